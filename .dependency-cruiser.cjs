@@ -1,0 +1,86 @@
+/**
+ * What only the whole graph shows: circles, code that nothing uses, and the layers once more, dynamic imports and
+ * `require` included. `eslint.config.mjs` holds the same layers while one types.
+ */
+const LAYERS = ['domain', 'projections', 'app', 'adapters', 'functions', 'local', 'client', 'bench', 'samples', 'test'];
+
+/** Whatever in our own folders is not allowed by `allowed` (a pattern) is forbidden to `from`. */
+const only = (from, allowed, more = {}) => ({
+  name: more.name ?? `layer-${from.replaceAll(/\W+/g, '-')}`,
+  comment: `${from} imports something of ours that it must not`,
+  severity: 'error',
+  from: { path: `^${from}/`, ...more.from },
+  to: { path: `^(${LAYERS.join('|')})/`, pathNot: `^(${from}/|${allowed})`, ...more.to },
+});
+const NOTHING = '$.';
+const VALUES = { dependencyTypesNot: ['type-only'] };
+
+/** What runs of itself; everything else is there because one of these needs it. */
+const ENTRIES = ['^functions/[^/]+/[^/]+\\.ts$', '^local/main\\.ts$', '^client/', '^bench/', '^samples/', '^test/'];
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-circles',
+      comment: 'modules that load each other; types may refer to each other, they are gone at run time',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: VALUES },
+    },
+    {
+      name: 'no-unused-modules',
+      comment: 'no entry point, test or measurement reaches it',
+      severity: 'error',
+      from: { path: ENTRIES },
+      to: { path: `^(${LAYERS.join('|')})/`, pathNot: ENTRIES, reachable: false },
+    },
+    { name: 'no-unresolved', severity: 'error', from: { path: `^(${LAYERS.join('|')})/` }, to: { couldNotResolve: true } },
+    { name: 'no-express', severity: 'error', from: {}, to: { path: '(^|/)express(/|$)' } },
+
+    only('domain', NOTHING),
+    only('projections', 'domain/'),
+    only('app', 'domain/|projections/', { from: { pathNot: '^app/composition\\.ts$' } }),
+    only('app', 'domain/|projections/|adapters/', { name: 'layer-composition', from: { path: '^app/composition\\.ts$' } }),
+    only('adapters', 'domain/|app/ports[^/]*\\.ts$'),
+    only('functions', 'app/|domain/|projections/'),
+    only('functions', 'app/|domain/kernel/', { name: 'layer-functions-values', to: VALUES }),
+    only('local', 'functions/|app/|adapters/embedded/'),
+    only('client', 'domain/'),
+    only('client', NOTHING, { name: 'layer-client-values', to: VALUES }),
+    only('samples/demand', 'domain/'),
+    {
+      name: 'composition-is-the-outermost',
+      comment: 'only an entry point composes: the rest of app/ is given its ports',
+      severity: 'error',
+      from: { path: '^(app|adapters|projections|domain)/' },
+      to: { path: '^app/composition\\.ts$' },
+    },
+    {
+      name: 'adapters-apart',
+      comment: 'the adapters of one profile know nothing of the other',
+      severity: 'error',
+      from: { path: '^adapters/([^/]+)/' },
+      to: { path: '^adapters/', pathNot: '^adapters/$1/' },
+    },
+    {
+      name: 'domain-is-pure',
+      comment: 'no Node module, except node:crypto in domain/kernel/',
+      severity: 'error',
+      from: { path: '^domain/', pathNot: '^domain/kernel/' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'kernel-is-pure',
+      severity: 'error',
+      from: { path: '^domain/kernel/' },
+      to: { dependencyTypes: ['core'], pathNot: '^(node:)?crypto$' },
+    },
+  ],
+  options: {
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|coverage|\\.cache|\\.formicary)/' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['require', 'node', 'default', 'types'] },
+  },
+};

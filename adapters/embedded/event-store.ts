@@ -1,0 +1,130 @@
+/** The event store on SQLite: one row per commit, its canonical bytes and their hash, in one global order. */
+import { MAX_COMMITS_PER_APPEND, MAX_COMMIT_BYTES, unseal, type Commit } from '../../domain/kernel/commit';
+import { commitRef } from '../../domain/kernel/ids';
+import { Recent } from '../../domain/kernel/recent';
+import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
+import type { Database } from './database';
+import type { Statement } from './writer';
+
+interface CommitRow {
+  readonly hash: string;
+  readonly body: string;
+}
+
+/** How many commits of its own a process remembers. */
+const RECENT = 10_000;
+
+export const EVENT_SCHEMA: readonly Statement[] = [
+  [
+    `CREATE TABLE IF NOT EXISTS commits (
+       position INTEGER PRIMARY KEY, stream TEXT NOT NULL, idx INTEGER NOT NULL, hash TEXT NOT NULL, body TEXT NOT NULL)`,
+    [],
+  ],
+  ['CREATE UNIQUE INDEX IF NOT EXISTS commits_by_stream ON commits (stream, idx)', []],
+  ['CREATE TABLE IF NOT EXISTS snapshots (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, idx INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID', []],
+];
+
+export class SqliteEventStore implements EventStore {
+  private readonly listeners = new Set<() => void>();
+  /** What this process has appended lately, by `stream@index`: the feed need not parse it again. */
+  private readonly recent = new Recent<string, Commit>(RECENT);
+
+  private constructor(private readonly database: Database) {}
+
+  static async open(database: Database): Promise<SqliteEventStore> {
+    await database.write({ statements: EVENT_SCHEMA });
+    return new SqliteEventStore(database);
+  }
+
+  async append({ stream, expected, commits, snapshot }: Append): Promise<AppendResult> {
+    check(stream, expected, commits);
+    const statements: Statement[] = commits.map(({ commit, body }) => [
+      'INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)',
+      [stream, commit.index, commit.hash, body],
+    ]);
+    if (snapshot !== undefined) {
+      statements.push([
+        'INSERT OR REPLACE INTO snapshots (stream, version, idx, state) VALUES (?, ?, ?, ?)',
+        [stream, snapshot.version, snapshot.index, JSON.stringify(snapshot.state)],
+      ]);
+    }
+    const result = await this.database.write({
+      guard: { query: ['SELECT coalesce(max(idx), -1) FROM commits WHERE stream = ?', [stream]], expected },
+      statements,
+    });
+    if (result.kind === 'guarded') return { kind: 'conflict', head: Number(result.value) };
+    for (const { commit } of commits) this.recent.set(commitRef(stream, commit.index), commit);
+    for (const listener of this.listeners) listener();
+    return { kind: 'written' };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous, this adapter answers at once
+  async head(stream: string): Promise<Head | undefined> {
+    return this.database.get<Head>('SELECT idx AS "index", hash FROM commits WHERE stream = ? ORDER BY idx DESC LIMIT 1', stream);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async snapshot(stream: string): Promise<Snapshot | undefined> {
+    const row = this.database.get<{ version: number; idx: number; state: string }>('SELECT version, idx, state FROM snapshots WHERE stream = ?', stream);
+    return row === undefined ? undefined : { version: row.version, index: row.idx, state: JSON.parse(row.state) as unknown };
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
+    return this.database
+      .all<CommitRow>('SELECT hash, body FROM commits WHERE stream = ? AND idx >= ? ORDER BY idx LIMIT ?', stream, from, limit)
+      .map((row) => unseal(row.body, row.hash));
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
+    const position = positionOf(from);
+    const rows = this.database.all<{ position: number; stream: string; idx: number }>(
+      'SELECT position, stream, idx FROM commits WHERE position > ? ORDER BY position LIMIT ?',
+      position,
+      limit,
+    );
+    const last = rows.at(-1)?.position ?? position;
+    return { commits: rows.map((row) => this.recent.get(commitRef(row.stream, row.idx)) ?? this.commitAt(row.position)), checkpoint: String(last), end: rows.length < limit };
+  }
+
+  private commitAt(position: number): Commit {
+    const { body, hash } = this.database.get<CommitRow>('SELECT hash, body FROM commits WHERE position = ?', position) as CommitRow;
+    return unseal(body, hash);
+  }
+
+  async lag(from: Checkpoint | undefined): Promise<number> {
+    return Number(await this.end()) - positionOf(from);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async end(): Promise<Checkpoint> {
+    return String(this.database.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM commits')?.last ?? 0);
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
+/** Throws RangeError on what no `feed` has made: taken for a place, it would look like the end, and a reader would wait for ever. */
+function positionOf(checkpoint: Checkpoint | undefined): number {
+  if (checkpoint === undefined) return 0;
+  if (!/^\d{1,15}$/.test(checkpoint)) throw new RangeError(`not a checkpoint of this store: ${checkpoint}`);
+  return Number(checkpoint);
+}
+
+/** What every adapter refuses before it writes: the same limits as Azure has. */
+export function check(stream: string, expected: number, commits: Append['commits']): void {
+  if (commits.length < 1 || commits.length > MAX_COMMITS_PER_APPEND) {
+    throw new RangeError(`an append carries 1 to ${MAX_COMMITS_PER_APPEND} commits, not ${commits.length}`);
+  }
+  commits.forEach(({ commit, body }, offset) => {
+    if (commit.stream !== stream) throw new RangeError(`a commit of ${commit.stream} can't be appended to ${stream}`);
+    if (commit.index !== expected + 1 + offset) throw new RangeError(`commit ${commit.index} leaves a gap after ${expected + offset} in ${stream}`);
+    if (body.length > MAX_COMMIT_BYTES || Buffer.byteLength(body) > MAX_COMMIT_BYTES) {
+      throw new RangeError(`commit ${stream}@${commit.index} is larger than ${MAX_COMMIT_BYTES} bytes: put the payload into the blob archive`);
+    }
+  });
+}

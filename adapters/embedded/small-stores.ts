@@ -1,0 +1,204 @@
+/** Checkpoints, deadlines, the work queue, the blob archive and presence of the embedded profile. */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isTenant } from '../../domain/kernel/ids';
+import { plusSeconds, type Time } from '../../domain/kernel/time';
+import type { BlobArchive, Checkpoint, Checkpoints, DeadItem, Deadline, Deadlines, Presence, WorkItem, WorkQueue } from '../../app/ports';
+import type { Database } from './database';
+import type { Statement } from './writer';
+
+export class SqliteCheckpoints implements Checkpoints {
+  private constructor(private readonly database: Database) {}
+
+  static async open(database: Database): Promise<SqliteCheckpoints> {
+    await database.write({ statements: [['CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID', []]] });
+    return new SqliteCheckpoints(database);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async load(name: string): Promise<Checkpoint | undefined> {
+    return this.database.get<{ value: string }>('SELECT value FROM checkpoints WHERE name = ?', name)?.value;
+  }
+
+  async save(name: string, checkpoint: Checkpoint): Promise<void> {
+    await this.database.write({ statements: [['INSERT OR REPLACE INTO checkpoints (name, value) VALUES (?, ?)', [name, checkpoint]]] });
+  }
+}
+
+export class SqliteDeadlines implements Deadlines {
+  private constructor(private readonly database: Database) {}
+
+  static async open(database: Database): Promise<SqliteDeadlines> {
+    await database.write({
+      statements: [
+        ['CREATE TABLE IF NOT EXISTS deadlines (stream TEXT NOT NULL, reason TEXT NOT NULL, due TEXT NOT NULL, PRIMARY KEY (stream, reason)) WITHOUT ROWID', []],
+        ['CREATE INDEX IF NOT EXISTS deadlines_by_due ON deadlines (due)', []],
+      ],
+    });
+    return new SqliteDeadlines(database);
+  }
+
+  async schedule(deadlines: readonly Deadline[]): Promise<void> {
+    await this.settle([], deadlines);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async due(now: Time, limit: number): Promise<readonly Deadline[]> {
+    return this.database.all<{ stream: string; reason: string; due: string }>(
+      'SELECT stream, reason, due FROM deadlines WHERE due <= ? ORDER BY due, stream, reason LIMIT ?',
+      now,
+      limit,
+    );
+  }
+
+  async settle(fired: readonly Deadline[], next: readonly Deadline[]): Promise<void> {
+    const statements: Statement[] = [
+      ...fired.map(({ stream, reason, due }): Statement => ['DELETE FROM deadlines WHERE stream = ? AND reason = ? AND due = ?', [stream, reason, due]]),
+      ...next.map(({ stream, reason, due }): Statement => [
+        'INSERT INTO deadlines (stream, reason, due) VALUES (?, ?, ?) ON CONFLICT (stream, reason) DO UPDATE SET due = excluded.due WHERE excluded.due < due',
+        [stream, reason, due],
+      ]),
+    ];
+    if (statements.length > 0) await this.database.write({ statements });
+  }
+}
+
+interface QueueRow {
+  readonly id: string;
+  readonly body: string;
+  readonly deliveries: number;
+  readonly reason: string;
+}
+
+export class SqliteWorkQueue implements WorkQueue {
+  private constructor(private readonly database: Database) {}
+
+  static async open(database: Database): Promise<SqliteWorkQueue> {
+    await database.write({
+      statements: [
+        [
+          `CREATE TABLE IF NOT EXISTS work (queue TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, deliveries INTEGER NOT NULL DEFAULT 0,
+             visible TEXT NOT NULL, lock TEXT, dead TEXT, PRIMARY KEY (queue, id)) WITHOUT ROWID`,
+          [],
+        ],
+        ['CREATE INDEX IF NOT EXISTS work_by_time ON work (queue, visible, id) WHERE dead IS NULL', []],
+      ],
+    });
+    return new SqliteWorkQueue(database);
+  }
+
+  async send(queue: string, items: readonly { id: string; body: unknown; notBefore?: string }[]): Promise<void> {
+    if (items.length === 0) return;
+    await this.database.write({
+      statements: items.map((item) => [
+        'INSERT OR IGNORE INTO work (queue, id, body, visible) VALUES (?, ?, ?, ?)',
+        [queue, item.id, JSON.stringify(item.body), item.notBefore ?? ''],
+      ]),
+    });
+  }
+
+  async receive(queue: string, limit: number, lockSeconds: number, now: Time): Promise<readonly WorkItem[]> {
+    const lock = randomUUID();
+    await this.database.write({
+      statements: [
+        [
+          `UPDATE work SET lock = ?, visible = ?, deliveries = deliveries + 1 WHERE queue = ? AND id IN
+             (SELECT id FROM work WHERE queue = ? AND dead IS NULL AND visible <= ? ORDER BY visible, id LIMIT ?)`,
+          [lock, plusSeconds(now, lockSeconds), queue, queue, now, limit],
+        ],
+      ],
+    });
+    return this.database
+      .all<QueueRow>('SELECT id, body, deliveries FROM work WHERE queue = ? AND lock = ? ORDER BY id', queue, lock)
+      .map((row) => ({ id: row.id, body: JSON.parse(row.body) as unknown, deliveries: row.deliveries, lock }));
+  }
+
+  complete(queue: string, item: WorkItem): Promise<boolean> {
+    return this.settle('DELETE FROM work WHERE queue = ? AND id = ? AND lock = ?', queue, item.id, item.lock);
+  }
+
+  abandon(queue: string, item: WorkItem, notBefore = ''): Promise<boolean> {
+    return this.settle('UPDATE work SET lock = NULL, visible = ? WHERE queue = ? AND id = ? AND lock = ?', notBefore, queue, item.id, item.lock);
+  }
+
+  deadLetter(queue: string, item: WorkItem, reason: string): Promise<boolean> {
+    return this.settle('UPDATE work SET lock = NULL, dead = ? WHERE queue = ? AND id = ? AND lock = ?', reason, queue, item.id, item.lock);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async dead(queue: string, limit: number, after = ''): Promise<readonly DeadItem[]> {
+    return this.database
+      .all<QueueRow>('SELECT id, body, deliveries, dead AS reason FROM work WHERE queue = ? AND dead IS NOT NULL AND id > ? ORDER BY id LIMIT ?', queue, after, limit)
+      .map((row) => ({ id: row.id, body: JSON.parse(row.body) as unknown, deliveries: row.deliveries, reason: row.reason }));
+  }
+
+  redrive(queue: string, id: string): Promise<boolean> {
+    return this.settle("UPDATE work SET dead = NULL, deliveries = 0, visible = '' WHERE queue = ? AND id = ? AND dead IS NOT NULL", queue, id);
+  }
+
+  private async settle(sql: string, ...parameters: string[]): Promise<boolean> {
+    const result = await this.database.write({ statements: [[sql, parameters]] });
+    return result.kind === 'done' && result.changes > 0;
+  }
+}
+
+/** Blobs as files, by content: writing the same bytes twice is harmless, and a torn write is never seen. */
+export class FileBlobArchive implements BlobArchive {
+  constructor(private readonly folder: string) {}
+
+  async put(tenant: string, bytes: Uint8Array): Promise<string> {
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    const folder = this.place(tenant, hash);
+    await mkdir(folder, { recursive: true });
+    const temporary = join(folder, `${hash}.${randomUUID()}`);
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, join(folder, hash));
+    const directory = await open(folder);
+    await directory.sync().finally(() => directory.close());
+    return `sha256:${hash}`;
+  }
+
+  async get(tenant: string, reference: string): Promise<Uint8Array | undefined> {
+    const hash = /^sha256:([0-9a-f]{64})$/.exec(reference)?.[1];
+    if (hash === undefined) return undefined;
+    try {
+      return await readFile(join(this.place(tenant, hash), hash));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+  }
+
+  private place(tenant: string, hash: string): string {
+    if (!isTenant(tenant)) throw new RangeError(`not a tenant: ${tenant}`);
+    return join(this.folder, tenant, hash.slice(0, 2));
+  }
+}
+
+/**
+ * Heartbeats in memory: on one machine they mean something only while the host runs. After a restart nothing is
+ * known, and the application gives everybody one time limit of grace.
+ */
+export class MemoryPresence implements Presence {
+  private readonly beats = new Map<string, number>();
+
+  beat(keys: readonly string[], at: number): void {
+    for (const key of keys) if (at > (this.beats.get(key) ?? -Infinity)) this.beats.set(key, at);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async last(key: string): Promise<number | undefined> {
+    return this.beats.get(key);
+  }
+
+  forget(keys: readonly string[]): void {
+    for (const key of keys) this.beats.delete(key);
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The feed at work in one process: reads the store's feed page by page and hands each page to every consumer. At least
+ * once: a consumer's checkpoint moves only after the consumer is done with a page, and after a restart it goes on from
+ * there. A commit that a consumer can't handle is parked, visible, and never blocks the rest; parked work is tried
+ * again, and can be redriven after it was given up.
+ */
+import type { Commit } from '../domain/kernel/commit';
+import { commitRef } from '../domain/kernel/ids';
+import { plusSeconds, toTime } from '../domain/kernel/time';
+import type { Checkpoint, Checkpoints, Clock, DeadItem, EventStore, WorkQueue } from './ports';
+
+export interface Consumer {
+  readonly name: string;
+  /** Handles commits, in order per stream, possibly again. Throws when it could not. */
+  handle(commits: readonly Commit[]): Promise<void>;
+}
+
+/** What a parked commit waits with. */
+interface Parked {
+  readonly stream: string;
+  readonly index: number;
+  readonly error: string;
+}
+
+const PAGE = 500;
+/** Pages that a consumer may be behind before the reader waits for it. */
+const MAX_OUTSTANDING = 4;
+const SAVE_EVERY_MS = 500;
+const REDELIVER_EVERY_MS = 1_000;
+const MAX_DELIVERIES = 5;
+
+interface Lane {
+  readonly consumer: Consumer;
+  done: Checkpoint | undefined;
+  saved: Checkpoint | undefined;
+  outstanding: number;
+  chain: Promise<void>;
+}
+
+export interface FeedStatus {
+  readonly consumer: string;
+  /** Commits between what it has handled and the end of the log. */
+  readonly lag: number;
+  readonly parked: number;
+}
+
+export class Feed {
+  private readonly lanes: Lane[] = [];
+  private position: Checkpoint | undefined;
+  private stopRinging: (() => void) | undefined;
+  private wake: (() => void) | undefined;
+  private rung = false;
+  private stopped = false;
+  private running: Promise<void> | undefined;
+  private timers: NodeJS.Timeout[] = [];
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly checkpoints: Checkpoints,
+    private readonly queue: WorkQueue,
+    private readonly clock: Clock,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+  ) {}
+
+  /** Starts to deliver to the consumers, each from its checkpoint. */
+  async start(consumers: readonly Consumer[]): Promise<void> {
+    let furthest = -1;
+    for (const consumer of consumers) {
+      const done = await this.checkpoints.load(consumer.name);
+      this.lanes.push({ consumer, done, saved: done, outstanding: 0, chain: Promise.resolve() });
+      // Whoever is furthest behind says where to begin; for the others these pages are a redelivery.
+      const lag = await this.store.lag(done);
+      if (lag > furthest) {
+        furthest = lag;
+        this.position = done;
+      }
+    }
+    this.stopRinging = this.store.onAppend(() => this.ring());
+    this.running = this.run();
+    this.timers = [
+      setInterval(() => void this.save(), SAVE_EVERY_MS),
+      setInterval(() => void this.redeliver().catch((error: unknown) => this.report('redelivery failed', { error: String(error) })), REDELIVER_EVERY_MS),
+    ];
+    for (const timer of this.timers) timer.unref();
+  }
+
+  /** Lets the pages under way finish, saves the checkpoints and stops. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.stopRinging?.();
+    for (const timer of this.timers) clearInterval(timer);
+    this.ring();
+    await this.running;
+    await Promise.all(this.lanes.map(({ chain }) => chain));
+    await this.save();
+  }
+
+  /** Resolves when everything that is in the log now has been handled by every consumer. */
+  async settled(): Promise<void> {
+    for (;;) {
+      const end = await this.store.end();
+      this.ring();
+      await Promise.all(this.lanes.map(({ chain }) => chain));
+      const lags = await Promise.all(this.lanes.map(({ done }) => this.store.lag(done)));
+      if (lags.every((lag) => lag <= 0) && (await this.store.end()) === end) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  async status(): Promise<FeedStatus[]> {
+    return await Promise.all(
+      this.lanes.map(async ({ consumer, done }) => ({
+        consumer: consumer.name,
+        lag: await this.store.lag(done),
+        parked: (await this.queue.dead(parking(consumer.name), 1_000)).length,
+      })),
+    );
+  }
+
+  /** Commits that a consumer has given up on. */
+  async parked(consumer: string, limit: number, after?: string): Promise<readonly DeadItem[]> {
+    return await this.queue.dead(parking(consumer), limit, after);
+  }
+
+  /** Has a consumer try a parked commit again. False when it is not parked. */
+  async redrive(consumer: string, id: string): Promise<boolean> {
+    const moved = await this.queue.redrive(parking(consumer), id);
+    if (moved) await this.redeliver();
+    return moved;
+  }
+
+  /** Work parked in a lane of this name is retried now, for example by a timer or a redrive. */
+  async redeliver(): Promise<void> {
+    const now = toTime(this.clock.now());
+    for (const { consumer } of this.lanes) {
+      const queue = parking(consumer.name);
+      for (const item of await this.queue.receive(queue, 50, 60, now)) {
+        const { stream, index } = item.body as Parked;
+        try {
+          await consumer.handle((await this.store.read(stream, index, 1)).filter((commit) => commit.index === index));
+          await this.queue.complete(queue, item);
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          if (item.deliveries >= MAX_DELIVERIES) await this.queue.deadLetter(queue, item, reason);
+          else await this.queue.abandon(queue, item, plusSeconds(now, 2 ** item.deliveries));
+        }
+      }
+    }
+  }
+
+  private ring(): void {
+    this.rung = true;
+    this.wake?.();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      this.rung = false;
+      try {
+        const page = await this.store.feed(this.position, PAGE);
+        if (page.commits.length > 0) {
+          this.position = page.checkpoint;
+          for (const lane of this.lanes) this.dispatch(lane, page.commits, page.checkpoint);
+          const busiest = this.lanes.filter((lane) => lane.outstanding >= MAX_OUTSTANDING);
+          await Promise.all(busiest.map(({ chain }) => chain));
+          if (!page.end) continue;
+        }
+      } catch (error) {
+        this.report('the feed could not be read', { error: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        continue;
+      }
+      if (!this.rung) {
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+        this.wake = undefined;
+      }
+      // Commits that come within one turn of the event loop are read together.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  private dispatch(lane: Lane, commits: readonly Commit[], checkpoint: Checkpoint): void {
+    lane.outstanding += 1;
+    const work = this.handle(lane.consumer, commits);
+    lane.chain = lane.chain.then(() => work).then(() => {
+      lane.outstanding -= 1;
+      lane.done = checkpoint;
+    });
+  }
+
+  /** Handles a page; when that fails, its commits one by one, and parks those that fail alone. Never throws. */
+  private async handle(consumer: Consumer, commits: readonly Commit[]): Promise<void> {
+    try {
+      await consumer.handle(commits);
+      return;
+    } catch {
+      // falls through to one by one
+    }
+    for (const commit of commits) {
+      try {
+        await consumer.handle([commit]);
+      } catch (error) {
+        await this.park(consumer.name, commit, error);
+      }
+    }
+  }
+
+  private async park(consumer: string, commit: Commit, error: unknown): Promise<void> {
+    const reason = error instanceof Error ? error.message : String(error);
+    const reference = commitRef(commit.stream, commit.index);
+    this.report('a commit was parked', { consumer, commit: reference, error: reason });
+    const body: Parked = { stream: commit.stream, index: commit.index, error: reason };
+    for (let wait = 50; ; wait = Math.min(5_000, wait * 2)) {
+      try {
+        await this.queue.send(parking(consumer), [{ id: reference, body, notBefore: plusSeconds(toTime(this.clock.now()), 1) }]);
+        return;
+      } catch {
+        if (this.stopped) throw error;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  private async save(): Promise<void> {
+    for (const lane of this.lanes) {
+      if (lane.done === undefined || lane.done === lane.saved) continue;
+      const { done } = lane;
+      await this.checkpoints.save(lane.consumer.name, done);
+      lane.saved = done;
+    }
+  }
+}
+
+function parking(consumer: string): string {
+  return `parked-${consumer}`;
+}

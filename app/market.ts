@@ -1,0 +1,184 @@
+/**
+ * The market at work: finds candidates, reserves a slot in the best agent's stream, awards in the task's stream, and
+ * takes the reservation back when the award could not be made. A crash between two of these steps leaves a
+ * reservation with an expiry, which the sweep confirms or releases by looking at the task.
+ */
+import { agentDecider, releaseSlot, reserveSlot } from '../domain/agent';
+import { award, strengthOf, taskDecider, type TaskSpec, type TaskState } from '../domain/task';
+import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/market';
+import { commitRef, streamName } from '../domain/kernel/ids';
+import type { Principal } from '../domain/kernel/principal';
+import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { AgentBook, TaskBook, bidOf, type AgentEntry } from './books';
+import type { Clock } from './ports';
+import { causeOf, type Cause, type Transactor } from './transact';
+
+/** How long a reservation may wait for its award to show. */
+const RESERVATION_SECONDS = 60;
+
+export interface MarketOptions {
+  /** Weights of the score by tenant; data, not code. */
+  readonly weightsOf?: (tenant: string) => Weights;
+}
+
+export class Market {
+  readonly agents = new AgentBook();
+  readonly tasks = new TaskBook();
+  /** Pools that are overloaded now; kept by the balance. `tenant pool` */
+  readonly overloaded = new Set<string>();
+  private readonly considering = new Set<string>();
+  private readonly again = new Set<string>();
+  private readonly weightsOf: (tenant: string) => Weights;
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly clock: Clock,
+    options: MarketOptions = {},
+  ) {
+    this.weightsOf = options.weightsOf ?? (() => DEFAULT_WEIGHTS);
+  }
+
+  /** The market's own principal within a tenant. */
+  static principal(tenant: string): Principal {
+    return { tenant, id: 'market', kind: 'system', level: 'execute' };
+  }
+
+  /** Tries to award an open task now. Does nothing when it is not open, not ready, or nobody fits: then it waits. */
+  async consider(tenant: string, task: string, cause: Cause | undefined): Promise<void> {
+    const stream = streamName(tenant, 'task', task);
+    if (this.considering.has(stream)) {
+      this.again.add(stream);
+      return;
+    }
+    this.considering.add(stream);
+    try {
+      do {
+        this.again.delete(stream);
+        await this.tryAward(tenant, task, stream, cause);
+      } while (this.again.has(stream));
+    } finally {
+      this.considering.delete(stream);
+    }
+  }
+
+  /** An agent has become able to take more: gives it, or whoever is better, the strongest tasks that wait. */
+  async serve(tenant: string, agent: string, cause: Cause | undefined): Promise<void> {
+    const tried = new Set<string>();
+    for (;;) {
+      const entry = this.agents.get(tenant, agent);
+      const profile = entry?.state.profile;
+      if (entry === undefined || profile === undefined || profile.offer === null) return;
+      const now = toTime(this.clock.now());
+      const wanted = new Set([profile.agent_type, ...Object.keys(profile.capabilities)]);
+      const fits = (source: BidInputs['source']) => (task: { stream: string; state: TaskState }) => {
+        if (tried.has(task.stream) || task.state.declined.includes(agent)) return false;
+        if (bidOf(entry, task.state.spec as TaskSpec, strengthOf(task.state, now), source) === undefined) return false;
+        if (!this.considering.has(task.stream)) return true;
+        // Somebody chooses for it right now, perhaps without this agent: have that looked at once more.
+        this.again.add(task.stream);
+        return false;
+      };
+      const next =
+        this.tasks.strongest(tenant, wanted, now, fits('offer')) ??
+        (Object.keys(entry.state.slots).length + entry.pending === 0 ? this.tasks.strongest(tenant, profile.offer.helps, now, fits('help')) : undefined);
+      if (next === undefined) return;
+      tried.add(next.stream);
+      await this.consider(tenant, next.id, cause);
+    }
+  }
+
+  /** Looks at every open task that is ready once more: a safety net, should a wake-up ever be missed. */
+  async sweep(limit = 1_000): Promise<void> {
+    const now = toTime(this.clock.now());
+    let looked = 0;
+    for (const entry of [...this.tasks.all()]) {
+      if (entry.state.ready_at > now) continue;
+      if (looked++ >= limit) return;
+      await this.consider(entry.tenant, entry.id, undefined);
+    }
+  }
+
+  private async tryAward(tenant: string, task: string, stream: string, cause: Cause | undefined): Promise<void> {
+    const { state } = await this.transactor.load(taskDecider, stream);
+    const now = toTime(this.clock.now());
+    if (state.status !== 'open' || state.spec === undefined || state.ready_at > now) return;
+    if (state.spec.deadline !== undefined && state.spec.deadline <= now) return;
+    const { spec } = state;
+    const strength = strengthOf(state, now);
+    const weights = this.weightsOf(tenant);
+    const bids = this.candidates(tenant, state, spec, strength);
+    if (bids.length === 0) return;
+
+    const refused: { agent: string; reason: string }[] = [];
+    const number = state.awards + 1;
+    for (const candidate of rank(task, bids, strength, weights)) {
+      const reserved = await this.reserve(tenant, candidate.agent, { task, task_type: spec.task_type, award: number, now }, state.correlation_id, cause);
+      if ('reason' in reserved) {
+        refused.push({ agent: candidate.agent, reason: reserved.reason });
+        continue;
+      }
+      const outcome = await this.transactor.transact(
+        taskDecider,
+        stream,
+        award({ task, bids, weights, refused, reserved: { agent: candidate.agent, award: number, receipt: reserved.receipt }, strength, now }),
+        { principal: Market.principal(tenant), action: 'task.award', cause: reserved.cause, reaction: true, correlationId: state.correlation_id, attributes: { task_type: spec.task_type, agent: candidate.agent } },
+      );
+      if (!outcome.ok) await this.release(tenant, candidate.agent, task, number, state.correlation_id, reserved.cause);
+      return;
+    }
+  }
+
+  /** Explicit bids and standing offers; when there are none, idle helpers of other pools. */
+  private candidates(tenant: string, state: TaskState, spec: TaskSpec, strength: number): BidInputs[] {
+    const explicit: BidInputs[] = [];
+    for (const agent of Object.keys(state.bids)) {
+      const entry = this.agents.get(tenant, agent);
+      const bid = entry === undefined ? undefined : bidOf(entry, spec, strength, 'bid');
+      if (bid !== undefined) explicit.push(bid);
+    }
+    const excluded = [...state.declined, ...Object.keys(state.bids)];
+    const all = [...explicit, ...this.agents.offers(tenant, spec, strength, excluded)];
+    return all.length > 0 ? all : this.agents.helpers(tenant, spec, strength, excluded, this.overloaded);
+  }
+
+  /** Asks the agent's stream for a slot. */
+  async reserve(
+    tenant: string,
+    agent: string,
+    request: { task: string; task_type: string; award: number; now: Time },
+    correlationId: string,
+    cause: Cause | undefined,
+  ): Promise<{ receipt: string; cause: Cause } | { reason: string }> {
+    const stream = streamName(tenant, 'agent', agent);
+    const entry: AgentEntry | undefined = this.agents.get(tenant, agent);
+    if (entry !== undefined) entry.pending += 1;
+    try {
+      const { now, ...slot } = request;
+      const outcome = await this.transactor.transact(agentDecider, stream, reserveSlot({ ...slot, expires: plusSeconds(now, RESERVATION_SECONDS) }), {
+        principal: Market.principal(tenant),
+        action: 'agent.reserve',
+        cause,
+        reaction: true,
+        correlationId,
+        attributes: { task: request.task, task_type: request.task_type },
+      });
+      if (!outcome.ok) return { reason: outcome.rejection.code };
+      if (outcome.commit !== undefined) return { receipt: commitRef(stream, outcome.commit.index), cause: causeOf(outcome.commit) };
+      // Reserved before, by a try that did not get as far as the award.
+      const receipt = commitRef(stream, outcome.version);
+      return { receipt, cause: cause ?? { ref: receipt, at: outcome.at, correlationId, depth: 0 } };
+    } finally {
+      if (entry !== undefined) entry.pending -= 1;
+    }
+  }
+
+  async release(tenant: string, agent: string, task: string, number: number, correlationId: string, cause: Cause): Promise<void> {
+    await this.transactor.transact(agentDecider, streamName(tenant, 'agent', agent), releaseSlot(task, number, 'gone'), {
+      principal: Market.principal(tenant),
+      action: 'agent.release',
+      cause,
+      reaction: true,
+      correlationId,
+    });
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * What the application needs from the outside. Ports are small and hold no logic; each has one contract suite in
+ * `test/contracts/` that every adapter passes unchanged.
+ */
+import type { Commit, PolicyReceipt, SealedCommit } from '../domain/kernel/commit';
+import type { Principal } from '../domain/kernel/principal';
+
+// ---------------------------------------------------------------------------------------------------- event store
+
+/** A state kept beside the head of a stream, so that a load need not fold from the start. */
+export interface Snapshot {
+  /** Version of the decider's `evolve` that made it. */
+  readonly version: number;
+  /** Index of the last commit that is in it. */
+  readonly index: number;
+  readonly state: unknown;
+}
+
+/** The end of a stream. */
+export interface Head {
+  readonly index: number;
+  readonly hash: string;
+}
+
+export interface Append {
+  readonly stream: string;
+  /** Index of the last commit that the writer has seen; −1 for a new stream. */
+  readonly expected: number;
+  /** 1 to 99 commits, indexes from `expected + 1` without gaps, all written or none. */
+  readonly commits: readonly SealedCommit[];
+  readonly snapshot?: Snapshot;
+}
+
+export type AppendResult =
+  | { readonly kind: 'written' }
+  /** The stream does not end at `expected`; `head` is where it ends (−1: it does not exist). */
+  | { readonly kind: 'conflict'; readonly head: number };
+
+/** Opaque place in a feed. Only the store that made it can read it. */
+export type Checkpoint = string;
+
+export interface FeedPage {
+  readonly commits: readonly Commit[];
+  /** Where to go on after this page. */
+  readonly checkpoint: Checkpoint;
+  /** True when the page reached the end of what was there. */
+  readonly end: boolean;
+}
+
+export interface EventStore {
+  /** Appends durably: the promise resolves after the commits would survive a loss of power. */
+  append(append: Append): Promise<AppendResult>;
+  head(stream: string): Promise<Head | undefined>;
+  /** The snapshot that came with an append last, if one did. */
+  snapshot(stream: string): Promise<Snapshot | undefined>;
+  /** Commits of one stream with `from ≤ index`, ascending, at most `limit`. */
+  read(stream: string, from: number, limit: number): Promise<readonly Commit[]>;
+  /** The commits after `from` (from the beginning when undefined), at most `limit`: in order per stream, at least once. */
+  feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage>;
+  /** How many commits lie between a checkpoint and the end. */
+  lag(from: Checkpoint | undefined): Promise<number>;
+  /** The end of the feed now. */
+  end(): Promise<Checkpoint>;
+  /** Rings after an append by this process; returns the way to stop it. */
+  onAppend(listener: () => void): () => void;
+}
+
+// --------------------------------------------------------------------------------------------------------- views
+
+/**
+ * One contribution to a read model: the document that `source` (a stream) contributes under `key`. It is replaced
+ * only by a contribution of a higher `index`; nothing is ever incremented.
+ */
+export interface ViewRow<D = unknown> {
+  readonly tenant: string;
+  /** Groups rows that are read together. */
+  readonly key: string;
+  readonly source: string;
+  /** Index of the commit of `source` that the document reflects. */
+  readonly index: number;
+  /** null removes the contribution from every answer, yet keeps its index. */
+  readonly doc: D | null;
+}
+
+export interface ViewQuery {
+  readonly tenant: string;
+  readonly key?: string;
+  /** Rows whose key starts with this. */
+  readonly keyPrefix?: string;
+  /** Equality on fields of the document; one that holds an array matches when the array contains the value. */
+  readonly where?: Readonly<Record<string, string | number | boolean>>;
+  /** Field ≥ value. */
+  readonly atLeast?: Readonly<Record<string, string | number>>;
+  /** 1 to 1,000. */
+  readonly limit: number;
+  /** From an earlier page of the same query. */
+  readonly continuation?: string;
+}
+
+export interface ViewPage<D = unknown> {
+  readonly rows: readonly (ViewRow<D> & { readonly doc: D })[];
+  readonly continuation?: string;
+}
+
+export interface ViewStore {
+  /** Declares a view (name with reducer version, for example `tasks.v1`) and the fields that queries filter on. */
+  declare(view: string, fields: readonly string[]): Promise<void>;
+  /** Writes contributions; an older index than the one stored is ignored. */
+  put(view: string, rows: readonly ViewRow[]): Promise<void>;
+  get<D>(view: string, tenant: string, key: string, source: string): Promise<(ViewRow<D> & { readonly doc: D }) | undefined>;
+  /** In order of (key, source). */
+  query<D>(view: string, query: ViewQuery): Promise<ViewPage<D>>;
+  /** Tenants that have rows in the view. */
+  tenants(view: string): Promise<readonly string[]>;
+  drop(view: string): Promise<void>;
+  /** Names of the views that hold rows or were declared. */
+  list(): Promise<readonly string[]>;
+}
+
+// ---------------------------------------------------------------------------------------------------- checkpoints
+
+export interface Checkpoints {
+  load(name: string): Promise<Checkpoint | undefined>;
+  save(name: string, checkpoint: Checkpoint): Promise<void>;
+}
+
+// ------------------------------------------------------------------------------------------------------ deadlines
+
+/** The one timer: at `due`, `stream` is to be looked at for `reason`. At least once, late rather than never. */
+export interface Deadline {
+  readonly stream: string;
+  readonly reason: string;
+  readonly due: string;
+}
+
+export interface Deadlines {
+  /** One deadline per (stream, reason): of two, the earlier stands. Looking too early is harmless, too late is not. */
+  schedule(deadlines: readonly Deadline[]): Promise<void>;
+  /** Those due by `now`, earliest first. They are handed out again until they are settled. */
+  due(now: string, limit: number): Promise<readonly Deadline[]>;
+  /** In one step: removes those that were looked at (unless an earlier one came in the meantime), and schedules what is next. */
+  settle(fired: readonly Deadline[], next: readonly Deadline[]): Promise<void>;
+}
+
+// ----------------------------------------------------------------------------------------------------- work queue
+
+export interface WorkItem {
+  readonly id: string;
+  readonly body: unknown;
+  /** 1 at the first delivery. */
+  readonly deliveries: number;
+  /** Proves that the receiver still holds the lock. */
+  readonly lock: string;
+}
+
+export interface DeadItem {
+  readonly id: string;
+  readonly body: unknown;
+  readonly deliveries: number;
+  readonly reason: string;
+}
+
+/** A queue with peek-lock and dead letters. */
+export interface WorkQueue {
+  /** An id that is already queued or dead is not queued again. */
+  send(queue: string, items: readonly { readonly id: string; readonly body: unknown; readonly notBefore?: string }[]): Promise<void>;
+  /** Locks up to `limit` items for `lockSeconds`; after that they are delivered again. */
+  receive(queue: string, limit: number, lockSeconds: number, now: string): Promise<readonly WorkItem[]>;
+  /** False when the lock was lost. */
+  complete(queue: string, item: WorkItem): Promise<boolean>;
+  /** Gives the item back, not before `notBefore`; false when the lock was lost. */
+  abandon(queue: string, item: WorkItem, notBefore?: string): Promise<boolean>;
+  deadLetter(queue: string, item: WorkItem, reason: string): Promise<boolean>;
+  dead(queue: string, limit: number, after?: string): Promise<readonly DeadItem[]>;
+  /** Puts a dead item back into the queue with its deliveries counted anew; false when it is not there. */
+  redrive(queue: string, id: string): Promise<boolean>;
+}
+
+// ---------------------------------------------------------------------------------------------------------- blobs
+
+/** Large payloads, by content: the reference is `sha256:<hex>`. */
+export interface BlobArchive {
+  put(tenant: string, bytes: Uint8Array): Promise<string>;
+  get(tenant: string, reference: string): Promise<Uint8Array | undefined>;
+}
+
+// ------------------------------------------------------------------------------------------------------- presence
+
+/** Who is there: heartbeats with a time limit. Not events; only transitions are. */
+export interface Presence {
+  /** Says that each key was alive at `at` (milliseconds since the epoch). */
+  beat(keys: readonly string[], at: number): void;
+  /** When the key was last alive, as far as is known. */
+  last(key: string): Promise<number | undefined>;
+  forget(keys: readonly string[]): void;
+}
+
+// --------------------------------------------------------------------------------------------------------- policy
+
+export interface PolicyInput {
+  readonly principal: Principal;
+  /** For example `task.award`. */
+  readonly action: string;
+  /** The stream that would be written. */
+  readonly resource: string;
+  /** What the rules may look at. */
+  readonly attributes?: Readonly<Record<string, unknown>>;
+}
+
+export interface PolicyAnswer extends PolicyReceipt {
+  readonly reasons: readonly string[];
+}
+
+/** Asked before every command. */
+export interface Policy {
+  evaluate(input: PolicyInput): PolicyAnswer | Promise<PolicyAnswer>;
+}
+
+// ---------------------------------------------------------------------------------------------------------- clock
+
+/** The only clock and the only source of randomness of the application. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+}

@@ -1,0 +1,229 @@
+/**
+ * What follows from an event: the next command, found from the event and the target's state, so that a redelivery
+ * finds nothing left to do. Reactions hold no memory that matters.
+ */
+import { agentDecider, agentDue, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
+import type { Commit } from '../domain/kernel/commit';
+import { parseStream } from '../domain/kernel/ids';
+import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { freedSlot, giveBack, isAlive, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
+import { agentStream, type Agents } from './agents';
+import type { Consumer } from './feed';
+import { Market } from './market';
+import type { Clock, Deadline, Deadlines } from './ports';
+import { taskStream } from './tasks';
+import { causeOf, type Cause, type Committed, type Transactor } from './transact';
+
+const TASK_DUE = 'task';
+const SLOTS_DUE = 'slots';
+const PRESENCE_DUE = 'presence';
+
+const TIMER_BATCH = 500;
+
+export class Reactions implements Consumer {
+  readonly name = 'reactions';
+  /** Deadlines known to stand, by `stream reason`: an earlier one that stands makes a later one needless. */
+  private readonly standing = new Map<string, Time>();
+  private timer: NodeJS.Timeout | undefined;
+  private firing: Promise<void> | undefined;
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly market: Market,
+    private readonly agents: Agents,
+    private readonly deadlines: Deadlines,
+    private readonly clock: Clock,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+  ) {
+    transactor.onCommitted((committed) => this.note(committed));
+  }
+
+  async handle(commits: readonly Commit[]): Promise<void> {
+    const byStream = new Map<string, Commit[]>();
+    for (const commit of commits) {
+      const of = byStream.get(commit.stream);
+      if (of === undefined) byStream.set(commit.stream, [commit]);
+      else of.push(commit);
+    }
+    const due: Deadline[] = [];
+    const results = await Promise.allSettled([...byStream].map(([stream, own]) => this.stream(stream, own, due)));
+    await this.schedule(due);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Starts to fire deadlines, every `everyMs` milliseconds. */
+  start(everyMs = 50): void {
+    this.timer = setInterval(() => {
+      this.firing ??= this.fire()
+        .catch((error: unknown) => this.report('deadlines could not be fired', { error: String(error) }))
+        .finally(() => (this.firing = undefined));
+    }, everyMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.firing;
+  }
+
+  /** Fires what is due: at least once, late rather than never. */
+  async fire(): Promise<void> {
+    for (;;) {
+      const due = await this.deadlines.due(toTime(this.clock.now()), TIMER_BATCH);
+      if (due.length === 0) return;
+      const next: Deadline[] = [];
+      // From here on a wish for the same stream is news: what it asks for may come after the look below.
+      for (const { stream, reason } of due) this.standing.delete(`${stream} ${reason}`);
+      const results = await Promise.allSettled(due.map((deadline) => this.deadline(deadline, next)));
+      results.forEach((result, i) => {
+        if (result.status === 'fulfilled') return;
+        // A look that failed is taken again a little later; it must not keep the others from their turn.
+        const deadline = due[i] as Deadline;
+        this.report('a deadline failed', { ...deadline, error: String(result.reason) });
+        next.push({ ...deadline, due: plusSeconds(toTime(this.clock.now()), 1) });
+      });
+      await this.deadlines.settle(due, next);
+      this.remember(next);
+      if (due.length < TIMER_BATCH) return;
+    }
+  }
+
+  /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
+  private note({ category, stream, commits, state, version }: Committed): void {
+    if (category !== 'task' && category !== 'agent') return;
+    const { tenant, id } = parseStream(stream);
+    if (category === 'agent') {
+      this.market.agents.update(tenant, id, state as AgentState, version);
+      return;
+    }
+    const task = state as TaskState;
+    this.market.tasks.update(tenant, id, stream, task, version);
+    for (const { events } of commits) {
+      for (const event of events as readonly TaskEvent[]) {
+        if (event.type === 'TaskAwarded' || event.type === 'TaskHandedOff') this.agents.ring(tenant, event.data.agent);
+        if (event.type === 'TaskPosted' && event.data.spec.bid_seconds > 0) this.ringBidders(tenant, task);
+      }
+    }
+  }
+
+  private ringBidders(tenant: string, task: TaskState): void {
+    const first = task.spec?.requires[0]?.capability ?? '';
+    for (const agent of this.market.agents.all()) {
+      if (agent.tenant === tenant && (first in agent.state.profile.capabilities || first === agent.state.profile.agent_type)) this.agents.ring(tenant, agent.id);
+    }
+  }
+
+  private async stream(stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
+    const { tenant, category, id } = parseStream(stream);
+    this.transactor.invalidate(stream, (commits.at(-1) as Commit).index);
+    if (category === 'task') await this.task(tenant, id, stream, commits, due);
+    else if (category === 'agent') await this.agent(tenant, id, stream, commits, due);
+  }
+
+  private async task(tenant: string, id: string, stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
+    const { state, version } = await this.transactor.load(taskDecider, stream);
+    this.market.tasks.update(tenant, id, stream, state, version);
+    for (const commit of commits) {
+      for (const event of commit.events as readonly TaskEvent[]) {
+        const freed = freedSlot(event);
+        if (freed === undefined) continue;
+        await this.transactor.transact(agentDecider, agentStream(tenant, freed.agent), releaseSlot(id, freed.award, freed.outcome), {
+          principal: Market.principal(tenant),
+          action: 'agent.release',
+          cause: causeOf(commit),
+          reaction: true,
+          correlationId: state.correlation_id,
+          traceparent: commit.meta.traceparent,
+        });
+      }
+    }
+    const now = toTime(this.clock.now());
+    const last = commits.at(-1) as Commit;
+    if (state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, causeOf(last));
+    const after = this.transactor.peek<TaskState>(stream)?.state ?? state;
+    this.wish(due, stream, TASK_DUE, taskDue(after, now));
+  }
+
+  private async agent(tenant: string, id: string, stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
+    const { state, version } = await this.transactor.load(agentDecider, stream);
+    this.market.agents.update(tenant, id, state, version);
+    const last = commits.at(-1) as Commit;
+    let able: Cause | undefined;
+    for (const commit of commits) {
+      for (const event of commit.events as readonly AgentEvent[]) {
+        const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
+        if (here && state.profile !== undefined) this.wish(due, stream, PRESENCE_DUE, plusSeconds(commit.at, state.profile.presence_seconds));
+        if (here || event.type === 'SlotReleased') able = causeOf(commit);
+      }
+    }
+    if (state.status === 'lost' || state.status === 'gone') await this.giveAllBack(tenant, id, state, causeOf(last));
+    else if (able !== undefined) await this.market.serve(tenant, id, able);
+    this.wish(due, stream, SLOTS_DUE, agentDue(state));
+  }
+
+  /** A lost agent gives its leases back. */
+  private async giveAllBack(tenant: string, id: string, state: AgentState, cause: Cause): Promise<void> {
+    const now = toTime(this.clock.now());
+    const [end, reason] = state.status === 'lost' ? (['lost', `the agent gave no sign of life since ${state.since}`] as const) : (['released', 'the agent was deregistered'] as const);
+    for (const [task, slot] of Object.entries(state.slots)) {
+      await this.transactor.transact(taskDecider, taskStream(tenant, task), giveBack({ agent: id, award: slot.award }, end, reason, now), {
+        principal: Market.principal(tenant),
+        action: 'task.give-back',
+        cause,
+        reaction: true,
+        correlationId: this.transactor.peek<TaskState>(taskStream(tenant, task))?.state.correlation_id,
+      });
+    }
+  }
+
+  private async deadline({ stream, reason }: Deadline, next: Deadline[]): Promise<void> {
+    const { tenant, id } = parseStream(stream);
+    if (reason === PRESENCE_DUE) {
+      const due = await this.agents.checkPresence(tenant, id);
+      if (due !== undefined) next.push({ stream, reason, due });
+      return;
+    }
+    if (reason === SLOTS_DUE) {
+      await this.agents.sweepSlots(tenant, id);
+      const due = agentDue((await this.transactor.load(agentDecider, stream)).state);
+      if (due !== undefined) next.push({ stream, reason, due });
+      return;
+    }
+    const { state } = await this.transactor.load(taskDecider, stream);
+    if (!isAlive(state)) return;
+    const now = toTime(this.clock.now());
+    const heartbeat = state.holder === undefined ? undefined : await this.agents.lastLeaseBeat(tenant, id, state.holder.award);
+    const outcome = await this.transactor.transact(taskDecider, stream, timePassed(now, heartbeat), {
+      principal: Market.principal(tenant),
+      action: 'task.time-passed',
+      correlationId: state.correlation_id,
+      cause: state.holder === undefined ? undefined : { ref: state.holder.receipt, at: state.holder.awarded_at, correlationId: state.correlation_id, depth: 0 },
+    });
+    if (outcome.ok && outcome.commit === undefined && state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, undefined);
+    const due = taskDue((await this.transactor.load(taskDecider, stream)).state, now, heartbeat);
+    if (due !== undefined) next.push({ stream, reason, due });
+  }
+
+  private wish(due: Deadline[], stream: string, reason: string, at: Time | undefined): void {
+    if (at === undefined) return;
+    const key = `${stream} ${reason}`;
+    const standing = this.standing.get(key);
+    // An earlier look will see this one's turn and ask for it again.
+    if (standing !== undefined && standing <= at) return;
+    due.push({ stream, reason, due: at });
+  }
+
+  private async schedule(due: readonly Deadline[]): Promise<void> {
+    if (due.length === 0) return;
+    await this.deadlines.schedule(due);
+    this.remember(due);
+  }
+
+  private remember(due: readonly Deadline[]): void {
+    for (const deadline of due) {
+      const key = `${deadline.stream} ${deadline.reason}`;
+      const standing = this.standing.get(key);
+      if (standing === undefined || deadline.due < standing) this.standing.set(key, deadline.due);
+    }
+  }
+}

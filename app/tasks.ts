@@ -1,0 +1,224 @@
+/** Use cases of tasks: posting, bidding, holding, completing. */
+import { agentDecider } from '../domain/agent';
+import { parseCommitRef, streamName } from '../domain/kernel/ids';
+import { Rejection } from '../domain/kernel/decider';
+import { toTime, type Time } from '../domain/kernel/time';
+import {
+  accept,
+  cancel,
+  complete,
+  decline,
+  fail,
+  giveBack,
+  handOff,
+  placeBid,
+  post,
+  progress,
+  recomputeAward,
+  redrive,
+  taskDecider,
+  withdrawBid,
+  type AwardFault,
+  type Claim,
+  type TaskEvent,
+  type TaskSpec,
+  type TaskState,
+} from '../domain/task';
+import { canonicalize, sha256, type Commit } from '../domain/kernel/commit';
+import type { ScoredBid } from '../domain/market';
+import { agentStream, type Agents, type RequestContext } from './agents';
+import type { Market } from './market';
+import type { BlobArchive, Clock } from './ports';
+import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
+
+export type TaskOutcome = Outcome<TaskState, TaskEvent>;
+
+/** Payloads and results up to this many bytes of JSON stand in the receipt; larger ones go to the blob archive. */
+export const INLINE_BYTES = 32 * 1024;
+
+export function taskStream(tenant: string, id: string): string {
+  return streamName(tenant, 'task', id);
+}
+
+export interface Recomputation {
+  readonly task: string;
+  /** The receipt that was computed again: `stream@index`. */
+  readonly receipt: string;
+  readonly hash: string;
+  /** False when the receipt's bytes do not hash to its hash. */
+  readonly hashHolds: boolean;
+  readonly award: number;
+  readonly recordedWinner: string;
+  readonly computedWinner: string | undefined;
+  readonly agrees: boolean;
+  readonly faults: readonly AwardFault[];
+  readonly ranking: readonly ScoredBid[];
+}
+
+export class Tasks {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly market: Market,
+    private readonly agents: Agents,
+    private readonly blobs: BlobArchive,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Posts a task. `cause`, when given, is the receipt (`stream@index`) that led to it, of the same tenant. */
+  async post(context: RequestContext, id: string, spec: TaskSpec, causeRef?: string): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    const cause = causeRef === undefined ? context.cause : await this.resolveCause(tenant, causeRef);
+    if (cause instanceof Rejection) return { ok: false, rejection: cause };
+    const stored = await this.outsource(tenant, spec.payload);
+    const { payload: _, ...rest } = spec;
+    const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
+    return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete), {
+      ...context,
+      cause,
+      action: 'task.post',
+      attributes: { task_type: spec.task_type, priority: spec.priority },
+    });
+  }
+
+  load(tenant: string, id: string, asOf?: Time): Promise<Loaded<TaskState>> {
+    const stream = taskStream(tenant, id);
+    return asOf === undefined ? this.transactor.load(taskDecider, stream) : this.transactor.loadAt(taskDecider, stream, { asOf });
+  }
+
+  async bid(context: RequestContext, id: string, bid: { agent: string; note?: string }): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    const bidder = (await this.transactor.load(agentDecider, agentStream(tenant, bid.agent))).state;
+    if (bidder.status !== 'active') return { ok: false, rejection: new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`) };
+    const outcome = await this.command(context, id, 'task.bid', placeBid(bid), { agent: bid.agent });
+    // A bid for a task that has been waiting for somebody closes at once.
+    if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= toTime(this.clock.now())) await this.market.consider(tenant, id, causeOf(outcome.commit));
+    return outcome;
+  }
+
+  withdrawBid(context: RequestContext, id: string, agent: string): Promise<TaskOutcome> {
+    return this.command(context, id, 'task.withdraw-bid', withdrawBid(agent), { agent });
+  }
+
+  accept(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
+    return this.held(context, id, 'task.accept', accept(claim), claim);
+  }
+
+  decline(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
+    return this.held(context, id, 'task.decline', decline(claim, reason), claim);
+  }
+
+  progress(context: RequestContext, id: string, claim: Claim, fraction: number, note?: string): Promise<TaskOutcome> {
+    return this.held(context, id, 'task.progress', progress(claim, fraction, note), claim);
+  }
+
+  /** Extends the lease without an event. Refuses when the claim does not stand. */
+  async heartbeat(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    const loaded = await this.load(tenant, id);
+    if (await this.agents.extendLease(tenant, id, claim)) return { ok: true, ...loaded, events: [], commit: undefined, repeated: true };
+    const wrong = progress(claim, -1)(loaded.state);
+    return { ok: false, rejection: wrong instanceof Rejection ? wrong : new Rejection('conflict', 'not-the-holder', 'the claim does not hold this task') };
+  }
+
+  async complete(context: RequestContext, id: string, claim: Claim, result: unknown): Promise<TaskOutcome> {
+    const stored = await this.outsource(context.principal.tenant, result);
+    return await this.held(context, id, 'task.complete', complete(claim, 'inline' in stored ? { result } : { result_ref: stored.reference }), claim);
+  }
+
+  fail(context: RequestContext, id: string, claim: Claim, reason: string, retryable: boolean): Promise<TaskOutcome> {
+    return this.held(context, id, 'task.fail', fail(claim, reason, retryable, toTime(this.clock.now())), claim);
+  }
+
+  /** The holder gives the task back: another attempt, by whoever is best then. */
+  release(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
+    return this.held(context, id, 'task.release', giveBack(claim, 'released', reason, toTime(this.clock.now())), claim);
+  }
+
+  /** The holder hands the task to a named agent, whose slot is reserved first. */
+  async handOff(context: RequestContext, id: string, claim: Claim, to: string, note?: string): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    const { state } = await this.load(tenant, id);
+    const now = toTime(this.clock.now());
+    const wrong = handOff(claim, { agent: to, award: state.awards + 1, receipt: '' }, note, now)(state);
+    if (wrong instanceof Rejection) return { ok: false, rejection: wrong };
+    if (wrong.length === 0) return await this.held(context, id, 'task.hand-off', () => [], claim);
+    const award = state.awards + 1;
+    const reserved = await this.market.reserve(tenant, to, { task: id, task_type: (state.spec as TaskSpec).task_type, award, now }, state.correlation_id, undefined);
+    if ('reason' in reserved) return { ok: false, rejection: new Rejection('conflict', reserved.reason, `${to} can't take the task: ${reserved.reason}`) };
+    const outcome = await this.held(context, id, 'task.hand-off', handOff(claim, { agent: to, award, receipt: reserved.receipt }, note, now), claim);
+    if (!outcome.ok) await this.market.release(tenant, to, id, award, state.correlation_id, reserved.cause);
+    return outcome;
+  }
+
+  cancel(context: RequestContext, id: string, reason: string): Promise<TaskOutcome> {
+    return this.command(context, id, 'task.cancel', cancel(context.principal.id, reason));
+  }
+
+  redrive(context: RequestContext, id: string): Promise<TaskOutcome> {
+    return this.command(context, id, 'task.redrive', redrive(context.principal.id));
+  }
+
+  /** Computes the task's last award (or award number `award`) again from its receipt alone. */
+  async recompute(tenant: string, id: string, award?: number): Promise<Recomputation | Rejection> {
+    let found: Commit | undefined;
+    for await (const commit of this.transactor.commits(taskStream(tenant, id))) {
+      if (commit.events.some((event) => event.type === 'TaskAwarded' && (award === undefined || (event.data as { award: number }).award === award))) found = commit;
+    }
+    if (found === undefined) return new Rejection('missing', 'award-not-found', award === undefined ? 'the task has no award yet' : `the task has no award ${award} made by the market`);
+    return recomputeReceipt(found);
+  }
+
+  /** A payload or a result that was put into the archive. */
+  async blob(tenant: string, reference: string): Promise<Uint8Array | undefined> {
+    return await this.blobs.get(tenant, reference);
+  }
+
+  /** A command of whoever holds the task: caused by the award that it holds. */
+  private async held(context: RequestContext, id: string, action: string, decision: ReturnType<typeof accept>, claim: Claim): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    const { state } = this.transactor.peek<TaskState>(taskStream(tenant, id)) ?? (await this.load(tenant, id));
+    const { holder, correlation_id } = state;
+    const cause = holder === undefined ? undefined : { ref: holder.receipt, at: holder.awarded_at, correlationId: correlation_id, depth: 0 };
+    return await this.command({ ...context, cause }, id, action, decision, { agent: claim.agent });
+  }
+
+  private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof accept>, attributes?: Record<string, unknown>): Promise<TaskOutcome> {
+    return this.transactor.transact(taskDecider, taskStream(context.principal.tenant, id), decision, { ...context, action, attributes });
+  }
+
+  private async resolveCause(tenant: string, reference: string): Promise<Cause | Rejection> {
+    const place = parseCommitRef(reference);
+    const cause = place?.stream.startsWith(`${tenant}/`) === true ? await this.transactor.cause(place.stream, place.index) : undefined;
+    return cause ?? new Rejection('invalid', 'cause-not-found', `there is no receipt ${reference}: give stream@index as a receipt shows it`);
+  }
+
+  private async outsource(tenant: string, value: unknown): Promise<{ inline: true } | { reference: string }> {
+    if (value === undefined) return { inline: true };
+    const text = JSON.stringify(value);
+    if (text.length <= INLINE_BYTES && Buffer.byteLength(text) <= INLINE_BYTES) return { inline: true };
+    return { reference: await this.blobs.put(tenant, Buffer.from(text)) };
+  }
+}
+
+/** Computes an award again from its receipt; needs nothing else, so it works offline too. */
+export function recomputeReceipt(commit: Commit): Recomputation | Rejection {
+  const closed = commit.events.find((event) => event.type === 'BidsClosed') as Extract<TaskEvent, { type: 'BidsClosed' }> | undefined;
+  const awarded = commit.events.find((event) => event.type === 'TaskAwarded') as Extract<TaskEvent, { type: 'TaskAwarded' }> | undefined;
+  if (closed === undefined || awarded === undefined) return new Rejection('invalid', 'not-an-award', `${commit.stream}@${commit.index} is not the receipt of an award`);
+  const task = commit.stream.split('/')[2] as string;
+  const { ranking, winner, faults } = recomputeAward(task, closed.data, awarded.data);
+  const { hash, ...unsealed } = commit;
+  const hashHolds = sha256(canonicalize(unsealed)) === hash;
+  return {
+    task,
+    receipt: `${commit.stream}@${commit.index}`,
+    hash,
+    hashHolds,
+    award: awarded.data.award,
+    recordedWinner: awarded.data.agent,
+    computedWinner: winner,
+    agrees: hashHolds && faults.length === 0,
+    faults,
+    ranking,
+  };
+}

@@ -1,0 +1,512 @@
+/**
+ * The one way to write: load the state, ask the policy, decide, append at the expected version.
+ *
+ * Within a process the commands for one stream queue up in its lane and go out together (each its own commit, one
+ * append), so that a thousand bidders on one stream don't fight over its version. Between processes the store's
+ * expected version decides; whoever loses loads again and decides again.
+ */
+import {
+  MAX_COMMITS_PER_APPEND,
+  MAX_COMMIT_BYTES,
+  canonicalize,
+  seal,
+  sha256,
+  type Commit,
+  type CommitMeta,
+  type PolicyReceipt,
+  type SealedCommit,
+  type UnsealedCommit,
+} from '../domain/kernel/commit';
+import { Rejection, upcast, type Decider, type Decision, type Event } from '../domain/kernel/decider';
+import { commitRef, parseStream } from '../domain/kernel/ids';
+import type { Principal } from '../domain/kernel/principal';
+import { Recent } from '../domain/kernel/recent';
+import { toMillis, toTime, type Time } from '../domain/kernel/time';
+import { Denials } from './denials';
+import type { Clock, EventStore, Policy, Snapshot } from './ports';
+
+/** The commit that led to a command. */
+export interface Cause {
+  /** `stream@index` */
+  readonly ref: string;
+  readonly at: Time;
+  readonly correlationId: string;
+  readonly depth: number;
+}
+
+export interface CommandContext {
+  readonly principal: Principal;
+  /** What is asked for, for example `task.complete`; the policy sees it and the receipt keeps it. */
+  readonly action: string;
+  /** The caller's Idempotency-Key with the hash of what came with it. */
+  readonly command?: { readonly key: string; readonly hash: string };
+  /** From If-Match: the version (index of the last commit) that the caller has seen. */
+  readonly expectedVersion?: number;
+  /** Defaults to the cause's, else to the stream's own first, else to a new one. */
+  readonly correlationId?: string;
+  readonly cause?: Cause;
+  /** True when a reaction or a deadline gives the command, not a caller: the depth of causation grows. */
+  readonly reaction?: boolean;
+  readonly traceparent?: string;
+  /** Facts for the policy. */
+  readonly attributes?: Readonly<Record<string, unknown>>;
+}
+
+/** A state with its place in the stream. */
+export interface Loaded<S> {
+  readonly stream: string;
+  readonly state: S;
+  /** Index of the last commit; −1 when there is none. */
+  readonly version: number;
+  readonly hash: string | null;
+  readonly at: Time;
+  readonly correlationId: string | undefined;
+}
+
+export interface Accepted<S, E extends Event> extends Loaded<S> {
+  readonly ok: true;
+  /** Empty when the command changed nothing. */
+  readonly events: readonly E[];
+  /** The receipt; undefined when the command changed nothing. */
+  readonly commit: Commit | undefined;
+  /** True when this answers a command that was already done. */
+  readonly repeated: boolean;
+}
+
+export interface Refused {
+  readonly ok: false;
+  readonly rejection: Rejection;
+}
+
+export type Outcome<S, E extends Event> = Accepted<S, E> | Refused;
+
+/** What `onCommitted` listeners hear, after the commits are durable. */
+export interface Committed {
+  readonly stream: string;
+  readonly category: string;
+  readonly commits: readonly Commit[];
+  readonly state: unknown;
+  readonly version: number;
+}
+
+/** A reaction to a reaction to … of this depth is a storm and is refused. */
+export const MAX_CAUSATION_DEPTH = 32;
+/** How many idempotency keys a stream remembers. */
+const MAX_COMMANDS = 512;
+/** A snapshot is written when this many commits lie after the last one, unless it is larger than 16 KB. */
+const SNAPSHOT_EVERY = 200;
+const MAX_SNAPSHOT_BYTES = 16 * 1024;
+const MAX_ATTEMPTS = 12;
+const PAGE = 500;
+
+/** What the cache holds of a stream. Plain data: it is also what a snapshot keeps. */
+interface Folded {
+  readonly state: unknown;
+  readonly version: number;
+  readonly hash: string | null;
+  readonly at: Time;
+  readonly correlationId: string | undefined;
+  /** `principal key` → the commit that answered it and the hash of its body; oldest first. */
+  readonly commands: Readonly<Record<string, { readonly index: number; readonly hash: string }>>;
+  readonly snapshotAt: number;
+}
+
+type KeptFold = Omit<Folded, 'snapshotAt'>;
+
+interface Pending {
+  readonly decide: Decision<unknown, Event>;
+  readonly context: CommandContext;
+  readonly policy: PolicyReceipt;
+  readonly resolve: (outcome: Outcome<unknown, Event>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** An error is a decision that threw: a defect, answered to its own caller alone. */
+type Decided = Outcome<unknown, Event> | Error;
+
+const KEY_REUSED = new Rejection('invalid', 'idempotency-key-reused', 'this Idempotency-Key came before with another request: use a new key for a new request');
+
+interface Lane {
+  readonly decider: Decider<unknown, Event>;
+  readonly waiting: Pending[];
+}
+
+/** The store can't be reached, or stays contended. Retry later; nothing is half-written. */
+export class StoreUnavailable extends Error {}
+
+export interface TransactorOptions {
+  /** How many streams' states are kept in memory at least. */
+  readonly cachedStreams?: number;
+  /** A number in [0, 1) for the jitter of retries. */
+  readonly random?: () => number;
+}
+
+export class Transactor {
+  private readonly cache: Recent<string, Folded>;
+  private readonly lanes = new Map<string, Lane>();
+  private readonly listeners = new Set<(committed: Committed) => void>();
+  private readonly denials: Denials;
+  private readonly random: () => number;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly policy: Policy,
+    private readonly clock: Clock,
+    private readonly newId: () => string,
+    options: TransactorOptions = {},
+  ) {
+    this.cache = new Recent(options.cachedStreams ?? 20_000);
+    this.random = options.random ?? Math.random;
+    this.denials = new Denials(this, clock);
+  }
+
+  /** Hears every commit of this process right after it is durable. A listener must not throw. */
+  onCommitted(listener: (committed: Committed) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * Decides on `stream` and appends what was decided.
+   *
+   * Resolves with the accepted outcome (events, new state, receipt), or with the refusal. Rejects only with
+   * `StoreUnavailable`, after which the command may or may not have happened: give it again with the same key.
+   */
+  async transact<S, E extends Event>(
+    decider: Decider<S, E>,
+    stream: string,
+    decide: Decision<S, E>,
+    context: CommandContext,
+  ): Promise<Outcome<S, E>> {
+    const { tenant, category } = parseStream(stream);
+    if (category !== decider.category) throw new Error(`${stream} is not a ${decider.category}`);
+    if (tenant !== context.principal.tenant) throw new Error(`${context.principal.id} of ${context.principal.tenant} can't write ${stream}`);
+    if (depthOf(context) > MAX_CAUSATION_DEPTH) {
+      return { ok: false, rejection: new Rejection('conflict', 'causation-too-deep', `more than ${MAX_CAUSATION_DEPTH} reactions led here: the chain was stopped`) };
+    }
+    const evaluated = this.policy.evaluate({ principal: context.principal, action: context.action, resource: stream, attributes: context.attributes });
+    const answer = evaluated instanceof Promise ? await evaluated : evaluated;
+    const { bundle, decision, input, reasons } = answer;
+    const receipt: PolicyReceipt = { bundle, decision, input };
+    if (receipt.decision !== 'allow') {
+      await this.denials.record(context, stream, receipt, reasons);
+      return {
+        ok: false,
+        rejection: new Rejection('forbidden', receipt.decision === 'deny' ? 'policy-denied' : 'approval-needed', `the policy answered ${receipt.decision}: ${reasons.join('; ')}`, { reasons }),
+      };
+    }
+    return await this.enqueue(decider, stream, decide, context, receipt);
+  }
+
+  /** The policy-free inner half of `transact`, for the denial receipts themselves. */
+  enqueue<S, E extends Event>(
+    decider: Decider<S, E>,
+    stream: string,
+    decide: Decision<S, E>,
+    context: CommandContext,
+    policy: PolicyReceipt,
+  ): Promise<Outcome<S, E>> {
+    return new Promise<Outcome<S, E>>((resolve, reject) => {
+      const pending = { decide, context, policy, resolve, reject } as unknown as Pending;
+      const lane = this.lanes.get(stream);
+      if (lane !== undefined) {
+        lane.waiting.push(pending);
+        return;
+      }
+      const opened: Lane = { decider: decider as unknown as Decider<unknown, Event>, waiting: [pending] };
+      this.lanes.set(stream, opened);
+      void this.drain(stream, opened);
+    });
+  }
+
+  /** The state of a stream now: from the cache, else folded from the store. A stream without commits has the initial state. */
+  async load<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
+    const cached = this.cache.get(stream);
+    return view<S>(stream, cached ?? (await this.fetch(decider as unknown as Decider<unknown, Event>, stream)));
+  }
+
+  /** The cached state, if there is one: for hot paths that can do without. */
+  peek<S>(stream: string): Loaded<S> | undefined {
+    const cached = this.cache.get(stream);
+    return cached === undefined ? undefined : view<S>(stream, cached);
+  }
+
+  /** Forgets what is cached of a stream, for example when the feed shows commits of another process. */
+  invalidate(stream: string, version: number): void {
+    const cached = this.cache.get(stream);
+    if (cached !== undefined && cached.version < version) this.cache.delete(stream);
+  }
+
+  /** The state as it was: after the last commit whose time is not after `asOf`, or after commit `upTo`. */
+  async loadAt<S, E extends Event>(decider: Decider<S, E>, stream: string, bound: { readonly asOf: Time } | { readonly upTo: number }): Promise<Loaded<S>> {
+    let folded = empty(decider as unknown as Decider<unknown, Event>);
+    for await (const commit of this.commits(stream)) {
+      if ('asOf' in bound ? commit.at > bound.asOf : commit.index > bound.upTo) break;
+      folded = fold(decider as unknown as Decider<unknown, Event>, folded, commit);
+    }
+    return view<S>(stream, folded);
+  }
+
+  /** A receipt as a cause, or undefined when there is no such commit. */
+  async cause(stream: string, index: number): Promise<Cause | undefined> {
+    const [commit] = await this.store.read(stream, index, 1);
+    return commit?.index === index ? causeOf(commit) : undefined;
+  }
+
+  /** Every commit of a stream, in order. */
+  async *commits(stream: string, from = 0): AsyncGenerator<Commit> {
+    for (let next = from; ; ) {
+      const page = await this.store.read(stream, next, PAGE);
+      yield* page;
+      if (page.length < PAGE) return;
+      next = (page.at(-1)?.index ?? next) + 1;
+    }
+  }
+
+  private async drain(stream: string, lane: Lane): Promise<void> {
+    while (lane.waiting.length > 0) {
+      const batch = lane.waiting.splice(0, MAX_COMMITS_PER_APPEND);
+      try {
+        await this.run(stream, lane.decider, batch);
+      } catch (error) {
+        for (const pending of batch) pending.reject(error);
+      }
+    }
+    this.lanes.delete(stream);
+  }
+
+  /** Decides a batch of commands, appends what they decided, and answers them. Answering twice is harmless. */
+  private async run(stream: string, decider: Decider<unknown, Event>, batch: readonly Pending[]): Promise<void> {
+    let cached = this.cache.get(stream);
+    for (let attempt = 1; ; attempt += 1) {
+      const fresh = cached === undefined;
+      const loaded = cached ?? (await this.fetch(decider, stream));
+      const decided = await this.decideAll(stream, decider, loaded, batch, fresh);
+      if (decided === 'stale') {
+        cached = undefined;
+        continue;
+      }
+      const { outcomes, sealed, folded } = decided;
+      if (sealed.length > 0) {
+        const written = await this.append(stream, loaded.version, sealed, snapshotOf(decider, folded));
+        if (!written) {
+          this.cache.delete(stream);
+          cached = undefined;
+          if (attempt >= MAX_ATTEMPTS) throw new StoreUnavailable(`${stream} stays contended after ${MAX_ATTEMPTS} attempts: try again later`);
+          await pause(Math.min(200, 2 ** attempt) * this.random());
+          continue;
+        }
+      }
+      this.keep(stream, sealed.length > 0 && folded.version - folded.snapshotAt >= SNAPSHOT_EVERY ? { ...folded, snapshotAt: folded.version } : folded);
+      if (sealed.length > 0) {
+        const committed: Committed = { stream, category: decider.category, commits: sealed.map(({ commit }) => commit), state: folded.state, version: folded.version };
+        for (const listener of this.listeners) listener(committed);
+      }
+      batch.forEach((pending, i) => {
+        const outcome = outcomes[i] as Decided;
+        if (outcome instanceof Error) pending.reject(outcome);
+        else pending.resolve(outcome);
+      });
+      return;
+    }
+  }
+
+  /**
+   * Runs the decisions one after the other, each on the state that the one before it left. A refusal, and an answer
+   * without events, is never taken from a stale cache: `'stale'` asks for a load.
+   */
+  private async decideAll(
+    stream: string,
+    decider: Decider<unknown, Event>,
+    loaded: Folded,
+    batch: readonly Pending[],
+    loadedNow: boolean,
+  ): Promise<'stale' | { outcomes: Decided[]; sealed: SealedCommit[]; folded: Folded }> {
+    let fresh = loadedNow;
+    let folded = loaded;
+    const outcomes: Decided[] = [];
+    const sealed: SealedCommit[] = [];
+    for (const pending of batch) {
+      const { command, principal } = pending.context;
+      const earlier = command === undefined ? undefined : folded.commands[commandName(principal.id, command.key)];
+      let outcome: Decided | { sealed: SealedCommit; folded: Folded };
+      try {
+        if (earlier === undefined) outcome = this.decideOne(stream, decider, folded, pending);
+        else if (earlier.hash !== command?.hash) outcome = { ok: false, rejection: KEY_REUSED };
+        else {
+          const inBatch = outcomes.find((other) => !(other instanceof Error) && other.ok && other.commit?.index === earlier.index) as Accepted<unknown, Event> | undefined;
+          outcome = inBatch === undefined ? await this.repeat(stream, decider, earlier.index) : { ...inBatch, repeated: true };
+        }
+      } catch (error) {
+        outcome = error instanceof Error ? error : new Error(String(error));
+      }
+      if (outcome instanceof Error) {
+        outcomes.push(outcome);
+        continue;
+      }
+      if ('sealed' in outcome) {
+        sealed.push(outcome.sealed);
+        folded = outcome.folded;
+        outcomes.push({ ok: true, ...view(stream, folded), events: outcome.sealed.commit.events, commit: outcome.sealed.commit, repeated: false });
+        continue;
+      }
+      if (!fresh) {
+        if ((await this.store.head(stream))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
+        fresh = true;
+      }
+      outcomes.push(outcome);
+    }
+    return { outcomes, sealed, folded };
+  }
+
+  private decideOne(
+    stream: string,
+    decider: Decider<unknown, Event>,
+    folded: Folded,
+    { decide, context, policy }: Pending,
+  ): Outcome<unknown, Event> | { sealed: SealedCommit; folded: Folded } {
+    if (context.expectedVersion !== undefined && context.expectedVersion !== folded.version) {
+      return {
+        ok: false,
+        rejection: new Rejection('precondition', 'version-mismatch', `If-Match names version ${context.expectedVersion}, the version is ${folded.version}: read it again`, { version: folded.version }),
+      };
+    }
+    const decision = decide(folded.state);
+    if (decision instanceof Rejection) return { ok: false, rejection: decision };
+    if (decision.length === 0) return { ok: true, ...view(stream, folded), events: [], commit: undefined, repeated: true };
+    const unsealed = this.commit(stream, folded, decision, context, policy);
+    const sealed = seal(unsealed);
+    if (sealed.body.length > MAX_COMMIT_BYTES || Buffer.byteLength(sealed.body) > MAX_COMMIT_BYTES) {
+      return { ok: false, rejection: new Rejection('invalid', 'too-large', `the receipt would be larger than ${MAX_COMMIT_BYTES} bytes: send less, or a reference`) };
+    }
+    return { sealed, folded: fold(decider, folded, sealed.commit) };
+  }
+
+  private commit(stream: string, folded: Folded, events: readonly Event[], context: CommandContext, policy: PolicyReceipt): UnsealedCommit {
+    const { principal, action, command, cause, traceparent } = context;
+    // A hybrid logical clock: a machine's clock may lag, the order of causes may not.
+    const now = toTime(this.clock.now());
+    let at = now;
+    if (folded.at > at) at = folded.at;
+    if (cause !== undefined && cause.at > at) at = cause.at;
+    // Properties in the order of the canonical form, which then need not sort them.
+    const meta: CommitMeta = {
+      action,
+      actor: { id: principal.id, kind: principal.kind },
+      causationId: cause?.ref,
+      commandHash: command?.hash,
+      commandId: command?.key,
+      correlationId: context.correlationId ?? cause?.correlationId ?? folded.correlationId ?? this.newId(),
+      depth: depthOf(context),
+      policy,
+      traceparent,
+    };
+    return { at, events, index: folded.version + 1, meta, previousHash: folded.hash, stream };
+  }
+
+  /** The first answer of a command that comes again: its receipt, and the state as it was then. */
+  private async repeat(stream: string, decider: Decider<unknown, Event>, index: number): Promise<Outcome<unknown, Event>> {
+    const [commit] = await this.store.read(stream, index, 1);
+    if (commit === undefined) throw new StoreUnavailable(`${commitRef(stream, index)} can't be read: try again later`);
+    return { ok: true, ...(await this.loadAt(decider, stream, { upTo: index })), events: commit.events, commit, repeated: true };
+  }
+
+  /**
+   * Appends; true when the commits are in the store. When the answer is lost, the store is asked whether they are
+   * there: a commit is recognised by its place and its hash, and is not written again.
+   */
+  private async append(stream: string, expected: number, sealed: readonly SealedCommit[], snapshot: Snapshot | undefined): Promise<boolean> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const result = await this.store.append({ stream, expected, commits: sealed, snapshot });
+        if (result.kind === 'written') return true;
+        return attempt > 1 && (await this.holds(stream, sealed));
+      } catch (error) {
+        if (error instanceof RangeError) throw error;
+        if (attempt >= 4) throw new StoreUnavailable(`${stream} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+        await pause(2 ** attempt * 5 * this.random());
+        if (await this.holds(stream, sealed)) return true;
+      }
+    }
+  }
+
+  private async holds(stream: string, sealed: readonly SealedCommit[]): Promise<boolean> {
+    const first = sealed[0] as SealedCommit;
+    const found = await this.store.read(stream, first.commit.index, sealed.length).catch(() => []);
+    return found.length === sealed.length && found.every((commit, i) => commit.hash === sealed[i]?.commit.hash);
+  }
+
+  private async fetch(decider: Decider<unknown, Event>, stream: string): Promise<Folded> {
+    const snapshot = await this.store.snapshot(stream);
+    let folded = snapshot?.version === decider.version ? { ...(snapshot.state as KeptFold), snapshotAt: snapshot.index } : empty(decider);
+    for await (const commit of this.commits(stream, folded.version + 1)) folded = fold(decider, folded, commit);
+    const current = this.cache.get(stream);
+    if (current !== undefined && current.version >= folded.version) return current;
+    this.keep(stream, folded);
+    return folded;
+  }
+
+  private keep(stream: string, folded: Folded): void {
+    if (folded.version < 0) return;
+    this.cache.set(stream, folded);
+  }
+}
+
+/** The hash under which a command's body is remembered. */
+export function commandHash(body: unknown): string {
+  return sha256(canonicalize(body ?? null));
+}
+
+/** A commit as the cause of what follows from it. */
+export function causeOf(commit: Pick<Commit, 'stream' | 'index' | 'at' | 'meta'>): Cause {
+  return { ref: commitRef(commit.stream, commit.index), at: commit.at, correlationId: commit.meta.correlationId, depth: commit.meta.depth };
+}
+
+function depthOf(context: CommandContext): number {
+  return context.reaction === true && context.cause !== undefined ? context.cause.depth + 1 : 0;
+}
+
+function commandName(principal: string, key: string): string {
+  return `${principal} ${key}`;
+}
+
+function empty(decider: Decider<unknown, Event>): Folded {
+  return { state: decider.initial, version: -1, hash: null, at: toTime(0), correlationId: undefined, commands: {}, snapshotAt: -1 };
+}
+
+function fold(decider: Decider<unknown, Event>, folded: Folded, commit: Commit): Folded {
+  const { correlationId, commandId, commandHash: bodyHash } = commit.meta;
+  const place = { stream: commit.stream, index: commit.index, at: commit.at, correlationId };
+  let state = folded.state;
+  for (const event of commit.events) state = decider.evolve(state, upcast(decider, event), place);
+  let { commands } = folded;
+  if (commandId !== undefined) {
+    commands = { ...commands, [commandName(commit.meta.actor.id, commandId)]: { index: commit.index, hash: bodyHash ?? '' } };
+    const names = Object.keys(commands);
+    if (names.length > MAX_COMMANDS) {
+      const [, ...rest] = Object.entries(commands);
+      commands = Object.fromEntries(rest);
+    }
+  }
+  return { state, version: commit.index, hash: commit.hash, at: commit.at, correlationId: folded.correlationId ?? correlationId, commands, snapshotAt: folded.snapshotAt };
+}
+
+function snapshotOf(decider: Decider<unknown, Event>, folded: Folded): Snapshot | undefined {
+  if (folded.version - folded.snapshotAt < SNAPSHOT_EVERY) return undefined;
+  const { snapshotAt: _, ...kept } = folded;
+  if (JSON.stringify(kept).length > MAX_SNAPSHOT_BYTES) return undefined;
+  return { version: decider.version, index: folded.version, state: kept };
+}
+
+function view<S>(stream: string, folded: Folded): Loaded<S> {
+  return { stream, state: folded.state as S, version: folded.version, hash: folded.hash, at: folded.at, correlationId: folded.correlationId };
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Milliseconds since the epoch of a loaded stream's last commit. */
+export function lastChange(loaded: Loaded<unknown>): number {
+  return toMillis(loaded.at);
+}

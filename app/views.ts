@@ -1,0 +1,195 @@
+/**
+ * Keeps the read models: one consumer of the feed for all of them. A commit only says that its stream has changed; the
+ * contribution is a function of the stream's state, so a gap or a redelivery heals itself.
+ *
+ * A view is rebuilt under a new name while the old one serves: because its reducer has a new version, or because
+ * somebody asked for it.
+ */
+import type { Commit } from '../domain/kernel/commit';
+import type { Decider, Event } from '../domain/kernel/decider';
+import { parseStream } from '../domain/kernel/ids';
+import { Recent } from '../domain/kernel/recent';
+import { correlations } from '../projections/correlations';
+import { viewName, type Projection } from '../projections/projection';
+import type { Consumer } from './feed';
+import type { Checkpoint, Checkpoints, EventStore, ViewRow, ViewStore } from './ports';
+import type { Transactor } from './transact';
+
+/** A projection with the decider whose state it reads. */
+export interface ViewOf {
+  readonly projection: Projection;
+  readonly decider: Decider<unknown, Event>;
+}
+
+/** Pairs a projection with its decider; the types of the state have to agree. */
+export function viewOf<S, E extends Event, D>(projection: Projection<S, D>, decider: Decider<S, E>): ViewOf {
+  return { projection: projection as unknown as Projection, decider: decider as unknown as Decider<unknown, Event> };
+}
+
+export interface ViewStatus {
+  readonly view: string;
+  /** The name that queries read. */
+  readonly serving: string;
+  /** The name that is being built, when one is, and how many commits are left to read. */
+  readonly building: { readonly name: string; readonly left: number } | null;
+}
+
+/** Correlations seen lately, so that each row is written about once. */
+const MAX_SEEN = 50_000;
+const PAGE = 1_000;
+
+interface Target {
+  readonly name: string;
+  readonly version: number;
+  readonly fields: readonly string[];
+  /** undefined for the correlations, which are rows of commits. */
+  readonly of: ViewOf | undefined;
+  serving: string;
+  building: { name: string; left: number } | undefined;
+}
+
+export class Views implements Consumer {
+  readonly name = 'views';
+  private readonly targets: Target[];
+  private readonly seen = new Recent<string, true>(MAX_SEEN);
+  private readonly rebuilds = new Set<Promise<void>>();
+  private stopped = false;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly views: ViewStore,
+    private readonly checkpoints: Checkpoints,
+    private readonly transactor: Transactor,
+    of: readonly ViewOf[],
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+  ) {
+    const target = (name: string, version: number, fields: readonly string[], view?: ViewOf): Target => ({ name, version, fields, of: view, serving: viewName({ name, version }), building: undefined });
+    this.targets = [
+      ...of.map((view) => target(view.projection.name, view.projection.version, view.projection.fields, view)),
+      target(correlations.name, correlations.version, correlations.fields),
+    ];
+  }
+
+  /** Declares the views; starts to rebuild those whose reducer has a new version. */
+  async start(): Promise<void> {
+    const existing = await this.views.list();
+    for (const target of this.targets) {
+      const kept = await this.checkpoints.load(`serving-${target.name}`);
+      const leftOver = existing.filter((name) => name.startsWith(`${target.name}.v`) && name !== kept);
+      for (const name of leftOver) await this.views.drop(name);
+      const current = kept ?? viewName(target);
+      target.serving = current;
+      await this.views.declare(current, target.fields);
+      if (kept === undefined) {
+        await this.checkpoints.save(`serving-${target.name}`, current);
+        // New beside a log that others have read already: it has to read what they have.
+        if ((await this.checkpoints.load(this.name)) !== undefined) this.background(this.rebuildTarget(target));
+      } else if (versionOf(current) !== target.version) this.background(this.rebuildTarget(target));
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await Promise.all(this.rebuilds);
+  }
+
+  /** The name under which a projection is read now. */
+  serving(name: string): string {
+    return this.find(name).serving;
+  }
+
+  status(): ViewStatus[] {
+    return this.targets.map(({ name, serving, building }) => ({ view: name, serving, building: building === undefined ? null : { ...building } }));
+  }
+
+  /** Builds the view anew beside the one that serves, then serves the new one. Resolves when that is done. */
+  async rebuild(name: string): Promise<void> {
+    await this.rebuildTarget(this.find(name));
+  }
+
+  async handle(commits: readonly Commit[]): Promise<void> {
+    const latest = new Map<string, Commit>();
+    for (const commit of commits) latest.set(commit.stream, commit);
+    await Promise.all(this.targets.map((target) => this.apply(target, target.building === undefined ? [target.serving] : [target.serving, target.building.name], commits, latest, true)));
+  }
+
+  private async apply(target: Target, names: readonly string[], commits: readonly Commit[], latest: ReadonlyMap<string, Commit>, live: boolean): Promise<void> {
+    const rows = target.of === undefined ? this.correlationRows(commits, live && target.building === undefined) : await this.stateRows(target.of, latest);
+    // A view of another version keeps what it has: its reducer is gone.
+    await Promise.all(names.filter((name) => versionOf(name) === target.version).map((name) => this.views.put(name, rows)));
+    if (target.of === undefined) for (const { key, source } of rows) this.seen.set(`${key} ${source}`, true);
+  }
+
+  private async stateRows({ projection, decider }: ViewOf, latest: ReadonlyMap<string, Commit>): Promise<ViewRow[]> {
+    const rows: ViewRow[] = [];
+    for (const [stream, commit] of latest) {
+      const { tenant, category, id } = parseStream(stream);
+      if (category !== projection.category) continue;
+      this.transactor.invalidate(stream, commit.index);
+      const { state, version, at } = await this.transactor.load(decider, stream);
+      const row = projection.row({ tenant, id, stream, version, at }, state);
+      if (row !== undefined) rows.push(row);
+    }
+    return rows;
+  }
+
+  private correlationRows(commits: readonly Commit[], skipSeen: boolean): ViewRow[] {
+    const rows = new Map<string, ViewRow>();
+    for (const commit of commits) {
+      const key = `${commit.meta.correlationId} ${commit.stream}`;
+      if (!rows.has(key) && !(skipSeen && this.seen.get(key) === true)) rows.set(key, correlations.row(commit));
+    }
+    return [...rows.values()];
+  }
+
+  private async rebuildTarget(target: Target): Promise<void> {
+    if (target.building !== undefined) throw new RangeError(`${target.name} is being rebuilt already`);
+    const name = nextName(target);
+    target.building = { name, left: await this.store.lag(undefined) };
+    try {
+      await this.views.drop(name);
+      await this.views.declare(name, target.fields);
+      let from: Checkpoint | undefined;
+      for (let end = false; !end && !this.stopped; ) {
+        const page = await this.store.feed(from, PAGE);
+        const latest = new Map(page.commits.map((commit) => [commit.stream, commit]));
+        await this.apply(target, [name], page.commits, latest, false);
+        from = page.checkpoint;
+        end = page.end;
+        target.building.left = await this.store.lag(from);
+      }
+      if (this.stopped) return;
+      const old = target.serving;
+      await this.checkpoints.save(`serving-${target.name}`, name);
+      target.serving = name;
+      if (old !== name) await this.views.drop(old);
+    } finally {
+      target.building = undefined;
+    }
+  }
+
+  private background(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.report('a view could not be rebuilt', { error: String(error) }))
+      .finally(() => this.rebuilds.delete(tracked));
+    this.rebuilds.add(tracked);
+  }
+
+  private find(name: string): Target {
+    const target = this.targets.find((other) => other.name === name);
+    if (target === undefined) throw new RangeError(`there is no view ${name}: ${this.targets.map((other) => other.name).join(', ')}`);
+    return target;
+  }
+}
+
+function versionOf(view: string): number {
+  return Number(/\.v(\d+)/.exec(view)?.[1]);
+}
+
+/** `agents.v2` after `agents.v1`; `agents.v2.1` after `agents.v2`. */
+function nextName(target: Target): string {
+  const base = viewName(target);
+  if (versionOf(target.serving) !== target.version) return base;
+  const generation = Number(/\.v\d+\.(\d+)$/.exec(target.serving)?.[1] ?? 0);
+  return `${base}.${generation + 1}`;
+}

@@ -1,0 +1,122 @@
+/**
+ * The causal query: from any receipt, request or task to everything that led to it and everything that followed, as a
+ * tree. It reads the index of correlations and the streams themselves; the answer holds the hashes, so that each step
+ * can be checked.
+ */
+import type { Commit } from '../domain/kernel/commit';
+import { commitRef, parseCommitRef, streamName } from '../domain/kernel/ids';
+import { Rejection } from '../domain/kernel/decider';
+import type { CorrelationDoc } from '../projections/correlations';
+import type { EventStore, ViewStore } from './ports';
+import type { Views } from './views';
+
+/** One receipt in the tree. */
+export interface CausalNode {
+  /** `stream@index` */
+  readonly receipt: string;
+  readonly at: string;
+  readonly actor: string;
+  readonly action: string;
+  readonly hash: string;
+  readonly events: readonly { readonly type: string; readonly data: unknown }[];
+  readonly effects: CausalNode[];
+}
+
+export interface CausalChain {
+  readonly id: string;
+  readonly correlations: readonly string[];
+  readonly commits: number;
+  /** False when there was more than one answer holds. */
+  readonly complete: boolean;
+  readonly roots: readonly CausalNode[];
+}
+
+/** Largest number of receipts in one answer. */
+export const MAX_CHAIN = 2_000;
+const CATEGORIES = ['task', 'agent', 'trail', 'tool', 'pool'];
+
+export class Why {
+  constructor(
+    private readonly store: EventStore,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+  ) {}
+
+  /** @param id a receipt (`stream@index`), a stream, the id of a task, or a correlation id */
+  async chain(tenant: string, id: string): Promise<CausalChain | Rejection> {
+    const correlations = await this.correlationsOf(tenant, id);
+    if (correlations.length === 0) return new Rejection('missing', 'nothing-known', `nothing is known of ${id}: give a task's id, a receipt (stream@index) or a correlation id`);
+    const commits = new Map<string, Commit>();
+    let complete = true;
+    const take = (commit: Commit) => {
+      if (commits.size >= MAX_CHAIN) complete = false;
+      else commits.set(commitRef(commit.stream, commit.index), commit);
+    };
+    for (const correlation of correlations) for await (const commit of this.members(tenant, correlation)) take(commit);
+    // What led here may belong to another correlation, for example the signal that a task answers: follow it up.
+    for (const commit of [...commits.values()]) {
+      for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause) && complete; ) {
+        const found = await this.receipt(tenant, cause);
+        if (found === undefined) break;
+        take(found);
+        cause = found.meta.causationId;
+      }
+    }
+    return { id, correlations, commits: commits.size, complete, roots: tree(commits) };
+  }
+
+  private async correlationsOf(tenant: string, id: string): Promise<string[]> {
+    const place = parseCommitRef(id);
+    if (place !== undefined) {
+      const commit = await this.receipt(tenant, id);
+      return commit === undefined ? [] : [commit.meta.correlationId];
+    }
+    const streams = id.startsWith(`${tenant}/`) ? [id] : CATEGORIES.map((category) => streamName(tenant, category, id));
+    for (const stream of streams) {
+      const [first] = await this.store.read(stream, 0, 1);
+      if (first !== undefined) return [first.meta.correlationId];
+    }
+    const page = await this.viewStore.query(this.views.serving('correlations'), { tenant, key: id, limit: 1 });
+    return page.rows.length > 0 ? [id] : [];
+  }
+
+  private async *members(tenant: string, correlation: string): AsyncGenerator<Commit> {
+    let continuation: string | undefined;
+    do {
+      const page = await this.viewStore.query<CorrelationDoc>(this.views.serving('correlations'), { tenant, key: correlation, limit: 1_000, continuation });
+      for (const { source, doc } of page.rows) {
+        for (let next = doc.first; ; ) {
+          const read = await this.store.read(source, next, 200);
+          for (const commit of read) if (commit.meta.correlationId === correlation) yield commit;
+          // Streams that many correlations share are long; what belongs together stands close together.
+          if (read.length < 200 || !read.some((commit) => commit.meta.correlationId === correlation)) break;
+          next = (read.at(-1) as Commit).index + 1;
+        }
+      }
+      continuation = page.continuation;
+    } while (continuation !== undefined);
+  }
+
+  private async receipt(tenant: string, reference: string): Promise<Commit | undefined> {
+    const place = parseCommitRef(reference);
+    if (place === undefined || !place.stream.startsWith(`${tenant}/`)) return undefined;
+    const [commit] = await this.store.read(place.stream, place.index, 1);
+    return commit?.index === place.index ? commit : undefined;
+  }
+}
+
+function tree(commits: ReadonlyMap<string, Commit>): CausalNode[] {
+  const nodes = new Map<string, CausalNode>();
+  const ordered = [...commits].sort(([, a], [, b]) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.meta.depth - b.meta.depth || a.index - b.index));
+  for (const [receipt, { at, meta, hash, events }] of ordered) {
+    nodes.set(receipt, { receipt, at, actor: meta.actor.id, action: meta.action, hash, events: events.map(({ type, data }) => ({ type, data })), effects: [] });
+  }
+  const roots: CausalNode[] = [];
+  for (const [receipt, commit] of ordered) {
+    const node = nodes.get(receipt) as CausalNode;
+    const parent = commit.meta.causationId === undefined ? undefined : nodes.get(commit.meta.causationId);
+    if (parent === undefined) roots.push(node);
+    else parent.effects.push(node);
+  }
+  return roots;
+}

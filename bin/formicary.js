@@ -1,0 +1,61 @@
+#!/usr/bin/env node
+'use strict';
+/**
+ * The command line of a checkout: compiles it when that was never done, and runs it on the Node that the project
+ * installs when the caller's own is too old (no node:sqlite).
+ */
+const { spawn, spawnSync } = require('node:child_process');
+const { existsSync } = require('node:fs');
+const Module = require('node:module');
+const path = require('node:path');
+
+const ROOT = path.resolve(__dirname, '..');
+const CLI = path.join(ROOT, 'dist/client/cli.js');
+const WINDOWS = process.platform === 'win32';
+
+if (!existsSync(CLI)) build();
+if (Module.isBuiltin('node:sqlite')) {
+  process.argv[1] = CLI;
+  Module.runMain();
+} else {
+  runOn(installedNode());
+}
+
+function build() {
+  process.stderr.write('building once…\n');
+  const { status, error, stdout, stderr } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, encoding: 'utf8', shell: WINDOWS });
+  if (status === 0 && existsSync(CLI)) return;
+  const why = error?.message ?? `${stdout}${stderr}`.trim();
+  if (why !== '') process.stderr.write(`${why}\n`);
+  const advice = existsSync(path.join(ROOT, 'node_modules')) ? '' : ' The dependencies are not installed: run `npm ci` first.';
+  fail(status === 0 ? `the build made no ${path.relative(ROOT, CLI)}` : `the build failed.${advice}`);
+}
+
+/** The Node of the npm package `node`. */
+function installedNode() {
+  try {
+    const node = path.join(path.dirname(require.resolve('node/package.json')), 'bin', WINDOWS ? 'node.exe' : 'node');
+    if (existsSync(node)) return node;
+  } catch {
+    // Not installed.
+  }
+  return fail(`needs Node 22.13 or later (this is ${process.version}); \`npm ci\` in the checkout installs one beside it`);
+}
+
+function runOn(node) {
+  const child = spawn(node, [CLI, ...process.argv.slice(2)], { stdio: 'inherit' });
+  // A terminal sends Ctrl+C to both; a second one would mean "at once".
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => fail(error.message));
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+function fail(message) {
+  process.stderr.write(`formicary: ${message}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,191 @@
+/**
+ * A commit is what one decision appends to one stream: the receipt. It is immutable, at most 256 KB, and chained to
+ * the commit before it by hash.
+ *
+ * `hash` = SHA-256, in lower-case hexadecimal, over the RFC 8785 (JSON Canonicalization Scheme) form, in UTF-8, of the
+ * commit without `hash`. Those bytes are made once, stored as they are, and are what a verifier hashes again.
+ */
+import { hash as digest } from 'node:crypto';
+import type { Event } from './decider';
+import type { PrincipalKind } from './principal';
+import { parseStream } from './ids';
+
+/** Largest canonical form of a commit, in bytes. */
+export const MAX_COMMIT_BYTES = 256 * 1024;
+
+/** Largest number of commits that one append may carry (Cosmos DB: 100 operations a batch, one is the head). */
+export const MAX_COMMITS_PER_APPEND = 99;
+
+export interface PolicyReceipt {
+  /** Which rules answered: the hash of the policy bundle. */
+  readonly bundle: string;
+  /** SHA-256 of what the rules were asked. */
+  readonly input: string;
+  readonly decision: 'allow' | 'deny' | 'needs_approval';
+}
+
+export interface CommitMeta {
+  readonly actor: { readonly id: string; readonly kind: PrincipalKind };
+  /** What was asked for, for example `task.complete`. */
+  readonly action: string;
+  /** The caller's Idempotency-Key, when there was one. */
+  readonly commandId?: string;
+  /** SHA-256 of the command's body: a key that comes again with another body is refused. */
+  readonly commandHash?: string;
+  /** Everything that one cause has set in motion shares it. */
+  readonly correlationId: string;
+  /** The commit (`stream@index`) that led to this one. */
+  readonly causationId?: string;
+  /** How many reactions lie between this commit and the command or the deadline at the root. */
+  readonly depth: number;
+  /** W3C trace context of the command. */
+  readonly traceparent?: string;
+  readonly policy: PolicyReceipt;
+}
+
+export interface UnsealedCommit {
+  readonly stream: string;
+  /** Position in the stream, from 0, without gaps. */
+  readonly index: number;
+  readonly events: readonly Event[];
+  readonly meta: CommitMeta;
+  /** Hybrid logical time: not before the commit before it, nor before the commit that caused it. */
+  readonly at: string;
+  /** `hash` of the commit before it in the stream; null for the first. */
+  readonly previousHash: string | null;
+}
+
+export interface Commit extends UnsealedCommit {
+  readonly hash: string;
+}
+
+/** A commit with the canonical bytes that were hashed. */
+export interface SealedCommit {
+  readonly commit: Commit;
+  /** RFC 8785 form of the commit without `hash`. */
+  readonly body: string;
+}
+
+/**
+ * RFC 8785 form of a JSON value. `JSON.stringify` already writes strings and numbers as RFC 8785 demands (it took both
+ * from ECMAScript); what is left is the order of the properties by UTF-16 code units, which is JavaScript's own
+ * `sort()`. A test holds this to the `canonicalize` package. Throws on values that JSON cannot hold.
+ */
+export function canonicalize(value: unknown): string {
+  return JSON.stringify(sorted(value));
+}
+
+/** The value with sorted properties; the value itself where they are sorted already, which saves most copies. */
+function sorted(value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${value} has no JSON form`);
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) {
+    let items: unknown[] | undefined;
+    for (let i = 0; i < value.length; i += 1) {
+      const item: unknown = value[i];
+      const kept = sorted(item);
+      if (kept !== item) items ??= value.slice(0, i) as unknown[];
+      items?.push(kept);
+    }
+    return items ?? value;
+  }
+  const source = value as Record<string, unknown>;
+  const keys = Object.keys(source);
+  let inOrder = true;
+  for (let i = 1; inOrder && i < keys.length; i += 1) inOrder = (keys[i - 1] as string) < (keys[i] as string);
+  let target: Record<string, unknown> | undefined;
+  if (!inOrder) {
+    keys.sort();
+    target = {};
+  }
+  for (let i = 0; i < keys.length; i += 1) {
+    const key = keys[i] as string;
+    const item = source[key];
+    const kept = sorted(item);
+    if (target === undefined && kept !== item) {
+      target = {};
+      for (let j = 0; j < i; j += 1) target[keys[j] as string] = source[keys[j] as string];
+    }
+    if (target !== undefined && kept !== undefined) target[key] = kept;
+  }
+  return target ?? value;
+}
+
+export function sha256(text: string): string {
+  return digest('sha256', text, 'hex');
+}
+
+/** Computes the canonical bytes and the hash. */
+export function seal(commit: UnsealedCommit): SealedCommit {
+  const body = canonicalize(commit);
+  return { commit: { ...commit, hash: sha256(body) }, body };
+}
+
+/** Rebuilds the commit from what a store holds. */
+export function unseal(body: string, hash: string): Commit {
+  return { ...(JSON.parse(body) as UnsealedCommit), hash };
+}
+
+/** One thing that is wrong with a chain, in words that name the commit. */
+export interface ChainFault {
+  readonly stream: string;
+  readonly index: number;
+  readonly kind: 'altered' | 'missing' | 'inserted' | 'reordered' | 'unreadable' | 'misplaced' | 'backdated';
+  readonly message: string;
+}
+
+/**
+ * Walks the commits of one stream, in stored order, and names what was tampered with. It needs nothing but the
+ * stored bytes: `key` is where the store keeps the entry, `body` and `hash` are what it holds.
+ */
+export class ChainVerifier {
+  private previous: { index: number; hash: string; at: string } | undefined;
+
+  constructor(readonly stream: string) {}
+
+  /** Checks the next entry; returns the faults that show at it. */
+  next(entry: { readonly index: number; readonly body: string; readonly hash: string }): ChainFault[] {
+    const faults: ChainFault[] = [];
+    const fault = (kind: ChainFault['kind'], message: string) =>
+      faults.push({ stream: this.stream, index: entry.index, kind, message: `${this.stream}@${entry.index}: ${message}` });
+
+    let commit: UnsealedCommit | undefined;
+    try {
+      commit = JSON.parse(entry.body) as UnsealedCommit;
+      parseStream(commit.stream);
+    } catch {
+      commit = undefined;
+    }
+    const computed = sha256(entry.body);
+    if (computed !== entry.hash) fault('altered', `its bytes hash to ${short(computed)}, its receipt says ${short(entry.hash)}: it was altered`);
+    if (commit === undefined) {
+      fault('unreadable', 'its bytes are not a commit');
+    } else {
+      if (commit.stream !== this.stream || commit.index !== entry.index) {
+        fault('misplaced', `it says it is ${commit.stream}@${commit.index}: it was moved`);
+      }
+      const expected = this.previous === undefined ? 0 : this.previous.index + 1;
+      if (entry.index > expected) {
+        fault('missing', `commit ${expected}${entry.index - expected > 1 ? ` to ${entry.index - 1}` : ''} before it was dropped`);
+      } else if (entry.index < expected) {
+        fault('reordered', `it comes after ${this.previous?.index}: the order was changed`);
+      } else if ((this.previous?.hash ?? null) !== commit.previousHash) {
+        fault('inserted', `it names ${short(commit.previousHash)} as the commit before it, which is ${short(this.previous?.hash ?? null)}: one of the two was replaced or inserted`);
+      }
+      if (this.previous !== undefined && commit.at < this.previous.at) {
+        fault('backdated', `its time ${commit.at} lies before ${this.previous.at} of the commit before it`);
+      }
+    }
+    this.previous = { index: entry.index, hash: entry.hash, at: commit?.at ?? this.previous?.at ?? '' };
+    return faults;
+  }
+
+  /** Index and hash of the last commit seen. */
+  get head(): { index: number; hash: string } | undefined {
+    return this.previous;
+  }
+}
+
+function short(hash: string | null): string {
+  return hash === null ? 'nothing' : `${hash.slice(0, 12)}…`;
+}

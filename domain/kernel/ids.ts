@@ -1,0 +1,48 @@
+/**
+ * Identifiers and stream names. An id ends up in keys of both profiles (SQLite, Cosmos DB), in URLs and in file
+ * names, so the alphabet is small on purpose: no slash, no `#`, `?` or `\` (Cosmos DB refuses them), no white space,
+ * ASCII only (no look-alikes, no normalisation forms).
+ */
+
+export const ID_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9._~:-]{0,126}[A-Za-z0-9_~-])?$/;
+export const TENANT_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** True when `value` may serve as the id of an agent, a task, a tool or a principal (1 to 128 characters). */
+export function isId(value: string): boolean {
+  return ID_PATTERN.test(value) && !value.includes('..');
+}
+
+export function isTenant(value: string): boolean {
+  return TENANT_PATTERN.test(value);
+}
+
+/** A stream is named `tenant/category/id`; the tenant is part of every key. */
+export function streamName(tenant: string, category: string, id: string): string {
+  return `${tenant}/${category}/${id}`;
+}
+
+export interface StreamParts {
+  readonly tenant: string;
+  readonly category: string;
+  readonly id: string;
+}
+
+/** Splits `tenant/category/id`. Throws on anything else: a malformed stream name is a defect, not input. */
+export function parseStream(stream: string): StreamParts {
+  const first = stream.indexOf('/');
+  const second = stream.indexOf('/', first + 1);
+  if (first < 1 || second < first + 2 || second === stream.length - 1) throw new Error(`not a stream name: ${stream}`);
+  return { tenant: stream.slice(0, first), category: stream.slice(first + 1, second), id: stream.slice(second + 1) };
+}
+
+/** A commit is referred to as `stream@index`, for example `default/task/42@3`. */
+export function commitRef(stream: string, index: number): string {
+  return `${stream}@${index}`;
+}
+
+export function parseCommitRef(ref: string): { stream: string; index: number } | undefined {
+  const at = ref.lastIndexOf('@');
+  const index = Number(ref.slice(at + 1));
+  if (at < 1 || !/^\d{1,12}$/.test(ref.slice(at + 1)) || !Number.isSafeInteger(index)) return undefined;
+  return { stream: ref.slice(0, at), index };
+}

@@ -1,0 +1,23 @@
+/**
+ * Who calls. A principal is produced by exactly one port (`app/ports.ts`, `Callers`); nothing else reads
+ * credentials or headers. Levels are ordered: each includes the ones before it.
+ */
+
+/** Permission levels of row 3.3, weakest first. */
+export const LEVELS = ['read_only', 'read_write', 'execute', 'critical'] as const;
+export type Level = (typeof LEVELS)[number];
+
+export type PrincipalKind = 'human' | 'agent' | 'service' | 'system';
+
+export interface Principal {
+  /** The tenant whose data the call may touch; part of every key. */
+  readonly tenant: string;
+  readonly id: string;
+  readonly kind: PrincipalKind;
+  readonly level: Level;
+}
+
+/** True when `held` includes `needed`. */
+export function includesLevel(held: Level, needed: Level): boolean {
+  return LEVELS.indexOf(held) >= LEVELS.indexOf(needed);
+}

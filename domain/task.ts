@@ -1,0 +1,500 @@
+/**
+ * A task: posted, bid for, awarded, accepted under a lease, done. Exactly one agent holds it at a time.
+ *
+ * Each award has a number that only grows; whoever holds an old one can neither complete nor extend (fencing). An
+ * attempt ends by failure, by a lapsed award, by an expired lease or by the loss of its agent; then the task is open
+ * again with one attempt more, until its attempts are used up and it is a dead letter.
+ */
+import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { earliest, latest, plusSeconds, type Time } from './kernel/time';
+import { TIE_BREAK, rank, taskStrength, urgencyAt, type BidInputs, type ScoredBid, type Weights } from './market';
+import type { SlotOutcome } from './agent';
+
+// --------------------------------------------------------------------------------------------------------- events
+
+export interface Requirement {
+  readonly capability: string;
+  /** Lowest level, 0 to 1. */
+  readonly level: number;
+}
+
+/** What is to be done, as its poster said it, with every default filled in. */
+export interface TaskSpec {
+  readonly task_type: string;
+  /** 0 to 1. */
+  readonly priority: number;
+  /** 0 to 1 when posted; rises to 1 at the deadline. */
+  readonly urgency: number;
+  readonly requires: readonly Requirement[];
+  readonly location?: string;
+  /** Estimated effort in seconds. */
+  readonly effort?: number;
+  readonly deadline?: Time;
+  /** The work itself, or where it is kept. */
+  readonly payload?: unknown;
+  readonly payload_ref?: string;
+  readonly requester: string;
+  /** Seconds in which explicit bids are collected before the market closes; 0: it closes at once. */
+  readonly bid_seconds: number;
+  /** Seconds in which an award must be accepted. */
+  readonly accept_seconds: number;
+  /** Seconds without a heartbeat after which a running attempt counts as over. */
+  readonly lease_seconds: number;
+  readonly max_attempts: number;
+  /** Seconds before the second attempt; doubles with each further one, at most 300. */
+  readonly retry_seconds: number;
+}
+
+export type AttemptEnd = 'failed' | 'lapsed' | 'expired' | 'lost' | 'released';
+
+export type TaskEvent =
+  | Event<'TaskPosted', { spec: TaskSpec }>
+  | Event<'BidPlaced', { agent: string; note?: string }>
+  | Event<'BidWithdrawn', { agent: string }>
+  | Event<
+      'BidsClosed',
+      {
+        attempt: number;
+        strength: number;
+        weights: Weights;
+        tie_break: string;
+        candidates: readonly ScoredBid[];
+        /** Candidates that were asked first and had no free slot any more. */
+        refused: readonly { agent: string; reason: string }[];
+      }
+    >
+  | Event<'TaskAwarded', { award: number; attempt: number; agent: string; score: number; accept_by: Time; reservation: string }>
+  | Event<'TaskHandedOff', { from: string; from_award: number; award: number; agent: string; accept_by: Time; reservation: string; note?: string }>
+  | Event<'TaskAccepted', { agent: string; award: number; lease_seconds: number }>
+  | Event<'AwardDeclined', { agent: string; award: number; reason: string }>
+  | Event<'TaskProgressed', { agent: string; award: number; fraction: number; note?: string }>
+  | Event<'TaskCompleted', { agent: string; award: number; result?: unknown; result_ref?: string }>
+  | Event<'AttemptEnded', { agent: string; award: number; attempt: number; end: AttemptEnd; reason: string }>
+  | Event<'TaskReopened', { attempt: number; not_before: Time }>
+  | Event<'TaskDeadLettered', { reason: string; attempts: number }>
+  | Event<'TaskRedriven', { by: string }>
+  | Event<'TaskCancelled', { by: string; reason: string; agent?: string; award?: number }>
+  | Event<'DeadlinePassed', { deadline: Time; agent?: string; award?: number }>;
+
+// ---------------------------------------------------------------------------------------------------------- state
+
+export type TaskStatus = 'unknown' | 'open' | 'awarded' | 'running' | 'completed' | 'cancelled' | 'expired' | 'dead';
+
+export interface Holder {
+  readonly agent: string;
+  readonly award: number;
+  readonly accept_by: Time;
+  /** Start of the lease, moved by progress; heartbeats, which are no events, extend it as well. */
+  readonly lease_from?: Time;
+  /** `stream@index` of the commit that made the award, and its time. */
+  readonly receipt: string;
+  readonly awarded_at: Time;
+}
+
+export interface TaskState {
+  readonly status: TaskStatus;
+  readonly spec: TaskSpec | undefined;
+  readonly posted_at: Time | undefined;
+  readonly correlation_id: string;
+  /** From 1. */
+  readonly attempts: number;
+  /** Number of the last award; 0 before the first. */
+  readonly awards: number;
+  /** Explicit bids of this attempt. */
+  readonly bids: Readonly<Record<string, { readonly at: Time; readonly note?: string }>>;
+  /** Agents that declined in this attempt. */
+  readonly declined: readonly string[];
+  /** No award before this time (bid window, delay of a retry). */
+  readonly ready_at: Time;
+  readonly holder: Holder | undefined;
+  readonly progress: { readonly fraction: number; readonly note?: string; readonly at: Time } | undefined;
+  /** Who completed it, under which award. */
+  readonly completion: { readonly agent: string; readonly award: number; readonly result?: unknown; readonly result_ref?: string } | undefined;
+  /** How earlier attempts ended, the latest last, at most 20. */
+  readonly history: readonly { readonly agent: string; readonly award: number; readonly end: AttemptEnd; readonly reason: string; readonly at: Time }[];
+  readonly finished_at: Time | undefined;
+}
+
+export const taskDecider: Decider<TaskState, TaskEvent> = {
+  category: 'task',
+  version: 1,
+  initial: {
+    status: 'unknown',
+    spec: undefined,
+    posted_at: undefined,
+    correlation_id: '',
+    attempts: 1,
+    awards: 0,
+    bids: {},
+    declined: [],
+    ready_at: '',
+    holder: undefined,
+    progress: undefined,
+    completion: undefined,
+    history: [],
+    finished_at: undefined,
+  },
+  evolve(state, event, place) {
+    const { at } = place;
+    switch (event.type) {
+      case 'TaskPosted': {
+        const { spec } = event.data;
+        return { ...state, status: 'open', spec, posted_at: at, correlation_id: place.correlationId, ready_at: plusSeconds(at, spec.bid_seconds) };
+      }
+      case 'BidPlaced': {
+        const { agent, note } = event.data;
+        return { ...state, bids: { ...state.bids, [agent]: { at, note } } };
+      }
+      case 'BidWithdrawn': {
+        const { [event.data.agent]: _, ...bids } = state.bids;
+        return { ...state, bids };
+      }
+      case 'BidsClosed':
+        return state;
+      case 'TaskAwarded':
+      case 'TaskHandedOff': {
+        const { agent, award, accept_by } = event.data;
+        const holder = { agent, award, accept_by, receipt: `${place.stream}@${place.index}`, awarded_at: at };
+        return { ...state, status: 'awarded', awards: award, holder, progress: undefined };
+      }
+      case 'TaskAccepted':
+        return { ...state, status: 'running', holder: { ...(state.holder as Holder), lease_from: at } };
+      case 'AwardDeclined':
+        return { ...state, status: 'open', holder: undefined, declined: [...state.declined, event.data.agent] };
+      case 'TaskProgressed': {
+        const { fraction, note } = event.data;
+        return { ...state, holder: { ...(state.holder as Holder), lease_from: at }, progress: { fraction, note, at } };
+      }
+      case 'TaskCompleted': {
+        const { agent, award, result, result_ref } = event.data;
+        return { ...state, status: 'completed', holder: undefined, completion: { agent, award, result, result_ref }, finished_at: at };
+      }
+      case 'AttemptEnded': {
+        const { agent, award, end, reason } = event.data;
+        return { ...state, holder: undefined, history: [...state.history, { agent, award, end, reason, at }].slice(-20) };
+      }
+      case 'TaskReopened': {
+        const { attempt, not_before } = event.data;
+        return { ...state, status: 'open', attempts: attempt, ready_at: not_before, bids: {}, declined: [], progress: undefined };
+      }
+      case 'TaskDeadLettered':
+        return { ...state, status: 'dead', finished_at: at };
+      case 'TaskRedriven':
+        return { ...state, status: 'open', attempts: 1, ready_at: at, bids: {}, declined: [], progress: undefined, finished_at: undefined };
+      case 'TaskCancelled':
+        return { ...state, status: 'cancelled', holder: undefined, finished_at: at };
+      case 'DeadlinePassed':
+        return { ...state, status: 'expired', holder: undefined, finished_at: at };
+    }
+  },
+};
+
+/** True while something may still happen to the task. */
+export function isAlive(state: TaskState): boolean {
+  return state.status === 'open' || state.status === 'awarded' || state.status === 'running';
+}
+
+/** Strength of the task's signal at `now`, 0 to 1. */
+export function strengthOf(state: TaskState, now: Time): number {
+  const { spec, posted_at } = state;
+  if (spec === undefined || posted_at === undefined) return 0;
+  return taskStrength(spec.priority, urgencyAt({ urgency: spec.urgency, posted_at, deadline: spec.deadline }, now), state.attempts);
+}
+
+/**
+ * When the task is to be looked at next; undefined when it is over, or waits for an agent without a deadline.
+ * @param heartbeat the holder's last sign of life for this task, if any is known
+ */
+export function taskDue(state: TaskState, now: Time, heartbeat?: Time): Time | undefined {
+  const { spec, holder } = state;
+  if (spec === undefined || !isAlive(state)) return undefined;
+  if (state.status === 'open') return earliest(state.ready_at > now ? state.ready_at : undefined, spec.deadline);
+  if (state.status === 'awarded') return earliest(holder?.accept_by, spec.deadline);
+  return earliest(plusSeconds(latest(holder?.lease_from, heartbeat), spec.lease_seconds), spec.deadline);
+}
+
+/** The slot that a task's event frees, if it frees one. */
+export function freedSlot(event: TaskEvent): { agent: string; award: number; outcome: SlotOutcome } | undefined {
+  switch (event.type) {
+    case 'TaskCompleted':
+      return { agent: event.data.agent, award: event.data.award, outcome: 'completed' };
+    case 'AttemptEnded':
+      return { agent: event.data.agent, award: event.data.award, outcome: event.data.end === 'released' ? 'gone' : event.data.end };
+    case 'AwardDeclined':
+      return { agent: event.data.agent, award: event.data.award, outcome: 'declined' };
+    case 'TaskHandedOff':
+      return { agent: event.data.from, award: event.data.from_award, outcome: 'handed_off' };
+    case 'TaskCancelled':
+    case 'DeadlinePassed': {
+      const { agent, award } = event.data;
+      return agent === undefined || award === undefined ? undefined : { agent, award, outcome: event.type === 'TaskCancelled' ? 'cancelled' : 'expired' };
+    }
+    default:
+      return undefined;
+  }
+}
+
+// ------------------------------------------------------------------------------------------------------ decisions
+
+export function post(spec: TaskSpec): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    if (state.status === 'unknown') return [{ type: 'TaskPosted', v: 1, data: { spec } }];
+    return refuse('task-exists', 'a task with this id was posted before: use another id, or the Idempotency-Key of that request to get its answer');
+  };
+}
+
+/** An explicit bid. An agent bids once an attempt; bidding again changes nothing. */
+export function placeBid(bid: { agent: string; note?: string }): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.status !== 'open') return refuse('bids-closed', `the task is ${state.status}: bids are closed`, { status: state.status });
+    if (state.declined.includes(bid.agent)) return refuse('award-declined', 'the agent declined this task: it can bid again in the next attempt');
+    return state.bids[bid.agent] === undefined ? [{ type: 'BidPlaced', v: 1, data: bid }] : [];
+  };
+}
+
+export function withdrawBid(agent: string): Decision<TaskState, TaskEvent> {
+  return (state) => exists(state) ?? (state.bids[agent] !== undefined && state.status === 'open' ? [{ type: 'BidWithdrawn', v: 1, data: { agent } }] : []);
+}
+
+export interface AwardRequest {
+  readonly task: string;
+  /** Every bidder with the inputs of its score. */
+  readonly bids: readonly BidInputs[];
+  readonly weights: Weights;
+  /** Better ranked bidders whose stream refused the reservation. */
+  readonly refused: readonly { readonly agent: string; readonly reason: string }[];
+  /** The slot that was reserved for award number `award`, and the receipt of that. */
+  readonly reserved: { readonly agent: string; readonly award: number; readonly receipt: string };
+  readonly strength: number;
+  readonly now: Time;
+}
+
+/** Closes the bids and awards the task to the best bidder that has a slot: one commit, one award. */
+export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const { reserved, now } = request;
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.holder?.award === reserved.award && state.holder.agent === reserved.agent) return [];
+    if (state.status !== 'open') return refuse('task-not-open', `the task is ${state.status}`, { status: state.status });
+    if (now < state.ready_at) return refuse('bids-open', `bids are open until ${state.ready_at}`);
+    if (reserved.award !== state.awards + 1) return refuse('award-superseded', `the next award is number ${state.awards + 1}, not ${reserved.award}`);
+    if (state.declined.includes(reserved.agent)) return refuse('award-declined', 'the agent has declined in this attempt');
+    const spec = state.spec as TaskSpec;
+    const candidates = rank(request.task, request.bids, request.strength, request.weights);
+    const winner = candidates.find(({ agent }) => !request.refused.some((other) => other.agent === agent));
+    if (winner?.agent !== reserved.agent) return refuse('not-the-best-bid', `the best bid is ${winner?.agent ?? 'nobody'}'s, not ${reserved.agent}'s`);
+    return [
+      {
+        type: 'BidsClosed',
+        v: 1,
+        data: { attempt: state.attempts, strength: request.strength, weights: request.weights, tie_break: TIE_BREAK, candidates, refused: request.refused },
+      },
+      {
+        type: 'TaskAwarded',
+        v: 1,
+        data: {
+          award: reserved.award,
+          attempt: state.attempts,
+          agent: winner.agent,
+          score: winner.score,
+          accept_by: plusSeconds(now, spec.accept_seconds),
+          reservation: reserved.receipt,
+        },
+      },
+    ];
+  };
+}
+
+/** The holder takes up the work; its lease starts. */
+export function accept(claim: Claim): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const wrong = notHolder(state, claim);
+    if (wrong !== undefined) return wrong;
+    if (state.status === 'running') return [];
+    return [{ type: 'TaskAccepted', v: 1, data: { agent: claim.agent, award: claim.award, lease_seconds: (state.spec as TaskSpec).lease_seconds } }];
+  };
+}
+
+/** The holder does not want it: the task goes to the next best; no attempt is counted. */
+export function decline(claim: Claim, reason: string): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const wrong = notHolder(state, claim);
+    if (wrong !== undefined) return wrong;
+    if (state.status !== 'awarded') return refuse('already-accepted', 'the task was accepted: fail it or hand it off instead');
+    return [{ type: 'AwardDeclined', v: 1, data: { ...claim, reason } }];
+  };
+}
+
+/** Says how far the work is, and extends the lease. */
+export function progress(claim: Claim, fraction: number, note?: string): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const wrong = notRunning(state, claim);
+    if (wrong !== undefined) return wrong;
+    if (state.progress?.fraction === fraction && state.progress.note === note) return [];
+    return [{ type: 'TaskProgressed', v: 1, data: { ...claim, fraction, note } }];
+  };
+}
+
+export function complete(claim: Claim, outcome: { result?: unknown; result_ref?: string }): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const done = state.completion;
+    if (done?.agent === claim.agent && done.award === claim.award) {
+      return same(done.result, outcome.result) && done.result_ref === outcome.result_ref
+        ? []
+        : refuse('task-already-completed', 'you completed this task with another result: the first one stands');
+    }
+    const wrong = notRunning(state, claim);
+    if (wrong !== undefined) return wrong;
+    return [{ type: 'TaskCompleted', v: 1, data: { agent: claim.agent, award: claim.award, ...outcome } }];
+  };
+}
+
+/** The holder could not do it. `retryable: false` makes it a dead letter at once. */
+export function fail(claim: Claim, reason: string, retryable: boolean, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const ended = state.history.at(-1);
+    if (ended?.agent === claim.agent && ended.award === claim.award && ended.end === 'failed') return [];
+    return notRunning(state, claim) ?? endAttempt(state, 'failed', reason, now, retryable);
+  };
+}
+
+/** Ends the attempt because its agent was lost or left, or gives the task back. Nothing happens when another award stands. */
+export function giveBack(claim: Claim, end: 'lost' | 'released', reason: string, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) => (state.holder?.agent === claim.agent && state.holder.award === claim.award ? endAttempt(state, end, reason, now, true) : []);
+}
+
+/** Gives the running task to another agent, whose slot is reserved. A new award, the same attempt. */
+export function handOff(claim: Claim, to: { agent: string; award: number; receipt: string }, note: string | undefined, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    if (state.holder?.agent === to.agent && state.holder.award === to.award) return [];
+    const wrong = notRunning(state, claim);
+    if (wrong !== undefined) return wrong;
+    if (to.award !== state.awards + 1) return refuse('award-superseded', `the next award is number ${state.awards + 1}, not ${to.award}`);
+    const accept_by = plusSeconds(now, (state.spec as TaskSpec).accept_seconds);
+    return [
+      { type: 'TaskHandedOff', v: 1, data: { from: claim.agent, from_award: claim.award, award: to.award, agent: to.agent, accept_by, reservation: to.receipt, note } },
+    ];
+  };
+}
+
+export function cancel(by: string, reason: string): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.status === 'cancelled') return [];
+    if (!isAlive(state)) return refuse(`task-${state.status}`, `the task is ${state.status}: it can't be cancelled any more`, { status: state.status });
+    return [{ type: 'TaskCancelled', v: 1, data: { by, reason, agent: state.holder?.agent, award: state.holder?.award } }];
+  };
+}
+
+/** Brings a dead letter back with its attempts counted anew. */
+export function redrive(by: string): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.status === 'open') return [];
+    if (state.status !== 'dead') return refuse('task-not-dead', `the task is ${state.status}: only dead letters are redriven`, { status: state.status });
+    return [{ type: 'TaskRedriven', v: 1, data: { by } }];
+  };
+}
+
+/**
+ * What the passing of time means for the task: deadline, an award nobody accepted, a lease nobody extended.
+ * @param heartbeat the holder's last sign of life for this task, if any is known
+ */
+export function timePassed(now: Time, heartbeat?: Time): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const { spec, holder } = state;
+    if (spec === undefined || !isAlive(state)) return [];
+    if (spec.deadline !== undefined && spec.deadline <= now) {
+      return [{ type: 'DeadlinePassed', v: 1, data: { deadline: spec.deadline, agent: holder?.agent, award: holder?.award } }];
+    }
+    if (holder === undefined) return [];
+    if (state.status === 'awarded') {
+      return holder.accept_by <= now ? endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true) : [];
+    }
+    const leaseEnd = plusSeconds(latest(holder.lease_from, heartbeat), spec.lease_seconds);
+    return leaseEnd <= now ? endAttempt(state, 'expired', `no heartbeat for ${spec.lease_seconds} s`, now, true) : [];
+  };
+}
+
+/** The holder's proof: who it is and which award it holds. */
+export interface Claim {
+  readonly agent: string;
+  readonly award: number;
+}
+
+function endAttempt(state: TaskState, end: AttemptEnd, reason: string, now: Time, retryable: boolean): TaskEvent[] {
+  const spec = state.spec as TaskSpec;
+  const { agent, award: number } = state.holder as Holder;
+  const events: TaskEvent[] = [{ type: 'AttemptEnded', v: 1, data: { agent, award: number, attempt: state.attempts, end, reason } }];
+  if (!retryable || state.attempts >= spec.max_attempts) {
+    events.push({ type: 'TaskDeadLettered', v: 1, data: { reason: retryable ? `${state.attempts} attempts used up; the last: ${reason}` : reason, attempts: state.attempts } });
+  } else {
+    const delay = Math.min(300, spec.retry_seconds * 2 ** (state.attempts - 1));
+    events.push({ type: 'TaskReopened', v: 1, data: { attempt: state.attempts + 1, not_before: plusSeconds(now, delay) } });
+  }
+  return events;
+}
+
+function exists(state: TaskState): Rejection | undefined {
+  return state.status === 'unknown' ? new Rejection('missing', 'task-not-found', 'there is no such task') : undefined;
+}
+
+function notHolder(state: TaskState, claim: Claim): Rejection | undefined {
+  const gone = exists(state);
+  if (gone !== undefined) return gone;
+  if (!isAlive(state)) return refuse(`task-${state.status}`, `the task is ${state.status} already: nothing is left to do`, { status: state.status, awards: state.awards });
+  if (state.holder === undefined || claim.award < state.awards) {
+    return refuse('award-superseded', `award ${claim.award} is over (the last is ${state.awards}): drop this work, its result is not wanted`, { award: state.awards });
+  }
+  if (state.holder.award !== claim.award || state.holder.agent !== claim.agent) {
+    return refuse('not-the-holder', `award ${claim.award} of ${claim.agent} does not hold this task`, { award: state.awards });
+  }
+  return undefined;
+}
+
+function notRunning(state: TaskState, claim: Claim): Rejection | undefined {
+  const wrong = notHolder(state, claim);
+  if (wrong !== undefined) return wrong;
+  return state.status === 'running' ? undefined : refuse('not-accepted', 'accept the award first: until then no lease runs');
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+}
+
+// ------------------------------------------------------------------------------------------------------ recompute
+
+/** One thing that does not agree in an award. */
+export interface AwardFault {
+  readonly field: string;
+  readonly recorded: unknown;
+  readonly computed: unknown;
+}
+
+/**
+ * Computes an award again from its receipt alone: the scores from the inputs and the weights, the ranking from the
+ * scores, the winner from the ranking. Returns what does not agree; empty means the award is right.
+ */
+export function recomputeAward(
+  task: string,
+  closed: Extract<TaskEvent, { type: 'BidsClosed' }>['data'],
+  awarded: Extract<TaskEvent, { type: 'TaskAwarded' }>['data'],
+): { ranking: ScoredBid[]; winner: string | undefined; faults: AwardFault[] } {
+  const ranking = rank(task, closed.candidates, closed.strength, closed.weights);
+  const faults: AwardFault[] = [];
+  const compare = (field: string, recorded: unknown, computed: unknown) => {
+    if (recorded !== computed) faults.push({ field, recorded, computed });
+  };
+  for (const bid of ranking) compare(`score of ${bid.agent}`, closed.candidates.find(({ agent }) => agent === bid.agent)?.score, bid.score);
+  closed.candidates.forEach((bid, place) => compare(`rank ${place + 1}`, bid.agent, ranking[place]?.agent));
+  const winner = ranking.find(({ agent }) => !closed.refused.some((other) => other.agent === agent));
+  compare('winner', awarded.agent, winner?.agent);
+  compare('winning score', awarded.score, winner?.score);
+  compare('tie break', closed.tie_break, TIE_BREAK);
+  return { ranking, winner: winner?.agent, faults };
+}

@@ -1,0 +1,143 @@
+/**
+ * What the linter holds: which layer may import which (the table in the design), a domain without clock, chance or I/O,
+ * and the usual mistakes with promises, types and unions. `test/lint/import-rules.test.ts` proves the layer rules.
+ */
+import boundaries from 'eslint-plugin-boundaries';
+import { defineConfig } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+const TYPESCRIPT = '**/*.ts';
+
+// ------------------------------------------------------------------------------------------------ layers and imports
+
+const layer = (...types) => ({ element: { types: { anyOf: types } } });
+const part = (category) => ({ file: { categories: { anyOf: [category] } } });
+const packages = (source) => ({ module: { origin: 'external', source } });
+const builtins = (source) => ({ module: { origin: 'core', source } });
+const TYPE = { kind: 'type' };
+
+/** The first pattern that fits decides. Each folder of adapters/ is an element of its own: they can't import each other. */
+const elements = [
+  { type: 'demand', pattern: 'samples/demand' },
+  { type: 'adapters', pattern: 'adapters/*' },
+  ...['domain', 'projections', 'app', 'functions', 'local', 'client', 'bench', 'samples', 'test'].map((name) => ({ type: name, pattern: name })),
+].map((element) => ({ ...element, partialMatch: false }));
+
+/** Parts of a layer that have a rule of their own. */
+const files = [
+  { category: 'kernel', pattern: 'domain/kernel/**' },
+  { category: 'ports', pattern: 'app/ports*.ts' },
+  { category: 'composition', pattern: 'app/composition.ts' },
+  { category: 'embedded', pattern: 'adapters/embedded/**' },
+];
+
+/** Of the policies that fit an import the last one decides; an import that none fits is an error. */
+const policies = [
+  { allow: { to: { module: { origin: ['external', 'core'] } } } },
+  { disallow: { to: packages('express') }, message: 'Express is not used here: HTTP comes in through functions/http.' },
+  { from: layer('domain'), disallow: { to: { module: { origin: 'core' } } }, message: 'domain/ is pure: no Node module, except node:crypto in domain/kernel/.' },
+  { from: part('kernel'), allow: { to: builtins(['crypto', 'node:crypto']) } },
+
+  { from: layer('projections'), allow: { to: layer('domain') } },
+  { from: layer('app'), allow: { to: layer('domain', 'projections') } },
+  { from: part('composition'), allow: { to: layer('adapters') } },
+  { from: layer('adapters'), allow: { to: layer('domain') } },
+  { from: layer('adapters'), allow: { to: part('ports') } },
+  { from: layer('functions'), allow: { to: layer('app') } },
+  { from: layer('functions'), allow: { to: part('kernel') } },
+  { from: layer('functions'), allow: { to: layer('domain', 'projections'), dependency: TYPE } },
+  { from: layer('local'), allow: { to: layer('functions', 'app') } },
+  { from: layer('local'), allow: { to: part('embedded') } },
+  { from: layer('client'), allow: { to: layer('domain'), dependency: TYPE } },
+  { from: layer('demand'), allow: { to: layer('domain') } },
+  { from: layer('bench', 'samples', 'test'), allow: { to: { module: { origin: 'local' } } } },
+];
+
+// ------------------------------------------------------------------------------------------------- forbidden syntax
+
+const SPOOFABLE = '/x-formicary-(tenant|principal)/i';
+const callers = [`Literal[value=${SPOOFABLE}]`, `TemplateElement[value.raw=${SPOOFABLE}]`].map((selector) => ({
+  selector,
+  message: 'Only app/callers*.ts decides who calls: nothing else may read or name these headers.',
+}));
+
+const clock = ['MemberExpression[object.name="Date"][property.name="now"]', 'NewExpression[callee.name="Date"][arguments.length=0]', 'CallExpression[callee.name="Date"]'];
+const chance = ['MemberExpression[object.name="Math"][property.name="random"]', 'MemberExpression[property.name="randomUUID"]'];
+const purity = [
+  ...clock.map((selector) => ({ selector, message: 'domain/ has no clock: the time is an argument.' })),
+  ...chance.map((selector) => ({ selector, message: 'domain/ has no chance: ids and draws are arguments.' })),
+];
+const RANDOM_EXPORTS = ['default', 'randomUUID', 'randomBytes', 'randomInt', 'randomFill', 'randomFillSync', 'getRandomValues', 'webcrypto', 'generateKeySync'];
+const IMPURE_GLOBALS = ['process', 'globalThis', 'crypto', 'performance', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'console'];
+
+const forbid = (...selectors) => ({ 'no-restricted-syntax': ['error', ...selectors] });
+
+export default defineConfig(
+  { ignores: ['dist/', 'coverage/', '.formicary/', '.cache/', '**/*.d.ts'] },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  {
+    files: [TYPESCRIPT],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { boundaries },
+    settings: {
+      'boundaries/root-path': import.meta.dirname,
+      'boundaries/elements': elements,
+      'boundaries/files': files,
+      'boundaries/dependency-nodes': ['import', 'export', 'require', 'dynamic-import'],
+      'boundaries/legacy-templates': false,
+      'import/resolver': { node: { extensions: ['.ts', '.js', '.json'] } },
+    },
+    rules: {
+      'boundaries/dependencies': ['error', { default: 'disallow', checkAllOrigins: true, checkUnknownLocals: true, policies }],
+      'boundaries/no-unknown-files': 'error',
+
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-import-type-side-effects': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      // Where a port is asynchronous and its adapter is not, `async` turns a throw into a rejection.
+      '@typescript-eslint/require-await': 'off',
+      // `{}` is the shape of an empty zod object.
+      '@typescript-eslint/no-empty-object-type': ['error', { allowObjectTypes: 'always' }],
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+    },
+  },
+  {
+    files: ['projections/**/*.ts', 'app/**/*.ts', 'adapters/**/*.ts', 'functions/**/*.ts', 'local/**/*.ts'],
+    ignores: ['app/callers*.ts', 'functions/http/edge/openapi.ts'],
+    rules: forbid(...callers),
+  },
+  {
+    files: ['domain/**/*.ts'],
+    rules: {
+      ...forbid(...callers, ...purity),
+      'no-restricted-globals': ['error', ...IMPURE_GLOBALS.map((name) => ({ name, message: 'domain/ is pure: what it needs is an argument.' }))],
+      'no-restricted-imports': [
+        'error',
+        { paths: ['crypto', 'node:crypto'].map((name) => ({ name, importNames: RANDOM_EXPORTS, message: 'domain/ has no chance: ids and draws are arguments.' })) },
+      ],
+    },
+  },
+  {
+    // Loads the compiled functions by their names.
+    files: ['local/**/*.ts'],
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+  {
+    // What a test reads back (JSON, bodies of answers) is checked by its expectations.
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+  {
+    files: ['**/*.{js,cjs,mjs}'],
+    extends: [tseslint.configs.base],
+    rules: { '@typescript-eslint/no-unused-vars': 'error', eqeqeq: ['error', 'always', { null: 'ignore' }] },
+  },
+);

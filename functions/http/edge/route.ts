@@ -1,0 +1,333 @@
+/**
+ * The HTTP edge: one call of `route` declares a route, its types, its validation and its documentation, and
+ * registers it with the Functions runtime. Handlers get checked values and return plain answers.
+ */
+import { randomUUID } from 'node:crypto';
+import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
+import { z } from 'zod';
+import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
+import { abortSignalOf } from './abort';
+import { isSafeText, jsonPointer, parseJson } from './json';
+import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError } from './problem';
+import './setup';
+
+/** What a handler is given: everything in it has been checked. */
+export interface Call<P = unknown, Q = unknown, B = unknown> {
+  readonly principal: Principal;
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  /** A request header, null when absent. */
+  header(name: string): string | null;
+  /** The version in `If-Match: "n"`. */
+  readonly ifMatch: number | undefined;
+  /** 1 to 200 visible ASCII characters. */
+  readonly idempotencyKey: string | undefined;
+  /** W3C trace context, well-formed; an ill-formed one is dropped. */
+  readonly traceparent: string | undefined;
+  /** Aborts when the client has gone or the host stops; long polls and streams end then. */
+  readonly signal: AbortSignal;
+  /** When the call arrived, in milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** What a handler returns. */
+export interface Answer {
+  readonly status: number;
+  /** Sent as JSON; with `contentType` a string or bytes, sent as they are. */
+  readonly body?: unknown;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The version of what was read or written; sent as `ETag: "n"`. */
+  readonly etag?: number;
+  readonly contentType?: string;
+  /** Sent chunk by chunk, instead of `body`; needs `contentType`. */
+  readonly stream?: AsyncIterable<Uint8Array>;
+}
+
+export interface RouteResponse {
+  readonly description: string;
+  /** Absent: no body, or for errors a problem document. */
+  readonly schema?: z.ZodType;
+  /** Media type, when it is not JSON. */
+  readonly contentType?: string;
+}
+
+/** A route; the generic parameters are the zod schemas of path parameters, query and body. */
+export interface RouteDefinition<
+  P extends z.ZodObject = z.ZodObject,
+  Q extends z.ZodObject = z.ZodObject,
+  B extends z.ZodType = z.ZodType,
+> {
+  /** Name of the function and operationId, unique. */
+  readonly name: string;
+  readonly method: HttpMethod;
+  /** For example `/v1/tasks/{id}`; a last segment `{*rest}` takes all that follows. */
+  readonly path: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tags: readonly string[];
+  /** One field per placeholder of the path. */
+  readonly params?: P;
+  /** The parameters that are understood; any other is refused. Values arrive as strings. */
+  readonly query?: Q;
+  /** A `z.strictObject`, so that unknown fields are refused. */
+  readonly body?: B;
+  /** Bytes; 1 MB by default. */
+  readonly bodyLimit?: number;
+  readonly responses: Readonly<Record<number, RouteResponse>>;
+  /** The level that the caller must hold. */
+  readonly needs: Level;
+  /** Returns an answer, or returns or throws a Problem; any other exception becomes a 500. */
+  handler(call: Call<z.output<P>, z.output<Q>, z.output<B>>): Answer | Problem | Promise<Answer | Problem>;
+}
+
+/** What is known of a request when its answer has been made; for metrics. */
+export interface RequestInfo {
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly milliseconds: number;
+  readonly principal: Principal | undefined;
+}
+
+/** What the application gives to the edge. */
+export interface Edge {
+  /** The only place where credentials and identity headers are read. */
+  principalOf(request: HttpRequest): Principal | Problem | Promise<Principal | Problem>;
+  /** Rate limit: one request of this principal, now. */
+  permits(principal: Principal): { readonly allowed: true } | { readonly retryAfterSeconds: number };
+  onRequest?(info: RequestInfo): void;
+}
+
+const DEFAULT_BODY_LIMIT = 1_000_000;
+const MAX_ERRORS = 50;
+
+let edge: Edge | undefined;
+const definitions: RouteDefinition[] = [];
+
+/** Sets what all routes use; called once, before the first request. */
+export function setEdge(value: Edge): void {
+  edge = value;
+}
+
+/** The routes so far, in order of declaration; the source of the OpenAPI document. */
+export function routes(): readonly RouteDefinition[] {
+  return definitions;
+}
+
+/** The names of a path's placeholders. */
+export function placeholders(path: string): string[] {
+  return Array.from(path.matchAll(/\{\*?([^}]+)\}/g), (match) => match[1]!);
+}
+
+/** Declares and registers a route. Throws when the definition contradicts itself. */
+export function route<
+  P extends z.ZodObject = z.ZodObject<{}>,
+  Q extends z.ZodObject = z.ZodObject<{}>,
+  B extends z.ZodType = z.ZodUndefined,
+>(definition: RouteDefinition<P, Q, B>): void {
+  const { name, method, path, params, body } = definition;
+  if (!path.startsWith('/')) throw new Error(`route ${name}: the path must start with a slash`);
+  const declared = Object.keys(params?.shape ?? {});
+  if (declared.toSorted().join() !== placeholders(path).toSorted().join()) {
+    throw new Error(`route ${name}: params has ${declared.join(', ') || 'nothing'}, the path is ${path}`);
+  }
+  if (body !== undefined && method === 'GET') throw new Error(`route ${name}: a GET has no body`);
+  // The schemas have checked what the handler receives, so the registry may forget their exact types.
+  const erased = definition as unknown as RouteDefinition;
+  definitions.push(erased);
+  app.http(name, {
+    methods: [method],
+    route: path.slice(1),
+    authLevel: 'anonymous',
+    handler: (request) => serve(erased, request),
+  });
+}
+
+async function serve(definition: RouteDefinition, request: HttpRequest): Promise<HttpResponseInit> {
+  const started = performance.now();
+  let principal: Principal | undefined;
+  let response: HttpResponseInit;
+  try {
+    const found = await requireEdge().principalOf(request);
+    if (found instanceof Problem) throw found;
+    principal = found;
+    admit(definition, principal);
+    const answer = await definition.handler(await readCall(definition, request, principal));
+    response = answer instanceof Problem ? problemResponse(answer) : answerResponse(answer);
+  } catch (error) {
+    response = problemResponse(error instanceof Problem ? error : unexpected(definition, error));
+  }
+  edge?.onRequest?.({
+    route: definition.name,
+    method: definition.method,
+    status: response.status ?? 200,
+    milliseconds: performance.now() - started,
+    principal,
+  });
+  return response;
+}
+
+function requireEdge(): Edge {
+  if (edge === undefined) throw new Error('setEdge was not called');
+  return edge;
+}
+
+/** The rate limit comes before the level, so that refused callers are limited too. */
+function admit(definition: RouteDefinition, principal: Principal): void {
+  const permit = requireEdge().permits(principal);
+  if ('retryAfterSeconds' in permit) {
+    const seconds = Math.max(1, Math.ceil(permit.retryAfterSeconds));
+    const detail = `The limit of ${principal.id} is reached; try again in ${seconds} s.`;
+    throw Problem.of('too-many-requests', detail, { retryAfterSeconds: seconds }, { 'retry-after': String(seconds) });
+  }
+  if (!includesLevel(principal.level, definition.needs)) {
+    throw Problem.of('forbidden', `This needs the level ${definition.needs}; ${principal.id} holds ${principal.level}.`);
+  }
+}
+
+async function readCall(definition: RouteDefinition, request: HttpRequest, principal: Principal): Promise<Call<Record<string, unknown>, Record<string, unknown>>> {
+  const { headers } = request;
+  return {
+    principal,
+    params: readParams(definition, request),
+    query: readQuery(definition, request),
+    ifMatch: readIfMatch(headers.get('if-match')),
+    idempotencyKey: readIdempotencyKey(headers.get('idempotency-key')),
+    traceparent: readTraceparent(headers.get('traceparent')),
+    body: definition.body === undefined ? undefined : await readBody(definition.body, definition, request),
+    header: (name) => headers.get(name),
+    get signal() {
+      return abortSignalOf(request);
+    },
+    now: Date.now(),
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------ reading
+
+function readParams({ params }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
+  if (params === undefined) return {};
+  for (const [name, value] of Object.entries(request.params)) {
+    if (!isSafeText(value)) throw parameterProblem(name, 'must not contain NUL characters');
+  }
+  const result = params.safeParse(request.params);
+  if (!result.success) throw Problem.invalid('A path parameter is not valid.', parameterErrors(result.error));
+  return result.data;
+}
+
+function readQuery({ query }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
+  const values: Record<string, string> = {};
+  for (const [name, value] of request.query) {
+    if (query === undefined || !Object.hasOwn(query.shape, name)) throw parameterProblem(name, 'is not known here');
+    if (Object.hasOwn(values, name)) throw parameterProblem(name, 'is given more than once');
+    if (!isSafeText(value)) throw parameterProblem(name, 'must not contain NUL characters');
+    values[name] = value;
+  }
+  if (query === undefined) return values;
+  const result = query.safeParse(values);
+  if (!result.success) throw Problem.invalid('A query parameter is not valid.', parameterErrors(result.error));
+  return result.data;
+}
+
+async function readBody(schema: z.ZodType, { bodyLimit = DEFAULT_BODY_LIMIT }: RouteDefinition, request: HttpRequest): Promise<unknown> {
+  if (!isJson(request.headers.get('content-type'))) {
+    throw Problem.of('unsupported-media-type', 'The body must be sent as content-type: application/json.');
+  }
+  if (Number(request.headers.get('content-length')) > bodyLimit) throw tooLarge(bodyLimit);
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength > bodyLimit) throw tooLarge(bodyLimit);
+  const result = schema.safeParse(parseJson(bytes));
+  if (!result.success) throw Problem.invalid('The body does not have the required form.', bodyErrors(result.error));
+  return result.data;
+}
+
+function tooLarge(limit: number): Problem {
+  return Problem.of('payload-too-large', `The body may have at most ${limit} bytes.`, { limit });
+}
+
+function isJson(contentType: string | null): boolean {
+  return contentType !== null && /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(contentType);
+}
+
+function readIdempotencyKey(value: string | null): string | undefined {
+  if (value === null) return undefined;
+  if (!/^[\x21-\x7e]{1,200}$/.test(value)) throw parameterProblem('Idempotency-Key', 'must be 1 to 200 visible ASCII characters');
+  return value;
+}
+
+function readIfMatch(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const version = /^"(0|[1-9]\d{0,14})"$/.exec(value)?.[1];
+  if (version === undefined) throw parameterProblem('If-Match', 'must be one version in quotes, for example "7"');
+  return Number(version);
+}
+
+/** W3C Trace Context: version 00 has exactly four fields, later versions may append some, ff is forbidden. */
+function readTraceparent(value: string | null): string | undefined {
+  if (value === null) return undefined;
+  const match = /^(?!ff)([\da-f]{2})-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(-.*)?$/.exec(value);
+  if (match === null || (match[1] === '00' && match[2] !== undefined)) return undefined;
+  return `00${value.slice(2, 55)}`;
+}
+
+// ----------------------------------------------------------------------------------------------- what was wrong
+
+function parameterProblem(parameter: string, message: string): Problem {
+  return Problem.invalid(`The parameter ${parameter} ${message}.`, [{ parameter, message }]);
+}
+
+function parameterErrors(error: z.ZodError): ProblemError[] {
+  return error.issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({ parameter: path.join('.'), message }));
+}
+
+function bodyErrors(error: z.ZodError): ProblemError[] {
+  return error.issues
+    .flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({ pointer: jsonPointer([...issue.path, key]), message: 'is not a known field' }))
+        : [{ pointer: jsonPointer(issue.path), message: issue.message }],
+    )
+    .slice(0, MAX_ERRORS);
+}
+
+/** A defect: the log gets the exception without the request's data, the caller only an id to ask with. */
+function unexpected(definition: RouteDefinition, error: unknown): Problem {
+  const id = randomUUID();
+  const stack = error instanceof Error ? error.stack : String(error);
+  console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), route: definition.name, errorId: id, stack }));
+  return Problem.of('internal-error', 'Something unexpected happened; the log has more under this errorId.', { errorId: id });
+}
+
+// ---------------------------------------------------------------------------------------------------- answering
+
+function answerResponse(answer: Answer): HttpResponseInit {
+  const { status, body, contentType, etag, stream } = answer;
+  const headers: Record<string, string> = {
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...answer.headers,
+  };
+  if (etag !== undefined) headers['etag'] = `"${etag}"`;
+  if (contentType !== undefined) {
+    headers['content-type'] = contentType;
+    return { status, headers, body: stream ?? (body as string | Uint8Array | undefined) };
+  }
+  if (body === undefined) return { status, headers };
+  headers['content-type'] = 'application/json; charset=utf-8';
+  return { status, headers, body: JSON.stringify(body) };
+}
+
+function problemResponse({ document, headers }: Problem): HttpResponseInit {
+  return {
+    status: document.status,
+    headers: {
+      'content-type': PROBLEM_CONTENT_TYPE,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...headers,
+    },
+    body: JSON.stringify(document),
+  };
+}

@@ -1,0 +1,181 @@
+/** The HTTP side of the host: takes requests, hands them to functions, and stops without cutting anybody off. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { InvocationContext } from '@azure/functions';
+import { attachAbortSignal } from '../functions/http/edge/abort';
+import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
+import type { Registration } from './core';
+import { invoke } from './invoke';
+import { loopbackGuard } from './loopback';
+import { LocalRequest } from './request';
+import { sendResult } from './response';
+import type { Match, Router } from './router';
+import { within } from './within';
+
+/** Bytes; smaller limits belong to the routes. */
+const BODY_LIMIT = 8_000_000;
+
+/** Slow or silent clients may not hold a connection for ever. Milliseconds. */
+const TIMEOUTS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 5_000,
+};
+/** Without a byte in either direction; the limit of Azure's load balancer. Milliseconds. */
+const IDLE_TIMEOUT = 230_000;
+
+/** The HTTP server and its requests in flight. */
+export class HttpFront {
+  readonly #server: Server = createServer(TIMEOUTS, (request, response) => void this.#track(this.#handle(request, response)));
+  readonly #running = new Set<Promise<void>>();
+  readonly #aborts = new Set<AbortController>();
+  #guard = loopbackGuard(0);
+  #origin = '';
+  #router: Router<Registration> | undefined;
+  #closing = false;
+
+  async listen(port: number, hostname: string): Promise<string> {
+    this.#server.setTimeout(IDLE_TIMEOUT);
+    this.#server.listen(port, hostname);
+    await once(this.#server, 'listening');
+    const actual = (this.#server.address() as AddressInfo).port;
+    this.#guard = loopbackGuard(actual);
+    return `http://${hostname.includes(':') ? `[${hostname}]` : hostname}:${actual}`;
+  }
+
+  /** Until this is called, requests are answered 503. */
+  serve(router: Router<Registration>): void {
+    this.#router = router;
+  }
+
+  async close(graceSeconds: number): Promise<void> {
+    this.#closing = true;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const abort of this.#aborts) abort.abort(new Error('the host is stopping'));
+    await within(graceSeconds, Promise.all(this.#running));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #track(handled: Promise<void>): void {
+    this.#running.add(handled);
+    void handled.finally(() => this.#running.delete(handled));
+  }
+
+  /** Never rejects. */
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#closing) response.setHeader('connection', 'close');
+    try {
+      const refusal = this.#guard(request.headers);
+      if (refusal !== undefined) throw refusal;
+      await this.#dispatch(request, response);
+    } catch (error) {
+      const problem = error instanceof Problem ? error : failure(request, error);
+      if (response.headersSent) response.destroy();
+      else if (!response.destroyed) sendProblem(response, problem);
+    }
+  }
+
+  async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (this.#router === undefined || this.#closing) throw Problem.of('unavailable', 'The host is starting or stopping; try again.');
+    const method = request.method!;
+    const { value: registration, params } = findFunction(this.#router, method, request.url!);
+    const local = new LocalRequest({
+      method,
+      url: `http://${request.headers.host}${request.url}`,
+      headers: request.headers as Record<string, string>,
+      params,
+      bytes: await readBody(request),
+    });
+    attachAbortSignal(local, this.#signalFor(response));
+    const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name });
+    await sendResult(response, await invoke(registration, [local], context));
+  }
+
+  /** Most handlers never ask for their signal, so it is made on demand. */
+  #signalFor(response: ServerResponse): () => AbortSignal {
+    let signal: AbortSignal | undefined;
+    return () => (signal ??= this.#makeSignal(response));
+  }
+
+  #makeSignal(response: ServerResponse): AbortSignal {
+    const controller = new AbortController();
+    if (this.#closing || response.destroyed) controller.abort();
+    this.#aborts.add(controller);
+    response.once('close', () => {
+      this.#aborts.delete(controller);
+      if (!response.writableFinished) controller.abort(new Error('the client has gone'));
+    });
+    return controller.signal;
+  }
+}
+
+/** Throws a Problem (400, 404, 405) when no function serves the request. */
+function findFunction(router: Router<Registration>, method: string, url: string): Extract<Match<Registration>, { kind: 'found' }> {
+  const queryAt = url.indexOf('?');
+  const path = queryAt < 0 ? url : url.slice(0, queryAt);
+  // Clients resolve dot segments before they send; what arrives with them tries to look like another path.
+  if (!path.startsWith('/') || /\/(\.|%2e){1,2}(\/|$)/i.test(path)) throw Problem.of('invalid-request', 'The path is not valid.');
+  let match: Match<Registration>;
+  try {
+    match = router.find(method, path);
+  } catch {
+    throw Problem.of('invalid-request', 'The path is not well percent-encoded.');
+  }
+  if (match.kind === 'found') return match;
+  if (match.kind === 'none') throw Problem.of('not-found', `Nothing is found at ${path}.`);
+  const allow = match.allow.join(', ');
+  throw Problem.of('method-not-allowed', `${path} knows ${allow}.`, {}, { allow });
+}
+
+/** Undefined when there is none. A GET's body has no meaning and is left to be discarded. */
+async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
+  const { method, headers } = request;
+  const length = headers['content-length'];
+  if (method === 'GET' || method === 'HEAD' || (length === undefined && headers['transfer-encoding'] === undefined)) return undefined;
+  if (Number(length) > BODY_LIMIT) throw tooLarge();
+  return new Promise((resolve, reject) => {
+    let chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= BODY_LIMIT) {
+        chunks.push(chunk);
+      } else {
+        // The rest is read and dropped, so that the client gets to see the answer.
+        chunks = [];
+        reject(tooLarge());
+      }
+    });
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    request.once('error', () => reject(Problem.of('invalid-request', 'The body ended early.')));
+  });
+}
+
+function tooLarge(): Problem {
+  return Problem.of('payload-too-large', `The body may have at most ${BODY_LIMIT} bytes.`, { limit: BODY_LIMIT });
+}
+
+/** A function threw: the log gets the exception, the caller an id to ask with. */
+function failure(request: IncomingMessage, error: unknown): Problem {
+  const errorId = randomUUID();
+  const stack = error instanceof Error ? error.stack : String(error);
+  const path = request.url!.split('?', 1)[0];
+  console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), method: request.method, path, errorId, stack }));
+  return Problem.of('internal-error', 'The function failed; the log has more under this errorId.', { errorId });
+}
+
+function sendProblem(response: ServerResponse, { document, headers }: Problem): void {
+  const body = JSON.stringify(document);
+  response.writeHead(document.status, {
+    'content-type': PROBLEM_CONTENT_TYPE,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    ...headers,
+  });
+  response.end(body);
+}

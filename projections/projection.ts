@@ -1,0 +1,64 @@
+/**
+ * What every read model is: a pure function from one stream's state to that stream's contribution, so that a view can
+ * be healed from the stream and rebuilt beside the one that serves. Lists and searches combine contributions by query.
+ */
+
+/** One contribution to a view: what `source` (a stream) says under `key`; a null document says nothing any more. */
+export interface ViewRowLike<D = unknown> {
+  readonly tenant: string;
+  readonly key: string;
+  readonly source: string;
+  /** Index of the commit of `source` that the document reflects. */
+  readonly index: number;
+  readonly doc: D | null;
+}
+
+export interface Projection<S = unknown, D = unknown> {
+  /** For example `trails`. */
+  readonly name: string;
+  /** Version of the reducer; the view is called `${name}.v${version}`. */
+  readonly version: number;
+  /** Category of the streams that it reads. */
+  readonly category: string;
+  /** Fields that queries filter on; `x[]` for arrays. */
+  readonly fields: readonly string[];
+  /** The contribution of one stream: a pure function of its aggregate's state (so a view heals itself); undefined = none. */
+  row(place: { tenant: string; id: string; stream: string; version: number; at: string }, state: S): ViewRowLike<D> | undefined;
+}
+
+/** Name of the view that a projection fills. */
+export function viewName(projection: Pick<Projection, 'name' | 'version'>): string {
+  return `${projection.name}.v${projection.version}`;
+}
+
+/** The part of a view store that a query needs. */
+export interface ViewReader {
+  query<D>(view: string, query: ViewFilter & { readonly limit: number; readonly continuation?: string }): Promise<{
+    readonly rows: readonly { readonly key: string; readonly source: string; readonly doc: D }[];
+    readonly continuation?: string;
+  }>;
+}
+
+export interface ViewFilter {
+  readonly tenant: string;
+  readonly key?: string;
+  readonly keyPrefix?: string;
+  readonly where?: Readonly<Record<string, string | number | boolean>>;
+  readonly atLeast?: Readonly<Record<string, string | number>>;
+}
+
+/** Largest number of rows that one question reads. */
+export const MAX_ROWS_READ = 10_000;
+const PAGE = 1_000;
+
+/** The documents that a filter finds, in order of (key, source); `complete` is false when there are more than `MAX_ROWS_READ`. */
+export async function readAll<D>(views: ViewReader, view: string, filter: ViewFilter): Promise<{ docs: D[]; complete: boolean }> {
+  const docs: D[] = [];
+  let continuation: string | undefined;
+  do {
+    const page = await views.query<D>(view, { ...filter, limit: Math.min(PAGE, MAX_ROWS_READ - docs.length), continuation });
+    docs.push(...page.rows.map(({ doc }) => doc));
+    continuation = page.continuation;
+  } while (continuation !== undefined && docs.length < MAX_ROWS_READ);
+  return { docs, complete: continuation === undefined };
+}

@@ -1,0 +1,134 @@
+/** The embedded adapters under the contracts of their ports, and what only they promise. */
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Database, DatabaseUnavailable } from '../../adapters/embedded/database';
+import { SqliteEventStore } from '../../adapters/embedded/event-store';
+import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from '../../adapters/embedded/small-stores';
+import { SqliteViewStore } from '../../adapters/embedded/view-store';
+import { plusSeconds } from '../../domain/kernel/time';
+import { EPOCH, chain } from '../support/commits';
+import { eventStoreContract } from './event-store.contract';
+import { blobArchiveContract, checkpointsContract, deadlinesContract, presenceContract, workQueueContract } from './small-stores.contract';
+import { viewStoreContract } from './view-store.contract';
+import type { Opened, Timed } from './contract';
+
+const temporaryFolder = () => mkdtemp(join(tmpdir(), 'formicary-contract-'));
+
+/** A port on a database in a folder of its own. */
+async function onDatabase<T>(make: (database: Database) => T | Promise<T>): Promise<Opened<T>> {
+  const folder = await temporaryFolder();
+  let database = await Database.open(folder);
+  return {
+    store: await make(database),
+    reopen: async () => {
+      await database.close();
+      database = await Database.open(folder);
+      return await make(database);
+    },
+    close: async () => {
+      await database.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Embedded adapters have no clock of their own, so time passes as the test says. */
+async function timed<T>(opened: Promise<Opened<T>>): Promise<Timed<T>> {
+  let now = EPOCH;
+  return {
+    ...(await opened),
+    now: () => now,
+    pass: async (seconds) => {
+      now = plusSeconds(now, seconds);
+      await Promise.resolve();
+    },
+  };
+}
+
+eventStoreContract('SQLite', () => onDatabase((database) => SqliteEventStore.open(database)));
+viewStoreContract('SQLite', () => onDatabase((database) => new SqliteViewStore(database)));
+checkpointsContract('SQLite', () => onDatabase((database) => SqliteCheckpoints.open(database)));
+deadlinesContract('SQLite', () => timed(onDatabase((database) => SqliteDeadlines.open(database))));
+workQueueContract('SQLite', () => timed(onDatabase((database) => SqliteWorkQueue.open(database))));
+blobArchiveContract('files', async () => {
+  const folder = await temporaryFolder();
+  return { store: new FileBlobArchive(folder), reopen: async () => await Promise.resolve(new FileBlobArchive(folder)), close: () => rm(folder, { recursive: true }) };
+});
+presenceContract('memory', async () => {
+  const store = new MemoryPresence();
+  return await Promise.resolve({ store, reopen: async () => await Promise.resolve(store), close: async () => await Promise.resolve() });
+});
+
+describe('the embedded database', () => {
+  let folder: string;
+  let database: Database;
+
+  beforeEach(async () => {
+    folder = await temporaryFolder();
+    database = await Database.open(folder);
+  });
+  afterEach(async () => {
+    await database.close();
+    await rm(folder, { recursive: true });
+  });
+
+  test('a folder in use is refused in words that help, and free again after closing', async () => {
+    await expect(Database.open(folder)).rejects.toThrow(DatabaseUnavailable);
+    await expect(Database.open(folder)).rejects.toThrow(`another process uses ${folder}`);
+    await database.close();
+    database = await Database.open(folder);
+  });
+
+  test('an operation that fails takes no other with it that shares its transaction', async () => {
+    await database.write({ statements: [['CREATE TABLE t (n INTEGER PRIMARY KEY)', []]] });
+    const results = await Promise.allSettled([
+      database.write({ statements: [['INSERT INTO t VALUES (1)', []]] }),
+      database.write({ statements: [['INSERT INTO t VALUES (2)', []], ['INSERT INTO t VALUES (2)', []]] }),
+      database.write({ statements: [['INSERT INTO nowhere VALUES (1)', []]] }),
+      database.write({ statements: [['INSERT INTO t VALUES (3)', []]] }),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
+    expect(database.all<{ n: number }>('SELECT n FROM t').map(({ n }) => n)).toEqual([1, 3]);
+  });
+
+  test('closing writes what is under way, twice is once, and writing afterwards fails', async () => {
+    const store = await SqliteEventStore.open(database);
+    const written = Promise.all(Array.from({ length: 40 }, (_, i) => store.append({ stream: `a/task/${i}`, expected: -1, commits: chain(`a/task/${i}`, 1) })));
+    await Promise.all([database.close(), database.close()]);
+    expect((await written).every(({ kind }) => kind === 'written')).toBe(true);
+    await expect(database.write({ statements: [['SELECT 1', []]] })).rejects.toThrow();
+    database = await Database.open(folder);
+    const { commits } = await (await SqliteEventStore.open(database)).feed(undefined, 100);
+    expect(commits).toHaveLength(40);
+  });
+
+  test('when the writer thread dies, waiting and later writes fail, and closing still ends', async () => {
+    const waiting = database.write({ statements: [['CREATE TABLE t (n INTEGER)', []]] });
+    const failed = expect(Promise.all([waiting, waiting])).rejects.toThrow('the writer thread ended');
+    const { worker } = database as unknown as { worker: { terminate(): Promise<number> } };
+    await worker.terminate();
+    await failed;
+    await expect(database.write({ statements: [['SELECT 1', []]] })).rejects.toThrow('the writer thread ended');
+    await database.close();
+    database = await Database.open(folder);
+  });
+
+  test('a file that is no database is refused, and the folder is not left locked', async () => {
+    await database.close();
+    const { writeFile } = await import('node:fs/promises');
+    await rm(join(folder, 'formicary.db'));
+    await writeFile(join(folder, 'formicary.db'), 'this is no database '.repeat(1_000));
+    await expect(Database.open(folder)).rejects.toThrow(DatabaseUnavailable);
+    await rm(join(folder, 'formicary.db'));
+    database = await Database.open(folder);
+  });
+
+  test('blobs leave no torn or temporary files behind', async () => {
+    const archive = new FileBlobArchive(folder);
+    const reference = await archive.put('acme', Buffer.from('content'));
+    await archive.put('acme', Buffer.from('content'));
+    const hash = reference.slice('sha256:'.length);
+    expect(await readdir(join(folder, 'acme', hash.slice(0, 2)))).toEqual([hash]);
+  });
+});

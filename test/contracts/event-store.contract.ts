@@ -1,0 +1,436 @@
+import { MAX_COMMIT_BYTES, type Commit, type SealedCommit } from '../../domain/kernel/commit';
+import type { Checkpoint, EventStore } from '../../app/ports';
+import { chain, commitOfSize, faultsOf, newTenant, nextCommit } from '../support/commits';
+import { HOSTILE, eventually, type Factory, type Opened } from './contract';
+
+/** The commit as it comes back: JSON knows no `undefined`. */
+const stored = (sealed: readonly SealedCommit[]) => sealed.map(({ commit }) => JSON.parse(JSON.stringify(commit)) as Commit);
+const indexes = (commits: readonly Commit[]) => commits.map(({ index }) => index);
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+
+/** Holds for every EventStore. */
+export function eventStoreContract(name: string, factory: Factory<EventStore>): void {
+  describe(`event store contract: ${name}`, () => {
+    let opened: Opened<EventStore>;
+    let store: EventStore;
+    let tenant: string;
+
+    beforeAll(async () => {
+      opened = await factory();
+      store = opened.store;
+    });
+    afterAll(() => opened.close());
+    beforeEach(() => {
+      tenant = newTenant();
+    });
+
+    const write = async (commits: readonly SealedCommit[]) => {
+      const first = commits[0] as SealedCommit;
+      return await store.append({ stream: first.commit.stream, expected: first.commit.index - 1, commits });
+    };
+
+    /** Every commit after `from` in order of delivery, duplicates included. */
+    const drain = async (from: Checkpoint | undefined, limit: number): Promise<{ commits: Commit[]; checkpoints: Checkpoint[] }> => {
+      const commits: Commit[] = [];
+      const checkpoints: Checkpoint[] = [];
+      for (let at = from; ; ) {
+        const page = await store.feed(at, limit);
+        expect(page.commits.length).toBeLessThanOrEqual(limit);
+        commits.push(...page.commits);
+        checkpoints.push(page.checkpoint);
+        at = page.checkpoint;
+        if (page.end) return { commits, checkpoints };
+      }
+    };
+
+    /** What the feed shows of this test's tenant. Waits until there are `count` different commits. */
+    const feedOf = async (from: Checkpoint | undefined, limit: number, count: number): Promise<Commit[]> =>
+      await eventually(
+        async () => (await drain(from, limit)).commits.filter(({ stream }) => stream.startsWith(`${tenant}/`)),
+        (commits) => new Set(commits.map(({ hash }) => hash)).size >= count,
+      );
+
+    /** First deliveries have to come in order, without gaps, stream by stream. */
+    const inOrder = (commits: readonly Commit[]): Map<string, Commit[]> => {
+      const streams = new Map<string, Commit[]>();
+      for (const commit of commits) {
+        const seen = streams.get(commit.stream) ?? [];
+        streams.set(commit.stream, seen);
+        if (commit.index < seen.length) expect(commit).toEqual(seen[commit.index]);
+        else {
+          expect([commit.stream, commit.index]).toEqual([commit.stream, seen.length]);
+          seen.push(commit);
+        }
+      }
+      return streams;
+    };
+
+    describe('append and read', () => {
+      test('what was written is read, unchanged', async () => {
+        const stream = `${tenant}/task/1`;
+        const commits = chain(stream, 3, undefined, (n) => ({ n, nested: { list: [1, 'two', null, true, { '10': 'x', '9': 'y', b: 1, a: 2 }] } }));
+        expect(await write(commits.slice(0, 1))).toEqual({ kind: 'written' });
+        expect(await write(commits.slice(1))).toEqual({ kind: 'written' });
+        const read = await store.read(stream, 0, 10);
+        expect(read).toEqual(stored(commits));
+        expect(faultsOf(stream, read)).toEqual([]);
+      });
+
+      test.each(HOSTILE)('a payload survives byte by byte: %j', async (text) => {
+        const stream = `${tenant}/task/1`;
+        const commits = [nextCommit(stream, undefined, { text, [`key ${text}`]: [text], numbers: [0, -1.5e-9, 1e21, Number.MAX_SAFE_INTEGER, 5e-324] })];
+        await write(commits);
+        const read = await store.read(stream, 0, 1);
+        expect(read).toEqual(stored(commits));
+        expect(faultsOf(stream, read)).toEqual([]);
+      });
+
+      test('a stream without commits is empty and has no head', async () => {
+        expect(await store.read(`${tenant}/task/none`, 0, 10)).toEqual([]);
+        expect(await store.head(`${tenant}/task/none`)).toBeUndefined();
+      });
+
+      test('the head is the last commit', async () => {
+        const commits = chain(`${tenant}/task/1`, 5);
+        await write(commits);
+        const { index, hash, at } = (commits[4] as SealedCommit).commit;
+        expect(await store.head(`${tenant}/task/1`)).toEqual({ index, hash, at });
+      });
+
+      test('reading pages by index and limit, full pages until the end', async () => {
+        const stream = `${tenant}/task/1`;
+        await write(chain(stream, 25));
+        expect(indexes(await store.read(stream, 0, 10))).toEqual(upTo(10));
+        expect(indexes(await store.read(stream, 10, 10))).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+        expect(indexes(await store.read(stream, 20, 10))).toEqual([20, 21, 22, 23, 24]);
+        expect(indexes(await store.read(stream, 24, 1))).toEqual([24]);
+        expect(indexes(await store.read(stream, 25, 10))).toEqual([]);
+        expect(indexes(await store.read(stream, 3, 1))).toEqual([3]);
+      });
+
+      test('a long stream is read in order of its indexes, not of their digits', async () => {
+        const stream = `${tenant}/task/1`;
+        const commits = chain(stream, 120);
+        await write(commits.slice(0, 99));
+        await write(commits.slice(99));
+        expect(indexes(await store.read(stream, 0, 500))).toEqual(upTo(120));
+        expect((await store.head(stream))?.index).toBe(119);
+      });
+    });
+
+    describe('the expected version', () => {
+      test('a conflict is a value that tells the head, and writes nothing', async () => {
+        const stream = `${tenant}/task/1`;
+        const commits = chain(stream, 3);
+        await write(commits);
+        const late = nextCommit(stream, commits[0]?.commit, { late: true });
+        expect(await write([late])).toEqual({ kind: 'conflict', head: 2 });
+        expect(await store.read(stream, 0, 10)).toEqual(stored(commits));
+      });
+
+      test('a stream that is not there conflicts with any version but −1', async () => {
+        const commits = chain(`${tenant}/task/1`, 3);
+        expect(await write(commits.slice(2))).toEqual({ kind: 'conflict', head: -1 });
+        expect(await store.read(`${tenant}/task/1`, 0, 10)).toEqual([]);
+        expect(await store.head(`${tenant}/task/1`)).toBeUndefined();
+      });
+
+      test('the same commits appended twice are a conflict, and are there once', async () => {
+        const stream = `${tenant}/task/1`;
+        const from = await store.end();
+        const commits = chain(stream, 2);
+        expect(await write(commits)).toEqual({ kind: 'written' });
+        expect(await write(commits)).toEqual({ kind: 'conflict', head: 1 });
+        const both = await Promise.all([write(commits), write(commits)]);
+        expect(both).toEqual([
+          { kind: 'conflict', head: 1 },
+          { kind: 'conflict', head: 1 },
+        ]);
+        expect(indexes(await store.read(stream, 0, 10))).toEqual([0, 1]);
+        expect(new Set((await feedOf(from, 10, 2)).map(({ hash }) => hash)).size).toBe(2);
+      });
+
+      test('a gap is refused', async () => {
+        const stream = `${tenant}/task/1`;
+        const commits = chain(stream, 4);
+        await expect(store.append({ stream, expected: -1, commits: commits.slice(1, 2) })).rejects.toThrow(RangeError);
+        await expect(store.append({ stream, expected: -1, commits: [commits[0] as SealedCommit, commits[2] as SealedCommit] })).rejects.toThrow(RangeError);
+        await expect(store.append({ stream, expected: 0, commits: commits.slice(0, 1) })).rejects.toThrow(RangeError);
+        expect(await store.read(stream, 0, 10)).toEqual([]);
+      });
+
+      test('a commit of another stream is refused', async () => {
+        const commits = chain(`${tenant}/task/1`, 1);
+        await expect(store.append({ stream: `${tenant}/task/2`, expected: -1, commits })).rejects.toThrow(RangeError);
+        expect(await store.read(`${tenant}/task/2`, 0, 10)).toEqual([]);
+      });
+
+      test('of many appends at one version exactly one wins', async () => {
+        const stream = `${tenant}/task/1`;
+        let last: Commit | undefined;
+        for (let index = 0; index < 4; index += 1) {
+          const rivals = upTo(20).map((rival) => nextCommit(stream, last, { rival }));
+          const results = await Promise.all(rivals.map((rival) => write([rival])));
+          const winners = rivals.filter((_, i) => results[i]?.kind === 'written');
+          expect(winners).toHaveLength(1);
+          for (const result of results) if (result.kind === 'conflict') expect(result.head).toBe(index);
+          last = winners[0]?.commit;
+          expect(await store.read(stream, index, 10)).toEqual(stored(winners));
+        }
+        expect(faultsOf(stream, await store.read(stream, 0, 10))).toEqual([]);
+      });
+
+      test('writers that fight over one stream: each index is won once, and what was acknowledged is there', async () => {
+        const stream = `${tenant}/task/1`;
+        const won: Commit[] = [];
+        await Promise.all(
+          upTo(6).map(async (writer) => {
+            for (let done = 0; done < 5; ) {
+              const [last] = await store.read(stream, ((await store.head(stream))?.index ?? -1), 1);
+              const commits = chain(stream, 1 + (done % 2), last, () => ({ writer, done }));
+              if ((await write(commits)).kind === 'written') {
+                won.push(...commits.map(({ commit }) => commit));
+                done += 1;
+              }
+            }
+          }),
+        );
+        const read = await store.read(stream, 0, 500);
+        expect(faultsOf(stream, read)).toEqual([]);
+        expect(read.map(({ hash }) => hash).sort()).toEqual(won.map(({ hash }) => hash).sort());
+      });
+
+      test('appends to many streams at once don’t disturb each other', async () => {
+        const chains = upTo(40).map((i) => chain(`${tenant}/task/${i}`, 3));
+        const results = await Promise.all(chains.map(write));
+        expect(results.every(({ kind }) => kind === 'written')).toBe(true);
+        for (const commits of chains) {
+          const { stream } = (commits[0] as SealedCommit).commit;
+          expect(await store.read(stream, 0, 10)).toEqual(stored(commits));
+        }
+      });
+    });
+
+    describe('limits', () => {
+      test('0 commits are refused, 99 go together, 100 are refused', async () => {
+        const stream = `${tenant}/task/1`;
+        await expect(store.append({ stream, expected: -1, commits: [] })).rejects.toThrow(RangeError);
+        await expect(write(chain(stream, 100))).rejects.toThrow(RangeError);
+        expect(await store.head(stream)).toBeUndefined();
+        expect(await write(chain(stream, 99))).toEqual({ kind: 'written' });
+        expect((await store.head(stream))?.index).toBe(98);
+      });
+
+      test.each(['x', 'é', '日'])('256 KB fit, a byte more is refused (%s)', async (filler) => {
+        const largest = commitOfSize(`${tenant}/task/1`, MAX_COMMIT_BYTES, filler);
+        expect(Buffer.byteLength(largest.body)).toBe(MAX_COMMIT_BYTES);
+        expect(await write([largest])).toEqual({ kind: 'written' });
+        expect(await store.read(`${tenant}/task/1`, 0, 1)).toEqual(stored([largest]));
+        await expect(write([commitOfSize(`${tenant}/task/2`, MAX_COMMIT_BYTES + 1, filler)])).rejects.toThrow(RangeError);
+        expect(await store.head(`${tenant}/task/2`)).toBeUndefined();
+      });
+
+      test('one bad commit refuses the whole append', async () => {
+        const stream = `${tenant}/task/1`;
+        const [first, second] = chain(stream, 2, undefined, (n) => (n === 1 ? { filler: 'x'.repeat(MAX_COMMIT_BYTES) } : {}));
+        await expect(write([first as SealedCommit, second as SealedCommit])).rejects.toThrow(RangeError);
+        expect(await store.read(stream, 0, 10)).toEqual([]);
+      });
+
+      test('a refused append harms no other that waits with it', async () => {
+        const good = upTo(10).map((i) => chain(`${tenant}/task/${i}`, 2));
+        const [, ...results] = await Promise.allSettled([write([commitOfSize(`${tenant}/task/bad`, MAX_COMMIT_BYTES + 1)]), ...good.map(write)]);
+        expect(results).toEqual(good.map(() => ({ status: 'fulfilled', value: { kind: 'written' } })));
+      });
+    });
+
+    describe('tenants and names', () => {
+      test('streams of the same id in two tenants have nothing in common', async () => {
+        const other = newTenant();
+        const mine = chain(`${tenant}/task/1`, 2, undefined, () => ({ whose: tenant }));
+        const theirs = chain(`${other}/task/1`, 1, undefined, () => ({ whose: other }));
+        expect([await write(mine), await write(theirs)]).toEqual([{ kind: 'written' }, { kind: 'written' }]);
+        expect(await store.read(`${tenant}/task/1`, 0, 10)).toEqual(stored(mine));
+        expect(await store.read(`${other}/task/1`, 0, 10)).toEqual(stored(theirs));
+        expect((await store.head(`${other}/task/1`))?.index).toBe(0);
+      });
+
+      test('names that are prefixes, patterns or spellings of each other are different streams', async () => {
+        const names = [
+          `${tenant}/task/a`, `${tenant}-b/task/a`, `${tenant}/task/a-b`, `${tenant}/task-b/a`, `${tenant}/task/A`, `${tenant}/task/a_b`, `${tenant}/task/aXb`,
+          `${tenant}/task/a%`, `${tenant}/task/a~b`, `${tenant}/task/a.b`, `${tenant}/task/a:b`, `${tenant}/task/_`, `${tenant}/task/%`, `${tenant}/task/~`,
+          `${tenant}/task/0`, `${tenant}/task/00`, `${tenant}/task/1e0`, `${tenant}/task/a@1`, `${tenant}/task/${'x'.repeat(128)}`, `${tenant}/task/${'x'.repeat(127)}y`,
+        ];
+        const chains = names.map((stream, i) => chain(stream, 1 + (i % 3)));
+        for (const commits of chains) expect(await write(commits)).toEqual({ kind: 'written' });
+        for (const [i, stream] of names.entries()) {
+          expect(await store.read(stream, 0, 10)).toEqual(stored(chains[i] as SealedCommit[]));
+          expect((await store.head(stream))?.index).toBe(i % 3);
+        }
+      });
+    });
+
+    describe('snapshots', () => {
+      const state = { text: `it's "ö" 😀`, list: [1, 2.5, null, true], nested: { '9': 1, '10': 2 } };
+
+      test('a snapshot comes back with the head, and stays while the stream grows', async () => {
+        const stream = `${tenant}/task/1`;
+        const commits = chain(stream, 4);
+        await store.append({ stream, expected: -1, commits: commits.slice(0, 2), snapshot: { version: 3, index: 1, state } });
+        expect((await store.head(stream))?.snapshot).toEqual({ version: 3, index: 1, state });
+        await store.append({ stream, expected: 1, commits: commits.slice(2, 3) });
+        expect(await store.head(stream)).toMatchObject({ index: 2, snapshot: { version: 3, index: 1, state } });
+        await store.append({ stream, expected: 2, commits: commits.slice(3), snapshot: { version: 4, index: 3, state: { later: true } } });
+        expect(await store.head(stream)).toMatchObject({ index: 3, snapshot: { version: 4, index: 3, state: { later: true } } });
+      });
+
+      test('a snapshot larger than the head may carry comes back too', async () => {
+        const stream = `${tenant}/task/1`;
+        const large = { filler: 'ö'.repeat(40_000) };
+        await store.append({ stream, expected: -1, commits: chain(stream, 1), snapshot: { version: 1, index: 0, state: large } });
+        expect((await store.head(stream))?.snapshot?.state).toEqual(large);
+      });
+
+      test('the snapshot of an append that lost is not kept', async () => {
+        const stream = `${tenant}/task/1`;
+        const commits = chain(stream, 2);
+        await store.append({ stream, expected: -1, commits, snapshot: { version: 1, index: 1, state: 'first' } });
+        await store.append({ stream, expected: -1, commits: chain(stream, 1), snapshot: { version: 1, index: 0, state: 'lost' } });
+        expect((await store.head(stream))?.snapshot).toEqual({ version: 1, index: 1, state: 'first' });
+        expect(await store.head(`${tenant}/task/2`)).toBeUndefined();
+      });
+    });
+
+    describe('the feed', () => {
+      test('shows every commit, in order per stream', async () => {
+        const from = await store.end();
+        const commits = upTo(5).map((i) => chain(`${tenant}/task/${i}`, 4));
+        for (let round = 0; round < 4; round += 1) for (const each of commits) await write(each.slice(round, round + 1));
+        const streams = inOrder(await feedOf(from, 500, 20));
+        expect([...streams.keys()].sort()).toEqual(upTo(5).map((i) => `${tenant}/task/${i}`));
+        for (const each of commits) expect(streams.get((each[0] as SealedCommit).commit.stream)).toEqual(stored(each));
+      });
+
+      test('from the beginning it shows what was there before', async () => {
+        await write(chain(`${tenant}/task/1`, 3));
+        expect(indexes([...inOrder(await feedOf(undefined, 500, 3)).values()].flat())).toEqual([0, 1, 2]);
+      });
+
+      test.each([1, 2, 3, 7])('a page holds at most %i commits, and any checkpoint leads to the rest', async (limit) => {
+        const from = await store.end();
+        for (const i of upTo(3)) await write(chain(`${tenant}/task/${i}`, 4));
+        await feedOf(from, 500, 12);
+        const { commits, checkpoints } = await drain(from, limit);
+        const mine = commits.filter(({ stream }) => stream.startsWith(`${tenant}/`));
+        inOrder(mine);
+        expect(new Set(mine.map(({ hash }) => hash)).size).toBe(12);
+        for (const checkpoint of checkpoints) {
+          const before = new Set<string>();
+          for (let at: Checkpoint | undefined = from; at !== checkpoint; ) {
+            const page = await store.feed(at, limit);
+            for (const { hash } of page.commits) before.add(hash);
+            at = page.checkpoint;
+          }
+          for (const { hash } of (await drain(checkpoint, 500)).commits) before.add(hash);
+          expect(mine.every(({ hash }) => before.has(hash))).toBe(true);
+        }
+      });
+
+      test('after the end there is nothing, until something is written', async () => {
+        await write(chain(`${tenant}/task/1`, 2));
+        const end = await store.end();
+        const page = await store.feed(end, 10);
+        expect(page).toMatchObject({ commits: [], end: true });
+        const more = chain(`${tenant}/task/2`, 2);
+        await write(more);
+        expect(await feedOf(page.checkpoint, 10, 2)).toEqual(stored(more));
+      });
+
+      test('a page that comes again is the same page', async () => {
+        const from = await store.end();
+        await write(chain(`${tenant}/task/1`, 4));
+        await feedOf(from, 10, 4);
+        const page = await store.feed(from, 3);
+        await write(chain(`${tenant}/task/2`, 4));
+        expect((await store.feed(from, 3)).commits).toEqual(page.commits);
+      });
+
+      test('a reader that follows concurrent writers misses nothing', async () => {
+        const from = await store.end();
+        const streams = upTo(8).map((i) => `${tenant}/task/${i}`);
+        let writing = true;
+        const reader = (async () => {
+          const seen: Commit[] = [];
+          for (let at: Checkpoint = from; ; ) {
+            const stopped = !writing;
+            const page = await store.feed(at, 5);
+            seen.push(...page.commits.filter(({ stream }) => stream.startsWith(`${tenant}/`)));
+            at = page.checkpoint;
+            if (page.end && stopped) return seen;
+            if (page.end) await new Promise((resolve) => setImmediate(resolve));
+          }
+        })();
+        await Promise.all(
+          streams.map(async (stream, i) => {
+            let last: Commit | undefined;
+            for (let n = 0; n < 12; n += 1) {
+              const commits = chain(stream, 1 + ((i + n) % 3), last);
+              expect(await write(commits)).toEqual({ kind: 'written' });
+              last = commits.at(-1)?.commit;
+            }
+          }),
+        );
+        await feedOf(from, 500, 8 * 24);
+        writing = false;
+        const seen = inOrder(await reader);
+        for (const stream of streams) expect(seen.get(stream)).toEqual(await store.read(stream, 0, 500));
+      });
+
+      test('lag counts the commits between a checkpoint and the end', async () => {
+        const from = await store.end();
+        expect(await store.lag(from)).toBe(0);
+        await write(chain(`${tenant}/task/1`, 3));
+        await write(chain(`${tenant}/task/2`, 2));
+        expect(await eventually(() => store.lag(from), (lag) => lag === 5)).toBe(5);
+        expect(await store.lag((await store.feed(from, 2)).checkpoint)).toBe(3);
+        expect(await store.lag(await store.end())).toBe(0);
+        expect(await store.lag(undefined)).toBeGreaterThanOrEqual(5);
+      });
+
+      test.each(['nonsense', '', 'NaN', '-1', '1; DROP TABLE commits', '1.5'])('what is no checkpoint is refused, not taken for a place: %j', async (checkpoint) => {
+        await expect(store.feed(checkpoint, 10)).rejects.toThrow(RangeError);
+        await expect(store.lag(checkpoint)).rejects.toThrow(RangeError);
+      });
+    });
+
+    test('onAppend rings after an append of this process, until it is stopped', async () => {
+      let rings = 0;
+      let alsoRings = 0;
+      const stop = store.onAppend(() => (rings += 1));
+      const alsoStop = store.onAppend(() => (alsoRings += 1));
+      const commits = chain(`${tenant}/task/1`, 3);
+      await write(commits.slice(0, 1));
+      expect([rings, alsoRings]).toEqual([1, 1]);
+      stop();
+      await write(commits.slice(1, 2));
+      expect([rings, alsoRings]).toEqual([1, 2]);
+      alsoStop();
+      await write(commits.slice(2));
+      expect([rings, alsoRings]).toEqual([1, 2]);
+    });
+
+    test('everything is there after a restart', async () => {
+      const from = await store.end();
+      const commits = chain(`${tenant}/task/1`, 6);
+      await store.append({ stream: `${tenant}/task/1`, expected: -1, commits: commits.slice(0, 4), snapshot: { version: 1, index: 3, state: { a: 1 } } });
+      const first = await eventually(() => store.feed(from, 2), (page) => page.commits.length === 2);
+      store = await opened.reopen();
+      expect(await store.read(`${tenant}/task/1`, 0, 10)).toEqual(stored(commits.slice(0, 4)));
+      expect(await store.head(`${tenant}/task/1`)).toMatchObject({ index: 3, snapshot: { version: 1, index: 3, state: { a: 1 } } });
+      expect(await write(commits.slice(3))).toEqual({ kind: 'conflict', head: 3 });
+      expect(await write(commits.slice(4))).toEqual({ kind: 'written' });
+      expect(indexes([...first.commits, ...(await feedOf(first.checkpoint, 3, 4))])).toEqual(upTo(6));
+      expect(await store.lag(await store.end())).toBe(0);
+    });
+  });
+}

@@ -1,0 +1,70 @@
+/** A small aggregate and what else `transact` needs, for the tests of the kernel. */
+import { Transactor, type CommandContext, type TransactorOptions } from '../../app/transact';
+import type { Clock, EventStore, Policy, PolicyAnswer, PolicyInput } from '../../app/ports';
+import { refuse, type Decider, type Decision, type Event } from '../../domain/kernel/decider';
+import type { Principal } from '../../domain/kernel/principal';
+import { toMillis } from '../../domain/kernel/time';
+import { EPOCH } from './commits';
+
+export type TallyEvent = Event<'Added' | 'Taken', { readonly op: string; readonly n: number }>;
+
+export interface Tally {
+  readonly sum: number;
+  readonly ops: readonly string[];
+}
+
+/** A sum that must not go below 0, and the operations that made it. */
+export const tally: Decider<Tally, TallyEvent> = {
+  category: 'tally',
+  version: 1,
+  initial: { sum: 0, ops: [] },
+  evolve: ({ sum, ops }, { type, data }) => ({ sum: type === 'Added' ? sum + data.n : sum - data.n, ops: [...ops, data.op] }),
+};
+
+/** Always does it, also twice: whoever repeats it unknowingly is found out. */
+export const add = (op: string, n: number): Decision<Tally, TallyEvent> => () => [{ type: 'Added', v: 1, data: { op, n } }];
+
+export const take = (op: string, n: number): Decision<Tally, TallyEvent> => ({ sum }) =>
+  sum < n ? refuse('too-little', `there are ${sum}, not ${n}`, { sum }) : [{ type: 'Taken', v: 1, data: { op, n } }];
+
+/** No events when there is enough. */
+export const fill = (op: string, n: number): Decision<Tally, TallyEvent> => ({ sum }) => (sum >= n ? [] : [{ type: 'Added', v: 1, data: { op, n: n - sum } }]);
+
+export const AGENT: Principal = { tenant: 'acme', id: 'agent-1', kind: 'agent', level: 'execute' };
+
+export function asking(more: Partial<CommandContext> = {}): CommandContext {
+  return { principal: AGENT, action: 'tally.change', ...more };
+}
+
+export class ManualClock implements Clock {
+  constructor(public time = toMillis(EPOCH)) {}
+
+  now(): number {
+    return this.time;
+  }
+}
+
+export const ALLOW: PolicyAnswer = { bundle: 'b'.repeat(64), input: 'i'.repeat(64), decision: 'allow', reasons: [] };
+
+/** Answers what it is told to, and keeps what it was asked. */
+export class ScriptedPolicy implements Policy {
+  readonly asked: PolicyInput[] = [];
+  answer: PolicyAnswer = ALLOW;
+
+  evaluate(input: PolicyInput): PolicyAnswer | Promise<PolicyAnswer> {
+    this.asked.push(input);
+    return this.asked.length % 2 === 0 ? this.answer : Promise.resolve(this.answer);
+  }
+}
+
+let ids = 0;
+export const nextId = (): string => `id-${(ids += 1)}`;
+
+export function transactorOn(store: EventStore, options: TransactorOptions & { readonly policy?: Policy; readonly clock?: Clock } = {}): Transactor {
+  return new Transactor(store, options.policy ?? { evaluate: () => ALLOW }, options.clock ?? new ManualClock(), nextId, { random: () => 0, ...options });
+}
+
+/** Gives a command a key, as an edge does. */
+export function keyed(key: string, body: unknown = key): Pick<CommandContext, 'command'> {
+  return { command: { key, hash: JSON.stringify(body) } };
+}

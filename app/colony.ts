@@ -17,29 +17,15 @@ import { Agents } from './agents';
 import { Feed } from './feed';
 import { Market, type MarketOptions } from './market';
 import { newId } from './new-id';
-import type { BlobArchive, Checkpoints, Clock, Deadlines, EventStore, Policy, Presence, ViewStore, WorkQueue } from './ports';
+import type { Ports } from './ports';
 import { Reactions } from './reactions';
+import { Receipts } from './receipts';
+import { Repository, Tools } from './registry';
 import { Signals } from './signals';
 import { Tasks } from './tasks';
 import { Transactor } from './transact';
 import { Views, viewOf } from './views';
 import { Why } from './why';
-
-export interface Ports {
-  readonly store: EventStore;
-  readonly views: ViewStore;
-  readonly checkpoints: Checkpoints;
-  readonly deadlines: Deadlines;
-  readonly queue: WorkQueue;
-  readonly blobs: BlobArchive;
-  readonly presence: Presence;
-  readonly policy: Policy;
-  readonly clock: Clock;
-  /** One line of the structured log. */
-  readonly report: (message: string, facts: Record<string, unknown>) => void;
-  /** Ends what the adapters hold; called last. */
-  readonly close: () => Promise<void>;
-}
 
 export interface ColonyOptions {
   readonly market?: MarketOptions;
@@ -56,6 +42,9 @@ export class Colony {
   readonly views: Views;
   readonly feed: Feed;
   readonly why: Why;
+  readonly receipts: Receipts;
+  readonly repository: Repository;
+  readonly tools: Tools;
   readonly reactions: Reactions;
 
   constructor(
@@ -67,7 +56,6 @@ export class Colony {
     this.market = new Market(this.transactor, clock, options.market);
     this.agents = new Agents(this.transactor, this.market, presence, clock);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, clock);
-    this.signals = new Signals(this.transactor, views, clock);
     this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report);
     this.views = new Views(
       store,
@@ -77,8 +65,12 @@ export class Colony {
       [viewOf(agentsView, agentDecider), viewOf(tasksView, taskDecider), viewOf(trailsView, trailDecider), viewOf(toolsView, toolDecider), viewOf(agentTypes, agentTypeDecider)],
       report,
     );
+    this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
     this.feed = new Feed(store, checkpoints, queue, clock, report);
     this.why = new Why(store, views, this.views);
+    this.receipts = new Receipts(store);
+    this.repository = new Repository(this.transactor, views, this.views);
+    this.tools = new Tools(this.transactor, views, this.views);
   }
 
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */

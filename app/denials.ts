@@ -48,6 +48,6 @@ export class Denials {
     const { leftOut } = counter;
     counter.leftOut = 0;
     const event: DenialEvent = { type: 'CommandDenied', v: 1, data: { action, resource, principal: principal.id, reasons, leftOut } };
-    await this.transactor.enqueue(denialDecider, stream, () => [event], { principal, action, cause: context.cause, traceparent: context.traceparent }, policy);
+    await this.transactor.enqueue(denialDecider, stream, () => [event], { principal, action, cause: context.cause, correlationId: context.correlationId, traceparent: context.traceparent }, policy);
   }
 }

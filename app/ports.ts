@@ -223,3 +223,22 @@ export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
 }
+
+// ------------------------------------------------------------------------------------------------------ together
+
+/** Everything that a colony stands on. */
+export interface Ports {
+  readonly store: EventStore;
+  readonly views: ViewStore;
+  readonly checkpoints: Checkpoints;
+  readonly deadlines: Deadlines;
+  readonly queue: WorkQueue;
+  readonly blobs: BlobArchive;
+  readonly presence: Presence;
+  readonly policy: Policy;
+  readonly clock: Clock;
+  /** One line of the structured log. */
+  readonly report: (message: string, facts: Record<string, unknown>) => void;
+  /** Ends what the adapters hold; called last. */
+  readonly close: () => Promise<void>;
+}

@@ -10,6 +10,7 @@ import { toTime, type Time } from '../domain/kernel/time';
 import { emit, signalProblem, trailDecider, trailId, type Emission, type Signal, type TrailEvent, type TrailState } from '../domain/trail';
 import { viewName, type ViewReader } from '../projections/projection';
 import { perceive, strongest, trails, type Field, type FieldQuery, type PerceivedTrail } from '../projections/trails';
+import { newId } from './new-id';
 import type { Clock } from './ports';
 import { StoreUnavailable, type CommandContext, type Outcome, type Refused, type Transactor } from './transact';
 
@@ -57,6 +58,8 @@ export class Signals {
     private readonly transactor: Pick<Transactor, 'transact' | 'load' | 'loadAt'>,
     private readonly views: ViewReader,
     private readonly clock: Clock,
+    /** The name under which the view of trails is read now: it changes with a rebuild. */
+    private readonly view: () => string = () => viewName(trails),
   ) {}
 
   /**
@@ -95,7 +98,7 @@ export class Signals {
 
   /** The strongest trails now, as far as the view has come. */
   async field(tenant: string, query: Omit<FieldQuery, 'now'>): Promise<Field> {
-    return await strongest(this.views, viewName(trails), tenant, { ...query, now: toTime(this.clock.now()) });
+    return await strongest(this.views, this.view(), tenant, { ...query, now: toTime(this.clock.now()) });
   }
 
   /** One trail now, or as it was at `asOf`; undefined when nobody had emitted there. */
@@ -144,7 +147,13 @@ export class Signals {
     let outcome: Outcome<TrailState, TrailEvent>;
     try {
       const at = toTime(this.clock.now());
-      outcome = await this.transactor.transact(trailDecider, stream, emit(signals, at), { ...context, action: 'signal.emit', attributes: { type, location } });
+      outcome = await this.transactor.transact(trailDecider, stream, emit(signals, at), {
+        ...context,
+        // What follows from one emission is not what follows from every emission on its trail.
+        correlationId: context.correlationId ?? context.cause?.correlationId ?? newId(this.clock.now()),
+        action: 'signal.emit',
+        attributes: { type, location },
+      });
     } catch (error) {
       // Other signals of the call may be written: whoever emits has to know of each.
       if (!(error instanceof StoreUnavailable)) throw error;

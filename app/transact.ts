@@ -249,14 +249,14 @@ export class Transactor {
 
   /** A receipt as a cause, or undefined when there is no such commit. */
   async cause(stream: string, index: number): Promise<Cause | undefined> {
-    const [commit] = await this.store.read(stream, index, 1);
+    const [commit] = await reached(stream, this.store.read(stream, index, 1));
     return commit?.index === index ? causeOf(commit) : undefined;
   }
 
   /** Every commit of a stream, in order. */
   async *commits(stream: string, from = 0): AsyncGenerator<Commit> {
     for (let next = from; ; ) {
-      const page = await this.store.read(stream, next, PAGE);
+      const page = await reached(stream, this.store.read(stream, next, PAGE));
       yield* page;
       if (page.length < PAGE) return;
       next = (page.at(-1)?.index ?? next) + 1;
@@ -351,7 +351,7 @@ export class Transactor {
         continue;
       }
       if (!fresh) {
-        if ((await this.store.head(stream))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
+        if ((await reached(stream, this.store.head(stream)))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
         fresh = true;
       }
       outcomes.push(outcome);
@@ -406,7 +406,7 @@ export class Transactor {
 
   /** The first answer of a command that comes again: its receipt, and the state as it was then. */
   private async repeat(stream: string, decider: Decider<unknown, Event>, index: number): Promise<Outcome<unknown, Event>> {
-    const [commit] = await this.store.read(stream, index, 1);
+    const [commit] = await reached(stream, this.store.read(stream, index, 1));
     if (commit === undefined) throw new StoreUnavailable(`${commitRef(stream, index)} can't be read: try again later`);
     return { ok: true, ...(await this.loadAt(decider, stream, { upTo: index })), events: commit.events, commit, repeated: true };
   }
@@ -420,24 +420,25 @@ export class Transactor {
       try {
         const result = await this.store.append({ stream, expected, commits: sealed, snapshot });
         if (result.kind === 'written') return true;
+        // After a lost answer the conflict may be with these very commits. Not knowing is no answer: it counts as a failure.
         return attempt > 1 && (await this.holds(stream, sealed));
       } catch (error) {
         if (error instanceof RangeError) throw error;
-        if (attempt >= 4) throw new StoreUnavailable(`${stream} could not be written: ${error instanceof Error ? error.message : String(error)}`);
+        if (attempt >= 4) throw new StoreUnavailable(`${stream} could not be written: ${messageOf(error)}`, { cause: error });
         await pause(2 ** attempt * 5 * this.random());
-        if (await this.holds(stream, sealed)) return true;
+        if (await this.holds(stream, sealed).catch(() => false)) return true;
       }
     }
   }
 
   private async holds(stream: string, sealed: readonly SealedCommit[]): Promise<boolean> {
     const first = sealed[0] as SealedCommit;
-    const found = await this.store.read(stream, first.commit.index, sealed.length).catch(() => []);
+    const found = await this.store.read(stream, first.commit.index, sealed.length);
     return found.length === sealed.length && found.every((commit, i) => commit.hash === sealed[i]?.commit.hash);
   }
 
   private async fetch(decider: Decider<unknown, Event>, stream: string): Promise<Folded> {
-    const snapshot = await this.store.snapshot(stream);
+    const snapshot = await reached(stream, this.store.snapshot(stream));
     let folded = snapshot?.version === decider.version ? { ...(snapshot.state as KeptFold), snapshotAt: snapshot.index } : empty(decider);
     for await (const commit of this.commits(stream, folded.version + 1)) folded = fold(decider, folded, commit);
     const current = this.cache.get(stream);
@@ -500,6 +501,19 @@ function snapshotOf(decider: Decider<unknown, Event>, folded: Folded): Snapshot 
 
 function view<S>(stream: string, folded: Folded): Loaded<S> {
   return { stream, state: folded.state as S, version: folded.version, hash: folded.hash, at: folded.at, correlationId: folded.correlationId };
+}
+
+/** What the store answers. When it can't, that is `StoreUnavailable`, whatever the adapter threw. */
+async function reached<T>(stream: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw new StoreUnavailable(`${stream} could not be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -107,6 +107,11 @@ export class Views implements Consumer {
     await this.rebuildTarget(this.find(name));
   }
 
+  /** Begins a rebuild and returns; `status` shows how far it is. */
+  rebuildInBackground(name: string): void {
+    this.background(this.rebuild(name));
+  }
+
   async handle(commits: readonly Commit[]): Promise<void> {
     const latest = new Map<string, Commit>();
     for (const commit of commits) latest.set(commit.stream, commit);

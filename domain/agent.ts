@@ -33,6 +33,18 @@ export interface AgentProfile {
   readonly presence_seconds: number;
   /** null: only explicit bids. */
   readonly offer: StandingOffer | null;
+  /** How it was deployed from the repository, when it was. */
+  readonly deployment?: Deployment;
+}
+
+/** Tier and state are two things: when an instance is to run, and how it starts. */
+export interface Deployment {
+  /** Version of the repository's entry. */
+  readonly version: string;
+  readonly tier: string;
+  readonly state: string;
+  readonly schedule?: { readonly cron: string; readonly timezone?: string };
+  readonly resources?: { readonly cpu: string; readonly memory: string };
 }
 
 export type SlotOutcome = 'completed' | 'failed' | 'lapsed' | 'expired' | 'lost' | 'declined' | 'cancelled' | 'handed_off' | 'gone';
@@ -162,6 +174,7 @@ function sortedProfile(profile: AgentProfile): unknown {
     profile.location ?? null,
     profile.presence_seconds,
     profile.offer === null ? null : [[...profile.offer.helps].sort(), profile.offer.max_effort ?? null, profile.offer.min_strength],
+    profile.deployment ?? null,
   ];
 }
 

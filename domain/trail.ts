@@ -153,10 +153,11 @@ export function emit(signals: readonly Signal[], at: Time): Decision<TrailState,
       const arriving = evaporated(signal, toMillis(now) - toMillis(timestamp));
       const reinforces = strength >= PERCEPTIBLE;
       strength = rounded(Math.min(1, strength + rounded(arriving)));
+      // Properties in canonical order, which sealing the commit then need not sort.
       events.push({
+        data: { at: now, decay_rate, emitter_agent, location, resulting_strength: strength, strength: signal.strength, timestamp, type },
         type: reinforces ? 'SignalReinforced' : 'SignalEmitted',
         v: 1,
-        data: { type, location, strength: signal.strength, emitter_agent, timestamp, decay_rate, resulting_strength: strength, at: now },
       });
     }
     return events;

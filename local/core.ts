@@ -29,8 +29,7 @@ export interface Registration extends FunctionMetadata {
   readonly callback: Callback;
 }
 
-const HOOKS = ['preInvocation', 'postInvocation', 'appStart', 'appTerminate'] as const;
-export type HookName = (typeof HOOKS)[number];
+export type HookName = 'preInvocation' | 'postInvocation' | 'appStart' | 'appTerminate';
 
 // ------------------------------------------------------------------------------- what @azure/functions is given
 
@@ -97,7 +96,7 @@ export function log(level: string, _category: string, message: string): void {
 
 /** Makes `require('@azure/functions-core')` answer with this module; must come before the app's first registration. */
 export function installCore(): void {
-  const original = Module.prototype.require;
+  const original = Reflect.get(Module.prototype, 'require') as NodeJS.Require & ((this: NodeModule, id: string) => unknown);
   Module.prototype.require = Object.assign(
     function (this: NodeModule, id: string): unknown {
       return id === '@azure/functions-core' ? exports : original.call(this, id);

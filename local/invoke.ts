@@ -16,13 +16,13 @@ export async function invoke(registration: Registration, inputs: unknown[], cont
     functionCallback: registration.callback,
     inputs,
     result: undefined as unknown,
-    error: undefined as unknown,
+    error: undefined as Error | null | undefined,
   };
   for (const hook of before) await hook(shared);
   try {
     shared.result = await shared.functionCallback(...shared.inputs, context);
   } catch (error) {
-    shared.error = error;
+    shared.error = error as Error;
   }
   for (const hook of after) await hook(shared);
   if (shared.error !== null && shared.error !== undefined) throw shared.error;

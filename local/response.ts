@@ -24,7 +24,7 @@ export async function sendResult(response: ServerResponse, result: unknown): Pro
   if (body === undefined || body === null || EMPTY.has(status)) {
     if (!EMPTY.has(status)) head['content-length'] = 0;
     response.writeHead(status, head).end();
-  } else if (typeof body === 'string' || ArrayBuffer.isView(body)) {
+  } else if (typeof body === 'string' || body instanceof Uint8Array) {
     head['content-length'] = Buffer.byteLength(body);
     response.writeHead(status, head).end(body);
   } else {
@@ -36,25 +36,28 @@ export async function sendResult(response: ServerResponse, result: unknown): Pro
 interface Plain {
   readonly status: number;
   readonly headers: HttpResponseInit['headers'];
-  readonly body: string | NodeJS.ArrayBufferView | ReadableStream | AsyncIterable<Uint8Array> | null | undefined;
+  readonly body: string | Uint8Array | ReadableStream | Readable | AsyncIterable<Uint8Array> | null | undefined;
 }
 
 /** The bodies that matter stay as they are; rarer ones are left to the library, whose answer is always a stream. */
 function fromInit(init: HttpResponseInit): Plain {
-  const { status = 200, headers, body, jsonBody } = init;
+  const { status = 200, headers, body } = init;
+  const jsonBody: unknown = init.jsonBody;
   if (jsonBody !== undefined) return { status, headers: { 'content-type': 'application/json', ...headersOf(headers) }, body: JSON.stringify(jsonBody) };
   if (typeof body === 'string') return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...headersOf(headers) }, body };
-  if (body === undefined || body === null || ArrayBuffer.isView(body) || Symbol.asyncIterator in body) return { status, headers, body: body as Plain['body'] };
-  return new HttpResponse(init) as Plain;
+  if (body === undefined || body === null || body instanceof Uint8Array || Symbol.asyncIterator in body) return { status, headers, body };
+  return new HttpResponse(init);
 }
 
 function headersOf(headers: HttpResponseInit['headers']): Record<string, string | number> {
-  if (headers === undefined) return {};
-  if (headers instanceof Headers || Array.isArray(headers)) return Object.fromEntries(headers);
-  return { ...headers };
+  const result: Record<string, string | number> = {};
+  if (headers === undefined) return result;
+  const entries = headers instanceof Headers || Array.isArray(headers) ? headers : Object.entries(headers);
+  for (const [name, value] of entries) result[name.toLowerCase()] = value;
+  return result;
 }
 
-async function stream(response: ServerResponse, body: ReadableStream | AsyncIterable<Uint8Array>): Promise<void> {
+async function stream(response: ServerResponse, body: ReadableStream | Readable | AsyncIterable<Uint8Array>): Promise<void> {
   const source = body instanceof ReadableStream ? Readable.fromWeb(body) : Readable.from(body);
   try {
     await pipeline(source, response);

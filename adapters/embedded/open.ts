@@ -1,6 +1,6 @@
 /** All ports of the embedded profile, over one folder. */
 import { join } from 'node:path';
-import type { Ports } from '../../app/colony';
+import type { Ports } from '../../app/ports';
 import { Database } from './database';
 import { SqliteEventStore } from './event-store';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';

@@ -72,18 +72,23 @@ export interface SealedCommit {
  * `sort()`. A test holds this to the `canonicalize` package. Throws on values that JSON cannot hold.
  */
 export function canonicalize(value: unknown): string {
-  return JSON.stringify(sorted(value));
+  const found = { awkward: false };
+  const copy = sorted(value, found);
+  return found.awkward ? written(value) : JSON.stringify(copy);
 }
 
+/** Keys that no object can hold in order: JavaScript puts `10` before all others, by number, and `__proto__` is none of its own. */
+const AWKWARD_KEY = /^(?:\d{1,10}|__proto__)$/;
+
 /** The value with sorted properties; the value itself where they are sorted already, which saves most copies. */
-function sorted(value: unknown): unknown {
+function sorted(value: unknown, found: { awkward: boolean }): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${value} has no JSON form`);
   if (value === null || typeof value !== 'object') return value;
   if (Array.isArray(value)) {
     let items: unknown[] | undefined;
     for (let i = 0; i < value.length; i += 1) {
       const item: unknown = value[i];
-      const kept = sorted(item);
+      const kept = sorted(item, found);
       if (kept !== item) items ??= value.slice(0, i) as unknown[];
       items?.push(kept);
     }
@@ -92,7 +97,12 @@ function sorted(value: unknown): unknown {
   const source = value as Record<string, unknown>;
   const keys = Object.keys(source);
   let inOrder = true;
-  for (let i = 1; inOrder && i < keys.length; i += 1) inOrder = (keys[i - 1] as string) < (keys[i] as string);
+  for (let i = 0; i < keys.length; i += 1) {
+    const key = keys[i] as string;
+    if (i > 0 && inOrder) inOrder = (keys[i - 1] as string) < key;
+    const first = key.charCodeAt(0);
+    if ((first <= 57 || first === 95) && AWKWARD_KEY.test(key)) found.awkward = true;
+  }
   let target: Record<string, unknown> | undefined;
   if (!inOrder) {
     keys.sort();
@@ -101,7 +111,7 @@ function sorted(value: unknown): unknown {
   for (let i = 0; i < keys.length; i += 1) {
     const key = keys[i] as string;
     const item = source[key];
-    const kept = sorted(item);
+    const kept = sorted(item, found);
     if (target === undefined && kept !== item) {
       target = {};
       for (let j = 0; j < i; j += 1) target[keys[j] as string] = source[keys[j] as string];
@@ -109,6 +119,16 @@ function sorted(value: unknown): unknown {
     if (target !== undefined && kept !== undefined) target[key] = kept;
   }
   return target ?? value;
+}
+
+/** The same, written by hand: slower, and right for every key. */
+function written(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return `[${Array.from(value, written).join(',')}]`;
+  const source = value as Record<string, unknown>;
+  const members: string[] = [];
+  for (const key of Object.keys(source).sort()) if (source[key] !== undefined) members.push(`${JSON.stringify(key)}:${written(source[key])}`);
+  return `{${members.join(',')}}`;
 }
 
 export function sha256(text: string): string {
@@ -153,6 +173,7 @@ export class ChainVerifier {
     try {
       commit = JSON.parse(entry.body) as UnsealedCommit;
       parseStream(commit.stream);
+      if (typeof commit.at !== 'string' || (commit.previousHash !== null && typeof commit.previousHash !== 'string')) commit = undefined;
     } catch {
       commit = undefined;
     }

@@ -31,7 +31,7 @@ export interface StreamParts {
 export function parseStream(stream: string): StreamParts {
   const first = stream.indexOf('/');
   const second = stream.indexOf('/', first + 1);
-  if (first < 1 || second < first + 2 || second === stream.length - 1) throw new Error(`not a stream name: ${stream}`);
+  if (first < 1 || second < first + 2 || second === stream.length - 1 || stream.includes('/', second + 1)) throw new Error(`not a stream name: ${stream}`);
   return { tenant: stream.slice(0, first), category: stream.slice(first + 1, second), id: stream.slice(second + 1) };
 }
 

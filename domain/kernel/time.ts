@@ -7,8 +7,11 @@ export type Time = string;
 
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
+/** True for a time in exactly this form. `Date.parse` alone would take 30 February for 2 March, and 24:00 for 0:00. */
 export function isTime(value: string): boolean {
-  return TIME.test(value) && !Number.isNaN(Date.parse(value));
+  if (!TIME.test(value)) return false;
+  const parsed = new Date(value);
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString() === value;
 }
 
 // Many decisions fall into one millisecond: the last conversion is often the next one.

@@ -165,17 +165,23 @@ test('a trail is read as it is, and as it was', async () => {
   expect(await signals.trail(newTenant(), 'load_high', 'a/b')).toBeUndefined();
 });
 
-test('the field is the view, at this time', async () => {
+test('the field is the view that serves, at this time', async () => {
   const { signals, ant, clock, tenant, transactor } = field();
+  let serving = viewName(trails);
+  const perceived = new Signals(transactor, views, clock, () => serving);
   const [b, c, ab] = await signals.emit(ant, [signal({ strength: 0.9, decay_rate: 0.5 }), signal({ location: 'a/c', strength: 0.4, decay_rate: 0 }), signal({ location: 'ab' })]);
   for (const { stream, version } of [b, c, ab] as SignalReceipt[]) {
     const { state } = await transactor.load(trailDecider, stream);
     await views.put(viewName(trails), [trails.row({ ...parseStream(stream), stream, version, at: NOW }, state) as ViewRow]);
   }
-  const found = async () => (await signals.field(tenant, { location: 'a', limit: 10 })).trails.map(({ location, strength }) => [location, strength]);
+  const found = async () => (await perceived.field(tenant, { location: 'a', limit: 10 })).trails.map(({ location, strength }) => [location, strength]);
   expect(await found()).toEqual([['a/b', 0.9], ['a/c', 0.4]]);
   clock.time += 120_000;
   expect(await found()).toEqual([['a/c', 0.4], ['a/b', 0.225]]);
+  expect((await signals.field(tenant, { limit: 10 })).trails).toHaveLength(3);
+  serving = 'trails.v1.1';
+  await views.declare(serving, trails.fields);
+  expect(await found()).toEqual([]);
 });
 
 test('however emissions come together, replay equals live, and nothing is lost or counted twice', async () => {

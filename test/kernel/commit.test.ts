@@ -67,6 +67,7 @@ describe('the canonical form', () => {
 
   test('leaves out what is undefined, as JSON does', () => {
     expect(canonicalize({ b: undefined, a: [undefined, 1], '1': undefined, __proto__x: 1 })).toBe('{"__proto__x":1,"a":[null,1]}');
+    expect(canonicalize({ b: undefined, a: [undefined, , 1], '2': 1, '10': undefined, '1': 1 })).toBe('{"1":1,"2":1,"a":[null,null,1]}');
   });
 
   test.each([NaN, Infinity, -Infinity, { a: [NaN] }, { '1': NaN }, 1n, { a: 1n }])('refuses what JSON can’t hold: %p', (value) => {

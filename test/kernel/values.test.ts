@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { upcast, type Event } from '../../domain/kernel/decider';
 import { commitRef, isId, isTenant, parseCommitRef, parseStream, streamName } from '../../domain/kernel/ids';
 import { LEVELS, includesLevel } from '../../domain/kernel/principal';
+import { Recent } from '../../domain/kernel/recent';
 import { earliest, isTime, latest, plusSeconds, secondsBetween, toMillis, toTime } from '../../domain/kernel/time';
 import { HOSTILE } from '../contracts/contract';
 
@@ -58,7 +59,7 @@ describe('ids', () => {
 });
 
 describe('times', () => {
-  const millis = fc.integer({ min: Date.UTC(0, 0, 1) - 1900 * 365.25 * 86_400_000, max: Date.UTC(9999, 11, 31) });
+  const millis = fc.integer({ min: toMillis('0000-01-01T00:00:00.000Z'), max: toMillis('9999-12-31T23:59:59.999Z') });
 
   test('have an order as text that is their order in time', () => {
     fc.assert(
@@ -101,6 +102,29 @@ describe('times', () => {
 
 test('each level includes the ones before it, and no other', () => {
   for (const [i, held] of LEVELS.entries()) for (const [j, needed] of LEVELS.entries()) expect(includesLevel(held, needed)).toBe(i >= j);
+});
+
+test('a map of what was used lately has the right values, keeps the last ones, and stays small', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 6 }), fc.array(fc.tuple(fc.constantFrom('set', 'get', 'delete'), fc.nat(15)), { maxLength: 120 }), (size, steps) => {
+      const recent = new Recent<number, string>(size);
+      const model = new Map<number, string>();
+      let used: number[] = [];
+      steps.forEach(([step, key], i) => {
+        if (step === 'set') recent.set(key, `${i}`);
+        else if (step === 'delete') recent.delete(key);
+        const value = step === 'get' ? recent.get(key) : undefined;
+        if (value !== undefined) expect(value).toBe(model.get(key));
+        if (step === 'get' && used.slice(-size).includes(key)) expect(value).toBe(model.get(key));
+        if (step === 'set') model.set(key, `${i}`);
+        if (step === 'delete') model.delete(key);
+        if (step !== 'get' || value !== undefined) used = [...used.filter((other) => other !== key), ...(step === 'delete' ? [] : [key])];
+      });
+      const { young, old } = recent as unknown as Record<'young' | 'old', Map<number, string>>;
+      expect(young.size + old.size).toBeLessThanOrEqual(2 * size);
+      for (const key of used.slice(-size)) expect(recent.get(key)).toBe(model.get(key));
+    }),
+  );
 });
 
 describe('upcasting', () => {

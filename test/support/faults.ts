@@ -2,7 +2,7 @@
  * An event store that fails in the ways a remote one does: before it wrote, after it wrote (the answer is lost),
  * slowly, and with feed pages that come again. Each call asks the plan what shall befall it.
  */
-import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head } from '../../app/ports';
+import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { randomOf } from './shuffle';
 
@@ -11,7 +11,7 @@ import { randomOf } from './shuffle';
  * once, and it happens a little later. `slow`: it takes its time. `again` (feed only): the page before comes again.
  */
 export type Fault = 'fails' | 'loses' | 'late' | 'slow' | 'again' | undefined;
-export type Operation = 'append' | 'head' | 'read' | 'feed';
+export type Operation = 'append' | 'head' | 'snapshot' | 'read' | 'feed';
 export type FaultPlan = (operation: Operation) => Fault;
 
 export class StoreFault extends Error {}
@@ -55,6 +55,10 @@ export class FaultyEventStore implements EventStore {
 
   head(stream: string): Promise<Head | undefined> {
     return this.befall('head', () => this.inner.head(stream));
+  }
+
+  snapshot(stream: string): Promise<Snapshot | undefined> {
+    return this.befall('snapshot', () => this.inner.snapshot(stream));
   }
 
   read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {

@@ -10,7 +10,7 @@ import { check } from '../../adapters/embedded/event-store';
 export class MemoryEventStore implements EventStore {
   /** Everything, in the order of writing: body and hash as stored. */
   readonly log: { readonly stream: string; readonly index: number; readonly body: string; readonly hash: string }[] = [];
-  readonly calls = { append: 0, head: 0, read: 0, feed: 0 };
+  readonly calls = { append: 0, head: 0, snapshot: 0, read: 0, feed: 0 };
   /** `from` of every read. */
   readonly reads: { readonly stream: string; readonly from: number }[] = [];
   private readonly streams = new Map<string, { readonly index: number; readonly body: string; readonly hash: string }[]>();
@@ -39,10 +39,14 @@ export class MemoryEventStore implements EventStore {
     this.calls.head += 1;
     await Promise.resolve();
     const last = this.streams.get(stream)?.at(-1);
-    if (last === undefined) return undefined;
+    return last === undefined ? undefined : { index: last.index, hash: last.hash };
+  }
+
+  async snapshot(stream: string): Promise<Snapshot | undefined> {
+    this.calls.snapshot += 1;
+    await Promise.resolve();
     const kept = this.snapshots.get(stream);
-    const head = { index: last.index, hash: last.hash, at: unseal(last.body, last.hash).at };
-    return kept === undefined ? head : { ...head, snapshot: JSON.parse(kept) as Snapshot };
+    return kept === undefined ? undefined : (JSON.parse(kept) as Snapshot);
   }
 
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {

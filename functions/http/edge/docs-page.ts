@@ -60,6 +60,7 @@ h3 { margin: 1.2rem 0 .4rem; font-size: .8em; text-transform: uppercase; letter-
 .fields .fields > li:last-child { border-bottom: 0; }
 .name { font-family: var(--mono); font-size: .9em; font-weight: 600; }
 .type { color: var(--soft); margin-left: .7em; }
+div.type { margin: .3rem 0; }
 .required { color: var(--accent); font-size: .75em; margin-left: .7em; }
 .about { color: var(--soft); font-size: .92em; overflow-wrap: anywhere; }
 .about p { margin: .2rem 0; }
@@ -132,19 +133,23 @@ const SCRIPT = String.raw`
   }
   function variants(schema) { return schema.anyOf || schema.oneOf || schema.allOf; }
 
+  // A recursive schema without an id goes by a made-up name, which says nothing to a reader.
+  function nameOf(reference) { return reference.split('/').pop(); }
+  function isNamed(name) { return !name.startsWith('__'); }
+
   function typeName(schema) {
     if (!schema) return 'any';
-    if (schema.$ref) return schema.$ref.split('/').pop();
+    if (schema.$ref) return isNamed(nameOf(schema.$ref)) ? nameOf(schema.$ref) : 'any';
     if (schema.const !== undefined) return JSON.stringify(schema.const);
     if (schema.enum) return schema.enum.map(function (value) { return JSON.stringify(value); }).join(' | ');
     if (variants(schema)) return Array.from(new Set(variants(schema).map(typeName))).join(schema.allOf ? ' & ' : ' | ');
-    if (schema.type === 'array') return schema.items ? '(' + typeName(schema.items) + ')[]' : 'array';
+    if (schema.type === 'array') return schema.items ? 'array of ' + typeName(schema.items) : 'array';
     if (schema.type === 'object' && !schema.properties && schema.additionalProperties) return 'map of ' + typeName(schema.additionalProperties);
     return [].concat(schema.type || 'any').join(' | ') + (schema.format ? ' (' + schema.format + ')' : '');
   }
 
-  const LIMITS = { minLength: 'at least # characters', maxLength: 'at most # characters', minimum: 'at least #', maximum: 'at most #',
-    exclusiveMinimum: 'more than #', exclusiveMaximum: 'less than #', minItems: 'at least # items', maxItems: 'at most # items', pattern: 'pattern #' };
+  const LIMITS = { minLength: 'length ≥ #', maxLength: 'length ≤ #', minimum: '≥ #', maximum: '≤ #', exclusiveMinimum: '> #',
+    exclusiveMaximum: '< #', minItems: 'items ≥ #', maxItems: 'items ≤ #', pattern: 'matches #' };
   function limits(schema) {
     const found = [];
     for (const [key, text] of Object.entries(LIMITS)) {
@@ -152,7 +157,7 @@ const SCRIPT = String.raw`
     }
     if (schema.default !== undefined) found.push('default ' + JSON.stringify(schema.default));
     if (schema.examples) found.push('for example ' + schema.examples.map(function (value) { return JSON.stringify(value); }).join(', '));
-    return found.join('; ');
+    return found.join(' · ');
   }
 
   function about(schema) {
@@ -320,7 +325,8 @@ const SCRIPT = String.raw`
 
   function responseItem(status, response) {
     const resolved = resolve(response);
-    const content = Object.entries(resolved.content || {})[0];
+    // Problems all have one form, which the schemas show.
+    const content = status < 400 ? Object.entries(resolved.content || {})[0] : undefined;
     return el('li', {},
       el('span', { class: 'status ' + (status < 400 ? 'ok' : 'bad') }, status), resolved.description,
       content ? el('span', { class: 'type' }, content[0] === 'application/json' ? typeName(content[1].schema) : content[0]) : null,
@@ -390,6 +396,7 @@ const SCRIPT = String.raw`
     }
   }
   for (const [name, schema] of Object.entries(api.components.schemas)) {
+    if (!isNamed(name)) continue;
     const id = 'schema-' + name;
     const summary = el('summary', {}, el('span', { class: 'path' }, name), el('span', { class: 'summary' }, String(schema.description || '').split('\n')[0]));
     addItem('schemas', card(id, summary, function () { return [schemaBlock(schema)].flat(); }), el('a', { href: '#' + id }, name), name + ' ' + (schema.description || ''));

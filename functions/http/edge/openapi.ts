@@ -146,7 +146,7 @@ interface Schemas {
 
 /**
  * Converts all schemas in two runs (as sent, as received), so that shared ones become components. A component whose
- * two forms differ, because of defaults or transformations, exists twice: `Task` as received, `TaskInput` as sent.
+ * two forms differ, because of defaults or transformations, exists twice: `Task` as received, `Task.input` as sent.
  */
 function convertSchemas(definitions: readonly RouteDefinition[]): Schemas {
   const sent = new Set(definitions.flatMap(({ params, query, body }) => [params, query, body].filter((schema) => schema !== undefined)));
@@ -167,7 +167,7 @@ function convertSchemas(definitions: readonly RouteDefinition[]): Schemas {
       if (id in output.definitions && references(schema).some((target) => renamed.has(target))) renamed.add(id);
     }
   }
-  const inputName = (id: string): string => (renamed.has(id) ? `${id}Input` : id);
+  const inputName = (id: string): string => (renamed.has(id) ? `${id}.input` : id);
   const components: Record<string, Json> = {};
   for (const [id, schema] of Object.entries(output.definitions)) components[id] = toComponents(schema, (id) => id);
   for (const [id, schema] of Object.entries(input.definitions)) components[inputName(id)] = toComponents(schema, inputName);
@@ -184,8 +184,13 @@ function convert(schemas: readonly z.ZodType[], io: 'input' | 'output'): { schem
   const { properties = {}, $defs = {} } = z.toJSONSchema(z.object(fields), {
     io,
     unrepresentable: 'any',
-    // A plain z.object tolerates further fields; clients must too.
     override: ({ zodSchema, jsonSchema }) => {
+      const { example } = jsonSchema;
+      if (example !== undefined) {
+        jsonSchema.examples = [example];
+        delete jsonSchema['example'];
+      }
+      // A plain z.object tolerates further fields; clients must too.
       const { def } = zodSchema._zod;
       if (def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined) delete jsonSchema.additionalProperties;
     },

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
 import { isSafeText, jsonPointer, parseJson } from './json';

@@ -1,0 +1,77 @@
+/** Reading the log itself: the receipts of a tenant in the order of the feed, and those of one stream. */
+import type { Commit } from '../domain/kernel/commit';
+import { parseStream } from '../domain/kernel/ids';
+import type { Checkpoint, EventStore } from './ports';
+
+export interface ReceiptFilter {
+  readonly category?: string;
+  readonly correlation?: string;
+}
+
+export interface ReceiptPage {
+  readonly commits: readonly Commit[];
+  /** Where to go on. */
+  readonly after: Checkpoint;
+  readonly end: boolean;
+}
+
+/** Commits read at most for one page, so that a tenant with few receipts does not read the whole log at once. */
+const MAX_SCANNED = 10_000;
+const SCAN = 500;
+
+export class Receipts {
+  constructor(private readonly store: EventStore) {}
+
+  /** The tenant's receipts after a checkpoint. May be empty before the end is reached: go on from `after`. */
+  async page(tenant: string, after: Checkpoint | undefined, limit: number, filter: ReceiptFilter): Promise<ReceiptPage> {
+    const commits: Commit[] = [];
+    let from = after;
+    for (let scanned = 0; scanned < MAX_SCANNED; scanned += SCAN) {
+      const room = limit - commits.length;
+      const { commits: found, checkpoint, end } = await this.store.feed(from, Math.min(SCAN, Math.max(room, 1)));
+      from = checkpoint;
+      for (const commit of found) if (matches(commit, tenant, filter)) commits.push(commit);
+      if (end || commits.length >= limit) return { commits, after: checkpoint, end };
+    }
+    return { commits, after: from as Checkpoint, end: false };
+  }
+
+  /** The tenant's receipts as they come, until `signal` aborts. */
+  async *follow(tenant: string, after: Checkpoint | undefined, filter: ReceiptFilter, signal: AbortSignal): AsyncGenerator<{ commit: Commit; after: Checkpoint }> {
+    let from = after ?? (await this.store.end());
+    while (!signal.aborted) {
+      const { commits, after: next, end } = await this.page(tenant, from, 200, filter);
+      for (const commit of commits) yield { commit, after: next };
+      from = next;
+      if (end && commits.length === 0) await this.ring(signal);
+    }
+  }
+
+  end(): Promise<Checkpoint> {
+    return this.store.end();
+  }
+
+  stream(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
+    return this.store.read(stream, from, limit);
+  }
+
+  private ring(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const stop = () => {
+        unsubscribe();
+        clearTimeout(timer);
+        signal.removeEventListener('abort', stop);
+        resolve();
+      };
+      const unsubscribe = this.store.onAppend(stop);
+      // Appends of other processes don't ring here.
+      const timer = setTimeout(stop, 1_000);
+      signal.addEventListener('abort', stop);
+    });
+  }
+}
+
+function matches(commit: Commit, tenant: string, { category, correlation }: ReceiptFilter): boolean {
+  const parts = parseStream(commit.stream);
+  return parts.tenant === tenant && (category === undefined || parts.category === category) && (correlation === undefined || commit.meta.correlationId === correlation);
+}

@@ -1,0 +1,45 @@
+/**
+ * Traces (OpenTelemetry) that connect a request to its commit and the commit to its reactions: the commit carries the
+ * trace context of what made it, and a reaction continues it. Without an exporter no span is made; the context is
+ * passed on all the same, so that a caller's own trace finds its receipts.
+ */
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace, type Attributes } from '@opentelemetry/api';
+import { randomBytes } from 'node:crypto';
+
+const tracer = trace.getTracer('formicary');
+let recording = false;
+
+/** Says that a tracer provider with an exporter has been registered. */
+export function startRecording(): void {
+  recording = true;
+}
+
+/** Runs `work` as a span below `parent` (a W3C traceparent), and gives it the traceparent to hand on. */
+export async function traced<T>(name: string, kind: 'server' | 'internal' | 'consumer', parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T> {
+  if (!recording) return await work(parent ?? newTraceparent());
+  const remote = parent === undefined ? undefined : parse(parent);
+  const context = remote === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);
+  const span = tracer.startSpan(name, { kind: KINDS[kind], attributes }, context);
+  try {
+    const { traceId, spanId, traceFlags } = span.spanContext();
+    return await work(`00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`);
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+const KINDS = { server: SpanKind.SERVER, internal: SpanKind.INTERNAL, consumer: SpanKind.CONSUMER } as const;
+
+function parse(traceparent: string): { traceId: string; spanId: string; traceFlags: number; isRemote: true } | undefined {
+  const [, traceId, spanId, flags] = traceparent.split('-');
+  if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
+  return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
+}
+
+function newTraceparent(): string {
+  const hex = randomBytes(24).toString('hex');
+  return `00-${hex.slice(0, 32)}-${hex.slice(32)}-00`;
+}

@@ -1,0 +1,196 @@
+/** `/v1/agents`: registration, presence, the inbox, discovery. */
+import { z } from 'zod';
+import { Rejection } from '../../domain/kernel/decider';
+import type { AgentProfile, AgentState } from '../../domain/agent';
+import { loadOf } from '../../domain/agent';
+import { newId } from '../../app/new-id';
+import { ALL, type AgentDoc } from '../../projections/agents';
+import { accepted, runtime } from '../runtime';
+import { contextOf } from './edge/context';
+import { Problem, rejected } from './edge/problem';
+import { route } from './edge/route';
+import { Continuation, Id, List, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, page, queried, whole } from './edge/schemas';
+
+const TAGS = ['Agents'];
+const Params = z.object({ id: Id });
+
+const Capabilities = z
+  .union([z.array(Id).max(64), z.record(Id, Unit)])
+  .refine((value) => Object.keys(value).length <= 64, 'must be at most 64')
+  .transform((value) => (Array.isArray(value) ? Object.fromEntries(value.map((name) => [name, 1])) : value))
+  .meta({ description: 'Names, or names with levels from 0 to 1', example: { invoice_matching: 0.9 } });
+
+export const AgentInput = z
+  .strictObject({
+    agent_type: Id.meta({ example: 'finance.reconciliation' }),
+    pool: Id.optional().meta({ description: 'Agents that share their load; by default the first part of the type' }),
+    capabilities: Capabilities.default({}),
+    capacity: z.int().min(1).max(1_000).default(1).meta({ description: 'Tasks at once' }),
+    location: z.string().regex(/^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/).max(256).optional(),
+    limits: z
+      .strictObject({
+        presence_seconds: z.number().min(1).max(3_600).default(60),
+        max_effort: z.number().positive().max(31_536_000).optional(),
+        min_strength: Unit.default(0),
+      })
+      .prefault({}),
+    standing_offer: z.boolean().default(true).meta({ description: 'Let the market bid for it; without, it only takes what it bids for' }),
+    helps: z.array(Id).max(64).default([]).meta({ description: 'Capabilities it lends to overloaded pools while it is idle' }),
+  })
+  .meta({ id: 'AgentInput' });
+
+const AgentOut = OpenObject.meta({ id: 'Agent' });
+const Command = z.object({ receipt: Receipt, agent: AgentOut });
+
+export function profileOf(input: z.output<typeof AgentInput>): AgentProfile {
+  const { agent_type, pool, capabilities, capacity, location, limits, standing_offer, helps } = input;
+  return {
+    agent_type,
+    pool: pool ?? (agent_type.split('.')[0] as string),
+    capabilities,
+    capacity,
+    location,
+    presence_seconds: limits.presence_seconds,
+    offer: standing_offer ? { helps, max_effort: limits.max_effort, min_strength: limits.min_strength } : null,
+  };
+}
+
+export function showAgent(id: string, state: AgentState, version: number): Record<string, unknown> {
+  const { status, profile, since, slots, record } = state;
+  return { id, version, status, since, ...profile, load: loadOf(state), slots, record };
+}
+
+route({
+  name: 'registerAgent',
+  method: 'POST',
+  path: '/v1/agents',
+  summary: 'Register an agent under a new id',
+  tags: TAGS,
+  needs: 'read_write',
+  body: AgentInput.extend({ id: Id.optional() }),
+  responses: { 201: { description: 'Registered', schema: Command } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { id: wanted, ...input } = call.body;
+    const id = actingAgent(call, wanted ?? (call.principal.kind === 'agent' ? call.principal.id : `agent-${newId(call.now)}`));
+    const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(input)));
+    return commandAnswer(done, { agent: showAgent(id, done.state, done.version) }, 201, { location: `/v1/agents/${id}` });
+  },
+});
+
+route({
+  name: 'putAgent',
+  method: 'PUT',
+  path: '/v1/agents/{id}',
+  summary: 'Register an agent, or revise what it says of itself',
+  tags: TAGS,
+  needs: 'read_write',
+  params: Params,
+  body: AgentInput,
+  responses: { 200: { description: 'Registered', schema: Command } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const id = actingAgent(call, call.params.id);
+    const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(call.body)));
+    return commandAnswer(done, { agent: showAgent(id, done.state, done.version) });
+  },
+});
+
+route({
+  name: 'listAgents',
+  method: 'GET',
+  path: '/v1/agents',
+  summary: 'List and find agents',
+  tags: TAGS,
+  needs: 'read_only',
+  query: z.object({
+    capability: Id.optional(),
+    agent_type: Id.optional(),
+    pool: Id.optional(),
+    status: z.enum(['active', 'lost', 'gone']).optional(),
+    limit: whole(1, 1_000, 100),
+    continuation: Continuation,
+  }),
+  responses: { 200: { description: 'A page, in order of id; eventually consistent', schema: List(AgentOut) } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { limit, continuation, ...filters } = call.query;
+    const where = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)) as Record<string, string>;
+    const found = await queried(() => colony.ports.views.query<AgentDoc>(colony.views.serving('agents'), { tenant: call.principal.tenant, key: ALL, where, limit, continuation }));
+    return page(call, '/v1/agents', found.rows.map(({ doc: { capability: _, ...doc } }) => doc), found.continuation);
+  },
+});
+
+route({
+  name: 'getAgent',
+  method: 'GET',
+  path: '/v1/agents/{id}',
+  summary: 'Read an agent, now or as it was',
+  tags: TAGS,
+  needs: 'read_only',
+  params: Params,
+  query: z.object({ asOf: Timestamp.optional() }),
+  responses: { 200: { description: 'The agent; a live fold of its stream', schema: AgentOut } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { state, version } = await colony.agents.load(call.principal.tenant, call.params.id, call.query.asOf);
+    if (version < 0) throw Problem.of('not-found', `There is no agent ${call.params.id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`);
+    return { status: 200, body: showAgent(call.params.id, state, version), etag: version };
+  },
+});
+
+route({
+  name: 'deregisterAgent',
+  method: 'DELETE',
+  path: '/v1/agents/{id}',
+  summary: 'Deregister an agent; it gives its tasks back',
+  tags: TAGS,
+  needs: 'read_write',
+  params: Params,
+  query: z.object({ reason: Text(2_000).default('deregistered') }),
+  responses: { 200: { description: 'Deregistered', schema: Command } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const id = actingAgent(call, call.params.id);
+    const done = accepted(await colony.agents.deregister(contextOf(call), id, call.query.reason));
+    return commandAnswer(done, { agent: showAgent(id, done.state, done.version) });
+  },
+});
+
+route({
+  name: 'heartbeatAgent',
+  method: 'POST',
+  path: '/v1/agents/{id}/heartbeat',
+  summary: 'Give a sign of life, and extend the leases of the tasks held',
+  tags: TAGS,
+  needs: 'read_write',
+  params: Params,
+  body: z.strictObject({ holding: z.array(z.strictObject({ task: Id, award: z.int().min(1) })).max(1_000).default([]) }),
+  responses: { 200: { description: 'Which claims still stand; drop the work of those that do not', schema: z.object({ held: z.array(z.object({ task: Id, award: z.number(), stands: z.boolean() })) }) } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const result = await colony.agents.heartbeat(contextOf(call), actingAgent(call, call.params.id), call.body.holding);
+    if (result instanceof Rejection) throw rejected(result);
+    return { status: 200, body: result };
+  },
+});
+
+route({
+  name: 'readInbox',
+  method: 'GET',
+  path: '/v1/agents/{id}/inbox',
+  summary: 'Wait for awards to accept and offers to bid for',
+  description: 'A long poll: answers as soon as there is something, or with nothing after `waitSeconds`. Asking is a sign of life.',
+  tags: TAGS,
+  needs: 'read_write',
+  params: Params,
+  query: z.object({ waitSeconds: whole(0, 30, 0), offersAfter: Timestamp.optional() }),
+  responses: { 200: { description: 'What waits', schema: z.object({ items: z.array(OpenObject), offers_after: Timestamp }) } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const id = actingAgent(call, call.params.id);
+    const result = await colony.agents.inbox(contextOf(call), id, { ...call.query, signal: call.query.waitSeconds > 0 ? call.signal : undefined });
+    if (result instanceof Rejection) throw rejected(result);
+    return { status: 200, body: result };
+  },
+});

@@ -1,0 +1,92 @@
+/** The types that several routes share, as zod schemas: the source of validation, TypeScript types and OpenAPI. */
+import { z } from 'zod';
+import { ID_PATTERN } from '../../../domain/kernel/ids';
+import { isTime } from '../../../domain/kernel/time';
+import type { Accepted } from '../../../app/transact';
+import type { Event } from '../../../domain/kernel/decider';
+import { Problem } from './problem';
+import type { Answer, Call } from './route';
+
+export const Id = z
+  .string()
+  .regex(ID_PATTERN, 'must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -, beginning with a letter or digit')
+  .refine((value) => !value.includes('..'), 'must not contain two dots in a row')
+  .meta({ description: 'An id: ASCII letters, digits and . _ ~ : -', example: 'invoice-4711' });
+
+export const Unit = z.number().min(0).max(1);
+
+export const Timestamp = z
+  .string()
+  .refine(isTime, 'must be a UTC time like 2026-11-21T10:00:00.000Z')
+  .meta({ description: 'RFC 3339, UTC, milliseconds', example: '2026-11-21T10:00:00.000Z' });
+
+export const Text = (max: number) => z.string().min(1).max(max);
+
+/** A query parameter that is a whole number; values of a query arrive as strings. */
+export function whole(min: number, max: number, fallback: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .default(fallback)
+    .meta({ description: `${min} to ${max}, ${fallback} by default` });
+}
+
+export const Receipt = z
+  .object({
+    stream: z.string().meta({ description: 'tenant/category/id' }),
+    version: z.number().meta({ description: 'Index of the commit; also the ETag' }),
+    hash: z.string().nullable().meta({ description: 'SHA-256 of the commit, which names the one before it' }),
+    at: z.string(),
+    correlation_id: z.string().nullable(),
+    events: z.array(z.string()).meta({ description: 'Types of the events; empty when nothing changed' }),
+    repeated: z.boolean().meta({ description: 'True when this answers a command that was done before' }),
+  })
+  .meta({ id: 'Receipt', description: 'What a command has left in the log' });
+
+/** The receipt of an accepted command, as it goes over the wire. */
+export function receiptOf(outcome: Accepted<unknown, Event>): z.infer<typeof Receipt> {
+  const { stream, version, hash, at, commit, events, repeated, correlationId } = outcome;
+  return { stream, version, hash, at, correlation_id: commit?.meta.correlationId ?? correlationId ?? null, events: events.map(({ type }) => type), repeated };
+}
+
+/** An answer to a command: its receipt, and what it was about. */
+export function commandAnswer(outcome: Accepted<unknown, Event>, body: Record<string, unknown>, status = 200, headers?: Record<string, string>): Answer {
+  return { status, body: { receipt: receiptOf(outcome), ...body }, etag: outcome.version, headers };
+}
+
+/** A page of a list, with the way to the next one. */
+export function page(call: Call<unknown, Record<string, unknown>>, path: string, value: readonly unknown[], continuation: string | undefined, extra: Record<string, unknown> = {}): Answer {
+  if (continuation === undefined) return { status: 200, body: { value, ...extra } };
+  const parameters = new URLSearchParams();
+  for (const [name, item] of Object.entries(call.query)) if (item !== undefined && name !== 'continuation') parameters.set(name, String(item));
+  parameters.set('continuation', continuation);
+  return { status: 200, body: { value, nextLink: `${path}?${parameters.toString()}`, ...extra } };
+}
+
+/** Runs a query; a continuation that is not ours becomes a problem that says so. */
+export async function queried<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof RangeError) throw Problem.invalid(error.message, [{ parameter: 'continuation', message: error.message }]);
+    throw error;
+  }
+}
+
+export const Continuation = z.string().max(2_000).optional().meta({ description: 'From nextLink, as it is' });
+
+export const List = <T extends z.ZodType>(item: T) => z.object({ value: z.array(item), nextLink: z.string().optional() });
+
+export const OpenObject = z.record(z.string(), z.unknown());
+
+/** An agent acts for itself; people and services may act for any agent of their tenant. */
+export function actingAgent(call: Call, named: string | undefined): string {
+  const { principal } = call;
+  const agent = named ?? principal.id;
+  if (principal.kind === 'agent' && agent !== principal.id) {
+    throw Problem.of('forbidden', `${principal.id} can't act for ${agent}: an agent acts for itself. Leave "agent" out, or send the agent's own id as X-Formicary-Principal.`);
+  }
+  return agent;
+}

@@ -1,0 +1,94 @@
+/** `/v1/receipts`, `/v1/streams`, `/v1/why`: the log as it is. */
+import { z } from 'zod';
+import { Rejection } from '../../domain/kernel/decider';
+import { streamName } from '../../domain/kernel/ids';
+import { runtime } from '../runtime';
+import { Problem, rejected } from './edge/problem';
+import { route } from './edge/route';
+import { Id, OpenObject, page, whole } from './edge/schemas';
+import { serverSentEvents } from './edge/stream';
+
+const TAGS = ['Receipts'];
+const Commit = OpenObject.meta({ id: 'Commit', description: 'stream, index, events, meta, at, previousHash, hash' });
+const Place = z.string().regex(/^\d{1,16}$/, 'must be a place in the log, from an earlier answer').optional();
+const Category = z.string().regex(/^[a-z][a-z-]{0,31}$/).optional();
+
+route({
+  name: 'listReceipts',
+  method: 'GET',
+  path: '/v1/receipts',
+  summary: 'Read the receipts of the tenant, oldest first',
+  description: '`after` is where an earlier page ended. A page may be empty and still have a `nextLink`; without one it reached the end.',
+  tags: TAGS,
+  needs: 'read_only',
+  query: z.object({ continuation: Place, category: Category, correlation: Id.optional(), limit: whole(1, 500, 100) }),
+  responses: { 200: { description: 'Commits with their hashes', schema: z.object({ value: z.array(Commit), nextLink: z.string().optional(), after: z.string() }) } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { continuation, limit, ...filter } = call.query;
+    const { commits, after, end } = await colony.receipts.page(call.principal.tenant, continuation, limit, filter);
+    return page(call, '/v1/receipts', commits, end ? undefined : after, { after });
+  },
+});
+
+route({
+  name: 'streamReceipts',
+  method: 'GET',
+  path: '/v1/receipts/stream',
+  summary: 'Receipts as they come, as server-sent events',
+  description: 'From now on, or from `after` or `Last-Event-ID`. Each event is a commit; its id is the place to go on from.',
+  tags: TAGS,
+  needs: 'read_only',
+  query: z.object({ after: Place, category: Category, correlation: Id.optional() }),
+  responses: { 200: { description: 'A stream', contentType: 'text/event-stream' } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { after, ...filter } = call.query;
+    const last = call.header('last-event-id');
+    if (last !== null && !/^\d{1,16}$/.test(last)) throw Problem.invalid('Last-Event-ID is not one of ours.', [{ parameter: 'Last-Event-ID', message: 'must be the id of an event of this stream' }]);
+    const from = last ?? after ?? (await colony.receipts.end());
+    const { signal } = call;
+    async function* events() {
+      for await (const { commit, after: next } of colony.receipts.follow(call.principal.tenant, from, filter, signal)) yield { id: next, event: 'commit', data: commit };
+    }
+    return serverSentEvents(events(), signal);
+  },
+});
+
+route({
+  name: 'readStream',
+  method: 'GET',
+  path: '/v1/streams/{category}/{id}',
+  summary: 'Read the receipts of one stream',
+  tags: TAGS,
+  needs: 'read_only',
+  params: z.object({ category: z.string().regex(/^[a-z][a-z-]{0,31}$/), id: Id }),
+  query: z.object({ continuation: Place, limit: whole(1, 500, 100) }),
+  responses: { 200: { description: 'Commits in order', schema: z.object({ value: z.array(Commit), nextLink: z.string().optional() }) } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { category, id } = call.params;
+    const from = Number(call.query.continuation ?? 0);
+    const commits = await colony.receipts.stream(streamName(call.principal.tenant, category, id), from, call.query.limit);
+    if (commits.length === 0 && from === 0) throw Problem.of('not-found', `There is no ${category} ${id}.`);
+    return page(call, `/v1/streams/${category}/${id}`, commits, commits.length < call.query.limit ? undefined : String(from + commits.length));
+  },
+});
+
+route({
+  name: 'why',
+  method: 'GET',
+  path: '/v1/why',
+  summary: 'What led here, and what followed',
+  description: 'The causal tree around a task, a receipt (`stream@index`) or a correlation id.',
+  tags: TAGS,
+  needs: 'read_only',
+  query: z.object({ id: z.string().min(1).max(300).meta({ example: 'invoice-4711' }) }),
+  responses: { 200: { description: 'Receipts as a tree', schema: OpenObject } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const chain = await colony.why.chain(call.principal.tenant, call.query.id);
+    if (chain instanceof Rejection) throw rejected(chain);
+    return { status: 200, body: chain };
+  },
+});

@@ -1,0 +1,115 @@
+/** Health, metrics, the documentation, and what an operator looks at. */
+import { app } from '@azure/functions';
+import { z } from 'zod';
+import { Problem } from './edge/problem';
+import { registerDocs } from './edge/docs-routes';
+import { route } from './edge/route';
+import { runtime } from '../runtime';
+import { OpenObject, Text, whole } from './edge/schemas';
+
+const TAGS = ['Operation'];
+
+registerDocs({
+  title: 'Formicary',
+  version: '0.1.0',
+  description: 'Coordination backend for swarms of AI agents. Every command answers with its receipt; every error is a problem document (RFC 9457) that says what to do.',
+  headers: {
+    'X-Formicary-Tenant': 'On the local host: the tenant; `default` when left out',
+    'X-Formicary-Principal': 'On the local host: who calls; an agent sends its id. `developer` when left out',
+  },
+});
+
+app.http('live', { methods: ['GET'], route: 'health/live', authLevel: 'anonymous', handler: () => ({ jsonBody: { status: 'live' } }) });
+
+app.http('ready', {
+  methods: ['GET'],
+  route: 'health/ready',
+  authLevel: 'anonymous',
+  async handler() {
+    try {
+      const { colony } = await runtime();
+      return { jsonBody: { status: 'ready', feed: await colony.feed.status() } };
+    } catch {
+      return { status: 503, jsonBody: { status: 'not ready' } };
+    }
+  },
+});
+
+app.http('metrics', {
+  methods: ['GET'],
+  route: 'metrics',
+  authLevel: 'anonymous',
+  async handler() {
+    const { body, contentType } = await (await runtime()).metrics.text();
+    return { body, headers: { 'content-type': contentType } };
+  },
+});
+
+route({
+  name: 'readStatus',
+  method: 'GET',
+  path: '/v1/status',
+  summary: 'Feed lag, parked commits, views',
+  tags: TAGS,
+  needs: 'read_only',
+  responses: { 200: { description: 'Status', schema: OpenObject } },
+  async handler() {
+    const { colony } = await runtime();
+    const feed = await colony.feed.status();
+    const lag = feed.find(({ consumer }) => consumer === 'views')?.lag ?? 0;
+    return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size() } };
+  },
+});
+
+route({
+  name: 'rebuildView',
+  method: 'POST',
+  path: '/v1/views/{view}/rebuild',
+  summary: 'Build a view anew beside the one that serves',
+  tags: TAGS,
+  needs: 'critical',
+  params: z.object({ view: Text(64) }),
+  body: z.strictObject({}),
+  responses: { 202: { description: 'Begun; /v1/status shows how far it is', schema: OpenObject } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { view } = call.params;
+    const known = colony.views.status().find((status) => status.view === view);
+    if (known === undefined) throw Problem.of('not-found', `There is no view ${view}: ${colony.views.status().map((status) => status.view).join(', ')}.`);
+    if (known.building === null) colony.views.rebuildInBackground(view);
+    return { status: 202, body: { view, serving: known.serving } };
+  },
+});
+
+route({
+  name: 'listParked',
+  method: 'GET',
+  path: '/v1/feed/{consumer}/parked',
+  summary: 'Commits that a consumer has given up on',
+  tags: TAGS,
+  needs: 'critical',
+  params: z.object({ consumer: z.enum(['views', 'reactions']) }),
+  query: z.object({ limit: whole(1, 1_000, 100), continuation: z.string().max(400).optional() }),
+  responses: { 200: { description: 'Parked commits with the reason', schema: z.object({ value: z.array(OpenObject) }) } },
+  async handler(call) {
+    const { colony } = await runtime();
+    return { status: 200, body: { value: await colony.feed.parked(call.params.consumer, call.query.limit, call.query.continuation) } };
+  },
+});
+
+route({
+  name: 'redriveParked',
+  method: 'POST',
+  path: '/v1/feed/{consumer}/redrive',
+  summary: 'Have a consumer try a parked commit again',
+  tags: TAGS,
+  needs: 'critical',
+  params: z.object({ consumer: z.enum(['views', 'reactions']) }),
+  body: z.strictObject({ id: z.string().min(1).max(400) }),
+  responses: { 200: { description: 'Queued again', schema: OpenObject } },
+  async handler(call) {
+    const { colony } = await runtime();
+    if (!(await colony.feed.redrive(call.params.consumer, call.body.id))) throw Problem.of('not-found', `${call.params.consumer} has no parked commit ${call.body.id}.`);
+    return { status: 200, body: { id: call.body.id } };
+  },
+});

@@ -1,0 +1,267 @@
+/** `/v1/tasks`: posting, bidding, holding, completing. */
+import { z } from 'zod';
+import { derivedId, newId } from '../../app/new-id';
+import type { RequestContext } from '../../app/agents';
+import type { TaskOutcome } from '../../app/tasks';
+import { Rejection } from '../../domain/kernel/decider';
+import { strengthOf, type Claim, type TaskSpec, type TaskState } from '../../domain/task';
+import { toTime } from '../../domain/kernel/time';
+import { ALL } from '../../projections/agents';
+import type { TaskDoc } from '../../projections/tasks';
+import { accepted, runtime } from '../runtime';
+import { contextOf } from './edge/context';
+import { Problem, rejected } from './edge/problem';
+import { route, type Answer, type Call } from './edge/route';
+import { Continuation, Id, List, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, page, queried, receiptOf, whole } from './edge/schemas';
+
+const TAGS = ['Tasks'];
+
+const Requirement = z.strictObject({ capability: Id, level: Unit.default(0) }).meta({ id: 'Requirement' });
+
+const TaskInput = z
+  .strictObject({
+    id: Id.optional().meta({ description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)' }),
+    task_type: Id.meta({ example: 'finance.reconciliation' }),
+    priority: Unit.default(0.5),
+    urgency: Unit.default(0.5).meta({ description: 'Rises to 1 at the deadline' }),
+    requires: z.array(Requirement).min(1).max(16).optional().meta({ description: 'Capabilities an agent needs; by default to be of the type task_type' }),
+    location: z.string().regex(/^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/).max(256).optional(),
+    effort: z.number().positive().max(31_536_000).optional().meta({ description: 'Estimated seconds of work' }),
+    deadline: Timestamp.optional(),
+    payload: z.unknown().optional().meta({ description: 'The work itself; above 32 KB it is kept beside the receipt' }),
+    bid_seconds: z.number().min(0).max(3_600).default(0).meta({ description: 'How long explicit bids are collected; 0 awards at once by standing offers' }),
+    accept_seconds: z.number().min(1).max(3_600).default(30),
+    lease_seconds: z.number().min(1).max(86_400).default(60),
+    max_attempts: z.int().min(1).max(100).default(5),
+    retry_seconds: z.number().min(0).max(300).default(1).meta({ description: 'Delay of the second attempt; doubles with each further one' }),
+    cause: z.string().max(300).optional().meta({ description: 'The receipt (stream@index) that led to this task, for example of a signal' }),
+  })
+  .meta({ id: 'TaskInput' });
+
+const TaskOut = OpenObject.meta({ id: 'Task', description: 'A task: what was posted, its status, who holds it under which award, how it ended' });
+const Command = z.object({ receipt: Receipt, task: TaskOut });
+const TaskParams = z.object({ id: Id });
+
+const ClaimInput = { agent: Id.optional().meta({ description: 'By default the caller' }), award: z.int().min(1).max(1_000_000).meta({ description: 'Number of the award that you hold' }) };
+
+/** A task as the API shows it. */
+function show(id: string, state: TaskState, version: number, now: number): Record<string, unknown> {
+  const { spec, status, attempts, awards, holder, progress, completion, history, posted_at, finished_at, correlation_id, bids } = state;
+  return {
+    id,
+    version,
+    status,
+    ...spec,
+    strength: status === 'open' ? strengthOf(state, toTime(now)) : undefined,
+    attempts,
+    awards,
+    bids: Object.keys(bids).length,
+    holder,
+    progress,
+    completion,
+    history,
+    posted_at,
+    finished_at,
+    correlation_id,
+  };
+}
+
+function answer(id: string, outcome: TaskOutcome, now: number, status = 200): Answer {
+  const done = accepted(outcome);
+  return commandAnswer(done, { task: show(id, done.state, done.version, now) }, status, status === 201 ? { location: `/v1/tasks/${id}` } : undefined);
+}
+
+function specOf(input: z.infer<typeof TaskInput>, requester: string): TaskSpec {
+  const { id: _, cause: __, requires, ...rest } = input;
+  return { ...rest, requires: requires ?? [{ capability: input.task_type, level: 0 }], requester };
+}
+
+function checkDeadline(input: z.infer<typeof TaskInput>, now: number, pointer: string): void {
+  if (input.deadline !== undefined && input.deadline <= toTime(now)) {
+    throw Problem.invalid('The deadline lies in the past.', [{ pointer: `${pointer}/deadline`, message: `must be later than ${toTime(now)}` }]);
+  }
+}
+
+route({
+  name: 'postTask',
+  method: 'POST',
+  path: '/v1/tasks',
+  summary: 'Post a task',
+  description: 'The market awards it to the best agent at once, or after `bid_seconds`. With an `Idempotency-Key` a retry gets the first answer.',
+  tags: TAGS,
+  needs: 'read_write',
+  body: TaskInput,
+  responses: { 201: { description: 'Posted', schema: Command } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { principal, body, idempotencyKey, now } = call;
+    if (idempotencyKey === undefined) checkDeadline(body, now, '#');
+    const id = body.id ?? (idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey));
+    return answer(id, await colony.tasks.post(contextOf(call), id, specOf(body, principal.id), body.cause), now, 201);
+  },
+});
+
+route({
+  name: 'postTasks',
+  method: 'POST',
+  path: '/v1/tasks/batch',
+  summary: 'Post up to 500 tasks',
+  description: 'Each task is posted or refused on its own; the answers stand in the order of the tasks.',
+  tags: TAGS,
+  needs: 'read_write',
+  bodyLimit: 4_000_000,
+  body: z.strictObject({ tasks: z.array(TaskInput).min(1).max(500) }),
+  responses: { 200: { description: 'One answer for each task', schema: z.object({ value: z.array(z.object({ id: Id, receipt: Receipt.optional(), problem: OpenObject.optional() })) }) } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { principal, body, idempotencyKey, now } = call;
+    body.tasks.forEach((task, i) => checkDeadline(task, now, `#/tasks/${i}`));
+    const value = await Promise.all(
+      body.tasks.map(async (task, i) => {
+        const id = task.id ?? (idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey, i + 1));
+        const outcome = await colony.tasks.post({ ...contextOf(call, task), expectedVersion: undefined }, id, specOf(task, principal.id), task.cause);
+        return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
+      }),
+    );
+    return { status: 200, body: { value } };
+  },
+});
+
+route({
+  name: 'listTasks',
+  method: 'GET',
+  path: '/v1/tasks',
+  summary: 'List tasks',
+  tags: TAGS,
+  needs: 'read_only',
+  query: z.object({
+    status: z.enum(['open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']).optional(),
+    agent: Id.optional(),
+    task_type: Id.optional(),
+    limit: whole(1, 1_000, 100),
+    continuation: Continuation,
+  }),
+  responses: { 200: { description: 'A page, in order of id; eventually consistent', schema: List(OpenObject) } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { status, agent, task_type, limit, continuation } = call.query;
+    const where = Object.fromEntries(Object.entries({ status, agent, task_type }).filter(([, value]) => value !== undefined)) as Record<string, string>;
+    const found = await queried(() => colony.ports.views.query<TaskDoc>(colony.views.serving('tasks'), { tenant: call.principal.tenant, key: ALL, where, limit, continuation }));
+    return page(call, '/v1/tasks', found.rows.map(({ doc }) => doc), found.continuation);
+  },
+});
+
+route({
+  name: 'getTask',
+  method: 'GET',
+  path: '/v1/tasks/{id}',
+  summary: 'Read a task, now or as it was',
+  tags: TAGS,
+  needs: 'read_only',
+  params: TaskParams,
+  query: z.object({ asOf: Timestamp.optional() }),
+  responses: { 200: { description: 'The task; a live fold of its stream', schema: TaskOut } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { state, version } = await colony.tasks.load(call.principal.tenant, call.params.id, call.query.asOf);
+    if (version < 0) throw Problem.of('not-found', call.query.asOf === undefined ? `There is no task ${call.params.id}.` : `There was no task ${call.params.id} at ${call.query.asOf}.`);
+    return { status: 200, body: show(call.params.id, state, version, call.now), etag: version };
+  },
+});
+
+route({
+  name: 'getTaskBlob',
+  method: 'GET',
+  path: '/v1/tasks/{id}/blobs/{reference}',
+  summary: 'Read a large payload or result of a task',
+  tags: TAGS,
+  needs: 'read_only',
+  params: z.object({ id: Id, reference: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'must be sha256: and 64 hexadecimal digits') }),
+  responses: { 200: { description: 'The JSON that was sent', schema: z.unknown() } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { id, reference } = call.params;
+    const { state } = await colony.tasks.load(call.principal.tenant, id);
+    const known = state.spec?.payload_ref === reference || state.completion?.result_ref === reference;
+    const bytes = known ? await colony.tasks.blob(call.principal.tenant, reference) : undefined;
+    if (bytes === undefined) throw Problem.of('not-found', `The task ${id} has no blob ${reference}.`);
+    return { status: 200, body: bytes, contentType: 'application/json; charset=utf-8' };
+  },
+});
+
+route({
+  name: 'recomputeAward',
+  method: 'GET',
+  path: '/v1/tasks/{id}/recompute',
+  summary: 'Compute an award again from its receipt alone',
+  tags: TAGS,
+  needs: 'read_only',
+  params: TaskParams,
+  query: z.object({ award: z.string().regex(/^\d{1,7}$/).transform(Number).optional() }),
+  responses: { 200: { description: 'Ranking, winner, and whether they agree with the receipt', schema: OpenObject } },
+  async handler(call) {
+    const { colony } = await runtime();
+    const result = await colony.tasks.recompute(call.principal.tenant, call.params.id, call.query.award);
+    if (result instanceof Rejection) throw rejected(result);
+    return { status: 200, body: result };
+  },
+});
+
+/** Declares a command on a task. */
+function command<B extends z.ZodObject>(
+  name: string,
+  action: string,
+  summary: string,
+  body: B,
+  run: (call: Call<{ id: string }, unknown, z.output<B>>, context: RequestContext, tasks: Awaited<ReturnType<typeof runtime>>['colony']['tasks']) => Promise<TaskOutcome>,
+  needs: 'read_write' | 'execute' = 'read_write',
+): void {
+  route({
+    name,
+    method: 'POST',
+    path: `/v1/tasks/{id}/${action}`,
+    summary,
+    tags: TAGS,
+    needs,
+    params: TaskParams,
+    body,
+    responses: { 200: { description: 'Done, or done before', schema: Command } },
+    async handler(call) {
+      const { colony } = await runtime();
+      const typed = call as Call<{ id: string }, unknown, z.output<B>>;
+      return answer(typed.params.id, await run(typed, contextOf(call), colony.tasks), call.now);
+    },
+  });
+}
+
+const claimOf = (call: Call<unknown, unknown, { agent?: string; award: number }>): Claim => ({ agent: actingAgent(call, call.body.agent), award: call.body.award });
+const Note = Text(2_000).optional();
+
+command('placeBid', 'bids', 'Bid for a task', z.strictObject({ agent: ClaimInput.agent, note: Note }), (call, context, tasks) =>
+  tasks.bid(context, call.params.id, { agent: actingAgent(call, call.body.agent), note: call.body.note }),
+);
+command('withdrawBid', 'withdraw-bid', 'Take a bid back', z.strictObject({ agent: ClaimInput.agent }), (call, context, tasks) =>
+  tasks.withdrawBid(context, call.params.id, actingAgent(call, call.body.agent)),
+);
+command('acceptTask', 'accept', 'Accept an award; the lease starts', z.strictObject(ClaimInput), (call, context, tasks) => tasks.accept(context, call.params.id, claimOf(call)), 'execute');
+command('declineTask', 'decline', 'Decline an award; the task goes to the next best', z.strictObject({ ...ClaimInput, reason: Text(2_000).default('declined') }), (call, context, tasks) =>
+  tasks.decline(context, call.params.id, claimOf(call), call.body.reason),
+);
+command('heartbeatTask', 'heartbeat', 'Extend the lease', z.strictObject(ClaimInput), (call, context, tasks) => tasks.heartbeat(context, call.params.id, claimOf(call)), 'execute');
+command('progressTask', 'progress', 'Say how far the work is', z.strictObject({ ...ClaimInput, fraction: Unit, note: Note }), (call, context, tasks) =>
+  tasks.progress(context, call.params.id, claimOf(call), call.body.fraction, call.body.note), 'execute',
+);
+command('completeTask', 'complete', 'Complete a task', z.strictObject({ ...ClaimInput, result: z.unknown().optional() }), (call, context, tasks) =>
+  tasks.complete(context, call.params.id, claimOf(call), call.body.result), 'execute',
+);
+command('failTask', 'fail', 'Say that the attempt failed', z.strictObject({ ...ClaimInput, reason: Text(2_000), retryable: z.boolean().default(true) }), (call, context, tasks) =>
+  tasks.fail(context, call.params.id, claimOf(call), call.body.reason, call.body.retryable), 'execute',
+);
+command('releaseTask', 'release', 'Give a task back for another attempt', z.strictObject({ ...ClaimInput, reason: Text(2_000).default('given back') }), (call, context, tasks) =>
+  tasks.release(context, call.params.id, claimOf(call), call.body.reason), 'execute',
+);
+command('handOffTask', 'handoff', 'Hand a running task to another agent', z.strictObject({ ...ClaimInput, to: Id, note: Note }), (call, context, tasks) =>
+  tasks.handOff(context, call.params.id, claimOf(call), call.body.to, call.body.note), 'execute',
+);
+command('cancelTask', 'cancel', 'Cancel a task', z.strictObject({ reason: Text(2_000).default('cancelled') }), (call, context, tasks) => tasks.cancel(context, call.params.id, call.body.reason));
+command('redriveTask', 'redrive', 'Bring a dead letter back', z.strictObject({}), (call, context, tasks) => tasks.redrive(context, call.params.id));

@@ -1,0 +1,62 @@
+/** The colony of this process: opened once, when the app starts, and closed when it ends. */
+import { app } from '@azure/functions';
+import { callerOf } from '../app/callers';
+import type { Colony } from '../app/colony';
+import { openColony, readSettings } from '../app/composition';
+import { RateLimiter } from '../app/limits';
+import { Metrics } from '../app/metrics';
+import { Rejection } from '../domain/kernel/decider';
+import { Problem, rejected } from './http/edge/problem';
+import { setEdge } from './http/edge/route';
+
+export interface Runtime {
+  readonly colony: Colony;
+  readonly metrics: Metrics;
+}
+
+let opening: Promise<Runtime> | undefined;
+
+async function open(): Promise<Runtime> {
+  const settings = readSettings();
+  const colony = await openColony(settings);
+  return { colony, metrics: new Metrics(colony) };
+}
+
+/** The runtime; opened at the first call. Rejects when the settings or the stores can't be used. */
+export function runtime(): Promise<Runtime> {
+  opening ??= open();
+  return opening;
+}
+
+let limiter: RateLimiter | undefined;
+
+setEdge({
+  principalOf(request) {
+    const caller = callerOf((name) => request.headers.get(name));
+    return caller instanceof Rejection ? Problem.invalid(caller.message, [{ parameter: caller.code.replace('-invalid', ''), message: caller.message }]) : caller;
+  },
+  permits(principal) {
+    limiter ??= (({ rate }) => new RateLimiter(rate.perSecond, rate.burst, { now: () => Date.now() }))(readSettings());
+    const wait = limiter.take(`${principal.tenant} ${principal.id}`);
+    return wait === 0 ? { allowed: true } : { retryAfterSeconds: wait };
+  },
+  onRequest(info) {
+    void opening?.then(({ metrics }) => metrics.request(info)).catch(() => undefined);
+  },
+});
+
+/** Throws what a rule refused as the problem that the caller gets. */
+export function accepted<T extends { readonly ok: true }>(outcome: T | { readonly ok: false; readonly rejection: Rejection }): T {
+  if (!outcome.ok) throw rejected(outcome.rejection);
+  return outcome;
+}
+
+app.hook.appStart(async () => {
+  await runtime();
+});
+
+app.hook.appTerminate(async () => {
+  const opened = await opening?.catch(() => undefined);
+  opening = undefined;
+  await opened?.colony.stop();
+});

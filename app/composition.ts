@@ -4,6 +4,7 @@ import pino from 'pino';
 import { openEmbedded } from '../adapters/embedded/open';
 import { Colony, type ColonyOptions } from './colony';
 import { AllowAll } from './policy';
+import { startRecording, stopRecording } from './telemetry';
 import type { Clock, Policy } from './ports';
 
 export const systemClock: Clock = { now: () => Date.now() };
@@ -15,6 +16,8 @@ export interface Settings {
   readonly rate: { readonly perSecond: number; readonly burst: number };
   /** pino's level. */
   readonly logLevel: string;
+  /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */
+  readonly traces: boolean;
 }
 
 /** A setting that can't be used; the message names every one of them. */
@@ -37,17 +40,33 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     data: resolve(environment.FORMICARY_DATA ?? '.formicary'),
     rate: { perSecond: number('FORMICARY_RATE', 500), burst: number('FORMICARY_BURST', 2_000) },
     logLevel,
+    traces: (environment.OTEL_EXPORTER_OTLP_ENDPOINT ?? environment.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ?? '') !== '',
   };
   if (wrong.length > 0) throw new SettingsError(wrong.join('\n'));
   return settings;
+}
+
+async function record(): Promise<() => Promise<void>> {
+  const { startTracing } = await import('./tracing.js');
+  const stop = startTracing();
+  startRecording();
+  return async () => {
+    stopRecording();
+    await stop();
+  };
 }
 
 /** Opens the stores and starts the colony. */
 export async function openColony(settings: Settings, parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions } = {}): Promise<Colony> {
   const log = pino({ level: settings.logLevel, base: { service: 'formicary' } });
   const stores = await openEmbedded(settings.data);
+  const stopTracing = settings.traces ? await record() : undefined;
+  const close = async () => {
+    await stores.close();
+    await stopTracing?.();
+  };
   const colony = new Colony(
-    { ...stores, policy: parts.policy ?? new AllowAll(), clock: parts.clock ?? systemClock, report: (message, facts) => log.warn(facts, message) },
+    { ...stores, close, policy: parts.policy ?? new AllowAll(), clock: parts.clock ?? systemClock, report: (message, facts) => log.warn(facts, message) },
     parts.options,
   );
   await colony.start();

@@ -12,6 +12,7 @@ import type { Consumer } from './feed';
 import { Market } from './market';
 import type { Clock, Deadline, Deadlines } from './ports';
 import { taskStream } from './tasks';
+import { traced } from './telemetry';
 import { causeOf, type Cause, type Committed, type Transactor } from './transact';
 
 const TASK_DUE = 'task';
@@ -116,11 +117,16 @@ export class Reactions implements Consumer {
   private async stream(stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
     const { tenant, category, id } = parseStream(stream);
     this.transactor.invalidate(stream, (commits.at(-1) as Commit).index);
-    if (category === 'task') await this.task(tenant, id, stream, commits, due);
-    else if (category === 'agent') await this.agent(tenant, id, stream, commits, due);
+    if (category !== 'task' && category !== 'agent') return;
+    const last = commits.at(-1) as Commit;
+    await traced(`react ${category}`, 'consumer', last.meta.traceparent, { 'formicary.stream': stream }, async (traceparent) => {
+      const cause = { ...causeOf(last), traceparent };
+      if (category === 'task') await this.task(tenant, id, stream, commits, cause, due);
+      else await this.agent(tenant, id, stream, commits, cause, due);
+    });
   }
 
-  private async task(tenant: string, id: string, stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
+  private async task(tenant: string, id: string, stream: string, commits: readonly Commit[], cause: Cause, due: Deadline[]): Promise<void> {
     const { state, version } = await this.transactor.load(taskDecider, stream);
     this.market.tasks.update(tenant, id, stream, state, version);
     for (const commit of commits) {
@@ -130,33 +136,30 @@ export class Reactions implements Consumer {
         await this.transactor.transact(agentDecider, agentStream(tenant, freed.agent), releaseSlot(id, freed.award, freed.outcome), {
           principal: Market.principal(tenant),
           action: 'agent.release',
-          cause: causeOf(commit),
+          cause: { ...causeOf(commit), traceparent: cause.traceparent },
           reaction: true,
           correlationId: state.correlation_id,
-          traceparent: commit.meta.traceparent,
         });
       }
     }
     const now = toTime(this.clock.now());
-    const last = commits.at(-1) as Commit;
-    if (state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, causeOf(last));
+    if (state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, cause);
     const after = this.transactor.peek<TaskState>(stream)?.state ?? state;
     this.wish(due, stream, TASK_DUE, taskDue(after, now));
   }
 
-  private async agent(tenant: string, id: string, stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
+  private async agent(tenant: string, id: string, stream: string, commits: readonly Commit[], cause: Cause, due: Deadline[]): Promise<void> {
     const { state, version } = await this.transactor.load(agentDecider, stream);
     this.market.agents.update(tenant, id, state, version);
-    const last = commits.at(-1) as Commit;
     let able: Cause | undefined;
     for (const commit of commits) {
       for (const event of commit.events as readonly AgentEvent[]) {
         const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
         if (here && state.profile !== undefined) this.wish(due, stream, PRESENCE_DUE, plusSeconds(commit.at, state.profile.presence_seconds));
-        if (here || event.type === 'SlotReleased') able = causeOf(commit);
+        if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
       }
     }
-    if (state.status === 'lost' || state.status === 'gone') await this.giveAllBack(tenant, id, state, causeOf(last));
+    if (state.status === 'lost' || state.status === 'gone') await this.giveAllBack(tenant, id, state, cause);
     else if (able !== undefined) await this.market.serve(tenant, id, able);
     this.wish(due, stream, SLOTS_DUE, agentDue(state));
   }

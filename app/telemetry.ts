@@ -3,20 +3,24 @@
  * trace context of what made it, and a reaction continues it. Without an exporter no span is made; the context is
  * passed on all the same, so that a caller's own trace finds its receipts.
  */
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace, type Attributes } from '@opentelemetry/api';
+import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace, type Attributes, type Tracer } from '@opentelemetry/api';
 import { randomBytes } from 'node:crypto';
 
-const tracer = trace.getTracer('formicary');
-let recording = false;
+let tracer: Tracer | undefined;
 
-/** Says that a tracer provider with an exporter has been registered. */
+/** From now on spans are made; to be called when a tracer provider with an exporter has been registered. */
 export function startRecording(): void {
-  recording = true;
+  tracer = trace.getTracer('formicary');
+}
+
+/** No spans are made any more. */
+export function stopRecording(): void {
+  tracer = undefined;
 }
 
 /** Runs `work` as a span below `parent` (a W3C traceparent), and gives it the traceparent to hand on. */
 export async function traced<T>(name: string, kind: 'server' | 'internal' | 'consumer', parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T> {
-  if (!recording) return await work(parent ?? newTraceparent());
+  if (tracer === undefined) return await work(parent ?? newTraceparent());
   const remote = parent === undefined ? undefined : parse(parent);
   const context = remote === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);
   const span = tracer.startSpan(name, { kind: KINDS[kind], attributes }, context);
@@ -39,6 +43,7 @@ function parse(traceparent: string): { traceId: string; spanId: string; traceFla
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };
 }
 
+/** A trace of its own, not sampled: it ties receipts of one request together though nobody records it. */
 function newTraceparent(): string {
   const hex = randomBytes(24).toString('hex');
   return `00-${hex.slice(0, 32)}-${hex.slice(32)}-00`;

@@ -24,6 +24,7 @@ import { Recent } from '../domain/kernel/recent';
 import { toMillis, toTime, type Time } from '../domain/kernel/time';
 import { Denials } from './denials';
 import type { Clock, EventStore, Policy, Snapshot } from './ports';
+import { traced } from './telemetry';
 
 /** The commit that led to a command. */
 export interface Cause {
@@ -32,6 +33,7 @@ export interface Cause {
   readonly at: Time;
   readonly correlationId: string;
   readonly depth: number;
+  readonly traceparent?: string;
 }
 
 export interface CommandContext {
@@ -195,7 +197,9 @@ export class Transactor {
         rejection: new Rejection('forbidden', receipt.decision === 'deny' ? 'policy-denied' : 'approval-needed', `the policy answered ${receipt.decision}: ${reasons.join('; ')}`, { reasons }),
       };
     }
-    return await this.enqueue(decider, stream, decide, context, receipt);
+    return await traced(`transact ${context.action}`, 'internal', context.traceparent ?? context.cause?.traceparent, { 'formicary.stream': stream }, (traceparent) =>
+      this.enqueue(decider, stream, decide, { ...context, traceparent }, receipt),
+    );
   }
 
   /** The policy-free inner half of `transact`, for the denial receipts themselves. */
@@ -383,7 +387,7 @@ export class Transactor {
   }
 
   private commit(stream: string, folded: Folded, events: readonly Event[], context: CommandContext, policy: PolicyReceipt): UnsealedCommit {
-    const { principal, action, command, cause, traceparent } = context;
+    const { principal, action, command, cause } = context;
     // A hybrid logical clock: a machine's clock may lag, the order of causes may not.
     const now = toTime(this.clock.now());
     let at = now;
@@ -399,7 +403,7 @@ export class Transactor {
       correlationId: context.correlationId ?? cause?.correlationId ?? folded.correlationId ?? this.newId(),
       depth: depthOf(context),
       policy,
-      traceparent,
+      traceparent: context.traceparent ?? cause?.traceparent,
     };
     return { at, events, index: folded.version + 1, meta, previousHash: folded.hash, stream };
   }
@@ -460,7 +464,7 @@ export function commandHash(body: unknown): string {
 
 /** A commit as the cause of what follows from it. */
 export function causeOf(commit: Pick<Commit, 'stream' | 'index' | 'at' | 'meta'>): Cause {
-  return { ref: commitRef(commit.stream, commit.index), at: commit.at, correlationId: commit.meta.correlationId, depth: commit.meta.depth };
+  return { ref: commitRef(commit.stream, commit.index), at: commit.at, correlationId: commit.meta.correlationId, depth: commit.meta.depth, traceparent: commit.meta.traceparent };
 }
 
 function depthOf(context: CommandContext): number {

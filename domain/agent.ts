@@ -5,6 +5,7 @@
  * no before a task is awarded. The task's stream tells who holds the task; a slot without such a task is released.
  */
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { own } from './kernel/own';
 import { earliest, type Time } from './kernel/time';
 
 // --------------------------------------------------------------------------------------------------------- events
@@ -68,6 +69,8 @@ export interface Slot {
   readonly since: Time;
   /** Until then the award must show in the task's stream; undefined once that was seen. */
   readonly expires?: Time;
+  /** `stream@index` of the commit that reserved it. */
+  readonly receipt: string;
 }
 
 export interface AgentState {
@@ -93,7 +96,7 @@ const COUNTED: Readonly<Record<SlotOutcome, { wins: number; tries: number }>> = 
 
 export const agentDecider: Decider<AgentState, AgentEvent> = {
   category: 'agent',
-  version: 1,
+  version: 2,
   initial: { status: 'unknown', profile: undefined, since: undefined, slots: {}, record: {} },
   evolve(state, event, place) {
     switch (event.type) {
@@ -111,7 +114,8 @@ export const agentDecider: Decider<AgentState, AgentEvent> = {
         return { ...state, status: 'gone', since: place.at };
       case 'SlotReserved': {
         const { task, task_type, award, expires } = event.data;
-        return { ...state, slots: { ...state.slots, [task]: { task_type, award, since: place.at, expires } } };
+        const slot = { task_type, award, since: place.at, expires, receipt: `${place.stream}@${place.index}` };
+        return { ...state, slots: { ...state.slots, [task]: slot } };
       }
       case 'SlotConfirmed': {
         const { expires: _, ...slot } = state.slots[event.data.task] as Slot;
@@ -122,7 +126,7 @@ export const agentDecider: Decider<AgentState, AgentEvent> = {
         const { [task]: _, ...slots } = state.slots;
         const counted = COUNTED[outcome];
         if (counted.tries === 0) return { ...state, slots };
-        const before = state.record[task_type] ?? { wins: 0, tries: 0 };
+        const before = own(state.record, task_type) ?? { wins: 0, tries: 0 };
         const after = { wins: before.wins + counted.wins, tries: before.tries + counted.tries };
         return { ...state, slots, record: { ...state.record, [task_type]: after } };
       }
@@ -142,7 +146,7 @@ export function loadOf(state: AgentState): number {
 
 /** The level of a capability, or undefined. Every agent has its own type as a capability. */
 export function levelOf(profile: AgentProfile, capability: string): number | undefined {
-  return profile.capabilities[capability] ?? (capability === profile.agent_type ? 1 : undefined);
+  return own(profile.capabilities, capability) ?? (capability === profile.agent_type ? 1 : undefined);
 }
 
 /** When the earliest unconfirmed reservation is to be looked at. */
@@ -204,8 +208,11 @@ export function assignRole(pool: string, reason: string): Decision<AgentState, A
 export function reserveSlot(request: { task: string; task_type: string; award: number; expires: Time }): Decision<AgentState, AgentEvent> {
   return (state) => {
     if (state.status !== 'active') return refuse('agent-not-active', `the agent is ${state.status}: it takes no tasks`);
-    const held = state.slots[request.task];
-    if (held !== undefined && held.award === request.award) return [];
+    const held = own(state.slots, request.task);
+    if (held?.award === request.award) {
+      // Asked for again by a later try: it must not run out under that one's award.
+      return held.expires !== undefined && held.expires < request.expires ? [{ type: 'SlotReserved', v: 1, data: request }] : [];
+    }
     if (held !== undefined && held.award > request.award) return refuse('award-superseded', `award ${request.award} is older than award ${held.award}`);
     const events: AgentEvent[] = [];
     if (held !== undefined) events.push({ type: 'SlotReleased', v: 1, data: { task: request.task, task_type: held.task_type, award: held.award, outcome: 'gone' } });
@@ -219,7 +226,7 @@ export function reserveSlot(request: { task: string; task_type: string; award: n
 /** The task's stream shows the award: the reservation stands until it is released. */
 export function confirmSlot(task: string, award: number): Decision<AgentState, AgentEvent> {
   return (state) => {
-    const slot = state.slots[task];
+    const slot = own(state.slots, task);
     return slot?.award === award && slot.expires !== undefined ? [{ type: 'SlotConfirmed', v: 1, data: { task, award } }] : [];
   };
 }
@@ -227,7 +234,7 @@ export function confirmSlot(task: string, award: number): Decision<AgentState, A
 /** Frees the slot of that award; a slot that is free, or held by another award, stays as it is. */
 export function releaseSlot(task: string, award: number, outcome: SlotOutcome): Decision<AgentState, AgentEvent> {
   return (state) => {
-    const slot = state.slots[task];
+    const slot = own(state.slots, task);
     return slot?.award === award ? [{ type: 'SlotReleased', v: 1, data: { task, task_type: slot.task_type, award, outcome } }] : [];
   };
 }

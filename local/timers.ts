@@ -10,17 +10,21 @@ export interface RunningTimer {
   stop(): Promise<void>;
 }
 
+/** Node's timers overflow beyond 24.8 days; a later date is reached in steps. Milliseconds. */
+const LONGEST_WAIT = 86_400_000;
+
 /**
- * Starts one timer. Schedules are in UTC, as on Azure; a run that would start while the last one is under way is
- * left out. A run that throws is logged. Throws when the schedule is not one that Azure understands.
+ * Starts one timer. Schedules are in UTC, as on Azure; a run that is due while the last one is under way is left out.
+ * A run that throws is logged. Throws when the schedule is not one that Azure understands.
  */
 export function startTimer(timer: Registration, binding: Binding): RunningTimer {
-  const schedule = resolveSettings(String(binding['schedule']));
-  const cron = parseSchedule(timer.name, schedule);
+  const cron = parseSchedule(timer.name, resolveSettings(String(binding['schedule'])));
+  let stopped = false;
+  let waiting: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let last = '';
 
-  const run = (): Promise<void> => {
+  const run = async (): Promise<void> => {
     const now = new Date().toISOString();
     const info: Timer = {
       isPastDue: false,
@@ -28,18 +32,29 @@ export function startTimer(timer: Registration, binding: Binding): RunningTimer 
       scheduleStatus: { last, next: cron.nextRun()?.toISOString() ?? '', lastUpdated: now },
     };
     last = now;
-    running = invoke(timer, [info], new InvocationContext({ invocationId: randomUUID(), functionName: timer.name })).then(
-      () => {},
-      (error: unknown) => logTimerFailure(timer.name, error),
-    );
-    return running;
+    try {
+      await invoke(timer, [info], new InvocationContext({ invocationId: randomUUID(), functionName: timer.name }));
+    } catch (error) {
+      logTimerFailure(timer.name, error);
+    }
+    plan();
+  };
+  const plan = (): void => {
+    const due = cron.nextRun()?.getTime();
+    if (!stopped && due !== undefined) wait(due);
+  };
+  const wait = (due: number): void => {
+    const left = due - Date.now();
+    if (left <= 0) running = run();
+    else waiting = setTimeout(wait, Math.min(left, LONGEST_WAIT), due);
   };
 
-  cron.schedule(run);
-  if (binding['runOnStartup'] === true) void cron.trigger();
+  if (binding['runOnStartup'] === true) running = run();
+  else plan();
   return {
     stop() {
-      cron.stop();
+      stopped = true;
+      clearTimeout(waiting);
       return running;
     },
   };
@@ -51,7 +66,7 @@ const NCRONTAB = new RegExp(`^${ITEM}(,${ITEM})*( ${ITEM}(,${ITEM})*){5}$`);
 /** Second, minute, hour, day, month, day of week; croner understands more, but what runs here must run on Azure. */
 function parseSchedule(name: string, schedule: string): Cron {
   if (!NCRONTAB.test(schedule)) throw new Error(`timer ${name}: "${schedule}" is not an NCRONTAB schedule of six fields`);
-  return new Cron(schedule, { mode: '6-part', domAndDow: true, timezone: 'UTC', protect: true });
+  return new Cron(schedule, { mode: '6-part', domAndDow: true, timezone: 'UTC' });
 }
 
 /** `%NAME%` stands for the setting NAME. */

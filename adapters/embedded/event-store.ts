@@ -11,8 +11,9 @@ interface CommitRow {
   readonly body: string;
 }
 
-/** How many commits of its own a process remembers. */
+/** How many commits of its own a process remembers, and how large they may be: together some hundred megabytes at most. */
 const RECENT = 10_000;
+const RECENT_BYTES = 4 * 1024;
 
 export const EVENT_SCHEMA: readonly Statement[] = [
   [
@@ -53,7 +54,7 @@ export class SqliteEventStore implements EventStore {
       statements,
     });
     if (result.kind === 'guarded') return { kind: 'conflict', head: Number(result.value) };
-    for (const { commit } of commits) this.recent.set(commitRef(stream, commit.index), commit);
+    for (const { commit, body } of commits) if (body.length <= RECENT_BYTES) this.recent.set(commitRef(stream, commit.index), commit);
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
   }

@@ -1,7 +1,7 @@
 /** Checkpoints, deadlines, the work queue, the blob archive and presence of the embedded profile. */
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { isTenant } from '../../domain/kernel/ids';
 import { plusSeconds, type Time } from '../../domain/kernel/time';
 import type { BlobArchive, Checkpoint, Checkpoints, DeadItem, Deadline, Deadlines, Presence, WorkItem, WorkQueue } from '../../app/ports';
@@ -26,13 +26,17 @@ export class SqliteCheckpoints implements Checkpoints {
   }
 }
 
+/**
+ * Beside the deadline that stands, the next one is kept (`later`): it may have been scheduled while the first was being
+ * looked at, by somebody who knew more than the look. Settling the first then brings up the next.
+ */
 export class SqliteDeadlines implements Deadlines {
   private constructor(private readonly database: Database) {}
 
   static async open(database: Database): Promise<SqliteDeadlines> {
     await database.write({
       statements: [
-        ['CREATE TABLE IF NOT EXISTS deadlines (stream TEXT NOT NULL, reason TEXT NOT NULL, due TEXT NOT NULL, PRIMARY KEY (stream, reason)) WITHOUT ROWID', []],
+        ['CREATE TABLE IF NOT EXISTS deadlines (stream TEXT NOT NULL, reason TEXT NOT NULL, due TEXT NOT NULL, later TEXT, PRIMARY KEY (stream, reason)) WITHOUT ROWID', []],
         ['CREATE INDEX IF NOT EXISTS deadlines_by_due ON deadlines (due)', []],
       ],
     });
@@ -40,7 +44,8 @@ export class SqliteDeadlines implements Deadlines {
   }
 
   async schedule(deadlines: readonly Deadline[]): Promise<void> {
-    await this.settle([], deadlines);
+    // One for the same time as the one that stands is kept too: that one may be under a look just now.
+    if (deadlines.length > 0) await this.database.write({ statements: deadlines.map((deadline) => added(deadline, '>=')) });
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await
@@ -54,14 +59,23 @@ export class SqliteDeadlines implements Deadlines {
 
   async settle(fired: readonly Deadline[], next: readonly Deadline[]): Promise<void> {
     const statements: Statement[] = [
-      ...fired.map(({ stream, reason, due }): Statement => ['DELETE FROM deadlines WHERE stream = ? AND reason = ? AND due = ?', [stream, reason, due]]),
-      ...next.map(({ stream, reason, due }): Statement => [
-        'INSERT INTO deadlines (stream, reason, due) VALUES (?, ?, ?) ON CONFLICT (stream, reason) DO UPDATE SET due = excluded.due WHERE excluded.due < due',
-        [stream, reason, due],
+      ...fired.flatMap(({ stream, reason, due }): Statement[] => [
+        ['DELETE FROM deadlines WHERE stream = ? AND reason = ? AND due = ? AND later IS NULL', [stream, reason, due]],
+        ['UPDATE deadlines SET due = later, later = NULL WHERE stream = ? AND reason = ? AND due = ?', [stream, reason, due]],
       ]),
+      ...next.map((deadline) => added(deadline, '>')),
     ];
     if (statements.length > 0) await this.database.write({ statements });
   }
+}
+
+/** The earlier of the two stands; of the later ones, the first is kept when it compares so with the one that stands. */
+function added({ stream, reason, due }: Deadline, compares: '>' | '>='): Statement {
+  return [
+    `INSERT INTO deadlines (stream, reason, due) VALUES (?, ?, ?) ON CONFLICT (stream, reason) DO UPDATE SET due = min(due, excluded.due), later = CASE
+       WHEN excluded.due < due THEN due WHEN excluded.due ${compares} due THEN min(coalesce(later, excluded.due), excluded.due) ELSE later END`,
+    [stream, reason, due],
+  ];
 }
 
 interface QueueRow {
@@ -150,7 +164,7 @@ export class FileBlobArchive implements BlobArchive {
   async put(tenant: string, bytes: Uint8Array): Promise<string> {
     const hash = createHash('sha256').update(bytes).digest('hex');
     const folder = this.place(tenant, hash);
-    await mkdir(folder, { recursive: true });
+    const made = await mkdir(folder, { recursive: true });
     const temporary = join(folder, `${hash}.${randomUUID()}`);
     const file = await open(temporary, 'wx');
     try {
@@ -160,8 +174,12 @@ export class FileBlobArchive implements BlobArchive {
       await file.close();
     }
     await rename(temporary, join(folder, hash));
-    const directory = await open(folder);
-    await directory.sync().finally(() => directory.close());
+    // The new name, and those of new folders, have to last as long as the bytes.
+    for (let at = folder; ; at = dirname(at)) {
+      const directory = await open(at);
+      await directory.sync().finally(() => directory.close());
+      if (made === undefined || at === dirname(made)) break;
+    }
     return `sha256:${hash}`;
   }
 

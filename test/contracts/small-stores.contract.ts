@@ -154,6 +154,38 @@ export function deadlinesContract(name: string, factory: TimedFactory<Deadlines>
       expect(await due()).toEqual([earlier]);
     });
 
+    test('settling loses none that was scheduled while the earlier one was looked at', async () => {
+      // Who looked may not have seen what the later one is for.
+      const [looked, soon, late] = [deadline('1', after(1)), deadline('1', after(10)), deadline('1', after(60))];
+      await store.schedule([looked]);
+      await opened.pass(1);
+      const handedOut = await due();
+      await store.schedule([late]);
+      await store.schedule([soon]);
+      await store.settle(handedOut, [deadline('1', after(300))]);
+      expect(await due()).toEqual([]);
+      await opened.pass(9);
+      expect(await due()).toEqual([soon]);
+    });
+
+    test('nor one that was scheduled for the same time', async () => {
+      const it = deadline('1', after(1));
+      await store.schedule([it]);
+      await opened.pass(1);
+      const handedOut = await due();
+      await store.schedule([it]);
+      const next = deadline('1', after(30));
+      await store.settle(handedOut, [next]);
+      expect(await due()).toEqual([it]);
+      await store.settle([it], [next]);
+      expect(await due()).toEqual([]);
+      // And that once more doesn't go on for ever.
+      await opened.pass(30);
+      expect(await due()).toEqual([next]);
+      await store.settle([next], []);
+      expect(await due()).toEqual([]);
+    });
+
     test('scheduled again after it was settled, it comes again', async () => {
       const it = deadline('1', after(1));
       await store.schedule([it]);

@@ -153,7 +153,7 @@ test('two processes on the same streams, in any order of calls and answers', asy
         expect([version, hash ?? undefined]).toEqual([store.entries(stream).length - 1, store.entries(stream).at(-1)?.hash]);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 250 },
   );
 });
 
@@ -178,7 +178,7 @@ test('two processes on a store that fails, loses answers, and writes late', asyn
         else refused += 1;
       }
     }),
-    { numRuns: 250 },
+    { numRuns: 400 },
   );
   // The faults have to bite, and not to stop everything.
   expect(failed).toBeGreaterThan(20);

@@ -1,0 +1,49 @@
+import { startHost, type Host } from '../../local/host';
+import { abortSignalOf } from '../../functions/http/edge/abort';
+import { APP, send, until } from './support';
+
+jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
+const { seen } = jest.requireActual<{ seen: Record<string, unknown> }>('../fixtures/host-app/seen');
+
+let host: Host;
+const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
+
+beforeAll(async () => {
+  seen['abortSignalOf'] = abortSignalOf;
+  host = await startHost({ appDirectory: APP, port: 0, hostname: 'localhost' });
+});
+
+test('a timer runs by its schedule, never twice at once, and gets its info', async () => {
+  await until(() => (seen['timerRuns'] as number) >= 2);
+  expect(seen['timersAtOnce']).toBe(1);
+  expect(seen['timerFunction']).toBe('every-second');
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string;
+  expect(seen['timerInfo']).toEqual({ isPastDue: false, schedule: { adjustForDST: true }, scheduleStatus: { last: time, next: time, lastUpdated: time } });
+}, 8_000);
+
+test('a timer may run at startup; its failure is logged', () => {
+  expect(seen['startupRuns']).toBe(1);
+  expect(errors.mock.calls.flat().join()).toContain('a failing timer');
+});
+
+test('closing lets requests finish, ends long polls, waits for timers and runs the terminate hook', async () => {
+  await until(() => seen['timersRunning'] === 1);
+  const poll = send(host.url, '/poll');
+  const slow = send(host.url, '/slow');
+  const ticks = send(host.url, '/ticks');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const started = Date.now();
+  const closed = host.close(2);
+
+  expect((await poll).json()).toEqual({ value: [] });
+  expect(seen['polls']).toEqual(['the host is stopping']);
+  expect(await slow).toMatchObject({ status: 200, text: 'slow but whole' });
+  // A stream that does not watch its signal is cut off when the time is over.
+  await expect(ticks).rejects.toThrow(/aborted|hang up/);
+  await closed;
+
+  expect(Date.now() - started).toBeLessThan(3_000);
+  expect(seen['hooks']).toEqual(['start', 'terminate']);
+  expect(seen['timersRunning']).toBe(0);
+  await expect(send(host.url, '/slow')).rejects.toThrow('ECONNREFUSED');
+}, 8_000);

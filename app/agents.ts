@@ -1,12 +1,14 @@
 /** Use cases of agents: registration, presence, the inbox, discovery. */
-import { agentDecider, comeBack, confirmSlot, deregister, lose, register, releaseSlot, type AgentEvent, type AgentProfile, type AgentState } from '../domain/agent';
+import { agentDecider, comeBack, confirmSlot, deregister, loadOf, lose, register, releaseSlot, type AgentEvent, type AgentProfile, type AgentState } from '../domain/agent';
 import { Rejection } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { strengthOf, taskDecider, type Claim, type TaskSpec } from '../domain/task';
+import { ALL, type AgentDoc } from '../projections/agents';
 import { Market } from './market';
-import type { Clock, Presence } from './ports';
+import type { Clock, Presence, ViewStore } from './ports';
 import type { CommandContext, Loaded, Outcome, Transactor } from './transact';
+import type { Views } from './views';
 
 /** What every use case gets from its edge: who asks, and how the request is to be remembered and traced. */
 export type RequestContext = Omit<CommandContext, 'action' | 'attributes'>;
@@ -43,6 +45,12 @@ export function agentStream(tenant: string, id: string): string {
   return streamName(tenant, 'agent', id);
 }
 
+/** An agent as the API shows it. */
+export function agentView(id: string, { state, version }: Pick<Loaded<AgentState>, 'state' | 'version'>): Record<string, unknown> {
+  const { status, profile, since, slots, record } = state;
+  return { id, version, status, since, ...profile, load: loadOf(state), slots, record };
+}
+
 /** Key of a lease in the presence table. */
 export function leaseKey(tenant: string, task: string, award: number): string {
   return `${streamName(tenant, 'task', task)}#${award}`;
@@ -59,6 +67,8 @@ export class Agents {
     private readonly transactor: Transactor,
     private readonly market: Market,
     private readonly presence: Presence,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
     private readonly clock: Clock,
   ) {
     this.listeningSince = clock.now();
@@ -77,6 +87,12 @@ export class Agents {
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<AgentState>> {
     const stream = agentStream(tenant, id);
     return asOf === undefined ? this.transactor.load(agentDecider, stream) : this.transactor.loadAt(agentDecider, stream, { asOf });
+  }
+
+  /** A page of the tenant's agents, in order of id; as far as the view has come. */
+  async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ agents: readonly AgentDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<AgentDoc>(this.views.serving('agents'), { tenant, key: ALL, where, limit, continuation });
+    return { agents: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
   /**

@@ -54,9 +54,6 @@ export class Colony {
     const { store, views, checkpoints, deadlines, queue, blobs, presence, policy, clock, report } = ports;
     this.transactor = new Transactor(store, policy, clock, () => newId(clock.now()));
     this.market = new Market(this.transactor, clock, options.market);
-    this.agents = new Agents(this.transactor, this.market, presence, clock);
-    this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, clock);
-    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report);
     this.views = new Views(
       store,
       views,
@@ -65,6 +62,9 @@ export class Colony {
       [viewOf(agentsView, agentDecider), viewOf(tasksView, taskDecider), viewOf(trailsView, trailDecider), viewOf(toolsView, toolDecider), viewOf(agentTypes, agentTypeDecider)],
       report,
     );
+    this.agents = new Agents(this.transactor, this.market, presence, views, this.views, clock);
+    this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);
+    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report);
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
     this.feed = new Feed(store, checkpoints, queue, clock, report);
     this.why = new Why(store, views, this.views);

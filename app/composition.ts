@@ -47,6 +47,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
 }
 
 async function record(): Promise<() => Promise<void>> {
+  // eslint-disable-next-line boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve
   const { startTracing } = await import('./tracing.js');
   const stop = startTracing();
   startRecording();

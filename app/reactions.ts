@@ -20,12 +20,13 @@ const SLOTS_DUE = 'slots';
 const PRESENCE_DUE = 'presence';
 
 const TIMER_BATCH = 500;
+const SWEEP_EVERY_MS = 5_000;
 
 export class Reactions implements Consumer {
   readonly name = 'reactions';
   /** Deadlines known to stand, by `stream reason`: an earlier one that stands makes a later one needless. */
   private readonly standing = new Map<string, Time>();
-  private timer: NodeJS.Timeout | undefined;
+  private timers: NodeJS.Timeout[] = [];
   private firing: Promise<void> | undefined;
 
   constructor(
@@ -55,15 +56,19 @@ export class Reactions implements Consumer {
 
   /** Starts to fire deadlines, every `everyMs` milliseconds. */
   start(everyMs = 50): void {
-    this.timer = setInterval(() => {
-      this.firing ??= this.fire()
-        .catch((error: unknown) => this.report('deadlines could not be fired', { error: String(error) }))
-        .finally(() => (this.firing = undefined));
-    }, everyMs);
+    const failed = (error: unknown) => this.report('deadlines could not be fired', { error: String(error) });
+    this.timers = [
+      setInterval(() => {
+        this.firing ??= this.fire()
+          .catch(failed)
+          .finally(() => (this.firing = undefined));
+      }, everyMs),
+      setInterval(() => void this.market.sweep().catch(failed), SWEEP_EVERY_MS),
+    ];
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.timer);
+    for (const timer of this.timers) clearInterval(timer);
     await this.firing;
   }
 

@@ -36,12 +36,13 @@ export class Receipts {
     return { commits, after: from as Checkpoint, end: false };
   }
 
-  /** The tenant's receipts as they come, until `signal` aborts. */
+  /** The tenant's receipts as they come, until `signal` aborts; at least once when one goes on from an `after`. */
   async *follow(tenant: string, after: Checkpoint | undefined, filter: ReceiptFilter, signal: AbortSignal): AsyncGenerator<{ commit: Commit; after: Checkpoint }> {
-    let from = after ?? (await this.store.end());
+    let from: Checkpoint = after ?? (await this.store.end());
     while (!signal.aborted) {
       const { commits, after: next, end } = await this.page(tenant, from, 200, filter);
-      for (const commit of commits) yield { commit, after: next };
+      // Only the last of a page may move the place to go on from: whoever stops before it gets the others again.
+      for (const [i, commit] of commits.entries()) yield { commit, after: i === commits.length - 1 ? next : from };
       from = next;
       if (end && commits.length === 0) await this.ring(signal);
     }

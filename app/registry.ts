@@ -13,6 +13,9 @@ import type { ViewStore } from './ports';
 import type { Loaded, Outcome, Transactor } from './transact';
 import type { Views } from './views';
 
+export { COST_TIERS } from '../domain/catalogue';
+export { SANDBOX_LEVELS } from '../domain/tool';
+
 export class Repository {
   constructor(
     private readonly transactor: Transactor,

@@ -14,6 +14,8 @@ import { newId } from './new-id';
 import type { Clock } from './ports';
 import { StoreUnavailable, type CommandContext, type Outcome, type Refused, type Transactor } from './transact';
 
+export { isLocation, isSignalType } from '../domain/trail';
+
 export type EmitContext = Pick<CommandContext, 'principal' | 'command' | 'correlationId' | 'cause' | 'reaction' | 'traceparent'>;
 
 /** The emitter is the caller and the time is now, unless said otherwise. An agent can't emit for another. */

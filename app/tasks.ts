@@ -14,22 +14,47 @@ import {
   placeBid,
   post,
   progress,
-  recomputeAward,
+  recomputeReceipt,
   redrive,
+  strengthOf,
   taskDecider,
   withdrawBid,
-  type AwardFault,
   type Claim,
+  type Recomputation,
   type TaskEvent,
   type TaskSpec,
   type TaskState,
 } from '../domain/task';
-import { canonicalize, sha256, type Commit } from '../domain/kernel/commit';
-import type { ScoredBid } from '../domain/market';
+import type { Commit } from '../domain/kernel/commit';
+import { ALL } from '../projections/agents';
+import type { TaskDoc } from '../projections/tasks';
 import { agentStream, type Agents, type RequestContext } from './agents';
 import type { Market } from './market';
-import type { BlobArchive, Clock } from './ports';
+import type { BlobArchive, Clock, ViewStore } from './ports';
 import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
+import type { Views } from './views';
+
+/** A task as the API shows it; `now` in milliseconds since the epoch. */
+export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>, now: number): Record<string, unknown> {
+  const { spec, status, attempts, awards, holder, progress, completion, history, posted_at, finished_at, correlation_id, bids } = state;
+  return {
+    id,
+    version,
+    status,
+    ...spec,
+    strength: status === 'open' ? strengthOf(state, toTime(now)) : undefined,
+    attempts,
+    awards,
+    bids: Object.keys(bids).length,
+    holder,
+    progress,
+    completion,
+    history,
+    posted_at,
+    finished_at,
+    correlation_id,
+  };
+}
 
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 
@@ -40,27 +65,14 @@ export function taskStream(tenant: string, id: string): string {
   return streamName(tenant, 'task', id);
 }
 
-export interface Recomputation {
-  readonly task: string;
-  /** The receipt that was computed again: `stream@index`. */
-  readonly receipt: string;
-  readonly hash: string;
-  /** False when the receipt's bytes do not hash to its hash. */
-  readonly hashHolds: boolean;
-  readonly award: number;
-  readonly recordedWinner: string;
-  readonly computedWinner: string | undefined;
-  readonly agrees: boolean;
-  readonly faults: readonly AwardFault[];
-  readonly ranking: readonly ScoredBid[];
-}
-
 export class Tasks {
   constructor(
     private readonly transactor: Transactor,
     private readonly market: Market,
     private readonly agents: Agents,
     private readonly blobs: BlobArchive,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
     private readonly clock: Clock,
   ) {}
 
@@ -72,7 +84,7 @@ export class Tasks {
     const stored = await this.outsource(tenant, spec.payload);
     const { payload: _, ...rest } = spec;
     const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
-    return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete), {
+    return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete, toTime(this.clock.now())), {
       ...context,
       cause,
       action: 'task.post',
@@ -83,6 +95,12 @@ export class Tasks {
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<TaskState>> {
     const stream = taskStream(tenant, id);
     return asOf === undefined ? this.transactor.load(taskDecider, stream) : this.transactor.loadAt(taskDecider, stream, { asOf });
+  }
+
+  /** A page of the tenant's tasks, in order of id; as far as the view has come. */
+  async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ tasks: readonly TaskDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<TaskDoc>(this.views.serving('tasks'), { tenant, key: ALL, where, limit, continuation });
+    return { tasks: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
   async bid(context: RequestContext, id: string, bid: { agent: string; note?: string }): Promise<TaskOutcome> {
@@ -198,27 +216,4 @@ export class Tasks {
     if (text.length <= INLINE_BYTES && Buffer.byteLength(text) <= INLINE_BYTES) return { inline: true };
     return { reference: await this.blobs.put(tenant, Buffer.from(text)) };
   }
-}
-
-/** Computes an award again from its receipt; needs nothing else, so it works offline too. */
-export function recomputeReceipt(commit: Commit): Recomputation | Rejection {
-  const closed = commit.events.find((event) => event.type === 'BidsClosed') as Extract<TaskEvent, { type: 'BidsClosed' }> | undefined;
-  const awarded = commit.events.find((event) => event.type === 'TaskAwarded') as Extract<TaskEvent, { type: 'TaskAwarded' }> | undefined;
-  if (closed === undefined || awarded === undefined) return new Rejection('invalid', 'not-an-award', `${commit.stream}@${commit.index} is not the receipt of an award`);
-  const task = commit.stream.split('/')[2] as string;
-  const { ranking, winner, faults } = recomputeAward(task, closed.data, awarded.data);
-  const { hash, ...unsealed } = commit;
-  const hashHolds = sha256(canonicalize(unsealed)) === hash;
-  return {
-    task,
-    receipt: `${commit.stream}@${commit.index}`,
-    hash,
-    hashHolds,
-    award: awarded.data.award,
-    recordedWinner: awarded.data.agent,
-    computedWinner: winner,
-    agrees: hashHolds && faults.length === 0,
-    faults,
-    ranking,
-  };
 }

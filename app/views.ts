@@ -23,7 +23,7 @@ export interface ViewOf {
 
 /** Pairs a projection with its decider; the types of the state have to agree. */
 export function viewOf<S, E extends Event, D>(projection: Projection<S, D>, decider: Decider<S, E>): ViewOf {
-  return { projection: projection as unknown as Projection, decider: decider as unknown as Decider<unknown, Event> };
+  return { projection: projection, decider: decider as unknown as Decider<unknown, Event> };
 }
 
 export interface ViewStatus {

@@ -348,16 +348,32 @@ export type Consumer = 'views' | 'reactions';
 
 export interface FeedStatus {
   readonly consumer: string;
-  /** Commits that it has not seen yet. */
+  /** Commits between what it has handled and the end of the log. */
   readonly lag: number;
-  readonly [fact: string]: unknown;
+  readonly parked: number;
+}
+
+/** A commit that a consumer has given up on. */
+export interface Parked {
+  readonly id: string;
+  readonly body: { readonly stream: string; readonly index: number; readonly error: string };
+  readonly deliveries: number;
+  readonly reason: string;
+}
+
+export interface ViewStatus {
+  readonly view: string;
+  /** The name that queries read. */
+  readonly serving: string;
+  /** What is being built beside it, and how many commits are left to read. */
+  readonly building: { readonly name: string; readonly left: number } | null;
+  readonly lag: number;
 }
 
 export interface Status {
   readonly feed: readonly FeedStatus[];
-  readonly views: readonly { readonly view: string; readonly serving: string; readonly lag: number; readonly [fact: string]: unknown }[];
+  readonly views: readonly ViewStatus[];
   readonly open_tasks: number;
-  readonly [fact: string]: unknown;
 }
 
 export interface Health {

@@ -5,7 +5,9 @@
  * attempt ends by failure, by a lapsed award, by an expired lease or by the loss of its agent; then the task is open
  * again with one attempt more, until its attempts are used up and it is a dead letter.
  */
+import { canonicalize, sha256, type Commit } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { own } from './kernel/own';
 import { earliest, latest, plusSeconds, type Time } from './kernel/time';
 import { TIE_BREAK, rank, taskStrength, urgencyAt, type BidInputs, type ScoredBid, type Weights } from './market';
 import type { SlotOutcome } from './agent';
@@ -236,8 +238,11 @@ export function freedSlot(event: TaskEvent): { agent: string; award: number; out
 
 // ------------------------------------------------------------------------------------------------------ decisions
 
-export function post(spec: TaskSpec): Decision<TaskState, TaskEvent> {
+export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
+    if (state.status === 'unknown' && spec.deadline !== undefined && spec.deadline <= now) {
+      return new Rejection('invalid', 'deadline-passed', `the deadline ${spec.deadline} is over at ${now}: give a later one`);
+    }
     if (state.status === 'unknown') return [{ type: 'TaskPosted', v: 1, data: { spec } }];
     return refuse('task-exists', 'a task with this id was posted before: use another id, or the Idempotency-Key of that request to get its answer');
   };
@@ -250,12 +255,12 @@ export function placeBid(bid: { agent: string; note?: string }): Decision<TaskSt
     if (gone !== undefined) return gone;
     if (state.status !== 'open') return refuse('bids-closed', `the task is ${state.status}: bids are closed`, { status: state.status });
     if (state.declined.includes(bid.agent)) return refuse('award-declined', 'the agent declined this task: it can bid again in the next attempt');
-    return state.bids[bid.agent] === undefined ? [{ type: 'BidPlaced', v: 1, data: bid }] : [];
+    return own(state.bids, bid.agent) === undefined ? [{ type: 'BidPlaced', v: 1, data: bid }] : [];
   };
 }
 
 export function withdrawBid(agent: string): Decision<TaskState, TaskEvent> {
-  return (state) => exists(state) ?? (state.bids[agent] !== undefined && state.status === 'open' ? [{ type: 'BidWithdrawn', v: 1, data: { agent } }] : []);
+  return (state) => exists(state) ?? (own(state.bids, agent) !== undefined && state.status === 'open' ? [{ type: 'BidWithdrawn', v: 1, data: { agent } }] : []);
 }
 
 export interface AwardRequest {
@@ -361,7 +366,16 @@ export function fail(claim: Claim, reason: string, retryable: boolean, now: Time
   };
 }
 
-/** Ends the attempt because its agent was lost or left, or gives the task back. Nothing happens when another award stands. */
+/** The holder gives the task back: another attempt, by whoever is best then. */
+export function release(claim: Claim, reason: string, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const ended = state.history.at(-1);
+    if (ended?.agent === claim.agent && ended.award === claim.award && ended.end === 'released') return [];
+    return notHolder(state, claim) ?? endAttempt(state, 'released', reason, now, true);
+  };
+}
+
+/** Ends the attempt because its agent was lost or left. Nothing happens when another award stands. */
 export function giveBack(claim: Claim, end: 'lost' | 'released', reason: string, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => (state.holder?.agent === claim.agent && state.holder.award === claim.award ? endAttempt(state, end, reason, now, true) : []);
 }
@@ -372,6 +386,7 @@ export function handOff(claim: Claim, to: { agent: string; award: number; receip
     if (state.holder?.agent === to.agent && state.holder.award === to.award) return [];
     const wrong = notRunning(state, claim);
     if (wrong !== undefined) return wrong;
+    if (to.agent === claim.agent) return refuse('hand-off-to-itself', 'the agent holds the task already: name another one');
     if (to.award !== state.awards + 1) return refuse('award-superseded', `the next award is number ${state.awards + 1}, not ${to.award}`);
     const accept_by = plusSeconds(now, (state.spec as TaskSpec).accept_seconds);
     return [
@@ -463,8 +478,9 @@ function notRunning(state: TaskState, claim: Claim): Rejection | undefined {
   return state.status === 'running' ? undefined : refuse('not-accepted', 'accept the award first: until then no lease runs');
 }
 
+/** As JSON values: a result that comes out of the store has its properties in another order. */
 function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+  return canonicalize(a ?? null) === canonicalize(b ?? null);
 }
 
 // ------------------------------------------------------------------------------------------------------ recompute
@@ -497,4 +513,43 @@ export function recomputeAward(
   compare('winning score', awarded.score, winner?.score);
   compare('tie break', closed.tie_break, TIE_BREAK);
   return { ranking, winner: winner?.agent, faults };
+}
+
+/** What came of computing an award again. */
+export interface Recomputation {
+  readonly task: string;
+  /** The receipt that was computed again: `stream@index`. */
+  readonly receipt: string;
+  readonly hash: string;
+  /** False when the receipt's bytes do not hash to its hash. */
+  readonly hashHolds: boolean;
+  readonly award: number;
+  readonly recordedWinner: string;
+  readonly computedWinner: string | undefined;
+  readonly agrees: boolean;
+  readonly faults: readonly AwardFault[];
+  readonly ranking: readonly ScoredBid[];
+}
+
+/** Computes an award again from its receipt; needs nothing else, so it works offline too. */
+export function recomputeReceipt(commit: Commit): Recomputation | Rejection {
+  const closed = commit.events.find((event) => event.type === 'BidsClosed') as Extract<TaskEvent, { type: 'BidsClosed' }> | undefined;
+  const awarded = commit.events.find((event) => event.type === 'TaskAwarded') as Extract<TaskEvent, { type: 'TaskAwarded' }> | undefined;
+  if (closed === undefined || awarded === undefined) return new Rejection('invalid', 'not-an-award', `${commit.stream}@${commit.index} is not the receipt of an award`);
+  const task = commit.stream.split('/')[2] as string;
+  const { ranking, winner, faults } = recomputeAward(task, closed.data, awarded.data);
+  const { hash, ...unsealed } = commit;
+  const hashHolds = sha256(canonicalize(unsealed)) === hash;
+  return {
+    task,
+    receipt: `${commit.stream}@${commit.index}`,
+    hash,
+    hashHolds,
+    award: awarded.data.award,
+    recordedWinner: awarded.data.agent,
+    computedWinner: winner,
+    agrees: hashHolds && faults.length === 0,
+    faults,
+    ranking,
+  };
 }

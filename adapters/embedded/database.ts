@@ -50,7 +50,7 @@ export class Database {
       });
       const database = new Database(folder, worker, lock, new DatabaseSync(file, { readOnly: true }));
       worker.on('message', (message: WriterResponse) => database.receive(message));
-      worker.on('error', (error) => database.fail(error));
+      worker.on('error', (error: Error) => database.fail(error));
       worker.on('exit', () => database.fail(new Error('the writer thread ended')));
       return database;
     } catch (error) {

@@ -59,25 +59,25 @@ export class SqliteEventStore implements EventStore {
     return { kind: 'written' };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the port is asynchronous, this adapter answers at once
+   
   async head(stream: string): Promise<Head | undefined> {
     return this.database.get<Head>('SELECT idx AS "index", hash FROM commits WHERE stream = ? ORDER BY idx DESC LIMIT 1', stream);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async snapshot(stream: string): Promise<Snapshot | undefined> {
     const row = this.database.get<{ version: number; idx: number; state: string }>('SELECT version, idx, state FROM snapshots WHERE stream = ?', stream);
     return row === undefined ? undefined : { version: row.version, index: row.idx, state: JSON.parse(row.state) as unknown };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
     return this.database
       .all<CommitRow>('SELECT hash, body FROM commits WHERE stream = ? AND idx >= ? ORDER BY idx LIMIT ?', stream, from, limit)
       .map((row) => unseal(row.body, row.hash));
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
     const position = positionOf(from);
     const rows = this.database.all<{ position: number; stream: string; idx: number }>(
@@ -98,7 +98,7 @@ export class SqliteEventStore implements EventStore {
     return Number(await this.end()) - positionOf(from);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async end(): Promise<Checkpoint> {
     return String(this.database.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM commits')?.last ?? 0);
   }

@@ -16,7 +16,7 @@ export class SqliteCheckpoints implements Checkpoints {
     return new SqliteCheckpoints(database);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async load(name: string): Promise<Checkpoint | undefined> {
     return this.database.get<{ value: string }>('SELECT value FROM checkpoints WHERE name = ?', name)?.value;
   }
@@ -48,7 +48,7 @@ export class SqliteDeadlines implements Deadlines {
     if (deadlines.length > 0) await this.database.write({ statements: deadlines.map((deadline) => added(deadline, '>=')) });
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async due(now: Time, limit: number): Promise<readonly Deadline[]> {
     return this.database.all<{ stream: string; reason: string; due: string }>(
       'SELECT stream, reason, due FROM deadlines WHERE due <= ? ORDER BY due, stream, reason LIMIT ?',
@@ -140,7 +140,7 @@ export class SqliteWorkQueue implements WorkQueue {
     return this.settle('UPDATE work SET lock = NULL, dead = ? WHERE queue = ? AND id = ? AND lock = ?', reason, queue, item.id, item.lock);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async dead(queue: string, limit: number, after = ''): Promise<readonly DeadItem[]> {
     return this.database
       .all<QueueRow>('SELECT id, body, deliveries, dead AS reason FROM work WHERE queue = ? AND dead IS NOT NULL AND id > ? ORDER BY id LIMIT ?', queue, after, limit)
@@ -211,7 +211,7 @@ export class MemoryPresence implements Presence {
     for (const key of keys) if (at > (this.beats.get(key) ?? -Infinity)) this.beats.set(key, at);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async last(key: string): Promise<number | undefined> {
     return this.beats.get(key);
   }

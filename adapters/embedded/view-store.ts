@@ -48,13 +48,13 @@ export class SqliteViewStore implements ViewStore {
     });
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async get<D>(view: string, tenant: string, key: string, source: string): Promise<(ViewRow<D> & { doc: D }) | undefined> {
     const row = this.database.get<StoredRow>(`SELECT * FROM ${table(view)} WHERE tenant = ? AND key = ? AND source = ? AND doc IS NOT NULL`, tenant, key, source);
     return row === undefined ? undefined : parse<D>(row);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async query<D>(view: string, query: ViewQuery): Promise<ViewPage<D>> {
     const conditions = ['tenant = ?', 'doc IS NOT NULL'];
     const parameters: SQLInputValue[] = [query.tenant];
@@ -82,7 +82,7 @@ export class SqliteViewStore implements ViewStore {
     return rows.length > limit && last !== undefined ? { rows: page, continuation: encode(last.key, last.source) } : { rows: page };
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async tenants(view: string): Promise<readonly string[]> {
     return this.database.all<{ tenant: string }>(`SELECT DISTINCT tenant FROM ${table(view)} ORDER BY tenant`).map(({ tenant }) => tenant);
   }
@@ -92,7 +92,7 @@ export class SqliteViewStore implements ViewStore {
     this.arrays.delete(view);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+   
   async list(): Promise<readonly string[]> {
     return this.database
       .all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'view:%' ORDER BY name")

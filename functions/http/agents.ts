@@ -1,10 +1,9 @@
 /** `/v1/agents`: registration, presence, the inbox, discovery. */
 import { z } from 'zod';
 import { Rejection } from '../../domain/kernel/decider';
-import type { AgentProfile, AgentState } from '../../domain/agent';
-import { loadOf } from '../../domain/agent';
+import type { AgentProfile } from '../../domain/agent';
+import { agentView } from '../../app/agents';
 import { newId } from '../../app/new-id';
-import { ALL, type AgentDoc } from '../../projections/agents';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
@@ -55,11 +54,6 @@ export function profileOf(input: z.output<typeof AgentInput>): AgentProfile {
   };
 }
 
-export function showAgent(id: string, state: AgentState, version: number): Record<string, unknown> {
-  const { status, profile, since, slots, record } = state;
-  return { id, version, status, since, ...profile, load: loadOf(state), slots, record };
-}
-
 route({
   name: 'registerAgent',
   method: 'POST',
@@ -74,7 +68,7 @@ route({
     const { id: wanted, ...input } = call.body;
     const id = actingAgent(call, wanted ?? (call.principal.kind === 'agent' ? call.principal.id : `agent-${newId(call.now)}`));
     const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(input)));
-    return commandAnswer(done, { agent: showAgent(id, done.state, done.version) }, 201, { location: `/v1/agents/${id}` });
+    return commandAnswer(done, { agent: agentView(id, done) }, 201, { location: `/v1/agents/${id}` });
   },
 });
 
@@ -92,7 +86,7 @@ route({
     const { colony } = await runtime();
     const id = actingAgent(call, call.params.id);
     const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(call.body)));
-    return commandAnswer(done, { agent: showAgent(id, done.state, done.version) });
+    return commandAnswer(done, { agent: agentView(id, done) });
   },
 });
 
@@ -116,8 +110,8 @@ route({
     const { colony } = await runtime();
     const { limit, continuation, ...filters } = call.query;
     const where = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)) as Record<string, string>;
-    const found = await queried(() => colony.ports.views.query<AgentDoc>(colony.views.serving('agents'), { tenant: call.principal.tenant, key: ALL, where, limit, continuation }));
-    return page(call, '/v1/agents', found.rows.map(({ doc: { capability: _, ...doc } }) => doc), found.continuation);
+    const found = await queried(() => colony.agents.list(call.principal.tenant, where, limit, continuation));
+    return page(call, '/v1/agents', found.agents.map(({ capability: _, ...doc }) => doc), found.continuation);
   },
 });
 
@@ -133,9 +127,9 @@ route({
   responses: { 200: { description: 'The agent; a live fold of its stream', schema: AgentOut } },
   async handler(call) {
     const { colony } = await runtime();
-    const { state, version } = await colony.agents.load(call.principal.tenant, call.params.id, call.query.asOf);
-    if (version < 0) throw Problem.of('not-found', `There is no agent ${call.params.id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`);
-    return { status: 200, body: showAgent(call.params.id, state, version), etag: version };
+    const loaded = await colony.agents.load(call.principal.tenant, call.params.id, call.query.asOf);
+    if (loaded.version < 0) throw Problem.of('not-found', `There is no agent ${call.params.id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`);
+    return { status: 200, body: agentView(call.params.id, loaded), etag: loaded.version };
   },
 });
 
@@ -153,7 +147,7 @@ route({
     const { colony } = await runtime();
     const id = actingAgent(call, call.params.id);
     const done = accepted(await colony.agents.deregister(contextOf(call), id, call.query.reason));
-    return commandAnswer(done, { agent: showAgent(id, done.state, done.version) });
+    return commandAnswer(done, { agent: agentView(id, done) });
   },
 });
 

@@ -1,10 +1,11 @@
 /** `/v1/agents/repository`, `/v1/agents/deploy`: the types of agents, and one call to deploy one (row 4.1). */
 import { z } from 'zod';
+import { agentView } from '../../app/agents';
 import { derivedId, newId } from '../../app/new-id';
-import { COST_TIERS, type AgentTypeEntry } from '../../domain/catalogue';
+import { COST_TIERS } from '../../app/registry';
+import type { AgentTypeEntry } from '../../domain/catalogue';
 import { Rejection } from '../../domain/kernel/decider';
 import { accepted, runtime } from '../runtime';
-import { showAgent } from './agents';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route } from './edge/route';
@@ -142,7 +143,7 @@ route({
     if (entry instanceof Rejection) throw rejected(entry);
     const id = body.id ?? `${entry.agent_type}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
     const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(entry, body)));
-    return commandAnswer(done, { agent: { ...showAgent(id, done.state, done.version), lifecycle: done.state.profile?.deployment?.tier }, agent_type: entry }, 201, { location: `/v1/agents/${id}` });
+    return commandAnswer(done, { agent: { ...agentView(id, done), lifecycle: done.state.profile?.deployment?.tier }, agent_type: entry }, 201, { location: `/v1/agents/${id}` });
   },
 });
 

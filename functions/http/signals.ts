@@ -1,7 +1,6 @@
 /** `/v1/signals`: emission, and the field that signals add up to (row 1.1). */
 import { z } from 'zod';
-import type { SignalOutcome } from '../../app/signals';
-import { isLocation, isSignalType } from '../../domain/trail';
+import { isLocation, isSignalType, type SignalOutcome } from '../../app/signals';
 import { runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';

@@ -3,6 +3,7 @@ import { app } from '@azure/functions';
 import { z } from 'zod';
 import { Problem } from './edge/problem';
 import { registerDocs } from './edge/docs-routes';
+import { LOCAL_IDENTITY } from './edge/openapi';
 import { route } from './edge/route';
 import { runtime } from '../runtime';
 import { OpenObject, Text, whole } from './edge/schemas';
@@ -13,10 +14,7 @@ registerDocs({
   title: 'Formicary',
   version: '0.1.0',
   description: 'Coordination backend for swarms of AI agents. Every command answers with its receipt; every error is a problem document (RFC 9457) that says what to do.',
-  headers: {
-    'X-Formicary-Tenant': 'On the local host: the tenant; `default` when left out',
-    'X-Formicary-Principal': 'On the local host: who calls; an agent sends its id. `developer` when left out',
-  },
+  headers: LOCAL_IDENTITY,
 });
 
 app.http('live', { methods: ['GET'], route: 'health/live', authLevel: 'anonymous', handler: () => ({ jsonBody: { status: 'live' } }) });

@@ -2,12 +2,9 @@
 import { z } from 'zod';
 import { derivedId, newId } from '../../app/new-id';
 import type { RequestContext } from '../../app/agents';
-import type { TaskOutcome } from '../../app/tasks';
+import { taskView, type TaskOutcome } from '../../app/tasks';
 import { Rejection } from '../../domain/kernel/decider';
-import { strengthOf, type Claim, type TaskSpec, type TaskState } from '../../domain/task';
-import { toTime } from '../../domain/kernel/time';
-import { ALL } from '../../projections/agents';
-import type { TaskDoc } from '../../projections/tasks';
+import type { Claim, TaskSpec } from '../../domain/task';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
@@ -44,42 +41,14 @@ const TaskParams = z.object({ id: Id });
 
 const ClaimInput = { agent: Id.optional().meta({ description: 'By default the caller' }), award: z.int().min(1).max(1_000_000).meta({ description: 'Number of the award that you hold' }) };
 
-/** A task as the API shows it. */
-function show(id: string, state: TaskState, version: number, now: number): Record<string, unknown> {
-  const { spec, status, attempts, awards, holder, progress, completion, history, posted_at, finished_at, correlation_id, bids } = state;
-  return {
-    id,
-    version,
-    status,
-    ...spec,
-    strength: status === 'open' ? strengthOf(state, toTime(now)) : undefined,
-    attempts,
-    awards,
-    bids: Object.keys(bids).length,
-    holder,
-    progress,
-    completion,
-    history,
-    posted_at,
-    finished_at,
-    correlation_id,
-  };
-}
-
 function answer(id: string, outcome: TaskOutcome, now: number, status = 200): Answer {
   const done = accepted(outcome);
-  return commandAnswer(done, { task: show(id, done.state, done.version, now) }, status, status === 201 ? { location: `/v1/tasks/${id}` } : undefined);
+  return commandAnswer(done, { task: taskView(id, done, now) }, status, status === 201 ? { location: `/v1/tasks/${id}` } : undefined);
 }
 
 function specOf(input: z.infer<typeof TaskInput>, requester: string): TaskSpec {
   const { id: _, cause: __, requires, ...rest } = input;
   return { ...rest, requires: requires ?? [{ capability: input.task_type, level: 0 }], requester };
-}
-
-function checkDeadline(input: z.infer<typeof TaskInput>, now: number, pointer: string): void {
-  if (input.deadline !== undefined && input.deadline <= toTime(now)) {
-    throw Problem.invalid('The deadline lies in the past.', [{ pointer: `${pointer}/deadline`, message: `must be later than ${toTime(now)}` }]);
-  }
 }
 
 route({
@@ -95,7 +64,6 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { principal, body, idempotencyKey, now } = call;
-    if (idempotencyKey === undefined) checkDeadline(body, now, '#');
     const id = body.id ?? (idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey));
     return answer(id, await colony.tasks.post(contextOf(call), id, specOf(body, principal.id), body.cause), now, 201);
   },
@@ -115,7 +83,6 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { principal, body, idempotencyKey, now } = call;
-    body.tasks.forEach((task, i) => checkDeadline(task, now, `#/tasks/${i}`));
     const value = await Promise.all(
       body.tasks.map(async (task, i) => {
         const id = task.id ?? (idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey, i + 1));
@@ -146,8 +113,8 @@ route({
     const { colony } = await runtime();
     const { status, agent, task_type, limit, continuation } = call.query;
     const where = Object.fromEntries(Object.entries({ status, agent, task_type }).filter(([, value]) => value !== undefined)) as Record<string, string>;
-    const found = await queried(() => colony.ports.views.query<TaskDoc>(colony.views.serving('tasks'), { tenant: call.principal.tenant, key: ALL, where, limit, continuation }));
-    return page(call, '/v1/tasks', found.rows.map(({ doc }) => doc), found.continuation);
+    const found = await queried(() => colony.tasks.list(call.principal.tenant, where, limit, continuation));
+    return page(call, '/v1/tasks', found.tasks, found.continuation);
   },
 });
 
@@ -163,9 +130,9 @@ route({
   responses: { 200: { description: 'The task; a live fold of its stream', schema: TaskOut } },
   async handler(call) {
     const { colony } = await runtime();
-    const { state, version } = await colony.tasks.load(call.principal.tenant, call.params.id, call.query.asOf);
-    if (version < 0) throw Problem.of('not-found', call.query.asOf === undefined ? `There is no task ${call.params.id}.` : `There was no task ${call.params.id} at ${call.query.asOf}.`);
-    return { status: 200, body: show(call.params.id, state, version, call.now), etag: version };
+    const loaded = await colony.tasks.load(call.principal.tenant, call.params.id, call.query.asOf);
+    if (loaded.version < 0) throw Problem.of('not-found', call.query.asOf === undefined ? `There is no task ${call.params.id}.` : `There was no task ${call.params.id} at ${call.query.asOf}.`);
+    return { status: 200, body: taskView(call.params.id, loaded, call.now), etag: loaded.version };
   },
 });
 

@@ -1,6 +1,6 @@
 /** `/v1/tools`: the registry of tools (row 8.3). What is registered is there for every agent at once. */
 import { z } from 'zod';
-import { SANDBOX_LEVELS } from '../../domain/tool';
+import { SANDBOX_LEVELS } from '../../app/registry';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem } from './edge/problem';

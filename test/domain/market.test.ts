@@ -1,9 +1,8 @@
 import fc from 'fast-check';
-import { recomputeReceipt } from '../../app/tasks';
 import { canonicalize, seal, sha256, type Commit } from '../../domain/kernel/commit';
 import { Rejection, type Event } from '../../domain/kernel/decider';
 import { DEFAULT_WEIGHTS, TIE_BREAK, gini, rank, rounded, score, taskStrength, urgencyAt, type BidInputs, type Weights } from '../../domain/market';
-import { award, recomputeAward, taskDecider, type TaskEvent, type TaskState } from '../../domain/task';
+import { award, recomputeAward, recomputeReceipt, taskDecider, type TaskEvent, type TaskState } from '../../domain/task';
 import { META } from '../support/commits';
 
 const bid = (changes: Partial<BidInputs> = {}): BidInputs => ({ agent: 'a', source: 'offer', match: 1, load: 0, wins: 0, tries: 0, ...changes });
@@ -141,7 +140,7 @@ const request = fc
       { minLength: 1, maxLength: 6 },
     ),
     weights: fc.record({ match: hundredths(0.05, 1), load: hundredths(0.05, 1), success: hundredths(0.05, 1), strength: hundredths(0.05, 1) }),
-    strength: hundredths(0, 1),
+    strength: hundredths(0.05, 1),
     refused: fc.nat(5),
     awards: fc.nat(4),
     attempts: fc.integer({ min: 1, max: 3 }),

@@ -13,6 +13,12 @@ export interface ApiInfo {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** How a caller says who it is on the local host, until tokens come. */
+export const LOCAL_IDENTITY = {
+  'X-Formicary-Tenant': 'On the local host: the tenant; `default` when left out',
+  'X-Formicary-Principal': 'On the local host: who calls; an agent sends its id. `developer` when left out',
+} as const;
+
 type Json = Record<string, unknown>;
 
 /** Builds the document from all routes declared so far. */

@@ -60,7 +60,7 @@ export function commandAnswer(outcome: Accepted<unknown, Event>, body: Record<st
 export function page(call: Call<unknown, Record<string, unknown>>, path: string, value: readonly unknown[], continuation: string | undefined, extra: Record<string, unknown> = {}): Answer {
   if (continuation === undefined) return { status: 200, body: { value, ...extra } };
   const parameters = new URLSearchParams();
-  for (const [name, item] of Object.entries(call.query)) if (item !== undefined && name !== 'continuation') parameters.set(name, String(item));
+  for (const [name, item] of Object.entries(call.query)) if ((typeof item === 'string' || typeof item === 'number') && name !== 'continuation') parameters.set(name, String(item));
   parameters.set('continuation', continuation);
   return { status: 200, body: { value, nextLink: `${path}?${parameters.toString()}`, ...extra } };
 }
@@ -86,7 +86,7 @@ export function actingAgent(call: Call, named: string | undefined): string {
   const { principal } = call;
   const agent = named ?? principal.id;
   if (principal.kind === 'agent' && agent !== principal.id) {
-    throw Problem.of('forbidden', `${principal.id} can't act for ${agent}: an agent acts for itself. Leave "agent" out, or send the agent's own id as X-Formicary-Principal.`);
+    throw Problem.of('forbidden', `${principal.id} can't act for ${agent}: an agent acts for itself. Leave "agent" out, or call as that agent.`);
   }
   return agent;
 }

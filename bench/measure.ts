@@ -1,0 +1,81 @@
+/** How the measurements measure: loops of concurrent callers, quantiles, medians, bytes. */
+
+/** The value of `sorted` (ascending) at probability `p`, by nearest rank; 0 when there is none. */
+export function percentile(sorted: readonly number[], p: number): number {
+  if (sorted.length === 0) return 0;
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(p * sorted.length) - 1))] as number;
+}
+
+export interface Quantiles {
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+}
+
+export function quantiles(values: readonly number[]): Quantiles {
+  const sorted = Float64Array.from(values).sort() as unknown as number[];
+  return { p50: percentile(sorted, 0.5), p95: percentile(sorted, 0.95), p99: percentile(sorted, 0.99) };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  if (sorted.length === 0) return 0;
+  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+}
+
+export interface Rate {
+  readonly perSecond: number;
+  readonly seconds: number;
+  readonly count: number;
+  /** Of one call, in milliseconds. */
+  readonly ms: Quantiles;
+}
+
+/**
+ * `callers` loops that call `work` one call after the other for `seconds`. `work` is given the number of its caller
+ * and the number of the call within it, and says how many things it did (1 when it says nothing).
+ */
+export async function rateOf(callers: number, seconds: number, work: (caller: number, call: number) => Promise<number | void>): Promise<Rate> {
+  const started = performance.now();
+  const until = started + seconds * 1000;
+  const taken: number[] = [];
+  let count = 0;
+  await Promise.all(
+    Array.from({ length: callers }, async (_, caller) => {
+      for (let call = 0; performance.now() < until; call += 1) {
+        const before = performance.now();
+        count += (await work(caller, call)) ?? 1;
+        taken.push(performance.now() - before);
+      }
+    }),
+  );
+  const took = (performance.now() - started) / 1000;
+  return { perSecond: count / took, seconds: took, count, ms: quantiles(taken) };
+}
+
+/** Runs `work(0)` to `work(count − 1)`, at most `atOnce` of them at once. */
+export async function forEachOf(count: number, atOnce: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: Math.min(atOnce, count) }, async () => {
+      while (next < count) await work(next++);
+    }),
+  );
+}
+
+export interface Memory {
+  readonly rssMb: number;
+  readonly heapMb: number;
+}
+
+/** Of this process, after a collection when Node was started with --expose-gc. */
+export function memory(): Memory {
+  (globalThis as { gc?: () => void }).gc?.();
+  const { rss, heapUsed } = process.memoryUsage();
+  return { rssMb: rss / 1e6, heapMb: heapUsed / 1e6 };
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

@@ -1,0 +1,161 @@
+/** A request with everything around it: who calls, the key that makes a retry safe, retries, and errors as exceptions. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConnectionError, type Transport, type TransportRequest, type TransportResponse, type TransportStream } from './transport';
+import type { CommandOptions, Page, ProblemDocument, ReadOptions } from './types';
+
+/** The host refused, failed, or could not be reached. The message says what to do. */
+export class FormicaryError extends Error {
+  override readonly name = 'FormicaryError';
+
+  constructor(
+    /** Of the answer; 0 when there was none. */
+    readonly status: number,
+    readonly problem: ProblemDocument,
+    options?: ErrorOptions,
+  ) {
+    super(problem.detail, options);
+  }
+
+  /** The problem's stable type, a URL. */
+  get type(): string {
+    return this.problem.type;
+  }
+
+  /** The last part of the type, for example `award-superseded`. */
+  get code(): string {
+    return this.problem.type.slice(this.problem.type.lastIndexOf('/') + 1);
+  }
+}
+
+/** How often and how patiently a request is tried again: only one that may safely be sent twice is. */
+export interface RetryOptions {
+  /** Tries in all; 1 never tries again. */
+  readonly attempts?: number;
+  /** Milliseconds that the first pause is shorter than; doubles with each further one. */
+  readonly baseMs?: number;
+  /** Longest pause in milliseconds; who is told to wait for longer gives up. */
+  readonly maxMs?: number;
+}
+
+const RETRY = { attempts: 6, baseMs: 50, maxMs: 10_000 };
+
+/** What a query may hold; undefined is left out. */
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export class Session {
+  private readonly headers: readonly string[];
+  readonly retry: Required<RetryOptions>;
+
+  constructor(
+    readonly transport: Transport,
+    readonly tenant: string | undefined,
+    readonly principal: string | undefined,
+    retry: RetryOptions = {},
+  ) {
+    this.headers = [...(tenant === undefined ? [] : ['x-formicary-tenant', tenant]), ...(principal === undefined ? [] : ['x-formicary-principal', principal])];
+    this.retry = { ...RETRY, ...retry };
+  }
+
+  async read<T>(path: string, query?: Query, options?: ReadOptions): Promise<T> {
+    return JSON.parse(await this.text(path, query, options)) as T;
+  }
+
+  /** The body of an answer as it is. */
+  async text(path: string, query?: Query, options?: ReadOptions): Promise<string> {
+    const response = await this.send({ method: 'GET', path: path + search(query), headers: this.headersOf(options), signal: options?.signal }, true);
+    return response.body;
+  }
+
+  async command<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body: unknown, options: CommandOptions = {}): Promise<T> {
+    const { idempotencyKey = crypto.randomUUID(), ifMatch, signal } = options;
+    const headers = this.headersOf(options);
+    if (idempotencyKey !== false) headers.push('idempotency-key', idempotencyKey);
+    if (ifMatch !== undefined) headers.push('if-match', `"${ifMatch}"`);
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const response = await this.send({ method, path, headers, body: text, signal }, idempotencyKey !== false);
+    return JSON.parse(response.body) as T;
+  }
+
+  /** Every item of a list, page by page. */
+  async *all<T>(path: string, query?: Query, options?: ReadOptions): AsyncGenerator<T, void, undefined> {
+    let page = await this.read<Page<T>>(path, query, options);
+    for (;;) {
+      yield* page.value;
+      if (page.nextLink === undefined) return;
+      page = await this.read<Page<T>>(page.nextLink, undefined, options);
+    }
+  }
+
+  /** An answer that goes on. Not tried again: who reads it knows from where to go on. */
+  async open(path: string, query: Query, headers: readonly string[], signal: AbortSignal): Promise<TransportStream> {
+    let stream: TransportStream;
+    try {
+      stream = await this.transport.open({ method: 'GET', path: path + search(query), headers: [...this.headers, ...headers], signal });
+    } catch (error) {
+      throw error instanceof ConnectionError ? unreachable(error) : error;
+    }
+    if (stream.status < 300) return stream;
+    const chunks: Buffer[] = [];
+    for await (const chunk of stream.body) chunks.push(chunk);
+    throw refused(stream.status, Buffer.concat(chunks).toString());
+  }
+
+  /** Waits before try number `attempt` + 1: longer each time, and never in step with others. */
+  async pause(attempt: number, signal?: AbortSignal, atLeastMs = 0): Promise<void> {
+    const { baseMs, maxMs } = this.retry;
+    await sleep(atLeastMs + Math.random() * Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 20)), undefined, { signal });
+  }
+
+  private async send(request: TransportRequest, repeatable: boolean): Promise<TransportResponse> {
+    for (let attempt = 1; ; attempt += 1) {
+      const last = !repeatable || attempt >= this.retry.attempts;
+      let waitMs = 0;
+      try {
+        const response = await this.transport.send(request);
+        if (response.status < 300) return response;
+        waitMs = retryAfter(response);
+        if (last || waitMs > this.retry.maxMs || (response.status !== 429 && response.status !== 503)) throw refused(response.status, response.body);
+      } catch (error) {
+        if (!(error instanceof ConnectionError)) throw error;
+        if (last) throw unreachable(error);
+      }
+      await this.pause(attempt - 1, request.signal, waitMs);
+    }
+  }
+
+  private headersOf(options: ReadOptions | undefined): string[] {
+    const headers = [...this.headers];
+    if (options?.traceparent !== undefined) headers.push('traceparent', options.traceparent);
+    return headers;
+  }
+}
+
+function search(query: Query | undefined): string {
+  let text = '';
+  if (query !== undefined) for (const [name, value] of Object.entries(query)) if (value !== undefined) text += `${text === '' ? '?' : '&'}${name}=${encodeURIComponent(value)}`;
+  return text;
+}
+
+/** Milliseconds that the answer asks to wait: seconds, or a date. */
+function retryAfter(response: TransportResponse): number {
+  const value = response.header('retry-after');
+  if (value === undefined) return 0;
+  const milliseconds = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  return Math.max(0, milliseconds || 0);
+}
+
+function refused(status: number, body: string): FormicaryError {
+  let problem: Partial<ProblemDocument> | null = null;
+  try {
+    problem = JSON.parse(body) as Partial<ProblemDocument> | null;
+  } catch {
+    // Something in between has answered.
+  }
+  const { type = 'about:blank', title = 'The request failed', detail = `the host answered ${status}` } = problem ?? {};
+  return new FormicaryError(status, { ...problem, type, title, status, detail });
+}
+
+function unreachable(error: ConnectionError): FormicaryError {
+  const problem = { type: 'https://formicary.dev/problems/unreachable', title: "The host can't be reached", status: 0, detail: `the host can't be reached: ${error.message}` };
+  return new FormicaryError(0, problem, { cause: error });
+}

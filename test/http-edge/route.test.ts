@@ -1,0 +1,265 @@
+import { z } from 'zod';
+import { attachAbortSignal, abortSignalOf } from '../../functions/http/edge/abort';
+import { Problem, problem, rejected } from '../../functions/http/edge/problem';
+import { route, setEdge, type Call, type RequestInfo } from '../../functions/http/edge/route';
+import { Rejection } from '../../domain/kernel/decider';
+import type { Principal } from '../../domain/kernel/principal';
+import { registrations } from '../../local/core';
+import { ADA, call, post } from './support';
+
+jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
+
+let caller: Principal | Problem = ADA;
+let retryAfterSeconds: number | undefined;
+let seen: Call | undefined;
+const infos: RequestInfo[] = [];
+const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
+
+const common = { summary: 's', tags: ['t'], responses: { 200: { description: 'd' } }, needs: 'read_write' } as const;
+const keep = (given: unknown): { status: number } => {
+  seen = given as Call;
+  return { status: 204 };
+};
+
+test('without an edge nothing is answered', async () => {
+  route({ ...common, name: 'early', method: 'GET', path: '/early', handler: keep });
+  expect((await call('early')).status).toBe(500);
+});
+
+describe('routes', () => {
+  beforeAll(() => {
+    setEdge({
+      principalOf: () => caller,
+      permits: () => (retryAfterSeconds === undefined ? { allowed: true } : { retryAfterSeconds }),
+      onRequest: (info) => void infos.push(info),
+    });
+    route({ ...common, name: 'plain', method: 'GET', path: '/plain', handler: keep });
+    route({
+      ...common,
+      name: 'get',
+      method: 'GET',
+      path: '/things/{id}',
+      params: z.object({ id: z.string().max(5) }),
+      query: z.object({ limit: z.coerce.number().int().max(10).default(5), q: z.string().optional() }),
+      handler: keep,
+    });
+    route({
+      ...common,
+      name: 'create',
+      method: 'POST',
+      path: '/things',
+      body: z.strictObject({ title: z.string(), inner: z.strictObject({ n: z.number() }).optional() }),
+      handler: ({ body, principal, now }) => ({ status: 201, body: { title: body.title, by: principal.id, now }, etag: 0, headers: { location: '/things/1' } }),
+    });
+    route({ ...common, name: 'small', method: 'POST', path: '/small', body: z.json(), bodyLimit: 10, handler: keep });
+    route({ ...common, name: 'text', method: 'GET', path: '/text', handler: () => ({ status: 200, contentType: 'text/plain', body: 'hello' }) });
+    route({ ...common, name: 'stops', method: 'GET', path: '/stops', handler: () => Problem.of('not-found', 'No such thing.') });
+    route({
+      ...common,
+      name: 'rule',
+      method: 'GET',
+      path: '/rule',
+      handler: () => {
+        throw rejected(new Rejection('conflict', 'task-already-completed', 'It is done.', { award: 3 }));
+      },
+    });
+    route({
+      ...common,
+      name: 'fails',
+      method: 'POST',
+      path: '/fails',
+      body: z.json(),
+      handler: () => {
+        throw new TypeError('inner secret');
+      },
+    });
+  });
+  beforeEach(() => {
+    caller = ADA;
+    retryAfterSeconds = undefined;
+    seen = undefined;
+    infos.length = 0;
+    errors.mockClear();
+  });
+
+  test('are registered with the runtime', () => {
+    const { bindings } = registrations().find(({ name }) => name === 'get')!;
+    expect(Object.values(bindings)).toContainEqual(expect.objectContaining({ type: 'httpTrigger', route: 'things/{id}', methods: ['GET'], authLevel: 'anonymous' }));
+  });
+
+  test('that contradict themselves are refused at once', () => {
+    const bad = { ...common, name: 'bad', method: 'GET', handler: keep } as const;
+    expect(() => route({ ...bad, path: 'bad' })).toThrow('start with a slash');
+    expect(() => route({ ...bad, path: '/bad/{id}' })).toThrow('params has nothing');
+    expect(() => route({ ...bad, path: '/bad', params: z.object({ id: z.string() }) })).toThrow('params has id');
+    expect(() => route({ ...bad, path: '/bad', body: z.json() })).toThrow('a GET has no body');
+  });
+
+  describe('admission', () => {
+    test('asks who calls', async () => {
+      caller = Problem.of('unauthenticated', 'Who are you?');
+      expect((await call('plain')).status).toBe(401);
+      expect(seen).toBeUndefined();
+    });
+
+    test('needs the level', async () => {
+      caller = { ...ADA, level: 'read_only' };
+      const reply = await call('plain');
+      expect([reply.status, reply.json()['detail']]).toEqual([403, 'This needs the level read_write; ada holds read_only.']);
+      caller = { ...ADA, level: 'critical' };
+      expect((await call('plain')).status).toBe(204);
+    });
+
+    test('limits the rate, of those without the level too', async () => {
+      retryAfterSeconds = 1.2;
+      caller = { ...ADA, level: 'read_only' };
+      const reply = await call('plain');
+      expect([reply.status, reply.headers['retry-after'], reply.json()['retryAfterSeconds']]).toEqual([429, '2', 2]);
+    });
+  });
+
+  describe('parameters', () => {
+    test('arrive parsed', async () => {
+      expect((await call('get', { params: { id: 'a' }, query: '?limit=7' })).status).toBe(204);
+      expect(seen).toMatchObject({ principal: ADA, params: { id: 'a' }, query: { limit: 7 }, body: undefined });
+      await call('get', { params: { id: 'a' } });
+      expect(seen!.query).toEqual({ limit: 5 });
+    });
+
+    test.each([
+      ['of the path, too long', { params: { id: 'abcdef' } }, 'id'],
+      ['of the path, with NUL', { params: { id: 'a\0' } }, 'id'],
+      ['of the query, of a wrong type', { params: { id: 'a' }, query: '?limit=x' }, 'limit'],
+      ['of the query, too large', { params: { id: 'a' }, query: '?limit=11' }, 'limit'],
+      ['of the query, unknown', { params: { id: 'a' }, query: '?Limit=1' }, 'Limit'],
+      ['of the query, repeated', { params: { id: 'a' }, query: '?q=1&q=1' }, 'q'],
+      ['of the query, with NUL', { params: { id: 'a' }, query: '?q=%00' }, 'q'],
+      ['of the query, named like a part of every object', { params: { id: 'a' }, query: '?__proto__=1' }, '__proto__'],
+    ])('%s, are refused', async (_, sent, parameter) => {
+      const reply = await call('get', sent);
+      expect([reply.status, reply.json()['type']]).toEqual([400, 'https://formicary.dev/problems/invalid-request']);
+      expect(reply.json()['errors']).toEqual([{ parameter, message: expect.any(String) as string }]);
+      expect(seen).toBeUndefined();
+    });
+
+    test('are refused where none are known', async () => expect((await call('plain', { query: '?a=1' })).status).toBe(400));
+  });
+
+  describe('bodies', () => {
+    test('arrive parsed; the answer is JSON', async () => {
+      const before = Date.now();
+      const reply = await post('create', { title: 'T' });
+      expect(reply).toMatchObject({
+        status: 201,
+        headers: {
+          'content-type': 'application/json; charset=utf-8',
+          'cache-control': 'no-store',
+          'x-content-type-options': 'nosniff',
+          etag: '"0"',
+          location: '/things/1',
+        },
+      });
+      expect(reply.json()).toEqual({ title: 'T', by: 'ada', now: expect.any(Number) as number });
+      expect(reply.json()['now']).toBeGreaterThanOrEqual(before);
+    });
+
+    test('list everything that is wrong', async () => {
+      const reply = await post('create', { title: 1, inner: { n: 'x', 'a/b': 1 }, extra: true });
+      expect([reply.status, reply.json()['type'], reply.headers['content-type']]).toEqual([400, 'https://formicary.dev/problems/invalid-request', 'application/problem+json']);
+      expect((reply.json()['errors'] as { pointer: string }[]).map(({ pointer }) => pointer).sort()).toEqual(['#/extra', '#/inner/a~1b', '#/inner/n', '#/title']);
+    });
+
+    test.each([undefined, 'text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1', 'application/jsonx'])('of type %s are refused', async (type) => {
+      const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type };
+      expect((await call('create', { method: 'POST', body: Buffer.from('{"title":"T"}'), headers })).status).toBe(415);
+    });
+
+    test.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/json'])('of type %s are taken', async (type) => {
+      expect((await call('create', { method: 'POST', body: '{"title":"T"}', headers: { 'content-type': type } })).status).toBe(201);
+    });
+
+    test('that are not JSON are refused with the place', async () => {
+      const reply = await call('create', { method: 'POST', body: '{"title":}', headers: { 'content-type': 'application/json' } });
+      expect([reply.status, reply.json()['position']]).toEqual([400, 9]);
+      expect((await call('create', { method: 'POST', headers: { 'content-type': 'application/json' } })).json()).toMatchObject({ status: 400, position: 0 });
+    });
+
+    test('are limited, by what they say and by what they are', async () => {
+      expect((await post('small', '12345678')).status).toBe(204);
+      expect((await post('small', '123456789')).json()).toMatchObject({ status: 413, limit: 10 });
+      expect((await post('small', '1', { 'content-length': '11' })).status).toBe(413);
+      expect((await post('create', { title: 'x'.repeat(1_000_000) })).status).toBe(413);
+    });
+  });
+
+  describe('headers', () => {
+    const with_ = async (headers: Record<string, string>): Promise<number> => (await call('plain', { headers })).status;
+
+    test('are read', async () => {
+      const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+      expect(await with_({ 'Idempotency-Key': 'key-1', 'If-Match': '"12"', traceparent, 'X-Other': 'o' })).toBe(204);
+      expect(seen).toMatchObject({ idempotencyKey: 'key-1', ifMatch: 12, traceparent });
+      expect([seen!.header('x-other'), seen!.header('x-none')]).toEqual(['o', null]);
+      await with_({});
+      expect([seen!.idempotencyKey, seen!.ifMatch, seen!.traceparent]).toEqual([undefined, undefined, undefined]);
+    });
+
+    test.each(['', 'a b', 'ä', 'x'.repeat(201)])('Idempotency-Key %j is refused', async (key) => expect(await with_({ 'idempotency-key': key })).toBe(400));
+    test('Idempotency-Key may have 200 characters', async () => expect(await with_({ 'idempotency-key': 'x'.repeat(200) })).toBe(204));
+
+    test.each(['12', 'W/"12"', '*', '"012"', '"-1"', '"1","2"', '""', '"1e3"'])('If-Match %s is refused', async (value) => expect(await with_({ 'if-match': value })).toBe(400));
+
+    test.each([
+      ['00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', true],
+      ['cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-the-future-brings', true],
+      ['00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more', false],
+      ['ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', false],
+      ['00-00000000000000000000000000000000-b7ad6b7169203331-01', false],
+      ['00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01', false],
+      ['00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01', false],
+      ['nonsense', false],
+    ])('traceparent %s: %s', async (traceparent, valid) => {
+      expect(await with_({ traceparent })).toBe(204);
+      expect(seen!.traceparent).toBe(valid ? `00-${traceparent.slice(3, 55)}` : undefined);
+    });
+  });
+
+  describe('answers', () => {
+    test('of another type are sent as they are', async () => {
+      expect(await call('text')).toMatchObject({ status: 200, body: 'hello', headers: { 'content-type': 'text/plain' } });
+    });
+
+    test('may be problems, returned or thrown', async () => {
+      expect((await call('stops')).json()).toEqual({ type: 'https://formicary.dev/problems/not-found', title: 'There is no such resource', status: 404, detail: 'No such thing.' });
+      expect((await call('rule')).json()).toEqual({ type: 'https://formicary.dev/problems/task-already-completed', title: 'Task already completed', status: 409, detail: 'It is done.', award: 3 });
+    });
+
+    test('to a defect tell an id; the log tells the rest, without the payload', async () => {
+      const reply = await post('fails', { password: 'hunter2' });
+      expect([reply.status, reply.json()['type']]).toEqual([500, 'https://formicary.dev/problems/internal-error']);
+      expect(reply.body).not.toContain('secret');
+      expect(errors).toHaveBeenCalledTimes(1);
+      const line = errors.mock.calls[0]![0] as string;
+      expect(JSON.parse(line)).toMatchObject({ level: 'error', route: 'fails', errorId: reply.json()['errorId'], stack: expect.stringContaining('inner secret') as string });
+      expect(line).not.toContain('hunter2');
+    });
+
+    test('are reported', async () => {
+      await call('get', { params: { id: 'too long' } });
+      expect(infos).toEqual([{ route: 'get', method: 'GET', status: 400, milliseconds: expect.any(Number) as number, principal: ADA }]);
+    });
+  });
+
+  test('the signal is the one that the host attached', async () => {
+    await call('plain');
+    expect(seen!.signal.aborted).toBe(false);
+    const controller = new AbortController();
+    const request = {};
+    attachAbortSignal(request, () => controller.signal);
+    expect(abortSignalOf(request)).toBe(controller.signal);
+  });
+});
+
+test('extra members of a problem cannot replace the standard ones', () => {
+  expect(problem(400, 's', 't', 'd', { status: 200, more: 1 })).toEqual({ type: 'https://formicary.dev/problems/s', title: 't', status: 400, detail: 'd', more: 1 });
+});

@@ -1,0 +1,96 @@
+import { serverSentEvents, type ServerSentEvent } from '../../functions/http/edge/stream';
+
+beforeEach(() => jest.useFakeTimers());
+afterEach(() => jest.useRealTimers());
+
+function read(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal = new AbortController().signal): { text: () => string; ended: Promise<void> } {
+  let text = '';
+  const ended = (async () => {
+    for await (const chunk of serverSentEvents(source, signal).stream!) text += Buffer.from(chunk).toString();
+  })();
+  return { text: () => text, ended };
+}
+
+async function* list(...events: ServerSentEvent[]): AsyncGenerator<ServerSentEvent> {
+  yield* events;
+}
+
+/** Never yields; notes that it was told to stop. */
+function silent(): AsyncIterable<ServerSentEvent> & { returned: boolean } {
+  const source = {
+    returned: false,
+    [Symbol.asyncIterator]: () => ({
+      next: () => new Promise<never>(() => {}),
+      return: () => {
+        source.returned = true;
+        return Promise.resolve({ done: true as const, value: undefined });
+      },
+    }),
+  };
+  return source;
+}
+
+test('frames events', async () => {
+  const { text, ended } = read(list({ id: '7', event: 'task', data: { a: 1 } }, { data: 'two\nlines\r\nand\rmore' }, { data: '' }));
+  await ended;
+  expect(text()).toBe('retry: 2000\n\nid: 7\nevent: task\ndata: {"a":1}\n\ndata: two\ndata: lines\ndata: and\ndata: more\n\ndata: \n\n');
+  expect(jest.getTimerCount()).toBe(0);
+});
+
+test('is an event stream', () => {
+  expect(serverSentEvents(list(), new AbortController().signal)).toMatchObject({ status: 200, contentType: 'text/event-stream; charset=utf-8' });
+});
+
+test.each([{ id: 'a\nb', data: '' }, { event: 'a\rb', data: '' }, { id: '\0', data: '' }])('refuses %j', async (event) => {
+  await expect(read(list(event)).ended).rejects.toThrow('one line');
+});
+
+test('sends a heartbeat while it is quiet', async () => {
+  const { text } = read(silent());
+  await jest.advanceTimersByTimeAsync(31_000);
+  expect(text()).toBe('retry: 2000\n\n: alive\n\n: alive\n\n');
+});
+
+test('stops when the signal aborts, even while the source waits', async () => {
+  const abort = new AbortController();
+  const source = silent();
+  const { ended } = read(source, abort.signal);
+  await jest.advanceTimersByTimeAsync(1_000);
+  abort.abort();
+  await ended;
+  expect(source.returned).toBe(true);
+  expect(jest.getTimerCount()).toBe(0);
+});
+
+test('does not begin when the signal has aborted', async () => {
+  const source = silent();
+  await read(source, AbortSignal.abort()).ended;
+  expect(source.returned).toBe(true);
+});
+
+test('ends after ten minutes', async () => {
+  const { ended } = read(silent());
+  await jest.advanceTimersByTimeAsync(600_000);
+  await ended;
+});
+
+test('stops the source when the reader leaves', async () => {
+  let stopped = false;
+  async function* source(): AsyncGenerator<ServerSentEvent> {
+    try {
+      for (;;) yield { data: 'x' };
+    } finally {
+      stopped = true;
+    }
+  }
+  for await (const chunk of serverSentEvents(source(), new AbortController().signal).stream!) if (Buffer.from(chunk).includes('x')) break;
+  expect(stopped).toBe(true);
+  expect(jest.getTimerCount()).toBe(0);
+});
+
+test('breaks when the source does', async () => {
+  async function* broken(): AsyncGenerator<ServerSentEvent> {
+    throw new Error('source');
+  }
+  await expect(read(broken()).ended).rejects.toThrow('source');
+});

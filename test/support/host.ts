@@ -1,0 +1,111 @@
+/**
+ * The whole of Formicary as a process of its own, for tests that go through HTTP: `local/main`, compiled as it stands
+ * into a folder of this test's own (a build of somebody else's doesn't change it under way), on a free port, with an
+ * empty data folder.
+ */
+import { transformFileSync } from '@swc/core';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+const ROOT = path.resolve(__dirname, '../..');
+const SOURCES = '{domain,projections,app,adapters,functions,local}/**/*.ts';
+
+export interface TestHostOptions {
+  /** The folder to use; it is left in place. Without one, a new folder that `stop` removes. */
+  readonly data?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface TestHost {
+  /** For example `http://127.0.0.1:43210`. */
+  readonly url: string;
+  readonly port: number;
+  readonly data: string;
+  /** Everything that it has printed. */
+  output(): string;
+  /** Sends a signal; resolves with the exit code (null when the signal ended it) once the process is gone. */
+  kill(signal: NodeJS.Signals): Promise<number | null>;
+  /** Ends it and removes what was made for it; done at the latest after the last test of the file. */
+  stop(): Promise<void>;
+}
+
+/** Compiled once a test file. */
+let program: string | undefined;
+const running = new Set<TestHost>();
+
+afterAll(async () => {
+  await Promise.all([...running].map((host) => host.stop()));
+  if (program !== undefined) rmSync(program, { recursive: true, force: true });
+});
+
+function compiled(): string {
+  if (program !== undefined) return program;
+  const folder = mkdtempSync(path.join(tmpdir(), 'formicary-host-'));
+  for (const file of globSync(SOURCES, { cwd: ROOT })) {
+    const target = path.join(folder, 'dist', file.replace(/ts$/, 'js'));
+    const { code } = transformFileSync(path.join(ROOT, file), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } });
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, code);
+  }
+  for (const file of ['package.json', 'host.json']) copyFileSync(path.join(ROOT, file), path.join(folder, file));
+  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
+  return (program = folder);
+}
+
+/** Starts a host; resolves when it serves. Rejects, with what it has printed, when it ends instead. */
+export async function startTestHost(options: TestHostOptions = {}): Promise<TestHost> {
+  const data = options.data ?? mkdtempSync(path.join(tmpdir(), 'formicary-data-'));
+  const port = await freePort();
+  let output = '';
+  const child = spawn(process.execPath, [path.join(compiled(), 'dist/local/main.js')], {
+    env: { ...process.env, FORMICARY_PORT: String(port), FORMICARY_DATA: data, ...options.env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
+  await ready(child, () => output.includes('is running at'), () => output);
+
+  const kill = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal);
+    const [code] = await exited;
+    return code;
+  };
+  const host: TestHost = {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    data,
+    output: () => output,
+    kill,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) await kill('SIGKILL');
+      running.delete(host);
+      if (options.data === undefined) rmSync(data, { recursive: true, force: true });
+    },
+  };
+  running.add(host);
+  return host;
+}
+
+async function ready(child: ChildProcess, holds: () => boolean, output: () => string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const look = () => {
+      if (holds()) resolve();
+    };
+    child.stdout?.on('data', look);
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the host ended with ${code}: ${output()}`)));
+  });
+}
+
+async function freePort(): Promise<number> {
+  const probe = net.createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}

@@ -469,6 +469,7 @@ export class Balance {
         ...(recovers ? { cause: causeIn(state) } : { correlationId: newId(toMillis(now)) }),
       });
       if (!outcome.ok) throw new Error(outcome.rejection.message);
+      keep(watch, outcome.state, outcome.version);
       news = outcome.commit !== undefined;
     }
     const { tenant, pool, state = poolDecider.initial } = watch;
@@ -626,9 +627,7 @@ export class Balance {
 
   private async load(watch: Watch): Promise<void> {
     const { state, version } = await this.transactor.load(poolDecider, watch.stream);
-    if (watch.state !== undefined && version <= watch.version) return;
-    watch.state = state;
-    watch.version = version;
+    keep(watch, state, version);
   }
 
   private forget({ tenant, pool }: Watch): void {
@@ -647,9 +646,7 @@ export class Balance {
     } else if (category === poolDecider.category) {
       const { tenant, id } = parseStream(stream);
       const watch = this.watches.get(tenant)?.get(id);
-      if (watch === undefined || version <= watch.version) return;
-      watch.state = state as PoolState;
-      watch.version = version;
+      if (watch !== undefined) keep(watch, state as PoolState, version);
     }
   }
 
@@ -728,6 +725,13 @@ export function takeRole(move: Move, reason: string): Decision<AgentState, Agent
 
 function isBefore(move: Move, { status, profile }: AgentState): boolean {
   return status === 'active' && profile?.pool === move.from;
+}
+
+/** Of two states the later one stands. */
+function keep(watch: Watch, state: PoolState, version: number): void {
+  if (watch.state !== undefined && version <= watch.version) return;
+  watch.state = state;
+  watch.version = version;
 }
 
 function isNews(decision: Decision<PoolState, PoolEvent>, { state = poolDecider.initial }: Watch): boolean {

@@ -76,7 +76,7 @@ class Writers {
         count = 0;
       }
       const number = count++;
-      const outcome = await this.transactor.transact(notes, stream, () => [{ type: 'Noted', v: 1, data: { number, note: NOTE } }], { principal: PRINCIPAL, action: 'note.write' });
+      const outcome = await this.transactor.transact(notes, stream, () => [{ type: 'Noted' as const, v: 1, data: { number, note: NOTE } }], { principal: PRINCIPAL, action: 'note.write' });
       if (!outcome.ok) throw new Error(outcome.rejection.message);
     };
   }

@@ -45,7 +45,8 @@ export async function rateOf(callers: number, seconds: number, work: (caller: nu
     Array.from({ length: callers }, async (_, caller) => {
       for (let call = 0; performance.now() < until; call += 1) {
         const before = performance.now();
-        count += (await work(caller, call)) ?? 1;
+        const things = (await work(caller, call)) ?? 1;
+        count += things;
         taken.push(performance.now() - before);
       }
     }),

@@ -11,9 +11,10 @@ export interface FollowOptions extends ReceiptFilter {
   readonly onBreak?: (error: unknown) => void;
 }
 
-/** One event of a stream; `data` is undefined where only the id was given. */
-export interface ServerSentEvent {
+interface ServerSentEvent {
+  /** The last one that was given. */
   readonly id: string | undefined;
+  /** Undefined where only an id was given. */
   readonly data: string | undefined;
 }
 
@@ -26,19 +27,28 @@ export async function* follow(session: Session, { after, signal, onBreak, ...fil
   const abort = () => stop.abort();
   if (signal?.aborted === true) return;
   signal?.addEventListener('abort', abort);
-  const place = new Place(after);
+  // Commits that were read together share the place before them: after a break they come again, and are passed over.
+  let place = after;
+  let seen = new Set<string>();
   let connected = false;
   let failures = 0;
   try {
     while (!stop.signal.aborted) {
       try {
-        const headers = place.resume === undefined ? [] : ['last-event-id', place.resume];
+        const headers = place === undefined ? [] : ['last-event-id', place];
         const stream = await session.open('/v1/receipts/stream', { ...filter }, headers, stop.signal);
         connected = true;
         for await (const event of events(stream.body)) {
           failures = 0;
-          const commit = event.data === undefined ? undefined : (JSON.parse(event.data) as Commit);
-          if (place.isNew(event.id, commit) && commit !== undefined) yield { commit, after: place.resume };
+          if (event.id !== undefined && event.id !== place) {
+            place = event.id;
+            seen = new Set();
+          }
+          if (event.data === undefined) continue;
+          const commit = JSON.parse(event.data) as Commit;
+          if (seen.has(commit.hash)) continue;
+          seen.add(commit.hash);
+          yield { commit, after: place };
         }
       } catch (error) {
         if (stop.signal.aborted) return;
@@ -55,39 +65,8 @@ export async function* follow(session: Session, { after, signal, onBreak, ...fil
   }
 }
 
-/**
- * Where a reader stands. Commits that were read together share an id, so the id of a commit tells only that the one
- * *before* it is done: from there a reader goes on, and passes over what it has seen.
- */
-class Place {
-  private current: string | undefined;
-  private seen = new Set<string>();
-  private seenBefore = new Set<string>();
-  /** Where to go on after a break. */
-  resume: string | undefined;
-
-  constructor(after: string | undefined) {
-    this.resume = after;
-    this.current = after;
-  }
-
-  /** Takes an event in; false when its commit came before. */
-  isNew(id: string | undefined, commit: Commit | undefined): boolean {
-    if (id !== undefined && id !== this.current) {
-      this.resume = this.current ?? (commit === undefined ? id : undefined);
-      this.current = id;
-      this.seenBefore = this.seen;
-      this.seen = new Set();
-    }
-    if (commit === undefined) return false;
-    if (this.seen.has(commit.hash) || this.seenBefore.has(commit.hash)) return false;
-    this.seen.add(commit.hash);
-    return true;
-  }
-}
-
 /** The events in a stream of bytes, as the HTML standard reads them; comments and the `retry` field are passed over. */
-export async function* events(body: AsyncIterable<Buffer>): AsyncGenerator<ServerSentEvent, void, undefined> {
+async function* events(body: AsyncIterable<Buffer>): AsyncGenerator<ServerSentEvent, void, undefined> {
   const decoder = new TextDecoder();
   let rest = '';
   let id: string | undefined;

@@ -122,7 +122,7 @@ async function* chunksOf(response: IncomingMessage, signal: AbortSignal | undefi
   }
 }
 
-function failure(error: unknown, signal: AbortSignal | undefined): unknown {
-  if (signal?.aborted === true) return signal.reason;
+function failure(error: unknown, signal: AbortSignal | undefined): Error {
+  if (signal?.aborted === true) return signal.reason as Error;
   return new ConnectionError(error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error), { cause: error });
 }

@@ -10,7 +10,8 @@ import { serverSentEvents } from './edge/stream';
 
 const TAGS = ['Receipts'];
 const Commit = OpenObject.meta({ id: 'Commit', description: 'stream, index, events, meta, at, previousHash, hash' });
-const Place = z.string().regex(/^\d{1,16}$/, 'must be a place in the log, from an earlier answer').optional();
+const PLACE = /^\d{1,15}$/;
+const Place = z.string().regex(PLACE, 'must be a place in the log, from an earlier answer').optional();
 const Category = z.string().regex(/^[a-z][a-z-]{0,31}$/).optional();
 
 route({
@@ -45,7 +46,7 @@ route({
     const { colony } = await runtime();
     const { after, ...filter } = call.query;
     const last = call.header('last-event-id');
-    if (last !== null && !/^\d{1,16}$/.test(last)) throw Problem.invalid('Last-Event-ID is not one of ours.', [{ parameter: 'Last-Event-ID', message: 'must be the id of an event of this stream' }]);
+    if (last !== null && !PLACE.test(last)) throw Problem.invalid('Last-Event-ID is not one of ours.', [{ parameter: 'Last-Event-ID', message: 'must be the id of an event of this stream' }]);
     const from = last ?? after ?? (await colony.receipts.end());
     const { signal } = call;
     async function* events() {

@@ -269,7 +269,7 @@ describe('recomputing an award', () => {
   });
 
   test('is only for awards', () => {
-    const other = seal({ stream: 'acme/task/t', index: 0, events: [{ type: 'TaskPosted', v: 1, data: {} } as Event], meta: META, at: AT, previousHash: null }).commit;
+    const other = seal({ stream: 'acme/task/t', index: 0, events: [{ type: 'TaskPosted', v: 1, data: {} }], meta: META, at: AT, previousHash: null }).commit;
     expect(recomputeReceipt(other)).toMatchObject({ code: 'not-an-award' });
   });
 });

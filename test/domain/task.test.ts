@@ -134,15 +134,20 @@ function onlyHolder(ask: (claim: typeof CLAIM) => Decision<TaskState, TaskEvent>
 describe('post', () => {
   test('a task', () => {
     given(taskDecider, [])
-      .when(post(spec))
+      .when(post(spec, GIVEN_TIME))
       .then([posted()])
       .thenState((state) =>
         expect(state).toEqual({ ...taskDecider.initial, status: 'open', spec, posted_at: GIVEN_TIME, correlation_id: 'given', ready_at: GIVEN_TIME, attempts: 1, awards: 0 }),
       );
-    given(taskDecider, []).when(post({ ...spec, bid_seconds: 5 })).thenState(({ ready_at }) => ready_at === plusSeconds(GIVEN_TIME, 5));
+    given(taskDecider, []).when(post({ ...spec, bid_seconds: 5 }, GIVEN_TIME)).thenState(({ ready_at }) => ready_at === plusSeconds(GIVEN_TIME, 5));
   });
 
-  lines((['open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead'] as const).map((what) => [what, 'an id is used once', post(spec), 'task-exists']));
+  test('with a deadline that is still to come', () => {
+    given(taskDecider, []).when(post({ ...spec, deadline: NOW }, NOW)).thenRejected('deadline-passed');
+    given(taskDecider, []).when(post({ ...spec, deadline: NOW }, plusSeconds(NOW, -0.001))).then([posted({ deadline: NOW })]);
+  });
+
+  lines((['open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead'] as const).map((what) => [what, 'an id is used once', post({ ...spec, deadline: GIVEN_TIME }, NOW), 'task-exists']));
 });
 
 describe('placeBid', () => {
@@ -619,7 +624,7 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
   const claim = fc.record({ agent, award: number });
   const bidder = (name: string): BidInputs => ({ agent: name, source: 'offer', match: 1, load: 0, wins: 0, tries: 0 });
   const decision: fc.Arbitrary<Decision<TaskState, TaskEvent>> = fc.oneof(
-    fc.constant(post({ ...spec, deadline: plusSeconds(GIVEN_TIME, 290) })),
+    fc.constant(post({ ...spec, deadline: plusSeconds(GIVEN_TIME, 290) }, GIVEN_TIME)),
     agent.map((name) => placeBid({ agent: name })),
     agent.map((name) => withdrawBid(name)),
     fc.tuple(agent, number, now).map(([name, n, t]) =>

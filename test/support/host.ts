@@ -12,11 +12,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 const ROOT = path.resolve(__dirname, '../..');
-const SOURCES = '{domain,projections,app,adapters,functions,local}/**/*.ts';
+const SOURCES = '{domain,projections,app,adapters,functions,local,client,cli}/**/*.ts';
 
 export interface TestHostOptions {
   /** The folder to use; it is left in place. Without one, a new folder that `stop` removes. */
   readonly data?: string;
+  /** A free one when left out. */
+  readonly port?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -25,6 +27,7 @@ export interface TestHost {
   readonly url: string;
   readonly port: number;
   readonly data: string;
+  readonly pid: number;
   /** Everything that it has printed. */
   output(): string;
   /** Sends a signal; resolves with the exit code (null when the signal ended it) once the process is gone. */
@@ -42,7 +45,8 @@ afterAll(async () => {
   if (program !== undefined) rmSync(program, { recursive: true, force: true });
 });
 
-function compiled(): string {
+/** A folder laid out as the repository is, with everything compiled in its `dist/`; removed after the last test of the file. */
+export function compiledApp(): string {
   if (program !== undefined) return program;
   const folder = mkdtempSync(path.join(tmpdir(), 'formicary-host-'));
   for (const file of globSync(SOURCES, { cwd: ROOT })) {
@@ -59,9 +63,9 @@ function compiled(): string {
 /** Starts a host; resolves when it serves. Rejects, with what it has printed, when it ends instead. */
 export async function startTestHost(options: TestHostOptions = {}): Promise<TestHost> {
   const data = options.data ?? mkdtempSync(path.join(tmpdir(), 'formicary-data-'));
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   let output = '';
-  const child = spawn(process.execPath, [path.join(compiled(), 'dist/local/main.js')], {
+  const child = spawn(process.execPath, [path.join(compiledApp(), 'dist/local/main.js')], {
     env: { ...process.env, FORMICARY_PORT: String(port), FORMICARY_DATA: data, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -78,6 +82,7 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
     url: `http://127.0.0.1:${port}`,
     port,
     data,
+    pid: child.pid as number,
     output: () => output,
     kill,
     async stop() {
@@ -101,7 +106,8 @@ async function ready(child: ChildProcess, holds: () => boolean, output: () => st
   });
 }
 
-async function freePort(): Promise<number> {
+/** A port that nobody listens on. */
+export async function freePort(): Promise<number> {
   const probe = net.createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const { port } = probe.address() as AddressInfo;

@@ -5,6 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import type { z } from 'zod';
+import { traced } from '../../../app/telemetry';
+import { StoreUnavailable } from '../../../app/transact';
 import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
 import { isSafeText, jsonPointer, parseJson } from './json';
@@ -13,6 +15,8 @@ import './setup';
 
 /** What a handler is given: everything in it has been checked. */
 export interface Call<P = unknown, Q = unknown, B = unknown> {
+  /** Name of the route. */
+  readonly operation: string;
   readonly principal: Principal;
   readonly params: P;
   readonly query: Q;
@@ -23,8 +27,8 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   readonly ifMatch: number | undefined;
   /** 1 to 200 visible ASCII characters. */
   readonly idempotencyKey: string | undefined;
-  /** W3C trace context, well-formed; an ill-formed one is dropped. */
-  readonly traceparent: string | undefined;
+  /** W3C trace context of this request, below the caller's when it sent a well-formed one. */
+  readonly traceparent: string;
   /** Aborts when the client has gone or the host stops; long polls and streams end then. */
   readonly signal: AbortSignal;
   /** When the call arrived, in milliseconds since the epoch. */
@@ -154,7 +158,11 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     if (found instanceof Problem) throw found;
     principal = found;
     admit(definition, principal);
-    const answer = await definition.handler(await readCall(definition, request, principal));
+    const caller = principal;
+    const attributes = { 'http.request.method': definition.method, 'http.route': definition.path, 'formicary.tenant': caller.tenant };
+    const answer = await traced(`${definition.method} ${definition.path}`, 'server', readTraceparent(request.headers.get('traceparent')), attributes, async (traceparent) =>
+      definition.handler(await readCall(definition, request, caller, traceparent)),
+    );
     response = answer instanceof Problem ? problemResponse(answer) : answerResponse(answer);
   } catch (error) {
     response = problemResponse(error instanceof Problem ? error : unexpected(definition, error));
@@ -187,15 +195,16 @@ function admit(definition: RouteDefinition, principal: Principal): void {
   }
 }
 
-async function readCall(definition: RouteDefinition, request: HttpRequest, principal: Principal): Promise<Call<Record<string, unknown>, Record<string, unknown>>> {
+async function readCall(definition: RouteDefinition, request: HttpRequest, principal: Principal, traceparent: string): Promise<Call<Record<string, unknown>, Record<string, unknown>>> {
   const { headers } = request;
   return {
+    operation: definition.name,
     principal,
     params: readParams(definition, request),
     query: readQuery(definition, request),
     ifMatch: readIfMatch(headers.get('if-match')),
     idempotencyKey: readIdempotencyKey(headers.get('idempotency-key')),
-    traceparent: readTraceparent(headers.get('traceparent')),
+    traceparent,
     body: definition.body === undefined ? undefined : await readBody(definition.body, definition, request),
     header: (name) => headers.get(name),
     get signal() {
@@ -292,11 +301,17 @@ function bodyErrors(error: z.ZodError): ProblemError[] {
     .slice(0, MAX_ERRORS);
 }
 
-/** A defect: the log gets the exception without the request's data, the caller only an id to ask with. */
+/**
+ * A defect, or a store that can't be reached: the log gets the exception without the request's data, the caller only an
+ * id to ask with.
+ */
 function unexpected(definition: RouteDefinition, error: unknown): Problem {
   const id = randomUUID();
   const stack = error instanceof Error ? error.stack : String(error);
   console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), route: definition.name, errorId: id, stack }));
+  if (error instanceof StoreUnavailable) {
+    return Problem.of('unavailable', 'The store can\'t be reached; it is not known whether this was done. Try again, with the same Idempotency-Key.', { errorId: id }, { 'retry-after': '1' });
+  }
   return Problem.of('internal-error', 'Something unexpected happened; the log has more under this errorId.', { errorId: id });
 }
 

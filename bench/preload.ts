@@ -1,0 +1,105 @@
+/**
+ * A store with a long past, made fast: whole task life cycles with the commands that the application gives, through
+ * `transact` and the store's own append (so chains, snapshots and causes are what they always are), thousands at once,
+ * without the market's search and the feed. The read models are filled by their own reducer, and the checkpoints say
+ * that the feed has seen it all.
+ */
+import { AllowAll } from '../app/policy';
+import { Colony } from '../app/colony';
+import { systemClock } from '../app/composition';
+import { causeOf, type Accepted, type Outcome } from '../app/transact';
+import { openEmbedded } from '../adapters/embedded/open';
+import { agentDecider, releaseSlot, reserveSlot } from '../domain/agent';
+import type { Commit } from '../domain/kernel/commit';
+import type { Event } from '../domain/kernel/decider';
+import { commitRef, streamName } from '../domain/kernel/ids';
+import { plusSeconds, toTime } from '../domain/kernel/time';
+import { DEFAULT_WEIGHTS, rank, type BidInputs } from '../domain/market';
+import { accept, award, complete, post, taskDecider } from '../domain/task';
+import { progress } from '../samples/demo/progress';
+import { POSTER, TENANT, agentId, agentOf, registerAgents, specOf, typeOf } from './colony';
+import { forEachOf } from './measure';
+
+const MARKET = { principal: { tenant: TENANT, id: 'market', kind: 'system', level: 'execute' } } as const;
+/** TaskPosted, SlotReserved, BidsClosed and TaskAwarded, TaskAccepted, TaskCompleted, SlotReleased. */
+export const EVENTS_PER_TASK = 7;
+/** Commits that are handed to the read models at once. */
+const VIEW_PAGE = 5_000;
+
+/** Makes a store of at least `events` events in `data`, with `agents` registered agents. */
+export async function preload(data: string, agents: number, events: number, show: boolean): Promise<void> {
+  const ports = await openEmbedded(data);
+  const colony = new Colony({ ...ports, policy: new AllowAll(), clock: systemClock, report: (message, facts) => console.error(message, facts) });
+  await colony.views.start();
+  let waiting: Commit[] = [];
+  let showing: Promise<void> = Promise.resolve();
+  const toViews = (): Promise<void> => {
+    const page = waiting;
+    waiting = [];
+    return (showing = showing.then(() => colony.views.handle(page)));
+  };
+  const stopListening = colony.transactor.onCommitted(({ commits }) => void waiting.push(...commits));
+
+  await registerAgents(colony, agents);
+  const byType = new Map<string, string[]>();
+  for (let n = 0; n < agents; n += 1) {
+    const peers = byType.get(typeOf(n));
+    if (peers === undefined) byType.set(typeOf(n), [agentId(n)]);
+    else peers.push(agentId(n));
+  }
+  const tasks = Math.ceil(events / EVENTS_PER_TASK);
+  const bar = progress(`store of ${events} events`, tasks, show);
+  let done = 0;
+  await forEachOf(tasks, 1_000, async (n) => {
+    const peers = byType.get(typeOf(n)) ?? [agentId(n % agents)];
+    await lifeOf(colony, `past-${n}`, n, peers);
+    done += 1;
+    if (waiting.length >= VIEW_PAGE) await toViews();
+    if (done % 500 === 0) bar.update(done);
+  });
+  await toViews();
+  bar.stop();
+  stopListening();
+  const end = await ports.store.end();
+  for (const consumer of ['views', 'reactions']) await ports.checkpoints.save(consumer, end);
+  await colony.views.stop();
+  await ports.close();
+}
+
+/** One task from its post to its completion, with the same commits as the application makes. */
+async function lifeOf({ transactor }: Colony, task: string, n: number, peers: readonly string[]): Promise<void> {
+  const spec = specOf(n);
+  const stream = streamName(TENANT, 'task', task);
+  const posted = ok(await transactor.transact(taskDecider, stream, post(spec, toTime(systemClock.now())), { ...POSTER, action: 'task.post', attributes: { task_type: spec.task_type, priority: spec.priority } }));
+  const now = toTime(systemClock.now());
+  const { correlationId } = posted.commit.meta;
+  const bids: BidInputs[] = peers.map((agent, i) => ({ agent, source: 'offer', match: 1, load: ((n + i) % 3) / 4, wins: (n * i) % 9, tries: (n * i) % 9 }));
+  const agent = (rank(task, bids, 0.25, DEFAULT_WEIGHTS)[0] as BidInputs).agent;
+  const agentStream = streamName(TENANT, 'agent', agent);
+
+  // The ranking is invented, so the winner may be full: the slot is reserved without asking, as evolve allows it.
+  const reserve = reserveSlot({ task, task_type: spec.task_type, award: 1, expires: plusSeconds(now, 60) });
+  const reserved = ok(
+    await transactor.transact(agentDecider, agentStream, (state) => reserve({ ...state, slots: {} }), { ...MARKET, action: 'agent.reserve', cause: causeOf(posted.commit), reaction: true, correlationId }),
+  );
+  const receipt = commitRef(agentStream, reserved.commit.index);
+  const awarded = ok(
+    await transactor.transact(taskDecider, stream, award({ task, bids, weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent, award: 1, receipt }, strength: 0.25, now: toTime(systemClock.now()) }), {
+      ...MARKET,
+      action: 'task.award',
+      cause: causeOf(reserved.commit),
+      reaction: true,
+      correlationId,
+    }),
+  );
+  const cause = causeOf(awarded.commit);
+  ok(await transactor.transact(taskDecider, stream, accept({ agent, award: 1 }), { ...agentOf(agent), action: 'task.accept', cause }));
+  const completed = ok(await transactor.transact(taskDecider, stream, complete({ agent, award: 1 }, { result: { ok: true } }), { ...agentOf(agent), action: 'task.complete', cause }));
+  ok(await transactor.transact(agentDecider, agentStream, releaseSlot(task, 1, 'completed'), { ...MARKET, action: 'agent.release', cause: causeOf(completed.commit), reaction: true, correlationId }));
+}
+
+function ok<S, E extends Event>(outcome: Outcome<S, E>): Accepted<S, E> & { readonly commit: Commit } {
+  if (!outcome.ok) throw new Error(outcome.rejection.message);
+  if (outcome.commit === undefined) throw new Error('nothing was committed');
+  return outcome as Accepted<S, E> & { readonly commit: Commit };
+}

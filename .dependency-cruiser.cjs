@@ -2,7 +2,7 @@
  * What only the whole graph shows: circles, code that nothing uses, and the layers once more, dynamic imports and
  * `require` included. `eslint.config.mjs` holds the same layers while one types.
  */
-const LAYERS = ['domain', 'projections', 'app', 'adapters', 'functions', 'local', 'client', 'bench', 'samples', 'test'];
+const LAYERS = ['domain', 'projections', 'app', 'adapters', 'functions', 'local', 'client', 'cli', 'bench', 'samples', 'test'];
 
 /** Whatever in our own folders is not allowed by `allowed` (a pattern) is forbidden to `from`. */
 const only = (from, allowed, more = {}) => ({
@@ -16,7 +16,7 @@ const NOTHING = '$.';
 const VALUES = { dependencyTypesNot: ['type-only'] };
 
 /** What runs of itself; everything else is there because one of these needs it. */
-const ENTRIES = ['^functions/[^/]+/[^/]+\\.ts$', '^local/main\\.ts$', '^client/', '^bench/', '^samples/', '^test/'];
+const ENTRIES = ['^functions/[^/]+/[^/]+\\.ts$', '^local/main\\.ts$', '^client/client\\.ts$', '^cli/main\\.ts$', '^bench/', '^samples/', '^test/'];
 
 module.exports = {
   forbidden: [
@@ -47,6 +47,7 @@ module.exports = {
     only('local', 'functions/|app/|adapters/embedded/'),
     only('client', 'domain/'),
     only('client', NOTHING, { name: 'layer-client-values', to: VALUES }),
+    only('cli', 'client/|domain/|adapters/embedded/'),
     only('samples/demand', 'domain/'),
     {
       name: 'composition-is-the-outermost',

@@ -20,7 +20,7 @@ const TYPE = { kind: 'type' };
 const elements = [
   { type: 'demand', pattern: 'samples/demand' },
   { type: 'adapters', pattern: 'adapters/*' },
-  ...['domain', 'projections', 'app', 'functions', 'local', 'client', 'bench', 'samples', 'test'].map((name) => ({ type: name, pattern: name })),
+  ...['domain', 'projections', 'app', 'functions', 'local', 'client', 'cli', 'bench', 'samples', 'test'].map((name) => ({ type: name, pattern: name })),
 ].map((element) => ({ ...element, partialMatch: false }));
 
 /** Parts of a layer that have a rule of their own. */
@@ -49,6 +49,8 @@ const policies = [
   { from: layer('local'), allow: { to: layer('functions', 'app') } },
   { from: layer('local'), allow: { to: part('embedded') } },
   { from: layer('client'), allow: { to: layer('domain'), dependency: TYPE } },
+  { from: layer('cli'), allow: { to: layer('client', 'domain') } },
+  { from: layer('cli'), allow: { to: part('embedded') } },
   { from: layer('demand'), allow: { to: layer('domain') } },
   { from: layer('bench', 'samples', 'test'), allow: { to: { module: { origin: 'local' } } } },
 ];
@@ -120,8 +122,8 @@ export default defineConfig(
     },
   },
   {
-    // Loads the compiled functions by their names.
-    files: ['local/**/*.ts'],
+    // local/ loads the compiled functions by their names, the command line only what the command that is called needs.
+    files: ['local/**/*.ts', 'cli/main.ts', 'cli/terminal.ts'],
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
   {

@@ -3,7 +3,7 @@ import { agentDecider, comeBack, confirmSlot, deregister, loadOf, lose, register
 import { Rejection } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { strengthOf, taskDecider, type Claim, type TaskSpec } from '../domain/task';
+import { hasBid, strengthOf, taskDecider, type Claim, type TaskSpec } from '../domain/task';
 import { ALL, type AgentDoc } from '../projections/agents';
 import { Market } from './market';
 import type { Clock, Presence, ViewStore } from './ports';
@@ -209,7 +209,7 @@ export class Agents {
       for (const entry of this.market.tasks.bidding(tenant, [profile.agent_type, ...Object.keys(profile.capabilities)], offersAfter, now)) {
         const { spec } = entry.state;
         if (items.length >= MAX_ITEMS || spec === undefined) break;
-        if (entry.state.bids[id] === undefined) items.push({ kind: 'offer', task: entry.id, bids_close_at: entry.state.ready_at, strength: strengthOf(entry.state, now), spec });
+        if (!hasBid(entry.state, id)) items.push({ kind: 'offer', task: entry.id, bids_close_at: entry.state.ready_at, strength: strengthOf(entry.state, now), spec });
       }
     }
     return { items, offers_after: now };

@@ -37,12 +37,12 @@ import {
   type PoolSample,
   type PoolState,
   type Reorganisation,
-  type Trigger,
 } from '../domain/pool';
 import { strengthOf, type TaskEvent, type TaskSpec, type TaskState } from '../domain/task';
 import { readAll } from '../projections/projection';
 import { agentStream, type RequestContext } from './agents';
 import type { AgentEntry, TaskEntry } from './books';
+import type { Consumer } from './feed';
 import type { Market } from './market';
 import { newId } from './new-id';
 import type { Clock, ViewRow, ViewStore } from './ports';
@@ -113,10 +113,11 @@ const HISTORY_BUCKETS = (6 * 3_600) / BUCKET_SECONDS;
  */
 const SIGNALS = {
   overloaded: { type: 'load_high', everySeconds: 60, decay_rate: 0.9 },
-  idle: { type: 'capacity_idle', everySeconds: 900, decay_rate: 0.2 },
+  idle: { type: 'capacity_idle', everySeconds: 900, decay_rate: 0.1 },
 } as const;
 /** Idle helpers that are called at a time. */
 const MAX_CALLED = 256;
+const PLAN_EVERY_SECONDS = 10;
 /** Kinds of waiting work that a plan looks at. */
 const MAX_NEEDS = 64;
 /** Pools with metrics of their own. */
@@ -148,6 +149,8 @@ interface Watch {
   bucket: Mean;
   /** The signal that was emitted last. */
   signalled: string;
+  /** When a reorganisation was last looked for. */
+  planned: Time;
 }
 
 interface Series {
@@ -157,7 +160,8 @@ interface Series {
   readonly deadlines: { ended: number; met: number };
 }
 
-export class Balance {
+export class Balance implements Consumer {
+  readonly name = 'balance';
   private readonly watches = new Map<string, Map<string, Watch>>();
   /** `tenant capability` → pools of the agents that have it, and how many in each. */
   private readonly holders = new Map<string, Map<string, number>>();
@@ -166,6 +170,8 @@ export class Balance {
   private readonly series = new Map<string, Series>();
   private readonly awardListeners = new Set<(tenant: string, pool: string, seconds: number) => void>();
   private bucket: number | undefined;
+  /** `tenant capability` → idle agents that lend it, as the last tick found them if it had to look. */
+  private idleHelpers: Map<string, string[]> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private ticking: Promise<void> | undefined;
 
@@ -212,13 +218,13 @@ export class Balance {
     this.bucket = bucket;
     this.sample(now);
     const watches = [...this.watches.values()].flatMap((pools) => [...pools.values()]);
-    if (ended !== undefined) await this.write(watches, ended);
+    if (ended !== undefined) await this.write(watches, ended).catch((error: unknown) => this.report('the history of the pools could not be written', { error: String(error) }));
+    this.idleHelpers = undefined;
     const results = await Promise.allSettled(watches.map((watch) => this.act(watch, now, ended !== undefined)));
     results.forEach((result, i) => {
       if (result.status === 'rejected') this.report('a pool could not be balanced', { pool: watches[i]?.stream, error: String(result.reason) });
     });
-    // One after the other: what one takes from a donor, the next one finds gone.
-    if (ended !== undefined) for (const watch of watches) if (this.calls(watch, now)) await this.adapt(watch, now);
+    await this.adaptOne(watches, now);
   }
 
   // ------------------------------------------------------------------------------------------------------ queries
@@ -269,7 +275,7 @@ export class Balance {
     });
   }
 
-  /** Hears how long each task had to wait for its award, in seconds, from when it could be awarded. */
+  /** Hears how long each task had to wait for its award, in seconds, from when it could be awarded; labels as in `metrics`. */
   onAwarded(listener: (tenant: string, pool: string, seconds: number) => void): void {
     this.awardListeners.add(listener);
   }
@@ -302,7 +308,7 @@ export class Balance {
       if (!isId(to)) return { ok: false, rejection: new Rejection('invalid', 'pool-invalid', `${to} is no name for a pool: use 1 to 128 letters, digits and . _ ~ : -`, { agent }) };
       if (to === profile.pool) continue;
       if (to !== pool && profile.pool !== pool) return { ok: false, rejection: new Rejection('invalid', 'move-elsewhere', `${agent} would move from ${profile.pool} to ${to}: reorganise one of those`, { agent }) };
-      const needs = [...this.waitingNeeds(tenant, to, now), ...objectiveNeeds(this.watches.get(tenant)?.get(to)?.state)];
+      const needs = this.allNeeds(this.watches.get(tenant)?.get(to), now);
       moves.push({ agent, from: profile.pool, to, takes: takesOn(profile, needs) ?? [] });
     }
     return await this.carryOut(tenant, pool, { trigger: 'requested', moves, reason }, now, context);
@@ -311,12 +317,15 @@ export class Balance {
   // ---------------------------------------------------------------------------------------------------- reaction
 
   /**
-   * What follows from a commit of a pool, from the feed: the moves of a reorganisation, should the process that decided
+   * What follows from the commits of pools, from the feed: the moves of a reorganisation, should the process that decided
    * it have ended before they were made. An agent is moved once: where it goes later is not undone by a redelivery.
    */
-  async reactTo(commit: Commit): Promise<void> {
-    const { tenant, category, id } = parseStream(commit.stream);
-    if (category !== poolDecider.category) return;
+  async handle(commits: readonly Commit[]): Promise<void> {
+    for (const commit of commits) if (parseStream(commit.stream).category === poolDecider.category) await this.reactTo(commit);
+  }
+
+  private async reactTo(commit: Commit): Promise<void> {
+    const { tenant, id } = parseStream(commit.stream);
     this.transactor.invalidate(commit.stream, commit.index);
     const watch = this.watches.get(tenant)?.get(id);
     if (watch?.state !== undefined) await this.load(watch);
@@ -349,10 +358,8 @@ export class Balance {
       watch.capacity += profile.capacity;
     }
     if (seen < this.listed.size) for (const entry of this.listed.keys()) if (entry.state.status === 'gone') this.list(entry);
-    for (const { tenant, state } of this.ready(at)) {
-      const first = firstOf(state);
-      const waits = this.watches.get(tenant)?.get(this.poolOf(tenant, first))?.waits;
-      waits?.set(first, (waits.get(first) ?? 0) + 1);
+    for (const [tenant, counts] of this.waiting(at)) {
+      for (const [capability, count] of counts) this.watches.get(tenant)?.get(this.poolOf(tenant, capability))?.waits.set(capability, count);
     }
     for (const pools of this.watches.values()) for (const watch of pools.values()) this.conclude(watch, at);
   }
@@ -395,10 +402,24 @@ export class Balance {
         total: new Mean(),
         bucket: new Mean(),
         signalled: '',
+        planned: '',
       };
       pools.set(pool, watch);
     }
     return watch;
+  }
+
+  /** How many tasks could be awarded now, by tenant and the capability that they ask for first. */
+  private waiting(now: Time): Map<string, Map<string, number>> {
+    const waiting = new Map<string, Map<string, number>>();
+    for (const { tenant, state } of this.market.tasks.all()) {
+      if (state.ready_at > now) continue;
+      let counts = waiting.get(tenant);
+      if (counts === undefined) waiting.set(tenant, (counts = new Map<string, number>()));
+      const first = firstOf(state);
+      counts.set(first, (counts.get(first) ?? 0) + 1);
+    }
+    return waiting;
   }
 
   /** Tasks that could be awarded now. */
@@ -498,21 +519,44 @@ export class Balance {
 
   /** Has idle agents of other pools, that lend what waits here, look for work. */
   private async callHelpers({ tenant, sample, waits, state }: Watch): Promise<void> {
-    const helpers: string[] = [];
-    for (const { tenant: of, id, state: agent } of this.market.agents.all()) {
-      if (helpers.length >= Math.min(sample.waiting, MAX_CALLED)) break;
-      const { profile } = agent;
-      if (of !== tenant || agent.status !== 'active' || slotsInUse(agent) > 0 || this.market.overloaded.has(`${tenant} ${profile.pool}`)) continue;
-      if (profile.offer?.helps.some((lent) => waits.has(lent)) === true) helpers.push(id);
+    const idle = (this.idleHelpers ??= this.findIdleHelpers());
+    const helpers = new Set<string>();
+    for (const capability of waits.keys()) {
+      for (const id of idle.get(`${tenant} ${capability}`) ?? []) {
+        if (helpers.size >= Math.min(sample.waiting, MAX_CALLED)) break;
+        helpers.add(id);
+      }
     }
-    await Promise.all(helpers.map((helper) => this.market.serve(tenant, helper, causeIn(state))));
+    await Promise.all([...helpers].map((helper) => this.market.serve(tenant, helper, causeIn(state))));
+  }
+
+  private findIdleHelpers(): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    for (const { tenant, id, state } of this.market.agents.all()) {
+      const { offer, pool } = state.profile;
+      if (offer === null || offer.helps.length === 0 || state.status !== 'active' || slotsInUse(state) > 0 || this.market.overloaded.has(`${tenant} ${pool}`)) continue;
+      for (const lent of offer.helps) {
+        const key = `${tenant} ${lent}`;
+        const others = found.get(key);
+        if (others === undefined) found.set(key, [id]);
+        else others.push(id);
+      }
+    }
+    return found;
+  }
+
+  /** Looks for a reorganisation for one of the pools that call for it: whoever has waited longest, each at most every `PLAN_EVERY_SECONDS`. */
+  private async adaptOne(watches: readonly Watch[], now: Time): Promise<void> {
+    let next: Watch | undefined;
+    for (const watch of watches) if (this.calls(watch, now) && (next === undefined || watch.planned < next.planned)) next = watch;
+    if (next === undefined || (next.planned !== '' && secondsBetween(next.planned, now) < PLAN_EVERY_SECONDS)) return;
+    next.planned = now;
+    await this.adapt(next, now);
   }
 
   /** True when the pool is to be reorganised, and neither it nor what was taken from it was moved lately. */
   private calls(watch: Watch, now: Time): boolean {
-    const { state } = watch;
-    if (state === undefined || !(state.objective_pending || (watch.condition === 'overloaded' && isDegraded(state, now)))) return false;
-    return !this.resting(watch.tenant, now).has(watch.pool);
+    return (watch.state?.objective_pending === true || hasFallen(watch, now)) && !this.resting(watch.tenant, now).has(watch.pool);
   }
 
   /** Pools that were reorganised, or gave agents away, less than 15 minutes ago. */
@@ -526,20 +570,19 @@ export class Balance {
     return resting;
   }
 
-  /** Moves agents to a pool that lacks them, if any can be spared. */
+  /** Moves agents to a pool that lacks them, if any can be spared: for its objective, else because its performance has fallen. */
   private async adapt(watch: Watch, now: Time, cause?: Cause): Promise<PoolOutcome | undefined> {
-    const { tenant, pool, sample, state } = watch;
-    const changed = state?.objective_pending === true;
-    const needs = changed ? objectiveNeeds(state) : this.waitingNeeds(tenant, pool, now);
-    const missing = changed ? this.unfit(watch) : missingSlots(sample);
-    const moves = planMoves({ pool, missing, needs }, this.donors(watch, needs, now));
-    if (moves.length === 0) return undefined;
-    const trigger: Trigger = changed ? 'objective_change' : 'performance_degradation';
-    const reason = changed
-      ? `the objective is now: ${state.objective?.description}`
-      : `${sample.waiting} tasks wait at a utilisation of ${sample.utilisation}, overloaded since ${state?.changed?.at}`;
-    const principal = Balance.principal(tenant);
-    return await this.carryOut(tenant, pool, { trigger, moves, reason }, now, { principal, cause: cause ?? (changed ? undefined : causeIn(state)), reaction: true });
+    const { tenant, pool, sample, state = poolDecider.initial } = watch;
+    const context = { principal: Balance.principal(tenant), reaction: true };
+    if (state.objective_pending) {
+      const moves = this.plan(watch, this.unfit(watch), objectiveNeeds(state), now);
+      const reason = `the objective is now: ${state.objective?.description}`;
+      if (moves.length > 0) return await this.carryOut(tenant, pool, { trigger: 'objective_change', moves, reason }, now, { ...context, cause });
+    }
+    if (!hasFallen(watch, now)) return undefined;
+    const moves = this.plan(watch, missingSlots(sample), this.waitingNeeds(watch, now), now);
+    const reason = `${sample.waiting} tasks wait at a utilisation of ${sample.utilisation}, overloaded since ${state.changed?.at}`;
+    return moves.length > 0 ? await this.carryOut(tenant, pool, { trigger: 'performance_degradation', moves, reason }, now, { ...context, cause: causeIn(state) }) : undefined;
   }
 
   /** Writes the reorganisation, which its stream may refuse, and then moves the agents. */
@@ -576,11 +619,15 @@ export class Balance {
 
   // ---------------------------------------------------------------------------------------------------- planning
 
+  private allNeeds(watch: Watch | undefined, now: Time): Need[] {
+    return watch === undefined ? [] : [...this.waitingNeeds(watch, now), ...objectiveNeeds(watch.state)];
+  }
+
   /** The work that waits in a pool, by kind. */
-  private waitingNeeds(tenant: string, pool: string, now: Time): Need[] {
+  private waitingNeeds({ tenant, waits }: Watch, now: Time): Need[] {
     const needs = new Map<string, Need>();
     for (const { tenant: of, state } of this.ready(now)) {
-      if (of !== tenant || this.poolOf(tenant, firstOf(state)) !== pool) continue;
+      if (of !== tenant || !waits.has(firstOf(state))) continue;
       const { requires, effort = 0 } = state.spec as TaskSpec;
       const kind = JSON.stringify(requires);
       const strength = strengthOf(state, now);
@@ -602,25 +649,25 @@ export class Balance {
     return slots;
   }
 
-  /** Pools below the utilisation band in which nothing waits, with the agents that they could spare. */
-  private donors(needy: Watch, needs: readonly Need[], now: Time): DonorPool[] {
-    const { tenant } = needy;
+  /** Who could move: from pools below the utilisation band in which nothing waits, agents that have nothing to do or do the needy pool's work already. */
+  private plan(needy: Watch, missing: number, needs: readonly Need[], now: Time): Move[] {
+    const { tenant, waits } = needy;
     const resting = this.resting(tenant, now);
-    const types = new Set<string>();
-    for (const { tenant: of, state } of this.ready(now)) if (of === tenant && needy.waits.has(firstOf(state))) types.add((state.spec as TaskSpec).task_type);
-    const donors = new Map<string, DonorPool & { spare: { agent: string; profile: AgentProfile; slots: number }[] }>();
+    const donors = new Map<string, DonorPool & { readonly spare: DonorPool['spare'][number][] }>();
     for (const { pool, sample } of this.watches.get(tenant)?.values() ?? []) {
       if (pool === needy.pool || resting.has(pool) || sample.waiting > 0 || sample.capacity === 0 || sample.utilisation >= TARGETS.utilisation_from) continue;
       donors.set(pool, { pool, agents: sample.agents, capacity: sample.capacity, slots: sample.slots, spare: [] });
     }
+    if (donors.size === 0) return [];
+    const types = new Set<string>();
+    for (const { tenant: of, state } of this.ready(now)) if (of === tenant && waits.has(firstOf(state))) types.add((state.spec as TaskSpec).task_type);
     for (const { tenant: of, id, state } of this.market.agents.all()) {
-      const { profile } = state;
-      const donor = of === tenant && state.status === 'active' ? donors.get(profile.pool) : undefined;
-      if (donor === undefined || takesOn(profile, needs) === undefined) continue;
+      const donor = of === tenant && state.status === 'active' ? donors.get(state.profile.pool) : undefined;
+      if (donor === undefined || takesOn(state.profile, needs) === undefined) continue;
       const held = Object.values(state.slots);
-      if (held.every(({ task_type }) => types.has(task_type))) donor.spare.push({ agent: id, profile, slots: held.length });
+      if (held.every(({ task_type }) => types.has(task_type))) donor.spare.push({ agent: id, profile: state.profile, slots: held.length });
     }
-    return [...donors.values()];
+    return planMoves({ pool: needy.pool, missing, needs }, [...donors.values()]);
   }
 
   // ----------------------------------------------------------------------------------------------------- keeping
@@ -653,7 +700,8 @@ export class Balance {
   private count(stream: string, commits: readonly Commit[], state: TaskState): void {
     const { tenant } = parseStream(stream);
     const pool = this.poolOf(tenant, firstOf(state));
-    const { tasks, deadlines, pool: label } = this.seriesOf(tenant, pool);
+    const series = this.seriesOf(tenant, pool);
+    const { tasks, deadlines } = series;
     const deadline = state.spec?.deadline;
     const end = (at?: Time) => {
       if (deadline === undefined) return;
@@ -669,7 +717,7 @@ export class Balance {
           case 'TaskAwarded':
             tasks.awarded += 1;
             // After a refusal it counts from the refusal, which the state does not tell.
-            if (state.declined.length === 0) for (const listener of this.awardListeners) listener(tenant, label, Math.max(0, secondsBetween(state.ready_at, at)));
+            if (state.declined.length === 0) for (const listener of this.awardListeners) listener(series.tenant, series.pool, Math.max(0, secondsBetween(state.ready_at, at)));
             break;
           case 'TaskHandedOff':
             tasks.awarded += 1;
@@ -743,6 +791,10 @@ function isNews(decision: Decision<PoolState, PoolEvent>, { state = poolDecider.
 function causeIn(state: PoolState | undefined): Cause | undefined {
   const changed = state?.changed;
   return changed === undefined ? undefined : { ref: changed.receipt, at: changed.at, correlationId: changed.correlation_id, depth: 0 };
+}
+
+function hasFallen({ condition, state }: Watch, now: Time): boolean {
+  return condition === 'overloaded' && state !== undefined && isDegraded(state, now);
 }
 
 /** Whoever has one of the capabilities serves the objective. */

@@ -4,6 +4,7 @@
  * a query. They hold no truth: a reservation in the agent's stream and the award in the task's stream decide.
  */
 import { levelOf, slotsInUse, type AgentProfile, type AgentState } from '../domain/agent';
+import { own } from '../domain/kernel/own';
 import { rounded, type BidInputs } from '../domain/market';
 import { strengthOf, type Requirement, type TaskSpec, type TaskState } from '../domain/task';
 import type { Time } from '../domain/kernel/time';
@@ -134,7 +135,7 @@ export function bidOf(entry: AgentEntry, spec: TaskSpec, strength: number, sourc
     if (held === undefined || held < level) return undefined;
     levels += held;
   }
-  const record = state.record[spec.task_type];
+  const record = own(state.record, spec.task_type);
   return {
     agent: entry.id,
     source,

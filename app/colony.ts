@@ -14,6 +14,7 @@ import { tools as toolsView } from '../projections/tools';
 import { trails as trailsView } from '../projections/trails';
 import { parseStream } from '../domain/kernel/ids';
 import { Agents } from './agents';
+import { Balance } from './balance';
 import { Feed } from './feed';
 import { Market, type MarketOptions } from './market';
 import { newId } from './new-id';
@@ -40,6 +41,7 @@ export class Colony {
   readonly tasks: Tasks;
   readonly signals: Signals;
   readonly views: Views;
+  readonly balance: Balance;
   readonly feed: Feed;
   readonly why: Why;
   readonly receipts: Receipts;
@@ -66,6 +68,7 @@ export class Colony {
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);
     this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report);
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
+    this.balance = new Balance(this.transactor, this.market, this.signals, views, clock, report);
     this.feed = new Feed(store, checkpoints, queue, clock, report);
     this.why = new Why(store, views, this.views);
     this.receipts = new Receipts(store);
@@ -76,14 +79,17 @@ export class Colony {
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */
   async start(): Promise<void> {
     await this.views.start();
+    await this.balance.open();
     await this.fillBooks();
-    await this.feed.start([this.views, this.reactions]);
+    await this.feed.start([this.views, this.reactions, this.balance]);
     this.reactions.start(this.options.deadlineEveryMs);
+    this.balance.start();
   }
 
   /** Ends long polls, lets what is under way finish, and closes the stores. */
   async stop(): Promise<void> {
     this.agents.ringAll();
+    await this.balance.stop();
     await this.reactions.stop();
     await this.feed.stop();
     await this.views.stop();

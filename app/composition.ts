@@ -1,8 +1,8 @@
 /** The composition root: settings in, a running colony out. The only file in app/ that knows adapters. */
 import { resolve } from 'node:path';
-import pino from 'pino';
 import { openEmbedded } from '../adapters/embedded/open';
 import { Colony, type ColonyOptions } from './colony';
+import { openLog, type Logger } from './log';
 import { AllowAll } from './policy';
 import { startRecording, stopRecording } from './telemetry';
 import type { Clock, Policy } from './ports';
@@ -58,8 +58,8 @@ async function record(): Promise<() => Promise<void>> {
 }
 
 /** Opens the stores and starts the colony. */
-export async function openColony(settings: Settings, parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions } = {}): Promise<Colony> {
-  const log = pino({ level: settings.logLevel, base: { service: 'formicary' } });
+export async function openColony(settings: Settings, parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {}): Promise<Colony> {
+  const log = parts.log ?? openLog(settings.logLevel);
   const stores = await openEmbedded(settings.data);
   const stopTracing = settings.traces ? await record() : undefined;
   const close = async () => {

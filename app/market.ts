@@ -4,7 +4,7 @@
  * reservation with an expiry, which the sweep confirms or releases by looking at the task.
  */
 import { agentDecider, releaseSlot, reserveSlot } from '../domain/agent';
-import { award, strengthOf, taskDecider, type TaskSpec, type TaskState } from '../domain/task';
+import { award, hasBid, strengthOf, taskDecider, type TaskSpec, type TaskState } from '../domain/task';
 import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/market';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
@@ -67,20 +67,22 @@ export class Market {
     for (;;) {
       const entry = this.agents.get(tenant, agent);
       const profile = entry?.state.profile;
-      if (entry === undefined || profile === undefined || profile.offer === null) return;
+      if (entry === undefined || profile === undefined) return;
       const now = toTime(this.clock.now());
       const wanted = new Set([profile.agent_type, ...Object.keys(profile.capabilities)]);
-      const fits = (source: BidInputs['source']) => (task: { stream: string; state: TaskState }) => {
+      const fits = (helping: boolean) => (task: { stream: string; state: TaskState }) => {
         if (tried.has(task.stream) || task.state.declined.includes(agent)) return false;
+        const source = helping ? 'help' : hasBid(task.state, agent) ? 'bid' : 'offer';
         if (bidOf(entry, task.state.spec as TaskSpec, strengthOf(task.state, now), source) === undefined) return false;
         if (!this.considering.has(task.stream)) return true;
         // Somebody chooses for it right now, perhaps without this agent: have that looked at once more.
         this.again.add(task.stream);
         return false;
       };
+      const idle = Object.keys(entry.state.slots).length + entry.pending === 0;
       const next =
-        this.tasks.strongest(tenant, wanted, now, fits('offer')) ??
-        (Object.keys(entry.state.slots).length + entry.pending === 0 ? this.tasks.strongest(tenant, profile.offer.helps, now, fits('help')) : undefined);
+        this.tasks.strongest(tenant, wanted, now, fits(false)) ??
+        (idle && profile.offer !== null ? this.tasks.strongest(tenant, new Set([...wanted, ...profile.offer.helps]), now, fits(true)) : undefined);
       if (next === undefined) return;
       tried.add(next.stream);
       await this.consider(tenant, next.id, cause);

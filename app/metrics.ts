@@ -41,6 +41,21 @@ export class Metrics {
         this.set(colony.market.tasks.size());
       },
     });
+    const pools = (name: 'gini' | 'utilisation' | 'idle' | 'waiting', help: string) =>
+      new Gauge({
+        name: `formicary_pool_${name}`,
+        help,
+        labelNames: ['tenant', 'pool'],
+        registers: [registry],
+        collect() {
+          this.reset();
+          for (const pool of colony.balance.metrics()) this.set({ tenant: pool.tenant, pool: pool.pool }, pool[name]);
+        },
+      });
+    pools('gini', 'Gini coefficient of load over capacity in a pool (goal: below 0.3)');
+    pools('utilisation', 'Slots in use over capacity in a pool (goal: 0.6 to 0.8)');
+    pools('idle', 'Share of agents without a task in a pool (goal: below 0.2)');
+    pools('waiting', 'Tasks that wait for an agent of a pool');
     colony.transactor.onCommitted(({ category, commits, state }) => {
       this.commits.inc({ category }, commits.length);
       if (category !== 'task') return;

@@ -2,7 +2,7 @@
  * What follows from an event: the next command, found from the event and the target's state, so that a redelivery
  * finds nothing left to do. Reactions hold no memory that matters.
  */
-import { agentDecider, agentDue, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
+import { agentDecider, agentDue, levelOf, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
 import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
@@ -115,7 +115,7 @@ export class Reactions implements Consumer {
   private ringBidders(tenant: string, task: TaskState): void {
     const first = task.spec?.requires[0]?.capability ?? '';
     for (const agent of this.market.agents.all()) {
-      if (agent.tenant === tenant && (first in agent.state.profile.capabilities || first === agent.state.profile.agent_type)) this.agents.ring(tenant, agent.id);
+      if (agent.tenant === tenant && levelOf(agent.state.profile, first) !== undefined) this.agents.ring(tenant, agent.id);
     }
   }
 

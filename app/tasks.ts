@@ -9,13 +9,13 @@ import {
   complete,
   decline,
   fail,
-  giveBack,
   handOff,
   placeBid,
   post,
   progress,
   recomputeReceipt,
   redrive,
+  release,
   strengthOf,
   taskDecider,
   withdrawBid,
@@ -149,17 +149,20 @@ export class Tasks {
 
   /** The holder gives the task back: another attempt, by whoever is best then. */
   release(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.release', giveBack(claim, 'released', reason, toTime(this.clock.now())), claim);
+    return this.held(context, id, 'task.release', release(claim, reason, toTime(this.clock.now())), claim);
   }
 
   /** The holder hands the task to a named agent, whose slot is reserved first. */
   async handOff(context: RequestContext, id: string, claim: Claim, to: string, note?: string): Promise<TaskOutcome> {
     const { tenant } = context.principal;
-    const { state } = await this.load(tenant, id);
+    const { state, version } = await this.load(tenant, id);
     const now = toTime(this.clock.now());
-    const wrong = handOff(claim, { agent: to, award: state.awards + 1, receipt: '' }, note, now)(state);
-    if (wrong instanceof Rejection) return { ok: false, rejection: wrong };
-    if (wrong.length === 0) return await this.held(context, id, 'task.hand-off', () => [], claim);
+    const stale = context.expectedVersion !== undefined && context.expectedVersion !== version;
+    const wrong = stale
+      ? new Rejection('precondition', 'version-mismatch', 'the task has changed since: read it again')
+      : handOff(claim, { agent: to, award: state.awards + 1, receipt: '' }, note, now)(state);
+    // Nothing is reserved for what will be refused. The stream itself answers: it knows a command that comes again.
+    if (wrong instanceof Rejection || wrong.length === 0) return await this.held(context, id, 'task.hand-off', () => wrong, claim);
     const award = state.awards + 1;
     const reserved = await this.market.reserve(tenant, to, { task: id, task_type: (state.spec as TaskSpec).task_type, award, now }, state.correlation_id, undefined);
     if ('reason' in reserved) return { ok: false, rejection: new Rejection('conflict', reserved.reason, `${to} can't take the task: ${reserved.reason}`) };

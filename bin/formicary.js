@@ -10,7 +10,7 @@ const Module = require('node:module');
 const path = require('node:path');
 
 const ROOT = path.resolve(__dirname, '..');
-const CLI = path.join(ROOT, 'dist/client/cli.js');
+const CLI = path.join(ROOT, 'dist/cli/main.js');
 const WINDOWS = process.platform === 'win32';
 
 if (!existsSync(CLI)) build();

@@ -196,6 +196,11 @@ export function isAlive(state: TaskState): boolean {
   return state.status === 'open' || state.status === 'awarded' || state.status === 'running';
 }
 
+/** True when the agent's explicit bid stands. */
+export function hasBid(state: TaskState, agent: string): boolean {
+  return own(state.bids, agent) !== undefined;
+}
+
 /** Strength of the task's signal at `now`, 0 to 1. */
 export function strengthOf(state: TaskState, now: Time): number {
   const { spec, posted_at } = state;
@@ -255,12 +260,12 @@ export function placeBid(bid: { agent: string; note?: string }): Decision<TaskSt
     if (gone !== undefined) return gone;
     if (state.status !== 'open') return refuse('bids-closed', `the task is ${state.status}: bids are closed`, { status: state.status });
     if (state.declined.includes(bid.agent)) return refuse('award-declined', 'the agent declined this task: it can bid again in the next attempt');
-    return own(state.bids, bid.agent) === undefined ? [{ type: 'BidPlaced', v: 1, data: bid }] : [];
+    return hasBid(state, bid.agent) ? [] : [{ type: 'BidPlaced', v: 1, data: bid }];
   };
 }
 
 export function withdrawBid(agent: string): Decision<TaskState, TaskEvent> {
-  return (state) => exists(state) ?? (own(state.bids, agent) !== undefined && state.status === 'open' ? [{ type: 'BidWithdrawn', v: 1, data: { agent } }] : []);
+  return (state) => exists(state) ?? (hasBid(state, agent) && state.status === 'open' ? [{ type: 'BidWithdrawn', v: 1, data: { agent } }] : []);
 }
 
 export interface AwardRequest {

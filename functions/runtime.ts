@@ -4,6 +4,7 @@ import { callerOf } from '../app/callers';
 import type { Colony } from '../app/colony';
 import { openColony, readSettings } from '../app/composition';
 import { RateLimiter } from '../app/limits';
+import { openLog, type Logger } from '../app/log';
 import { Metrics } from '../app/metrics';
 import { Rejection } from '../domain/kernel/decider';
 import { Problem, rejected } from './http/edge/problem';
@@ -11,15 +12,19 @@ import { setEdge } from './http/edge/route';
 
 export interface Runtime {
   readonly colony: Colony;
+  readonly log: Logger;
   readonly metrics: Metrics;
 }
 
 let opening: Promise<Runtime> | undefined;
+let opened: Runtime | undefined;
 
 async function open(): Promise<Runtime> {
   const settings = readSettings();
-  const colony = await openColony(settings);
-  return { colony, metrics: new Metrics(colony) };
+  const log = openLog(settings.logLevel);
+  const colony = await openColony(settings, { log });
+  log.info({ data: settings.data }, 'the colony is open');
+  return (opened = { colony, log, metrics: new Metrics(colony) });
 }
 
 /** The runtime; opened at the first call. Rejects when the settings or the stores can't be used. */
@@ -41,7 +46,9 @@ setEdge({
     return wait === 0 ? { allowed: true } : { retryAfterSeconds: wait };
   },
   onRequest(info) {
-    void opening?.then(({ metrics }) => metrics.request(info)).catch(() => undefined);
+    opened?.metrics.request(info);
+    const { principal, ...request } = info;
+    opened?.log.debug({ ...request, tenant: principal?.tenant, principal: principal?.id }, 'request');
   },
 });
 
@@ -56,7 +63,7 @@ app.hook.appStart(async () => {
 });
 
 app.hook.appTerminate(async () => {
-  const opened = await opening?.catch(() => undefined);
-  opening = undefined;
-  await opened?.colony.stop();
+  const running = await opening?.catch(() => undefined);
+  opening = opened = undefined;
+  await running?.colony.stop();
 });

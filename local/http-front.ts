@@ -9,6 +9,7 @@ import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
 import type { Registration } from './core';
 import { invoke } from './invoke';
 import { loopbackGuard } from './loopback';
+import { checkHost, refuseMalformed } from './malformed';
 import { LocalRequest } from './request';
 import { sendResult } from './response';
 import type { Match, Router } from './router';
@@ -18,18 +19,20 @@ import { within } from './within';
 const BODY_LIMIT = 8_000_000;
 
 /** Slow or silent clients may not hold a connection for ever. Milliseconds. */
-const TIMEOUTS = {
+const OPTIONS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 5_000,
+  // Looked at below, where the answer has a body.
+  requireHostHeader: false,
 };
 /** Without a byte in either direction; the limit of Azure's load balancer. Milliseconds. */
 const IDLE_TIMEOUT = 230_000;
 
 /** The HTTP server and its requests in flight. */
 export class HttpFront {
-  readonly #server: Server = createServer(TIMEOUTS, (request, response) => void this.#track(this.#handle(request, response)));
+  readonly #server: Server = createServer(OPTIONS, (request, response) => void this.#track(this.#handle(request, response)));
   readonly #running = new Set<Promise<void>>();
   readonly #aborts = new Set<AbortController>();
   #guard = loopbackGuard(0);
@@ -39,6 +42,8 @@ export class HttpFront {
 
   async listen(port: number, hostname: string): Promise<string> {
     this.#server.setTimeout(IDLE_TIMEOUT);
+    this.#server.on('checkExpectation', (_, response) => sendProblem(response, Problem.of('expectation-failed', 'Expect is understood only as 100-continue.')));
+    refuseMalformed(this.#server);
     this.#server.listen(port, hostname);
     await once(this.#server, 'listening');
     const actual = (this.#server.address() as AddressInfo).port;
@@ -70,6 +75,7 @@ export class HttpFront {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#closing) response.setHeader('connection', 'close');
     try {
+      checkHost(request);
       const refusal = this.#guard(request.headers);
       if (refusal !== undefined) throw refusal;
       await this.#dispatch(request, response);

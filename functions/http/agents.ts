@@ -3,12 +3,12 @@ import { z } from 'zod';
 import { Rejection } from '../../domain/kernel/decider';
 import type { AgentProfile } from '../../domain/agent';
 import { agentView } from '../../app/agents';
-import { newId } from '../../app/new-id';
+import { derivedId, newId } from '../../app/new-id';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route } from './edge/route';
-import { Continuation, Id, List, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, page, queried, whole } from './edge/schemas';
+import { Continuation, Id, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, page, queried, whole } from './edge/schemas';
 
 const TAGS = ['Agents'];
 const Params = z.object({ id: Id });
@@ -25,7 +25,7 @@ export const AgentInput = z
     pool: Id.optional().meta({ description: 'Agents that share their load; by default the first part of the type' }),
     capabilities: Capabilities.default({}),
     capacity: z.int().min(1).max(1_000).default(1).meta({ description: 'Tasks at once' }),
-    location: z.string().regex(/^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/).max(256).optional(),
+    location: Location.optional(),
     limits: z
       .strictObject({
         presence_seconds: z.number().min(1).max(3_600).default(60),
@@ -54,6 +54,12 @@ export function profileOf(input: z.output<typeof AgentInput>): AgentProfile {
   };
 }
 
+/** The id of an agent that may be registered: one that no route stands in the way of. */
+export function newAgent(id: string): string {
+  if (id === 'repository') throw Problem.invalid('No agent can be called repository.', [{ parameter: 'id', message: 'is the name of the agent repository: choose another' }]);
+  return id;
+}
+
 route({
   name: 'registerAgent',
   method: 'POST',
@@ -65,8 +71,10 @@ route({
   responses: { 201: { description: 'Registered', schema: Command } },
   async handler(call) {
     const { colony } = await runtime();
+    const { principal, idempotencyKey, now } = call;
     const { id: wanted, ...input } = call.body;
-    const id = actingAgent(call, wanted ?? (call.principal.kind === 'agent' ? call.principal.id : `agent-${newId(call.now)}`));
+    const made = `agent-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
+    const id = newAgent(actingAgent(call, wanted ?? (principal.kind === 'agent' ? principal.id : made)));
     const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(input)));
     return commandAnswer(done, { agent: agentView(id, done) }, 201, { location: `/v1/agents/${id}` });
   },
@@ -84,7 +92,7 @@ route({
   responses: { 200: { description: 'Registered', schema: Command } },
   async handler(call) {
     const { colony } = await runtime();
-    const id = actingAgent(call, call.params.id);
+    const id = newAgent(actingAgent(call, call.params.id));
     const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(call.body)));
     return commandAnswer(done, { agent: agentView(id, done) });
   },

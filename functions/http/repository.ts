@@ -1,4 +1,5 @@
 /** `/v1/agents/repository`, `/v1/agents/deploy`: the types of agents, and one call to deploy one (row 4.1). */
+import { Cron } from 'croner';
 import { z } from 'zod';
 import { agentView } from '../../app/agents';
 import { derivedId, newId } from '../../app/new-id';
@@ -6,10 +7,11 @@ import { COST_TIERS } from '../../app/registry';
 import type { AgentTypeEntry } from '../../domain/catalogue';
 import { Rejection } from '../../domain/kernel/decider';
 import { accepted, runtime } from '../runtime';
+import { newAgent } from './agents';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route } from './edge/route';
-import { Id, OpenObject, Receipt, Text, commandAnswer, whole } from './edge/schemas';
+import { Id, Location, OpenObject, Receipt, Text, commandAnswer, whole } from './edge/schemas';
 
 const TAGS = ['Agent repository'];
 const Entry = OpenObject.meta({ id: 'AgentType', description: 'agent_type, name, description, category, department or industry_vertical, version, capabilities, required_tools, cost_tier, default_lifecycle, estimated_cost_per_hour, tags' });
@@ -116,6 +118,35 @@ route({
   },
 });
 
+const Schedule = z.strictObject({
+  cron: Text(100).refine(isCron, 'must be a cron expression of five or six fields').meta({ example: '0 9-17 * * 1-5' }),
+  timezone: Text(64).refine(isTimeZone, 'must be a time zone such as Europe/Zurich').optional(),
+});
+
+const Resources = z.strictObject({
+  cpu: z.string().regex(/^\d{1,6}(\.\d{1,3}|m)?$/, 'must be cores, or thousandths of one such as 500m').meta({ example: '2' }),
+  memory: z.string().regex(/^\d{1,6}(\.\d{1,3})?([KMGT]i?B?)?$/, 'must be bytes, or a number such as 512Mi').meta({ example: '4Gi' }),
+});
+
+function isCron(text: string): boolean {
+  if (!/^\S+( \S+){4,5}$/.test(text)) return false;
+  try {
+    new Cron(text, { paused: true }).stop();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isTimeZone(text: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: text });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 route({
   name: 'deployAgent',
   method: 'POST',
@@ -129,10 +160,10 @@ route({
     tenant_id: z.string().max(63).optional().meta({ description: "By default the caller's; another's is refused" }),
     id: Id.optional(),
     lifecycle: z.enum(COST_TIERS).optional(),
-    schedule: z.strictObject({ cron: Text(100), timezone: Text(64).optional() }).optional(),
-    resources: z.strictObject({ cpu: Text(16), memory: Text(16) }).optional(),
+    schedule: Schedule.optional(),
+    resources: Resources.optional(),
     capacity: z.int().min(1).max(1_000).default(1),
-    location: Text(256).optional(),
+    location: Location.optional(),
   }),
   responses: { 201: { description: 'Deployed', schema: z.object({ receipt: Receipt, agent: OpenObject, agent_type: Entry }) } },
   async handler(call) {
@@ -141,7 +172,9 @@ route({
     if (body.tenant_id !== undefined && body.tenant_id !== principal.tenant) throw Problem.of('forbidden', `The caller belongs to ${principal.tenant} and can't deploy for ${body.tenant_id}.`);
     const entry = await colony.repository.find(principal.tenant, body.agent_type);
     if (entry instanceof Rejection) throw rejected(entry);
-    const id = body.id ?? `${entry.agent_type}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
+    // A type's name may be as long as an id.
+    const made = `${entry.agent_type.slice(0, 80)}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
+    const id = newAgent(body.id ?? made);
     const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(entry, body)));
     return commandAnswer(done, { agent: { ...agentView(id, done), lifecycle: done.state.profile?.deployment?.tier }, agent_type: entry }, 201, { location: `/v1/agents/${id}` });
   },

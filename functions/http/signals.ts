@@ -1,16 +1,15 @@
 /** `/v1/signals`: emission, and the field that signals add up to (row 1.1). */
 import { z } from 'zod';
-import { isLocation, isSignalType, type SignalOutcome } from '../../app/signals';
+import { isSignalType, type SignalOutcome } from '../../app/signals';
 import { runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route } from './edge/route';
-import { OpenObject, Id, Timestamp, Unit, whole } from './edge/schemas';
+import { Id, Location, OpenObject, Timestamp, Unit, whole } from './edge/schemas';
 
 const TAGS = ['Signals'];
 
 const Type = z.string().refine(isSignalType, 'must be lower-case letters, digits and _ . -, beginning with a letter, at most 64').meta({ example: 'resource_needed' });
-const Location = z.string().refine(isLocation, 'must be ids separated by single slashes, at most 256 characters').meta({ example: 'warehouse/eu/dock-3' });
 
 const SignalInput = z
   .strictObject({

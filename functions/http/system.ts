@@ -6,9 +6,10 @@ import { registerDocs } from './edge/docs-routes';
 import { LOCAL_IDENTITY } from './edge/openapi';
 import { route } from './edge/route';
 import { runtime } from '../runtime';
-import { OpenObject, Text, whole } from './edge/schemas';
+import { Continuation, List, OpenObject, Text, page, whole } from './edge/schemas';
 
 const TAGS = ['Operation'];
+const Consumer = z.enum(['views', 'reactions', 'balance']);
 
 registerDocs({
   title: 'Formicary',
@@ -86,12 +87,19 @@ route({
   summary: 'Commits that a consumer has given up on',
   tags: TAGS,
   needs: 'critical',
-  params: z.object({ consumer: z.enum(['views', 'reactions']) }),
-  query: z.object({ limit: whole(1, 1_000, 100), continuation: z.string().max(400).optional() }),
-  responses: { 200: { description: 'Parked commits with the reason', schema: z.object({ value: z.array(OpenObject) }) } },
+  params: z.object({ consumer: Consumer }),
+  query: z.object({ limit: whole(1, 1_000, 100), continuation: Continuation }),
+  responses: { 200: { description: 'Parked commits of the tenant with the reason, in order of id', schema: List(OpenObject) } },
   async handler(call) {
     const { colony } = await runtime();
-    return { status: 200, body: { value: await colony.feed.parked(call.params.consumer, call.query.limit, call.query.continuation) } };
+    const { consumer } = call.params;
+    const { limit, continuation } = call.query;
+    // An id is `stream@index`: what belongs to a tenant stands together.
+    const own = `${call.principal.tenant}/`;
+    if (continuation?.startsWith(own) === false) throw Problem.invalid('The continuation is not one of ours.', [{ parameter: 'continuation', message: 'must be taken from nextLink as it is' }]);
+    const found = (await colony.feed.parked(consumer, limit + 1, continuation ?? own)).filter(({ id }) => id.startsWith(own));
+    const value = found.slice(0, limit);
+    return page(call, `/v1/feed/${consumer}/parked`, value, found.length > limit ? value.at(-1)?.id : undefined);
   },
 });
 
@@ -102,12 +110,15 @@ route({
   summary: 'Have a consumer try a parked commit again',
   tags: TAGS,
   needs: 'critical',
-  params: z.object({ consumer: z.enum(['views', 'reactions']) }),
+  params: z.object({ consumer: Consumer }),
   body: z.strictObject({ id: z.string().min(1).max(400) }),
   responses: { 200: { description: 'Queued again', schema: OpenObject } },
   async handler(call) {
     const { colony } = await runtime();
-    if (!(await colony.feed.redrive(call.params.consumer, call.body.id))) throw Problem.of('not-found', `${call.params.consumer} has no parked commit ${call.body.id}.`);
-    return { status: 200, body: { id: call.body.id } };
+    const { consumer } = call.params;
+    const { id } = call.body;
+    const moved = id.startsWith(`${call.principal.tenant}/`) && (await colony.feed.redrive(consumer, id));
+    if (!moved) throw Problem.of('not-found', `${consumer} has no parked commit ${id}.`);
+    return { status: 200, body: { id } };
   },
 });

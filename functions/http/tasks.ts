@@ -4,12 +4,13 @@ import { derivedId, newId } from '../../app/new-id';
 import type { RequestContext } from '../../app/agents';
 import { taskView, type TaskOutcome } from '../../app/tasks';
 import { Rejection } from '../../domain/kernel/decider';
+import { toMillis } from '../../domain/kernel/time';
 import type { Claim, TaskSpec } from '../../domain/task';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route, type Answer, type Call } from './edge/route';
-import { Continuation, Id, List, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, page, queried, receiptOf, whole } from './edge/schemas';
+import { Continuation, Id, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, page, queried, receiptOf, whole } from './edge/schemas';
 
 const TAGS = ['Tasks'];
 
@@ -22,7 +23,7 @@ const TaskInput = z
     priority: Unit.default(0.5),
     urgency: Unit.default(0.5).meta({ description: 'Rises to 1 at the deadline' }),
     requires: z.array(Requirement).min(1).max(16).optional().meta({ description: 'Capabilities an agent needs; by default to be of the type task_type' }),
-    location: z.string().regex(/^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/).max(256).optional(),
+    location: Location.optional(),
     effort: z.number().positive().max(31_536_000).optional().meta({ description: 'Estimated seconds of work' }),
     deadline: Timestamp.optional(),
     payload: z.unknown().optional().meta({ description: 'The work itself; above 32 KB it is kept beside the receipt' }),
@@ -132,7 +133,8 @@ route({
     const { colony } = await runtime();
     const loaded = await colony.tasks.load(call.principal.tenant, call.params.id, call.query.asOf);
     if (loaded.version < 0) throw Problem.of('not-found', call.query.asOf === undefined ? `There is no task ${call.params.id}.` : `There was no task ${call.params.id} at ${call.query.asOf}.`);
-    return { status: 200, body: taskView(call.params.id, loaded, call.now), etag: loaded.version };
+    const { asOf } = call.query;
+    return { status: 200, body: taskView(call.params.id, loaded, asOf === undefined ? call.now : toMillis(asOf)), etag: loaded.version };
   },
 });
 

@@ -61,7 +61,8 @@ route({
     const { state, version } = await colony.tools.load(tenant, tool_id, call.query.asOf);
     if (version < 0) throw Problem.of('not-found', `There is no tool ${tool_id}.`);
     if (call.query.version === undefined) return { status: 200, body: state, etag: version };
-    const definition = await colony.tools.version(tenant, tool_id, call.query.version);
+    const known = state.versions.some((other) => other.version === call.query.version);
+    const definition = known ? await colony.tools.version(tenant, tool_id, call.query.version) : undefined;
     if (definition === undefined) throw Problem.of('not-found', `The tool ${tool_id} has no version ${call.query.version}.`);
     return { status: 200, body: { ...state, latest: undefined, definition }, etag: version };
   },

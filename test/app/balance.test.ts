@@ -6,6 +6,7 @@ import { Balance, MAX_SERIES, NO_POOL, OTHER_POOLS, type PoolLive } from '../../
 import type { Colony } from '../../app/colony';
 import { openColony } from '../../app/composition';
 import { AllowAll } from '../../app/policy';
+import type { PolicyInput } from '../../app/ports';
 import { Signals } from '../../app/signals';
 import { Transactor } from '../../app/transact';
 import type { AgentProfile } from '../../domain/agent';
@@ -27,13 +28,13 @@ let balance: Balance;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'formicary-'));
   clock = { time: START, now: () => clock.time };
-  colony = await openColony({ data: folder, rate: { perSecond: 1, burst: 1 }, logLevel: 'fatal' }, { clock, policy: new AllowAll() });
-  balance = balanceOn(colony.transactor);
-  await balance.open();
+  colony = await openColony({ data: folder, rate: { perSecond: 1, burst: 1 }, logLevel: 'fatal', traces: false }, { clock, policy: new AllowAll() });
+  // It ticks when a test says so, by the test's clock.
+  balance = colony.balance;
+  await balance.stop();
 });
 
 afterEach(async () => {
-  await balance.stop();
   await colony.stop();
   rmSync(folder, { recursive: true });
 });
@@ -42,7 +43,7 @@ const reports: string[] = [];
 
 function balanceOn(transactor: Transactor): Balance {
   const { views } = colony.ports;
-  return new Balance(transactor, colony.market, new Signals(transactor, views, clock), views, clock, (message, facts) => reports.push(`${message}: ${JSON.stringify(facts)}`));
+  return new Balance(transactor, colony.market, new Signals(transactor, views, clock, () => colony.views.serving('trails')), views, clock, (message, facts) => reports.push(`${message}: ${JSON.stringify(facts)}`));
 }
 
 /** A balance as another process has it: over the same store, with a cache of its own. */
@@ -94,9 +95,9 @@ async function finish(task: string): Promise<void> {
 async function seconds(count: number, ...balances: Balance[]): Promise<void> {
   for (let i = 0; i < count; i += 1) {
     for (const one of balances.length > 0 ? balances : [balance]) await one.tick();
+    await colony.feed.settled();
     clock.time += 1_000;
   }
-  await colony.feed.settled();
 }
 
 function pool(name: string): PoolLive {
@@ -267,17 +268,17 @@ test('a reorganisation whose process ended is carried out from the feed, each mo
   const moves = ['b-0', 'b-1'].map((agent) => ({ agent, from: 'b', to: 'a', takes: ['a'] }));
   const outcome = await colony.transactor.transact(poolDecider, 'acme/pool/a', reorganise({ trigger: 'requested', strategy: 'role_reassignment', moves, reason: 'asked', at: toTime(START) }), { ...as('ada', 'human'), action: 'pool.reorganise' });
   const commit = (outcome.ok ? outcome.commit : undefined) as Commit;
-  await Promise.all([balance.reactTo(commit), another().reactTo(commit)]);
+  await Promise.all([balance.handle([commit]), another().handle([commit])]);
   expect((await Promise.all(['b-0', 'b-1', 'b-2'].map(profileOf))).map(({ pool: name }) => name)).toEqual(['a', 'a', 'b']);
   const before = await commits('agent', 'b-0');
   expect(before.filter(({ meta }) => meta.action === 'agent.assign-role')).toHaveLength(1);
   // What the agent says of itself later stands.
   await enter('b-0', 'b');
-  await balance.reactTo(commit);
+  await balance.handle([commit]);
   expect((await profileOf('b-0')).pool).toBe('b');
   expect(await commits('agent', 'b-0')).toHaveLength(before.length + 1);
   // Commits of other streams are none of its business.
-  await balance.reactTo(before[0] as Commit);
+  await balance.handle([before[0] as Commit]);
 });
 
 test('a pool with a new objective gets agents that serve it', async () => {
@@ -305,6 +306,18 @@ test('a pool with a new objective gets agents that serve it', async () => {
   await seconds(2);
   expect((await events('a')).filter((type) => type === 'SwarmReorganised')).toHaveLength(2);
   expect((await balance.changeObjective(as('ada', 'human'), 'nowhere', objective)).changed).toMatchObject({ ok: false, rejection: { code: 'pool-not-found' } });
+});
+
+test('an objective that nobody serves does not keep a pool from what its load calls for', async () => {
+  await many(4, 'a');
+  await many(5, 'b', { capacity: 4, offer: { helps: ['a'], min_strength: 0 } });
+  await many(10, 'b', {}, 'rest');
+  await balance.tick();
+  expect(await balance.changeObjective(as('ada', 'human'), 'a', { description: 'fly', capabilities: ['wings'] })).toMatchObject({ changed: { ok: true }, reorganised: undefined });
+  await posts(40, 'a');
+  await seconds(90);
+  expect((await commits('pool', 'a')).at(-1)?.events).toMatchObject([{ type: 'SwarmReorganised', data: { trigger: 'performance_degradation' } }]);
+  expect(pool('a').objective?.description).toBe('fly');
 });
 
 test('people reorganise by hand', async () => {
@@ -384,11 +397,33 @@ test('metrics count what is committed, with bounded labels', async () => {
   expect(now.find((one) => one.pool === NO_POOL)).toMatchObject({ tenant: 'acme', agents: 0, tasks: { posted: 1, awarded: 0 } });
   expect(waits).toEqual([['acme', 'a', 0], ['acme', 'a', 0], ['acme', 'a', 5]]);
 
+  // Handed to the agent that is free, and not done by the deadline.
+  const last = { agent: (await holderOf(ids[2] as string)) as string, award: 1 };
+  await colony.tasks.accept(as(last.agent), ids[2] as string, last);
+  expect((await colony.tasks.handOff(as(last.agent), ids[2] as string, last, last.agent === 'a-0' ? 'a-1' : 'a-0')).ok).toBe(true);
+  clock.time = toMillis(deadline);
+  for (let i = 0; i < 100 && (await colony.tasks.load('acme', ids[2] as string)).state.status !== 'expired'; i += 1) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(balance.metrics().find((one) => one.pool === 'a')).toMatchObject({ tasks: { awarded: 4, expired: 1 }, deadlines: { ended: 3, met: 1 } });
+
   for (let i = 0; i < MAX_SERIES + 5; i += 1) await enter(`x-${i}`, `x${i}`);
   await balance.tick();
   const all = balance.metrics();
   expect(all).toHaveLength(MAX_SERIES + 1);
   expect(all.at(-1)).toMatchObject({ tenant: OTHER_POOLS, pool: OTHER_POOLS, agents: 7, capacity: 7, slots: 0, idle: 1 });
+});
+
+test('what is refused for one pool is reported, and the others go on', async () => {
+  await many(1, 'a');
+  await many(1, 'b');
+  await posts(2, 'a');
+  await posts(2, 'b');
+  const allow = new AllowAll();
+  const policy = { evaluate: (input: PolicyInput) => (/\/pool\/a$|trail/.test(input.resource) ? { ...allow.evaluate(), decision: 'deny' as const } : allow.evaluate()) };
+  const careful = balanceOn(new Transactor(colony.ports.store, policy, clock, randomUUID));
+  await seconds(6, careful);
+  expect(await events('b')).toEqual(['PoolOverloaded']);
+  expect(await events('a')).toEqual([]);
+  expect(reports.splice(0)).toEqual([expect.stringMatching(/a signal was refused.*policy-denied/), expect.stringMatching(/a pool could not be balanced.*acme\/pool\/a/)]);
 });
 
 test('the timer looks', async () => {

@@ -2,7 +2,7 @@
  * Kill -9: what the embedded database acknowledged survives the death of its process at any moment, nothing is there
  * twice or in part, and a folder has one user at a time.
  */
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
@@ -22,10 +22,15 @@ const OVERLAP = 6;
 
 let folder: string;
 let program: string;
+/** So that none outlives its test. */
+const children: ChildProcess[] = [];
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'formicary-crash-'));
   program = compileInto(join(folder, 'program'), 'test/support/crash-child.ts', 'adapters/embedded/writer.ts');
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -39,6 +44,7 @@ interface Child {
 
 function start(data: string, firsts: Record<string, number>): Child {
   const child = spawn(process.execPath, [program, data, JSON.stringify(firsts)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  children.push(child);
   const lines: string[] = [];
   let rest = '';
   let errors = '';
@@ -121,6 +127,8 @@ test('a folder in use by a process is refused to another, and free once that one
   expect(holder.lines[0]).toBe('open');
   await expect(Database.open(data)).rejects.toThrow(DatabaseUnavailable);
   const second = start(data, {});
+  await second.said(1);
+  if (second.lines.length > 0) second.process.kill('SIGKILL');
   expect(await second.ended).toMatchObject({ code: 1, errors: expect.stringContaining(`another process uses ${data}`) as string });
   expect(second.lines).toEqual([]);
   // The first was not disturbed.

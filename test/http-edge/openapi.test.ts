@@ -118,7 +118,7 @@ describe('the OpenAPI document', () => {
 
   test('lists problems', () => {
     const { responses } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['put']! as { responses: Json };
-    expect(Object.keys(responses)).toEqual(['204', '400', '401', '403', '413', '415', '429', '500', '503']);
+    expect(Object.keys(responses)).toEqual(['204', '400', '401', '403', '413', '415', '429', '500', '503', 'default']);
     expect(responses['413']).toEqual({ $ref: '#/components/responses/payload-too-large' });
   });
 });

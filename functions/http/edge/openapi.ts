@@ -61,6 +61,7 @@ function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo)
     responses: {
       ...Object.fromEntries(problemsOf(definition).map((slug) => [PROBLEMS[slug].status, { $ref: `#/components/responses/${slug}` }])),
       ...Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, describe(Number(status), response, schemas)])),
+      default: { $ref: '#/components/responses/refused' },
     },
   };
 }
@@ -132,12 +133,9 @@ const PROBLEM_SCHEMA: Json = {
 };
 
 function problemResponses(): Json {
-  return Object.fromEntries(
-    Object.entries(PROBLEMS).map(([slug, { title }]) => [
-      slug,
-      { description: title, content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } } },
-    ]),
-  );
+  // What the rules refuse is no closed list: its `type` says which rule it was.
+  const all = [...Object.entries(PROBLEMS).map(([slug, { title }]) => [slug, title] as const), ['refused', 'Refused, for the reason that `type` and `detail` give'] as const];
+  return Object.fromEntries(all.map(([slug, description]) => [slug, { description, content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } } }]));
 }
 
 // ------------------------------------------------------------------------------------------------------ schemas

@@ -16,10 +16,13 @@ export const PROBLEMS = {
   'cross-origin': { status: 403, title: 'Requests of other sites are refused' },
   'not-found': { status: 404, title: 'There is no such resource' },
   'method-not-allowed': { status: 405, title: 'The resource does not know this method' },
+  'request-timeout': { status: 408, title: 'The request took too long to arrive' },
   'payload-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body has a type that is not understood' },
+  'expectation-failed': { status: 417, title: 'The expectation is not understood' },
   'misdirected-request': { status: 421, title: 'The request is meant for another host' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
+  'headers-too-large': { status: 431, title: 'The headers are too large' },
   'internal-error': { status: 500, title: 'The request failed on our side' },
   unavailable: { status: 503, title: 'Not available at the moment' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../../../domain/kernel/ids';
 import { isTime } from '../../../domain/kernel/time';
+import { isLocation } from '../../../app/signals';
 import type { Accepted } from '../../../app/transact';
 import type { Event } from '../../../domain/kernel/decider';
 import { Problem } from './problem';
@@ -19,6 +20,12 @@ export const Timestamp = z
   .string()
   .refine(isTime, 'must be a UTC time like 2026-11-21T10:00:00.000Z')
   .meta({ description: 'RFC 3339, UTC, milliseconds', example: '2026-11-21T10:00:00.000Z' });
+
+export const Location = z
+  .string()
+  .regex(/^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/, 'must be ids separated by single slashes')
+  .refine(isLocation, 'must be at most 256 characters, without dot segments and two dots in a row')
+  .meta({ description: 'A place: ids separated by slashes', example: 'warehouse/eu/dock-3' });
 
 export const Text = (max: number) => z.string().min(1).max(max);
 

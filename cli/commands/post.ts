@@ -1,0 +1,127 @@
+import { readFile } from 'node:fs/promises';
+import { text } from 'node:stream/consumers';
+import { FormicaryError, type Posted, type TaskInput } from '../../client/client';
+import { UsageError, bad, bar, bold, count, dim, note, print, printJson, shortHash, timeOf, type Context } from '../terminal';
+
+export interface PostInput {
+  readonly task_type?: string;
+  readonly file?: string;
+  readonly id?: string;
+  readonly priority?: number;
+  readonly urgency?: number;
+  readonly requires?: readonly string[];
+  readonly location?: string;
+  readonly effort?: number;
+  readonly deadline?: string;
+  readonly payload?: string;
+  readonly bidSeconds?: number;
+  readonly acceptSeconds?: number;
+  readonly leaseSeconds?: number;
+  readonly maxAttempts?: number;
+  readonly retrySeconds?: number;
+  readonly cause?: string;
+  readonly key?: string;
+}
+
+/** What one request takes. */
+const BATCH = 500;
+
+/** Posts the task that the options describe, or those of a file. */
+export async function post(context: Context, input: PostInput): Promise<void> {
+  if (input.task_type !== undefined && input.file !== undefined) throw new UsageError('give TASK_TYPE or --file, not both');
+  if (input.task_type !== undefined) await postOne(context, await taskOf(input, input.task_type), input.key);
+  else if (input.file !== undefined || !process.stdin.isTTY) await postMany(context, await tasksIn(input.file ?? '-'), input.key);
+  else throw new UsageError('give the TASK_TYPE of a task, or tasks as JSON with --file or on standard input', 'See `formicary post --help` for examples.');
+}
+
+async function postOne({ client, json }: Context, task: TaskInput, key: string | undefined): Promise<void> {
+  const answer = await client.tasks.post(task, { idempotencyKey: key });
+  if (json) return printJson(answer);
+  const { id, status, strength } = answer.task;
+  const { stream, version, hash } = answer.receipt;
+  print(`${bold(id)} is ${status}${strength === undefined ? '' : `, strength ${strength}`}  ${dim(`${stream}@${version}  ${shortHash(hash ?? '')}`)}`);
+}
+
+async function postMany(context: Context, tasks: readonly TaskInput[], key: string | undefined): Promise<void> {
+  const { client, json } = context;
+  const progress = bar('Posting', tasks.length);
+  const refused: (Posted & { readonly problem: object })[] = [];
+  let posted = 0;
+  try {
+    for (let start = 0; start < tasks.length; start += BATCH) {
+      const batch = tasks.slice(start, start + BATCH);
+      const answers = await client.tasks.postMany(batch, { idempotencyKey: key === undefined ? undefined : `${key}#${start}` }).catch((error: unknown) => {
+        if (!(error instanceof FormicaryError) || error.status === 0) throw error;
+        throw new FormicaryError(error.status, { ...error.problem, detail: `${error.message} (tasks ${start + 1} to ${start + batch.length}; the ones before are posted)` });
+      });
+      for (const answer of answers) {
+        if (answer.problem === undefined) posted += 1;
+        else refused.push(answer);
+        if (json) print(JSON.stringify(answer));
+      }
+      progress.update(start + batch.length);
+    }
+  } finally {
+    progress.stop();
+  }
+  if (refused.length > 0) context.foundWrong();
+  if (json) return;
+  print(`${count(posted, 'task')} posted${refused.length > 0 ? bad(`, ${refused.length} refused`) : ''}`);
+  for (const { id, problem } of refused.slice(0, 10)) note(`  ${id}: ${problem.detail}`);
+  if (refused.length > 10) note(`  and ${refused.length - 10} more`);
+}
+
+async function taskOf(input: PostInput, task_type: string): Promise<TaskInput> {
+  const { id, priority, urgency, location, effort, cause } = input;
+  return {
+    id,
+    task_type,
+    priority,
+    urgency,
+    requires: input.requires?.map(requirementOf),
+    location,
+    effort,
+    deadline: input.deadline === undefined ? undefined : timeOf(input.deadline, 1),
+    payload: input.payload === undefined ? undefined : await payloadOf(input.payload),
+    bid_seconds: input.bidSeconds,
+    accept_seconds: input.acceptSeconds,
+    lease_seconds: input.leaseSeconds,
+    max_attempts: input.maxAttempts,
+    retry_seconds: input.retrySeconds,
+    cause,
+  };
+}
+
+/** `capability` or `capability=level` */
+function requirementOf(text: string): { capability: string; level?: number } {
+  const [capability, level] = text.split('=', 2) as [string, string?];
+  if (level === undefined) return { capability };
+  if (!(Number(level) >= 0 && Number(level) <= 1)) throw new UsageError(`--requires ${text}: the level must be a number from 0 to 1`);
+  return { capability, level: Number(level) };
+}
+
+async function payloadOf(given: string): Promise<unknown> {
+  const [source, content] = given.startsWith('@') ? [given.slice(1), await readFile(given.slice(1), 'utf8')] : ['--payload', given];
+  return json(content, source, 'Quote it for the shell, for example --payload \'{"invoice":4711}\', or name a file: --payload @work.json');
+}
+
+/** An array of tasks, one task, or a task a line. */
+async function tasksIn(file: string): Promise<TaskInput[]> {
+  const content = (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
+  const source = file === '-' ? 'standard input' : file;
+  if (content === '') throw new UsageError(`${source} holds no task`);
+  if (content.startsWith('[')) return json(content, source) as TaskInput[];
+  try {
+    return [JSON.parse(content) as TaskInput];
+  } catch {
+    return content.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [json(line, `${source}, line ${i + 1},`) as TaskInput]));
+  }
+}
+
+function json(content: string, source: string, hint = 'Give an array of tasks, one task, or a task a line.'): unknown {
+  try {
+    return JSON.parse(content) as unknown;
+  } catch (error) {
+    throw new UsageError(`${source} is not JSON: ${(error as Error).message}`, hint);
+  }
+}

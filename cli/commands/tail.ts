@@ -1,0 +1,34 @@
+import { factsOf } from '../facts';
+import type { Commit } from '../../client/client';
+import { bold, dim, note, print, shortHash, shortRef, styled, type Context } from '../terminal';
+
+export interface TailInput {
+  readonly category?: string;
+  readonly correlation?: string;
+  readonly after?: string;
+  readonly all?: boolean;
+  readonly limit?: number;
+}
+
+/** Most events of one receipt that stand on its line. */
+const MOST_EVENTS = 3;
+
+/** Prints receipts as they come, until interrupted or `limit` is reached. */
+export async function tail({ client, json }: Context, { category, correlation, after, all, limit = Infinity }: TailInput): Promise<void> {
+  const stop = new AbortController();
+  process.once('SIGINT', () => stop.abort());
+  process.once('SIGTERM', () => stop.abort());
+  const onBreak = (error: unknown) => note(dim(`The connection broke (${error instanceof Error ? error.message : String(error)}); connecting again…`));
+  let seen = 0;
+  for await (const { commit } of client.receipts.follow({ category, correlation, after: after ?? (all === true ? '0' : undefined), signal: stop.signal, onBreak })) {
+    print(json ? JSON.stringify(commit) : lineOf(commit));
+    seen += 1;
+    if (seen >= limit) return;
+  }
+}
+
+function lineOf({ at, stream, index, events, meta, hash }: Commit): string {
+  const told = events.slice(0, MOST_EVENTS).map((event) => `${bold(event.type)} ${factsOf(event)}`.trimEnd());
+  if (events.length > MOST_EVENTS) told.push(`and ${events.length - MOST_EVENTS} more`);
+  return `${dim(at.slice(11, 23))}  ${styled('cyan', shortRef(`${stream}@${index}`))}  ${told.join('; ')}  ${dim(`by ${meta.actor.id}  ${shortHash(hash)}`)}`;
+}

@@ -1,0 +1,45 @@
+import type { CausalChain, CausalNode } from '../../client/client';
+import { factsOf } from '../facts';
+import { bold, count, dim, duration, note, print, printJson, shortHash, shortRef, styled, type Context } from '../terminal';
+
+/** Prints what led to something and what followed, as a tree. */
+export async function why({ client, json }: Context, { id }: { id: string }): Promise<void> {
+  const chain = await client.why(id);
+  if (json) return printJson(chain);
+  for (const line of treeOf(chain)) print(line);
+  if (!chain.complete) note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));
+}
+
+function treeOf({ id, commits, roots }: CausalChain): string[] {
+  const nodes = roots.flatMap(flat);
+  const times = nodes.map(({ at }) => at).sort();
+  const first = times[0] as string;
+  const last = times.at(-1) as string;
+  const took = Date.parse(last) - Date.parse(first);
+  const lines = [`${bold(id)}: ${count(commits, 'receipt')} from ${first} to ${last} (${duration(took)})`, ''];
+  const sinceWidth = Math.max(...times.map((at) => sinceOf(at, first).length));
+
+  const add = (node: CausalNode, branch: string, below: string) => {
+    const since = sinceOf(node.at, first).padStart(sinceWidth);
+    const date = node.at.slice(0, 10) === first.slice(0, 10) ? '' : `${node.at.slice(0, 10)} `;
+    const time = `${since}  ${date}${node.at.slice(11, 23)}`;
+    lines.push(`${dim(time)}  ${branch}${bold(node.action)} by ${styled('cyan', node.actor)}  ${dim(`${shortRef(node.receipt)}  ${shortHash(node.hash)}`)}`);
+    const stem = node.effects.length > 0 ? '│ ' : '  ';
+    for (const event of node.events) lines.push(`${' '.repeat(time.length)}  ${below}${stem}${event.type} ${dim(factsOf(event))}`.trimEnd());
+    node.effects.forEach((effect, i) => {
+      const isLast = i === node.effects.length - 1;
+      add(effect, `${below}${isLast ? '└─ ' : '├─ '}`, `${below}${isLast ? '   ' : '│  '}`);
+    });
+  };
+  for (const root of roots) add(root, '', '');
+  return lines;
+}
+
+function sinceOf(at: string, first: string): string {
+  const milliseconds = Date.parse(at) - Date.parse(first);
+  return milliseconds === 0 ? '0' : `+${duration(milliseconds)}`;
+}
+
+function flat(node: CausalNode): CausalNode[] {
+  return [node, ...node.effects.flatMap(flat)];
+}

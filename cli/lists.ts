@@ -1,0 +1,32 @@
+/** What lists and single things have in common. */
+import { bold, dim, note, print, shown } from './terminal';
+
+/** The first `limit` rows, and the way to say that there are more. */
+export async function firstOf<T>(rows: AsyncIterable<T>, limit = 100): Promise<{ rows: T[]; sayMore(): void }> {
+  const first: T[] = [];
+  let more = false;
+  for await (const row of rows) {
+    if (first.length >= limit) {
+      more = true;
+      break;
+    }
+    first.push(row);
+  }
+  return { rows: first, sayMore: () => more && note(dim(`There are more: --all shows every one, --limit N as many.`)) };
+}
+
+/** Prints the fields of one thing, nested ones by their path. */
+export function printDetails(value: object): void {
+  const fields = flatten(value);
+  const width = Math.max(...fields.map(([name]) => name.length));
+  for (const [name, field] of fields) print(`${bold(name.padEnd(width))}  ${shown(field)}`);
+}
+
+/** The plain values of an object by their paths, for example `holder.agent`. Lists are values. */
+export function flatten(value: object, prefix = ''): [string, unknown][] {
+  return Object.entries(value).flatMap(([name, field]: [string, unknown]): [string, unknown][] => {
+    if (field === undefined) return [];
+    const isTree = typeof field === 'object' && field !== null && !Array.isArray(field) && Object.keys(field).length > 0;
+    return isTree ? flatten(field, `${prefix}${name}.`) : [[prefix + name, field]];
+  });
+}

@@ -1,0 +1,106 @@
+/** The log in a file: the database of a data folder, opened read-only, or an export that is loaded into a passing one. */
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { DatabaseSync } from 'node:sqlite';
+import type { Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { DATABASE_FILE } from '../adapters/embedded/database';
+import type { Commit } from '../domain/kernel/commit';
+import { UsageError } from './terminal';
+
+/** One line of an export: where the commit stands, the exact bytes that were hashed, and their hash. */
+export interface ExportLine {
+  readonly stream: string;
+  readonly index: number;
+  readonly hash: string;
+  /** The canonical form as it was stored. */
+  readonly body: string;
+}
+
+/** The folder that a host of this checkout uses when it is told nothing else. */
+const CHECKOUT_DATA = resolve(__dirname, '../../.formicary');
+
+/** The data folder that is meant: as given, as FORMICARY_DATA says, `.formicary` here, or that of the checkout. */
+export function dataFolder(given: string | undefined): string {
+  const named = given ?? process.env['FORMICARY_DATA'];
+  if (named !== undefined && named !== '') return resolve(named);
+  const here = resolve('.formicary');
+  return existsSync(join(here, DATABASE_FILE)) ? here : CHECKOUT_DATA;
+}
+
+/** Opens the database of a folder; a host may go on writing it. Within one transaction it stands still. */
+export function openDatabase(folder: string): DatabaseSync {
+  const file = join(folder, DATABASE_FILE);
+  if (!existsSync(file)) throw new UsageError(`there is no log in ${folder}`, 'Name the data folder of the host with --data FOLDER, or give an export with --export FILE. `formicary start` makes one.');
+  return new DatabaseSync(file, { readOnly: true });
+}
+
+/** Columns without types: what an export holds is taken in as it stands. */
+const PASSING = 'CREATE TABLE commits (position INTEGER PRIMARY KEY, stream, idx, hash, body)';
+
+/**
+ * Loads an export, `.gz` or not, into a database that goes when it is closed. `-` reads standard input. Throws
+ * `UsageError` on a line that is none.
+ * @param onProgress hears how many of the file's bytes were read
+ */
+export async function loadExport(file: string, onProgress: (bytes: number) => void): Promise<DatabaseSync> {
+  if (file !== '-' && !existsSync(file)) throw new UsageError(`there is no file ${file}`, 'Make one with `formicary export FILE`.');
+  const source: Readable = file === '-' ? process.stdin : createReadStream(file);
+  let bytes = 0;
+  source.on('data', (chunk: Buffer) => onProgress((bytes += chunk.length)));
+  const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
+  source.on('error', (error) => text.destroy(error));
+
+  // Without a name SQLite keeps it in memory, and in a file of its own when it grows.
+  const database = new DatabaseSync('');
+  database.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; ${PASSING}; BEGIN`);
+  const insert = database.prepare('INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)');
+  let number = 0;
+  // One loop over the lines would miss an error of the stream below it.
+  const broken = new Promise<never>((_, reject) => text.once('error', reject));
+  const read = (async () => {
+    for await (const line of createInterface({ input: text, crlfDelay: Infinity })) {
+      number += 1;
+      if (line === '') continue;
+      const { stream, index, hash, body } = parseLine(line, `${file}, line ${number}`);
+      insert.run(stream, index, hash, body);
+    }
+  })();
+  await Promise.race([read, broken]);
+  database.exec('COMMIT');
+  return database;
+}
+
+/** Bytes of an export, for its progress; 0 when that isn't known. */
+export function sizeOf(file: string): number {
+  return file !== '-' && existsSync(file) ? statSync(file).size : 0;
+}
+
+function parseLine(line: string, place: string): ExportLine {
+  const value = parsed(line) as Partial<ExportLine> | undefined | null;
+  const { stream, index, hash, body } = value ?? {};
+  if (typeof stream !== 'string' || !Number.isSafeInteger(index) || typeof hash !== 'string' || typeof body !== 'string') {
+    throw new UsageError(`${place} is not a line of an export`, 'A line is {"stream":…,"index":…,"hash":…,"body":"…"}, as `formicary export` writes it.');
+  }
+  return { stream, index: index as number, hash, body };
+}
+
+/** A receipt out of a file: as the API gives it, or a line of an export. */
+export function receiptOf(text: string, place: string): Commit {
+  const value = parsed(text) as Record<string, unknown> | undefined | null;
+  const commit = typeof value?.['body'] === 'string' ? { ...(parsed(value['body']) as object | undefined), hash: value['hash'] } : value;
+  const { stream, index, events, hash } = (commit ?? {}) as Partial<Commit>;
+  if (typeof stream !== 'string' || typeof index !== 'number' || !Array.isArray(events) || typeof hash !== 'string') {
+    throw new UsageError(`${place} holds no receipt`, 'Give one receipt as JSON: `formicary recompute TASK --save FILE` writes it, so does a line of an export.');
+  }
+  return commit as unknown as Commit;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

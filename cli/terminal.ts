@@ -1,0 +1,157 @@
+/** What the commands print with: results on standard output, notes and progress on standard error. */
+import { styleText } from 'node:util';
+import type { SingleBar } from 'cli-progress';
+import type Table from 'cli-table3';
+import { Formicary } from '../client/client';
+
+/** What every command understands. */
+export interface Globals {
+  readonly url: string;
+  readonly tenant?: string;
+  readonly principal?: string;
+  readonly json?: boolean;
+}
+
+/** The command was called in a way that can't work. The message says what is wrong, the hint what to do. */
+export class UsageError extends Error {
+  constructor(
+    message: string,
+    readonly hint?: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A command's surroundings. */
+export interface Context {
+  readonly globals: Globals;
+  /** Made at the first use: some commands need no host. */
+  readonly client: Formicary;
+  readonly json: boolean;
+  /** Says that what was looked at does not hold: the command ends with 1. */
+  foundWrong(): void;
+}
+
+/** How often and how patiently the host is tried: a person waits. */
+const RETRY = { attempts: 4, baseMs: 50, maxMs: 5_000 };
+
+export function contextOf(globals: Globals): Context & { close(): void } {
+  let client: Formicary | undefined;
+  return {
+    globals,
+    get client() {
+      return (client ??= new Formicary({ url: globals.url, tenant: globals.tenant, principal: globals.principal, retry: RETRY }));
+    },
+    json: globals.json === true,
+    foundWrong: () => void (process.exitCode = 1),
+    close: () => client?.close(),
+  };
+}
+
+// --------------------------------------------------------------------------------------------------------- printing
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, null, 2));
+}
+
+/** For people who look on; never part of the result. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Styled where standard output is a terminal that shows colours. */
+export function styled(style: Style, text: string): string {
+  return styleText(style, text, { stream: process.stdout });
+}
+
+export const dim = (text: string) => styled('dim', text);
+export const bold = (text: string) => styled('bold', text);
+export const good = (text: string) => styled('green', text);
+export const bad = (text: string) => styled('red', text);
+
+/** Prints rows under heads, without lines. */
+export function printTable(heads: readonly string[], rows: readonly (readonly (string | number)[])[], rightAligned: readonly string[] = []): void {
+  const TableOf = require('cli-table3') as typeof Table;
+  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
+  const table = new TableOf({
+    head: heads.map((head) => dim(head)),
+    chars: { ...none, left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    colAligns: heads.map((head) => (rightAligned.includes(head) ? 'right' : 'left')),
+  });
+  table.push(...rows.map((row) => [...row]));
+  print(table.toString().replaceAll(/[^\S\n]+$/gm, ''));
+}
+
+export interface Bar {
+  update(done: number): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/** A progress bar on standard error, while that is a terminal. */
+export function bar(label: string, total: number): Bar {
+  if (!process.stderr.isTTY || total <= 0) return { update: () => undefined, stop: () => undefined };
+  const { SingleBar: Single } = require('cli-progress') as { SingleBar: typeof SingleBar };
+  const single = new Single({ format: `${label} {bar} {percentage}%  {value} of {total}`, barsize: 30, hideCursor: true, clearOnComplete: true, stream: process.stderr, fps: 10 });
+  single.start(total, 0);
+  return { update: (done) => single.update(Math.min(done, total)), stop: () => single.stop() };
+}
+
+// ----------------------------------------------------------------------------------------------------------- values
+
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
+}
+
+export function shortHash(hash: string): string {
+  return hash.slice(0, 12);
+}
+
+/** `task/42@3`: the tenant is everywhere the same. */
+export function shortRef(ref: string): string {
+  return ref.slice(ref.indexOf('/') + 1);
+}
+
+/** `480 ms`, `3.2 s`, `12 min`, `5.0 h`, `3.1 d` */
+export function duration(milliseconds: number): string {
+  const ms = Math.abs(milliseconds);
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 120_000) return `${(ms / 1_000).toFixed(1)} s`;
+  if (ms < 7_200_000) return `${Math.round(ms / 60_000)} min`;
+  if (ms < 172_800_000) return `${(ms / 3_600_000).toFixed(1)} h`;
+  return `${(ms / 86_400_000).toFixed(1)} d`;
+}
+
+/** How long ago, or in how long. */
+export function ago(time: string, now = Date.now()): string {
+  const milliseconds = now - Date.parse(time);
+  return milliseconds < 0 ? `in ${duration(milliseconds)}` : `${duration(milliseconds)} ago`;
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/**
+ * A time as people give it, in the form that the API takes: `now`, a span (`90s`, `5m`, `2h`, `1d`), or anything ISO 8601.
+ * @param direction 1: a span lies ahead; -1: it lies behind
+ */
+export function timeOf(text: string, direction: 1 | -1, now = Date.now()): string {
+  if (text === 'now') return new Date(now).toISOString();
+  const span = /^[+-]?(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)$/.exec(text);
+  const unit = UNITS[span?.[2] ?? ''];
+  const milliseconds = span !== null && unit !== undefined ? now + direction * Number(span[1]) * unit : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN;
+  if (Number.isNaN(milliseconds)) throw new UsageError(`"${text}" is not a time`, 'Give one like 2026-11-21T10:00:00Z, or a span like 90s, 5m, 2h, 1d.');
+  return new Date(milliseconds).toISOString();
+}
+
+/** A value as one cell or line shows it. */
+export function shown(value: unknown): string {
+  if (value === undefined || value === null) return '–';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

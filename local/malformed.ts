@@ -1,0 +1,67 @@
+/**
+ * What is not proper HTTP never reaches a function. Node would answer it without a body; here it gets a problem
+ * document, as everything else does.
+ */
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
+
+/** How long what a refused client still sends is read and dropped, so that it gets to see the answer. Milliseconds. */
+const LINGER = 1_000;
+
+/** Answers what Node's parser refuses, what takes too long to arrive, and requests for a tunnel. */
+export function refuseMalformed(server: Server): void {
+  const answering = new WeakMap<Duplex, ServerResponse>();
+  const refused = new WeakSet<Duplex>();
+  server.prependListener('request', (request, response) => answering.set(request.socket, response));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (refused.has(socket)) return;
+    refused.add(socket);
+    const response = answering.get(socket);
+    const answer = () => {
+      if (!socket.writable || error.code === 'ECONNRESET') socket.destroy();
+      else if (!socket.writableEnded) refuse(socket, problemOf(error.code));
+    };
+    if (response === undefined || response.writableFinished) answer();
+    // What came before is whole and gets its answer first: it may have been done.
+    else if (response.req.complete) response.once('finish', answer);
+    else if (response.headersSent) socket.destroy();
+    else answer();
+  });
+  server.on('connect', (_, socket) => refuse(socket, Problem.of('method-not-allowed', 'This host is no proxy.', {}, { allow: 'GET, POST, PUT, PATCH, DELETE' })));
+}
+
+/** Throws unless the request names one host: of two, another program on the way might believe the other one. */
+export function checkHost({ rawHeaders }: IncomingMessage): void {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts += 1;
+  if (hosts !== 1) throw Problem.of('invalid-request', 'The request must have one Host header.');
+}
+
+function problemOf(code: string | undefined): Problem {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return Problem.of('headers-too-large', 'The path and the headers together are too large.');
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return Problem.of('payload-too-large', 'The extensions of a chunk are too large.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return Problem.of('request-timeout', 'The request did not arrive in time.');
+    default:
+      return Problem.of('invalid-request', 'The request is not well-formed HTTP.');
+  }
+}
+
+function refuse(socket: Duplex, { document, headers }: Problem): void {
+  const body = JSON.stringify(document);
+  const lines = {
+    connection: 'close',
+    'content-type': PROBLEM_CONTENT_TYPE,
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    ...headers,
+  };
+  const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${document.status} ${STATUS_CODES[document.status]}\r\n${head.join('')}\r\n${body}`);
+  setTimeout(() => socket.destroy(), LINGER).unref();
+}

@@ -1,0 +1,115 @@
+/** The host (`npm start`) as a child process that can be killed and started again on the same folder and port. */
+import { fork, type ChildProcess } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Formicary } from '../../client/client';
+
+const MAIN = join(__dirname, '../../local/main.js');
+const TETHER = join(__dirname, 'tether.js');
+const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 20_000;
+
+export interface HostOptions {
+  /** Folder of its store. */
+  readonly data: string;
+  readonly port: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly execArgv?: readonly string[];
+}
+
+export class HostProcess {
+  private child: ChildProcess | undefined;
+  private ended: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: HostOptions) {}
+
+  get url(): string {
+    return `http://127.0.0.1:${this.options.port}`;
+  }
+
+  /** What the host wrote. */
+  get log(): string {
+    return join(this.options.data, 'host.log');
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  /** Starts the host and waits until it is ready. Throws with the end of its log when it does not get there. */
+  async start(): Promise<void> {
+    const { data, port, environment, execArgv = [] } = this.options;
+    mkdirSync(data, { recursive: true });
+    const log = openSync(this.log, 'a');
+    const child = fork(MAIN, [], {
+      execArgv: ['--require', TETHER, ...execArgv],
+      env: { ...process.env, FORMICARY_LOG: 'warn', ...environment, FORMICARY_DATA: data, FORMICARY_PORT: String(port) },
+      stdio: ['ignore', log, log, 'ipc'],
+    });
+    closeSync(log);
+    this.child = child;
+    this.ended = new Promise((resolve) => {
+      child.once('exit', () => resolve());
+      child.once('error', () => resolve());
+    });
+    let over = false;
+    void this.ended.then(() => (over = true));
+    const client = new Formicary({ url: this.url, retry: { attempts: 1 } });
+    try {
+      for (const until = Date.now() + READY_WITHIN_MS; ; ) {
+        if (over || Date.now() > until) throw new Error(`the host did not start:\n${this.logTail()}`);
+        try {
+          await client.health();
+          return;
+        } catch {
+          await pause(25);
+        }
+      }
+    } catch (error) {
+      this.child.kill('SIGKILL');
+      throw error;
+    } finally {
+      client.close();
+    }
+  }
+
+  /** SIGKILL: no chance to finish anything. */
+  async kill(): Promise<void> {
+    this.child?.kill('SIGKILL');
+    await this.ended;
+  }
+
+  /** Asks the host to stop; kills it when it doesn't. */
+  async stop(): Promise<void> {
+    this.child?.kill('SIGTERM');
+    const timer = setTimeout(() => this.child?.kill('SIGKILL'), STOP_WITHIN_MS);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  /** The last lines that the host wrote. */
+  logTail(): string {
+    try {
+      return readFileSync(this.log, 'utf8').slice(-2_000);
+    } catch {
+      return '(no log)';
+    }
+  }
+}
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

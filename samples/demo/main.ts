@@ -1,0 +1,377 @@
+/**
+ * `npm run demo`: the host on a fresh store, a thousand agents in processes of their own, one hour of real demand
+ * played fast over the HTTP API, and then what the receipts say about it.
+ */
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import Table from 'cli-table3';
+import { Formicary, FormicaryError, NodeTransport, type TaskInput } from '../../client/client';
+import { DATABASE_FILE } from '../../adapters/embedded/database';
+import { percentile } from '../../bench/measure';
+import { PROFILE, drawRequests } from '../demand/profile';
+import { readTrace, TraceError, type DemandRequest } from '../demand/trace';
+import { Crew } from './crew';
+import { HostProcess, freePort } from './host-process';
+import { Verification, readLog } from './log';
+import { LoadWatch, TaskWatch, type LoadFindings, type TaskFindings } from './metrics';
+import { progress, type Progress } from './progress';
+import { planScenario, type PlannedTask, type Scenario } from './scenario';
+
+const ROOT = path.resolve(__dirname, '../../..');
+const AGENT_PROCESSES = 4;
+/** What is due is posted so often, in milliseconds, at most so many tasks in one request and so many requests at once. */
+const POST_EVERY_MS = 50;
+const BATCH = 200;
+const POSTS_AT_ONCE = 4;
+/** Share of the attempts that fail. */
+const FAILURES = 0.02;
+const MAX_ATTEMPTS = 8;
+/** After the last arrival the demo waits for the longest task so many times, and at least a minute, before it calls tasks lost. */
+const DRAIN_FACTOR = 5;
+/** How long the host stays dead after --kill. */
+const DEAD_MS = 300;
+const PATIENT = { attempts: 60, baseMs: 100, maxMs: 500 };
+
+interface Options {
+  readonly trace?: string;
+  readonly agents: number;
+  readonly load: number;
+  readonly speed: number;
+  readonly seed: number;
+  readonly kill: boolean;
+  readonly json: boolean;
+  readonly data: string;
+}
+
+export interface DemoReport {
+  readonly tasks: number;
+  readonly completed: number;
+  readonly lost: number;
+  readonly doubleAwards: number;
+  readonly retries: number;
+  readonly gini: number;
+  readonly utilisation: number;
+  readonly idle: number;
+  readonly awardMs: { readonly p50: number; readonly p95: number; readonly p99: number };
+  readonly commits: number;
+  readonly chains: number;
+  readonly verified: boolean;
+  readonly seconds: number;
+}
+
+const number = (min: number, max: number, whole = false) => (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value))) throw new InvalidArgumentError(`give a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
+  return value;
+};
+
+const program = new Command('npm run demo --')
+  .description('Plays one hour of real demand on a colony of agents, fast, and shows what the receipts say about it.')
+  .option('--trace <file>', 'requests to a model, as the Azure LLM inference traces have them; without it they are drawn from samples/demand/profile.json')
+  .option('--agents <n>', 'agents, of all types of the repository', number(1, 12_000, true), 1_000)
+  .option('--load <share>', 'work that arrives as a share of the work that the agents can do', number(0.01, 10), 0.7)
+  .option('--speed <n>', 'seconds of the demand that are played in one second', number(0.1, 100_000), 64)
+  .option('--seed <n>', 'decides what is drawn: the same seed, the same demand, failures and vanishing agents', number(0, 2 ** 32 - 1, true), 1)
+  .option('--kill', 'kill the host with SIGKILL in the middle, and start it again on the same store', false)
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .option('--data <folder>', 'where the store is kept; what is there of an earlier demo is deleted first', path.join(ROOT, '.formicary/demo'))
+  .addHelpText(
+    'after',
+    `
+What happens
+  1. The host starts on a fresh store. Agents register over HTTP from ${AGENT_PROCESSES} processes of their own.
+  2. Each request of the hour becomes a task at its time: the type of agent, the priority and the place are drawn
+     by the seed, the effort comes from the token counts and is scaled so that the offered load is --load.
+  3. The market awards each task to the best agent. Agents pull, accept, hold the task as long as the work takes,
+     and complete it. ${FAILURES * 100} % of the attempts fail; one agent in 200 vanishes without a word.
+  4. The store is read back: every number in the table comes from the receipts, and every chain of hashes is
+     verified. The exit code is not 0 when a task was lost or awarded twice, or a chain does not hold.
+
+Examples
+  npm run demo                                                     about a minute and a half
+  npm run demo -- --kill                                           with a kill -9 of the host in between
+  npm run demo -- --trace AzureLLMInferenceTrace_code.csv          the trace as Microsoft publishes it
+  npm run demo -- --agents 100 --speed 240 --json                  a short one, for a script`,
+  );
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+/** Ends everything that was started, in the opposite order; more than once is harmless. */
+class Cleanup {
+  private readonly steps: (() => void)[] = [];
+  add(step: () => void): void {
+    this.steps.push(step);
+  }
+  run(): void {
+    for (let step = this.steps.pop(); step !== undefined; step = this.steps.pop()) step();
+  }
+}
+
+/** Deletes an earlier demo's store; refuses a folder that holds anything else. */
+function freshFolder(data: string): void {
+  if (existsSync(data)) {
+    const strangers = readdirSync(data).filter((name) => !name.startsWith('formicary.') && name !== 'blobs' && name !== 'host.log');
+    if (strangers.length > 0) throw new Error(`${data} holds ${strangers[0]}: it is not the store of a demo, and would be deleted. Give another folder with --data.`);
+    rmSync(data, { recursive: true, force: true });
+  }
+  mkdirSync(data, { recursive: true });
+}
+
+/** Posts what is due until all is posted; keeps trying while the host is away. */
+async function postAll(client: Formicary, scenario: Scenario, started: number, posted: (count: number) => void, check: () => void): Promise<void> {
+  let next = 0;
+  let batches = 0;
+  const under = new Set<Promise<void>>();
+  let failure: unknown;
+  while (next < scenario.tasks.length || under.size > 0) {
+    check();
+    if (failure !== undefined) throw failure;
+    const now = (performance.now() - started) / 1000;
+    while (under.size < POSTS_AT_ONCE) {
+      const due: PlannedTask[] = [];
+      for (let task = scenario.tasks[next]; task !== undefined && task.due <= now && due.length < BATCH; task = scenario.tasks[next]) {
+        due.push(task);
+        next += 1;
+      }
+      if (due.length === 0) break;
+      const sending: Promise<void> = postBatch(client, due.map((task) => inputOf(task, scenario)), `demo-${batches++}`)
+        .then(() => posted(due.length))
+        .catch((error: unknown) => void (failure ??= error))
+        .finally(() => under.delete(sending));
+      under.add(sending);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POST_EVERY_MS));
+  }
+  if (failure !== undefined) throw failure;
+}
+
+async function postBatch(client: Formicary, tasks: readonly TaskInput[], key: string): Promise<void> {
+  const answers = await client.tasks.postMany(tasks, { idempotencyKey: key });
+  const refused = answers.find(({ problem }) => problem !== undefined);
+  if (refused !== undefined) throw new Error(`the task ${refused.id} was refused: ${refused.problem?.detail}`);
+}
+
+function inputOf({ id, agentType, priority, location, effort }: PlannedTask, { leaseSeconds }: Scenario): TaskInput {
+  return { id, task_type: agentType, priority, location, effort, accept_seconds: leaseSeconds, lease_seconds: leaseSeconds, max_attempts: MAX_ATTEMPTS, retry_seconds: 1 };
+}
+
+/** Waits until the host knows of no task that is still alive; false when that takes too long. */
+async function drained(client: Formicary, crew: Crew, total: number, limitSeconds: number, check: () => void, show: () => void): Promise<boolean> {
+  const until = performance.now() + limitSeconds * 1000;
+  for (;;) {
+    check();
+    show();
+    const alive = crew.counts.completed >= total || (await nobodyWaits(client));
+    if (alive) return true;
+    if (performance.now() > until) return false;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+async function nobodyWaits(client: Formicary): Promise<boolean> {
+  const { feed } = await client.status();
+  if (feed.some(({ lag }) => lag > 0)) return false;
+  for (const status of ['open', 'awarded', 'running'] as const) if ((await client.tasks.list({ status, limit: 1 })).value.length > 0) return false;
+  return true;
+}
+
+interface Examined {
+  readonly tasks: TaskFindings;
+  readonly load: LoadFindings;
+  readonly log: Verification;
+  /** Seconds after the first post, to the last one. */
+  readonly window: { readonly from: number; readonly to: number };
+  /** A task that was tried more than once, if there is one: it has more to tell. */
+  readonly sample: string | undefined;
+}
+
+function examine(folder: string, scenario: Scenario): Examined {
+  const log = new Verification();
+  const taskWatch = new TaskWatch();
+  const loadWatch = new LoadWatch();
+  let sample: string | undefined;
+  let retried = false;
+  for (const commit of log.over(readLog(folder))) {
+    taskWatch.see(commit);
+    loadWatch.see(commit);
+    if (retried || !commit.stream.includes('/task/')) continue;
+    retried = commit.events.some(({ type }) => type === 'TaskReopened');
+    if (retried || sample === undefined) sample = commit.stream.slice(commit.stream.lastIndexOf('/') + 1);
+  }
+  const tasks = taskWatch.findings(scenario.tasks.map(({ id }) => id));
+  const from = tasks.firstPost + scenario.meanHold * 1000;
+  return { tasks, load: loadWatch.findings(from, tasks.lastPost), log, window: { from: scenario.meanHold, to: (tasks.lastPost - tasks.firstPost) / 1000 }, sample };
+}
+
+function reportOf({ tasks, load, log }: Examined, planned: number, seconds: number): DemoReport {
+  const sorted = [...tasks.awardMs].sort((a, b) => a - b);
+  return {
+    tasks: planned,
+    completed: tasks.completed,
+    lost: tasks.lost.length,
+    doubleAwards: tasks.awardedTwice.length,
+    retries: tasks.retries,
+    gini: load.gini,
+    utilisation: load.utilisation,
+    idle: load.idle,
+    awardMs: { p50: percentile(sorted, 0.5), p95: percentile(sorted, 0.95), p99: percentile(sorted, 0.99) },
+    commits: log.commits,
+    chains: log.streams,
+    verified: log.verified,
+    seconds: Math.round(seconds * 10) / 10,
+  };
+}
+
+const count = (value: number): string => value.toLocaleString('en');
+const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
+const duration = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1000).toFixed(2)} s`);
+
+function tableOf(report: DemoReport, { tasks, load, window }: Examined): string {
+  const table = new Table({ head: ['', 'measured', 'goal', ''], style: { head: [], border: [] }, colAligns: ['left', 'right', 'left', 'left'] });
+  const row = (name: string, value: string, goal = '', met?: boolean) => void table.push([name, value, goal, met === undefined ? '' : met ? 'yes' : 'NO']);
+  const ends = Object.entries(tasks.ends).map(([end, times]) => `${times} ${end}`);
+  row('tasks posted', count(tasks.posted), count(report.tasks), tasks.posted === report.tasks);
+  row('completed', count(report.completed), 'all', report.completed === report.tasks);
+  row('lost', count(report.lost), '0', report.lost === 0);
+  row('awarded twice', count(report.doubleAwards), '0', report.doubleAwards === 0);
+  row('agents over their capacity', count(load.overbooked.length), '0', load.overbooked.length === 0);
+  row('retries', count(report.retries), ends.length === 0 ? '' : ends.join(', '));
+  row('agents lost', count(load.agentsLost), `of ${count(load.agents)}`);
+  row('post to award, p50', duration(report.awardMs.p50));
+  row('post to award, p95', duration(report.awardMs.p95));
+  row('post to award, p99', duration(report.awardMs.p99));
+  row('load Gini *', report.gini.toFixed(3), '< 0.3', report.gini < 0.3);
+  row('utilisation *', percent(report.utilisation), '60 to 80 %', report.utilisation >= 0.6 && report.utilisation <= 0.8);
+  row('idle *', percent(report.idle), '< 20 %', report.idle < 0.2);
+  row('receipts', count(report.commits));
+  row('chains verified', `${count(report.chains)}`, 'all', report.verified);
+  return `${table.toString()}
+* mean over time, from second ${window.from.toFixed(1)} of the arrivals (one mean effort) to the last one at second ${window.to.toFixed(1)}: the Gini
+  coefficient and the share of idle agents are taken at every moment; that of each agent's own mean load is ${load.giniOfMeans.toFixed(3)}`;
+}
+
+async function demand({ trace, seed }: Options): Promise<readonly DemandRequest[]> {
+  if (trace === undefined) return drawRequests(PROFILE, seed);
+  try {
+    return await readTrace(trace);
+  } catch (error) {
+    if (error instanceof TraceError) throw new Error(`${trace}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Plays the demo; true when nothing was lost, awarded twice or tampered with. */
+async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
+  const began = performance.now();
+  const requests = await demand(options);
+  const scenario = planScenario(requests, options);
+  const { tasks, agents, slots, meanHold, longestHold, arrivals, leaseSeconds, presenceSeconds } = scenario;
+  freshFolder(options.data);
+
+  const hour = (((requests.at(-1)?.at ?? 0) - (requests[0]?.at ?? 0)) / 60_000).toFixed(0);
+  say(`\n  ${count(tasks.length)} tasks in ${hour} minutes of ${options.trace ?? 'the workload profile'}, played in ${arrivals.toFixed(0)} s (--speed ${options.speed})`);
+  say(`  ${count(agents.length)} agents with ${count(slots)} slots that stay; a task takes ${meanHold.toFixed(1)} s on the mean and ${longestHold.toFixed(1)} s at most, so that the load is ${options.load}`);
+  say(`  leases of ${leaseSeconds} s, agents silent for ${presenceSeconds} s count as lost; seed ${options.seed}\n`);
+
+  const host = new HostProcess({ data: options.data, port: await freePort() });
+  const crew = new Crew();
+  cleanup.add(() => void host.kill());
+  cleanup.add(() => crew.kill());
+  await host.start();
+  await crew.register(agents, AGENT_PROCESSES, {
+    url: host.url,
+    seed: options.seed,
+    speed: options.speed,
+    failures: FAILURES,
+    heartbeatSeconds: scenario.heartbeatSeconds,
+    pollSeconds: scenario.pollSeconds,
+  });
+  say(`  host at ${host.url}, ${count(agents.length)} agents registered after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+
+  const client = new Formicary({ transport: new NodeTransport(host.url), principal: 'service:demo', retry: PATIENT });
+  cleanup.add(() => client.close());
+  const bar: Progress = progress('tasks completed', tasks.length);
+  cleanup.add(() => bar.stop());
+  let posted = 0;
+  const show = (): void => {
+    const { completed, accepted, failed, vanished } = crew.counts;
+    bar.update(completed, `${count(completed)} of ${count(posted)} posted · ${count(accepted - completed - failed)} held · ${failed} failed · ${vanished} vanished`);
+  };
+  const showing = setInterval(show, 200);
+  cleanup.add(() => clearInterval(showing));
+
+  crew.work();
+  const started = performance.now();
+  const killing = options.kill ? killInTheMiddle(host, (arrivals / 2) * 1000) : undefined;
+  const check = (): void => crew.check();
+  await Promise.all([postAll(client, scenario, started, (number) => (posted += number), check), killing]);
+  const whole = await drained(client, crew, tasks.length, Math.max(60, DRAIN_FACTOR * longestHold), check, show);
+  clearInterval(showing);
+  show();
+  bar.stop();
+  const outage = await killing;
+  if (outage !== undefined) say(`  the host was killed in the middle and was back after ${(outage / 1000).toFixed(1)} s`);
+  if (!whole) say('  some tasks did not end in time');
+
+  await crew.stop();
+  client.close();
+  await host.stop();
+  const examined = examine(options.data, scenario);
+  const report = reportOf(examined, tasks.length, (performance.now() - began) / 1000);
+  show_(report, examined, options);
+  const good = report.lost === 0 && report.doubleAwards === 0 && report.verified && examined.load.overbooked.length === 0;
+  if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  return good;
+}
+
+function show_(report: DemoReport, examined: Examined, options: Options): void {
+  const { tasks, load, log, sample } = examined;
+  const lines = [tableOf(report, examined)];
+  for (const id of tasks.lost.slice(0, 5)) lines.push(`lost: ${id}`);
+  for (const id of tasks.awardedTwice.slice(0, 5)) lines.push(`awarded twice: ${id}`);
+  for (const id of load.overbooked.slice(0, 5)) lines.push(`over its capacity: ${id}`);
+  for (const { message } of log.faults.slice(0, 5)) lines.push(`chain: ${message}`);
+  const here = path.relative(process.cwd(), options.data) || '.';
+  lines.push(
+    '',
+    `Took ${report.seconds} s. The store stays in ${here} (${DATABASE_FILE}; wiped by the next demo). To look further:`,
+    `  npx formicary verify --data ${here}`,
+    `  npx formicary why ${sample ?? 'TASK'} --data ${here}`,
+    `  FORMICARY_DATA=${here} npm start            the same store behind the API`,
+    '',
+  );
+  process.stdout.write(`\n${lines.join('\n')}\n`);
+}
+
+/** Kills the host and starts it again; gives the milliseconds that it was away. */
+async function killInTheMiddle(host: HostProcess, afterMs: number): Promise<number> {
+  await new Promise((resolve) => setTimeout(resolve, afterMs));
+  const down = performance.now();
+  await host.kill();
+  await new Promise((resolve) => setTimeout(resolve, DEAD_MS));
+  await host.start();
+  return performance.now() - down;
+}
+
+async function main(): Promise<void> {
+  const options = program.parse().opts<Options>();
+  const cleanup = new Cleanup();
+  const stop = (signal: NodeJS.Signals): void => {
+    cleanup.run();
+    say(`\n  stopped by ${signal}`);
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    process.exitCode = (await play({ ...options, data: path.resolve(options.data) }, cleanup)) ? 0 : 1;
+  } catch (error) {
+    say(`\n  The demo failed: ${error instanceof FormicaryError || !(error instanceof Error) ? String(error) : error.message}`);
+    process.exitCode = 1;
+  } finally {
+    cleanup.run();
+  }
+}
+
+void main();

@@ -1,0 +1,271 @@
+/**
+ * What happened, by the receipts alone: how each task fared, and how the load was spread. Nothing here asks a client
+ * what it believes.
+ */
+import type { AgentEvent } from '../../domain/agent';
+import type { Commit } from '../../domain/kernel/commit';
+import { parseStream } from '../../domain/kernel/ids';
+import { toMillis } from '../../domain/kernel/time';
+import { rounded } from '../../domain/market';
+import type { TaskEvent } from '../../domain/task';
+
+/** What is looked at of a commit. */
+export type Receipt = Pick<Commit, 'stream' | 'at' | 'events'>;
+
+export interface TaskFindings {
+  readonly posted: number;
+  readonly completed: number;
+  /** Ids of the tasks that did not end as completed; those that were to be posted and never were among them. */
+  readonly lost: readonly string[];
+  /** Ids of the tasks that had two holders at once, two awards of one number, or two completions. */
+  readonly awardedTwice: readonly string[];
+  /** Attempts beyond the first. */
+  readonly retries: number;
+  /** How attempts ended that did not complete. */
+  readonly ends: Readonly<Record<string, number>>;
+  /** From post to first award, of each task in milliseconds. */
+  readonly awardMs: readonly number[];
+  /** Time of the first post and of the last one, in milliseconds since the epoch. */
+  readonly firstPost: number;
+  readonly lastPost: number;
+}
+
+/** Means over time; each between 0 and 1. */
+export interface LoadFindings {
+  /** Of the Gini coefficient of slots in use over capacity, across the active agents. */
+  readonly gini: number;
+  /** The Gini coefficient of each agent's own mean load. */
+  readonly giniOfMeans: number;
+  /** Slots in use over the capacity of the active agents. */
+  readonly utilisation: number;
+  /** Share of the active agents without a task. */
+  readonly idle: number;
+  /** Agents that ever had more slots in use than capacity. */
+  readonly overbooked: readonly string[];
+  readonly agents: number;
+  /** Agents that were declared lost, in the whole log. */
+  readonly agentsLost: number;
+}
+
+interface TaskRecord {
+  postedAt: number | undefined;
+  awardedAt: number | undefined;
+  holder: number | undefined;
+  readonly awards: Set<number>;
+  completions: number;
+  twice: boolean;
+  over: boolean;
+}
+
+/** Follows every task through the receipts, which come in the order of the log. */
+export class TaskWatch {
+  private readonly tasks = new Map<string, TaskRecord>();
+  private retries = 0;
+  private readonly ends: Record<string, number> = {};
+  private readonly awardMs: number[] = [];
+
+  see({ stream, at, events }: Receipt): void {
+    const { category, id } = parseStream(stream);
+    if (category !== 'task') return;
+    let task = this.tasks.get(id);
+    if (task === undefined) {
+      task = { postedAt: undefined, awardedAt: undefined, holder: undefined, awards: new Set(), completions: 0, twice: false, over: false };
+      this.tasks.set(id, task);
+    }
+    for (const event of events as readonly TaskEvent[]) this.apply(task, event, toMillis(at));
+  }
+
+  /** @param expected ids that must be there */
+  findings(expected: Iterable<string> = []): TaskFindings {
+    const posted = [...this.tasks].filter(([, { postedAt }]) => postedAt !== undefined);
+    const completed = posted.filter(([, { completions, over }]) => completions > 0 && !over);
+    const whole = new Set(completed.map(([id]) => id));
+    const wanted = new Set([...expected, ...posted.map(([id]) => id)]);
+    const times = posted.map(([, { postedAt }]) => postedAt as number);
+    return {
+      posted: posted.length,
+      completed: completed.length,
+      lost: [...wanted].filter((id) => !whole.has(id)),
+      awardedTwice: [...this.tasks].filter(([, { twice }]) => twice).map(([id]) => id),
+      retries: this.retries,
+      ends: { ...this.ends },
+      awardMs: [...this.awardMs],
+      firstPost: times.reduce((a, b) => Math.min(a, b), Infinity),
+      lastPost: times.reduce((a, b) => Math.max(a, b), -Infinity),
+    };
+  }
+
+  private apply(task: TaskRecord, event: TaskEvent, at: number): void {
+    switch (event.type) {
+      case 'TaskPosted':
+        task.postedAt = at;
+        break;
+      case 'TaskHandedOff':
+      case 'TaskAwarded': {
+        const { award } = event.data;
+        const handedOver = event.type === 'TaskHandedOff' && event.data.from_award === task.holder;
+        if ((task.holder !== undefined && !handedOver) || task.awards.has(award) || task.completions > 0) task.twice = true;
+        task.awards.add(award);
+        task.holder = award;
+        if (task.awardedAt === undefined && task.postedAt !== undefined) {
+          task.awardedAt = at;
+          this.awardMs.push(at - task.postedAt);
+        }
+        break;
+      }
+      case 'TaskCompleted':
+        if (task.completions > 0 || task.holder !== event.data.award) task.twice = true;
+        task.completions += 1;
+        task.holder = undefined;
+        break;
+      case 'AttemptEnded':
+        this.ends[event.data.end] = (this.ends[event.data.end] ?? 0) + 1;
+        task.holder = undefined;
+        break;
+      case 'AwardDeclined':
+        task.holder = undefined;
+        break;
+      case 'TaskReopened':
+        this.retries += 1;
+        break;
+      case 'TaskDeadLettered':
+      case 'TaskCancelled':
+      case 'DeadlinePassed':
+        task.holder = undefined;
+        task.over = true;
+        break;
+      case 'TaskRedriven':
+        task.over = false;
+        break;
+      default:
+    }
+  }
+}
+
+interface AgentRecord {
+  capacity: number;
+  active: boolean;
+  slots: number;
+  /** ∫ load dt and ∫ dt while it was active, within the window. */
+  load: number;
+  seconds: number;
+  since: number;
+}
+
+interface Change {
+  readonly at: number;
+  readonly agent: string;
+  readonly events: readonly AgentEvent[];
+}
+
+/** Follows every agent's slots through the receipts. */
+export class LoadWatch {
+  private readonly changes: Change[] = [];
+
+  see({ stream, at, events }: Receipt): void {
+    const { category, id } = parseStream(stream);
+    if (category === 'agent') this.changes.push({ at: toMillis(at), agent: id, events: events as readonly AgentEvent[] });
+  }
+
+  /** The means from `from` to `to`, in milliseconds since the epoch. */
+  findings(from: number, to: number): LoadFindings {
+    const agents = new Map<string, AgentRecord>();
+    const overbooked = new Set<string>();
+    let agentsLost = 0;
+    // How many active agents have each load: few values, so a coefficient costs little at every change.
+    const histogram = new Map<number, number>();
+    let slots = 0;
+    let capacity = 0;
+    let idle = 0;
+    let active = 0;
+    const sums = { gini: 0, utilisation: 0, idle: 0, seconds: 0 };
+    let clock = from;
+    let lastGini: number | undefined;
+
+    const pass = (until: number): void => {
+      const end = Math.min(until, to);
+      if (end <= clock) return;
+      const seconds = (end - clock) / 1000;
+      clock = end;
+      if (active === 0) return;
+      lastGini ??= giniOf(histogram);
+      sums.gini += lastGini * seconds;
+      sums.utilisation += (capacity === 0 ? 0 : slots / capacity) * seconds;
+      sums.idle += (idle / active) * seconds;
+      sums.seconds += seconds;
+    };
+    const count = (agent: AgentRecord, by: 1 | -1): void => {
+      if (!agent.active) return;
+      const load = agent.slots / agent.capacity;
+      const left = (histogram.get(load) ?? 0) + by;
+      if (left === 0) histogram.delete(load);
+      else histogram.set(load, left);
+      slots += by * agent.slots;
+      capacity += by * agent.capacity;
+      active += by;
+      if (agent.slots === 0) idle += by;
+    };
+    const settle = (agent: AgentRecord, at: number): void => {
+      const seconds = (Math.min(at, to) - Math.max(agent.since, from)) / 1000;
+      if (agent.active && seconds > 0) {
+        agent.load += (agent.slots / agent.capacity) * seconds;
+        agent.seconds += seconds;
+      }
+      agent.since = at;
+    };
+
+    // Streams have their own order; across streams the time decides. The sort is stable.
+    for (const { at, agent: id, events } of [...this.changes].sort((a, b) => a.at - b.at)) {
+      pass(at);
+      let agent = agents.get(id);
+      if (agent === undefined) agents.set(id, (agent = { capacity: 0, active: false, slots: 0, load: 0, seconds: 0, since: at }));
+      settle(agent, at);
+      count(agent, -1);
+      for (const event of events) {
+        if (event.type === 'AgentRegistered' || event.type === 'AgentRevised') agent.capacity = event.data.profile.capacity;
+        if (event.type === 'AgentRegistered' || event.type === 'AgentReturned') agent.active = true;
+        if (event.type === 'AgentLost') agentsLost += 1;
+        if (event.type === 'AgentLost' || event.type === 'AgentDeregistered') agent.active = false;
+        if (event.type === 'SlotReserved') agent.slots += 1;
+        if (event.type === 'SlotReleased') agent.slots -= 1;
+      }
+      if (agent.slots > agent.capacity) overbooked.add(id);
+      count(agent, 1);
+      lastGini = undefined;
+    }
+    pass(to);
+    for (const agent of agents.values()) settle(agent, to);
+    const means = new Map<number, number>();
+    for (const { load, seconds } of agents.values()) if (seconds > 0) means.set(load / seconds, (means.get(load / seconds) ?? 0) + 1);
+    const mean = (sum: number) => (sums.seconds === 0 ? 0 : rounded(sum / sums.seconds));
+    return {
+      gini: mean(sums.gini),
+      giniOfMeans: rounded(giniOf(means)),
+      utilisation: mean(sums.utilisation),
+      idle: mean(sums.idle),
+      overbooked: [...overbooked],
+      agents: agents.size,
+      agentsLost,
+    };
+  }
+}
+
+/** The Gini coefficient of values that come so many times each: Σᵢ Σⱼ |xᵢ − xⱼ| / (2 n² · mean x), 0 when all are 0. */
+export function giniOf(histogram: ReadonlyMap<number, number>): number {
+  const sorted = [...histogram].sort(([a], [b]) => a - b);
+  let n = 0;
+  let total = 0;
+  for (const [value, times] of sorted) {
+    n += times;
+    total += value * times;
+  }
+  if (total === 0) return 0;
+  // Σᵢ (2i − n − 1)·xᵢ, where equal values take the ranks before + 1 to before + times.
+  let weighted = 0;
+  let before = 0;
+  for (const [value, times] of sorted) {
+    weighted += value * times * (2 * before + times - n);
+    before += times;
+  }
+  return weighted / (n * total);
+}

@@ -1,0 +1,329 @@
+/**
+ * Colonies on a stage: one or several processes of the whole application over one in-memory database, with a clock that
+ * only the test moves, deadlines that only the test fires, and ports that fail, stall or die as the test says.
+ *
+ * The stores are the embedded ones, unchanged; only the writer thread and the disk below them are not there. So a run
+ * of thousands of commands takes a second, and the same seed gives the same run.
+ */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import type { Database } from '../../adapters/embedded/database';
+import { SqliteEventStore } from '../../adapters/embedded/event-store';
+import { MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from '../../adapters/embedded/small-stores';
+import { SqliteViewStore } from '../../adapters/embedded/view-store';
+import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer';
+import type { RequestContext } from '../../app/agents';
+import { Colony } from '../../app/colony';
+import { AllowAll } from '../../app/policy';
+import type { BlobArchive, Policy, Presence } from '../../app/ports';
+import type { AgentProfile } from '../../domain/agent';
+import { ChainVerifier, sha256, unseal, type ChainFault, type Commit } from '../../domain/kernel/commit';
+import type { Decider, Event } from '../../domain/kernel/decider';
+import { upcast } from '../../domain/kernel/decider';
+import type { PrincipalKind } from '../../domain/kernel/principal';
+import { plusSeconds, toMillis, toTime, type Time } from '../../domain/kernel/time';
+import type { TaskSpec } from '../../domain/task';
+import { EPOCH } from './commits';
+
+export const TENANT = 'acme';
+
+/** `fails`: nothing happens, the call throws. `loses`: it happens, the call throws. `slow`: it takes its time. `hangs`: it never answers. */
+export type Mishap = 'fails' | 'loses' | 'slow' | 'hangs' | undefined;
+export type Mishaps = (port: string, method: string, args: readonly unknown[]) => Mishap | Promise<void>;
+
+/** What a `Database` is to the stores, on one connection to memory. */
+export class MemoryDatabase {
+  private readonly connection = new DatabaseSync(':memory:');
+  private readonly statements = new Map<string, StatementSync>();
+  private waiting: { operation: WriteOperation; resolve: (result: Exclude<WriteResult, { kind: 'failed' }>) => void; reject: (error: Error) => void }[] = [];
+
+  write(operation: WriteOperation): Promise<Exclude<WriteResult, { kind: 'failed' }>> {
+    return new Promise((resolve, reject) => {
+      if (this.waiting.length === 0) setImmediate(() => this.flush());
+      this.waiting.push({ operation, resolve, reject });
+    });
+  }
+
+  all<T>(sql: string, ...parameters: SQLInputValue[]): T[] {
+    return this.prepare(sql).all(...parameters) as T[];
+  }
+
+  get<T>(sql: string, ...parameters: SQLInputValue[]): T | undefined {
+    return this.prepare(sql).get(...parameters) as T | undefined;
+  }
+
+  private flush(): void {
+    const group = this.waiting;
+    this.waiting = [];
+    for (const { operation, resolve, reject } of group) {
+      this.connection.exec('BEGIN');
+      try {
+        const result = this.execute(operation);
+        this.connection.exec('COMMIT');
+        resolve(result);
+      } catch (error) {
+        this.connection.exec('ROLLBACK');
+        reject(error as Error);
+      }
+    }
+  }
+
+  private execute({ guard, statements }: WriteOperation): Exclude<WriteResult, { kind: 'failed' }> {
+    if (guard !== undefined) {
+      const row = this.get<Record<string, unknown>>(guard.query[0], ...guard.query[1]);
+      const value = row === undefined ? null : (Object.values(row)[0] ?? null);
+      if (value !== guard.expected) return { kind: 'guarded', value };
+    }
+    let changes = 0;
+    for (const [sql, parameters] of statements) changes = Number(this.prepare(sql).run(...parameters).changes);
+    return { kind: 'done', changes };
+  }
+
+  private prepare(sql: string): StatementSync {
+    let statement = this.statements.get(sql);
+    if (statement === undefined) this.statements.set(sql, (statement = this.connection.prepare(sql)));
+    return statement;
+  }
+}
+
+class MemoryBlobs implements BlobArchive {
+  private readonly blobs = new Map<string, Uint8Array>();
+
+  async put(tenant: string, bytes: Uint8Array): Promise<string> {
+    const reference = `sha256:${sha256(Buffer.from(bytes).toString('latin1'))}`;
+    this.blobs.set(`${tenant} ${reference}`, bytes);
+    return reference;
+  }
+
+  async get(tenant: string, reference: string): Promise<Uint8Array | undefined> {
+    return this.blobs.get(`${tenant} ${reference}`);
+  }
+}
+
+/** Calls that answer at once and can't fail. */
+const PLAIN = new Set(['onAppend', 'beat', 'forget']);
+
+/** One process: a colony whose ports can be cut. */
+export class Process {
+  dead = false;
+
+  constructor(
+    readonly colony: Colony,
+    private readonly cut: () => void,
+  ) {}
+
+  /** As the operating system does it: nothing is finished, nothing is answered any more. */
+  kill(): void {
+    this.dead = true;
+    this.cut();
+    void this.colony.reactions.stop();
+    void this.colony.feed.stop();
+  }
+}
+
+export class Stage {
+  readonly database = new MemoryDatabase();
+  readonly clock = { time: toMillis(EPOCH), now: (): number => this.clock.time };
+  readonly reports: { message: string; facts: Record<string, unknown> }[] = [];
+  readonly processes: Process[] = [];
+  /** What befalls the next calls of the ports. */
+  mishaps: Mishaps = () => undefined;
+  policy: Policy = new AllowAll();
+  private presence: Presence = new MemoryPresence();
+  private readonly blobs = new MemoryBlobs();
+
+  get now(): Time {
+    return toTime(this.clock.time);
+  }
+
+  /** A process that lives. */
+  get first(): Process {
+    return this.living[0] as Process;
+  }
+
+  get living(): Process[] {
+    return this.processes.filter(({ dead }) => !dead);
+  }
+
+  get colony(): Colony {
+    return this.first.colony;
+  }
+
+  /** A colony whose feed runs; its deadlines wait for `fire`. Heartbeats don't outlive the last process. */
+  async start(): Promise<Process> {
+    if (this.living.length === 0) this.presence = new MemoryPresence();
+    const process = await this.prepare();
+    await process.colony.start();
+    // Its own timers would follow the real clock.
+    await process.colony.reactions.stop();
+    return process;
+  }
+
+  /** A colony that was made and not started. */
+  async prepare(): Promise<Process> {
+    let alive = true;
+    const guard = <T extends object>(port: string, inner: T): T =>
+      new Proxy(inner, {
+        get: (target, method) => {
+          const value: unknown = Reflect.get(target, method);
+          if (typeof value !== 'function' || typeof method !== 'string') return value;
+          const call = value.bind(target) as (...args: unknown[]) => unknown;
+          if (PLAIN.has(method)) return call;
+          return (...args: unknown[]) => this.befall(port, method, args, () => call(...args), () => alive);
+        },
+      });
+    const database = this.database as unknown as Database;
+    const colony = new Colony({
+      store: guard('store', await SqliteEventStore.open(database)),
+      views: guard('views', new SqliteViewStore(database)),
+      checkpoints: guard('checkpoints', await SqliteCheckpoints.open(database)),
+      deadlines: guard('deadlines', await SqliteDeadlines.open(database)),
+      queue: guard('queue', await SqliteWorkQueue.open(database)),
+      blobs: guard('blobs', this.blobs),
+      presence: guard('presence', this.presence),
+      policy: { evaluate: (input) => this.policy.evaluate(input) },
+      clock: this.clock,
+      report: (message, facts) => this.reports.push({ message, facts }),
+      close: async () => undefined,
+    });
+    const process = new Process(colony, () => (alive = false));
+    this.processes.push(process);
+    return process;
+  }
+
+  /** Waits until every living process has handled what is in the log. */
+  async settled(): Promise<void> {
+    await Promise.all(this.living.map(({ colony }) => colony.feed.settled()));
+  }
+
+  /** Fires what is due, in every process, and waits for what follows from it. */
+  async fire(): Promise<void> {
+    for (const { colony } of this.living) await colony.reactions.fire();
+    await this.settled();
+  }
+
+  /** Time passes; what falls due on the way is fired, about when it does. */
+  async pass(seconds: number, each: () => Promise<void> = async () => undefined, step = 5): Promise<void> {
+    for (let left = seconds; left > 0; left -= step) {
+      this.clock.time += Math.min(step, left) * 1000;
+      await each();
+      await this.fire();
+    }
+  }
+
+  /** Parked commits are tried again. */
+  async redeliver(): Promise<void> {
+    for (const { colony } of this.living) await colony.feed.redeliver();
+    await this.settled();
+  }
+
+  async end(): Promise<void> {
+    this.mishaps = () => undefined;
+    for (const process of this.processes) if (!process.dead) process.kill();
+  }
+
+  // ------------------------------------------------------------------------------------------------ what is stored
+
+  /** Every commit in the order of writing, as stored. */
+  log(): Commit[] {
+    return this.database.all<{ body: string; hash: string }>('SELECT body, hash FROM commits ORDER BY position').map(({ body, hash }) => unseal(body, hash));
+  }
+
+  stream(stream: string): Commit[] {
+    return this.database.all<{ body: string; hash: string }>('SELECT body, hash FROM commits WHERE stream = ? ORDER BY idx', stream).map(({ body, hash }) => unseal(body, hash));
+  }
+
+  streams(category: string): string[] {
+    return this.database
+      .all<{ stream: string }>('SELECT DISTINCT stream FROM commits ORDER BY stream')
+      .map(({ stream }) => stream)
+      .filter((stream) => stream.split('/')[1] === category);
+  }
+
+  deadlines(): { stream: string; reason: string; due: string }[] {
+    return this.database.all('SELECT stream, reason, due FROM deadlines ORDER BY stream, reason');
+  }
+
+  /** What a verifier finds in all chains. */
+  chainFaults(): ChainFault[] {
+    const faults: ChainFault[] = [];
+    const verifiers = new Map<string, ChainVerifier>();
+    for (const { stream, idx, body, hash } of this.database.all<{ stream: string; idx: number; body: string; hash: string }>('SELECT stream, idx, body, hash FROM commits ORDER BY stream, idx')) {
+      const verifier = verifiers.get(stream) ?? new ChainVerifier(stream);
+      verifiers.set(stream, verifier);
+      faults.push(...verifier.next({ index: idx, body, hash }));
+    }
+    return faults;
+  }
+
+  /** The state of a stream, folded from what is stored and nothing else. */
+  fold<S, E extends Event>(decider: Decider<S, E>, stream: string): { state: S; version: number; at: Time } {
+    return foldCommits(decider, this.stream(stream));
+  }
+
+  private async befall(port: string, method: string, args: readonly unknown[], call: () => unknown, alive: () => boolean): Promise<unknown> {
+    const never = new Promise<never>(() => undefined);
+    if (!alive()) return await never;
+    const mishap = this.mishaps(port, method, args);
+    if (mishap instanceof Promise) await mishap;
+    else if (mishap === 'fails') throw new Error(`${port}.${method} failed before it did anything`);
+    else if (mishap === 'hangs') return await never;
+    else if (mishap === 'slow') for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    try {
+      const result = await call();
+      if (mishap === 'loses') throw new Error(`${port}.${method} was done, its answer is lost`);
+      return alive() ? result : await never;
+    } catch (error) {
+      if (!alive()) return await never;
+      throw error;
+    }
+  }
+}
+
+export function foldCommits<S, E extends Event>(decider: Decider<S, E>, commits: readonly Commit[]): { state: S; version: number; at: Time } {
+  let state = decider.initial;
+  for (const { events, stream, index, at, meta } of commits) for (const event of events) state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
+  return { state, version: commits.length - 1, at: commits.at(-1)?.at ?? toTime(0) };
+}
+
+let keys = 0;
+
+/** Who asks, and under which key. */
+export function as(id: string, key?: string, kind: PrincipalKind = 'agent'): RequestContext {
+  return { principal: { tenant: TENANT, id, kind, level: 'execute' }, ...(key === undefined ? {} : { command: { key, hash: key } }) };
+}
+
+export function newKey(): string {
+  return `key-${(keys += 1)}`;
+}
+
+export function profile(changes: Partial<AgentProfile> = {}): AgentProfile {
+  return { agent_type: 'worker', pool: 'workers', capabilities: { x: 1 }, capacity: 1, presence_seconds: 60, offer: { helps: [], min_strength: 0 }, ...changes };
+}
+
+export function spec(changes: Partial<TaskSpec> = {}): TaskSpec {
+  return {
+    task_type: 'job',
+    priority: 0.5,
+    urgency: 0.5,
+    requires: [{ capability: 'x', level: 0 }],
+    requester: 'poster',
+    bid_seconds: 0,
+    accept_seconds: 10,
+    lease_seconds: 30,
+    max_attempts: 3,
+    retry_seconds: 1,
+    ...changes,
+  };
+}
+
+export const taskOf = (id: string): string => `${TENANT}/task/${id}`;
+export const agentOf = (id: string): string => `${TENANT}/agent/${id}`;
+
+/** The whole events of a stream, in short: `Type data…`. */
+export function types(commits: readonly Commit[]): string[] {
+  return commits.flatMap(({ events }) => events.map(({ type }) => type));
+}
+
+export function later(time: Time, seconds: number): Time {
+  return plusSeconds(time, seconds);
+}

@@ -174,12 +174,13 @@ export class Reactions implements Consumer {
     const now = toTime(this.clock.now());
     const [end, reason] = state.status === 'lost' ? (['lost', `the agent gave no sign of life since ${state.since}`] as const) : (['released', 'the agent was deregistered'] as const);
     for (const [task, slot] of Object.entries(state.slots)) {
+      const { correlationId } = await this.transactor.load(taskDecider, taskStream(tenant, task));
       await this.transactor.transact(taskDecider, taskStream(tenant, task), giveBack({ agent: id, award: slot.award }, end, reason, now), {
         principal: Market.principal(tenant),
         action: 'task.give-back',
         cause,
         reaction: true,
-        correlationId: this.transactor.peek<TaskState>(taskStream(tenant, task))?.state.correlation_id,
+        correlationId,
       });
     }
   }

@@ -93,13 +93,25 @@ export interface Committed {
 
 /** A reaction to a reaction to … of this depth is a storm and is refused. */
 export const MAX_CAUSATION_DEPTH = 32;
-/** How many idempotency keys a stream remembers. */
+/** How many idempotency keys a stream remembers, at least; and how many are kept together. */
 const MAX_COMMANDS = 512;
+const COMMANDS_PAGE = 32;
 /** A snapshot is written when this many commits lie after the last one, unless it is larger than 16 KB. */
 const SNAPSHOT_EVERY = 200;
 const MAX_SNAPSHOT_BYTES = 16 * 1024;
 const MAX_ATTEMPTS = 12;
 const PAGE = 500;
+
+/**
+ * Answered commands by name, oldest first, in pages: adding one copies the last page only, since what is folded must
+ * stay as it is for whoever still holds it. (One object for all of them cost a millisecond a commit.)
+ */
+type AnsweredCommands = readonly Readonly<Record<string, AnsweredCommand>>[];
+
+interface AnsweredCommand {
+  readonly index: number;
+  readonly hash: string;
+}
 
 /** What the cache holds of a stream. Plain data: it is also what a snapshot keeps. */
 interface Folded {
@@ -109,7 +121,7 @@ interface Folded {
   readonly at: Time;
   readonly correlationId: string | undefined;
   /** `principal key` → the commit that answered it and the hash of its body; oldest first. */
-  readonly commands: Readonly<Record<string, { readonly index: number; readonly hash: string }>>;
+  readonly commands: AnsweredCommands;
   readonly snapshotAt: number;
 }
 
@@ -332,7 +344,7 @@ export class Transactor {
     const sealed: SealedCommit[] = [];
     for (const pending of batch) {
       const { command, principal } = pending.context;
-      const earlier = command === undefined ? undefined : folded.commands[commandName(principal.id, command.key)];
+      const earlier = command === undefined ? undefined : answered(folded.commands, commandName(principal.id, command.key));
       let outcome: Decided | { sealed: SealedCommit; folded: Folded };
       try {
         if (earlier === undefined) outcome = this.decideOne(stream, decider, folded, pending);
@@ -476,7 +488,7 @@ function commandName(principal: string, key: string): string {
 }
 
 function empty(decider: Decider<unknown, Event>): Folded {
-  return { state: decider.initial, version: -1, hash: null, at: toTime(0), correlationId: undefined, commands: {}, snapshotAt: -1 };
+  return { state: decider.initial, version: -1, hash: null, at: toTime(0), correlationId: undefined, commands: [], snapshotAt: -1 };
 }
 
 function fold(decider: Decider<unknown, Event>, folded: Folded, commit: Commit): Folded {
@@ -484,16 +496,22 @@ function fold(decider: Decider<unknown, Event>, folded: Folded, commit: Commit):
   const place = { stream: commit.stream, index: commit.index, at: commit.at, correlationId };
   let state = folded.state;
   for (const event of commit.events) state = decider.evolve(state, upcast(decider, event), place);
-  let { commands } = folded;
-  if (commandId !== undefined) {
-    commands = { ...commands, [commandName(commit.meta.actor.id, commandId)]: { index: commit.index, hash: bodyHash ?? '' } };
-    const names = Object.keys(commands);
-    if (names.length > MAX_COMMANDS) {
-      const [, ...rest] = Object.entries(commands);
-      commands = Object.fromEntries(rest);
-    }
-  }
+  const commands = commandId === undefined ? folded.commands : remembered(folded.commands, commandName(commit.meta.actor.id, commandId), { index: commit.index, hash: bodyHash ?? '' });
   return { state, version: commit.index, hash: commit.hash, at: commit.at, correlationId: folded.correlationId ?? correlationId, commands, snapshotAt: folded.snapshotAt };
+}
+
+function remembered(commands: AnsweredCommands, name: string, command: AnsweredCommand): AnsweredCommands {
+  const last = commands.at(-1);
+  if (last !== undefined && Object.keys(last).length < COMMANDS_PAGE) return [...commands.slice(0, -1), { ...last, [name]: command }];
+  return [...commands.slice(-MAX_COMMANDS / COMMANDS_PAGE), { [name]: command }];
+}
+
+function answered(commands: AnsweredCommands, name: string): AnsweredCommand | undefined {
+  for (let i = commands.length - 1; i >= 0; i -= 1) {
+    const command = commands[i]?.[name];
+    if (command !== undefined) return command;
+  }
+  return undefined;
 }
 
 function snapshotOf(decider: Decider<unknown, Event>, folded: Folded): Snapshot | undefined {

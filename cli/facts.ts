@@ -49,7 +49,7 @@ export function factsOf({ type, data }: Pick<Event, 'type' | 'data'>): string {
 }
 
 function plain(data: unknown): string {
-  if (typeof data !== 'object' || data === null) return data === undefined ? '' : String(data);
+  if (typeof data !== 'object' || data === null) return JSON.stringify(data) ?? '';
   return Object.entries(data)
     .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
     .slice(0, MOST_VALUES)

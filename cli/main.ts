@@ -52,11 +52,9 @@ ${EXIT_CODES}`,
 /** A command with its examples; its positional arguments and options arrive as one object. */
 function command(parent: Command, usage: string, description: string, examples: readonly string[]): Command {
   const added = parent.command(usage).description(description).copyInheritedSettings(parent);
-  const width = Math.max(...examples.map((example) => example.split('  #')[0]!.length));
-  const lines = examples.map((example) => {
-    const [call, comment] = example.split('  #') as [string, string?];
-    return comment === undefined ? `  $ formicary ${call}` : `  $ formicary ${call.padEnd(width)}  ${styled('dim', `#${comment}`)}`;
-  });
+  const parts = examples.map((example) => example.split('  #') as [call: string, comment?: string]);
+  const width = Math.max(...parts.map(([call]) => call.length));
+  const lines = parts.map(([call, comment]) => `  $ ${comment === undefined ? call : `${call.padEnd(width)}  ${styled('dim', `#${comment}`)}`}`);
   return added.addHelpText('after', `\n${bold('Examples:')}\n${lines.join('\n')}`);
 }
 
@@ -64,7 +62,9 @@ function runs<I>(load: () => (context: Context, input: I) => Promise<void>): (..
   return async (...given) => {
     const called = given.at(-1) as Command;
     const input: Record<string, unknown> = { ...called.opts() };
-    called.registeredArguments.forEach((argument, i) => (input[argument.name()] = called.processedArgs[i]));
+    called.registeredArguments.forEach((argument, i) => {
+      input[argument.name()] = called.processedArgs[i];
+    });
     const context = contextOf(called.optsWithGlobals<Globals>());
     try {
       await load()(context, input as I);
@@ -91,15 +91,15 @@ const collect = (value: string, before: string[] | undefined): string[] => [...(
 
 // -------------------------------------------------------------------------------------------------------- commands
 
-command(program, 'start', 'Run a host on this machine', ['start', 'start --port 7171 --data ./colony  # a second one beside it'])
+command(program, 'start', 'Run a host on this machine', ['formicary start', 'formicary start --port 7171 --data ./colony  # a second one beside it'])
   .option('-p, --port <port>', 'where it listens; 7071, or FORMICARY_PORT', numberFrom(1, 65_535, true))
   .option('-d, --data <folder>', 'where it keeps everything; .formicary, or FORMICARY_DATA')
   .action(runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./commands/start') as typeof StartCommand).start));
 
 command(program, 'post', 'Post a task, or many from a file', [
-  'post finance.reconciliation --id inv-4711 --priority 0.9 --deadline 2h',
-  `post crm.lead_scoring --payload '{"lead":"ada"}' --requires english=0.8  # needs a second capability`,
-  'post --file tasks.json  # an array of tasks, or a task a line',
+  'formicary post finance.reconciliation --id inv-4711 --priority 0.9 --deadline 2h',
+  `formicary post crm.lead_scoring --payload '{"lead":"ada"}' --requires english=0.8  # needs a second capability`,
+  'formicary post --file tasks.json  # an array of tasks, or a task a line',
   'generate-tasks | formicary post',
 ])
   .argument('[task_type]', 'for example finance.reconciliation')
@@ -121,7 +121,7 @@ command(program, 'post', 'Post a task, or many from a file', [
   .option('--key <key>', 'Idempotency-Key: the same key again gets the first answer')
   .action(runs<PostCommand.PostInput>(() => (require('./commands/post') as typeof PostCommand).post));
 
-command(program, 'tasks', 'List tasks, or show one', ['tasks --status open', 'tasks --agent recon-7 --limit 20', 'tasks inv-4711  # everything about one'])
+command(program, 'tasks', 'List tasks, or show one', ['formicary tasks --status open', 'formicary tasks --agent recon-7 --limit 20', 'formicary tasks inv-4711  # everything about one'])
   .argument('[id]', 'a task')
   .addOption(new Option('-s, --status <status>').choices(['open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']))
   .option('-a, --agent <id>', 'held or completed by')
@@ -130,7 +130,7 @@ command(program, 'tasks', 'List tasks, or show one', ['tasks --status open', 'ta
   .option('--all', 'every one')
   .action(runs<TasksCommand.TasksInput>(() => (require('./commands/tasks') as typeof TasksCommand).tasks));
 
-command(program, 'agents', 'List agents, or show one', ['agents --status active --pool finance', 'agents --capability invoice_matching', 'agents recon-7  # everything about one'])
+command(program, 'agents', 'List agents, or show one', ['formicary agents --status active --pool finance', 'formicary agents --capability invoice_matching', 'formicary agents recon-7  # everything about one'])
   .argument('[id]', 'an agent')
   .option('-c, --capability <name>')
   .option('-t, --type <agent_type>')
@@ -140,7 +140,7 @@ command(program, 'agents', 'List agents, or show one', ['agents --status active 
   .option('--all', 'every one')
   .action(runs<AgentsCommand.AgentsInput>(() => (require('./commands/agents') as typeof AgentsCommand).agents));
 
-command(program, 'types', 'Search the repository of agent types', ['types inventory optimization', 'types --department finance', 'types --show finance.reconciliation'])
+command(program, 'types', 'Search the repository of agent types', ['formicary types inventory optimization', 'formicary types --department finance', 'formicary types --show finance.reconciliation'])
   .argument('[words...]', 'what to search for; all types without')
   .option('--show <agent_type>', 'everything about one')
   .option('--department <name>')
@@ -149,7 +149,7 @@ command(program, 'types', 'Search the repository of agent types', ['types invent
   .option('-n, --limit <n>', 'at most so many', whole)
   .action(runs<TypesCommand.TypesInput>(() => (require('./commands/types') as typeof TypesCommand).types));
 
-command(program, 'tools', 'Find tools', ['tools invoice', 'tools --api Salesforce --operation query_leads', 'tools --show crm-leads'])
+command(program, 'tools', 'Find tools', ['formicary tools invoice', 'formicary tools --api Salesforce --operation query_leads', 'formicary tools --show crm-leads'])
   .argument('[words...]', 'words that its name, description or tags hold')
   .option('--show <tool>', 'everything about one')
   .option('--api <name>')
@@ -159,9 +159,9 @@ command(program, 'tools', 'Find tools', ['tools invoice', 'tools --api Salesforc
   .action(runs<ToolsCommand.ToolsInput>(() => (require('./commands/tools') as typeof ToolsCommand).tools));
 
 const signals = command(program, 'signals', 'Show the strongest signals now, or emit one', [
-  'signals --location warehouse/eu  # there and below',
-  'signals --type resource_needed --minimum 0.5',
-  'signals emit resource_needed warehouse/eu/dock-3 0.8',
+  'formicary signals --location warehouse/eu  # there and below',
+  'formicary signals --type resource_needed --minimum 0.5',
+  'formicary signals emit resource_needed warehouse/eu/dock-3 0.8',
 ])
   .option('-l, --location <place>', 'this place and everything below it')
   .option('-t, --type <type>')
@@ -169,7 +169,7 @@ const signals = command(program, 'signals', 'Show the strongest signals now, or 
   .option('-n, --limit <n>', 'at most so many; 50 by default', whole)
   .action(runs<Parameters<typeof SignalsCommand.field>[1]>(() => (require('./commands/signals') as typeof SignalsCommand).field));
 
-command(signals, 'emit', 'Emit a signal', ['signals emit threat_detected plant/line-2 0.9 --decay 0.02'])
+command(signals, 'emit', 'Emit a signal', ['formicary signals emit threat_detected plant/line-2 0.9 --decay 0.02'])
   .argument('<type>', 'for example resource_needed')
   .argument('<location>', 'for example warehouse/eu/dock-3')
   .argument('<strength>', '0 to 1', share)
@@ -177,7 +177,7 @@ command(signals, 'emit', 'Emit a signal', ['signals emit threat_detected plant/l
   .option('--emitter <agent>', 'the caller by default')
   .action(runs<SignalsCommand.EmitInput>(() => (require('./commands/signals') as typeof SignalsCommand).emit));
 
-command(program, 'tail', 'Watch receipts as they come', ['tail', 'tail --category task', 'tail --json | jq .events', 'tail --all --limit 20  # from the beginning'])
+command(program, 'tail', 'Watch receipts as they come', ['formicary tail', 'formicary tail --category task', 'formicary tail --json | jq .events', 'formicary tail --all --limit 20  # from the beginning'])
   .option('-c, --category <name>', 'task, agent, trail, tool, …')
   .option('--correlation <id>', 'what one cause has set in motion')
   .addOption(new Option('--after <place>', 'a place in the log, from an earlier page').conflicts('all'))
@@ -185,20 +185,20 @@ command(program, 'tail', 'Watch receipts as they come', ['tail', 'tail --categor
   .option('-n, --limit <n>', 'end after so many', whole)
   .action(runs<TailCommand.TailInput>(() => (require('./commands/tail') as typeof TailCommand).tail));
 
-command(program, 'why', 'Tell what led to something, and what followed', ['why inv-4711', 'why default/task/inv-4711@2 --json'])
+command(program, 'why', 'Tell what led to something, and what followed', ['formicary why inv-4711', 'formicary why default/task/inv-4711@2 --json'])
   .argument('<id>', 'a task, a receipt (stream@index), or a correlation id')
   .action(runs<{ id: string }>(() => (require('./commands/why') as typeof WhyCommand).why));
 
-command(program, 'asof', 'Show how something was, and what is different now', ['asof 10m task inv-4711', 'asof 2026-11-21T10:00:00Z agent recon-7', 'asof 1h trail resource_needed/warehouse/eu'])
+command(program, 'asof', 'Show how something was, and what is different now', ['formicary asof 10m task inv-4711', 'formicary asof 2026-11-21T10:00:00Z agent recon-7', 'formicary asof 1h trail resource_needed/warehouse/eu'])
   .argument('<time>', 'a time, or a span ago: 90s, 15m, 2h, 1d')
   .addArgument(new Argument('<kind>').choices(['task', 'agent', 'trail', 'tool']))
   .argument('<id>', 'its id; of a trail TYPE/LOCATION')
   .action(runs<Parameters<typeof AsofCommand.asof>[1]>(() => (require('./commands/asof') as typeof AsofCommand).asof));
 
 command(program, 'recompute', 'Compute an award again, on this machine, from its receipt alone', [
-  'recompute inv-4711',
-  'recompute inv-4711 --award 2 --save receipt.json',
-  'recompute --file receipt.json  # needs no host',
+  'formicary recompute inv-4711',
+  'formicary recompute inv-4711 --award 2 --save receipt.json',
+  'formicary recompute --file receipt.json  # needs no host',
 ])
   .argument('[task]', 'a task that was awarded')
   .option('--award <n>', 'the award with this number; the last by default', whole)
@@ -207,9 +207,9 @@ command(program, 'recompute', 'Compute an award again, on this machine, from its
   .action(runs<RecomputeCommand.RecomputeInput>(() => (require('./commands/recompute') as typeof RecomputeCommand).recompute));
 
 command(program, 'verify', 'Check every chain without the host: names what was altered, dropped, inserted, reordered or moved', [
-  'verify  # also while a host is running',
-  'verify --data ./colony',
-  'verify --export receipts.ndjson.gz',
+  'formicary verify  # also while a host is running',
+  'formicary verify --data ./colony',
+  'formicary verify --export receipts.ndjson.gz',
 ])
   .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
   .option('-e, --export <file>', 'an export, .gz or not; - is standard input')
@@ -217,15 +217,15 @@ command(program, 'verify', 'Check every chain without the host: names what was a
   .action(runs<VerifyCommand.VerifyInput>(() => (require('./commands/verify') as typeof VerifyCommand).verify));
 
 command(program, 'export', 'Write all receipts, a line each, so that others can verify them', [
-  'export receipts.ndjson.gz',
-  'export receipts.ndjson --data ./colony  # the stored bytes, without a host',
-  'export | formicary verify --export -',
+  'formicary export receipts.ndjson.gz',
+  'formicary export receipts.ndjson --data ./colony  # the stored bytes, without a host',
+  'formicary export | formicary verify --export -',
 ])
   .argument('[file]', 'standard output without; compressed when it ends with .gz')
   .option('-d, --data [folder]', 'from a data folder instead of a host: of all tenants, or of --tenant')
   .action(runs<ExportCommand.ExportInput>(() => (require('./commands/export') as typeof ExportCommand).exportLog));
 
-command(program, 'status', 'Show how the host is', ['status', 'status --json'])
+command(program, 'status', 'Show how the host is', ['formicary status', 'formicary status --json'])
   .action(runs<object>(() => (require('./commands/status') as typeof StatusCommand).status));
 
 // ---------------------------------------------------------------------------------------------------------- errors
@@ -234,7 +234,7 @@ command(program, 'status', 'Show how the host is', ['status', 'status --json'])
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : NOT_DONE;
   const [message, hints] = explained(error);
-  process.stderr.write(`${styled('red', 'formicary:')} ${message}\n${hints.map((hint) => `  ${hint}\n`).join('')}`);
+  process.stderr.write(`formicary: ${message}\n${hints.map((hint) => `  ${hint}\n`).join('')}`);
   return error instanceof FormicaryError && error.status > 0 ? REFUSED : NOT_DONE;
 }
 

@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { finished } from 'node:stream/promises';
 import { InvocationContext } from '@azure/functions';
 import { attachAbortSignal } from '../functions/http/edge/abort';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
 import type { Registration } from './core';
 import { invoke } from './invoke';
 import { loopbackGuard } from './loopback';
-import { checkHost, refuseMalformed } from './malformed';
+import { LINGER_SECONDS, checkHost, refuseMalformed } from './malformed';
 import { LocalRequest } from './request';
 import { sendResult } from './response';
 import type { Match, Router } from './router';
@@ -81,6 +82,7 @@ export class HttpFront {
       await this.#dispatch(request, response);
     } catch (error) {
       const problem = error instanceof Problem ? error : failure(request, error);
+      if (!request.complete) await dropped(request);
       if (response.headersSent) response.destroy();
       else if (!response.destroyed) sendProblem(response, problem);
     }
@@ -152,7 +154,6 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
       if (size <= BODY_LIMIT) {
         chunks.push(chunk);
       } else {
-        // The rest is read and dropped, so that the client gets to see the answer.
         chunks = [];
         reject(tooLarge());
       }
@@ -160,6 +161,12 @@ async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
     request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
     request.once('error', () => reject(Problem.of('invalid-request', 'The body ended early.')));
   });
+}
+
+/** Reads what a refused client still sends, for a while: if its connection were closed meanwhile, it might not see the answer. */
+async function dropped(request: IncomingMessage): Promise<void> {
+  request.resume();
+  await within(LINGER_SECONDS, finished(request).catch(() => undefined));
 }
 
 function tooLarge(): Problem {

@@ -6,8 +6,8 @@ import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
 
-/** How long what a refused client still sends is read and dropped, so that it gets to see the answer. Milliseconds. */
-const LINGER = 1_000;
+/** How long what a refused client still sends is read and dropped, so that it gets to see the answer. */
+export const LINGER_SECONDS = 1;
 
 /** Answers what Node's parser refuses, what takes too long to arrive, and requests for a tunnel. */
 export function refuseMalformed(server: Server): void {
@@ -63,5 +63,5 @@ function refuse(socket: Duplex, { document, headers }: Problem): void {
   const head = Object.entries(lines).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.on('error', () => socket.destroy());
   socket.end(`HTTP/1.1 ${document.status} ${STATUS_CODES[document.status]}\r\n${head.join('')}\r\n${body}`);
-  setTimeout(() => socket.destroy(), LINGER).unref();
+  setTimeout(() => socket.destroy(), LINGER_SECONDS * 1_000).unref();
 }

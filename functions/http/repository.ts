@@ -66,7 +66,7 @@ route({
   },
 });
 
-const Overrides = z.record(z.string(), z.unknown()).default({}).meta({ description: 'Fields of the entry that shall be different' });
+const Overrides = z.record(z.string().max(64), z.unknown()).default({}).meta({ description: 'Fields of the entry that shall be different' });
 
 route({
   name: 'defineAgentType',

@@ -45,8 +45,8 @@ export function chance(seed: number, text: string): number {
   return createHash('sha256').update(`${seed} ${text}`).digest().readUInt32BE(0) / 2 ** 32;
 }
 
-/** Tries again for as long as a host may take to come back. */
-const PATIENT = { attempts: 60, baseMs: 100, maxMs: 500 };
+/** Tries again for as long as a host may take to come back, and not so often that it has no time to. */
+const PATIENT = { attempts: 60, baseMs: 200, maxMs: 2_000 };
 
 interface Held {
   readonly award: number;

@@ -5,6 +5,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { ChainVerifier, type ChainFault, type Commit } from '../../domain/kernel/commit';
 
+/** A host holds a lock on it for as long as it lives. */
+const LOCK_FILE = 'formicary.lock';
+
 export interface StoredCommit {
   readonly stream: string;
   readonly index: number;
@@ -23,6 +26,21 @@ export function* readLog(folder: string): Generator<StoredCommit> {
     for (const row of rows) yield row as unknown as StoredCommit;
   } finally {
     database.close();
+  }
+}
+
+/** True when a host has the store open. */
+export function inUse(folder: string): boolean {
+  const file = join(folder, LOCK_FILE);
+  if (!existsSync(file)) return false;
+  const lock = new DatabaseSync(file);
+  try {
+    lock.exec('BEGIN EXCLUSIVE; ROLLBACK');
+    return false;
+  } catch {
+    return true;
+  } finally {
+    lock.close();
   }
 }
 

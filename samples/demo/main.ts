@@ -13,7 +13,7 @@ import { PROFILE, drawRequests } from '../demand/profile';
 import { readTrace, TraceError, type DemandRequest } from '../demand/trace';
 import { Crew } from './crew';
 import { HostProcess, freePort } from './host-process';
-import { Verification, readLog } from './log';
+import { Verification, inUse, readLog } from './log';
 import { LoadWatch, TaskWatch, type LoadFindings, type TaskFindings } from './metrics';
 import { progress, type Progress } from './progress';
 import { planScenario, type PlannedTask, type Scenario } from './scenario';
@@ -27,11 +27,13 @@ const POSTS_AT_ONCE = 4;
 /** Share of the attempts that fail. */
 const FAILURES = 0.02;
 const MAX_ATTEMPTS = 8;
+/** An agent that is lost gives back what it did not accept; so this may be patient. */
+const ACCEPT_SECONDS = 30;
 /** After the last arrival the demo waits for the longest task so many times, and at least a minute, before it calls tasks lost. */
 const DRAIN_FACTOR = 5;
 /** How long the host stays dead after --kill. */
 const DEAD_MS = 300;
-const PATIENT = { attempts: 60, baseMs: 100, maxMs: 500 };
+const PATIENT = { attempts: 60, baseMs: 100, maxMs: 1_000 };
 
 interface Options {
   readonly trace?: string;
@@ -92,7 +94,7 @@ Examples
   npm run demo                                                     about a minute and a half
   npm run demo -- --kill                                           with a kill -9 of the host in between
   npm run demo -- --trace AzureLLMInferenceTrace_code.csv          the trace as Microsoft publishes it
-  npm run demo -- --agents 100 --speed 240 --json                  a short one, for a script`,
+  npm run demo -- --agents 200 --speed 200 --json                  a short one, for a script`,
   );
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -108,9 +110,10 @@ class Cleanup {
   }
 }
 
-/** Deletes an earlier demo's store; refuses a folder that holds anything else. */
+/** Deletes an earlier demo's store; refuses a folder that is in use or holds anything else. */
 function freshFolder(data: string): void {
   if (existsSync(data)) {
+    if (inUse(data)) throw new Error(`a host or another demo uses ${data}: stop it, or give another folder with --data.`);
     const strangers = readdirSync(data).filter((name) => !name.startsWith('formicary.') && name !== 'blobs' && name !== 'host.log');
     if (strangers.length > 0) throw new Error(`${data} holds ${strangers[0]}: it is not the store of a demo, and would be deleted. Give another folder with --data.`);
     rmSync(data, { recursive: true, force: true });
@@ -153,7 +156,7 @@ async function postBatch(client: Formicary, tasks: readonly TaskInput[], key: st
 }
 
 function inputOf({ id, agentType, priority, location, effort }: PlannedTask, { leaseSeconds }: Scenario): TaskInput {
-  return { id, task_type: agentType, priority, location, effort, accept_seconds: leaseSeconds, lease_seconds: leaseSeconds, max_attempts: MAX_ATTEMPTS, retry_seconds: 1 };
+  return { id, task_type: agentType, priority, location, effort, accept_seconds: ACCEPT_SECONDS, lease_seconds: leaseSeconds, max_attempts: MAX_ATTEMPTS, retry_seconds: 1 };
 }
 
 /** Waits until the host knows of no task that is still alive; false when that takes too long. */
@@ -319,13 +322,13 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   await host.stop();
   const examined = examine(options.data, scenario);
   const report = reportOf(examined, tasks.length, (performance.now() - began) / 1000);
-  show_(report, examined, options);
+  print(report, examined, options);
   const good = report.lost === 0 && report.doubleAwards === 0 && report.verified && examined.load.overbooked.length === 0;
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return good;
 }
 
-function show_(report: DemoReport, examined: Examined, options: Options): void {
+function print(report: DemoReport, examined: Examined, options: Options): void {
   const { tasks, load, log, sample } = examined;
   const lines = [tableOf(report, examined)];
   for (const id of tasks.lost.slice(0, 5)) lines.push(`lost: ${id}`);

@@ -56,6 +56,10 @@ const VANISH_TO = 0.7;
  */
 const LONGEST = 1.5;
 
+/** Seconds: as short as a busy machine allows, so that what a vanished agent held comes back soon. */
+const MIN_LEASE = 5;
+const MAX_LEASE = 15;
+
 const departmentOf = (entry: AgentTypeEntry): string => entry.department ?? entry.industry_vertical ?? entry.category;
 
 const DEPARTMENTS = Map.groupBy(CATALOGUE, departmentOf);
@@ -97,7 +101,7 @@ export function planScenario(requests: readonly DemandRequest[], { agents: count
   const tasks = demand.map((task, i) => ({ ...task, effort: efforts[i] as number, id: `task-${String(i + 1).padStart(String(demand.length).length, '0')}`, due: (task.at - first) / 1000 / speed }));
   const meanHold = efforts.reduce((sum, effort) => sum + effort, 0) / efforts.length / speed;
 
-  const leaseSeconds = Math.min(10, Math.max(4, Math.ceil(meanHold)));
+  const leaseSeconds = Math.min(MAX_LEASE, Math.max(MIN_LEASE, Math.ceil(1.5 * meanHold)));
   const presenceSeconds = leaseSeconds + 2;
   const lots = Array.from({ length: count }, (_, n) => n).sort((a, b) => chance(seed, `vanish ${a}`) - chance(seed, `vanish ${b}`));
   const vanish = new Set(lots.slice(0, vanishing));

@@ -145,7 +145,7 @@ class Run {
   private readonly mute = new Set<string>();
   /** When an agent, or whoever holds `task#award`, gave signs of life. */
   private readonly alive = new Map<string, string[]>();
-  private under: { process: Process; promise: Promise<void> }[] = [];
+  private under: { process: Process; promise: Promise<unknown> }[] = [];
   private readonly mishaps = new Map<string, { what: Mishap; left: number }>();
   private disturbed = false;
 
@@ -222,12 +222,13 @@ class Run {
     const claim = 'who' in step ? this.claim(step.task, step.who) : { agent: '', award: 0 };
     const processes = step.twice ? [this.on(step.on), this.on(step.on + 1)] : [this.on(step.on)];
     const answers = processes.map((process) => this.ask(process, step, claim, key).catch((error: unknown) => this.thrown(step, error)));
-    const all = Promise.all(answers).then(([one, other]) => {
+    // Whoever crashes meanwhile never answers.
+    void Promise.all(answers).then(([one, other]) => {
       if (one === undefined || other === undefined || one instanceof Rejection || other instanceof Rejection) return;
       const [first, second] = [one, other].map((answer) => (answer.ok && answer.commit !== undefined ? commitRef(answer.commit.stream, answer.commit.index) : undefined));
       if (first !== undefined && second !== undefined && first !== second) this.wrong.push(`${JSON.stringify(step)} was done twice: ${first} and ${second}`);
     });
-    this.under.push(...processes.map((process) => ({ process, promise: all })));
+    this.under.push(...processes.map((process, i) => ({ process, promise: answers[i] as Promise<unknown> })));
     if (step.pace !== 'go') await this.answered();
     if (step.pace === 'settle') await this.settle();
   }

@@ -4,7 +4,7 @@
  */
 import net from 'node:net';
 import { startTestHost, type TestHost } from '../support/host';
-import { call, eventually, speak, type Reply } from './support';
+import { call, eventually, settled, speak, type Reply } from './support';
 
 // ----------------------------------------------------------------------------------------------------- the requests
 
@@ -43,7 +43,6 @@ const POST_LINE = 'POST /v1/tasks HTTP/1.1';
 const JSON_TYPE = 'Content-Type: application/json';
 
 const many = <T>(count: number, item: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => item(i));
-const LONG = 'a'.repeat(300);
 const TOOL = { tool_name: 'Hammer', description: 'Hits', schema: {}, version: '1.1.0' };
 const SIGNAL = { type: 'resource_needed', strength: 0.5, location: 'dock/1' };
 const CLAIM = { agent: 'worker', award: 1 };
@@ -102,6 +101,9 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['a field in another case', POST('/v1/tasks', { Task_Type: 'x' }), 400, INVALID],
     ['a field that the server sets', task({ requester: 'somebody' }), 400, INVALID],
     ['a field nobody knows, of a long name', task({ ['x'.repeat(500_000)]: 1 }), 400, INVALID],
+    ['NUL under a long name', task({ payload: { ['x'.repeat(500_000)]: '\0' } }), 400, INVALID],
+    ['a capability of a long name', POST('/v1/agents', { agent_type: 'clerk', id: 'new', capabilities: { ['x'.repeat(500_000)]: 1 } }), 400, INVALID],
+    ['an override of a long name', PUT('/v1/agents/repository/acme.other', { based_on: 'finance.reconciliation', overrides: { ['x'.repeat(500_000)]: 1 } }), 400, INVALID],
     ['a thousand fields nobody knows', task(Object.fromEntries(many(1_000, (i) => [`x${i}`, i]))), 400, INVALID],
     ['a body where there is only a query', POST('/v1/views/tasks/rebuild', { now: true }), 400, INVALID],
   ],
@@ -158,7 +160,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['__proto__ in a payload', text('{"task_type":"x","payload":{"a":{"__proto__":{"polluted":true}}}}'), 400, INVALID],
     ['__proto__, escaped', text('{"task_type":"x","payload":{"\\u005f_proto__":1}}'), 400, INVALID],
     ['constructor as a field', task({ constructor: { prototype: { polluted: true } } }), 400, INVALID],
-    ['__proto__ as a capability', text('{"agent_type":"clerk","id":"new","capabilities":{"__proto__":1}}', { 'X-Other': '1' }), 400, INVALID],
+    ['__proto__ as a capability', { method: 'POST', to: '/v1/agents', body: '{"agent_type":"clerk","id":"new","capabilities":{"__proto__":1}}' }, 400, INVALID],
     ['__proto__ as a parameter', GET('/v1/tasks?__proto__=1'), 400, INVALID],
     ['constructor as a parameter', GET('/v1/tasks?constructor=1'), 400, INVALID],
     ['__proto__ as an id', GET('/v1/tasks/__proto__'), 400, INVALID],
@@ -463,11 +465,11 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['no host', 'GET /v1/tasks HTTP/1.1\r\nConnection: close\r\n\r\n', 400, INVALID],
     ['two hosts', raw('GET /v1/tasks HTTP/1.1', ['Host: evil.example']), 400, INVALID],
     ['another host by another header', GET('/v1/tasks', { headers: { Host: 'evil.example', 'X-Forwarded-Host': 'localhost' } }), 421, 'misdirected-request'],
-    ['a page of another site', task({}), 403, 'cross-origin'],
+    ['a page of another site', text('{"task_type":"x"}', { Origin: 'https://evil.example' }), 403, 'cross-origin'],
     ['a page of no site', GET('/v1/tasks', { headers: { Origin: 'null' } }), 403, 'cross-origin'],
     ['a page of another port', GET('/v1/tasks', { headers: { Origin: 'http://localhost:3000' } }), 403, 'cross-origin'],
     ['an image of another site', GET('/v1/tasks', { headers: { 'Sec-Fetch-Site': 'cross-site' } }), 403, 'cross-origin'],
-  ].map(([name, sent, ...expected]) => (name === 'a page of another site' ? [name, { ...(sent as Request), headers: { Origin: 'https://evil.example' } }, ...expected] : [name, sent, ...expected]) as Row),
+  ],
   'what is hardly HTTP': [
     ['a length and chunks', raw(POST_LINE, [JSON_TYPE, 'Content-Length: 6', 'Transfer-Encoding: chunked'], '0\r\n\r\nGET /v1/tasks/held HTTP/1.1\r\n\r\n'), 400, INVALID],
     ['chunks and a length', raw(POST_LINE, [JSON_TYPE, 'Transfer-Encoding: chunked', 'Content-Length: 6'], '0\r\n\r\nGET'), 400, INVALID],
@@ -533,13 +535,14 @@ function replaced(bytes: Buffer, name: string, by: string): Buffer {
 const LEAKS = [/\n\s+at /, /node_modules|node:internal|\/dist\/|\/adapters\//, /\.[cm]?[jt]s:\d/, /\/(tmp|home|work|usr|var)\//, /sqlite/i, /undefined is not|Cannot read|is not a function/];
 
 function expectProblem(reply: Reply | undefined, status: number, type: string, bodiless = false): void {
-  expect({ status: reply?.status, type: bodiless ? type : reply?.body?.type?.replace('https://formicary.dev/problems/', ''), text: reply?.text.slice(0, 500) }).toEqual({ status, type, text: expect.anything() });
+  // All in one, so that a failure shows the whole answer.
+  expect({ status: reply?.status, type: reply?.body?.type, text: reply?.text }).toEqual({ status, type: bodiless ? undefined : `https://formicary.dev/problems/${type}`, text: expect.anything() });
   const { headers, body, text } = reply as Reply;
   expect(headers).toMatchObject({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' });
   expect(headers).not.toHaveProperty('set-cookie');
   expect(headers).not.toHaveProperty('access-control-allow-origin');
   if (bodiless) return;
-  expect(body).toEqual(expect.objectContaining({ type: `https://formicary.dev/problems/${type}`, title: expect.stringMatching(/./), status, detail: expect.stringMatching(/.{5}/) }));
+  expect(body).toMatchObject({ title: expect.stringMatching(/./), status, detail: expect.stringMatching(/.{5}/) });
   expect(text.length).toBeLessThan(64_000);
   for (const leak of LEAKS) expect(text).not.toMatch(leak);
 }
@@ -633,7 +636,7 @@ beforeAll(async () => {
   await done('/v1/tasks', { id: 'own', task_type: 'nobody_does' }, { tenant: 'b' });
 
   await held('late', 2);
-  await eventually(async () => (await done('/v1/status')).body.feed.every(({ lag }: { lag: number }) => lag === 0));
+  await settled(host);
   places = Object.fromEntries(TENANTS.map((tenant) => [tenant, '0']));
   before = {};
   for (const tenant of TENANTS) before[tenant] = (await receiptsAfter(tenant, '0')).receipts;
@@ -677,6 +680,15 @@ test('a client that leaves in the middle of its body leaves nothing behind', asy
   expect(await written()).toEqual([]);
 });
 
+test('what comes whole is answered, whatever comes behind it', async () => {
+  const first = `POST /v1/tasks HTTP/1.1\r\nHost: 127.0.0.1:${host.port}\r\nX-Formicary-Tenant: a\r\n${JSON_TYPE}\r\nContent-Length: 27\r\n\r\n{"task_type":"nobody_does"}`;
+  const replies = await speak(host, `${first}\x00\x01 GET /v1/tasks/held`);
+  expect(replies.map(({ status }) => status)).toEqual([201, 400]);
+  expectProblem(replies[1], 400, INVALID);
+  const { stream, hash } = replies[0]?.body.receipt as { stream: string; hash: string };
+  expect(await written()).toEqual([`${stream}@0 ${hash}`]);
+});
+
 test('one key many times at once is one task', async () => {
   const bodies = many(20, () => ({ task_type: 'nobody_does', priority: 0.25 }));
   const replies = await Promise.all(bodies.map((json) => call(host, '/v1/tasks', { tenant: 'a', json, headers: { 'idempotency-key': 'at-once' } })));
@@ -707,7 +719,7 @@ test('names that JavaScript knows are names like others', async () => {
     const open = await call(host, '/v1/tasks', { tenant: 'a', json: { id: `${word}-2`, task_type: 'any', requires: [{ capability: word, level: 0 }] } });
     expect(open.body.task.status).toBe('open');
   }
-  await eventually(async () => (await call(host, '/v1/status')).body.feed.every(({ lag }: { lag: number }) => lag === 0));
+  await settled(host);
   for (const word of words) expect((await call(host, `/v1/tasks/${word}-2`, { tenant: 'a' })).body.status).toBe('open');
   // Of each: two tasks, one agent, one bid, and that it was taken back.
   expect(await written()).toHaveLength(words.length * 5);
@@ -721,5 +733,6 @@ test('after all of it the log begins as before, and nothing failed inside', asyn
   expect(host.output()).not.toMatch(/"level":("error"|50|60)/);
   expect(host.output()).not.toContain('parked');
   const { body } = await call(host, '/v1/status');
-  expect(body.feed.map(({ parked }: { parked: number }) => parked)).toEqual([0, 0]);
+  expect(body.feed.length).toBeGreaterThan(1);
+  for (const consumer of body.feed) expect(consumer).toMatchObject({ parked: 0 });
 });

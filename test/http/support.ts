@@ -38,16 +38,11 @@ export async function call(host: TestHost, path: string, { method, tenant, as, h
   return reply(response.status, Object.fromEntries(response.headers), await response.text());
 }
 
-/** Writes `bytes`, in as many pieces as given, and reads until the host closes the connection. Resolves with every answer. */
-export function speak(host: TestHost, ...pieces: readonly (string | Buffer)[]): Promise<Reply[]> {
+/** Writes `bytes` (a string in Latin-1) and reads until the host closes the connection. Resolves with every answer. */
+export function speak(host: TestHost, bytes: string | Buffer): Promise<Reply[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const socket = net.connect(host.port, '127.0.0.1', async () => {
-      for (const piece of pieces) {
-        socket.write(typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece);
-        if (pieces.length > 1) await new Promise((next) => setTimeout(next, 5));
-      }
-    });
+    const socket = net.connect(host.port, '127.0.0.1', () => socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes));
     const ended = () => {
       try {
         resolve(answers(Buffer.concat(chunks)));
@@ -69,9 +64,9 @@ function answers(bytes: Buffer): Reply[] {
   for (let rest = bytes; rest.length > 0; ) {
     const end = rest.indexOf('\r\n\r\n');
     if (end < 0) throw new Error(`half an answer: ${rest.toString('latin1')}`);
-    const [first, ...lines] = rest.subarray(0, end).toString('latin1').split('\r\n');
+    const [first = '', ...lines] = rest.subarray(0, end).toString('latin1').split('\r\n');
     const headers = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
-    const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(first as string)?.[1]);
+    const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(first)?.[1]);
     const length = Number(headers['content-length'] ?? Number.NaN);
     if (!(status >= 100) || !(length >= 0)) throw new Error(`not an answer: ${rest.toString('latin1')}`);
     const body = rest.subarray(end + 4, end + 4 + length);
@@ -89,6 +84,16 @@ function reply(status: number, headers: Readonly<Record<string, string>>, text: 
     body = undefined;
   }
   return { status, headers, text, body };
+}
+
+/** What a list holds. */
+export function items<T>({ body }: Reply): readonly T[] {
+  return body.value as T[];
+}
+
+/** Waits until the views have seen, and the reactions followed, everything that was written so far. */
+export async function settled(host: TestHost): Promise<void> {
+  await eventually(async () => ((await call(host, '/v1/status')).body.feed as { lag: number }[]).every(({ lag }) => lag === 0));
 }
 
 /** Looks again and again until `look` gives something; at most ten seconds. */

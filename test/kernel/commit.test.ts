@@ -3,6 +3,8 @@ import packaged from 'canonicalize';
 import { ChainVerifier, canonicalize, seal, sha256, unseal, type SealedCommit } from '../../domain/kernel/commit';
 import { META, chain, nextCommit } from '../support/commits';
 
+jest.setTimeout(60_000); // other work shares the machine
+
 const canonicalizePackage = packaged as unknown as (value: unknown) => string;
 
 // ------------------------------------------------------------------------------------------------------ canonical

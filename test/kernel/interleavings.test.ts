@@ -16,6 +16,8 @@ import { FaultyEventStore, randomFaults } from '../support/faults';
 import { MemoryEventStore } from '../support/memory-store';
 import { ManualClock, add, asking, fill, keyed, take, tally, transactorOn, type Tally, type TallyEvent } from '../support/transacting';
 
+jest.setTimeout(60_000); // other work shares the machine
+
 interface Command {
   readonly process: number;
   readonly stream: string;

@@ -32,11 +32,16 @@ export function isSafeText(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
-/** JSON Pointer (RFC 6901) in its URI fragment form. */
+/** Characters of a name that a pointer shows: the caller's own words are not sent back at any length. */
+const MAX_SHOWN = 100;
+
+/** JSON Pointer (RFC 6901) in its URI fragment form; a very long name is cut, with an ellipsis. */
 export function jsonPointer(path: readonly PropertyKey[]): string {
   let pointer = '#';
   for (const part of path) {
-    pointer += '/' + encodeURIComponent(String(part).toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1'));
+    const name = String(part);
+    const shown = name.length <= MAX_SHOWN ? name : `${name.slice(0, MAX_SHOWN)}…`;
+    pointer += '/' + encodeURIComponent(shown.toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1'));
   }
   return pointer;
 }

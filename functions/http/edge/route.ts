@@ -295,15 +295,10 @@ function bodyErrors(error: z.ZodError): ProblemError[] {
   return error.issues
     .flatMap((issue) =>
       issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => ({ pointer: jsonPointer([...issue.path, shortened(key)]), message: 'is not a known field' }))
+        ? issue.keys.map((key) => ({ pointer: jsonPointer([...issue.path, key]), message: 'is not a known field' }))
         : [{ pointer: jsonPointer(issue.path), message: issue.message }],
     )
     .slice(0, MAX_ERRORS);
-}
-
-/** The caller's own words are not sent back at any length. */
-function shortened(name: string): string {
-  return name.length <= 100 ? name : `${name.slice(0, 100)}…`;
 }
 
 /**

@@ -1,0 +1,73 @@
+/** Holds answers against an OpenAPI document: their status, media type and form. */
+import { z } from 'zod';
+import type { Reply } from './support';
+
+interface Operation {
+  readonly operationId: string;
+  readonly responses: Readonly<Record<string, Response>>;
+}
+
+interface Response {
+  readonly $ref?: string;
+  readonly content?: Readonly<Record<string, { readonly schema: Record<string, unknown> }>>;
+}
+
+export interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, unknown>>; readonly responses: Readonly<Record<string, Response>> };
+}
+
+export interface Check {
+  /** What is wrong with an answer, a sentence each. Paths outside of the document are not looked at. */
+  (method: string, path: string, reply: Reply): string[];
+  /** Operations of which no success was looked at yet. */
+  unanswered(): string[];
+}
+
+const COMPONENTS = '#/components/schemas/';
+
+export function documented(document: Document): Check {
+  const routes = Object.entries(document.paths)
+    .map(([template, operations]) => ({ pattern: patternOf(template), literals: template.split('/').filter((part) => !part.startsWith('{')).length, operations }))
+    // The most specific first, as the router has it.
+    .sort((a, b) => b.literals - a.literals);
+  const parsers = new Map<unknown, z.ZodType>();
+  const answered = new Set<string>();
+
+  const parserOf = (schema: Record<string, unknown>): z.ZodType => {
+    let parser = parsers.get(schema);
+    if (parser === undefined) {
+      const whole = { ...schema, $defs: document.components.schemas };
+      parser = z.fromJSONSchema(JSON.parse(JSON.stringify(whole).replaceAll(COMPONENTS, '#/$defs/')) as Parameters<typeof z.fromJSONSchema>[0]);
+      parsers.set(schema, parser);
+    }
+    return parser;
+  };
+
+  const check = (method: string, path: string, { status, headers, body }: Reply): string[] => {
+    const [plain] = path.split('?') as [string];
+    const operation = routes.flatMap(({ pattern, operations }) => (pattern.test(plain) ? [operations[method.toLowerCase()]] : [])).find((found) => found !== undefined);
+    if (operation === undefined) return plain.startsWith('/v1/') ? ['is not documented'] : [];
+    const named = operation.responses[status] ?? operation.responses['default'];
+    const response = named?.$ref === undefined ? named : document.components.responses[named.$ref.split('/').at(-1) as string];
+    if (response === undefined) return [`the status ${status} is not documented`];
+    const media = headers['content-type']?.split(';')[0] as string;
+    const content = response.content?.[media];
+    if (content === undefined) return [`${media} is not documented for ${status}`];
+    if (status < 300) answered.add(operation.operationId);
+    const parsed = parserOf(content.schema).safeParse(body);
+    return parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  };
+  return Object.assign(check, {
+    unanswered: () => Object.values(document.paths).flatMap((operations) => Object.values(operations).flatMap(({ operationId }) => (answered.has(operationId) ? [] : [operationId]))),
+  });
+}
+
+function patternOf(template: string): RegExp {
+  const parts = template.split('/').map((part, i, all) => {
+    if (!part.startsWith('{')) return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    // The last placeholder of a trail is its location, which has slashes.
+    return part === '{location}' && i === all.length - 1 ? '.+' : '[^/]+';
+  });
+  return new RegExp(`^${parts.join('/')}$`);
+}

@@ -223,12 +223,17 @@ export class Feed {
     }
   }
 
+  /** Never throws: what could not be saved is saved later, or delivered again after a restart. */
   private async save(): Promise<void> {
     for (const lane of this.lanes) {
       if (lane.done === undefined || lane.done === lane.saved) continue;
       const { done } = lane;
-      await this.checkpoints.save(lane.consumer.name, done);
-      lane.saved = done;
+      try {
+        await this.checkpoints.save(lane.consumer.name, done);
+        lane.saved = done;
+      } catch (error) {
+        this.report('a checkpoint could not be saved', { consumer: lane.consumer.name, error: String(error) });
+      }
     }
   }
 }

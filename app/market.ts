@@ -138,7 +138,7 @@ export class Market {
       const bid = entry === undefined ? undefined : bidOf(entry, spec, strength, 'bid');
       if (bid !== undefined) explicit.push(bid);
     }
-    const excluded = [...state.declined, ...Object.keys(state.bids)];
+    const excluded = [...state.declined, ...explicit.map(({ agent }) => agent)];
     const all = [...explicit, ...this.agents.offers(tenant, spec, strength, excluded)];
     return all.length > 0 ? all : this.agents.helpers(tenant, spec, strength, excluded, this.overloaded);
   }

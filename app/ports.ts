@@ -138,7 +138,7 @@ export interface Deadlines {
   schedule(deadlines: readonly Deadline[]): Promise<void>;
   /** Those due by `now`, earliest first. They are handed out again until they are settled. */
   due(now: string, limit: number): Promise<readonly Deadline[]>;
-  /** In one step: removes those that were looked at (unless an earlier one came in the meantime), and schedules what is next. */
+  /** In one step: removes those that were looked at, and schedules what is next. One that was scheduled for the same stream and reason in the meantime stays. */
   settle(fired: readonly Deadline[], next: readonly Deadline[]): Promise<void>;
 }
 

@@ -8,6 +8,7 @@ import { parseStream } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { freedSlot, giveBack, isAlive, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
 import { agentStream, type Agents } from './agents';
+import { current } from './current';
 import type { Consumer } from './feed';
 import { Market } from './market';
 import type { Clock, Deadline, Deadlines } from './ports';
@@ -194,11 +195,11 @@ export class Reactions implements Consumer {
     }
     if (reason === SLOTS_DUE) {
       await this.agents.sweepSlots(tenant, id);
-      const due = agentDue((await this.transactor.load(agentDecider, stream)).state);
+      const due = agentDue((await current(this.transactor, agentDecider, stream)).state);
       if (due !== undefined) next.push({ stream, reason, due });
       return;
     }
-    const { state } = await this.transactor.load(taskDecider, stream);
+    const { state } = await current(this.transactor, taskDecider, stream);
     if (!isAlive(state)) return;
     const now = toTime(this.clock.now());
     const heartbeat = state.holder === undefined ? undefined : await this.agents.lastLeaseBeat(tenant, id, state.holder.award);
@@ -217,8 +218,9 @@ export class Reactions implements Consumer {
     if (at === undefined) return;
     const key = `${stream} ${reason}`;
     const standing = this.standing.get(key);
-    // An earlier look will see this one's turn and ask for it again.
-    if (standing !== undefined && standing <= at) return;
+    // An earlier look will see this one's turn and ask for it again. One that is due already may have been taken by
+    // another process, before it could see this.
+    if (standing !== undefined && standing <= at && standing > toTime(this.clock.now())) return;
     due.push({ stream, reason, due: at });
   }
 

@@ -29,6 +29,7 @@ import type { Commit } from '../domain/kernel/commit';
 import { ALL } from '../projections/agents';
 import type { TaskDoc } from '../projections/tasks';
 import { agentStream, type Agents, type RequestContext } from './agents';
+import { current } from './current';
 import type { Market } from './market';
 import type { BlobArchive, Clock, ViewStore } from './ports';
 import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
@@ -105,7 +106,8 @@ export class Tasks {
 
   async bid(context: RequestContext, id: string, bid: { agent: string; note?: string }): Promise<TaskOutcome> {
     const { tenant } = context.principal;
-    const bidder = (await this.transactor.load(agentDecider, agentStream(tenant, bid.agent))).state;
+    let bidder = (await this.transactor.load(agentDecider, agentStream(tenant, bid.agent))).state;
+    if (bidder.status !== 'active') bidder = (await current(this.transactor, agentDecider, agentStream(tenant, bid.agent))).state;
     if (bidder.status !== 'active') return { ok: false, rejection: new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`) };
     const outcome = await this.command(context, id, 'task.bid', placeBid(bid), { agent: bid.agent });
     // A bid for a task that has been waiting for somebody closes at once.
@@ -132,8 +134,9 @@ export class Tasks {
   /** Extends the lease without an event. Refuses when the claim does not stand. */
   async heartbeat(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
     const { tenant } = context.principal;
+    const stands = await this.agents.extendLease(tenant, id, claim);
     const loaded = await this.load(tenant, id);
-    if (await this.agents.extendLease(tenant, id, claim)) return { ok: true, ...loaded, events: [], commit: undefined, repeated: true };
+    if (stands) return { ok: true, ...loaded, events: [], commit: undefined, repeated: true };
     const wrong = progress(claim, -1)(loaded.state);
     return { ok: false, rejection: wrong instanceof Rejection ? wrong : new Rejection('conflict', 'not-the-holder', 'the claim does not hold this task') };
   }
@@ -155,7 +158,7 @@ export class Tasks {
   /** The holder hands the task to a named agent, whose slot is reserved first. */
   async handOff(context: RequestContext, id: string, claim: Claim, to: string, note?: string): Promise<TaskOutcome> {
     const { tenant } = context.principal;
-    const { state, version } = await this.load(tenant, id);
+    const { state, version } = await current(this.transactor, taskDecider, taskStream(tenant, id));
     const now = toTime(this.clock.now());
     const stale = context.expectedVersion !== undefined && context.expectedVersion !== version;
     const wrong = stale
@@ -197,7 +200,9 @@ export class Tasks {
   /** A command of whoever holds the task: caused by the award that it holds. */
   private async held(context: RequestContext, id: string, action: string, decision: ReturnType<typeof accept>, claim: Claim): Promise<TaskOutcome> {
     const { tenant } = context.principal;
-    const { state } = this.transactor.peek<TaskState>(taskStream(tenant, id)) ?? (await this.load(tenant, id));
+    const stream = taskStream(tenant, id);
+    let state = this.transactor.peek<TaskState>(stream)?.state;
+    if (state?.holder?.award !== claim.award) ({ state } = await current(this.transactor, taskDecider, stream));
     const { holder, correlation_id } = state;
     const cause = holder === undefined ? undefined : { ref: holder.receipt, at: holder.awarded_at, correlationId: correlation_id, depth: 0 };
     return await this.command({ ...context, cause }, id, action, decision, { agent: claim.agent });

@@ -34,7 +34,7 @@ export interface ViewStatus {
   readonly building: { readonly name: string; readonly left: number } | null;
 }
 
-/** Correlations seen lately, so that each row is written about once. */
+/** Correlations seen lately with the index of their row, so that each row is written about once. */
 const MAX_SEEN = 50_000;
 const PAGE = 1_000;
 
@@ -51,7 +51,7 @@ interface Target {
 export class Views implements Consumer {
   readonly name = 'views';
   private readonly targets: Target[];
-  private readonly seen = new Recent<string, true>(MAX_SEEN);
+  private readonly seen = new Recent<string, number>(MAX_SEEN);
   private readonly rebuilds = new Set<Promise<void>>();
   private stopped = false;
 
@@ -122,7 +122,7 @@ export class Views implements Consumer {
     const rows = target.of === undefined ? this.correlationRows(commits, live && target.building === undefined) : await this.stateRows(target.of, latest);
     // A view of another version keeps what it has: its reducer is gone.
     await Promise.all(names.filter((name) => versionOf(name) === target.version).map((name) => this.views.put(name, rows)));
-    if (target.of === undefined) for (const { key, source } of rows) this.seen.set(`${key} ${source}`, true);
+    if (target.of === undefined) for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
   }
 
   private async stateRows({ projection, decider }: ViewOf, latest: ReadonlyMap<string, Commit>): Promise<ViewRow[]> {
@@ -142,7 +142,10 @@ export class Views implements Consumer {
     const rows = new Map<string, ViewRow>();
     for (const commit of commits) {
       const key = `${commit.meta.correlationId} ${commit.stream}`;
-      if (!rows.has(key) && !(skipSeen && this.seen.get(key) === true)) rows.set(key, correlations.row(commit));
+      // Commits may come out of order (a rebuild beside the feed, a parked one that comes later): the earliest stands.
+      const index = 0 - commit.index;
+      const known = Math.max(rows.get(key)?.index ?? -Infinity, skipSeen ? (this.seen.get(key) ?? -Infinity) : -Infinity);
+      if (index > known) rows.set(key, { ...correlations.row(commit), index });
     }
     return [...rows.values()];
   }

@@ -3,37 +3,13 @@
  * tree. It reads the index of correlations and the streams themselves; the answer holds the hashes, so that each step
  * can be checked.
  */
+import { CAUSAL_CATEGORIES, MAX_CHAIN, causalTree, type CausalChain } from '../domain/causality';
 import type { Commit } from '../domain/kernel/commit';
 import { commitRef, parseCommitRef, streamName } from '../domain/kernel/ids';
 import { Rejection } from '../domain/kernel/decider';
 import type { CorrelationDoc } from '../projections/correlations';
 import type { EventStore, ViewStore } from './ports';
 import type { Views } from './views';
-
-/** One receipt in the tree. */
-export interface CausalNode {
-  /** `stream@index` */
-  readonly receipt: string;
-  readonly at: string;
-  readonly actor: string;
-  readonly action: string;
-  readonly hash: string;
-  readonly events: readonly { readonly type: string; readonly data: unknown }[];
-  readonly effects: CausalNode[];
-}
-
-export interface CausalChain {
-  readonly id: string;
-  readonly correlations: readonly string[];
-  readonly commits: number;
-  /** False when there was more than one answer holds. */
-  readonly complete: boolean;
-  readonly roots: readonly CausalNode[];
-}
-
-/** Largest number of receipts in one answer. */
-export const MAX_CHAIN = 2_000;
-const CATEGORIES = ['task', 'agent', 'trail', 'tool', 'pool'];
 
 export class Why {
   constructor(
@@ -62,7 +38,7 @@ export class Why {
         cause = found.meta.causationId;
       }
     }
-    return { id, correlations, commits: commits.size, complete, roots: tree(commits) };
+    return { id, correlations, commits: commits.size, complete, roots: causalTree(commits.values()) };
   }
 
   private async correlationsOf(tenant: string, id: string): Promise<string[]> {
@@ -71,7 +47,7 @@ export class Why {
       const commit = await this.receipt(tenant, id);
       return commit === undefined ? [] : [commit.meta.correlationId];
     }
-    const streams = id.startsWith(`${tenant}/`) ? [id] : CATEGORIES.map((category) => streamName(tenant, category, id));
+    const streams = id.startsWith(`${tenant}/`) ? [id] : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
     for (const stream of streams) {
       const [first] = await this.store.read(stream, 0, 1);
       if (first !== undefined) return [first.meta.correlationId];
@@ -103,20 +79,4 @@ export class Why {
     const [commit] = await this.store.read(place.stream, place.index, 1);
     return commit?.index === place.index ? commit : undefined;
   }
-}
-
-function tree(commits: ReadonlyMap<string, Commit>): CausalNode[] {
-  const nodes = new Map<string, CausalNode>();
-  const ordered = [...commits].sort(([, a], [, b]) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.meta.depth - b.meta.depth || a.index - b.index));
-  for (const [receipt, { at, meta, hash, events }] of ordered) {
-    nodes.set(receipt, { receipt, at, actor: meta.actor.id, action: meta.action, hash, events: events.map(({ type, data }) => ({ type, data })), effects: [] });
-  }
-  const roots: CausalNode[] = [];
-  for (const [receipt, commit] of ordered) {
-    const node = nodes.get(receipt) as CausalNode;
-    const parent = commit.meta.causationId === undefined ? undefined : nodes.get(commit.meta.causationId);
-    if (parent === undefined) roots.push(node);
-    else parent.effects.push(node);
-  }
-  return roots;
 }

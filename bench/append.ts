@@ -97,9 +97,10 @@ export async function benchAppend(folder: string, settings: AppendSettings, show
       if (bodies.length === 0) bodies = (await ports.store.feed(undefined, 256)).commits.map(bodyOf);
       const append: AppendResult[] = [];
       for (const count of settings.writers) {
-        const limit = limitOf(folder, bodies, count, settings.seconds / 2);
+        const before = limitOf(folder, bodies, count, settings.seconds / 4);
         const write = Array.from({ length: count }, () => writers.writer());
         const rate = await rateOf(count, settings.seconds, (caller) => (write[caller] as () => Promise<void>)());
+        const limit = meanOf(before, limitOf(folder, bodies, count, settings.seconds / 4));
         append.push({ writers: count, append: rate, limit, ofLimit: rate.perSecond / limit.commitsPerSecond });
       }
       lengths.push({ commits: Number(await ports.store.end()), append, read: await readBack(ports, writers.written, settings.seconds) });
@@ -109,6 +110,12 @@ export async function benchAppend(folder: string, settings: AppendSettings, show
     await ports.close();
     rmSync(data, { recursive: true, force: true });
   }
+}
+
+/** The disk of a shared machine has moods: the limit is taken before and after. */
+function meanOf(a: Limit, b: Limit): Limit {
+  const mean = (key: keyof Limit): number => (a[key] + b[key]) / 2;
+  return { commitsPerSync: a.commitsPerSync, commitsPerSecond: mean('commitsPerSecond'), syncsPerSecond: mean('syncsPerSecond'), mbPerSecond: mean('mbPerSecond') };
 }
 
 async function fill(ports: StorePorts, writers: Writers, length: number, show: boolean): Promise<void> {

@@ -1,260 +1,285 @@
 /**
- * `npm run crash`: a host under load is killed with SIGKILL at random instants and started again on the same folder.
- * Every receipt that a client was given has to be in the log afterwards, with the same hash; every chain has to
- * verify; nothing may be awarded twice; every task has to end.
+ * `npm run crash`: a host under load is killed with SIGKILL at random instants and started again on the same store.
+ * Clients post, register, signal, accept and complete with Idempotency-Keys, and try again until they have an answer.
+ * Afterwards every receipt that was acknowledged has to be in the log with the same hash.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { Formicary, FormicaryError, type Receipt } from '../client/client';
+import { mkdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { Formicary, FormicaryError, NodeTransport, type Assignment, type Receipt } from '../client/client';
+import { CATALOGUE } from '../domain/catalogue-data';
 import { random } from '../samples/demand/profile';
 import { HostProcess, freePort } from '../samples/demo/host-process';
-import { Verification, readLog, type StoredCommit } from '../samples/demo/log';
-import { TaskWatch } from '../samples/demo/metrics';
+import { Verification, inUse, readLog } from '../samples/demo/log';
+import { progress } from '../samples/demo/progress';
+import { examineCrash, type Acknowledged } from './crash-report';
+import { pause } from './measure';
 
-const HELP = `npm run crash -- [--kills 20] [--seed 1] [--json]
+const ROOT = path.resolve(__dirname, '../..');
+const AGENTS = 24;
+const TYPES = CATALOGUE.slice(0, 6).map(({ agent_type }) => agent_type);
+const CAPACITY = 4;
+/** Longest time between two kills, and longest life of a host that is killed before it is ready. Milliseconds. */
+const LIFE_MS = 2_500;
+const STILLBORN_MS = 900;
+/** One kill in so many comes before the host is ready. */
+const STILLBORN = 6;
+const DRAIN_MS = 60_000;
+const PATIENT = { attempts: 1_000, baseMs: 20, maxMs: 250 };
 
-Kills a loaded host with SIGKILL at random instants, restarts it each time, and then compares the log with every
-receipt that the clients were given.
-
-  --kills N   how often (1 to 1000; 20)
-  --seed N    of the instants and of the load (1)
-  --json      the last line is one JSON object: kills, acknowledged, lost, doubleAwards, verified, tasks, commits, seconds
-
-Exit code 0 when nothing was lost, awarded twice, left hanging or altered; 1 otherwise; 2 for a wrong option.`;
-
-const AGENTS = 40;
-const CAPACITY = 3;
-const TYPES = 4;
-const POSTERS = 4;
-const EMITTERS = 2;
-/** Milliseconds between two kills: long enough to get under load, short enough to hit every phase. */
-const LIVES_MS = { from: 300, to: 2_500 };
-/** Longest wait for the last tasks, in milliseconds: leases of 5 s, presence of 10 s, retries of a second. */
-const DRAIN_MS = 90_000;
-/** Tries for as long as a host may take to come back. */
-const PATIENT = { attempts: 100, baseMs: 50, maxMs: 500 };
-
-/** What the clients were told, by `stream@version`. */
-export type Acknowledged = ReadonlyMap<string, string>;
+interface Options {
+  readonly kills: number;
+  readonly seconds: number;
+  readonly seed: number;
+  readonly json: boolean;
+  readonly keep: boolean;
+}
 
 export interface CrashReport {
+  readonly kills: number;
   readonly acknowledged: number;
-  /** Receipts that are not in the log, or there with another hash. */
-  readonly lost: readonly string[];
-  /** Tasks with two holders at once, two awards of one number, or two completions. */
-  readonly doubleAwards: readonly string[];
-  /** Tasks that were posted and did not end as completed or as a dead letter. */
-  readonly hanging: readonly string[];
-  readonly verified: boolean;
-  readonly faults: readonly string[];
+  readonly lost: number;
+  readonly doneTwice: number;
+  readonly doubleAwards: number;
   readonly tasks: number;
+  readonly unfinished: number;
   readonly commits: number;
+  readonly verified: boolean;
+  readonly seconds: number;
 }
 
-/** Compares the log with what was acknowledged. */
-export function examine(log: Iterable<StoredCommit>, acknowledged: Acknowledged): CrashReport {
-  const verification = new Verification();
-  const watch = new TaskWatch();
-  const missing = new Map(acknowledged);
-  const alive = new Map<string, boolean>();
-  for (const commit of verification.over(log)) {
-    const reference = `${commit.stream}@${commit.index}`;
-    if (missing.get(reference) === commit.hash) missing.delete(reference);
-    watch.see(commit);
-    for (const { type } of commit.events) {
-      if (type === 'TaskPosted') alive.set(commit.stream, true);
-      if (type === 'TaskCompleted' || type === 'TaskDeadLettered') alive.set(commit.stream, false);
-    }
-  }
-  return {
-    acknowledged: acknowledged.size,
-    lost: [...missing.keys()],
-    doubleAwards: watch.findings().awardedTwice,
-    hanging: [...alive].filter(([, open]) => open).map(([stream]) => stream),
-    verified: verification.verified,
-    faults: verification.faults.map(({ message }) => message),
-    tasks: alive.size,
-    commits: verification.commits,
-  };
-}
+const number = (min: number, max: number) => (text: string): number => {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) throw new InvalidArgumentError(`give a whole number from ${min} to ${max}`);
+  return value;
+};
 
-/** Clients that post, work and emit until they are told to stop, and note every receipt. */
+const program = new Command('npm run crash --')
+  .description('Kills a host under load with SIGKILL, again and again, and looks whether anything that it acknowledged is lost.')
+  .option('--kills <n>', 'how often', number(1, 10_000), 20)
+  .option('--seconds <n>', 'no kill after so many seconds', number(1, 86_400), 120)
+  .option('--seed <n>', 'decides when the host is killed and what the clients ask for', number(0, 2 ** 32 - 1), Date.now() % 1_000_000)
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .option('--keep', 'keep the store in .formicary/crash', false);
+
+/** The clients: what they do at random, and what was acknowledged to them. */
 class Load {
-  readonly acknowledged = new Map<string, string>();
-  private readonly client: Formicary;
+  readonly acknowledged: Acknowledged[] = [];
+  /** Answers that were given a second time, to a command whose first answer the kill had taken. */
+  repeated = 0;
+  private readonly root: Formicary;
   private readonly abort = new AbortController();
+  private readonly working: Promise<void>[] = [];
   private posting = true;
-  private loops: Promise<void>[] = [];
+  private keys = 0;
 
   constructor(
     url: string,
-    private readonly chance: () => number,
+    private readonly draw: () => number,
+    private readonly failed: (error: unknown) => void,
   ) {
-    this.client = new Formicary({ url, retry: PATIENT });
+    this.root = new Formicary({ transport: new NodeTransport(url), principal: 'service:crash', retry: PATIENT });
   }
 
-  async start(): Promise<void> {
-    for (let i = 0; i < AGENTS; i += 1) await this.register(i, CAPACITY);
-    this.loops = [
-      ...Array.from({ length: AGENTS }, (_, i) => this.work(`crash-${i}`)),
-      ...Array.from({ length: POSTERS }, (_, i) => this.post(i)),
-      ...Array.from({ length: EMITTERS }, (_, i) => this.emit(i)),
-      this.revise(),
-    ];
+  start(): void {
+    for (let n = 0; n < AGENTS; n += 1) this.run(() => this.agent(`agent-${n}`, TYPES[n % TYPES.length] as string));
+    for (let n = 0; n < 3; n += 1) this.run(() => this.poster());
+    this.run(() => this.batches());
+    this.run(() => this.signals());
+    this.run(() => this.registrations());
   }
 
-  /** No new work; what there is goes on. */
+  /** No new work; what is under way goes on. */
   stopPosting(): void {
     this.posting = false;
-  }
-
-  /** Waits until no task is open or held, at most `DRAIN_MS`. */
-  async drained(): Promise<void> {
-    for (const until = Date.now() + DRAIN_MS; Date.now() < until; await pause(250)) {
-      const left = await Promise.all((['open', 'awarded', 'running'] as const).map((status) => this.client.tasks.list({ status, limit: 1 })));
-      const { feed } = await this.client.status();
-      if (left.every(({ value }) => value.length === 0) && feed.every(({ lag }) => lag === 0)) return;
-    }
   }
 
   async stop(): Promise<void> {
     this.posting = false;
     this.abort.abort();
-    await Promise.all(this.loops);
-    this.client.close();
+    await Promise.all(this.working);
+    this.root.close();
   }
 
-  private note({ stream, version, hash }: Pick<Receipt, 'stream' | 'version' | 'hash'>): void {
-    if (hash !== null) this.acknowledged.set(`${stream}@${version}`, hash);
+  /** True when the host knows of no task that is still alive. */
+  async drained(): Promise<boolean> {
+    const { feed } = await this.root.status();
+    if (feed.some(({ lag }) => lag > 0)) return false;
+    for (const status of ['open', 'awarded', 'running'] as const) if ((await this.root.tasks.list({ status, limit: 1 })).value.length > 0) return false;
+    return true;
   }
 
-  private async register(i: number, capacity: number): Promise<void> {
-    const { receipt } = await this.client.agents.put(`crash-${i}`, { agent_type: `crash.t${i % TYPES}`, capacity, limits: { presence_seconds: 10 } });
-    this.note(receipt);
+  private run(work: () => Promise<void>): void {
+    this.working.push(
+      work().catch((error: unknown) => {
+        if (!this.abort.signal.aborted) this.failed(error);
+      }),
+    );
   }
 
-  private async post(poster: number): Promise<void> {
-    for (let n = 0; this.posting; n += 1) {
-      const task = (k: number) => ({ id: `p${poster}-${n}-${k}`, task_type: `crash.t${Math.floor(this.chance() * TYPES)}`, lease_seconds: 5, accept_seconds: 5, max_attempts: 20, payload: { n } });
-      if (this.chance() < 0.8) this.note((await this.client.tasks.post(task(0))).receipt);
-      else for (const answer of await this.client.tasks.postMany([task(0), task(1), task(2)])) if ('receipt' in answer && answer.receipt !== undefined) this.note(answer.receipt);
-      await pause(10 + this.chance() * 30);
+  private heard(receipt: Pick<Receipt, 'stream' | 'version' | 'hash'> & { readonly repeated?: boolean }): void {
+    if (receipt.repeated === true) this.repeated += 1;
+    if (receipt.hash !== null) this.acknowledged.push({ stream: receipt.stream, version: receipt.version, hash: receipt.hash });
+  }
+
+  private key(): string {
+    return `crash-${this.keys++}`;
+  }
+
+  private async poster(): Promise<void> {
+    while (this.posting) {
+      const { receipt } = await this.root.tasks.post(this.task(), { idempotencyKey: this.key() });
+      this.heard(receipt);
+      await pause(this.draw() * 20);
     }
   }
 
-  private async work(id: string): Promise<void> {
-    const client = this.client.as(id);
-    const { signal } = this.abort;
-    while (!signal.aborted) {
-      try {
-        const { items } = await client.agents.inbox(id, { waitSeconds: 2, signal });
-        await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.serve(client, item.task, item.award) : undefined)));
-      } catch (error) {
-        if (signal.aborted) return;
-        if (!(error instanceof FormicaryError)) throw error;
-        await pause(100);
+  private async batches(): Promise<void> {
+    while (this.posting) {
+      const tasks = Array.from({ length: 1 + Math.floor(this.draw() * 20) }, () => this.task());
+      for (const answer of await this.root.tasks.postMany(tasks, { idempotencyKey: this.key() })) {
+        if (answer.receipt === undefined) throw new Error(answer.problem.detail);
+        this.heard(answer.receipt);
       }
+      await pause(this.draw() * 200);
     }
   }
 
-  /** Accepts, works for a moment, and completes or fails. A claim that is over is dropped, as an agent should. */
-  private async serve(client: Formicary, task: string, award: number): Promise<void> {
+  private task(): { task_type: string; priority: number; lease_seconds: number; accept_seconds: number; retry_seconds: number } {
+    const task_type = TYPES[Math.floor(this.draw() * TYPES.length)] as string;
+    return { task_type, priority: Math.round(this.draw() * 100) / 100, lease_seconds: 30, accept_seconds: 30, retry_seconds: 0 };
+  }
+
+  private async signals(): Promise<void> {
+    while (this.posting) {
+      const signal = { type: 'crash', location: `place/${Math.floor(this.draw() * 20)}`, strength: 0.5 };
+      this.heard(await this.root.signals.emit(signal, { idempotencyKey: this.key() }));
+      await pause(this.draw() * 20);
+    }
+  }
+
+  /** New agents, which stay idle: nobody asks for what they can. */
+  private async registrations(): Promise<void> {
+    for (let n = 0; this.posting; n += 1) {
+      const id = `idle-${n}`;
+      this.heard((await this.root.agents.put(id, { agent_type: 'crash.idle', limits: { presence_seconds: 3_600 } }, { idempotencyKey: this.key() })).receipt);
+      await pause(this.draw() * 100);
+    }
+  }
+
+  private async agent(id: string, agentType: string): Promise<void> {
+    const client = this.root.as(id);
+    this.heard((await client.agents.put(id, { agent_type: agentType, capacity: CAPACITY, limits: { presence_seconds: 60 } }, { idempotencyKey: this.key() })).receipt);
+    while (!this.abort.signal.aborted) {
+      const { items } = await client.agents.inbox(id, { waitSeconds: 5, signal: this.abort.signal });
+      await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(client, item) : undefined)));
+    }
+  }
+
+  private async take(client: Formicary, { task, award }: Assignment): Promise<void> {
     try {
-      this.note((await client.tasks.accept(task, { award })).receipt);
-      await pause(this.chance() * 150);
-      const fails = this.chance() < 0.05;
-      this.note((fails ? await client.tasks.fail(task, { award, reason: 'by chance' }) : await client.tasks.complete(task, { award, result: { award } })).receipt);
+      this.heard((await client.tasks.accept(task, { award }, { idempotencyKey: this.key() })).receipt);
+      await pause(this.draw() * 100);
+      this.heard((await client.tasks.complete(task, { award, result: { award } }, { idempotencyKey: this.key() })).receipt);
     } catch (error) {
+      // A claim that is over by now: another attempt has the task.
       if (!(error instanceof FormicaryError) || error.status !== 409) throw error;
     }
   }
-
-  private async emit(emitter: number): Promise<void> {
-    for (let n = 0; this.posting; n += 1) {
-      const { stream, version, hash } = await this.client.as(`service:emitter-${emitter}`).signals.emit({ type: 'resource_needed', location: `crash/${n % 5}`, strength: this.chance(), decay_rate: 0.5 });
-      this.note({ stream, version, hash });
-      await pause(20);
-    }
-  }
-
-  private async revise(): Promise<void> {
-    for (let n = 0; this.posting; n += 1) {
-      await this.register(n % AGENTS, CAPACITY + (n % 2));
-      await pause(100);
-    }
-  }
 }
 
-async function run(kills: number, seed: number, say: (text: string) => void): Promise<CrashReport & { seconds: number }> {
-  const started = performance.now();
-  const chance = random(seed);
-  const data = mkdtempSync(join(tmpdir(), 'formicary-crash-'));
-  const host = new HostProcess({ data, port: await freePort(), environment: { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' } });
-  const load = new Load(host.url, random(seed + 1));
-  try {
-    await host.start();
-    await load.start();
-    for (let kill = 1; kill <= kills; kill += 1) {
-      await pause(LIVES_MS.from + chance() * (LIVES_MS.to - LIVES_MS.from));
-      await host.kill();
-      await host.start();
-      say(`kill ${kill} of ${kills}: ${load.acknowledged.size} commands acknowledged`);
-    }
-    load.stopPosting();
-    await load.drained();
-    await load.stop();
-    await host.stop();
-    return { ...examine(readLog(data), load.acknowledged), seconds: Math.round((performance.now() - started) / 100) / 10 };
-  } finally {
+async function crash({ kills, seconds, seed, json, keep }: Options, cleanups: (() => void)[]): Promise<boolean> {
+  const began = performance.now();
+  const data = path.join(ROOT, '.formicary/crash');
+  if (inUse(data)) throw new Error(`another crash test uses ${data}: wait for it`);
+  rmSync(data, { recursive: true, force: true });
+  mkdirSync(data, { recursive: true });
+  const draw = random(seed);
+  const host = new HostProcess({ data, port: await freePort() });
+  cleanups.push(() => void host.kill());
+  process.stderr.write(`\n  ${kills} kills, seed ${seed}\n`);
+  await host.start();
+
+  let failure: unknown;
+  const load = new Load(host.url, random(seed + 1), (error) => (failure ??= error));
+  cleanups.push(() => void load.stop());
+  load.start();
+  const bar = progress('kills', kills);
+  cleanups.push(() => bar.stop());
+  let killed = 0;
+  while (killed < kills && failure === undefined && performance.now() - began < seconds * 1000) {
+    await pause(draw() * LIFE_MS);
     await host.kill();
-    rmSync(data, { recursive: true, force: true });
+    killed += 1;
+    if (killed < kills && Math.floor(draw() * STILLBORN) === 0) {
+      host.launch();
+      await pause(draw() * STILLBORN_MS);
+      await host.kill();
+      killed += 1;
+    }
+    await host.start();
+    bar.update(killed, `${load.acknowledged.length} commands acknowledged, ${load.repeated} of them again`);
   }
-}
+  bar.stop();
+  await pause(500);
+  load.stopPosting();
+  for (const until = performance.now() + DRAIN_MS; failure === undefined && performance.now() < until; await pause(200)) if (await load.drained()) break;
+  await load.stop();
+  await host.stop();
+  if (failure !== undefined) throw failure;
 
-function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
-}
-
-async function main(): Promise<number> {
-  let values: { kills: string; seed: string; json: boolean; help: boolean };
-  try {
-    ({ values } = parseArgs({
-      options: { kills: { type: 'string', default: '20' }, seed: { type: 'string', default: '1' }, json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
-    }));
-  } catch (error) {
-    console.error(`${(error as Error).message}\n\n${HELP}`);
-    return 2;
-  }
-  if (values.help) {
-    console.log(HELP);
-    return 0;
-  }
-  const [kills, seed] = [Number(values.kills), Number(values.seed)];
-  if (!Number.isInteger(kills) || kills < 1 || kills > 1_000 || !Number.isInteger(seed)) {
-    console.error(`--kills is 1 to 1000 and --seed a whole number\n\n${HELP}`);
-    return 2;
-  }
-  const report = await run(kills, seed, (text) => console.error(text));
-  const good = report.lost.length === 0 && report.doubleAwards.length === 0 && report.hanging.length === 0 && report.verified;
-  for (const [what, names] of Object.entries({ lost: report.lost, 'awarded twice': report.doubleAwards, hanging: report.hanging, fault: report.faults })) {
-    for (const name of names.slice(0, 20)) console.error(`${what}: ${name}`);
-  }
-  console.error(`${report.acknowledged} acknowledged commands: ${report.lost.length} lost. ${report.tasks} tasks: ${report.doubleAwards.length} awarded twice, ${report.hanging.length} left hanging. ${report.commits} commits: chains ${report.verified ? 'verify' : 'DO NOT VERIFY'}.`);
-  if (values.json) {
-    const { acknowledged, lost, doubleAwards, hanging, verified, tasks, commits, seconds } = report;
-    console.log(JSON.stringify({ kills, acknowledged, lost: lost.length, doubleAwards: doubleAwards.length, hanging: hanging.length, verified, tasks, commits, seconds }));
-  }
-  return good ? 0 : 1;
-}
-
-if (require.main === module) {
-  main().then(
-    (code) => process.exit(code),
-    (error: unknown) => {
-      console.error(error);
-      process.exit(1);
-    },
+  const log = new Verification();
+  const findings = examineCrash(log.over(readLog(data)), load.acknowledged);
+  const report: CrashReport = {
+    kills: killed,
+    acknowledged: findings.acknowledged,
+    lost: findings.lost.length,
+    doneTwice: findings.doneTwice.length,
+    doubleAwards: findings.doubleAwards.length,
+    tasks: findings.tasks,
+    unfinished: findings.unfinished.length,
+    commits: log.commits,
+    verified: log.verified,
+    seconds: Math.round((performance.now() - began) / 100) / 10,
+  };
+  const problems = [
+    ...findings.lost,
+    ...findings.doneTwice.map((command) => `done twice: ${command}`),
+    ...findings.doubleAwards.map((id) => `awarded twice: ${id}`),
+    ...findings.unfinished.map((id) => `did not end: ${id}`),
+    ...log.faults.map(({ message }) => message),
+  ];
+  process.stdout.write(
+    `\n  ${report.kills} kills in ${report.seconds} s: ${report.acknowledged} acknowledged commands (${load.repeated} answers given again), ${report.commits} receipts in ${log.streams} chains\n` +
+      `  lost ${report.lost}, done twice ${report.doneTwice}, awarded twice ${report.doubleAwards}, tasks ${report.tasks}, not ended ${report.unfinished}, chains ${report.verified ? 'verified' : 'BROKEN'}\n` +
+      problems.slice(0, 20).map((problem) => `  ${problem}\n`).join(''),
   );
+  if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+  if (problems.length > 0 || keep) process.stderr.write(`  the store is kept in ${data}\n`);
+  else rmSync(data, { recursive: true, force: true });
+  return problems.length === 0;
 }
+
+async function main(): Promise<void> {
+  const options = program.parse().opts<Options>();
+  const cleanups: (() => void)[] = [];
+  const clean = (): void => {
+    for (let step = cleanups.pop(); step !== undefined; step = cleanups.pop()) step();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      clean();
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    });
+  }
+  try {
+    process.exitCode = (await crash(options, cleanups)) ? 0 : 1;
+  } catch (error) {
+    process.stderr.write(`\n  The crash test failed: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  } finally {
+    clean();
+  }
+}
+
+void main();

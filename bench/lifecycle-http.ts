@@ -2,6 +2,7 @@
  * The life cycle of tasks over HTTP: the host in a process of its own, a thousand agents in two client processes that
  * long-poll, accept and complete each for itself, and a poster in this one that posts in batches.
  */
+import { readFileSync } from 'node:fs';
 import { Formicary, type TaskInput } from '../client/client';
 import { Crew } from '../samples/demo/crew';
 import { HostProcess, freePort } from '../samples/demo/host-process';
@@ -9,6 +10,8 @@ import { agentId, CAPACITY, specOf, typeOf } from './colony';
 import { pause } from './measure';
 
 export interface HttpLifecycleResult {
+  /** Of the host, in MB; null where the system does not tell. */
+  readonly hostRssMb: number | null;
   readonly tasksPerSecond: number;
   readonly tasks: number;
   readonly seconds: number;
@@ -71,7 +74,7 @@ export class HttpColony {
     }
     const seconds = (performance.now() - started) / 1000;
     await this.settled();
-    return { tasksPerSecond: tasks / seconds, tasks, seconds };
+    return { tasksPerSecond: tasks / seconds, tasks, seconds, hostRssMb: rssOf(this.host.pid) };
   }
 
   async close(): Promise<void> {
@@ -86,6 +89,15 @@ export class HttpColony {
       if (feed.every(({ lag }) => lag === 0)) return;
       await pause(20);
     }
+  }
+}
+
+function rssOf(pid: number | undefined): number | null {
+  try {
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kilobytes === undefined ? null : (Number(kilobytes) * 1024) / 1e6;
+  } catch {
+    return null;
   }
 }
 

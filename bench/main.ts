@@ -1,16 +1,266 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { benchAppend } from './append';
+/** `npm run bench`: what the machine allows, and what Formicary makes of it, in one run on the same disk. */
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Argument, Command } from 'commander';
+import { Verification, readLog } from '../samples/demo/log';
+import { benchAppend, type AppendReport, type AppendSettings } from './append';
 import { openBenchColony, registerAgents } from './colony';
-import { runLifecycle } from './lifecycle';
-import { HttpColony } from './lifecycle-http';
+import { runLifecycle, type LifecycleResult } from './lifecycle';
+import { HttpColony, type HttpLifecycleResult } from './lifecycle-http';
+import { median, type Memory } from './measure';
 import { preload } from './preload';
-(async () => {
-  const [what] = process.argv.slice(2);
-  const folder = '/tmp/fbench';
-  rmSync(folder, { recursive: true, force: true });
-  if (what === 'append') console.log(JSON.stringify(await benchAppend(folder, { seconds: 2, writers: [1, 32, 256], length: 20000 }, true), null, 1));
-  if (what === 'life') { const c = await openBenchColony(join(folder, 'a')); await registerAgents(c, 1000); for (let i = 0; i < 3; i++) console.log(JSON.stringify(await runLifecycle(c, 10000))); await c.stop(); }
-  if (what === 'http') { const h = await HttpColony.open(join(folder, 'h'), 1000, process.argv.slice(3)); for (let i = 0; i < 3; i++) console.log(JSON.stringify(await h.run('r' + i, 5000))); await h.close(); }
-  if (what === 'pre') { const t = performance.now(); await preload(join(folder, 'b'), 1000, 200000, true); console.log((performance.now() - t) / 1000); const c = await openBenchColony(join(folder, 'b')); console.log((performance.now() - t) / 1000); for (let i = 0; i < 3; i++) console.log(JSON.stringify(await runLifecycle(c, 10000))); await c.stop(); }
-})();
+import { printReport } from './report';
+import { benchSignals, type SignalReport, type SignalSettings } from './signals';
+
+const ROOT = path.resolve(__dirname, '../..');
+const PARTS = ['append', 'lifecycle', 'http', 'signals'] as const;
+type Part = (typeof PARTS)[number];
+
+interface Settings {
+  readonly append: AppendSettings;
+  readonly signals: SignalSettings;
+  readonly agents: number;
+  /** Events of the store with a long past. */
+  readonly past: number;
+  /** Runs on a fresh store and on the one with a past, in turn; the median counts. */
+  readonly rounds: number;
+  readonly warmUp: number;
+  readonly tasks: number;
+  readonly httpTasks: number;
+}
+
+const FULL: Settings = {
+  append: { seconds: 3, writers: [1, 32, 256], length: 50_000 },
+  signals: { seconds: 3, trails: 10_000, length: 50_000 },
+  agents: 1_000,
+  past: 1_000_000,
+  rounds: 3,
+  warmUp: 2_000,
+  tasks: 15_000,
+  httpTasks: 6_000,
+};
+
+const SMOKE: Settings = {
+  append: { seconds: 0.2, writers: [1, 32, 256], length: 1_000 },
+  signals: { seconds: 0.2, trails: 100, length: 1_000 },
+  agents: 68,
+  past: 5_000,
+  rounds: 1,
+  warmUp: 50,
+  tasks: 400,
+  httpTasks: 200,
+};
+
+/** A store's runs. */
+export interface LifecycleRuns<R> {
+  /** Median. */
+  readonly tasksPerSecond: number;
+  readonly runs: readonly R[];
+}
+
+export interface LifecycleReport {
+  readonly fresh: LifecycleRuns<LifecycleResult>;
+  /** On a store with this many events. */
+  readonly past: LifecycleRuns<LifecycleResult>;
+  readonly events: number;
+  /** Share by which the store with the past is slower; below 0 it was faster. */
+  readonly slower: number;
+  /** Share by which a task costs more processor time there: on a busy machine it tells more. */
+  readonly moreCpu: number;
+  readonly commitsPerTask: number;
+  /** Of the receipts as they are hashed, and of the file with everything in it, indexes and views too. */
+  readonly receiptBytesPerTask: number;
+  readonly memory: { readonly fresh: Memory; readonly past: Memory };
+}
+
+export interface HttpReport {
+  readonly fresh: LifecycleRuns<HttpLifecycleResult>;
+  readonly past: LifecycleRuns<HttpLifecycleResult>;
+  readonly events: number;
+  readonly slower: number;
+}
+
+export interface BenchReport {
+  readonly at: string;
+  readonly smoke: boolean;
+  readonly machine: { readonly cpus: number; readonly model: string; readonly node: string; readonly loadAverage: number };
+  append?: AppendReport;
+  lifecycle?: LifecycleReport;
+  http?: HttpReport;
+  signals?: SignalReport;
+  seconds: number;
+}
+
+interface Options {
+  readonly json: boolean;
+  readonly smoke: boolean;
+  readonly data: string;
+}
+
+const program = new Command('npm run bench --')
+  .description('Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, memory and bytes, each also on a longer log.')
+  .addArgument(new Argument('[parts...]', 'what to measure; all by default').choices(PARTS))
+  .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
+  .option('--json', 'end with one line of JSON on standard output', false)
+  .option('--data <folder>', 'where the stores are made and deleted again; the disk is part of what is measured', path.join(ROOT, '.formicary/bench'))
+  .addHelpText('after', '\nTakes about six minutes and 3 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.');
+
+class Bench {
+  private readonly past: string;
+  private hasPast = false;
+
+  constructor(
+    private readonly folder: string,
+    private readonly settings: Settings,
+    private readonly show: boolean,
+  ) {
+    this.past = path.join(folder, 'past');
+  }
+
+  append(): Promise<AppendReport> {
+    return benchAppend(this.folder, this.settings.append, this.show);
+  }
+
+  signals(): Promise<SignalReport> {
+    return benchSignals(this.folder, this.settings.signals);
+  }
+
+  async lifecycle(): Promise<LifecycleReport> {
+    const { rounds, past } = this.settings;
+    await this.makePast();
+    const fresh: LifecycleResult[] = [];
+    const later: LifecycleResult[] = [];
+    let receiptBytesPerTask = 0;
+    await this.onFresh(this.settings.warmUp); // the code gets hot once, for both
+    for (let round = 0; round < rounds; round += 1) {
+      const { result, bytesPerTask } = await this.onFresh(this.settings.tasks);
+      fresh.push(result);
+      receiptBytesPerTask = bytesPerTask;
+      later.push(await this.inProcess(this.past, this.settings.tasks, false));
+    }
+    const [a, b] = [runsOf(fresh), runsOf(later)];
+    return {
+      fresh: a,
+      past: b,
+      events: past,
+      slower: 1 - b.tasksPerSecond / a.tasksPerSecond,
+      moreCpu: median(later.map(({ cpuMsPerTask }) => cpuMsPerTask)) / median(fresh.map(({ cpuMsPerTask }) => cpuMsPerTask)) - 1,
+      commitsPerTask: median(fresh.map(({ commitsPerTask }) => commitsPerTask)),
+      receiptBytesPerTask,
+      memory: { fresh: (fresh.at(-1) as LifecycleResult).memory, past: (later.at(-1) as LifecycleResult).memory },
+    };
+  }
+
+  async http(): Promise<HttpReport> {
+    await this.makePast();
+    const fresh: HttpLifecycleResult[] = [];
+    const later: HttpLifecycleResult[] = [];
+    for (let round = 0; round < this.settings.rounds; round += 1) {
+      const data = path.join(this.folder, 'http');
+      fresh.push(await this.overHttp(data));
+      rmSync(data, { recursive: true, force: true });
+      later.push(await this.overHttp(this.past));
+    }
+    const [a, b] = [runsOf(fresh), runsOf(later)];
+    return { fresh: a, past: b, events: this.settings.past, slower: 1 - b.tasksPerSecond / a.tasksPerSecond };
+  }
+
+  private async makePast(): Promise<void> {
+    if (this.hasPast) return;
+    this.hasPast = true;
+    await preload(this.past, this.settings.agents, this.settings.past, this.show);
+  }
+
+  private async onFresh(tasks: number): Promise<{ result: LifecycleResult; bytesPerTask: number }> {
+    const data = path.join(this.folder, 'fresh');
+    const result = await this.inProcess(data, tasks, true);
+    const log = new Verification();
+    for (const _ of log.over(readLog(data)));
+    if (!log.verified) throw new Error(log.faults[0]?.message);
+    rmSync(data, { recursive: true, force: true });
+    return { result, bytesPerTask: log.bytes / (tasks + this.settings.warmUp) };
+  }
+
+  private async inProcess(data: string, tasks: number, register: boolean): Promise<LifecycleResult> {
+    const colony = await openBenchColony(data);
+    try {
+      if (register) await registerAgents(colony, this.settings.agents);
+      await runLifecycle(colony, this.settings.warmUp);
+      return await runLifecycle(colony, tasks);
+    } finally {
+      await colony.stop();
+    }
+  }
+
+  private async overHttp(data: string): Promise<HttpLifecycleResult> {
+    const colony = await HttpColony.open(data, this.settings.agents);
+    try {
+      const name = `http-${process.pid}-${Math.round(performance.now())}`;
+      await colony.run(`${name}-warm`, this.settings.warmUp);
+      return await colony.run(name, this.settings.httpTasks);
+    } finally {
+      await colony.close();
+    }
+  }
+}
+
+function runsOf<R extends { readonly tasksPerSecond: number }>(runs: readonly R[]): LifecycleRuns<R> {
+  return { tasksPerSecond: median(runs.map(({ tasksPerSecond }) => tasksPerSecond)), runs };
+}
+
+/** A folder of this run's own; those of runs that were killed are deleted. */
+function freshFolder(data: string): string {
+  mkdirSync(data, { recursive: true });
+  for (const name of readdirSync(data)) if (/^run-\d+$/.test(name) && !isAlive(Number(name.slice(4)))) rmSync(path.join(data, name), { recursive: true, force: true });
+  const folder = path.join(data, `run-${process.pid}`);
+  mkdirSync(folder);
+  return folder;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return pid !== process.pid && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function main(): Promise<void> {
+  program.parse();
+  const { json, smoke, data } = program.opts<Options>();
+  const chosen = program.processedArgs[0] as Part[];
+  const folder = freshFolder(path.resolve(data));
+  const began = performance.now();
+  const clean = (): void => rmSync(folder, { recursive: true, force: true });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      clean(); // the children end when this process is gone
+      process.exit(signal === 'SIGINT' ? 130 : 143);
+    });
+  }
+  const report: BenchReport = {
+    at: new Date().toISOString(),
+    smoke,
+    machine: { cpus: os.cpus().length, model: os.cpus()[0]?.model ?? 'unknown', node: process.version, loadAverage: os.loadavg()[0] as number },
+    seconds: 0,
+  };
+  try {
+    const bench = new Bench(folder, smoke ? SMOKE : FULL, !smoke);
+    for (const part of chosen.length === 0 ? PARTS : chosen) {
+      process.stderr.write(`  ${part}…\n`);
+      Object.assign(report, { [part]: await bench[part]() });
+    }
+  } catch (error) {
+    process.stderr.write(`\n  The bench failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exitCode = 1;
+    return;
+  } finally {
+    clean();
+  }
+  report.seconds = Math.round((performance.now() - began) / 100) / 10;
+  process.stdout.write(printReport(report));
+  if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
+}
+
+void main();

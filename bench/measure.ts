@@ -1,5 +1,8 @@
 /** How the measurements measure: loops of concurrent callers, quantiles, medians, bytes. */
 
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 /** The value of `sorted` (ascending) at probability `p`, by nearest rank; 0 when there is none. */
 export function percentile(sorted: readonly number[], p: number): number {
   if (sorted.length === 0) return 0;
@@ -70,9 +73,10 @@ export interface Memory {
   readonly heapMb: number;
 }
 
-/** Of this process, after a collection when Node was started with --expose-gc. */
+/** Of this process, after a collection. */
 export function memory(): Memory {
-  (globalThis as { gc?: () => void }).gc?.();
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
   const { rss, heapUsed } = process.memoryUsage();
   return { rssMb: rss / 1e6, heapMb: heapUsed / 1e6 };
 }

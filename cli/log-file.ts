@@ -18,15 +18,14 @@ export interface ExportLine {
   readonly body: string;
 }
 
-/** The folder that a host of this checkout uses when it is told nothing else. */
-const CHECKOUT_DATA = resolve(__dirname, '../../.formicary');
+/** Where a host keeps its data when it is told nothing, and where the demo does: here, or in the checkout. */
+const USUAL = ['.formicary', '.formicary/demo', ...['.formicary', '.formicary/demo'].map((folder) => join(__dirname, '../..', folder))];
 
-/** The data folder that is meant: as given, as FORMICARY_DATA says, `.formicary` here, or that of the checkout. */
-export function dataFolder(given: string | undefined): string {
-  const named = given ?? process.env['FORMICARY_DATA'];
+/** The data folder that is meant: as given, as FORMICARY_DATA says, else the first usual one that holds a log. */
+export function dataFolder(given: string | boolean | undefined): string {
+  const named = typeof given === 'string' ? given : process.env['FORMICARY_DATA'];
   if (named !== undefined && named !== '') return resolve(named);
-  const here = resolve('.formicary');
-  return existsSync(join(here, DATABASE_FILE)) ? here : CHECKOUT_DATA;
+  return resolve(USUAL.find((folder) => existsSync(join(folder, DATABASE_FILE))) ?? '.formicary');
 }
 
 /** Opens the database of a folder; a host may go on writing it. Within one transaction it stands still. */

@@ -185,9 +185,10 @@ command(program, 'tail', 'Watch receipts as they come', ['formicary tail', 'form
   .option('-n, --limit <n>', 'end after so many', whole)
   .action(runs<TailCommand.TailInput>(() => (require('./commands/tail') as typeof TailCommand).tail));
 
-command(program, 'why', 'Tell what led to something, and what followed', ['formicary why inv-4711', 'formicary why default/task/inv-4711@2 --json'])
+command(program, 'why', 'Tell what led to something, and what followed', ['formicary why inv-4711', 'formicary why default/task/inv-4711@2 --json', 'formicary why inv-4711 --data ./colony  # without a host'])
   .argument('<id>', 'a task, a receipt (stream@index), or a correlation id')
-  .action(runs<{ id: string }>(() => (require('./commands/why') as typeof WhyCommand).why));
+  .option('-d, --data [folder]', 'from a data folder instead of a host')
+  .action(runs<WhyCommand.WhyInput>(() => (require('./commands/why') as typeof WhyCommand).why));
 
 command(program, 'asof', 'Show how something was, and what is different now', ['formicary asof 10m task inv-4711', 'formicary asof 2026-11-21T10:00:00Z agent recon-7', 'formicary asof 1h trail resource_needed/warehouse/eu'])
   .argument('<time>', 'a time, or a span ago: 90s, 15m, 2h, 1d')
@@ -202,6 +203,7 @@ command(program, 'recompute', 'Compute an award again, on this machine, from its
 ])
   .argument('[task]', 'a task that was awarded')
   .option('--award <n>', 'the award with this number; the last by default', whole)
+  .option('-d, --data [folder]', 'from a data folder instead of a host')
   .option('-f, --file <file>', 'a receipt as JSON')
   .option('--save <file>', 'keep the receipt')
   .action(runs<RecomputeCommand.RecomputeInput>(() => (require('./commands/recompute') as typeof RecomputeCommand).recompute));
@@ -241,7 +243,7 @@ function report(error: unknown): number {
 function explained(error: unknown): [message: string, hints: string[]] {
   if (error instanceof UsageError) return [error.message, error.hint === undefined ? [] : [error.hint]];
   if (error instanceof FormicaryError && error.status === 0) return [`no host answers at ${program.opts<Globals>().url}`, ['Start one with: npx formicary start', 'or name another with --url or FORMICARY_URL.']];
-  if (error instanceof FormicaryError) return [error.message, (error.problem.errors ?? []).map(({ pointer, parameter, message }) => `${pointer ?? parameter ?? ''}: ${message}`)];
+  if (error instanceof FormicaryError) return [error.problem.detail, error.message.split('\n').slice(1)];
   return [error instanceof Error ? error.message : String(error), []];
 }
 

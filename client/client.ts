@@ -31,8 +31,12 @@ import type {
   Health,
   Holding,
   Inbox,
+  Objective,
+  ObjectiveAnswer,
   Page,
   Parked,
+  Pool,
+  PoolHistory,
   Posted,
   ReadOptions,
   ReceiptFilter,
@@ -57,7 +61,7 @@ import type {
 } from './types';
 
 export { FormicaryError, type RetryOptions } from './session';
-export { ConnectionError, NodeTransport, type NodeTransportOptions, type Transport, type TransportRequest, type TransportResponse, type TransportStream } from './transport';
+export { ConnectionError, NodeTransport, TransportClosed, type NodeTransportOptions, type Transport, type TransportRequest, type TransportResponse, type TransportStream } from './transport';
 export type { FollowOptions } from './follow';
 export type * from './types';
 
@@ -80,6 +84,7 @@ export class Formicary {
   readonly tasks: TasksApi;
   readonly signals: SignalsApi;
   readonly tools: ToolsApi;
+  readonly pools: PoolsApi;
   readonly receipts: ReceiptsApi;
   readonly operation: OperationApi;
   private readonly session: Session;
@@ -91,6 +96,7 @@ export class Formicary {
     this.tasks = new TasksApi(this.session);
     this.signals = new SignalsApi(this.session);
     this.tools = new ToolsApi(this.session);
+    this.pools = new PoolsApi(this.session);
     this.receipts = new ReceiptsApi(this.session);
     this.operation = new OperationApi(this.session);
   }
@@ -348,6 +354,31 @@ export class ToolsApi {
   }
 }
 
+/** `/v1/pools`: agents whose load is balanced together. */
+export class PoolsApi {
+  constructor(private readonly session: Session) {}
+
+  /** Every pool that has agents, as it is now. */
+  async list(options?: ReadOptions): Promise<readonly Pool[]> {
+    return (await this.session.read<Page<Pool>>('/v1/pools', undefined, options)).value;
+  }
+
+  /** Up to six hours in means over ten seconds, oldest first. */
+  async history(pool: string, { from, limit, ...options }: { readonly from?: string; readonly limit?: number } & ReadOptions = {}): Promise<readonly PoolHistory[]> {
+    return (await this.session.read<Page<PoolHistory>>(`${poolPath(pool)}/history`, { from, limit }, options)).value;
+  }
+
+  /** Says what the pool is to work on; agents that fit are moved there, now or as soon as that may be. */
+  setObjective(pool: string, objective: Objective, options?: CommandOptions): Promise<ObjectiveAnswer> {
+    return this.session.command('PUT', `${poolPath(pool)}/objective`, objective, options);
+  }
+
+  /** Moves agents into or out of the pool, which then rests for 15 minutes. */
+  reorganise(pool: string, moves: readonly { readonly agent: string; readonly to: string }[], reason: string, options?: CommandOptions): Promise<{ readonly receipt: Receipt }> {
+    return this.session.command('POST', `${poolPath(pool)}/reorganisations`, { moves, reason }, options);
+  }
+}
+
 /** `/v1/receipts`, `/v1/streams`: the log as it is. */
 export class ReceiptsApi {
   constructor(private readonly session: Session) {}
@@ -410,4 +441,5 @@ const RECEIPTS_PAGE = 200;
 const agentPath = (id: string) => `/v1/agents/${encodeURIComponent(id)}`;
 const typePath = (agentType: string) => `/v1/agents/repository/${encodeURIComponent(agentType)}`;
 const taskPath = (id: string) => `/v1/tasks/${encodeURIComponent(id)}`;
+const poolPath = (pool: string) => `/v1/pools/${encodeURIComponent(pool)}`;
 const toolPath = (id: string) => `/v1/tools/${encodeURIComponent(id)}`;

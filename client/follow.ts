@@ -1,5 +1,6 @@
 /** Receipts as they come: server-sent events over connections that break, each commit once. */
 import { FormicaryError, type Session } from './session';
+import { TransportClosed } from './transport';
 import type { Commit, Followed, ReceiptFilter } from './types';
 
 export interface FollowOptions extends ReceiptFilter {
@@ -53,7 +54,7 @@ export async function* follow(session: Session, { after, signal, onBreak, ...fil
       } catch (error) {
         if (stop.signal.aborted) return;
         const refused = error instanceof FormicaryError && error.status > 0 && error.status !== 429 && error.status < 500;
-        if (refused || (!connected && failures + 1 >= session.retry.attempts)) throw error;
+        if (refused || error instanceof TransportClosed || (!connected && failures + 1 >= session.retry.attempts)) throw error;
         if (connected) onBreak?.(error);
       }
       failures += 1;

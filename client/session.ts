@@ -13,7 +13,7 @@ export class FormicaryError extends Error {
     readonly problem: ProblemDocument,
     options?: ErrorOptions,
   ) {
-    super(problem.detail, options);
+    super([problem.detail, ...(problem.errors ?? []).map(({ pointer, parameter, message }) => `${pointer ?? parameter ?? ''}: ${message}`)].join('\n'), options);
   }
 
   /** The problem's stable type, a URL. */

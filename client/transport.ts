@@ -29,13 +29,18 @@ export interface Transport {
   /** Rejects with `ConnectionError` when no whole answer came, and with the signal's reason when that aborted. */
   send(request: TransportRequest): Promise<TransportResponse>;
   open(request: TransportRequest): Promise<TransportStream>;
-  /** Closes every connection. */
+  /** Closes every connection; requests under way, and later ones, reject with `TransportClosed`. */
   close(): void;
 }
 
 /** No whole answer came: whether the request was carried out is not known. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
+}
+
+/** The client was closed, by its own side. */
+export class TransportClosed extends Error {
+  override readonly name = 'TransportClosed';
 }
 
 export interface NodeTransportOptions {
@@ -53,6 +58,7 @@ export class NodeTransport implements Transport {
   private readonly target: Pick<RequestOptions, 'agent' | 'host' | 'port' | 'protocol'>;
   private readonly host: string;
   private readonly prefix: string;
+  private closed = false;
 
   /** @param url `http://` or `https://`; a path is put before the path of each request */
   constructor(url: string, { maxSockets = Infinity, idleMs = IDLE_MS }: NodeTransportOptions = {}) {
@@ -82,7 +88,7 @@ export class NodeTransport implements Transport {
           const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
           resolve({ status: response.statusCode as number, header: (name) => headerOf(response, name), body: body.toString() });
         });
-        response.on('error', (error) => reject(failure(error, request.signal)));
+        response.on('error', (error) => reject(this.failure(error, request.signal)));
       });
     });
   }
@@ -90,39 +96,43 @@ export class NodeTransport implements Transport {
   open(request: TransportRequest): Promise<TransportStream> {
     return new Promise((resolve, reject) => {
       this.start(request, reject, (response) => {
-        resolve({ status: response.statusCode as number, header: (name) => headerOf(response, name), body: chunksOf(response, request.signal), close: () => response.destroy() });
+        resolve({ status: response.statusCode as number, header: (name) => headerOf(response, name), body: this.chunksOf(response, request.signal), close: () => response.destroy() });
       });
     });
   }
 
   close(): void {
+    this.closed = true;
     this.agent.destroy();
   }
 
   private start({ method, path, headers, body, signal }: TransportRequest, reject: (error: unknown) => void, answered: (response: IncomingMessage) => void): void {
+    if (this.closed) return reject(new TransportClosed('the client is closed'));
     const all = ['host', this.host, ...headers];
     if (body !== undefined) all.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)));
     const outgoing = this.request({ ...this.target, method, path: this.prefix + path, headers: all, signal }, answered);
-    outgoing.on('error', (error) => reject(failure(error, signal)));
+    outgoing.on('error', (error) => reject(this.failure(error, signal)));
     outgoing.on('timeout', () => outgoing.destroy(new Error('nothing came for too long')));
     outgoing.end(body);
+  }
+
+  private async *chunksOf(response: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+    try {
+      for await (const chunk of response) yield chunk as Buffer;
+    } catch (error) {
+      throw this.failure(error, signal);
+    }
+  }
+
+  private failure(error: unknown, signal: AbortSignal | undefined): Error {
+    if (signal?.aborted === true) return signal.reason as Error;
+    if (this.closed) return new TransportClosed('the client was closed');
+    const { message, code } = error as NodeJS.ErrnoException;
+    return new ConnectionError(message || code, { cause: error });
   }
 }
 
 function headerOf(response: IncomingMessage, name: string): string | undefined {
   const value = response.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
-}
-
-async function* chunksOf(response: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-  try {
-    for await (const chunk of response) yield chunk as Buffer;
-  } catch (error) {
-    throw failure(error, signal);
-  }
-}
-
-function failure(error: unknown, signal: AbortSignal | undefined): Error {
-  if (signal?.aborted === true) return signal.reason as Error;
-  return new ConnectionError(error instanceof Error ? error.message || (error as NodeJS.ErrnoException).code : String(error), { cause: error });
 }

@@ -2,11 +2,13 @@
 import type { AgentProfile, AgentState, Deployment, StandingOffer } from '../domain/agent';
 import type { AgentTypeEntry, CostTier, CustomEntry, SearchField } from '../domain/catalogue';
 import type { Commit } from '../domain/kernel/commit';
+import type { Objective, PoolCondition, PoolSample } from '../domain/pool';
 import type { Deprecation, ToolDefinition, ToolState } from '../domain/tool';
 import type { Signal } from '../domain/trail';
 import type { Claim, Requirement, TaskSpec, TaskState, TaskStatus } from '../domain/task';
 
-export type { AgentTypeEntry, Claim, Commit, CustomEntry };
+export type { AgentTypeEntry, Claim, Commit, CustomEntry, Objective };
+export type { CausalChain, CausalNode } from '../domain/causality';
 export type { AwardFault, Recomputation } from '../domain/task';
 
 // --------------------------------------------------------------------------------------------------------- general
@@ -303,6 +305,34 @@ export interface ToolAnswer {
   readonly tool: Tool;
 }
 
+// ----------------------------------------------------------------------------------------------------------- pools
+
+export interface Pool {
+  readonly pool: string;
+  /** After a change has lasted. */
+  readonly status: PoolCondition;
+  readonly since: string | null;
+  readonly sample: PoolSample;
+  /** Over time since the host began to look. */
+  readonly mean: Pick<PoolSample, 'gini' | 'utilisation' | 'idle'>;
+  /** Which targets the means meet. */
+  readonly meets: Readonly<Record<'gini' | 'utilisation' | 'idle', boolean>>;
+  readonly objective: Objective | null;
+  /** Not reorganised before this time. */
+  readonly cooldown_until: string | null;
+}
+
+/** Means over ten seconds from `at` on. */
+export interface PoolHistory extends PoolSample {
+  readonly bucket: number;
+}
+
+export interface ObjectiveAnswer {
+  readonly receipt: Receipt;
+  /** The reorganisation that it led to at once, if it did. */
+  readonly reorganised: Receipt | null;
+}
+
 // -------------------------------------------------------------------------------------------------------- receipts
 
 export interface ReceiptFilter {
@@ -319,27 +349,6 @@ export interface ReceiptPage extends Page<Commit> {
 export interface Followed {
   readonly commit: Commit;
   readonly after: string | undefined;
-}
-
-/** One receipt in the causal tree. */
-export interface CausalNode {
-  /** `stream@index` */
-  readonly receipt: string;
-  readonly at: string;
-  readonly actor: string;
-  readonly action: string;
-  readonly hash: string;
-  readonly events: readonly { readonly type: string; readonly data: unknown }[];
-  readonly effects: readonly CausalNode[];
-}
-
-export interface CausalChain {
-  readonly id: string;
-  readonly correlations: readonly string[];
-  readonly commits: number;
-  /** False when there was more than one answer holds. */
-  readonly complete: boolean;
-  readonly roots: readonly CausalNode[];
 }
 
 // ------------------------------------------------------------------------------------------------------- operation

@@ -19,7 +19,7 @@ const CHUNK = 500;
 export async function exportLog(context: Context, { file, data }: ExportInput): Promise<void> {
   let written = 0;
   let progress: Bar | undefined;
-  const lines = data === undefined ? fromHost(context) : fromFolder(dataFolder(data === true ? undefined : (data as string)), context.globals.tenant, (total) => (progress = bar('Exporting', total)));
+  const lines = data === undefined ? fromHost(context) : fromFolder(dataFolder(data), context.globals.tenant, (total) => (progress = bar('Exporting', total)));
   async function* chunks(): AsyncGenerator<string> {
     let chunk: string[] = [];
     for await (const line of lines) {

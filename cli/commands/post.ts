@@ -52,7 +52,7 @@ async function postMany(context: Context, tasks: readonly TaskInput[], key: stri
       const batch = tasks.slice(start, start + BATCH);
       const answers = await client.tasks.postMany(batch, { idempotencyKey: key === undefined ? undefined : `${key}#${start}` }).catch((error: unknown) => {
         if (!(error instanceof FormicaryError) || error.status === 0) throw error;
-        throw new FormicaryError(error.status, { ...error.problem, detail: `${error.message} (tasks ${start + 1} to ${start + batch.length}; the ones before are posted)` });
+        throw new FormicaryError(error.status, { ...error.problem, detail: `${error.problem.detail} (tasks ${start + 1} to ${start + batch.length}; the ones before are posted)` });
       });
       for (const answer of answers) {
         if (answer.problem === undefined) posted += 1;

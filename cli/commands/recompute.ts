@@ -2,20 +2,24 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Commit } from '../../domain/kernel/commit';
 import { recomputeReceipt, type Recomputation, type TaskEvent } from '../../domain/task';
-import { receiptOf } from '../log-file';
+import { streamName } from '../../domain/kernel/ids';
+import { dataFolder, openDatabase, receiptOf } from '../log-file';
+import { streamIn } from '../offline';
 import { UsageError, bad, bold, dim, good, note, print, printJson, printTable, shown, type Context } from '../terminal';
 
 export interface RecomputeInput {
   readonly task?: string;
   readonly award?: number;
+  readonly data?: string | boolean;
   readonly file?: string;
   readonly save?: string;
 }
 
 /** Computes an award again on this machine, from its receipt alone. */
-export async function recompute(context: Context, { task, award, file, save }: RecomputeInput): Promise<void> {
+export async function recompute(context: Context, input: RecomputeInput): Promise<void> {
+  const { task, file, save } = input;
   if ((task === undefined) === (file === undefined)) throw new UsageError('give a TASK, or a receipt with --file', 'For example: formicary recompute invoice-4711');
-  const commit = file === undefined ? await awardOf(context, task as string, award) : receiptOf(await readFile(file, 'utf8'), file);
+  const commit = file === undefined ? await awardOf(context, input) : receiptOf(await readFile(file, 'utf8'), file);
   if (save !== undefined) {
     await writeFile(save, `${JSON.stringify(commit, null, 2)}\n`);
     note(dim(`The receipt is in ${save}.`));
@@ -27,10 +31,19 @@ export async function recompute(context: Context, { task, award, file, save }: R
   else show(commit, result);
 }
 
+function offline(folder: string, tenant = 'default', task: string): Commit[] {
+  const database = openDatabase(folder);
+  try {
+    return streamIn(database, streamName(tenant, 'task', task));
+  } finally {
+    database.close();
+  }
+}
+
 /** The receipt of the task's last award by the market, or of the award with that number. */
-async function awardOf({ client }: Context, task: string, award: number | undefined): Promise<Commit> {
+async function awardOf({ client, globals }: Context, { task = '', award, data }: RecomputeInput): Promise<Commit> {
   let found: Commit | undefined;
-  for await (const commit of client.receipts.stream('task', task)) {
+  for await (const commit of data === undefined ? client.receipts.stream('task', task) : offline(dataFolder(data), globals.tenant, task)) {
     if (commit.events.some(({ type, data }) => type === 'TaskAwarded' && (award === undefined || (data as { award: number }).award === award))) found = commit;
   }
   if (found !== undefined) return found;

@@ -1,13 +1,31 @@
 import type { CausalChain, CausalNode } from '../../client/client';
 import { factsOf } from '../facts';
-import { bold, count, dim, duration, note, print, printJson, shortHash, shortRef, styled, type Context } from '../terminal';
+import { dataFolder, openDatabase } from '../log-file';
+import { chainIn } from '../offline';
+import { UsageError, bold, count, dim, duration, note, print, printJson, shortHash, shortRef, styled, type Context } from '../terminal';
+
+export interface WhyInput {
+  readonly id: string;
+  readonly data?: string | boolean;
+}
 
 /** Prints what led to something and what followed, as a tree. */
-export async function why({ client, json }: Context, { id }: { id: string }): Promise<void> {
-  const chain = await client.why(id);
+export async function why({ client, globals, json }: Context, { id, data }: WhyInput): Promise<void> {
+  const chain = data === undefined ? await client.why(id) : offline(dataFolder(data), globals.tenant, id);
   if (json) return printJson(chain);
   for (const line of treeOf(chain)) print(line);
   if (!chain.complete) note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));
+}
+
+function offline(folder: string, tenant = 'default', id: string): CausalChain {
+  const database = openDatabase(folder);
+  try {
+    const chain = chainIn(database, tenant, id);
+    if (chain !== undefined) return chain;
+  } finally {
+    database.close();
+  }
+  throw new UsageError(`nothing is known of ${id} in ${folder}`, "Give a task's id, a receipt (stream@index) or a correlation id, and --tenant unless it is default.");
 }
 
 function treeOf({ id, commits, roots }: CausalChain): string[] {

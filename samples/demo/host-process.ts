@@ -39,6 +39,29 @@ export class HostProcess {
 
   /** Starts the host and waits until it is ready. Throws with the end of its log when it does not get there. */
   async start(): Promise<void> {
+    this.launch();
+    const child = this.child as ChildProcess;
+    const client = new Formicary({ url: this.url, retry: { attempts: 1 } });
+    try {
+      for (const until = Date.now() + READY_WITHIN_MS; ; ) {
+        if (child.exitCode !== null || child.signalCode !== null || Date.now() > until) throw new Error(`the host did not start:\n${this.logTail()}`);
+        try {
+          await client.health();
+          return;
+        } catch {
+          await pause(25);
+        }
+      }
+    } catch (error) {
+      child.kill('SIGKILL');
+      throw error;
+    } finally {
+      client.close();
+    }
+  }
+
+  /** Starts the host and does not wait. */
+  launch(): void {
     const { data, port, environment, execArgv = [] } = this.options;
     mkdirSync(data, { recursive: true });
     const log = openSync(this.log, 'a');
@@ -53,25 +76,6 @@ export class HostProcess {
       child.once('exit', () => resolve());
       child.once('error', () => resolve());
     });
-    let over = false;
-    void this.ended.then(() => (over = true));
-    const client = new Formicary({ url: this.url, retry: { attempts: 1 } });
-    try {
-      for (const until = Date.now() + READY_WITHIN_MS; ; ) {
-        if (over || Date.now() > until) throw new Error(`the host did not start:\n${this.logTail()}`);
-        try {
-          await client.health();
-          return;
-        } catch {
-          await pause(25);
-        }
-      }
-    } catch (error) {
-      this.child.kill('SIGKILL');
-      throw error;
-    } finally {
-      client.close();
-    }
   }
 
   /** SIGKILL: no chance to finish anything. */

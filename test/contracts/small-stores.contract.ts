@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import type { BlobArchive, Checkpoints, Deadline, Deadlines, Presence, WorkItem, WorkQueue } from '../../app/ports';
 import { plusSeconds } from '../../domain/kernel/time';
 import { newTenant } from '../support/commits';
-import { HOSTILE, eventually, type Factory, type Opened, type Timed, type TimedFactory } from './contract';
+import { HOSTILE, type Factory, type Opened, type Timed, type TimedFactory } from './contract';
 
 // ---------------------------------------------------------------------------------------------------- checkpoints
 
@@ -184,6 +184,16 @@ export function deadlinesContract(name: string, factory: TimedFactory<Deadlines>
       expect(await due()).toEqual([next]);
       await store.settle([next], []);
       expect(await due()).toEqual([]);
+    });
+
+    test('settling once more takes away nothing that came after', async () => {
+      const [first, next] = [deadline('1', after(1)), deadline('1', after(30))];
+      await store.schedule([first]);
+      await opened.pass(1);
+      await store.settle([first], [next]);
+      await store.settle([first], []);
+      await opened.pass(29);
+      expect(await due()).toEqual([next]);
     });
 
     test('scheduled again after it was settled, it comes again', async () => {

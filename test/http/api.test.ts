@@ -1,4 +1,7 @@
 /** The API from end to end: through the real host, over real connections, on a real store. Each test has a tenant of its own. */
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { canonicalize, ChainVerifier, type Commit } from '../../domain/kernel/commit';
 import { startTestHost, type TestHost } from '../support/host';
 import { documented } from './documented';
@@ -296,6 +299,7 @@ describe('the life of a task', () => {
 
 describe('a retry', () => {
   const keyed = (key: string) => ({ headers: { 'idempotency-key': key } });
+  beforeAll(() => ok(tenant('retry')('/v1/agents/there', { method: 'PUT', json: { agent_type: 'x' } })));
 
   test.each<[string, string, Sent]>([
     ['a task', '/v1/tasks', { json: { task_type: 'x' } }],
@@ -365,17 +369,22 @@ describe('versions', () => {
       await eventually(async () => new Date().toISOString() > receipt.at);
       return receipt.at;
     };
+    /** Resolves with the receipt. */
+    const emitted = async (strength: number): Promise<Commit> => {
+      const [{ stream, version }] = items<{ stream: string; version: number }>(await ok(api('/v1/signals', { json: { type: 'heat', location: 'hall/1', strength, decay_rate: 0 } }))) as [{ stream: string; version: number }];
+      return items<Commit>(await ok(api(`/v1/streams/trail/${stream.split('/')[2]}?continuation=${version}`)))[0] as Commit;
+    };
     const tool = { tool_name: 'T', description: 'old', schema: {}, version: '1.0.0' };
     const first = {
       task: await after((await post(api, { id: 't' })).body.receipt),
       agent: await after((await ok(api('/v1/agents/a', { method: 'PUT', json: { agent_type: 'old' } }))).body.receipt),
       tool: await after((await ok(api('/v1/tools/t', { method: 'PUT', json: tool }))).body.receipt),
-      trail: await after({ at: (await ok(api('/v1/signals', { json: { type: 'heat', location: 'hall/1', strength: 0.5, decay_rate: 0 } }))) && (await ok(api('/v1/signals/heat/hall/1'))).body.reinforced_at }),
+      trail: await after(await emitted(0.5)),
     };
     await ok(api('/v1/tasks/t/cancel', { json: {} }));
     await ok(api('/v1/agents/a', { method: 'PUT', json: { agent_type: 'new' } }));
     await ok(api('/v1/tools/t', { method: 'PUT', json: { ...tool, description: 'new', version: '1.1.0' } }));
-    await ok(api('/v1/signals', { json: { type: 'heat', location: 'hall/1', strength: 0.25, decay_rate: 0 } }));
+    await emitted(0.25);
 
     const at = async (path: string, time: string) => (await ok(api(`${path}?asOf=${time}`))).body;
     expect((await at('/v1/tasks/t', first.task)).status).toBe('open');
@@ -446,13 +455,15 @@ describe('lists', () => {
     const [left, right, none] = [await filled('left'), await filled('right'), tenant('none')];
     const lists = ['/v1/tasks', '/v1/agents', '/v1/tools', '/v1/signals', '/v1/agents/repository?department=finance', '/v1/agents/repository/search?q=reconciliation', '/v1/receipts', '/v1/pools'];
     for (const path of lists) {
-      const own = await eventually(async () => {
-        const { value } = (await ok(left(path))).body;
-        return value.length > 0 && JSON.stringify(value);
-      });
-      expect([path, own]).toEqual([path, expect.not.stringContaining('right')]);
+      const filledBy = (api: Api) =>
+        eventually(async () => {
+          const value = items<unknown>(await ok(api(path)));
+          return value.length > 0 && value;
+        });
+      const own = await filledBy(left);
+      expect([path, JSON.stringify(own)]).toEqual([path, expect.not.stringContaining('right')]);
       // The other tenant has as much, and has it to itself.
-      expect((await ok(right(path))).body.value).toHaveLength((JSON.parse(own) as unknown[]).length);
+      expect(await filledBy(right)).toHaveLength(own.length);
       const built = JSON.stringify((await ok(none(path))).body.value);
       expect(built).not.toMatch(/left|right|acme|same/);
     }
@@ -752,6 +763,28 @@ describe('operation', () => {
     expect(await streamed).toEqual({ value: undefined, done: true });
     expect(own.output()).not.toContain('"level":"error"');
     await expect(api('/v1/tasks')).rejects.toThrow();
+    await own.stop();
+  });
+
+  test('while the store can’t be written, callers are told to come back; the same key then gets it done', async () => {
+    const own = await startTestHost();
+    const api = tenant('stuck', () => own);
+    await post(api, { id: 'before', task_type: 'nobody_does' });
+    const intruder = new DatabaseSync(join(own.data, DATABASE_FILE), { timeout: 5_000 });
+    intruder.exec('BEGIN IMMEDIATE');
+    const send = () => api('/v1/tasks', { json: { task_type: 'nobody_does' }, headers: { 'idempotency-key': 'k' } });
+    const refused = await send();
+    expect(slug(refused)).toBe('503 unavailable');
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThanOrEqual(1);
+    expect(refused.text).not.toMatch(/sqlite|locked|\/tmp/i);
+    expect(slug(await api('/v1/tasks/batch', { json: { tasks: [{ id: 'x', task_type: 'y' }] } }))).toBe('503 unavailable');
+    // Long enough for what the host writes by itself, such as how far the feed has come.
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect((await read(api, 'before')).status).toBe('open');
+    intruder.exec('ROLLBACK');
+    intruder.close();
+    expect((await ok(send())).body.receipt).toMatchObject({ version: 0, repeated: false });
+    expect(items<Commit>(await ok(api('/v1/receipts?category=task')))).toHaveLength(2);
     await own.stop();
   });
 

@@ -243,6 +243,7 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['a whole URL of another host', raw('GET http://evil.example/v1/tasks HTTP/1.1', []), 400, INVALID],
     ['no path', raw('GET  HTTP/1.1', []), 400, INVALID],
     ['an asterisk', raw('OPTIONS * HTTP/1.1', []), 400, INVALID],
+    ['dots in a pool', GET('/v1/pools/..%2f../history'), 400, INVALID],
     ['dots in a location', GET('/v1/signals/resource_needed/a/../b'), 400, INVALID],
     ['encoded dots in a location', GET('/v1/signals/resource_needed/a%2f..%2fb'), 400, INVALID],
     ['an empty part in a location', GET('/v1/signals/resource_needed/a//b'), 400, INVALID],
@@ -339,6 +340,8 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['redrives', POST('/v1/tasks/dead/redrive', {}, { tenant: 'b' }), 404, 'task-not-found'],
     ['deregisters an agent', { method: 'DELETE', to: '/v1/agents/worker', tenant: 'b' }, 404, 'agent-not-found'],
     ['reads an inbox', GET('/v1/agents/rival/inbox', { tenant: 'b' }), 404, 'agent-not-found'],
+    ['moves its agents', POST('/v1/pools/b/reorganisations', { moves: [{ agent: 'worker', to: 'b' }], reason: 'mine' }, { tenant: 'b' }), 404, 'agent-not-found'],
+    ['gives its pool an objective', PUT('/v1/pools/clerk/objective', { description: 'mine', capabilities: ['x'] }, { tenant: 'b' }), 404, 'pool-not-found'],
     ['deprecates a tool', POST('/v1/tools/hammer/deprecate', { reason: 'mine' }, { tenant: 'b' }), 404, 'tool-unknown'],
     ['names its receipt as a cause', POST('/v1/tasks', { task_type: 'x', cause: 'a/task/held@0' }, { tenant: 'b' }), 422, 'cause-not-found'],
     ['names a receipt that never was', task({ cause: 'a/task/held@999' }), 422, 'cause-not-found'],
@@ -445,6 +448,14 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['a lifecycle that is none', POST('/v1/agents/deploy', { agent_type: 'finance.reconciliation', lifecycle: 'forever' }), 400, INVALID],
     ['a type of signal in capitals', POST('/v1/signals', { ...SIGNAL, type: 'Threat' }), 400, INVALID],
     ['a signal of an emitter that is none', POST('/v1/signals', { ...SIGNAL, emitter_agent: '../root' }), 400, INVALID],
+    ['a move of an agent that never was', POST('/v1/pools/clerk/reorganisations', { moves: [{ agent: 'nobody', to: 'clerk' }], reason: 'x' }), 404, 'agent-not-found'],
+    ['a move to where it is', POST('/v1/pools/clerk/reorganisations', { moves: [{ agent: 'worker', to: 'clerk' }], reason: 'x' }), 409, 'nothing-to-move'],
+    ['a move between others', POST('/v1/pools/third/reorganisations', { moves: [{ agent: 'worker', to: 'rival_clerk' }], reason: 'x' }), 422, 'move-elsewhere'],
+    ['an agent moved twice', POST('/v1/pools/third/reorganisations', { moves: [{ agent: 'worker', to: 'third' }, { agent: 'worker', to: 'third' }], reason: 'x' }), 422, 'moved-twice'],
+    ['501 moves', POST('/v1/pools/third/reorganisations', { moves: many(501, (i) => ({ agent: `a${i}`, to: 'third' })), reason: 'x' }), 400, INVALID],
+    ['a move without a reason', POST('/v1/pools/third/reorganisations', { moves: [{ agent: 'worker', to: 'third' }] }), 400, INVALID],
+    ['an objective for nobody', PUT('/v1/pools/nobody/objective', { description: 'x', capabilities: ['x'] }), 404, 'pool-not-found'],
+    ['an objective of nothing', PUT('/v1/pools/clerk/objective', { description: 'x', capabilities: [] }), 400, INVALID],
     ['a view that is none', POST('/v1/views/secrets/rebuild', {}), 404, 'not-found'],
   ],
   'idempotency keys': [
@@ -553,15 +564,20 @@ interface Receipt {
   readonly stream: string;
   readonly index: number;
   readonly hash: string;
-  readonly meta: { readonly actor: { readonly kind: string } };
+  readonly meta: { readonly action: string; readonly actor: { readonly kind: string } };
 }
 
-/** The receipts after a place, and where they end. What the market does by itself, such as confirming a slot, is left out. */
+/** What the host does by the clock: it confirms slots, and watches pools. */
+function isByClock({ stream, meta }: Receipt): boolean {
+  return meta.actor.kind === 'system' && (meta.action === 'agent.confirm' || /^[^/]+\/(pool|trail)\//.test(stream));
+}
+
+/** The receipts after a place, and where they end. */
 async function receiptsAfter(tenant: string, place: string): Promise<{ receipts: string[]; end: string }> {
   const receipts: string[] = [];
   for (let next = `/v1/receipts?limit=500&continuation=${place}`; ; ) {
     const { body } = await call(host, next, { tenant });
-    for (const { stream, index, hash, meta } of body.value as Receipt[]) if (meta.actor.kind !== 'system') receipts.push(`${stream}@${index} ${hash}`);
+    for (const receipt of body.value as Receipt[]) if (!isByClock(receipt)) receipts.push(`${receipt.stream}@${receipt.index} ${receipt.hash}`);
     if (body.nextLink === undefined) return { receipts, end: body.after as string };
     next = body.nextLink as string;
   }
@@ -718,11 +734,12 @@ test('names that JavaScript knows are names like others', async () => {
     // Such a name is no capability that every agent has.
     const open = await call(host, '/v1/tasks', { tenant: 'a', json: { id: `${word}-2`, task_type: 'any', requires: [{ capability: word, level: 0 }] } });
     expect(open.body.task.status).toBe('open');
+    expect((await call(host, `/v1/tasks/${word}-2/bids`, { tenant: 'a', json: { agent: 'worker' } })).body.task.status).toBe('open');
   }
   await settled(host);
   for (const word of words) expect((await call(host, `/v1/tasks/${word}-2`, { tenant: 'a' })).body.status).toBe('open');
-  // Of each: two tasks, one agent, one bid, and that it was taken back.
-  expect(await written()).toHaveLength(words.length * 5);
+  // Of each: two tasks, one agent, two bids, and that one was taken back.
+  expect(await written()).toHaveLength(words.length * 6);
 });
 
 test('after all of it the log begins as before, and nothing failed inside', async () => {

@@ -47,7 +47,7 @@ export function speak(host: TestHost, bytes: string | Buffer): Promise<Reply[]> 
       try {
         resolve(answers(Buffer.concat(chunks)));
       } catch (error) {
-        reject(error as Error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       }
     };
     socket.on('data', (chunk: Buffer) => chunks.push(chunk));

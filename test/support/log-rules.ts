@@ -69,7 +69,8 @@ export function brokenRules(log: readonly Commit[]): string[] {
             if (event.type === 'TaskAwarded') rule(task.live === undefined, `awarded while ${live()} holds it`);
             else rule(holds({ agent: event.data.from, award: event.data.from_award }) && task.live?.accepted === true, `handed off by another than ${live()}`);
             rule(award > task.lastAward, `award ${award} after award ${task.lastAward}`);
-            rule(!task.declined.has(agent), `${agent} has declined in this attempt`);
+            // A peer may ask again whoever declined; the market may not.
+            rule(event.type === 'TaskHandedOff' || !task.declined.has(agent), `${agent} has declined in this attempt`);
             rule(agentOf(tenant, agent).slots.get(id) === award, `${agent} has no slot for award ${award}`);
             const { reservation } = event.data;
             rule(reservation.startsWith(`${tenant}/agent/${agent}@`) && reservations.get(reservation)?.has(`${id}#${award}`) === true, `${reservation} does not reserve it`);

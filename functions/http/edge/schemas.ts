@@ -37,7 +37,7 @@ export function whole(min: number, max: number, fallback: number) {
     .transform(Number)
     .pipe(z.number().min(min).max(max))
     .default(fallback)
-    .meta({ description: `${min} to ${max}, ${fallback} by default` });
+    .meta({ type: 'integer', minimum: min, maximum: max, description: `${min} to ${max}, ${fallback} by default` });
 }
 
 export const Receipt = z

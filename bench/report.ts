@@ -1,0 +1,101 @@
+/** The report of a bench, for people. */
+import Table from 'cli-table3';
+import type { BenchReport, HttpReport, LifecycleReport } from './main';
+import type { AppendReport } from './append';
+import type { SignalReport } from './signals';
+
+const n = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+const percent = (share: number): string => `${n(share * 100, 1)} %`;
+
+interface Target {
+  readonly name: string;
+  readonly goal: string;
+  readonly measured: string;
+  readonly met: boolean;
+}
+
+export function printReport(report: BenchReport): string {
+  const { append, lifecycle, http, signals, machine } = report;
+  const parts = [
+    `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
+    append && appendTables(append),
+    lifecycle && lifecycleTable(lifecycle),
+    http && httpTable(http),
+    signals && signalTable(signals),
+    table(['target', 'goal', 'measured', ''], targetsOf(report).map(({ name, goal, measured, met }) => [name, goal, measured, met ? 'yes' : 'NO'])),
+  ];
+  return `\n${parts.filter((part) => part !== undefined).join('\n\n')}\n\n`;
+}
+
+/** What is to be reached; nothing fails when it is not. */
+export function targetsOf({ append, lifecycle, http }: BenchReport): Target[] {
+  const targets: Target[] = [];
+  const add = (name: string, goal: string, measured: string, met: boolean) => void targets.push({ name, goal, measured, met });
+  const writers = append?.lengths[0]?.append.find((result) => result.writers === 32);
+  if (writers !== undefined) {
+    add('append, 32 writers', '≥ 20,000 commits/s', n(writers.append.perSecond), writers.append.perSecond >= 20_000);
+    add('of the limit with 32 commits a sync', '≥ 25 %', percent(writers.ofLimit), writers.ofLimit >= 0.25);
+  }
+  if (lifecycle !== undefined) {
+    add('life cycles in process', '≥ 2,500 tasks/s', n(lifecycle.fresh.tasksPerSecond), lifecycle.fresh.tasksPerSecond >= 2_500);
+    add(`slower on ${n(lifecycle.events)} events`, '≤ 15 %', percent(lifecycle.slower), lifecycle.slower <= 0.15);
+  }
+  if (http !== undefined) {
+    add('life cycles over HTTP', '≥ 800 tasks/s', n(http.fresh.tasksPerSecond), http.fresh.tasksPerSecond >= 800);
+    add(`over HTTP, slower on ${n(http.events)} events`, '≤ 15 %', percent(http.slower), http.slower <= 0.15);
+  }
+  return targets;
+}
+
+function appendTables({ bytesPerCommit, lengths }: AppendReport): string {
+  const rows: string[][] = [];
+  for (const { commits, append, read } of lengths) {
+    for (const { writers, append: rate, limit, ofLimit } of append) {
+      rows.push([n(commits), n(writers), n(rate.perSecond), `${n(rate.ms.p50, 2)} / ${n(rate.ms.p99, 2)}`, `${n(limit.commitsPerSecond)} (${n(limit.syncsPerSecond)} syncs/s)`, percent(ofLimit)]);
+    }
+    rows.push([n(commits), 'read back', `${n(read.commitsPerSecond)} commits/s`, '', `${n(read.streamsPerSecond)} streams/s folded, ${n(read.feedCommitsPerSecond)} commits/s by the feed`, '']);
+  }
+  return `${heading('Append and read back', `\`transact\` over the embedded store, commits of ${n(bytesPerCommit)} bytes. The limit: one file, write(2) of as many commits' bytes as there are writers, fdatasync(2), and again.`)}
+${table(['commits in the log', 'writers', 'commits/s', 'ms p50 / p99', 'limit, commits/s', 'of the limit'], rows)}`;
+}
+
+function lifecycleTable({ fresh, past, events, slower, moreCpu, commitsPerTask, receiptBytesPerTask, memory }: LifecycleReport): string {
+  const row = (name: string, { tasksPerSecond, runs }: LifecycleReport['fresh'], { rssMb, heapMb }: LifecycleReport['memory']['fresh']): string[] => {
+    const last = runs.at(-1);
+    return [
+      name,
+      n(tasksPerSecond),
+      runs.map((run) => n(run.tasksPerSecond)).join(', '),
+      last === undefined ? '' : `${n(last.awardMs.p50)} / ${n(last.awardMs.p99)}`,
+      runs.map((run) => n(run.cpuMsPerTask, 3)).join(', '),
+      `${n(rssMb)} / ${n(heapMb)}`,
+    ];
+  };
+  return `${heading('Life cycles in process', `post, award, accept, complete, slot given back, views followed; ${n(commitsPerTask, 1)} commits and ${n(receiptBytesPerTask)} bytes of receipts a task`)}
+${table(['store', 'tasks/s', 'runs', 'award ms p50 / p99', 'main thread ms a task', 'MB rss / heap'], [row('fresh', fresh, memory.fresh), row(`${n(events)} events`, past, memory.past)])}
+${n(Math.abs(slower) * 100, 1)} % ${slower >= 0 ? 'slower' : 'faster'} on the store with the past; its main thread works ${n(Math.abs(moreCpu) * 100, 1)} % ${moreCpu >= 0 ? 'more' : 'less'} for a task`;
+}
+
+function httpTable({ fresh, past, events, slower }: HttpReport): string {
+  const row = (name: string, { tasksPerSecond, runs }: HttpReport['fresh']): string[] => [name, n(tasksPerSecond), runs.map((run) => n(run.tasksPerSecond)).join(', '), n(runs.at(-1)?.hostRssMb ?? 0)];
+  return `${heading('Life cycles over HTTP', 'the host in one process, the agents in two (each long-polls, accepts and completes for itself), tasks posted in batches of 50 from a fourth')}
+${table(['store', 'tasks/s', 'runs', 'host rss MB'], [row('fresh', fresh), row(`${n(events)} events`, past)])}
+${n(Math.abs(slower) * 100, 1)} % ${slower >= 0 ? 'slower' : 'faster'} on the store with the past`;
+}
+
+function signalTable({ inProcess, http }: SignalReport): string {
+  const rows = inProcess.map(({ commits, single, batch }) => ['in process', n(commits), `${n(single.perSecond)} (${n(single.p99Ms)} ms)`, `${n(batch.perSecond)} (${n(batch.p99Ms)} ms)`]);
+  rows.push(['over HTTP', '', `${n(http.single.perSecond)} (${n(http.single.p99Ms)} ms)`, `${n(http.batch.perSecond)} (${n(http.batch.p99Ms)} ms)`]);
+  return `${heading('Signals a second', 'one signal a call from 256 callers (64 over HTTP), and 1,000 a call from 4; p99 of a call in brackets; in process until the view has followed')}
+${table(['', 'commits in the log', 'single', 'batches'], rows)}`;
+}
+
+function heading(title: string, explanation: string): string {
+  return `${title}: ${explanation}`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const drawn = new Table({ head: [...head], style: { head: [], border: [] } });
+  drawn.push(...rows.map((row) => [...row]));
+  return drawn.toString();
+}

@@ -1,0 +1,57 @@
+/** What a data folder answers without a host. */
+import type { DatabaseSync } from 'node:sqlite';
+import { CAUSAL_CATEGORIES, MAX_CHAIN, causalTree, type CausalChain } from '../domain/causality';
+import { unseal, type Commit } from '../domain/kernel/commit';
+import { commitRef, parseCommitRef, streamName } from '../domain/kernel/ids';
+
+interface Row {
+  readonly hash: string;
+  readonly body: string;
+}
+
+/** The receipts of one stream. */
+export function streamIn(database: DatabaseSync, stream: string): Commit[] {
+  return [...unsealed(database.prepare('SELECT hash, body FROM commits WHERE stream = ? ORDER BY idx').all(stream))];
+}
+
+/**
+ * What led to a task, a receipt (`stream@index`) or a correlation id, and what followed; undefined when nothing is known
+ * of it. There is no index of correlations without a host's views: this reads the whole log.
+ */
+export function chainIn(database: DatabaseSync, tenant: string, id: string): CausalChain | undefined {
+  const receipt = (ref: string): Commit | undefined => {
+    const place = parseCommitRef(ref);
+    if (place === undefined || !place.stream.startsWith(`${tenant}/`)) return undefined;
+    const [found] = unsealed(database.prepare('SELECT hash, body FROM commits WHERE stream = ? AND idx = ?').all(place.stream, place.index));
+    return found;
+  };
+  const streams = id.startsWith(`${tenant}/`) ? [id] : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
+  const named = [id, ...streams.map((stream) => commitRef(stream, 0))].map(receipt).find((commit) => commit !== undefined);
+  const correlation = named?.meta.correlationId ?? id;
+
+  const commits = new Map<string, Commit>();
+  const members = database.prepare('SELECT hash, body FROM commits WHERE stream >= ? AND stream < ? AND instr(body, ?) > 0 ORDER BY position');
+  for (const commit of unsealed(members.iterate(`${tenant}/`, `${tenant}0`, `"correlationId":${JSON.stringify(correlation)}`))) {
+    if (commit.meta.correlationId === correlation) commits.set(commitRef(commit.stream, commit.index), commit);
+    if (commits.size > MAX_CHAIN) break;
+  }
+  if (commits.size === 0) return undefined;
+  const complete = commits.size <= MAX_CHAIN;
+  // What led here may belong to another correlation.
+  for (const commit of [...commits.values()]) {
+    for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause); ) {
+      const found = receipt(cause);
+      if (found === undefined) break;
+      commits.set(cause, found);
+      cause = found.meta.causationId;
+    }
+  }
+  return { id, correlations: [correlation], commits: commits.size, complete, roots: causalTree(commits.values()) };
+}
+
+function* unsealed(rows: Iterable<unknown>): Generator<Commit> {
+  for (const row of rows) {
+    const { hash, body } = row as Row;
+    yield unseal(body, hash);
+  }
+}

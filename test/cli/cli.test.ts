@@ -1,0 +1,390 @@
+/** The command line against a real host: what it prints, what it exits with. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Formicary, type Task } from '../../client/client';
+import type { Commit } from '../../domain/kernel/commit';
+import { compiledApp, freePort, startTestHost, type TestHost } from '../support/host';
+import { formicary, type Run, type RunOptions } from './support';
+
+let host: TestHost;
+let client: Formicary;
+let folder: string;
+let done: Task;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'formicary-cli-'));
+  host = await startTestHost();
+  client = new Formicary({ url: host.url });
+  for (const id of ['cli-1', 'cli-2']) await client.as(id).agents.register({ agent_type: 'cli.work', pool: 'cli', capabilities: { welding: 0.5 }, capacity: 4 });
+  await client.tasks.post({ id: 'worked', task_type: 'cli.work', priority: 0.9, requires: [{ capability: 'welding', level: 0.2 }] });
+  const { agent, award } = await awarded('worked');
+  await client.as(agent).tasks.accept('worked', { award });
+  await client.as(agent).tasks.progress('worked', { award, fraction: 0.5, note: 'half way' });
+  await client.as(agent).tasks.complete('worked', { award, result: { ok: true } });
+  done = await client.tasks.get('worked');
+  await until(async () => {
+    const { feed } = await client.status();
+    const { value } = await client.receipts.page({ limit: 500 });
+    return feed.every(({ lag }) => lag === 0) && value.some(({ events }) => events.some(({ type }) => type === 'SlotReleased'));
+  });
+}, 60_000);
+afterAll(async () => {
+  client.close();
+  await host.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function awarded(task: string): Promise<{ agent: string; award: number }> {
+  await until(async () => (await client.tasks.get(task)).holder !== undefined);
+  return (await client.tasks.get(task)).holder!;
+}
+
+/** Runs a command against the host. */
+function run(args: readonly string[], options: RunOptions = {}): Promise<Run> {
+  return formicary([...args, '--url', host.url], options);
+}
+
+/** What differs from run to run, replaced by what it is. */
+function masked(text: string): string {
+  return text
+    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+    .replaceAll(/\d\d:\d\d:\d\d\.\d{3}/g, 'CLOCK')
+    .replaceAll(/\b[0-9a-f]{12}\b/g, 'HASH')
+    .replaceAll(/ *\+\d[\d.]* (ms|s)/g, ' +SPAN')
+    .replaceAll(/\(\d[\d.]* (ms|s)\)/g, '(SPAN)')
+    .replaceAll(/cli-[12]/g, 'AGENT')
+    .replaceAll(/ +$/gm, '');
+}
+
+describe('help and errors', () => {
+  test('every command tells what it does, with examples', async () => {
+    const { code, stdout } = await formicary(['--help']);
+    expect(code).toBe(0);
+    const commands = ['start', 'post', 'tasks', 'agents', 'types', 'tools', 'signals', 'tail', 'why', 'asof', 'recompute', 'verify', 'export', 'status'];
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
+    for (const command of commands) {
+      const help = await formicary([command, '--help']);
+      expect([command, help.code]).toEqual([command, 0]);
+      expect(help.stdout).toMatch(new RegExp(`Examples:\\n  \\$ .*formicary ${command}\\b`));
+      expect(help.stdout).toContain('--url <url>');
+    }
+  }, 60_000);
+
+  test('without a host it says how to start one', async () => {
+    const { code, stdout, stderr } = await formicary(['status', '--url', 'http://127.0.0.1:1']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toBe('formicary: no host answers at http://127.0.0.1:1\n  Start one with: npx formicary start\n  or name another with --url or FORMICARY_URL.\n');
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ['an unknown command', ['frobnicate'], /unknown command 'frobnicate'/],
+    ['an unknown option', ['tasks', '--colour', 'red'], /unknown option '--colour'/],
+    ['a value out of range', ['post', 'cli.work', '--priority', '7'], /Give a number from 0 to 1/],
+    ['a choice that is none', ['tasks', '--status', 'happy'], /Allowed choices are open/],
+    ['a missing argument', ['why'], /missing required argument 'id'/],
+    ['no task to post', ['post', 'cli.work', '--file', 'x.json'], /give TASK_TYPE or --file, not both/],
+    ['a time that is none', ['asof', 'yesterdayish', 'task', 'worked'], /"yesterdayish" is not a time/],
+    ['a trail without a location', ['asof', '1m', 'trail', 'worked'], /names no trail/],
+    ['nothing to recompute', ['recompute'], /give a TASK, or a receipt/],
+    ['a payload that is no JSON', ['post', 'cli.work', '--payload', '{oops'], /--payload is not JSON/],
+    ['no award', ['recompute', 'worked', '--award', '9'], /no award 9 of worked/],
+  ])('%s ends with 2', async (_, args, message) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+
+  test('a refusal ends with 1 and says what was wrong', async () => {
+    expect(await run(['tasks', 'nobody'])).toMatchObject({ code: 1, stdout: '', stderr: 'formicary: There is no task nobody.\n' });
+    const { code, stderr } = await run(['post', 'not ok!']);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^formicary: The body does not have the required form\.\n {2}#\/task_type: must be an id/);
+  });
+
+  test('address, tenant and caller may come from the environment', async () => {
+    const env = { FORMICARY_URL: host.url, FORMICARY_TENANT: 'from-env', FORMICARY_PRINCIPAL: 'service:env' };
+    const posted = await formicary(['post', 'cli.work', '--json'], { env });
+    expect(posted.json).toMatchObject({ receipt: { stream: expect.stringMatching(/^from-env\//) }, task: { requester: 'service:env' } });
+  });
+});
+
+describe('post', () => {
+  test('one task, with all that can be said of it', async () => {
+    const { code, json } = await run([
+      ...['post', 'cli.other', '--id', 'whole', '--priority', '0.9', '--urgency', '0.2', '--requires', 'welding=0.5', '--requires', 'english', '--location', 'plant/1'],
+      ...['--effort', '30', '--deadline', '2h', '--payload', '{"n":1}', '--bid-seconds', '1', '--accept-seconds', '2', '--lease-seconds', '3', '--max-attempts', '4', '--retry-seconds', '5'],
+      ...['--cause', 'default/task/worked@0', '--json'],
+    ]);
+    expect(code).toBe(0);
+    expect(json.task).toMatchObject({
+      ...{ id: 'whole', task_type: 'cli.other', priority: 0.9, urgency: 0.2, location: 'plant/1', effort: 30, payload: { n: 1 }, bid_seconds: 1, accept_seconds: 2, lease_seconds: 3, max_attempts: 4, retry_seconds: 5 },
+      requires: [{ capability: 'welding', level: 0.5 }, { capability: 'english', level: 0 }],
+      correlation_id: done.correlation_id,
+    });
+    expect(Date.parse(json.task.deadline) - Date.now()).toBeGreaterThan(7_100_000);
+  });
+
+  test('in words', async () => {
+    expect(masked((await run(['post', 'cli.other', '--id', 'worded'])).stdout)).toBe('worded is open, strength 0.25  default/task/worded@0  HASH\n');
+  });
+
+  test('the same key again changes nothing', async () => {
+    const [first, second] = [await run(['post', 'cli.other', '--key', 'k1', '--json']), await run(['post', 'cli.other', '--key', 'k1', '--json'])];
+    expect(second.json.receipt).toEqual({ ...first.json.receipt, repeated: true });
+  });
+
+  test.each<[string, (tasks: object[]) => string]>([
+    ['an array', (tasks) => JSON.stringify(tasks)],
+    ['a task a line', (tasks) => tasks.map((task) => JSON.stringify(task)).join('\n\n')],
+  ])('many on standard input, as %s', async (form, write) => {
+    const ids = Array.from({ length: 3 }, (_, i) => `many-${form.length}-${i}`);
+    const { code, stdout } = await run(['post'], { input: write(ids.map((id) => ({ id, task_type: 'cli.other' }))) });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '3 tasks posted\n' });
+    expect((await client.tasks.get(ids[2]!)).status).toBe('open');
+  });
+
+  test('more than one request takes, from a file; what is refused is counted and named', async () => {
+    const file = join(folder, 'tasks.json');
+    writeFileSync(file, JSON.stringify([...Array.from({ length: 501 }, (_, i) => ({ id: `lot-${i}`, task_type: 'cli.other' })), { id: 'worked', task_type: 'cli.other' }]));
+    const { code, stdout, stderr } = await run(['post', '--file', file]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '501 tasks posted, 1 refused\n' });
+    expect(stderr).toMatch(/worked: a task with this id was posted before/);
+    expect((await client.tasks.get('lot-500')).status).toBe('open');
+  });
+
+  test('a batch that is not well-formed names its tasks', async () => {
+    const { code, stderr } = await run(['post'], { input: '[{"task_type":"x","priority":7}]' });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/\(tasks 1 to 1; the ones before are posted\)\n {2}#\/tasks\/0\/priority/);
+  });
+
+  test('input that holds no task', async () => {
+    expect((await run(['post'])).stderr).toContain('standard input holds no task');
+    expect((await run(['post'], { input: '{"task_type":"x"}\nnonsense' })).stderr).toContain('standard input, line 2, is not JSON');
+  });
+});
+
+describe('lists', () => {
+  test('tasks', async () => {
+    const { stdout } = await run(['tasks', '--type', 'cli.work', '--status', 'completed']);
+    expect(stdout.replaceAll(/\S+ (ms|s|min) ago/g, 'AGO').replaceAll(/cli-\d/g, 'AGENT')).toBe(
+      ['TASK    STATUS     TYPE      PRIORITY  AGENT  ATTEMPT  POSTED', 'worked  completed  cli.work       0.9  AGENT        1  AGO', ''].join('\n'),
+    );
+    expect((await run(['tasks', '--status', 'completed', '--json'])).json).toMatchObject([{ id: 'worked' }]);
+    expect((await run(['tasks', 'worked'])).stdout).toMatch(/^completion\.agent +cli-\d$/m);
+  });
+
+  test('a list that goes on says so', async () => {
+    const { stdout, stderr } = await run(['tasks', '--limit', '1']);
+    expect(stdout.trim().split('\n')).toHaveLength(2);
+    expect(stderr).toContain('There are more');
+    expect((await run(['tasks', '--all', '--json'])).json.length).toBeGreaterThan(500);
+  });
+
+  test('agents', async () => {
+    const { stdout } = await run(['agents', '--pool', 'cli']);
+    expect(stdout.replaceAll(/\S+ (ms|s|min) ago/g, 'AGO')).toBe(
+      ['AGENT  STATUS  TYPE      POOL  SLOTS  LOAD  SINCE', 'cli-1  active  cli.work  cli     0/4   0 %  AGO', 'cli-2  active  cli.work  cli     0/4   0 %  AGO', ''].join('\n'),
+    );
+    expect((await run(['agents', '--capability', 'welding', '--json'])).json).toHaveLength(2);
+    expect((await run(['agents', 'cli-1', '--json'])).json).toMatchObject({ id: 'cli-1', capacity: 4 });
+  });
+
+  test('signals, emitted and perceived', async () => {
+    const emitted = await run(['signals', 'emit', 'resource_needed', 'dock/3', '0.8', '--decay', '0']);
+    expect(masked(emitted.stdout)).toMatch(/^resource_needed at dock\/3 is at 0\.8 {2}default\/trail\/[0-9a-f]{32}@0 {2}HASH\n$/);
+    await until(async () => (await client.signals.field({ location: 'dock' })).value.length === 1);
+    const { stdout } = await run(['signals', '--location', 'dock']);
+    expect(stdout).toBe(['STRENGTH              TYPE             LOCATION  EMITTER    SIGNALS  GONE', '   0.800  ████████░░  resource_needed  dock/3    developer        1  never', ''].join('\n'));
+    expect((await run(['signals', '--location', 'dock', '--minimum', '0.9', '--json'])).json).toEqual({ value: [], complete: true });
+  });
+
+  test('tools and types', async () => {
+    await client.tools.register('cli-tool', { tool_name: 'Invoices', description: 'Lists invoices', schema: {}, version: '1.0.0', api_name: 'Books' });
+    await until(async () => (await client.tools.search({ q: 'invoices' })).value.length === 1);
+    expect((await run(['tools', 'invoices'])).stdout).toMatch(/^cli-tool +1\.0\.0 +Invoices +Books +restricted +developer$/m);
+    expect((await run(['tools', '--show', 'cli-tool', '--json'])).json).toMatchObject({ tool_id: 'cli-tool', status: 'active' });
+    expect((await run(['types', 'inventory', 'optimization', '--limit', '1', '--json'])).json).toMatchObject([{ agent_type: 'supply_chain.inventory' }]);
+    expect((await run(['types', '--department', 'finance'])).stdout).toMatch(/^finance\.reconciliation /m);
+    expect((await run(['types', 'x', '--department', 'finance'])).code).toBe(2);
+  });
+
+  test('status', async () => {
+    const { code, stdout } = await run(['status']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ is ready: \d+ open tasks?\n/);
+    expect(stdout).toMatch(/^tasks +tasks\.v1 +–$/m);
+    expect((await run(['status', '--json'])).json).toMatchObject({ url: host.url, feed: expect.any(Array) });
+  });
+});
+
+describe('the log', () => {
+  test('tail, in words', async () => {
+    const { code, stdout } = await run(['tail', '--correlation', done.correlation_id, '--category', 'task', '--all', '--limit', '5']);
+    expect(code).toBe(0);
+    expect(masked(stdout)).toBe(
+      [
+        'CLOCK  task/worked@0  TaskPosted cli.work, priority 0.9  by developer  HASH',
+        'CLOCK  task/worked@1  BidsClosed 2 candidates, strength 0.45; TaskAwarded to AGENT, award 1, score 0.645  by market  HASH',
+        'CLOCK  task/worked@2  TaskAccepted by AGENT, award 1, lease 60 s  by AGENT  HASH',
+        'CLOCK  task/worked@3  TaskProgressed 50 % by AGENT: half way  by AGENT  HASH',
+        'CLOCK  task/worked@4  TaskCompleted by AGENT, award 1  by AGENT  HASH',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  test('tail follows what comes, as JSON lines', async () => {
+    const tail = run(['tail', '--json', '--limit', '2', '--category', 'tool']);
+    let n = 0;
+    const poking = setInterval(() => void client.tools.register(`tailed-${(n += 1)}`, { tool_name: 'T', description: 'T', schema: {}, version: '1.0.0' }), 50);
+    const { code, stdout } = await tail;
+    clearInterval(poking);
+    const commits = stdout.trim().split('\n').map((line) => JSON.parse(line) as Commit);
+    expect(code).toBe(0);
+    expect(commits.map(({ events }) => events[0]?.type)).toEqual(['ToolRegistered', 'ToolRegistered']);
+    expect(Number(/tailed-(\d+)/.exec(commits[1]!.stream)![1])).toBe(Number(/tailed-(\d+)/.exec(commits[0]!.stream)![1]) + 1);
+  });
+
+  test('a reader that has enough may go', async () => {
+    const child = spawn('sh', ['-c', `"${process.execPath}" "${join(compiledApp(), 'dist/cli/main.js')}" tail --all --url ${host.url} | head -2`]);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += String(chunk)));
+    let errors = '';
+    child.stderr.on('data', (chunk) => (errors += String(chunk)));
+    const poking = setInterval(() => void client.signals.emit({ type: 'poke', location: 'x', strength: 0.1 }), 50);
+    await once(child, 'close');
+    clearInterval(poking);
+    expect({ lines: output.trim().split('\n').length, errors }).toEqual({ lines: 2, errors: '' });
+  });
+
+  test('why: a tree of causes and effects', async () => {
+    const { code, stdout } = await run(['why', 'worked']);
+    expect(code).toBe(0);
+    expect(masked(stdout)).toBe(WHY);
+    expect((await run(['why', 'worked', '--json'])).json).toEqual(await client.why('worked'));
+    expect((await run(['why', 'nothing-of-the-kind'])).code).toBe(1);
+  });
+
+  test('why, without a host: the same', async () => {
+    for (const id of ['worked', 'default/task/worked@2', done.correlation_id]) {
+      const { code, json } = await formicary(['why', id, '--data', host.data, '--json']);
+      expect({ code, json }).toEqual({ code: 0, json: await client.why(id) });
+    }
+    const { code, stderr } = await formicary(['why', 'worked', '--data', host.data, '--tenant', 'other']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('nothing is known of worked');
+  });
+
+  test('why follows a cause into what another one has set in motion', async () => {
+    const signal = await client.signals.emit({ type: 'alarm', location: 'plant/9', strength: 0.9 });
+    await client.tasks.post({ id: 'caused', task_type: 'cli.other', cause: `${signal.stream}@${signal.version}` });
+    await until(async () => (await client.status()).feed.every(({ lag }) => lag === 0));
+    const { stdout } = await run(['why', 'caused']);
+    expect(masked(stdout).split('\n').slice(2, 6).map((line) => line.replace(/[0-9a-f]{32}/, 'TRAIL'))).toEqual([
+      expect.stringMatching(/0 {2}CLOCK {2}signal\.emit by developer {2}trail\/TRAIL@0 {2}HASH$/),
+      expect.stringMatching(/│ SignalEmitted alarm at plant\/9, strength 0\.9, from developer$/),
+      expect.stringMatching(/└─ task\.post by developer {2}task\/caused@0 {2}HASH$/),
+      expect.stringMatching(/ {5}TaskPosted cli\.other, priority 0\.5$/),
+    ]);
+    expect((await formicary(['why', 'caused', '--data', host.data, '--json'])).json).toEqual(await client.why('caused'));
+  });
+
+  test('asof: how it was, and what is different', async () => {
+    const [, , accepted] = await commitsOf('worked');
+    const { code, stdout } = await run(['asof', accepted!.at, 'task', 'worked']);
+    expect(code).toBe(0);
+    const [then, since] = stdout.split('Changed since:') as [string, string];
+    expect(then).toMatch(/^task worked at .*Z \(.* ago\)\n/);
+    expect(then).toMatch(/^ {2}status +running$/m);
+    expect(since).toMatch(/^ {2}status +running → completed$/m);
+    expect(since).toMatch(/^ {2}completion\.result\.ok +– → true$/m);
+    expect(since).not.toMatch(/priority/);
+
+    expect((await run(['asof', 'now', 'task', 'worked'])).stdout).toMatch(/\n\nNothing has changed since\.\n$/);
+    expect((await run(['asof', '2020-01-01T00:00:00Z', 'agent', 'cli-1'])).stdout).toMatch(/ {2}did not exist yet\n/);
+    expect((await run(['asof', '2020-01-01', 'task', 'worked', '--json'])).json).toMatchObject({ as_of: '2020-01-01T00:00:00.000Z', then: null, now: { status: 'completed' } });
+    await client.signals.emit({ type: 'alarm', location: 'plant/8', strength: 0.9, decay_rate: 0 });
+    expect((await run(['asof', 'now', 'trail', 'alarm/plant/8', '--json'])).json).toMatchObject({ then: { strength: 0.9 } });
+    expect((await run(['asof', '1m', 'task', 'nobody'])).code).toBe(1);
+  });
+});
+
+describe('recompute', () => {
+  test('an award agrees with its receipt', async () => {
+    const { code, stdout } = await run(['recompute', 'worked']);
+    expect(code).toBe(0);
+    expect(masked(stdout)).toBe(RECOMPUTED);
+    expect((await formicary(['recompute', 'worked', '--data', host.data, '--json'])).json).toEqual((await run(['recompute', 'worked', '--json'])).json);
+  });
+
+  test('a changed input is found, without a host', async () => {
+    const file = join(folder, 'receipt.json');
+    expect((await run(['recompute', 'worked', '--save', file])).stderr).toContain(file);
+    expect((await formicary(['recompute', '--file', file])).code).toBe(0);
+
+    const forged = JSON.parse(readFileSync(file, 'utf8')) as Commit;
+    (forged.events[0]!.data as { candidates: { load: number }[] }).candidates[0]!.load = 0.5;
+    writeFileSync(file, JSON.stringify(forged));
+    const { code, stdout } = await formicary(['recompute', '--file', file]);
+    expect(code).toBe(1);
+    expect(stdout).toContain('the receipt does not hash to what it says: it was changed');
+    expect(stdout).toMatch(/^score of cli-\d: recorded 0\.645, computed 0\.495$/m);
+    expect(stdout).toMatch(/^winner: recorded (cli-\d), computed (?!\1)cli-\d$/m);
+    expect(stdout).toMatch(/The award does NOT agree with its receipt\.\n$/);
+    expect((await formicary(['recompute', '--file', file, '--json'])).json).toMatchObject({ agrees: false, hashHolds: false });
+  });
+
+  test('a line of an export is a receipt too', async () => {
+    const { stdout } = await run(['export']);
+    const file = join(folder, 'line.json');
+    writeFileSync(file, stdout.split('\n').find((line) => line.includes('TaskAwarded'))!);
+    expect((await formicary(['recompute', '--file', file])).code).toBe(0);
+    writeFileSync(file, stdout.split('\n').find((line) => line.includes('AgentRegistered'))!);
+    expect(await formicary(['recompute', '--file', file])).toMatchObject({ code: 2, stderr: expect.stringContaining('is not the receipt of an award') });
+    writeFileSync(file, '{}');
+    expect(await formicary(['recompute', '--file', file])).toMatchObject({ code: 2, stderr: expect.stringContaining('holds no receipt') });
+  });
+});
+
+describe('start', () => {
+  test('runs a host until it is told to stop', async () => {
+    const port = await freePort();
+    const data = join(folder, 'started');
+    const child = spawn(process.execPath, [join(compiledApp(), 'dist/cli/main.js'), 'start', '--port', String(port), '--data', data]);
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += String(chunk)));
+    await until(() => Promise.resolve(output.includes('is running at')));
+    expect((await formicary(['status', '--url', `http://127.0.0.1:${port}`])).code).toBe(0);
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
+    expect(await formicary(['verify', '--data', data])).toMatchObject({ code: 0 });
+  }, 30_000);
+
+  test('ends as the host ends when it can not run', async () => {
+    const { code, stderr } = await formicary(['start', '--port', String(host.port), '--data', join(folder, 'taken')]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`Port ${host.port} is in use`);
+  });
+});
+
+async function commitsOf(task: string): Promise<Commit[]> {
+  const commits: Commit[] = [];
+  for await (const commit of client.receipts.stream('task', task)) commits.push(commit);
+  return commits;
+}
+
+const WHY = `worked: 7 receipts from TIME to TIME (SPAN)
+
+`;
+
+const RECOMPUTED = `Award 1 of worked  default/task/worked@1
+`;

@@ -1,0 +1,150 @@
+/** What the client does when the network and the host fail: tries again what is safe, and nothing else. */
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Formicary, type FormicaryError, type RetryOptions } from '../../client/client';
+import { startFlakyProxy, type FlakyProxy } from '../support/flaky-proxy';
+import { startTestHost, type TestHost } from '../support/host';
+
+const FAST: RetryOptions = { attempts: 5, baseMs: 2 };
+
+describe('over a network that breaks', () => {
+  let host: TestHost;
+  let proxy: FlakyProxy;
+  let client: Formicary;
+  beforeAll(async () => {
+    host = await startTestHost();
+  }, 60_000);
+  afterAll(() => host.stop());
+  beforeEach(async () => {
+    proxy = await startFlakyProxy(host.port);
+    client = new Formicary({ url: proxy.url, retry: FAST });
+  });
+  afterEach(async () => {
+    client.close();
+    await proxy.close();
+  });
+
+  test('a read that is cut off is made again', async () => {
+    proxy.loseAnswers(3);
+    expect((await client.status()).open_tasks).toBeGreaterThanOrEqual(0);
+    expect(proxy.connections).toBe(4);
+  });
+
+  test('a command whose answer was lost is done once, and answered with its first receipt', async () => {
+    proxy.loseAnswers(1);
+    const { receipt, task } = await client.tasks.post({ task_type: 'retry.work' });
+    expect(receipt).toMatchObject({ version: 0, repeated: true });
+    const posted = [];
+    for await (const commit of client.receipts.stream('task', task.id)) if (commit.events.some(({ type }) => type === 'TaskPosted')) posted.push(commit.hash);
+    expect(posted).toEqual([receipt.hash]);
+  });
+
+  test('a command that never arrived is done by the next try', async () => {
+    proxy.refuse(2);
+    expect((await client.tasks.post({ id: 'late', task_type: 'retry.work' })).receipt).toMatchObject({ version: 0, repeated: false });
+  });
+
+  test('a batch whose answer was lost posts each task once', async () => {
+    proxy.loseAnswers(1);
+    const answers = await client.tasks.postMany([{ task_type: 'retry.batch' }, { task_type: 'retry.batch' }]);
+    expect(answers.map(({ receipt }) => receipt?.repeated)).toEqual([true, true]);
+  });
+
+  test('without a key nothing is sent twice', async () => {
+    proxy.loseAnswers(1);
+    await expect(client.tasks.post({ id: 'once', task_type: 'retry.work' }, { idempotencyKey: false })).rejects.toMatchObject({ status: 0, code: 'unreachable' });
+    expect(proxy.connections).toBe(1);
+    // The host has done it all the same: that is why the client may not guess.
+    expect((await client.tasks.get('once')).status).toBe('open');
+  });
+
+  test("the caller's own key is used, over several calls", async () => {
+    const first = await client.tasks.post({ task_type: 'retry.work' }, { idempotencyKey: 'mine' });
+    const second = await client.tasks.post({ task_type: 'retry.work' }, { idempotencyKey: 'mine' });
+    expect(second.receipt).toMatchObject({ hash: first.receipt.hash, repeated: true });
+    await expect(client.tasks.post({ task_type: 'retry.other' }, { idempotencyKey: 'mine' })).rejects.toMatchObject({ status: 422 });
+  });
+
+  test('it gives up after as many tries as it was told', async () => {
+    proxy.refuse(100);
+    await expect(client.status()).rejects.toMatchObject({ status: 0 });
+    expect(proxy.connections).toBe(5);
+  });
+});
+
+describe('when the host says no for now', () => {
+  let server: Server | undefined;
+  let requests = 0;
+  afterEach(async () => {
+    server?.closeAllConnections();
+    server?.close();
+    if (server !== undefined) await once(server, 'close');
+  });
+
+  /** A client of a server that answers as told; the last answer is repeated. */
+  async function answering(...answers: readonly { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }[]): Promise<Formicary> {
+    requests = 0;
+    const listener: RequestListener = (_, response) => {
+      const { status, headers, body = '{"value":[]}' } = answers[Math.min(requests, answers.length - 1)]!;
+      requests += 1;
+      response.writeHead(status, headers).end(body);
+    };
+    server = createServer(listener).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return new Formicary({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, retry: { ...FAST, maxMs: 3_000 } });
+  }
+
+  test.each([429, 503])('%i is tried again', async (status) => {
+    const client = await answering({ status }, { status }, { status: 200 });
+    await client.tasks.list();
+    expect(requests).toBe(3);
+  });
+
+  test('Retry-After in seconds is waited for', async () => {
+    const client = await answering({ status: 429, headers: { 'retry-after': '1' } }, { status: 200 });
+    const started = performance.now();
+    await client.tasks.list();
+    expect(performance.now() - started).toBeGreaterThanOrEqual(999);
+    expect(requests).toBe(2);
+  });
+
+  test('Retry-After as a date is waited for', async () => {
+    const client = await answering({ status: 503, headers: { 'retry-after': new Date(Date.now() + 2_000).toUTCString() } }, { status: 200 });
+    const started = performance.now();
+    await client.tasks.list();
+    // The date has no milliseconds.
+    expect(performance.now() - started).toBeGreaterThan(900);
+  });
+
+  test('whoever is told to wait for longer than it would gives up at once', async () => {
+    const client = await answering({ status: 429, headers: { 'retry-after': '3600' } });
+    await expect(client.tasks.list()).rejects.toMatchObject({ status: 429 });
+    expect(requests).toBe(1);
+  });
+
+  test.each([400, 404, 409, 500, 502])('%i is final', async (status) => {
+    const client = await answering({ status }, { status: 200 });
+    await expect(client.tasks.list()).rejects.toMatchObject({ status });
+    expect(requests).toBe(1);
+  });
+
+  test('without a key a command is not tried again', async () => {
+    const client = await answering({ status: 503 }, { status: 200 });
+    await expect(client.tasks.cancel('x', 'y', { idempotencyKey: false })).rejects.toMatchObject({ status: 503 });
+    expect(requests).toBe(1);
+  });
+
+  test('an answer that is no problem document is an error all the same', async () => {
+    const client = await answering({ status: 502, body: '<html>Bad gateway</html>' });
+    const error = (await client.status().catch((thrown: unknown) => thrown)) as FormicaryError;
+    expect(error).toMatchObject({ status: 502, type: 'about:blank', message: 'the host answered 502' });
+  });
+
+  test('a pause ends when the signal aborts', async () => {
+    const client = await answering({ status: 429, headers: { 'retry-after': '2' } });
+    const started = performance.now();
+    await expect(client.status({ signal: AbortSignal.timeout(50) })).rejects.toThrow();
+    expect(performance.now() - started).toBeLessThan(1_000);
+  });
+});

@@ -3,13 +3,13 @@
  * takes the reservation back when the award could not be made. A crash between two of these steps leaves a
  * reservation with an expiry, which the sweep confirms or releases by looking at the task.
  */
-import { agentDecider, releaseSlot, reserveSlot } from '../domain/agent';
+import { agentDecider, releaseSlot, reserveSlot, type Slot } from '../domain/agent';
 import { award, hasBid, strengthOf, taskDecider, type TaskSpec, type TaskState } from '../domain/task';
 import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/market';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { AgentBook, TaskBook, bidOf, type AgentEntry } from './books';
+import { AgentBook, MAX_CANDIDATES, TaskBook, bidOf, type AgentEntry } from './books';
 import type { Clock } from './ports';
 import { causeOf, type Cause, type Transactor } from './transact';
 
@@ -117,6 +117,8 @@ export class Market {
       const reserved = await this.reserve(tenant, candidate.agent, { task, task_type: spec.task_type, award: number, now }, state.correlation_id, cause);
       if ('reason' in reserved) {
         refused.push({ agent: candidate.agent, reason: reserved.reason });
+        // Whoever refused gets a slot back sooner or later, and that has the task looked at again.
+        if (refused.length >= MAX_CANDIDATES) return;
         continue;
       }
       const outcome = await this.transactor.transact(
@@ -167,8 +169,8 @@ export class Market {
       if (!outcome.ok) return { reason: outcome.rejection.code };
       if (outcome.commit !== undefined) return { receipt: commitRef(stream, outcome.commit.index), cause: causeOf(outcome.commit) };
       // Reserved before, by a try that did not get as far as the award.
-      const receipt = commitRef(stream, outcome.version);
-      return { receipt, cause: cause ?? { ref: receipt, at: outcome.at, correlationId, depth: 0 } };
+      const { receipt, since } = outcome.state.slots[request.task] as Slot;
+      return { receipt, cause: { ref: receipt, at: since, correlationId, depth: cause?.depth ?? 0 } };
     } finally {
       if (entry !== undefined) entry.pending -= 1;
     }

@@ -76,7 +76,7 @@ class Load {
   constructor(
     url: string,
     private readonly draw: () => number,
-    private readonly failed: (error: unknown) => void,
+    private readonly failed: (error: Error) => void,
   ) {
     this.root = new Formicary({ transport: new NodeTransport(url), principal: 'service:crash', retry: PATIENT });
   }
@@ -112,7 +112,7 @@ class Load {
   private run(work: () => Promise<void>): void {
     this.working.push(
       work().catch((error: unknown) => {
-        if (!this.abort.signal.aborted) this.failed(error);
+        if (!this.abort.signal.aborted) this.failed(error instanceof Error ? error : new Error(String(error)));
       }),
     );
   }
@@ -172,7 +172,7 @@ class Load {
     this.heard((await client.agents.put(id, { agent_type: agentType, capacity: CAPACITY, limits: { presence_seconds: 60 } }, { idempotencyKey: this.key() })).receipt);
     while (!this.abort.signal.aborted) {
       const { items } = await client.agents.inbox(id, { waitSeconds: 5, signal: this.abort.signal });
-      await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(client, item) : undefined)));
+      await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(client, item) : Promise.resolve())));
     }
   }
 
@@ -200,7 +200,7 @@ async function crash({ kills, seconds, seed, json, keep }: Options, cleanups: ((
   process.stderr.write(`\n  ${kills} kills, seed ${seed}\n`);
   await host.start();
 
-  let failure: unknown;
+  let failure: Error | undefined;
   const load = new Load(host.url, random(seed + 1), (error) => (failure ??= error));
   cleanups.push(() => void load.stop());
   load.start();

@@ -1,7 +1,6 @@
 /** The log in a file: the database of a data folder, opened read-only, or an export that is loaded into a passing one. */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -35,6 +34,7 @@ export function openDatabase(folder: string): DatabaseSync {
   return new DatabaseSync(file, { readOnly: true });
 }
 
+const PROGRESS_EVERY = 1_000;
 /** Columns without types: what an export holds is taken in as it stands. */
 const PASSING = 'CREATE TABLE commits (position INTEGER PRIMARY KEY, stream, idx, hash, body)';
 
@@ -45,9 +45,7 @@ const PASSING = 'CREATE TABLE commits (position INTEGER PRIMARY KEY, stream, idx
  */
 export async function loadExport(file: string, onProgress: (bytes: number) => void): Promise<DatabaseSync> {
   if (file !== '-' && !existsSync(file)) throw new UsageError(`there is no file ${file}`, 'Make one with `formicary export FILE`.');
-  const source: Readable = file === '-' ? process.stdin : createReadStream(file);
-  let bytes = 0;
-  source.on('data', (chunk: Buffer) => onProgress((bytes += chunk.length)));
+  const source: Readable & { readonly bytesRead?: number } = file === '-' ? process.stdin : createReadStream(file);
   const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
   source.on('error', (error) => text.destroy(error));
 
@@ -56,19 +54,26 @@ export async function loadExport(file: string, onProgress: (bytes: number) => vo
   database.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; ${PASSING}; BEGIN`);
   const insert = database.prepare('INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)');
   let number = 0;
-  // One loop over the lines would miss an error of the stream below it.
-  const broken = new Promise<never>((_, reject) => text.once('error', reject));
-  const read = (async () => {
-    for await (const line of createInterface({ input: text, crlfDelay: Infinity })) {
-      number += 1;
-      if (line === '') continue;
-      const { stream, index, hash, body } = parseLine(line, `${file}, line ${number}`);
-      insert.run(stream, index, hash, body);
-    }
-  })();
-  await Promise.race([read, broken]);
+  for await (const line of linesOf(text)) {
+    number += 1;
+    if (line === '') continue;
+    const { stream, index, hash, body } = parseLine(line, `${file}, line ${number}`);
+    insert.run(stream, index, hash, body);
+    if (number % PROGRESS_EVERY === 0) onProgress(source.bytesRead ?? 0);
+  }
   database.exec('COMMIT');
   return database;
+}
+
+/** Lines that end with a line feed, and with nothing else: `node:readline` also parts them at U+2028, which JSON may hold. */
+async function* linesOf(text: Readable): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of text.setEncoding('utf8')) {
+    const lines = (rest + (chunk as string)).split('\n');
+    rest = lines.pop() as string;
+    yield* lines;
+  }
+  yield rest;
 }
 
 /** Bytes of an export, for its progress; 0 when that isn't known. */

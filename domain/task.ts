@@ -253,6 +253,9 @@ export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> 
   };
 }
 
+/** Explicit bids of one attempt: with every one of them on it, the receipt of the award stays below 256 KB. */
+export const MAX_BIDS = 900;
+
 /** An explicit bid. An agent bids once an attempt; bidding again changes nothing. */
 export function placeBid(bid: { agent: string; note?: string }): Decision<TaskState, TaskEvent> {
   return (state) => {
@@ -260,7 +263,9 @@ export function placeBid(bid: { agent: string; note?: string }): Decision<TaskSt
     if (gone !== undefined) return gone;
     if (state.status !== 'open') return refuse('bids-closed', `the task is ${state.status}: bids are closed`, { status: state.status });
     if (state.declined.includes(bid.agent)) return refuse('award-declined', 'the agent declined this task: it can bid again in the next attempt');
-    return hasBid(state, bid.agent) ? [] : [{ type: 'BidPlaced', v: 1, data: bid }];
+    if (hasBid(state, bid.agent)) return [];
+    if (Object.keys(state.bids).length >= MAX_BIDS) return refuse('bids-full', `${MAX_BIDS} agents have bid already: wait for the next attempt`);
+    return [{ type: 'BidPlaced', v: 1, data: bid }];
   };
 }
 

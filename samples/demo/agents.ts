@@ -90,7 +90,7 @@ class SimulatedAgent {
     while (!this.abort.signal.aborted) {
       try {
         const { items } = await this.client.agents.inbox(id, { waitSeconds: pollSeconds, signal: this.abort.signal });
-        await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(item) : undefined)));
+        await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(item) : Promise.resolve())));
       } catch (error) {
         if (this.abort.signal.aborted) return;
         if (!(error instanceof FormicaryError)) throw error;

@@ -126,7 +126,7 @@ async function postAll(client: Formicary, scenario: Scenario, started: number, p
   let next = 0;
   let batches = 0;
   const under = new Set<Promise<void>>();
-  let failure: unknown;
+  let failure: Error | undefined;
   while (next < scenario.tasks.length || under.size > 0) {
     check();
     if (failure !== undefined) throw failure;
@@ -140,7 +140,7 @@ async function postAll(client: Formicary, scenario: Scenario, started: number, p
       if (due.length === 0) break;
       const sending: Promise<void> = postBatch(client, due.map((task) => inputOf(task, scenario)), `demo-${batches++}`)
         .then(() => posted(due.length))
-        .catch((error: unknown) => void (failure ??= error))
+        .catch((error: unknown) => void (failure ??= error instanceof Error ? error : new Error(String(error))))
         .finally(() => under.delete(sending));
       under.add(sending);
     }

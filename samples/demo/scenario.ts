@@ -62,6 +62,8 @@ const MAX_LEASE = 15;
 
 const departmentOf = (entry: AgentTypeEntry): string => entry.department ?? entry.industry_vertical ?? entry.category;
 
+const TYPES = CATALOGUE.map(({ agent_type }) => agent_type);
+
 const DEPARTMENTS = Map.groupBy(CATALOGUE, departmentOf);
 
 /** The capabilities of an agent of this type: its own, and those of the next types of its department. */
@@ -98,7 +100,9 @@ export function planScenario(requests: readonly DemandRequest[], { agents: count
   const demand = toTasks(requests, { load, slots, seed });
   const efforts = cutEfforts(demand.map(({ effort }) => effort), LONGEST);
   const first = requests[0]?.at ?? 0;
-  const tasks = demand.map((task, i) => ({ ...task, effort: efforts[i] as number, id: `task-${String(i + 1).padStart(String(demand.length).length, '0')}`, due: (task.at - first) / 1000 / speed }));
+  // Fewer agents than types: what the missing types would do goes to those that are there.
+  const typeOf = (agentType: string): string => (TYPES[TYPES.indexOf(agentType) % count] ?? agentType);
+  const tasks = demand.map((task, i) => ({ ...task, agentType: typeOf(task.agentType), effort: efforts[i] as number, id: `task-${String(i + 1).padStart(String(demand.length).length, '0')}`, due: (task.at - first) / 1000 / speed }));
   const meanHold = efforts.reduce((sum, effort) => sum + effort, 0) / efforts.length / speed;
 
   const leaseSeconds = Math.min(MAX_LEASE, Math.max(MIN_LEASE, Math.ceil(1.5 * meanHold)));

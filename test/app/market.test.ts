@@ -398,6 +398,8 @@ class Run {
         if (fits !== undefined) this.wrong.push(`${id} is open and ${name} could take it (${fits.source})`);
       }
     }
+    // A parked commit is taken up by one process, so that after failures the books of the others may lack it.
+    if (this.processes > 1 && this.disturbed) return;
     for (const { colony } of this.stage.living) {
       const booked = [...colony.market.tasks.all()].map(({ id }) => id).sort();
       if (booked.join() !== open.map(({ id }) => id).sort().join()) this.wrong.push(`the book holds ${booked.join()}; open are ${open.map(({ id }) => id).join()}`);

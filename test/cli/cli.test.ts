@@ -120,13 +120,14 @@ describe('post', () => {
     const { code, json } = await run([
       ...['post', 'cli.other', '--id', 'whole', '--priority', '0.9', '--urgency', '0.2', '--requires', 'welding=0.5', '--requires', 'english', '--location', 'plant/1'],
       ...['--effort', '30', '--deadline', '2h', '--payload', '{"n":1}', '--bid-seconds', '1', '--accept-seconds', '2', '--lease-seconds', '3', '--max-attempts', '4', '--retry-seconds', '5'],
-      ...['--cause', 'default/task/worked@0', '--json'],
+      ...['--cause', 'default/agent/cli-1@0', '--json'],
     ]);
     expect(code).toBe(0);
+    const [registered] = await commitsOf('agent', 'cli-1');
     expect(json.task).toMatchObject({
       ...{ id: 'whole', task_type: 'cli.other', priority: 0.9, urgency: 0.2, location: 'plant/1', effort: 30, payload: { n: 1 }, bid_seconds: 1, accept_seconds: 2, lease_seconds: 3, max_attempts: 4, retry_seconds: 5 },
       requires: [{ capability: 'welding', level: 0.5 }, { capability: 'english', level: 0 }],
-      correlation_id: done.correlation_id,
+      correlation_id: registered!.meta.correlationId,
     });
     expect(Date.parse(json.task.deadline) - Date.now()).toBeGreaterThan(7_100_000);
   });
@@ -268,7 +269,14 @@ describe('the log', () => {
   test('why: a tree of causes and effects', async () => {
     const { code, stdout } = await run(['why', 'worked']);
     expect(code).toBe(0);
-    expect(masked(stdout)).toBe(WHY);
+    const [head, empty, ...lines] = masked(stdout.trimEnd()).split('\n');
+    expect([head, empty]).toEqual(['worked: 7 receipts from TIME to TIME (SPAN)', '']);
+    const raw = stdout.trimEnd().split('\n').slice(2);
+    const column = raw[0]!.indexOf('task.post');
+    const tree = raw.map((line) => masked(line.slice(column)));
+    expect(tree).toEqual(WHY);
+    expect(lines.filter((line) => line.includes('CLOCK'))).toHaveLength(7);
+    for (const line of raw) expect(line.slice(0, column)).toMatch(/^( *(0|\+\d[\d.]* (ms|s)) {2}\d\d:\d\d:\d\d\.\d{3} {2}| +)$/);
     expect((await run(['why', 'worked', '--json'])).json).toEqual(await client.why('worked'));
     expect((await run(['why', 'nothing-of-the-kind'])).code).toBe(1);
   });
@@ -298,7 +306,7 @@ describe('the log', () => {
   });
 
   test('asof: how it was, and what is different', async () => {
-    const [, , accepted] = await commitsOf('worked');
+    const [, , accepted] = await commitsOf('task', 'worked');
     const { code, stdout } = await run(['asof', accepted!.at, 'task', 'worked']);
     expect(code).toBe(0);
     const [then, since] = stdout.split('Changed since:') as [string, string];
@@ -376,15 +384,38 @@ describe('start', () => {
   });
 });
 
-async function commitsOf(task: string): Promise<Commit[]> {
+async function commitsOf(category: string, id: string): Promise<Commit[]> {
   const commits: Commit[] = [];
-  for await (const commit of client.receipts.stream('task', task)) commits.push(commit);
+  for await (const commit of client.receipts.stream(category, id)) commits.push(commit);
   return commits;
 }
 
-const WHY = `worked: 7 receipts from TIME to TIME (SPAN)
-
-`;
+const WHY = [
+  'task.post by developer  task/worked@0  HASH',
+  '│ TaskPosted cli.work, priority 0.9',
+  '└─ agent.reserve by market  agent/AGENT@1  HASH',
+  '   │ SlotReserved for worked, award 1',
+  '   └─ task.award by market  task/worked@1  HASH',
+  '      │ BidsClosed 2 candidates, strength 0.45',
+  '      │ TaskAwarded to AGENT, award 1, score 0.645',
+  '      ├─ task.accept by AGENT  task/worked@2  HASH',
+  '      │    TaskAccepted by AGENT, award 1, lease 60 s',
+  '      ├─ task.progress by AGENT  task/worked@3  HASH',
+  '      │    TaskProgressed 50 % by AGENT: half way',
+  '      └─ task.complete by AGENT  task/worked@4  HASH',
+  '         │ TaskCompleted by AGENT, award 1',
+  '         └─ agent.release by market  agent/AGENT@2  HASH',
+  '              SlotReleased of worked, award 1: completed',
+];
 
 const RECOMPUTED = `Award 1 of worked  default/task/worked@1
+score = 0.4 × match + 0.3 × (1 − load) + 0.2 × (wins + 1)/(tries + 2) + 0.1 × 0.45 (strength)
+
+RANK  AGENT  BY     MATCH  LOAD  WINS/TRIES  RECORDED  COMPUTED
+   1  AGENT  offer    0.5     0         0/0     0.645     0.645  winner
+   2  AGENT  offer    0.5     0         0/0     0.645     0.645
+
+winner   recorded AGENT, computed AGENT
+hash     the receipt hashes to what it says
+The award agrees with its receipt.
 `;

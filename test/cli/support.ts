@@ -22,7 +22,7 @@ export interface RunOptions {
 
 /** Runs `formicary ARGS` to its end. */
 export async function formicary(args: readonly string[], { input = '', cwd, env }: RunOptions = {}): Promise<Run> {
-  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- settings of whoever runs the tests don't count
+  // Settings of whoever runs the tests don't count.
   const { FORMICARY_URL, FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, ...rest } = process.env;
   const child = spawn(process.execPath, [join(compiledApp(), 'dist/cli/main.js'), ...args], { cwd, env: { ...rest, ...env } });
   child.stdin.on('error', () => undefined).end(input);

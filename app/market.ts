@@ -9,7 +9,7 @@ import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/m
 import { commitRef, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { AgentBook, MAX_CANDIDATES, TaskBook, bidOf, type AgentEntry } from './books';
+import { AgentBook, MAX_CANDIDATES, TaskBook, bidOf, type AgentEntry, type TaskEntry } from './books';
 import type { Clock } from './ports';
 import { causeOf, type Cause, type Transactor } from './transact';
 
@@ -28,6 +28,8 @@ export class Market {
   readonly overloaded = new Set<string>();
   private readonly considering = new Set<string>();
   private readonly again = new Set<string>();
+  /** Where the next sweep goes on. */
+  private swept = 0;
   private readonly weightsOf: (tenant: string) => Weights;
 
   constructor(
@@ -89,15 +91,20 @@ export class Market {
     }
   }
 
-  /** Looks at every open task that is ready once more: a safety net, should a wake-up ever be missed. */
+  /**
+   * Looks once more at open tasks that are ready, at all of them in turn: a safety net, should a wake-up ever be missed
+   * (a look that failed halfway may have kept others waiting). One that fails doesn't keep the others from their turn.
+   */
   async sweep(limit = 1_000): Promise<void> {
     const now = toTime(this.clock.now());
-    let looked = 0;
-    for (const entry of [...this.tasks.all()]) {
-      if (entry.state.ready_at > now) continue;
-      if (looked++ >= limit) return;
-      await this.consider(entry.tenant, entry.id, undefined);
+    const ready = [...this.tasks.all()].filter(({ state }) => state.ready_at <= now);
+    const failures: unknown[] = [];
+    for (let i = 0; i < Math.min(limit, ready.length); i += 1) {
+      const { tenant, id } = ready[(this.swept + i) % ready.length] as TaskEntry;
+      await this.consider(tenant, id, undefined).catch((error: unknown) => failures.push(error));
     }
+    this.swept = ready.length === 0 ? 0 : (this.swept + limit) % ready.length;
+    if (failures.length > 0) throw failures[0];
   }
 
   private async tryAward(tenant: string, task: string, stream: string, cause: Cause | undefined): Promise<void> {
@@ -108,40 +115,42 @@ export class Market {
     const { spec } = state;
     const strength = strengthOf(state, now);
     const weights = this.weightsOf(tenant);
-    const bids = this.candidates(tenant, state, spec, strength);
-    if (bids.length === 0) return;
-
-    const refused: { agent: string; reason: string }[] = [];
     const number = state.awards + 1;
-    for (const candidate of rank(task, bids, strength, weights)) {
-      const reserved = await this.reserve(tenant, candidate.agent, { task, task_type: spec.task_type, award: number, now }, state.correlation_id, cause);
-      if ('reason' in reserved) {
-        refused.push({ agent: candidate.agent, reason: reserved.reason });
-        // Whoever refused gets a slot back sooner or later, and that has the task looked at again.
-        if (refused.length >= MAX_CANDIDATES) return;
-        continue;
+    const bids: BidInputs[] = [];
+    const refused: { agent: string; reason: string }[] = [];
+    const look = () => this.candidates(tenant, state, spec, strength, [...state.declined, ...refused.map(({ agent }) => agent)]);
+    // When all of them refuse there may be others: helpers, or more than one look takes in.
+    for (let found = look(); found.length > 0; found = look()) {
+      bids.push(...found);
+      for (const { agent } of rank(task, found, strength, weights)) {
+        const reserved = await this.reserve(tenant, agent, { task, task_type: spec.task_type, award: number, now }, state.correlation_id, cause);
+        if ('reason' in reserved) {
+          refused.push({ agent, reason: reserved.reason });
+          // Whoever refused gets a slot back sooner or later, and that has the task looked at again.
+          if (refused.length >= MAX_CANDIDATES) return;
+          continue;
+        }
+        const outcome = await this.transactor.transact(
+          taskDecider,
+          stream,
+          award({ task, bids, weights, refused, reserved: { agent, award: number, receipt: reserved.receipt }, strength, now }),
+          { principal: Market.principal(tenant), action: 'task.award', cause: reserved.cause, reaction: true, correlationId: state.correlation_id, attributes: { task_type: spec.task_type, agent } },
+        );
+        if (!outcome.ok) await this.release(tenant, agent, task, number, state.correlation_id, reserved.cause);
+        return;
       }
-      const outcome = await this.transactor.transact(
-        taskDecider,
-        stream,
-        award({ task, bids, weights, refused, reserved: { agent: candidate.agent, award: number, receipt: reserved.receipt }, strength, now }),
-        { principal: Market.principal(tenant), action: 'task.award', cause: reserved.cause, reaction: true, correlationId: state.correlation_id, attributes: { task_type: spec.task_type, agent: candidate.agent } },
-      );
-      if (!outcome.ok) await this.release(tenant, candidate.agent, task, number, state.correlation_id, reserved.cause);
-      return;
     }
   }
 
-  /** Explicit bids and standing offers; when there are none, idle helpers of other pools. */
-  private candidates(tenant: string, state: TaskState, spec: TaskSpec, strength: number): BidInputs[] {
+  /** Explicit bids and standing offers; when there are none, idle helpers of other pools. None of the `excluded`. */
+  private candidates(tenant: string, state: TaskState, spec: TaskSpec, strength: number, excluded: readonly string[]): BidInputs[] {
     const explicit: BidInputs[] = [];
     for (const agent of Object.keys(state.bids)) {
-      const entry = this.agents.get(tenant, agent);
+      const entry = excluded.includes(agent) ? undefined : this.agents.get(tenant, agent);
       const bid = entry === undefined ? undefined : bidOf(entry, spec, strength, 'bid');
       if (bid !== undefined) explicit.push(bid);
     }
-    const excluded = [...state.declined, ...explicit.map(({ agent }) => agent)];
-    const all = [...explicit, ...this.agents.offers(tenant, spec, strength, excluded)];
+    const all = [...explicit, ...this.agents.offers(tenant, spec, strength, [...excluded, ...explicit.map(({ agent }) => agent)])];
     return all.length > 0 ? all : this.agents.helpers(tenant, spec, strength, excluded, this.overloaded);
   }
 

@@ -31,7 +31,7 @@ interface Settings {
 }
 
 const FULL: Settings = {
-  append: { seconds: 3, writers: [1, 32, 256], length: 50_000 },
+  append: { seconds: 2, writers: [1, 32, 256], length: 20_000 },
   signals: { seconds: 3, trails: 10_000, length: 50_000 },
   agents: 1_000,
   past: 1_000_000,
@@ -42,7 +42,7 @@ const FULL: Settings = {
 };
 
 const SMOKE: Settings = {
-  append: { seconds: 0.2, writers: [1, 32, 256], length: 1_000 },
+  append: { seconds: 0.1, writers: [1, 32, 256], length: 500 },
   signals: { seconds: 0.2, trails: 100, length: 1_000 },
   agents: 68,
   past: 5_000,
@@ -104,7 +104,7 @@ const program = new Command('npm run bench --')
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
   .option('--json', 'end with one line of JSON on standard output', false)
   .option('--data <folder>', 'where the stores are made and deleted again; the disk is part of what is measured', path.join(ROOT, '.formicary/bench'))
-  .addHelpText('after', '\nTakes about six minutes and 3 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.');
+  .addHelpText('after', '\nTakes about six minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.');
 
 class Bench {
   private readonly past: string;

@@ -9,7 +9,7 @@ import type { TrailEvent } from '../domain/trail';
 type Known = TaskEvent | AgentEvent | TrailEvent | ToolEvent | AgentTypeEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 
-const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) => `${type} at ${location}, strength ${resulting_strength}, from ${emitter_agent}`;
+const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) => `${type} at ${location}, strength ${Number(resulting_strength.toFixed(3))}, from ${emitter_agent}`;
 const profile = ({ profile: { agent_type, pool, capacity } }: DataOf<'AgentRegistered'>) => `${agent_type}, pool ${pool}, capacity ${capacity}`;
 const tool = ({ tool_name, version, owner }: DataOf<'ToolRegistered'>) => `${tool_name} ${version}, of ${owner}`;
 

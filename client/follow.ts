@@ -47,7 +47,7 @@ export async function* follow(session: Session, { after, signal, onBreak, ...fil
           }
           if (event.data === undefined) continue;
           const commit = JSON.parse(event.data) as Commit;
-          
+          if (seen.has(commit.hash)) continue;
           seen.add(commit.hash);
           yield { commit, after: place };
         }

@@ -21,7 +21,6 @@ export interface TransportResponse {
 /** An answer that goes on; `body` ends when the other side ends it, and throws when the connection breaks. */
 export interface TransportStream extends Omit<TransportResponse, 'body'> {
   readonly body: AsyncIterable<Buffer>;
-  close(): void;
 }
 
 /** What a client sends its requests through; clients of several principals share one. */
@@ -29,7 +28,7 @@ export interface Transport {
   /** Rejects with `ConnectionError` when no whole answer came, and with the signal's reason when that aborted. */
   send(request: TransportRequest): Promise<TransportResponse>;
   open(request: TransportRequest): Promise<TransportStream>;
-  /** Closes every connection; requests under way, and later ones, reject with `TransportClosed`. */
+  /** Closes every connection; later requests reject with `TransportClosed`. */
   close(): void;
 }
 
@@ -88,7 +87,7 @@ export class NodeTransport implements Transport {
           const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
           resolve({ status: response.statusCode as number, header: (name) => headerOf(response, name), body: body.toString() });
         });
-        response.on('error', (error) => reject(this.failure(error, request.signal)));
+        response.on('error', (error) => reject(failure(error, request.signal)));
       });
     });
   }
@@ -96,7 +95,7 @@ export class NodeTransport implements Transport {
   open(request: TransportRequest): Promise<TransportStream> {
     return new Promise((resolve, reject) => {
       this.start(request, reject, (response) => {
-        resolve({ status: response.statusCode as number, header: (name) => headerOf(response, name), body: this.chunksOf(response, request.signal), close: () => response.destroy() });
+        resolve({ status: response.statusCode as number, header: (name) => headerOf(response, name), body: chunksOf(response, request.signal) });
       });
     });
   }
@@ -111,28 +110,27 @@ export class NodeTransport implements Transport {
     const all = ['host', this.host, ...headers];
     if (body !== undefined) all.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)));
     const outgoing = this.request({ ...this.target, method, path: this.prefix + path, headers: all, signal }, answered);
-    outgoing.on('error', (error) => reject(this.failure(error, signal)));
+    outgoing.on('error', (error) => reject(failure(error, signal)));
     outgoing.on('timeout', () => outgoing.destroy(new Error('nothing came for too long')));
     outgoing.end(body);
-  }
-
-  private async *chunksOf(response: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
-    try {
-      for await (const chunk of response) yield chunk as Buffer;
-    } catch (error) {
-      throw this.failure(error, signal);
-    }
-  }
-
-  private failure(error: unknown, signal: AbortSignal | undefined): Error {
-    if (signal?.aborted === true) return signal.reason as Error;
-    if (this.closed) return new TransportClosed('the client was closed');
-    const { message, code } = error as NodeJS.ErrnoException;
-    return new ConnectionError(message || code, { cause: error });
   }
 }
 
 function headerOf(response: IncomingMessage, name: string): string | undefined {
   const value = response.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
+}
+
+async function* chunksOf(response: IncomingMessage, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of response) yield chunk as Buffer;
+  } catch (error) {
+    throw failure(error, signal);
+  }
+}
+
+function failure(error: unknown, signal: AbortSignal | undefined): Error {
+  if (signal?.aborted === true) return signal.reason as Error;
+  const { message, code } = error as NodeJS.ErrnoException;
+  return new ConnectionError(message || code, { cause: error });
 }

@@ -22,7 +22,7 @@ export interface EmitInput extends Pick<SignalInput, 'type' | 'location' | 'emit
 export async function emit({ client, json }: Context, { type, location, strength, decay, emitter }: EmitInput): Promise<void> {
   const emitted = await client.signals.emit({ type, location, strength, decay_rate: decay, emitter_agent: emitter });
   if (json) return printJson(emitted);
-  print(`${bold(type)} at ${location} is at ${emitted.strength}  ${dim(`${emitted.stream}@${emitted.version}  ${shortHash(emitted.hash)}`)}`);
+  print(`${bold(type)} at ${location} is at ${Number(emitted.strength.toFixed(3))}  ${dim(`${emitted.stream}@${emitted.version}  ${shortHash(emitted.hash)}`)}`);
 }
 
 const WIDTH = 10;

@@ -30,5 +30,6 @@ export async function tail({ client, json }: Context, { category, correlation, a
 function lineOf({ at, stream, index, events, meta, hash }: Commit): string {
   const told = events.slice(0, MOST_EVENTS).map((event) => `${bold(event.type)} ${factsOf(event)}`.trimEnd());
   if (events.length > MOST_EVENTS) told.push(`and ${events.length - MOST_EVENTS} more`);
-  return `${dim(at.slice(11, 23))}  ${styled('cyan', shortRef(`${stream}@${index}`))}  ${told.join('; ')}  ${dim(`by ${meta.actor.id}  ${shortHash(hash)}`)}`;
+  const date = at.slice(0, 10) === new Date().toISOString().slice(0, 10) ? '' : `${at.slice(0, 10)} `;
+  return `${dim(date + at.slice(11, 23))}  ${styled('cyan', shortRef(`${stream}@${index}`))}  ${told.join('; ')}  ${dim(`by ${meta.actor.id}  ${shortHash(hash)}`)}`;
 }

@@ -292,7 +292,7 @@ describe('the log', () => {
   });
 
   test('why follows a cause into what another one has set in motion', async () => {
-    const signal = await client.signals.emit({ type: 'alarm', location: 'plant/9', strength: 0.9 });
+    const signal = await client.signals.emit({ type: 'alarm', location: 'plant/9', strength: 0.9, decay_rate: 0 });
     await client.tasks.post({ id: 'caused', task_type: 'cli.other', cause: `${signal.stream}@${signal.version}` });
     await until(async () => (await client.status()).feed.every(({ lag }) => lag === 0));
     const { stdout } = await run(['why', 'caused']);

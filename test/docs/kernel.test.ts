@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { format } from 'node:util';
+import { compileFunction } from 'node:vm';
 import { transformSync } from '@swc/core';
 
 const ROOT = join(__dirname, '../..');
@@ -20,8 +21,8 @@ test('the example prints what the page shows', async () => {
   const console = { log: (...values: unknown[]) => printed.push(format(...values)) };
   const exported: { example?: Promise<void> } = {};
   const builtIn = createRequire(__filename);
-  const load = (id: string): unknown => (id.startsWith('./') ? require(join(ROOT, id)) : builtIn(id));
-  new Function('require', 'exports', 'console', code)(load, exported, console);
+  const load = (id: string): unknown => (id.startsWith('./') ? jest.requireActual<object>(join(ROOT, id)) : builtIn(id));
+  compileFunction(code, ['require', 'exports', 'console']).call(undefined, load, exported, console);
   await exported.example;
   expect(printed.join('\n')).toBe(block(page, 'text').trim());
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { canonicalize, seal, sha256, type Commit } from '../../domain/kernel/commit';
-import { Rejection, type Event } from '../../domain/kernel/decider';
+import { Rejection } from '../../domain/kernel/decider';
 import { DEFAULT_WEIGHTS, TIE_BREAK, gini, rank, rounded, score, taskStrength, urgencyAt, type BidInputs, type Weights } from '../../domain/market';
 import { award, recomputeAward, recomputeReceipt, taskDecider, type TaskEvent, type TaskState } from '../../domain/task';
 import { META } from '../support/commits';

@@ -5,7 +5,6 @@ import { streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { hasBid, strengthOf, taskDecider, type Claim, type TaskSpec, type TaskState } from '../domain/task';
 import { ALL, type AgentDoc } from '../projections/agents';
-import { current } from './current';
 import { Market } from './market';
 import type { Clock, Presence, ViewStore } from './ports';
 import type { CommandContext, Loaded, Outcome, Transactor } from './transact';
@@ -116,7 +115,7 @@ export class Agents {
   async extendLease(tenant: string, task: string, claim: Claim): Promise<boolean> {
     const stream = streamName(tenant, 'task', task);
     const runs = ({ state }: Loaded<TaskState>) => state.status === 'running' && state.holder?.agent === claim.agent && state.holder.award === claim.award;
-    const stands = runs(await this.transactor.load(taskDecider, stream)) || runs(await current(this.transactor, taskDecider, stream));
+    const stands = runs(await this.transactor.load(taskDecider, stream)) || runs(await this.transactor.current(taskDecider, stream));
     if (stands) this.presence.beat([leaseKey(tenant, task, claim.award)], this.clock.now());
     return stands;
   }
@@ -158,7 +157,7 @@ export class Agents {
   /** Looks whether the agent still lives; returns when to look again, or undefined when it is lost or gone. */
   async checkPresence(tenant: string, id: string): Promise<Time | undefined> {
     const stream = agentStream(tenant, id);
-    const { state } = await current(this.transactor, agentDecider, stream);
+    const { state } = await this.transactor.current(agentDecider, stream);
     if (state.status !== 'active' || state.profile === undefined) return undefined;
     const last = Math.max((await this.presence.last(stream)) ?? 0, this.listeningSince);
     const limit = plusSeconds(toTime(last), state.profile.presence_seconds);
@@ -171,11 +170,11 @@ export class Agents {
   /** Confirms reservations whose award shows in the task's stream, and releases those whose award never came. */
   async sweepSlots(tenant: string, id: string): Promise<void> {
     const stream = agentStream(tenant, id);
-    const { state } = await current(this.transactor, agentDecider, stream);
+    const { state } = await this.transactor.current(agentDecider, stream);
     const now = toTime(this.clock.now());
     for (const [task, slot] of Object.entries(state.slots)) {
       if (slot.expires === undefined || slot.expires > now) continue;
-      const held = (await current(this.transactor, taskDecider, streamName(tenant, 'task', task))).state;
+      const held = (await this.transactor.current(taskDecider, streamName(tenant, 'task', task))).state;
       const stands = held.holder?.agent === id && held.holder.award === slot.award;
       await this.transactor.transact(agentDecider, stream, stands ? confirmSlot(task, slot.award) : releaseSlot(task, slot.award, 'gone'), {
         principal: Market.principal(tenant),
@@ -188,7 +187,7 @@ export class Agents {
   private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
     const stream = agentStream(context.principal.tenant, id);
     let { state } = await this.transactor.load(agentDecider, stream);
-    if (state.status === 'gone') ({ state } = await current(this.transactor, agentDecider, stream));
+    if (state.status === 'gone') ({ state } = await this.transactor.current(agentDecider, stream));
     if (state.status === 'unknown' || state.status === 'gone') return new Rejection('missing', 'agent-not-found', 'there is no such agent: register it first');
     this.presence.beat([stream], this.clock.now());
     if (state.status === 'active') return undefined;

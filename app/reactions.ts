@@ -8,7 +8,6 @@ import { parseStream } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { freedSlot, giveBack, isAlive, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
 import { agentStream, type Agents } from './agents';
-import { current } from './current';
 import type { Consumer } from './feed';
 import { Market } from './market';
 import type { Clock, Deadline, Deadlines } from './ports';
@@ -195,11 +194,11 @@ export class Reactions implements Consumer {
     }
     if (reason === SLOTS_DUE) {
       await this.agents.sweepSlots(tenant, id);
-      const due = agentDue((await current(this.transactor, agentDecider, stream)).state);
+      const due = agentDue((await this.transactor.current(agentDecider, stream)).state);
       if (due !== undefined) next.push({ stream, reason, due });
       return;
     }
-    const { state } = await current(this.transactor, taskDecider, stream);
+    const { state } = await this.transactor.current(taskDecider, stream);
     if (!isAlive(state)) return;
     const now = toTime(this.clock.now());
     const heartbeat = state.holder === undefined ? undefined : await this.agents.lastLeaseBeat(tenant, id, state.holder.award);

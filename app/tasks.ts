@@ -29,7 +29,6 @@ import type { Commit } from '../domain/kernel/commit';
 import { ALL } from '../projections/agents';
 import type { TaskDoc } from '../projections/tasks';
 import { agentStream, type Agents, type RequestContext } from './agents';
-import { current } from './current';
 import type { Market } from './market';
 import type { BlobArchive, Clock, ViewStore } from './ports';
 import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
@@ -107,7 +106,7 @@ export class Tasks {
   async bid(context: RequestContext, id: string, bid: { agent: string; note?: string }): Promise<TaskOutcome> {
     const { tenant } = context.principal;
     let bidder = (await this.transactor.load(agentDecider, agentStream(tenant, bid.agent))).state;
-    if (bidder.status !== 'active') bidder = (await current(this.transactor, agentDecider, agentStream(tenant, bid.agent))).state;
+    if (bidder.status !== 'active') bidder = (await this.transactor.current(agentDecider, agentStream(tenant, bid.agent))).state;
     if (bidder.status !== 'active') return { ok: false, rejection: new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`) };
     const outcome = await this.command(context, id, 'task.bid', placeBid(bid), { agent: bid.agent });
     // A bid for a task that has been waiting for somebody closes at once.
@@ -158,7 +157,7 @@ export class Tasks {
   /** The holder hands the task to a named agent, whose slot is reserved first. */
   async handOff(context: RequestContext, id: string, claim: Claim, to: string, note?: string): Promise<TaskOutcome> {
     const { tenant } = context.principal;
-    const { state, version } = await current(this.transactor, taskDecider, taskStream(tenant, id));
+    const { state, version } = await this.transactor.current(taskDecider, taskStream(tenant, id));
     const now = toTime(this.clock.now());
     const stale = context.expectedVersion !== undefined && context.expectedVersion !== version;
     const wrong = stale
@@ -202,7 +201,7 @@ export class Tasks {
     const { tenant } = context.principal;
     const stream = taskStream(tenant, id);
     let state = this.transactor.peek<TaskState>(stream)?.state;
-    if (state?.holder?.award !== claim.award) ({ state } = await current(this.transactor, taskDecider, stream));
+    if (state?.holder?.award !== claim.award) ({ state } = await this.transactor.current(taskDecider, stream));
     const { holder, correlation_id } = state;
     const cause = holder === undefined ? undefined : { ref: holder.receipt, at: holder.awarded_at, correlationId: correlation_id, depth: 0 };
     return await this.command({ ...context, cause }, id, action, decision, { agent: claim.agent });

@@ -241,6 +241,17 @@ export class Transactor {
     return view<S>(stream, cached ?? (await this.fetch(decider as unknown as Decider<unknown, Event>, stream)));
   }
 
+  /**
+   * The state of a stream as the store has it now. What `load` answers from the cache can lag behind another process:
+   * good enough to show or to try with, not to tell a caller no, to drop a deadline or to free a slot by.
+   */
+  async current<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
+    const cached = this.cache.get(stream);
+    const head = await reached(stream, this.store.head(stream));
+    const folded = cached?.version === (head?.index ?? -1) ? cached : await this.fetch(decider as unknown as Decider<unknown, Event>, stream);
+    return view<S>(stream, folded);
+  }
+
   /** The cached state, if there is one: for hot paths that can do without. */
   peek<S>(stream: string): Loaded<S> | undefined {
     const cached = this.cache.get(stream);

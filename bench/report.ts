@@ -95,7 +95,7 @@ function heading(title: string, explanation: string): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const drawn = new Table({ head: [...head], style: { head: [], border: [] } });
+  const drawn = new Table({ head: [...head], style: { head: [], border: [] }, chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' } });
   drawn.push(...rows.map((row) => [...row]));
   return drawn.toString();
 }

@@ -50,6 +50,8 @@ route({
     const from = last ?? after ?? (await colony.receipts.end());
     const { signal } = call;
     async function* events() {
+      // Whoever is cut off before the first receipt goes on from here, not from a later now.
+      yield { id: from };
       for await (const { commit, after: next } of colony.receipts.follow(call.principal.tenant, from, filter, signal)) yield { id: next, event: 'commit', data: commit };
     }
     return serverSentEvents(events(), signal);

@@ -226,12 +226,15 @@ function reportOf({ tasks, load, log }: Examined, planned: number, seconds: numb
   };
 }
 
+/** No lines between rows. */
+const COMPACT = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+
 const count = (value: number): string => value.toLocaleString('en');
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
 const duration = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1000).toFixed(2)} s`);
 
 function tableOf(report: DemoReport, { tasks, load, window }: Examined): string {
-  const table = new Table({ head: ['', 'measured', 'goal', ''], style: { head: [], border: [] }, colAligns: ['left', 'right', 'left', 'left'] });
+  const table = new Table({ head: ['', 'measured', 'goal', ''], style: { head: [], border: [] }, chars: COMPACT, colAligns: ['left', 'right', 'left', 'left'] });
   const row = (name: string, value: string, goal = '', met?: boolean) => void table.push([name, value, goal, met === undefined ? '' : met ? 'yes' : 'NO']);
   const ends = Object.entries(tasks.ends).map(([end, times]) => `${times} ${end}`);
   row('tasks posted', count(tasks.posted), count(report.tasks), tasks.posted === report.tasks);
@@ -251,7 +254,8 @@ function tableOf(report: DemoReport, { tasks, load, window }: Examined): string 
   row('chains verified', `${count(report.chains)}`, 'all', report.verified);
   return `${table.toString()}
 * mean over time, from second ${window.from.toFixed(1)} of the arrivals (one mean effort) to the last one at second ${window.to.toFixed(1)}: the Gini
-  coefficient and the share of idle agents are taken at every moment; that of each agent's own mean load is ${load.giniOfMeans.toFixed(3)}`;
+  coefficient and the share of idle agents are taken at every moment; that of each agent's own mean load is ${load.giniOfMeans.toFixed(3)}.
+  The demand comes in bursts: while it is above what the agents can do, tasks wait, the strongest first.`;
 }
 
 async function demand({ trace, seed }: Options): Promise<readonly DemandRequest[]> {

@@ -6,8 +6,8 @@ export interface ServerSentEvent {
   readonly id?: string;
   /** Type of the event, `message` when absent. One line. */
   readonly event?: string;
-  /** A string is sent as it is (several lines allowed), anything else as JSON. */
-  readonly data: unknown;
+  /** A string is sent as it is (several lines allowed), anything else as JSON; without it, only the id is told. */
+  readonly data?: unknown;
 }
 
 /** How long a client waits before it connects again, in milliseconds. */
@@ -70,11 +70,13 @@ async function* frames(source: AsyncIterable<ServerSentEvent>, signal: AbortSign
 }
 
 function frame({ id, event, data }: ServerSentEvent): string {
-  const text = typeof data === 'string' ? data : JSON.stringify(data);
   let result = '';
   if (id !== undefined) result += `id: ${oneLine(id)}\n`;
   if (event !== undefined) result += `event: ${oneLine(event)}\n`;
-  for (const line of text.split(/\r\n|\r|\n/)) result += `data: ${line}\n`;
+  if (data !== undefined) {
+    const text = typeof data === 'string' ? data : JSON.stringify(data);
+    for (const line of text.split(/\r\n|\r|\n/)) result += `data: ${line}\n`;
+  }
   return result + '\n';
 }
 

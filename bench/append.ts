@@ -71,13 +71,13 @@ class Writers {
     let count = COMMITS_PER_STREAM;
     return async () => {
       if (count === COMMITS_PER_STREAM) {
-        if (stream !== '') this.written.push(stream);
         stream = streamName(PRINCIPAL.tenant, 'note', `${process.pid}-${this.streams++}`);
         count = 0;
       }
       const number = count++;
       const outcome = await this.transactor.transact(notes, stream, () => [{ type: 'Noted' as const, v: 1, data: { number, note: NOTE } }], { principal: PRINCIPAL, action: 'note.write' });
       if (!outcome.ok) throw new Error(outcome.rejection.message);
+      if (number === 0) this.written.push(stream);
     };
   }
 }

@@ -13,7 +13,7 @@ interface CommitRow {
 
 /** How many commits of its own a process remembers, and how large they may be: together some hundred megabytes at most. */
 const RECENT = 10_000;
-const RECENT_BYTES = 4 * 1024;
+const RECENT_BYTES = 8 * 1024;
 
 export const EVENT_SCHEMA: readonly Statement[] = [
   [

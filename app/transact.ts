@@ -425,6 +425,7 @@ export class Transactor {
       commandId: command?.key,
       correlationId: context.correlationId ?? cause?.correlationId ?? folded.correlationId ?? this.newId(),
       depth: depthOf(context),
+      id: this.newId(),
       policy,
       traceparent: context.traceparent ?? cause?.traceparent,
     };

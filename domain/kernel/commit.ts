@@ -38,6 +38,11 @@ export interface CommitMeta {
   readonly causationId?: string;
   /** How many reactions lie between this commit and the command or the deadline at the root. */
   readonly depth: number;
+  /**
+   * Of this decision alone: without it two equal commands could make the same bytes, and a commit whose answer was lost
+   * be taken for a later one.
+   */
+  readonly id: string;
   /** W3C trace context of the command. */
   readonly traceparent?: string;
   readonly policy: PolicyReceipt;

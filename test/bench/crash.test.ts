@@ -14,7 +14,7 @@ function commit(stream: string, index: number, hash: string, events: readonly Ev
     events,
     at: `2026-11-21T10:00:00.00${index}Z`,
     previousHash: null,
-    meta: { actor: { id: 'ada', kind: 'human' }, action: 'test', commandId, correlationId: 'c', depth: 0, policy: { bundle: '', input: '', decision: 'allow' } },
+    meta: { actor: { id: 'ada', kind: 'human' }, action: 'test', commandId, correlationId: 'c', depth: 0, id: 'decision', policy: { bundle: '', input: '', decision: 'allow' } },
   };
 }
 

@@ -18,6 +18,7 @@ export const META: CommitMeta = {
   action: 'test.write',
   correlationId: 'correlation-1',
   depth: 0,
+  id: 'decision',
   policy: { bundle: 'b'.repeat(64), input: 'i'.repeat(64), decision: 'allow' },
 };
 

@@ -138,11 +138,11 @@ export function bidOf(entry: AgentEntry, spec: TaskSpec, strength: number, sourc
   const record = own(state.record, spec.task_type);
   return {
     agent: entry.id,
-    source,
-    match: rounded(spec.requires.length === 0 ? 1 : levels / spec.requires.length),
     load: rounded(used / profile.capacity),
-    wins: record?.wins ?? 0,
+    match: rounded(spec.requires.length === 0 ? 1 : levels / spec.requires.length),
+    source,
     tries: record?.tries ?? 0,
+    wins: record?.wins ?? 0,
   };
 }
 

@@ -84,7 +84,7 @@ export class Market {
       const idle = Object.keys(entry.state.slots).length + entry.pending === 0;
       const next =
         this.tasks.strongest(tenant, wanted, now, fits(false)) ??
-        (idle && profile.offer !== null ? this.tasks.strongest(tenant, new Set([...wanted, ...profile.offer.helps]), now, fits(true)) : undefined);
+        (idle && profile.offer !== null && profile.offer.helps.length > 0 ? this.tasks.strongest(tenant, new Set([...wanted, ...profile.offer.helps]), now, fits(true)) : undefined);
       if (next === undefined) return;
       tried.add(next.stream);
       await this.consider(tenant, next.id, cause);
@@ -122,7 +122,8 @@ export class Market {
     // When all of them refuse there may be others: helpers, or more than one look takes in.
     for (let found = look(); found.length > 0; found = look()) {
       bids.push(...found);
-      for (const { agent } of rank(task, found, strength, weights)) {
+      const ranked = rank(task, found, strength, weights);
+      for (const { agent } of ranked) {
         const reserved = await this.reserve(tenant, agent, { task, task_type: spec.task_type, award: number, now }, state.correlation_id, cause);
         if ('reason' in reserved) {
           refused.push({ agent, reason: reserved.reason });
@@ -133,7 +134,7 @@ export class Market {
         const outcome = await this.transactor.transact(
           taskDecider,
           stream,
-          award({ task, bids, weights, refused, reserved: { agent, award: number, receipt: reserved.receipt }, strength, now }),
+          award({ candidates: bids.length === found.length ? ranked : rank(task, bids, strength, weights), weights, refused, reserved: { agent, award: number, receipt: reserved.receipt }, strength, now }),
           { principal: Market.principal(tenant), action: 'task.award', cause: reserved.cause, reaction: true, correlationId: state.correlation_id, attributes: { task_type: spec.task_type, agent } },
         );
         if (!outcome.ok) await this.release(tenant, agent, task, number, state.correlation_id, reserved.cause);

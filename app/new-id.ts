@@ -10,9 +10,12 @@ export function newId(now: number = Date.now()): string {
     randomFillSync(POOL);
     used = 0;
   }
-  const bytes = POOL.subarray(used, used + 16);
+  const at = used;
   used += 16;
-  return format(bytes, now);
+  POOL.writeUIntBE(now, at, 6);
+  POOL[at + 6] = ((POOL[at + 6] as number) & 0x0f) | 0x70;
+  POOL[at + 8] = ((POOL[at + 8] as number) & 0x3f) | 0x80;
+  return dashed(POOL.toString('hex', at, used));
 }
 
 /** The id that a create gets from its Idempotency-Key: a retry lands in the same stream. */
@@ -20,13 +23,6 @@ export function derivedId(tenant: string, principal: string, key: string, part =
   const bytes = createHash('sha256').update(JSON.stringify([tenant, principal, key, part])).digest().subarray(0, 16);
   // Version 8: made by our own rule.
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-  return dashed(bytes.toString('hex'));
-}
-
-function format(bytes: Buffer, now: number): string {
-  bytes.writeUIntBE(now, 0, 6);
-  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x70;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
   return dashed(bytes.toString('hex'));
 }

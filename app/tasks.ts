@@ -87,6 +87,7 @@ export class Tasks {
     return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete, toTime(this.clock.now())), {
       ...context,
       cause,
+      creates: true,
       action: 'task.post',
       attributes: { task_type: spec.task_type, priority: spec.priority },
     });

@@ -47,6 +47,11 @@ export interface CommandContext {
   /** Defaults to the cause's, else to the stream's own first, else to a new one. */
   readonly correlationId?: string;
   readonly cause?: Cause;
+  /**
+   * True when the stream is most likely new: it is decided upon as empty, without a load. The expected version of the
+   * append proves it, or has the command decided again on what is there.
+   */
+  readonly creates?: boolean;
   /** True when a reaction or a deadline gives the command, not a caller: the depth of causation grows. */
   readonly reaction?: boolean;
   readonly traceparent?: string;
@@ -101,6 +106,7 @@ const SNAPSHOT_EVERY = 200;
 const MAX_SNAPSHOT_BYTES = 16 * 1024;
 const MAX_ATTEMPTS = 12;
 const PAGE = 500;
+const EPOCH = toTime(0);
 
 /**
  * Answered commands by name, oldest first, in pages: adding one copies the last page only, since what is folded must
@@ -304,7 +310,7 @@ export class Transactor {
 
   /** Decides a batch of commands, appends what they decided, and answers them. Answering twice is harmless. */
   private async run(stream: string, decider: Decider<unknown, Event>, batch: readonly Pending[]): Promise<void> {
-    let cached = this.cache.get(stream);
+    let cached = this.cache.get(stream) ?? (batch[0]?.context.creates === true ? empty(decider) : undefined);
     for (let attempt = 1; ; attempt += 1) {
       const fresh = cached === undefined;
       const loaded = cached ?? (await this.fetch(decider, stream));
@@ -500,7 +506,7 @@ function commandName(principal: string, key: string): string {
 }
 
 function empty(decider: Decider<unknown, Event>): Folded {
-  return { state: decider.initial, version: -1, hash: null, at: toTime(0), correlationId: undefined, commands: [], snapshotAt: -1 };
+  return { state: decider.initial, version: -1, hash: null, at: EPOCH, correlationId: undefined, commands: [], snapshotAt: -1 };
 }
 
 function fold(decider: Decider<unknown, Event>, folded: Folded, commit: Commit): Folded {

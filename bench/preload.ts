@@ -70,11 +70,12 @@ export async function preload(data: string, agents: number, events: number, show
 async function lifeOf({ transactor }: Colony, task: string, n: number, peers: readonly string[]): Promise<void> {
   const spec = specOf(n);
   const stream = streamName(TENANT, 'task', task);
-  const posted = ok(await transactor.transact(taskDecider, stream, post(spec, toTime(systemClock.now())), { ...POSTER, action: 'task.post', attributes: { task_type: spec.task_type, priority: spec.priority } }));
+  const posted = ok(await transactor.transact(taskDecider, stream, post(spec, toTime(systemClock.now())), { ...POSTER, action: 'task.post', creates: true, attributes: { task_type: spec.task_type, priority: spec.priority } }));
   const now = toTime(systemClock.now());
   const { correlationId } = posted.commit.meta;
   const bids: BidInputs[] = peers.map((agent, i) => ({ agent, source: 'offer', match: 1, load: ((n + i) % 3) / 4, wins: (n * i) % 9, tries: (n * i) % 9 }));
-  const agent = (rank(task, bids, 0.25, DEFAULT_WEIGHTS)[0] as BidInputs).agent;
+  const candidates = rank(task, bids, 0.25, DEFAULT_WEIGHTS);
+  const { agent } = candidates[0] as BidInputs;
   const agentStream = streamName(TENANT, 'agent', agent);
 
   // The ranking is invented, so the winner may be full: the slot is reserved without asking, as evolve allows it.
@@ -84,7 +85,7 @@ async function lifeOf({ transactor }: Colony, task: string, n: number, peers: re
   );
   const receipt = commitRef(agentStream, reserved.commit.index);
   const awarded = ok(
-    await transactor.transact(taskDecider, stream, award({ task, bids, weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent, award: 1, receipt }, strength: 0.25, now: toTime(systemClock.now()) }), {
+    await transactor.transact(taskDecider, stream, award({ candidates, weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent, award: 1, receipt }, strength: 0.25, now: toTime(systemClock.now()) }), {
       ...MARKET,
       action: 'task.award',
       cause: causeOf(reserved.commit),

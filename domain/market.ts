@@ -67,11 +67,16 @@ export const TIE_BREAK = 'higher score, then lower load, then smaller SHA-256 of
 
 /** Best first. Ties: the lower load, then the smaller SHA-256 of `task agent`, which favours nobody for long. */
 export function rank(task: string, bids: readonly BidInputs[], strength: number, weights: Weights): ScoredBid[] {
-  return bids.map((bid) => ({ ...bid, score: score(bid, strength, weights) })).sort((a, b) => {
-    if (a.score !== b.score) return b.score - a.score;
-    if (a.load !== b.load) return a.load - b.load;
-    return sha256(`${task} ${a.agent}`) < sha256(`${task} ${b.agent}`) ? -1 : 1;
-  });
+  // Where all are equal, sorting compares each many times: its hash is made once.
+  const hashes = new Map<string, string>();
+  const hashOf = (agent: string): string => {
+    let known = hashes.get(agent);
+    if (known === undefined) hashes.set(agent, (known = sha256(`${task} ${agent}`)));
+    return known;
+  };
+  return bids
+    .map(({ agent, load, match, source, tries, wins }, i) => ({ agent, load, match, score: score(bids[i] as BidInputs, strength, weights), source, tries, wins }))
+    .sort((a, b) => b.score - a.score || a.load - b.load || (hashOf(a.agent) < hashOf(b.agent) ? -1 : 1));
 }
 
 /** Six decimals. */

@@ -9,7 +9,7 @@ import { canonicalize, sha256, type Commit } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { own } from './kernel/own';
 import { earliest, latest, plusSeconds, type Time } from './kernel/time';
-import { TIE_BREAK, rank, taskStrength, urgencyAt, type BidInputs, type ScoredBid, type Weights } from './market';
+import { TIE_BREAK, rank, taskStrength, urgencyAt, type ScoredBid, type Weights } from './market';
 import type { SlotOutcome } from './agent';
 
 // --------------------------------------------------------------------------------------------------------- events
@@ -274,9 +274,8 @@ export function withdrawBid(agent: string): Decision<TaskState, TaskEvent> {
 }
 
 export interface AwardRequest {
-  readonly task: string;
-  /** Every bidder with the inputs of its score. */
-  readonly bids: readonly BidInputs[];
+  /** Every bidder with the inputs of its score, as `rank` orders them by these weights. */
+  readonly candidates: readonly ScoredBid[];
   readonly weights: Weights;
   /** Better ranked bidders whose stream refused the reservation. */
   readonly refused: readonly { readonly agent: string; readonly reason: string }[];
@@ -289,7 +288,7 @@ export interface AwardRequest {
 /** Closes the bids and awards the task to the best bidder that has a slot: one commit, one award. */
 export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
   return (state) => {
-    const { reserved, now } = request;
+    const { candidates, reserved, now } = request;
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.holder?.award === reserved.award && state.holder.agent === reserved.agent) return [];
@@ -298,7 +297,6 @@ export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
     if (reserved.award !== state.awards + 1) return refuse('award-superseded', `the next award is number ${state.awards + 1}, not ${reserved.award}`);
     if (state.declined.includes(reserved.agent)) return refuse('award-declined', 'the agent has declined in this attempt');
     const spec = state.spec as TaskSpec;
-    const candidates = rank(request.task, request.bids, request.strength, request.weights);
     const winner = candidates.find(({ agent }) => !request.refused.some((other) => other.agent === agent));
     if (winner?.agent !== reserved.agent) return refuse('not-the-best-bid', `the best bid is ${winner?.agent ?? 'nobody'}'s, not ${reserved.agent}'s`);
     return [

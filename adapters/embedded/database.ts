@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
-import type { WriteOperation, WriteResult, WriterRequest, WriterResponse } from './writer';
+import { encode, type Program, type WriteOperation, type WriteResult, type WriterRequest, type WriterResponse } from './writer';
 
 export const DATABASE_FILE = 'formicary.db';
 
@@ -23,7 +23,10 @@ export class DatabaseUnavailable extends Error {}
 export class Database {
   private readonly statements = new Map<string, StatementSync>();
   private readonly waiting = new Map<number, (result: WriteResult) => void>();
-  private outgoing: WriteOperation[] = [];
+  /** The numbers of the SQL texts that the writer thread knows, or is about to. */
+  private readonly numbers = new Map<string, number>();
+  private newTexts: string[] = [];
+  private outgoing: Program = [];
   private outgoingFirst = 0;
   private next = 0;
   private scheduled = false;
@@ -67,8 +70,8 @@ export class Database {
       this.waiting.set(this.next, resolve);
       if (this.outgoing.length === 0) this.outgoingFirst = this.next;
       this.next += 1;
-      this.outgoing.push(operation);
-      if (this.outgoing.length >= FLUSH_AT) this.flush();
+      encode(this.outgoing, operation, (sql) => this.numberOf(sql));
+      if (this.next - this.outgoingFirst >= FLUSH_AT) this.flush();
       else if (!this.scheduled) {
         this.scheduled = true;
         setImmediate(() => this.flush());
@@ -111,8 +114,18 @@ export class Database {
   private flush(): void {
     this.scheduled = false;
     if (this.outgoing.length === 0) return;
-    this.worker.postMessage({ first: this.outgoingFirst, operations: this.outgoing } satisfies WriterRequest);
+    this.worker.postMessage({ first: this.outgoingFirst, texts: this.newTexts, program: this.outgoing } satisfies WriterRequest);
     this.outgoing = [];
+    this.newTexts = [];
+  }
+
+  private numberOf(sql: string): number {
+    let number = this.numbers.get(sql);
+    if (number === undefined) {
+      this.numbers.set(sql, (number = this.numbers.size));
+      this.newTexts.push(sql);
+    }
+    return number;
   }
 
   private receive(message: WriterResponse): void {
@@ -121,7 +134,7 @@ export class Database {
       results.forEach((result, offset) => {
         const resolve = this.waiting.get(first + offset);
         this.waiting.delete(first + offset);
-        resolve?.(result);
+        resolve?.(typeof result === 'number' ? { kind: 'done', changes: result } : result);
       });
     }
   }

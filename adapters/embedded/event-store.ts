@@ -1,6 +1,5 @@
 /** The event store on SQLite: one row per commit, its canonical bytes and their hash, in one global order. */
 import { MAX_COMMITS_PER_APPEND, MAX_COMMIT_BYTES, unseal, type Commit } from '../../domain/kernel/commit';
-import { commitRef } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import type { Database } from './database';
@@ -12,7 +11,7 @@ interface CommitRow {
 }
 
 /** How many commits of its own a process remembers, and how large they may be: together some hundred megabytes at most. */
-const RECENT = 10_000;
+const RECENT = 20_000;
 const RECENT_BYTES = 8 * 1024;
 
 export const EVENT_SCHEMA: readonly Statement[] = [
@@ -27,7 +26,10 @@ export const EVENT_SCHEMA: readonly Statement[] = [
 
 export class SqliteEventStore implements EventStore {
   private readonly listeners = new Set<() => void>();
-  /** What this process has appended lately, by `stream@index`: the feed need not parse it again. */
+  /**
+   * What this process has appended lately, by hash: the feed need not parse it again. Known before it is written, since
+   * a reader may see it before the writer's answer comes; what was not written is never asked for.
+   */
   private readonly recent = new Recent<string, Commit>(RECENT);
 
   private constructor(private readonly database: Database) {}
@@ -49,12 +51,12 @@ export class SqliteEventStore implements EventStore {
         [stream, snapshot.version, snapshot.index, JSON.stringify(snapshot.state)],
       ]);
     }
+    for (const { commit, body } of commits) if (body.length <= RECENT_BYTES) this.recent.set(commit.hash, commit);
     const result = await this.database.write({
       guard: { query: ['SELECT coalesce(max(idx), -1) FROM commits WHERE stream = ?', [stream]], expected },
       statements,
     });
     if (result.kind === 'guarded') return { kind: 'conflict', head: Number(result.value) };
-    for (const { commit, body } of commits) if (body.length <= RECENT_BYTES) this.recent.set(commitRef(stream, commit.index), commit);
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
   }
@@ -80,13 +82,13 @@ export class SqliteEventStore implements EventStore {
    
   async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
     const position = positionOf(from);
-    const rows = this.database.all<{ position: number; stream: string; idx: number }>(
-      'SELECT position, stream, idx FROM commits WHERE position > ? ORDER BY position LIMIT ?',
+    const rows = this.database.all<{ position: number; hash: string }>(
+      'SELECT position, hash FROM commits WHERE position > ? ORDER BY position LIMIT ?',
       position,
       limit,
     );
     const last = rows.at(-1)?.position ?? position;
-    return { commits: rows.map((row) => this.recent.get(commitRef(row.stream, row.idx)) ?? this.commitAt(row.position)), checkpoint: String(last), end: rows.length < limit };
+    return { commits: rows.map((row) => this.recent.peek(row.hash) ?? this.commitAt(row.position)), checkpoint: String(last), end: rows.length < limit };
   }
 
   private commitAt(position: number): Commit {

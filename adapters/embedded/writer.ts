@@ -26,33 +26,69 @@ export type WriteResult =
   | { readonly kind: 'guarded'; readonly value: unknown }
   | { readonly kind: 'failed'; readonly message: string };
 
-/** Messages to the thread: operations in order with the number of the first, or the wish to close. */
-export type WriterRequest = { readonly first: number; readonly operations: readonly WriteOperation[] } | 'close';
-export type WriterResponse = { readonly first: number; readonly results: readonly WriteResult[] }[] | 'open' | 'closed';
+/**
+ * Operations as they go to the thread: one flat array for all of them, and each SQL text only once, since a message is
+ * copied value by value and this copy is what a write costs most on the sending side. An operation is
+ * `length, guard, [count, …parameters, expected,] (statement, count, …parameters)…`, where `length` counts all of its
+ * values, a statement is the number of its text, and `guard` is −1 when there is none.
+ */
+export type Program = SQLInputValue[];
 
-/** Upper bound of one transaction, so that latency stays bounded under load. */
-const MAX_OPERATIONS = 2_000;
+/** Messages to the thread: operations in order with the number of the first and the texts that are new, or the wish to close. */
+export type WriterRequest = { readonly first: number; readonly texts: readonly string[]; readonly program: Program } | 'close';
+/** A number stands for `done` with so many changes. */
+export type WriterResponse = { readonly first: number; readonly results: readonly (number | WriteResult)[] }[] | 'open' | 'closed';
+
+/** Writes an operation at the end of a program; `numberOf` knows the SQL texts. */
+export function encode(program: Program, { guard, statements }: WriteOperation, numberOf: (sql: string) => number): void {
+  const start = program.length;
+  program.push(0, -1);
+  if (guard !== undefined) {
+    const [sql, parameters] = guard.query;
+    program[start + 1] = numberOf(sql);
+    program.push(parameters.length, ...parameters, guard.expected);
+  }
+  for (const [sql, parameters] of statements) program.push(numberOf(sql), parameters.length, ...parameters);
+  program[start] = program.length - start;
+}
+
+/** Upper bound of one transaction in values of its programs (an append of one commit has 11), so that latency stays bounded under load. */
+const MAX_VALUES = 25_000;
 
 function run(port: MessagePort, file: string): void {
   const database = new DatabaseSync(file);
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY');
-  const prepared = new Map<string, StatementSync>();
-  const prepare = (sql: string): StatementSync => {
-    let statement = prepared.get(sql);
-    if (statement === undefined) prepared.set(sql, (statement = database.prepare(sql)));
-    return statement;
-  };
+  const texts: string[] = [];
+  const prepared: StatementSync[] = [];
+  // Prepared at the first use: a table that a statement names may come to be by the one before it.
+  const prepare = (number: number): StatementSync => (prepared[number] ??= database.prepare(texts[number] as string));
 
-  const execute = (operation: WriteOperation): WriteResult => {
-    if (operation.guard !== undefined) {
-      const [sql, parameters] = operation.guard.query;
-      const row = prepare(sql).get(...parameters);
+  const execute = (program: Program, start: number): number | WriteResult => {
+    const end = start + (program[start] as number);
+    let at = start + 2;
+    const parameters = (): SQLInputValue[] => {
+      const first = at + 1;
+      at = first + (program[at] as number);
+      return program.slice(first, at);
+    };
+    const guard = program[start + 1] as number;
+    if (guard >= 0) {
+      const row = prepare(guard).get(...parameters());
       const value = row === undefined ? null : (Object.values(row)[0] ?? null);
-      if (value !== operation.guard.expected) return { kind: 'guarded', value };
+      if (value !== program[at++]) return { kind: 'guarded', value };
     }
     let changes = 0;
-    for (const [sql, parameters] of operation.statements) changes = Number(prepare(sql).run(...parameters).changes);
-    return { kind: 'done', changes };
+    while (at < end) {
+      const statement = prepare(program[at++] as number);
+      changes = Number(statement.run(...parameters()).changes);
+    }
+    return changes;
+  };
+
+  const executeAll = (program: Program, run: (program: Program, start: number) => number | WriteResult): (number | WriteResult)[] => {
+    const results: (number | WriteResult)[] = [];
+    for (let start = 0; start < program.length; start += program[start] as number) results.push(run(program, start));
+    return results;
   };
 
   const transaction = <T>(work: () => T): T => {
@@ -67,9 +103,9 @@ function run(port: MessagePort, file: string): void {
     }
   };
 
-  const alone = (operation: WriteOperation): WriteResult => {
+  const alone = (program: Program, start: number): number | WriteResult => {
     try {
-      return transaction(() => execute(operation));
+      return transaction(() => execute(program, start));
     } catch (error) {
       return { kind: 'failed', message: error instanceof Error ? error.message : String(error) };
     }
@@ -78,26 +114,27 @@ function run(port: MessagePort, file: string): void {
   const handle = (first: WriterRequest): void => {
     const requests: Exclude<WriterRequest, 'close'>[] = [];
     let closing = false;
-    let count = 0;
+    let values = 0;
     for (let request: WriterRequest | undefined = first; request !== undefined; ) {
       if (request === 'close') {
         closing = true;
         break;
       }
       requests.push(request);
-      count += request.operations.length;
-      if (count >= MAX_OPERATIONS) break;
+      texts.push(...request.texts);
+      values += request.program.length;
+      if (values >= MAX_VALUES) break;
       request = receiveMessageOnPort(port)?.message as WriterRequest | undefined;
     }
     if (requests.length > 0) {
-      let response: { first: number; results: WriteResult[] }[];
+      let response: Exclude<WriterResponse, string>;
       try {
-        response = transaction(() => requests.map((request) => ({ first: request.first, results: request.operations.map(execute) })));
+        response = transaction(() => requests.map(({ first: number, program }) => ({ first: number, results: executeAll(program, execute) })));
       } catch {
         // One operation failed and the transaction with it: each on its own, so that only the guilty one fails.
-        response = requests.map((request) => ({ first: request.first, results: request.operations.map(alone) }));
+        response = requests.map(({ first: number, program }) => ({ first: number, results: executeAll(program, alone) }));
       }
-      port.postMessage(response);
+      port.postMessage(response satisfies WriterResponse);
     }
     if (closing) {
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)');

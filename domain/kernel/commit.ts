@@ -100,30 +100,48 @@ function sorted(value: unknown, found: { awkward: boolean }): unknown {
     return items ?? value;
   }
   const source = value as Record<string, unknown>;
-  const keys = Object.keys(source);
   let inOrder = true;
-  for (let i = 0; i < keys.length; i += 1) {
-    const key = keys[i] as string;
-    if (i > 0 && inOrder) inOrder = (keys[i - 1] as string) < key;
+  let before = '';
+  for (const key in source) {
+    if (key < before) inOrder = false;
+    before = key;
     const first = key.charCodeAt(0);
     if ((first <= 57 || first === 95) && AWKWARD_KEY.test(key)) found.awkward = true;
   }
   let target: Record<string, unknown> | undefined;
-  if (!inOrder) {
-    keys.sort();
-    target = {};
-  }
-  for (let i = 0; i < keys.length; i += 1) {
-    const key = keys[i] as string;
-    const item = source[key];
-    const kept = sorted(item, found);
-    if (target === undefined && kept !== item) {
-      target = {};
-      for (let j = 0; j < i; j += 1) target[keys[j] as string] = source[keys[j] as string];
+  if (inOrder) {
+    for (const key in source) {
+      const item = source[key];
+      const kept = sorted(item, found);
+      if (target === undefined && kept !== item) {
+        target = {};
+        for (const earlier in source) {
+          if (earlier === key) break;
+          target[earlier] = source[earlier];
+        }
+      }
+      if (target !== undefined && kept !== undefined) target[key] = kept;
     }
-    if (target !== undefined && kept !== undefined) target[key] = kept;
+    return target ?? value;
   }
-  return target ?? value;
+  target = {};
+  for (const key of inKeyOrder(Object.keys(source))) {
+    const kept = sorted(source[key], found);
+    if (kept !== undefined) target[key] = kept;
+  }
+  return target;
+}
+
+/** Sorts in place. Most objects have few keys, nearly in order: there an insertion costs a fraction of `sort()`. */
+function inKeyOrder(keys: string[]): string[] {
+  if (keys.length > 32) return keys.sort();
+  for (let i = 1; i < keys.length; i += 1) {
+    const key = keys[i] as string;
+    let at = i;
+    for (; at > 0 && (keys[at - 1] as string) > key; at -= 1) keys[at] = keys[at - 1] as string;
+    keys[at] = key;
+  }
+  return keys;
 }
 
 /** The same, written by hand: slower, and right for every key. */

@@ -17,6 +17,11 @@ export class Recent<K, V> {
     return older;
   }
 
+  /** The value, without counting as use. */
+  peek(key: K): V | undefined {
+    return this.young.get(key) ?? this.old.get(key);
+  }
+
   set(key: K, value: V): void {
     this.young.set(key, value);
     if (this.young.size >= this.size) {

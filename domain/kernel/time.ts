@@ -33,7 +33,7 @@ export function toMillis(time: Time): number {
 }
 
 export function plusSeconds(time: Time, seconds: number): Time {
-  return toTime(toMillis(time) + Math.round(seconds * 1000));
+  return new Date(toMillis(time) + Math.round(seconds * 1000)).toISOString();
 }
 
 /** Seconds from `from` to `to`; negative when `to` is earlier. */

@@ -22,10 +22,11 @@ test('as many bids as may be are taken, one more is refused, and the award with 
   expect(placeBid({ agent: name(MAX_BIDS) })(state)).toMatchObject({ code: 'bids-full' });
 
   const bids: BidInputs[] = Array.from({ length: MAX_BIDS + MAX_CANDIDATES }, (_, i) => ({ agent: name(i), source: 'offer', match: 0.123456, load: 0.123456, wins: 123, tries: 1234 - (i % 7) }));
-  const ranked = rank('t', bids, 0.123456, DEFAULT_WEIGHTS).map(({ agent }) => agent);
+  const candidates = rank('t', bids, 0.123456, DEFAULT_WEIGHTS);
+  const ranked = candidates.map(({ agent }) => agent);
   const refused = ranked.slice(0, MAX_CANDIDATES - 1).map((agent) => ({ agent, reason: 'agent-not-active' }));
   const winner = ranked[MAX_CANDIDATES - 1] as string;
-  const winners = award({ task: 't', bids, weights: DEFAULT_WEIGHTS, refused, reserved: { agent: winner, award: 1, receipt: `default/agent/${winner}@12345` }, strength: 0.123456, now: AT })(state);
+  const winners = award({ candidates, weights: DEFAULT_WEIGHTS, refused, reserved: { agent: winner, award: 1, receipt: `default/agent/${winner}@12345` }, strength: 0.123456, now: AT })(state);
   expect(winners).toHaveLength(2);
   // The rest of a commit, with the longest names, has less than 4 KB.
   expect(Buffer.byteLength(canonicalize(winners)) + 4_096).toBeLessThan(MAX_COMMIT_BYTES);

@@ -161,8 +161,7 @@ function receiptOf({ task, bids, weights, strength, refused, awards, attempts }:
     spec: { task_type: 'x', priority: 1, urgency: 1, requires: [], requester: 'r', bid_seconds: 0, accept_seconds: 10, lease_seconds: 10, max_attempts: 3, retry_seconds: 1 },
   };
   const events = award({
-    task,
-    bids,
+    candidates: ranking,
     weights,
     strength,
     refused: ranking.slice(0, asked).map(({ agent }) => ({ agent, reason: 'capacity-full' })),

@@ -196,9 +196,9 @@ describe('withdrawBid', () => {
 
 describe('award', () => {
   const bid = (agent: string, load = 0): BidInputs => ({ agent, source: 'offer', match: 1, load, wins: 0, tries: 0 });
+  const ranked = (...bids: BidInputs[]) => rank('given', bids, 0.4, DEFAULT_WEIGHTS);
   const asking = (changes: Partial<AwardRequest> = {}): AwardRequest => ({
-    task: 'given',
-    bids: [bid('bob', 0.5), bid('ann')],
+    candidates: ranked(bid('bob', 0.5), bid('ann')),
     weights: DEFAULT_WEIGHTS,
     refused: [],
     reserved: { agent: 'ann', award: 1, receipt: 'acme/agent/ann@1' },
@@ -206,7 +206,7 @@ describe('award', () => {
     now: NOW,
     ...changes,
   });
-  const candidates = rank('given', [bid('ann'), bid('bob', 0.5)], 0.4, DEFAULT_WEIGHTS);
+  const candidates = ranked(bid('ann'), bid('bob', 0.5));
 
   test('to the best bidder, in one commit that says why', () => {
     given(taskDecider, [posted()])
@@ -229,7 +229,7 @@ describe('award', () => {
       .thenState(({ holder }) => holder?.agent === 'bob');
     given(taskDecider, [posted()]).when(award(asking({ refused, reserved: { agent: 'ann', award: 1, receipt: 'r' } }))).thenRejected('not-the-best-bid');
     given(taskDecider, [posted()]).when(award(asking({ reserved: { agent: 'bob', award: 1, receipt: 'r' } }))).thenRejected('not-the-best-bid');
-    given(taskDecider, [posted()]).when(award(asking({ bids: [] }))).thenRejected('not-the-best-bid');
+    given(taskDecider, [posted()]).when(award(asking({ candidates: [] }))).thenRejected('not-the-best-bid');
   });
 
   test('the second attempt has the next number', () => {
@@ -253,7 +253,7 @@ describe('award', () => {
     ['unknown', 'there is no such task', award(asking()), 'task-not-found'],
     ['awarded', 'the same award again', award(asking()), 'nothing'],
     ['running', 'the same award again', award(asking()), 'nothing'],
-    ['awarded', 'the same number for another', award(asking({ bids: [bid('bob')], reserved: { agent: 'bob', award: 1, receipt: 'r' } })), 'task-not-open'],
+    ['awarded', 'the same number for another', award(asking({ candidates: ranked(bid('bob')), reserved: { agent: 'bob', award: 1, receipt: 'r' } })), 'task-not-open'],
     ['awarded', 'another award', award(asking({ reserved: { agent: 'ann', award: 2, receipt: 'r' } })), 'task-not-open'],
     ...(['completed', 'cancelled', 'expired', 'dead'] as const).map((what): Line => [what, 'it is over', award(asking()), 'task-not-open']),
   ]);
@@ -628,7 +628,7 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
     agent.map((name) => placeBid({ agent: name })),
     agent.map((name) => withdrawBid(name)),
     fc.tuple(agent, number, now).map(([name, n, t]) =>
-      award({ task: 't', bids: [bidder(name)], weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent: name, award: n, receipt: 'r' }, strength: 0.5, now: t }),
+      award({ candidates: rank('t', [bidder(name)], 0.5, DEFAULT_WEIGHTS), weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent: name, award: n, receipt: 'r' }, strength: 0.5, now: t }),
     ),
     claim.map((c) => accept(c)),
     claim.map((c) => decline(c, 'x')),

@@ -1,0 +1,58 @@
+/** Mail over SMTP. */
+import { createTransport } from 'nodemailer';
+import type { Mail, MailAnswer, MailMessage } from '../../app/outbound';
+
+export interface SmtpSettings {
+  readonly host: string;
+  readonly port: number;
+  /** `tls` from the first byte, `starttls` or nothing, or `none` for a server on this machine. */
+  readonly security: 'tls' | 'starttls' | 'none';
+  readonly auth?: { readonly user: string; readonly pass: string };
+  /** The mailbox that the mail comes from. */
+  readonly from: string;
+}
+
+const TIMEOUT_MS = 10_000;
+
+export class SmtpMail implements Mail {
+  private readonly transport;
+
+  constructor(private readonly settings: SmtpSettings) {
+    const { host, port, security, auth } = settings;
+    this.transport = createTransport({
+      host,
+      port,
+      auth,
+      secure: security === 'tls',
+      requireTLS: security === 'starttls',
+      ignoreTLS: security === 'none',
+      connectionTimeout: TIMEOUT_MS,
+      greetingTimeout: TIMEOUT_MS,
+      socketTimeout: TIMEOUT_MS,
+      dnsTimeout: TIMEOUT_MS,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
+  }
+
+  async send({ to, subject, text, html, messageId }: MailMessage): Promise<MailAnswer> {
+    try {
+      await this.transport.sendMail({
+        from: this.settings.from,
+        // As an object, it is one address, whatever it holds.
+        to: { name: '', address: to },
+        subject,
+        text,
+        html,
+        messageId,
+        // RFC 3834: no out-of-office note shall answer.
+        headers: { 'Auto-Submitted': 'auto-generated' },
+      });
+      return { ok: true };
+    } catch (error) {
+      const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
+      const permanent = (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
+      return { ok: false, error: `the mail server did not take it: ${code}${responseCode === undefined ? '' : ` ${responseCode}`}`, permanent };
+    }
+  }
+}

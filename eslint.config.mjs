@@ -1,6 +1,6 @@
 /**
- * What the linter holds: which layer may import which (the table in the design), a domain without clock, chance or I/O,
- * and the usual mistakes with promises, types and unions. `test/lint/import-rules.test.ts` proves the layer rules.
+ * What the linter holds: which layer may import which (the table in the design), a domain and orchestrators without
+ * clock, chance or I/O, and the usual mistakes with promises, types and unions. `test/lint/` proves it.
  */
 import boundaries from 'eslint-plugin-boundaries';
 import { defineConfig } from 'eslint/config';
@@ -29,6 +29,7 @@ const files = [
   { category: 'ports', pattern: 'app/ports*.ts' },
   { category: 'composition', pattern: 'app/composition.ts' },
   { category: 'embedded', pattern: 'adapters/embedded/**' },
+  { category: 'orchestrations', pattern: 'functions/orchestrations/**' },
 ];
 
 /** Of the policies that fit an import the last one decides; an import that none fits is an error. */
@@ -46,6 +47,12 @@ const policies = [
   { from: layer('functions'), allow: { to: layer('app') } },
   { from: layer('functions'), allow: { to: part('kernel') } },
   { from: layer('functions'), allow: { to: layer('domain', 'projections'), dependency: TYPE } },
+  {
+    from: part('orchestrations'),
+    disallow: { to: { module: { origin: ['external', 'core'] } } },
+    message: 'Orchestrations only time and call: what needs a module is an activity, and belongs to app/.',
+  },
+  { from: part('orchestrations'), allow: { to: packages(['durable-functions', '@azure/functions']) } },
   { from: layer('local'), allow: { to: layer('functions', 'app') } },
   { from: layer('local'), allow: { to: part('embedded') } },
   { from: layer('client'), allow: { to: layer('domain'), dependency: TYPE } },
@@ -68,6 +75,15 @@ const chance = ['MemberExpression[object.name="Math"][property.name="random"]', 
 const purity = [
   ...clock.map((selector) => ({ selector, message: 'domain/ has no clock: the time is an argument.' })),
   ...chance.map((selector) => ({ selector, message: 'domain/ has no chance: ids and draws are arguments.' })),
+];
+/** An orchestrator is replayed from its start at each step: it must do the same each time. Its activities stand beside it. */
+const determinism = [
+  ...clock.map((selector) => ({ selector, message: 'A replay has another clock: use context.df.currentUtcDateTime.' })),
+  ...chance.map((selector) => ({ selector, message: 'A replay draws otherwise: use context.df.newGuid, or draw in app/.' })),
+  ...[':function[generator=true][async=true]', ':function[generator=true] :function[async=true]'].map((selector) => ({
+    selector,
+    message: 'Orchestrators wait by yield for tasks of context.df, never for promises.',
+  })),
 ];
 const RANDOM_EXPORTS = ['default', 'randomUUID', 'randomBytes', 'randomInt', 'randomFill', 'randomFillSync', 'getRandomValues', 'webcrypto', 'generateKeySync'];
 const IMPURE_GLOBALS = ['process', 'globalThis', 'crypto', 'performance', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'console'];
@@ -119,6 +135,13 @@ export default defineConfig(
         'error',
         { paths: ['crypto', 'node:crypto'].map((name) => ({ name, importNames: RANDOM_EXPORTS, message: 'domain/ has no chance: ids and draws are arguments.' })) },
       ],
+    },
+  },
+  {
+    files: ['functions/orchestrations/**/*.ts'],
+    rules: {
+      ...forbid(...callers, ...determinism),
+      'no-restricted-globals': ['error', ...IMPURE_GLOBALS.map((name) => ({ name, message: 'A replay finds it changed: make it an input, or ask app/ for it in an activity.' }))],
     },
   },
   {

@@ -5,6 +5,7 @@ import { streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { hasBid, strengthOf, taskDecider, type Claim, type TaskSpec, type TaskState } from '../domain/task';
 import { ALL, type AgentDoc } from '../projections/agents';
+import type { RoundBook } from './books';
 import { Market } from './market';
 import type { Clock, Presence, ViewStore } from './ports';
 import type { CommandContext, Loaded, Outcome, Transactor } from './transact';
@@ -33,7 +34,20 @@ export interface Offer {
   readonly spec: TaskSpec;
 }
 
-export type InboxItem = Assignment | Offer;
+/** An open round that misses the agent's vote. */
+export interface VoteAsked {
+  readonly kind: 'vote';
+  readonly round: string;
+  readonly pass: number;
+  /** Given back with the vote: whom the agent believes to be asked. */
+  readonly snapshot: string;
+  readonly question: string;
+  readonly choices: readonly string[];
+  readonly impact: string;
+  readonly deadline: Time;
+}
+
+export type InboxItem = Assignment | Offer | VoteAsked;
 
 export interface Inbox {
   readonly items: readonly InboxItem[];
@@ -66,6 +80,7 @@ export class Agents {
   constructor(
     private readonly transactor: Transactor,
     private readonly market: Market,
+    private readonly rounds: RoundBook,
     private readonly presence: Presence,
     private readonly viewStore: ViewStore,
     private readonly views: Views,
@@ -213,6 +228,11 @@ export class Agents {
         if (items.length >= MAX_ITEMS || spec === undefined) break;
         if (!hasBid(entry.state, id)) items.push({ kind: 'offer', task: entry.id, bids_close_at: entry.state.ready_at, strength: strengthOf(entry.state, now), spec });
       }
+    }
+    for (const { id: round, state } of this.rounds.missing(tenant, id, offersAfter)) {
+      if (items.length >= MAX_ITEMS || state.spec === undefined) break;
+      const { question, action, choices, impact } = state.spec;
+      items.push({ kind: 'vote', round, pass: state.pass, snapshot: state.electorate_hash, question: question ?? action?.summary ?? '', choices, impact, deadline: state.deadline });
     }
     return { items, offers_after: now };
   }

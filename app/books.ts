@@ -5,7 +5,9 @@
  */
 import { levelOf, slotsInUse, type AgentProfile, type AgentState } from '../domain/agent';
 import { own } from '../domain/kernel/own';
+import { ballotHolders } from '../domain/consensus';
 import { rounded, type BidInputs } from '../domain/market';
+import type { RoundState } from '../domain/round';
 import { strengthOf, type Requirement, type TaskSpec, type TaskState } from '../domain/task';
 import type { Time } from '../domain/kernel/time';
 
@@ -216,6 +218,55 @@ export class TaskBook {
       }
     }
     return best;
+  }
+}
+
+export interface RoundEntry {
+  readonly id: string;
+  readonly state: RoundState;
+  readonly version: number;
+  /** When this pass was first seen here. */
+  readonly since: Time;
+}
+
+/** Open rounds, by who may vote in them. */
+export class RoundBook {
+  private readonly open = new Map<string, RoundEntry>();
+  /** `tenant/voter` → streams of rounds. */
+  private readonly voting = new Map<string, Set<string>>();
+
+  /** Takes note of a round's state at `version`. Answers whom it newly asks: all voters of a round or a pass that was not known. */
+  update(tenant: string, id: string, stream: string, state: RoundState, version: number, now: Time): readonly string[] {
+    const known = this.open.get(stream);
+    if ((known !== undefined && known.version >= version) || state.electorate === undefined) return [];
+    const voters = [...ballotHolders(state.electorate)];
+    if (state.status !== 'open') {
+      for (const voter of voters) this.drop(`${tenant}/${voter}`, stream);
+      this.open.delete(stream);
+      return [];
+    }
+    const fresh = known?.state.pass !== state.pass;
+    this.open.set(stream, { id, state, version, since: fresh ? now : known.since });
+    if (!fresh) return [];
+    for (const voter of voters) {
+      const key = `${tenant}/${voter}`;
+      this.voting.set(key, (this.voting.get(key) ?? new Set()).add(stream));
+    }
+    return voters;
+  }
+
+  /** Rounds, seen after `after`, in which the voter's vote is missing. */
+  *missing(tenant: string, voter: string, after: Time): Generator<RoundEntry> {
+    for (const stream of this.voting.get(`${tenant}/${voter}`) ?? []) {
+      const entry = this.open.get(stream) as RoundEntry;
+      if (entry.since > after && own(entry.state.ballots, voter) === undefined) yield entry;
+    }
+  }
+
+  private drop(key: string, stream: string): void {
+    const streams = this.voting.get(key);
+    streams?.delete(stream);
+    if (streams?.size === 0) this.voting.delete(key);
   }
 }
 

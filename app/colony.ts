@@ -2,26 +2,46 @@
  * The application as one object: every use case, over whatever ports it is given. A process makes one; tests make
  * their own, over real stores.
  */
+import { actionDecider } from '../domain/action';
 import { agentDecider } from '../domain/agent';
 import { agentTypeDecider } from '../domain/agent-template';
+import { approvalDecider } from '../domain/approval';
+import { channelDecider } from '../domain/channel';
+import { correctionDecider } from '../domain/correction';
+import { deliveryDecider } from '../domain/delivery';
+import { roundDecider } from '../domain/round';
 import { taskDecider } from '../domain/task';
 import { toolDecider } from '../domain/tool';
 import { trailDecider } from '../domain/trail';
+import { actions as actionsView } from '../projections/actions';
 import { agentTypes } from '../projections/agent-types';
 import { ALL, agents as agentsView, type AgentDoc } from '../projections/agents';
+import { approvals as approvalsView } from '../projections/approvals';
+import { corrections as correctionsView } from '../projections/corrections';
+import { rounds as roundsView, type RoundDoc } from '../projections/rounds';
 import { tasks as tasksView, type TaskDoc } from '../projections/tasks';
 import { tools as toolsView } from '../projections/tools';
 import { trails as trailsView } from '../projections/trails';
 import { parseStream } from '../domain/kernel/ids';
+import { toTime } from '../domain/kernel/time';
+import { Actions } from './actions';
 import { Agents } from './agents';
+import { Approvals } from './approvals';
 import { Balance } from './balance';
+import { RoundBook } from './books';
+import { Challenges } from './challenges';
+import { Corrections } from './corrections';
+import { DECISION_DUE, Decisions } from './decisions';
+import { Channels, DELIVERY_DUE, Deliveries, channels, deliveries } from './deliveries';
 import { Feed } from './feed';
 import { Market, type MarketOptions } from './market';
 import { newId } from './new-id';
 import type { Ports } from './ports';
 import { Reactions } from './reactions';
+import { Oversight } from './oversight';
 import { Receipts } from './receipts';
 import { Repository, Tools } from './registry';
+import { Rounds } from './rounds';
 import { Signals } from './signals';
 import { Tasks } from './tasks';
 import { Transactor } from './transact';
@@ -32,7 +52,11 @@ export interface ColonyOptions {
   readonly market?: MarketOptions;
   /** Milliseconds between two looks for deadlines. */
   readonly deadlineEveryMs?: number;
+  /** Where people find this colony: links in notices lead there. */
+  readonly publicUrl?: string;
 }
+
+const PUBLIC_URL = 'http://127.0.0.1:7071';
 
 export class Colony {
   readonly transactor: Transactor;
@@ -48,12 +72,22 @@ export class Colony {
   readonly repository: Repository;
   readonly tools: Tools;
   readonly reactions: Reactions;
+  readonly oversight: Oversight;
+  readonly rounds: Rounds;
+  readonly approvals: Approvals;
+  readonly actions: Actions;
+  readonly challenges: Challenges;
+  readonly corrections: Corrections;
+  readonly channels: Channels;
+  readonly deliveries: Deliveries;
+  readonly decisions: Decisions;
+  private readonly roundBook = new RoundBook();
 
   constructor(
     readonly ports: Ports,
     private readonly options: ColonyOptions = {},
   ) {
-    const { store, views, checkpoints, deadlines, queue, blobs, presence, policy, clock, report } = ports;
+    const { store, views, checkpoints, deadlines, queue, blobs, presence, policy, outbound, clock, report } = ports;
     this.transactor = new Transactor(store, policy, clock, () => newId(clock.now()));
     this.market = new Market(this.transactor, clock, options.market);
     this.views = new Views(
@@ -61,10 +95,10 @@ export class Colony {
       views,
       checkpoints,
       this.transactor,
-      [viewOf(agentsView, agentDecider), viewOf(tasksView, taskDecider), viewOf(trailsView, trailDecider), viewOf(toolsView, toolDecider), viewOf(agentTypes, agentTypeDecider)],
+      [viewOf(agentsView, agentDecider), viewOf(tasksView, taskDecider), viewOf(trailsView, trailDecider), viewOf(toolsView, toolDecider), viewOf(agentTypes, agentTypeDecider), viewOf(roundsView, roundDecider), viewOf(approvalsView, approvalDecider), viewOf(actionsView, actionDecider), viewOf(correctionsView, correctionDecider), viewOf(channels, channelDecider), viewOf(deliveries, deliveryDecider)],
       report,
     );
-    this.agents = new Agents(this.transactor, this.market, presence, views, this.views, clock);
+    this.agents = new Agents(this.transactor, this.market, this.roundBook, presence, views, this.views, clock);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);
     this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report);
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
@@ -74,6 +108,32 @@ export class Colony {
     this.receipts = new Receipts(store);
     this.repository = new Repository(this.transactor, views, this.views);
     this.tools = new Tools(this.transactor, views, this.views);
+    this.oversight = new Oversight(this.transactor);
+    this.rounds = new Rounds(this.transactor, this.market.agents, views, this.views, clock);
+    this.approvals = new Approvals(this.transactor, views, this.views, clock);
+    this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock);
+    this.challenges = new Challenges(this.transactor, this.rounds, this.tasks, this.actions);
+    this.corrections = new Corrections(this.transactor, views, this.views);
+    this.channels = new Channels(this.transactor, views, this.views);
+    this.deliveries = new Deliveries(this.transactor, views, this.views, deadlines, outbound, clock, report);
+    this.decisions = new Decisions(
+      this.transactor,
+      this.roundBook,
+      this.agents,
+      this.tasks,
+      this.rounds,
+      this.approvals,
+      this.actions,
+      this.challenges,
+      this.oversight,
+      this.deliveries,
+      deadlines,
+      clock,
+      options.publicUrl ?? PUBLIC_URL,
+      report,
+    );
+    for (const reason of DECISION_DUE) this.reactions.on(reason, (stream) => this.decisions.onDeadline(stream));
+    this.reactions.on(DELIVERY_DUE, (stream) => this.deliveries.onDeadline(stream));
   }
 
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */
@@ -81,7 +141,8 @@ export class Colony {
     await this.views.start();
     await this.balance.open();
     await this.fillBooks();
-    await this.feed.start([this.views, this.reactions, this.balance]);
+    await this.actions.open();
+    await this.feed.start([this.views, this.reactions, this.balance, this.decisions]);
     this.reactions.start(this.options.deadlineEveryMs);
     this.balance.start();
   }
@@ -92,6 +153,7 @@ export class Colony {
     await this.balance.stop();
     await this.reactions.stop();
     await this.feed.stop();
+    await this.deliveries.stop();
     await this.views.stop();
     await this.ports.close();
   }
@@ -110,6 +172,11 @@ export class Colony {
       const { tenant, id } = parseStream(stream);
       const { state, version } = await this.transactor.load(taskDecider, stream);
       this.market.tasks.update(tenant, id, stream, state, version);
+    }
+    for await (const stream of this.sources<RoundDoc>('rounds', { status: 'open' })) {
+      const { tenant, id } = parseStream(stream);
+      const { state, version } = await this.transactor.load(roundDecider, stream);
+      this.roundBook.update(tenant, id, stream, state, version, toTime(this.ports.clock.now()));
     }
   }
 

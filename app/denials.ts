@@ -1,5 +1,6 @@
 /**
- * A denied command leaves a receipt too, in the denial stream of its principal. At most a few a second are kept per
+ * A denied command leaves a receipt too, in the denial stream of its principal; and so does one that the rules refused,
+ * where that matters: a vote, a decision on an approval, an action at its gate. At most a few a second are kept per
  * principal, and each says how many before it were left out: a caller in a loop can't fill the store.
  */
 import { sha256, type PolicyReceipt } from '../domain/kernel/commit';

@@ -34,7 +34,8 @@ interface Lane {
   done: Checkpoint | undefined;
   saved: Checkpoint | undefined;
   outstanding: number;
-  chain: Promise<void>;
+  /** The pages under way; false when one of them was given up, and comes again after a restart. */
+  chain: Promise<boolean>;
 }
 
 export interface FeedStatus {
@@ -67,7 +68,7 @@ export class Feed {
     let furthest = -1;
     for (const consumer of consumers) {
       const done = await this.checkpoints.load(consumer.name);
-      this.lanes.push({ consumer, done, saved: done, outstanding: 0, chain: Promise.resolve() });
+      this.lanes.push({ consumer, done, saved: done, outstanding: 0, chain: Promise.resolve(true) });
       // Whoever is furthest behind says where to begin; for the others these pages are a redelivery.
       const lag = await this.store.lag(done);
       if (lag > furthest) {
@@ -184,17 +185,22 @@ export class Feed {
   private dispatch(lane: Lane, commits: readonly Commit[], checkpoint: Checkpoint): void {
     lane.outstanding += 1;
     const work = this.handle(lane.consumer, commits);
-    lane.chain = lane.chain.then(() => work).then(() => {
+    lane.chain = lane.chain.then(async (before) => {
+      const done = (await work) && before;
       lane.outstanding -= 1;
-      lane.done = checkpoint;
+      if (done) lane.done = checkpoint;
+      return done;
     });
   }
 
-  /** Handles a page; when that fails, its commits one by one, and parks those that fail alone. Never throws. */
-  private async handle(consumer: Consumer, commits: readonly Commit[]): Promise<void> {
+  /**
+   * Handles a page; when that fails, its commits one by one, and parks those that fail alone. Never throws; false when
+   * one could be neither handled nor parked before the feed was stopped.
+   */
+  private async handle(consumer: Consumer, commits: readonly Commit[]): Promise<boolean> {
     try {
       await consumer.handle(commits);
-      return;
+      return true;
     } catch {
       // falls through to one by one
     }
@@ -202,12 +208,13 @@ export class Feed {
       try {
         await consumer.handle([commit]);
       } catch (error) {
-        await this.park(consumer.name, commit, error);
+        if (!(await this.park(consumer.name, commit, error))) return false;
       }
     }
+    return true;
   }
 
-  private async park(consumer: string, commit: Commit, error: unknown): Promise<void> {
+  private async park(consumer: string, commit: Commit, error: unknown): Promise<boolean> {
     const reason = error instanceof Error ? error.message : String(error);
     const reference = commitRef(commit.stream, commit.index);
     this.report('a commit was parked', { consumer, commit: reference, error: reason });
@@ -215,9 +222,9 @@ export class Feed {
     for (let wait = 50; ; wait = Math.min(5_000, wait * 2)) {
       try {
         await this.queue.send(parking(consumer), [{ id: reference, body, notBefore: plusSeconds(toTime(this.clock.now()), 1) }]);
-        return;
+        return true;
       } catch {
-        if (this.stopped) throw error;
+        if (this.stopped) return false;
         await new Promise((resolve) => setTimeout(resolve, wait));
       }
     }

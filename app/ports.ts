@@ -224,6 +224,64 @@ export interface Clock {
   now(): number;
 }
 
+// ------------------------------------------------------------------------------------------------------- outbound
+
+export interface WebhookRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** For everything together, from the name's resolution to the end of the answer. */
+  readonly timeoutMs: number;
+}
+
+/** The answer's status, and the seconds that it asks to wait; or why there was none, in words that hold no secret. */
+export type WebhookAnswer = { readonly status: number; readonly retryAfter?: number } | { readonly error: string };
+
+export interface Webhooks {
+  /** Never rejects. Follows no redirect. */
+  post(request: WebhookRequest): Promise<WebhookAnswer>;
+}
+
+export interface MailMessage {
+  /** One mailbox. */
+  readonly to: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+  /** `<…@…>`, the same each time the message is sent. */
+  readonly messageId: string;
+}
+
+/** `permanent`: the server has refused the message or its recipient for good. */
+export type MailAnswer = { readonly ok: true } | { readonly ok: false; readonly error: string; readonly permanent: boolean };
+
+export interface Mail {
+  /** Never rejects. */
+  send(message: MailMessage): Promise<MailAnswer>;
+}
+
+export interface Secrets {
+  /** The secret that a reference such as `env:FORMICARY_SECRET_OPS` names; undefined when there is none. */
+  get(reference: string): Promise<string | undefined>;
+}
+
+export interface Outbound {
+  readonly webhooks: Webhooks;
+  /** undefined when no mail server is configured. */
+  readonly mail: Mail | undefined;
+  readonly secrets: Secrets;
+}
+
+// ------------------------------------------------------------------------------------------------- orchestrations
+
+/** The processes that wait on behalf of a round, an approval or an action: Durable Functions. They hold no truth. */
+export interface Orchestrations {
+  /** Starts the process that waits for the stream; does nothing when it runs already. */
+  start(stream: string): Promise<void>;
+  /** Tells it that the stream has changed. */
+  wake(stream: string): Promise<void>;
+}
+
 // ------------------------------------------------------------------------------------------------------ together
 
 /** Everything that a colony stands on. */
@@ -236,6 +294,7 @@ export interface Ports {
   readonly blobs: BlobArchive;
   readonly presence: Presence;
   readonly policy: Policy;
+  readonly outbound: Outbound;
   readonly clock: Clock;
   /** One line of the structured log. */
   readonly report: (message: string, facts: Record<string, unknown>) => void;

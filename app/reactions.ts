@@ -28,6 +28,7 @@ export class Reactions implements Consumer {
   private readonly standing = new Map<string, Time>();
   private timers: NodeJS.Timeout[] = [];
   private firing: Promise<void> | undefined;
+  private readonly handlers = new Map<string, (stream: string) => Promise<Time | undefined>>();
 
   constructor(
     private readonly transactor: Transactor,
@@ -52,6 +53,11 @@ export class Reactions implements Consumer {
     await this.schedule(due);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Has deadlines of a reason handled elsewhere; the handler answers when to look again, undefined when nothing waits. */
+  on(reason: string, handler: (stream: string) => Promise<Time | undefined>): void {
+    this.handlers.set(reason, handler);
   }
 
   /** Starts to fire deadlines, every `everyMs` milliseconds. */
@@ -187,6 +193,12 @@ export class Reactions implements Consumer {
 
   private async deadline({ stream, reason }: Deadline, next: Deadline[]): Promise<void> {
     const { tenant, id } = parseStream(stream);
+    const handler = this.handlers.get(reason);
+    if (handler !== undefined) {
+      const due = await handler(stream);
+      if (due !== undefined) next.push({ stream, reason, due });
+      return;
+    }
     if (reason === PRESENCE_DUE) {
       const due = await this.agents.checkPresence(tenant, id);
       if (due !== undefined) next.push({ stream, reason, due });

@@ -6,6 +6,8 @@ import { toTime, type Time } from '../domain/kernel/time';
 import {
   accept,
   cancel,
+  challengeAward,
+  clear,
   complete,
   decline,
   fail,
@@ -16,11 +18,14 @@ import {
   recomputeReceipt,
   redrive,
   release,
+  settleChallenge,
   strengthOf,
   taskDecider,
   withdrawBid,
+  type AwardChallenge,
   type Claim,
   type Recomputation,
+  type TaskCorrection,
   type TaskEvent,
   type TaskSpec,
   type TaskState,
@@ -36,7 +41,7 @@ import type { Views } from './views';
 
 /** A task as the API shows it; `now` in milliseconds since the epoch. */
 export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>, now: number): Record<string, unknown> {
-  const { spec, status, attempts, awards, holder, progress, completion, history, posted_at, finished_at, correlation_id, bids } = state;
+  const { spec, status, attempts, awards, holder, challenge, progress, completion, history, posted_at, finished_at, correlation_id, bids } = state;
   return {
     id,
     version,
@@ -47,6 +52,7 @@ export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>,
     awards,
     bids: Object.keys(bids).length,
     holder,
+    challenge,
     progress,
     completion,
     history,
@@ -60,6 +66,8 @@ export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 
 /** Payloads and results up to this many bytes of JSON stand in the receipt; larger ones go to the blob archive. */
 export const INLINE_BYTES = 32 * 1024;
+/** The same for a task that waits for a decision: the action that is decided on holds it. */
+const GATED_INLINE_BYTES = 16 * 1024;
 
 export function taskStream(tenant: string, id: string): string {
   return streamName(tenant, 'task', id);
@@ -81,7 +89,8 @@ export class Tasks {
     const { tenant } = context.principal;
     const cause = causeRef === undefined ? context.cause : await this.resolveCause(tenant, causeRef);
     if (cause instanceof Rejection) return { ok: false, rejection: cause };
-    const stored = await this.outsource(tenant, spec.payload);
+    // What people decide on has to fit their screen and the receipt.
+    const stored = await this.outsource(tenant, spec.payload, spec.oversight === undefined ? INLINE_BYTES : GATED_INLINE_BYTES);
     const { payload: _, ...rest } = spec;
     const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
     return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete, toTime(this.clock.now())), {
@@ -182,6 +191,21 @@ export class Tasks {
     return this.command(context, id, 'task.redrive', redrive(context.principal.id));
   }
 
+  /** It was decided that the task may be done, as `action` (a stream) says; `correction` is what a person changed. */
+  clear(context: RequestContext, id: string, action: string, correction: TaskCorrection | undefined): Promise<TaskOutcome> {
+    return this.command(context, id, 'task.clear', clear(action, correction));
+  }
+
+  /** Doubts the standing award before the round `challenge.round`. */
+  challengeAward(context: RequestContext, id: string, challenge: AwardChallenge): Promise<TaskOutcome> {
+    return this.command({ ...context, receiptOfRefusal: true }, id, 'task.challenge', challengeAward(challenge));
+  }
+
+  /** The round of the challenge is over. */
+  settleChallenge(context: RequestContext, id: string, round: string, upheld: boolean, reason: string): Promise<TaskOutcome> {
+    return this.command(context, id, 'task.settle-challenge', settleChallenge(round, upheld, reason, toTime(this.clock.now())));
+  }
+
   /** Computes the task's last award (or award number `award`) again from its receipt alone. */
   async recompute(tenant: string, id: string, award?: number): Promise<Recomputation | Rejection> {
     let found: Commit | undefined;
@@ -218,10 +242,10 @@ export class Tasks {
     return cause ?? new Rejection('invalid', 'cause-not-found', `there is no receipt ${reference}: give stream@index as a receipt shows it`);
   }
 
-  private async outsource(tenant: string, value: unknown): Promise<{ inline: true } | { reference: string }> {
+  private async outsource(tenant: string, value: unknown, most = INLINE_BYTES): Promise<{ inline: true } | { reference: string }> {
     if (value === undefined) return { inline: true };
     const text = JSON.stringify(value);
-    if (text.length <= INLINE_BYTES && Buffer.byteLength(text) <= INLINE_BYTES) return { inline: true };
+    if (text.length <= most && Buffer.byteLength(text) <= most) return { inline: true };
     return { reference: await this.blobs.put(tenant, Buffer.from(text)) };
   }
 }

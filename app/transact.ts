@@ -23,7 +23,7 @@ import type { Principal } from '../domain/kernel/principal';
 import { Recent } from '../domain/kernel/recent';
 import { toMillis, toTime, type Time } from '../domain/kernel/time';
 import { Denials } from './denials';
-import type { Clock, EventStore, Policy, Snapshot } from './ports';
+import type { Clock, EventStore, Policy, PolicyAnswer, Snapshot } from './ports';
 import { traced } from './telemetry';
 
 /** The commit that led to a command. */
@@ -55,6 +55,8 @@ export interface CommandContext {
   /** True when a reaction or a deadline gives the command, not a caller: the depth of causation grows. */
   readonly reaction?: boolean;
   readonly traceparent?: string;
+  /** True where a refusal by the rules leaves a receipt as well, as one by the policy always does. */
+  readonly receiptOfRefusal?: boolean;
   /** Facts for the policy. */
   readonly attributes?: Readonly<Record<string, unknown>>;
 }
@@ -215,9 +217,16 @@ export class Transactor {
         rejection: new Rejection('forbidden', receipt.decision === 'deny' ? 'policy-denied' : 'approval-needed', `the policy answered ${receipt.decision}: ${reasons.join('; ')}`, { reasons }),
       };
     }
-    return await traced(`transact ${context.action}`, 'internal', context.traceparent ?? context.cause?.traceparent, { 'formicary.stream': stream }, (traceparent) =>
-      this.enqueue(decider, stream, decide, { ...context, traceparent }, receipt),
-    );
+    return await traced(`transact ${context.action}`, 'internal', context.traceparent ?? context.cause?.traceparent, { 'formicary.stream': stream }, async (traceparent) => {
+      const outcome = await this.enqueue(decider, stream, decide, { ...context, traceparent }, receipt);
+      if (!outcome.ok && context.receiptOfRefusal === true) await this.denials.record({ ...context, traceparent }, stream, receipt, [`${outcome.rejection.code}: ${outcome.rejection.message}`]);
+      return outcome;
+    });
+  }
+
+  /** What the policy says of an action that is yet to come. */
+  async ask(principal: Principal, action: string, resource: string, attributes: Readonly<Record<string, unknown>>): Promise<PolicyAnswer> {
+    return await this.policy.evaluate({ principal, action, resource, attributes });
   }
 
   /** The policy-free inner half of `transact`, for the denial receipts themselves. */
@@ -282,8 +291,14 @@ export class Transactor {
 
   /** A receipt as a cause, or undefined when there is no such commit. */
   async cause(stream: string, index: number): Promise<Cause | undefined> {
+    const commit = await this.commit(stream, index);
+    return commit === undefined ? undefined : causeOf(commit);
+  }
+
+  /** One receipt, or undefined when there is no such commit. */
+  async commit(stream: string, index: number): Promise<Commit | undefined> {
     const [commit] = await reached(stream, this.store.read(stream, index, 1));
-    return commit?.index === index ? causeOf(commit) : undefined;
+    return commit?.index === index ? commit : undefined;
   }
 
   /** Every commit of a stream, in order. */
@@ -407,7 +422,7 @@ export class Transactor {
     const decision = decide(folded.state);
     if (decision instanceof Rejection) return { ok: false, rejection: decision };
     if (decision.length === 0) return { ok: true, ...view(stream, folded), events: [], commit: undefined, repeated: true };
-    const unsealed = this.commit(stream, folded, decision, context, policy);
+    const unsealed = this.unsealed(stream, folded, decision, context, policy);
     const sealed = seal(unsealed);
     if (sealed.body.length > MAX_COMMIT_BYTES || Buffer.byteLength(sealed.body) > MAX_COMMIT_BYTES) {
       return { ok: false, rejection: new Rejection('invalid', 'too-large', `the receipt would be larger than ${MAX_COMMIT_BYTES} bytes: send less, or a reference`) };
@@ -415,7 +430,7 @@ export class Transactor {
     return { sealed, folded: fold(decider, folded, sealed.commit) };
   }
 
-  private commit(stream: string, folded: Folded, events: readonly Event[], context: CommandContext, policy: PolicyReceipt): UnsealedCommit {
+  private unsealed(stream: string, folded: Folded, events: readonly Event[], context: CommandContext, policy: PolicyReceipt): UnsealedCommit {
     const { principal, action, command, cause } = context;
     // A hybrid logical clock: a machine's clock may lag, the order of causes may not.
     const now = toTime(this.clock.now());

@@ -45,7 +45,7 @@ interface Target {
   /** undefined for the correlations, which are rows of commits. */
   readonly of: ViewOf | undefined;
   serving: string;
-  building: { name: string; left: number } | undefined;
+  building: { readonly name: string; left: number; declared: boolean } | undefined;
 }
 
 export class Views implements Consumer {
@@ -80,11 +80,10 @@ export class Views implements Consumer {
       const current = kept ?? viewName(target);
       target.serving = current;
       await this.views.declare(current, target.fields);
-      if (kept === undefined) {
-        await this.checkpoints.save(`serving-${target.name}`, current);
-        // New beside a log that others have read already: it has to read what they have.
-        if ((await this.checkpoints.load(this.name)) !== undefined) this.background(this.rebuildTarget(target));
-      } else if (versionOf(current) !== target.version) this.background(this.rebuildTarget(target));
+      // New beside a log that others have read already: it has to read what they have, and serves for good only then.
+      const late = kept === undefined && (await this.checkpoints.load(this.name)) !== undefined;
+      if (late || versionOf(current) !== target.version) this.background(this.rebuildTarget(target));
+      else if (kept === undefined) await this.checkpoints.save(`serving-${target.name}`, current);
     }
   }
 
@@ -99,7 +98,7 @@ export class Views implements Consumer {
   }
 
   status(): ViewStatus[] {
-    return this.targets.map(({ name, serving, building }) => ({ view: name, serving, building: building === undefined ? null : { ...building } }));
+    return this.targets.map(({ name, serving, building }) => ({ view: name, serving, building: building === undefined ? null : { name: building.name, left: building.left } }));
   }
 
   /** Builds the view anew beside the one that serves, then serves the new one. Resolves when that is done. */
@@ -115,14 +114,14 @@ export class Views implements Consumer {
   async handle(commits: readonly Commit[]): Promise<void> {
     const latest = new Map<string, Commit>();
     for (const commit of commits) latest.set(commit.stream, commit);
-    await Promise.all(this.targets.map((target) => this.apply(target, target.building === undefined ? [target.serving] : [target.serving, target.building.name], commits, latest, true)));
+    await Promise.all(this.targets.map((target) => this.apply(target, target.building?.declared === true ? [target.serving, target.building.name] : [target.serving], commits, latest, true)));
   }
 
   private async apply(target: Target, names: readonly string[], commits: readonly Commit[], latest: ReadonlyMap<string, Commit>, live: boolean): Promise<void> {
     const rows = target.of === undefined ? this.correlationRows(commits, live && target.building === undefined) : await this.stateRows(target.of, latest);
     // A view of another version keeps what it has: its reducer is gone.
     await Promise.all(names.filter((name) => versionOf(name) === target.version).map((name) => this.views.put(name, rows)));
-    if (target.of === undefined) for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
+    if (live && target.of === undefined) for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
   }
 
   private async stateRows({ projection, decider }: ViewOf, latest: ReadonlyMap<string, Commit>): Promise<ViewRow[]> {
@@ -151,12 +150,16 @@ export class Views implements Consumer {
   }
 
   private async rebuildTarget(target: Target): Promise<void> {
+    const left = await this.store.lag(undefined);
     if (target.building !== undefined) throw new RangeError(`${target.name} is being rebuilt already`);
     const name = nextName(target);
-    target.building = { name, left: await this.store.lag(undefined) };
+    const building: Target['building'] = { name, left, declared: false };
+    target.building = building;
     try {
       await this.views.drop(name);
       await this.views.declare(name, target.fields);
+      // From here on the feed fills it too: what came before is in the log, and read below.
+      building.declared = true;
       let from: Checkpoint | undefined;
       for (let end = false; !end && !this.stopped; ) {
         const page = await this.store.feed(from, PAGE);
@@ -164,7 +167,7 @@ export class Views implements Consumer {
         await this.apply(target, [name], page.commits, latest, false);
         from = page.checkpoint;
         end = page.end;
-        target.building.left = await this.store.lag(from);
+        building.left = await this.store.lag(from);
       }
       if (this.stopped) return;
       const old = target.serving;

@@ -28,7 +28,12 @@ export class Why {
       if (commits.size >= MAX_CHAIN) complete = false;
       else commits.set(commitRef(commit.stream, commit.index), commit);
     };
-    for (const correlation of correlations) for await (const commit of this.members(tenant, correlation)) take(commit);
+    for (const correlation of correlations) {
+      for await (const commit of this.members(tenant, correlation)) {
+        take(commit);
+        if (!complete) break;
+      }
+    }
     // What led here may belong to another correlation, for example the signal that a task answers: follow it up.
     for (const commit of [...commits.values()]) {
       for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause) && complete; ) {

@@ -9,6 +9,7 @@ import { canonicalize, sha256, type Commit } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { own } from './kernel/own';
 import { earliest, latest, plusSeconds, type Time } from './kernel/time';
+import type { Features, Impact } from './oversight';
 import { TIE_BREAK, rank, taskStrength, urgencyAt, type ScoredBid, type Weights } from './market';
 import type { SlotOutcome } from './agent';
 
@@ -45,12 +46,33 @@ export interface TaskSpec {
   readonly max_attempts: number;
   /** Seconds before the second attempt; doubles with each further one, at most 300. */
   readonly retry_seconds: number;
+  /** Nobody gets it before it is decided that it may be done; see `domain/oversight.ts`. */
+  readonly oversight?: TaskOversight;
 }
+
+/** What the decision on a task is made from. */
+export interface TaskOversight {
+  /** Kind of action, whose rules apply. */
+  readonly kind: string;
+  readonly why: string;
+  /** 0 to 1, of whoever posts it. */
+  readonly confidence: number;
+  readonly impact: Impact;
+  /** 0 to 1. */
+  readonly risk: number;
+  readonly features: Features;
+}
+
+/** What a person may correct in a task before it is done. */
+export type TaskCorrection = Partial<Pick<TaskSpec, 'priority' | 'urgency' | 'effort' | 'location' | 'payload' | 'payload_ref'>>;
+export const CORRECTABLE = ['priority', 'urgency', 'effort', 'location', 'payload', 'payload_ref'] as const satisfies readonly (keyof TaskCorrection)[];
 
 export type AttemptEnd = 'failed' | 'lapsed' | 'expired' | 'lost' | 'released';
 
 export type TaskEvent =
   | Event<'TaskPosted', { spec: TaskSpec }>
+  /** It was decided that it may be done; `action` is the stream that says why, `correction` what a person changed. */
+  | Event<'TaskCleared', { action: string; correction?: TaskCorrection }>
   | Event<'BidPlaced', { agent: string; note?: string }>
   | Event<'BidWithdrawn', { agent: string }>
   | Event<
@@ -68,6 +90,10 @@ export type TaskEvent =
   | Event<'TaskAwarded', { award: number; attempt: number; agent: string; score: number; accept_by: Time; reservation: string }>
   | Event<'TaskHandedOff', { from: string; from_award: number; award: number; agent: string; accept_by: Time; reservation: string; note?: string }>
   | Event<'TaskAccepted', { agent: string; award: number; lease_seconds: number }>
+  | Event<'AwardChallenged', AwardChallenge>
+  /** `accept_by`: the agent's time to accept begins anew. */
+  | Event<'ChallengeDismissed', { round: string; reason: string; accept_by?: Time }>
+  | Event<'AwardRevoked', { agent: string; award: number; round: string; reason: string }>
   | Event<'AwardDeclined', { agent: string; award: number; reason: string }>
   | Event<'TaskProgressed', { agent: string; award: number; fraction: number; note?: string }>
   | Event<'TaskCompleted', { agent: string; award: number; result?: unknown; result_ref?: string }>
@@ -80,7 +106,7 @@ export type TaskEvent =
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-export type TaskStatus = 'unknown' | 'open' | 'awarded' | 'running' | 'completed' | 'cancelled' | 'expired' | 'dead';
+export type TaskStatus = 'unknown' | 'held' | 'open' | 'awarded' | 'running' | 'completed' | 'cancelled' | 'expired' | 'dead';
 
 export interface Holder {
   readonly agent: string;
@@ -115,11 +141,21 @@ export interface TaskState {
   /** How earlier attempts ended, the latest last, at most 20. */
   readonly history: readonly { readonly agent: string; readonly award: number; readonly end: AttemptEnd; readonly reason: string; readonly at: Time }[];
   readonly finished_at: Time | undefined;
+  /** The award is doubted: until that round is over, it can't be accepted. */
+  readonly challenge: AwardChallenge | undefined;
+}
+
+export interface AwardChallenge {
+  readonly award: number;
+  readonly by: string;
+  /** Id of the round that decides on it. */
+  readonly round: string;
+  readonly reason: string;
 }
 
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
-  version: 1,
+  version: 2,
   initial: {
     status: 'unknown',
     spec: undefined,
@@ -135,13 +171,18 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     completion: undefined,
     history: [],
     finished_at: undefined,
+    challenge: undefined,
   },
   evolve(state, event, place) {
     const { at } = place;
     switch (event.type) {
       case 'TaskPosted': {
         const { spec } = event.data;
-        return { ...state, status: 'open', spec, posted_at: at, correlation_id: place.correlationId, ready_at: plusSeconds(at, spec.bid_seconds) };
+        return { ...state, status: spec.oversight === undefined ? 'open' : 'held', spec, posted_at: at, correlation_id: place.correlationId, ready_at: plusSeconds(at, spec.bid_seconds) };
+      }
+      case 'TaskCleared': {
+        const spec = { ...(state.spec as TaskSpec), ...event.data.correction };
+        return { ...state, status: 'open', spec, ready_at: plusSeconds(at, spec.bid_seconds) };
       }
       case 'BidPlaced': {
         const { agent, note } = event.data;
@@ -157,12 +198,21 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       case 'TaskHandedOff': {
         const { agent, award, accept_by } = event.data;
         const holder = { agent, award, accept_by, receipt: `${place.stream}@${place.index}`, awarded_at: at };
-        return { ...state, status: 'awarded', awards: award, holder, progress: undefined };
+        return { ...state, status: 'awarded', awards: award, holder, progress: undefined, challenge: undefined };
       }
       case 'TaskAccepted':
         return { ...state, status: 'running', holder: { ...(state.holder as Holder), lease_from: at } };
       case 'AwardDeclined':
-        return { ...state, status: 'open', holder: undefined, declined: [...state.declined, event.data.agent] };
+        return { ...state, status: 'open', holder: undefined, challenge: undefined, declined: [...state.declined, event.data.agent] };
+      case 'AwardChallenged':
+        return { ...state, challenge: event.data };
+      case 'ChallengeDismissed': {
+        const { accept_by } = event.data;
+        const holder = accept_by === undefined ? state.holder : { ...(state.holder as Holder), accept_by };
+        return { ...state, challenge: undefined, holder };
+      }
+      case 'AwardRevoked':
+        return { ...state, status: 'open', ready_at: at, holder: undefined, progress: undefined, challenge: undefined, declined: [...state.declined, event.data.agent] };
       case 'TaskProgressed': {
         const { fraction, note } = event.data;
         return { ...state, holder: { ...(state.holder as Holder), lease_from: at }, progress: { fraction, note, at } };
@@ -193,7 +243,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
 
 /** True while something may still happen to the task. */
 export function isAlive(state: TaskState): boolean {
-  return state.status === 'open' || state.status === 'awarded' || state.status === 'running';
+  return state.status === 'open' || state.status === 'awarded' || state.status === 'running' || state.status === 'held';
 }
 
 /** True when the agent's explicit bid stands. */
@@ -216,7 +266,8 @@ export function taskDue(state: TaskState, now: Time, heartbeat?: Time): Time | u
   const { spec, holder } = state;
   if (spec === undefined || !isAlive(state)) return undefined;
   if (state.status === 'open') return earliest(state.ready_at > now ? state.ready_at : undefined, spec.deadline);
-  if (state.status === 'awarded') return earliest(holder?.accept_by, spec.deadline);
+  if (state.status === 'held') return spec.deadline;
+  if (state.status === 'awarded') return earliest(state.challenge === undefined ? holder?.accept_by : undefined, spec.deadline);
   return earliest(plusSeconds(latest(holder?.lease_from, heartbeat), spec.lease_seconds), spec.deadline);
 }
 
@@ -229,6 +280,8 @@ export function freedSlot(event: TaskEvent): { agent: string; award: number; out
       return { agent: event.data.agent, award: event.data.award, outcome: event.data.end === 'released' ? 'gone' : event.data.end };
     case 'AwardDeclined':
       return { agent: event.data.agent, award: event.data.award, outcome: 'declined' };
+    case 'AwardRevoked':
+      return { agent: event.data.agent, award: event.data.award, outcome: 'cancelled' };
     case 'TaskHandedOff':
       return { agent: event.data.from, award: event.data.from_award, outcome: 'handed_off' };
     case 'TaskCancelled':
@@ -327,6 +380,7 @@ export function accept(claim: Claim): Decision<TaskState, TaskEvent> {
     const wrong = notHolder(state, claim);
     if (wrong !== undefined) return wrong;
     if (state.status === 'running') return [];
+    if (state.challenge !== undefined) return refuse('award-challenged', 'this award is challenged: wait for the round', { round: state.challenge.round });
     return [{ type: 'TaskAccepted', v: 1, data: { agent: claim.agent, award: claim.award, lease_seconds: (state.spec as TaskSpec).lease_seconds } }];
   };
 }
@@ -338,6 +392,41 @@ export function decline(claim: Claim, reason: string): Decision<TaskState, TaskE
     if (wrong !== undefined) return wrong;
     if (state.status !== 'awarded') return refuse('already-accepted', 'the task was accepted: fail it or hand it off instead');
     return [{ type: 'AwardDeclined', v: 1, data: { ...claim, reason } }];
+  };
+}
+
+/** It was decided that the task may be done: from now on it is offered. */
+export function clear(action: string, correction?: TaskCorrection): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    return state.status === 'held' ? [{ type: 'TaskCleared', v: 1, data: { action, correction } }] : [];
+  };
+}
+
+/**
+ * Doubts the standing award, before the round that is to decide on that. Nobody accepts it meanwhile; an agent that is
+ * at work already goes on.
+ */
+export function challengeAward(challenge: AwardChallenge): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.challenge?.round === challenge.round) return [];
+    if (state.holder?.award !== challenge.award) return refuse('award-superseded', `award ${challenge.award} does not stand (the last is ${state.awards}): there is nothing to challenge`, { award: state.awards });
+    if (state.challenge !== undefined) return refuse('already-challenged', 'a challenge is open: add to its round', { round: state.challenge.round });
+    return [{ type: 'AwardChallenged', v: 1, data: challenge }];
+  };
+}
+
+/** The round of the challenge is over. Upheld: the agent loses the task, and others get it; else its time to accept begins anew. */
+export function settleChallenge(round: string, upheld: boolean, reason: string, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const { challenge, holder, spec } = state;
+    if (challenge?.round !== round) return [];
+    if (upheld && holder !== undefined && isAlive(state)) return [{ type: 'AwardRevoked', v: 1, data: { agent: holder.agent, award: holder.award, round, reason } }];
+    const accept_by = state.status === 'awarded' ? plusSeconds(now, (spec as TaskSpec).accept_seconds) : undefined;
+    return [{ type: 'ChallengeDismissed', v: 1, data: { round, reason, accept_by } }];
   };
 }
 
@@ -437,7 +526,7 @@ export function timePassed(now: Time, heartbeat?: Time): Decision<TaskState, Tas
     }
     if (holder === undefined) return [];
     if (state.status === 'awarded') {
-      return holder.accept_by <= now ? endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true) : [];
+      return holder.accept_by <= now && state.challenge === undefined ? endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true) : [];
     }
     const leaseEnd = plusSeconds(latest(holder.lease_from, heartbeat), spec.lease_seconds);
     return leaseEnd <= now ? endAttempt(state, 'expired', `no heartbeat for ${spec.lease_seconds} s`, now, true) : [];

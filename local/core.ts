@@ -114,6 +114,23 @@ export function registrations(): readonly Registration[] {
   return [...functions.values()];
 }
 
+const inputs = new Map<string, unknown>();
+
+/** Gives the value that every function with an input binding of `type` finds in its extra inputs. */
+export function supplyInput(type: string, value: unknown): void {
+  inputs.set(type, value);
+}
+
+export function inputOf(type: string): unknown {
+  return inputs.get(type);
+}
+
+export function triggerOf({ name, bindings }: Registration): Binding {
+  const trigger = Object.values(bindings).find(({ type }) => type.endsWith('Trigger'));
+  if (trigger === undefined) throw new Error(`function ${name} has no trigger`);
+  return trigger;
+}
+
 export function hooksOf(name: HookName): readonly Callback[] {
   return hooks[name];
 }

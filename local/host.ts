@@ -1,12 +1,15 @@
 /**
- * The development host: runs a compiled Functions app without Core Tools. It serves HTTP functions and runs timers;
- * functions with other triggers are accepted and listed, but nothing calls them here.
+ * The development host: runs a compiled Functions app without Core Tools. It serves HTTP functions and runs timers and
+ * durable orchestrations; functions with other triggers are accepted and listed, but nothing calls them here.
  */
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadApp } from './app-loader';
-import type { Binding, Registration } from './core';
-import { HttpFront } from './http-front';
+import { supplyInput, triggerOf, type Binding, type Registration } from './core';
+import { addRoutes } from './durable/routes';
+import { DurableRuntime } from './durable/runtime';
+import { HttpFront, type Handler } from './http-front';
+import { invoke, newContext } from './invoke';
 import { isLoopback } from './loopback';
 import { Router } from './router';
 import { startTimer } from './timers';
@@ -19,7 +22,13 @@ export interface HostOptions {
   readonly port: number;
   /** A loopback name or address. */
   readonly hostname: string;
+  /** Folder in which the host itself keeps orchestrations; `.formicary` in the app's one when it is not given. */
+  readonly data?: string;
+  /** How long orchestrations that have ended are kept, in days (30). */
+  readonly retentionDays?: number;
 }
+
+const RUN = ['httpTrigger', 'timerTrigger', 'orchestrationTrigger', 'activityTrigger'];
 
 export interface Host {
   /** For example `http://localhost:7071`. */
@@ -34,46 +43,45 @@ export interface Host {
 }
 
 /** Starts the app. Throws when the port is taken, the hostname is not loopback, or the app cannot be loaded. */
-export async function startHost({ appDirectory, port, hostname }: HostOptions): Promise<Host> {
+export async function startHost({ appDirectory, port, hostname, data = path.join(appDirectory, '.formicary'), retentionDays = 30 }: HostOptions): Promise<Host> {
   if (!isLoopback(hostname)) {
     throw new Error(`refusing to listen on ${hostname}: this host has no access control yet, so only a loopback address is allowed`);
   }
   const front = new HttpFront();
   // The port comes first: a second host must find out before it touches the first one's data.
   const url = await front.listen(port, hostname);
+  let durable: DurableRuntime | undefined;
   try {
     process.env['WEBSITE_HOSTNAME'] = new URL(url).host;
-    const prefix = routePrefix(appDirectory);
+    const { http, durableTask } = extensions(appDirectory);
     const app = await loadApp(appDirectory);
-    const router = new Router<Registration>();
+    const router = new Router<Handler>();
     for (const { registration, trigger } of withTrigger(app.registrations, 'httpTrigger')) {
-      const template = [prefix, (trigger['route'] as string | undefined) ?? registration.name].filter((part) => part !== '').join('/');
-      for (const method of trigger['methods'] as string[]) router.add(method.toUpperCase(), template, registration);
+      const template = [http?.routePrefix ?? 'api', (trigger['route'] as string | undefined) ?? registration.name].filter((part) => part !== '').join('/');
+      const handle: Handler = (request) => invoke(registration, [request], newContext(registration));
+      for (const method of trigger['methods'] as string[]) router.add(method.toUpperCase(), template, handle);
     }
+    durable = openDurable(app.registrations, data);
+    if (durable !== undefined) supplyInput('durableClient', addRoutes(router, durable, url, durableTask?.hubName ?? 'Formicary'));
     const timers = withTrigger(app.registrations, 'timerTrigger').map(({ registration, trigger }) => startTimer(registration, trigger));
     front.serve(router);
+    durable?.begin(retentionDays);
     return {
       url,
       functions: app.registrations.map((registration) => {
         const { type } = triggerOf(registration);
-        return { name: registration.name, trigger: type, runs: type === 'httpTrigger' || type === 'timerTrigger' };
+        return { name: registration.name, trigger: type, runs: RUN.includes(type) };
       }),
       async close(graceSeconds = 10) {
         const timersEnded = Promise.all(timers.map((timer) => timer.stop()));
-        await Promise.all([front.close(graceSeconds), within(graceSeconds, timersEnded)]);
+        await Promise.all([front.close(graceSeconds), within(graceSeconds, timersEnded), durable?.close(graceSeconds)]);
         await app.terminate();
       },
     };
   } catch (error) {
-    await front.close(0);
+    await Promise.all([front.close(0), durable?.close(0)]);
     throw error;
   }
-}
-
-function triggerOf(registration: Registration): Binding {
-  const trigger = Object.values(registration.bindings).find(({ type }) => type.endsWith('Trigger'));
-  if (trigger === undefined) throw new Error(`function ${registration.name} has no trigger`);
-  return trigger;
 }
 
 function withTrigger(registrations: readonly Registration[], type: string): { registration: Registration; trigger: Binding }[] {
@@ -82,10 +90,22 @@ function withTrigger(registrations: readonly Registration[], type: string): { re
     .filter(({ trigger }) => trigger.type === type);
 }
 
-/** What all routes start with; Azure's own default is `api`. */
-function routePrefix(appDirectory: string): string {
-  const hostJson = JSON.parse(readFileSync(path.join(appDirectory, 'host.json'), 'utf8')) as {
-    extensions?: { http?: { routePrefix?: string } };
-  };
-  return hostJson.extensions?.http?.routePrefix ?? 'api';
+/** Undefined for an app that has no durable functions: no file is made for it. */
+function openDurable(registrations: readonly Registration[], data: string): DurableRuntime | undefined {
+  const of = (type: string): Registration[] => withTrigger(registrations, type).map(({ registration }) => registration);
+  const functions = { orchestrators: of('orchestrationTrigger'), activities: of('activityTrigger') };
+  if (functions.orchestrators.length === 0) return undefined;
+  mkdirSync(data, { recursive: true });
+  return new DurableRuntime(path.join(data, 'durable.db'), functions);
+}
+
+interface Extensions {
+  /** `routePrefix`: what all routes start with. */
+  readonly http?: { readonly routePrefix?: string };
+  readonly durableTask?: { readonly hubName?: string };
+}
+
+function extensions(appDirectory: string): Extensions {
+  const { extensions = {} } = JSON.parse(readFileSync(path.join(appDirectory, 'host.json'), 'utf8')) as { extensions?: Extensions };
+  return extensions;
 }

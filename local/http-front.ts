@@ -1,14 +1,11 @@
-/** The HTTP side of the host: takes requests, hands them to functions, and stops without cutting anybody off. */
+/** The HTTP side of the host: takes requests, hands them to handlers, and stops without cutting anybody off. */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
-import { InvocationContext } from '@azure/functions';
 import { attachAbortSignal } from '../functions/http/edge/abort';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
-import type { Registration } from './core';
-import { invoke } from './invoke';
 import { loopbackGuard } from './loopback';
 import { LINGER_SECONDS, checkHost, refuseMalformed } from './malformed';
 import { LocalRequest } from './request';
@@ -31,6 +28,9 @@ const OPTIONS = {
 /** Without a byte in either direction; the limit of Azure's load balancer. Milliseconds. */
 const IDLE_TIMEOUT = 230_000;
 
+/** Answers a request as an HTTP function does. */
+export type Handler = (request: LocalRequest) => Promise<unknown>;
+
 /** The HTTP server and its requests in flight. */
 export class HttpFront {
   readonly #server: Server = createServer(OPTIONS, (request, response) => void this.#track(this.#handle(request, response)));
@@ -38,7 +38,7 @@ export class HttpFront {
   readonly #aborts = new Set<AbortController>();
   #guard = loopbackGuard(0);
   #origin = '';
-  #router: Router<Registration> | undefined;
+  #router: Router<Handler> | undefined;
   #closing = false;
 
   async listen(port: number, hostname: string): Promise<string> {
@@ -53,7 +53,7 @@ export class HttpFront {
   }
 
   /** Until this is called, requests are answered 503. */
-  serve(router: Router<Registration>): void {
+  serve(router: Router<Handler>): void {
     this.#router = router;
   }
 
@@ -91,7 +91,7 @@ export class HttpFront {
   async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#router === undefined || this.#closing) throw Problem.of('unavailable', 'The host is starting or stopping; try again.');
     const method = request.method!;
-    const { value: registration, params } = findFunction(this.#router, method, request.url!);
+    const { value: handle, params } = findFunction(this.#router, method, request.url!);
     const local = new LocalRequest({
       method,
       url: `http://${request.headers.host}${request.url}`,
@@ -100,8 +100,7 @@ export class HttpFront {
       bytes: await readBody(request),
     });
     attachAbortSignal(local, this.#signalFor(response));
-    const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name });
-    await sendResult(response, await invoke(registration, [local], context));
+    await sendResult(response, await handle(local));
   }
 
   /** Most handlers never ask for their signal, so it is made on demand. */
@@ -123,12 +122,12 @@ export class HttpFront {
 }
 
 /** Throws a Problem (400, 404, 405) when no function serves the request. */
-function findFunction(router: Router<Registration>, method: string, url: string): Extract<Match<Registration>, { kind: 'found' }> {
+function findFunction(router: Router<Handler>, method: string, url: string): Extract<Match<Handler>, { kind: 'found' }> {
   const queryAt = url.indexOf('?');
   const path = queryAt < 0 ? url : url.slice(0, queryAt);
   // Clients resolve dot segments before they send; what arrives with them tries to look like another path.
   if (!path.startsWith('/') || /\/(\.|%2e){1,2}(\/|$)/i.test(path)) throw Problem.of('invalid-request', 'The path is not valid.');
-  let match: Match<Registration>;
+  let match: Match<Handler>;
   try {
     match = router.find(method, path);
   } catch {

@@ -1,6 +1,17 @@
 /** Calls a registered function with the app's invocation hooks around it, in the worker's order. */
-import type { InvocationContext } from '@azure/functions';
-import { hooksOf, type Registration } from './core';
+import { randomUUID } from 'node:crypto';
+import { InvocationContext } from '@azure/functions';
+import { hooksOf, inputOf, triggerOf, type Registration } from './core';
+
+/** The context of one call, with the function's further inputs in it. */
+export function newContext(registration: Registration, triggerMetadata?: Record<string, unknown>): InvocationContext {
+  const trigger = triggerOf(registration);
+  const extraInputs = Object.values(registration.bindings).filter((binding) => binding.direction === 'in' && binding !== trigger);
+  const options = { trigger, extraInputs };
+  const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name, triggerMetadata, options });
+  for (const { name, type } of extraInputs) context.extraInputs.set(name, inputOf(type));
+  return context;
+}
 
 /** Resolves with what the function (or its hooks) returned; rejects with what it threw. */
 export async function invoke(registration: Registration, inputs: unknown[], context: InvocationContext): Promise<unknown> {

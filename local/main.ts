@@ -11,7 +11,10 @@ async function main(): Promise<void> {
   process.env['AZURE_FUNCTIONS_ENVIRONMENT'] ??= 'Development';
   const data = (process.env['FORMICARY_DATA'] ??= path.join(ROOT, '.formicary'));
 
-  const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1' });
+  const retentionDays = Number(process.env['FORMICARY_DURABLE_DAYS'] ?? 30);
+  if (!(retentionDays > 0)) throw new Error(`FORMICARY_DURABLE_DAYS must be a number of days above 0, not "${process.env['FORMICARY_DURABLE_DAYS']}"`);
+
+  const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
   const idle = host.functions.filter(({ runs }) => !runs).map(({ name }) => name);
   console.log(
     [

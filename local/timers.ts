@@ -1,9 +1,8 @@
 /** Runs timer-triggered functions by their NCRONTAB schedules. */
-import { randomUUID } from 'node:crypto';
-import { InvocationContext, type Timer } from '@azure/functions';
+import type { Timer } from '@azure/functions';
 import { Cron } from 'croner';
 import type { Binding, Registration } from './core';
-import { invoke } from './invoke';
+import { invoke, newContext } from './invoke';
 
 export interface RunningTimer {
   /** No further run starts; resolves when the one that is under way has ended. */
@@ -33,7 +32,7 @@ export function startTimer(timer: Registration, binding: Binding): RunningTimer 
     };
     last = now;
     try {
-      await invoke(timer, [info], new InvocationContext({ invocationId: randomUUID(), functionName: timer.name }));
+      await invoke(timer, [info], newContext(timer));
     } catch (error) {
       logTimerFailure(timer.name, error);
     }

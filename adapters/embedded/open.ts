@@ -6,7 +6,7 @@ import { SqliteEventStore } from './event-store';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';
 import { SqliteViewStore } from './view-store';
 
-export type StorePorts = Omit<Ports, 'policy' | 'clock' | 'report'>;
+export type StorePorts = Omit<Ports, 'policy' | 'outbound' | 'clock' | 'report'>;
 
 /** Opens the stores in `folder`, which is made when it is not there. Throws `DatabaseUnavailable`. */
 export async function openEmbedded(folder: string): Promise<StorePorts> {

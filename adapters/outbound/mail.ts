@@ -1,6 +1,6 @@
 /** Mail over SMTP. */
 import { createTransport } from 'nodemailer';
-import type { Mail, MailAnswer, MailMessage } from '../../app/outbound';
+import type { Mail, MailAnswer, MailMessage } from '../../app/ports';
 
 export interface SmtpSettings {
   readonly host: string;

@@ -1,5 +1,5 @@
 /** Secrets out of the environment. */
-import type { Secrets } from '../../app/outbound';
+import type { Secrets } from '../../app/ports';
 
 /** Whoever may set a channel must not reach any other variable of the process. */
 const REFERENCE = /^env:(FORMICARY_SECRET_[A-Z0-9_]{1,100})$/;

@@ -6,7 +6,7 @@ import { lookup, type LookupAddress } from 'node:dns';
 import { request as overHttp, type IncomingMessage } from 'node:http';
 import { request as overHttps } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
-import type { WebhookAnswer, WebhookRequest, Webhooks } from '../../app/outbound';
+import type { WebhookAnswer, WebhookRequest, Webhooks } from '../../app/ports';
 
 export interface WebhookSettings {
   /** Hosts, as URLs name them, whose addresses need not be public. */
@@ -96,7 +96,8 @@ function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 function secondsOf(header: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header);
-  const seconds = (Date.parse(header) - Date.now()) / 1000;
+  // Date.parse alone would take `-5` for a month of May.
+  const seconds = header.endsWith(' GMT') ? (Date.parse(header) - Date.now()) / 1000 : NaN;
   return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
 }
 

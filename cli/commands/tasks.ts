@@ -9,6 +9,7 @@ export interface TasksInput extends Omit<TaskFilter, 'task_type'> {
 }
 
 const COLOURS: Readonly<Record<TaskSummary['status'], (text: string) => string>> = {
+  held: (text) => styled('yellow', text),
   open: (text) => styled('yellow', text),
   awarded: (text) => styled('cyan', text),
   running: (text) => styled('cyan', text),

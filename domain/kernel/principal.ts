@@ -15,6 +15,8 @@ export interface Principal {
   readonly id: string;
   readonly kind: PrincipalKind;
   readonly level: Level;
+  /** Of a person: the groups that its credentials name, for example `approvers`. */
+  readonly groups?: readonly string[];
 }
 
 /** True when `held` includes `needed`. */

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Balance, MAX_SERIES, NO_POOL, OTHER_POOLS, type PoolLive } from '../../app/balance';
 import type { Colony } from '../../app/colony';
-import { openColony } from '../../app/composition';
+import { openColony, readSettings } from '../../app/composition';
 import { AllowAll } from '../../app/policy';
 import type { PolicyInput } from '../../app/ports';
 import { Signals } from '../../app/signals';
@@ -28,7 +28,7 @@ let balance: Balance;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'formicary-'));
   clock = { time: START, now: () => clock.time };
-  colony = await openColony({ data: folder, rate: { perSecond: 1, burst: 1 }, logLevel: 'fatal', traces: false }, { clock, policy: new AllowAll() });
+  colony = await openColony({ ...readSettings({}), data: folder, logLevel: 'fatal' }, { clock, policy: new AllowAll() });
   // It ticks when a test says so, by the test's clock.
   balance = colony.balance;
   await balance.stop();

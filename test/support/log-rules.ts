@@ -16,6 +16,10 @@ interface TaskSeen {
   completions: number;
   correlation: string;
   declined: Set<string>;
+  /** Waits for a decision. */
+  held: boolean;
+  /** Its award is doubted. */
+  challenged: boolean;
 }
 
 interface AgentSeen {
@@ -56,7 +60,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
 
     if (category === 'task') {
       let task = tasks.get(commit.stream);
-      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, completions: 0, correlation: correlationId, declined: new Set() }));
+      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, completions: 0, correlation: correlationId, declined: new Set(), held: false, challenged: false }));
       rule(correlationId === task.correlation, `it belongs to ${correlationId}, the task to ${task.correlation}`);
       const live = () => JSON.stringify(task.live);
       const holds = ({ agent, award }: { agent: string; award: number }) => task.live?.agent === agent && task.live.award === award;
@@ -66,6 +70,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
           case 'TaskAwarded':
           case 'TaskHandedOff': {
             const { agent, award } = event.data;
+            rule(!task.held, 'awarded before it was cleared');
             if (event.type === 'TaskAwarded') rule(task.live === undefined, `awarded while ${live()} holds it`);
             else rule(holds({ agent: event.data.from, award: event.data.from_award }) && task.live?.accepted === true, `handed off by another than ${live()}`);
             rule(award > task.lastAward, `award ${award} after award ${task.lastAward}`);
@@ -75,11 +80,13 @@ export function brokenRules(log: readonly Commit[]): string[] {
             const { reservation } = event.data;
             rule(reservation.startsWith(`${tenant}/agent/${agent}@`) && reservations.get(reservation)?.has(`${id}#${award}`) === true, `${reservation} does not reserve it`);
             task.live = { agent, award, accepted: false };
+            task.challenged = false;
             task.lastAward = award;
             break;
           }
           case 'TaskAccepted':
             rule(holds(event.data) && task.live?.accepted === false, `accepted by another than ${live()}`);
+            rule(!task.challenged, 'accepted while it was challenged');
             if (task.live !== undefined) task.live.accepted = true;
             break;
           case 'TaskProgressed':
@@ -96,6 +103,23 @@ export function brokenRules(log: readonly Commit[]): string[] {
             rule(holds(event.data) && task.live?.accepted === false, `declined by another than ${live()}`);
             task.live = undefined;
             task.declined.add(event.data.agent);
+            break;
+          case 'AwardChallenged':
+            rule(task.live?.award === event.data.award && !task.challenged, `a challenge of award ${event.data.award}, while ${live()} holds it`);
+            task.challenged = true;
+            break;
+          case 'ChallengeDismissed':
+            rule(task.challenged, 'no challenge was open');
+            task.challenged = false;
+            break;
+          case 'AwardRevoked':
+            rule(holds(event.data) && task.challenged, `the award of another than ${live()} was revoked`);
+            task.live = undefined;
+            task.declined.add(event.data.agent);
+            break;
+          case 'TaskCleared':
+            rule(task.held, 'cleared, though it was not held');
+            task.held = false;
             break;
           case 'AttemptEnded':
             rule(holds(event.data), `the attempt of another than ${live()} ended`);
@@ -120,6 +144,8 @@ export function brokenRules(log: readonly Commit[]): string[] {
             rule(task.live === undefined, `given up while ${live()} holds it`);
             break;
           case 'TaskPosted':
+            task.held = event.data.spec.oversight !== undefined;
+            break;
           case 'BidPlaced':
           case 'BidWithdrawn':
             break;

@@ -14,7 +14,7 @@ import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer
 import type { RequestContext } from '../../app/agents';
 import { Colony } from '../../app/colony';
 import { AllowAll } from '../../app/policy';
-import type { BlobArchive, Policy, Presence } from '../../app/ports';
+import type { BlobArchive, Outbound, Policy, Presence } from '../../app/ports';
 import type { AgentProfile } from '../../domain/agent';
 import { ChainVerifier, sha256, unseal, type ChainFault, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
@@ -115,6 +115,7 @@ export class Process {
   kill(): void {
     this.dead = true;
     this.cut();
+    void this.colony.balance.stop();
     void this.colony.reactions.stop();
     void this.colony.feed.stop();
   }
@@ -128,6 +129,7 @@ export class Stage {
   /** What befalls the next calls of the ports. */
   mishaps: Mishaps = () => undefined;
   policy: Policy = new AllowAll();
+  outbound: Outbound = { webhooks: { post: async () => ({ error: 'nobody listens' }) }, mail: undefined, secrets: { get: async () => undefined } };
   private presence: Presence = new MemoryPresence();
   private readonly blobs = new MemoryBlobs();
 
@@ -181,6 +183,7 @@ export class Stage {
       blobs: guard('blobs', this.blobs),
       presence: guard('presence', this.presence),
       policy: { evaluate: (input) => this.policy.evaluate(input) },
+      outbound: this.outbound,
       clock: this.clock,
       report: (message, facts) => this.reports.push({ message, facts }),
       close: async () => undefined,

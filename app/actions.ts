@@ -1,0 +1,462 @@
+/**
+ * Actions at the gate, from the proposal to the end: the rules send each on its way, agents and people are asked, and
+ * what they say is carried out. The next step always follows from the states of the streams, so a step that was lost,
+ * or is taken twice, changes nothing.
+ */
+import {
+  actionDecider,
+  challenge,
+  clear,
+  compensated,
+  edit,
+  execute,
+  hold,
+  openVetoWindow,
+  override,
+  propose,
+  refuseAction,
+  settleChallenge,
+  timePassed,
+  veto,
+  type ActionEvent,
+  type ActionState,
+  type Challenge,
+  type Instead,
+  type Proposal,
+} from '../domain/action';
+import type { AgentInput, ApprovalState } from '../domain/approval';
+import { Rejection, refuse, type Decision } from '../domain/kernel/decider';
+import { commitRef, parseCommitRef, parseStream, streamName } from '../domain/kernel/ids';
+import type { Principal } from '../domain/kernel/principal';
+import { toTime, type Time } from '../domain/kernel/time';
+import { MAX_SEEN, decideOversight, noveltyOf, oversightDecider, rulesFor, type Features, type Novelty, type OversightAnswer, type OversightRules, type Seen } from '../domain/oversight';
+import { DEFAULT_CHOICES, type RoundState } from '../domain/round';
+import { CORRECTABLE, type TaskCorrection } from '../domain/task';
+import { ALL } from '../projections/agents';
+import type { ActionDoc } from '../projections/actions';
+import { readAll } from '../projections/projection';
+import type { RequestContext } from './agents';
+import { personOf, type Approvals } from './approvals';
+import { derivedId } from './new-id';
+import { oversightStream } from './oversight';
+import type { Clock, ViewStore } from './ports';
+import { roundStream, type Rounds } from './rounds';
+import { taskStream, type Tasks } from './tasks';
+import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
+import type { Views } from './views';
+
+export type ActionOutcome = Outcome<ActionState, ActionEvent>;
+
+/** An action as somebody proposes it. */
+export type ProposalInput = Pick<Proposal, 'kind' | 'action' | 'why' | 'confidence' | 'impact' | 'risk' | 'features'>;
+
+const [APPROVE, REJECT] = DEFAULT_CHOICES;
+/** What a round about a challenge chooses from. */
+export const CHALLENGE_CHOICES = ['uphold', 'dismiss'] as const;
+
+const NOT_ITS_OWN = new Rejection('forbidden', 'not-the-proposer', 'an action is taken by whoever proposed it; one that is for a task is carried out by the gate itself');
+
+/** More steps than any way through the gate has. */
+const MAX_STEPS = 12;
+/** For a veto when the rules that opened its window have lost their `veto_seconds` meanwhile. */
+const VETO_SECONDS = 3_600;
+
+export function actionStream(tenant: string, id: string): string {
+  return streamName(tenant, 'action', id);
+}
+
+/** An action as the API shows it. */
+export function actionView(id: string, { state, version }: Pick<Loaded<ActionState>, 'state' | 'version'>): Record<string, unknown> {
+  const { proposal, ...rest } = state;
+  return { id, version, ...proposal, ...rest };
+}
+
+/** The principal in whose name the gate acts. */
+export function gatekeeper(tenant: string): Principal {
+  return { tenant, id: 'oversight', kind: 'system', level: 'execute' };
+}
+
+/** What was done before, in memory: novelty is measured against it. A read model of executed actions, only hot. */
+export class ActionHistory {
+  /** `tenant kind` → the last ones, the latest last. */
+  private readonly seen = new Map<string, (Seen & { readonly at: Time })[]>();
+
+  add(tenant: string, stream: string, { proposal, executed }: Pick<ActionState, 'proposal' | 'executed'>): void {
+    if (proposal === undefined || executed === undefined) return;
+    this.put(tenant, proposal.kind, { ref: stream, features: proposal.features, at: executed.at });
+  }
+
+  put(tenant: string, kind: string, one: Seen & { readonly at: Time }): void {
+    const key = `${tenant} ${kind}`;
+    const seen = (this.seen.get(key) ?? []).filter(({ ref }) => ref !== one.ref);
+    const place = seen.findLastIndex(({ at, ref }) => at < one.at || (at === one.at && ref < one.ref));
+    seen.splice(place + 1, 0, one);
+    this.seen.set(key, seen.slice(-MAX_SEEN));
+  }
+
+  novelty(tenant: string, kind: string, features: Features): Novelty {
+    return noveltyOf(features, this.seen.get(`${tenant} ${kind}`) ?? []);
+  }
+}
+
+export class Actions {
+  readonly history = new ActionHistory();
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly rounds: Rounds,
+    private readonly approvals: Approvals,
+    private readonly tasks: Tasks,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Fills the history from the view; the feed brings what the view has not seen. */
+  async open(): Promise<void> {
+    const view = this.views.serving('actions');
+    for (const tenant of await this.viewStore.tenants(view)) {
+      const { docs } = await readAll<ActionDoc>(this.viewStore, view, { tenant, key: ALL, where: { status: 'executed' } });
+      for (const doc of docs) this.history.put(tenant, doc.kind, { ref: actionStream(tenant, doc.id), features: doc.features, at: doc.executed_at as Time });
+    }
+  }
+
+  /** Brings an action to the gate, and takes it as far as it goes without waiting for anybody. */
+  async propose(context: RequestContext, id: string, input: ProposalInput, target?: string): Promise<ActionOutcome> {
+    const { principal } = context;
+    const { tenant } = principal;
+    const { kind, confidence, impact, risk, features } = input;
+    const stream = actionStream(tenant, id);
+    const [rules, answer] = await Promise.all([this.rules(tenant, kind), this.transactor.ask(principal, 'action.execute', stream, { kind, impact, risk })]);
+    const { bundle, decision, reasons } = answer;
+    const oversight = decideOversight({ kind, confidence, impact, risk, policy: { decision, reasons }, novelty: this.history.novelty(tenant, kind, features) }, rules);
+    const proposal: Proposal = { ...input, proposed_by: principal.id, oversight, policy: { bundle, decision }, target };
+    const outcome = await this.command({ ...context, creates: true, receiptOfRefusal: true }, id, 'action.propose', propose(proposal), { kind, impact, risk });
+    return await this.advanced(stream, outcome);
+  }
+
+  /** Takes the action, once: the caller may do it when this succeeds, and only then. */
+  async execute(context: RequestContext, id: string, taken: { hash: string; result?: unknown }): Promise<ActionOutcome> {
+    const { principal } = context;
+    const stream = actionStream(principal.tenant, id);
+    const letGo = execute({ ...taken, by: principal.id, policy: await this.policyFor(principal, stream) }, this.now());
+    // Whoever takes an action with a wrong hash sends it back to people: nobody else may do that.
+    const decision: Decision<ActionState, ActionEvent> = (state) => (state.proposal === undefined || (state.proposal.proposed_by === principal.id && state.proposal.target === undefined) ? letGo(state) : NOT_ITS_OWN);
+    const outcome = await this.command({ ...context, receiptOfRefusal: true }, id, 'action.execute', decision);
+    if (!outcome.ok) return outcome;
+    const returned = outcome.events.find((event) => event.type === 'ActionReturned');
+    const advanced = await this.advanced(stream, outcome);
+    if (returned === undefined) return advanced;
+    const receipt = commitRef(stream, outcome.version);
+    return { ok: false, rejection: refuse('action-returned', `don't do it: ${returned.data.reason}; people are asked again`, { receipt }) };
+  }
+
+  async veto(context: RequestContext, id: string, reason: string): Promise<ActionOutcome> {
+    return await this.decided(context, id, 'action.veto', veto(personOf(context.principal), reason));
+  }
+
+  async override(context: RequestContext, id: string, instead: Instead, reason: string): Promise<ActionOutcome> {
+    return await this.decided(context, id, 'action.override', override(personOf(context.principal), instead, reason));
+  }
+
+  /** Doubts the action before the round `challenge.round`. */
+  async challenge(context: RequestContext, id: string, challenged: Challenge): Promise<ActionOutcome> {
+    return await this.decided(context, id, 'action.challenge', challenge(challenged));
+  }
+
+  /** What was to be undone is undone. */
+  async compensated(context: RequestContext, id: string, ref: string): Promise<ActionOutcome> {
+    return await this.decided(context, id, 'action.compensated', compensated({ by: context.principal.id, ref }));
+  }
+
+  /** What it was for is over: it is stopped, if it was not let on yet. */
+  async abandon(stream: string, reason: string, cause: Cause): Promise<void> {
+    const { state } = await this.transactor.load(actionDecider, stream);
+    if (state.status === 'proposed' || state.status === 'held' || state.status === 'returned') {
+      await this.advanced(stream, await this.act(stream, 'action.refuse', refuseAction({ by: gatekeeper(parseStream(stream).tenant).id, ref: state.held?.ref, reason }), cause));
+    }
+  }
+
+  load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ActionState>> {
+    const stream = actionStream(tenant, id);
+    return asOf === undefined ? this.transactor.load(actionDecider, stream) : this.transactor.loadAt(actionDecider, stream, { asOf });
+  }
+
+  /** A page of the tenant's actions, in order of id; as far as the view has come. */
+  async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ actions: readonly ActionDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<ActionDoc>(this.views.serving('actions'), { tenant, key: ALL, where, limit, continuation });
+    return { actions: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** Takes every step that follows from what is known now. Throws `StoreUnavailable` alone; then ask again. */
+  async advance(stream: string, cause: Cause | undefined): Promise<void> {
+    let because = cause;
+    for (let steps = 0; steps < MAX_STEPS; steps += 1) {
+      const { state } = await this.transactor.load(actionDecider, stream);
+      const step = await this.step(stream, state, because);
+      // What another process decided meanwhile is in its own commits, and they lead here again.
+      if (step === undefined || !step.ok || step.commit === undefined) return;
+      because = causeOf(step.commit);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------ the steps
+
+  private async step(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const settled = state.challenge === undefined ? undefined : await this.settle(stream, state.challenge, cause);
+    if (settled?.ok === true) return settled;
+    switch (state.status) {
+      case 'proposed':
+        return await this.send(stream, state, (state.proposal as Proposal).oversight, cause);
+      case 'returned':
+        return await this.askPeople(stream, state, cause);
+      case 'held':
+        return await (state.held?.for === 'round' ? this.afterRound(stream, state, cause) : this.afterApproval(stream, state, cause));
+      case 'veto_window':
+        return await this.act(stream, 'action.time-passed', timePassed(this.now()), cause);
+      case 'cleared':
+        return await this.carryOut(stream, state, cause);
+      case 'executed':
+        return await this.afterwards(stream, state, cause);
+      case 'refused':
+      case 'vetoed':
+        await this.callOff(stream, state, cause);
+        return undefined;
+      case 'unknown':
+        return undefined;
+    }
+  }
+
+  /** On the way that the rules answered. */
+  private async send(stream: string, state: ActionState, { path }: OversightAnswer, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    if (path === 'act') return await this.act(stream, 'action.clear', clear({ by: 'rules', hash: state.hash }), cause);
+    if (path === 'veto_window') return await this.act(stream, 'action.open-veto-window', openVetoWindow(await this.vetoSeconds(stream, state), this.now()), cause);
+    const { round } = await this.rulesOf(stream, state);
+    return path === 'round' && round !== undefined ? await this.askAgents(stream, state, round, cause) : await this.askPeople(stream, state, cause);
+  }
+
+  private async askAgents(stream: string, state: ActionState, rules: NonNullable<OversightRules['round']>, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const { tenant } = parseStream(stream);
+    const { kind, impact } = state.proposal as Proposal;
+    const id = derivedId(tenant, 'round', stream);
+    const { when: _, round_seconds, improvement_rounds, ...electorate } = rules;
+    const opened = await this.rounds.open(this.context(tenant, cause), id, {
+      action: { kind, hash: state.hash, summary: summaryOf(state) },
+      kind,
+      impact,
+      choices: [...DEFAULT_CHOICES],
+      round_seconds,
+      improvement_rounds,
+      allow_change: false,
+      waits: stream,
+      electorate,
+    });
+    if (!opened.ok && opened.rejection.code !== 'round-exists') return await this.askPeople(stream, state, cause);
+    return await this.act(stream, 'action.hold', hold({ for: 'round', ref: commitRef(roundStream(tenant, id), 0) }), cause);
+  }
+
+  /** The agents' answer is one more input of the rules; a clear no stands. */
+  private async afterRound(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const ref = state.held?.ref as string;
+    const round = (await this.rounds.load(parseStream(stream).tenant, idOf(ref))).state;
+    if (round.status === 'open' || round.status === 'unknown') return undefined;
+    const choice = choiceOf(round);
+    if (choice === REJECT) return await this.act(stream, 'action.refuse', refuseAction({ by: round.override?.by ?? 'round', ref, reason: round.override?.reason ?? 'the agents decided against it' }), cause);
+    const consensus_score = choice === APPROVE ? (round.override === undefined ? (round.tally?.score ?? 0) : 1) : 0;
+    const oversight = decideOversight({ ...(state.proposal as Proposal).oversight.input, consensus_score }, await this.rulesOf(stream, state));
+    if (oversight.path === 'act') return await this.act(stream, 'action.clear', clear({ by: 'round', ref, hash: state.hash, oversight }), cause);
+    if (oversight.path === 'veto_window') return await this.act(stream, 'action.open-veto-window', openVetoWindow(await this.vetoSeconds(stream, state), this.now(), oversight), cause);
+    return await this.askPeople(stream, state, cause, { oversight, inputs: inputsOf(round) });
+  }
+
+  private async askPeople(stream: string, state: ActionState, cause: Cause | undefined, after?: { oversight: OversightAnswer; inputs: AgentInput[] }): Promise<ActionOutcome | undefined> {
+    const { tenant } = parseStream(stream);
+    const { kind, proposed_by, why, impact, risk, confidence } = state.proposal as Proposal;
+    const rules = await this.rulesOf(stream, state);
+    const id = derivedId(tenant, 'approval', stream);
+    const context = this.context(tenant, cause);
+    const policy = state.policy as Proposal['policy'];
+    const asked = await this.approvals.request(context, id, {
+      action: stream,
+      kind,
+      hash: state.hash,
+      summary: summaryOf(state),
+      requester: proposed_by,
+      why,
+      impact,
+      risk,
+      policy,
+      inputs: [{ by: proposed_by, says: why.slice(0, 500), confidence }, ...(after?.inputs ?? [])],
+      safe_default: rules.safe_default,
+      ladder: rules.approvers,
+    });
+    let approval = (await this.approvals.load(tenant, id)).state;
+    // It was asked before, about what the action was then.
+    const again = state.refs.includes(approval.opened_ref) && cause !== undefined;
+    if (again) {
+      const reopened = await this.approvals.reopen(context, id, { ref: cause.ref, reason: 'the action came back: it was changed, or policy has become stricter', hash: state.hash, policy });
+      if (!reopened.ok) return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', reason: reopened.rejection.message }), cause);
+      approval = reopened.state;
+    } else if (!asked.ok && approval.request === undefined) {
+      return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', reason: `nobody could be asked: ${asked.rejection.message}` }), cause);
+    }
+    return await this.act(stream, 'action.hold', hold({ for: 'approval', ref: approval.opened_ref, oversight: after?.oversight }), cause);
+  }
+
+  private async afterApproval(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const ref = state.held?.ref as string;
+    const { tenant } = parseStream(stream);
+    const approval = (await this.approvals.load(tenant, idOf(ref))).state;
+    if (approval.status !== 'closed' || approval.opened_ref !== ref) return undefined;
+    switch (approval.outcome) {
+      case 'approved': {
+        const { hash, edit: correction } = approval;
+        if (correction?.hash === hash && hash !== state.hash) {
+          return await this.act(stream, 'action.edit', edit({ from_hash: state.hash, action: correction.action, changes: correction.changes, by: correction.by, ref }), cause);
+        }
+        return await this.act(stream, 'action.clear', clear({ by: 'approval', ref, hash }), cause);
+      }
+      case 'defaulted':
+        if (approval.request?.safe_default === 'postpone') return await this.postpone(stream, state, approval, cause);
+        return await this.act(stream, 'action.refuse', refuseAction({ by: 'safe-default', ref, reason: `nobody decided by ${approval.ends.at(-1)}` }), cause);
+      case 'rejected':
+        return await this.act(stream, 'action.refuse', refuseAction({ by: approval.rejected?.by as string, ref, reason: approval.rejected?.reason as string }), cause);
+      case 'withdrawn':
+        return await this.act(stream, 'action.refuse', refuseAction({ by: approval.request?.requester as string, ref, reason: 'it was withdrawn' }), cause);
+      default:
+        return undefined;
+    }
+  }
+
+  /** Asks anew with the whole time again, as often as an approval can be opened; then it is refused. */
+  private async postpone(stream: string, state: ActionState, approval: ApprovalState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const ref = state.held?.ref as string;
+    const { tenant } = parseStream(stream);
+    const reopened = await this.approvals.reopen(this.context(tenant, cause), idOf(ref), { ref, reason: `nobody decided by ${approval.ends.at(-1)}: postponed`, hash: state.hash, policy: state.policy as Proposal['policy'] });
+    if (!reopened.ok) return await this.act(stream, 'action.refuse', refuseAction({ by: 'safe-default', ref, reason: reopened.rejection.message }), cause);
+    return await this.act(stream, 'action.hold', hold({ for: 'approval', ref: reopened.state.opened_ref }), cause);
+  }
+
+  private async settle(stream: string, { round: id }: Challenge, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const choice = choiceOf((await this.rounds.load(parseStream(stream).tenant, id)).state);
+    if (choice === undefined) return undefined;
+    return await this.act(stream, 'action.settle-challenge', settleChallenge(id, choice === CHALLENGE_CHOICES[0], `the round ${id} decided to ${choice} the challenge`), cause);
+  }
+
+  /** What has a target is carried out here; anything else waits for whoever proposed it to do it. */
+  private async carryOut(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    if (state.proposal?.target === undefined || state.challenge !== undefined) return undefined;
+    const { tenant } = parseStream(stream);
+    const policy = await this.policyFor(gatekeeper(tenant), stream);
+    return await this.act(stream, 'action.execute', execute({ by: gatekeeper(tenant).id, hash: state.cleared?.hash as string, policy }, this.now()), cause);
+  }
+
+  private async afterwards(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const { target, action } = state.proposal as Proposal;
+    const { tenant } = parseStream(stream);
+    this.history.add(tenant, stream, state);
+    if (target === undefined) return undefined;
+    const { id } = parseStream(target);
+    if (state.compensation === undefined) {
+      await this.tasks.clear(this.context(tenant, cause), id, stream, state.hash === state.proposed_hash ? undefined : correctionOf(action));
+      return undefined;
+    }
+    // A task that is not done yet is undone by stopping it; what was done already is for people to undo.
+    if (!state.compensation.due) return undefined;
+    const stopped = await this.tasks.cancel(this.context(tenant, cause), id, state.compensation.reason.slice(0, 1_000));
+    return stopped.ok ? await this.act(stream, 'action.compensated', compensated({ by: gatekeeper(tenant).id, ref: commitRef(taskStream(tenant, id), stopped.version) }), cause) : undefined;
+  }
+
+  /** Nothing more is asked about an action that was stopped, and nothing waits for it. */
+  private async callOff(stream: string, state: ActionState, cause: Cause | undefined): Promise<void> {
+    const { tenant } = parseStream(stream);
+    const context = this.context(tenant, cause);
+    const reason = (state.stopped?.reason ?? 'it was stopped').slice(0, 1_000);
+    const asked = new Set(state.refs.map((ref) => parseCommitRef(ref)?.stream as string));
+    for (const other of asked) {
+      const { category, id } = parseStream(other);
+      // Both refuse when they are over already, which is as well.
+      if (category === 'approval') await this.approvals.supersede(context, id, reason);
+      else await this.rounds.cancel(context, id, reason);
+    }
+    const { target } = state.proposal as Proposal;
+    if (target !== undefined) await this.tasks.cancel(context, parseStream(target).id, reason);
+  }
+
+  // --------------------------------------------------------------------------------------------------------- helpers
+
+  private async decided(context: RequestContext, id: string, action: string, decision: Decision<ActionState, ActionEvent>): Promise<ActionOutcome> {
+    return await this.advanced(actionStream(context.principal.tenant, id), await this.command({ ...context, receiptOfRefusal: true }, id, action, decision));
+  }
+
+  /** The outcome, with the state after everything that follows from it at once. */
+  private async advanced(stream: string, outcome: ActionOutcome): Promise<ActionOutcome> {
+    if (!outcome.ok) return outcome;
+    await this.advance(stream, outcome.commit === undefined ? undefined : causeOf(outcome.commit));
+    return { ...outcome, ...(await this.transactor.load(actionDecider, stream)) };
+  }
+
+  private act(stream: string, action: string, decision: Decision<ActionState, ActionEvent>, cause: Cause | undefined): Promise<ActionOutcome> {
+    const { tenant, id } = parseStream(stream);
+    return this.command(this.context(tenant, cause), id, action, decision);
+  }
+
+  private command(context: RequestContext, id: string, action: string, decision: Decision<ActionState, ActionEvent>, attributes?: Record<string, unknown>): Promise<ActionOutcome> {
+    return this.transactor.transact(actionDecider, actionStream(context.principal.tenant, id), decision, { ...context, action, attributes });
+  }
+
+  private context(tenant: string, cause: Cause | undefined): RequestContext {
+    return { principal: gatekeeper(tenant), cause, reaction: cause !== undefined };
+  }
+
+  private async policyFor(principal: Principal, stream: string): Promise<Proposal['policy']> {
+    const { proposal } = (await this.transactor.load(actionDecider, stream)).state;
+    const { bundle, decision } = await this.transactor.ask(principal, 'action.execute', stream, { kind: proposal?.kind, impact: proposal?.impact, risk: proposal?.risk });
+    return { bundle, decision };
+  }
+
+  private async vetoSeconds(stream: string, state: ActionState): Promise<number> {
+    return (await this.rulesOf(stream, state)).veto_seconds ?? VETO_SECONDS;
+  }
+
+  private rulesOf(stream: string, state: ActionState): Promise<OversightRules> {
+    return this.rules(parseStream(stream).tenant, (state.proposal as Proposal).kind);
+  }
+
+  private async rules(tenant: string, kind: string): Promise<OversightRules> {
+    return rulesFor((await this.transactor.load(oversightDecider, oversightStream(tenant))).state, kind);
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
+  }
+}
+
+/** What a round came to: a person's choice goes before the agents'; undefined while there is none. */
+export function choiceOf({ outcome, override: other }: RoundState): string | undefined {
+  return other?.choice ?? (outcome?.outcome === 'agreed' ? outcome.choice : undefined);
+}
+
+function idOf(ref: string): string {
+  return parseStream(parseCommitRef(ref)?.stream as string).id;
+}
+
+/** The action on one screen. */
+function summaryOf({ proposal }: ActionState): string {
+  const { kind, why, action } = proposal as Proposal;
+  return `${kind}: ${why.slice(0, 600)}\n${JSON.stringify(action).slice(0, 1_200)}`;
+}
+
+/** What the agents said, in few lines: the count, then those who dissented. */
+export function inputsOf({ tally }: RoundState): AgentInput[] {
+  if (tally === undefined) return [];
+  const counted = tally.choices.map(({ choice, share }) => `${choice} ${Math.round(share * 1000) / 10} %`).join(', ');
+  const says = tally.quorum_met ? `the agents voted: ${counted}` : `no quorum; those who voted: ${counted === '' ? 'none' : counted}`;
+  return [{ by: 'round', says, confidence: tally.mean_confidence }, ...tally.dissent.slice(0, 8).map(({ voter, choice, confidence, reasoning }) => ({ by: voter, says: `${choice}: ${reasoning}`.slice(0, 500), confidence }))];
+}
+
+/** The part of a task that people may correct. */
+function correctionOf(action: unknown): TaskCorrection {
+  const edited = action as Record<string, unknown>;
+  return Object.fromEntries(CORRECTABLE.filter((field) => edited[field] !== undefined).map((field) => [field, edited[field]]));
+}

@@ -1,0 +1,185 @@
+/** Use cases of approvals: the queue, and what people do with what waits in it. */
+import {
+  answer,
+  approvalDecider,
+  approve,
+  ask,
+  claim,
+  override,
+  reject,
+  reopen,
+  request,
+  supersede,
+  timePassed,
+  unclaim,
+  withdraw,
+  type ApprovalEvent,
+  type ApprovalRequest,
+  type ApprovalState,
+  type Consent,
+} from '../domain/approval';
+import { actionDecider, type Instead } from '../domain/action';
+import { Rejection } from '../domain/kernel/decider';
+import { parseStream, streamName } from '../domain/kernel/ids';
+import type { Principal } from '../domain/kernel/principal';
+import { toTime, type Time } from '../domain/kernel/time';
+import type { Person } from '../domain/oversight';
+import { CORRECTABLE } from '../domain/task';
+import type { ApprovalDoc } from '../projections/approvals';
+import type { RequestContext } from './agents';
+import type { Clock, ViewStore } from './ports';
+import type { Loaded, Outcome, Transactor } from './transact';
+import type { Views } from './views';
+
+export type ApprovalOutcome = Outcome<ApprovalState, ApprovalEvent>;
+
+export function approvalStream(tenant: string, id: string): string {
+  return streamName(tenant, 'approval', id);
+}
+
+/** An approval as the API shows it. */
+export function approvalView(id: string, { state, version }: Pick<Loaded<ApprovalState>, 'state' | 'version'>): Record<string, unknown> {
+  const { request: asked, ...rest } = state;
+  return { id, version, ...asked, ...rest };
+}
+
+/** Who calls, as approvals know people. */
+export function personOf({ id, kind, groups }: Principal): Person {
+  return { by: id, kind, groups };
+}
+
+export interface ApprovalFilter {
+  readonly status?: string;
+  readonly kind?: string;
+  readonly severity?: string;
+  readonly requester?: string;
+  readonly outcome?: string;
+  readonly group?: string;
+}
+
+/** What is decided about one of several approvals. */
+export interface BulkItem {
+  readonly id: string;
+  readonly hash: string;
+}
+
+/** Largest number of approvals that are decided in one go. */
+export const MAX_BULK = 100;
+
+export class Approvals {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly clock: Clock,
+  ) {}
+
+  request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalOutcome> {
+    return this.command({ ...context, creates: true }, id, 'approval.request', request(asked, this.now()), { kind: asked.kind, impact: asked.impact });
+  }
+
+  claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.claim', claim(personOf(context.principal), this.now(), seconds));
+  }
+
+  unclaim(context: RequestContext, id: string): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.unclaim', unclaim(context.principal.id));
+  }
+
+  /** Approves exactly the action that the person saw, or the same action as the person has corrected it. */
+  async approve(context: RequestContext, id: string, consent: { hash: string; reason: string; edit?: unknown; bulk?: boolean }): Promise<ApprovalOutcome> {
+    const { edit, ...plain } = consent;
+    const full = edit === undefined ? plain : await this.withEdit(context.principal.tenant, id, plain, edit);
+    if (full instanceof Rejection) return { ok: false, rejection: full };
+    return await this.decision(context, id, 'approval.approve', approve(personOf(context.principal), full, this.now()));
+  }
+
+  reject(context: RequestContext, id: string, rejection: { hash: string; reason: string; bulk?: boolean }): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.reject', reject(personOf(context.principal), rejection, this.now()));
+  }
+
+  /** Decides several in one go: each by itself, so that one that is refused doesn't keep the others. */
+  async bulk(context: RequestContext, decision: 'approve' | 'reject', items: readonly BulkItem[], reason: string): Promise<(ApprovalOutcome & { readonly id: string })[]> {
+    const decided: (ApprovalOutcome & { readonly id: string })[] = [];
+    for (const { id, hash } of items) {
+      const { command, ...rest } = context;
+      const own = command === undefined ? rest : { ...rest, command: { ...command, key: `${command.key} ${id}` } };
+      decided.push({ id, ...(await this[decision](own, id, { hash, reason, bulk: true })) });
+    }
+    return decided;
+  }
+
+  ask(context: RequestContext, id: string, question: string): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.ask', ask(personOf(context.principal), question, this.now()));
+  }
+
+  answer(context: RequestContext, id: string, number: number, text: string): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.answer', answer(context.principal.id, number, text));
+  }
+
+  withdraw(context: RequestContext, id: string, reason: string): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.withdraw', withdraw(context.principal.id, reason));
+  }
+
+  supersede(context: RequestContext, id: string, reason: string): Promise<ApprovalOutcome> {
+    return this.command(context, id, 'approval.supersede', supersede(reason));
+  }
+
+  override(context: RequestContext, id: string, person: Person, instead: Instead, reason: string): Promise<ApprovalOutcome> {
+    return this.command(context, id, 'approval.override', override(person, instead, reason));
+  }
+
+  reopen(context: RequestContext, id: string, again: Parameters<typeof reopen>[0]): Promise<ApprovalOutcome> {
+    return this.command(context, id, 'approval.reopen', reopen(again, this.now()));
+  }
+
+  /** The approval's time has passed, or may have. */
+  timePassed(context: RequestContext, id: string): Promise<ApprovalOutcome> {
+    return this.command(context, id, 'approval.time-passed', timePassed(this.now()));
+  }
+
+  load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ApprovalState>> {
+    const stream = approvalStream(tenant, id);
+    return asOf === undefined ? this.transactor.load(approvalDecider, stream) : this.transactor.loadAt(approvalDecider, stream, { asOf });
+  }
+
+  /** A page of the queue: severity first, then deadline; as far as the view has come. */
+  async list(tenant: string, filter: ApprovalFilter, limit: number, continuation?: string): Promise<{ approvals: readonly ApprovalDoc[]; continuation?: string }> {
+    const where = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as Record<string, string>;
+    const page = await this.viewStore.query<ApprovalDoc>(this.views.serving('approvals'), { tenant, where, limit, continuation });
+    return { approvals: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** The action as it is now beside the one that the person wants. */
+  private async withEdit(tenant: string, id: string, consent: Pick<Consent, 'hash' | 'reason' | 'bulk'>, action: unknown): Promise<Consent | Rejection> {
+    const { state } = await this.transactor.current(approvalDecider, approvalStream(tenant, id));
+    const { request: asked } = state;
+    if (asked === undefined || parseStream(asked.action).category !== actionDecider.category) return new Rejection('invalid', 'edit-impossible', 'what is asked here can be approved or rejected, not edited');
+    const { state: gate } = await this.transactor.load(actionDecider, asked.action);
+    const before = state.edit?.hash === state.hash ? state.edit.action : gate.proposal?.action;
+    const wrong = gate.proposal?.target === undefined ? undefined : uncorrectable(before, action);
+    return wrong ?? { ...consent, edit: { before, action } };
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
+  }
+
+  /** A command whose refusal matters as much as its success. */
+  private decision(context: RequestContext, id: string, action: string, decision: ReturnType<typeof unclaim>): Promise<ApprovalOutcome> {
+    return this.command({ ...context, receiptOfRefusal: true }, id, action, decision);
+  }
+
+  private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof unclaim>, attributes?: Record<string, unknown>): Promise<ApprovalOutcome> {
+    return this.transactor.transact(approvalDecider, approvalStream(context.principal.tenant, id), decision, { ...context, action, attributes });
+  }
+}
+
+/** A task keeps its identity under correction: only what says how it is done may change. */
+function uncorrectable(before: unknown, after: unknown): Rejection | undefined {
+  const [old, edited] = [before, after] as Record<string, unknown>[];
+  const isObject = typeof edited === 'object' && edited !== null && !Array.isArray(edited);
+  const changed = isObject ? [...new Set([...Object.keys(old ?? {}), ...Object.keys(edited)])].filter((key) => JSON.stringify(old?.[key]) !== JSON.stringify(edited[key])) : ['the task'];
+  const wrong = changed.filter((key) => !(CORRECTABLE as readonly string[]).includes(key));
+  return wrong.length === 0 ? undefined : new Rejection('invalid', 'edit-impossible', `${wrong.join(', ')} of a task can't be edited, only ${CORRECTABLE.join(', ')}: reject it, and have the right one posted`);
+}

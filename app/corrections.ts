@@ -1,0 +1,39 @@
+/** Use cases of corrections: what people say should have been otherwise. */
+import { correct, correctionDecider, type Correction, type CorrectionEvent, type CorrectionState } from '../domain/correction';
+import { Rejection } from '../domain/kernel/decider';
+import { parseCommitRef, streamName } from '../domain/kernel/ids';
+import { ALL } from '../projections/agents';
+import { corrections, type CorrectionDoc } from '../projections/corrections';
+import type { RequestContext } from './agents';
+import type { ViewStore } from './ports';
+import type { Outcome, Transactor } from './transact';
+import type { Views } from './views';
+
+export class Corrections {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+  ) {}
+
+  /** Corrects a receipt of the tenant. Only people do. */
+  async give(context: RequestContext, id: string, correction: Omit<Correction, 'by'>): Promise<Outcome<CorrectionState, CorrectionEvent>> {
+    const { tenant, id: by, kind } = context.principal;
+    const place = parseCommitRef(correction.target);
+    const cause = place?.stream.startsWith(`${tenant}/`) === true ? await this.transactor.cause(place.stream, place.index) : undefined;
+    const wrong =
+      kind !== 'human'
+        ? new Rejection('forbidden', 'person-needed', 'only a person gives a correction; an agent challenges')
+        : cause === undefined
+          ? new Rejection('missing', 'target-not-found', `there is no receipt ${correction.target}: give stream@index as a receipt shows it`)
+          : undefined;
+    if (wrong !== undefined) return { ok: false, rejection: wrong };
+    return await this.transactor.transact(correctionDecider, streamName(tenant, correctionDecider.category, id), correct({ ...correction, by }), { ...context, cause, action: 'correction.give' });
+  }
+
+  /** A page of the tenant's corrections, in order of id; as far as the view has come. */
+  async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ corrections: readonly CorrectionDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<CorrectionDoc>(this.views.serving('corrections'), { tenant, key: ALL, where, limit, continuation });
+    return { corrections: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+}

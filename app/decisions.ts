@@ -1,0 +1,356 @@
+/**
+ * What follows from rounds, approvals and actions: whoever waits is told, people are notified, deadlines are set, and the
+ * next step is taken. As every reaction it looks at the states of the streams, so a redelivery finds nothing left to do.
+ *
+ * Durable orchestrations wait beside the deadlines: each round, approval and veto window has one. They hold no truth;
+ * where none runs, or one was lost, the deadline does the same a little later.
+ */
+import { actionDecider, actionDue, actionHash, type ActionEvent, type ActionState } from '../domain/action';
+import { approvalDecider, approvalDue, deadlineOf, type ApprovalEvent, type ApprovalState } from '../domain/approval';
+import type { Commit } from '../domain/kernel/commit';
+import { parseStream } from '../domain/kernel/ids';
+import type { Principal } from '../domain/kernel/principal';
+import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { noticeOf, type Matter, type NoticeEvent } from '../domain/notice';
+import { severityOf } from '../domain/oversight';
+import { roundDecider, roundDue, type RoundEvent, type RoundState } from '../domain/round';
+import { isAlive, taskDecider, type TaskEvent, type TaskOversight, type TaskSpec, type TaskState } from '../domain/task';
+import { CHALLENGE_CHOICES, actionStream, choiceOf, gatekeeper, inputsOf, type Actions } from './actions';
+import type { Agents, RequestContext } from './agents';
+import type { Approvals } from './approvals';
+import type { RoundBook } from './books';
+import type { Challenges } from './challenges';
+import type { Deliveries } from './deliveries';
+import type { Consumer } from './feed';
+import { derivedId } from './new-id';
+import type { Oversight } from './oversight';
+import type { Clock, Deadline, Deadlines, Orchestrations } from './ports';
+import type { Rounds } from './rounds';
+import type { Tasks } from './tasks';
+import { causeOf, type Cause, type Transactor } from './transact';
+
+/** Reasons of the deadlines that lead to `onDeadline`; each is the category of the stream. */
+export const DECISION_DUE = ['round', 'approval', 'action'] as const;
+export type DecisionDue = (typeof DECISION_DUE)[number];
+
+/** How long after the time an orchestration may still act before the deadline does. */
+const GRACE_SECONDS = 5;
+/** Kind of the approvals that decide a round which the agents could not. */
+export const OUTCOME_KIND = 'round.outcome';
+
+export class Decisions implements Consumer {
+  readonly name = 'decisions';
+  private orchestrations: Orchestrations | undefined;
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly book: RoundBook,
+    private readonly agents: Agents,
+    private readonly tasks: Tasks,
+    private readonly rounds: Rounds,
+    private readonly approvals: Approvals,
+    private readonly actions: Actions,
+    private readonly challenges: Challenges,
+    private readonly oversight: Oversight,
+    private readonly deliveries: Deliveries,
+    private readonly deadlines: Deadlines,
+    private readonly clock: Clock,
+    /** Where people find the colony, for example `https://formicary.example`. */
+    private readonly publicUrl: string,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+  ) {
+    transactor.onCommitted(({ category, stream, state, version }) => {
+      if (category === 'round') this.note(stream, state as RoundState, version);
+    });
+  }
+
+  /** From now on orchestrations wait, and the deadlines are their safety net. */
+  connect(orchestrations: Orchestrations): void {
+    this.orchestrations = orchestrations;
+  }
+
+  async handle(commits: readonly Commit[]): Promise<void> {
+    const byStream = new Map<string, Commit[]>();
+    for (const commit of commits) {
+      const { category } = parseStream(commit.stream);
+      if (category !== 'round' && category !== 'approval' && category !== 'action' && !(category === 'task' && concerns(commit))) continue;
+      const of = byStream.get(commit.stream);
+      if (of === undefined) byStream.set(commit.stream, [commit]);
+      else of.push(commit);
+    }
+    const due: Deadline[] = [];
+    const results = await Promise.allSettled([...byStream].map(([stream, own]) => this.stream(stream, own, due)));
+    if (due.length > 0) await this.deadlines.schedule(due);
+    await this.deliveries.handle(commits);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** The time of a round, an approval or a veto window has passed, or may have; answers when to look again. */
+  async onDeadline(stream: string): Promise<Time | undefined> {
+    const due = await this.timePassed(stream);
+    if (due === undefined) return undefined;
+    // Whoever should have waited for it may be lost.
+    await this.orchestrate('start', stream);
+    return this.watched(due);
+  }
+
+  /** Has the clock's say on a stream; answers when to look next, undefined when nothing waits any more. */
+  async timePassed(stream: string): Promise<Time | undefined> {
+    const { tenant, category, id } = parseStream(stream);
+    switch (category as DecisionDue) {
+      case 'round': {
+        await this.rounds.timePassed(tenant, id);
+        return roundDue((await this.transactor.current(roundDecider, stream)).state);
+      }
+      case 'approval': {
+        await this.approvals.timePassed({ principal: gatekeeper(tenant) }, id);
+        return approvalDue((await this.transactor.current(approvalDecider, stream)).state);
+      }
+      case 'action': {
+        await this.actions.advance(stream, undefined);
+        return actionDue((await this.transactor.current(actionDecider, stream)).state);
+      }
+    }
+  }
+
+  /** When the stream is to be looked at next, as it stands now; undefined when nothing waits. */
+  async dueOf(stream: string): Promise<Time | undefined> {
+    switch (parseStream(stream).category as DecisionDue) {
+      case 'round':
+        return roundDue((await this.transactor.current(roundDecider, stream)).state);
+      case 'approval':
+        return approvalDue((await this.transactor.current(approvalDecider, stream)).state);
+      case 'action':
+        return actionDue((await this.transactor.current(actionDecider, stream)).state);
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------------------- streams
+
+  private async stream(stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
+    const last = commits.at(-1) as Commit;
+    this.transactor.invalidate(stream, last.index);
+    const cause = causeOf(last);
+    const wish = (at: Time | undefined) => {
+      if (at !== undefined) due.push({ stream, reason: parseStream(stream).category, due: this.watched(at) });
+    };
+    switch (parseStream(stream).category) {
+      case 'round':
+        wish(await this.round(stream, commits, cause));
+        break;
+      case 'approval':
+        wish(await this.approval(stream, commits, cause));
+        break;
+      case 'action':
+        wish(await this.action(stream, commits, cause));
+        break;
+      default:
+        await this.task(stream, commits, cause);
+    }
+  }
+
+  private async round(stream: string, commits: readonly Commit[], cause: Cause): Promise<Time | undefined> {
+    const { state, version } = await this.transactor.load(roundDecider, stream);
+    this.note(stream, state, version);
+    const types = typesOf<RoundEvent>(commits);
+    if (types.has('RoundOpened') && state.status === 'open') await this.orchestrate('start', stream);
+    else if (types.has('ImprovementOpened') || types.has('RoundClosed') || types.has('RoundCancelled')) await this.orchestrate('wake', stream);
+    if (state.status === 'closed' || state.status === 'cancelled') await this.follow(stream, state, types.has('OutcomeOverridden'), cause);
+    return roundDue(state);
+  }
+
+  /** Whoever waits for the round goes on; what agents could not agree on goes to people. */
+  private async follow(stream: string, state: RoundState, overridden: boolean, cause: Cause): Promise<void> {
+    const { tenant, id } = parseStream(stream);
+    const { spec, escalation, override: person } = state;
+    const choice = choiceOf(state);
+    const waiting = spec?.waits === undefined ? undefined : parseStream(spec.waits);
+    if (waiting?.category === 'action') await this.actions.advance(spec?.waits as string, cause);
+    if (waiting?.category === 'action' && overridden && person !== undefined && spec?.action !== undefined) {
+      const { state: gate } = await this.actions.load(tenant, waiting.id);
+      const instead = choice === spec.choices[0] ? 'allow' : 'refuse';
+      // What the round had let on already, or stopped, follows the person's choice.
+      if ((instead === 'refuse') !== (gate.status === 'refused' || gate.status === 'held')) await this.actions.override(this.asPerson(tenant, person.by, cause), waiting.id, instead, person.reason);
+    }
+    if (waiting?.category === 'task' && choice !== undefined) {
+      await this.tasks.settleChallenge(this.context(tenant, cause), waiting.id, id, choice === CHALLENGE_CHOICES[0], `the round ${id} decided to ${choice} the challenge`);
+    }
+    if (escalation !== undefined && choice === undefined && spec?.action === undefined) await this.askPeople(stream, state, cause);
+  }
+
+  /** A question that agents could not settle: people confirm the leading choice, or override the round with another. */
+  private async askPeople(stream: string, state: RoundState, cause: Cause): Promise<void> {
+    const { tenant, id } = parseStream(stream);
+    const { spec, tally, escalation, opened_by } = state;
+    if (spec === undefined) return;
+    const { kind, impact, choices, question = '' } = spec;
+    const choice = tally?.leader ?? (choices.at(-1));
+    const rules = await this.oversight.rules(tenant, kind);
+    const { bundle, decision } = await this.transactor.ask(gatekeeper(tenant), 'round.override', stream, { kind, impact });
+    const asked = await this.approvals.request(this.context(tenant, cause), derivedId(tenant, 'outcome', id), {
+      action: stream,
+      kind: OUTCOME_KIND,
+      hash: actionHash(OUTCOME_KIND, { round: id, choice }),
+      summary: `${question.slice(0, 1_500)}\nApproving decides: ${choice}. For another choice, override the round ${id}.`,
+      requester: opened_by,
+      why: escalation?.reason ?? 'the agents could not agree',
+      impact,
+      risk: 0,
+      policy: { bundle, decision },
+      inputs: inputsOf(state),
+      safe_default: 'refuse',
+      ladder: rules.approvers,
+    });
+    if (!asked.ok) this.report('people could not be asked about a round', { stream, reason: asked.rejection.message });
+  }
+
+  private async approval(stream: string, commits: readonly Commit[], cause: Cause): Promise<Time | undefined> {
+    const { state } = await this.transactor.load(approvalDecider, stream);
+    const types = typesOf<ApprovalEvent>(commits);
+    const opened = types.has('ApprovalRequested') || types.has('ApprovalReopened');
+    if (opened && state.status === 'waiting') await this.orchestrate('start', stream);
+    else if (types.has('ApprovalClosed') || types.has('ApprovalEscalated')) await this.orchestrate('wake', stream);
+    if (state.status === 'waiting' && (opened || types.has('ApprovalEscalated'))) {
+      const { group } = state.request?.ladder[state.level] ?? {};
+      if (group !== undefined) await this.tell(stream, opened && state.level === 0 ? 'approval-requested' : 'approval-escalated', group, state, cause);
+    }
+    if (state.status === 'closed' && types.has('ApprovalClosed')) await this.answered(stream, state, cause);
+    return approvalDue(state);
+  }
+
+  private async answered(stream: string, state: ApprovalState, cause: Cause): Promise<void> {
+    const { tenant, category, id } = parseStream(state.request?.action as string);
+    if (category === 'action') return await this.actions.advance(state.request?.action as string, cause);
+    if (category !== 'round' || state.outcome !== 'approved') return;
+    const { state: round } = await this.rounds.load(tenant, id);
+    const choice = round.tally?.leader ?? round.spec?.choices.at(-1);
+    const given = state.given.at(-1);
+    if (choice === undefined || given === undefined) return;
+    const overridden = await this.rounds.override(this.asPerson(tenant, given.by, cause), id, choice, given.reason);
+    if (!overridden.ok && overridden.rejection.code !== 'nothing-to-override') this.report('a round could not be decided by people', { stream, reason: overridden.rejection.message });
+  }
+
+  private async action(stream: string, commits: readonly Commit[], cause: Cause): Promise<Time | undefined> {
+    await this.actions.advance(stream, cause);
+    const { tenant, id } = parseStream(stream);
+    const { state } = await this.transactor.load(actionDecider, stream);
+    const types = typesOf<ActionEvent>(commits);
+    if (types.has('ActionExecuted')) this.actions.history.add(tenant, stream, state);
+    if (types.has('ActionChallenged') && state.challenge !== undefined) await this.challenges.open(tenant, stream, state.challenge, `${stream}@0`, cause);
+    if (types.has('VetoWindowOpened') && state.status === 'veto_window') {
+      await this.orchestrate('start', stream);
+      await this.tellOfVeto(stream, id, state, cause);
+    } else if (types.has('ActionVetoed') || types.has('ActionOverridden') || types.has('ActionCleared')) await this.orchestrate('wake', stream);
+    return actionDue(state);
+  }
+
+  private async task(stream: string, commits: readonly Commit[], cause: Cause): Promise<void> {
+    const { tenant, id } = parseStream(stream);
+    const { state } = await this.transactor.load(taskDecider, stream);
+    const gate = derivedId(tenant, 'gate', stream);
+    if (state.status === 'held') {
+      const proposed = await this.gate(tenant, gate, stream, state, cause);
+      if (proposed !== undefined) await this.tasks.cancel(this.context(tenant, cause), id, proposed);
+    } else if (!isAlive(state) && state.spec?.oversight !== undefined) {
+      await this.actions.abandon(actionStream(tenant, gate), `the task is ${state.status}`, cause);
+    }
+    if (typesOf<TaskEvent>(commits).has('AwardChallenged') && state.challenge !== undefined && state.holder !== undefined) await this.challenges.open(tenant, stream, state.challenge, state.holder.receipt, cause);
+  }
+
+  /** Brings a held task to the gate; answers why it can't come there, if it can't. */
+  private async gate(tenant: string, id: string, stream: string, state: TaskState, cause: Cause): Promise<string | undefined> {
+    const { oversight, requester, ...spec } = state.spec as TaskSpec & { oversight: TaskOversight };
+    const { kind, why, confidence, impact, risk, features } = oversight;
+    const poster: Principal = { tenant, id: requester, kind: 'service', level: 'execute' };
+    const outcome = await this.actions.propose({ principal: poster, cause, reaction: true }, id, { kind, action: spec, why, confidence, impact, risk, features }, stream);
+    return outcome.ok ? undefined : `it can't be decided on: ${outcome.rejection.message}`;
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- people
+
+  private async tell(stream: string, event: NoticeEvent, group: string, state: ApprovalState, cause: Cause): Promise<void> {
+    const { tenant, id } = parseStream(stream);
+    const asked = state.request;
+    if (asked === undefined) return;
+    const facts = [
+      { name: 'Asked by', value: asked.requester },
+      { name: 'Why', value: asked.why },
+      { name: 'Impact', value: asked.impact },
+      { name: 'If nobody decides', value: asked.safe_default },
+      ...asked.inputs.slice(0, 5).map(({ by, says }) => ({ name: by, value: says })),
+    ];
+    const matter: Matter = {
+      id: `${state.opened_ref}#${state.level}`,
+      event,
+      subject: asked.kind,
+      summary: asked.summary,
+      severity: asked.severity,
+      facts,
+      at: state.requested_at as Time,
+      deadline: deadlineOf(state) as Time,
+      link: `${this.publicUrl}/v1/approvals/${id}`,
+    };
+    await this.deliveries.notify(tenant, noticeOf(matter), group, cause);
+  }
+
+  private async tellOfVeto(stream: string, id: string, state: ActionState, cause: Cause): Promise<void> {
+    const { tenant } = parseStream(stream);
+    const { proposal, veto_until } = state;
+    if (proposal === undefined || veto_until === undefined) return;
+    const { group } = (await this.oversight.rules(tenant, proposal.kind)).approvers[0] ?? {};
+    const matter: Matter = {
+      id: `${stream}#veto`,
+      event: 'veto-window-opened',
+      subject: proposal.kind,
+      summary: proposal.why,
+      severity: severityOf(proposal.impact, proposal.risk).severity,
+      facts: [{ name: 'Proposed by', value: proposal.proposed_by }],
+      at: state.proposed_at as Time,
+      deadline: veto_until,
+      link: `${this.publicUrl}/v1/actions/${id}`,
+    };
+    if (group !== undefined) await this.deliveries.notify(tenant, noticeOf(matter), group, cause);
+  }
+
+  // --------------------------------------------------------------------------------------------------------- helpers
+
+  /** Keeps the book of open rounds, and wakes those whose vote is asked for. */
+  private note(stream: string, state: RoundState, version: number): void {
+    const { tenant, id } = parseStream(stream);
+    for (const voter of this.book.update(tenant, id, stream, state, version, toTime(this.clock.now()))) this.agents.ring(tenant, voter);
+  }
+
+  /** A failure here costs time, nothing else: the deadline stands. */
+  private async orchestrate(what: 'start' | 'wake', stream: string): Promise<void> {
+    try {
+      await this.orchestrations?.[what](stream);
+    } catch (error) {
+      this.report('an orchestration could not be reached: its deadline stands in', { stream, what, error: String(error) });
+    }
+  }
+
+  private watched(due: Time): Time {
+    return this.orchestrations === undefined ? due : plusSeconds(due, GRACE_SECONDS);
+  }
+
+  private context(tenant: string, cause: Cause): RequestContext {
+    return { principal: gatekeeper(tenant), cause, reaction: true };
+  }
+
+  /** What a person has decided elsewhere is carried out in the person's name. */
+  private asPerson(tenant: string, id: string, cause: Cause): RequestContext {
+    return { principal: { tenant, id, kind: 'human', level: 'critical' }, cause, reaction: true };
+  }
+}
+
+function typesOf<E extends { readonly type: string }>(commits: readonly Commit[]): Set<E['type']> {
+  return new Set(commits.flatMap(({ events }) => events.map(({ type }) => type as E['type'])));
+}
+
+const ENDS = new Set<string>(['TaskCancelled', 'DeadlinePassed', 'AwardChallenged']);
+
+/** Most tasks never need a decision: those are told apart without loading anything. */
+function concerns({ events }: Commit): boolean {
+  return (events as readonly TaskEvent[]).some((event) => (event.type === 'TaskPosted' ? event.data.spec.oversight !== undefined : ENDS.has(event.type)));
+}

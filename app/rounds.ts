@@ -1,0 +1,157 @@
+/** Use cases of consensus rounds: opening, voting, challenging, counting again. */
+import { levelOf, type AgentProfile, type AgentState } from '../domain/agent';
+import type { Algorithm, Electorate, Group, Voter } from '../domain/consensus';
+import { Rejection } from '../domain/kernel/decider';
+import { own } from '../domain/kernel/own';
+import { streamName } from '../domain/kernel/ids';
+import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { rounded } from '../domain/market';
+import { cancel, castVote, open, override, recomputeRound, roundDecider, timePassed, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
+import { ALL } from '../projections/agents';
+import type { RoundDoc } from '../projections/rounds';
+import type { RequestContext } from './agents';
+import type { AgentBook } from './books';
+import type { Clock, ViewStore } from './ports';
+import type { Loaded, Outcome, Transactor } from './transact';
+import type { Views } from './views';
+
+export type RoundOutcome = Outcome<RoundState, RoundEvent>;
+
+/** Agents whose votes are asked for by what they can do, instead of by name. */
+export interface VoterSearch {
+  /** What the question is about: the level that an agent has in it is its relevance. */
+  readonly capability: string;
+  /** How many at most, the weightiest first. */
+  readonly limit: number;
+  /** Not these, for example the parties of a dispute. */
+  readonly except: readonly string[];
+}
+
+export interface ElectorateInput {
+  readonly algorithm: Algorithm;
+  readonly voters: readonly Voter[] | VoterSearch;
+  readonly groups?: readonly Group[];
+  readonly delegates?: number;
+  readonly min_agreement: number;
+  readonly quorum: number;
+}
+
+/** A round as somebody asks for it; its deadline follows from `round_seconds`. */
+export type RoundInput = Omit<RoundSpec, 'deadline'> & { readonly electorate: ElectorateInput };
+
+export function roundStream(tenant: string, id: string): string {
+  return streamName(tenant, 'round', id);
+}
+
+/** A round as the API shows it. */
+export function roundView(id: string, { state, version }: Pick<Loaded<RoundState>, 'state' | 'version'>): Record<string, unknown> {
+  const { spec, electorate_hash, ballots, ...rest } = state;
+  return { id, version, ...spec, ...rest, snapshot: electorate_hash, ballots: Object.values(ballots) };
+}
+
+/**
+ * Why an agent is asked, and what its vote weighs: relevance is its level in the capability; experience how often it has
+ * tried tasks of that type, tries/(tries + 5), from a half on, so that a newcomer has a say; track record its share of
+ * successes by Laplace's rule, (wins + 1)/(tries + 2).
+ */
+export function expertOf(id: string, state: AgentState & { readonly profile: AgentProfile }, capability: string): Voter | undefined {
+  const relevance = levelOf(state.profile, capability);
+  if (state.status !== 'active' || relevance === undefined) return undefined;
+  const { wins, tries } = own(state.record, capability) ?? { wins: 0, tries: 0 };
+  const expertise = { relevance, experience: rounded(0.5 + (0.5 * tries) / (tries + 5)), track_record: rounded((wins + 1) / (tries + 2)) };
+  return { id, why: `${capability} at level ${relevance}, ${wins} of ${tries} tasks done`.slice(0, 200), expertise };
+}
+
+export class Rounds {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly agents: AgentBook,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Opens a round over an electorate that is frozen now. */
+  async open(context: RequestContext, id: string, input: RoundInput): Promise<RoundOutcome> {
+    const { tenant, id: opened_by } = context.principal;
+    const { electorate: wanted, ...spec } = input;
+    // A round that comes again keeps the electorate and the deadline of its first time.
+    const { state } = await this.transactor.load(roundDecider, roundStream(tenant, id));
+    const voters = 'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;
+    if (voters.length === 0) return { ok: false, rejection: new Rejection('invalid', 'no-voters', 'no active agent can be asked: name voters, or another capability') };
+    const electorate: Electorate = { ...wanted, voters };
+    const now = toTime(this.clock.now());
+    const deadline = state.spec?.deadline ?? plusSeconds(now, spec.round_seconds);
+    return await this.command(context, id, 'round.open', open({ spec: { ...spec, deadline }, electorate, opened_by }, now), { kind: spec.kind, impact: spec.impact });
+  }
+
+  /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */
+  vote(context: RequestContext, id: string, vote: Vote): Promise<RoundOutcome> {
+    const { principal } = context;
+    const forged = new Rejection('forbidden', 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round');
+    const decision = vote.voter === principal.id ? castVote(vote, toTime(this.clock.now())) : () => forged;
+    return this.command({ ...context, receiptOfRefusal: true }, id, 'round.vote', decision);
+  }
+
+  cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
+    return this.command(context, id, 'round.cancel', cancel(context.principal.id, reason));
+  }
+
+  override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {
+    return this.command({ ...context, receiptOfRefusal: true }, id, 'round.override', override(context.principal, choice, reason));
+  }
+
+  /** The round's time has passed, or may have. */
+  async timePassed(tenant: string, id: string): Promise<RoundState> {
+    const outcome = await this.command({ principal: { tenant, id: 'oversight', kind: 'system', level: 'execute' } }, id, 'round.time-passed', timePassed(toTime(this.clock.now())));
+    return outcome.ok ? outcome.state : roundDecider.initial;
+  }
+
+  load(tenant: string, id: string, asOf?: Time): Promise<Loaded<RoundState>> {
+    const stream = roundStream(tenant, id);
+    return asOf === undefined ? this.transactor.load(roundDecider, stream) : this.transactor.loadAt(roundDecider, stream, { asOf });
+  }
+
+  /** A page of the tenant's rounds, in order of id; as far as the view has come. */
+  async list(tenant: string, where: Readonly<Record<string, string | boolean>>, limit: number, continuation?: string): Promise<{ rounds: readonly RoundDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<RoundDoc>(this.views.serving('rounds'), { tenant, key: ALL, where, limit, continuation });
+    return { rounds: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** Counts a closed round again from its receipts alone. */
+  async recompute(tenant: string, id: string): Promise<RoundRecomputation | Rejection> {
+    const commits = [];
+    for await (const commit of this.transactor.commits(roundStream(tenant, id))) commits.push(commit);
+    return commits.length === 0 ? new Rejection('missing', 'round-unknown', 'there is no round with this id') : recomputeRound(commits);
+  }
+
+  /** Agents that know the field, the weightiest first; of equals the smaller id. */
+  search(tenant: string, { capability, limit, except }: VoterSearch): Voter[] {
+    const found: { voter: Voter; weight: number }[] = [];
+    for (const { tenant: home, id, state } of this.agents.all()) {
+      const voter = home === tenant && !except.includes(id) ? expertOf(id, state, capability) : undefined;
+      if (voter?.expertise === undefined) continue;
+      const { relevance, experience, track_record } = voter.expertise;
+      found.push({ voter, weight: relevance * experience * track_record });
+    }
+    return found
+      .sort((a, b) => b.weight - a.weight || (a.voter.id < b.voter.id ? -1 : 1))
+      .slice(0, limit)
+      .map(({ voter }) => voter);
+  }
+
+  /** Active agents of the tenant, in order of their ids, one as good as another. */
+  anybody(tenant: string, limit: number, except: readonly string[]): Voter[] {
+    const ids: string[] = [];
+    for (const { tenant: home, id, state } of this.agents.all()) if (home === tenant && state.status === 'active' && !except.includes(id)) ids.push(id);
+    return ids
+      .sort()
+      .slice(0, limit)
+      .map((id) => ({ id, why: 'an active agent without a part in it' }));
+  }
+
+  private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof cancel>, attributes?: Record<string, unknown>): Promise<RoundOutcome> {
+    return this.transactor.transact(roundDecider, roundStream(context.principal.tenant, id), decision, { ...context, action, attributes });
+  }
+}
+

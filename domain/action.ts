@@ -1,0 +1,475 @@
+/**
+ * The gate of one risky action: proposed, cleared or refused by rules, agents or people, and let go exactly once.
+ *
+ * A clearance is for the hash of the action. When the action is taken, hash and policy are looked at again: one that
+ * was changed, or that policy has become stricter about, goes back to people. A challenge stands beside all that: as
+ * long as it is open, nothing is taken.
+ */
+import { canonicalize, sha256, type PolicyReceipt } from './kernel/commit';
+import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { isId, isTenant } from './kernel/ids';
+import type { Difference } from './kernel/json-diff';
+import { plusSeconds, type Time } from './kernel/time';
+import { IMPACTS, MAX_REASON, featuresProblem, isText, missingReason, severityOf, type Features, type Impact, type OversightAnswer, type Person } from './oversight';
+
+/** Largest action, and largest result, in bytes of JSON. */
+export const MAX_ACTION_BYTES = 32 * 1024;
+/** Deepest nesting of an action or a result. */
+export const MAX_ACTION_DEPTH = 32;
+/** How often an action may be held: each time people or agents are asked anew. */
+export const MAX_HOLDS = 20;
+export const MAX_CHALLENGES = 10;
+
+// --------------------------------------------------------------------------------------------------------- events
+
+export interface Proposal {
+  /** For example `erp.purchase_order`. */
+  readonly kind: string;
+  /** What is to be done, any JSON value. */
+  readonly action: unknown;
+  readonly proposed_by: string;
+  readonly why: string;
+  /** Of the agent, 0 to 1. */
+  readonly confidence: number;
+  readonly impact: Impact;
+  /** 0 to 1. */
+  readonly risk: number;
+  readonly features: Features;
+  /** With the inputs that it was made from. */
+  readonly oversight: OversightAnswer;
+  readonly policy: PolicyAtGate;
+  /** The stream that waits for the action, for example `acme/task/42`. */
+  readonly target?: string;
+}
+
+/** What policy said, and which rules said it. */
+export type PolicyAtGate = Pick<PolicyReceipt, 'bundle' | 'decision'>;
+
+export type ClearedBy = 'rules' | 'round' | 'approval' | 'veto-window-passed' | 'override';
+
+export type ActionEvent =
+  | Event<'ActionProposed', Proposal & { hash: string }>
+  /** `oversight`: the second answer, after a round. */
+  | Event<'ActionCleared', { by: ClearedBy; ref?: string; hash: string; oversight?: OversightAnswer }>
+  | Event<'VetoWindowOpened', { until: Time; oversight?: OversightAnswer }>
+  | Event<'ActionVetoed', { by: string; reason: string }>
+  | Event<'ActionHeld', { for: HeldFor; ref: string; oversight?: OversightAnswer }>
+  | Event<'ActionRefused', { by: string; ref?: string; reason: string }>
+  | Event<'ActionEdited', { from_hash: string; to_hash: string; action: unknown; changes: readonly Difference[]; by: string; ref: string }>
+  | Event<'ActionChallenged', { by: string; round: string; reason: string }>
+  | Event<'ChallengeDismissed', { round: string }>
+  | Event<'ActionExecuted', { by: string; hash: string; result?: unknown; policy: PolicyAtGate }>
+  /** Back to people instead of being taken. `hash`: what the caller wanted to take. */
+  | Event<'ActionReturned', { by: string; reason: string; hash: string; policy: PolicyAtGate }>
+  | Event<'ActionOverridden', { by: string; instead: Instead; reason: string }>
+  | Event<'CompensationDue', { reason: string }>
+  | Event<'CompensationDone', { by: string; ref: string }>;
+
+export type HeldFor = 'round' | 'approval';
+export type Instead = 'refuse' | 'allow';
+
+// ---------------------------------------------------------------------------------------------------------- state
+
+export type ActionStatus = 'unknown' | 'proposed' | 'held' | 'returned' | 'veto_window' | 'cleared' | 'executed' | 'refused' | 'vetoed';
+
+export interface ActionState {
+  readonly status: ActionStatus;
+  readonly proposal: Proposal | undefined;
+  /** Of the action as it was proposed. */
+  readonly proposed_hash: string;
+  /** Of the action as it is now, after edits. */
+  readonly hash: string;
+  /** What policy said when it was last asked. */
+  readonly policy: PolicyAtGate | undefined;
+  readonly held: { readonly for: HeldFor; readonly ref: string } | undefined;
+  /** Every `ref` that it was held for. */
+  readonly refs: readonly string[];
+  readonly veto_until: Time | undefined;
+  readonly cleared: { readonly by: ClearedBy; readonly ref?: string; readonly hash: string } | undefined;
+  /** Who stopped it. */
+  readonly stopped: { readonly by: string; readonly ref?: string; readonly reason: string } | undefined;
+  /** The open challenge: nothing is taken until its round is over. */
+  readonly challenge: Challenge | undefined;
+  /** Every challenge, the latest last. */
+  readonly challenges: readonly Challenge[];
+  readonly executed: { readonly by: string; readonly hash: string; readonly result?: unknown; readonly at: Time } | undefined;
+  readonly override: { readonly by: string; readonly instead: Instead; readonly reason: string } | undefined;
+  /** True once it was held for an approval. */
+  readonly asked_people: boolean;
+  readonly proposed_at: Time | undefined;
+  /** When it was cleared or stopped last. */
+  readonly decided_at: Time | undefined;
+  readonly compensation: { readonly due: boolean; readonly reason: string; readonly by?: string; readonly ref?: string } | undefined;
+}
+
+export interface Challenge {
+  readonly by: string;
+  readonly round: string;
+  readonly reason: string;
+}
+
+export const actionDecider: Decider<ActionState, ActionEvent> = {
+  category: 'action',
+  version: 1,
+  initial: {
+    status: 'unknown',
+    proposal: undefined,
+    proposed_hash: '',
+    hash: '',
+    policy: undefined,
+    held: undefined,
+    refs: [],
+    veto_until: undefined,
+    cleared: undefined,
+    stopped: undefined,
+    challenge: undefined,
+    challenges: [],
+    executed: undefined,
+    override: undefined,
+    asked_people: false,
+    proposed_at: undefined,
+    decided_at: undefined,
+    compensation: undefined,
+  },
+  evolve(state, event, place) {
+    switch (event.type) {
+      case 'ActionProposed': {
+        const { hash, ...proposal } = event.data;
+        return { ...state, status: 'proposed', proposal, proposed_hash: hash, hash, policy: proposal.policy, proposed_at: place.at };
+      }
+      case 'ActionCleared': {
+        const { by, ref, hash } = event.data;
+        return { ...state, status: 'cleared', cleared: { by, ref, hash }, held: undefined, stopped: undefined, decided_at: place.at };
+      }
+      case 'VetoWindowOpened':
+        return { ...state, status: 'veto_window', veto_until: event.data.until, held: undefined };
+      case 'ActionVetoed':
+        return { ...state, status: 'vetoed', stopped: event.data, cleared: undefined, challenge: undefined, decided_at: place.at };
+      case 'ActionHeld': {
+        const { for: held, ref } = event.data;
+        return { ...state, status: 'held', held: { for: held, ref }, refs: [...state.refs, ref], asked_people: state.asked_people || held === 'approval' };
+      }
+      case 'ActionRefused':
+        return { ...state, status: 'refused', stopped: event.data, held: undefined, cleared: undefined, challenge: undefined, decided_at: place.at };
+      case 'ActionEdited':
+        return { ...state, proposal: { ...(state.proposal as Proposal), action: event.data.action }, hash: event.data.to_hash };
+      case 'ActionChallenged':
+        return { ...state, challenge: event.data, challenges: [...state.challenges, event.data] };
+      case 'ChallengeDismissed':
+        return { ...state, challenge: undefined };
+      case 'ActionExecuted': {
+        const { by, hash, result } = event.data;
+        return { ...state, status: 'executed', executed: { by, hash, result, at: place.at } };
+      }
+      case 'ActionReturned':
+        return { ...state, status: 'returned', policy: event.data.policy, cleared: undefined, override: undefined };
+      case 'ActionOverridden': {
+        const overridden = { ...state, override: event.data, challenge: undefined };
+        if (event.data.instead === 'allow' || state.status === 'executed') return overridden;
+        return { ...overridden, status: 'refused', stopped: event.data, held: undefined, cleared: undefined, decided_at: place.at };
+      }
+      case 'CompensationDue':
+        return { ...state, compensation: { due: true, reason: event.data.reason }, challenge: undefined };
+      case 'CompensationDone':
+        return { ...state, compensation: { ...(state.compensation as { reason: string }), due: false, ...event.data } };
+    }
+  },
+};
+
+/** SHA-256 over the RFC 8785 form of `{kind, action}`: what a clearance is for. */
+export function actionHash(kind: string, action: unknown): string {
+  return sha256(canonicalize({ kind, action }));
+}
+
+/** When the action is to be looked at next. */
+export function actionDue(state: ActionState): Time | undefined {
+  return state.status === 'veto_window' ? state.veto_until : undefined;
+}
+
+/** True until the action was taken or stopped. */
+export function isPending(state: ActionState): boolean {
+  return state.status !== 'unknown' && state.status !== 'executed' && !isStopped(state);
+}
+
+/** What is wrong with an action, in a sentence; undefined when nothing is. */
+export function actionProblem(action: unknown): string | undefined {
+  return isSmall(action) ? undefined : `action must be a JSON value of at most ${MAX_ACTION_BYTES} bytes, nested at most ${MAX_ACTION_DEPTH} deep`;
+}
+
+// ------------------------------------------------------------------------------------------------------ decisions
+
+/** Brings an action to the gate. Policy may allow it or want approval; what it denies is not proposed. */
+export function propose(proposal: Proposal): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const problems = proposalProblems(proposal);
+    if (problems.length > 0) return new Rejection('invalid', 'action-invalid', problems.join('; '), { problems });
+    const hash = actionHash(proposal.kind, proposal.action);
+    if (state.proposal !== undefined) {
+      return state.proposal.proposed_by === proposal.proposed_by && state.proposed_hash === hash ? [] : refuse('action-exists', 'an action with this id was proposed before: use another id');
+    }
+    if (proposal.policy.decision === 'deny') return new Rejection('forbidden', 'policy-denies', 'policy denies this action: nobody can clear it');
+    return [{ type: 'ActionProposed', v: 1, data: { ...proposal, hash } }];
+  };
+}
+
+/**
+ * Opens the gate for exactly `hash`: by the rules right after the proposal, by the round or the approval that it is
+ * held for (`ref`). After a round the second answer of the rules must be to act.
+ */
+export function clear(clearance: { by: 'rules' | 'round' | 'approval'; ref?: string; hash: string; oversight?: OversightAnswer }): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const { by, ref, hash, oversight } = clearance;
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.cleared?.by === by && state.cleared.ref === ref && state.cleared.hash === hash) return [];
+    const wrong = over(state) ?? (by === 'rules' ? notOnPath(state, 'act') : notHeldFor(state, by, ref));
+    if (wrong !== undefined) return wrong;
+    if (by === 'round' && oversight?.path !== 'act') return refuse('path-differs', 'after this round the rules do not let agents act alone: go the way that they answered');
+    if (hash !== state.hash) return differs(state);
+    return [{ type: 'ActionCleared', v: 1, data: clearance }];
+  };
+}
+
+/** The action does not happen: the round or the approval that it is held for (`ref`) said no, or nobody said anything. */
+export function refuseAction(refusal: { by: string; ref?: string; reason: string }): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.status === 'refused' && state.stopped?.by === refusal.by && state.stopped.ref === refusal.ref) return [];
+    const wrong = over(state) ?? missingReason(refusal.reason);
+    if (wrong !== undefined) return wrong;
+    if (state.held !== undefined && state.held.ref !== refusal.ref) return waitsForAnother(state);
+    if (state.status === 'cleared' || state.status === 'veto_window') return refuse('action-let-on', 'the action was let on: challenge, veto or override it instead');
+    return [{ type: 'ActionRefused', v: 1, data: refusal }];
+  };
+}
+
+/** People get `seconds` to step in; then the action is cleared. After a round the second answer must be this one. */
+export function openVetoWindow(seconds: number, now: Time, oversight?: OversightAnswer): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.veto_until !== undefined) return [];
+    const wrong = over(state) ?? (state.held?.for === 'round' && oversight?.path === 'veto_window' ? undefined : notOnPath(state, 'veto_window'));
+    if (wrong !== undefined) return wrong;
+    return [{ type: 'VetoWindowOpened', v: 1, data: { until: plusSeconds(now, seconds), oversight } }];
+  };
+}
+
+/** A person stops what would have happened by itself; also late, as long as it has not happened. */
+export function veto(person: Person, reason: string): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state) ?? notAPerson(person);
+    if (gone !== undefined) return gone;
+    if (state.status === 'vetoed' && state.stopped?.by === person.by) return [];
+    const wrong = over(state) ?? missingReason(reason);
+    if (wrong !== undefined) return wrong;
+    if (state.status !== 'veto_window' && state.cleared?.by !== 'veto-window-passed') return refuse('no-veto-window', 'this action does not wait for a veto: decide its approval, or override it');
+    return [{ type: 'ActionVetoed', v: 1, data: { by: person.by, reason } }];
+  };
+}
+
+/** A person corrected the action in the approval `ref`; it stays held until it is cleared with its new hash. */
+export function edit(change: { from_hash: string; action: unknown; changes: readonly Difference[]; by: string; ref: string }): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    const problem = actionProblem(change.action);
+    if (problem !== undefined) return new Rejection('invalid', 'action-invalid', problem);
+    const { kind } = state.proposal as Proposal;
+    const to_hash = actionHash(kind, change.action);
+    if (to_hash === state.hash) return [];
+    const wrong = over(state) ?? notHeldFor(state, 'approval', change.ref);
+    if (wrong !== undefined) return wrong;
+    return change.from_hash === state.hash ? [{ type: 'ActionEdited', v: 1, data: { ...change, to_hash } }] : differs(state);
+  };
+}
+
+/**
+ * Waits for a round or an approval. `ref` names this one asking (the commit that opened it, say), so that what came
+ * of an earlier one can't be taken for the answer.
+ */
+export function hold(what: { for: HeldFor; ref: string; oversight?: OversightAnswer }): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.held?.for === what.for && state.held.ref === what.ref) return [];
+    const wrong = over(state);
+    if (wrong !== undefined) return wrong;
+    if (state.refs.includes(what.ref)) return refuse('hold-over', 'the action was held for this before: what comes of it does not count any more');
+    const waits = state.status === 'proposed' || state.status === 'returned' || (state.held !== undefined && what.for === 'approval');
+    if (!waits) return refuse('action-not-waiting', `the action is ${state.status}: it can't be held`, { held: state.held });
+    if (state.refs.length >= MAX_HOLDS) return refuse('held-too-often', `the action was held ${MAX_HOLDS} times: propose it anew`);
+    return [{ type: 'ActionHeld', v: 1, data: what }];
+  };
+}
+
+/** Doubts the action before the round that is to decide on that; until then it is not taken. */
+export function challenge(challenged: Challenge): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.challenges.some(({ by, round }) => by === challenged.by && round === challenged.round)) return [];
+    const wrong = (isStopped(state) ? over(state) : undefined) ?? missingReason(challenged.reason);
+    if (wrong !== undefined) return wrong;
+    if (state.challenge !== undefined) return refuse('already-challenged', 'a challenge is open: add to its round', { round: state.challenge.round });
+    if (state.compensation !== undefined) return refuse('compensation-due', 'the action is to be undone already');
+    if (state.challenges.length >= MAX_CHALLENGES) return refuse('challenges-full', `the action was challenged ${MAX_CHALLENGES} times: ask a person to override it`);
+    return [{ type: 'ActionChallenged', v: 1, data: challenged }];
+  };
+}
+
+/** The round of the challenge is over. Upheld: the action does not happen, or is to be undone; else it goes on as it stood. */
+export function settleChallenge(round: string, upheld: boolean, reason: string): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.challenge?.round !== round) {
+      return state.challenges.some((known) => known.round === round) ? [] : refuse('challenge-unknown', 'no challenge of this action is decided in this round');
+    }
+    if (!upheld) return [{ type: 'ChallengeDismissed', v: 1, data: { round } }];
+    return [state.status === 'executed' ? { type: 'CompensationDue', v: 1, data: { reason } } : { type: 'ActionRefused', v: 1, data: { by: 'challenge', ref: round, reason } }];
+  };
+}
+
+/**
+ * Lets the action go, once. The hash must be the cleared one, and policy, asked again, not stricter than when it was
+ * last asked: else the action goes back to people (`ActionReturned`), and the caller must not take it. The same caller's
+ * repetition changes nothing.
+ */
+export function execute(taken: { by: string; hash: string; result?: unknown; policy: PolicyAtGate }, now: Time): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    const { by, hash, result, policy } = taken;
+    if (state.executed !== undefined) {
+      const same = state.executed.by === by && state.executed.hash === hash && canonicalize(state.executed.result ?? null) === canonicalize(result ?? null);
+      return same ? [] : refuse('action-already-executed', 'the action was taken already: do not take it again', { by: state.executed.by, hash: state.executed.hash });
+    }
+    const wrong = over(state);
+    if (wrong !== undefined) return wrong;
+    if (result !== undefined && !isSmall(result)) return new Rejection('invalid', 'result-invalid', `result must be a JSON value of at most ${MAX_ACTION_BYTES} bytes, nested at most ${MAX_ACTION_DEPTH} deep`);
+    const passed = windowPassed(state, now);
+    const cleared = passed[0]?.data.hash ?? state.cleared?.hash;
+    if (cleared === undefined) return refuse('action-not-cleared', `the action is ${state.status}: wait until it is cleared`, { status: state.status, held: state.held });
+    if (state.challenge !== undefined) return refuse('action-challenged', 'the action is challenged: wait for the round', { round: state.challenge.round });
+    const reason = hash !== cleared ? 'it is not the action that was cleared' : stricter(policy, state.policy as PolicyAtGate);
+    if (reason !== undefined) return [...passed, { type: 'ActionReturned', v: 1, data: { by, reason, hash, policy } }];
+    return [...passed, { type: 'ActionExecuted', v: 1, data: { by, hash, result, policy } }];
+  };
+}
+
+/** The veto window is over, and nobody stepped in. */
+export function timePassed(now: Time): Decision<ActionState, ActionEvent> {
+  return (state) => windowPassed(state, now);
+}
+
+/**
+ * A person decides otherwise. `refuse`: it does not happen, or is to be undone. `allow`: it may happen, unless it is
+ * critical (that takes two people and an approval) or the person's own.
+ */
+export function override(person: Person, instead: Instead, reason: string): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const wrong = exists(state) ?? notAPerson(person) ?? missingReason(reason);
+    if (wrong !== undefined) return wrong;
+    const { proposal, override: last } = state;
+    if (last?.by === person.by && last.instead === instead && last.reason === reason) return [];
+    const overridden: ActionEvent = { type: 'ActionOverridden', v: 1, data: { by: person.by, instead, reason } };
+    if (instead === 'refuse') {
+      if (isStopped(state) || state.compensation !== undefined) return refuse('nothing-to-override', 'the action is stopped, or to be undone, already');
+      return state.status === 'executed' ? [overridden, { type: 'CompensationDue', v: 1, data: { reason } }] : [overridden];
+    }
+    const { impact, risk, proposed_by } = proposal as Proposal;
+    if (proposed_by === person.by) return new Rejection('forbidden', 'requester-may-not-decide', 'you proposed this action: another person has to allow it');
+    if (severityOf(impact, risk).severity === 'critical') return new Rejection('forbidden', 'four-eyes-needed', 'a critical action takes two people: let it be approved');
+    if (state.status === 'executed' || (state.status === 'cleared' && state.challenge === undefined)) return refuse('nothing-to-override', `the action is ${state.status} already`);
+    return [overridden, { type: 'ActionCleared', v: 1, data: { by: 'override', hash: state.hash } }];
+  };
+}
+
+/** What was done wrongly is undone; `ref` says by what. */
+export function compensated(done: { by: string; ref: string }): Decision<ActionState, ActionEvent> {
+  return ({ compensation }) => {
+    if (compensation === undefined) return refuse('no-compensation-due', 'nothing of this action is to be undone');
+    if (!isText(done.ref, 256)) return new Rejection('invalid', 'ref-invalid', 'ref must be a text of 1 to 256 characters');
+    if (compensation.due) return [{ type: 'CompensationDone', v: 1, data: done }];
+    return compensation.by === done.by && compensation.ref === done.ref ? [] : refuse('already-compensated', 'the action was undone already', { by: compensation.by, ref: compensation.ref });
+  };
+}
+
+function proposalProblems(proposal: Proposal): string[] {
+  const problems = [actionProblem(proposal.action), featuresProblem(proposal.features)].filter((problem) => problem !== undefined);
+  const need = (holds: boolean, rule: string) => {
+    if (!holds) problems.push(rule);
+  };
+  need(isId(proposal.kind), 'kind must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
+  need(isId(proposal.proposed_by), 'proposed_by must be an id');
+  need(isText(proposal.why, MAX_REASON), `why must be a text of 1 to ${MAX_REASON} characters`);
+  need(proposal.confidence >= 0 && proposal.confidence <= 1, 'confidence must be 0 to 1');
+  need(IMPACTS.includes(proposal.impact), `impact must be one of ${IMPACTS.join(', ')}`);
+  need(proposal.risk >= 0 && proposal.risk <= 1, 'risk must be 0 to 1');
+  need(proposal.target === undefined || isStream(proposal.target), 'target must be a stream: tenant/category/id');
+  return problems;
+}
+
+function isStream(value: string): boolean {
+  const [tenant = '', category = '', id = '', ...more] = value.split('/');
+  return isTenant(tenant) && isId(category) && isId(id) && more.length === 0;
+}
+
+/** Depth first: what nests too deep can't be written out to be measured. */
+function isSmall(value: unknown): boolean {
+  return isShallow(value, MAX_ACTION_DEPTH) && Buffer.byteLength(JSON.stringify(value ?? null)) <= MAX_ACTION_BYTES;
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
+}
+
+function windowPassed(state: ActionState, now: Time): Extract<ActionEvent, { type: 'ActionCleared' }>[] {
+  const passed = state.status === 'veto_window' && (state.veto_until as Time) <= now;
+  return passed ? [{ type: 'ActionCleared', v: 1, data: { by: 'veto-window-passed', hash: state.hash } }] : [];
+}
+
+const STRICTNESS = ['allow', 'needs_approval', 'deny'] as const;
+
+function stricter(now: PolicyAtGate, before: PolicyAtGate): string | undefined {
+  if (now.decision === 'deny') return 'policy denies it now';
+  return STRICTNESS.indexOf(now.decision) > STRICTNESS.indexOf(before.decision) ? 'policy wants approval now, which it did not when the action was cleared' : undefined;
+}
+
+function exists(state: ActionState): Rejection | undefined {
+  return state.status === 'unknown' ? new Rejection('missing', 'action-not-found', 'there is no such action') : undefined;
+}
+
+function isStopped(state: ActionState): boolean {
+  return state.status === 'refused' || state.status === 'vetoed';
+}
+
+function over(state: ActionState): Rejection | undefined {
+  if (state.status === 'executed') return refuse('action-already-executed', 'the action was taken already: challenge or override it', { by: state.executed?.by, hash: state.executed?.hash });
+  return isStopped(state) ? refuse(`action-${state.status}`, `the action was stopped by ${state.stopped?.by}: it will not be taken`, { reason: state.stopped?.reason }) : undefined;
+}
+
+function notOnPath(state: ActionState, path: OversightAnswer['path']): Rejection | undefined {
+  const answer = (state.proposal as Proposal).oversight.path;
+  if (state.status === 'proposed' && answer === path) return undefined;
+  return refuse('path-differs', `the rules answered ${answer}, and the action is ${state.status}: that is the way it goes`, { path: answer, status: state.status });
+}
+
+function notHeldFor(state: ActionState, held: HeldFor, ref: string | undefined): Rejection | undefined {
+  return state.held?.for === held && state.held.ref === ref ? undefined : waitsForAnother(state);
+}
+
+function waitsForAnother(state: ActionState): Rejection {
+  return refuse('not-held-for', 'the action does not wait for this: look at what it is held for', { status: state.status, held: state.held });
+}
+
+function differs(state: ActionState): Rejection {
+  return refuse('action-differs', 'this is not the action that stands at the gate: look at it again', { hash: state.hash });
+}
+
+function notAPerson(person: Person): Rejection | undefined {
+  return person.kind === 'human' ? undefined : new Rejection('forbidden', 'not-a-person', 'only a person may do this');
+}

@@ -1,0 +1,492 @@
+/**
+ * An approval: people are asked about one action, as it is bound by its hash, group after group, until they decide or
+ * the time is up; then the safe default holds, never the action. What is critical takes two people.
+ *
+ * Times are fixed when the approval is opened: a decision that comes late is refused though no timer fired, and a timer
+ * that fires late, twice or under a clock that jumped changes nothing about who may still decide.
+ */
+import { actionHash, actionProblem, type Instead, type PolicyAtGate } from './action';
+import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { isId } from './kernel/ids';
+import { differences, type Difference } from './kernel/json-diff';
+import { earliest, plusSeconds, type Time } from './kernel/time';
+import {
+  IMPACTS,
+  MAX_REASON,
+  SAFE_DEFAULTS,
+  isText,
+  ladderProblems,
+  missingReason,
+  severityOf,
+  type ApproverGroup,
+  type Impact,
+  type Person,
+  type SafeDefault,
+  type Severity,
+} from './oversight';
+
+/** Longest summary: it has to fit on one screen. */
+export const MAX_SUMMARY = 2_000;
+export const MAX_INPUTS = 50;
+export const MAX_QUESTIONS = 50;
+export const MAX_EDITS = 20;
+export const MAX_REOPENINGS = 20;
+export const MAX_CLAIM_SECONDS = 3_600;
+/** Largest request, in bytes of JSON. */
+export const MAX_REQUEST_BYTES = 128 * 1024;
+
+// --------------------------------------------------------------------------------------------------------- events
+
+/** What an agent, or a round of agents, says of the action. */
+export interface AgentInput {
+  readonly by: string;
+  /** 1 to 500 characters. */
+  readonly says: string;
+  /** 0 to 1. */
+  readonly confidence?: number;
+}
+
+export interface ApprovalRequest {
+  /** Stream of the action. */
+  readonly action: string;
+  readonly kind: string;
+  /** `actionHash` of the action: the decision is for nothing else. */
+  readonly hash: string;
+  readonly summary: string;
+  readonly requester: string;
+  readonly why: string;
+  readonly impact: Impact;
+  /** 0 to 1. */
+  readonly risk: number;
+  readonly policy: PolicyAtGate;
+  readonly inputs: readonly AgentInput[];
+  readonly safe_default: SafeDefault;
+  /** Who is asked, in this order. */
+  readonly ladder: readonly ApproverGroup[];
+  /** Not later than this; the ladder may end before. */
+  readonly deadline?: Time;
+}
+
+/** What follows from the request. */
+export interface Opened extends Severity {
+  readonly approvals_needed: 1 | 2;
+  /** When each group's time ends; the last is the deadline. */
+  readonly ends: readonly Time[];
+}
+
+export type Outcome = 'approved' | 'rejected' | 'defaulted' | 'withdrawn' | 'superseded';
+
+/** A correction: the action as it should be. */
+export interface Edit {
+  readonly action: unknown;
+  readonly hash: string;
+  readonly changes: readonly Difference[];
+}
+
+export type ApprovalEvent =
+  | Event<'ApprovalRequested', ApprovalRequest & Opened>
+  | Event<'ApprovalClaimed', { by: string; until: Time }>
+  | Event<'ApprovalUnclaimed', { by: string }>
+  | Event<'QuestionAsked', { number: number; by: string; question: string }>
+  | Event<'QuestionAnswered', { number: number; by: string; answer: string }>
+  /** `hash`: what was approved, after the edit. */
+  | Event<'ApprovalGiven', { by: string; reason: string; hash: string; edit?: Edit }>
+  | Event<'ApprovalRejected', { by: string; reason: string }>
+  | Event<'ApprovalEscalated', { level: number; group: string; reason: string }>
+  | Event<'ApprovalClosed', { outcome: Outcome; hash?: string; safe_default?: SafeDefault; reason?: string }>
+  | Event<'ApprovalReopened', { ref: string; reason: string; hash: string; policy: PolicyAtGate; ends: readonly Time[] }>
+  | Event<'ApprovalOverridden', { by: string; instead: Instead; reason: string }>;
+
+// ---------------------------------------------------------------------------------------------------------- state
+
+export interface Given {
+  readonly by: string;
+  readonly reason: string;
+  readonly hash: string;
+  readonly at: Time;
+}
+
+export interface Question {
+  readonly by: string;
+  readonly question: string;
+  readonly answer?: string;
+}
+
+export interface ApprovalState {
+  readonly status: 'unknown' | 'waiting' | 'closed';
+  readonly request: (ApprovalRequest & Opened) | undefined;
+  /** `stream@index` of the commit that opened it, or opened it again: what the action is held for. */
+  readonly opened_ref: string;
+  /** What is decided about: the request's hash, until an edit or a reopening. */
+  readonly hash: string;
+  readonly policy: PolicyAtGate | undefined;
+  readonly ends: readonly Time[];
+  /** Place in the ladder of the last group that was asked. */
+  readonly level: number;
+  readonly claim: { readonly by: string; readonly until: Time } | undefined;
+  readonly questions: readonly Question[];
+  /** Approvals of `hash`. */
+  readonly given: readonly Given[];
+  /** The latest correction; it holds as long as `hash` is its hash. */
+  readonly edit: (Edit & { readonly by: string }) | undefined;
+  /** How many corrections there were. */
+  readonly edits: number;
+  readonly rejected: { readonly by: string; readonly reason: string } | undefined;
+  readonly outcome: Outcome | undefined;
+  readonly requested_at: Time | undefined;
+  readonly closed_at: Time | undefined;
+  /** `ref` of each reopening. */
+  readonly reopenings: readonly string[];
+  readonly override: { readonly by: string; readonly instead: Instead; readonly reason: string } | undefined;
+}
+
+export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
+  category: 'approval',
+  version: 1,
+  initial: {
+    status: 'unknown',
+    request: undefined,
+    opened_ref: '',
+    hash: '',
+    policy: undefined,
+    ends: [],
+    level: 0,
+    claim: undefined,
+    questions: [],
+    given: [],
+    edit: undefined,
+    edits: 0,
+    rejected: undefined,
+    outcome: undefined,
+    requested_at: undefined,
+    closed_at: undefined,
+    reopenings: [],
+    override: undefined,
+  },
+  evolve(state, event, place) {
+    switch (event.type) {
+      case 'ApprovalRequested': {
+        const { hash, policy, ends } = event.data;
+        return { ...state, status: 'waiting', request: event.data, opened_ref: `${place.stream}@${place.index}`, hash, policy, ends, requested_at: place.at };
+      }
+      case 'ApprovalClaimed':
+        return { ...state, claim: event.data };
+      case 'ApprovalUnclaimed':
+        return { ...state, claim: undefined };
+      case 'QuestionAsked': {
+        const { by, question } = event.data;
+        return { ...state, questions: [...state.questions, { by, question }] };
+      }
+      case 'QuestionAnswered': {
+        const { number, answer } = event.data;
+        return { ...state, questions: state.questions.map((asked, i) => (i === number - 1 ? { ...asked, answer } : asked)) };
+      }
+      case 'ApprovalGiven': {
+        const { by, reason, hash, edit } = event.data;
+        // Who approved it as it was before the edit has not approved what it is now.
+        const standing = edit === undefined ? state.given : [];
+        const given = [...standing, { by, reason, hash, at: place.at }];
+        return { ...state, hash, given, claim: undefined, edit: edit === undefined ? state.edit : { ...edit, by }, edits: state.edits + (edit === undefined ? 0 : 1) };
+      }
+      case 'ApprovalRejected':
+        return { ...state, rejected: event.data };
+      case 'ApprovalEscalated':
+        return { ...state, level: event.data.level };
+      case 'ApprovalClosed':
+        return { ...state, status: 'closed', outcome: event.data.outcome, claim: undefined, closed_at: place.at };
+      case 'ApprovalReopened': {
+        const { ref, hash, policy, ends } = event.data;
+        const fresh = { level: 0, claim: undefined, given: [], rejected: undefined, outcome: undefined, closed_at: undefined, override: undefined };
+        return { ...state, ...fresh, status: 'waiting', opened_ref: `${place.stream}@${place.index}`, hash, policy, ends, reopenings: [...state.reopenings, ref] };
+      }
+      case 'ApprovalOverridden':
+        return { ...state, override: event.data };
+    }
+  },
+};
+
+/** When the approval is to be looked at next: the next group's turn, or the deadline. */
+export function approvalDue(state: ApprovalState): Time | undefined {
+  return state.status === 'waiting' ? state.ends[state.level] : undefined;
+}
+
+/** The end of all waiting. */
+export function deadlineOf(state: ApprovalState): Time | undefined {
+  return state.ends.at(-1);
+}
+
+/** The groups that may decide at `now`: those that were asked, and those whose turn has come though no timer fired. */
+export function groupsAsked(state: ApprovalState, now: Time): readonly ApproverGroup[] {
+  return state.request?.ladder.slice(0, levelAt(state, now) + 1) ?? [];
+}
+
+/** Whether it may be decided in one go with others: only what changes little. */
+export function mayBulk(state: ApprovalState): boolean {
+  return state.request?.impact === 'low';
+}
+
+// ------------------------------------------------------------------------------------------------------ decisions
+
+/** Asks people. The same request again changes nothing. */
+export function request(asked: ApprovalRequest, now: Time): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    if (state.request !== undefined) {
+      const { action, hash, requester } = state.request;
+      return action === asked.action && hash === asked.hash && requester === asked.requester ? [] : refuse('approval-exists', 'an approval with this id was requested before: use another id');
+    }
+    const problems = requestProblems(asked);
+    if (problems.length > 0) return new Rejection('invalid', 'approval-invalid', problems.join('; '), { problems });
+    if (asked.deadline !== undefined && asked.deadline <= now) return new Rejection('invalid', 'deadline-passed', `the deadline ${asked.deadline} is over at ${now}: give a later one`);
+    const severity = severityOf(asked.impact, asked.risk);
+    const opened: Opened = { ...severity, approvals_needed: severity.severity === 'critical' ? 2 : 1, ends: endsOf(asked.ladder, now, asked.deadline) };
+    return [{ type: 'ApprovalRequested', v: 1, data: { ...asked, ...opened } }];
+  };
+}
+
+/** Takes it up for `seconds`, so that nobody else works on it meanwhile; asked again, for longer. */
+export function claim(person: Person, now: Time, seconds: number): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const wrong = mayNotDecide(state, person, now);
+    if (wrong !== undefined) return wrong;
+    if (!(seconds >= 1 && seconds <= MAX_CLAIM_SECONDS)) return new Rejection('invalid', 'seconds-invalid', `seconds must be 1 to ${MAX_CLAIM_SECONDS}`);
+    const until = plusSeconds(now, seconds);
+    if (state.claim?.by === person.by && state.claim.until >= until) return [];
+    return [{ type: 'ApprovalClaimed', v: 1, data: { by: person.by, until } }];
+  };
+}
+
+/** Lets go of it before the claim ends. */
+export function unclaim(by: string): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.claim === undefined) return [];
+    return state.claim.by === by ? [{ type: 'ApprovalUnclaimed', v: 1, data: { by } }] : claimedByAnother(state);
+  };
+}
+
+export interface Consent {
+  /** Of the action that the person saw. */
+  readonly hash: string;
+  readonly reason: string;
+  /** The action as the person saw it and as it should be. */
+  readonly edit?: { readonly before: unknown; readonly action: unknown };
+  /** Decided in one go with others. */
+  readonly bulk?: boolean;
+}
+
+/** Approves exactly `hash`, or the edited action instead of it. With four eyes the second approval of the same hash closes it. */
+export function approve(person: Person, consent: Consent, now: Time): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    const { reason, bulk } = consent;
+    const { kind, approvals_needed } = state.request as ApprovalRequest & Opened;
+    const problem = consent.edit === undefined ? undefined : (actionProblem(consent.edit.before) ?? actionProblem(consent.edit.action));
+    if (problem !== undefined) return new Rejection('invalid', 'action-invalid', `edit: ${problem}`);
+    const edit = consent.edit === undefined ? undefined : editOf(kind, consent.edit);
+    const hash = edit?.hash ?? consent.hash;
+    const mine = state.given.find(({ by }) => by === person.by);
+    if (mine?.hash === hash && mine.reason === reason) return [];
+    const wrong = mayNotDecide(state, person, now) ?? missingReason(reason);
+    if (wrong !== undefined) return wrong;
+    if (bulk === true && (!mayBulk(state) || edit !== undefined)) return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only unchanged actions of low impact');
+    if (consent.hash !== state.hash) return differs(state);
+    if (edit !== undefined && actionHash(kind, consent.edit?.before) !== state.hash) return differs(state);
+    if (edit !== undefined && edit.hash === state.hash) return new Rejection('invalid', 'edit-changes-nothing', 'the edited action is the same: approve it without an edit');
+    if (edit !== undefined && state.edits >= MAX_EDITS) return refuse('edits-full', `the action was edited ${MAX_EDITS} times: reject it, and say what it should be`);
+    if (mine !== undefined && edit === undefined) return refuse('same-person-twice', 'you approved this already: a second person has to');
+    const given: ApprovalEvent = { type: 'ApprovalGiven', v: 1, data: { by: person.by, reason, hash, edit } };
+    const standing = edit === undefined ? state.given.length : 0;
+    return standing + 1 < approvals_needed ? [given] : [given, { type: 'ApprovalClosed', v: 1, data: { outcome: 'approved', hash } }];
+  };
+}
+
+/** One rejection is enough. */
+export function reject(person: Person, rejection: { hash: string; reason: string; bulk?: boolean }, now: Time): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const { hash, reason, bulk } = rejection;
+    if (state.rejected?.by === person.by && state.rejected.reason === reason) return [];
+    const wrong = mayNotDecide(state, person, now) ?? missingReason(reason);
+    if (wrong !== undefined) return wrong;
+    if (bulk === true && !mayBulk(state)) return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only actions of low impact');
+    if (hash !== state.hash) return differs(state);
+    return [
+      { type: 'ApprovalRejected', v: 1, data: { by: person.by, reason } },
+      { type: 'ApprovalClosed', v: 1, data: { outcome: 'rejected', hash } },
+    ];
+  };
+}
+
+/** Asks the requester back. The time goes on meanwhile. */
+export function ask(person: Person, question: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const last = state.questions.at(-1);
+    if (last?.by === person.by && last.question === question && last.answer === undefined) return [];
+    const wrong = mayNotDecide(state, person, now);
+    if (wrong !== undefined) return wrong;
+    if (!isText(question, MAX_REASON)) return new Rejection('invalid', 'question-invalid', `question must be a text of 1 to ${MAX_REASON} characters`);
+    if (state.questions.length >= MAX_QUESTIONS) return refuse('questions-full', `${MAX_QUESTIONS} questions were asked already: decide on what you know`);
+    return [{ type: 'QuestionAsked', v: 1, data: { number: state.questions.length + 1, by: person.by, question } }];
+  };
+}
+
+/** The requester answers question `number`, counted from 1, once. */
+export function answer(by: string, number: number, text: string): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.request?.requester !== by) return new Rejection('forbidden', 'not-the-requester', 'only who requested the approval answers its questions');
+    const asked = state.questions[number - 1];
+    if (asked === undefined) return new Rejection('missing', 'question-not-found', `there is no question ${number}`);
+    if (asked.answer === text) return [];
+    const wrong = decided(state);
+    if (wrong !== undefined) return wrong;
+    if (asked.answer !== undefined) return refuse('question-answered', 'you answered this question: the first answer stands');
+    if (!isText(text, MAX_REASON)) return new Rejection('invalid', 'answer-invalid', `answer must be a text of 1 to ${MAX_REASON} characters`);
+    return [{ type: 'QuestionAnswered', v: 1, data: { number, by, answer: text } }];
+  };
+}
+
+/** The next group's turn; after the last the safe default. Silence never takes an action. */
+export function timePassed(now: Time): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    if (state.status !== 'waiting') return [];
+    const { ladder, safe_default } = state.request as ApprovalRequest;
+    const events: ApprovalEvent[] = [];
+    for (let level = state.level + 1; level <= levelAt(state, now); level += 1) {
+      const [before, next] = [ladder[level - 1] as ApproverGroup, ladder[level] as ApproverGroup];
+      events.push({ type: 'ApprovalEscalated', v: 1, data: { level, group: next.group, reason: `${before.group} did not decide by ${state.ends[level - 1]}` } });
+    }
+    if (isLate(state, now)) events.push({ type: 'ApprovalClosed', v: 1, data: { outcome: 'defaulted', hash: state.hash, safe_default } });
+    return events;
+  };
+}
+
+/** The requester needs it no more. */
+export function withdraw(by: string, reason: string): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.request?.requester !== by) return new Rejection('forbidden', 'not-the-requester', 'only who requested the approval withdraws it');
+    return closeUndecided(state, 'withdrawn', reason);
+  };
+}
+
+/** What is asked here was decided elsewhere: the action was stopped, or took another way. */
+export function supersede(reason: string): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => exists(state) ?? closeUndecided(state, 'superseded', reason);
+}
+
+/**
+ * Back to the queue, with its whole time again: the action was changed, or policy has become stricter, or it was
+ * postponed. What was given before does not count.
+ * @param again `ref`: the commit that makes it necessary; the same one reopens once
+ */
+export function reopen(again: { ref: string; reason: string; hash: string; policy: PolicyAtGate }, now: Time): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.reopenings.includes(again.ref)) return [];
+    if (state.outcome === 'withdrawn') return decided(state) as Rejection;
+    const wrong = missingReason(again.reason);
+    if (wrong !== undefined) return wrong;
+    if (state.reopenings.length >= MAX_REOPENINGS) return refuse('reopened-too-often', `the approval was opened again ${MAX_REOPENINGS} times: propose the action anew`);
+    return [{ type: 'ApprovalReopened', v: 1, data: { ...again, ends: endsOf((state.request as ApprovalRequest).ladder, now) } }];
+  };
+}
+
+/** A person decided otherwise about the action: that is noted here, and nobody is asked any more. */
+export function override(person: Person, instead: Instead, reason: string): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (person.kind !== 'human') return new Rejection('forbidden', 'not-a-person', 'only a person may do this');
+    const { override: last } = state;
+    if (last?.by === person.by && last.instead === instead && last.reason === reason) return [];
+    const wrong = missingReason(reason);
+    if (wrong !== undefined) return wrong;
+    const overridden: ApprovalEvent = { type: 'ApprovalOverridden', v: 1, data: { by: person.by, instead, reason } };
+    return state.status === 'closed' ? [overridden] : [overridden, { type: 'ApprovalClosed', v: 1, data: { outcome: 'superseded', reason } }];
+  };
+}
+
+/** What is wrong with a request, a sentence for each fault. */
+export function requestProblems(asked: ApprovalRequest): string[] {
+  const problems = ladderProblems(asked.ladder);
+  const need = (holds: boolean, rule: string) => {
+    if (!holds) problems.push(rule);
+  };
+  need(isText(asked.summary, MAX_SUMMARY), `summary must be a text of 1 to ${MAX_SUMMARY} characters`);
+  need(isText(asked.why, MAX_REASON), `why must be a text of 1 to ${MAX_REASON} characters`);
+  need(isId(asked.kind) && isId(asked.requester), 'kind and requester must be ids');
+  need(HASH.test(asked.hash), 'hash must be the SHA-256 of the action, 64 hexadecimal digits');
+  need(IMPACTS.includes(asked.impact), `impact must be one of ${IMPACTS.join(', ')}`);
+  need(asked.risk >= 0 && asked.risk <= 1, 'risk must be 0 to 1');
+  need(SAFE_DEFAULTS.includes(asked.safe_default), `safe_default must be one of ${SAFE_DEFAULTS.join(', ')}`);
+  const sound = ({ by, says, confidence = 1 }: AgentInput) => isText(by, 128) && isText(says, 500) && confidence >= 0 && confidence <= 1;
+  need(asked.inputs.length <= MAX_INPUTS && asked.inputs.every(sound), `inputs must be at most ${MAX_INPUTS}, each of 1 to 500 characters, with a confidence of 0 to 1`);
+  need(Buffer.byteLength(JSON.stringify(asked)) <= MAX_REQUEST_BYTES, `the request must be at most ${MAX_REQUEST_BYTES} bytes`);
+  return problems;
+}
+
+const HASH = /^[0-9a-f]{64}$/;
+
+/** The groups' times follow each other, and none goes beyond the deadline. */
+function endsOf(ladder: readonly ApproverGroup[], now: Time, deadline?: Time): Time[] {
+  let seconds = 0;
+  return ladder.map((group) => {
+    seconds += group.seconds;
+    return earliest(plusSeconds(now, seconds), deadline) as Time;
+  });
+}
+
+/** Place in the ladder of the last group whose turn has come. It never goes back, whatever the clock does. */
+function levelAt({ ends, level }: ApprovalState, now: Time): number {
+  const deadline = ends.at(-1) as Time;
+  return Math.max(level, ends.filter((end) => end <= now && end < deadline).length);
+}
+
+function isLate(state: ApprovalState, now: Time): boolean {
+  return (deadlineOf(state) as Time) <= now;
+}
+
+function editOf(kind: string, { before, action }: { before: unknown; action: unknown }): Edit {
+  return { action, hash: actionHash(kind, action), changes: differences(before, action) };
+}
+
+function closeUndecided(state: ApprovalState, outcome: 'withdrawn' | 'superseded', reason: string): readonly ApprovalEvent[] | Rejection {
+  if (state.outcome === outcome) return [];
+  return decided(state) ?? missingReason(reason) ?? [{ type: 'ApprovalClosed', v: 1, data: { outcome, reason } }];
+}
+
+function mayNotDecide(state: ApprovalState, person: Person, now: Time): Rejection | undefined {
+  const wrong = exists(state) ?? decided(state);
+  if (wrong !== undefined) return wrong;
+  const { by, kind, groups = [] } = person;
+  if (kind !== 'human') return new Rejection('forbidden', 'not-an-approver', 'only people decide on approvals');
+  if (state.request?.requester === by) return new Rejection('forbidden', 'requester-may-not-decide', 'you requested this approval: another person has to decide');
+  const asked = groupsAsked(state, now);
+  const belongs = ({ group, members, deputies = [] }: ApproverGroup) => members.includes(by) || deputies.includes(by) || groups.includes(group);
+  if (!asked.some(belongs)) {
+    return new Rejection('forbidden', 'not-an-approver', 'you belong to none of the groups that were asked', { groups: asked.map(({ group }) => group) });
+  }
+  if (isLate(state, now)) return refuse('decided-after-deadline', `the time for this decision ended at ${deadlineOf(state)}: the safe default holds`);
+  return state.claim !== undefined && state.claim.by !== by && state.claim.until > now ? claimedByAnother(state) : undefined;
+}
+
+function exists(state: ApprovalState): Rejection | undefined {
+  return state.status === 'unknown' ? new Rejection('missing', 'approval-not-found', 'there is no such approval') : undefined;
+}
+
+function decided(state: ApprovalState): Rejection | undefined {
+  return state.status === 'closed' ? refuse('already-decided', `this approval is ${state.outcome} already`, { outcome: state.outcome }) : undefined;
+}
+
+function claimedByAnother(state: ApprovalState): Rejection {
+  return refuse('claimed-by-another', `${state.claim?.by} works on it until ${state.claim?.until}`, state.claim);
+}
+
+function differs(state: ApprovalState): Rejection {
+  return refuse('action-differs', 'this is not the action that is asked about: look at it again', { hash: state.hash });
+}

@@ -1,0 +1,227 @@
+/** Decisions from end to end, over real stores: proposals, rounds, approvals, vetoes, challenges, and what follows. */
+import type { RequestContext } from '../../app/agents';
+import type { Colony } from '../../app/colony';
+import type { ProposalInput } from '../../app/actions';
+import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
+import type { TaskSpec } from '../../domain/task';
+import { Stage } from '../support/stage';
+
+const TENANT = 'acme';
+const agent = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' } });
+const person = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'human', level: 'critical', groups: ['approvers', 'administrators'] } });
+
+const voters = (n: number) => Array.from({ length: n }, (_, i) => ({ id: `voter-${i}`, why: 'asked by name', weight: 1 }));
+const rules = (changes: Partial<OversightRules> = {}): OversightRules => ({ ...DEFAULT_RULES, mode: 'full_automation', thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 }, ...changes });
+const voting: OversightRules['round'] = { when: 'always', algorithm: 'simple_majority', voters: voters(5), min_agreement: 0.75, quorum: 0.6, round_seconds: 60, improvement_rounds: 0 };
+const order = (changes: Partial<ProposalInput> = {}): ProposalInput => ({ kind: 'erp.order', action: { item: 'bolts', amount: 40 }, why: 'stock is low', confidence: 0.9, impact: 'low', risk: 0.1, features: { amount: 40 }, ...changes });
+
+let stage: Stage;
+let colony: Colony;
+
+beforeEach(async () => {
+  stage = new Stage();
+  ({ colony } = await stage.start());
+});
+
+afterEach(() => stage.end());
+
+const configure = async (changes: Partial<OversightRules>, kind = 'erp.order') => {
+  const outcome = await colony.oversight.configure(person('human:root'), kind, rules(changes));
+  if (!outcome.ok) throw new Error(outcome.rejection.message);
+};
+const action = async (id = 'a1') => (await colony.actions.load(TENANT, id)).state;
+const queue = async () => (await colony.approvals.list(TENANT, { status: 'waiting' }, 100)).approvals;
+const propose = async (changes: Partial<ProposalInput> = {}, id = 'a1') => {
+  const outcome = await colony.actions.propose(agent('buyer'), id, order(changes));
+  if (!outcome.ok) throw new Error(outcome.rejection.message);
+  await stage.settled();
+  return outcome.state;
+};
+/** Makes the kind known, so that nothing is novel. */
+const known = async () => {
+  await configure({ thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 } });
+};
+const vote = async (round: string, id: string, choice: string) => {
+  const { state } = await colony.rounds.load(TENANT, round);
+  return await colony.rounds.vote(agent(id), round, { voter: id, choice, confidence: 0.9, reasoning: 'because', snapshot: state.electorate_hash, pass: state.pass });
+};
+const openRound = async () => (await colony.rounds.list(TENANT, { status: 'open' }, 10)).rounds[0]?.id as string;
+
+describe('an action at the gate', () => {
+  test('nothing of its kind is known: a person is asked, approves, and the agent takes it once', async () => {
+    await configure({});
+    expect((await propose()).status).toBe('held');
+    const [waiting] = await queue();
+    expect(waiting).toMatchObject({ kind: 'erp.order', requester: 'buyer', status: 'waiting' });
+    const approved = await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'fine' });
+    expect(approved).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await action()).toMatchObject({ status: 'cleared', cleared: { by: 'approval' } });
+    const { hash } = await action();
+    expect(await colony.actions.execute(agent('buyer'), 'a1', { hash })).toMatchObject({ ok: true, state: { status: 'executed' } });
+    expect(await colony.actions.execute(agent('thief'), 'a1', { hash })).toMatchObject({ ok: false, rejection: { code: 'not-the-proposer' } });
+    // Now one like it is known: the next needs nobody.
+    await stage.settled();
+    expect((await propose({}, 'a2')).status).toBe('cleared');
+  });
+
+  test('nobody decides: the groups are asked one after the other, then the safe default falls', async () => {
+    await configure({});
+    await propose();
+    await stage.pass(3_600, undefined, 600);
+    expect((await queue())[0]).toMatchObject({ level: 1 });
+    await stage.pass(3_700, undefined, 600);
+    expect(await action()).toMatchObject({ status: 'refused', stopped: { by: 'safe-default' } });
+  });
+
+  test('the agents vote first; their agreement clears what the rules leave to them', async () => {
+    await known();
+    await propose({ impact: 'low' });
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'known now' });
+    await stage.settled();
+    await colony.actions.execute(agent('buyer'), 'a1', { hash: (await action()).hash });
+    await stage.settled();
+    await configure({ round: voting });
+    expect((await propose({}, 'a2')).status).toBe('held');
+    const round = await openRound();
+    for (const id of ['voter-0', 'voter-1', 'voter-2']) expect(await vote(round, id, 'approve')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await action('a2')).toMatchObject({ status: 'cleared', cleared: { by: 'round' } });
+    expect(await colony.rounds.recompute(TENANT, round)).toMatchObject({ agrees: true, faults: [] });
+  });
+
+  test('a forged vote and a late one are refused, with receipts', async () => {
+    await configure({ round: voting });
+    await propose();
+    const round = await openRound();
+    const { state } = await colony.rounds.load(TENANT, round);
+    const forged = await colony.rounds.vote(agent('mallory'), round, { voter: 'voter-0', choice: 'approve', confidence: 1, reasoning: 'x', snapshot: state.electorate_hash, pass: 1 });
+    expect(forged).toMatchObject({ ok: false, rejection: { code: 'vote-for-another' } });
+    stage.clock.time += 61_000;
+    expect(await vote(round, 'voter-0', 'approve')).toMatchObject({ ok: false, rejection: { code: 'vote-late' } });
+    const denied = stage.log().filter(({ events }) => events.some(({ type }) => type === 'CommandDenied'));
+    expect(denied).toHaveLength(2);
+  });
+
+  test('an edited action goes back to the agent with another hash; the old one is not taken', async () => {
+    await configure({});
+    await propose();
+    const [waiting] = await queue();
+    const before = (await action()).hash;
+    expect(await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: before, reason: 'fewer', edit: { item: 'bolts', amount: 10 } })).toMatchObject({ ok: true });
+    await stage.settled();
+    const after = await action();
+    expect(after).toMatchObject({ status: 'cleared', proposal: { action: { item: 'bolts', amount: 10 } } });
+    expect(await colony.actions.execute(agent('buyer'), 'a1', { hash: before })).toMatchObject({ ok: false, rejection: { code: 'action-returned' } });
+    await stage.settled();
+    expect((await queue())[0]).toMatchObject({ id: waiting?.id, status: 'waiting' });
+  });
+
+  test('a veto window: a person stops it, or it goes on when the window is over', async () => {
+    await configure({});
+    await propose();
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'known now' });
+    await stage.settled();
+    await colony.actions.execute(agent('buyer'), 'a1', { hash: (await action()).hash });
+    await stage.settled();
+    await configure({ mode: 'human_on_the_loop', veto_seconds: 30 });
+    expect((await propose({}, 'a2')).status).toBe('veto_window');
+    expect((await propose({}, 'a3')).status).toBe('veto_window');
+    expect(await colony.actions.veto(person('human:ada'), 'a2', 'not now')).toMatchObject({ ok: true, state: { status: 'vetoed' } });
+    await stage.pass(40);
+    expect([(await action('a2')).status, (await action('a3')).status]).toEqual(['vetoed', 'cleared']);
+  });
+
+  test('a postponed action is asked about again', async () => {
+    await configure({ safe_default: 'postpone', approvers: [{ group: 'approvers', members: [], seconds: 60 }] });
+    await propose();
+    await stage.pass(70);
+    expect(await action()).toMatchObject({ status: 'held' });
+    const [waiting] = await queue();
+    expect(await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'late, but yes' })).toMatchObject({ ok: true });
+    await stage.settled();
+    expect((await action()).status).toBe('cleared');
+  });
+
+  test('an override refuses what was cleared, and what was done is to be undone', async () => {
+    await configure({});
+    await propose();
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'yes' });
+    await stage.settled();
+    await colony.actions.execute(agent('buyer'), 'a1', { hash: (await action()).hash });
+    expect(await colony.actions.override(person('human:bob'), 'a1', 'refuse', 'a mistake')).toMatchObject({ ok: true, state: { compensation: { due: true } } });
+  });
+});
+
+describe('a task that waits for a decision', () => {
+  const spec = (changes: Partial<TaskSpec> = {}): TaskSpec => ({
+    task_type: 'erp.order',
+    priority: 0.5,
+    urgency: 0.5,
+    requires: [{ capability: 'erp.order', level: 0 }],
+    payload: { amount: 40 },
+    requester: 'poster',
+    bid_seconds: 0,
+    accept_seconds: 30,
+    lease_seconds: 60,
+    max_attempts: 3,
+    retry_seconds: 1,
+    oversight: { kind: 'erp.order', why: 'stock is low', confidence: 0.9, impact: 'low', risk: 0.1, features: { amount: 40 } },
+    ...changes,
+  });
+  const task = async (id = 't1') => (await colony.tasks.load(TENANT, id)).state;
+
+  beforeEach(async () => {
+    await configure({});
+    const profile = { agent_type: 'erp.order', pool: 'erp', capabilities: { 'erp.order': 1 }, capacity: 1, presence_seconds: 86_400, offer: { helps: [], min_strength: 0 } };
+    await colony.agents.register(agent('worker'), 'worker', profile);
+    expect(await colony.tasks.post(agent('poster'), 't1', spec())).toMatchObject({ ok: true, state: { status: 'held' } });
+    await stage.settled();
+  });
+
+  test('nobody gets it before a person has approved it, with the correction that the person made', async () => {
+    expect(await task()).toMatchObject({ status: 'held' });
+    const [waiting] = await queue();
+    const gate = (await colony.actions.load(TENANT, (waiting?.action as string).split('/')[2] as string)).state;
+    const edit = { ...(gate.proposal?.action as object), payload: { amount: 10 } };
+    expect(await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'fewer', edit: { ...edit, task_type: 'other' } })).toMatchObject({ ok: false, rejection: { code: 'edit-impossible' } });
+    expect(await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'fewer', edit })).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await task()).toMatchObject({ status: 'awarded', spec: { payload: { amount: 10 } }, holder: { agent: 'worker' } });
+  });
+
+  test('rejected, it is cancelled; nobody ever gets it', async () => {
+    const [waiting] = await queue();
+    await colony.approvals.reject(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'no' });
+    await stage.settled();
+    expect(await task()).toMatchObject({ status: 'cancelled', awards: 0 });
+  });
+
+  test('cancelled, nobody is asked any more', async () => {
+    await colony.tasks.cancel(agent('poster'), 't1', 'not needed');
+    await stage.settled();
+    expect(await queue()).toEqual([]);
+  });
+
+  test('an award is challenged before it is accepted: it waits for the round, and goes to another when that upholds it', async () => {
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'yes' });
+    await stage.settled();
+    for (const id of ['judge-1', 'judge-2', 'judge-3']) {
+      await colony.agents.register(agent(id), id, { agent_type: 'law.judge', pool: 'law', capabilities: { 'law.judge': 1 }, capacity: 1, presence_seconds: 86_400, offer: null });
+    }
+    await stage.settled();
+    const { holder } = await task();
+    const challenged = await colony.challenges.challenge(agent('rival'), holder?.receipt as string, 'it has not the tools');
+    expect(challenged).toMatchObject({ ok: true });
+    expect(await colony.tasks.accept(agent('worker'), 't1', { agent: 'worker', award: 1 })).toMatchObject({ ok: false, rejection: { code: 'award-challenged' } });
+    const inbox = await colony.agents.inbox(agent('judge-1'), 'judge-1', { waitSeconds: 0 });
+    expect(inbox).toMatchObject({ items: [{ kind: 'vote', round: challenged.round, choices: ['uphold', 'dismiss'] }] });
+    for (const id of ['judge-1', 'judge-2', 'judge-3']) await vote(challenged.round, id, 'uphold');
+    await stage.settled();
+    expect(await task()).toMatchObject({ status: 'open', holder: undefined });
+  });
+});

@@ -3,7 +3,7 @@ import { correct, correctionDecider, type Correction, type CorrectionEvent, type
 import { Rejection } from '../domain/kernel/decider';
 import { parseCommitRef, streamName } from '../domain/kernel/ids';
 import { ALL } from '../projections/agents';
-import { corrections, type CorrectionDoc } from '../projections/corrections';
+import type { CorrectionDoc } from '../projections/corrections';
 import type { RequestContext } from './agents';
 import type { ViewStore } from './ports';
 import type { Outcome, Transactor } from './transact';

@@ -278,7 +278,7 @@ describe('hold', () => {
     ['returned', 'after it went back', hold({ for: 'approval', ref: 'one' }), [held()]],
     ['voting', 'for an approval after the round', hold({ for: 'approval', ref: 'one', oversight: ASK }), [{ type: 'ActionHeld', v: 1, data: { for: 'approval', ref: 'one', oversight: ASK } }]],
     ['held', 'for a round after the approval began', hold({ for: 'round', ref: 'vote' }), 'action-not-waiting'],
-    ['held', 'for another approval', hold({ for: 'approval', ref: 'two' }), 'action-not-waiting'],
+    ['held', 'for the approval that was opened again, since the action was postponed', hold({ for: 'approval', ref: 'two' }), [{ type: 'ActionHeld', v: 1, data: { for: 'approval', ref: 'two' } }]],
     ['cleared', 'after it was cleared', hold({ for: 'approval', ref: 'one' }), 'action-not-waiting'],
     ['window', 'in its window', hold({ for: 'approval', ref: 'one' }), 'action-not-waiting'],
     ['executed', 'after it happened', hold({ for: 'approval', ref: 'one' }), 'action-already-executed'],

@@ -7,6 +7,7 @@
  */
 import { actionDecider, actionDue, actionHash, type ActionEvent, type ActionState } from '../domain/action';
 import { approvalDecider, approvalDue, deadlineOf, type ApprovalEvent, type ApprovalState } from '../domain/approval';
+import { deliveryDecider } from '../domain/delivery';
 import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
@@ -71,8 +72,10 @@ export class Decisions implements Consumer {
 
   async handle(commits: readonly Commit[]): Promise<void> {
     const byStream = new Map<string, Commit[]>();
+    const sent: Commit[] = [];
     for (const commit of commits) {
       const { category } = parseStream(commit.stream);
+      if (category === deliveryDecider.category) sent.push(commit);
       if (category !== 'round' && category !== 'approval' && category !== 'action' && !(category === 'task' && concerns(commit))) continue;
       const of = byStream.get(commit.stream);
       if (of === undefined) byStream.set(commit.stream, [commit]);
@@ -81,7 +84,7 @@ export class Decisions implements Consumer {
     const due: Deadline[] = [];
     const results = await Promise.allSettled([...byStream].map(([stream, own]) => this.stream(stream, own, due)));
     if (due.length > 0) await this.deadlines.schedule(due);
-    await this.deliveries.handle(commits);
+    if (sent.length > 0) await this.deliveries.handle(sent);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }

@@ -243,7 +243,7 @@ export class Deliveries {
 
   private async send(tenant: string, id: string, notice: Notice, target: Target): Promise<AttemptResult> {
     if ((await this.channel(tenant, target.channel_id)) === undefined) return { ok: false, reason: 'the channel was removed', permanent: true };
-    return target.kind === 'mail' ? await this.mail(id, notice, target.address) : await this.post(id, notice, target);
+    return target.kind === 'mail' ? await this.mail(id, notice, target.address) : await this.post(tenant, id, notice, target);
   }
 
   private async mail(id: string, notice: Notice, to: string): Promise<AttemptResult> {
@@ -253,14 +253,14 @@ export class Deliveries {
     return answer.ok ? answer : { ok: false, reason: answer.error, permanent: answer.permanent };
   }
 
-  private async post(id: string, notice: Notice, { kind, address, secret }: Target): Promise<AttemptResult> {
-    const url = isReference(address) ? await this.secret(address) : address;
+  private async post(tenant: string, id: string, notice: Notice, { kind, address, secret }: Target): Promise<AttemptResult> {
+    const url = isReference(address) ? await this.secret(tenant, address) : address;
     if (url === undefined) return { ok: false, reason: `there is no ${address}` };
     const body = JSON.stringify(kind === 'teams' ? asTeams(notice) : kind === 'slack' ? asSlack(notice) : asStandard(notice));
     const timestamp = Math.floor(this.clock.now() / 1000);
     const headers: Record<string, string> = { 'content-type': 'application/json', 'user-agent': 'Formicary', 'webhook-id': id, 'webhook-timestamp': String(timestamp) };
     if (secret !== undefined) {
-      const key = keyOf(await this.secret(secret));
+      const key = keyOf(await this.secret(tenant, secret));
       if (key === undefined) return { ok: false, reason: `${secret} is not whsec_ and the Base64 form of 24 to 64 bytes` };
       headers['webhook-signature'] = sign(key, id, timestamp, body);
     }
@@ -271,9 +271,9 @@ export class Deliveries {
   }
 
   /** undefined also when the secrets can't be reached now. */
-  private async secret(reference: string): Promise<string | undefined> {
+  private async secret(tenant: string, reference: string): Promise<string | undefined> {
     try {
-      return await this.outbound.secrets.get(reference);
+      return await this.outbound.secrets.get(tenant, reference);
     } catch (error) {
       this.report('a secret could not be read', { reference, error: String(error) });
       return undefined;

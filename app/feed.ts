@@ -24,7 +24,7 @@ interface Parked {
 
 const PAGE = 500;
 /** Pages that a consumer may be behind before the reader waits for it. */
-const MAX_OUTSTANDING = 4;
+const MAX_OUTSTANDING = 8;
 const SAVE_EVERY_MS = 500;
 const REDELIVER_EVERY_MS = 1_000;
 const MAX_DELIVERIES = 5;

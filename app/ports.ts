@@ -261,8 +261,8 @@ export interface Mail {
 }
 
 export interface Secrets {
-  /** The secret that a reference such as `env:FORMICARY_SECRET_OPS` names; undefined when there is none. */
-  get(reference: string): Promise<string | undefined>;
+  /** The tenant's own secret that a reference such as `env:OPS` names; undefined when there is none. */
+  get(tenant: string, reference: string): Promise<string | undefined>;
 }
 
 export interface Outbound {

@@ -112,25 +112,22 @@ export class Views implements Consumer {
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {
-    const latest = new Map<string, Commit>();
-    for (const commit of commits) latest.set(commit.stream, commit);
+    const latest = latestOf(commits);
     await Promise.all(this.targets.map((target) => this.apply(target, target.building?.declared === true ? [target.serving, target.building.name] : [target.serving], commits, latest, true)));
   }
 
-  private async apply(target: Target, names: readonly string[], commits: readonly Commit[], latest: ReadonlyMap<string, Commit>, live: boolean): Promise<void> {
+  private async apply(target: Target, names: readonly string[], commits: readonly Commit[], latest: Latest, live: boolean): Promise<void> {
     const rows = target.of === undefined ? this.correlationRows(commits, live && target.building === undefined) : await this.stateRows(target.of, latest);
     // A view of another version keeps what it has: its reducer is gone.
     await Promise.all(names.filter((name) => versionOf(name) === target.version).map((name) => this.views.put(name, rows)));
     if (live && target.of === undefined) for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
   }
 
-  private async stateRows({ projection, decider }: ViewOf, latest: ReadonlyMap<string, Commit>): Promise<ViewRow[]> {
+  private async stateRows({ projection, decider }: ViewOf, latest: Latest): Promise<ViewRow[]> {
     const rows: ViewRow[] = [];
-    for (const [stream, commit] of latest) {
-      const { tenant, category, id } = parseStream(stream);
-      if (category !== projection.category) continue;
-      this.transactor.invalidate(stream, commit.index);
-      const { state, version, at } = await this.transactor.load(decider, stream);
+    for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
+      this.transactor.invalidate(stream, index);
+      const { state, version, at } = this.transactor.peek(stream) ?? (await this.transactor.load(decider, stream));
       const row = projection.row({ tenant, id, stream, version, at }, state);
       if (row !== undefined) rows.push(row);
     }
@@ -163,8 +160,7 @@ export class Views implements Consumer {
       let from: Checkpoint | undefined;
       for (let end = false; !end && !this.stopped; ) {
         const page = await this.store.feed(from, PAGE);
-        const latest = new Map(page.commits.map((commit) => [commit.stream, commit]));
-        await this.apply(target, [name], page.commits, latest, false);
+        await this.apply(target, [name], page.commits, latestOf(page.commits), false);
         from = page.checkpoint;
         end = page.end;
         building.left = await this.store.lag(from);
@@ -191,6 +187,19 @@ export class Views implements Consumer {
     if (target === undefined) throw new RangeError(`there is no view ${name}: ${this.targets.map((other) => other.name).join(', ')}`);
     return target;
   }
+}
+
+/** The streams of a page with the last index of each, by category: most views look at one of many. */
+type Latest = ReadonlyMap<string, ReadonlyMap<string, { readonly tenant: string; readonly id: string; readonly index: number }>>;
+
+function latestOf(commits: readonly Commit[]): Latest {
+  const latest = new Map<string, Map<string, { tenant: string; id: string; index: number }>>();
+  for (const { stream, index } of commits) {
+    const { tenant, category, id } = parseStream(stream);
+    const streams = latest.get(category) ?? new Map<string, { tenant: string; id: string; index: number }>();
+    latest.set(category, streams.set(stream, { tenant, id, index }));
+  }
+  return latest;
 }
 
 function versionOf(view: string): number {

@@ -22,7 +22,7 @@ export interface Channel {
    * alone.
    */
   readonly address: string;
-  /** `standard`: reference to the secret (`whsec_…`) that signs, such as `env:FORMICARY_SECRET_OPS`. */
+  /** `standard`: reference to the secret (`whsec_…`) that signs, such as `env:OPS`. */
   readonly secret?: string;
   /** Ids of the groups that it reaches, or `*`. */
   readonly groups: readonly string[];
@@ -72,11 +72,11 @@ export function channelProblems(channel_id: string, { kind, address, secret, gro
   switch (kind) {
     case 'standard':
       need(isReference(address) || isEndpoint(address), 'address must be an https URL without credentials, query and fragment, or a reference to a URL');
-      need(secret !== undefined && isReference(secret), 'secret must be a reference such as env:FORMICARY_SECRET_OPS, never the secret itself');
+      need(secret !== undefined && isReference(secret), 'secret must be a reference such as env:OPS, never the secret itself');
       break;
     case 'teams':
     case 'slack':
-      need(isReference(address), `address must be a reference such as env:FORMICARY_SECRET_HOOK: the URL of an incoming webhook of ${kind} is a secret itself`);
+      need(isReference(address), `address must be a reference such as env:HOOK: the URL of an incoming webhook of ${kind} is a secret itself`);
       need(secret === undefined, `${kind} checks no signature: leave secret out`);
       break;
     case 'mail':

@@ -259,16 +259,20 @@ describe('mail', () => {
 });
 
 describe('secrets', () => {
-  const secrets = new EnvironmentSecrets({ FORMICARY_SECRET_OPS: 'whsec_x', FORMICARY_SECRET_EMPTY: '', PATH: '/bin', FORMICARY_DATA: '/data' });
+  const secrets = new EnvironmentSecrets({ FORMICARY_SECRET_ACME__OPS: 'whsec_x', FORMICARY_SECRET_ACME__EMPTY: '', FORMICARY_SECRET_ACME__EU__OPS: 'of acme--eu', FORMICARY_SECRET_ACME_BANK__OPS: 'of acme-bank', PATH: '/bin' });
 
-  test.each<[string, string | undefined]>([
-    ['env:FORMICARY_SECRET_OPS', 'whsec_x'],
-    ['env:FORMICARY_SECRET_EMPTY', undefined],
-    ['env:FORMICARY_SECRET_OTHER', undefined],
-    ['env:PATH', undefined],
-    ['env:FORMICARY_DATA', undefined],
-    ['env:constructor', undefined],
-    ['FORMICARY_SECRET_OPS', undefined],
-    ['vault:FORMICARY_SECRET_OPS', undefined],
-  ])('%s', async (reference, secret) => expect(await secrets.get(reference)).toBe(secret));
+  test.each<[string, string, string | undefined]>([
+    ['acme', 'env:OPS', 'whsec_x'],
+    ['acme-bank', 'env:OPS', 'of acme-bank'],
+    ['acme--eu', 'env:OPS', 'of acme--eu'],
+    ['other', 'env:OPS', undefined],
+    ['acme', 'env:EMPTY', undefined],
+    ['acme', 'env:OTHER', undefined],
+    ['acme', 'env:EU__OPS', undefined],
+    ['acme', 'env:_OPS', undefined],
+    ['acme', 'env:PATH', undefined],
+    ['acme', 'env:constructor', undefined],
+    ['acme', 'OPS', undefined],
+    ['acme', 'vault:OPS', undefined],
+  ])('of %s: %s', async (tenant, reference, secret) => expect(await secrets.get(tenant, reference)).toBe(secret));
 });

@@ -81,7 +81,7 @@ class Receiver {
 class World {
   readonly database = new MemoryDatabase();
   readonly clock = new ManualClock();
-  readonly environment: Record<string, string> = { FORMICARY_SECRET_OPS: SECRET };
+  readonly environment: Record<string, string> = { FORMICARY_SECRET_ACME__OPS: SECRET, FORMICARY_SECRET_UMBRELLA__OPS: SECRET };
   readonly reports: string[] = [];
   faults: FaultPlan = () => undefined;
   mail: Mail | undefined;
@@ -152,7 +152,7 @@ class World {
   }
 
   async set(id: string, change: Partial<Channel> = {}, tenant = 'acme'): Promise<void> {
-    const channel: Channel = { kind: 'standard', address: `${this.receiver.url}/${id}`, secret: 'env:FORMICARY_SECRET_OPS', groups: ['on-call'], events: ['approval-requested'], ...change };
+    const channel: Channel = { kind: 'standard', address: `${this.receiver.url}/${id}`, secret: 'env:OPS', groups: ['on-call'], events: ['approval-requested'], ...change };
     const outcome = await this.process.channels.set(as(tenant), id, channel);
     if (!outcome.ok) throw new Error(outcome.rejection.message);
     await this.process.feed.settled();
@@ -230,10 +230,10 @@ describe('a notice', () => {
     await new Promise<void>((resolve) => smtp.listen(0, '127.0.0.1', resolve));
     world.mail = new SmtpMail({ host: '127.0.0.1', port: (smtp.server.address() as AddressInfo).port, security: 'none', from: 'formicary@example.org' });
     await world.restart();
-    world.environment.FORMICARY_SECRET_HOOK = `${world.receiver.url}/hook?token=abc`;
+    world.environment.FORMICARY_SECRET_ACME__HOOK = `${world.receiver.url}/hook?token=abc`;
     await world.set('standard');
-    await world.set('teams', { kind: 'teams', address: 'env:FORMICARY_SECRET_HOOK', secret: undefined, groups: ['*'] });
-    await world.set('slack', { kind: 'slack', address: 'env:FORMICARY_SECRET_HOOK', secret: undefined });
+    await world.set('teams', { kind: 'teams', address: 'env:HOOK', secret: undefined, groups: ['*'] });
+    await world.set('slack', { kind: 'slack', address: 'env:HOOK', secret: undefined });
     await world.set('mail', { kind: 'mail', address: 'ops@example.org', secret: undefined });
     await world.set('other-group', { groups: ['leads'] });
     await world.set('other-event', { events: ['round-escalated'] });
@@ -455,14 +455,14 @@ describe('a channel', () => {
   });
 
   test.each([undefined, 'short', 'whsec_', `whsec_${Buffer.alloc(23).toString('base64')}`, `whsec_${Buffer.alloc(65).toString('base64')}`])('whose secret is %s sends nothing unsigned, until it is there', async (secret) => {
-    if (secret === undefined) delete world.environment.FORMICARY_SECRET_OPS;
-    else world.environment.FORMICARY_SECRET_OPS = secret;
+    if (secret === undefined) delete world.environment.FORMICARY_SECRET_ACME__OPS;
+    else world.environment.FORMICARY_SECRET_ACME__OPS = secret;
     await world.set('ops');
     await world.notify(world.notice('n-1'));
     await world.fire();
     expect(world.receiver.received).toEqual([]);
     expect(JSON.stringify(world.log())).not.toContain(`"${String(secret)}"`);
-    world.environment.FORMICARY_SECRET_OPS = SECRET;
+    world.environment.FORMICARY_SECRET_ACME__OPS = SECRET;
     await world.pass(30);
     expect(world.histories()).toEqual([['DeliveryRequested', 'DeliveryFailed', 'Delivered']]);
   });

@@ -2,15 +2,15 @@ import fc from 'fast-check';
 import { carries, channelDecider, channelProblems, isReference, removeChannel, setChannel, type Channel, type ChannelEvent } from '../../domain/channel';
 import { given } from '../support/given';
 
-const hook: Channel = { kind: 'standard', address: 'https://ops.example/hooks/1', secret: 'env:FORMICARY_SECRET_OPS', groups: ['on-call'], events: ['approval-requested'] };
-const slack: Channel = { kind: 'slack', address: 'env:FORMICARY_SECRET_SLACK', groups: ['*'], events: ['approval-requested', 'round-escalated'] };
+const hook: Channel = { kind: 'standard', address: 'https://ops.example/hooks/1', secret: 'env:OPS', groups: ['on-call'], events: ['approval-requested'] };
+const slack: Channel = { kind: 'slack', address: 'env:SLACK', groups: ['*'], events: ['approval-requested', 'round-escalated'] };
 const mail: Channel = { kind: 'mail', address: 'ops+night@example.org', groups: ['on-call'], events: ['veto-window-opened'] };
 
 const set = (channel: Channel): ChannelEvent => ({ type: 'ChannelSet', v: 1, data: { channel_id: 'ops', ...channel } });
 const removed: ChannelEvent = { type: 'ChannelRemoved', v: 1, data: { channel_id: 'ops', by: 'eve' } };
 
 describe('set', () => {
-  test.each([hook, slack, mail, { ...slack, kind: 'teams' as const }, { ...hook, address: 'env:FORMICARY_SECRET_URL' }, { ...hook, address: 'http://127.0.0.1:9/' }])('$kind', (channel) => {
+  test.each([hook, slack, mail, { ...slack, kind: 'teams' as const }, { ...hook, address: 'env:URL' }, { ...hook, address: 'http://127.0.0.1:9/' }])('$kind', (channel) => {
     given(channelDecider, [])
       .when(setChannel('ops', channel))
       .then([set(channel)])
@@ -18,7 +18,7 @@ describe('set', () => {
     given(channelDecider, [set(channel)]).when(setChannel('ops', channel)).thenNothing();
   });
 
-  test.each<Partial<Channel>>([{ address: 'https://ops.example/hooks/2' }, { secret: 'env:FORMICARY_SECRET_NEW' }, { groups: ['on-call', 'leads'] }, { events: ['round-escalated'] }])('another %j', (change) => {
+  test.each<Partial<Channel>>([{ address: 'https://ops.example/hooks/2' }, { secret: 'env:NEW' }, { groups: ['on-call', 'leads'] }, { events: ['round-escalated'] }])('another %j', (change) => {
     given(channelDecider, [set(hook)]).when(setChannel('ops', { ...hook, ...change })).then([set({ ...hook, ...change })]).thenRepeatedNothing();
   });
 
@@ -43,8 +43,8 @@ describe('set', () => {
     ['address', { ...slack, kind: 'teams', address: 'https://example.webhook.office.com/webhookb2/x' }],
     ['secret', { ...hook, secret: undefined }],
     ['secret', { ...hook, secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }],
-    ['secret', { ...slack, secret: 'env:FORMICARY_SECRET_OPS' }],
-    ['secret', { ...mail, secret: 'env:FORMICARY_SECRET_OPS' }],
+    ['secret', { ...slack, secret: 'env:OPS' }],
+    ['secret', { ...mail, secret: 'env:OPS' }],
     ['address', { ...mail, address: 'ops' }],
     ['address', { ...mail, address: 'Ops <ops@example.org>' }],
     ['address', { ...mail, address: 'a@example.org, b@example.org' }],
@@ -89,7 +89,7 @@ test('carries what it is set for, to whom it is set for', () => {
 test('no URL and no secret passes for a reference', () => {
   fc.assert(fc.property(fc.webUrl({ withQueryParameters: true }), (url) => !isReference(url)));
   fc.assert(fc.property(fc.base64String({ minLength: 24 }), (text) => !isReference(`whsec_${text}`)));
-  expect(isReference('env:FORMICARY_SECRET_OPS')).toBe(true);
+  expect(isReference('env:OPS')).toBe(true);
 });
 
 test('no hostile mailbox takes long to refuse', () => {

@@ -18,7 +18,7 @@ const notice = noticeOf({
   deadline: plusSeconds(GIVEN_TIME, 3600),
   link: 'https://formicary.example/approvals/1',
 });
-const channel: Channel = { kind: 'standard', address: 'https://ops.example/', secret: 'env:FORMICARY_SECRET_OPS', groups: ['*'], events: ['approval-requested'] };
+const channel: Channel = { kind: 'standard', address: 'https://ops.example/', secret: 'env:OPS', groups: ['*'], events: ['approval-requested'] };
 const moved: Channel = { ...channel, address: 'https://new.example/' };
 const target = { channel_id: 'ops', kind: channel.kind, address: channel.address, secret: channel.secret };
 

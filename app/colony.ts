@@ -31,6 +31,7 @@ import { Balance } from './balance';
 import { RoundBook } from './books';
 import { Challenges } from './challenges';
 import { Corrections } from './corrections';
+import { DecisionMetrics } from './decision-metrics';
 import { DECISION_DUE, Decisions } from './decisions';
 import { Channels, DELIVERY_DUE, Deliveries, channels, deliveries } from './deliveries';
 import { Feed } from './feed';
@@ -81,6 +82,7 @@ export class Colony {
   readonly channels: Channels;
   readonly deliveries: Deliveries;
   readonly decisions: Decisions;
+  readonly decisionMetrics: DecisionMetrics;
   private readonly roundBook = new RoundBook();
 
   constructor(
@@ -116,6 +118,7 @@ export class Colony {
     this.corrections = new Corrections(this.transactor, views, this.views);
     this.channels = new Channels(this.transactor, views, this.views);
     this.deliveries = new Deliveries(this.transactor, views, this.views, deadlines, outbound, clock, report);
+    this.decisionMetrics = new DecisionMetrics(views, this.views, clock);
     this.decisions = new Decisions(
       this.transactor,
       this.roundBook,

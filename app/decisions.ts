@@ -173,8 +173,9 @@ export class Decisions implements Consumer {
     if (waiting?.category === 'action' && overridden && person !== undefined && spec?.action !== undefined) {
       const { state: gate } = await this.actions.load(tenant, waiting.id);
       const instead = choice === spec.choices[0] ? 'allow' : 'refuse';
-      // What the round had let on already, or stopped, follows the person's choice.
-      if ((instead === 'refuse') !== (gate.status === 'refused' || gate.status === 'held')) await this.actions.override(this.asPerson(tenant, person.by, cause), waiting.id, instead, person.reason);
+      const stopped = gate.status === 'refused' || gate.status === 'vetoed';
+      // What went on since the round closed, or was stopped, follows the person's choice.
+      if (instead === 'refuse' ? !stopped : stopped || gate.status === 'held') await this.actions.override(this.asPerson(tenant, person.by, cause), waiting.id, instead, person.reason);
     }
     if (waiting?.category === 'task' && choice !== undefined) {
       await this.tasks.settleChallenge(this.context(tenant, cause), waiting.id, id, choice === CHALLENGE_CHOICES[0], `the round ${id} decided to ${choice} the challenge`);

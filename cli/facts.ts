@@ -1,16 +1,22 @@
 /** What an event says, in a few words. */
+import type { ActionEvent } from '../domain/action';
 import type { AgentEvent } from '../domain/agent';
 import type { AgentTypeEvent } from '../domain/agent-template';
+import type { ApprovalEvent } from '../domain/approval';
 import type { Event } from '../domain/kernel/decider';
+import type { RoundEvent } from '../domain/round';
 import type { TaskEvent } from '../domain/task';
 import type { ToolEvent } from '../domain/tool';
 import type { TrailEvent } from '../domain/trail';
 
-type Known = TaskEvent | AgentEvent | TrailEvent | ToolEvent | AgentTypeEvent;
+type Known = TaskEvent | AgentEvent | TrailEvent | ToolEvent | AgentTypeEvent | RoundEvent | ActionEvent | ApprovalEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 
 const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) => `${type} at ${location}, strength ${Number(resulting_strength.toFixed(3))}, from ${emitter_agent}`;
 const profile = ({ profile: { agent_type, pool, capacity } }: DataOf<'AgentRegistered'>) => `${agent_type}, pool ${pool}, capacity ${capacity}`;
+const ballot = ({ voter, choice, confidence, reasoning }: DataOf<'VoteCast'>) => `${voter} for ${choice}, confidence ${Number(confidence.toFixed(3))}: ${reasoning}`;
+const share = (value: number) => `${Math.round(value * 1_000) / 10} %`;
+const reasons = (oversight: DataOf<'ActionProposed'>['oversight']) => (oversight.reasons.length === 0 ? '' : ` because ${oversight.reasons.map(({ code }) => code).join(', ')}`);
 const tool = ({ tool_name, version, owner }: DataOf<'ToolRegistered'>) => `${tool_name} ${version}, of ${owner}`;
 
 /** Every other event tells its plain values. */
@@ -31,6 +37,22 @@ const FACTS: { readonly [T in Known['type']]?: (data: DataOf<T>) => string } = {
   SlotReleased: ({ task, award, outcome }) => `of ${task}, award ${award}: ${outcome}`,
   SignalEmitted: signal,
   SignalReinforced: signal,
+  TaskCleared: ({ correction }) => (correction === undefined ? 'it may be done' : `it may be done, with ${Object.keys(correction).join(', ')} corrected`),
+  ActionProposed: ({ kind, impact, oversight }) => `${kind}, impact ${impact}: to ${oversight.path}${reasons(oversight)}`,
+  ActionHeld: (held) => `for ${held.for}`,
+  ActionCleared: ({ by }) => `by ${by}`,
+  ActionRefused: ({ by, reason }) => `by ${by}: ${reason}`,
+  ActionEdited: ({ by, changes }) => `by ${by}: ${changes.map(({ path, before, after }) => `${path} ${JSON.stringify(before)} → ${JSON.stringify(after)}`).join(', ')}`,
+  ActionExecuted: ({ by }) => `by ${by}`,
+  RoundOpened: ({ spec, electorate }) => `${spec.kind}, ${electorate.voters.length} voters, ${electorate.algorithm}, until ${spec.deadline}`,
+  VoteCast: ballot,
+  VoteChanged: ballot,
+  RoundClosed: ({ outcome, choice, tally }) => `${outcome}${choice === undefined ? '' : `: ${choice}`}, score ${share(tally.score)}, turnout ${share(tally.turnout)}`,
+  ApprovalRequested: ({ kind, severity, ladder, requester }) => `${kind}, ${severity}, for ${requester}, first from ${ladder[0]?.group}`,
+  ApprovalGiven: ({ by, reason, edit }) => `by ${by}${edit === undefined ? '' : ', edited'}: ${reason}`,
+  ApprovalRejected: ({ by, reason }) => `by ${by}: ${reason}`,
+  ApprovalEscalated: ({ group, reason }) => `to ${group}: ${reason}`,
+  ApprovalClosed: ({ outcome, safe_default }) => `${outcome}${safe_default === undefined ? '' : `: ${safe_default}`}`,
   ToolRegistered: tool,
   ToolVersionRegistered: tool,
 };

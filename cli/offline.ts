@@ -2,6 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { CAUSAL_CATEGORIES, MAX_CHAIN, causalTree, type CausalChain } from '../domain/causality';
 import { unseal, type Commit } from '../domain/kernel/commit';
+import { upcast, type Decider, type Event } from '../domain/kernel/decider';
 import { commitRef, parseCommitRef, streamName } from '../domain/kernel/ids';
 
 interface Row {
@@ -12,6 +13,15 @@ interface Row {
 /** The receipts of one stream. */
 export function streamIn(database: DatabaseSync, stream: string): Commit[] {
   return [...unsealed(database.prepare('SELECT hash, body FROM commits WHERE stream = ? ORDER BY idx').all(stream))];
+}
+
+/** The state that a stream's receipts give. */
+export function stateOf<S, E extends Event>(decider: Decider<S, E>, commits: readonly Commit[]): S {
+  let state = decider.initial;
+  for (const { stream, index, at, meta, events } of commits) {
+    for (const event of events) state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
+  }
+  return state;
 }
 
 /**

@@ -110,6 +110,11 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 }
 
+/** `66.6 %`: rounded down, so that what falls short never reads as if it didn't. */
+export function percent(share: number): string {
+  return `${Math.floor(share * 1_000 + 1e-9) / 10} %`;
+}
+
 export function shortHash(hash: string): string {
   return hash.slice(0, 12);
 }

@@ -1,4 +1,5 @@
 import type { CausalChain, CausalNode } from '../../client/client';
+import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { factsOf } from '../facts';
 import { dataFolder, openDatabase } from '../log-file';
 import { chainIn } from '../offline';
@@ -28,7 +29,8 @@ function offline(folder: string, tenant = 'default', id: string): CausalChain {
   throw new UsageError(`nothing is known of ${id} in ${folder}`, "Give a task's id, a receipt (stream@index) or a correlation id, and --tenant unless it is default.");
 }
 
-function treeOf({ id, commits, roots }: CausalChain): string[] {
+function treeOf({ id, commits, roots: uncaused }: CausalChain): string[] {
+  const roots = withAnswers(uncaused);
   const nodes = roots.flatMap(flat);
   const times = nodes.map(({ at }) => at).sort();
   const first = times[0] as string;
@@ -56,6 +58,32 @@ function treeOf({ id, commits, roots }: CausalChain): string[] {
 function sinceOf(at: string, first: string): string {
   const milliseconds = Date.parse(at) - Date.parse(first);
   return milliseconds === 0 ? '0' : `+${duration(milliseconds)}`;
+}
+
+/** Streams in which something is asked, and answered by whoever it was put to. */
+const ASKING = ['round', 'approval', 'action'];
+
+/** Votes and what people say have no cause of their own: each stands below what it answers, the last asking before it in its stream. */
+function withAnswers(roots: readonly CausalNode[]): readonly CausalNode[] {
+  const places = new Map(roots.flatMap(flat).map((node) => [node, placeOf(node)]));
+  const answered = new Map<CausalNode, CausalNode[]>();
+  const others = roots.filter((root) => {
+    const { stream, index } = placeOf(root);
+    const earlier = [...places].filter(([node, place]) => place.stream === stream && place.index < index && (place.index === 0 || !roots.includes(node)));
+    const [asking] = earlier.sort(([, a], [, b]) => b.index - a.index)[0] ?? [];
+    if (asking === undefined || !ASKING.includes(parseStream(stream).category)) return true;
+    answered.set(asking, [...(answered.get(asking) ?? []), root]);
+    return false;
+  });
+  const rebuilt = (node: CausalNode): CausalNode => {
+    const effects = [...node.effects, ...(answered.get(node) ?? [])].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    return { ...node, effects: effects.map(rebuilt) };
+  };
+  return others.map(rebuilt);
+}
+
+function placeOf({ receipt }: CausalNode): { readonly stream: string; readonly index: number } {
+  return parseCommitRef(receipt) as { stream: string; index: number };
 }
 
 function flat(node: CausalNode): CausalNode[] {

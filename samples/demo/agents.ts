@@ -1,10 +1,11 @@
 /**
  * A process full of agents, each a client of its own: it registers, long-polls its inbox, accepts what it is awarded,
  * holds it as long as the work takes, and completes it. Some attempts fail, and some agents vanish for good, by the
- * seed. The parent says by messages what to do; when the parent is gone, so is this process.
+ * seed. When a round asks for its vote, it votes. The parent says by messages what to do; when the parent is gone, so is this process.
  */
-import { createHash } from 'node:crypto';
-import { Formicary, FormicaryError, NodeTransport, type AgentInput, type Assignment } from '../../client/client';
+import { Formicary, FormicaryError, NodeTransport, type AgentInput, type Assignment, type VoteAsked } from '../../client/client';
+import { chance } from './chance';
+import { opinionOf } from './decisions';
 
 export interface AgentPlan {
   readonly id: string;
@@ -36,14 +37,10 @@ export interface AgentCounts {
   readonly vanished: number;
   /** Claims that turned out to be over. */
   readonly dropped: number;
+  readonly voted: number;
 }
 
 export type FromAgents = { readonly kind: 'registered' } | { readonly kind: 'counts'; readonly counts: AgentCounts } | { readonly kind: 'stopped' } | { readonly kind: 'failed'; readonly message: string };
-
-/** A number from 0 to 1 that only seed and text decide, so that no timing changes a run's chances. */
-export function chance(seed: number, text: string): number {
-  return createHash('sha256').update(`${seed} ${text}`).digest().readUInt32BE(0) / 2 ** 32;
-}
 
 /** Tries again for as long as a host may take to come back, and not so often that it has no time to. */
 const PATIENT = { attempts: 60, baseMs: 200, maxMs: 2_000 };
@@ -90,7 +87,7 @@ class SimulatedAgent {
     while (!this.abort.signal.aborted) {
       try {
         const { items } = await this.client.agents.inbox(id, { waitSeconds: pollSeconds, signal: this.abort.signal });
-        await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(item) : Promise.resolve())));
+        await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(item) : item.kind === 'vote' ? this.vote(item) : Promise.resolve())));
       } catch (error) {
         if (this.abort.signal.aborted) return;
         if (!(error instanceof FormicaryError)) throw error;
@@ -138,6 +135,18 @@ class SimulatedAgent {
     }
   }
 
+  private async vote({ round, pass, snapshot, question, choices }: VoteAsked): Promise<void> {
+    const { signal } = this.abort;
+    const ballot = opinionOf(this.plan.id, question, choices, this.behaviour.seed);
+    try {
+      await this.client.rounds.vote(round, { ...ballot, snapshot, pass }, { idempotencyKey: `vote-${round}-${pass}`, signal });
+      this.counts.voted += 1;
+    } catch (error) {
+      // The round was decided meanwhile.
+      if (!(error instanceof FormicaryError) && !signal.aborted) throw error;
+    }
+  }
+
   private async beat(): Promise<void> {
     if (this.holding.size === 0) return;
     const holding = [...this.holding].map(([task, { award }]) => ({ task, award }));
@@ -167,7 +176,7 @@ class SimulatedAgent {
 
 function main(): void {
   const send = (message: FromAgents): void => void (process.connected && process.send?.(message));
-  const counts = { accepted: 0, completed: 0, failed: 0, vanished: 0, dropped: 0 };
+  const counts = { accepted: 0, completed: 0, failed: 0, vanished: 0, dropped: 0, voted: 0 };
   let agents: SimulatedAgent[] = [];
   let root: Formicary | undefined;
   let reporting: NodeJS.Timeout | undefined;

@@ -12,7 +12,7 @@ interface Member {
   wake: () => void;
 }
 
-const NOTHING: AgentCounts = { accepted: 0, completed: 0, failed: 0, vanished: 0, dropped: 0 };
+const NOTHING: AgentCounts = { accepted: 0, completed: 0, failed: 0, vanished: 0, dropped: 0, voted: 0 };
 
 export class Crew {
   private members: Member[] = [];

@@ -9,12 +9,14 @@ import Table from 'cli-table3';
 import { Formicary, FormicaryError, NodeTransport, type TaskInput } from '../../client/client';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { percentile } from '../../bench/measure';
+import { parseStream } from '../../domain/kernel/ids';
 import { PROFILE, drawRequests } from '../demand/profile';
 import { readTrace, TraceError, type DemandRequest } from '../demand/trace';
 import { Crew } from './crew';
+import { People, setRules } from './decisions';
 import { HostProcess, freePort } from './host-process';
 import { Verification, inUse, readLog } from './log';
-import { LoadWatch, TaskWatch, type LoadFindings, type TaskFindings } from './metrics';
+import { DecisionWatch, LoadWatch, TaskWatch, type DecisionFindings, type LoadFindings, type TaskFindings } from './metrics';
 import { progress, type Progress } from './progress';
 import { planScenario, type PlannedTask, type Scenario } from './scenario';
 
@@ -49,13 +51,18 @@ interface Options {
 export interface DemoReport {
   readonly tasks: number;
   readonly completed: number;
+  /** By decision: of agents, of a person, or because nobody decided in time. */
+  readonly refused: number;
   readonly lost: number;
   readonly doubleAwards: number;
+  /** Tasks that were awarded before, or although, it was decided on them. */
+  readonly undecided: number;
   readonly retries: number;
   readonly gini: number;
   readonly utilisation: number;
   readonly idle: number;
   readonly awardMs: { readonly p50: number; readonly p95: number; readonly p99: number };
+  readonly decisions: Omit<DecisionFindings, 'miscounted' | 'stopped' | 'approved'> & { readonly miscounted: number };
   readonly commits: number;
   readonly chains: number;
   readonly verified: boolean;
@@ -87,8 +94,11 @@ What happens
      by the seed, the effort comes from the token counts and is scaled so that the offered load is --load.
   3. The market awards each task to the best agent. Agents pull, accept, hold the task as long as the work takes,
      and complete it. ${FAILURES * 100} % of the attempts fail; one agent in 200 vanishes without a word.
-  4. The store is read back: every number in the table comes from the receipts, and every chain of hashes is
-     verified. The exit code is not 0 when a task was lost or awarded twice, or a chain does not hold.
+  4. One task in fifty needs a decision first: the rules let some go, agents vote on most, people (in a script) decide
+     on the rest, some of them late and some never. What is refused is not done.
+  5. The store is read back: every number in the table comes from the receipts, and every chain of hashes is
+     verified, every round counted again. The exit code is not 0 when a task was lost, awarded twice or done
+     without its decision, a round was counted wrongly, or a chain does not hold.
 
 Examples
   npm run demo                                                     about a minute and a half
@@ -155,8 +165,8 @@ async function postBatch(client: Formicary, tasks: readonly TaskInput[], key: st
   if (refused !== undefined) throw new Error(`the task ${refused.id} was refused: ${refused.problem?.detail}`);
 }
 
-function inputOf({ id, agentType, priority, location, effort }: PlannedTask, { leaseSeconds }: Scenario): TaskInput {
-  return { id, task_type: agentType, priority, location, effort, accept_seconds: ACCEPT_SECONDS, lease_seconds: leaseSeconds, max_attempts: MAX_ATTEMPTS, retry_seconds: 1 };
+function inputOf({ id, agentType, priority, location, effort, oversight }: PlannedTask, { leaseSeconds }: Scenario): TaskInput {
+  return { id, task_type: agentType, priority, location, effort, accept_seconds: ACCEPT_SECONDS, lease_seconds: leaseSeconds, max_attempts: MAX_ATTEMPTS, retry_seconds: 1, oversight };
 }
 
 /** Waits until the host knows of no task that is still alive; false when that takes too long. */
@@ -175,50 +185,56 @@ async function drained(client: Formicary, crew: Crew, total: number, limitSecond
 async function nobodyWaits(client: Formicary): Promise<boolean> {
   const { feed } = await client.status();
   if (feed.some(({ lag }) => lag > 0)) return false;
-  for (const status of ['open', 'awarded', 'running'] as const) if ((await client.tasks.list({ status, limit: 1 })).value.length > 0) return false;
+  for (const status of ['held', 'open', 'awarded', 'running'] as const) if ((await client.tasks.list({ status, limit: 1 })).value.length > 0) return false;
   return true;
 }
 
 interface Examined {
   readonly tasks: TaskFindings;
   readonly load: LoadFindings;
+  readonly decisions: DecisionFindings;
   readonly log: Verification;
   /** Seconds after the first post, to the last one. */
   readonly window: { readonly from: number; readonly to: number };
-  /** A task that was tried more than once, if there is one: it has more to tell. */
-  readonly sample: string | undefined;
+  /** A task that a person let go, if there is one, else one that was tried more than once: it has more to tell. */
+  readonly sample: string;
 }
 
 function examine(folder: string, scenario: Scenario): Examined {
   const log = new Verification();
   const taskWatch = new TaskWatch();
   const loadWatch = new LoadWatch();
-  let sample: string | undefined;
-  let retried = false;
+  const decisionWatch = new DecisionWatch();
+  let retried: string | undefined;
   for (const commit of log.over(readLog(folder))) {
     taskWatch.see(commit);
     loadWatch.see(commit);
-    if (retried || !commit.stream.includes('/task/')) continue;
-    retried = commit.events.some(({ type }) => type === 'TaskReopened');
-    if (retried || sample === undefined) sample = commit.stream.slice(commit.stream.lastIndexOf('/') + 1);
+    decisionWatch.see(commit);
+    if (retried === undefined && commit.events.some(({ type }) => type === 'TaskReopened')) retried = parseStream(commit.stream).id;
   }
-  const tasks = taskWatch.findings(scenario.tasks.map(({ id }) => id));
+  const decisions = decisionWatch.findings();
+  const tasks = taskWatch.findings(scenario.tasks.map(({ id }) => id), decisions.stopped);
   const from = tasks.firstPost + scenario.meanHold * 1000;
-  return { tasks, load: loadWatch.findings(from, tasks.lastPost), log, window: { from: scenario.meanHold, to: (tasks.lastPost - tasks.firstPost) / 1000 }, sample };
+  const window = { from: scenario.meanHold, to: (tasks.lastPost - tasks.firstPost) / 1000 };
+  return { tasks, load: loadWatch.findings(from, tasks.lastPost), decisions, log, window, sample: decisions.approved ?? retried ?? (scenario.tasks[0] as PlannedTask).id };
 }
 
-function reportOf({ tasks, load, log }: Examined, planned: number, seconds: number): DemoReport {
+function reportOf({ tasks, load, decisions, log }: Examined, planned: number, seconds: number): DemoReport {
+  const { stopped: _, approved: __, miscounted, ...decided } = decisions;
   const sorted = [...tasks.awardMs].sort((a, b) => a - b);
   return {
     tasks: planned,
     completed: tasks.completed,
+    refused: tasks.refused.length,
     lost: tasks.lost.length,
     doubleAwards: tasks.awardedTwice.length,
+    undecided: tasks.undecided.length,
     retries: tasks.retries,
     gini: load.gini,
     utilisation: load.utilisation,
     idle: load.idle,
     awardMs: { p50: percentile(sorted, 0.5), p95: percentile(sorted, 0.95), p99: percentile(sorted, 0.99) },
+    decisions: { ...decided, miscounted: miscounted.length },
     commits: log.commits,
     chains: log.streams,
     verified: log.verified,
@@ -233,26 +249,37 @@ const count = (value: number): string => value.toLocaleString('en');
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
 const duration = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1000).toFixed(2)} s`);
 
-function tableOf(report: DemoReport, { tasks, load, window }: Examined): string {
+function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examined): string {
   const table = new Table({ head: ['', 'measured', 'goal', ''], style: { head: [], border: [] }, chars: COMPACT, colAligns: ['left', 'right', 'left', 'left'] });
   const row = (name: string, value: string, goal = '', met?: boolean) => void table.push([name, value, goal, met === undefined ? '' : met ? 'yes' : 'NO']);
-  const ends = Object.entries(tasks.ends).map(([end, times]) => `${times} ${end}`);
+  const each = (times: Readonly<Record<string, number>>) => Object.entries(times).map(([name, n]) => `${n} ${name}`).join(', ');
   row('tasks posted', count(tasks.posted), count(report.tasks), tasks.posted === report.tasks);
-  row('completed', count(report.completed), 'all', report.completed === report.tasks);
+  row('completed', count(report.completed), 'all that may be', report.completed === report.tasks - report.refused);
+  row('refused by decision', count(report.refused), 'the rest', report.completed + report.refused === tasks.posted);
   row('lost', count(report.lost), '0', report.lost === 0);
   row('awarded twice', count(report.doubleAwards), '0', report.doubleAwards === 0);
+  row('awarded without their decision', count(report.undecided), '0', report.undecided === 0);
   row('agents over their capacity', count(load.overbooked.length), '0', load.overbooked.length === 0);
-  row('retries', count(report.retries), ends.length === 0 ? '' : ends.join(', '));
+  row('retries', count(report.retries), each(tasks.ends));
   row('agents lost', count(load.agentsLost), `of ${count(load.agents)}`);
-  row('post to award, p50', duration(report.awardMs.p50));
-  row('post to award, p95', duration(report.awardMs.p95));
-  row('post to award, p99', duration(report.awardMs.p99));
+  row('decided by rules, agents, people', `${decisions.byRules}, ${decisions.byAgents}, ${decisions.byPeople}`);
+  row('needed a person', percent(decisions.humanShare), '< 15 %', decisions.humanShare < 0.15);
+  row('rounds', count(decisions.rounds), each(decisions.outcomes));
+  row('rounds that went to people', count(decisions.roundsEscalated));
+  row('rounds counted again', count(decisions.rounds - decisions.miscounted.length), 'all', decisions.miscounted.length === 0);
+  row('approvals', count(decisions.approvals), each(decisions.answers));
+  row('approvals that the next group got', count(decisions.approvalsEscalated));
+  row('defaults', count(decisions.defaults), 'each refuses');
+  row('ready to award, p50', duration(report.awardMs.p50));
+  row('ready to award, p95', duration(report.awardMs.p95));
+  row('ready to award, p99', duration(report.awardMs.p99));
   row('load Gini *', report.gini.toFixed(3), '< 0.3', report.gini < 0.3);
   row('utilisation *', percent(report.utilisation), '60 to 80 %', report.utilisation >= 0.6 && report.utilisation <= 0.8);
   row('idle *', percent(report.idle), '< 20 %', report.idle < 0.2);
   row('receipts', count(report.commits));
   row('chains verified', `${count(report.chains)}`, 'all', report.verified);
   return `${table.toString()}
+Ready: posted, and decided that it may be done.
 * mean over time, from second ${window.from.toFixed(1)} of the arrivals (one mean effort) to the last one at second ${window.to.toFixed(1)}: the Gini
   coefficient and the share of idle agents are taken at every moment; that of each agent's own mean load is ${load.giniOfMeans.toFixed(3)}.
   The demand comes in bursts: while it is above what the agents can do, tasks wait, the strongest first.`;
@@ -268,7 +295,7 @@ async function demand({ trace, seed }: Options): Promise<readonly DemandRequest[
   }
 }
 
-/** Plays the demo; true when nothing was lost, awarded twice or tampered with. */
+/** Plays the demo; true when nothing was lost, awarded twice, done without its decision, counted wrongly or tampered with. */
 async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   const began = performance.now();
   const requests = await demand(options);
@@ -298,17 +325,21 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
 
   const client = new Formicary({ transport: new NodeTransport(host.url), principal: 'service:demo', retry: PATIENT });
   cleanup.add(() => client.close());
+  const people = new People(client, options.seed);
+  cleanup.add(() => people.stop());
+  await setRules(client.as('human:ada'), scenario.voters);
   const bar: Progress = progress('tasks completed', tasks.length);
   cleanup.add(() => bar.stop());
   let posted = 0;
   const show = (): void => {
-    const { completed, accepted, failed, vanished } = crew.counts;
-    bar.update(completed, `${count(completed)} of ${count(posted)} posted · ${count(accepted - completed - failed)} held · ${failed} failed · ${vanished} vanished`);
+    const { completed, accepted, failed, vanished, voted } = crew.counts;
+    bar.update(completed, `${count(completed)} of ${count(posted)} posted · ${count(accepted - completed - failed)} held · ${failed} failed · ${vanished} vanished · ${voted} votes`);
   };
   const showing = setInterval(show, 200);
   cleanup.add(() => clearInterval(showing));
 
   crew.work();
+  const deciding = people.work();
   const started = performance.now();
   const killing = options.kill ? killInTheMiddle(host, (arrivals / 2) * 1000) : undefined;
   const check = (): void => crew.check();
@@ -321,22 +352,27 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   if (outage !== undefined) say(`  the host was killed in the middle and was back after ${(outage / 1000).toFixed(1)} s`);
   if (!whole) say('  some tasks did not end in time');
 
+  people.stop();
+  await deciding;
   await crew.stop();
   client.close();
   await host.stop();
   const examined = examine(options.data, scenario);
   const report = reportOf(examined, tasks.length, (performance.now() - began) / 1000);
   print(report, examined, options);
-  const good = report.lost === 0 && report.doubleAwards === 0 && report.verified && examined.load.overbooked.length === 0;
+  const sound = report.lost === 0 && report.doubleAwards === 0 && report.undecided === 0 && report.completed + report.refused === report.tasks;
+  const good = sound && report.verified && report.decisions.miscounted === 0 && examined.load.overbooked.length === 0;
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return good;
 }
 
 function print(report: DemoReport, examined: Examined, options: Options): void {
-  const { tasks, load, log, sample } = examined;
+  const { tasks, load, decisions, log, sample } = examined;
   const lines = [tableOf(report, examined)];
   for (const id of tasks.lost.slice(0, 5)) lines.push(`lost: ${id}`);
   for (const id of tasks.awardedTwice.slice(0, 5)) lines.push(`awarded twice: ${id}`);
+  for (const id of tasks.undecided.slice(0, 5)) lines.push(`awarded without its decision: ${id}`);
+  for (const stream of decisions.miscounted.slice(0, 5)) lines.push(`counted wrongly: ${stream}`);
   for (const id of load.overbooked.slice(0, 5)) lines.push(`over its capacity: ${id}`);
   for (const { message } of log.faults.slice(0, 5)) lines.push(`chain: ${message}`);
   const here = path.relative(process.cwd(), options.data) || '.';
@@ -344,7 +380,7 @@ function print(report: DemoReport, examined: Examined, options: Options): void {
     '',
     `Took ${report.seconds} s. The store stays in ${here} (${DATABASE_FILE}; wiped by the next demo). To look further:`,
     `  npx formicary verify --data ${here}`,
-    `  npx formicary why ${sample ?? 'TASK'} --data ${here}`,
+    `  npx formicary why ${sample} --data ${here}`,
     `  FORMICARY_DATA=${here} npm start            the same store behind the API`,
     '',
   );

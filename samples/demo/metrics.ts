@@ -1,12 +1,16 @@
 /**
- * What happened, by the receipts alone: how each task fared, and how the load was spread. Nothing here asks a client
- * what it believes.
+ * What happened, by the receipts alone: how each task fared, how the load was spread, and who decided what. Nothing here
+ * asks a client what it believes.
  */
+import { actionDecider, type ActionState } from '../../domain/action';
 import type { AgentEvent } from '../../domain/agent';
+import { approvalDecider } from '../../domain/approval';
 import type { Commit } from '../../domain/kernel/commit';
-import { parseStream } from '../../domain/kernel/ids';
+import { upcast, Rejection, type Decider, type Event } from '../../domain/kernel/decider';
+import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { toMillis } from '../../domain/kernel/time';
 import { rounded } from '../../domain/market';
+import { recomputeRound, roundDecider } from '../../domain/round';
 import type { TaskEvent } from '../../domain/task';
 
 /** What is looked at of a commit. */
@@ -15,15 +19,19 @@ export type Receipt = Pick<Commit, 'stream' | 'at' | 'events'>;
 export interface TaskFindings {
   readonly posted: number;
   readonly completed: number;
-  /** Ids of the tasks that did not end as completed; those that were to be posted and never were among them. */
+  /** Ids of the tasks that were cancelled because it was decided that they may not be done. */
+  readonly refused: readonly string[];
+  /** Ids of the tasks that ended neither completed nor refused; those that were to be posted and never were among them. */
   readonly lost: readonly string[];
+  /** Ids of the tasks that were awarded though it was not decided that they may be done, or decided that they may not. */
+  readonly undecided: readonly string[];
   /** Ids of the tasks that had two holders at once, two awards of one number, or two completions. */
   readonly awardedTwice: readonly string[];
   /** Attempts beyond the first. */
   readonly retries: number;
   /** How attempts ended that did not complete. */
   readonly ends: Readonly<Record<string, number>>;
-  /** From post to first award, of each task in milliseconds. */
+  /** From post, or from the decision that it may be done, to first award, of each task in milliseconds. */
   readonly awardMs: readonly number[];
   /** Time of the first post and of the last one, in milliseconds since the epoch. */
   readonly firstPost: number;
@@ -49,11 +57,14 @@ export interface LoadFindings {
 
 interface TaskRecord {
   postedAt: number | undefined;
+  /** When it could be awarded first: when posted, or when it was decided that it may be done. */
+  readyAt: number | undefined;
   awardedAt: number | undefined;
   holder: number | undefined;
   readonly awards: Set<number>;
   completions: number;
   twice: boolean;
+  undecided: boolean;
   over: boolean;
 }
 
@@ -69,23 +80,29 @@ export class TaskWatch {
     if (category !== 'task') return;
     let task = this.tasks.get(id);
     if (task === undefined) {
-      task = { postedAt: undefined, awardedAt: undefined, holder: undefined, awards: new Set(), completions: 0, twice: false, over: false };
+      task = { postedAt: undefined, readyAt: undefined, awardedAt: undefined, holder: undefined, awards: new Set(), completions: 0, twice: false, undecided: false, over: false };
       this.tasks.set(id, task);
     }
     for (const event of events as readonly TaskEvent[]) this.apply(task, event, toMillis(at));
   }
 
-  /** @param expected ids that must be there */
-  findings(expected: Iterable<string> = []): TaskFindings {
+  /**
+   * @param expected ids that must be there
+   * @param stopped ids whose receipts of decision say that they may not be done
+   */
+  findings(expected: Iterable<string> = [], stopped: ReadonlySet<string> = new Set()): TaskFindings {
     const posted = [...this.tasks].filter(([, { postedAt }]) => postedAt !== undefined);
     const completed = posted.filter(([, { completions, over }]) => completions > 0 && !over);
-    const whole = new Set(completed.map(([id]) => id));
+    const refused = posted.filter(([id, { over }]) => over && stopped.has(id)).map(([id]) => id);
+    const whole = new Set([...completed.map(([id]) => id), ...refused]);
     const wanted = new Set([...expected, ...posted.map(([id]) => id)]);
     const times = posted.map(([, { postedAt }]) => postedAt as number);
     return {
       posted: posted.length,
       completed: completed.length,
+      refused,
       lost: [...wanted].filter((id) => !whole.has(id)),
+      undecided: posted.filter(([id, { undecided, awards }]) => undecided || (awards.size > 0 && stopped.has(id))).map(([id]) => id),
       awardedTwice: [...this.tasks].filter(([, { twice }]) => twice).map(([id]) => id),
       retries: this.retries,
       ends: { ...this.ends },
@@ -99,6 +116,10 @@ export class TaskWatch {
     switch (event.type) {
       case 'TaskPosted':
         task.postedAt = at;
+        task.readyAt = event.data.spec?.oversight === undefined ? at : undefined;
+        break;
+      case 'TaskCleared':
+        task.readyAt = at;
         break;
       case 'TaskHandedOff':
       case 'TaskAwarded': {
@@ -107,10 +128,9 @@ export class TaskWatch {
         if ((task.holder !== undefined && !handedOver) || task.awards.has(award) || task.completions > 0) task.twice = true;
         task.awards.add(award);
         task.holder = award;
-        if (task.awardedAt === undefined && task.postedAt !== undefined) {
-          task.awardedAt = at;
-          this.awardMs.push(at - task.postedAt);
-        }
+        if (task.readyAt === undefined) task.undecided = true;
+        else if (task.awardedAt === undefined) this.awardMs.push(at - task.readyAt);
+        task.awardedAt ??= at;
         break;
       }
       case 'TaskCompleted':
@@ -140,6 +160,109 @@ export class TaskWatch {
       default:
     }
   }
+}
+
+/** Who decided on the actions at the gate, and what came of rounds and approvals. */
+export interface DecisionFindings {
+  /** Actions that were let go or stopped. */
+  readonly decided: number;
+  /** Of these: by the rules alone, by agents in a round, and those that needed a person. */
+  readonly byRules: number;
+  readonly byAgents: number;
+  readonly byPeople: number;
+  /** `byPeople` over `decided`; 0 when nothing was decided. */
+  readonly humanShare: number;
+  readonly rounds: number;
+  /** How many rounds came to each choice, or to no agreement or quorum. */
+  readonly outcomes: Readonly<Record<string, number>>;
+  /** Rounds that agents left to people. */
+  readonly roundsEscalated: number;
+  readonly approvals: number;
+  /** How many approvals were approved, rejected, defaulted, … */
+  readonly answers: Readonly<Record<string, number>>;
+  /** Approvals that the next group was asked about. */
+  readonly approvalsEscalated: number;
+  /** Approvals that nobody decided in time. */
+  readonly defaults: number;
+  /** Streams of rounds whose receipts don't give what was recorded of their count. */
+  readonly miscounted: readonly string[];
+  /** Ids of the tasks that may not be done. */
+  readonly stopped: ReadonlySet<string>;
+  /** Id of a task that a person let go, if there is one. */
+  readonly approved: string | undefined;
+}
+
+/** Follows actions, rounds and approvals through the receipts. */
+export class DecisionWatch {
+  private readonly streams = new Map<string, Commit[]>();
+
+  see(commit: Commit): void {
+    if (!['action', 'round', 'approval'].includes(parseStream(commit.stream).category)) return;
+    const before = this.streams.get(commit.stream);
+    if (before === undefined) this.streams.set(commit.stream, [commit]);
+    else before.push(commit);
+  }
+
+  findings(): DecisionFindings {
+    const actions = this.states(actionDecider).filter(({ decided_at }) => decided_at !== undefined);
+    const rounds = this.states(roundDecider);
+    const approvals = this.states(approvalDecider);
+    const asked = actions.filter(({ asked_people, override, status }) => asked_people || override !== undefined || status === 'vetoed');
+    const voted = actions.filter((action) => !asked.includes(action) && action.refs.some((ref) => isOf(parseCommitRef(ref)?.stream, roundDecider)));
+    const stopped = actions.filter(({ status }) => status === 'refused' || status === 'vetoed').flatMap(taskOf);
+    const approved = actions.filter(({ status, cleared }) => status === 'executed' && cleared?.by === 'approval').flatMap(taskOf);
+    const answers = counted(approvals.map(({ outcome }) => outcome));
+    return {
+      decided: actions.length,
+      byRules: actions.length - voted.length - asked.length,
+      byAgents: voted.length,
+      byPeople: asked.length,
+      humanShare: actions.length === 0 ? 0 : rounded(asked.length / actions.length),
+      rounds: rounds.length,
+      outcomes: counted(rounds.map(({ status, outcome }) => outcome?.choice ?? outcome?.outcome ?? status)),
+      roundsEscalated: rounds.filter(({ escalation }) => escalation !== undefined).length,
+      approvals: approvals.length,
+      answers,
+      approvalsEscalated: approvals.filter(({ level }) => level > 0).length,
+      defaults: answers['defaulted'] ?? 0,
+      miscounted: this.of(roundDecider).filter(([, commits]) => !counts(commits)).map(([stream]) => stream),
+      stopped: new Set(stopped),
+      approved: approved[0],
+    };
+  }
+
+  private of({ category }: { readonly category: string }): [string, Commit[]][] {
+    return [...this.streams].filter(([stream]) => isOf(stream, { category }));
+  }
+
+  private states<S, E extends Event>(decider: Decider<S, E>): S[] {
+    return this.of(decider).map(([, commits]) => {
+      let state = decider.initial;
+      for (const { stream, index, at, meta, events } of commits) for (const event of events) state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
+      return state;
+    });
+  }
+}
+
+/** The task that waits for the action, if one does. */
+function taskOf({ proposal }: ActionState): string[] {
+  return proposal?.target === undefined ? [] : [parseStream(proposal.target).id];
+}
+
+function isOf(stream: string | undefined, { category }: { readonly category: string }): boolean {
+  return stream !== undefined && parseStream(stream).category === category;
+}
+
+/** True when the round's receipts give what it came to; a round that is not closed has nothing to count. */
+function counts(commits: readonly Commit[]): boolean {
+  const recomputed = recomputeRound(commits);
+  return recomputed instanceof Rejection ? recomputed.code === 'round-not-closed' : recomputed.agrees;
+}
+
+function counted(names: readonly (string | undefined)[]): Record<string, number> {
+  const times: Record<string, number> = {};
+  for (const name of names) times[name ?? 'waiting'] = (times[name ?? 'waiting'] ?? 0) + 1;
+  return times;
 }
 
 interface AgentRecord {

@@ -7,7 +7,9 @@ import type { AgentTypeEntry } from '../../domain/catalogue';
 import { toTasks, type DemandTask } from '../demand/effort';
 import { random } from '../demand/profile';
 import type { DemandRequest } from '../demand/trace';
-import { chance, type AgentPlan } from './agents';
+import type { AgentPlan } from './agents';
+import { chance } from './chance';
+import { overseen, type Overseen } from './decisions';
 
 export interface ScenarioOptions {
   readonly agents: number;
@@ -22,11 +24,15 @@ export interface PlannedTask extends DemandTask {
   readonly id: string;
   /** Seconds after the start of the play. */
   readonly due: number;
+  /** What the decision on it is made from; undefined: nobody has to decide. */
+  readonly oversight: Overseen | undefined;
 }
 
 export interface Scenario {
   readonly tasks: readonly PlannedTask[];
   readonly agents: readonly AgentPlan[];
+  /** Ids of the agents whose votes are asked for: they stay. */
+  readonly voters: readonly string[];
   /** Tasks that all agents that stay can work on at once. */
   readonly slots: number;
   /** Of the mean and of the longest task, in real seconds. */
@@ -40,6 +46,8 @@ export interface Scenario {
   readonly pollSeconds: number;
 }
 
+/** How many agents vote in a round. */
+const VOTERS = 7;
 /** Tasks that one agent works on at once. */
 const CAPACITY = 2;
 /** Each agent also does the work of so many other types of its department, at this level; its own is 1. */
@@ -102,7 +110,10 @@ export function planScenario(requests: readonly DemandRequest[], { agents: count
   const first = requests[0]?.at ?? 0;
   // Fewer agents than types: what the missing types would do goes to those that are there.
   const typeOf = (agentType: string): string => (TYPES[TYPES.indexOf(agentType) % count] ?? agentType);
-  const tasks = demand.map((task, i) => ({ ...task, agentType: typeOf(task.agentType), effort: efforts[i] as number, id: `task-${String(i + 1).padStart(String(demand.length).length, '0')}`, due: (task.at - first) / 1000 / speed }));
+  const tasks = demand.map((task, i): PlannedTask => {
+    const id = `task-${String(i + 1).padStart(String(demand.length).length, '0')}`;
+    return { ...task, agentType: typeOf(task.agentType), effort: efforts[i] as number, id, due: (task.at - first) / 1000 / speed, oversight: overseen(id, seed) };
+  });
   const meanHold = efforts.reduce((sum, effort) => sum + effort, 0) / efforts.length / speed;
 
   const leaseSeconds = Math.min(MAX_LEASE, Math.max(MIN_LEASE, Math.ceil(1.5 * meanHold)));
@@ -119,6 +130,7 @@ export function planScenario(requests: readonly DemandRequest[], { agents: count
   return {
     tasks,
     agents,
+    voters: agents.filter(({ vanishesAfter }) => vanishesAfter === undefined).slice(0, VOTERS).map(({ id }) => id),
     slots,
     meanHold,
     longestHold: Math.max(...efforts) / speed,

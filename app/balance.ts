@@ -200,7 +200,7 @@ export class Balance implements Consumer {
 
   private async reactTo(commit: Commit): Promise<void> {
     const { tenant, id } = parseStream(commit.stream);
-    this.transactor.invalidate(commit.stream, commit.index);
+    await this.transactor.catchUp(commit.stream, commit.index);
     const watch = this.pools.get(tenant, id);
     if (watch?.state !== undefined) await this.load(watch);
     await this.move(tenant, commit);

@@ -133,7 +133,7 @@ export class Decisions implements Consumer {
 
   private async stream(stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
     const last = commits.at(-1) as Commit;
-    this.transactor.invalidate(stream, last.index);
+    await this.transactor.catchUp(stream, last.index);
     const cause = causeOf(last);
     const wish = (at: Time | undefined) => {
       if (at !== undefined) due.push({ stream, reason: parseStream(stream).category, due: this.watched(at) });

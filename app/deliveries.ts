@@ -151,7 +151,7 @@ export class Deliveries {
     const due = new Map<string, Deadline>();
     for (const { stream, index } of commits) {
       if (parseStream(stream).category !== deliveryDecider.category) continue;
-      this.transactor.invalidate(stream, index);
+      await this.transactor.catchUp(stream, index);
       const at = deliveryDue((await this.transactor.load(deliveryDecider, stream)).state);
       if (at !== undefined) due.set(stream, { stream, reason: DELIVERY_DUE, due: at });
     }

@@ -1,8 +1,15 @@
 /** Numbers for Prometheus. Labels come from closed lists, so that no caller can make them many. */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
-import { toMillis } from '../domain/kernel/time';
+import type { ApprovalEvent, ApprovalState } from '../domain/approval';
+import type { Commit } from '../domain/kernel/commit';
+import { toMillis, type Time } from '../domain/kernel/time';
+import type { RoundEvent, RoundState } from '../domain/round';
 import type { TaskEvent, TaskState } from '../domain/task';
 import type { Colony } from './colony';
+import type { DecisionFigures } from './decision-metrics';
+
+/** Tenants with series of their own for decisions: the first by name. */
+const MAX_TENANTS = 50;
 
 export class Metrics {
   private readonly registry = new Registry();
@@ -11,6 +18,8 @@ export class Metrics {
   private readonly taskEvents = new Counter({ name: 'formicary_task_events_total', help: 'What happened to tasks', labelNames: ['event'], registers: [this.registry] });
   private readonly awardSeconds = new Histogram({ name: 'formicary_award_seconds', help: 'From ready (posted, bids closed, retry due) to awarded', buckets: [0.002, 0.005, 0.01, 0.05, 0.2, 1, 5, 30, 120], registers: [this.registry] });
   private readonly sla = new Counter({ name: 'formicary_task_sla_total', help: 'Tasks with a deadline, by whether it was met', labelNames: ['met'], registers: [this.registry] });
+  private readonly decisions = new Counter({ name: 'formicary_decisions_total', help: 'Approvals and rounds that ended, by outcome', labelNames: ['of', 'outcome'], registers: [this.registry] });
+  private readonly decisionSeconds = new Histogram({ name: 'formicary_decision_seconds', help: 'How long an approval waited (from when it was opened first), or a round was open', labelNames: ['of'], buckets: [0.02, 0.1, 0.5, 2, 10, 60, 300, 1_800, 7_200, 86_400], registers: [this.registry] });
 
   constructor(private readonly colony: Colony) {
     collectDefaultMetrics({ register: this.registry });
@@ -56,8 +65,28 @@ export class Metrics {
     pools('utilisation', 'Slots in use over capacity in a pool (goal: 0.6 to 0.8)');
     pools('idle', 'Share of agents without a task in a pool (goal: below 0.2)');
     pools('waiting', 'Tasks that wait for an agent of a pool');
+    const decisions = (name: string, help: string, figure: (figures: DecisionFigures) => number | null) =>
+      new Gauge({
+        name: `formicary_${name}`,
+        help,
+        labelNames: ['tenant'],
+        registers: [registry],
+        async collect() {
+          this.reset();
+          for (const tenant of await colony.decisionMetrics.tenants(MAX_TENANTS)) {
+            const value = figure(await colony.decisionMetrics.of(tenant));
+            if (value !== null) this.set({ tenant }, value);
+          }
+        },
+      });
+    decisions('approvals_waiting', 'Approvals that wait for a person', ({ approvals }) => approvals.waiting);
+    decisions('rounds_open', 'Rounds that take votes', ({ rounds }) => rounds.open);
+    decisions('human_share', 'Share of the actions that needed a person (goal: below 0.15)', ({ actions }) => actions.share);
+    decisions('human_agreement', 'Share of the decided approvals in which people approved what was proposed, as it was', ({ approvals }) => approvals.agreement);
     colony.transactor.onCommitted(({ category, commits, state }) => {
       this.commits.inc({ category }, commits.length);
+      if (category === 'approval') this.approval(commits, state as ApprovalState);
+      if (category === 'round') this.round(commits, state as RoundState);
       if (category !== 'task') return;
       for (const { events, at } of commits) for (const event of events as readonly TaskEvent[]) this.task(event, state as TaskState, at);
     });
@@ -71,6 +100,26 @@ export class Metrics {
   /** The text format of Prometheus. */
   async text(): Promise<{ body: string; contentType: string }> {
     return { body: await this.registry.metrics(), contentType: this.registry.contentType };
+  }
+
+  private approval(commits: readonly Commit[], { requested_at }: ApprovalState): void {
+    for (const { events, at } of commits) {
+      for (const event of events as readonly ApprovalEvent[]) if (event.type === 'ApprovalClosed') this.decided('approval', event.data.outcome, requested_at, at);
+    }
+  }
+
+  private round(commits: readonly Commit[], { opened_at }: RoundState): void {
+    for (const { events, at } of commits) {
+      for (const event of events as readonly RoundEvent[]) {
+        if (event.type === 'RoundClosed') this.decided('round', event.data.outcome, opened_at, at);
+        if (event.type === 'RoundCancelled') this.decided('round', 'cancelled', opened_at, at);
+      }
+    }
+  }
+
+  private decided(of: 'approval' | 'round', outcome: string, from: Time | undefined, to: Time): void {
+    this.decisions.inc({ of, outcome });
+    this.decisionSeconds.observe({ of }, (toMillis(to) - toMillis(from as Time)) / 1000);
   }
 
   private task(event: TaskEvent, state: TaskState, at: string): void {

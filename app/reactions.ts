@@ -127,7 +127,8 @@ export class Reactions implements Consumer {
 
   private async stream(stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
     const { tenant, category, id } = parseStream(stream);
-    this.transactor.invalidate(stream, (commits.at(-1) as Commit).index);
+    const behind = this.transactor.catchUp(stream, (commits.at(-1) as Commit).index);
+    if (behind !== undefined) await behind;
     if (category !== 'task' && category !== 'agent') return;
     const last = commits.at(-1) as Commit;
     await traced(`react ${category}`, 'consumer', last.meta.traceparent, { 'formicary.stream': stream }, async (traceparent) => {

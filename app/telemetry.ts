@@ -4,7 +4,7 @@
  * passed on all the same, so that a caller's own trace finds its receipts.
  */
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace, type Attributes, type Tracer } from '@opentelemetry/api';
-import { randomBytes } from 'node:crypto';
+import { randomHex } from './new-id';
 
 let tracer: Tracer | undefined;
 
@@ -48,6 +48,6 @@ function parse(traceparent: string): { traceId: string; spanId: string; traceFla
 
 /** A trace of its own, not sampled: it ties receipts of one request together though nobody records it. */
 function newTraceparent(): string {
-  const hex = randomBytes(24).toString('hex');
+  const hex = randomHex(24);
   return `00-${hex.slice(0, 32)}-${hex.slice(32)}-00`;
 }

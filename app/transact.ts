@@ -109,6 +109,7 @@ const MAX_SNAPSHOT_BYTES = 16 * 1024;
 const MAX_ATTEMPTS = 12;
 const PAGE = 500;
 const EPOCH = toTime(0);
+const DONE = Promise.resolve();
 
 /**
  * Answered commands by name, oldest first, in pages: adding one copies the last page only, since what is folded must
@@ -151,6 +152,8 @@ const KEY_REUSED = new Rejection('invalid', 'idempotency-key-reused', 'this Idem
 interface Lane {
   readonly decider: Decider<unknown, Event>;
   readonly waiting: Pending[];
+  /** The batch that is under way. */
+  running: Promise<void>;
 }
 
 /** The store can't be reached, or stays contended. Retry later; nothing is half-written. */
@@ -244,7 +247,7 @@ export class Transactor {
         lane.waiting.push(pending);
         return;
       }
-      const opened: Lane = { decider: decider as unknown as Decider<unknown, Event>, waiting: [pending] };
+      const opened: Lane = { decider: decider as unknown as Decider<unknown, Event>, waiting: [pending], running: DONE };
       this.lanes.set(stream, opened);
       void this.drain(stream, opened);
     });
@@ -273,10 +276,28 @@ export class Transactor {
     return cached === undefined ? undefined : view<S>(stream, cached);
   }
 
-  /** Forgets what is cached of a stream, for example when the feed shows commits of another process. */
-  invalidate(stream: string, version: number): void {
+  /**
+   * Sees to it that the next `load` holds commit `index`, which the feed has shown: nothing has to be done when the cache
+   * holds it, which is the usual case. A commit of this process can be in the feed before its own answer has come; that is
+   * waited for, which is much cheaper than reading the stream.
+   */
+  catchUp(stream: string, index: number): Promise<void> | undefined {
     const cached = this.cache.get(stream);
-    if (cached !== undefined && cached.version < version) this.cache.delete(stream);
+    if (cached !== undefined && cached.version >= index) return undefined;
+    const lane = this.lanes.get(stream);
+    if (lane === undefined) {
+      if (cached !== undefined) this.cache.delete(stream);
+      return undefined;
+    }
+    return lane.running.then(
+      () => this.forgetBelow(stream, index),
+      () => this.forgetBelow(stream, index),
+    );
+  }
+
+  private forgetBelow(stream: string, index: number): void {
+    const cached = this.cache.get(stream);
+    if (cached !== undefined && cached.version < index) this.cache.delete(stream);
   }
 
   /** The state as it was: after the last commit whose time is not after `asOf`, or after commit `upTo`. */
@@ -315,7 +336,7 @@ export class Transactor {
     while (lane.waiting.length > 0) {
       const batch = lane.waiting.splice(0, MAX_COMMITS_PER_APPEND);
       try {
-        await this.run(stream, lane.decider, batch);
+        await (lane.running = this.run(stream, lane.decider, batch));
       } catch (error) {
         for (const pending of batch) pending.reject(error);
       }

@@ -126,7 +126,8 @@ export class Views implements Consumer {
   private async stateRows({ projection, decider }: ViewOf, latest: Latest): Promise<ViewRow[]> {
     const rows: ViewRow[] = [];
     for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
-      this.transactor.invalidate(stream, index);
+      const behind = this.transactor.catchUp(stream, index);
+      if (behind !== undefined) await behind;
       const { state, version, at } = this.transactor.peek(stream) ?? (await this.transactor.load(decider, stream));
       const row = projection.row({ tenant, id, stream, version, at }, state);
       if (row !== undefined) rows.push(row);

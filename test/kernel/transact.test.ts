@@ -345,9 +345,9 @@ describe('two processes on one store', () => {
     const { one, other } = await twoWith(1);
     accepted(await other.transact(tally, STREAM, add('b', 1), asking()));
     expect(one.peek<Tally>(STREAM)?.version).toBe(0);
-    one.invalidate(STREAM, 0);
+    await one.catchUp(STREAM, 0);
     expect(one.peek<Tally>(STREAM)?.version).toBe(0);
-    one.invalidate(STREAM, 1);
+    await one.catchUp(STREAM, 1);
     expect(one.peek(STREAM)).toBeUndefined();
     expect((await one.load(tally, STREAM)).state.sum).toBe(2);
   });

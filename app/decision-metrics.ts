@@ -1,0 +1,191 @@
+/**
+ * Figures of decisions: how often people are needed, how long they and the agents take, and how often people decide as
+ * the agents would have. Computed from the read models, so they are as late as those are.
+ */
+import { Recent } from '../domain/kernel/recent';
+import { secondsBetween, toTime, type Time } from '../domain/kernel/time';
+import type { OversightAnswer } from '../domain/oversight';
+import type { ActionDoc } from '../projections/actions';
+import type { ApprovalDoc } from '../projections/approvals';
+import { readAll } from '../projections/projection';
+import type { RoundDoc } from '../projections/rounds';
+import type { Clock, ViewStore } from './ports';
+import type { Views } from './views';
+
+/** How long figures are good for, in milliseconds: nobody's asking again and again makes them dear. */
+const GOOD_FOR = 5_000;
+/** Tenants whose figures are kept. */
+const MAX_TENANTS = 100;
+/** Kinds that are shown by themselves, those with the most actions first. */
+export const MAX_KINDS_SHOWN = 100;
+
+/** Of some actions: how many there were, and how many of them needed a person. */
+export interface HumanShare {
+  readonly actions: number;
+  readonly human: number;
+  /** human / actions; null without any. */
+  readonly share: number | null;
+}
+
+/** Seconds, by nearest rank; null when there is nothing to measure. */
+export interface Seconds {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+}
+
+/** Field names are the wire's. */
+export interface DecisionFigures {
+  readonly at: Time;
+  /** False when there is more than was read: then these are the figures of a part, except for what waits or is open. */
+  readonly complete: boolean;
+  /** Goal of `share`: below 0.15. `by_kind`: the 100 kinds with the most actions. */
+  readonly actions: HumanShare & {
+    readonly by_path: Readonly<Record<OversightAnswer['path'], HumanShare>>;
+    readonly by_kind: readonly (HumanShare & { readonly kind: string })[];
+    readonly overridden: number;
+    readonly challenged: number;
+  };
+  readonly approvals: {
+    readonly waiting: number;
+    readonly approved: number;
+    readonly rejected: number;
+    /** Nobody decided in time. */
+    readonly defaulted: number;
+    readonly withdrawn: number;
+    /** Decided elsewhere. */
+    readonly superseded: number;
+    /** A second group was asked. */
+    readonly escalated: number;
+    /** Approved as a person had corrected it. */
+    readonly edited: number;
+    /** From the request to the end. */
+    readonly seconds: Seconds;
+    /** How often people decide as the agents proposed: approved without a correction / (approved + rejected); null before the first. */
+    readonly agreement: number | null;
+  };
+  readonly rounds: {
+    readonly open: number;
+    readonly agreed: number;
+    readonly no_agreement: number;
+    readonly no_quorum: number;
+    readonly cancelled: number;
+    /** Went to a person. */
+    readonly escalated: number;
+    readonly overridden: number;
+    /** Held about challenges. */
+    readonly challenges: number;
+    /** From the opening to the end. */
+    readonly seconds: Seconds;
+  };
+}
+
+export class DecisionMetrics {
+  private readonly kept = new Recent<string, { readonly at: number; readonly figures: Promise<DecisionFigures> }>(MAX_TENANTS);
+
+  constructor(
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly clock: Clock,
+  ) {}
+
+  /** The figures of a tenant, at most five seconds old. */
+  of(tenant: string): Promise<DecisionFigures> {
+    const now = this.clock.now();
+    const kept = this.kept.get(tenant);
+    if (kept !== undefined && Math.abs(now - kept.at) < GOOD_FOR) return kept.figures;
+    const figures = this.read(tenant, toTime(now));
+    this.kept.set(tenant, { at: now, figures });
+    // What failed is asked for again.
+    figures.catch(() => this.kept.delete(tenant));
+    return figures;
+  }
+
+  /** Every tenant that has decisions, at most `limit`, in order of name. */
+  async tenants(limit: number): Promise<readonly string[]> {
+    const found = await Promise.all(['actions', 'approvals', 'rounds'].map((view) => this.viewStore.tenants(this.views.serving(view))));
+    return [...new Set(found.flat())].sort().slice(0, limit);
+  }
+
+  private async read(tenant: string, at: Time): Promise<DecisionFigures> {
+    const all = <D>(view: string, status?: string) => readAll<D>(this.viewStore, this.views.serving(view), { tenant, where: status === undefined ? {} : { status } });
+    const actions = await all<ActionDoc>('actions');
+    const approvals = await all<ApprovalDoc>('approvals');
+    const rounds = await all<RoundDoc>('rounds');
+    // What is under way is looked for by itself: it has to be right after years as well.
+    const waiting = approvals.complete ? approvals : await all<ApprovalDoc>('approvals', 'waiting');
+    const open = rounds.complete ? rounds : await all<RoundDoc>('rounds', 'open');
+    return {
+      at,
+      complete: actions.complete && approvals.complete && rounds.complete,
+      actions: ofActions(actions.docs),
+      approvals: { waiting: count(waiting.docs, ({ status }) => status === 'waiting'), ...ofApprovals(approvals.docs) },
+      rounds: { open: count(open.docs, ({ status }) => status === 'open'), ...ofRounds(rounds.docs) },
+    };
+  }
+}
+
+function ofActions(docs: readonly ActionDoc[]): DecisionFigures['actions'] {
+  const onPath = (path: OversightAnswer['path']) => shareOf(docs.filter((doc) => doc.path === path));
+  const kinds = [...Map.groupBy(docs, ({ kind }) => kind)].map(([kind, own]) => ({ kind, ...shareOf(own) }));
+  return {
+    ...shareOf(docs),
+    by_path: { act: onPath('act'), veto_window: onPath('veto_window'), round: onPath('round'), approval: onPath('approval') },
+    by_kind: kinds.sort((a, b) => b.actions - a.actions || (a.kind < b.kind ? -1 : 1)).slice(0, MAX_KINDS_SHOWN),
+    overridden: count(docs, ({ overridden }) => overridden),
+    challenged: count(docs, ({ challenged }) => challenged),
+  };
+}
+
+function ofApprovals(docs: readonly ApprovalDoc[]): Omit<DecisionFigures['approvals'], 'waiting'> {
+  const closed = (outcome: string) => count(docs, (doc) => doc.outcome === outcome);
+  const approved = closed('approved');
+  const rejected = closed('rejected');
+  const edited = count(docs, (doc) => doc.outcome === 'approved' && doc.edited);
+  return {
+    approved,
+    rejected,
+    defaulted: closed('defaulted'),
+    withdrawn: closed('withdrawn'),
+    superseded: closed('superseded'),
+    escalated: count(docs, ({ level }) => level > 0),
+    edited,
+    seconds: secondsOf(docs.map(({ requested_at, closed_at }) => [requested_at, closed_at])),
+    agreement: ratio(approved - edited, approved + rejected),
+  };
+}
+
+function ofRounds(docs: readonly RoundDoc[]): Omit<DecisionFigures['rounds'], 'open'> {
+  const closed = (outcome: string) => count(docs, (doc) => doc.outcome === outcome);
+  return {
+    agreed: closed('agreed'),
+    no_agreement: closed('no_agreement'),
+    no_quorum: closed('no_quorum'),
+    cancelled: count(docs, ({ status }) => status === 'cancelled'),
+    escalated: count(docs, ({ escalated }) => escalated),
+    overridden: count(docs, ({ overridden }) => overridden),
+    challenges: count(docs, ({ challenges }) => challenges !== null),
+    seconds: secondsOf(docs.map(({ opened_at, finished_at }) => [opened_at, finished_at])),
+  };
+}
+
+function shareOf(docs: readonly ActionDoc[]): HumanShare {
+  const human = count(docs, (doc) => doc.human);
+  return { actions: docs.length, human, share: ratio(human, docs.length) };
+}
+
+/** Of those that have ended. */
+function secondsOf(spans: readonly (readonly [from: Time | null, to: Time | null])[]): Seconds {
+  const sorted = spans.flatMap(([from, to]) => (from === null || to === null ? [] : [secondsBetween(from, to)])).sort((a, b) => a - b);
+  const at = (p: number) => sorted[Math.ceil(p * sorted.length) - 1] ?? null;
+  return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
+}
+
+function count<T>(all: readonly T[], which: (one: T) => boolean): number {
+  return all.reduce((sum, one) => sum + Number(which(one)), 0);
+}
+
+function ratio(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole;
+}

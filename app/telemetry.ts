@@ -19,14 +19,17 @@ export function stopRecording(): void {
 }
 
 /** Runs `work` as a span below `parent` (a W3C traceparent), and gives it the traceparent to hand on. */
-export async function traced<T>(name: string, kind: 'internal' | 'consumer', parent: string | undefined, attributes: Attributes, work: (traceparent: string | undefined) => Promise<T>): Promise<T>;
-export async function traced<T>(name: string, kind: 'server', parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T>;
-export async function traced<T>(name: string, kind: keyof typeof KINDS, parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T> {
+export function traced<T>(name: string, kind: 'internal' | 'consumer', parent: string | undefined, attributes: Attributes, work: (traceparent: string | undefined) => Promise<T>): Promise<T>;
+export function traced<T>(name: string, kind: 'server', parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T>;
+export function traced<T>(name: string, kind: keyof typeof KINDS, parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T> {
   // A request begins a trace of its own; what has no request before it needs none.
-  if (tracer === undefined) return await work((parent ?? (kind === 'server' ? newTraceparent() : undefined)) as string);
+  return tracer === undefined ? work((parent ?? (kind === 'server' ? newTraceparent() : undefined)) as string) : recorded(tracer, name, kind, parent, attributes, work);
+}
+
+async function recorded<T>(by: Tracer, name: string, kind: keyof typeof KINDS, parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T> {
   const remote = parent === undefined ? undefined : parse(parent);
   const context = remote === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);
-  const span = tracer.startSpan(name, { kind: KINDS[kind], attributes }, context);
+  const span = by.startSpan(name, { kind: KINDS[kind], attributes }, context);
   try {
     const { traceId, spanId, traceFlags } = span.spanContext();
     return await work(`00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`);

@@ -220,11 +220,12 @@ export class Transactor {
         rejection: new Rejection('forbidden', receipt.decision === 'deny' ? 'policy-denied' : 'approval-needed', `the policy answered ${receipt.decision}: ${reasons.join('; ')}`, { reasons }),
       };
     }
-    return await traced(`transact ${context.action}`, 'internal', context.traceparent ?? context.cause?.traceparent, { 'formicary.stream': stream }, async (traceparent) => {
-      const outcome = await this.enqueue(decider, stream, decide, { ...context, traceparent }, receipt);
-      if (!outcome.ok && context.receiptOfRefusal === true) await this.denials.record({ ...context, traceparent }, stream, receipt, [`${outcome.rejection.code}: ${outcome.rejection.message}`]);
-      return outcome;
-    });
+    const parent = context.traceparent ?? context.cause?.traceparent;
+    const outcome = await traced(`transact ${context.action}`, 'internal', parent, { 'formicary.stream': stream }, (traceparent) =>
+      this.enqueue(decider, stream, decide, traceparent === parent ? context : { ...context, traceparent }, receipt),
+    );
+    if (!outcome.ok && context.receiptOfRefusal === true) await this.denials.record(context, stream, receipt, [`${outcome.rejection.code}: ${outcome.rejection.message}`]);
+    return outcome;
   }
 
   /** What the policy says of an action that is yet to come. */
@@ -416,7 +417,9 @@ export class Transactor {
       if ('sealed' in outcome) {
         sealed.push(outcome.sealed);
         folded = outcome.folded;
-        outcomes.push({ ok: true, ...view(stream, folded), events: outcome.sealed.commit.events, commit: outcome.sealed.commit, repeated: false });
+        const { commit } = outcome.sealed;
+        const { state, version, hash, at, correlationId } = folded;
+        outcomes.push({ ok: true, stream, state, version, hash, at, correlationId, events: commit.events, commit, repeated: false });
         continue;
       }
       if (!fresh) {

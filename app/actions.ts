@@ -30,7 +30,7 @@ import { commitRef, parseCommitRef, parseStream, streamName } from '../domain/ke
 import type { Principal } from '../domain/kernel/principal';
 import { toTime, type Time } from '../domain/kernel/time';
 import { MAX_SEEN, decideOversight, noveltyOf, oversightDecider, rulesFor, type Features, type Novelty, type OversightAnswer, type OversightRules, type Seen } from '../domain/oversight';
-import { DEFAULT_CHOICES, type RoundState } from '../domain/round';
+import { DEFAULT_CHOICES, roundDecider, type RoundState } from '../domain/round';
 import { CORRECTABLE, type TaskCorrection } from '../domain/task';
 import { ALL } from '../projections/agents';
 import type { ActionDoc } from '../projections/actions';
@@ -53,8 +53,11 @@ export type ProposalInput = Pick<Proposal, 'kind' | 'action' | 'why' | 'confiden
 const [APPROVE, REJECT] = DEFAULT_CHOICES;
 /** What a round about a challenge chooses from. */
 export const CHALLENGE_CHOICES = ['uphold', 'dismiss'] as const;
+/** Neither agents nor people decided on a challenge; no id, so no choice is called so. */
+export const NOBODY = '';
 
 const NOT_ITS_OWN = new Rejection('forbidden', 'not-the-proposer', 'an action is taken by whoever proposed it; one that is for a task is carried out by the gate itself');
+const TASK_OVER = new Rejection('conflict', 'task-over', 'the action was stopped, and its task is cancelled with it: have the task posted anew');
 
 /** More steps than any way through the gate has. */
 const MAX_STEPS = 12;
@@ -156,7 +159,10 @@ export class Actions {
   }
 
   async override(context: RequestContext, id: string, instead: Instead, reason: string): Promise<ActionOutcome> {
-    return await this.decided(context, id, 'action.override', override(personOf(context.principal), instead, reason));
+    const overridden = override(personOf(context.principal), instead, reason);
+    // The task of an action that was stopped is cancelled, whatever anybody says of the action afterwards.
+    const decision: Decision<ActionState, ActionEvent> = (state) => (instead === 'allow' && state.proposal?.target !== undefined && state.stopped !== undefined ? TASK_OVER : overridden(state));
+    return await this.decided(context, id, 'action.override', decision);
   }
 
   /** Doubts the action before the round `challenge.round`. */
@@ -175,6 +181,15 @@ export class Actions {
     if (state.status === 'proposed' || state.status === 'held' || state.status === 'returned') {
       await this.advanced(stream, await this.act(stream, 'action.refuse', refuseAction({ by: gatekeeper(parseStream(stream).tenant).id, ref: state.held?.ref, reason }), cause));
     }
+  }
+
+  /** What came of the round of a challenge: a choice, or `NOBODY`; undefined while agents or people may still decide. */
+  async verdict(tenant: string, id: string): Promise<string | undefined> {
+    const { state: round } = await this.transactor.current(roundDecider, roundStream(tenant, id));
+    const choice = choiceOf(round);
+    if (choice !== undefined) return choice;
+    const { outcome } = (await this.approvals.load(tenant, outcomeApproval(tenant, id))).state;
+    return round.status === 'cancelled' || outcome === 'defaulted' || outcome === 'rejected' || outcome === 'withdrawn' ? NOBODY : undefined;
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ActionState>> {
@@ -203,7 +218,7 @@ export class Actions {
   // ------------------------------------------------------------------------------------------------------ the steps
 
   private async step(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
-    const settled = state.challenge === undefined ? undefined : await this.settle(stream, state.challenge, cause);
+    const settled = state.challenge === undefined ? undefined : await this.settle(stream, state, state.challenge, cause);
     if (settled?.ok === true) return settled;
     switch (state.status) {
       case 'proposed':
@@ -215,6 +230,7 @@ export class Actions {
       case 'veto_window':
         return await this.act(stream, 'action.time-passed', timePassed(this.now()), cause);
       case 'cleared':
+        if (state.cleared?.by === 'override') await this.askNoMore(stream, state, state.override?.reason ?? 'a person let it on', cause);
         return await this.carryOut(stream, state, cause);
       case 'executed':
         return await this.afterwards(stream, state, cause);
@@ -295,19 +311,21 @@ export class Actions {
     const again = state.refs.includes(approval.opened_ref) && cause !== undefined;
     if (again) {
       const reopened = await this.approvals.reopen(context, id, { ref: cause.ref, reason: 'the action came back: it was changed, or policy has become stricter', hash: state.hash, policy });
-      if (!reopened.ok) return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', reason: reopened.rejection.message }), cause);
+      if (!reopened.ok) return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', ref: state.held?.ref, reason: reopened.rejection.message }), cause);
       approval = reopened.state;
     } else if (!asked.ok && approval.request === undefined) {
-      return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', reason: `nobody could be asked: ${asked.rejection.message}` }), cause);
+      return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', ref: state.held?.ref, reason: `nobody could be asked: ${asked.rejection.message}` }), cause);
     }
-    return await this.act(stream, 'action.hold', hold({ for: 'approval', ref: approval.opened_ref, oversight: after?.oversight }), cause);
+    return await this.holdFor(stream, state, { for: 'approval', ref: approval.opened_ref, oversight: after?.oversight }, cause);
   }
 
   private async afterApproval(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
     const ref = state.held?.ref as string;
     const { tenant } = parseStream(stream);
     const approval = (await this.approvals.load(tenant, idOf(ref))).state;
-    if (approval.status !== 'closed' || approval.opened_ref !== ref) return undefined;
+    // It was opened again, and whoever did so could not say it here any more.
+    if (approval.opened_ref !== ref) return await this.holdFor(stream, state, { for: 'approval', ref: approval.opened_ref }, cause);
+    if (approval.status !== 'closed') return undefined;
     switch (approval.outcome) {
       case 'approved': {
         const { hash, edit: correction } = approval;
@@ -334,13 +352,22 @@ export class Actions {
     const { tenant } = parseStream(stream);
     const reopened = await this.approvals.reopen(this.context(tenant, cause), idOf(ref), { ref, reason: `nobody decided by ${approval.ends.at(-1)}: postponed`, hash: state.hash, policy: state.policy as Proposal['policy'] });
     if (!reopened.ok) return await this.act(stream, 'action.refuse', refuseAction({ by: 'safe-default', ref, reason: reopened.rejection.message }), cause);
-    return await this.act(stream, 'action.hold', hold({ for: 'approval', ref: reopened.state.opened_ref }), cause);
+    return await this.holdFor(stream, state, { for: 'approval', ref: reopened.state.opened_ref }, cause);
   }
 
-  private async settle(stream: string, { round: id }: Challenge, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
-    const choice = choiceOf((await this.rounds.load(parseStream(stream).tenant, id)).state);
-    if (choice === undefined) return undefined;
-    return await this.act(stream, 'action.settle-challenge', settleChallenge(id, choice === CHALLENGE_CHOICES[0], `the round ${id} decided to ${choice} the challenge`), cause);
+  /** Nothing waits for ever: what was held too often is refused. */
+  private async holdFor(stream: string, state: ActionState, what: Parameters<typeof hold>[0], cause: Cause | undefined): Promise<ActionOutcome> {
+    const held = await this.act(stream, 'action.hold', hold(what), cause);
+    if (held.ok || held.rejection.code !== 'held-too-often') return held;
+    return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', ref: state.held?.ref, reason: held.rejection.message }), cause);
+  }
+
+  private async settle(stream: string, state: ActionState, { round: id }: Challenge, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const verdict = await this.verdict(parseStream(stream).tenant, id);
+    if (verdict === undefined) return undefined;
+    // Silence neither takes an action nor undoes one.
+    const upheld = verdict === NOBODY ? state.status !== 'executed' : verdict === CHALLENGE_CHOICES[0];
+    return await this.act(stream, 'action.settle-challenge', settleChallenge(id, upheld, reasonOf(verdict, id)), cause);
   }
 
   /** What has a target is carried out here; anything else waits for whoever proposed it to do it. */
@@ -370,17 +397,22 @@ export class Actions {
   /** Nothing more is asked about an action that was stopped, and nothing waits for it. */
   private async callOff(stream: string, state: ActionState, cause: Cause | undefined): Promise<void> {
     const { tenant } = parseStream(stream);
-    const context = this.context(tenant, cause);
-    const reason = (state.stopped?.reason ?? 'it was stopped').slice(0, 1_000);
+    const reason = state.stopped?.reason ?? 'it was stopped';
+    await this.askNoMore(stream, state, reason, cause);
+    const { target } = state.proposal as Proposal;
+    if (target !== undefined) await this.tasks.cancel(this.context(tenant, cause), parseStream(target).id, reason.slice(0, 1_000));
+  }
+
+  /** Rounds and approvals about the action have nothing to decide any more. */
+  private async askNoMore(stream: string, state: ActionState, reason: string, cause: Cause | undefined): Promise<void> {
+    const context = this.context(parseStream(stream).tenant, cause);
     const asked = new Set(state.refs.map((ref) => parseCommitRef(ref)?.stream as string));
     for (const other of asked) {
       const { category, id } = parseStream(other);
       // Both refuse when they are over already, which is as well.
-      if (category === 'approval') await this.approvals.supersede(context, id, reason);
-      else await this.rounds.cancel(context, id, reason);
+      if (category === 'approval') await this.approvals.supersede(context, id, reason.slice(0, 1_000));
+      else await this.rounds.cancel(context, id, reason.slice(0, 1_000));
     }
-    const { target } = state.proposal as Proposal;
-    if (target !== undefined) await this.tasks.cancel(context, parseStream(target).id, reason);
   }
 
   // --------------------------------------------------------------------------------------------------------- helpers
@@ -430,6 +462,16 @@ export class Actions {
   private now(): Time {
     return toTime(this.clock.now());
   }
+}
+
+/** The approval by which people decide what the agents of a round could not. */
+export function outcomeApproval(tenant: string, round: string): string {
+  return derivedId(tenant, 'outcome', round);
+}
+
+/** Why a challenge ends as it does. */
+export function reasonOf(verdict: string, round: string): string {
+  return verdict === NOBODY ? `nobody decided on the challenge in the round ${round}` : `the round ${round} decided to ${verdict} the challenge`;
 }
 
 /** What a round came to: a person's choice goes before the agents'; undefined while there is none. */

@@ -90,7 +90,7 @@ export class Approvals {
   async approve(context: RequestContext, id: string, consent: { hash: string; reason: string; edit?: unknown; bulk?: boolean }): Promise<ApprovalOutcome> {
     const { edit, ...plain } = consent;
     const full = edit === undefined ? plain : await this.withEdit(context.principal.tenant, id, plain, edit);
-    if (full instanceof Rejection) return { ok: false, rejection: full };
+    if (full instanceof Rejection) return await this.decision(context, id, 'approval.approve', () => full);
     return await this.decision(context, id, 'approval.approve', approve(personOf(context.principal), full, this.now()));
   }
 
@@ -165,9 +165,12 @@ export class Approvals {
     return toTime(this.clock.now());
   }
 
-  /** A command whose refusal matters as much as its success. */
-  private decision(context: RequestContext, id: string, action: string, decision: ReturnType<typeof unclaim>): Promise<ApprovalOutcome> {
-    return this.command({ ...context, receiptOfRefusal: true }, id, action, decision);
+  /** A command whose refusal matters as much as its success; the approval, as it was opened, is its cause. */
+  private async decision(context: RequestContext, id: string, action: string, decision: ReturnType<typeof unclaim>): Promise<ApprovalOutcome> {
+    const { state, correlationId } = await this.load(context.principal.tenant, id);
+    const { opened_ref: ref, requested_at: at } = state;
+    const cause = at === undefined || correlationId === undefined ? undefined : { ref, at, correlationId, depth: 0 };
+    return await this.command({ ...context, cause, receiptOfRefusal: true }, id, action, decision);
   }
 
   private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof unclaim>, attributes?: Record<string, unknown>): Promise<ApprovalOutcome> {

@@ -156,6 +156,7 @@ export class Colony {
     await this.balance.stop();
     await this.reactions.stop();
     await this.feed.stop();
+    await this.decisions.stop();
     await this.deliveries.stop();
     await this.views.stop();
     await this.ports.close();

@@ -16,7 +16,7 @@ import { noticeOf, type Matter, type NoticeEvent } from '../domain/notice';
 import { severityOf } from '../domain/oversight';
 import { roundDecider, roundDue, type RoundEvent, type RoundState } from '../domain/round';
 import { isAlive, taskDecider, type TaskEvent, type TaskOversight, type TaskSpec, type TaskState } from '../domain/task';
-import { CHALLENGE_CHOICES, actionStream, choiceOf, gatekeeper, inputsOf, type Actions } from './actions';
+import { CHALLENGE_CHOICES, NOBODY, actionStream, choiceOf, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
 import type { Agents, RequestContext } from './agents';
 import type { Approvals } from './approvals';
 import type { RoundBook } from './books';
@@ -42,6 +42,8 @@ export const OUTCOME_KIND = 'round.outcome';
 export class Decisions implements Consumer {
   readonly name = 'decisions';
   private orchestrations: Orchestrations | undefined;
+  /** Calls to orchestrations that are under way, by stream. */
+  private readonly calls = new Map<string, Promise<void>>();
 
   constructor(
     private readonly transactor: Transactor,
@@ -70,6 +72,12 @@ export class Decisions implements Consumer {
     this.orchestrations = orchestrations;
   }
 
+  /** Calls no orchestration any more, and waits for the calls that are under way. */
+  async stop(): Promise<void> {
+    this.orchestrations = undefined;
+    await Promise.all(this.calls.values());
+  }
+
   async handle(commits: readonly Commit[]): Promise<void> {
     const byStream = new Map<string, Commit[]>();
     const sent: Commit[] = [];
@@ -94,7 +102,7 @@ export class Decisions implements Consumer {
     const due = await this.timePassed(stream);
     if (due === undefined) return undefined;
     // Whoever should have waited for it may be lost.
-    await this.orchestrate('start', stream);
+    this.orchestrate('start', stream);
     return this.watched(due);
   }
 
@@ -157,8 +165,8 @@ export class Decisions implements Consumer {
     const { state, version } = await this.transactor.load(roundDecider, stream);
     this.note(stream, state, version);
     const types = typesOf<RoundEvent>(commits);
-    if (types.has('RoundOpened') && state.status === 'open') await this.orchestrate('start', stream);
-    else if (types.has('ImprovementOpened') || types.has('RoundClosed') || types.has('RoundCancelled')) await this.orchestrate('wake', stream);
+    if (types.has('RoundOpened') && state.status === 'open') this.orchestrate('start', stream);
+    else if (types.has('ImprovementOpened') || types.has('RoundClosed') || types.has('RoundCancelled')) this.orchestrate('wake', stream);
     if (state.status === 'closed' || state.status === 'cancelled') await this.follow(stream, state, types.has('OutcomeOverridden'), cause);
     return roundDue(state);
   }
@@ -177,10 +185,16 @@ export class Decisions implements Consumer {
       // What went on since the round closed, or was stopped, follows the person's choice.
       if (instead === 'refuse' ? !stopped : stopped || gate.status === 'held') await this.actions.override(this.asPerson(tenant, person.by, cause), waiting.id, instead, person.reason);
     }
-    if (waiting?.category === 'task' && choice !== undefined) {
-      await this.tasks.settleChallenge(this.context(tenant, cause), waiting.id, id, choice === CHALLENGE_CHOICES[0], `the round ${id} decided to ${choice} the challenge`);
-    }
+    if (waiting?.category === 'task') await this.settleAward(tenant, waiting.id, id, cause);
     if (escalation !== undefined && choice === undefined && spec?.action === undefined) await this.askPeople(stream, state, cause);
+  }
+
+  /** Where nobody decided about a doubted award, work that has begun goes on, and what has not begun goes to another. */
+  private async settleAward(tenant: string, task: string, round: string, cause: Cause): Promise<void> {
+    const verdict = await this.actions.verdict(tenant, round);
+    if (verdict === undefined) return;
+    const upheld = verdict === NOBODY ? (await this.tasks.load(tenant, task)).state.status === 'awarded' : verdict === CHALLENGE_CHOICES[0];
+    await this.tasks.settleChallenge(this.context(tenant, cause), task, round, upheld, reasonOf(verdict, round));
   }
 
   /** A question that agents could not settle: people confirm the leading choice, or override the round with another. */
@@ -192,7 +206,7 @@ export class Decisions implements Consumer {
     const choice = tally?.leader ?? (choices.at(-1));
     const rules = await this.oversight.rules(tenant, kind);
     const { bundle, decision } = await this.transactor.ask(gatekeeper(tenant), 'round.override', stream, { kind, impact });
-    const asked = await this.approvals.request(this.context(tenant, cause), derivedId(tenant, 'outcome', id), {
+    const asked = await this.approvals.request(this.context(tenant, cause), outcomeApproval(tenant, id), {
       action: stream,
       kind: OUTCOME_KIND,
       hash: actionHash(OUTCOME_KIND, { round: id, choice }),
@@ -213,8 +227,8 @@ export class Decisions implements Consumer {
     const { state } = await this.transactor.load(approvalDecider, stream);
     const types = typesOf<ApprovalEvent>(commits);
     const opened = types.has('ApprovalRequested') || types.has('ApprovalReopened');
-    if (opened && state.status === 'waiting') await this.orchestrate('start', stream);
-    else if (types.has('ApprovalClosed') || types.has('ApprovalEscalated')) await this.orchestrate('wake', stream);
+    if (opened && state.status === 'waiting') this.orchestrate('start', stream);
+    else if (types.has('ApprovalClosed') || types.has('ApprovalEscalated')) this.orchestrate('wake', stream);
     if (state.status === 'waiting' && (opened || types.has('ApprovalEscalated'))) {
       const { group } = state.request?.ladder[state.level] ?? {};
       if (group !== undefined) await this.tell(stream, opened && state.level === 0 ? 'approval-requested' : 'approval-escalated', group, state, cause);
@@ -226,8 +240,9 @@ export class Decisions implements Consumer {
   private async answered(stream: string, state: ApprovalState, cause: Cause): Promise<void> {
     const { tenant, category, id } = parseStream(state.request?.action as string);
     if (category === 'action') return await this.actions.advance(state.request?.action as string, cause);
-    if (category !== 'round' || state.outcome !== 'approved') return;
+    if (category !== 'round') return;
     const { state: round } = await this.rounds.load(tenant, id);
+    if (state.outcome !== 'approved') return await this.follow(state.request?.action as string, round, false, cause);
     const choice = round.tally?.leader ?? round.spec?.choices.at(-1);
     const given = state.given.at(-1);
     if (choice === undefined || given === undefined) return;
@@ -243,9 +258,9 @@ export class Decisions implements Consumer {
     if (types.has('ActionExecuted')) this.actions.history.add(tenant, stream, state);
     if (types.has('ActionChallenged') && state.challenge !== undefined) await this.challenges.open(tenant, stream, state.challenge, `${stream}@0`, cause);
     if (types.has('VetoWindowOpened') && state.status === 'veto_window') {
-      await this.orchestrate('start', stream);
+      this.orchestrate('start', stream);
       await this.tellOfVeto(stream, id, state, cause);
-    } else if (types.has('ActionVetoed') || types.has('ActionOverridden') || types.has('ActionCleared')) await this.orchestrate('wake', stream);
+    } else if (types.has('ActionVetoed') || types.has('ActionOverridden') || types.has('ActionCleared')) this.orchestrate('wake', stream);
     return actionDue(state);
   }
 
@@ -325,13 +340,20 @@ export class Decisions implements Consumer {
     for (const voter of this.book.update(tenant, id, stream, state, version, toTime(this.clock.now()))) this.agents.ring(tenant, voter);
   }
 
-  /** A failure here costs time, nothing else: the deadline stands. */
-  private async orchestrate(what: 'start' | 'wake', stream: string): Promise<void> {
-    try {
-      await this.orchestrations?.[what](stream);
-    } catch (error) {
-      this.report('an orchestration could not be reached: its deadline stands in', { stream, what, error: String(error) });
-    }
+  /**
+   * In order for each stream, and beside everything else: the feed never waits for an orchestration. A failure costs
+   * time, nothing else: the deadline stands.
+   */
+  private orchestrate(what: 'start' | 'wake', stream: string): void {
+    const { orchestrations } = this;
+    if (orchestrations === undefined) return;
+    const call = (this.calls.get(stream) ?? Promise.resolve())
+      .then(() => orchestrations[what](stream))
+      .catch((error: unknown) => this.report('an orchestration could not be reached: its deadline stands in', { stream, what, error: String(error) }))
+      .finally(() => {
+        if (this.calls.get(stream) === call) this.calls.delete(stream);
+      });
+    this.calls.set(stream, call);
   }
 
   private watched(due: Time): Time {

@@ -22,6 +22,9 @@ import type { Clock, Deadline, Deadlines, ViewStore } from './ports';
 import type { Cause, Loaded, Outcome, Transactor } from './transact';
 import type { Views } from './views';
 
+export { CHANNEL_KINDS } from '../domain/channel';
+export { NOTICE_EVENTS } from '../domain/notice';
+
 // ---------------------------------------------------------------------------------------------------- read models
 
 export interface ChannelDoc extends Channel {

@@ -54,6 +54,7 @@ export class Feed {
   private stopped = false;
   private running: Promise<void> | undefined;
   private timers: NodeJS.Timeout[] = [];
+  private redelivering: Promise<void> | undefined;
 
   constructor(
     private readonly store: EventStore,
@@ -80,7 +81,11 @@ export class Feed {
     this.running = this.run();
     this.timers = [
       setInterval(() => void this.save(), SAVE_EVERY_MS),
-      setInterval(() => void this.redeliver().catch((error: unknown) => this.report('redelivery failed', { error: String(error) })), REDELIVER_EVERY_MS),
+      setInterval(() => {
+        this.redelivering ??= this.redeliver()
+          .catch((error: unknown) => this.report('redelivery failed', { error: String(error) }))
+          .finally(() => (this.redelivering = undefined));
+      }, REDELIVER_EVERY_MS),
     ];
     for (const timer of this.timers) timer.unref();
   }
@@ -92,6 +97,7 @@ export class Feed {
     for (const timer of this.timers) clearInterval(timer);
     this.ring();
     await this.running;
+    await this.redelivering;
     await Promise.all(this.lanes.map(({ chain }) => chain));
     await this.save();
   }

@@ -5,6 +5,8 @@ import type { Time } from '../domain/kernel/time';
 import type { RequestContext } from './agents';
 import type { Loaded, Outcome, Transactor } from './transact';
 
+export { DEFAULT_RULES, IMPACTS, MODES, SAFE_DEFAULTS, rulesHash } from '../domain/oversight';
+
 /** One stream a tenant. */
 export function oversightStream(tenant: string): string {
   return streamName(tenant, oversightDecider.category, 'rules');

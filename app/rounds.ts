@@ -3,7 +3,7 @@ import { levelOf, type AgentProfile, type AgentState } from '../domain/agent';
 import type { Algorithm, Electorate, Group, Voter } from '../domain/consensus';
 import { Rejection } from '../domain/kernel/decider';
 import { own } from '../domain/kernel/own';
-import { streamName } from '../domain/kernel/ids';
+import { commitRef, streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
 import { cancel, castVote, open, override, recomputeRound, roundDecider, timePassed, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
@@ -14,6 +14,8 @@ import type { AgentBook } from './books';
 import type { Clock, ViewStore } from './ports';
 import type { Loaded, Outcome, Transactor } from './transact';
 import type { Views } from './views';
+
+export { ALGORITHMS, CONSENSUS_DEFAULTS, agreementMatrix } from '../domain/consensus';
 
 export type RoundOutcome = Outcome<RoundState, RoundEvent>;
 
@@ -86,11 +88,13 @@ export class Rounds {
   }
 
   /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */
-  vote(context: RequestContext, id: string, vote: Vote): Promise<RoundOutcome> {
+  async vote(context: RequestContext, id: string, vote: Vote): Promise<RoundOutcome> {
     const { principal } = context;
+    const { stream, state, correlationId } = await this.load(principal.tenant, id);
+    const cause = state.opened_at === undefined || correlationId === undefined ? undefined : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
     const forged = new Rejection('forbidden', 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round');
     const decision = vote.voter === principal.id ? castVote(vote, toTime(this.clock.now())) : () => forged;
-    return this.command({ ...context, receiptOfRefusal: true }, id, 'round.vote', decision);
+    return await this.command({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
   }
 
   cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {

@@ -10,12 +10,40 @@ export interface Acknowledged {
   readonly hash: string;
 }
 
-export interface CrashFindings {
-  readonly acknowledged: number;
+export interface CommandFindings {
   /** Acknowledged receipts that are not in the log, or are there with another hash: `stream@index: what`. */
   readonly lost: readonly string[];
   /** Commands that are in the log twice: `stream: who key`. */
   readonly doneTwice: readonly string[];
+}
+
+/** Follows every command through the receipts. */
+export class CommandWatch {
+  private readonly hashes = new Map<string, string>();
+  private readonly commands = new Set<string>();
+  private readonly doneTwice: string[] = [];
+
+  see({ stream, index, hash, meta }: Commit): void {
+    this.hashes.set(commitRef(stream, index), hash);
+    if (meta.commandId === undefined) return;
+    const command = `${stream}: ${meta.actor.id} ${meta.commandId}`;
+    if (this.commands.has(command)) this.doneTwice.push(command);
+    this.commands.add(command);
+  }
+
+  findings(acknowledged: readonly Acknowledged[]): CommandFindings {
+    const lost = acknowledged.flatMap(({ stream, version, hash }) => {
+      const ref = commitRef(stream, version);
+      const stored = this.hashes.get(ref);
+      if (stored === hash) return [];
+      return [`${ref}: ${stored === undefined ? 'acknowledged, and not in the log' : 'in the log with another hash than was acknowledged'}`];
+    });
+    return { lost, doneTwice: this.doneTwice };
+  }
+}
+
+export interface CrashFindings extends CommandFindings {
+  readonly acknowledged: number;
   readonly doubleAwards: readonly string[];
   /** Tasks that were acknowledged or are in the log, and did not end as completed. */
   readonly unfinished: readonly string[];
@@ -24,26 +52,13 @@ export interface CrashFindings {
 
 /** @param log every commit, in the order of the log; read to its end */
 export function examineCrash(log: Iterable<Commit>, acknowledged: readonly Acknowledged[]): CrashFindings {
-  const hashes = new Map<string, string>();
-  const commands = new Set<string>();
-  const doneTwice: string[] = [];
+  const commands = new CommandWatch();
   const tasks = new TaskWatch();
   for (const commit of log) {
-    const { stream, index, hash, meta } = commit;
-    hashes.set(commitRef(stream, index), hash);
+    commands.see(commit);
     tasks.see(commit);
-    if (meta.commandId === undefined) continue;
-    const command = `${stream}: ${meta.actor.id} ${meta.commandId}`;
-    if (commands.has(command)) doneTwice.push(command);
-    commands.add(command);
   }
-  const lost = acknowledged.flatMap(({ stream, version, hash }) => {
-    const ref = commitRef(stream, version);
-    const stored = hashes.get(ref);
-    if (stored === hash) return [];
-    return [`${ref}: ${stored === undefined ? 'acknowledged, and not in the log' : 'in the log with another hash than was acknowledged'}`];
-  });
   const expected = acknowledged.filter(({ stream }) => stream.includes('/task/')).map(({ stream }) => stream.slice(stream.lastIndexOf('/') + 1));
   const { posted, lost: unfinished, awardedTwice } = tasks.findings(expected);
-  return { acknowledged: acknowledged.length, lost, doneTwice, doubleAwards: awardedTwice, unfinished, tasks: posted };
+  return { acknowledged: acknowledged.length, ...commands.findings(acknowledged), doubleAwards: awardedTwice, unfinished, tasks: posted };
 }

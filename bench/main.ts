@@ -6,6 +6,8 @@ import { Argument, Command } from 'commander';
 import { Verification, readLog } from '../samples/demo/log';
 import { benchAppend, type AppendReport, type AppendSettings } from './append';
 import { openBenchColony, registerAgents } from './colony';
+import { benchDecisions, type DecisionReport, type DecisionSettings } from './decisions';
+import { decisionTables } from './decisions-report';
 import { runLifecycle, type LifecycleResult } from './lifecycle';
 import { HttpColony, type HttpLifecycleResult } from './lifecycle-http';
 import { median, type Memory } from './measure';
@@ -14,12 +16,13 @@ import { printReport } from './report';
 import { benchSignals, type SignalReport, type SignalSettings } from './signals';
 
 const ROOT = path.resolve(__dirname, '../..');
-const PARTS = ['append', 'lifecycle', 'http', 'signals'] as const;
+const PARTS = ['append', 'lifecycle', 'http', 'signals', 'decisions'] as const;
 type Part = (typeof PARTS)[number];
 
 interface Settings {
   readonly append: AppendSettings;
   readonly signals: SignalSettings;
+  readonly decisions: DecisionSettings;
   readonly agents: number;
   /** Events of the store with a long past. */
   readonly past: number;
@@ -33,6 +36,7 @@ interface Settings {
 const FULL: Settings = {
   append: { seconds: 2, writers: [1, 32, 256], length: 20_000 },
   signals: { seconds: 3, trails: 10_000, length: 50_000 },
+  decisions: { voters: 50, rounds: 400, httpRounds: 100, atOnce: 20, approvals: 500, waiting: 1_000 },
   agents: 1_000,
   past: 1_000_000,
   rounds: 3,
@@ -44,6 +48,7 @@ const FULL: Settings = {
 const SMOKE: Settings = {
   append: { seconds: 0.1, writers: [1, 32, 256], length: 500 },
   signals: { seconds: 0.2, trails: 100, length: 1_000 },
+  decisions: { voters: 10, rounds: 4, httpRounds: 4, atOnce: 2, approvals: 5, waiting: 20 },
   agents: 68,
   past: 5_000,
   rounds: 1,
@@ -89,6 +94,7 @@ export interface BenchReport {
   lifecycle?: LifecycleReport;
   http?: HttpReport;
   signals?: SignalReport;
+  decisions?: DecisionReport;
   seconds: number;
 }
 
@@ -99,12 +105,12 @@ interface Options {
 }
 
 const program = new Command('npm run bench --')
-  .description('Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, memory and bytes, each also on a longer log.')
+  .description('Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes.')
   .addArgument(new Argument('[parts...]', 'what to measure; all by default').choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
   .option('--json', 'end with one line of JSON on standard output', false)
   .option('--data <folder>', 'where the stores are made and deleted again; the disk is part of what is measured', path.join(ROOT, '.formicary/bench'))
-  .addHelpText('after', '\nTakes about six minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.');
+  .addHelpText('after', '\nTakes about seven minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.');
 
 class Bench {
   private readonly past: string;
@@ -124,6 +130,10 @@ class Bench {
 
   signals(): Promise<SignalReport> {
     return benchSignals(this.folder, this.settings.signals);
+  }
+
+  decisions(): Promise<DecisionReport> {
+    return benchDecisions(this.folder, this.settings.decisions);
   }
 
   async lifecycle(): Promise<LifecycleReport> {
@@ -260,6 +270,7 @@ async function main(): Promise<void> {
   }
   report.seconds = Math.round((performance.now() - began) / 100) / 10;
   process.stdout.write(printReport(report));
+  if (report.decisions !== undefined) process.stdout.write(decisionTables(report.decisions));
   if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
 }
 

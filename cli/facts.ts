@@ -8,6 +8,7 @@ import type { RoundEvent } from '../domain/round';
 import type { TaskEvent } from '../domain/task';
 import type { ToolEvent } from '../domain/tool';
 import type { TrailEvent } from '../domain/trail';
+import { percent, said } from './terminal';
 
 type Known = TaskEvent | AgentEvent | TrailEvent | ToolEvent | AgentTypeEvent | RoundEvent | ActionEvent | ApprovalEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
@@ -15,7 +16,6 @@ type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) => `${type} at ${location}, strength ${Number(resulting_strength.toFixed(3))}, from ${emitter_agent}`;
 const profile = ({ profile: { agent_type, pool, capacity } }: DataOf<'AgentRegistered'>) => `${agent_type}, pool ${pool}, capacity ${capacity}`;
 const ballot = ({ voter, choice, confidence, reasoning }: DataOf<'VoteCast'>) => `${voter} for ${choice}, confidence ${Number(confidence.toFixed(3))}: ${reasoning}`;
-const share = (value: number) => `${Math.round(value * 1_000) / 10} %`;
 const reasons = (oversight: DataOf<'ActionProposed'>['oversight']) => (oversight.reasons.length === 0 ? '' : ` because ${oversight.reasons.map(({ code }) => code).join(', ')}`);
 const tool = ({ tool_name, version, owner }: DataOf<'ToolRegistered'>) => `${tool_name} ${version}, of ${owner}`;
 
@@ -37,7 +37,7 @@ const FACTS: { readonly [T in Known['type']]?: (data: DataOf<T>) => string } = {
   SlotReleased: ({ task, award, outcome }) => `of ${task}, award ${award}: ${outcome}`,
   SignalEmitted: signal,
   SignalReinforced: signal,
-  TaskCleared: ({ correction }) => (correction === undefined ? 'it may be done' : `it may be done, with ${Object.keys(correction).join(', ')} corrected`),
+  TaskCleared: ({ correction }) => `it may be done${correction === undefined ? '' : ', as corrected'}`,
   ActionProposed: ({ kind, impact, oversight }) => `${kind}, impact ${impact}: to ${oversight.path}${reasons(oversight)}`,
   ActionHeld: (held) => `for ${held.for}`,
   ActionCleared: ({ by }) => `by ${by}`,
@@ -47,7 +47,7 @@ const FACTS: { readonly [T in Known['type']]?: (data: DataOf<T>) => string } = {
   RoundOpened: ({ spec, electorate }) => `${spec.kind}, ${electorate.voters.length} voters, ${electorate.algorithm}, until ${spec.deadline}`,
   VoteCast: ballot,
   VoteChanged: ballot,
-  RoundClosed: ({ outcome, choice, tally }) => `${outcome}${choice === undefined ? '' : `: ${choice}`}, score ${share(tally.score)}, turnout ${share(tally.turnout)}`,
+  RoundClosed: ({ outcome, choice, tally }) => `${outcome}${choice === undefined ? '' : `: ${choice}`}, score ${percent(tally.score)}, turnout ${percent(tally.turnout)}`,
   ApprovalRequested: ({ kind, severity, ladder, requester }) => `${kind}, ${severity}, for ${requester}, first from ${ladder[0]?.group}`,
   ApprovalGiven: ({ by, reason, edit }) => `by ${by}${edit === undefined ? '' : ', edited'}: ${reason}`,
   ApprovalRejected: ({ by, reason }) => `by ${by}: ${reason}`,
@@ -60,7 +60,11 @@ const FACTS: { readonly [T in Known['type']]?: (data: DataOf<T>) => string } = {
 const MOST_VALUES = 4;
 const LONGEST = 60;
 
-export function factsOf({ type, data }: Pick<Event, 'type' | 'data'>): string {
+export function factsOf(event: Pick<Event, 'type' | 'data'>): string {
+  return said(told(event)).replaceAll('\n', ' ');
+}
+
+function told({ type, data }: Pick<Event, 'type' | 'data'>): string {
   const known = FACTS[type as Known['type']] as ((data: unknown) => string) | undefined;
   try {
     return known === undefined ? plain(data) : known(data);

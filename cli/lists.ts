@@ -22,6 +22,11 @@ export function printDetails(value: object): void {
   for (const [name, field] of fields) print(`${bold(name.padEnd(width))}  ${shown(field)}`);
 }
 
+/** Prints one labelled line; further lines of the text are indented, so that none can pass for a label. */
+export function printField(name: string, text: string): void {
+  print(`${name.padEnd(9)} ${text.replaceAll('\n', `\n${' '.repeat(10)}`)}`);
+}
+
 /** The plain values of an object by their paths, for example `holder.agent`. Lists are values. */
 export function flatten(value: object, prefix = ''): [string, unknown][] {
   return Object.entries(value).flatMap(([name, field]: [string, unknown]): [string, unknown][] => {

@@ -5,15 +5,23 @@
  */
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
+import { ALGORITHMS } from '../domain/consensus';
+import { IMPACTS } from '../domain/oversight';
+import type * as ActionsCommand from './commands/actions';
 import type * as AgentsCommand from './commands/agents';
+import type * as ApprovalsCommand from './commands/approvals';
 import type * as AsofCommand from './commands/asof';
+import type * as ChallengeCommand from './commands/challenge';
 import type * as ExportCommand from './commands/export';
+import type * as OversightCommand from './commands/oversight';
 import type * as PostCommand from './commands/post';
 import type * as RecomputeCommand from './commands/recompute';
+import type * as RoundsCommand from './commands/rounds';
 import type * as SignalsCommand from './commands/signals';
 import type * as StartCommand from './commands/start';
 import type * as StatusCommand from './commands/status';
 import type * as TailCommand from './commands/tail';
+import type * as TallyCommand from './commands/tally';
 import type * as TasksCommand from './commands/tasks';
 import type * as ToolsCommand from './commands/tools';
 import type * as TypesCommand from './commands/types';
@@ -25,7 +33,7 @@ const REFUSED = 1;
 const NOT_DONE = 2;
 
 const EXIT_CODES = `
-Ends with 0 when done, 1 when what was asked for was refused or does not hold (verify, recompute), 2 when it could not
+Ends with 0 when done, 1 when what was asked for was refused or does not hold (verify, recompute, tally), 2 when it could not
 be done: wrong usage, no host, no file.`;
 
 const program = new Command('formicary')
@@ -45,6 +53,7 @@ Begin with:
   $ formicary post finance.reconciliation --id inv-1   give it work
   $ formicary tail                                     watch every receipt as it comes
   $ formicary why inv-1                                what led there, and what followed
+  $ formicary approvals                                what waits for a person
   $ formicary verify                                   check every chain without the host
 ${EXIT_CODES}`,
   );
@@ -112,6 +121,7 @@ command(program, 'post', 'Post a task, or many from a file', [
   .option('--effort <seconds>', 'estimated work', seconds)
   .option('--deadline <time>', 'a time, or a span from now: 90s, 15m, 2h, 1d')
   .option('--payload <json>', 'the work itself; @FILE reads a file')
+  .option('--oversight <json>', 'nobody gets it before it is decided on: {"why":…,"confidence":…,"impact":…}; @FILE reads a file')
   .option('--bid-seconds <seconds>', 'how long bids are collected; 0 awards at once', seconds)
   .option('--accept-seconds <seconds>', 'how long an award waits for acceptance; 30 by default', seconds)
   .option('--lease-seconds <seconds>', 'how long without a heartbeat; 60 by default', seconds)
@@ -123,7 +133,7 @@ command(program, 'post', 'Post a task, or many from a file', [
 
 command(program, 'tasks', 'List tasks, or show one', ['formicary tasks --status open', 'formicary tasks --agent recon-7 --limit 20', 'formicary tasks inv-4711  # everything about one'])
   .argument('[id]', 'a task')
-  .addOption(new Option('-s, --status <status>').choices(['open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']))
+  .addOption(new Option('-s, --status <status>').choices(['held', 'open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']))
   .option('-a, --agent <id>', 'held or completed by')
   .option('-t, --type <task_type>')
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
@@ -176,6 +186,124 @@ command(signals, 'emit', 'Emit a signal', ['formicary signals emit threat_detect
   .option('--decay <share>', 'share of its strength that it loses in a minute; 0.1 by default', share)
   .option('--emitter <agent>', 'the caller by default')
   .action(runs<SignalsCommand.EmitInput>(() => (require('./commands/signals') as typeof SignalsCommand).emit));
+
+command(program, 'rounds', 'List rounds of agents, or show one', ['formicary rounds --status open', 'formicary rounds --escalated  # those that agents left to people', 'formicary rounds backup-window  # what is asked, and who said what'])
+  .argument('[id]', 'a round')
+  .addOption(new Option('-s, --status <status>').choices(['open', 'closed', 'cancelled']))
+  .option('-k, --kind <kind>')
+  .option('--voter <id>', 'in which this one may vote')
+  .option('--escalated', 'that went to people')
+  .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
+  .option('--all', 'every one')
+  .action(runs<RoundsCommand.RoundsInput>(() => (require('./commands/rounds') as typeof RoundsCommand).rounds));
+
+command(program, 'poll', 'Put a question to agents: opens a round', [
+  'formicary poll "Move the backup to the night?" --voter ada-1 --voter bo-2 --voter cy-3',
+  'formicary poll "Which supplier?" --capability finance.reconciliation --choice north --choice south  # whoever knows the field',
+  'formicary poll "Close the plant?" --algorithm weighted_voting --voter ada-1=3 --voter bo-2=1 --passes 2',
+])
+  .argument('<question>')
+  .option('--id <id>', 'your own id; a new one is made without')
+  .option('--voter <id[=weight]>', 'who votes (several times)', collect)
+  .option('--capability <name>', 'or whoever knows this field, by expertise')
+  .option('--choice <id>', 'what to choose from (several times); approve and reject by default', collect)
+  .addOption(new Option('--algorithm <name>', 'simple_majority for voters by name, else expertise_based').choices(ALGORITHMS))
+  .option('--kind <kind>', 'of decision; question by default')
+  .addOption(new Option('--impact <impact>', 'medium by default').choices(IMPACTS))
+  .option('--seconds <seconds>', 'how long a pass lasts; 60 by default', numberFrom(1, Infinity))
+  .option('--passes <n>', 'how often they may vote until they agree; 1 by default', whole)
+  .action(runs<RoundsCommand.PollInput>(() => (require('./commands/rounds') as typeof RoundsCommand).poll));
+
+command(program, 'vote', 'Vote in a round, as the caller', ['formicary vote backup-window approve --reason "the nights are quiet" --principal ada-1', 'formicary vote backup-window reject --reason "the restore test runs then" --confidence 0.6 --principal bo-2'])
+  .argument('<round>', 'an open round')
+  .argument('<choice>', 'one of its choices')
+  .requiredOption('-r, --reason <text>', 'why: dissent is told by name')
+  .option('-c, --confidence <share>', '0 to 1', share, 0.8)
+  .option('--final', 'where votes may be changed: this one will not be')
+  .action(runs<RoundsCommand.VoteInput>(() => (require('./commands/rounds') as typeof RoundsCommand).vote));
+
+command(program, 'tally', 'Count a closed round again, on this machine, from its receipts alone', [
+  'formicary tally backup-window',
+  'formicary tally backup-window --data ./colony  # without a host',
+  'formicary tally backup-window --file receipts.ndjson.gz',
+])
+  .argument('<round>', 'a closed round')
+  .option('-d, --data [folder]', 'from a data folder instead of a host')
+  .option('-f, --file <file>', 'from an export, .gz or not; - is standard input')
+  .addHelpText('after', EXIT_CODES)
+  .action(runs<TallyCommand.TallyInput>(() => (require('./commands/tally') as typeof TallyCommand).tally));
+
+command(program, 'approvals', 'Show what waits for people: severe things first, then what is due first', ['formicary approvals', 'formicary approvals --group administrators', 'formicary approvals --status closed --outcome defaulted  # what nobody decided'])
+  .addOption(new Option('-s, --status <status>', 'waiting by default').choices(['waiting', 'closed']))
+  .option('-k, --kind <kind>')
+  .addOption(new Option('--severity <severity>').choices(IMPACTS))
+  .option('--requester <id>')
+  .addOption(new Option('--outcome <outcome>').choices(['approved', 'rejected', 'defaulted', 'withdrawn', 'superseded']))
+  .option('-g, --group <name>', 'that was asked')
+  .option('-n, --limit <n>', 'at most so many; 20 by default', whole)
+  .option('--all', 'every one')
+  .action(runs<ApprovalsCommand.ApprovalsInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approvals));
+
+command(program, 'approval', 'Show what a person needs to decide: who asks, why, what the agents say, and the action itself', ['formicary approval 4f0c…', 'formicary approval 4f0c… --json'])
+  .argument('<id>', 'an approval')
+  .action(runs<{ id: string }>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approval));
+
+command(program, 'approve', 'Approve an action, as it is or as you correct it', [
+  'formicary approve 4f0c… --reason "within the budget"',
+  'formicary approve 4f0c… --reason "half is enough" --edit \'{"payload":{"amount":10}}\'  # what is to change in the action',
+  'formicary approve 4f0c… --reason "as seen" --hash 0a1b2c3d4e5f  # only if it is still what you looked at',
+])
+  .argument('<id>', 'an approval')
+  .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
+  .option('-e, --edit <json>', 'what to change in the action first, as a JSON Merge Patch (null removes); @FILE reads a file')
+  .option('--hash <hash>', 'refuse unless the action still has this hash, or one that begins so')
+  .action(runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approve));
+
+command(program, 'reject', 'Reject an action', ['formicary reject 4f0c… --reason "not this year"'])
+  .argument('<id>', 'an approval')
+  .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
+  .option('--hash <hash>', 'refuse unless the action still has this hash, or one that begins so')
+  .action(runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).reject));
+
+command(program, 'ask', 'Ask the requester of an approval back; the time goes on meanwhile', ['formicary ask 4f0c… "Which budget is it from?"'])
+  .argument('<id>', 'an approval')
+  .argument('<question>')
+  .action(runs<{ id: string; question: string }>(() => (require('./commands/approvals') as typeof ApprovalsCommand).ask));
+
+command(program, 'actions', 'List actions at the gate, or show one', ['formicary actions --status veto_window', 'formicary actions --compensation due  # what is to be undone', 'formicary actions order-7  # everything about one'])
+  .argument('[id]', 'an action')
+  .addOption(new Option('-s, --status <status>').choices(['proposed', 'held', 'returned', 'veto_window', 'cleared', 'executed', 'refused', 'vetoed']))
+  .option('-k, --kind <kind>')
+  .addOption(new Option('--compensation <state>').choices(['due', 'done']))
+  .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
+  .option('--all', 'every one')
+  .action(runs<ActionsCommand.ActionsInput>(() => (require('./commands/actions') as typeof ActionsCommand).actions));
+
+command(program, 'veto', 'Stop an action in its veto window', ['formicary veto order-7 --reason "the supplier is on strike"'])
+  .argument('<id>', 'an action')
+  .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
+  .action(runs<{ id: string; reason: string }>(() => (require('./commands/actions') as typeof ActionsCommand).veto));
+
+command(program, 'override', "Put a person's decision in place of what came of an action or a round", [
+  'formicary override action order-7 refuse --reason "a mistake"  # what was done already is to be undone',
+  'formicary override action order-8 allow --reason "I answer for it"',
+  'formicary override round backup-window reject --reason "the auditors come"',
+])
+  .addArgument(new Argument('<what>').choices(['action', 'round']))
+  .argument('<id>', 'of the action or the round')
+  .argument('<instead>', 'refuse or allow the action; a choice of the round')
+  .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
+  .action(runs<ActionsCommand.OverrideInput>(() => (require('./commands/actions') as typeof ActionsCommand).override));
+
+command(program, 'challenge', 'Doubt an award, an action, an outcome or a denial: agents without a part in it judge', ['formicary challenge default/task/inv-4711@1 --reason "it has not the tools" --principal recon-7'])
+  .argument('<receipt>', 'stream@index, as receipts show it')
+  .requiredOption('-r, --reason <text>', 'what is wrong with it')
+  .action(runs<{ receipt: string; reason: string }>(() => (require('./commands/challenge') as typeof ChallengeCommand).challenge));
+
+command(program, 'oversight', 'Show or set the rules: what agents may do alone, what they vote on, what people decide', ['formicary oversight', 'formicary oversight erp.order  # its rules as JSON; the defaults when it has none', 'formicary oversight erp.order --set @rules.json'])
+  .argument('[kind]', 'a kind of action')
+  .option('--set <json>', 'the rules, whole; @FILE reads a file')
+  .action(runs<OversightCommand.OversightInput>(() => (require('./commands/oversight') as typeof OversightCommand).oversight));
 
 command(program, 'tail', 'Watch receipts as they come', ['formicary tail', 'formicary tail --category task', 'formicary tail --json | jq .events', 'formicary tail --all --limit 20  # from the beginning'])
   .option('-c, --category <name>', 'task, agent, trail, tool, …')

@@ -75,6 +75,11 @@ export const bold = (text: string) => styled('bold', text);
 export const good = (text: string) => styled('green', text);
 export const bad = (text: string) => styled('red', text);
 
+/** What others wrote, without what would move the cursor, colour the screen, or hide and turn other text. */
+export function said(text: string): string {
+  return text.replaceAll(/(?!\n)[\p{Cc}\p{Cf}]/gu, '');
+}
+
 /** Prints rows under heads, without lines. */
 export function printTable(heads: readonly string[], rows: readonly (readonly (string | number)[])[], rightAligned: readonly string[] = []): void {
   const TableOf = require('cli-table3') as typeof Table;
@@ -158,5 +163,5 @@ export function timeOf(text: string, direction: 1 | -1, now = Date.now()): strin
 /** A value as one cell or line shows it. */
 export function shown(value: unknown): string {
   if (value === undefined || value === null) return '–';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  return said(typeof value === 'string' ? value : JSON.stringify(value));
 }

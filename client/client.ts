@@ -2,6 +2,7 @@
  * The typed client: every route of the API as a method. A refusal is a `FormicaryError`; what may be sent twice is
  * tried again by itself, and every command may be, since it carries an Idempotency-Key.
  */
+import { ActionsApi, ApprovalsApi, ChannelsApi, CorrectionsApi, DecisionsApi, DeliveriesApi, OversightApi, RoundsApi } from './decisions';
 import { follow, type FollowOptions } from './follow';
 import { Session, type RetryOptions } from './session';
 import { NodeTransport, type Transport } from './transport';
@@ -43,6 +44,7 @@ import type {
   ReceiptPage,
   Receipt,
   Recomputation,
+  RoundAnswer,
   SignalInput,
   Status,
   Task,
@@ -86,6 +88,14 @@ export class Formicary {
   readonly tools: ToolsApi;
   readonly pools: PoolsApi;
   readonly receipts: ReceiptsApi;
+  readonly rounds: RoundsApi;
+  readonly actions: ActionsApi;
+  readonly approvals: ApprovalsApi;
+  readonly oversight: OversightApi;
+  readonly corrections: CorrectionsApi;
+  readonly channels: ChannelsApi;
+  readonly deliveries: DeliveriesApi;
+  readonly decisions: DecisionsApi;
   readonly operation: OperationApi;
   private readonly session: Session;
 
@@ -98,6 +108,14 @@ export class Formicary {
     this.tools = new ToolsApi(this.session);
     this.pools = new PoolsApi(this.session);
     this.receipts = new ReceiptsApi(this.session);
+    this.rounds = new RoundsApi(this.session);
+    this.actions = new ActionsApi(this.session);
+    this.approvals = new ApprovalsApi(this.session);
+    this.oversight = new OversightApi(this.session);
+    this.corrections = new CorrectionsApi(this.session);
+    this.channels = new ChannelsApi(this.session);
+    this.deliveries = new DeliveriesApi(this.session);
+    this.decisions = new DecisionsApi(this.session);
     this.operation = new OperationApi(this.session);
   }
 
@@ -110,6 +128,11 @@ export class Formicary {
   /** What led to a task, a receipt (`stream@index`) or a correlation id, and what followed. */
   why(id: string, options?: ReadOptions): Promise<CausalChain> {
     return this.session.read('/v1/why', { id }, options);
+  }
+
+  /** Doubts an award, an action, or what a round or an approval came to (`stream@index`); answers with the round that decides. */
+  challenge(target: string, reason: string, options?: CommandOptions): Promise<RoundAnswer> {
+    return this.session.command('POST', '/v1/challenges', { target, reason }, options);
   }
 
   /** Feed lag, views, open tasks. */

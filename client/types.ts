@@ -1,13 +1,21 @@
 /** What goes over the wire, as the client sees it. Field names are the wire's; where the rules have a type, it is theirs. */
 import type { AgentProfile, AgentState, Deployment, StandingOffer } from '../domain/agent';
+import type { ActionState, ActionStatus, Instead, Proposal } from '../domain/action';
+import type { ApprovalRequest, ApprovalState, Opened, Outcome } from '../domain/approval';
 import type { AgentTypeEntry, CostTier, CustomEntry, SearchField } from '../domain/catalogue';
+import type { Channel } from '../domain/channel';
+import type { Electorate, Group, Tally, Voter } from '../domain/consensus';
+import type { Correction } from '../domain/correction';
+import type { DeliveryState } from '../domain/delivery';
 import type { Commit } from '../domain/kernel/commit';
+import type { ApproverGroup, Features, Impact, OversightAnswer, OversightRules, SafeDefault } from '../domain/oversight';
 import type { Objective, PoolCondition, PoolSample } from '../domain/pool';
+import type { CastBallot, RoundOutcome, RoundRecomputation, RoundSpec, RoundState, Vote } from '../domain/round';
 import type { Deprecation, ToolDefinition, ToolState } from '../domain/tool';
 import type { Signal } from '../domain/trail';
-import type { Claim, Requirement, TaskSpec, TaskState, TaskStatus } from '../domain/task';
+import type { Claim, Requirement, TaskOversight, TaskSpec, TaskState, TaskStatus } from '../domain/task';
 
-export type { AgentTypeEntry, Claim, Commit, CustomEntry, Objective };
+export type { AgentTypeEntry, Channel, Claim, Commit, CustomEntry, Objective, OversightRules };
 export type { CausalChain, CausalNode } from '../domain/causality';
 export type { AwardFault, Recomputation } from '../domain/task';
 
@@ -140,8 +148,21 @@ export interface Offer {
   readonly spec: TaskSpec;
 }
 
+/** An open round that misses the agent's vote. */
+export interface VoteAsked {
+  readonly kind: 'vote';
+  readonly round: string;
+  readonly pass: number;
+  /** Given back with the vote: whom the agent believes to be asked. */
+  readonly snapshot: string;
+  readonly question: string;
+  readonly choices: readonly string[];
+  readonly impact: Impact;
+  readonly deadline: string;
+}
+
 export interface Inbox {
-  readonly items: readonly (Assignment | Offer)[];
+  readonly items: readonly (Assignment | Offer | VoteAsked)[];
   /** Give it back as `offersAfter`, so that an offer is not shown twice. */
   readonly offers_after: string;
 }
@@ -190,6 +211,8 @@ export interface TaskInput extends Partial<Pick<TaskSpec, 'priority' | 'urgency'
   readonly requires?: readonly (Pick<Requirement, 'capability'> & Partial<Requirement>)[];
   /** The receipt (`stream@index`) that led to this task. */
   readonly cause?: string;
+  /** With it, the task is held until it is decided that it may be done; `kind` is its type by default. */
+  readonly oversight?: Pick<TaskOversight, 'why' | 'confidence' | 'impact'> & Partial<TaskOversight>;
 }
 
 export interface Task extends TaskSpec, Pick<TaskState, 'attempts' | 'awards' | 'history' | 'correlation_id'>, Partial<Pick<TaskState, 'holder' | 'progress' | 'completion' | 'finished_at'>> {
@@ -349,6 +372,287 @@ export interface ReceiptPage extends Page<Commit> {
 export interface Followed {
   readonly commit: Commit;
   readonly after: string | undefined;
+}
+
+// ---------------------------------------------------------------------------------------------------------- rounds
+
+/** Agents by what they can do; the weightiest first, at most `limit` (50). */
+export interface VoterSearch {
+  readonly capability: string;
+  readonly limit?: number;
+  readonly except?: readonly string[];
+}
+
+export interface RoundInput extends Pick<RoundSpec, 'question' | 'action' | 'kind' | 'impact'>, Partial<Pick<RoundSpec, 'choices' | 'round_seconds' | 'improvement_rounds' | 'allow_change'>> {
+  readonly id?: string;
+  readonly electorate: Partial<Pick<Electorate, 'algorithm' | 'delegates' | 'min_agreement' | 'quorum'>> & {
+    readonly voters: readonly Voter[] | VoterSearch;
+    readonly groups?: readonly (Pick<Group, 'id' | 'share'> & Partial<Group>)[];
+  };
+}
+
+export interface Round extends RoundSpec, Pick<RoundState, 'opened_by' | 'pass' | 'tally' | 'outcome' | 'escalation' | 'cancellation' | 'override' | 'finished_at'> {
+  readonly id: string;
+  readonly version: number;
+  readonly status: Exclude<RoundState['status'], 'unknown'>;
+  readonly electorate: Electorate;
+  /** What a vote gives back: whom the voter believes to be asked. */
+  readonly snapshot: string;
+  /** Of this pass. */
+  readonly ballots: readonly CastBallot[];
+  readonly opened_at: string;
+}
+
+/** A round as lists show it. */
+export interface RoundSummary {
+  readonly id: string;
+  readonly status: Round['status'];
+  readonly kind: string;
+  /** The question, or the action in words. */
+  readonly question: string;
+  readonly impact: Impact;
+  readonly algorithm: Electorate['algorithm'];
+  /** Ids of those who may vote. */
+  readonly voter: readonly string[];
+  readonly votes: number;
+  readonly pass: number;
+  readonly deadline: string;
+  readonly outcome: RoundOutcome | null;
+  readonly choice: string | null;
+  readonly score: number | null;
+  readonly escalated: boolean;
+  readonly overridden: boolean;
+  /** The stream that waits for the outcome. */
+  readonly waits: string | null;
+  /** The receipt that is challenged. */
+  readonly challenges: string | null;
+  readonly opened_by: string;
+  readonly opened_at: string | null;
+  readonly finished_at: string | null;
+}
+
+export interface RoundFilter {
+  readonly status?: Round['status'];
+  readonly kind?: string;
+  readonly voter?: string;
+  readonly escalated?: boolean;
+  /** Size of a page, 1 to 1,000. */
+  readonly limit?: number;
+}
+
+/** The voter is the caller. */
+export type VoteInput = Omit<Vote, 'voter'>;
+
+export interface VoteAnswer {
+  readonly receipt: Receipt;
+  readonly round: Pick<Round, 'id' | 'status' | 'pass' | 'outcome'>;
+}
+
+export interface RoundAnswer {
+  readonly receipt: Receipt;
+  readonly round: Round;
+}
+
+/** A closed round, counted again; `matrix` says of each two voters of the last pass whether they chose the same. */
+export interface Recount extends RoundRecomputation {
+  readonly recomputed: Tally;
+  readonly matrix: { readonly voters: readonly string[]; readonly agreement: readonly (readonly (0 | 1)[])[] };
+}
+
+// --------------------------------------------------------------------------------------------------------- actions
+
+export interface ActionInput extends Pick<Proposal, 'kind' | 'action' | 'why' | 'confidence' | 'impact'>, Partial<Pick<Proposal, 'risk' | 'features'>> {
+  readonly id?: string;
+}
+
+export interface Action extends Proposal, Omit<ActionState, 'status' | 'proposal' | 'policy'> {
+  readonly id: string;
+  readonly version: number;
+  readonly status: Exclude<ActionStatus, 'unknown'>;
+}
+
+/** An action as lists show it. */
+export interface ActionSummary extends Pick<Proposal, 'kind' | 'proposed_by' | 'impact' | 'confidence' | 'risk'> {
+  readonly id: string;
+  readonly status: Action['status'];
+  /** How the rules sent it on its way. */
+  readonly path: OversightAnswer['path'];
+  /** Codes of the reasons for which a person is asked. */
+  readonly reasons: readonly string[];
+  /** True when a person was needed. */
+  readonly human: boolean;
+  readonly cleared_by: string | null;
+  readonly stopped_by: string | null;
+  readonly overridden: boolean;
+  readonly challenged: boolean;
+  readonly compensation: 'due' | 'done' | null;
+  readonly target: string | null;
+  readonly features: Features;
+  readonly proposed_at: string;
+  readonly decided_at: string | null;
+  readonly executed_at: string | null;
+}
+
+export interface ActionFilter {
+  readonly status?: Action['status'];
+  readonly kind?: string;
+  readonly compensation?: 'due' | 'done';
+  /** Size of a page, 1 to 1,000. */
+  readonly limit?: number;
+}
+
+export interface ActionAnswer {
+  readonly receipt: Receipt;
+  readonly action: Action;
+}
+
+export interface ActionOverride {
+  readonly instead: Instead;
+  readonly reason: string;
+}
+
+// ------------------------------------------------------------------------------------------------------- approvals
+
+export interface Approval extends ApprovalRequest, Opened, Omit<ApprovalState, 'status' | 'request' | 'policy'> {
+  readonly id: string;
+  readonly version: number;
+  readonly status: Exclude<ApprovalState['status'], 'unknown'>;
+}
+
+/** An approval as the queue shows it. */
+export interface ApprovalSummary extends Pick<ApprovalRequest, 'action' | 'kind' | 'summary' | 'requester' | 'why' | 'impact' | 'risk' | 'hash'> {
+  readonly id: string;
+  readonly status: Approval['status'];
+  readonly severity: Impact;
+  /** The groups that were asked so far. */
+  readonly group: readonly ApproverGroup['group'][];
+  readonly approvals_needed: number;
+  readonly approved_by: readonly string[];
+  readonly claimed_by: string | null;
+  readonly claimed_until: string | null;
+  readonly questions_open: number;
+  readonly safe_default: SafeDefault;
+  readonly deadline: string;
+  readonly outcome: Outcome | null;
+  /** Who decided last. */
+  readonly decided_by: string | null;
+  readonly edited: boolean;
+  /** Place in the ladder of the last group that was asked. */
+  readonly level: number;
+  readonly requested_at: string;
+  readonly closed_at: string | null;
+}
+
+export interface ApprovalFilter {
+  readonly status?: Approval['status'];
+  readonly kind?: string;
+  readonly severity?: Impact;
+  readonly requester?: string;
+  readonly outcome?: Outcome;
+  /** One that was asked. */
+  readonly group?: string;
+  /** Size of a page, 1 to 1,000. */
+  readonly limit?: number;
+}
+
+export interface ApprovalAnswer {
+  readonly receipt: Receipt;
+  readonly approval: Approval;
+}
+
+/** What a person says to an approval: to the action with this hash. */
+export interface ApprovalDecision {
+  readonly hash: string;
+  readonly reason: string;
+}
+
+/** Up to 100 approvals of low impact. */
+export interface BulkDecision {
+  readonly decision: 'approve' | 'reject';
+  readonly items: readonly { readonly id: string; readonly hash: string }[];
+  readonly reason: string;
+}
+
+/** What came of one of them. */
+export type BulkAnswer = { readonly id: string } & ({ readonly ok: true; readonly receipt: Receipt } | { readonly ok: false; readonly problem: ProblemDocument });
+
+// ------------------------------------------------------------------------- oversight, corrections, channels, figures
+
+/** The rules of a kind of action. */
+export interface KindRules {
+  readonly kind: string;
+  readonly rules: OversightRules;
+  readonly rules_hash: string;
+}
+
+export interface CorrectionInput extends Omit<Correction, 'by'> {
+  readonly id?: string;
+}
+
+export interface CorrectionSummary extends Correction {
+  readonly id: string;
+  /** Of the receipt that was corrected. */
+  readonly stream: string;
+  readonly at: string;
+}
+
+export interface CorrectionFilter {
+  readonly stream?: string;
+  readonly by?: string;
+  /** Size of a page, 1 to 1,000. */
+  readonly limit?: number;
+}
+
+export type NamedChannel = Channel & { readonly channel_id: string };
+
+/** A notice that was given up. */
+export interface DeadDelivery extends Pick<DeliveryState, 'attempts'> {
+  readonly delivery_id: string;
+  readonly notice_id: string;
+  readonly title: string;
+  readonly channel_id: string;
+  readonly status: 'dead';
+  readonly since: string;
+  readonly failure: { readonly status?: number; readonly reason: string } | null;
+}
+
+export interface RedriveAnswer {
+  readonly receipt: Receipt;
+  readonly delivery: { readonly delivery_id: string; readonly status: DeliveryState['status']; readonly attempts: number };
+}
+
+/** Of some actions: how many there were, and how many of them needed a person. */
+export interface HumanShare {
+  readonly actions: number;
+  readonly human: number;
+  /** human / actions; null without any. */
+  readonly share: number | null;
+}
+
+/** Seconds; null when there is nothing to measure. */
+export interface Quantiles {
+  readonly count: number;
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+}
+
+export interface DecisionFigures {
+  readonly at: string;
+  /** False when there is more than was read. */
+  readonly complete: boolean;
+  readonly actions: HumanShare & {
+    readonly by_path: Readonly<Record<OversightAnswer['path'], HumanShare>>;
+    readonly by_kind: readonly (HumanShare & { readonly kind: string })[];
+    readonly overridden: number;
+    readonly challenged: number;
+  };
+  readonly approvals: Readonly<Record<'waiting' | 'approved' | 'rejected' | 'defaulted' | 'withdrawn' | 'superseded' | 'escalated' | 'edited', number>> & {
+    readonly seconds: Quantiles;
+    /** Approved without a correction / (approved + rejected). */
+    readonly agreement: number | null;
+  };
+  readonly rounds: Readonly<Record<'open' | 'agreed' | 'no_agreement' | 'no_quorum' | 'cancelled' | 'escalated' | 'overridden' | 'challenges', number>> & { readonly seconds: Quantiles };
 }
 
 // ------------------------------------------------------------------------------------------------------- operation

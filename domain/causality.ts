@@ -28,7 +28,7 @@ export interface CausalChain {
 export const MAX_CHAIN = 2_000;
 
 /** Categories of streams that an id may be looked for in, the likeliest first. */
-export const CAUSAL_CATEGORIES = ['task', 'agent', 'trail', 'tool', 'pool'] as const;
+export const CAUSAL_CATEGORIES = ['task', 'agent', 'action', 'round', 'approval', 'trail', 'tool', 'pool'] as const;
 
 /** Puts each receipt under the one that caused it, in order of time; those whose cause is not among them are the roots. */
 export function causalTree(commits: Iterable<Commit>): CausalNode[] {

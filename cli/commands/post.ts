@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { FormicaryError, type Posted, type TaskInput } from '../../client/client';
+import { jsonOf, parseJson } from '../json';
 import { UsageError, bad, bar, bold, count, dim, note, print, printJson, shortHash, timeOf, type Context } from '../terminal';
 
 export interface PostInput {
@@ -14,6 +15,7 @@ export interface PostInput {
   readonly effort?: number;
   readonly deadline?: string;
   readonly payload?: string;
+  readonly oversight?: string;
   readonly bidSeconds?: number;
   readonly acceptSeconds?: number;
   readonly leaseSeconds?: number;
@@ -25,6 +27,7 @@ export interface PostInput {
 
 /** What one request takes. */
 const BATCH = 500;
+const FORMS = 'Give an array of tasks, one task, or a task a line.';
 
 /** Posts the task that the options describe, or those of a file. */
 export async function post(context: Context, input: PostInput): Promise<void> {
@@ -82,7 +85,8 @@ async function taskOf(input: PostInput, task_type: string): Promise<TaskInput> {
     location,
     effort,
     deadline: input.deadline === undefined ? undefined : timeOf(input.deadline, 1),
-    payload: input.payload === undefined ? undefined : await payloadOf(input.payload),
+    payload: input.payload === undefined ? undefined : await jsonOf('--payload', input.payload, '{"invoice":4711}'),
+    oversight: input.oversight === undefined ? undefined : ((await jsonOf('--oversight', input.oversight, '{"why":"stock is low","confidence":0.9,"impact":"low"}')) as TaskInput['oversight']),
     bid_seconds: input.bidSeconds,
     accept_seconds: input.acceptSeconds,
     lease_seconds: input.leaseSeconds,
@@ -100,28 +104,15 @@ function requirementOf(text: string): { capability: string; level?: number } {
   return { capability, level: Number(level) };
 }
 
-async function payloadOf(given: string): Promise<unknown> {
-  const [source, content] = given.startsWith('@') ? [given.slice(1), await readFile(given.slice(1), 'utf8')] : ['--payload', given];
-  return json(content, source, 'Quote it for the shell, for example --payload \'{"invoice":4711}\', or name a file: --payload @work.json');
-}
-
 /** An array of tasks, one task, or a task a line. */
 async function tasksIn(file: string): Promise<TaskInput[]> {
   const content = (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
   const source = file === '-' ? 'standard input' : file;
   if (content === '') throw new UsageError(`${source} holds no task`);
-  if (content.startsWith('[')) return json(content, source) as TaskInput[];
+  if (content.startsWith('[')) return parseJson(content, source, FORMS) as TaskInput[];
   try {
     return [JSON.parse(content) as TaskInput];
   } catch {
-    return content.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [json(line, `${source}, line ${i + 1},`) as TaskInput]));
-  }
-}
-
-function json(content: string, source: string, hint = 'Give an array of tasks, one task, or a task a line.'): unknown {
-  try {
-    return JSON.parse(content) as unknown;
-  } catch (error) {
-    throw new UsageError(`${source} is not JSON: ${(error as Error).message}`, hint);
+    return content.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [parseJson(line, `${source}, line ${i + 1},`, FORMS) as TaskInput]));
   }
 }

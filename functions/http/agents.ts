@@ -8,7 +8,7 @@ import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route } from './edge/route';
-import { Continuation, Id, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, page, queried, whole } from './edge/schemas';
+import { Continuation, Id, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, given, page, queried, whole } from './edge/schemas';
 
 const TAGS = ['Agents'];
 const Params = z.object({ id: Id });
@@ -117,8 +117,7 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { limit, continuation, ...filters } = call.query;
-    const where = Object.fromEntries(Object.entries(filters).filter(([, value]) => value !== undefined)) as Record<string, string>;
-    const found = await queried(() => colony.agents.list(call.principal.tenant, where, limit, continuation));
+    const found = await queried(() => colony.agents.list(call.principal.tenant, given(filters), limit, continuation));
     return page(call, '/v1/agents', found.agents.map(({ capability: _, ...doc }) => doc), found.continuation);
   },
 });
@@ -181,8 +180,9 @@ route({
   name: 'readInbox',
   method: 'GET',
   path: '/v1/agents/{id}/inbox',
-  summary: 'Wait for awards to accept and offers to bid for',
-  description: 'A long poll: answers as soon as there is something, or with nothing after `waitSeconds`. Asking is a sign of life.',
+  summary: 'Wait for awards to accept, offers to bid for and votes to cast',
+  description:
+    'A long poll: answers as soon as there is something, or with nothing after `waitSeconds`. Asking is a sign of life. An item has the kind `assignment`, `offer` or `vote`; a vote is cast with the `pass` and the `snapshot` that stand there.',
   tags: TAGS,
   needs: 'read_write',
   params: Params,

@@ -1,6 +1,5 @@
 /** `/v1/tasks`: posting, bidding, holding, completing. */
 import { z } from 'zod';
-import { derivedId, newId } from '../../app/new-id';
 import type { RequestContext } from '../../app/agents';
 import { taskView, type TaskOutcome } from '../../app/tasks';
 import { Rejection } from '../../domain/kernel/decider';
@@ -10,11 +9,22 @@ import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route, type Answer, type Call } from './edge/route';
-import { Continuation, Id, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, page, queried, receiptOf, whole } from './edge/schemas';
+import { Continuation, Features, Id, Impact, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, createdId, given, page, queried, receiptOf, whole } from './edge/schemas';
 
 const TAGS = ['Tasks'];
 
 const Requirement = z.strictObject({ capability: Id, level: Unit.default(0) }).meta({ id: 'Requirement' });
+
+const TaskOversight = z
+  .strictObject({
+    kind: Id.optional().meta({ description: 'Kind of action, whose rules hold; by default task_type' }),
+    why: Text(2_000),
+    confidence: Unit,
+    impact: Impact,
+    risk: Unit.default(0),
+    features: Features.default({}),
+  })
+  .meta({ id: 'TaskOversight', description: 'The task is held until the rules, agents or people have cleared it' });
 
 const TaskInput = z
   .strictObject({
@@ -33,6 +43,7 @@ const TaskInput = z
     max_attempts: z.int().min(1).max(100).default(5),
     retry_seconds: z.number().min(0).max(300).default(1).meta({ description: 'Delay of the second attempt; doubles with each further one' }),
     cause: z.string().max(300).optional().meta({ description: 'The receipt (stream@index) that led to this task, for example of a signal' }),
+    oversight: TaskOversight.optional(),
   })
   .meta({ id: 'TaskInput' });
 
@@ -48,8 +59,8 @@ function answer(id: string, outcome: TaskOutcome, now: number, status = 200): An
 }
 
 function specOf(input: z.infer<typeof TaskInput>, requester: string): TaskSpec {
-  const { id: _, cause: __, requires, ...rest } = input;
-  return { ...rest, requires: requires ?? [{ capability: input.task_type, level: 0 }], requester };
+  const { id: _, cause: __, requires = [{ capability: input.task_type, level: 0 }], oversight, ...rest } = input;
+  return { ...rest, requires, requester, ...(oversight === undefined ? {} : { oversight: { ...oversight, kind: oversight.kind ?? input.task_type } }) };
 }
 
 route({
@@ -64,8 +75,8 @@ route({
   responses: { 201: { description: 'Posted', schema: Command } },
   async handler(call) {
     const { colony } = await runtime();
-    const { principal, body, idempotencyKey, now } = call;
-    const id = body.id ?? (idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey));
+    const { principal, body, now } = call;
+    const id = createdId(call, body.id);
     return answer(id, await colony.tasks.post(contextOf(call), id, specOf(body, principal.id), body.cause), now, 201);
   },
 });
@@ -83,10 +94,10 @@ route({
   responses: { 200: { description: 'One answer for each task', schema: z.object({ value: z.array(z.object({ id: Id, receipt: Receipt.optional(), problem: OpenObject.optional() })) }) } },
   async handler(call) {
     const { colony } = await runtime();
-    const { principal, body, idempotencyKey, now } = call;
+    const { principal, body } = call;
     const value = await Promise.all(
       body.tasks.map(async (task, i) => {
-        const id = task.id ?? (idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey, i + 1));
+        const id = createdId(call, task.id, i + 1);
         const outcome = await colony.tasks.post({ ...contextOf(call, task), expectedVersion: undefined }, id, specOf(task, principal.id), task.cause);
         return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
       }),
@@ -103,7 +114,7 @@ route({
   tags: TAGS,
   needs: 'read_only',
   query: z.object({
-    status: z.enum(['open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']).optional(),
+    status: z.enum(['held', 'open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']).optional(),
     agent: Id.optional(),
     task_type: Id.optional(),
     limit: whole(1, 1_000, 100),
@@ -112,9 +123,8 @@ route({
   responses: { 200: { description: 'A page, in order of id; eventually consistent', schema: List(OpenObject) } },
   async handler(call) {
     const { colony } = await runtime();
-    const { status, agent, task_type, limit, continuation } = call.query;
-    const where = Object.fromEntries(Object.entries({ status, agent, task_type }).filter(([, value]) => value !== undefined)) as Record<string, string>;
-    const found = await queried(() => colony.tasks.list(call.principal.tenant, where, limit, continuation));
+    const { limit, continuation, ...filters } = call.query;
+    const found = await queried(() => colony.tasks.list(call.principal.tenant, given(filters), limit, continuation));
     return page(call, '/v1/tasks', found.tasks, found.continuation);
   },
 });

@@ -116,7 +116,7 @@ export class TaskWatch {
     switch (event.type) {
       case 'TaskPosted':
         task.postedAt = at;
-        task.readyAt = event.data.spec?.oversight === undefined ? at : undefined;
+        task.readyAt = event.data.spec.oversight === undefined ? at : undefined;
         break;
       case 'TaskCleared':
         task.readyAt = at;

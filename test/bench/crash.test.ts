@@ -20,7 +20,7 @@ function commit(stream: string, index: number, hash: string, events: readonly Ev
 
 const TASK = 'default/task/t';
 const life = (): Commit[] => [
-  commit(TASK, 0, 'a', [event('TaskPosted')], 'post'),
+  commit(TASK, 0, 'a', [event('TaskPosted', { spec: {} })], 'post'),
   commit(TASK, 1, 'b', [event('TaskAwarded', { award: 1, agent: 'x' })]),
   commit(TASK, 2, 'c', [event('TaskAccepted', { award: 1 })], 'accept'),
   commit(TASK, 3, 'd', [event('TaskCompleted', { award: 1 })], 'complete'),

@@ -67,7 +67,7 @@ describe('help and errors', () => {
   test('every command tells what it does, with examples', async () => {
     const { code, stdout } = await formicary(['--help']);
     expect(code).toBe(0);
-    const commands = ['start', 'post', 'tasks', 'agents', 'types', 'tools', 'signals', 'tail', 'why', 'asof', 'recompute', 'verify', 'export', 'status'];
+    const commands = ['start', 'post', 'tasks', 'agents', 'types', 'tools', 'signals', 'rounds', 'poll', 'vote', 'tally', 'approvals', 'approval', 'approve', 'reject', 'ask', 'actions', 'veto', 'override', 'challenge', 'oversight', 'tail', 'why', 'asof', 'recompute', 'verify', 'export', 'status'];
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
     for (const command of commands) {
       const help = await formicary([command, '--help']);
@@ -87,7 +87,7 @@ describe('help and errors', () => {
     ['an unknown command', ['frobnicate'], /unknown command 'frobnicate'/],
     ['an unknown option', ['tasks', '--colour', 'red'], /unknown option '--colour'/],
     ['a value out of range', ['post', 'cli.work', '--priority', '7'], /Give a number from 0 to 1/],
-    ['a choice that is none', ['tasks', '--status', 'happy'], /Allowed choices are open/],
+    ['a choice that is none', ['tasks', '--status', 'happy'], /Allowed choices are held, open/],
     ['a missing argument', ['why'], /missing required argument 'id'/],
     ['no task to post', ['post', 'cli.work', '--file', 'x.json'], /give TASK_TYPE or --file, not both/],
     ['a time that is none', ['asof', 'yesterdayish', 'task', 'worked'], /"yesterdayish" is not a time/],

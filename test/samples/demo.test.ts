@@ -2,14 +2,20 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { RequestContext } from '../../app/agents';
 import { CATALOGUE } from '../../domain/catalogue-data';
 import type { Event } from '../../domain/kernel/decider';
-import { gini } from '../../domain/market';
+import type { Commit } from '../../domain/kernel/commit';
+import { gini, rounded } from '../../domain/market';
+import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
 import { PROFILE, drawRequests } from '../../samples/demand/profile';
+import { readTrace } from '../../samples/demand/trace';
+import { REVIEW, SPENDING, opinionOf } from '../../samples/demo/decisions';
 import { Verification, inUse, readLog } from '../../samples/demo/log';
-import { LoadWatch, TaskWatch, giniOf, type LoadFindings, type Receipt, type TaskFindings } from '../../samples/demo/metrics';
+import { DecisionWatch, LoadWatch, TaskWatch, giniOf, type DecisionFindings, type LoadFindings, type Receipt, type TaskFindings } from '../../samples/demo/metrics';
 import { capabilitiesOf, cutEfforts, planScenario } from '../../samples/demo/scenario';
 import { chain } from '../support/commits';
+import { Stage, TENANT, as, taskOf } from '../support/stage';
 import { compiledAll, run } from '../bench/compiled';
 
 const START = Date.parse('2026-11-21T10:00:00.000Z');
@@ -18,16 +24,20 @@ const event = (type: string, data: unknown = {}): Event => ({ type, v: 1, data }
 
 describe('tasks', () => {
   const task = (id: string, seconds: number, ...events: Event[]): Receipt => ({ stream: `default/task/${id}`, at: at(seconds), events });
-  const posted = event('TaskPosted');
+  const posted = event('TaskPosted', { spec: {} });
   const awarded = (award: number): Event => event('TaskAwarded', { award, agent: `agent-${award}` });
   const completed = (award: number): Event => event('TaskCompleted', { award, agent: `agent-${award}` });
   const ended = (award: number, end: string): Event => event('AttemptEnded', { award, end });
   const reopened = event('TaskReopened', { attempt: 2 });
 
-  function findings(receipts: readonly Receipt[], expected?: readonly string[]): TaskFindings {
+  const gated = event('TaskPosted', { spec: { oversight: { kind: 'k' } } });
+  const cleared = event('TaskCleared', { action: 'default/action/x' });
+  const cancelled = event('TaskCancelled');
+
+  function findings(receipts: readonly Receipt[], expected?: readonly string[], stopped?: readonly string[]): TaskFindings {
     const watch = new TaskWatch();
     for (const receipt of receipts) watch.see(receipt);
-    return watch.findings(expected);
+    return watch.findings(expected, new Set(stopped));
   }
 
   test('a good life, and one with a retry', () => {
@@ -45,7 +55,9 @@ describe('tasks', () => {
     expect(found).toEqual({
       posted: 2,
       completed: 2,
+      refused: [],
       lost: [],
+      undecided: [],
       awardedTwice: [],
       retries: 1,
       ends: { failed: 1 },
@@ -76,6 +88,22 @@ describe('tasks', () => {
     expect(findings(receipts).awardedTwice).toEqual(['a']);
   });
 
+  test('what was decided against is refused, and not lost; a cancellation that nobody decided is', () => {
+    const receipts = [task('a', 0, gated), task('a', 1, cancelled), task('b', 0, gated), task('b', 1, cancelled), task('c', 0, gated)];
+    expect(findings(receipts, ['a', 'b', 'c'], ['a', 'c'])).toMatchObject({ posted: 3, completed: 0, refused: ['a'], lost: ['b', 'c'], undecided: [] });
+  });
+
+  test.each<[string, Receipt[], string[]]>([
+    ['before it was decided', [task('a', 0, gated), task('a', 1, awarded(1)), task('a', 2, completed(1))], []],
+    ['although it was decided against', [task('a', 0, gated), task('a', 1, cleared), task('a', 2, awarded(1)), task('a', 3, completed(1))], ['a']],
+  ])('a task that is awarded %s is found', (_, receipts, stopped) => {
+    expect(findings(receipts, [], stopped).undecided).toEqual(['a']);
+  });
+
+  test('the time to the award begins when it is decided that the task may be done', () => {
+    expect(findings([task('a', 0, gated), task('a', 7, cleared), task('a', 7.5, awarded(1)), task('a', 8, completed(1))])).toMatchObject({ awardMs: [500], undecided: [], lost: [] });
+  });
+
   test('handing off, declining and redriving are none of that', () => {
     const found = findings([
       task('a', 0, posted),
@@ -89,6 +117,92 @@ describe('tasks', () => {
       task('a', 8, completed(4)),
     ]);
     expect(found).toMatchObject({ lost: [], awardedTwice: [], completed: 1, awardMs: [1_000] });
+  });
+});
+
+describe('decisions', () => {
+  const person = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'human', level: 'critical', groups: ['approvers', 'administrators'] } });
+  let stage: Stage;
+
+  beforeEach(async () => {
+    stage = new Stage();
+    await stage.start();
+  });
+  afterEach(() => stage.end());
+
+  async function propose(id: string, kind: string, impact: 'low' | 'high' = 'low'): Promise<void> {
+    await stage.colony.actions.propose(as('buyer'), id, { kind, action: { id }, why: 'needed', confidence: 0.9, impact, risk: 0.1, features: {} }, taskOf(`for-${id}`));
+    await stage.settled();
+  }
+  async function approve(): Promise<void> {
+    for (const { id, hash } of (await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10)).approvals) await stage.colony.approvals.approve(person('human:ada'), id, { hash, reason: 'yes' });
+    await stage.settled();
+  }
+  async function vote(choices: readonly string[]): Promise<void> {
+    const [round] = (await stage.colony.rounds.list(TENANT, { status: 'open' }, 10)).rounds;
+    const { electorate_hash: snapshot } = (await stage.colony.rounds.load(TENANT, round?.id as string)).state;
+    for (const [i, choice] of choices.entries()) await stage.colony.rounds.vote(as(`voter-${i}`), round?.id as string, { voter: `voter-${i}`, choice, confidence: 1, reasoning: 'so', snapshot, pass: 1 });
+    await stage.settled();
+  }
+  function findings(log = stage.log()): DecisionFindings {
+    const watch = new DecisionWatch();
+    for (const commit of log) watch.see(commit);
+    return watch.findings();
+  }
+
+  test('who decided, and what came of it', async () => {
+    const rules: OversightRules = { ...DEFAULT_RULES, mode: 'full_automation', thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 } };
+    const voters = ['voter-0', 'voter-1'].map((id) => ({ id, why: 'asked by name' }));
+    const round: OversightRules['round'] = { when: 'always', algorithm: 'simple_majority', voters, min_agreement: 0.75, quorum: 1, round_seconds: 60, improvement_rounds: 0 };
+    await stage.colony.oversight.configure(person('human:root'), 'alone', rules);
+    await stage.colony.oversight.configure(person('human:root'), 'voted', { ...rules, round });
+
+    await propose('new', 'alone'); // nothing like it was done before
+    await approve();
+    await propose('familiar', 'alone');
+    await propose('voted-new', 'voted');
+    await vote(['approve', 'approve']);
+    await approve();
+    await propose('agreed', 'voted');
+    await vote(['approve', 'approve']);
+    await propose('against', 'voted');
+    await vote(['reject', 'reject']);
+    await propose('divided', 'voted');
+    await vote(['approve', 'reject']);
+    await approve();
+    await propose('forgotten', 'alone', 'high');
+    await stage.pass(7_300, undefined, 600);
+
+    const { stopped, approved, ...found } = findings();
+    expect(found).toEqual({
+      decided: 7,
+      byRules: 1,
+      byAgents: 2,
+      byPeople: 4,
+      humanShare: rounded(4 / 7),
+      rounds: 4,
+      outcomes: { approve: 2, reject: 1, no_agreement: 1 },
+      roundsEscalated: 1,
+      approvals: 4,
+      answers: { approved: 3, defaulted: 1 },
+      approvalsEscalated: 1,
+      defaults: 1,
+      miscounted: [],
+    });
+    expect([...stopped].sort()).toEqual(['for-against', 'for-forgotten']);
+    expect(approved).toMatch(/^for-/);
+  });
+
+  test('a round whose votes were touched is found', async () => {
+    await stage.colony.rounds.open(as('asker'), 'r', {
+      ...{ question: 'Well?', kind: 'question', impact: 'low', choices: ['yes', 'no'], round_seconds: 60, improvement_rounds: 0, allow_change: false },
+      electorate: { algorithm: 'simple_majority', voters: [{ id: 'voter-0', why: 'asked by name' }], min_agreement: 0.75, quorum: 1 },
+    });
+    await stage.settled();
+    expect(findings()).toMatchObject({ rounds: 1, outcomes: { open: 1 }, miscounted: [] });
+    await vote(['yes']);
+    const forged = stage.log().map((commit) => JSON.parse(JSON.stringify(commit).replace('"choice":"yes","confidence"', '"choice":"no","confidence"')) as Commit);
+    expect(findings(forged).miscounted).toEqual([`${TENANT}/round/r`]);
   });
 });
 
@@ -222,6 +336,22 @@ describe('the scenario', () => {
     }
   });
 
+  test('one task in fifty needs a decision; few of these a person, and all voters stay', () => {
+    const overseen = scenario.tasks.flatMap(({ oversight }) => oversight ?? []);
+    expect(overseen.length / scenario.tasks.length).toBeCloseTo(0.02, 2);
+    const large = overseen.filter(({ impact }) => impact === 'high');
+    const reviews = overseen.filter(({ kind }) => kind === REVIEW);
+    expect(large.every(({ kind }) => kind === SPENDING)).toBe(true);
+    expect(reviews.length).toBeGreaterThan(overseen.length / 2);
+    expect(large.length).toBeGreaterThan(0);
+    const moods = reviews.map(({ why }) => new Set(scenario.voters.map((voter) => opinionOf(voter, why, ['approve', 'reject'], 1).choice)));
+    expect([['approve'], ['reject']].map(([choice]) => moods.some((mood) => mood.size === 1 && mood.has(choice as string)))).toEqual([true, true]);
+    expect(moods.filter(({ size }) => size > 1).length + large.length).toBeLessThan(0.15 * overseen.length);
+    const staying = new Set(scenario.agents.flatMap(({ id, vanishesAfter }) => (vanishesAfter === undefined ? [id] : [])));
+    expect(scenario.voters).toHaveLength(7);
+    expect(scenario.voters.every((id) => staying.has(id))).toBe(true);
+  });
+
   test('cutting keeps the sum', () => {
     const cut = cutEfforts([1, 1, 1, 1, 96], 2);
     expect(cut.reduce((sum, effort) => sum + effort, 0)).toBeCloseTo(100, 6);
@@ -247,11 +377,15 @@ describe('npm run demo', () => {
   test('nothing is lost or awarded twice, though agents vanish and the host is killed', async () => {
     const { code, output, errors, json } = await run('samples/demo/main.js', ['--trace', trace, '--agents', '60', '--speed', '60', '--kill', '--json', '--data', data()]);
     expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
-    expect(json).toMatchObject({ tasks: 150, completed: 150, lost: 0, doubleAwards: 0, verified: true });
+    expect(json).toMatchObject({ tasks: 150, lost: 0, doubleAwards: 0, undecided: 0, verified: true, decisions: { miscounted: 0 } });
+    expect(Number(json.completed) + Number(json.refused)).toBe(150);
+    const { decided, byRules, byAgents, byPeople, rounds } = json.decisions as Record<string, number>;
+    const overseen = planScenario(await readTrace(trace), { agents: 60, load: 0.7, speed: 60, seed: 1 }).tasks.filter(({ oversight }) => oversight !== undefined);
+    expect({ decided, sum: (byRules ?? 0) + (byAgents ?? 0) + (byPeople ?? 0), rounds }).toEqual({ decided: overseen.length, sum: overseen.length, rounds: overseen.filter(({ oversight }) => oversight?.kind === REVIEW).length });
     expect(json.commits).toBeGreaterThan(150 * 6);
     expect(json.chains).toBeGreaterThanOrEqual(150 + 60);
     expect(json.utilisation).toBeGreaterThan(0);
-    expect(Object.keys(json)).toEqual(['tasks', 'completed', 'lost', 'doubleAwards', 'retries', 'gini', 'utilisation', 'idle', 'awardMs', 'commits', 'chains', 'verified', 'seconds']);
+    expect(Object.keys(json)).toEqual(['tasks', 'completed', 'refused', 'lost', 'doubleAwards', 'undecided', 'retries', 'gini', 'utilisation', 'idle', 'awardMs', 'decisions', 'commits', 'chains', 'verified', 'seconds']);
     expect(errors).toContain('the host was killed in the middle');
     const [, task] = /formicary why (\S+)/.exec(output) ?? [];
     // What the last lines say is there: the store, with that task in it.

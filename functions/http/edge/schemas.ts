@@ -2,6 +2,9 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../../../domain/kernel/ids';
 import { isTime } from '../../../domain/kernel/time';
+import { derivedId, newId } from '../../../app/new-id';
+import { IMPACTS } from '../../../app/oversight';
+import { ALGORITHMS, CONSENSUS_DEFAULTS } from '../../../app/rounds';
 import { isLocation } from '../../../app/signals';
 import type { Accepted } from '../../../app/transact';
 import type { Event } from '../../../domain/kernel/decider';
@@ -29,6 +32,45 @@ export const Location = z
 
 export const Text = (max: number) => z.string().min(1).max(max);
 
+export const Hash = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits in lower case')
+  .meta({ description: 'SHA-256 of the exact action, as it was shown' });
+
+export const Impact = z.enum(IMPACTS).meta({ description: 'How much it changes' });
+
+export const Features = z
+  .record(Text(64), z.union([z.number().min(-1e15).max(1e15), z.string().max(256)]))
+  .refine((features) => Object.keys(features).length <= 50, 'must be at most 50')
+  .meta({ description: 'What it is measured by, such as amounts, names, places: how far it is from what was done before is its novelty' });
+
+const Weight = z.number().min(0).max(1_000_000);
+const Share = z.number().positive().max(1);
+
+export const Voter = z
+  .strictObject({
+    id: Id,
+    why: Text(200).meta({ description: 'Why it is asked' }),
+    weight: Weight.optional().meta({ description: 'weighted_voting' }),
+    expertise: z.strictObject({ relevance: Weight, experience: Weight, track_record: Weight }).optional().meta({ description: 'expertise_based: the weight is the product' }),
+    group: Id.optional().meta({ description: 'stakeholder_consensus' }),
+    delegate_to: Id.optional().meta({ description: 'delegated_authority: who has its vote; delegated_proof_of_stake: whom its stake elects' }),
+    stake: Weight.optional().meta({ description: 'delegated_proof_of_stake' }),
+    stands_for: z.boolean().optional().meta({ description: 'delegated_proof_of_stake: it is a candidate' }),
+    model: Id.optional().meta({ description: 'The model that it thinks with' }),
+  })
+  .meta({ id: 'Voter' });
+
+/** Who votes, by name; and how votes become a decision. */
+export const Electorate = z.strictObject({
+  algorithm: z.enum(ALGORITHMS).default(CONSENSUS_DEFAULTS.algorithm),
+  voters: z.array(Voter).min(1).max(500),
+  groups: z.array(z.strictObject({ id: Id, share: Weight, veto: z.boolean().default(false) })).max(50).optional().meta({ description: 'stakeholder_consensus' }),
+  delegates: z.int().min(1).max(500).optional().meta({ description: 'delegated_proof_of_stake: how many are elected' }),
+  min_agreement: Share.default(CONSENSUS_DEFAULTS.min_agreement).meta({ description: 'Share of the weight cast that the leading choice needs' }),
+  quorum: Share.default(CONSENSUS_DEFAULTS.quorum).meta({ description: 'Share of the weight that must be cast' }),
+});
+
 /** A query parameter that is a whole number; values of a query arrive as strings. */
 export function whole(min: number, max: number, fallback: number) {
   return z
@@ -52,9 +94,10 @@ export const Receipt = z
   })
   .meta({ id: 'Receipt', description: 'What a command has left in the log' });
 
-/** The receipt of an accepted command, as it goes over the wire. */
+/** The receipt of an accepted command, as it goes over the wire: its own commit, also where the outcome shows what has followed at once. */
 export function receiptOf(outcome: Accepted<unknown, Event>): z.infer<typeof Receipt> {
-  const { stream, version, hash, at, commit, events, repeated, correlationId } = outcome;
+  const { stream, commit, events, repeated, correlationId } = outcome;
+  const { version, hash, at } = commit === undefined ? outcome : { ...commit, version: commit.index };
   return { stream, version, hash, at, correlation_id: commit?.meta.correlationId ?? correlationId ?? null, events: events.map(({ type }) => type), repeated };
 }
 
@@ -87,6 +130,16 @@ export const Continuation = z.string().max(2_000).optional().meta({ description:
 export const List = <T extends z.ZodType>(item: T) => z.object({ value: z.array(item), nextLink: z.string().optional() });
 
 export const OpenObject = z.record(z.string(), z.unknown());
+
+/** The filters that were given. */
+export function given<F extends Readonly<Record<string, string | undefined>>>(filters: F): Record<string, string> {
+  return Object.fromEntries(Object.entries(filters).filter((filter): filter is [string, string] => filter[1] !== undefined));
+}
+
+/** The id of what a call creates: the one it names, else from its Idempotency-Key, so that a retry lands in the same stream, else a new one. */
+export function createdId({ principal, idempotencyKey, now }: Pick<Call, 'principal' | 'idempotencyKey' | 'now'>, wanted: string | undefined, part?: number): string {
+  return wanted ?? (idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey, part));
+}
 
 /** An agent acts for itself; people and services may act for any agent of their tenant. */
 export function actingAgent(call: Call, named: string | undefined): string {

@@ -1,0 +1,66 @@
+/** The port `Orchestrations` on Durable Functions: one instance for each stream that waits, named after it. */
+import { OrchestrationRuntimeStatus, type DurableClient } from 'durable-functions';
+import type { DecisionDue } from '../../app/decisions';
+import type { Orchestrations } from '../../app/ports';
+import { sha256 } from '../../domain/kernel/commit';
+import { parseStream } from '../../domain/kernel/ids';
+import type { Time } from '../../domain/kernel/time';
+import { CHANGED } from './steps';
+
+/** What is under way goes on as it began: other steps get a new version, beside the old one. */
+const ORCHESTRATORS: Readonly<Record<DecisionDue, string>> = { round: 'round_v1', approval: 'approval_v1', action: 'veto_window_v1' };
+
+const { Pending, Running, Suspended, Completed, Failed, Terminated } = OrchestrationRuntimeStatus;
+const UNDER_WAY = [Pending, Running, Suspended];
+const ENDED = [Completed, Failed, Terminated];
+
+/** `round-` and 26 hexadecimal digits of the stream's SHA-256: an id may be no longer than 100 characters, and hold no slash. */
+export function instanceOf(stream: string): string {
+  return `${parseStream(stream).category}-${sha256(stream).slice(0, 26)}`;
+}
+
+export class DurableOrchestrations implements Orchestrations {
+  constructor(
+    private readonly client: DurableClient,
+    /** When the stream is to be looked at next, as it stands now. */
+    private readonly dueOf: (stream: string) => Promise<Time | undefined>,
+  ) {}
+
+  async start(stream: string): Promise<void> {
+    const instanceId = instanceOf(stream);
+    const begin = () => this.client.startNew(ORCHESTRATORS[parseStream(stream).category as DecisionDue], { instanceId, input: stream });
+    try {
+      await begin();
+    } catch {
+      // An id that is under way is refused, which is as well: somebody waits, unless that one has ended just now.
+      if (!(await this.isUnderWay(instanceId))) await begin();
+    }
+  }
+
+  async wake(stream: string): Promise<void> {
+    try {
+      await this.client.raiseEvent(instanceOf(stream), CHANGED, null);
+    } catch {
+      // Nobody is there to be woken; mostly because nothing waits any more.
+      if ((await this.dueOf(stream)) !== undefined) await this.start(stream);
+    }
+  }
+
+  /** Starts what is missing: each of these streams waits, and some may have lost their instance. */
+  async heal(waiting: AsyncIterable<string>): Promise<void> {
+    const underWay = new Set((await this.client.getStatusBy({ runtimeStatus: UNDER_WAY })).map(({ instanceId }) => instanceId));
+    for await (const stream of waiting) if (!underWay.has(instanceOf(stream))) await this.start(stream);
+  }
+
+  /** Removes what has ended of the instances that were begun before `time`. */
+  async purge(time: Date): Promise<void> {
+    await this.client.purgeInstanceHistoryBy({ createdTimeFrom: new Date(0), createdTimeTo: time, runtimeStatus: ENDED });
+  }
+
+  private isUnderWay(instanceId: string): Promise<boolean> {
+    return this.client.getStatus(instanceId).then(
+      ({ runtimeStatus }) => UNDER_WAY.includes(runtimeStatus),
+      () => false,
+    );
+  }
+}

@@ -186,6 +186,8 @@ export class Actions {
   /** What came of the round of a challenge: a choice, or `NOBODY`; undefined while agents or people may still decide. */
   async verdict(tenant: string, id: string): Promise<string | undefined> {
     const { state: round } = await this.transactor.current(roundDecider, roundStream(tenant, id));
+    // One that somebody else has opened in its place has no say.
+    if (round.spec !== undefined && round.spec.challenges === undefined) return CHALLENGE_CHOICES[1];
     const choice = choiceOf(round);
     if (choice !== undefined) return choice;
     const { outcome } = (await this.approvals.load(tenant, outcomeApproval(tenant, id))).state;
@@ -267,7 +269,8 @@ export class Actions {
       waits: stream,
       electorate,
     });
-    if (!opened.ok && opened.rejection.code !== 'round-exists') return await this.askPeople(stream, state, cause);
+    // A round that somebody else has opened in its place does not count.
+    if (!opened.ok && (await this.rounds.load(tenant, id)).state.spec?.waits !== stream) return await this.askPeople(stream, state, cause);
     return await this.act(stream, 'action.hold', hold({ for: 'round', ref: commitRef(roundStream(tenant, id), 0) }), cause);
   }
 

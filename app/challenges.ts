@@ -52,6 +52,8 @@ export class Challenges {
     if (doubted instanceof Rejection) return { ok: false, rejection: doubted, round };
     const electorate = await this.electorate(tenant, doubted, by);
     if (electorate.voters.length === 0) return { ok: false, rejection: new Rejection('conflict', 'no-voters', 'no agent without a part in it can judge: ask a person to override it'), round };
+    const { spec } = (await this.transactor.current(roundDecider, roundStream(tenant, round))).state;
+    if (spec !== undefined && spec.challenges?.target !== target) return { ok: false, rejection: new Rejection('conflict', 'round-exists', 'another round was opened with the id of this challenge: ask a person to override what you doubt'), round };
     const marked = await doubted.mark?.(round);
     if (marked?.ok === false) return { ok: false, rejection: marked.rejection, round };
     return { ...(await this.openRound(context, round, target, reason, doubted.waits, electorate)), round };

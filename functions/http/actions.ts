@@ -107,8 +107,8 @@ function command<B extends z.ZodObject>(name: string, step: string, summary: str
     responses: { 200: { description: 'Done, or done before', schema: Command } },
     async handler(call) {
       const { colony } = await runtime();
-      const { action_id } = call.params as z.output<typeof Params>;
-      return answer(action_id, await run(colony.actions, contextOf(call), action_id, call.body as z.output<B>));
+      const { action_id } = call.params;
+      return answer(action_id, await run(colony.actions, contextOf(call), action_id, call.body));
     },
   });
 }

@@ -103,8 +103,8 @@ function command<B extends z.ZodObject>(
     responses: { 200: { description: 'Done, or done before', schema: Command } },
     async handler(call) {
       const { colony } = await runtime();
-      const { approval_id } = call.params as z.output<typeof Params>;
-      const done = accepted(await run(colony.approvals, contextOf(call), approval_id, call.body as z.output<B>));
+      const { approval_id } = call.params;
+      const done = accepted(await run(colony.approvals, contextOf(call), approval_id, call.body));
       return commandAnswer(done, { approval: approvalView(approval_id, done) });
     },
   });

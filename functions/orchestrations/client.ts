@@ -12,6 +12,7 @@ const ORCHESTRATORS: Readonly<Record<DecisionDue, string>> = { round: 'round_v1'
 
 const { Pending, Running, Suspended, Completed, Failed, Terminated } = OrchestrationRuntimeStatus;
 const UNDER_WAY = [Pending, Running, Suspended];
+const START_ATTEMPTS = 3;
 const ENDED = [Completed, Failed, Terminated];
 
 /** `round-` and 26 hexadecimal digits of the stream's SHA-256: an id may be no longer than 100 characters, and hold no slash. */
@@ -28,12 +29,15 @@ export class DurableOrchestrations implements Orchestrations {
 
   async start(stream: string): Promise<void> {
     const instanceId = instanceOf(stream);
-    const begin = () => this.client.startNew(ORCHESTRATORS[parseStream(stream).category as DecisionDue], { instanceId, input: stream });
-    try {
-      await begin();
-    } catch {
-      // An id that is under way is refused, which is as well: somebody waits, unless that one has ended just now.
-      if (!(await this.isUnderWay(instanceId))) await begin();
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.client.startNew(ORCHESTRATORS[parseStream(stream).category as DecisionDue], { instanceId, input: stream });
+        return;
+      } catch (error) {
+        // An id that is under way is refused, which is as well: somebody waits. One that has ended just now gives way.
+        if (await this.isUnderWay(instanceId)) return;
+        if (attempt === START_ATTEMPTS) throw error;
+      }
     }
   }
 

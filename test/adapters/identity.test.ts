@@ -38,7 +38,7 @@ test.each([
     const [first, again] = [all(clients), all(clients)];
     for (const [i, client] of first.entries()) expect(again[i]).toBe(client);
     expect(clients.eventHub('other')).not.toBe(clients.eventHub('signals'));
-    expect([clients.serviceBus.fullyQualifiedNamespace, clients.eventHub('signals').eventHubName]).toEqual([services === AZURE ? 'colony.servicebus.windows.net' : '127.0.0.1:1', 'signals']);
+    expect([clients.serviceBus.fullyQualifiedNamespace, clients.eventHub('signals').eventHubName]).toEqual([services === AZURE ? 'colony.servicebus.windows.net' : '127.0.0.1', 'signals']);
     expect(clients.blobs.url).toBe(services === AZURE ? 'https://colony.blob.core.windows.net/' : 'http://127.0.0.1:10000/devstoreaccount1');
   } finally {
     await clients.close();

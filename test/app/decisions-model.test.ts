@@ -450,8 +450,11 @@ class Run {
     this.mishaps.clear();
     await this.revive();
     await this.settle();
-    // What was parked is taken up again; one that waits for another needs its turn after it.
-    for (let turn = 0; turn < 3; turn += 1) await this.redrive();
+    // What was parked is taken up again, a while later; one that waits for another needs its turn after it.
+    for (let turn = 0; turn < 3; turn += 1) {
+      await this.pass(10, 10);
+      await this.redrive();
+    }
     for (let turn = 0; turn < 40 && this.pending().length > 0; turn += 1) {
       await this.pass(60, 30);
       await this.redrive();

@@ -184,13 +184,13 @@ test('the queue comes by severity, page by page; what changes little is decided 
   for (let i = 1; i < rows.length; i += 1) if (rows[i]?.['severity'] === rows[i - 1]?.['severity']) expect(String(rows[i]?.['deadline']) >= String(rows[i - 1]?.['deadline'])).toBe(true);
   expect(slug(await api('/v1/approvals?continuation=made-up'))).toBe('400 invalid-request');
 
-  const items = rows.slice(3).map(({ id, hash }) => ({ id, hash }));
-  const bulk = () => api('/v1/approvals/bulk', { as: ADA, json: { decision: 'approve', items, reason: 'small' }, headers: key('bulk') });
-  const { value } = await ok(bulk());
-  expect(value.map((one: { ok: boolean }) => one.ok)).toEqual([false, false, true, true, true]);
-  expect(value[0]).toMatchObject({ id: items[0]?.id, problem: { status: 409, type: expect.stringMatching(/bulk-only-for-low-impact$/) } });
-  const again = await ok(bulk());
-  expect(again.value.slice(2)).toEqual(value.slice(2).map((one: { receipt: Row }) => ({ ...one, receipt: { ...one.receipt, repeated: true } })));
+  const low = rows.slice(3).map(({ id, hash }) => ({ id, hash }));
+  const bulk = () => api('/v1/approvals/bulk', { as: ADA, json: { decision: 'approve', items: low, reason: 'small' }, headers: key('bulk') });
+  const value = items<{ ok: boolean; receipt: Row }>(await bulk());
+  expect(value.map((one) => one.ok)).toEqual([false, false, true, true, true]);
+  expect(value[0]).toMatchObject({ id: low[0]?.id, problem: { status: 409, type: expect.stringMatching(/bulk-only-for-low-impact$/) } });
+  const again = items(await bulk());
+  expect(again.slice(2)).toEqual(value.slice(2).map((one) => ({ ...one, receipt: { ...one.receipt, repeated: true } })));
   await settled(host);
   expect((await ok(api('/v1/approvals?outcome=approved'))).value).toHaveLength(3);
 });

@@ -6,7 +6,7 @@ import { DurableOrchestrations, instanceOf } from '../../functions/orchestration
 import { App, TENANT, eventually, person } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
-jest.setTimeout(30_000);
+jest.setTimeout(120_000);
 
 const LADDER: Partial<OversightRules> = {
   approvers: [

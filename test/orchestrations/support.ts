@@ -153,9 +153,9 @@ function accepted(outcome: { readonly ok: true } | { readonly ok: false; readonl
   if (!outcome.ok) throw new Error(outcome.rejection.message);
 }
 
-/** Looks again and again; at most fifteen seconds. */
+/** Looks again and again; at most a minute. */
 export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 15_000; !(await holds()); await new Promise((resolve) => setTimeout(resolve, 20))) {
-    if (Date.now() > end) throw new Error('it did not happen within fifteen seconds');
+  for (const end = Date.now() + 60_000; !(await holds()); await new Promise((resolve) => setTimeout(resolve, 20))) {
+    if (Date.now() > end) throw new Error('it did not happen within a minute');
   }
 }

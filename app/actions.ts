@@ -26,6 +26,7 @@ import {
 } from '../domain/action';
 import type { AgentInput, ApprovalState } from '../domain/approval';
 import { Rejection, refuse, type Decision } from '../domain/kernel/decider';
+import { cut } from '../domain/kernel/text';
 import { commitRef, parseCommitRef, parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { toTime, type Time } from '../domain/kernel/time';
@@ -172,7 +173,10 @@ export class Actions {
 
   /** What was to be undone is undone. */
   async compensated(context: RequestContext, id: string, ref: string): Promise<ActionOutcome> {
-    return await this.decided(context, id, 'action.compensated', compensated({ by: context.principal.id, ref }));
+    const { id: by, kind } = context.principal;
+    const done = compensated({ by, ref });
+    // An agent says so of its own actions alone.
+    return await this.decided(context, id, 'action.compensated', (state) => (kind === 'agent' && state.proposal !== undefined && state.proposal.proposed_by !== by ? NOT_ITS_OWN : done(state)));
   }
 
   /** What it was for is over: it is stopped, if it was not let on yet. */
@@ -305,7 +309,7 @@ export class Actions {
       impact,
       risk,
       policy,
-      inputs: [{ by: proposed_by, says: why.slice(0, 500), confidence }, ...(after?.inputs ?? [])],
+      inputs: [{ by: proposed_by, says: cut(why, 500), confidence }, ...(after?.inputs ?? [])],
       safe_default: rules.safe_default,
       ladder: rules.approvers,
     });
@@ -393,7 +397,7 @@ export class Actions {
     }
     // A task that is not done yet is undone by stopping it; what was done already is for people to undo.
     if (!state.compensation.due) return undefined;
-    const stopped = await this.tasks.cancel(this.context(tenant, cause), id, state.compensation.reason.slice(0, 1_000));
+    const stopped = await this.tasks.cancel(this.context(tenant, cause), id, cut(state.compensation.reason, 1_000));
     return stopped.ok ? await this.act(stream, 'action.compensated', compensated({ by: gatekeeper(tenant).id, ref: commitRef(taskStream(tenant, id), stopped.version) }), cause) : undefined;
   }
 
@@ -403,7 +407,7 @@ export class Actions {
     const reason = state.stopped?.reason ?? 'it was stopped';
     await this.askNoMore(stream, state, reason, cause);
     const { target } = state.proposal as Proposal;
-    if (target !== undefined) await this.tasks.cancel(this.context(tenant, cause), parseStream(target).id, reason.slice(0, 1_000));
+    if (target !== undefined) await this.tasks.cancel(this.context(tenant, cause), parseStream(target).id, cut(reason, 1_000));
   }
 
   /** Rounds and approvals about the action have nothing to decide any more. */
@@ -413,8 +417,8 @@ export class Actions {
     for (const other of asked) {
       const { category, id } = parseStream(other);
       // Both refuse when they are over already, which is as well.
-      if (category === 'approval') await this.approvals.supersede(context, id, reason.slice(0, 1_000));
-      else await this.rounds.cancel(context, id, reason.slice(0, 1_000));
+      if (category === 'approval') await this.approvals.supersede(context, id, cut(reason, 1_000));
+      else await this.rounds.cancel(context, id, cut(reason, 1_000));
     }
   }
 
@@ -489,7 +493,7 @@ function idOf(ref: string): string {
 /** The action on one screen. */
 function summaryOf({ proposal }: ActionState): string {
   const { kind, why, action } = proposal as Proposal;
-  return `${kind}: ${why.slice(0, 600)}\n${JSON.stringify(action).slice(0, 1_200)}`;
+  return `${kind}: ${cut(why, 600)}\n${cut(JSON.stringify(action), 1_200)}`;
 }
 
 /** What the agents said, in few lines: the count, then those who dissented. */
@@ -497,7 +501,7 @@ export function inputsOf({ tally }: RoundState): AgentInput[] {
   if (tally === undefined) return [];
   const counted = tally.choices.map(({ choice, share }) => `${choice} ${Math.round(share * 1000) / 10} %`).join(', ');
   const says = tally.quorum_met ? `the agents voted: ${counted}` : `no quorum; those who voted: ${counted === '' ? 'none' : counted}`;
-  return [{ by: 'round', says, confidence: tally.mean_confidence }, ...tally.dissent.slice(0, 8).map(({ voter, choice, confidence, reasoning }) => ({ by: voter, says: `${choice}: ${reasoning}`.slice(0, 500), confidence }))];
+  return [{ by: 'round', says, confidence: tally.mean_confidence }, ...tally.dissent.slice(0, 8).map(({ voter, choice, confidence, reasoning }) => ({ by: voter, says: cut(`${choice}: ${reasoning}`, 500), confidence }))];
 }
 
 /** The part of a task that people may correct. */

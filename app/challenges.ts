@@ -3,6 +3,7 @@
  * Agents that have no part in it decide in a round; what is doubted waits, where it has not happened yet.
  */
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
+import { cut } from '../domain/kernel/text';
 import { Rejection } from '../domain/kernel/decider';
 import { approvalDecider } from '../domain/approval';
 import { roundDecider } from '../domain/round';
@@ -71,7 +72,7 @@ export class Challenges {
 
   private openRound(context: RequestContext, id: string, target: string, reason: string, waits: string | undefined, electorate: ElectorateInput): Promise<RoundOutcome> {
     return this.rounds.open(context, id, {
-      question: `Is this challenge of ${target} right? ${reason}`.slice(0, 4_000),
+      question: cut(`Is this challenge of ${target} right? ${reason}`, 4_000),
       kind: CHALLENGE_KIND,
       impact: 'high',
       choices: [...CHALLENGE_CHOICES],

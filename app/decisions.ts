@@ -11,6 +11,7 @@ import { deliveryDecider } from '../domain/delivery';
 import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
+import { cut } from '../domain/kernel/text';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { noticeOf, type Matter, type NoticeEvent } from '../domain/notice';
 import { severityOf } from '../domain/oversight';
@@ -210,7 +211,7 @@ export class Decisions implements Consumer {
       action: stream,
       kind: OUTCOME_KIND,
       hash: actionHash(OUTCOME_KIND, { round: id, choice }),
-      summary: `${question.slice(0, 1_500)}\nApproving decides: ${choice}. For another choice, override the round ${id}.`,
+      summary: `${cut(question, 1_500)}\nApproving decides: ${choice}. For another choice, override the round ${id}.`,
       requester: opened_by,
       why: escalation?.reason ?? 'the agents could not agree',
       impact,
@@ -267,7 +268,8 @@ export class Decisions implements Consumer {
   private async task(stream: string, commits: readonly Commit[], cause: Cause): Promise<void> {
     const { tenant, id } = parseStream(stream);
     const { state } = await this.transactor.load(taskDecider, stream);
-    const gate = derivedId(tenant, 'gate', stream);
+    // Made from what nobody knew before the task was posted, so that nobody can be there first.
+    const gate = derivedId(tenant, 'gate', (await this.transactor.commit(stream, 0))?.hash ?? stream);
     if (state.status === 'held') {
       const proposed = await this.gate(tenant, gate, stream, state, cause);
       if (proposed !== undefined) await this.tasks.cancel(this.context(tenant, cause), id, proposed);

@@ -1,0 +1,234 @@
+/**
+ * Read models on Cosmos DB, all in the container `views`. The contributions of one tenant to one view are a logical
+ * partition, so that a page in order of (key, source) comes from one place. Two kinds of partitions are directories:
+ * `views` says which views there are, `<view>/` which tenants have rows in one.
+ */
+import type { JSONValue, SqlParameter } from '@azure/cosmos';
+import { sha256 } from '../../domain/kernel/commit';
+import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
+import { codeOf, type Cosmos } from './cosmos';
+
+interface RowDocument<D = unknown> extends ViewRow<D> {
+  readonly id: string;
+  readonly partition: string;
+}
+
+/** An entry of a directory. */
+interface Entry {
+  readonly id: string;
+  readonly partition: string;
+}
+
+type Row<D> = ViewRow<D> & { readonly doc: D };
+
+const VIEW_NAME = /^[a-z][a-z0-9-]*\.v\d+(\.\d+)?$/;
+const FIELD_NAME = /^[a-zA-Z][a-zA-Z0-9_]*(\[\])?$/;
+const VIEWS = 'views';
+/** Requests of one `put` or `drop` that are under way at once. */
+const AT_ONCE = 16;
+const DIRECTORY_LIMIT = 100_000;
+const DROP_PAGE = 1_000;
+const MAX_BATCH = 100;
+
+export class CosmosViewStore implements ViewStore {
+  /** Partitions whose tenant is in the directory. */
+  private readonly listed = new Set<string>();
+
+  constructor(private readonly cosmos: Cosmos) {}
+
+  /** Every field is indexed: the names are only checked. */
+  async declare(view: string, fields: readonly string[]): Promise<void> {
+    const name = checkedView(view);
+    fields.forEach(checkedField);
+    this.forgetListed(name);
+    await this.enter({ id: name, partition: VIEWS });
+  }
+
+  async put(view: string, rows: readonly ViewRow[]): Promise<void> {
+    const name = checkedView(view);
+    const latest = new Map<string, RowDocument>();
+    for (const row of rows) {
+      const partition = `${name}/${row.tenant}`;
+      const id = idOf(row.key, row.source);
+      const place = `${partition} ${id}`;
+      if (row.index > (latest.get(place)?.index ?? -Infinity)) latest.set(place, { id, partition, tenant: row.tenant, key: row.key, source: row.source, index: row.index, doc: row.doc });
+    }
+    // Before the rows, or a crash between would hide them from `tenants`, and from `drop`.
+    for (const { tenant, partition } of latest.values()) {
+      if (this.listed.has(partition)) continue;
+      await this.enter({ id: name, partition: VIEWS });
+      await this.enter({ id: tenant, partition: `${name}/` });
+      this.listed.add(partition);
+    }
+    await inTurns([...latest.values()], (document) => this.write(document));
+  }
+
+  async get<D>(view: string, tenant: string, key: string, source: string): Promise<Row<D> | undefined> {
+    const partition = `${checkedView(view)}/${tenant}`;
+    const { resource } = await this.cosmos.call('view.get', (options) => this.views.item(idOf(key, source), partition).read<RowDocument<D>>(options));
+    return resource === undefined || resource.doc === null ? undefined : rowOf<D>(resource);
+  }
+
+  async query<D>(view: string, query: ViewQuery): Promise<ViewPage<D>> {
+    const partition = `${checkedView(view)}/${query.tenant}`;
+    const conditions = ['NOT IS_NULL(c.doc)'];
+    const parameters: SqlParameter[] = [];
+    const bound = (value: JSONValue): string => {
+      const name = `@p${parameters.length}`;
+      parameters.push({ name, value });
+      return name;
+    };
+    if (query.key !== undefined) conditions.push(`c.key = ${bound(query.key)}`);
+    if (query.keyPrefix !== undefined) conditions.push(`STARTSWITH(c.key, ${bound(query.keyPrefix)})`);
+    for (const [field, value] of Object.entries(query.where ?? {})) {
+      const path = pathOf(field);
+      const equal = bound(value);
+      conditions.push(`(${path} = ${equal} OR ARRAY_CONTAINS(${path}, ${equal}))`);
+    }
+    for (const [field, value] of Object.entries(query.atLeast ?? {})) conditions.push(`${pathOf(field)} >= ${bound(value)}`);
+    if (query.continuation !== undefined) {
+      const [key, source] = decode(query.continuation);
+      const [k, s] = [bound(key), bound(source)];
+      conditions.push(`(c.key > ${k} OR (c.key = ${k} AND c.source > ${s}))`);
+    }
+    const limit = Math.max(1, Math.min(1_000, Math.trunc(query.limit)));
+    const found = await this.cosmos.query<RowDocument<D>>(
+      'view.query',
+      this.views,
+      partition,
+      { query: `SELECT * FROM c WHERE ${conditions.join(' AND ')} ORDER BY c.key, c.source`, parameters },
+      limit + 1,
+    );
+    const rows = found.slice(0, limit).map((document) => rowOf<D>(document));
+    const last = rows.at(-1);
+    return found.length > limit && last !== undefined ? { rows, continuation: encode(last.key, last.source) } : { rows };
+  }
+
+  async tenants(view: string): Promise<readonly string[]> {
+    return await this.ids(`${checkedView(view)}/`, DIRECTORY_LIMIT);
+  }
+
+  async drop(view: string): Promise<void> {
+    const name = checkedView(view);
+    for (const tenant of await this.tenants(name)) await this.empty(`${name}/${tenant}`);
+    await this.empty(`${name}/`);
+    await this.remove(VIEWS, [name]);
+    this.forgetListed(name);
+  }
+
+  async list(): Promise<readonly string[]> {
+    return await this.ids(VIEWS, DIRECTORY_LIMIT);
+  }
+
+  private get views() {
+    return this.cosmos.container('views');
+  }
+
+  /** Replaces an older contribution, and leaves a newer one as it is; the second time it does nothing. */
+  private async write(document: RowDocument): Promise<void> {
+    const item = this.views.item(document.id, document.partition);
+    const patch = {
+      condition: `FROM c WHERE c.index < ${document.index}`,
+      operations: [
+        { op: 'set' as const, path: '/index', value: document.index },
+        { op: 'set' as const, path: '/doc', value: document.doc },
+      ],
+    };
+    for (;;) {
+      const patched = await this.attempt([404, 412], (options) => item.patch(patch, options));
+      if (patched !== 404) return;
+      if ((await this.enter(document)) !== 409) return;
+    }
+  }
+
+  /** Creates the document; 409 when it is there. */
+  private async enter(document: Entry | RowDocument): Promise<unknown> {
+    return await this.attempt([409], (options) => this.views.items.create(document, options));
+  }
+
+  /** Writes; gives the status when it is one of those that were foreseen, and undefined when it was written. */
+  private async attempt(foreseen: readonly number[], request: Parameters<Cosmos['call']>[1]): Promise<unknown> {
+    try {
+      await this.cosmos.call('view.put', request);
+      return undefined;
+    } catch (error) {
+      if (foreseen.includes(codeOf(error) as number)) return codeOf(error);
+      throw error;
+    }
+  }
+
+  private async ids(partition: string, limit: number): Promise<string[]> {
+    return await this.cosmos.query<string>('view.list', this.views, partition, { query: 'SELECT VALUE c.id FROM c' }, limit);
+  }
+
+  private async empty(partition: string): Promise<void> {
+    for (;;) {
+      const ids = await this.ids(partition, DROP_PAGE);
+      if (ids.length === 0) return;
+      await this.remove(partition, ids);
+    }
+  }
+
+  /** Deletes documents; those that somebody else has deleted are no trouble. */
+  private async remove(partition: string, ids: readonly string[]): Promise<void> {
+    const parts = Array.from({ length: Math.ceil(ids.length / MAX_BATCH) }, (_, i) => ids.slice(i * MAX_BATCH, (i + 1) * MAX_BATCH));
+    await inTurns(parts, async (part) => {
+      const { code } = await this.cosmos.call('view.drop', (options) =>
+        this.views.items.batch(part.map((id) => ({ operationType: 'Delete' as const, id })), partition, options),
+      );
+      if (code !== 200) await inTurns(part, (id) => this.attempt([404], (options) => this.views.item(id, partition).delete(options)));
+    });
+  }
+
+  private forgetListed(view: string): void {
+    for (const partition of this.listed) if (partition.startsWith(`${view}/`)) this.listed.delete(partition);
+  }
+}
+
+/** Does the work of each item, a few at a time. Rejects after the first that failed. */
+async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
+  const rest = items.values();
+  await Promise.all(
+    Array.from({ length: Math.min(AT_ONCE, items.length) }, async () => {
+      for (const item of rest) await work(item);
+    }),
+  );
+}
+
+/** Keys and sources are free text, ids are not. */
+function idOf(key: string, source: string): string {
+  return sha256(JSON.stringify([key, source]));
+}
+
+function rowOf<D>({ tenant, key, source, index, doc }: RowDocument<D>): Row<D> {
+  return { tenant, key, source, index, doc: doc as D };
+}
+
+function checkedView(view: string): string {
+  if (!VIEW_NAME.test(view)) throw new RangeError(`not a view name (name.v1): ${view}`);
+  return view;
+}
+
+function checkedField(field: string): string {
+  if (!FIELD_NAME.test(field)) throw new RangeError(`not a field name: ${field}`);
+  return field;
+}
+
+function pathOf(field: string): string {
+  return `c.doc["${checkedField(field)}"]`;
+}
+
+function encode(key: string, source: string): string {
+  return Buffer.from(JSON.stringify([key, source])).toString('base64url');
+}
+
+/** Throws RangeError on anything that `encode` has not made. */
+function decode(continuation: string): [string, string] {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(continuation, 'base64url').toString('utf8'));
+    if (Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'string') return [value[0], value[1]];
+  } catch {
+    // falls through
+  }
+  throw new RangeError('the continuation is not one of ours: take it from nextLink as it is');
+}

@@ -1,0 +1,158 @@
+/**
+ * The connection to Cosmos DB that all stores of a process share: one client, one way to ask and to try again, and the
+ * definitions of the containers.
+ */
+import type { ConnectionPolicy, Container, ContainerRequest, CosmosClient, Database, FeedResponse, SqlQuerySpec } from '@azure/cosmos';
+import { CostMeter, type Charged } from './cosmos-cost';
+
+/** The store asks to be left alone for a while, and nothing else went wrong: what was asked for was not done. */
+export class CosmosBusy extends Error {
+  constructor(
+    operation: string,
+    /** How long it wants to be left alone. */
+    readonly retryAfterMs: number,
+    options: ErrorOptions,
+  ) {
+    super(`Cosmos DB is out of request units (${operation}): try again in ${retryAfterMs} ms, or give it more throughput`, options);
+  }
+}
+
+/**
+ * The containers, as Bicep makes them and as test servers need them. `events` is read by stream and id, `state` by id;
+ * views filter on fields of their documents and answer in order of (key, source).
+ */
+export const CONTAINERS = {
+  events: {
+    id: 'events',
+    partitionKey: { paths: ['/stream'], kind: 'Hash', version: 2 },
+    indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [], excludedPaths: [{ path: '/*' }] },
+  },
+  views: {
+    id: 'views',
+    partitionKey: { paths: ['/partition'], kind: 'Hash', version: 2 },
+    indexingPolicy: {
+      indexingMode: 'consistent',
+      automatic: true,
+      includedPaths: [{ path: '/*' }],
+      compositeIndexes: [
+        [
+          { path: '/key', order: 'ascending' },
+          { path: '/source', order: 'ascending' },
+        ],
+      ],
+    },
+  },
+  state: {
+    id: 'state',
+    partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 },
+    // Presence ends by itself, checkpoints don't.
+    defaultTtl: -1,
+    indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [], excludedPaths: [{ path: '/*' }] },
+  },
+} as const;
+
+/** How long one call goes on trying; the last try has a second more. */
+const PATIENCE_MS = 4_000;
+const LAST_TRY_MS = 1_000;
+const FIRST_WAIT_MS = 10;
+const LONGEST_WAIT_MS = 1_000;
+
+/** Timeouts, moved partitions, too many requests, conflicts of replication, overload: the documentation says to try again. */
+const TRANSIENT = new Set<unknown>([
+  408, 410, 429, 449, 503, 'ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'TimeoutError', 'REQUEST_SEND_ERROR',
+]);
+
+/** An answer that says in its body, not by its status, that something went wrong. */
+export class AnsweredWith extends Error {
+  constructor(
+    readonly code: number,
+    readonly headers: Charged['headers'],
+    readonly diagnostics: Charged['diagnostics'],
+  ) {
+    super(`Cosmos DB answered ${code}`);
+  }
+}
+
+/** For the client: `call` waits for what is throttled, with jitter, and sees how long that lasts. */
+export const CONNECTION_POLICY: ConnectionPolicy = { requestTimeout: PATIENCE_MS, retryOptions: { maxRetryAttemptCount: 0 } };
+
+export class Cosmos {
+  readonly meter = new CostMeter();
+  private opened: Database | undefined;
+
+  /** The client is asked for when it is first needed; it has `CONNECTION_POLICY`. */
+  constructor(
+    private readonly client: () => CosmosClient,
+    private readonly database: string,
+  ) {}
+
+  container(name: keyof typeof CONTAINERS): Container {
+    this.opened ??= this.client().database(this.database);
+    return this.opened.container(name);
+  }
+
+  /** Makes database and containers where they are missing: for test servers and emulators; on Azure, Bicep has made them. */
+  async createContainers(): Promise<void> {
+    const { database } = await this.client().databases.createIfNotExists({ id: this.database });
+    for (const definition of Object.values(CONTAINERS)) await database.containers.createIfNotExists(definition as unknown as ContainerRequest);
+  }
+
+  /**
+   * Asks, and asks again while the trouble is one that passes. Since an answer can be lost after a write, `request` has
+   * to be such that a second one does no harm. Throws `CosmosBusy` when throttling lasts, else what the SDK has thrown.
+   */
+  async call<T extends object>(operation: string, request: (options: { readonly abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+    const ends = performance.now() + PATIENCE_MS;
+    const abortSignal = AbortSignal.timeout(PATIENCE_MS + LAST_TRY_MS);
+    let throttledOnly = true;
+    for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, 2 * wait)) {
+      try {
+        const answer = await request({ abortSignal });
+        this.meter.count(operation, answer, false);
+        return answer;
+      } catch (error) {
+        const { code, headers, retryAfterInMs } = answerOf(error);
+        this.meter.count(operation, { headers, diagnostics: (error as Charged).diagnostics }, code === 429);
+        if (!TRANSIENT.has(code)) throw error;
+        throttledOnly &&= code === 429;
+        const asked = code === 429 ? Number(retryAfterInMs ?? FIRST_WAIT_MS) : 0;
+        const pause = asked + wait * Math.random();
+        if (performance.now() + pause >= ends) {
+          if (throttledOnly) throw new CosmosBusy(operation, Math.max(asked, LONGEST_WAIT_MS), { cause: error });
+          throw error;
+        }
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  }
+
+  /** Every item of a query in one partition, at most `limit`. */
+  async query<T>(operation: string, container: Container, partitionKey: string, query: SqlQuerySpec, limit: number): Promise<T[]> {
+    const found: T[] = [];
+    for (let continuationToken: string | undefined; ; ) {
+      const page: FeedResponse<T> = await this.call(operation, (options) =>
+        container.items.query<T>(query, { ...options, partitionKey, maxItemCount: limit - found.length, continuationToken }).fetchNext(),
+      );
+      found.push(...page.resources);
+      continuationToken = page.continuationToken;
+      if (continuationToken === undefined || found.length >= limit) return found;
+    }
+  }
+}
+
+/** The status or the system's error code of what the SDK throws. */
+export function codeOf(error: unknown): unknown {
+  return answerOf(error).code;
+}
+
+interface FailedAnswer {
+  readonly code?: unknown;
+  readonly headers?: Charged['headers'];
+  readonly retryAfterInMs?: number;
+}
+
+/** What the service has answered: an error of the SDK says so itself, or, from a batch, its cause does. */
+function answerOf(error: unknown): FailedAnswer {
+  const { code, cause } = error as { code?: unknown; cause?: unknown };
+  return code === undefined && typeof cause === 'object' && cause !== null ? cause : (error as FailedAnswer);
+}

@@ -1,0 +1,144 @@
+// The Functions app, on Flex Consumption.
+param resourceToken string
+param location string
+param tags object
+param identityId string
+param clientId string
+param subnetId string
+param allowedAddresses string
+param maximumInstances int
+param alwaysReadyInstances int
+param insightsName string
+param hostStorageName string
+param packageContainer string
+param blobsUri string
+param cosmosEndpoint string
+param cosmosDatabase string
+param eventHubsHost string
+param signalHub string
+param serviceBusHost string
+param durableEndpoint string
+param vaultUri string
+param secretSettings string
+param netAppSettings object
+
+var addresses = filter(map(split(allowedAddresses, ','), address => trim(address)), address => !empty(address))
+var secretNames = filter(map(split(secretSettings, ','), name => trim(name)), name => !empty(name))
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+resource hostStorage 'Microsoft.Storage/storageAccounts@2024-01-01' existing = {
+  name: hostStorageName
+}
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: 'plan-${resourceToken}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: { name: 'FC1', tier: 'FlexConsumption' }
+  properties: { reserved: true }
+}
+
+resource site 'Microsoft.Web/sites@2024-11-01' = {
+  name: 'func-${resourceToken}'
+  location: location
+  tags: union(tags, { 'azd-service-name': 'api' })
+  kind: 'functionapp,linux'
+  identity: { type: 'UserAssigned', userAssignedIdentities: { '${identityId}': {} } }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    clientAffinityEnabled: false
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    publicNetworkAccess: 'Enabled'
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${hostStorage.properties.primaryEndpoints.blob}${packageContainer}'
+          authentication: { type: 'UserAssignedIdentity', userAssignedIdentityResourceId: identityId }
+        }
+      }
+      // Node 24 runs everywhere else; 22 is what is known to run on this plan.
+      runtime: { name: 'node', version: '22' }
+      scaleAndConcurrency: {
+        instanceMemoryMB: 2048
+        maximumInstanceCount: maximumInstances
+        alwaysReady: alwaysReadyInstances == 0 ? [] : [{ name: 'http', instanceCount: alwaysReadyInstances }]
+        // Most requests are long polls, which wait and cost nothing.
+        triggers: { http: { perInstanceConcurrency: 200 } }
+      }
+    }
+    siteConfig: {
+      minTlsVersion: '1.2'
+      ftpsState: 'Disabled'
+      http20Enabled: true
+      ipSecurityRestrictionsDefaultAction: 'Deny'
+      ipSecurityRestrictions: [
+        for (address, index) in addresses: {
+          name: 'allowed-${index}'
+          ipAddress: address
+          action: 'Allow'
+          priority: 100 + index
+        }
+      ]
+      // Packages come in here, from whoever Entra ID lets deploy.
+      scmIpSecurityRestrictionsUseMain: false
+      scmIpSecurityRestrictionsDefaultAction: 'Allow'
+    }
+  }
+
+  resource settings 'config' = {
+    name: 'appsettings'
+    properties: union(
+      {
+        AzureWebJobsStorage__blobServiceUri: hostStorage.properties.primaryEndpoints.blob
+        AzureWebJobsStorage__tableServiceUri: hostStorage.properties.primaryEndpoints.table
+        AzureWebJobsStorage__credential: 'managedidentity'
+        AzureWebJobsStorage__clientId: clientId
+        APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
+        APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
+        AZURE_CLIENT_ID: clientId
+        DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${durableEndpoint};Authentication=ManagedIdentity;ClientID=${clientId}'
+        FORMICARY_PROFILE: 'azure'
+        FORMICARY_PUBLIC_URL: 'https://${site.properties.defaultHostName}'
+        FORMICARY_COSMOS__accountEndpoint: cosmosEndpoint
+        FORMICARY_COSMOS__credential: 'managedidentity'
+        FORMICARY_COSMOS__clientId: clientId
+        FORMICARY_COSMOS_DATABASE: cosmosDatabase
+        FORMICARY_EVENTHUBS__fullyQualifiedNamespace: eventHubsHost
+        FORMICARY_EVENTHUBS__credential: 'managedidentity'
+        FORMICARY_EVENTHUBS__clientId: clientId
+        FORMICARY_SIGNAL_HUB: signalHub
+        FORMICARY_SERVICEBUS__fullyQualifiedNamespace: serviceBusHost
+        FORMICARY_SERVICEBUS__credential: 'managedidentity'
+        FORMICARY_SERVICEBUS__clientId: clientId
+        FORMICARY_BLOBS__serviceUri: blobsUri
+        FORMICARY_BLOBS__credential: 'managedidentity'
+        FORMICARY_BLOBS__clientId: clientId
+      },
+      netAppSettings,
+      toObject(
+        secretNames,
+        name => name,
+        name => '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/${toLower(replace(name, '_', '-'))})'
+      )
+    )
+  }
+
+  // Nobody deploys with a password.
+  resource passwords 'basicPublishingCredentialsPolicies' = [
+    for door in ['ftp', 'scm']: {
+      name: door
+      properties: { allow: false }
+    }
+  ]
+}
+
+output id string = site.id
+output name string = site.name
+output uri string = 'https://${site.properties.defaultHostName}'

@@ -1,0 +1,55 @@
+// Azure NetApp Files for memories and snapshots: an account, which costs nothing. The app makes pools and
+// volumes in it.
+param name string
+param location string
+param tags object
+param subnetId string
+param appPrincipalId string
+
+resource account 'Microsoft.NetApp/netAppAccounts@2025-01-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {}
+}
+
+// Volumes and pools, and nothing else that a contributor could do.
+resource managesVolumes 'Microsoft.Authorization/roleDefinitions@2022-04-01' = {
+  name: guid(resourceGroup().id, 'manages-volumes')
+  properties: {
+    roleName: 'Formicary: manage NetApp volumes (${name})'
+    type: 'CustomRole'
+    assignableScopes: [resourceGroup().id]
+    permissions: [
+      {
+        actions: [
+          'Microsoft.NetApp/locations/*/read'
+          'Microsoft.NetApp/netAppAccounts/read'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/read'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/write'
+          'Microsoft.NetApp/netAppAccounts/capacityPools/volumes/*'
+          'Microsoft.Network/virtualNetworks/subnets/join/action'
+        ]
+      }
+    ]
+  }
+}
+
+// The app makes volumes and snapshots, restores, replicates and changes tiers, within this group.
+resource appManagesVolumes 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(resourceGroup().id, appPrincipalId, 'manages-volumes')
+  properties: {
+    roleDefinitionId: managesVolumes.id
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// What the app has to know of it; no secret among it.
+output settings object = {
+  FORMICARY_NETAPP__subscriptionId: subscription().subscriptionId
+  FORMICARY_NETAPP__resourceGroup: resourceGroup().name
+  FORMICARY_NETAPP__account: account.name
+  FORMICARY_NETAPP__location: location
+  FORMICARY_NETAPP__subnetId: subnetId
+}

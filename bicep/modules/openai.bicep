@@ -1,0 +1,47 @@
+// An OpenAI account with one model, for whoever wants models in the same tenant. The app works without.
+import { roles } from '../roles.bicep'
+
+param name string
+param location string
+param tags object
+param isPrivate bool
+param model string
+param appPrincipalId string
+
+resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
+  name: name
+  location: location
+  tags: tags
+  kind: 'OpenAI'
+  sku: { name: 'S0' }
+  properties: {
+    // Tokens of an identity need a host name of one's own.
+    customSubDomainName: name
+    disableLocalAuth: true
+    publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
+    networkAcls: { defaultAction: isPrivate ? 'Deny' : 'Allow' }
+  }
+
+  resource deployment 'deployments' = {
+    name: model
+    sku: { name: 'GlobalStandard', capacity: 10 }
+    properties: {
+      model: { format: 'OpenAI', name: model }
+      versionUpgradeOption: 'OnceNewDefaultVersionAvailable'
+    }
+  }
+}
+
+// The app asks models, and can't deploy any.
+resource appUsesModels 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: account
+  name: guid(account.id, appPrincipalId, roles.cognitiveServicesOpenAiUser)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.cognitiveServicesOpenAiUser)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+output id string = account.id
+output endpoint string = account.properties.endpoint

@@ -1,0 +1,285 @@
+/** The adapters on Cosmos DB under the contracts of their ports, through the unmodified SDK, against the test server. */
+import { CosmosClient } from '@azure/cosmos';
+import { CONNECTION_POLICY, Cosmos, CosmosBusy } from '../../adapters/azure/cosmos';
+import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
+import { CosmosEventStore } from '../../adapters/azure/cosmos-event-store';
+import { CosmosPresence } from '../../adapters/azure/cosmos-presence';
+import { CosmosViewStore } from '../../adapters/azure/cosmos-view-store';
+import type { Commit, SealedCommit } from '../../domain/kernel/commit';
+import { CosmosServer, type Fault, type FaultPlan, type RequestKind } from '../servers/cosmos/server';
+import { chain, faultsOf, newTenant, nextCommit } from '../support/commits';
+import { randomOf } from '../support/shuffle';
+import { eventStoreContract } from './event-store.contract';
+import { checkpointsContract, presenceContract } from './small-stores.contract';
+import { viewStoreContract } from './view-store.contract';
+import type { Opened } from './contract';
+
+jest.setTimeout(60_000); // other work shares the machine
+
+// Loaded by Node itself: one of the SDK's packages has nothing but ES modules, which Jest can't load.
+jest.mock('@azure/cosmos', () => process.getBuiltinModule('node:module').createRequire(__filename)('@azure/cosmos') as unknown);
+
+const SEED = Date.now() % 1_000_000;
+const NO_FAULTS: FaultPlan = () => undefined;
+
+/** An account with the containers of the product; every connection has a client of its own. */
+async function account(options: Parameters<typeof CosmosServer.start>[0] = {}) {
+  const server = await CosmosServer.start(options);
+  const clients: CosmosClient[] = [];
+  const connect = (): Cosmos => {
+    const client = new CosmosClient({ endpoint: server.endpoint, key: server.key, connectionPolicy: CONNECTION_POLICY });
+    clients.push(client);
+    return new Cosmos(() => client, 'formicary');
+  };
+  await connect().createContainers();
+  const close = async () => {
+    for (const client of clients) client.dispose();
+    await server.stop();
+  };
+  return { server, connect, close };
+}
+
+/** A port on an account of its own. */
+async function onServer<T>(make: (cosmos: Cosmos) => T, faults: FaultPlan = NO_FAULTS, end: (store: T) => Promise<void> = async () => undefined): Promise<Opened<T>> {
+  const { server, connect, close } = await account();
+  server.faults = faults;
+  const store = make(connect());
+  return {
+    store,
+    reopen: async () => make(connect()),
+    close: async () => {
+      await end(store);
+      await close();
+    },
+  };
+}
+
+/** The given share of the writes loses its answer, the given share of all requests meets something that passes. */
+function randomFaults(lost: number, passing: number): FaultPlan {
+  const random = randomOf(SEED);
+  const faults: readonly Fault[] = [429, 429, 449, 503, 408, 410, 'slow'];
+  return (kind: RequestKind) => {
+    if (kind === 'metadata') return undefined;
+    if ((kind === 'batch' || kind === 'write') && random() < lost) return 'lost';
+    if (random() >= passing) return undefined;
+    return faults[Math.floor(random() * faults.length)];
+  };
+}
+
+eventStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosEventStore(cosmos)));
+eventStoreContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosEventStore(cosmos), randomFaults(0.1, 0.1)));
+viewStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosViewStore(cosmos)));
+viewStoreContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosViewStore(cosmos), randomFaults(0.05, 0.05)));
+checkpointsContract('Cosmos DB', () => onServer((cosmos) => new CosmosCheckpoints(cosmos)));
+checkpointsContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosCheckpoints(cosmos), randomFaults(0.1, 0.1)));
+presenceContract('Cosmos DB', () => onServer((cosmos) => new CosmosPresence(cosmos), undefined, (store) => store.close()));
+
+/** The given faults befall the requests of one kind, one after the other; then none. */
+function scripted(kind: RequestKind, ...faults: (Fault | undefined)[]): FaultPlan {
+  const rest = faults.values();
+  return (asked) => (asked === kind ? rest.next().value : undefined);
+}
+
+const commitsOf = (sealed: readonly SealedCommit[]) => sealed.map(({ commit }) => JSON.parse(JSON.stringify(commit)) as Commit);
+
+describe('the event store on Cosmos DB', () => {
+  let opened: Awaited<ReturnType<typeof account>>;
+  let cosmos: Cosmos;
+  let store: CosmosEventStore;
+  let stream: string;
+
+  beforeAll(async () => {
+    opened = await account({ ranges: 3 });
+  });
+  beforeEach(() => {
+    cosmos = opened.connect();
+    store = new CosmosEventStore(cosmos);
+    stream = `${newTenant()}/task/1`;
+  });
+  afterEach(() => {
+    opened.server.faults = NO_FAULTS;
+    opened.server.throughput = Infinity;
+  });
+  afterAll(() => opened.close());
+
+  const write = (commits: readonly SealedCommit[], by = store) => by.append({ stream: commits[0]?.commit.stream as string, expected: (commits[0]?.commit.index as number) - 1, commits });
+  const asked = async (work: () => Promise<unknown>) => {
+    const before = { ...opened.server.requests };
+    await work();
+    return Object.fromEntries(Object.entries(opened.server.requests).flatMap(([kind, count]) => (count > before[kind as RequestKind] ? [[kind, count - before[kind as RequestKind]]] : [])));
+  };
+
+  test.each<Fault>(['lost', 'cut', 'moved', 408, 410, 429, 449, 503])('an append that meets %s is written once, and the same again is a conflict', async (fault) => {
+    const commits = chain(stream, 2);
+    opened.server.faults = scripted('batch', fault);
+    expect(await write(commits)).toEqual({ kind: 'written' });
+    expect(await write(commits)).toEqual({ kind: 'conflict', head: 1 });
+    expect(await store.read(stream, 0, 10)).toEqual(commitsOf(commits));
+  });
+
+  test('after a lost answer the commits of another, equal to the last byte, are not taken for its own', async () => {
+    const commits = chain(stream, 1);
+    const rival = new CosmosEventStore(opened.connect());
+    let first = true;
+    const written: Promise<unknown>[] = [];
+    opened.server.faults = (kind) => {
+      if (kind !== 'batch' || !first) return undefined;
+      first = false;
+      written.push(write(commits, rival));
+      return 'cut';
+    };
+    const result = await write(commits);
+    expect([result, ...(await Promise.all(written))]).toContainEqual({ kind: 'written' });
+    expect([result, ...(await Promise.all(written))]).toContainEqual({ kind: 'conflict', head: 0 });
+  });
+
+  test('throttling that lasts is told from other trouble, and nothing was written', async () => {
+    opened.server.throughput = 0;
+    const error = await write(chain(stream, 1)).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(CosmosBusy);
+    expect((error as CosmosBusy).retryAfterMs).toBeGreaterThan(0);
+    opened.server.throughput = Infinity;
+    expect(await store.head(stream)).toBeUndefined();
+    expect(cosmos.meter.totals().get('append')).toMatchObject({ requestUnits: expect.any(Number) as number, throttled: expect.any(Number) as number });
+    expect(cosmos.meter.totals().get('append')?.throttled).toBeGreaterThan(1);
+  });
+
+  test('an append of more than a batch can carry is whole or not there', async () => {
+    const from = await store.end();
+    const large = chain(stream, 99, undefined, (n) => ({ filler: `"${n}`.repeat(30_000) }));
+    const last = nextCommit(stream, large[97]?.commit, { rival: true });
+    expect(await write(large.slice(0, 98))).toEqual({ kind: 'written' });
+    expect(await store.read(stream, 0, 100)).toEqual(commitsOf(large.slice(0, 98)));
+    expect(await write([last])).toEqual({ kind: 'written' });
+    expect(await write(large.slice(98))).toEqual({ kind: 'conflict', head: 98 });
+    expect(faultsOf(stream, await store.read(stream, 0, 100))).toEqual([]);
+    const indexes: number[] = [];
+    for (let at = from, end = false; !end; ) {
+      const page = await store.feed(at, 30);
+      indexes.push(...page.commits.map(({ index }) => index));
+      ({ checkpoint: at, end } = page);
+    }
+    expect(indexes).toEqual(Array.from({ length: 99 }, (_, i) => i));
+  });
+
+  test.each([
+    ['"', 130_000, 2],
+    ['\u0001', 40_000, 2],
+    ['日', 85_000, 8],
+  ])('what fills a batch goes in one, also when JSON makes it larger (%j)', async (filler, times, count) => {
+    await store.head(stream);
+    const commits = chain(stream, count, undefined, () => ({ filler: filler.repeat(times) }));
+    expect(await asked(async () => expect(await write(commits)).toEqual({ kind: 'written' }))).toEqual({ batch: 1 });
+    expect(await store.read(stream, 0, 10)).toEqual(commitsOf(commits));
+  });
+
+  test('what it costs: a command one request, and so a commit that is read', async () => {
+    await store.head(stream); // the SDK asks for the account and the container first
+    const [first, second, third] = chain(stream, 3) as [SealedCommit, SealedCommit, SealedCommit];
+    expect(await asked(() => write([first]))).toEqual({ batch: 1 });
+    expect(await asked(() => write([second]))).toEqual({ batch: 1 });
+    expect(await asked(() => store.read(stream, 1, 1))).toEqual({ read: 1 });
+    expect(await asked(() => store.head(stream))).toEqual({ read: 1 });
+    expect(await asked(() => store.read(stream, 0, 100))).toEqual({ metadata: 1, query: 1 });
+    expect(await asked(() => write([second]))).toEqual({ batch: 1, read: 2 });
+    const from = await store.end();
+    const page = await store.feed(from, 10); // opens a reader, which asks for the container
+    await write([third]);
+    expect(await asked(async () => expect((await store.feed(page.checkpoint, 10)).commits).toHaveLength(1))).toEqual({ changes: expect.any(Number) as number });
+    const cost = cosmos.meter.totals().get('append');
+    expect(cost).toMatchObject({ calls: 4, requests: 4, throttled: 0 });
+    // Two documents of less than a kilobyte each, thrice; then a refusal.
+    expect(cost?.requestUnits).toBeGreaterThanOrEqual(30);
+    expect(cost?.requestUnits).toBeLessThan(35);
+    expect(cost?.bytesSent).toBeGreaterThan(first.body.length + second.body.length + third.body.length);
+  });
+
+  test('the feed over several partitions, with trouble: each commit, in order per stream', async () => {
+    const from = await store.end();
+    const tenant = newTenant();
+    const streams = Array.from({ length: 12 }, (_, i) => `${tenant}/task/${i}`);
+    opened.server.faults = randomFaults(0.1, 0.1);
+    let writing = true;
+    const reading = (async () => {
+      const seen = new Map<string, number>();
+      for (let at = from; ; ) {
+        const stopped = !writing;
+        const page = await store.feed(at, 4);
+        expect(page.commits.length).toBeLessThanOrEqual(4);
+        for (const { stream: name, index } of page.commits) {
+          expect(index).toBeLessThanOrEqual((seen.get(name) ?? -1) + 1);
+          seen.set(name, Math.max(index, seen.get(name) ?? -1));
+        }
+        if (page.end && stopped) return seen;
+        at = page.checkpoint;
+      }
+    })();
+    reading.catch(() => undefined); // it is awaited below
+    await Promise.all(
+      streams.map(async (name) => {
+        let last: Commit | undefined;
+        for (let n = 0; n < 8; n += 1) {
+          const commits = chain(name, 1 + (n % 3), last);
+          expect(await write(commits)).toEqual({ kind: 'written' });
+          last = commits.at(-1)?.commit;
+        }
+      }),
+    );
+    writing = false;
+    expect([...(await reading)].sort()).toEqual(streams.map((name) => [name, 14] as const).sort());
+    opened.server.faults = NO_FAULTS;
+    expect(await store.lag(from)).toBe(12 * 15);
+    expect(await store.lag(await store.end())).toBe(0);
+    expect(await store.end()).toBe(await store.end());
+  });
+
+  test('what a trigger hands over is put in order, without heads, and a gap is filled from the stream', async () => {
+    const commits = chain(stream, 4);
+    await write(commits);
+    const events = cosmos.container('events');
+    const document = async (id: string) => (await events.item(id, stream).read()).resource as unknown;
+    const documents = await Promise.all(['000000000003', 'head', '000000000001', '000000000000'].map(document));
+    expect(await store.delivered(documents)).toEqual(commitsOf(commits));
+    expect(await store.delivered(documents.slice(0, 2))).toEqual(commitsOf(commits.slice(3)));
+    expect(await store.delivered([])).toEqual([]);
+  });
+});
+
+describe('views on Cosmos DB', () => {
+  test('a row that is known costs one request, and a drop leaves nothing', async () => {
+    const { server, connect, close } = await account();
+    const views = new CosmosViewStore(connect());
+    const row = (index: number, n = 0) => ({ tenant: 't', key: `k${n}`, source: 's', index, doc: { index } });
+    await views.put('tasks.v1', [row(1)]);
+    const before = { ...server.requests };
+    await views.put('tasks.v1', [row(2)]);
+    await views.put('tasks.v1', [row(1)]);
+    expect(server.requests).toEqual({ ...before, write: before.write + 2 });
+    await views.put('tasks.v1', Array.from({ length: 150 }, (_, n) => row(3, n)));
+    server.faults = randomFaults(0.2, 0);
+    await views.drop('tasks.v1');
+    server.faults = NO_FAULTS;
+    const { resources } = await connect().container('views').items.query('SELECT * FROM c').fetchAll();
+    expect(resources).toEqual([]);
+    await close();
+  });
+});
+
+describe('presence on Cosmos DB', () => {
+  test('one instance knows what another heard, once that is written, and the later beat stands', async () => {
+    const { connect, close } = await account();
+    const [here, there] = [new CosmosPresence(connect()), new CosmosPresence(connect())];
+    here.beat(['a', 'b'], 50_000);
+    there.beat(['a'], 40_000);
+    await here.flush();
+    await there.flush();
+    expect([await there.last('a'), await there.last('b'), await there.last('c')]).toEqual([50_000, 50_000, undefined]);
+    here.forget(['b']);
+    here.beat(['b'], 500);
+    expect(await here.last('b')).toBe(500);
+    await here.close();
+    expect(await there.last('b')).toBe(500);
+    await there.close();
+    await close();
+  });
+});

@@ -1,0 +1,330 @@
+/**
+ * What the infrastructure promises, read out of its files: the checker knows what Azure takes, this knows what we want.
+ * It is no parser of Bicep. It leans on how these files are written: a resource begins at the start of a line (or, as a
+ * child, indented), its properties one level deeper.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { basename, delimiter, dirname, join, normalize, resolve } from 'node:path';
+import { CONTAINERS } from '../../adapters/azure/cosmos';
+import { SETTING_NAMES, readSettings } from '../../app/config';
+
+const ROOT = resolve(__dirname, '../..');
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const matches = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, found]) => found as string);
+
+const main = read('bicep/main.bicep');
+const moduleFiles = readdirSync(join(ROOT, 'bicep/modules')).map((name) => `bicep/modules/${name}`);
+const modules = new Map(moduleFiles.map((path) => [basename(path, '.bicep'), read(path)]));
+const moduleOf = (name: string) => modules.get(name) as string;
+const everything = [main, ...modules.values()].join('\n');
+
+interface Resource {
+  readonly file: string;
+  readonly symbol: string;
+  readonly type: string;
+  /** Its text, from the line that declares it to the brace that closes it. */
+  readonly body: string;
+  /** The line before it. */
+  readonly before: string;
+  readonly isChild: boolean;
+}
+
+function resourcesIn(file: string, text: string): Resource[] {
+  const lines = text.split('\n');
+  return lines.flatMap((line, index) => {
+    const [, indent, symbol, type, rest] = /^( *)resource (\w+) '([\w./]+)(?:@[\w-]+)?'(.*)$/.exec(line) ?? [];
+    if (indent === undefined || symbol === undefined || type === undefined || rest?.includes(' existing ')) return [];
+    const length = lines.slice(index).findIndex((other) => other === `${indent}}` || other === `${indent}]`);
+    const before = lines.slice(0, index).findLast((other) => !other.trim().startsWith('@')) ?? '';
+    return [{ file, symbol, type, body: lines.slice(index, index + length + 1).join('\n'), before, isChild: indent !== '' }];
+  });
+}
+
+const resources = [...modules].flatMap(([name, text]) => resourcesIn(name, text));
+const assignments = resources.filter(({ type }) => /roleAssignments$/i.test(type));
+
+describe('modules', () => {
+  test('main uses every module, and each of them once', () => {
+    const used = matches(main, /^module \w+ '(.+)' =/gm).map((path) => normalize(join('bicep', path)));
+    expect(used.sort()).toEqual([...moduleFiles].sort());
+  });
+
+  test('the files that they load are there', () => {
+    for (const path of moduleFiles) {
+      for (const loaded of matches(read(path), /(?:from |loadTextContent\()'(.+?)'/g)) expect(existsSync(join(ROOT, dirname(path), loaded))).toBe(true);
+    }
+  });
+
+  test('modules come from this repository: registries can not be reached from everywhere', () => {
+    expect(everything).not.toMatch(/'(br|ts)[:/]/);
+  });
+});
+
+describe('names and tags', () => {
+  /** What Azure takes no tags for, or takes for a part of its parent. */
+  const UNTAGGED = ['Microsoft.Authorization/roleAssignments', 'Microsoft.Authorization/roleDefinitions', 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups'];
+
+  test.each(resources.filter(({ isChild, type }) => !isChild && !UNTAGGED.includes(type)).map((resource) => [`${resource.file}: ${resource.symbol}`, resource] as const))('%s has the tags', (_, { body }) => {
+    expect(body).toMatch(/^ +tags: (tags|union\(tags, .*\))$/m);
+  });
+
+  test('main tags the group with the environment, and the site with the service', () => {
+    expect(main).toMatch(/var tags = \{ 'azd-env-name': environmentName \}/);
+    expect(moduleOf('app')).toMatch(/union\(tags, \{ 'azd-service-name': 'api' \}\)/);
+    expect(read('azure.yaml')).toMatch(/^services:\n {2}api:/m);
+  });
+
+  test('every name of a resource is made of the token of this environment', () => {
+    expect(main).toMatch(/var resourceToken = toLower\(uniqueString\(subscription\(\)\.id, environmentName, location\)\)/);
+    for (const name of matches(main, /^ +(?:params: \{ )?name: (.+?)(?:,.*)?$/gm).filter((name) => !name.startsWith("'rg-"))) expect(name).toMatch(/\$\{resourceToken\}'$/);
+    /** Zones and what hangs on a parent are named by what they are. */
+    const named = resources.filter(({ isChild, type, body }) => !isChild && !/privateDnsZones/.test(type) && !/^ +parent: /m.test(body));
+    for (const { file, symbol, body } of named) expect([file, symbol, /^ +name: (.+)$/m.exec(body)?.[1]]).toEqual([file, symbol, expect.stringMatching(/^(name|guid\(.*\)|'.*\$\{(resourceToken|name)\}.*')$/)]);
+  });
+});
+
+describe('roles', () => {
+  /** Reviewed: a role that is not here has to be argued for first. */
+  const ROLES = {
+    storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b',
+    storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe',
+    storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3',
+    eventHubsDataReceiver: 'a638d3c7-ab3a-418d-83e6-5f17a39d4fde',
+    eventHubsDataSender: '2b629674-e913-4c01-ae53-ef4638d8f975',
+    serviceBusDataReceiver: '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0',
+    serviceBusDataSender: '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39',
+    monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb',
+    durableTaskDataContributor: '0ad04412-c4d5-4796-b79c-f76d14c8d402',
+    cognitiveServicesOpenAiUser: '5e0bd9bd-7b93-4f28-af87-19fc36ad61bd',
+    keyVaultSecretsUser: '4633458b-17de-408a-b874-0445c86b69e6',
+    keyVaultSecretsOfficer: 'b86a8fe4-44ce-4948-aee5-eccb2c155cd7',
+    dataReader: '00000000-0000-0000-0000-000000000001',
+    dataContributor: '00000000-0000-0000-0000-000000000002',
+  };
+
+  test('are the reviewed ones, each in use', () => {
+    const listed = [...read('bicep/roles.bicep').matchAll(/^ {2}(\w+): '([0-9a-f-]{36})'$/gm)].map(([, name, id]) => [name, id]);
+    expect(Object.fromEntries(listed)).toEqual(ROLES);
+    for (const name of Object.keys(ROLES)) expect(everything).toMatch(new RegExp(`\\b(roles|cosmosRoles)\\.${name}\\b`));
+    expect(everything).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
+  });
+
+  test.each(assignments.map((assignment) => [`${assignment.file}: ${assignment.symbol}`, assignment] as const))('%s says why', (_, { before }) => {
+    expect(before).toMatch(/^ *\/\/ \w.+/);
+  });
+
+  test('no role is given for the whole group, except the one of our own for NetApp volumes', () => {
+    const wide = assignments.filter(({ body }) => !/^ +scope: /m.test(body));
+    expect(wide.map(({ symbol }) => symbol)).toEqual(['appManagesVolumes']);
+  });
+
+  test('the app can not delete a receipt', () => {
+    const cosmos = moduleOf('cosmos');
+    const [keeps] = resources.filter(({ symbol }) => symbol === 'keepsReceipts').map(({ body }) => matches(body, /'Microsoft\.DocumentDB\/(.+)'$/gm));
+    expect(keeps).toContain('databaseAccounts/sqlDatabases/containers/items/create');
+    expect(keeps?.filter((action) => /delete|\*$/.test(action))).toEqual([]);
+    expect(/for container in \[(.*)\]/.exec(cosmos)?.[1]).toBe('database::views.name, database::state.name, database::leases.name');
+  });
+});
+
+describe('no keys, no secrets', () => {
+  test.each([
+    ['storage', /allowSharedKeyAccess: false/],
+    ['cosmos', /disableLocalAuth: true[\s\S]*disableKeyBasedMetadataWriteAccess: true/],
+    ['messaging', /Microsoft\.EventHub[\s\S]*disableLocalAuth: true[\s\S]*Microsoft\.ServiceBus[\s\S]*disableLocalAuth: true/],
+    ['monitoring', /disableLocalAuth: true[\s\S]*DisableLocalAuth: true/],
+    ['openai', /disableLocalAuth: true/],
+    ['vault', /enableRbacAuthorization: true/],
+    ['app', /basicPublishingCredentialsPolicies'[\s\S]*allow: false/],
+  ])('%s', (name, pattern) => {
+    expect(moduleOf(name)).toMatch(pattern);
+  });
+
+  test('nothing asks for a key, and no output is one', () => {
+    expect(everything).not.toMatch(/\blist\w*\(|@secure|AccountKey|SharedAccessKey/);
+    for (const output of matches(everything, /^(output .+)$/gm)) expect(output).not.toMatch(/key(?!_VAULT)|connectionString|password|secret/i);
+  });
+
+  test('nobody reaches the API who was not let in', () => {
+    expect(moduleOf('app')).toMatch(/ipSecurityRestrictionsDefaultAction: 'Deny'/);
+    expect(main).toMatch(/param allowedAddresses string = ''/);
+  });
+});
+
+describe('settings of the app', () => {
+  /** What the Functions host and its triggers read, beside our own settings. */
+  const OF_THE_HOST = /^(AzureWebJobsStorage__|APPLICATIONINSIGHTS_|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
+  const body = resources.find(({ symbol }) => symbol === 'settings')?.body ?? '';
+  const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(moduleOf('netapp'), /^ {2}(FORMICARY_\w+): /gm)];
+
+  const functions = readdirSync(join(ROOT, 'functions'), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const triggers = functions.map((path) => read(`functions/${path}`)).join('\n');
+  /** What triggers read by themselves, as the host resolves it. */
+  const ofTriggers = matches(triggers, /'%(\w+)%'/g);
+
+  test('are all known to the app', () => {
+    const known: readonly string[] = [...SETTING_NAMES, ...ofTriggers];
+    expect(given.filter((name) => !OF_THE_HOST.test(name) && !known.includes(name))).toEqual([]);
+  });
+
+  test('are all that triggers ask for', () => {
+    expect(ofTriggers.filter((name) => !given.includes(name))).toEqual([]);
+    const connections = matches(triggers, /\bconnection: '(\w+)'/g);
+    expect(connections.filter((name) => !given.includes(`${name}__credential`))).toEqual([]);
+  });
+
+  test('are all that the profile azure can be told of its services', () => {
+    const services = SETTING_NAMES.filter((name) => /__|^AZURE_|COSMOS_DATABASE|PROFILE|PUBLIC_URL/.test(name));
+    expect(services.filter((name) => !given.includes(name))).toEqual([]);
+  });
+
+  test('are enough to start with', () => {
+    const example = (name: string) =>
+      /Namespace$/.test(name) ? 'a.servicebus.windows.net' : /Endpoint$|Uri$|URL$/.test(name) ? 'https://a.example/' : /Id$|CLIENT_ID$/.test(name) ? '00000000-0000-4000-8000-000000000000' : 'a';
+    const environment = Object.fromEntries(given.map((name) => [name, example(name)]));
+    const { azure } = readSettings({ ...environment, FORMICARY_PROFILE: /FORMICARY_PROFILE: '(\w+)'/.exec(body)?.[1], FORMICARY_NETAPP__subnetId: '/subscriptions/a' });
+    expect(azure).toMatchObject({ cosmos: { key: undefined }, serviceBus: { endpoint: 'a.servicebus.windows.net' }, eventHubs: { endpoint: 'a.servicebus.windows.net' }, blobs: { endpoint: 'https://a.example/' } });
+  });
+
+  test('are none that Flex Consumption refuses', () => {
+    expect(given.filter((name) => /^(FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|WEBSITE_RUN_FROM_PACKAGE|ENABLE_ORYX_BUILD)$/.test(name))).toEqual([]);
+  });
+
+  test('the task hub is the one of host.json', () => {
+    const { hubName, storageProvider } = JSON.parse(read('host.json')).extensions.durableTask;
+    expect(moduleOf('durable')).toContain(`resource hub 'taskHubs' = {\n    name: '${hubName}'`);
+    expect(given).toContain(storageProvider.connectionStringName);
+  });
+});
+
+describe('stores', () => {
+  const cosmos = moduleOf('cosmos');
+  const container = (name: string) => resources.find(({ file, symbol }) => file === 'cosmos' && symbol === name)?.body ?? '';
+
+  /** An object of Bicep, read as one of JSON: the same but for quotes, and commas at the ends of lines. */
+  const objectIn = (text: string): Record<string, unknown> =>
+    JSON.parse(
+      text
+        .replace(/'/g, '"')
+        .replace(/(\w+):/g, '"$1":')
+        .replace(/([^{[\s])\n\s*(?=[^}\]\s])/g, '$1,'),
+    );
+  const definitionOf = (name: string) => {
+    const text = /resource: (\{ .+ \}|\{\n[\s\S]*?^ {8}\})$/m.exec(container(name))?.[1] ?? '';
+    return objectIn(text);
+  };
+
+  test.each(Object.entries(CONTAINERS))('the container %s is as the adapter wants it', (name, definition) => {
+    expect(definitionOf(name)).toEqual(definition);
+  });
+
+  test('leases expire when the host says so', () => {
+    expect(definitionOf('leases')).toEqual({ id: 'leases', partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 }, defaultTtl: -1 });
+  });
+
+  test('what was acknowledged is read by whoever reads next, and can be restored', () => {
+    expect(cosmos).toContain("defaultConsistencyLevel: 'Strong'");
+    expect(cosmos).toContain('enableMultipleWriteLocations: false');
+    expect(cosmos).toContain("type: 'Continuous'");
+  });
+
+  test('queues give up on nothing silently', () => {
+    expect(matches(moduleOf('messaging'), /resource (\w+) 'queues' = \{\n.+\n {4}properties: queue$/gm)).toEqual(['deadlines', 'commands']);
+    expect(moduleOf('messaging')).toMatch(/var queue = \{[^}]*deadLetteringOnMessageExpiration: true/);
+  });
+});
+
+describe('what is watched', () => {
+  const workbook = read('bicep/workbook.json');
+
+  test('are metrics that the app has', () => {
+    const source = read('app/metrics.ts');
+    const known = [
+      ...matches(source, /name: '(formicary_\w+)'/g),
+      ...matches(source, /\bpools\('(\w+)'/g).map((name) => `formicary_pool_${name}`),
+      ...matches(source, /\bdecisions\('(\w+)'/g).map((name) => `formicary_${name}`),
+    ];
+    const asked = matches(moduleOf('watch') + JSON.stringify(JSON.parse(workbook)), /Name == \\?\\?"(formicary_\w+)/g);
+    expect(asked.length).toBeGreaterThan(8);
+    expect(asked.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  test.each(['dead-letters', 'throttled', 'feed-lag', 'parked-commits', 'dead-tasks', 'failed-approvals', 'failed-requests'])('there is an alert for %s', (name) => {
+    expect(moduleOf('watch')).toContain(`name: '${name}'`);
+  });
+
+  test('the workbook is one, and its placeholders are filled in', () => {
+    const { version, items }: { version: string; items: readonly { content: { resourceIds?: readonly string[] } }[] } = JSON.parse(workbook);
+    expect(version).toBe('Notebook/1.0');
+    const places = items.flatMap(({ content }) => content.resourceIds ?? []);
+    expect(places.length).toBeGreaterThan(0);
+    for (const place of places) expect(moduleOf('watch')).toMatch(new RegExp(`'${place}',\\s+\\w+Id\\b`));
+  });
+});
+
+describe('azd', () => {
+  const parameters: Record<string, { value: string }> = JSON.parse(read('bicep/main.parameters.json')).parameters;
+  const variables = Object.values(parameters).map(({ value }) => /^\$\{(\w+)/.exec(value)?.[1] as string);
+
+  test('can set every parameter', () => {
+    expect(Object.keys(parameters).sort()).toEqual(matches(main, /^param (\w+) /gm).sort());
+  });
+
+  test('gets every parameter from the workflow too, and the guide names it', () => {
+    const workflow = read('.github/workflows/azure-dev.yml');
+    const own = variables.filter((name) => name.startsWith('FORMICARY_'));
+    expect(own.filter((name) => !workflow.includes(`${name}: \${{ vars.${name}`))).toEqual([]);
+    expect(own.filter((name) => !read('docs/deploy.md').includes(`\`${name}\``))).toEqual([]);
+  });
+
+  test('a default is the same in each place', () => {
+    for (const [name, { value }] of Object.entries(parameters)) {
+      const [, variable, fallback] = /^\$\{(\w+)=(.*)\}$/.exec(value) ?? [];
+      if (fallback === undefined) continue;
+      expect([name, new RegExp(`^param ${name} \\w+ = '?([^'\\n]*)'?$`, 'm').exec(main)?.[1]]).toEqual([name, fallback]);
+      if (fallback !== '' && variable?.startsWith('FORMICARY_')) expect(read('.github/workflows/azure-dev.yml')).toContain(`vars.${variable} || '${fallback}'`);
+    }
+  });
+
+  test('finds what it asks the deployment for', () => {
+    expect(matches(main, /^output (\w+) /gm)).toEqual(expect.arrayContaining(['AZURE_LOCATION', 'AZURE_TENANT_ID', 'SERVICE_API_NAME', 'SERVICE_API_URI']));
+  });
+
+  test('builds before it uploads and asks afterwards, on both kinds of machine', () => {
+    const yaml = read('azure.yaml');
+    expect(yaml).toMatch(/^infra:\n {2}provider: bicep\n {2}path: bicep\n/m);
+    const [, build, smoke] = /^ {2}predeploy:\n([\s\S]*?)^ {2}#[\s\S]*^ {2}postdeploy:\n([\s\S]*)/m.exec(yaml) ?? [];
+    for (const [hook, command] of [[build, 'npm run build'], [smoke, 'node bicep/hooks/smoke.mjs']] as const) {
+      const [, posix, windows] = /posix:\n([\s\S]*)windows:\n([\s\S]*)/.exec(hook ?? '') ?? [];
+      expect(posix).toContain(command);
+      expect(windows).toContain(command);
+    }
+    expect(existsSync(join(ROOT, 'bicep/hooks/smoke.mjs'))).toBe(true);
+  });
+});
+
+describe('.ci/bicep', () => {
+  // The compiler takes its time to start.
+  jest.setTimeout(60_000);
+  const run = (environment: Record<string, string>) => spawnSync('bash', [join(ROOT, '.ci/bicep')], { encoding: 'utf8', env: { ...process.env, ...environment } });
+
+  test('finds no fault, or says that nobody looked', () => {
+    const { status, stdout } = run({});
+    expect([status, stdout]).toEqual([0, expect.stringMatching(/0 error\(s\), 0 warning\(s\)|compiled|not checked/)]);
+  });
+
+  test('fails when the checker does', () => {
+    expect(run({ BICEP_CHECK: 'false' }).status).not.toBe(0);
+  });
+
+  test('fails when the compiler does', () => {
+    const fake = join(__dirname, 'broken-compiler');
+    expect(run({ PATH: [fake, process.env.PATH].join(delimiter) }).status).not.toBe(0);
+  });
+
+  test('says it when there is no checker', () => {
+    const { status, stdout } = run({ BICEP_CHECK: '/nowhere/bicep-check' });
+    expect([status, stdout]).toEqual([0, expect.stringContaining('not checked by bicep-check')]);
+  });
+});

@@ -48,6 +48,7 @@ const schema = z.object({
   FORMICARY_SERVICEBUS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_EVENTHUBS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_BLOBS__serviceUri: service.optional(),
+  FORMICARY_SIGNAL_HUB: text.optional(),
   FORMICARY_NETAPP__subscriptionId: z.guid('give the id of a subscription').optional(),
   FORMICARY_NETAPP__resourceGroup: text.optional(),
   FORMICARY_NETAPP__account: text.optional(),

@@ -1,6 +1,6 @@
 /**
  * Signals from an event hub, in batches. The function is there when a hub is named; its connection is the setting
- * `FORMICARY_EVENT_HUBS`, by identity. A batch that fails is given again: nothing after it in its partition is taken in
+ * `FORMICARY_EVENTHUBS`, by identity. A batch that fails is given again: nothing after it in its partition is taken in
  * before it is.
  */
 import { app, type InvocationContext } from '@azure/functions';
@@ -23,7 +23,7 @@ const emitted = new Map<string, number>();
 
 if (HUB !== '') {
   app.eventHub('signals', {
-    connection: 'FORMICARY_EVENT_HUBS',
+    connection: 'FORMICARY_EVENTHUBS',
     eventHubName: '%FORMICARY_SIGNAL_HUB%',
     consumerGroup: GROUP,
     cardinality: 'many',

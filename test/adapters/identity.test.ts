@@ -1,5 +1,5 @@
 /** One credential, one client a service, and nothing loaded before it is used. */
-import { AzureCliCredential, ChainedTokenCredential, ManagedIdentityCredential } from '@azure/identity';
+import { ChainedTokenCredential, ManagedIdentityCredential } from '@azure/identity';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,6 @@ test('on Azure the managed identity, elsewhere who is logged in; one for everybo
   const [azure, local] = [new AzureClients(AZURE), new AzureClients({ ...AZURE, clientId: undefined })];
   expect(azure.credential).toBeInstanceOf(ManagedIdentityCredential);
   expect(local.credential).toBeInstanceOf(ChainedTokenCredential);
-  expect(new AzureCliCredential()).not.toBeInstanceOf(ManagedIdentityCredential);
   expect(azure.credential).toBe(azure.credential);
 });
 

@@ -1,0 +1,69 @@
+/**
+ * Publishes commits to an event hub as CloudEvents: one message an event (structured), or a list of those that share a
+ * partition key (batched), so that a consumer reads them in order. At least once, under ids that stay the same.
+ */
+import type { EventData, EventHubProducerClient } from '@azure/event-hubs';
+import { cloudEventsOf, withoutData, type CloudEvent } from '../../domain/cloud-event';
+import type { Commit } from '../../domain/kernel/commit';
+
+const STRUCTURED = 'application/cloudevents+json; charset=UTF-8';
+const BATCHED = 'application/cloudevents-batch+json; charset=UTF-8';
+/** Bytes of a message with several events; the specification wants messages of 64 KB forwarded by everyone. */
+const MAX_BATCHED_BYTES = 64 * 1024;
+
+/** A consumer of the feed. */
+export class EventHubPublisher {
+  readonly name = 'publisher';
+
+  constructor(
+    /** The client of this process; whoever made it closes it. */
+    private readonly client: () => EventHubProducerClient,
+  ) {}
+
+  /** Resolves when all events of the commits are durable in the hub; some may be there when it rejects. */
+  async handle(commits: readonly Commit[]): Promise<void> {
+    const keys = new Map<string, CloudEvent[]>();
+    for (const event of commits.flatMap(cloudEventsOf)) {
+      const of = keys.get(event.partitionkey);
+      if (of === undefined) keys.set(event.partitionkey, [event]);
+      else of.push(event);
+    }
+    await Promise.all([...keys].map(([partitionKey, events]) => this.publish(partitionKey, events)));
+  }
+
+  /** Sends the events of one key in their order. */
+  private async publish(partitionKey: string, events: readonly CloudEvent[]): Promise<void> {
+    const client = this.client();
+    let batch = await client.createBatch({ partitionKey });
+    for (const group of grouped(events)) {
+      if (batch.tryAdd(messageOf(group))) continue;
+      if (batch.count > 0) await client.sendBatch(batch);
+      batch = await client.createBatch({ partitionKey });
+      if (batch.tryAdd(messageOf(group))) continue;
+      // Only an event alone can be so large: several were kept below a bound.
+      if (!batch.tryAdd(messageOf(group.map(withoutData)))) throw new RangeError(`${group[0]?.id}: an event of this hub has at most ${batch.maxSizeInBytes} bytes`);
+    }
+    await client.sendBatch(batch);
+  }
+}
+
+/** Neighbours that fit into one message. */
+function grouped(events: readonly CloudEvent[]): CloudEvent[][] {
+  const groups: CloudEvent[][] = [];
+  let room = 0;
+  for (const event of events) {
+    const size = Buffer.byteLength(JSON.stringify(event)) + 1;
+    if (size > room) {
+      groups.push([]);
+      room = MAX_BATCHED_BYTES;
+    }
+    groups.at(-1)?.push(event);
+    room -= size;
+  }
+  return groups;
+}
+
+function messageOf(events: readonly CloudEvent[]): EventData {
+  const [only, another] = events;
+  return another === undefined ? { body: only, contentType: STRUCTURED } : { body: events, contentType: BATCHED };
+}

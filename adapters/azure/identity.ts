@@ -1,0 +1,103 @@
+/**
+ * One credential and one client a service in a process. Nothing is loaded before it is needed: the SDKs are large, and
+ * a cold start waits for each of them.
+ */
+import type * as Netapp from '@azure/arm-netapp';
+import type * as Cosmos from '@azure/cosmos';
+import type * as EventHubs from '@azure/event-hubs';
+import type * as Identity from '@azure/identity';
+import type * as ServiceBus from '@azure/service-bus';
+import type * as Blobs from '@azure/storage-blob';
+import { createRequire } from 'node:module';
+
+/** Where the identity is let in, or the connection string of a test server. */
+export type Connection = { readonly endpoint: string } | { readonly connectionString: string };
+
+/** Where the services are. */
+export interface Services {
+  /** Of the managed identity; undefined: the developer's own credential. */
+  readonly clientId?: string;
+  /** `key` only for a test server. */
+  readonly cosmos: { readonly endpoint: string; readonly key?: string };
+  readonly serviceBus: Connection;
+  readonly eventHubs: Connection;
+  readonly blobs: Connection;
+  readonly netapp?: { readonly subscription: string };
+}
+
+/** Not `import()`: that would load the SDKs a second time, as ES modules, beside those that our adapters import. */
+const load = createRequire(__filename);
+
+/** The clients of this process; each is made at its first use and the same ever after. */
+export class AzureClients {
+  private readonly made = new Map<string, unknown>();
+
+  constructor(private readonly services: Services) {}
+
+  /** The managed identity where one is named; else who is logged in with `az` or `azd`. */
+  get credential(): Identity.TokenCredential {
+    return this.once('credential', () => {
+      const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential, ManagedIdentityCredential } = load('@azure/identity') as typeof Identity;
+      const { clientId } = this.services;
+      return clientId === undefined ? new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential()) : new ManagedIdentityCredential({ clientId });
+    });
+  }
+
+  get cosmos(): Cosmos.CosmosClient {
+    return this.once('cosmos', () => {
+      const { CosmosClient } = load('@azure/cosmos') as typeof Cosmos;
+      const { endpoint, key } = this.services.cosmos;
+      return new CosmosClient(key === undefined ? { endpoint, aadCredentials: this.credential } : { endpoint, key });
+    });
+  }
+
+  get serviceBus(): ServiceBus.ServiceBusClient {
+    return this.once('service bus', () => {
+      const { ServiceBusClient } = load('@azure/service-bus') as typeof ServiceBus;
+      const { serviceBus } = this.services;
+      return 'endpoint' in serviceBus ? new ServiceBusClient(serviceBus.endpoint, this.credential) : new ServiceBusClient(serviceBus.connectionString);
+    });
+  }
+
+  /** Sends to the hub. */
+  eventHub(hub: string): EventHubs.EventHubProducerClient {
+    return this.once(`event hub ${hub}`, () => {
+      const { EventHubProducerClient } = load('@azure/event-hubs') as typeof EventHubs;
+      const { eventHubs } = this.services;
+      return 'endpoint' in eventHubs ? new EventHubProducerClient(eventHubs.endpoint, hub, this.credential) : new EventHubProducerClient(eventHubs.connectionString, hub);
+    });
+  }
+
+  get blobs(): Blobs.BlobServiceClient {
+    return this.once('blobs', () => {
+      const { BlobServiceClient } = load('@azure/storage-blob') as typeof Blobs;
+      const { blobs } = this.services;
+      return 'endpoint' in blobs ? new BlobServiceClient(blobs.endpoint, this.credential) : BlobServiceClient.fromConnectionString(blobs.connectionString);
+    });
+  }
+
+  /** Throws when no NetApp Files are configured. */
+  get netapp(): Netapp.NetAppManagementClient {
+    return this.once('netapp', () => {
+      const { NetAppManagementClient } = load('@azure/arm-netapp') as typeof Netapp;
+      if (this.services.netapp === undefined) throw new Error('NetApp Files are not configured: set FORMICARY_NETAPP__subscriptionId and what belongs to it');
+      return new NetAppManagementClient(this.credential, this.services.netapp.subscription);
+    });
+  }
+
+  /** Ends the connections of the clients that were made; they can't be used after that. */
+  async close(): Promise<void> {
+    const clients = [...this.made.values()];
+    this.made.clear();
+    await Promise.all(clients.filter(closes).map((client) => client.close()));
+    for (const client of clients) if (disposes(client)) client.dispose();
+  }
+
+  private once<T>(name: string, make: () => T): T {
+    if (!this.made.has(name)) this.made.set(name, make());
+    return this.made.get(name) as T;
+  }
+}
+
+const closes = (client: unknown): client is { close(): Promise<void> } => typeof (client as { close?: unknown }).close === 'function';
+const disposes = (client: unknown): client is { dispose(): void } => typeof (client as { dispose?: unknown }).dispose === 'function';

@@ -1,0 +1,124 @@
+/**
+ * What the deadlines and the work queue on Service Bus share: the links of this process, each made when it is first
+ * used, and the few things that are done with them.
+ *
+ * A send or a receive that fails is tried again by the SDK, with the same message ids: queues are created with duplicate
+ * detection, so that an answer that was lost doesn't queue a message twice. The ids are drawn for each message and mean
+ * nothing else.
+ */
+import { randomUUID } from 'node:crypto';
+import type { ServiceBusClient, ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSender } from '@azure/service-bus';
+
+/** A queue, or its dead letters. */
+export interface Place {
+  readonly queue: string;
+  readonly dead?: boolean;
+}
+
+export type Settlement =
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'abandon' }
+  /** `properties` are added to the message. */
+  | { readonly kind: 'dead'; readonly reason: string; readonly properties: Readonly<Record<string, number>> };
+
+/** Characters of a reason that Service Bus keeps. */
+const MAX_REASON = 4_096;
+/** The service answers a peek with fewer when they are large. */
+const PEEK = 250;
+/** How far a queue is looked through. */
+const MAX_PEEKED = 10_000;
+
+interface Receiving {
+  readonly receiver: ServiceBusReceiver;
+  /** The SDK receives once at a time. */
+  turn: Promise<unknown>;
+}
+
+export class ServiceBus {
+  private readonly senders = new Map<string, ServiceBusSender>();
+  private readonly receivers = new Map<string, Receiving>();
+
+  constructor(
+    /** The client of this process; whoever made it closes it. */
+    private readonly client: () => ServiceBusClient,
+    /** Milliseconds to wait for a first message, before the service is asked to send what it has. */
+    private readonly waitMs = 100,
+  ) {}
+
+  /** Queues messages, each not before its `scheduledEnqueueTimeUtc`. Resolves when they are durable; some may be queued when it rejects. */
+  async send(queue: string, messages: readonly ServiceBusMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    const sender = this.sender(queue);
+    let batch = await sender.createMessageBatch();
+    for (const message of messages.map((one) => ({ ...one, messageId: randomUUID() }))) {
+      if (batch.tryAddMessage(message)) continue;
+      if (batch.count > 0) await sender.sendMessages(batch);
+      batch = await sender.createMessageBatch();
+      if (!batch.tryAddMessage(message)) throw new RangeError(`a message for ${queue} is larger than ${batch.maxSizeInBytes} bytes`);
+    }
+    await sender.sendMessages(batch);
+  }
+
+  /** Locks and answers what is there, at most `limit` messages, oldest first. */
+  async receive(place: Place, limit: number): Promise<readonly ServiceBusReceivedMessage[]> {
+    const receiving = this.receiving(place);
+    const received = receiving.turn.then(() => receiving.receiver.receiveMessages(limit, { maxWaitTimeInMs: this.waitMs }));
+    receiving.turn = received.catch(() => undefined);
+    return await received;
+  }
+
+  /** False when the lock was lost, or may have been: after an answer that didn't come. Rejects when it isn't known what has become of the message. */
+  async settle(place: Place, message: ServiceBusReceivedMessage, settlement: Settlement): Promise<boolean> {
+    const { receiver } = this.receiving(place);
+    try {
+      if (settlement.kind === 'complete') await receiver.completeMessage(message);
+      else if (settlement.kind === 'abandon') await receiver.abandonMessage(message);
+      else await receiver.deadLetterMessage(message, { ...settlement.properties, deadLetterReason: settlement.reason.slice(0, MAX_REASON), deadLetterErrorDescription: '' });
+      return true;
+    } catch (error) {
+      // Of the SDK's attempts the last one tells.
+      const last = (error as { errors?: readonly unknown[] }).errors?.at(-1) ?? error;
+      if ((last as { code?: string }).code === 'MessageLockLost') return false;
+      throw error;
+    }
+  }
+
+  /** What lies there, locked or scheduled too, without locking it; oldest first, the first 10,000. */
+  async peek(place: Place): Promise<readonly ServiceBusReceivedMessage[]> {
+    const { default: Long } = await import('long');
+    const { receiver } = this.receiving(place);
+    const all: ServiceBusReceivedMessage[] = [];
+    for (let from = Long.ZERO; all.length < MAX_PEEKED; ) {
+      const page = await receiver.peekMessages(PEEK, { fromSequenceNumber: from });
+      const last = page.at(-1)?.sequenceNumber;
+      if (last === undefined) break;
+      all.push(...page);
+      from = last.add(1);
+    }
+    return all;
+  }
+
+  /** Closes the links. Messages that are locked stay so until their lock ends. */
+  async close(): Promise<void> {
+    await Promise.all([...this.receivers.values()].map(({ receiver }) => receiver.close()));
+    await Promise.all([...this.senders.values()].map((sender) => sender.close()));
+  }
+
+  private sender(queue: string): ServiceBusSender {
+    const known = this.senders.get(queue);
+    if (known !== undefined) return known;
+    const sender = this.client().createSender(queue);
+    this.senders.set(queue, sender);
+    return sender;
+  }
+
+  private receiving({ queue, dead = false }: Place): Receiving {
+    const name = `${queue} ${dead}`;
+    const known = this.receivers.get(name);
+    if (known !== undefined) return known;
+    const receiver = this.client().createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0, ...(dead ? { subQueueType: 'deadLetter' } : {}) });
+    const receiving = { receiver, turn: Promise.resolve() };
+    this.receivers.set(name, receiving);
+    return receiving;
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * The adapters on Service Bus and Event Hubs under the contracts of their ports, and what only they promise: through
+ * the unmodified SDKs, against servers that speak AMQP as Azure does.
+ */
+import { EventHubConsumerClient, EventHubProducerClient, type ReceivedEventData } from '@azure/event-hubs';
+import { ServiceBusClient } from '@azure/service-bus';
+import { EventHubPublisher } from '../../adapters/azure/event-hubs';
+import { ServiceBus } from '../../adapters/azure/service-bus';
+import { ServiceBusDeadlines } from '../../adapters/azure/service-bus-deadlines';
+import { ServiceBusWorkQueue } from '../../adapters/azure/service-bus-queue';
+import { toMillis, toTime } from '../../domain/kernel/time';
+import { EventHubsServer } from '../servers/amqp/event-hubs';
+import { ServiceBusServer } from '../servers/amqp/service-bus';
+import { EPOCH, chain } from '../support/commits';
+import { deadlinesContract, workQueueContract } from './small-stores.contract';
+import { eventually, type Timed } from './contract';
+
+jest.setTimeout(60_000); // other work shares the machine
+
+const DEADLINES = 'deadlines';
+const LOCK_SECONDS = 30;
+
+/** A server whose time the test moves, with a client. */
+async function serviceBus(options: { maxDeliveries?: number } = {}) {
+  let now = toMillis(EPOCH);
+  const server = await new ServiceBusServer({
+    now: () => now,
+    isQueue: (name) => name === DEADLINES || name.startsWith('queue-'),
+    lockMs: LOCK_SECONDS * 1_000,
+    duplicatesMs: 600_000,
+    ...options,
+  }).listen();
+  const open = () => {
+    const client = new ServiceBusClient(server.connectionString, { retryOptions: { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 } });
+    const bus = new ServiceBus(() => client, 5);
+    return {
+      bus,
+      close: async () => {
+        await bus.close();
+        await client.close();
+      },
+    };
+  };
+  return {
+    server,
+    open,
+    now: () => toTime(now),
+    pass: async (seconds: number) => {
+      now += seconds * 1_000;
+      server.tick();
+      await Promise.resolve();
+    },
+  };
+}
+
+/** An adapter as the contracts want it; `disturb` comes before each of its calls. */
+async function timed<T extends object>(make: (bus: ServiceBus) => T, disturb?: (server: ServiceBusServer) => Promise<void>): Promise<Timed<T>> {
+  const { server, open, now, pass } = await serviceBus();
+  let opened = open();
+  const store = (): T => {
+    const made = make(opened.bus);
+    if (disturb === undefined) return made;
+    return new Proxy(made, {
+      get: (target, name) => {
+        const method = (target as Record<string | symbol, ((...args: unknown[]) => Promise<unknown>) | undefined>)[name];
+        return method && (async (...args: unknown[]) => {
+          await disturb(server);
+          return await method.apply(target, args);
+        });
+      },
+    });
+  };
+  return {
+    store: store(),
+    now,
+    pass,
+    reopen: async () => {
+      await opened.close();
+      opened = open();
+      return store();
+    },
+    close: async () => {
+      await opened.close();
+      await server.close();
+    },
+  };
+}
+
+/** The client has to hear of it: what is sent into a connection that is gone is known only after its time limit. */
+const heard = () => new Promise((resolve) => setTimeout(resolve, 20));
+
+const dropped = async (server: ServiceBusServer) => {
+  server.dropConnections();
+  await heard();
+};
+
+const detached = async (server: ServiceBusServer) => {
+  server.detachReceivers();
+  await heard();
+};
+
+deadlinesContract('Service Bus', () => timed((bus) => new ServiceBusDeadlines(bus, DEADLINES)));
+deadlinesContract('Service Bus, with a connection that is cut before each call', () => timed((bus) => new ServiceBusDeadlines(bus, DEADLINES), dropped));
+workQueueContract('Service Bus', () => timed((bus) => new ServiceBusWorkQueue(bus)));
+workQueueContract('Service Bus, with a connection that is cut before each call', () => timed((bus) => new ServiceBusWorkQueue(bus), dropped));
+workQueueContract('Service Bus, with links that are detached before each call', () => timed((bus) => new ServiceBusWorkQueue(bus), detached));
+
+describe('on Service Bus', () => {
+  let bus: Awaited<ReturnType<typeof serviceBus>>;
+  let opened: ReturnType<typeof bus.open>;
+
+  beforeEach(async () => {
+    bus = await serviceBus({ maxDeliveries: 2 });
+    opened = bus.open();
+  });
+  afterEach(async () => {
+    await opened.close();
+    await bus.server.close();
+  });
+
+  test('a send whose answer is lost queues nothing twice', async () => {
+    const queue = new ServiceBusWorkQueue(opened.bus);
+    bus.server.loseAnswers(1);
+    await queue.send('queue-a', [{ id: 'a', body: 1 }]);
+    expect([bus.server.lost, bus.server.count('queue-a')]).toEqual([1, 1]);
+  });
+
+  test('a settlement whose answer is lost is done once, and says no more than it knows', async () => {
+    const queue = new ServiceBusWorkQueue(opened.bus);
+    await queue.send('queue-a', [{ id: 'a', body: 1 }]);
+    const [item] = await queue.receive('queue-a', 1, 30, bus.now());
+    bus.server.loseAnswers(1);
+    expect(await queue.complete('queue-a', item as NonNullable<typeof item>)).toBe(false);
+    expect([bus.server.lost, bus.server.count('queue-a')]).toEqual([1, 0]);
+  });
+
+  test('deadlines that died with their processes come back', async () => {
+    const deadline = { stream: 'acme/task/1', reason: 'expires', due: bus.now() };
+    await new ServiceBusDeadlines(opened.bus, DEADLINES).schedule([deadline]);
+    for (const _ of [1, 2]) {
+      expect(await new ServiceBusDeadlines(opened.bus, DEADLINES).due(bus.now(), 10)).toEqual([deadline]);
+      await bus.pass(LOCK_SECONDS + 1);
+    }
+    const deadlines = new ServiceBusDeadlines(opened.bus, DEADLINES);
+    expect([await deadlines.due(bus.now(), 10), bus.server.count(`${DEADLINES}/$DeadLetterQueue`)]).toEqual([[], 1]);
+    await bus.pass(300);
+    expect([await deadlines.due(bus.now(), 10), bus.server.count(`${DEADLINES}/$DeadLetterQueue`)]).toEqual([[deadline], 0]);
+  });
+
+  test('two processes share the deadlines: none is handed to both', async () => {
+    const all = Array.from({ length: 20 }, (_, i) => ({ stream: `acme/task/${i}`, reason: 'expires', due: bus.now() }));
+    const other = bus.open();
+    const [a, b] = [new ServiceBusDeadlines(opened.bus, DEADLINES), new ServiceBusDeadlines(other.bus, DEADLINES)];
+    await a.schedule(all);
+    const handed = (await Promise.all([a.due(bus.now(), 10), b.due(bus.now(), 10)])).flat();
+    expect(new Set(handed.map(({ stream }) => stream)).size).toBe(20);
+    await other.close();
+  });
+
+  test('the server knows the rest of the protocol: cancel, renew, defer, peek', async () => {
+    const client = new ServiceBusClient(bus.server.connectionString);
+    const [sender, receiver] = [client.createSender('queue-a'), client.createReceiver('queue-a', { maxAutoLockRenewalDurationInMs: 0 })];
+    const scheduled = await sender.scheduleMessages([{ body: 1 }, { body: 2 }], new Date(toMillis(bus.now()) + 1_000));
+    await sender.cancelScheduledMessages(scheduled.slice(0, 1));
+    await expect(sender.cancelScheduledMessages(scheduled.slice(0, 1))).rejects.toMatchObject({ code: 'MessageNotFound' });
+    expect((await receiver.peekMessages(10)).map(({ body, state }) => [body, state])).toEqual([[2, 'scheduled']]);
+    await bus.pass(1);
+    const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 5 });
+    const deferred = message as NonNullable<typeof message>;
+    await bus.pass(LOCK_SECONDS - 1);
+    await receiver.renewMessageLock(deferred);
+    await bus.pass(LOCK_SECONDS - 1);
+    await receiver.deferMessage(deferred);
+    expect(await receiver.receiveMessages(1, { maxWaitTimeInMs: 5 })).toEqual([]);
+    const [again] = await receiver.receiveDeferredMessages(deferred.sequenceNumber as NonNullable<typeof deferred.sequenceNumber>);
+    expect(again?.body).toBe(2);
+    await receiver.completeMessage(again as NonNullable<typeof again>);
+    expect(bus.server.count('queue-a')).toBe(0);
+    await client.close();
+  });
+
+  test('the server refuses what Service Bus refuses', async () => {
+    await expect(opened.bus.send('elsewhere', [{ body: 1 }])).rejects.toMatchObject({ code: 'MessagingEntityNotFound' });
+    await expect(opened.bus.send('queue-a', [{ body: 'x'.repeat(1_100_000) }])).rejects.toThrow(RangeError);
+  });
+});
+
+describe('on Event Hubs', () => {
+  const HUB = 'events';
+  const retryOptions = { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 };
+  let server: EventHubsServer;
+  let client: EventHubProducerClient;
+  const start = async (maxMessageBytes?: number) => {
+    server = await new EventHubsServer({ hubs: { [HUB]: 4 }, maxMessageBytes }).listen();
+    client = new EventHubProducerClient(server.connectionString, HUB, { retryOptions });
+    return new EventHubPublisher(() => client);
+  };
+  afterEach(async () => {
+    await client.close();
+    await server.close();
+  });
+  const commitsOf = (stream: string, count: number) => chain(stream, count).map(({ commit }) => commit);
+  /** Ids that the hub has taken in, in their order, by partition key. */
+  const published = () => {
+    const keys = new Map<string, string[]>();
+    for (const { key, body } of server.taken(HUB)) keys.set(key ?? '', [...(keys.get(key ?? '') ?? []), ...[body].flat().map((event) => (event as { id: string }).id)]);
+    return keys;
+  };
+  const ids = (stream: string, count: number) => commitsOf(stream, count).flatMap(({ index, events }) => events.map((_, n) => `${stream}@${index}.${n}`));
+
+  test('each stream goes to one partition, in order, in few messages', async () => {
+    const publisher = await start();
+    await publisher.handle([...commitsOf('acme/task/1', 40), ...commitsOf('acme/task/2', 1)]);
+    expect(Object.fromEntries(published())).toEqual({ 'acme/task/1': ids('acme/task/1', 40), 'acme/task/2': ids('acme/task/2', 1) });
+    expect(server.taken(HUB).length).toBeLessThan(10);
+    for (const { body, contentType } of server.taken(HUB)) expect(contentType).toBe(`application/cloudevents${Array.isArray(body) ? '-batch' : ''}+json; charset=UTF-8`);
+  });
+
+  test('again is the same, with the same ids', async () => {
+    const publisher = await start();
+    await publisher.handle(commitsOf('acme/task/1', 3));
+    await publisher.handle(commitsOf('acme/task/1', 3));
+    expect(published().get('acme/task/1')).toEqual([...ids('acme/task/1', 3), ...ids('acme/task/1', 3)]);
+  });
+
+  test('what is too large for a batch goes in several; what is too large for the hub goes without its data', async () => {
+    const publisher = await start(4_096);
+    const [commit] = commitsOf('acme/task/1', 1);
+    const events = [10, 3_000, 3_000, 9_000, 10].map((size, n) => ({ type: 'Happened', v: 1, data: { n, text: 'x'.repeat(size) } }));
+    for (const event of events) await publisher.handle([{ ...(commit as NonNullable<typeof commit>), events: [event] }]);
+    const bodies = server.taken(HUB).map(({ body }) => body as { data?: { n: number }; dataref?: string });
+    expect(bodies.map(({ data, dataref }) => data?.n ?? dataref)).toEqual([0, 1, 2, '/v1/streams/task/1', 4]);
+  });
+
+  test('a connection that is cut and an answer that is lost lose no event', async () => {
+    const publisher = await start();
+    await publisher.handle(commitsOf('acme/task/1', 1));
+    server.dropConnections();
+    await heard();
+    server.loseAnswers(1);
+    await publisher.handle(commitsOf('acme/task/2', 2));
+    expect([server.lost, new Set(published().get('acme/task/2'))]).toEqual([1, new Set(ids('acme/task/2', 2))]);
+  });
+
+  test('a receiver that is detached goes on where it was', async () => {
+    const publisher = await start();
+    const consumer = new EventHubConsumerClient('$Default', server.connectionString, HUB, { retryOptions });
+    const received: ReceivedEventData[] = [];
+    const subscription = consumer.subscribe(
+      { processEvents: async (events) => void received.push(...events), processError: async () => undefined },
+      { startPosition: { offset: '-1' }, maxWaitTimeInSeconds: 1 },
+    );
+    const streams = Array.from({ length: 12 }, (_, i) => `acme/task/${i}`);
+    for (const stream of streams) {
+      await publisher.handle(commitsOf(stream, 1));
+      if (stream.endsWith('5')) server.detachReceivers();
+    }
+    await eventually(async () => received.length, (count) => count >= 12);
+    await subscription.close();
+    await consumer.close();
+    expect(received.map(({ partitionKey }) => partitionKey).sort()).toEqual([...streams].sort());
+  });
+});

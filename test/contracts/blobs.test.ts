@@ -1,0 +1,149 @@
+/** Blobs on Blob Storage: the contract against Azurite, and what Azurite doesn't have (immutability) byte by byte. */
+import { BlobServiceClient } from '@azure/storage-blob';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
+import { AzureClients } from '../../adapters/azure/identity';
+import { freePort } from '../support/host';
+import type { Opened } from './contract';
+import { blobArchiveContract } from './small-stores.contract';
+
+jest.setTimeout(60_000); // other work shares the machine
+
+/** Azurite's own account: its key is published. */
+const ACCOUNT = 'DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+const connectionString = (port: number) => `${ACCOUNT};BlobEndpoint=http://127.0.0.1:${port}/devstoreaccount1`;
+const NOWHERE = 'Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b';
+const clientsOf = (blobs: string) =>
+  new AzureClients({ cosmos: { endpoint: 'http://127.0.0.1:1', key: '' }, serviceBus: { connectionString: NOWHERE }, eventHubs: { connectionString: NOWHERE }, blobs: { connectionString: blobs } });
+
+const archiveOf = (blobs: string, container = 'payloads') => {
+  const clients = clientsOf(blobs);
+  return new AzureBlobArchive(() => clients.blobs.getContainerClient(container));
+};
+
+/** The real Azurite in memory, with the container `payloads`. */
+async function startAzurite(): Promise<{ connection: string; stop(): Promise<void> }> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'formicary-azurite-'));
+  const program = require.resolve('azurite/dist/src/blob/main.js');
+  const child = spawn(process.execPath, [program, '--inMemoryPersistence', '--disableTelemetry', '--skipApiVersionCheck', '--blobPort', String(port)], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      if (output.includes('successfully listen')) resolve();
+    });
+    child.once('exit', (code) => reject(new Error(`Azurite ended with ${code}: ${output}`)));
+  });
+  const connection = connectionString(port);
+  await BlobServiceClient.fromConnectionString(connection).createContainer('payloads');
+  return {
+    connection,
+    async stop() {
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+describe('Azurite', () => {
+  let azurite: Awaited<ReturnType<typeof startAzurite>>;
+
+  beforeAll(async () => {
+    azurite = await startAzurite();
+  });
+  afterAll(() => azurite.stop());
+
+  blobArchiveContract('Azure', async (): Promise<Opened<AzureBlobArchive>> => {
+    const open = () => archiveOf(azurite.connection);
+    return { store: open(), reopen: async () => await Promise.resolve(open()), close: async () => await Promise.resolve() };
+  });
+
+  test('a container that is not there is a fault, never an unknown blob', async () => {
+    const archive = archiveOf(azurite.connection, 'elsewhere');
+    await expect(archive.put('acme', Buffer.from('content'))).rejects.toThrow('container does not exist');
+    await expect(archive.get('acme', `sha256:${'0'.repeat(64)}`)).rejects.toThrow('container does not exist');
+  });
+});
+
+describe('a service that answers as the test says', () => {
+  interface Request {
+    readonly what: string;
+    readonly headers: http.IncomingHttpHeaders;
+  }
+  type Answer = readonly [status: number, headers?: Readonly<Record<string, string>>];
+
+  let server: http.Server;
+  let requests: Request[];
+  let answers: Answer[];
+
+  beforeEach(async () => {
+    requests = [];
+    server = http.createServer((request, response) => {
+      request.resume().on('end', () => {
+        const { searchParams } = new URL(request.url as string, 'http://localhost');
+        requests.push({ what: `${request.method} ${searchParams.get('comp') ?? 'blob'}`, headers: request.headers });
+        const answer = answers.shift();
+        if (answer === undefined) return void response.destroy(); // written, and the answer lost
+        response.writeHead(answer[0], { etag: '"1"', ...answer[1] }).end();
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+  afterEach(async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  });
+
+  const NOW = Date.parse('2026-11-21T10:00:00.000Z');
+  const archive = (days?: number) => {
+    const clients = clientsOf(connectionString((server.address() as AddressInfo).port));
+    return new AzureBlobArchive(() => clients.blobs.getContainerClient('anchors'), days === undefined ? undefined : { days, clock: { now: () => NOW } });
+  };
+  const bytes = Buffer.from('anchor');
+  const reference = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const exists: Answer = [409, { 'x-ms-error-code': 'BlobAlreadyExists' }];
+  const until = (time: string): Answer => [200, { 'x-ms-immutability-policy-until-date': new Date(time).toUTCString(), 'x-ms-immutability-policy-mode': 'locked' }];
+
+  test('without retention nothing is asked of it, and a name is written once', async () => {
+    answers = [[201], exists];
+    expect([await archive().put('acme', bytes), await archive().put('acme', bytes)]).toEqual([reference, reference]);
+    expect(requests.map(({ what, headers }) => [what, headers['if-none-match'], headers['x-ms-immutability-policy-until-date']])).toEqual([
+      ['PUT blob', '*', undefined],
+      ['PUT blob', '*', undefined],
+    ]);
+  });
+
+  test('a blob is locked as it is written', async () => {
+    answers = [[201]];
+    await archive(30).put('acme', bytes);
+    expect(requests[0]?.headers).toMatchObject({ 'x-ms-immutability-policy-until-date': 'Mon, 21 Dec 2026 10:00:00 GMT', 'x-ms-immutability-policy-mode': 'Locked' });
+  });
+
+  test.each<[string, Answer, string[]]>([
+    ['ends sooner: it is made longer', until('2026-12-01T10:00:00Z'), ['PUT blob', 'HEAD blob', 'PUT immutabilityPolicies']],
+    ['has no lock: it gets one', [200], ['PUT blob', 'HEAD blob', 'PUT immutabilityPolicies']],
+    ['ends then: nothing is left to do', until('2026-12-21T10:00:00Z'), ['PUT blob', 'HEAD blob']],
+    ['ends later: it is never made shorter', until('2027-12-21T10:00:00Z'), ['PUT blob', 'HEAD blob']],
+  ])('what is there already and %s', async (_, properties, expected) => {
+    answers = [exists, properties, [200]];
+    expect(await archive(30).put('acme', bytes)).toBe(reference);
+    expect(requests.map(({ what }) => what)).toEqual(expected);
+    if (expected.length === 3) expect(requests[2]?.headers['x-ms-immutability-policy-until-date']).toBe('Mon, 21 Dec 2026 10:00:00 GMT');
+  });
+
+  test.each(['ContainerBeingDeleted', 'AccountBeingCreated', 'LeaseIdMissing'])('%s is not taken for the blob', async (code) => {
+    answers = [[409, { 'x-ms-error-code': code }]];
+    await expect(archive().put('acme', bytes)).rejects.toMatchObject({ details: { errorCode: code } });
+  });
+});

@@ -8,7 +8,7 @@ import { readSettings, SettingsError, type Settings } from './config';
 import { openLog, type Logger } from './log';
 import { AllowAll } from './policy';
 import { startRecording, stopRecording } from './telemetry';
-import type { Clock, Policy } from './ports';
+import type { Clock, Policy, StorePorts } from './ports';
 
 export const systemClock: Clock = { now: () => Date.now() };
 
@@ -25,11 +25,18 @@ async function record(): Promise<() => Promise<void>> {
   };
 }
 
+/** The engine of the profile. Its code is loaded only when it is the one: a cold start waits for it. */
+async function openStores(settings: Settings): Promise<StorePorts> {
+  if (settings.azure === undefined) return await openEmbedded(settings.data);
+  // eslint-disable-next-line boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve
+  const { openAzure } = await import('../adapters/azure/open.js');
+  return await openAzure(settings.azure);
+}
+
 /** Opens the stores and starts the colony. */
 export async function openColony(settings: Settings, parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {}): Promise<Colony> {
-  if (settings.azure !== undefined) throw new SettingsError('FORMICARY_PROFILE is "azure": this build has no such engine yet; give embedded');
   const log = parts.log ?? openLog(settings.logLevel);
-  const stores = await openEmbedded(settings.data);
+  const stores = await openStores(settings);
   const outbound = {
     webhooks: new HttpWebhooks({ privateHosts: settings.webhookHosts, httpToLoopback: true }),
     mail: settings.smtp === undefined ? undefined : new SmtpMail(settings.smtp),

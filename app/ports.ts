@@ -301,3 +301,6 @@ export interface Ports {
   /** Ends what the adapters hold; called last. */
   readonly close: () => Promise<void>;
 }
+
+/** What an engine supplies; the rest is the same in both profiles. */
+export type StorePorts = Omit<Ports, 'policy' | 'outbound' | 'clock' | 'report'>;

@@ -4,7 +4,8 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { openEmbedded, type StorePorts } from '../adapters/embedded/open';
+import { openEmbedded } from '../adapters/embedded/open';
+import type { StorePorts } from '../app/ports';
 import { systemClock } from '../app/composition';
 import { newId } from '../app/new-id';
 import { AllowAll } from '../app/policy';

@@ -9,6 +9,7 @@ import type * as Identity from '@azure/identity';
 import type * as ServiceBus from '@azure/service-bus';
 import type * as Blobs from '@azure/storage-blob';
 import { createRequire } from 'node:module';
+import { CONNECTION_POLICY } from './cosmos';
 
 /** Where the identity is let in, or the connection string of a test server. */
 export type Connection = { readonly endpoint: string } | { readonly connectionString: string };
@@ -47,7 +48,7 @@ export class AzureClients {
     return this.once('cosmos', () => {
       const { CosmosClient } = load('@azure/cosmos') as typeof Cosmos;
       const { endpoint, key } = this.services.cosmos;
-      return new CosmosClient(key === undefined ? { endpoint, aadCredentials: this.credential } : { endpoint, key });
+      return new CosmosClient(key === undefined ? { endpoint, connectionPolicy: CONNECTION_POLICY, aadCredentials: this.credential } : { endpoint, connectionPolicy: CONNECTION_POLICY, key });
     });
   }
 

@@ -1,12 +1,10 @@
 /** All ports of the embedded profile, over one folder. */
 import { join } from 'node:path';
-import type { Ports } from '../../app/ports';
+import type { StorePorts } from '../../app/ports';
 import { Database } from './database';
 import { SqliteEventStore } from './event-store';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';
 import { SqliteViewStore } from './view-store';
-
-export type StorePorts = Omit<Ports, 'policy' | 'outbound' | 'clock' | 'report'>;
 
 /** Opens the stores in `folder`, which is made when it is not there. Throws `DatabaseUnavailable`. */
 export async function openEmbedded(folder: string): Promise<StorePorts> {

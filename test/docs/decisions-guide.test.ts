@@ -35,11 +35,14 @@ test('every command prints what the page shows', async () => {
   const client = new Formicary({ url: host.url });
   const shell = `formicary() { "${process.execPath}" "${join(compiledApp(), 'dist/cli/main.js')}" "$@"; }`;
   const { FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, ...rest } = process.env;
+  let approval = '';
   for (const { command, expected } of steps) {
     while ((await client.status()).feed.some(({ lag }) => lag > 0)) await new Promise((resolve) => setTimeout(resolve, 20));
-    const { stdout } = await promisify(execFile)('sh', ['-c', `${shell}\n(${command}) 2>&1 || true`], { env: { ...rest, FORMICARY_URL: host.url, FORMICARY_DATA: host.data } });
+    // What the reader puts into the variable.
+    approval = (await client.approvals.list({ status: 'waiting', kind: 'erp.order' })).value[0]?.id ?? approval;
+    const { stdout } = await promisify(execFile)('sh', ['-c', `${shell}\n(${command}) 2>&1 || true`], { env: { ...rest, FORMICARY_URL: host.url, FORMICARY_DATA: host.data, APPROVAL: approval } });
     const printed = stdout.replaceAll(/[^\S\n]+$/gm, '');
-    expect(`$ ${command}\n${printed}`).toMatch(patternOf([`$ ${command}`, ...expected]));
+    expect(`$ ${command}\n${printed}`).toMatch(patternOf([`$ ${command}`, ...expected.map((line) => line.replaceAll('$APPROVAL', approval))]));
   }
   client.close();
   await host.stop();

@@ -1,0 +1,45 @@
+/** All ports of the profile azure, over the services that the settings name. */
+import type { StorePorts } from '../../app/ports';
+import { AzureBlobArchive } from './blob-archive';
+import { Cosmos } from './cosmos';
+import { CosmosCheckpoints } from './cosmos-checkpoints';
+import { CosmosEventStore } from './cosmos-event-store';
+import { CosmosPresence } from './cosmos-presence';
+import { CosmosViewStore } from './cosmos-view-store';
+import { AzureClients, type Services } from './identity';
+import { ServiceBus } from './service-bus';
+import { ServiceBusDeadlines } from './service-bus-deadlines';
+import { ServiceBusWorkQueue } from './service-bus-queue';
+
+/** Entities as Bicep names them. */
+const DEADLINES = 'deadlines';
+const PAYLOADS = 'payloads';
+
+export interface AzureSettings extends Services {
+  readonly cosmos: Services['cosmos'] & { readonly database: string };
+}
+
+/** Opens the services. Containers and queues are Bicep's to make; a test server (it has a key) gets its containers here. */
+export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
+  const clients = new AzureClients(settings);
+  const cosmos = new Cosmos(() => clients.cosmos, settings.cosmos.database);
+  if (settings.cosmos.key !== undefined) await cosmos.createContainers();
+  const payloads = () => clients.blobs.getContainerClient(PAYLOADS);
+  if ('connectionString' in settings.blobs) await payloads().createIfNotExists();
+  const bus = new ServiceBus(() => clients.serviceBus);
+  const presence = new CosmosPresence(cosmos);
+  return {
+    store: new CosmosEventStore(cosmos),
+    views: new CosmosViewStore(cosmos),
+    checkpoints: new CosmosCheckpoints(cosmos),
+    deadlines: new ServiceBusDeadlines(bus, DEADLINES),
+    queue: new ServiceBusWorkQueue(bus),
+    blobs: new AzureBlobArchive(payloads),
+    presence,
+    async close() {
+      await presence.close();
+      await bus.close();
+      await clients.close();
+    },
+  };
+}

@@ -1,4 +1,7 @@
 /** What the environment may say, and what is said about it when it can't be used. */
+import { existsSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SETTING_NAMES, SettingsError, readSettings } from '../../app/config';
@@ -128,7 +131,10 @@ describe('the profile azure', () => {
   });
 
   test('never falls back on the embedded store', async () => {
-    await expect(openColony(readSettings(AZURE))).rejects.toThrow(SettingsError);
+    const data = join(mkdtempSync(join(tmpdir(), 'formicary-')), 'data');
+    // Nobody listens there.
+    await expect(openColony(readSettings({ ...LOCAL, FORMICARY_COSMOS__accountEndpoint: 'http://127.0.0.1:9/', FORMICARY_DATA: data }))).rejects.toThrow();
+    expect(existsSync(data)).toBe(false);
   });
 });
 

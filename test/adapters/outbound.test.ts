@@ -82,7 +82,7 @@ describe('webhooks', () => {
       const drip = setInterval(() => response.write('x'), 10);
       response.on('close', () => clearInterval(drip));
     });
-    expect(await post(`http://127.0.0.1:${port}/`, LOCAL, 200)).toEqual({ status: 200 });
+    expect(await post(`http://127.0.0.1:${port}/`, LOCAL, 3_000)).toEqual({ status: 200 });
   });
 
   test('does not read a body without end', async () => {

@@ -1,8 +1,6 @@
 /** What the environment may say, and what is said about it when it can't be used. */
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { SETTING_NAMES, SettingsError, readSettings } from '../../app/config';
 import { openColony } from '../../app/composition';

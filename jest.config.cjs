@@ -10,6 +10,8 @@ module.exports = {
   testMatch: ['**/*.test.ts'],
   transform: { '^.+\\.ts$': swc, [`/${MODULES_ALONE}/.+\\.js$`]: swc },
   transformIgnorePatterns: [`/node_modules/(?!.*${MODULES_ALONE}/)`],
+  // What is loaded only when it is needed is named as it is compiled.
+  moduleNameMapper: { '^\\.\\./adapters/azure/open\\.js$': '<rootDir>/adapters/azure/open.ts' },
   moduleFileExtensions: ['ts', 'js', 'json'],
   maxWorkers: 2,
 };

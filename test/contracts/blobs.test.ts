@@ -1,24 +1,16 @@
 /** Blobs on Blob Storage: the contract against Azurite, and what Azurite doesn't have (immutability) byte by byte. */
-import { BlobServiceClient } from '@azure/storage-blob';
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
 import { AzureClients } from '../../adapters/azure/identity';
-import { freePort } from '../support/host';
+import { connectionString, startAzurite } from '../support/azurite';
 import type { Opened } from './contract';
 import { blobArchiveContract } from './small-stores.contract';
 
 jest.setTimeout(60_000); // other work shares the machine
 
-/** Azurite's own account: its key is published. */
-const ACCOUNT = 'DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
-const connectionString = (port: number) => `${ACCOUNT};BlobEndpoint=http://127.0.0.1:${port}/devstoreaccount1`;
 const NOWHERE = 'Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b';
 const clientsOf = (blobs: string) =>
   new AzureClients({ cosmos: { endpoint: 'http://127.0.0.1:1', key: '' }, serviceBus: { connectionString: NOWHERE }, eventHubs: { connectionString: NOWHERE }, blobs: { connectionString: blobs } });
@@ -27,32 +19,6 @@ const archiveOf = (blobs: string, container = 'payloads') => {
   const clients = clientsOf(blobs);
   return new AzureBlobArchive(() => clients.blobs.getContainerClient(container));
 };
-
-/** The real Azurite in memory, with the container `payloads`. */
-async function startAzurite(): Promise<{ connection: string; stop(): Promise<void> }> {
-  const port = await freePort();
-  const folder = mkdtempSync(join(tmpdir(), 'formicary-azurite-'));
-  const program = require.resolve('azurite/dist/src/blob/main.js');
-  const child = spawn(process.execPath, [program, '--inMemoryPersistence', '--disableTelemetry', '--skipApiVersionCheck', '--blobPort', String(port)], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
-  let output = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-      if (output.includes('successfully listen')) resolve();
-    });
-    child.once('exit', (code) => reject(new Error(`Azurite ended with ${code}: ${output}`)));
-  });
-  const connection = connectionString(port);
-  await BlobServiceClient.fromConnectionString(connection).createContainer('payloads');
-  return {
-    connection,
-    async stop() {
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-      rmSync(folder, { recursive: true });
-    },
-  };
-}
 
 describe('Azurite', () => {
   let azurite: Awaited<ReturnType<typeof startAzurite>>;

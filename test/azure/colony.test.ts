@@ -1,0 +1,88 @@
+/** The whole colony in the profile azure: every port on its service, through the unmodified SDKs, on servers of ours. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { RequestContext } from '../../app/agents';
+import type { Colony } from '../../app/colony';
+import { openColony, readSettings } from '../../app/composition';
+import type { TaskSpec } from '../../domain/task';
+import { ServiceBusServer } from '../servers/amqp/service-bus';
+import { CosmosServer } from '../servers/cosmos/server';
+import { startAzurite } from '../support/azurite';
+
+jest.setTimeout(120_000); // other work shares the machine
+
+const TENANT = 'acme';
+const as = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' } });
+const spec = (n: number): TaskSpec => ({
+  task_type: 'erp.order',
+  priority: 0.5,
+  urgency: 0.5,
+  requires: [{ capability: 'erp.order', level: 0 }],
+  payload: n === 0 ? 'x'.repeat(40_000) : { amount: n },
+  requester: 'poster',
+  bid_seconds: 0,
+  accept_seconds: 60,
+  lease_seconds: 60,
+  max_attempts: 3,
+  retry_seconds: 1,
+});
+
+let folder: string;
+let cosmos: CosmosServer;
+let bus: ServiceBusServer;
+let blobs: Awaited<ReturnType<typeof startAzurite>>;
+let colony: Colony;
+
+const open = () =>
+  openColony(
+    readSettings({
+      FORMICARY_PROFILE: 'azure',
+      FORMICARY_LOG: 'fatal',
+      FORMICARY_DATA: join(folder, 'never-made'),
+      FORMICARY_COSMOS__accountEndpoint: cosmos.endpoint,
+      FORMICARY_COSMOS_KEY: cosmos.key,
+      FORMICARY_SERVICEBUS: bus.connectionString,
+      FORMICARY_EVENTHUBS: bus.connectionString,
+      FORMICARY_BLOBS: blobs.connection,
+    }),
+  );
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'formicary-azure-'));
+  cosmos = await CosmosServer.start({});
+  bus = await new ServiceBusServer({ now: () => Date.now(), isQueue: (name) => name === 'deadlines' || name.startsWith('parked-'), lockMs: 30_000, duplicatesMs: 600_000 }).listen();
+  blobs = await startAzurite();
+  colony = await open();
+});
+
+afterAll(async () => {
+  await colony.stop();
+  await blobs.stop();
+  await bus.close();
+  await cosmos.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('tasks are posted, awarded, done; a second start finds everything', async () => {
+  const profile = { agent_type: 'erp.order', pool: 'erp', capabilities: { 'erp.order': 1 }, capacity: 8, presence_seconds: 3_600, offer: { helps: [], min_strength: 0 } };
+  for (const id of ['ant-1', 'ant-2', 'ant-3']) expect(await colony.agents.register(as(id), id, profile)).toMatchObject({ ok: true });
+  const ids = Array.from({ length: 12 }, (_, n) => `task-${n}`);
+  await Promise.all(ids.map(async (id, n) => expect(await colony.tasks.post(as('poster'), id, spec(n))).toMatchObject({ ok: true })));
+  await colony.feed.settled();
+  for (const id of ids) {
+    const { state } = await colony.tasks.load(TENANT, id);
+    const { agent, award } = state.holder as { agent: string; award: number };
+    expect(await colony.tasks.accept(as(agent), id, { agent, award })).toMatchObject({ ok: true });
+    expect(await colony.tasks.complete(as(agent), id, { agent, award }, { done: id })).toMatchObject({ ok: true });
+    expect(await colony.tasks.complete(as('thief'), id, { agent: 'thief', award: 9 }, {})).toMatchObject({ ok: false });
+  }
+  await colony.feed.settled();
+  await colony.stop();
+  colony = await open();
+  await colony.feed.settled();
+  expect((await colony.tasks.list(TENANT, { status: 'completed' }, 100)).tasks.map(({ id }) => id).sort()).toEqual([...ids].sort());
+  for (const id of ['ant-1', 'ant-2', 'ant-3']) expect((await colony.agents.load(TENANT, id)).state.slots).toEqual({});
+  const first = (await colony.tasks.load(TENANT, 'task-0')).state;
+  expect((await colony.tasks.blob(TENANT, first.spec?.payload_ref as string))?.length).toBe(40_002);
+});

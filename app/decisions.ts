@@ -111,19 +111,16 @@ export class Decisions implements Consumer {
   async timePassed(stream: string): Promise<Time | undefined> {
     const { tenant, category, id } = parseStream(stream);
     switch (category as DecisionDue) {
-      case 'round': {
-        await this.rounds.timePassed(tenant, id);
-        return roundDue((await this.transactor.current(roundDecider, stream)).state);
-      }
-      case 'approval': {
+      case 'round':
+        await this.rounds.timePassed({ principal: gatekeeper(tenant) }, id);
+        break;
+      case 'approval':
         await this.approvals.timePassed({ principal: gatekeeper(tenant) }, id);
-        return approvalDue((await this.transactor.current(approvalDecider, stream)).state);
-      }
-      case 'action': {
+        break;
+      case 'action':
         await this.actions.advance(stream, undefined);
-        return actionDue((await this.transactor.current(actionDecider, stream)).state);
-      }
     }
+    return await this.dueOf(stream);
   }
 
   /** When the stream is to be looked at next, as it stands now; undefined when nothing waits. */

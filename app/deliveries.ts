@@ -17,8 +17,7 @@ import { ALL } from '../projections/agents';
 import { readAll, type Projection } from '../projections/projection';
 import type { RequestContext } from './agents';
 import { derivedId } from './new-id';
-import type { Outbound } from './ports';
-import type { Clock, Deadline, Deadlines, ViewStore } from './ports';
+import type { Clock, Deadline, Deadlines, Outbound, ViewStore } from './ports';
 import type { Cause, Loaded, Outcome, Transactor } from './transact';
 import type { Views } from './views';
 

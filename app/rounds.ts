@@ -106,9 +106,8 @@ export class Rounds {
   }
 
   /** The round's time has passed, or may have. */
-  async timePassed(tenant: string, id: string): Promise<RoundState> {
-    const outcome = await this.command({ principal: { tenant, id: 'oversight', kind: 'system', level: 'execute' } }, id, 'round.time-passed', timePassed(toTime(this.clock.now())));
-    return outcome.ok ? outcome.state : roundDecider.initial;
+  timePassed(context: RequestContext, id: string): Promise<RoundOutcome> {
+    return this.command(context, id, 'round.time-passed', timePassed(toTime(this.clock.now())));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<RoundState>> {

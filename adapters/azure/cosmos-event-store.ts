@@ -12,7 +12,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as Sdk from '@azure/cosmos';
 import type { ChangeFeedPullModelIterator, ChangeFeedStartFrom, JSONObject, OperationInput } from '@azure/cosmos';
-import { MAX_COMMITS_PER_APPEND, MAX_COMMIT_BYTES, unseal, type Commit } from '../../domain/kernel/commit';
+import { checkAppend, unseal, type Commit } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import { AnsweredWith, type Cosmos } from './cosmos';
@@ -86,7 +86,7 @@ export class CosmosEventStore implements EventStore {
   constructor(private readonly cosmos: Cosmos) {}
 
   async append({ stream, expected, commits, snapshot }: Append): Promise<AppendResult> {
-    check(stream, expected, commits);
+    checkAppend(stream, expected, commits);
     const append = randomUUID();
     const last = commits.at(-1)?.commit as Commit;
     const staged = await this.stageBodies(stream, commits);
@@ -321,18 +321,4 @@ function parsed(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** What every adapter refuses before it writes. */
-function check(stream: string, expected: number, commits: Append['commits']): void {
-  if (commits.length < 1 || commits.length > MAX_COMMITS_PER_APPEND) {
-    throw new RangeError(`an append carries 1 to ${MAX_COMMITS_PER_APPEND} commits, not ${commits.length}`);
-  }
-  commits.forEach(({ commit, body }, offset) => {
-    if (commit.stream !== stream) throw new RangeError(`a commit of ${commit.stream} can't be appended to ${stream}`);
-    if (commit.index !== expected + 1 + offset) throw new RangeError(`commit ${commit.index} leaves a gap after ${expected + offset} in ${stream}`);
-    if (body.length > MAX_COMMIT_BYTES || Buffer.byteLength(body) > MAX_COMMIT_BYTES) {
-      throw new RangeError(`commit ${stream}@${commit.index} is larger than ${MAX_COMMIT_BYTES} bytes: put the payload into the blob archive`);
-    }
-  });
 }

@@ -3,6 +3,7 @@
  * partition, so that a page in order of (key, source) comes from one place. Two kinds of partitions are directories:
  * `views` says which views there are, `<view>/` which tenants have rows in one.
  */
+import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
 import type { JSONValue, SqlParameter } from '@azure/cosmos';
 import { sha256 } from '../../domain/kernel/commit';
 import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
@@ -87,7 +88,7 @@ export class CosmosViewStore implements ViewStore {
     }
     for (const [field, value] of Object.entries(query.atLeast ?? {})) conditions.push(`${pathOf(field)} >= ${bound(value)}`);
     if (query.continuation !== undefined) {
-      const [key, source] = decode(query.continuation);
+      const [key, source] = placeOf(query.continuation);
       const [k, s] = [bound(key), bound(source)];
       conditions.push(`(c.key > ${k} OR (c.key = ${k} AND c.source > ${s}))`);
     }
@@ -101,7 +102,7 @@ export class CosmosViewStore implements ViewStore {
     );
     const rows = found.slice(0, limit).map((document) => rowOf<D>(document));
     const last = rows.at(-1);
-    return found.length > limit && last !== undefined ? { rows, continuation: encode(last.key, last.source) } : { rows };
+    return found.length > limit && last !== undefined ? { rows, continuation: continuationAfter(last.key, last.source) } : { rows };
   }
 
   async tenants(view: string): Promise<readonly string[]> {
@@ -216,19 +217,4 @@ function checkedField(field: string): string {
 
 function pathOf(field: string): string {
   return `c.doc["${checkedField(field)}"]`;
-}
-
-function encode(key: string, source: string): string {
-  return Buffer.from(JSON.stringify([key, source])).toString('base64url');
-}
-
-/** Throws RangeError on anything that `encode` has not made. */
-function decode(continuation: string): [string, string] {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(continuation, 'base64url').toString('utf8'));
-    if (Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'string') return [value[0], value[1]];
-  } catch {
-    // falls through
-  }
-  throw new RangeError('the continuation is not one of ours: take it from nextLink as it is');
 }

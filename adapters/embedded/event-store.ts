@@ -1,5 +1,5 @@
 /** The event store on SQLite: one row per commit, its canonical bytes and their hash, in one global order. */
-import { MAX_COMMITS_PER_APPEND, MAX_COMMIT_BYTES, unseal, type Commit } from '../../domain/kernel/commit';
+import { checkAppend, unseal, type Commit } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import type { Database } from './database';
@@ -40,7 +40,7 @@ export class SqliteEventStore implements EventStore {
   }
 
   async append({ stream, expected, commits, snapshot }: Append): Promise<AppendResult> {
-    check(stream, expected, commits);
+    checkAppend(stream, expected, commits);
     const statements: Statement[] = commits.map(({ commit, body }) => [
       'INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)',
       [stream, commit.index, commit.hash, body],
@@ -116,18 +116,4 @@ function positionOf(checkpoint: Checkpoint | undefined): number {
   if (checkpoint === undefined) return 0;
   if (!/^\d{1,15}$/.test(checkpoint)) throw new RangeError(`not a checkpoint of this store: ${checkpoint}`);
   return Number(checkpoint);
-}
-
-/** What every adapter refuses before it writes: the same limits as Azure has. */
-export function check(stream: string, expected: number, commits: Append['commits']): void {
-  if (commits.length < 1 || commits.length > MAX_COMMITS_PER_APPEND) {
-    throw new RangeError(`an append carries 1 to ${MAX_COMMITS_PER_APPEND} commits, not ${commits.length}`);
-  }
-  commits.forEach(({ commit, body }, offset) => {
-    if (commit.stream !== stream) throw new RangeError(`a commit of ${commit.stream} can't be appended to ${stream}`);
-    if (commit.index !== expected + 1 + offset) throw new RangeError(`commit ${commit.index} leaves a gap after ${expected + offset} in ${stream}`);
-    if (body.length > MAX_COMMIT_BYTES || Buffer.byteLength(body) > MAX_COMMIT_BYTES) {
-      throw new RangeError(`commit ${stream}@${commit.index} is larger than ${MAX_COMMIT_BYTES} bytes: put the payload into the blob archive`);
-    }
-  });
 }

@@ -1,4 +1,5 @@
 /** Read models on SQLite: a table per view, a row per contribution, an expression index per field that is filtered on. */
+import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
 import type { SQLInputValue } from 'node:sqlite';
 import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
 import type { Database } from './database';
@@ -70,7 +71,7 @@ export class SqliteViewStore implements ViewStore {
       else where(`${path(field)} = ?`, bound);
     }
     for (const [field, value] of Object.entries(query.atLeast ?? {})) where(`${path(field)} >= ?`, value);
-    if (query.continuation !== undefined) where('(key, source) > (?, ?)', ...decode(query.continuation));
+    if (query.continuation !== undefined) where('(key, source) > (?, ?)', ...placeOf(query.continuation));
     const limit = Math.max(1, Math.min(1_000, Math.trunc(query.limit)));
     const rows = this.database.all<StoredRow>(
       `SELECT * FROM ${table(view)} WHERE ${conditions.join(' AND ')} ORDER BY key, source LIMIT ?`,
@@ -79,7 +80,7 @@ export class SqliteViewStore implements ViewStore {
     );
     const page = rows.slice(0, limit).map((row) => parse<D>(row));
     const last = page.at(-1);
-    return rows.length > limit && last !== undefined ? { rows: page, continuation: encode(last.key, last.source) } : { rows: page };
+    return rows.length > limit && last !== undefined ? { rows: page, continuation: continuationAfter(last.key, last.source) } : { rows: page };
   }
 
    
@@ -116,19 +117,4 @@ function path(field: string): string {
 
 function parse<D>(row: StoredRow): ViewRow<D> & { doc: D } {
   return { tenant: row.tenant, key: row.key, source: row.source, index: row.idx, doc: JSON.parse(row.doc) as D };
-}
-
-function encode(key: string, source: string): string {
-  return Buffer.from(JSON.stringify([key, source])).toString('base64url');
-}
-
-/** Throws RangeError on anything that `encode` has not made. */
-function decode(continuation: string): [string, string] {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(continuation, 'base64url').toString('utf8'));
-    if (Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'string') return [value[0], value[1]];
-  } catch {
-    // falls through
-  }
-  throw new RangeError('the continuation is not one of ours: take it from nextLink as it is');
 }

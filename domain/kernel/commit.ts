@@ -233,3 +233,20 @@ export class ChainVerifier {
 function short(hash: string | null): string {
   return hash === null ? 'nothing' : `${hash.slice(0, 12)}…`;
 }
+
+/**
+ * What every event store refuses before it writes: the same limits as Azure has. Throws RangeError unless these are 1 to
+ * `MAX_COMMITS_PER_APPEND` commits of `stream`, with indexes from `expected + 1` without gaps, none above `MAX_COMMIT_BYTES`.
+ */
+export function checkAppend(stream: string, expected: number, commits: readonly SealedCommit[]): void {
+  if (commits.length < 1 || commits.length > MAX_COMMITS_PER_APPEND) {
+    throw new RangeError(`an append carries 1 to ${MAX_COMMITS_PER_APPEND} commits, not ${commits.length}`);
+  }
+  commits.forEach(({ commit, body }, offset) => {
+    if (commit.stream !== stream) throw new RangeError(`a commit of ${commit.stream} can't be appended to ${stream}`);
+    if (commit.index !== expected + 1 + offset) throw new RangeError(`commit ${commit.index} leaves a gap after ${expected + offset} in ${stream}`);
+    if (body.length > MAX_COMMIT_BYTES || Buffer.byteLength(body) > MAX_COMMIT_BYTES) {
+      throw new RangeError(`commit ${stream}@${commit.index} is larger than ${MAX_COMMIT_BYTES} bytes: put the payload into the blob archive`);
+    }
+  });
+}

@@ -1,11 +1,5 @@
-/** An approval: a ladder of groups, each with its time. Somebody decides, or the last group's time is up. */
+/** An approval: a ladder of groups, each with its time. Somebody decides (that is news), or the last group's time is up. */
 import * as df from 'durable-functions';
-import { dueOf, newsBefore, timePassed } from './steps';
+import { untilOver } from './steps';
 
-df.app.orchestration('approval_v1', function* (context) {
-  let groupEnds = yield* dueOf(context);
-  while (groupEnds !== null) {
-    const news = yield* newsBefore(context, groupEnds);
-    groupEnds = news ? yield* dueOf(context) : yield* timePassed(context);
-  }
-});
+df.app.orchestration('approval_v1', untilOver);

@@ -15,13 +15,25 @@ const PATIENCE = Object.assign(new df.RetryOptions(1_000, 5), { backoffCoefficie
 /** Shortest wait, in milliseconds: a clock that is behind the timer's would turn a process round and round. */
 const SHORTEST_MS = 100;
 
+/**
+ * The process that every stream that waits goes through: until nothing is due any more, news is looked at, and time that
+ * has passed has its say.
+ */
+export function* untilOver(context: df.OrchestrationContext): Steps<void> {
+  let due = yield* dueOf(context);
+  while (due !== null) {
+    const news = yield* newsBefore(context, due);
+    due = news ? yield* dueOf(context) : yield* timePassed(context);
+  }
+}
+
 /** When the stream is to be looked at next; null when nothing waits any more. */
-export function* dueOf({ df: process }: df.OrchestrationContext): Steps<string | null> {
+function* dueOf({ df: process }: df.OrchestrationContext): Steps<string | null> {
   return (yield process.callActivityWithRetry(DUE_OF, PATIENCE, process.getInput<string>())) as string | null;
 }
 
 /** The time has come: what follows from that is decided by the stream's own rules. Answers as `dueOf`. */
-export function* timePassed({ df: process }: df.OrchestrationContext): Steps<string | null> {
+function* timePassed({ df: process }: df.OrchestrationContext): Steps<string | null> {
   return (yield process.callActivityWithRetry(TIME_PASSED, PATIENCE, process.getInput<string>())) as string | null;
 }
 
@@ -29,7 +41,7 @@ export function* timePassed({ df: process }: df.OrchestrationContext): Steps<str
  * Waits until `time`; true when something happened to the stream before. News that comes while a step is taken may go
  * unnoticed: then the process looks when the time has come, which is as right, only later.
  */
-export function* newsBefore({ df: process }: df.OrchestrationContext, time: string): Steps<boolean> {
+function* newsBefore({ df: process }: df.OrchestrationContext, time: string): Steps<boolean> {
   const timer = process.createTimer(new Date(Math.max(Date.parse(time), process.currentUtcDateTime.getTime() + SHORTEST_MS)));
   const news = process.waitForExternalEvent(CHANGED);
   const first = (yield process.Task.any([news, timer])) as df.Task;

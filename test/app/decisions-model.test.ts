@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import type { RequestContext } from '../../app/agents';
 import { CHALLENGE_KIND } from '../../app/challenges';
 import type { Append, PolicyAnswer } from '../../app/ports';
-import { StoreUnavailable, type Outcome } from '../../app/transact';
+import type { Outcome } from '../../app/transact';
 import { actionDecider, type ActionEvent, type ActionState } from '../../domain/action';
 import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../domain/approval';
 import type { Commit } from '../../domain/kernel/commit';
@@ -21,8 +21,9 @@ import { taskDecider, type TaskState } from '../../domain/task';
 import { actions as actionsView } from '../../projections/actions';
 import { approvals as approvalsView } from '../../projections/approvals';
 import { rounds as roundsView } from '../../projections/rounds';
+import { ModelRun } from '../support/model-run';
 import { shuffleFeed } from '../support/shuffle';
-import { Stage, TENANT, newKey, spec, type Mishap, type Process } from '../support/stage';
+import { TENANT, newKey, spec, type Mishap, type Process } from '../support/stage';
 
 const PROPOSERS = ['p0', 'p1', 'human:ann'] as const;
 /** Ann and bea are asked first, bea and cal then; ann proposes as well. */
@@ -176,15 +177,10 @@ interface Cut {
   readonly what: 'fails' | 'loses';
 }
 
-class Run {
-  readonly stage = new Stage();
-  readonly wrong: string[] = [];
+class Run extends ModelRun {
   private strict = false;
-  private under: { process: Process; promise: Promise<unknown> }[] = [];
   /** Receipts that callers were given. */
   private readonly acknowledged = new Map<string, string>();
-  private readonly mishaps = new Map<string, { what: Mishap; left: number }>();
-  private disturbed = false;
   /** Appends during the steps. */
   appends = 0;
   private counting = false;
@@ -192,18 +188,16 @@ class Run {
   private cutOff: string | undefined;
 
   constructor(
-    private readonly processes: number,
+    processes: number,
     private readonly cut?: Cut,
   ) {
+    super(processes);
     this.stage.mishaps = (port, method, [append]) => {
       const stream = port === 'store' && method === 'append' ? (append as Append).stream : undefined;
       if (stream !== undefined && this.counting && (this.appends += 1) === this.cut?.at) this.cutOff = stream;
       if (stream !== undefined && stream === this.cutOff) return this.cut?.what;
-      const of = stream === undefined ? undefined : this.mishaps.get(`${parseStream(stream).category}.append`);
-      const mishap = (of?.left ?? 0) > 0 ? of : this.mishaps.get(`${port}.${method}`);
-      if (mishap === undefined || mishap.left === 0) return undefined;
-      mishap.left -= 1;
-      return mishap.what;
+      const own = stream === undefined ? undefined : this.befalls(`${parseStream(stream).category}.append`);
+      return own ?? this.befalls(`${port}.${method}`);
     };
     this.stage.policy = { evaluate: ({ action, attributes }): PolicyAnswer => this.said(action === 'action.execute' && attributes !== undefined && this.strict) };
   }
@@ -407,36 +401,6 @@ class Run {
 
   private action(id: string): ActionState {
     return this.stage.fold(actionDecider, `${TENANT}/action/${id}`).state;
-  }
-
-  private on(number: number): Process {
-    const { living } = this.stage;
-    return living[number % living.length] as Process;
-  }
-
-  private async revive(count = this.processes): Promise<void> {
-    for (let attempt = 0; this.stage.living.length < count; attempt += 1) {
-      // The machine that comes back finds stores that answer.
-      if (attempt > 0) this.mishaps.clear();
-      const before = this.stage.processes.length;
-      await this.stage.start().catch(() => this.stage.processes.slice(before).forEach((process) => process.kill()));
-    }
-  }
-
-  private thrown(step: Step, error: unknown): undefined {
-    if (!(error instanceof StoreUnavailable) && !/failed before it did anything|its answer is lost/.test(String(error))) this.wrong.push(`${JSON.stringify(step)} threw ${String(error)}`);
-    return undefined;
-  }
-
-  private async answered(): Promise<void> {
-    const under = this.under.filter(({ process }) => !process.dead);
-    this.under = [];
-    await Promise.all(under.map(({ promise }) => promise));
-  }
-
-  private async settle(): Promise<void> {
-    await this.answered();
-    await this.stage.settled();
   }
 
   private async pass(seconds: number, step = 5): Promise<void> {

@@ -6,7 +6,6 @@
  */
 import fc from 'fast-check';
 import { bidOf } from '../../app/books';
-import { StoreUnavailable } from '../../app/transact';
 import { agentDecider, slotsInUse, type AgentState } from '../../domain/agent';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef } from '../../domain/kernel/ids';
@@ -15,8 +14,9 @@ import { isAlive, strengthOf, taskDecider, type Claim, type TaskEvent, type Task
 import { ALL, agents as agentsView } from '../../projections/agents';
 import { tasks as tasksView } from '../../projections/tasks';
 import { brokenRules } from '../support/log-rules';
+import { ModelRun } from '../support/model-run';
 import { shuffleFeed } from '../support/shuffle';
-import { Stage, TENANT, agentOf, as, later, newKey, profile, spec, taskOf, type Mishap, type Process } from '../support/stage';
+import { TENANT, agentOf, as, later, newKey, profile, spec, taskOf, type Mishap, type Process } from '../support/stage';
 
 const AGENTS = ['ann', 'bob', 'cid'] as const;
 const TASKS = ['t0', 't1', 't2', 't3', 't4', 't5', 't6', 't7'] as const;
@@ -159,23 +159,14 @@ const WANTS: Partial<Record<Command['do'], readonly TaskState['status'][]>> = {
   redrive: ['dead'],
 };
 
-class Run {
-  readonly stage = new Stage();
-  readonly wrong: string[] = [];
+class Run extends ModelRun {
   private readonly mute = new Set<string>();
   /** When an agent, or whoever holds `task#award`, gave signs of life. */
   private readonly alive = new Map<string, string[]>();
-  private under: { process: Process; promise: Promise<unknown> }[] = [];
-  private readonly mishaps = new Map<string, { what: Mishap; left: number }>();
-  private disturbed = false;
 
-  constructor(private readonly processes: number) {
-    this.stage.mishaps = (port, method) => {
-      const mishap = this.mishaps.get(`${port}.${method}`);
-      if (mishap === undefined || mishap.left === 0) return undefined;
-      mishap.left -= 1;
-      return mishap.what;
-    };
+  constructor(processes: number) {
+    super(processes);
+    this.stage.mishaps = (port, method) => this.befalls(`${port}.${method}`);
   }
 
   async play(steps: readonly Step[]): Promise<string[]> {
@@ -312,36 +303,6 @@ class Run {
     const awards = this.stage.stream(taskOf(id)).flatMap(({ events }) => (events as readonly TaskEvent[]).filter((event) => event.type === 'TaskAwarded' || event.type === 'TaskHandedOff'));
     const found = awards.at(asked === 'holder' ? -1 : -2)?.data;
     return found === undefined ? { agent: AGENTS[0], award: 1 } : { agent: found.agent, award: found.award };
-  }
-
-  private on(number: number): Process {
-    const { living } = this.stage;
-    return living[number % living.length] as Process;
-  }
-
-  private async revive(count = this.processes): Promise<void> {
-    for (let attempt = 0; this.stage.living.length < count; attempt += 1) {
-      // The machine that comes back finds stores that answer.
-      if (attempt > 0) this.mishaps.clear();
-      const before = this.stage.processes.length;
-      await this.stage.start().catch(() => this.stage.processes.slice(before).forEach((process) => process.kill()));
-    }
-  }
-
-  private thrown(step: Step, error: unknown): undefined {
-    if (!(error instanceof StoreUnavailable) && !/failed before it did anything|its answer is lost/.test(String(error))) this.wrong.push(`${JSON.stringify(step)} threw ${String(error)}`);
-    return undefined;
-  }
-
-  private async answered(): Promise<void> {
-    const under = this.under.filter(({ process }) => !process.dead);
-    this.under = [];
-    await Promise.all(under.map(({ promise }) => promise));
-  }
-
-  private async settle(): Promise<void> {
-    await this.answered();
-    await this.stage.settled();
   }
 
   // ----------------------------------------------------------------------------------------------- time and agents

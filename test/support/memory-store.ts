@@ -5,7 +5,7 @@
 import type { Commit } from '../../domain/kernel/commit';
 import { unseal } from '../../domain/kernel/commit';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
-import { check } from '../../adapters/embedded/event-store';
+import { checkAppend } from '../../domain/kernel/commit';
 
 export class MemoryEventStore implements EventStore {
   /** Everything, in the order of writing: body and hash as stored. */
@@ -19,7 +19,7 @@ export class MemoryEventStore implements EventStore {
 
   async append({ stream, expected, commits, snapshot }: Append): Promise<AppendResult> {
     this.calls.append += 1;
-    check(stream, expected, commits);
+    checkAppend(stream, expected, commits);
     await Promise.resolve();
     const entries = this.streams.get(stream) ?? [];
     if (entries.length - 1 !== expected) return { kind: 'conflict', head: entries.length - 1 };

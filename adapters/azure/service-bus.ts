@@ -7,6 +7,7 @@
  * nothing else.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceBusClient, ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSender } from '@azure/service-bus';
 
 /** A queue, or its dead letters. */
@@ -27,6 +28,8 @@ const MAX_REASON = 4_096;
 const PEEK = 250;
 /** How far a queue is looked through. */
 const MAX_PEEKED = 10_000;
+/** How often what got no answer is asked. */
+const ATTEMPTS = 3;
 
 interface Receiving {
   readonly receiver: ServiceBusReceiver;
@@ -43,6 +46,8 @@ export class ServiceBus {
     private readonly client: () => ServiceBusClient,
     /** Milliseconds to wait for a first message, before the service is asked to send what it has. */
     private readonly waitMs = 100,
+    /** Milliseconds to wait for an answer to a request: the SDK waits a minute for one that went down with its connection. */
+    private readonly answerMs = 5_000,
   ) {}
 
   /** Queues messages, each not before its `scheduledEnqueueTimeUtc`. Resolves when they are durable; some may be queued when it rejects. */
@@ -71,9 +76,11 @@ export class ServiceBus {
   async settle(place: Place, message: ServiceBusReceivedMessage, settlement: Settlement): Promise<boolean> {
     const { receiver } = this.receiving(place);
     try {
-      if (settlement.kind === 'complete') await receiver.completeMessage(message);
-      else if (settlement.kind === 'abandon') await receiver.abandonMessage(message);
-      else await receiver.deadLetterMessage(message, { ...settlement.properties, deadLetterReason: settlement.reason.slice(0, MAX_REASON), deadLetterErrorDescription: '' });
+      await this.answered(() => {
+        if (settlement.kind === 'complete') return receiver.completeMessage(message);
+        if (settlement.kind === 'abandon') return receiver.abandonMessage(message);
+        return receiver.deadLetterMessage(message, { ...settlement.properties, deadLetterReason: settlement.reason.slice(0, MAX_REASON), deadLetterErrorDescription: '' });
+      });
       return true;
     } catch (error) {
       // Of the SDK's attempts the last one tells.
@@ -89,7 +96,7 @@ export class ServiceBus {
     const { receiver } = this.receiving(place);
     const all: ServiceBusReceivedMessage[] = [];
     for (let from = Long.ZERO; all.length < MAX_PEEKED; ) {
-      const page = await receiver.peekMessages(PEEK, { fromSequenceNumber: from });
+      const page = await this.answered(() => receiver.peekMessages(PEEK, { fromSequenceNumber: from }));
       const last = page.at(-1)?.sequenceNumber;
       if (last === undefined) break;
       all.push(...page);
@@ -102,6 +109,16 @@ export class ServiceBus {
   async close(): Promise<void> {
     await Promise.all([...this.receivers.values()].map(({ receiver }) => receiver.close()));
     await Promise.all([...this.senders.values()].map((sender) => sender.close()));
+  }
+
+  /** The answer to a request that may be sent again, and is when none comes. */
+  private async answered<T>(request: () => Promise<T>, attempt = 1): Promise<T> {
+    const asked = request();
+    const answer = await Promise.race([asked.then((value) => ({ value })), sleep(this.answerMs, undefined, { ref: false })]);
+    if (answer !== undefined) return answer.value;
+    asked.catch(() => undefined); // too late to matter
+    if (attempt === ATTEMPTS) throw new Error(`Service Bus gave no answer within ${this.answerMs} ms, ${ATTEMPTS} times`);
+    return await this.answered(request, attempt + 1);
   }
 
   private sender(queue: string): ServiceBusSender {

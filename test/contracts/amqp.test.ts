@@ -32,7 +32,7 @@ async function serviceBus(options: { maxDeliveries?: number } = {}) {
   }).listen();
   const open = () => {
     const client = new ServiceBusClient(server.connectionString, { retryOptions: { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 } });
-    const bus = new ServiceBus(() => client, 5);
+    const bus = new ServiceBus(() => client, 5, 500);
     return {
       bus,
       close: async () => {
@@ -86,17 +86,11 @@ async function timed<T extends object>(make: (bus: ServiceBus) => T, disturb?: (
   };
 }
 
-/** The client has to hear of it: what is sent into a connection that is gone is known only after its time limit. */
-const heard = () => new Promise((resolve) => setTimeout(resolve, 20));
-
-const dropped = async (server: ServiceBusServer) => {
-  server.dropConnections();
-  await heard();
-};
+const dropped = (server: ServiceBusServer) => server.hangUp();
 
 const detached = async (server: ServiceBusServer) => {
   server.detachReceivers();
-  await heard();
+  await new Promise((resolve) => setTimeout(resolve, 20)); // the client has to hear of it
 };
 
 deadlinesContract('Service Bus', () => timed((bus) => new ServiceBusDeadlines(bus, DEADLINES)));
@@ -235,8 +229,7 @@ describe('on Event Hubs', () => {
   test('a connection that is cut and an answer that is lost lose no event', async () => {
     const publisher = await start();
     await publisher.handle(commitsOf('acme/task/1', 1));
-    server.dropConnections();
-    await heard();
+    await server.hangUp();
     server.loseAnswers(1);
     await publisher.handle(commitsOf('acme/task/2', 2));
     expect([server.lost, new Set(published().get('acme/task/2'))]).toEqual([1, new Set(ids('acme/task/2', 2))]);

@@ -96,6 +96,18 @@ export abstract class AmqpServer {
     for (const { socket } of this.connections) socket.destroy(new Error('cut by the test')); // without an error rhea would not notice
   }
 
+  /** Ends every connection; resolves when the clients have heard of it. */
+  async hangUp(): Promise<void> {
+    await Promise.all(
+      [...this.connections].map(async ({ socket }) => {
+        const closed = once(socket.setMaxListeners(100), 'close').catch(() => undefined);
+        socket.once('end', () => socket.destroy(new Error('ended by the test'))); // without an error rhea would not notice
+        socket.removeAllListeners('data').resume().end();
+        await closed;
+      }),
+    );
+  }
+
   /** Cuts every connection, again and again; 0 ends that. */
   dropEvery(milliseconds: number): void {
     clearInterval(this.dropping);

@@ -32,7 +32,7 @@ import type { Principal } from '../domain/kernel/principal';
 import { toTime, type Time } from '../domain/kernel/time';
 import { MAX_SEEN, decideOversight, noveltyOf, oversightDecider, rulesFor, type Features, type Novelty, type OversightAnswer, type OversightRules, type Seen } from '../domain/oversight';
 import { DEFAULT_CHOICES, roundDecider, type RoundState } from '../domain/round';
-import { CORRECTABLE, type TaskCorrection } from '../domain/task';
+import type { EditedTask } from '../domain/task';
 import { ALL } from '../projections/agents';
 import type { ActionDoc } from '../projections/actions';
 import { readAll } from '../projections/projection';
@@ -392,13 +392,20 @@ export class Actions {
     if (target === undefined) return undefined;
     const { id } = parseStream(target);
     if (state.compensation === undefined) {
-      await this.tasks.clear(this.context(tenant, cause), id, stream, state.hash === state.proposed_hash ? undefined : correctionOf(action));
+      await this.tasks.clear(this.context(tenant, cause), id, stream, state.hash === state.proposed_hash ? undefined : await this.editedTask(stream, action));
       return undefined;
     }
     // A task that is not done yet is undone by stopping it; what was done already is for people to undo.
     if (!state.compensation.due) return undefined;
     const stopped = await this.tasks.cancel(this.context(tenant, cause), id, cut(state.compensation.reason, 1_000));
     return stopped.ok ? await this.act(stream, 'action.compensated', compensated({ by: gatekeeper(tenant).id, ref: commitRef(taskStream(tenant, id), stopped.version) }), cause) : undefined;
+  }
+
+  /** The task as the action has it now, with who edited it last, and why. */
+  private async editedTask(stream: string, task: unknown): Promise<EditedTask> {
+    const { tenant } = parseStream(stream);
+    const { edit: correction } = (await this.approvals.load(tenant, derivedId(tenant, 'approval', stream))).state;
+    return { task, by: correction?.by as string, why: correction?.reason as string };
   }
 
   /** Nothing more is asked about an action that was stopped, and nothing waits for it. */
@@ -502,10 +509,4 @@ export function inputsOf({ tally }: RoundState): AgentInput[] {
   const counted = tally.choices.map(({ choice, share }) => `${choice} ${Math.round(share * 1000) / 10} %`).join(', ');
   const says = tally.quorum_met ? `the agents voted: ${counted}` : `no quorum; those who voted: ${counted === '' ? 'none' : counted}`;
   return [{ by: 'round', says, confidence: tally.mean_confidence }, ...tally.dissent.slice(0, 8).map(({ voter, choice, confidence, reasoning }) => ({ by: voter, says: cut(`${choice}: ${reasoning}`, 500), confidence }))];
-}
-
-/** The part of a task that people may correct. */
-function correctionOf(action: unknown): TaskCorrection {
-  const edited = action as Record<string, unknown>;
-  return Object.fromEntries(CORRECTABLE.filter((field) => edited[field] !== undefined).map((field) => [field, edited[field]]));
 }

@@ -24,7 +24,7 @@ import { parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { toTime, type Time } from '../domain/kernel/time';
 import type { Person } from '../domain/oversight';
-import { CORRECTABLE } from '../domain/task';
+import { editProblem } from '../domain/task';
 import type { ApprovalDoc } from '../projections/approvals';
 import type { RequestContext } from './agents';
 import type { Clock, ViewStore } from './ports';
@@ -157,8 +157,8 @@ export class Approvals {
     if (asked === undefined || parseStream(asked.action).category !== actionDecider.category) return new Rejection('invalid', 'edit-impossible', 'what is asked here can be approved or rejected, not edited');
     const { state: gate } = await this.transactor.load(actionDecider, asked.action);
     const before = state.edit?.hash === state.hash ? state.edit.action : gate.proposal?.action;
-    const wrong = gate.proposal?.target === undefined ? undefined : uncorrectable(before, action);
-    return wrong ?? { ...consent, edit: { before, action } };
+    const wrong = gate.proposal?.target === undefined ? undefined : editProblem(before, action);
+    return wrong === undefined ? { ...consent, edit: { before, action } } : new Rejection('invalid', 'edit-impossible', wrong);
   }
 
   private now(): Time {
@@ -176,13 +176,4 @@ export class Approvals {
   private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof unclaim>, attributes?: Record<string, unknown>): Promise<ApprovalOutcome> {
     return this.transactor.transact(approvalDecider, approvalStream(context.principal.tenant, id), decision, { ...context, action, attributes });
   }
-}
-
-/** A task keeps its identity under correction: only what says how it is done may change. */
-function uncorrectable(before: unknown, after: unknown): Rejection | undefined {
-  const [old, edited] = [before, after] as Record<string, unknown>[];
-  const isObject = typeof edited === 'object' && edited !== null && !Array.isArray(edited);
-  const changed = isObject ? [...new Set([...Object.keys(old ?? {}), ...Object.keys(edited)])].filter((key) => JSON.stringify(old?.[key]) !== JSON.stringify(edited[key])) : ['the task'];
-  const wrong = changed.filter((key) => !(CORRECTABLE as readonly string[]).includes(key));
-  return wrong.length === 0 ? undefined : new Rejection('invalid', 'edit-impossible', `${wrong.join(', ')} of a task can't be edited, only ${CORRECTABLE.join(', ')}: reject it, and have the right one posted`);
 }

@@ -24,8 +24,8 @@ import {
   withdrawBid,
   type AwardChallenge,
   type Claim,
+  type EditedTask,
   type Recomputation,
-  type TaskCorrection,
   type TaskEvent,
   type TaskSpec,
   type TaskState,
@@ -38,6 +38,8 @@ import type { Market } from './market';
 import type { BlobArchive, Clock, ViewStore } from './ports';
 import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
+
+export { MAX_EFFORT } from '../domain/task';
 
 /** A task as the API shows it; `now` in milliseconds since the epoch. */
 export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>, now: number): Record<string, unknown> {
@@ -191,9 +193,9 @@ export class Tasks {
     return this.command(context, id, 'task.redrive', redrive(context.principal.id));
   }
 
-  /** It was decided that the task may be done, as `action` (a stream) says; `correction` is what a person changed. */
-  clear(context: RequestContext, id: string, action: string, correction: TaskCorrection | undefined): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.clear', clear(action, correction));
+  /** It was decided that the task may be done, as `action` (a stream) says, and as a person may have edited it. */
+  clear(context: RequestContext, id: string, action: string, edited: EditedTask | undefined): Promise<TaskOutcome> {
+    return this.command(context, id, 'task.clear', clear(action, edited));
   }
 
   /** Doubts the standing award before the round `challenge.round`. */

@@ -128,7 +128,7 @@ export interface ApprovalState {
   /** Approvals of `hash`. */
   readonly given: readonly Given[];
   /** The latest correction; it holds as long as `hash` is its hash. */
-  readonly edit: (Edit & { readonly by: string }) | undefined;
+  readonly edit: (Edit & { readonly by: string; readonly reason: string }) | undefined;
   /** How many corrections there were. */
   readonly edits: number;
   readonly rejected: { readonly by: string; readonly reason: string } | undefined;
@@ -142,7 +142,7 @@ export interface ApprovalState {
 
 export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
   category: 'approval',
-  version: 1,
+  version: 2,
   initial: {
     status: 'unknown',
     request: undefined,
@@ -186,7 +186,7 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
         // Who approved it as it was before the edit has not approved what it is now.
         const standing = edit === undefined ? state.given : [];
         const given = [...standing, { by, reason, hash, at: place.at }];
-        return { ...state, hash, given, claim: undefined, edit: edit === undefined ? state.edit : { ...edit, by }, edits: state.edits + (edit === undefined ? 0 : 1) };
+        return { ...state, hash, given, claim: undefined, edit: edit === undefined ? state.edit : { ...edit, by, reason }, edits: state.edits + (edit === undefined ? 0 : 1) };
       }
       case 'ApprovalRejected':
         return { ...state, rejected: event.data };

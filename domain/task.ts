@@ -12,6 +12,7 @@ import { earliest, latest, plusSeconds, type Time } from './kernel/time';
 import type { Features, Impact } from './oversight';
 import { TIE_BREAK, rank, taskStrength, urgencyAt, type ScoredBid, type Weights } from './market';
 import type { SlotOutcome } from './agent';
+import { isLocation } from './trail';
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -65,14 +66,20 @@ export interface TaskOversight {
 
 /** What a person may correct in a task before it is done. */
 export type TaskCorrection = Partial<Pick<TaskSpec, 'priority' | 'urgency' | 'effort' | 'location' | 'payload' | 'payload_ref'>>;
-export const CORRECTABLE = ['priority', 'urgency', 'effort', 'location', 'payload', 'payload_ref'] as const satisfies readonly (keyof TaskCorrection)[];
+const CORRECTABLE = ['priority', 'urgency', 'effort', 'location', 'payload', 'payload_ref'] as const satisfies readonly (keyof TaskCorrection)[];
+
+/** Longest estimated effort, in seconds: a year. */
+export const MAX_EFFORT = 31_536_000;
 
 export type AttemptEnd = 'failed' | 'lapsed' | 'expired' | 'lost' | 'released';
 
 export type TaskEvent =
   | Event<'TaskPosted', { spec: TaskSpec }>
-  /** It was decided that it may be done; `action` is the stream that says why, `correction` what a person changed. */
-  | Event<'TaskCleared', { action: string; correction?: TaskCorrection }>
+  /**
+   * It was decided that it may be done; `action` is the stream that says so. Where a person changed it: `correction` holds
+   * what was changed and nothing else, `instead_of` what stood there before. A field that is in `instead_of` alone was removed.
+   */
+  | Event<'TaskCleared', { action: string; correction?: TaskCorrection; instead_of?: TaskCorrection; by?: string; why?: string }>
   | Event<'BidPlaced', { agent: string; note?: string }>
   | Event<'BidWithdrawn', { agent: string }>
   | Event<
@@ -155,7 +162,7 @@ export interface AwardChallenge {
 
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
-  version: 2,
+  version: 3,
   initial: {
     status: 'unknown',
     spec: undefined,
@@ -181,7 +188,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         return { ...state, status: spec.oversight === undefined ? 'open' : 'held', spec, posted_at: at, correlation_id: place.correlationId, ready_at: plusSeconds(at, spec.bid_seconds) };
       }
       case 'TaskCleared': {
-        const spec = { ...(state.spec as TaskSpec), ...event.data.correction };
+        const spec = correctedBy(state.spec as TaskSpec, event.data);
         return { ...state, status: 'open', spec, ready_at: plusSeconds(at, spec.bid_seconds) };
       }
       case 'BidPlaced': {
@@ -395,13 +402,61 @@ export function decline(claim: Claim, reason: string): Decision<TaskState, TaskE
   };
 }
 
-/** It was decided that the task may be done: from now on it is offered. */
-export function clear(action: string, correction?: TaskCorrection): Decision<TaskState, TaskEvent> {
+/** A task as a person wants it, without what is said once and for all (`requester`, `oversight`), and why. */
+export interface EditedTask {
+  readonly task: unknown;
+  readonly by: string;
+  readonly why: string;
+}
+
+/** It was decided that the task may be done, as it is or as a person has edited it: from now on it is offered. */
+export function clear(action: string, edited?: EditedTask): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
-    return state.status === 'held' ? [{ type: 'TaskCleared', v: 1, data: { action, correction } }] : [];
+    if (state.status !== 'held') return [];
+    if (edited === undefined) return [{ type: 'TaskCleared', v: 1, data: { action } }];
+    const { task, by, why } = edited;
+    const before = state.spec as TaskSpec;
+    const after = task as TaskSpec;
+    const changed = CORRECTABLE.filter((field) => differ(before[field], after[field]));
+    return [{ type: 'TaskCleared', v: 1, data: { action, correction: only(changed, after), instead_of: only(changed, before), by, why } }];
   };
+}
+
+/** Why a person can't have the task so, or undefined: only what says how it is done may change, into what could have been posted. */
+export function editProblem(before: unknown, after: unknown): string | undefined {
+  if (typeof after !== 'object' || after === null || Array.isArray(after)) return 'the edited task must be an object with all of its fields';
+  const old = before as Record<string, unknown>;
+  const edited = after as Record<string, unknown>;
+  const fields = new Set([...Object.keys(old), ...Object.keys(edited)]);
+  const fixed = [...fields].filter((field) => !(CORRECTABLE as readonly string[]).includes(field) && differ(old[field], edited[field]));
+  if (fixed.length > 0) return `${fixed.join(', ')} of a task can't be edited, only ${CORRECTABLE.join(', ')}: reject it, and have the right one posted`;
+  const { priority, urgency, effort, location, payload_ref } = edited;
+  if (!isUnit(priority) || !isUnit(urgency)) return 'priority and urgency must be numbers from 0 to 1';
+  if (effort !== undefined && !(typeof effort === 'number' && effort > 0 && effort <= MAX_EFFORT)) return `effort must be seconds above 0, at most ${MAX_EFFORT}`;
+  if (location !== undefined && !(typeof location === 'string' && isLocation(location))) return 'location must be 1 to 256 characters: ids separated by single slashes';
+  if (payload_ref !== undefined && !(typeof payload_ref === 'string' && /^sha256:[0-9a-f]{64}$/.test(payload_ref))) return 'payload_ref must be the reference of a payload that is kept: sha256:…';
+  return undefined;
+}
+
+function correctedBy(spec: TaskSpec, { correction, instead_of }: { correction?: TaskCorrection; instead_of?: TaskCorrection }): TaskSpec {
+  const left = Object.entries(spec).filter(([field]) => instead_of === undefined || !Object.hasOwn(instead_of, field));
+  return { ...(Object.fromEntries(left) as unknown as TaskSpec), ...correction };
+}
+
+function only(fields: readonly (keyof TaskCorrection)[], of: TaskCorrection): TaskCorrection {
+  return Object.fromEntries(fields.filter((field) => of[field] !== undefined).map((field) => [field, of[field]]));
+}
+
+/** Whether two fields differ as JSON; undefined is a field that is not there. */
+function differ(before: unknown, after: unknown): boolean {
+  if (before === undefined || after === undefined) return before !== after;
+  return canonicalize(before) !== canonicalize(after);
+}
+
+function isUnit(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= 1;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** `/v1/tasks`: posting, bidding, holding, completing. */
 import { z } from 'zod';
 import type { RequestContext } from '../../app/agents';
-import { taskView, type TaskOutcome } from '../../app/tasks';
+import { MAX_EFFORT, taskView, type TaskOutcome } from '../../app/tasks';
 import { Rejection } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';
 import type { Claim, TaskSpec } from '../../domain/task';
@@ -34,7 +34,7 @@ const TaskInput = z
     urgency: Unit.default(0.5).meta({ description: 'Rises to 1 at the deadline' }),
     requires: z.array(Requirement).min(1).max(16).optional().meta({ description: 'Capabilities an agent needs; by default to be of the type task_type' }),
     location: Location.optional(),
-    effort: z.number().positive().max(31_536_000).optional().meta({ description: 'Estimated seconds of work' }),
+    effort: z.number().positive().max(MAX_EFFORT).optional().meta({ description: 'Estimated seconds of work' }),
     deadline: Timestamp.optional(),
     payload: z.unknown().optional().meta({ description: 'The work itself; above 32 KB it is kept beside the receipt' }),
     bid_seconds: z.number().min(0).max(3_600).default(0).meta({ description: 'How long explicit bids are collected; 0 awards at once by standing offers' }),

@@ -188,9 +188,12 @@ describe('a task that waits for a decision', () => {
     const gate = (await colony.actions.load(TENANT, (waiting?.action as string).split('/')[2] as string)).state;
     const edit = { ...(gate.proposal?.action as object), payload: { amount: 10 } };
     expect(await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'fewer', edit: { ...edit, task_type: 'other' } })).toMatchObject({ ok: false, rejection: { code: 'edit-impossible' } });
+    expect(await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'more', edit: { ...edit, priority: 7 } })).toMatchObject({ ok: false, rejection: { code: 'edit-impossible' } });
     expect(await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'fewer', edit })).toMatchObject({ ok: true });
     await stage.settled();
     expect(await task()).toMatchObject({ status: 'awarded', spec: { payload: { amount: 10 } }, holder: { agent: 'worker' } });
+    const [cleared] = stage.stream(`${TENANT}/task/t1`).flatMap(({ events }) => events.filter(({ type }) => type === 'TaskCleared'));
+    expect(cleared?.data).toEqual({ action: waiting?.action, correction: { payload: { amount: 10 } }, instead_of: { payload: { amount: 40 } }, by: 'human:ada', why: 'fewer' });
   });
 
   test('rejected, it is cancelled; nobody ever gets it', async () => {

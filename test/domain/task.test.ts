@@ -6,8 +6,10 @@ import {
   accept,
   award,
   cancel,
+  clear,
   complete,
   decline,
+  editProblem,
   fail,
   freedSlot,
   giveBack,
@@ -148,6 +150,65 @@ describe('post', () => {
   });
 
   lines((['open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead'] as const).map((what) => [what, 'an id is used once', post({ ...spec, deadline: GIVEN_TIME }, NOW), 'task-exists']));
+});
+
+describe('clear', () => {
+  const oversight = { kind: 'order', why: 'stock is low', confidence: 0.9, impact: 'low', risk: 0.1, features: {} } as const;
+  const held = { location: 'hall', payload: { item: 'bolts', amount: 40 }, oversight } satisfies Partial<TaskSpec>;
+  const { requester: _, ...shown } = { ...spec, location: held.location, payload: held.payload };
+  const cleared = (data: object): TaskEvent => ({ type: 'TaskCleared', v: 1, data: { action: 'acme/action/a', ...data } });
+  const by = { by: 'human:ada', why: 'fewer will do' };
+
+  test('as it was posted, nothing is corrected', () => {
+    given(taskDecider, [posted(held)]).when(clear('acme/action/a')).then([cleared({})]);
+  });
+
+  test('what a person changed is recorded, what stood there before, and why; nothing else', () => {
+    const payload = { item: 'bolts', amount: 10 };
+    const event = cleared({ correction: { priority: 0.9, effort: 5, payload }, instead_of: { priority: 0.8, payload: held.payload }, ...by });
+    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task: { ...shown, priority: 0.9, effort: 5, payload }, ...by })).then([event]);
+    given(taskDecider, [posted(held), event]).thenState((state) => expect(state).toMatchObject({ status: 'open', spec: { ...spec, ...held, priority: 0.9, effort: 5, payload } }));
+  });
+
+  test('the same values in another order are no change', () => {
+    const payload = { amount: 40, item: 'bolts' };
+    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task: { ...shown, urgency: 0.6, payload }, ...by })).then([cleared({ correction: { urgency: 0.6 }, instead_of: { urgency: 0.5 }, ...by })]);
+  });
+
+  test('what a person removed is gone', () => {
+    const { location, ...task } = shown;
+    const event = cleared({ correction: {}, instead_of: { location }, ...by });
+    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task, ...by })).then([event]);
+    given(taskDecider, [posted(held), event]).thenState((state) => expect(state.spec).toEqual({ ...spec, payload: held.payload, oversight }));
+  });
+
+  test('a receipt from before told all fields, and no reason', () => {
+    const { priority, urgency, location, payload } = shown;
+    given(taskDecider, [posted(held), cleared({ correction: { priority, urgency, location, payload } })]).thenState((state) => expect(state.spec).toEqual({ ...spec, ...held }));
+  });
+
+  test.each([
+    [{ task_type: 'other' }, /task_type of a task can't be edited/],
+    [{ requester: 'ada' }, /requester of a task can't be edited/],
+    [{ priority: undefined }, /priority and urgency/],
+    [{ priority: '0.5' }, /priority and urgency/],
+    [{ urgency: 1.1 }, /priority and urgency/],
+    [{ effort: 0 }, /effort/],
+    [{ effort: 1e9 }, /effort/],
+    [{ location: '../hall' }, /location/],
+    [{ location: 7 }, /location/],
+    [{ payload_ref: 'sha256:1' }, /payload_ref/],
+    [{ priority: 1, effort: 0.5, location: 'hall/2', payload: null, payload_ref: `sha256:${'0'.repeat(64)}` }, undefined],
+    [{ location: undefined }, undefined],
+  ])('edited so: %j', (changes, problem) => {
+    const said = editProblem(shown, JSON.parse(JSON.stringify({ ...shown, ...changes })));
+    if (problem === undefined) expect(said).toBeUndefined();
+    else expect(said).toMatch(problem);
+  });
+
+  test.each([null, 'a task', 7, [shown]])('%j is no task', (edited) => {
+    expect(editProblem(shown, edited)).toMatch(/must be an object/);
+  });
 });
 
 describe('placeBid', () => {

@@ -7,6 +7,9 @@ export class SettingsError extends Error {}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Where people find a colony that nobody has given an address: this machine. */
+export const PUBLIC_URL = 'http://127.0.0.1:7071';
+
 // --------------------------------------------------------------------------------------------------------- schema
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -33,7 +36,7 @@ const schema = z.object({
   FORMICARY_RATE: above0.default(500),
   FORMICARY_BURST: above0.default(2_000),
   FORMICARY_LOG: z.enum(LEVELS, `give ${LEVELS.slice(0, -1).join(', ')} or silent`).default('info'),
-  FORMICARY_PUBLIC_URL: url('http', 'https').default('http://127.0.0.1:7071'),
+  FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
   FORMICARY_WEBHOOK_HOSTS: text.default(''),
   FORMICARY_SMTP: url('smtp', 'smtps').optional(),
   FORMICARY_SMTP_USER: text.optional(),

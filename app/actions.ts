@@ -35,7 +35,7 @@ import { DEFAULT_CHOICES, roundDecider, type RoundState } from '../domain/round'
 import type { EditedTask } from '../domain/task';
 import { ALL } from '../projections/agents';
 import type { ActionDoc } from '../projections/actions';
-import { readAll } from '../projections/projection';
+import { readAll, sourcesOf } from '../projections/projection';
 import type { RequestContext } from './agents';
 import { personOf, type Approvals } from './approvals';
 import { derivedId } from './new-id';
@@ -207,6 +207,11 @@ export class Actions {
   async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ actions: readonly ActionDoc[]; continuation?: string }> {
     const page = await this.viewStore.query<ActionDoc>(this.views.serving('actions'), { tenant, key: ALL, where, limit, continuation });
     return { actions: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** The actions whose veto window is open, of all tenants, as streams; as far as the view has come. */
+  waiting(): AsyncGenerator<string> {
+    return sourcesOf(this.viewStore, this.views.serving('actions'), { where: { status: 'veto_window' } });
   }
 
   /** Takes every step that follows from what is known now. Throws `StoreUnavailable` alone; then ask again. */

@@ -26,6 +26,7 @@ import { toTime, type Time } from '../domain/kernel/time';
 import type { Person } from '../domain/oversight';
 import { editProblem } from '../domain/task';
 import type { ApprovalDoc } from '../projections/approvals';
+import { sourcesOf } from '../projections/projection';
 import type { RequestContext } from './agents';
 import type { Clock, ViewStore } from './ports';
 import type { Loaded, Outcome, Transactor } from './transact';
@@ -148,6 +149,11 @@ export class Approvals {
     const where = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as Record<string, string>;
     const page = await this.viewStore.query<ApprovalDoc>(this.views.serving('approvals'), { tenant, where, limit, continuation });
     return { approvals: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** The approvals that wait, of all tenants, as streams; as far as the view has come. */
+  waiting(): AsyncGenerator<string> {
+    return sourcesOf(this.viewStore, this.views.serving('approvals'), { where: { status: 'waiting' } });
   }
 
   /** The action as it is now beside the one that the person wants. */

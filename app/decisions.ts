@@ -98,6 +98,11 @@ export class Decisions implements Consumer {
     if (failed !== undefined) throw failed.reason;
   }
 
+  /** Every stream that waits, and so should have an orchestration; as far as the views have come. */
+  async *waiting(): AsyncGenerator<string> {
+    for (const one of [this.rounds, this.approvals, this.actions]) yield* one.waiting();
+  }
+
   /** The time of a round, an approval or a veto window has passed, or may have; answers when to look again. */
   async onDeadline(stream: string): Promise<Time | undefined> {
     const due = await this.timePassed(stream);

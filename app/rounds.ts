@@ -8,6 +8,7 @@ import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
 import { cancel, castVote, open, override, recomputeRound, roundDecider, timePassed, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
 import { ALL } from '../projections/agents';
+import { sourcesOf } from '../projections/projection';
 import type { RoundDoc } from '../projections/rounds';
 import type { RequestContext } from './agents';
 import type { AgentBook } from './books';
@@ -119,6 +120,11 @@ export class Rounds {
   async list(tenant: string, where: Readonly<Record<string, string | boolean>>, limit: number, continuation?: string): Promise<{ rounds: readonly RoundDoc[]; continuation?: string }> {
     const page = await this.viewStore.query<RoundDoc>(this.views.serving('rounds'), { tenant, key: ALL, where, limit, continuation });
     return { rounds: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** The rounds that are open, of all tenants, as streams; as far as the view has come. */
+  waiting(): AsyncGenerator<string> {
+    return sourcesOf(this.viewStore, this.views.serving('rounds'), { where: { status: 'open' } });
   }
 
   /** Counts a closed round again from its receipts alone. */

@@ -62,3 +62,15 @@ export async function readAll<D>(views: ViewReader, view: string, filter: ViewFi
   } while (continuation !== undefined && docs.length < MAX_ROWS_READ);
   return { docs, complete: continuation === undefined };
 }
+
+/** The streams whose rows a filter finds, of all tenants, page by page. */
+export async function* sourcesOf(views: ViewReader & { tenants(view: string): Promise<readonly string[]> }, view: string, filter: Omit<ViewFilter, 'tenant'>): AsyncGenerator<string> {
+  for (const tenant of await views.tenants(view)) {
+    let continuation: string | undefined;
+    do {
+      const page = await views.query(view, { ...filter, tenant, limit: PAGE, continuation });
+      for (const { source } of page.rows) yield source;
+      continuation = page.continuation;
+    } while (continuation !== undefined);
+  }
+}

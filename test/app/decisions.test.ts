@@ -228,3 +228,32 @@ describe('a task that waits for a decision', () => {
     expect(await task()).toMatchObject({ status: 'open', holder: undefined });
   });
 });
+
+test('what waits is found, of every tenant and over many pages; what is over is not', async () => {
+  const waiting = async () => {
+    const found: string[] = [];
+    for await (const stream of colony.decisions.waiting()) found.push(stream);
+    return found;
+  };
+  await configure({});
+  await propose({}, 'done');
+  const [asked] = await queue();
+  expect(await waiting()).toEqual([`${TENANT}/approval/${asked?.id}`]);
+  await colony.approvals.approve(person('human:ada'), asked?.id as string, { hash: asked?.hash as string, reason: 'yes' });
+  await stage.settled();
+  expect(await colony.actions.execute(agent('buyer'), 'done', { hash: (await action('done')).hash })).toMatchObject({ ok: true });
+  await stage.settled();
+  expect(await waiting()).toEqual([]);
+  await configure({ mode: 'human_on_the_loop', veto_seconds: 30 });
+  expect((await propose({}, 'watched')).status).toBe('veto_window');
+  await propose({ impact: 'high' }, 'held');
+  const question = { question: 'Shall we?', kind: 'policy', impact: 'low', choices: ['yes', 'no'], round_seconds: 60, improvement_rounds: 0, allow_change: false } as const;
+  const { when: _, round_seconds: __, improvement_rounds: ___, ...electorate } = voting;
+  await colony.rounds.open({ principal: { ...agent('asker').principal, tenant: 'other' } }, 'r', { ...question, electorate });
+  await stage.settled();
+  const [waits] = await queue();
+  expect(await waiting()).toEqual(['other/round/r', `${TENANT}/approval/${waits?.id}`, `${TENANT}/action/watched`]);
+  const more = Array.from({ length: 1_001 }, (_, n) => ({ tenant: TENANT, key: 'more', source: `${TENANT}/round/more-${n}`, index: 0, doc: { status: 'open' } }));
+  await colony.ports.views.put(colony.views.serving('rounds'), more);
+  expect((await waiting()).filter((stream) => stream.includes('/round/more-'))).toHaveLength(1_001);
+});

@@ -1,15 +1,20 @@
 /**
- * The development host: runs a compiled Functions app without Core Tools. It serves HTTP functions and runs timers and
- * durable orchestrations; functions with other triggers are accepted and listed, but nothing calls them here.
+ * The development host: runs a compiled Functions app without Core Tools. It serves HTTP functions, and runs timers,
+ * durable orchestrations and what changes in Cosmos DB, where the settings say where that is; functions with other
+ * triggers are accepted and listed, but nothing calls them here.
  */
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { loadApp } from './app-loader';
+import { Connections } from './connections';
 import { supplyInput, triggerOf, type Binding, type Registration } from './core';
+import { CosmosTrigger } from './cosmos-trigger';
 import { addRoutes } from './durable/routes';
 import { DurableRuntime } from './durable/runtime';
 import { HttpFront, type Handler } from './http-front';
 import { invoke, newContext } from './invoke';
+import type { LeaseTimes } from './leases';
 import { isLoopback } from './loopback';
 import { Router } from './router';
 import { startTimer } from './timers';
@@ -26,6 +31,8 @@ export interface HostOptions {
   readonly data?: string;
   /** How long orchestrations that have ended are kept, in days (30). */
   readonly retentionDays?: number;
+  /** Those of Azure when they are not given. */
+  readonly leaseTimes?: LeaseTimes;
 }
 
 const RUN = ['httpTrigger', 'timerTrigger', 'orchestrationTrigger', 'activityTrigger'];
@@ -36,14 +43,14 @@ export interface Host {
   /** Everything that the app registered; `runs` is false for triggers that this host does not serve. */
   readonly functions: readonly { readonly name: string; readonly trigger: string; readonly runs: boolean }[];
   /**
-   * Stops: takes no new requests, aborts the signals of those in flight, waits up to `graceSeconds` (10) for requests
-   * and timers to end, then runs the app's terminate hooks.
+   * Stops: takes no new requests and batches, aborts the signals of the requests in flight, waits up to `graceSeconds`
+   * (10) for requests, timers and batches to end, then runs the app's terminate hooks.
    */
   close(graceSeconds?: number): Promise<void>;
 }
 
 /** Starts the app. Throws when the port is taken, the hostname is not loopback, or the app cannot be loaded. */
-export async function startHost({ appDirectory, port, hostname, data = path.join(appDirectory, '.formicary'), retentionDays = 30 }: HostOptions): Promise<Host> {
+export async function startHost({ appDirectory, port, hostname, data = path.join(appDirectory, '.formicary'), retentionDays = 30, leaseTimes }: HostOptions): Promise<Host> {
   if (!isLoopback(hostname)) {
     throw new Error(`refusing to listen on ${hostname}: this host has no access control yet, so only a loopback address is allowed`);
   }
@@ -63,18 +70,25 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
     }
     durable = openDurable(app.registrations, data);
     if (durable !== undefined) supplyInput('durableClient', addRoutes(router, durable, url, durableTask?.hubName ?? 'Formicary'));
-    const timers = withTrigger(app.registrations, 'timerTrigger').map(({ registration, trigger }) => startTimer(registration, trigger));
+    const connections = new Connections();
+    const feeds = withTrigger(app.registrations, 'cosmosDBTrigger').filter(({ trigger }) => connections.hasCosmos(String(trigger['connection'])));
+    const instance = randomUUID();
+    const running: { stop(): Promise<void> }[] = [
+      ...withTrigger(app.registrations, 'timerTrigger').map(({ registration, trigger }) => startTimer(registration, trigger)),
+      ...feeds.map(({ registration, trigger }) => new CosmosTrigger(registration, trigger, connections.cosmos(String(trigger['connection'])), instance, leaseTimes)),
+    ];
     front.serve(router);
     durable?.begin(retentionDays);
     return {
       url,
       functions: app.registrations.map((registration) => {
         const { type } = triggerOf(registration);
-        return { name: registration.name, trigger: type, runs: RUN.includes(type) };
+        return { name: registration.name, trigger: type, runs: RUN.includes(type) || feeds.some((feed) => feed.registration === registration) };
       }),
       async close(graceSeconds = 10) {
-        const timersEnded = Promise.all(timers.map((timer) => timer.stop()));
-        await Promise.all([front.close(graceSeconds), within(graceSeconds, timersEnded), durable?.close(graceSeconds)]);
+        const ended = Promise.all(running.map((each) => each.stop()));
+        await Promise.all([front.close(graceSeconds), within(graceSeconds, ended), durable?.close(graceSeconds)]);
+        connections.close();
         await app.terminate();
       },
     };

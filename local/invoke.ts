@@ -1,14 +1,14 @@
 /** Calls a registered function with the app's invocation hooks around it, in the worker's order. */
 import { randomUUID } from 'node:crypto';
-import { InvocationContext } from '@azure/functions';
+import { InvocationContext, type RetryContext } from '@azure/functions';
 import { hooksOf, inputOf, triggerOf, type Registration } from './core';
 
 /** The context of one call, with the function's further inputs in it. */
-export function newContext(registration: Registration, triggerMetadata?: Record<string, unknown>): InvocationContext {
+export function newContext(registration: Registration, triggerMetadata?: Record<string, unknown>, retryContext?: RetryContext): InvocationContext {
   const trigger = triggerOf(registration);
   const extraInputs = Object.values(registration.bindings).filter((binding) => binding.direction === 'in' && binding !== trigger);
   const options = { trigger, extraInputs };
-  const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name, triggerMetadata, options });
+  const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name, triggerMetadata, retryContext, options });
   for (const { name, type } of extraInputs) context.extraInputs.set(name, inputOf(type));
   return context;
 }

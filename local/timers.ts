@@ -3,6 +3,7 @@ import type { Timer } from '@azure/functions';
 import { Cron } from 'croner';
 import type { Binding, Registration } from './core';
 import { invoke, newContext } from './invoke';
+import { resolveSettings } from './settings';
 
 export interface RunningTimer {
   /** No further run starts; resolves when the one that is under way has ended. */
@@ -66,15 +67,6 @@ const NCRONTAB = new RegExp(`^${ITEM}(,${ITEM})*( ${ITEM}(,${ITEM})*){5}$`);
 function parseSchedule(name: string, schedule: string): Cron {
   if (!NCRONTAB.test(schedule)) throw new Error(`timer ${name}: "${schedule}" is not an NCRONTAB schedule of six fields`);
   return new Cron(schedule, { mode: '6-part', domAndDow: true, timezone: 'UTC' });
-}
-
-/** `%NAME%` stands for the setting NAME. */
-function resolveSettings(text: string): string {
-  return text.replace(/%([^%]+)%/g, (_, name: string) => {
-    const value = process.env[name];
-    if (value === undefined) throw new Error(`the setting ${name}, which a schedule names, is not set`);
-    return value;
-  });
 }
 
 function logTimerFailure(name: string, error: unknown): void {

@@ -181,12 +181,13 @@ async function approvalsInProcess(data: string, { approvals, waiting }: Decision
   }
 }
 
-async function approvalCost(colony: Colony, count: number): Promise<DecisionReport['approval']> {
+/** Takes one action after the other from its proposal through a person's approval to its execution; each has an id of its own. */
+export function approver(colony: Colony): (id: string) => Promise<void> {
   const cleared = new Map<string, () => void>();
   colony.transactor.onCommitted(({ stream, category, state }) => {
     if (category === 'action' && (state as ActionState).status === 'cleared') cleared.get(stream)?.();
   });
-  const approved = async (id: string): Promise<void> => {
+  return async (id) => {
     const letOn = new Promise<void>((resolve) => cleared.set(streamName(TENANT, 'action', id), resolve));
     const { hash, held } = await propose(colony, id);
     const approval = held?.ref.split(/[/@]/)[2] as string;
@@ -196,6 +197,10 @@ async function approvalCost(colony: Colony, count: number): Promise<DecisionRepo
     const taken = await colony.actions.execute(agentOf(agentId(0)), id, { hash });
     if (!taken.ok) throw new Error(taken.rejection.message);
   };
+}
+
+async function approvalCost(colony: Colony, count: number): Promise<DecisionReport['approval']> {
+  const approved = approver(colony);
   const plain = async (number: number): Promise<void> => {
     const noted = await colony.transactor.transact(notes, streamName(TENANT, 'note', `note-${number}`), (): Noted[] => [{ type: 'Noted', v: 1, data: { number } }], { ...POSTER, action: 'note.write', creates: true });
     if (!noted.ok) throw new Error(noted.rejection.message);

@@ -6,6 +6,7 @@ import { Argument, Command } from 'commander';
 import { Verification, readLog } from '../samples/demo/log';
 import { benchAppend, type AppendReport, type AppendSettings } from './append';
 import { openBenchColony, registerAgents } from './colony';
+import { benchCost, type CostReport, type CostSettings } from './cost';
 import { benchDecisions, type DecisionReport, type DecisionSettings } from './decisions';
 import { decisionTables } from './decisions-report';
 import { runLifecycle, type LifecycleResult } from './lifecycle';
@@ -14,15 +15,19 @@ import { median, type Memory } from './measure';
 import { preload } from './preload';
 import { printReport } from './report';
 import { benchSignals, type SignalReport, type SignalSettings } from './signals';
+import { benchStart, type StartReport } from './start';
 
 const ROOT = path.resolve(__dirname, '../..');
-const PARTS = ['append', 'lifecycle', 'http', 'signals', 'decisions'] as const;
+const PARTS = ['append', 'lifecycle', 'http', 'signals', 'decisions', 'start', 'cost'] as const;
 type Part = (typeof PARTS)[number];
 
 interface Settings {
   readonly append: AppendSettings;
   readonly signals: SignalSettings;
   readonly decisions: DecisionSettings;
+  readonly cost: CostSettings;
+  /** Starts of each app; the median counts. */
+  readonly starts: number;
   readonly agents: number;
   /** Events of the store with a long past. */
   readonly past: number;
@@ -37,6 +42,8 @@ const FULL: Settings = {
   append: { seconds: 2, writers: [1, 32, 256], length: 20_000 },
   signals: { seconds: 3, trails: 10_000, length: 50_000 },
   decisions: { voters: 50, rounds: 400, httpRounds: 100, atOnce: 20, approvals: 500, waiting: 1_000 },
+  cost: { tasks: 500, approvals: 100, idleSeconds: 10 },
+  starts: 9,
   agents: 1_000,
   past: 1_000_000,
   rounds: 3,
@@ -49,6 +56,8 @@ const SMOKE: Settings = {
   append: { seconds: 0.1, writers: [1, 32, 256], length: 500 },
   signals: { seconds: 0.2, trails: 100, length: 1_000 },
   decisions: { voters: 10, rounds: 4, httpRounds: 4, atOnce: 2, approvals: 5, waiting: 20 },
+  cost: { tasks: 8, approvals: 2, idleSeconds: 1 },
+  starts: 1,
   agents: 68,
   past: 5_000,
   rounds: 1,
@@ -95,6 +104,8 @@ export interface BenchReport {
   http?: HttpReport;
   signals?: SignalReport;
   decisions?: DecisionReport;
+  start?: StartReport;
+  cost?: CostReport;
   seconds: number;
 }
 
@@ -105,7 +116,7 @@ interface Options {
 }
 
 const program = new Command('npm run bench --')
-  .description('Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes.')
+  .description('Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; how long a cold start takes, and what a task asks of Cosmos DB.')
   .addArgument(new Argument('[parts...]', 'what to measure; all by default').choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
   .option('--json', 'end with one line of JSON on standard output', false)
@@ -134,6 +145,14 @@ class Bench {
 
   decisions(): Promise<DecisionReport> {
     return benchDecisions(this.folder, this.settings.decisions);
+  }
+
+  start(): Promise<StartReport> {
+    return benchStart(this.folder, this.settings.starts);
+  }
+
+  cost(): Promise<CostReport> {
+    return benchCost(this.folder, this.settings.cost);
   }
 
   async lifecycle(): Promise<LifecycleReport> {

@@ -2,7 +2,9 @@
 import Table from 'cli-table3';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { AppendReport } from './append';
+import type { CostReport, Spent } from './cost';
 import type { SignalReport } from './signals';
+import type { StartReport } from './start';
 
 const n = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 const percent = (share: number): string => `${n(share * 100, 1)} %`;
@@ -15,14 +17,17 @@ interface Target {
 }
 
 export function printReport(report: BenchReport): string {
-  const { append, lifecycle, http, signals, machine } = report;
+  const { append, lifecycle, http, signals, start, cost, machine } = report;
+  const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
     append && appendTables(append),
     lifecycle && lifecycleTable(lifecycle),
     http && httpTable(http),
     signals && signalTable(signals),
-    table(['target', 'goal', 'measured', ''], targetsOf(report).map(({ name, goal, measured, met }) => [name, goal, measured, met ? 'yes' : 'NO'])),
+    start && startTable(start),
+    cost && costTable(cost),
+    targets.length === 0 ? undefined : table(['target', 'goal', 'measured', ''], targets.map(({ name, goal, measured, met }) => [name, goal, measured, met ? 'yes' : 'NO'])),
   ];
   return `\n${parts.filter((part) => part !== undefined).join('\n\n')}\n\n`;
 }
@@ -88,6 +93,19 @@ function signalTable({ inProcess, http }: SignalReport): string {
   rows.push(['over HTTP', '', `${n(http.single.perSecond)} (${n(http.single.p99Ms)} ms)`, `${n(http.batch.perSecond)} (${n(http.batch.p99Ms)} ms)`]);
   return `${heading('Signals a second', 'one signal a call from 256 callers (64 over HTTP), and 1,000 a call from 4; p99 of a call in brackets; in process until the view has followed')}
 ${table(['', 'commits in the log', 'single', 'batches'], rows)}`;
+}
+
+function startTable({ helloMs, formicaryMs, moreMs, packages, dependenciesMb, codeMb }: StartReport): string {
+  return `${heading('Cold start', 'from the start of a process to its first answer, under the development host, on an empty store; medians')}
+${table(['', 'ms'], [['an app that says hello', n(helloMs)], ['Formicary', n(formicaryMs)], ['more', n(moreMs)]])}
+Deployed: ${n(codeMb, 1)} MB of our own code, ${n(packages)} packages of ${n(dependenciesMb, 1)} MB`;
+}
+
+function costTable({ tasks, approvals, atOnce, task, approval, idle }: CostReport): string {
+  const row = (name: string, { requests, requestUnits, bytesSent, bytesReceived, busOperations }: Spent): string[] => [name, n(requests, 1), n(requestUnits, 1), n(bytesSent), n(bytesReceived), n(busOperations, 1)];
+  const rows = [row('a task', task.single), row(`a task, ${atOnce} at once`, task.many), row('an approval', approval), row('a second at rest', idle)];
+  return `${heading('Cost in the profile azure', `counted on our protocol servers over ${n(tasks)} tasks, as many at once, and ${n(approvals)} approvals; request units by Microsoft's published figures`)}
+${table(['', 'requests to Cosmos DB', 'request units', 'bytes sent', 'received', 'operations of Service Bus'], rows)}`;
 }
 
 function heading(title: string, explanation: string): string {

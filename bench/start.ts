@@ -1,8 +1,7 @@
 /** The cold start: from the start of a process to its first answer, against an app that says hello under the same host; and how large the package is. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePort } from '../samples/demo/host-process';
 import { median, pause } from './measure';
@@ -22,26 +21,22 @@ export interface StartReport {
   readonly codeMb: number;
 }
 
-/** Starts each app `runs` times, in turn; every time on an empty store. */
-export async function runStart(runs = 5): Promise<StartReport> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'formicary-start-'));
-  try {
-    const hello = helloApp(path.join(folder, 'app'));
-    const times = { hello: [] as number[], formicary: [] as number[] };
-    for (let run = 0; run < runs; run += 1) {
-      times.hello.push(await firstAnswer(hello, '/hello', path.join(folder, `hello-${run}`)));
-      times.formicary.push(await firstAnswer(ROOT, '/health/live', path.join(folder, `formicary-${run}`)));
-    }
-    const [helloMs, formicaryMs] = [median(times.hello), median(times.formicary)];
-    return { helloMs, formicaryMs, moreMs: formicaryMs - helloMs, ...packageSize() };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+/** Starts each app `runs` times, in turn; every time on an empty store below `folder`. */
+export async function benchStart(folder: string, runs: number): Promise<StartReport> {
+  const at = path.join(folder, 'start');
+  const hello = helloApp(path.join(at, 'app'));
+  const times = { hello: [] as number[], formicary: [] as number[] };
+  for (let run = 0; run < runs; run += 1) {
+    times.hello.push(await firstAnswer(hello, '/hello', path.join(at, `hello-${run}`)));
+    times.formicary.push(await firstAnswer(ROOT, '/health/live', path.join(at, `formicary-${run}`)));
   }
+  const [helloMs, formicaryMs] = [median(times.hello), median(times.formicary)];
+  return { helloMs, formicaryMs, moreMs: formicaryMs - helloMs, ...packageSize() };
 }
 
 /** The smallest app there is: one function, nothing but the SDK. */
 function helloApp(folder: string): string {
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'hello', main: 'hello.js' }));
   writeFileSync(path.join(folder, 'host.json'), JSON.stringify({ version: '2.0', extensions: { http: { routePrefix: '' } } }));
   writeFileSync(path.join(folder, 'hello.js'), "require('@azure/functions').app.http('hello', { methods: ['GET'], authLevel: 'anonymous', handler: () => ({ body: 'hello' }) });");

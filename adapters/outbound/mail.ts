@@ -1,5 +1,5 @@
 /** Mail over SMTP. */
-import { createTransport } from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 import type { Mail, MailAnswer, MailMessage } from '../../app/ports';
 
 export interface SmtpSettings {
@@ -15,29 +15,15 @@ export interface SmtpSettings {
 const TIMEOUT_MS = 10_000;
 
 export class SmtpMail implements Mail {
-  private readonly transport;
+  private transport: Promise<Transporter> | undefined;
 
-  constructor(private readonly settings: SmtpSettings) {
-    const { host, port, security, auth } = settings;
-    this.transport = createTransport({
-      host,
-      port,
-      auth,
-      secure: security === 'tls',
-      requireTLS: security === 'starttls',
-      ignoreTLS: security === 'none',
-      connectionTimeout: TIMEOUT_MS,
-      greetingTimeout: TIMEOUT_MS,
-      socketTimeout: TIMEOUT_MS,
-      dnsTimeout: TIMEOUT_MS,
-      disableFileAccess: true,
-      disableUrlAccess: true,
-    });
-  }
+  constructor(private readonly settings: SmtpSettings) {}
 
   async send({ to, subject, text, html, messageId }: MailMessage): Promise<MailAnswer> {
+    this.transport ??= this.connect();
+    const transport = await this.transport;
     try {
-      await this.transport.sendMail({
+      await transport.sendMail({
         from: this.settings.from,
         // As an object, it is one address, whatever it holds.
         to: { name: '', address: to },
@@ -54,5 +40,25 @@ export class SmtpMail implements Mail {
       const permanent = (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
       return { ok: false, error: `the mail server did not take it: ${code}${responseCode === undefined ? '' : ` ${responseCode}`}`, permanent };
     }
+  }
+
+  /** The library is loaded with the first mail: a cold start need not wait for it. */
+  private async connect(): Promise<Transporter> {
+    const { createTransport } = await import('nodemailer');
+    const { host, port, security, auth } = this.settings;
+    return createTransport({
+      host,
+      port,
+      auth,
+      secure: security === 'tls',
+      requireTLS: security === 'starttls',
+      ignoreTLS: security === 'none',
+      connectionTimeout: TIMEOUT_MS,
+      greetingTimeout: TIMEOUT_MS,
+      socketTimeout: TIMEOUT_MS,
+      dnsTimeout: TIMEOUT_MS,
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    });
   }
 }

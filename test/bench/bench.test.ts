@@ -57,6 +57,9 @@ test('a smoke run measures every part', async () => {
   expect(report.lifecycle?.fresh.tasksPerSecond).toBeGreaterThan(0);
   expect(report.http?.past.tasksPerSecond).toBeGreaterThan(0);
   expect(report.signals?.http.batch.perSecond).toBeGreaterThan(0);
+  expect(report.start?.formicaryMs).toBeGreaterThan(report.start?.helloMs ?? Infinity);
+  expect(report.start?.dependenciesMb).toBeGreaterThan(10);
+  expect(report.cost?.task.single.by.append?.requests).toBe(6);
   expect(targetsOf(report).map(({ name }) => name)).toHaveLength(6);
 }, 180_000);
 

@@ -1,4 +1,4 @@
-/** Everything compiled as it stands, the samples and the measurements too, to be run as processes of their own. */
+/** Everything compiled as it stands, the samples, the measurements and the servers of tests too, to be run as processes of their own. */
 import { transformFileSync } from '@swc/core';
 import { spawn } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -13,13 +13,14 @@ let compiled: string | undefined;
 export function compiledAll(): string {
   if (compiled !== undefined) return compiled;
   const folder = compiledApp();
-  for (const file of globSync('{samples,bench}/**/*.{ts,json}', { cwd: ROOT })) {
+  for (const file of globSync('{samples,bench,test/servers}/**/*.{ts,json}', { cwd: ROOT })) {
     const source = path.join(ROOT, file);
     const target = path.join(folder, 'dist', file.replace(/ts$/, 'js'));
     mkdirSync(path.dirname(target), { recursive: true });
     if (file.endsWith('.json')) copyFileSync(source, target);
     else writeFileSync(target, transformFileSync(source, { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }).code);
   }
+  copyFileSync(path.join(ROOT, 'package-lock.json'), path.join(folder, 'package-lock.json'));
   return (compiled = folder);
 }
 

@@ -202,6 +202,7 @@ module app 'modules/app.bicep' = {
     cosmosDatabase: cosmos.outputs.database
     eventHubsHost: messaging.outputs.eventHubsHost
     signalHub: messaging.outputs.signalHub
+    eventHub: messaging.outputs.eventHub
     serviceBusHost: messaging.outputs.serviceBusHost
     durableEndpoint: durable.outputs.endpoint
     vaultUri: vault.outputs.uri

@@ -16,6 +16,7 @@ param cosmosEndpoint string
 param cosmosDatabase string
 param eventHubsHost string
 param signalHub string
+param eventHub string
 param serviceBusHost string
 param durableEndpoint string
 param vaultUri string
@@ -114,6 +115,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         FORMICARY_EVENTHUBS__credential: 'managedidentity'
         FORMICARY_EVENTHUBS__clientId: clientId
         FORMICARY_SIGNAL_HUB: signalHub
+        FORMICARY_EVENT_HUB: eventHub
         FORMICARY_SERVICEBUS__fullyQualifiedNamespace: serviceBusHost
         FORMICARY_SERVICEBUS__credential: 'managedidentity'
         FORMICARY_SERVICEBUS__clientId: clientId

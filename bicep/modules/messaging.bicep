@@ -1,4 +1,4 @@
-// Event Hubs: signals come in, CloudEvents go out. Service Bus: deadlines, and commands that need no answer at once.
+// Event Hubs: signals come in, CloudEvents go out. Service Bus: deadlines, and what could not be handled.
 import { roles } from '../roles.bicep'
 
 param resourceToken string
@@ -10,12 +10,25 @@ param operatorPrincipalId string
 @allowed(['User', 'ServicePrincipal', 'Group'])
 param operatorPrincipalType string
 
+// The app takes up again what Service Bus has given up on, so ten deliveries are enough. A send that is tried again keeps
+// its message's id, which is drawn for each message: so a lost answer doubles nothing.
 var queue = {
   lockDuration: 'PT1M'
   maxDeliveryCount: 10
   deadLetteringOnMessageExpiration: true
   requiresDuplicateDetection: true
+  duplicateDetectionHistoryTimeWindow: 'PT10M'
 }
+
+// Where what could not be handled waits: one queue for each consumer of the feed, and one for signals.
+var parked = [
+  'parked-views'
+  'parked-reactions'
+  'parked-balance'
+  'parked-decisions'
+  'parked-publisher'
+  'parked-signals'
+]
 
 resource eventHubs 'Microsoft.EventHub/namespaces@2024-01-01' = {
   name: 'evhns-${resourceToken}'
@@ -55,17 +68,19 @@ resource serviceBus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
   }
 
-  // A send that is tried again keeps its message's id, which is drawn for each message: so a lost answer doubles nothing.
   resource deadlines 'queues' = {
     name: 'deadlines'
     properties: queue
   }
+}
 
-  resource commands 'queues' = {
-    name: 'commands'
+resource parkedQueues 'Microsoft.ServiceBus/namespaces/queues@2024-01-01' = [
+  for name in parked: {
+    parent: serviceBus
+    name: name
     properties: queue
   }
-}
+]
 
 // The app reads signals.
 resource appReceivesSignals 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
@@ -100,26 +115,38 @@ resource operatorSendsSignals 'Microsoft.Authorization/roleAssignments@2022-04-0
   }
 }
 
-// The app schedules deadlines and receives them when they are due; it asks by itself, so no trigger needs Owner.
-resource appUsesDeadlines 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in [roles.serviceBusDataSender, roles.serviceBusDataReceiver]: {
-    scope: serviceBus::deadlines
-    name: guid(serviceBus::deadlines.id, appPrincipalId, role)
+// The app schedules deadlines, and a trigger receives them. To wake the app when nobody is there, the platform counts
+// those that wait, and only an owner of the queue may.
+resource appOwnsDeadlines 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  scope: serviceBus::deadlines
+  name: guid(serviceBus::deadlines.id, appPrincipalId, roles.serviceBusDataOwner)
+  properties: {
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataOwner)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// The app parks what it could not handle.
+resource appParks 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, index) in parked: {
+    scope: parkedQueues[index]
+    name: guid(parkedQueues[index].id, appPrincipalId, roles.serviceBusDataSender)
     properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataSender)
       principalId: appPrincipalId
       principalType: 'ServicePrincipal'
     }
   }
 ]
 
-// The app queues commands, receives them, and sends again what was dead.
-resource appUsesCommands 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in [roles.serviceBusDataSender, roles.serviceBusDataReceiver]: {
-    scope: serviceBus::commands
-    name: guid(serviceBus::commands.id, appPrincipalId, role)
+// The app tries again what it has parked; it asks by itself, so no trigger needs more.
+resource appTriesAgain 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (name, index) in parked: {
+    scope: parkedQueues[index]
+    name: guid(parkedQueues[index].id, appPrincipalId, roles.serviceBusDataReceiver)
     properties: {
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.serviceBusDataReceiver)
       principalId: appPrincipalId
       principalType: 'ServicePrincipal'
     }
@@ -129,5 +156,6 @@ resource appUsesCommands 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
 output eventHubsId string = eventHubs.id
 output eventHubsHost string = parseUri(eventHubs.properties.serviceBusEndpoint).host
 output signalHub string = eventHubs::signals.name
+output eventHub string = eventHubs::events.name
 output serviceBusId string = serviceBus.id
 output serviceBusHost string = parseUri(serviceBus.properties.serviceBusEndpoint).host

@@ -8,6 +8,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, delimiter, dirname, join, normalize, resolve } from 'node:path';
 import { CONTAINERS } from '../../adapters/azure/cosmos';
 import { SETTING_NAMES, readSettings } from '../../app/config';
+import { PARKED_SIGNALS } from '../../app/signals-in';
 
 const ROOT = resolve(__dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -18,6 +19,12 @@ const moduleFiles = readdirSync(join(ROOT, 'bicep/modules')).map((name) => `bice
 const modules = new Map(moduleFiles.map((path) => [basename(path, '.bicep'), read(path)]));
 const moduleOf = (name: string) => modules.get(name) as string;
 const everything = [main, ...modules.values()].join('\n');
+
+/** Everything that registers functions. */
+const triggers = readdirSync(join(ROOT, 'functions'), { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => read(`functions/${path}`))
+  .join('\n');
 
 interface Resource {
   readonly file: string;
@@ -63,7 +70,7 @@ describe('modules', () => {
 
 describe('names and tags', () => {
   /** What Azure takes no tags for, or takes for a part of its parent. */
-  const UNTAGGED = ['Microsoft.Authorization/roleAssignments', 'Microsoft.Authorization/roleDefinitions', 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups'];
+  const UNTAGGED = ['Microsoft.Authorization/roleAssignments', 'Microsoft.Authorization/roleDefinitions', 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups', 'Microsoft.ServiceBus/namespaces/queues'];
 
   test.each(resources.filter(({ isChild, type }) => !isChild && !UNTAGGED.includes(type)).map((resource) => [`${resource.file}: ${resource.symbol}`, resource] as const))('%s has the tags', (_, { body }) => {
     expect(body).toMatch(/^ +tags: (tags|union\(tags, .*\))$/m);
@@ -92,6 +99,7 @@ describe('roles', () => {
     storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3',
     eventHubsDataReceiver: 'a638d3c7-ab3a-418d-83e6-5f17a39d4fde',
     eventHubsDataSender: '2b629674-e913-4c01-ae53-ef4638d8f975',
+    serviceBusDataOwner: '090c5cfd-751d-490a-894a-3ce6f1109419',
     serviceBusDataReceiver: '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0',
     serviceBusDataSender: '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39',
     monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb',
@@ -158,8 +166,6 @@ describe('settings of the app', () => {
   const body = resources.find(({ symbol }) => symbol === 'settings')?.body ?? '';
   const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(moduleOf('netapp'), /^ {2}(FORMICARY_\w+): /gm)];
 
-  const functions = readdirSync(join(ROOT, 'functions'), { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
-  const triggers = functions.map((path) => read(`functions/${path}`)).join('\n');
   /** What triggers read by themselves, as the host resolves it. */
   const ofTriggers = matches(triggers, /'%(\w+)%'/g);
 
@@ -175,7 +181,7 @@ describe('settings of the app', () => {
   });
 
   test('are all that the profile azure can be told of its services', () => {
-    const services = SETTING_NAMES.filter((name) => /__|^AZURE_|COSMOS_DATABASE|PROFILE|PUBLIC_URL/.test(name));
+    const services = SETTING_NAMES.filter((name) => /__|^AZURE_|COSMOS_DATABASE|_HUB$|PROFILE|PUBLIC_URL/.test(name));
     expect(services.filter((name) => !given.includes(name))).toEqual([]);
   });
 
@@ -229,9 +235,25 @@ describe('stores', () => {
     expect(cosmos).toContain("type: 'Continuous'");
   });
 
-  test('queues give up on nothing silently', () => {
-    expect(matches(moduleOf('messaging'), /resource (\w+) 'queues' = \{\n.+\n {4}properties: queue$/gm)).toEqual(['deadlines', 'commands']);
-    expect(moduleOf('messaging')).toMatch(/var queue = \{[^}]*deadLetteringOnMessageExpiration: true/);
+  describe('queues', () => {
+    const messaging = moduleOf('messaging');
+    const bodyOf = (text: string, symbol: string) => new RegExp(`^var ${symbol} = ([{[][\\s\\S]*?^[}\\]])$`, 'm').exec(text)?.[1] ?? '';
+
+    test('are those that the code names', () => {
+      const app = readdirSync(join(ROOT, 'app')).map((name) => read(`app/${name}`)).join('\n');
+      const consumers = matches(app, /^ {2}readonly name(?: =|:) '(\w+)';$/gm);
+      const named = [...matches(read('adapters/azure/open.ts'), /^const DEADLINES = '(\w+)'/gm), ...consumers.map((name) => `parked-${name}`), PARKED_SIGNALS];
+      const made = [...matches(messaging, /resource \w+ 'queues' = \{\n +name: '(.+)'$/gm), ...matches(bodyOf(messaging, 'parked'), /'(.+)'/g)];
+      expect(consumers.length).toBeGreaterThan(3);
+      expect(made.sort()).toEqual(named.sort());
+      const asked = matches(triggers, /\bqueueName: '(.+)'/g);
+      expect(asked.filter((name) => !made.includes(name))).toEqual([]);
+    });
+
+    test('look for duplicates, as sends are tried again, and keep what is dead', () => {
+      expect(objectIn(bodyOf(messaging, 'queue'))).toEqual({ lockDuration: 'PT1M', maxDeliveryCount: 10, deadLetteringOnMessageExpiration: true, requiresDuplicateDetection: true, duplicateDetectionHistoryTimeWindow: 'PT10M' });
+      for (const { body } of resources.filter(({ type }) => /(^|\/)queues$/.test(type))) expect(body).toMatch(/^ +properties: queue$/m);
+    });
   });
 });
 

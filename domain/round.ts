@@ -60,6 +60,8 @@ export interface CastBallot extends Ballot {
   readonly pass: number;
   /** Number of this voter's ballots in this pass, this one included. */
   readonly ballot: number;
+  /** The time that was held against the deadline; the commit's may lie after it. Older receipts don't say. */
+  readonly cast_at?: Time;
 }
 
 export type RoundOutcome = 'agreed' | 'no_agreement' | 'no_quorum';
@@ -68,10 +70,10 @@ export type RoundEvent =
   | Event<'RoundOpened', { spec: RoundSpec; electorate: Electorate; opened_by: string }>
   | Event<'VoteCast', CastBallot>
   | Event<'VoteChanged', CastBallot>
-  /** `pass` is the one that begins; the tally, with its dissent, that of the one before. */
-  | Event<'ImprovementOpened', { pass: number; deadline: Time; tally: Tally }>
+  /** `pass` is the one that begins; the tally, with its dissent, that of the one before. `counted_at`: as `cast_at` of a vote. */
+  | Event<'ImprovementOpened', { pass: number; deadline: Time; tally: Tally; counted_at?: Time }>
   /** `early`: before its deadline, because no vote could change the outcome any more. */
-  | Event<'RoundClosed', { outcome: RoundOutcome; choice?: string; tally: Tally; early: boolean; electorate_hash: string }>
+  | Event<'RoundClosed', { outcome: RoundOutcome; choice?: string; tally: Tally; early: boolean; electorate_hash: string; counted_at?: Time }>
   | Event<'RoundEscalated', { to: 'human'; reason: string }>
   | Event<'RoundCancelled', { by: string; reason: string }>
   | Event<'OutcomeOverridden', { by: string; choice: string; reason: string; instead_of: { outcome: RoundOutcome | 'overridden'; choice?: string } }>;
@@ -131,8 +133,10 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
       case 'VoteCast':
       case 'VoteChanged':
         return withBallot(state, event.data);
-      case 'ImprovementOpened':
-        return { ...state, ...event.data, ballots: {} };
+      case 'ImprovementOpened': {
+        const { pass, deadline, tally } = event.data;
+        return { ...state, pass, deadline, tally, ballots: {} };
+      }
       case 'RoundClosed': {
         const { outcome, choice, tally, early } = event.data;
         return { ...state, status: 'closed', tally, outcome: { outcome, choice, early }, finished_at: at };
@@ -232,7 +236,7 @@ export interface Vote extends Ballot {
  */
 export function castVote(vote: Vote, now: Time): Decision<RoundState, RoundEvent> {
   return (state) => {
-    const voted = voteEvent(vote, state);
+    const voted = voteEvent(vote, state, now);
     if (voted === undefined) return [];
     if (voted instanceof Rejection) return voted;
     if (now >= state.deadline) return refuse('vote-late', `votes were taken until ${state.deadline}: the round is being closed`, { deadline: state.deadline });
@@ -240,8 +244,8 @@ export function castVote(vote: Vote, now: Time): Decision<RoundState, RoundEvent
   };
 }
 
-/** The vote alone, whatever the time and whatever follows; undefined when this very vote was cast before. */
-function voteEvent({ snapshot, ...vote }: Vote, state: RoundState): Extract<RoundEvent, { type: 'VoteCast' | 'VoteChanged' }> | Rejection | undefined {
+/** The vote alone, whether it is late or not and whatever follows; undefined when this very vote was cast before. */
+function voteEvent({ snapshot, ...vote }: Vote, state: RoundState, cast_at: Time | undefined): Extract<RoundEvent, { type: 'VoteCast' | 'VoteChanged' }> | Rejection | undefined {
   if (state.spec === undefined || state.electorate === undefined) return unknownRound();
   const { spec, electorate, pass } = state;
   const { voter, choice, confidence, reasoning } = vote;
@@ -261,7 +265,7 @@ function voteEvent({ snapshot, ...vote }: Vote, state: RoundState): Extract<Roun
   if (!isText(reasoning, MAX_REASONING)) return new Rejection('invalid', 'reasoning-invalid', `reasoning must be a text of 1 to ${MAX_REASONING} characters`);
   if (before?.final) return refuse('already-voted', 'the voter has cast a final vote in this pass', { choice: before.choice });
   if (before?.ballot === MAX_BALLOTS) return refuse('too-many-changes', `a vote can be changed ${MAX_BALLOTS - 1} times in a pass: the last one stands`);
-  const ballot = { voter, choice, confidence, reasoning, final, pass, ballot: (before?.ballot ?? 0) + 1 };
+  const ballot = { voter, choice, confidence, reasoning, final, pass, ballot: (before?.ballot ?? 0) + 1, cast_at };
   return { type: before === undefined ? 'VoteCast' : 'VoteChanged', v: 1, data: ballot };
 }
 
@@ -285,10 +289,10 @@ function isDecided({ electorate, ballots }: OpenRound): boolean {
 function concluded(state: OpenRound, early: boolean, now: Time): RoundEvent[] {
   const { spec, electorate, electorate_hash, pass, ballots } = state;
   const counted = tally(electorate, Object.values(ballots));
-  const close = (outcome: RoundOutcome, choice?: string): RoundEvent => ({ type: 'RoundClosed', v: 1, data: { outcome, choice, tally: counted, early, electorate_hash } });
+  const close = (outcome: RoundOutcome, choice?: string): RoundEvent => ({ type: 'RoundClosed', v: 1, data: { outcome, choice, tally: counted, early, electorate_hash, counted_at: now } });
   if (counted.agreed) return [close('agreed', counted.leader)];
   if (pass <= spec.improvement_rounds && counted.eligible > 0) {
-    return [{ type: 'ImprovementOpened', v: 1, data: { pass: pass + 1, deadline: plusSeconds(now, spec.round_seconds), tally: counted } }];
+    return [{ type: 'ImprovementOpened', v: 1, data: { pass: pass + 1, deadline: plusSeconds(now, spec.round_seconds), tally: counted, counted_at: now } }];
   }
   // Who is early has not waited for a quorum, which might have come; an agreement could not.
   const outcome = counted.quorum_met || (early && counted.eligible > 0) ? 'no_agreement' : 'no_quorum';
@@ -365,9 +369,10 @@ export interface RoundRecomputation {
 
 /**
  * Counts a closed round again from its receipts alone, all commits of its stream in order; needs nothing else, so it works
- * offline too. Checks the chain of hashes; each vote by the rules that took it; that the round closed neither too early
- * nor too late, with the tally, the outcome and the electorate that follow from the votes. Not whether a vote met the
- * deadline: a commit's time may lie after that of the decision.
+ * offline too. Checks the chain of hashes; each vote by the rules that took it, the deadline among them; that the round
+ * closed neither too early nor too late, with the tally, the outcome and the electorate that follow from the votes. Times
+ * are those of the server that decided, as its receipts state them; where older receipts state none, the deadline of a
+ * vote is not checked, and the count's only by the commit's time.
  */
 export function recomputeRound(commits: readonly Commit[]): RoundRecomputation | Rejection {
   const faults: string[] = [];
@@ -399,18 +404,23 @@ function eventFaults(state: RoundState, events: readonly RoundEvent[], { at, met
       return state.status === 'unknown' ? roundProblems(event.data) : ['the round was opened twice'];
     case 'VoteCast':
     case 'VoteChanged': {
-      const expected = voteEvent({ ...event.data, snapshot: state.electorate_hash }, state);
-      if (expected instanceof Rejection) return [`the vote of ${event.data.voter} was not to be taken: ${expected.message}`];
-      return expected === undefined || differs(event, expected) ? [`the vote of ${event.data.voter} is not what the rules make of it`] : [];
+      const { voter, cast_at } = event.data;
+      const expected = voteEvent({ ...event.data, snapshot: state.electorate_hash }, state, cast_at);
+      if (expected instanceof Rejection) return [`the vote of ${voter} was not to be taken: ${expected.message}`];
+      if (expected === undefined || differs(event, expected)) return [`the vote of ${voter} is not what the rules make of it`];
+      return cast_at === undefined || (isTime(cast_at) && cast_at < state.deadline) ? [] : [`the vote of ${voter} was cast at ${cast_at}, and votes were taken until ${state.deadline}`];
     }
     case 'ImprovementOpened':
     case 'RoundClosed': {
       if (!isOpen(state)) return [`the round was ${state.status} when its votes were counted`];
       const faults: string[] = [];
-      const early = event.type === 'RoundClosed' ? event.data.early : at < state.deadline;
-      if (early ? !isDecided(state) : at < state.deadline) faults.push('the votes were counted before they had decided and before the deadline');
-      // When the next pass ends depends on when this one was counted, which is close to the commit's time, but no more.
-      const expected = concluded(state, early, at).map((one) => (one.type === 'ImprovementOpened' && event.type === 'ImprovementOpened' ? { ...one, data: { ...one.data, deadline: event.data.deadline } } : one));
+      const { counted_at } = event.data;
+      if (counted_at !== undefined && !isTime(counted_at)) return [`${counted_at} is no time at which the votes could be counted`];
+      const inTime = (counted_at ?? at) < state.deadline;
+      const early = event.type === 'RoundClosed' ? event.data.early : inTime;
+      if (early ? !isDecided(state) : inTime) faults.push('the votes were counted before they had decided and before the deadline');
+      if (early && counted_at !== undefined && !inTime) faults.push(`the votes were counted at ${counted_at}, which is not early`);
+      const expected = concluded(state, early, counted_at ?? at).map((one) => (counted_at === undefined ? undated(one, event) : one));
       if (differs(events, expected)) faults.push('what was recorded of the count is not what follows from the votes');
       return faults;
     }
@@ -424,4 +434,11 @@ function eventFaults(state: RoundState, events: readonly RoundEvent[], { at, met
       return differs([event], expected) ? ['the override is not what the rules make of it'] : [];
     }
   }
+}
+
+/** As it was recorded before receipts said when the votes were counted. When the next pass ends depends on that: it is taken over. */
+function undated(event: RoundEvent, recorded: RoundEvent): RoundEvent {
+  if (event.type === 'RoundClosed') return { ...event, data: { ...event.data, counted_at: undefined } };
+  if (event.type !== 'ImprovementOpened' || recorded.type !== 'ImprovementOpened') return event;
+  return { ...event, data: { ...event.data, deadline: recorded.data.deadline, counted_at: undefined } };
 }

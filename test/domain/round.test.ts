@@ -39,7 +39,7 @@ const opening = (changes: Partial<RoundSpec> = {}, voters: Partial<Electorate> =
 const snapshot = electorateHash(electorate);
 const PERSON = { id: 'eve', kind: 'human' } as const;
 
-const ballot = (voter: string, choice = 'approve', more: Partial<CastBallot> = {}): CastBallot => ({ voter, choice, confidence: 0.9, reasoning: 'sound', final: true, pass: 1, ballot: 1, ...more });
+const ballot = (voter: string, choice = 'approve', more: Partial<CastBallot> = {}): CastBallot => ({ voter, choice, confidence: 0.9, reasoning: 'sound', final: true, pass: 1, ballot: 1, cast_at: NOW, ...more });
 const vote = (voter: string, choice = 'approve', more: Partial<Vote> = {}): Vote => ({ voter, choice, confidence: 0.9, reasoning: 'sound', snapshot, pass: 1, ...more });
 const counted = (...ballots: Ballot[]) => tally(electorate, ballots);
 
@@ -51,10 +51,12 @@ const changed = (voter: string, choice: string, more: Partial<CastBallot> = {}):
 const closed = (outcome: RoundOutcome, early: boolean, ...ballots: Ballot[]): RoundEvent => ({
   type: 'RoundClosed',
   v: 1,
-  data: { outcome, choice: outcome === 'agreed' ? ballots[0]?.choice : undefined, tally: counted(...ballots), early, electorate_hash: snapshot },
+  data: { outcome, choice: outcome === 'agreed' ? ballots[0]?.choice : undefined, tally: counted(...ballots), early, electorate_hash: snapshot, counted_at: early ? NOW : DEADLINE },
 });
+/** The count, when it took place. */
+const countedAt = (counted_at: string, event: RoundEvent): RoundEvent => ({ ...event, data: { ...event.data, counted_at } }) as RoundEvent;
 const escalated = (reason: string): RoundEvent => ({ type: 'RoundEscalated', v: 1, data: { to: 'human', reason } });
-const improved = (pass: number, deadline: string, ...ballots: Ballot[]): RoundEvent => ({ type: 'ImprovementOpened', v: 1, data: { pass, deadline, tally: counted(...ballots) } });
+const improved = (pass: number, deadline: string, ...ballots: Ballot[]): RoundEvent => ({ type: 'ImprovementOpened', v: 1, data: { pass, deadline, tally: counted(...ballots), counted_at: plusSeconds(deadline, -600) } });
 const cancelled: RoundEvent = { type: 'RoundCancelled', v: 1, data: { by: 'ada', reason: 'no need' } };
 const overridden = (choice = 'reject', instead_of: { outcome: RoundOutcome | 'overridden'; choice?: string } = { outcome: 'agreed', choice: 'approve' }): RoundEvent => ({
   type: 'OutcomeOverridden',
@@ -107,7 +109,7 @@ describe('open', () => {
       .when(open({ spec: { ...spec, improvement_rounds: 2 }, electorate: weightless, opened_by: 'ada' }, NOW))
       .then([
         { type: 'RoundOpened', v: 1, data: { spec: { ...spec, improvement_rounds: 2 }, electorate: weightless, opened_by: 'ada' } },
-        { type: 'RoundClosed', v: 1, data: { outcome: 'no_quorum', choice: undefined, tally: tally(weightless, []), early: true, electorate_hash: electorateHash(weightless) } },
+        { type: 'RoundClosed', v: 1, data: { outcome: 'no_quorum', choice: undefined, tally: tally(weightless, []), early: true, electorate_hash: electorateHash(weightless), counted_at: NOW } },
         escalated('no voter has any weight: there can be no quorum'),
       ]);
   });
@@ -251,7 +253,7 @@ describe('timePassed', () => {
   test('without a quorum a person is asked', () => {
     given(roundDecider, [opened(), cast('a')])
       .when(timePassed(LATER))
-      .then([closed('no_quorum', false, ballot('a')), escalated('no quorum: 20 % of the weight voted, 60 % are needed')])
+      .then([countedAt(LATER, closed('no_quorum', false, ballot('a'))), escalated('no quorum: 20 % of the weight voted, 60 % are needed')])
       .thenRepeatedNothing();
   });
 
@@ -270,7 +272,7 @@ describe('timePassed', () => {
       .thenRepeatedNothing();
     given(roundDecider, [...first, improved(2, until, ballot('a'))])
       .when(timePassed(until))
-      .then([closed('no_quorum', false), escalated('no quorum: 0 % of the weight voted, 60 % are needed')]);
+      .then([countedAt(until, closed('no_quorum', false)), escalated('no quorum: 0 % of the weight voted, 60 % are needed')]);
   });
 
   lines([
@@ -410,6 +412,14 @@ describe('recomputeRound', () => {
     ['what is no choice', 3, edit('VoteCast', { choice: 'maybe' })],
     ['a vote that could be changed', 3, edit('VoteCast', { final: false })],
     ['the number of a ballot', 3, edit('VoteCast', { ballot: 2 })],
+    ['when a vote was cast', 1, edit('VoteCast', { cast_at: DEADLINE })],
+    ['when a vote was cast, in no time', 1, edit('VoteCast', { cast_at: '0' })],
+    ['when a vote of the last pass was cast', 3, edit('VoteCast', { cast_at: plusSeconds(DEADLINE, 600) })],
+    ['when a pass was counted', 2, edit('ImprovementOpened', { counted_at: plusSeconds(DEADLINE, -1) })],
+    ['when a pass was counted, after all', 2, edit('ImprovementOpened', { counted_at: LATER })],
+    ['when the next pass ends', 2, edit('ImprovementOpened', { deadline: plusSeconds(DEADLINE, 601) })],
+    ['when the votes were counted', 5, edit('RoundClosed', { counted_at: plusSeconds(DEADLINE, 600) })],
+    ['when the votes were counted, in no time', 5, edit('RoundClosed', { counted_at: '0' })],
     ['the electorate', 0, edit('RoundOpened', { electorate: { ...electorate, voters: electorate.voters.slice(0, 4) } })],
     ['the quorum', 0, edit('RoundOpened', { electorate: { ...electorate, quorum: 0.9 } })],
     ['a faulty question', 0, edit('RoundOpened', { spec: { ...spec, improvement_rounds: 1, question: '' } })],
@@ -424,6 +434,30 @@ describe('recomputeRound', () => {
     ['who overrode it', 6, edit('OutcomeOverridden', { by: 'ada' })],
     ['what was overridden', 6, edit('OutcomeOverridden', { instead_of: { outcome: 'no_quorum' } })],
   ])('a careful forger changes %s', (_, at, change) => expect(faultsOf(forged(round(), (events, index) => (index === at ? events.map(change) : events)))).not.toEqual([]));
+
+  test('a vote that met the deadline counts although its receipt was written after it; one that did not is found', () => {
+    const stream = new Stream();
+    stream.ask(open(opening(), NOW), NOW);
+    const last = plusSeconds(DEADLINE, -0.001);
+    stream.ask(castVote(vote('a'), last), LATER);
+    stream.ask(timePassed(LATER), LATER);
+    expect(stream.commits.map(({ at }) => at)).toEqual([NOW, LATER, LATER]);
+    expect(faultsOf(stream.commits)).toEqual([]);
+    const late = new Stream();
+    late.ask(open(opening(), NOW), NOW);
+    late.append([cast('a', 'approve', { cast_at: DEADLINE })], LATER);
+    late.ask(timePassed(LATER), LATER);
+    expect(faultsOf(late.commits)).toEqual([`acme/round/r@1: the vote of a was cast at ${DEADLINE}, and votes were taken until ${DEADLINE}`]);
+  });
+
+  test('receipts from before they held these times are counted again as well', () => {
+    const undated = (event: RoundEvent): RoundEvent => Object.assign(event, { data: { ...event.data, cast_at: undefined, counted_at: undefined } });
+    const older = forged(round(), (events) => events.map(undated));
+    expect(JSON.stringify(older)).not.toMatch(/cast_at|counted_at/);
+    expect(faultsOf(older)).toEqual([]);
+    const early = forged(older, (events, index) => (index === 2 ? events.map(edit('ImprovementOpened', { tally: counted(ballot('a')) })) : events));
+    expect(faultsOf(early)).not.toEqual([]);
+  });
 
   test.each([{ id: 'eve', kind: 'agent' } as const, { id: 'bob', kind: 'human' } as const])('an override that %j wrote is found', (actor) => expect(faultsOf(round(actor))).toHaveLength(1));
 

@@ -45,19 +45,29 @@ export class Challenges {
     private readonly actions: Actions,
   ) {}
 
-  /** Opens the round that decides on a challenge of the commit `target` (`stream@index`). The same challenge again answers with the same round. */
+  /**
+   * Opens the round that decides on a challenge of the commit `target` (`stream@index`). The same challenge again answers
+   * with the same round. What is refused here leaves a receipt.
+   */
   async challenge(context: RequestContext, target: string, reason: string): Promise<RoundOutcome & { readonly round: string }> {
     const { tenant, id: by } = context.principal;
     const round = derivedId(tenant, by, target);
+    const refused = async (rejection: Rejection) => ({ ...(await this.refuse(context, round, rejection)), round });
     const doubted = await this.find(context, target, reason);
-    if (doubted instanceof Rejection) return { ok: false, rejection: doubted, round };
+    if (doubted instanceof Rejection) return await refused(doubted);
     const electorate = await this.electorate(tenant, doubted, by);
-    if (electorate.voters.length === 0) return { ok: false, rejection: new Rejection('conflict', 'no-voters', 'no agent without a part in it can judge: ask a person to override it'), round };
+    if (electorate.voters.length === 0) return await refused(new Rejection('conflict', 'no-voters', 'no agent without a part in it can judge: ask a person to override it'));
     const { spec } = (await this.transactor.current(roundDecider, roundStream(tenant, round))).state;
-    if (spec !== undefined && spec.challenges?.target !== target) return { ok: false, rejection: new Rejection('conflict', 'round-exists', 'another round was opened with the id of this challenge: ask a person to override what you doubt'), round };
+    if (spec !== undefined && spec.challenges?.target !== target) return await refused(new Rejection('conflict', 'round-exists', 'another round was opened with the id of this challenge: ask a person to override what you doubt'));
+    // Whoever marks it leaves the receipt of a refusal itself.
     const marked = await doubted.mark?.(round);
     if (marked?.ok === false) return { ok: false, rejection: marked.rejection, round };
-    return { ...(await this.openRound(context, round, target, reason, doubted.waits, electorate)), round };
+    return { ...(await this.openRound({ ...context, receiptOfRefusal: true }, round, target, reason, doubted.waits, electorate)), round };
+  }
+
+  /** Refuses a challenge with a receipt, before its round is opened. The retry of one that was opened gets that one's answer. */
+  private async refuse(context: RequestContext, round: string, rejection: Rejection): Promise<RoundOutcome> {
+    return await this.transactor.transact(roundDecider, roundStream(context.principal.tenant, round), () => rejection, { ...context, action: 'round.challenge', receiptOfRefusal: true });
   }
 
   /** Opens the round of a challenge whose process died before it could. */

@@ -16,7 +16,7 @@ export class Corrections {
     private readonly views: Views,
   ) {}
 
-  /** Corrects a receipt of the tenant. Only people do. */
+  /** Corrects a receipt of the tenant. Only people do; what is refused here leaves a receipt. */
   async give(context: RequestContext, id: string, correction: Omit<Correction, 'by'>): Promise<Outcome<CorrectionState, CorrectionEvent>> {
     const { tenant, id: by, kind } = context.principal;
     const place = parseCommitRef(correction.target);
@@ -27,8 +27,8 @@ export class Corrections {
         : cause === undefined
           ? new Rejection('missing', 'target-not-found', `there is no receipt ${correction.target}: give stream@index as a receipt shows it`)
           : undefined;
-    if (wrong !== undefined) return { ok: false, rejection: wrong };
-    return await this.transactor.transact(correctionDecider, streamName(tenant, correctionDecider.category, id), correct({ ...correction, by }), { ...context, cause, action: 'correction.give' });
+    const decision = wrong === undefined ? correct({ ...correction, by }) : () => wrong;
+    return await this.transactor.transact(correctionDecider, streamName(tenant, correctionDecider.category, id), decision, { ...context, cause, action: 'correction.give', receiptOfRefusal: true });
   }
 
   /** A page of the tenant's corrections, in order of id; as far as the view has come. */

@@ -98,8 +98,9 @@ export class Channels {
     return { channels: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
+  /** What is refused here leaves a receipt. */
   private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof setChannel>, attributes?: Record<string, unknown>): Promise<ChannelOutcome> {
-    return this.transactor.transact(channelDecider, channelStream(context.principal.tenant, id), decision, { ...context, action, attributes });
+    return this.transactor.transact(channelDecider, channelStream(context.principal.tenant, id), decision, { ...context, action, receiptOfRefusal: true, attributes });
   }
 }
 

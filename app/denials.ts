@@ -1,7 +1,9 @@
 /**
  * A denied command leaves a receipt too, in the denial stream of its principal; and so does one that the rules refused,
- * where that matters: a vote, a decision on an approval, an action at its gate. At most a few a second are kept per
- * principal, and each says how many before it were left out: a caller in a loop can't fill the store.
+ * where that matters: a vote, a decision on an approval, an action at its gate, a challenge, a correction, the rules of
+ * oversight, a channel. At most a few a second are kept per principal, and each says how many before it were left out: a
+ * caller in a loop can't fill the store. What an edge refuses before it is a command (its form, the caller's level, too
+ * many requests) leaves none.
  */
 import { sha256, type PolicyReceipt } from '../domain/kernel/commit';
 import type { Decider, Event } from '../domain/kernel/decider';

@@ -15,9 +15,9 @@ export function oversightStream(tenant: string): string {
 export class Oversight {
   constructor(private readonly transactor: Transactor) {}
 
-  /** Sets the rules of a kind, whole. */
+  /** Sets the rules of a kind, whole. What is refused here leaves a receipt. */
   configure(context: RequestContext, kind: string, rules: OversightRules): Promise<Outcome<OversightState, OversightEvent>> {
-    return this.transactor.transact(oversightDecider, oversightStream(context.principal.tenant), configure(kind, rules), { ...context, action: 'oversight.configure', attributes: { kind } });
+    return this.transactor.transact(oversightDecider, oversightStream(context.principal.tenant), configure(kind, rules), { ...context, action: 'oversight.configure', receiptOfRefusal: true, attributes: { kind } });
   }
 
   /** The rules that hold for a kind; the defaults where nobody set any. */

@@ -1,7 +1,6 @@
 /**
  * What a hostile agent or person may try where decisions are made, one row an attack. Each is refused with a problem
- * that says why, and leaves nothing in the log but, where it was a vote, a decision or an action at its gate, the receipt
- * of the refusal. What needs many callers at once, or another time, stands below the table.
+ * that says why, and leaves nothing in the log but, where the rules refused it, the receipt of the refusal. What needs many callers at once, or another time, stands below the table.
  */
 import type { RequestContext } from '../../app/agents';
 import { derivedId } from '../../app/new-id';
@@ -195,44 +194,44 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['with a look-alike id', propose({ id: `a${CYRILLIC}` }), 400, INVALID],
   ],
   challenges: [
-    ['of another tenant’s action', challenge('b/action/theirs@0'), 404, 'target-not-found'],
-    ['of a receipt that is none', challenge('a/action/low@99'), 404, 'target-not-found'],
-    ['of what is no receipt', challenge('../../etc/passwd'), 404, 'target-not-found'],
-    ['of a place beyond all numbers', challenge('a/action/low@999999999999'), 404, 'target-not-found'],
-    ['of what cannot be challenged', challenge('a/task/held@0'), 422, 'target-not-challengeable'],
-    ['with nobody to judge', challenge('a/action/low@0'), 409, 'no-voters'],
+    ['of another tenant’s action', challenge('b/action/theirs@0'), 404, 'target-not-found', RECEIPT],
+    ['of a receipt that is none', challenge('a/action/low@99'), 404, 'target-not-found', RECEIPT],
+    ['of what is no receipt', challenge('../../etc/passwd'), 404, 'target-not-found', RECEIPT],
+    ['of a place beyond all numbers', challenge('a/action/low@999999999999'), 404, 'target-not-found', RECEIPT],
+    ['of what cannot be challenged', challenge('a/task/held@0'), 422, 'target-not-challengeable', RECEIPT],
+    ['with nobody to judge', challenge('a/action/low@0'), 409, 'no-voters', RECEIPT],
     ['with a book for a reason', challenge('a/action/low@0', 'x'.repeat(1_001)), 400, INVALID],
   ],
   configuration: [
     ['rules set by an agent', rules({}, MALLORY), 403, 'forbidden'],
     ['rules without anybody to ask', rules({ approvers: [] }), 400, INVALID],
-    ['rules with one group twice', rules({ approvers: [{ group: 'g', seconds: 1 }, { group: 'g', seconds: 1 }] }), 422, 'rules-invalid'],
+    ['rules with one group twice', rules({ approvers: [{ group: 'g', seconds: 1 }, { group: 'g', seconds: 1 }] }), 422, 'rules-invalid', RECEIPT],
     ['rules by which silence acts', rules({ safe_default: 'approve' }), 400, INVALID],
     ['rules in a mode of one’s own', rules({ mode: 'anarchy' }), 400, INVALID],
-    ['rules with a veto that nobody watches for', rules({ veto_seconds: 5 }), 422, 'rules-invalid'],
+    ['rules with a veto that nobody watches for', rules({ veto_seconds: 5 }), 422, 'rules-invalid', RECEIPT],
     ['rules with a veto of a moment', rules({ mode: 'human_on_the_loop', veto_seconds: 0 }), 400, INVALID],
     ['rules with a threshold of more than all', rules({ thresholds: { ...RULES.thresholds, confidence: 1.5 } }), 400, INVALID],
     ['rules with a round of 501', rules({ round: { ...ELECTORATE, when: 'always', round_seconds: 60, voters: many(501, (i) => voter(`v${i}`)) } }), 400, INVALID],
-    ['rules with one voter twice', rules({ round: { ...ELECTORATE, when: 'always', round_seconds: 60, voters: [voter('v1'), voter('v1')] } }), 422, 'rules-invalid'],
+    ['rules with one voter twice', rules({ round: { ...ELECTORATE, when: 'always', round_seconds: 60, voters: [voter('v1'), voter('v1')] } }), 422, 'rules-invalid', RECEIPT],
     ['rules for a look-alike kind', rules({}, SOMEBODY, encodeURIComponent(`er${CYRILLIC}.order`)), 400, INVALID],
     ['a channel set by an agent', channel({}, MALLORY), 403, 'forbidden'],
     ['a channel removed by an agent', () => ({ method: 'DELETE', to: '/v1/channels/ops', as: MALLORY }), 403, 'forbidden'],
-    ['a channel over plain http', channel({ address: 'http://hooks.example.org/x' }), 422, 'channel-invalid'],
-    ['a channel to a private address', channel({ address: 'http://10.0.0.1/x' }), 422, 'channel-invalid'],
-    ['a channel to the metadata of the machine', channel({ address: 'http://169.254.169.254/latest/meta-data' }), 422, 'channel-invalid'],
-    ['a channel with a password', channel({ address: 'https://ada:secret@hooks.example.org/x' }), 422, 'channel-invalid'],
-    ['a channel with a token in its query', channel({ address: 'https://hooks.example.org/x?token=1' }), 422, 'channel-invalid'],
-    ['a channel to a file', channel({ address: 'file:///etc/passwd' }), 422, 'channel-invalid'],
-    ['a channel with the secret itself', channel({ secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }), 422, 'channel-invalid'],
-    ['a channel with a chat’s own URL', channel({ kind: 'slack', address: 'https://hooks.slack.com/services/T0/B0/x', secret: undefined }), 422, 'channel-invalid'],
-    ['a mailbox with another header', channel({ kind: 'mail', address: 'ada@example.org\r\nBcc: all@example.org', secret: undefined }), 422, 'channel-invalid'],
+    ['a channel over plain http', channel({ address: 'http://hooks.example.org/x' }), 422, 'channel-invalid', RECEIPT],
+    ['a channel to a private address', channel({ address: 'http://10.0.0.1/x' }), 422, 'channel-invalid', RECEIPT],
+    ['a channel to the metadata of the machine', channel({ address: 'http://169.254.169.254/latest/meta-data' }), 422, 'channel-invalid', RECEIPT],
+    ['a channel with a password', channel({ address: 'https://ada:secret@hooks.example.org/x' }), 422, 'channel-invalid', RECEIPT],
+    ['a channel with a token in its query', channel({ address: 'https://hooks.example.org/x?token=1' }), 422, 'channel-invalid', RECEIPT],
+    ['a channel to a file', channel({ address: 'file:///etc/passwd' }), 422, 'channel-invalid', RECEIPT],
+    ['a channel with the secret itself', channel({ secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw' }), 422, 'channel-invalid', RECEIPT],
+    ['a channel with a chat’s own URL', channel({ kind: 'slack', address: 'https://hooks.slack.com/services/T0/B0/x', secret: undefined }), 422, 'channel-invalid', RECEIPT],
+    ['a mailbox with another header', channel({ kind: 'mail', address: 'ada@example.org\r\nBcc: all@example.org', secret: undefined }), 422, 'channel-invalid', RECEIPT],
     ['a channel about everything', channel({ events: ['*'] }), 400, INVALID],
     ['a channel for nobody', channel({ groups: [] }), 400, INVALID],
     ['a delivery redriven by an agent', () => ({ to: '/v1/deliveries/x/redrive', as: MALLORY, json: {} }), 403, 'forbidden'],
     ['a delivery that there is not', () => ({ to: '/v1/deliveries/x/redrive', as: SOMEBODY, json: {} }), 404, 'delivery-not-found'],
-    ['a correction by an agent', () => ({ to: '/v1/corrections', as: MALLORY, json: CORRECTION }), 403, 'person-needed'],
-    ['a correction by a program', () => ({ to: '/v1/corrections', as: 'service:crm-*', json: CORRECTION }), 403, 'person-needed'],
-    ['a correction of another tenant’s action', () => ({ to: '/v1/corrections', as: SOMEBODY, json: { ...CORRECTION, target: 'b/action/theirs@0' } }), 404, 'target-not-found'],
+    ['a correction by an agent', () => ({ to: '/v1/corrections', as: MALLORY, json: CORRECTION }), 403, 'person-needed', RECEIPT],
+    ['a correction by a program', () => ({ to: '/v1/corrections', as: 'service:crm-*', json: CORRECTION }), 403, 'person-needed', RECEIPT],
+    ['a correction of another tenant’s action', () => ({ to: '/v1/corrections', as: SOMEBODY, json: { ...CORRECTION, target: 'b/action/theirs@0' } }), 404, 'target-not-found', RECEIPT],
     ['a correction in another’s name', () => ({ to: '/v1/corrections', as: SOMEBODY, json: { ...CORRECTION, by: 'human:ada' } }), 400, INVALID],
   ],
 };
@@ -344,6 +343,7 @@ describe.each(Object.entries(TABLE))('%s', (_, rows) => {
     const receipts = (await written()).flatMap(({ stream, events }) => events.map(({ type: event, data }) => ({ category: stream.split('/')[1], event, data })));
     const denied = { category: 'denial', event: 'CommandDenied', data: expect.objectContaining({ principal, reasons: [expect.stringMatching(`^${type}: `)] }) };
     expect(receipts).toEqual(leavesReceipt ? [denied] : []);
+    expect(JSON.stringify(receipts)).not.toMatch(/whsec_|:secret@|token=|hooks\.slack/);
   });
 });
 

@@ -84,7 +84,8 @@ export class CosmosTrigger {
     const missing = uncovered(ranges, known);
     for (const range of missing) await leases.create(range, tokenOf({ rid, Continuation: [{ ...range, continuationToken: '' }] }));
     const all = missing.length > 0 ? await leases.list() : known;
-    for (const lease of leasesToTake(all, this.host, Date.now(), this.times.expireMs)) {
+    for (const lease of leasesToTake(all, this.host, new Set(this.reading.keys()), Date.now(), this.times.expireMs)) {
+      // One that was stolen, and whose reader has not heard of it yet, is taken back later.
       const held = this.reading.has(lease.id) || this.stopping.signal.aborted ? undefined : await leases.acquire(lease);
       if (held !== undefined) this.reading.set(lease.id, this.hold(held).finally(() => this.reading.delete(lease.id)));
     }

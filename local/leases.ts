@@ -41,9 +41,10 @@ export class LeaseLost extends Error {}
 
 // ------------------------------------------------------------------------------------------------------ pure rules
 
-/** The leases that a host tries to take now, so that in the end each has its share. */
-export function leasesToTake<L extends Lease>(leases: readonly L[], host: string, now: number, expireMs: number): L[] {
-  const isFree = ({ owner, timestamp }: L) => owner === null || Date.parse(timestamp) + expireMs < now;
+/** The leases that a host tries to take now, so that in the end each has its share; `reading` are the ids of those that it reads under. */
+export function leasesToTake<L extends Lease>(leases: readonly L[], host: string, reading: ReadonlySet<string>, now: number, expireMs: number): L[] {
+  // One that is this host's, and not read, is one that it took without hearing of it.
+  const isFree = ({ id, owner, timestamp }: L) => owner === null || (owner === host ? !reading.has(id) : Date.parse(timestamp) + expireMs < now);
   const free = leases.filter(isFree);
   const held = Map.groupBy(leases.filter((lease) => !isFree(lease)), ({ owner }) => owner as string);
   const mine = held.get(host)?.length ?? 0;

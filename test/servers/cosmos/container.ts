@@ -72,14 +72,14 @@ const SMALL_KEY_BYTES = 101;
 export class Container {
   private readonly partitions = new Map<string, Map<string, Item>>();
   /** By range, what was written, in order; an item that was written again since has another `lsn`. */
-  private readonly logs: Item[][];
-  private readonly lsns: number[];
+  private logs: Item[][];
+  private lsns: number[];
   private sequences = 0;
 
   constructor(
     readonly definition: ContainerDefinition,
     readonly rid: string,
-    readonly ranges: number,
+    private ranges: number,
     private readonly now: () => number,
   ) {
     const { paths, kind } = definition.partitionKey;
@@ -93,7 +93,15 @@ export class Container {
   }
 
   rangeOf(key: string): number {
-    return (createHash('sha256').update(key).digest()[0] as number) % this.ranges;
+    return Math.floor(((createHash('sha256').update(key).digest()[0] as number) * this.ranges) / 256);
+  }
+
+  /** Each range becomes two, as a physical partition does that has grown too large; what was written keeps its number. */
+  split(): void {
+    const { logs, lsns } = this;
+    this.ranges *= 2;
+    this.logs = Array.from({ length: this.ranges }, (_, range) => (logs[range >> 1] as Item[]).filter(({ key }) => this.rangeOf(key) === range));
+    this.lsns = Array.from({ length: this.ranges }, (_, range) => lsns[range >> 1] as number);
   }
 
   /** One operation. Throws `Refused`. */

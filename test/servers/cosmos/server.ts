@@ -2,7 +2,7 @@
  * A Cosmos DB account as its REST protocol shows it (gateway mode, NoSQL): enough for the unmodified SDK, strict where
  * the service is strict, in memory. Faults and throttling on demand.
  */
-import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Container, Refused, type ContainerDefinition, type Json, type Operation } from './container';
@@ -44,14 +44,21 @@ export class CosmosServer {
   throughput = Infinity;
   private readonly databases = new Map<string, Database>();
   private readonly server: Server;
+  private readonly secret = createSecretKey(this.key, 'base64');
   private rids = 0;
+  /** Id of the first range of each container; those before it were split. */
+  private firstRange = 0;
   private used = { second: 0, units: 0 };
 
   private constructor(
-    private readonly ranges: number,
+    private ranges: number,
     private readonly now: () => number,
   ) {
-    this.server = createServer((request, response) => void this.serve(request, response));
+    this.server = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => void this.serve(request, Buffer.concat(parts), response));
+    });
   }
 
   /** Listens on a free port of 127.0.0.1. Containers have as many physical partitions as `ranges` says. */
@@ -65,17 +72,21 @@ export class CosmosServer {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
+  /** Splits every physical partition of every container in two: their old ranges are gone. */
+  split(): void {
+    this.firstRange += this.ranges;
+    this.ranges *= 2;
+    for (const { containers } of this.databases.values()) for (const container of containers.values()) container.split();
+  }
+
   async stop(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
     this.server.closeAllConnections();
     await closed;
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const parts: Buffer[] = [];
-    for await (const part of request) parts.push(part as Buffer);
-    const body = Buffer.concat(parts);
-    const path = new URL(request.url ?? '/', this.endpoint).pathname.split('/').filter((each) => each !== '').map(decodeURIComponent);
+  private async serve(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '/').replace(/\?.*/, '').split('/').filter((each) => each !== '').map(decodeURIComponent);
     const kind = kindOf(request, path);
     this.requests[kind] += 1;
     const fault = this.faults(kind);
@@ -122,7 +133,7 @@ export class CosmosServer {
     const type = (even ? path.at(-2) : path.at(-1)) ?? '';
     const link = even ? path : path.slice(0, -1);
     const text = `${(request.method ?? '').toLowerCase()}\n${type.toLowerCase()}\n${link.join('/')}\n${String(header(request, 'x-ms-date')).toLowerCase()}\n\n`;
-    const signature = createHmac('sha256', Buffer.from(this.key, 'base64')).update(text).digest('base64');
+    const signature = createHmac('sha256', this.secret).update(text).digest('base64');
     const wanted = Buffer.from(`type=master&ver=1.0&sig=${signature}`);
     const given = Buffer.from(decodeURIComponent(header(request, 'authorization') ?? ''));
     if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) {
@@ -181,18 +192,18 @@ export class CosmosServer {
     if (container === undefined) throw new Refused(404, 'NotFound', 'Resource Not Found', 1003);
     const [, , , , collection, id] = path;
     if (collection === 'pkranges' && request.method === 'GET') {
-      const bounds = Array.from({ length: this.ranges + 1 }, (_, i) => (i === 0 ? '' : i === this.ranges ? 'FF' : Math.floor((256 / this.ranges) * i).toString(16).padStart(2, '0').toUpperCase()));
-      const ranges = bounds.slice(1).map((maxExclusive, i) => ({ id: String(i), minInclusive: bounds[i], maxExclusive, status: 'online' }));
+      const bounds = Array.from({ length: this.ranges + 1 }, (_, i) => (i === 0 ? '' : i === this.ranges ? 'FF' : Math.ceil((256 / this.ranges) * i).toString(16).padStart(2, '0').toUpperCase()));
+      const ranges = bounds.slice(1).map((maxExclusive, i) => ({ id: String(this.firstRange + i), minInclusive: bounds[i], maxExclusive, status: 'online' }));
       return { status: 200, headers: { etag: '"1"' }, body: { _rid: container.rid, PartitionKeyRanges: ranges, _count: ranges.length } };
     }
     if (collection !== 'docs') throw new Refused(404, 'NotFound', 'Resource Not Found');
     const answer = id === undefined ? this.onItems(request, container, body) : this.onItem(request, container, id, body);
     const key = keyOf(request);
-    const range = key === undefined ? Number(header(request, 'x-ms-documentdb-partitionkeyrangeid') ?? 0) : container.rangeOf(key);
+    const range = key === undefined ? (this.rangeIn(request) ?? 0) : container.rangeOf(key);
     return {
       ...answer,
       headers: {
-        'x-ms-session-token': `${range}:-1#${container.lsn(range)}`,
+        'x-ms-session-token': `${this.firstRange + range}:-1#${container.lsn(range)}`,
         'x-ms-alt-content-path': `dbs/${path[1]}/colls/${path[3]}`,
         'x-ms-content-path': container.rid,
         ...answer.headers,
@@ -241,8 +252,8 @@ export class CosmosServer {
 
   private changes(request: IncomingMessage, container: Container): Answer {
     if (header(request, 'a-im') === undefined) throw new Refused(400, 'BadRequest', 'this server lists documents by queries and by the change feed');
-    const range = Number(header(request, 'x-ms-documentdb-partitionkeyrangeid'));
-    if (!Number.isInteger(range) || range < 0 || range >= this.ranges) throw new Refused(410, 'Gone', 'The requested partition range is gone.', 1002);
+    const range = this.rangeIn(request);
+    if (range === undefined) throw new Refused(410, 'Gone', 'The requested partition range is gone.', 1002);
     const from = header(request, 'if-none-match');
     const after = from === '*' ? container.lsn(range) : Number((from ?? '"0"').replaceAll('"', ''));
     if (!Number.isInteger(after)) throw new Refused(400, 'BadRequest', 'Invalid If-None-Match header.');
@@ -250,6 +261,12 @@ export class CosmosServer {
     const { items, lsn, charge } = container.changes(range, after, limit > 0 ? limit : 100);
     const headers = { etag: `"${lsn}"`, 'x-ms-request-charge': String(charge) };
     return items.length === 0 ? { status: 304, headers } : { status: 200, headers, body: { _rid: container.rid, Documents: items, _count: items.length } };
+  }
+
+  /** Index of the range that the request names; undefined when it names none that is there. */
+  private rangeIn(request: IncomingMessage): number | undefined {
+    const range = Number(header(request, 'x-ms-documentdb-partitionkeyrangeid')) - this.firstRange;
+    return Number.isInteger(range) && range >= 0 && range < this.ranges ? range : undefined;
   }
 
   /** Four bytes more than the parent's; a container's have the high bit set. */

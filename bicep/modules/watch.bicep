@@ -51,10 +51,10 @@ var watched = [
 var queries = [
   {
     name: 'feed-lag'
-    description: 'Views or reactions have been more than 1,000 commits behind for a quarter of an hour.'
+    description: 'Views or reactions have been more than a minute behind for a quarter of an hour.'
     severity: 2
-    query: 'AppMetrics | where Name == "formicary_feed_lag_commits" | summarize value = min(Min) by consumer = tostring(Properties.consumer)'
-    threshold: 1000
+    query: 'AppMetrics | where Name == "formicary_feed_delay_seconds" | summarize value = min(Min) by consumer = tostring(Properties.consumer)'
+    threshold: 60
   }
   {
     name: 'parked-commits'

@@ -185,6 +185,12 @@ describe('settings of the app', () => {
     expect(services.filter((name) => !given.includes(name))).toEqual([]);
   });
 
+  test('are in the example for a developer too, but for what only a deployed app has', () => {
+    const { Values: values } = JSON.parse(read('local.settings.azure.json.example')) as { Values: Record<string, string> };
+    const ours = given.filter((name) => name.startsWith('FORMICARY_') && !OF_THE_HOST.test(name) && !/NETAPP|PUBLIC_URL/.test(name));
+    expect(ours.filter((name) => !(name in values))).toEqual([]);
+  });
+
   test('are enough to start with', () => {
     const example = (name: string) =>
       /Namespace$/.test(name) ? 'a.servicebus.windows.net' : /Endpoint$|Uri$|URL$/.test(name) ? 'https://a.example/' : /Id$|CLIENT_ID$/.test(name) ? '00000000-0000-4000-8000-000000000000' : 'a';
@@ -259,18 +265,6 @@ describe('stores', () => {
 
 describe('what is watched', () => {
   const workbook = read('bicep/workbook.json');
-
-  test('are metrics that the app has', () => {
-    const source = read('app/metrics.ts');
-    const known = [
-      ...matches(source, /name: '(formicary_\w+)'/g),
-      ...matches(source, /\bpools\('(\w+)'/g).map((name) => `formicary_pool_${name}`),
-      ...matches(source, /\bdecisions\('(\w+)'/g).map((name) => `formicary_${name}`),
-    ];
-    const asked = matches(moduleOf('watch') + JSON.stringify(JSON.parse(workbook)), /Name == \\?\\?"(formicary_\w+)/g);
-    expect(asked.length).toBeGreaterThan(8);
-    expect(asked.filter((name) => !known.includes(name))).toEqual([]);
-  });
 
   test.each(['dead-letters', 'throttled', 'feed-lag', 'parked-commits', 'dead-tasks', 'failed-approvals', 'failed-requests'])('there is an alert for %s', (name) => {
     expect(moduleOf('watch')).toContain(`name: '${name}'`);

@@ -1,6 +1,7 @@
 /**
- * What the app registers when the worker loads it, held to the reviewed list in registrations.json. After a change that
- * is meant: `UPDATE_REGISTRATIONS=1 npx jest test/functions/registrations.test.ts`, and look at the difference.
+ * What the app registers when the worker loads it, held to the reviewed lists: registrations.json, and in
+ * registrations.azure.json what only the profile azure has. After a change that is meant:
+ * `UPDATE_REGISTRATIONS=1 npx jest test/functions/registrations.test.ts`, and look at the difference.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,32 +9,52 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compiledApp } from '../support/host';
 
-const REVIEWED = join(__dirname, 'registrations.json');
-
 /** In a process of its own, since an app is loaded once a process: by its package.json, start and end included. */
 const PROGRAM = `
-  const [loader, app, output] = process.argv.slice(1);
-  require(loader).loadApp(app).then(async ({ registrations, terminate }) => {
+  const [local, app, output] = process.argv.slice(1);
+  const { registrations } = require(local + '/core.js');
+  require(local + '/app-loader.js').loadApp(app).then(({ terminate }) => terminate(), (error) => console.log(error.message)).then(() => {
     // The SDK draws the names of bindings by chance.
-    const list = registrations.map(({ name, bindings, retryOptions }) => ({ name, retryOptions, bindings: Object.values(bindings).map(({ name: _, properties: __, ...binding }) => binding) }));
-    await terminate();
+    const list = registrations().map(({ name, bindings, retryOptions }) => ({ name, retryOptions, bindings: Object.values(bindings).map(({ name: _, properties: __, ...binding }) => binding) }));
     require('node:fs').writeFileSync(output, JSON.stringify(list.sort((a, b) => (a.name < b.name ? -1 : 1))));
   });`;
 
-test('the built package registers what was reviewed', () => {
+interface Registration {
+  readonly name: string;
+}
+
+/** What is registered with these settings, and what is said while the app starts. */
+function register(settings: Readonly<Record<string, string>>): { list: Registration[]; said: string } {
   const app = compiledApp();
   const data = mkdtempSync(join(tmpdir(), 'formicary-registrations-'));
   try {
     const output = join(data, 'list.json');
-    execFileSync(process.execPath, ['-e', PROGRAM, join(app, 'dist/local/app-loader.js'), app, output], {
-      env: { ...process.env, FORMICARY_DATA: data, FORMICARY_LOG: 'silent' },
-      timeout: 60_000,
-    });
-    const list = JSON.parse(readFileSync(output, 'utf8')) as unknown[];
-    if (process.env.UPDATE_REGISTRATIONS !== undefined) writeFileSync(REVIEWED, `${JSON.stringify(list, null, 2)}\n`);
-    expect(list.length).toBeGreaterThan(20);
-    expect(list).toEqual(JSON.parse(readFileSync(REVIEWED, 'utf8')));
+    const env = { ...process.env, FORMICARY_DATA: data, FORMICARY_LOG: 'silent', ...settings };
+    const said = execFileSync(process.execPath, ['-e', PROGRAM, join(app, 'dist/local'), app, output], { env, encoding: 'utf8', timeout: 60_000 });
+    return { list: JSON.parse(readFileSync(output, 'utf8')) as Registration[], said };
   } finally {
     rmSync(data, { recursive: true, force: true });
   }
+}
+
+function expectReviewed(list: readonly Registration[], file: string): void {
+  const reviewed = join(__dirname, file);
+  if (process.env.UPDATE_REGISTRATIONS !== undefined) writeFileSync(reviewed, `${JSON.stringify(list, null, 2)}\n`);
+  expect(list).toEqual(JSON.parse(readFileSync(reviewed, 'utf8')));
+}
+
+test('the built package registers what was reviewed', () => {
+  const { list, said } = register({});
+  expect(said).toBe('');
+  expect(list.length).toBeGreaterThan(20);
+  expectReviewed(list, 'registrations.json');
+}, 90_000);
+
+test('in the profile azure, its triggers too', () => {
+  // No service is named, so the app doesn't start; by then its functions are registered.
+  const { list, said } = register({ FORMICARY_PROFILE: 'azure', FORMICARY_SIGNAL_HUB: 'signals' });
+  expect(said).toContain('FORMICARY_COSMOS__accountEndpoint is missing');
+  const embedded = register({}).list.map(({ name }) => name);
+  expect(embedded.filter((name) => !list.some((registration) => registration.name === name))).toEqual([]);
+  expectReviewed(list.filter(({ name }) => !embedded.includes(name)), 'registrations.azure.json');
 }, 90_000);

@@ -11,6 +11,16 @@ import type { CorrelationDoc } from '../projections/correlations';
 import type { EventStore, ViewStore } from './ports';
 import type { Views } from './views';
 
+const PAGE = 200;
+/**
+ * Streams that many correlations share (an agent's, a trail's) are long, and nothing says where in them a correlation
+ * ends. One is left after so many receipts in a row that don't belong to it; and after so many in all of an answer, each
+ * is left after its first page without any.
+ */
+export const MAX_UNRELATED_IN_A_ROW = 2_000;
+const MAX_UNRELATED = 20_000;
+const MAX_UNSEARCHED_SHOWN = 100;
+
 export class Why {
   constructor(
     private readonly store: EventStore,
@@ -28,8 +38,9 @@ export class Why {
       if (commits.size >= MAX_CHAIN) complete = false;
       else commits.set(commitRef(commit.stream, commit.index), commit);
     };
+    const unsearched: string[] = [];
     for (const correlation of correlations) {
-      for await (const commit of this.members(tenant, correlation)) {
+      for await (const commit of this.members(tenant, correlation, unsearched)) {
         take(commit);
         if (!complete) break;
       }
@@ -43,7 +54,8 @@ export class Why {
         cause = found.meta.causationId;
       }
     }
-    return { id, correlations, commits: commits.size, complete, roots: causalTree(commits.values()) };
+    const left = unsearched.length === 0 ? {} : { unsearched: unsearched.slice(0, MAX_UNSEARCHED_SHOWN) };
+    return { id, correlations, commits: commits.size, complete: complete && unsearched.length === 0, ...left, roots: causalTree(commits.values()) };
   }
 
   private async correlationsOf(tenant: string, id: string): Promise<string[]> {
@@ -61,17 +73,24 @@ export class Why {
     return page.rows.length > 0 ? [id] : [];
   }
 
-  private async *members(tenant: string, correlation: string): AsyncGenerator<Commit> {
+  /** The receipts of a correlation; where a stream was left before its end goes to `unsearched`. */
+  private async *members(tenant: string, correlation: string, unsearched: string[]): AsyncGenerator<Commit> {
     let continuation: string | undefined;
+    let unrelated = 0;
     do {
       const page = await this.viewStore.query<CorrelationDoc>(this.views.serving('correlations'), { tenant, key: correlation, limit: 1_000, continuation });
       for (const { source, doc } of page.rows) {
-        for (let next = doc.first; ; ) {
-          const read = await this.store.read(source, next, 200);
-          for (const commit of read) if (commit.meta.correlationId === correlation) yield commit;
-          // Streams that many correlations share are long; what belongs together stands close together.
-          if (read.length < 200 || !read.some((commit) => commit.meta.correlationId === correlation)) break;
+        for (let next = doc.first, inARow = 0; ; ) {
+          const read = await this.store.read(source, next, PAGE);
+          const own = read.filter(({ meta }) => meta.correlationId === correlation);
+          yield* own;
+          unrelated += read.length - own.length;
+          if (read.length < PAGE) break;
           next = (read.at(-1) as Commit).index + 1;
+          inARow = own.length > 0 ? 0 : inARow + read.length;
+          if (inARow < MAX_UNRELATED_IN_A_ROW && (inARow === 0 || unrelated < MAX_UNRELATED)) continue;
+          unsearched.push(commitRef(source, next));
+          break;
         }
       }
       continuation = page.continuation;

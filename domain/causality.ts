@@ -19,8 +19,10 @@ export interface CausalChain {
   readonly id: string;
   readonly correlations: readonly string[];
   readonly commits: number;
-  /** False when there was more than one answer holds. */
+  /** False when there is more than one answer holds, or may be more where nothing was looked for any more. */
   readonly complete: boolean;
+  /** Receipts (`stream@index`) from which on a stream was not searched, at most 100; left out when there are none. */
+  readonly unsearched?: readonly string[];
   readonly roots: readonly CausalNode[];
 }
 

@@ -15,7 +15,9 @@ export async function why({ client, globals, json }: Context, { id, data }: WhyI
   const chain = data === undefined ? await client.why(id) : offline(dataFolder(data), globals.tenant, id);
   if (json) return printJson(chain);
   for (const line of treeOf(chain)) print(line);
-  if (!chain.complete) note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));
+  const { complete, unsearched = [] } = chain;
+  if (unsearched.length > 0) note(dim(`Long streams were not searched to their end, there may be more from ${unsearched.slice(0, 3).map(shortRef).join(', ')}${unsearched.length > 3 ? ', …' : ''} on.`));
+  else if (!complete) note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));
 }
 
 function offline(folder: string, tenant = 'default', id: string): CausalChain {

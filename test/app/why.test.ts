@@ -1,9 +1,11 @@
 /** Why something happened: from any receipt, task or request to what led there and what followed, checkable by hash. */
+import { MAX_UNRELATED_IN_A_ROW } from '../../app/why';
 import { Rejection } from '../../domain/kernel/decider';
 import { MAX_CHAIN, type CausalChain, type CausalNode } from '../../domain/causality';
 import { parseCommitRef } from '../../domain/kernel/ids';
 import { taskDecider } from '../../domain/task';
-import { META, chain } from '../support/commits';
+import { seal, type SealedCommit } from '../../domain/kernel/commit';
+import { EPOCH, META, chain, event } from '../support/commits';
 import { Stage, as, profile, spec, taskOf } from '../support/stage';
 
 jest.setTimeout(60_000); // other work shares the machine
@@ -168,4 +170,47 @@ test('an answer has a limit, says that there is more, and reads no further', asy
   };
   expect(await why(correlationId)).toMatchObject({ commits: MAX_CHAIN, complete: false });
   expect([...read].filter((stream) => String(stream).includes('/note/'))).toHaveLength(5);
+});
+
+describe('a stream that is busy with other things', () => {
+  const BUSY = 'acme/note/busy';
+  /** One receipt of `correlation-1`, then others, then one of it again, and so on; each number says how many others. */
+  const write = async (others: readonly number[], stream = BUSY) => {
+    const commits: SealedCommit[] = [];
+    const add = (correlationId: string) => {
+      commits.push(seal({ stream, index: commits.length, events: [event()], meta: { ...META, correlationId }, at: EPOCH, previousHash: commits.at(-1)?.commit.hash ?? null }));
+    };
+    add('correlation-1');
+    for (const count of others) {
+      for (let n = 0; n < count; n += 1) add('other');
+      add('correlation-1');
+    }
+    const { store } = stage.colony.ports;
+    for (let from = 0; from < commits.length; from += 50) await store.append({ stream, expected: from - 1, commits: commits.slice(from, from + 50) });
+    await stage.settled();
+    return commits.length;
+  };
+  const found = async () => {
+    const { roots, complete, unsearched } = await why('correlation-1');
+    return { receipts: all(roots).map(({ receipt }) => receipt), complete, unsearched };
+  };
+
+  test('is searched through hundreds of unrelated receipts to its end', async () => {
+    const length = await write([450, 1_500]);
+    expect(await found()).toEqual({ receipts: [`${BUSY}@0`, `${BUSY}@451`, `${BUSY}@${length - 1}`], complete: true, unsearched: undefined });
+  });
+
+  test('is left after thousands of them, and the answer says from where on', async () => {
+    await write([100, MAX_UNRELATED_IN_A_ROW + 400]);
+    // The first page holds two; the ten after it none.
+    expect(await found()).toEqual({ receipts: [`${BUSY}@0`, `${BUSY}@101`], complete: false, unsearched: [`${BUSY}@2200`] });
+  });
+
+  test('many of them are searched less deep, when one after the other held nothing', async () => {
+    const streams = Array.from({ length: 12 }, (_, n) => `acme/note/busy-${String(n).padStart(2, '0')}`);
+    for (const stream of streams) await write([1_990], stream);
+    const { receipts, ...rest } = await found();
+    expect(rest).toEqual({ complete: false, unsearched: [`${streams[10]}@400`, `${streams[11]}@400`] });
+    expect(receipts.sort()).toEqual(streams.flatMap((stream, n) => (n < 10 ? [`${stream}@0`, `${stream}@1991`] : [`${stream}@0`])).sort());
+  });
 });

@@ -5,6 +5,30 @@
 import type { Commit, PolicyReceipt, SealedCommit } from '../domain/kernel/commit';
 import type { Principal } from '../domain/kernel/principal';
 
+// ----------------------------------------------------------------------------------------------------------- busy
+
+/**
+ * What every method of a store, a queue or an archive rejects with when its service asks to be left alone, and went on
+ * doing so for as long as the adapter had patience. It was not done: it is to be asked for again, but not at once. An
+ * `append` that rejects with it has written nothing, for certain; of a call that takes several steps some may be done,
+ * and do no harm when they are done again.
+ */
+export class StoreBusy extends Error {
+  constructor(
+    what: string,
+    /** Milliseconds for which the service wants to be left alone. */
+    readonly retryAfterMs: number,
+    options?: ErrorOptions,
+  ) {
+    super(what, options);
+  }
+
+  /** The same in whole seconds, as `Retry-After` says it: at least 1. */
+  get retryAfterSeconds(): number {
+    return Math.max(1, Math.ceil(this.retryAfterMs / 1_000));
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------- event store
 
 /** A state kept beside the head of a stream, so that a load need not fold from the start. */
@@ -48,7 +72,10 @@ export interface FeedPage {
 }
 
 export interface EventStore {
-  /** Appends durably: the promise resolves after the commits would survive a loss of power. */
+  /**
+   * Appends durably: the promise resolves after the commits would survive a loss of power. When it rejects, with another
+   * error than `StoreBusy`, they may have been written all the same.
+   */
   append(append: Append): Promise<AppendResult>;
   head(stream: string): Promise<Head | undefined>;
   /** The snapshot that came with an append last, if one did. */

@@ -11,7 +11,7 @@ import { emit, signalProblem, trailDecider, trailId, type Emission, type Signal,
 import { viewName, type ViewReader } from '../projections/projection';
 import { perceive, strongest, trails, type Field, type FieldQuery, type PerceivedTrail } from '../projections/trails';
 import { newId } from './new-id';
-import type { Clock } from './ports';
+import { StoreBusy, type Clock } from './ports';
 import { StoreUnavailable, type CommandContext, type Outcome, type Refused, type Transactor } from './transact';
 
 export { isLocation, isSignalType } from '../domain/trail';
@@ -158,8 +158,9 @@ export class Signals {
       });
     } catch (error) {
       // Other signals of the call may be written: whoever emits has to know of each.
-      if (!(error instanceof StoreUnavailable)) throw error;
-      outcome = { ok: false, rejection: new Rejection('unavailable', 'store-unavailable', error.message) };
+      if (error instanceof StoreBusy) outcome = { ok: false, rejection: new Rejection('unavailable', 'store-busy', error.message, { retryAfterSeconds: error.retryAfterSeconds }) };
+      else if (error instanceof StoreUnavailable) outcome = { ok: false, rejection: new Rejection('unavailable', 'store-unavailable', error.message) };
+      else throw error;
     }
     if (!outcome.ok) return signals.map(() => outcome);
     const { commit, events } = outcome;

@@ -23,7 +23,7 @@ import type { Principal } from '../domain/kernel/principal';
 import { Recent } from '../domain/kernel/recent';
 import { toMillis, toTime, type Time } from '../domain/kernel/time';
 import { Denials } from './denials';
-import type { Clock, EventStore, Policy, PolicyAnswer, Snapshot } from './ports';
+import { StoreBusy, type Clock, type EventStore, type Policy, type PolicyAnswer, type Snapshot } from './ports';
 import { traced } from './telemetry';
 
 /** The commit that led to a command. */
@@ -195,7 +195,8 @@ export class Transactor {
    * Decides on `stream` and appends what was decided.
    *
    * Resolves with the accepted outcome (events, new state, receipt), or with the refusal. Rejects only with
-   * `StoreUnavailable`, after which the command may or may not have happened: give it again with the same key.
+   * `StoreUnavailable`, after which the command may or may not have happened: give it again with the same key; or with
+   * `StoreBusy`, after which it has not happened: give it again, but not at once.
    */
   async transact<S, E extends Event>(
     decider: Decider<S, E>,
@@ -339,7 +340,9 @@ export class Transactor {
       try {
         await (lane.running = this.run(stream, lane.decider, batch));
       } catch (error) {
-        for (const pending of batch) pending.reject(error);
+        // A busy store isn't asked again for those behind, who would only wait in turn to hear the same.
+        const behind = error instanceof StoreBusy ? lane.waiting.splice(0) : [];
+        for (const pending of [...batch, ...behind]) pending.reject(error);
       }
     }
     this.lanes.delete(stream);
@@ -486,7 +489,8 @@ export class Transactor {
 
   /**
    * Appends; true when the commits are in the store. When the answer is lost, the store is asked whether they are
-   * there: a commit is recognised by its place and its hash, and is not written again.
+   * there: a commit is recognised by its place and its hash, and is not written again. A store that is busy is not asked
+   * again: at the first attempt nothing is written, later it isn't known what an earlier one has done.
    */
   private async append(stream: string, expected: number, sealed: readonly SealedCommit[], snapshot: Snapshot | undefined): Promise<boolean> {
     for (let attempt = 1; ; attempt += 1) {
@@ -496,10 +500,14 @@ export class Transactor {
         // After a lost answer the conflict may be with these very commits. Not knowing is no answer: it counts as a failure.
         return attempt > 1 && (await this.holds(stream, sealed));
       } catch (error) {
-        if (error instanceof RangeError) throw error;
-        if (attempt >= 4) throw new StoreUnavailable(`${stream} could not be written: ${messageOf(error)}`, { cause: error });
+        if (error instanceof RangeError || (error instanceof StoreBusy && attempt === 1)) throw error;
+        if (error instanceof StoreBusy || attempt >= 4) throw unwritten(stream, error);
         await pause(2 ** attempt * 5 * this.random());
-        if (await this.holds(stream, sealed).catch(() => false)) return true;
+        try {
+          if (await this.holds(stream, sealed)) return true;
+        } catch (unasked) {
+          if (unasked instanceof StoreBusy) throw unwritten(stream, unasked);
+        }
       }
     }
   }
@@ -582,7 +590,11 @@ function view<S>(stream: string, folded: Folded): Loaded<S> {
   return { stream, state: folded.state as S, version: folded.version, hash: folded.hash, at: folded.at, correlationId: folded.correlationId };
 }
 
-/** What the store answers. When it can't, that is `StoreUnavailable`, whatever the adapter threw. */
+function unwritten(stream: string, error: unknown): StoreUnavailable {
+  return new StoreUnavailable(`${stream} could not be written: ${messageOf(error)}`, { cause: error });
+}
+
+/** What the store answers. When it can't, that is `StoreBusy` or `StoreUnavailable`, whatever the adapter threw. */
 async function reached<T>(stream: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
@@ -603,3 +615,4 @@ function pause(milliseconds: number): Promise<void> {
 export function lastChange(loaded: Loaded<unknown>): number {
   return toMillis(loaded.at);
 }
+    if (error instanceof StoreBusy) throw error;

@@ -100,10 +100,13 @@ export class Session {
     throw refused(stream.status, Buffer.concat(chunks).toString());
   }
 
-  /** Waits before try number `attempt` + 1: longer each time, and never in step with others. */
+  /**
+   * Waits before try number `attempt` + 1: longer each time, and never in step with others. Those who are told to wait
+   * are many: they come back over as much time again.
+   */
   async pause(attempt: number, signal?: AbortSignal, atLeastMs = 0): Promise<void> {
     const { baseMs, maxMs } = this.retry;
-    await sleep(atLeastMs + Math.random() * Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 20)), undefined, { signal });
+    await sleep(atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, baseMs * 2 ** Math.min(attempt, 20))), undefined, { signal });
   }
 
   private async send(request: TransportRequest, repeatable: boolean): Promise<TransportResponse> {

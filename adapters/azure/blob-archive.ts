@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import type { BlobArchive, Clock } from '../../app/ports';
 import { isTenant } from '../../domain/kernel/ids';
+import { blobsBusy } from './busy';
 
 const DAY_MS = 86_400_000;
 
@@ -32,8 +33,10 @@ export class AzureBlobArchive implements BlobArchive {
     try {
       await blob.upload(bytes, bytes.length, { conditions: { ifNoneMatch: '*' }, immutabilityPolicy });
     } catch (error) {
-      if (!THERE_ALREADY.includes(codeOf(error))) throw error;
-      if (immutabilityPolicy !== undefined) await extend(blob, immutabilityPolicy);
+      if (!THERE_ALREADY.includes(codeOf(error))) throw blobsBusy(error);
+      if (immutabilityPolicy !== undefined) await extend(blob, immutabilityPolicy).catch((refused: unknown) => {
+        throw blobsBusy(refused);
+      });
     }
     return `sha256:${hash}`;
   }
@@ -46,7 +49,7 @@ export class AzureBlobArchive implements BlobArchive {
       return await buffer(readableStreamBody as NodeJS.ReadableStream);
     } catch (error) {
       if (codeOf(error) === 'BlobNotFound') return undefined;
-      throw error;
+      throw blobsBusy(error);
     }
   }
 

@@ -97,8 +97,10 @@ export class CosmosEventStore implements EventStore {
     const head: Moved = { index: last.index, hash: last.hash, ...(snapshot !== undefined && { snapshot: await this.kept(stream, append, snapshot) }) };
     operations.push(expected < 0 ? created({ id: 'head', stream, kind: 'head', ...head } satisfies HeadDocument) : moved(expected, head));
     if (!(await this.batch(stream, operations))) {
-      // Perhaps with this very append: an answer was lost, and the batch was sent again.
-      const there = await this.document<CommitDocument>('append.recognise', stream, idOf(expected + 1));
+      // Perhaps with this very append: an answer was lost, and the batch was sent again. Who can't see it doesn't know.
+      const there = await this.document<CommitDocument>('append.recognise', stream, idOf(expected + 1)).catch((error: unknown) => {
+        throw new Error(`it is not known whether ${stream} was written`, { cause: error });
+      });
       if (there?.append !== append) return { kind: 'conflict', head: (await this.head(stream))?.index ?? -1 };
     }
     for (const listener of this.listeners) listener();

@@ -3,19 +3,8 @@
  * definitions of the containers.
  */
 import type { ConnectionPolicy, Container, ContainerRequest, CosmosClient, Database, FeedResponse, SqlQuerySpec } from '@azure/cosmos';
+import { StoreBusy } from '../../app/ports';
 import { CostMeter, type Charged } from './cosmos-cost';
-
-/** The store asks to be left alone for a while, and nothing else went wrong: what was asked for was not done. */
-export class CosmosBusy extends Error {
-  constructor(
-    operation: string,
-    /** How long it wants to be left alone. */
-    readonly retryAfterMs: number,
-    options: ErrorOptions,
-  ) {
-    super(`Cosmos DB is out of request units (${operation}): try again in ${retryAfterMs} ms, or give it more throughput`, options);
-  }
-}
 
 /**
  * The containers, as Bicep makes them and as test servers need them. `events` is read by stream and id, `state` by id;
@@ -99,7 +88,8 @@ export class Cosmos {
 
   /**
    * Asks, and asks again while the trouble is one that passes. Since an answer can be lost after a write, `request` has
-   * to be such that a second one does no harm. Throws `CosmosBusy` when throttling lasts, else what the SDK has thrown.
+   * to be such that a second one does no harm. Throws `StoreBusy` when throttling lasts and every answer was that: the
+   * request was not done. Else throws what the SDK has thrown: a request before the last may have been done.
    */
   async call<T extends object>(operation: string, request: (options: { readonly abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
     const ends = performance.now() + PATIENCE_MS;
@@ -118,7 +108,8 @@ export class Cosmos {
         const asked = code === 429 ? Number(retryAfterInMs ?? FIRST_WAIT_MS) : 0;
         const pause = asked + wait * Math.random();
         if (performance.now() + pause >= ends) {
-          if (throttledOnly) throw new CosmosBusy(operation, Math.max(asked, LONGEST_WAIT_MS), { cause: error });
+          const retryAfterMs = Math.max(asked, LONGEST_WAIT_MS);
+          if (throttledOnly) throw new StoreBusy(`Cosmos DB is out of request units (${operation}): try again in ${retryAfterMs} ms, or give it more throughput`, retryAfterMs, { cause: error });
           throw error;
         }
         await new Promise((resolve) => setTimeout(resolve, pause));

@@ -5,6 +5,7 @@
 import type { EventData, EventHubProducerClient } from '@azure/event-hubs';
 import { cloudEventsOf, withoutData, type CloudEvent } from '../../domain/cloud-event';
 import type { Commit } from '../../domain/kernel/commit';
+import { brokerBusy } from './busy';
 
 const STRUCTURED = 'application/cloudevents+json; charset=UTF-8';
 const BATCHED = 'application/cloudevents-batch+json; charset=UTF-8';
@@ -28,7 +29,11 @@ export class EventHubPublisher {
       if (of === undefined) keys.set(event.partitionkey, [event]);
       else of.push(event);
     }
-    await Promise.all([...keys].map(([partitionKey, events]) => this.publish(partitionKey, events)));
+    try {
+      await Promise.all([...keys].map(([partitionKey, events]) => this.publish(partitionKey, events)));
+    } catch (error) {
+      throw brokerBusy('Event Hubs', error);
+    }
   }
 
   /** Sends the events of one key in their order. */

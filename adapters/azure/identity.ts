@@ -29,6 +29,17 @@ export interface Services {
 /** Not `import()`: that would load the SDKs a second time, as ES modules, beside those that our adapters import. */
 const load = createRequire(__filename);
 
+/**
+ * For the brokers' clients: someone waits for what is asked of them.
+ * - An attempt that gets no answer ends after ten seconds, not after the SDKs' minute.
+ * - What passes, such as a dropped link, is tried again after a fraction of a second, not after thirty.
+ * - Each pause is longer than the one before, since a broker that is throttled isn't helped by haste. Three retries take
+ *   some two seconds; after that it is for the caller to wait.
+ */
+const BROKER_RETRIES = { timeoutInMs: 10_000, retryDelayInMs: 200 } as const;
+/** For blobs, whose SDK would otherwise try for 16 seconds while a request waits. */
+const BLOB_RETRIES = { retryDelayInMs: 500 } as const;
+
 /** The clients of this process; each is made at its first use and the same ever after. */
 export class AzureClients {
   private readonly made = new Map<string, unknown>();
@@ -54,18 +65,20 @@ export class AzureClients {
 
   get serviceBus(): ServiceBus.ServiceBusClient {
     return this.once('service bus', () => {
-      const { ServiceBusClient } = load('@azure/service-bus') as typeof ServiceBus;
+      const { RetryMode, ServiceBusClient } = load('@azure/service-bus') as typeof ServiceBus;
       const { serviceBus } = this.services;
-      return 'endpoint' in serviceBus ? new ServiceBusClient(serviceBus.endpoint, this.credential) : new ServiceBusClient(serviceBus.connectionString);
+      const options = { retryOptions: { ...BROKER_RETRIES, mode: RetryMode.Exponential } };
+      return 'endpoint' in serviceBus ? new ServiceBusClient(serviceBus.endpoint, this.credential, options) : new ServiceBusClient(serviceBus.connectionString, options);
     });
   }
 
   /** Sends to the hub. */
   eventHub(hub: string): EventHubs.EventHubProducerClient {
     return this.once(`event hub ${hub}`, () => {
-      const { EventHubProducerClient } = load('@azure/event-hubs') as typeof EventHubs;
+      const { EventHubProducerClient, RetryMode } = load('@azure/event-hubs') as typeof EventHubs;
       const { eventHubs } = this.services;
-      return 'endpoint' in eventHubs ? new EventHubProducerClient(eventHubs.endpoint, hub, this.credential) : new EventHubProducerClient(eventHubs.connectionString, hub);
+      const options = { retryOptions: { ...BROKER_RETRIES, mode: RetryMode.Exponential } };
+      return 'endpoint' in eventHubs ? new EventHubProducerClient(eventHubs.endpoint, hub, this.credential, options) : new EventHubProducerClient(eventHubs.connectionString, hub, options);
     });
   }
 
@@ -73,7 +86,8 @@ export class AzureClients {
     return this.once('blobs', () => {
       const { BlobServiceClient } = load('@azure/storage-blob') as typeof Blobs;
       const { blobs } = this.services;
-      return 'endpoint' in blobs ? new BlobServiceClient(blobs.endpoint, this.credential) : BlobServiceClient.fromConnectionString(blobs.connectionString);
+      const options = { retryOptions: BLOB_RETRIES };
+      return 'endpoint' in blobs ? new BlobServiceClient(blobs.endpoint, this.credential, options) : BlobServiceClient.fromConnectionString(blobs.connectionString, options);
     });
   }
 

@@ -8,7 +8,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServiceBusClient, ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSender } from '@azure/service-bus';
+import type { ServiceBusClient, ServiceBusMessage, ServiceBusMessageBatch, ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSender } from '@azure/service-bus';
+import { attemptsOf, brokerBusy } from './busy';
 
 /** A queue, or its dead letters. */
 export interface Place {
@@ -46,7 +47,7 @@ export class ServiceBus {
     private readonly client: () => ServiceBusClient,
     /** Milliseconds to wait for a first message, before the service is asked to send what it has. */
     private readonly waitMs = 100,
-    /** Milliseconds to wait for an answer to a request: the SDK waits a minute for one that went down with its connection. */
+    /** Milliseconds to wait for an answer, to the opening of a link too: the SDK waits a minute for one that went down with its connection. */
     private readonly answerMs = 5_000,
   ) {}
 
@@ -54,20 +55,22 @@ export class ServiceBus {
   async send(queue: string, messages: readonly ServiceBusMessage[]): Promise<void> {
     if (messages.length === 0) return;
     const sender = this.sender(queue);
-    let batch = await sender.createMessageBatch();
+    const empty = () => this.answered((abortSignal) => sender.createMessageBatch({ abortSignal }));
+    const sent = (batch: ServiceBusMessageBatch) => this.answered((abortSignal) => sender.sendMessages(batch, { abortSignal }));
+    let batch = await empty();
     for (const message of messages.map((one) => ({ ...one, messageId: randomUUID() }))) {
       if (batch.tryAddMessage(message)) continue;
-      if (batch.count > 0) await sender.sendMessages(batch);
-      batch = await sender.createMessageBatch();
+      if (batch.count > 0) await sent(batch);
+      batch = await empty();
       if (!batch.tryAddMessage(message)) throw new RangeError(`a message for ${queue} is larger than ${batch.maxSizeInBytes} bytes`);
     }
-    await sender.sendMessages(batch);
+    await sent(batch);
   }
 
-  /** Locks and answers what is there, at most `limit` messages, oldest first. */
+  /** Locks and answers what is there, at most `limit` messages, oldest first. Asked once: whoever receives does so again. */
   async receive(place: Place, limit: number): Promise<readonly ServiceBusReceivedMessage[]> {
     const receiving = this.receiving(place);
-    const received = receiving.turn.then(() => receiving.receiver.receiveMessages(limit, { maxWaitTimeInMs: this.waitMs }));
+    const received = receiving.turn.then(() => this.answered((abortSignal) => receiving.receiver.receiveMessages(limit, { maxWaitTimeInMs: this.waitMs, abortSignal }), 1));
     receiving.turn = received.catch(() => undefined);
     return await received;
   }
@@ -84,8 +87,7 @@ export class ServiceBus {
       return true;
     } catch (error) {
       // Of the SDK's attempts the last one tells.
-      const last = (error as { errors?: readonly unknown[] }).errors?.at(-1) ?? error;
-      if ((last as { code?: string }).code === 'MessageLockLost') return false;
+      if (attemptsOf(error).at(-1)?.code === 'MessageLockLost') return false;
       throw error;
     }
   }
@@ -96,7 +98,7 @@ export class ServiceBus {
     const { receiver } = this.receiving(place);
     const all: ServiceBusReceivedMessage[] = [];
     for (let from = Long.ZERO; all.length < MAX_PEEKED; ) {
-      const page = await this.answered(() => receiver.peekMessages(PEEK, { fromSequenceNumber: from }));
+      const page = await this.answered((abortSignal) => receiver.peekMessages(PEEK, { fromSequenceNumber: from, abortSignal }));
       const last = page.at(-1)?.sequenceNumber;
       if (last === undefined) break;
       all.push(...page);
@@ -112,13 +114,18 @@ export class ServiceBus {
   }
 
   /** The answer to a request that may be sent again, and is when none comes. */
-  private async answered<T>(request: () => Promise<T>, attempt = 1): Promise<T> {
-    const asked = request();
-    const answer = await Promise.race([asked.then((value) => ({ value })), sleep(this.answerMs, undefined, { ref: false })]);
+  private async answered<T>(request: (abortSignal: AbortSignal) => Promise<T>, attempts = ATTEMPTS): Promise<T> {
+    const late = new AbortController();
+    const asked = request(late.signal);
+    const answer = await Promise.race([asked.then((value) => ({ value })), sleep(this.answerMs, undefined, { ref: false })]).catch((error: unknown) => {
+      throw brokerBusy('Service Bus', error);
+    });
     if (answer !== undefined) return answer.value;
     asked.catch(() => undefined); // too late to matter
-    if (attempt === ATTEMPTS) throw new Error(`Service Bus gave no answer within ${this.answerMs} ms, ${ATTEMPTS} times`);
-    return await this.answered(request, attempt + 1);
+    // One that waits for its link keeps the lock under which the next one would open it.
+    late.abort();
+    if (attempts === 1) throw new Error(`Service Bus gave no answer within ${this.answerMs} ms`);
+    return await this.answered(request, attempts - 1);
   }
 
   private sender(queue: string): ServiceBusSender {

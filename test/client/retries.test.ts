@@ -109,6 +109,16 @@ describe('when the host says no for now', () => {
     expect(requests).toBe(2);
   });
 
+  test('those who are told to wait come back over as much time again', async () => {
+    const client = await answering(...Array.from({ length: 30 }, () => ({ status: 503, headers: { 'retry-after': '1' } })), { status: 200 });
+    const started = performance.now();
+    const back = await Promise.all(Array.from({ length: 30 }, async () => (await client.tasks.list(), performance.now() - started)));
+    expect(requests).toBe(60);
+    expect(Math.min(...back)).toBeGreaterThanOrEqual(999);
+    // 30 that are drawn from a second lie further apart than this, unless once in many lives.
+    expect(Math.max(...back) - Math.min(...back)).toBeGreaterThan(300);
+  });
+
   test('Retry-After as a date is waited for', async () => {
     const client = await answering({ status: 503, headers: { 'retry-after': new Date(Date.now() + 2_000).toUTCString() } }, { status: 200 });
     const started = performance.now();

@@ -5,9 +5,11 @@
 import { EventHubConsumerClient, EventHubProducerClient, type ReceivedEventData } from '@azure/event-hubs';
 import { ServiceBusClient } from '@azure/service-bus';
 import { EventHubPublisher } from '../../adapters/azure/event-hubs';
+import { AzureClients } from '../../adapters/azure/identity';
 import { ServiceBus } from '../../adapters/azure/service-bus';
 import { ServiceBusDeadlines } from '../../adapters/azure/service-bus-deadlines';
 import { ServiceBusWorkQueue } from '../../adapters/azure/service-bus-queue';
+import { StoreBusy } from '../../app/ports';
 import { toMillis, toTime } from '../../domain/kernel/time';
 import { EventHubsServer } from '../servers/amqp/event-hubs';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
@@ -19,6 +21,11 @@ jest.setTimeout(60_000); // other work shares the machine
 
 const DEADLINES = 'deadlines';
 const LOCK_SECONDS = 30;
+const ANSWER_MS = 2_000; // other work shares the machine
+
+/** The clients as the product makes them. */
+const clientsOf = ({ connectionString }: { connectionString: string }) =>
+  new AzureClients({ cosmos: { endpoint: 'http://127.0.0.1:1', key: '' }, serviceBus: { connectionString }, eventHubs: { connectionString }, blobs: { connectionString: 'UseDevelopmentStorage=true' } });
 
 /** A server whose time the test moves, with a client. */
 async function serviceBus(options: { maxDeliveries?: number } = {}) {
@@ -32,7 +39,7 @@ async function serviceBus(options: { maxDeliveries?: number } = {}) {
   }).listen();
   const open = () => {
     const client = new ServiceBusClient(server.connectionString, { retryOptions: { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 } });
-    const bus = new ServiceBus(() => client, 5, 500);
+    const bus = new ServiceBus(() => client, 5, ANSWER_MS);
     return {
       bus,
       close: async () => {
@@ -151,6 +158,41 @@ describe('on Service Bus', () => {
     await other.close();
   });
 
+  test('a namespace that stays throttled is busy, after few attempts and some seconds; what was asked for can be had later', async () => {
+    const clients = clientsOf(bus.server);
+    const real = new ServiceBus(() => clients.serviceBus);
+    const queue = new ServiceBusWorkQueue(real);
+    await queue.send('queue-a', [{ id: 'a', body: 1 }]);
+    const sent = bus.server.transfers;
+    bus.server.busy = true;
+    const started = performance.now();
+    const errors = await Promise.all([real.send('queue-a', [{ body: 2 }]), queue.send('queue-a', [{ id: 'b', body: 2 }]), queue.dead('queue-a', 10)].map((asked) => asked.then(() => undefined, (error: unknown) => error)));
+    for (const error of errors) expect(error).toBeInstanceOf(StoreBusy);
+    expect((errors[0] as StoreBusy).retryAfterMs).toBe(4_000);
+    expect(bus.server.transfers - sent).toBe(4);
+    expect(performance.now() - started).toBeGreaterThan(1_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
+    bus.server.busy = false;
+    await queue.send('queue-a', [{ id: 'b', body: 2 }]);
+    expect((await queue.receive('queue-a', 10, 30, bus.now())).map(({ id }) => id)).toEqual(['a', 'b']);
+    await real.close();
+    await clients.close();
+  });
+
+  test.each(['send', 'receive', 'peek'] as const)('a %s whose handshake gets no answer ends in time, and holds up none after it', async (what) => {
+    const ask = { send: () => opened.bus.send('queue-a', [{ body: 1 }]), receive: () => opened.bus.receive({ queue: 'queue-a' }, 1), peek: () => opened.bus.peek({ queue: 'queue-a' }) };
+    bus.server.silent = true;
+    const started = performance.now();
+    await expect(ask[what]()).rejects.toThrow('no answer');
+    expect(performance.now() - started).toBeLessThan(5 * ANSWER_MS); // it is asked thrice
+    bus.server.silent = false;
+    const again = performance.now();
+    await ask.send();
+    await ask.receive();
+    await ask.peek();
+    expect(performance.now() - again).toBeLessThan(2 * ANSWER_MS);
+  });
+
   test('the server knows the rest of the protocol: cancel, renew, defer, peek', async () => {
     const client = new ServiceBusClient(bus.server.connectionString);
     const [sender, receiver] = [client.createSender('queue-a'), client.createReceiver('queue-a', { maxAutoLockRenewalDurationInMs: 0 })];
@@ -233,6 +275,20 @@ describe('on Event Hubs', () => {
     server.loseAnswers(1);
     await publisher.handle(commitsOf('acme/task/2', 2));
     expect([server.lost, new Set(published().get('acme/task/2'))]).toEqual([1, new Set(ids('acme/task/2', 2))]);
+  });
+
+  test('a namespace that stays throttled is busy, after some seconds', async () => {
+    await start();
+    const clients = clientsOf(server);
+    const publisher = new EventHubPublisher(() => clients.eventHub(HUB));
+    server.busy = true;
+    const started = performance.now();
+    await expect(publisher.handle(commitsOf('acme/task/1', 1))).rejects.toThrow(StoreBusy);
+    expect(performance.now() - started).toBeLessThan(10_000);
+    server.busy = false;
+    await publisher.handle(commitsOf('acme/task/1', 1));
+    expect(published().get('acme/task/1')).toEqual(ids('acme/task/1', 1));
+    await clients.close();
   });
 
   test('a receiver that is detached goes on where it was', async () => {

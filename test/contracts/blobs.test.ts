@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
+import { StoreBusy } from '../../app/ports';
 import { AzureClients } from '../../adapters/azure/identity';
 import { connectionString, startAzurite } from '../support/azurite';
 import type { Opened } from './contract';
@@ -106,6 +107,26 @@ describe('a service that answers as the test says', () => {
     expect(await archive(30).put('acme', bytes)).toBe(reference);
     expect(requests.map(({ what }) => what)).toEqual(expected);
     if (expected.length === 3) expect(requests[2]?.headers['x-ms-immutability-policy-until-date']).toBe('Mon, 21 Dec 2026 10:00:00 GMT');
+  });
+
+  test.each<[string, Answer, number]>([
+    ['503', [503, { 'x-ms-error-code': 'ServerBusy' }], 1_000],
+    ['503 with a time', [503, { 'x-ms-error-code': 'ServerBusy', 'retry-after': '3' }], 3_000],
+    ['429', [429], 1_000],
+  ])('a service that goes on answering %s is busy; it was asked for some seconds at most', async (_, answer, retryAfterMs) => {
+    const started = performance.now();
+    for (const attempt of [() => archive().put('acme', bytes), () => archive().get('acme', reference)]) {
+      answers = Array.from({ length: 20 }, () => answer);
+      const error = await attempt().catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(StoreBusy);
+      expect((error as StoreBusy).retryAfterMs).toBe(retryAfterMs);
+    }
+    expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
+  test('what passes is waited for', async () => {
+    answers = [[503], [503], [201]];
+    expect(await archive().put('acme', bytes)).toBe(reference);
   });
 
   test.each(['ContainerBeingDeleted', 'AccountBeingCreated', 'LeaseIdMissing'])('%s is not taken for the blob', async (code) => {

@@ -1,10 +1,11 @@
 /** The adapters on Cosmos DB under the contracts of their ports, through the unmodified SDK, against the test server. */
 import { CosmosClient } from '@azure/cosmos';
-import { CONNECTION_POLICY, Cosmos, CosmosBusy } from '../../adapters/azure/cosmos';
+import { CONNECTION_POLICY, Cosmos } from '../../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
 import { CosmosEventStore } from '../../adapters/azure/cosmos-event-store';
 import { CosmosPresence } from '../../adapters/azure/cosmos-presence';
 import { CosmosViewStore } from '../../adapters/azure/cosmos-view-store';
+import { StoreBusy } from '../../app/ports';
 import type { Commit, SealedCommit } from '../../domain/kernel/commit';
 import { CosmosServer, type Fault, type FaultPlan, type RequestKind } from '../servers/cosmos/server';
 import { chain, faultsOf, newTenant, nextCommit } from '../support/commits';
@@ -136,12 +137,27 @@ describe('the event store on Cosmos DB', () => {
   test('throttling that lasts is told from other trouble, and nothing was written', async () => {
     opened.server.throughput = 0;
     const error = await write(chain(stream, 1)).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(CosmosBusy);
-    expect((error as CosmosBusy).retryAfterMs).toBeGreaterThan(0);
+    expect(error).toBeInstanceOf(StoreBusy);
+    expect((error as StoreBusy).retryAfterMs).toBeGreaterThan(0);
     opened.server.throughput = Infinity;
     expect(await store.head(stream)).toBeUndefined();
     expect(cosmos.meter.totals().get('append')).toMatchObject({ requestUnits: expect.any(Number) as number, throttled: expect.any(Number) as number });
     expect(cosmos.meter.totals().get('append')?.throttled).toBeGreaterThan(1);
+  });
+
+  test.each<[string, FaultPlan]>([
+    ['a batch', scripted('batch', 'lost', ...Array.from({ length: 99 }, () => 429 as const))],
+    ['the look for what became of it', (kind) => (kind === 'read' ? 429 : undefined)],
+  ])('throttling of %s after an answer was lost does not say that nothing was written', async (what, plan) => {
+    await store.head(stream); // the SDK asks for the account and the container first
+    const commits = chain(stream, 1);
+    const lost = scripted('batch', 'lost');
+    opened.server.faults = what === 'a batch' ? plan : (kind) => lost(kind) ?? plan(kind);
+    const told = await write(commits).catch((thrown: unknown) => ({ thrown }));
+    expect(told).toEqual({ thrown: expect.anything() as unknown });
+    expect((told as { thrown: unknown }).thrown).not.toBeInstanceOf(StoreBusy);
+    opened.server.faults = NO_FAULTS;
+    expect(await store.read(stream, 0, 10)).toEqual(commitsOf(commits));
   });
 
   test('an append of more than a batch can carry is whole or not there', async () => {

@@ -120,6 +120,10 @@ describe('the OpenAPI document', () => {
     const { responses } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['put']! as { responses: Json };
     expect(Object.keys(responses)).toEqual(['204', '400', '401', '403', '413', '415', '429', '500', '503', 'default']);
     expect(responses['413']).toEqual({ $ref: '#/components/responses/payload-too-large' });
+    const { responses: read } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['get']! as { responses: Json };
+    expect(read).toMatchObject({ 429: { $ref: '#/components/responses/too-many-requests' }, 503: { $ref: '#/components/responses/unavailable' } });
+    const waiting = Object.entries(at('/components/responses') as Record<string, Json>).filter(([, { headers }]) => (headers as Json | undefined)?.['Retry-After'] !== undefined);
+    expect(waiting.map(([name]) => name)).toEqual(['too-many-requests', 'unavailable']);
   });
 });
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { attachAbortSignal, abortSignalOf } from '../../functions/http/edge/abort';
 import { Problem, problem, rejected } from '../../functions/http/edge/problem';
 import { route, setEdge, type Call, type RequestInfo } from '../../functions/http/edge/route';
+import { StoreBusy } from '../../app/ports';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { registrations } from '../../local/core';
@@ -61,6 +62,24 @@ describe('routes', () => {
       path: '/rule',
       handler: () => {
         throw rejected(new Rejection('conflict', 'task-already-completed', 'It is done.', { award: 3 }));
+      },
+    });
+    route({
+      ...common,
+      name: 'busy',
+      method: 'GET',
+      path: '/busy',
+      handler: () => {
+        throw new StoreBusy('partition 7 of the secret account is out of units', 2_001);
+      },
+    });
+    route({
+      ...common,
+      name: 'rule-busy',
+      method: 'GET',
+      path: '/rule-busy',
+      handler: () => {
+        throw rejected(new Rejection('unavailable', 'store-busy', 'Later.', { retryAfterSeconds: 4 }));
       },
     });
     route({
@@ -235,6 +254,21 @@ describe('routes', () => {
     test('may be problems, returned or thrown', async () => {
       expect((await call('stops')).json()).toEqual({ type: 'https://formicary.dev/problems/not-found', title: 'There is no such resource', status: 404, detail: 'No such thing.' });
       expect((await call('rule')).json()).toEqual({ type: 'https://formicary.dev/problems/task-already-completed', title: 'Task already completed', status: 409, detail: 'It is done.', award: 3 });
+    });
+
+    test('of a busy store say when to come again, to reads too, and fill no log', async () => {
+      const reply = await call('busy');
+      expect([reply.status, reply.headers['retry-after'], reply.headers['content-type']]).toEqual([503, '3', 'application/problem+json']);
+      expect(reply.json()).toEqual({
+        type: 'https://formicary.dev/problems/unavailable',
+        title: 'Not available at the moment',
+        status: 503,
+        detail: 'The store has more to do than it can; try again in 3 s, with the same Idempotency-Key.',
+        retryAfterSeconds: 3,
+      });
+      const refused = await call('rule-busy');
+      expect([refused.status, refused.headers['retry-after'], refused.json()['type']]).toEqual([503, '4', 'https://formicary.dev/problems/store-busy']);
+      expect(errors).not.toHaveBeenCalled();
     });
 
     test('to a defect tell an id; the log tells the rest, without the payload', async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { denialStream } from '../../app/denials';
-import { MAX_CAUSATION_DEPTH, StoreUnavailable, causeOf, commandHash, type Accepted, type Cause, type Committed, type Outcome } from '../../app/transact';
+import { StoreBusy } from '../../app/ports';
+import { MAX_CAUSATION_DEPTH, StoreUnavailable, causeOf, commandHash, type Accepted, type Cause, type Committed, type Outcome, type Transactor } from '../../app/transact';
 import { MAX_COMMIT_BYTES, ChainVerifier, canonicalize, sha256, type Commit } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import type { Rejection } from '../../domain/kernel/decider';
@@ -648,6 +649,42 @@ describe('a store that fails', () => {
     accepted(await transactor.transact(tally, STREAM, add('b', 1), asking()));
     await expect(transactorOn(new FaultyEventStore(inner, scriptedFaults(script))).load(tally, STREAM)).rejects.toThrow(StoreUnavailable);
     await expect(transactorOn(new FaultyEventStore(inner, scriptedFaults({ read: ['fails'] }))).loadAt(tally, STREAM, { upTo: 0 })).rejects.toThrow(StoreUnavailable);
+  });
+
+  const allBusy = async (transactor: Transactor) => {
+    const all = await Promise.allSettled(upTo(200).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())));
+    for (const result of all) expect((result as PromiseRejectedResult).reason).toBeInstanceOf(StoreBusy);
+  };
+
+  test.each([
+    ['append', { append: ['busy'] }],
+    ['load', { read: ['busy'] }],
+  ] as const)('being busy at the %s, is asked once: StoreBusy for all who wait, and nothing is written', async (_, script) => {
+    const { inner, transactor } = failing(script);
+    await allBusy(transactor);
+    expect(inner.log).toEqual([]);
+    accepted(await transactor.transact(tally, STREAM, add('b', 1), asking()));
+    expect(verified(inner)).toHaveLength(1);
+  });
+
+  test('being busy after a conflict, has written nothing either', async () => {
+    const { inner, transactor } = failing({ snapshot: [undefined, 'busy'] });
+    accepted(await transactor.transact(tally, STREAM, add('a', 1), asking()));
+    accepted(await transactorOn(inner).transact(tally, STREAM, add('rival', 1), asking()));
+    await allBusy(transactor);
+    expect(verified(inner)).toHaveLength(2);
+  });
+
+  test.each([
+    ['and writes later', { append: ['late', 'busy'] }],
+    ['after it wrote', { append: ['loses', 'busy'], read: [undefined, 'fails'] }],
+    ['after it wrote, and is asked what it holds', { append: ['loses', 'fails', 'fails', 'fails'], read: [undefined, 'busy'] }],
+  ] as const)('%s, being busy only then: that is StoreUnavailable, and the key finds the first answer', async (_, script) => {
+    const { inner, transactor } = failing(script);
+    await expect(transactor.transact(tally, STREAM, add('a', 1), asking(keyed('key-a')))).rejects.toThrow(StoreUnavailable);
+    await sleep(20);
+    expect(accepted(await transactor.transact(tally, STREAM, add('a', 1), asking(keyed('key-a'))))).toMatchObject({ repeated: true, version: 0 });
+    expect(verified(inner)).toHaveLength(1);
   });
 
   test('while a refusal is checked is StoreUnavailable, never a stale refusal', async () => {

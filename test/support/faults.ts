@@ -2,15 +2,15 @@
  * An event store that fails in the ways a remote one does: before it wrote, after it wrote (the answer is lost),
  * slowly, and with feed pages that come again. Each call asks the plan what shall befall it.
  */
-import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
+import { StoreBusy, type Append, type AppendResult, type Checkpoint, type EventStore, type FeedPage, type Head, type Snapshot } from '../../app/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { randomOf } from './shuffle';
 
 /**
- * `fails`: nothing happened, the call throws. `loses`: it happened, and the call throws. `late`: the call throws at
+ * `fails`: nothing happened, the call throws. `busy`: the same, and the store says that it has too much to do. `loses`: it happened, and the call throws. `late`: the call throws at
  * once, and it happens a little later. `slow`: it takes its time. `again` (feed only): the page before comes again.
  */
-export type Fault = 'fails' | 'loses' | 'late' | 'slow' | 'again' | undefined;
+export type Fault = 'fails' | 'busy' | 'loses' | 'late' | 'slow' | 'again' | undefined;
 export type Operation = 'append' | 'head' | 'snapshot' | 'read' | 'feed';
 export type FaultPlan = (operation: Operation) => Fault;
 
@@ -92,6 +92,7 @@ export class FaultyEventStore implements EventStore {
 
   private async befall<T>(operation: Operation, call: () => Promise<T>, fault: Fault = this.plan(operation)): Promise<T> {
     if (fault === 'fails') throw new StoreFault(`${operation} failed before it did anything`);
+    if (fault === 'busy') throw new StoreBusy(`${operation} is throttled`, 10);
     if (fault === 'late') {
       this.late.push(turns(3).then(call));
       throw new StoreFault(`${operation} timed out, and happens later`);

@@ -73,7 +73,7 @@ function describe(status: number, { description, schema, contentType }: RouteRes
 }
 
 /** The problems that the edge itself may answer with. */
-function problemsOf({ method, body }: RouteDefinition): ProblemSlug[] {
+function problemsOf({ body }: RouteDefinition): ProblemSlug[] {
   return [
     'invalid-request',
     'unauthenticated',
@@ -81,7 +81,7 @@ function problemsOf({ method, body }: RouteDefinition): ProblemSlug[] {
     ...(body === undefined ? [] : (['payload-too-large', 'unsupported-media-type'] as const)),
     'too-many-requests',
     'internal-error',
-    ...(method === 'GET' ? [] : (['unavailable'] as const)),
+    'unavailable',
   ];
 }
 
@@ -132,10 +132,16 @@ const PROBLEM_SCHEMA: Json = {
   required: ['type', 'title', 'status', 'detail'],
 };
 
+/** The problems that pass with time. */
+const WAITING: ReadonlySet<string> = new Set<ProblemSlug>(['too-many-requests', 'unavailable']);
+const RETRY_AFTER: Json = { 'Retry-After': { description: 'Seconds to wait before the next try.', schema: { type: 'integer', minimum: 1 } } };
+
 function problemResponses(): Json {
   // What the rules refuse is no closed list: its `type` says which rule it was.
   const all = [...Object.entries(PROBLEMS).map(([slug, { title }]) => [slug, title] as const), ['refused', 'Refused, for the reason that `type` and `detail` give'] as const];
-  return Object.fromEntries(all.map(([slug, description]) => [slug, { description, content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } } }]));
+  return Object.fromEntries(
+    all.map(([slug, description]) => [slug, { description, ...(WAITING.has(slug) && { headers: RETRY_AFTER }), content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } } }]),
+  );
 }
 
 // ------------------------------------------------------------------------------------------------------ schemas

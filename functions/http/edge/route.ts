@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import type { z } from 'zod';
+import { StoreBusy } from '../../../app/ports';
 import { traced } from '../../../app/telemetry';
 import { StoreUnavailable } from '../../../app/transact';
 import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
@@ -165,7 +166,7 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     );
     response = answer instanceof Problem ? problemResponse(answer) : answerResponse(answer);
   } catch (error) {
-    response = problemResponse(error instanceof Problem ? error : unexpected(definition, error));
+    response = problemResponse(error instanceof Problem ? error : error instanceof StoreBusy ? busy(error) : unexpected(definition, error));
   }
   edge?.onRequest?.({
     route: definition.name,
@@ -299,6 +300,12 @@ function bodyErrors(error: z.ZodError): ProblemError[] {
         : [{ pointer: jsonPointer(issue.path), message: issue.message }],
     )
     .slice(0, MAX_ERRORS);
+}
+
+/** Backpressure: no defect, so nothing for the log. What the adapters count says how much of it there is. */
+function busy({ retryAfterSeconds }: StoreBusy): Problem {
+  const detail = `The store has more to do than it can; try again in ${retryAfterSeconds} s, with the same Idempotency-Key.`;
+  return Problem.of('unavailable', detail, { retryAfterSeconds }, { 'retry-after': String(retryAfterSeconds) });
 }
 
 /**

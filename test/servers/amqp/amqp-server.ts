@@ -8,7 +8,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { create_container, message as codec, type Connection, type Container, type EventContext, type Message, type Receiver, type Sender } from 'rhea';
 
 /** The link of a client that receives. rhea keeps what is local to a link, and whether its peer drains it, untyped. */
-export type Outgoing = Sender & Attached & { credit: number; _draining: boolean; _drained: boolean; delivery_count: number; _get_drain: () => boolean; readonly connection: { _register(): void } };
+export type Outgoing = Sender & Attached & { credit: number; readonly session: { readonly outgoing: { available(): number } }; _draining: boolean; _drained: boolean; delivery_count: number; _get_drain: () => boolean; readonly connection: { _register(): void } };
 /** The link of a client that sends. */
 export type Incoming = Receiver & Attached;
 
@@ -35,6 +35,7 @@ export const MAX_MESSAGE_BYTES = 1024 * 1024;
 const BATCH_FORMAT = 0x80013700;
 const CREDIT = 1_000;
 const CBS = '$cbs';
+const THROTTLED: LinkFault = { condition: 'com.microsoft:server-busy', description: 'The request was terminated because the namespace is being throttled.' };
 
 export abstract class AmqpServer {
   private readonly container: Container = create_container({ id: 'test-server' });
@@ -43,6 +44,12 @@ export abstract class AmqpServer {
   private dropping: NodeJS.Timeout | undefined;
   private pumping = false;
   private answersToLose = 0;
+  /** Refuses messages and requests, as a namespace that is throttled does. */
+  busy = false;
+  /** Takes requests in, for tokens too, and answers none. */
+  silent = false;
+  /** How many transfers of messages have come. */
+  transfers = 0;
   /** How many answers to a sent or settled message have been lost so far. */
   lost = 0;
 
@@ -161,7 +168,9 @@ export abstract class AmqpServer {
     setImmediate(() => {
       this.pumping = false;
       for (const link of this.outgoing()) {
-        const sent = link.credit > 0 ? this.deliver(link, link.credit) : 0;
+        // What a client doesn't settle stays in the session's window, and holds up the rest.
+        const room = Math.min(link.credit, link.session.outgoing.available());
+        const sent = room > 0 ? this.deliver(link, room) : 0;
         if (sent > 0) this.pump();
         else if (link._draining && !link._drained) {
           link.set_drained(true);
@@ -218,11 +227,12 @@ export abstract class AmqpServer {
     const address = String(link.target?.address);
     if (isManagement(address)) {
       delivery?.accept();
-      this.answer(link.connection, address, context.message as Message);
+      if (!this.silent) this.answer(link.connection, address, context.message as Message);
       return;
     }
     const { messages, annotations } = messagesOf(context);
-    const fault = this.receive(address, messages, annotations);
+    this.transfers += 1;
+    const fault = this.busy ? THROTTLED : this.receive(address, messages, annotations);
     this.pump();
     if (this.losesAnswer()) return;
     if (fault === undefined) delivery?.accept();
@@ -231,7 +241,7 @@ export abstract class AmqpServer {
 
   private answer(connection: Connection, address: string, request: Message): void {
     const { operation } = request.application_properties as { operation: string };
-    const reply = address === CBS ? { status: 202 } : this.manage(address.replace(/\/?\$management$/, ''), operation, request);
+    const reply: Reply = address === CBS ? { status: 202 } : this.busy ? { status: 503, condition: THROTTLED.condition } : this.manage(address.replace(/\/?\$management$/, ''), operation, request);
     const replyTo = String(request.reply_to);
     const back = connection.find_sender((link: Sender) => link.name === replyTo || link.target?.address === replyTo);
     back?.send({

@@ -1,0 +1,26 @@
+/** How brokers and Blob Storage say that they ask to be left alone, after the SDK has tried again for a while. */
+import { StoreBusy } from '../../app/ports';
+
+/** For brokers, which don't say how long: Microsoft's SDK for Java asks for at least as much. */
+const BROKER_MS = 4_000;
+/** For Blob Storage where its answer doesn't say. */
+const BLOBS_MS = 1_000;
+
+/** What the attempts of an AMQP SDK have come to, one after the other. */
+export function attemptsOf(error: unknown): readonly { readonly code?: string }[] {
+  return (error as { errors?: readonly { code?: string }[] }).errors ?? [error as { code?: string }];
+}
+
+/** `StoreBusy` where each attempt was told that the broker is throttled; else the error as it is. */
+export function brokerBusy(broker: string, error: unknown): unknown {
+  const throttled = attemptsOf(error).every(({ code }) => code === 'ServiceBusy' || code === 'ServerBusyError');
+  return throttled ? new StoreBusy(`${broker} is throttled: try again in ${BROKER_MS} ms, or give it more throughput`, BROKER_MS, { cause: error }) : error;
+}
+
+/** `StoreBusy` where the last answer was 503 or 429; else the error as it is. */
+export function blobsBusy(error: unknown): unknown {
+  const { statusCode, response } = error as { statusCode?: number; response?: { headers: { get(name: string): string | undefined } } };
+  if (statusCode !== 503 && statusCode !== 429) return error;
+  const retryAfterMs = Number(response?.headers.get('retry-after')) * 1_000 || BLOBS_MS;
+  return new StoreBusy(`Blob Storage is throttled: try again in ${retryAfterMs} ms`, retryAfterMs, { cause: error });
+}

@@ -1,19 +1,25 @@
 /**
  * Figures of decisions: how often people are needed, how long they and the agents take, and how often people decide as
  * the agents would have. Computed from the read models, so they are as late as those are.
+ *
+ * What asking costs: what waits and what is open is read every five seconds, in rows that wait or are open. What is over
+ * is read, up to 10,000 rows of each list, as seldom as it takes for the reading of a tenant to take at most a hundredth
+ * of the time: the more there is to read, the older the figures become, and `at` says how old they are.
  */
 import { Recent } from '../domain/kernel/recent';
 import { secondsBetween, toTime, type Time } from '../domain/kernel/time';
 import type { OversightAnswer } from '../domain/oversight';
 import type { ActionDoc } from '../projections/actions';
 import type { ApprovalDoc } from '../projections/approvals';
-import { readAll } from '../projections/projection';
+import { readAll, type ViewFilter } from '../projections/projection';
 import type { RoundDoc } from '../projections/rounds';
 import type { Clock, ViewStore } from './ports';
 import type { Views } from './views';
 
-/** How long figures are good for, in milliseconds: nobody's asking again and again makes them dear. */
+/** How long figures are good for at least, in milliseconds: nobody's asking again and again makes them dear. */
 const GOOD_FOR = 5_000;
+/** Those that cost much are good for this many times what it took to read them. */
+const REST = 100;
 /** Tenants whose figures are kept. */
 const MAX_TENANTS = 100;
 /** Kinds that are shown by themselves, those with the most actions first. */
@@ -37,6 +43,7 @@ export interface Seconds {
 
 /** Field names are the wire's. */
 export interface DecisionFigures {
+  /** When they were read; what waits or is open is at most five seconds old. */
   readonly at: Time;
   /** False when there is more than was read: then these are the figures of a part, except for what waits or is open. */
   readonly complete: boolean;
@@ -81,25 +88,28 @@ export interface DecisionFigures {
   };
 }
 
+/** The figures but for what waits or is open. */
+interface Past extends Pick<DecisionFigures, 'at' | 'complete' | 'actions'> {
+  readonly approvals: Omit<DecisionFigures['approvals'], 'waiting'>;
+  readonly rounds: Omit<DecisionFigures['rounds'], 'open'>;
+}
+
 export class DecisionMetrics {
-  private readonly kept = new Recent<string, { readonly at: number; readonly figures: Promise<DecisionFigures> }>(MAX_TENANTS);
+  private readonly figures: Kept<DecisionFigures>;
+  private readonly past: Kept<Past>;
 
   constructor(
     private readonly viewStore: ViewStore,
     private readonly views: Views,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.past = new Kept(clock, (tenant) => this.readPast(tenant), REST);
+    this.figures = new Kept(clock, (tenant) => this.read(tenant), 0);
+  }
 
-  /** The figures of a tenant, at most five seconds old. */
+  /** The figures of a tenant; `at` says how old they are. */
   of(tenant: string): Promise<DecisionFigures> {
-    const now = this.clock.now();
-    const kept = this.kept.get(tenant);
-    if (kept !== undefined && Math.abs(now - kept.at) < GOOD_FOR) return kept.figures;
-    const figures = this.read(tenant, toTime(now));
-    this.kept.set(tenant, { at: now, figures });
-    // What failed is asked for again.
-    figures.catch(() => this.kept.delete(tenant));
-    return figures;
+    return this.figures.get(tenant);
   }
 
   /** Every tenant that has decisions, at most `limit`, in order of name. */
@@ -108,21 +118,48 @@ export class DecisionMetrics {
     return [...new Set(found.flat())].sort().slice(0, limit);
   }
 
-  private async read(tenant: string, at: Time): Promise<DecisionFigures> {
-    const all = <D>(view: string, status?: string) => readAll<D>(this.viewStore, this.views.serving(view), { tenant, where: status === undefined ? {} : { status } });
-    const actions = await all<ActionDoc>('actions');
-    const approvals = await all<ApprovalDoc>('approvals');
-    const rounds = await all<RoundDoc>('rounds');
-    // What is under way is looked for by itself: it has to be right after years as well.
-    const waiting = approvals.complete ? approvals : await all<ApprovalDoc>('approvals', 'waiting');
-    const open = rounds.complete ? rounds : await all<RoundDoc>('rounds', 'open');
-    return {
-      at,
-      complete: actions.complete && approvals.complete && rounds.complete,
-      actions: ofActions(actions.docs),
-      approvals: { waiting: count(waiting.docs, ({ status }) => status === 'waiting'), ...ofApprovals(approvals.docs) },
-      rounds: { open: count(open.docs, ({ status }) => status === 'open'), ...ofRounds(rounds.docs) },
-    };
+  private async read(tenant: string): Promise<DecisionFigures> {
+    const { approvals, rounds, ...past } = await this.past.get(tenant);
+    const under = async (view: string, status: string) => (await this.all<unknown>(view, { tenant, where: { status } })).docs.length;
+    return { ...past, approvals: { waiting: await under('approvals', 'waiting'), ...approvals }, rounds: { open: await under('rounds', 'open'), ...rounds } };
+  }
+
+  private async readPast(tenant: string): Promise<Past> {
+    const at = toTime(this.clock.now());
+    const actions = await this.all<ActionDoc>('actions', { tenant });
+    const approvals = await this.all<ApprovalDoc>('approvals', { tenant });
+    const rounds = await this.all<RoundDoc>('rounds', { tenant });
+    const complete = actions.complete && approvals.complete && rounds.complete;
+    return { at, complete, actions: ofActions(actions.docs), approvals: ofApprovals(approvals.docs), rounds: ofRounds(rounds.docs) };
+  }
+
+  private all<D>(view: string, filter: ViewFilter): Promise<{ docs: D[]; complete: boolean }> {
+    return readAll<D>(this.viewStore, this.views.serving(view), filter);
+  }
+}
+
+/** What was read of each tenant, as long as it is good: five seconds, or `rest` times what it took to read. */
+class Kept<T> {
+  private readonly entries = new Recent<string, { readonly from: number; until: number; readonly value: Promise<T> }>(MAX_TENANTS);
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly read: (tenant: string) => Promise<T>,
+    private readonly rest: number,
+  ) {}
+
+  get(tenant: string): Promise<T> {
+    const from = this.clock.now();
+    const kept = this.entries.get(tenant);
+    if (kept !== undefined && from >= kept.from && from < kept.until) return kept.value;
+    const entry = { from, until: Infinity, value: this.read(tenant) };
+    this.entries.set(tenant, entry);
+    entry.value.then(
+      () => (entry.until = from + Math.max(GOOD_FOR, this.rest * (this.clock.now() - from))),
+      // What failed is asked for again.
+      () => this.entries.delete(tenant),
+    );
+    return entry.value;
   }
 }
 

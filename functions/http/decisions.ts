@@ -40,7 +40,7 @@ route({
   method: 'GET',
   path: '/v1/decisions/metrics',
   summary: 'How often people are needed (goal: below 15 % of the actions), and how long decisions take',
-  description: 'Computed from the lists of actions, approvals and rounds, at most 10,000 of each; at most five seconds old.',
+  description: 'Computed from the lists of actions, approvals and rounds, at most 10,000 of each. What waits or is open is at most five seconds old; the rest is as old as `at` says, at least five seconds apart, and a hundred times as long as it takes to read it.',
   tags: ['Decisions'],
   needs: 'read_only',
   responses: { 200: { description: 'Figures of the tenant', schema: Figures } },

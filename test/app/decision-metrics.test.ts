@@ -160,6 +160,52 @@ test('kept for five seconds, for each tenant by itself', async () => {
   expect((await colony.decisionMetrics.of(TENANT)).actions.actions).toBe(1);
 });
 
+test('what takes long to read is read more seldom; what waits is not', async () => {
+  const read: string[] = [];
+  stage.mishaps = (port, method, [view, query]) => {
+    if (port !== 'views' || method !== 'query') return undefined;
+    const { where } = query as { where?: { status?: string } };
+    read.push(`${String(view).split('.')[0]} ${where?.status ?? 'all'}`);
+    // Two seconds for all three lists.
+    if (where?.status === undefined) stage.clock.time += 667;
+    return undefined;
+  };
+  const WAITING = ['approvals waiting', 'rounds open'];
+  const ALL = ['actions all', 'approvals all', 'rounds all'];
+  const asked = async () => {
+    read.length = 0;
+    const { rounds, at } = await colony.decisionMetrics.of(TENANT);
+    return { read: [...read], open: rounds.open, agreed: rounds.agreed, at };
+  };
+  const begun = stage.now;
+  expect(await asked()).toEqual({ read: [...ALL, ...WAITING], open: 0, agreed: 0, at: begun });
+  await openRound('r');
+  for (const voter of ['v1', 'v2']) await vote('r', voter, 'yes');
+  await openRound('s');
+  await stage.settled();
+  stage.clock.time += 5_000;
+  expect(await asked()).toEqual({ read: WAITING, open: 1, agreed: 0, at: begun });
+  stage.clock.time += 190_000;
+  expect(await asked()).toEqual({ read: WAITING, open: 1, agreed: 0, at: begun });
+  stage.clock.time += 5_000;
+  const later = stage.now;
+  expect(await asked()).toEqual({ read: [...ALL, ...WAITING], open: 1, agreed: 1, at: later });
+});
+
+test('whoever asks while it is being read gets the same', async () => {
+  let queries = 0;
+  stage.mishaps = (port, method) => {
+    if (port === 'views' && method === 'query') queries += 1;
+    stage.clock.time += 3_000;
+    return undefined;
+  };
+  const both = [colony.decisionMetrics.of(TENANT), colony.decisionMetrics.of(TENANT)];
+  stage.clock.time += 10_000;
+  both.push(colony.decisionMetrics.of(TENANT));
+  expect(new Set(await Promise.all(both)).size).toBe(1);
+  expect(queries).toBe(5);
+});
+
 test('a failure is not kept', async () => {
   stage.mishaps = (port, method) => (port === 'views' && method === 'query' ? 'fails' : undefined);
   await expect(colony.decisionMetrics.of(TENANT)).rejects.toThrow('failed');

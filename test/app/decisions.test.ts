@@ -227,6 +227,66 @@ describe('a task that waits for a decision', () => {
     await stage.settled();
     expect(await task()).toMatchObject({ status: 'open', holder: undefined });
   });
+
+  describe('a challenge of its award that nobody decides', () => {
+    const PEOPLE_SECONDS = DEFAULT_RULES.approvers.reduce((sum, { seconds }) => sum + seconds, 0);
+    /** Awarded to the worker, who may have begun; then challenged, with judges who never vote. Another worker is free. */
+    const challenged = async (begun: boolean) => {
+      const [waiting] = await queue();
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'yes' });
+      await stage.settled();
+      const { holder } = await task();
+      expect(holder).toMatchObject({ agent: 'worker', award: 1 });
+      const profile = { pool: 'erp', capacity: 1, presence_seconds: 86_400 };
+      await colony.agents.register(agent('judge'), 'judge', { ...profile, agent_type: 'law.judge', capabilities: { 'law.judge': 1 }, offer: null });
+      await colony.agents.register(agent('second'), 'second', { ...profile, agent_type: 'erp.order', capabilities: { 'erp.order': 0.5 }, offer: { helps: [], min_strength: 0 } });
+      if (begun) expect(await colony.tasks.accept(agent('worker'), 't1', { agent: 'worker', award: 1 })).toMatchObject({ ok: true });
+      await stage.settled();
+      const { ok, round } = await colony.challenges.challenge(agent('rival'), holder?.receipt as string, 'it has not the tools');
+      expect(ok).toBe(true);
+      await stage.settled();
+      return round;
+    };
+    const alive = async () => void (await colony.agents.heartbeat(agent('worker'), 'worker', [{ task: 't1', award: 1 }]));
+    /** The agents' time passes, then that of the people who are asked instead of them. */
+    const undecided = async (round: string, each = async () => {}) => {
+      await stage.pass(310, each);
+      expect((await colony.rounds.load(TENANT, round)).state).toMatchObject({ status: 'closed', outcome: { outcome: 'no_quorum' } });
+      expect(await queue()).toMatchObject([{ kind: 'round.outcome', action: `${TENANT}/round/${round}` }]);
+      expect((await task()).challenge).toMatchObject({ round });
+      await stage.pass(PEOPLE_SECONDS + 10, each, 30);
+      expect(await queue()).toEqual([]);
+    };
+    const told = (...which: string[]) => stage.stream(`${TENANT}/task/t1`).flatMap(({ events }) => events).filter(({ type }) => which.includes(type));
+
+    test('work that has not begun goes to another', async () => {
+      const round = await challenged(false);
+      await undecided(round);
+      expect(told('AwardRevoked', 'ChallengeDismissed')).toMatchObject([{ type: 'AwardRevoked', data: { agent: 'worker', award: 1, round, reason: `nobody decided on the challenge in the round ${round}` } }]);
+      expect(told('TaskAwarded').slice(0, 2)).toMatchObject([{ data: { agent: 'worker', award: 1 } }, { data: { agent: 'second', award: 2 } }]);
+      expect(await colony.tasks.accept(agent('worker'), 't1', { agent: 'worker', award: 1 })).toMatchObject({ ok: false });
+    });
+
+    test('work that has begun goes on, and can be completed', async () => {
+      const round = await challenged(true);
+      await undecided(round, alive);
+      expect(told('AwardRevoked', 'ChallengeDismissed')).toMatchObject([{ type: 'ChallengeDismissed', data: { round, reason: `nobody decided on the challenge in the round ${round}` } }]);
+      expect(await task()).toMatchObject({ status: 'running', challenge: undefined, holder: { agent: 'worker', award: 1 } });
+      expect(await colony.tasks.complete(agent('worker'), 't1', { agent: 'worker', award: 1 }, {})).toMatchObject({ ok: true });
+    });
+
+    test('what comes again, and late, changes nothing', async () => {
+      const round = await challenged(true);
+      await undecided(round, alive);
+      const before = stage.log().length;
+      await colony.decisions.handle(stage.log());
+      await stage.settled();
+      expect(stage.log()).toHaveLength(before);
+      expect(await colony.rounds.override(person('human:ada'), round, 'uphold', 'too late')).toMatchObject({ ok: true });
+      await stage.settled();
+      expect(await task()).toMatchObject({ status: 'running', holder: { agent: 'worker', award: 1 } });
+    });
+  });
 });
 
 test('what waits is found, of every tenant and over many pages; what is over is not', async () => {

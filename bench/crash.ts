@@ -7,8 +7,9 @@ import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { random } from '../samples/demand/profile';
+import { PROFILES, openEngine, type Profile } from '../samples/demo/engine';
 import { HostProcess, freePort } from '../samples/demo/host-process';
-import { Verification, inUse, readLog } from '../samples/demo/log';
+import { Verification, inUse } from '../samples/demo/log';
 import { progress } from '../samples/demo/progress';
 import { DecisionLoad } from './crash-approvals';
 import { TaskLoad } from './crash-tasks';
@@ -25,6 +26,7 @@ const STILLBORN = 6;
 const DRAIN_MS = 60_000;
 
 interface Options {
+  readonly profile: Profile;
   readonly scenario: keyof typeof SCENARIOS;
   readonly kills: number;
   readonly seconds: number;
@@ -42,20 +44,23 @@ const number = (min: number, max: number) => (text: string): number => {
 const program = new Command('npm run crash --')
   .description('Kills a host under load with SIGKILL, again and again, and looks whether anything that it acknowledged is lost.')
   .addOption(new Option('--scenario <name>', 'what is going on meanwhile').choices(Object.keys(SCENARIOS)).default('tasks'))
+  .addOption(new Option('--profile <name>', 'what the host stores in: a folder, or test servers of ours that speak the protocols of the Azure services').choices(PROFILES).default('embedded'))
   .option('--kills <n>', 'how often', number(1, 10_000), 20)
   .option('--seconds <n>', 'no kill after so many seconds', number(1, 86_400), 120)
   .option('--seed <n>', 'decides when the host is killed and what the clients ask for', number(0, 2 ** 32 - 1), Date.now() % 1_000_000)
   .option('--json', 'end with one line of JSON on standard output', false)
   .option('--keep', 'keep the store in .formicary/crash', false);
 
-async function crash({ scenario, kills, seconds, seed, json, keep }: Options, cleanups: (() => void)[]): Promise<boolean> {
+async function crash({ profile, scenario, kills, seconds, seed, json, keep }: Options, cleanups: (() => void)[]): Promise<boolean> {
   const began = performance.now();
   const data = path.join(ROOT, '.formicary/crash');
   if (inUse(data)) throw new Error(`another crash test uses ${data}: wait for it`);
   rmSync(data, { recursive: true, force: true });
   mkdirSync(data, { recursive: true });
   const draw = random(seed);
-  const host = new HostProcess({ data, port: await freePort() });
+  const engine = await openEngine(profile, data);
+  cleanups.push(() => engine.stop());
+  const host = new HostProcess({ data, port: await freePort(), environment: engine.environment });
   cleanups.push(() => void host.kill());
   process.stderr.write(`\n  ${kills} kills, seed ${seed}\n`);
   await host.start();
@@ -89,7 +94,7 @@ async function crash({ scenario, kills, seconds, seed, json, keep }: Options, cl
   if (failure !== undefined) throw failure;
 
   const log = new Verification();
-  const { figures, problems: found } = load.examine(log.over(readLog(data)));
+  const { figures, problems: found } = load.examine(log.over(await engine.log()));
   const report = { kills: killed, ...figures, commits: log.commits, verified: log.verified, seconds: Math.round((performance.now() - began) / 100) / 10 };
   const problems = [...found, ...log.faults.map(({ message }) => message)];
   process.stdout.write(
@@ -98,7 +103,7 @@ async function crash({ scenario, kills, seconds, seed, json, keep }: Options, cl
       problems.slice(0, 20).map((problem) => `  ${problem}\n`).join(''),
   );
   if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
-  if (problems.length > 0 || keep) process.stderr.write(`  the store is kept in ${data}\n`);
+  if (problems.length > 0 || keep) process.stderr.write(`  the ${engine.exported === undefined ? 'store' : 'export of the log'} is kept in ${data}\n`);
   else rmSync(data, { recursive: true, force: true });
   return problems.length === 0;
 }

@@ -4,10 +4,11 @@
  * `views` says which views there are, `<view>/` which tenants have rows in one.
  */
 import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
-import type { JSONValue, SqlParameter } from '@azure/cosmos';
+import type { JSONObject, JSONValue, OperationInput, PatchRequestBody, SqlParameter } from '@azure/cosmos';
 import { sha256 } from '../../domain/kernel/commit';
+import { Recent } from '../../domain/kernel/recent';
 import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
-import { codeOf, type Cosmos } from './cosmos';
+import { AnsweredWith, codeOf, type Cosmos } from './cosmos';
 
 interface RowDocument<D = unknown> extends ViewRow<D> {
   readonly id: string;
@@ -30,10 +31,16 @@ const AT_ONCE = 16;
 const DIRECTORY_LIMIT = 100_000;
 const DROP_PAGE = 1_000;
 const MAX_BATCH = 100;
+/** Characters of the rows in one batch: Cosmos DB takes 2 MB, and a character of JSON is 6 bytes at most. */
+const MAX_BATCH_CHARACTERS = 300_000;
+/** Rows that are known to be there. */
+const KNOWN = 100_000;
 
 export class CosmosViewStore implements ViewStore {
   /** Partitions whose tenant is in the directory. */
   private readonly listed = new Set<string>();
+  /** Rows that this process has written, by partition and id: most likely they are still there. */
+  private readonly known = new Recent<string, true>(KNOWN);
 
   constructor(private readonly cosmos: Cosmos) {}
 
@@ -51,7 +58,7 @@ export class CosmosViewStore implements ViewStore {
     for (const row of rows) {
       const partition = `${name}/${row.tenant}`;
       const id = idOf(row.key, row.source);
-      const place = `${partition} ${id}`;
+      const place = placeIn({ partition, id });
       if (row.index > (latest.get(place)?.index ?? -Infinity)) latest.set(place, { id, partition, tenant: row.tenant, key: row.key, source: row.source, index: row.index, doc: row.doc });
     }
     // Before the rows, or a crash between would hide them from `tenants`, and from `drop`.
@@ -61,7 +68,7 @@ export class CosmosViewStore implements ViewStore {
       await this.enter({ id: tenant, partition: `${name}/` });
       this.listed.add(partition);
     }
-    await inTurns([...latest.values()], (document) => this.write(document));
+    await inTurns(batchesOf([...latest.values()]), (documents) => this.writeAll(documents));
   }
 
   async get<D>(view: string, tenant: string, key: string, source: string): Promise<Row<D> | undefined> {
@@ -125,20 +132,36 @@ export class CosmosViewStore implements ViewStore {
     return this.cosmos.container('views');
   }
 
+  /** Writes rows of one partition: in one request when all of them are new or news, as they mostly are, else one by one. */
+  private async writeAll(documents: readonly RowDocument[]): Promise<void> {
+    const [{ partition }] = documents as readonly [RowDocument];
+    const isWritten = documents.length > 1 && (await this.batch(partition, documents.map((document) => (this.isKnown(document) ? patched(document) : created(document)))));
+    if (!isWritten) for (const document of documents) await this.write(document);
+    for (const document of documents) this.known.set(placeIn(document), true);
+  }
+
+  private isKnown(document: RowDocument): boolean {
+    return this.known.get(placeIn(document)) === true;
+  }
+
+  /** True when all was done, false when nothing was: a row is there, or is not, or is as new. */
+  private async batch(partition: string, operations: readonly OperationInput[]): Promise<boolean> {
+    const { done } = await this.cosmos.call('view.put', async (options) => {
+      // The SDK changes what it is given.
+      const answer = await this.views.items.batch([...operations], partition, { ...options, contentResponseOnWriteEnabled: false });
+      const code = answer.result?.find(({ statusCode }) => statusCode >= 300 && statusCode !== 424)?.statusCode ?? Number(answer.code);
+      if (code !== 200 && ![404, 409, 412].includes(code)) throw new AnsweredWith(code, answer.headers, answer.diagnostics);
+      return { ...answer, done: code === 200 };
+    });
+    return done;
+  }
+
   /** Replaces an older contribution, and leaves a newer one as it is; the second time it does nothing. */
   private async write(document: RowDocument): Promise<void> {
     const item = this.views.item(document.id, document.partition);
-    const patch = {
-      condition: `FROM c WHERE c.index < ${document.index}`,
-      operations: [
-        { op: 'set' as const, path: '/index', value: document.index },
-        { op: 'set' as const, path: '/doc', value: document.doc },
-      ],
-    };
-    for (;;) {
-      const patched = await this.attempt([404, 412], (options) => item.patch(patch, options));
-      if (patched !== 404) return;
-      if ((await this.enter(document)) !== 409) return;
+    for (let isKnown = this.isKnown(document); ; isKnown = !isKnown) {
+      if (isKnown && (await this.attempt([404, 412], (options) => item.patch(patchOf(document), options))) !== 404) return;
+      if (!isKnown && (await this.enter(document)) !== 409) return;
     }
   }
 
@@ -194,6 +217,47 @@ async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<unknow
       for (const item of rest) await work(item);
     }),
   );
+}
+
+/** Rows of one partition each, as many as fit into one request. */
+function batchesOf(documents: readonly RowDocument[]): RowDocument[][] {
+  const batches: RowDocument[][] = [];
+  for (const rows of Map.groupBy(documents, ({ partition }) => partition).values()) {
+    let characters = Infinity;
+    for (const row of rows) {
+      const size = JSON.stringify(row).length;
+      characters += size;
+      if (characters > MAX_BATCH_CHARACTERS || batches.at(-1)?.length === MAX_BATCH) {
+        batches.push([]);
+        characters = size;
+      }
+      batches.at(-1)?.push(row);
+    }
+  }
+  return batches;
+}
+
+function created(document: RowDocument): OperationInput {
+  return { operationType: 'Create', resourceBody: document as unknown as JSONObject };
+}
+
+function patched(document: RowDocument): OperationInput {
+  return { operationType: 'Patch', id: document.id, resourceBody: patchOf(document) };
+}
+
+/** Makes an older contribution this one. */
+function patchOf({ index, doc }: RowDocument): PatchRequestBody {
+  return {
+    condition: `FROM c WHERE c.index < ${index}`,
+    operations: [
+      { op: 'set', path: '/index', value: index },
+      { op: 'set', path: '/doc', value: doc },
+    ],
+  };
+}
+
+function placeIn({ partition, id }: Pick<RowDocument, 'partition' | 'id'>): string {
+  return `${partition} ${id}`;
 }
 
 /** Keys and sources are free text, ids are not. */

@@ -1,6 +1,9 @@
 /** Reads the log of a store that no host uses, as it is on the disk: the receipts with the bytes that were hashed. */
-import { existsSync } from 'node:fs';
+import { createWriteStream, existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { DatabaseSync } from 'node:sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { ChainVerifier, type ChainFault, type Commit } from '../../domain/kernel/commit';
@@ -42,6 +45,21 @@ export function inUse(folder: string): boolean {
   } finally {
     lock.close();
   }
+}
+
+/** Locks the folder as a host does; gives what ends the lock. */
+export function hold(folder: string): () => void {
+  const lock = new DatabaseSync(join(folder, LOCK_FILE));
+  lock.exec('BEGIN EXCLUSIVE');
+  return () => lock.close();
+}
+
+/** Writes an export that `formicary verify --export` reads, a line a commit. */
+export async function writeExport(file: string, log: Iterable<StoredCommit>): Promise<void> {
+  function* lines(): Generator<string> {
+    for (const commit of log) yield `${JSON.stringify(commit)}\n`;
+  }
+  await pipeline(Readable.from(lines()), createGzip(), createWriteStream(file));
 }
 
 /** Verifies chains while the log goes by; gives each commit on. */

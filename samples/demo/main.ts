@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import Table from 'cli-table3';
 import { Formicary, FormicaryError, NodeTransport, type TaskInput } from '../../client/client';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
@@ -14,8 +14,9 @@ import { PROFILE, drawRequests } from '../demand/profile';
 import { readTrace, TraceError, type DemandRequest } from '../demand/trace';
 import { Crew } from './crew';
 import { People, setRules } from './decisions';
+import { PROFILES, openEngine, type Profile } from './engine';
 import { HostProcess, freePort } from './host-process';
-import { Verification, inUse, readLog } from './log';
+import { Verification, inUse, type StoredCommit } from './log';
 import { DecisionWatch, LoadWatch, TaskWatch, type DecisionFindings, type LoadFindings, type TaskFindings } from './metrics';
 import { progress, type Progress } from './progress';
 import { planScenario, type PlannedTask, type Scenario } from './scenario';
@@ -36,8 +37,11 @@ const DRAIN_FACTOR = 5;
 /** How long the host stays dead after --kill. */
 const DEAD_MS = 300;
 const PATIENT = { attempts: 60, baseMs: 100, maxMs: 1_000 };
+/** Seconds of the demand that are played in one second. Each commit and each row of a view goes over HTTP where the stores are servers. */
+const SPEED: Readonly<Record<Profile, number>> = { embedded: 64, 'azure-local': 6 };
 
 interface Options {
+  readonly profile: Profile;
   readonly trace?: string;
   readonly agents: number;
   readonly load: number;
@@ -77,10 +81,11 @@ const number = (min: number, max: number, whole = false) => (text: string): numb
 
 const program = new Command('npm run demo --')
   .description('Plays one hour of real demand on a colony of agents, fast, and shows what the receipts say about it.')
+  .addOption(new Option('--profile <name>', 'what the host stores in: a folder, or test servers of ours that speak the protocols of the Azure services').choices(PROFILES).default('embedded'))
   .option('--trace <file>', 'requests to a model, as the Azure LLM inference traces have them; without it they are drawn from samples/demand/profile.json')
   .option('--agents <n>', 'agents, of all types of the repository', number(1, 12_000, true), 1_000)
   .option('--load <share>', 'work that arrives as a share of the work that the agents can do', number(0.01, 10), 0.7)
-  .option('--speed <n>', 'seconds of the demand that are played in one second', number(0.1, 100_000), 64)
+  .option('--speed <n>', `seconds of the demand that are played in one second (default: ${SPEED.embedded}, with azure-local ${SPEED['azure-local']})`, number(0.1, 100_000))
   .option('--seed <n>', 'decides what is drawn: the same seed, the same demand, failures and vanishing agents', number(0, 2 ** 32 - 1, true), 1)
   .option('--kill', 'kill the host with SIGKILL in the middle, and start it again on the same store', false)
   .option('--json', 'end with one line of JSON on standard output', false)
@@ -103,6 +108,8 @@ What happens
 Examples
   npm run demo                                                     about a minute and a half
   npm run demo -- --kill                                           with a kill -9 of the host in between
+  npm run demo -- --profile azure-local                            at a slower pace: Cosmos DB, Service Bus and Event
+                                                                   Hubs are test servers on this machine, not Azure
   npm run demo -- --trace AzureLLMInferenceTrace_code.csv          the trace as Microsoft publishes it
   npm run demo -- --agents 200 --speed 200 --json                  a short one, for a script`,
   );
@@ -124,7 +131,7 @@ class Cleanup {
 function freshFolder(data: string): void {
   if (existsSync(data)) {
     if (inUse(data)) throw new Error(`a host or another demo uses ${data}: stop it, or give another folder with --data.`);
-    const strangers = readdirSync(data).filter((name) => !/^(formicary|durable)\.|^blobs$|^host\.log$/.test(name));
+    const strangers = readdirSync(data).filter((name) => !/^(formicary|durable)\.|^blobs$|^host\.log$|^log\.jsonl\.gz$/.test(name));
     if (strangers.length > 0) throw new Error(`${data} holds ${strangers[0]}: it is not the store of a demo, and would be deleted. Give another folder with --data.`);
     rmSync(data, { recursive: true, force: true });
   }
@@ -184,7 +191,7 @@ async function drained(client: Formicary, crew: Crew, total: number, limitSecond
 
 async function nobodyWaits(client: Formicary): Promise<boolean> {
   const { feed } = await client.status();
-  if (feed.some(({ lag }) => lag > 0)) return false;
+  if (feed.some(({ lag }) => (lag ?? 0) > 0)) return false;
   for (const status of ['held', 'open', 'awarded', 'running'] as const) if ((await client.tasks.list({ status, limit: 1 })).value.length > 0) return false;
   return true;
 }
@@ -200,13 +207,13 @@ interface Examined {
   readonly sample: string;
 }
 
-function examine(folder: string, scenario: Scenario): Examined {
+function examine(stored: Iterable<StoredCommit>, scenario: Scenario): Examined {
   const log = new Verification();
   const taskWatch = new TaskWatch();
   const loadWatch = new LoadWatch();
   const decisionWatch = new DecisionWatch();
   let retried: string | undefined;
-  for (const commit of log.over(readLog(folder))) {
+  for (const commit of log.over(stored)) {
     taskWatch.see(commit);
     loadWatch.see(commit);
     decisionWatch.see(commit);
@@ -305,10 +312,13 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
 
   const hour = (((requests.at(-1)?.at ?? 0) - (requests[0]?.at ?? 0)) / 60_000).toFixed(0);
   say(`\n  ${count(tasks.length)} tasks in ${hour} minutes of ${options.trace ?? 'the workload profile'}, played in ${arrivals.toFixed(0)} s (--speed ${options.speed})`);
+  if (options.profile === 'azure-local') say('  Cosmos DB, Service Bus and Event Hubs are test servers of ours on this machine, not Azure; the blobs are in Azurite');
   say(`  ${count(agents.length)} agents with ${count(slots)} slots that stay; a task takes ${meanHold.toFixed(1)} s on the mean and ${longestHold.toFixed(1)} s at most, so that the load is ${options.load}`);
   say(`  leases of ${leaseSeconds} s, agents silent for ${presenceSeconds} s count as lost; seed ${options.seed}\n`);
 
-  const host = new HostProcess({ data: options.data, port: await freePort() });
+  const engine = await openEngine(options.profile, options.data);
+  cleanup.add(() => engine.stop());
+  const host = new HostProcess({ data: options.data, port: await freePort(), environment: engine.environment });
   const crew = new Crew();
   cleanup.add(() => void host.kill());
   cleanup.add(() => crew.kill());
@@ -357,16 +367,16 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   await crew.stop();
   client.close();
   await host.stop();
-  const examined = examine(options.data, scenario);
+  const examined = examine(await engine.log(), scenario);
   const report = reportOf(examined, tasks.length, (performance.now() - began) / 1000);
-  print(report, examined, options);
+  print(report, examined, options, engine.exported);
   const sound = report.lost === 0 && report.doubleAwards === 0 && report.undecided === 0 && report.completed + report.refused === report.tasks;
   const good = sound && report.verified && report.decisions.miscounted === 0 && examined.load.overbooked.length === 0;
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return good;
 }
 
-function print(report: DemoReport, examined: Examined, options: Options): void {
+function print(report: DemoReport, examined: Examined, options: Options, exported: string | undefined): void {
   const { tasks, load, decisions, log, sample } = examined;
   const lines = [tableOf(report, examined)];
   for (const id of tasks.lost.slice(0, 5)) lines.push(`lost: ${id}`);
@@ -376,14 +386,19 @@ function print(report: DemoReport, examined: Examined, options: Options): void {
   for (const id of load.overbooked.slice(0, 5)) lines.push(`over its capacity: ${id}`);
   for (const { message } of log.faults.slice(0, 5)) lines.push(`chain: ${message}`);
   const here = path.relative(process.cwd(), options.data) || '.';
-  lines.push(
-    '',
-    `Took ${report.seconds} s. The store stays in ${here} (${DATABASE_FILE}; wiped by the next demo). To look further:`,
-    `  npx formicary verify --data ${here}`,
-    `  npx formicary why ${sample} --data ${here}`,
-    `  FORMICARY_DATA=${here} npm start            the same store behind the API`,
-    '',
-  );
+  if (exported === undefined) {
+    lines.push(
+      '',
+      `Took ${report.seconds} s. The store stays in ${here} (${DATABASE_FILE}; wiped by the next demo). To look further:`,
+      `  npx formicary verify --data ${here}`,
+      `  npx formicary why ${sample} --data ${here}`,
+      `  FORMICARY_DATA=${here} npm start            the same store behind the API`,
+      '',
+    );
+  } else {
+    const file = path.relative(process.cwd(), exported);
+    lines.push('', `Took ${report.seconds} s. The servers are gone, the receipts stay in ${file} (wiped by the next demo). To look further:`, `  npx formicary verify --export ${file}`, '');
+  }
   process.stdout.write(`\n${lines.join('\n')}\n`);
 }
 
@@ -398,7 +413,8 @@ async function killInTheMiddle(host: HostProcess, afterMs: number): Promise<numb
 }
 
 async function main(): Promise<void> {
-  const options = program.parse().opts<Options>();
+  const given = program.parse().opts<Omit<Options, 'speed'> & { readonly speed?: number }>();
+  const options: Options = { ...given, speed: given.speed ?? SPEED[given.profile], data: path.resolve(given.data) };
   const cleanup = new Cleanup();
   const stop = (signal: NodeJS.Signals): void => {
     cleanup.run();
@@ -408,7 +424,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
   try {
-    process.exitCode = (await play({ ...options, data: path.resolve(options.data) }, cleanup)) ? 0 : 1;
+    process.exitCode = (await play(options, cleanup)) ? 0 : 1;
   } catch (error) {
     say(`\n  The demo failed: ${error instanceof FormicaryError || !(error instanceof Error) ? String(error) : error.message}`);
     process.exitCode = 1;

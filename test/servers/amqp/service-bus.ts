@@ -44,6 +44,13 @@ type Settlement = 'complete' | 'abandon' | 'defer' | 'deadletter';
 /** One queue, or the dead letters of one. */
 class Entity {
   private readonly stored = new Map<number, Stored>();
+  /** Those that wait for their time, the next one last. Those that were cancelled stay until then. */
+  private readonly scheduled: Stored[] = [];
+  /** Those that may be received, oldest first. */
+  private readonly ready: Stored[] = [];
+  /** By lock; the lock that ends first comes first. */
+  private readonly locks = new Map<string, Stored>();
+  /** When each message id was taken in, oldest first. */
   private readonly seen = new Map<string, number>();
   private sequence = 0;
 
@@ -58,52 +65,69 @@ class Entity {
   enqueue(message: Message, properties: Record<string, unknown> = {}, deliveries = 0): number | undefined {
     const now = this.options.now();
     const id = String((message.message_id ??= randomUUID()));
-    const { duplicatesMs } = this.options;
-    if (duplicatesMs > 0) {
-      if (now - (this.seen.get(id) ?? -Infinity) < duplicatesMs) return undefined;
+    if (this.options.duplicatesMs > 0) {
+      for (const [old, at] of this.seen) {
+        if (now - at < this.options.duplicatesMs) break;
+        this.seen.delete(old);
+      }
+      if (this.seen.has(id)) return undefined;
       this.seen.set(id, now);
     }
-    const scheduled = message.message_annotations?.['x-opt-scheduled-enqueue-time'] as Date | number | undefined;
-    const at = scheduled === undefined ? now : Math.max(now, Number(scheduled));
+    const due = message.message_annotations?.['x-opt-scheduled-enqueue-time'] as Date | number | undefined;
+    const at = due === undefined ? now : Math.max(now, Number(due));
     const sequence = (this.sequence += 1);
-    this.stored.set(sequence, { sequence, enqueueSequence: sequence, message, state: at > now ? 'scheduled' : 'active', at, deliveries, properties });
+    const stored: Stored = { sequence, enqueueSequence: sequence, message, state: at > now ? 'scheduled' : 'active', at, deliveries, properties };
+    this.stored.set(sequence, stored);
+    if (stored.state === 'scheduled') insert(this.scheduled, stored, (a, b) => b.at - a.at || b.sequence - a.sequence);
+    else this.offer(stored);
     return sequence;
   }
 
   cancel(sequence: number): boolean {
+    this.passTime();
     return this.stored.get(sequence)?.state === 'scheduled' && this.stored.delete(sequence);
   }
 
   /** Locks and hands out the oldest message that may be received. */
   receive(andDelete: boolean): Stored | undefined {
-    const next = this.inOrder().find(({ state, lock }) => state === 'active' && lock === undefined);
+    this.passTime();
+    const next = this.ready.shift();
     if (next === undefined) return undefined;
     if (andDelete) this.stored.delete(next.sequence);
-    else next.lock = { token: randomUUID(), until: this.options.now() + this.options.lockMs };
+    else this.hold(next);
     return next;
   }
 
   receiveDeferred(sequence: number): Stored | undefined {
-    const found = this.inOrder().find((one) => one.sequence === sequence && one.state === 'deferred' && one.lock === undefined);
-    if (found !== undefined) found.lock = { token: randomUUID(), until: this.options.now() + this.options.lockMs };
+    this.passTime();
+    const found = this.stored.get(sequence);
+    if (found?.state !== 'deferred' || found.lock !== undefined) return undefined;
+    this.hold(found);
     return found;
   }
 
   peek(from: number, count: number): Stored[] {
-    return this.inOrder().filter(({ sequence }) => sequence >= from).slice(0, count);
+    this.passTime();
+    const found = [...this.stored.values()].filter(({ sequence }) => sequence >= from);
+    return found.sort((a, b) => a.sequence - b.sequence).slice(0, count);
   }
 
   /** The new end of the lock; undefined when it was lost. */
   renew(token: string): number | undefined {
-    const lock = this.locked(token)?.lock;
-    return lock === undefined ? undefined : (lock.until = this.options.now() + this.options.lockMs);
+    this.passTime();
+    const stored = this.locks.get(token);
+    if (stored?.lock === undefined) return undefined;
+    this.locks.delete(token);
+    this.locks.set(token, stored);
+    return (stored.lock.until = this.options.now() + this.options.lockMs);
   }
 
   /** False when the lock was lost. */
   settle(token: string, settlement: Settlement, properties: Record<string, unknown> = {}): boolean {
-    const stored = this.locked(token);
+    this.passTime();
+    const stored = this.locks.get(token);
     if (stored === undefined) return false;
-    stored.lock = undefined;
+    this.unlock(token, stored);
     Object.assign(stored.properties, properties);
     if (settlement === 'complete') this.stored.delete(stored.sequence);
     else if (settlement === 'defer') stored.state = 'deferred';
@@ -112,41 +136,64 @@ class Entity {
     return true;
   }
 
-  /** What is there, oldest first, after locks have ended and scheduled messages have been taken in. */
-  private inOrder(): Stored[] {
+  /** Takes in what was scheduled for now, and ends locks whose time is over. */
+  private passTime(): void {
     const now = this.options.now();
-    const fallen = [...this.stored.values()].filter(({ state, at }) => state === 'scheduled' && at <= now).sort((a, b) => a.at - b.at);
-    for (const stored of fallen) {
-      // It is taken in as if it were sent at this moment.
-      this.stored.delete(stored.sequence);
-      Object.assign(stored, { sequence: (this.sequence += 1), state: 'active' });
-      this.stored.set(stored.sequence, stored);
-    }
-    for (const stored of this.stored.values()) {
-      if (stored.lock === undefined || stored.lock.until > now) continue;
-      stored.lock = undefined;
+    for (const [token, stored] of this.locks) {
+      if ((stored.lock?.until ?? 0) > now) break;
+      this.unlock(token, stored);
       this.release(stored);
     }
-    return [...this.stored.values()].sort((a, b) => a.sequence - b.sequence);
+    for (let next = this.scheduled.at(-1); next !== undefined && next.at <= now; next = this.scheduled.at(-1)) {
+      this.scheduled.pop();
+      if (!this.stored.delete(next.sequence)) continue; // it was cancelled
+      // It is taken in as if it were sent at this moment.
+      Object.assign(next, { sequence: (this.sequence += 1), state: 'active' });
+      this.stored.set(next.sequence, next);
+      this.offer(next);
+    }
   }
 
-  private locked(token: string): Stored | undefined {
-    return this.inOrder().find(({ lock }) => lock?.token === token);
+  /** From now on it may be received, unless it was deferred. */
+  private offer(stored: Stored): void {
+    if (stored.state === 'active') insert(this.ready, stored, (a, b) => a.sequence - b.sequence);
+  }
+
+  private hold(stored: Stored): void {
+    stored.lock = { token: randomUUID(), until: this.options.now() + this.options.lockMs };
+    this.locks.set(stored.lock.token, stored);
+  }
+
+  private unlock(token: string, stored: Stored): void {
+    this.locks.delete(token);
+    stored.lock = undefined;
   }
 
   private release(stored: Stored): void {
     stored.deliveries += 1;
-    if (this.deadLetters === undefined || stored.deliveries < this.options.maxDeliveries) return;
-    Object.assign(stored.properties, { DeadLetterReason: 'MaxDeliveryCountExceeded', DeadLetterErrorDescription: 'Message could not be consumed' });
-    this.bury(stored);
+    if (this.deadLetters !== undefined && stored.deliveries >= this.options.maxDeliveries) {
+      Object.assign(stored.properties, { DeadLetterReason: 'MaxDeliveryCountExceeded', DeadLetterErrorDescription: 'Message could not be consumed' });
+      this.bury(stored);
+    } else this.offer(stored);
   }
 
   private bury(stored: Stored): void {
-    if (this.deadLetters === undefined) return;
+    if (this.deadLetters === undefined) return void this.offer(stored);
     this.stored.delete(stored.sequence);
     const { 'x-opt-scheduled-enqueue-time': _, ...annotations } = (stored.message.message_annotations ?? {}) as Record<string, unknown>;
     this.deadLetters.enqueue({ ...stored.message, message_annotations: annotations }, stored.properties, stored.deliveries);
   }
+}
+
+/** Puts a message where it belongs in a list that is in order. */
+function insert(list: Stored[], stored: Stored, order: (a: Stored, b: Stored) => number): void {
+  let low = 0;
+  for (let high = list.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (order(list[middle] as Stored, stored) < 0) low = middle + 1;
+    else high = middle;
+  }
+  list.splice(low, 0, stored);
 }
 
 export class ServiceBusServer extends AmqpServer {

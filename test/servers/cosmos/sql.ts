@@ -83,9 +83,22 @@ function rank(value: unknown): number {
 /** Below, at or above 0; undefined where the two can't be compared. */
 function compare(a: unknown, b: unknown): number | undefined {
   if (rank(a) !== rank(b) || a === undefined) return undefined;
-  if (typeof a === 'string') return Buffer.compare(Buffer.from(a), Buffer.from(b as string));
+  if (typeof a === 'string') return compareStrings(a, b as string);
   if (typeof a === 'number' || typeof a === 'boolean') return Number(a) - Number(b);
   return a === null || JSON.stringify(a) === JSON.stringify(b) ? 0 : undefined;
+}
+
+/** In the order of their bytes in UTF-8: that of JavaScript, but for surrogates, which come after all other code units. */
+function compareStrings(a: string, b: string): number {
+  for (let i = 0; i < a.length && i < b.length; i += 1) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return Number(isSurrogate(x)) - Number(isSurrogate(y)) || x - y;
+  }
+  return a.length - b.length;
+}
+
+function isSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit < 0xe000;
 }
 
 const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {

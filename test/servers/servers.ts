@@ -1,0 +1,46 @@
+/** All services of the profile azure on this machine: our protocol servers, and Azurite for the blobs. */
+import { startAzurite } from '../support/azurite';
+import { EventHubsServer } from './amqp/event-hubs';
+import { ServiceBusServer } from './amqp/service-bus';
+import { CosmosServer } from './cosmos/server';
+
+/** Entities as Bicep names them, with what it gives them. */
+const HUBS = { signals: 4, events: 4 };
+const LOCK_MS = 30_000;
+const DUPLICATES_MS = 600_000;
+
+export interface Servers {
+  /** Names and values of the environment with which a host opens the profile azure on them. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly cosmos: CosmosServer;
+  readonly bus: ServiceBusServer;
+  readonly hubs: EventHubsServer;
+  stop(): Promise<void>;
+}
+
+/** Starts them, empty, on free ports of 127.0.0.1. */
+export async function startServers(): Promise<Servers> {
+  const cosmos = await CosmosServer.start();
+  const isQueue = (name: string) => name === 'deadlines' || name === 'commands' || name.startsWith('parked-');
+  const bus = await new ServiceBusServer({ now: () => Date.now(), isQueue, lockMs: LOCK_MS, duplicatesMs: DUPLICATES_MS }).listen();
+  const hubs = await new EventHubsServer({ hubs: HUBS }).listen();
+  const blobs = await startAzurite();
+  return {
+    settings: {
+      FORMICARY_PROFILE: 'azure',
+      FORMICARY_COSMOS__accountEndpoint: cosmos.endpoint,
+      FORMICARY_COSMOS_KEY: cosmos.key,
+      FORMICARY_COSMOS_DATABASE: 'formicary',
+      FORMICARY_SERVICEBUS: bus.connectionString,
+      FORMICARY_EVENTHUBS: hubs.connectionString,
+      FORMICARY_EVENT_HUB: 'events',
+      FORMICARY_BLOBS: blobs.connection,
+    },
+    cosmos,
+    bus,
+    hubs,
+    async stop() {
+      await Promise.all([cosmos.stop(), bus.close(), hubs.close(), blobs.stop()]);
+    },
+  };
+}

@@ -210,12 +210,16 @@ describe('leases', () => {
       },
       { maxItemsPerInvocation: 1 },
     );
-    await until(() => given.length === 1);
-    const stopped = first.stop();
-    await until(async () => (await owners()).host === 1); // of the ranges that have nothing to finish the leases are free
-    const [{ timestamp }] = (await leases()).filter(({ owner }) => owner === 'host') as [Lease];
-    await until(async () => (await leases()).some((lease) => lease.owner === 'host' && lease.timestamp > timestamp)); // it is renewed as long as the batch lasts
-    finish();
+    let stopped: Promise<void> | undefined;
+    try {
+      await until(() => given.length === 1);
+      stopped = first.stop();
+      await until(async () => (await owners()).host === 1); // of the ranges that have nothing to finish the leases are free
+      const [{ timestamp }] = (await leases()).filter(({ owner }) => owner === 'host') as [Lease];
+      await until(async () => (await leases()).some((lease) => lease.owner === 'host' && lease.timestamp > timestamp)); // it is renewed as long as the batch lasts
+    } finally {
+      finish();
+    }
     await stopped;
     expect(given).toEqual([1]);
     expect(await owners()).toEqual({ null: RANGES });

@@ -26,8 +26,8 @@ test('a life cycle asks for as much on a long log as on a short one', async () =
   const early = await ofTasks();
   await colony.tasks(PAST, 32);
   const late = await ofTasks();
-  expect(early.by.append?.requests).toBe(6);
-  expect(late.by.append?.requests).toBe(6);
+  // Six commits; on a busy machine one of them may be tried again, or a pool has something to say.
+  for (const { by } of [early, late]) expect(Math.round(by.append?.requests ?? 0)).toBe(6);
   expect(own(late)).toBeLessThan(1.25 * own(early));
   expect(late.requests).toBeLessThan(30);
   expect(late.requestUnits).toBeLessThan(150);

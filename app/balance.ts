@@ -410,10 +410,11 @@ export class Balance implements Consumer {
     keep(watch, state, version);
   }
 
-  /** Hears every commit of this process. */
-  private note({ stream, category, commits, state, version }: Committed): void {
-    if (category === 'task') this.counts.count(stream, commits, state as TaskState);
-    else if (category === 'agent') this.pools.relist(stream);
+  /** Hears every commit of this process, and what it follows; each process counts its own. */
+  private note({ here, stream, category, commits, state, version }: Committed): void {
+    if (category === 'task') {
+      if (here) this.counts.count(stream, commits, state as TaskState);
+    } else if (category === 'agent') this.pools.relist(stream);
     else if (category === poolDecider.category) {
       const { tenant, id } = parseStream(stream);
       const watch = this.pools.get(tenant, id);

@@ -3,12 +3,14 @@
  * their own, over real stores.
  */
 import { actionDecider } from '../domain/action';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { agentDecider } from '../domain/agent';
 import { agentTypeDecider } from '../domain/agent-template';
 import { approvalDecider } from '../domain/approval';
 import { channelDecider } from '../domain/channel';
 import { correctionDecider } from '../domain/correction';
 import { deliveryDecider } from '../domain/delivery';
+import { poolDecider } from '../domain/pool';
 import { roundDecider } from '../domain/round';
 import { taskDecider } from '../domain/task';
 import { toolDecider } from '../domain/tool';
@@ -35,10 +37,11 @@ import { Corrections } from './corrections';
 import { DecisionMetrics } from './decision-metrics';
 import { DECISION_DUE, Decisions } from './decisions';
 import { Channels, DELIVERY_DUE, Deliveries, channels, deliveries } from './deliveries';
-import { Feed } from './feed';
+import { Feed, type Consumer } from './feed';
 import { Market, type MarketOptions } from './market';
 import { newId } from './new-id';
-import type { Ports } from './ports';
+import { Peers } from './peers';
+import type { Deadline, Ports } from './ports';
 import { Reactions } from './reactions';
 import { Oversight } from './oversight';
 import { Receipts } from './receipts';
@@ -54,9 +57,20 @@ export interface ColonyOptions {
   readonly market?: MarketOptions;
   /** Milliseconds between two looks for deadlines. */
   readonly deadlineEveryMs?: number;
+  /** Whether other processes work on the same stores: then triggers read the feed and fire the deadlines, and the processes share that out. */
+  readonly shared?: boolean;
   /** Where people find this colony: links in notices lead there. */
   readonly publicUrl?: string;
 }
+
+/** How often the books are compared with the views, where processes share the stores: what was missed is found late rather than never. */
+const FILL_EVERY_MS = 60_000;
+const DEADLINES_SHARED_EVERY_MS = 30_000;
+/** Streams that are read at once to fill the books. */
+const FILLED_AT_ONCE = 32;
+
+/** What is delivered together: read models and what is published need no order among streams and cause no commit; reactions do. */
+export type Group = 'projections' | 'reactions';
 
 export class Colony {
   readonly transactor: Transactor;
@@ -72,6 +86,7 @@ export class Colony {
   readonly repository: Repository;
   readonly tools: Tools;
   readonly reactions: Reactions;
+  readonly peers: Peers;
   readonly oversight: Oversight;
   readonly rounds: Rounds;
   readonly approvals: Approvals;
@@ -83,6 +98,9 @@ export class Colony {
   readonly decisions: Decisions;
   readonly decisionMetrics: DecisionMetrics;
   private readonly roundBook = new RoundBook();
+  private readonly consumers: Readonly<Record<Group, readonly Consumer[]>>;
+  private readonly stopping = new AbortController();
+  private refilling: Promise<void> | undefined;
 
   constructor(
     readonly ports: Ports,
@@ -98,6 +116,7 @@ export class Colony {
       this.transactor,
       [viewOf(agentsView, agentDecider), viewOf(tasksView, taskDecider), viewOf(trailsView, trailDecider), viewOf(toolsView, toolDecider), viewOf(agentTypes, agentTypeDecider), viewOf(roundsView, roundDecider), viewOf(approvalsView, approvalDecider), viewOf(actionsView, actionDecider), viewOf(correctionsView, correctionDecider), viewOf(channels, channelDecider), viewOf(deliveries, deliveryDecider)],
       report,
+      options.shared,
     );
     this.agents = new Agents(this.transactor, this.market, this.roundBook, presence, views, this.views, clock);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);
@@ -134,6 +153,11 @@ export class Colony {
       options.publicUrl ?? PUBLIC_URL,
       report,
     );
+    this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider], report);
+    this.consumers = {
+      projections: [this.views, ...(ports.publisher === undefined ? [] : [ports.publisher])],
+      reactions: [this.reactions, this.balance, this.decisions],
+    };
     for (const reason of DECISION_DUE) this.reactions.on(reason, (stream) => this.decisions.onDeadline(stream));
     this.reactions.on(DELIVERY_DUE, (stream) => this.deliveries.onDeadline(stream));
   }
@@ -142,19 +166,45 @@ export class Colony {
   async start(): Promise<void> {
     await this.views.start();
     await this.balance.open();
-    await this.fillBooks();
+    const consumers = [...this.consumers.projections, ...this.consumers.reactions];
+    if (this.options.shared === true) {
+      const now = await this.ports.store.end();
+      await this.fillBooks();
+      this.peers.start(now);
+      this.refilling = this.refill();
+    } else await this.fillBooks();
     await this.actions.open();
-    await this.feed.start([this.views, this.reactions, this.balance, this.decisions]);
-    this.reactions.start(this.options.deadlineEveryMs);
+    if (this.options.shared === true) this.feed.startShared(consumers, () => this.peers.look());
+    else await this.feed.start(consumers);
+    // Where a trigger fires the deadlines, this finds those that it gave up on.
+    this.reactions.start(this.options.shared === true ? DEADLINES_SHARED_EVERY_MS : this.options.deadlineEveryMs);
     this.balance.start();
+  }
+
+  /** What a trigger on the store's feed hands over, for one group of consumers. Rejects when it has to be handed over again. */
+  async deliver(group: Group, documents: readonly unknown[]): Promise<void> {
+    if (this.ports.handed === undefined) throw new Error('this store has no triggers');
+    await this.feed.deliver(
+      this.consumers[group].map(({ name }) => name),
+      await this.ports.handed(documents),
+    );
+  }
+
+  /** A deadline that a trigger hands over. Rejects when it has to be handed over again. */
+  async fire(deadline: Deadline): Promise<void> {
+    await this.peers.look();
+    await this.reactions.fired(deadline);
   }
 
   /** Ends long polls, lets what is under way finish, and closes the stores. */
   async stop(): Promise<void> {
     this.agents.ringAll();
+    this.stopping.abort();
     await this.balance.stop();
     await this.reactions.stop();
     await this.feed.stop();
+    await this.peers.stop();
+    await this.refilling;
     await this.decisions.stop();
     await this.deliveries.stop();
     await this.views.stop();
@@ -163,32 +213,48 @@ export class Colony {
 
   /**
    * The books of the market from the views: what the views have not seen yet, the feed delivers again, since it begins
-   * where the slowest consumer stands.
+   * where the slowest consumer stands. Where triggers read the feed, the next look at the views finds it.
    */
-  private async fillBooks(): Promise<void> {
-    for await (const stream of this.sources<AgentDoc>('agents')) {
-      const { tenant, id } = parseStream(stream);
+  async fillBooks(): Promise<void> {
+    const { agents, tasks } = this.market;
+    await this.eachSource<AgentDoc>('agents', undefined, async (stream, tenant, id, index) => {
+      if ((agents.get(tenant, id)?.version ?? -1) >= index) return;
       const { state, version } = await this.transactor.load(agentDecider, stream);
-      this.market.agents.update(tenant, id, state, version);
-    }
-    for await (const stream of this.sources<TaskDoc>('tasks', { status: 'open' })) {
-      const { tenant, id } = parseStream(stream);
+      agents.update(tenant, id, state, version);
+    });
+    await this.eachSource<TaskDoc>('tasks', { status: 'open' }, async (stream, tenant, id) => {
       const { state, version } = await this.transactor.load(taskDecider, stream);
-      this.market.tasks.update(tenant, id, stream, state, version);
-    }
-    for await (const stream of this.sources<RoundDoc>('rounds', { status: 'open' })) {
-      const { tenant, id } = parseStream(stream);
+      tasks.update(tenant, id, stream, state, version);
+    });
+    await this.eachSource<RoundDoc>('rounds', { status: 'open' }, async (stream, tenant, id) => {
       const { state, version } = await this.transactor.load(roundDecider, stream);
       this.roundBook.update(tenant, id, stream, state, version, toTime(this.ports.clock.now()));
+    });
+  }
+
+  /** Fills the books again and again, until the colony is stopped. */
+  private async refill(): Promise<void> {
+    const { signal } = this.stopping;
+    for (;;) {
+      await sleep(FILL_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.fillBooks().catch((error: unknown) => this.ports.report('the books could not be filled', { error: String(error) }));
     }
   }
 
-  private async *sources<D>(view: string, where?: Record<string, string>): AsyncGenerator<string> {
+  /** Visits the streams that have a row in a view, several at once. */
+  private async eachSource<D>(
+    view: string,
+    where: Record<string, string> | undefined,
+    visit: (stream: string, tenant: string, id: string, index: number) => Promise<void>,
+  ): Promise<void> {
     for (const tenant of await this.ports.views.tenants(this.views.serving(view))) {
       let continuation: string | undefined;
       do {
         const page = await this.ports.views.query<D>(this.views.serving(view), { tenant, key: ALL, where, limit: 1_000, continuation });
-        for (const { source } of page.rows) yield source;
+        for (let i = 0; i < page.rows.length; i += FILLED_AT_ONCE) {
+          await Promise.all(page.rows.slice(i, i + FILLED_AT_ONCE).map(({ source, index }) => visit(source, tenant, parseStream(source).id, index)));
+        }
         continuation = page.continuation;
       } while (continuation !== undefined);
     }

@@ -52,6 +52,7 @@ const schema = z.object({
   FORMICARY_EVENTHUBS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_BLOBS__serviceUri: service.optional(),
   FORMICARY_SIGNAL_HUB: text.optional(),
+  FORMICARY_EVENT_HUB: text.optional(),
   FORMICARY_NETAPP__subscriptionId: z.guid('give the id of a subscription').optional(),
   FORMICARY_NETAPP__resourceGroup: text.optional(),
   FORMICARY_NETAPP__account: text.optional(),
@@ -189,6 +190,8 @@ function azureOf(given: z.infer<typeof schema>) {
     serviceBus: connection(given.FORMICARY_SERVICEBUS__fullyQualifiedNamespace, given.FORMICARY_SERVICEBUS),
     eventHubs: connection(given.FORMICARY_EVENTHUBS__fullyQualifiedNamespace, given.FORMICARY_EVENTHUBS),
     blobs: connection(given.FORMICARY_BLOBS__serviceUri, given.FORMICARY_BLOBS),
+    /** The hub that events are published to; undefined: none. */
+    eventHub: given.FORMICARY_EVENT_HUB,
     /** undefined: no NetApp Files. */
     netapp: netapp.subscription === undefined ? undefined : (netapp as { readonly [K in keyof typeof netapp]: string }),
   };

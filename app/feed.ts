@@ -1,13 +1,14 @@
 /**
- * The feed at work in one process: reads the store's feed page by page and hands each page to every consumer. At least
- * once: a consumer's checkpoint moves only after the consumer is done with a page, and after a restart it goes on from
- * there. A commit that a consumer can't handle is parked, visible, and never blocks the rest; parked work is tried
- * again, and can be redriven after it was given up.
+ * The feed at work: hands commits to consumers, at least once. Where one process has the store to itself it reads the
+ * store's feed page by page, and a consumer's checkpoint moves only after the consumer is done with a page. Where
+ * processes share a store, triggers read the feed, share its partitions out and keep the checkpoints; each delivers what
+ * it was handed. A commit that a consumer can't handle is parked, visible, and never blocks the rest; parked work is
+ * tried again, and can be redriven after it was given up.
  */
 import type { Commit } from '../domain/kernel/commit';
 import { commitRef } from '../domain/kernel/ids';
-import { plusSeconds, toTime } from '../domain/kernel/time';
-import type { Checkpoint, Checkpoints, Clock, DeadItem, EventStore, WorkQueue } from './ports';
+import { plusSeconds, secondsBetween, toTime } from '../domain/kernel/time';
+import { StoreBusy, type Checkpoint, type Checkpoints, type Clock, type DeadItem, type EventStore, type WorkQueue } from './ports';
 
 export interface Consumer {
   readonly name: string;
@@ -27,10 +28,13 @@ const PAGE = 500;
 const MAX_OUTSTANDING = 8;
 const SAVE_EVERY_MS = 500;
 const REDELIVER_EVERY_MS = 1_000;
+/** A queue in the cloud counts each look. */
+const REDELIVER_SHARED_EVERY_MS = 10_000;
 const MAX_DELIVERIES = 5;
 
 interface Lane {
   readonly consumer: Consumer;
+  delay: number | null;
   done: Checkpoint | undefined;
   saved: Checkpoint | undefined;
   outstanding: number;
@@ -40,20 +44,23 @@ interface Lane {
 
 export interface FeedStatus {
   readonly consumer: string;
-  /** Commits between what it has handled and the end of the log. */
-  readonly lag: number;
+  /** Commits between what it has handled and the end of the log; null where triggers read the feed. */
+  readonly lag: number | null;
+  /** Seconds from the oldest commit of the page that this process has handled last to the end of its handling; null before the first. */
+  readonly delay_seconds: number | null;
   readonly parked: number;
 }
 
 export class Feed {
   private readonly lanes: Lane[] = [];
   private position: Checkpoint | undefined;
+  private catchUp: () => Promise<void> = async () => undefined;
   private stopRinging: (() => void) | undefined;
   private wake: (() => void) | undefined;
   private rung = false;
   private stopped = false;
   private running: Promise<void> | undefined;
-  private timers: NodeJS.Timeout[] = [];
+  private readonly timers: NodeJS.Timeout[] = [];
   private redelivering: Promise<void> | undefined;
 
   constructor(
@@ -64,12 +71,22 @@ export class Feed {
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
   ) {}
 
-  /** Starts to deliver to the consumers, each from its checkpoint. */
+  /**
+   * Starts to deliver to the consumers: what is parked, and what `deliver` is given. What follows from a commit may
+   * depend on other streams, and no other process looks: `catchUp` is called before, and brings this one up to date.
+   */
+  startShared(consumers: readonly Consumer[], catchUp: () => Promise<void>): void {
+    this.catchUp = catchUp;
+    for (const consumer of consumers) this.lanes.push(laneOf(consumer, undefined));
+    this.startRedelivery(REDELIVER_SHARED_EVERY_MS);
+  }
+
+  /** Starts to read the feed, and to deliver to the consumers, each from its checkpoint. */
   async start(consumers: readonly Consumer[]): Promise<void> {
     let furthest = -1;
     for (const consumer of consumers) {
       const done = await this.checkpoints.load(consumer.name);
-      this.lanes.push({ consumer, done, saved: done, outstanding: 0, chain: Promise.resolve(true) });
+      this.lanes.push(laneOf(consumer, done));
       // Whoever is furthest behind says where to begin; for the others these pages are a redelivery.
       const lag = await this.store.lag(done);
       if (lag > furthest) {
@@ -79,15 +96,19 @@ export class Feed {
     }
     this.stopRinging = this.store.onAppend(() => this.ring());
     this.running = this.run();
-    this.timers = [
-      setInterval(() => void this.save(), SAVE_EVERY_MS),
-      setInterval(() => {
-        this.redelivering ??= this.redeliver()
-          .catch((error: unknown) => this.report('redelivery failed', { error: String(error) }))
-          .finally(() => (this.redelivering = undefined));
-      }, REDELIVER_EVERY_MS),
-    ];
-    for (const timer of this.timers) timer.unref();
+    this.every(SAVE_EVERY_MS, () => void this.save());
+    this.startRedelivery(REDELIVER_EVERY_MS);
+  }
+
+  /**
+   * Delivers what a trigger was handed to the consumers of these names. Rejects when some of it could be neither handled
+   * nor parked: then the trigger has to hand all of it over again.
+   */
+  async deliver(names: readonly string[], commits: readonly Commit[]): Promise<void> {
+    const lanes = this.lanes.filter(({ consumer }) => names.includes(consumer.name));
+    await this.catchUp();
+    const done = await Promise.all(lanes.map((lane) => this.handle(lane, commits)));
+    if (done.includes(false)) throw new Error('commits could be neither handled nor parked');
   }
 
   /** Lets the pages under way finish, saves the checkpoints and stops. */
@@ -102,7 +123,7 @@ export class Feed {
     await this.save();
   }
 
-  /** Resolves when everything that is in the log now has been handled by every consumer. */
+  /** Resolves when everything that is in the log now has been handled by every consumer; for a process that reads the feed itself. */
   async settled(): Promise<void> {
     for (;;) {
       const end = await this.store.end();
@@ -116,9 +137,10 @@ export class Feed {
 
   async status(): Promise<FeedStatus[]> {
     return await Promise.all(
-      this.lanes.map(async ({ consumer, done }) => ({
+      this.lanes.map(async ({ consumer, done, delay }) => ({
         consumer: consumer.name,
-        lag: await this.store.lag(done),
+        lag: this.running === undefined ? null : await this.store.lag(done),
+        delay_seconds: delay,
         parked: (await this.queue.dead(parking(consumer.name), 1_000)).length,
       })),
     );
@@ -141,7 +163,9 @@ export class Feed {
     const now = toTime(this.clock.now());
     for (const { consumer } of this.lanes) {
       const queue = parking(consumer.name);
-      for (const item of await this.queue.receive(queue, 50, 60, now)) {
+      const items = await this.queue.receive(queue, 50, 60, now);
+      if (items.length > 0) await this.catchUp();
+      for (const item of items) {
         const { stream, index } = item.body as Parked;
         try {
           await consumer.handle((await this.store.read(stream, index, 1)).filter((commit) => commit.index === index));
@@ -153,6 +177,18 @@ export class Feed {
         }
       }
     }
+  }
+
+  private startRedelivery(everyMs: number): void {
+    this.every(everyMs, () => {
+      this.redelivering ??= this.redeliver()
+        .catch((error: unknown) => this.report('redelivery failed', { error: String(error) }))
+        .finally(() => (this.redelivering = undefined));
+    });
+  }
+
+  private every(milliseconds: number, work: () => void): void {
+    this.timers.push(setInterval(work, milliseconds).unref());
   }
 
   private ring(): void {
@@ -190,7 +226,7 @@ export class Feed {
 
   private dispatch(lane: Lane, commits: readonly Commit[], checkpoint: Checkpoint): void {
     lane.outstanding += 1;
-    const work = this.handle(lane.consumer, commits);
+    const work = this.handle(lane, commits);
     lane.chain = lane.chain.then(async (before) => {
       const done = (await work) && before;
       lane.outstanding -= 1;
@@ -203,21 +239,36 @@ export class Feed {
    * Handles a page; when that fails, its commits one by one, and parks those that fail alone. Never throws; false when
    * one could be neither handled nor parked before the feed was stopped.
    */
-  private async handle(consumer: Consumer, commits: readonly Commit[]): Promise<boolean> {
+  private async handle(lane: Lane, commits: readonly Commit[]): Promise<boolean> {
+    const { consumer } = lane;
+    const since = commits.reduce((oldest, { at }) => (at < oldest ? at : oldest), commits[0]?.at ?? toTime(this.clock.now()));
     try {
-      await consumer.handle(commits);
-      return true;
+      await this.patiently(() => consumer.handle(commits));
     } catch {
-      // falls through to one by one
-    }
-    for (const commit of commits) {
-      try {
-        await consumer.handle([commit]);
-      } catch (error) {
-        if (!(await this.park(consumer.name, commit, error))) return false;
+      for (const commit of commits) {
+        try {
+          await this.patiently(() => consumer.handle([commit]));
+        } catch (error) {
+          if (!(await this.park(consumer.name, commit, error))) return false;
+        }
       }
     }
+    lane.delay = Math.max(0, secondsBetween(since, toTime(this.clock.now())));
     return true;
+  }
+
+  /** A store that is busy says nothing about the commits: they are given again when it wants to be asked again. */
+  private async patiently(work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        const busy = busyOf(error);
+        if (busy === undefined || this.stopped) throw error;
+        await new Promise((resolve) => setTimeout(resolve, busy.retryAfterMs));
+      }
+    }
   }
 
   private async park(consumer: string, commit: Commit, error: unknown): Promise<boolean> {
@@ -249,6 +300,16 @@ export class Feed {
       }
     }
   }
+}
+
+function laneOf(consumer: Consumer, done: Checkpoint | undefined): Lane {
+  return { consumer, delay: null, done, saved: done, outstanding: 0, chain: Promise.resolve(true) };
+}
+
+/** Also as the cause of what the transactor has thrown. */
+function busyOf(error: unknown): StoreBusy | undefined {
+  if (error instanceof StoreBusy) return error;
+  return error instanceof Error && error.cause instanceof StoreBusy ? error.cause : undefined;
 }
 
 function parking(consumer: string): string {

@@ -26,11 +26,20 @@ export class Metrics {
     const { registry } = this;
     new Gauge({
       name: 'formicary_feed_lag_commits',
-      help: 'Commits that a consumer has yet to handle',
+      help: 'Commits that a consumer has yet to handle, where the process reads the feed itself',
       labelNames: ['consumer'],
       registers: [registry],
       async collect() {
-        for (const { consumer, lag } of await colony.feed.status()) this.set({ consumer }, lag);
+        for (const { consumer, lag } of await colony.feed.status()) if (lag !== null) this.set({ consumer }, lag);
+      },
+    });
+    new Gauge({
+      name: 'formicary_feed_delay_seconds',
+      help: 'From the oldest commit of the page that this process has handled last to the end of its handling',
+      labelNames: ['consumer'],
+      registers: [registry],
+      async collect() {
+        for (const { consumer, delay_seconds: delay } of await colony.feed.status()) if (delay !== null) this.set({ consumer }, delay);
       },
     });
     new Gauge({
@@ -83,7 +92,8 @@ export class Metrics {
     decisions('rounds_open', 'Rounds that take votes', ({ rounds }) => rounds.open);
     decisions('human_share', 'Share of the actions that needed a person (goal: below 0.15)', ({ actions }) => actions.share);
     decisions('human_agreement', 'Share of the decided approvals in which people approved what was proposed, as it was', ({ approvals }) => approvals.agreement);
-    colony.transactor.onCommitted(({ category, commits, state }) => {
+    colony.transactor.onCommitted(({ here, category, commits, state }) => {
+      if (!here) return; // each process counts its own
       this.commits.inc({ category }, commits.length);
       if (category === 'approval') this.approval(commits, state as ApprovalState);
       if (category === 'round') this.round(commits, state as RoundState);

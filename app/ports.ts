@@ -299,6 +299,14 @@ export interface Outbound {
   readonly secrets: Secrets;
 }
 
+// ------------------------------------------------------------------------------------------------------ publisher
+
+export interface Publisher {
+  readonly name: 'publisher';
+  /** Resolves when all events of the commits are durable elsewhere; again is harmless, under the same ids. */
+  handle(commits: readonly Commit[]): Promise<void>;
+}
+
 // ------------------------------------------------------------------------------------------------- orchestrations
 
 /** The processes that wait on behalf of a round, an approval or an action: Durable Functions. They hold no truth. */
@@ -320,6 +328,10 @@ export interface Ports {
   readonly queue: WorkQueue;
   readonly blobs: BlobArchive;
   readonly presence: Presence;
+  /** Publishes what happens, for others; undefined when nobody wants it. */
+  readonly publisher?: Publisher;
+  /** Reads what a trigger on the store's feed has handed over: commits, in order per stream; undefined for a store without triggers. */
+  readonly handed?: (documents: readonly unknown[]) => Promise<readonly Commit[]>;
   readonly policy: Policy;
   readonly outbound: Outbound;
   readonly clock: Clock;

@@ -78,6 +78,14 @@ export class Reactions implements Consumer {
     await this.firing;
   }
 
+  /** Fires one deadline that a trigger has handed over. Rejects when it has to be handed over again. */
+  async fired(deadline: Deadline): Promise<void> {
+    const next: Deadline[] = [];
+    this.standing.delete(`${deadline.stream} ${deadline.reason}`);
+    await this.deadline(deadline, next);
+    await this.schedule(next);
+  }
+
   /** Fires what is due: at least once, late rather than never. */
   async fire(): Promise<void> {
     for (;;) {

@@ -91,6 +91,8 @@ export type Outcome<S, E extends Event> = Accepted<S, E> | Refused;
 
 /** What `onCommitted` listeners hear, after the commits are durable. */
 export interface Committed {
+  /** False for what another process has committed, and this one has heard of by `follow`. */
+  readonly here: boolean;
   readonly stream: string;
   readonly category: string;
   readonly commits: readonly Commit[];
@@ -107,6 +109,7 @@ const COMMANDS_PAGE = 32;
 const SNAPSHOT_EVERY = 200;
 const MAX_SNAPSHOT_BYTES = 16 * 1024;
 const MAX_ATTEMPTS = 12;
+const CACHED_STREAMS = 20_000;
 const PAGE = 500;
 const EPOCH = toTime(0);
 const DONE = Promise.resolve();
@@ -168,6 +171,8 @@ export interface TransactorOptions {
 
 export class Transactor {
   private readonly cache: Recent<string, Folded>;
+  /** The last commit of this process by stream. */
+  private readonly made: Recent<string, number>;
   private readonly lanes = new Map<string, Lane>();
   private readonly listeners = new Set<(committed: Committed) => void>();
   private readonly denials: Denials;
@@ -180,12 +185,13 @@ export class Transactor {
     private readonly newId: () => string,
     options: TransactorOptions = {},
   ) {
-    this.cache = new Recent(options.cachedStreams ?? 20_000);
+    this.cache = new Recent(options.cachedStreams ?? CACHED_STREAMS);
+    this.made = new Recent(options.cachedStreams ?? CACHED_STREAMS);
     this.random = options.random ?? Math.random;
     this.denials = new Denials(this, clock);
   }
 
-  /** Hears every commit of this process right after it is durable. A listener must not throw. */
+  /** Hears every commit of this process right after it is durable, and those that it follows. A listener must not throw. */
   onCommitted(listener: (committed: Committed) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -302,6 +308,27 @@ export class Transactor {
     if (cached !== undefined && cached.version < index) this.cache.delete(stream);
   }
 
+  /**
+   * Takes in what the feed shows of one stream, in order: what another process has made is folded on to the cached
+   * state, and listeners hear of it.
+   */
+  async follow<S, E extends Event>(decider: Decider<S, E>, stream: string, commits: readonly Commit[]): Promise<void> {
+    const known = decider as unknown as Decider<unknown, Event>;
+    const index = (commits.at(-1) as Commit).index;
+    const lane = this.lanes.get(stream);
+    // A commit of this process can be in the feed before its own answer has come.
+    if (lane !== undefined) await lane.running.catch(() => undefined);
+    if ((this.made.get(stream) ?? -1) >= index) return;
+    let folded = this.cache.peek(stream) ?? empty(known);
+    if (folded.version < index) {
+      for (const commit of commits) if (commit.index === folded.version + 1) folded = fold(known, folded, commit);
+      if (folded.version < index) folded = await this.fetch(known, stream);
+      else this.keep(stream, folded);
+    }
+    const committed: Committed = { here: false, stream, category: decider.category, commits, state: folded.state, version: folded.version };
+    for (const listener of this.listeners) listener(committed);
+  }
+
   /** The state as it was: after the last commit whose time is not after `asOf`, or after commit `upTo`. */
   async loadAt<S, E extends Event>(decider: Decider<S, E>, stream: string, bound: { readonly asOf: Time } | { readonly upTo: number }): Promise<Loaded<S>> {
     let folded = empty(decider as unknown as Decider<unknown, Event>);
@@ -372,7 +399,8 @@ export class Transactor {
       }
       this.keep(stream, sealed.length > 0 && folded.version - folded.snapshotAt >= SNAPSHOT_EVERY ? { ...folded, snapshotAt: folded.version } : folded);
       if (sealed.length > 0) {
-        const committed: Committed = { stream, category: decider.category, commits: sealed.map(({ commit }) => commit), state: folded.state, version: folded.version };
+        this.made.set(stream, folded.version);
+        const committed: Committed = { here: true, stream, category: decider.category, commits: sealed.map(({ commit }) => commit), state: folded.state, version: folded.version };
         for (const listener of this.listeners) listener(committed);
       }
       batch.forEach((pending, i) => {
@@ -599,6 +627,7 @@ async function reached<T>(stream: string, answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
+    if (error instanceof StoreBusy) throw error;
     throw new StoreUnavailable(`${stream} could not be read: ${messageOf(error)}`, { cause: error });
   }
 }
@@ -615,4 +644,3 @@ function pause(milliseconds: number): Promise<void> {
 export function lastChange(loaded: Loaded<unknown>): number {
   return toMillis(loaded.at);
 }
-    if (error instanceof StoreBusy) throw error;

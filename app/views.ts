@@ -5,6 +5,7 @@
  * A view is rebuilt under a new name while the old one serves: because its reducer has a new version, or because
  * somebody asked for it.
  */
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import type { Commit } from '../domain/kernel/commit';
 import type { Decider, Event } from '../domain/kernel/decider';
 import { parseStream } from '../domain/kernel/ids';
@@ -37,6 +38,9 @@ export interface ViewStatus {
 /** Correlations seen lately with the index of their row, so that each row is written about once. */
 const MAX_SEEN = 50_000;
 const PAGE = 1_000;
+/** How soon a process sees that another one has built a view anew, and how long all of them have for that. */
+const REFRESH_MS = 5_000;
+const HANDOVER_MS = 30_000;
 
 interface Target {
   readonly name: string;
@@ -52,7 +56,9 @@ export class Views implements Consumer {
   readonly name = 'views';
   private readonly targets: Target[];
   private readonly seen = new Recent<string, number>(MAX_SEEN);
-  private readonly rebuilds = new Set<Promise<void>>();
+  private readonly works = new Set<Promise<void>>();
+  private readonly wake = new AbortController();
+  private refreshing: NodeJS.Timeout | undefined;
   private stopped = false;
 
   constructor(
@@ -62,6 +68,8 @@ export class Views implements Consumer {
     private readonly transactor: Transactor,
     of: readonly ViewOf[],
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    /** Whether other processes read and fill the same views. */
+    private readonly shared = false,
   ) {
     const target = (name: string, version: number, fields: readonly string[], view?: ViewOf): Target => ({ name, version, fields, of: view, serving: viewName({ name, version }), building: undefined });
     this.targets = [
@@ -74,22 +82,28 @@ export class Views implements Consumer {
   async start(): Promise<void> {
     const existing = await this.views.list();
     for (const target of this.targets) {
-      const kept = await this.checkpoints.load(`serving-${target.name}`);
-      const leftOver = existing.filter((name) => name.startsWith(`${target.name}.v`) && name !== kept);
-      for (const name of leftOver) await this.views.drop(name);
+      const kept = await this.checkpoints.load(servingKey(target));
       const current = kept ?? viewName(target);
+      const others = existing.filter((name) => name.startsWith(`${target.name}.v`) && name !== current);
+      if (this.shared) this.background('a view that is over could not be dropped', this.dropLater(others.filter((name) => isOver(name, current, target.version))));
+      else for (const name of others) await this.views.drop(name);
       target.serving = current;
       await this.views.declare(current, target.fields);
       // New beside a log that others have read already: it has to read what they have, and serves for good only then.
-      const late = kept === undefined && (await this.checkpoints.load(this.name)) !== undefined;
-      if (late || versionOf(current) !== target.version) this.background(this.rebuildTarget(target));
-      else if (kept === undefined) await this.checkpoints.save(`serving-${target.name}`, current);
+      const late = kept === undefined && (await this.isRead());
+      if (late || versionOf(current) !== target.version) this.rebuilding(this.rebuildTarget(target));
+      else if (kept === undefined) await this.checkpoints.save(servingKey(target), current);
+    }
+    if (this.shared) {
+      this.refreshing = setInterval(() => void this.refresh().catch((error: unknown) => this.report('the names of the views could not be read', { error: String(error) })), REFRESH_MS).unref();
     }
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
-    await Promise.all(this.rebuilds);
+    clearInterval(this.refreshing);
+    this.wake.abort();
+    await Promise.all(this.works);
   }
 
   /** The name under which a projection is read now. */
@@ -108,7 +122,7 @@ export class Views implements Consumer {
 
   /** Begins a rebuild and returns; `status` shows how far it is. */
   rebuildInBackground(name: string): void {
-    this.background(this.rebuild(name));
+    this.rebuilding(this.rebuild(name));
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {
@@ -154,33 +168,72 @@ export class Views implements Consumer {
     const building: Target['building'] = { name, left, declared: false };
     target.building = building;
     try {
-      await this.views.drop(name);
+      // What an attempt that was broken off has left is as good as what is written now.
       await this.views.declare(name, target.fields);
       // From here on the feed fills it too: what came before is in the log, and read below.
       building.declared = true;
-      let from: Checkpoint | undefined;
-      for (let end = false; !end && !this.stopped; ) {
-        const page = await this.store.feed(from, PAGE);
-        await this.apply(target, [name], page.commits, latestOf(page.commits), false);
-        from = page.checkpoint;
-        end = page.end;
-        building.left = await this.store.lag(from);
-      }
+      const read = await this.fill(target, building, undefined);
       if (this.stopped) return;
       const old = target.serving;
-      await this.checkpoints.save(`serving-${target.name}`, name);
+      await this.checkpoints.save(servingKey(target), name);
       target.serving = name;
-      if (old !== name) await this.views.drop(old);
+      // Other processes go on filling and reading the old one until they have seen that.
+      if (this.shared) {
+        await this.sleep(HANDOVER_MS);
+        await this.fill(target, building, read);
+      }
+      if (old !== name && !this.stopped) await this.views.drop(old);
     } finally {
       target.building = undefined;
     }
   }
 
-  private background(work: Promise<void>): void {
-    const tracked = work
-      .catch((error: unknown) => this.report('a view could not be rebuilt', { error: String(error) }))
-      .finally(() => this.rebuilds.delete(tracked));
-    this.rebuilds.add(tracked);
+  /** Reads the log into the view that is built, from `from` to its end; answers where that is. */
+  private async fill(target: Target, building: NonNullable<Target['building']>, from: Checkpoint | undefined): Promise<Checkpoint | undefined> {
+    let read = from;
+    for (let end = false; !end && !this.stopped; ) {
+      const page = await this.store.feed(read, PAGE);
+      await this.apply(target, [building.name], page.commits, latestOf(page.commits), false);
+      read = page.checkpoint;
+      end = page.end;
+      building.left = end ? 0 : await this.store.lag(read);
+    }
+    return read;
+  }
+
+  /** True when the log has been read into views already, or may have been. */
+  private async isRead(): Promise<boolean> {
+    return this.shared ? (await this.store.feed(undefined, 1)).commits.length > 0 : (await this.checkpoints.load(this.name)) !== undefined;
+  }
+
+  /** Takes over the names under which other processes have built the views anew. */
+  private async refresh(): Promise<void> {
+    for (const target of this.targets) {
+      const serving = await this.checkpoints.load(servingKey(target));
+      if (serving === undefined || serving === target.serving || target.building !== undefined) continue;
+      await this.views.declare(serving, target.fields);
+      target.serving = serving;
+    }
+  }
+
+  private async dropLater(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    await this.sleep(HANDOVER_MS);
+    for (const name of names) if (!this.stopped) await this.views.drop(name);
+  }
+
+  /** Returns early when the views are stopped. */
+  private async sleep(milliseconds: number): Promise<void> {
+    await setTimeoutPromise(milliseconds, undefined, { signal: this.wake.signal }).catch(() => undefined);
+  }
+
+  private rebuilding(work: Promise<void>): void {
+    this.background('a view could not be rebuilt', work);
+  }
+
+  private background(failed: string, work: Promise<void>): void {
+    const tracked = work.catch((error: unknown) => this.report(failed, { error: String(error) })).finally(() => this.works.delete(tracked));
+    this.works.add(tracked);
   }
 
   private find(name: string): Target {
@@ -203,6 +256,21 @@ function latestOf(commits: readonly Commit[]): Latest {
   return latest;
 }
 
+/** Where the name under which a view is read is kept. */
+function servingKey({ name }: Target): string {
+  return `serving-${name}`;
+}
+
+/** Of an older reducer than those that serve and are built, or of an earlier generation than the one that serves. */
+function isOver(name: string, serving: string, version: number): boolean {
+  if (versionOf(name) === versionOf(serving)) return generationOf(name) < generationOf(serving);
+  return versionOf(name) < Math.min(versionOf(serving), version);
+}
+
+function generationOf(view: string): number {
+  return Number(/\.v\d+\.(\d+)$/.exec(view)?.[1] ?? 0);
+}
+
 function versionOf(view: string): number {
   return Number(/\.v(\d+)/.exec(view)?.[1]);
 }
@@ -211,6 +279,5 @@ function versionOf(view: string): number {
 function nextName(target: Target): string {
   const base = viewName(target);
   if (versionOf(target.serving) !== target.version) return base;
-  const generation = Number(/\.v\d+\.(\d+)$/.exec(target.serving)?.[1] ?? 0);
-  return `${base}.${generation + 1}`;
+  return `${base}.${generationOf(target.serving) + 1}`;
 }

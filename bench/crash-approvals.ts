@@ -82,7 +82,7 @@ export class DecisionLoad extends CrashLoad {
 
   async drained(): Promise<boolean> {
     const { feed } = await this.root.read<Status>('/v1/status');
-    if (feed.some(({ lag }) => lag > 0)) return false;
+    if (feed.some(({ lag }) => (lag ?? 0) > 0)) return false;
     for (const [list, status] of UNDER_WAY) if ((await this.list(this.root, list, { status, limit: 1 })).length > 0) return false;
     return true;
   }

@@ -24,7 +24,7 @@ export class TaskLoad extends CrashLoad {
   /** True when the host knows of no task that is still alive. */
   async drained(): Promise<boolean> {
     const { feed } = await this.root.status();
-    if (feed.some(({ lag }) => lag > 0)) return false;
+    if (feed.some(({ lag }) => (lag ?? 0) > 0)) return false;
     for (const status of ['open', 'awarded', 'running'] as const) if ((await this.root.tasks.list({ status, limit: 1 })).value.length > 0) return false;
     return true;
   }

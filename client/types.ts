@@ -657,12 +657,14 @@ export interface DecisionFigures {
 
 // ------------------------------------------------------------------------------------------------------- operation
 
-export type Consumer = 'views' | 'reactions';
+export type Consumer = 'views' | 'reactions' | 'balance' | 'decisions' | 'publisher';
 
 export interface FeedStatus {
   readonly consumer: string;
-  /** Commits between what it has handled and the end of the log. */
-  readonly lag: number;
+  /** Commits between what it has handled and the end of the log; null where triggers read the feed. */
+  readonly lag: number | null;
+  /** Seconds from the oldest commit of the page that was handled last, by the process that answers, to the end of its handling. */
+  readonly delay_seconds: number | null;
   readonly parked: number;
 }
 
@@ -680,7 +682,7 @@ export interface ViewStatus {
   readonly serving: string;
   /** What is being built beside it, and how many commits are left to read. */
   readonly building: { readonly name: string; readonly left: number } | null;
-  readonly lag: number;
+  readonly lag: number | null;
 }
 
 export interface Status {

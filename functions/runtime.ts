@@ -22,7 +22,8 @@ let opened: Runtime | undefined;
 async function open(): Promise<Runtime> {
   const settings = readSettings();
   const log = openLog(settings.logLevel);
-  const colony = await openColony(settings, { log });
+  // The triggers that a shared store needs are those of this app.
+  const colony = await openColony(settings, { log, options: { shared: settings.azure !== undefined } });
   log.info({ data: settings.data }, 'the colony is open');
   return (opened = { colony, log, metrics: new Metrics(colony) });
 }

@@ -1,7 +1,7 @@
 /**
  * The development host: runs a compiled Functions app without Core Tools. It serves HTTP functions, and runs timers,
- * durable orchestrations and what changes in Cosmos DB, where the settings say where that is; functions with other
- * triggers are accepted and listed, but nothing calls them here.
+ * durable orchestrations, what changes in Cosmos DB and what is in queues of Service Bus, where the settings say where
+ * they are; functions with other triggers are accepted and listed, but nothing calls them here.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -17,6 +17,7 @@ import { invoke, newContext } from './invoke';
 import type { LeaseTimes } from './leases';
 import { isLoopback } from './loopback';
 import { Router } from './router';
+import { ServiceBusTrigger } from './service-bus-trigger';
 import { startTimer } from './timers';
 import { within } from './within';
 
@@ -35,6 +36,8 @@ export interface HostOptions {
   readonly leaseTimes?: LeaseTimes;
 }
 
+/** Azure's own default. */
+const MAX_CONCURRENT_CALLS = 16;
 const RUN = ['httpTrigger', 'timerTrigger', 'orchestrationTrigger', 'activityTrigger'];
 
 export interface Host {
@@ -60,7 +63,7 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
   let durable: DurableRuntime | undefined;
   try {
     process.env['WEBSITE_HOSTNAME'] = new URL(url).host;
-    const { http, durableTask } = extensions(appDirectory);
+    const { http, durableTask, serviceBus } = extensions(appDirectory);
     const app = await loadApp(appDirectory);
     const router = new Router<Handler>();
     for (const { registration, trigger } of withTrigger(app.registrations, 'httpTrigger')) {
@@ -72,10 +75,12 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
     if (durable !== undefined) supplyInput('durableClient', addRoutes(router, durable, url, durableTask?.hubName ?? 'Formicary'));
     const connections = new Connections();
     const feeds = withTrigger(app.registrations, 'cosmosDBTrigger').filter(({ trigger }) => connections.hasCosmos(String(trigger['connection'])));
+    const queues = withTrigger(app.registrations, 'serviceBusTrigger').filter(({ trigger }) => connections.hasBroker(String(trigger['connection'])));
     const instance = randomUUID();
     const running: { stop(): Promise<void> }[] = [
       ...withTrigger(app.registrations, 'timerTrigger').map(({ registration, trigger }) => startTimer(registration, trigger)),
       ...feeds.map(({ registration, trigger }) => new CosmosTrigger(registration, trigger, connections.cosmos(String(trigger['connection'])), instance, leaseTimes)),
+      ...queues.map(({ registration, trigger }) => new ServiceBusTrigger(registration, connections.serviceBus(String(trigger['connection'])), serviceBus?.maxConcurrentCalls ?? MAX_CONCURRENT_CALLS)),
     ];
     front.serve(router);
     durable?.begin(retentionDays);
@@ -83,12 +88,12 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
       url,
       functions: app.registrations.map((registration) => {
         const { type } = triggerOf(registration);
-        return { name: registration.name, trigger: type, runs: RUN.includes(type) || feeds.some((feed) => feed.registration === registration) };
+        return { name: registration.name, trigger: type, runs: RUN.includes(type) || [...feeds, ...queues].some((served) => served.registration === registration) };
       }),
       async close(graceSeconds = 10) {
         const ended = Promise.all(running.map((each) => each.stop()));
         await Promise.all([front.close(graceSeconds), within(graceSeconds, ended), durable?.close(graceSeconds)]);
-        connections.close();
+        await connections.close();
         await app.terminate();
       },
     };
@@ -117,6 +122,7 @@ interface Extensions {
   /** `routePrefix`: what all routes start with. */
   readonly http?: { readonly routePrefix?: string };
   readonly durableTask?: { readonly hubName?: string };
+  readonly serviceBus?: { readonly maxConcurrentCalls?: number };
 }
 
 function extensions(appDirectory: string): Extensions {

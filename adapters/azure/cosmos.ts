@@ -31,6 +31,12 @@ export const CONTAINERS = {
       ],
     },
   },
+  // Of the triggers on `events`.
+  leases: {
+    id: 'leases',
+    partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 },
+    defaultTtl: -1,
+  },
   state: {
     id: 'state',
     partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 },

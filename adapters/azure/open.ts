@@ -6,6 +6,7 @@ import { CosmosCheckpoints } from './cosmos-checkpoints';
 import { CosmosEventStore } from './cosmos-event-store';
 import { CosmosPresence } from './cosmos-presence';
 import { CosmosViewStore } from './cosmos-view-store';
+import { EventHubPublisher } from './event-hubs';
 import { AzureClients, type Services } from './identity';
 import { ServiceBus } from './service-bus';
 import { ServiceBusDeadlines } from './service-bus-deadlines';
@@ -17,6 +18,8 @@ const PAYLOADS = 'payloads';
 
 export interface AzureSettings extends Services {
   readonly cosmos: Services['cosmos'] & { readonly database: string };
+  /** The hub that events are published to; undefined: none. */
+  readonly eventHub?: string;
 }
 
 /** Opens the services. Containers and queues are Bicep's to make; a test server (it has a key) gets its containers here. */
@@ -28,8 +31,12 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
   if ('connectionString' in settings.blobs) await payloads().createIfNotExists();
   const bus = new ServiceBus(() => clients.serviceBus);
   const presence = new CosmosPresence(cosmos);
+  const store = new CosmosEventStore(cosmos);
+  const { eventHub } = settings;
   return {
-    store: new CosmosEventStore(cosmos),
+    store,
+    handed: (documents) => store.delivered(documents),
+    publisher: eventHub === undefined ? undefined : new EventHubPublisher(() => clients.eventHub(eventHub)),
     views: new CosmosViewStore(cosmos),
     checkpoints: new CosmosCheckpoints(cosmos),
     deadlines: new ServiceBusDeadlines(bus, DEADLINES),

@@ -9,7 +9,7 @@ import { runtime } from '../runtime';
 import { Continuation, List, OpenObject, Text, page, whole } from './edge/schemas';
 
 const TAGS = ['Operation'];
-const Consumer = z.enum(['views', 'reactions', 'balance']);
+const Consumer = z.enum(['views', 'reactions', 'balance', 'decisions', 'publisher']);
 
 registerDocs({
   title: 'Formicary',
@@ -55,7 +55,7 @@ route({
   async handler() {
     const { colony } = await runtime();
     const feed = await colony.feed.status();
-    const lag = feed.find(({ consumer }) => consumer === 'views')?.lag ?? 0;
+    const lag = feed.find(({ consumer }) => consumer === 'views')?.lag ?? null;
     return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size() } };
   },
 });

@@ -190,8 +190,9 @@ class Run extends ModelRun {
   constructor(
     processes: number,
     private readonly cut?: Cut,
+    shared = false,
   ) {
-    super(processes);
+    super(processes, shared);
     this.stage.mishaps = (port, method, [append]) => {
       const stream = port === 'store' && method === 'append' ? (append as Append).stream : undefined;
       if (stream !== undefined && this.counting && (this.appends += 1) === this.cut?.at) this.cutOff = stream;
@@ -462,7 +463,7 @@ class Run extends ModelRun {
     await this.viewsAreFolds();
     if (!this.disturbed) this.wrong.push(...this.stage.reports.map((report) => JSON.stringify(report)));
     for (const { colony } of this.stage.living) {
-      for (const { consumer, lag, parked } of await colony.feed.status()) if (lag !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
+      for (const { consumer, lag, parked } of await colony.feed.status()) if ((lag ?? 0) !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
     }
   }
 
@@ -719,13 +720,13 @@ function actionRule(
 const RUNS = Number(process.env.FORMICARY_RUNS ?? 1);
 const REPEAT = process.env.FORMICARY_SEED === undefined ? {} : { seed: Number(process.env.FORMICARY_SEED), path: process.env.FORMICARY_PATH };
 
-function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: number): void {
+function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: number, shared = false): void {
   test(
     name,
     async () => {
       await fc.assert(
         fc.asyncProperty(fc.noBias(fc.array(step, { maxLength: 80, size: 'max' })), async (steps) => {
-          expect(await new Run(processes).play(steps)).toEqual([]);
+          expect(await new Run(processes, undefined, shared).play(steps)).toEqual([]);
         }),
         { numRuns: Math.ceil(runs * RUNS), interruptAfterTimeLimit: 300_000 * RUNS, markInterruptAsFailure: true, timeout: 30_000, ...REPEAT },
       );
@@ -770,3 +771,5 @@ model('one process, nothing fails', peaceful, 1, 40);
 model('one process, with crashes and failing stores', stormy, 1, 40);
 model('two processes on one store, nothing fails', peaceful, 2, 30);
 model('two processes on one store, with crashes and failing stores', stormy, 2, 30);
+model('two processes that triggers hand the feed to, nothing fails', peaceful, 2, 30, true);
+model('two processes that triggers hand the feed to, with crashes and failing stores', stormy, 2, 30, true);

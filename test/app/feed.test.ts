@@ -419,7 +419,7 @@ describe('checkpoints', () => {
     mended();
     const again = new Diary('a');
     const second = await start([again]);
-    expect(await statusOf(second, 'a')).toEqual({ consumer: 'a', lag: 2, parked: 0 });
+    expect(await statusOf(second, 'a')).toEqual({ consumer: 'a', lag: 2, parked: 0, delay_seconds: null });
     await second.feed.settled();
     expect(again.handled).toEqual(of(X, 3, 4));
   });

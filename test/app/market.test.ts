@@ -164,8 +164,8 @@ class Run extends ModelRun {
   /** When an agent, or whoever holds `task#award`, gave signs of life. */
   private readonly alive = new Map<string, string[]>();
 
-  constructor(processes: number) {
-    super(processes);
+  constructor(processes: number, shared: boolean) {
+    super(processes, shared);
     this.stage.mishaps = (port, method) => this.befalls(`${port}.${method}`);
   }
 
@@ -361,7 +361,12 @@ class Run extends ModelRun {
     }
     await this.pass(10);
     // After failures wake-ups may be missing; then the sweep, which a running colony does every few seconds, finds the rest.
-    if (this.disturbed) for (const { colony } of this.stage.living) await colony.market.sweep();
+    if (this.disturbed) {
+      for (const { colony } of this.stage.living) {
+        if (this.shared) await colony.fillBooks();
+        await colony.market.sweep();
+      }
+    }
     await this.stage.settled();
   }
 
@@ -426,7 +431,7 @@ class Run extends ModelRun {
     await this.treesAreWhole();
     if (!this.disturbed) this.wrong.push(...this.stage.reports.map((report) => JSON.stringify(report)));
     for (const { colony } of this.stage.living) {
-      for (const { consumer, lag, parked } of await colony.feed.status()) if (lag !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
+      for (const { consumer, lag, parked } of await colony.feed.status()) if ((lag ?? 0) !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
     }
   }
 
@@ -481,13 +486,13 @@ class Run extends ModelRun {
 const RUNS = Number(process.env.FORMICARY_RUNS ?? 1);
 const REPEAT = process.env.FORMICARY_SEED === undefined ? {} : { seed: Number(process.env.FORMICARY_SEED), path: process.env.FORMICARY_PATH };
 
-function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: number): void {
+function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: number, shared = false): void {
   test(
     name,
     async () => {
       await fc.assert(
         fc.asyncProperty(fc.noBias(fc.array(step, { maxLength: 100, size: 'max' })), async (steps) => {
-          expect(await new Run(processes).play(steps)).toEqual([]);
+          expect(await new Run(processes, shared).play(steps)).toEqual([]);
         }),
         { numRuns: Math.ceil(runs * RUNS), interruptAfterTimeLimit: 300_000 * RUNS, markInterruptAsFailure: true, timeout: 30_000, ...REPEAT },
       );
@@ -500,3 +505,5 @@ model('one process, nothing fails', peaceful, 1, 60);
 model('one process, with crashes and failing stores', stormy, 1, 60);
 model('two processes on one store, nothing fails', peaceful, 2, 40);
 model('two processes on one store, with crashes and failing stores', stormy, 2, 40);
+model('two processes that triggers hand the feed to, nothing fails', peaceful, 2, 30, true);
+model('two processes that triggers hand the feed to, with crashes and failing stores', stormy, 2, 30, true);

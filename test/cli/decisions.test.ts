@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 async function settled(): Promise<void> {
-  while ((await client.status()).feed.some(({ lag }) => lag > 0)) await new Promise((resolve) => setTimeout(resolve, 20));
+  while ((await client.status()).feed.some(({ lag }) => (lag ?? 0) > 0)) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {

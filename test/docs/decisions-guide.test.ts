@@ -37,7 +37,7 @@ test('every command prints what the page shows', async () => {
   const { FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, ...rest } = process.env;
   let approval = '';
   for (const { command, expected } of steps) {
-    while ((await client.status()).feed.some(({ lag }) => lag > 0)) await new Promise((resolve) => setTimeout(resolve, 20));
+    while ((await client.status()).feed.some(({ lag }) => (lag ?? 0) > 0)) await new Promise((resolve) => setTimeout(resolve, 20));
     // What the reader puts into the variable.
     approval = (await client.approvals.list({ status: 'waiting', kind: 'erp.order' })).value[0]?.id ?? approval;
     const { stdout } = await promisify(execFile)('sh', ['-c', `${shell}\n(${command}) 2>&1 || true`], { env: { ...rest, FORMICARY_URL: host.url, FORMICARY_DATA: host.data, APPROVAL: approval } });

@@ -4,7 +4,7 @@ import { Stage, type Mishap, type Process } from './stage';
 
 /** A run over a stage of so many processes; `wrong` says what it found, a sentence for each fault. */
 export class ModelRun {
-  readonly stage = new Stage();
+  readonly stage: Stage;
   readonly wrong: string[] = [];
   /** Commands that are under way. */
   protected under: { process: Process; promise: Promise<unknown> }[] = [];
@@ -13,7 +13,13 @@ export class ModelRun {
   /** Something was done to it that is worth a report. */
   protected disturbed = false;
 
-  constructor(protected readonly processes: number) {}
+  /** Processes that share the stores have triggers between them and the feed. */
+  constructor(
+    protected readonly processes: number,
+    protected readonly shared = false,
+  ) {
+    this.stage = new Stage({ shared });
+  }
 
   /** The mishap that is next for a call, if one is. */
   protected befalls(call: string): Mishap | undefined {

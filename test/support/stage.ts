@@ -12,9 +12,9 @@ import { MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } f
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer';
 import type { RequestContext } from '../../app/agents';
-import { Colony } from '../../app/colony';
+import { Colony, type Group } from '../../app/colony';
 import { AllowAll } from '../../app/policy';
-import type { BlobArchive, Outbound, Policy, Presence } from '../../app/ports';
+import type { BlobArchive, Checkpoint, EventStore, Outbound, Policy, Ports, Presence } from '../../app/ports';
 import type { AgentProfile } from '../../domain/agent';
 import { ChainVerifier, sha256, unseal, type ChainFault, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
@@ -105,6 +105,9 @@ const PLAIN = new Set(['onAppend', 'beat', 'forget']);
 /** One process: a colony whose ports can be cut. */
 export class Process {
   dead = false;
+  private die: () => void = () => undefined;
+  /** Resolves when the process is killed. */
+  readonly death = new Promise<void>((resolve) => (this.die = resolve));
 
   constructor(
     readonly colony: Colony,
@@ -115,13 +118,62 @@ export class Process {
   kill(): void {
     this.dead = true;
     this.cut();
+    this.die();
+    void this.colony.peers.stop();
     void this.colony.balance.stop();
     void this.colony.reactions.stop();
     void this.colony.feed.stop();
   }
 }
 
+/**
+ * A trigger on the feed, as the host of shared processes runs it: hands each page to one process that lives, again to
+ * the next one when that failed or died, and now and then once too often.
+ */
+class Trigger {
+  private position: Checkpoint | undefined;
+  private turn = 0;
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly group: Group,
+    private readonly store: EventStore,
+    private readonly living: () => readonly Process[],
+  ) {}
+
+  /** Hands over all that is there. */
+  async run(): Promise<void> {
+    this.running ??= this.deliver().finally(() => (this.running = undefined));
+    await this.running;
+  }
+
+  private async deliver(): Promise<void> {
+    for (let end = false; !end && this.living().length > 0; ) {
+      const page = await this.store.feed(this.position, PAGE);
+      if (page.commits.length > 0) while (!(await this.handOver(page.commits)));
+      if (this.turn % 5 === 0 && page.commits.length > 0) await this.handOver(page.commits);
+      this.position = page.checkpoint;
+      end = page.end;
+    }
+  }
+
+  private async handOver(commits: readonly Commit[]): Promise<boolean> {
+    const living = this.living();
+    const process = living[(this.turn += 1) % living.length];
+    if (process === undefined) return true;
+    return await Promise.race([process.colony.deliver(this.group, commits).then(() => true, () => false), process.death.then(() => false)]);
+  }
+}
+
+const PAGE = 50;
+
+export interface StageOptions {
+  /** Processes share the stores: triggers read the feed and hand it to one or the other. */
+  readonly shared?: boolean;
+}
+
 export class Stage {
+  private triggers: readonly Trigger[] = [];
   readonly database = new MemoryDatabase();
   readonly clock = { time: toMillis(EPOCH), now: (): number => this.clock.time };
   readonly reports: { message: string; facts: Record<string, unknown> }[] = [];
@@ -132,6 +184,8 @@ export class Stage {
   outbound: Outbound = { webhooks: { post: async () => ({ error: 'nobody listens' }) }, mail: undefined, secrets: { get: async () => undefined } };
   private presence: Presence = new MemoryPresence();
   private readonly blobs = new MemoryBlobs();
+
+  constructor(private readonly options: StageOptions = {}) {}
 
   get now(): Time {
     return toTime(this.clock.time);
@@ -174,7 +228,11 @@ export class Stage {
         },
       });
     const database = this.database as unknown as Database;
-    const colony = new Colony({
+    if (this.options.shared === true && this.triggers.length === 0) {
+      const store = await SqliteEventStore.open(database);
+      this.triggers = (['projections', 'reactions'] as const).map((group) => new Trigger(group, store, () => this.living));
+    }
+    const ports: Ports = {
       store: guard('store', await SqliteEventStore.open(database)),
       views: guard('views', new SqliteViewStore(database)),
       checkpoints: guard('checkpoints', await SqliteCheckpoints.open(database)),
@@ -186,8 +244,10 @@ export class Stage {
       outbound: this.outbound,
       clock: this.clock,
       report: (message, facts) => this.reports.push({ message, facts }),
+      handed: async (documents) => documents as readonly Commit[],
       close: async () => undefined,
-    });
+    };
+    const colony = new Colony(ports, { shared: this.options.shared });
     const process = new Process(colony, () => (alive = false));
     this.processes.push(process);
     return process;
@@ -195,7 +255,13 @@ export class Stage {
 
   /** Waits until every living process has handled what is in the log. */
   async settled(): Promise<void> {
-    await Promise.all(this.living.map(({ colony }) => colony.feed.settled()));
+    if (this.options.shared !== true) return void (await Promise.all(this.living.map(({ colony }) => colony.feed.settled())));
+    // What one of them does may be news to another.
+    for (let before = -1; before !== this.log().length; ) {
+      before = this.log().length;
+      for (const { colony } of this.living) await colony.peers.look().catch(() => undefined);
+      await Promise.all(this.triggers.map((trigger) => trigger.run()));
+    }
   }
 
   /** Fires what is due, in every process, and waits for what follows from it. */

@@ -1,0 +1,48 @@
+/**
+ * The feed, where processes share a store: the change feed of the container `events`, read by two triggers with leases of
+ * their own. Each range of the store is one instance's at a time, and is handed over in order; a batch that fails is
+ * handed over again, and nothing after it in its range before that. What a batch lacks is read from its stream.
+ */
+import { app, type InvocationContext } from '@azure/functions';
+import * as df from 'durable-functions';
+import type { Group } from '../../app/colony';
+import { DurableOrchestrations } from '../orchestrations/client';
+import { runtime } from '../runtime';
+
+const SHARED = process.env.FORMICARY_PROFILE === 'azure';
+const durableClient = df.input.durableClient();
+
+function trigger(group: Group) {
+  return {
+    connection: 'FORMICARY_COSMOS',
+    databaseName: '%FORMICARY_COSMOS_DATABASE%',
+    containerName: 'events',
+    leaseContainerName: 'leases',
+    leaseContainerPrefix: group,
+    startFromBeginning: true,
+    maxItemsPerInvocation: 500,
+    feedPollDelay: 500,
+    retry: { strategy: 'exponentialBackoff', maxRetryCount: -1, minimumInterval: { seconds: 1 }, maximumInterval: { seconds: 60 } },
+  } as const;
+}
+
+if (SHARED) {
+  app.cosmosDB('projections', {
+    ...trigger('projections'),
+    async handler(documents: unknown) {
+      const { colony } = await runtime();
+      await colony.deliver('projections', documents as readonly unknown[]);
+    },
+  });
+
+  app.cosmosDB('reactions', {
+    ...trigger('reactions'),
+    extraInputs: [durableClient],
+    async handler(documents: unknown, context: InvocationContext) {
+      const { colony } = await runtime();
+      const { decisions } = colony;
+      decisions.connect(new DurableOrchestrations(df.getClient(context), (stream) => decisions.dueOf(stream)));
+      await colony.deliver('reactions', documents as readonly unknown[]);
+    },
+  });
+}

@@ -1,0 +1,28 @@
+/**
+ * The deadlines, where processes share a store: scheduled messages of one queue, each handed to one instance when it is
+ * due. It also wakes the app when nobody is there. One that fails is handed over again; what the trigger has given up
+ * on, the colony takes up again by itself.
+ */
+import { app, type InvocationContext } from '@azure/functions';
+import { z } from 'zod';
+import { runtime } from '../runtime';
+
+const Message = z.object({ stream: z.string().regex(/^[^/]+\/[^/]+\/[^/]+$/), reason: z.string().min(1).max(64), due: z.iso.datetime() });
+
+if (process.env.FORMICARY_PROFILE === 'azure') {
+  app.serviceBusQueue('deadlines', {
+    connection: 'FORMICARY_SERVICEBUS',
+    queueName: 'deadlines',
+    cardinality: 'one',
+    async handler(message: unknown, context: InvocationContext) {
+      const deadline = Message.safeParse(message);
+      if (!deadline.success) {
+        // Nothing of ours: to try it again would change nothing.
+        context.warn('a message in the queue of deadlines is none: it was dropped');
+        return;
+      }
+      const { colony } = await runtime();
+      await colony.fire(deadline.data);
+    },
+  });
+}

@@ -22,7 +22,7 @@ resource people 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(email)
 var watched = [
   {
     name: 'dead-letters'
-    description: 'A deadline or a command was given up on after ten attempts.'
+    description: 'A deadline, or something that was parked, was given up on.'
     severity: 1
     target: serviceBusId
     namespace: 'Microsoft.ServiceBus/namespaces'

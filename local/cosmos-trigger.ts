@@ -20,6 +20,10 @@ interface TriggerOptions {
   readonly maxItemsPerInvocation?: number;
   /** Milliseconds between two looks at a range that has nothing new. */
   readonly feedPollDelay?: number;
+  /** Milliseconds, as in `LeaseTimes`. */
+  readonly leaseAcquireInterval?: number;
+  readonly leaseRenewInterval?: number;
+  readonly leaseExpirationInterval?: number;
 }
 
 /** The places in a container that a token of the SDK holds; an empty `continuationToken` is the beginning. */
@@ -39,6 +43,7 @@ const FEED_POLL_DELAY_MS = 5_000;
 
 export class CosmosTrigger {
   private readonly options: TriggerOptions;
+  private readonly times: LeaseTimes;
   private readonly container: Cosmos.Container;
   private readonly leaseContainer: Cosmos.Container;
   private readonly stopping = new AbortController();
@@ -53,9 +58,10 @@ export class CosmosTrigger {
     binding: Binding,
     client: Cosmos.CosmosClient,
     private readonly host: string,
-    private readonly times: LeaseTimes = LEASE_TIMES,
   ) {
     this.options = binding as unknown as TriggerOptions;
+    const { leaseAcquireInterval: acquireMs, leaseRenewInterval: renewMs, leaseExpirationInterval: expireMs } = this.options;
+    this.times = { acquireMs: acquireMs ?? LEASE_TIMES.acquireMs, renewMs: renewMs ?? LEASE_TIMES.renewMs, expireMs: expireMs ?? LEASE_TIMES.expireMs };
     if (this.options.startFromBeginning !== true) throw new Error(`function ${registration.name}: this host reads a container from its beginning, set startFromBeginning`);
     const database = client.database(resolveSettings(this.options.databaseName));
     this.container = database.container(resolveSettings(this.options.containerName));

@@ -14,7 +14,6 @@ import { addRoutes } from './durable/routes';
 import { DurableRuntime } from './durable/runtime';
 import { HttpFront, type Handler } from './http-front';
 import { invoke, newContext } from './invoke';
-import type { LeaseTimes } from './leases';
 import { isLoopback } from './loopback';
 import { Router } from './router';
 import { ServiceBusTrigger } from './service-bus-trigger';
@@ -32,8 +31,6 @@ export interface HostOptions {
   readonly data?: string;
   /** How long orchestrations that have ended are kept, in days (30). */
   readonly retentionDays?: number;
-  /** Those of Azure when they are not given. */
-  readonly leaseTimes?: LeaseTimes;
 }
 
 /** Azure's own default. */
@@ -53,7 +50,7 @@ export interface Host {
 }
 
 /** Starts the app. Throws when the port is taken, the hostname is not loopback, or the app cannot be loaded. */
-export async function startHost({ appDirectory, port, hostname, data = path.join(appDirectory, '.formicary'), retentionDays = 30, leaseTimes }: HostOptions): Promise<Host> {
+export async function startHost({ appDirectory, port, hostname, data = path.join(appDirectory, '.formicary'), retentionDays = 30 }: HostOptions): Promise<Host> {
   if (!isLoopback(hostname)) {
     throw new Error(`refusing to listen on ${hostname}: this host has no access control yet, so only a loopback address is allowed`);
   }
@@ -79,7 +76,7 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
     const instance = randomUUID();
     const running: { stop(): Promise<void> }[] = [
       ...withTrigger(app.registrations, 'timerTrigger').map(({ registration, trigger }) => startTimer(registration, trigger)),
-      ...feeds.map(({ registration, trigger }) => new CosmosTrigger(registration, trigger, connections.cosmos(String(trigger['connection'])), instance, leaseTimes)),
+      ...feeds.map(({ registration, trigger }) => new CosmosTrigger(registration, trigger, connections.cosmos(String(trigger['connection'])), instance)),
       ...queues.map(({ registration, trigger }) => new ServiceBusTrigger(registration, connections.serviceBus(String(trigger['connection'])), serviceBus?.maxConcurrentCalls ?? MAX_CONCURRENT_CALLS)),
     ];
     front.serve(router);

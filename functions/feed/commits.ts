@@ -21,7 +21,11 @@ function trigger(group: Group) {
     leaseContainerPrefix: group,
     startFromBeginning: true,
     maxItemsPerInvocation: 500,
-    feedPollDelay: 500,
+    feedPollDelay: 200,
+    // What an instance held when it died is another one's after so long; the defaults would take more than a minute.
+    leaseRenewInterval: 5_000,
+    leaseExpirationInterval: 20_000,
+    leaseAcquireInterval: 5_000,
     retry: { strategy: 'exponentialBackoff', maxRetryCount: -1, minimumInterval: { seconds: 1 }, maximumInterval: { seconds: 60 } },
   } as const;
 }

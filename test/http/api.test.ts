@@ -794,7 +794,7 @@ describe('operation', () => {
     expect((await api('/health/live')).body).toEqual({ status: 'live' });
     expect((await api('/health/ready')).body).toMatchObject({ status: 'ready' });
     const status = (await ok(api('/v1/status'))).body;
-    for (const consumer of ['views', 'reactions']) expect(status.feed).toContainEqual({ consumer, lag: expect.any(Number), parked: 0 });
+    for (const consumer of ['views', 'reactions']) expect(status.feed).toContainEqual({ consumer, lag: expect.any(Number), delay_seconds: expect.any(Number), parked: 0 });
     for (const view of ['agents', 'tasks', 'trails', 'tools', 'agent-types', 'correlations']) expect(status.views).toContainEqual({ view, serving: expect.stringMatching(`^${view}\\.v\\d`), building: null, lag: expect.any(Number) });
     expect(status.open_tasks).toBeGreaterThan(0);
 

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Binding } from '../../local/core';
 import { CosmosTrigger } from '../../local/cosmos-trigger';
-import type { Lease, LeaseTimes } from '../../local/leases';
+import type { Lease } from '../../local/leases';
 import { CosmosServer, type FaultPlan } from '../servers/cosmos/server';
 import { compileInto } from '../support/compiled';
 
@@ -26,7 +26,7 @@ const RANGES = 4;
 const databaseName = 'formicary';
 const STREAMS = Array.from({ length: 12 }, (_, i) => `stream-${i}`);
 /** A busy machine must not make leases end. */
-const TIMES: LeaseTimes = { acquireMs: 50, renewMs: 50, expireMs: 5_000 };
+const TIMES = { leaseAcquireInterval: 50, leaseRenewInterval: 50, leaseExpirationInterval: 5_000 };
 const NO_FAULTS: FaultPlan = () => undefined;
 const FOR_EVER = { retryStrategy: 'fixedDelay', maxRetryCount: -1, delayInterval: { seconds: 0 } };
 
@@ -60,9 +60,9 @@ async function write(from: number, to: number, streams = STREAMS): Promise<void>
   );
 }
 
-function start(callback: Handler, { host = 'host', times = TIMES, retryOptions, ...options }: { host?: string; times?: LeaseTimes; retryOptions?: Record<string, unknown>; [option: string]: unknown } = {}): CosmosTrigger {
-  const binding: Binding = { type: 'cosmosDBTrigger', name: 't', direction: 'in', databaseName, containerName: 'events', startFromBeginning: true, feedPollDelay: 10, ...options };
-  const trigger = new CosmosTrigger({ name: 'changes', bindings: { t: binding }, retryOptions, callback: callback as (...args: unknown[]) => unknown }, binding, client, host, times);
+function start(callback: Handler, { host = 'host', retryOptions, ...options }: { host?: string; retryOptions?: Record<string, unknown>; [option: string]: unknown } = {}): CosmosTrigger {
+  const binding: Binding = { type: 'cosmosDBTrigger', name: 't', direction: 'in', databaseName, containerName: 'events', startFromBeginning: true, feedPollDelay: 10, ...TIMES, ...options };
+  const trigger = new CosmosTrigger({ name: 'changes', bindings: { t: binding }, retryOptions, callback: callback as (...args: unknown[]) => unknown }, binding, client, host);
   started.push(trigger);
   return trigger;
 }
@@ -258,7 +258,7 @@ describe('leases', () => {
     await write(2, 2);
     const all = (stream: string) => [...one.ns(stream), ...other.ns(stream)];
     await until(() => STREAMS.every((stream) => all(stream).includes(2)));
-    await new Promise((resolve) => setTimeout(resolve, 10 * TIMES.renewMs));
+    await new Promise((resolve) => setTimeout(resolve, 10 * TIMES.leaseRenewInterval));
     const before = [one.documents.length, other.documents.length];
     await write(3, 3);
     await until(() => STREAMS.every((stream) => all(stream).includes(3)));

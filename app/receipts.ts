@@ -15,6 +15,8 @@ export interface ReceiptPage {
   readonly end: boolean;
 }
 
+/** The place before the first receipt, in whatever store. */
+const BEGINNING = '0';
 /** Commits read at most for one page, so that a tenant with few receipts does not read the whole log at once. */
 const MAX_SCANNED = 10_000;
 const SCAN = 500;
@@ -22,10 +24,13 @@ const SCAN = 500;
 export class Receipts {
   constructor(private readonly store: EventStore) {}
 
-  /** The tenant's receipts after a checkpoint. May be empty before the end is reached: go on from `after`. */
+  /**
+   * The tenant's receipts after a checkpoint, or from the beginning. May be empty before the end is reached: go on from
+   * `after`. Throws RangeError when `after` is no place in this log.
+   */
   async page(tenant: string, after: Checkpoint | undefined, limit: number, filter: ReceiptFilter): Promise<ReceiptPage> {
     const commits: Commit[] = [];
-    let from = after;
+    let from = after === BEGINNING ? undefined : after;
     for (let scanned = 0; scanned < MAX_SCANNED; scanned += SCAN) {
       const room = limit - commits.length;
       const { commits: found, checkpoint, end } = await this.store.feed(from, Math.min(SCAN, Math.max(room, 1)));
@@ -46,6 +51,11 @@ export class Receipts {
       from = next;
       if (end && commits.length === 0) await this.ring(signal);
     }
+  }
+
+  /** Throws RangeError when it is no place in this log. */
+  async check(place: Checkpoint): Promise<void> {
+    if (place !== BEGINNING) await this.store.feed(place, 1);
   }
 
   end(): Promise<Checkpoint> {

@@ -88,7 +88,7 @@ async function crash({ profile, scenario, kills, seconds, seed, json, keep }: Op
   bar.stop();
   await pause(500);
   load.stopPosting();
-  for (const until = performance.now() + DRAIN_MS; failure === undefined && performance.now() < until; await pause(200)) if (await load.drained()) break;
+  for (const until = performance.now() + DRAIN_MS; failure === undefined && performance.now() < until; await pause(200)) if ((await engine.isHandled()) && (await load.drained())) break;
   await load.stop();
   await host.stop();
   if (failure !== undefined) throw failure;

@@ -245,11 +245,16 @@ export class CosmosEventStore implements EventStore {
     const key = readerKey(token, limit);
     let kept = this.readers.peek(key);
     this.readers.delete(key);
-    return await this.readChanges('feed', () => {
+    const changes = this.readChanges('feed', () => {
       // One that has failed has lost its place.
       const reader = kept ?? this.events.items.getChangeFeedIterator({ maxItemCount: limit, changeFeedStartFrom: token === null ? startFrom().Beginning() : startFrom().Continuation(token) });
       kept = undefined;
       return reader;
+    });
+    return await changes.catch((error: unknown) => {
+      // The SDK's own word, without a code: the token names another container.
+      if (error instanceof Error && error.message.startsWith('The continuation token is not for')) throw new RangeError('not a checkpoint of this store: it is of another container', { cause: error });
+      throw error;
     });
   }
 
@@ -298,14 +303,15 @@ function readerKey(token: string | null, limit: number): string {
   return `${limit} ${token ?? ''}`;
 }
 
+/** As it may stand in an address: callers of the API are given checkpoints. */
 function encode(place: Place): Checkpoint {
-  return JSON.stringify(place);
+  return Buffer.from(JSON.stringify(place)).toString('base64url');
 }
 
 /** Throws RangeError on what no `feed` has made: taken for a place, it would look like the beginning or the end. */
 function placeOf(checkpoint: Checkpoint | undefined): Place {
   if (checkpoint === undefined) return { token: null, seen: {} };
-  const place = parsed(checkpoint) as Partial<Place> | undefined;
+  const place = parsed(Buffer.from(checkpoint, 'base64url').toString()) as Partial<Place> | undefined;
   if (typeof place?.seen === 'object' && (place.token === null || (typeof place.token === 'string' && isComplete(place.token)))) return place as Place;
   throw new RangeError(`not a checkpoint of this store: ${checkpoint}`);
 }

@@ -10,16 +10,25 @@ import { serverSentEvents } from './edge/stream';
 
 const TAGS = ['Receipts'];
 const Commit = OpenObject.meta({ id: 'Commit', description: 'stream, index, events, meta, at, previousHash, hash' });
-const PLACE = /^\d{1,15}$/;
+/** What the store says of it is the store's own; how much of it there is depends on how the log is spread. */
+const PLACE = /^[\w-]{1,8000}$/;
 const Place = z.string().regex(PLACE, 'must be a place in the log, from an earlier answer').optional();
 const Category = z.string().regex(/^[a-z][a-z-]{0,31}$/).optional();
+
+/** The store doesn't know the place that the caller names. */
+function noPlace(parameter: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof RangeError)) throw error;
+    throw Problem.invalid('The log has no such place.', [{ parameter, message: 'must be a place in the log, from an earlier answer' }]);
+  };
+}
 
 route({
   name: 'listReceipts',
   method: 'GET',
   path: '/v1/receipts',
   summary: 'Read the receipts of the tenant, oldest first',
-  description: '`after` is where an earlier page ended. A page may be empty and still have a `nextLink`; without one it reached the end.',
+  description: '`after` is where an earlier page ended, `0` the beginning. A page may be empty and still have a `nextLink`; without one it reached the end.',
   tags: TAGS,
   needs: 'read_only',
   query: z.object({ continuation: Place, category: Category, correlation: Id.optional(), limit: whole(1, 500, 100) }),
@@ -27,7 +36,7 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { continuation, limit, ...filter } = call.query;
-    const { commits, after, end } = await colony.receipts.page(call.principal.tenant, continuation, limit, filter);
+    const { commits, after, end } = await colony.receipts.page(call.principal.tenant, continuation, limit, filter).catch(noPlace('continuation'));
     return page(call, '/v1/receipts', commits, end ? undefined : after, { after });
   },
 });
@@ -48,6 +57,7 @@ route({
     const last = call.header('last-event-id');
     if (last !== null && !PLACE.test(last)) throw Problem.invalid('Last-Event-ID is not one of ours.', [{ parameter: 'Last-Event-ID', message: 'must be the id of an event of this stream' }]);
     const from = last ?? after ?? (await colony.receipts.end());
+    await colony.receipts.check(from).catch(noPlace(last === null ? 'after' : 'Last-Event-ID'));
     const { signal } = call;
     async function* events() {
       // Whoever is cut off before the first receipt goes on from here, not from a later now.
@@ -66,7 +76,7 @@ route({
   tags: TAGS,
   needs: 'read_only',
   params: z.object({ category: z.string().regex(/^[a-z][a-z-]{0,31}$/), id: Id }),
-  query: z.object({ continuation: Place, limit: whole(1, 500, 100) }),
+  query: z.object({ continuation: z.string().regex(/^\d{1,15}$/, 'must be a place in the stream, from an earlier answer').optional(), limit: whole(1, 500, 100) }),
   responses: { 200: { description: 'Commits in order', schema: z.object({ value: z.array(Commit), nextLink: z.string().optional() }) } },
   async handler(call) {
     const { colony } = await runtime();

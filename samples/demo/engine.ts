@@ -21,6 +21,8 @@ export interface Engine {
   readonly environment: Readonly<Record<string, string>>;
   /** The export that `log` leaves in the host's folder, where the store itself is gone with the engine. */
   readonly exported: string | undefined;
+  /** True when the triggers that read the feed have handled all of it; also where the host reads it itself, and says in its status how far it is. */
+  isHandled(): Promise<boolean>;
   /** Every commit, in the order in which they were made durable. No host writes meanwhile. */
   log(): Promise<Iterable<StoredCommit>>;
   /** Ends what was started for it. */
@@ -29,7 +31,7 @@ export interface Engine {
 
 /** @param data the folder of the host; it is there, and nobody else uses it */
 export async function openEngine(profile: Profile, data: string): Promise<Engine> {
-  return profile === 'embedded' ? { environment: {}, exported: undefined, log: async () => readLog(data), stop: () => undefined } : await startServers(data);
+  return profile === 'embedded' ? { environment: {}, exported: undefined, isHandled: async () => true, log: async () => readLog(data), stop: () => undefined } : await startServers(data);
 }
 
 const EXPORT_FILE = 'log.jsonl.gz';
@@ -48,11 +50,12 @@ async function startServers(data: string): Promise<Engine> {
     stop();
     throw new Error('the servers of the profile azure did not start');
   }
-  const environment = said as Readonly<Record<string, string>>;
+  const environment = said as Settings;
   const exported = join(data, EXPORT_FILE);
   return {
     environment,
     exported,
+    isHandled: () => isHandled(environment),
     async log() {
       const commits = await readEvents(environment);
       await writeExport(exported, commits);
@@ -76,14 +79,36 @@ interface EventDocument {
 /** Commits that are read at once. */
 const PAGE = 1_000;
 
-/** By the change feed of the one partition that the container has here, and not by our adapter: as the documents stand there. */
-async function readEvents(settings: Readonly<Record<string, string>>): Promise<StoredCommit[]> {
-  const sdk = load('@azure/cosmos') as typeof Sdk;
-  const client = new sdk.CosmosClient({ endpoint: settings['FORMICARY_COSMOS__accountEndpoint'], key: settings['FORMICARY_COSMOS_KEY'] });
-  const container = client.database('formicary').container(CONTAINERS.events.id);
+type Settings = Readonly<Record<string, string>>;
+
+function databaseOf(settings: Settings): Sdk.Database {
+  const { CosmosClient } = load('@azure/cosmos') as typeof Sdk;
+  return new CosmosClient({ endpoint: settings['FORMICARY_COSMOS__accountEndpoint'], key: settings['FORMICARY_COSMOS_KEY'] }).database('formicary');
+}
+
+/** True when every lease of the triggers is at the end of the one partition that the container of events has here. */
+export async function isHandled(settings: Settings): Promise<boolean> {
+  const { ChangeFeedStartFrom } = load('@azure/cosmos') as typeof Sdk;
+  const database = databaseOf(settings);
+  const { continuationToken: end } = await database.container(CONTAINERS.events.id).items.getChangeFeedIterator({ changeFeedStartFrom: ChangeFeedStartFrom.Now() }).readNext();
+  const { resources: leases } = await database.container(CONTAINERS.leases.id).items.query<{ continuation: string }>('SELECT * FROM c').fetchAll();
+  database.client.dispose();
+  return leases.length > 0 && leases.every(({ continuation }) => placeOf(continuation) >= placeOf(end));
+}
+
+function placeOf(continuation: string): number {
+  const { Continuation } = JSON.parse(continuation) as { Continuation: readonly { continuationToken: string }[] };
+  return Number(Continuation[0]?.continuationToken.replaceAll('"', ''));
+}
+
+/** By the change feed, and not by our adapter: as the documents stand there. */
+async function readEvents(settings: Settings): Promise<StoredCommit[]> {
+  const { ChangeFeedStartFrom } = load('@azure/cosmos') as typeof Sdk;
+  const database = databaseOf(settings);
+  const container = database.container(CONTAINERS.events.id);
   const commits: EventDocument[] = [];
   const texts = new Map<string, string>();
-  const reader = container.items.getChangeFeedIterator<EventDocument>({ maxItemCount: PAGE, changeFeedStartFrom: sdk.ChangeFeedStartFrom.Beginning() });
+  const reader = container.items.getChangeFeedIterator<EventDocument>({ maxItemCount: PAGE, changeFeedStartFrom: ChangeFeedStartFrom.Beginning() });
   for (;;) {
     const { result, statusCode } = await reader.readNext();
     if (statusCode !== 200) break;
@@ -92,6 +117,6 @@ async function readEvents(settings: Readonly<Record<string, string>>): Promise<S
       if (document.text !== undefined) texts.set(`${document.stream} ${document.id}`, document.text);
     }
   }
-  client.dispose();
+  database.client.dispose();
   return commits.map(({ stream, index, hash, body }) => ({ stream, index, hash, body: body ?? texts.get(`${stream} body-${hash}`) ?? '' }));
 }

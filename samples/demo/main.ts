@@ -14,7 +14,7 @@ import { PROFILE, drawRequests } from '../demand/profile';
 import { readTrace, TraceError, type DemandRequest } from '../demand/trace';
 import { Crew } from './crew';
 import { People, setRules } from './decisions';
-import { PROFILES, openEngine, type Profile } from './engine';
+import { PROFILES, openEngine, type Engine, type Profile } from './engine';
 import { HostProcess, freePort } from './host-process';
 import { Verification, inUse, type StoredCommit } from './log';
 import { DecisionWatch, LoadWatch, TaskWatch, type DecisionFindings, type LoadFindings, type TaskFindings } from './metrics';
@@ -38,7 +38,7 @@ const DRAIN_FACTOR = 5;
 const DEAD_MS = 300;
 const PATIENT = { attempts: 60, baseMs: 100, maxMs: 1_000 };
 /** Seconds of the demand that are played in one second. Each commit and each row of a view goes over HTTP where the stores are servers. */
-const SPEED: Readonly<Record<Profile, number>> = { embedded: 64, 'azure-local': 6 };
+const SPEED: Readonly<Record<Profile, number>> = { embedded: 64, 'azure-local': 10 };
 
 interface Options {
   readonly profile: Profile;
@@ -177,12 +177,12 @@ function inputOf({ id, agentType, priority, location, effort, oversight }: Plann
 }
 
 /** Waits until the host knows of no task that is still alive; false when that takes too long. */
-async function drained(client: Formicary, crew: Crew, total: number, limitSeconds: number, check: () => void, show: () => void): Promise<boolean> {
+async function drained(client: Formicary, engine: Engine, crew: Crew, total: number, limitSeconds: number, check: () => void, show: () => void): Promise<boolean> {
   const until = performance.now() + limitSeconds * 1000;
   for (;;) {
     check();
     show();
-    const alive = crew.counts.completed >= total || (await nobodyWaits(client));
+    const alive = crew.counts.completed >= total || ((await engine.isHandled()) && (await nobodyWaits(client)));
     if (alive) return true;
     if (performance.now() > until) return false;
     await new Promise((resolve) => setTimeout(resolve, 250));
@@ -354,7 +354,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   const killing = options.kill ? killInTheMiddle(host, (arrivals / 2) * 1000) : undefined;
   const check = (): void => crew.check();
   await Promise.all([postAll(client, scenario, started, (number) => (posted += number), check), killing]);
-  const whole = await drained(client, crew, tasks.length, Math.max(60, DRAIN_FACTOR * longestHold), check, show);
+  const whole = await drained(client, engine, crew, tasks.length, Math.max(60, DRAIN_FACTOR * longestHold), check, show);
   clearInterval(showing);
   show();
   bar.stop();

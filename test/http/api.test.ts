@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { canonicalize, ChainVerifier, type Commit } from '../../domain/kernel/commit';
-import { startTestHost, type TestHost } from '../support/host';
+import { PROFILE, startTestHost, type TestHost } from '../support/host';
 import { DECISION_TAGS, documented } from './documented';
 import { call, eventually, items, settled, type Reply, type Sent } from './support';
 
@@ -115,8 +115,9 @@ describe('the life of a task', () => {
     expect((await ok(api('/v1/tasks?status=completed&agent=ada&task_type=clerk'))).body.value).toMatchObject([{ id: 'invoice', agent: 'ada' }]);
     expect((await ok(api('/v1/tasks?status=open'))).body.value).toEqual([]);
     const why = (await ok(api('/v1/why?id=invoice'))).body;
-    expect(why.roots[0]).toMatchObject({ receipt: 'life/task/invoice@0', actor: 'human:eve', action: 'task.post', hash: posted.body.receipt.hash });
-    const tree = JSON.stringify(why.roots[0].effects);
+    // Whichever of the two is handled last leads to the award: the post, or that the agent is there.
+    expect(why.roots).toContainEqual(expect.objectContaining({ receipt: 'life/task/invoice@0', actor: 'human:eve', action: 'task.post', hash: posted.body.receipt.hash }));
+    const tree = JSON.stringify(why.roots);
     for (const step of ['agent.reserve', 'task.award', 'task.accept', 'task.complete', 'agent.release']) expect(tree).toContain(`"action":"${step}"`);
     expect((await ok(api('/v1/why?id=life/task/invoice@4'))).body.correlations).toEqual(why.correlations);
     expect((await ok(api('/v1/tasks/invoice/recompute'))).body).toMatchObject({ award, recordedWinner: 'ada', computedWinner: 'ada', agrees: true, hashHolds: true, faults: [] });
@@ -766,7 +767,8 @@ describe('operation', () => {
     await own.stop();
   });
 
-  test('while the store can’t be written, callers are told to come back; the same key then gets it done', async () => {
+  // A store of servers is told to fail where its adapters are tested.
+  (PROFILE === 'embedded' ? test : test.skip)('while the store can’t be written, callers are told to come back; the same key then gets it done', async () => {
     const own = await startTestHost();
     const api = tenant('stuck', () => own);
     await post(api, { id: 'before', task_type: 'nobody_does' });
@@ -794,8 +796,9 @@ describe('operation', () => {
     expect((await api('/health/live')).body).toEqual({ status: 'live' });
     expect((await api('/health/ready')).body).toMatchObject({ status: 'ready' });
     const status = (await ok(api('/v1/status'))).body;
-    for (const consumer of ['views', 'reactions']) expect(status.feed).toContainEqual({ consumer, lag: expect.any(Number), delay_seconds: expect.any(Number), parked: 0 });
-    for (const view of ['agents', 'tasks', 'trails', 'tools', 'agent-types', 'correlations']) expect(status.views).toContainEqual({ view, serving: expect.stringMatching(`^${view}\\.v\\d`), building: null, lag: expect.any(Number) });
+    const lag = PROFILE === 'embedded' ? expect.any(Number) : null; // where triggers read the feed, no process knows
+    for (const consumer of ['views', 'reactions']) expect(status.feed).toContainEqual({ consumer, lag, delay_seconds: expect.any(Number), parked: 0 });
+    for (const view of ['agents', 'tasks', 'trails', 'tools', 'agent-types', 'correlations']) expect(status.views).toContainEqual({ view, serving: expect.stringMatching(`^${view}\\.v\\d`), building: null, lag });
     expect(status.open_tasks).toBeGreaterThan(0);
 
     const { text, headers } = await api('/metrics');

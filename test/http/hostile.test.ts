@@ -49,6 +49,9 @@ const CLAIM = { agent: 'worker', award: 1 };
 
 const INVALID = 'invalid-request';
 
+/** As the store on Cosmos DB names a place, of a container that is not there. */
+const ELSEWHERE = Buffer.from(JSON.stringify({ token: JSON.stringify({ rid: 'AAAAAA==', Continuation: [{ minInclusive: '', maxExclusive: 'FF', continuationToken: '"4"' }] }), seen: {} })).toString('base64url');
+
 const TABLE: Readonly<Record<string, readonly Row[]>> = {
   'bodies that are no JSON': [
     ['nothing', text(''), 400, 'invalid-json'],
@@ -293,6 +296,8 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['a continuation of another tenant', GET('/v1/feed/views/parked?continuation=b%2Ftask%2Fown%401'), 400, INVALID],
     ['a negative place', GET('/v1/receipts?continuation=-1'), 400, INVALID],
     ['a place beyond numbers', GET('/v1/receipts?continuation=9999999999999999'), 400, INVALID],
+    ['a place of another log', GET(`/v1/receipts?continuation=${ELSEWHERE}`), 400, INVALID],
+    ['a place of another log to follow from', GET(`/v1/receipts/stream?after=${ELSEWHERE}`), 400, INVALID],
     ['a place to follow from beyond numbers', GET('/v1/receipts/stream?after=9999999999999999'), 400, INVALID],
     ['a Last-Event-ID that is none', GET('/v1/receipts/stream', { headers: { 'Last-Event-ID': 'abc' } }), 400, INVALID],
     ['a Last-Event-ID beyond numbers', GET('/v1/receipts/stream', { headers: { 'Last-Event-ID': '9999999999999999' } }), 400, INVALID],

@@ -93,7 +93,7 @@ export function items<T>({ body }: Reply): readonly T[] {
 
 /** Waits until the views have seen, and the reactions followed, everything that was written so far. */
 export async function settled(host: TestHost): Promise<void> {
-  await eventually(async () => ((await call(host, '/v1/status')).body.feed as { lag: number }[]).every(({ lag }) => lag === 0));
+  await eventually(async () => ((await call(host, '/v1/status')).body.feed as { lag: number | null }[]).every(({ lag }) => (lag ?? 0) === 0) && (await host.isHandled()));
 }
 
 /** Looks again and again until `look` gives something; at most ten seconds. */

@@ -1,7 +1,7 @@
 /**
  * The whole of Formicary as a process of its own, for tests that go through HTTP: `local/main`, compiled as it stands
  * into a folder of this test's own (a build of somebody else's doesn't change it under way), on a free port, with an
- * empty data folder.
+ * empty data folder. Where FORMICARY_TEST_PROFILE says azure, it stores on test servers of its own instead.
  */
 import { transformFileSync } from '@swc/core';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -10,9 +10,14 @@ import { copyFileSync, globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, wr
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { isHandled } from '../../samples/demo/engine';
+import { startServers, type Servers } from '../servers/servers';
 
 const ROOT = path.resolve(__dirname, '../..');
 const SOURCES = '{domain,projections,app,adapters,functions,local,client,cli}/**/*.ts';
+
+/** What hosts store in: a folder each, or test servers. */
+export const PROFILE = process.env['FORMICARY_TEST_PROFILE'] === 'azure' ? 'azure' : 'embedded';
 
 export interface TestHostOptions {
   /** The folder to use; it is left in place. Without one, a new folder that `stop` removes. */
@@ -28,6 +33,8 @@ export interface TestHost {
   readonly port: number;
   readonly data: string;
   readonly pid: number;
+  /** True when the triggers that read the feed have handled all of it; also where the host reads it itself. */
+  isHandled(): Promise<boolean>;
   /** Everything that it has printed. */
   output(): string;
   /** Sends a signal; resolves with the exit code (null when the signal ended it) once the process is gone. */
@@ -39,9 +46,12 @@ export interface TestHost {
 /** Compiled once a test file. */
 let program: string | undefined;
 const running = new Set<TestHost>();
+/** By data folder: a host that is started again finds what it has stored. */
+const servers = new Map<string, Promise<Servers>>();
 
 afterAll(async () => {
   await Promise.all([...running].map((host) => host.stop()));
+  await Promise.all([...servers.values()].map(async (started) => (await started).stop()));
   if (program !== undefined) rmSync(program, { recursive: true, force: true });
 });
 
@@ -64,9 +74,10 @@ export function compiledApp(): string {
 export async function startTestHost(options: TestHostOptions = {}): Promise<TestHost> {
   const data = options.data ?? mkdtempSync(path.join(tmpdir(), 'formicary-data-'));
   const port = options.port ?? (await freePort());
+  const settings = await settingsFor(data);
   let output = '';
   const child = spawn(process.execPath, [path.join(compiledApp(), 'dist/local/main.js')], {
-    env: { ...process.env, FORMICARY_PORT: String(port), FORMICARY_DATA: data, ...options.env },
+    env: { ...process.env, ...settings, FORMICARY_PORT: String(port), FORMICARY_DATA: data, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -83,6 +94,7 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
     port,
     data,
     pid: child.pid as number,
+    isHandled: async () => settings === undefined || (await isHandled(settings)),
     output: () => output,
     kill,
     async stop() {
@@ -93,6 +105,14 @@ export async function startTestHost(options: TestHostOptions = {}): Promise<Test
   };
   running.add(host);
   return host;
+}
+
+/** Undefined: the host stores in its folder. */
+async function settingsFor(data: string): Promise<Servers['settings'] | undefined> {
+  if (PROFILE === 'embedded') return undefined;
+  const started = servers.get(data) ?? startServers();
+  servers.set(data, started);
+  return (await started).settings;
 }
 
 async function ready(child: ChildProcess, holds: () => boolean, output: () => string): Promise<void> {

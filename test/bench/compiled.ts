@@ -13,7 +13,7 @@ let compiled: string | undefined;
 export function compiledAll(): string {
   if (compiled !== undefined) return compiled;
   const folder = compiledApp();
-  for (const file of globSync('{samples,bench,test/servers}/**/*.{ts,json}', { cwd: ROOT })) {
+  for (const file of globSync(['{samples,bench,test/servers}/**/*.{ts,json}', 'test/support/azurite.ts'], { cwd: ROOT })) {
     const source = path.join(ROOT, file);
     const target = path.join(folder, 'dist', file.replace(/ts$/, 'js'));
     mkdirSync(path.dirname(target), { recursive: true });

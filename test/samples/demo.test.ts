@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import type { RequestContext } from '../../app/agents';
 import { CATALOGUE } from '../../domain/catalogue-data';
 import type { Event } from '../../domain/kernel/decider';
@@ -11,7 +12,7 @@ import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
 import { PROFILE, drawRequests } from '../../samples/demand/profile';
 import { readTrace } from '../../samples/demand/trace';
 import { REVIEW, SPENDING, opinionOf } from '../../samples/demo/decisions';
-import { Verification, inUse, readLog } from '../../samples/demo/log';
+import { Verification, inUse, readLog, type StoredCommit } from '../../samples/demo/log';
 import { DecisionWatch, LoadWatch, TaskWatch, giniOf, type DecisionFindings, type LoadFindings, type Receipt, type TaskFindings } from '../../samples/demo/metrics';
 import { capabilitiesOf, cutEfforts, planScenario } from '../../samples/demo/scenario';
 import { chain } from '../support/commits';
@@ -392,6 +393,19 @@ describe('npm run demo', () => {
     expect([...readLog(data())].some(({ stream }) => stream === `default/task/${task}`)).toBe(true);
   }, 180_000);
 
+  test('the same on the profile azure; the receipts stay as an export that holds', async () => {
+    const { code, errors, json } = await run('samples/demo/main.js', ['--profile', 'azure-local', '--trace', trace, '--agents', '30', '--speed', '20', '--json', '--data', data()]);
+    expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+    expect(json).toMatchObject({ tasks: 150, lost: 0, doubleAwards: 0, undecided: 0, verified: true, decisions: { miscounted: 0 } });
+    expect(Number(json.completed) + Number(json.refused)).toBe(150);
+    const lines = gunzipSync(readFileSync(path.join(data(), 'log.jsonl.gz'))).toString('utf8').trimEnd().split('\n');
+    const log = new Verification();
+    expect([...log.over(lines.map((line) => JSON.parse(line) as StoredCommit))]).toHaveLength(Number(json.commits));
+    expect(log.verified).toBe(true);
+    expect(readdirSync(data())).not.toContain('formicary.db');
+    await expect(vanished(data())).resolves.toEqual([]);
+  }, 180_000);
+
   test('nothing of it survives its own death', async () => {
     let url = '';
     const { code, errors } = await run('samples/demo/main.js', ['--trace', trace, '--agents', '20', '--speed', '10', '--data', data()], ({ pid, errors: heard }) => {
@@ -447,14 +461,15 @@ async function vanished(folder: string): Promise<string[]> {
   return childrenOf(folder);
 }
 
-/** The host over this folder, and agent processes of this test's own programs; none where the system does not tell. */
+/** The host over this folder, and agents and servers of this test's own programs; none where the system does not tell. */
 function childrenOf(folder: string): string[] {
   if (!existsSync('/proc/self/environ')) return [];
-  const agents = path.join(compiledAll(), 'dist/samples/demo/agents.js');
+  const programs = ['samples/demo/agents.js', 'test/servers/main.js'].map((program) => path.join(compiledAll(), 'dist', program));
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
     try {
-      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`FORMICARY_DATA=${folder}\0`) || readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(agents);
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`FORMICARY_DATA=${folder}\0`) || programs.some((program) => command.includes(program));
     } catch {
       return false;
     }

@@ -50,7 +50,7 @@ import { Rounds } from './rounds';
 import { Signals } from './signals';
 import { Tasks } from './tasks';
 import { Transactor } from './transact';
-import { Views, viewOf } from './views';
+import { Views, viewOf, type Sharing } from './views';
 import { Why } from './why';
 
 export interface ColonyOptions {
@@ -66,6 +66,7 @@ export interface ColonyOptions {
 /** How often the books are compared with the views, where processes share the stores: what was missed is found late rather than never. */
 const FILL_EVERY_MS = 60_000;
 const DEADLINES_SHARED_EVERY_MS = 30_000;
+const SHARED_VIEWS: Sharing = { refreshMs: 5_000, handoverMs: 30_000 };
 /** Streams that are read at once to fill the books. */
 const FILLED_AT_ONCE = 32;
 
@@ -116,7 +117,7 @@ export class Colony {
       this.transactor,
       [viewOf(agentsView, agentDecider), viewOf(tasksView, taskDecider), viewOf(trailsView, trailDecider), viewOf(toolsView, toolDecider), viewOf(agentTypes, agentTypeDecider), viewOf(roundsView, roundDecider), viewOf(approvalsView, approvalDecider), viewOf(actionsView, actionDecider), viewOf(correctionsView, correctionDecider), viewOf(channels, channelDecider), viewOf(deliveries, deliveryDecider)],
       report,
-      options.shared,
+      options.shared === true ? SHARED_VIEWS : undefined,
     );
     this.agents = new Agents(this.transactor, this.market, this.roundBook, presence, views, this.views, clock);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);

@@ -38,9 +38,12 @@ export interface ViewStatus {
 /** Correlations seen lately with the index of their row, so that each row is written about once. */
 const MAX_SEEN = 50_000;
 const PAGE = 1_000;
+
 /** How soon a process sees that another one has built a view anew, and how long all of them have for that. */
-const REFRESH_MS = 5_000;
-const HANDOVER_MS = 30_000;
+export interface Sharing {
+  readonly refreshMs: number;
+  readonly handoverMs: number;
+}
 
 interface Target {
   readonly name: string;
@@ -68,8 +71,8 @@ export class Views implements Consumer {
     private readonly transactor: Transactor,
     of: readonly ViewOf[],
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
-    /** Whether other processes read and fill the same views. */
-    private readonly shared = false,
+    /** Where other processes read and fill the same views. */
+    private readonly sharing?: Sharing,
   ) {
     const target = (name: string, version: number, fields: readonly string[], view?: ViewOf): Target => ({ name, version, fields, of: view, serving: viewName({ name, version }), building: undefined });
     this.targets = [
@@ -85,8 +88,8 @@ export class Views implements Consumer {
       const kept = await this.checkpoints.load(servingKey(target));
       const current = kept ?? viewName(target);
       const others = existing.filter((name) => name.startsWith(`${target.name}.v`) && name !== current);
-      if (this.shared) this.background('a view that is over could not be dropped', this.dropLater(others.filter((name) => isOver(name, current, target.version))));
-      else for (const name of others) await this.views.drop(name);
+      if (this.sharing === undefined) for (const name of others) await this.views.drop(name);
+      else this.background('a view that is over could not be dropped', this.dropLater(others.filter((name) => isOver(name, current, target.version)), this.sharing));
       target.serving = current;
       await this.views.declare(current, target.fields);
       // New beside a log that others have read already: it has to read what they have, and serves for good only then.
@@ -94,8 +97,8 @@ export class Views implements Consumer {
       if (late || versionOf(current) !== target.version) this.rebuilding(this.rebuildTarget(target));
       else if (kept === undefined) await this.checkpoints.save(servingKey(target), current);
     }
-    if (this.shared) {
-      this.refreshing = setInterval(() => void this.refresh().catch((error: unknown) => this.report('the names of the views could not be read', { error: String(error) })), REFRESH_MS).unref();
+    if (this.sharing !== undefined) {
+      this.refreshing = setInterval(() => void this.refresh().catch((error: unknown) => this.report('the names of the views could not be read', { error: String(error) })), this.sharing.refreshMs).unref();
     }
   }
 
@@ -178,8 +181,8 @@ export class Views implements Consumer {
       await this.checkpoints.save(servingKey(target), name);
       target.serving = name;
       // Other processes go on filling and reading the old one until they have seen that.
-      if (this.shared) {
-        await this.sleep(HANDOVER_MS);
+      if (this.sharing !== undefined) {
+        await this.sleep(this.sharing.handoverMs);
         await this.fill(target, building, read);
       }
       if (old !== name && !this.stopped) await this.views.drop(old);
@@ -203,7 +206,7 @@ export class Views implements Consumer {
 
   /** True when the log has been read into views already, or may have been. */
   private async isRead(): Promise<boolean> {
-    return this.shared ? (await this.store.feed(undefined, 1)).commits.length > 0 : (await this.checkpoints.load(this.name)) !== undefined;
+    return this.sharing !== undefined ? (await this.store.feed(undefined, 1)).commits.length > 0 : (await this.checkpoints.load(this.name)) !== undefined;
   }
 
   /** Takes over the names under which other processes have built the views anew. */
@@ -216,9 +219,9 @@ export class Views implements Consumer {
     }
   }
 
-  private async dropLater(names: readonly string[]): Promise<void> {
+  private async dropLater(names: readonly string[], { handoverMs }: Sharing): Promise<void> {
     if (names.length === 0) return;
-    await this.sleep(HANDOVER_MS);
+    await this.sleep(handoverMs);
     for (const name of names) if (!this.stopped) await this.views.drop(name);
   }
 

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { Feed } from '../../app/feed';
 import type { Ports } from '../../app/ports';
 import type { Transactor } from '../../app/transact';
-import { Views, viewOf } from '../../app/views';
+import { Views, viewOf, type Sharing } from '../../app/views';
 import { parseStream, streamName } from '../../domain/kernel/ids';
 import type { CorrelationDoc } from '../../projections/correlations';
 import type { Projection } from '../../projections/projection';
@@ -57,10 +57,10 @@ afterEach(async () => {
 });
 
 /** Made, and not started. */
-async function make(version = 1): Promise<Keeper> {
+async function make(version = 1, sharing?: Sharing): Promise<Keeper> {
   const process = await stage.prepare();
   const { ports, transactor } = process.colony;
-  const views = new Views(ports.store, ports.views, ports.checkpoints, transactor, [viewOf(sums(version), tally)], ports.report);
+  const views = new Views(ports.store, ports.views, ports.checkpoints, transactor, [viewOf(sums(version), tally)], ports.report, sharing);
   const feed = new Feed(ports.store, ports.checkpoints, ports.queue, stage.clock, ports.report);
   const keeper = {
     views,
@@ -238,7 +238,6 @@ describe('a rebuild', () => {
   });
 
   test.each([
-    ['views.drop', 'sums.v1.1'],
     ['views.declare', 'sums.v1.1'],
     ['checkpoints.save', 'serving-sums'],
     ['views.drop', 'sums.v1'],
@@ -441,5 +440,88 @@ describe('a restart', () => {
     const after = await start();
     expect(await names(after)).toEqual(['sums-of-others.v1', 'sums.v1']);
     await expectRight(after);
+  });
+});
+
+describe('views that processes share', () => {
+  const SHARING: Sharing = { refreshMs: 20, handoverMs: 400 };
+
+  /** One that fills the views with what it is handed. */
+  async function join(version = 1): Promise<Keeper> {
+    const keeper = await make(version, SHARING);
+    await keeper.views.start();
+    keeper.feed.startShared([keeper.views], async () => undefined);
+    return keeper;
+  }
+
+  /** Hands one of them everything that came after the first `from` commits. */
+  const handOver = async (keeper: Keeper, from = 0) => await keeper.feed.deliver(['views'], stage.log().slice(from));
+
+  const serving = (keeper: Keeper) => keeper.views.serving('sums');
+
+  test('what others fill under the old name, until they see the new one, is in the new one too', async () => {
+    const [one, other] = [await join(), await join()];
+    await write(one, ['a'], 2);
+    await handOver(other);
+    const see = door('checkpoints.load', 'serving-sums');
+    const rebuilt = one.views.rebuild('sums');
+    await eventually(async () => await Promise.resolve(serving(one)), (name) => name === 'sums.v1.1');
+    const before = stage.log().length;
+    await write(one, ['a', 'b'], 2);
+    await handOver(other, before);
+    expect(serving(other)).toBe('sums.v1');
+    await rebuilt;
+    see();
+    await eventually(async () => await Promise.resolve(serving(other)), (name) => name === 'sums.v1.1');
+    await expectRight(one);
+    await expectRight(other);
+    expect(await names(one)).toEqual(['sums.v1.1']);
+  });
+
+  test('the old one serves until all have had time to see the new one', async () => {
+    const [one, other] = [await join(), await join()];
+    await write(one, ['a'], 2);
+    await handOver(one);
+    const rebuilt = one.views.rebuild('sums');
+    await eventually(async () => await Promise.resolve(serving(other)), (name) => name === 'sums.v1.1');
+    expect(await names(one)).toEqual(['sums.v1', 'sums.v1.1']);
+    await rebuilt;
+    expect(await names(one)).toEqual(['sums.v1.1']);
+  });
+
+  test('two that find an older version build the new one, and neither undoes what the other has done', async () => {
+    const old = await join();
+    await write(old, ['a', 'b'], 3);
+    await handOver(old);
+    const [one, other] = await Promise.all([join(2), join(2)]);
+    await write(one, ['b', 'c'], 2);
+    await handOver(one);
+    await Promise.all([built(one), built(other)]);
+    await expectRight(one, 2);
+    await expectRight(other, 2);
+    expect(await names(one)).toEqual(['sums.v2']);
+  });
+
+  test('one of the old version that starts meanwhile leaves alone what is being built', async () => {
+    const old = await join();
+    await write(old, ['a'], 3);
+    await handOver(old);
+    const save = door('checkpoints.save', 'serving-sums');
+    const fresh = await join(2);
+    await eventually(async () => await names(fresh), (found) => found.includes('sums.v2'));
+    const late = await make(1, { ...SHARING, handoverMs: 0 });
+    await late.views.start();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    save();
+    await built(fresh);
+    await expectRight(fresh, 2);
+  });
+
+  test('one that is new beside a log that was read reads it all', async () => {
+    const writer = await make();
+    await write(writer, ['a', 'b'], 2);
+    const one = await join();
+    await built(one);
+    await expectRight(one);
   });
 });

@@ -148,6 +148,17 @@ describe('on Service Bus', () => {
     expect([await deadlines.due(bus.now(), 10), bus.server.count(`${DEADLINES}/$DeadLetterQueue`)]).toEqual([[deadline], 0]);
   });
 
+  test('a receiver gets more than its window holds', async () => {
+    const deadlines = new ServiceBusDeadlines(opened.bus, DEADLINES);
+    for (let round = 0; round < 5; round += 1) {
+      const all = Array.from({ length: 500 }, (_, i) => ({ stream: `acme/task/${round}-${i}`, reason: 'expires', due: bus.now() }));
+      await deadlines.schedule(all);
+      const due = await deadlines.due(bus.now(), 500);
+      expect(due).toHaveLength(500);
+      await deadlines.settle(due, []);
+    }
+  });
+
   test('two processes share the deadlines: none is handed to both', async () => {
     const all = Array.from({ length: 20 }, (_, i) => ({ stream: `acme/task/${i}`, reason: 'expires', due: bus.now() }));
     const other = bus.open();

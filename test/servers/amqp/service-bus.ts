@@ -261,6 +261,8 @@ export class ServiceBusServer extends AmqpServer {
     this.pump();
     if (this.losesAnswer()) return;
     delivery.update(true, held === true ? acceptedState : rejectedState('com.microsoft:message-lock-lost', 'The lock supplied is invalid.'));
+    // Who has said what becomes of it says no more. rhea would wait for that, and keep it in the session's window of 2,048.
+    Object.assign(delivery, { remote_settled: true });
   }
 
   protected manage(name: string, operation: string, request: Message): Reply {

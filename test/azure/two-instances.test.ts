@@ -5,6 +5,7 @@
 import { Formicary, type FormicaryError } from '../../client/client';
 import type { Commit } from '../../domain/kernel/commit';
 import type { TaskEvent } from '../../domain/task';
+import type { FaultPlan } from '../servers/cosmos/server';
 import { startServers, type Servers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
 import { startTestHost, type TestHost } from '../support/host';
@@ -21,14 +22,24 @@ let servers: Servers;
 let hosts: TestHost[];
 const clients = new Map<TestHost, Formicary>();
 
-beforeAll(async () => {
+/** 1 % of the answers to writes are lost; of all requests 5 % are throttled, and 1 % refused for another passing reason. */
+const storm: FaultPlan = (kind) => {
+  if (kind === 'metadata') return undefined;
+  if ((kind === 'batch' || kind === 'write') && Math.random() < 0.01) return 'lost';
+  const drawn = Math.random();
+  return drawn < 0.05 ? 429 : drawn < 0.055 ? 449 : drawn < 0.06 ? 503 : undefined;
+};
+const LINKS_DROP_EVERY_MS = 3_000;
+
+beforeEach(async () => {
   servers = await startServers();
   hosts = await Promise.all([1, 2].map(() => startTestHost({ env: servers.settings })));
   for (const host of hosts) clients.set(host, new Formicary({ url: host.url, tenant: 'acme', retry: { attempts: 1 } }));
 });
 
-afterAll(async () => {
+afterEach(async () => {
   for (const client of clients.values()) client.close();
+  clients.clear();
   await Promise.all(hosts.map((host) => host.stop()));
   await servers.stop();
 });
@@ -71,7 +82,12 @@ async function commitsOf(host: TestHost): Promise<number> {
   return Number(/^formicary_commits_total\{category="task"\} (\d+)/m.exec(metrics)?.[1] ?? 0);
 }
 
-test(`${TASKS} tasks over two instances, of which one is killed`, async () => {
+test.each(['all is well', 'answers are lost, requests throttled and links dropped'])(`${TASKS} tasks over two instances, of which one is killed, while %s`, async (weather) => {
+  if (weather !== 'all is well') {
+    servers.cosmos.faults = storm;
+    servers.bus.dropEvery(LINKS_DROP_EVERY_MS);
+    servers.hubs.dropEvery(LINKS_DROP_EVERY_MS);
+  }
   for (const id of AGENTS) {
     await answered(`register-${id}`, (asked, options) => asked.agents.put(id, { agent_type: 'erp.order', pool: 'erp', capabilities: { 'erp.order': 1 }, capacity: 4, limits: { presence_seconds: 3_600 } }, options));
   }
@@ -103,6 +119,8 @@ test(`${TASKS} tasks over two instances, of which one is killed`, async () => {
   await until(TASKS);
   over = true;
   await agents;
+  servers.cosmos.faults = () => undefined;
+  for (const broker of [servers.bus, servers.hubs]) broker.dropEvery(0);
 
   // A page of one commit can't be in another order than that of writing, and the server has one partition.
   const log: Commit[] = [];

@@ -7,6 +7,7 @@ import type { RoundEvent, RoundState } from '../domain/round';
 import type { TaskEvent, TaskState } from '../domain/task';
 import type { Colony } from './colony';
 import type { DecisionFigures } from './decision-metrics';
+import type { StoreCost } from './ports';
 
 /** Tenants with series of their own for decisions: the first by name. */
 const MAX_TENANTS = 50;
@@ -88,6 +89,21 @@ export class Metrics {
           }
         },
       });
+    const costs = (name: string, help: string, figures: (cost: StoreCost) => readonly (readonly [value: number, labels?: { readonly direction: string }])[]) =>
+      new Counter({
+        name: `formicary_store_${name}_total`,
+        help,
+        labelNames: ['operation', 'direction'],
+        registers: [registry],
+        collect() {
+          this.reset();
+          for (const [operation, cost] of colony.ports.costs?.() ?? []) for (const [value, labels] of figures(cost)) this.inc({ operation, ...labels }, value);
+        },
+      });
+    costs('requests', 'Requests to the service of the stores', ({ requests }) => [[requests]]);
+    costs('request_units', 'Request units that the service has charged', ({ requestUnits }) => [[requestUnits]]);
+    costs('throttled', 'Answers of the service that said to wait (429)', ({ throttled }) => [[throttled]]);
+    costs('bytes', 'Bodies to and from the service of the stores', ({ bytesSent, bytesReceived }) => [[bytesSent, { direction: 'sent' }], [bytesReceived, { direction: 'received' }]]);
     decisions('approvals_waiting', 'Approvals that wait for a person', ({ approvals }) => approvals.waiting);
     decisions('rounds_open', 'Rounds that take votes', ({ rounds }) => rounds.open);
     decisions('human_share', 'Share of the actions that needed a person (goal: below 0.15)', ({ actions }) => actions.share);

@@ -317,6 +317,22 @@ export interface Orchestrations {
   wake(stream: string): Promise<void>;
 }
 
+// ---------------------------------------------------------------------------------------------------------- costs
+
+/** What a store has asked of its service for one kind of operation, since the start of the process. */
+export interface StoreCost {
+  /** What the store asked for. */
+  readonly calls: number;
+  /** What went over the wire for it. */
+  readonly requests: number;
+  readonly requestUnits: number;
+  /** Bodies, without headers. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Answers that said that there was too much of it. */
+  readonly throttled: number;
+}
+
 // ------------------------------------------------------------------------------------------------------ together
 
 /** Everything that a colony stands on. */
@@ -332,6 +348,8 @@ export interface Ports {
   readonly publisher?: Publisher;
   /** Reads what a trigger on the store's feed has handed over: commits, in order per stream; undefined for a store without triggers. */
   readonly handed?: (documents: readonly unknown[]) => Promise<readonly Commit[]>;
+  /** By operation, of which there are few; undefined where asking costs nothing. */
+  readonly costs?: () => ReadonlyMap<string, StoreCost>;
   readonly policy: Policy;
   readonly outbound: Outbound;
   readonly clock: Clock;

@@ -7,7 +7,6 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cosmos } from '../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../adapters/azure/cosmos-checkpoints';
-import type { Cost } from '../adapters/azure/cosmos-cost';
 import { CosmosEventStore } from '../adapters/azure/cosmos-event-store';
 import { CosmosPresence } from '../adapters/azure/cosmos-presence';
 import { CosmosViewStore } from '../adapters/azure/cosmos-view-store';
@@ -21,6 +20,7 @@ import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { Colony } from '../app/colony';
 import { systemClock } from '../app/composition';
 import { AllowAll } from '../app/policy';
+import type { StoreCost } from '../app/ports';
 import type { TaskEvent } from '../domain/task';
 import { ServiceBusServer } from '../test/servers/amqp/service-bus';
 import { CosmosServer } from '../test/servers/cosmos/server';
@@ -201,9 +201,9 @@ class CountingBus extends ServiceBus {
   }
 }
 
-function less(cost: Cost, before: Cost | undefined): Cost {
+function less(cost: StoreCost, before: StoreCost | undefined): StoreCost {
   if (before === undefined) return cost;
-  return Object.fromEntries(Object.entries(cost).map(([name, value]: [string, number]) => [name, value - before[name as keyof Cost]])) as unknown as Cost;
+  return Object.fromEntries(Object.entries(cost).map(([name, value]: [string, number]) => [name, value - before[name as keyof StoreCost]])) as unknown as StoreCost;
 }
 
 function taken(outcome: { readonly ok: true } | { readonly ok: false; readonly rejection: { readonly message: string } }): void {

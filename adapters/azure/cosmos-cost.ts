@@ -4,18 +4,9 @@
  * server's say what Microsoft's published figures come to).
  */
 
-export interface Cost {
-  /** What the stores asked for. */
-  calls: number;
-  /** What went over the wire for it. */
-  requests: number;
-  requestUnits: number;
-  /** Bodies, without headers. */
-  bytesSent: number;
-  bytesReceived: number;
-  /** Answers with 429. */
-  throttled: number;
-}
+import type { StoreCost } from '../../app/ports';
+
+type Counted = { -readonly [K in keyof StoreCost]: number };
 
 /** The part of the SDK's answers and errors that tells what they cost. */
 export interface Charged {
@@ -32,7 +23,7 @@ export interface Charged {
 }
 
 export class CostMeter {
-  private readonly costs = new Map<string, Cost>();
+  private readonly costs = new Map<string, Counted>();
 
   /** Counts a call of the SDK that has ended. */
   count(operation: string, { headers, diagnostics }: Charged, throttled: boolean): void {
@@ -49,14 +40,14 @@ export class CostMeter {
   }
 
   /** Since the start of the process. */
-  totals(): ReadonlyMap<string, Readonly<Cost>> {
+  totals(): ReadonlyMap<string, StoreCost> {
     return this.costs;
   }
 
-  private of(operation: string): Cost {
+  private of(operation: string): Counted {
     const found = this.costs.get(operation);
     if (found !== undefined) return found;
-    const made: Cost = { calls: 0, requests: 0, requestUnits: 0, bytesSent: 0, bytesReceived: 0, throttled: 0 };
+    const made: Counted = { calls: 0, requests: 0, requestUnits: 0, bytesSent: 0, bytesReceived: 0, throttled: 0 };
     this.costs.set(operation, made);
     return made;
   }

@@ -36,6 +36,7 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
   return {
     store,
     handed: (documents) => store.delivered(documents),
+    costs: () => cosmos.meter.totals(),
     publisher: eventHub === undefined ? undefined : new EventHubPublisher(() => clients.eventHub(eventHub)),
     views: new CosmosViewStore(cosmos),
     checkpoints: new CosmosCheckpoints(cosmos),

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
 import { openColony, readSettings } from '../../app/composition';
+import { Metrics } from '../../app/metrics';
 import type { TaskSpec } from '../../domain/task';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
 import { CosmosServer } from '../servers/cosmos/server';
@@ -85,4 +86,26 @@ test('tasks are posted, awarded, done; a second start finds everything', async (
   for (const id of ['ant-1', 'ant-2', 'ant-3']) expect((await colony.agents.load(TENANT, id)).state.slots).toEqual({});
   const first = (await colony.tasks.load(TENANT, 'task-0')).state;
   expect((await colony.tasks.blob(TENANT, first.spec?.payload_ref as string))?.length).toBe(40_002);
+});
+
+test('what that asked of Cosmos DB is counted by operation; throttling too', async () => {
+  const metrics = new Metrics(colony);
+  const values = async () => Object.fromEntries((await metrics.text()).body.split('\n').filter((line) => line.startsWith('formicary_store_')).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+  const before = await values();
+  expect(await colony.tasks.post(as('poster'), 'counted', spec(1))).toMatchObject({ ok: true });
+  await colony.feed.settled();
+  const after = await values();
+  const more = (name: string, labels: string) => (after[`formicary_store_${name}_total{${labels}}`] ?? NaN) - (before[`formicary_store_${name}_total{${labels}}`] ?? 0);
+  // The post, the reservation and the award: a batch of two documents each.
+  expect(more('requests', 'operation="append"')).toBeGreaterThanOrEqual(3);
+  expect(more('requests', 'operation="append"')).toBeLessThan(10);
+  expect(more('request_units', 'operation="append"')).toBeGreaterThan(3 * 5);
+  expect(more('bytes', 'operation="append",direction="sent"')).toBeGreaterThan(more('requests', 'operation="append"') * 500);
+  expect(more('bytes', 'operation="view.put",direction="received"')).toBeGreaterThan(0);
+  expect(more('throttled', 'operation="append"')).toBe(0);
+
+  cosmos.throughput = 0;
+  expect(await colony.tasks.post(as('poster'), 'refused', spec(1)).catch((error: unknown) => error)).toBeInstanceOf(Error);
+  cosmos.throughput = Infinity;
+  expect((await values())['formicary_store_throttled_total{operation="append"}']).toBeGreaterThan(1);
 });

@@ -4,12 +4,24 @@
  * server, `NAME_KEY`, or its connection string, `NAME`. The SDKs are loaded when first needed.
  */
 import type * as Cosmos from '@azure/cosmos';
+import type * as EventHubs from '@azure/event-hubs';
 import type * as Identity from '@azure/identity';
 import type * as ServiceBus from '@azure/service-bus';
+import { Checkpoints } from './checkpoints';
+
+/** The brokers' clients go on soon after a link was lost: a retry of the SDKs comes after 30 seconds. Milliseconds. */
+const RETRIES = { retryDelayInMs: 200, maxRetryDelayInMs: 5_000 } as const;
+/** How often a partition of an event hub that could not be read is tried again. Milliseconds. */
+const TRY_AGAIN_MS = 2_000;
 
 export class Connections {
   private readonly made = new Map<string, Cosmos.CosmosClient>();
   private readonly buses = new Map<string, ServiceBus.ServiceBusClient>();
+  private readonly hubs: EventHubs.EventHubConsumerClient[] = [];
+  private checkpoints: Checkpoints | undefined;
+
+  /** @param data Folder in which is kept how far the functions have come in event hubs; made when there is something to keep. */
+  constructor(private readonly data: string) {}
 
   /** True when the settings say where the account is. */
   hasCosmos(name: string): boolean {
@@ -33,9 +45,18 @@ export class Connections {
     return made;
   }
 
+  /** A client for one trigger. */
+  eventHub(name: string, consumerGroup: string, hub: string): EventHubs.EventHubConsumerClient {
+    this.checkpoints ??= new Checkpoints(this.data);
+    const made = openEventHub(process.env[`${name}__fullyQualifiedNamespace`], process.env[name], consumerGroup, hub, this.checkpoints);
+    this.hubs.push(made);
+    return made;
+  }
+
   async close(): Promise<void> {
     for (const client of this.made.values()) client.dispose();
-    await Promise.all([...this.buses.values()].map((client) => client.close()));
+    await Promise.allSettled([...this.buses.values(), ...this.hubs].map((client) => client.close()));
+    this.checkpoints?.close();
   }
 }
 
@@ -45,8 +66,19 @@ function openCosmos(endpoint: string, key: string | undefined): Cosmos.CosmosCli
 }
 
 function openServiceBus(host: string | undefined, connectionString: string | undefined): ServiceBus.ServiceBusClient {
-  const { ServiceBusClient } = require('@azure/service-bus') as typeof ServiceBus;
-  return connectionString === undefined ? new ServiceBusClient(host as string, developer()) : new ServiceBusClient(connectionString);
+  const { RetryMode, ServiceBusClient } = require('@azure/service-bus') as typeof ServiceBus;
+  const options = { retryOptions: { ...RETRIES, mode: RetryMode.Exponential } };
+  return connectionString === undefined ? new ServiceBusClient(host as string, developer(), options) : new ServiceBusClient(connectionString, options);
+}
+
+function openEventHub(host: string | undefined, connectionString: string | undefined, consumerGroup: string, hub: string, checkpoints: Checkpoints): EventHubs.EventHubConsumerClient {
+  const { EventHubConsumerClient, RetryMode } = require('@azure/event-hubs') as typeof EventHubs;
+  // All partitions at once: by default one is taken at a time.
+  const loadBalancingOptions = { strategy: 'greedy', updateIntervalInMs: TRY_AGAIN_MS } as const;
+  const options = { retryOptions: { ...RETRIES, mode: RetryMode.Exponential }, loadBalancingOptions };
+  return connectionString === undefined
+    ? new EventHubConsumerClient(consumerGroup, host as string, hub, developer(), checkpoints, options)
+    : new EventHubConsumerClient(consumerGroup, connectionString, hub, checkpoints, options);
 }
 
 /** Who is logged in with `az` or `azd`. */

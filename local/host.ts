@@ -1,7 +1,7 @@
 /**
  * The development host: runs a compiled Functions app without Core Tools. It serves HTTP functions, and runs timers,
- * durable orchestrations, what changes in Cosmos DB and what is in queues of Service Bus, where the settings say where
- * they are; functions with other triggers are accepted and listed, but nothing calls them here.
+ * durable orchestrations, what changes in Cosmos DB and what comes through Service Bus and Event Hubs, where the settings
+ * say where they are; functions with other triggers are accepted and listed, but nothing calls them here.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -12,11 +12,13 @@ import { supplyInput, triggerOf, type Binding, type Registration } from './core'
 import { CosmosTrigger } from './cosmos-trigger';
 import { addRoutes } from './durable/routes';
 import { DurableRuntime } from './durable/runtime';
+import { EventHubTrigger } from './event-hub-trigger';
 import { HttpFront, type Handler } from './http-front';
 import { invoke, newContext } from './invoke';
 import { isLoopback } from './loopback';
 import { Router } from './router';
 import { ServiceBusTrigger } from './service-bus-trigger';
+import { resolveSettings } from './settings';
 import { startTimer } from './timers';
 import { within } from './within';
 
@@ -27,14 +29,16 @@ export interface HostOptions {
   readonly port: number;
   /** A loopback name or address. */
   readonly hostname: string;
-  /** Folder in which the host itself keeps orchestrations; `.formicary` in the app's one when it is not given. */
+  /** Folder in which the host itself keeps orchestrations, and how far it came in event hubs; `.formicary` in the app's one when it is not given. */
   readonly data?: string;
   /** How long orchestrations that have ended are kept, in days (30). */
   readonly retentionDays?: number;
 }
 
-/** Azure's own default. */
+/** Azure's own defaults. */
 const MAX_CONCURRENT_CALLS = 16;
+const MAX_EVENT_BATCH_SIZE = 100;
+const CONSUMER_GROUP = '$Default';
 const RUN = ['httpTrigger', 'timerTrigger', 'orchestrationTrigger', 'activityTrigger'];
 
 export interface Host {
@@ -60,7 +64,7 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
   let durable: DurableRuntime | undefined;
   try {
     process.env['WEBSITE_HOSTNAME'] = new URL(url).host;
-    const { http, durableTask, serviceBus } = extensions(appDirectory);
+    const { http, durableTask, serviceBus, eventHubs } = extensions(appDirectory);
     const app = await loadApp(appDirectory);
     const router = new Router<Handler>();
     for (const { registration, trigger } of withTrigger(app.registrations, 'httpTrigger')) {
@@ -70,14 +74,19 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
     }
     durable = openDurable(app.registrations, data);
     if (durable !== undefined) supplyInput('durableClient', addRoutes(router, durable, url, durableTask?.hubName ?? 'Formicary'));
-    const connections = new Connections();
+    const connections = new Connections(data);
     const feeds = withTrigger(app.registrations, 'cosmosDBTrigger').filter(({ trigger }) => connections.hasCosmos(String(trigger['connection'])));
     const queues = withTrigger(app.registrations, 'serviceBusTrigger').filter(({ trigger }) => connections.hasBroker(String(trigger['connection'])));
+    const hubs = withTrigger(app.registrations, 'eventHubTrigger').filter(({ trigger }) => connections.hasBroker(String(trigger['connection'])));
     const instance = randomUUID();
     const running: { stop(): Promise<void> }[] = [
       ...withTrigger(app.registrations, 'timerTrigger').map(({ registration, trigger }) => startTimer(registration, trigger)),
       ...feeds.map(({ registration, trigger }) => new CosmosTrigger(registration, trigger, connections.cosmos(String(trigger['connection'])), instance)),
       ...queues.map(({ registration, trigger }) => new ServiceBusTrigger(registration, connections.serviceBus(String(trigger['connection'])), serviceBus?.maxConcurrentCalls ?? MAX_CONCURRENT_CALLS)),
+      ...hubs.map(({ registration, trigger }) => {
+        const client = connections.eventHub(String(trigger['connection']), resolveSettings((trigger['consumerGroup'] as string | undefined) ?? CONSUMER_GROUP), resolveSettings(String(trigger['eventHubName'])));
+        return new EventHubTrigger(registration, client, eventHubs?.maxEventBatchSize ?? MAX_EVENT_BATCH_SIZE);
+      }),
     ];
     front.serve(router);
     durable?.begin(retentionDays);
@@ -85,12 +94,12 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
       url,
       functions: app.registrations.map((registration) => {
         const { type } = triggerOf(registration);
-        return { name: registration.name, trigger: type, runs: RUN.includes(type) || [...feeds, ...queues].some((served) => served.registration === registration) };
+        return { name: registration.name, trigger: type, runs: RUN.includes(type) || [...feeds, ...queues, ...hubs].some((served) => served.registration === registration) };
       }),
       async close(graceSeconds = 10) {
-        const ended = Promise.all(running.map((each) => each.stop()));
+        // A broker that is gone can't be taken leave of: that keeps nothing else from ending in order.
+        const ended = Promise.allSettled(running.map((each) => each.stop())).then(() => connections.close());
         await Promise.all([front.close(graceSeconds), within(graceSeconds, ended), durable?.close(graceSeconds)]);
-        await connections.close();
         await app.terminate();
       },
     };
@@ -120,6 +129,7 @@ interface Extensions {
   readonly http?: { readonly routePrefix?: string };
   readonly durableTask?: { readonly hubName?: string };
   readonly serviceBus?: { readonly maxConcurrentCalls?: number };
+  readonly eventHubs?: { readonly maxEventBatchSize?: number };
 }
 
 function extensions(appDirectory: string): Extensions {

@@ -33,6 +33,7 @@ export async function startServers(): Promise<Servers> {
       FORMICARY_COSMOS_DATABASE: 'formicary',
       FORMICARY_SERVICEBUS: bus.connectionString,
       FORMICARY_EVENTHUBS: hubs.connectionString,
+      FORMICARY_SIGNAL_HUB: 'signals',
       FORMICARY_EVENT_HUB: 'events',
       FORMICARY_BLOBS: blobs.connection,
     },

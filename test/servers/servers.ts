@@ -6,6 +6,8 @@ import { CosmosServer } from './cosmos/server';
 
 /** Entities as Bicep names them, with what it gives them. */
 const HUBS = { signals: 4, events: 4 };
+const QUEUES = ['deadlines', ...['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'].map((consumer) => `parked-${consumer}`)];
+/** Half of Bicep's: what a killed host held comes back sooner. */
 const LOCK_MS = 30_000;
 const DUPLICATES_MS = 600_000;
 
@@ -21,8 +23,7 @@ export interface Servers {
 /** Starts them, empty, on free ports of 127.0.0.1. */
 export async function startServers(): Promise<Servers> {
   const cosmos = await CosmosServer.start();
-  const isQueue = (name: string) => name === 'deadlines' || name === 'commands' || name.startsWith('parked-');
-  const bus = await new ServiceBusServer({ now: () => Date.now(), isQueue, lockMs: LOCK_MS, duplicatesMs: DUPLICATES_MS }).listen();
+  const bus = await new ServiceBusServer({ now: () => Date.now(), isQueue: (name) => QUEUES.includes(name), lockMs: LOCK_MS, duplicatesMs: DUPLICATES_MS }).listen();
   const hubs = await new EventHubsServer({ hubs: HUBS }).listen();
   const blobs = await startAzurite();
   return {

@@ -6,6 +6,7 @@ import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { Colony, type ColonyOptions } from './colony';
 import { readSettings, SettingsError, type Settings } from './config';
 import { openLog, type Logger } from './log';
+import type { Metrics } from './metrics';
 import { AllowAll } from './policy';
 import { startRecording, stopRecording } from './telemetry';
 import type { Clock, Policy, StorePorts } from './ports';
@@ -14,10 +15,16 @@ export const systemClock: Clock = { now: () => Date.now() };
 
 export { readSettings, SettingsError, type Settings };
 
-async function record(): Promise<() => Promise<void>> {
-  // eslint-disable-next-line boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve
+/* eslint-disable boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve */
+
+/** Traces, where the settings say where to; undefined where nobody wants them. Returns what flushes and stops. */
+async function startTraces({ traces: otlp, insights }: Settings, log: Logger): Promise<(() => Promise<void>) | undefined> {
+  if (!otlp && insights === undefined) return undefined;
+  const { reportFailures } = await import('./otel.js');
   const { startTracing } = await import('./tracing.js');
-  const stop = startTracing();
+  reportFailures((message, facts) => log.warn(facts, message), systemClock);
+  const exporter = insights && (await import('../adapters/azure/application-insights.js')).spanExporter(insights);
+  const stop = startTracing({ otlp, insights: exporter }, systemClock);
   startRecording();
   return async () => {
     stopRecording();
@@ -25,13 +32,22 @@ async function record(): Promise<() => Promise<void>> {
   };
 }
 
+/** Sends the metrics to Application Insights, where the settings name one. Returns what sends the last of them and stops: to be called while the colony is open. */
+export async function startMetrics({ insights }: Settings, metrics: Metrics): Promise<() => Promise<void>> {
+  if (insights === undefined) return async () => undefined;
+  const { startMetricExport } = await import('./metric-export.js');
+  const { metricExporter } = await import('../adapters/azure/application-insights.js');
+  return startMetricExport(metrics, metricExporter(insights), systemClock);
+}
+
 /** The engine of the profile. Its code is loaded only when it is the one: a cold start waits for it. */
 async function openStores(settings: Settings): Promise<StorePorts> {
   if (settings.azure === undefined) return await openEmbedded(settings.data);
-  // eslint-disable-next-line boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve
   const { openAzure } = await import('../adapters/azure/open.js');
   return await openAzure(settings.azure);
 }
+
+/* eslint-enable boundaries/dependencies */
 
 /** Opens the stores and starts the colony. */
 export async function openColony(settings: Settings, parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {}): Promise<Colony> {
@@ -42,10 +58,10 @@ export async function openColony(settings: Settings, parts: { policy?: Policy; c
     mail: settings.smtp === undefined ? undefined : new SmtpMail(settings.smtp),
     secrets: new EnvironmentSecrets(),
   };
-  const stopTracing = settings.traces ? await record() : undefined;
+  const stopTraces = await startTraces(settings, log);
   const close = async () => {
     await stores.close();
-    await stopTracing?.();
+    await stopTraces?.();
   };
   const colony = new Colony(
     { ...stores, close, outbound, policy: parts.policy ?? new AllowAll(), clock: parts.clock ?? systemClock, report: (message, facts) => log.warn(facts, message) },

@@ -25,6 +25,11 @@ const namespace = text.regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, 'give a host name s
 const DEVELOPMENT_STORAGE = 'UseDevelopmentStorage=true';
 const connectionString = (example: string) => text.regex(/^\w+=[^;]+(;\w+=[^;]+)*;?$/, `give a connection string such as ${example}`);
 const broker = connectionString('Endpoint=sb://127.0.0.1:5672;SharedAccessKeyName=…;SharedAccessKey=…;UseDevelopmentEmulator=true');
+/** As the exporter takes it: the key in lower case only. */
+const insights = text.regex(
+  /^(\w+=[^;=]+;)*InstrumentationKey=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(;\w+=[^;=]+)*;?$/,
+  'give a connection string such as InstrumentationKey=…;IngestionEndpoint=https://…, its key a GUID in lower case',
+);
 
 /**
  * Every setting by its name. Those of Azure are named as triggers name them: a trigger with the connection
@@ -44,6 +49,8 @@ const schema = z.object({
   FORMICARY_SMTP_FROM: text.optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: url('http', 'https').optional(),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url('http', 'https').optional(),
+
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insights.optional(),
 
   AZURE_CLIENT_ID: z.guid('give the client id of a user-assigned identity').optional(),
   FORMICARY_COSMOS__accountEndpoint: service.optional(),
@@ -71,7 +78,7 @@ type Name = keyof typeof schema.shape;
 export const SETTING_NAMES = Object.keys(schema.shape) as readonly Name[];
 
 /** What no message may repeat. */
-const SECRETS: readonly Name[] = ['FORMICARY_SMTP', 'FORMICARY_SMTP_PASSWORD', 'FORMICARY_COSMOS_KEY', 'FORMICARY_SERVICEBUS', 'FORMICARY_EVENTHUBS', 'FORMICARY_BLOBS'];
+const SECRETS: readonly Name[] = ['FORMICARY_SMTP', 'FORMICARY_SMTP_PASSWORD', 'FORMICARY_COSMOS_KEY', 'FORMICARY_SERVICEBUS', 'FORMICARY_EVENTHUBS', 'FORMICARY_BLOBS', 'APPLICATIONINSIGHTS_CONNECTION_STRING'];
 
 // ------------------------------------------------------------------------------------------------------- together
 
@@ -145,6 +152,8 @@ function settingsOf(given: z.infer<typeof schema>) {
     logLevel: given.FORMICARY_LOG,
     /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */
     traces: (given.OTEL_EXPORTER_OTLP_ENDPOINT ?? given.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) !== undefined,
+    /** Application Insights, which traces and metrics go to; undefined: none. `clientId` of the managed identity that may publish there. */
+    insights: given.APPLICATIONINSIGHTS_CONNECTION_STRING === undefined ? undefined : { connectionString: given.APPLICATIONINSIGHTS_CONNECTION_STRING, clientId: given.AZURE_CLIENT_ID },
     /** Where people find the colony, without a slash at the end: links in notices lead there. */
     publicUrl: new URL(given.FORMICARY_PUBLIC_URL).href.replace(/\/$/, ''),
     /** Hosts that webhooks may reach although their addresses are not public. */

@@ -128,6 +128,11 @@ export class Metrics {
     return { body: await this.registry.metrics(), contentType: this.registry.contentType };
   }
 
+  /** All of it, as prom-client keeps it. */
+  async families(): ReturnType<Registry['getMetricsAsJSON']> {
+    return await this.registry.getMetricsAsJSON();
+  }
+
   private approval(commits: readonly Commit[], { requested_at }: ApprovalState): void {
     for (const { events, at } of commits) {
       for (const event of events as readonly ApprovalEvent[]) if (event.type === 'ApprovalClosed') this.decided('approval', event.data.outcome, requested_at, at);

@@ -2,7 +2,7 @@
 import { app } from '@azure/functions';
 import { callerOf } from '../app/callers';
 import type { Colony } from '../app/colony';
-import { openColony, readSettings } from '../app/composition';
+import { openColony, readSettings, startMetrics } from '../app/composition';
 import { RateLimiter } from '../app/limits';
 import { openLog, type Logger } from '../app/log';
 import { Metrics } from '../app/metrics';
@@ -14,6 +14,8 @@ export interface Runtime {
   readonly colony: Colony;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Sends the last of the metrics to where they go, if anywhere, and stops that. */
+  readonly stopMetrics: () => Promise<void>;
 }
 
 let opening: Promise<Runtime> | undefined;
@@ -25,7 +27,8 @@ async function open(): Promise<Runtime> {
   // The triggers that a shared store needs are those of this app.
   const colony = await openColony(settings, { log, options: { shared: settings.azure !== undefined } });
   log.info({ data: settings.data }, 'the colony is open');
-  return (opened = { colony, log, metrics: new Metrics(colony) });
+  const metrics = new Metrics(colony);
+  return (opened = { colony, log, metrics, stopMetrics: await startMetrics(settings, metrics) });
 }
 
 /** The runtime; opened at the first call. Rejects when the settings or the stores can't be used. */
@@ -66,5 +69,6 @@ app.hook.appStart(async () => {
 app.hook.appTerminate(async () => {
   const running = await opening?.catch(() => undefined);
   opening = opened = undefined;
+  await running?.stopMetrics();
   await running?.colony.stop();
 });

@@ -40,6 +40,12 @@ const BROKER_RETRIES = { timeoutInMs: 10_000, retryDelayInMs: 200 } as const;
 /** For blobs, whose SDK would otherwise try for 16 seconds while a request waits. */
 const BLOB_RETRIES = { retryDelayInMs: 500 } as const;
 
+/** The credential of the identity with this client id. */
+export function managedIdentity(clientId: string): Identity.TokenCredential {
+  const { ManagedIdentityCredential } = load('@azure/identity') as typeof Identity;
+  return new ManagedIdentityCredential({ clientId });
+}
+
 /** The clients of this process; each is made at its first use and the same ever after. */
 export class AzureClients {
   private readonly made = new Map<string, unknown>();
@@ -49,9 +55,9 @@ export class AzureClients {
   /** The managed identity where one is named; else who is logged in with `az` or `azd`. */
   get credential(): Identity.TokenCredential {
     return this.once('credential', () => {
-      const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential, ManagedIdentityCredential } = load('@azure/identity') as typeof Identity;
+      const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential } = load('@azure/identity') as typeof Identity;
       const { clientId } = this.services;
-      return clientId === undefined ? new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential()) : new ManagedIdentityCredential({ clientId });
+      return clientId === undefined ? new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential()) : managedIdentity(clientId);
     });
   }
 

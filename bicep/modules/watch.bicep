@@ -47,20 +47,21 @@ var watched = [
 ]
 
 // Metrics of the app, as docs/operation.md lists them, and its requests. `value` is compared with the threshold. The
-// names are those of /metrics; an alert on a metric that the app does not export stays silent.
+// names are those of /metrics. The app sends them once a minute: the value of a gauge, and what a counter has grown by,
+// is the Sum of its row.
 var queries = [
   {
     name: 'feed-lag'
     description: 'Views or reactions have been more than a minute behind for a quarter of an hour.'
     severity: 2
-    query: 'AppMetrics | where Name == "formicary_feed_delay_seconds" | summarize value = min(Min) by consumer = tostring(Properties.consumer)'
+    query: 'AppMetrics | where Name == "formicary_feed_delay_seconds" | summarize value = min(Sum) by consumer = tostring(Properties.consumer)'
     threshold: 60
   }
   {
     name: 'parked-commits'
     description: 'A consumer of the feed has given up on a commit.'
     severity: 1
-    query: 'AppMetrics | where Name == "formicary_feed_parked_commits" | summarize value = max(Max) by consumer = tostring(Properties.consumer)'
+    query: 'AppMetrics | where Name == "formicary_feed_parked_commits" | summarize value = max(Sum) by consumer = tostring(Properties.consumer)'
     threshold: 0
   }
   {

@@ -49,6 +49,13 @@ const NETAPP = {
   FORMICARY_NETAPP__subnetId: '/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/rg-colony/providers/Microsoft.Network/virtualNetworks/net/subnets/volumes',
 };
 
+test('Application Insights is asked by its key, or by the identity where there is one', () => {
+  const connectionString = 'InstrumentationKey=6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/;ApplicationId=1';
+  const given = { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString };
+  expect(readSettings(given).insights).toEqual({ connectionString, clientId: undefined });
+  expect(readSettings({ ...AZURE, ...given }).insights).toEqual({ connectionString, clientId: AZURE.AZURE_CLIENT_ID });
+});
+
 describe('the embedded profile', () => {
   const DEFAULTS = {
     data: resolve('.formicary'),
@@ -160,6 +167,9 @@ describe('what can’t be used', () => {
     ['FORMICARY_BLOBS__serviceUri', 'http://colony.blob.core.windows.net'],
     ['FORMICARY_SERVICEBUS', '127.0.0.1:5672'],
     ['FORMICARY_BLOBS', 'true'],
+    ['APPLICATIONINSIGHTS_CONNECTION_STRING', 'IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/'],
+    ['APPLICATIONINSIGHTS_CONNECTION_STRING', 'InstrumentationKey=6F8E4F0A-3F5C-4A5E-9A3B-0D8C1C6B7A21'],
+    ['APPLICATIONINSIGHTS_CONNECTION_STRING', '6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21'],
   ])('%s=%s', (name, value) => {
     expect(faults({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} (is "|can't be used)`))]);
   });
@@ -212,6 +222,7 @@ describe('what can’t be used', () => {
       FORMICARY_SERVICEBUS: secret,
       FORMICARY_EVENTHUBS: `Endpoint=sb://x;SharedAccessKey=${secret}`,
       FORMICARY_BLOBS: `;${secret}`,
+      APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${secret}`,
     });
     expect(messages.length).toBeGreaterThan(5);
     expect(messages.join('\n')).not.toContain(secret);

@@ -1,6 +1,7 @@
 /** The figures of decisions, against what was decided: over real stores, by a clock that only the test moves. */
 import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
+import { RegistryProducer } from '../../app/metric-export';
 import { Metrics } from '../../app/metrics';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
 import { Stage, TENANT } from '../support/stage';
@@ -229,4 +230,37 @@ test('Prometheus sees the same figures, and each end once', async () => {
   expect(value('formicary_decisions_total{of="approval",outcome="approved"}')).toBe('1');
   expect(value('formicary_decisions_total{of="round",outcome="agreed"}')).toBe('1');
   expect([value('formicary_decision_seconds_sum{of="approval"}'), value('formicary_decision_seconds_count{of="approval"}')]).toEqual(['10', '1']);
+});
+
+test('OpenTelemetry is given the same, and of counters and histograms what came since', async () => {
+  const producer = new RegistryProducer(new Metrics(colony), stage.clock);
+  const collected = async () => {
+    const { resourceMetrics, errors } = await producer.collect();
+    expect(errors).toEqual([]);
+    return (name: string, attributes: Record<string, string> = {}) =>
+      resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).filter(({ descriptor }) => descriptor.name === name).flatMap(({ dataPoints }) => [...dataPoints]).filter((point) => Object.entries(attributes).every(([key, value]) => point.attributes[key] === value)).map(({ value }) => value);
+  };
+  const approved = { of: 'approval', outcome: 'approved' };
+  await configure('order');
+  for (const id of ['a', 'b', 'c']) await propose(id);
+  stage.clock.time += 10_000;
+  await decide('a', 'approve');
+  await decide('b', 'approve');
+  const first = await collected();
+  expect(first('formicary_decisions_total', approved)).toEqual([2]);
+  expect(first('formicary_decision_seconds', { of: 'approval' })).toEqual([expect.objectContaining({ count: 2, sum: 20 })]);
+  expect(first('formicary_approvals_waiting', { tenant: TENANT })).toEqual([1]);
+  expect(first('formicary_human_share', { tenant: TENANT })).toEqual([expect.any(Number)]);
+  expect(first('process_cpu_seconds_total')).toEqual([]);
+
+  const second = await collected();
+  expect(second('formicary_decisions_total')).toEqual([]);
+  expect(second('formicary_decision_seconds')).toEqual([]);
+  expect(second('formicary_approvals_waiting', { tenant: TENANT })).toEqual([1]);
+
+  stage.clock.time += 5_000;
+  await decide('c', 'approve');
+  const third = await collected();
+  expect(third('formicary_decisions_total', approved)).toEqual([1]);
+  expect(third('formicary_decision_seconds', { of: 'approval' })).toEqual([expect.objectContaining({ count: 1, sum: 15 })]);
 });

@@ -1,12 +1,13 @@
 /** One trace from a request to its commit, to the reaction, to what the reaction commits. */
-import { trace } from '@opentelemetry/api';
-import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace';
+import { ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api';
+import { InMemorySpanExporter, SamplingDecision, SimpleSpanProcessor, TracerProvider, type ReadableSpan } from '@opentelemetry/sdk-trace';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Colony } from '../../app/colony';
 import { openColony, readSettings } from '../../app/composition';
 import { startRecording, stopRecording, traced } from '../../app/telemetry';
+import { RequestSampler } from '../../app/tracing';
 import type { Principal } from '../../domain/kernel/principal';
 
 const exporter = new InMemorySpanExporter();
@@ -54,4 +55,36 @@ test('the award that a reaction makes belongs to the trace of the request that p
   ];
   expect(named('POST /v1/tasks').parentSpanContext?.spanId).toBe('b7ad6b7169203331');
   for (const [child, parent] of parents) expect([child, named(child).parentSpanContext?.spanId]).toEqual([child, named(parent).spanContext().spanId]);
+});
+
+describe('what is kept of many requests', () => {
+  const clock = { time: 0, now: () => clock.time };
+  let sampler: RequestSampler;
+  const keeps = (kind: SpanKind, parentFlags?: TraceFlags) => {
+    const parent = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: parentFlags ?? TraceFlags.NONE, isRemote: true };
+    const context = parentFlags === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+    return sampler.shouldSample(context, parent.traceId, 'any', kind).decision === SamplingDecision.RECORD_AND_SAMPLED;
+  };
+  const kept = (requests: number, parentFlags?: TraceFlags) => Array.from({ length: requests }, () => keeps(SpanKind.SERVER, parentFlags)).filter(Boolean).length;
+
+  beforeEach(() => (sampler = new RequestSampler(clock)));
+
+  test.each([undefined, TraceFlags.SAMPLED])('sixty at once, then one a second, whoever asks (%s)', (flags) => {
+    expect(kept(1_000, flags)).toBe(60);
+    clock.time += 3_000;
+    expect(kept(1_000, flags)).toBe(3);
+  });
+
+  test('what follows from a request follows its choice, and costs nothing', () => {
+    expect(kept(1_000)).toBe(60);
+    for (const kind of [SpanKind.INTERNAL, SpanKind.CONSUMER]) {
+      expect(keeps(kind, TraceFlags.SAMPLED)).toBe(true);
+      expect(keeps(kind, TraceFlags.NONE)).toBe(false);
+      expect(keeps(kind)).toBe(false);
+    }
+    clock.time += 1_000;
+    expect(kept(10, TraceFlags.NONE)).toBe(0);
+    expect(keeps(SpanKind.INTERNAL, TraceFlags.SAMPLED)).toBe(true);
+    expect(kept(10)).toBe(1);
+  });
 });

@@ -162,7 +162,7 @@ describe('no keys, no secrets', () => {
 
 describe('settings of the app', () => {
   /** What the Functions host and its triggers read, beside our own settings. */
-  const OF_THE_HOST = /^(AzureWebJobsStorage__|APPLICATIONINSIGHTS_|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
+  const OF_THE_HOST = /^(AzureWebJobsStorage__|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
   const body = resources.find(({ symbol }) => symbol === 'settings')?.body ?? '';
   const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(moduleOf('netapp'), /^ {2}(FORMICARY_\w+): /gm)];
 
@@ -181,7 +181,7 @@ describe('settings of the app', () => {
   });
 
   test('are all that the profile azure can be told of its services', () => {
-    const services = SETTING_NAMES.filter((name) => /__|^AZURE_|COSMOS_DATABASE|_HUB$|PROFILE|PUBLIC_URL/.test(name));
+    const services = SETTING_NAMES.filter((name) => /__|^AZURE_|^APPLICATIONINSIGHTS_|COSMOS_DATABASE|_HUB$|PROFILE|PUBLIC_URL/.test(name));
     expect(services.filter((name) => !given.includes(name))).toEqual([]);
   });
 
@@ -193,10 +193,11 @@ describe('settings of the app', () => {
 
   test('are enough to start with', () => {
     const example = (name: string) =>
-      /Namespace$/.test(name) ? 'a.servicebus.windows.net' : /Endpoint$|Uri$|URL$/.test(name) ? 'https://a.example/' : /Id$|CLIENT_ID$/.test(name) ? '00000000-0000-4000-8000-000000000000' : 'a';
+      /^APPLICATIONINSIGHTS_CONNECTION_STRING$/.test(name) ? 'InstrumentationKey=00000000-0000-4000-8000-000000000000' : /Namespace$/.test(name) ? 'a.servicebus.windows.net' : /Endpoint$|Uri$|URL$/.test(name) ? 'https://a.example/' : /Id$|CLIENT_ID$/.test(name) ? '00000000-0000-4000-8000-000000000000' : 'a';
     const environment = Object.fromEntries(given.map((name) => [name, example(name)]));
-    const { azure } = readSettings({ ...environment, FORMICARY_PROFILE: /FORMICARY_PROFILE: '(\w+)'/.exec(body)?.[1], FORMICARY_NETAPP__subnetId: '/subscriptions/a' });
+    const { azure, insights } = readSettings({ ...environment, FORMICARY_PROFILE: /FORMICARY_PROFILE: '(\w+)'/.exec(body)?.[1], FORMICARY_NETAPP__subnetId: '/subscriptions/a' });
     expect(azure).toMatchObject({ cosmos: { key: undefined }, serviceBus: { endpoint: 'a.servicebus.windows.net' }, eventHubs: { endpoint: 'a.servicebus.windows.net' }, blobs: { endpoint: 'https://a.example/' } });
+    expect(insights?.clientId).toBeDefined();
   });
 
   test('are none that Flex Consumption refuses', () => {

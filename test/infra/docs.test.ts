@@ -38,7 +38,7 @@ describe('metrics', () => {
 });
 
 describe('settings', () => {
-  const explained = matches(read('docs/operation.md'), /`((?:FORMICARY|OTEL|AZURE)_\w+)`/g);
+  const explained = matches(read('docs/operation.md'), /`((?:FORMICARY|OTEL|AZURE|APPLICATIONINSIGHTS)_\w+)`/g);
 
   test('each is explained', () => {
     expect(SETTING_NAMES.filter((name) => !explained.includes(name))).toEqual([]);

@@ -7,7 +7,7 @@
  * nothing else.
  */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceBusClient, ServiceBusMessage, ServiceBusMessageBatch, ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSender } from '@azure/service-bus';
 import { attemptsOf, brokerBusy } from './busy';
 
@@ -36,6 +36,7 @@ interface Receiving {
   readonly receiver: ServiceBusReceiver;
   /** The SDK receives once at a time. */
   turn: Promise<unknown>;
+  settling: Promise<unknown>;
 }
 
 export class ServiceBus {
@@ -77,7 +78,11 @@ export class ServiceBus {
 
   /** False when the lock was lost, or may have been: after an answer that didn't come. Rejects when it isn't known what has become of the message. */
   async settle(place: Place, message: ServiceBusReceivedMessage, settlement: Settlement): Promise<boolean> {
-    const { receiver } = this.receiving(place);
+    const receiving = this.receiving(place);
+    const { receiver } = receiving;
+    // One in a turn of the event loop: of neighbours that are settled in the same one, rhea (3.0) says of the second what
+    // was said of the first, and a message that was given back would be gone.
+    await (receiving.settling = receiving.settling.then(() => nextTurn()));
     try {
       await this.answered(() => {
         if (settlement.kind === 'complete') return receiver.completeMessage(message);
@@ -141,7 +146,7 @@ export class ServiceBus {
     const known = this.receivers.get(name);
     if (known !== undefined) return known;
     const receiver = this.client().createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0, ...(dead ? { subQueueType: 'deadLetter' } : {}) });
-    const receiving = { receiver, turn: Promise.resolve() };
+    const receiving = { receiver, turn: Promise.resolve(), settling: Promise.resolve() };
     this.receivers.set(name, receiving);
     return receiving;
   }

@@ -419,6 +419,15 @@ export function workQueueContract(name: string, factory: TimedFactory<WorkQueue>
       expect(await store.complete(queue, item)).toBe(true);
     });
 
+    test('neighbours that are settled at once, each otherwise, are settled as each was', async () => {
+      await send('a', 'b', 'c', 'd');
+      const [a, b, c, d] = (await receive(4, 30)) as [WorkItem, WorkItem, WorkItem, WorkItem];
+      const settled = [store.complete(queue, a), store.abandon(queue, b), store.deadLetter(queue, c, 'bad'), store.complete(queue, d)];
+      expect(await Promise.all(settled)).toEqual([true, true, true, true]);
+      expect(ids(await receive())).toEqual([b.id]);
+      expect((await store.dead(queue, 10)).map(({ id }) => id)).toEqual([c.id]);
+    });
+
     test('queues have nothing in common', async () => {
       const other = `${queue}-b`;
       await send('a');

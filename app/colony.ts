@@ -38,6 +38,7 @@ import { DecisionMetrics } from './decision-metrics';
 import { DECISION_DUE, Decisions } from './decisions';
 import { Channels, DELIVERY_DUE, Deliveries, channels, deliveries } from './deliveries';
 import { Feed, type Consumer } from './feed';
+import { FeedWatch } from './feed-watch';
 import { Market, type MarketOptions } from './market';
 import { newId } from './new-id';
 import { Peers } from './peers';
@@ -98,6 +99,7 @@ export class Colony {
   readonly deliveries: Deliveries;
   readonly decisions: Decisions;
   readonly decisionMetrics: DecisionMetrics;
+  private readonly watch: FeedWatch;
   private readonly roundBook = new RoundBook();
   private readonly consumers: Readonly<Record<Group, readonly Consumer[]>>;
   private readonly stopping = new AbortController();
@@ -154,7 +156,9 @@ export class Colony {
       options.publicUrl ?? PUBLIC_URL,
       report,
     );
-    this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider], report);
+    // One that was given up on won't come: that has an alarm of its own.
+    this.watch = new FeedWatch(async (commit) => (await this.views.has(commit)) || (await this.feed.isParked(this.views.name, commit)), clock, report);
+    this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider], (commits) => this.watch.saw(commits), report);
     this.consumers = {
       projections: [this.views, ...(ports.publisher === undefined ? [] : [ports.publisher])],
       reactions: [this.reactions, this.balance, this.decisions],
@@ -175,7 +179,7 @@ export class Colony {
       this.refilling = this.refill();
     } else await this.fillBooks();
     await this.actions.open();
-    if (this.options.shared === true) this.feed.startShared(consumers, () => this.peers.look());
+    if (this.options.shared === true) this.feed.startShared(consumers, () => this.peers.look(), async (consumer) => (consumer === this.views.name ? await this.watch.late() : 0));
     else await this.feed.start(consumers);
     // Where a trigger fires the deadlines, this finds those that it gave up on.
     this.reactions.start(this.options.shared === true ? DEADLINES_SHARED_EVERY_MS : this.options.deadlineEveryMs);

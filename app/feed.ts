@@ -31,6 +31,8 @@ const REDELIVER_EVERY_MS = 1_000;
 /** A queue in the cloud counts each look. */
 const REDELIVER_SHARED_EVERY_MS = 10_000;
 const MAX_DELIVERIES = 5;
+/** Parked commits that are looked at. */
+const MAX_PARKED = 1_000;
 
 interface Lane {
   readonly consumer: Consumer;
@@ -46,7 +48,10 @@ export interface FeedStatus {
   readonly consumer: string;
   /** Commits between what it has handled and the end of the log; null where triggers read the feed. */
   readonly lag: number | null;
-  /** Seconds from the oldest commit of the page that this process has handled last to the end of its handling; null before the first. */
+  /**
+   * Seconds from the oldest commit of the page that this process has handled last to the end of its handling; null before
+   * the first. Of the views, where triggers read the feed: as long as a commit is on its way that should have come, its age.
+   */
   readonly delay_seconds: number | null;
   readonly parked: number;
 }
@@ -55,6 +60,7 @@ export class Feed {
   private readonly lanes: Lane[] = [];
   private position: Checkpoint | undefined;
   private catchUp: () => Promise<void> = async () => undefined;
+  private late: (consumer: string) => Promise<number> = async () => 0;
   private stopRinging: (() => void) | undefined;
   private wake: (() => void) | undefined;
   private rung = false;
@@ -74,9 +80,11 @@ export class Feed {
   /**
    * Starts to deliver to the consumers: what is parked, and what `deliver` is given. What follows from a commit may
    * depend on other streams, and no other process looks: `catchUp` is called before, and brings this one up to date.
+   * `late` says for how many seconds a consumer has been owed a commit that nobody hands over.
    */
-  startShared(consumers: readonly Consumer[], catchUp: () => Promise<void>): void {
+  startShared(consumers: readonly Consumer[], catchUp: () => Promise<void>, late: (consumer: string) => Promise<number>): void {
     this.catchUp = catchUp;
+    this.late = late;
     for (const consumer of consumers) this.lanes.push(laneOf(consumer, undefined));
     this.startRedelivery(REDELIVER_SHARED_EVERY_MS);
   }
@@ -137,13 +145,22 @@ export class Feed {
 
   async status(): Promise<FeedStatus[]> {
     return await Promise.all(
-      this.lanes.map(async ({ consumer, done, delay }) => ({
-        consumer: consumer.name,
-        lag: this.running === undefined ? null : await this.store.lag(done),
-        delay_seconds: delay,
-        parked: (await this.queue.dead(parking(consumer.name), 1_000)).length,
-      })),
+      this.lanes.map(async ({ consumer, done, delay }) => {
+        const late = await this.late(consumer.name);
+        return {
+          consumer: consumer.name,
+          lag: this.running === undefined ? null : await this.store.lag(done),
+          delay_seconds: late > 0 ? Math.max(late, delay ?? 0) : delay,
+          parked: (await this.queue.dead(parking(consumer.name), MAX_PARKED)).length,
+        };
+      }),
     );
+  }
+
+  /** Whether a consumer has given up on a commit, among the first thousand of which it has. */
+  async isParked(consumer: string, { stream, index }: Commit): Promise<boolean> {
+    const reference = commitRef(stream, index);
+    return (await this.queue.dead(parking(consumer), MAX_PARKED)).some(({ id }) => id === reference);
   }
 
   /** Commits that a consumer has given up on. */
@@ -266,6 +283,7 @@ export class Feed {
       } catch (error) {
         const busy = busyOf(error);
         if (busy === undefined || this.stopped) throw error;
+        this.report('a consumer waits for what it writes to', { error: busy.message });
         await new Promise((resolve) => setTimeout(resolve, busy.retryAfterMs));
       }
     }

@@ -36,7 +36,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'formicary_feed_delay_seconds',
-      help: 'From the oldest commit of the page that this process has handled last to the end of its handling',
+      help: 'From the oldest commit of the page that this process has handled last to the end of its handling; of the views in the profile azure at least the age of a commit that has not come though it should',
       labelNames: ['consumer'],
       registers: [registry],
       async collect() {

@@ -26,6 +26,8 @@ export class Peers {
     private readonly transactor: Transactor,
     /** Of the streams whose changes are news to somebody in this process; what is cached of others is forgotten. */
     deciders: readonly unknown[],
+    /** Is given every commit too, of this process as well. */
+    private readonly saw: (commits: readonly Commit[]) => void,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
   ) {
     this.deciders = new Map((deciders as readonly Decider<unknown, Event>[]).map((decider) => [decider.category, decider]));
@@ -78,6 +80,7 @@ export class Peers {
     for (let end = false; !end && !this.stopping.signal.aborted; ) {
       const page = await this.store.feed(this.position, PAGE);
       await this.handle(page.commits);
+      this.saw(page.commits);
       this.position = page.checkpoint;
       end = page.end;
     }

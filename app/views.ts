@@ -114,6 +114,15 @@ export class Views implements Consumer {
     return this.find(name).serving;
   }
 
+  /** Whether a commit that begins a stream has been handled, by any process: it has a row of its own among the correlations. */
+  async has(commit: Commit): Promise<boolean> {
+    const target = this.find(correlations.name);
+    // Into a view of another version nobody writes: there is nothing to see.
+    if (versionOf(target.serving) !== target.version) return true;
+    const { tenant, key, source } = correlations.row(commit);
+    return (await this.views.get(target.serving, tenant, key, source)) !== undefined;
+  }
+
   status(): ViewStatus[] {
     return this.targets.map(({ name, serving, building }) => ({ view: name, serving, building: building === undefined ? null : { name: building.name, left: building.left } }));
   }

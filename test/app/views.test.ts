@@ -450,7 +450,7 @@ describe('views that processes share', () => {
   async function join(version = 1): Promise<Keeper> {
     const keeper = await make(version, SHARING);
     await keeper.views.start();
-    keeper.feed.startShared([keeper.views], async () => undefined);
+    keeper.feed.startShared([keeper.views], async () => undefined, async () => 0);
     return keeper;
   }
 

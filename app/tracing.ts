@@ -1,7 +1,8 @@
 /** Registers the exporters of traces, where the settings name one. Loaded only then. */
 import { SpanKind, TraceFlags, trace, type Context } from '@opentelemetry/api';
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import type * as Otlp from '@opentelemetry/exporter-trace-otlp-http';
 import { BatchSpanProcessor, SamplingDecision, TracerProvider, type Sampler, type SamplingResult, type SpanExporter } from '@opentelemetry/sdk-trace';
+import { createRequire } from 'node:module';
 import { RateLimiter } from './limits';
 import { quietly, resource } from './otel';
 import type { Clock } from './ports';
@@ -21,7 +22,7 @@ export interface TraceTargets {
 
 /** Starts to export; returns what flushes and stops it. */
 export function startTracing({ otlp, insights }: TraceTargets, clock: Clock): () => Promise<void> {
-  const exporters = [...(otlp ? [new OTLPTraceExporter()] : []), ...(insights === undefined ? [] : [insights])];
+  const exporters = [...(otlp ? [otlpExporter()] : []), ...(insights === undefined ? [] : [insights])];
   const provider = new TracerProvider({
     resource: resource(),
     sampler: insights === undefined ? undefined : new RequestSampler(clock),
@@ -32,6 +33,12 @@ export function startTracing({ otlp, insights }: TraceTargets, clock: Clock): ()
     await quietly(provider.shutdown());
     trace.disable();
   };
+}
+
+/** Loaded only here: a cold start that sends to Application Insights alone does not wait for it. */
+function otlpExporter(): SpanExporter {
+  const { OTLPTraceExporter } = createRequire(__filename)('@opentelemetry/exporter-trace-otlp-http') as typeof Otlp;
+  return new OTLPTraceExporter();
 }
 
 /**

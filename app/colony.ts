@@ -71,8 +71,8 @@ const SHARED_VIEWS: Sharing = { refreshMs: 5_000, handoverMs: 30_000 };
 /** Streams that are read at once to fill the books. */
 const FILLED_AT_ONCE = 32;
 
-/** What is delivered together: read models and what is published need no order among streams and cause no commit; reactions do. */
-export type Group = 'projections' | 'reactions';
+/** What is delivered together. Each group goes on by itself, should another one stand still. */
+export type Group = 'projections' | 'reactions' | 'publications';
 
 export class Colony {
   readonly transactor: Transactor;
@@ -160,8 +160,9 @@ export class Colony {
     this.watch = new FeedWatch(async (commit) => (await this.views.has(commit)) || (await this.feed.isParked(this.views.name, commit)), clock, report);
     this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider], (commits) => this.watch.saw(commits), report);
     this.consumers = {
-      projections: [this.views, ...(ports.publisher === undefined ? [] : [ports.publisher])],
+      projections: [this.views],
       reactions: [this.reactions, this.balance, this.decisions],
+      publications: ports.publisher === undefined ? [] : [ports.publisher],
     };
     for (const reason of DECISION_DUE) this.reactions.on(reason, (stream) => this.decisions.onDeadline(stream));
     this.reactions.on(DELIVERY_DUE, (stream) => this.deliveries.onDeadline(stream));
@@ -171,7 +172,7 @@ export class Colony {
   async start(): Promise<void> {
     await this.views.start();
     await this.balance.open();
-    const consumers = [...this.consumers.projections, ...this.consumers.reactions];
+    const consumers = Object.values(this.consumers).flat();
     if (this.options.shared === true) {
       const now = await this.ports.store.end();
       await this.fillBooks();

@@ -96,7 +96,7 @@ export class CountedColony {
     const clients = new AzureClients({ cosmos: { endpoint: account.endpoint, key: account.key }, serviceBus: queues, eventHubs: queues, blobs: queues });
     const cosmos = new Cosmos(() => clients.cosmos, 'formicary');
     await cosmos.createContainers();
-    const bus = new CountingBus(() => clients.serviceBus);
+    const bus = new CountingBus(() => clients.connectServiceBus());
     const presence = new CosmosPresence(cosmos);
     const colony = new Colony({
       store: new CosmosEventStore(cosmos),

@@ -2,7 +2,7 @@
 import { StoreBusy } from '../../app/ports';
 
 /** For brokers, which don't say how long: Microsoft's SDK for Java asks for at least as much. */
-const BROKER_MS = 4_000;
+export const BROKER_MS = 4_000;
 /** For Blob Storage where its answer doesn't say. */
 const BLOBS_MS = 1_000;
 

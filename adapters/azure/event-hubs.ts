@@ -2,10 +2,12 @@
  * Publishes commits to an event hub as CloudEvents: one message an event (structured), or a list of those that share a
  * partition key (batched), so that a consumer reads them in order. At least once, under ids that stay the same.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventData, EventHubProducerClient } from '@azure/event-hubs';
 import { cloudEventsOf, withoutData, type CloudEvent } from '../../domain/cloud-event';
 import type { Commit } from '../../domain/kernel/commit';
-import { brokerBusy } from './busy';
+import { StoreBusy } from '../../app/ports';
+import { BROKER_MS } from './busy';
 
 const STRUCTURED = 'application/cloudevents+json; charset=UTF-8';
 const BATCHED = 'application/cloudevents-batch+json; charset=UTF-8';
@@ -15,13 +17,19 @@ const MAX_BATCHED_BYTES = 64 * 1024;
 /** A consumer of the feed. */
 export class EventHubPublisher {
   readonly name = 'publisher';
+  private opened: EventHubProducerClient | undefined;
 
   constructor(
-    /** The client of this process; whoever made it closes it. */
-    private readonly client: () => EventHubProducerClient,
+    /** Makes a client, which is closed here. */
+    private readonly connect: () => EventHubProducerClient,
+    /** Milliseconds that a page may take before the client counts as hung. */
+    private readonly answerMs = 20_000,
   ) {}
 
-  /** Resolves when all events of the commits are durable in the hub; some may be there when it rejects. */
+  /**
+   * Resolves when all events of the commits are durable in the hub; some may be there when it rejects. A hub that can't be
+   * reached says nothing about the commits: then, too, it rejects with `StoreBusy`, and comes back with a new client.
+   */
   async handle(commits: readonly Commit[]): Promise<void> {
     const keys = new Map<string, CloudEvent[]>();
     for (const event of commits.flatMap(cloudEventsOf)) {
@@ -29,27 +37,46 @@ export class EventHubPublisher {
       if (of === undefined) keys.set(event.partitionkey, [event]);
       else of.push(event);
     }
+    const client = (this.opened ??= this.connect());
+    const published = Promise.all([...keys].map(([partitionKey, events]) => publish(client, partitionKey, events))).then(() => true as const);
     try {
-      await Promise.all([...keys].map(([partitionKey, events]) => this.publish(partitionKey, events)));
+      if (await Promise.race([published, sleep(this.answerMs, false as const, { ref: false })])) return;
     } catch (error) {
-      throw brokerBusy('Event Hubs', error);
+      if (error instanceof RangeError) throw error;
+      this.replace(client);
+      throw unreachable(error);
     }
+    published.catch(() => undefined); // too late to matter
+    this.replace(client);
+    throw unreachable(new Error(`no answer within ${this.answerMs} ms`));
   }
 
-  /** Sends the events of one key in their order. */
-  private async publish(partitionKey: string, events: readonly CloudEvent[]): Promise<void> {
-    const client = this.client();
-    let batch = await client.createBatch({ partitionKey });
-    for (const group of grouped(events)) {
-      if (batch.tryAdd(messageOf(group))) continue;
-      if (batch.count > 0) await client.sendBatch(batch);
-      batch = await client.createBatch({ partitionKey });
-      if (batch.tryAdd(messageOf(group))) continue;
-      // Only an event alone can be so large: several were kept below a bound.
-      if (!batch.tryAdd(messageOf(group.map(withoutData)))) throw new RangeError(`${group[0]?.id}: an event of this hub has at most ${batch.maxSizeInBytes} bytes`);
-    }
-    await client.sendBatch(batch);
+  async close(): Promise<void> {
+    const client = this.opened;
+    this.opened = undefined;
+    // A client that hangs would hang here too.
+    if (client !== undefined) await Promise.race([client.close(), sleep(this.answerMs, undefined, { ref: false })]);
   }
+
+  private replace(client: EventHubProducerClient): void {
+    if (this.opened !== client) return;
+    this.opened = undefined;
+    void client.close().catch(() => undefined);
+  }
+}
+
+/** Sends the events of one key in their order. */
+async function publish(client: EventHubProducerClient, partitionKey: string, events: readonly CloudEvent[]): Promise<void> {
+  let batch = await client.createBatch({ partitionKey });
+  for (const group of grouped(events)) {
+    if (batch.tryAdd(messageOf(group))) continue;
+    if (batch.count > 0) await client.sendBatch(batch);
+    batch = await client.createBatch({ partitionKey });
+    if (batch.tryAdd(messageOf(group))) continue;
+    // Only an event alone can be so large: several were kept below a bound.
+    if (!batch.tryAdd(messageOf(group.map(withoutData)))) throw new RangeError(`${group[0]?.id}: an event of this hub has at most ${batch.maxSizeInBytes} bytes`);
+  }
+  await client.sendBatch(batch);
 }
 
 /** Neighbours that fit into one message. */
@@ -71,4 +98,8 @@ function grouped(events: readonly CloudEvent[]): CloudEvent[][] {
 function messageOf(events: readonly CloudEvent[]): EventData {
   const [only, another] = events;
   return another === undefined ? { body: only, contentType: STRUCTURED } : { body: events, contentType: BATCHED };
+}
+
+function unreachable(error: unknown): StoreBusy {
+  return new StoreBusy(`the event hub takes nothing (${String(error)}): try again in ${BROKER_MS} ms`, BROKER_MS, { cause: error });
 }

@@ -46,7 +46,7 @@ export function managedIdentity(clientId: string): Identity.TokenCredential {
   return new ManagedIdentityCredential({ clientId });
 }
 
-/** The clients of this process; each is made at its first use and the same ever after. */
+/** The clients of this process; but for those of brokers, which are replaced when they hang, each is made at its first use and the same ever after. */
 export class AzureClients {
   private readonly made = new Map<string, unknown>();
 
@@ -69,23 +69,20 @@ export class AzureClients {
     });
   }
 
-  get serviceBus(): ServiceBus.ServiceBusClient {
-    return this.once('service bus', () => {
-      const { RetryMode, ServiceBusClient } = load('@azure/service-bus') as typeof ServiceBus;
-      const { serviceBus } = this.services;
-      const options = { retryOptions: { ...BROKER_RETRIES, mode: RetryMode.Exponential } };
-      return 'endpoint' in serviceBus ? new ServiceBusClient(serviceBus.endpoint, this.credential, options) : new ServiceBusClient(serviceBus.connectionString, options);
-    });
+  /** A new one each time; who asked for it closes it. */
+  connectServiceBus(): ServiceBus.ServiceBusClient {
+    const { RetryMode, ServiceBusClient } = load('@azure/service-bus') as typeof ServiceBus;
+    const { serviceBus } = this.services;
+    const options = { retryOptions: { ...BROKER_RETRIES, mode: RetryMode.Exponential } };
+    return 'endpoint' in serviceBus ? new ServiceBusClient(serviceBus.endpoint, this.credential, options) : new ServiceBusClient(serviceBus.connectionString, options);
   }
 
-  /** Sends to the hub. */
-  eventHub(hub: string): EventHubs.EventHubProducerClient {
-    return this.once(`event hub ${hub}`, () => {
-      const { EventHubProducerClient, RetryMode } = load('@azure/event-hubs') as typeof EventHubs;
-      const { eventHubs } = this.services;
-      const options = { retryOptions: { ...BROKER_RETRIES, mode: RetryMode.Exponential } };
-      return 'endpoint' in eventHubs ? new EventHubProducerClient(eventHubs.endpoint, hub, this.credential, options) : new EventHubProducerClient(eventHubs.connectionString, hub, options);
-    });
+  /** Sends to the hub; a new one each time, who asked for it closes it. */
+  connectEventHub(hub: string): EventHubs.EventHubProducerClient {
+    const { EventHubProducerClient, RetryMode } = load('@azure/event-hubs') as typeof EventHubs;
+    const { eventHubs } = this.services;
+    const options = { retryOptions: { ...BROKER_RETRIES, mode: RetryMode.Exponential } };
+    return 'endpoint' in eventHubs ? new EventHubProducerClient(eventHubs.endpoint, hub, this.credential, options) : new EventHubProducerClient(eventHubs.connectionString, hub, options);
   }
 
   get blobs(): Blobs.BlobServiceClient {

@@ -29,15 +29,16 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
   if (settings.cosmos.key !== undefined) await cosmos.createContainers();
   const payloads = () => clients.blobs.getContainerClient(PAYLOADS);
   if ('connectionString' in settings.blobs) await payloads().createIfNotExists();
-  const bus = new ServiceBus(() => clients.serviceBus);
+  const bus = new ServiceBus(() => clients.connectServiceBus());
   const presence = new CosmosPresence(cosmos);
   const store = new CosmosEventStore(cosmos);
   const { eventHub } = settings;
+  const publisher = eventHub === undefined ? undefined : new EventHubPublisher(() => clients.connectEventHub(eventHub));
   return {
     store,
     handed: (documents) => store.delivered(documents),
     costs: () => cosmos.meter.totals(),
-    publisher: eventHub === undefined ? undefined : new EventHubPublisher(() => clients.eventHub(eventHub)),
+    publisher,
     views: new CosmosViewStore(cosmos),
     checkpoints: new CosmosCheckpoints(cosmos),
     deadlines: new ServiceBusDeadlines(bus, DEADLINES),
@@ -46,6 +47,7 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
     presence,
     async close() {
       await presence.close();
+      await publisher?.close();
       await bus.close();
       await clients.close();
     },

@@ -39,13 +39,19 @@ interface Receiving {
   settling: Promise<unknown>;
 }
 
+/** A client with its links. */
+interface Links {
+  readonly client: ServiceBusClient;
+  readonly senders: Map<string, ServiceBusSender>;
+  readonly receivers: Map<string, Receiving>;
+}
+
 export class ServiceBus {
-  private readonly senders = new Map<string, ServiceBusSender>();
-  private readonly receivers = new Map<string, Receiving>();
+  private opened: Links | undefined;
 
   constructor(
-    /** The client of this process; whoever made it closes it. */
-    private readonly client: () => ServiceBusClient,
+    /** Makes a client, which is closed here. */
+    private readonly connect: () => ServiceBusClient,
     /** Milliseconds to wait for a first message, before the service is asked to send what it has. */
     private readonly waitMs = 100,
     /** Milliseconds to wait for an answer, to the opening of a link too: the SDK waits a minute for one that went down with its connection. */
@@ -55,9 +61,8 @@ export class ServiceBus {
   /** Queues messages, each not before its `scheduledEnqueueTimeUtc`. Resolves when they are durable; some may be queued when it rejects. */
   async send(queue: string, messages: readonly ServiceBusMessage[]): Promise<void> {
     if (messages.length === 0) return;
-    const sender = this.sender(queue);
-    const empty = () => this.answered((abortSignal) => sender.createMessageBatch({ abortSignal }));
-    const sent = (batch: ServiceBusMessageBatch) => this.answered((abortSignal) => sender.sendMessages(batch, { abortSignal }));
+    const empty = () => this.answered((abortSignal) => this.sender(queue).createMessageBatch({ abortSignal }));
+    const sent = (batch: ServiceBusMessageBatch) => this.answered((abortSignal) => this.sender(queue).sendMessages(batch, { abortSignal }));
     let batch = await empty();
     for (const message of messages.map((one) => ({ ...one, messageId: randomUUID() }))) {
       if (batch.tryAddMessage(message)) continue;
@@ -71,7 +76,7 @@ export class ServiceBus {
   /** Locks and answers what is there, at most `limit` messages, oldest first. Asked once: whoever receives does so again. */
   async receive(place: Place, limit: number): Promise<readonly ServiceBusReceivedMessage[]> {
     const receiving = this.receiving(place);
-    const received = receiving.turn.then(() => this.answered((abortSignal) => receiving.receiver.receiveMessages(limit, { maxWaitTimeInMs: this.waitMs, abortSignal }), 1));
+    const received = receiving.turn.then(() => this.answered((abortSignal) => this.receiving(place).receiver.receiveMessages(limit, { maxWaitTimeInMs: this.waitMs, abortSignal }), 1));
     receiving.turn = received.catch(() => undefined);
     return await received;
   }
@@ -79,12 +84,12 @@ export class ServiceBus {
   /** False when the lock was lost, or may have been: after an answer that didn't come. Rejects when it isn't known what has become of the message. */
   async settle(place: Place, message: ServiceBusReceivedMessage, settlement: Settlement): Promise<boolean> {
     const receiving = this.receiving(place);
-    const { receiver } = receiving;
     // One in a turn of the event loop: of neighbours that are settled in the same one, rhea (3.0) says of the second what
     // was said of the first, and a message that was given back would be gone.
     await (receiving.settling = receiving.settling.then(() => nextTurn()));
     try {
       await this.answered(() => {
+        const { receiver } = this.receiving(place);
         if (settlement.kind === 'complete') return receiver.completeMessage(message);
         if (settlement.kind === 'abandon') return receiver.abandonMessage(message);
         return receiver.deadLetterMessage(message, { ...settlement.properties, deadLetterReason: settlement.reason.slice(0, MAX_REASON), deadLetterErrorDescription: '' });
@@ -100,10 +105,9 @@ export class ServiceBus {
   /** What lies there, locked or scheduled too, without locking it; oldest first, the first 10,000. */
   async peek(place: Place): Promise<readonly ServiceBusReceivedMessage[]> {
     const { default: Long } = await import('long');
-    const { receiver } = this.receiving(place);
     const all: ServiceBusReceivedMessage[] = [];
     for (let from = Long.ZERO; all.length < MAX_PEEKED; ) {
-      const page = await this.answered((abortSignal) => receiver.peekMessages(PEEK, { fromSequenceNumber: from, abortSignal }));
+      const page = await this.answered((abortSignal) => this.receiving(place).receiver.peekMessages(PEEK, { fromSequenceNumber: from, abortSignal }));
       const last = page.at(-1)?.sequenceNumber;
       if (last === undefined) break;
       all.push(...page);
@@ -114,12 +118,18 @@ export class ServiceBus {
 
   /** Closes the links. Messages that are locked stay so until their lock ends. */
   async close(): Promise<void> {
-    await Promise.all([...this.receivers.values()].map(({ receiver }) => receiver.close()));
-    await Promise.all([...this.senders.values()].map((sender) => sender.close()));
+    const links = this.opened;
+    this.opened = undefined;
+    // A client that hangs would hang here too.
+    if (links !== undefined) await Promise.race([closed(links), sleep(this.answerMs, undefined, { ref: false })]);
   }
 
-  /** The answer to a request that may be sent again, and is when none comes. */
+  /**
+   * The answer to a request that may be sent again, and is when none comes. A client that gives none is replaced: one
+   * whose connection went down at the wrong moment may wait for it for ever.
+   */
   private async answered<T>(request: (abortSignal: AbortSignal) => Promise<T>, attempts = ATTEMPTS): Promise<T> {
+    const { links } = this;
     const late = new AbortController();
     const asked = request(late.signal);
     const answer = await Promise.race([asked.then((value) => ({ value })), sleep(this.answerMs, undefined, { ref: false })]).catch((error: unknown) => {
@@ -127,27 +137,41 @@ export class ServiceBus {
     });
     if (answer !== undefined) return answer.value;
     asked.catch(() => undefined); // too late to matter
-    // One that waits for its link keeps the lock under which the next one would open it.
     late.abort();
+    if (this.opened === links) {
+      this.opened = undefined;
+      void closed(links).catch(() => undefined);
+    }
     if (attempts === 1) throw new Error(`Service Bus gave no answer within ${this.answerMs} ms`);
     return await this.answered(request, attempts - 1);
   }
 
+  private get links(): Links {
+    return (this.opened ??= { client: this.connect(), senders: new Map(), receivers: new Map() });
+  }
+
   private sender(queue: string): ServiceBusSender {
-    const known = this.senders.get(queue);
+    const { client, senders } = this.links;
+    const known = senders.get(queue);
     if (known !== undefined) return known;
-    const sender = this.client().createSender(queue);
-    this.senders.set(queue, sender);
+    const sender = client.createSender(queue);
+    senders.set(queue, sender);
     return sender;
   }
 
   private receiving({ queue, dead = false }: Place): Receiving {
     const name = `${queue} ${dead}`;
-    const known = this.receivers.get(name);
+    const { client, receivers } = this.links;
+    const known = receivers.get(name);
     if (known !== undefined) return known;
-    const receiver = this.client().createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0, ...(dead ? { subQueueType: 'deadLetter' } : {}) });
+    const receiver = client.createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0, ...(dead ? { subQueueType: 'deadLetter' } : {}) });
     const receiving = { receiver, turn: Promise.resolve(), settling: Promise.resolve() };
-    this.receivers.set(name, receiving);
+    receivers.set(name, receiving);
     return receiving;
   }
+}
+
+async function closed({ client, senders, receivers }: Links): Promise<void> {
+  await Promise.all([...[...receivers.values()].map(({ receiver }) => receiver.close()), ...[...senders.values()].map((sender) => sender.close())]);
+  await client.close();
 }

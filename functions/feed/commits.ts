@@ -1,6 +1,6 @@
 /**
- * The feed, where processes share a store: the change feed of the container `events`, read by two triggers with leases of
- * their own. Each range of the store is one instance's at a time, and is handed over in order; a batch that fails is
+ * The feed, where processes share a store: the change feed of the container `events`, read by triggers with leases of
+ * their own: one for projections, one for reactions, and one for what is published, when a hub is named for that. Each range of the store is one instance's at a time, and is handed over in order; a batch that fails is
  * handed over again, and nothing after it in its range before that. What a batch lacks is read from its stream.
  */
 import { app, type InvocationContext } from '@azure/functions';
@@ -38,6 +38,16 @@ if (SHARED) {
       await colony.deliver('projections', documents as readonly unknown[]);
     },
   });
+
+  if ((process.env.FORMICARY_EVENT_HUB ?? '') !== '') {
+    app.cosmosDB('publications', {
+      ...trigger('publications'),
+      async handler(documents: unknown) {
+        const { colony } = await runtime();
+        await colony.deliver('publications', documents as readonly unknown[]);
+      },
+    });
+  }
 
   app.cosmosDB('reactions', {
     ...trigger('reactions'),

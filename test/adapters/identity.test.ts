@@ -19,7 +19,7 @@ const AZURE: Services = {
 };
 
 /** Every client, by its name. */
-const all = (clients: AzureClients) => [clients.cosmos, clients.serviceBus, clients.eventHub('signals'), clients.blobs];
+const all = (clients: AzureClients) => [clients.cosmos, clients.blobs];
 
 test('on Azure the managed identity, elsewhere who is logged in; one for everybody', () => {
   const [azure, local] = [new AzureClients(AZURE), new AzureClients({ ...AZURE, clientId: undefined })];
@@ -36,8 +36,10 @@ test.each([
   try {
     const [first, again] = [all(clients), all(clients)];
     for (const [i, client] of first.entries()) expect(again[i]).toBe(client);
-    expect(clients.eventHub('other')).not.toBe(clients.eventHub('signals'));
-    expect([clients.serviceBus.fullyQualifiedNamespace, clients.eventHub('signals').eventHubName]).toEqual([services === AZURE ? 'colony.servicebus.windows.net' : '127.0.0.1', 'signals']);
+    const brokers = [clients.connectServiceBus(), clients.connectServiceBus(), clients.connectEventHub('signals')] as const;
+    expect(brokers[0]).not.toBe(brokers[1]);
+    expect([brokers[0].fullyQualifiedNamespace, brokers[2].eventHubName]).toEqual([services === AZURE ? 'colony.servicebus.windows.net' : '127.0.0.1', 'signals']);
+    await Promise.all(brokers.map((broker) => broker.close()));
     expect(clients.blobs.url).toBe(services === AZURE ? 'https://colony.blob.core.windows.net/' : 'http://127.0.0.1:10000/devstoreaccount1');
   } finally {
     await clients.close();

@@ -38,15 +38,8 @@ async function serviceBus(options: { maxDeliveries?: number } = {}) {
     ...options,
   }).listen();
   const open = () => {
-    const client = new ServiceBusClient(server.connectionString, { retryOptions: { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 } });
-    const bus = new ServiceBus(() => client, 5, ANSWER_MS);
-    return {
-      bus,
-      close: async () => {
-        await bus.close();
-        await client.close();
-      },
-    };
+    const bus = new ServiceBus(() => new ServiceBusClient(server.connectionString, { retryOptions: { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 } }), 5, ANSWER_MS);
+    return { bus, close: () => bus.close() };
   };
   return {
     server,
@@ -171,7 +164,7 @@ describe('on Service Bus', () => {
 
   test('a namespace that stays throttled is busy, after few attempts and some seconds; what was asked for can be had later', async () => {
     const clients = clientsOf(bus.server);
-    const real = new ServiceBus(() => clients.serviceBus);
+    const real = new ServiceBus(() => clients.connectServiceBus());
     const queue = new ServiceBusWorkQueue(real);
     await queue.send('queue-a', [{ id: 'a', body: 1 }]);
     const sent = bus.server.transfers;
@@ -202,6 +195,24 @@ describe('on Service Bus', () => {
     await ask.receive();
     await ask.peek();
     expect(performance.now() - again).toBeLessThan(2 * ANSWER_MS);
+  });
+
+  test('a client that hangs is replaced; what was received over the old one is settled over the new one', async () => {
+    let clients = 0;
+    const connect = () => {
+      clients += 1;
+      return new ServiceBusClient(bus.server.connectionString);
+    };
+    const real = new ServiceBus(connect, 5, ANSWER_MS);
+    const queue = new ServiceBusWorkQueue(real);
+    await queue.send('queue-a', [{ id: 'a', body: 1 }]);
+    const [item] = await queue.receive('queue-a', 1, 30, bus.now());
+    bus.server.silent = true;
+    await expect(real.peek({ queue: 'queue-b' })).rejects.toThrow('no answer');
+    bus.server.silent = false;
+    expect(await queue.complete('queue-a', item as NonNullable<typeof item>)).toBe(true);
+    expect([clients, bus.server.count('queue-a')]).toEqual([4, 0]);
+    await real.close();
   });
 
   test('the server knows the rest of the protocol: cancel, renew, defer, peek', async () => {
@@ -236,14 +247,19 @@ describe('on Event Hubs', () => {
   const HUB = 'events';
   const retryOptions = { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 };
   let server: EventHubsServer;
-  let client: EventHubProducerClient;
+  let publisher: EventHubPublisher;
+  let clients: number;
   const start = async (maxMessageBytes?: number) => {
     server = await new EventHubsServer({ hubs: { [HUB]: 4 }, maxMessageBytes }).listen();
-    client = new EventHubProducerClient(server.connectionString, HUB, { retryOptions });
-    return new EventHubPublisher(() => client);
+    clients = 0;
+    const connect = () => {
+      clients += 1;
+      return new EventHubProducerClient(server.connectionString, HUB, { retryOptions });
+    };
+    return (publisher = new EventHubPublisher(connect, 3 * ANSWER_MS));
   };
   afterEach(async () => {
-    await client.close();
+    await publisher.close();
     await server.close();
   });
   const commitsOf = (stream: string, count: number) => chain(stream, count).map(({ commit }) => commit);
@@ -290,16 +306,24 @@ describe('on Event Hubs', () => {
 
   test('a namespace that stays throttled is busy, after some seconds', async () => {
     await start();
-    const clients = clientsOf(server);
-    const publisher = new EventHubPublisher(() => clients.eventHub(HUB));
+    const real = new EventHubPublisher(() => clientsOf(server).connectEventHub(HUB));
     server.busy = true;
     const started = performance.now();
-    await expect(publisher.handle(commitsOf('acme/task/1', 1))).rejects.toThrow(StoreBusy);
+    await expect(real.handle(commitsOf('acme/task/1', 1))).rejects.toThrow(StoreBusy);
     expect(performance.now() - started).toBeLessThan(10_000);
     server.busy = false;
-    await publisher.handle(commitsOf('acme/task/1', 1));
+    await real.handle(commitsOf('acme/task/1', 1));
     expect(published().get('acme/task/1')).toEqual(ids('acme/task/1', 1));
-    await clients.close();
+    await real.close();
+  });
+
+  test('a client that hangs is replaced, and nothing is lost', async () => {
+    await start();
+    server.silent = true;
+    await expect(publisher.handle(commitsOf('acme/task/1', 2))).rejects.toThrow(StoreBusy);
+    server.silent = false;
+    await publisher.handle(commitsOf('acme/task/1', 2));
+    expect([clients, published().get('acme/task/1')]).toEqual([2, ids('acme/task/1', 2)]);
   });
 
   test('a receiver that is detached goes on where it was', async () => {

@@ -52,7 +52,7 @@ test('the built package registers what was reviewed', () => {
 
 test('in the profile azure, its triggers too', () => {
   // No service is named, so the app doesn't start; by then its functions are registered.
-  const { list, said } = register({ FORMICARY_PROFILE: 'azure', FORMICARY_SIGNAL_HUB: 'signals' });
+  const { list, said } = register({ FORMICARY_PROFILE: 'azure', FORMICARY_SIGNAL_HUB: 'signals', FORMICARY_EVENT_HUB: 'events' });
   expect(said).toContain('FORMICARY_COSMOS__accountEndpoint is missing');
   const embedded = register({}).list.map(({ name }) => name);
   expect(embedded.filter((name) => !list.some((registration) => registration.name === name))).toEqual([]);

@@ -420,7 +420,8 @@ class Run extends ModelRun {
       await this.pass(10, 10);
       await this.redrive();
     }
-    for (let turn = 0; turn < 40 && this.pending().length > 0; turn += 1) {
+    // More than an hour: so long a veto window is open when the rules that opened it don't say.
+    for (let turn = 0; turn < 70 && this.pending().length > 0; turn += 1) {
       await this.pass(60, 30);
       await this.redrive();
     }

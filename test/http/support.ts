@@ -96,13 +96,13 @@ export async function settled(host: TestHost): Promise<void> {
   await eventually(async () => ((await call(host, '/v1/status')).body.feed as { lag: number | null }[]).every(({ lag }) => (lag ?? 0) === 0) && (await host.isHandled()));
 }
 
-/** Looks again and again until `look` gives something; at most ten seconds. */
+/** Looks again and again until `look` gives something; at most thirty seconds. */
 export async function eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 30_000;
   for (;;) {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error('it did not happen within ten seconds');
+    if (Date.now() > end) throw new Error('it did not happen within thirty seconds');
     await new Promise((next) => setTimeout(next, 20));
   }
 }

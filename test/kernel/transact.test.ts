@@ -619,7 +619,7 @@ describe('a store that fails', () => {
   ] as const)('%s: the command is done once and acknowledged', async (_, script) => {
     const { inner, transactor } = failing(script);
     expect(accepted(await transactor.transact(tally, STREAM, add('a', 1), asking()))).toMatchObject({ version: 0, state: { ops: ['a'] } });
-    await sleep(20);
+    await sleep(50);
     expect(verified(inner)).toHaveLength(1);
     accepted(await transactor.transact(tally, STREAM, add('b', 1), asking()));
     expect(verified(inner)).toHaveLength(2);
@@ -682,7 +682,7 @@ describe('a store that fails', () => {
   ] as const)('%s, being busy only then: that is StoreUnavailable, and the key finds the first answer', async (_, script) => {
     const { inner, transactor } = failing(script);
     await expect(transactor.transact(tally, STREAM, add('a', 1), asking(keyed('key-a')))).rejects.toThrow(StoreUnavailable);
-    await sleep(20);
+    await sleep(50);
     expect(accepted(await transactor.transact(tally, STREAM, add('a', 1), asking(keyed('key-a'))))).toMatchObject({ repeated: true, version: 0 });
     expect(verified(inner)).toHaveLength(1);
   });

@@ -2,6 +2,7 @@
  * An event store that fails in the ways a remote one does: before it wrote, after it wrote (the answer is lost),
  * slowly, and with feed pages that come again. Each call asks the plan what shall befall it.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreBusy, type Append, type AppendResult, type Checkpoint, type EventStore, type FeedPage, type Head, type Snapshot } from '../../app/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { randomOf } from './shuffle';
@@ -94,7 +95,7 @@ export class FaultyEventStore implements EventStore {
     if (fault === 'fails') throw new StoreFault(`${operation} failed before it did anything`);
     if (fault === 'busy') throw new StoreBusy(`${operation} is throttled`, 10);
     if (fault === 'late') {
-      this.late.push(turns(3).then(call));
+      this.late.push(sleep(10).then(call));
       throw new StoreFault(`${operation} timed out, and happens later`);
     }
     if (fault === 'slow') await turns(5);

@@ -9,6 +9,7 @@ const MAIN = join(__dirname, '../../local/main.js');
 const TETHER = join(__dirname, 'tether.js');
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 20_000;
+const PORT_ATTEMPTS = 3;
 
 export interface HostOptions {
   /** Folder of its store. */
@@ -21,11 +22,14 @@ export interface HostOptions {
 export class HostProcess {
   private child: ChildProcess | undefined;
   private ended: Promise<void> = Promise.resolve();
+  private port: number;
 
-  constructor(private readonly options: HostOptions) {}
+  constructor(private readonly options: HostOptions) {
+    this.port = options.port;
+  }
 
   get url(): string {
-    return `http://127.0.0.1:${this.options.port}`;
+    return `http://127.0.0.1:${this.port}`;
   }
 
   /** What the host wrote. */
@@ -37,8 +41,23 @@ export class HostProcess {
     return this.child?.pid;
   }
 
-  /** Starts the host and waits until it is ready. Throws with the end of its log when it does not get there. */
+  /**
+   * Starts the host and waits until it is ready. Throws with the end of its log when it does not get there. A first start
+   * takes another port when somebody was faster at the one that was free.
+   */
   async start(): Promise<void> {
+    const first = this.child === undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.launched();
+      } catch (error) {
+        if (!first || attempt === PORT_ATTEMPTS || !/Port \d+ is in use/.test(String(error))) throw error;
+        this.port = await freePort();
+      }
+    }
+  }
+
+  private async launched(): Promise<void> {
     this.launch();
     const child = this.child as ChildProcess;
     const client = new Formicary({ url: this.url, retry: { attempts: 1 } });
@@ -62,12 +81,12 @@ export class HostProcess {
 
   /** Starts the host and does not wait. */
   launch(): void {
-    const { data, port, environment, execArgv = [] } = this.options;
+    const { data, environment, execArgv = [] } = this.options;
     mkdirSync(data, { recursive: true });
     const log = openSync(this.log, 'a');
     const child = fork(MAIN, [], {
       execArgv: ['--require', TETHER, ...execArgv],
-      env: { ...process.env, FORMICARY_LOG: 'warn', ...environment, FORMICARY_DATA: data, FORMICARY_PORT: String(port) },
+      env: { ...process.env, FORMICARY_LOG: 'warn', ...environment, FORMICARY_DATA: data, FORMICARY_PORT: String(this.port) },
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);

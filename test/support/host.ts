@@ -72,6 +72,17 @@ export function compiledApp(): string {
 
 /** Starts a host; resolves when it serves. Rejects, with what it has printed, when it ends instead. */
 export async function startTestHost(options: TestHostOptions = {}): Promise<TestHost> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await launch(options);
+    } catch (error) {
+      // Somebody was faster at the port that was free.
+      if (options.port !== undefined || attempt === 3 || !/Port \d+ is in use/.test(String(error))) throw error;
+    }
+  }
+}
+
+async function launch(options: TestHostOptions): Promise<TestHost> {
   const data = options.data ?? mkdtempSync(path.join(tmpdir(), 'formicary-data-'));
   const port = options.port ?? (await freePort());
   const settings = await settingsFor(data);

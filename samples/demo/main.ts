@@ -131,7 +131,7 @@ class Cleanup {
 function freshFolder(data: string): void {
   if (existsSync(data)) {
     if (inUse(data)) throw new Error(`a host or another demo uses ${data}: stop it, or give another folder with --data.`);
-    const strangers = readdirSync(data).filter((name) => !/^(formicary|durable)\.|^blobs$|^host\.log$|^log\.jsonl\.gz$/.test(name));
+    const strangers = readdirSync(data).filter((name) => !/^(formicary|durable|event-hubs)\.|^blobs$|^host\.log$|^log\.jsonl\.gz$/.test(name));
     if (strangers.length > 0) throw new Error(`${data} holds ${strangers[0]}: it is not the store of a demo, and would be deleted. Give another folder with --data.`);
     rmSync(data, { recursive: true, force: true });
   }

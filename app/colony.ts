@@ -17,13 +17,14 @@ import { toolDecider } from '../domain/tool';
 import { trailDecider } from '../domain/trail';
 import { actions as actionsView } from '../projections/actions';
 import { agentTypes } from '../projections/agent-types';
-import { ALL, agents as agentsView, type AgentDoc } from '../projections/agents';
+import { ALL, agents as agentsView } from '../projections/agents';
 import { approvals as approvalsView } from '../projections/approvals';
 import { corrections as correctionsView } from '../projections/corrections';
-import { rounds as roundsView, type RoundDoc } from '../projections/rounds';
-import { tasks as tasksView, type TaskDoc } from '../projections/tasks';
+import { rounds as roundsView } from '../projections/rounds';
+import { tasks as tasksView } from '../projections/tasks';
 import { tools as toolsView } from '../projections/tools';
 import { trails as trailsView } from '../projections/trails';
+import { pagesOf } from '../projections/projection';
 import { parseStream } from '../domain/kernel/ids';
 import { toTime } from '../domain/kernel/time';
 import { Actions } from './actions';
@@ -190,9 +191,12 @@ export class Colony {
   /** What a trigger on the store's feed hands over, for one group of consumers. Rejects when it has to be handed over again. */
   async deliver(group: Group, documents: readonly unknown[]): Promise<void> {
     if (this.ports.handed === undefined) throw new Error('this store has no triggers');
+    const commits = await this.ports.handed(documents);
+    // What follows from a commit depends on other streams too, and no other process looks.
+    if (group === 'reactions') await this.peers.look();
     await this.feed.deliver(
       this.consumers[group].map(({ name }) => name),
-      await this.ports.handed(documents),
+      commits,
     );
   }
 
@@ -223,16 +227,16 @@ export class Colony {
    */
   async fillBooks(): Promise<void> {
     const { agents, tasks } = this.market;
-    await this.eachSource<AgentDoc>('agents', undefined, async (stream, tenant, id, index) => {
+    await this.eachSource('agents', undefined, async (stream, tenant, id, index) => {
       if ((agents.get(tenant, id)?.version ?? -1) >= index) return;
       const { state, version } = await this.transactor.load(agentDecider, stream);
       agents.update(tenant, id, state, version);
     });
-    await this.eachSource<TaskDoc>('tasks', { status: 'open' }, async (stream, tenant, id) => {
+    await this.eachSource('tasks', { status: 'open' }, async (stream, tenant, id) => {
       const { state, version } = await this.transactor.load(taskDecider, stream);
       tasks.update(tenant, id, stream, state, version);
     });
-    await this.eachSource<RoundDoc>('rounds', { status: 'open' }, async (stream, tenant, id) => {
+    await this.eachSource('rounds', { status: 'open' }, async (stream, tenant, id) => {
       const { state, version } = await this.transactor.load(roundDecider, stream);
       this.roundBook.update(tenant, id, stream, state, version, toTime(this.ports.clock.now()));
     });
@@ -249,20 +253,16 @@ export class Colony {
   }
 
   /** Visits the streams that have a row in a view, several at once. */
-  private async eachSource<D>(
-    view: string,
-    where: Record<string, string> | undefined,
-    visit: (stream: string, tenant: string, id: string, index: number) => Promise<void>,
-  ): Promise<void> {
-    for (const tenant of await this.ports.views.tenants(this.views.serving(view))) {
-      let continuation: string | undefined;
-      do {
-        const page = await this.ports.views.query<D>(this.views.serving(view), { tenant, key: ALL, where, limit: 1_000, continuation });
-        for (let i = 0; i < page.rows.length; i += FILLED_AT_ONCE) {
-          await Promise.all(page.rows.slice(i, i + FILLED_AT_ONCE).map(({ source, index }) => visit(source, tenant, parseStream(source).id, index)));
-        }
-        continuation = page.continuation;
-      } while (continuation !== undefined);
+  private async eachSource(view: string, where: Record<string, string> | undefined, visit: (stream: string, tenant: string, id: string, index: number) => Promise<void>): Promise<void> {
+    for await (const rows of pagesOf(this.ports.views, this.views.serving(view), { key: ALL, where })) {
+      for (let i = 0; i < rows.length; i += FILLED_AT_ONCE) {
+        await Promise.all(
+          rows.slice(i, i + FILLED_AT_ONCE).map(({ source, index }) => {
+            const { tenant, id } = parseStream(source);
+            return visit(source, tenant, id, index);
+          }),
+        );
+      }
     }
   }
 }

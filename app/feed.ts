@@ -78,8 +78,8 @@ export class Feed {
   ) {}
 
   /**
-   * Starts to deliver to the consumers: what is parked, and what `deliver` is given. What follows from a commit may
-   * depend on other streams, and no other process looks: `catchUp` is called before, and brings this one up to date.
+   * Starts to deliver to the consumers: what is parked, and what `deliver` is given. `catchUp` brings this process up to
+   * date before it tries again what was parked: what follows from a commit may depend on other streams.
    * `late` says for how many seconds a consumer has been owed a commit that nobody hands over.
    */
   startShared(consumers: readonly Consumer[], catchUp: () => Promise<void>, late: (consumer: string) => Promise<number>): void {
@@ -114,7 +114,6 @@ export class Feed {
    */
   async deliver(names: readonly string[], commits: readonly Commit[]): Promise<void> {
     const lanes = this.lanes.filter(({ consumer }) => names.includes(consumer.name));
-    await this.catchUp();
     const done = await Promise.all(lanes.map((lane) => this.handle(lane, commits)));
     if (done.includes(false)) throw new Error('commits could be neither handled nor parked');
   }

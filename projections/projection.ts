@@ -34,7 +34,7 @@ export function viewName(projection: Pick<Projection, 'name' | 'version'>): stri
 /** The part of a view store that a query needs. */
 export interface ViewReader {
   query<D>(view: string, query: ViewFilter & { readonly limit: number; readonly continuation?: string }): Promise<{
-    readonly rows: readonly { readonly key: string; readonly source: string; readonly doc: D }[];
+    readonly rows: readonly { readonly key: string; readonly source: string; readonly index: number; readonly doc: D }[];
     readonly continuation?: string;
   }>;
 }
@@ -63,14 +63,19 @@ export async function readAll<D>(views: ViewReader, view: string, filter: ViewFi
   return { docs, complete: continuation === undefined };
 }
 
-/** The streams whose rows a filter finds, of all tenants, page by page. */
-export async function* sourcesOf(views: ViewReader & { tenants(view: string): Promise<readonly string[]> }, view: string, filter: Omit<ViewFilter, 'tenant'>): AsyncGenerator<string> {
+/** The rows that a filter finds, of all tenants, page by page. */
+export async function* pagesOf<D>(views: ViewReader & { tenants(view: string): Promise<readonly string[]> }, view: string, filter: Omit<ViewFilter, 'tenant'>) {
   for (const tenant of await views.tenants(view)) {
     let continuation: string | undefined;
     do {
-      const page = await views.query(view, { ...filter, tenant, limit: PAGE, continuation });
-      for (const { source } of page.rows) yield source;
+      const page = await views.query<D>(view, { ...filter, tenant, limit: PAGE, continuation });
+      yield page.rows;
       continuation = page.continuation;
     } while (continuation !== undefined);
   }
+}
+
+/** The streams whose rows a filter finds, of all tenants, page by page. */
+export async function* sourcesOf(...asked: Parameters<typeof pagesOf>): AsyncGenerator<string> {
+  for await (const rows of pagesOf(...asked)) for (const { source } of rows) yield source;
 }

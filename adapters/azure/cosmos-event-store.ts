@@ -96,7 +96,7 @@ export class CosmosEventStore implements EventStore {
     });
     const head: Moved = { index: last.index, hash: last.hash, ...(snapshot !== undefined && { snapshot: await this.kept(stream, append, snapshot) }) };
     operations.push(expected < 0 ? created({ id: 'head', stream, kind: 'head', ...head } satisfies HeadDocument) : moved(expected, head));
-    if (!(await this.batch(stream, operations))) {
+    if (!(await this.cosmos.batch('append', this.events, stream, operations))) {
       // Perhaps with this very append: an answer was lost, and the batch was sent again. Who can't see it doesn't know.
       const there = await this.document<CommitDocument>('append.recognise', stream, idOf(expected + 1)).catch((error: unknown) => {
         throw new Error(`it is not known whether ${stream} was written`, { cause: error });
@@ -202,20 +202,6 @@ export class CosmosEventStore implements EventStore {
     const text = body ?? (await this.document<TextDocument>('read.body', stream, `body-${hash}`))?.text;
     if (text === undefined) throw new Error(`the body of commit ${hash} of ${stream} is missing`);
     return unseal(text, hash);
-  }
-
-  /** True when the batch is written; false when a commit, or another head, is there already. */
-  private async batch(stream: string, operations: readonly OperationInput[]): Promise<boolean> {
-    const written = await this.cosmos.call('append', async (options) => {
-      // The SDK changes what it is given.
-      const answer = await this.events.items.batch([...operations], stream, { ...options, contentResponseOnWriteEnabled: false });
-      const failed = (answer.result)?.find(({ statusCode }) => statusCode >= 300 && statusCode !== 424);
-      if (failed === undefined && answer.code === 200) return { ...answer, written: true };
-      const code = failed?.statusCode ?? Number(answer.code);
-      if ([404, 409, 412].includes(code)) return { ...answer, written: false };
-      throw new AnsweredWith(code, answer.headers, answer.diagnostics);
-    });
-    return written.written;
   }
 
   /** Where the bodies would burst the batch, writes the large ones into documents of their own; gives the hashes of their commits. */

@@ -8,7 +8,7 @@ import type { JSONObject, JSONValue, OperationInput, PatchRequestBody, SqlParame
 import { sha256 } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
-import { AnsweredWith, codeOf, type Cosmos } from './cosmos';
+import { codeOf, type Cosmos } from './cosmos';
 
 interface RowDocument<D = unknown> extends ViewRow<D> {
   readonly id: string;
@@ -135,25 +135,13 @@ export class CosmosViewStore implements ViewStore {
   /** Writes rows of one partition: in one request when all of them are new or news, as they mostly are, else one by one. */
   private async writeAll(documents: readonly RowDocument[]): Promise<void> {
     const [{ partition }] = documents as readonly [RowDocument];
-    const isWritten = documents.length > 1 && (await this.batch(partition, documents.map((document) => (this.isKnown(document) ? patched(document) : created(document)))));
+    const isWritten = documents.length > 1 && (await this.cosmos.batch('view.put', this.views, partition, documents.map((document) => (this.isKnown(document) ? patched(document) : created(document)))));
     if (!isWritten) for (const document of documents) await this.write(document);
     for (const document of documents) this.known.set(placeIn(document), true);
   }
 
   private isKnown(document: RowDocument): boolean {
     return this.known.get(placeIn(document)) === true;
-  }
-
-  /** True when all was done, false when nothing was: a row is there, or is not, or is as new. */
-  private async batch(partition: string, operations: readonly OperationInput[]): Promise<boolean> {
-    const { done } = await this.cosmos.call('view.put', async (options) => {
-      // The SDK changes what it is given.
-      const answer = await this.views.items.batch([...operations], partition, { ...options, contentResponseOnWriteEnabled: false });
-      const code = answer.result?.find(({ statusCode }) => statusCode >= 300 && statusCode !== 424)?.statusCode ?? Number(answer.code);
-      if (code !== 200 && ![404, 409, 412].includes(code)) throw new AnsweredWith(code, answer.headers, answer.diagnostics);
-      return { ...answer, done: code === 200 };
-    });
-    return done;
   }
 
   /** Replaces an older contribution, and leaves a newer one as it is; the second time it does nothing. */

@@ -2,7 +2,7 @@
  * The connection to Cosmos DB that all stores of a process share: one client, one way to ask and to try again, and the
  * definitions of the containers.
  */
-import type { ConnectionPolicy, Container, ContainerRequest, CosmosClient, Database, FeedResponse, SqlQuerySpec } from '@azure/cosmos';
+import type { ConnectionPolicy, Container, ContainerRequest, CosmosClient, Database, FeedResponse, OperationInput, SqlQuerySpec } from '@azure/cosmos';
 import { StoreBusy } from '../../app/ports';
 import { CostMeter, type Charged } from './cosmos-cost';
 
@@ -121,6 +121,18 @@ export class Cosmos {
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
+  }
+
+  /** Does all of it in one partition, or nothing. False when nothing was: an item is there, or is not, or a condition doesn't hold. */
+  async batch(operation: string, container: Container, partitionKey: string, operations: readonly OperationInput[]): Promise<boolean> {
+    const { done } = await this.call(operation, async (options) => {
+      // The SDK changes what it is given.
+      const answer = await container.items.batch([...operations], partitionKey, { ...options, contentResponseOnWriteEnabled: false });
+      const code = answer.result?.find(({ statusCode }) => statusCode >= 300 && statusCode !== 424)?.statusCode ?? Number(answer.code);
+      if (code !== 200 && ![404, 409, 412].includes(code)) throw new AnsweredWith(code, answer.headers, answer.diagnostics);
+      return { ...answer, done: code === 200 };
+    });
+    return done;
   }
 
   /** Every item of a query in one partition, at most `limit`. */

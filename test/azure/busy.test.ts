@@ -1,41 +1,23 @@
 /** What a caller hears over HTTP of a store that stays throttled, from a whole host in the profile azure. */
 import { Formicary } from '../../client/client';
-import { ServiceBusServer } from '../servers/amqp/service-bus';
-import { CosmosServer } from '../servers/cosmos/server';
-import { startAzurite } from '../support/azurite';
+import { startServers, type Servers } from '../servers/servers';
 import { startTestHost, type TestHost } from '../support/host';
 
 jest.setTimeout(120_000); // other work shares the machine
 
-let cosmos: CosmosServer;
-let bus: ServiceBusServer;
-let blobs: Awaited<ReturnType<typeof startAzurite>>;
+let servers: Servers;
 let host: TestHost;
 
 beforeAll(async () => {
-  cosmos = await CosmosServer.start();
-  bus = await new ServiceBusServer({ now: () => Date.now(), isQueue: (name) => name === 'deadlines' || name.startsWith('parked-'), lockMs: 30_000, duplicatesMs: 600_000 }).listen();
-  blobs = await startAzurite();
-  host = await startTestHost({
-    env: {
-      FORMICARY_PROFILE: 'azure',
-      FORMICARY_COSMOS__accountEndpoint: cosmos.endpoint,
-      FORMICARY_COSMOS_KEY: cosmos.key,
-      FORMICARY_COSMOS_DATABASE: 'formicary',
-      FORMICARY_SERVICEBUS: bus.connectionString,
-      FORMICARY_EVENTHUBS: bus.connectionString,
-      FORMICARY_BLOBS: blobs.connection,
-    },
-  });
+  servers = await startServers();
+  host = await startTestHost({ env: servers.settings });
 });
 beforeEach(() => {
-  cosmos.throughput = Infinity;
+  servers.cosmos.throughput = Infinity;
 });
 afterAll(async () => {
   await host.stop();
-  await blobs.stop();
-  await bus.close();
-  await cosmos.stop();
+  await servers.stop();
 });
 
 const post = (id: string) =>
@@ -49,13 +31,13 @@ const PROBLEM = { type: 'https://formicary.dev/problems/unavailable', status: 50
 
 test('a command is answered with 503 and Retry-After, has done nothing, and is done when it comes again', async () => {
   expect((await post('before')).status).toBe(201);
-  cosmos.throughput = 0;
+  servers.cosmos.throughput = 0;
   const [refused, unread] = await Promise.all([post('later'), read('never-read')]);
   for (const answer of [refused, unread]) {
     expect([answer.status, answer.headers.get('retry-after'), answer.headers.get('content-type')]).toEqual([503, '1', 'application/problem+json']);
     expect(await answer.json()).toMatchObject(PROBLEM);
   }
-  cosmos.throughput = Infinity;
+  servers.cosmos.throughput = Infinity;
   expect((await read('later')).status).toBe(404);
   const done = await post('later');
   expect([done.status, await done.json()]).toMatchObject([201, { receipt: { version: 0, repeated: false } }]);
@@ -63,10 +45,10 @@ test('a command is answered with 503 and Retry-After, has done nothing, and is d
 });
 
 test('the client waits, and comes again by itself', async () => {
-  cosmos.throughput = 0;
+  servers.cosmos.throughput = 0;
   const client = new Formicary({ url: host.url });
   const posted = client.tasks.post({ id: 'patient', task_type: 'erp.order' });
-  setTimeout(() => (cosmos.throughput = Infinity), 5_000); // longer than the host goes on trying
+  setTimeout(() => (servers.cosmos.throughput = Infinity), 5_000); // longer than the host goes on trying
   expect((await posted).receipt).toMatchObject({ version: 0, repeated: false });
   client.close();
 });

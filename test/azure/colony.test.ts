@@ -1,15 +1,10 @@
 /** The whole colony in the profile azure: every port on its service, through the unmodified SDKs, on servers of ours. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
 import { openColony, readSettings } from '../../app/composition';
 import { Metrics } from '../../app/metrics';
 import type { TaskSpec } from '../../domain/task';
-import { ServiceBusServer } from '../servers/amqp/service-bus';
-import { CosmosServer } from '../servers/cosmos/server';
-import { startAzurite } from '../support/azurite';
+import { startServers, type Servers } from '../servers/servers';
 
 jest.setTimeout(120_000); // other work shares the machine
 
@@ -29,40 +24,19 @@ const spec = (n: number): TaskSpec => ({
   retry_seconds: 1,
 });
 
-let folder: string;
-let cosmos: CosmosServer;
-let bus: ServiceBusServer;
-let blobs: Awaited<ReturnType<typeof startAzurite>>;
+let servers: Servers;
 let colony: Colony;
 
-const open = () =>
-  openColony(
-    readSettings({
-      FORMICARY_PROFILE: 'azure',
-      FORMICARY_LOG: 'fatal',
-      FORMICARY_DATA: join(folder, 'never-made'),
-      FORMICARY_COSMOS__accountEndpoint: cosmos.endpoint,
-      FORMICARY_COSMOS_KEY: cosmos.key,
-      FORMICARY_SERVICEBUS: bus.connectionString,
-      FORMICARY_EVENTHUBS: bus.connectionString,
-      FORMICARY_BLOBS: blobs.connection,
-    }),
-  );
+const open = () => openColony(readSettings({ ...servers.settings, FORMICARY_LOG: 'fatal' }));
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'formicary-azure-'));
-  cosmos = await CosmosServer.start({});
-  bus = await new ServiceBusServer({ now: () => Date.now(), isQueue: (name) => name === 'deadlines' || name.startsWith('parked-'), lockMs: 30_000, duplicatesMs: 600_000 }).listen();
-  blobs = await startAzurite();
+  servers = await startServers();
   colony = await open();
 });
 
 afterAll(async () => {
   await colony.stop();
-  await blobs.stop();
-  await bus.close();
-  await cosmos.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await servers.stop();
 });
 
 test('tasks are posted, awarded, done; a second start finds everything', async () => {
@@ -104,8 +78,8 @@ test('what that asked of Cosmos DB is counted by operation; throttling too', asy
   expect(more('bytes', 'operation="view.put",direction="received"')).toBeGreaterThan(0);
   expect(more('throttled', 'operation="append"')).toBe(0);
 
-  cosmos.throughput = 0;
+  servers.cosmos.throughput = 0;
   expect(await colony.tasks.post(as('poster'), 'refused', spec(1)).catch((error: unknown) => error)).toBeInstanceOf(Error);
-  cosmos.throughput = Infinity;
+  servers.cosmos.throughput = Infinity;
   expect((await values())['formicary_store_throttled_total{operation="append"}']).toBeGreaterThan(1);
 });

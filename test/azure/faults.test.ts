@@ -2,9 +2,6 @@
  * A small colony in the profile azure while its services fail as they do at their worst: answers that are lost, requests
  * that are refused or throttled, connections that drop, and a store that wants nothing of anyone for some seconds.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
@@ -13,12 +10,11 @@ import { StoreBusy } from '../../app/ports';
 import { StoreUnavailable } from '../../app/transact';
 import type { Commit } from '../../domain/kernel/commit';
 import type { TaskEvent, TaskSpec } from '../../domain/task';
-import { ServiceBusServer } from '../servers/amqp/service-bus';
-import { CosmosServer, type FaultPlan } from '../servers/cosmos/server';
-import { startAzurite } from '../support/azurite';
+import { startServers, type Servers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
 import { brokenRules } from '../support/log-rules';
 import { randomOf } from '../support/shuffle';
+import { weather } from '../support/weather';
 
 jest.setTimeout(240_000); // other work shares the machine
 
@@ -48,53 +44,21 @@ const spec: TaskSpec = {
   retry_seconds: 0,
 };
 
-/** 1 % of the answers to writes are lost; of all requests 5 % are throttled, and 1 % refused for another passing reason. */
-function weather(): FaultPlan {
-  const random = randomOf(SEED);
-  return (kind) => {
-    if (kind === 'metadata') return undefined;
-    if ((kind === 'batch' || kind === 'write') && random() < 0.01) return 'lost';
-    const drawn = random();
-    return drawn < 0.05 ? 429 : drawn < 0.055 ? 449 : drawn < 0.06 ? 503 : undefined;
-  };
-}
-
 /** Milliseconds by which the colony and Service Bus are ahead of the machine. */
 let ahead = 0;
 const now = () => Date.now() + ahead;
 
-let folder: string;
-let cosmos: CosmosServer;
-let bus: ServiceBusServer;
-let blobs: Awaited<ReturnType<typeof startAzurite>>;
+let servers: Servers;
 let colony: Colony;
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), 'formicary-faults-'));
-  cosmos = await CosmosServer.start();
-  bus = await new ServiceBusServer({ now, isQueue: (name) => name === 'deadlines' || name.startsWith('parked-'), lockMs: LOCK_MS, duplicatesMs: 600_000 }).listen();
-  blobs = await startAzurite();
-  colony = await openColony(
-    readSettings({
-      FORMICARY_PROFILE: 'azure',
-      FORMICARY_LOG: 'fatal',
-      FORMICARY_DATA: join(folder, 'never-made'),
-      FORMICARY_COSMOS__accountEndpoint: cosmos.endpoint,
-      FORMICARY_COSMOS_KEY: cosmos.key,
-      FORMICARY_SERVICEBUS: bus.connectionString,
-      FORMICARY_EVENTHUBS: bus.connectionString,
-      FORMICARY_BLOBS: blobs.connection,
-    }),
-    { clock: { now } },
-  );
+  servers = await startServers({ now, lockMs: LOCK_MS });
+  colony = await openColony(readSettings({ ...servers.settings, FORMICARY_LOG: 'fatal' }), { clock: { now } });
 });
 
 afterAll(async () => {
   await colony.stop();
-  await blobs.stop();
-  await bus.close();
-  await cosmos.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await servers.stop();
 });
 
 /** How often callers were told that the store is busy, and that it can't be reached. */
@@ -151,7 +115,8 @@ const ok = (outcome: { readonly ok: boolean }) => expect(outcome).toMatchObject(
 
 test(`${TASKS} tasks through faults of every kind, seed ${SEED}: nothing lost, nothing twice`, async () => {
   const profile = { agent_type: 'erp.order', pool: 'erp', capabilities: { 'erp.order': 1 }, capacity: 8, presence_seconds: 3_600, offer: { helps: [], min_strength: 0 } };
-  const usual = weather();
+  const { cosmos, bus } = servers;
+  const usual = weather(randomOf(SEED));
   cosmos.faults = usual;
   bus.dropEvery(LINKS_DROP_EVERY_MS);
   const stop = new AbortController();

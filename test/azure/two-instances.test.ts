@@ -5,11 +5,11 @@
 import { Formicary, type FormicaryError } from '../../client/client';
 import type { Commit } from '../../domain/kernel/commit';
 import type { TaskEvent } from '../../domain/task';
-import type { FaultPlan } from '../servers/cosmos/server';
 import { startServers, type Servers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
 import { startTestHost, type TestHost } from '../support/host';
 import { brokenRules } from '../support/log-rules';
+import { weather } from '../support/weather';
 
 jest.setTimeout(300_000); // other work shares the machine
 
@@ -22,13 +22,6 @@ let servers: Servers;
 let hosts: TestHost[];
 const clients = new Map<TestHost, Formicary>();
 
-/** 1 % of the answers to writes are lost; of all requests 5 % are throttled, and 1 % refused for another passing reason. */
-const storm: FaultPlan = (kind) => {
-  if (kind === 'metadata') return undefined;
-  if ((kind === 'batch' || kind === 'write') && Math.random() < 0.01) return 'lost';
-  const drawn = Math.random();
-  return drawn < 0.05 ? 429 : drawn < 0.055 ? 449 : drawn < 0.06 ? 503 : undefined;
-};
 const LINKS_DROP_EVERY_MS = 3_000;
 
 beforeEach(async () => {
@@ -82,9 +75,9 @@ async function commitsOf(host: TestHost): Promise<number> {
   return Number(/^formicary_commits_total\{category="task"\} (\d+)/m.exec(metrics)?.[1] ?? 0);
 }
 
-test.each(['all is well', 'answers are lost, requests throttled and links dropped'])(`${TASKS} tasks over two instances, of which one is killed, while %s`, async (weather) => {
-  if (weather !== 'all is well') {
-    servers.cosmos.faults = storm;
+test.each(['all is well', 'answers are lost, requests throttled and links dropped'])(`${TASKS} tasks over two instances, of which one is killed, while %s`, async (condition) => {
+  if (condition !== 'all is well') {
+    servers.cosmos.faults = weather(Math.random);
     servers.bus.dropEvery(LINKS_DROP_EVERY_MS);
     servers.hubs.dropEvery(LINKS_DROP_EVERY_MS);
   }

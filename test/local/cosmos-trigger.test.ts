@@ -12,6 +12,7 @@ import { CosmosTrigger } from '../../local/cosmos-trigger';
 import type { Lease } from '../../local/leases';
 import { CosmosServer, type FaultPlan } from '../servers/cosmos/server';
 import { compileInto } from '../support/compiled';
+import { until } from '../support/triggers';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -74,13 +75,6 @@ async function leases(): Promise<Lease[]> {
 async function owners(): Promise<Record<string, number>> {
   const all = Map.groupBy(await leases(), ({ owner }) => String(owner));
   return Object.fromEntries([...all].map(([owner, { length }]) => [owner, length]));
-}
-
-async function until(condition: () => unknown, seconds = 20): Promise<void> {
-  for (const end = Date.now() + seconds * 1_000; !(await condition()); ) {
-    if (Date.now() > end) throw new Error(`it did not happen within ${seconds} seconds: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 /** Collects what is given; `ns(stream)` are its documents in the order of their arrival. */

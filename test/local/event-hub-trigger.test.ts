@@ -8,6 +8,7 @@ import { Connections } from '../../local/connections';
 import type { Binding } from '../../local/core';
 import { EventHubTrigger } from '../../local/event-hub-trigger';
 import { EventHubsServer } from '../servers/amqp/event-hubs';
+import { hostOf, until } from '../support/triggers';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -59,17 +60,9 @@ function start(callback: Handler, { retryOptions = FOR_EVER, maxBatchSize = 10, 
   const connections = new Connections(folder);
   const binding: Binding = { type: 'eventHubTrigger', name: 't', direction: 'in', connection: CONNECTION, eventHubName: HUB, cardinality: 'many', ...options };
   const trigger = new EventHubTrigger({ name: 'messages', bindings: { t: binding }, retryOptions, callback: callback as (...args: unknown[]) => unknown }, connections.eventHub(CONNECTION, '$Default', HUB), maxBatchSize);
-  let stopped: Promise<void> | undefined;
-  const host = { stop: () => (stopped ??= trigger.stop().then(() => connections.close())) };
+  const host = hostOf(trigger, connections);
   hosts.push(host);
   return host;
-}
-
-async function until(condition: () => boolean, seconds = 20): Promise<void> {
-  for (const end = Date.now() + seconds * 1_000; !condition(); ) {
-    if (Date.now() > end) throw new Error(`it did not happen within ${seconds} seconds: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 const partitionOf = ({ triggerMetadata }: InvocationContext) => (triggerMetadata as unknown as Metadata).partitionContext.partitionId;

@@ -8,6 +8,7 @@ import { Connections } from '../../local/connections';
 import type { Binding } from '../../local/core';
 import { ServiceBusTrigger } from '../../local/service-bus-trigger';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
+import { hostOf, until } from '../support/triggers';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -55,17 +56,9 @@ function start(callback: Handler) {
   const connections = new Connections(folder);
   const binding: Binding = { type: 'serviceBusTrigger', name: 't', direction: 'in', connection: CONNECTION, queueName: '%TEST_QUEUE%' };
   const trigger = new ServiceBusTrigger({ name: 'messages', bindings: { t: binding }, callback: callback as (...args: unknown[]) => unknown }, connections.serviceBus(CONNECTION), AT_ONCE);
-  let stopped: Promise<void> | undefined;
-  const host = { stop: () => (stopped ??= trigger.stop().then(() => connections.close())) };
+  const host = hostOf(trigger, connections);
   hosts.push(host);
   return host;
-}
-
-async function until(condition: () => boolean, seconds = 20): Promise<void> {
-  for (const end = Date.now() + seconds * 1_000; !condition(); ) {
-    if (Date.now() > end) throw new Error(`it did not happen within ${seconds} seconds: ${String(condition)}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
 }
 
 const upTo = (last: number, from = 1) => Array.from({ length: last - from + 1 }, (_, i) => from + i);

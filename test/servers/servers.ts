@@ -20,10 +20,17 @@ export interface Servers {
   stop(): Promise<void>;
 }
 
+export interface ServersOptions {
+  /** The time of Service Bus, in milliseconds since the epoch. */
+  readonly now?: () => number;
+  /** How long Service Bus locks what it hands out. */
+  readonly lockMs?: number;
+}
+
 /** Starts them, empty, on free ports of 127.0.0.1. */
-export async function startServers(): Promise<Servers> {
+export async function startServers({ now = Date.now, lockMs = LOCK_MS }: ServersOptions = {}): Promise<Servers> {
   const cosmos = await CosmosServer.start();
-  const bus = await new ServiceBusServer({ now: () => Date.now(), isQueue: (name) => QUEUES.includes(name), lockMs: LOCK_MS, duplicatesMs: DUPLICATES_MS }).listen();
+  const bus = await new ServiceBusServer({ now, isQueue: (name) => QUEUES.includes(name), lockMs, duplicatesMs: DUPLICATES_MS }).listen();
   const hubs = await new EventHubsServer({ hubs: HUBS }).listen();
   const blobs = await startAzurite();
   return {

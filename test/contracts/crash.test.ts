@@ -131,6 +131,7 @@ test('a folder in use by a process is refused to another, and free once that one
   const second = start(data, {});
   await second.said(1);
   if (second.lines.length > 0) second.process.kill('SIGKILL');
+  expect([holder.process.exitCode, holder.process.signalCode]).toEqual([null, null]);
   expect(await second.ended).toMatchObject({ code: 1, errors: expect.stringContaining(`another process uses ${data}`) as string });
   expect(second.lines).toEqual([]);
   // The first was not disturbed.

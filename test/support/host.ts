@@ -10,6 +10,8 @@ import { copyFileSync, globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, wr
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { isHandled } from '../../samples/demo/engine';
 import { startServers, type Servers } from '../servers/servers';
 
@@ -39,6 +41,8 @@ export interface TestHost {
   output(): string;
   /** Sends a signal; resolves with the exit code (null when the signal ended it) once the process is gone. */
   kill(signal: NodeJS.Signals): Promise<number | null>;
+  /** From now on its store takes no write, for longer than the host is patient; gives what ends that. */
+  refuseWrites(): Promise<() => void>;
   /** Ends it and removes what was made for it; done at the latest after the last test of the file. */
   stop(): Promise<void>;
 }
@@ -108,6 +112,7 @@ async function launch(options: TestHostOptions): Promise<TestHost> {
     isHandled: async () => settings === undefined || (await isHandled(settings)),
     output: () => output,
     kill,
+    refuseWrites: () => refuseWrites(data),
     async stop() {
       if (child.exitCode === null && child.signalCode === null) await kill('SIGKILL');
       running.delete(host);
@@ -116,6 +121,20 @@ async function launch(options: TestHostOptions): Promise<TestHost> {
   };
   running.add(host);
   return host;
+}
+
+async function refuseWrites(data: string): Promise<() => void> {
+  const started = await servers.get(data);
+  if (started !== undefined) {
+    started.cosmos.faults = (kind) => (kind === 'batch' || kind === 'write' ? 429 : undefined);
+    return () => (started.cosmos.faults = () => undefined);
+  }
+  const intruder = new DatabaseSync(path.join(data, DATABASE_FILE), { timeout: 5_000 });
+  intruder.exec('BEGIN IMMEDIATE');
+  return () => {
+    intruder.exec('ROLLBACK');
+    intruder.close();
+  };
 }
 
 /** Undefined: the host stores in its folder. */

@@ -6,7 +6,7 @@
 import { sha256, type Commit } from './kernel/commit';
 import { Rejection } from './kernel/decider';
 import { commitRef, isTenant, parseStream } from './kernel/ids';
-import { toTime, type Time } from './kernel/time';
+import { readTime, type Time } from './kernel/time';
 import { signalProblem, trailDecider, type Emission, type Signal } from './trail';
 
 // ------------------------------------------------------------------------------------------------------------- out
@@ -142,14 +142,11 @@ function binaryAttributes(properties: Fields): Fields | undefined {
   return Object.fromEntries(Object.entries(properties).flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])));
 }
 
-/** RFC 3339 with any offset, as this system writes times; undefined when it is none. */
+/** As this system writes times; undefined when it is none. */
 function timeOf(value: unknown): Time | undefined {
-  if (typeof value !== 'string' || !RFC_3339.test(value)) return undefined;
-  const milliseconds = Date.parse(value);
-  return Number.isNaN(milliseconds) ? undefined : toTime(milliseconds);
+  const read = typeof value === 'string' ? readTime(value) : undefined;
+  return read !== undefined && 'time' in read ? read.time : undefined;
 }
-
-const RFC_3339 = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 function withoutPrefix(type: unknown): unknown {
   return typeof type === 'string' && type.startsWith(TYPE_PREFIX) ? type.slice(TYPE_PREFIX.length) : type;

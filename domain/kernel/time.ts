@@ -14,6 +14,44 @@ export function isTime(value: string): boolean {
   return !Number.isNaN(parsed.getTime()) && parsed.toISOString() === value;
 }
 
+/** What reading a time gives: the time, or why the text is none, in words that follow "it". */
+export type TimeRead = { readonly time: Time } | { readonly fault: string };
+
+const RFC_3339 = /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+const EXAMPLE = '2026-12-01T10:00:00Z or 2026-12-01T11:00:00+01:00';
+
+/**
+ * Reads a time as in RFC 3339: any offset, with or without a fraction of up to nine digits, of which all after the
+ * milliseconds are cut off; a space in place of the T. Everything else is refused, with what to change: no zone, a date
+ * alone, a day that is not in the calendar, 24:00, a leap second.
+ */
+export function readTime(text: string): TimeRead {
+  const match = RFC_3339.exec(text);
+  if (match === null) return { fault: formFault(text) };
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [fraction = '', sign, zoneHours = '0', zoneMinutes = '0'] = match.slice(7);
+  if (fraction.length > 9) return { fault: 'must have at most nine digits of a second' };
+  if (month < 1 || month > 12) return { fault: 'must have a month from 01 to 12' };
+  const days = new Date(Date.UTC(year < 100 ? year + 400 : year, month, 0)).getUTCDate();
+  if (day < 1 || day > days) return { fault: `must have a day from 01 to ${days}: ${match[1]}-${match[2]} has no others` };
+  if (hour > 23) return { fault: 'must have an hour from 00 to 23: midnight is 00:00 of the next day' };
+  if (minute > 59) return { fault: 'must have a minute from 00 to 59' };
+  if (second > 59) return { fault: `must have a second from 00 to 59${second === 60 ? ': leap seconds are not counted here' : ''}` };
+  if (Number(zoneHours) > 23 || Number(zoneMinutes) > 59) return { fault: 'must have an offset from -23:59 to +23:59' };
+  const utc = Date.parse(`${match[1]}-${match[2]}-${match[3]}T${match[4]}:${match[5]}:${match[6]}.${fraction.slice(0, 3).padEnd(3, '0')}Z`);
+  const offset = (Number(zoneHours) * 60 + Number(zoneMinutes)) * 60_000;
+  const time = new Date(sign === '-' ? utc + offset : utc - offset).toISOString();
+  return isTime(time) ? { time } : { fault: 'must lie in the years 0000 to 9999' };
+}
+
+/** Why a text doesn't look like a time at all. */
+function formFault(text: string): string {
+  if (/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text)) return `must say its zone, such as ${EXAMPLE}`;
+  if (/^\d{4}-\d\d-\d\d$/.test(text)) return `must say the time of day and the zone, such as ${EXAMPLE}`;
+  if (/\d \d\d:\d\d$/.test(text)) return `must be a time as in RFC 3339, such as ${EXAMPLE}; in an address its + is written %2B`;
+  return `must be a time as in RFC 3339, such as ${EXAMPLE}`;
+}
+
 // Many decisions fall into one millisecond: the last conversion is often the next one.
 let lastMillis = 0;
 let lastTime: Time = new Date(0).toISOString();

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { firstError, jsonPointer, parseJson } from '../../functions/http/edge/json';
+import { firstError, jsonPointer, numberFault, readJson } from '../../domain/kernel/json';
+import { parseJson } from '../../functions/http/edge/json';
 import { Problem } from '../../functions/http/edge/problem';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
@@ -18,7 +19,7 @@ describe('parseJson', () => {
   test('takes every JSON value', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
-        fc.pre(!JSON.stringify(value).includes('__proto__') && !/\\u0000|\\ud[89a-f]/i.test(JSON.stringify(value)));
+        fc.pre(!JSON.stringify(value).includes('__proto__') && !/\\u0000|\\ud[89a-f]|\d{16}/i.test(JSON.stringify(value)));
         expect(parseJson(bytes(JSON.stringify(value)))).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );
@@ -65,6 +66,92 @@ describe('parseJson', () => {
   });
 
   test('keeps a pair of surrogates', () => expect(parseJson(bytes('"\\ud83d\\ude00"'))).toBe('😀'));
+});
+
+describe('what would be changed in silence', () => {
+  test.each([
+    ['an integer beyond 2^53', '{"to":{"account":9007199254740993}}', '#/to/account'],
+    ['one below', '[0,-9007199254740993]', '#/1'],
+    ['the first that is not safe', '9007199254740992', '#'],
+    ['one with a fraction of zeros', '[9007199254740993.0]', '#/0'],
+    ['one with an exponent', '{"a":9007199254740993e0}', '#/a'],
+    ['one behind spaces', '{"a": [1,\n  12345678901234567890]}', '#/a/1'],
+    ['too many digits', '{"a":0.1234567890123456789}', '#/a'],
+    ['an amount that a double can\'t hold', '12345678901234.567', '#'],
+    ['what would become 0', '[1e-400]', '#/0'],
+    ['what would become another small number', '3e-324', '#'],
+    ['a name that stands twice', '{"a":1,"b":{"c":1,"c":2}}', '#/b/c'],
+    ['the same name by an escape', '{"a":1,"\\u0061":2}', '#/a'],
+    ['twice with spaces around', '[{"a" : 1, "a"\n:\t2}]', '#/0/a'],
+    ['twice beside texts that look like names', '{"x":"\\":","a":1,"a":1}', '#/a'],
+    ['twice with equal values', '{"a":null,"a":null}', '#/a'],
+  ])('%s is refused with its place', (_, text, pointer) => {
+    expect(problemOf(bytes(text))).toMatchObject({ status: 400, type: 'https://formicary.dev/problems/invalid-request', errors: [{ pointer }] });
+  });
+
+  test.each(['9007199254740991', '-9007199254740991', '0.1', '0.30000000000000004', '0.10000000000000001', '1e23', '1E+2', '1e-7', '5e-324', '6.02214076e23', '0.10', '100000.000000000000000000', '-0.0000001'])('%s survives', (text) => {
+    expect(parseJson(bytes(`{"n":${text}}`))).toEqual({ n: Number(text) });
+  });
+
+  test.each(['-0', '-0.0', '0e5', '[-0]'])('%s is 0', (text) => expect(JSON.stringify(parseJson(bytes(text)))).toBe(text === '[-0]' ? '[0]' : '0'));
+
+  test.each([['{"a":{"a":[{"a":1},{"a":1}]}}'], ['{"a":"\\":","b":"\\":"}'], ['{"":1," ":2}']])('equal names in other objects stand: %s', (text) => {
+    expect(parseJson(bytes(text))).toEqual(JSON.parse(text));
+  });
+
+  /** Numbers as other programs write them, with their own value, told apart by exact arithmetic. */
+  const decimal = fc
+    .tuple(fc.boolean(), fc.stringMatching(/^(0|[1-9]\d{0,24})$/), fc.option(fc.stringMatching(/^\d{1,24}$/)), fc.option(fc.integer({ min: -330, max: 330 })))
+    .map(([minus, whole, fraction, exponent]) => `${minus ? '-' : ''}${whole}${fraction === null ? '' : `.${fraction}`}${exponent === null ? '' : `e${exponent}`}`);
+
+  test('a number is refused, or written back it is the same to the digits that it had', () => {
+    fc.assert(
+      fc.property(decimal, (literal) => {
+        const value = Number(literal);
+        const digits = literal.replace(/^-/, '').replace(/e.*/, '').replace('.', '').replace(/^0+/, '').replace(/0+$/, '');
+        if (numberFault(literal) !== undefined) return;
+        if (digits === '') return void expect(value === 0).toBe(true);
+        const kept = BigInt(Math.abs(value).toExponential(digits.length - 1).split('e')[0]!.replace('.', ''));
+        expect(kept).toBe(BigInt(digits));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test('every double that JavaScript writes survives, unless it is a whole number too large', () => {
+    fc.assert(
+      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+        const text = JSON.stringify(value);
+        if (numberFault(text) === undefined) expect(readJson(text)).toBe(value === 0 ? 0 : value);
+        else expect(Number.isInteger(value) && !Number.isSafeInteger(value) && !text.includes('e')).toBe(true);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  /** JSON with names and texts of which many collide and look like JSON themselves; names may stand twice. */
+  const name = fc.constantFrom('a', 'b', '":', '\\', 'a":1', '', ':', '\u00e9');
+  const tree = fc.letrec<{ text: { text: string; doubled: boolean } }>((tie) => ({
+    text: fc.oneof(
+      { maxDepth: 4 },
+      fc.oneof(fc.integer(), name, fc.boolean(), fc.constant(null)).map((value) => ({ text: JSON.stringify(value), doubled: false })),
+      fc.array(tie('text'), { maxLength: 3 }).map((items) => ({ text: `[${items.map(({ text }) => text).join(' ,')}]`, doubled: items.some(({ doubled }) => doubled) })),
+      fc.array(fc.tuple(name, fc.constantFrom('', ' ', '\n\t'), tie('text')), { maxLength: 3 }).map((members) => ({
+        text: `{${members.map(([key, space, { text }]) => `${JSON.stringify(key)}${space}:${text}`).join(',')}}`,
+        doubled: new Set(members.map(([key]) => key)).size < members.length || members.some(([, , { doubled }]) => doubled),
+      })),
+    ),
+  })).text;
+
+  test('what stands twice is always found, and nothing else', () => {
+    fc.assert(
+      fc.property(tree, ({ text, doubled }) => {
+        if (doubled) expect(problemOf(bytes(text))).toMatchObject({ errors: [{ message: 'stands more than once in its object' }] });
+        else expect(readJson(text)).toEqual(JSON.parse(text));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
 });
 
 describe('firstError', () => {

@@ -4,7 +4,7 @@ import { upcast, type Event } from '../../domain/kernel/decider';
 import { commitRef, isId, isTenant, parseCommitRef, parseStream, streamName } from '../../domain/kernel/ids';
 import { LEVELS, includesLevel } from '../../domain/kernel/principal';
 import { Recent } from '../../domain/kernel/recent';
-import { earliest, isTime, latest, plusSeconds, secondsBetween, toMillis, toTime } from '../../domain/kernel/time';
+import { earliest, isTime, latest, plusSeconds, readTime, secondsBetween, toMillis, toTime } from '../../domain/kernel/time';
 import { HOSTILE } from '../contracts/contract';
 
 const alphabet = [...'ABCXYZabcxyz0189._~:-'];
@@ -81,6 +81,57 @@ describe('times', () => {
 
   test('a leap day is one', () => {
     expect(isTime('2028-02-29T23:59:59.999Z')).toBe(true);
+  });
+
+  const fault = (text: string): string | undefined => {
+    const read = readTime(text);
+    return 'fault' in read ? read.fault : undefined;
+  };
+
+  test.each([
+    ['2026-12-01T10:00:00.000Z', '2026-12-01T10:00:00.000Z'],
+    ['2026-12-01T10:00:00Z', '2026-12-01T10:00:00.000Z'],
+    ['2026-12-01t10:00:00z', '2026-12-01T10:00:00.000Z'],
+    ['2026-12-01 10:00:00Z', '2026-12-01T10:00:00.000Z'],
+    ['2026-12-01T10:00:00+00:00', '2026-12-01T10:00:00.000Z'],
+    ['2026-12-01T10:00:00.123456+00:00', '2026-12-01T10:00:00.123Z'],
+    ['2026-12-01T10:00:00.999999999Z', '2026-12-01T10:00:00.999Z'],
+    ['2026-12-01T10:00:00.5-08:00', '2026-12-01T18:00:00.500Z'],
+    ['2026-12-31T23:30:00-01:00', '2027-01-01T00:30:00.000Z'],
+    ['2028-02-29T12:00:00+05:45', '2028-02-29T06:15:00.000Z'],
+    ['0000-02-29T00:00:00Z', '0000-02-29T00:00:00.000Z'],
+    ['2026-12-01T10:00:00-00:00', '2026-12-01T10:00:00.000Z'],
+  ])('%s is read as %s', (text, time) => expect(readTime(text)).toEqual({ time }));
+
+  test.each([
+    ['2026-12-01T10:00:00', 'zone'],
+    ['2026-12-01T10:00:00.123456', 'zone'],
+    ['2026-12-01', 'time of day'],
+    ['2027-02-30T00:00:00Z', 'day from 01 to 28'],
+    ['2027-02-29T00:00:00Z', 'day from 01 to 28'],
+    ['2100-02-29T00:00:00Z', 'day from 01 to 28'],
+    ['2026-13-01T00:00:00Z', 'month'],
+    ['2026-00-10T00:00:00Z', 'month'],
+    ['2026-01-01T24:00:00Z', 'hour'],
+    ['2026-01-01T23:60:00Z', 'minute'],
+    ['2016-12-31T23:59:60Z', 'leap second'],
+    ['2026-01-01T00:00:00+24:00', 'offset'],
+    ['2026-01-01T00:00:00+01:60', 'offset'],
+    ['2026-01-01T00:00:00.1234567890Z', 'nine digits'],
+    ['0000-01-01T00:00:00+01:00', 'years'],
+    ['9999-12-31T23:59:59-01:00', 'years'],
+    ...['', 'now', '1764583200', '2026-12-01T10:00Z', '20261201T100000Z', '2026-12-01T10:00:00+0100', '+012026-11-21T10:00:00.000Z', ' 2026-12-01T10:00:00Z', '2026-12-01T10:00:00Z\n', '2026-12-01T10:00:00.Z', '２026-12-01T10:00:00Z', 'Tue, 01 Dec 2026 10:00:00 GMT'].map((text) => [text, 'RFC 3339'] as [string, string]),
+  ])('%j is refused and told why', (text, reason) => expect(fault(text)).toContain(reason));
+
+  test('every moment is read from each way of writing it', () => {
+    const offset = fc.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 });
+    fc.assert(
+      fc.property(fc.integer({ min: toMillis('0001-01-02T00:00:00.000Z'), max: toMillis('9999-12-30T00:00:00.000Z') }), offset, fc.stringMatching(/^\d{0,6}$/), (at, minutes, more) => {
+        const local = toTime(at + minutes * 60_000).slice(0, -1);
+        const zone = `${minutes < 0 ? '-' : '+'}${String(Math.floor(Math.abs(minutes) / 60)).padStart(2, '0')}:${String(Math.abs(minutes) % 60).padStart(2, '0')}`;
+        expect(readTime(`${local}${more}${zone}`)).toEqual({ time: toTime(at) });
+      }),
+    );
   });
 
   test('seconds are added and counted', () => {

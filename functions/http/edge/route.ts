@@ -10,7 +10,8 @@ import { traced } from '../../../app/telemetry';
 import { StoreUnavailable } from '../../../app/transact';
 import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
-import { isSafeText, jsonPointer, parseJson } from './json';
+import { isSafeText, jsonPointer } from '../../../domain/kernel/json';
+import { parseJson } from './json';
 import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError } from './problem';
 import './setup';
 

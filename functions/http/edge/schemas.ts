@@ -1,7 +1,7 @@
 /** The types that several routes share, as zod schemas: the source of validation, TypeScript types and OpenAPI. */
 import { z } from 'zod';
 import { ID_PATTERN } from '../../../domain/kernel/ids';
-import { isTime } from '../../../domain/kernel/time';
+import { readTime } from '../../../domain/kernel/time';
 import { derivedId, newId } from '../../../app/new-id';
 import { IMPACTS } from '../../../app/oversight';
 import { ALGORITHMS, CONSENSUS_DEFAULTS } from '../../../app/rounds';
@@ -19,10 +19,15 @@ export const Id = z
 
 export const Unit = z.number().min(0).max(1);
 
+/** A time in whatever form RFC 3339 has; the handler gets it in UTC with milliseconds. */
 export const Timestamp = z
   .string()
-  .refine(isTime, 'must be a UTC time like 2026-11-21T10:00:00.000Z')
-  .meta({ description: 'RFC 3339, UTC, milliseconds', example: '2026-11-21T10:00:00.000Z' });
+  .check((context) => {
+    const read = readTime(context.value);
+    if ('time' in read) context.value = read.time;
+    else context.issues.push({ code: 'custom', message: read.fault, input: context.value });
+  })
+  .meta({ format: 'date-time', description: 'RFC 3339: in with any offset, out in UTC with milliseconds', example: '2026-11-21T10:00:00.000Z' });
 
 export const Location = z
   .string()

@@ -71,6 +71,7 @@ const callers = [`Literal[value=${SPOOFABLE}]`, `TemplateElement[value.raw=${SPO
 }));
 
 const clock = ['MemberExpression[object.name="Date"][property.name="now"]', 'NewExpression[callee.name="Date"][arguments.length=0]', 'CallExpression[callee.name="Date"]'];
+const oneClock = clock.map((selector) => ({ selector, message: "Ask the port Clock, or systemClock of app/clock.ts: the machine's clock may be set to anything at any time." }));
 const chance = ['MemberExpression[object.name="Math"][property.name="random"]', 'MemberExpression[property.name="randomUUID"]'];
 const purity = [
   ...clock.map((selector) => ({ selector, message: 'domain/ has no clock: the time is an argument.' })),
@@ -124,7 +125,7 @@ export default defineConfig(
   {
     files: ['projections/**/*.ts', 'app/**/*.ts', 'adapters/**/*.ts', 'functions/**/*.ts', 'local/**/*.ts'],
     ignores: ['app/callers*.ts', 'functions/http/edge/openapi.ts'],
-    rules: forbid(...callers),
+    rules: forbid(...callers, ...oneClock),
   },
   {
     files: ['domain/**/*.ts'],

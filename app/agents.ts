@@ -149,10 +149,10 @@ export class Agents {
     const { tenant } = context.principal;
     const alive = await this.signOfLife(context, id);
     if (alive !== undefined) return alive;
-    const until = this.clock.now() + options.waitSeconds * 1000;
+    const until = performance.now() + options.waitSeconds * 1000;
     for (;;) {
       const found = await this.waitingFor(tenant, id, options.offersAfter ?? toTime(0));
-      const left = until - this.clock.now();
+      const left = until - performance.now();
       if (found.items.length > 0 || left <= 0 || options.signal?.aborted === true) return found;
       await this.nextRing(tenant, id, left, options.signal);
       this.presence.beat([agentStream(tenant, id)], this.clock.now());

@@ -3,6 +3,7 @@ import { openEmbedded } from '../adapters/embedded/open';
 import { SmtpMail } from '../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
+import { systemClock } from './clock';
 import { Colony, type ColonyOptions } from './colony';
 import { readSettings, SettingsError, type Settings } from './config';
 import { openLog, type Logger } from './log';
@@ -11,9 +12,7 @@ import { AllowAll } from './policy';
 import { startRecording, stopRecording } from './telemetry';
 import type { Clock, Policy, StorePorts } from './ports';
 
-export const systemClock: Clock = { now: () => Date.now() };
-
-export { readSettings, SettingsError, type Settings };
+export { readSettings, SettingsError, systemClock, type Settings };
 
 /* eslint-disable boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve */
 

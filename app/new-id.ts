@@ -1,5 +1,6 @@
 /** UUIDv7 (RFC 9562): sorted by time, so that new streams stand together in every index. */
 import { createHash, randomFillSync } from 'node:crypto';
+import { systemClock } from './clock';
 
 /** Random bytes are made many at a time: one by one they cost more than all the rest of an id. */
 const POOL = Buffer.alloc(4_096);
@@ -22,7 +23,7 @@ export function randomHex(bytes: number): string {
 }
 
 /** @param now milliseconds since the epoch */
-export function newId(now: number = Date.now()): string {
+export function newId(now: number = systemClock.now()): string {
   const at = take(16);
   POOL.writeUIntBE(now, at, 6);
   POOL[at + 6] = ((POOL[at + 6] as number) & 0x0f) | 0x70;

@@ -245,10 +245,12 @@ export interface Policy {
 
 // ---------------------------------------------------------------------------------------------------------- clock
 
-/** The only clock and the only source of randomness of the application. */
+/** The only clock of the application. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, a whole number. In a process of ours it never goes back. */
   now(): number;
+  /** Milliseconds by which the machine's own clock is ahead of this one; negative: behind. */
+  drift?(): number;
 }
 
 // ------------------------------------------------------------------------------------------------------- outbound

@@ -139,11 +139,11 @@ function search(query: Query | undefined): string {
   return text;
 }
 
-/** Milliseconds that the answer asks to wait: seconds, or a date. */
+/** Milliseconds that the answer asks to wait: seconds, or a date by the clock of whoever answers. */
 function retryAfter(response: TransportResponse): number {
   const value = response.header('retry-after');
   if (value === undefined) return 0;
-  const milliseconds = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.now();
+  const milliseconds = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.parse(response.header('date') ?? '');
   return Math.max(0, milliseconds || 0);
 }
 

@@ -1,6 +1,7 @@
 /** The colony of this process: opened once, when the app starts, and closed when it ends. */
 import { app } from '@azure/functions';
 import { callerOf } from '../app/callers';
+import { systemClock } from '../app/clock';
 import type { Colony } from '../app/colony';
 import { openColony, readSettings, startMetrics } from '../app/composition';
 import { RateLimiter } from '../app/limits';
@@ -45,7 +46,7 @@ setEdge({
     return caller instanceof Rejection ? Problem.invalid(caller.message, [{ parameter: caller.code.replace('-invalid', ''), message: caller.message }]) : caller;
   },
   permits(principal) {
-    limiter ??= (({ rate }) => new RateLimiter(rate.perSecond, rate.burst, { now: () => Date.now() }))(readSettings());
+    limiter ??= (({ rate }) => new RateLimiter(rate.perSecond, rate.burst, systemClock))(readSettings());
     const wait = limiter.take(`${principal.tenant} ${principal.id}`);
     return wait === 0 ? { allowed: true } : { retryAfterSeconds: wait };
   },

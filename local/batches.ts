@@ -1,5 +1,6 @@
 /** Gives batches to functions, again and again where their retry policy says so, and writes down what fails. */
 import type { RetryContext } from '@azure/functions';
+import { systemClock } from '../app/clock';
 import type { Registration } from './core';
 import { invoke, newContext } from './invoke';
 import { pause } from './pause';
@@ -49,5 +50,5 @@ function delayOf(policy: RetryPolicy, retry: number): number {
 
 export function logFailure(name: string, message: string, error: unknown): void {
   const stack = error instanceof Error ? error.stack : String(error);
-  console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), function: name, message, stack }));
+  console.error(JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), function: name, message, stack }));
 }

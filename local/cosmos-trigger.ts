@@ -4,6 +4,7 @@
  * holds up its own partition alone. At least once: what a host was at when it ended comes again on the next one.
  */
 import type * as Cosmos from '@azure/cosmos';
+import { systemClock } from '../app/clock';
 import { giveBatch, logFailure } from './batches';
 import type { Binding, Registration } from './core';
 import { LEASE_TIMES, LeaseLost, Leases, leasesToTake, uncovered, type HeldLease, type LeaseTimes, type Range } from './leases';
@@ -90,7 +91,7 @@ export class CosmosTrigger {
     const missing = uncovered(ranges, known);
     for (const range of missing) await leases.create(range, tokenOf({ rid, Continuation: [{ ...range, continuationToken: '' }] }));
     const all = missing.length > 0 ? await leases.list() : known;
-    for (const lease of leasesToTake(all, this.host, new Set(this.reading.keys()), Date.now(), this.times.expireMs)) {
+    for (const lease of leasesToTake(all, this.host, new Set(this.reading.keys()), systemClock.now(), this.times.expireMs)) {
       // One that was stolen, and whose reader has not heard of it yet, is taken back later.
       const held = this.reading.has(lease.id) || this.stopping.signal.aborted ? undefined : await leases.acquire(lease);
       if (held !== undefined) this.reading.set(lease.id, this.hold(held).finally(() => this.reading.delete(lease.id)));

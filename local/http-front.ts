@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
+import { systemClock } from '../app/clock';
 import { attachAbortSignal } from '../functions/http/edge/abort';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
 import { loopbackGuard } from './loopback';
@@ -177,7 +178,7 @@ function failure(request: IncomingMessage, error: unknown): Problem {
   const errorId = randomUUID();
   const stack = error instanceof Error ? error.stack : String(error);
   const path = request.url!.split('?', 1)[0];
-  console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), method: request.method, path, errorId, stack }));
+  console.error(JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), method: request.method, path, errorId, stack }));
   return Problem.of('internal-error', 'The function failed; the log has more under this errorId.', { errorId });
 }
 

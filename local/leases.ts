@@ -4,6 +4,7 @@
  * free, and one from who has most when nothing is. Only the ETag decides who has got a lease.
  */
 import type { Container } from '@azure/cosmos';
+import { systemClock } from '../app/clock';
 
 export interface LeaseTimes {
   /** How often a host looks for leases to take. */
@@ -90,7 +91,7 @@ export class Leases {
 
   /** Makes the lease of a range, held by nobody; one that is there already stays as it is. */
   async create({ minInclusive, maxExclusive }: Range, continuation: string): Promise<void> {
-    const lease: Lease = { id: `${this.prefix}${minInclusive}-${maxExclusive}`, minInclusive, maxExclusive, owner: null, timestamp: new Date().toISOString(), continuation };
+    const lease: Lease = { id: `${this.prefix}${minInclusive}-${maxExclusive}`, minInclusive, maxExclusive, owner: null, timestamp: new Date(systemClock.now()).toISOString(), continuation };
     await this.container.items.create(lease).catch((error: unknown) => {
       if (codeOf(error) !== 409) throw error;
     });
@@ -147,7 +148,7 @@ export class HeldLease {
   private async write(change: Partial<Lease>): Promise<void> {
     await this.inTurn(async () => {
       const { id, minInclusive, maxExclusive, owner, continuation } = this.lease;
-      const next: Lease = { id, minInclusive, maxExclusive, owner, continuation, ...change, timestamp: new Date().toISOString() };
+      const next: Lease = { id, minInclusive, maxExclusive, owner, continuation, ...change, timestamp: new Date(systemClock.now()).toISOString() };
       const { resource } = await this.item.replace<Lease>(next, this.ifUnchanged);
       this.lease = resource as Stored;
     });

@@ -1,6 +1,8 @@
 /** Runs timer-triggered functions by their NCRONTAB schedules. */
 import type { Timer } from '@azure/functions';
 import { Cron } from 'croner';
+import { systemClock } from '../app/clock';
+import type { Clock } from '../app/ports';
 import type { Binding, Registration } from './core';
 import { invoke, newContext } from './invoke';
 import { resolveSettings } from './settings';
@@ -17,7 +19,7 @@ const LONGEST_WAIT = 86_400_000;
  * Starts one timer. Schedules are in UTC, as on Azure; a run that is due while the last one is under way is left out.
  * A run that throws is logged. Throws when the schedule is not one that Azure understands.
  */
-export function startTimer(timer: Registration, binding: Binding): RunningTimer {
+export function startTimer(timer: Registration, binding: Binding, clock: Clock = systemClock): RunningTimer {
   const cron = parseSchedule(timer.name, resolveSettings(String(binding['schedule'])));
   let stopped = false;
   let waiting: NodeJS.Timeout | undefined;
@@ -25,11 +27,11 @@ export function startTimer(timer: Registration, binding: Binding): RunningTimer 
   let last = '';
 
   const run = async (): Promise<void> => {
-    const now = new Date().toISOString();
+    const now = new Date(clock.now()).toISOString();
     const info: Timer = {
       isPastDue: false,
       schedule: { adjustForDST: true },
-      scheduleStatus: { last, next: cron.nextRun()?.toISOString() ?? '', lastUpdated: now },
+      scheduleStatus: { last, next: cron.nextRun(new Date(clock.now()))?.toISOString() ?? '', lastUpdated: now },
     };
     last = now;
     try {
@@ -40,11 +42,11 @@ export function startTimer(timer: Registration, binding: Binding): RunningTimer 
     plan();
   };
   const plan = (): void => {
-    const due = cron.nextRun()?.getTime();
+    const due = cron.nextRun(new Date(clock.now()))?.getTime();
     if (!stopped && due !== undefined) wait(due);
   };
   const wait = (due: number): void => {
-    const left = due - Date.now();
+    const left = due - clock.now();
     if (left <= 0) running = run();
     else waiting = setTimeout(wait, Math.min(left, LONGEST_WAIT), due);
   };
@@ -71,5 +73,5 @@ function parseSchedule(name: string, schedule: string): Cron {
 
 function logTimerFailure(name: string, error: unknown): void {
   const stack = error instanceof Error ? error.stack : String(error);
-  console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), timer: name, stack }));
+  console.error(JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), timer: name, stack }));
 }

@@ -31,7 +31,7 @@ export class HttpWebhooks implements Webhooks {
       const addresses = await within(signal, resolve(target.hostname));
       this.check(target, addresses);
       const response = await send(target, { ...headers, 'content-length': String(Buffer.byteLength(body)) }, body, pinned(addresses), signal);
-      const retryAfter = secondsOf(response.headers['retry-after']);
+      const retryAfter = secondsOf(response.headers['retry-after'], response.headers.date);
       await drop(response);
       return { status: response.statusCode as number, ...(retryAfter === undefined ? {} : { retryAfter }) };
     } catch (error) {
@@ -92,12 +92,12 @@ function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return Promise.race([work, new Promise<never>((_, failed) => signal.addEventListener('abort', () => failed(signal.reason as Error), { once: true }))]);
 }
 
-/** Retry-After (RFC 9110): seconds, or a date. */
-function secondsOf(header: string | undefined): number | undefined {
+/** Retry-After (RFC 9110): seconds, or a date, by the clock of whoever says it: `date` is when the answer was made. */
+function secondsOf(header: string | undefined, date: string | undefined): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header);
   // Date.parse alone would take `-5` for a month of May.
-  const seconds = header.endsWith(' GMT') ? (Date.parse(header) - Date.now()) / 1000 : NaN;
+  const seconds = header.endsWith(' GMT') ? (Date.parse(header) - Date.parse(date ?? '')) / 1000 : NaN;
   return Number.isNaN(seconds) ? undefined : Math.max(0, Math.ceil(seconds));
 }
 

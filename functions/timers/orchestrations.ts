@@ -3,6 +3,7 @@
  * one runs at the start of each process; later it starts orchestrations that were lost, and removes those that ended.
  */
 import * as df from 'durable-functions';
+import { systemClock } from '../../app/clock';
 import { DurableOrchestrations } from '../orchestrations/client';
 import { runtime } from '../runtime';
 
@@ -16,6 +17,6 @@ df.app.client.timer('orchestrations', {
     const orchestrations = new DurableOrchestrations(client, (stream) => decisions.dueOf(stream));
     decisions.connect(orchestrations);
     await orchestrations.heal(decisions.waiting());
-    await orchestrations.purge(new Date(Date.now() - KEPT_MS));
+    await orchestrations.purge(new Date(systemClock.now() - KEPT_MS));
   },
 });

@@ -1,5 +1,6 @@
 /** The management API of the Durable extension, which its client calls, and the binding that says where it is. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { systemClock } from '../../app/clock';
 import { Problem } from '../../functions/http/edge/problem';
 import type { Handler } from '../http-front';
 import type { LocalRequest } from '../request';
@@ -96,8 +97,8 @@ function routes(runtime: DurableRuntime, urls: (id: string) => Readonly<Record<s
       return purged(await store.purge(params['id']!));
     }],
     ['POST', 'instances/{id}/raiseEvent/{event}', on(async (id, request) => runtime.raise(id, short(request.params['event']!), await payload(request)))],
-    ['POST', 'instances/{id}/terminate', on((id, request) => store.terminate(id, short(request.query.get('reason') ?? ''), Date.now()))],
-    ['POST', 'instances/{id}/suspend', on((id) => store.suspend(id, Date.now()))],
+    ['POST', 'instances/{id}/terminate', on((id, request) => store.terminate(id, short(request.query.get('reason') ?? ''), systemClock.now()))],
+    ['POST', 'instances/{id}/suspend', on((id) => store.suspend(id, systemClock.now()))],
     ['POST', 'instances/{id}/resume', on((id) => runtime.resume(id))],
     ['POST', 'instances/{id}/rewind', async () => ({ status: 501, jsonBody: 'This host cannot rewind.' })],
   ];

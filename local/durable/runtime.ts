@@ -4,6 +4,7 @@
  * runs again.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { systemClock } from '../../app/clock';
 import type { Registration } from '../core';
 import { invoke, newContext } from '../invoke';
 import { within } from '../within';
@@ -47,7 +48,7 @@ export class DurableRuntime {
   /** Goes on with what the file holds. Instances that have ended are kept for `retentionDays`. */
   begin(retentionDays: number): void {
     const purge = (): void => {
-      this.store.purgeEndedBefore(Date.now() - retentionDays * 86_400_000).catch((error: unknown) => log({ stack: stackOf(error) }));
+      this.store.purgeEndedBefore(systemClock.now() - retentionDays * 86_400_000).catch((error: unknown) => log({ stack: stackOf(error) }));
     };
     purge();
     this.#purging = setInterval(purge, PURGE_INTERVAL);
@@ -62,18 +63,18 @@ export class DurableRuntime {
   /** False when an instance of that id is under way. `input` is JSON text. */
   async start(id: string, orchestrator: string, input: string | null): Promise<boolean> {
     const { name } = this.#orchestrators.get(orchestrator.toLowerCase())!;
-    const started = await this.store.start(id, name, input, Date.now());
+    const started = await this.store.start(id, name, input, systemClock.now());
     if (started) this.#wake(id);
     return started;
   }
 
   /** `input` is JSON text. */
   async raise(id: string, event: string, input: string | null): Promise<Delivery> {
-    return this.#woken(id, await this.store.raise(id, event, input, Date.now()));
+    return this.#woken(id, await this.store.raise(id, event, input, systemClock.now()));
   }
 
   async resume(id: string): Promise<Delivery> {
-    return this.#woken(id, await this.store.resume(id, Date.now()));
+    return this.#woken(id, await this.store.resume(id, systemClock.now()));
   }
 
   /**
@@ -103,7 +104,7 @@ export class DurableRuntime {
   async #lookAround(): Promise<void> {
     this.#lookAgainIn(LONGEST_WAIT);
     try {
-      await this.store.fire(Date.now());
+      await this.store.fire(systemClock.now());
       if (this.#closing) return;
       for (const id of this.store.ready()) this.#wake(id);
       this.#startActivities();
@@ -114,7 +115,7 @@ export class DurableRuntime {
   }
 
   #awaitTimer(): void {
-    this.#lookAgainIn((this.store.nextTimer() ?? Infinity) - Date.now());
+    this.#lookAgainIn((this.store.nextTimer() ?? Infinity) - systemClock.now());
   }
 
   #lookAgainIn(milliseconds: number): void {
@@ -148,12 +149,12 @@ export class DurableRuntime {
 
   async #runEpisode({ instance, history, arrived }: Turn): Promise<void> {
     const taken = arrived.slice(0, episodeLength(history, arrived));
-    const events: HistoryEvent[] = [{ EventType: EventType.OrchestratorStarted, ...common(Date.now()) }, ...taken];
+    const events: HistoryEvent[] = [{ EventType: EventType.OrchestratorStarted, ...common(systemClock.now()) }, ...taken];
     const whole = [...history, ...events];
     const answer = await this.#replay(instance.id, instance.name, instance.input, history.length > 0, whole);
     if (this.#closed) return;
 
-    const now = Date.now();
+    const now = systemClock.now();
     const episode = decideEpisode(whole, taken[0]!, answer, now);
     const { outcome } = episode;
     if (outcome.kind === 'failed') {
@@ -217,10 +218,10 @@ export class DurableRuntime {
       const data = input === null ? undefined : decode(input);
       const result = JSON.stringify((await invoke(registration, [data], newContext(registration, { instanceId: instance, data }))) ?? null);
       if (result.length > RESULT_LIMIT) throw new Error(`its result has more than ${RESULT_LIMIT} characters of JSON: store it, and return where`);
-      return { EventType: EventType.TaskCompleted, TaskScheduledId: id, Result: result, ...common(Date.now()) };
+      return { EventType: EventType.TaskCompleted, TaskScheduledId: id, Result: result, ...common(systemClock.now()) };
     } catch (error) {
       const reason = `Activity function '${name}' failed:  ${error instanceof Error ? error.message : String(error)}`;
-      return { EventType: EventType.TaskFailed, TaskScheduledId: id, Reason: reason, Details: String(error), ...common(Date.now()) };
+      return { EventType: EventType.TaskFailed, TaskScheduledId: id, Reason: reason, Details: String(error), ...common(systemClock.now()) };
     }
   }
 }
@@ -251,5 +252,5 @@ function stackOf(error: unknown): string | undefined {
 }
 
 function log(fields: Readonly<Record<string, unknown>>): void {
-  console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), ...fields }));
+  console.error(JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), ...fields }));
 }

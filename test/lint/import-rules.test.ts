@@ -133,6 +133,10 @@ const FORBIDDEN: Readonly<Record<string, readonly Entry[]>> = {
     ['domain/a.ts', 'export const y = new Date();\n'],
     ['domain/a.ts', 'export const y = Date();\n'],
     ['domain/a.ts', 'export const y = Math.random();\n'],
+    ['app/a.ts', 'export const y = Date.now();\n'],
+    ['functions/http/a.ts', 'export const y = new Date();\n'],
+    ['local/durable/a.ts', 'export const y = Date.now();\n'],
+    ['adapters/azure/a.ts', 'export const y = Date.now();\n'],
     ['app/tasks.ts', `export const y = 'x-formicary-tenant';\n`],
     ['functions/http/a.ts', `export const y = { 'X-Formicary-Principal': 'me' };\n`],
     ['functions/http/a.ts', 'export const y = `X-FORMICARY-TENANT: ${1}`;\n'],
@@ -153,6 +157,7 @@ const ALLOWED: readonly Entry[] = [
   ['domain/kernel/a.ts', value('canonicalize')],
   ['projections/a.ts', value('../domain/task')],
   ['app/a.ts', value('../domain/kernel/ids')],
+  ['app/a.ts', 'export const y = new Date(0).toISOString();\n'],
   ['app/a.ts', value('../projections/tasks')],
   ['app/composition.ts', value('../adapters/embedded/database')],
   ['adapters/embedded/a.ts', value('../../app/ports')],
@@ -182,7 +187,7 @@ const ALLOWED: readonly Entry[] = [
   ['app/callers.ts', `export const y = 'x-formicary-tenant';\n`],
   ['app/callers-agents.ts', `export const y = 'x-formicary-principal';\n`],
   ['functions/http/edge/openapi.ts', `export const y = 'x-formicary-principal';\n`],
-  ['app/a.ts', 'export const y = Date.now() + Math.random();\n'],
+  ['app/a.ts', 'export const y = Math.random();\n'],
 ];
 
 const title = ([file, code]: Entry): string => `${file}: ${code.split('\n', 1)[0]!}`;

@@ -1,4 +1,5 @@
 import { setImmediate as tick } from 'node:timers/promises';
+import { SteadyClock } from '../../app/clock';
 import type { Binding } from '../../local/core';
 import { startTimer, type RunningTimer } from '../../local/timers';
 
@@ -12,7 +13,7 @@ function timer(schedule: string, work: () => Promise<void> = async () => {}): { 
     runs.push(new Date().toISOString().slice(0, 19));
     return work();
   };
-  return { runs, running: startTimer({ name: 'sample', bindings: { t: binding }, callback }, binding) };
+  return { runs, running: startTimer({ name: 'sample', bindings: { t: binding }, callback }, binding, new SteadyClock()) };
 }
 
 beforeEach(() => jest.useFakeTimers({ now: Date.parse('2026-01-30T23:59:50.500Z'), doNotFake: ['setImmediate', 'nextTick'] }));

@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import type { z } from 'zod';
+import { systemClock } from '../../../app/clock';
 import { StoreBusy } from '../../../app/ports';
 import { traced } from '../../../app/telemetry';
 import { StoreUnavailable } from '../../../app/transact';
@@ -212,7 +213,7 @@ async function readCall(definition: RouteDefinition, request: HttpRequest, princ
     get signal() {
       return abortSignalOf(request);
     },
-    now: Date.now(),
+    now: systemClock.now(),
   };
 }
 
@@ -316,7 +317,7 @@ function busy({ retryAfterSeconds }: StoreBusy): Problem {
 function unexpected(definition: RouteDefinition, error: unknown): Problem {
   const id = randomUUID();
   const stack = error instanceof Error ? error.stack : String(error);
-  console.error(JSON.stringify({ level: 'error', at: new Date().toISOString(), route: definition.name, errorId: id, stack }));
+  console.error(JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), route: definition.name, errorId: id, stack }));
   if (error instanceof StoreUnavailable) {
     return Problem.of('unavailable', 'The store can\'t be reached; it is not known whether this was done. Try again, with the same Idempotency-Key.', { errorId: id }, { 'retry-after': '1' });
   }

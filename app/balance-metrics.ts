@@ -84,7 +84,7 @@ export class PoolCounts {
           case 'TaskAwarded':
             tasks.awarded += 1;
             // After a refusal it counts from the refusal, which the state does not tell.
-            if (state.declined.length === 0) for (const listener of this.awardListeners) listener(series.tenant, series.pool, Math.max(0, secondsBetween(state.ready_at, at)));
+            if (Object.keys(state.declined).length === 0) for (const listener of this.awardListeners) listener(series.tenant, series.pool, Math.max(0, secondsBetween(state.ready_at, at)));
             break;
           case 'TaskHandedOff':
             tasks.awarded += 1;

@@ -8,7 +8,7 @@ import { own } from '../domain/kernel/own';
 import { ballotHolders } from '../domain/consensus';
 import { rounded, type BidInputs } from '../domain/market';
 import type { RoundState } from '../domain/round';
-import { strengthOf, type Requirement, type TaskSpec, type TaskState } from '../domain/task';
+import { taskPull, type Requirement, type TaskSpec, type TaskState } from '../domain/task';
 import type { Time } from '../domain/kernel/time';
 
 export interface AgentEntry {
@@ -203,17 +203,17 @@ export class TaskBook {
     }
   }
 
-  /** The strongest open task that is ready and that `fits`, among those that ask for one of the capabilities. */
+  /** The open task that is ready, `fits` and pulls most, among those that ask for one of the capabilities. */
   strongest(tenant: string, capabilities: Iterable<string>, now: Time, fits: (entry: TaskEntry) => boolean): TaskEntry | undefined {
     let best: TaskEntry | undefined;
-    let bestStrength = -1;
+    let bestPull = -1;
     for (const capability of capabilities) {
       for (const entry of this.buckets.get(`${tenant} ${capability}`) ?? []) {
         if (entry.state.ready_at > now) continue;
-        const strength = strengthOf(entry.state, now);
-        if (strength > bestStrength && fits(entry)) {
+        const pull = taskPull(entry.state, now);
+        if (pull > bestPull && fits(entry)) {
           best = entry;
-          bestStrength = strength;
+          bestPull = pull;
         }
       }
     }

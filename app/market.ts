@@ -4,7 +4,7 @@
  * reservation with an expiry, which the sweep confirms or releases by looking at the task.
  */
 import { agentDecider, releaseSlot, reserveSlot, type Slot } from '../domain/agent';
-import { award, hasBid, strengthOf, taskDecider, type TaskSpec, type TaskState } from '../domain/task';
+import { award, decliners, hasBid, hasDeclined, strengthOf, taskDecider, type TaskSpec, type TaskState } from '../domain/task';
 import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/market';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
@@ -73,7 +73,7 @@ export class Market {
       const now = toTime(this.clock.now());
       const wanted = new Set([profile.agent_type, ...Object.keys(profile.capabilities)]);
       const fits = (helping: boolean) => (task: { stream: string; state: TaskState }) => {
-        if (tried.has(task.stream) || task.state.declined.includes(agent)) return false;
+        if (tried.has(task.stream) || hasDeclined(task.state, agent, now)) return false;
         const source = helping ? 'help' : hasBid(task.state, agent) ? 'bid' : 'offer';
         if (bidOf(entry, task.state.spec as TaskSpec, strengthOf(task.state, now), source) === undefined) return false;
         if (!this.considering.has(task.stream)) return true;
@@ -118,7 +118,7 @@ export class Market {
     const number = state.awards + 1;
     const bids: BidInputs[] = [];
     const refused: { agent: string; reason: string }[] = [];
-    const look = () => this.candidates(tenant, state, spec, strength, [...state.declined, ...refused.map(({ agent }) => agent)]);
+    const look = () => this.candidates(tenant, state, spec, strength, [...decliners(state, now), ...refused.map(({ agent }) => agent)]);
     // When all of them refuse there may be others: helpers, or more than one look takes in.
     for (let found = look(); found.length > 0; found = look()) {
       bids.push(...found);

@@ -43,7 +43,7 @@ export { MAX_EFFORT } from '../domain/task';
 
 /** A task as the API shows it; `now` in milliseconds since the epoch. */
 export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>, now: number): Record<string, unknown> {
-  const { spec, status, attempts, awards, holder, challenge, progress, completion, history, posted_at, finished_at, correlation_id, bids } = state;
+  const { spec, status, attempts, awards, holder, challenge, progress, completion, history, posted_at, open_since, finished_at, ended, correlation_id, bids } = state;
   return {
     id,
     version,
@@ -59,7 +59,9 @@ export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>,
     completion,
     history,
     posted_at,
+    open_since,
     finished_at,
+    ended,
     correlation_id,
   };
 }
@@ -120,7 +122,7 @@ export class Tasks {
     let bidder = (await this.transactor.load(agentDecider, agentStream(tenant, bid.agent))).state;
     if (bidder.status !== 'active') bidder = (await this.transactor.current(agentDecider, agentStream(tenant, bid.agent))).state;
     if (bidder.status !== 'active') return { ok: false, rejection: new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`) };
-    const outcome = await this.command(context, id, 'task.bid', placeBid(bid), { agent: bid.agent });
+    const outcome = await this.command(context, id, 'task.bid', placeBid(bid, toTime(this.clock.now())), { agent: bid.agent });
     // A bid for a task that has been waiting for somebody closes at once.
     if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= toTime(this.clock.now())) await this.market.consider(tenant, id, causeOf(outcome.commit));
     return outcome;
@@ -135,7 +137,7 @@ export class Tasks {
   }
 
   decline(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.decline', decline(claim, reason), claim);
+    return this.held(context, id, 'task.decline', decline(claim, reason, toTime(this.clock.now())), claim);
   }
 
   progress(context: RequestContext, id: string, claim: Claim, fraction: number, note?: string): Promise<TaskOutcome> {
@@ -189,8 +191,9 @@ export class Tasks {
     return this.command(context, id, 'task.cancel', cancel(context.principal.id, reason));
   }
 
-  redrive(context: RequestContext, id: string): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.redrive', redrive(context.principal.id));
+  /** Brings back what is dead or has expired; an open task is asked again of those that declined it. */
+  redrive(context: RequestContext, id: string, deadline?: Time): Promise<TaskOutcome> {
+    return this.command(context, id, 'task.redrive', redrive(context.principal.id, toTime(this.clock.now()), deadline));
   }
 
   /** It was decided that the task may be done, as `action` (a stream) says, and as a person may have edited it. */

@@ -305,9 +305,9 @@ export class TasksApi {
     return this.act(id, 'cancel', { reason }, options);
   }
 
-  /** Brings a dead letter back. */
-  redrive(id: string, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.act(id, 'redrive', {}, options);
+  /** Brings a dead or expired task back; a deadline that has passed is given again, by default with as much time as before. */
+  redrive(id: string, { deadline, ...options }: { readonly deadline?: string } & CommandOptions = {}): Promise<TaskAnswer> {
+    return this.act(id, 'redrive', { deadline }, options);
   }
 
   /** Has the host compute an award again from its receipt; the last one by default. */

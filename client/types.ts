@@ -215,7 +215,7 @@ export interface TaskInput extends Partial<Pick<TaskSpec, 'priority' | 'urgency'
   readonly oversight?: Pick<TaskOversight, 'why' | 'confidence' | 'impact'> & Partial<TaskOversight>;
 }
 
-export interface Task extends TaskSpec, Pick<TaskState, 'attempts' | 'awards' | 'history' | 'correlation_id'>, Partial<Pick<TaskState, 'holder' | 'progress' | 'completion' | 'finished_at'>> {
+export interface Task extends TaskSpec, Pick<TaskState, 'attempts' | 'awards' | 'history' | 'correlation_id'>, Partial<Pick<TaskState, 'holder' | 'progress' | 'completion' | 'open_since' | 'finished_at' | 'ended'>> {
   readonly id: string;
   readonly version: number;
   readonly status: Exclude<TaskStatus, 'unknown'>;

@@ -33,13 +33,12 @@ export interface ScoredBid extends BidInputs {
   readonly score: number;
 }
 
-/** Without a deadline, urgency reaches 1 after this many seconds: no task starves. */
+/** Without a deadline, urgency reaches 1 after this many seconds. */
 const URGENCY_HORIZON_SECONDS = 86_400;
+/** Waiting this long pulls as much as all the strength that a task can have. */
+const AGING_SECONDS = 86_400;
 
-/**
- * Urgency rises in a straight line from where it was posted to 1 at the deadline (a day without one), so that a
- * retried task, whose strength is divided by its attempts, can't starve.
- */
+/** Urgency rises in a straight line from where it was posted to 1 at the deadline (a day without one). */
 export function urgencyAt(posted: { readonly urgency: number; readonly posted_at: Time; readonly deadline?: Time }, now: Time): number {
   const start = toMillis(posted.posted_at);
   const end = posted.deadline === undefined ? start + URGENCY_HORIZON_SECONDS * 1000 : toMillis(posted.deadline);
@@ -50,6 +49,17 @@ export function urgencyAt(posted: { readonly urgency: number; readonly posted_at
 /** Strength of a task's signal, 0 to 1: priority × urgency × 1/attempts (row 1.2); attempts count from 1. */
 export function taskStrength(priority: number, urgency: number, attempts: number): number {
   return rounded(priority * urgency * (1 / attempts));
+}
+
+/**
+ * Which of the waiting tasks an agent gets whose slot is free: the one with the highest strength + waited / a day. The
+ * second term grows without bound while strength never exceeds 1, so only what is posted within a day after a task can
+ * overtake it, and every task is served under any load that is served at all. (Priorities that accumulate with time:
+ * Kleinrock, "A delay dependent queue discipline", Naval Research Logistics Quarterly 11, 1964; the age factor of Slurm.)
+ * It chooses among tasks, not among agents: no award is computed from it.
+ */
+export function pullOf(strength: number, waitedSeconds: number): number {
+  return strength + Math.max(0, waitedSeconds) / AGING_SECONDS;
 }
 
 /**

@@ -8,9 +8,9 @@
 import { canonicalize, sha256, type Commit } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { own } from './kernel/own';
-import { earliest, latest, plusSeconds, type Time } from './kernel/time';
+import { earliest, latest, plusSeconds, secondsBetween, type Time } from './kernel/time';
 import type { Features, Impact } from './oversight';
-import { TIE_BREAK, rank, taskStrength, urgencyAt, type ScoredBid, type Weights } from './market';
+import { TIE_BREAK, pullOf, rank, taskStrength, urgencyAt, type ScoredBid, type Weights } from './market';
 import type { SlotOutcome } from './agent';
 import { isLocation } from './trail';
 
@@ -101,15 +101,18 @@ export type TaskEvent =
   /** `accept_by`: the agent's time to accept begins anew. */
   | Event<'ChallengeDismissed', { round: string; reason: string; accept_by?: Time }>
   | Event<'AwardRevoked', { agent: string; award: number; round: string; reason: string }>
-  | Event<'AwardDeclined', { agent: string; award: number; reason: string }>
+  /** `until`: the market does not ask this agent again before then; a minute later where older receipts say nothing. */
+  | Event<'AwardDeclined', { agent: string; award: number; reason: string; until?: Time }>
   | Event<'TaskProgressed', { agent: string; award: number; fraction: number; note?: string }>
   | Event<'TaskCompleted', { agent: string; award: number; result?: unknown; result_ref?: string }>
   | Event<'AttemptEnded', { agent: string; award: number; attempt: number; end: AttemptEnd; reason: string }>
   | Event<'TaskReopened', { attempt: number; not_before: Time }>
   | Event<'TaskDeadLettered', { reason: string; attempts: number }>
-  | Event<'TaskRedriven', { by: string }>
+  /** `deadline`: the new one, where the old one had passed. */
+  | Event<'TaskRedriven', { by: string; deadline?: Time }>
   | Event<'TaskCancelled', { by: string; reason: string; agent?: string; award?: number }>
-  | Event<'DeadlinePassed', { deadline: Time; agent?: string; award?: number }>;
+  /** `reason`: why it had not moved until then, as far as it was known. */
+  | Event<'DeadlinePassed', { deadline: Time; agent?: string; award?: number; reason?: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 
@@ -137,10 +140,16 @@ export interface TaskState {
   readonly awards: number;
   /** Explicit bids of this attempt. */
   readonly bids: Readonly<Record<string, { readonly at: Time; readonly note?: string }>>;
-  /** Agents that declined in this attempt. */
-  readonly declined: readonly string[];
+  /** Agents that declined in this attempt: how often, and until when the market leaves them out. */
+  readonly declined: Readonly<Record<string, Decline>>;
   /** No award before this time (bid window, delay of a retry). */
   readonly ready_at: Time;
+  /** Since when it may be done: posted, cleared or redriven. Its pull on agents grows from here. */
+  readonly offered_at: Time | undefined;
+  /** Since when it has been open without a holder; undefined while it is not open. */
+  readonly open_since: Time | undefined;
+  /** Whether it is known that it may be done: it needs no decision, or has it. */
+  readonly cleared: boolean;
   readonly holder: Holder | undefined;
   readonly progress: { readonly fraction: number; readonly note?: string; readonly at: Time } | undefined;
   /** Who completed it, under which award. */
@@ -148,8 +157,15 @@ export interface TaskState {
   /** How earlier attempts ended, the latest last, at most 20. */
   readonly history: readonly { readonly agent: string; readonly award: number; readonly end: AttemptEnd; readonly reason: string; readonly at: Time }[];
   readonly finished_at: Time | undefined;
+  /** Why it was over without being completed, and by whom: a principal, or `deadline`. */
+  readonly ended: { readonly reason: string; readonly by: string } | undefined;
   /** The award is doubted: until that round is over, it can't be accepted. */
   readonly challenge: AwardChallenge | undefined;
+}
+
+export interface Decline {
+  readonly until: Time;
+  readonly times: number;
 }
 
 export interface AwardChallenge {
@@ -162,7 +178,7 @@ export interface AwardChallenge {
 
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
-  version: 3,
+  version: 4,
   initial: {
     status: 'unknown',
     spec: undefined,
@@ -171,13 +187,17 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     attempts: 1,
     awards: 0,
     bids: {},
-    declined: [],
+    declined: {},
     ready_at: '',
+    offered_at: undefined,
+    open_since: undefined,
+    cleared: false,
     holder: undefined,
     progress: undefined,
     completion: undefined,
     history: [],
     finished_at: undefined,
+    ended: undefined,
     challenge: undefined,
   },
   evolve(state, event, place) {
@@ -185,11 +205,12 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     switch (event.type) {
       case 'TaskPosted': {
         const { spec } = event.data;
-        return { ...state, status: spec.oversight === undefined ? 'open' : 'held', spec, posted_at: at, correlation_id: place.correlationId, ready_at: plusSeconds(at, spec.bid_seconds) };
+        const posted = { ...state, spec, posted_at: at, correlation_id: place.correlationId, ready_at: plusSeconds(at, spec.bid_seconds) };
+        return spec.oversight === undefined ? { ...posted, status: 'open', cleared: true, offered_at: at, open_since: at } : { ...posted, status: 'held' };
       }
       case 'TaskCleared': {
         const spec = correctedBy(state.spec as TaskSpec, event.data);
-        return { ...state, status: 'open', spec, ready_at: plusSeconds(at, spec.bid_seconds) };
+        return { ...state, status: 'open', cleared: true, spec, ready_at: plusSeconds(at, spec.bid_seconds), offered_at: at, open_since: at };
       }
       case 'BidPlaced': {
         const { agent, note } = event.data;
@@ -205,12 +226,12 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       case 'TaskHandedOff': {
         const { agent, award, accept_by } = event.data;
         const holder = { agent, award, accept_by, receipt: `${place.stream}@${place.index}`, awarded_at: at };
-        return { ...state, status: 'awarded', awards: award, holder, progress: undefined, challenge: undefined };
+        return { ...state, status: 'awarded', awards: award, holder, open_since: undefined, progress: undefined, challenge: undefined };
       }
       case 'TaskAccepted':
         return { ...state, status: 'running', holder: { ...(state.holder as Holder), lease_from: at } };
       case 'AwardDeclined':
-        return { ...state, status: 'open', holder: undefined, challenge: undefined, declined: [...state.declined, event.data.agent] };
+        return { ...state, status: 'open', holder: undefined, open_since: at, challenge: undefined, declined: declinedBy(state, event.data, at) };
       case 'AwardChallenged':
         return { ...state, challenge: event.data };
       case 'ChallengeDismissed': {
@@ -219,7 +240,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         return { ...state, challenge: undefined, holder };
       }
       case 'AwardRevoked':
-        return { ...state, status: 'open', ready_at: at, holder: undefined, progress: undefined, challenge: undefined, declined: [...state.declined, event.data.agent] };
+        return { ...state, status: 'open', ready_at: at, holder: undefined, open_since: at, progress: undefined, challenge: undefined, declined: declinedBy(state, { ...event.data, until: NEVER }, at) };
       case 'TaskProgressed': {
         const { fraction, note } = event.data;
         return { ...state, holder: { ...(state.holder as Holder), lease_from: at }, progress: { fraction, note, at } };
@@ -234,19 +255,48 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       }
       case 'TaskReopened': {
         const { attempt, not_before } = event.data;
-        return { ...state, status: 'open', attempts: attempt, ready_at: not_before, bids: {}, declined: [], progress: undefined };
+        return { ...state, status: 'open', attempts: attempt, ready_at: not_before, open_since: at, bids: {}, declined: {}, progress: undefined };
       }
       case 'TaskDeadLettered':
-        return { ...state, status: 'dead', finished_at: at };
-      case 'TaskRedriven':
-        return { ...state, status: 'open', attempts: 1, ready_at: at, bids: {}, declined: [], progress: undefined, finished_at: undefined };
-      case 'TaskCancelled':
-        return { ...state, status: 'cancelled', holder: undefined, finished_at: at };
+        return { ...state, status: 'dead', finished_at: at, ended: { reason: event.data.reason, by: state.history.at(-1)?.agent ?? 'market' } };
+      case 'TaskRedriven': {
+        const { deadline } = event.data;
+        const spec = deadline === undefined ? (state.spec as TaskSpec) : { ...(state.spec as TaskSpec), deadline };
+        // One that was open all along keeps its place and its bids.
+        const anew = state.status === 'open' ? {} : { bids: {}, offered_at: at, open_since: at };
+        return { ...state, ...anew, status: 'open', spec, attempts: 1, ready_at: at, declined: {}, progress: undefined, finished_at: undefined, ended: undefined };
+      }
+      case 'TaskCancelled': {
+        const { by, reason } = event.data;
+        return { ...state, status: 'cancelled', holder: undefined, open_since: undefined, finished_at: at, ended: { reason, by } };
+      }
       case 'DeadlinePassed':
-        return { ...state, status: 'expired', holder: undefined, finished_at: at };
+        return { ...state, status: 'expired', holder: undefined, open_since: undefined, finished_at: at, ended: { reason: expiry(state, event.data), by: 'deadline' } };
     }
   },
 };
+
+/** How long the market leaves an agent alone that declined; doubles with each further decline, at most an hour. */
+const DECLINE_SECONDS = 60;
+const MAX_DECLINE_SECONDS = 3_600;
+const NEVER = '9999-12-31T23:59:59.999Z';
+
+function declinedBy(state: TaskState, { agent, until }: { agent: string; until?: Time }, at: Time): TaskState['declined'] {
+  const times = (own(state.declined, agent)?.times ?? 0) + 1;
+  return { ...state.declined, [agent]: { until: until ?? plusSeconds(at, DECLINE_SECONDS), times } };
+}
+
+/** How far the task had come when its deadline passed. */
+function expiry(state: TaskState, { deadline, reason }: Extract<TaskEvent, { type: 'DeadlinePassed' }>['data']): string {
+  const { status, holder } = state;
+  const stood =
+    status === 'held'
+      ? 'it was never decided that it may be done'
+      : holder === undefined
+        ? `nobody held it in attempt ${state.attempts}`
+        : `${holder.agent} held it under award ${holder.award}${status === 'awarded' ? ' and had not accepted it' : ''}`;
+  return `the deadline ${deadline} passed: ${reason ?? stood}`;
+}
 
 /** True while something may still happen to the task. */
 export function isAlive(state: TaskState): boolean {
@@ -258,6 +308,27 @@ export function hasBid(state: TaskState, agent: string): boolean {
   return own(state.bids, agent) !== undefined;
 }
 
+/** True while the market leaves the agent out because it declined. */
+export function hasDeclined(state: TaskState, agent: string, now: Time): boolean {
+  const decline = own(state.declined, agent);
+  return decline !== undefined && decline.until > now;
+}
+
+/** The agents that the market leaves out because they declined. */
+export function decliners(state: TaskState, now: Time): string[] {
+  return Object.keys(state.declined).filter((agent) => hasDeclined(state, agent, now));
+}
+
+/** When the first of those that declined may be asked again; undefined when nobody is left out. */
+export function declineEnds(state: TaskState, now: Time): Time | undefined {
+  return earliest(...Object.values(state.declined).map(({ until }) => (until > now && until !== NEVER ? until : undefined)));
+}
+
+/** How strongly an open task pulls at an agent that has a free slot: its strength, and how long it has waited. */
+export function taskPull(state: TaskState, now: Time): number {
+  return pullOf(strengthOf(state, now), state.offered_at === undefined ? 0 : secondsBetween(state.offered_at, now));
+}
+
 /** Strength of the task's signal at `now`, 0 to 1. */
 export function strengthOf(state: TaskState, now: Time): number {
   const { spec, posted_at } = state;
@@ -266,13 +337,13 @@ export function strengthOf(state: TaskState, now: Time): number {
 }
 
 /**
- * When the task is to be looked at next; undefined when it is over, or waits for an agent without a deadline.
+ * When the task is to be looked at next; undefined when it is over, or waits for an agent without anything to wait for.
  * @param heartbeat the holder's last sign of life for this task, if any is known
  */
 export function taskDue(state: TaskState, now: Time, heartbeat?: Time): Time | undefined {
   const { spec, holder } = state;
   if (spec === undefined || !isAlive(state)) return undefined;
-  if (state.status === 'open') return earliest(state.ready_at > now ? state.ready_at : undefined, spec.deadline);
+  if (state.status === 'open') return earliest(state.ready_at > now ? state.ready_at : undefined, declineEnds(state, now), spec.deadline);
   if (state.status === 'held') return spec.deadline;
   if (state.status === 'awarded') return earliest(state.challenge === undefined ? holder?.accept_by : undefined, spec.deadline);
   return earliest(plusSeconds(latest(holder?.lease_from, heartbeat), spec.lease_seconds), spec.deadline);
@@ -317,12 +388,15 @@ export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> 
 export const MAX_BIDS = 900;
 
 /** An explicit bid. An agent bids once an attempt; bidding again changes nothing. */
-export function placeBid(bid: { agent: string; note?: string }): Decision<TaskState, TaskEvent> {
+export function placeBid(bid: { agent: string; note?: string }, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.status !== 'open') return refuse('bids-closed', `the task is ${state.status}: bids are closed`, { status: state.status });
-    if (state.declined.includes(bid.agent)) return refuse('award-declined', 'the agent declined this task: it can bid again in the next attempt');
+    if (hasDeclined(state, bid.agent, now)) {
+      const { until } = state.declined[bid.agent] as Decline;
+      return refuse('award-declined', `the agent declined this task: it can bid again ${until === NEVER ? '' : `after ${until}, or `}in the next attempt`, { until });
+    }
     if (hasBid(state, bid.agent)) return [];
     if (Object.keys(state.bids).length >= MAX_BIDS) return refuse('bids-full', `${MAX_BIDS} agents have bid already: wait for the next attempt`);
     return [{ type: 'BidPlaced', v: 1, data: bid }];
@@ -355,7 +429,7 @@ export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
     if (state.status !== 'open') return refuse('task-not-open', `the task is ${state.status}`, { status: state.status });
     if (now < state.ready_at) return refuse('bids-open', `bids are open until ${state.ready_at}`);
     if (reserved.award !== state.awards + 1) return refuse('award-superseded', `the next award is number ${state.awards + 1}, not ${reserved.award}`);
-    if (state.declined.includes(reserved.agent)) return refuse('award-declined', 'the agent has declined in this attempt');
+    if (hasDeclined(state, reserved.agent, now)) return refuse('award-declined', 'the agent has declined, and is not asked again yet');
     const spec = state.spec as TaskSpec;
     const winner = candidates.find(({ agent }) => !request.refused.some((other) => other.agent === agent));
     if (winner?.agent !== reserved.agent) return refuse('not-the-best-bid', `the best bid is ${winner?.agent ?? 'nobody'}'s, not ${reserved.agent}'s`);
@@ -392,13 +466,18 @@ export function accept(claim: Claim): Decision<TaskState, TaskEvent> {
   };
 }
 
-/** The holder does not want it: the task goes to the next best; no attempt is counted. */
-export function decline(claim: Claim, reason: string): Decision<TaskState, TaskEvent> {
+/**
+ * The holder does not want it: the task goes to the next best; no attempt is counted. After a while, longer each time, the
+ * market may ask the agent again: what all have declined comes back.
+ */
+export function decline(claim: Claim, reason: string, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const wrong = notHolder(state, claim);
     if (wrong !== undefined) return wrong;
     if (state.status !== 'awarded') return refuse('already-accepted', 'the task was accepted: fail it or hand it off instead');
-    return [{ type: 'AwardDeclined', v: 1, data: { ...claim, reason } }];
+    const times = own(state.declined, claim.agent)?.times ?? 0;
+    const until = plusSeconds(now, Math.min(MAX_DECLINE_SECONDS, DECLINE_SECONDS * 2 ** times));
+    return [{ type: 'AwardDeclined', v: 1, data: { ...claim, reason, until } }];
   };
 }
 
@@ -557,27 +636,36 @@ export function cancel(by: string, reason: string): Decision<TaskState, TaskEven
   };
 }
 
-/** Brings a dead letter back with its attempts counted anew. */
-export function redrive(by: string): Decision<TaskState, TaskEvent> {
+/**
+ * Brings back what is dead or has expired, with its attempts counted anew; a deadline that has passed is given again, by
+ * default with as much time as before. An open task is asked of those again that declined it.
+ */
+export function redrive(by: string, now: Time, deadline?: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
-    if (state.status === 'open') return [];
-    if (state.status !== 'dead') return refuse('task-not-dead', `the task is ${state.status}: only dead letters are redriven`, { status: state.status });
-    return [{ type: 'TaskRedriven', v: 1, data: { by } }];
+    const { spec, status, posted_at } = state;
+    if (deadline !== undefined && deadline <= now) return new Rejection('invalid', 'deadline-passed', `the deadline ${deadline} is over at ${now}: give a later one`);
+    if (status === 'open') return Object.keys(state.declined).length === 0 ? [] : [{ type: 'TaskRedriven', v: 1, data: { by, deadline } }];
+    if (status !== 'dead' && status !== 'expired') return refuse('task-not-dead', `the task is ${status}: only what is dead or has expired is redriven`, { status });
+    if (!state.cleared) return refuse('task-not-cleared', 'the task expired before it was decided that it may be done: post it again');
+    const over = spec?.deadline !== undefined && spec.deadline <= now;
+    const again = deadline ?? (over ? plusSeconds(now, secondsBetween(posted_at as Time, spec.deadline)) : undefined);
+    return [{ type: 'TaskRedriven', v: 1, data: { by, deadline: again } }];
   };
 }
 
 /**
  * What the passing of time means for the task: deadline, an award nobody accepted, a lease nobody extended.
  * @param heartbeat the holder's last sign of life for this task, if any is known
+ * @param why why it has not moved, as far as that is known
  */
-export function timePassed(now: Time, heartbeat?: Time): Decision<TaskState, TaskEvent> {
+export function timePassed(now: Time, heartbeat?: Time, why?: string): Decision<TaskState, TaskEvent> {
   return (state) => {
     const { spec, holder } = state;
     if (spec === undefined || !isAlive(state)) return [];
     if (spec.deadline !== undefined && spec.deadline <= now) {
-      return [{ type: 'DeadlinePassed', v: 1, data: { deadline: spec.deadline, agent: holder?.agent, award: holder?.award } }];
+      return [{ type: 'DeadlinePassed', v: 1, data: { deadline: spec.deadline, agent: holder?.agent, award: holder?.award, reason: holder === undefined ? why : undefined } }];
     }
     if (holder === undefined) return [];
     if (state.status === 'awarded') {

@@ -243,4 +243,6 @@ command('handOffTask', 'handoff', 'Hand a running task to another agent', z.stri
   tasks.handOff(context, call.params.id, claimOf(call), call.body.to, call.body.note), 'execute',
 );
 command('cancelTask', 'cancel', 'Cancel a task', z.strictObject({ reason: Text(2_000).default('cancelled') }), (call, context, tasks) => tasks.cancel(context, call.params.id, call.body.reason));
-command('redriveTask', 'redrive', 'Bring a dead letter back', z.strictObject({}), (call, context, tasks) => tasks.redrive(context, call.params.id));
+command('redriveTask', 'redrive', 'Bring a dead or expired task back', z.strictObject({ deadline: Timestamp.optional() }), (call, context, tasks) =>
+  tasks.redrive(context, call.params.id, call.body.deadline),
+);

@@ -10,7 +10,7 @@ import { agentDecider, slotsInUse, type AgentState } from '../../domain/agent';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef } from '../../domain/kernel/ids';
 import { secondsBetween } from '../../domain/kernel/time';
-import { isAlive, strengthOf, taskDecider, type Claim, type TaskEvent, type TaskSpec, type TaskState } from '../../domain/task';
+import { hasDeclined, isAlive, strengthOf, taskDecider, type Claim, type TaskEvent, type TaskSpec, type TaskState } from '../../domain/task';
 import { ALL, agents as agentsView } from '../../projections/agents';
 import { tasks as tasksView } from '../../projections/tasks';
 import { brokenRules } from '../support/log-rules';
@@ -156,7 +156,7 @@ const WANTS: Partial<Record<Command['do'], readonly TaskState['status'][]>> = {
   release: ['awarded', 'running'],
   'hand-off': ['running'],
   cancel: ['open', 'awarded', 'running'],
-  redrive: ['dead'],
+  redrive: ['dead', 'expired'],
 };
 
 class Run extends ModelRun {
@@ -387,7 +387,7 @@ class Run extends ModelRun {
       if (state.ready_at > now) continue;
       const strength = strengthOf(state, now);
       for (const { id: name, state: who, version } of all) {
-        if (state.declined.includes(name)) continue;
+        if (hasDeclined(state, name, now)) continue;
         const entry = { tenant: TENANT, id: name, version, state: who, pending: 0 };
         const own = Object.hasOwn(state.bids, name) ? 'bid' : 'offer';
         const fits = bidOf(entry, state.spec as TaskSpec, strength, own) ?? (slotsInUse(who) === 0 && who.profile?.offer != null ? bidOf(entry, state.spec as TaskSpec, strength, 'help') : undefined);

@@ -18,8 +18,8 @@ function after(state: TaskState, decision: ReturnType<typeof placeBid>): TaskSta
 test('as many bids as may be are taken, one more is refused, and the award with all of them fits', () => {
   const spec = { task_type: 'a.b', priority: 0.5, urgency: 0.5, requires: [{ capability: 'a.b', level: 0 }], requester: 'r', bid_seconds: 0, accept_seconds: 30, lease_seconds: 60, max_attempts: 5, retry_seconds: 1 };
   let state = after(taskDecider.initial, post(spec, AT));
-  for (let i = 0; i < MAX_BIDS; i += 1) state = after(state, placeBid({ agent: name(i) }));
-  expect(placeBid({ agent: name(MAX_BIDS) })(state)).toMatchObject({ code: 'bids-full' });
+  for (let i = 0; i < MAX_BIDS; i += 1) state = after(state, placeBid({ agent: name(i) }, AT));
+  expect(placeBid({ agent: name(MAX_BIDS) }, AT)(state)).toMatchObject({ code: 'bids-full' });
 
   const bids: BidInputs[] = Array.from({ length: MAX_BIDS + MAX_CANDIDATES }, (_, i) => ({ agent: name(i), source: 'offer', match: 0.123456, load: 0.123456, wins: 123, tries: 1234 - (i % 7) }));
   const candidates = rank('t', bids, 0.123456, DEFAULT_WEIGHTS);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { canonicalize, seal, sha256, type Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { DEFAULT_WEIGHTS, TIE_BREAK, gini, rank, rounded, score, taskStrength, urgencyAt, type BidInputs, type Weights } from '../../domain/market';
+import { DEFAULT_WEIGHTS, TIE_BREAK, gini, pullOf, rank, rounded, score, taskStrength, urgencyAt, type BidInputs, type Weights } from '../../domain/market';
 import { award, recomputeAward, recomputeReceipt, taskDecider, type TaskEvent, type TaskState } from '../../domain/task';
 import { META } from '../support/commits';
 
@@ -37,6 +37,19 @@ describe('score', () => {
         expect(score({ ...one, load: Math.min(one.load, better) }, strength, DEFAULT_WEIGHTS)).toBeGreaterThanOrEqual(plain);
         expect(score({ ...one, wins: one.wins + 1, tries: one.tries + 1 }, strength, DEFAULT_WEIGHTS)).toBeGreaterThanOrEqual(plain);
         expect(score({ ...one, tries: one.tries + 1 }, strength, DEFAULT_WEIGHTS)).toBeLessThanOrEqual(plain);
+      }),
+    );
+  });
+});
+
+describe('pull', () => {
+  test('a waiting task is overtaken only by what is posted within a day after it', () => {
+    const unit = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(unit, unit, fc.nat(1e6), (weak, strong, later) => {
+        // At any time, since both wait on.
+        if (later > 86_400) expect(pullOf(weak, later + 1e6)).toBeGreaterThan(pullOf(strong, 1e6));
+        expect(pullOf(weak, later)).toBeGreaterThanOrEqual(weak);
       }),
     );
   });

@@ -9,6 +9,7 @@ import {
   clear,
   complete,
   decline,
+  decliners,
   editProblem,
   fail,
   freedSlot,
@@ -139,7 +140,7 @@ describe('post', () => {
       .when(post(spec, GIVEN_TIME))
       .then([posted()])
       .thenState((state) =>
-        expect(state).toEqual({ ...taskDecider.initial, status: 'open', spec, posted_at: GIVEN_TIME, correlation_id: 'given', ready_at: GIVEN_TIME, attempts: 1, awards: 0 }),
+        expect(state).toEqual({ ...taskDecider.initial, status: 'open', spec, posted_at: GIVEN_TIME, correlation_id: 'given', ready_at: GIVEN_TIME, offered_at: GIVEN_TIME, open_since: GIVEN_TIME, cleared: true }),
       );
     given(taskDecider, []).when(post({ ...spec, bid_seconds: 5 }, GIVEN_TIME)).thenState(({ ready_at }) => ready_at === plusSeconds(GIVEN_TIME, 5));
   });
@@ -214,26 +215,26 @@ describe('clear', () => {
 describe('placeBid', () => {
   test('once an agent and attempt', () => {
     given(taskDecider, [posted()])
-      .when(placeBid({ agent: 'ann', note: 'soon' }))
+      .when(placeBid({ agent: 'ann', note: 'soon' }, NOW))
       .then([{ type: 'BidPlaced', v: 1, data: { agent: 'ann', note: 'soon' } }])
       .thenState((state) => expect(state.bids).toEqual({ ann: { at: '2026-11-21T10:00:01.000Z', note: 'soon' } }));
-    given(taskDecider, [posted()]).when(placeBid({ agent: 'ann' })).then([bids('ann')]).thenRepeatedNothing();
-    given(taskDecider, [posted(), bids('ann')]).when(placeBid({ agent: 'bob' })).then([bids('bob')]);
-    given(taskDecider, [posted()]).when(placeBid({ agent: 'constructor' })).then([bids('constructor')]);
-    given(taskDecider, [posted(), bids('ann'), withdrew('ann')]).when(placeBid({ agent: 'ann' })).then([bids('ann')]);
-    given(taskDecider, [posted(), bids('ann'), awarded(), ended('lapsed', 'x'), reopened(2, NOW)]).when(placeBid({ agent: 'ann' })).then([bids('ann')]);
+    given(taskDecider, [posted()]).when(placeBid({ agent: 'ann' }, NOW)).then([bids('ann')]).thenRepeatedNothing();
+    given(taskDecider, [posted(), bids('ann')]).when(placeBid({ agent: 'bob' }, NOW)).then([bids('bob')]);
+    given(taskDecider, [posted()]).when(placeBid({ agent: 'constructor' }, NOW)).then([bids('constructor')]);
+    given(taskDecider, [posted(), bids('ann'), withdrew('ann')]).when(placeBid({ agent: 'ann' }, NOW)).then([bids('ann')]);
+    given(taskDecider, [posted(), bids('ann'), awarded(), ended('lapsed', 'x'), reopened(2, NOW)]).when(placeBid({ agent: 'ann' }, NOW)).then([bids('ann')]);
   });
 
   test('not after it declined, until the next attempt', () => {
     const history = [posted(), awarded(), declined()];
-    given(taskDecider, history).when(placeBid({ agent: 'ann' })).thenRejected('award-declined');
-    given(taskDecider, history).when(placeBid({ agent: 'bob' })).then([bids('bob')]);
-    given(taskDecider, [...history, awarded('bob', 2), ended('lapsed', 'x', 1, { agent: 'bob', award: 2 }), reopened(2, NOW)]).when(placeBid({ agent: 'ann' })).then([bids('ann')]);
+    given(taskDecider, history).when(placeBid({ agent: 'ann' }, NOW)).thenRejected('award-declined');
+    given(taskDecider, history).when(placeBid({ agent: 'bob' }, NOW)).then([bids('bob')]);
+    given(taskDecider, [...history, awarded('bob', 2), ended('lapsed', 'x', 1, { agent: 'bob', award: 2 }), reopened(2, NOW)]).when(placeBid({ agent: 'ann' }, NOW)).then([bids('ann')]);
   });
 
   lines([
-    ['unknown', 'there is nothing to bid for', placeBid({ agent: 'ann' }), 'task-not-found'],
-    ...(['awarded', 'running', 'completed', 'cancelled', 'expired', 'dead'] as const).map((what): Line => [what, 'bids are closed', placeBid({ agent: 'bob' }), 'bids-closed']),
+    ['unknown', 'there is nothing to bid for', placeBid({ agent: 'ann' }, NOW), 'task-not-found'],
+    ...(['awarded', 'running', 'completed', 'cancelled', 'expired', 'dead'] as const).map((what): Line => [what, 'bids are closed', placeBid({ agent: 'bob' }, NOW), 'bids-closed']),
   ]);
 });
 
@@ -306,8 +307,10 @@ describe('award', () => {
     given(taskDecider, [posted({ bid_seconds: 60 })]).when(award(asking({ now: plusSeconds(GIVEN_TIME, 60) }))).thenState(({ status }) => status === 'awarded');
   });
 
-  test('not to whoever declined in this attempt', () => {
-    given(taskDecider, [posted(), awarded(), declined()]).when(award(asking({ reserved: { agent: 'ann', award: 2, receipt: 'r' } }))).thenRejected('award-declined');
+  test('not to whoever declined, for a while', () => {
+    const again = asking({ reserved: { agent: 'ann', award: 2, receipt: 'r' } });
+    given(taskDecider, [posted(), awarded(), declined()]).when(award(again)).thenRejected('award-declined');
+    given(taskDecider, [posted(), awarded(), declined()]).when(award({ ...again, now: plusSeconds(GIVEN_TIME, 62) })).thenState(({ holder }) => expect(holder).toMatchObject({ agent: 'ann', award: 2 }));
   });
 
   lines([
@@ -336,13 +339,32 @@ describe('accept', () => {
 });
 
 describe('decline', () => {
-  const ask = (claim: typeof CLAIM) => decline(claim, 'busy');
+  const ask = (claim: typeof CLAIM) => decline(claim, 'busy', NOW);
 
   test('gives the award back without an attempt', () => {
     given(taskDecider, [posted(), bids('bob'), awarded()])
       .when(ask(CLAIM))
-      .then([declined()])
-      .thenState(({ status, holder, attempts, declined: who, bids: still }) => expect([status, holder, attempts, who, Object.keys(still)]).toEqual(['open', undefined, 1, ['ann'], ['bob']]));
+      .then([{ ...declined(), data: { ...CLAIM, reason: 'busy', until: plusSeconds(NOW, 60) } } as TaskEvent])
+      .thenState(({ status, holder, attempts, declined: who, bids: still }) =>
+        expect([status, holder, attempts, who, Object.keys(still)]).toEqual(['open', undefined, 1, { ann: { until: plusSeconds(NOW, 60), times: 1 } }, ['bob']]),
+      );
+  });
+
+  test('holds for a while, longer each time: what all have declined comes back', () => {
+    // An older receipt says no time: it is over a minute after its commit.
+    const once = [posted(), awarded(), declined()];
+    const until = plusSeconds(GIVEN_TIME, 62);
+    given(taskDecider, once).thenState((state) => expect([taskDue(state, NOW), taskDue(state, until), decliners(state, NOW), decliners(state, until)]).toEqual([until, undefined, ['ann'], []]));
+    given(taskDecider, once).when(placeBid({ agent: 'ann' }, plusSeconds(until, -1))).thenRejected('award-declined', { until });
+    given(taskDecider, once).when(placeBid({ agent: 'ann' }, until)).then([bids('ann')]);
+    let history: TaskEvent[] = [posted()];
+    for (const [i, seconds] of [60, 120, 240, 480, 960, 1_920, 3_600, 3_600].entries()) {
+      const claim = { agent: 'ann', award: i + 1 };
+      history.push(awarded('ann', i + 1));
+      const events = ask(claim)(after(history)) as TaskEvent[];
+      expect(events).toMatchObject([{ type: 'AwardDeclined', data: { until: plusSeconds(NOW, seconds) } }]);
+      history = [...history, ...events];
+    }
   });
 
   onlyHolder(ask, [
@@ -430,7 +452,7 @@ describe('fail', () => {
 
   test('the bids, refusals and progress of the attempt are over with it', () => {
     const history = [posted(), bids('bob'), awarded('cid', 1), declined({ agent: 'cid', award: 1 }), awarded('ann', 2), accepted({ agent: 'ann', award: 2 }), progressed(0.5, 'x', { agent: 'ann', award: 2 })];
-    given(taskDecider, history).when(fail({ agent: 'ann', award: 2 }, 'broken', true, NOW)).thenState((state) => expect([state.bids, state.declined, state.progress]).toEqual([{}, [], undefined]));
+    given(taskDecider, history).when(fail({ agent: 'ann', award: 2 }, 'broken', true, NOW)).thenState((state) => expect([state.bids, state.declined, state.progress]).toEqual([{}, {}, undefined]));
   });
 
   test.each([
@@ -554,18 +576,45 @@ describe('cancel', () => {
 describe('redrive', () => {
   test('a dead letter: its attempts are counted anew, its awards go on', () => {
     given(taskDecider, HISTORY.dead)
-      .when(redrive('eve'))
+      .when(redrive('eve', NOW))
       .then([redriven])
       .thenState(({ status, attempts, awards, finished_at, ready_at }) => expect([status, attempts, awards, finished_at, ready_at]).toEqual(['open', 1, 1, undefined, '2026-11-21T10:00:05.000Z']));
-    given(taskDecider, HISTORY.dead).when(redrive('eve')).then([redriven]).thenRepeatedNothing();
+    given(taskDecider, HISTORY.dead).when(redrive('eve', NOW)).then([redriven]).thenRepeatedNothing();
     given(taskDecider, [...HISTORY.dead, redriven]).when(complete(OLD, {})).thenRejected('award-superseded');
-    given(taskDecider, [posted(), awarded('bob'), declined(OTHER), dead('x', 1), redriven]).when(placeBid({ agent: 'bob' })).then([bids('bob')]);
+    given(taskDecider, [posted(), awarded('bob'), declined(OTHER), dead('x', 1), redriven]).when(placeBid({ agent: 'bob' }, NOW)).then([bids('bob')]);
+  });
+
+  test('what has expired: it says why, and gets as much time as before, or as asked', () => {
+    const late = plusSeconds(DEADLINE, 600);
+    given(taskDecider, HISTORY.expired).thenState(({ ended: why }) => expect(why).toEqual({ reason: `the deadline ${DEADLINE} passed: nobody held it in attempt 1`, by: 'deadline' }));
+    given(taskDecider, HISTORY.expired)
+      .when(redrive('eve', late))
+      .then([{ type: 'TaskRedriven', v: 1, data: { by: 'eve', deadline: plusSeconds(late, 3_600) } }])
+      .thenState(({ status, spec: { deadline } = spec, ended: why, finished_at }) => expect([status, deadline, why, finished_at]).toEqual(['open', plusSeconds(late, 3_600), undefined, undefined]));
+    given(taskDecider, HISTORY.expired).when(redrive('eve', late, plusSeconds(late, 5))).then([{ type: 'TaskRedriven', v: 1, data: { by: 'eve', deadline: plusSeconds(late, 5) } }]);
+    given(taskDecider, HISTORY.expired).when(redrive('eve', late, late)).thenRejected('deadline-passed');
+  });
+
+  test('not past the decision that it waited for', () => {
+    const oversight = { kind: 'job', why: 'x', confidence: 0.5, impact: 'high' as const, risk: 0, features: {} };
+    const held = [posted({ deadline: DEADLINE, oversight }), passed()];
+    given(taskDecider, held).thenState(({ ended: why }) => expect(why?.reason).toMatch(/never decided/));
+    given(taskDecider, held).when(redrive('eve', DEADLINE)).thenRejected('task-not-cleared');
+    const cleared: TaskEvent = { type: 'TaskCleared', v: 1, data: { action: 'acme/action/a' } };
+    given(taskDecider, [held[0] as TaskEvent, cleared, passed()]).when(redrive('eve', DEADLINE)).thenState(({ status }) => expect(status).toBe('open'));
+  });
+
+  test('an open one is asked of all again, and keeps its bids and its place', () => {
+    given(taskDecider, [posted(), bids('bob'), awarded(), declined()])
+      .when(redrive('eve', NOW))
+      .then([redriven])
+      .thenState(({ declined: who, bids: still, offered_at }) => expect([who, Object.keys(still), offered_at]).toEqual([{}, ['bob'], GIVEN_TIME]));
   });
 
   lines([
-    ['unknown', 'there is no such task', redrive('eve'), 'task-not-found'],
-    ['open', 'it is open', redrive('eve'), 'nothing'],
-    ...(['awarded', 'running', 'completed', 'cancelled', 'expired'] as const).map((what): Line => [what, 'it is not dead', redrive('eve'), 'task-not-dead']),
+    ['unknown', 'there is no such task', redrive('eve', NOW), 'task-not-found'],
+    ['open', 'it is open', redrive('eve', NOW), 'nothing'],
+    ...(['awarded', 'running', 'completed', 'cancelled'] as const).map((what): Line => [what, 'it is not dead', redrive('eve', NOW), 'task-not-dead']),
   ]);
 });
 
@@ -686,20 +735,21 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
   const bidder = (name: string): BidInputs => ({ agent: name, source: 'offer', match: 1, load: 0, wins: 0, tries: 0 });
   const decision: fc.Arbitrary<Decision<TaskState, TaskEvent>> = fc.oneof(
     fc.constant(post({ ...spec, deadline: plusSeconds(GIVEN_TIME, 290) }, GIVEN_TIME)),
-    agent.map((name) => placeBid({ agent: name })),
+    fc.tuple(agent, now).map(([name, t]) => placeBid({ agent: name }, t)),
     agent.map((name) => withdrawBid(name)),
     fc.tuple(agent, number, now).map(([name, n, t]) =>
       award({ candidates: rank('t', [bidder(name)], 0.5, DEFAULT_WEIGHTS), weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent: name, award: n, receipt: 'r' }, strength: 0.5, now: t }),
     ),
     claim.map((c) => accept(c)),
-    claim.map((c) => decline(c, 'x')),
+    fc.tuple(claim, now).map(([c, t]) => decline(c, 'x', t)),
     claim.map((c) => progress(c, 0.5)),
     claim.map((c) => complete(c, {})),
     fc.tuple(claim, fc.boolean(), now).map(([c, retryable, t]) => fail(c, 'x', retryable, t)),
     fc.tuple(claim, now).map(([c, t]) => release(c, 'x', t)),
     fc.tuple(claim, now).map(([c, t]) => giveBack(c, 'lost', 'x', t)),
     fc.tuple(claim, agent, number, now).map(([c, to, n, t]) => handOff(c, { agent: to, award: n, receipt: 'r' }, undefined, t)),
-    fc.constantFrom(cancel('eve', 'x'), redrive('eve')),
+    fc.constant(cancel('eve', 'x')),
+    now.map((t) => redrive('eve', t)),
     fc.tuple(now, fc.option(now, { nil: undefined })).map(([t, beat]) => timePassed(t, beat)),
   );
   fc.assert(
@@ -708,13 +758,15 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
       let live: { agent: string; award: number; accepted: boolean } | undefined;
       let last = 0;
       let finished = false;
+      let before: TaskState['status'] = 'unknown';
       decisions.forEach((decide, index) => {
         const events = decide(state);
         if (events instanceof Rejection) return;
         for (const event of events) {
           const place = { stream: 'acme/task/t', index, at: plusSeconds(GIVEN_TIME, index), correlationId: 'c' };
           state = taskDecider.evolve(state, event, place);
-          expect(finished).toBe(false);
+          // What has expired may be redriven; the rest is over for good.
+          expect(finished && event.type !== 'TaskRedriven').toBe(false);
           if (event.type === 'TaskAwarded') expect(live).toBeUndefined();
           if (event.type === 'TaskHandedOff') expect(live).toEqual({ agent: event.data.from, award: event.data.from_award, accepted: true });
           if (event.type === 'TaskAwarded' || event.type === 'TaskHandedOff') {
@@ -735,6 +787,8 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
             }
           }
           finished = event.type === 'TaskCompleted' || event.type === 'TaskCancelled' || event.type === 'DeadlinePassed';
+          expect(event.type === 'TaskRedriven' && (before === 'completed' || before === 'cancelled')).toBe(false);
+          before = state.status;
           if (live === undefined) expect(state.holder).toBeUndefined();
           else expect(state.holder).toMatchObject({ agent: live.agent, award: live.award });
         }

@@ -15,7 +15,8 @@ interface TaskSeen {
   lastAward: number;
   completions: number;
   correlation: string;
-  declined: Set<string>;
+  /** Until when the market leaves out whoever declined. */
+  declined: Map<string, string>;
   /** Waits for a decision. */
   held: boolean;
   /** Its award is doubted. */
@@ -60,12 +61,12 @@ export function brokenRules(log: readonly Commit[]): string[] {
 
     if (category === 'task') {
       let task = tasks.get(commit.stream);
-      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, completions: 0, correlation: correlationId, declined: new Set(), held: false, challenged: false }));
+      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, completions: 0, correlation: correlationId, declined: new Map(), held: false, challenged: false }));
       rule(correlationId === task.correlation, `it belongs to ${correlationId}, the task to ${task.correlation}`);
       const live = () => JSON.stringify(task.live);
       const holds = ({ agent, award }: { agent: string; award: number }) => task.live?.agent === agent && task.live.award === award;
       for (const event of commit.events as readonly TaskEvent[]) {
-        rule(task.over === undefined || (task.over === 'TaskDeadLettered' && event.type === 'TaskRedriven'), `${event.type} after ${task.over}`);
+        rule(task.over === undefined || ((task.over === 'TaskDeadLettered' || task.over === 'DeadlinePassed') && event.type === 'TaskRedriven'), `${event.type} after ${task.over}`);
         switch (event.type) {
           case 'TaskAwarded':
           case 'TaskHandedOff': {
@@ -75,7 +76,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
             else rule(holds({ agent: event.data.from, award: event.data.from_award }) && task.live?.accepted === true, `handed off by another than ${live()}`);
             rule(award > task.lastAward, `award ${award} after award ${task.lastAward}`);
             // A peer may ask again whoever declined; the market may not.
-            rule(event.type === 'TaskHandedOff' || !task.declined.has(agent), `${agent} has declined in this attempt`);
+            rule(event.type === 'TaskHandedOff' || (task.declined.get(agent) ?? '') <= commit.at, `${agent} has declined, and is asked again too early`);
             rule(agentOf(tenant, agent).slots.get(id) === award, `${agent} has no slot for award ${award}`);
             const { reservation } = event.data;
             rule(reservation.startsWith(`${tenant}/agent/${agent}@`) && reservations.get(reservation)?.has(`${id}#${award}`) === true, `${reservation} does not reserve it`);
@@ -102,7 +103,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
           case 'AwardDeclined':
             rule(holds(event.data) && task.live?.accepted === false, `declined by another than ${live()}`);
             task.live = undefined;
-            task.declined.add(event.data.agent);
+            task.declined.set(event.data.agent, event.data.until ?? '9999');
             break;
           case 'AwardChallenged':
             rule(task.live?.award === event.data.award && !task.challenged, `a challenge of award ${event.data.award}, while ${live()} holds it`);
@@ -115,7 +116,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
           case 'AwardRevoked':
             rule(holds(event.data) && task.challenged, `the award of another than ${live()} was revoked`);
             task.live = undefined;
-            task.declined.add(event.data.agent);
+            task.declined.set(event.data.agent, '9999');
             break;
           case 'TaskCleared':
             rule(task.held, 'cleared, though it was not held');

@@ -8,9 +8,14 @@ import { Colony, type ColonyOptions } from './colony';
 import { readSettings, SettingsError, type Settings } from './config';
 import { openLog, type Logger } from './log';
 import type { Metrics } from './metrics';
+import { withPackages } from './optional';
 import { AllowAll } from './policy';
 import { startRecording, stopRecording } from './telemetry';
 import type { Clock, Policy, StorePorts } from './ports';
+
+const AZURE = /^@azure\//;
+const OPEN_TELEMETRY = /^@opentelemetry\//;
+const MONITOR = /opentelemetry/;
 
 export { readSettings, SettingsError, systemClock, type Settings };
 
@@ -19,10 +24,12 @@ export { readSettings, SettingsError, systemClock, type Settings };
 /** Traces, where the settings say where to; undefined where nobody wants them. Returns what flushes and stops. */
 async function startTraces({ traces: otlp, insights }: Settings, log: Logger): Promise<(() => Promise<void>) | undefined> {
   if (!otlp && insights === undefined) return undefined;
-  const { reportFailures } = await import('./otel.js');
-  const { startTracing } = await import('./tracing.js');
+  const { reportFailures, startTracing, exporter } = await withPackages('Exporting traces', insights === undefined ? OPEN_TELEMETRY : MONITOR, async () => ({
+    ...(await import('./otel.js')),
+    ...(await import('./tracing.js')),
+    exporter: insights && (await import('../adapters/azure/application-insights.js')).spanExporter(insights),
+  }));
   reportFailures((message, facts) => log.warn(facts, message), systemClock);
-  const exporter = insights && (await import('../adapters/azure/application-insights.js')).spanExporter(insights);
   const stop = startTracing({ otlp, insights: exporter }, systemClock);
   startRecording();
   return async () => {
@@ -34,16 +41,18 @@ async function startTraces({ traces: otlp, insights }: Settings, log: Logger): P
 /** Sends the metrics to Application Insights, where the settings name one. Returns what sends the last of them and stops: to be called while the colony is open. */
 export async function startMetrics({ insights }: Settings, metrics: Metrics): Promise<() => Promise<void>> {
   if (insights === undefined) return async () => undefined;
-  const { startMetricExport } = await import('./metric-export.js');
-  const { metricExporter } = await import('../adapters/azure/application-insights.js');
+  const { startMetricExport, metricExporter } = await withPackages('Application Insights', MONITOR, async () => ({
+    ...(await import('./metric-export.js')),
+    ...(await import('../adapters/azure/application-insights.js')),
+  }));
   return startMetricExport(metrics, metricExporter(insights), systemClock);
 }
 
 /** The engine of the profile. Its code is loaded only when it is the one: a cold start waits for it. */
 async function openStores(settings: Settings): Promise<StorePorts> {
   if (settings.azure === undefined) return await openEmbedded(settings.data);
-  const { openAzure } = await import('../adapters/azure/open.js');
-  return await openAzure(settings.azure);
+  const { azure } = settings;
+  return await withPackages('The profile azure', AZURE, async () => (await import('../adapters/azure/open.js')).openAzure(azure));
 }
 
 /* eslint-enable boundaries/dependencies */

@@ -64,7 +64,7 @@ async function firstAnswer(appDirectory: string, route: string, data: string): P
   }
 }
 
-/** By the lock file: what `npm ci --omit=dev` installs. */
+/** By the lock file: what an installation brings, without the packages that only some settings need. */
 function packageSize(): Pick<StartReport, 'dependenciesMb' | 'packages' | 'codeMb'> {
   const { packages } = JSON.parse(readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, { dev?: boolean; optional?: boolean }> };
   const deployed = Object.entries(packages).filter(([place, { dev, optional }]) => place !== '' && dev !== true && optional !== true);

@@ -2,7 +2,7 @@
  * Walks every chain of a log without a host and names what was tampered with. It trusts the hashes alone: neither the
  * file's indexes nor what its other columns say.
  */
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from '../adapters/embedded/sqlite';
 import { ChainVerifier } from '../domain/kernel/commit';
 
 /** One thing that is wrong, in words that name the commit. */

@@ -1,7 +1,7 @@
 /** The log in a file: the database of a data folder, opened read-only, or an export that is loaded into a passing one. */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from '../adapters/embedded/sqlite';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { DATABASE_FILE } from '../adapters/embedded/database';

@@ -1,5 +1,5 @@
 /** What a data folder answers without a host. */
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from '../adapters/embedded/sqlite';
 import { CAUSAL_CATEGORIES, MAX_CHAIN, causalTree, type CausalChain } from '../domain/causality';
 import { unseal, type Commit } from '../domain/kernel/commit';
 import { upcast, type Decider, type Event } from '../domain/kernel/decider';

@@ -9,7 +9,7 @@ async function main(): Promise<void> {
   const port = Number(process.env['FORMICARY_PORT'] ?? 7071);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`FORMICARY_PORT must be a port, not "${process.env['FORMICARY_PORT']}"`);
   process.env['AZURE_FUNCTIONS_ENVIRONMENT'] ??= 'Development';
-  const data = (process.env['FORMICARY_DATA'] ??= path.join(ROOT, '.formicary'));
+  const data = (process.env['FORMICARY_DATA'] ??= path.resolve('.formicary'));
 
   const retentionDays = Number(process.env['FORMICARY_DURABLE_DAYS'] ?? 30);
   if (!(retentionDays > 0)) throw new Error(`FORMICARY_DURABLE_DAYS must be a number of days above 0, not "${process.env['FORMICARY_DURABLE_DAYS']}"`);

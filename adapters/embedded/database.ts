@@ -4,7 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { extname, join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from './sqlite';
 import { Worker } from 'node:worker_threads';
 import { encode, type Program, type WriteOperation, type WriteResult, type WriterRequest, type WriterResponse } from './writer';
 

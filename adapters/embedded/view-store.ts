@@ -1,6 +1,6 @@
 /** Read models on SQLite: a table per view, a row per contribution, an expression index per field that is filtered on. */
 import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
-import type { SQLInputValue } from 'node:sqlite';
+import type { SQLInputValue } from './sqlite';
 import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
 import type { Database } from './database';
 import type { Statement } from './writer';

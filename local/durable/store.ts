@@ -1,6 +1,6 @@
 /** Orchestrations in SQLite: their histories, and what is due. What belongs together is written together; a write resolves when it is durable. */
 import { randomUUID } from 'node:crypto';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from '../../adapters/embedded/sqlite';
 import type { Episode } from './episode';
 import { EventType, common, type HistoryEvent } from './history';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from '../../adapters/embedded/sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { ChainVerifier, type ChainFault, type Commit } from '../../domain/kernel/commit';
 

@@ -8,7 +8,9 @@ import { compiledApp } from '../support/host';
 const ROOT = resolve(__dirname, '../..');
 const ignored = readFileSync(join(ROOT, '.funcignore'), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 const uploaded = readdirSync(ROOT).filter((name) => !ignored.some((pattern) => matchesGlob(name, pattern)));
-const { scripts, dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<'scripts' | 'dependencies' | 'devDependencies', Record<string, string>>;
+type Manifest = Record<'scripts' | 'dependencies' | 'devDependencies' | 'peerDependencies', Record<string, string>>;
+const manifestIn = (folder: string): Manifest => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
+const { scripts, dependencies, devDependencies, peerDependencies } = manifestIn(ROOT);
 
 /** Loads the app in a folder and says which packages that took, and what was registered. */
 const PROGRAM = `
@@ -35,7 +37,7 @@ test('it runs by itself, without packages of tools, and starts without those tha
     const { functions, packages } = JSON.parse(output) as { functions: number; packages: readonly string[] };
     expect(functions).toBeGreaterThan(20);
     expect(packages.filter((name) => name in devDependencies)).toEqual([]);
-    const heavy = Object.keys(dependencies).filter((name) => /^@azure\/(?!functions$)|nodemailer|opentelemetry\/(exporter|sdk|resources)/.test(name));
+    const heavy = ['nodemailer', ...Object.keys(peerDependencies)];
     expect(heavy.length).toBeGreaterThan(7);
     expect(packages.filter((name) => heavy.includes(name))).toEqual([]);
   } finally {
@@ -43,6 +45,21 @@ test('it runs by itself, without packages of tools, and starts without those tha
   }
 }, 90_000);
 
-test('tools stay behind: Azure installs everything, compiles, and prunes', () => {
-  expect(scripts['build:azure']).toMatch(/^npm prune --omit=dev /);
+test('tools stay behind, the packages of the profile azure do not: Azure installs everything, compiles, and prunes', () => {
+  expect(scripts['build:azure']).toBe('node adapters/azure/require-packages.mjs && npm prune --omit=dev --no-audit --no-fund');
+  const folder = mkdtempSync(join(tmpdir(), 'formicary-package-'));
+  try {
+    cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
+    execFileSync(process.execPath, [join(ROOT, 'adapters/azure/require-packages.mjs')], { cwd: folder });
+    const deployed = manifestIn(folder);
+    expect(deployed.dependencies).toEqual({ ...dependencies, ...peerDependencies });
+    expect(Object.keys(deployed.devDependencies).filter((name) => name in deployed.dependencies)).toEqual([]);
+    expect(deployed.peerDependencies).toBeUndefined();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test('an optional package that is missing here is the one that is installed for development', () => {
+  for (const [name, version] of Object.entries(peerDependencies)) expect([name, devDependencies[name]]).toEqual([name, version]);
 });

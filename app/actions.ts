@@ -5,6 +5,7 @@
  */
 import {
   actionDecider,
+  actionParties,
   challenge,
   clear,
   compensated,
@@ -277,6 +278,7 @@ export class Actions {
       allow_change: false,
       waits: stream,
       electorate,
+      parties: actionParties(state),
     });
     // A round that somebody else has opened in its place does not count.
     if (!opened.ok && (await this.rounds.load(tenant, id)).state.spec?.waits !== stream) return await this.askPeople(stream, state, cause);
@@ -310,6 +312,7 @@ export class Actions {
       hash: state.hash,
       summary: summaryOf(state),
       requester: proposed_by,
+      parties: actionParties(state),
       why,
       impact,
       risk,

@@ -203,7 +203,7 @@ export class Decisions implements Consumer {
   /** A question that agents could not settle: people confirm the leading choice, or override the round with another. */
   private async askPeople(stream: string, state: RoundState, cause: Cause): Promise<void> {
     const { tenant, id } = parseStream(stream);
-    const { spec, tally, escalation, opened_by } = state;
+    const { spec, tally, escalation, opened_by, parties } = state;
     if (spec === undefined) return;
     const { kind, impact, choices, question = '' } = spec;
     const choice = tally?.leader ?? (choices.at(-1));
@@ -215,6 +215,7 @@ export class Decisions implements Consumer {
       hash: actionHash(OUTCOME_KIND, { round: id, choice }),
       summary: `${cut(question, 1_500)}\nApproving decides: ${choice}. For another choice, override the round ${id}.`,
       requester: opened_by,
+      parties,
       why: escalation?.reason ?? 'the agents could not agree',
       impact,
       risk: 0,

@@ -6,6 +6,7 @@ import { own } from '../domain/kernel/own';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
+import { withoutParties, type Party } from '../domain/parties';
 import { cancel, castVote, open, override, recomputeRound, roundDecider, timePassed, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
 import { ALL } from '../projections/agents';
 import { sourcesOf } from '../projections/projection';
@@ -39,8 +40,8 @@ export interface ElectorateInput {
   readonly quorum: number;
 }
 
-/** A round as somebody asks for it; its deadline follows from `round_seconds`. */
-export type RoundInput = Omit<RoundSpec, 'deadline'> & { readonly electorate: ElectorateInput };
+/** A round as somebody asks for it; its deadline follows from `round_seconds`. Its `parties` are taken out of the electorate. */
+export type RoundInput = Omit<RoundSpec, 'deadline'> & { readonly electorate: ElectorateInput; readonly parties?: readonly Party[] };
 
 export function roundStream(tenant: string, id: string): string {
   return streamName(tenant, 'round', id);
@@ -77,15 +78,15 @@ export class Rounds {
   /** Opens a round over an electorate that is frozen now. */
   async open(context: RequestContext, id: string, input: RoundInput): Promise<RoundOutcome> {
     const { tenant, id: opened_by } = context.principal;
-    const { electorate: wanted, ...spec } = input;
+    const { electorate: wanted, parties, ...spec } = input;
     // A round that comes again keeps the electorate and the deadline of its first time.
     const { state } = await this.transactor.load(roundDecider, roundStream(tenant, id));
     const voters = 'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;
     if (voters.length === 0) return { ok: false, rejection: new Rejection('invalid', 'no-voters', 'no active agent can be asked: name voters, or another capability') };
-    const electorate: Electorate = { ...wanted, voters };
+    const electorate: Electorate = withoutParties({ ...wanted, voters }, parties ?? []);
     const now = toTime(this.clock.now());
     const deadline = state.spec?.deadline ?? plusSeconds(now, spec.round_seconds);
-    return await this.command(context, id, 'round.open', open({ spec: { ...spec, deadline }, electorate, opened_by }, now), { kind: spec.kind, impact: spec.impact });
+    return await this.command(context, id, 'round.open', open({ spec: { ...spec, deadline }, electorate, opened_by, parties }, now), { kind: spec.kind, impact: spec.impact });
   }
 
   /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */

@@ -10,6 +10,7 @@ import { refuse, Rejection, type Decider, type Decision, type Event } from './ke
 import { isId, isTenant } from './kernel/ids';
 import type { Difference } from './kernel/json-diff';
 import { plusSeconds, type Time } from './kernel/time';
+import { barred, eachOnce, type Party } from './parties';
 import { IMPACTS, MAX_REASON, featuresProblem, isText, missingReason, severityOf, type Features, type Impact, type OversightAnswer, type Person } from './oversight';
 
 /** Largest action, and largest result, in bytes of JSON. */
@@ -176,6 +177,12 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
   },
 };
 
+/** Who has a part in whether the action may be taken: who proposed it, and who challenged it. */
+export function actionParties({ proposal, challenges }: ActionState): Party[] {
+  if (proposal === undefined) return [];
+  return eachOnce([{ id: proposal.proposed_by, role: 'proposer' }, ...challenges.map(({ by }): Party => ({ id: by, role: 'challenger' }))]);
+}
+
 /** SHA-256 over the RFC 8785 form of `{kind, action}`: what a clearance is for. */
 export function actionHash(kind: string, action: unknown): string {
   return sha256(canonicalize({ kind, action }));
@@ -259,7 +266,7 @@ export function openVetoWindow(seconds: number, now: Time, oversight?: Oversight
 /** A person stops what would have happened by itself; also late, as long as it has not happened. */
 export function veto(person: Person, reason: string): Decision<ActionState, ActionEvent> {
   return (state) => {
-    const gone = exists(state) ?? notAPerson(person);
+    const gone = exists(state) ?? notAPerson(person) ?? barred(actionParties(state), person.by, 'stop');
     if (gone !== undefined) return gone;
     if (state.status === 'vetoed' && state.stopped?.by === person.by) return [];
     const wrong = over(state) ?? missingReason(reason);
@@ -374,13 +381,14 @@ export function override(person: Person, instead: Instead, reason: string): Deci
     if (wrong !== undefined) return wrong;
     const { proposal, override: last } = state;
     if (last?.by === person.by && last.instead === instead && last.reason === reason) return [];
+    const party = barred(actionParties(state), person.by, instead === 'allow' ? 'allow' : 'stop');
+    if (party !== undefined) return party;
     const overridden: ActionEvent = { type: 'ActionOverridden', v: 1, data: { by: person.by, instead, reason } };
     if (instead === 'refuse') {
       if (isStopped(state) || state.compensation !== undefined) return refuse('nothing-to-override', 'the action is stopped, or to be undone, already');
       return state.status === 'executed' ? [overridden, { type: 'CompensationDue', v: 1, data: { reason } }] : [overridden];
     }
-    const { impact, risk, proposed_by } = proposal as Proposal;
-    if (proposed_by === person.by) return new Rejection('forbidden', 'requester-may-not-decide', 'you proposed this action: another person has to allow it');
+    const { impact, risk } = proposal as Proposal;
     if (severityOf(impact, risk).severity === 'critical') return new Rejection('forbidden', 'four-eyes-needed', 'a critical action takes two people: let it be approved');
     if (state.status === 'executed' || (state.status === 'cleared' && state.challenge === undefined)) return refuse('nothing-to-override', `the action is ${state.status} already`);
     return [overridden, { type: 'ActionCleared', v: 1, data: { by: 'override', hash: state.hash } }];

@@ -10,6 +10,7 @@ import { refuse, Rejection, type Decider, type Decision, type Event } from './ke
 import { isId } from './kernel/ids';
 import { differences, type Difference } from './kernel/json-diff';
 import { earliest, plusSeconds, type Time } from './kernel/time';
+import { barred, eachOnce, type Party } from './parties';
 import {
   IMPACTS,
   MAX_REASON,
@@ -54,6 +55,8 @@ export interface ApprovalRequest {
   readonly hash: string;
   readonly summary: string;
   readonly requester: string;
+  /** Who else has a part in what is decided: they don't decide either. Older receipts don't say. */
+  readonly parties?: readonly Party[];
   readonly why: string;
   readonly impact: Impact;
   /** 0 to 1. */
@@ -218,6 +221,11 @@ export function deadlineOf(state: ApprovalState): Time | undefined {
 /** The groups that may decide at `now`: those that were asked, and those whose turn has come though no timer fired. */
 export function groupsAsked(state: ApprovalState, now: Time): readonly ApproverGroup[] {
   return state.request?.ladder.slice(0, levelAt(state, now) + 1) ?? [];
+}
+
+/** Who may not decide: who asks, and those whom the request names. */
+export function approvalParties({ request: asked }: ApprovalState): Party[] {
+  return asked === undefined ? [] : eachOnce([{ id: asked.requester, role: 'requester' }, ...(asked.parties ?? [])]);
 }
 
 /** Whether it may be decided in one go with others: only what changes little. */
@@ -465,7 +473,8 @@ function mayNotDecide(state: ApprovalState, person: Person, now: Time): Rejectio
   if (wrong !== undefined) return wrong;
   const { by, kind, groups = [] } = person;
   if (kind !== 'human') return new Rejection('forbidden', 'not-an-approver', 'only people decide on approvals');
-  if (state.request?.requester === by) return new Rejection('forbidden', 'requester-may-not-decide', 'you requested this approval: another person has to decide');
+  const party = barred(approvalParties(state), by, 'decide');
+  if (party !== undefined) return party;
   const asked = groupsAsked(state, now);
   const belongs = ({ group, members, deputies = [] }: ApproverGroup) => members.includes(by) || deputies.includes(by) || groups.includes(group);
   if (!asked.some(belongs)) {

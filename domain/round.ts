@@ -12,9 +12,8 @@ import { commitRef, isId, parseCommitRef } from './kernel/ids';
 import { own } from './kernel/own';
 import type { PrincipalKind } from './kernel/principal';
 import { isTime, plusSeconds, secondsBetween, type Time } from './kernel/time';
-
-export const IMPACTS = ['low', 'medium', 'high', 'critical'] as const;
-export type Impact = (typeof IMPACTS)[number];
+import { IMPACTS, type Impact } from './oversight';
+import { MAX_PARTIES, ROLES, barred, eachOnce, type Party } from './parties';
 
 export const DEFAULT_CHOICES = ['approve', 'reject'] as const;
 export const MAX_CHOICES = 20;
@@ -67,7 +66,8 @@ export interface CastBallot extends Ballot {
 export type RoundOutcome = 'agreed' | 'no_agreement' | 'no_quorum';
 
 export type RoundEvent =
-  | Event<'RoundOpened', { spec: RoundSpec; electorate: Electorate; opened_by: string }>
+  /** `parties`: who has a part in what is decided, besides who opened it. Older receipts don't say. */
+  | Event<'RoundOpened', { spec: RoundSpec; electorate: Electorate; opened_by: string; parties?: readonly Party[] }>
   | Event<'VoteCast', CastBallot>
   | Event<'VoteChanged', CastBallot>
   /** `pass` is the one that begins; the tally, with its dissent, that of the one before. `counted_at`: as `cast_at` of a vote. */
@@ -87,6 +87,8 @@ export interface RoundState {
   /** What a voter must show to have seen: `electorateHash`. */
   readonly electorate_hash: string;
   readonly opened_by: string;
+  /** Who may not settle it: who opened it, and those whom the opening names. */
+  readonly parties: readonly Party[];
   readonly opened_at: Time | undefined;
   /** From 1. */
   readonly pass: number;
@@ -107,13 +109,14 @@ type OpenRound = RoundState & { readonly spec: RoundSpec; readonly electorate: E
 
 export const roundDecider: Decider<RoundState, RoundEvent> = {
   category: 'round',
-  version: 1,
+  version: 2,
   initial: {
     status: 'unknown',
     spec: undefined,
     electorate: undefined,
     electorate_hash: '',
     opened_by: '',
+    parties: [],
     opened_at: undefined,
     pass: 1,
     deadline: '',
@@ -153,8 +156,20 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
   },
 };
 
-function opened(state: RoundState, { spec, electorate, opened_by }: Opening, at: Time): OpenRound {
-  return { ...state, status: 'open', spec, electorate, electorate_hash: electorateHash(electorate), opened_by, opened_at: at, deadline: spec.deadline };
+function opened(state: RoundState, { spec, electorate, opened_by, parties = [] }: Opening, at: Time): OpenRound {
+  const opener: Party = { id: opened_by, role: spec.challenges === undefined ? 'opener' : 'challenger' };
+  const all = eachOnce([opener, ...parties]);
+  return {
+    ...state,
+    status: 'open',
+    spec,
+    electorate,
+    electorate_hash: electorateHash(electorate),
+    opened_by,
+    parties: all,
+    opened_at: at,
+    deadline: spec.deadline,
+  };
 }
 
 function withBallot<S extends RoundState>(state: S, ballot: CastBallot): S {
@@ -171,7 +186,7 @@ export function roundDue(state: RoundState): Time | undefined {
 }
 
 /** What is wrong with a round, a sentence for each fault; its electorate's faults included. */
-export function roundProblems({ spec, electorate, opened_by }: Opening): string[] {
+export function roundProblems({ spec, electorate, opened_by, parties = [] }: Opening): string[] {
   const { question, action, challenges } = spec;
   const problems: string[] = [];
   const need = (holds: boolean, rule: string) => {
@@ -192,6 +207,8 @@ export function roundProblems({ spec, electorate, opened_by }: Opening): string[
   need(challenges === undefined || isText(challenges.reason, 1_000), 'challenges.reason must be a text of 1 to 1,000 characters');
   need(spec.waits === undefined || (spec.waits.length <= 512 && parseCommitRef(`${spec.waits}@0`) !== undefined), 'waits must be a stream: tenant/category/id');
   need(isId(opened_by), 'opened_by must be an id');
+  const sound = ({ id, role }: Party) => isId(id) && ROLES.includes(role);
+  need(parties.length <= MAX_PARTIES && parties.every(sound), `parties must be a list of at most ${MAX_PARTIES} ids with their roles`);
   return [...problems, ...electorateProblems(electorate)];
 }
 
@@ -201,14 +218,16 @@ export interface Opening {
   readonly spec: RoundSpec;
   readonly electorate: Electorate;
   readonly opened_by: string;
+  /** Who has a part in what is decided, besides who opens the round. */
+  readonly parties?: readonly Party[];
 }
 
 /** Opens the round. Where nobody's vote has any weight, there can be no quorum: then a person is asked at once. */
 export function open(opening: Opening, now: Time): Decision<RoundState, RoundEvent> {
   return (state) => {
     if (state.status !== 'unknown') {
-      const { spec, electorate, opened_by } = state;
-      if (canonicalize({ spec, electorate, opened_by }) === canonicalize(opening)) return [];
+      const asked = ({ spec, electorate, opened_by }: Pick<RoundState | Opening, 'spec' | 'electorate' | 'opened_by'>) => canonicalize({ spec, electorate, opened_by });
+      if (asked(state) === asked(opening)) return [];
       return refuse('round-exists', 'another round was opened with this id: use another id, or the Idempotency-Key of that request to get its answer');
     }
     const problems = roundProblems(opening);
@@ -256,6 +275,8 @@ function voteEvent({ snapshot, ...vote }: Vote, state: RoundState, cast_at: Time
   const same = before?.choice === choice && before.confidence === confidence && before.reasoning === reasoning && before.final === final;
   if (same && vote.pass === pass && snapshot === state.electorate_hash) return undefined;
 
+  const party = barred(state.parties, voter, 'vote');
+  if (party !== undefined) return party;
   if (!isOpen(state)) return refuse('round-closed', `the round is ${state.status}: votes are not taken any more`, { status: state.status });
   if (!ballotHolders(electorate).has(voter)) return new Rejection('forbidden', 'vote-handed-on', `the voter casts no vote in this round: ${asked.delegate_to ?? 'another delegate'} does`);
   if (snapshot !== state.electorate_hash) return new Rejection('precondition', 'snapshot-differs', 'the voter saw another electorate: read the round again', { snapshot: state.electorate_hash });
@@ -312,6 +333,8 @@ export function cancel(by: string, reason: string): Decision<RoundState, RoundEv
     if (state.status === 'unknown') return unknownRound();
     if (!isText(reason, 1_000)) return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
     if (state.cancellation?.by === by && state.cancellation.reason === reason) return [];
+    const party = barred(state.parties, by, 'cancel');
+    if (party !== undefined) return party;
     if (!isOpen(state)) return refuse('round-closed', `the round is ${state.status}: it can't be cancelled`, { status: state.status });
     return [{ type: 'RoundCancelled', v: 1, data: { by, reason } }];
   };
@@ -323,6 +346,8 @@ export function override(person: { readonly id: string; readonly kind: Principal
     if (state.spec === undefined) return unknownRound();
     const { spec, outcome, override: standing } = state;
     if (person.kind !== 'human') return new Rejection('forbidden', 'person-needed', 'only a person may override an outcome');
+    const party = barred(state.parties, person.id, 'override');
+    if (party !== undefined) return party;
     if (outcome === undefined) return refuse('round-not-closed', `the round is ${state.status}: there is no outcome to override`, { status: state.status });
     if (!spec.choices.includes(choice)) return new Rejection('invalid', 'choice-unknown', `choice must be one of ${spec.choices.join(', ')}`, { choices: spec.choices });
     if (!isText(reason, 1_000)) return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');

@@ -137,7 +137,7 @@ test('what came of rounds, and how long they took', async () => {
   await vote('divided', 'v2', 'no');
   await stage.pass(30);
   await openRound('open');
-  expect(await colony.rounds.override(ADA, 'divided', 'no', 'careful')).toMatchObject({ ok: true });
+  expect(await colony.rounds.override({ principal: { ...ADA.principal, id: 'human:bea' } }, 'divided', 'no', 'careful')).toMatchObject({ ok: true });
   const { rounds } = await figures();
   expect(rounds).toEqual({ open: 1, agreed: 1, no_agreement: 1, no_quorum: 2, cancelled: 1, escalated: 3, overridden: 1, challenges: 0, seconds: { count: 5, p50: 60, p95: 60, p99: 60 } });
 });

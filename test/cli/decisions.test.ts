@@ -115,8 +115,8 @@ describe('rounds', () => {
       if (pass === 1) expect((await run(['rounds', 'supplier'])).stdout).toMatch(/^dissent {3}bo-2 in the pass before: south: cheaper \(1\)$/m);
     }
     expect((await run(['rounds', '--escalated'])).stdout).toMatch(/^supplier +closed +question +2\/2 +no_agreement, with people +50 % +– +Which supplier\?$/m);
-    expect((await run(['override', 'round', 'supplier', 'north', '--reason', 'the border is closed'])).stdout).toMatch(/^supplier is decided: north /);
-    expect((await run(['tally', 'supplier'])).stdout).toMatch(/^override north, by human:ada: the border is closed\nThe outcome agrees with its receipts\.$/m);
+    expect((await run(['override', 'round', 'supplier', 'north', '--reason', 'the border is closed'], 'human:bea')).stdout).toMatch(/^supplier is decided: north /);
+    expect((await run(['tally', 'supplier'])).stdout).toMatch(/^override north, by human:bea: the border is closed\nThe outcome agrees with its receipts\.$/m);
   });
 
   test.each<[string, string[], number, RegExp]>([
@@ -128,7 +128,7 @@ describe('rounds', () => {
     ['two sources', ['tally', 'night', '--data', '--file', 'x'], 2, /give --data or --file, not both/],
     ['an override that is no choice', ['override', 'round', 'night', 'perhaps', '--reason', 'x'], 1, /choice must be one of approve, reject/],
   ])('%s is refused', async (_, args, expected, message) => {
-    const { code, stderr } = await run(args);
+    const { code, stderr } = await run(args, 'human:bea');
     expect(stderr).toMatch(message);
     expect(code).toBe(expected);
   });

@@ -152,7 +152,7 @@ describe('an electorate without its parties', () => {
       const more = (i: number) => (algorithm === 'delegated_authority' && (to[i] as number) > i ? { delegate_to: ids[to[i] as number] } : algorithm === 'stakeholder_consensus' ? { group: `g${(to[i] as number) % 2}` } : {});
       const voters = ids.map((id, i) => voter(id, more(i)));
       const groups = ['g0', 'g1'].filter((id) => voters.some((one) => 'group' in one && one.group === id)).map((id) => ({ id, share: 1, veto: false }));
-      return { ...base, algorithm: algorithm as Electorate['algorithm'], voters, ...(algorithm === 'stakeholder_consensus' ? { groups } : {}) };
+      return { ...base, algorithm: algorithm, voters, ...(algorithm === 'stakeholder_consensus' ? { groups } : {}) };
     });
     fc.assert(
       fc.property(electorate, fc.subarray(ids), (whole, out) => {

@@ -3,7 +3,7 @@
  *
  * Ends with 0 when done, 1 when what was asked for was refused or does not hold, 2 when it could not be done at all.
  */
-import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { ALGORITHMS } from '../domain/consensus';
 import { IMPACTS } from '../domain/oversight';
@@ -27,14 +27,11 @@ import type * as ToolsCommand from './commands/tools';
 import type * as TypesCommand from './commands/types';
 import type * as VerifyCommand from './commands/verify';
 import type * as WhyCommand from './commands/why';
-import { UsageError, bold, contextOf, styled, type Context, type Globals } from './terminal';
+import { EXIT_CODES, collect, command, numberFrom, runs, seconds, share, whole } from './define';
+import { UsageError, bold, styled, type Globals } from './terminal';
 
 const REFUSED = 1;
 const NOT_DONE = 2;
-
-const EXIT_CODES = `
-Ends with 0 when done, 1 when what was asked for was refused or does not hold (verify, recompute, tally), 2 when it could not
-be done: wrong usage, no host, no file.`;
 
 const program = new Command('formicary')
   .description('Coordination backend for swarms of AI agents: post work, watch it, and check every receipt.')
@@ -57,46 +54,6 @@ Begin with:
   $ formicary verify                                   check every chain without the host
 ${EXIT_CODES}`,
   );
-
-/** A command with its examples; its positional arguments and options arrive as one object. */
-function command(parent: Command, usage: string, description: string, examples: readonly string[]): Command {
-  const added = parent.command(usage).description(description).copyInheritedSettings(parent);
-  const parts = examples.map((example) => example.split('  #') as [call: string, comment?: string]);
-  const width = Math.max(...parts.map(([call]) => call.length));
-  const lines = parts.map(([call, comment]) => `  $ ${comment === undefined ? call : `${call.padEnd(width)}  ${styled('dim', `#${comment}`)}`}`);
-  return added.addHelpText('after', `\n${bold('Examples:')}\n${lines.join('\n')}`);
-}
-
-function runs<I>(load: () => (context: Context, input: I) => Promise<void>): (...given: unknown[]) => Promise<void> {
-  return async (...given) => {
-    const called = given.at(-1) as Command;
-    const input: Record<string, unknown> = { ...called.opts() };
-    called.registeredArguments.forEach((argument, i) => {
-      input[argument.name()] = called.processedArgs[i];
-    });
-    const context = contextOf(called.optsWithGlobals<Globals>());
-    try {
-      await load()(context, input as I);
-    } finally {
-      context.close();
-    }
-  };
-}
-
-// ---------------------------------------------------------------------------------------------------------- values
-
-function numberFrom(min: number, max: number, whole = false): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
-    const range = max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`;
-    throw new InvalidArgumentError(`Give a ${whole ? 'whole ' : ''}number ${range}.`);
-  };
-}
-const share = numberFrom(0, 1);
-const whole = numberFrom(1, Number.MAX_SAFE_INTEGER, true);
-const seconds = numberFrom(0, Infinity);
-const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 
 // -------------------------------------------------------------------------------------------------------- commands
 

@@ -1,0 +1,49 @@
+/** How commands are declared: what each says of itself, and how what was given reaches it. */
+import { InvalidArgumentError, type Command } from 'commander';
+import { bold, contextOf, styled, type Context, type Globals } from './terminal';
+
+export const EXIT_CODES = `
+Ends with 0 when done, 1 when what was asked for was refused or does not hold (verify, recompute, tally), 2 when it could not
+be done: wrong usage, no host, no file.`;
+
+/** A command with its examples; its positional arguments and options arrive as one object. */
+export function command(parent: Command, usage: string, description: string, examples: readonly string[]): Command {
+  const added = parent.command(usage).description(description).copyInheritedSettings(parent);
+  const parts = examples.map((example) => example.split('  #') as [call: string, comment?: string]);
+  const width = Math.max(...parts.map(([call]) => call.length));
+  const lines = parts.map(([call, comment]) => `  $ ${comment === undefined ? call : `${call.padEnd(width)}  ${styled('dim', `#${comment}`)}`}`);
+  return added.addHelpText('after', `\n${bold('Examples:')}\n${lines.join('\n')}`);
+}
+
+/** Runs a command that is loaded when it is called; arguments and options come as one object. */
+export function runs<I>(load: () => (context: Context, input: I) => Promise<void>): (...given: unknown[]) => Promise<void> {
+  return async (...given) => {
+    const called = given.at(-1) as Command;
+    const input: Record<string, unknown> = { ...called.opts() };
+    called.registeredArguments.forEach((argument, i) => {
+      input[argument.name()] = called.processedArgs[i];
+    });
+    const context = contextOf(called.optsWithGlobals<Globals>());
+    try {
+      await load()(context, input as I);
+    } finally {
+      context.close();
+    }
+  };
+}
+
+// ---------------------------------------------------------------------------------------------------------- values
+
+/** Reads a number within bounds. */
+export function numberFrom(min: number, max: number, whole = false): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
+    const range = max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`;
+    throw new InvalidArgumentError(`Give a ${whole ? 'whole ' : ''}number ${range}.`);
+  };
+}
+export const share = numberFrom(0, 1);
+export const whole = numberFrom(1, Number.MAX_SAFE_INTEGER, true);
+export const seconds = numberFrom(0, Infinity);
+export const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];

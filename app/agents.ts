@@ -1,5 +1,5 @@
 /** Use cases of agents: registration, presence, the inbox, discovery. */
-import { agentDecider, comeBack, confirmSlot, deregister, loadOf, lose, register, releaseSlot, type AgentEvent, type AgentProfile, type AgentState } from '../domain/agent';
+import { agentDecider, comeBack, deregister, loadOf, lose, register, type AgentEvent, type AgentProfile, type AgentState } from '../domain/agent';
 import { Rejection } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
@@ -184,18 +184,10 @@ export class Agents {
 
   /** Confirms reservations whose award shows in the task's stream, and releases those whose award never came. */
   async sweepSlots(tenant: string, id: string): Promise<void> {
-    const stream = agentStream(tenant, id);
-    const { state } = await this.transactor.current(agentDecider, stream);
+    const { state } = await this.transactor.current(agentDecider, agentStream(tenant, id));
     const now = toTime(this.clock.now());
-    for (const [task, slot] of Object.entries(state.slots)) {
-      if (slot.expires === undefined || slot.expires > now) continue;
-      const held = (await this.transactor.current(taskDecider, streamName(tenant, 'task', task))).state;
-      const stands = held.holder?.agent === id && held.holder.award === slot.award;
-      await this.transactor.transact(agentDecider, stream, stands ? confirmSlot(task, slot.award) : releaseSlot(task, slot.award, 'gone'), {
-        principal: Market.principal(tenant),
-        action: stands ? 'agent.confirm' : 'agent.release',
-        correlationId: held.correlation_id === '' ? undefined : held.correlation_id,
-      });
+    for (const [task, { award, expires }] of Object.entries(state.slots)) {
+      if (expires !== undefined && expires <= now) await this.market.settleSlot(tenant, task, { agent: id, award });
     }
   }
 

@@ -5,14 +5,13 @@
  * What the samples (`balance-pools.ts`) lead to is decided by the pool's stream, so that several processes that see the
  * same do it once.
  */
-import { agentDecider, assignRole, levelOf, register, slotsInUse, type AgentEvent, type AgentState } from '../domain/agent';
+import { LENT_LEVEL, agentDecider, assignRole, levelOf, register, slotsInUse, type AgentEvent, type AgentState } from '../domain/agent';
 import type { Commit } from '../domain/kernel/commit';
 import { refuse, Rejection, type Decision } from '../domain/kernel/decider';
 import { isId, parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { secondsBetween, toMillis, toTime, type Time } from '../domain/kernel/time';
 import {
-  LENT_LEVEL,
   TARGETS,
   changeObjective,
   isCoolingDown,

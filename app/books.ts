@@ -3,7 +3,7 @@
  * wait for an agent. Both are read models like any other, folded from the same states, only hot: a match must not cost
  * a query. They hold no truth: a reservation in the agent's stream and the award in the task's stream decide.
  */
-import { levelOf, slotsInUse, type AgentProfile, type AgentState } from '../domain/agent';
+import { levelOf, servesAt, slotsInUse, type AgentProfile, type AgentState } from '../domain/agent';
 import { own } from '../domain/kernel/own';
 import { ballotHolders } from '../domain/consensus';
 import { rounded, type BidInputs } from '../domain/market';
@@ -133,7 +133,7 @@ export function bidOf(entry: AgentEntry, spec: TaskSpec, strength: number, sourc
   let levels = 0;
   for (const { capability, level } of spec.requires) {
     // Lent capabilities count half: a peer helps when nobody better is free.
-    const held = levelOf(profile, capability) ?? (source === 'help' && offer?.helps.includes(capability) ? 0.5 : undefined);
+    const held = source === 'help' ? servesAt(profile, capability) : levelOf(profile, capability);
     if (held === undefined || held < level) return undefined;
     levels += held;
   }

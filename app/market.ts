@@ -1,10 +1,10 @@
 /**
  * The market at work: finds candidates, reserves a slot in the best agent's stream, awards in the task's stream, and
  * takes the reservation back when the award could not be made. A crash between two of these steps leaves a
- * reservation with an expiry, which the sweep confirms or releases by looking at the task.
+ * reservation with an expiry, which the sweep settles. Whoever takes one back has the task's stream refuse its number first.
  */
-import { agentDecider, releaseSlot, reserveSlot, type Slot } from '../domain/agent';
-import { award, decliners, hasBid, hasDeclined, strengthOf, taskDecider, type TaskSpec, type TaskState } from '../domain/task';
+import { agentDecider, confirmSlot, releaseSlot, reserveSlot, type Slot } from '../domain/agent';
+import { award, decliners, hasBid, hasDeclined, nextAward, strengthOf, taskDecider, voidAward, type Claim, type TaskSpec, type TaskState } from '../domain/task';
 import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/market';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
@@ -115,7 +115,7 @@ export class Market {
     const { spec } = state;
     const strength = strengthOf(state, now);
     const weights = this.weightsOf(tenant);
-    const number = state.awards + 1;
+    const number = nextAward(state);
     const bids: BidInputs[] = [];
     const refused: { agent: string; reason: string }[] = [];
     const look = () => this.candidates(tenant, state, spec, strength, [...decliners(state, now), ...refused.map(({ agent }) => agent)]);
@@ -137,7 +137,7 @@ export class Market {
           award({ candidates: bids.length === found.length ? ranked : rank(task, bids, strength, weights), weights, refused, reserved: { agent, award: number, receipt: reserved.receipt }, strength, now }),
           { principal: Market.principal(tenant), action: 'task.award', cause: reserved.cause, reaction: true, correlationId: state.correlation_id, attributes: { task_type: spec.task_type, agent } },
         );
-        if (!outcome.ok) await this.release(tenant, agent, task, number, state.correlation_id, reserved.cause);
+        if (!outcome.ok) await this.settleSlot(tenant, task, { agent, award: number }, reserved.cause);
         return;
       }
     }
@@ -186,13 +186,21 @@ export class Market {
     }
   }
 
-  async release(tenant: string, agent: string, task: string, number: number, correlationId: string, cause: Cause): Promise<void> {
-    await this.transactor.transact(agentDecider, streamName(tenant, 'agent', agent), releaseSlot(task, number, 'gone'), {
-      principal: Market.principal(tenant),
-      action: 'agent.release',
-      cause,
-      reaction: true,
-      correlationId,
+  /**
+   * Settles a reservation that may never get its award: confirmed when the award shows in the task's stream, else released.
+   * An award can be under way all this time, here or in another process: so the task's stream has to refuse its number
+   * before the slot is given to another task.
+   */
+  async settleSlot(tenant: string, task: string, reserved: Claim, cause?: Cause): Promise<void> {
+    const context = { principal: Market.principal(tenant), cause, reaction: cause !== undefined };
+    const voided = await this.transactor.transact(taskDecider, streamName(tenant, 'task', task), voidAward(reserved), { ...context, action: 'task.void-award' });
+    if (!voided.ok) throw new Error(`award ${reserved.award} of ${task} could not be voided: ${voided.rejection.message}`);
+    const { holder, correlation_id } = voided.state;
+    const stands = holder?.agent === reserved.agent && holder.award === reserved.award;
+    await this.transactor.transact(agentDecider, streamName(tenant, 'agent', reserved.agent), stands ? confirmSlot(task, reserved.award) : releaseSlot(task, reserved.award, 'gone'), {
+      ...context,
+      action: stands ? 'agent.confirm' : 'agent.release',
+      correlationId: correlation_id === '' ? undefined : correlation_id,
     });
   }
 }

@@ -4,7 +4,7 @@
  */
 import { agentDecider, agentDue, levelOf, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
 import type { Commit } from '../domain/kernel/commit';
-import { parseStream } from '../domain/kernel/ids';
+import { parseCommitRef, parseStream } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { freedSlot, giveBack, isAlive, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
 import { agentStream, type Agents } from './agents';
@@ -172,25 +172,30 @@ export class Reactions implements Consumer {
     const { state, version } = await this.transactor.load(agentDecider, stream);
     this.market.agents.update(tenant, id, state, version);
     let able: Cause | undefined;
+    let left: Departure | undefined;
     for (const commit of commits) {
       for (const event of commit.events as readonly AgentEvent[]) {
         const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
         if (here && state.profile !== undefined) this.wish(due, stream, PRESENCE_DUE, plusSeconds(commit.at, state.profile.presence_seconds));
+        left = departure(event, commit) ?? left;
         if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
       }
     }
-    if (state.status === 'lost' || state.status === 'gone') await this.giveAllBack(tenant, id, state, cause);
-    else if (able !== undefined) await this.market.serve(tenant, id, able);
+    if (left !== undefined) await this.giveAllBack(tenant, id, state, left, { ...causeOf(left.commit), traceparent: cause.traceparent });
+    if (state.status === 'active' && able !== undefined) await this.market.serve(tenant, id, able);
     this.wish(due, stream, SLOTS_DUE, agentDue(state));
   }
 
-  /** A lost agent gives its leases back. */
-  private async giveAllBack(tenant: string, id: string, state: AgentState, cause: Cause): Promise<void> {
+  /**
+   * An agent that was lost, or left, gives back what it held then: also when it is here again before anybody looks, for
+   * whoever comes back begins with nothing.
+   */
+  private async giveAllBack(tenant: string, id: string, state: AgentState, { commit, end, reason }: Departure, cause: Cause): Promise<void> {
     const now = toTime(this.clock.now());
-    const [end, reason] = state.status === 'lost' ? (['lost', `the agent gave no sign of life since ${state.since}`] as const) : (['released', 'the agent was deregistered'] as const);
-    for (const [task, slot] of Object.entries(state.slots)) {
+    for (const [task, { award, receipt }] of Object.entries(state.slots)) {
+      if ((parseCommitRef(receipt)?.index ?? 0) > commit.index) continue;
       const { correlationId } = await this.transactor.load(taskDecider, taskStream(tenant, task));
-      await this.transactor.transact(taskDecider, taskStream(tenant, task), giveBack({ agent: id, award: slot.award }, end, reason, now), {
+      await this.transactor.transact(taskDecider, taskStream(tenant, task), giveBack({ agent: id, award }, end, reason, now), {
         principal: Market.principal(tenant),
         action: 'task.give-back',
         cause,
@@ -257,4 +262,16 @@ export class Reactions implements Consumer {
       if (standing === undefined || deadline.due < standing) this.standing.set(key, deadline.due);
     }
   }
+}
+
+/** The commit by which an agent was lost or left. */
+interface Departure {
+  readonly commit: Commit;
+  readonly end: 'lost' | 'released';
+  readonly reason: string;
+}
+
+function departure(event: AgentEvent, commit: Commit): Departure | undefined {
+  if (event.type === 'AgentLost') return { commit, end: 'lost', reason: `the agent gave no sign of life since ${event.data.last_seen}` };
+  return event.type === 'AgentDeregistered' ? { commit, end: 'released', reason: 'the agent was deregistered' } : undefined;
 }

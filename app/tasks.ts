@@ -1,5 +1,5 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
-import { agentDecider } from '../domain/agent';
+import { agentDecider, type AgentProfile } from '../domain/agent';
 import { parseCommitRef, streamName } from '../domain/kernel/ids';
 import { Rejection } from '../domain/kernel/decider';
 import { toTime, type Time } from '../domain/kernel/time';
@@ -12,6 +12,7 @@ import {
   decline,
   fail,
   handOff,
+  nextAward,
   placeBid,
   post,
   progress,
@@ -173,17 +174,18 @@ export class Tasks {
     const { tenant } = context.principal;
     const { state, version } = await this.transactor.current(taskDecider, taskStream(tenant, id));
     const now = toTime(this.clock.now());
+    const peer = { agent: to, profile: await this.profileOf(tenant, to), award: nextAward(state) };
     const stale = context.expectedVersion !== undefined && context.expectedVersion !== version;
     const wrong = stale
       ? new Rejection('precondition', 'version-mismatch', 'the task has changed since: read it again')
-      : handOff(claim, { agent: to, award: state.awards + 1, receipt: '' }, note, now)(state);
+      : handOff(claim, { ...peer, receipt: '' }, note, now)(state);
     // Nothing is reserved for what will be refused. The stream itself answers: it knows a command that comes again.
     if (wrong instanceof Rejection || wrong.length === 0) return await this.held(context, id, 'task.hand-off', () => wrong, claim);
-    const award = state.awards + 1;
+    const { award } = peer;
     const reserved = await this.market.reserve(tenant, to, { task: id, task_type: (state.spec as TaskSpec).task_type, award, now }, state.correlation_id, undefined);
     if ('reason' in reserved) return { ok: false, rejection: new Rejection('conflict', reserved.reason, `${to} can't take the task: ${reserved.reason}`) };
-    const outcome = await this.held(context, id, 'task.hand-off', handOff(claim, { agent: to, award, receipt: reserved.receipt }, note, now), claim);
-    if (!outcome.ok) await this.market.release(tenant, to, id, award, state.correlation_id, reserved.cause);
+    const outcome = await this.held(context, id, 'task.hand-off', handOff(claim, { ...peer, receipt: reserved.receipt }, note, now), claim);
+    if (!outcome.ok) await this.market.settleSlot(tenant, id, { agent: to, award }, reserved.cause);
     return outcome;
   }
 
@@ -224,6 +226,12 @@ export class Tasks {
   /** A payload or a result that was put into the archive. */
   async blob(tenant: string, reference: string): Promise<Uint8Array | undefined> {
     return await this.blobs.get(tenant, reference);
+  }
+
+  /** What an agent says of itself, as the store has it now; undefined when it is not registered. */
+  private async profileOf(tenant: string, agent: string): Promise<AgentProfile | undefined> {
+    const { status, profile } = (await this.transactor.current(agentDecider, agentStream(tenant, agent))).state;
+    return status === 'gone' ? undefined : profile;
   }
 
   /** A command of whoever holds the task: caused by the award that it holds. */

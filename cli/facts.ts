@@ -29,6 +29,7 @@ const FACTS: { readonly [T in Known['type']]?: (data: DataOf<T>) => string } = {
   TaskProgressed: ({ agent, fraction, note }) => `${Math.round(fraction * 100)} % by ${agent}${note === undefined ? '' : `: ${note}`}`,
   TaskCompleted: ({ agent, award }) => `by ${agent}, award ${award}`,
   AttemptEnded: ({ agent, attempt, end, reason }) => `attempt ${attempt} of ${agent} ${end}: ${reason}`,
+  AwardVoided: ({ agent, award }) => `award ${award} for ${agent} will not come`,
   AwardDeclined: ({ agent, award, reason }) => `by ${agent}, award ${award}: ${reason}`,
   AgentRegistered: profile,
   AgentRevised: profile,

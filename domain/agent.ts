@@ -149,6 +149,14 @@ export function levelOf(profile: AgentProfile, capability: string): number | und
   return own(profile.capabilities, capability) ?? (capability === profile.agent_type ? 1 : undefined);
 }
 
+/** The level at which an agent has the capabilities that it lends. */
+export const LENT_LEVEL = 0.5;
+
+/** The level at which the agent can do what a task asks for, its own or a lent one; undefined when it can't. */
+export function servesAt(profile: AgentProfile, capability: string): number | undefined {
+  return levelOf(profile, capability) ?? (profile.offer?.helps.includes(capability) === true ? LENT_LEVEL : undefined);
+}
+
 /** When the earliest unconfirmed reservation is to be looked at. */
 export function agentDue(state: AgentState): Time | undefined {
   return earliest(...Object.values(state.slots).map((slot) => slot.expires));

@@ -7,7 +7,7 @@
 import { canonicalize, sha256 } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { plusSeconds, secondsBetween, type Time } from './kernel/time';
-import { levelOf, type AgentProfile } from './agent';
+import { LENT_LEVEL, levelOf, type AgentProfile } from './agent';
 import { gini, rounded } from './market';
 import type { Requirement } from './task';
 
@@ -25,8 +25,6 @@ export const COOLDOWN_SECONDS = 15 * 60;
 export const MAX_MOVES = 200;
 /** Largest share of its active agents that a pool gives away in one reorganisation. */
 export const MAX_DONATION = 0.2;
-/** The level at which an agent has the capabilities that it lends. */
-export const LENT_LEVEL = 0.5;
 
 // --------------------------------------------------------------------------------------------------------- events
 

@@ -11,7 +11,7 @@ import { own } from './kernel/own';
 import { earliest, latest, plusSeconds, secondsBetween, type Time } from './kernel/time';
 import type { Features, Impact } from './oversight';
 import { TIE_BREAK, pullOf, rank, taskStrength, urgencyAt, type ScoredBid, type Weights } from './market';
-import type { SlotOutcome } from './agent';
+import { servesAt, type AgentProfile, type SlotOutcome } from './agent';
 import { isLocation } from './trail';
 
 // --------------------------------------------------------------------------------------------------------- events
@@ -68,6 +68,9 @@ export interface TaskOversight {
 export type TaskCorrection = Partial<Pick<TaskSpec, 'priority' | 'urgency' | 'effort' | 'location' | 'payload' | 'payload_ref'>>;
 const CORRECTABLE = ['priority', 'urgency', 'effort', 'location', 'payload', 'payload_ref'] as const satisfies readonly (keyof TaskCorrection)[];
 
+/** How often a task may be handed on in one attempt: then whoever holds it completes it, fails it or gives it back. */
+export const MAX_HAND_OFFS = 10;
+
 /** Longest estimated effort, in seconds: a year. */
 export const MAX_EFFORT = 31_536_000;
 
@@ -96,6 +99,8 @@ export type TaskEvent =
     >
   | Event<'TaskAwarded', { award: number; attempt: number; agent: string; score: number; accept_by: Time; reservation: string }>
   | Event<'TaskHandedOff', { from: string; from_award: number; award: number; agent: string; accept_by: Time; reservation: string; note?: string }>
+  /** The award that was reserved for in the agent's stream never came: no award gets this number any more. */
+  | Event<'AwardVoided', { agent: string; award: number }>
   | Event<'TaskAccepted', { agent: string; award: number; lease_seconds: number }>
   | Event<'AwardChallenged', AwardChallenge>
   /** `accept_by`: the agent's time to accept begins anew. */
@@ -138,6 +143,10 @@ export interface TaskState {
   readonly attempts: number;
   /** Number of the last award; 0 before the first. */
   readonly awards: number;
+  /** The highest number that was voided; 0 before the first. */
+  readonly voided: number;
+  /** How often it was handed on in this attempt. */
+  readonly hand_offs: number;
   /** Explicit bids of this attempt. */
   readonly bids: Readonly<Record<string, { readonly at: Time; readonly note?: string }>>;
   /** Agents that declined in this attempt: how often, and until when the market leaves them out. */
@@ -186,6 +195,8 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     correlation_id: '',
     attempts: 1,
     awards: 0,
+    voided: 0,
+    hand_offs: 0,
     bids: {},
     declined: {},
     ready_at: '',
@@ -226,8 +237,11 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       case 'TaskHandedOff': {
         const { agent, award, accept_by } = event.data;
         const holder = { agent, award, accept_by, receipt: `${place.stream}@${place.index}`, awarded_at: at };
-        return { ...state, status: 'awarded', awards: award, holder, open_since: undefined, progress: undefined, challenge: undefined };
+        const hand_offs = state.hand_offs + (event.type === 'TaskHandedOff' ? 1 : 0);
+        return { ...state, status: 'awarded', awards: award, hand_offs, holder, open_since: undefined, progress: undefined, challenge: undefined };
       }
+      case 'AwardVoided':
+        return { ...state, voided: event.data.award };
       case 'TaskAccepted':
         return { ...state, status: 'running', holder: { ...(state.holder as Holder), lease_from: at } };
       case 'AwardDeclined':
@@ -255,7 +269,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       }
       case 'TaskReopened': {
         const { attempt, not_before } = event.data;
-        return { ...state, status: 'open', attempts: attempt, ready_at: not_before, open_since: at, bids: {}, declined: {}, progress: undefined };
+        return { ...state, status: 'open', attempts: attempt, hand_offs: 0, ready_at: not_before, open_since: at, bids: {}, declined: {}, progress: undefined };
       }
       case 'TaskDeadLettered':
         return { ...state, status: 'dead', finished_at: at, ended: { reason: event.data.reason, by: state.history.at(-1)?.agent ?? 'market' } };
@@ -264,7 +278,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         const spec = deadline === undefined ? (state.spec as TaskSpec) : { ...(state.spec as TaskSpec), deadline };
         // One that was open all along keeps its place and its bids.
         const anew = state.status === 'open' ? {} : { bids: {}, offered_at: at, open_since: at };
-        return { ...state, ...anew, status: 'open', spec, attempts: 1, ready_at: at, declined: {}, progress: undefined, finished_at: undefined, ended: undefined };
+        return { ...state, ...anew, status: 'open', spec, attempts: 1, hand_offs: 0, ready_at: at, declined: {}, progress: undefined, finished_at: undefined, ended: undefined };
       }
       case 'TaskCancelled': {
         const { by, reason } = event.data;
@@ -301,6 +315,11 @@ function expiry(state: TaskState, { deadline, reason }: Extract<TaskEvent, { typ
 /** True while something may still happen to the task. */
 export function isAlive(state: TaskState): boolean {
   return state.status === 'open' || state.status === 'awarded' || state.status === 'running' || state.status === 'held';
+}
+
+/** The number that the next award gets. */
+export function nextAward(state: Pick<TaskState, 'awards' | 'voided'>): number {
+  return Math.max(state.awards, state.voided) + 1;
 }
 
 /** True when the agent's explicit bid stands. */
@@ -428,7 +447,7 @@ export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
     if (state.holder?.award === reserved.award && state.holder.agent === reserved.agent) return [];
     if (state.status !== 'open') return refuse('task-not-open', `the task is ${state.status}`, { status: state.status });
     if (now < state.ready_at) return refuse('bids-open', `bids are open until ${state.ready_at}`);
-    if (reserved.award !== state.awards + 1) return refuse('award-superseded', `the next award is number ${state.awards + 1}, not ${reserved.award}`);
+    if (reserved.award !== nextAward(state)) return notNext(state, reserved.award);
     if (hasDeclined(state, reserved.agent, now)) return refuse('award-declined', 'the agent has declined, and is not asked again yet');
     const spec = state.spec as TaskSpec;
     const winner = candidates.find(({ agent }) => !request.refused.some((other) => other.agent === agent));
@@ -452,6 +471,18 @@ export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
         },
       },
     ];
+  };
+}
+
+/**
+ * Sees to it that the award which was reserved for never comes, however long its append takes: before the reservation is
+ * taken back. Nothing happens when the number is used up, or the task is over for good.
+ */
+export function voidAward(reserved: Claim): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    // What is dead or has expired may be redriven.
+    const awardable = isAlive(state) || state.status === 'dead' || state.status === 'expired';
+    return awardable && reserved.award >= nextAward(state) ? [{ type: 'AwardVoided', v: 1, data: { agent: reserved.agent, award: reserved.award } }] : [];
   };
 }
 
@@ -611,19 +642,38 @@ export function giveBack(claim: Claim, end: 'lost' | 'released', reason: string,
   return (state) => (state.holder?.agent === claim.agent && state.holder.award === claim.award ? endAttempt(state, end, reason, now, true) : []);
 }
 
-/** Gives the running task to another agent, whose slot is reserved. A new award, the same attempt. */
-export function handOff(claim: Claim, to: { agent: string; award: number; receipt: string }, note: string | undefined, now: Time): Decision<TaskState, TaskEvent> {
+/** Whom a task is handed to: its profile as it is registered, undefined when it is not, and its reserved slot. */
+export interface Peer {
+  readonly agent: string;
+  readonly profile: AgentProfile | undefined;
+  readonly award: number;
+  readonly receipt: string;
+}
+
+/** Gives the running task to another agent that the market could give it to. A new award, the same attempt. */
+export function handOff(claim: Claim, to: Peer, note: string | undefined, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     if (state.holder?.agent === to.agent && state.holder.award === to.award) return [];
-    const wrong = notRunning(state, claim);
+    const wrong = notRunning(state, claim) ?? notFit(state, claim, to, now);
     if (wrong !== undefined) return wrong;
-    if (to.agent === claim.agent) return refuse('hand-off-to-itself', 'the agent holds the task already: name another one');
-    if (to.award !== state.awards + 1) return refuse('award-superseded', `the next award is number ${state.awards + 1}, not ${to.award}`);
+    if (to.award !== nextAward(state)) return notNext(state, to.award);
     const accept_by = plusSeconds(now, (state.spec as TaskSpec).accept_seconds);
     return [
       { type: 'TaskHandedOff', v: 1, data: { from: claim.agent, from_award: claim.award, award: to.award, agent: to.agent, accept_by, reservation: to.receipt, note } },
     ];
   };
+}
+
+/** Why the task can't be handed to this agent, if it can't. */
+function notFit(state: TaskState, claim: Claim, { agent, profile }: Peer, now: Time): Rejection | undefined {
+  if (agent === claim.agent) return refuse('hand-off-to-itself', 'the agent holds the task already: name another one');
+  if (profile === undefined) return refuse('agent-not-active', `${agent} is not registered: name an agent that is`);
+  if (state.hand_offs >= MAX_HAND_OFFS) return refuse('too-many-hand-offs', `the task was handed on ${MAX_HAND_OFFS} times in this attempt: complete it, fail it, or release it`);
+  if (hasDeclined(state, agent, now)) return refuse('award-declined', `${agent} has declined this task, and is not asked again yet: name another agent`);
+  const missing = (state.spec as TaskSpec).requires.find(({ capability, level }) => (servesAt(profile, capability) ?? -1) < level);
+  if (missing === undefined) return undefined;
+  const { capability, level } = missing;
+  return refuse('requirement-not-met', `the task needs ${capability} at level ${level}, ${agent} has ${servesAt(profile, capability) ?? 'none'}: name an agent that can do it`, { capability, level });
 }
 
 export function cancel(by: string, reason: string): Decision<TaskState, TaskEvent> {
@@ -693,6 +743,10 @@ function endAttempt(state: TaskState, end: AttemptEnd, reason: string, now: Time
     events.push({ type: 'TaskReopened', v: 1, data: { attempt: state.attempts + 1, not_before: plusSeconds(now, delay) } });
   }
   return events;
+}
+
+function notNext(state: TaskState, number: number): Rejection {
+  return refuse('award-superseded', `the next award is number ${nextAward(state)}, not ${number}`);
 }
 
 function exists(state: TaskState): Rejection | undefined {

@@ -6,9 +6,10 @@
  */
 import fc from 'fast-check';
 import { bidOf } from '../../app/books';
+import type { Append } from '../../app/ports';
 import { agentDecider, slotsInUse, type AgentState } from '../../domain/agent';
 import { Rejection } from '../../domain/kernel/decider';
-import { commitRef } from '../../domain/kernel/ids';
+import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { secondsBetween } from '../../domain/kernel/time';
 import { hasDeclined, isAlive, strengthOf, taskDecider, type Claim, type TaskEvent, type TaskSpec, type TaskState } from '../../domain/task';
 import { ALL, agents as agentsView } from '../../projections/agents';
@@ -16,7 +17,7 @@ import { tasks as tasksView } from '../../projections/tasks';
 import { brokenRules } from '../support/log-rules';
 import { ModelRun } from '../support/model-run';
 import { shuffleFeed } from '../support/shuffle';
-import { TENANT, agentOf, as, later, newKey, profile, spec, taskOf, type Mishap, type Process } from '../support/stage';
+import { TENANT, agentOf, as, later, newKey, turns, profile, spec, taskOf, type Mishap, type Process } from '../support/stage';
 
 const AGENTS = ['ann', 'bob', 'cid'] as const;
 const TASKS = ['t0', 't1', 't2', 't3', 't4', 't5', 't6', 't7'] as const;
@@ -120,6 +121,9 @@ const peaceful: fc.Arbitrary<Step> = fc.oneof(
 
 const CALLS: readonly (readonly [string, readonly Exclude<Mishap, undefined>[]])[] = [
   ['store.append', ['fails', 'loses', 'slow']],
+  // Later than a reservation waits: the sweep comes first.
+  ['task.append', ['fails', 'loses', 'late']],
+  ['agent.append', ['late']],
   ['store.read', ['fails']],
   ['store.head', ['fails']],
   ['views.put', ['fails', 'loses', 'slow']],
@@ -166,7 +170,23 @@ class Run extends ModelRun {
 
   constructor(processes: number, shared: boolean) {
     super(processes, shared);
-    this.stage.mishaps = (port, method) => this.befalls(`${port}.${method}`);
+    this.stage.mishaps = (port, method, [append]) => {
+      const own = port === 'store' && method === 'append' ? this.befalls(`${parseStream((append as Append).stream).category}.append`) : undefined;
+      const what = own ?? this.befalls(`${port}.${method}`);
+      return what === 'late' ? this.late() : what;
+    };
+  }
+
+  /** More than a minute passes in the middle of a call: agents beat and deadlines fire, as far as they don't wait for this very call. */
+  private async late(): Promise<void> {
+    const passed = async () => {
+      for (const seconds of [35, 35]) {
+        this.stage.clock.time += seconds * 1000;
+        await this.beat();
+      }
+      for (const { colony } of this.stage.living) await colony.reactions.fire();
+    };
+    await Promise.race([passed().catch((error: unknown) => this.thrown({ do: 'late' }, error)), turns(100)]);
   }
 
   async play(steps: readonly Step[]): Promise<string[]> {

@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { Rejection, type Decision } from '../../domain/kernel/decider';
 import { plusSeconds } from '../../domain/kernel/time';
 import { DEFAULT_WEIGHTS, TIE_BREAK, rank, type BidInputs } from '../../domain/market';
+import type { AgentProfile } from '../../domain/agent';
 import {
+  MAX_HAND_OFFS,
   accept,
   award,
   cancel,
@@ -25,9 +27,11 @@ import {
   taskDecider,
   taskDue,
   timePassed,
+  voidAward,
   withdrawBid,
   type AttemptEnd,
   type AwardRequest,
+  type Peer,
   type TaskEvent,
   type TaskSpec,
   type TaskState,
@@ -71,11 +75,19 @@ const dead = (reason: string, attempts = 3): TaskEvent => ({ type: 'TaskDeadLett
 const redriven: TaskEvent = { type: 'TaskRedriven', v: 1, data: { by: 'eve' } };
 const cancelled = (holder?: typeof CLAIM): TaskEvent => ({ type: 'TaskCancelled', v: 1, data: { by: 'eve', reason: 'no need', ...holder } });
 const DEADLINE = '2026-11-21T11:00:00.000Z';
+const voided = (reserved = CLAIM): TaskEvent => ({ type: 'AwardVoided', v: 1, data: reserved });
 const passed = (holder?: typeof CLAIM): TaskEvent => ({ type: 'DeadlinePassed', v: 1, data: { deadline: DEADLINE, ...holder } });
 const handedOff = (to = 'bob', number = 2): TaskEvent => ({
   type: 'TaskHandedOff',
   v: 1,
   data: { from: 'ann', from_award: 1, award: number, agent: to, accept_by: plusSeconds(NOW, 30), reservation: `acme/agent/${to}@1`, note: 'yours' },
+});
+
+const to = (agent: string, number: number, capabilities: Record<string, number> = { screening: 0.5 }): Peer => ({
+  agent,
+  profile: { agent_type: 'worker', pool: 'workers', capabilities, capacity: 1, presence_seconds: 60, offer: null },
+  award: number,
+  receipt: `acme/agent/${agent}@1`,
 });
 
 // ----------------------------------------------------------------------------------------------------- histories
@@ -256,18 +268,19 @@ describe('withdrawBid', () => {
   ]);
 });
 
+const bid = (agent: string, load = 0): BidInputs => ({ agent, source: 'offer', match: 1, load, wins: 0, tries: 0 });
+const ranked = (...bids: BidInputs[]) => rank('given', bids, 0.4, DEFAULT_WEIGHTS);
+const asking = (changes: Partial<AwardRequest> = {}): AwardRequest => ({
+  candidates: ranked(bid('bob', 0.5), bid('ann')),
+  weights: DEFAULT_WEIGHTS,
+  refused: [],
+  reserved: { agent: 'ann', award: 1, receipt: 'acme/agent/ann@1' },
+  strength: 0.4,
+  now: NOW,
+  ...changes,
+});
+
 describe('award', () => {
-  const bid = (agent: string, load = 0): BidInputs => ({ agent, source: 'offer', match: 1, load, wins: 0, tries: 0 });
-  const ranked = (...bids: BidInputs[]) => rank('given', bids, 0.4, DEFAULT_WEIGHTS);
-  const asking = (changes: Partial<AwardRequest> = {}): AwardRequest => ({
-    candidates: ranked(bid('bob', 0.5), bid('ann')),
-    weights: DEFAULT_WEIGHTS,
-    refused: [],
-    reserved: { agent: 'ann', award: 1, receipt: 'acme/agent/ann@1' },
-    strength: 0.4,
-    now: NOW,
-    ...changes,
-  });
   const candidates = ranked(bid('ann'), bid('bob', 0.5));
 
   test('to the best bidder, in one commit that says why', () => {
@@ -321,6 +334,30 @@ describe('award', () => {
     ['awarded', 'another award', award(asking({ reserved: { agent: 'ann', award: 2, receipt: 'r' } })), 'task-not-open'],
     ...(['completed', 'cancelled', 'expired', 'dead'] as const).map((what): Line => [what, 'it is over', award(asking()), 'task-not-open']),
   ]);
+});
+
+describe('voidAward', () => {
+  const next = { agent: 'bob', award: 2 };
+
+  test('no award gets the number any more, and whoever holds the task goes on', () => {
+    given(taskDecider, [posted()]).when(voidAward(CLAIM)).then([voided()]).thenRepeatedNothing();
+    given(taskDecider, [posted(), voided()]).when(award(asking())).thenRejected('award-superseded');
+    given(taskDecider, [posted(), voided()]).when(award(asking({ reserved: { agent: 'ann', award: 2, receipt: 'r' } }))).thenState(({ awards, holder }) => awards === 2 && holder?.award === 2);
+    given(taskDecider, [...HISTORY.running, voided(next)]).when(handOff(CLAIM, to('bob', 2), undefined, NOW)).thenRejected('award-superseded');
+    given(taskDecider, [...HISTORY.running, voided(next)]).when(handOff(CLAIM, to('bob', 3), undefined, NOW)).thenState(({ awards }) => awards === 3);
+    given(taskDecider, [...HISTORY.running, voided(next)]).when(complete(CLAIM, {})).thenState(({ status }) => status === 'completed');
+  });
+
+  lines([
+    ['awarded', 'the number is used', voidAward(CLAIM), 'nothing'],
+    ['completed', 'it is over for good', voidAward(next), 'nothing'],
+    ['cancelled', 'it is over for good', voidAward(next), 'nothing'],
+    ['unknown', 'there is no such task', voidAward(CLAIM), 'nothing'],
+  ]);
+
+  test('what may come back has its number voided too', () => {
+    for (const what of ['dead', 'expired'] as const) given(taskDecider, HISTORY[what]).when(voidAward(next)).then([voided(next)]).thenState(({ status }) => status === what);
+  });
 });
 
 describe('accept', () => {
@@ -530,7 +567,6 @@ describe('giveBack', () => {
 });
 
 describe('handOff', () => {
-  const to = (agent: string, number: number) => ({ agent, award: number, receipt: `acme/agent/${agent}@1` });
   const ask = (claim: typeof CLAIM) => handOff(claim, to('cid', 2), 'yours', NOW);
 
   test('a new award, the same attempt', () => {
@@ -544,11 +580,35 @@ describe('handOff', () => {
     given(taskDecider, HISTORY.running).when(handOff(CLAIM, to('bob', 2), 'yours', NOW)).then([handedOff()]).thenRepeatedNothing();
   });
 
+  test('not to whoever declined in this attempt', () => {
+    const history = [posted(), awarded('bob'), declined({ agent: 'bob', award: 1 }), awarded('ann', 2), accepted({ agent: 'ann', award: 2 })];
+    given(taskDecider, history).when(handOff({ agent: 'ann', award: 2 }, to('bob', 3), undefined, NOW)).thenRejected('award-declined');
+  });
+
+  test('to an agent that lends what is required, at the level of what is lent', () => {
+    const helper = to('bob', 2, {});
+    const lends = { ...helper, profile: { ...(helper.profile as AgentProfile), offer: { helps: ['screening'], min_strength: 0 } } };
+    given(taskDecider, HISTORY.running).when(handOff(CLAIM, lends, 'yours', NOW)).then([handedOff()]);
+    given(taskDecider, [posted({ requires: [{ capability: 'screening', level: 0.6 }] }), awarded(), accepted()]).when(handOff(CLAIM, lends, 'yours', NOW)).thenRejected('requirement-not-met');
+  });
+
+  test('so often in one attempt, and in the next one anew', () => {
+    const history = [...HISTORY.running];
+    for (let number = 2; number < MAX_HAND_OFFS + 2; number += 1) history.push(handedOff('ann', number), accepted({ agent: 'ann', award: number }));
+    const last = { agent: 'ann', award: MAX_HAND_OFFS + 1 };
+    given(taskDecider, history.slice(0, -2)).thenState((state) => expect(state.hand_offs).toBe(MAX_HAND_OFFS - 1));
+    given(taskDecider, history).when(handOff(last, to('bob', last.award + 1), undefined, NOW)).thenRejected('too-many-hand-offs');
+    given(taskDecider, [...history, ended('failed', 'x', 1, last), reopened(2, NOW)]).thenState((state) => expect(state.hand_offs).toBe(0));
+  });
+
   onlyHolder(ask, [
     ['awarded', 'it was not accepted', ask(CLAIM), 'not-accepted'],
     ['running', 'a number that is not the next', handOff(CLAIM, to('bob', 3), undefined, NOW), 'award-superseded'],
     ['running', 'its own number', handOff(CLAIM, to('bob', 1), undefined, NOW), 'award-superseded'],
     ['running', 'itself', handOff(CLAIM, to('ann', 2), undefined, NOW), 'hand-off-to-itself'],
+    ['running', 'nobody that is registered', handOff(CLAIM, { ...to('bob', 2), profile: undefined }, undefined, NOW), 'agent-not-active'],
+    ['running', 'an agent that lacks what it requires', handOff(CLAIM, to('bob', 2, { other: 1 }), undefined, NOW), 'requirement-not-met'],
+    ['running', 'an agent that is not good enough', handOff(CLAIM, to('bob', 2, { screening: 0.49 }), undefined, NOW), 'requirement-not-met'],
     ['completed', 'it is over', ask(CLAIM), 'task-completed'],
     ['dead', 'it is over', ask(CLAIM), 'task-dead'],
   ]);
@@ -747,7 +807,8 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
     fc.tuple(claim, fc.boolean(), now).map(([c, retryable, t]) => fail(c, 'x', retryable, t)),
     fc.tuple(claim, now).map(([c, t]) => release(c, 'x', t)),
     fc.tuple(claim, now).map(([c, t]) => giveBack(c, 'lost', 'x', t)),
-    fc.tuple(claim, agent, number, now).map(([c, to, n, t]) => handOff(c, { agent: to, award: n, receipt: 'r' }, undefined, t)),
+    fc.tuple(claim, agent, number, now).map(([c, name, n, t]) => handOff(c, to(name, n), undefined, t)),
+    claim.map((c) => voidAward(c)),
     fc.constant(cancel('eve', 'x')),
     now.map((t) => redrive('eve', t)),
     fc.tuple(now, fc.option(now, { nil: undefined })).map(([t, beat]) => timePassed(t, beat)),
@@ -759,6 +820,7 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
       let last = 0;
       let finished = false;
       let before: TaskState['status'] = 'unknown';
+      const voided = new Set<number>();
       decisions.forEach((decide, index) => {
         const events = decide(state);
         if (events instanceof Rejection) return;
@@ -770,7 +832,8 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
           if (event.type === 'TaskAwarded') expect(live).toBeUndefined();
           if (event.type === 'TaskHandedOff') expect(live).toEqual({ agent: event.data.from, award: event.data.from_award, accepted: true });
           if (event.type === 'TaskAwarded' || event.type === 'TaskHandedOff') {
-            expect(event.data.award).toBe(last + 1);
+            expect(event.data.award).toBeGreaterThan(last);
+            expect(voided.has(event.data.award)).toBe(false);
             last = event.data.award;
             live = { agent: event.data.agent, award: last, accepted: false };
           } else {
@@ -778,6 +841,7 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
               expect(live).toEqual({ agent: event.data.agent, award: event.data.award, accepted: false });
               live = { agent: event.data.agent, award: event.data.award, accepted: true };
             }
+            if (event.type === 'AwardVoided') voided.add(event.data.award);
             if (event.type === 'TaskCompleted') expect(live).toEqual({ agent: event.data.agent, award: event.data.award, accepted: true });
             // Whoever holds it is freed by the event that ends its award, and by no other.
             const freed = freedSlot(event);

@@ -13,6 +13,8 @@ interface TaskSeen {
   over: string | undefined;
   live: { agent: string; award: number; accepted: boolean } | undefined;
   lastAward: number;
+  /** Numbers that no award may have. */
+  voided: Set<number>;
   completions: number;
   correlation: string;
   /** Until when the market leaves out whoever declined. */
@@ -61,12 +63,13 @@ export function brokenRules(log: readonly Commit[]): string[] {
 
     if (category === 'task') {
       let task = tasks.get(commit.stream);
-      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, completions: 0, correlation: correlationId, declined: new Map(), held: false, challenged: false }));
+      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, voided: new Set(), completions: 0, correlation: correlationId, declined: new Map(), held: false, challenged: false }));
       rule(correlationId === task.correlation, `it belongs to ${correlationId}, the task to ${task.correlation}`);
       const live = () => JSON.stringify(task.live);
       const holds = ({ agent, award }: { agent: string; award: number }) => task.live?.agent === agent && task.live.award === award;
       for (const event of commit.events as readonly TaskEvent[]) {
-        rule(task.over === undefined || ((task.over === 'TaskDeadLettered' || task.over === 'DeadlinePassed') && event.type === 'TaskRedriven'), `${event.type} after ${task.over}`);
+        const back = task.over === 'TaskDeadLettered' || task.over === 'DeadlinePassed';
+        rule(task.over === undefined || (back && (event.type === 'TaskRedriven' || event.type === 'AwardVoided')), `${event.type} after ${task.over}`);
         switch (event.type) {
           case 'TaskAwarded':
           case 'TaskHandedOff': {
@@ -75,8 +78,8 @@ export function brokenRules(log: readonly Commit[]): string[] {
             if (event.type === 'TaskAwarded') rule(task.live === undefined, `awarded while ${live()} holds it`);
             else rule(holds({ agent: event.data.from, award: event.data.from_award }) && task.live?.accepted === true, `handed off by another than ${live()}`);
             rule(award > task.lastAward, `award ${award} after award ${task.lastAward}`);
-            // A peer may ask again whoever declined; the market may not.
-            rule(event.type === 'TaskHandedOff' || (task.declined.get(agent) ?? '') <= commit.at, `${agent} has declined, and is asked again too early`);
+            rule(!task.voided.has(award), `award ${award} was voided`);
+            rule((task.declined.get(agent) ?? '') <= commit.at, `${agent} has declined, and is asked again too early`);
             rule(agentOf(tenant, agent).slots.get(id) === award, `${agent} has no slot for award ${award}`);
             const { reservation } = event.data;
             rule(reservation.startsWith(`${tenant}/agent/${agent}@`) && reservations.get(reservation)?.has(`${id}#${award}`) === true, `${reservation} does not reserve it`);
@@ -85,6 +88,10 @@ export function brokenRules(log: readonly Commit[]): string[] {
             task.lastAward = award;
             break;
           }
+          case 'AwardVoided':
+            rule(event.data.award > task.lastAward, `award ${event.data.award} was made, and voided`);
+            task.voided.add(event.data.award);
+            break;
           case 'TaskAccepted':
             rule(holds(event.data) && task.live?.accepted === false, `accepted by another than ${live()}`);
             rule(!task.challenged, 'accepted while it was challenged');
@@ -152,7 +159,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
         }
         const ends = event.type === 'TaskCompleted' || event.type === 'TaskCancelled' || event.type === 'DeadlinePassed' || event.type === 'TaskDeadLettered';
-        task.over = ends ? event.type : undefined;
+        if (event.type !== 'AwardVoided') task.over = ends ? event.type : undefined;
       }
     }
 

@@ -26,8 +26,11 @@ import { EPOCH } from './commits';
 
 export const TENANT = 'acme';
 
-/** `fails`: nothing happens, the call throws. `loses`: it happens, the call throws. `slow`: it takes its time. `hangs`: it never answers. */
-export type Mishap = 'fails' | 'loses' | 'slow' | 'hangs' | undefined;
+/**
+ * `fails`: nothing happens, the call throws. `loses`: it happens, the call throws. `slow`: it takes its time. `late`: so
+ * much time passes first as the test says. `hangs`: it never answers.
+ */
+export type Mishap = 'fails' | 'loses' | 'slow' | 'late' | 'hangs' | undefined;
 export type Mishaps = (port: string, method: string, args: readonly unknown[]) => Mishap | Promise<void>;
 
 /** What a `Database` is to the stores, on one connection to memory. */
@@ -101,6 +104,11 @@ class MemoryBlobs implements BlobArchive {
 
 /** Calls that answer at once and can't fail. */
 const PLAIN = new Set(['onAppend', 'beat', 'forget']);
+
+/** Waits for so many turns of the event loop. */
+export async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** One process: a colony whose ports can be cut. */
 export class Process {
@@ -336,7 +344,7 @@ export class Stage {
     if (mishap instanceof Promise) await mishap;
     else if (mishap === 'fails') throw new Error(`${port}.${method} failed before it did anything`);
     else if (mishap === 'hangs') return await never;
-    else if (mishap === 'slow') for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    else if (mishap === 'slow') await turns(5);
     try {
       const result = await call();
       if (mishap === 'loses') throw new Error(`${port}.${method} was done, its answer is lost`);

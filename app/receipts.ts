@@ -1,7 +1,7 @@
 /** Reading the log itself: the receipts of a tenant in the order of the feed, and those of one stream. */
 import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
-import type { Checkpoint, EventStore } from './ports';
+import type { Checkpoint, EventStore, FeedPage } from './ports';
 
 export interface ReceiptFilter {
   readonly category?: string;
@@ -18,7 +18,8 @@ export interface ReceiptPage {
 /** The place before the first receipt, in whatever store. */
 const BEGINNING = '0';
 /** Commits read at most for one page, so that a tenant with few receipts does not read the whole log at once. */
-const MAX_SCANNED = 10_000;
+const MAX_SCANNED = 20_000;
+/** Commits that are read, and looked at, in one turn; others have theirs in between. */
 const SCAN = 500;
 
 export class Receipts {
@@ -31,14 +32,27 @@ export class Receipts {
   async page(tenant: string, after: Checkpoint | undefined, limit: number, filter: ReceiptFilter): Promise<ReceiptPage> {
     const commits: Commit[] = [];
     let from = after === BEGINNING ? undefined : after;
-    for (let scanned = 0; scanned < MAX_SCANNED; scanned += SCAN) {
-      const room = limit - commits.length;
-      const { commits: found, checkpoint, end } = await this.store.feed(from, Math.min(SCAN, Math.max(room, 1)));
+    for (let scanned = 0; ; ) {
+      const { commits: found, checkpoint, end } = await this.upTo(from, limit - commits.length, tenant, filter);
+      commits.push(...found.filter((commit) => matches(commit, tenant, filter)));
       from = checkpoint;
-      for (const commit of found) if (matches(commit, tenant, filter)) commits.push(commit);
-      if (end || commits.length >= limit) return { commits, after: checkpoint, end };
+      scanned += found.length;
+      if (end || commits.length >= limit || scanned >= MAX_SCANNED) return { commits, after: checkpoint, end };
+      await nextTurn();
     }
-    return { commits, after: from as Checkpoint, end: false };
+  }
+
+  /**
+   * A page of the feed in which at most `room` commits match. The store says where a page ends, and nothing of places
+   * within it: one that holds too many is read again as far as it may go.
+   */
+  private async upTo(from: Checkpoint | undefined, room: number, tenant: string, filter: ReceiptFilter): Promise<FeedPage> {
+    for (let size = Math.max(SCAN, room); ; ) {
+      const page = await this.store.feed(from, size);
+      const places = page.commits.flatMap((commit, i) => (matches(commit, tenant, filter) ? [i] : []));
+      if (places.length <= room || size <= room) return page;
+      size = Math.max(room, Math.min(size - 1, (places[room - 1] as number) + 1));
+    }
   }
 
   /** The tenant's receipts as they come, until `signal` aborts; at least once when one goes on from an `after`. */
@@ -85,4 +99,9 @@ export class Receipts {
 function matches(commit: Commit, tenant: string, { category, correlation }: ReceiptFilter): boolean {
   const parts = parseStream(commit.stream);
   return parts.tenant === tenant && (category === undefined || parts.category === category) && (correlation === undefined || commit.meta.correlationId === correlation);
+}
+
+/** Lets the rest of the process have its turn. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

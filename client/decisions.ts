@@ -128,14 +128,14 @@ export class ActionsApi {
 export class ApprovalsApi {
   constructor(private readonly session: Session) {}
 
-  /** The queue: the most severe first, of equals the one whose time is up first. */
+  /** What is waiting: the most severe first, of equals the one whose time is up first; other ones by `status` or `outcome`. */
   list(filter: ApprovalFilter = {}, options?: ReadOptions): Promise<Page<ApprovalSummary>> {
     return this.session.read('/v1/approvals', { ...filter }, options);
   }
 
-  /** The whole queue, page by page. */
+  /** Every approval that the filter finds, closed ones too, page by page. */
   all(filter: ApprovalFilter = {}, options?: ReadOptions): AsyncGenerator<ApprovalSummary, void, undefined> {
-    return this.session.all('/v1/approvals', { limit: PAGE, ...filter }, options);
+    return this.session.all('/v1/approvals', { limit: PAGE, status: 'all', ...filter }, options);
   }
 
   get(id: string, { asOf, ...options }: AsOf = {}): Promise<Approval> {

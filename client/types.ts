@@ -544,7 +544,8 @@ export interface ApprovalSummary extends Pick<ApprovalRequest, 'action' | 'kind'
 }
 
 export interface ApprovalFilter {
-  readonly status?: Approval['status'];
+  /** `list` shows what is waiting when neither it nor an outcome is given. */
+  readonly status?: Approval['status'] | 'all';
   readonly kind?: string;
   readonly severity?: Impact;
   readonly requester?: string;

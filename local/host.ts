@@ -67,13 +67,14 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
     const { http, durableTask, serviceBus, eventHubs } = extensions(appDirectory);
     const app = await loadApp(appDirectory);
     const router = new Router<Handler>();
-    for (const { registration, trigger } of withTrigger(app.registrations, 'httpTrigger')) {
+    // The host's own routes come before those of functions, and those in order of the functions' names: the first that fits serves.
+    durable = openDurable(app.registrations, data);
+    if (durable !== undefined) supplyInput('durableClient', addRoutes(router, durable, url, durableTask?.hubName ?? 'Formicary'));
+    for (const { registration, trigger } of inHostOrder(withTrigger(app.registrations, 'httpTrigger'))) {
       const template = [http?.routePrefix ?? 'api', (trigger['route'] as string | undefined) ?? registration.name].filter((part) => part !== '').join('/');
       const handle: Handler = (request) => invoke(registration, [request], newContext(registration));
       for (const method of trigger['methods'] as string[]) router.add(method.toUpperCase(), template, handle);
     }
-    durable = openDurable(app.registrations, data);
-    if (durable !== undefined) supplyInput('durableClient', addRoutes(router, durable, url, durableTask?.hubName ?? 'Formicary'));
     const connections = new Connections(data);
     const feeds = withTrigger(app.registrations, 'cosmosDBTrigger').filter(({ trigger }) => connections.hasCosmos(String(trigger['connection'])));
     const queues = withTrigger(app.registrations, 'serviceBusTrigger').filter(({ trigger }) => connections.hasBroker(String(trigger['connection'])));
@@ -113,6 +114,12 @@ function withTrigger(registrations: readonly Registration[], type: string): { re
   return registrations
     .map((registration) => ({ registration, trigger: triggerOf(registration) }))
     .filter(({ trigger }) => trigger.type === type);
+}
+
+/** The order in which the Functions host looks at routes: by the functions' names, regardless of case. */
+export function inHostOrder<F extends { readonly registration: { readonly name: string } }>(functions: readonly F[]): F[] {
+  const key = ({ registration: { name } }: F) => name.toLowerCase();
+  return functions.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
 }
 
 /** Undefined for an app that has no durable functions: no file is made for it. */

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
-import { systemClock } from '../app/clock';
+import { logFailure } from '../app/log';
 import { attachAbortSignal } from '../functions/http/edge/abort';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
 import { loopbackGuard } from './loopback';
@@ -90,7 +90,7 @@ export class HttpFront {
   }
 
   async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#router === undefined || this.#closing) throw Problem.of('unavailable', 'The host is starting or stopping; try again.');
+    if (this.#router === undefined || this.#closing) throw Problem.of('unavailable', 'The host is starting or stopping; try again.', {}, { 'retry-after': '1' });
     const method = request.method!;
     const { value: handle, params } = findFunction(this.#router, method, request.url!);
     const local = new LocalRequest({
@@ -126,8 +126,7 @@ export class HttpFront {
 function findFunction(router: Router<Handler>, method: string, url: string): Extract<Match<Handler>, { kind: 'found' }> {
   const queryAt = url.indexOf('?');
   const path = queryAt < 0 ? url : url.slice(0, queryAt);
-  // Clients resolve dot segments before they send; what arrives with them tries to look like another path.
-  if (!path.startsWith('/') || /\/(\.|%2e){1,2}(\/|$)/i.test(path)) throw Problem.of('invalid-request', 'The path is not valid.');
+  if (!path.startsWith('/')) throw Problem.of('invalid-request', 'The path is not valid.');
   let match: Match<Handler>;
   try {
     match = router.find(method, path);
@@ -176,9 +175,7 @@ function tooLarge(): Problem {
 /** A function threw: the log gets the exception, the caller an id to ask with. */
 function failure(request: IncomingMessage, error: unknown): Problem {
   const errorId = randomUUID();
-  const stack = error instanceof Error ? error.stack : String(error);
-  const path = request.url!.split('?', 1)[0];
-  console.error(JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), method: request.method, path, errorId, stack }));
+  logFailure({ method: request.method, path: request.url!.split('?', 1)[0], errorId }, error);
   return Problem.of('internal-error', 'The function failed; the log has more under this errorId.', { errorId });
 }
 

@@ -28,7 +28,7 @@ export function refuseMalformed(server: Server): void {
     else if (response.headersSent) socket.destroy();
     else answer();
   });
-  server.on('connect', (_, socket) => refuse(socket, Problem.of('method-not-allowed', 'This host is no proxy.', {}, { allow: 'GET, POST, PUT, PATCH, DELETE' })));
+  server.on('connect', (_, socket) => refuse(socket, Problem.of('method-not-allowed', 'This host is no proxy.', {}, { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE' })));
 }
 
 /** Throws unless the request names one host: of two, another program on the way might believe the other one. */

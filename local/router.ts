@@ -1,4 +1,5 @@
-/** Matches paths against route templates as Azure Functions writes them: `v1/tasks/{id}`, `files/{*rest}`. */
+/** Finds the function for a path as the Functions host does: the first one, in the order of adding, that fits. */
+import { match, parseTemplate, pathOf, type Template } from '../functions/http/edge/template';
 
 export type Match<T> =
   | { readonly kind: 'found'; readonly value: T; readonly params: Record<string, string> }
@@ -7,99 +8,76 @@ export type Match<T> =
   | { readonly kind: 'none' };
 
 interface Endpoint<T> {
-  readonly template: string;
-  /** Names of the placeholders, in order of the path. */
-  readonly names: readonly string[];
-  readonly value: T;
-}
-
-interface Node<T> {
-  readonly literals: Map<string, Node<T>>;
-  parameter?: Node<T>;
-  rest?: Node<T>;
-  /** What ends here, by method. */
-  readonly endpoints: Map<string, Endpoint<T>>;
+  readonly text: string;
+  readonly template: Template;
+  readonly methods: Map<string, T>;
 }
 
 const NONE = { kind: 'none' } as const;
+/** Paths with more segments are looked at one by one. */
+const MAX_INDEXED = 32;
 
-/**
- * A tree of segments. At each segment a literal is preferred to a placeholder and a placeholder to `{*rest}`; a branch
- * that knows the path but not the method is left for the next one. Literals match regardless of case, as on Azure.
- */
 export class Router<T> {
-  readonly #root: Node<T> = emptyNode();
+  readonly #endpoints: Endpoint<T>[] = [];
+  /** The endpoints that paths with so many segments may fit, in order. */
+  readonly #byLength = new Map<number, readonly Endpoint<T>[]>();
 
   /** Throws on a template that is not understood or that another function already has for the method. */
-  add(method: string, template: string, value: T): void {
-    const names: string[] = [];
-    let node = this.#root;
-    for (const segment of split(template)) {
-      const placeholder = /^\{(\*?)([A-Za-z_]\w*)\}$/.exec(segment);
-      if (placeholder !== null) {
-        names.push(placeholder[2]!);
-        node = placeholder[1] === '*' ? (node.rest ??= emptyNode()) : (node.parameter ??= emptyNode());
-      } else if (/[{}?]/.test(segment)) {
-        throw new Error(`route "${template}": "${segment}" is not supported, only {name} and {*name}`);
-      } else {
-        const literal = segment.toLowerCase();
-        let child = node.literals.get(literal);
-        if (child === undefined) node.literals.set(literal, (child = emptyNode()));
-        node = child;
-      }
-    }
-    const taken = node.endpoints.get(method);
-    if (taken !== undefined) throw new Error(`routes "${template}" and "${taken.template}" are the same for ${method}`);
-    node.endpoints.set(method, { template, names, value });
+  add(method: string, text: string, value: T): void {
+    const template = parseTemplate(text);
+    const same = this.#endpoints.filter((other) => shapeOf(other.template) === shapeOf(template));
+    const taken = same.find(({ methods }) => methods.has(method));
+    if (taken !== undefined) throw new Error(`routes "${text}" and "${taken.text}" are the same for ${method}`);
+    const last = this.#endpoints.at(-1);
+    if (last?.text === text) last.methods.set(method, value);
+    else this.#endpoints.push({ text, template, methods: new Map([[method, value]]) });
+    this.#byLength.clear();
   }
 
-  /** `path` starts with a slash, without query. Throws a URIError when a value is not well encoded. */
+  /** `path` starts with a slash, without query. Throws a URIError when it is not well encoded. */
   find(method: string, path: string): Match<T> {
-    const segments = split(path);
+    const given = pathOf(resolved(decoded(path)));
     const allow = new Set<string>();
-    const values: string[] = [];
+    for (const { template, methods } of this.#candidates(given.segments.length)) {
+      const params = match(template, given);
+      if (params === undefined) continue;
+      const value = methods.get(method);
+      if (value !== undefined) return { kind: 'found', value, params };
+      // What takes every path says nothing about this one.
+      if (template[0]?.kind !== 'rest') for (const other of methods.keys()) allow.add(other);
+    }
+    return allow.size === 0 ? NONE : { kind: 'method', allow: [...allow].sort() };
+  }
 
-    const descend = (node: Node<T>, at: number): Endpoint<T> | undefined => {
-      const segment = segments[at];
-      if (segment === undefined) {
-        const found = end(node);
-        if (found !== undefined) return found;
-      } else {
-        const literal = node.literals.get(segment.toLowerCase());
-        const found = literal && descend(literal, at + 1);
-        if (found !== undefined) return found;
-        if (node.parameter !== undefined && segment !== '') {
-          values.push(segment);
-          const found = descend(node.parameter, at + 1);
-          if (found !== undefined) return found;
-          values.pop();
-        }
-      }
-      if (node.rest === undefined) return undefined;
-      values.push(segments.slice(at).join('/'));
-      return end(node.rest) ?? void values.pop();
-    };
-    const end = (node: Node<T>): Endpoint<T> | undefined => {
-      const endpoint = node.endpoints.get(method);
-      if (endpoint === undefined) for (const other of node.endpoints.keys()) allow.add(other);
-      return endpoint;
-    };
-
-    const endpoint = descend(this.#root, 0);
-    if (endpoint === undefined) return allow.size === 0 ? NONE : { kind: 'method', allow: [...allow].sort() };
-    const params: Record<string, string> = {};
-    for (let i = 0; i < values.length; i++) params[endpoint.names[i]!] = decodeURIComponent(values[i]!);
-    return { kind: 'found', value: endpoint.value, params };
+  #candidates(length: number): readonly Endpoint<T>[] {
+    if (length > MAX_INDEXED) return this.#endpoints;
+    let found = this.#byLength.get(length);
+    if (found === undefined) {
+      found = this.#endpoints.filter(({ template }) => (template.at(-1)?.kind === 'rest' ? length >= template.length - 1 : length === template.length));
+      this.#byLength.set(length, found);
+    }
+    return found;
   }
 }
 
-function emptyNode<T>(): Node<T> {
-  return { literals: new Map(), endpoints: new Map() };
+function shapeOf(template: Template): string {
+  return template.map(({ kind, name }) => (kind === 'literal' ? name : kind)).join('/');
 }
 
-/** Segments between slashes; one slash at either end does not count. */
-function split(path: string): string[] {
-  const start = path.startsWith('/') ? 1 : 0;
-  const end = path.length > start && path.endsWith('/') ? path.length - 1 : path.length;
-  return start === end ? [] : path.slice(start, end).split('/');
+/** As the host's web server decodes a path before anybody looks at it: all but an encoded slash, which stays what it is. */
+function decoded(path: string): string {
+  return path.includes('%') ? path.split(/%2f/i).map(decodeURIComponent).join('%2F') : path;
+}
+
+/** And as it resolves dot segments, encoded or not. */
+function resolved(path: string): string {
+  if (!/\/\.{1,2}(\/|$)/.test(path)) return path;
+  const segments = path.split('/').slice(1);
+  const kept: string[] = [];
+  for (const segment of segments) {
+    if (segment === '..') kept.pop();
+    else if (segment !== '.') kept.push(segment);
+  }
+  const last = segments.at(-1);
+  return `/${kept.join('/')}${(last === '.' || last === '..') && kept.length > 0 ? '/' : ''}`;
 }

@@ -194,7 +194,7 @@ const MAX_DIGITS = 100;
 
 /**
  * Why a number in the form of JSON is not taken, if it is not: it is an integer beyond ±(2^53 − 1), or the double that is
- * nearest to it, rounded to as many digits as it has, is another number. `0.1`, `1e23` and `0.30000000000000004` survive,
+ * nearest to it is written otherwise, both in short and rounded to as many digits as were given. `0.1`, `1e23` and `0.30000000000000004` survive,
  * `9007199254740993` and `0.12345678901234567890` do not.
  */
 export function numberFault(literal: string): string | undefined {
@@ -206,13 +206,13 @@ export function numberFault(literal: string): string | undefined {
   if (value === 0) return 'is too small a number: it would become 0';
   const isWhole = exponent === undefined && /^0*$/.test(fraction);
   if (isWhole && !Number.isSafeInteger(value)) return 'is an integer beyond ±9007199254740991 (2^53 − 1), which not every reader keeps: send it as text';
-  if (significant.length <= MAX_DIGITS && digitsOf(value, significant.length) === significant) return undefined;
+  if (digitsOf(value) === significant || (significant.length <= MAX_DIGITS && digitsOf(value, significant.length) === significant)) return undefined;
   return `has more digits than a number keeps, it would become ${value}: send it as text`;
 }
 
-/** The first digits of a number, rounded, without zeros at the end. */
-function digitsOf(value: number, count: number): string {
-  const [mantissa = ''] = Math.abs(value).toExponential(count - 1).split('e');
+/** The first digits of a number, rounded, without zeros at the end; as few as tell it from all others when no count is given. */
+function digitsOf(value: number, count?: number): string {
+  const [mantissa = ''] = Math.abs(value).toExponential(count === undefined ? undefined : count - 1).split('e');
   return mantissa.replace('.', '').replace(/0+$/, '');
 }
 

@@ -46,7 +46,7 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { id: wanted, ...input } = call.body;
-    const id = createdId(call, wanted);
+    const id = createdId('/v1/actions/{action_id}', call, wanted);
     return answer(id, await colony.actions.propose(contextOf(call), id, input), 201);
   },
 });

@@ -7,7 +7,7 @@ import { derivedId, newId } from '../../app/new-id';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
-import { route } from './edge/route';
+import { reachableId, route } from './edge/route';
 import { Continuation, Id, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, given, page, queried, whole } from './edge/schemas';
 
 const TAGS = ['Agents'];
@@ -54,10 +54,9 @@ export function profileOf(input: z.output<typeof AgentInput>): AgentProfile {
   };
 }
 
-/** The id of an agent that may be registered: one that no route stands in the way of. */
+/** The id of an agent that may be registered: one that no other route hides. */
 export function newAgent(id: string): string {
-  if (id === 'repository') throw Problem.invalid('No agent can be called repository.', [{ parameter: 'id', message: 'is the name of the agent repository: choose another' }]);
-  return id;
+  return reachableId('/v1/agents/{id}', id);
 }
 
 route({

@@ -24,7 +24,7 @@ route({
   tags: TAGS,
   needs: 'read_only',
   query: z.object({
-    status: z.enum(['waiting', 'closed']).optional(),
+    status: z.enum(['waiting', 'closed', 'all']).optional().meta({ description: 'waiting by default; with an outcome: closed' }),
     kind: Id.optional(),
     severity: Impact.optional(),
     requester: Id.optional(),
@@ -36,8 +36,9 @@ route({
   responses: { 200: { description: 'A page; eventually consistent', schema: List(OpenObject) } },
   async handler(call) {
     const { colony } = await runtime();
-    const { limit, continuation, ...filters } = call.query;
-    const found = await queried(() => colony.approvals.list(call.principal.tenant, given(filters), limit, continuation));
+    const { limit, continuation, status = call.query.outcome === undefined ? 'waiting' : 'closed', ...filters } = call.query;
+    const where = given({ ...filters, status: status === 'all' ? undefined : status });
+    const found = await queried(() => colony.approvals.list(call.principal.tenant, where, limit, continuation));
     return page(call, '/v1/approvals', found.approvals, found.continuation);
   },
 });

@@ -33,7 +33,7 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { id: wanted, ...correction } = call.body;
-    const id = createdId(call, wanted);
+    const id = createdId('/v1/corrections/{id}', call, wanted);
     const done = accepted(await colony.corrections.give(contextOf(call), id, correction));
     return commandAnswer(done, { correction: { id, ...done.state.correction } }, 201);
   },

@@ -54,7 +54,8 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { after, ...filter } = call.query;
-    const last = call.header('last-event-id');
+    // A browser that had no event yet sends the header empty.
+    const last = call.header('last-event-id') || null;
     if (last !== null && !PLACE.test(last)) throw Problem.invalid('Last-Event-ID is not one of ours.', [{ parameter: 'Last-Event-ID', message: 'must be the id of an event of this stream' }]);
     const from = last ?? after ?? (await colony.receipts.end());
     await colony.receipts.check(from).catch(noPlace(last === null ? 'after' : 'Last-Event-ID'));

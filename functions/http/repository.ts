@@ -10,14 +10,16 @@ import { accepted, runtime } from '../runtime';
 import { newAgent } from './agents';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
-import { route } from './edge/route';
+import { reachableId, route } from './edge/route';
 import { Id, Location, OpenObject, Receipt, Text, commandAnswer, whole } from './edge/schemas';
 
 const TAGS = ['Agent repository'];
 const Entry = OpenObject.meta({ id: 'AgentType', description: 'agent_type, name, description, category, department or industry_vertical, version, capabilities, required_tools, cost_tier, default_lifecycle, estimated_cost_per_hour, tags' });
 
 route({
-  name: 'listAgentTypes',
+  // Before getAgent and getAgentType, which would take their paths: the host looks at routes in order of names.
+  name: 'findAgentTypes',
+  operationId: 'listAgentTypes',
   method: 'GET',
   path: '/v1/agents/repository',
   summary: 'Filter the types of agents',
@@ -32,7 +34,8 @@ route({
 });
 
 route({
-  name: 'searchAgentTypes',
+  name: 'findAgentTypesByWords',
+  operationId: 'searchAgentTypes',
   method: 'GET',
   path: '/v1/agents/repository/search',
   summary: 'Search the types of agents by words',
@@ -80,7 +83,8 @@ route({
   responses: { 200: { description: 'Defined', schema: z.object({ receipt: Receipt, agent_type: Entry }) } },
   async handler(call) {
     const { colony } = await runtime();
-    const done = accepted(await colony.repository.define(contextOf(call), call.params.agent_type, call.body.based_on, call.body.overrides));
+    const agent_type = reachableId('/v1/agents/repository/{agent_type}', call.params.agent_type);
+    const done = accepted(await colony.repository.define(contextOf(call), agent_type, call.body.based_on, call.body.overrides));
     return commandAnswer(done, { agent_type: done.state.entry });
   },
 });
@@ -119,7 +123,7 @@ route({
 });
 
 const Schedule = z.strictObject({
-  cron: Text(100).refine(isCron, 'must be a cron expression of five or six fields').meta({ example: '0 9-17 * * 1-5' }),
+  cron: Text(100).refine(isCron, 'must be a cron expression of five or six fields, of a time that comes').meta({ example: '0 9-17 * * 1-5' }),
   timezone: Text(64).refine(isTimeZone, 'must be a time zone such as Europe/Zurich').optional(),
 });
 
@@ -128,11 +132,11 @@ const Resources = z.strictObject({
   memory: z.string().regex(/^\d{1,6}(\.\d{1,3})?([KMGT]i?B?)?$/, 'must be bytes, or a number such as 512Mi').meta({ example: '4Gi' }),
 });
 
+/** One that means something: 30 February never comes. */
 function isCron(text: string): boolean {
   if (!/^\S+( \S+){4,5}$/.test(text)) return false;
   try {
-    new Cron(text, { paused: true }).stop();
-    return true;
+    return new Cron(text, { paused: true }).nextRun() !== null;
   } catch {
     return false;
   }

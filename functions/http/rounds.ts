@@ -57,7 +57,7 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { id: wanted, ...input } = call.body;
-    const id = createdId(call, wanted);
+    const id = createdId('/v1/rounds/{round_id}', call, wanted);
     return answer(id, await colony.rounds.open(contextOf(call), id, input), 201);
   },
 });

@@ -1,10 +1,9 @@
 /** Health, metrics, the documentation, and what an operator looks at. */
-import { app } from '@azure/functions';
 import { z } from 'zod';
 import { Problem } from './edge/problem';
 import { registerDocs } from './edge/docs-routes';
 import { LOCAL_IDENTITY } from './edge/openapi';
-import { route } from './edge/route';
+import { openRoute, route } from './edge/route';
 import { runtime } from '../runtime';
 import { Continuation, List, OpenObject, Text, page, whole } from './edge/schemas';
 
@@ -18,30 +17,20 @@ registerDocs({
   headers: LOCAL_IDENTITY,
 });
 
-app.http('live', { methods: ['GET'], route: 'health/live', authLevel: 'anonymous', handler: () => ({ jsonBody: { status: 'live' } }) });
+openRoute('live', '/health/live', () => ({ jsonBody: { status: 'live' } }));
 
-app.http('ready', {
-  methods: ['GET'],
-  route: 'health/ready',
-  authLevel: 'anonymous',
-  async handler() {
-    try {
-      const { colony } = await runtime();
-      return { jsonBody: { status: 'ready', feed: await colony.feed.status() } };
-    } catch {
-      return { status: 503, jsonBody: { status: 'not ready' } };
-    }
-  },
+openRoute('ready', '/health/ready', async () => {
+  try {
+    const { colony } = await runtime();
+    return { jsonBody: { status: 'ready', feed: await colony.feed.status() } };
+  } catch {
+    return { status: 503, jsonBody: { status: 'not ready' } };
+  }
 });
 
-app.http('metrics', {
-  methods: ['GET'],
-  route: 'metrics',
-  authLevel: 'anonymous',
-  async handler() {
-    const { body, contentType } = await (await runtime()).metrics.text();
-    return { body, headers: { 'content-type': contentType } };
-  },
+openRoute('metrics', '/metrics', async () => {
+  const { body, contentType } = await (await runtime()).metrics.text();
+  return { body, headers: { 'content-type': contentType } };
 });
 
 route({

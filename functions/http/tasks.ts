@@ -9,7 +9,7 @@ import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route, type Answer, type Call } from './edge/route';
-import { Continuation, Features, Id, Impact, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, createdId, given, page, queried, receiptOf, whole } from './edge/schemas';
+import { Continuation, Features, Id, Impact, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, createdId, given, page, queried, receiptOf, Whole, whole } from './edge/schemas';
 
 const TAGS = ['Tasks'];
 
@@ -76,7 +76,7 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { principal, body, now } = call;
-    const id = createdId(call, body.id);
+    const id = createdId('/v1/tasks/{id}', call, body.id);
     return answer(id, await colony.tasks.post(contextOf(call), id, specOf(body, principal.id), body.cause), now, 201);
   },
 });
@@ -97,7 +97,7 @@ route({
     const { principal, body } = call;
     const value = await Promise.all(
       body.tasks.map(async (task, i) => {
-        const id = createdId(call, task.id, i + 1);
+        const id = createdId('/v1/tasks/{id}', call, task.id, i + 1);
         const outcome = await colony.tasks.post({ ...contextOf(call, task), expectedVersion: undefined }, id, specOf(task, principal.id), task.cause);
         return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
       }),
@@ -176,7 +176,7 @@ route({
   tags: TAGS,
   needs: 'read_only',
   params: TaskParams,
-  query: z.object({ award: z.string().regex(/^\d{1,7}$/).transform(Number).optional() }),
+  query: z.object({ award: Whole(1, 1_000_000).optional().meta({ type: 'integer', minimum: 1, maximum: 1_000_000 }) }),
   responses: { 200: { description: 'Ranking, winner, and whether they agree with the receipt', schema: OpenObject } },
   async handler(call) {
     const { colony } = await runtime();

@@ -7,6 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { hides, parseTemplate } from '../../functions/http/edge/template';
+import { inHostOrder } from '../../local/host';
 import { compiledApp } from '../support/host';
 
 /** In a process of its own, since an app is loaded once a process: by its package.json, start and end included. */
@@ -21,6 +23,31 @@ const PROGRAM = `
 
 interface Registration {
   readonly name: string;
+  readonly bindings: readonly { readonly type: string; readonly route?: string; readonly methods?: readonly string[] }[];
+}
+
+interface Route {
+  readonly registration: Registration;
+  readonly route: string;
+  readonly methods: readonly string[];
+}
+
+/** The HTTP functions in the order in which the Functions host looks at them. */
+function routesOf(list: readonly Registration[]): Route[] {
+  return inHostOrder(
+    list.flatMap((registration) => registration.bindings.filter(({ type }) => type === 'httpTrigger').map(({ route = registration.name, methods = [] }) => ({ registration, route, methods }))),
+  );
+}
+
+/** Each route that an earlier one takes the requests of, with that one. */
+function hidden(list: readonly Registration[]): string[] {
+  const routes = routesOf(list);
+  return routes.flatMap((later, i) =>
+    routes
+      .slice(0, i)
+      .filter((earlier) => earlier.methods.some((method) => later.methods.includes(method)) && hides(parseTemplate(earlier.route), parseTemplate(later.route)))
+      .map((earlier) => `${later.registration.name} (${later.route}) by ${earlier.registration.name} (${earlier.route})`),
+  );
 }
 
 /** What is registered with these settings, and what is said while the app starts. */
@@ -48,6 +75,8 @@ test('the built package registers what was reviewed', () => {
   expect(said).toBe('');
   expect(list.length).toBeGreaterThan(20);
   expectReviewed(list, 'registrations.json');
+  expect(hidden(list)).toEqual([]);
+  expect(routesOf(list).at(-1)).toMatchObject({ registration: { name: 'zNotFound' }, route: '{*path}' });
 }, 90_000);
 
 test('in the profile azure, its triggers too', () => {
@@ -56,5 +85,12 @@ test('in the profile azure, its triggers too', () => {
   expect(said).toContain('FORMICARY_COSMOS__accountEndpoint is missing');
   const embedded = register({}).list.map(({ name }) => name);
   expect(embedded.filter((name) => !list.some((registration) => registration.name === name))).toEqual([]);
+  expect(hidden(list)).toEqual([]);
   expectReviewed(list.filter(({ name }) => !embedded.includes(name)), 'registrations.azure.json');
 }, 90_000);
+
+test('a route that is hidden is found', () => {
+  const route = (name: string, path: string): Registration => ({ name, bindings: [{ type: 'httpTrigger', route: path, methods: ['GET'] }] });
+  expect(hidden([route('listAgentTypes', 'v1/agents/repository'), route('getAgent', 'v1/agents/{id}')])).toEqual(['listAgentTypes (v1/agents/repository) by getAgent (v1/agents/{id})']);
+  expect(hidden([route('findAgentTypes', 'v1/agents/repository'), route('getAgent', 'v1/agents/{id}')])).toEqual([]);
+});

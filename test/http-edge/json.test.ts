@@ -89,7 +89,7 @@ describe('what would be changed in silence', () => {
     expect(problemOf(bytes(text))).toMatchObject({ status: 400, type: 'https://formicary.dev/problems/invalid-request', errors: [{ pointer }] });
   });
 
-  test.each(['9007199254740991', '-9007199254740991', '0.1', '0.30000000000000004', '0.10000000000000001', '1e23', '1E+2', '1e-7', '5e-324', '6.02214076e23', '0.10', '100000.000000000000000000', '-0.0000001'])('%s survives', (text) => {
+  test.each(['9007199254740991', '-9007199254740991', '0.1', '0.30000000000000004', '0.10000000000000001', '1e23', '1E+2', '1e-7', '5e-324', '6.02214076e23', '0.10', '100000.000000000000000000', '-0.0000001', '1641723614143230.2'])('%s survives', (text) => {
     expect(parseJson(bytes(`{"n":${text}}`))).toEqual({ n: Number(text) });
   });
 
@@ -111,8 +111,8 @@ describe('what would be changed in silence', () => {
         const digits = literal.replace(/^-/, '').replace(/e.*/, '').replace('.', '').replace(/^0+/, '').replace(/0+$/, '');
         if (numberFault(literal) !== undefined) return;
         if (digits === '') return void expect(value === 0).toBe(true);
-        const kept = BigInt(Math.abs(value).toExponential(digits.length - 1).split('e')[0]!.replace('.', ''));
-        expect(kept).toBe(BigInt(digits));
+        const kept = [undefined, digits.length - 1].map((count) => Math.abs(value).toExponential(count).split('e')[0]!.replace('.', '').replace(/0+$/, ''));
+        expect(kept).toContain(digits);
       }),
       { numRuns: 2_000 },
     );
@@ -120,7 +120,7 @@ describe('what would be changed in silence', () => {
 
   test('every double that JavaScript writes survives, unless it is a whole number too large', () => {
     fc.assert(
-      fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
+      fc.property(fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.double({ noNaN: true, min: 1e13, max: 1e17 })), (value) => {
         const text = JSON.stringify(value);
         if (numberFault(text) === undefined) expect(readJson(text)).toBe(value === 0 ? 0 : value);
         else expect(Number.isInteger(value) && !Number.isSafeInteger(value) && !text.includes('e')).toBe(true);

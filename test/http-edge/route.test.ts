@@ -103,7 +103,7 @@ describe('routes', () => {
 
   test('are registered with the runtime', () => {
     const { bindings } = registrations().find(({ name }) => name === 'get')!;
-    expect(Object.values(bindings)).toContainEqual(expect.objectContaining({ type: 'httpTrigger', route: 'things/{id}', methods: ['GET'], authLevel: 'anonymous' }));
+    expect(Object.values(bindings)).toContainEqual(expect.objectContaining({ type: 'httpTrigger', route: 'things/{id}', methods: ['GET', 'HEAD'], authLevel: 'anonymous' }));
   });
 
   test('that contradict themselves are refused at once', () => {
@@ -112,6 +112,70 @@ describe('routes', () => {
     expect(() => route({ ...bad, path: '/bad/{id}' })).toThrow('params has nothing');
     expect(() => route({ ...bad, path: '/bad', params: z.object({ id: z.string() }) })).toThrow('params has id');
     expect(() => route({ ...bad, path: '/bad', body: z.json() })).toThrow('a GET has no body');
+  });
+
+  describe('reading', () => {
+    beforeAll(() => {
+      route({ ...common, name: 'versioned', method: 'GET', path: '/versioned', handler: () => ({ status: 200, body: { a: 1 }, etag: 7 }) });
+      route({ ...common, name: 'streamed', method: 'GET', path: '/streamed', handler: () => ({ status: 200, contentType: 'text/event-stream', stream: unread() }) });
+      route({ ...common, name: 'place', method: 'GET', path: '/place/{*rest}', params: z.object({ rest: z.string() }), handler: keep });
+    });
+    const unread = async function* (): AsyncGenerator<Uint8Array> {
+      yield await Promise.reject(new Error('it was read'));
+    };
+
+    test.each(['"7"', 'W/"7"', '*', '"1", "7"', ' "7" '])('what the caller knows as %s is not sent again', async (known) => {
+      const reply = await call('versioned', { headers: { 'if-none-match': known } });
+      expect([reply.status, reply.body, reply.headers['etag']]).toEqual([304, undefined, '"7"']);
+    });
+
+    test.each(['"6"', '7', '"77"', ''])('what it knows as %j is', async (known) => expect((await call('versioned', { headers: { 'if-none-match': known } })).status).toBe(200));
+
+    test('without the body has the same head', async () => {
+      const [head, whole] = await Promise.all([call('versioned', { method: 'HEAD' }), call('versioned')]);
+      expect([head.status, head.headers]).toEqual([200, whole.headers]);
+      expect(infos.map(({ method }) => method).sort()).toEqual(['GET', 'HEAD']);
+    });
+
+    test('the head of a stream begins none', async () => expect((await call('streamed', { method: 'HEAD' })).body).toBeUndefined());
+
+    test('a slash at the end of a path counts nowhere', async () => {
+      await call('place', { params: { rest: 'a/b/' } });
+      expect(seen?.params).toEqual({ rest: 'a/b' });
+    });
+  });
+
+  describe('a body that needs no field', () => {
+    beforeAll(() => route({ ...common, name: 'optional', method: 'POST', path: '/optional', body: z.strictObject({ reason: z.string().default('none') }), handler: keep }));
+
+    test.each([undefined, 'application/json', 'text/plain', 'application/x-www-form-urlencoded'])('may be left out, with the content type %s', async (type) => {
+      expect((await call('optional', { method: 'POST', headers: type === undefined ? {} : { 'content-type': type } })).status).toBe(204);
+      expect(seen?.body).toEqual({ reason: 'none' });
+    });
+
+    test('is read when it is there', async () => {
+      expect((await call('optional', { method: 'POST', body: '{"reason":"x"}', headers: { 'content-type': 'text/plain' } })).status).toBe(415);
+      expect((await post('optional', { reason: 1 })).status).toBe(400);
+    });
+
+    test('is not what another command needs', async () => expect((await call('create', { method: 'POST', headers: { 'content-type': 'application/json' } })).status).toBe(400));
+  });
+
+  describe('a value of several forms', () => {
+    beforeAll(() => {
+      const Voter = z.strictObject({ id: z.string(), why: z.string() });
+      const Search = z.strictObject({ capability: z.string(), limit: z.number().optional() });
+      route({ ...common, name: 'forms', method: 'POST', path: '/forms', body: z.strictObject({ voters: z.union([z.array(Voter), Search]), names: z.record(z.string().regex(/^[a-z]+$/, 'must be small letters'), z.union([z.number(), z.string()])).optional() }), handler: keep });
+    });
+
+    test.each([
+      [{ voters: [{ id: 'a' }] }, [{ pointer: '#/voters/0/why', message: 'Invalid input: expected string, received undefined' }]],
+      [{ voters: { capability: 'x', limit: 'y' } }, [{ pointer: '#/voters/limit', message: 'Invalid input: expected number, received string' }]],
+      [{ voters: { capability: 'x', more: 1 } }, [{ pointer: '#/voters/more', message: 'is not a known field' }]],
+      [{ voters: 7 }, [{ pointer: '#/voters', message: 'Invalid input: expected array, received number; or: Invalid input: expected object, received number' }]],
+      [{ voters: [], names: { a: true } }, [{ pointer: '#/names/a', message: 'Invalid input: expected number, received boolean; or: Invalid input: expected string, received boolean' }]],
+      [{ voters: [], names: { A: 1 } }, [{ pointer: '#/names/A', message: 'has a name that is not accepted: must be small letters' }]],
+    ])('%j says what is wrong with the form that was meant', async (body, errors) => expect((await post('forms', body)).json()['errors']).toEqual(errors));
   });
 
   describe('admission', () => {
@@ -277,7 +341,7 @@ describe('routes', () => {
       expect(reply.body).not.toContain('secret');
       expect(errors).toHaveBeenCalledTimes(1);
       const line = errors.mock.calls[0]![0] as string;
-      expect(JSON.parse(line)).toMatchObject({ level: 'error', route: 'fails', errorId: reply.json()['errorId'], stack: expect.stringContaining('inner secret') as string });
+      expect(JSON.parse(line)).toMatchObject({ level: 50, service: 'formicary', msg: 'a request failed', route: 'fails', errorId: reply.json()['errorId'], error: expect.stringContaining('inner secret') as string });
       expect(line).not.toContain('hunter2');
     });
 

@@ -91,7 +91,12 @@ describe('requests', () => {
     expect([method.status, method.headers['allow']]).toEqual([405, 'DELETE, GET']);
   });
 
-  test.each(['/things/%zz', '/things/..', '/files/a/%2e%2E/b', 'http://localhost/things/1', '*'])('with the path %s are refused', async (path) => {
+  test('with dot segments lead where those say, as on the Functions host', async () => {
+    expect((await send(host.url, '/files/../things/1')).json()).toMatchObject({ function: 'thing', id: '1' });
+    expect((await send(host.url, '/things/..')).status).toBe(404);
+  });
+
+  test.each(['/things/%zz', 'http://localhost/things/1', '*'])('with the path %s are refused', async (path) => {
     const reply = await send(host.url, path, path === '*' ? { method: 'OPTIONS' } : {});
     expect([reply.status, reply.json()['type']]).toEqual([400, 'https://formicary.dev/problems/invalid-request']);
   });
@@ -131,7 +136,7 @@ describe('results', () => {
       expect([reply.status, reply.headers['content-type']]).toEqual([500, 'application/problem+json']);
       expect(reply.text).not.toMatch(/secret|stack|at /);
       const logged = JSON.parse(errors.mock.lastCall![0] as string) as Record<string, unknown>;
-      expect(logged).toMatchObject({ level: 'error', path, errorId: reply.json()['errorId'] });
+      expect(logged).toMatchObject({ level: 50, msg: 'a request failed', path, errorId: reply.json()['errorId'] });
     }
   });
 });

@@ -28,14 +28,32 @@ describe('Router', () => {
     ['/v1/agents/a1', 'GET v1/agents/{id}', { id: 'a1' }],
     ['/v1/agents/a1/', 'GET v1/agents/{id}', { id: 'a1' }],
     ['/v1/agents/a%20b', 'GET v1/agents/{id}', { id: 'a b' }],
-    ['/v1/agents/a%2Fb', 'GET v1/agents/{id}', { id: 'a/b' }],
-    ['/v1/agents/repository', 'GET v1/agents/repository', {}],
-    ['/V1/Agents/Repository', 'GET v1/agents/repository', {}],
+    ['/v1/agents/a%2Fb', 'GET v1/agents/{id}', { id: 'a%2Fb' }],
+    ['/V1/%41gents/a1', 'GET v1/agents/{id}', { id: 'a1' }],
     ['/v1/agents/x/tasks/y', 'GET v1/agents/{id}/tasks/{task}', { id: 'x', task: 'y' }],
     ['/v1/agents/repository/tasks/y', 'GET v1/agents/{id}/tasks/{task}', { id: 'repository', task: 'y' }],
     ['/v1/agents/x/y', 'GET v1/{*rest}', { rest: 'agents/x/y' }],
+    ['/v1/agents/x/y/', 'GET v1/{*rest}', { rest: 'agents/x/y/' }],
+    ['/v1/x/../agents/./a1', 'GET v1/agents/{id}', { id: 'a1' }],
+    ['/v1/x/%2e%2E/agents/a1', 'GET v1/agents/{id}', { id: 'a1' }],
+    ['/../v1/agents/a1', 'GET v1/agents/{id}', { id: 'a1' }],
+    ['/v1/agents/a1/x/..', 'GET v1/agents/{id}', { id: 'a1' }],
     ['/v1', 'GET v1/{*rest}', { rest: '' }],
   ])('GET %s', (path, value, params) => expect(find('GET', path)).toEqual([value, params]));
+
+  test('the first that fits serves, whatever is more specific', () => {
+    expect(find('GET', '/v1/agents/repository')).toEqual(['GET v1/agents/{id}', { id: 'repository' }]);
+    const other = routerOf(['GET', 'v1/agents/repository'], ['GET', 'v1/agents/{id}']);
+    expect(other.find('GET', '/V1/Agents/Repository')).toMatchObject({ value: 'GET v1/agents/repository' });
+  });
+
+  test('what takes every path is no path of its own', () => {
+    const other = routerOf(['GET', 'things'], ['POST', '{*path}']);
+    expect(other.find('POST', '/things')).toMatchObject({ kind: 'found', params: { path: 'things' } });
+    expect(other.find('POST', '/')).toMatchObject({ kind: 'found', params: { path: '' } });
+    expect(other.find('PUT', '/things')).toEqual({ kind: 'method', allow: ['GET'] });
+    expect(other.find('PUT', '/else')).toEqual({ kind: 'none' });
+  });
 
   test('a literal of another method does not hide a placeholder', () => {
     expect(find('GET', '/v1/agents/deploy')).toEqual(['GET v1/agents/{id}', { id: 'deploy' }]);

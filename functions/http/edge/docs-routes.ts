@@ -1,34 +1,40 @@
-/** `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people. */
-import { app } from '@azure/functions';
+/** `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people; and what is answered where nothing is. */
+import type { HttpMethod, HttpResponseInit } from '@azure/functions';
 import { DOCS_PAGE } from './docs-page';
 import { openApi, type ApiInfo } from './openapi';
+import { methodsAt, openRoute } from './route';
+import { Problem } from './problem';
 
-/** Registers both routes. They are open to every caller that reaches the host; they hold no data. */
+/** Every method that the Functions host can route. */
+const METHODS: HttpMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
+
+/** Registers the routes. They are open to every caller that reaches the host; they hold no data. */
 export function registerDocs(info: ApiInfo): void {
   let document: string | undefined;
-  app.http('openapi', {
-    methods: ['GET'],
-    route: 'openapi.json',
-    authLevel: 'anonymous',
-    handler: () => ({
-      // Built at the first request, when all routes have been declared.
-      body: (document ??= JSON.stringify(openApi(info))),
-      headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' },
-    }),
-  });
-  app.http('docs', {
-    methods: ['GET'],
-    route: 'docs',
-    authLevel: 'anonymous',
-    handler: () => ({
-      body: DOCS_PAGE.html,
-      headers: {
-        'content-type': 'text/html; charset=utf-8',
-        'content-security-policy': DOCS_PAGE.contentSecurityPolicy,
-        'cache-control': 'no-cache',
-        'referrer-policy': 'no-referrer',
-        'x-content-type-options': 'nosniff',
-      },
-    }),
-  });
+  openRoute('openapi', '/openapi.json', () => ({
+    // Built at the first request, when all routes have been declared.
+    body: (document ??= JSON.stringify(openApi(info))),
+    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' },
+  }));
+  openRoute('docs', '/docs', () => ({
+    body: DOCS_PAGE.html,
+    headers: {
+      'content-type': 'text/html; charset=utf-8',
+      'content-security-policy': DOCS_PAGE.contentSecurityPolicy,
+      'cache-control': 'no-cache',
+      'referrer-policy': 'no-referrer',
+      'x-content-type-options': 'nosniff',
+    },
+  }));
+  // Takes what no other route takes, since its name is the last: the host itself would answer without a problem document.
+  openRoute('zNotFound', '/{*path}', ({ method, params }) => nowhere(method, `/${params['path'] ?? ''}`), METHODS);
+}
+
+/** The root leads to the documentation; anything else says what is wrong with the path or the method. */
+function nowhere(method: string, path: string): HttpResponseInit {
+  const isRead = method === 'GET' || method === 'HEAD';
+  if (path === '/' && isRead) return { status: 302, headers: { location: '/docs', 'cache-control': 'no-cache' } };
+  const allow = path === '/' ? 'GET, HEAD' : methodsAt(path).join(', ');
+  if (allow !== '') throw Problem.of('method-not-allowed', `${path} knows ${allow}.`, {}, { allow });
+  throw Problem.of('not-found', `Nothing is found at ${path}. What there is stands at /docs.`);
 }

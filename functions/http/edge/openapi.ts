@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, built from the declared routes and their zod schemas. */
 import { z } from 'zod';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemSlug } from './problem';
-import { routes, type RouteDefinition, type RouteResponse } from './route';
+import { isOptionalBody, routes, type RouteDefinition, type RouteResponse } from './route';
 
 /** What the routes themselves don't say. */
 export interface ApiInfo {
@@ -41,7 +41,7 @@ export function openApi(info: ApiInfo): Json {
 }
 
 function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo): Json {
-  const { name, summary, description, tags, params, query, body, responses, needs, method } = definition;
+  const { name, operationId = name, summary, description, tags, params, query, body, responses, needs, method } = definition;
   const parameters = [
     ...properties(params, schemas).map(([name, schema]) => parameter('path', name, schema, true)),
     ...properties(query, schemas).map(([name, schema, required]) => parameter('query', name, schema, required)),
@@ -49,7 +49,7 @@ function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo)
     ...(method === 'GET' ? [] : COMMAND_HEADERS),
   ];
   return {
-    operationId: name,
+    operationId,
     summary,
     ...(description === undefined ? {} : { description }),
     tags,
@@ -57,7 +57,7 @@ function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo)
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: { 'application/json': { schema: schemas.inputs.get(body) } } } }),
+      : { requestBody: { required: !isOptionalBody(body), content: { 'application/json': { schema: schemas.inputs.get(body) } } } }),
     responses: {
       ...Object.fromEntries(problemsOf(definition).map((slug) => [PROBLEMS[slug].status, { $ref: `#/components/responses/${slug}` }])),
       ...Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, describe(Number(status), response, schemas)])),

@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import type { z } from 'zod';
 import { systemClock } from '../../../app/clock';
+import { logFailure } from '../../../app/log';
 import { StoreBusy } from '../../../app/ports';
 import { traced } from '../../../app/telemetry';
 import { StoreUnavailable } from '../../../app/transact';
@@ -15,6 +16,7 @@ import { isSafeText, jsonPointer } from '../../../domain/kernel/json';
 import { parseJson } from './json';
 import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError } from './problem';
 import './setup';
+import { isTaken, match, parseTemplate, pathOf, type Shape } from './template';
 
 /** What a handler is given: everything in it has been checked. */
 export interface Call<P = unknown, Q = unknown, B = unknown> {
@@ -66,8 +68,10 @@ export interface RouteDefinition<
   Q extends z.ZodObject = z.ZodObject,
   B extends z.ZodType = z.ZodType,
 > {
-  /** Name of the function and operationId, unique. */
+  /** Name of the function, unique. The Functions host looks at routes in order of these names: the first that fits serves. */
   readonly name: string;
+  /** In the OpenAPI document; the name by default. */
+  readonly operationId?: string;
   readonly method: HttpMethod;
   /** For example `/v1/tasks/{id}`; a last segment `{*rest}` takes all that follows. */
   readonly path: string;
@@ -112,6 +116,8 @@ const MAX_ERRORS = 50;
 
 let edge: Edge | undefined;
 const definitions: RouteDefinition[] = [];
+/** Every path that is served, those without a definition too. */
+const shapes: Shape[] = [];
 
 /** Sets what all routes use; called once, before the first request. */
 export function setEdge(value: Edge): void {
@@ -121,6 +127,45 @@ export function setEdge(value: Edge): void {
 /** The routes so far, in order of declaration; the source of the OpenAPI document. */
 export function routes(): readonly RouteDefinition[] {
   return definitions;
+}
+
+/** The methods that a path knows; none when there is no such path. */
+export function methodsAt(path: string): string[] {
+  const given = pathOf(path);
+  return [...new Set(shapes.filter(({ template }) => match(template, given) !== undefined).map(({ method }) => method))].sort();
+}
+
+/**
+ * The id, unless a literal of another route stands in its way, in whatever case: then no path would lead to what has it.
+ * Throws a Problem (400).
+ * @param template of the resource, ending with the id: `/v1/agents/{id}`
+ */
+export function reachableId(template: string, id: string): string {
+  if (!isTaken(shapes, parseTemplate(template), id)) return id;
+  throw Problem.invalid(`Nothing here can be called ${id}.`, [{ parameter: 'id', message: 'is a part of the address of something else, which would hide it: choose another' }]);
+}
+
+/** What a GET offers can be looked at without its body too. */
+function methodsOf(method: HttpMethod): HttpMethod[] {
+  return method === 'GET' ? ['GET', 'HEAD'] : [method];
+}
+
+function register(name: string, path: string, methods: HttpMethod[], handler: (request: HttpRequest) => Promise<HttpResponseInit>): void {
+  const template = parseTemplate(path);
+  // What takes every path is the place of nothing.
+  if (template[0]?.kind !== 'rest') shapes.push(...methods.map((method) => ({ method, template })));
+  app.http(name, { methods, route: path.slice(1), authLevel: 'anonymous', handler });
+}
+
+/** Declares a route that is open to every caller that reaches the host: it says nothing about anybody's data, or takes nothing for granted. */
+export function openRoute(name: string, path: string, handler: (request: HttpRequest) => HttpResponseInit | Promise<HttpResponseInit>, methods: HttpMethod[] = methodsOf('GET')): void {
+  register(name, path, methods, async (request) => {
+    try {
+      return await handler(request);
+    } catch (error) {
+      return problemResponse(problemOf(name, error));
+    }
+  });
 }
 
 /** The names of a path's placeholders. */
@@ -144,12 +189,7 @@ export function route<
   // The schemas have checked what the handler receives, so the registry may forget their exact types.
   const erased = definition as unknown as RouteDefinition;
   definitions.push(erased);
-  app.http(name, {
-    methods: [method],
-    route: path.slice(1),
-    authLevel: 'anonymous',
-    handler: (request) => serve(erased, request),
-  });
+  register(name, path, methodsOf(method), (request) => serve(erased, request));
 }
 
 async function serve(definition: RouteDefinition, request: HttpRequest): Promise<HttpResponseInit> {
@@ -166,13 +206,13 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     const answer = await traced(`${definition.method} ${definition.path}`, 'server', readTraceparent(request.headers.get('traceparent')), attributes, async (traceparent) =>
       definition.handler(await readCall(definition, request, caller, traceparent)),
     );
-    response = answer instanceof Problem ? problemResponse(answer) : answerResponse(answer);
+    response = answer instanceof Problem ? problemResponse(answer) : answerResponse(answer, request);
   } catch (error) {
-    response = problemResponse(error instanceof Problem ? error : error instanceof StoreBusy ? busy(error) : unexpected(definition, error));
+    response = problemResponse(problemOf(definition.name, error));
   }
   edge?.onRequest?.({
     route: definition.name,
-    method: definition.method,
+    method: request.method,
     status: response.status ?? 200,
     milliseconds: performance.now() - started,
     principal,
@@ -219,12 +259,15 @@ async function readCall(definition: RouteDefinition, request: HttpRequest, princ
 
 // ------------------------------------------------------------------------------------------------------ reading
 
-function readParams({ params }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
+function readParams({ params, path }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
   if (params === undefined) return {};
+  const values: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.params)) {
     if (!isSafeText(value)) throw parameterProblem(name, 'must not contain NUL characters');
+    // A slash at the end of a path counts nowhere; the host leaves it in the last value.
+    values[name] = path.endsWith(`{*${name}}`) && value.endsWith('/') ? value.slice(0, -1) : value;
   }
-  const result = params.safeParse(request.params);
+  const result = params.safeParse(values);
   if (!result.success) throw Problem.invalid('A path parameter is not valid.', parameterErrors(result.error));
   return result.data;
 }
@@ -244,15 +287,25 @@ function readQuery({ query }: RouteDefinition, request: HttpRequest): Record<str
 }
 
 async function readBody(schema: z.ZodType, { bodyLimit = DEFAULT_BODY_LIMIT }: RouteDefinition, request: HttpRequest): Promise<unknown> {
-  if (!isJson(request.headers.get('content-type'))) {
-    throw Problem.of('unsupported-media-type', 'The body must be sent as content-type: application/json.');
-  }
   if (Number(request.headers.get('content-length')) > bodyLimit) throw tooLarge(bodyLimit);
   const bytes = await request.arrayBuffer();
   if (bytes.byteLength > bodyLimit) throw tooLarge(bodyLimit);
-  const result = schema.safeParse(parseJson(bytes));
+  const isNothing = bytes.byteLength === 0 && isOptionalBody(schema);
+  if (!isNothing && !isJson(request.headers.get('content-type'))) {
+    throw Problem.of('unsupported-media-type', 'The body must be sent as content-type: application/json.');
+  }
+  const result = schema.safeParse(isNothing ? {} : parseJson(bytes));
   if (!result.success) throw Problem.invalid('The body does not have the required form.', bodyErrors(result.error));
   return result.data;
+}
+
+const optionalBodies = new WeakMap<z.ZodType, boolean>();
+
+/** Whether a command may come without a body: it needs no field. */
+export function isOptionalBody(schema: z.ZodType): boolean {
+  let isOptional = optionalBodies.get(schema);
+  if (isOptional === undefined) optionalBodies.set(schema, (isOptional = schema.type === 'object' && schema.safeParse({}).success));
+  return isOptional;
 }
 
 function tooLarge(limit: number): Problem {
@@ -291,17 +344,46 @@ function parameterProblem(parameter: string, message: string): Problem {
 }
 
 function parameterErrors(error: z.ZodError): ProblemError[] {
-  return error.issues.slice(0, MAX_ERRORS).map(({ path, message }) => ({ parameter: path.join('.'), message }));
+  return causes(error.issues).slice(0, MAX_ERRORS).map(({ path, message }) => ({ parameter: path.join('.'), message }));
 }
 
 function bodyErrors(error: z.ZodError): ProblemError[] {
-  return error.issues
-    .flatMap((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => ({ pointer: jsonPointer([...issue.path, key]), message: 'is not a known field' }))
-        : [{ pointer: jsonPointer(issue.path), message: issue.message }],
-    )
-    .slice(0, MAX_ERRORS);
+  return causes(error.issues).slice(0, MAX_ERRORS).map(({ path, message }) => ({ pointer: jsonPointer(path), message }));
+}
+
+/** What is wrong, and where. */
+interface Cause {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** The causes of issues: unknown fields one by one, of a union those of the form that was meant, of a map's name what is wrong with it. */
+function causes(issues: readonly Issue[], above: readonly PropertyKey[] = []): Cause[] {
+  return issues.flatMap((issue): Cause[] => {
+    const path = [...above, ...issue.path];
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a known field' }));
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionCauses(issue.errors, path);
+    if (issue.code === 'invalid_key' && issue.issues.length > 0) return causes(issue.issues, path).map(({ message }) => ({ path, message: `has a name that is not accepted: ${message}` }));
+    if (issue.code === 'invalid_element' && issue.issues.length > 0) return causes(issue.issues, path);
+    return [{ path, message: issue.message }];
+  });
+}
+
+/** Of the forms that a value may have, the one that it comes nearest to says what is wrong; when it is like none, all say what they take. */
+function unionCauses(branches: readonly (readonly Issue[])[], path: readonly PropertyKey[]): Cause[] {
+  const isOther = (issue: Issue) => issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value');
+  const near = branches.filter((issues) => !issues.some(isOther)).map((issues) => causes(issues, path));
+  const [nearest] = near.sort((a, b) => a.length - b.length);
+  if (nearest !== undefined) return nearest;
+  const messages = new Set(branches.flatMap((issues) => causes(issues.filter(isOther), path)).map(({ message }) => message));
+  return [{ path, message: [...messages].join('; or: ') }];
+}
+
+function problemOf(route: string, error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  return error instanceof StoreBusy ? busy(error) : unexpected(route, error);
 }
 
 /** Backpressure: no defect, so nothing for the log. What the adapters count says how much of it there is. */
@@ -314,10 +396,9 @@ function busy({ retryAfterSeconds }: StoreBusy): Problem {
  * A defect, or a store that can't be reached: the log gets the exception without the request's data, the caller only an
  * id to ask with.
  */
-function unexpected(definition: RouteDefinition, error: unknown): Problem {
+function unexpected(route: string, error: unknown): Problem {
   const id = randomUUID();
-  const stack = error instanceof Error ? error.stack : String(error);
-  console.error(JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), route: definition.name, errorId: id, stack }));
+  logFailure({ route, errorId: id }, error);
   if (error instanceof StoreUnavailable) {
     return Problem.of('unavailable', 'The store can\'t be reached; it is not known whether this was done. Try again, with the same Idempotency-Key.', { errorId: id }, { 'retry-after': '1' });
   }
@@ -326,21 +407,30 @@ function unexpected(definition: RouteDefinition, error: unknown): Problem {
 
 // ---------------------------------------------------------------------------------------------------- answering
 
-function answerResponse(answer: Answer): HttpResponseInit {
+function answerResponse(answer: Answer, { method, headers: asked }: HttpRequest): HttpResponseInit {
   const { status, body, contentType, etag, stream } = answer;
   const headers: Record<string, string> = {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...answer.headers,
   };
+  const isRead = method === 'GET' || method === 'HEAD';
   if (etag !== undefined) headers['etag'] = `"${etag}"`;
+  if (etag !== undefined && isRead && status === 200 && isKnown(asked.get('if-none-match'), etag)) return { status: 304, headers };
   if (contentType !== undefined) {
     headers['content-type'] = contentType;
-    return { status, headers, body: stream ?? (body as string | Uint8Array | undefined) };
+    // A stream that nobody reads is not begun.
+    return { status, headers, body: method === 'HEAD' && stream !== undefined ? undefined : (stream ?? (body as string | Uint8Array | undefined)) };
   }
   if (body === undefined) return { status, headers };
   headers['content-type'] = 'application/json; charset=utf-8';
   return { status, headers, body: JSON.stringify(body) };
+}
+
+/** Whether `If-None-Match` names the version, weakly or not. */
+function isKnown(header: string | null, etag: number): boolean {
+  if (header === null) return false;
+  return header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${etag}"`);
 }
 
 function problemResponse({ document, headers }: Problem): HttpResponseInit {

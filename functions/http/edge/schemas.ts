@@ -9,7 +9,7 @@ import { isLocation } from '../../../app/signals';
 import type { Accepted } from '../../../app/transact';
 import type { Event } from '../../../domain/kernel/decider';
 import { Problem } from './problem';
-import type { Answer, Call } from './route';
+import { reachableId, type Answer, type Call } from './route';
 
 export const Id = z
   .string()
@@ -76,13 +76,17 @@ export const Electorate = z.strictObject({
   quorum: Share.default(CONSENSUS_DEFAULTS.quorum).meta({ description: 'Share of the weight that must be cast' }),
 });
 
-/** A query parameter that is a whole number; values of a query arrive as strings. */
-export function whole(min: number, max: number, fallback: number) {
-  return z
+/** A query parameter that is a whole number, in digits alone; values of a query arrive as strings. */
+export const Whole = (min: number, max: number) =>
+  z
     .string()
-    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .regex(/^(0|[1-9]\d{0,8})$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.number().min(min).max(max))
+    .pipe(z.number().min(min).max(max));
+
+/** The same, with what is meant without it. */
+export function whole(min: number, max: number, fallback: number) {
+  return Whole(min, max)
     .default(fallback)
     .meta({ type: 'integer', minimum: min, maximum: max, description: `${min} to ${max}, ${fallback} by default` });
 }
@@ -141,9 +145,10 @@ export function given<F extends Readonly<Record<string, string | undefined>>>(fi
   return Object.fromEntries(Object.entries(filters).filter((filter): filter is [string, string] => filter[1] !== undefined));
 }
 
-/** The id of what a call creates: the one it names, else from its Idempotency-Key, so that a retry lands in the same stream, else a new one. */
-export function createdId({ principal, idempotencyKey, now }: Pick<Call, 'principal' | 'idempotencyKey' | 'now'>, wanted: string | undefined, part?: number): string {
-  return wanted ?? (idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey, part));
+/** The id of what a call creates at a path such as `/v1/tasks/{id}`: the one it names, else from its Idempotency-Key, so that a retry lands in the same stream, else a new one. */
+export function createdId(template: string, { principal, idempotencyKey, now }: Pick<Call, 'principal' | 'idempotencyKey' | 'now'>, wanted: string | undefined, part?: number): string {
+  if (wanted !== undefined) return reachableId(template, wanted);
+  return idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey, part);
 }
 
 /** An agent acts for itself; people and services may act for any agent of their tenant. */

@@ -22,7 +22,8 @@ const LIFETIME_MS = 600_000;
  * told to stop (`return`); one that waits for long should watch the same signal. If it throws, the connection breaks.
  */
 export function serverSentEvents(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal): Answer {
-  return { status: 200, contentType: 'text/event-stream; charset=utf-8', stream: frames(source, signal) };
+  // A proxy that collects an answer before it passes it on would keep every event until the end.
+  return { status: 200, contentType: 'text/event-stream; charset=utf-8', headers: { 'x-accel-buffering': 'no' }, stream: frames(source, signal) };
 }
 
 const encoder = new TextEncoder();

@@ -1,0 +1,58 @@
+/** Reading the log by pages: what is filtered out costs no requests, and no page holds more than was asked for. */
+import fc from 'fast-check';
+import { Receipts } from '../../app/receipts';
+import type { Commit } from '../../domain/kernel/commit';
+import { nextCommit } from '../support/commits';
+import { MemoryEventStore } from '../support/memory-store';
+
+async function logOf(categories: readonly string[]): Promise<MemoryEventStore> {
+  const store = new MemoryEventStore();
+  const last = new Map<string, Commit>();
+  for (const category of categories) {
+    const stream = `t/${category}/1`;
+    const sealed = nextCommit(stream, last.get(stream));
+    await store.append({ stream, expected: sealed.commit.index - 1, commits: [sealed] });
+    last.set(stream, sealed.commit);
+  }
+  return store;
+}
+
+test('what is rare is found in few pages', async () => {
+  const store = await logOf(Array.from({ length: 2_600 }, (_, i) => (i === 2_599 ? 'rare' : 'task')));
+  const page = await new Receipts(store).page('t', '0', 1, { category: 'rare' });
+  expect(page.commits).toHaveLength(1);
+  expect(store.calls.feed).toBeLessThan(10);
+});
+
+test('others have their turn between the pages of one answer', async () => {
+  const store = await logOf(Array.from({ length: 3_000 }, () => 'task'));
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 0);
+  const count = () => {
+    turns += 1;
+    if (going) setImmediate(count);
+  };
+  let going = true;
+  setImmediate(count);
+  await new Receipts(store).page('t', '0', 1, { category: 'none' });
+  going = false;
+  clearInterval(timer);
+  expect(turns).toBeGreaterThanOrEqual(5);
+});
+
+test('pages of any size give every receipt once, in order, none larger than asked for', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60 }), fc.integer({ min: 1, max: 7 }), async (categories, limit) => {
+      const receipts = new Receipts(await logOf(categories));
+      const found: number[] = [];
+      for (let after = '0', end = false; !end; ) {
+        const page = await receipts.page('t', after, limit, { category: 'a' });
+        expect(page.commits.length).toBeLessThanOrEqual(limit);
+        found.push(...page.commits.map(({ index }) => index));
+        ({ after, end } = page);
+      }
+      expect(found).toEqual(Array.from({ length: categories.filter((category) => category === 'a').length }, (_, i) => i));
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -350,6 +350,11 @@ export interface Ports {
   readonly publisher?: Publisher;
   /** Reads what a trigger on the store's feed has handed over: commits, in order per stream; undefined for a store without triggers. */
   readonly handed?: (documents: readonly unknown[]) => Promise<readonly Commit[]>;
+  /**
+   * Whether a write would be durable now: undefined when so, else why not, in words. Never rejects. It costs a write, so
+   * it is not for every request; undefined for a store that has no way to ask.
+   */
+  readonly probe?: () => Promise<string | undefined>;
   /** By operation, of which there are few; undefined where asking costs nothing. */
   readonly costs?: () => ReadonlyMap<string, StoreCost>;
   readonly policy: Policy;

@@ -3,7 +3,13 @@
  * file's indexes nor what its other columns say.
  */
 import type { DatabaseSync } from '../adapters/embedded/sqlite';
-import { ChainVerifier } from '../domain/kernel/commit';
+import { isDamage } from '../adapters/embedded/database';
+import { lostTailOf } from '../adapters/embedded/mark';
+import { blobsIn } from '../adapters/embedded/open';
+import type { FileBlobArchive } from '../adapters/embedded/small-stores';
+import { ChainVerifier, type Commit } from '../domain/kernel/commit';
+import { parseStream } from '../domain/kernel/ids';
+import { payloadsOf } from '../domain/payloads';
 
 /** One thing that is wrong, in words that name the commit. */
 export interface Fault {
@@ -17,6 +23,8 @@ export interface Audit {
   readonly streams: number;
   readonly commits: number;
   readonly faults: number;
+  /** Payloads outside the receipts that were looked at; undefined for an export, which has none beside it. */
+  readonly blobs: number | undefined;
   /** The first of them. */
   readonly named: readonly Fault[];
 }
@@ -24,8 +32,6 @@ export interface Audit {
 /** Faults that are kept with their words; the rest is counted. */
 const MOST_NAMED = 1_000;
 const PROGRESS_EVERY = 2_000;
-/** SQLITE_CORRUPT, SQLITE_NOTADB */
-const DAMAGED = [11, 26];
 
 /** What hashes alone can't show; said with every result. */
 export const NOT_SHOWN = [
@@ -33,28 +39,38 @@ export const NOT_SHOWN = [
   'commits that were all written anew, from some point to the end of their stream, with hashes that fit',
 ];
 
-/** @param onProgress hears how many commits were checked, and how many there are */
-export function audit(database: DatabaseSync, onProgress: (done: number, total: number) => void): Audit {
+/**
+ * Walks the log without holding on to one state of it for long: a host that writes it meanwhile can tidy up behind us.
+ * @param folder where the log lies, with its blobs and its high-water mark; undefined for an export
+ * @param onProgress hears how many commits were checked, and how many there are
+ */
+export function audit(database: DatabaseSync, folder: string | undefined, onProgress: (done: number, total: number) => void): Audit {
   const named: Fault[] = [];
   let faults = 0;
   let streams = 0;
   let commits = 0;
+  const blobs = folder === undefined ? undefined : new BlobWalk(folder);
   const add = (found: readonly Fault[]) => {
     faults += found.length;
     named.push(...found.slice(0, MOST_NAMED - named.length));
   };
-  database.exec('BEGIN');
   try {
-    const total = (database.prepare('SELECT count(*) AS n FROM commits NOT INDEXED').get() as { n: number }).n;
-    const byPlace = database.prepare('SELECT hash, body FROM commits NOT INDEXED WHERE position = ?');
+    // What is on record now; what comes while we read is for the next time.
+    const lost = folder === undefined ? undefined : lostTailOf(folder, database);
+    if (lost !== undefined) add([{ commit: undefined, kind: 'missing', message: lost }]);
+    database.exec('CREATE TEMP TABLE walk AS SELECT position, stream, idx FROM main.commits NOT INDEXED ORDER BY stream, idx, position');
+    const total = (database.prepare('SELECT count(*) AS n FROM temp.walk').get() as { n: number }).n;
+    const byPlace = database.prepare('SELECT hash, body FROM main.commits NOT INDEXED WHERE position = ?');
     let walk: StreamWalk | undefined;
-    for (const row of database.prepare('SELECT position, stream, idx FROM commits NOT INDEXED ORDER BY stream, idx, position').iterate()) {
+    for (const row of database.prepare('SELECT position, stream, idx FROM temp.walk ORDER BY rowid').iterate()) {
       const { position, stream, idx } = row as unknown as Key;
       if (walk?.stream !== stream) {
         walk = new StreamWalk(stream);
         streams += 1;
       }
-      add(walk.next(position, idx, byPlace.get(position) as unknown as Content));
+      const content = byPlace.get(position) as unknown as Content;
+      add(walk.next(position, idx, content));
+      if (blobs !== undefined) add(blobs.next(stream, idx, content));
       commits += 1;
       if (commits % PROGRESS_EVERY === 0) onProgress(commits, total);
     }
@@ -62,10 +78,47 @@ export function audit(database: DatabaseSync, onProgress: (done: number, total: 
     add(traces(database));
   } catch (error) {
     // Pages that can't be read are a finding too; anything else is a defect.
-    if (!DAMAGED.includes(((error as { errcode?: number }).errcode ?? 0) & 0xff)) throw error;
-    add([{ commit: undefined, kind: 'unreadable', message: `the file is damaged: ${(error as Error).message}` }]);
+    if (!isDamage(error)) throw error;
+    add([{ commit: undefined, kind: 'unreadable', message: `the file is damaged: ${(error as Error).message}; \`formicary export FILE --salvage\` saves what can be read` }]);
   }
-  return { streams, commits, faults, named };
+  return { streams, commits, faults, blobs: blobs?.checked, named };
+}
+
+/** Looks for the payloads that receipts name, each once. */
+class BlobWalk {
+  private readonly archive;
+  private readonly known = new Map<string, ReturnType<FileBlobArchive['check']>>();
+
+  constructor(folder: string) {
+    this.archive = blobsIn(folder);
+  }
+
+  get checked(): number {
+    return this.known.size;
+  }
+
+  next(stream: string, index: number, { body }: Content): Fault[] {
+    // Most receipts name none: they need not be parsed.
+    if (typeof body !== 'string' || !body.includes('_ref":"sha256:')) return [];
+    const commit = `${stream}@${index}`;
+    return referencesIn(body).flatMap((reference) => {
+      const { tenant } = parseStream(stream);
+      const found = this.known.get(`${tenant} ${reference}`) ?? this.archive.check(tenant, reference);
+      this.known.set(`${tenant} ${reference}`, found);
+      if (found === 'kept') return [];
+      const what = found === 'missing' ? 'is not there' : 'holds other bytes than those';
+      return [{ commit, kind: found, message: `${commit}: the payload ${reference} that it names ${what} (${tenant} in blobs/)` }];
+    });
+  }
+}
+
+function referencesIn(body: string): string[] {
+  try {
+    return payloadsOf((JSON.parse(body) as Commit).events);
+  } catch {
+    // A receipt that is none: its chain says so.
+    return [];
+  }
 }
 
 interface Key {
@@ -120,8 +173,9 @@ function traces(database: DatabaseSync): Fault[] {
     }
   }
   if (has(database, 'checkpoints')) {
-    const end = (database.prepare('SELECT coalesce(max(position), 0) AS "end" FROM commits').get() as { end: number }).end;
     const seen = (database.prepare('SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS seen FROM checkpoints').get() as { seen: number }).seen;
+    // Read later, so that a host that goes on writing is not taken for one that has read what isn't there.
+    const end = (database.prepare('SELECT coalesce(max(position), 0) AS "end" FROM commits').get() as { end: number }).end;
     if (seen > end) faults.push({ commit: undefined, kind: 'missing', message: `the log was read up to place ${seen}, yet it ends at ${end}: its newest commits were cut off` });
   }
   faults.push(...indexFaults(database));

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { DatabaseSync } from '../adapters/embedded/sqlite';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { DATABASE_FILE } from '../adapters/embedded/database';
+import { hasLog, openLog, type OpenLog } from '../adapters/embedded/log';
 import type { Commit } from '../domain/kernel/commit';
 import { UsageError } from './terminal';
 
@@ -24,14 +24,17 @@ const USUAL = ['.formicary', '.formicary/demo', ...['.formicary', '.formicary/de
 export function dataFolder(given: string | boolean | undefined): string {
   const named = typeof given === 'string' ? given : process.env['FORMICARY_DATA'];
   if (named !== undefined && named !== '') return resolve(named);
-  return resolve(USUAL.find((folder) => existsSync(join(folder, DATABASE_FILE))) ?? '.formicary');
+  return resolve(USUAL.find(hasLog) ?? '.formicary');
 }
 
-/** Opens the database of a folder; a host may go on writing it. Within one transaction it stands still. */
-export function openDatabase(folder: string): DatabaseSync {
-  const file = join(folder, DATABASE_FILE);
-  if (!existsSync(file)) throw new UsageError(`there is no log in ${folder}`, 'Name the data folder of the host with --data FOLDER, or give an export with --export FILE. `formicary start` makes one.');
-  return new DatabaseSync(file, { readOnly: true });
+/** Opens the log of a folder for reading; a host may go on writing it. Throws `UsageError`. */
+export function openFolder(folder: string): OpenLog {
+  if (!hasLog(folder)) throw new UsageError(`there is no log in ${folder}`, 'Name the data folder of the host with --data FOLDER, or give an export with --export FILE. `formicary start` makes one.');
+  try {
+    return openLog(folder);
+  } catch (error) {
+    throw new UsageError(`the log in ${folder} can't be read: ${error instanceof Error ? error.message : String(error)}`, 'Files of another user: run this as that user, or as one who may read them.');
+  }
 }
 
 const PROGRESS_EVERY = 1_000;
@@ -43,7 +46,7 @@ const PASSING = 'CREATE TABLE commits (position INTEGER PRIMARY KEY, stream, idx
  * `UsageError` on a line that is none.
  * @param onProgress hears how many of the file's bytes were read
  */
-export async function loadExport(file: string, onProgress: (bytes: number) => void): Promise<DatabaseSync> {
+export async function loadExport(file: string, onProgress: (bytes: number) => void): Promise<Pick<OpenLog, 'database' | 'close'>> {
   if (file !== '-' && !existsSync(file)) throw new UsageError(`there is no file ${file}`, 'Make one with `formicary export FILE`.');
   const source: Readable & { readonly bytesRead?: number } = file === '-' ? process.stdin : createReadStream(file);
   const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
@@ -62,7 +65,7 @@ export async function loadExport(file: string, onProgress: (bytes: number) => vo
     if (number % PROGRESS_EVERY === 0) onProgress(source.bytesRead ?? 0);
   }
   database.exec('COMMIT');
-  return database;
+  return { database, close: () => database.close() };
 }
 
 /** Lines that end with a line feed, and with nothing else: `node:readline` also parts them at U+2028, which JSON may hold. */

@@ -3,9 +3,9 @@
  * A folder is one host's, so there is nobody to share the partitions with: whoever claims one gets it.
  */
 import type { Checkpoint, CheckpointStore, PartitionOwnership } from '@azure/event-hubs';
-import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from '../adapters/embedded/sqlite';
+import { prepareFolder, privateFile } from '../adapters/embedded/folder';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS checkpoints (
@@ -18,8 +18,10 @@ export class Checkpoints implements CheckpointStore {
 
   /** Opens or creates `event-hubs.db` in the folder. */
   constructor(folder: string) {
-    mkdirSync(folder, { recursive: true });
-    this.database = new DatabaseSync(path.join(folder, 'event-hubs.db'));
+    const file = path.join(folder, 'event-hubs.db');
+    prepareFolder(folder);
+    privateFile(file);
+    this.database = new DatabaseSync(file);
     // A checkpoint that a loss of power takes with it has its batch come again.
     this.database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${SCHEMA}`);
   }

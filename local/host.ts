@@ -4,8 +4,9 @@
  * say where they are; functions with other triggers are accepted and listed, but nothing calls them here.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { prepareFolder } from '../adapters/embedded/folder';
 import { loadApp } from './app-loader';
 import { Connections } from './connections';
 import { supplyInput, triggerOf, type Binding, type Registration } from './core';
@@ -64,6 +65,8 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
   let durable: DurableRuntime | undefined;
   try {
     process.env['WEBSITE_HOSTNAME'] = new URL(url).host;
+    // Before the app opens anything: what can't be written is said once, and first.
+    prepareFolder(data);
     const { http, durableTask, serviceBus, eventHubs } = extensions(appDirectory);
     const app = await loadApp(appDirectory);
     const router = new Router<Handler>();
@@ -127,7 +130,6 @@ function openDurable(registrations: readonly Registration[], data: string): Dura
   const of = (type: string): Registration[] => withTrigger(registrations, type).map(({ registration }) => registration);
   const functions = { orchestrators: of('orchestrationTrigger'), activities: of('activityTrigger') };
   if (functions.orchestrators.length === 0) return undefined;
-  mkdirSync(data, { recursive: true });
   return new DurableRuntime(path.join(data, 'durable.db'), functions);
 }
 

@@ -2,10 +2,12 @@
  * One SQLite file for everything that the embedded profile keeps: a writer thread that commits in groups, and a
  * read-only connection on this thread. WAL lets both go on at once; a reader sees only what is durable.
  */
-import { mkdirSync } from 'node:fs';
+import { statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from './sqlite';
 import { Worker } from 'node:worker_threads';
+import { DatabaseUnavailable, acquireLock, prepareFolder, privateFile, reasonOf } from './folder';
 import { encode, type Program, type WriteOperation, type WriteResult, type WriterRequest, type WriterResponse } from './writer';
 
 export const DATABASE_FILE = 'formicary.db';
@@ -17,8 +19,17 @@ export const DATABASE_FILE = 'formicary.db';
  */
 const FLUSH_AT = 16;
 
-/** Another process holds the folder, or the file can't be used. The message says what to do. */
-export class DatabaseUnavailable extends Error {}
+/** Less than one group of writes can need: a disk with less room than that counts as full. */
+const LEAST_FREE_BYTES = 4 * 1024 * 1024;
+/** How long the probe of a write may take. */
+const PROBE_MS = 5_000;
+
+const PROBE: WriteOperation = {
+  statements: [
+    ['CREATE TABLE IF NOT EXISTS probe (one INTEGER PRIMARY KEY, count INTEGER NOT NULL)', []],
+    ['INSERT INTO probe VALUES (1, 1) ON CONFLICT (one) DO UPDATE SET count = count + 1', []],
+  ],
+};
 
 export class Database {
   private readonly statements = new Map<string, StatementSync>();
@@ -32,19 +43,28 @@ export class Database {
   private scheduled = false;
   private failure: Error | undefined;
   private closed: Promise<void> | undefined;
+  /** Runs when writes have become durable, before their writers hear of it. Must not throw. */
+  onDurable: () => void = () => undefined;
+  /** Runs when the last write is durable and the files are closed. */
+  onClose: () => void = () => undefined;
+  /** Which file it is that this process has open. */
+  private readonly inode: number;
 
   private constructor(
     readonly folder: string,
     private readonly worker: Worker,
     private readonly lock: DatabaseSync,
     private reader: DatabaseSync,
-  ) {}
+  ) {
+    this.inode = statSync(join(folder, DATABASE_FILE)).ino;
+  }
 
-  /** Opens (and creates) the database in `folder`. Throws `DatabaseUnavailable` when another process uses it. */
+  /** Opens (and creates) the database in `folder`. Throws `DatabaseUnavailable` when another process uses it, or nobody can. */
   static async open(folder: string): Promise<Database> {
-    mkdirSync(folder, { recursive: true });
+    prepareFolder(folder);
     const lock = acquireLock(folder);
     const file = join(folder, DATABASE_FILE);
+    privateFile(file);
     const worker = new Worker(join(__dirname, `writer${extname(__filename)}`), { workerData: { file } });
     try {
       await new Promise<void>((resolve, reject) => {
@@ -59,7 +79,7 @@ export class Database {
     } catch (error) {
       await worker.terminate();
       lock.close();
-      throw new DatabaseUnavailable(`${file} can't be opened: ${error instanceof Error ? error.message : String(error)}`);
+      throw new DatabaseUnavailable(`${file} can't be opened: ${adviceOn(error)}`, { cause: error });
     }
   }
 
@@ -90,16 +110,36 @@ export class Database {
     return this.prepare(sql).get(...parameters) as T | undefined;
   }
 
+  /**
+   * Proves that the next write would be durable: undefined when so, else why not, in words. Writes one row, so it is
+   * not for every request. Never rejects.
+   */
+  async probe(): Promise<string | undefined> {
+    const file = join(this.folder, DATABASE_FILE);
+    if (statSync(file, { throwIfNoEntry: false })?.ino !== this.inode) return `${file} was removed or replaced while this host has it open`;
+    const room = await statfs(this.folder).then(({ bavail, bsize }) => bavail * bsize, () => Infinity);
+    if (room < LEAST_FREE_BYTES) return `the disk of ${this.folder} is full: ${Math.floor(room / 1024)} KiB are free`;
+    const timer = Promise.withResolvers<string>();
+    const late = setTimeout(() => timer.resolve(`${file} has not taken a write for ${PROBE_MS / 1_000} s`), PROBE_MS);
+    const written = this.write(PROBE).then(
+      () => undefined,
+      (error: unknown) => `${file} takes no writes: ${reasonOf(error)}`,
+    );
+    return await Promise.race([written, timer.promise]).finally(() => clearTimeout(late));
+  }
+
   /** Writes what is under way, then closes. Idempotent. */
   close(): Promise<void> {
     this.closed ??= (async () => {
-      this.flush();
+      // The answers of what is under way still need the reader; it closes first, so that the writer leaves no other files.
+      if (this.failure === undefined) await this.write({ statements: [] }).catch(() => undefined);
       this.reader.close();
       if (this.failure === undefined) {
         const ended = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
         this.worker.postMessage('close' satisfies WriterRequest);
         await ended;
       } else await this.worker.terminate();
+      this.onClose();
       this.lock.close();
     })();
     return this.closed;
@@ -130,6 +170,7 @@ export class Database {
 
   private receive(message: WriterResponse): void {
     if (typeof message === 'string') return;
+    this.onDurable();
     for (const { first, results } of message) {
       results.forEach((result, offset) => {
         const resolve = this.waiting.get(first + offset);
@@ -146,17 +187,16 @@ export class Database {
   }
 }
 
-/**
- * An exclusive SQLite lock on a file of its own: the operating system frees it when the process dies, however it dies,
- * which a lock file with a process id would not.
- */
-function acquireLock(folder: string): DatabaseSync {
-  const lock = new DatabaseSync(join(folder, 'formicary.lock'));
-  try {
-    lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
-    return lock;
-  } catch {
-    lock.close();
-    throw new DatabaseUnavailable(`another process uses ${folder}: stop it, or choose another folder with FORMICARY_DATA`);
-  }
+/** SQLITE_CORRUPT, SQLITE_NOTADB */
+const DAMAGED = [11, 26];
+
+/** Whether an error of SQLite says that the file itself is damaged. */
+export function isDamage(error: unknown): boolean {
+  return DAMAGED.includes(((error as { errcode?: number }).errcode ?? 0) & 0xff);
+}
+
+/** What an error of SQLite means for the person who has to mend it. */
+function adviceOn(error: unknown): string {
+  if (!isDamage(error)) return reasonOf(error);
+  return `the file is damaged (${reasonOf(error)}). Copy the folder before anything else; \`formicary export FILE --salvage --data FOLDER\` saves what can be read, \`formicary restore\` brings back a backup. See "A damaged file" in docs/operation.md`;
 }

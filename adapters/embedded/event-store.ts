@@ -1,8 +1,11 @@
 /** The event store on SQLite: one row per commit, its canonical bytes and their hash, in one global order. */
+import { join } from 'node:path';
 import { checkAppend, unseal, type Commit } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import type { Database } from './database';
+import { DatabaseUnavailable } from './folder';
+import { MARK_FILE, MarkWriter, lostTail, newestOf, readMark } from './mark';
 import type { Statement } from './writer';
 
 interface CommitRow {
@@ -32,11 +35,43 @@ export class SqliteEventStore implements EventStore {
    */
   private readonly recent = new Recent<string, Commit>(RECENT);
 
-  private constructor(private readonly database: Database) {}
+  /** Appends whose answer has not come. */
+  private underWay = 0;
 
+  private constructor(
+    private readonly database: Database,
+    private readonly mark: MarkWriter,
+  ) {
+    database.onDurable = () => {
+      if (this.underWay === 0) return;
+      try {
+        this.writeMark();
+      } catch {
+        // An older mark is true as well, and what was written is durable.
+      }
+    };
+    database.onClose = () => mark.close();
+  }
+
+  /** Throws `DatabaseUnavailable` when the log misses what was acknowledged: going on would cover what may be found again. */
   static async open(database: Database): Promise<SqliteEventStore> {
     await database.write({ statements: EVENT_SCHEMA });
-    return new SqliteEventStore(database);
+    const known = readMark(database.folder);
+    const lost = known && lostTail(known, (sql, ...parameters) => database.get(sql, ...parameters));
+    if (lost !== undefined) {
+      throw new DatabaseUnavailable(
+        `${database.folder} has lost receipts: ${lost}. If formicary.db-wal was moved or deleted, put it back; else restore a backup. ` +
+          `To go on without them, rename ${join(database.folder, MARK_FILE)}. See "Receipts are missing at the end" in docs/operation.md`,
+      );
+    }
+    const store = new SqliteEventStore(database, new MarkWriter(database.folder));
+    store.writeMark();
+    return store;
+  }
+
+  private writeMark(): void {
+    const newest = newestOf((sql) => this.database.get(sql));
+    if (newest !== undefined) this.mark.write(newest);
   }
 
   async append({ stream, expected, commits, snapshot }: Append): Promise<AppendResult> {
@@ -52,10 +87,13 @@ export class SqliteEventStore implements EventStore {
       ]);
     }
     for (const { commit, body } of commits) if (body.length <= RECENT_BYTES) this.recent.set(commit.hash, commit);
-    const result = await this.database.write({
-      guard: { query: ['SELECT coalesce(max(idx), -1) FROM commits WHERE stream = ?', [stream]], expected },
-      statements,
-    });
+    this.underWay += 1;
+    const result = await this.database
+      .write({
+        guard: { query: ['SELECT coalesce(max(idx), -1) FROM commits WHERE stream = ?', [stream]], expected },
+        statements,
+      })
+      .finally(() => (this.underWay -= 1));
     if (result.kind === 'guarded') return { kind: 'conflict', head: Number(result.value) };
     for (const listener of this.listeners) listener();
     return { kind: 'written' };

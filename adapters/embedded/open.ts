@@ -6,17 +6,28 @@ import { SqliteEventStore } from './event-store';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';
 import { SqliteViewStore } from './view-store';
 
+/** The large payloads of a data folder. */
+export function blobsIn(folder: string): FileBlobArchive {
+  return new FileBlobArchive(join(folder, 'blobs'));
+}
+
 /** Opens the stores in `folder`, which is made when it is not there. Throws `DatabaseUnavailable`. */
 export async function openEmbedded(folder: string): Promise<StorePorts> {
   const database = await Database.open(folder);
-  return {
-    store: await SqliteEventStore.open(database),
-    views: new SqliteViewStore(database),
-    checkpoints: await SqliteCheckpoints.open(database),
-    deadlines: await SqliteDeadlines.open(database),
-    queue: await SqliteWorkQueue.open(database),
-    blobs: new FileBlobArchive(join(folder, 'blobs')),
-    presence: new MemoryPresence(),
-    close: () => database.close(),
-  };
+  try {
+    return {
+      store: await SqliteEventStore.open(database),
+      views: new SqliteViewStore(database),
+      checkpoints: await SqliteCheckpoints.open(database),
+      deadlines: await SqliteDeadlines.open(database),
+      queue: await SqliteWorkQueue.open(database),
+      blobs: blobsIn(folder),
+      presence: new MemoryPresence(),
+      probe: () => database.probe(),
+      close: () => database.close(),
+    };
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
 }

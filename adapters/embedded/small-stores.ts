@@ -1,11 +1,13 @@
 /** Checkpoints, deadlines, the work queue, the blob archive and presence of the embedded profile. */
 import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isTenant } from '../../domain/kernel/ids';
 import { plusSeconds, type Time } from '../../domain/kernel/time';
 import type { BlobArchive, Checkpoint, Checkpoints, DeadItem, Deadline, Deadlines, Presence, WorkItem, WorkQueue } from '../../app/ports';
 import type { Database } from './database';
+import { PRIVATE_FILE, PRIVATE_FOLDER } from './folder';
 import type { Statement } from './writer';
 
 export class SqliteCheckpoints implements Checkpoints {
@@ -164,9 +166,9 @@ export class FileBlobArchive implements BlobArchive {
   async put(tenant: string, bytes: Uint8Array): Promise<string> {
     const hash = createHash('sha256').update(bytes).digest('hex');
     const folder = this.place(tenant, hash);
-    const made = await mkdir(folder, { recursive: true });
+    const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
     const temporary = join(folder, `${hash}.${randomUUID()}`);
-    const file = await open(temporary, 'wx');
+    const file = await open(temporary, 'wx', PRIVATE_FILE);
     try {
       await file.writeFile(bytes);
       await file.sync();
@@ -184,7 +186,7 @@ export class FileBlobArchive implements BlobArchive {
   }
 
   async get(tenant: string, reference: string): Promise<Uint8Array | undefined> {
-    const hash = /^sha256:([0-9a-f]{64})$/.exec(reference)?.[1];
+    const hash = hashIn(reference);
     if (hash === undefined) return undefined;
     try {
       return await readFile(join(this.place(tenant, hash), hash));
@@ -194,10 +196,27 @@ export class FileBlobArchive implements BlobArchive {
     }
   }
 
+  /** Whether the bytes are there, and are those that the reference names. */
+  check(tenant: string, reference: string): 'kept' | 'missing' | 'altered' {
+    const hash = hashIn(reference);
+    if (hash === undefined) return 'missing';
+    try {
+      const bytes = readFileSync(join(this.place(tenant, hash), hash));
+      return createHash('sha256').update(bytes).digest('hex') === hash ? 'kept' : 'altered';
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'missing';
+      throw error;
+    }
+  }
+
   private place(tenant: string, hash: string): string {
     if (!isTenant(tenant)) throw new RangeError(`not a tenant: ${tenant}`);
     return join(this.folder, tenant, hash.slice(0, 2));
   }
+}
+
+function hashIn(reference: string): string | undefined {
+  return /^sha256:([0-9a-f]{64})$/.exec(reference)?.[1];
 }
 
 /**

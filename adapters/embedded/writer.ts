@@ -5,6 +5,7 @@
  *
  * It knows no tables. It has no imports of ours, so that it runs both compiled and from its source.
  */
+import { statSync } from 'node:fs';
 import { DatabaseSync, type StatementSync, type SQLInputValue } from './sqlite';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 
@@ -51,6 +52,10 @@ export function encode(program: Program, { guard, statements }: WriteOperation, 
   for (const [sql, parameters] of statements) program.push(numberOf(sql), parameters.length, ...parameters);
   program[start] = program.length - start;
 }
+
+/** A write-ahead log that has grown beyond this behind a long reader is cut when the reader is gone. */
+const MAX_WAL_BYTES = 40 * 1024 * 1024;
+const LOOK_AT_WAL_MS = 5_000;
 
 /** Upper bound of one transaction in values of its programs (an append of one commit has 11), so that latency stays bounded under load. */
 const MAX_VALUES = 25_000;
@@ -137,12 +142,23 @@ function run(port: MessagePort, file: string): void {
       port.postMessage(response satisfies WriterResponse);
     }
     if (closing) {
+      clearInterval(tidy);
       database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       database.close();
       port.postMessage('closed');
       port.close();
     }
   };
+
+  // SQLite begins anew at the front of the file when all of it is in the database, yet never makes it shorter by itself.
+  const wal = `${file}-wal`;
+  const tidy = setInterval(() => {
+    try {
+      if ((statSync(wal, { throwIfNoEntry: false })?.size ?? 0) > MAX_WAL_BYTES) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    } catch {
+      // A reader or the disk is in the way: the next look is soon.
+    }
+  }, LOOK_AT_WAL_MS);
 
   port.on('message', handle);
   port.postMessage('open');

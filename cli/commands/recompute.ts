@@ -3,7 +3,8 @@ import { Rejection } from '../../domain/kernel/decider';
 import type { Commit } from '../../domain/kernel/commit';
 import { recomputeReceipt, type Recomputation, type TaskEvent } from '../../domain/task';
 import { streamName } from '../../domain/kernel/ids';
-import { dataFolder, openDatabase, receiptOf } from '../log-file';
+import { PRIVATE_FILE } from '../../adapters/embedded/folder';
+import { dataFolder, openFolder, receiptOf } from '../log-file';
 import { streamIn } from '../offline';
 import { UsageError, bad, bold, dim, good, note, print, printJson, printTable, shown, type Context } from '../terminal';
 
@@ -21,7 +22,7 @@ export async function recompute(context: Context, input: RecomputeInput): Promis
   if ((task === undefined) === (file === undefined)) throw new UsageError('give a TASK, or a receipt with --file', 'For example: formicary recompute invoice-4711');
   const commit = file === undefined ? await awardOf(context, input) : receiptOf(await readFile(file, 'utf8'), file);
   if (save !== undefined) {
-    await writeFile(save, `${JSON.stringify(commit, null, 2)}\n`);
+    await writeFile(save, `${JSON.stringify(commit, null, 2)}\n`, { mode: PRIVATE_FILE });
     note(dim(`The receipt is in ${save}.`));
   }
   const result = recomputeReceipt(commit);
@@ -32,11 +33,11 @@ export async function recompute(context: Context, input: RecomputeInput): Promis
 }
 
 function offline(folder: string, tenant = 'default', task: string): Commit[] {
-  const database = openDatabase(folder);
+  const log = openFolder(folder);
   try {
-    return streamIn(database, streamName(tenant, 'task', task));
+    return streamIn(log.database, streamName(tenant, 'task', task));
   } finally {
-    database.close();
+    log.close();
   }
 }
 

@@ -3,7 +3,7 @@ import { Rejection } from '../../domain/kernel/decider';
 import type { Commit } from '../../domain/kernel/commit';
 import { streamName } from '../../domain/kernel/ids';
 import { recomputeRound, roundDecider, type RoundRecomputation, type RoundState } from '../../domain/round';
-import { dataFolder, loadExport, openDatabase } from '../log-file';
+import { dataFolder, loadExport, openFolder } from '../log-file';
 import { stateOf, streamIn } from '../offline';
 import { UsageError, bad, bold, dim, good, percent, print, printJson, printTable, said, styled, type Context } from '../terminal';
 import { lineOf } from './rounds';
@@ -33,11 +33,11 @@ async function receiptsOf({ client, globals: { tenant = 'default' } }: Context, 
     for await (const commit of client.receipts.stream('round', round)) commits.push(commit);
     return commits;
   }
-  const database = file === undefined ? openDatabase(dataFolder(data)) : await loadExport(file, () => undefined);
+  const log = file === undefined ? openFolder(dataFolder(data)) : await loadExport(file, () => undefined);
   try {
-    return streamIn(database, streamName(tenant, 'round', round));
+    return streamIn(log.database, streamName(tenant, 'round', round));
   } finally {
-    database.close();
+    log.close();
   }
 }
 

@@ -1,7 +1,7 @@
 import type { CausalChain, CausalNode } from '../../client/client';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { factsOf } from '../facts';
-import { dataFolder, openDatabase } from '../log-file';
+import { dataFolder, openFolder } from '../log-file';
 import { chainIn } from '../offline';
 import { UsageError, bold, count, dim, duration, note, print, printJson, shortHash, shortRef, styled, type Context } from '../terminal';
 
@@ -21,12 +21,12 @@ export async function why({ client, globals, json }: Context, { id, data }: WhyI
 }
 
 function offline(folder: string, tenant = 'default', id: string): CausalChain {
-  const database = openDatabase(folder);
+  const log = openFolder(folder);
   try {
-    const chain = chainIn(database, tenant, id);
+    const chain = chainIn(log.database, tenant, id);
     if (chain !== undefined) return chain;
   } finally {
-    database.close();
+    log.close();
   }
   throw new UsageError(`nothing is known of ${id} in ${folder}`, "Give a task's id, a receipt (stream@index) or a correlation id, and --tenant unless it is default.");
 }

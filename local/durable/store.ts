@@ -1,6 +1,8 @@
 /** Orchestrations in SQLite: their histories, and what is due. What belongs together is written together; a write resolves when it is durable. */
 import { randomUUID } from 'node:crypto';
+import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from '../../adapters/embedded/sqlite';
+import { acquireLock, privateFile } from '../../adapters/embedded/folder';
 import type { Episode } from './episode';
 import { EventType, common, type HistoryEvent } from './history';
 
@@ -67,6 +69,7 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS activities_by_instance ON activities (instance);
 `;
 
+const LOCK_FILE = 'durable.lock';
 /** Events of one instance that wait for an episode; more are refused. */
 const ARRIVED_LIMIT = 1_000;
 /** Timers that fire in one transaction. */
@@ -74,19 +77,29 @@ const FIRED_AT_ONCE = 100;
 
 export class DurableStore {
   readonly #database: DatabaseSync;
+  /** Not on the database itself: a backup reads that while the host runs. */
+  readonly #lock: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #waiting: { readonly run: () => () => void; readonly reject: (error: unknown) => void }[] = [];
 
   /** Opens or creates the file. Throws when another process has it open. */
   constructor(file: string) {
-    this.#database = new DatabaseSync(file);
-    this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    this.#lock = acquireLock(dirname(file), LOCK_FILE);
+    try {
+      privateFile(file);
+      this.#database = new DatabaseSync(file);
+    } catch (error) {
+      this.#lock.close();
+      throw error;
+    }
+    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     this.#database.exec(SCHEMA);
   }
 
   close(): void {
     this.#flush();
     this.#database.close();
+    this.#lock.close();
   }
 
   // ------------------------------------------------------------------------------------------------------ from outside

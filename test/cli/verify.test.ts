@@ -6,9 +6,10 @@ import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { DATABASE_FILE, Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
+import { MARK_FILE } from '../../adapters/embedded/mark';
 import { SqliteCheckpoints } from '../../adapters/embedded/small-stores';
 import { audit, type Audit } from '../../cli/audit';
-import { loadExport, openDatabase, type ExportLine } from '../../cli/log-file';
+import { loadExport, openFolder, type ExportLine } from '../../cli/log-file';
 import { Formicary } from '../../client/client';
 import { canonicalize, seal, sha256, type SealedCommit, type UnsealedCommit } from '../../domain/kernel/commit';
 import { chain } from '../support/commits';
@@ -42,10 +43,11 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
-/** A copy of the log, tampered with. */
+/** A copy of the log, tampered with by somebody who knows of the mark. */
 function tampered(...changes: readonly (string | ((database: DatabaseSync) => void))[]): string {
   const folder = join(root, `copy-${(copies += 1)}`);
   cpSync(good, folder, { recursive: true });
+  rmSync(join(folder, MARK_FILE));
   const database = new DatabaseSync(join(folder, DATABASE_FILE), { defensive: false });
   for (const change of changes) {
     if (typeof change === 'string') database.exec(change);
@@ -56,11 +58,11 @@ function tampered(...changes: readonly (string | ((database: DatabaseSync) => vo
 }
 
 function audited(folder: string): Audit {
-  const database = openDatabase(folder);
+  const log = openFolder(folder);
   try {
-    return audit(database, () => undefined);
+    return audit(log.database, folder, () => undefined);
   } finally {
-    database.close();
+    log.close();
   }
 }
 
@@ -82,7 +84,7 @@ function bodyOf(database: DatabaseSync, stream: string, index: number): Unsealed
 const ROOM = 'UPDATE commits SET position = -position - 1 WHERE position > 7; UPDATE commits SET position = -position WHERE position < 0';
 
 test('a log that nobody touched has no faults', () => {
-  expect(audited(good)).toEqual({ streams: 3, commits: 13, faults: 0, named: [] });
+  expect(audited(good)).toEqual({ streams: 3, commits: 13, faults: 0, blobs: 0, named: [] });
 });
 
 describe('what it finds', () => {
@@ -199,13 +201,13 @@ describe('as a command', () => {
   test('a log that holds ends with 0, one that does not with 1', async () => {
     const held = await formicary(['verify', '--data', good]);
     expect(held.code).toBe(0);
-    expect(held.stdout).toContain(`${good}: 3 streams, 13 commits, no faults`);
+    expect(held.stdout).toContain(`${good}: 3 streams, 13 commits, 0 blobs, no faults`);
 
     const folder = tampered(`UPDATE commits SET body = replace(body, '"n":2', '"n":3') WHERE stream = '${A}' AND idx = 2`);
     const broken = await formicary(['verify', '--data', folder]);
     expect(broken.code).toBe(1);
     expect(broken.stdout).toMatch(/^altered {5}default\/task\/a@2: /);
-    expect(broken.stdout).toContain(`${folder}: 3 streams, 13 commits, 1 fault`);
+    expect(broken.stdout).toContain(`${folder}: 3 streams, 13 commits, 0 blobs, 1 fault`);
     expect(broken.stdout).toContain('The log does NOT hold.');
     expect((await formicary(['verify', '--data', folder, '--json'])).json).toMatchObject({ faults: 1, named: [{ commit: `${A}@2`, kind: 'altered' }], not_shown: [expect.any(String), expect.any(String)] });
   });
@@ -245,7 +247,7 @@ describe('exports', () => {
     const file = join(root, 'all.ndjson');
     const { code, stderr } = await formicary(['export', file, '--data', good]);
     expect(code).toBe(0);
-    expect(stderr).toContain(`13 receipts in ${file}`);
+    expect(stderr).toContain(`13 receipts of all tenants in ${file}`);
     const lines = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as ExportLine);
     expect(lines.map(({ stream, index }) => `${stream}@${index}`).slice(0, 4)).toEqual([`${A}@0`, `${B}@0`, `${C}@0`, `${A}@1`]);
     expect(lines.every(({ hash, body }) => sha256(body) === hash)).toBe(true);
@@ -292,8 +294,8 @@ describe('exports', () => {
     ])('%s', async (name, change, expected) => {
       const file = join(root, `${name}.ndjson.gz`);
       writeFileSync(file, gzipSync(change(lines).map((line) => JSON.stringify(line)).join('\n')));
-      const database = await loadExport(file, () => undefined);
-      expect(audit(database, () => undefined).named.map(({ commit, kind }) => `${kind} ${commit}`).sort()).toEqual([...expected].sort());
+      const { database } = await loadExport(file, () => undefined);
+      expect(audit(database, undefined, () => undefined).named.map(({ commit, kind }) => `${kind} ${commit}`).sort()).toEqual([...expected].sort());
       database.close();
       expect((await formicary(['verify', '--export', file])).code).toBe(1);
     });

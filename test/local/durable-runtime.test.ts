@@ -59,7 +59,7 @@ test('after a restart, waiting instances are not replayed until something comes 
 
 test('the file belongs to one process', () => {
   runtime();
-  expect(() => runtime()).toThrow('locked');
+  expect(() => runtime()).toThrow('another process uses');
 });
 
 test('closing waits for an activity and keeps its result', async () => {

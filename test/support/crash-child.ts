@@ -33,7 +33,18 @@ const UNDER_WAY = 4;
 /** A stream that is written by appends of three commits, to see that none is written in part. */
 export const TRIPLES = 'acme/triple/0';
 
-const say = (line: string) => writeSync(1, `${line}\n`);
+/** A reader that is slow has the pipe full for a while: then it waits, as a pipe that blocks would. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
 
 async function main(folder: string, firsts: Record<string, number>): Promise<void> {
   const database = await Database.open(folder);

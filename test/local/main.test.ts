@@ -43,7 +43,7 @@ afterEach(() => {
 });
 
 function start(env: Record<string, string> = {}): Started {
-  const child = spawn(process.execPath, [path.join(root, 'dist/local/main.js')], { env: { ...process.env, FORMICARY_PORT: String(port), ...env } });
+  const child = spawn(process.execPath, [path.join(root, 'dist/local/main.js')], { cwd: root, env: { ...process.env, FORMICARY_PORT: String(port), ...env } });
   started.push(child);
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));

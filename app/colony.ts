@@ -45,6 +45,7 @@ import { newId } from './new-id';
 import { Peers } from './peers';
 import type { Deadline, Ports } from './ports';
 import { Reactions } from './reactions';
+import { Readiness } from './readiness';
 import { Oversight } from './oversight';
 import { Receipts } from './receipts';
 import { Repository, Tools } from './registry';
@@ -100,6 +101,7 @@ export class Colony {
   readonly deliveries: Deliveries;
   readonly decisions: Decisions;
   readonly decisionMetrics: DecisionMetrics;
+  readonly readiness: Readiness;
   private readonly watch: FeedWatch;
   private readonly roundBook = new RoundBook();
   private readonly consumers: Readonly<Record<Group, readonly Consumer[]>>;
@@ -160,6 +162,7 @@ export class Colony {
     // One that was given up on won't come: that has an alarm of its own.
     this.watch = new FeedWatch(async (commit) => (await this.views.has(commit)) || (await this.feed.isParked(this.views.name, commit)), clock, report);
     this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider], (commits) => this.watch.saw(commits), report);
+    this.readiness = new Readiness({ store: async () => await ports.probe?.(), feed: async () => this.feed.trouble() }, clock);
     this.consumers = {
       projections: [this.views],
       reactions: [this.reactions, this.balance, this.decisions],

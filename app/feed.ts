@@ -66,6 +66,8 @@ export class Feed {
   private rung = false;
   private stopped = false;
   private running: Promise<void> | undefined;
+  /** Why the last look at the feed failed. */
+  private unreadable: string | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private redelivering: Promise<void> | undefined;
 
@@ -140,6 +142,11 @@ export class Feed {
       if (lags.every((lag) => lag <= 0) && (await this.store.end()) === end) return;
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** Why nothing comes to views and reactions, as far as this process reads the feed itself; undefined when it does come. */
+  trouble(): string | undefined {
+    return this.unreadable === undefined ? undefined : `the feed can't be read, so views and reactions stand still: ${this.unreadable}`;
   }
 
   async status(): Promise<FeedStatus[]> {
@@ -217,6 +224,7 @@ export class Feed {
       this.rung = false;
       try {
         const page = await this.store.feed(this.position, PAGE);
+        this.unreadable = undefined;
         if (page.commits.length > 0) {
           this.position = page.checkpoint;
           for (const lane of this.lanes) this.dispatch(lane, page.commits, page.checkpoint);
@@ -225,6 +233,7 @@ export class Feed {
           if (!page.end) continue;
         }
       } catch (error) {
+        this.unreadable = error instanceof Error ? error.message : String(error);
         this.report('the feed could not be read', { error: String(error) });
         await new Promise((resolve) => setTimeout(resolve, 200));
         continue;

@@ -42,8 +42,10 @@ function installedNode() {
   return fail(`needs Node 22.13 or later (this is ${process.version}); \`npm ci\` in the checkout installs one beside it`);
 }
 
+/** The channel tells the child when this process is gone, however that went: it ends too (`cli/tether.ts`). */
 function runOn(node) {
-  const child = spawn(node, [CLI, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const env = { ...process.env, FORMICARY_TETHERED: '1' };
+  const child = spawn(node, [CLI, ...process.argv.slice(2)], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'], env });
   // A terminal sends Ctrl+C to both; a second one would mean "at once".
   process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));

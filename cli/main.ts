@@ -11,6 +11,7 @@ import type * as ActionsCommand from './commands/actions';
 import type * as AgentsCommand from './commands/agents';
 import type * as ApprovalsCommand from './commands/approvals';
 import type * as AsofCommand from './commands/asof';
+import type * as BackupCommand from './commands/backup';
 import type * as ChallengeCommand from './commands/challenge';
 import type * as ExportCommand from './commands/export';
 import type * as OversightCommand from './commands/oversight';
@@ -27,6 +28,7 @@ import type * as ToolsCommand from './commands/tools';
 import type * as TypesCommand from './commands/types';
 import type * as VerifyCommand from './commands/verify';
 import type * as WhyCommand from './commands/why';
+import { endWithParent } from './tether';
 import { EXIT_CODES, collect, command, numberFrom, runs, seconds, share, whole } from './define';
 import { UsageError, bold, styled, type Globals } from './terminal';
 
@@ -312,6 +314,21 @@ command(program, 'export', 'Write all receipts, a line each, so that others can 
   .option('-d, --data [folder]', 'from a data folder instead of a host: of all tenants, or of --tenant')
   .action(runs<ExportCommand.ExportInput>(() => (require('./commands/export') as typeof ExportCommand).exportLog));
 
+command(program, 'backup', 'Back a data folder up, also while its host runs, and verify the backup', [
+  'formicary backup ./backup-monday',
+  'formicary backup /mnt/backups/colony --data ./colony',
+])
+  .argument('<folder>', 'where to; it must not be there, or be empty')
+  .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
+  .addHelpText('after', '\nReceipts, payloads and orchestrations, with a manifest of hashes. Ends with 1 when what was backed up does not hold.')
+  .action(runs<Parameters<typeof BackupCommand.backup>[1]>(() => (require('./commands/backup') as typeof BackupCommand).backup));
+
+command(program, 'restore', 'Make a data folder out of a backup, and verify it', ['formicary restore ./backup-monday --data ./colony'])
+  .argument('<folder>', 'the backup')
+  .requiredOption('-d, --data <folder>', 'where to; it must not be there, or be empty')
+  .addHelpText('after', '\nEvery file is held against the manifest first; nothing is overwritten. Ends with 1 when what was restored does not hold.')
+  .action(runs<Parameters<typeof BackupCommand.restoreBackup>[1]>(() => (require('./commands/backup') as typeof BackupCommand).restoreBackup));
+
 command(program, 'status', 'Show how the host is', ['formicary status', 'formicary status --json'])
   .action(runs<object>(() => (require('./commands/status') as typeof StatusCommand).status));
 
@@ -332,11 +349,21 @@ function explained(error: unknown): [message: string, hints: string[]] {
   return [error instanceof Error ? error.message : String(error), []];
 }
 
-// Whoever reads the output may stop reading: `formicary tail | head`.
+/** What nobody was there to catch: never the 1 that stands for an answer. */
+function fail(message: string): never {
+  process.stderr.write(`formicary: ${message}\n`);
+  process.exit(NOT_DONE);
+}
+
+// Whoever reads the output may stop reading: `formicary tail | head`. An answer that was found by then stands.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  if (error.code === 'EPIPE') process.exit();
+  fail(`the output can't be written: ${error.message}`);
 });
+// Notes and progress are no part of the result.
+process.stderr.on('error', () => undefined);
+process.on('uncaughtException', (error) => fail(error.stack ?? error.message));
+process.on('unhandledRejection', (reason) => fail(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)));
 
 /** Commander ends the process itself unless every command is told not to. */
 function throwInstead(given: Command): void {
@@ -344,5 +371,6 @@ function throwInstead(given: Command): void {
   given.commands.forEach(throwInstead);
 }
 
+endWithParent();
 throwInstead(program);
 program.parseAsync().catch((error: unknown) => (process.exitCode = report(error)));

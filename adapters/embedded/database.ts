@@ -65,7 +65,10 @@ export class Database {
     const lock = acquireLock(folder);
     const file = join(folder, DATABASE_FILE);
     privateFile(file);
-    const worker = new Worker(join(__dirname, `writer${extname(__filename)}`), { workerData: { file } });
+    // The thread runs from its source too, where it can't import what loads SQLite quietly (`sqlite.ts`). Flags of the
+    // process that concern the whole of it are refused for a thread.
+    const execArgv = ['--disable-warning=ExperimentalWarning'];
+    const worker = new Worker(join(__dirname, `writer${extname(__filename)}`), { workerData: { file }, execArgv });
     try {
       await new Promise<void>((resolve, reject) => {
         worker.once('message', () => resolve());

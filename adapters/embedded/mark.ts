@@ -44,6 +44,13 @@ export class MarkWriter {
   }
 }
 
+/** Gives a folder the mark of the log that is in it. */
+export function writeMarkOf(folder: string, mark: Mark): void {
+  const writer = new MarkWriter(folder);
+  writer.write(mark);
+  writer.close();
+}
+
 /** The mark of a log as it stands; undefined for an empty one. */
 export function newestOf(get: (sql: string) => Mark | undefined): Mark | undefined {
   return get(NEWEST);

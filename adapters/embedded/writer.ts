@@ -6,7 +6,7 @@
  * It knows no tables. It has no imports of ours, so that it runs both compiled and from its source.
  */
 import { statSync } from 'node:fs';
-import { DatabaseSync, type StatementSync, type SQLInputValue } from './sqlite';
+import { DatabaseSync, type StatementSync, type SQLInputValue } from 'node:sqlite';
 import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
 
 /** `[sql, parameters]` */

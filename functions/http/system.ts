@@ -22,9 +22,12 @@ openRoute('live', '/health/live', () => ({ jsonBody: { status: 'live' } }));
 openRoute('ready', '/health/ready', async () => {
   try {
     const { colony } = await runtime();
-    return { jsonBody: { status: 'ready', feed: await colony.feed.status() } };
-  } catch {
-    return { status: 503, jsonBody: { status: 'not ready' } };
+    const checks = await colony.readiness.look();
+    const reasons = checks.flatMap(({ check, reason }) => (reason === undefined ? [] : [`${check}: ${reason}`]));
+    if (reasons.length > 0) return { status: 503, jsonBody: { status: 'not ready', reasons, checks } };
+    return { jsonBody: { status: 'ready', checks, feed: await colony.feed.status() } };
+  } catch (error) {
+    return { status: 503, jsonBody: { status: 'not ready', reasons: [error instanceof Error ? error.message : String(error)] } };
   }
 });
 

@@ -1,0 +1,123 @@
+/** The drill: a backup under load, the host killed, the backup restored elsewhere, verified, and worked on. And what is refused. */
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Formicary } from '../../client/client';
+import { startTestHost } from '../support/host';
+import { formicary } from './support';
+
+let root: string;
+let backup: string;
+/** Ids of the tasks that were acknowledged before the backup was begun. */
+const before: string[] = [];
+
+const LARGE = { document: 'x'.repeat(50_000) };
+
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), 'formicary-backup-'));
+  backup = join(root, 'backup');
+  const host = await startTestHost();
+  const client = new Formicary({ url: host.url });
+  const post = async (id: string) => await client.tasks.post({ id, task_type: 'backup.work', payload: { ...LARGE, id } });
+  for (let i = 0; i < 5; i += 1) {
+    await post(`before-${i}`);
+    before.push(`before-${i}`);
+  }
+  let stopped = false;
+  const load = (async () => {
+    for (let i = 0; !stopped; i += 1) await post(`during-${i}`);
+  })();
+  const made = await formicary(['backup', backup, '--data', host.data]);
+  stopped = true;
+  await load;
+  client.close();
+  await host.kill('SIGKILL');
+  await host.stop();
+  expect(made).toMatchObject({ code: 0, stderr: '' });
+  expect(made.stdout).toContain(`formicary restore ${backup} --data`);
+}, 120_000);
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const copyOf = (name: string) => {
+  const copy = join(root, name);
+  cpSync(backup, copy, { recursive: true });
+  return copy;
+};
+
+test('what was acknowledged before the backup is there after the restore, payloads too, and the colony goes on', async () => {
+  const data = join(root, 'restored');
+  const restored = await formicary(['restore', backup, '--data', data]);
+  expect(restored).toMatchObject({ code: 0, stderr: '' });
+  expect(restored.stdout).toContain('Every chain in it holds.');
+  expect((await formicary(['verify', '--data', data])).code).toBe(0);
+
+  const host = await startTestHost({ data });
+  const client = new Formicary({ url: host.url });
+  for (const id of before) {
+    const { payload_ref: reference = '' } = (await client.tasks.get(id)) as { readonly payload_ref?: string };
+    expect(await client.tasks.blob(id, reference)).toEqual({ ...LARGE, id });
+  }
+  await client.tasks.post({ id: 'after', task_type: 'backup.work' });
+  expect(await (await fetch(`${host.url}/health/ready`)).json()).toMatchObject({ status: 'ready' });
+  client.close();
+  expect(await host.kill('SIGTERM')).toBe(0);
+  await host.stop();
+  expect((await formicary(['verify', '--data', data])).code).toBe(0);
+}, 120_000);
+
+test('a backup is private, has a manifest, and verifies as it lies there without a trace', async () => {
+  const open = readdirSync(backup, { recursive: true, withFileTypes: true }).filter((entry) => (statSync(join(entry.parentPath, entry.name)).mode & 0o077) !== 0);
+  expect(open).toEqual([]);
+  const names = readdirSync(backup).sort();
+  expect(names).toEqual(['blobs', 'durable.db', 'formicary.db', 'formicary.mark', 'manifest.json']);
+  const { code, json } = await formicary(['verify', '--data', backup, '--json']);
+  expect([code, (json as { blobs: number }).blobs >= before.length]).toEqual([0, true]);
+  expect(readdirSync(backup).sort()).toEqual(names);
+}, 60_000);
+
+test('nothing is overwritten', async () => {
+  const taken = join(root, 'taken');
+  cpSync(backup, taken, { recursive: true });
+  for (const args of [['backup', taken, '--data', backup], ['restore', backup, '--data', taken]]) {
+    expect(await formicary(args)).toMatchObject({ code: 2, stderr: expect.stringContaining(`${taken} is there already and not empty`) });
+  }
+  expect(readdirSync(root).filter((name) => name.includes('.partial'))).toEqual([]);
+}, 60_000);
+
+test('a backup that was changed is not restored', async () => {
+  const place = (copy: string) => join(copy, 'formicary.db');
+  const cases: [name: string, change: (copy: string) => void, words: string][] = [
+    ['altered', (copy) => appendFileSync(place(copy), 'x'), "its hash differs from the manifest's"],
+    ['shortened', (copy) => rmSync(join(copy, 'blobs'), { recursive: true }), 'which its manifest lists'],
+    ['added', (copy) => writeFileSync(join(copy, 'blobs/more'), 'x'), 'what its manifest does not list: blobs/more'],
+    ['without-manifest', (copy) => rmSync(join(copy, 'manifest.json')), 'there is no manifest.json in it'],
+    ['leading-out', (copy) => writeFileSync(join(copy, 'manifest.json'), readFileSync(join(copy, 'manifest.json'), 'utf8').replace('"formicary.mark"', '"../formicary.mark"')), 'is no backup'],
+  ];
+  for (const [name, change, words] of cases) {
+    const copy = copyOf(name);
+    change(copy);
+    const target = join(root, `from-${name}`);
+    expect(await formicary(['restore', copy, '--data', target])).toMatchObject({ code: 2, stderr: expect.stringContaining(words) });
+    expect(existsSync(target)).toBe(false);
+  }
+}, 60_000);
+
+test('verify names a payload that is gone, and one whose bytes are others', async () => {
+  const copy = copyOf('without-payload');
+  const [gone, changed] = readdirSync(join(copy, 'blobs'), { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  rmSync(gone as string);
+  writeFileSync(changed as string, 'others');
+  const { code, stdout } = await formicary(['verify', '--data', copy]);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/^missing +default\/task\/\S+@0: the payload sha256:[0-9a-f]{64} that it names is not there/m);
+  expect(stdout).toMatch(/^altered +default\/task\/\S+@0: the payload sha256:[0-9a-f]{64} that it names holds other bytes/m);
+}, 60_000);
+
+test('verify says what a mark shows to be lost', async () => {
+  const copy = copyOf('without-end');
+  const mark = JSON.parse(readFileSync(join(copy, 'formicary.mark'), 'utf8')) as { position: number };
+  writeFileSync(join(copy, 'formicary.mark'), JSON.stringify({ ...mark, position: mark.position + 3 }));
+  const { code, stdout } = await formicary(['verify', '--data', copy]);
+  expect(code).toBe(1);
+  expect(stdout).toContain(`places ${mark.position + 1} to ${mark.position + 3} are lost`);
+}, 60_000);

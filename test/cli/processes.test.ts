@@ -1,0 +1,90 @@
+/** One process where one was started; ends and exit codes that say what happened. */
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compiledApp, freePort, startTestHost } from '../support/host';
+
+let root: string;
+const children: ChildProcess[] = [];
+
+beforeAll(() => {
+  root = mkdtempSync(join(tmpdir(), 'formicary-processes-'));
+  chmodSync(root, 0o755);
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+});
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+const CLI = () => join(compiledApp(), 'dist/cli/main.js');
+
+/** Whether a host still answers there. */
+async function answers(port: number): Promise<boolean> {
+  return await fetch(`http://127.0.0.1:${port}/health/live`).then(({ ok }) => ok, () => false);
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+test('start is one process: who kills it has killed the host', async () => {
+  const port = await freePort();
+  const child = spawn(process.execPath, [CLI(), 'start', '--port', String(port), '--data', join(root, 'one')], { stdio: 'ignore' });
+  children.push(child);
+  await until(() => answers(port));
+  expect(execFileSync('ps', ['-o', 'ppid=', '-e'], { encoding: 'utf8' }).split('\n').map(Number)).not.toContain(child.pid);
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  expect(await answers(port)).toBe(false);
+}, 60_000);
+
+test('a host that a launcher has started ends when the launcher is killed', async () => {
+  const port = await freePort();
+  const args = JSON.stringify([CLI(), 'start', '--port', String(port), '--data', join(root, 'tethered')]);
+  // As bin/formicary.js does on a Node that is too old.
+  const launcher = `require('node:child_process').spawn(process.execPath, ${args}, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: { ...process.env, FORMICARY_TETHERED: '1' } })`;
+  const child = spawn(process.execPath, ['-e', launcher], { stdio: 'ignore' });
+  children.push(child);
+  await until(() => answers(port));
+  child.kill('SIGKILL');
+  await until(async () => !(await answers(port)));
+}, 60_000);
+
+test('an output that can not be written is not the answer "does not hold"', async () => {
+  const host = await startTestHost();
+  await host.kill('SIGTERM');
+  for (const args of [['verify', '--data', host.data], ['verify', '--json', '--data', host.data], ['export', '--data', host.data]]) {
+    const child = spawn(process.execPath, [CLI(), ...args], { stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'] });
+    let said = '';
+    child.stderr?.on('data', (chunk) => (said += String(chunk)));
+    expect(await once(child, 'close')).toEqual([2, null]);
+    expect(said).toContain('no space left');
+  }
+  await host.stop();
+}, 60_000);
+
+test('a folder that can not be written: one clear message, before anything is said to be open', async () => {
+  const data = join(root, 'a-file', 'data');
+  openSync(join(root, 'a-file'), 'w');
+  const child = spawn(process.execPath, [CLI(), 'start', '--port', String(await freePort()), '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
+  expect(await once(child, 'close')).toEqual([1, null]);
+  expect(said).toContain(`${data} can't be used`);
+  expect(said).not.toContain('is open');
+  expect(said).not.toContain('    at ');
+}, 60_000);
+
+test('a host whose store takes no writes is not ready, and says why', async () => {
+  const host = await startTestHost();
+  const ready = async () => await fetch(`${host.url}/health/ready`).then(async (answer) => [answer.status, (await answer.json()) as { reasons?: string[] }] as const);
+  expect((await ready())[0]).toBe(200);
+  const takeWrites = await host.refuseWrites();
+  await until(async () => (await ready())[0] === 503);
+  expect((await ready())[1].reasons?.join()).toMatch(/^store: .*takes no writes/);
+  takeWrites();
+  await until(async () => (await ready())[0] === 200);
+  await host.stop();
+}, 60_000);

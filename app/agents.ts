@@ -2,7 +2,7 @@
 import { agentDecider, comeBack, deregister, loadOf, lose, register, type AgentEvent, type AgentProfile, type AgentState } from '../domain/agent';
 import { Rejection } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
-import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { latest, plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { hasBid, strengthOf, taskDecider, type Claim, type TaskSpec, type TaskState } from '../domain/task';
 import { ALL, type AgentDoc } from '../projections/agents';
 import type { RoundBook } from './books';
@@ -10,6 +10,8 @@ import { Market } from './market';
 import type { Clock, Presence, ViewStore } from './ports';
 import type { CommandContext, Loaded, Outcome, Transactor } from './transact';
 import type { Views } from './views';
+import { LossDoubt } from './loss-doubt';
+import type { Watchdog } from './watchdog';
 
 /** What every use case gets from its edge: who asks, and how the request is to be remembered and traced. */
 export type RequestContext = Omit<CommandContext, 'action' | 'attributes'>;
@@ -71,11 +73,22 @@ export function leaseKey(tenant: string, task: string, award: number): string {
 }
 
 const MAX_ITEMS = 100;
+/** Whoever waits in a long poll gives a sign of life each third of its limit of presence. Milliseconds for a second. */
+const WAITING_BEAT_MS = 333;
+
+/** What a heartbeat answers for a claim: whether it stands; `status` when the award is yet to be accepted. */
+export interface Held {
+  readonly task: string;
+  readonly award: number;
+  readonly stands: boolean;
+  readonly status?: 'awarded';
+}
 
 export class Agents {
   private readonly waiting = new Map<string, Set<() => void>>();
-  /** When this process started to listen for heartbeats: nobody is lost earlier than one limit after it. */
-  private readonly listeningSince: number;
+  private readonly doubt: LossDoubt;
+  /** Streams of agents that were lost and are on their way back. */
+  private readonly returning = new Set<string>();
 
   constructor(
     private readonly transactor: Transactor,
@@ -85,13 +98,16 @@ export class Agents {
     private readonly viewStore: ViewStore,
     private readonly views: Views,
     private readonly clock: Clock,
+    private readonly watchdog: Watchdog,
+    report: (message: string, facts: Record<string, unknown>) => void,
   ) {
-    this.listeningSince = clock.now();
+    this.doubt = new LossDoubt(market.agents, clock, report);
   }
 
   async register(context: RequestContext, id: string, profile: AgentProfile): Promise<Outcome<AgentState, AgentEvent>> {
-    const stream = agentStream(context.principal.tenant, id);
-    this.presence.beat([stream], this.clock.now());
+    const { tenant } = context.principal;
+    const stream = agentStream(tenant, id);
+    this.beat(tenant, id);
     return await this.transactor.transact(agentDecider, stream, register(profile), { ...context, action: 'agent.register', attributes: { agent_type: profile.agent_type } });
   }
 
@@ -111,34 +127,56 @@ export class Agents {
   }
 
   /**
+   * Whatever an agent does in its own name is a sign of life; one that was lost is back. Says nothing of anybody who is
+   * not registered, and costs no read for those that are.
+   */
+  async heard({ principal, traceparent }: Pick<RequestContext, 'principal' | 'traceparent'>, id: string): Promise<void> {
+    const { tenant } = principal;
+    const known = this.market.agents.get(tenant, id)?.state.status;
+    if (known !== 'active' && known !== 'lost') return;
+    this.beat(tenant, id);
+    const stream = agentStream(tenant, id);
+    if (known === 'active' || this.returning.has(stream)) return;
+    this.returning.add(stream);
+    const back = this.transactor.transact(agentDecider, stream, comeBack(), { principal, traceparent, action: 'agent.return' });
+    await back.finally(() => this.returning.delete(stream));
+  }
+
+  /**
    * A sign of life of the agent, and of the tasks that it holds. Answers for each claim whether it still stands; the
    * work of one that does not is to be dropped.
    */
-  async heartbeat(context: RequestContext, id: string, holding: readonly { task: string; award: number }[]): Promise<Rejection | { held: { task: string; award: number; stands: boolean }[] }> {
+  async heartbeat(context: RequestContext, id: string, holding: readonly { task: string; award: number }[]): Promise<Rejection | { held: Held[] }> {
     const { tenant } = context.principal;
     const alive = await this.signOfLife(context, id);
     if (alive !== undefined) return alive;
-    const held: { task: string; award: number; stands: boolean }[] = [];
-    for (const { task, award } of holding) {
-      const stands = await this.extendLease(tenant, task, { agent: id, award });
-      held.push({ task, award, stands });
-    }
+    const held: Held[] = [];
+    for (const { task, award } of holding) held.push({ task, award, ...(await this.extendLease(tenant, task, { agent: id, award })) });
     return { held };
   }
 
-  /** Extends the lease of a running task; false when the claim does not stand. */
-  async extendLease(tenant: string, task: string, claim: Claim): Promise<boolean> {
+  /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */
+  async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<Held, 'stands' | 'status'>> {
     const stream = streamName(tenant, 'task', task);
-    const runs = ({ state }: Loaded<TaskState>) => state.status === 'running' && state.holder?.agent === claim.agent && state.holder.award === claim.award;
-    const stands = runs(await this.transactor.load(taskDecider, stream)) || runs(await this.transactor.current(taskDecider, stream));
-    if (stands) this.presence.beat([leaseKey(tenant, task, claim.award)], this.clock.now());
-    return stands;
+    const holds = ({ holder }: TaskState) => holder?.agent === claim.agent && holder.award === claim.award;
+    let { state } = await this.transactor.load(taskDecider, stream);
+    if (!holds(state)) ({ state } = await this.transactor.current(taskDecider, stream));
+    const stands = holds(state);
+    if (stands && state.status === 'running') this.presence.beat([leaseKey(tenant, task, claim.award)], this.clock.now());
+    return stands && state.status === 'awarded' ? { stands, status: 'awarded' } : { stands };
   }
 
-  /** When the holder of a lease last gave a sign of life for it, as far as this table knows. */
-  async lastLeaseBeat(tenant: string, task: string, award: number): Promise<Time | undefined> {
-    const beat = await this.presence.last(leaseKey(tenant, task, award));
-    return toTime(Math.max(beat ?? 0, this.listeningSince));
+  /** From when on the silence of a lease's holder counts, as far as this process knows; undefined when nobody holds the task. */
+  async leaseSilentSince(tenant: string, task: string, { holder, spec }: TaskState): Promise<Time | undefined> {
+    if (holder === undefined || spec === undefined) return undefined;
+    const beat = await this.presence.last(leaseKey(tenant, task, holder.award));
+    return this.watchdog.silentSince(beat, spec.lease_seconds);
+  }
+
+  /** Until when an award may be accepted: later than it says when this process was away meanwhile. */
+  acceptUntil({ holder, spec }: TaskState): Time | undefined {
+    if (holder === undefined || spec === undefined) return undefined;
+    return this.watchdog.excused(plusSeconds(holder.accept_by, -spec.accept_seconds), holder.accept_by);
   }
 
   /**
@@ -153,9 +191,10 @@ export class Agents {
     for (;;) {
       const found = await this.waitingFor(tenant, id, options.offersAfter ?? toTime(0));
       const left = until - performance.now();
-      if (found.items.length > 0 || left <= 0 || options.signal?.aborted === true) return found;
-      await this.nextRing(tenant, id, left, options.signal);
-      this.presence.beat([agentStream(tenant, id)], this.clock.now());
+      if (found.items.length > 0 || left <= 0 || isAborted(options.signal)) return found;
+      const { presence_seconds = 1 } = this.market.agents.get(tenant, id)?.state.profile ?? {};
+      await this.nextRing(tenant, id, Math.min(left, presence_seconds * WAITING_BEAT_MS), options.signal);
+      if (!isAborted(options.signal)) this.beat(tenant, id);
     }
   }
 
@@ -174,11 +213,16 @@ export class Agents {
     const stream = agentStream(tenant, id);
     const { state } = await this.transactor.current(agentDecider, stream);
     if (state.status !== 'active' || state.profile === undefined) return undefined;
-    const last = Math.max((await this.presence.last(stream)) ?? 0, this.listeningSince);
-    const limit = plusSeconds(toTime(last), state.profile.presence_seconds);
-    if (limit > toTime(this.clock.now())) return limit;
-    await this.transactor.transact(agentDecider, stream, lose(toTime(last)), { principal: Market.principal(tenant), action: 'agent.lose' });
+    const { presence_seconds } = state.profile;
+    const last = await this.presence.last(stream);
+    const since = this.watchdog.silentSince(last, presence_seconds);
+    const now = toTime(this.clock.now());
+    let limit = plusSeconds(since, presence_seconds);
+    if (limit <= now) limit = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
+    if (limit > now) return limit;
+    await this.transactor.transact(agentDecider, stream, lose(last === undefined ? since : toTime(last)), { principal: Market.principal(tenant), action: 'agent.lose' });
     this.presence.forget([stream]);
+    this.doubt.forget(tenant, id);
     return undefined;
   }
 
@@ -191,12 +235,19 @@ export class Agents {
     }
   }
 
+  private beat(tenant: string, id: string): void {
+    const now = this.clock.now();
+    this.presence.beat([agentStream(tenant, id)], now);
+    this.doubt.heard(tenant, id, now);
+  }
+
   private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
-    const stream = agentStream(context.principal.tenant, id);
+    const { tenant } = context.principal;
+    const stream = agentStream(tenant, id);
     let { state } = await this.transactor.load(agentDecider, stream);
     if (state.status === 'gone') ({ state } = await this.transactor.current(agentDecider, stream));
     if (state.status === 'unknown' || state.status === 'gone') return new Rejection('missing', 'agent-not-found', 'there is no such agent: register it first');
-    this.presence.beat([stream], this.clock.now());
+    this.beat(tenant, id);
     if (state.status === 'active') return undefined;
     const { principal, traceparent } = context;
     const outcome = await this.transactor.transact(agentDecider, stream, comeBack(), { principal, traceparent, action: 'agent.return' });
@@ -248,3 +299,6 @@ export class Agents {
   }
 }
 
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}

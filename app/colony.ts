@@ -54,6 +54,7 @@ import { Signals } from './signals';
 import { Tasks } from './tasks';
 import { Transactor } from './transact';
 import { Views, viewOf, type Sharing } from './views';
+import { Watchdog } from './watchdog';
 import { Why } from './why';
 
 export interface ColonyOptions {
@@ -79,6 +80,7 @@ export type Group = 'projections' | 'reactions' | 'publications';
 export class Colony {
   readonly transactor: Transactor;
   readonly market: Market;
+  readonly watchdog: Watchdog;
   readonly agents: Agents;
   readonly tasks: Tasks;
   readonly signals: Signals;
@@ -124,9 +126,10 @@ export class Colony {
       report,
       options.shared === true ? SHARED_VIEWS : undefined,
     );
-    this.agents = new Agents(this.transactor, this.market, this.roundBook, presence, views, this.views, clock);
+    this.watchdog = new Watchdog(clock, report);
+    this.agents = new Agents(this.transactor, this.market, this.roundBook, presence, views, this.views, clock, this.watchdog, report);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);
-    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report);
+    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report, this.watchdog);
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
     this.balance = new Balance(this.transactor, this.market, this.signals, views, clock, report);
     this.feed = new Feed(store, checkpoints, queue, clock, report);
@@ -168,6 +171,10 @@ export class Colony {
       reactions: [this.reactions, this.balance, this.decisions],
       publications: ports.publisher === undefined ? [] : [ports.publisher],
     };
+    // Whatever an agent does in its own name is a sign of life.
+    this.transactor.onCommand((context) => {
+      if (context.principal.kind === 'agent') void this.agents.heard(context, context.principal.id).catch(() => undefined);
+    });
     for (const reason of DECISION_DUE) this.reactions.on(reason, (stream) => this.decisions.onDeadline(stream));
     this.reactions.on(DELIVERY_DUE, (stream) => this.deliveries.onDeadline(stream));
   }
@@ -186,6 +193,8 @@ export class Colony {
     await this.actions.open();
     if (this.options.shared === true) this.feed.startShared(consumers, () => this.peers.look(), async (consumer) => (consumer === this.views.name ? await this.watch.late() : 0));
     else await this.feed.start(consumers);
+    // Where processes share the stores, others have listened while this one was not there.
+    await this.watchdog.start(this.options.shared === true ? undefined : this.ports.checkpoints);
     // Where a trigger fires the deadlines, this finds those that it gave up on.
     this.reactions.start(this.options.shared === true ? DEADLINES_SHARED_EVERY_MS : this.options.deadlineEveryMs);
     this.balance.start();

@@ -2,6 +2,7 @@
  * What follows from an event: the next command, found from the event and the target's state, so that a redelivery
  * finds nothing left to do. Reactions hold no memory that matters.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { agentDecider, agentDue, levelOf, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
 import type { Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
@@ -14,6 +15,7 @@ import type { Clock, Deadline, Deadlines } from './ports';
 import { taskStream } from './tasks';
 import { traced } from './telemetry';
 import { causeOf, type Cause, type Committed, type Transactor } from './transact';
+import type { Watchdog } from './watchdog';
 
 const TASK_DUE = 'task';
 const SLOTS_DUE = 'slots';
@@ -37,6 +39,7 @@ export class Reactions implements Consumer {
     private readonly deadlines: Deadlines,
     private readonly clock: Clock,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly watchdog: Watchdog,
   ) {
     transactor.onCommitted((committed) => this.note(committed));
   }
@@ -74,6 +77,7 @@ export class Reactions implements Consumer {
   }
 
   async stop(): Promise<void> {
+    this.watchdog.stop();
     for (const timer of this.timers) clearInterval(timer);
     await this.firing;
   }
@@ -88,6 +92,8 @@ export class Reactions implements Consumer {
 
   /** Fires what is due: at least once, late rather than never. */
   async fire(): Promise<void> {
+    // After an absence, what others have sent meanwhile is read first.
+    if (this.watchdog.look()) await nextTurn();
     for (;;) {
       const due = await this.deadlines.due(toTime(this.clock.now()), TIMER_BATCH);
       if (due.length === 0) return;
@@ -176,7 +182,7 @@ export class Reactions implements Consumer {
     for (const commit of commits) {
       for (const event of commit.events as readonly AgentEvent[]) {
         const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
-        if (here && state.profile !== undefined) this.wish(due, stream, PRESENCE_DUE, plusSeconds(commit.at, state.profile.presence_seconds));
+        if (here && state.profile !== undefined) this.wish(due, stream, PRESENCE_DUE, plusSeconds(toTime(this.clock.now()), state.profile.presence_seconds));
         left = departure(event, commit) ?? left;
         if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
       }
@@ -227,15 +233,16 @@ export class Reactions implements Consumer {
     const { state } = await this.transactor.current(taskDecider, stream);
     if (!isAlive(state)) return;
     const now = toTime(this.clock.now());
-    const heartbeat = state.holder === undefined ? undefined : await this.agents.lastLeaseBeat(tenant, id, state.holder.award);
-    const outcome = await this.transactor.transact(taskDecider, stream, timePassed(now, heartbeat), {
+    const heartbeat = await this.agents.leaseSilentSince(tenant, id, state);
+    const until = this.agents.acceptUntil(state);
+    const outcome = await this.transactor.transact(taskDecider, stream, timePassed(now, heartbeat, undefined, until), {
       principal: Market.principal(tenant),
       action: 'task.time-passed',
       correlationId: state.correlation_id,
       cause: state.holder === undefined ? undefined : { ref: state.holder.receipt, at: state.holder.awarded_at, correlationId: state.correlation_id, depth: 0 },
     });
     if (outcome.ok && outcome.commit === undefined && state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, undefined);
-    const due = taskDue((await this.transactor.load(taskDecider, stream)).state, now, heartbeat);
+    const due = taskDue((await this.transactor.load(taskDecider, stream)).state, now, heartbeat, until);
     if (due !== undefined) next.push({ stream, reason, due });
   }
 

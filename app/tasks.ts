@@ -22,6 +22,7 @@ import {
   settleChallenge,
   strengthOf,
   taskDecider,
+  timePassed,
   withdrawBid,
   type AwardChallenge,
   type Claim,
@@ -39,6 +40,7 @@ import type { Market } from './market';
 import type { BlobArchive, Clock, ViewStore } from './ports';
 import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
+import { timekeeper } from './watchdog';
 
 export { MAX_EFFORT } from '../domain/task';
 
@@ -98,7 +100,7 @@ export class Tasks {
     const stored = await this.outsource(tenant, spec.payload, spec.oversight === undefined ? INLINE_BYTES : GATED_INLINE_BYTES);
     const { payload: _, ...rest } = spec;
     const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
-    return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete, toTime(this.clock.now())), {
+    return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete, this.now()), {
       ...context,
       cause,
       creates: true,
@@ -123,9 +125,9 @@ export class Tasks {
     let bidder = (await this.transactor.load(agentDecider, agentStream(tenant, bid.agent))).state;
     if (bidder.status !== 'active') bidder = (await this.transactor.current(agentDecider, agentStream(tenant, bid.agent))).state;
     if (bidder.status !== 'active') return { ok: false, rejection: new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`) };
-    const outcome = await this.command(context, id, 'task.bid', placeBid(bid, toTime(this.clock.now())), { agent: bid.agent });
+    const outcome = await this.command(context, id, 'task.bid', placeBid(bid, this.now()), { agent: bid.agent });
     // A bid for a task that has been waiting for somebody closes at once.
-    if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= toTime(this.clock.now())) await this.market.consider(tenant, id, causeOf(outcome.commit));
+    if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= this.now()) await this.market.consider(tenant, id, causeOf(outcome.commit));
     return outcome;
   }
 
@@ -134,46 +136,47 @@ export class Tasks {
   }
 
   accept(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.accept', accept(claim), claim);
+    return this.held(context, id, 'task.accept', (state) => accept(claim, this.now(), this.agents.acceptUntil(state))(state), claim);
   }
 
   decline(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.decline', decline(claim, reason, toTime(this.clock.now())), claim);
+    return this.held(context, id, 'task.decline', decline(claim, reason, this.now()), claim);
   }
 
   progress(context: RequestContext, id: string, claim: Claim, fraction: number, note?: string): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.progress', progress(claim, fraction, note), claim);
+    return this.held(context, id, 'task.progress', progress(claim, fraction, note, this.now()), claim);
   }
 
-  /** Extends the lease without an event. Refuses when the claim does not stand. */
+  /** Extends the lease without an event; an award that is not accepted yet stands as well. Refuses when the claim does not stand. */
   async heartbeat(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
     const { tenant } = context.principal;
-    const stands = await this.agents.extendLease(tenant, id, claim);
+    await this.agents.heard(context, claim.agent);
+    const { stands } = await this.agents.extendLease(tenant, id, claim);
     const loaded = await this.load(tenant, id);
     if (stands) return { ok: true, ...loaded, events: [], commit: undefined, repeated: true };
-    const wrong = progress(claim, -1)(loaded.state);
+    const wrong = progress(claim, -1, undefined, this.now())(loaded.state);
     return { ok: false, rejection: wrong instanceof Rejection ? wrong : new Rejection('conflict', 'not-the-holder', 'the claim does not hold this task') };
   }
 
   async complete(context: RequestContext, id: string, claim: Claim, result: unknown): Promise<TaskOutcome> {
     const stored = await this.outsource(context.principal.tenant, result);
-    return await this.held(context, id, 'task.complete', complete(claim, 'inline' in stored ? { result } : { result_ref: stored.reference }), claim);
+    return await this.held(context, id, 'task.complete', complete(claim, 'inline' in stored ? { result } : { result_ref: stored.reference }, this.now()), claim);
   }
 
   fail(context: RequestContext, id: string, claim: Claim, reason: string, retryable: boolean): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.fail', fail(claim, reason, retryable, toTime(this.clock.now())), claim);
+    return this.held(context, id, 'task.fail', fail(claim, reason, retryable, this.now()), claim);
   }
 
   /** The holder gives the task back: another attempt, by whoever is best then. */
   release(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.release', release(claim, reason, toTime(this.clock.now())), claim);
+    return this.held(context, id, 'task.release', release(claim, reason, this.now()), claim);
   }
 
   /** The holder hands the task to a named agent, whose slot is reserved first. */
   async handOff(context: RequestContext, id: string, claim: Claim, to: string, note?: string): Promise<TaskOutcome> {
     const { tenant } = context.principal;
     const { state, version } = await this.transactor.current(taskDecider, taskStream(tenant, id));
-    const now = toTime(this.clock.now());
+    const now = this.now();
     const peer = { agent: to, profile: await this.profileOf(tenant, to), award: nextAward(state) };
     const stale = context.expectedVersion !== undefined && context.expectedVersion !== version;
     const wrong = stale
@@ -195,12 +198,12 @@ export class Tasks {
 
   /** Brings back what is dead or has expired; an open task is asked again of those that declined it. */
   redrive(context: RequestContext, id: string, deadline?: Time): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.redrive', redrive(context.principal.id, toTime(this.clock.now()), deadline));
+    return this.command(context, id, 'task.redrive', redrive(context.principal.id, this.now(), deadline));
   }
 
   /** It was decided that the task may be done, as `action` (a stream) says, and as a person may have edited it. */
   clear(context: RequestContext, id: string, action: string, edited: EditedTask | undefined): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.clear', clear(action, edited));
+    return this.command(context, id, 'task.clear', clear(action, edited, this.now()));
   }
 
   /** Doubts the standing award before the round `challenge.round`. */
@@ -210,7 +213,7 @@ export class Tasks {
 
   /** The round of the challenge is over. */
   settleChallenge(context: RequestContext, id: string, round: string, upheld: boolean, reason: string): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.settle-challenge', settleChallenge(round, upheld, reason, toTime(this.clock.now())));
+    return this.command(context, id, 'task.settle-challenge', settleChallenge(round, upheld, reason, this.now()));
   }
 
   /** Computes the task's last award (or award number `award`) again from its receipt alone. */
@@ -238,11 +241,27 @@ export class Tasks {
   private async held(context: RequestContext, id: string, action: string, decision: ReturnType<typeof accept>, claim: Claim): Promise<TaskOutcome> {
     const { tenant } = context.principal;
     const stream = taskStream(tenant, id);
+    await this.agents.heard(context, claim.agent);
     let state = this.transactor.peek<TaskState>(stream)?.state;
     if (state?.holder?.award !== claim.award) ({ state } = await this.transactor.current(taskDecider, stream));
+    await this.letTimePass(context, id, state);
     const { holder, correlation_id } = state;
     const cause = holder === undefined ? undefined : { ref: holder.receipt, at: holder.awarded_at, correlationId: correlation_id, depth: 0 };
     return await this.command({ ...context, cause }, id, action, decision, { agent: claim.agent });
+  }
+
+  /** What is late has its receipt before the answer: no command waits for a timer to be refused. A lease ends by its own look. */
+  private async letTimePass(context: RequestContext, id: string, state: TaskState): Promise<void> {
+    const { tenant } = context.principal;
+    const now = this.now();
+    const passed = timePassed(now, now, undefined, this.agents.acceptUntil(state));
+    const events = passed(state);
+    if (events instanceof Rejection || events.length === 0) return;
+    await this.transactor.transact(taskDecider, taskStream(tenant, id), passed, { principal: timekeeper(tenant), action: 'task.time-passed', correlationId: state.correlation_id });
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
   }
 
   private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof accept>, attributes?: Record<string, unknown>): Promise<TaskOutcome> {

@@ -175,6 +175,7 @@ export class Transactor {
   private readonly made: Recent<string, number>;
   private readonly lanes = new Map<string, Lane>();
   private readonly listeners = new Set<(committed: Committed) => void>();
+  private commanded: ((context: CommandContext) => void) | undefined;
   private readonly denials: Denials;
   private readonly random: () => number;
 
@@ -197,6 +198,11 @@ export class Transactor {
     return () => this.listeners.delete(listener);
   }
 
+  /** Hears who gives a command by itself, before it is decided. A listener must not throw. */
+  onCommand(listener: (context: CommandContext) => void): void {
+    this.commanded = listener;
+  }
+
   /**
    * Decides on `stream` and appends what was decided.
    *
@@ -213,6 +219,7 @@ export class Transactor {
     const { tenant, category } = parseStream(stream);
     if (category !== decider.category) throw new Error(`${stream} is not a ${decider.category}`);
     if (tenant !== context.principal.tenant) throw new Error(`${context.principal.id} of ${context.principal.tenant} can't write ${stream}`);
+    if (context.reaction !== true) this.commanded?.(context);
     if (depthOf(context) > MAX_CAUSATION_DEPTH) {
       return { ok: false, rejection: new Rejection('conflict', 'causation-too-deep', `more than ${MAX_CAUSATION_DEPTH} reactions led here: the chain was stopped`) };
     }

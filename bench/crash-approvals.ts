@@ -11,7 +11,8 @@ import { parseCommitRef, parseStream } from '../domain/kernel/ids';
 import { plusSeconds, type Time } from '../domain/kernel/time';
 import { DEFAULT_RULES, type OversightRules } from '../domain/oversight';
 import type { RoundEvent } from '../domain/round';
-import { CrashLoad, PATIENT, type Examined } from './crash-load';
+import { PATIENT } from './crash-agents';
+import { CrashLoad, type Examined } from './crash-load';
 import { CommandWatch } from './crash-report';
 import { pause } from './measure';
 

@@ -3,9 +3,6 @@ import { NodeTransport, type Receipt } from '../client/client';
 import type { Commit } from '../domain/kernel/commit';
 import type { Acknowledged } from './crash-report';
 
-/** A host that was killed comes back. */
-export const PATIENT = { attempts: 1_000, baseMs: 20, maxMs: 250 };
-
 /** What the log says afterwards. */
 export interface Examined {
   /** Counts, as they go into the report. */

@@ -42,6 +42,25 @@ export class CommandWatch {
   }
 }
 
+/** Looks for agents that were declared lost, though none of those called so ever dies. */
+export class LossWatch {
+  /** Their receipts: `stream@index`. */
+  readonly livingLost: string[] = [];
+
+  constructor(private readonly names: readonly string[]) {}
+
+  /** The same commits, looked at on their way. */
+  *over(log: Iterable<Commit>): Generator<Commit> {
+    for (const commit of log) {
+      const { stream, index, events } = commit;
+      const [, category, id = ''] = stream.split('/');
+      const isOurs = category === 'agent' && this.names.some((name) => id.startsWith(name));
+      if (isOurs && events.some(({ type }) => type === 'AgentLost')) this.livingLost.push(commitRef(stream, index));
+      yield commit;
+    }
+  }
+}
+
 export interface CrashFindings extends CommandFindings {
   readonly acknowledged: number;
   readonly doubleAwards: readonly string[];

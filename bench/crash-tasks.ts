@@ -1,20 +1,19 @@
 /** What crashes are tested on first: tasks that are posted, awarded, accepted and completed, and signals and agents beside them. */
-import { Formicary, FormicaryError, type Assignment } from '../client/client';
-import { CATALOGUE } from '../domain/catalogue-data';
+import { Formicary, type Receipt } from '../client/client';
 import type { Commit } from '../domain/kernel/commit';
-import { CrashLoad, PATIENT, type Examined } from './crash-load';
+import { AGENT, PATIENT, TYPES, live } from './crash-agents';
+import { CrashLoad, type Examined } from './crash-load';
 import { examineCrash } from './crash-report';
 import { pause } from './measure';
 
 const AGENTS = 24;
-const TYPES = CATALOGUE.slice(0, 6).map(({ agent_type }) => agent_type);
-const CAPACITY = 4;
 
 export class TaskLoad extends CrashLoad {
   private readonly root = new Formicary({ transport: this.transport, principal: 'service:crash', retry: PATIENT });
 
   start(): void {
-    for (let n = 0; n < AGENTS; n += 1) this.run(() => this.agent(`agent-${n}`, TYPES[n % TYPES.length] as string));
+    const life = { draw: this.draw, key: () => this.key(), heard: (receipt: Receipt) => this.heard(receipt), signal: this.abort.signal };
+    for (let n = 0; n < AGENTS; n += 1) this.run(() => live(this.root, AGENT, n, life));
     for (let n = 0; n < 3; n += 1) this.run(() => this.poster());
     this.run(() => this.batches());
     this.run(() => this.signals());
@@ -76,26 +75,6 @@ export class TaskLoad extends CrashLoad {
       const id = `idle-${n}`;
       this.heard((await this.root.agents.put(id, { agent_type: 'crash.idle', limits: { presence_seconds: 3_600 } }, { idempotencyKey: this.key() })).receipt);
       await pause(this.draw() * 100);
-    }
-  }
-
-  private async agent(id: string, agentType: string): Promise<void> {
-    const client = this.root.as(id);
-    this.heard((await client.agents.put(id, { agent_type: agentType, capacity: CAPACITY, limits: { presence_seconds: 60 } }, { idempotencyKey: this.key() })).receipt);
-    while (!this.abort.signal.aborted) {
-      const { items } = await client.agents.inbox(id, { waitSeconds: 5, signal: this.abort.signal });
-      await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(client, item) : Promise.resolve())));
-    }
-  }
-
-  private async take(client: Formicary, { task, award }: Assignment): Promise<void> {
-    try {
-      this.heard((await client.tasks.accept(task, { award }, { idempotencyKey: this.key() })).receipt);
-      await pause(this.draw() * 100);
-      this.heard((await client.tasks.complete(task, { award, result: { award } }, { idempotencyKey: this.key() })).receipt);
-    } catch (error) {
-      // A claim that is over by now: another attempt has the task.
-      if (!(error instanceof FormicaryError) || error.status !== 409) throw error;
     }
   }
 }

@@ -94,8 +94,8 @@ async function lifeOf({ transactor }: Colony, task: string, n: number, peers: re
     }),
   );
   const cause = causeOf(awarded.commit);
-  ok(await transactor.transact(taskDecider, stream, accept({ agent, award: 1 }), { ...agentOf(agent), action: 'task.accept', cause }));
-  const completed = ok(await transactor.transact(taskDecider, stream, complete({ agent, award: 1 }, { result: { ok: true } }), { ...agentOf(agent), action: 'task.complete', cause }));
+  ok(await transactor.transact(taskDecider, stream, accept({ agent, award: 1 }, toTime(systemClock.now())), { ...agentOf(agent), action: 'task.accept', cause }));
+  const completed = ok(await transactor.transact(taskDecider, stream, complete({ agent, award: 1 }, { result: { ok: true } }, toTime(systemClock.now())), { ...agentOf(agent), action: 'task.complete', cause }));
   ok(await transactor.transact(agentDecider, agentStream, releaseSlot(task, 1, 'completed'), { ...MARKET, action: 'agent.release', cause: causeOf(completed.commit), reaction: true, correlationId }));
 }
 

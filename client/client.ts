@@ -187,8 +187,8 @@ export class AgentsApi {
     return this.session.command('DELETE', `${agentPath(id)}${reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`}`, undefined, options);
   }
 
-  /** A sign of life, also for the tasks held; the work of a claim that does not stand is to be dropped. */
-  heartbeat(id: string, holding: readonly Holding[] = [], options?: CommandOptions): Promise<{ readonly held: readonly (Holding & { readonly stands: boolean })[] }> {
+  /** A sign of life, also for the tasks held; the work of a claim that does not stand is to be dropped. `status`: the award is yet to be accepted. */
+  heartbeat(id: string, holding: readonly Holding[] = [], options?: CommandOptions): Promise<{ readonly held: readonly (Holding & { readonly stands: boolean; readonly status?: 'awarded' })[] }> {
     return this.session.command('POST', `${agentPath(id)}/heartbeat`, { holding }, options);
   }
 

@@ -77,12 +77,13 @@ export const MAX_EFFORT = 31_536_000;
 export type AttemptEnd = 'failed' | 'lapsed' | 'expired' | 'lost' | 'released';
 
 export type TaskEvent =
-  | Event<'TaskPosted', { spec: TaskSpec }>
+  /** Here and below, a time of the decision is where what lasts begins; receipts of before have none, and their `at` stands for it. */
+  | Event<'TaskPosted', { spec: TaskSpec; posted_at?: Time }>
   /**
    * It was decided that it may be done; `action` is the stream that says so. Where a person changed it: `correction` holds
    * what was changed and nothing else, `instead_of` what stood there before. A field that is in `instead_of` alone was removed.
    */
-  | Event<'TaskCleared', { action: string; correction?: TaskCorrection; instead_of?: TaskCorrection; by?: string; why?: string }>
+  | Event<'TaskCleared', { action: string; cleared_at?: Time; correction?: TaskCorrection; instead_of?: TaskCorrection; by?: string; why?: string }>
   | Event<'BidPlaced', { agent: string; note?: string }>
   | Event<'BidWithdrawn', { agent: string }>
   | Event<
@@ -101,14 +102,14 @@ export type TaskEvent =
   | Event<'TaskHandedOff', { from: string; from_award: number; award: number; agent: string; accept_by: Time; reservation: string; note?: string }>
   /** The award that was reserved for in the agent's stream never came: no award gets this number any more. */
   | Event<'AwardVoided', { agent: string; award: number }>
-  | Event<'TaskAccepted', { agent: string; award: number; lease_seconds: number }>
+  | Event<'TaskAccepted', { agent: string; award: number; lease_seconds: number; accepted_at?: Time }>
   | Event<'AwardChallenged', AwardChallenge>
   /** `accept_by`: the agent's time to accept begins anew. */
   | Event<'ChallengeDismissed', { round: string; reason: string; accept_by?: Time }>
   | Event<'AwardRevoked', { agent: string; award: number; round: string; reason: string }>
   /** `until`: the market does not ask this agent again before then; a minute later where older receipts say nothing. */
   | Event<'AwardDeclined', { agent: string; award: number; reason: string; until?: Time }>
-  | Event<'TaskProgressed', { agent: string; award: number; fraction: number; note?: string }>
+  | Event<'TaskProgressed', { agent: string; award: number; fraction: number; note?: string; progressed_at?: Time }>
   | Event<'TaskCompleted', { agent: string; award: number; result?: unknown; result_ref?: string }>
   | Event<'AttemptEnded', { agent: string; award: number; attempt: number; end: AttemptEnd; reason: string }>
   | Event<'TaskReopened', { attempt: number; not_before: Time }>
@@ -187,7 +188,7 @@ export interface AwardChallenge {
 
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
-  version: 4,
+  version: 5,
   initial: {
     status: 'unknown',
     spec: undefined,
@@ -215,13 +216,14 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     const { at } = place;
     switch (event.type) {
       case 'TaskPosted': {
-        const { spec } = event.data;
-        const posted = { ...state, spec, posted_at: at, correlation_id: place.correlationId, ready_at: plusSeconds(at, spec.bid_seconds) };
-        return spec.oversight === undefined ? { ...posted, status: 'open', cleared: true, offered_at: at, open_since: at } : { ...posted, status: 'held' };
+        const { spec, posted_at = at } = event.data;
+        const posted = { ...state, spec, posted_at, correlation_id: place.correlationId, ready_at: plusSeconds(posted_at, spec.bid_seconds) };
+        return spec.oversight === undefined ? { ...posted, status: 'open', cleared: true, offered_at: posted_at, open_since: at } : { ...posted, status: 'held' };
       }
       case 'TaskCleared': {
+        const { cleared_at = at } = event.data;
         const spec = correctedBy(state.spec as TaskSpec, event.data);
-        return { ...state, status: 'open', cleared: true, spec, ready_at: plusSeconds(at, spec.bid_seconds), offered_at: at, open_since: at };
+        return { ...state, status: 'open', cleared: true, spec, ready_at: plusSeconds(cleared_at, spec.bid_seconds), offered_at: cleared_at, open_since: at };
       }
       case 'BidPlaced': {
         const { agent, note } = event.data;
@@ -243,7 +245,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       case 'AwardVoided':
         return { ...state, voided: event.data.award };
       case 'TaskAccepted':
-        return { ...state, status: 'running', holder: { ...(state.holder as Holder), lease_from: at } };
+        return { ...state, status: 'running', holder: { ...(state.holder as Holder), lease_from: event.data.accepted_at ?? at } };
       case 'AwardDeclined':
         return { ...state, status: 'open', holder: undefined, open_since: at, challenge: undefined, declined: declinedBy(state, event.data, at) };
       case 'AwardChallenged':
@@ -254,10 +256,10 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         return { ...state, challenge: undefined, holder };
       }
       case 'AwardRevoked':
-        return { ...state, status: 'open', ready_at: at, holder: undefined, open_since: at, progress: undefined, challenge: undefined, declined: declinedBy(state, { ...event.data, until: NEVER }, at) };
+        return { ...state, status: 'open', holder: undefined, open_since: at, progress: undefined, challenge: undefined, declined: declinedBy(state, { ...event.data, until: NEVER }, at) };
       case 'TaskProgressed': {
-        const { fraction, note } = event.data;
-        return { ...state, holder: { ...(state.holder as Holder), lease_from: at }, progress: { fraction, note, at } };
+        const { fraction, note, progressed_at = at } = event.data;
+        return { ...state, holder: { ...(state.holder as Holder), lease_from: progressed_at }, progress: { fraction, note, at: progressed_at } };
       }
       case 'TaskCompleted': {
         const { agent, award, result, result_ref } = event.data;
@@ -278,7 +280,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         const spec = deadline === undefined ? (state.spec as TaskSpec) : { ...(state.spec as TaskSpec), deadline };
         // One that was open all along keeps its place and its bids.
         const anew = state.status === 'open' ? {} : { bids: {}, offered_at: at, open_since: at };
-        return { ...state, ...anew, status: 'open', spec, attempts: 1, hand_offs: 0, ready_at: at, declined: {}, progress: undefined, finished_at: undefined, ended: undefined };
+        return { ...state, ...anew, status: 'open', spec, attempts: 1, hand_offs: 0, declined: {}, progress: undefined, finished_at: undefined, ended: undefined };
       }
       case 'TaskCancelled': {
         const { by, reason } = event.data;
@@ -358,13 +360,14 @@ export function strengthOf(state: TaskState, now: Time): number {
 /**
  * When the task is to be looked at next; undefined when it is over, or waits for an agent without anything to wait for.
  * @param heartbeat the holder's last sign of life for this task, if any is known
+ * @param until as of `timePassed`
  */
-export function taskDue(state: TaskState, now: Time, heartbeat?: Time): Time | undefined {
+export function taskDue(state: TaskState, now: Time, heartbeat?: Time, until?: Time): Time | undefined {
   const { spec, holder } = state;
   if (spec === undefined || !isAlive(state)) return undefined;
   if (state.status === 'open') return earliest(state.ready_at > now ? state.ready_at : undefined, declineEnds(state, now), spec.deadline);
   if (state.status === 'held') return spec.deadline;
-  if (state.status === 'awarded') return earliest(state.challenge === undefined ? holder?.accept_by : undefined, spec.deadline);
+  if (state.status === 'awarded') return earliest(state.challenge === undefined ? latest(holder?.accept_by, until) : undefined, spec.deadline);
   return earliest(plusSeconds(latest(holder?.lease_from, heartbeat), spec.lease_seconds), spec.deadline);
 }
 
@@ -398,7 +401,7 @@ export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> 
     if (state.status === 'unknown' && spec.deadline !== undefined && spec.deadline <= now) {
       return new Rejection('invalid', 'deadline-passed', `the deadline ${spec.deadline} is over at ${now}: give a later one`);
     }
-    if (state.status === 'unknown') return [{ type: 'TaskPosted', v: 1, data: { spec } }];
+    if (state.status === 'unknown') return [{ type: 'TaskPosted', v: 1, data: { spec, posted_at: now } }];
     return refuse('task-exists', 'a task with this id was posted before: use another id, or the Idempotency-Key of that request to get its answer');
   };
 }
@@ -412,6 +415,8 @@ export function placeBid(bid: { agent: string; note?: string }, now: Time): Deci
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.status !== 'open') return refuse('bids-closed', `the task is ${state.status}: bids are closed`, { status: state.status });
+    const late = tooLate(state, now);
+    if (late !== undefined) return late;
     if (hasDeclined(state, bid.agent, now)) {
       const { until } = state.declined[bid.agent] as Decline;
       return refuse('award-declined', `the agent declined this task: it can bid again ${until === NEVER ? '' : `after ${until}, or `}in the next attempt`, { until });
@@ -446,6 +451,8 @@ export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
     if (gone !== undefined) return gone;
     if (state.holder?.award === reserved.award && state.holder.agent === reserved.agent) return [];
     if (state.status !== 'open') return refuse('task-not-open', `the task is ${state.status}`, { status: state.status });
+    const late = tooLate(state, now);
+    if (late !== undefined) return late;
     if (now < state.ready_at) return refuse('bids-open', `bids are open until ${state.ready_at}`);
     if (reserved.award !== nextAward(state)) return notNext(state, reserved.award);
     if (hasDeclined(state, reserved.agent, now)) return refuse('award-declined', 'the agent has declined, and is not asked again yet');
@@ -486,14 +493,19 @@ export function voidAward(reserved: Claim): Decision<TaskState, TaskEvent> {
   };
 }
 
-/** The holder takes up the work; its lease starts. */
-export function accept(claim: Claim): Decision<TaskState, TaskEvent> {
+/**
+ * The holder takes up the work; its lease starts.
+ * @param until the end of its time to accept, where that is later than the award says: see `timePassed`
+ */
+export function accept(claim: Claim, now: Time, until?: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
-    const wrong = notHolder(state, claim);
+    const wrong = notHolder(state, claim, now);
     if (wrong !== undefined) return wrong;
     if (state.status === 'running') return [];
     if (state.challenge !== undefined) return refuse('award-challenged', 'this award is challenged: wait for the round', { round: state.challenge.round });
-    return [{ type: 'TaskAccepted', v: 1, data: { agent: claim.agent, award: claim.award, lease_seconds: (state.spec as TaskSpec).lease_seconds } }];
+    const { accept_by } = state.holder as Holder;
+    if (latest(accept_by, until) <= now) return refuse('award-superseded', `award ${claim.award} was to be accepted by ${accept_by}: it goes to another`, { award: state.awards });
+    return [{ type: 'TaskAccepted', v: 1, data: { agent: claim.agent, award: claim.award, lease_seconds: (state.spec as TaskSpec).lease_seconds, accepted_at: now } }];
   };
 }
 
@@ -503,7 +515,7 @@ export function accept(claim: Claim): Decision<TaskState, TaskEvent> {
  */
 export function decline(claim: Claim, reason: string, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
-    const wrong = notHolder(state, claim);
+    const wrong = notHolder(state, claim, now);
     if (wrong !== undefined) return wrong;
     if (state.status !== 'awarded') return refuse('already-accepted', 'the task was accepted: fail it or hand it off instead');
     const times = own(state.declined, claim.agent)?.times ?? 0;
@@ -520,17 +532,19 @@ export interface EditedTask {
 }
 
 /** It was decided that the task may be done, as it is or as a person has edited it: from now on it is offered. */
-export function clear(action: string, edited?: EditedTask): Decision<TaskState, TaskEvent> {
+export function clear(action: string, edited: EditedTask | undefined, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.status !== 'held') return [];
-    if (edited === undefined) return [{ type: 'TaskCleared', v: 1, data: { action } }];
+    const late = tooLate(state, now);
+    if (late !== undefined) return late;
+    if (edited === undefined) return [{ type: 'TaskCleared', v: 1, data: { action, cleared_at: now } }];
     const { task, by, why } = edited;
     const before = state.spec as TaskSpec;
     const after = task as TaskSpec;
     const changed = CORRECTABLE.filter((field) => differ(before[field], after[field]));
-    return [{ type: 'TaskCleared', v: 1, data: { action, correction: only(changed, after), instead_of: only(changed, before), by, why } }];
+    return [{ type: 'TaskCleared', v: 1, data: { action, cleared_at: now, correction: only(changed, after), instead_of: only(changed, before), by, why } }];
   };
 }
 
@@ -596,16 +610,16 @@ export function settleChallenge(round: string, upheld: boolean, reason: string, 
 }
 
 /** Says how far the work is, and extends the lease. */
-export function progress(claim: Claim, fraction: number, note?: string): Decision<TaskState, TaskEvent> {
+export function progress(claim: Claim, fraction: number, note: string | undefined, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
-    const wrong = notRunning(state, claim);
+    const wrong = notRunning(state, claim, now);
     if (wrong !== undefined) return wrong;
     if (state.progress?.fraction === fraction && state.progress.note === note) return [];
-    return [{ type: 'TaskProgressed', v: 1, data: { ...claim, fraction, note } }];
+    return [{ type: 'TaskProgressed', v: 1, data: { ...claim, fraction, note, progressed_at: now } }];
   };
 }
 
-export function complete(claim: Claim, outcome: { result?: unknown; result_ref?: string }): Decision<TaskState, TaskEvent> {
+export function complete(claim: Claim, outcome: { result?: unknown; result_ref?: string }, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const done = state.completion;
     if (done?.agent === claim.agent && done.award === claim.award) {
@@ -613,7 +627,7 @@ export function complete(claim: Claim, outcome: { result?: unknown; result_ref?:
         ? []
         : refuse('task-already-completed', 'you completed this task with another result: the first one stands');
     }
-    const wrong = notRunning(state, claim);
+    const wrong = notRunning(state, claim, now);
     if (wrong !== undefined) return wrong;
     return [{ type: 'TaskCompleted', v: 1, data: { agent: claim.agent, award: claim.award, ...outcome } }];
   };
@@ -624,7 +638,7 @@ export function fail(claim: Claim, reason: string, retryable: boolean, now: Time
   return (state) => {
     const ended = state.history.at(-1);
     if (ended?.agent === claim.agent && ended.award === claim.award && ended.end === 'failed') return [];
-    return notRunning(state, claim) ?? endAttempt(state, 'failed', reason, now, retryable);
+    return notRunning(state, claim, now) ?? endAttempt(state, 'failed', reason, now, retryable);
   };
 }
 
@@ -633,7 +647,7 @@ export function release(claim: Claim, reason: string, now: Time): Decision<TaskS
   return (state) => {
     const ended = state.history.at(-1);
     if (ended?.agent === claim.agent && ended.award === claim.award && ended.end === 'released') return [];
-    return notHolder(state, claim) ?? endAttempt(state, 'released', reason, now, true);
+    return notHolder(state, claim, now) ?? endAttempt(state, 'released', reason, now, true);
   };
 }
 
@@ -654,7 +668,7 @@ export interface Peer {
 export function handOff(claim: Claim, to: Peer, note: string | undefined, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     if (state.holder?.agent === to.agent && state.holder.award === to.award) return [];
-    const wrong = notRunning(state, claim) ?? notFit(state, claim, to, now);
+    const wrong = notRunning(state, claim, now) ?? notFit(state, claim, to, now);
     if (wrong !== undefined) return wrong;
     if (to.award !== nextAward(state)) return notNext(state, to.award);
     const accept_by = plusSeconds(now, (state.spec as TaskSpec).accept_seconds);
@@ -709,8 +723,9 @@ export function redrive(by: string, now: Time, deadline?: Time): Decision<TaskSt
  * What the passing of time means for the task: deadline, an award nobody accepted, a lease nobody extended.
  * @param heartbeat the holder's last sign of life for this task, if any is known
  * @param why why it has not moved, as far as that is known
+ * @param until the end of the time to accept, where that is later than the award says: whoever decides was away
  */
-export function timePassed(now: Time, heartbeat?: Time, why?: string): Decision<TaskState, TaskEvent> {
+export function timePassed(now: Time, heartbeat?: Time, why?: string, until?: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const { spec, holder } = state;
     if (spec === undefined || !isAlive(state)) return [];
@@ -719,7 +734,7 @@ export function timePassed(now: Time, heartbeat?: Time, why?: string): Decision<
     }
     if (holder === undefined) return [];
     if (state.status === 'awarded') {
-      return holder.accept_by <= now && state.challenge === undefined ? endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true) : [];
+      return latest(holder.accept_by, until) <= now && state.challenge === undefined ? endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true) : [];
     }
     const leaseEnd = plusSeconds(latest(holder.lease_from, heartbeat), spec.lease_seconds);
     return leaseEnd <= now ? endAttempt(state, 'expired', `no heartbeat for ${spec.lease_seconds} s`, now, true) : [];
@@ -753,7 +768,13 @@ function exists(state: TaskState): Rejection | undefined {
   return state.status === 'unknown' ? new Rejection('missing', 'task-not-found', 'there is no such task') : undefined;
 }
 
-function notHolder(state: TaskState, claim: Claim): Rejection | undefined {
+/** The deadline is its poster's: nobody extends it, and nothing is done after it though no timer has fired yet. */
+function tooLate({ spec, awards }: TaskState, now: Time): Rejection | undefined {
+  if (spec?.deadline === undefined || spec.deadline > now) return undefined;
+  return refuse('task-expired', `the deadline of the task was ${spec.deadline}: nothing is left to do`, { status: 'expired', awards });
+}
+
+function notHolder(state: TaskState, claim: Claim, now: Time): Rejection | undefined {
   const gone = exists(state);
   if (gone !== undefined) return gone;
   if (!isAlive(state)) return refuse(`task-${state.status}`, `the task is ${state.status} already: nothing is left to do`, { status: state.status, awards: state.awards });
@@ -763,11 +784,11 @@ function notHolder(state: TaskState, claim: Claim): Rejection | undefined {
   if (state.holder.award !== claim.award || state.holder.agent !== claim.agent) {
     return refuse('not-the-holder', `award ${claim.award} of ${claim.agent} does not hold this task`, { award: state.awards });
   }
-  return undefined;
+  return tooLate(state, now);
 }
 
-function notRunning(state: TaskState, claim: Claim): Rejection | undefined {
-  const wrong = notHolder(state, claim);
+function notRunning(state: TaskState, claim: Claim, now: Time): Rejection | undefined {
+  const wrong = notHolder(state, claim, now);
   if (wrong !== undefined) return wrong;
   return state.status === 'running' ? undefined : refuse('not-accepted', 'accept the award first: until then no lease runs');
 }

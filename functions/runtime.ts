@@ -50,6 +50,9 @@ setEdge({
     const wait = limiter.take(`${principal.tenant} ${principal.id}`);
     return wait === 0 ? { allowed: true } : { retryAfterSeconds: wait };
   },
+  heard(principal) {
+    if (principal.kind === 'agent') void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);
+  },
   onRequest(info) {
     opened?.metrics.request(info);
     const { principal, ...request } = info;

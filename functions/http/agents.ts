@@ -166,7 +166,7 @@ route({
   needs: 'read_write',
   params: Params,
   body: z.strictObject({ holding: z.array(z.strictObject({ task: Id, award: z.int().min(1) })).max(1_000).default([]) }),
-  responses: { 200: { description: 'Which claims still stand; drop the work of those that do not', schema: z.object({ held: z.array(z.object({ task: Id, award: z.number(), stands: z.boolean() })) }) } },
+  responses: { 200: { description: 'Which claims still stand; drop the work of those that do not', schema: z.object({ held: z.array(z.object({ task: Id, award: z.number(), stands: z.boolean(), status: z.literal('awarded').optional().meta({ description: 'Not accepted yet' }) })) }) } },
   async handler(call) {
     const { colony } = await runtime();
     const result = await colony.agents.heartbeat(contextOf(call), actingAgent(call, call.params.id), call.body.holding);

@@ -58,6 +58,10 @@ const OLD = { agent: 'ann', award: 1 };
 // -------------------------------------------------------------------------------------------------------- events
 
 const posted = (changes: Partial<TaskSpec> = {}): TaskEvent => ({ type: 'TaskPosted', v: 1, data: { spec: { ...spec, ...changes } } });
+/** The same as of now: the receipt says when the decision was made. */
+const postedAt = (posted_at: string, changes: Partial<TaskSpec> = {}): TaskEvent => ({ type: 'TaskPosted', v: 1, data: { spec: { ...spec, ...changes }, posted_at } });
+const acceptedAt = (accepted_at: string, claim = CLAIM): TaskEvent => ({ type: 'TaskAccepted', v: 1, data: { ...claim, lease_seconds: 60, accepted_at } });
+const progressedAt = (progressed_at: string, fraction: number, note?: string): TaskEvent => ({ type: 'TaskProgressed', v: 1, data: { ...CLAIM, fraction, note, progressed_at } });
 const bids = (agent: string): TaskEvent => ({ type: 'BidPlaced', v: 1, data: { agent } });
 const withdrew = (agent: string): TaskEvent => ({ type: 'BidWithdrawn', v: 1, data: { agent } });
 const awarded = (agent = 'ann', number = 1, accept_by = plusSeconds(NOW, 30)): TaskEvent => ({
@@ -150,7 +154,7 @@ describe('post', () => {
   test('a task', () => {
     given(taskDecider, [])
       .when(post(spec, GIVEN_TIME))
-      .then([posted()])
+      .then([postedAt(GIVEN_TIME)])
       .thenState((state) =>
         expect(state).toEqual({ ...taskDecider.initial, status: 'open', spec, posted_at: GIVEN_TIME, correlation_id: 'given', ready_at: GIVEN_TIME, offered_at: GIVEN_TIME, open_since: GIVEN_TIME, cleared: true }),
       );
@@ -159,7 +163,7 @@ describe('post', () => {
 
   test('with a deadline that is still to come', () => {
     given(taskDecider, []).when(post({ ...spec, deadline: NOW }, NOW)).thenRejected('deadline-passed');
-    given(taskDecider, []).when(post({ ...spec, deadline: NOW }, plusSeconds(NOW, -0.001))).then([posted({ deadline: NOW })]);
+    given(taskDecider, []).when(post({ ...spec, deadline: NOW }, plusSeconds(NOW, -0.001))).then([postedAt(plusSeconds(NOW, -0.001), { deadline: NOW })]);
   });
 
   lines((['open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead'] as const).map((what) => [what, 'an id is used once', post({ ...spec, deadline: GIVEN_TIME }, NOW), 'task-exists']));
@@ -173,25 +177,25 @@ describe('clear', () => {
   const by = { by: 'human:ada', why: 'fewer will do' };
 
   test('as it was posted, nothing is corrected', () => {
-    given(taskDecider, [posted(held)]).when(clear('acme/action/a')).then([cleared({})]);
+    given(taskDecider, [posted(held)]).when(clear('acme/action/a', undefined, NOW)).then([cleared({ cleared_at: NOW })]);
   });
 
   test('what a person changed is recorded, what stood there before, and why; nothing else', () => {
     const payload = { item: 'bolts', amount: 10 };
-    const event = cleared({ correction: { priority: 0.9, effort: 5, payload }, instead_of: { priority: 0.8, payload: held.payload }, ...by });
-    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task: { ...shown, priority: 0.9, effort: 5, payload }, ...by })).then([event]);
+    const event = cleared({ cleared_at: NOW, correction: { priority: 0.9, effort: 5, payload }, instead_of: { priority: 0.8, payload: held.payload }, ...by });
+    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task: { ...shown, priority: 0.9, effort: 5, payload }, ...by }, NOW)).then([event]);
     given(taskDecider, [posted(held), event]).thenState((state) => expect(state).toMatchObject({ status: 'open', spec: { ...spec, ...held, priority: 0.9, effort: 5, payload } }));
   });
 
   test('the same values in another order are no change', () => {
     const payload = { amount: 40, item: 'bolts' };
-    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task: { ...shown, urgency: 0.6, payload }, ...by })).then([cleared({ correction: { urgency: 0.6 }, instead_of: { urgency: 0.5 }, ...by })]);
+    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task: { ...shown, urgency: 0.6, payload }, ...by }, NOW)).then([cleared({ cleared_at: NOW, correction: { urgency: 0.6 }, instead_of: { urgency: 0.5 }, ...by })]);
   });
 
   test('what a person removed is gone', () => {
     const { location, ...task } = shown;
-    const event = cleared({ correction: {}, instead_of: { location }, ...by });
-    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task, ...by })).then([event]);
+    const event = cleared({ cleared_at: NOW, correction: {}, instead_of: { location }, ...by });
+    given(taskDecider, [posted(held)]).when(clear('acme/action/a', { task, ...by }, NOW)).then([event]);
     given(taskDecider, [posted(held), event]).thenState((state) => expect(state.spec).toEqual({ ...spec, payload: held.payload, oversight }));
   });
 
@@ -345,7 +349,7 @@ describe('voidAward', () => {
     given(taskDecider, [posted(), voided()]).when(award(asking({ reserved: { agent: 'ann', award: 2, receipt: 'r' } }))).thenState(({ awards, holder }) => awards === 2 && holder?.award === 2);
     given(taskDecider, [...HISTORY.running, voided(next)]).when(handOff(CLAIM, to('bob', 2), undefined, NOW)).thenRejected('award-superseded');
     given(taskDecider, [...HISTORY.running, voided(next)]).when(handOff(CLAIM, to('bob', 3), undefined, NOW)).thenState(({ awards }) => awards === 3);
-    given(taskDecider, [...HISTORY.running, voided(next)]).when(complete(CLAIM, {})).thenState(({ status }) => status === 'completed');
+    given(taskDecider, [...HISTORY.running, voided(next)]).when(complete(CLAIM, {}, NOW)).thenState(({ status }) => status === 'completed');
   });
 
   lines([
@@ -363,15 +367,25 @@ describe('voidAward', () => {
 describe('accept', () => {
   test('starts the lease', () => {
     given(taskDecider, HISTORY.awarded)
-      .when(accept(CLAIM))
-      .then([accepted()])
-      .thenState(({ status, holder }) => status === 'running' && holder?.lease_from === '2026-11-21T10:00:02.000Z');
-    given(taskDecider, HISTORY.awarded).when(accept(CLAIM)).then([accepted()]).thenRepeatedNothing();
+      .when(accept(CLAIM, NOW))
+      .then([acceptedAt(NOW)])
+      .thenState(({ status, holder }) => status === 'running' && holder?.lease_from === NOW);
+    given(taskDecider, HISTORY.awarded).when(accept(CLAIM, NOW)).then([acceptedAt(NOW)]).thenRepeatedNothing();
   });
 
-  onlyHolder(accept, [
-    ['completed', 'it is over', accept(CLAIM), 'task-completed'],
-    ['dead', 'it is over', accept(CLAIM), 'task-dead'],
+  test('not when its time is over, unless whoever decides was away', () => {
+    const by = plusSeconds(NOW, 30);
+    given(taskDecider, HISTORY.awarded).when(accept(CLAIM, plusSeconds(by, -0.001))).then([acceptedAt(plusSeconds(by, -0.001))]);
+    given(taskDecider, HISTORY.awarded).when(accept(CLAIM, by)).thenRejected('award-superseded', { award: 1 });
+    given(taskDecider, HISTORY.awarded).when(accept(CLAIM, by, plusSeconds(by, 5))).then([acceptedAt(by)]);
+    given(taskDecider, HISTORY.awarded).when(accept(CLAIM, plusSeconds(by, 5), plusSeconds(by, 5))).thenRejected('award-superseded');
+    expect(timePassed(by, undefined, undefined, plusSeconds(by, 5))(after(HISTORY.awarded))).toEqual([]);
+    expect(taskDue(after(HISTORY.awarded), by, undefined, plusSeconds(by, 5))).toBe(plusSeconds(by, 5));
+  });
+
+  onlyHolder((claim) => accept(claim, NOW), [
+    ['completed', 'it is over', accept(CLAIM, NOW), 'task-completed'],
+    ['dead', 'it is over', accept(CLAIM, NOW), 'task-dead'],
   ]);
 });
 
@@ -412,19 +426,19 @@ describe('decline', () => {
 });
 
 describe('progress', () => {
-  const ask = (claim: typeof CLAIM) => progress(claim, 0.5, 'half');
+  const ask = (claim: typeof CLAIM) => progress(claim, 0.5, 'half', NOW);
 
   test('says how far it is, and moves the lease', () => {
     given(taskDecider, HISTORY.running)
       .when(ask(CLAIM))
-      .then([progressed(0.5, 'half')])
+      .then([progressedAt(NOW, 0.5, 'half')])
       .thenState(({ progress: shown, holder }) => {
-        expect(shown).toEqual({ fraction: 0.5, note: 'half', at: '2026-11-21T10:00:03.000Z' });
-        expect(holder?.lease_from).toBe('2026-11-21T10:00:03.000Z');
+        expect(shown).toEqual({ fraction: 0.5, note: 'half', at: NOW });
+        expect(holder?.lease_from).toBe(NOW);
       });
-    given(taskDecider, HISTORY.running).when(ask(CLAIM)).then([progressed(0.5, 'half')]).thenRepeatedNothing();
-    given(taskDecider, [...HISTORY.running, progressed(0.5, 'half')]).when(progress(CLAIM, 0.5)).then([progressed(0.5)]);
-    given(taskDecider, [...HISTORY.running, progressed(0.5, 'half')]).when(progress(CLAIM, 0.6, 'half')).then([progressed(0.6, 'half')]);
+    given(taskDecider, HISTORY.running).when(ask(CLAIM)).then([progressedAt(NOW, 0.5, 'half')]).thenRepeatedNothing();
+    given(taskDecider, [...HISTORY.running, progressed(0.5, 'half')]).when(progress(CLAIM, 0.5, undefined, NOW)).then([progressedAt(NOW, 0.5)]);
+    given(taskDecider, [...HISTORY.running, progressed(0.5, 'half')]).when(progress(CLAIM, 0.6, 'half', NOW)).then([progressedAt(NOW, 0.6, 'half')]);
   });
 
   onlyHolder(ask, [
@@ -434,8 +448,37 @@ describe('progress', () => {
   ]);
 });
 
+describe('what is late', () => {
+  const before = plusSeconds(DEADLINE, -0.001);
+  const urgent = posted({ deadline: DEADLINE });
+  const held = [urgent, awarded('ann', 1, plusSeconds(DEADLINE, 60))];
+  const running = [...held, accepted()];
+  const asks: readonly (readonly [string, readonly TaskEvent[], (now: string) => Decision<TaskState, TaskEvent>])[] = [
+    ['a bid', [urgent], (now) => placeBid({ agent: 'ann' }, now)],
+    ['an acceptance', held, (now) => accept(CLAIM, now)],
+    ['a decline', held, (now) => decline(CLAIM, 'busy', now)],
+    ['progress', running, (now) => progress(CLAIM, 0.5, undefined, now)],
+    ['a completion', running, (now) => complete(CLAIM, {}, now)],
+    ['a failure', running, (now) => fail(CLAIM, 'broken', true, now)],
+    ['a release', running, (now) => release(CLAIM, 'busy', now)],
+    ['a hand-off', running, (now) => handOff(CLAIM, to('bob', 2), undefined, now)],
+    ['a clearance', [posted({ deadline: DEADLINE, oversight: { kind: 'k', why: 'w', confidence: 1, impact: 'low', risk: 0, features: {} } })], (now) => clear('acme/action/a', undefined, now)],
+  ];
+  test.each(asks)('%s is taken until the deadline, though no timer has fired, and not at it', (_, history, ask) => {
+    given(taskDecider, history).when(ask(DEADLINE)).thenRejected('task-expired', { status: 'expired' });
+    expect((ask(before)(after(history)) as TaskEvent[]).length).toBeGreaterThan(0);
+  });
+
+  test('what lasts begins when it was decided, wherever the clock of the receipts stands', () => {
+    const ahead = plusSeconds(NOW, 86_400);
+    given(taskDecider, [posted(), awarded(), at({ at: ahead }, acceptedAt(NOW))]).thenState((state) => expect(taskDue(state, NOW)).toBe(plusSeconds(NOW, 60)));
+    given(taskDecider, [posted(), awarded(), accepted(), at({ at: ahead }, progressedAt(NOW, 0.5))]).thenState((state) => expect(taskDue(state, NOW)).toBe(plusSeconds(NOW, 60)));
+    given(taskDecider, [at({ at: ahead }, postedAt(NOW, { bid_seconds: 5 }))]).thenState(({ ready_at, posted_at }) => expect([posted_at, ready_at]).toEqual([NOW, plusSeconds(NOW, 5)]));
+  });
+});
+
 describe('complete', () => {
-  const ask = (claim: typeof CLAIM) => complete(claim, { result: { ok: true, n: 1 } });
+  const ask = (claim: typeof CLAIM) => complete(claim, { result: { ok: true, n: 1 } }, NOW);
 
   test('by the holder', () => {
     given(taskDecider, HISTORY.running)
@@ -446,17 +489,17 @@ describe('complete', () => {
         expect(completion).toMatchObject({ ...CLAIM, result: { ok: true, n: 1 } });
       });
     given(taskDecider, HISTORY.running).when(ask(CLAIM)).then([completed({ ok: true, n: 1 })]).thenRepeatedNothing();
-    given(taskDecider, HISTORY.running).when(complete(CLAIM, {})).then([{ type: 'TaskCompleted', v: 1, data: CLAIM }]).thenRepeatedNothing();
-    given(taskDecider, HISTORY.running).when(complete(CLAIM, { result_ref: 'sha256:x' })).then([{ type: 'TaskCompleted', v: 1, data: { ...CLAIM, result_ref: 'sha256:x' } }]).thenRepeatedNothing();
+    given(taskDecider, HISTORY.running).when(complete(CLAIM, {}, NOW)).then([{ type: 'TaskCompleted', v: 1, data: CLAIM }]).thenRepeatedNothing();
+    given(taskDecider, HISTORY.running).when(complete(CLAIM, { result_ref: 'sha256:x' }, NOW)).then([{ type: 'TaskCompleted', v: 1, data: { ...CLAIM, result_ref: 'sha256:x' } }]).thenRepeatedNothing();
   });
 
   test('again with the same result, in whatever order its properties stand', () => {
     const history = [...HISTORY.running, completed({ n: 1, ok: true })];
     given(taskDecider, history).when(ask(CLAIM)).thenNothing();
-    given(taskDecider, history).when(complete(CLAIM, { result: { ok: true, n: 2 } })).thenRejected('task-already-completed');
-    given(taskDecider, history).when(complete(CLAIM, {})).thenRejected('task-already-completed');
-    given(taskDecider, history).when(complete(CLAIM, { result: { ok: true, n: 1 }, result_ref: 'sha256:x' })).thenRejected('task-already-completed');
-    given(taskDecider, history).when(complete({ agent: 'ann', award: 2 }, { result: { ok: true, n: 1 } })).thenRejected('task-completed');
+    given(taskDecider, history).when(complete(CLAIM, { result: { ok: true, n: 2 } }, NOW)).thenRejected('task-already-completed');
+    given(taskDecider, history).when(complete(CLAIM, {}, NOW)).thenRejected('task-already-completed');
+    given(taskDecider, history).when(complete(CLAIM, { result: { ok: true, n: 1 }, result_ref: 'sha256:x' }, NOW)).thenRejected('task-already-completed');
+    given(taskDecider, history).when(complete({ agent: 'ann', award: 2 }, { result: { ok: true, n: 1 } }, NOW)).thenRejected('task-completed');
   });
 
   test('the agent that it was handed to completes it, the one before can not', () => {
@@ -638,9 +681,9 @@ describe('redrive', () => {
     given(taskDecider, HISTORY.dead)
       .when(redrive('eve', NOW))
       .then([redriven])
-      .thenState(({ status, attempts, awards, finished_at, ready_at }) => expect([status, attempts, awards, finished_at, ready_at]).toEqual(['open', 1, 1, undefined, '2026-11-21T10:00:05.000Z']));
+      .thenState(({ status, attempts, awards, finished_at, ready_at }) => expect([status, attempts, awards, finished_at, ready_at]).toEqual(['open', 1, 1, undefined, GIVEN_TIME]));
     given(taskDecider, HISTORY.dead).when(redrive('eve', NOW)).then([redriven]).thenRepeatedNothing();
-    given(taskDecider, [...HISTORY.dead, redriven]).when(complete(OLD, {})).thenRejected('award-superseded');
+    given(taskDecider, [...HISTORY.dead, redriven]).when(complete(OLD, {}, NOW)).thenRejected('award-superseded');
     given(taskDecider, [posted(), awarded('bob'), declined(OTHER), dead('x', 1), redriven]).when(placeBid({ agent: 'bob' }, NOW)).then([bids('bob')]);
   });
 
@@ -800,10 +843,10 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
     fc.tuple(agent, number, now).map(([name, n, t]) =>
       award({ candidates: rank('t', [bidder(name)], 0.5, DEFAULT_WEIGHTS), weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent: name, award: n, receipt: 'r' }, strength: 0.5, now: t }),
     ),
-    claim.map((c) => accept(c)),
+    fc.tuple(claim, now).map(([c, t]) => accept(c, t)),
     fc.tuple(claim, now).map(([c, t]) => decline(c, 'x', t)),
-    claim.map((c) => progress(c, 0.5)),
-    claim.map((c) => complete(c, {})),
+    fc.tuple(claim, now).map(([c, t]) => progress(c, 0.5, undefined, t)),
+    fc.tuple(claim, now).map(([c, t]) => complete(c, {}, t)),
     fc.tuple(claim, fc.boolean(), now).map(([c, retryable, t]) => fail(c, 'x', retryable, t)),
     fc.tuple(claim, now).map(([c, t]) => release(c, 'x', t)),
     fc.tuple(claim, now).map(([c, t]) => giveBack(c, 'lost', 'x', t)),

@@ -108,6 +108,8 @@ export interface Edge {
   principalOf(request: HttpRequest): Principal | Problem | Promise<Principal | Problem>;
   /** Rate limit: one request of this principal, now. */
   permits(principal: Principal): { readonly allowed: true } | { readonly retryAfterSeconds: number };
+  /** Somebody who may ask has asked. */
+  heard?(principal: Principal): void;
   onRequest?(info: RequestInfo): void;
 }
 
@@ -201,6 +203,7 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     if (found instanceof Problem) throw found;
     principal = found;
     admit(definition, principal);
+    edge?.heard?.(principal);
     const caller = principal;
     const attributes = { 'http.request.method': definition.method, 'http.route': definition.path, 'formicary.tenant': caller.tenant };
     const answer = await traced(`${definition.method} ${definition.path}`, 'server', readTraceparent(request.headers.get('traceparent')), attributes, async (traceparent) =>

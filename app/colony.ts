@@ -51,6 +51,7 @@ import { Receipts } from './receipts';
 import { Repository, Tools } from './registry';
 import { Rounds } from './rounds';
 import { Signals } from './signals';
+import type { SignalsInDeps } from './signals-in';
 import { Tasks } from './tasks';
 import { Transactor } from './transact';
 import { Views, viewOf, type Sharing } from './views';
@@ -84,6 +85,7 @@ export class Colony {
   readonly agents: Agents;
   readonly tasks: Tasks;
   readonly signals: Signals;
+  readonly signalsIn: SignalsInDeps;
   readonly views: Views;
   readonly balance: Balance;
   readonly feed: Feed;
@@ -131,6 +133,7 @@ export class Colony {
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);
     this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report, this.watchdog);
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
+    this.signalsIn = { transactor: this.transactor, signals: this.signals, store, queue, clock, report, emitted: new Map() };
     this.balance = new Balance(this.transactor, this.market, this.signals, views, clock, report);
     this.feed = new Feed(store, checkpoints, queue, clock, report);
     this.why = new Why(store, views, this.views);

@@ -7,7 +7,7 @@
 import { Rejection } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import { toTime, type Time } from '../domain/kernel/time';
-import { emit, signalProblem, trailDecider, trailId, type Emission, type Signal, type TrailEvent, type TrailState } from '../domain/trail';
+import { emit, signalProblem, trailDecider, trailId, type Signal, type TrailEvent, type TrailState } from '../domain/trail';
 import { viewName, type ViewReader } from '../projections/projection';
 import { perceive, strongest, trails, type Field, type FieldQuery, type PerceivedTrail } from '../projections/trails';
 import { newId } from './new-id';
@@ -74,8 +74,8 @@ export class Signals {
     const outcomes = new Array<SignalOutcome>(inputs.length);
     const groups = new Map<string, { signal: Signal; position: number }[]>();
     for (const [position, input] of inputs.entries()) {
-      const { type, location, strength, decay_rate, emitter_agent = principal.id, timestamp = now } = input;
-      const signal = { type, location, strength, emitter_agent, timestamp, decay_rate };
+      const { type, location, strength, decay_rate, emitter_agent = principal.id, timestamp = now, event_id } = input;
+      const signal = { type, location, strength, emitter_agent, timestamp, decay_rate, ...(event_id === undefined ? {} : { event_id }) };
       const refusal = refusalOf(signal, context);
       if (refusal !== undefined) {
         outcomes[position] = { ok: false, rejection: refusal };
@@ -163,14 +163,18 @@ export class Signals {
       else throw error;
     }
     if (!outcome.ok) return signals.map(() => outcome);
-    const { commit, events } = outcome;
-    if (commit === undefined) throw new Error(`${stream}: signals were accepted without a receipt`);
-    return events.map(({ data }) => receiptOf(data, stream, commit));
+    const { state, version, hash, events } = outcome;
+    if (hash === null) throw new Error(`${stream}: signals were accepted without a receipt`);
+    const receipt = (strength: number): SignalReceipt => ({ ok: true, type, location, strength, stream, version, hash });
+    let next = 0;
+    return signals.map(({ event_id }) => {
+      const emission = events[next]?.data;
+      // Of a CloudEvent that the trail knew there is no event.
+      if (emission === undefined || emission.event_id !== event_id) return receipt(state.strength);
+      next += 1;
+      return receipt(emission.resulting_strength);
+    });
   }
-}
-
-function receiptOf({ type, location, resulting_strength }: Emission, stream: string, commit: { index: number; hash: string }): SignalReceipt {
-  return { ok: true, type, location, strength: resulting_strength, stream, version: commit.index, hash: commit.hash };
 }
 
 function refusalOf(signal: Signal, { principal }: EmitContext): Rejection | undefined {

@@ -441,7 +441,7 @@ export class OperationApi {
     return (await this.session.read<Page<Parked>>(`/v1/feed/${consumer}/parked`, page, options)).value;
   }
 
-  /** Has the consumer try a parked commit again. */
+  /** Has the consumer try again what it has parked. */
   redrive(consumer: Consumer, id: string, options?: CommandOptions): Promise<{ readonly id: string }> {
     return this.session.command('POST', `/v1/feed/${consumer}/redrive`, { id }, options);
   }

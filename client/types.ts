@@ -658,7 +658,7 @@ export interface DecisionFigures {
 
 // ------------------------------------------------------------------------------------------------------- operation
 
-export type Consumer = 'views' | 'reactions' | 'balance' | 'decisions' | 'publisher';
+export type Consumer = 'views' | 'reactions' | 'balance' | 'decisions' | 'publisher' | 'signals';
 
 export interface FeedStatus {
   readonly consumer: string;
@@ -669,10 +669,12 @@ export interface FeedStatus {
   readonly parked: number;
 }
 
-/** A commit that a consumer has given up on. */
+/** What a consumer has given up on: a commit, or with `signals` a message that could not be taken in. */
 export interface Parked {
   readonly id: string;
-  readonly body: { readonly stream: string; readonly index: number; readonly error: string };
+  readonly body:
+    | { readonly stream: string; readonly index: number; readonly error: string }
+    | { readonly hub: string; readonly partition: string; readonly sequence: number; readonly reason: string; readonly content: string; readonly tenant?: string };
   readonly deliveries: number;
   readonly reason: string;
 }

@@ -98,22 +98,23 @@ type Fields = Readonly<Record<string, unknown>>;
  * whole or parked whole.
  *
  * Of a CloudEvent, `data` is the signal; what it leaves out is taken from the attributes: `type` (behind
- * `formicary.signal.`, if that is there), `subject` as the location, `time`, and the extension `tenant`.
+ * `formicary.signal.`, if that is there), `subject` as the location, `time`, and the extension `tenant`. `source` and `id`
+ * name it: where it comes twice, it is the same signal.
  */
 export function signalsOf(body: unknown, properties: Fields, defaults: SignalDefaults): readonly IncomingSignal[] | Rejection {
   const items = Array.isArray(body) ? (body as unknown[]) : [body];
   if (items.length < 1 || items.length > MAX_SIGNALS_PER_MESSAGE) return malformed(`a message holds 1 to ${MAX_SIGNALS_PER_MESSAGE} signals, not ${items.length}`);
   const attributes = binaryAttributes(properties);
   const signals: IncomingSignal[] = [];
-  for (const item of items) {
-    const signal = signalOf(item, attributes, defaults);
+  for (const [position, item] of items.entries()) {
+    const signal = signalOf(item, attributes, defaults, position);
     if (signal instanceof Rejection) return signal;
     signals.push(signal);
   }
   return signals;
 }
 
-function signalOf(item: unknown, attributes: Fields | undefined, defaults: SignalDefaults): IncomingSignal | Rejection {
+function signalOf(item: unknown, attributes: Fields | undefined, defaults: SignalDefaults, position: number): IncomingSignal | Rejection {
   if (!isObject(item)) return malformed('a signal must be a JSON object');
   const event = attributes ?? (own(item, 'specversion') === undefined ? undefined : item);
   if (event !== undefined && own(event, 'specversion') !== '1.0') return malformed('specversion must be 1.0');
@@ -133,7 +134,29 @@ function signalOf(item: unknown, attributes: Fields | undefined, defaults: Signa
   for (const name of ['type', 'location', 'emitter_agent', 'timestamp'] as const) if (typeof signal[name] !== 'string') return malformed(`${name} must be ${name === 'timestamp' ? 'a time as in RFC 3339' : 'a text'}`);
   for (const name of ['strength', 'decay_rate'] as const) if (typeof signal[name] !== 'number') return malformed(`${name} must be a number from 0 to 1`);
   const problem = signalProblem(signal as Signal);
-  return problem === undefined ? { tenant, signal: signal as Signal } : malformed(problem);
+  if (problem !== undefined) return malformed(problem);
+  const event_id = eventId(attribute('source'), attribute('id'), attributes === undefined ? undefined : position);
+  return { tenant, signal: { ...(signal as Signal), ...(event_id === undefined ? {} : { event_id }) } };
+}
+
+/** Several signals in the body of one event each have their place in it. */
+function eventId(source: unknown, id: unknown, position: number | undefined): string | undefined {
+  const isName = (value: unknown) => (typeof value === 'string' && value !== '') || typeof value === 'number';
+  return isName(source) && isName(id) ? sha256(JSON.stringify([source, id, position])).slice(0, 20) : undefined;
+}
+
+/** The tenant that a message is for, as far as that can be read: undefined where it is for none, or for several. */
+export function tenantOf(body: unknown, properties: Fields): string | undefined {
+  const attributes = binaryAttributes(properties);
+  const tenants = new Set(
+    (Array.isArray(body) ? (body as unknown[]) : [body]).map((item) => {
+      if (!isObject(item)) return attributes && own(attributes, 'tenant');
+      const data = own(item, 'data');
+      return (isObject(data) ? own(data, 'tenant') : undefined) ?? own(item, 'tenant') ?? (attributes && own(attributes, 'tenant'));
+    }),
+  );
+  const [tenant] = tenants;
+  return tenants.size === 1 && typeof tenant === 'string' && isTenant(tenant) ? tenant : undefined;
 }
 
 function binaryAttributes(properties: Fields): Fields | undefined {

@@ -16,6 +16,8 @@ export const PERCEPTIBLE = 0.01;
 export const MAX_SIGNALS = 1_000;
 /** A signal that is older counts as this old, in seconds. */
 export const MAX_SIGNAL_AGE = 86_400;
+/** A trail knows so many of the CloudEvents that came last: one that comes again meanwhile counts once. */
+export const MAX_RECENT_EVENTS = 256;
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -31,6 +33,8 @@ export interface Signal {
   readonly timestamp: Time;
   /** Share of its strength that it loses in a minute, 0 to 1. */
   readonly decay_rate: number;
+  /** Names the CloudEvent that brought it, by its `source` and `id`; of two with one name on a trail the second changes nothing. */
+  readonly event_id?: string;
 }
 
 /** A signal and what it has led to. */
@@ -64,6 +68,8 @@ export interface TrailState extends Evaporating {
   /** Emitter and time of the latest emission, whose decay rate the trail has. */
   readonly emitter_agent: string;
   readonly timestamp: Time;
+  /** The CloudEvents that came last, oldest first; absent where none did. */
+  readonly recent_events?: readonly string[];
 }
 
 export const trailDecider: Decider<TrailState, TrailEvent> = {
@@ -73,7 +79,10 @@ export const trailDecider: Decider<TrailState, TrailEvent> = {
   evolve(state, { data }) {
     const { type, location, resulting_strength: strength, at } = data;
     const { decay_rate, emitter_agent, timestamp } = isLater(data, state) ? data : state;
-    return { type, location, strength, at, decay_rate, emissions: state.emissions + 1, emitter_agent, timestamp };
+    const evolved = { type, location, strength, at, decay_rate, emissions: state.emissions + 1, emitter_agent, timestamp };
+    const { recent_events } = state;
+    if (data.event_id !== undefined) return { ...evolved, recent_events: [...(recent_events ?? []).slice(1 - MAX_RECENT_EVENTS), data.event_id] };
+    return recent_events === undefined ? evolved : { ...evolved, recent_events };
   },
 };
 
@@ -132,6 +141,7 @@ export function signalProblem(signal: Signal): string | undefined {
  * too: one that was emitted before `at` is decayed to `at` by its own rate before it is added. Its timestamp is moved
  * into the day that ends at `at`: nobody emits in the future, and what is a day old has lost what it will lose (or
  * comes from a broken clock). Signals of one instant have the same outcome in any order, in one decision or in many.
+ * A CloudEvent that the trail knows already leads to no event.
  */
 export function emit(signals: readonly Signal[], at: Time): Decision<TrailState, TrailEvent> {
   return (state) => {
@@ -142,20 +152,25 @@ export function emit(signals: readonly Signal[], at: Time): Decision<TrailState,
     // Within one instant nothing evaporates: imperceptible signals add up.
     let strength = state.at === now ? state.strength : rounded(strengthAt(state, now));
     const events: TrailEvent[] = [];
+    const known = new Set(state.recent_events);
     for (const [index, signal] of signals.entries()) {
       const problem = signalProblem(signal);
       if (problem !== undefined) return invalid('signal-invalid', `signal ${index}: ${problem}`, { index });
       if (signal.type !== trail.type || signal.location !== trail.location) {
         return invalid('signal-of-another-trail', `signal ${index} is of ${signal.type} at ${signal.location}, not of ${trail.type} at ${trail.location}`, { index });
       }
-      const { type, location, emitter_agent, decay_rate } = signal;
+      const { type, location, emitter_agent, decay_rate, event_id } = signal;
+      if (event_id !== undefined) {
+        if (known.has(event_id)) continue;
+        known.add(event_id);
+      }
       const timestamp = signal.timestamp > now ? now : latest(signal.timestamp, oldest);
       const arriving = evaporated(signal, toMillis(now) - toMillis(timestamp));
       const reinforces = strength >= PERCEPTIBLE;
       strength = rounded(Math.min(1, strength + rounded(arriving)));
       // Properties in canonical order, which sealing the commit then need not sort.
       events.push({
-        data: { at: now, decay_rate, emitter_agent, location, resulting_strength: strength, strength: signal.strength, timestamp, type },
+        data: { at: now, decay_rate, emitter_agent, ...(event_id === undefined ? {} : { event_id }), location, resulting_strength: strength, strength: signal.strength, timestamp, type },
         type: reinforces ? 'SignalReinforced' : 'SignalEmitted',
         v: 1,
       });

@@ -2,7 +2,7 @@
 import type { RetryContext } from '@azure/functions';
 import { systemClock } from '../app/clock';
 import type { Registration } from './core';
-import { invoke, newContext } from './invoke';
+import { handOver, type Handed } from './invoke';
 import { pause } from './pause';
 
 /** What registrations know of durations: whole seconds. */
@@ -22,13 +22,13 @@ const JITTER = 0.2;
  * Azure; without a policy at its first failure. False: the signal has ended it before that, and whoever takes the
  * batch next has to give it again. A call that is under way is waited for.
  */
-export async function giveBatch(registration: Registration, batch: readonly unknown[], metadata: Record<string, unknown>, signal: AbortSignal): Promise<boolean> {
+export async function giveBatch(registration: Registration, batch: Omit<Handed, 'retryContext'>, signal: AbortSignal): Promise<boolean> {
   const policy = registration.retryOptions as RetryPolicy | undefined;
   const maxRetryCount = policy?.maxRetryCount ?? 0;
   let retryContext: RetryContext | undefined;
   for (let retryCount = 0; ; retryCount += 1) {
     try {
-      await invoke(registration, [batch], newContext(registration, metadata, retryContext));
+      await handOver(registration, { ...batch, retryContext });
       return true;
     } catch (error) {
       const skipped = policy === undefined || (maxRetryCount >= 0 && retryCount >= maxRetryCount);

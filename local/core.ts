@@ -5,6 +5,7 @@
  */
 import Module from 'node:module';
 import { format } from 'node:util';
+import type { InvocationContext } from '@azure/functions';
 
 /** One binding of a function: its trigger, an input or an output, with the options that the app gave. */
 export interface Binding {
@@ -27,6 +28,21 @@ export interface FunctionMetadata {
 /** A function as the app registered it. */
 export interface Registration extends FunctionMetadata {
   readonly callback: Callback;
+}
+
+/** What the library makes of what the host hands over for one call. */
+export interface InvocationModel {
+  getArguments(): Promise<{ readonly context: InvocationContext; readonly inputs: unknown[] }>;
+}
+
+/** What the library gives to the worker; of it, what this host uses. */
+export interface ProgrammingModel {
+  getInvocationModel(context: {
+    readonly invocationId: string;
+    readonly request: unknown;
+    readonly metadata: FunctionMetadata;
+    readonly log: (level: string, category: string, message: string) => void;
+  }): InvocationModel;
 }
 
 export type HookName = 'preInvocation' | 'postInvocation' | 'appStart' | 'appTerminate';
@@ -53,16 +69,16 @@ export class Disposable {
   }
 }
 
-let programmingModel: unknown;
+let programmingModel: ProgrammingModel | undefined;
 let locked = false;
 const functions = new Map<string, Registration>();
 const hooks: Record<HookName, Callback[]> = { preInvocation: [], postInvocation: [], appStart: [], appTerminate: [] };
 
-export function setProgrammingModel(model: unknown): void {
+export function setProgrammingModel(model: ProgrammingModel): void {
   programmingModel = model;
 }
 
-export function getProgrammingModel(): unknown {
+export function getProgrammingModel(): ProgrammingModel | undefined {
   return programmingModel;
 }
 
@@ -87,8 +103,9 @@ export function registerHook(name: string, callback: Callback): Disposable {
   return new Disposable(() => void list.splice(list.indexOf(callback), 1));
 }
 
-/** Takes the log lines of the library; only those that a developer must see are printed. */
-export function log(level: string, _category: string, message: string): void {
+/** Takes the log lines of the library and of functions; only those that a developer must see are printed. */
+export function log(level: string, category: string, message: string): void {
+  if (category === 'user' && level === 'information') console.log(message);
   if (level === 'warning' || level === 'error' || level === 'critical') console.error(format('%s: %s', level, message));
 }
 

@@ -10,6 +10,7 @@ import type { Binding, Registration } from './core';
 import { LEASE_TIMES, LeaseLost, Leases, leasesToTake, uncovered, type HeldLease, type LeaseTimes, type Range } from './leases';
 import { pause } from './pause';
 import { resolveSettings } from './settings';
+import { stringData } from './typed-data';
 
 /** What a function is registered with, as far as it is used here. */
 interface TriggerOptions {
@@ -141,7 +142,7 @@ export class CosmosTrigger {
         // The SDK answers what it can't read with a status, and forgets where it was.
         if ((statusCode !== 200 && statusCode !== 304) || place === undefined) throw new Error(`the change feed answered ${statusCode}`);
         if (statusCode === 200) {
-          if (!(await giveBatch(this.registration, result, {}, signal))) return;
+          if (!(await giveBatch(this.registration, { data: stringData(JSON.stringify(result)) }, signal))) return;
           await lease.advance(continuationToken);
         }
         if (place.Continuation.length > 1) return await this.split(lease, place);

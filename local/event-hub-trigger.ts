@@ -6,6 +6,8 @@
 import type * as EventHubs from '@azure/event-hubs';
 import { giveBatch, logFailure } from './batches';
 import { triggerOf, type Registration } from './core';
+import type { Handed } from './invoke';
+import { bytesData, dateTime, jsonData, longsData, stringsData } from './typed-data';
 
 /** The SDK doesn't notice that its link is gone while it waits for messages: it opens it again when it has waited so long. */
 const MAX_WAIT_SECONDS = 2;
@@ -28,7 +30,7 @@ export class EventHubTrigger {
         processEvents: (events, partition) => this.take(events, partition),
         processError: async (error, { partitionId }) => logFailure(registration.name, partitionId === '' ? 'the event hub could not be read' : `partition ${partitionId} of the event hub could not be read`, error),
       },
-      { maxBatchSize, maxWaitTimeInSeconds: MAX_WAIT_SECONDS, startPosition: earliestEventPosition },
+      { maxBatchSize, maxWaitTimeInSeconds: MAX_WAIT_SECONDS, startPosition: earliestEventPosition, skipParsingBodyAsJson: true },
     );
   }
 
@@ -43,37 +45,46 @@ export class EventHubTrigger {
     const last = events.at(-1);
     // The SDK calls with nothing when it has waited in vain.
     if (last === undefined || this.stopping.signal.aborted) return;
-    const batch = giveBatch(this.registration, events.map(contentOf), metadataOf(events, partition), this.stopping.signal).then(async (taken) => {
+    const batch = giveBatch(this.registration, this.handed(events, partition), this.stopping.signal).then(async (taken) => {
       if (taken) await partition.updateCheckpoint(last);
     });
     this.batches.add(batch);
     await batch.finally(() => this.batches.delete(batch));
   }
+
+  /** A batch as Azure hands it over: texts, or bytes where the function asks for them, and lists with what is said about each. */
+  private handed(events: readonly EventHubs.ReceivedEventData[], { fullyQualifiedNamespace, eventHubName, consumerGroup, partitionId }: EventHubs.PartitionContext): Omit<Handed, 'retryContext'> {
+    const bodies = events.map(bytesOf);
+    return {
+      data: triggerOf(this.registration)['dataType'] === 'binary' ? bytesData(bodies) : stringsData(bodies.map((body) => body.toString('utf8'))),
+      metadata: {
+        PartitionContext: jsonData({ FullyQualifiedNamespace: fullyQualifiedNamespace, EventHubName: eventHubName, ConsumerGroup: consumerGroup, PartitionId: partitionId }),
+        PartitionKeyArray: stringsData(events.map(({ partitionKey }) => partitionKey)),
+        OffsetArray: stringsData(events.map(({ offset }) => offset)),
+        SequenceNumberArray: longsData(events.map(({ sequenceNumber }) => sequenceNumber)),
+        EnqueuedTimeUtcArray: jsonData(events.map(({ enqueuedTimeUtc }) => dateTime(enqueuedTimeUtc))),
+        PropertiesArray: jsonData(events.map(({ properties = {} }) => properties)),
+        SystemPropertiesArray: jsonData(events.map(systemPropertiesOf)),
+      },
+    };
+  }
 }
 
-/** JSON as what it says, which the SDK has parsed; anything else as text. */
-function contentOf({ body }: EventHubs.ReceivedEventData): unknown {
-  return Buffer.isBuffer(body) ? body.toString('utf8') : body;
+/** What is no data section of AMQP has no bytes of its own. */
+function bytesOf({ body }: EventHubs.ReceivedEventData): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : (JSON.stringify(body) ?? ''));
 }
 
-/** What Azure tells about a batch, one entry a message in each list. */
-function metadataOf(events: readonly EventHubs.ReceivedEventData[], { fullyQualifiedNamespace, eventHubName, consumerGroup, partitionId }: EventHubs.PartitionContext): Record<string, unknown> {
-  return asReceived({
-    partitionContext: { fullyQualifiedNamespace, eventHubName, consumerGroup, partitionId },
-    partitionKeyArray: events.map(({ partitionKey }) => partitionKey),
-    offsetArray: events.map(({ offset }) => offset),
-    sequenceNumberArray: events.map(({ sequenceNumber }) => sequenceNumber),
-    enqueuedTimeUtcArray: events.map(({ enqueuedTimeUtc }) => enqueuedTimeUtc),
-    propertiesArray: events.map(({ properties = {} }) => properties),
-    systemPropertiesArray: events.map(({ systemProperties = {} }) => systemProperties),
-  });
-}
-
-/** It goes through JSON on Azure, and all names in it, those of a message's properties too, get a small first letter. */
-function asReceived(metadata: Record<string, unknown>): Record<string, unknown> {
-  return JSON.parse(JSON.stringify(metadata), (_, value: unknown) =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).map(([name, of]) => [name.charAt(0).toLowerCase() + name.slice(1), of]))
-      : value,
-  ) as Record<string, unknown>;
+function systemPropertiesOf({ sequenceNumber, offset, enqueuedTimeUtc, partitionKey, systemProperties = {} }: EventHubs.ReceivedEventData): Record<string, unknown> {
+  const enqueued = dateTime(enqueuedTimeUtc);
+  return {
+    ...systemProperties,
+    'x-opt-sequence-number': sequenceNumber,
+    'x-opt-offset': offset,
+    'x-opt-enqueued-time': enqueued,
+    SequenceNumber: sequenceNumber,
+    Offset: offset,
+    EnqueuedTimeUtc: enqueued,
+    ...(partitionKey === undefined || partitionKey === null ? {} : { PartitionKey: partitionKey }),
+  };
 }

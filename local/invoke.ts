@@ -1,14 +1,50 @@
 /** Calls a registered function with the app's invocation hooks around it, in the worker's order. */
 import { randomUUID } from 'node:crypto';
 import { InvocationContext, type RetryContext } from '@azure/functions';
-import { hooksOf, inputOf, triggerOf, type Registration } from './core';
+import { getProgrammingModel, hooksOf, inputOf, log, triggerOf, type Binding, type InvocationModel, type Registration } from './core';
+import { jsonData, type TypedData } from './typed-data';
 
-/** The context of one call, with the function's further inputs in it. */
-export function newContext(registration: Registration, triggerMetadata?: Record<string, unknown>, retryContext?: RetryContext): InvocationContext {
+/** What a trigger hands over, as the Functions host sends it to the worker. */
+export interface Handed {
+  readonly data: TypedData;
+  /** Names as the host has them, with a capital first. */
+  readonly metadata?: Readonly<Record<string, TypedData>>;
+  readonly retryContext?: RetryContext;
+}
+
+/**
+ * Calls a function with what a trigger hands over. It is decoded by the library of the app itself, as under the worker:
+ * a function gets here what it gets on Azure. Resolves and rejects as `invoke` does.
+ */
+export async function handOver(registration: Registration, { data, metadata = {}, retryContext }: Handed): Promise<unknown> {
+  const invocationId = randomUUID();
+  const inputData = [{ name: nameOf(registration, triggerOf(registration)), data }, ...extraInputsOf(registration).map((binding) => ({ name: nameOf(registration, binding), data: jsonData(inputOf(binding.type)) }))];
+  const request = { invocationId, inputData, triggerMetadata: metadata, retryContext };
+  const model = modelOf(registration, { invocationId, request, metadata: registration, log });
+  const { context, inputs } = await model.getArguments();
+  return await invoke(registration, inputs, context);
+}
+
+function modelOf({ name }: Registration, context: Parameters<NonNullable<ReturnType<typeof getProgrammingModel>>['getInvocationModel']>[0]): InvocationModel {
+  const model = getProgrammingModel();
+  if (model === undefined) throw new Error(`function ${name} was not registered with @azure/functions`);
+  return model.getInvocationModel(context);
+}
+
+function nameOf({ bindings }: Registration, binding: Binding): string {
+  return Object.keys(bindings).find((name) => bindings[name] === binding) as string;
+}
+
+function extraInputsOf(registration: Registration): Binding[] {
   const trigger = triggerOf(registration);
-  const extraInputs = Object.values(registration.bindings).filter((binding) => binding.direction === 'in' && binding !== trigger);
-  const options = { trigger, extraInputs };
-  const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name, triggerMetadata, retryContext, options });
+  return Object.values(registration.bindings).filter((binding) => binding.direction === 'in' && binding !== trigger);
+}
+
+/** The context of a call over HTTP, with the function's further inputs in it. */
+export function newContext(registration: Registration): InvocationContext {
+  const extraInputs = extraInputsOf(registration);
+  const options = { trigger: triggerOf(registration), extraInputs };
+  const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name, options });
   for (const { name, type } of extraInputs) context.extraInputs.set(name, inputOf(type));
   return context;
 }

@@ -6,8 +6,9 @@ import type { ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver } 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { logFailure } from './batches';
 import { triggerOf, type Registration } from './core';
-import { invoke, newContext } from './invoke';
+import { handOver, type Handed } from './invoke';
 import { resolveSettings } from './settings';
+import { dateTime, dateTimeOffset, jsonData, stringData, type TypedData } from './typed-data';
 
 export class ServiceBusTrigger {
   private readonly receiver: ServiceBusReceiver;
@@ -21,7 +22,7 @@ export class ServiceBusTrigger {
     client: ServiceBusClient,
     maxConcurrentCalls: number,
   ) {
-    this.receiver = client.createReceiver(resolveSettings(String(triggerOf(registration)['queueName'])));
+    this.receiver = client.createReceiver(resolveSettings(String(triggerOf(registration)['queueName'])), { skipParsingBodyAsJson: true });
     this.subscription = this.receiver.subscribe(
       {
         processMessage: (message) => this.call(message),
@@ -46,10 +47,8 @@ export class ServiceBusTrigger {
   }
 
   private async settle(message: ServiceBusReceivedMessage): Promise<void> {
-    const { messageId, deliveryCount = 0, lockToken, sequenceNumber, enqueuedTimeUtc } = message;
-    const metadata = { messageId, deliveryCount: deliveryCount + 1, lockToken, sequenceNumber: Number(sequenceNumber), enqueuedTimeUtc };
     try {
-      await invoke(this.registration, [message.body], newContext(this.registration, metadata));
+      await handOver(this.registration, handed(message));
     } catch (error) {
       logFailure(this.registration.name, 'a message failed and is given back', error);
       await this.ownTurn();
@@ -66,4 +65,29 @@ export class ServiceBusTrigger {
   private async ownTurn(): Promise<void> {
     await (this.turn = this.turn.then(() => nextTurn()));
   }
+}
+
+/** One message, as Azure hands it over: its body as text, and what is said about it. */
+function handed(message: ServiceBusReceivedMessage): Handed {
+  const { messageId, deliveryCount = 0, lockToken, sequenceNumber, enqueuedTimeUtc, expiresAtUtc, contentType, correlationId, subject, to, replyTo, sessionId, partitionKey, applicationProperties = {} } = message;
+  const body: unknown = message.body;
+  const texts = { MessageId: messageId?.toString(), LockToken: lockToken, ContentType: contentType, CorrelationId: correlationId?.toString(), Subject: subject, Label: subject, To: to, ReplyTo: replyTo, SessionId: sessionId, PartitionKey: partitionKey };
+  return {
+    data: stringData(Buffer.isBuffer(body) ? body.toString('utf8') : String(body)),
+    metadata: {
+      // What is not there is not handed over.
+      ...Object.fromEntries(Object.entries(texts).flatMap(([name, text]) => (text === undefined ? [] : [[name, stringData(text)]]))),
+      DeliveryCount: jsonData(deliveryCount + 1),
+      SequenceNumber: jsonData(Number(sequenceNumber)),
+      ...timesOf('EnqueuedTime', enqueuedTimeUtc),
+      ...timesOf('ExpiresAt', expiresAtUtc),
+      ApplicationProperties: jsonData(applicationProperties),
+      UserProperties: jsonData(applicationProperties),
+    },
+  };
+}
+
+/** Azure says each time twice. */
+function timesOf(name: string, date: Date | undefined): Record<string, TypedData> {
+  return date === undefined ? {} : { [`${name}Utc`]: jsonData(dateTime(date)), [name]: jsonData(dateTimeOffset(date)) };
 }

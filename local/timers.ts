@@ -1,11 +1,11 @@
 /** Runs timer-triggered functions by their NCRONTAB schedules. */
-import type { Timer } from '@azure/functions';
 import { Cron } from 'croner';
 import { systemClock } from '../app/clock';
 import type { Clock } from '../app/ports';
 import type { Binding, Registration } from './core';
-import { invoke, newContext } from './invoke';
+import { handOver } from './invoke';
 import { resolveSettings } from './settings';
+import { jsonData } from './typed-data';
 
 export interface RunningTimer {
   /** No further run starts; resolves when the one that is under way has ended. */
@@ -14,6 +14,8 @@ export interface RunningTimer {
 
 /** Node's timers overflow beyond 24.8 days; a later date is reached in steps. Milliseconds. */
 const LONGEST_WAIT = 86_400_000;
+/** What .NET writes for a time that there is none of. */
+const NEVER = '0001-01-01T00:00:00';
 
 /**
  * Starts one timer. Schedules are in UTC, as on Azure; a run that is due while the last one is under way is left out.
@@ -24,18 +26,18 @@ export function startTimer(timer: Registration, binding: Binding, clock: Clock =
   let stopped = false;
   let waiting: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
-  let last = '';
+  let last = NEVER;
 
   const run = async (): Promise<void> => {
     const now = new Date(clock.now()).toISOString();
-    const info: Timer = {
-      isPastDue: false,
-      schedule: { adjustForDST: true },
-      scheduleStatus: { last, next: cron.nextRun(new Date(clock.now()))?.toISOString() ?? '', lastUpdated: now },
+    const info = {
+      Schedule: { AdjustForDST: true },
+      ScheduleStatus: { Last: last, Next: cron.nextRun(new Date(clock.now()))?.toISOString() ?? NEVER, LastUpdated: now },
+      IsPastDue: false,
     };
     last = now;
     try {
-      await invoke(timer, [info], newContext(timer));
+      await handOver(timer, { data: jsonData(info) });
     } catch (error) {
       logTimerFailure(timer.name, error);
     }

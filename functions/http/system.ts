@@ -1,6 +1,8 @@
 /** Health, metrics, the documentation, and what an operator looks at. */
 import { z } from 'zod';
-import { Problem } from './edge/problem';
+import { SIGNALS, redriveSignal } from '../../app/signals-in';
+import { Rejection } from '../../domain/kernel/decider';
+import { Problem, rejected } from './edge/problem';
 import { registerDocs } from './edge/docs-routes';
 import { LOCAL_IDENTITY } from './edge/openapi';
 import { openRoute, route } from './edge/route';
@@ -8,7 +10,8 @@ import { runtime } from '../runtime';
 import { Continuation, List, OpenObject, Text, page, whole } from './edge/schemas';
 
 const TAGS = ['Operation'];
-const Consumer = z.enum(['views', 'reactions', 'balance', 'decisions', 'publisher']);
+/** Who parks what it can't handle: the consumers of the feed, and the intake of signals. */
+const Consumer = z.enum(['views', 'reactions', 'balance', 'decisions', 'publisher', SIGNALS]);
 
 registerDocs({
   title: 'Formicary',
@@ -76,7 +79,7 @@ route({
   name: 'listParked',
   method: 'GET',
   path: '/v1/feed/{consumer}/parked',
-  summary: 'Commits that a consumer has given up on',
+  summary: 'Commits that a consumer has given up on; messages that the intake of signals could not take in',
   tags: TAGS,
   needs: 'critical',
   params: z.object({ consumer: Consumer }),
@@ -99,7 +102,7 @@ route({
   name: 'redriveParked',
   method: 'POST',
   path: '/v1/feed/{consumer}/redrive',
-  summary: 'Have a consumer try a parked commit again',
+  summary: 'Have a consumer try a parked commit again, or the intake of signals a message',
   tags: TAGS,
   needs: 'critical',
   params: z.object({ consumer: Consumer }),
@@ -109,8 +112,10 @@ route({
     const { colony } = await runtime();
     const { consumer } = call.params;
     const { id } = call.body;
-    const moved = id.startsWith(`${call.principal.tenant}/`) && (await colony.feed.redrive(consumer, id));
-    if (!moved) throw Problem.of('not-found', `${consumer} has no parked commit ${id}.`);
+    const own = id.startsWith(`${call.principal.tenant}/`);
+    const moved = own && (consumer === SIGNALS ? await redriveSignal(id, colony.signalsIn) : await colony.feed.redrive(consumer, id));
+    if (moved instanceof Rejection) throw rejected(moved);
+    if (!moved) throw Problem.of('not-found', `${consumer} has parked nothing of the name ${id}.`);
     return { status: 200, body: { id } };
   },
 });

@@ -1,49 +1,51 @@
 /**
  * Signals from an event hub, in batches. The function is there when a hub is named; its connection is the setting
  * `FORMICARY_EVENTHUBS`, by identity. A batch that fails is given again: nothing after it in its partition is taken in
- * before it is.
+ * before it is. So is one that can't be understood: whoever guesses would lose signals, or give them to another tenant.
  */
-import { app, type InvocationContext } from '@azure/functions';
-import { handleSignalBatch, type BatchMetadata, type SignalsInDeps } from '../../app/signals-in';
-import { toTime } from '../../domain/kernel/time';
+import { app, type EventHubFunctionOptions, type InvocationContext } from '@azure/functions';
+import { handleSignalBatch, type BatchMetadata } from '../../app/signals-in';
+import { integerOf, listOf, timeOf } from '../host-values';
 import { runtime } from '../runtime';
 
 const HUB = process.env.FORMICARY_SIGNAL_HUB ?? '';
 const GROUP = '$Default';
 
-/** What the host says about a batch, one entry a message. */
-interface TriggerMetadata {
-  readonly partitionContext?: { readonly partitionId?: string };
-  readonly sequenceNumberArray?: readonly (number | string)[];
-  readonly enqueuedTimeUtcArray?: readonly (string | Date)[];
-  readonly propertiesArray?: readonly Readonly<Record<string, unknown>>[];
-}
-
-const emitted = new Map<string, number>();
+/** Bytes: as texts the host would leave the empty ones out of the batch, and not out of the lists beside it. */
+const TRIGGER: Omit<EventHubFunctionOptions, 'handler'> & { readonly dataType: 'binary' } = {
+  connection: 'FORMICARY_EVENTHUBS',
+  eventHubName: '%FORMICARY_SIGNAL_HUB%',
+  consumerGroup: GROUP,
+  cardinality: 'many',
+  dataType: 'binary',
+  retry: { strategy: 'exponentialBackoff', maxRetryCount: -1, minimumInterval: { seconds: 1 }, maximumInterval: { seconds: 60 } },
+};
 
 if (HUB !== '') {
   app.eventHub('signals', {
-    connection: 'FORMICARY_EVENTHUBS',
-    eventHubName: '%FORMICARY_SIGNAL_HUB%',
-    consumerGroup: GROUP,
-    cardinality: 'many',
-    retry: { strategy: 'exponentialBackoff', maxRetryCount: -1, minimumInterval: { seconds: 1 }, maximumInterval: { seconds: 60 } },
+    ...TRIGGER,
     async handler(messages: unknown, context: InvocationContext) {
+      const batch = batchOf(messages, context.triggerMetadata ?? {});
       const { colony } = await runtime();
-      const { transactor, signals, ports } = colony;
-      const deps: SignalsInDeps = { transactor, signals, store: ports.store, queue: ports.queue, clock: ports.clock, report: ports.report, emitted };
-      await handleSignalBatch(messages as readonly unknown[], metadataOf(context.triggerMetadata as TriggerMetadata), deps);
+      await handleSignalBatch(...batch, colony.signalsIn);
     },
   });
 }
 
-function metadataOf({ partitionContext, sequenceNumberArray = [], enqueuedTimeUtcArray = [], propertiesArray = [] }: TriggerMetadata): BatchMetadata {
-  if (partitionContext?.partitionId === undefined) throw new Error('the host did not say which partition the batch is from');
-  return {
-    hub: HUB,
-    partition: partitionContext.partitionId,
-    sequences: sequenceNumberArray.map(Number),
-    enqueued: enqueuedTimeUtcArray.map((time) => toTime(new Date(time).getTime())),
-    properties: propertiesArray,
-  };
+/** Throws a TypeError when the host has handed over anything else than bytes and a list of each kind with an entry for each message. */
+export function batchOf(messages: unknown, metadata: Readonly<Record<string, unknown>>): [readonly Buffer[], BatchMetadata] {
+  if (!Array.isArray(messages) || !messages.every((message) => Buffer.isBuffer(message))) throw new TypeError('the messages of a batch must be bytes');
+  const { partitionId } = (metadata['partitionContext'] ?? {}) as { readonly partitionId?: unknown };
+  if (typeof partitionId !== 'string' && typeof partitionId !== 'number') throw new TypeError('the host did not say which partition the batch is from');
+  const list = (name: string) => listOf(metadata, name, messages.length);
+  return [
+    messages,
+    {
+      hub: HUB,
+      partition: String(partitionId),
+      sequences: list('sequenceNumberArray').map((value) => integerOf(value, 'a sequence number')),
+      enqueued: list('enqueuedTimeUtcArray').map((value) => timeOf(value, 'the time at which a message was enqueued')),
+      properties: list('propertiesArray').map((value) => (value ?? {}) as Readonly<Record<string, unknown>>),
+    },
+  ];
 }

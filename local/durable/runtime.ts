@@ -6,7 +6,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { systemClock } from '../../app/clock';
 import type { Registration } from '../core';
-import { invoke, newContext } from '../invoke';
+import { handOver } from '../invoke';
+import { stringData } from '../typed-data';
 import { within } from '../within';
 import { decideEpisode, episodeLength, type Answer } from './episode';
 import { EventType, common, type HistoryEvent } from './history';
@@ -175,10 +176,9 @@ export class DurableRuntime {
   async #replay(instanceId: string, name: string, input: string | null, isReplaying: boolean, history: readonly HistoryEvent[]): Promise<Answer> {
     const registration = this.#orchestrators.get(name.toLowerCase());
     if (registration === undefined) return { error: 'this app has no such function any more' };
-    // As JSON and back, as it would reach a worker: the SDK changes what it is given.
     const trigger = JSON.stringify({ history, input: input === null ? null : (JSON.parse(input) as unknown), instanceId, isReplaying, parentInstanceId: null, upperSchemaVersion: 1 });
     try {
-      const answer = (await invoke(registration, [JSON.parse(trigger)], newContext(registration))) as Answer;
+      const answer = (await handOver(registration, { data: stringData(trigger) })) as Answer;
       // What is no JSON could not have left a worker either.
       JSON.stringify(answer);
       return answer;
@@ -215,8 +215,8 @@ export class DurableRuntime {
     try {
       const registration = this.#activities.get(name.toLowerCase());
       if (registration === undefined) throw new Error('this app has no such function');
-      const data = input === null ? undefined : decode(input);
-      const result = JSON.stringify((await invoke(registration, [data], newContext(registration, { instanceId: instance, data }))) ?? null);
+      const data = stringData(input);
+      const result = JSON.stringify((await handOver(registration, { data, metadata: { instanceId: stringData(instance), data } })) ?? null);
       if (result.length > RESULT_LIMIT) throw new Error(`its result has more than ${RESULT_LIMIT} characters of JSON: store it, and return where`);
       return { EventType: EventType.TaskCompleted, TaskScheduledId: id, Result: result, ...common(systemClock.now()) };
     } catch (error) {
@@ -228,15 +228,6 @@ export class DurableRuntime {
 
 function byName(registrations: readonly Registration[]): ReadonlyMap<string, Registration> {
   return new Map(registrations.map((registration) => [registration.name.toLowerCase(), registration]));
-}
-
-/** As the library decodes a string: JSON where it is some, else the string. */
-function decode(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 /** The SDK puts the whole answer into the message of what it throws, behind a mark; the reason stands in there. */

@@ -8,7 +8,7 @@ import { SqliteWorkQueue } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import type { EventStore, Policy } from '../../app/ports';
 import { Signals } from '../../app/signals';
-import { PARKED_SIGNALS, handleSignalBatch, type BatchMetadata, type SignalsInDeps } from '../../app/signals-in';
+import { PARKED_SIGNALS, handleSignalBatch, redriveSignal, type BatchMetadata, type SignalsInDeps } from '../../app/signals-in';
 import { Transactor } from '../../app/transact';
 import { toMillis } from '../../domain/kernel/time';
 import { trailDecider, trailId, type TrailEvent } from '../../domain/trail';
@@ -44,10 +44,11 @@ function process({ events = store, policy = { evaluate: () => allow } }: { event
 
 const message = (tenant: string, n: number, location = 'site/7') => ({ tenant, type: 'load_high', location, strength: n / 1_000 });
 
-/** Messages with their sequence numbers from `from`. */
-function batch(hub: string, from: number, messages: readonly unknown[], partition = '0'): [readonly unknown[], BatchMetadata] {
+/** Messages with their sequence numbers from `from`, all enqueued at `at`. */
+function batch(hub: string, from: number, messages: readonly unknown[], partition = '0', at = NOW): [readonly Buffer[], BatchMetadata] {
   const each = <T>(value: (i: number) => T) => messages.map((_, i) => value(i));
-  return [messages, { hub, partition, sequences: each((i) => from + i), enqueued: each(() => NOW), properties: each(() => ({})) }];
+  const bodies = messages.map((message) => (Buffer.isBuffer(message) ? message : Buffer.from(JSON.stringify(message))));
+  return [bodies, { hub, partition, sequences: each((i) => from + i), enqueued: each(() => at), properties: each(() => ({})) }];
 }
 
 /** Strengths of the signals of a trail, as they came, by commit. */
@@ -57,7 +58,8 @@ async function emissions(tenant: string, location = 'site/7'): Promise<number[][
 }
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const parked = async (hub: string) => (await queue.dead(PARKED_SIGNALS, 1_000)).filter(({ id }) => id.startsWith(`${hub}:`));
+const parked = async (hub: string) => (await queue.dead(PARKED_SIGNALS, 1_000)).filter(({ id }) => id.includes(`/${hub}:`));
+const idOf = (owner: string, sequence: number, at = NOW) => `${owner}/${hub}:0:${sequence}:${toMillis(at)}`;
 
 const always = (fault: Fault) => new Array<Fault>(60).fill(fault);
 
@@ -133,14 +135,15 @@ test('tenants are taken in apart', async () => {
 });
 
 test('poison is parked, each message alone and once; the others go on', async () => {
-  const poison = [message(tenant, 1), 'hello', message(tenant, 2), { ...message(tenant, 3), strength: 7 }, null];
+  const poison = [message(tenant, 1), 'hello', message(tenant, 2), { ...message(tenant, 3), strength: 7 }, Buffer.alloc(0), Buffer.from([0xff])];
   await handleSignalBatch(...batch(hub, 10, poison), process());
   await handleSignalBatch(...batch(hub, 10, poison), process());
   expect(await emissions(tenant)).toEqual([[1, 2]]);
   expect(await parked(hub)).toMatchObject([
-    { id: `${hub}:0:11`, reason: 'a signal must be a JSON object', body: { content: 'hello' } },
-    { id: `${hub}:0:13`, reason: 'strength must be a number from 0 to 1' },
-    { id: `${hub}:0:14`, body: { content: 'null' } },
+    { id: idOf('default', 11), reason: 'a signal must be a JSON object', body: { content: '"hello"' } },
+    { id: idOf('default', 14), reason: 'the message is empty' },
+    { id: idOf('default', 15), reason: 'the message is not well-formed UTF-8' },
+    { id: idOf(tenant, 13), reason: 'strength must be a number from 0 to 1' },
   ]);
 });
 
@@ -148,5 +151,81 @@ test('whom the policy refuses is parked', async () => {
   const policy: Policy = { evaluate: () => ({ ...allow, decision: 'deny', reasons: ['not this one'] }) };
   await handleSignalBatch(...batch(hub, 0, [message(tenant, 1)]), process({ policy }));
   expect(await emissions(tenant)).toEqual([]);
-  expect((await parked(hub)).map(({ id }) => id)).toEqual([`${hub}:0:0`]);
+  expect((await parked(hub)).map(({ id }) => id)).toEqual([idOf(tenant, 0)]);
+});
+
+describe('a parked message', () => {
+  test('that is allowed now is taken in once when it is driven again, and is parked no more', async () => {
+    let decision: 'allow' | 'deny' = 'deny';
+    const deps = process({ policy: { evaluate: () => ({ ...allow, decision }) } });
+    const other = newTenant();
+    await handleSignalBatch(...batch(hub, 0, [[message(tenant, 1), message(other, 2)]]), deps);
+    expect(await redriveSignal(idOf(tenant, 0), deps)).toMatchObject({ code: 'policy-denied' });
+    expect((await parked(hub)).map(({ id }) => id).toSorted()).toEqual([idOf(tenant, 0), idOf(other, 0)].toSorted());
+    decision = 'allow';
+    expect(await redriveSignal(idOf(tenant, 0), deps)).toBe(true);
+    expect([await emissions(tenant), await emissions(other)]).toEqual([[[1]], []]);
+    expect((await parked(hub)).map(({ id }) => id)).toEqual([idOf(other, 0)]);
+    expect(await redriveSignal(idOf(tenant, 0), deps)).toBe(false);
+  });
+
+  test('that still says nothing stays parked, with its reason', async () => {
+    await handleSignalBatch(...batch(hub, 0, ['hello']), process());
+    expect(await redriveSignal(idOf('default', 0), process())).toMatchObject({ message: 'a signal must be a JSON object' });
+    expect((await parked(hub)).map(({ reason }) => reason)).toEqual(['a signal must be a JSON object']);
+  });
+
+  test('whose stores can’t be reached is not lost', async () => {
+    const policy: Policy = { evaluate: () => ({ ...allow, decision: 'deny' }) };
+    await handleSignalBatch(...batch(hub, 0, [message(tenant, 1)]), process({ policy }));
+    const broken = process({ events: new FaultyEventStore(store, scriptedFaults({ append: always('fails') })) });
+    await expect(redriveSignal(idOf(tenant, 0), broken)).rejects.toThrow();
+    // It waits for a few seconds.
+    const later = { ...process(), clock: { now: () => toMillis(NOW) + 60_000 } };
+    await handleSignalBatch(...batch(hub, 1, ['poison']), later);
+    expect(await emissions(tenant)).toEqual([[1]]);
+  });
+});
+
+describe('a hub that was made anew under its name', () => {
+  const LATER = '2026-11-22T10:00:00.000Z';
+
+  test('loses no signal, and emits none twice; it is reported once', async () => {
+    const reports: string[] = [];
+    const deps = { ...process(), report: (text: string) => void reports.push(text) };
+    await handleSignalBatch(...batch(hub, 0, numbers(1, 9).map((n) => message(tenant, n))), deps);
+    const anew = numbers(11, 15).map((n) => message(tenant, n));
+    await handleSignalBatch(...batch(hub, 0, anew.slice(0, 2), '0', LATER), deps);
+    await handleSignalBatch(...batch(hub, 0, anew, '0', LATER), deps);
+    await handleSignalBatch(...batch(hub, 1, anew.slice(1), '0', LATER), process());
+    expect((await emissions(tenant)).flat()).toEqual([...numbers(1, 9), ...numbers(11, 15)]);
+    expect(reports.filter((text) => text.includes('made anew'))).toHaveLength(1);
+  });
+
+  test('parks its messages beside those of the old one', async () => {
+    await handleSignalBatch(...batch(hub, 0, ['old']), process());
+    await handleSignalBatch(...batch(hub, 0, ['new'], '0', LATER), process());
+    expect((await parked(hub)).map(({ id }) => id)).toEqual([idOf('default', 0), idOf('default', 0, LATER)]);
+  });
+});
+
+test.each<[string, (metadata: BatchMetadata) => BatchMetadata]>([
+  ['too few numbers', (metadata) => ({ ...metadata, sequences: [0] })],
+  ['too few properties', (metadata) => ({ ...metadata, properties: [{}] })],
+  ['too many times', (metadata) => ({ ...metadata, enqueued: [NOW, NOW, NOW] })],
+  ['numbers that are none', (metadata) => ({ ...metadata, sequences: [0, NaN] })],
+  ['numbers that fall', (metadata) => ({ ...metadata, sequences: [1, 0] })],
+])('a batch with %s is refused: nothing of it is taken in, and nothing parked', async (_, spoil) => {
+  const [messages, metadata] = batch(hub, 0, [message(tenant, 1), 'poison']);
+  await expect(handleSignalBatch(messages, spoil(metadata), process())).rejects.toThrow(RangeError);
+  expect([await emissions(tenant), await parked(hub)]).toEqual([[], []]);
+});
+
+test('a CloudEvent that comes twice counts once: in one batch, in two, through another partition', async () => {
+  const event = (id: string, n: number) => ({ specversion: '1.0', id, source: '/sensors', type: 'load_high', subject: 'site/7', tenant, data: { strength: n / 1_000 } });
+  const deps = process();
+  await handleSignalBatch(...batch(hub, 0, [event('a', 1), event('a', 1), [event('b', 2), event('b', 2)]]), deps);
+  await handleSignalBatch(...batch(hub, 9, [event('b', 2), { ...event('a', 3), source: '/others' }]), deps);
+  await handleSignalBatch(...batch(hub, 0, [event('a', 1)], '1'), process());
+  expect((await emissions(tenant)).flat()).toEqual([1, 2, 3]);
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { MAX_SIGNALS_PER_MESSAGE, cloudEventsOf, signalsOf, withoutData, type IncomingSignal } from '../../domain/cloud-event';
+import { MAX_SIGNALS_PER_MESSAGE, cloudEventsOf, signalsOf, tenantOf, withoutData, type IncomingSignal } from '../../domain/cloud-event';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { chain } from '../support/commits';
@@ -9,6 +9,7 @@ const NOW = '2026-11-21T10:00:00.000Z';
 const DEFAULTS = { emitter_agent: 'event-hub', timestamp: NOW };
 const plain = { tenant: 'acme', type: 'load_high', location: 'site/7', strength: 0.5 };
 const whole = { tenant: 'acme', signal: { type: 'load_high', location: 'site/7', strength: 0.5, emitter_agent: 'event-hub', timestamp: NOW, decay_rate: 0.1 } };
+const named = { ...whole, signal: { ...whole.signal, event_id: expect.stringMatching(/^[\da-f]{20}$/) as string } };
 const read = (body: unknown, properties = {}) => signalsOf(body, properties, DEFAULTS);
 
 describe('in', () => {
@@ -17,18 +18,38 @@ describe('in', () => {
   test.each<[string, unknown, Record<string, unknown>, IncomingSignal[]]>([
     ['plain JSON', plain, {}, [whole]],
     ['a list', [plain, { ...plain, tenant: 'other' }], {}, [whole, { ...whole, tenant: 'other' }]],
-    ['a structured CloudEvent', event, {}, [whole]],
-    ['a type without prefix', { ...event, type: 'load_high' }, {}, [whole]],
-    ['a batch of CloudEvents', [event, event], {}, [whole, whole]],
-    ['data says more than attributes', { ...event, type: 'x', subject: 'y', tenant: 'z', data: plain }, {}, [whole]],
+    ['a structured CloudEvent', event, {}, [named]],
+    ['a type without prefix', { ...event, type: 'load_high' }, {}, [named]],
+    ['a batch of CloudEvents', [event, event], {}, [named, named]],
+    ['one without an id', { ...event, id: '' }, {}, [whole]],
+    ['data says more than attributes', { ...event, type: 'x', subject: 'y', tenant: 'z', data: plain }, {}, [named]],
     ['binary', { strength: 0.5 }, { 'cloudEvents:specversion': '1.0', 'cloudEvents:type': 'load_high', 'cloudEvents:subject': 'site/7', 'cloudEvents:tenant': 'acme' }, [whole]],
     ['binary, the other prefix', { strength: 0.5 }, { cloudEvents_specversion: '1.0', cloudEvents_type: 'load_high', cloudEvents_subject: 'site/7', cloudEvents_tenant: 'acme' }, [whole]],
     ['its own time', { ...plain, timestamp: '2026-11-21T11:00:00+02:00' }, {}, [{ ...whole, signal: { ...whole.signal, timestamp: '2026-11-21T09:00:00.000Z' } }]],
-    ['time of the event', { ...event, time: '2026-11-21T09:00:00.1234567Z' }, {}, [{ ...whole, signal: { ...whole.signal, timestamp: '2026-11-21T09:00:00.123Z' } }]],
+    ['time of the event', { ...event, time: '2026-11-21T09:00:00.1234567Z' }, {}, [{ ...named, signal: { ...named.signal, timestamp: '2026-11-21T09:00:00.123Z' } }]],
     ['null counts as absent', { ...plain, decay_rate: null, timestamp: null }, {}, [whole]],
   ])('%s', (_, body, properties, expected) => {
     expect(read(body, properties)).toEqual(expected);
   });
+
+  test('source and id name an event, whatever else it says; each signal in the body of one has its own name', () => {
+    const name = (body: unknown, properties = {}) => (read(body, properties) as readonly IncomingSignal[]).map(({ signal }) => signal.event_id);
+    const [first] = name(event);
+    expect(name([event, { ...event, data: { strength: 0.25 } }, { ...event, id: '2' }, { ...event, source: '/other' }])).toEqual([first, first, expect.not.stringMatching(first as string), expect.not.stringMatching(first as string)]);
+    const binary = { 'cloudEvents:specversion': '1.0', 'cloudEvents:id': 7, 'cloudEvents:source': '/s' };
+    const twice = name([plain, plain], binary);
+    expect(new Set(twice).size).toBe(2);
+    expect(name([plain, plain], binary)).toEqual(twice);
+  });
+
+  test.each<[unknown, Record<string, unknown>, string | undefined]>([
+    [plain, {}, 'acme'],
+    [event, {}, 'acme'],
+    [{ strength: 7 }, { 'cloudEvents:specversion': '1.0', 'cloudEvents:tenant': 'acme' }, 'acme'],
+    ['hello', {}, undefined],
+    [[plain, { ...plain, tenant: 'other' }], {}, undefined],
+    [{ ...plain, tenant: 'a/b' }, {}, undefined],
+  ])('the tenant of %j with %j is %s', (body, properties, tenant) => expect(tenantOf(body, properties)).toBe(tenant));
 
   test.each<[string, unknown, Record<string, unknown>?]>([
     ['no JSON', 'hello'],

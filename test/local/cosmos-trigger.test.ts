@@ -13,6 +13,7 @@ import type { Lease } from '../../local/leases';
 import { CosmosServer, type FaultPlan } from '../servers/cosmos/server';
 import { compileInto } from '../support/compiled';
 import { until } from '../support/triggers';
+import '../support/library';
 
 jest.setTimeout(60_000); // other work shares the machine
 

@@ -2,6 +2,7 @@ import { setImmediate as tick } from 'node:timers/promises';
 import { SteadyClock } from '../../app/clock';
 import type { Binding } from '../../local/core';
 import { startTimer, type RunningTimer } from '../../local/timers';
+import '../support/library';
 
 const DAY = 86_400_000;
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Registration } from '../../local/core';
 import { DurableRuntime } from '../../local/durable/runtime';
+import '../support/library';
 import { until } from './support';
 
-jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
 jest.spyOn(console, 'error').mockImplementation(() => {});
 
 let folder: string;

@@ -60,7 +60,7 @@ export const MAX_ARRIVING = 256;
 export function takeIn(arrivals: readonly Arrival[]): Decision<IntakeState, IntakeEvent> {
   return (state) => {
     const anew = state.last_enqueued !== undefined && arrivals.some(({ sequence, enqueued }) => sequence <= state.last_sequence && enqueued > (state.last_enqueued as Time));
-    const fresh = arrivals.filter(({ sequence, enqueued }) => (anew ? enqueued > (state.last_enqueued as Time) : sequence > state.last_sequence));
+    const fresh = arrivals.filter(({ sequence, enqueued }) => (anew ? enqueued > (state.last_enqueued) : sequence > state.last_sequence));
     const last = fresh.at(-1);
     if (last === undefined) return [];
     const signals = fresh.flatMap((arrival) => arrival.signals);

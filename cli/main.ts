@@ -308,10 +308,12 @@ command(program, 'verify', 'Check every chain without the host: names what was a
 command(program, 'export', 'Write all receipts, a line each, so that others can verify them', [
   'formicary export receipts.ndjson.gz',
   'formicary export receipts.ndjson --data ./colony  # the stored bytes, without a host',
+  'formicary export saved.ndjson --data ./copy --salvage  # what can be read of a damaged file',
   'formicary export | formicary verify --export -',
 ])
   .argument('[file]', 'standard output without; compressed when it ends with .gz')
-  .option('-d, --data [folder]', 'from a data folder instead of a host: of all tenants, or of --tenant')
+  .option('-d, --data [folder]', 'from a data folder, also while its host runs: of all tenants, or of --tenant; without, of one tenant from a host')
+  .option('--salvage', 'from the bytes of a damaged database; says what could not be read, and ends with 1 then')
   .action(runs<ExportCommand.ExportInput>(() => (require('./commands/export') as typeof ExportCommand).exportLog));
 
 command(program, 'backup', 'Back a data folder up, also while its host runs, and verify the backup', [

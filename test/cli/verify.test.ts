@@ -242,6 +242,87 @@ describe('as a command', () => {
   }, 60_000);
 });
 
+describe('salvage', () => {
+  const BIG = 'big/task/t';
+  let data: string;
+  let lines: ExportLine[];
+
+  /** Receipts on many pages, some of them larger than a page. */
+  beforeAll(async () => {
+    data = join(root, 'salvage');
+    const database = await Database.open(data);
+    const store = await SqliteEventStore.open(database);
+    for (const stream of [A, B, C]) {
+      const commits = chain(stream, 60);
+      await store.append({ stream, expected: -1, commits });
+    }
+    let previous: string | null = null;
+    for (let index = 0; index < 6; index += 1) {
+      const [first] = chain(BIG, 1);
+      const commit = seal({ ...first!.commit, index, previousHash: previous, events: [{ type: 'Noted', v: 1, data: { text: 'ü'.repeat(index * 3_000) } }] } as UnsealedCommit);
+      await store.append({ stream: BIG, expected: index - 1, commits: [commit] });
+      previous = commit.commit.hash;
+    }
+    // As after a kill: all of it is in the write-ahead log.
+    cpSync(data, `${data}-killed`, { recursive: true });
+    await database.close();
+    lines = (await formicary(['export', '--data', data])).stdout.trim().split('\n').map((line) => JSON.parse(line) as ExportLine);
+    expect(lines).toHaveLength(186);
+  }, 30_000);
+
+  const saved = async (folder: string) => {
+    const { code, stdout, stderr } = await formicary(['export', '--salvage', '--data', folder]);
+    return { code, stderr, lines: stdout.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as ExportLine) };
+  };
+  const damaged = (name: string, damage: (bytes: Buffer) => void) => {
+    const folder = join(root, name);
+    cpSync(data, folder, { recursive: true });
+    const bytes = readFileSync(join(folder, DATABASE_FILE));
+    damage(bytes);
+    writeFileSync(join(folder, DATABASE_FILE), bytes);
+    return folder;
+  };
+
+  test('of a sound file: all of it, also out of the write-ahead log', async () => {
+    expect(await saved(data)).toEqual({ code: 0, stderr: '', lines });
+    expect(await saved(`${data}-killed`)).toEqual({ code: 0, stderr: '', lines });
+  }, 30_000);
+
+  test('with a page overwritten: everything else, and it says what is missing', async () => {
+    const folder = damaged('salvage-page', (bytes) => {
+      const page = bytes.indexOf(`"stream":"${B}"`) & ~4095;
+      bytes.fill(0xaa, page, page + 4096);
+    });
+    expect((await formicary(['verify', '--data', folder])).code).toBe(1);
+    const { code, stderr, lines: found } = await saved(folder);
+    expect(code).toBe(1);
+    expect(found.length).toBeGreaterThan(150);
+    expect(found.length).toBeLessThan(186);
+    const kept = new Set(found.map(({ hash }) => hash));
+    expect(found).toEqual(lines.filter(({ hash }) => kept.has(hash)));
+    const lost = lines.flatMap(({ hash }, i) => (kept.has(hash) ? [] : [i + 1]));
+    expect(stderr).toContain(`what stood at places ${lost[0]} to`);
+    expect(stderr).toContain(`not read: ${B}, commit`);
+  }, 30_000);
+
+  test('with the head of the file gone: all receipts', async () => {
+    const folder = damaged('salvage-head', (bytes) => bytes.fill(0, 0, 4096));
+    const opened = await formicary(['export', '--data', folder]);
+    expect(opened.code).toBe(2);
+    expect((await saved(folder)).lines).toEqual(lines);
+  }, 30_000);
+
+  test('an altered receipt is saved as it stands, and named', async () => {
+    const folder = damaged('salvage-altered', (bytes) => {
+      const place = bytes.lastIndexOf(`"stream":"${C}"`);
+      bytes[place + 10]! ^= 1;
+    });
+    const { code, stderr, lines: found } = await saved(folder);
+    expect([code, found.length]).toEqual([1, 186]);
+    expect(stderr).toMatch(/^altered: other\/agent\/c@\d+ does not hash to what it says/m);
+  }, 30_000);
+});
+
 describe('exports', () => {
   test('from a folder: the stored bytes, all tenants or one, plain or compressed', async () => {
     const file = join(root, 'all.ndjson');

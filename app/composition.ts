@@ -1,4 +1,5 @@
 /** The composition root: settings in, a running colony out. The only file in app/ that knows adapters. */
+import { unusable } from '../adapters/embedded/database';
 import { openEmbedded } from '../adapters/embedded/open';
 import { SmtpMail } from '../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
@@ -75,6 +76,11 @@ export async function openColony(settings: Settings, parts: { policy?: Policy; c
     { ...stores, close, outbound, policy: parts.policy ?? new AllowAll(), clock: parts.clock ?? systemClock, report: (message, facts) => log.warn(facts, message) },
     { publicUrl: settings.publicUrl, ...parts.options },
   );
-  await colony.start();
+  try {
+    await colony.start();
+  } catch (error) {
+    await close();
+    throw settings.azure === undefined ? unusable(settings.data, error) : error;
+  }
   return colony;
 }

@@ -82,7 +82,7 @@ export class Database {
     } catch (error) {
       await worker.terminate();
       lock.close();
-      throw new DatabaseUnavailable(`${file} can't be opened: ${adviceOn(error)}`, { cause: error });
+      throw unusable(folder, error);
     }
   }
 
@@ -193,13 +193,18 @@ export class Database {
 /** SQLITE_CORRUPT, SQLITE_NOTADB */
 const DAMAGED = [11, 26];
 
-/** Whether an error of SQLite says that the file itself is damaged. */
+/** Whether an error of SQLite says that the file itself is damaged; one that comes from the writer thread has kept its words only. */
 export function isDamage(error: unknown): boolean {
-  return DAMAGED.includes(((error as { errcode?: number }).errcode ?? 0) & 0xff);
+  const { errcode = 0, message = '' } = error as { errcode?: number; message?: string };
+  return DAMAGED.includes(errcode & 0xff) || /database disk image is malformed|file is not a database/.test(message);
 }
 
-/** What an error of SQLite means for the person who has to mend it. */
-function adviceOn(error: unknown): string {
-  if (!isDamage(error)) return reasonOf(error);
-  return `the file is damaged (${reasonOf(error)}). Copy the folder before anything else; \`formicary export FILE --salvage --data FOLDER\` saves what can be read, \`formicary restore\` brings back a backup. See "A damaged file" in docs/operation.md`;
+/** An error with which the store of a folder could not be used, for the person who has to mend it. */
+export function unusable(folder: string, error: unknown): DatabaseUnavailable {
+  if (error instanceof DatabaseUnavailable) return error;
+  const file = join(folder, DATABASE_FILE);
+  const advice =
+    ` Copy the folder before anything else; \`formicary export FILE --salvage --data ${folder}\` saves what can be read, ` +
+    '`formicary restore` brings back a backup. See "A damaged file" in docs/operation.md';
+  return new DatabaseUnavailable(isDamage(error) ? `${file} is damaged (${reasonOf(error)}).${advice}` : `${file} can't be used: ${reasonOf(error)}`, { cause: error });
 }

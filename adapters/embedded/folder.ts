@@ -68,7 +68,7 @@ export function reasonOf(error: unknown): string {
   switch (codeOf(error)) {
     case 'EACCES':
     case 'EPERM':
-      return `${userInfo().username} may not write there: change its owner or its rights, or choose another folder with FORMICARY_DATA`;
+      return `${userName()} may not write there: change its owner or its rights, or choose another folder with FORMICARY_DATA`;
     case 'EROFS':
       return 'it lies on a file system that is read-only: mount it writable, or choose another folder with FORMICARY_DATA';
     case 'ENOSPC':
@@ -82,6 +82,15 @@ export function reasonOf(error: unknown): string {
   }
 }
 
+/** A user that the machine has no name for is told by its number. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `user ${process.getuid?.()}`;
+  }
+}
+
 function codeOf(error: unknown): unknown {
   return (error as NodeJS.ErrnoException | undefined)?.code;
 }
@@ -89,7 +98,9 @@ function codeOf(error: unknown): unknown {
 // --------------------------------------------------------------------------------------------------------- the lock
 
 const SQLITE_BUSY = 5;
-const isBusy = (error: unknown): boolean => (((error as { errcode?: number }).errcode ?? 0) & 0xff) === SQLITE_BUSY;
+const SQLITE_CANTOPEN = 14;
+const sqliteCode = (error: unknown): number => ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+const isBusy = (error: unknown): boolean => sqliteCode(error) === SQLITE_BUSY;
 
 /**
  * An exclusive SQLite lock on a file of its own: the operating system frees it when the process dies, however it dies,
@@ -114,14 +125,17 @@ export function acquireLock(folder: string, name = LOCK_FILE): DatabaseSync {
 export function isHeld(folder: string): boolean {
   const file = join(folder, LOCK_FILE);
   if (statSync(file, { throwIfNoEntry: false }) === undefined) return false;
-  const lock = new DatabaseSync(file, { readOnly: true });
+  let lock: DatabaseSync | undefined;
   try {
+    lock = new DatabaseSync(file, { readOnly: true });
     lock.prepare('SELECT count(*) FROM sqlite_schema').get();
     return false;
   } catch (error) {
     if (isBusy(error)) return true;
+    // Another user's: then so is the log, and that is what has to be said.
+    if (sqliteCode(error) === SQLITE_CANTOPEN) return false;
     throw error;
   } finally {
-    lock.close();
+    lock?.close();
   }
 }

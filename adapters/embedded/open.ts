@@ -1,7 +1,7 @@
 /** All ports of the embedded profile, over one folder. */
 import { join } from 'node:path';
 import type { StorePorts } from '../../app/ports';
-import { Database } from './database';
+import { Database, unusable } from './database';
 import { SqliteEventStore } from './event-store';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';
 import { SqliteViewStore } from './view-store';
@@ -28,6 +28,6 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
     };
   } catch (error) {
     await database.close();
-    throw error;
+    throw unusable(folder, error);
   }
 }

@@ -206,9 +206,15 @@ function varint(bytes: Buffer, at: number): [value: number, next: number] {
   return [value * 256 + bytes.readUInt8(at + 8), at + 9];
 }
 
+/** Fewer bytes at the end of the file, and none where the disk itself can't give them. */
 function read(file: number, at: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
-  return bytes.subarray(0, readSync(file, bytes, 0, length, at));
+  try {
+    return bytes.subarray(0, readSync(file, bytes, 0, length, at));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EIO') throw error;
+    return bytes.subarray(0, 0);
+  }
 }
 
 function openIfThere(file: string): number | undefined {

@@ -1,7 +1,7 @@
 /** One process where one was started; ends and exit codes that say what happened. */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compiledApp, freePort, startTestHost } from '../support/host';
@@ -86,5 +86,26 @@ test('a host whose store takes no writes is not ready, and says why', async () =
   expect((await ready())[1].reasons?.join()).toMatch(/^store: .*takes no writes/);
   takeWrites();
   await until(async () => (await ready())[0] === 200);
+  await host.stop();
+}, 60_000);
+
+test('a damaged database: the message names the file and what to do', async () => {
+  const host = await startTestHost();
+  const post = async (id: number) => await fetch(`${host.url}/v1/tasks`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ id: `t${id}`, task_type: 'x' }) });
+  for (let i = 0; i < 40; i += 1) await post(i);
+  await host.kill('SIGTERM');
+  const file = join(host.data, 'formicary.db');
+  const bytes = readFileSync(file);
+  for (const damage of [() => bytes.fill(0xaa, 4096), () => bytes.fill(0xaa)]) {
+    damage();
+    writeFileSync(file, bytes);
+    const child = spawn(process.execPath, [CLI(), 'start', '--port', String(await freePort()), '--data', host.data], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
+    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(said).toContain(`${file} is damaged`);
+    expect(said).toContain('--salvage');
+    expect(said).not.toContain('is open');
+  }
   await host.stop();
 }, 60_000);

@@ -259,7 +259,7 @@ describe('salvage', () => {
     let previous: string | null = null;
     for (let index = 0; index < 6; index += 1) {
       const [first] = chain(BIG, 1);
-      const commit = seal({ ...first!.commit, index, previousHash: previous, events: [{ type: 'Noted', v: 1, data: { text: 'ü'.repeat(index * 3_000) } }] } as UnsealedCommit);
+      const commit = seal({ ...first!.commit, index, previousHash: previous, events: [{ type: 'Noted', v: 1, data: { text: 'ü'.repeat(index * 3_000) } }] });
       await store.append({ stream: BIG, expected: index - 1, commits: [commit] });
       previous = commit.commit.hash;
     }

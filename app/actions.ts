@@ -4,6 +4,7 @@
  * or is taken twice, changes nothing.
  */
 import {
+  abandon,
   actionDecider,
   actionParties,
   challenge,
@@ -23,6 +24,7 @@ import {
   type ActionState,
   type Challenge,
   type Instead,
+  type OfRound,
   type Proposal,
 } from '../domain/action';
 import type { AgentInput, ApprovalState } from '../domain/approval';
@@ -31,9 +33,9 @@ import { cut } from '../domain/kernel/text';
 import { commitRef, parseCommitRef, parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { toTime, type Time } from '../domain/kernel/time';
-import { MAX_SEEN, decideOversight, noveltyOf, oversightDecider, rulesFor, type Features, type Novelty, type OversightAnswer, type OversightRules, type Seen } from '../domain/oversight';
-import { DEFAULT_CHOICES, roundDecider, type RoundState } from '../domain/round';
-import type { EditedTask } from '../domain/task';
+import { MAX_SEEN, decideOversight, noveltyOf, oversightDecider, rulesFor, type Features, type Novelty, type OversightAnswer, type OversightRules, type Person, type Seen } from '../domain/oversight';
+import { DEFAULT_CHOICES, choiceOf, roundDecider, type RoundState } from '../domain/round';
+import { isAlive, taskDecider, type EditedTask } from '../domain/task';
 import { ALL } from '../projections/agents';
 import type { ActionDoc } from '../projections/actions';
 import { readAll, sourcesOf } from '../projections/projection';
@@ -161,10 +163,20 @@ export class Actions {
   }
 
   async override(context: RequestContext, id: string, instead: Instead, reason: string): Promise<ActionOutcome> {
-    const overridden = override(personOf(context.principal), instead, reason);
-    // The task of an action that was stopped is cancelled, whatever anybody says of the action afterwards.
-    const decision: Decision<ActionState, ActionEvent> = (state) => (instead === 'allow' && state.proposal?.target !== undefined && state.stopped !== undefined ? TASK_OVER : overridden(state));
-    return await this.decided(context, id, 'action.override', decision);
+    return await this.decided(context, id, 'action.override', overriding(personOf(context.principal), instead, reason));
+  }
+
+  /**
+   * Carries out what people put in place of a round's outcome, in their name and under the rules of an override of the
+   * action, whatever the action has come to since; once for each override of the round.
+   */
+  async overriddenRound(stream: string, { spec, override: other }: RoundState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    if (other === undefined || spec?.action === undefined) return undefined;
+    const { tenant, id } = parseStream(stream);
+    const { ref, with: others, by, choice, reason } = other;
+    const person: Principal = { tenant, id: by, kind: 'human', level: 'critical' };
+    const decision = overriding(personOf(person), choice === APPROVE ? 'allow' : 'refuse', reason, { ref, with: others, hash: spec.action.hash });
+    return await this.command({ principal: person, cause, reaction: cause !== undefined }, id, 'action.override', decision);
   }
 
   /** Doubts the action before the round `challenge.round`. */
@@ -180,12 +192,9 @@ export class Actions {
     return await this.decided(context, id, 'action.compensated', (state) => (kind === 'agent' && state.proposal !== undefined && state.proposal.proposed_by !== by ? NOT_ITS_OWN : done(state)));
   }
 
-  /** What it was for is over: it is stopped, if it was not let on yet. */
-  async abandon(stream: string, reason: string, cause: Cause): Promise<void> {
-    const { state } = await this.transactor.load(actionDecider, stream);
-    if (state.status === 'proposed' || state.status === 'held' || state.status === 'returned') {
-      await this.advanced(stream, await this.act(stream, 'action.refuse', refuseAction({ by: gatekeeper(parseStream(stream).tenant).id, ref: state.held?.ref, reason }), cause));
-    }
+  /** What it was for is over: it does not happen, however far it was let on. What was taken already stays taken. */
+  async abandon(stream: string, reason: string, cause: Cause | undefined): Promise<ActionOutcome> {
+    return await this.advanced(stream, await this.abandoned(stream, reason, cause));
   }
 
   /** What came of the round of a challenge: a choice, or `NOBODY`; undefined while agents or people may still decide. */
@@ -242,7 +251,7 @@ export class Actions {
       case 'veto_window':
         return await this.act(stream, 'action.time-passed', timePassed(this.now()), cause);
       case 'cleared':
-        if (state.cleared?.by === 'override') await this.askNoMore(stream, state, state.override?.reason ?? 'a person let it on', cause);
+        if (state.cleared?.by === 'override') await this.askNoMore(stream, state, state.override === undefined ? 'a person let it on' : `${state.override.by} let it on: ${state.override.reason}`, cause);
         return await this.carryOut(stream, state, cause);
       case 'executed':
         return await this.afterwards(stream, state, cause);
@@ -265,13 +274,14 @@ export class Actions {
 
   private async askAgents(stream: string, state: ActionState, rules: NonNullable<OversightRules['round']>, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
     const { tenant } = parseStream(stream);
-    const { kind, impact } = state.proposal as Proposal;
+    const { kind, impact, risk } = state.proposal as Proposal;
     const id = derivedId(tenant, 'round', stream);
     const { when: _, round_seconds, improvement_rounds, ...electorate } = rules;
     const opened = await this.rounds.open(this.context(tenant, cause), id, {
       action: { kind, hash: state.hash, summary: summaryOf(state) },
       kind,
       impact,
+      risk,
       choices: [...DEFAULT_CHOICES],
       round_seconds,
       improvement_rounds,
@@ -290,16 +300,24 @@ export class Actions {
     const ref = state.held?.ref as string;
     const round = (await this.rounds.load(parseStream(stream).tenant, idOf(ref))).state;
     if (round.status === 'open' || round.status === 'unknown') return undefined;
+    // A person's word is no vote of agents: it is bound to the rules of an override, and where these refuse it, people are asked.
+    if (round.override !== undefined) {
+      const overridden = await this.overriddenRound(stream, round, cause);
+      if (overridden?.ok === true) return overridden;
+      const { by, choice, reason } = round.override;
+      const said: AgentInput = { by, says: cut(`overrode the round with ${choice}: ${reason}`, 500) };
+      return await this.askPeople(stream, state, cause, { inputs: [...inputsOf(round), said] });
+    }
     const choice = choiceOf(round);
-    if (choice === REJECT) return await this.act(stream, 'action.refuse', refuseAction({ by: round.override?.by ?? 'round', ref, reason: round.override?.reason ?? 'the agents decided against it' }), cause);
-    const consensus_score = choice === APPROVE ? (round.override === undefined ? (round.tally?.score ?? 0) : 1) : 0;
+    if (choice === REJECT) return await this.act(stream, 'action.refuse', refuseAction({ by: 'round', ref, reason: 'the agents decided against it' }), cause);
+    const consensus_score = choice === APPROVE ? (round.tally?.score ?? 0) : 0;
     const oversight = decideOversight({ ...(state.proposal as Proposal).oversight.input, consensus_score }, await this.rulesOf(stream, state));
     if (oversight.path === 'act') return await this.act(stream, 'action.clear', clear({ by: 'round', ref, hash: state.hash, oversight }), cause);
     if (oversight.path === 'veto_window') return await this.act(stream, 'action.open-veto-window', openVetoWindow(await this.vetoSeconds(stream, state), this.now(), oversight), cause);
     return await this.askPeople(stream, state, cause, { oversight, inputs: inputsOf(round) });
   }
 
-  private async askPeople(stream: string, state: ActionState, cause: Cause | undefined, after?: { oversight: OversightAnswer; inputs: AgentInput[] }): Promise<ActionOutcome | undefined> {
+  private async askPeople(stream: string, state: ActionState, cause: Cause | undefined, after?: { oversight?: OversightAnswer; inputs: AgentInput[] }): Promise<ActionOutcome | undefined> {
     const { tenant } = parseStream(stream);
     const { kind, proposed_by, why, impact, risk, confidence } = state.proposal as Proposal;
     const rules = await this.rulesOf(stream, state);
@@ -325,7 +343,7 @@ export class Actions {
     // It was asked before, about what the action was then.
     const again = state.refs.includes(approval.opened_ref) && cause !== undefined;
     if (again) {
-      const reopened = await this.approvals.reopen(context, id, { ref: cause.ref, reason: 'the action came back: it was changed, or policy has become stricter', hash: state.hash, policy });
+      const reopened = await this.approvals.reopen(context, id, { ref: cause.ref, reason: 'the action came back: it was changed, or policy has become stricter', hash: state.hash, policy, parties: actionParties(state) });
       if (!reopened.ok) return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', ref: state.held?.ref, reason: reopened.rejection.message }), cause);
       approval = reopened.state;
     } else if (!asked.ok && approval.request === undefined) {
@@ -351,7 +369,7 @@ export class Actions {
       }
       case 'defaulted':
         if (approval.request?.safe_default === 'postpone') return await this.postpone(stream, state, approval, cause);
-        return await this.act(stream, 'action.refuse', refuseAction({ by: 'safe-default', ref, reason: `nobody decided by ${approval.ends.at(-1)}` }), cause);
+        return await this.act(stream, 'action.refuse', refuseAction({ by: 'safe-default', ref, reason: nobodyDecided(approval) }), cause);
       case 'rejected':
         return await this.act(stream, 'action.refuse', refuseAction({ by: approval.rejected?.by as string, ref, reason: approval.rejected?.reason as string }), cause);
       case 'withdrawn':
@@ -365,7 +383,7 @@ export class Actions {
   private async postpone(stream: string, state: ActionState, approval: ApprovalState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
     const ref = state.held?.ref as string;
     const { tenant } = parseStream(stream);
-    const reopened = await this.approvals.reopen(this.context(tenant, cause), idOf(ref), { ref, reason: `nobody decided by ${approval.ends.at(-1)}: postponed`, hash: state.hash, policy: state.policy as Proposal['policy'] });
+    const reopened = await this.approvals.reopen(this.context(tenant, cause), idOf(ref), { ref, reason: `${nobodyDecided(approval)}: postponed`, hash: state.hash, policy: state.policy as Proposal['policy'], parties: actionParties(state) });
     if (!reopened.ok) return await this.act(stream, 'action.refuse', refuseAction({ by: 'safe-default', ref, reason: reopened.rejection.message }), cause);
     return await this.holdFor(stream, state, { for: 'approval', ref: reopened.state.opened_ref }, cause);
   }
@@ -387,8 +405,12 @@ export class Actions {
 
   /** What has a target is carried out here; anything else waits for whoever proposed it to do it. */
   private async carryOut(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
-    if (state.proposal?.target === undefined || state.challenge !== undefined) return undefined;
+    const { target } = state.proposal as Proposal;
+    if (target === undefined || state.challenge !== undefined) return undefined;
     const { tenant } = parseStream(stream);
+    // The task may have ended since, and what it was to do is not done then.
+    const { state: task } = await this.transactor.current(taskDecider, target);
+    if (!isAlive(task)) return await this.abandoned(stream, `the task is ${task.status}`, cause);
     const policy = await this.policyFor(gatekeeper(tenant), stream);
     return await this.act(stream, 'action.execute', execute({ by: gatekeeper(tenant).id, hash: state.cleared?.hash as string, policy }, this.now()), cause);
   }
@@ -450,6 +472,10 @@ export class Actions {
     return { ...outcome, ...(await this.transactor.load(actionDecider, stream)) };
   }
 
+  private async abandoned(stream: string, reason: string, cause: Cause | undefined): Promise<ActionOutcome> {
+    return await this.act(stream, 'action.refuse', abandon(gatekeeper(parseStream(stream).tenant).id, cut(reason, 1_000)), cause);
+  }
+
   private act(stream: string, action: string, decision: Decision<ActionState, ActionEvent>, cause: Cause | undefined): Promise<ActionOutcome> {
     const { tenant, id } = parseStream(stream);
     return this.command(this.context(tenant, cause), id, action, decision);
@@ -496,9 +522,15 @@ export function reasonOf(verdict: string, round: string): string {
   return verdict === NOBODY ? `nobody decided on the challenge in the round ${round}` : `the round ${round} decided to ${verdict} the challenge`;
 }
 
-/** What a round came to: a person's choice goes before the agents'; undefined while there is none. */
-export function choiceOf({ outcome, override: other }: RoundState): string | undefined {
-  return other?.choice ?? (outcome?.outcome === 'agreed' ? outcome.choice : undefined);
+/** An override of an action. The task of one that was stopped is cancelled, whatever anybody says of it afterwards. */
+function overriding(person: Person, instead: Instead, reason: string, of?: OfRound): Decision<ActionState, ActionEvent> {
+  const overridden = override(person, instead, reason, of);
+  return (state) => (instead === 'allow' && state.proposal?.target !== undefined && state.stopped !== undefined ? TASK_OVER : overridden(state));
+}
+
+/** Why the safe default holds: who was asked, and until when. */
+function nobodyDecided({ request: asked, ends }: ApprovalState): string {
+  return `nobody of ${asked?.ladder.map(({ group }) => group).join(', ')} decided by ${ends.at(-1)}`;
 }
 
 function idOf(ref: string): string {

@@ -19,11 +19,12 @@ import {
   type Consent,
 } from '../domain/approval';
 import { actionDecider, type Instead } from '../domain/action';
-import { Rejection } from '../domain/kernel/decider';
+import { Rejection, refuse } from '../domain/kernel/decider';
 import { parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { toTime, type Time } from '../domain/kernel/time';
 import type { Person } from '../domain/oversight';
+import { roundDecider } from '../domain/round';
 import { editProblem } from '../domain/task';
 import type { ApprovalDoc } from '../projections/approvals';
 import { sourcesOf } from '../projections/projection';
@@ -88,15 +89,18 @@ export class Approvals {
   }
 
   /** Approves exactly the action that the person saw, or the same action as the person has corrected it. */
-  async approve(context: RequestContext, id: string, consent: { hash: string; reason: string; edit?: unknown; bulk?: boolean }): Promise<ApprovalOutcome> {
+  async approve(context: RequestContext, id: string, consent: { hash: string; reason: string; edit?: unknown; bulk?: boolean; choice?: string }): Promise<ApprovalOutcome> {
     const { edit, ...plain } = consent;
-    const full = edit === undefined ? plain : await this.withEdit(context.principal.tenant, id, plain, edit);
+    const { tenant } = context.principal;
+    const full = (await this.decidedElsewhere(tenant, id)) ?? (edit === undefined ? plain : await this.withEdit(tenant, id, plain, edit));
     if (full instanceof Rejection) return await this.decision(context, id, 'approval.approve', () => full);
     return await this.decision(context, id, 'approval.approve', approve(personOf(context.principal), full, this.now()));
   }
 
-  reject(context: RequestContext, id: string, rejection: { hash: string; reason: string; bulk?: boolean }): Promise<ApprovalOutcome> {
-    return this.decision(context, id, 'approval.reject', reject(personOf(context.principal), rejection, this.now()));
+  async reject(context: RequestContext, id: string, rejection: { hash: string; reason: string; bulk?: boolean }): Promise<ApprovalOutcome> {
+    const elsewhere = await this.decidedElsewhere(context.principal.tenant, id);
+    if (elsewhere !== undefined) return await this.decision(context, id, 'approval.reject', () => elsewhere);
+    return await this.decision(context, id, 'approval.reject', reject(personOf(context.principal), rejection, this.now()));
   }
 
   /** Decides several in one go: each by itself, so that one that is refused doesn't keep the others. */
@@ -154,6 +158,16 @@ export class Approvals {
   /** The approvals that wait, of all tenants, as streams; as far as the view has come. */
   waiting(): AsyncGenerator<string> {
     return sourcesOf(this.viewStore, this.views.serving('approvals'), { where: { status: 'waiting' } });
+  }
+
+  /** Why nobody decides here any more: the round that is asked about was overridden, though nobody has closed this yet. */
+  private async decidedElsewhere(tenant: string, id: string): Promise<Rejection | undefined> {
+    const { state } = await this.load(tenant, id);
+    const { request: asked, opened_ref } = state;
+    if (asked === undefined || parseStream(asked.action).category !== roundDecider.category) return undefined;
+    const { override: other } = (await this.transactor.current(roundDecider, asked.action)).state;
+    if (other === undefined || other.approval === opened_ref) return undefined;
+    return refuse('already-decided', `${other.by} overrode the round: it is ${other.choice}`, { outcome: 'superseded', by: other.by, choice: other.choice });
   }
 
   /** The action as it is now beside the one that the person wants. */

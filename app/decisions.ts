@@ -6,7 +6,7 @@
  * where none runs, or one was lost, the deadline does the same a little later.
  */
 import { actionDecider, actionDue, actionHash, type ActionEvent, type ActionState } from '../domain/action';
-import { approvalDecider, approvalDue, deadlineOf, type ApprovalEvent, type ApprovalState } from '../domain/approval';
+import { MAX_SUMMARY, approvalDecider, approvalDue, deadlineOf, type ApprovalEvent, type ApprovalState } from '../domain/approval';
 import { deliveryDecider } from '../domain/delivery';
 import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
@@ -15,9 +15,9 @@ import { cut } from '../domain/kernel/text';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { noticeOf, type Matter, type NoticeEvent } from '../domain/notice';
 import { severityOf } from '../domain/oversight';
-import { roundDecider, roundDue, type RoundEvent, type RoundState } from '../domain/round';
+import { choiceOf, roundDecider, roundDue, type RoundEvent, type RoundState } from '../domain/round';
 import { isAlive, taskDecider, type TaskEvent, type TaskOversight, type TaskSpec, type TaskState } from '../domain/task';
-import { CHALLENGE_CHOICES, NOBODY, actionStream, choiceOf, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
+import { CHALLENGE_CHOICES, NOBODY, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
 import type { Agents, RequestContext } from './agents';
 import type { Approvals } from './approvals';
 import type { RoundBook } from './books';
@@ -177,19 +177,38 @@ export class Decisions implements Consumer {
   /** Whoever waits for the round goes on; what agents could not agree on goes to people. */
   private async follow(stream: string, state: RoundState, overridden: boolean, cause: Cause): Promise<void> {
     const { tenant, id } = parseStream(stream);
-    const { spec, escalation, override: person } = state;
+    const { spec, escalation } = state;
     const choice = choiceOf(state);
     const waiting = spec?.waits === undefined ? undefined : parseStream(spec.waits);
-    if (waiting?.category === 'action') await this.actions.advance(spec?.waits as string, cause);
-    if (waiting?.category === 'action' && overridden && person !== undefined && spec?.action !== undefined) {
-      const { state: gate } = await this.actions.load(tenant, waiting.id);
-      const instead = choice === spec.choices[0] ? 'allow' : 'refuse';
-      const stopped = gate.status === 'refused' || gate.status === 'vetoed';
-      // What went on since the round closed, or was stopped, follows the person's choice.
-      if (instead === 'refuse' ? !stopped : stopped || gate.status === 'held') await this.actions.override(this.asPerson(tenant, person.by, cause), waiting.id, instead, person.reason);
+    if (waiting?.category === 'action') {
+      await this.actions.advance(spec?.waits as string, cause);
+      if (overridden) await this.followOverride(spec?.waits as string, state, cause);
     }
     if (waiting?.category === 'task') await this.settleAward(tenant, waiting.id, id, cause);
-    if (escalation !== undefined && choice === undefined && spec?.action === undefined) await this.askPeople(stream, state, cause);
+    if (spec?.action !== undefined) return;
+    if (overridden) await this.askNoMore(stream, state, cause);
+    if (escalation !== undefined && choice === undefined) await this.askPeople(stream, state, cause);
+  }
+
+  /** What went on since the round closed, or was stopped, follows the choice that people put in its place. */
+  private async followOverride(action: string, round: RoundState, cause: Cause): Promise<void> {
+    const { state } = await this.transactor.load(actionDecider, action);
+    const stopped = state.status === 'refused' || state.status === 'vetoed';
+    const refuses = choiceOf(round) !== round.spec?.choices[0];
+    if (refuses ? stopped : !stopped && state.status !== 'held') return;
+    const outcome = await this.actions.overriddenRound(action, round, cause);
+    if (outcome?.ok === true) await this.actions.advance(action, outcome.commit === undefined ? cause : causeOf(outcome.commit));
+  }
+
+  /** People who were asked about the round have nothing to decide any more: it stands in their approval who overrode it. */
+  private async askNoMore(stream: string, { override: other, tally }: RoundState, cause: Cause): Promise<void> {
+    const { tenant, id } = parseStream(stream);
+    const approval = outcomeApproval(tenant, id);
+    const { state: asked } = await this.approvals.load(tenant, approval);
+    if (other === undefined || asked.request === undefined || other.approval === asked.opened_ref) return;
+    const instead = other.choice === tally?.leader ? 'allow' : 'refuse';
+    const person = { by: other.by, kind: 'human' as const };
+    await this.approvals.override(this.asPerson(tenant, other.by, cause), approval, person, instead, `overrode the round with ${other.choice}: ${other.reason}`);
   }
 
   /** Where nobody decided about a doubted award, work that has begun goes on, and what has not begun goes to another. */
@@ -205,20 +224,23 @@ export class Decisions implements Consumer {
     const { tenant, id } = parseStream(stream);
     const { spec, tally, escalation, opened_by, parties } = state;
     if (spec === undefined) return;
-    const { kind, impact, choices, question = '' } = spec;
-    const choice = tally?.leader ?? (choices.at(-1));
+    const { kind, impact, risk = 0, choices, question = '' } = spec;
+    const leader = tally?.leader;
+    const approving = leader === undefined ? `None of them leads: whoever approves says which, ${choices.join(' or ')}.` : `Approving decides: ${leader}, where nothing else is said.`;
     const rules = await this.oversight.rules(tenant, kind);
     const { bundle, decision } = await this.transactor.ask(gatekeeper(tenant), 'round.override', stream, { kind, impact });
     const asked = await this.approvals.request(this.context(tenant, cause), outcomeApproval(tenant, id), {
       action: stream,
       kind: OUTCOME_KIND,
-      hash: actionHash(OUTCOME_KIND, { round: id, choice }),
-      summary: `${cut(question, 1_500)}\nApproving decides: ${choice}. For another choice, override the round ${id}.`,
+      hash: actionHash(OUTCOME_KIND, leader === undefined ? { round: id, choices } : { round: id, choice: leader }),
+      summary: cut(`${cut(question, 1_200)}\n${approving}`, MAX_SUMMARY),
+      choices,
+      leader,
       requester: opened_by,
       parties,
       why: escalation?.reason ?? 'the agents could not agree',
       impact,
-      risk: 0,
+      risk,
       policy: { bundle, decision },
       inputs: inputsOf(state),
       safe_default: 'refuse',
@@ -247,11 +269,15 @@ export class Decisions implements Consumer {
     if (category !== 'round') return;
     const { state: round } = await this.rounds.load(tenant, id);
     if (state.outcome !== 'approved') return await this.follow(state.request?.action as string, round, false, cause);
-    const choice = round.tally?.leader ?? round.spec?.choices.at(-1);
     const given = state.given.at(-1);
+    // An approval of before there were choices said nothing: its summary named the leader, else the last of them.
+    const choice = given?.choice ?? round.tally?.leader ?? round.spec?.choices.at(-1);
     if (choice === undefined || given === undefined) return;
-    const overridden = await this.rounds.override(this.asPerson(tenant, given.by, cause), id, choice, given.reason);
-    if (!overridden.ok && overridden.rejection.code !== 'nothing-to-override') this.report('a round could not be decided by people', { stream, reason: overridden.rejection.message });
+    const people = state.given.map(({ by }) => by);
+    const decided = await this.rounds.decidedByPeople(this.asPerson(tenant, given.by, cause), id, { people, choice, reason: cut(given.reason, 1_000), approval: state.opened_ref });
+    if (decided.ok || decided.rejection.code === 'nothing-to-override') return;
+    if (decided.rejection.code === 'overridden-meanwhile') await this.askNoMore(state.request?.action as string, (await this.rounds.load(tenant, id)).state, cause);
+    else this.report('a round could not be decided by people', { stream, reason: decided.rejection.message });
   }
 
   private async action(stream: string, commits: readonly Commit[], cause: Cause): Promise<Time | undefined> {
@@ -277,7 +303,7 @@ export class Decisions implements Consumer {
       const proposed = await this.gate(tenant, gate, stream, state, cause);
       if (proposed !== undefined) await this.tasks.cancel(this.context(tenant, cause), id, proposed);
     } else if (!isAlive(state) && state.spec?.oversight !== undefined) {
-      await this.actions.abandon(actionStream(tenant, gate), `the task is ${state.status}`, cause);
+      await this.actions.abandon(actionStream(tenant, gate), endOf(commits) ?? `the task is ${state.status}`, cause);
     }
     if (typesOf<TaskEvent>(commits).has('AwardChallenged') && state.challenge !== undefined && state.holder !== undefined) await this.challenges.open(tenant, stream, state.challenge, state.holder.receipt, cause);
   }
@@ -377,6 +403,15 @@ export class Decisions implements Consumer {
 
 function typesOf<E extends { readonly type: string }>(commits: readonly Commit[]): Set<E['type']> {
   return new Set(commits.flatMap(({ events }) => events.map(({ type }) => type as E['type'])));
+}
+
+/** How a task ended, in words, where these commits say it. */
+function endOf(commits: readonly Commit[]): string | undefined {
+  for (const event of commits.flatMap(({ events }) => events as readonly TaskEvent[])) {
+    if (event.type === 'TaskCancelled') return `the task was cancelled by ${event.data.by}: ${event.data.reason}`;
+    if (event.type === 'DeadlinePassed') return `the deadline of the task, ${event.data.deadline}, has passed`;
+  }
+  return undefined;
 }
 
 const ENDS = new Set<string>(['TaskCancelled', 'DeadlinePassed', 'AwardChallenged']);

@@ -7,7 +7,7 @@ import { commitRef, streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
 import { withoutParties, type Party } from '../domain/parties';
-import { cancel, castVote, open, override, recomputeRound, roundDecider, timePassed, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
+import { cancel, castVote, decidedByPeople, open, override, recomputeRound, roundDecider, timePassed, type PeoplesChoice, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
 import { ALL } from '../projections/agents';
 import { sourcesOf } from '../projections/projection';
 import type { RoundDoc } from '../projections/rounds';
@@ -105,6 +105,11 @@ export class Rounds {
 
   override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {
     return this.command({ ...context, receiptOfRefusal: true }, id, 'round.override', override(context.principal, choice, reason));
+  }
+
+  /** What people decided in the approval that was opened because the agents could not. */
+  decidedByPeople(context: RequestContext, id: string, decided: PeoplesChoice): Promise<RoundOutcome> {
+    return this.command(context, id, 'round.override', decidedByPeople(decided));
   }
 
   /** The round's time has passed, or may have. */

@@ -215,6 +215,7 @@ command(program, 'approve', 'Approve an action, as it is or as you correct it', 
   .argument('<id>', 'an approval')
   .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
   .option('-e, --edit <json>', 'what to change in the action first, as a JSON Merge Patch (null removes); @FILE reads a file')
+  .option('-c, --choice <choice>', 'where several things may be approved: which; needed when none of them leads')
   .option('--hash <hash>', 'refuse unless the action still has this hash, or one that begins so')
   .action(runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approve));
 

@@ -153,7 +153,7 @@ export class ApprovalsApi {
   }
 
   /** Approves exactly the action with this hash, or `edit` in its place. */
-  approve(id: string, consent: ApprovalDecision & { readonly edit?: unknown }, options?: CommandOptions): Promise<ApprovalAnswer> {
+  approve(id: string, consent: ApprovalDecision & { readonly edit?: unknown; readonly choice?: string }, options?: CommandOptions): Promise<ApprovalAnswer> {
     return this.act(id, 'approve', consent, options);
   }
 

@@ -391,7 +391,7 @@ export interface RoundInput extends Pick<RoundSpec, 'question' | 'action' | 'kin
   };
 }
 
-export interface Round extends RoundSpec, Pick<RoundState, 'opened_by' | 'pass' | 'tally' | 'outcome' | 'escalation' | 'cancellation' | 'override' | 'finished_at'> {
+export interface Round extends RoundSpec, Pick<RoundState, 'opened_by' | 'pass' | 'tally' | 'outcome' | 'escalation' | 'cancellation' | 'override' | 'overrides' | 'override_asked' | 'parties' | 'finished_at'> {
   readonly id: string;
   readonly version: number;
   readonly status: Exclude<RoundState['status'], 'unknown'>;
@@ -422,6 +422,8 @@ export interface RoundSummary {
   readonly score: number | null;
   readonly escalated: boolean;
   readonly overridden: boolean;
+  /** Its choices have the same weight: people say which. */
+  readonly tie: boolean;
   /** The stream that waits for the outcome. */
   readonly waits: string | null;
   /** The receipt that is challenged. */
@@ -527,6 +529,10 @@ export interface ApprovalSummary extends Pick<ApprovalRequest, 'action' | 'kind'
   /** The groups that were asked so far. */
   readonly group: readonly ApproverGroup['group'][];
   readonly approvals_needed: number;
+  /** What approving may decide, where it is one of several things. */
+  readonly choices: readonly string[] | null;
+  /** What it decides when nobody says which; null on a tie: then whoever approves says it. */
+  readonly leader: string | null;
   readonly approved_by: readonly string[];
   readonly claimed_by: string | null;
   readonly claimed_until: string | null;

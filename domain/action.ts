@@ -11,7 +11,7 @@ import { isId, isTenant } from './kernel/ids';
 import type { Difference } from './kernel/json-diff';
 import { plusSeconds, type Time } from './kernel/time';
 import { barred, eachOnce, type Party } from './parties';
-import { IMPACTS, MAX_REASON, featuresProblem, isText, missingReason, severityOf, type Features, type Impact, type OversightAnswer, type Person } from './oversight';
+import { IMPACTS, MAX_REASON, featuresProblem, isText, missingReason, peopleNeeded, type Features, type Impact, type OversightAnswer, type Person } from './oversight';
 
 /** Largest action, and largest result, in bytes of JSON. */
 export const MAX_ACTION_BYTES = 32 * 1024;
@@ -20,6 +20,8 @@ export const MAX_ACTION_DEPTH = 32;
 /** How often an action may be held: each time people or agents are asked anew. */
 export const MAX_HOLDS = 20;
 export const MAX_CHALLENGES = 10;
+/** How often an action may be overridden. */
+export const MAX_OVERRIDES = 50;
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -62,7 +64,8 @@ export type ActionEvent =
   | Event<'ActionExecuted', { by: string; hash: string; result?: unknown; policy: PolicyAtGate }>
   /** Back to people instead of being taken. `hash`: what the caller wanted to take. */
   | Event<'ActionReturned', { by: string; reason: string; hash: string; policy: PolicyAtGate }>
-  | Event<'ActionOverridden', { by: string; instead: Instead; reason: string }>
+  /** `ref`: the override of its round that is carried out here. `with`: who wanted it as well. */
+  | Event<'ActionOverridden', { by: string; instead: Instead; reason: string; ref?: string; with?: readonly string[] }>
   | Event<'CompensationDue', { reason: string }>
   | Event<'CompensationDone', { by: string; ref: string }>;
 
@@ -94,7 +97,10 @@ export interface ActionState {
   /** Every challenge, the latest last. */
   readonly challenges: readonly Challenge[];
   readonly executed: { readonly by: string; readonly hash: string; readonly result?: unknown; readonly at: Time } | undefined;
-  readonly override: { readonly by: string; readonly instead: Instead; readonly reason: string } | undefined;
+  /** The one that stands. */
+  readonly override: { readonly by: string; readonly instead: Instead; readonly reason: string; readonly ref?: string; readonly with?: readonly string[] } | undefined;
+  /** All of them, in order. */
+  readonly overrides: readonly { readonly by: string; readonly instead: Instead; readonly reason: string; readonly at: Time; readonly ref?: string }[];
   /** True once it was held for an approval. */
   readonly asked_people: boolean;
   readonly proposed_at: Time | undefined;
@@ -111,7 +117,7 @@ export interface Challenge {
 
 export const actionDecider: Decider<ActionState, ActionEvent> = {
   category: 'action',
-  version: 1,
+  version: 2,
   initial: {
     status: 'unknown',
     proposal: undefined,
@@ -127,6 +133,7 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
     challenges: [],
     executed: undefined,
     override: undefined,
+    overrides: [],
     asked_people: false,
     proposed_at: undefined,
     decided_at: undefined,
@@ -165,7 +172,9 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
       case 'ActionReturned':
         return { ...state, status: 'returned', policy: event.data.policy, cleared: undefined, override: undefined };
       case 'ActionOverridden': {
-        const overridden = { ...state, override: event.data, challenge: undefined };
+        const { by, instead, reason, ref } = event.data;
+        const overrides = [...state.overrides, { by, instead, reason, at: place.at, ref }];
+        const overridden = { ...state, override: event.data, overrides, challenge: undefined };
         if (event.data.instead === 'allow' || state.status === 'executed') return overridden;
         return { ...overridden, status: 'refused', stopped: event.data, held: undefined, cleared: undefined, decided_at: place.at };
       }
@@ -249,6 +258,11 @@ export function refuseAction(refusal: { by: string; ref?: string; reason: string
     if (state.status === 'cleared' || state.status === 'veto_window') return refuse('action-let-on', 'the action was let on: challenge, veto or override it instead');
     return [{ type: 'ActionRefused', v: 1, data: refusal }];
   };
+}
+
+/** What the action was for is over, so it does not happen, however far it was let on. What was taken or stopped stays so. */
+export function abandon(by: string, reason: string): Decision<ActionState, ActionEvent> {
+  return (state) => exists(state) ?? (isPending(state) ? (missingReason(reason) ?? [{ type: 'ActionRefused', v: 1, data: { by, ref: state.held?.ref, reason } }]) : []);
 }
 
 /** People get `seconds` to step in; then the action is cleared. After a round the second answer must be this one. */
@@ -341,8 +355,8 @@ export function settleChallenge(round: string, upheld: boolean, reason: string):
 
 /**
  * Lets the action go, once. The hash must be the cleared one, and policy, asked again, not stricter than when it was
- * last asked: else the action goes back to people (`ActionReturned`), and the caller must not take it. The same caller's
- * repetition changes nothing.
+ * last asked: else the action goes back to people (`ActionReturned`), and the caller must not take it. Asked again it is
+ * refused, though the same caller asks: who could not tell an answer that was lost from one that never came would act twice.
  */
 export function execute(taken: { by: string; hash: string; result?: unknown; policy: PolicyAtGate }, now: Time): Decision<ActionState, ActionEvent> {
   return (state) => {
@@ -350,8 +364,9 @@ export function execute(taken: { by: string; hash: string; result?: unknown; pol
     if (gone !== undefined) return gone;
     const { by, hash, result, policy } = taken;
     if (state.executed !== undefined) {
-      const same = state.executed.by === by && state.executed.hash === hash && canonicalize(state.executed.result ?? null) === canonicalize(result ?? null);
-      return same ? [] : refuse('action-already-executed', 'the action was taken already: do not take it again', { by: state.executed.by, hash: state.executed.hash });
+      const { executed } = state;
+      const what = 'the action was taken already: do not take it again; the Idempotency-Key of the first request gets its answer';
+      return refuse('action-already-executed', what, { by: executed.by, hash: executed.hash, at: executed.at });
     }
     const wrong = over(state);
     if (wrong !== undefined) return wrong;
@@ -371,25 +386,39 @@ export function timePassed(now: Time): Decision<ActionState, ActionEvent> {
   return (state) => windowPassed(state, now);
 }
 
+/** The override of a round that is carried out on its action. */
+export interface OfRound {
+  /** The commit of that override: what it wanted is done once. */
+  readonly ref: string;
+  /** Who wanted it as well. */
+  readonly with: readonly string[];
+  /** What the round was about: nothing else is allowed by it. */
+  readonly hash: string;
+}
+
 /**
  * A person decides otherwise. `refuse`: it does not happen, or is to be undone. `allow`: it may happen, unless it is
- * critical (that takes two people and an approval) or the person's own.
+ * critical: that takes two people, so an approval, or a round that two have overridden (`of`).
  */
-export function override(person: Person, instead: Instead, reason: string): Decision<ActionState, ActionEvent> {
+export function override(person: Person, instead: Instead, reason: string, of?: OfRound): Decision<ActionState, ActionEvent> {
   return (state) => {
     const wrong = exists(state) ?? notAPerson(person) ?? missingReason(reason);
     if (wrong !== undefined) return wrong;
-    const { proposal, override: last } = state;
-    if (last?.by === person.by && last.instead === instead && last.reason === reason) return [];
-    const party = barred(actionParties(state), person.by, instead === 'allow' ? 'allow' : 'stop');
+    const { proposal, override: last, overrides } = state;
+    if (of !== undefined && overrides.some(({ ref }) => ref === of.ref)) return [];
+    if (of === undefined && last?.by === person.by && last.instead === instead && last.reason === reason) return [];
+    const people = [person.by, ...(of?.with ?? [])];
+    const party = people.map((id) => barred(actionParties(state), id, instead === 'allow' ? 'allow' : 'stop')).find((one) => one !== undefined);
     if (party !== undefined) return party;
-    const overridden: ActionEvent = { type: 'ActionOverridden', v: 1, data: { by: person.by, instead, reason } };
+    if (overrides.length >= MAX_OVERRIDES) return refuse('overrides-full', `the action was overridden ${MAX_OVERRIDES} times: propose it anew`);
+    const overridden: ActionEvent = { type: 'ActionOverridden', v: 1, data: { by: person.by, instead, reason, ref: of?.ref, with: of?.with } };
     if (instead === 'refuse') {
       if (isStopped(state) || state.compensation !== undefined) return refuse('nothing-to-override', 'the action is stopped, or to be undone, already');
       return state.status === 'executed' ? [overridden, { type: 'CompensationDue', v: 1, data: { reason } }] : [overridden];
     }
+    if (of !== undefined && of.hash !== state.hash) return differs(state);
     const { impact, risk } = proposal as Proposal;
-    if (severityOf(impact, risk).severity === 'critical') return new Rejection('forbidden', 'four-eyes-needed', 'a critical action takes two people: let it be approved');
+    if (new Set(people).size < peopleNeeded(impact, risk)) return new Rejection('forbidden', 'four-eyes-needed', 'a critical action takes two people: let it be approved');
     if (state.status === 'executed' || (state.status === 'cleared' && state.challenge === undefined)) return refuse('nothing-to-override', `the action is ${state.status} already`);
     return [overridden, { type: 'ActionCleared', v: 1, data: { by: 'override', hash: state.hash } }];
   };

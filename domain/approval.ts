@@ -9,7 +9,7 @@ import { actionHash, actionProblem, type Instead, type PolicyAtGate } from './ac
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { isId } from './kernel/ids';
 import { differences, type Difference } from './kernel/json-diff';
-import { earliest, plusSeconds, type Time } from './kernel/time';
+import { earliest, plusSeconds, secondsBetween, type Time } from './kernel/time';
 import { barred, eachOnce, type Party } from './parties';
 import {
   IMPACTS,
@@ -18,6 +18,7 @@ import {
   isText,
   ladderProblems,
   missingReason,
+  peopleNeeded,
   severityOf,
   type ApproverGroup,
   type Impact,
@@ -64,6 +65,10 @@ export interface ApprovalRequest {
   readonly policy: PolicyAtGate;
   readonly inputs: readonly AgentInput[];
   readonly safe_default: SafeDefault;
+  /** What approving may decide, where it is one of several things. */
+  readonly choices?: readonly string[];
+  /** What it decides when nobody says which; where none leads, whoever approves has to say it. */
+  readonly leader?: string;
   /** Who is asked, in this order. */
   readonly ladder: readonly ApproverGroup[];
   /** Not later than this; the ladder may end before. */
@@ -93,11 +98,12 @@ export type ApprovalEvent =
   | Event<'QuestionAsked', { number: number; by: string; question: string }>
   | Event<'QuestionAnswered', { number: number; by: string; answer: string }>
   /** `hash`: what was approved, after the edit. */
-  | Event<'ApprovalGiven', { by: string; reason: string; hash: string; edit?: Edit }>
+  | Event<'ApprovalGiven', { by: string; reason: string; hash: string; edit?: Edit; choice?: string }>
   | Event<'ApprovalRejected', { by: string; reason: string }>
   | Event<'ApprovalEscalated', { level: number; group: string; reason: string }>
   | Event<'ApprovalClosed', { outcome: Outcome; hash?: string; safe_default?: SafeDefault; reason?: string }>
-  | Event<'ApprovalReopened', { ref: string; reason: string; hash: string; policy: PolicyAtGate; ends: readonly Time[] }>
+  /** `parties`: as of the request; those who have become one since are among them. */
+  | Event<'ApprovalReopened', { ref: string; reason: string; hash: string; policy: PolicyAtGate; ends: readonly Time[]; parties?: readonly Party[] }>
   | Event<'ApprovalOverridden', { by: string; instead: Instead; reason: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
@@ -107,6 +113,8 @@ export interface Given {
   readonly reason: string;
   readonly hash: string;
   readonly at: Time;
+  /** What was chosen, where there are choices. */
+  readonly choice?: string;
 }
 
 export interface Question {
@@ -120,6 +128,8 @@ export interface ApprovalState {
   readonly request: (ApprovalRequest & Opened) | undefined;
   /** `stream@index` of the commit that opened it, or opened it again: what the action is held for. */
   readonly opened_ref: string;
+  /** When it was opened, or opened again: the first group's time begins. */
+  readonly opened_at: Time | undefined;
   /** What is decided about: the request's hash, until an edit or a reopening. */
   readonly hash: string;
   readonly policy: PolicyAtGate | undefined;
@@ -145,11 +155,12 @@ export interface ApprovalState {
 
 export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
   category: 'approval',
-  version: 2,
+  version: 3,
   initial: {
     status: 'unknown',
     request: undefined,
     opened_ref: '',
+    opened_at: undefined,
     hash: '',
     policy: undefined,
     ends: [],
@@ -170,7 +181,7 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
     switch (event.type) {
       case 'ApprovalRequested': {
         const { hash, policy, ends } = event.data;
-        return { ...state, status: 'waiting', request: event.data, opened_ref: `${place.stream}@${place.index}`, hash, policy, ends, requested_at: place.at };
+        return { ...state, status: 'waiting', request: event.data, opened_ref: `${place.stream}@${place.index}`, hash, policy, ends, opened_at: place.at, requested_at: place.at };
       }
       case 'ApprovalClaimed':
         return { ...state, claim: event.data };
@@ -185,10 +196,10 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
         return { ...state, questions: state.questions.map((asked, i) => (i === number - 1 ? { ...asked, answer } : asked)) };
       }
       case 'ApprovalGiven': {
-        const { by, reason, hash, edit } = event.data;
+        const { by, reason, hash, edit, choice } = event.data;
         // Who approved it as it was before the edit has not approved what it is now.
         const standing = edit === undefined ? state.given : [];
-        const given = [...standing, { by, reason, hash, at: place.at }];
+        const given = [...standing, { by, reason, hash, at: place.at, choice }];
         return { ...state, hash, given, claim: undefined, edit: edit === undefined ? state.edit : { ...edit, by, reason }, edits: state.edits + (edit === undefined ? 0 : 1) };
       }
       case 'ApprovalRejected':
@@ -198,9 +209,10 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
       case 'ApprovalClosed':
         return { ...state, status: 'closed', outcome: event.data.outcome, claim: undefined, closed_at: place.at };
       case 'ApprovalReopened': {
-        const { ref, hash, policy, ends } = event.data;
-        const fresh = { level: 0, claim: undefined, given: [], rejected: undefined, outcome: undefined, closed_at: undefined, override: undefined };
-        return { ...state, ...fresh, status: 'waiting', opened_ref: `${place.stream}@${place.index}`, hash, policy, ends, reopenings: [...state.reopenings, ref] };
+        const { ref, hash, policy, ends, parties } = event.data;
+        const request = parties === undefined ? state.request : { ...(state.request as ApprovalRequest & Opened), parties };
+        const fresh = { level: 0, claim: undefined, given: [], rejected: undefined, outcome: undefined, closed_at: undefined, override: undefined, request };
+        return { ...state, ...fresh, status: 'waiting', opened_ref: `${place.stream}@${place.index}`, opened_at: place.at, hash, policy, ends, reopenings: [...state.reopenings, ref] };
       }
       case 'ApprovalOverridden':
         return { ...state, override: event.data };
@@ -228,6 +240,16 @@ export function approvalParties({ request: asked }: ApprovalState): Party[] {
   return asked === undefined ? [] : eachOnce([{ id: asked.requester, role: 'requester' }, ...(asked.parties ?? [])]);
 }
 
+/**
+ * Until when claims may stand: half of the time of the group whose turn it is. So each group has the other half in which
+ * nobody keeps anybody out, whoever claims however often.
+ */
+export function claimsEnd(state: ApprovalState, now: Time): Time {
+  const level = levelAt(state, now);
+  const begins = level === 0 ? (state.opened_at as Time) : (state.ends[level - 1] as Time);
+  return plusSeconds(begins, Math.max(0, secondsBetween(begins, state.ends[level] as Time)) / 2);
+}
+
 /** Whether it may be decided in one go with others: only what changes little. */
 export function mayBulk(state: ApprovalState): boolean {
   return state.request?.impact === 'low';
@@ -246,18 +268,23 @@ export function request(asked: ApprovalRequest, now: Time): Decision<ApprovalSta
     if (problems.length > 0) return new Rejection('invalid', 'approval-invalid', problems.join('; '), { problems });
     if (asked.deadline !== undefined && asked.deadline <= now) return new Rejection('invalid', 'deadline-passed', `the deadline ${asked.deadline} is over at ${now}: give a later one`);
     const severity = severityOf(asked.impact, asked.risk);
-    const opened: Opened = { ...severity, approvals_needed: severity.severity === 'critical' ? 2 : 1, ends: endsOf(asked.ladder, now, asked.deadline) };
+    const opened: Opened = { ...severity, approvals_needed: peopleNeeded(asked.impact, asked.risk), ends: endsOf(asked.ladder, now, asked.deadline) };
     return [{ type: 'ApprovalRequested', v: 1, data: { ...asked, ...opened } }];
   };
 }
 
-/** Takes it up for `seconds`, so that nobody else works on it meanwhile; asked again, for longer. */
+/**
+ * Takes it up for `seconds`, so that nobody else works on it meanwhile; asked again, for longer. Never beyond half of the
+ * time of the group whose turn it is: see `claimsEnd`.
+ */
 export function claim(person: Person, now: Time, seconds: number): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const wrong = mayNotDecide(state, person, now);
     if (wrong !== undefined) return wrong;
     if (!(seconds >= 1 && seconds <= MAX_CLAIM_SECONDS)) return new Rejection('invalid', 'seconds-invalid', `seconds must be 1 to ${MAX_CLAIM_SECONDS}`);
-    const until = plusSeconds(now, seconds);
+    const end = claimsEnd(state, now);
+    if (end <= now) return refuse('claims-over', `since ${end} nobody can claim it any more, so that everybody who was asked gets a turn: decide`, { since: end });
+    const until = earliest(plusSeconds(now, seconds), end) as Time;
     if (state.claim?.by === person.by && state.claim.until >= until) return [];
     return [{ type: 'ApprovalClaimed', v: 1, data: { by: person.by, until } }];
   };
@@ -281,6 +308,8 @@ export interface Consent {
   readonly edit?: { readonly before: unknown; readonly action: unknown };
   /** Decided in one go with others. */
   readonly bulk?: boolean;
+  /** Where there are choices: which. */
+  readonly choice?: string;
 }
 
 /** Approves exactly `hash`, or the edited action instead of it. With four eyes the second approval of the same hash closes it. */
@@ -294,9 +323,10 @@ export function approve(person: Person, consent: Consent, now: Time): Decision<A
     if (problem !== undefined) return new Rejection('invalid', 'action-invalid', `edit: ${problem}`);
     const edit = consent.edit === undefined ? undefined : editOf(kind, consent.edit);
     const hash = edit?.hash ?? consent.hash;
+    const choice = consent.choice ?? state.request?.leader;
     const mine = state.given.find(({ by }) => by === person.by);
-    if (mine?.hash === hash && mine.reason === reason) return [];
-    const wrong = mayNotDecide(state, person, now) ?? missingReason(reason);
+    if (mine?.hash === hash && mine.reason === reason && mine.choice === choice) return [];
+    const wrong = mayNotDecide(state, person, now) ?? missingReason(reason) ?? wrongChoice(state, choice);
     if (wrong !== undefined) return wrong;
     if (bulk === true && (!mayBulk(state) || edit !== undefined)) return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only unchanged actions of low impact');
     if (consent.hash !== state.hash) return differs(state);
@@ -304,10 +334,20 @@ export function approve(person: Person, consent: Consent, now: Time): Decision<A
     if (edit !== undefined && edit.hash === state.hash) return new Rejection('invalid', 'edit-changes-nothing', 'the edited action is the same: approve it without an edit');
     if (edit !== undefined && state.edits >= MAX_EDITS) return refuse('edits-full', `the action was edited ${MAX_EDITS} times: reject it, and say what it should be`);
     if (mine !== undefined && edit === undefined) return refuse('same-person-twice', 'you approved this already: a second person has to');
-    const given: ApprovalEvent = { type: 'ApprovalGiven', v: 1, data: { by: person.by, reason, hash, edit } };
+    const given: ApprovalEvent = { type: 'ApprovalGiven', v: 1, data: { by: person.by, reason, hash, edit, choice } };
     const standing = edit === undefined ? state.given.length : 0;
     return standing + 1 < approvals_needed ? [given] : [given, { type: 'ApprovalClosed', v: 1, data: { outcome: 'approved', hash } }];
   };
+}
+
+/** Why this can't be what is approved, or undefined. Two people who approve have to choose the same. */
+function wrongChoice({ request: asked, given }: ApprovalState, choice: string | undefined): Rejection | undefined {
+  const { choices } = asked ?? {};
+  if (choices === undefined) return choice === undefined ? undefined : new Rejection('invalid', 'choice-unknown', 'there is nothing to choose here: leave choice out');
+  if (choice === undefined) return new Rejection('invalid', 'choice-needed', `none of them leads: say which, choice must be one of ${choices.join(', ')}`, { choices });
+  if (!choices.includes(choice)) return new Rejection('invalid', 'choice-unknown', `choice must be one of ${choices.join(', ')}`, { choices });
+  const other = given.find((one) => one.choice !== choice);
+  return other === undefined ? undefined : refuse('choice-differs', `${other.by} approved ${other.choice}: approve the same, or reject it`, { choice: other.choice });
 }
 
 /** One rejection is enough. */
@@ -391,7 +431,7 @@ export function supersede(reason: string): Decision<ApprovalState, ApprovalEvent
  * postponed. What was given before does not count.
  * @param again `ref`: the commit that makes it necessary; the same one reopens once
  */
-export function reopen(again: { ref: string; reason: string; hash: string; policy: PolicyAtGate }, now: Time): Decision<ApprovalState, ApprovalEvent> {
+export function reopen(again: { ref: string; reason: string; hash: string; policy: PolicyAtGate; parties?: readonly Party[] }, now: Time): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
@@ -434,6 +474,9 @@ export function requestProblems(asked: ApprovalRequest): string[] {
   need(SAFE_DEFAULTS.includes(asked.safe_default), `safe_default must be one of ${SAFE_DEFAULTS.join(', ')}`);
   const sound = ({ by, says, confidence = 1 }: AgentInput) => isText(by, 128) && isText(says, 500) && confidence >= 0 && confidence <= 1;
   need(asked.inputs.length <= MAX_INPUTS && asked.inputs.every(sound), `inputs must be at most ${MAX_INPUTS}, each of 1 to 500 characters, with a confidence of 0 to 1`);
+  const { choices, leader } = asked;
+  need(choices === undefined || (choices.length >= 2 && new Set(choices).size === choices.length && choices.every(isId)), 'choices must be at least two ids, each once');
+  need(leader === undefined || choices?.includes(leader) === true, 'leader must be one of the choices');
   need(Buffer.byteLength(JSON.stringify(asked)) <= MAX_REQUEST_BYTES, `the request must be at most ${MAX_REQUEST_BYTES} bytes`);
   return problems;
 }
@@ -481,7 +524,8 @@ function mayNotDecide(state: ApprovalState, person: Person, now: Time): Rejectio
     return new Rejection('forbidden', 'not-an-approver', 'you belong to none of the groups that were asked', { groups: asked.map(({ group }) => group) });
   }
   if (isLate(state, now)) return refuse('decided-after-deadline', `the time for this decision ended at ${deadlineOf(state)}: the safe default holds`);
-  return state.claim !== undefined && state.claim.by !== by && state.claim.until > now ? claimedByAnother(state) : undefined;
+  const { claim: other } = state;
+  return other !== undefined && other.by !== by && other.until > now && claimsEnd(state, now) > now ? claimedByAnother(state) : undefined;
 }
 
 function exists(state: ApprovalState): Rejection | undefined {

@@ -39,6 +39,11 @@ export function severityOf(impact: Impact, risk: number): Severity {
   return { severity: IMPACTS[Math.min(3, Math.floor(score / 20) - 1)] as Impact, score };
 }
 
+/** How many people a decision takes: two where it is critical. It is the same for an approval and for an override. */
+export function peopleNeeded(impact: Impact, risk: number): 1 | 2 {
+  return severityOf(impact, risk).severity === 'critical' ? 2 : 1;
+}
+
 export function isText(value: string, longest: number): boolean {
   return value.trim() !== '' && value.length <= longest;
 }

@@ -3,7 +3,8 @@
  * vote that decides it, or when its time has passed; what is not agreed goes to a person.
  *
  * Where the round allows it, a pass without agreement is followed by another one: everybody votes anew, knowing by name
- * who dissented and why. Whatever came of a round, a person can override it.
+ * who dissented and why. Whatever came of a round, people without a part in it can override it: as many as an approval
+ * of that impact would take.
  */
 import { ballotHolders, electorateHash, electorateProblems, isSettled, tally, type Ballot, type Electorate, type Tally } from './consensus';
 import { ChainVerifier, canonicalize, type Commit } from './kernel/commit';
@@ -12,7 +13,7 @@ import { commitRef, isId, parseCommitRef } from './kernel/ids';
 import { own } from './kernel/own';
 import type { PrincipalKind } from './kernel/principal';
 import { isTime, plusSeconds, secondsBetween, type Time } from './kernel/time';
-import { IMPACTS, type Impact } from './oversight';
+import { IMPACTS, peopleNeeded, type Impact } from './oversight';
 import { MAX_PARTIES, ROLES, barred, eachOnce, type Party } from './parties';
 
 export const DEFAULT_CHOICES = ['approve', 'reject'] as const;
@@ -24,6 +25,8 @@ export const MAX_ROUND_SECONDS = 30 * 86_400;
 export const MAX_REASONING = 1_000;
 /** How often a voter may vote in one pass: its first vote and the changes of it. */
 export const MAX_BALLOTS = 20;
+/** How often a round may be overridden, and how many people may ask for it at a time. */
+export const MAX_OVERRIDES = 50;
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -36,6 +39,8 @@ export interface RoundSpec {
   /** Kind of decision, for example `policy`. */
   readonly kind: string;
   readonly impact: Impact;
+  /** Of the action, 0 to 1; 0 where it is not given. */
+  readonly risk?: number;
   /** 2 to 20 ids. */
   readonly choices: readonly string[];
   /** Of the first pass. */
@@ -76,9 +81,38 @@ export type RoundEvent =
   | Event<'RoundClosed', { outcome: RoundOutcome; choice?: string; tally: Tally; early: boolean; electorate_hash: string; counted_at?: Time }>
   | Event<'RoundEscalated', { to: 'human'; reason: string }>
   | Event<'RoundCancelled', { by: string; reason: string }>
-  | Event<'OutcomeOverridden', { by: string; choice: string; reason: string; instead_of: { outcome: RoundOutcome | 'overridden'; choice?: string } }>;
+  /** Two people have to want it, and this is the first who does. */
+  | Event<'OverrideAsked', { by: string; choice: string; reason: string }>
+  /**
+   * `with`: who wanted it as well, where it takes two; older receipts don't say. `approval`: the asking (`stream@index`) in
+   * which people decided so; without one it was overridden directly.
+   */
+  | Event<
+      'OutcomeOverridden',
+      {
+        by: string;
+        choice: string;
+        reason: string;
+        instead_of: { outcome: RoundOutcome | 'overridden'; choice?: string };
+        with?: readonly string[];
+        approval?: string;
+      }
+    >;
 
 // ---------------------------------------------------------------------------------------------------------- state
+
+/** What people put in place of an outcome. */
+export interface RoundOverride {
+  readonly by: string;
+  /** Who wanted it as well. */
+  readonly with: readonly string[];
+  readonly choice: string;
+  readonly reason: string;
+  readonly at: Time;
+  /** The commit that holds it: `stream@index`. */
+  readonly ref: string;
+  readonly approval?: string;
+}
 
 export interface RoundState {
   readonly status: 'unknown' | 'open' | 'closed' | 'cancelled';
@@ -101,7 +135,12 @@ export interface RoundState {
   readonly outcome: { readonly outcome: RoundOutcome; readonly choice?: string; readonly early: boolean } | undefined;
   readonly escalation: { readonly to: 'human'; readonly reason: string } | undefined;
   readonly cancellation: { readonly by: string; readonly reason: string } | undefined;
-  readonly override: { readonly by: string; readonly choice: string; readonly reason: string } | undefined;
+  /** The one that stands: the last. */
+  readonly override: RoundOverride | undefined;
+  /** All of them, in order. */
+  readonly overrides: readonly RoundOverride[];
+  /** Who wants an override that a second person has to confirm. */
+  readonly override_asked: readonly { readonly by: string; readonly choice: string; readonly reason: string; readonly at: Time }[];
   readonly finished_at: Time | undefined;
 }
 
@@ -126,6 +165,8 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
     escalation: undefined,
     cancellation: undefined,
     override: undefined,
+    overrides: [],
+    override_asked: [],
     finished_at: undefined,
   },
   evolve(state, event, place) {
@@ -148,9 +189,14 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
         return { ...state, escalation: event.data };
       case 'RoundCancelled':
         return { ...state, status: 'cancelled', cancellation: event.data, finished_at: at };
+      case 'OverrideAsked': {
+        const others = state.override_asked.filter(({ by }) => by !== event.data.by);
+        return { ...state, override_asked: [...others, { ...event.data, at }] };
+      }
       case 'OutcomeOverridden': {
-        const { by, choice, reason } = event.data;
-        return { ...state, override: { by, choice, reason } };
+        const { by, with: others = [], choice, reason, approval } = event.data;
+        const override = { by, with: others, choice, reason, at, ref: commitRef(place.stream, place.index), approval };
+        return { ...state, override, overrides: [...state.overrides, override], override_asked: [] };
       }
     }
   },
@@ -180,6 +226,11 @@ function isOpen(state: RoundState): state is OpenRound {
   return state.status === 'open';
 }
 
+/** What a round came to: people's choice goes before the agents'; undefined while there is none. */
+export function choiceOf({ outcome, override: other }: RoundState): string | undefined {
+  return other?.choice ?? (outcome?.outcome === 'agreed' ? outcome.choice : undefined);
+}
+
 /** When the round is to be looked at; undefined when it is over. */
 export function roundDue(state: RoundState): Time | undefined {
   return isOpen(state) ? state.deadline : undefined;
@@ -199,6 +250,7 @@ export function roundProblems({ spec, electorate, opened_by, parties = [] }: Ope
   need(action === undefined || isText(action.summary, 4_000), 'action.summary must be a text of 1 to 4,000 characters');
   need(isId(spec.kind), 'kind must be an id');
   need(IMPACTS.includes(spec.impact), `impact must be one of ${IMPACTS.join(', ')}`);
+  need(spec.risk === undefined || (spec.risk >= 0 && spec.risk <= 1), 'risk must be 0 to 1');
   need(isChoices(spec.choices), `choices must be a list of 2 to ${MAX_CHOICES} ids, each once`);
   need(isTime(spec.deadline), 'deadline must be a time such as 2026-11-21T10:00:00.000Z');
   need(spec.round_seconds >= 1 && spec.round_seconds <= MAX_ROUND_SECONDS, `round_seconds must be a number from 1 to ${MAX_ROUND_SECONDS}`);
@@ -340,22 +392,66 @@ export function cancel(by: string, reason: string): Decision<RoundState, RoundEv
   };
 }
 
-/** Puts a person's choice in place of what came of the round, whatever that was. */
+/**
+ * Puts a person's choice in place of what came of the round, whatever that was. Where an approval would take two people,
+ * so does this: the first asks for it, and another one who overrides it with the same choice confirms it.
+ */
 export function override(person: { readonly id: string; readonly kind: PrincipalKind }, choice: string, reason: string): Decision<RoundState, RoundEvent> {
   return (state) => {
+    const { id: by, kind } = person;
     if (state.spec === undefined) return unknownRound();
-    const { spec, outcome, override: standing } = state;
-    if (person.kind !== 'human') return new Rejection('forbidden', 'person-needed', 'only a person may override an outcome');
-    const party = barred(state.parties, person.id, 'override');
-    if (party !== undefined) return party;
-    if (outcome === undefined) return refuse('round-not-closed', `the round is ${state.status}: there is no outcome to override`, { status: state.status });
-    if (!spec.choices.includes(choice)) return new Rejection('invalid', 'choice-unknown', `choice must be one of ${spec.choices.join(', ')}`, { choices: spec.choices });
-    if (!isText(reason, 1_000)) return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
-    if (standing?.by === person.id && standing.choice === choice && standing.reason === reason) return [];
-    const instead_of = standing === undefined ? { outcome: outcome.outcome, choice: outcome.choice } : { outcome: 'overridden' as const, choice: standing.choice };
-    if (instead_of.choice === choice) return refuse('nothing-to-override', `${choice} is the outcome already`, { choice });
-    return [{ type: 'OutcomeOverridden', v: 1, data: { by: person.id, choice, reason, instead_of } }];
+    if (kind !== 'human') return new Rejection('forbidden', 'person-needed', 'only a person may override an outcome');
+    const wrong = barred(state.parties, by, 'override') ?? notOverridable(state, choice, reason);
+    if (wrong !== undefined) return wrong;
+    const { override: standing, override_asked: asked, spec } = state;
+    if (standing?.choice === choice && (standing.with.includes(by) || (standing.by === by && standing.reason === reason))) return [];
+    const mine = asked.find((ask) => ask.by === by);
+    if (mine?.choice === choice && mine.reason === reason) return [];
+    if (insteadOf(state).choice === choice) return refuse('nothing-to-override', `${choice} is the outcome already`, { choice });
+    if (state.overrides.length >= MAX_OVERRIDES || (asked.length >= MAX_OVERRIDES && mine === undefined)) {
+      return refuse('overrides-full', `the round was overridden, or that was asked for, ${MAX_OVERRIDES} times: what stands, stands`);
+    }
+    const others = asked.filter((ask) => ask.by !== by && ask.choice === choice).map((ask) => ask.by);
+    if (others.length + 1 < peopleNeeded(spec.impact, spec.risk ?? 0)) return [{ type: 'OverrideAsked', v: 1, data: { by, choice, reason } }];
+    return [{ type: 'OutcomeOverridden', v: 1, data: { by, choice, reason, instead_of: insteadOf(state), with: others } }];
   };
+}
+
+/** What people decided in an approval that was opened because the agents could not. */
+export interface PeoplesChoice {
+  /** Who approved it, the last one last. */
+  readonly people: readonly string[];
+  readonly choice: string;
+  readonly reason: string;
+  /** The asking: `stream@index`. */
+  readonly approval: string;
+}
+
+/** Carries out what people decided in an approval, once; not when the round was overridden meanwhile: that is the later word. */
+export function decidedByPeople({ people, choice, reason, approval }: PeoplesChoice): Decision<RoundState, RoundEvent> {
+  return (state) => {
+    const by = people.at(-1);
+    if (state.spec === undefined || by === undefined) return unknownRound();
+    if (state.overrides.some((one) => one.approval === approval)) return [];
+    const party = people.map((id) => barred(state.parties, id, 'override')).find((wrong) => wrong !== undefined);
+    const wrong = party ?? notOverridable(state, choice, reason);
+    if (wrong !== undefined) return wrong;
+    const { override: other } = state;
+    if (other !== undefined) return refuse('overridden-meanwhile', `${other.by} overrode the round with ${other.choice}: that stands`, { by: other.by, choice: other.choice });
+    if (insteadOf(state).choice === choice) return refuse('nothing-to-override', `${choice} is the outcome already`, { choice });
+    return [{ type: 'OutcomeOverridden', v: 1, data: { by, choice, reason, instead_of: insteadOf(state), with: people.slice(0, -1), approval } }];
+  };
+}
+
+function notOverridable({ status, outcome, spec }: RoundState, choice: string, reason: string): Rejection | undefined {
+  const { choices } = spec as RoundSpec;
+  if (outcome === undefined) return refuse('round-not-closed', `the round is ${status}: there is no outcome to override`, { status });
+  if (!choices.includes(choice)) return new Rejection('invalid', 'choice-unknown', `choice must be one of ${choices.join(', ')}`, { choices });
+  return isText(reason, 1_000) ? undefined : new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
+}
+
+function insteadOf({ outcome, override: standing }: RoundState): { outcome: RoundOutcome | 'overridden'; choice?: string } {
+  return standing === undefined ? { outcome: outcome?.outcome as RoundOutcome, choice: outcome?.choice } : { outcome: 'overridden', choice: standing.choice };
 }
 
 function unknownRound(): Rejection {
@@ -453,12 +549,23 @@ function eventFaults(state: RoundState, events: readonly RoundEvent[], { at, met
       return state.status === 'closed' && state.outcome?.outcome !== 'agreed' && state.escalation === undefined ? [] : ['a person was asked without a cause'];
     case 'RoundCancelled':
       return isOpen(state) ? [] : [`the round was ${state.status} when it was cancelled`];
-    case 'OutcomeOverridden': {
-      const expected = override(meta.actor, event.data.choice, event.data.reason)(state);
-      if (expected instanceof Rejection) return [`the outcome was not to be overridden: ${expected.message}`];
-      return differs([event], expected) ? ['the override is not what the rules make of it'] : [];
-    }
+    case 'OverrideAsked':
+    case 'OutcomeOverridden':
+      return overrideFaults(state, event, meta.actor);
   }
+}
+
+/** What is wrong with an override, by the rules of its time: older ones took one person, and did not ask about parties. */
+function overrideFaults(state: RoundState, event: Extract<RoundEvent, { type: 'OverrideAsked' | 'OutcomeOverridden' }>, actor: Commit['meta']['actor']): string[] {
+  const { choice, reason, by } = event.data;
+  const { with: others, approval } = event.type === 'OutcomeOverridden' ? event.data : { with: [], approval: undefined };
+  const older = others === undefined;
+  const judged = older && state.spec !== undefined ? { ...state, parties: [], spec: { ...state.spec, impact: 'low' as const } } : state;
+  const decide = approval === undefined ? override(actor, choice, reason) : decidedByPeople({ people: [...(others ?? []), by], choice, reason, approval });
+  const expected = decide(judged);
+  if (expected instanceof Rejection) return [`the outcome was not to be overridden: ${expected.message}`];
+  const comparable = older ? expected.map((one) => ({ ...one, data: { ...one.data, with: undefined } })) : expected;
+  return canonicalize([event]) === canonicalize(comparable) && by === actor.id ? [] : ['the override is not what the rules make of it'];
 }
 
 /** As it was recorded before receipts said when the votes were counted. When the next pass ends depends on that: it is taken over. */

@@ -19,6 +19,10 @@ export interface ApprovalDoc {
   /** The groups that were asked so far. */
   readonly group: readonly string[];
   readonly approvals_needed: number;
+  /** What approving may decide, where it is one of several things; null where it is not. */
+  readonly choices: readonly string[] | null;
+  /** What it decides when nobody says which; null on a tie: then whoever approves says it. */
+  readonly leader: string | null;
   readonly approved_by: readonly string[];
   readonly claimed_by: string | null;
   readonly claimed_until: string | null;
@@ -36,7 +40,7 @@ export interface ApprovalDoc {
 
 export const approvals: Projection<ApprovalState, ApprovalDoc> = {
   name: 'approvals',
-  version: 1,
+  version: 2,
   category: 'approval',
   fields: ['status', 'kind', 'severity', 'requester', 'outcome', 'group[]'],
   row({ tenant, id, stream, version }, state) {
@@ -56,6 +60,8 @@ export const approvals: Projection<ApprovalState, ApprovalDoc> = {
       hash: state.hash,
       group: request.ladder.slice(0, state.level + 1).map(({ group }) => group),
       approvals_needed: request.approvals_needed,
+      choices: request.choices ?? null,
+      leader: request.leader ?? null,
       approved_by: state.given.map(({ by }) => by),
       claimed_by: claim?.by ?? null,
       claimed_until: claim?.until ?? null,
@@ -63,7 +69,7 @@ export const approvals: Projection<ApprovalState, ApprovalDoc> = {
       safe_default: request.safe_default,
       deadline: deadlineOf(state) as string,
       outcome: state.outcome ?? null,
-      decided_by: state.rejected?.by ?? state.given.at(-1)?.by ?? null,
+      decided_by: state.override?.by ?? state.rejected?.by ?? state.given.at(-1)?.by ?? null,
       edited: state.edit?.hash === state.hash,
       level: state.level,
       requested_at: state.requested_at as string,

@@ -21,6 +21,8 @@ export interface RoundDoc {
   readonly score: number | null;
   readonly escalated: boolean;
   readonly overridden: boolean;
+  /** Its choices have the same weight: people say which. */
+  readonly tie: boolean;
   /** The stream that waits for the outcome. */
   readonly waits: string | null;
   readonly challenges: string | null;
@@ -31,7 +33,7 @@ export interface RoundDoc {
 
 export const rounds: Projection<RoundState, RoundDoc> = {
   name: 'rounds',
-  version: 1,
+  version: 2,
   category: 'round',
   fields: ['status', 'kind', 'escalated', 'voter[]'],
   row({ tenant, id, stream, version }, state) {
@@ -53,6 +55,7 @@ export const rounds: Projection<RoundState, RoundDoc> = {
       score: state.tally?.score ?? null,
       escalated: state.escalation !== undefined,
       overridden: state.override !== undefined,
+      tie: state.tally?.tie ?? false,
       waits: spec.waits ?? null,
       challenges: spec.challenges?.target ?? null,
       opened_by: state.opened_by,

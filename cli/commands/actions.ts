@@ -1,4 +1,4 @@
-import type { ActionFilter, ActionSummary } from '../../client/client';
+import type { ActionFilter, ActionSummary, Round } from '../../client/client';
 import { firstOf, printDetails } from '../lists';
 import { ago, bad, bold, dim, good, print, printJson, printTable, shortHash, styled, type Context } from '../terminal';
 
@@ -45,6 +45,7 @@ export async function override({ client, json }: Context, { what, id, instead, r
   const answer = what === 'round' ? await client.rounds.override(id, { choice: instead, reason }) : await client.actions.override(id, { instead: instead as 'refuse' | 'allow', reason });
   if (json) return printJson(answer);
   const { receipt } = answer;
-  const now = 'action' in answer ? `is ${answer.action.status}${answer.action.compensation?.due === true ? bad(', and to be undone') : ''}` : `is decided: ${instead}`;
+  const decided = (round: Round) => (round.override?.choice === instead ? `is decided: ${instead}` : `waits for a second person, who has to override it with ${instead} as well`);
+  const now = 'action' in answer ? `is ${answer.action.status}${answer.action.compensation?.due === true ? bad(', and to be undone') : ''}` : decided(answer.round);
   print(`${bold(id)} ${now}  ${dim(`${receipt.stream}@${receipt.version}  ${shortHash(receipt.hash ?? '')}`)}`);
 }

@@ -27,7 +27,7 @@ export async function approvals({ client, json }: Context, { all, limit = SCREEN
       row.requester,
       row.status === 'waiting' ? `${row.group.at(-1)}${row.claimed_by === null ? '' : `, ${row.claimed_by} works on it`}` : shown(row.outcome),
       row.status === 'waiting' ? ago(row.deadline) : shown(row.decided_by),
-      lineOf(row.why),
+      lineOf(row.status === 'waiting' && row.choices !== null && row.leader === null ? `${row.choices.join(' or ')}? ${row.why}` : row.why),
     ]),
   );
   found.sayMore();
@@ -39,7 +39,7 @@ export async function approval(context: Context, { id }: { id: string }): Promis
   const asked = await client.approvals.get(id);
   const action = await actionOf(context, asked);
   if (json) return printJson({ ...asked, action_now: action });
-  const { status, outcome, kind, severity, requester, why, impact, risk, policy, inputs, summary, safe_default, ladder, level, ends, given, approvals_needed, questions, edit, hash, rejected, override } = asked;
+  const { status, outcome, kind, severity, requester, why, impact, risk, policy, inputs, summary, safe_default, ladder, level, ends, given, approvals_needed, questions, edit, hash, rejected, override, choices, leader } = asked;
   print(`${bold(`Approval ${id}`)} is ${status === 'waiting' ? 'waiting' : outcome}: ${bold(kind)}, ${(COLOURS[severity] ?? dim)(severity)} (impact ${impact}, risk ${risk})`);
   print('');
   printField('for', `${requester}: ${said(why)}`);
@@ -48,7 +48,8 @@ export async function approval(context: Context, { id }: { id: string }): Promis
   printField('asked', ladder.slice(0, level + 1).map(({ group }) => group).join(', then '));
   if (status === 'waiting') printField('deadline', `${ends.at(-1)} (${ago(ends.at(-1) as string)}); if nobody decides: ${safe_default}`);
   if (status === 'waiting' && approvals_needed > 1) printField('needed', `${approvals_needed} people; ${given.length} approved`);
-  for (const { by, reason } of given) printField('approved', `by ${by}: ${said(reason)}`);
+  if (choices !== undefined) printField('choices', `${choices.join(', ')}${leader === undefined ? '; none leads: say which with --choice' : `; ${leader} where --choice says nothing else`}`);
+  for (const { by, reason, choice } of given) printField('approved', `${choice === undefined ? '' : `${bold(choice)}, `}by ${by}: ${said(reason)}`);
   if (rejected !== undefined) printField('rejected', `by ${rejected.by}: ${said(rejected.reason)}`);
   if (override !== undefined) printField('override', `${override.instead}, by ${override.by}: ${said(override.reason)}`);
   questions.forEach(({ by, question, answer }, i) => printField('question', `${i + 1}, ${by}: ${said(question)}\n${answer === undefined ? dim('not answered yet') : said(answer)}`));
@@ -58,7 +59,8 @@ export async function approval(context: Context, { id }: { id: string }): Promis
   print(dim(`hash ${shortHash(hash)}`));
   if (status !== 'waiting') return;
   print('');
-  print(dim(`Decide:  formicary approve ${id} --hash ${shortHash(hash)} --reason …\n         formicary reject ${id} --hash ${shortHash(hash)} --reason …\nAsk:     formicary ask ${id} QUESTION`));
+  const which = choices !== undefined && leader === undefined ? ' --choice …' : '';
+  print(dim(`Decide:  formicary approve ${id}${which} --hash ${shortHash(hash)} --reason …\n         formicary reject ${id} --hash ${shortHash(hash)} --reason …\nAsk:     formicary ask ${id} QUESTION`));
 }
 
 export interface DecideInput {
@@ -66,6 +68,7 @@ export interface DecideInput {
   readonly reason: string;
   readonly hash?: string;
   readonly edit?: string;
+  readonly choice?: string;
 }
 
 /** Approves what is asked as it stands, or as the person corrects it. */
@@ -73,7 +76,7 @@ export async function approve(context: Context, input: DecideInput): Promise<voi
   const { id, reason } = input;
   const asked = await seen(context, input);
   const edit = input.edit === undefined ? undefined : merged(await actionOf(context, asked), await jsonOf('--edit', input.edit, '{"payload":{"amount":10}}'));
-  say(context, await context.client.approvals.approve(id, { hash: asked.hash, reason, edit }));
+  say(context, await context.client.approvals.approve(id, { hash: asked.hash, reason, edit, choice: input.choice }));
 }
 
 export async function reject(context: Context, input: DecideInput): Promise<void> {

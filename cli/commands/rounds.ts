@@ -35,7 +35,7 @@ export async function rounds(context: Context, { id, all, limit, ...filter }: Ro
 async function show({ client, json }: Context, id: string): Promise<void> {
   const round = await client.rounds.get(id);
   if (json) return printJson(round);
-  const { status, question, action, kind, impact, choices, pass, deadline, electorate, ballots, tally, outcome, escalation, cancellation, override } = round;
+  const { status, question, action, kind, impact, choices, pass, deadline, electorate, ballots, tally, outcome, escalation, cancellation, overrides, override_asked } = round;
   print(`${bold(`Round ${id}`)} is ${status}: ${kind}, impact ${impact}`);
   print('');
   printField('question', said(question ?? action?.summary ?? ''));
@@ -47,14 +47,15 @@ async function show({ client, json }: Context, id: string): Promise<void> {
   if (outcome !== undefined) printField('outcome', `${outcome.outcome}${outcome.choice === undefined ? '' : `: ${bold(outcome.choice)}`}`);
   if (escalation !== undefined) printField('escalated', escalation.reason);
   if (cancellation !== undefined) printField('cancelled', `by ${cancellation.by}: ${said(cancellation.reason)}`);
-  if (override !== undefined) printField('override', `${bold(override.choice)}, by ${override.by}: ${said(override.reason)}`);
+  for (const one of overrides) printField('override', `${bold(one.choice)}, by ${[...one.with, one.by].join(' and ')}: ${said(one.reason)}`);
+  for (const { by, choice, reason } of override_asked) printField('asked', `${bold(choice)} instead, by ${by}, which a second person has to confirm: ${said(reason)}`);
   print('');
   print(dim(status === 'open' ? `Vote:        formicary vote ${id} ${choices[0]} --reason … --principal VOTER` : `Count again: formicary tally ${id}`));
 }
 
-function outcomeOf({ choice, outcome, escalated, overridden }: RoundSummary): string {
+function outcomeOf({ choice, outcome, escalated, overridden, tie }: RoundSummary): string {
   if (choice !== null) return `${choice}${overridden ? ' (overridden)' : ''}`;
-  return outcome === null ? '–' : bad(`${outcome}${escalated ? ', with people' : ''}`);
+  return outcome === null ? '–' : bad(`${tie ? 'tie' : outcome}${escalated ? ', with people' : ''}`);
 }
 
 export function lineOf(text: string, longest = 60): string {

@@ -41,7 +41,7 @@ async function receiptsOf({ client, globals: { tenant = 'default' } }: Context, 
   }
 }
 
-function show(id: string, { spec, electorate, pass, ballots, outcome, override }: RoundState, { recomputed, receipt, agrees, faults }: RoundRecomputation): void {
+function show(id: string, { spec, electorate, pass, ballots, outcome, overrides }: RoundState, { recomputed, receipt, agrees, faults }: RoundRecomputation): void {
   if (spec === undefined || electorate === undefined) return;
   const { algorithm, quorum, min_agreement, voters } = electorate;
   print(`${bold(`Round ${id}`)}, ${spec.kind}: ${lineOf(spec.question ?? spec.action?.summary ?? '')}`);
@@ -65,7 +65,7 @@ function show(id: string, { spec, electorate, pass, ballots, outcome, override }
   print(`score    recorded ${percent(receipt.score)}, computed ${percent(recomputed.score)}`);
   print(`dissent  ${recomputed.dissent.map(({ voter, choice }) => `${voter} (${choice})`).join(', ') || 'none'}`);
   print(`outcome  ${outcome?.outcome}${outcome?.choice === undefined ? '' : `: ${outcome.choice}`}${outcome?.early === true ? ', before the deadline' : ''}`);
-  if (override !== undefined) print(`override ${override.choice}, by ${override.by}: ${said(override.reason)}`);
+  for (const one of overrides) print(`override ${one.choice}, by ${[...one.with, one.by].join(' and ')}: ${said(one.reason)}`);
   for (const fault of faults) print(bad(fault));
   print(agrees ? good('The outcome agrees with its receipts.') : bad('The outcome does NOT agree with its receipts.'));
 }

@@ -113,7 +113,7 @@ function command<B extends z.ZodObject>(name: string, step: string, summary: str
   });
 }
 
-command('executeAction', 'execute', 'Take a cleared action, once: do it when this succeeds, and only then', z.strictObject({ hash: Hash, result: z.unknown().optional() }), (actions, context, id, taken) =>
+command('executeAction', 'execute', 'Take a cleared action, once: do it when this succeeds, and only then; asked again without the Idempotency-Key of the first request it answers 409', z.strictObject({ hash: Hash, result: z.unknown().optional() }), (actions, context, id, taken) =>
   actions.execute(context, id, taken),
 );
 command('vetoAction', 'veto', 'Stop an action while its veto window is open, or before it is taken', z.strictObject({ reason: Reason }), (actions, context, id, { reason }) => actions.veto(context, id, reason));

@@ -112,11 +112,12 @@ function command<B extends z.ZodObject>(
 }
 
 const Seconds = z.number().min(1).max(3_600).default(600);
+const Choice = Id.optional().meta({ description: 'Where several things may be approved (`choices`): which. Without it `leader` is approved; on a tie there is none, and this is needed' });
 const Edit = z.unknown().optional().meta({ description: 'The whole action as it should be; without it, as it was shown' });
 
-command('claimApproval', 'claim', 'Take it up, so that nobody else works on it meanwhile', 'execute', z.strictObject({ seconds: Seconds }), (approvals, context, id, { seconds }) => approvals.claim(context, id, seconds));
+command('claimApproval', 'claim', 'Take it up, so that nobody else works on it meanwhile; at most for half of the time of the group whose turn it is', 'execute', z.strictObject({ seconds: Seconds }), (approvals, context, id, { seconds }) => approvals.claim(context, id, seconds));
 command('releaseApproval', 'release', 'Let go of it before the claim ends', 'execute', z.strictObject({}), (approvals, context, id) => approvals.unclaim(context, id));
-command('approve', 'approve', 'Approve exactly the action that you saw, or as you correct it', 'execute', z.strictObject({ hash: Hash, reason: Reason, edit: Edit }), (approvals, context, id, consent) =>
+command('approve', 'approve', 'Approve exactly the action that you saw, or as you correct it', 'execute', z.strictObject({ hash: Hash, reason: Reason, edit: Edit, choice: Choice }), (approvals, context, id, consent) =>
   approvals.approve(context, id, consent),
 );
 command('reject', 'reject', 'Reject it: the action is not taken', 'execute', z.strictObject({ hash: Hash, reason: Reason }), (approvals, context, id, rejection) => approvals.reject(context, id, rejection));

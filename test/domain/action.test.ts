@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import {
   MAX_CHALLENGES,
   MAX_HOLDS,
+  abandon,
   actionDecider,
   actionDue,
   actionHash,
@@ -21,6 +22,7 @@ import {
   veto,
   type ActionEvent,
   type ActionState,
+  type OfRound,
   type PolicyAtGate,
   type Proposal,
 } from '../../domain/action';
@@ -340,18 +342,24 @@ describe('challenge', () => {
 });
 
 describe('execute', () => {
-  lines([
+  test.each<[What, string, Decision<ActionState, ActionEvent>, readonly ActionEvent[]]>([
     ['cleared', 'once', take(), [executed()]],
     ['cleared', 'with its result', take({ result: { order: 7 } }), [executed(HASH, ALLOW, { order: 7 })]],
-    ['cleared', 'with a result that is too large', take({ result: 'x'.repeat(33_000) }), 'result-invalid'],
     ['window', 'when the window is over and no timer fired', take({}, UNTIL), [cleared('veto-window-passed'), executed()]],
+  ])('%s: %s; the same again is refused, for who asks may have done it already', (what, _, decision, events) => {
+    given(actionDecider, HISTORY[what]).when(decision).then(events);
+    given(actionDecider, [...HISTORY[what], ...events]).when(decision).thenRejected('action-already-executed', { by: 'ann' });
+  });
+
+  lines([
+    ['cleared', 'with a result that is too large', take({ result: 'x'.repeat(33_000) }), 'result-invalid'],
     ['window', 'while the window is open', take(), 'action-not-cleared'],
     ['proposed', 'before anything was decided', take(), 'action-not-cleared'],
     ['held', 'while it is held', take(), 'action-not-cleared'],
     ['returned', 'after it went back', take(), 'action-not-cleared'],
     ['refused', 'after it was refused', take(), 'action-refused'],
     ['vetoed', 'after a veto', take({}, UNTIL), 'action-vetoed'],
-    ['executed', 'twice by the same', take({ policy: DENY }), 'nothing'],
+    ['executed', 'twice by the same', take(), 'action-already-executed'],
     ['executed', 'twice by another', take({ by: 'bob' }), 'action-already-executed'],
     ['executed', 'twice with another result', take({ result: 1 }), 'action-already-executed'],
     ['executed', 'another action', take({ hash: MORE_HASH }), 'action-already-executed'],
@@ -372,6 +380,44 @@ describe('execute', () => {
     given(actionDecider, again(WANTS)).when(take({ policy: WANTS })).then([executed(HASH, WANTS)]);
     given(actionDecider, again(WANTS)).when(take({ policy: { ...ALLOW, bundle: 'four' } })).then([executed(HASH, { ...ALLOW, bundle: 'four' })]);
     given(actionDecider, again(DENY)).when(take({ policy: DENY })).then([returned('policy denies it now', DENY)]);
+  });
+});
+
+describe('abandon', () => {
+  const stopped = (ref?: string): ActionEvent => ({ type: 'ActionRefused', v: 1, data: { by: 'oversight', ref, reason: 'the task is cancelled' } });
+  const gone = abandon('oversight', 'the task is cancelled');
+  lines([
+    ...(['proposed', 'watched', 'window', 'passed', 'cleared', 'approved', 'challenged', 'returned'] as const).map((what): Line => [what, 'it does not happen any more', gone, [stopped()]]),
+    ['held', 'nobody is asked any more', gone, [stopped('one')]],
+    ...(['executed', 'refused', 'vetoed', 'due'] as const).map((what): Line => [what, 'what is over stays so', gone, 'nothing']),
+    ['unknown', 'nothing', gone, 'action-not-found'],
+  ]);
+
+  test('then it is never taken, however late the timer', () => given(actionDecider, [...HISTORY.window, stopped()]).when(take({}, UNTIL)).thenRejected('action-refused'));
+});
+
+describe('an override of its round', () => {
+  const of = (changes: Partial<OfRound> = {}): OfRound => ({ ref: 'acme/round/r@5', with: [], hash: HASH, ...changes });
+  const carried = (instead: 'refuse' | 'allow', others: readonly string[] = []): ActionEvent => ({ type: 'ActionOverridden', v: 1, data: { by: 'eve', instead, reason: 'no', ref: 'acme/round/r@5', with: others } });
+  const critical = [proposed({ impact: 'critical' }), held()];
+  lines([
+    ['held', 'allows it', override(EVE, 'allow', 'no', of()), [carried('allow'), cleared('override')]],
+    ['held', 'refuses it', override(EVE, 'refuse', 'no', of()), [carried('refuse')]],
+    ['edited', 'allows nothing that was edited since', override(EVE, 'allow', 'no', of()), 'action-differs'],
+    ['held', 'by its proposer', override({ by: 'ann', kind: 'human' }, 'allow', 'no', of()), 'requester-may-not-decide'],
+    ['held', 'with its proposer', override(EVE, 'allow', 'no', of({ with: ['ann'] })), 'requester-may-not-decide'],
+    ['challenged', 'by who challenged it', override({ by: 'bob', kind: 'human' }, 'refuse', 'no', of()), 'party-may-not-decide'],
+  ]);
+
+  test('it is carried out once: what a person says afterwards stands', () => {
+    const after = [...HISTORY.held, carried('allow'), cleared('override'), { ...overridden('refuse'), data: { by: 'dan', instead: 'refuse', reason: 'stop' } } as ActionEvent];
+    given(actionDecider, after).when(override(EVE, 'allow', 'no', of())).thenNothing();
+    given(actionDecider, after).thenState(({ overrides }) => expect(overrides.map(({ by, instead }) => `${by}: ${instead}`)).toEqual(['eve: allow', 'dan: refuse']));
+  });
+
+  test('what is critical takes two people, who are not one twice', () => {
+    given(actionDecider, critical).when(override(EVE, 'allow', 'no', of({ with: ['eve'] }))).thenRejected('four-eyes-needed');
+    given(actionDecider, critical).when(override(EVE, 'allow', 'no', of({ with: ['dan'] }))).then([carried('allow', ['dan']), cleared('override')]);
   });
 });
 

@@ -134,7 +134,7 @@ const no = (person: Person = eve, changes: object = {}, now = NOW) => reject(per
 const toMore = { edit: { before: ORDER, action: MORE } };
 
 /** Who may not decide, when not, and what each is told. */
-function onlyApprovers(decide: (person: Person, now?: Time) => Decision<ApprovalState, ApprovalEvent>): void {
+function onlyApprovers(decide: (person: Person, now?: Time) => Decision<ApprovalState, ApprovalEvent>, claims = false): void {
   lines([
     ['unknown', 'nothing', decide(eve), 'approval-not-found'],
     ['waiting', 'by an agent', decide(bot), 'not-an-approver'],
@@ -157,9 +157,14 @@ function onlyApprovers(decide: (person: Person, now?: Time) => Decision<Approval
     ['the next group, when its turn has come and no timer fired', 'waiting', max, after(60)],
     ['the next group', 'escalated', max, NOW],
     ['the first group, still', 'escalated', eve, after(61)],
-    ['in the last millisecond', 'waiting', eve, after(89.999)],
     ['who works on it', 'claimed', eve, NOW],
-    ['another, when the claim has ended', 'claimed', dan, after(30)],
+    // In the second half of a group's time nobody claims it any more.
+    ...(claims
+      ? []
+      : ([
+          ['in the last millisecond', 'waiting', eve, after(89.999)],
+          ['another, when the claim has ended', 'claimed', dan, after(30)],
+        ] as [string, What, Person, Time][])),
   ])('by %s', (_, what, person, now) => given(approvalDecider, HISTORY[what]).when(decide(person, now)).thenState((state) => expect(state).toBeDefined()));
 }
 
@@ -201,12 +206,16 @@ describe('request', () => {
 });
 
 describe('claim', () => {
-  onlyApprovers((person, now = NOW) => claim(person, now, 30));
+  onlyApprovers((person, now = NOW) => claim(person, now, 30), true);
   lines([
     ['waiting', 'for a while', claim(eve, NOW, 30), [claimed()]],
-    ['claimed', 'for longer', claim(eve, after(10), 30), [claimed('eve', after(40))]],
+    ['waiting', 'for longer than half of the group’s time', claim(eve, after(10), 30), [claimed('eve', after(30))]],
+    ['claimed', 'for longer, beyond half of the group’s time', claim(eve, after(10), 30), 'nothing'],
+    ['waiting', 'in the second half of the group’s time', claim(eve, after(30), 5), 'claims-over'],
+    ['escalated', 'in the next group’s time, until half of that', claim(eve, after(61), 30), [claimed('eve', after(75))]],
+    ['waiting', 'in the next group’s time, though no timer fired', claim(eve, after(61), 5), [claimed('eve', after(66))]],
+    ['waiting', 'in the second half of that', claim(max, after(75), 5), 'claims-over'],
     ['claimed', 'when the clock went back', claim(eve, after(-10), 30), 'nothing'],
-    ['claimed', 'when the claim has ended', claim(dan, after(30), 5), [claimed('dan', after(35))]],
     ['waiting', 'for no time', claim(eve, NOW, 0), 'seconds-invalid'],
     ['waiting', 'for too long', claim(eve, NOW, 3_601), 'seconds-invalid'],
     ['claimed', 'let go', unclaim('eve'), [unclaimed]],
@@ -214,6 +223,48 @@ describe('claim', () => {
     ['waiting', 'nothing to let go', unclaim('eve'), 'nothing'],
     ['unknown', 'nothing to let go of', unclaim('eve'), 'approval-not-found'],
   ]);
+});
+
+test('claimed again and again, by however many, it is free for all in half of each group’s time', () => {
+  const people = [eve, dan, tom, max];
+  const now = fc.nat(89_999).map((ms) => plusSeconds(NOW, ms / 1000));
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.constantFrom(...people), now, fc.integer({ min: 1, max: 3_600 })), { maxLength: 20 }), (claims) => {
+      let events: readonly ApprovalEvent[] = HISTORY.waiting;
+      for (const [person, at, seconds] of [...claims].sort(([, a], [, b]) => (a < b ? -1 : 1))) {
+        given(approvalDecider, events).thenState((state) => {
+          const answer = claim(person, at, seconds)(state);
+          if (!(answer instanceof Rejection)) events = [...events, ...answer];
+        });
+      }
+      for (const [person, at] of [[dan, 30], [eve, 59.999], [tom, 30], [max, 75], [eve, 89.999]] as const) given(approvalDecider, events).when(yes(person, {}, after(at))).thenState(({ outcome }) => outcome === 'approved');
+    }),
+    { numRuns: 50 },
+  );
+});
+
+describe('where there is something to choose', () => {
+  const choices = ['north', 'south'];
+  const tie = [requested({ choices })];
+  const led = [requested({ choices, leader: 'north' })];
+  const chose = (choice: string, by = 'eve'): ApprovalEvent => ({ ...gave(by), data: { ...gave(by).data, choice } }) as ApprovalEvent;
+
+  test('a tie: whoever approves says which', () => {
+    given(approvalDecider, tie).when(yes()).thenRejected('choice-needed', { choices });
+    given(approvalDecider, tie).when(yes(eve, { choice: 'west' })).thenRejected('choice-unknown', { choices });
+    given(approvalDecider, tie).when(yes(eve, { choice: 'south' })).then([chose('south'), closed('approved')]).thenRepeatedNothing();
+  });
+  test('a leader: it is approved where nobody says which', () => {
+    given(approvalDecider, led).when(yes()).then([chose('north'), closed('approved')]).thenRepeatedNothing();
+    given(approvalDecider, led).when(yes(eve, { choice: 'south' })).then([chose('south'), closed('approved')]);
+  });
+  test('two who have to approve approve the same', () => {
+    const half = [requested({ choices, impact: 'critical' }, { severity: 'critical', score: 80, approvals_needed: 2 }), chose('north')];
+    given(approvalDecider, half).when(yes(dan, { choice: 'south' })).thenRejected('choice-differs', { choice: 'north' });
+    given(approvalDecider, half).when(yes(dan, { choice: 'north' })).then([chose('north', 'dan'), closed('approved')]);
+  });
+  test('where there is nothing, nothing is chosen', () => given(approvalDecider, HISTORY.waiting).when(yes(eve, { choice: 'north' })).thenRejected('choice-unknown'));
+  test('a leader is one of the choices', () => given(approvalDecider, []).when(request({ ...asked, choices, leader: 'west' }, NOW)).thenRejected('approval-invalid'));
 });
 
 describe('approve', () => {
@@ -325,9 +376,10 @@ describe('time', () => {
     expect((['unknown', 'low', 'waiting', 'critical'] as const).map((what) => mayBulk(state(what)))).toEqual([false, true, false, false]);
   });
 
-  test('a claim outlives the next group’s turn, whether or not the timer fired', () => {
+  test('a claim of before, that goes on into the next group’s time, ends with the first half of that', () => {
     for (const history of [[requested(), claimed('eve', after(80))], [requested(), claimed('eve', after(80)), escalated]]) {
-      given(approvalDecider, history).when(yes(max, {}, after(70))).thenRejected('claimed-by-another');
+      given(approvalDecider, history).when(yes(max, {}, after(74))).thenRejected('claimed-by-another');
+      given(approvalDecider, history).when(yes(max, {}, after(75))).then([gave('max'), closed('approved')]);
     }
   });
 });

@@ -11,6 +11,8 @@ import {
   MAX_ROUND_SECONDS,
   cancel,
   castVote,
+  choiceOf,
+  decidedByPeople,
   open,
   override,
   recomputeRound,
@@ -61,7 +63,7 @@ const cancelled: RoundEvent = { type: 'RoundCancelled', v: 1, data: { by: 'ada',
 const overridden = (choice = 'reject', instead_of: { outcome: RoundOutcome | 'overridden'; choice?: string } = { outcome: 'agreed', choice: 'approve' }): RoundEvent => ({
   type: 'OutcomeOverridden',
   v: 1,
-  data: { by: 'eve', choice, reason: 'too risky', instead_of },
+  data: { by: 'eve', choice, reason: 'too risky', instead_of, with: [] },
 });
 
 const HISTORY = {
@@ -316,6 +318,7 @@ describe('override', () => {
   lines([
     ['unknown', 'what there is not', override(PERSON, 'reject', 'risky'), 'round-unknown'],
     ['agreed', 'by an agent', override({ id: 'a', kind: 'agent' }, 'reject', 'risky'), 'person-needed'],
+    ['agreed', 'by who opened it', override({ id: 'ada', kind: 'human' }, 'reject', 'risky'), 'party-may-not-decide'],
     ['agreed', 'by a service', override({ id: 'a', kind: 'service' }, 'reject', 'risky'), 'person-needed'],
     ['agreed', 'by the system', override({ id: 'a', kind: 'system' }, 'reject', 'risky'), 'person-needed'],
     ['agreed', 'by what it is', override(PERSON, 'approve', 'fine'), 'nothing-to-override'],
@@ -324,6 +327,48 @@ describe('override', () => {
     ['open', 'before there is an outcome', override(PERSON, 'reject', 'risky'), 'round-not-closed'],
     ['cancelled', 'where there is none', override(PERSON, 'reject', 'risky'), 'round-not-closed'],
   ]);
+
+  describe('where an approval would take two people', () => {
+    const history: readonly RoundEvent[] = [opened({ impact: 'critical' }), ...HISTORY.agreed.slice(1)];
+    const asked = (by: string, choice = 'reject'): RoundEvent => ({ type: 'OverrideAsked', v: 1, data: { by, choice, reason: 'too risky' } });
+    const bob = { id: 'bob', kind: 'human' } as const;
+    const confirmed: RoundEvent = { type: 'OutcomeOverridden', v: 1, data: { by: 'bob', choice: 'reject', reason: 'so', instead_of: { outcome: 'agreed', choice: 'approve' }, with: ['eve'] } };
+
+    test('one asks for it, and the outcome stands', () => {
+      given(roundDecider, history)
+        .when(override(PERSON, 'reject', 'too risky'))
+        .then([asked('eve')])
+        .thenState((state) => choiceOf(state) === 'approve' && state.override_asked[0]?.by === 'eve');
+    });
+    test('asking again is not to confirm it', () => void given(roundDecider, [...history, asked('eve')]).when(override(PERSON, 'reject', 'I said so')).then([{ ...asked('eve'), data: { by: 'eve', choice: 'reject', reason: 'I said so' } } as RoundEvent]));
+    test('another one confirms it, once for both', () => {
+      const after = given(roundDecider, [...history, asked('eve')]).when(override(bob, 'reject', 'so')).then([confirmed]);
+      after.thenState((state) => choiceOf(state) === 'reject' && state.override_asked.length === 0);
+      after.thenRepeatedNothing();
+      given(roundDecider, [...history, asked('eve'), confirmed]).when(override(PERSON, 'reject', 'too risky')).thenNothing();
+    });
+    test('who opened it does not confirm it', () => given(roundDecider, [...history, asked('eve')]).when(override({ id: 'ada', kind: 'human' }, 'reject', 'so')).thenRejected('party-may-not-decide'));
+    test('two who want different things are two who ask', () => {
+      const three = given(roundDecider, [opened({ impact: 'critical', choices: ['approve', 'reject', 'later'] }), ...HISTORY.agreed.slice(1), asked('eve')]);
+      three.when(override(bob, 'later', 'too risky')).then([asked('bob', 'later')]).thenState((state) => choiceOf(state) === 'approve' && state.override_asked.length === 2);
+    });
+    test('highest risk makes a high impact critical', () => void given(roundDecider, [opened({ impact: 'high', risk: 1 }), ...HISTORY.agreed.slice(1)]).when(override(PERSON, 'reject', 'too risky')).then([asked('eve')]));
+  });
+
+  describe('by people who were asked in an approval', () => {
+    const decided = (choice = 'reject', approval = 'acme/approval/x@0') => decidedByPeople({ people: ['bob', 'eve'], choice, reason: 'so', approval });
+    const carried: RoundEvent = { type: 'OutcomeOverridden', v: 1, data: { by: 'eve', choice: 'reject', reason: 'so', instead_of: { outcome: 'no_quorum' }, with: ['bob'], approval: 'acme/approval/x@0' } };
+    test('it is carried out, once', () => given(roundDecider, HISTORY.failed).when(decided()).then([carried]).thenRepeatedNothing());
+    test('who overrode the round meanwhile has the later word', () => {
+      given(roundDecider, [...HISTORY.failed, overridden('approve', { outcome: 'no_quorum' })]).when(decided()).thenRejected('overridden-meanwhile', { by: 'eve', choice: 'approve' });
+    });
+    test('all of them stay visible, in order', () => {
+      given(roundDecider, [...HISTORY.failed, carried, overridden('approve', { outcome: 'overridden', choice: 'reject' })]).thenState(({ overrides, override: standing }) => {
+        expect(overrides.map(({ by, choice }) => `${by}: ${choice}`)).toEqual(['eve: reject', 'eve: approve']);
+        expect(standing?.choice).toBe('approve');
+      });
+    });
+  });
 });
 
 // -------------------------------------------------------------------------------------------- recompute and model
@@ -386,6 +431,20 @@ describe('recomputeRound', () => {
   test('agrees', () => {
     expect(recomputeRound(round())).toMatchObject({ agrees: true, faults: [], recomputed: { leader: 'approve', turnout: 0.6 }, receipt: { leader: 'approve', turnout: 0.6 } });
     expect(recomputeRound(JSON.parse(JSON.stringify(round())))).toMatchObject({ agrees: true });
+  });
+
+  test('an override of before it asked about parties, and of what is critical, still agrees; a later one does not', () => {
+    const { with: _, ...older } = overridden().data as { with: readonly string[] };
+    const ofAda = (data: object) => ({ type: 'OutcomeOverridden', v: 1, data: { ...data, by: 'ada' } }) as RoundEvent;
+    const counted = (event: RoundEvent) => {
+      const stream = new Stream();
+      stream.append([opened({ impact: 'critical' })], NOW);
+      for (const one of [cast('a'), cast('b'), cast('c')]) stream.append(one.type === 'VoteCast' && one.data.voter === 'c' ? [one, ...HISTORY.agreed.slice(-1)] : [one], NOW);
+      stream.append([event], LATER, { id: 'ada', kind: 'human' });
+      return faultsOf(stream.commits);
+    };
+    expect(counted(ofAda(older))).toEqual([]);
+    expect(counted(ofAda(overridden().data as object))).toEqual([expect.stringContaining('the outcome was not to be overridden: you opened this round')]);
   });
 
   test('needs a closed round', () => {
@@ -517,7 +576,9 @@ describe('any round', () => {
           if (again instanceof Rejection && stream.state !== before) expect(again.code).toBe('pass-differs');
 
           if (before.status !== 'open') {
-            expect(stream.state).toEqual({ ...before, override: stream.state.override });
+            const { override: standing, overrides } = stream.state;
+            expect(stream.state).toEqual({ ...before, override: standing, overrides });
+            expect(overrides.at(-1)).toEqual(standing);
             expect(roundDue(stream.state)).toBeUndefined();
           }
           expect(stream.state.pass).toBeLessThanOrEqual(start.spec.improvement_rounds + 1);

@@ -332,7 +332,9 @@ class Run extends ModelRun {
       case 'reject': {
         const { id, state } = this.approval(step.approval);
         const hash = hashOf(step.seen, state.hash, state.request?.hash);
-        return ({ colony }) => colony.approvals[step.do](anyone(step.by, key), id, { hash, reason: `says ${step.by}` });
+        // Where nothing leads, the last one is chosen: a challenge is dismissed.
+        const choice = step.do === 'approve' && state.request?.leader === undefined ? state.request?.choices?.at(-1) : undefined;
+        return ({ colony }) => colony.approvals[step.do](anyone(step.by, key), id, { hash, reason: `says ${step.by}`, ...(choice === undefined ? {} : { choice }) });
       }
       case 'edit': {
         const { id, state } = this.approval(step.approval);
@@ -505,6 +507,9 @@ interface ActionSeen {
   heldFor: string | undefined;
   vetoUntil: string | undefined;
   challenges: Set<string>;
+  readonly challengers: Set<string>;
+  /** Who lets it on by the override that stands. */
+  allowedBy: Set<string>;
   executions: number;
   stopped: boolean;
 }
@@ -651,7 +656,7 @@ function actionRule(
     const { proposed_by, impact, risk, oversight, policy } = event.data;
     rule(!actions.has(stream), 'it was proposed twice');
     const critical = severityOf(impact, risk).severity === 'critical';
-    actions.set(stream, { proposed_by, critical, path: oversight.path, policy: policy.decision, cleared: undefined, heldFor: undefined, vetoUntil: undefined, challenges: new Set(), executions: 0, stopped: false });
+    actions.set(stream, { proposed_by, critical, path: oversight.path, policy: policy.decision, cleared: undefined, heldFor: undefined, vetoUntil: undefined, challenges: new Set(), challengers: new Set(), allowedBy: new Set(), executions: 0, stopped: false });
     return;
   }
   const action = actions.get(stream) as ActionSeen;
@@ -670,7 +675,7 @@ function actionRule(
         round: () => ref === action.heldFor && rounds.get(parseCommitRef(ref)?.stream ?? '')?.choice === 'approve' && !action.critical,
         approval: () => ref === action.heldFor && decided?.outcome === 'approved' && decided.hash === hash && decided.people >= (action.critical ? 2 : 1),
         'veto-window-passed': () => action.vetoUntil !== undefined && action.vetoUntil <= at && !action.critical,
-        override: () => actor.kind === 'human' && actor.id !== action.proposed_by && !action.critical,
+        override: () => actor.kind === 'human' && actor.id !== action.proposed_by && action.allowedBy.size >= (action.critical ? 2 : 1),
       }[by];
       rule(says(), `it was cleared by ${by}, which had not said so`);
       Object.assign(action, { cleared: hash, heldFor: undefined, stopped: false });
@@ -687,6 +692,7 @@ function actionRule(
       return;
     case 'ActionChallenged':
       action.challenges.add(event.data.round);
+      action.challengers.add(event.data.by);
       return;
     case 'ChallengeDismissed': {
       // Where nobody decides, what was done stays done.
@@ -708,7 +714,9 @@ function actionRule(
       rule(event.data.by === actor.id && (actor.id === action.proposed_by || actor.kind === 'system'), 'somebody else took it');
       return;
     case 'ActionOverridden':
-      rule(actor.kind === 'human', 'only people override');
+      rule(actor.kind === 'human' && event.data.by === actor.id, 'only people override');
+      action.allowedBy = new Set(event.data.instead === 'allow' ? [actor.id, ...(event.data.with ?? [])] : []);
+      rule(!action.challengers.has(actor.id) && !action.allowedBy.has(action.proposed_by), 'a party overrides it');
       action.challenges.clear();
       if (event.data.instead === 'refuse' && action.executions === 0) Object.assign(action, { cleared: undefined, stopped: true });
       return;

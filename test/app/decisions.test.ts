@@ -2,7 +2,10 @@
 import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
 import type { ProposalInput } from '../../app/actions';
+import { actionDecider } from '../../domain/action';
+import { toTime } from '../../domain/kernel/time';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
+import { roundDecider } from '../../domain/round';
 import type { TaskSpec } from '../../domain/task';
 import { Stage } from '../support/stage';
 
@@ -209,6 +212,50 @@ describe('a task that waits for a decision', () => {
     expect(await queue()).toEqual([]);
   });
 
+  describe('in its veto window', () => {
+    const gate = async (task = 't2') => {
+      const stream = stage.streams('action').find((one) => stage.stream(one)[0]?.events.some(({ data }) => (data as { target?: string }).target === `${TENANT}/task/${task}`));
+      return (await colony.actions.load(TENANT, stream?.split('/')[2] as string)).state;
+    };
+    beforeEach(async () => {
+      await configure({});
+      await propose({}, 'known');
+      const waiting = (await queue()).find(({ action: of }) => of === `${TENANT}/action/known`);
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'known now' });
+      await stage.settled();
+      await colony.actions.execute(agent('buyer'), 'known', { hash: (await action('known')).hash });
+      await stage.settled();
+      await configure({ mode: 'human_on_the_loop', veto_seconds: 30 });
+      await colony.tasks.post(agent('poster'), 't2', spec({ deadline: toTime(stage.clock.now() + 25_000) }));
+      await stage.settled();
+      expect((await gate()).status).toBe('veto_window');
+    });
+
+    test('cancelled, it is never done, and it says by whom and why', async () => {
+      await colony.tasks.cancel(agent('poster'), 't2', 'not needed');
+      await stage.settled();
+      expect(await gate()).toMatchObject({ status: 'refused', stopped: { reason: 'the task was cancelled by poster: not needed' } });
+      await stage.pass(60);
+      expect(await gate()).toMatchObject({ status: 'refused', executed: undefined });
+    });
+
+    test('cancelled while the window ends, and nobody has looked', async () => {
+      // The feed has not brought the end of the task when the timer comes.
+      stage.clock.time += 31_000;
+      await colony.tasks.cancel(agent('poster'), 't2', 'not needed');
+      const window = stage.streams('action').find((one) => stage.fold(actionDecider, one).state.status === 'veto_window');
+      await colony.actions.advance(window as string, undefined);
+      await stage.settled();
+      expect(await gate()).toMatchObject({ status: 'refused', executed: undefined });
+    });
+
+    test('its deadline passes before the window ends', async () => {
+      await stage.pass(60);
+      expect(await task('t2')).toMatchObject({ status: 'expired' });
+      expect(await gate()).toMatchObject({ status: 'refused', executed: undefined, stopped: { reason: expect.stringMatching(/^the deadline of the task, .*, has passed$/) } });
+    });
+  });
+
   test('an award is challenged before it is accepted: it waits for the round, and goes to another when that upholds it', async () => {
     const [waiting] = await queue();
     await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'yes' });
@@ -286,6 +333,138 @@ describe('a task that waits for a decision', () => {
       await stage.settled();
       expect(await task()).toMatchObject({ status: 'running', holder: { agent: 'worker', award: 1 } });
     });
+  });
+});
+
+describe('people and agents at the same moment', () => {
+  /** Something of the kind was done before, so that the agents' vote alone would be enough. */
+  beforeEach(async () => {
+    await configure({});
+    await propose({}, 'known');
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'known now' });
+    await stage.settled();
+    await colony.actions.execute(agent('buyer'), 'known', { hash: (await action('known')).hash });
+    await configure({ round: { ...voting, voters: voters(3) } as OversightRules['round'] });
+    await stage.settled();
+  });
+
+  const proposed = async (by: RequestContext, changes: Partial<ProposalInput> = {}) => {
+    expect(await colony.actions.propose(by, 'a1', order(changes))).toMatchObject({ ok: true, state: { status: 'held' } });
+    await stage.settled();
+    return await openRound();
+  };
+  /** Votes and overrides that wait for each other go out in one append. */
+  const burst = async (round: string, choice: string, ...overrides: readonly (readonly [string, string])[]) => {
+    const { state } = await colony.rounds.load(TENANT, round);
+    const ballot = { choice, confidence: 0.9, reasoning: 'because', snapshot: state.electorate_hash, pass: state.pass };
+    const votes = voters(3).map(({ id: voter }) => colony.rounds.vote(agent(voter), round, { ...ballot, voter }));
+    // Votes look at their round first: what comes a moment later is behind them in the queue, and nothing is written yet.
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect(stage.fold(roundDecider, `${TENANT}/round/${round}`).state.status).toBe('open');
+    const answers = await Promise.all([...votes, ...overrides.map(([by, instead]) => colony.rounds.override(person(by), round, instead, `says ${by}`))]);
+    await stage.settled();
+    return answers.slice(3);
+  };
+
+  test('who proposed it does not override the agents, however early', async () => {
+    const round = await proposed(person('human:buyer'));
+    expect(await burst(round, 'reject', ['human:buyer', 'approve'])).toMatchObject([{ ok: false, rejection: { code: 'requester-may-not-decide' } }]);
+    expect(await action()).toMatchObject({ status: 'refused', stopped: { by: 'round' } });
+    expect(await colony.actions.execute(person('human:buyer'), 'a1', { hash: (await action()).hash })).toMatchObject({ ok: false, rejection: { code: 'action-refused' } });
+  });
+
+  test('another person does, in that person’s name, and not as the agents’ score', async () => {
+    const round = await proposed(agent('buyer'));
+    expect(await burst(round, 'reject', ['human:ada', 'approve'])).toMatchObject([{ ok: true }]);
+    const { status, cleared, override } = await action();
+    expect({ status, cleared: cleared?.by, by: override?.by }).toEqual({ status: 'cleared', cleared: 'override', by: 'human:ada' });
+  });
+
+  test('the last of several stands, and all are seen in order', async () => {
+    const round = await proposed(agent('buyer'));
+    expect(await burst(round, 'approve', ['human:ada', 'reject'], ['human:bea', 'approve'], ['human:cal', 'reject'])).toMatchObject([{ ok: true }, { ok: true }, { ok: true }]);
+    const { state } = await colony.rounds.load(TENANT, round);
+    expect(state.overrides.map(({ by, choice }) => `${by}: ${choice}`)).toEqual(['human:ada: reject', 'human:bea: approve', 'human:cal: reject']);
+    expect(await action()).toMatchObject({ status: 'refused', stopped: { by: 'human:cal' } });
+  });
+
+  test('what is critical takes two of them', async () => {
+    const round = await proposed(agent('buyer'), { impact: 'critical' });
+    expect(await burst(round, 'reject', ['human:ada', 'approve'])).toMatchObject([{ ok: true }]);
+    expect((await colony.rounds.load(TENANT, round)).state).toMatchObject({ override: undefined, override_asked: [{ by: 'human:ada', choice: 'approve' }] });
+    expect((await action()).status).toBe('refused');
+    expect(await colony.rounds.override(person('human:bea'), round, 'approve', 'I agree')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await action()).toMatchObject({ status: 'cleared', override: { by: 'human:bea', with: ['human:ada'] } });
+  });
+
+  test('what a person says of the action after that is not taken back by what comes again', async () => {
+    const round = await proposed(agent('buyer'));
+    await burst(round, 'reject', ['human:ada', 'approve']);
+    expect(await colony.actions.override(person('human:bea'), 'a1', 'refuse', 'stop')).toMatchObject({ ok: true });
+    await colony.decisions.handle(stage.log());
+    await stage.settled();
+    expect(await action()).toMatchObject({ status: 'refused', overrides: [{ by: 'human:ada', instead: 'allow' }, { by: 'human:bea', instead: 'refuse' }] });
+  });
+});
+
+describe('a question that agents could not settle', () => {
+  const question = { question: 'Which supplier?', kind: 'supplier', impact: 'medium', choices: ['north', 'south'], round_seconds: 60, improvement_rounds: 0, allow_change: false } as const;
+  const electorate = { algorithm: 'simple_majority' as const, voters: voters(2), min_agreement: 0.75, quorum: 0.6 };
+  const outcome = async () => (await colony.rounds.load(TENANT, 'r')).state;
+  /** Divided, so people are asked. */
+  const divided = async (changes: object = {}) => {
+    expect(await colony.rounds.open(person('human:asker'), 'r', { ...question, electorate, ...changes })).toMatchObject({ ok: true });
+    await vote('r', 'voter-0', 'north');
+    await vote('r', 'voter-1', 'south');
+    await stage.settled();
+    const [asked] = await queue();
+    return asked as NonNullable<typeof asked>;
+  };
+  const approve = (asked: { id: string; hash: string }, choice?: string, by = 'human:ada') => colony.approvals.approve(person(by), asked.id, { hash: asked.hash, reason: 'so', choice });
+
+  test('a tie: the list says so, and whoever approves says which', async () => {
+    const asked = await divided();
+    expect(asked).toMatchObject({ kind: 'round.outcome', choices: ['north', 'south'], leader: null });
+    expect((await colony.rounds.list(TENANT, {}, 10)).rounds).toMatchObject([{ id: 'r', tie: true }]);
+    expect(await approve(asked)).toMatchObject({ ok: false, rejection: { code: 'choice-needed' } });
+    expect(await approve(asked, 'north')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await outcome()).toMatchObject({ override: { choice: 'north', by: 'human:ada', approval: `${TENANT}/approval/${asked.id}@0` } });
+    expect(await colony.rounds.recompute(TENANT, 'r')).toMatchObject({ agrees: true });
+  });
+
+  test('overridden, its approval is over at once, and says by whom', async () => {
+    const asked = await divided();
+    expect(await colony.rounds.override(person('human:bea'), 'r', 'south', 'cheaper')).toMatchObject({ ok: true });
+    // Before anything has followed from it.
+    expect(await approve(asked, 'north')).toMatchObject({ ok: false, rejection: { code: 'already-decided' } });
+    await stage.settled();
+    expect((await colony.approvals.load(TENANT, asked.id)).state).toMatchObject({ status: 'closed', outcome: 'superseded', override: { by: 'human:bea', reason: 'overrode the round with south: cheaper' } });
+    expect(await approve(asked, 'north')).toMatchObject({ ok: false, rejection: { code: 'already-decided' } });
+    expect(await outcome()).toMatchObject({ override: { choice: 'south', by: 'human:bea' }, overrides: [{}] });
+  });
+
+  test('approved and overridden at the same moment: one of them stands for good, and both are seen', async () => {
+    const asked = await divided();
+    const answers = await Promise.all([approve(asked, 'north'), colony.rounds.override(person('human:bea'), 'r', 'south', 'cheaper')]);
+    expect(answers).toMatchObject([{ ok: true }, { ok: true }]);
+    await stage.settled();
+    expect(await outcome()).toMatchObject({ override: { choice: 'south', by: 'human:bea' } });
+    expect((await colony.approvals.load(TENANT, asked.id)).state).toMatchObject({ outcome: 'approved', given: [{ by: 'human:ada', choice: 'north' }], override: { by: 'human:bea' } });
+    const before = stage.log().length;
+    await colony.decisions.handle(stage.log());
+    await stage.settled();
+    expect(stage.log()).toHaveLength(before);
+  });
+
+  test.each(['human:asker'])('%s, who opened it, settles it at no door', async (by) => {
+    const asked = await divided();
+    expect(await approve(asked, 'north', by)).toMatchObject({ ok: false, rejection: { kind: 'forbidden' } });
+    expect(await colony.approvals.reject(person(by), asked.id, { hash: asked.hash, reason: 'no' })).toMatchObject({ ok: false, rejection: { kind: 'forbidden' } });
+    expect(await colony.approvals.claim(person(by), asked.id, 60)).toMatchObject({ ok: false, rejection: { kind: 'forbidden' } });
+    expect(await colony.rounds.override(person(by), 'r', 'north', 'mine')).toMatchObject({ ok: false, rejection: { kind: 'forbidden' } });
   });
 });
 

@@ -109,8 +109,13 @@ describe('an action', () => {
     expect(slug(await api('/v1/approvals/nobody'))).toBe('404 not-found');
 
     await statusIs(api, 'a1', 'cleared');
-    expect(await take(api, 'a1')).toMatchObject({ status: 'executed', executed: { by: 'buyer' } });
-    expect((await ok(api('/v1/actions/a1/execute', { as: 'buyer', json: { hash: asked.body.hash } }))).receipt.events).toEqual([]);
+    const execute = (headers?: Record<string, string>) => api('/v1/actions/a1/execute', { as: 'buyer', json: { hash: asked.body.hash }, headers });
+    const taken = await execute(key('k3'));
+    expect(taken.body).toMatchObject({ receipt: { events: ['ActionExecuted'], repeated: false }, action: { status: 'executed', executed: { by: 'buyer' } } });
+    // The same key gets the first answer; without it, or with another, who asks would act twice.
+    expect((await execute(key('k3'))).body.receipt).toEqual({ ...taken.body.receipt, repeated: true });
+    expect(slug(await execute())).toBe('409 action-already-executed');
+    expect(slug(await execute(key('k4')))).toBe('409 action-already-executed');
     expect((await ok(api('/v1/actions/a1/override', { as: BOB, json: { instead: 'refuse', reason: 'a mistake' } }))).action.compensation).toMatchObject({ due: true });
     await settled(host);
     expect(items(await api('/v1/actions?status=executed&kind=erp.order&compensation=due'))).toMatchObject([{ id: 'a1', human: true, overridden: true }]);
@@ -273,7 +278,10 @@ describe('a round', () => {
     expect([page.value.length, items(await api(page.nextLink)).length]).toEqual([1, 1]);
     // Kind of the approvals that decide what agents could not.
     const [asked] = items<Row>(await api('/v1/approvals?status=waiting&kind=round.outcome'));
-    await ok(api(`/v1/approvals/${String(asked?.['id'])}/approve`, { as: ADA, json: { hash: asked?.['hash'], reason: 'so be it' } }));
+    expect(asked).toMatchObject({ choices: ['approve', 'reject'], leader: null });
+    const approve = (choice?: string) => api(`/v1/approvals/${String(asked?.['id'])}/approve`, { as: ADA, json: { hash: asked?.['hash'], reason: 'so be it', choice } });
+    expect(slug(await approve())).toBe('422 choice-needed');
+    await ok(approve('reject'));
     await eventually(async () => (await ok(api('/v1/rounds/r'))).override?.by === ADA);
   });
 

@@ -102,14 +102,15 @@ export class People {
     this.abort.abort();
   }
 
-  private async answer({ id, hash, impact, level }: ApprovalSummary): Promise<void> {
+  private async answer({ id, hash, impact, level, choices, leader }: ApprovalSummary): Promise<void> {
     const lot = impact === 'high' ? chance(this.seed, `answer ${id}`) : REJECTED;
     const person = lot < REJECTED + APPROVED ? this.ada : lot < REJECTED + APPROVED + LATE && level > 0 ? this.grace : undefined;
     if (person === undefined) return;
     const options = { idempotencyKey: `answer-${id}-${hash}`, signal: this.abort.signal };
     try {
       if (lot < REJECTED) await person.approvals.reject(id, { hash, reason: 'the demo drew a no' }, options);
-      else await person.approvals.approve(id, { hash, reason: 'the demo drew a yes' }, options);
+      // On a tie whoever approves says which: the last choice changes least.
+      else await person.approvals.approve(id, { hash, reason: 'the demo drew a yes', choice: leader === null ? choices?.at(-1) : undefined }, options);
     } catch (error) {
       // It was decided meanwhile, or its time was over: the list is a little behind.
       if (!(error instanceof FormicaryError) && !this.abort.signal.aborted) throw error;

@@ -39,6 +39,7 @@ import { DecisionMetrics } from './decision-metrics';
 import { DECISION_DUE, Decisions } from './decisions';
 import { Channels, DELIVERY_DUE, Deliveries, channels, deliveries } from './deliveries';
 import { Feed, type Consumer } from './feed';
+import { ClaimedKeys } from './keys';
 import { FeedWatch } from './feed-watch';
 import { Market, type MarketOptions } from './market';
 import { newId } from './new-id';
@@ -80,6 +81,7 @@ export type Group = 'projections' | 'reactions' | 'publications';
 
 export class Colony {
   readonly transactor: Transactor;
+  readonly keys: ClaimedKeys;
   readonly market: Market;
   readonly watchdog: Watchdog;
   readonly agents: Agents;
@@ -116,8 +118,9 @@ export class Colony {
     readonly ports: Ports,
     private readonly options: ColonyOptions = {},
   ) {
-    const { store, views, checkpoints, deadlines, queue, blobs, presence, policy, outbound, clock, report } = ports;
+    const { store, keys, views, checkpoints, deadlines, queue, blobs, presence, policy, outbound, clock, report } = ports;
     this.transactor = new Transactor(store, policy, clock, () => newId(clock.now()));
+    this.keys = new ClaimedKeys(keys, report);
     this.market = new Market(this.transactor, clock, options.market);
     this.views = new Views(
       store,

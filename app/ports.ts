@@ -2,7 +2,7 @@
  * What the application needs from the outside. Ports are small and hold no logic; each has one contract suite in
  * `test/contracts/` that every adapter passes unchanged.
  */
-import type { Commit, PolicyReceipt, SealedCommit } from '../domain/kernel/commit';
+import type { AlteredReceipt, Commit, PolicyReceipt, SealedCommit } from '../domain/kernel/commit';
 import type { Principal } from '../domain/kernel/principal';
 
 // ----------------------------------------------------------------------------------------------------------- busy
@@ -69,6 +69,8 @@ export interface FeedPage {
   readonly checkpoint: Checkpoint;
   /** True when the page reached the end of what was there. */
   readonly end: boolean;
+  /** Receipts on the page that are no longer what was written: they are not among the commits. */
+  readonly altered?: readonly AlteredReceipt[];
 }
 
 export interface EventStore {
@@ -78,10 +80,18 @@ export interface EventStore {
    */
   append(append: Append): Promise<AppendResult>;
   head(stream: string): Promise<Head | undefined>;
-  /** The snapshot that came with an append last, if one did. */
-  snapshot(stream: string): Promise<Snapshot | undefined>;
-  /** Commits of one stream with `from ≤ index`, ascending, at most `limit`. */
+  /**
+   * The snapshot that came with an append last, if one did; with `upTo`, the last one that the store still has of those
+   * up to that index. Which of the earlier ones it keeps is its own affair.
+   */
+  snapshot(stream: string, upTo?: number): Promise<Snapshot | undefined>;
+  /** Commits of one stream with `from ≤ index`, ascending, at most `limit`. Rejects with `AlteredReceipt` when one of them is not what was written. */
   read(stream: string, from: number, limit: number): Promise<readonly Commit[]>;
+  /**
+   * Index of the last commit of the stream that answers the command of this name (`commandOf`); undefined when there is
+   * none. It is remembered with the commit, in one step, for as long as there is the commit.
+   */
+  answered(stream: string, command: string): Promise<number | undefined>;
   /** The commits after `from` (from the beginning when undefined), at most `limit`: in order per stream, at least once. */
   feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage>;
   /** How many commits lie between a checkpoint and the end. */
@@ -90,6 +100,38 @@ export interface EventStore {
   end(): Promise<Checkpoint>;
   /** Rings after an append by this process; returns the way to stop it. */
   onAppend(listener: () => void): () => void;
+}
+
+// ---------------------------------------------------------------------------------------------------------- keys
+
+/** For how long an Idempotency-Key belongs to its first request, in milliseconds. */
+export const KEY_WINDOW_MS = 24 * 60 * 60 * 1_000;
+
+export interface KeyClaim {
+  readonly tenant: string;
+  /** Whose key it is; keys of two principals have nothing to do with each other. */
+  readonly principal: string;
+  readonly key: string;
+  /** SHA-256 of the request that it comes with. */
+  readonly request: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** What a claim has found. */
+export interface Claimed {
+  /** The request that the key belongs to: that of the claim, or an earlier one of the last `KEY_WINDOW_MS`. */
+  readonly request: string;
+  /** Resolves when that is durable; a commit that is appended after the claim is never durable without it. */
+  readonly kept: Promise<void>;
+  /** How many of the oldest keys of the principal had to make room, when it has more than are kept. */
+  readonly forgotten?: number;
+}
+
+/** To which request each Idempotency-Key belongs, for `KEY_WINDOW_MS`. */
+export interface Keys {
+  /** Claims the key for a request, unless another one has it. Of two claims at once one is first, on whatever process. */
+  claim(claim: KeyClaim): Promise<Claimed>;
 }
 
 // --------------------------------------------------------------------------------------------------------- views
@@ -340,6 +382,7 @@ export interface StoreCost {
 /** Everything that a colony stands on. */
 export interface Ports {
   readonly store: EventStore;
+  readonly keys: Keys;
   readonly views: ViewStore;
   readonly checkpoints: Checkpoints;
   readonly deadlines: Deadlines;

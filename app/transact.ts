@@ -6,9 +6,12 @@
  * expected version decides; whoever loses loads again and decides again.
  */
 import {
+  AlteredReceipt,
   MAX_COMMITS_PER_APPEND,
   MAX_COMMIT_BYTES,
   canonicalize,
+  checkChained,
+  commandName,
   seal,
   sha256,
   type Commit,
@@ -23,7 +26,7 @@ import type { Principal } from '../domain/kernel/principal';
 import { Recent } from '../domain/kernel/recent';
 import { toMillis, toTime, type Time } from '../domain/kernel/time';
 import { Denials } from './denials';
-import { StoreBusy, type Clock, type EventStore, type Policy, type PolicyAnswer, type Snapshot } from './ports';
+import { KEY_WINDOW_MS, StoreBusy, type Clock, type EventStore, type Policy, type PolicyAnswer, type Snapshot } from './ports';
 import { traced } from './telemetry';
 
 /** The commit that led to a command. */
@@ -36,12 +39,22 @@ export interface Cause {
   readonly traceparent?: string;
 }
 
+/** An Idempotency-Key with the SHA-256 of what is asked under it. */
+export interface Keyed {
+  readonly key: string;
+  readonly hash: string;
+}
+
 export interface CommandContext {
   readonly principal: Principal;
   /** What is asked for, for example `task.complete`; the policy sees it and the receipt keeps it. */
   readonly action: string;
-  /** The caller's Idempotency-Key with the hash of what came with it. */
-  readonly command?: { readonly key: string; readonly hash: string };
+  /**
+   * The caller's Idempotency-Key with the hash of what came with it. What a principal asked of a stream with a key is
+   * remembered with the commit that answers it: the same again gets that answer, something else is refused for
+   * `KEY_WINDOW_MS`. A refusal is not remembered.
+   */
+  readonly command?: Keyed;
   /** From If-Match: the version (index of the last commit) that the caller has seen. */
   readonly expectedVersion?: number;
   /** Defaults to the cause's, else to the stream's own first, else to a new one. */
@@ -102,9 +115,8 @@ export interface Committed {
 
 /** A reaction to a reaction to … of this depth is a storm and is refused. */
 export const MAX_CAUSATION_DEPTH = 32;
-/** How many idempotency keys a stream remembers, at least; and how many are kept together. */
-const MAX_COMMANDS = 512;
-const COMMANDS_PAGE = 32;
+/** How many altered receipts are named. */
+const MAX_ALTERED = 100;
 /** A snapshot is written when this many commits lie after the last one, unless it is larger than 16 KB. */
 const SNAPSHOT_EVERY = 200;
 const MAX_SNAPSHOT_BYTES = 16 * 1024;
@@ -114,17 +126,6 @@ const PAGE = 500;
 const EPOCH = toTime(0);
 const DONE = Promise.resolve();
 
-/**
- * Answered commands by name, oldest first, in pages: adding one copies the last page only, since what is folded must
- * stay as it is for whoever still holds it. (One object for all of them cost a millisecond a commit.)
- */
-type AnsweredCommands = readonly Readonly<Record<string, AnsweredCommand>>[];
-
-interface AnsweredCommand {
-  readonly index: number;
-  readonly hash: string;
-}
-
 /** What the cache holds of a stream. Plain data: it is also what a snapshot keeps. */
 interface Folded {
   readonly state: unknown;
@@ -132,8 +133,6 @@ interface Folded {
   readonly hash: string | null;
   readonly at: Time;
   readonly correlationId: string | undefined;
-  /** `principal key` → the commit that answered it and the hash of its body; oldest first. */
-  readonly commands: AnsweredCommands;
   readonly snapshotAt: number;
 }
 
@@ -150,7 +149,10 @@ interface Pending {
 /** An error is a decision that threw: a defect, answered to its own caller alone. */
 type Decided = Outcome<unknown, Event> | Error;
 
-const KEY_REUSED = new Rejection('invalid', 'idempotency-key-reused', 'this Idempotency-Key came before with another request: use a new key for a new request');
+/** The refusal of a key that came before with another request. */
+export const KEY_REUSED = new Rejection('invalid', 'idempotency-key-reused', 'this Idempotency-Key came before with another request: use a new key for a new request');
+
+const NO_ANSWERS: ReadonlyMap<Pending, Commit> = new Map();
 
 interface Lane {
   readonly decider: Decider<unknown, Event>;
@@ -177,6 +179,7 @@ export class Transactor {
   private readonly listeners = new Set<(committed: Committed) => void>();
   private commanded: ((context: CommandContext) => void) | undefined;
   private readonly denials: Denials;
+  private readonly alteredStreams = new Map<string, AlteredReceipt>();
   private readonly random: () => number;
 
   constructor(
@@ -242,6 +245,16 @@ export class Transactor {
     return outcome;
   }
 
+  /** The altered receipts that were come across, one a stream, up to a hundred: their streams are neither read nor written. */
+  get altered(): readonly AlteredReceipt[] {
+    return [...this.alteredStreams.values()];
+  }
+
+  /** Remembers that a receipt is not what was written. */
+  noteAltered(receipt: AlteredReceipt): void {
+    if (this.alteredStreams.size < MAX_ALTERED || this.alteredStreams.has(receipt.stream)) this.alteredStreams.set(receipt.stream, receipt);
+  }
+
   /** What the policy says of an action that is yet to come. */
   async ask(principal: Principal, action: string, resource: string, attributes: Readonly<Record<string, unknown>>): Promise<PolicyAnswer> {
     return await this.policy.evaluate({ principal, action, resource, attributes });
@@ -280,8 +293,8 @@ export class Transactor {
    */
   async current<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
     const cached = this.cache.get(stream);
-    const head = await reached(stream, this.store.head(stream));
-    const folded = cached?.version === (head?.index ?? -1) ? cached : await this.fetch(decider as unknown as Decider<unknown, Event>, stream);
+    const head = await this.reached(stream, this.store.head(stream));
+    const folded = cached?.version === (head?.index ?? -1) && cached.hash === (head?.hash ?? null) ? cached : await this.fetch(decider as unknown as Decider<unknown, Event>, stream);
     return view<S>(stream, folded);
   }
 
@@ -328,7 +341,7 @@ export class Transactor {
     if ((this.made.get(stream) ?? -1) >= index) return;
     let folded = this.cache.peek(stream) ?? empty(known);
     if (folded.version < index) {
-      for (const commit of commits) if (commit.index === folded.version + 1) folded = fold(known, folded, commit);
+      for (const commit of commits) if (commit.index === folded.version + 1 && commit.previousHash === folded.hash) folded = fold(known, folded, commit);
       if (folded.version < index) folded = await this.fetch(known, stream);
       else this.keep(stream, folded);
     }
@@ -338,10 +351,12 @@ export class Transactor {
 
   /** The state as it was: after the last commit whose time is not after `asOf`, or after commit `upTo`. */
   async loadAt<S, E extends Event>(decider: Decider<S, E>, stream: string, bound: { readonly asOf: Time } | { readonly upTo: number }): Promise<Loaded<S>> {
-    let folded = empty(decider as unknown as Decider<unknown, Event>);
-    for await (const commit of this.commits(stream)) {
+    const known = decider as unknown as Decider<unknown, Event>;
+    const upTo = 'asOf' in bound ? undefined : bound.upTo;
+    let folded = upTo === undefined ? empty(known) : await this.fromSnapshot(known, stream, upTo);
+    for await (const commit of this.after(stream, folded)) {
       if ('asOf' in bound ? commit.at > bound.asOf : commit.index > bound.upTo) break;
-      folded = fold(decider as unknown as Decider<unknown, Event>, folded, commit);
+      folded = fold(known, folded, commit);
     }
     return view<S>(stream, folded);
   }
@@ -354,18 +369,40 @@ export class Transactor {
 
   /** One receipt, or undefined when there is no such commit. */
   async commit(stream: string, index: number): Promise<Commit | undefined> {
-    const [commit] = await reached(stream, this.store.read(stream, index, 1));
+    const [commit] = await this.reached(stream, this.store.read(stream, index, 1));
     return commit?.index === index ? commit : undefined;
   }
 
   /** Every commit of a stream, in order. */
   async *commits(stream: string, from = 0): AsyncGenerator<Commit> {
     for (let next = from; ; ) {
-      const page = await reached(stream, this.store.read(stream, next, PAGE));
+      const page = await this.reached(stream, this.store.read(stream, next, PAGE));
       yield* page;
       if (page.length < PAGE) return;
       next = (page.at(-1)?.index ?? next) + 1;
     }
+  }
+
+  /** The commits that come after a place, each checked to follow from the one before it. Throws `AlteredReceipt`. */
+  private async *after(stream: string, { version, hash }: Pick<Folded, 'version' | 'hash'>): AsyncGenerator<Commit> {
+    let before = { index: version, hash };
+    for await (const commit of this.commits(stream, version + 1)) {
+      this.noticing(() => checkChained(stream, before, commit));
+      yield commit;
+      before = commit;
+    }
+  }
+
+  /** The last snapshot up to `upTo`, when it is of this decider and of this very stream; else the beginning. */
+  private async fromSnapshot(decider: Decider<unknown, Event>, stream: string, upTo?: number): Promise<Folded> {
+    const snapshot = await this.reached(stream, this.store.snapshot(stream, upTo));
+    if (snapshot?.version !== decider.version) return empty(decider);
+    const kept = snapshot.state as KeptFold;
+    // What it was made from has to be what is there: a snapshot is trusted no more than the receipt that it names.
+    const commit = await this.commit(stream, snapshot.index);
+    if (commit === undefined || kept.version !== snapshot.index || commit.hash !== kept.hash) return empty(decider);
+    const { state, version, hash, at, correlationId } = kept;
+    return { state, version, hash, at, correlationId, snapshotAt: snapshot.index };
   }
 
   private async drain(stream: string, lane: Lane): Promise<void> {
@@ -390,21 +427,23 @@ export class Transactor {
       const loaded = cached ?? (await this.fetch(decider, stream));
       const decided = await this.decideAll(stream, decider, loaded, batch, fresh);
       if (decided === 'stale') {
+        if (attempt >= MAX_ATTEMPTS) throw contended(stream);
         cached = undefined;
         continue;
       }
       const { outcomes, sealed, folded } = decided;
+      const snapshot = snapshotOf(decider, loaded, folded);
       if (sealed.length > 0) {
-        const written = await this.append(stream, loaded.version, sealed, snapshotOf(decider, folded));
+        const written = await this.append(stream, loaded.version, sealed, snapshot);
         if (!written) {
           this.cache.delete(stream);
           cached = undefined;
-          if (attempt >= MAX_ATTEMPTS) throw new StoreUnavailable(`${stream} stays contended after ${MAX_ATTEMPTS} attempts: try again later`);
+          if (attempt >= MAX_ATTEMPTS) throw contended(stream);
           await pause(Math.min(200, 2 ** attempt) * this.random());
           continue;
         }
       }
-      this.keep(stream, sealed.length > 0 && folded.version - folded.snapshotAt >= SNAPSHOT_EVERY ? { ...folded, snapshotAt: folded.version } : folded);
+      this.keep(stream, snapshot === undefined ? folded : { ...folded, snapshotAt: folded.version });
       if (sealed.length > 0) {
         this.made.set(stream, folded.version);
         const committed: Committed = { here: true, stream, category: decider.category, commits: sealed.map(({ commit }) => commit), state: folded.state, version: folded.version };
@@ -434,16 +473,17 @@ export class Transactor {
     let folded = loaded;
     const outcomes: Decided[] = [];
     const sealed: SealedCommit[] = [];
+    const answers = await this.answersTo(stream, batch, loaded.version);
+    if (answers === 'stale') return 'stale';
     for (const pending of batch) {
-      const { command, principal } = pending.context;
-      const earlier = command === undefined ? undefined : answered(folded.commands, commandName(principal.id, command.key));
       let outcome: Decided | { sealed: SealedCommit; folded: Folded };
       try {
+        const earlier = inBatch(sealed, pending.context) ?? answers.get(pending);
         if (earlier === undefined) outcome = this.decideOne(stream, decider, folded, pending);
-        else if (earlier.hash !== command?.hash) outcome = { ok: false, rejection: KEY_REUSED };
+        else if (earlier.meta.commandHash !== pending.context.command?.hash) outcome = { ok: false, rejection: KEY_REUSED };
         else {
-          const inBatch = outcomes.find((other) => !(other instanceof Error) && other.ok && other.commit?.index === earlier.index) as Accepted<unknown, Event> | undefined;
-          outcome = inBatch === undefined ? await this.repeat(stream, decider, earlier.index) : { ...inBatch, repeated: true };
+          const first = outcomes.find((other) => !(other instanceof Error) && other.ok && other.commit === earlier) as Accepted<unknown, Event> | undefined;
+          outcome = first === undefined ? await this.repeat(stream, decider, earlier) : { ...first, repeated: true };
         }
       } catch (error) {
         outcome = error instanceof Error ? error : new Error(String(error));
@@ -461,7 +501,7 @@ export class Transactor {
         continue;
       }
       if (!fresh) {
-        if ((await reached(stream, this.store.head(stream)))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
+        if ((await this.reached(stream, this.store.head(stream)))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
         fresh = true;
       }
       outcomes.push(outcome);
@@ -515,11 +555,27 @@ export class Transactor {
     return { at, events, index: folded.version + 1, meta, previousHash: folded.hash, stream };
   }
 
+  /** The commits of the stream that answer commands of the batch that came before; `'stale'` when one lies beyond `version`. */
+  private async answersTo(stream: string, batch: readonly Pending[], version: number): Promise<ReadonlyMap<Pending, Commit> | 'stale'> {
+    const keyed = version < 0 ? [] : batch.filter(({ context }) => context.command !== undefined);
+    if (keyed.length === 0) return NO_ANSWERS;
+    const answers = new Map<Pending, Commit>();
+    const found = keyed.map(async (pending) => {
+      const { principal, command } = pending.context as CommandContext & { command: Keyed };
+      const index = await this.reached(stream, this.store.answered(stream, commandName(principal.id, command.key)));
+      if (index === undefined || index > version) return index !== undefined;
+      const commit = await this.commit(stream, index);
+      if (commit === undefined) throw new StoreUnavailable(`${commitRef(stream, index)} can't be read: try again later`);
+      // What came with another request is forgotten after the window.
+      if (commit.meta.commandHash === command.hash || toMillis(commit.at) + KEY_WINDOW_MS > this.clock.now()) answers.set(pending, commit);
+      return false;
+    });
+    return (await Promise.all(found)).includes(true) ? 'stale' : answers;
+  }
+
   /** The first answer of a command that comes again: its receipt, and the state as it was then. */
-  private async repeat(stream: string, decider: Decider<unknown, Event>, index: number): Promise<Outcome<unknown, Event>> {
-    const [commit] = await reached(stream, this.store.read(stream, index, 1));
-    if (commit === undefined) throw new StoreUnavailable(`${commitRef(stream, index)} can't be read: try again later`);
-    return { ok: true, ...(await this.loadAt(decider, stream, { upTo: index })), events: commit.events, commit, repeated: true };
+  private async repeat(stream: string, decider: Decider<unknown, Event>, commit: Commit): Promise<Outcome<unknown, Event>> {
+    return { ok: true, ...(await this.loadAt(decider, stream, { upTo: commit.index })), events: commit.events, commit, repeated: true };
   }
 
   /**
@@ -554,13 +610,32 @@ export class Transactor {
   }
 
   private async fetch(decider: Decider<unknown, Event>, stream: string): Promise<Folded> {
-    const snapshot = await reached(stream, this.store.snapshot(stream));
-    let folded = snapshot?.version === decider.version ? { ...(snapshot.state as KeptFold), snapshotAt: snapshot.index } : empty(decider);
-    for await (const commit of this.commits(stream, folded.version + 1)) folded = fold(decider, folded, commit);
+    let folded = await this.fromSnapshot(decider, stream);
+    for await (const commit of this.after(stream, folded)) folded = fold(decider, folded, commit);
     const current = this.cache.get(stream);
     if (current !== undefined && current.version >= folded.version) return current;
     this.keep(stream, folded);
     return folded;
+  }
+
+  /** What the store answers. When it can't, that is `StoreBusy`, `AlteredReceipt` or `StoreUnavailable`, whatever the adapter threw. */
+  private async reached<T>(stream: string, answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof AlteredReceipt) this.noteAltered(error);
+      if (error instanceof StoreBusy || error instanceof AlteredReceipt) throw error;
+      throw new StoreUnavailable(`${stream} could not be read: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  private noticing(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      if (error instanceof AlteredReceipt) this.noteAltered(error);
+      throw error;
+    }
   }
 
   private keep(stream: string, folded: Folded): void {
@@ -583,60 +658,43 @@ function depthOf(context: CommandContext): number {
   return context.reaction === true && context.cause !== undefined ? context.cause.depth + 1 : 0;
 }
 
-function commandName(principal: string, key: string): string {
-  return `${principal} ${key}`;
-}
-
 function empty(decider: Decider<unknown, Event>): Folded {
-  return { state: decider.initial, version: -1, hash: null, at: EPOCH, correlationId: undefined, commands: [], snapshotAt: -1 };
+  return { state: decider.initial, version: -1, hash: null, at: EPOCH, correlationId: undefined, snapshotAt: -1 };
 }
 
 function fold(decider: Decider<unknown, Event>, folded: Folded, commit: Commit): Folded {
-  const { correlationId, commandId, commandHash: bodyHash } = commit.meta;
+  const { correlationId } = commit.meta;
   const place = { stream: commit.stream, index: commit.index, at: commit.at, correlationId };
   let state = folded.state;
   for (const event of commit.events) state = decider.evolve(state, upcast(decider, event), place);
-  const commands = commandId === undefined ? folded.commands : remembered(folded.commands, commandName(commit.meta.actor.id, commandId), { index: commit.index, hash: bodyHash ?? '' });
-  return { state, version: commit.index, hash: commit.hash, at: commit.at, correlationId: folded.correlationId ?? correlationId, commands, snapshotAt: folded.snapshotAt };
+  return { state, version: commit.index, hash: commit.hash, at: commit.at, correlationId: folded.correlationId ?? correlationId, snapshotAt: folded.snapshotAt };
 }
 
-function remembered(commands: AnsweredCommands, name: string, command: AnsweredCommand): AnsweredCommands {
-  const last = commands.at(-1);
-  if (last !== undefined && Object.keys(last).length < COMMANDS_PAGE) return [...commands.slice(0, -1), { ...last, [name]: command }];
-  return [...commands.slice(-MAX_COMMANDS / COMMANDS_PAGE), { [name]: command }];
+/** The commit of the batch that answers the command, when an earlier one of the batch was the same. */
+function inBatch(sealed: readonly SealedCommit[], { principal, command }: CommandContext): Commit | undefined {
+  if (command === undefined) return undefined;
+  return sealed.find(({ commit: { meta } }) => meta.commandId === command.key && meta.actor.id === principal.id)?.commit;
 }
 
-function answered(commands: AnsweredCommands, name: string): AnsweredCommand | undefined {
-  for (let i = commands.length - 1; i >= 0; i -= 1) {
-    const command = commands[i]?.[name];
-    if (command !== undefined) return command;
-  }
-  return undefined;
-}
-
-function snapshotOf(decider: Decider<unknown, Event>, folded: Folded): Snapshot | undefined {
-  if (folded.version - folded.snapshotAt < SNAPSHOT_EVERY) return undefined;
-  const { snapshotAt: _, ...kept } = folded;
+/** The snapshot that goes with an append from `before` to `after`: one is tried each time that many commits have come. */
+function snapshotOf(decider: Decider<unknown, Event>, before: Folded, after: Folded): Snapshot | undefined {
+  const since = (folded: Folded) => Math.floor((folded.version - after.snapshotAt) / SNAPSHOT_EVERY);
+  if (since(after) <= since(before)) return undefined;
+  const { snapshotAt: _, ...kept } = after;
   if (JSON.stringify(kept).length > MAX_SNAPSHOT_BYTES) return undefined;
-  return { version: decider.version, index: folded.version, state: kept };
+  return { version: decider.version, index: after.version, state: kept };
 }
 
 function view<S>(stream: string, folded: Folded): Loaded<S> {
   return { stream, state: folded.state as S, version: folded.version, hash: folded.hash, at: folded.at, correlationId: folded.correlationId };
 }
 
-function unwritten(stream: string, error: unknown): StoreUnavailable {
-  return new StoreUnavailable(`${stream} could not be written: ${messageOf(error)}`, { cause: error });
+function contended(stream: string): StoreUnavailable {
+  return new StoreUnavailable(`${stream} stays contended after ${MAX_ATTEMPTS} attempts: try again later`);
 }
 
-/** What the store answers. When it can't, that is `StoreBusy` or `StoreUnavailable`, whatever the adapter threw. */
-async function reached<T>(stream: string, answer: Promise<T>): Promise<T> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof StoreBusy) throw error;
-    throw new StoreUnavailable(`${stream} could not be read: ${messageOf(error)}`, { cause: error });
-  }
+function unwritten(stream: string, error: unknown): StoreUnavailable {
+  return new StoreUnavailable(`${stream} could not be written: ${messageOf(error)}`, { cause: error });
 }
 
 function messageOf(error: unknown): string {

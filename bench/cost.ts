@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Cosmos } from '../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../adapters/azure/cosmos-checkpoints';
 import { CosmosEventStore } from '../adapters/azure/cosmos-event-store';
+import { CosmosKeys } from '../adapters/azure/cosmos-keys';
 import { CosmosPresence } from '../adapters/azure/cosmos-presence';
 import { CosmosViewStore } from '../adapters/azure/cosmos-view-store';
 import { AzureClients } from '../adapters/azure/identity';
@@ -100,6 +101,7 @@ export class CountedColony {
     const presence = new CosmosPresence(cosmos);
     const colony = new Colony({
       store: new CosmosEventStore(cosmos),
+      keys: new CosmosKeys(cosmos),
       views: new CosmosViewStore(cosmos),
       checkpoints: new CosmosCheckpoints(cosmos),
       deadlines: new ServiceBusDeadlines(bus, 'deadlines'),

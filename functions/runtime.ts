@@ -53,6 +53,9 @@ setEdge({
   heard(principal) {
     if (principal.kind === 'agent') void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);
   },
+  async claim(claim) {
+    return await (await runtime()).colony.keys.claim(claim);
+  },
   onRequest(info) {
     opened?.metrics.request(info);
     const { principal, ...request } = info;

@@ -3,6 +3,7 @@
  *
  *   000000000042   one document per commit: its canonical bytes and their hash, created and never rewritten
  *   head           where the stream ends, and its snapshot when that is small
+ *   state-000000000042   a snapshot, as it was made at that commit; those before the last one are for states of long ago
  *   body-…, snapshot-…   what was too large to go with the batch, written before it, seen only through it
  *
  * An append is one transactional batch: the commits, then the head on the condition that it still is at the expected
@@ -12,7 +13,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as Sdk from '@azure/cosmos';
 import type { ChangeFeedPullModelIterator, ChangeFeedStartFrom, JSONObject, OperationInput } from '@azure/cosmos';
-import { checkAppend, unseal, type Commit } from '../../domain/kernel/commit';
+import { AlteredReceipt, checkAppend, commandOf, unsealAt, type Commit } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import { AnsweredWith, type Cosmos } from './cosmos';
@@ -27,6 +28,8 @@ interface CommitDocument {
   readonly hash: string;
   /** The number of the append that has written it. */
   readonly append: string;
+  /** The name of the command that it answers, which is indexed; undefined when that came without a key. */
+  readonly command?: string;
   /** RFC 8785 form of the commit without `hash`; undefined when it is the text of document `body-<hash>`. */
   readonly body?: string;
 }
@@ -69,7 +72,11 @@ interface Changes {
 /** Digits of a commit's id, so that ids are in the order of indexes. */
 const ID_DIGITS = 12;
 /** Cosmos DB takes 2 MB in a batch. */
+/** And 100 operations. */
+const MAX_OPERATIONS = 100;
 const MAX_BATCH_BYTES = 2 * 1024 * 1024 - 16 * 1024;
+/** What a snapshot takes as a document of its own, escaped as text in JSON. */
+const PAST_BYTES = 64 * 1024;
 /** 99 bodies of this size fit into a batch. A character takes 3 bytes at most: in UTF-8, or as an escape in JSON. */
 const SMALL_BODY_BYTES = 16 * 1024;
 const MAX_BYTES_PER_CHARACTER = 3;
@@ -90,12 +97,16 @@ export class CosmosEventStore implements EventStore {
     const append = randomUUID();
     const last = commits.at(-1)?.commit as Commit;
     const staged = await this.stageBodies(stream, commits);
-    const operations = commits.map(({ commit: { index, hash }, body }) => {
-      const document: CommitDocument = { id: idOf(index), stream, kind: 'commit', index, hash, append, ...(!staged.has(hash) && { body }) };
+    const operations = commits.map(({ commit, body }) => {
+      const { index, hash } = commit;
+      const command = commandOf(commit);
+      const document: CommitDocument = { id: idOf(index), stream, kind: 'commit', index, hash, append, ...(command !== undefined && { command }), ...(!staged.has(hash) && { body }) };
       return created(document);
     });
     const head: Moved = { index: last.index, hash: last.hash, ...(snapshot !== undefined && { snapshot: await this.kept(stream, append, snapshot) }) };
     operations.push(expected < 0 ? created({ id: 'head', stream, kind: 'head', ...head } satisfies HeadDocument) : moved(expected, head));
+    // Room for it is not promised: a state of long ago is then folded from an earlier one.
+    if (snapshot !== undefined && operations.length < MAX_OPERATIONS && bytesOf(commits) <= MAX_BATCH_BYTES - PAST_BYTES) operations.push(...past(stream, snapshot));
     if (!(await this.cosmos.batch('append', this.events, stream, operations))) {
       // Perhaps with this very append: an answer was lost, and the batch was sent again. Who can't see it doesn't know.
       const there = await this.document<CommitDocument>('append.recognise', stream, idOf(expected + 1)).catch((error: unknown) => {
@@ -112,11 +123,18 @@ export class CosmosEventStore implements EventStore {
     return head === undefined ? undefined : { index: head.index, hash: head.hash };
   }
 
-  async snapshot(stream: string): Promise<Snapshot | undefined> {
+  async snapshot(stream: string, upTo = Number.MAX_SAFE_INTEGER): Promise<Snapshot | undefined> {
     const kept = (await this.document<HeadDocument>('snapshot', stream, 'head'))?.snapshot;
     if (kept === undefined) return undefined;
+    if (kept.index > upTo) return await this.pastSnapshot(stream, upTo);
     const state = kept.document === undefined ? kept.state : (await this.document<TextDocument>('snapshot', stream, kept.document))?.text;
     return state === undefined ? undefined : { version: kept.version, index: kept.index, state: JSON.parse(state) as unknown };
+  }
+
+  async answered(stream: string, command: string): Promise<number | undefined> {
+    const query = { query: 'SELECT VALUE c["index"] FROM c WHERE c.command = @command', parameters: [{ name: '@command', value: command }] };
+    const found = await this.cosmos.query<number>('answered', this.events, stream, query, MAX_OPERATIONS);
+    return found.length === 0 ? undefined : Math.max(...found);
   }
 
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
@@ -141,14 +159,15 @@ export class CosmosEventStore implements EventStore {
       const { documents, token, end, reader } = await this.changes(at.token, limit);
       const after: Place = { token, seen: {} };
       const fresh = byStream(documents.filter((document) => isCommit(document) && document.index > (at.seen[document.stream] ?? -1))).flat();
-      const commits = await this.delivered(fresh.slice(0, limit));
+      const { commits, altered } = await this.opened(fresh.slice(0, limit));
+      const page = commits.slice(0, limit);
+      const rest = altered.length === 0 ? {} : { altered };
       if (fresh.length > limit || commits.length > limit) {
         // A transaction is never cut in two by the service: the page is, here.
-        const page = commits.slice(0, limit);
-        return { commits: page, checkpoint: encode({ token: at.token, seen: { ...at.seen, ...Object.fromEntries(page.map(({ stream, index }) => [stream, index])) } }), end: false };
+        return { commits: page, checkpoint: encode({ token: at.token, seen: { ...at.seen, ...seenOf(page, commits.slice(limit), altered) } }), end: false, ...rest };
       }
       this.readers.set(readerKey(token, limit), reader);
-      if (commits.length > 0 || end) return { commits, checkpoint: encode(after), end };
+      if (commits.length > 0 || altered.length > 0 || end) return { commits, checkpoint: encode(after), end, ...rest };
       at = after; // heads alone
     }
   }
@@ -178,15 +197,27 @@ export class CosmosEventStore implements EventStore {
 
   /**
    * The commits among documents of the change feed, of this store's own reading or of a trigger's: without heads, in
-   * order per stream; a gap between two of one stream is filled from the stream.
+   * order per stream; a gap between two of one stream is filled from the stream. What was altered is left out.
    */
   async delivered(documents: readonly unknown[]): Promise<Commit[]> {
+    return (await this.opened(documents)).commits;
+  }
+
+  private async opened(documents: readonly unknown[]): Promise<{ commits: Commit[]; altered: AlteredReceipt[] }> {
+    const altered: AlteredReceipt[] = [];
+    const left = (error: unknown): Commit[] => {
+      if (!(error instanceof AlteredReceipt)) throw error;
+      altered.push(error);
+      return [];
+    };
+    const one = async (document: CommitDocument) => await this.commitOf(document).then((commit) => [commit], left);
+    const each = async (found: readonly CommitDocument[]) => (await Promise.all(found.map(one))).flat();
     const healed = byStream(documents).map(async (found) => {
       const { stream, index } = found[0] as CommitDocument;
       const count = (found.at(-1) as CommitDocument).index - index + 1;
-      return count === found.length ? await Promise.all(found.map((document) => this.commitOf(document))) : await this.read(stream, index, count);
+      return count === found.length ? await each(found) : await this.read(stream, index, count).catch(async (error: unknown) => (error instanceof AlteredReceipt ? await each(found) : Promise.reject(error as Error)));
     });
-    return (await Promise.all(healed)).flat();
+    return { commits: (await Promise.all(healed)).flat(), altered };
   }
 
   private get events() {
@@ -198,16 +229,15 @@ export class CosmosEventStore implements EventStore {
     return resource;
   }
 
-  private async commitOf({ stream, hash, body }: CommitDocument): Promise<Commit> {
+  private async commitOf({ stream, index, hash, body }: CommitDocument): Promise<Commit> {
     const text = body ?? (await this.document<TextDocument>('read.body', stream, `body-${hash}`))?.text;
     if (text === undefined) throw new Error(`the body of commit ${hash} of ${stream} is missing`);
-    return unseal(text, hash);
+    return unsealAt({ stream, index }, text, hash);
   }
 
   /** Where the bodies would burst the batch, writes the large ones into documents of their own; gives the hashes of their commits. */
   private async stageBodies(stream: string, commits: Append['commits']): Promise<ReadonlySet<string>> {
-    const characters = commits.reduce((sum, { body }) => sum + body.length, 0);
-    if (MAX_BYTES_PER_CHARACTER * characters <= MAX_BATCH_BYTES) return NONE;
+    if (bytesOf(commits) <= MAX_BATCH_BYTES) return NONE;
     const large = commits.filter(({ body }) => MAX_BYTES_PER_CHARACTER * body.length > SMALL_BODY_BYTES);
     await Promise.all(large.map(({ commit, body }) => this.stage(stream, `body-${commit.hash}`, body)));
     return new Set(large.map(({ commit }) => commit.hash));
@@ -219,6 +249,18 @@ export class CosmosEventStore implements EventStore {
     const document = `snapshot-${append}`;
     await this.stage(stream, document, text);
     return { version, index, document };
+  }
+
+  private async pastSnapshot(stream: string, upTo: number): Promise<Snapshot | undefined> {
+    const query = {
+      query: 'SELECT * FROM c WHERE c.id >= @from AND c.id <= @to ORDER BY c.id DESC',
+      parameters: [
+        { name: '@from', value: stateId(0) },
+        { name: '@to', value: stateId(upTo) },
+      ],
+    };
+    const [found] = await this.cosmos.query<TextDocument>('snapshot', this.events, stream, query, 1);
+    return found === undefined ? undefined : (JSON.parse(found.text) as Snapshot);
   }
 
   private async stage(stream: string, id: string, text: string): Promise<void> {
@@ -261,7 +303,23 @@ function startFrom(): typeof ChangeFeedStartFrom {
   return (load('@azure/cosmos') as typeof Sdk).ChangeFeedStartFrom;
 }
 
-function created(document: CommitDocument | HeadDocument): OperationInput {
+/** At most so many bytes in a batch. */
+function bytesOf(commits: Append['commits']): number {
+  return MAX_BYTES_PER_CHARACTER * commits.reduce((sum, { body }) => sum + body.length, 0);
+}
+
+/** The snapshot as a document of its own, when it is small. */
+function past(stream: string, snapshot: Snapshot): OperationInput[] {
+  const text = JSON.stringify(snapshot);
+  if (Buffer.byteLength(text) > MAX_HEAD_SNAPSHOT_BYTES) return [];
+  return [created({ id: stateId(snapshot.index), stream, kind: 'text', text } satisfies TextDocument)];
+}
+
+function stateId(index: number): string {
+  return `state-${idOf(index)}`;
+}
+
+function created(document: CommitDocument | HeadDocument | TextDocument): OperationInput {
   return { operationType: 'Create', resourceBody: document as unknown as JSONObject };
 }
 
@@ -269,6 +327,14 @@ function created(document: CommitDocument | HeadDocument): OperationInput {
 function moved(expected: number, head: Moved): OperationInput {
   const operations = Object.entries(head).map(([name, value]) => ({ op: 'set' as const, path: `/${name}`, value }));
   return { operationType: 'Patch', id: 'head', resourceBody: { condition: `FROM c WHERE c.index = ${expected}`, operations } };
+}
+
+/** By stream, the index up to which a page shows it; what was altered comes again as long as something before it is cut off. */
+function seenOf(page: readonly Commit[], cut: readonly Commit[], altered: readonly AlteredReceipt[]): Record<string, number> {
+  const later = new Set(cut.map(({ stream }) => stream));
+  const seen: Record<string, number> = {};
+  for (const { stream, index } of [...page, ...altered.filter((receipt) => !later.has(receipt.stream))]) seen[stream] = Math.max(seen[stream] ?? -1, index);
+  return seen;
 }
 
 function idOf(index: number): string {

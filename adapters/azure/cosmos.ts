@@ -7,14 +7,15 @@ import { StoreBusy } from '../../app/ports';
 import { CostMeter, type Charged } from './cosmos-cost';
 
 /**
- * The containers, as Bicep makes them and as test servers need them. `events` is read by stream and id, `state` by id;
- * views filter on fields of their documents and answer in order of (key, source).
+ * The containers, as Bicep makes them and as test servers need them. `events` is read by stream and id, or by the
+ * command that a commit answers, `state` by id; views filter on fields of their documents and answer in order of
+ * (key, source).
  */
 export const CONTAINERS = {
   events: {
     id: 'events',
     partitionKey: { paths: ['/stream'], kind: 'Hash', version: 2 },
-    indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [], excludedPaths: [{ path: '/*' }] },
+    indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [{ path: '/command/?' }], excludedPaths: [{ path: '/*' }] },
   },
   views: {
     id: 'views',
@@ -40,7 +41,7 @@ export const CONTAINERS = {
   state: {
     id: 'state',
     partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 },
-    // Presence ends by itself, checkpoints don't.
+    // Presence and keys end by themselves, checkpoints don't.
     defaultTtl: -1,
     indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [], excludedPaths: [{ path: '/*' }] },
   },

@@ -4,6 +4,7 @@ import { AzureBlobArchive } from './blob-archive';
 import { Cosmos } from './cosmos';
 import { CosmosCheckpoints } from './cosmos-checkpoints';
 import { CosmosEventStore } from './cosmos-event-store';
+import { CosmosKeys } from './cosmos-keys';
 import { CosmosPresence } from './cosmos-presence';
 import { CosmosViewStore } from './cosmos-view-store';
 import { EventHubPublisher } from './event-hubs';
@@ -39,6 +40,7 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
     handed: (documents) => store.delivered(documents),
     costs: () => cosmos.meter.totals(),
     publisher,
+    keys: new CosmosKeys(cosmos),
     views: new CosmosViewStore(cosmos),
     checkpoints: new CosmosCheckpoints(cosmos),
     deadlines: new ServiceBusDeadlines(bus, DEADLINES),

@@ -1,6 +1,6 @@
 /** The event store on SQLite: one row per commit, its canonical bytes and their hash, in one global order. */
 import { join } from 'node:path';
-import { checkAppend, unseal, type Commit } from '../../domain/kernel/commit';
+import { AlteredReceipt, checkAppend, commandOf, unsealAt, type Commit } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import type { Database } from './database';
@@ -9,8 +9,16 @@ import { MARK_FILE, MarkWriter, lostTail, newestOf, readMark } from './mark';
 import type { Statement } from './writer';
 
 interface CommitRow {
+  readonly stream: string;
+  readonly index: number;
   readonly hash: string;
   readonly body: string;
+}
+
+interface SnapshotRow {
+  readonly version: number;
+  readonly idx: number;
+  readonly state: string;
 }
 
 /** How many commits of its own a process remembers, and how large they may be: together some hundred megabytes at most. */
@@ -24,7 +32,11 @@ export const EVENT_SCHEMA: readonly Statement[] = [
     [],
   ],
   ['CREATE UNIQUE INDEX IF NOT EXISTS commits_by_stream ON commits (stream, idx)', []],
+  // Which commit answers a command that came with a key: written with that commit.
+  ['CREATE TABLE IF NOT EXISTS answers (stream TEXT NOT NULL, command TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (stream, command)) WITHOUT ROWID', []],
   ['CREATE TABLE IF NOT EXISTS snapshots (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, idx INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID', []],
+  // The snapshots before the last one: from them a state of long ago is folded.
+  ['CREATE TABLE IF NOT EXISTS past_snapshots (stream TEXT NOT NULL, idx INTEGER NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (stream, idx)) WITHOUT ROWID', []],
 ];
 
 export class SqliteEventStore implements EventStore {
@@ -80,7 +92,12 @@ export class SqliteEventStore implements EventStore {
       'INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)',
       [stream, commit.index, commit.hash, body],
     ]);
+    for (const { commit } of commits) {
+      const command = commandOf(commit);
+      if (command !== undefined) statements.push(['INSERT OR REPLACE INTO answers (stream, command, idx) VALUES (?, ?, ?)', [stream, command, commit.index]]);
+    }
     if (snapshot !== undefined) {
+      statements.push(['INSERT OR REPLACE INTO past_snapshots (stream, idx, version, state) SELECT stream, idx, version, state FROM snapshots WHERE stream = ?', [stream]]);
       statements.push([
         'INSERT OR REPLACE INTO snapshots (stream, version, idx, state) VALUES (?, ?, ?, ?)',
         [stream, snapshot.version, snapshot.index, JSON.stringify(snapshot.state)],
@@ -105,16 +122,22 @@ export class SqliteEventStore implements EventStore {
   }
 
    
-  async snapshot(stream: string): Promise<Snapshot | undefined> {
-    const row = this.database.get<{ version: number; idx: number; state: string }>('SELECT version, idx, state FROM snapshots WHERE stream = ?', stream);
+  async snapshot(stream: string, upTo = Number.MAX_SAFE_INTEGER): Promise<Snapshot | undefined> {
+    const row =
+      this.database.get<SnapshotRow>('SELECT version, idx, state FROM snapshots WHERE stream = ? AND idx <= ?', stream, upTo) ??
+      this.database.get<SnapshotRow>('SELECT version, idx, state FROM past_snapshots WHERE stream = ? AND idx <= ? ORDER BY idx DESC LIMIT 1', stream, upTo);
     return row === undefined ? undefined : { version: row.version, index: row.idx, state: JSON.parse(row.state) as unknown };
+  }
+
+  async answered(stream: string, command: string): Promise<number | undefined> {
+    return this.database.get<{ idx: number }>('SELECT idx FROM answers WHERE stream = ? AND command = ?', stream, command)?.idx;
   }
 
    
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
     return this.database
-      .all<CommitRow>('SELECT hash, body FROM commits WHERE stream = ? AND idx >= ? ORDER BY idx LIMIT ?', stream, from, limit)
-      .map((row) => unseal(row.body, row.hash));
+      .all<CommitRow>('SELECT stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx >= ? ORDER BY idx LIMIT ?', stream, from, limit)
+      .map((row) => unsealAt(row, row.body, row.hash));
   }
 
    
@@ -126,12 +149,20 @@ export class SqliteEventStore implements EventStore {
       limit,
     );
     const last = rows.at(-1)?.position ?? position;
-    return { commits: rows.map((row) => this.recent.peek(row.hash) ?? this.commitAt(row.position)), checkpoint: String(last), end: rows.length < limit };
+    const found = rows.map((row) => this.recent.peek(row.hash) ?? this.commitAt(row.position));
+    const altered = found.filter((item) => item instanceof AlteredReceipt);
+    const commits = found.filter((item): item is Commit => !(item instanceof AlteredReceipt));
+    return { commits, checkpoint: String(last), end: rows.length < limit, ...(altered.length > 0 && { altered }) };
   }
 
-  private commitAt(position: number): Commit {
-    const { body, hash } = this.database.get<CommitRow>('SELECT hash, body FROM commits WHERE position = ?', position) as CommitRow;
-    return unseal(body, hash);
+  private commitAt(position: number): Commit | AlteredReceipt {
+    const row = this.database.get<CommitRow>('SELECT stream, idx AS "index", hash, body FROM commits WHERE position = ?', position) as CommitRow;
+    try {
+      return unsealAt(row, row.body, row.hash);
+    } catch (error) {
+      if (error instanceof AlteredReceipt) return error;
+      throw error;
+    }
   }
 
   async lag(from: Checkpoint | undefined): Promise<number> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { StorePorts } from '../../app/ports';
 import { Database, unusable } from './database';
 import { SqliteEventStore } from './event-store';
+import { SqliteKeys } from './keys';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';
 import { SqliteViewStore } from './view-store';
 
@@ -17,6 +18,7 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
   try {
     return {
       store: await SqliteEventStore.open(database),
+      keys: await SqliteKeys.open(database),
       views: new SqliteViewStore(database),
       checkpoints: await SqliteCheckpoints.open(database),
       deadlines: await SqliteDeadlines.open(database),

@@ -43,8 +43,8 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     name: 'formicary'
     properties: { resource: { id: 'formicary' } }
 
-    // A stream is a logical partition. Commits are found by their place in it, so nothing else is indexed; they never
-    // expire, so there is no time to live.
+    // A stream is a logical partition. Commits are found by their place in it, or by the command that they answer;
+    // nothing else is indexed. They never expire, so there is no time to live.
     resource events 'containers' = {
       name: 'events'
       properties: {
@@ -54,7 +54,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
           indexingPolicy: {
             indexingMode: 'consistent'
             automatic: true
-            includedPaths: []
+            includedPaths: [{ path: '/command/?' }]
             excludedPaths: [{ path: '/*' }]
           }
         }
@@ -85,7 +85,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
       }
     }
 
-    // Checkpoints and presence, found by id. Presence says on each document how long it lives; checkpoints stay.
+    // Checkpoints, presence and keys, found by id. Presence and keys say on each document how long it lives; checkpoints stay.
     resource state 'containers' = {
       name: 'state'
       properties: {

@@ -8,7 +8,7 @@
 import { hash as digest } from 'node:crypto';
 import type { Event } from './decider';
 import type { PrincipalKind } from './principal';
-import { parseStream } from './ids';
+import { commitRef, parseStream } from './ids';
 
 /** Largest canonical form of a commit, in bytes. */
 export const MAX_COMMIT_BYTES = 256 * 1024;
@@ -164,9 +164,62 @@ export function seal(commit: UnsealedCommit): SealedCommit {
   return { commit: { ...commit, hash: sha256(body) }, body };
 }
 
-/** Rebuilds the commit from what a store holds. */
+/** A receipt that is no longer what was written: nothing may be read from it, nor written on top of it. */
+export class AlteredReceipt extends Error {
+  constructor(
+    readonly stream: string,
+    readonly index: number,
+    /** What is wrong, after `stream@index`. */
+    what: string,
+  ) {
+    super(`${commitRef(stream, index)} ${what}`);
+    this.name = 'AlteredReceipt';
+  }
+
+  /** `stream@index` */
+  get ref(): string {
+    return commitRef(this.stream, this.index);
+  }
+}
+
+/** Rebuilds the commit from what a store holds, as it is: for tools that check it themselves. */
 export function unseal(body: string, hash: string): Commit {
   return { ...(JSON.parse(body) as UnsealedCommit), hash };
+}
+
+/**
+ * Rebuilds the commit from what a store holds at a place. Throws `AlteredReceipt` unless the bytes are those that were
+ * hashed there: a store hands out nothing else.
+ */
+export function unsealAt({ stream, index }: { readonly stream: string; readonly index: number }, body: string, hash: string): Commit {
+  if (sha256(body) !== hash) throw new AlteredReceipt(stream, index, 'was altered: its bytes have another hash than its receipt says');
+  let commit: Commit;
+  try {
+    commit = unseal(body, hash);
+  } catch {
+    throw new AlteredReceipt(stream, index, 'is unreadable: its bytes are not a commit');
+  }
+  if (commit.stream !== stream || commit.index !== index) throw new AlteredReceipt(stream, index, `is misplaced: it says that it is ${commitRef(commit.stream, commit.index)}`);
+  return commit;
+}
+
+/** Throws `AlteredReceipt` unless the commit comes right after `index`, and names the commit there, of `hash`, as the one before it. */
+export function checkChained(stream: string, { index, hash }: { readonly index: number; readonly hash: string | null }, commit: Commit): void {
+  if (commit.index !== index + 1) throw new AlteredReceipt(stream, index + 1, `is missing: ${commitRef(stream, commit.index)} comes in its place`);
+  if (commit.previousHash !== hash) throw new AlteredReceipt(stream, commit.index, 'does not follow from the commit before it: one of the two was replaced or inserted');
+}
+
+/** How many characters a command's name has: hexadecimal digits of a SHA-256, enough to tell all commands of a stream apart. */
+const NAME_LENGTH = 32;
+
+/** The name under which a stream remembers what a principal asked of it with a key. */
+export function commandName(principal: string, key: string): string {
+  return sha256(`${principal} ${key}`).slice(0, NAME_LENGTH);
+}
+
+/** The name of the command that a commit answers; undefined when it came without a key. */
+export function commandOf({ meta }: Pick<Commit, 'meta'>): string | undefined {
+  return meta.commandId === undefined ? undefined : commandName(meta.actor.id, meta.commandId);
 }
 
 /** One thing that is wrong with a chain, in words that name the commit. */

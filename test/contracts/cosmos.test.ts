@@ -3,6 +3,7 @@ import { CosmosClient } from '@azure/cosmos';
 import { CONNECTION_POLICY, Cosmos } from '../../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
 import { CosmosEventStore } from '../../adapters/azure/cosmos-event-store';
+import { CosmosKeys } from '../../adapters/azure/cosmos-keys';
 import { CosmosPresence } from '../../adapters/azure/cosmos-presence';
 import { CosmosViewStore } from '../../adapters/azure/cosmos-view-store';
 import { StoreBusy } from '../../app/ports';
@@ -11,7 +12,7 @@ import { CosmosServer, type Fault, type FaultPlan, type RequestKind } from '../s
 import { chain, faultsOf, newTenant, nextCommit } from '../support/commits';
 import { randomOf } from '../support/shuffle';
 import { eventStoreContract } from './event-store.contract';
-import { checkpointsContract, presenceContract } from './small-stores.contract';
+import { checkpointsContract, keysContract, presenceContract } from './small-stores.contract';
 import { viewStoreContract } from './view-store.contract';
 import type { Opened } from './contract';
 
@@ -71,6 +72,8 @@ eventStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosEventStore(
 eventStoreContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosEventStore(cosmos), randomFaults(0.1, 0.1)));
 viewStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosViewStore(cosmos)));
 viewStoreContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosViewStore(cosmos), randomFaults(0.05, 0.05)));
+keysContract('Cosmos DB', () => onServer((cosmos) => new CosmosKeys(cosmos)));
+keysContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosKeys(cosmos), randomFaults(0.1, 0.1)));
 checkpointsContract('Cosmos DB', () => onServer((cosmos) => new CosmosCheckpoints(cosmos)));
 checkpointsContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosCheckpoints(cosmos), randomFaults(0.1, 0.1)));
 presenceContract('Cosmos DB', () => onServer((cosmos) => new CosmosPresence(cosmos), undefined, (store) => store.close()));

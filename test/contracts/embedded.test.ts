@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { DatabaseUnavailable } from '../../adapters/embedded/folder';
+import { SqliteKeys } from '../../adapters/embedded/keys';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { plusSeconds } from '../../domain/kernel/time';
 import { EPOCH, chain } from '../support/commits';
 import { eventStoreContract } from './event-store.contract';
-import { blobArchiveContract, checkpointsContract, deadlinesContract, presenceContract, workQueueContract } from './small-stores.contract';
+import { blobArchiveContract, checkpointsContract, deadlinesContract, keysContract, presenceContract, workQueueContract } from './small-stores.contract';
 import { viewStoreContract } from './view-store.contract';
 import type { Opened, Timed } from './contract';
 
@@ -51,6 +52,7 @@ async function timed<T>(opened: Promise<Opened<T>>): Promise<Timed<T>> {
 
 eventStoreContract('SQLite', () => onDatabase((database) => SqliteEventStore.open(database)));
 viewStoreContract('SQLite', () => onDatabase((database) => new SqliteViewStore(database)));
+keysContract('SQLite', () => onDatabase((database) => SqliteKeys.open(database)));
 checkpointsContract('SQLite', () => onDatabase((database) => SqliteCheckpoints.open(database)));
 deadlinesContract('SQLite', () => timed(onDatabase((database) => SqliteDeadlines.open(database))));
 workQueueContract('SQLite', () => timed(onDatabase((database) => SqliteWorkQueue.open(database))));

@@ -1,4 +1,4 @@
-import { MAX_COMMIT_BYTES, type Commit, type SealedCommit } from '../../domain/kernel/commit';
+import { MAX_COMMITS_PER_APPEND, MAX_COMMIT_BYTES, commandName, type Commit, type SealedCommit } from '../../domain/kernel/commit';
 import type { Checkpoint, EventStore } from '../../app/ports';
 import { chain, commitOfSize, faultsOf, newTenant, nextCommit } from '../support/commits';
 import { HOSTILE, eventually, type Factory, type Opened } from './contract';
@@ -271,6 +271,45 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       });
     });
 
+    describe('answers', () => {
+      const keyed = (stream: string, count: number, key: (n: number) => string | undefined) => {
+        const commits: SealedCommit[] = [];
+        for (let n = 0; n < count; n += 1) commits.push(nextCommit(stream, commits.at(-1)?.commit, { n }, { commandId: key(n) }));
+        return commits;
+      };
+
+      test('a commit is found by the command that it answers, and the last one of several', async () => {
+        const stream = `${tenant}/task/1`;
+        await write(keyed(stream, 4, (n) => ['a', undefined, 'b', 'a'][n]));
+        const find = (key: string, actor = 'agent-1', where = stream) => store.answered(where, commandName(actor, key));
+        expect(await find('a')).toBe(3);
+        expect(await find('b')).toBe(2);
+        expect(await find('c')).toBeUndefined();
+        expect(await find('a', 'agent-2')).toBeUndefined();
+        expect(await find('a', 'agent-1', `${tenant}/task/10`)).toBeUndefined();
+      });
+
+      test('a full append of answers is found, also after a restart', async () => {
+        const stream = `${tenant}/task/1`;
+        await write(keyed(stream, MAX_COMMITS_PER_APPEND, (n) => `key-${n}`));
+        store = await opened.reopen();
+        for (const n of [0, 50, MAX_COMMITS_PER_APPEND - 1]) expect(await store.answered(stream, commandName('agent-1', `key-${n}`))).toBe(n);
+      });
+
+      test('nothing is remembered of an append that lost', async () => {
+        const stream = `${tenant}/task/1`;
+        await write(keyed(stream, 1, () => 'first'));
+        expect(await store.append({ stream, expected: -1, commits: keyed(stream, 1, () => 'lost') })).toEqual({ kind: 'conflict', head: 0 });
+        expect(await store.answered(stream, commandName('agent-1', 'lost'))).toBeUndefined();
+      });
+
+      test.each(HOSTILE)('keys are only text: %j', async (text) => {
+        const stream = `${tenant}/task/1`;
+        await write(keyed(stream, 2, (n) => (n === 0 ? `${text}.` : `${text},`)));
+        expect(await store.answered(stream, commandName('agent-1', `${text}.`))).toBe(0);
+      });
+    });
+
     describe('snapshots', () => {
       const state = { text: `it's "ö" 😀`, list: [1, 2.5, null, true], nested: { '9': 1, '10': 2 } };
 
@@ -293,6 +332,16 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const large = { filler: 'ö'.repeat(40_000) };
         await store.append({ stream, expected: -1, commits: chain(stream, 1), snapshot: { version: 1, index: 0, state: large } });
         expect((await store.snapshot(stream))?.state).toEqual(large);
+      });
+
+      test('one of long ago is found up to an index, if one is still there', async () => {
+        const stream = `${tenant}/task/1`;
+        const commits = chain(stream, 9);
+        for (let n = 0; n < 9; n += 3) await store.append({ stream, expected: n - 1, commits: commits.slice(n, n + 3), snapshot: { version: 1, index: n + 2, state: { n } } });
+        expect(await store.snapshot(stream, 1)).toBeUndefined();
+        expect(await store.snapshot(stream, 2)).toEqual({ version: 1, index: 2, state: { n: 0 } });
+        expect(await store.snapshot(stream, 7)).toEqual({ version: 1, index: 5, state: { n: 3 } });
+        expect(await store.snapshot(stream, 100)).toEqual({ version: 1, index: 8, state: { n: 6 } });
       });
 
       test('the snapshot of an append that lost is not kept', async () => {

@@ -1,8 +1,76 @@
 import { createHash, randomBytes } from 'node:crypto';
-import type { BlobArchive, Checkpoints, Deadline, Deadlines, Presence, WorkItem, WorkQueue } from '../../app/ports';
+import { KEY_WINDOW_MS, type BlobArchive, type Checkpoints, type Deadline, type Deadlines, type KeyClaim, type Keys, type Presence, type WorkItem, type WorkQueue } from '../../app/ports';
 import { plusSeconds } from '../../domain/kernel/time';
 import { newTenant } from '../support/commits';
 import { HOSTILE, type Factory, type Opened, type Timed, type TimedFactory } from './contract';
+
+// ----------------------------------------------------------------------------------------------------------- keys
+
+/** Holds for every Keys. */
+export function keysContract(name: string, factory: Factory<Keys>): void {
+  describe(`keys contract: ${name}`, () => {
+    let opened: Opened<Keys>;
+    let keys: Keys;
+    let tenant: string;
+    const at = Date.parse('2026-11-21T10:00:00.000Z');
+
+    beforeAll(async () => {
+      opened = await factory();
+      keys = opened.store;
+    });
+    afterAll(() => opened.close());
+    beforeEach(() => {
+      tenant = newTenant();
+    });
+
+    /** Whose the key is then; durable. */
+    const claim = async (request: string, more: Partial<KeyClaim> = {}): Promise<string> => {
+      const claimed = await keys.claim({ tenant, principal: 'agent-1', key: 'key-1', request, at, ...more });
+      await claimed.kept;
+      return claimed.request;
+    };
+
+    test('the first request has it, whoever asks again', async () => {
+      expect([await claim('a'), await claim('b'), await claim('a'), await claim('b')]).toEqual(['a', 'a', 'a', 'a']);
+    });
+
+    test('of many at once one is first', async () => {
+      const found = await Promise.all(Array.from({ length: 20 }, (_, i) => claim(`request-${i}`)));
+      expect(new Set(found).size).toBe(1);
+      expect(await claim('another')).toBe(found[0]);
+    });
+
+    test('keys of other principals and tenants are others', async () => {
+      await claim('a');
+      expect(await claim('b', { principal: 'agent-2' })).toBe('b');
+      expect(await claim('c', { tenant: newTenant() })).toBe('c');
+      expect(await claim('d', { key: 'key-2' })).toBe('d');
+      expect(await claim('x')).toBe('a');
+    });
+
+    test('it is kept over a restart', async () => {
+      await claim('a');
+      keys = await opened.reopen();
+      expect(await claim('b')).toBe('a');
+    });
+
+    test('after the window it is free again', async () => {
+      await claim('a');
+      expect(await claim('b', { at: at + KEY_WINDOW_MS - 1 })).toBe('a');
+      expect(await claim('b', { at: at + KEY_WINDOW_MS })).toBe('b');
+      expect(await claim('a', { at: at + KEY_WINDOW_MS + 1 })).toBe('b');
+    });
+
+    test('a clock that was set back takes no key away', async () => {
+      await claim('a');
+      expect(await claim('b', { at: at - 60_000 })).toBe('a');
+    });
+
+    test.each(HOSTILE)('keys are only text: %j', async (text) => {
+      expect([await claim('a', { key: text }), await claim('b', { key: `${text} ` }), await claim('c', { key: text })]).toEqual(['a', 'b', 'a']);
+    });
+  });
+}
 
 // ---------------------------------------------------------------------------------------------------- checkpoints
 

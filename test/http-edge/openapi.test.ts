@@ -24,7 +24,7 @@ const all = { tags: ['tasks'], needs: 'read_only', handler: () => ({ status: 204
 let document: Json;
 
 beforeAll(async () => {
-  setEdge({ principalOf: () => ADA, permits: () => ({ allowed: true }) });
+  setEdge({ principalOf: () => ADA, permits: () => ({ allowed: true }), claim: async ({ request }) => ({ request, kept: Promise.resolve() }) });
   registerDocs({ title: 'Sample', version: '1.2.3', description: 'What it is.', headers: { 'X-Sample-Tenant': 'Whose data.' } });
   route({
     ...all,

@@ -32,6 +32,7 @@ describe('routes', () => {
     setEdge({
       principalOf: () => caller,
       permits: () => (retryAfterSeconds === undefined ? { allowed: true } : { retryAfterSeconds }),
+      claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
       onRequest: (info) => void infos.push(info),
     });
     route({ ...common, name: 'plain', method: 'GET', path: '/plain', handler: keep });

@@ -131,7 +131,8 @@ function scheduled(store: EventStore, scheduler: fc.Scheduler): EventStore {
   return {
     append: call('append', (append) => store.append(append)),
     head: call('head', (stream) => store.head(stream)),
-    snapshot: call('snapshot', (stream) => store.snapshot(stream)),
+    snapshot: call('snapshot', (stream, upTo) => store.snapshot(stream, upTo)),
+    answered: call('answered', (stream, command) => store.answered(stream, command)),
     read: call('read', (stream, from, limit) => store.read(stream, from, limit)),
     feed: (from, limit) => store.feed(from, limit),
     lag: (from) => store.lag(from),
@@ -160,7 +161,7 @@ test('two processes on the same streams, in any order of calls and answers', asy
 });
 
 test('two processes on a store that fails, loses answers, and writes late', async () => {
-  const rates = { append: { fails: 0.1, loses: 0.15, late: 0.1, slow: 0.2 }, head: { fails: 0.05, slow: 0.1 }, read: { fails: 0.15, slow: 0.2 }, snapshot: { fails: 0.03 } };
+  const rates = { append: { fails: 0.1, loses: 0.15, late: 0.1, slow: 0.2 }, head: { fails: 0.05, slow: 0.1 }, read: { fails: 0.15, slow: 0.2 }, snapshot: { fails: 0.03 }, answered: { fails: 0.05, slow: 0.1 } };
   let [accepted, failed, refused] = [0, 0, 0];
   await fc.assert(
     fc.asyncProperty(commands, fc.nat(), fc.nat(), async (given, one, other) => {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { denialStream } from '../../app/denials';
-import { StoreBusy } from '../../app/ports';
+import { KEY_WINDOW_MS, StoreBusy, type Snapshot } from '../../app/ports';
 import { MAX_CAUSATION_DEPTH, StoreUnavailable, causeOf, commandHash, type Accepted, type Cause, type Committed, type Outcome, type Transactor } from '../../app/transact';
-import { MAX_COMMIT_BYTES, ChainVerifier, canonicalize, sha256, type Commit } from '../../domain/kernel/commit';
+import { AlteredReceipt, MAX_COMMIT_BYTES, ChainVerifier, canonicalize, sha256, type Commit } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import type { Rejection } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';
@@ -259,14 +259,57 @@ describe('an Idempotency-Key', () => {
     expect(accepted(await attempt())).toMatchObject({ repeated: false });
   });
 
-  test('is remembered for the last 512 commands of a stream, and not for ever', async () => {
+  test('is remembered however many came after it', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
-    await Promise.all(upTo(700).map((i) => once(transactor, `key-${i}`)));
-    expect((await once(transactorOn(store), 'key-0')).repeated).toBe(false);
-    for (const i of [190, 222, 500, 699]) expect(await once(transactorOn(store), `key-${i}`)).toMatchObject({ repeated: true, version: i });
-    // Done again, it is the new one that is remembered.
-    expect(await once(transactor, 'key-0')).toMatchObject({ repeated: true, version: 700 });
+    await Promise.all(upTo(1_500).map((i) => once(transactor, `key-${i}`)));
+    for (const i of [0, 1, 500, 1_499]) {
+      for (const process of [transactor, transactorOn(store)]) expect(await once(process, `key-${i}`)).toMatchObject({ repeated: true, version: i });
+    }
+    expect(verified(store)).toHaveLength(1_500);
+  });
+
+  test('is free for another request after the window; the same request is answered as long as the stream knows it', async () => {
+    const store = new MemoryEventStore();
+    const clock = new ManualClock();
+    const transactor = transactorOn(store, { clock });
+    await once(transactor, 'key-1', 'first');
+    const another = async () => await transactor.transact(tally, STREAM, add('x', 1), asking(keyed('key-1', 'another')));
+    clock.time += KEY_WINDOW_MS - 1;
+    expect(refused(await another()).code).toBe('idempotency-key-reused');
+    clock.time += 1;
+    expect(await once(transactor, 'key-1', 'first')).toMatchObject({ repeated: true, version: 0 });
+    expect(accepted(await another())).toMatchObject({ repeated: false, version: 1 });
+    expect(accepted(await another())).toMatchObject({ repeated: true, version: 1 });
+  });
+
+  test('costs no fold of the whole on a long stream, old or new, in a process that has the stream and in one that has not', async () => {
+    const store = new MemoryEventStore();
+    const transactor = transactorOn(store);
+    const summing = { ...tally, evolve: ((state, event, place) => ({ ...tally.evolve(state, event, place), ops: [] })) as typeof tally.evolve };
+    const give = async (process: Transactor, i: number) => accepted(await process.transact(summing, STREAM, add(`${i}`, 1), asking(keyed(`key-${i}`))));
+    await Promise.all(upTo(3_000).map((i) => give(transactor, i)));
+    for (const process of [transactor, transactorOn(store)]) {
+      for (const i of [5, 1_234, 2_990]) {
+        const read = jest.spyOn(store, 'read');
+        expect(await give(process, i)).toMatchObject({ repeated: true, version: i, state: { sum: i + 1 } });
+        const pages = await Promise.all(read.mock.results.map(({ value }) => value as Promise<readonly Commit[]>));
+        expect(pages.flat().length).toBeLessThan(1_100);
+        read.mockRestore();
+      }
+    }
+  });
+
+  test('of an append that was lost is not remembered; of one whose answer was lost it is', async () => {
+    for (const fault of ['fails', 'loses', 'late'] as const) {
+      const inner = new MemoryEventStore();
+      const failing = new FaultyEventStore(inner, scriptedFaults({ append: [fault, 'fails', 'fails', 'fails'], read: ['fails', 'fails', 'fails', 'fails', 'fails'] }));
+      await once(transactorOn(failing)).catch(() => undefined);
+      await failing.settled();
+      const done = inner.entries(STREAM).length;
+      expect(await once(transactorOn(inner))).toMatchObject({ repeated: done === 1, version: 0 });
+      expect(verified(inner)).toHaveLength(1);
+    }
   });
 
   test('the hash of a body doesn’t depend on the order of its keys', () => {
@@ -500,7 +543,7 @@ describe('snapshots', () => {
     store.reads.splice(0);
     const loaded = await transactorOn(store).load(summing, STREAM);
     expect(loaded).toMatchObject({ version: 449, state: { sum: 450 }, hash: head?.hash, at: EPOCH });
-    expect(readFrom(store)).toEqual([400]);
+    expect(readFrom(store)).toEqual([399, 400]); // the commit that it was made from is looked at
   });
 
   test('keep what the fold keeps: times, correlation, keys', async () => {
@@ -521,12 +564,67 @@ describe('snapshots', () => {
     expect(readFrom(store)[0]).toBe(0);
   });
 
+  test('that don’t fit what is there are not trusted', async () => {
+    const store = await filled(450);
+    const snapshot = (await store.snapshot(STREAM)) as Snapshot;
+    const alien = snapshot.state as { hash: string };
+    for (const wrong of [{ ...snapshot, state: { ...alien, hash: 'f'.repeat(64) } }, { ...snapshot, index: 398 }, { ...snapshot, index: 9_999 }]) {
+      jest.spyOn(store, 'snapshot').mockResolvedValueOnce(wrong);
+      expect(await transactorOn(store).load(summing, STREAM)).toMatchObject({ version: 449, state: { sum: 450 } });
+    }
+  });
+
   test('larger than 16 KB are not written', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     await Promise.all(upTo(420).map((i) => transactor.transact(tally, STREAM, add(`${i}`.padStart(100), 1), asking())));
     expect(await store.snapshot(STREAM)).toBeUndefined();
     expect((await transactorOn(store).load(tally, STREAM)).state.ops).toHaveLength(420);
+  });
+});
+
+describe('a receipt that was altered', () => {
+  const OTHER = 'acme/tally/2';
+  const ALTERATIONS: readonly [string, (entries: { index: number; body: string; hash: string }[]) => void, number][] = [
+    ['in its bytes', (entries) => (entries[2] = { ...entries[2], body: (entries[2] as { body: string }).body.replace('"n":1', '"n":7') } as never), 2],
+    ['so that it can’t be read', (entries) => (entries[2] = { ...entries[2], body: '{' } as never), 2],
+    ['with its hash made anew', (entries) => {
+      const body = (entries[2] as { body: string }).body.replace('"n":1', '"n":7');
+      entries[2] = { ...entries[2], body, hash: sha256(body) } as never;
+    }, 3],
+    ['by one from another place', (entries) => (entries[2] = { ...entries[3], index: 2 } as never), 2],
+  ];
+
+  test.each(ALTERATIONS)('%s: its stream is neither read nor written, others go on', async (_, alter, index) => {
+    const store = new MemoryEventStore();
+    const writer = transactorOn(store);
+    for (const i of upTo(5)) for (const stream of [STREAM, OTHER]) accepted(await writer.transact(tally, stream, add(`${i}`, 1), asking(keyed(`key-${i}`))));
+    alter(store.entries(STREAM) as never);
+    const transactor = transactorOn(store);
+    const attempts = [
+      () => transactor.load(tally, STREAM),
+      () => transactor.current(tally, STREAM),
+      () => transactor.loadAt(tally, STREAM, { upTo: 4 }),
+      () => transactor.transact(tally, STREAM, add('x', 1), asking()),
+      () => transactor.transact(tally, STREAM, add('x', 1), asking({ creates: true })),
+      () => transactor.transact(tally, STREAM, add('4', 1), asking(keyed('key-4'))),
+    ];
+    for (const attempt of attempts) {
+      const error: unknown = await attempt().catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(AlteredReceipt);
+      expect((error as AlteredReceipt).ref).toBe(`${STREAM}@${index}`);
+      expect((error as AlteredReceipt).message).toContain(`${STREAM}@${index}`);
+    }
+    expect(store.entries(STREAM)).toHaveLength(5);
+    expect(transactor.altered.map(({ ref }) => ref)).toEqual([`${STREAM}@${index}`]);
+    expect(accepted(await transactor.transact(tally, OTHER, add('x', 1), asking())).state.sum).toBe(6);
+  });
+
+  test('a dropped one is missed', async () => {
+    const store = new MemoryEventStore();
+    for (const i of upTo(5)) await transactorOn(store).transact(tally, STREAM, add(`${i}`, 1), asking());
+    (store.entries(STREAM) as unknown[]).splice(2, 1);
+    await expect(transactorOn(store).load(tally, STREAM)).rejects.toMatchObject({ ref: `${STREAM}@2` });
   });
 });
 

@@ -27,12 +27,12 @@ export function event(data: unknown = {}): Event {
 }
 
 /** The commit after `previous` in a stream. */
-export function nextCommit(stream: string, previous: Pick<Commit, 'index' | 'hash' | 'at'> | undefined, data: unknown = {}): SealedCommit {
+export function nextCommit(stream: string, previous: Pick<Commit, 'index' | 'hash' | 'at'> | undefined, data: unknown = {}, meta: Partial<CommitMeta> = {}): SealedCommit {
   return seal({
     stream,
     index: previous === undefined ? 0 : previous.index + 1,
     events: [event(data)],
-    meta: META,
+    meta: { ...META, ...meta },
     at: previous === undefined ? EPOCH : plusSeconds(previous.at, 1),
     previousHash: previous?.hash ?? null,
   });

@@ -12,7 +12,7 @@ import { randomOf } from './shuffle';
  * once, and it happens a little later. `slow`: it takes its time. `again` (feed only): the page before comes again.
  */
 export type Fault = 'fails' | 'busy' | 'loses' | 'late' | 'slow' | 'again' | undefined;
-export type Operation = 'append' | 'head' | 'snapshot' | 'read' | 'feed';
+export type Operation = 'append' | 'head' | 'snapshot' | 'read' | 'answered' | 'feed';
 export type FaultPlan = (operation: Operation) => Fault;
 
 export class StoreFault extends Error {}
@@ -58,8 +58,12 @@ export class FaultyEventStore implements EventStore {
     return this.befall('head', () => this.inner.head(stream));
   }
 
-  snapshot(stream: string): Promise<Snapshot | undefined> {
-    return this.befall('snapshot', () => this.inner.snapshot(stream));
+  snapshot(stream: string, upTo?: number): Promise<Snapshot | undefined> {
+    return this.befall('snapshot', () => this.inner.snapshot(stream, upTo));
+  }
+
+  answered(stream: string, command: string): Promise<number | undefined> {
+    return this.befall('answered', () => this.inner.answered(stream, command));
   }
 
   read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {

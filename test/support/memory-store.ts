@@ -3,18 +3,19 @@
  * tests of `transact` run on, since a store that never leaves the process can be interleaved at will.
  */
 import type { Commit } from '../../domain/kernel/commit';
-import { unseal } from '../../domain/kernel/commit';
+import { commandOf, unseal, unsealAt } from '../../domain/kernel/commit';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import { checkAppend } from '../../domain/kernel/commit';
 
 export class MemoryEventStore implements EventStore {
   /** Everything, in the order of writing: body and hash as stored. */
   readonly log: { readonly stream: string; readonly index: number; readonly body: string; readonly hash: string }[] = [];
-  readonly calls = { append: 0, head: 0, snapshot: 0, read: 0, feed: 0 };
+  readonly calls = { append: 0, head: 0, snapshot: 0, read: 0, answered: 0, feed: 0 };
   /** `from` of every read. */
   readonly reads: { readonly stream: string; readonly from: number }[] = [];
-  private readonly streams = new Map<string, { readonly index: number; readonly body: string; readonly hash: string }[]>();
-  private readonly snapshots = new Map<string, string>();
+  private readonly streams = new Map<string, { readonly stream: string; readonly index: number; readonly body: string; readonly hash: string }[]>();
+  private readonly snapshots = new Map<string, Snapshot[]>();
+  private readonly answers = new Map<string, number>();
   private readonly listeners = new Set<() => void>();
 
   async append({ stream, expected, commits, snapshot }: Append): Promise<AppendResult> {
@@ -27,9 +28,11 @@ export class MemoryEventStore implements EventStore {
       const entry = { stream, index: commit.index, body, hash: commit.hash };
       entries.push(entry);
       this.log.push(entry);
+      const command = commandOf(commit);
+      if (command !== undefined) this.answers.set(`${stream} ${command}`, commit.index);
     }
     this.streams.set(stream, entries);
-    if (snapshot !== undefined) this.snapshots.set(stream, JSON.stringify(snapshot));
+    if (snapshot !== undefined) this.snapshots.set(stream, [...(this.snapshots.get(stream) ?? []), JSON.parse(JSON.stringify(snapshot)) as Snapshot]);
     await Promise.resolve();
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
@@ -42,18 +45,23 @@ export class MemoryEventStore implements EventStore {
     return last === undefined ? undefined : { index: last.index, hash: last.hash };
   }
 
-  async snapshot(stream: string): Promise<Snapshot | undefined> {
+  async snapshot(stream: string, upTo = Infinity): Promise<Snapshot | undefined> {
     this.calls.snapshot += 1;
     await Promise.resolve();
-    const kept = this.snapshots.get(stream);
-    return kept === undefined ? undefined : (JSON.parse(kept) as Snapshot);
+    return structuredClone(this.snapshots.get(stream)?.findLast(({ index }) => index <= upTo));
+  }
+
+  async answered(stream: string, command: string): Promise<number | undefined> {
+    this.calls.answered += 1;
+    await Promise.resolve();
+    return this.answers.get(`${stream} ${command}`);
   }
 
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
     this.calls.read += 1;
     this.reads.push({ stream, from });
     await Promise.resolve();
-    return (this.streams.get(stream) ?? []).slice(from, from + limit).map(({ body, hash }) => unseal(body, hash));
+    return (this.streams.get(stream) ?? []).slice(from, from + limit).map((entry) => unsealAt(entry, entry.body, entry.hash));
   }
 
   async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {

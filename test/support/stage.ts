@@ -7,6 +7,7 @@
  */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Database } from '../../adapters/embedded/database';
+import { SqliteKeys } from '../../adapters/embedded/keys';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
@@ -242,6 +243,7 @@ export class Stage {
     }
     const ports: Ports = {
       store: guard('store', await SqliteEventStore.open(database)),
+      keys: guard('keys', await SqliteKeys.open(database)),
       views: guard('views', new SqliteViewStore(database)),
       checkpoints: guard('checkpoints', await SqliteCheckpoints.open(database)),
       deadlines: guard('deadlines', await SqliteDeadlines.open(database)),

@@ -3,13 +3,14 @@ import { commandHash } from '../../../app/transact';
 import type { RequestContext } from '../../../app/agents';
 import type { Call } from './route';
 
-/** The context of a command. With an Idempotency-Key the hash of what is asked guards against another request under it. */
+/** The context of a command; with an Idempotency-Key, of `subject` alone where a request holds several commands. */
 export function contextOf(call: Call, subject: unknown = call.body): RequestContext {
-  const { principal, idempotencyKey, ifMatch, traceparent, operation, params, query } = call;
+  const { principal, idempotencyKey, request, ifMatch, traceparent, operation, params, query } = call;
+  const hash = () => (subject === call.body && request !== undefined ? request : commandHash({ operation, params, query, body: subject }));
   return {
     principal,
     expectedVersion: ifMatch,
     traceparent,
-    command: idempotencyKey === undefined ? undefined : { key: idempotencyKey, hash: commandHash({ operation, params, query, body: subject }) },
+    command: idempotencyKey === undefined ? undefined : { key: idempotencyKey, hash: hash() },
   };
 }

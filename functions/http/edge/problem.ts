@@ -23,6 +23,7 @@ export const PROBLEMS = {
   'misdirected-request': { status: 421, title: 'The request is meant for another host' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
+  'receipt-altered': { status: 500, title: 'A receipt is not what was written' },
   'internal-error': { status: 500, title: 'The request failed on our side' },
   unavailable: { status: 503, title: 'Not available at the moment' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -7,14 +7,15 @@ import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@
 import type { z } from 'zod';
 import { systemClock } from '../../../app/clock';
 import { logFailure } from '../../../app/log';
-import { StoreBusy } from '../../../app/ports';
+import { StoreBusy, type Claimed, type KeyClaim } from '../../../app/ports';
 import { traced } from '../../../app/telemetry';
-import { StoreUnavailable } from '../../../app/transact';
+import { KEY_REUSED, StoreUnavailable, commandHash } from '../../../app/transact';
+import { AlteredReceipt } from '../../../domain/kernel/commit';
 import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
 import { isSafeText, jsonPointer } from '../../../domain/kernel/json';
 import { parseJson } from './json';
-import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError } from './problem';
+import { Problem, PROBLEM_CONTENT_TYPE, rejected, type ProblemError } from './problem';
 import './setup';
 import { isTaken, match, parseTemplate, pathOf, type Shape } from './template';
 
@@ -30,8 +31,10 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   header(name: string): string | null;
   /** The version in `If-Match: "n"`. */
   readonly ifMatch: number | undefined;
-  /** 1 to 200 visible ASCII characters. */
+  /** 1 to 200 visible ASCII characters. It belongs to this request: the edge has seen to it. */
   readonly idempotencyKey: string | undefined;
+  /** SHA-256 of what is asked: route, parameters, query and body; undefined without a key. */
+  readonly request: string | undefined;
   /** W3C trace context of this request, below the caller's when it sent a well-formed one. */
   readonly traceparent: string;
   /** Aborts when the client has gone or the host stops; long polls and streams end then. */
@@ -110,6 +113,8 @@ export interface Edge {
   permits(principal: Principal): { readonly allowed: true } | { readonly retryAfterSeconds: number };
   /** Somebody who may ask has asked. */
   heard?(principal: Principal): void;
+  /** Claims an Idempotency-Key for a request; see `Keys`. */
+  claim(claim: KeyClaim): Promise<Claimed>;
   onRequest?(info: RequestInfo): void;
 }
 
@@ -207,7 +212,7 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     const caller = principal;
     const attributes = { 'http.request.method': definition.method, 'http.route': definition.path, 'formicary.tenant': caller.tenant };
     const answer = await traced(`${definition.method} ${definition.path}`, 'server', readTraceparent(request.headers.get('traceparent')), attributes, async (traceparent) =>
-      definition.handler(await readCall(definition, request, caller, traceparent)),
+      handled(definition, await readCall(definition, request, caller, traceparent)),
     );
     response = answer instanceof Problem ? problemResponse(answer) : answerResponse(answer, request);
   } catch (error) {
@@ -221,6 +226,20 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     principal,
   });
   return response;
+}
+
+/**
+ * Runs the handler. A key belongs to the first request that is well-formed, whatever becomes of it: on every route that
+ * changes something, before anything is done. The answer waits until that is as durable as what was done.
+ */
+async function handled(definition: RouteDefinition, call: Call<Record<string, unknown>, Record<string, unknown>>): Promise<Answer | Problem> {
+  const { idempotencyKey: key, request, principal, now } = call;
+  if (key === undefined || request === undefined) return await definition.handler(call);
+  const claimed = await requireEdge().claim({ tenant: principal.tenant, principal: principal.id, key, request, at: now });
+  if (claimed.request !== request) throw rejected(KEY_REUSED);
+  const answer = await definition.handler(call);
+  await claimed.kept;
+  return answer;
 }
 
 function requireEdge(): Edge {
@@ -243,15 +262,23 @@ function admit(definition: RouteDefinition, principal: Principal): void {
 
 async function readCall(definition: RouteDefinition, request: HttpRequest, principal: Principal, traceparent: string): Promise<Call<Record<string, unknown>, Record<string, unknown>>> {
   const { headers } = request;
+  const operation = definition.name;
+  const params = readParams(definition, request);
+  const query = readQuery(definition, request);
+  const ifMatch = readIfMatch(headers.get('if-match'));
+  const idempotencyKey = readIdempotencyKey(headers.get('idempotency-key'));
+  const body = definition.body === undefined ? undefined : await readBody(definition.body, definition, request);
+  const keyed = idempotencyKey !== undefined && definition.method !== 'GET';
   return {
-    operation: definition.name,
+    operation,
     principal,
-    params: readParams(definition, request),
-    query: readQuery(definition, request),
-    ifMatch: readIfMatch(headers.get('if-match')),
-    idempotencyKey: readIdempotencyKey(headers.get('idempotency-key')),
+    params,
+    query,
+    ifMatch,
+    idempotencyKey,
+    request: keyed ? commandHash({ operation, params, query, body }) : undefined,
     traceparent,
-    body: definition.body === undefined ? undefined : await readBody(definition.body, definition, request),
+    body,
     header: (name) => headers.get(name),
     get signal() {
       return abortSignalOf(request);
@@ -386,6 +413,7 @@ function unionCauses(branches: readonly (readonly Issue[])[], path: readonly Pro
 
 function problemOf(route: string, error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof AlteredReceipt) return altered(error);
   return error instanceof StoreBusy ? busy(error) : unexpected(route, error);
 }
 
@@ -393,6 +421,12 @@ function problemOf(route: string, error: unknown): Problem {
 function busy({ retryAfterSeconds }: StoreBusy): Problem {
   const detail = `The store has more to do than it can; try again in ${retryAfterSeconds} s, with the same Idempotency-Key.`;
   return Problem.of('unavailable', detail, { retryAfterSeconds }, { 'retry-after': String(retryAfterSeconds) });
+}
+
+/** What stands in the log is not what was written: nobody is told more of it, and nothing is written after it. */
+function altered(receipt: AlteredReceipt): Problem {
+  const detail = `The receipt ${receipt.message}. Its stream is neither read nor written until that is repaired: stop the host and run formicary verify.`;
+  return Problem.of('receipt-altered', detail, { receipt: receipt.ref });
 }
 
 /**

@@ -25,6 +25,7 @@ import { tasks as tasksView } from '../projections/tasks';
 import { tools as toolsView } from '../projections/tools';
 import { trails as trailsView } from '../projections/trails';
 import { pagesOf } from '../projections/projection';
+import { AlteredReceipt } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import { toTime } from '../domain/kernel/time';
 import { Actions } from './actions';
@@ -138,7 +139,7 @@ export class Colony {
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
     this.signalsIn = { transactor: this.transactor, signals: this.signals, store, queue, clock, report, emitted: new Map() };
     this.balance = new Balance(this.transactor, this.market, this.signals, views, clock, report);
-    this.feed = new Feed(store, checkpoints, queue, clock, report);
+    this.feed = new Feed(store, checkpoints, queue, clock, report, (receipt) => this.transactor.noteAltered(receipt));
     this.why = new Why(store, views, this.views);
     this.receipts = new Receipts(store);
     this.repository = new Repository(this.transactor, views, this.views);
@@ -277,7 +278,11 @@ export class Colony {
         await Promise.all(
           rows.slice(i, i + FILLED_AT_ONCE).map(({ source, index }) => {
             const { tenant, id } = parseStream(source);
-            return visit(source, tenant, id, index);
+            return visit(source, tenant, id, index).catch((error: unknown) => {
+              // What was altered stays out of the books; the rest goes on.
+              if (!(error instanceof AlteredReceipt)) throw error;
+              this.ports.report('a stream is neither read nor written', { error: error.message });
+            });
           }),
         );
       }

@@ -5,7 +5,7 @@
  * it was handed. A commit that a consumer can't handle is parked, visible, and never blocks the rest; parked work is
  * tried again, and can be redriven after it was given up.
  */
-import type { Commit } from '../domain/kernel/commit';
+import type { AlteredReceipt, Commit } from '../domain/kernel/commit';
 import { commitRef } from '../domain/kernel/ids';
 import { plusSeconds, secondsBetween, toTime } from '../domain/kernel/time';
 import { StoreBusy, type Checkpoint, type Checkpoints, type Clock, type DeadItem, type EventStore, type WorkQueue } from './ports';
@@ -77,6 +77,8 @@ export class Feed {
     private readonly queue: WorkQueue,
     private readonly clock: Clock,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    /** Hears of receipts that are not what was written: nobody gets them, what comes after them is delivered. */
+    private readonly onAltered: (receipt: AlteredReceipt) => void = () => undefined,
   ) {}
 
   /**
@@ -225,7 +227,11 @@ export class Feed {
       try {
         const page = await this.store.feed(this.position, PAGE);
         this.unreadable = undefined;
-        if (page.commits.length > 0) {
+        for (const receipt of page.altered ?? []) {
+          this.report('a receipt is not what was written: it is left out', { error: receipt.message });
+          this.onAltered(receipt);
+        }
+        if (page.commits.length > 0 || page.altered !== undefined) {
           this.position = page.checkpoint;
           for (const lane of this.lanes) this.dispatch(lane, page.commits, page.checkpoint);
           const busiest = this.lanes.filter((lane) => lane.outstanding >= MAX_OUTSTANDING);

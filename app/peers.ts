@@ -4,7 +4,7 @@
  * what follows from a commit is the consumers' work, which the processes share.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Commit } from '../domain/kernel/commit';
+import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
 import type { Decider, Event } from '../domain/kernel/decider';
 import { parseStream } from '../domain/kernel/ids';
 import type { Checkpoint, EventStore } from './ports';
@@ -58,8 +58,14 @@ export class Peers {
     await Promise.all(
       [...streams].map(async ([stream, own]) => {
         const decider = this.deciders.get(parseStream(stream).category);
-        if (decider === undefined) await this.transactor.catchUp(stream, (own.at(-1) as Commit).index);
-        else await this.transactor.follow(decider, stream, own);
+        try {
+          if (decider === undefined) await this.transactor.catchUp(stream, (own.at(-1) as Commit).index);
+          else await this.transactor.follow(decider, stream, own);
+        } catch (error) {
+          // Nothing follows from a stream that was altered; the others go on.
+          if (!(error instanceof AlteredReceipt)) throw error;
+          this.report('a stream is neither read nor written', { error: error.message });
+        }
       }),
     );
   }

@@ -4,7 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { agentDecider, agentDue, levelOf, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
-import type { Commit } from '../domain/kernel/commit';
+import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { freedSlot, giveBack, isAlive, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
@@ -21,6 +21,8 @@ const TASK_DUE = 'task';
 const SLOTS_DUE = 'slots';
 const PRESENCE_DUE = 'presence';
 
+/** When a deadline of a stream that was altered is looked at again: by then somebody may have repaired it. */
+const ALTERED_AGAIN_SECONDS = 60;
 const TIMER_BATCH = 500;
 const SWEEP_EVERY_MS = 5_000;
 
@@ -103,10 +105,10 @@ export class Reactions implements Consumer {
       const results = await Promise.allSettled(due.map((deadline) => this.deadline(deadline, next)));
       results.forEach((result, i) => {
         if (result.status === 'fulfilled') return;
-        // A look that failed is taken again a little later; it must not keep the others from their turn.
+        // A look that failed is taken again a little later, at a stream that was altered much later; it must not keep the others from their turn.
         const deadline = due[i] as Deadline;
         this.report('a deadline failed', { ...deadline, error: String(result.reason) });
-        next.push({ ...deadline, due: plusSeconds(toTime(this.clock.now()), 1) });
+        next.push({ ...deadline, due: plusSeconds(toTime(this.clock.now()), result.reason instanceof AlteredReceipt ? ALTERED_AGAIN_SECONDS : 1) });
       });
       await this.deadlines.settle(due, next);
       this.remember(next);

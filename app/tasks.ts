@@ -124,7 +124,9 @@ export class Tasks {
     const { tenant } = context.principal;
     let bidder = (await this.transactor.load(agentDecider, agentStream(tenant, bid.agent))).state;
     if (bidder.status !== 'active') bidder = (await this.transactor.current(agentDecider, agentStream(tenant, bid.agent))).state;
-    if (bidder.status !== 'active') return { ok: false, rejection: new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`) };
+    const gone = new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`);
+    // The stream itself refuses: it knows a command that comes again.
+    if (bidder.status !== 'active') return await this.command(context, id, 'task.bid', () => gone, { agent: bid.agent });
     const outcome = await this.command(context, id, 'task.bid', placeBid(bid, this.now()), { agent: bid.agent });
     // A bid for a task that has been waiting for somebody closes at once.
     if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= this.now()) await this.market.consider(tenant, id, causeOf(outcome.commit));

@@ -6,7 +6,7 @@
  * somebody asked for it.
  */
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
-import type { Commit } from '../domain/kernel/commit';
+import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
 import type { Decider, Event } from '../domain/kernel/decider';
 import { parseStream } from '../domain/kernel/ids';
 import { Recent } from '../domain/kernel/recent';
@@ -154,11 +154,20 @@ export class Views implements Consumer {
     for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
       const behind = this.transactor.catchUp(stream, index);
       if (behind !== undefined) await behind;
-      const { state, version, at } = this.transactor.peek(stream) ?? (await this.transactor.load(decider, stream));
+      const loaded = this.transactor.peek(stream) ?? (await this.transactor.load(decider, stream).catch((error: unknown) => this.left(error)));
+      if (loaded === undefined) continue;
+      const { state, version, at } = loaded;
       const row = projection.row({ tenant, id, stream, version, at }, state);
       if (row !== undefined) rows.push(row);
     }
     return rows;
+  }
+
+  /** A stream that was altered keeps the row that it had; a rebuild goes on without it. */
+  private left(error: unknown): undefined {
+    if (!(error instanceof AlteredReceipt)) throw error;
+    this.report('a stream is neither read nor written', { error: error.message });
+    return undefined;
   }
 
   private correlationRows(commits: readonly Commit[], skipSeen: boolean): ViewRow[] {

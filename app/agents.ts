@@ -1,6 +1,6 @@
 /** Use cases of agents: registration, presence, the inbox, discovery. */
 import { agentDecider, comeBack, deregister, loadOf, lose, register, type AgentEvent, type AgentProfile, type AgentState } from '../domain/agent';
-import { Rejection } from '../domain/kernel/decider';
+import { Rejection, type Decider, type Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import { latest, plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { hasBid, strengthOf, taskDecider, type Claim, type TaskSpec, type TaskState } from '../domain/task';
@@ -8,7 +8,7 @@ import { ALL, type AgentDoc } from '../projections/agents';
 import type { RoundBook } from './books';
 import { Market } from './market';
 import type { Clock, Presence, ViewStore } from './ports';
-import type { CommandContext, Loaded, Outcome, Transactor } from './transact';
+import { staleness, type CommandContext, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
 import { LossDoubt } from './loss-doubt';
 import type { Watchdog } from './watchdog';
@@ -148,11 +148,16 @@ export class Agents {
    */
   async heartbeat(context: RequestContext, id: string, holding: readonly { task: string; award: number }[]): Promise<Rejection | { held: Held[] }> {
     const { tenant } = context.principal;
-    const alive = await this.signOfLife(context, id);
-    if (alive !== undefined) return alive;
+    const refused = (await this.staleness(context, agentDecider, agentStream(tenant, id))) ?? (await this.signOfLife(context, id));
+    if (refused !== undefined) return refused;
     const held: Held[] = [];
     for (const { task, award } of holding) held.push({ task, award, ...(await this.extendLease(tenant, task, { agent: id, award })) });
     return { held };
+  }
+
+  /** What leaves no commit honours If-Match too: the refusal, when the stream has moved on. */
+  async staleness<S, E extends Event>({ expectedVersion }: RequestContext, decider: Decider<S, E>, stream: string): Promise<Rejection | undefined> {
+    return expectedVersion === undefined ? undefined : staleness(expectedVersion, (await this.transactor.current(decider, stream)).version);
   }
 
   /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */

@@ -30,7 +30,7 @@ import type { ApprovalDoc } from '../projections/approvals';
 import { sourcesOf } from '../projections/projection';
 import type { RequestContext } from './agents';
 import type { Clock, ViewStore } from './ports';
-import type { Loaded, Outcome, Transactor } from './transact';
+import { settled, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
 
 export type ApprovalOutcome = Outcome<ApprovalState, ApprovalEvent>;
@@ -109,7 +109,7 @@ export class Approvals {
     for (const { id, hash } of items) {
       const { command, ...rest } = context;
       const own = command === undefined ? rest : { ...rest, command: { ...command, key: `${command.key} ${id}` } };
-      decided.push({ id, ...(await this[decision](own, id, { hash, reason, bulk: true })) });
+      decided.push({ id, ...(await settled(this[decision](own, id, { hash, reason, bulk: true }))) });
     }
     return decided;
   }

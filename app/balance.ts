@@ -161,7 +161,11 @@ export class Balance implements Consumer {
     const now = toTime(this.clock.now());
     this.pools.sample(now);
     const watch = this.pools.get(tenant, pool);
-    if (watch === undefined) return { changed: { ok: false, rejection: new Rejection('missing', 'pool-not-found', 'no agent is in this pool: move agents there first') }, reorganised: undefined };
+    if (watch === undefined) {
+      // The stream itself refuses: it knows a command that comes again.
+      const empty = new Rejection('missing', 'pool-not-found', 'no agent is in this pool: move agents there first');
+      return { changed: await this.transactor.transact(poolDecider, streamName(tenant, poolDecider.category, pool), () => empty, { ...context, action: 'pool.change-objective' }), reorganised: undefined };
+    }
     const changed = await this.transactor.transact(poolDecider, watch.stream, changeObjective(objective, id), { ...context, action: 'pool.change-objective' });
     if (!changed.ok) return { changed, reorganised: undefined };
     await this.load(watch);

@@ -11,8 +11,8 @@ import { emit, signalProblem, trailDecider, trailId, type Signal, type TrailEven
 import { viewName, type ViewReader } from '../projections/projection';
 import { perceive, strongest, trails, type Field, type FieldQuery, type PerceivedTrail } from '../projections/trails';
 import { newId } from './new-id';
-import { StoreBusy, type Clock } from './ports';
-import { StoreUnavailable, type CommandContext, type Outcome, type Refused, type Transactor } from './transact';
+import type { Clock } from './ports';
+import { settled, type CommandContext, type Outcome, type Refused, type Transactor } from './transact';
 
 export { isLocation, isSignalType } from '../domain/trail';
 
@@ -146,22 +146,17 @@ export class Signals {
 
   private async commit(stream: string, context: EmitContext, signals: readonly Signal[]): Promise<readonly SignalOutcome[]> {
     const { type, location } = signals[0] as Signal;
-    let outcome: Outcome<TrailState, TrailEvent>;
-    try {
-      const at = toTime(this.clock.now());
-      outcome = await this.transactor.transact(trailDecider, stream, emit(signals, at), {
+    const at = toTime(this.clock.now());
+    // Other signals of the call may be written: whoever emits has to know of each.
+    const outcome: Outcome<TrailState, TrailEvent> = await settled(
+      this.transactor.transact(trailDecider, stream, emit(signals, at), {
         ...context,
         // What follows from one emission is not what follows from every emission on its trail.
         correlationId: context.correlationId ?? context.cause?.correlationId ?? newId(this.clock.now()),
         action: 'signal.emit',
         attributes: { type, location },
-      });
-    } catch (error) {
-      // Other signals of the call may be written: whoever emits has to know of each.
-      if (error instanceof StoreBusy) outcome = { ok: false, rejection: new Rejection('unavailable', 'store-busy', error.message, { retryAfterSeconds: error.retryAfterSeconds }) };
-      else if (error instanceof StoreUnavailable) outcome = { ok: false, rejection: new Rejection('unavailable', 'store-unavailable', error.message) };
-      else throw error;
-    }
+      }),
+    );
     if (!outcome.ok) return signals.map(() => outcome);
     const { state, version, hash, events } = outcome;
     if (hash === null) throw new Error(`${stream}: signals were accepted without a receipt`);

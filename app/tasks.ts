@@ -38,7 +38,7 @@ import type { TaskDoc } from '../projections/tasks';
 import { agentStream, type Agents, type RequestContext } from './agents';
 import type { Market } from './market';
 import type { BlobArchive, Clock, ViewStore } from './ports';
-import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
+import { causeOf, staleness, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
 import { timekeeper } from './watchdog';
 
@@ -153,6 +153,8 @@ export class Tasks {
   async heartbeat(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
     const { tenant } = context.principal;
     await this.agents.heard(context, claim.agent);
+    const stale = await this.agents.staleness(context, taskDecider, taskStream(tenant, id));
+    if (stale !== undefined) return { ok: false, rejection: stale };
     const { stands } = await this.agents.extendLease(tenant, id, claim);
     const loaded = await this.load(tenant, id);
     if (stands) return { ok: true, ...loaded, events: [], commit: undefined, repeated: true };
@@ -180,10 +182,7 @@ export class Tasks {
     const { state, version } = await this.transactor.current(taskDecider, taskStream(tenant, id));
     const now = this.now();
     const peer = { agent: to, profile: await this.profileOf(tenant, to), award: nextAward(state) };
-    const stale = context.expectedVersion !== undefined && context.expectedVersion !== version;
-    const wrong = stale
-      ? new Rejection('precondition', 'version-mismatch', 'the task has changed since: read it again')
-      : handOff(claim, { ...peer, receipt: '' }, note, now)(state);
+    const wrong = staleness(context.expectedVersion, version) ?? handOff(claim, { ...peer, receipt: '' }, note, now)(state);
     // Nothing is reserved for what will be refused. The stream itself answers: it knows a command that comes again.
     if (wrong instanceof Rejection || wrong.length === 0) return await this.held(context, id, 'task.hand-off', () => wrong, claim);
     const { award } = peer;

@@ -515,12 +515,8 @@ export class Transactor {
     folded: Folded,
     { decide, context, policy }: Pending,
   ): Outcome<unknown, Event> | { sealed: SealedCommit; folded: Folded } {
-    if (context.expectedVersion !== undefined && context.expectedVersion !== folded.version) {
-      return {
-        ok: false,
-        rejection: new Rejection('precondition', 'version-mismatch', `If-Match names version ${context.expectedVersion}, the version is ${folded.version}: read it again`, { version: folded.version }),
-      };
-    }
+    const stale = staleness(context.expectedVersion, folded.version);
+    if (stale !== undefined) return { ok: false, rejection: stale };
     const decision = decide(folded.state);
     if (decision instanceof Rejection) return { ok: false, rejection: decision };
     if (decision.length === 0) return { ok: true, ...view(stream, folded), events: [], commit: undefined, repeated: true };
@@ -642,6 +638,33 @@ export class Transactor {
     if (folded.version < 0) return;
     this.cache.set(stream, folded);
   }
+}
+
+/**
+ * The outcome of one command of several that come together, also where the store could not do it: others may be written,
+ * and whoever gave them has to know of each. What can't be answered with that rejects still.
+ */
+export async function settled<T extends { readonly ok: boolean }>(outcome: Promise<T>): Promise<T | Refused> {
+  try {
+    return await outcome;
+  } catch (error) {
+    const rejection = rejectionOf(error);
+    if (rejection === undefined) throw error;
+    return { ok: false, rejection };
+  }
+}
+
+function rejectionOf(error: unknown): Rejection | undefined {
+  if (error instanceof StoreBusy) return new Rejection('unavailable', 'store-busy', `${error.message}: give it again later, with the same key`, { retryAfterSeconds: error.retryAfterSeconds });
+  if (error instanceof StoreUnavailable) return new Rejection('unavailable', 'store-unavailable', `it is not known whether this was done: give it again, with the same key (${error.message})`, { retryAfterSeconds: 1 });
+  if (error instanceof AlteredReceipt) return new Rejection('broken', 'receipt-altered', error.message, { receipt: error.ref });
+  return undefined;
+}
+
+/** The refusal of a change that was meant for another version, if it was. */
+export function staleness(expected: number | undefined, version: number): Rejection | undefined {
+  if (expected === undefined || expected === version) return undefined;
+  return new Rejection('precondition', 'version-mismatch', `If-Match names version ${expected}, the version is ${version}: read it again`, { version });
 }
 
 /** The hash under which a command's body is remembered. */

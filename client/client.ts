@@ -240,7 +240,7 @@ export class TasksApi {
 
   /** Posts up to 500 tasks; answers for each, in their order. */
   async postMany(tasks: readonly TaskInput[], options?: CommandOptions): Promise<readonly Posted[]> {
-    return (await this.session.command<{ value: Posted[] }>('POST', '/v1/tasks/batch', { tasks }, options)).value;
+    return await this.session.commands<Posted>('/v1/tasks/batch', { tasks }, options);
   }
 
   list(filter: TaskFilter = {}, options?: ReadOptions): Promise<Page<TaskSummary>> {
@@ -336,7 +336,7 @@ export class SignalsApi {
 
   /** Emits up to 1,000 signals; answers for each, in their order. */
   async emitMany(signals: readonly SignalInput[], options?: CommandOptions): Promise<readonly EmittedOrNot[]> {
-    return (await this.session.command<{ value: EmittedOrNot[] }>('POST', '/v1/signals', { signals }, options)).value;
+    return await this.session.commands<EmittedOrNot>('/v1/signals', { signals }, options);
   }
 
   /** The strongest trails here, now. */

@@ -76,6 +76,21 @@ export class Session {
     return JSON.parse(response.body) as T;
   }
 
+  /**
+   * Several commands in one request; answers for each, in their order. What the store could not do is sent again, with
+   * all the rest: what was done is answered once more.
+   */
+  async commands<T extends { readonly problem?: { readonly status?: number; readonly retryAfterSeconds?: unknown } }>(path: string, body: unknown, options: CommandOptions = {}): Promise<readonly T[]> {
+    const { idempotencyKey = crypto.randomUUID(), signal } = options;
+    for (let attempt = 1; ; attempt += 1) {
+      const { value } = await this.command<{ value: T[] }>('POST', path, body, { ...options, idempotencyKey });
+      const waiting = value.flatMap(({ problem }) => (problem?.status === 503 ? [problem] : []));
+      if (waiting.length === 0 || idempotencyKey === false || attempt >= this.retry.attempts) return value;
+      const seconds = Math.max(...waiting.map(({ retryAfterSeconds }) => (typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 0)));
+      await this.pause(attempt - 1, signal, Math.min(1_000 * seconds, this.retry.maxMs));
+    }
+  }
+
   /** Every item of a list, page by page. */
   async *all<T>(path: string, query?: Query, options?: ReadOptions): AsyncGenerator<T, void, undefined> {
     let page = await this.read<Page<T>>(path, query, options);

@@ -12,8 +12,8 @@ export interface Event<T extends string = string, D = unknown> {
   readonly data: D;
 }
 
-/** What sort of refusal it is; an edge turns it into its own terms (HTTP: 404, 409, 403, 412, 422, 503). */
-export type RejectionKind = 'missing' | 'conflict' | 'forbidden' | 'precondition' | 'invalid' | 'unavailable';
+/** What sort of refusal it is; an edge turns it into its own terms (HTTP: 404, 409, 403, 412, 422, 503, 500). */
+export type RejectionKind = 'missing' | 'conflict' | 'forbidden' | 'precondition' | 'invalid' | 'unavailable' | 'broken';
 
 /** Why a decision refused: a value, not an exception. */
 export class Rejection {

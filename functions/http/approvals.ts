@@ -7,7 +7,7 @@ import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route } from './edge/route';
-import { Continuation, Hash, Id, Impact, List, OpenObject, Receipt, Text, Timestamp, commandAnswer, given, page, queried, receiptOf, whole } from './edge/schemas';
+import { SENT_AGAIN, batchAnswer, Continuation, Hash, Id, Impact, List, OpenObject, Receipt, Text, Timestamp, commandAnswer, given, page, queried, receiptOf, whole } from './edge/schemas';
 
 const TAGS = ['Approvals'];
 const Params = z.object({ approval_id: Id });
@@ -67,7 +67,8 @@ route({
   method: 'POST',
   path: '/v1/approvals/bulk',
   summary: `Decide up to ${MAX_BULK} approvals of low impact`,
-  description: 'Each is decided or refused on its own; the answers stand in the order of the items.',
+  description: `Each is decided or refused on its own; the answers stand in the order of the items. ${SENT_AGAIN}`,
+  conditional: false,
   tags: TAGS,
   needs: 'execute',
   body: z.strictObject({ decision: z.enum(['approve', 'reject']), items: z.array(z.strictObject({ id: Id, hash: Hash })).min(1).max(MAX_BULK), reason: Reason }),
@@ -77,9 +78,9 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { decision, items, reason } = call.body;
-    const decided = await colony.approvals.bulk({ ...contextOf(call), expectedVersion: undefined }, decision, items, reason);
+    const decided = await colony.approvals.bulk(contextOf(call), decision, items, reason);
     const value = decided.map((one) => (one.ok ? { id: one.id, ok: true, receipt: receiptOf(one) } : { id: one.id, ok: false, problem: rejected(one.rejection).document }));
-    return { status: 200, body: { value } };
+    return batchAnswer(value);
   },
 });
 

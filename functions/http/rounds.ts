@@ -209,6 +209,7 @@ route({
   name: 'challenge',
   method: 'POST',
   path: '/v1/challenges',
+  conditional: false,
   summary: 'Doubt an award, an action, or what a round or an approval came to',
   description: 'Agents without a part in it decide in a round; what is doubted waits for them, where it has not happened yet.',
   tags: TAGS,

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { isSignalType, type SignalOutcome } from '../../app/signals';
 import { runtime } from '../runtime';
 import { contextOf } from './edge/context';
-import { Problem, rejected } from './edge/problem';
+import { Problem, rejected, type ProblemDocument } from './edge/problem';
 import { route } from './edge/route';
-import { Id, Location, OpenObject, Timestamp, Unit, whole } from './edge/schemas';
+import { SENT_AGAIN, batchAnswer, Id, Location, OpenObject, Timestamp, Unit, whole } from './edge/schemas';
 
 const TAGS = ['Signals'];
 
@@ -27,7 +27,8 @@ route({
   method: 'POST',
   path: '/v1/signals',
   summary: 'Emit signals',
-  description: 'One signal, or up to 1,000 in `signals`. Each is taken in or refused on its own.',
+  description: `One signal, or up to 1,000 in \`signals\`. Each is taken in or refused on its own. ${SENT_AGAIN}`,
+  conditional: false,
   tags: TAGS,
   needs: 'read_write',
   body: z.union([SignalInput, z.strictObject({ signals: z.array(SignalInput).min(1).max(1_000) })]),
@@ -42,11 +43,11 @@ route({
       const [only] = outcomes;
       if (only !== undefined && !only.ok) throw rejected(only.rejection);
     }
-    return { status: 200, body: { value: outcomes.map(show) } };
+    return batchAnswer(outcomes.map(show));
   },
 });
 
-function show(outcome: SignalOutcome): Record<string, unknown> {
+function show(outcome: SignalOutcome): Record<string, unknown> & { readonly problem?: ProblemDocument } {
   if (!outcome.ok) return { problem: rejected(outcome.rejection).document };
   const { ok: _, ...receipt } = outcome;
   return receipt;

@@ -28,7 +28,7 @@ openRoute('ready', '/health/ready', async () => {
     const checks = await colony.readiness.look();
     const reasons = checks.flatMap(({ check, reason }) => (reason === undefined ? [] : [`${check}: ${reason}`]));
     if (reasons.length > 0) return { status: 503, jsonBody: { status: 'not ready', reasons, checks } };
-    return { jsonBody: { status: 'ready', checks, feed: await colony.feed.status() } };
+    return { jsonBody: { status: 'ready', checks, feed: await colony.feed.status(), altered_receipts: colony.transactor.altered.length } };
   } catch (error) {
     return { status: 503, jsonBody: { status: 'not ready', reasons: [error instanceof Error ? error.message : String(error)] } };
   }
@@ -58,6 +58,7 @@ route({
 route({
   name: 'rebuildView',
   method: 'POST',
+  conditional: false,
   path: '/v1/views/{view}/rebuild',
   summary: 'Build a view anew beside the one that serves',
   tags: TAGS,
@@ -101,6 +102,7 @@ route({
 route({
   name: 'redriveParked',
   method: 'POST',
+  conditional: false,
   path: '/v1/feed/{consumer}/redrive',
   summary: 'Have a consumer try a parked commit again, or the intake of signals a message',
   tags: TAGS,

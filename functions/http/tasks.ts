@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { RequestContext } from '../../app/agents';
 import { MAX_EFFORT, taskView, type TaskOutcome } from '../../app/tasks';
+import { settled } from '../../app/transact';
 import { Rejection } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';
 import type { Claim, TaskSpec } from '../../domain/task';
@@ -9,7 +10,7 @@ import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route, type Answer, type Call } from './edge/route';
-import { Continuation, Features, Id, Impact, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, createdId, given, page, queried, receiptOf, Whole, whole } from './edge/schemas';
+import { Continuation, Features, Id, Impact, List, Location, OpenObject, Receipt, Text, Timestamp, SENT_AGAIN, Unit, actingAgent, batchAnswer, commandAnswer, createdId, given, page, queried, receiptOf, Whole, whole } from './edge/schemas';
 
 const TAGS = ['Tasks'];
 
@@ -86,7 +87,8 @@ route({
   method: 'POST',
   path: '/v1/tasks/batch',
   summary: 'Post up to 500 tasks',
-  description: 'Each task is posted or refused on its own; the answers stand in the order of the tasks.',
+  description: `Each task is posted or refused on its own; the answers stand in the order of the tasks. ${SENT_AGAIN}`,
+  conditional: false,
   tags: TAGS,
   needs: 'read_write',
   bodyLimit: 4_000_000,
@@ -98,11 +100,11 @@ route({
     const value = await Promise.all(
       body.tasks.map(async (task, i) => {
         const id = createdId('/v1/tasks/{id}', call, task.id, i + 1);
-        const outcome = await colony.tasks.post({ ...contextOf(call, task), expectedVersion: undefined }, id, specOf(task, principal.id), task.cause);
+        const outcome = await settled(colony.tasks.post(contextOf(call, task), id, specOf(task, principal.id), task.cause));
         return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
       }),
     );
-    return { status: 200, body: { value } };
+    return batchAnswer(value);
   },
 });
 

@@ -6,6 +6,7 @@ import { StoreBusy } from '../../app/ports';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { registrations } from '../../local/core';
+import { batchAnswer } from '../../functions/http/edge/schemas';
 import { ADA, call, post } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -364,4 +365,19 @@ describe('routes', () => {
 
 test('extra members of a problem cannot replace the standard ones', () => {
   expect(problem(400, 's', 't', 'd', { status: 200, more: 1 })).toEqual({ type: 'https://formicary.dev/problems/s', title: 't', status: 400, detail: 'd', more: 1 });
+});
+
+describe('several commands in one request', () => {
+  const done = { id: 'a' };
+  const busy = { problem: rejected(new Rejection('unavailable', 'store-busy', 'm', { retryAfterSeconds: 7 })).document };
+  const refused = { problem: rejected(new Rejection('conflict', 'task-exists', 'm')).document };
+
+  test('are answered one by one when any of them was done or refused', () => {
+    for (const value of [[done, busy], [busy, refused], [done, refused], [refused]]) expect(batchAnswer(value)).toEqual({ status: 200, body: { value } });
+  });
+
+  test('are answered together when the store could do none', () => {
+    const answer = batchAnswer([busy, busy]) as Problem;
+    expect(answer).toMatchObject({ document: { status: 503, retryAfterSeconds: 7 }, headers: { 'retry-after': '7' } });
+  });
 });

@@ -111,7 +111,7 @@ test('twins at once are one, alone and in batches', async () => {
   expect(new Set(tasks.map(({ body }) => body.task.id as string)).size).toBe(1);
   expect(tasks.filter(({ body }) => body.receipt.repeated === false)).toHaveLength(1);
   const batches = await Promise.all(Array.from({ length: 5 }, () => api('/v1/tasks/batch', { tasks: [TASK, { ...TASK, priority: 1 }] }, 'b')));
-  expect(new Set(batches.map(({ body }) => JSON.stringify(body.value.map(({ id }: { id: string }) => id)))).size).toBe(1);
+  expect(new Set(batches.map(({ body }) => JSON.stringify((body.value as { id: string }[]).map(({ id }) => id)))).size).toBe(1);
   const rivals = await Promise.all(Array.from({ length: 10 }, (_, i) => api('/v1/tasks', { ...TASK, id: `rival-${i}` }, 'r')));
   expect(rivals.map(slug).sort()).toEqual(['201', ...Array.from({ length: 9 }, () => REUSED)]);
 });
@@ -138,4 +138,30 @@ test('a retry gets the first answer though what it was about has changed', async
   await api('/v1/agents/kim', undefined, 'd', { method: 'DELETE', as: 'kim' });
   const again = await api('/v1/tasks/bids/bids', {}, 'bid', { as: 'kim' });
   expect(again.body.receipt).toEqual({ ...first.body.receipt, repeated: true });
+});
+
+describe('If-Match', () => {
+  const at = (version: number) => ({ headers: { 'if-match': `"${version}"` } });
+
+  test('is honoured by both heartbeats', async () => {
+    const api = newApi();
+    await api('/v1/agents/kim', AGENT, 'r', { method: 'PUT', as: 'kim' });
+    await api('/v1/tasks', { task_type: 'clerk', id: 'held' }, 't');
+    const { etag } = (await call(host, '/v1/agents/kim', { tenant: `keys-${tenants}` })).headers;
+    const version = Number(JSON.parse(etag as string));
+    const beat = (path: string, json: unknown, expected: number) => api(path, json, `b-${expected}`, { as: 'kim', ...at(expected) });
+    expect(slug(await beat('/v1/agents/kim/heartbeat', {}, version + 7))).toBe('412 version-mismatch');
+    expect(slug(await beat('/v1/tasks/held/heartbeat', { award: 1 }, 99))).toBe('412 version-mismatch');
+  });
+
+  test.each([
+    ['/v1/tasks/batch', { tasks: [TASK] }],
+    ['/v1/signals', SIGNAL],
+    ['/v1/challenges', { target: 'a/task/b@0', reason: 'r' }],
+    ['/v1/views/tasks/rebuild', {}],
+    ['/v1/approvals/bulk', { decision: 'approve', items: [{ id: 'a', hash: 'a'.repeat(64) }], reason: 'r' }],
+  ])('is refused by %s, which changes no single resource', async (path, json) => {
+    const refused = await newApi()(path, json, 'k', at(0));
+    expect(refused).toMatchObject({ status: 400, body: { errors: [{ parameter: 'If-Match' }] } });
+  });
 });

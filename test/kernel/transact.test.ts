@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { denialStream } from '../../app/denials';
 import { KEY_WINDOW_MS, StoreBusy, type Snapshot } from '../../app/ports';
-import { MAX_CAUSATION_DEPTH, StoreUnavailable, causeOf, commandHash, type Accepted, type Cause, type Committed, type Outcome, type Transactor } from '../../app/transact';
+import { MAX_CAUSATION_DEPTH, StoreUnavailable, causeOf, commandHash, settled, type Accepted, type Cause, type Committed, type Outcome, type Transactor } from '../../app/transact';
 import { AlteredReceipt, MAX_COMMIT_BYTES, ChainVerifier, canonicalize, sha256, type Commit } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import type { Rejection } from '../../domain/kernel/decider';
@@ -580,6 +580,18 @@ describe('snapshots', () => {
     await Promise.all(upTo(420).map((i) => transactor.transact(tally, STREAM, add(`${i}`.padStart(100), 1), asking())));
     expect(await store.snapshot(STREAM)).toBeUndefined();
     expect((await transactorOn(store).load(tally, STREAM)).state.ops).toHaveLength(420);
+  });
+});
+
+describe('commands that come together', () => {
+  test('are answered one by one, whatever befalls the store: done, refused, to be given again', async () => {
+    const inner = new MemoryEventStore();
+    const transactor = transactorOn(new FaultyEventStore(inner, scriptedFaults({ append: [undefined, 'busy'] })));
+    const post = (stream: string) => settled(transactor.transact(tally, stream, add('a', 1), asking({ creates: true, ...keyed(`key-${stream}`) })));
+    const outcomes = [await post('acme/tally/1'), await post('acme/tally/2'), await settled(transactor.transact(tally, 'acme/tally/3', take('a', 1), asking()))];
+    expect(outcomes.map((outcome) => (outcome.ok ? 'done' : outcome.rejection.code))).toEqual(['done', 'store-busy', 'too-little']);
+    expect((await Promise.all(['acme/tally/1', 'acme/tally/2'].map(post))).map((outcome) => outcome.ok && outcome.repeated)).toEqual([true, false]);
+    await expect(settled(transactor.transact(tally, STREAM, () => { throw new Error('a defect'); }, asking()))).rejects.toThrow('a defect');
   });
 });
 

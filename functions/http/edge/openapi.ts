@@ -46,7 +46,7 @@ function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo)
     ...properties(params, schemas).map(([name, schema]) => parameter('path', name, schema, true)),
     ...properties(query, schemas).map(([name, schema, required]) => parameter('query', name, schema, required)),
     ...Object.entries(info.headers ?? {}).map(([name, text]) => parameter('header', name, { type: 'string', description: text }, false)),
-    ...(method === 'GET' ? [] : COMMAND_HEADERS),
+    ...(method === 'GET' ? [] : COMMAND_HEADERS.filter(({ name }) => name !== 'If-Match' || definition.conditional !== false)),
   ];
   return {
     operationId,
@@ -96,7 +96,7 @@ const COMMAND_HEADERS: readonly Json[] = [
     minLength: 1,
     maxLength: 200,
     pattern: '^[\\x21-\\x7e]+$',
-    description: 'Makes a repeated request safe: with the same key it answers what the first one answered.',
+    description: 'Makes a repeated request safe: for 24 hours the key belongs to this request of this caller, which gets its first answer again; with another request it is refused.',
   }, false),
   parameter('header', 'If-Match', {
     type: 'string',

@@ -97,6 +97,7 @@ const REJECTION_STATUS: Readonly<Record<RejectionKind, number>> = {
   precondition: 412,
   invalid: 422,
   unavailable: 503,
+  broken: 500,
 };
 
 /** The refusal of a rule as a problem: its code is the type, its details are extension members, `retryAfterSeconds` a header too. */

@@ -92,6 +92,8 @@ export interface RouteDefinition<
   readonly responses: Readonly<Record<number, RouteResponse>>;
   /** The level that the caller must hold. */
   readonly needs: Level;
+  /** False where a change is not of one resource with one version: If-Match is refused there, and true elsewhere. */
+  readonly conditional?: boolean;
   /** Returns an answer, or returns or throws a Problem; any other exception becomes a 500. */
   handler(call: Call<z.output<P>, z.output<Q>, z.output<B>>): Answer | Problem | Promise<Answer | Problem>;
 }
@@ -266,6 +268,7 @@ async function readCall(definition: RouteDefinition, request: HttpRequest, princ
   const params = readParams(definition, request);
   const query = readQuery(definition, request);
   const ifMatch = readIfMatch(headers.get('if-match'));
+  if (ifMatch !== undefined && definition.conditional === false) throw parameterProblem('If-Match', 'is not understood here: this changes no single resource');
   const idempotencyKey = readIdempotencyKey(headers.get('idempotency-key'));
   const body = definition.body === undefined ? undefined : await readBody(definition.body, definition, request);
   const keyed = idempotencyKey !== undefined && definition.method !== 'GET';

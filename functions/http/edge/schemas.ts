@@ -8,7 +8,7 @@ import { ALGORITHMS, CONSENSUS_DEFAULTS } from '../../../app/rounds';
 import { isLocation } from '../../../app/signals';
 import type { Accepted } from '../../../app/transact';
 import type { Event } from '../../../domain/kernel/decider';
-import { Problem } from './problem';
+import { Problem, type ProblemDocument } from './problem';
 import { reachableId, type Answer, type Call } from './route';
 
 export const Id = z
@@ -113,6 +113,17 @@ export function receiptOf(outcome: Accepted<unknown, Event>): z.infer<typeof Rec
 /** An answer to a command: its receipt, and what it was about. */
 export function commandAnswer(outcome: Accepted<unknown, Event>, body: Record<string, unknown>, status = 200, headers?: Record<string, string>): Answer {
   return { status, body: { receipt: receiptOf(outcome), ...body }, etag: outcome.version, headers };
+}
+
+/** What the description of a route for several commands says of a store that did some of them. */
+export const SENT_AGAIN = 'Where a `problem` has the status 503, send the whole request again with the same `Idempotency-Key`: what was done is answered, the rest is done.';
+
+/** An answer to several commands, one by one. When the store could do none of them, that is the answer to all. */
+export function batchAnswer(value: readonly { readonly problem?: ProblemDocument }[]): Answer | Problem {
+  const problems = value.flatMap(({ problem }) => (problem?.status === 503 ? [problem] : []));
+  if (problems.length < value.length) return { status: 200, body: { value } };
+  const seconds = Math.max(1, ...problems.map(({ retryAfterSeconds }) => (typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 1)));
+  return Problem.of('unavailable', 'The store has done none of this, as far as is known; try again, with the same Idempotency-Key.', { retryAfterSeconds: seconds }, { 'retry-after': String(seconds) });
 }
 
 /** A page of a list, with the way to the next one. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { attachAbortSignal, abortSignalOf } from '../../functions/http/edge/abort';
-import { Problem, problem, rejected } from '../../functions/http/edge/problem';
+import { Problem, problem, rejected, type ProblemDocument } from '../../functions/http/edge/problem';
 import { route, setEdge, type Call, type RequestInfo } from '../../functions/http/edge/route';
 import { StoreBusy } from '../../app/ports';
 import { Rejection } from '../../domain/kernel/decider';
@@ -368,7 +368,7 @@ test('extra members of a problem cannot replace the standard ones', () => {
 });
 
 describe('several commands in one request', () => {
-  const done = { id: 'a' };
+  const done: { readonly id: string; readonly problem?: ProblemDocument } = { id: 'a' };
   const busy = { problem: rejected(new Rejection('unavailable', 'store-busy', 'm', { retryAfterSeconds: 7 })).document };
   const refused = { problem: rejected(new Rejection('conflict', 'task-exists', 'm')).document };
 

@@ -173,7 +173,8 @@ function traces(database: DatabaseSync): Fault[] {
     }
   }
   if (has(database, 'checkpoints')) {
-    const seen = (database.prepare('SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS seen FROM checkpoints').get() as { seen: number }).seen;
+    // Others keep times there.
+    const seen = (database.prepare("SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS seen FROM checkpoints WHERE value NOT GLOB '*[^0-9]*'").get() as { seen: number }).seen;
     // Read later, so that a host that goes on writing is not taken for one that has read what isn't there.
     const end = (database.prepare('SELECT coalesce(max(position), 0) AS "end" FROM commits').get() as { end: number }).end;
     if (seen > end) faults.push({ commit: undefined, kind: 'missing', message: `the log was read up to place ${seen}, yet it ends at ${end}: its newest commits were cut off` });

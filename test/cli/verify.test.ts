@@ -39,6 +39,7 @@ beforeAll(async () => {
     }
   }
   await checkpoints.save('feed', '13');
+  await checkpoints.save('listening', '2026-11-28T10:00:00.000Z'); // not a place in the log
   await database.close();
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));

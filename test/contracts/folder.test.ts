@@ -125,20 +125,23 @@ describe('a log that is only read', () => {
   ])('%s: everything is read, and nothing is left there', async (_, make) => {
     const data = await make();
     const before = trace(data);
-    const mark = readMark(data);
-    expect(commitsIn(data)).toBe(mark?.position);
+    const found = commitsIn(data);
     expect(trace(data)).toEqual(before);
+    // A kill may come between a commit and its mark.
+    expect(found).toBeGreaterThanOrEqual(readMark(data)?.position as number);
+    expect(found).toBeGreaterThan(0);
   });
 
   test('is read by somebody who may not write, from a folder that can not be written', async () => {
     for (const data of [await made(), await killed()]) {
+      const commits = commitsIn(data);
       for (const name of readdirSync(data)) chmodSync(join(data, name), 0o444);
       chmodSync(data, 0o555);
       const script = `const { openLog } = require(${JSON.stringify(join(root, 'program/adapters/embedded/log.js'))});
         const log = openLog(${JSON.stringify(data)}); console.log(log.database.prepare('SELECT count(*) AS n FROM commits').get().n); log.close()`;
       const nobody = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
       const { stdout, stderr } = spawnSync(process.execPath, ['-e', script], { ...nobody, encoding: 'utf8', cwd: '/' });
-      expect({ stdout, stderr }).toEqual({ stdout: `${readMark(data)?.position}\n`, stderr: '' });
+      expect({ stdout, stderr }).toEqual({ stdout: `${commits}\n`, stderr: '' });
       chmodSync(data, 0o755);
     }
   });

@@ -3,9 +3,11 @@ import { agentDecider, comeBack, deregister, loadOf, lose, register, type AgentE
 import { Rejection, type Decider, type Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import { latest, plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { hasBid, strengthOf, taskDecider, type Claim, type TaskSpec, type TaskState } from '../domain/task';
+import { taskDecider, type Claim, type TaskState } from '../domain/task';
 import { ALL, type AgentDoc } from '../projections/agents';
-import type { RoundBook } from './books';
+import type { TaskEntry } from './books';
+import { Doorbells } from './doorbells';
+import type { Inbox, Inboxes } from './inbox';
 import { Market } from './market';
 import type { Clock, Presence, ViewStore } from './ports';
 import { staleness, type CommandContext, type Loaded, type Outcome, type Transactor } from './transact';
@@ -15,47 +17,6 @@ import type { Watchdog } from './watchdog';
 
 /** What every use case gets from its edge: who asks, and how the request is to be remembered and traced. */
 export type RequestContext = Omit<CommandContext, 'action' | 'attributes'>;
-
-/** An award that waits for acceptance. */
-export interface Assignment {
-  readonly kind: 'assignment';
-  readonly task: string;
-  readonly award: number;
-  readonly accept_by: Time;
-  readonly attempt: number;
-  readonly lease_seconds: number;
-  readonly spec: TaskSpec;
-}
-
-/** A task that collects bids and asks for something the agent can do. */
-export interface Offer {
-  readonly kind: 'offer';
-  readonly task: string;
-  readonly bids_close_at: Time;
-  readonly strength: number;
-  readonly spec: TaskSpec;
-}
-
-/** An open round that misses the agent's vote. */
-export interface VoteAsked {
-  readonly kind: 'vote';
-  readonly round: string;
-  readonly pass: number;
-  /** Given back with the vote: whom the agent believes to be asked. */
-  readonly snapshot: string;
-  readonly question: string;
-  readonly choices: readonly string[];
-  readonly impact: string;
-  readonly deadline: Time;
-}
-
-export type InboxItem = Assignment | Offer | VoteAsked;
-
-export interface Inbox {
-  readonly items: readonly InboxItem[];
-  /** Give it back as `offersAfter`, so that an offer is not shown twice. */
-  readonly offers_after: Time;
-}
 
 export function agentStream(tenant: string, id: string): string {
   return streamName(tenant, 'agent', id);
@@ -72,7 +33,6 @@ export function leaseKey(tenant: string, task: string, award: number): string {
   return `${streamName(tenant, 'task', task)}#${award}`;
 }
 
-const MAX_ITEMS = 100;
 /** Whoever waits in a long poll gives a sign of life each third of its limit of presence. Milliseconds for a second. */
 const WAITING_BEAT_MS = 333;
 
@@ -85,7 +45,7 @@ export interface Held {
 }
 
 export class Agents {
-  private readonly waiting = new Map<string, Set<() => void>>();
+  private readonly bells = new Doorbells();
   private readonly doubt: LossDoubt;
   /** Streams of agents that were lost and are on their way back. */
   private readonly returning = new Set<string>();
@@ -93,7 +53,7 @@ export class Agents {
   constructor(
     private readonly transactor: Transactor,
     private readonly market: Market,
-    private readonly rounds: RoundBook,
+    private readonly inboxes: Inboxes,
     private readonly presence: Presence,
     private readonly viewStore: ViewStore,
     private readonly views: Views,
@@ -102,6 +62,8 @@ export class Agents {
     report: (message: string, facts: Record<string, unknown>) => void,
   ) {
     this.doubt = new LossDoubt(market.agents, clock, report);
+    market.tasks.onOffered((entry) => this.ringBidders(entry));
+    market.agents.onAble(({ tenant, id }) => this.ring(tenant, id));
   }
 
   async register(context: RequestContext, id: string, profile: AgentProfile): Promise<Outcome<AgentState, AgentEvent>> {
@@ -185,32 +147,37 @@ export class Agents {
   }
 
   /**
-   * What waits for the agent: awards to accept, and offers to bid for. When there is nothing it waits up to
-   * `waitSeconds` for something to come, or for `signal` to abort. Asking is a sign of life.
+   * What waits for the agent: awards to accept, votes to cast, offers to bid for; with `holding` also what it works on.
+   * When there is nothing it waits up to `waitSeconds` for something to come, or for `signal` to abort. Asking is a sign
+   * of life.
    */
-  async inbox(context: RequestContext, id: string, options: { waitSeconds: number; offersAfter?: Time; signal?: AbortSignal }): Promise<Rejection | Inbox> {
+  async inbox(context: RequestContext, id: string, options: { waitSeconds: number; offersAfter?: string; holding?: boolean; signal?: AbortSignal }): Promise<Rejection | Inbox> {
     const { tenant } = context.principal;
     const alive = await this.signOfLife(context, id);
     if (alive !== undefined) return alive;
-    const until = performance.now() + options.waitSeconds * 1000;
-    for (;;) {
-      const found = await this.waitingFor(tenant, id, options.offersAfter ?? toTime(0));
-      const left = until - performance.now();
-      if (found.items.length > 0 || left <= 0 || isAborted(options.signal)) return found;
-      const { presence_seconds = 1 } = this.market.agents.get(tenant, id)?.state.profile ?? {};
-      await this.nextRing(tenant, id, Math.min(left, presence_seconds * WAITING_BEAT_MS), options.signal);
-      if (!isAborted(options.signal)) this.beat(tenant, id);
-    }
+    let after = options.offersAfter;
+    return await this.bells.until(agentStream(tenant, id), {
+      milliseconds: options.waitSeconds * 1000,
+      everyMs: (this.market.agents.get(tenant, id)?.state.profile?.presence_seconds ?? 1) * WAITING_BEAT_MS,
+      signal: options.signal,
+      look: async () => {
+        if (!isAborted(options.signal)) this.beat(tenant, id);
+        const page = await this.inboxes.page(tenant, id, after, options.holding ?? false);
+        if (page.items.length === 0) after = page.offers_after;
+        return page;
+      },
+      enough: ({ items }) => items.length > 0,
+    });
   }
 
   /** Wakes the agent's long poll, if it has one. */
   ring(tenant: string, id: string): void {
-    for (const wake of this.waiting.get(agentStream(tenant, id)) ?? []) wake();
+    this.bells.ring(agentStream(tenant, id));
   }
 
-  /** Ends every long poll: the process is about to stop. */
-  ringAll(): void {
-    for (const waiters of this.waiting.values()) for (const wake of waiters) wake();
+  /** Ends every long poll, for good: the process is about to stop. */
+  stop(): void {
+    this.bells.stop();
   }
 
   /** Looks whether the agent still lives; returns when to look again, or undefined when it is lost or gone. */
@@ -246,6 +213,14 @@ export class Agents {
     this.doubt.heard(tenant, id, now);
   }
 
+  /** Wakes those who may bid: while bids are collected everybody who could do it, else those whom the market does not bid for. */
+  private ringBidders({ tenant, state: { spec } }: TaskEntry): void {
+    const first = spec?.requires[0]?.capability;
+    if (spec === undefined || first === undefined) return;
+    const { agents } = this.market;
+    for (const { id } of spec.bid_seconds > 0 ? agents.able(tenant, first) : agents.bidders(tenant, first)) this.ring(tenant, id);
+  }
+
   private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
     const { tenant } = context.principal;
     const stream = agentStream(tenant, id);
@@ -257,50 +232,6 @@ export class Agents {
     const { principal, traceparent } = context;
     const outcome = await this.transactor.transact(agentDecider, stream, comeBack(), { principal, traceparent, action: 'agent.return' });
     return outcome.ok ? undefined : outcome.rejection;
-  }
-
-  private async waitingFor(tenant: string, id: string, offersAfter: Time): Promise<Inbox> {
-    const items: InboxItem[] = [];
-    const now = toTime(this.clock.now());
-    const { state: agent } = await this.transactor.load(agentDecider, agentStream(tenant, id));
-    for (const [task, slot] of Object.entries(agent.slots)) {
-      const { state } = await this.transactor.load(taskDecider, streamName(tenant, 'task', task));
-      const { holder, spec } = state;
-      if (state.status !== 'awarded' || spec === undefined || holder?.agent !== id || holder.award !== slot.award) continue;
-      items.push({ kind: 'assignment', task, award: holder.award, accept_by: holder.accept_by, attempt: state.attempts, lease_seconds: spec.lease_seconds, spec });
-    }
-    const { profile } = agent;
-    if (profile !== undefined && agent.status === 'active') {
-      for (const entry of this.market.tasks.bidding(tenant, [profile.agent_type, ...Object.keys(profile.capabilities)], offersAfter, now)) {
-        const { spec } = entry.state;
-        if (items.length >= MAX_ITEMS || spec === undefined) break;
-        if (!hasBid(entry.state, id)) items.push({ kind: 'offer', task: entry.id, bids_close_at: entry.state.ready_at, strength: strengthOf(entry.state, now), spec });
-      }
-    }
-    for (const { id: round, state } of this.rounds.missing(tenant, id, offersAfter)) {
-      if (items.length >= MAX_ITEMS || state.spec === undefined) break;
-      const { question, action, choices, impact } = state.spec;
-      items.push({ kind: 'vote', round, pass: state.pass, snapshot: state.electorate_hash, question: question ?? action?.summary ?? '', choices, impact, deadline: state.deadline });
-    }
-    return { items, offers_after: now };
-  }
-
-  private nextRing(tenant: string, id: string, milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const key = agentStream(tenant, id);
-      const waiters = this.waiting.get(key) ?? new Set();
-      this.waiting.set(key, waiters);
-      const wake = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', wake);
-        waiters.delete(wake);
-        if (waiters.size === 0) this.waiting.delete(key);
-        resolve();
-      };
-      const timer = setTimeout(wake, milliseconds);
-      signal?.addEventListener('abort', wake);
-      waiters.add(wake);
-    });
   }
 }
 

@@ -3,13 +3,30 @@
  * wait for an agent. Both are read models like any other, folded from the same states, only hot: a match must not cost
  * a query. They hold no truth: a reservation in the agent's stream and the award in the task's stream decide.
  */
-import { levelOf, servesAt, slotsInUse, type AgentProfile, type AgentState } from '../domain/agent';
+import { slotsInUse, type AgentProfile, type AgentState } from '../domain/agent';
 import { own } from '../domain/kernel/own';
 import { ballotHolders } from '../domain/consensus';
-import { rounded, type BidInputs } from '../domain/market';
+import { bidOf, unfit } from '../domain/fit';
+import type { BidInputs } from '../domain/market';
 import type { RoundState } from '../domain/round';
-import { taskPull, type Requirement, type TaskSpec, type TaskState } from '../domain/task';
-import type { Time } from '../domain/kernel/time';
+import { declineEnds, hasBid, hasDeclined, strengthOf, taskPull, type Requirement, type TaskSpec, type TaskState } from '../domain/task';
+import { earliest, type Time } from '../domain/kernel/time';
+import { Ordered } from './ordered';
+
+/**
+ * Places in the books of this process: whatever comes to be seen by agents gets the next one at that moment, whatever
+ * its time says. So whoever has seen all up to a place misses nothing that comes later.
+ */
+export class Places {
+  last = 0;
+
+  /** @param epoch names this process: its places mean nothing to others */
+  constructor(readonly epoch: string) {}
+
+  next(): number {
+    return (this.last += 1);
+  }
+}
 
 export interface AgentEntry {
   readonly tenant: string;
@@ -18,6 +35,8 @@ export interface AgentEntry {
   state: AgentState;
   /** Reservations asked for and not yet answered. */
   pending: number;
+  /** Where what it can do was last changed: all that came before may be news to it. */
+  place: number;
 }
 
 /** How many candidates one award considers at most; with more, a rotating window of them. */
@@ -27,20 +46,35 @@ export class AgentBook {
   private readonly agents = new Map<string, AgentEntry>();
   /** `tenant capability` → agents that have it, are active and make standing offers. */
   private readonly offering = new Map<string, Set<AgentEntry>>();
+  /** `tenant capability` → agents that have it and are not gone, in order of id. */
+  private readonly having = new Map<string, Ordered<AgentEntry, string>>();
+  private readonly listeners: ((entry: AgentEntry) => void)[] = [];
   private turn = 0;
+
+  constructor(private readonly places: Places) {}
+
+  /** Hears of agents that can do something else than before. */
+  onAble(listener: (entry: AgentEntry) => void): void {
+    this.listeners.push(listener);
+  }
 
   update(tenant: string, id: string, state: AgentState, version: number): AgentEntry {
     const key = `${tenant}/${id}`;
     let entry = this.agents.get(key);
     if (entry === undefined) {
-      this.agents.set(key, (entry = { tenant, id, version: -1, state, pending: 0 }));
+      this.agents.set(key, (entry = { tenant, id, version: -1, state, pending: 0, place: 0 }));
       this.list(entry, undefined, state);
     } else if (version > entry.version) {
       this.list(entry, entry.state, state);
     }
     if (version > entry.version) {
+      const before = entry.version < 0 ? undefined : entry.state;
       entry.version = version;
       entry.state = state;
+      if (abilities(before) !== abilities(state)) {
+        entry.place = this.places.next();
+        for (const listener of this.listeners) listener(entry);
+      }
     }
     return entry;
   }
@@ -54,6 +88,21 @@ export class AgentBook {
     for (const entry of this.agents.values()) {
       if (entry.state.profile !== undefined && entry.state.status !== 'gone') yield entry as AgentEntry & { state: { profile: AgentProfile } };
     }
+  }
+
+  /** Active agents that have the capability and take only what they bid for. */
+  bidders(tenant: string, capability: string): Iterable<AgentEntry> {
+    return this.offering.get(`${tenant} bid ${capability}`) ?? [];
+  }
+
+  /** How many agents have the capability and are not gone. */
+  count(tenant: string, capability: string): number {
+    return this.having.get(`${tenant} ${capability}`)?.size ?? 0;
+  }
+
+  /** The agents that have the capability and are not gone, in order of id, after the id `after`. */
+  *able(tenant: string, capability: string, after?: string): Generator<AgentEntry> {
+    for (const { item } of this.having.get(`${tenant} ${capability}`)?.after(after) ?? []) yield item;
   }
 
   /** Standing offers that fit the task now and have a free slot, with the inputs of their scores. */
@@ -105,47 +154,31 @@ export class AgentBook {
 
   private list(entry: AgentEntry, before: AgentState | undefined, after: AgentState): void {
     if (before?.profile === after.profile && before?.status === after.status) return;
-    for (const key of listings(entry.tenant, before)) this.offering.get(key)?.delete(entry);
-    for (const key of listings(entry.tenant, after)) {
-      let listed = this.offering.get(key);
-      if (listed === undefined) this.offering.set(key, (listed = new Set()));
-      listed.add(entry);
-    }
+    for (const key of listings(entry.tenant, before)) unlist(this.offering, key, entry);
+    for (const key of listings(entry.tenant, after)) listed(this.offering, key, () => new Set()).add(entry);
+    for (const capability of capabilitiesOf(before)) unlist(this.having, `${entry.tenant} ${capability}`, entry);
+    for (const capability of capabilitiesOf(after)) listed(this.having, `${entry.tenant} ${capability}`, () => new Ordered<AgentEntry, string>()).set(entry, entry.id);
   }
+}
+
+/** What decides which tasks an agent is told of. */
+function abilities(state: AgentState | undefined): string {
+  const { profile } = state ?? {};
+  return profile === undefined ? '' : JSON.stringify([profile.agent_type, profile.capabilities, profile.offer === null]);
+}
+
+/** All that an agent can do while it is not gone: its own type is among it. */
+export function capabilitiesOf(state: AgentState | undefined): ReadonlySet<string> {
+  const { profile } = state ?? {};
+  return new Set(profile === undefined || state?.status === 'gone' ? [] : [...Object.keys(profile.capabilities), profile.agent_type]);
 }
 
 function listings(tenant: string, state: AgentState | undefined): string[] {
   const { profile } = state ?? {};
-  if (state?.status !== 'active' || profile === undefined || profile.offer === null) return [];
-  const own = new Set([...Object.keys(profile.capabilities), profile.agent_type]);
+  if (state?.status !== 'active' || profile === undefined) return [];
+  const own = capabilitiesOf(state);
+  if (profile.offer === null) return [...own].map((capability) => `${tenant} bid ${capability}`);
   return [...[...own].map((capability) => `${tenant} ${capability}`), ...profile.offer.helps.filter((lent) => !own.has(lent)).map((lent) => `${tenant} help ${lent}`)];
-}
-
-/** The inputs of an agent's score for a task; undefined when it can't take the task now. */
-export function bidOf(entry: AgentEntry, spec: TaskSpec, strength: number, source: BidInputs['source']): BidInputs | undefined {
-  const { state } = entry;
-  const { profile } = state;
-  if (profile === undefined || state.status !== 'active') return undefined;
-  const used = slotsInUse(state) + entry.pending;
-  if (used >= profile.capacity) return undefined;
-  const { offer } = profile;
-  if (source !== 'bid' && (offer === null || strength < offer.min_strength || (spec.effort ?? 0) > (offer.max_effort ?? Infinity))) return undefined;
-  let levels = 0;
-  for (const { capability, level } of spec.requires) {
-    // Lent capabilities count half: a peer helps when nobody better is free.
-    const held = source === 'help' ? servesAt(profile, capability) : levelOf(profile, capability);
-    if (held === undefined || held < level) return undefined;
-    levels += held;
-  }
-  const record = own(state.record, spec.task_type);
-  return {
-    agent: entry.id,
-    load: rounded(used / profile.capacity),
-    match: rounded(spec.requires.length === 0 ? 1 : levels / spec.requires.length),
-    source,
-    tries: record?.tries ?? 0,
-    wins: record?.wins ?? 0,
-  };
 }
 
 export interface TaskEntry {
@@ -154,34 +187,77 @@ export interface TaskEntry {
   readonly stream: string;
   version: number;
   state: TaskState;
+  /** Where it came to be offered, last. */
+  place: number;
+  /** When one that has declined may be told of it again; undefined when nobody has. */
+  returns: Time | undefined;
 }
+
+/** Entries of one capability that one look at offers walks through at most. */
+const MAX_LOOKED_AT = 2_000;
 
 /** Open tasks, by the capability that they ask for first. */
 export class TaskBook {
   private readonly open = new Map<string, TaskEntry>();
   private readonly buckets = new Map<string, Set<TaskEntry>>();
+  /** `tenant capability` → tasks in the order in which they came to be offered. */
+  private readonly offered = new Map<string, Ordered<TaskEntry, number>>();
+  /** Tasks that somebody has declined in this attempt. */
+  private readonly declined = new Set<TaskEntry>();
+  private readonly listeners: ((entry: TaskEntry) => void)[] = [];
+
+  constructor(private readonly places: Places) {}
+
+  /** Hears of tasks that come to be offered: new ones, and those that are open again. */
+  onOffered(listener: (entry: TaskEntry) => void): void {
+    this.listeners.push(listener);
+  }
 
   update(tenant: string, id: string, stream: string, state: TaskState, version: number): void {
     const known = this.open.get(stream);
     if (known !== undefined && known.version >= version) return;
     const bucket = bucketOf(tenant, state);
     if (state.status !== 'open' || bucket === undefined) {
-      if (known !== undefined) {
-        this.open.delete(stream);
-        this.buckets.get(bucketOf(tenant, known.state) ?? '')?.delete(known);
-      }
+      if (known !== undefined) this.forget(known);
       return;
     }
-    if (known !== undefined) {
-      known.state = state;
-      known.version = version;
-      return;
+    let entry = known;
+    if (entry === undefined) {
+      entry = { tenant, id, stream, state, version, place: 0, returns: undefined };
+      this.open.set(stream, entry);
+      listed(this.buckets, bucket, () => new Set()).add(entry);
     }
-    const entry = { tenant, id, stream, state, version };
-    this.open.set(stream, entry);
-    let entries = this.buckets.get(bucket);
-    if (entries === undefined) this.buckets.set(bucket, (entries = new Set()));
-    entries.add(entry);
+    const before = known?.state;
+    entry.state = state;
+    entry.version = version;
+    entry.returns = earliest(...Object.values(state.declined).map(({ until }) => until));
+    if (entry.returns === undefined) this.declined.delete(entry);
+    else this.declined.add(entry);
+    if (before === undefined || offerOf(before) !== offerOf(state)) this.offer(entry);
+  }
+
+  /** Who has declined long enough ago is told of the task again. */
+  returned(now: Time): void {
+    for (const entry of this.declined) {
+      if (entry.returns === undefined || entry.returns > now) continue;
+      entry.returns = declineEnds(entry.state, now);
+      if (entry.returns === undefined) this.declined.delete(entry);
+      this.offer(entry);
+    }
+  }
+
+  private forget(entry: TaskEntry): void {
+    const bucket = bucketOf(entry.tenant, entry.state) ?? '';
+    this.open.delete(entry.stream);
+    this.declined.delete(entry);
+    unlist(this.offered, bucket, entry);
+    unlist(this.buckets, bucket, entry);
+  }
+
+  private offer(entry: TaskEntry): void {
+    entry.place = this.places.next();
+    listed(this.offered, bucketOf(entry.tenant, entry.state) ?? '', () => new Ordered<TaskEntry, number>()).set(entry, entry.place);
+    for (const listener of this.listeners) listener(entry);
   }
 
   /** How many tasks are open, and how many of those ask for this capability first. */
@@ -193,14 +269,31 @@ export class TaskBook {
     yield* this.open.values();
   }
 
-  /** Tasks that collect bids, opened after `after`, that ask for one of the capabilities first. */
-  *bidding(tenant: string, capabilities: Iterable<string>, after: Time, now: Time): Generator<TaskEntry> {
-    for (const capability of new Set(capabilities)) {
-      for (const entry of this.buckets.get(`${tenant} ${capability}`) ?? []) {
-        const { spec, posted_at, ready_at } = entry.state;
-        if ((spec?.bid_seconds ?? 0) > 0 && ready_at > now && (posted_at ?? '') > after) yield entry;
+  /**
+   * What the agent may bid for, that came to be offered after the place `after`; in order, at most `limit`, and up to
+   * which place there is nothing else. Tasks whose bids are collected, and to agents that take only what they bid for all
+   * that they could do.
+   */
+  offersTo(agent: AgentEntry, after: number, now: Time, limit: number): { entries: readonly TaskEntry[]; upTo: number } {
+    this.returned(now);
+    let upTo = this.places.last;
+    const found: TaskEntry[] = [];
+    for (const capability of capabilitiesOf(agent.state)) {
+      let looked = 0;
+      let fitting = 0;
+      for (const { item, key } of this.offered.get(`${agent.tenant} ${capability}`)?.after(after) ?? []) {
+        if (isOfferedTo(agent, item.state, now)) {
+          found.push(item);
+          fitting += 1;
+        }
+        looked += 1;
+        if (fitting < limit && looked < MAX_LOOKED_AT) continue;
+        upTo = Math.min(upTo, key);
+        break;
       }
     }
+    const entries = found.filter(({ place }) => place <= upTo).sort((a, b) => a.place - b.place);
+    return entries.length <= limit ? { entries, upTo } : { entries: entries.slice(0, limit), upTo: (entries[limit - 1] as TaskEntry).place };
   }
 
   /** The open task that is ready, `fits` and pulls most, among those that ask for one of the capabilities. */
@@ -223,51 +316,88 @@ export class TaskBook {
 
 export interface RoundEntry {
   readonly id: string;
-  readonly state: RoundState;
-  readonly version: number;
-  /** When this pass was first seen here. */
-  readonly since: Time;
+  readonly tenant: string;
+  state: RoundState;
+  version: number;
+  /** Where its present pass came to be seen. */
+  place: number;
+  voters: readonly string[];
 }
 
 /** Open rounds, by who may vote in them. */
 export class RoundBook {
   private readonly open = new Map<string, RoundEntry>();
-  /** `tenant/voter` → streams of rounds. */
-  private readonly voting = new Map<string, Set<string>>();
+  /** `tenant/voter` → rounds in the order in which they came to be seen. */
+  private readonly voting = new Map<string, Ordered<RoundEntry, number>>();
+  private readonly listeners: ((tenant: string, voter: string) => void)[] = [];
 
-  /** Takes note of a round's state at `version`. Answers whom it newly asks: all voters of a round or a pass that was not known. */
-  update(tenant: string, id: string, stream: string, state: RoundState, version: number, now: Time): readonly string[] {
+  constructor(private readonly places: Places) {}
+
+  /** Hears of each voter of a round, or of a pass of it, that was not known. */
+  onAsked(listener: (tenant: string, voter: string) => void): void {
+    this.listeners.push(listener);
+  }
+
+  update(tenant: string, id: string, stream: string, state: RoundState, version: number): void {
     const known = this.open.get(stream);
-    if ((known !== undefined && known.version >= version) || state.electorate === undefined) return [];
-    const voters = [...ballotHolders(state.electorate)];
+    if ((known !== undefined && known.version >= version) || state.electorate === undefined) return;
     if (state.status !== 'open') {
-      for (const voter of voters) this.drop(`${tenant}/${voter}`, stream);
+      for (const voter of known?.voters ?? []) unlist(this.voting, `${tenant}/${voter}`, known as RoundEntry);
       this.open.delete(stream);
-      return [];
+      return;
     }
     const fresh = known?.state.pass !== state.pass;
-    this.open.set(stream, { id, state, version, since: fresh ? now : known.since });
-    if (!fresh) return [];
-    for (const voter of voters) {
-      const key = `${tenant}/${voter}`;
-      this.voting.set(key, (this.voting.get(key) ?? new Set()).add(stream));
-    }
-    return voters;
-  }
-
-  /** Rounds, seen after `after`, in which the voter's vote is missing. */
-  *missing(tenant: string, voter: string, after: Time): Generator<RoundEntry> {
-    for (const stream of this.voting.get(`${tenant}/${voter}`) ?? []) {
-      const entry = this.open.get(stream) as RoundEntry;
-      if (entry.since > after && own(entry.state.ballots, voter) === undefined) yield entry;
+    const entry = known ?? { id, tenant, state, version, place: 0, voters: [] };
+    entry.state = state;
+    entry.version = version;
+    if (!fresh) return;
+    for (const voter of entry.voters) unlist(this.voting, `${tenant}/${voter}`, entry);
+    this.open.set(stream, entry);
+    entry.place = this.places.next();
+    entry.voters = [...ballotHolders(state.electorate)];
+    for (const voter of entry.voters) {
+      listed(this.voting, `${tenant}/${voter}`, () => new Ordered<RoundEntry, number>()).set(entry, entry.place);
+      for (const listener of this.listeners) listener(tenant, voter);
     }
   }
 
-  private drop(key: string, stream: string): void {
-    const streams = this.voting.get(key);
-    streams?.delete(stream);
-    if (streams?.size === 0) this.voting.delete(key);
+  /** Rounds in which the voter's vote is missing, that came to be seen after the place `after`; in order, at most `limit`, and up to which place there is nothing else. */
+  missing(tenant: string, voter: string, after: number, limit: number): { entries: readonly RoundEntry[]; upTo: number } {
+    const entries: RoundEntry[] = [];
+    for (const { item } of this.voting.get(`${tenant}/${voter}`)?.after(after) ?? []) {
+      if (own(item.state.ballots, voter) !== undefined) continue;
+      entries.push(item);
+      if (entries.length === limit) return { entries, upTo: item.place };
+    }
+    return { entries, upTo: this.places.last };
   }
+}
+
+/** What makes an offer another one: the task was opened again, or is ready at another time. */
+function offerOf({ attempts, awards, ready_at }: TaskState): string {
+  return `${attempts} ${awards} ${ready_at}`;
+}
+
+/** Whether an agent is told of an open task, so that it can bid. One that has a standing offer only while bids are collected: later the market bids for it. */
+function isOfferedTo(agent: AgentEntry, state: TaskState, now: Time): boolean {
+  const { spec, ready_at } = state;
+  if (spec === undefined || hasBid(state, agent.id) || hasDeclined(state, agent.id, now)) return false;
+  if (agent.state.profile?.offer !== null && !(spec.bid_seconds > 0 && ready_at > now)) return false;
+  const obstacle = unfit(agent, spec, strengthOf(state, now), 'bid');
+  return obstacle === undefined || obstacle === 'busy';
+}
+
+/** Takes the entry out of a list; one that is empty is not kept. */
+function unlist<E>(lists: Map<string, { delete(entry: E): unknown; readonly size: number }>, key: string, entry: E): void {
+  const list = lists.get(key);
+  list?.delete(entry);
+  if (list?.size === 0) lists.delete(key);
+}
+
+function listed<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
 }
 
 function bucketOf(tenant: string, state: TaskState): string | undefined {

@@ -27,12 +27,11 @@ import { trails as trailsView } from '../projections/trails';
 import { pagesOf } from '../projections/projection';
 import { AlteredReceipt } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
-import { toTime } from '../domain/kernel/time';
 import { Actions } from './actions';
 import { Agents } from './agents';
 import { Approvals } from './approvals';
 import { Balance } from './balance';
-import { RoundBook } from './books';
+import { Places, RoundBook } from './books';
 import { Challenges } from './challenges';
 import { PUBLIC_URL } from './config';
 import { Corrections } from './corrections';
@@ -42,8 +41,9 @@ import { Channels, DELIVERY_DUE, Deliveries, channels, deliveries } from './deli
 import { Feed, type Consumer } from './feed';
 import { ClaimedKeys } from './keys';
 import { FeedWatch } from './feed-watch';
+import { Inboxes } from './inbox';
 import { Market, type MarketOptions } from './market';
-import { newId } from './new-id';
+import { newId, randomHex } from './new-id';
 import { Peers } from './peers';
 import type { Deadline, Ports } from './ports';
 import { Reactions } from './reactions';
@@ -110,7 +110,7 @@ export class Colony {
   readonly decisionMetrics: DecisionMetrics;
   readonly readiness: Readiness;
   private readonly watch: FeedWatch;
-  private readonly roundBook = new RoundBook();
+  private readonly roundBook: RoundBook;
   private readonly consumers: Readonly<Record<Group, readonly Consumer[]>>;
   private readonly stopping = new AbortController();
   private refilling: Promise<void> | undefined;
@@ -122,7 +122,9 @@ export class Colony {
     const { store, keys, views, checkpoints, deadlines, queue, blobs, presence, policy, outbound, clock, report } = ports;
     this.transactor = new Transactor(store, policy, clock, () => newId(clock.now()));
     this.keys = new ClaimedKeys(keys, report);
-    this.market = new Market(this.transactor, clock, options.market);
+    const places = new Places(randomHex(6));
+    this.roundBook = new RoundBook(places);
+    this.market = new Market(this.transactor, clock, places, options.market);
     this.views = new Views(
       store,
       views,
@@ -133,7 +135,9 @@ export class Colony {
       options.shared === true ? SHARED_VIEWS : undefined,
     );
     this.watchdog = new Watchdog(clock, report);
-    this.agents = new Agents(this.transactor, this.market, this.roundBook, presence, views, this.views, clock, this.watchdog, report);
+    const inboxes = new Inboxes(this.transactor, this.market, this.roundBook, places, clock);
+    this.agents = new Agents(this.transactor, this.market, inboxes, presence, views, this.views, clock, this.watchdog, report);
+    this.roundBook.onAsked((tenant, voter) => this.agents.ring(tenant, voter));
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);
     this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report, this.watchdog);
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
@@ -156,7 +160,6 @@ export class Colony {
     this.decisions = new Decisions(
       this.transactor,
       this.roundBook,
-      this.agents,
       this.tasks,
       this.rounds,
       this.approvals,
@@ -227,7 +230,7 @@ export class Colony {
 
   /** Ends long polls, lets what is under way finish, and closes the stores. */
   async stop(): Promise<void> {
-    this.agents.ringAll();
+    this.agents.stop();
     this.stopping.abort();
     await this.balance.stop();
     await this.reactions.stop();
@@ -257,7 +260,7 @@ export class Colony {
     });
     await this.eachSource('rounds', { status: 'open' }, async (stream, tenant, id) => {
       const { state, version } = await this.transactor.load(roundDecider, stream);
-      this.roundBook.update(tenant, id, stream, state, version, toTime(this.ports.clock.now()));
+      this.roundBook.update(tenant, id, stream, state, version);
     });
   }
 

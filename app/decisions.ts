@@ -12,13 +12,13 @@ import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { cut } from '../domain/kernel/text';
-import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { plusSeconds, type Time } from '../domain/kernel/time';
 import { noticeOf, type Matter, type NoticeEvent } from '../domain/notice';
 import { severityOf } from '../domain/oversight';
 import { choiceOf, roundDecider, roundDue, type RoundEvent, type RoundState } from '../domain/round';
 import { isAlive, taskDecider, type TaskEvent, type TaskOversight, type TaskSpec, type TaskState } from '../domain/task';
 import { CHALLENGE_CHOICES, NOBODY, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
-import type { Agents, RequestContext } from './agents';
+import type { RequestContext } from './agents';
 import type { Approvals } from './approvals';
 import type { RoundBook } from './books';
 import type { Challenges } from './challenges';
@@ -49,7 +49,6 @@ export class Decisions implements Consumer {
   constructor(
     private readonly transactor: Transactor,
     private readonly book: RoundBook,
-    private readonly agents: Agents,
     private readonly tasks: Tasks,
     private readonly rounds: Rounds,
     private readonly approvals: Approvals,
@@ -64,7 +63,8 @@ export class Decisions implements Consumer {
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
   ) {
     transactor.onCommitted(({ category, stream, state, version }) => {
-      if (category === 'round') this.note(stream, state as RoundState, version);
+      const { tenant, id } = parseStream(stream);
+      if (category === 'round') this.book.update(tenant, id, stream, state as RoundState, version);
     });
   }
 
@@ -166,7 +166,8 @@ export class Decisions implements Consumer {
 
   private async round(stream: string, commits: readonly Commit[], cause: Cause): Promise<Time | undefined> {
     const { state, version } = await this.transactor.load(roundDecider, stream);
-    this.note(stream, state, version);
+    const { tenant, id } = parseStream(stream);
+    this.book.update(tenant, id, stream, state, version);
     const types = typesOf<RoundEvent>(commits);
     if (types.has('RoundOpened') && state.status === 'open') this.orchestrate('start', stream);
     else if (types.has('ImprovementOpened') || types.has('RoundClosed') || types.has('RoundCancelled')) this.orchestrate('wake', stream);
@@ -364,12 +365,6 @@ export class Decisions implements Consumer {
   }
 
   // --------------------------------------------------------------------------------------------------------- helpers
-
-  /** Keeps the book of open rounds, and wakes those whose vote is asked for. */
-  private note(stream: string, state: RoundState, version: number): void {
-    const { tenant, id } = parseStream(stream);
-    for (const voter of this.book.update(tenant, id, stream, state, version, toTime(this.clock.now()))) this.agents.ring(tenant, voter);
-  }
 
   /**
    * In order for each stream, and beside everything else: the feed never waits for an orchestration. A failure costs

@@ -4,12 +4,13 @@
  * reservation with an expiry, which the sweep settles. Whoever takes one back has the task's stream refuse its number first.
  */
 import { agentDecider, confirmSlot, releaseSlot, reserveSlot, type Slot } from '../domain/agent';
+import { bidOf } from '../domain/fit';
 import { award, decliners, hasBid, hasDeclined, nextAward, strengthOf, taskDecider, voidAward, type Claim, type TaskSpec, type TaskState } from '../domain/task';
 import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/market';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { AgentBook, MAX_CANDIDATES, TaskBook, bidOf, type AgentEntry, type TaskEntry } from './books';
+import { AgentBook, MAX_CANDIDATES, TaskBook, type AgentEntry, type Places, type TaskEntry } from './books';
 import type { Clock } from './ports';
 import { causeOf, type Cause, type Transactor } from './transact';
 
@@ -22,8 +23,8 @@ export interface MarketOptions {
 }
 
 export class Market {
-  readonly agents = new AgentBook();
-  readonly tasks = new TaskBook();
+  readonly agents: AgentBook;
+  readonly tasks: TaskBook;
   /** Pools that are overloaded now; kept by the balance. `tenant pool` */
   readonly overloaded = new Set<string>();
   private readonly considering = new Set<string>();
@@ -35,8 +36,11 @@ export class Market {
   constructor(
     private readonly transactor: Transactor,
     private readonly clock: Clock,
+    places: Places,
     options: MarketOptions = {},
   ) {
+    this.agents = new AgentBook(places);
+    this.tasks = new TaskBook(places);
     this.weightsOf = options.weightsOf ?? (() => DEFAULT_WEIGHTS);
   }
 
@@ -97,6 +101,7 @@ export class Market {
    */
   async sweep(limit = 1_000): Promise<void> {
     const now = toTime(this.clock.now());
+    this.tasks.returned(now);
     const ready = [...this.tasks.all()].filter(({ state }) => state.ready_at <= now);
     const failures: unknown[] = [];
     for (let i = 0; i < Math.min(limit, ready.length); i += 1) {

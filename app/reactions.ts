@@ -3,7 +3,7 @@
  * finds nothing left to do. Reactions hold no memory that matters.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { agentDecider, agentDue, levelOf, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
+import { agentDecider, agentDue, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
 import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
@@ -117,28 +117,19 @@ export class Reactions implements Consumer {
   }
 
   /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
-  private note({ category, stream, commits, state, version }: Committed): void {
+  private note({ category, stream, state, version, here }: Committed): void {
     if (category !== 'task' && category !== 'agent') return;
     const { tenant, id } = parseStream(stream);
     if (category === 'agent') {
       this.market.agents.update(tenant, id, state as AgentState, version);
+      // Of what another process has reserved for it, the award may have been heard of before the slot.
+      if (!here) this.agents.ring(tenant, id);
       return;
     }
     const task = state as TaskState;
     this.market.tasks.update(tenant, id, stream, task, version);
-    for (const { events } of commits) {
-      for (const event of events as readonly TaskEvent[]) {
-        if (event.type === 'TaskAwarded' || event.type === 'TaskHandedOff') this.agents.ring(tenant, event.data.agent);
-        if (event.type === 'TaskPosted' && event.data.spec.bid_seconds > 0) this.ringBidders(tenant, task);
-      }
-    }
-  }
-
-  private ringBidders(tenant: string, task: TaskState): void {
-    const first = task.spec?.requires[0]?.capability ?? '';
-    for (const agent of this.market.agents.all()) {
-      if (agent.tenant === tenant && levelOf(agent.state.profile, first) !== undefined) this.agents.ring(tenant, agent.id);
-    }
+    // Whatever has led there: an award that waits for its agent is told.
+    if (task.status === 'awarded' && task.holder !== undefined) this.agents.ring(tenant, task.holder.agent);
   }
 
   private async stream(stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {

@@ -1,6 +1,7 @@
 /** Reading the log itself: the receipts of a tenant in the order of the feed, and those of one stream. */
 import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
+import { Doorbells } from './doorbells';
 import type { Checkpoint, EventStore, FeedPage } from './ports';
 
 export interface ReceiptFilter {
@@ -21,6 +22,8 @@ const BEGINNING = '0';
 const MAX_SCANNED = 20_000;
 /** Commits that are read, and looked at, in one turn; others have theirs in between. */
 const SCAN = 500;
+const APPENDED = 'appended';
+const LOOK_EVERY_MS = 1_000;
 
 export class Receipts {
   constructor(private readonly store: EventStore) {}
@@ -58,12 +61,24 @@ export class Receipts {
   /** The tenant's receipts as they come, until `signal` aborts; at least once when one goes on from an `after`. */
   async *follow(tenant: string, after: Checkpoint | undefined, filter: ReceiptFilter, signal: AbortSignal): AsyncGenerator<{ commit: Commit; after: Checkpoint }> {
     let from: Checkpoint = after ?? (await this.store.end());
-    while (!signal.aborted) {
-      const { commits, after: next, end } = await this.page(tenant, from, 200, filter);
-      // Only the last of a page may move the place to go on from: whoever stops before it gets the others again.
-      for (const [i, commit] of commits.entries()) yield { commit, after: i === commits.length - 1 ? next : from };
-      from = next;
-      if (end && commits.length === 0) await this.ring(signal);
+    const bells = new Doorbells();
+    const unsubscribe = this.store.onAppend(() => bells.ring(APPENDED));
+    try {
+      while (!signal.aborted) {
+        const place = from;
+        const { commits, after: next } = await bells.until(APPENDED, {
+          // Appends of other processes don't ring here.
+          milliseconds: LOOK_EVERY_MS,
+          signal,
+          look: () => this.page(tenant, place, 200, filter),
+          enough: (page) => page.commits.length > 0 || !page.end,
+        });
+        // Only the last of a page may move the place to go on from: whoever stops before it gets the others again.
+        for (const [i, commit] of commits.entries()) yield { commit, after: i === commits.length - 1 ? next : from };
+        from = next;
+      }
+    } finally {
+      unsubscribe();
     }
   }
 
@@ -78,21 +93,6 @@ export class Receipts {
 
   stream(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
     return this.store.read(stream, from, limit);
-  }
-
-  private ring(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const stop = () => {
-        unsubscribe();
-        clearTimeout(timer);
-        signal.removeEventListener('abort', stop);
-        resolve();
-      };
-      const unsubscribe = this.store.onAppend(stop);
-      // Appends of other processes don't ring here.
-      const timer = setTimeout(stop, 1_000);
-      signal.addEventListener('abort', stop);
-    });
   }
 }
 

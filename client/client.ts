@@ -192,9 +192,9 @@ export class AgentsApi {
     return this.session.command('POST', `${agentPath(id)}/heartbeat`, { holding }, options);
   }
 
-  /** What waits for the agent; waits up to `waitSeconds` (at most 30) for something to come. */
-  inbox(id: string, { waitSeconds, offersAfter, ...options }: { readonly waitSeconds?: number; readonly offersAfter?: string } & ReadOptions = {}): Promise<Inbox> {
-    return this.session.read(`${agentPath(id)}/inbox`, { waitSeconds, offersAfter }, options);
+  /** What waits for the agent; waits up to `waitSeconds` (at most 30) for something to come. With `holding` also what it works on. */
+  inbox(id: string, { waitSeconds, offersAfter, holding, ...options }: { readonly waitSeconds?: number; readonly offersAfter?: string; readonly holding?: boolean } & ReadOptions = {}): Promise<Inbox> {
+    return this.session.read(`${agentPath(id)}/inbox`, { waitSeconds, offersAfter, holding: holding === true ? 'true' : undefined }, options);
   }
 }
 

@@ -161,9 +161,22 @@ export interface VoteAsked {
   readonly deadline: string;
 }
 
+/** A task that the agent has accepted and not ended; shown where it is asked for. */
+export interface HeldTask {
+  readonly kind: 'holding';
+  readonly task: string;
+  readonly task_type: string;
+  readonly award: number;
+  readonly attempt: number;
+  readonly lease_seconds: number;
+  /** When the lease ends without a further sign of life, as far as the receipts say. */
+  readonly lease_until: string;
+  readonly progress?: TaskState['progress'];
+}
+
 export interface Inbox {
-  readonly items: readonly (Assignment | Offer | VoteAsked)[];
-  /** Give it back as `offersAfter`, so that an offer is not shown twice. */
+  readonly items: readonly (Assignment | HeldTask | Offer | VoteAsked)[];
+  /** Give it back as `offersAfter`: then no offer and no vote is shown twice, and none is passed over. */
   readonly offers_after: string;
 }
 

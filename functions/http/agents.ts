@@ -38,6 +38,15 @@ export const AgentInput = z
   })
   .meta({ id: 'AgentInput' });
 
+/** `true` or `false` in a query. */
+const Flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+
+/** A place in what waits; one that is not known, of whatever form, means the beginning. */
+const Cursor = z
+  .string()
+  .regex(/^[\w.:+-]{0,1000}$/, 'must be offers_after of an earlier answer, as it is')
+  .meta({ description: 'A place in what waits, as an earlier answer gave it; one that is not known here means the beginning' });
+
 const AgentOut = OpenObject.meta({ id: 'Agent' });
 const Command = z.object({ receipt: Receipt, agent: AgentOut });
 
@@ -181,12 +190,12 @@ route({
   path: '/v1/agents/{id}/inbox',
   summary: 'Wait for awards to accept, offers to bid for and votes to cast',
   description:
-    'A long poll: answers as soon as there is something, or with nothing after `waitSeconds`. Asking is a sign of life. An item has the kind `assignment`, `offer` or `vote`; a vote is cast with the `pass` and the `snapshot` that stand there.',
+    'A long poll: answers as soon as there is something, or with nothing after `waitSeconds`. Asking is a sign of life. An item has the kind `assignment`, `vote` or `offer`; a vote is cast with the `pass` and the `snapshot` that stand there. Awards are shown until they are accepted; offers and votes are not shown again to whoever gives `offers_after` back as `offersAfter`. Each kind has room for 100 items in a page: what has none comes with the next. `holding=true` also shows, as `holding`, what the agent has accepted and not ended: for a worker that was started again.',
   tags: TAGS,
   needs: 'read_write',
   params: Params,
-  query: z.object({ waitSeconds: whole(0, 30, 0), offersAfter: Timestamp.optional() }),
-  responses: { 200: { description: 'What waits', schema: z.object({ items: z.array(OpenObject), offers_after: Timestamp }) } },
+  query: z.object({ waitSeconds: whole(0, 30, 0), offersAfter: Cursor.optional(), holding: Flag.default(false) }),
+  responses: { 200: { description: 'What waits', schema: z.object({ items: z.array(OpenObject), offers_after: Cursor }) } },
   async handler(call) {
     const { colony } = await runtime();
     const id = actingAgent(call, call.params.id);

@@ -5,8 +5,8 @@
  * FORMICARY_RUNS multiplies the number of runs; FORMICARY_SEED and FORMICARY_PATH repeat one (both stand in the failure).
  */
 import fc from 'fast-check';
-import { bidOf } from '../../app/books';
 import type { Append } from '../../app/ports';
+import { bidOf } from '../../domain/fit';
 import { agentDecider, slotsInUse, type AgentState } from '../../domain/agent';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';

@@ -5,6 +5,9 @@
  * The stores are the embedded ones, unchanged; only the writer thread and the disk below them are not there. So a run
  * of thousands of commands takes a second, and the same seed gives the same run.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Database } from '../../adapters/embedded/database';
 import { SqliteKeys } from '../../adapters/embedded/keys';
@@ -36,9 +39,21 @@ export type Mishaps = (port: string, method: string, args: readonly unknown[]) =
 
 /** What a `Database` is to the stores, on one connection to memory. */
 export class MemoryDatabase {
+  /** Of the mark that stands beside the log. */
+  readonly folder = mkdtempSync(join(tmpdir(), 'formicary-stage-'));
   private readonly connection = new DatabaseSync(':memory:');
+  private readonly closers: (() => void)[] = [];
   private readonly statements = new Map<string, StatementSync>();
   private waiting: { operation: WriteOperation; resolve: (result: Exclude<WriteResult, { kind: 'failed' }>) => void; reject: (error: Error) => void }[] = [];
+
+  set onClose(close: () => void) {
+    this.closers.push(close);
+  }
+
+  close(): void {
+    for (const close of this.closers.splice(0)) close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
 
   write(operation: WriteOperation): Promise<Exclude<WriteResult, { kind: 'failed' }>> {
     return new Promise((resolve, reject) => {
@@ -298,6 +313,7 @@ export class Stage {
   async end(): Promise<void> {
     this.mishaps = () => undefined;
     for (const process of this.processes) if (!process.dead) process.kill();
+    this.database.close();
   }
 
   // ------------------------------------------------------------------------------------------------ what is stored

@@ -44,7 +44,7 @@ module.exports = {
     only('adapters', 'domain/|app/ports[^/]*\\.ts$'),
     only('functions', 'app/|domain/|projections/'),
     only('functions', 'app/|domain/kernel/', { name: 'layer-functions-values', to: VALUES }),
-    only('local', 'functions/|app/|adapters/embedded/'),
+    only('local', 'functions/|app/|adapters/embedded/|domain/kernel/'),
     only('client', 'domain/'),
     only('client', NOTHING, { name: 'layer-client-values', to: VALUES }),
     only('cli', 'client/|domain/|adapters/embedded/'),

@@ -55,6 +55,7 @@ const policies = [
   { from: part('orchestrations'), allow: { to: packages(['durable-functions', '@azure/functions']) } },
   { from: layer('local'), allow: { to: layer('functions', 'app') } },
   { from: layer('local'), allow: { to: part('embedded') } },
+  { from: layer('local'), allow: { to: part('kernel') } },
   { from: layer('client'), allow: { to: layer('domain'), dependency: TYPE } },
   { from: layer('cli'), allow: { to: layer('client', 'domain') } },
   { from: layer('cli'), allow: { to: part('embedded') } },

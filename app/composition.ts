@@ -6,7 +6,7 @@ import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { systemClock } from './clock';
 import { Colony, type ColonyOptions } from './colony';
-import { readSettings, SettingsError, type Settings } from './config';
+import { readSettings, SettingsError, unknownSettings, type Settings } from './config';
 import { openLog, type Logger } from './log';
 import type { Metrics } from './metrics';
 import { withPackages } from './optional';
@@ -18,7 +18,7 @@ const AZURE = /^@azure\//;
 const OPEN_TELEMETRY = /^@opentelemetry\//;
 const MONITOR = /opentelemetry/;
 
-export { readSettings, SettingsError, systemClock, type Settings };
+export { readSettings, SettingsError, systemClock, unknownSettings, type Settings };
 
 /* eslint-disable boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve */
 

@@ -1,6 +1,8 @@
 /** What the environment says: one schema for every setting, and what all of them mean together. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { nearest } from '../domain/kernel/nearest';
+import { readNumber } from '../domain/kernel/number';
 
 /** Settings that can't be used; the message names every one of them, a line each. */
 export class SettingsError extends Error {}
@@ -13,7 +15,12 @@ export const PUBLIC_URL = 'http://127.0.0.1:7071';
 // --------------------------------------------------------------------------------------------------------- schema
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-const above0 = z.coerce.number('give a number above 0').positive('give a number above 0');
+const above0 = z.string().transform((given, context) => {
+  const read = readNumber(given, { min: 0, max: Infinity });
+  if ('number' in read && read.number > 0) return read.number;
+  context.issues.push({ code: 'custom', message: 'give a number above 0', input: given });
+  return z.NEVER;
+});
 const text = z.string();
 const url = (...protocols: readonly string[]) =>
   z.url({ abort: true, protocol: new RegExp(`^(${protocols.join('|')})$`), error: `give a URL that begins with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}` });
@@ -76,6 +83,20 @@ type Name = keyof typeof schema.shape;
 
 /** The names of all settings. */
 export const SETTING_NAMES = Object.keys(schema.shape) as readonly Name[];
+
+/** What others read under this prefix: the local host, the command line, the tests of this repository. */
+const OTHERS: readonly string[] = ['FORMICARY_PORT', 'FORMICARY_DURABLE_DAYS', 'FORMICARY_URL', 'FORMICARY_TENANT', 'FORMICARY_PRINCIPAL', 'FORMICARY_TEST_PROFILE', 'FORMICARY_SEED', 'FORMICARY_RUNS'];
+/** Secrets of channels are named by those who use them; a connection of a trigger may have further parts. */
+const FREE = /^FORMICARY_(SECRET_|(COSMOS|SERVICEBUS|EVENTHUBS|BLOBS)__)/;
+
+/** Variables that look like settings and are none, each with the setting that may have been meant. */
+export function unknownSettings(environment: Environment = process.env): { readonly name: string; readonly meant: string | undefined }[] {
+  const known = [...SETTING_NAMES, ...OTHERS];
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('FORMICARY_') && !known.includes(name) && !FREE.test(name))
+    .sort()
+    .map((name) => ({ name, meant: nearest(name, known, 3) }));
+}
 
 /** What no message may repeat. */
 const SECRETS: readonly Name[] = ['FORMICARY_SMTP', 'FORMICARY_SMTP_PASSWORD', 'FORMICARY_COSMOS_KEY', 'FORMICARY_SERVICEBUS', 'FORMICARY_EVENTHUBS', 'FORMICARY_BLOBS', 'APPLICATIONINSIGHTS_CONNECTION_STRING'];

@@ -1,6 +1,7 @@
 /** What traces and metrics have in common on their way out by OpenTelemetry. Loaded only when something is exported. */
 import { DiagLogLevel, diag } from '@opentelemetry/api';
 import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
+import { cut } from '../domain/kernel/text';
 import type { Clock } from './ports';
 
 /** An exporter that can't send says so with each batch; the log needs it once in a while. */
@@ -23,7 +24,7 @@ export function reportFailures(report: (message: string, facts: Record<string, u
   const error = (message: string, ...facts: unknown[]) => {
     if (clock.now() < next) return;
     next = clock.now() + REPORT_EVERY_MS;
-    report('telemetry could not be sent', { error: [message, ...facts.map(String)].join(' ').slice(0, 1_000) });
+    report('telemetry could not be sent', { error: cut([message, ...facts.map(String)].join(' '), 1_000) });
   };
   diag.setLogger({ error, warn: silent, info: silent, debug: silent, verbose: silent }, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
 }

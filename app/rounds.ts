@@ -4,6 +4,7 @@ import type { Algorithm, Electorate, Group, Voter } from '../domain/consensus';
 import { Rejection } from '../domain/kernel/decider';
 import { own } from '../domain/kernel/own';
 import { commitRef, streamName } from '../domain/kernel/ids';
+import { cut } from '../domain/kernel/text';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
 import { withoutParties, type Party } from '../domain/parties';
@@ -63,7 +64,7 @@ export function expertOf(id: string, state: AgentState & { readonly profile: Age
   if (state.status !== 'active' || relevance === undefined) return undefined;
   const { wins, tries } = own(state.record, capability) ?? { wins: 0, tries: 0 };
   const expertise = { relevance, experience: rounded(0.5 + (0.5 * tries) / (tries + 5)), track_record: rounded((wins + 1) / (tries + 2)) };
-  return { id, why: `${capability} at level ${relevance}, ${wins} of ${tries} tasks done`.slice(0, 200), expertise };
+  return { id, why: cut(`${capability} at level ${relevance}, ${wins} of ${tries} tasks done`, 200), expertise };
 }
 
 export class Rounds {

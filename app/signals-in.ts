@@ -11,6 +11,7 @@ import { Rejection } from '../domain/kernel/decider';
 import { JsonError, readJson } from '../domain/kernel/json';
 import { commitRef, isId, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
+import { cut } from '../domain/kernel/text';
 import { plusSeconds, toMillis, toTime, type Time } from '../domain/kernel/time';
 import { signalsOf, tenantOf, type IncomingSignal } from '../domain/cloud-event';
 import { MAX_ARRIVING, intakeDecider, takeIn, type Arrival, type IntakeEvent } from '../domain/intake';
@@ -211,7 +212,7 @@ function poisonOf(message: Uint8Array, { hub, partition, sequences, enqueued, pr
     partition,
     sequence: sequences[position] as number,
     reason,
-    content: content.slice(0, MAX_KEPT).toWellFormed(),
+    content: cut(content.toWellFormed(), MAX_KEPT),
     enqueued: enqueued[position],
     properties: properties[position],
     ...(tenant === undefined ? {} : { tenant }),

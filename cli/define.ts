@@ -1,5 +1,6 @@
 /** How commands are declared: what each says of itself, and how what was given reaches it. */
 import { InvalidArgumentError, type Command } from 'commander';
+import { readNumber } from '../domain/kernel/number';
 import { bold, contextOf, styled, type Context, type Globals } from './terminal';
 
 export const EXIT_CODES = `
@@ -37,10 +38,9 @@ export function runs<I>(load: () => (context: Context, input: I) => Promise<void
 /** Reads a number within bounds. */
 export function numberFrom(min: number, max: number, whole = false): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && value >= min && value <= max && (!whole || Number.isInteger(value))) return value;
-    const range = max === Infinity ? `of at least ${min}` : `from ${min} to ${max}`;
-    throw new InvalidArgumentError(`Give a ${whole ? 'whole ' : ''}number ${range}.`);
+    const read = readNumber(text, { min, max, whole });
+    if ('fault' in read) throw new InvalidArgumentError(`${read.fault.replace(/^must be /, 'Give ').replace(/^(is|has) /, 'It $1 ')}.`);
+    return read.number;
   };
 }
 export const share = numberFrom(0, 1);

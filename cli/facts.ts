@@ -4,6 +4,7 @@ import type { AgentEvent } from '../domain/agent';
 import type { AgentTypeEvent } from '../domain/agent-template';
 import type { ApprovalEvent } from '../domain/approval';
 import type { Event } from '../domain/kernel/decider';
+import { shorten } from '../domain/kernel/text';
 import type { RoundEvent } from '../domain/round';
 import type { TaskEvent } from '../domain/task';
 import type { ToolEvent } from '../domain/tool';
@@ -84,6 +85,6 @@ function plain(data: unknown): string {
   return Object.entries(data)
     .filter(([, value]) => ['string', 'number', 'boolean'].includes(typeof value))
     .slice(0, MOST_VALUES)
-    .map(([name, value]) => `${name} ${String(value).length > LONGEST ? `${String(value).slice(0, LONGEST - 1)}…` : String(value)}`)
+    .map(([name, value]) => `${name} ${shorten(String(value), LONGEST)}`)
     .join(', ');
 }

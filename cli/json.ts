@@ -1,5 +1,6 @@
 /** JSON that people give: in an option, or in a file that the option names. */
 import { readFile } from 'node:fs/promises';
+import { JsonError, decoded, readJson } from '../domain/kernel/json';
 import { UsageError } from './terminal';
 
 /**
@@ -7,15 +8,38 @@ import { UsageError } from './terminal';
  * @param example for the hint when it is none
  */
 export async function jsonOf(option: string, given: string, example: string): Promise<unknown> {
-  const [source, content] = given.startsWith('@') ? [given.slice(1), await readFile(given.slice(1), 'utf8')] : [option, given];
+  const [source, content] = given.startsWith('@') ? [given.slice(1), await readFile(given.slice(1))] : [option, given];
   return parseJson(content, source, `Quote it for the shell, for example ${option} '${example}', or name a file: ${option} @file.json`);
 }
 
-/** Throws `UsageError` that names the source. */
-export function parseJson(content: string, source: string, hint: string): unknown {
+/** Reads JSON as the API does. Throws `UsageError` that names the source. */
+export function parseJson(content: string | Uint8Array, source: string, hint: string): unknown {
   try {
-    return JSON.parse(content) as unknown;
+    return readJson(content);
   } catch (error) {
-    throw new UsageError(`${source} is not JSON: ${(error as Error).message}`, hint);
+    throw error instanceof JsonError ? refused(error, source, hint) : error;
+  }
+}
+
+function refused({ message, fault }: JsonError, source: string, hint: string): UsageError {
+  return fault.kind === 'value' ? new UsageError(`${source} holds a value that is not accepted: ${message}`) : new UsageError(`${source} ${message}`, hint);
+}
+
+/**
+ * JSON values out of a file: one, or one a line. Throws `UsageError` that names the source and the line.
+ * @returns a single array's items count as one value
+ */
+export function parseLines(content: Uint8Array, source: string, hint: string): unknown[] {
+  let text: string;
+  try {
+    text = decoded(content);
+    if (text.trim() === '') return [];
+    return [readJson(text)];
+  } catch (error) {
+    if (!(error instanceof JsonError)) throw error;
+    const lines = error.fault.kind === 'syntax' && error.fault.position !== undefined ? decoded(content).split('\n') : [];
+    const filled = lines.filter((line) => line.trim() !== '');
+    if (filled.length < 2 || filled[0]?.trimStart().startsWith('[') === true) throw refused(error, source, hint);
+    return lines.flatMap((line, i) => (line.trim() === '' ? [] : [parseJson(line, `${source}, line ${i + 1},`, hint)]));
   }
 }

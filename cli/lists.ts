@@ -1,5 +1,5 @@
 /** What lists and single things have in common. */
-import { bold, dim, note, print, shown } from './terminal';
+import { bold, dim, note, print, said, shown } from './terminal';
 
 /** The first `limit` rows, and the way to say that there are more. */
 export async function firstOf<T>(rows: AsyncIterable<T>, limit = 100): Promise<{ rows: T[]; sayMore(): void }> {
@@ -17,9 +17,14 @@ export async function firstOf<T>(rows: AsyncIterable<T>, limit = 100): Promise<{
 
 /** Prints the fields of one thing, nested ones by their path. */
 export function printDetails(value: object): void {
-  const fields = flatten(value);
-  const width = Math.max(...fields.map(([name]) => name.length));
-  for (const [name, field] of fields) print(`${bold(name.padEnd(width))}  ${shown(field)}`);
+  printFields(flatten(value).map(([name, field]) => [name, shown(field)]), (name) => bold(name));
+}
+
+/** Prints a line for each name, of one line itself, with its text beside it; further lines of a text are indented. */
+export function printFields(fields: readonly (readonly [name: string, text: string])[], style: (name: string) => string = (name) => name, indent = ''): void {
+  const lines = fields.map(([name, text]) => [said(name).replaceAll('\n', ' '), text] as const);
+  const width = Math.max(...lines.map(([name]) => name.length));
+  for (const [name, text] of lines) print(`${indent}${style(name.padEnd(width))}  ${text.replaceAll('\n', `\n${' '.repeat(indent.length + width + 2)}`)}`);
 }
 
 /** Prints one labelled line; further lines of the text are indented, so that none can pass for a label. */

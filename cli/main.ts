@@ -6,6 +6,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { ALGORITHMS } from '../domain/consensus';
+import { nearest } from '../domain/kernel/nearest';
 import { IMPACTS } from '../domain/oversight';
 import type * as ActionsCommand from './commands/actions';
 import type * as AgentsCommand from './commands/agents';
@@ -30,7 +31,7 @@ import type * as VerifyCommand from './commands/verify';
 import type * as WhyCommand from './commands/why';
 import { endWithParent } from './tether';
 import { EXIT_CODES, collect, command, numberFrom, runs, seconds, share, whole } from './define';
-import { UsageError, bold, styled, type Globals } from './terminal';
+import { UsageError, bold, note, styled, type Globals } from './terminal';
 
 const REFUSED = 1;
 const NOT_DONE = 2;
@@ -341,7 +342,7 @@ command(program, 'status', 'Show how the host is', ['formicary status', 'formica
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : NOT_DONE;
   const [message, hints] = explained(error);
-  process.stderr.write(`formicary: ${message}\n${hints.map((hint) => `  ${hint}\n`).join('')}`);
+  note([`formicary: ${message}`, ...hints.map((hint) => `  ${hint}`)].join('\n'));
   return error instanceof FormicaryError && error.status > 0 ? REFUSED : NOT_DONE;
 }
 
@@ -375,5 +376,14 @@ function throwInstead(given: Command): void {
 }
 
 endWithParent();
+
+/** What the command line reads by itself; a slip in one of them would act for another tenant, or as somebody else. */
+const VARIABLES = ['FORMICARY_URL', 'FORMICARY_TENANT', 'FORMICARY_PRINCIPAL'];
+
+for (const name of Object.keys(process.env)) {
+  const meant = name.startsWith('FORMICARY_') && !VARIABLES.includes(name) ? nearest(name, VARIABLES) : undefined;
+  if (meant !== undefined) note(`formicary: the variable ${name} is not known, and not used: did you mean ${meant}?`);
+}
+
 throwInstead(program);
 program.parseAsync().catch((error: unknown) => (process.exitCode = report(error)));

@@ -3,6 +3,9 @@ import { styleText } from 'node:util';
 import type { SingleBar } from 'cli-progress';
 import type Table from 'cli-table3';
 import { Formicary } from '../client/client';
+import { readNumber, type NumberRange } from '../domain/kernel/number';
+import { shorten, visible } from '../domain/kernel/text';
+import { readTime } from '../domain/kernel/time';
 
 /** What every command understands. */
 export interface Globals {
@@ -50,17 +53,38 @@ export function contextOf(globals: Globals): Context & { close(): void } {
 
 // --------------------------------------------------------------------------------------------------------- printing
 
+/** Prints a line, or lines. Whatever is in it, nothing acts on the screen but the colours of this program. */
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${harmless(text)}\n`);
 }
 
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
+  print(jsonLine(value, 2));
+}
+
+/** JSON whose texts, too, can be seen and don't act: the same value to every program. */
+export function jsonLine(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replaceAll(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
+    return Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
+  });
 }
 
 /** For people who look on; never part of the result. */
 export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${harmless(text)}\n`);
+}
+
+/** The colours that `styled` makes, and nothing else that begins with an escape. */
+// eslint-disable-next-line no-control-regex -- it is what it looks for
+const COLOURS = /(\u001b\[(?:[12]|22|3[1-7]|39)m)/;
+
+function harmless(text: string): string {
+  if (!hasColours()) return visible(text);
+  return text.split(COLOURS).map((part, i) => (i % 2 === 1 ? part : visible(part))).join('');
+}
+
+function hasColours(): boolean {
+  return styled('bold', ' ') !== ' ';
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -75,9 +99,13 @@ export const bold = (text: string) => styled('bold', text);
 export const good = (text: string) => styled('green', text);
 export const bad = (text: string) => styled('red', text);
 
-/** What others wrote, without what would move the cursor, colour the screen, or hide and turn other text. */
-export function said(text: string): string {
-  return text.replaceAll(/(?!\n)[\p{Cc}\p{Cf}]/gu, '');
+/** What others wrote: what would move the cursor, colour the screen, or hide and turn other text shows as its escape. */
+export const said = visible;
+
+/** The first line of what others wrote, in so many characters at most. */
+export function lineOf(text: string, longest = 60): string {
+  const [line = ''] = text.split('\n');
+  return shorten(said(line), longest);
 }
 
 /** Prints rows under heads, without lines. */
@@ -90,7 +118,8 @@ export function printTable(heads: readonly string[], rows: readonly (readonly (s
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
     colAligns: heads.map((head) => (rightAligned.includes(head) ? 'right' : 'left')),
   });
-  table.push(...rows.map((row) => [...row]));
+  // A cell is one line: no row can be made up within another.
+  table.push(...rows.map((row) => row.map((cell) => harmless(String(cell).replaceAll(/\s*\n\s*/g, ' ')))));
   print(table.toString().replaceAll(/[^\S\n]+$/gm, ''));
 }
 
@@ -148,16 +177,37 @@ export function ago(time: string, now = Date.now()): string {
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /**
- * A time as people give it, in the form that the API takes: `now`, a span (`90s`, `5m`, `2h`, `1d`), or anything ISO 8601.
+ * A time as people give it, in the form that the API takes: `now`, a span (`90s`, `5m`, `2h`, `1d`), a time as in RFC 3339,
+ * or a day, which is its beginning in UTC. Throws `UsageError` on anything else.
  * @param direction 1: a span lies ahead; -1: it lies behind
  */
 export function timeOf(text: string, direction: 1 | -1, now = Date.now()): string {
   if (text === 'now') return new Date(now).toISOString();
-  const span = /^[+-]?(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)$/.exec(text);
-  const unit = UNITS[span?.[2] ?? ''];
-  const milliseconds = span !== null && unit !== undefined ? now + direction * Number(span[1]) * unit : /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : NaN;
-  if (Number.isNaN(milliseconds)) throw new UsageError(`"${text}" is not a time`, 'Give one like 2026-11-21T10:00:00Z, or a span like 90s, 5m, 2h, 1d.');
-  return new Date(milliseconds).toISOString();
+  if (/^[+-]\d/.test(text)) throw new UsageError(`"${text}" has a sign`, `A span lies ${direction === 1 ? 'ahead' : 'behind'} by itself: give ${text.slice(1)}.`);
+  const span = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)$/.exec(text);
+  const read = span === null ? readTime(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text) : readTime(after(now, direction * Number(span[1]) * (UNITS[span[2] as string] as number)));
+  if ('fault' in read) throw new UsageError(`"${text}" is not a time: it ${span === null ? read.fault : 'lies beyond the calendar'}`, 'Give one like 2026-11-21T10:00:00Z, or a span like 90s, 5m, 2h, 1d.');
+  return read.time;
+}
+
+function after(now: number, milliseconds: number): string {
+  const time = new Date(now + milliseconds);
+  return Number.isNaN(time.getTime()) ? '' : time.toISOString();
+}
+
+/** A number as people give it. Throws `UsageError` that begins with `what` it is. */
+function numberOf(what: string, text: string, range: NumberRange): number {
+  const read = readNumber(text, range);
+  if ('fault' in read) throw new UsageError(`${what} ${read.fault}`);
+  return read.number;
+}
+
+/** `name` or `name=number`. Throws `UsageError` that says `what` the number of the option is. */
+export function namedNumber(option: string, what: string, text: string, range: NumberRange): { readonly name: string; readonly number?: number } {
+  const at = text.indexOf('=');
+  const name = at < 0 ? text : text.slice(0, at);
+  if (name === '') throw new UsageError(`${option} "${text}": a name must stand before the ${what}`);
+  return at < 0 ? { name } : { name, number: numberOf(`${option} ${text}: the ${what}`, text.slice(at + 1), range) };
 }
 
 /** A value as one cell or line shows it. */

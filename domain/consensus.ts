@@ -14,6 +14,7 @@
  */
 import { canonicalize, sha256 } from './kernel/commit';
 import { isId } from './kernel/ids';
+import { cut } from './kernel/text';
 
 export const ALGORITHMS = ['simple_majority', 'weighted_voting', 'delegated_authority', 'expertise_based', 'stakeholder_consensus', 'delegated_proof_of_stake'] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
@@ -376,7 +377,7 @@ export function tally(electorate: Electorate, ballots: readonly Ballot[]): Tally
       .filter(({ choice }) => choice !== leader)
       .sort((a, b) => voice(b.voter) - voice(a.voter) || compare(a.voter, b.voter))
       .slice(0, MAX_DISSENT)
-      .map(({ voter, choice, confidence, reasoning }) => ({ voter, choice, confidence, reasoning: reasoning.slice(0, MAX_DISSENT_TEXT) })),
+      .map(({ voter, choice, confidence, reasoning }) => ({ voter, choice, confidence, reasoning: cut(reasoning, MAX_DISSENT_TEXT) })),
     vetoes: vetoes.sort(compare),
     matrix: names.map((choice) => ({ choice, voters: valid.filter((ballot) => ballot.choice === choice).map(({ voter }) => voter) })),
     mean_confidence: ratio(sum(supporters, ({ voter, confidence }) => voice(voter) * confidence), support),

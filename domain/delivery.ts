@@ -7,6 +7,7 @@
 import type { Channel, ChannelKind } from './channel';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { commitRef } from './kernel/ids';
+import { cut } from './kernel/text';
 import { plusSeconds, type Time } from './kernel/time';
 import type { Notice } from './notice';
 
@@ -122,7 +123,7 @@ export function attempted(attempt: number, result: AttemptResult, now: Time, jit
     // Whatever others have recorded since: it has arrived.
     if (result.ok) return [{ type: 'Delivered', v: 1, data: { attempt: Math.max(attempt, state.attempts), ...answered } }];
     if (state.status === 'dead' || attempt !== state.attempts + 1) return [];
-    const reason = result.reason.slice(0, MAX_REASON).toWellFormed();
+    const reason = cut(result.reason.toWellFormed(), MAX_REASON);
     const tries = MAX_ATTEMPTS - (state.last_attempt - attempt);
     const pause = Math.min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 4 ** (tries - 1)) * (0.5 + jitter);
     const asked = status === 429 || status === 503 ? Math.min(MAX_RETRY_SECONDS, result.retry_after ?? 0) : 0;

@@ -5,6 +5,7 @@
  * Everything in it may have been written by an agent that means harm. So a notice is cut to size and cleared of what
  * can't be seen when it is made, and every rendering says its texts as plain text, or escapes them.
  */
+import { shorten } from './kernel/text';
 import type { Time } from './kernel/time';
 
 /** What a notice can be about; a channel names those that it wants. */
@@ -76,10 +77,10 @@ export function noticeOf({ id, event, subject, summary, severity, facts, at, dea
   return {
     id,
     event,
-    title: cut(line(`${ASKS[event]}: ${subject}`), MAX_TITLE),
-    summary: cut(visible(summary).trim(), MAX_SUMMARY),
+    title: shorten(line(`${ASKS[event]}: ${subject}`), MAX_TITLE),
+    summary: shorten(visible(summary).trim(), MAX_SUMMARY),
     severity,
-    facts: facts.slice(0, MAX_FACTS).map(({ name, value }) => ({ name: cut(line(name), MAX_NAME), value: cut(line(value), MAX_VALUE) })),
+    facts: facts.slice(0, MAX_FACTS).map(({ name, value }) => ({ name: shorten(line(name), MAX_NAME), value: shorten(line(value), MAX_VALUE) })),
     at,
     deadline,
     link: withoutSecrets(link),
@@ -191,12 +192,6 @@ function line(text: string): string {
   return visible(text.replaceAll(/\s+/g, ' ')).trim();
 }
 
-/** At most `longest` UTF-16 code units; says by an ellipsis that there was more. Never half a character. */
-function cut(text: string, longest: number): string {
-  if (text.length <= longest) return text;
-  return `${text.slice(0, longest - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
-}
-
 const SLACK_ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 /**
@@ -225,6 +220,6 @@ function withoutMacros(text: string): string {
 function withoutSecrets(link: string): string {
   const { origin, pathname } = new URL(link);
   const kept = `${origin}${pathname}`;
-  if (origin === 'null' || kept.length > MAX_LINK) throw new RangeError(`a notice can't lead to ${kept.slice(0, 100)}: give an absolute URL of at most ${MAX_LINK} characters`);
+  if (origin === 'null' || kept.length > MAX_LINK) throw new RangeError(`a notice can't lead to ${shorten(kept, 100)}: give an absolute URL of at most ${MAX_LINK} characters`);
   return kept;
 }

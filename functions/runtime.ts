@@ -3,7 +3,7 @@ import { app } from '@azure/functions';
 import { callerOf } from '../app/callers';
 import { systemClock } from '../app/clock';
 import type { Colony } from '../app/colony';
-import { openColony, readSettings, startMetrics } from '../app/composition';
+import { openColony, readSettings, startMetrics, unknownSettings } from '../app/composition';
 import { RateLimiter } from '../app/limits';
 import { openLog, type Logger } from '../app/log';
 import { Metrics } from '../app/metrics';
@@ -25,6 +25,7 @@ let opened: Runtime | undefined;
 async function open(): Promise<Runtime> {
   const settings = readSettings();
   const log = openLog(settings.logLevel);
+  for (const { name, meant } of unknownSettings()) log.warn({ setting: name, meant }, 'a setting is not known');
   // The triggers that a shared store needs are those of this app.
   const colony = await openColony(settings, { log, options: { shared: settings.azure !== undefined } });
   log.info({ data: settings.data }, 'the colony is open');

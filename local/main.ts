@@ -1,18 +1,17 @@
 /** Entry point of `npm start`: the whole of Formicary on this machine. */
 import path from 'node:path';
+import { readNumber, type NumberRange } from '../domain/kernel/number';
 import { startHost } from './host';
 
 /** Where package.json stands: this file is compiled to dist/local/main.js. */
 const ROOT = path.resolve(__dirname, '../..');
 
 async function main(): Promise<void> {
-  const port = Number(process.env['FORMICARY_PORT'] ?? 7071);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`FORMICARY_PORT must be a port, not "${process.env['FORMICARY_PORT']}"`);
+  const port = setting('FORMICARY_PORT', 'a port', 7071, { min: 1, max: 65_535, whole: true });
   process.env['AZURE_FUNCTIONS_ENVIRONMENT'] ??= 'Development';
-  const data = (process.env['FORMICARY_DATA'] ??= path.resolve('.formicary'));
+  const data = (process.env['FORMICARY_DATA'] ||= path.resolve('.formicary'));
 
-  const retentionDays = Number(process.env['FORMICARY_DURABLE_DAYS'] ?? 30);
-  if (!(retentionDays > 0)) throw new Error(`FORMICARY_DURABLE_DAYS must be a number of days above 0, not "${process.env['FORMICARY_DURABLE_DAYS']}"`);
+  const retentionDays = setting('FORMICARY_DURABLE_DAYS', 'a number of days above 0', 30, { min: 0.001, max: 36_500 });
 
   const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
   const idle = host.functions.filter(({ runs }) => !runs).map(({ name }) => name);
@@ -40,6 +39,15 @@ async function main(): Promise<void> {
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+}
+
+/** A setting that is a number; one that is empty counts as not given. */
+function setting(name: string, what: string, fallback: number, range: NumberRange): number {
+  const given = process.env[name];
+  if (given === undefined || given === '') return fallback;
+  const read = readNumber(given, range);
+  if ('fault' in read) throw new Error(`${name} must be ${what}, not "${given}"`);
+  return read.number;
 }
 
 function fail(error: unknown): never {

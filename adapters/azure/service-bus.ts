@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceBusClient, ServiceBusMessage, ServiceBusMessageBatch, ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSender } from '@azure/service-bus';
+import { cut } from '../../domain/kernel/text';
 import { attemptsOf, brokerBusy } from './busy';
 
 /** A queue, or its dead letters. */
@@ -92,7 +93,7 @@ export class ServiceBus {
         const { receiver } = this.receiving(place);
         if (settlement.kind === 'complete') return receiver.completeMessage(message);
         if (settlement.kind === 'abandon') return receiver.abandonMessage(message);
-        return receiver.deadLetterMessage(message, { ...settlement.properties, deadLetterReason: settlement.reason.slice(0, MAX_REASON), deadLetterErrorDescription: '' });
+        return receiver.deadLetterMessage(message, { ...settlement.properties, deadLetterReason: cut(settlement.reason, MAX_REASON), deadLetterErrorDescription: '' });
       });
       return true;
     } catch (error) {

@@ -2,8 +2,7 @@ import type { Approval, ApprovalFilter, Receipt } from '../../client/client';
 import { parseStream } from '../../domain/kernel/ids';
 import { jsonOf } from '../json';
 import { firstOf, printField } from '../lists';
-import { UsageError, ago, bad, bold, dim, print, printJson, printTable, said, shortHash, shown, styled, type Context } from '../terminal';
-import { lineOf } from './rounds';
+import { UsageError, ago, bad, bold, dim, lineOf, print, printJson, printTable, said, shortHash, shown, styled, type Context } from '../terminal';
 
 export interface ApprovalsInput extends ApprovalFilter {
   readonly all?: boolean;

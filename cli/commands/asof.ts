@@ -1,5 +1,5 @@
 import { FormicaryError, type Formicary } from '../../client/client';
-import { flatten } from '../lists';
+import { flatten, printFields } from '../lists';
 import { UsageError, ago, bold, dim, print, printJson, shown, timeOf, type Context } from '../terminal';
 
 type Thing = { readonly version?: number; readonly versions?: readonly unknown[] } & object;
@@ -17,11 +17,11 @@ export async function asof({ client, json }: Context, { time, kind, id }: { time
 
   print(`${bold(`${kind} ${id}`)} at ${asOf} (${ago(asOf)})`);
   if (then === undefined) print('  did not exist yet');
-  else printFields(flatten(then).map(([name, value]) => [name, shown(value)]));
+  else printFields(flatten(then).map(([name, value]) => [name, shown(value)]), undefined, '  ');
   print('');
   if (changed.length === 0) return print('Nothing has changed since.');
   print('Changed since:');
-  printFields(changed.map(({ field, then: before, now: after }) => [field, `${dim(shown(before))} → ${shown(after)}`]));
+  printFields(changed.map(({ field, then: before, now: after }) => [field, `${dim(shown(before))} → ${shown(after)}`]), undefined, '  ');
 }
 
 interface Change {
@@ -57,9 +57,4 @@ function read(client: Formicary, kind: Kind, id: string, asOf?: string): Promise
 function absent(error: unknown): undefined {
   if (error instanceof FormicaryError && error.status === 404) return undefined;
   throw error;
-}
-
-function printFields(fields: readonly (readonly [string, string])[]): void {
-  const width = Math.max(...fields.map(([name]) => name.length));
-  for (const [name, value] of fields) print(`  ${name.padEnd(width)}  ${value}`);
 }

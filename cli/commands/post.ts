@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { FormicaryError, type Posted, type TaskInput } from '../../client/client';
-import { jsonOf, parseJson } from '../json';
-import { UsageError, bad, bar, bold, count, dim, note, print, printJson, shortHash, timeOf, type Context } from '../terminal';
+import { jsonOf, parseLines } from '../json';
+import { UsageError, bad, bar, bold, count, dim, jsonLine, namedNumber, note, print, printJson, shortHash, timeOf, type Context } from '../terminal';
 
 export interface PostInput {
   readonly task_type?: string;
@@ -60,7 +60,7 @@ async function postMany(context: Context, tasks: readonly TaskInput[], key: stri
       for (const answer of answers) {
         if (answer.problem === undefined) posted += 1;
         else refused.push(answer);
-        if (json) print(JSON.stringify(answer));
+        if (json) print(jsonLine(answer));
       }
       progress.update(start + batch.length);
     }
@@ -98,21 +98,15 @@ async function taskOf(input: PostInput, task_type: string): Promise<TaskInput> {
 
 /** `capability` or `capability=level` */
 function requirementOf(text: string): { capability: string; level?: number } {
-  const [capability, level] = text.split('=', 2) as [string, string?];
-  if (level === undefined) return { capability };
-  if (!(Number(level) >= 0 && Number(level) <= 1)) throw new UsageError(`--requires ${text}: the level must be a number from 0 to 1`);
-  return { capability, level: Number(level) };
+  const { name, number } = namedNumber('--requires', 'level', text, { min: 0, max: 1 });
+  return number === undefined ? { capability: name } : { capability: name, level: number };
 }
 
 /** An array of tasks, one task, or a task a line. */
 async function tasksIn(file: string): Promise<TaskInput[]> {
-  const content = (file === '-' ? await text(process.stdin) : await readFile(file, 'utf8')).trim();
   const source = file === '-' ? 'standard input' : file;
-  if (content === '') throw new UsageError(`${source} holds no task`);
-  if (content.startsWith('[')) return parseJson(content, source, FORMS) as TaskInput[];
-  try {
-    return [JSON.parse(content) as TaskInput];
-  } catch {
-    return content.split('\n').flatMap((line, i) => (line.trim() === '' ? [] : [parseJson(line, `${source}, line ${i + 1},`, FORMS) as TaskInput]));
-  }
+  const values = parseLines(file === '-' ? await buffer(process.stdin) : await readFile(file), source, FORMS);
+  if (values.length === 0) throw new UsageError(`${source} holds no task`);
+  const [first] = values;
+  return (values.length === 1 && Array.isArray(first) ? first : values) as TaskInput[];
 }

@@ -1,6 +1,6 @@
 import type { RoundFilter, RoundInput, RoundSummary } from '../../client/client';
 import { firstOf, printField } from '../lists';
-import { UsageError, ago, bad, bold, count, dim, good, percent, print, printJson, printTable, said, shortHash, styled, type Context } from '../terminal';
+import { UsageError, ago, bad, bold, count, dim, good, lineOf, namedNumber, percent, print, printJson, printTable, said, shortHash, styled, type Context } from '../terminal';
 
 export interface RoundsInput extends RoundFilter {
   readonly id?: string;
@@ -58,11 +58,6 @@ function outcomeOf({ choice, outcome, escalated, overridden, tie }: RoundSummary
   return outcome === null ? '–' : bad(`${tie ? 'tie' : outcome}${escalated ? ', with people' : ''}`);
 }
 
-export function lineOf(text: string, longest = 60): string {
-  const [line = ''] = said(text).split('\n');
-  return line.length > longest ? `${line.slice(0, longest - 1)}…` : line;
-}
-
 export interface PollInput extends Partial<Pick<RoundInput, 'kind' | 'impact'>> {
   readonly question: string;
   readonly id?: string;
@@ -96,9 +91,8 @@ export async function poll({ client, json }: Context, input: PollInput): Promise
 
 /** `id` or `id=weight` */
 function voterOf(text: string): { id: string; why: string; weight?: number } {
-  const [id, weight] = text.split('=', 2) as [string, string?];
-  if (weight !== undefined && !(Number(weight) >= 0)) throw new UsageError(`--voter ${text}: the weight must be a number of at least 0`);
-  return { id, why: 'asked by name', ...(weight === undefined ? {} : { weight: Number(weight) }) };
+  const { name, number } = namedNumber('--voter', 'weight', text, { min: 0, max: 1_000_000 });
+  return { id: name, why: 'asked by name', ...(number === undefined ? {} : { weight: number }) };
 }
 
 export interface VoteInput {

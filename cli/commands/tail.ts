@@ -1,6 +1,6 @@
 import { factsOf } from '../facts';
 import type { Commit } from '../../client/client';
-import { bold, dim, note, print, shortHash, shortRef, styled, type Context } from '../terminal';
+import { bold, dim, jsonLine, note, print, shortHash, shortRef, styled, type Context } from '../terminal';
 
 export interface TailInput {
   readonly category?: string;
@@ -21,7 +21,7 @@ export async function tail({ client, json }: Context, { category, correlation, a
   const onBreak = (error: unknown) => note(dim(`The connection broke (${error instanceof Error ? error.message : String(error)}); connecting again…`));
   let seen = 0;
   for await (const { commit } of client.receipts.follow({ category, correlation, after: after ?? (all === true ? '0' : undefined), signal: stop.signal, onBreak })) {
-    print(json ? JSON.stringify(commit) : lineOf(commit));
+    print(json ? jsonLine(commit) : lineOf(commit));
     seen += 1;
     if (seen >= limit) return;
   }

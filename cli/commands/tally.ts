@@ -5,8 +5,7 @@ import { streamName } from '../../domain/kernel/ids';
 import { recomputeRound, roundDecider, type RoundRecomputation, type RoundState } from '../../domain/round';
 import { dataFolder, loadExport, openFolder } from '../log-file';
 import { stateOf, streamIn } from '../offline';
-import { UsageError, bad, bold, dim, good, percent, print, printJson, printTable, said, styled, type Context } from '../terminal';
-import { lineOf } from './rounds';
+import { UsageError, bad, bold, dim, good, lineOf, percent, print, printJson, printTable, said, styled, type Context } from '../terminal';
 
 export interface TallyInput {
   readonly round: string;

@@ -5,6 +5,8 @@
  * approved.
  */
 
+import { cut } from './text';
+
 /** Arrays and objects within each other. */
 export const MAX_JSON_DEPTH = 64;
 
@@ -59,13 +61,14 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
   let pointer = '#';
   for (const part of path) {
     const name = String(part);
-    const shown = name.length <= MAX_SHOWN ? name : `${name.slice(0, MAX_SHOWN)}…`;
+    const shown = name.length <= MAX_SHOWN ? name : `${cut(name, MAX_SHOWN)}…`;
     pointer += '/' + encodeURIComponent(shown.toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1'));
   }
   return pointer;
 }
 
-function decoded(bytes: Uint8Array | ArrayBuffer): string {
+/** The text of bytes that must be UTF-8. Throws `JsonError` on others. */
+export function decoded(bytes: Uint8Array | ArrayBuffer): string {
   try {
     return utf8.decode(bytes);
   } catch {

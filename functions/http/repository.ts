@@ -6,6 +6,7 @@ import { derivedId, newId } from '../../app/new-id';
 import { COST_TIERS } from '../../app/registry';
 import type { AgentTypeEntry } from '../../domain/catalogue';
 import { Rejection } from '../../domain/kernel/decider';
+import { cut } from '../../domain/kernel/text';
 import { accepted, runtime } from '../runtime';
 import { newAgent } from './agents';
 import { contextOf } from './edge/context';
@@ -177,7 +178,7 @@ route({
     const entry = await colony.repository.find(principal.tenant, body.agent_type);
     if (entry instanceof Rejection) throw rejected(entry);
     // A type's name may be as long as an id.
-    const made = `${entry.agent_type.slice(0, 80)}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
+    const made = `${cut(entry.agent_type, 80)}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
     const id = newAgent(body.id ?? made);
     const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(entry, body)));
     return commandAnswer(done, { agent: { ...agentView(id, done), lifecycle: done.state.profile?.deployment?.tier }, agent_type: entry }, 201, { location: `/v1/agents/${id}` });

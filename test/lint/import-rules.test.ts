@@ -173,6 +173,7 @@ const ALLOWED: readonly Entry[] = [
   ['local/a.ts', value('../functions/http/tasks')],
   ['local/a.ts', value('../adapters/embedded/database')],
   ['local/a.ts', value('../app/tasks')],
+  ['local/a.ts', value('../domain/kernel/ids')],
   ['client/a.ts', type('../domain/task')],
   ['client/a.ts', `export const y = { 'x-formicary-tenant': 'acme' };\n`],
   ['cli/a.ts', value('../client/client')],

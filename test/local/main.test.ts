@@ -15,7 +15,7 @@ let port: number;
 beforeAll(async () => {
   mkdirSync(path.join(PROJECT, '.cache'), { recursive: true });
   root = mkdtempSync(path.join(PROJECT, '.cache', 'host-'));
-  for (const file of globSync(['local/**/*.ts', 'functions/http/edge/{abort,problem}.ts', 'adapters/embedded/{folder,sqlite}.ts', 'app/clock.ts'], { cwd: PROJECT })) {
+  for (const file of globSync(['local/**/*.ts', 'functions/http/edge/{abort,problem,template}.ts', 'adapters/embedded/{folder,sqlite}.ts', 'app/{clock,log}.ts', 'domain/kernel/{json,number,text,time}.ts'], { cwd: PROJECT })) {
     const target = path.join(root, 'dist', file.replace(/ts$/, 'js'));
     mkdirSync(path.dirname(target), { recursive: true });
     const { code } = transformFileSync(path.join(PROJECT, file), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } });

@@ -7,11 +7,14 @@ import { startHost } from './host';
 const ROOT = path.resolve(__dirname, '../..');
 
 async function main(): Promise<void> {
-  const port = setting('FORMICARY_PORT', 'a port', 7071, { min: 1, max: 65_535, whole: true });
+  const port = setting('FORMICARY_PORT', process.env['FORMICARY_PORT'], 'a port', 7071, { min: 1, max: 65_535, whole: true });
   process.env['AZURE_FUNCTIONS_ENVIRONMENT'] ??= 'Development';
   const data = (process.env['FORMICARY_DATA'] ||= path.resolve('.formicary'));
 
-  const retentionDays = setting('FORMICARY_DURABLE_DAYS', 'a number of days above 0', 30, { min: 0.001, max: 36_500 });
+  // Links in notices lead to this host, unless people find it elsewhere.
+  process.env['FORMICARY_PUBLIC_URL'] ||= `http://127.0.0.1:${port}`;
+
+  const retentionDays = setting('FORMICARY_DURABLE_DAYS', process.env['FORMICARY_DURABLE_DAYS'], 'a number of days above 0', 30, { min: 0.001, max: 36_500 });
 
   const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
   const idle = host.functions.filter(({ runs }) => !runs).map(({ name }) => name);
@@ -42,8 +45,7 @@ async function main(): Promise<void> {
 }
 
 /** A setting that is a number; one that is empty counts as not given. */
-function setting(name: string, what: string, fallback: number, range: NumberRange): number {
-  const given = process.env[name];
+function setting(name: string, given: string | undefined, what: string, fallback: number, range: NumberRange): number {
   if (given === undefined || given === '') return fallback;
   const read = readNumber(given, range);
   if ('fault' in read) throw new Error(`${name} must be ${what}, not "${given}"`);

@@ -79,6 +79,10 @@ route({
   method: 'GET',
   path: '/v1/actions/{action_id}',
   summary: 'Read an action, now or as it was',
+  page: ({ id, status, kind }) => ({
+    title: `Action: ${String(kind)} (${String(status)})`,
+    commands: [`formicary actions ${String(id)}`, ...(status === 'veto_window' ? [`formicary veto ${String(id)} --reason …`] : [])],
+  }),
   tags: TAGS,
   needs: 'read_only',
   params: Params,

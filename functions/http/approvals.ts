@@ -48,6 +48,10 @@ route({
   method: 'GET',
   path: '/v1/approvals/{approval_id}',
   summary: 'Read an approval, now or as it was',
+  page: ({ id, status, kind, hash }) => ({
+    title: `Approval: ${String(kind)} (${String(status)})`,
+    commands: status === 'waiting' ? [`formicary approval ${String(id)}`, `formicary approve ${String(id)} --hash ${String(hash)} --reason …`, `formicary reject ${String(id)} --hash ${String(hash)} --reason …`] : [`formicary approval ${String(id)}`],
+  }),
   tags: TAGS,
   needs: 'read_only',
   params: Params,

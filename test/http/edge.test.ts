@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hides, parseTemplate } from '../../functions/http/edge/template';
 import { startTestHost, type TestHost } from '../support/host';
-import { call, type Reply, type Sent } from './support';
+import { call, eventually, type Reply, type Sent } from './support';
 
 jest.setTimeout(60_000);
 
@@ -169,6 +169,30 @@ describe('what would be changed in silence', () => {
   test.each(['0 0 30 2 *', '0 0 31 2,4,6 *', '99 * * * *'])('a schedule that never comes is refused: %s', async (cron) => {
     expect(slug(await api('/v1/agents/deploy', { json: { agent_type: 'finance.reconciliation', schedule: { cron } } }))).toBe(problem(400, 'invalid-request'));
   });
+});
+
+test('what a link of a notice leads to is a page for people, and JSON for programs', async () => {
+  const rules = { mode: 'full_automation', thresholds: { confidence: 0.7, consensus: 0.75, novelty: 1, impact: 'low' }, approvers: [{ group: 'approvers', seconds: 3_600 }], safe_default: 'refuse' };
+  await api('/v1/oversight/edge.order', { method: 'PUT', as: 'human:ada', json: { rules } });
+  await api('/v1/actions', { as: 'buyer', json: { id: 'page-1', kind: 'edge.order', action: { item: '<script>x</script>' }, why: 'low <b>stock</b>', confidence: 0.9, impact: 'high' } });
+  await eventually(async () => (await api('/v1/approvals')).body.value.length > 0);
+  const [{ id }] = (await api('/v1/approvals')).body.value;
+  for (const path of [`/v1/approvals/${id}`, '/v1/actions/page-1']) {
+    const page = await api(path, { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
+    expect([page.status, page.headers['content-type'], page.headers['vary']]).toEqual([200, 'text/html; charset=utf-8', 'accept']);
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+    expect(page.text).toContain('formicary a');
+    expect(page.text).not.toMatch(/<script|<b>/);
+    expect((await api(path)).headers['content-type']).toBe('application/json; charset=utf-8');
+  }
+});
+
+test('approvals are listed while they wait, all of them when asked for', async () => {
+  const [{ id, hash }] = (await api('/v1/approvals')).body.value;
+  expect((await api(`/v1/approvals/${id}/reject`, { as: 'human:ada', json: { hash, reason: 'no' } })).status).toBe(200);
+  await eventually(async () => (await api('/v1/approvals')).body.value.length === 0);
+  expect((await api('/v1/approvals?status=all')).body.value).toHaveLength(1);
+  expect((await api('/v1/approvals?outcome=rejected')).body.value).toHaveLength(1);
 });
 
 test('a form that several are allowed for says what is wrong with the one that was meant', async () => {

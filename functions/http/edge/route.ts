@@ -15,6 +15,7 @@ import { includesLevel, type Level, type Principal } from '../../../domain/kerne
 import { abortSignalOf } from './abort';
 import { isSafeText, jsonPointer } from '../../../domain/kernel/json';
 import { parseJson } from './json';
+import { PAGE_POLICY, pageOf, type PageText } from './page';
 import { Problem, PROBLEM_CONTENT_TYPE, rejected, type ProblemError } from './problem';
 import './setup';
 import { isTaken, match, parseTemplate, pathOf, type Shape } from './template';
@@ -90,6 +91,8 @@ export interface RouteDefinition<
   /** Bytes; 1 MB by default. */
   readonly bodyLimit?: number;
   readonly responses: Readonly<Record<number, RouteResponse>>;
+  /** For what links in notices lead to: a browser gets the answer as a page. */
+  readonly page?: (body: Readonly<Record<string, unknown>>) => PageText;
   /** The level that the caller must hold. */
   readonly needs: Level;
   /** False where a change is not of one resource with one version: If-Match is refused there, and true elsewhere. */
@@ -216,7 +219,7 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     const answer = await traced(`${definition.method} ${definition.path}`, 'server', readTraceparent(request.headers.get('traceparent')), attributes, async (traceparent) =>
       handled(definition, await readCall(definition, request, caller, traceparent)),
     );
-    response = answer instanceof Problem ? problemResponse(answer) : answerResponse(answer, request);
+    response = answer instanceof Problem ? problemResponse(answer) : answerResponse(asPage(definition, answer, request), request);
   } catch (error) {
     response = problemResponse(problemOf(definition.name, error));
   }
@@ -446,6 +449,16 @@ function unexpected(route: string, error: unknown): Problem {
 }
 
 // ---------------------------------------------------------------------------------------------------- answering
+
+/** What a browser asks for is meant for people. */
+function asPage({ page }: RouteDefinition, answer: Answer, { headers }: HttpRequest): Answer {
+  if (page === undefined) return answer;
+  const vary = { ...answer.headers, vary: 'accept' };
+  if (answer.status !== 200 || headers.get('accept')?.includes('text/html') !== true) return { ...answer, headers: vary };
+  const body = answer.body as Readonly<Record<string, unknown>>;
+  const policy = { ...vary, 'content-security-policy': PAGE_POLICY, 'referrer-policy': 'no-referrer' };
+  return { ...answer, headers: policy, body: pageOf(page(body), body), contentType: 'text/html; charset=utf-8' };
+}
 
 function answerResponse(answer: Answer, { method, headers: asked }: HttpRequest): HttpResponseInit {
   const { status, body, contentType, etag, stream } = answer;

@@ -11,7 +11,7 @@ module.exports = {
   transform: { '^.+\\.ts$': swc, [`/${MODULES_ALONE}/.+\\.js$`]: swc },
   transformIgnorePatterns: [`/node_modules/(?!.*${MODULES_ALONE}/)`],
   // What is loaded only when it is needed is named as it is compiled.
-  moduleNameMapper: { '^\\.\\./adapters/azure/open\\.js$': '<rootDir>/adapters/azure/open.ts' },
+  moduleNameMapper: { '^\\.\\./adapters/(azure|embedded)/open\\.js$': '<rootDir>/adapters/$1/open.ts' },
   moduleFileExtensions: ['ts', 'js', 'json'],
   maxWorkers: 2,
 };

@@ -46,6 +46,7 @@ import { Market, type MarketOptions } from './market';
 import { newId, randomHex } from './new-id';
 import { Peers } from './peers';
 import type { Deadline, Ports } from './ports';
+import { reachable } from './reachable';
 import { Reactions } from './reactions';
 import { Readiness } from './readiness';
 import { Oversight } from './oversight';
@@ -73,6 +74,10 @@ export interface ColonyOptions {
 /** How often the books are compared with the views, where processes share the stores: what was missed is found late rather than never. */
 const FILL_EVERY_MS = 60_000;
 const DEADLINES_SHARED_EVERY_MS = 30_000;
+/** How long one delivery of a deadline waits for a store, within the five minutes for which the trigger renews its lock; and between its attempts. */
+const FIRE_PATIENCE_MS = 240_000;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
 const SHARED_VIEWS: Sharing = { refreshMs: 5_000, handoverMs: 30_000 };
 /** Streams that are read at once to fill the books. */
 const FILLED_AT_ONCE = 32;
@@ -119,7 +124,11 @@ export class Colony {
     readonly ports: Ports,
     private readonly options: ColonyOptions = {},
   ) {
-    const { store, keys, views, checkpoints, deadlines, queue, blobs, presence, policy, outbound, clock, report } = ports;
+    const { store, keys, checkpoints, deadlines, presence, policy, outbound, clock, report } = ports;
+    const views = reachable('the views', ports.views);
+    const blobs = reachable('the payloads', ports.blobs);
+    const queue = reachable('the queues', ports.queue);
+    const log = reachable('the log', store);
     this.transactor = new Transactor(store, policy, clock, () => newId(clock.now()));
     this.keys = new ClaimedKeys(keys, report);
     const places = new Places(randomHex(6));
@@ -144,8 +153,8 @@ export class Colony {
     this.signalsIn = { transactor: this.transactor, signals: this.signals, store, queue, clock, report, emitted: new Map() };
     this.balance = new Balance(this.transactor, this.market, this.signals, views, clock, report);
     this.feed = new Feed(store, checkpoints, queue, clock, report, (receipt) => this.transactor.noteAltered(receipt));
-    this.why = new Why(store, views, this.views);
-    this.receipts = new Receipts(store);
+    this.why = new Why(log, views, this.views);
+    this.receipts = new Receipts(log);
     this.repository = new Repository(this.transactor, views, this.views);
     this.tools = new Tools(this.transactor, views, this.views);
     this.oversight = new Oversight(this.transactor);
@@ -175,7 +184,9 @@ export class Colony {
     // One that was given up on won't come: that has an alarm of its own.
     this.watch = new FeedWatch(async (commit) => (await this.views.has(commit)) || (await this.feed.isParked(this.views.name, commit)), clock, report);
     this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider], (commits) => this.watch.saw(commits), report);
-    this.readiness = new Readiness({ store: async () => await ports.probe?.(), feed: async () => this.feed.trouble() }, clock);
+    // Reactions, deadlines and what is parked wait for the queues; who asks for something does not.
+    const queues = async () => void (await queue.dead(`parked-${this.views.name}`, 1));
+    this.readiness = new Readiness({ store: async () => await ports.probe?.(), feed: async () => this.feed.trouble() }, clock, { queues: async () => await queues() });
     this.consumers = {
       projections: [this.views],
       reactions: [this.reactions, this.balance, this.decisions],
@@ -224,8 +235,20 @@ export class Colony {
 
   /** A deadline that a trigger hands over. Rejects when it has to be handed over again. */
   async fire(deadline: Deadline): Promise<void> {
-    await this.peers.look();
-    await this.reactions.fired(deadline);
+    const { signal } = this.stopping;
+    const given = performance.now();
+    for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
+      try {
+        await this.peers.look();
+        await this.reactions.fired(deadline);
+        return;
+      } catch (error) {
+        // Given back at once it would come again at once, and its deliveries would be used up while the store is away.
+        if (signal.aborted || performance.now() - given > FIRE_PATIENCE_MS) throw error;
+        this.ports.report('a deadline waits for a store', { stream: deadline.stream, reason: deadline.reason, error: String(error) });
+        await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
+      }
+    }
   }
 
   /** Ends long polls, lets what is under way finish, and closes the stores. */

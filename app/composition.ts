@@ -1,6 +1,4 @@
 /** The composition root: settings in, a running colony out. The only file in app/ that knows adapters. */
-import { unusable } from '../adapters/embedded/database';
-import { openEmbedded } from '../adapters/embedded/open';
 import { SmtpMail } from '../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
@@ -49,9 +47,12 @@ export async function startMetrics({ insights }: Settings, metrics: Metrics): Pr
   return startMetricExport(metrics, metricExporter(insights), systemClock);
 }
 
+/** Node 20 has no node:sqlite: where it isn't needed it isn't loaded. */
+const embedded = () => import('../adapters/embedded/open.js');
+
 /** The engine of the profile. Its code is loaded only when it is the one: a cold start waits for it. */
 async function openStores(settings: Settings): Promise<StorePorts> {
-  if (settings.azure === undefined) return await openEmbedded(settings.data);
+  if (settings.azure === undefined) return await (await embedded()).openEmbedded(settings.data);
   const { azure } = settings;
   return await withPackages('The profile azure', AZURE, async () => (await import('../adapters/azure/open.js')).openAzure(azure));
 }
@@ -80,7 +81,8 @@ export async function openColony(settings: Settings, parts: { policy?: Policy; c
     await colony.start();
   } catch (error) {
     await close();
-    throw settings.azure === undefined ? unusable(settings.data, error) : error;
+    if (settings.azure !== undefined) throw error;
+    throw (await embedded()).unusable(settings.data, error);
   }
   return colony;
 }

@@ -1,4 +1,4 @@
-/** Rate limits: a token bucket per principal. */
+/** Limits per principal: of requests in time, a token bucket; of streams that are open at once, a count. */
 import { Recent } from '../domain/kernel/recent';
 import type { Clock } from './ports';
 
@@ -27,5 +27,31 @@ export class RateLimiter {
     if (bucket.tokens < 1) return (1 - bucket.tokens) / this.perSecond;
     bucket.tokens -= 1;
     return 0;
+  }
+}
+
+/** How much of a kind one caller has under way at once. */
+export class AtOnce {
+  private readonly open = new Map<string, number>();
+
+  constructor(readonly most: number) {}
+
+  /** Counts one more until `over` aborts or what is returned is called; undefined when there are as many as may be. */
+  enter(key: string, over: AbortSignal): (() => void) | undefined {
+    const count = this.open.get(key) ?? 0;
+    if (count >= this.most) return undefined;
+    this.open.set(key, count + 1);
+    let left = false;
+    const leave = (): void => {
+      if (left) return;
+      left = true;
+      over.removeEventListener('abort', leave);
+      const rest = (this.open.get(key) ?? 1) - 1;
+      if (rest > 0) this.open.set(key, rest);
+      else this.open.delete(key);
+    };
+    over.addEventListener('abort', leave);
+    if (over.aborted) leave();
+    return leave;
   }
 }

@@ -1,5 +1,5 @@
 /** Numbers for Prometheus. Labels come from closed lists, so that no caller can make them many. */
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics, type MetricObject, type MetricObjectWithValues, type MetricValue } from 'prom-client';
 import type { ApprovalEvent, ApprovalState } from '../domain/approval';
 import type { Commit } from '../domain/kernel/commit';
 import { toMillis, type Time } from '../domain/kernel/time';
@@ -21,6 +21,9 @@ export class Metrics {
   private readonly sla = new Counter({ name: 'formicary_task_sla_total', help: 'Tasks with a deadline, by whether it was met', labelNames: ['met'], registers: [this.registry] });
   private readonly decisions = new Counter({ name: 'formicary_decisions_total', help: 'Approvals and rounds that ended, by outcome', labelNames: ['of', 'outcome'], registers: [this.registry] });
   private readonly decisionSeconds = new Histogram({ name: 'formicary_decision_seconds', help: 'How long an approval waited (from when it was opened first), or a round was open', labelNames: ['of'], buckets: [0.02, 0.1, 0.5, 2, 10, 60, 300, 1_800, 7_200, 86_400], registers: [this.registry] });
+
+  /** The last of all: what could not be read before it is counted. */
+  private readonly unread: Counter;
 
   constructor(private readonly colony: Colony) {
     collectDefaultMetrics({ register: this.registry });
@@ -108,6 +111,7 @@ export class Metrics {
     decisions('rounds_open', 'Rounds that take votes', ({ rounds }) => rounds.open);
     decisions('human_share', 'Share of the actions that needed a person (goal: below 0.15)', ({ actions }) => actions.share);
     decisions('human_agreement', 'Share of the decided approvals in which people approved what was proposed, as it was', ({ approvals }) => approvals.agreement);
+    this.unread = new Counter({ name: 'formicary_metrics_unread_total', help: 'Metrics that could not be read when somebody asked for them: what they are read from was away', labelNames: ['metric'], registers: [registry] });
     colony.transactor.onCommitted(({ here, category, commits, state }) => {
       if (!here) return; // each process counts its own
       this.commits.inc({ category }, commits.length);
@@ -123,14 +127,25 @@ export class Metrics {
     this.requests.observe({ route: info.route, status: String(info.status) }, info.milliseconds / 1000);
   }
 
-  /** The text format of Prometheus. */
+  /** The text format of Prometheus. What can't be read now, since a store is away, is left out and counted. */
   async text(): Promise<{ body: string; contentType: string }> {
-    return { body: await this.registry.metrics(), contentType: this.registry.contentType };
+    const texts = await this.readable(({ name }) => this.registry.getSingleMetricAsString(name));
+    return { body: `${texts.join('\n\n')}\n`, contentType: this.registry.contentType };
   }
 
-  /** All of it, as prom-client keeps it. */
+  /** All of it that can be read now, as prom-client keeps it. */
   async families(): ReturnType<Registry['getMetricsAsJSON']> {
-    return await this.registry.getMetricsAsJSON();
+    return await this.readable((metric) => (metric as unknown as { get(): Promise<MetricObjectWithValues<MetricValue<string>>> }).get());
+  }
+
+  /** `read` of each metric, in their order, without those that can't be read. */
+  private async readable<T>(read: (metric: MetricObject) => Promise<T>): Promise<T[]> {
+    const metrics = this.registry.getMetricsAsArray();
+    const answers = await Promise.allSettled(metrics.slice(0, -1).map(read));
+    answers.forEach(({ status }, i) => {
+      if (status === 'rejected') this.unread.inc({ metric: (metrics[i] as MetricObject).name });
+    });
+    return [...answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : [])), await read(metrics.at(-1) as MetricObject)];
   }
 
   private approval(commits: readonly Commit[], { requested_at }: ApprovalState): void {

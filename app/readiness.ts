@@ -11,6 +11,8 @@ export interface CheckResult {
   readonly check: string;
   readonly ok: boolean;
   readonly reason?: string;
+  /** What fails here only comes later: requests are served all the same. */
+  readonly delays?: true;
 }
 
 const LOOK_EVERY_MS = 2_000;
@@ -23,14 +25,18 @@ export class Readiness {
     /** By name, as the answer lists them. */
     private readonly checks: Readonly<Record<string, Check>>,
     private readonly clock: Clock,
+    /** By name, those that say what is delayed while they fail. */
+    private readonly delaying: Readonly<Record<string, Check>> = {},
   ) {}
 
-  /** What each check says; ready is who has none that failed. */
+  /** What each check says; ready is who has none that failed but of those that delay. */
   look(): Promise<readonly CheckResult[]> {
     const now = this.clock.now();
     if (this.looking === undefined || now - this.looked >= LOOK_EVERY_MS) {
       this.looked = now;
-      this.looking = Promise.all(Object.entries(this.checks).map(([check, run]) => resultOf(check, run)));
+      const needed = Object.entries(this.checks).map(([check, run]) => resultOf(check, run));
+      const delaying = Object.entries(this.delaying).map(async ([check, run]): Promise<CheckResult> => ({ ...(await resultOf(check, run)), delays: true }));
+      this.looking = Promise.all([...needed, ...delaying]);
     }
     return this.looking;
   }

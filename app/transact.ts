@@ -121,6 +121,8 @@ const MAX_ALTERED = 100;
 const SNAPSHOT_EVERY = 200;
 const MAX_SNAPSHOT_BYTES = 16 * 1024;
 const MAX_ATTEMPTS = 12;
+/** How long a write waits for its store, all attempts together, before its caller hears that it isn't known whether it was done. */
+const WRITE_PATIENCE_MS = 5_000;
 const CACHED_STREAMS = 20_000;
 const PAGE = 500;
 const EPOCH = toTime(0);
@@ -580,18 +582,19 @@ export class Transactor {
    * again: at the first attempt nothing is written, later it isn't known what an earlier one has done.
    */
   private async append(stream: string, expected: number, sealed: readonly SealedCommit[], snapshot: Snapshot | undefined): Promise<boolean> {
+    const end = performance.now() + WRITE_PATIENCE_MS;
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const result = await this.store.append({ stream, expected, commits: sealed, snapshot });
+        const result = await by(end, this.store.append({ stream, expected, commits: sealed, snapshot }));
         if (result.kind === 'written') return true;
         // After a lost answer the conflict may be with these very commits. Not knowing is no answer: it counts as a failure.
         return attempt > 1 && (await this.holds(stream, sealed));
       } catch (error) {
         if (error instanceof RangeError || (error instanceof StoreBusy && attempt === 1)) throw error;
-        if (error instanceof StoreBusy || attempt >= 4) throw unwritten(stream, error);
+        if (error instanceof StoreBusy || attempt >= 4 || performance.now() >= end) throw unwritten(stream, error);
         await pause(2 ** attempt * 5 * this.random());
         try {
-          if (await this.holds(stream, sealed)) return true;
+          if (await by(end, this.holds(stream, sealed))) return true;
         } catch (unasked) {
           if (unasked instanceof StoreBusy) throw unwritten(stream, unasked);
         }
@@ -722,6 +725,21 @@ function unwritten(stream: string, error: unknown): StoreUnavailable {
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** The answer, if it has come by `end`, in milliseconds as `performance.now` counts them; else an error. */
+async function by<T>(end: number, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    // A process that was away for a while reads first what has come meanwhile.
+    timer = setTimeout(() => setImmediate(reject, new Error(`the store gave no answer within ${WRITE_PATIENCE_MS} ms`)), Math.max(0, end - performance.now()));
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+    late.catch(() => undefined);
+  }
 }
 
 function pause(milliseconds: number): Promise<void> {

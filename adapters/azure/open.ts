@@ -1,5 +1,6 @@
 /** All ports of the profile azure, over the services that the settings name. */
-import type { StorePorts } from '../../app/ports';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreBusy, type StorePorts } from '../../app/ports';
 import { AzureBlobArchive } from './blob-archive';
 import { Cosmos } from './cosmos';
 import { CosmosCheckpoints } from './cosmos-checkpoints';
@@ -39,6 +40,7 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
     store,
     handed: (documents) => store.delivered(documents),
     costs: () => cosmos.meter.totals(),
+    probe: () => probe(store),
     publisher,
     keys: new CosmosKeys(cosmos),
     views: new CosmosViewStore(cosmos),
@@ -54,4 +56,16 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
       await clients.close();
     },
   };
+}
+
+/** The SDK tries reads again for half a minute: whoever asks whether the store is there wants to know sooner. Milliseconds. */
+const PROBE_MS = 4_000;
+
+/** Undefined when Cosmos DB answers, or says that it has too much to do: that is no outage. */
+async function probe(store: CosmosEventStore): Promise<string | undefined> {
+  const asked = store.head('default/probe/none').then(
+    () => undefined,
+    (error: unknown) => (error instanceof StoreBusy ? undefined : `Cosmos DB can't be reached: ${error instanceof Error ? error.message : String(error)}`),
+  );
+  return await Promise.race([asked, sleep(PROBE_MS, `Cosmos DB gave no answer within ${PROBE_MS} ms`, { ref: false })]);
 }

@@ -33,3 +33,5 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
     throw unusable(folder, error);
   }
 }
+
+export { unusable };

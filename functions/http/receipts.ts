@@ -1,5 +1,6 @@
 /** `/v1/receipts`, `/v1/streams`, `/v1/why`: the log as it is. */
 import { z } from 'zod';
+import { AtOnce } from '../../app/limits';
 import { Rejection } from '../../domain/kernel/decider';
 import { streamName } from '../../domain/kernel/ids';
 import { runtime } from '../runtime';
@@ -14,6 +15,10 @@ const Commit = OpenObject.meta({ id: 'Commit', description: 'stream, index, even
 const PLACE = /^[\w-]{1,8000}$/;
 const Place = z.string().regex(PLACE, 'must be a place in the log, from an earlier answer').optional();
 const Category = z.string().regex(/^[a-z][a-z-]{0,31}$/).optional();
+
+/** Streams that one principal has open; those whose client has left unseen end after a minute. */
+const streams = new AtOnce(20);
+const RETRY_SECONDS = 60;
 
 /** The store doesn't know the place that the caller names. */
 function noPlace(parameter: string): (error: unknown) => never {
@@ -60,10 +65,18 @@ route({
     const from = last ?? after ?? (await colony.receipts.end());
     await colony.receipts.check(from).catch(noPlace(last === null ? 'after' : 'Last-Event-ID'));
     const { signal } = call;
+    const leave = streams.enter(`${call.principal.tenant} ${call.principal.id}`, signal);
+    if (leave === undefined) {
+      throw Problem.of('too-many-requests', `${call.principal.id} has ${streams.most} streams open, which is the most at once; close one, or try again in a minute.`, { limit: streams.most, retryAfterSeconds: RETRY_SECONDS }, { 'retry-after': String(RETRY_SECONDS) });
+    }
     async function* events() {
-      // Whoever is cut off before the first receipt goes on from here, not from a later now.
-      yield { id: from };
-      for await (const { commit, after: next } of colony.receipts.follow(call.principal.tenant, from, filter, signal)) yield { id: next, event: 'commit', data: commit };
+      try {
+        // Whoever is cut off before the first receipt goes on from here, not from a later now.
+        yield { id: from };
+        for await (const { commit, after: next } of colony.receipts.follow(call.principal.tenant, from, filter, signal)) yield { id: next, event: 'commit', data: commit };
+      } finally {
+        leave?.();
+      }
     }
     return serverSentEvents(events(), signal);
   },

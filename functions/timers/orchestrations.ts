@@ -7,7 +7,13 @@ import { systemClock } from '../../app/clock';
 import { DurableOrchestrations } from '../orchestrations/client';
 import { runtime } from '../runtime';
 
-const KEPT_MS = 30 * 86_400_000;
+/** How long those that ended are kept: `FORMICARY_DURABLE_DAYS`, which the local host checks, or 30 days. Milliseconds. */
+export function keptMs(days = process.env.FORMICARY_DURABLE_DAYS): number {
+  const kept = Number(days ?? 30);
+  if (!(kept > 0)) throw new Error(`FORMICARY_DURABLE_DAYS must be a number of days above 0, not "${days}"`);
+  return kept * 86_400_000;
+}
+
 
 df.app.client.timer('orchestrations', {
   schedule: '0 */5 * * * *',
@@ -17,6 +23,6 @@ df.app.client.timer('orchestrations', {
     const orchestrations = new DurableOrchestrations(client, (stream) => decisions.dueOf(stream));
     decisions.connect(orchestrations);
     await orchestrations.heal(decisions.waiting());
-    await orchestrations.purge(new Date(systemClock.now() - KEPT_MS));
+    await orchestrations.purge(new Date(systemClock.now() - keptMs()));
   },
 });

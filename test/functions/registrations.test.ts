@@ -94,3 +94,16 @@ test('a route that is hidden is found', () => {
   expect(hidden([route('listAgentTypes', 'v1/agents/repository'), route('getAgent', 'v1/agents/{id}')])).toEqual(['listAgentTypes (v1/agents/repository) by getAgent (v1/agents/{id})']);
   expect(hidden([route('findAgentTypes', 'v1/agents/repository'), route('getAgent', 'v1/agents/{id}')])).toEqual([]);
 });
+
+test('the profile azure needs no node:sqlite, which Node 20 does not have', () => {
+  const app = compiledApp();
+  const env = { ...process.env, FORMICARY_LOG: 'silent', FORMICARY_PROFILE: 'azure', FORMICARY_SIGNAL_HUB: 'signals', FORMICARY_EVENT_HUB: 'events' };
+  const program = `
+    const Module = require('node:module');
+    const load = Module._load;
+    Module._load = (id, ...rest) => { if (id === 'node:sqlite') throw new Error('No such built-in module: node:sqlite'); return load(id, ...rest); };
+    const [local, app] = process.argv.slice(1);
+    require(local + '/app-loader.js').loadApp(app).catch((error) => console.log(error.message));`;
+  const said = execFileSync(process.execPath, ['-e', program, join(app, 'dist/local'), app], { env, encoding: 'utf8', timeout: 60_000 });
+  expect(said).toContain('FORMICARY_COSMOS__accountEndpoint is missing');
+}, 90_000);

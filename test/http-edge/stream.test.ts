@@ -1,3 +1,4 @@
+import { abortSignalOf, attachAbortSignal } from '../../functions/http/edge/abort';
 import { serverSentEvents, type ServerSentEvent } from '../../functions/http/edge/stream';
 
 beforeEach(() => jest.useFakeTimers());
@@ -42,7 +43,12 @@ test('is an event stream', () => {
 });
 
 test.each([{ id: 'a\nb', data: '' }, { event: 'a\rb', data: '' }, { id: '\0', data: '' }])('refuses %j', async (event) => {
-  await expect(read(list(event)).ended).rejects.toThrow('one line');
+  const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
+  const { text, ended } = read(list({ data: 'before' }, event, { data: 'after' }));
+  await ended;
+  expect(text()).toBe('retry: 2000\n\ndata: before\n\n');
+  expect(errors.mock.calls.flat().join()).toContain('one line');
+  errors.mockRestore();
 });
 
 test('sends a heartbeat while it is quiet', async () => {
@@ -88,9 +94,28 @@ test('stops the source when the reader leaves', async () => {
   expect(jest.getTimerCount()).toBe(0);
 });
 
-test('breaks when the source does', async () => {
+test('ends when its source fails, and says so in the log: a client can only notice an end', async () => {
+  const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
   async function* broken(): AsyncGenerator<ServerSentEvent> {
-    throw new Error('source');
+    yield { id: '7', data: 'x' };
+    throw new Error('the source is gone');
   }
-  await expect(read(broken()).ended).rejects.toThrow('source');
+  const { text, ended } = read(broken());
+  await ended;
+  expect(text()).toBe('retry: 2000\n\nid: 7\ndata: x\n\n');
+  expect(errors.mock.calls.flat().join()).toContain('the source is gone');
+  expect(jest.getTimerCount()).toBe(0);
+  errors.mockRestore();
+});
+
+test('where the host can’t tell that a client has left, the signal of a request aborts after a minute', () => {
+  const timeout = jest.spyOn(AbortSignal, 'timeout');
+  const signal = abortSignalOf({});
+  expect(timeout.mock.calls).toEqual([[60_000]]);
+  expect(signal).toBe(timeout.mock.results[0]?.value);
+  timeout.mockRestore();
+  const request = {};
+  const own = new AbortController();
+  attachAbortSignal(request, () => own.signal);
+  expect(abortSignalOf(request)).toBe(own.signal);
 });

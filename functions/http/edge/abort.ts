@@ -9,8 +9,11 @@ export function attachAbortSignal(request: object, source: () => AbortSignal): v
   sources.set(request, source);
 }
 
-/** Aborts when the client disconnects or the host shuts down; never, where the host cannot tell. */
+/** Where the host can't tell that a client has gone, work for it ends after so long; the client asks again. Milliseconds. */
+export const UNHEARD_MS = 60_000;
+
+/** Aborts when the client disconnects or the host shuts down; where the host can't tell, after a minute. */
 export function abortSignalOf(request: object): AbortSignal {
   // A fresh signal, not a shared one: listeners would pile up on it for ever.
-  return sources.get(request)?.() ?? new AbortController().signal;
+  return sources.get(request)?.() ?? AbortSignal.timeout(UNHEARD_MS);
 }

@@ -1,4 +1,6 @@
 /** Server-sent events: an answer that goes on. */
+import { systemClock } from '../../../app/clock';
+import { toTime } from '../../../domain/kernel/time';
 import type { Answer } from './route';
 
 export interface ServerSentEvent {
@@ -14,12 +16,13 @@ export interface ServerSentEvent {
 const RETRY_MS = 2_000;
 /** Keeps proxies from closing a quiet connection, and finds out that a client has gone. */
 const HEARTBEAT_MS = 15_000;
-/** A host that cannot tell that a client has gone must still stop; clients connect again by themselves. */
+/** Clients connect again by themselves; where the host can't tell that one has gone, its signal ends the stream sooner. */
 const LIFETIME_MS = 600_000;
 
 /**
  * Answers with the events of `source` until it ends, `signal` aborts or ten minutes have passed. The source is then
- * told to stop (`return`); one that waits for long should watch the same signal. If it throws, the connection breaks.
+ * told to stop (`return`); one that waits for long should watch the same signal. If it throws, that is logged and the
+ * stream ends, as a client notices on every host: it connects again and goes on from the last id that it has.
  */
 export function serverSentEvents(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal): Answer {
   // A proxy that collects an answer before it passes it on would keep every event until the end.
@@ -60,6 +63,9 @@ async function* frames(source: AsyncIterable<ServerSentEvent>, signal: AbortSign
       yield encoder.encode(frame(outcome.value));
       next = undefined;
     }
+  } catch (error) {
+    // The worker doesn't hand an error on that comes after the beginning: the client would wait for ever.
+    console.error(JSON.stringify({ level: 'error', at: toTime(systemClock.now()), message: 'the source of a stream failed, and the stream was ended', stack: error instanceof Error ? error.stack : String(error) }));
   } finally {
     clearTimeout(lifetime);
     clearTimeout(heartbeat);

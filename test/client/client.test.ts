@@ -80,13 +80,15 @@ test('the ways in which an attempt ends', async () => {
 
   const next = await assignment(client.as(other), other);
   await client.as(other).tasks.accept('ends', { award: next.award });
-  const handed = await client.as(other).tasks.handOff('ends', { award: next.award, to: holder, note: 'yours' });
-  expect(handed.task.holder).toMatchObject({ agent: holder, award: next.award + 1 });
+  expect(await refusal(client.as(other).tasks.handOff('ends', { award: next.award, to: holder }))).toMatchObject({ status: 409 });
+  await client.as('ends-3').agents.register({ agent_type: 'ends.work', standing_offer: false });
+  const handed = await client.as(other).tasks.handOff('ends', { award: next.award, to: 'ends-3', note: 'yours' });
+  expect(handed.task.holder).toMatchObject({ agent: 'ends-3', award: next.award + 1 });
   const stale = await refusal(client.as(other).tasks.complete('ends', { award: next.award }));
   expect(stale).toMatchObject({ status: 409, code: 'award-superseded' });
 
-  await client.as(holder).tasks.accept('ends', { award: next.award + 1 });
-  const released = await client.as(holder).tasks.release('ends', { award: next.award + 1, reason: 'later' });
+  await client.as('ends-3').tasks.accept('ends', { award: next.award + 1 });
+  const released = await client.as('ends-3').tasks.release('ends', { award: next.award + 1, reason: 'later' });
   expect(released.receipt.events).toContain('AttemptEnded');
   const again = await whoGot('ends');
   await client.as(again.agent).tasks.accept('ends', { award: again.award });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PROBLEMS } from '../../functions/http/edge/problem';
 
 const ROOT = join(__dirname, '../..');
-const STATUS = { missing: 404, conflict: 409, forbidden: 403, precondition: 412, invalid: 422, unavailable: 503 } as const;
+const STATUS = { missing: 404, conflict: 409, forbidden: 403, precondition: 412, invalid: 422, unavailable: 503, broken: 500 } as const;
 
 /** `status type` of each row. */
 const documented = new Set(

@@ -12,6 +12,7 @@ import {
   compensated,
   edit,
   execute,
+  extend,
   hold,
   openVetoWindow,
   override,
@@ -48,6 +49,7 @@ import { roundStream, type Rounds } from './rounds';
 import { taskStream, type Tasks } from './tasks';
 import { causeOf, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
+import { timekeeper, type Watchdog } from './watchdog';
 
 export type ActionOutcome = Outcome<ActionState, ActionEvent>;
 
@@ -117,6 +119,7 @@ export class Actions {
     private readonly viewStore: ViewStore,
     private readonly views: Views,
     private readonly clock: Clock,
+    private readonly watchdog: Watchdog,
   ) {}
 
   /** Fills the history from the view; the feed brings what the view has not seen. */
@@ -146,6 +149,7 @@ export class Actions {
   async execute(context: RequestContext, id: string, taken: { hash: string; result?: unknown }): Promise<ActionOutcome> {
     const { principal } = context;
     const stream = actionStream(principal.tenant, id);
+    await this.giveTimeBack(stream, (await this.transactor.load(actionDecider, stream)).state);
     const letGo = execute({ ...taken, by: principal.id, policy: await this.policyFor(principal, stream) }, this.now());
     // Whoever takes an action with a wrong hash sends it back to people: nobody else may do that.
     const decision: Decision<ActionState, ActionEvent> = (state) => (state.proposal === undefined || (state.proposal.proposed_by === principal.id && state.proposal.target === undefined) ? letGo(state) : NOT_ITS_OWN);
@@ -249,6 +253,7 @@ export class Actions {
       case 'held':
         return await (state.held?.for === 'round' ? this.afterRound(stream, state, cause) : this.afterApproval(stream, state, cause));
       case 'veto_window':
+        if (await this.giveTimeBack(stream, state)) return undefined;
         return await this.act(stream, 'action.time-passed', timePassed(this.now()), cause);
       case 'cleared':
         if (state.cleared?.by === 'override') await this.askNoMore(stream, state, state.override === undefined ? 'a person let it on' : `${state.override.by} let it on: ${state.override.reason}`, cause);
@@ -474,6 +479,15 @@ export class Actions {
 
   private async abandoned(stream: string, reason: string, cause: Cause | undefined): Promise<ActionOutcome> {
     return await this.act(stream, 'action.refuse', abandon(gatekeeper(parseStream(stream).tenant).id, cut(reason, 1_000)), cause);
+  }
+
+  /** While this process was away nobody could step in. True when the window is open again. */
+  private async giveTimeBack(stream: string, state: ActionState): Promise<boolean> {
+    const more = extend(this.watchdog.excused, this.now());
+    const events = more(state);
+    if (events instanceof Rejection || events.length === 0) return false;
+    const { tenant, id } = parseStream(stream);
+    return (await this.command({ principal: timekeeper(tenant) }, id, 'action.extend', more)).ok;
   }
 
   private act(stream: string, action: string, decision: Decision<ActionState, ActionEvent>, cause: Cause | undefined): Promise<ActionOutcome> {

@@ -5,6 +5,7 @@ import {
   approve,
   ask,
   claim,
+  extend,
   override,
   reject,
   reopen,
@@ -32,6 +33,7 @@ import type { RequestContext } from './agents';
 import type { Clock, ViewStore } from './ports';
 import { settled, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
+import { timekeeper, type Watchdog } from './watchdog';
 
 export type ApprovalOutcome = Outcome<ApprovalState, ApprovalEvent>;
 
@@ -74,6 +76,7 @@ export class Approvals {
     private readonly viewStore: ViewStore,
     private readonly views: Views,
     private readonly clock: Clock,
+    private readonly watchdog: Watchdog,
   ) {}
 
   request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalOutcome> {
@@ -139,8 +142,9 @@ export class Approvals {
   }
 
   /** The approval's time has passed, or may have. */
-  timePassed(context: RequestContext, id: string): Promise<ApprovalOutcome> {
-    return this.command(context, id, 'approval.time-passed', timePassed(this.now()));
+  async timePassed(context: RequestContext, id: string): Promise<ApprovalOutcome> {
+    await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.time-passed', timePassed(this.now()));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ApprovalState>> {
@@ -185,8 +189,17 @@ export class Approvals {
     return toTime(this.clock.now());
   }
 
+  /** While this process was away nobody could decide. */
+  private async giveTimeBack(tenant: string, id: string): Promise<void> {
+    const more = extend(this.watchdog.excused, this.now());
+    const events = more((await this.transactor.load(approvalDecider, approvalStream(tenant, id))).state);
+    if (events instanceof Rejection || events.length === 0) return;
+    await this.command({ principal: timekeeper(tenant) }, id, 'approval.extend', more);
+  }
+
   /** A command whose refusal matters as much as its success; the approval, as it was opened, is its cause. */
   private async decision(context: RequestContext, id: string, action: string, decision: ReturnType<typeof unclaim>): Promise<ApprovalOutcome> {
+    await this.giveTimeBack(context.principal.tenant, id);
     const { state, correlationId } = await this.load(context.principal.tenant, id);
     const { opened_ref: ref, requested_at: at } = state;
     const cause = at === undefined || correlationId === undefined ? undefined : { ref, at, correlationId, depth: 0 };

@@ -158,9 +158,9 @@ export class Colony {
     this.repository = new Repository(this.transactor, views, this.views);
     this.tools = new Tools(this.transactor, views, this.views);
     this.oversight = new Oversight(this.transactor);
-    this.rounds = new Rounds(this.transactor, this.market.agents, views, this.views, clock);
-    this.approvals = new Approvals(this.transactor, views, this.views, clock);
-    this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock);
+    this.rounds = new Rounds(this.transactor, this.market.agents, views, this.views, clock, this.watchdog);
+    this.approvals = new Approvals(this.transactor, views, this.views, clock, this.watchdog);
+    this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock, this.watchdog);
     this.challenges = new Challenges(this.transactor, this.rounds, this.tasks, this.actions);
     this.corrections = new Corrections(this.transactor, views, this.views);
     this.channels = new Channels(this.transactor, views, this.views);

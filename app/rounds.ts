@@ -8,7 +8,7 @@ import { cut } from '../domain/kernel/text';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
 import { withoutParties, type Party } from '../domain/parties';
-import { cancel, castVote, decidedByPeople, open, override, recomputeRound, roundDecider, timePassed, type PeoplesChoice, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
+import { cancel, castVote, decidedByPeople, extend, open, override, recomputeRound, roundDecider, timePassed, type PeoplesChoice, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
 import { ALL } from '../projections/agents';
 import { sourcesOf } from '../projections/projection';
 import type { RoundDoc } from '../projections/rounds';
@@ -17,6 +17,7 @@ import type { AgentBook } from './books';
 import type { Clock, ViewStore } from './ports';
 import type { Loaded, Outcome, Transactor } from './transact';
 import type { Views } from './views';
+import { timekeeper, type Watchdog } from './watchdog';
 
 export { ALGORITHMS, CONSENSUS_DEFAULTS, agreementMatrix } from '../domain/consensus';
 
@@ -74,6 +75,7 @@ export class Rounds {
     private readonly viewStore: ViewStore,
     private readonly views: Views,
     private readonly clock: Clock,
+    private readonly watchdog: Watchdog,
   ) {}
 
   /** Opens a round over an electorate that is frozen now. */
@@ -93,6 +95,7 @@ export class Rounds {
   /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */
   async vote(context: RequestContext, id: string, vote: Vote): Promise<RoundOutcome> {
     const { principal } = context;
+    await this.giveTimeBack(principal.tenant, id);
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
     const cause = state.opened_at === undefined || correlationId === undefined ? undefined : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
     const forged = new Rejection('forbidden', 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round');
@@ -114,8 +117,9 @@ export class Rounds {
   }
 
   /** The round's time has passed, or may have. */
-  timePassed(context: RequestContext, id: string): Promise<RoundOutcome> {
-    return this.command(context, id, 'round.time-passed', timePassed(toTime(this.clock.now())));
+  async timePassed(context: RequestContext, id: string): Promise<RoundOutcome> {
+    await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'round.time-passed', timePassed(toTime(this.clock.now())));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<RoundState>> {
@@ -164,6 +168,14 @@ export class Rounds {
       .sort()
       .slice(0, limit)
       .map((id) => ({ id, why: 'an active agent without a part in it' }));
+  }
+
+  /** While this process was away nobody could vote. */
+  private async giveTimeBack(tenant: string, id: string): Promise<void> {
+    const more = extend(this.watchdog.excused, toTime(this.clock.now()));
+    const events = more((await this.transactor.load(roundDecider, roundStream(tenant, id))).state);
+    if (events instanceof Rejection || events.length === 0) return;
+    await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
   }
 
   private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof cancel>, attributes?: Record<string, unknown>): Promise<RoundOutcome> {

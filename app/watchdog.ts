@@ -101,7 +101,7 @@ export class Watchdog {
    * The end of a time that was set at `set` and would end at `end`: later by an absence in which it ended, or after
    * which less of it was left than the absence took.
    */
-  excused(set: Time, end: Time): Time {
+  readonly excused = (set: Time, end: Time): Time => {
     this.look();
     const from = toMillis(set);
     let until = toMillis(end);
@@ -110,7 +110,7 @@ export class Watchdog {
       if (from <= absence.from && absence.from < until && until < absence.until + away) until += away;
     }
     return toTime(until);
-  }
+  };
 
   private awayBetween(from: number, until: number): number {
     return this.absences.reduce((sum, absence) => sum + Math.max(0, Math.min(until, absence.until) - Math.max(from, absence.from)), 0);

@@ -287,6 +287,7 @@ export class DecisionWatch {
     switch (event.type) {
       case 'ApprovalRequested':
       case 'ApprovalReopened':
+      case 'ApprovalExtended':
         this.opened(stream, event.data.ends.at(-1) as Time);
         break;
       case 'ApprovalGiven':
@@ -316,6 +317,7 @@ export class DecisionWatch {
         this.decided(stream, place, at);
         break;
       case 'ImprovementOpened':
+      case 'RoundExtended':
         this.opened(stream, event.data.deadline);
         break;
       case 'RoundClosed':

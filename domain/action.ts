@@ -9,7 +9,7 @@ import { canonicalize, sha256, type PolicyReceipt } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { isId, isTenant } from './kernel/ids';
 import type { Difference } from './kernel/json-diff';
-import { plusSeconds, type Time } from './kernel/time';
+import { plusSeconds, type Excuse, type Time } from './kernel/time';
 import { barred, eachOnce, type Party } from './parties';
 import { IMPACTS, MAX_REASON, featuresProblem, isText, missingReason, peopleNeeded, type Features, type Impact, type OversightAnswer, type Person } from './oversight';
 
@@ -55,6 +55,8 @@ export type ActionEvent =
   /** `oversight`: the second answer, after a round. */
   | Event<'ActionCleared', { by: ClearedBy; ref?: string; hash: string; oversight?: OversightAnswer }>
   | Event<'VetoWindowOpened', { until: Time; oversight?: OversightAnswer }>
+  /** Whoever holds the time was away: what was left of the window is left again. */
+  | Event<'VetoWindowExtended', { until: Time; extended_at: Time }>
   | Event<'ActionVetoed', { by: string; reason: string }>
   | Event<'ActionHeld', { for: HeldFor; ref: string; oversight?: OversightAnswer }>
   | Event<'ActionRefused', { by: string; ref?: string; reason: string }>
@@ -89,6 +91,8 @@ export interface ActionState {
   /** Every `ref` that it was held for. */
   readonly refs: readonly string[];
   readonly veto_until: Time | undefined;
+  /** When that was set. */
+  readonly veto_from?: Time;
   readonly cleared: { readonly by: ClearedBy; readonly ref?: string; readonly hash: string } | undefined;
   /** Who stopped it. */
   readonly stopped: { readonly by: string; readonly ref?: string; readonly reason: string } | undefined;
@@ -150,7 +154,9 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
         return { ...state, status: 'cleared', cleared: { by, ref, hash }, held: undefined, stopped: undefined, decided_at: place.at };
       }
       case 'VetoWindowOpened':
-        return { ...state, status: 'veto_window', veto_until: event.data.until, held: undefined };
+        return { ...state, status: 'veto_window', veto_until: event.data.until, veto_from: place.at, held: undefined };
+      case 'VetoWindowExtended':
+        return { ...state, veto_until: event.data.until, veto_from: event.data.extended_at };
       case 'ActionVetoed':
         return { ...state, status: 'vetoed', stopped: event.data, cleared: undefined, challenge: undefined, decided_at: place.at };
       case 'ActionHeld': {
@@ -378,6 +384,15 @@ export function execute(taken: { by: string; hash: string; result?: unknown; pol
     const reason = hash !== cleared ? 'it is not the action that was cleared' : stricter(policy, state.policy as PolicyAtGate);
     if (reason !== undefined) return [...passed, { type: 'ActionReturned', v: 1, data: { by, reason, hash, policy } }];
     return [...passed, { type: 'ActionExecuted', v: 1, data: { by, hash, result, policy } }];
+  };
+}
+
+/** Gives back the time in which nobody could step in, when the window has closed meanwhile. */
+export function extend(excused: Excuse, now: Time): Decision<ActionState, ActionEvent> {
+  return ({ status, veto_from, veto_until }) => {
+    if (status !== 'veto_window' || veto_from === undefined || veto_until === undefined || now < veto_until) return [];
+    const until = excused(veto_from, veto_until);
+    return until > now ? [{ type: 'VetoWindowExtended', v: 1, data: { until, extended_at: now } }] : [];
   };
 }
 

@@ -9,7 +9,7 @@ import { actionHash, actionProblem, type Instead, type PolicyAtGate } from './ac
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { isId } from './kernel/ids';
 import { differences, type Difference } from './kernel/json-diff';
-import { earliest, plusSeconds, secondsBetween, type Time } from './kernel/time';
+import { earliest, latest, plusSeconds, secondsBetween, type Excuse, type Time } from './kernel/time';
 import { barred, eachOnce, type Party } from './parties';
 import {
   IMPACTS,
@@ -102,6 +102,8 @@ export type ApprovalEvent =
   | Event<'ApprovalRejected', { by: string; reason: string }>
   | Event<'ApprovalEscalated', { level: number; group: string; reason: string }>
   | Event<'ApprovalClosed', { outcome: Outcome; hash?: string; safe_default?: SafeDefault; reason?: string }>
+  /** Whoever holds the time was away: what was left of it is left again. */
+  | Event<'ApprovalExtended', { ends: readonly Time[]; extended_at: Time }>
   /** `parties`: as of the request; those who have become one since are among them. */
   | Event<'ApprovalReopened', { ref: string; reason: string; hash: string; policy: PolicyAtGate; ends: readonly Time[]; parties?: readonly Party[] }>
   | Event<'ApprovalOverridden', { by: string; instead: Instead; reason: string }>;
@@ -134,6 +136,8 @@ export interface ApprovalState {
   readonly hash: string;
   readonly policy: PolicyAtGate | undefined;
   readonly ends: readonly Time[];
+  /** When they were moved last. */
+  readonly extended_at?: Time;
   /** Place in the ladder of the last group that was asked. */
   readonly level: number;
   readonly claim: { readonly by: string; readonly until: Time } | undefined;
@@ -208,10 +212,12 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
         return { ...state, level: event.data.level };
       case 'ApprovalClosed':
         return { ...state, status: 'closed', outcome: event.data.outcome, claim: undefined, closed_at: place.at };
+      case 'ApprovalExtended':
+        return { ...state, ...event.data };
       case 'ApprovalReopened': {
         const { ref, hash, policy, ends, parties } = event.data;
         const request = parties === undefined ? state.request : { ...(state.request as ApprovalRequest & Opened), parties };
-        const fresh = { level: 0, claim: undefined, given: [], rejected: undefined, outcome: undefined, closed_at: undefined, override: undefined, request };
+        const fresh = { level: 0, extended_at: undefined, claim: undefined, given: [], rejected: undefined, outcome: undefined, closed_at: undefined, override: undefined, request };
         return { ...state, ...fresh, status: 'waiting', opened_ref: `${place.stream}@${place.index}`, opened_at: place.at, hash, policy, ends, reopenings: [...state.reopenings, ref] };
       }
       case 'ApprovalOverridden':
@@ -393,6 +399,18 @@ export function answer(by: string, number: number, text: string): Decision<Appro
     if (asked.answer !== undefined) return refuse('question-answered', 'you answered this question: the first answer stands');
     if (!isText(text, MAX_REASON)) return new Rejection('invalid', 'answer-invalid', `answer must be a text of 1 to ${MAX_REASON} characters`);
     return [{ type: 'QuestionAnswered', v: 1, data: { number, by, answer: text } }];
+  };
+}
+
+/** Gives back the time in which nobody could decide, when a group's turn has ended meanwhile; not beyond what was asked for. */
+export function extend(excused: Excuse, now: Time): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => {
+    const { status, request: asked, level, extended_at } = state;
+    const end = state.ends[level];
+    if (status !== 'waiting' || asked === undefined || end === undefined || now < end) return [];
+    const set = extended_at ?? plusSeconds(state.ends[0] as Time, -(asked.ladder[0] as ApproverGroup).seconds);
+    const ends = state.ends.map((one) => latest(one, earliest(excused(set, one), asked.deadline)));
+    return (ends[level] as Time) > now ? [{ type: 'ApprovalExtended', v: 1, data: { ends, extended_at: now } }] : [];
   };
 }
 

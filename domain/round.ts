@@ -12,7 +12,7 @@ import { refuse, Rejection, upcast, type Decider, type Decision, type Event } fr
 import { commitRef, isId, parseCommitRef } from './kernel/ids';
 import { own } from './kernel/own';
 import type { PrincipalKind } from './kernel/principal';
-import { isTime, plusSeconds, secondsBetween, type Time } from './kernel/time';
+import { isTime, plusSeconds, secondsBetween, type Excuse, type Time } from './kernel/time';
 import { IMPACTS, peopleNeeded, type Impact } from './oversight';
 import { MAX_PARTIES, ROLES, barred, eachOnce, type Party } from './parties';
 
@@ -79,6 +79,8 @@ export type RoundEvent =
   | Event<'ImprovementOpened', { pass: number; deadline: Time; tally: Tally; counted_at?: Time }>
   /** `early`: before its deadline, because no vote could change the outcome any more. */
   | Event<'RoundClosed', { outcome: RoundOutcome; choice?: string; tally: Tally; early: boolean; electorate_hash: string; counted_at?: Time }>
+  /** Whoever counts was away: what was left of the pass is left again. */
+  | Event<'RoundExtended', { deadline: Time; extended_at: Time }>
   | Event<'RoundEscalated', { to: 'human'; reason: string }>
   | Event<'RoundCancelled', { by: string; reason: string }>
   /** Two people have to want it, and this is the first who does. */
@@ -128,6 +130,8 @@ export interface RoundState {
   readonly pass: number;
   /** Of this pass. */
   readonly deadline: Time;
+  /** When this pass was given more time. */
+  readonly extended_at?: Time;
   /** Of this pass, by voter. */
   readonly ballots: Readonly<Record<string, CastBallot>>;
   /** Of the last pass that is over: while another one is open, its dissent is what that one is to settle. */
@@ -179,12 +183,14 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
         return withBallot(state, event.data);
       case 'ImprovementOpened': {
         const { pass, deadline, tally } = event.data;
-        return { ...state, pass, deadline, tally, ballots: {} };
+        return { ...state, pass, deadline, extended_at: undefined, tally, ballots: {} };
       }
       case 'RoundClosed': {
         const { outcome, choice, tally, early } = event.data;
         return { ...state, status: 'closed', tally, outcome: { outcome, choice, early }, finished_at: at };
       }
+      case 'RoundExtended':
+        return { ...state, ...event.data };
       case 'RoundEscalated':
         return { ...state, escalation: event.data };
       case 'RoundCancelled':
@@ -345,6 +351,15 @@ function voteEvent({ snapshot, ...vote }: Vote, state: RoundState, cast_at: Time
 /** At the deadline the votes are counted as they stand. Before it, and once the round is over, nothing happens. */
 export function timePassed(now: Time): Decision<RoundState, RoundEvent> {
   return (state) => (isOpen(state) && now >= state.deadline ? concluded(state, false, now) : []);
+}
+
+/** Gives back the time in which nobody could vote, when the deadline has passed meanwhile. */
+export function extend(excused: Excuse, now: Time): Decision<RoundState, RoundEvent> {
+  return (state) => {
+    if (!isOpen(state) || now < state.deadline) return [];
+    const deadline = excused(state.extended_at ?? plusSeconds(state.deadline, -state.spec.round_seconds), state.deadline);
+    return deadline > now ? [{ type: 'RoundExtended', v: 1, data: { deadline, extended_at: now } }] : [];
+  };
 }
 
 /** What follows when the votes decide before the deadline. */
@@ -545,6 +560,8 @@ function eventFaults(state: RoundState, events: readonly RoundEvent[], { at, met
       if (withoutHalves(canonicalize(events)) !== canonicalize(expected)) faults.push('what was recorded of the count is not what follows from the votes');
       return faults;
     }
+    case 'RoundExtended':
+      return isOpen(state) && event.data.deadline > state.deadline ? [] : ['the round was given time that it could not be given'];
     case 'RoundEscalated':
       return state.status === 'closed' && state.outcome?.outcome !== 'agreed' && state.escalation === undefined ? [] : ['a person was asked without a cause'];
     case 'RoundCancelled':

@@ -79,6 +79,9 @@ export function secondsBetween(from: Time, to: Time): number {
   return (toMillis(to) - toMillis(from)) / 1000;
 }
 
+/** The end of a time that was set at `set` and would end at `end`: later when whoever decides was away meanwhile. */
+export type Excuse = (set: Time, end: Time) => Time;
+
 export function latest(...times: (Time | undefined)[]): Time {
   let result = '';
   for (const time of times) if (time !== undefined && time > result) result = time;

@@ -196,7 +196,7 @@ describe('a task that waits for a decision', () => {
     await stage.settled();
     expect(await task()).toMatchObject({ status: 'awarded', spec: { payload: { amount: 10 } }, holder: { agent: 'worker' } });
     const [cleared] = stage.stream(`${TENANT}/task/t1`).flatMap(({ events }) => events.filter(({ type }) => type === 'TaskCleared'));
-    expect(cleared?.data).toEqual({ action: waiting?.action, correction: { payload: { amount: 10 } }, instead_of: { payload: { amount: 40 } }, by: 'human:ada', why: 'fewer' });
+    expect(cleared?.data).toEqual({ action: waiting?.action, cleared_at: expect.any(String), correction: { payload: { amount: 10 } }, instead_of: { payload: { amount: 40 } }, by: 'human:ada', why: 'fewer' });
   });
 
   test('rejected, it is cancelled; nobody ever gets it', async () => {

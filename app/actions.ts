@@ -39,7 +39,7 @@ import { DEFAULT_CHOICES, choiceOf, roundDecider, type RoundState } from '../dom
 import { isAlive, taskDecider, type EditedTask } from '../domain/task';
 import { ALL } from '../projections/agents';
 import type { ActionDoc } from '../projections/actions';
-import { readAll, sourcesOf } from '../projections/projection';
+import { pagesOf, sourcesOf } from '../projections/projection';
 import type { RequestContext } from './agents';
 import { personOf, type Approvals } from './approvals';
 import { derivedId } from './new-id';
@@ -122,12 +122,11 @@ export class Actions {
     private readonly watchdog: Watchdog,
   ) {}
 
-  /** Fills the history from the view; the feed brings what the view has not seen. */
+  /** Fills the history from the view, page by page, and keeps the latest of each kind; the feed brings what the view has not seen. */
   async open(): Promise<void> {
-    const view = this.views.serving('actions');
-    for (const tenant of await this.viewStore.tenants(view)) {
-      const { docs } = await readAll<ActionDoc>(this.viewStore, view, { tenant, key: ALL, where: { status: 'executed' } });
-      for (const doc of docs) this.history.put(tenant, doc.kind, { ref: actionStream(tenant, doc.id), features: doc.features, at: doc.executed_at as Time });
+    const executed = pagesOf<ActionDoc>(this.viewStore, this.views.serving('actions'), { key: ALL, where: { status: 'executed' } });
+    for await (const rows of executed) {
+      for (const { source, doc } of rows) this.history.put(parseStream(source).tenant, doc.kind, { ref: source, features: doc.features, at: doc.executed_at as Time });
     }
   }
 

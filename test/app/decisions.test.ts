@@ -468,6 +468,15 @@ describe('a question that agents could not settle', () => {
   });
 });
 
+test('after a restart novelty is measured against the latest actions, however many there are', async () => {
+  const row = (n: number) => ({ id: `x${n}`, status: 'executed', kind: 'erp.order', features: { amount: n }, executed_at: toTime(Date.UTC(2026, 0, 1) + n * 1_000) });
+  const rows = Array.from({ length: 10_300 }, (_, n) => ({ tenant: TENANT, key: 'all', source: `${TENANT}/action/x${String(n).padStart(6, '0')}`, index: 0, doc: row(n) }));
+  for (let from = 0; from < rows.length; from += 1_000) await colony.ports.views.put(colony.views.serving('actions'), rows.slice(from, from + 1_000));
+  await colony.actions.open();
+  expect(colony.actions.history.novelty(TENANT, 'erp.order', { amount: 10_299 })).toMatchObject({ distance: 0, nearest: `${TENANT}/action/x010299` });
+  expect(colony.actions.history.novelty(TENANT, 'erp.order', { amount: 9_000 }).distance).toBeGreaterThan(0.5);
+});
+
 test('what waits is found, of every tenant and over many pages; what is over is not', async () => {
   const waiting = async () => {
     const found: string[] = [];

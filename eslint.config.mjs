@@ -148,7 +148,7 @@ export default defineConfig(
   },
   {
     // local/ loads the compiled functions by their names, the command line only what the command that is called needs.
-    files: ['local/**/*.ts', 'cli/main.ts', 'cli/terminal.ts'],
+    files: ['local/**/*.ts', 'cli/**/*.ts'],
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
   {

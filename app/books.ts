@@ -8,6 +8,7 @@ import { own } from '../domain/kernel/own';
 import { ballotHolders } from '../domain/consensus';
 import { bidOf, unfit } from '../domain/fit';
 import type { BidInputs } from '../domain/market';
+import { agentPause, pauseDecider, type PauseState } from '../domain/pause';
 import type { RoundState } from '../domain/round';
 import { declineEnds, hasBid, hasDeclined, strengthOf, taskPull, type Requirement, type TaskSpec, type TaskState } from '../domain/task';
 import { earliest, type Time } from '../domain/kernel/time';
@@ -35,8 +36,43 @@ export interface AgentEntry {
   state: AgentState;
   /** Reservations asked for and not yet answered. */
   pending: number;
+  /** A person has paused it or its pool: it gets nothing new. */
+  paused: boolean;
   /** Where what it can do was last changed: all that came before may be news to it. */
   place: number;
+}
+
+/** What people have paused, by tenant: read when a tenant is first asked for, kept up to date by what is committed. */
+export class PauseBook {
+  private readonly tenants = new Map<string, { readonly state: PauseState; readonly version: number }>();
+  private readonly listeners: ((tenant: string) => void)[] = [];
+
+  constructor(private readonly read: (tenant: string) => Promise<{ readonly state: PauseState; readonly version: number }>) {}
+
+  /** Hears of tenants whose pauses are others than before. */
+  onChange(listener: (tenant: string) => void): void {
+    this.listeners.push(listener);
+  }
+
+  update(tenant: string, state: PauseState, version: number): void {
+    const before = this.tenants.get(tenant);
+    if (before !== undefined && before.version >= version) return;
+    this.tenants.set(tenant, { state, version });
+    for (const listener of this.listeners) listener(tenant);
+  }
+
+  async of(tenant: string): Promise<PauseState> {
+    if (!this.tenants.has(tenant)) {
+      const { state, version } = await this.read(tenant);
+      this.update(tenant, state, version);
+    }
+    return this.known(tenant);
+  }
+
+  /** As far as it was read. */
+  known(tenant: string): PauseState {
+    return this.tenants.get(tenant)?.state ?? pauseDecider.initial;
+  }
 }
 
 /** How many candidates one award considers at most; with more, a rotating window of them. */
@@ -51,7 +87,12 @@ export class AgentBook {
   private readonly listeners: ((entry: AgentEntry) => void)[] = [];
   private turn = 0;
 
-  constructor(private readonly places: Places) {}
+  constructor(
+    private readonly places: Places,
+    private readonly pauses: PauseBook,
+  ) {
+    pauses.onChange((tenant) => this.repause(tenant));
+  }
 
   /** Hears of agents that can do something else than before. */
   onAble(listener: (entry: AgentEntry) => void): void {
@@ -62,7 +103,7 @@ export class AgentBook {
     const key = `${tenant}/${id}`;
     let entry = this.agents.get(key);
     if (entry === undefined) {
-      this.agents.set(key, (entry = { tenant, id, version: -1, state, pending: 0, place: 0 }));
+      this.agents.set(key, (entry = { tenant, id, version: -1, state, pending: 0, paused: false, place: 0 }));
       this.list(entry, undefined, state);
     } else if (version > entry.version) {
       this.list(entry, entry.state, state);
@@ -71,6 +112,7 @@ export class AgentBook {
       const before = entry.version < 0 ? undefined : entry.state;
       entry.version = version;
       entry.state = state;
+      entry.paused = this.isPaused(entry);
       if (abilities(before) !== abilities(state)) {
         entry.place = this.places.next();
         for (const listener of this.listeners) listener(entry);
@@ -140,6 +182,15 @@ export class AgentBook {
       }
     }
     return found;
+  }
+
+  private isPaused({ tenant, id, state }: AgentEntry): boolean {
+    return agentPause(this.pauses.known(tenant), id, state.profile?.pool) !== undefined;
+  }
+
+  /** Pauses come from people: all agents are looked at. */
+  private repause(tenant: string): void {
+    for (const entry of this.agents.values()) if (entry.tenant === tenant) entry.paused = this.isPaused(entry);
   }
 
   private scarcest(tenant: string, requires: readonly Requirement[]): Set<AgentEntry> | undefined {

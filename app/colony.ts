@@ -10,6 +10,7 @@ import { approvalDecider } from '../domain/approval';
 import { channelDecider } from '../domain/channel';
 import { correctionDecider } from '../domain/correction';
 import { deliveryDecider } from '../domain/delivery';
+import { pauseDecider } from '../domain/pause';
 import { poolDecider } from '../domain/pool';
 import { roundDecider } from '../domain/round';
 import { taskDecider } from '../domain/task';
@@ -50,6 +51,7 @@ import { reachable } from './reachable';
 import { Reactions } from './reactions';
 import { Readiness } from './readiness';
 import { Oversight } from './oversight';
+import { Pauses } from './pauses';
 import { Receipts } from './receipts';
 import { Repository, Tools } from './registry';
 import { Rounds } from './rounds';
@@ -104,6 +106,7 @@ export class Colony {
   readonly reactions: Reactions;
   readonly peers: Peers;
   readonly oversight: Oversight;
+  readonly pauses: Pauses;
   readonly rounds: Rounds;
   readonly approvals: Approvals;
   readonly actions: Actions;
@@ -158,6 +161,7 @@ export class Colony {
     this.repository = new Repository(this.transactor, views, this.views);
     this.tools = new Tools(this.transactor, views, this.views);
     this.oversight = new Oversight(this.transactor);
+    this.pauses = new Pauses(this.transactor);
     this.rounds = new Rounds(this.transactor, this.market.agents, views, this.views, clock, this.watchdog);
     this.approvals = new Approvals(this.transactor, views, this.views, clock, this.watchdog);
     this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock, this.watchdog);
@@ -183,7 +187,7 @@ export class Colony {
     );
     // One that was given up on won't come: that has an alarm of its own.
     this.watch = new FeedWatch(async (commit) => (await this.views.has(commit)) || (await this.feed.isParked(this.views.name, commit)), clock, report);
-    this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider], (commits) => this.watch.saw(commits), report);
+    this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider, pauseDecider], (commits) => this.watch.saw(commits), report);
     // Reactions, deadlines and what is parked wait for the queues; who asks for something does not.
     const queues = async () => void (await queue.dead(`parked-${this.views.name}`, 1));
     this.readiness = new Readiness({ store: async () => await ports.probe?.(), feed: async () => this.feed.trouble() }, clock, { queues: async () => await queues() });

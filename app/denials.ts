@@ -5,21 +5,12 @@
  * caller in a loop can't fill the store. What an edge refuses before it is a command (its form, the caller's level, too
  * many requests) leaves none.
  */
+import { denialDecider, type DenialEvent } from '../domain/denial';
 import { sha256, type PolicyReceipt } from '../domain/kernel/commit';
-import type { Decider, Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import { Recent } from '../domain/kernel/recent';
 import type { Clock } from './ports';
 import type { CommandContext, Transactor } from './transact';
-
-export type DenialEvent = Event<'CommandDenied', { action: string; resource: string; principal: string; reasons: readonly string[]; leftOut: number }>;
-
-export const denialDecider: Decider<{ denied: number }, DenialEvent> = {
-  category: 'denial',
-  version: 1,
-  initial: { denied: 0 },
-  evolve: (state) => ({ denied: state.denied + 1 }),
-};
 
 const KEPT_PER_SECOND = 5;
 const MAX_PRINCIPALS = 10_000;

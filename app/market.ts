@@ -9,8 +9,10 @@ import { award, decliners, hasBid, hasDeclined, nextAward, strengthOf, taskDecid
 import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/market';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
+import { pauseDecider, pauseOf, type PauseState } from '../domain/pause';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { AgentBook, MAX_CANDIDATES, TaskBook, type AgentEntry, type Places, type TaskEntry } from './books';
+import { AgentBook, PauseBook, MAX_CANDIDATES, TaskBook, type AgentEntry, type Places, type TaskEntry } from './books';
+import { pauseStream } from './pauses';
 import type { Clock } from './ports';
 import { causeOf, type Cause, type Transactor } from './transact';
 
@@ -24,6 +26,7 @@ export interface MarketOptions {
 
 export class Market {
   readonly agents: AgentBook;
+  readonly pauses: PauseBook;
   readonly tasks: TaskBook;
   /** Pools that are overloaded now; kept by the balance. `tenant pool` */
   readonly overloaded = new Set<string>();
@@ -39,7 +42,8 @@ export class Market {
     places: Places,
     options: MarketOptions = {},
   ) {
-    this.agents = new AgentBook(places);
+    this.pauses = new PauseBook((tenant) => transactor.current(pauseDecider, pauseStream(tenant)));
+    this.agents = new AgentBook(places, this.pauses);
     this.tasks = new TaskBook(places);
     this.weightsOf = options.weightsOf ?? (() => DEFAULT_WEIGHTS);
   }
@@ -70,6 +74,7 @@ export class Market {
   /** An agent has become able to take more: gives it, or whoever is better, the strongest tasks that wait. */
   async serve(tenant: string, agent: string, cause: Cause | undefined): Promise<void> {
     const tried = new Set<string>();
+    const pauses = await this.pauses.of(tenant);
     for (;;) {
       const entry = this.agents.get(tenant, agent);
       const profile = entry?.state.profile;
@@ -77,7 +82,7 @@ export class Market {
       const now = toTime(this.clock.now());
       const wanted = new Set([profile.agent_type, ...Object.keys(profile.capabilities)]);
       const fits = (helping: boolean) => (task: { stream: string; state: TaskState }) => {
-        if (tried.has(task.stream) || hasDeclined(task.state, agent, now)) return false;
+        if (tried.has(task.stream) || hasDeclined(task.state, agent, now) || isTypePaused(pauses, task.state)) return false;
         const source = helping ? 'help' : hasBid(task.state, agent) ? 'bid' : 'offer';
         if (bidOf(entry, task.state.spec as TaskSpec, strengthOf(task.state, now), source) === undefined) return false;
         if (!this.considering.has(task.stream)) return true;
@@ -117,6 +122,7 @@ export class Market {
     const now = toTime(this.clock.now());
     if (state.status !== 'open' || state.spec === undefined || state.ready_at > now) return;
     if (state.spec.deadline !== undefined && state.spec.deadline <= now) return;
+    if (isTypePaused(await this.pauses.of(tenant), state)) return;
     const { spec } = state;
     const strength = strengthOf(state, now);
     const weights = this.weightsOf(tenant);
@@ -170,6 +176,7 @@ export class Market {
   ): Promise<{ receipt: string; cause: Cause } | { reason: string }> {
     const stream = streamName(tenant, 'agent', agent);
     const entry: AgentEntry | undefined = this.agents.get(tenant, agent);
+    if (entry?.paused === true) return { reason: 'agent-paused' };
     if (entry !== undefined) entry.pending += 1;
     try {
       const { now, ...slot } = request;
@@ -208,4 +215,8 @@ export class Market {
       correlationId: correlation_id === '' ? undefined : correlation_id,
     });
   }
+}
+
+function isTypePaused(pauses: PauseState, { spec }: TaskState): boolean {
+  return spec !== undefined && pauseOf(pauses, 'task_type', spec.task_type) !== undefined;
 }

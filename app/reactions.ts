@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { agentDecider, agentDue, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
 import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
+import type { PauseState } from '../domain/pause';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { freedSlot, giveBack, isAlive, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
 import { agentStream, type Agents } from './agents';
@@ -118,8 +119,9 @@ export class Reactions implements Consumer {
 
   /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
   private note({ category, stream, state, version, here }: Committed): void {
-    if (category !== 'task' && category !== 'agent') return;
     const { tenant, id } = parseStream(stream);
+    if (category === 'pause') this.market.pauses.update(tenant, state as PauseState, version);
+    if (category !== 'task' && category !== 'agent') return;
     if (category === 'agent') {
       this.market.agents.update(tenant, id, state as AgentState, version);
       // Of what another process has reserved for it, the award may have been heard of before the slot.
@@ -136,6 +138,8 @@ export class Reactions implements Consumer {
     const { tenant, category, id } = parseStream(stream);
     const behind = this.transactor.catchUp(stream, (commits.at(-1) as Commit).index);
     if (behind !== undefined) await behind;
+    // What waited for the end of a pause is looked at now, and not only when its turn comes.
+    if (category === 'pause' && commits.some(({ events }) => events.some(({ type }) => type === 'Resumed'))) await this.market.sweep();
     if (category !== 'task' && category !== 'agent') return;
     const last = commits.at(-1) as Commit;
     await traced(`react ${category}`, 'consumer', last.meta.traceparent, { 'formicary.stream': stream }, async (traceparent) => {

@@ -3,15 +3,39 @@ import type { ActionEvent } from '../domain/action';
 import type { AgentEvent } from '../domain/agent';
 import type { AgentTypeEvent } from '../domain/agent-template';
 import type { ApprovalEvent } from '../domain/approval';
+import type { ChannelEvent } from '../domain/channel';
+import type { CorrectionEvent } from '../domain/correction';
+import type { DeliveryEvent } from '../domain/delivery';
+import type { DenialEvent } from '../domain/denial';
+import type { IntakeEvent } from '../domain/intake';
 import type { Event } from '../domain/kernel/decider';
 import { shorten } from '../domain/kernel/text';
+import type { OversightEvent } from '../domain/oversight';
+import type { PauseEvent } from '../domain/pause';
+import type { PoolEvent } from '../domain/pool';
 import type { RoundEvent } from '../domain/round';
 import type { TaskEvent } from '../domain/task';
 import type { ToolEvent } from '../domain/tool';
 import type { TrailEvent } from '../domain/trail';
 import { percent, said } from './terminal';
 
-type Known = TaskEvent | AgentEvent | TrailEvent | ToolEvent | AgentTypeEvent | RoundEvent | ActionEvent | ApprovalEvent;
+type Known =
+  | TaskEvent
+  | AgentEvent
+  | TrailEvent
+  | ToolEvent
+  | AgentTypeEvent
+  | RoundEvent
+  | ActionEvent
+  | ApprovalEvent
+  | OversightEvent
+  | PauseEvent
+  | PoolEvent
+  | ChannelEvent
+  | DeliveryEvent
+  | CorrectionEvent
+  | DenialEvent
+  | IntakeEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 
 const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) => `${type} at ${location}, strength ${Number(resulting_strength.toFixed(3))}, from ${emitter_agent}`;
@@ -20,47 +44,107 @@ const ballot = ({ voter, choice, confidence, reasoning }: DataOf<'VoteCast'>) =>
 const reasons = (oversight: DataOf<'ActionProposed'>['oversight']) => (oversight.reasons.length === 0 ? '' : ` because ${oversight.reasons.map(({ code }) => code).join(', ')}`);
 const tool = ({ tool_name, version, owner }: DataOf<'ToolRegistered'>) => `${tool_name} ${version}, of ${owner}`;
 
-/** Every other event tells its plain values. */
-const FACTS: { readonly [T in Known['type']]?: (data: DataOf<T>) => string } = {
+const by = ({ by: who, reason }: { by: string; reason?: string }) => `by ${who}${reason === undefined ? '' : `: ${reason}`}`;
+const challenged = ({ by: who, round, reason }: DataOf<'AwardChallenged'> | DataOf<'ActionChallenged'>) => `by ${who}: ${reason}; round ${round} decides`;
+const sampled = ({ sample: { agents, capacity, slots, waiting } }: DataOf<'PoolOverloaded'>) => `${agents} agents hold ${slots} of ${capacity}, ${waiting} tasks wait`;
+const tried = ({ attempt, status, reason }: { attempt: number; status?: number; reason?: string }) => `try ${attempt}${status === undefined ? '' : `, status ${status}`}${reason === undefined ? '' : `: ${reason}`}`;
+const typed = ({ entry }: DataOf<'AgentTypeDefined'>) => `${entry.agent_type} ${entry.version}`;
+
+/** What each event says. An event without words here does not compile. */
+const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   TaskPosted: ({ spec }) => `${spec.task_type}, priority ${spec.priority}${spec.deadline === undefined ? '' : `, due ${spec.deadline}`}`,
-  BidsClosed: ({ candidates, refused, strength }) => `${candidates.length} candidates, strength ${strength}${refused.length > 0 ? `, ${refused.length} refused` : ''}`,
+  TaskCleared: ({ correction, by: who, why }) => `it may be done${correction === undefined ? '' : ', as corrected'}${who === undefined ? '' : ` by ${who}`}${why === undefined ? '' : `: ${why}`}`,
+  BidPlaced: ({ agent, note }) => `by ${agent}${note === undefined ? '' : `: ${note}`}`,
+  BidWithdrawn: ({ agent }) => `by ${agent}`,
+  BidsClosed: ({ candidates, refused, strength }) =>
+    `${candidates.length} candidates, strength ${strength}${refused.length > 0 ? `; refused: ${refused.map(({ agent, reason }) => `${agent} (${reason})`).join(', ')}` : ''}`,
   TaskAwarded: ({ agent, award, score }) => `to ${agent}, award ${award}, score ${score}`,
-  TaskHandedOff: ({ from, agent, award }) => `from ${from} to ${agent}, award ${award}`,
+  TaskHandedOff: ({ from, agent, award, note }) => `from ${from} to ${agent}, award ${award}${note === undefined ? '' : `: ${note}`}`,
+  AwardVoided: ({ agent, award }) => `award ${award} for ${agent} will not come`,
   TaskAccepted: ({ agent, award, lease_seconds }) => `by ${agent}, award ${award}, lease ${lease_seconds} s`,
+  AwardChallenged: challenged,
+  ChallengeDismissed: (dismissed) => `by round ${dismissed.round}${'reason' in dismissed ? `: ${dismissed.reason}` : ''}`,
+  AwardRevoked: ({ agent, award, round, reason }) => `award ${award} of ${agent}, by round ${round}: ${reason}`,
+  AwardDeclined: ({ agent, award, reason }) => `by ${agent}, award ${award}: ${reason}`,
   TaskProgressed: ({ agent, fraction, note }) => `${Math.round(fraction * 100)} % by ${agent}${note === undefined ? '' : `: ${note}`}`,
   TaskCompleted: ({ agent, award }) => `by ${agent}, award ${award}`,
   AttemptEnded: ({ agent, attempt, end, reason }) => `attempt ${attempt} of ${agent} ${end}: ${reason}`,
-  AwardVoided: ({ agent, award }) => `award ${award} for ${agent} will not come`,
-  AwardDeclined: ({ agent, award, reason }) => `by ${agent}, award ${award}: ${reason}`,
+  TaskReopened: ({ attempt, not_before }) => `attempt ${attempt}, not before ${not_before}`,
+  TaskDeadLettered: ({ reason, attempts }) => `after ${attempts} attempts: ${reason}`,
+  TaskRedriven: ({ by: who, deadline }) => `by ${who}${deadline === undefined ? '' : `, due ${deadline}`}`,
+  TaskCancelled: by,
+  DeadlinePassed: ({ deadline, reason }) => `${deadline}${reason === undefined ? '' : `: ${reason}`}`,
   AgentRegistered: profile,
   AgentRevised: profile,
+  RoleAssigned: ({ pool, reason }) => `to pool ${pool}: ${reason}`,
+  AgentLost: ({ last_seen }) => `no sign of life since ${last_seen}`,
+  AgentReturned: () => 'it is back',
+  AgentDeregistered: ({ reason }) => reason,
   SlotReserved: ({ task, award }) => `for ${task}, award ${award}`,
   SlotConfirmed: ({ task, award }) => `for ${task}, award ${award}`,
   SlotReleased: ({ task, award, outcome }) => `of ${task}, award ${award}: ${outcome}`,
   SignalEmitted: signal,
   SignalReinforced: signal,
-  TaskCleared: ({ correction }) => `it may be done${correction === undefined ? '' : ', as corrected'}`,
   ActionProposed: ({ kind, impact, oversight }) => `${kind}, impact ${impact}: to ${oversight.path}${reasons(oversight)}`,
   ActionHeld: (held) => `for ${held.for}`,
-  ActionCleared: ({ by }) => `by ${by}`,
-  ActionRefused: ({ by, reason }) => `by ${by}: ${reason}`,
-  ActionEdited: ({ by, changes }) => `by ${by}: ${changes.map(({ path, before, after }) => `${path} ${JSON.stringify(before)} → ${JSON.stringify(after)}`).join(', ')}`,
-  ActionExecuted: ({ by }) => `by ${by}`,
+  ActionCleared: (cleared) => `by ${cleared.by}`,
+  ActionRefused: by,
+  ActionEdited: ({ by: who, changes }) => `by ${who}: ${changes.map(({ path, before, after }) => `${path} ${JSON.stringify(before)} → ${JSON.stringify(after)}`).join(', ')}`,
+  ActionChallenged: challenged,
+  ActionVetoed: by,
+  ActionExecuted: (executed) => `by ${executed.by}`,
+  ActionReturned: by,
+  ActionOverridden: ({ by: who, instead, reason, with: others = [] }) => `${instead} by ${[...others, who].join(' and ')}: ${reason}`,
+  VetoWindowOpened: ({ until }) => `until ${until}`,
+  CompensationDue: ({ reason }) => reason,
+  CompensationDone: ({ by: who, ref }) => `by ${who}: ${ref}`,
   RoundOpened: ({ spec, electorate }) => `${spec.kind}, ${electorate.voters.length} voters, ${electorate.algorithm}, until ${spec.deadline}`,
   VoteCast: ballot,
   VoteChanged: ballot,
+  ImprovementOpened: ({ pass, deadline }) => `pass ${pass}, until ${deadline}`,
   RoundClosed: ({ outcome, choice, tally }) => `${outcome}${choice === undefined ? '' : `: ${choice}`}, score ${percent(tally.score)}, turnout ${percent(tally.turnout)}`,
+  RoundEscalated: ({ to, reason }) => `to a ${to}: ${reason}`,
+  RoundCancelled: by,
+  OutcomeOverridden: ({ by: who, choice, reason, with: others = [] }) => `${choice} by ${[...others, who].join(' and ')}: ${reason}`,
   ApprovalRequested: ({ kind, severity, ladder, requester }) => `${kind}, ${severity}, for ${requester}, first from ${ladder[0]?.group}`,
-  OverrideAsked: ({ by, choice, reason }) => `${choice} by ${by}, to be confirmed by a second person: ${reason}`,
-  OutcomeOverridden: ({ by, choice, reason, with: others = [] }) => `${choice} by ${[...others, by].join(' and ')}: ${reason}`,
-  ActionOverridden: ({ by, instead, reason, with: others = [] }) => `${instead} by ${[...others, by].join(' and ')}: ${reason}`,
-  ApprovalOverridden: ({ by, reason }) => `by ${by}: ${reason}`,
-  ApprovalGiven: ({ by, reason, edit, choice }) => `${choice === undefined ? '' : `${choice} `}by ${by}${edit === undefined ? '' : ', edited'}: ${reason}`,
-  ApprovalRejected: ({ by, reason }) => `by ${by}: ${reason}`,
+  OverrideAsked: ({ by: who, choice, reason }) => `${choice} by ${who}, to be confirmed by a second person: ${reason}`,
+  ApprovalClaimed: ({ by: who, until }) => `by ${who} until ${until}`,
+  ApprovalUnclaimed: ({ by: who }) => `by ${who}`,
+  QuestionAsked: ({ by: who, question }) => `by ${who}: ${question}`,
+  QuestionAnswered: ({ by: who, answer }) => `by ${who}: ${answer}`,
+  ApprovalGiven: ({ by: who, reason, edit, choice }) => `${choice === undefined ? '' : `${choice} `}by ${who}${edit === undefined ? '' : ', edited'}: ${reason}`,
+  ApprovalRejected: by,
   ApprovalEscalated: ({ group, reason }) => `to ${group}: ${reason}`,
-  ApprovalClosed: ({ outcome, safe_default }) => `${outcome}${safe_default === undefined ? '' : `: ${safe_default}`}`,
+  ApprovalClosed: ({ outcome, safe_default, reason }) => `${outcome}${safe_default === undefined ? '' : `: ${safe_default}`}${reason === undefined ? '' : `: ${reason}`}`,
+  ApprovalReopened: ({ reason }) => reason,
+  ApprovalOverridden: ({ by: who, instead, reason }) => `by ${who}, ${instead}: ${reason}`,
+  OversightConfigured: ({ kind, rules }) => `${kind}: ${rules.mode}`,
+  SignalsArrived: ({ signals }) => `${signals.length} signals`,
+  Paused: ({ kind, name, by: who, reason }) => `${kind} ${name} by ${who}: ${reason}`,
+  Resumed: ({ kind, name, by: who }) => `${kind} ${name} by ${who}`,
+  PoolOverloaded: sampled,
+  PoolIdle: sampled,
+  PoolRecovered: sampled,
+  ObjectiveChanged: ({ objective, by: who }) => `by ${who}: ${objective.description}`,
+  SwarmReorganised: ({ trigger, moves, reason }) => `${trigger}, ${moves.length} moves: ${reason}`,
+  VetoWindowExtended: ({ until }) => `until ${until}: nobody was listening meanwhile`,
+  ApprovalExtended: ({ ends }) => `until ${ends.at(-1)}: nobody was listening meanwhile`,
+  RoundExtended: ({ deadline }) => `until ${deadline}: nobody was listening meanwhile`,
+  CommandDenied: ({ action, resource, reasons: why, leftOut }) => `${action} on ${resource}: ${why.join('; ')}${leftOut > 0 ? ` (${leftOut} more before it)` : ''}`,
+  CorrectionGiven: ({ by: who, what, instead_of, why }) => `by ${who}: ${what} instead of ${instead_of}: ${why}`,
+  AgentTypeDefined: typed,
+  AgentTypeRevised: typed,
+  AgentTypeWithdrawn: ({ agent_type, reason }) => `${agent_type}: ${reason}`,
   ToolRegistered: tool,
   ToolVersionRegistered: tool,
+  ToolDeprecated: ({ tool_id, reason, replacement }) => `${tool_id}: ${reason}${replacement === undefined ? '' : `; use ${replacement}`}`,
+  ChannelSet: ({ channel_id, kind, groups }) => `${channel_id}, ${kind}, for ${groups.join(', ')}`,
+  ChannelRemoved: ({ channel_id, by: who }) => `${channel_id} by ${who}`,
+  DeliveryRequested: ({ notice }) => notice.title,
+  DeliveryFailed: tried,
+  Delivered: tried,
+  DeliveryDead: tried,
+  DeliveryRedriven: ({ by: who }) => `by ${who}`,
 };
 
 const MOST_VALUES = 4;

@@ -31,7 +31,9 @@ import type * as VerifyCommand from './commands/verify';
 import type * as WhyCommand from './commands/why';
 import { endWithParent } from './tether';
 import { EXIT_CODES, collect, command, numberFrom, runs, seconds, share, whole } from './define';
+import { declareOperator } from './operator';
 import { UsageError, bold, note, styled, type Globals } from './terminal';
+import { declareWorker } from './worker';
 
 const REFUSED = 1;
 const NOT_DONE = 2;
@@ -265,6 +267,9 @@ command(program, 'oversight', 'Show or set the rules: what agents may do alone, 
   .argument('[kind]', 'a kind of action')
   .option('--set <json>', 'the rules, whole; @FILE reads a file')
   .action(runs<OversightCommand.OversightInput>(() => (require('./commands/oversight') as typeof OversightCommand).oversight));
+
+declareOperator(program);
+declareWorker(program);
 
 command(program, 'tail', 'Watch receipts as they come', ['formicary tail', 'formicary tail --category task', 'formicary tail --json | jq .events', 'formicary tail --all --limit 20  # from the beginning'])
   .option('-c, --category <name>', 'task, agent, trail, tool, …')

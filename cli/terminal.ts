@@ -75,7 +75,7 @@ export function note(text: string): void {
 }
 
 /** The colours that `styled` makes, and nothing else that begins with an escape. */
-// eslint-disable-next-line no-control-regex -- it is what it looks for
+ 
 const COLOURS = /(\u001b\[(?:[12]|22|3[1-7]|39)m)/;
 
 function harmless(text: string): string {
@@ -108,8 +108,9 @@ export function lineOf(text: string, longest = 60): string {
   return shorten(said(line), longest);
 }
 
-/** Prints rows under heads, without lines. */
-export function printTable(heads: readonly string[], rows: readonly (readonly (string | number)[])[], rightAligned: readonly string[] = []): void {
+/** Prints rows under heads, without lines; where there is none, what that means. */
+export function printTable(heads: readonly string[], rows: readonly (readonly (string | number)[])[], rightAligned: readonly string[] = [], empty = 'Nothing was found.'): void {
+  if (rows.length === 0) return print(dim(empty));
   const TableOf = require('cli-table3') as typeof Table;
   const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
   const table = new TableOf({

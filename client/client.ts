@@ -36,6 +36,8 @@ import type {
   ObjectiveAnswer,
   Page,
   Parked,
+  Pausable,
+  Pause,
   Pool,
   PoolHistory,
   Posted,
@@ -87,6 +89,7 @@ export class Formicary {
   readonly signals: SignalsApi;
   readonly tools: ToolsApi;
   readonly pools: PoolsApi;
+  readonly pauses: PausesApi;
   readonly receipts: ReceiptsApi;
   readonly rounds: RoundsApi;
   readonly actions: ActionsApi;
@@ -107,6 +110,7 @@ export class Formicary {
     this.signals = new SignalsApi(this.session);
     this.tools = new ToolsApi(this.session);
     this.pools = new PoolsApi(this.session);
+    this.pauses = new PausesApi(this.session);
     this.receipts = new ReceiptsApi(this.session);
     this.rounds = new RoundsApi(this.session);
     this.actions = new ActionsApi(this.session);
@@ -402,6 +406,24 @@ export class PoolsApi {
   }
 }
 
+/** `/v1/pauses`: what gets no new work, until somebody says so. */
+export class PausesApi {
+  constructor(private readonly session: Session) {}
+
+  async list(options?: ReadOptions): Promise<readonly Pause[]> {
+    return (await this.session.read<Page<Pause>>('/v1/pauses', undefined, options)).value;
+  }
+
+  /** A type of task that is paused is given to nobody; a pool or an agent gets nothing new and drains. */
+  pause(kind: Pausable, name: string, reason: string, options?: CommandOptions): Promise<{ readonly receipt: Receipt }> {
+    return this.session.command('PUT', pausePath(kind, name), { reason }, options);
+  }
+
+  resume(kind: Pausable, name: string, options?: CommandOptions): Promise<{ readonly receipt: Receipt }> {
+    return this.session.command('DELETE', pausePath(kind, name), undefined, options);
+  }
+}
+
 /** `/v1/receipts`, `/v1/streams`: the log as it is. */
 export class ReceiptsApi {
   constructor(private readonly session: Session) {}
@@ -465,4 +487,5 @@ const agentPath = (id: string) => `/v1/agents/${encodeURIComponent(id)}`;
 const typePath = (agentType: string) => `/v1/agents/repository/${encodeURIComponent(agentType)}`;
 const taskPath = (id: string) => `/v1/tasks/${encodeURIComponent(id)}`;
 const poolPath = (pool: string) => `/v1/pools/${encodeURIComponent(pool)}`;
+const pausePath = (kind: Pausable, name: string) => `/v1/pauses/${kind}/${encodeURIComponent(name)}`;
 const toolPath = (id: string) => `/v1/tools/${encodeURIComponent(id)}`;

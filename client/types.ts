@@ -369,6 +369,10 @@ export interface ObjectiveAnswer {
   readonly reorganised: Receipt | null;
 }
 
+// ---------------------------------------------------------------------------------------------------------- pauses
+
+export type { Pausable, Pause } from '../domain/pause';
+
 // -------------------------------------------------------------------------------------------------------- receipts
 
 export interface ReceiptFilter {

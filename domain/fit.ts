@@ -10,6 +10,8 @@ export interface Bidder {
   readonly state: AgentState;
   /** Reservations asked for and not yet answered: slots that may be gone already. */
   readonly pending: number;
+  /** A person has paused it or its pool. */
+  readonly paused: boolean;
 }
 
 export const UNFIT = [
@@ -20,13 +22,14 @@ export const UNFIT = [
   'no-standing-offer',
   'task-too-weak',
   'too-much-effort',
+  'paused',
   'busy',
 ] as const;
 /** Why an agent can't take a task; the first reason that holds, those that last before those that pass. */
 export type Unfit = (typeof UNFIT)[number];
 
 /** Why the agent can't take the task, by a bid, its standing offer or as a helper; undefined when it can. */
-export function unfit({ state, pending }: Bidder, spec: TaskSpec, strength: number, source: BidInputs['source']): Unfit | undefined {
+export function unfit({ state, pending, paused }: Bidder, spec: TaskSpec, strength: number, source: BidInputs['source']): Unfit | undefined {
   const { profile, status } = state;
   if (profile === undefined || status === 'gone' || status === 'unknown') return 'not-registered';
   if (status === 'lost') return 'lost';
@@ -41,6 +44,7 @@ export function unfit({ state, pending }: Bidder, spec: TaskSpec, strength: numb
     if (strength < offer.min_strength) return 'task-too-weak';
     if ((spec.effort ?? 0) > (offer.max_effort ?? Infinity)) return 'too-much-effort';
   }
+  if (paused) return 'paused';
   return slotsInUse(state) + pending >= profile.capacity ? 'busy' : undefined;
 }
 

@@ -410,7 +410,7 @@ class Run extends ModelRun {
       const strength = strengthOf(state, now);
       for (const { id: name, state: who, version } of all) {
         if (hasDeclined(state, name, now)) continue;
-        const entry = { tenant: TENANT, id: name, version, state: who, pending: 0 };
+        const entry = { tenant: TENANT, id: name, version, state: who, pending: 0, paused: false };
         const own = Object.hasOwn(state.bids, name) ? 'bid' : 'offer';
         const fits = bidOf(entry, state.spec as TaskSpec, strength, own) ?? (slotsInUse(who) === 0 && who.profile?.offer != null ? bidOf(entry, state.spec as TaskSpec, strength, 'help') : undefined);
         if (fits !== undefined) this.wrong.push(`${id} is open and ${name} could take it (${fits.source})`);

@@ -1,0 +1,32 @@
+/** Use cases of pauses: what gets no new work, until somebody says so. */
+import { pause, pauseDecider, resume, type PauseEvent, type PausedThing, type PauseState } from '../domain/pause';
+import { streamName } from '../domain/kernel/ids';
+import type { RequestContext } from './agents';
+import type { Loaded, Outcome, Transactor } from './transact';
+
+export { MAX_PAUSE_REASON, PAUSABLE } from '../domain/pause';
+
+/** One stream a tenant. */
+export function pauseStream(tenant: string): string {
+  return streamName(tenant, pauseDecider.category, 'all');
+}
+
+export class Pauses {
+  constructor(private readonly transactor: Transactor) {}
+
+  async pause(context: RequestContext, thing: PausedThing, reason: string): Promise<Outcome<PauseState, PauseEvent>> {
+    return await this.command(context, 'pause.set', thing, pause(thing, context.principal.id, reason));
+  }
+
+  async resume(context: RequestContext, thing: PausedThing): Promise<Outcome<PauseState, PauseEvent>> {
+    return await this.command(context, 'pause.lift', thing, resume(thing, context.principal.id));
+  }
+
+  load(tenant: string): Promise<Loaded<PauseState>> {
+    return this.transactor.load(pauseDecider, pauseStream(tenant));
+  }
+
+  private command(context: RequestContext, action: string, thing: PausedThing, decision: ReturnType<typeof resume>): Promise<Outcome<PauseState, PauseEvent>> {
+    return this.transactor.transact(pauseDecider, pauseStream(context.principal.tenant), decision, { ...context, action, receiptOfRefusal: true, attributes: { ...thing } });
+  }
+}

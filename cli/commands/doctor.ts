@@ -1,0 +1,103 @@
+/** Looks at a host from the outside and at its folder from below, and says what is wrong and what to do. */
+import { readdirSync, statSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { FormicaryError, type Formicary } from '../../client/client';
+import { dataFolder } from '../log-file';
+import { bad, count, dim, good, print, printJson, said, type Context } from '../terminal';
+
+export interface DoctorInput {
+  readonly data?: string;
+}
+
+interface Finding {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do when it is not well. */
+  readonly advice?: string;
+}
+
+/** Clocks of one machine that differ by more are not in order. */
+const MAX_CLOCK_SKEW_MS = 2_000;
+const LEAST_FREE_BYTES = 1e9;
+const LARGE_WAL_BYTES = 256e6;
+/** A consumer that is this far behind is late. */
+const MAX_DELAY_SECONDS = 30;
+
+/** Ends with 1 when anything is wrong. */
+export async function doctor(context: Context, { data }: DoctorInput): Promise<void> {
+  const findings = [...(await hostFindings(context)), ...folderFindings(dataFolder(data))];
+  if (findings.some(({ ok }) => !ok)) context.foundWrong();
+  if (context.json) return printJson(findings);
+  for (const { check, ok, detail, advice } of findings) {
+    print(`${ok ? good('✓') : bad('✗')} ${check.padEnd(12)} ${said(detail)}`);
+    if (!ok && advice !== undefined) print(dim(`  ${' '.repeat(12)} ${advice}`));
+  }
+}
+
+async function hostFindings({ client, globals }: Context): Promise<Finding[]> {
+  const asked = Date.now();
+  const answer = await fetch(`${globals.url}/health/ready`).catch(() => undefined);
+  if (answer === undefined) return [{ check: 'host', ok: false, detail: `no host answers at ${globals.url}`, advice: 'Start one with `formicary start`, or name another with --url.' }];
+  const findings: Finding[] = [await readiness(answer), clock(answer, asked)];
+  try {
+    findings.push(...(await colony(client)));
+  } catch (error) {
+    if (!(error instanceof FormicaryError)) throw error;
+    findings.push({ check: 'colony', ok: false, detail: error.problem.detail });
+  }
+  return findings;
+}
+
+async function readiness(answer: Response): Promise<Finding> {
+  const body = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
+  return answer.ok
+    ? { check: 'host', ok: true, detail: 'ready' }
+    : { check: 'host', ok: false, detail: `not ready: ${body.detail ?? body.title ?? `status ${answer.status}`}`, advice: 'docs/operation.md says what each reason means.' };
+}
+
+function clock(answer: Response, asked: number): Finding {
+  const date = Date.parse(answer.headers.get('date') ?? '');
+  // The header has whole seconds.
+  const skew = Number.isNaN(date) ? 0 : Math.max(0, asked - (date + 1_000), date - Date.now());
+  return {
+    check: 'clock',
+    ok: skew <= MAX_CLOCK_SKEW_MS,
+    detail: skew <= MAX_CLOCK_SKEW_MS ? 'the host and this machine agree' : `the host's clock differs from this machine's by ${Math.round(skew / 1_000)} s`,
+    advice: 'Have both set their clocks by a time server.',
+  };
+}
+
+async function colony(client: Formicary): Promise<Finding[]> {
+  const { feed, open_tasks } = await client.status();
+  const parked = feed.reduce((sum, lane) => sum + lane.parked, 0);
+  const late = feed.filter(({ delay_seconds }) => (delay_seconds ?? 0) > MAX_DELAY_SECONDS);
+  const agents = { active: 0, lost: 0 };
+  for (const status of ['active', 'lost'] as const) for await (const _ of client.agents.all({ status })) agents[status] += 1;
+  let dead = 0;
+  for await (const _ of client.tasks.all({ status: 'dead' })) dead += 1;
+  return [
+    { check: 'feed', ok: late.length === 0, detail: late.length === 0 ? 'every consumer keeps up' : `late: ${late.map(({ consumer, delay_seconds }) => `${consumer} by ${Math.round(delay_seconds ?? 0)} s`).join(', ')}`, advice: 'It works off what has come in; `formicary status` shows whether it gets less.' },
+    { check: 'parked', ok: parked === 0, detail: count(parked, 'commit'), advice: '`formicary parked` says which and why; `formicary parked --redrive-all` tries them again.' },
+    { check: 'agents', ok: agents.active > 0 || open_tasks === 0, detail: `${agents.active} active, ${agents.lost} lost`, advice: 'Tasks wait and nobody is there to do them: start agents.' },
+    { check: 'tasks', ok: dead === 0, detail: `${open_tasks} open, ${dead} dead`, advice: '`formicary tasks --status dead` lists them, `formicary redrive --all` brings them back.' },
+  ];
+}
+
+function folderFindings(folder: string): Finding[] {
+  let entries: string[];
+  try {
+    entries = readdirSync(folder);
+  } catch (error) {
+    return [{ check: 'folder', ok: true, detail: `${folder} is not here to be looked at (${(error as NodeJS.ErrnoException).code ?? 'unknown'})` }];
+  }
+  const open = [folder, ...entries.map((name) => join(folder, name))].filter((path) => (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077);
+  const { bavail, bsize } = statfsSync(folder);
+  const wal = entries.filter((name) => name.endsWith('-wal')).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  const megabytes = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
+  return [
+    { check: 'disk', ok: bavail * bsize >= LEAST_FREE_BYTES, detail: `${megabytes(bavail * bsize)} free for ${folder}`, advice: 'Make room: a host on a full disk is not ready and takes nothing.' },
+    { check: 'log', ok: wal <= LARGE_WAL_BYTES, detail: `${megabytes(wal)} not yet in the database file`, advice: 'A long reader keeps it from shrinking: end exports and streams that are not needed.' },
+    { check: 'permissions', ok: open.length === 0 || process.platform === 'win32', detail: open.length === 0 ? 'private to the owner' : `others may read ${open.length === 1 ? (open[0] as string) : `${open[0]} and ${open.length - 1} more`}`, advice: `chmod -R go= ${folder}` },
+  ];
+}

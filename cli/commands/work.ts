@@ -1,0 +1,123 @@
+/** What an agent does, by hand: to try things out, and to help where an agent is stuck. */
+import type { Inbox } from '../../client/client';
+import { UsageError, ago, bold, print, printJson, printTable, said, type Context } from '../terminal';
+import { jsonOf } from '../json';
+
+export interface RegisterInput {
+  readonly id?: string;
+  readonly type: string;
+  readonly pool?: string;
+  readonly capability?: readonly string[];
+  readonly capacity?: number;
+  readonly location?: string;
+  readonly presenceSeconds?: number;
+}
+
+/** Registers an agent. */
+export async function register({ client, json }: Context, { id, type, pool, capability, capacity, location, presenceSeconds }: RegisterInput): Promise<void> {
+  const answer = await client.agents.register({
+    id,
+    agent_type: type,
+    pool,
+    capabilities: capability === undefined ? undefined : Object.fromEntries(capability.map(levelled)),
+    capacity,
+    location,
+    limits: presenceSeconds === undefined ? undefined : { presence_seconds: presenceSeconds },
+  });
+  if (json) return printJson(answer);
+  print(`${bold(said(answer.agent.id))} is registered as ${said(type)}. \`formicary inbox ${said(answer.agent.id)} --wait 30\` waits for work.`);
+}
+
+/** `english` or `english=0.8` */
+function levelled(text: string): [string, number] {
+  const [name, level] = text.split(/=(.*)/s) as [string, string?];
+  const value = level === undefined ? 1 : Number(level);
+  if (level?.trim() === '' || !(value >= 0 && value <= 1)) throw new UsageError(`--capability ${text}: a level is a number from 0 to 1`, 'For example --capability english=0.8');
+  return [name, value];
+}
+
+/** Takes an agent off; its tasks go to others. */
+export async function deregister({ client, json }: Context, { agent, reason }: { agent: string; reason?: string }): Promise<void> {
+  const answer = await client.agents.deregister(agent, reason);
+  if (json) return printJson(answer);
+  print(`${bold(said(agent))} is gone; what it held goes to others.`);
+}
+
+/** Shows what waits for an agent. Asking is a sign of life of it. */
+export async function inbox({ client, json }: Context, { agent, wait }: { agent: string; wait?: number }): Promise<void> {
+  const found = await client.as(agent).agents.inbox(agent, { waitSeconds: wait });
+  if (json) return printJson(found);
+  printTable(
+    ['WHAT', 'ID', 'AWARD', 'UNTIL', 'ABOUT'],
+    found.items.map((item) => rowOf(item)),
+    ['AWARD'],
+    `Nothing waits for ${said(agent)}.`,
+  );
+}
+
+function rowOf(item: Inbox['items'][number]): (string | number)[] {
+  switch (item.kind) {
+    case 'assignment':
+      return ['task to accept', bold(said(item.task)), item.award, ago(item.accept_by), said(item.spec.task_type)];
+    case 'holding':
+      return ['task it holds', bold(said(item.task)), item.award, ago(item.lease_until), said(item.task_type)];
+    case 'offer':
+      return ['task to bid for', bold(said(item.task)), '–', ago(item.bids_close_at), said(item.spec.task_type)];
+    case 'vote':
+      return ['vote', bold(said(item.round)), '–', ago(item.deadline), said(item.question)];
+  }
+}
+
+/** Whose work it is, and which award; both are looked up when they are not given. */
+export interface ClaimInput {
+  readonly task: string;
+  readonly agent?: string;
+  readonly award?: number;
+}
+
+async function claimOf({ client }: Context, { task, agent, award }: ClaimInput): Promise<{ agent: string; award: number }> {
+  if (agent !== undefined && award !== undefined) return { agent, award };
+  const { holder, status } = await client.tasks.get(task);
+  if (holder === undefined) throw new UsageError(`nobody holds ${task}: it is ${status}`, `formicary why ${task} tells what happened.`);
+  return { agent: agent ?? holder.agent, award: award ?? holder.award };
+}
+
+/** Accepts an award; the lease starts. */
+export async function accept(context: Context, input: ClaimInput): Promise<void> {
+  const { agent, award } = await claimOf(context, input);
+  const answer = await context.client.as(agent).tasks.accept(input.task, { award });
+  if (context.json) return printJson(answer);
+  print(`${bold(said(input.task))} is ${answer.task.status} by ${said(agent)}, award ${award}: a heartbeat each ${answer.task.lease_seconds} s keeps it.`);
+}
+
+/** Completes a task, with its result. */
+export async function complete(context: Context, { result, ...input }: ClaimInput & { result?: string }): Promise<void> {
+  const { agent, award } = await claimOf(context, input);
+  const answer = await context.client.as(agent).tasks.complete(input.task, { award, result: result === undefined ? undefined : await jsonOf('--result', result, '{"ok":true}') });
+  if (context.json) return printJson(answer);
+  print(`${bold(said(input.task))} is ${answer.task.status}.`);
+}
+
+/** Says that a task could not be done. */
+export async function fail(context: Context, { reason, final, ...input }: ClaimInput & { reason: string; final?: boolean }): Promise<void> {
+  const { agent, award } = await claimOf(context, input);
+  const answer = await context.client.as(agent).tasks.fail(input.task, { award, reason, retryable: final !== true });
+  if (context.json) return printJson(answer);
+  print(`${bold(said(input.task))} is ${answer.task.status}.`);
+}
+
+/** Gives a task back for another attempt. */
+export async function release(context: Context, { reason, ...input }: ClaimInput & { reason?: string }): Promise<void> {
+  const { agent, award } = await claimOf(context, input);
+  const answer = await context.client.as(agent).tasks.release(input.task, { award, reason });
+  if (context.json) return printJson(answer);
+  print(`${bold(said(input.task))} is ${answer.task.status}.`);
+}
+
+/** Hands a running task to another agent. */
+export async function handOff(context: Context, { to, note, ...input }: ClaimInput & { to: string; note?: string }): Promise<void> {
+  const { agent, award } = await claimOf(context, input);
+  const answer = await context.client.as(agent).tasks.handOff(input.task, { award, to, note });
+  if (context.json) return printJson(answer);
+  print(`${bold(said(input.task))} waits for ${said(to)} to accept it.`);
+}

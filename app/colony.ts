@@ -27,6 +27,7 @@ import { tools as toolsView } from '../projections/tools';
 import { trails as trailsView } from '../projections/trails';
 import { pagesOf } from '../projections/projection';
 import { AlteredReceipt } from '../domain/kernel/commit';
+import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import { Actions } from './actions';
 import { Agents } from './agents';
@@ -34,7 +35,8 @@ import { Approvals } from './approvals';
 import { Balance } from './balance';
 import { Places, RoundBook } from './books';
 import { Challenges } from './challenges';
-import { PUBLIC_URL } from './config';
+import { ClockCheck } from './clock-check';
+import { MAX_CLOCK_BEHIND_SECONDS, PUBLIC_URL } from './config';
 import { Corrections } from './corrections';
 import { DecisionMetrics } from './decision-metrics';
 import { DECISION_DUE, Decisions } from './decisions';
@@ -69,6 +71,8 @@ export interface ColonyOptions {
   readonly deadlineEveryMs?: number;
   /** Whether other processes work on the same stores: then triggers read the feed and fire the deadlines, and the processes share that out. */
   readonly shared?: boolean;
+  /** A clock that is further behind the newest receipt is refused at the start. */
+  readonly maxClockBehindSeconds?: number;
   /** Where people find this colony: links in notices lead there. */
   readonly publicUrl?: string;
 }
@@ -92,6 +96,7 @@ export class Colony {
   readonly keys: ClaimedKeys;
   readonly market: Market;
   readonly watchdog: Watchdog;
+  readonly clockCheck: ClockCheck;
   readonly agents: Agents;
   readonly tasks: Tasks;
   readonly signals: Signals;
@@ -147,6 +152,10 @@ export class Colony {
       options.shared === true ? SHARED_VIEWS : undefined,
     );
     this.watchdog = new Watchdog(clock, report);
+    this.clockCheck = new ClockCheck(clock, report);
+    this.transactor.onCommitted(({ here, commits }) => {
+      if (here) this.clockCheck.saw(commits.at(-1) as Commit);
+    });
     const inboxes = new Inboxes(this.transactor, this.market, this.roundBook, places, clock);
     this.agents = new Agents(this.transactor, this.market, inboxes, presence, views, this.views, clock, this.watchdog, report);
     this.roundBook.onAsked((tenant, voter) => this.agents.ring(tenant, voter));
@@ -190,7 +199,7 @@ export class Colony {
     this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider, pauseDecider], (commits) => this.watch.saw(commits), report);
     // Reactions, deadlines and what is parked wait for the queues; who asks for something does not.
     const queues = async () => void (await queue.dead(`parked-${this.views.name}`, 1));
-    this.readiness = new Readiness({ store: async () => await ports.probe?.(), feed: async () => this.feed.trouble() }, clock, { queues: async () => await queues() });
+    this.readiness = new Readiness({ store: async () => await ports.probe?.(), feed: async () => this.feed.trouble() }, clock, { queues: async () => await queues(), clock: async () => this.clockCheck.trouble() });
     this.consumers = {
       projections: [this.views],
       reactions: [this.reactions, this.balance, this.decisions],
@@ -206,6 +215,7 @@ export class Colony {
 
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */
   async start(): Promise<void> {
+    await this.clockCheck.start(this.ports.newest, this.options.maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS);
     await this.views.start();
     await this.balance.open();
     const consumers = Object.values(this.consumers).flat();

@@ -75,7 +75,7 @@ export async function openColony(settings: Settings, parts: { policy?: Policy; c
   };
   const colony = new Colony(
     { ...stores, close, outbound, policy: parts.policy ?? new AllowAll(), clock: parts.clock ?? systemClock, report: (message, facts) => log.warn(facts, message) },
-    { publicUrl: settings.publicUrl, ...parts.options },
+    { maxClockBehindSeconds: settings.maxClockBehindSeconds, publicUrl: settings.publicUrl, ...parts.options },
   );
   try {
     await colony.start();

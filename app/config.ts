@@ -9,6 +9,8 @@ export class SettingsError extends Error {}
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+/** A machine's clock that is further behind the newest receipt is wrong, or that one is. Seconds. */
+export const MAX_CLOCK_BEHIND_SECONDS = 600;
 /** Where people find a colony that nobody has given an address: this machine. */
 export const PUBLIC_URL = 'http://127.0.0.1:7071';
 
@@ -44,6 +46,7 @@ const insights = text.regex(
  */
 const schema = z.object({
   FORMICARY_PROFILE: z.enum(['embedded', 'azure'], 'give embedded or azure').default('embedded'),
+  FORMICARY_MAX_CLOCK_BEHIND: z.coerce.number('give seconds').min(0, 'give seconds, 0 or more').default(MAX_CLOCK_BEHIND_SECONDS),
   FORMICARY_DATA: text.default('.formicary'),
   FORMICARY_RATE: above0.default(500),
   FORMICARY_BURST: above0.default(2_000),
@@ -169,6 +172,8 @@ function settingsOf(given: z.infer<typeof schema>) {
     data: resolve(given.FORMICARY_DATA),
     /** Requests a second and burst that one principal may make. */
     rate: { perSecond: given.FORMICARY_RATE, burst: given.FORMICARY_BURST },
+    /** Seconds by which the machine's clock may be behind the newest receipt at the start. */
+    maxClockBehindSeconds: given.FORMICARY_MAX_CLOCK_BEHIND,
     /** pino's level. */
     logLevel: given.FORMICARY_LOG,
     /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */

@@ -12,6 +12,10 @@ export function blobsIn(folder: string): FileBlobArchive {
   return new FileBlobArchive(join(folder, 'blobs'));
 }
 
+/** Of the last thousand: a receipt that followed another one may lie before or after its neighbours. */
+const NEWEST = `SELECT stream || '@' || idx AS ref, json_extract(body, '$.at') AS at
+  FROM (SELECT stream, idx, body FROM commits ORDER BY position DESC LIMIT 1000) ORDER BY at DESC LIMIT 1`;
+
 /** Opens the stores in `folder`, which is made when it is not there. Throws `DatabaseUnavailable`. */
 export async function openEmbedded(folder: string): Promise<StorePorts> {
   const database = await Database.open(folder);
@@ -25,6 +29,7 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
       queue: await SqliteWorkQueue.open(database),
       blobs: blobsIn(folder),
       presence: new MemoryPresence(),
+      newest: async () => database.get<{ ref: string; at: string }>(NEWEST),
       probe: () => database.probe(),
       close: () => database.close(),
     };

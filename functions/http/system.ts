@@ -54,7 +54,7 @@ route({
     const { colony } = await runtime();
     const feed = await colony.feed.status();
     const lag = feed.find(({ consumer }) => consumer === 'views')?.lag ?? null;
-    return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size() } };
+    return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size(), clock: colony.clockCheck.status() } };
   },
 });
 

@@ -60,6 +60,7 @@ describe('the embedded profile', () => {
   const DEFAULTS = {
     data: resolve('.formicary'),
     rate: { perSecond: 500, burst: 2_000 },
+    maxClockBehindSeconds: 600,
     logLevel: 'info',
     traces: false,
     publicUrl: 'http://127.0.0.1:7071',
@@ -87,6 +88,7 @@ describe('the embedded profile', () => {
       ...DEFAULTS,
       data: '/srv/colony',
       rate: { perSecond: 0.5, burst: 10 },
+      maxClockBehindSeconds: 600,
       logLevel: 'silent',
       publicUrl: 'https://colony.example',
       webhookHosts: ['a.internal', 'b.internal'],

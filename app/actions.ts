@@ -31,7 +31,7 @@ import {
 import type { AgentInput, ApprovalState } from '../domain/approval';
 import { Rejection, refuse, type Decision } from '../domain/kernel/decider';
 import { cut } from '../domain/kernel/text';
-import { commitRef, parseCommitRef, parseStream, streamName } from '../domain/kernel/ids';
+import { commitRef, parseCommitRef, parseStream, reservedId, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { toTime, type Time } from '../domain/kernel/time';
 import { MAX_SEEN, decideOversight, noveltyOf, oversightDecider, rulesFor, type Features, type Novelty, type OversightAnswer, type OversightRules, type Person, type Seen } from '../domain/oversight';
@@ -42,7 +42,7 @@ import type { ActionDoc } from '../projections/actions';
 import { pagesOf, sourcesOf } from '../projections/projection';
 import type { RequestContext } from './agents';
 import { personOf, type Approvals } from './approvals';
-import { derivedId } from './new-id';
+import { derivedId, derivedSystemId } from './new-id';
 import { oversightStream } from './oversight';
 import type { Clock, ViewStore } from './ports';
 import { roundStream, type Rounds } from './rounds';
@@ -134,6 +134,8 @@ export class Actions {
   async propose(context: RequestContext, id: string, input: ProposalInput, target?: string): Promise<ActionOutcome> {
     const { principal } = context;
     const { tenant } = principal;
+    const reserved = target === undefined ? reservedId(id) : undefined;
+    if (reserved !== undefined) return { ok: false, rejection: reserved };
     const { kind, confidence, impact, risk, features } = input;
     const stream = actionStream(tenant, id);
     const [rules, answer] = await Promise.all([this.rules(tenant, kind), this.transactor.ask(principal, 'action.execute', stream, { kind, impact, risk })]);
@@ -183,8 +185,13 @@ export class Actions {
   }
 
   /** Doubts the action before the round `challenge.round`. */
-  async challenge(context: RequestContext, id: string, challenged: Challenge): Promise<ActionOutcome> {
+  async challenge(context: RequestContext, id: string, challenged: Challenge & { readonly until: Time }): Promise<ActionOutcome> {
     return await this.decided(context, id, 'action.challenge', challenge(challenged));
+  }
+
+  /** The round of a challenge could not be opened: there is nothing to wait for. */
+  async dropChallenge(stream: string, round: string, reason: string, cause: Cause | undefined): Promise<void> {
+    await this.advanced(stream, await this.act(stream, 'action.settle-challenge', settleChallenge(round, false, reason), cause));
   }
 
   /** What was to be undone is undone. */
@@ -279,9 +286,9 @@ export class Actions {
   private async askAgents(stream: string, state: ActionState, rules: NonNullable<OversightRules['round']>, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
     const { tenant } = parseStream(stream);
     const { kind, impact, risk } = state.proposal as Proposal;
-    const id = derivedId(tenant, 'round', stream);
+    const id = derivedSystemId(tenant, 'round', stream);
     const { when: _, round_seconds, improvement_rounds, ...electorate } = rules;
-    const opened = await this.rounds.open(this.context(tenant, cause), id, {
+    const opened = await this.rounds.openSystem(this.context(tenant, cause), id, {
       action: { kind, hash: state.hash, summary: summaryOf(state) },
       kind,
       impact,
@@ -294,8 +301,7 @@ export class Actions {
       electorate,
       parties: actionParties(state),
     });
-    // A round that somebody else has opened in its place does not count.
-    if (!opened.ok && (await this.rounds.load(tenant, id)).state.spec?.waits !== stream) return await this.askPeople(stream, state, cause);
+    if (!opened.ok) return await this.askPeople(stream, state, cause);
     return await this.act(stream, 'action.hold', hold({ for: 'round', ref: commitRef(roundStream(tenant, id), 0) }), cause);
   }
 
@@ -399,8 +405,8 @@ export class Actions {
     return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', ref: state.held?.ref, reason: held.rejection.message }), cause);
   }
 
-  private async settle(stream: string, state: ActionState, { round: id }: Challenge, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
-    const verdict = await this.verdict(parseStream(stream).tenant, id);
+  private async settle(stream: string, state: ActionState, { round: id, until }: Challenge & { readonly until: Time }, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const verdict = (await this.verdict(parseStream(stream).tenant, id)) ?? (until <= this.now() ? NOBODY : undefined);
     if (verdict === undefined) return undefined;
     // Silence neither takes an action nor undoes one.
     const upheld = verdict === NOBODY ? state.status !== 'executed' : verdict === CHALLENGE_CHOICES[0];

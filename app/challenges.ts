@@ -1,29 +1,51 @@
 /**
- * Challenges: any agent may doubt an award, an action, what a round or an approval came to, or what the policy said.
- * Agents that have no part in it decide in a round; what is doubted waits, where it has not happened yet.
+ * Challenges: an agent, or a person, may doubt an award, an action, what a round or an approval came to, or what the
+ * policy said. Agents that have no part in it decide in a round.
+ *
+ * Two streams take part, and each step can be the last one for a while. So the round is checked before anything is
+ * written; what is doubted is marked, with a time of its own at which the challenge is over in any case; then the round is
+ * opened. Where it can't be opened after all, the mark is settled at once.
  */
-import { parseCommitRef, parseStream } from '../domain/kernel/ids';
+import { agentDecider, releaseChallenge, reserveChallenge } from '../domain/agent';
+import type { Commit } from '../domain/kernel/commit';
+import { commitRef, parseCommitRef, parseStream } from '../domain/kernel/ids';
 import { cut } from '../domain/kernel/text';
 import { Rejection } from '../domain/kernel/decider';
+import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import type { Electorate } from '../domain/consensus';
 import { approvalDecider } from '../domain/approval';
-import { roundDecider } from '../domain/round';
+import { challengeParties, withoutParties, type Party } from '../domain/parties';
+import { roundDecider, type RoundState } from '../domain/round';
 import { actionDecider } from '../domain/action';
-import { rulesFor, oversightDecider } from '../domain/oversight';
+import { CHALLENGE_KIND, oversightDecider, rulesFor, type OversightRules } from '../domain/oversight';
 import { taskDecider, type TaskEvent } from '../domain/task';
-import { CHALLENGE_CHOICES, type Actions } from './actions';
-import type { RequestContext } from './agents';
-import { derivedId } from './new-id';
+import { CHALLENGE_CHOICES, gatekeeper, type Actions } from './actions';
+import { agentStream, type RequestContext } from './agents';
+import { derivedSystemId } from './new-id';
 import { oversightStream } from './oversight';
-import { roundStream, type ElectorateInput, type RoundOutcome, type Rounds } from './rounds';
+import type { Clock } from './ports';
+import { roundStream, type RoundInput, type RoundOutcome, type Rounds } from './rounds';
 import type { Tasks } from './tasks';
-import type { Cause, Transactor } from './transact';
+import { causeOf, type Cause, type Transactor } from './transact';
 
-/** Kind of the rounds that decide on challenges; its rules, where there are any, say who votes. */
-export const CHALLENGE_KIND = 'challenge';
 /** Who judges where no rules say so: this many agents that know the field, one vote each. */
 const JUDGES = 7;
-const JUDGING: Pick<ElectorateInput, 'algorithm' | 'min_agreement' | 'quorum'> = { algorithm: 'simple_majority', min_agreement: 0.75, quorum: 0.67 };
+const JUDGING: Pick<Electorate, 'algorithm' | 'min_agreement' | 'quorum'> = { algorithm: 'simple_majority', min_agreement: 0.75, quorum: 0.67 };
 const ROUND_SECONDS = 300;
+/** What a verdict may take on its way, beyond the times of the round and of the people asked after it. */
+const SPARE_SECONDS = 60;
+
+const NOBODY_JUDGES = new Rejection('conflict', 'no-voters', 'no agent without a part in it can judge: ask a person to override it');
+
+/** A challenge as what is doubted remembers it. */
+interface Made {
+  readonly by: string;
+  readonly round: string;
+  readonly reason: string;
+  readonly target?: string;
+}
+
+type Mark = Required<Made> & { readonly until: Time; readonly holds: boolean };
 
 /** What is doubted. */
 interface Doubted {
@@ -31,11 +53,13 @@ interface Doubted {
   readonly waits?: string;
   /** The field that its judges should know. */
   readonly capability: string;
-  /** They don't judge. */
-  readonly parties: readonly string[];
+  /** They neither judge nor settle it. */
+  readonly parties: readonly Party[];
   /** Marks the target as challenged, before the round. */
-  readonly mark?: (round: string) => Promise<{ readonly ok: true } | { readonly ok: false; readonly rejection: Rejection }>;
+  readonly mark?: (context: RequestContext, made: Mark) => Promise<{ readonly ok: true; readonly commit: Commit | undefined } | { readonly ok: false; readonly rejection: Rejection }>;
 }
+
+type Outcome = RoundOutcome & { readonly round: string };
 
 export class Challenges {
   constructor(
@@ -43,26 +67,62 @@ export class Challenges {
     private readonly rounds: Rounds,
     private readonly tasks: Tasks,
     private readonly actions: Actions,
+    private readonly clock: Clock,
   ) {}
 
   /**
    * Opens the round that decides on a challenge of the commit `target` (`stream@index`). The same challenge again answers
-   * with the same round. What is refused here leaves a receipt.
+   * with the same round while it is undecided. What is refused here leaves a receipt.
    */
-  async challenge(context: RequestContext, target: string, reason: string): Promise<RoundOutcome & { readonly round: string }> {
+  async challenge(context: RequestContext, target: string, reason: string): Promise<Outcome> {
     const { tenant, id: by } = context.principal;
-    const round = derivedId(tenant, by, target);
+    const round = derivedSystemId(tenant, 'challenge', JSON.stringify([by, target]));
     const refused = async (rejection: Rejection) => ({ ...(await this.refuse(context, round, rejection)), round });
-    const doubted = await this.find(context, target, reason);
+    const doubted = await this.find(tenant, by, target);
     if (doubted instanceof Rejection) return await refused(doubted);
-    const electorate = await this.electorate(tenant, doubted, by);
-    if (electorate.voters.length === 0) return await refused(new Rejection('conflict', 'no-voters', 'no agent without a part in it can judge: ask a person to override it'));
-    const { spec } = (await this.transactor.current(roundDecider, roundStream(tenant, round))).state;
-    if (spec !== undefined && spec.challenges?.target !== target) return await refused(new Rejection('conflict', 'round-exists', 'another round was opened with the id of this challenge: ask a person to override what you doubt'));
+    const rules = await this.rules(tenant);
+    const input = this.roundOf({ by, round, reason, target }, doubted, rules, tenant);
+    const until = plusSeconds(this.now(), lifetime(rules));
+    const known = (await this.transactor.current(roundDecider, roundStream(tenant, round))).state.spec !== undefined;
+    if (!known) {
+      if ('length' in input.electorate.voters && input.electorate.voters.length === 0) return await refused(NOBODY_JUDGES);
+      const wrong = (await this.rounds.problem(context, round, input)) ?? (await this.reserve(context, round, until));
+      if (wrong !== undefined) return await refused(wrong);
+    }
     // Whoever marks it leaves the receipt of a refusal itself.
-    const marked = await doubted.mark?.(round);
-    if (marked?.ok === false) return { ok: false, rejection: marked.rejection, round };
-    return { ...(await this.openRound({ ...context, receiptOfRefusal: true }, round, target, reason, doubted.waits, electorate)), round };
+    const marked = await doubted.mark?.(context, { by, round, reason, target, until, holds: rules.holds_awards === true });
+    if (marked?.ok === false) {
+      if (!known) await this.release(tenant, { by, round }, context.cause);
+      return { ok: false, rejection: marked.rejection, round };
+    }
+    const cause = marked?.ok === true && marked.commit !== undefined ? causeOf(marked.commit) : context.cause;
+    const opened = await this.rounds.openSystem({ ...context, cause, receiptOfRefusal: true }, round, input);
+    if (!opened.ok) await this.drop(tenant, doubted.waits, { by, round }, opened.rejection, cause);
+    return { ...opened, round };
+  }
+
+  /** Opens the round of a challenge whose process died before it could; settles the challenge where that is impossible. */
+  async resume(stream: string, made: Made, cause: Cause): Promise<void> {
+    const { tenant } = parseStream(stream);
+    const { by, round, target = commitRef(stream, 0) } = made;
+    if ((await this.transactor.current(roundDecider, roundStream(tenant, round))).version >= 0) return;
+    const doubted = await this.find(tenant, by, target);
+    if (doubted instanceof Rejection) return await this.drop(tenant, stream, made, doubted, cause);
+    const context: RequestContext = { principal: { tenant, id: by, kind: 'agent', level: 'execute' }, cause, reaction: true };
+    const input = this.roundOf({ ...made, target }, doubted, await this.rules(tenant), tenant);
+    const opened = await this.rounds.openSystem(context, round, input);
+    if (!opened.ok) await this.drop(tenant, stream, made, opened.rejection, cause);
+  }
+
+  /** These are decided, or over: whoever made them may make others. */
+  async settled(tenant: string, challenges: readonly Pick<Made, 'by' | 'round'>[], cause: Cause): Promise<void> {
+    for (const made of challenges) await this.release(tenant, made, cause);
+  }
+
+  /** The round of a challenge for which nothing waits is over. */
+  async judged(stream: string, { spec, opened_by }: RoundState, cause: Cause): Promise<void> {
+    const { tenant, id } = parseStream(stream);
+    if (spec?.challenges !== undefined && spec.waits === undefined) await this.release(tenant, { by: opened_by, round: id }, cause);
   }
 
   /** Refuses a challenge with a receipt, before its round is opened. The retry of one that was opened gets that one's answer. */
@@ -70,34 +130,57 @@ export class Challenges {
     return await this.transactor.transact(roundDecider, roundStream(context.principal.tenant, round), () => rejection, { ...context, action: 'round.challenge', receiptOfRefusal: true });
   }
 
-  /** Opens the round of a challenge whose process died before it could. */
-  async open(tenant: string, waits: string, challenge: { readonly by: string; readonly round: string; readonly reason: string }, target: string, cause: Cause): Promise<void> {
-    const { by, round, reason } = challenge;
-    if ((await this.transactor.load(roundDecider, roundStream(tenant, round))).version >= 0) return;
-    const context: RequestContext = { principal: { tenant, id: by, kind: 'agent', level: 'execute' }, cause, reaction: true };
-    const doubted = await this.find(context, target, reason);
-    if (doubted instanceof Rejection) return;
-    await this.openRound(context, round, target, reason, waits, await this.electorate(tenant, doubted, by));
+  /** The challenge has no round, and won't get one. */
+  private async drop(tenant: string, waits: string | undefined, made: Pick<Made, 'by' | 'round'>, why: Rejection, cause: Cause | undefined): Promise<void> {
+    const reason = cut(`its round could not be opened: ${why.message}`, 1_000);
+    const { category, id } = waits === undefined ? { category: undefined, id: '' } : parseStream(waits);
+    if (category === 'task') await this.tasks.settleChallenge({ principal: gatekeeper(tenant), cause, reaction: cause !== undefined }, id, made.round, false, reason);
+    else if (waits !== undefined) await this.actions.dropChallenge(waits, made.round, reason, cause);
+    await this.release(tenant, made, cause);
   }
 
-  private openRound(context: RequestContext, id: string, target: string, reason: string, waits: string | undefined, electorate: ElectorateInput): Promise<RoundOutcome> {
-    return this.rounds.open(context, id, {
+  /** People may challenge; an agent has to be registered, and has so many challenges at once. */
+  private async reserve(context: RequestContext, round: string, until: Time): Promise<Rejection | undefined> {
+    const { tenant, id, kind } = context.principal;
+    if (kind === 'human') return undefined;
+    const { principal, cause, traceparent } = context;
+    const reserved = await this.transactor.transact(agentDecider, agentStream(tenant, id), reserveChallenge(round, until, this.now()), { principal, cause, traceparent, action: 'agent.reserve-challenge' });
+    return reserved.ok ? undefined : reserved.rejection;
+  }
+
+  private async release(tenant: string, { by, round }: Pick<Made, 'by' | 'round'>, cause: Cause | undefined): Promise<void> {
+    await this.transactor.transact(agentDecider, agentStream(tenant, by), releaseChallenge(round), { principal: gatekeeper(tenant), cause, reaction: cause !== undefined, action: 'agent.release-challenge' });
+  }
+
+  private roundOf({ target, reason }: Required<Made>, { capability, parties, waits }: Doubted, { round }: OversightRules, tenant: string): RoundInput {
+    return {
       question: cut(`Is this challenge of ${target} right? ${reason}`, 4_000),
       kind: CHALLENGE_KIND,
       impact: 'high',
       choices: [...CHALLENGE_CHOICES],
-      round_seconds: ROUND_SECONDS,
+      round_seconds: round?.round_seconds ?? ROUND_SECONDS,
       improvement_rounds: 0,
       allow_change: false,
       challenges: { target, reason },
       waits,
-      electorate,
-    });
+      electorate: this.electorate(tenant, capability, parties, round),
+      parties,
+    };
+  }
+
+  /** Those whom the rules name, without the parties; else agents that know the field, else any. */
+  private electorate(tenant: string, capability: string, parties: readonly Party[], rules: OversightRules['round']): Electorate {
+    if (rules !== undefined) {
+      const { when: _, round_seconds: __, improvement_rounds: ___, ...electorate } = rules;
+      return withoutParties(electorate, parties);
+    }
+    const except = parties.map(({ id }) => id);
+    const experts = this.rounds.search(tenant, { capability, limit: JUDGES, except });
+    return { ...JUDGING, voters: experts.length > 0 ? experts : this.rounds.anybody(tenant, JUDGES, except) };
   }
 
   /** What the target is, and how it is held. */
-  private async find(context: RequestContext, target: string, reason: string): Promise<Doubted | Rejection> {
-    const { tenant, id: by } = context.principal;
+  private async find(tenant: string, by: string, target: string): Promise<Doubted | Rejection> {
     const place = parseCommitRef(target);
     const commit = place?.stream.startsWith(`${tenant}/`) === true ? await this.transactor.commit(place.stream, place.index) : undefined;
     if (place === undefined || commit === undefined) return new Rejection('missing', 'target-not-found', `there is no receipt ${target}: give stream@index as a receipt shows it`);
@@ -109,40 +192,57 @@ export class Challenges {
         const { award, agent } = awarded.data;
         const { state } = await this.transactor.load(taskDecider, place.stream);
         const capability = state.spec?.requires[0]?.capability ?? state.spec?.task_type ?? '';
-        return { waits: place.stream, capability, parties: [agent, by], mark: (round) => this.tasks.challengeAward(context, id, { award, by, round, reason }) };
+        const from: Party[] = awarded.type === 'TaskHandedOff' ? [{ id: awarded.data.from, role: 'holder' }] : [];
+        const parties = [...challengeParties(by, { holder: agent }), ...from];
+        return { waits: place.stream, capability, parties, mark: (context, made) => this.tasks.challengeAward(context, id, { award, ...made }) };
       }
       case 'action':
-        return await this.action(context, place.stream, reason);
-      case 'round': {
-        const { state } = await this.transactor.load(roundDecider, place.stream);
-        if (state.spec?.waits !== undefined && parseStream(state.spec.waits).category === 'action') return await this.action(context, state.spec.waits, reason);
-        return { capability: state.spec?.kind ?? '', parties: [by, state.opened_by] };
-      }
+        return await this.action(by, place.stream);
+      case 'round':
+        return await this.round(tenant, by, place.stream);
       case 'approval': {
         const { state } = await this.transactor.load(approvalDecider, place.stream);
-        return await this.action(context, state.request?.action ?? '', reason);
+        if (state.request === undefined) break;
+        const { action } = state.request;
+        return await (parseStream(action).category === 'round' ? this.round(tenant, by, action) : this.action(by, action));
       }
       case 'denial':
-        return { capability: '', parties: [by] };
+        return { capability: '', parties: challengeParties(by, {}) };
       default:
     }
     return new Rejection('invalid', 'target-not-challengeable', 'an award, an action, the outcome of a round or an approval, and a denial can be challenged: give the receipt of one');
   }
 
-  private async action(context: RequestContext, stream: string, reason: string): Promise<Doubted> {
-    const { id: by } = context.principal;
-    const { state } = await this.transactor.load(actionDecider, stream);
-    const { kind = '', proposed_by = '' } = state.proposal ?? {};
-    return { waits: stream, capability: kind, parties: [proposed_by, by], mark: (round) => this.actions.challenge(context, parseStream(stream).id, { by, round, reason }) };
+  /** What a round came to: where it was about an action, that action. */
+  private async round(tenant: string, by: string, stream: string): Promise<Doubted> {
+    const { state } = await this.transactor.load(roundDecider, stream);
+    const { spec } = state;
+    if (spec?.waits !== undefined && parseStream(spec.waits).category === 'action') return await this.action(by, spec.waits);
+    return { capability: spec?.kind ?? '', parties: challengeParties(by, { round: state }) };
   }
 
-  private async electorate(tenant: string, { capability, parties }: Doubted, by: string): Promise<ElectorateInput & { voters: readonly unknown[] }> {
-    const { round } = rulesFor((await this.transactor.load(oversightDecider, oversightStream(tenant))).state, CHALLENGE_KIND);
-    if (round !== undefined) {
-      const { when: _, round_seconds: __, improvement_rounds: ___, ...electorate } = round;
-      return { ...electorate, voters: electorate.voters.filter(({ id }) => id !== by && !parties.includes(id)) };
-    }
-    const experts = this.rounds.search(tenant, { capability, limit: JUDGES, except: parties });
-    return { ...JUDGING, voters: experts.length > 0 ? experts : this.rounds.anybody(tenant, JUDGES, parties) };
+  private async action(by: string, stream: string): Promise<Doubted> {
+    const { state } = await this.transactor.load(actionDecider, stream);
+    const asked = state.refs.map((ref) => parseCommitRef(ref)?.stream).findLast((other) => other !== undefined && parseStream(other).category === 'approval');
+    const approval = asked === undefined ? undefined : (await this.transactor.load(approvalDecider, asked)).state;
+    return {
+      waits: stream,
+      capability: state.proposal?.kind ?? '',
+      parties: challengeParties(by, { action: state, approval }),
+      mark: (context, { holds: _, ...made }) => this.actions.challenge(context, parseStream(stream).id, made),
+    };
   }
+
+  private async rules(tenant: string): Promise<OversightRules> {
+    return rulesFor((await this.transactor.load(oversightDecider, oversightStream(tenant))).state, CHALLENGE_KIND);
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
+  }
+}
+
+/** Seconds until a challenge has its verdict at the latest: its round, then every group of people that may be asked. */
+function lifetime({ round, approvers }: OversightRules): number {
+  return (round?.round_seconds ?? ROUND_SECONDS) + approvers.reduce((sum, { seconds }) => sum + seconds, 0) + SPARE_SECONDS;
 }

@@ -174,7 +174,7 @@ export class Colony {
     this.rounds = new Rounds(this.transactor, this.market.agents, views, this.views, clock, this.watchdog);
     this.approvals = new Approvals(this.transactor, views, this.views, clock, this.watchdog);
     this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock, this.watchdog);
-    this.challenges = new Challenges(this.transactor, this.rounds, this.tasks, this.actions);
+    this.challenges = new Challenges(this.transactor, this.rounds, this.tasks, this.actions, clock);
     this.corrections = new Corrections(this.transactor, views, this.views);
     this.channels = new Channels(this.transactor, views, this.views);
     this.deliveries = new Deliveries(this.transactor, views, this.views, deadlines, outbound, clock, report);

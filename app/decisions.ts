@@ -17,14 +17,14 @@ import { noticeOf, type Matter, type NoticeEvent } from '../domain/notice';
 import { severityOf } from '../domain/oversight';
 import { choiceOf, roundDecider, roundDue, type RoundEvent, type RoundState } from '../domain/round';
 import { isAlive, taskDecider, type TaskEvent, type TaskOversight, type TaskSpec, type TaskState } from '../domain/task';
-import { CHALLENGE_CHOICES, NOBODY, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
+import { CHALLENGE_CHOICES, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
 import type { RequestContext } from './agents';
 import type { Approvals } from './approvals';
 import type { RoundBook } from './books';
 import type { Challenges } from './challenges';
 import type { Deliveries } from './deliveries';
 import type { Consumer } from './feed';
-import { derivedId } from './new-id';
+import { derivedSystemId } from './new-id';
 import type { Oversight } from './oversight';
 import type { Clock, Deadline, Deadlines, Orchestrations } from './ports';
 import type { Rounds } from './rounds';
@@ -149,7 +149,10 @@ export class Decisions implements Consumer {
     const wish = (at: Time | undefined) => {
       if (at !== undefined) due.push({ stream, reason: parseStream(stream).category, due: this.watched(at) });
     };
-    switch (parseStream(stream).category) {
+    const { category } = parseStream(stream);
+    // First of all: what follows may fail, and nothing waits without a deadline.
+    if (category !== 'task') wish(await this.dueOf(stream));
+    switch (category) {
       case 'round':
         wish(await this.round(stream, commits, cause));
         break;
@@ -171,6 +174,7 @@ export class Decisions implements Consumer {
     const types = typesOf<RoundEvent>(commits);
     if (types.has('RoundOpened') && state.status === 'open') this.orchestrate('start', stream);
     else if (types.has('ImprovementOpened') || types.has('RoundClosed') || types.has('RoundCancelled')) this.orchestrate('wake', stream);
+    if (types.has('RoundClosed') || types.has('RoundCancelled')) await this.challenges.judged(stream, state, cause);
     if (state.status === 'closed' || state.status === 'cancelled') await this.follow(stream, state, types.has('OutcomeOverridden'), cause);
     return roundDue(state);
   }
@@ -212,12 +216,11 @@ export class Decisions implements Consumer {
     await this.approvals.override(this.asPerson(tenant, other.by, cause), approval, person, instead, `overrode the round with ${other.choice}: ${other.reason}`);
   }
 
-  /** Where nobody decided about a doubted award, work that has begun goes on, and what has not begun goes to another. */
+  /** Where nobody decided about a doubted award, it goes on. */
   private async settleAward(tenant: string, task: string, round: string, cause: Cause): Promise<void> {
     const verdict = await this.actions.verdict(tenant, round);
     if (verdict === undefined) return;
-    const upheld = verdict === NOBODY ? (await this.tasks.load(tenant, task)).state.status === 'awarded' : verdict === CHALLENGE_CHOICES[0];
-    await this.tasks.settleChallenge(this.context(tenant, cause), task, round, upheld, reasonOf(verdict, round));
+    await this.tasks.settleChallenge(this.context(tenant, cause), task, round, verdict === CHALLENGE_CHOICES[0], reasonOf(verdict, round));
   }
 
   /** A question that agents could not settle: people confirm the leading choice, or override the round with another. */
@@ -287,7 +290,8 @@ export class Decisions implements Consumer {
     const { state } = await this.transactor.load(actionDecider, stream);
     const types = typesOf<ActionEvent>(commits);
     if (types.has('ActionExecuted')) this.actions.history.add(tenant, stream, state);
-    if (types.has('ActionChallenged') && state.challenge !== undefined) await this.challenges.open(tenant, stream, state.challenge, `${stream}@0`, cause);
+    if (types.has('ActionChallenged') && state.challenge !== undefined) await this.challenges.resume(stream, { target: `${stream}@0`, ...state.challenge }, cause);
+    if (ACTION_SETTLES.some((type) => types.has(type))) await this.challenges.settled(tenant, state.challenges.filter(({ round }) => round !== state.challenge?.round), cause);
     if (types.has('VetoWindowOpened') && state.status === 'veto_window') {
       this.orchestrate('start', stream);
       await this.tellOfVeto(stream, id, state, cause);
@@ -298,15 +302,16 @@ export class Decisions implements Consumer {
   private async task(stream: string, commits: readonly Commit[], cause: Cause): Promise<void> {
     const { tenant, id } = parseStream(stream);
     const { state } = await this.transactor.load(taskDecider, stream);
-    // Made from what nobody knew before the task was posted, so that nobody can be there first.
-    const gate = derivedId(tenant, 'gate', (await this.transactor.commit(stream, 0))?.hash ?? stream);
+    const gate = derivedSystemId(tenant, 'gate', (await this.transactor.commit(stream, 0))?.hash ?? stream);
     if (state.status === 'held') {
       const proposed = await this.gate(tenant, gate, stream, state, cause);
       if (proposed !== undefined) await this.tasks.cancel(this.context(tenant, cause), id, proposed);
     } else if (!isAlive(state) && state.spec?.oversight !== undefined) {
       await this.actions.abandon(actionStream(tenant, gate), endOf(commits) ?? `the task is ${state.status}`, cause);
     }
-    if (typesOf<TaskEvent>(commits).has('AwardChallenged') && state.challenge !== undefined && state.holder !== undefined) await this.challenges.open(tenant, stream, state.challenge, state.holder.receipt, cause);
+    const types = typesOf<TaskEvent>(commits);
+    if (types.has('AwardChallenged')) for (const one of state.challenges) if (one.status === 'open') await this.challenges.resume(stream, one, cause);
+    if (TASK_SETTLES.some((type) => types.has(type))) await this.challenges.settled(tenant, state.challenges.filter(({ status }) => status !== 'open'), cause);
   }
 
   /** Brings a held task to the gate; answers why it can't come there, if it can't. */
@@ -409,7 +414,10 @@ function endOf(commits: readonly Commit[]): string | undefined {
   return undefined;
 }
 
-const ENDS = new Set<string>(['TaskCancelled', 'DeadlinePassed', 'AwardChallenged']);
+/** What may settle a challenge. */
+const TASK_SETTLES = ['ChallengeDismissed', 'ChallengeUpheld'] as const;
+const ACTION_SETTLES = ['ChallengeDismissed', 'ActionRefused', 'ActionVetoed', 'ActionOverridden', 'CompensationDue'] as const;
+const ENDS = new Set<string>(['TaskCancelled', 'DeadlinePassed', 'AwardChallenged', ...TASK_SETTLES]);
 
 /** Most tasks never need a decision: those are told apart without loading anything. */
 function concerns({ events }: Commit): boolean {

@@ -1,5 +1,6 @@
 /** UUIDv7 (RFC 9562): sorted by time, so that new streams stand together in every index. */
 import { createHash, randomFillSync } from 'node:crypto';
+import { systemId } from '../domain/kernel/ids';
 import { systemClock } from './clock';
 
 /** Random bytes are made many at a time: one by one they cost more than all the rest of an id. */
@@ -38,6 +39,11 @@ export function derivedId(tenant: string, principal: string, key: string, part =
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
   return dashed(bytes.toString('hex'));
+}
+
+/** The id of what the product opens by itself because of `key`: always the same, and out of every caller's reach. */
+export function derivedSystemId(tenant: string, what: 'round' | 'challenge' | 'gate', key: string): string {
+  return systemId(derivedId(tenant, what, key));
 }
 
 function dashed(hex: string): string {

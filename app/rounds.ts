@@ -1,14 +1,14 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
 import { levelOf, type AgentProfile, type AgentState } from '../domain/agent';
-import type { Algorithm, Electorate, Group, Voter } from '../domain/consensus';
+import type { Algorithm, Group, Voter } from '../domain/consensus';
 import { Rejection } from '../domain/kernel/decider';
 import { own } from '../domain/kernel/own';
-import { commitRef, streamName } from '../domain/kernel/ids';
+import { commitRef, reservedId, streamName } from '../domain/kernel/ids';
 import { cut } from '../domain/kernel/text';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
 import { withoutParties, type Party } from '../domain/parties';
-import { cancel, castVote, decidedByPeople, extend, open, override, recomputeRound, roundDecider, timePassed, type PeoplesChoice, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
+import { cancel, castVote, decidedByPeople, extend, open, override, recomputeRound, roundDecider, timePassed, type Opening, type PeoplesChoice, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
 import { ALL } from '../projections/agents';
 import { sourcesOf } from '../projections/projection';
 import type { RoundDoc } from '../projections/rounds';
@@ -78,18 +78,36 @@ export class Rounds {
     private readonly watchdog: Watchdog,
   ) {}
 
-  /** Opens a round over an electorate that is frozen now. */
+  /** Opens a round of a caller's over an electorate that is frozen now. */
   async open(context: RequestContext, id: string, input: RoundInput): Promise<RoundOutcome> {
-    const { tenant, id: opened_by } = context.principal;
+    const opening = reservedId(id) ?? (await this.opening(context, id, input));
+    if (opening instanceof Rejection) return { ok: false, rejection: opening };
+    return await this.command(context, id, 'round.open', open(opening, this.now()), { kind: input.kind, impact: input.impact });
+  }
+
+  /** Opens a round of the product's own (`derivedSystemId`). Whatever stands there already is this round. */
+  async openSystem(context: RequestContext, id: string, input: RoundInput): Promise<RoundOutcome> {
+    const opening = await this.opening(context, id, input);
+    if (opening instanceof Rejection) return { ok: false, rejection: opening };
+    const opened = open(opening, this.now());
+    return await this.command(context, id, 'round.open', (state) => (state.spec === undefined ? opened(state) : []), { kind: input.kind, impact: input.impact });
+  }
+
+  /** Why a round could not be opened so, or undefined; opens nothing. */
+  async problem(context: RequestContext, id: string, input: RoundInput): Promise<Rejection | undefined> {
+    const opening = await this.opening(context, id, input);
+    const decided = opening instanceof Rejection ? opening : open(opening, this.now())(roundDecider.initial);
+    return decided instanceof Rejection ? decided : undefined;
+  }
+
+  /** A round that comes again keeps the electorate and the deadline of its first time. */
+  private async opening({ principal: { tenant, id: opened_by } }: RequestContext, id: string, input: RoundInput): Promise<Opening | Rejection> {
     const { electorate: wanted, parties, ...spec } = input;
-    // A round that comes again keeps the electorate and the deadline of its first time.
     const { state } = await this.transactor.load(roundDecider, roundStream(tenant, id));
     const voters = 'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;
-    if (voters.length === 0) return { ok: false, rejection: new Rejection('invalid', 'no-voters', 'no active agent can be asked: name voters, or another capability') };
-    const electorate: Electorate = withoutParties({ ...wanted, voters }, parties ?? []);
-    const now = toTime(this.clock.now());
-    const deadline = state.spec?.deadline ?? plusSeconds(now, spec.round_seconds);
-    return await this.command(context, id, 'round.open', open({ spec: { ...spec, deadline }, electorate, opened_by, parties }, now), { kind: spec.kind, impact: spec.impact });
+    if (voters.length === 0) return new Rejection('invalid', 'no-voters', 'no active agent can be asked: name voters, or another capability');
+    const deadline = state.spec?.deadline ?? plusSeconds(this.now(), spec.round_seconds);
+    return { spec: { ...spec, deadline }, electorate: withoutParties({ ...wanted, voters }, parties ?? []), opened_by, parties };
   }
 
   /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */
@@ -99,7 +117,7 @@ export class Rounds {
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
     const cause = state.opened_at === undefined || correlationId === undefined ? undefined : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
     const forged = new Rejection('forbidden', 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round');
-    const decision = vote.voter === principal.id ? castVote(vote, toTime(this.clock.now())) : () => forged;
+    const decision = vote.voter === principal.id ? castVote(vote, this.now()) : () => forged;
     return await this.command({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
   }
 
@@ -119,7 +137,7 @@ export class Rounds {
   /** The round's time has passed, or may have. */
   async timePassed(context: RequestContext, id: string): Promise<RoundOutcome> {
     await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'round.time-passed', timePassed(toTime(this.clock.now())));
+    return await this.command(context, id, 'round.time-passed', timePassed(this.now()));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<RoundState>> {
@@ -172,10 +190,14 @@ export class Rounds {
 
   /** While this process was away nobody could vote. */
   private async giveTimeBack(tenant: string, id: string): Promise<void> {
-    const more = extend(this.watchdog.excused, toTime(this.clock.now()));
+    const more = extend(this.watchdog.excused, this.now());
     const events = more((await this.transactor.load(roundDecider, roundStream(tenant, id))).state);
     if (events instanceof Rejection || events.length === 0) return;
     await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
   }
 
   private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof cancel>, attributes?: Record<string, unknown>): Promise<RoundOutcome> {

@@ -1,5 +1,6 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
 import { agentDecider, type AgentProfile } from '../domain/agent';
+import type { AwardChallenge } from '../domain/award-challenge';
 import { parseCommitRef, streamName } from '../domain/kernel/ids';
 import { Rejection } from '../domain/kernel/decider';
 import { toTime, type Time } from '../domain/kernel/time';
@@ -24,7 +25,6 @@ import {
   taskDecider,
   timePassed,
   withdrawBid,
-  type AwardChallenge,
   type Claim,
   type EditedTask,
   type Recomputation,
@@ -46,7 +46,7 @@ export { MAX_EFFORT } from '../domain/task';
 
 /** A task as the API shows it; `now` in milliseconds since the epoch. */
 export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>, now: number): Record<string, unknown> {
-  const { spec, status, attempts, awards, holder, challenge, progress, completion, history, posted_at, open_since, finished_at, ended, correlation_id, bids } = state;
+  const { spec, status, attempts, awards, holder, challenges, progress, completion, history, posted_at, open_since, finished_at, ended, correlation_id, bids } = state;
   return {
     id,
     version,
@@ -57,7 +57,8 @@ export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>,
     awards,
     bids: Object.keys(bids).length,
     holder,
-    challenge,
+    challenge: challenges.findLast(({ status: of }) => of === 'open'),
+    challenges,
     progress,
     completion,
     history,
@@ -208,13 +209,14 @@ export class Tasks {
   }
 
   /** Doubts the standing award before the round `challenge.round`. */
-  challengeAward(context: RequestContext, id: string, challenge: AwardChallenge): Promise<TaskOutcome> {
+  challengeAward(context: RequestContext, id: string, challenge: AwardChallenge & { readonly until: Time }): Promise<TaskOutcome> {
     return this.command({ ...context, receiptOfRefusal: true }, id, 'task.challenge', challengeAward(challenge));
   }
 
   /** The round of the challenge is over. */
-  settleChallenge(context: RequestContext, id: string, round: string, upheld: boolean, reason: string): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.settle-challenge', settleChallenge(round, upheld, reason, this.now()));
+  async settleChallenge(context: RequestContext, id: string, round: string, upheld: boolean, reason: string): Promise<TaskOutcome> {
+    const { correlationId } = await this.load(context.principal.tenant, id);
+    return await this.command({ ...context, correlationId }, id, 'task.settle-challenge', settleChallenge(round, upheld, reason, this.now()));
   }
 
   /** Computes the task's last award (or award number `award`) again from its receipt alone. */

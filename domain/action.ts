@@ -9,7 +9,7 @@ import { canonicalize, sha256, type PolicyReceipt } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { isId, isTenant } from './kernel/ids';
 import type { Difference } from './kernel/json-diff';
-import { plusSeconds, type Excuse, type Time } from './kernel/time';
+import { earliest, plusSeconds, type Excuse, type Time } from './kernel/time';
 import { barred, eachOnce, type Party } from './parties';
 import { IMPACTS, MAX_REASON, featuresProblem, isText, missingReason, peopleNeeded, type Features, type Impact, type OversightAnswer, type Person } from './oversight';
 
@@ -19,9 +19,13 @@ export const MAX_ACTION_BYTES = 32 * 1024;
 export const MAX_ACTION_DEPTH = 32;
 /** How often an action may be held: each time people or agents are asked anew. */
 export const MAX_HOLDS = 20;
+/** How often an action may be challenged, and how often by the same challenger. */
 export const MAX_CHALLENGES = 10;
+export const MAX_CHALLENGES_EACH = 2;
 /** How often an action may be overridden. */
 export const MAX_OVERRIDES = 50;
+/** How long a challenge stands whose receipt doesn't say. */
+const OLDER_CHALLENGE_SECONDS = 3 * 3_600;
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -61,7 +65,7 @@ export type ActionEvent =
   | Event<'ActionHeld', { for: HeldFor; ref: string; oversight?: OversightAnswer }>
   | Event<'ActionRefused', { by: string; ref?: string; reason: string }>
   | Event<'ActionEdited', { from_hash: string; to_hash: string; action: unknown; changes: readonly Difference[]; by: string; ref: string }>
-  | Event<'ActionChallenged', { by: string; round: string; reason: string }>
+  | Event<'ActionChallenged', ChallengeMade>
   | Event<'ChallengeDismissed', { round: string }>
   | Event<'ActionExecuted', { by: string; hash: string; result?: unknown; policy: PolicyAtGate }>
   /** Back to people instead of being taken. `hash`: what the caller wanted to take. */
@@ -97,7 +101,7 @@ export interface ActionState {
   /** Who stopped it. */
   readonly stopped: { readonly by: string; readonly ref?: string; readonly reason: string } | undefined;
   /** The open challenge: nothing is taken until its round is over. */
-  readonly challenge: Challenge | undefined;
+  readonly challenge: (Challenge & { readonly until: Time }) | undefined;
   /** Every challenge, the latest last. */
   readonly challenges: readonly Challenge[];
   readonly executed: { readonly by: string; readonly hash: string; readonly result?: unknown; readonly at: Time } | undefined;
@@ -117,7 +121,12 @@ export interface Challenge {
   readonly by: string;
   readonly round: string;
   readonly reason: string;
+  /** The receipt that is doubted, `stream@index`; older receipts don't say. */
+  readonly target?: string;
 }
+
+/** `until`: without a verdict by then the safe default holds; older receipts don't say. */
+export type ChallengeMade = Challenge & { readonly until?: Time };
 
 export const actionDecider: Decider<ActionState, ActionEvent> = {
   category: 'action',
@@ -167,8 +176,10 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
         return { ...state, status: 'refused', stopped: event.data, held: undefined, cleared: undefined, challenge: undefined, decided_at: place.at };
       case 'ActionEdited':
         return { ...state, proposal: { ...(state.proposal as Proposal), action: event.data.action }, hash: event.data.to_hash };
-      case 'ActionChallenged':
-        return { ...state, challenge: event.data, challenges: [...state.challenges, event.data] };
+      case 'ActionChallenged': {
+        const { until = plusSeconds(place.at, OLDER_CHALLENGE_SECONDS), ...made } = event.data;
+        return { ...state, challenge: { ...made, until }, challenges: [...state.challenges, made] };
+      }
       case 'ChallengeDismissed':
         return { ...state, challenge: undefined };
       case 'ActionExecuted': {
@@ -205,7 +216,7 @@ export function actionHash(kind: string, action: unknown): string {
 
 /** When the action is to be looked at next. */
 export function actionDue(state: ActionState): Time | undefined {
-  return state.status === 'veto_window' ? state.veto_until : undefined;
+  return earliest(state.status === 'veto_window' ? state.veto_until : undefined, state.challenge?.until);
 }
 
 /** True until the action was taken or stopped. */
@@ -332,15 +343,20 @@ export function hold(what: { for: HeldFor; ref: string; oversight?: OversightAns
 }
 
 /** Doubts the action before the round that is to decide on that; until then it is not taken. */
-export function challenge(challenged: Challenge): Decision<ActionState, ActionEvent> {
+export function challenge(challenged: Challenge & { readonly until: Time }): Decision<ActionState, ActionEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
-    if (state.challenges.some(({ by, round }) => by === challenged.by && round === challenged.round)) return [];
-    const wrong = (isStopped(state) ? over(state) : undefined) ?? missingReason(challenged.reason);
+    const { by, round } = challenged;
+    if (state.challenge?.round === round) return [];
+    if (state.challenges.some((known) => known.round === round)) return refuse('challenged-before', `you have challenged this before, and the round ${round} was about it: ask a person to override the action`, { round });
+    const wrong =
+      barred(actionParties(state), by, 'challenge') ??
+      (isStopped(state) ? over(state) : undefined) ?? missingReason(challenged.reason);
     if (wrong !== undefined) return wrong;
     if (state.challenge !== undefined) return refuse('already-challenged', 'a challenge is open: add to its round', { round: state.challenge.round });
     if (state.compensation !== undefined) return refuse('compensation-due', 'the action is to be undone already');
+    if (state.challenges.filter((known) => known.by === by).length >= MAX_CHALLENGES_EACH) return refuse('challenged-before', `you have challenged this action ${MAX_CHALLENGES_EACH} times: ask a person to override it`);
     if (state.challenges.length >= MAX_CHALLENGES) return refuse('challenges-full', `the action was challenged ${MAX_CHALLENGES} times: ask a person to override it`);
     return [{ type: 'ActionChallenged', v: 1, data: challenged }];
   };

@@ -50,6 +50,9 @@ export interface Deployment {
 
 export type SlotOutcome = 'completed' | 'failed' | 'lapsed' | 'expired' | 'lost' | 'declined' | 'cancelled' | 'handed_off' | 'gone';
 
+/** How many challenges of one agent may be undecided at once. */
+export const MAX_OPEN_CHALLENGES = 5;
+
 export type AgentEvent =
   | Event<'AgentRegistered', { profile: AgentProfile }>
   | Event<'AgentRevised', { profile: AgentProfile }>
@@ -59,7 +62,10 @@ export type AgentEvent =
   | Event<'AgentDeregistered', { reason: string }>
   | Event<'SlotReserved', { task: string; task_type: string; award: number; expires: Time }>
   | Event<'SlotConfirmed', { task: string; award: number }>
-  | Event<'SlotReleased', { task: string; task_type: string; award: number; outcome: SlotOutcome }>;
+  | Event<'SlotReleased', { task: string; task_type: string; award: number; outcome: SlotOutcome }>
+  /** It is about to doubt something, which the round `round` decides on, at the latest by `until`. */
+  | Event<'ChallengeReserved', { round: string; until: Time }>
+  | Event<'ChallengeReleased', { round: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 
@@ -78,6 +84,8 @@ export interface AgentState {
   readonly profile: AgentProfile | undefined;
   readonly since: Time | undefined;
   readonly slots: Readonly<Record<string, Slot>>;
+  /** Its undecided challenges: round → when that is over at the latest. */
+  readonly challenges: Readonly<Record<string, Time>>;
   /** Success history by task type. */
   readonly record: Readonly<Record<string, { readonly wins: number; readonly tries: number }>>;
 }
@@ -96,8 +104,8 @@ const COUNTED: Readonly<Record<SlotOutcome, { wins: number; tries: number }>> = 
 
 export const agentDecider: Decider<AgentState, AgentEvent> = {
   category: 'agent',
-  version: 2,
-  initial: { status: 'unknown', profile: undefined, since: undefined, slots: {}, record: {} },
+  version: 3,
+  initial: { status: 'unknown', profile: undefined, since: undefined, slots: {}, challenges: {}, record: {} },
   evolve(state, event, place) {
     switch (event.type) {
       case 'AgentRegistered':
@@ -112,6 +120,15 @@ export const agentDecider: Decider<AgentState, AgentEvent> = {
         return { ...state, status: 'active', since: place.at };
       case 'AgentDeregistered':
         return { ...state, status: 'gone', since: place.at };
+      case 'ChallengeReserved': {
+        const { round, until } = event.data;
+        const open = Object.entries(state.challenges).filter(([, end]) => end > place.at);
+        return { ...state, challenges: { ...Object.fromEntries(open), [round]: until } };
+      }
+      case 'ChallengeReleased': {
+        const { [event.data.round]: _, ...challenges } = state.challenges;
+        return { ...state, challenges };
+      }
       case 'SlotReserved': {
         const { task, task_type, award, expires } = event.data;
         const slot = { task_type, award, since: place.at, expires, receipt: `${place.stream}@${place.index}` };
@@ -245,6 +262,24 @@ export function releaseSlot(task: string, award: number, outcome: SlotOutcome): 
     const slot = own(state.slots, task);
     return slot?.award === award ? [{ type: 'SlotReleased', v: 1, data: { task, task_type: slot.task_type, award, outcome } }] : [];
   };
+}
+
+/** Reserves one of the challenges that an agent may have open at once; whoever is not registered has none. */
+export function reserveChallenge(round: string, until: Time, now: Time): Decision<AgentState, AgentEvent> {
+  return (state) => {
+    if (state.status === 'unknown' || state.status === 'gone') {
+      return new Rejection('forbidden', 'challenger-not-registered', 'only an agent that is registered, or a person, may challenge: register first');
+    }
+    if (own(state.challenges, round) !== undefined) return [];
+    const open = Object.values(state.challenges).filter((end) => end > now);
+    if (open.length < MAX_OPEN_CHALLENGES) return [{ type: 'ChallengeReserved', v: 1, data: { round, until } }];
+    return refuse('too-many-challenges', `${MAX_OPEN_CHALLENGES} challenges of yours are undecided: wait for the first of them, at most until ${earliest(...open)}`, { rounds: Object.keys(state.challenges) });
+  };
+}
+
+/** The challenge is decided, or was not made. */
+export function releaseChallenge(round: string): Decision<AgentState, AgentEvent> {
+  return (state) => (own(state.challenges, round) === undefined ? [] : [{ type: 'ChallengeReleased', v: 1, data: { round } }]);
 }
 
 function known(state: AgentState): Rejection | undefined {

@@ -89,6 +89,9 @@ export interface RoundRules extends Electorate {
   readonly improvement_rounds: number;
 }
 
+/** Kind of the rounds that decide on challenges; its rules, where there are any, say who judges. */
+export const CHALLENGE_KIND = 'challenge';
+
 export interface OversightRules {
   readonly mode: Mode;
   /** With `human_on_the_loop`, and only then: how long people have to step in. */
@@ -101,6 +104,8 @@ export interface OversightRules {
   readonly approvers: readonly ApproverGroup[];
   readonly safe_default: SafeDefault;
   readonly round?: RoundRules;
+  /** Of the kind `challenge`, and only there: true when a challenged award is not accepted before it is decided. */
+  readonly holds_awards?: boolean;
 }
 
 /** What holds for a kind that nobody configured: acting alone is something that people give, so a person approves. */
@@ -132,6 +137,7 @@ export function rulesProblems(kind: string, rules: OversightRules): string[] {
   need(IMPACTS.includes(thresholds.impact), `thresholds.impact must be one of ${IMPACTS.join(', ')}`);
   need(acts_alone === undefined || (isShare(acts_alone.confidence) && isShare(acts_alone.risk)), 'acts_alone must have a confidence and a risk of 0 to 1');
   need(SAFE_DEFAULTS.includes(rules.safe_default), `safe_default must be one of ${SAFE_DEFAULTS.join(', ')}: silence never takes an action`);
+  need(rules.holds_awards === undefined || kind === CHALLENGE_KIND, `holds_awards belongs to the kind ${CHALLENGE_KIND}: leave it out`);
   problems.push(...ladderProblems(approvers));
   if (round !== undefined) {
     need(round.when === 'always' || round.when === 'escalated', 'round.when must be always or escalated');

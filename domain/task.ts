@@ -5,11 +5,14 @@
  * attempt ends by failure, by a lapsed award, by an expired lease or by the loss of its agent; then the task is open
  * again with one attempt more, until its attempts are used up and it is a dead letter.
  */
+import * as challenge from './award-challenge';
+import type { AwardChallenge, ChallengedAward } from './award-challenge';
 import { canonicalize, sha256, type Commit } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { own } from './kernel/own';
 import { earliest, latest, plusSeconds, secondsBetween, type Time } from './kernel/time';
 import type { Features, Impact } from './oversight';
+import { barred } from './parties';
 import { TIE_BREAK, pullOf, rank, taskStrength, urgencyAt, type ScoredBid, type Weights } from './market';
 import { servesAt, type AgentProfile, type SlotOutcome } from './agent';
 import { isLocation } from './trail';
@@ -104,8 +107,10 @@ export type TaskEvent =
   | Event<'AwardVoided', { agent: string; award: number }>
   | Event<'TaskAccepted', { agent: string; award: number; lease_seconds: number; accepted_at?: Time }>
   | Event<'AwardChallenged', AwardChallenge>
-  /** `accept_by`: the agent's time to accept begins anew. */
-  | Event<'ChallengeDismissed', { round: string; reason: string; accept_by?: Time }>
+  /** `accept_by`: the agent's time to accept begins anew. `lapsed`: there was no verdict by the challenge's time. */
+  | Event<'ChallengeDismissed', { round: string; reason: string; accept_by?: Time; lapsed?: boolean }>
+  /** The award was wrong: its agent does not get this task again. What it holds still is revoked with it. */
+  | Event<'ChallengeUpheld', { agent: string; award: number; round: string; reason: string }>
   | Event<'AwardRevoked', { agent: string; award: number; round: string; reason: string }>
   /** `until`: the market does not ask this agent again before then; a minute later where older receipts say nothing. */
   | Event<'AwardDeclined', { agent: string; award: number; reason: string; until?: Time }>
@@ -169,21 +174,13 @@ export interface TaskState {
   readonly finished_at: Time | undefined;
   /** Why it was over without being completed, and by whom: a principal, or `deadline`. */
   readonly ended: { readonly reason: string; readonly by: string } | undefined;
-  /** The award is doubted: until that round is over, it can't be accepted. */
-  readonly challenge: AwardChallenge | undefined;
+  /** Every challenge of an award, the latest last. */
+  readonly challenges: readonly ChallengedAward[];
 }
 
 export interface Decline {
   readonly until: Time;
   readonly times: number;
-}
-
-export interface AwardChallenge {
-  readonly award: number;
-  readonly by: string;
-  /** Id of the round that decides on it. */
-  readonly round: string;
-  readonly reason: string;
 }
 
 export const taskDecider: Decider<TaskState, TaskEvent> = {
@@ -210,7 +207,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     history: [],
     finished_at: undefined,
     ended: undefined,
-    challenge: undefined,
+    challenges: [],
   },
   evolve(state, event, place) {
     const { at } = place;
@@ -239,24 +236,32 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       case 'TaskHandedOff': {
         const { agent, award, accept_by } = event.data;
         const holder = { agent, award, accept_by, receipt: `${place.stream}@${place.index}`, awarded_at: at };
-        const hand_offs = state.hand_offs + (event.type === 'TaskHandedOff' ? 1 : 0);
-        return { ...state, status: 'awarded', awards: award, hand_offs, holder, open_since: undefined, progress: undefined, challenge: undefined };
+        const awarded = { ...state, status: 'awarded' as const, awards: award, holder, open_since: undefined, progress: undefined };
+        if (event.type === 'TaskAwarded') return awarded;
+        return { ...awarded, hand_offs: state.hand_offs + 1, challenges: challenge.handedOn(state.challenges, event.data.from_award, award) };
       }
       case 'AwardVoided':
         return { ...state, voided: event.data.award };
       case 'TaskAccepted':
         return { ...state, status: 'running', holder: { ...(state.holder as Holder), lease_from: event.data.accepted_at ?? at } };
       case 'AwardDeclined':
-        return { ...state, status: 'open', holder: undefined, open_since: at, challenge: undefined, declined: declinedBy(state, event.data, at) };
+        return { ...state, status: 'open', holder: undefined, open_since: at, declined: declinedBy(state, event.data, at) };
       case 'AwardChallenged':
-        return { ...state, challenge: event.data };
+        return { ...state, challenges: challenge.challenged(state.challenges, event.data, state.holder?.agent ?? '', at) };
       case 'ChallengeDismissed': {
-        const { accept_by } = event.data;
+        const { round, accept_by, lapsed } = event.data;
         const holder = accept_by === undefined ? state.holder : { ...(state.holder as Holder), accept_by };
-        return { ...state, challenge: undefined, holder };
+        return { ...state, challenges: challenge.settled(state.challenges, round, lapsed === true ? 'lapsed' : 'dismissed'), holder };
       }
-      case 'AwardRevoked':
-        return { ...state, status: 'open', holder: undefined, open_since: at, progress: undefined, challenge: undefined, declined: declinedBy(state, { ...event.data, until: NEVER }, at) };
+      case 'ChallengeUpheld':
+        return upheld(state, event.data, at);
+      case 'AwardRevoked': {
+        const { round, award, agent } = event.data;
+        const revoked = { ...state, status: 'open' as const, holder: undefined, open_since: at, progress: undefined };
+        // Older receipts say this alone.
+        const alone = challenge.openChallenge(state.challenges, award)?.round === round;
+        return alone ? upheld(revoked, { round, agent }, at) : revoked;
+      }
       case 'TaskProgressed': {
         const { fraction, note, progressed_at = at } = event.data;
         return { ...state, holder: { ...(state.holder as Holder), lease_from: progressed_at }, progress: { fraction, note, at: progressed_at } };
@@ -271,7 +276,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
       }
       case 'TaskReopened': {
         const { attempt, not_before } = event.data;
-        return { ...state, status: 'open', attempts: attempt, hand_offs: 0, ready_at: not_before, open_since: at, bids: {}, declined: {}, progress: undefined };
+        return { ...state, status: 'open', attempts: attempt, hand_offs: 0, ready_at: not_before, open_since: at, bids: {}, declined: keptOut(state), progress: undefined };
       }
       case 'TaskDeadLettered':
         return { ...state, status: 'dead', finished_at: at, ended: { reason: event.data.reason, by: state.history.at(-1)?.agent ?? 'market' } };
@@ -280,7 +285,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         const spec = deadline === undefined ? (state.spec as TaskSpec) : { ...(state.spec as TaskSpec), deadline };
         // One that was open all along keeps its place and its bids.
         const anew = state.status === 'open' ? {} : { bids: {}, offered_at: at, open_since: at };
-        return { ...state, ...anew, status: 'open', spec, attempts: 1, hand_offs: 0, declined: {}, progress: undefined, finished_at: undefined, ended: undefined };
+        return { ...state, ...anew, status: 'open', spec, attempts: 1, hand_offs: 0, declined: keptOut(state), progress: undefined, finished_at: undefined, ended: undefined };
       }
       case 'TaskCancelled': {
         const { by, reason } = event.data;
@@ -300,6 +305,15 @@ const NEVER = '9999-12-31T23:59:59.999Z';
 function declinedBy(state: TaskState, { agent, until }: { agent: string; until?: Time }, at: Time): TaskState['declined'] {
   const times = (own(state.declined, agent)?.times ?? 0) + 1;
   return { ...state.declined, [agent]: { until: until ?? plusSeconds(at, DECLINE_SECONDS), times } };
+}
+
+/** Whoever got the task wrongly is kept out of it, also in later attempts. */
+function upheld(state: TaskState, { round, agent }: { round: string; agent: string }, at: Time): TaskState {
+  return { ...state, challenges: challenge.settled(state.challenges, round, 'upheld'), declined: declinedBy(state, { agent, until: NEVER }, at) };
+}
+
+function keptOut({ declined }: TaskState): TaskState['declined'] {
+  return Object.fromEntries(Object.entries(declined).filter(([, { until }]) => until === NEVER));
 }
 
 /** How far the task had come when its deadline passed. */
@@ -329,13 +343,13 @@ export function hasBid(state: TaskState, agent: string): boolean {
   return own(state.bids, agent) !== undefined;
 }
 
-/** True while the market leaves the agent out because it declined. */
+/** True while the market leaves the agent out: it declined, or had the task wrongly. */
 export function hasDeclined(state: TaskState, agent: string, now: Time): boolean {
   const decline = own(state.declined, agent);
   return decline !== undefined && decline.until > now;
 }
 
-/** The agents that the market leaves out because they declined. */
+/** The agents that the market leaves out now. */
 export function decliners(state: TaskState, now: Time): string[] {
   return Object.keys(state.declined).filter((agent) => hasDeclined(state, agent, now));
 }
@@ -363,11 +377,15 @@ export function strengthOf(state: TaskState, now: Time): number {
  * @param until as of `timePassed`
  */
 export function taskDue(state: TaskState, now: Time, heartbeat?: Time, until?: Time): Time | undefined {
+  return earliest(stepDue(state, now, heartbeat, until), challenge.challengeDue(state.challenges));
+}
+
+function stepDue(state: TaskState, now: Time, heartbeat: Time | undefined, until: Time | undefined): Time | undefined {
   const { spec, holder } = state;
   if (spec === undefined || !isAlive(state)) return undefined;
   if (state.status === 'open') return earliest(state.ready_at > now ? state.ready_at : undefined, declineEnds(state, now), spec.deadline);
   if (state.status === 'held') return spec.deadline;
-  if (state.status === 'awarded') return earliest(state.challenge === undefined ? latest(holder?.accept_by, until) : undefined, spec.deadline);
+  if (state.status === 'awarded') return earliest(challenge.isHeld(state.challenges, holder?.award) ? undefined : latest(holder?.accept_by, until), spec.deadline);
   return earliest(plusSeconds(latest(holder?.lease_from, heartbeat), spec.lease_seconds), spec.deadline);
 }
 
@@ -417,10 +435,8 @@ export function placeBid(bid: { agent: string; note?: string }, now: Time): Deci
     if (state.status !== 'open') return refuse('bids-closed', `the task is ${state.status}: bids are closed`, { status: state.status });
     const late = tooLate(state, now);
     if (late !== undefined) return late;
-    if (hasDeclined(state, bid.agent, now)) {
-      const { until } = state.declined[bid.agent] as Decline;
-      return refuse('award-declined', `the agent declined this task: it can bid again ${until === NEVER ? '' : `after ${until}, or `}in the next attempt`, { until });
-    }
+    const out = leftOut(state, bid.agent, now);
+    if (out !== undefined) return out;
     if (hasBid(state, bid.agent)) return [];
     if (Object.keys(state.bids).length >= MAX_BIDS) return refuse('bids-full', `${MAX_BIDS} agents have bid already: wait for the next attempt`);
     return [{ type: 'BidPlaced', v: 1, data: bid }];
@@ -455,7 +471,8 @@ export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
     if (late !== undefined) return late;
     if (now < state.ready_at) return refuse('bids-open', `bids are open until ${state.ready_at}`);
     if (reserved.award !== nextAward(state)) return notNext(state, reserved.award);
-    if (hasDeclined(state, reserved.agent, now)) return refuse('award-declined', 'the agent has declined, and is not asked again yet');
+    const out = leftOut(state, reserved.agent, now);
+    if (out !== undefined) return out;
     const spec = state.spec as TaskSpec;
     const winner = candidates.find(({ agent }) => !request.refused.some((other) => other.agent === agent));
     if (winner?.agent !== reserved.agent) return refuse('not-the-best-bid', `the best bid is ${winner?.agent ?? 'nobody'}'s, not ${reserved.agent}'s`);
@@ -502,7 +519,8 @@ export function accept(claim: Claim, now: Time, until?: Time): Decision<TaskStat
     const wrong = notHolder(state, claim, now);
     if (wrong !== undefined) return wrong;
     if (state.status === 'running') return [];
-    if (state.challenge !== undefined) return refuse('award-challenged', 'this award is challenged: wait for the round', { round: state.challenge.round });
+    const open = challenge.openChallenge(state.challenges, claim.award);
+    if (open?.holds === true) return refuse('award-challenged', `this award is challenged: wait for the round, at most until ${open.until}`, { round: open.round, until: open.until });
     const { accept_by } = state.holder as Holder;
     if (latest(accept_by, until) <= now) return refuse('award-superseded', `award ${claim.award} was to be accepted by ${accept_by}: it goes to another`, { award: state.awards });
     return [{ type: 'TaskAccepted', v: 1, data: { agent: claim.agent, award: claim.award, lease_seconds: (state.spec as TaskSpec).lease_seconds, accepted_at: now } }];
@@ -584,29 +602,53 @@ function isUnit(value: unknown): value is number {
 }
 
 /**
- * Doubts the standing award, before the round that is to decide on that. Nobody accepts it meanwhile; an agent that is
- * at work already goes on.
+ * Doubts the standing award, before the round that is to decide on that. Where it `holds`, the award is not accepted
+ * meanwhile; an agent that is at work already goes on. One challenger, one challenge of an award.
  */
-export function challengeAward(challenge: AwardChallenge): Decision<TaskState, TaskEvent> {
+export function challengeAward(doubt: AwardChallenge & { readonly until: Time }): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
-    if (state.challenge?.round === challenge.round) return [];
-    if (state.holder?.award !== challenge.award) return refuse('award-superseded', `award ${challenge.award} does not stand (the last is ${state.awards}): there is nothing to challenge`, { award: state.awards });
-    if (state.challenge !== undefined) return refuse('already-challenged', 'a challenge is open: add to its round', { round: state.challenge.round });
-    return [{ type: 'AwardChallenged', v: 1, data: challenge }];
+    const { holder, challenges, awards } = state;
+    const known = challenges.find(({ round, by, award }) => round === doubt.round || (by === doubt.by && award === doubt.award));
+    if (known?.status === 'open' && known.round === doubt.round) return [];
+    if (known !== undefined) return challengedBefore(known);
+    if (holder?.award !== doubt.award) return refuse('award-superseded', `award ${doubt.award} does not stand (the last is ${awards}): there is nothing to challenge`, { award: awards });
+    const party = barred([{ id: holder.agent, role: 'holder' }], doubt.by, 'challenge');
+    if (party !== undefined) return party;
+    const open = challenge.openChallenge(challenges, doubt.award);
+    if (open !== undefined) return refuse('already-challenged', 'a challenge is open: add to its round', { round: open.round });
+    if (challenges.length >= challenge.MAX_CHALLENGES) return refuse('challenges-full', `the awards of this task were challenged ${challenge.MAX_CHALLENGES} times: ask a person to cancel it`);
+    return [{ type: 'AwardChallenged', v: 1, data: doubt }];
   };
 }
 
-/** The round of the challenge is over. Upheld: the agent loses the task, and others get it; else its time to accept begins anew. */
+function challengedBefore({ round, status }: ChallengedAward): Rejection {
+  const stands = status === 'open' ? 'it is open' : `it was ${status === 'lapsed' ? 'not decided in time' : status}`;
+  return refuse('challenged-before', `you have challenged this award before, in the round ${round}: ${stands}`, { round, status });
+}
+
+/**
+ * The round of the challenge is over. Upheld: its agent is kept out of the task, and loses what it, or whoever has it from
+ * it, holds now; a verdict that comes too late counts as well. Else the award goes on.
+ */
 export function settleChallenge(round: string, upheld: boolean, reason: string, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
-    const { challenge, holder, spec } = state;
-    if (challenge?.round !== round) return [];
-    if (upheld && holder !== undefined && isAlive(state)) return [{ type: 'AwardRevoked', v: 1, data: { agent: holder.agent, award: holder.award, round, reason } }];
-    const accept_by = state.status === 'awarded' ? plusSeconds(now, (spec as TaskSpec).accept_seconds) : undefined;
-    return [{ type: 'ChallengeDismissed', v: 1, data: { round, reason, accept_by } }];
+    const known = state.challenges.find((one) => one.round === round);
+    if (known === undefined || !(known.status === 'open' || (upheld && known.status === 'lapsed'))) return [];
+    if (!upheld) return [dismissed(state, known, reason, now)];
+    const { holder } = state;
+    const { agent, award: number } = known;
+    const events: TaskEvent[] = [{ type: 'ChallengeUpheld', v: 1, data: { agent, award: number, round, reason } }];
+    if (holder !== undefined && challenge.concerns(known, holder)) events.push({ type: 'AwardRevoked', v: 1, data: { agent: holder.agent, award: holder.award, round, reason } });
+    return events;
   };
+}
+
+function dismissed(state: TaskState, { round, holds, heir }: ChallengedAward, reason: string, now: Time, lapsed?: true): TaskEvent {
+  const waited = state.status === 'awarded' && holds && state.holder?.award === heir;
+  const accept_by = waited ? plusSeconds(now, (state.spec as TaskSpec).accept_seconds) : undefined;
+  return { type: 'ChallengeDismissed', v: 1, data: { round, reason, accept_by, lapsed } };
 }
 
 /** Says how far the work is, and extends the lease. */
@@ -683,7 +725,8 @@ function notFit(state: TaskState, claim: Claim, { agent, profile }: Peer, now: T
   if (agent === claim.agent) return refuse('hand-off-to-itself', 'the agent holds the task already: name another one');
   if (profile === undefined) return refuse('agent-not-active', `${agent} is not registered: name an agent that is`);
   if (state.hand_offs >= MAX_HAND_OFFS) return refuse('too-many-hand-offs', `the task was handed on ${MAX_HAND_OFFS} times in this attempt: complete it, fail it, or release it`);
-  if (hasDeclined(state, agent, now)) return refuse('award-declined', `${agent} has declined this task, and is not asked again yet: name another agent`);
+  const out = leftOut(state, agent, now);
+  if (out !== undefined) return out;
   const missing = (state.spec as TaskSpec).requires.find(({ capability, level }) => (servesAt(profile, capability) ?? -1) < level);
   if (missing === undefined) return undefined;
   const { capability, level } = missing;
@@ -710,7 +753,7 @@ export function redrive(by: string, now: Time, deadline?: Time): Decision<TaskSt
     if (gone !== undefined) return gone;
     const { spec, status, posted_at } = state;
     if (deadline !== undefined && deadline <= now) return new Rejection('invalid', 'deadline-passed', `the deadline ${deadline} is over at ${now}: give a later one`);
-    if (status === 'open') return Object.keys(state.declined).length === 0 ? [] : [{ type: 'TaskRedriven', v: 1, data: { by, deadline } }];
+    if (status === 'open') return Object.keys(state.declined).length === Object.keys(keptOut(state)).length ? [] : [{ type: 'TaskRedriven', v: 1, data: { by, deadline } }];
     if (status !== 'dead' && status !== 'expired') return refuse('task-not-dead', `the task is ${status}: only what is dead or has expired is redriven`, { status });
     if (!state.cleared) return refuse('task-not-cleared', 'the task expired before it was decided that it may be done: post it again');
     const over = spec?.deadline !== undefined && spec.deadline <= now;
@@ -728,13 +771,15 @@ export function redrive(by: string, now: Time, deadline?: Time): Decision<TaskSt
 export function timePassed(now: Time, heartbeat?: Time, why?: string, until?: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const { spec, holder } = state;
+    const lapsed = challenge.overdue(state.challenges, now);
+    if (lapsed.length > 0) return lapsed.map((one) => dismissed(state, one, `nobody decided on it by ${one.until}`, now, true));
     if (spec === undefined || !isAlive(state)) return [];
     if (spec.deadline !== undefined && spec.deadline <= now) {
       return [{ type: 'DeadlinePassed', v: 1, data: { deadline: spec.deadline, agent: holder?.agent, award: holder?.award, reason: holder === undefined ? why : undefined } }];
     }
     if (holder === undefined) return [];
     if (state.status === 'awarded') {
-      return latest(holder.accept_by, until) <= now && state.challenge === undefined ? endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true) : [];
+      return latest(holder.accept_by, until) <= now && !challenge.isHeld(state.challenges, holder.award) ? endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true) : [];
     }
     const leaseEnd = plusSeconds(latest(holder.lease_from, heartbeat), spec.lease_seconds);
     return leaseEnd <= now ? endAttempt(state, 'expired', `no heartbeat for ${spec.lease_seconds} s`, now, true) : [];
@@ -758,6 +803,14 @@ function endAttempt(state: TaskState, end: AttemptEnd, reason: string, now: Time
     events.push({ type: 'TaskReopened', v: 1, data: { attempt: state.attempts + 1, not_before: plusSeconds(now, delay) } });
   }
   return events;
+}
+
+/** Why the task is not for this agent now, if it isn't. */
+function leftOut(state: TaskState, agent: string, now: Time): Rejection | undefined {
+  if (!hasDeclined(state, agent, now)) return undefined;
+  const { until } = state.declined[agent] as Decline;
+  if (until === NEVER) return refuse('agent-kept-out', `a challenge was upheld: ${agent} does not get this task again`);
+  return refuse('award-declined', `${agent} has declined this task: it can have it again after ${until}, or in the next attempt`, { until });
 }
 
 function notNext(state: TaskState, number: number): Rejection {

@@ -4,6 +4,8 @@
  * ASCII only (no look-alikes, no normalisation forms).
  */
 
+import { Rejection } from './decider';
+
 export const ID_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9._~:-]{0,126}[A-Za-z0-9_~-])?$/;
 export const TENANT_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -14,6 +16,19 @@ export function isId(value: string): boolean {
 
 export function isTenant(value: string): boolean {
   return TENANT_PATTERN.test(value);
+}
+
+/** Of what the product opens by itself, such as the round that decides on a challenge: no caller can be there first. */
+const SYSTEM_PREFIX = 'system:';
+
+/** An id in the product's own name space. */
+export function systemId(name: string): string {
+  return `${SYSTEM_PREFIX}${name}`;
+}
+
+/** Why a caller can't open something under this id, or undefined. */
+export function reservedId(id: string): Rejection | undefined {
+  return id.startsWith(SYSTEM_PREFIX) ? new Rejection('invalid', 'id-reserved', `ids that begin with ${SYSTEM_PREFIX} are made here: choose another one`) : undefined;
 }
 
 /** A stream is named `tenant/category/id`; the tenant is part of every key. */

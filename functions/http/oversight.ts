@@ -30,6 +30,7 @@ const Rules = z
     round: Electorate.extend({ when: z.enum(['always', 'escalated']), round_seconds: Seconds, improvement_rounds: z.int().min(0).max(5).default(0) })
       .optional()
       .meta({ description: 'The vote that agents hold before' }),
+    holds_awards: z.boolean().optional().meta({ description: 'Of the kind challenge, and only there: a challenged award is not accepted before it is decided' }),
   })
   .meta({ id: 'OversightRules' });
 

@@ -7,7 +7,7 @@
  */
 import fc from 'fast-check';
 import type { RequestContext } from '../../app/agents';
-import { CHALLENGE_KIND } from '../../app/challenges';
+import { CHALLENGE_KIND } from '../../domain/oversight';
 import type { Append, PolicyAnswer } from '../../app/ports';
 import type { Outcome } from '../../app/transact';
 import { actionDecider, type ActionEvent, type ActionState } from '../../domain/action';
@@ -23,7 +23,7 @@ import { approvals as approvalsView } from '../../projections/approvals';
 import { rounds as roundsView } from '../../projections/rounds';
 import { ModelRun } from '../support/model-run';
 import { shuffleFeed } from '../support/shuffle';
-import { TENANT, newKey, spec, type Mishap, type Process } from '../support/stage';
+import { TENANT, newKey, profile, spec, type Mishap, type Process } from '../support/stage';
 
 const PROPOSERS = ['p0', 'p1', 'human:ann'] as const;
 /** Ann and bea are asked first, bea and cal then; ann proposes as well. */
@@ -236,6 +236,7 @@ class Run extends ModelRun {
       await colony.actions.override(bea, `known-${id}`, 'allow', 'to have one');
       await colony.actions.execute(agent('p0'), `known-${id}`, { hash: this.action(`known-${id}`).hash });
     }
+    for (const id of ['v0', 'p0', 'rival']) await colony.agents.register(agent(id), id, profile({ agent_type: 'watcher', capabilities: {}, offer: null, presence_seconds: 10 * 86_400 }));
     await colony.oversight.configure(bea, CHALLENGE_KIND, rulesOf('full_automation', 'always', false, 0));
     await this.settle();
   }

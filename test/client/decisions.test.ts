@@ -109,7 +109,7 @@ test('rounds, votes and challenges', async () => {
 
   const challenged = await asker.as('v1').challenge('rounds/round/r1@0', 'nobody asked the customers');
   expect(challenged.round).toMatchObject({ status: 'open', choices: ['uphold', 'dismiss'], challenges: { target: 'rounds/round/r1@0' } });
-  expect((await ada.rounds.cancel(challenged.round.id, 'settled otherwise')).round.status).toBe('cancelled');
+  expect((await asker.as('human:bea').rounds.cancel(challenged.round.id, 'settled otherwise')).round.status).toBe('cancelled');
   expect(await until(async () => (await asker.rounds.list({ status: 'closed', escalated: false })).value[0])).toMatchObject({ id: 'r1', overridden: true });
   expect(await all(asker.rounds.all({ voter: 'v3' }))).toHaveLength(2);
 }, 20_000);

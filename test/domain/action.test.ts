@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import {
   MAX_CHALLENGES,
+  MAX_CHALLENGES_EACH,
   MAX_HOLDS,
   abandon,
   actionDecider,
@@ -66,6 +67,7 @@ const proposal: Proposal = {
 
 // -------------------------------------------------------------------------------------------------------- events
 
+const LATER = plusSeconds(UNTIL, 3_600);
 const proposed = (changes: Partial<Proposal> = {}): ActionEvent => ({ type: 'ActionProposed', v: 1, data: { ...proposal, ...changes, hash: HASH } });
 const cleared = (by: 'rules' | 'round' | 'approval' | 'veto-window-passed' | 'override' = 'rules', ref?: string, hash = HASH): ActionEvent => ({ type: 'ActionCleared', v: 1, data: { by, ref, hash } });
 const held = (what: 'round' | 'approval' = 'approval', ref = 'one'): ActionEvent => ({ type: 'ActionHeld', v: 1, data: { for: what, ref } });
@@ -73,7 +75,7 @@ const opened: ActionEvent = { type: 'VetoWindowOpened', v: 1, data: { until: UNT
 const vetoed: ActionEvent = { type: 'ActionVetoed', v: 1, data: { by: 'eve', reason: 'no' } };
 const refused = (by = 'approval', ref?: string): ActionEvent => ({ type: 'ActionRefused', v: 1, data: { by, ref, reason: 'no' } });
 const edited: ActionEvent = { type: 'ActionEdited', v: 1, data: { from_hash: HASH, to_hash: MORE_HASH, action: MORE, changes: CHANGES, by: 'eve', ref: 'one' } };
-const challenged = (round = 'doubt'): ActionEvent => ({ type: 'ActionChallenged', v: 1, data: { by: 'bob', round, reason: 'wrong' } });
+const challenged = (round = 'doubt', by = 'bob'): ActionEvent => ({ type: 'ActionChallenged', v: 1, data: { by, round, reason: 'wrong', until: LATER } });
 const dismissed = (round = 'doubt'): ActionEvent => ({ type: 'ChallengeDismissed', v: 1, data: { round } });
 const executed = (hash = HASH, policy = ALLOW, result?: unknown): ActionEvent => ({ type: 'ActionExecuted', v: 1, data: { by: 'ann', hash, result, policy } });
 const returned = (reason: string, policy: PolicyAtGate, hash = HASH): ActionEvent => ({ type: 'ActionReturned', v: 1, data: { by: 'ann', reason, hash, policy } });
@@ -120,7 +122,7 @@ function lines(table: readonly Line[]): void {
 
 const take = (changes: Partial<Parameters<typeof execute>[0]> = {}, now = NOW) => execute({ by: 'ann', hash: HASH, policy: ALLOW, ...changes }, now);
 const change = (changes: object = {}) => edit({ from_hash: HASH, action: MORE, changes: CHANGES, by: 'eve', ref: 'one', ...changes });
-const doubt = (changes: object = {}) => challenge({ by: 'bob', round: 'doubt', reason: 'wrong', ...changes });
+const doubt = (changes: object = {}) => challenge({ by: 'bob', round: 'doubt', reason: 'wrong', until: LATER, ...changes });
 
 // ------------------------------------------------------------------------------------------------------ decisions
 
@@ -303,6 +305,7 @@ describe('challenge', () => {
     ['window', 'what nobody has vetoed', doubt(), [challenged()]],
     ['executed', 'what happened', doubt(), [challenged()]],
     ['challenged', 'what is challenged', doubt({ by: 'cleo', round: 'more' }), 'already-challenged'],
+    ['cleared', 'one’s own', doubt({ by: 'ann' }), 'requester-may-not-decide'],
     ['cleared', 'without a reason', doubt({ reason: '' }), 'reason-needed'],
     ['refused', 'what will not happen', doubt(), 'action-refused'],
     ['due', 'what is to be undone', doubt(), 'compensation-due'],
@@ -319,7 +322,7 @@ describe('challenge', () => {
     given(actionDecider, [...HISTORY.challenged, dismissed()]).when(take()).then([executed()]);
     given(actionDecider, [...HISTORY.held, challenged(), dismissed()]).when(take()).thenRejected('action-not-cleared');
     given(actionDecider, [...HISTORY.challenged, dismissed()]).when(settleChallenge('doubt', true, 'no')).thenNothing();
-    given(actionDecider, [...HISTORY.challenged, dismissed()]).when(doubt()).thenNothing();
+    given(actionDecider, [...HISTORY.challenged, dismissed()]).when(doubt()).thenRejected('challenged-before');
   });
 
   test('does not cut a veto window short, nor makes it longer', () => {
@@ -335,9 +338,21 @@ describe('challenge', () => {
   });
 
   test(`at most ${MAX_CHALLENGES} times`, () => {
-    const history = (count: number) => [...HISTORY.cleared, ...Array.from({ length: count }, (_, i) => [challenged(`r${i}`), dismissed(`r${i}`)]).flat()];
+    const history = (count: number) => [...HISTORY.cleared, ...Array.from({ length: count }, (_, i) => [challenged(`r${i}`, `by-${i}`), dismissed(`r${i}`)]).flat()];
     given(actionDecider, history(MAX_CHALLENGES)).when(doubt()).thenRejected('challenges-full');
     given(actionDecider, history(MAX_CHALLENGES - 1)).when(doubt()).then([challenged()]);
+    const own = (count: number) => [...HISTORY.cleared, ...Array.from({ length: count }, (_, i) => [challenged(`r${i}`), dismissed(`r${i}`)]).flat()];
+    given(actionDecider, own(MAX_CHALLENGES_EACH - 1)).when(doubt()).then([challenged()]);
+    given(actionDecider, own(MAX_CHALLENGES_EACH)).when(doubt()).thenRejected('challenged-before');
+  });
+
+  test('has a time of its own, after which it is looked at', () => {
+    given(actionDecider, HISTORY.challenged).thenState((state) => expect(actionDue(state)).toBe(LATER));
+    given(actionDecider, [...HISTORY.window, challenged()]).thenState((state) => expect(actionDue(state)).toBe(UNTIL));
+    given(actionDecider, [...HISTORY.challenged, dismissed()]).thenState((state) => expect(actionDue(state)).toBeUndefined());
+    // Older receipts say no time, and have one.
+    const { until: _, ...older } = (challenged() as Extract<ActionEvent, { type: 'ActionChallenged' }>).data;
+    given(actionDecider, [...HISTORY.cleared, { type: 'ActionChallenged', v: 1, data: older }]).thenState((state) => expect(actionDue(state)).toBeDefined());
   });
 });
 

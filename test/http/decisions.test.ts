@@ -157,7 +157,7 @@ describe('an action', () => {
     const api = tenant('doubt');
     await configure(api);
     await known(api);
-    for (const id of ['j1', 'j2', 'j3']) await ok(api('/v1/agents', { as: id, json: { agent_type: 'judge' } }));
+    for (const id of ['j1', 'j2', 'j3', 'rival']) await ok(api('/v1/agents', { as: id, json: { agent_type: 'judge' } }));
     expect(slug(await api('/v1/challenges', { as: 'rival', json: { target: 'doubt/action/none@0', reason: 'x' } }))).toBe('404 target-not-found');
     const challenged = await api('/v1/challenges', { as: 'rival', json: { target: 'doubt/action/first@0', reason: 'it was too dear' } });
     expect(challenged).toMatchObject({ status: 201, body: { receipt: { events: ['RoundOpened'] }, round: { status: 'open', choices: ['uphold', 'dismiss'], waits: 'doubt/action/first' } } });

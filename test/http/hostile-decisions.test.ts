@@ -3,7 +3,7 @@
  * that says why, and leaves nothing in the log but, where the rules refused it, the receipt of the refusal. What needs many callers at once, or another time, stands below the table.
  */
 import type { RequestContext } from '../../app/agents';
-import { derivedId } from '../../app/new-id';
+import { derivedSystemId } from '../../app/new-id';
 import type { Commit } from '../../domain/kernel/commit';
 import { DEFAULT_RULES } from '../../domain/oversight';
 import { startTestHost, type TestHost } from '../support/host';
@@ -412,33 +412,35 @@ describe('all at once', () => {
 });
 
 describe('a round of one’s own', () => {
-  const rigged = async (as: string, id: string, choices: readonly string[]) => {
-    await done('/v1/rounds', { as, json: { ...QUESTION, id, choices, electorate: { ...ELECTORATE, voters: [voter(as)] } } });
+  const rigged = async (as: string, headers: Record<string, string>, choices: readonly string[]) => {
+    const opened = await done('/v1/rounds', { as, headers, json: { ...QUESTION, choices, electorate: { ...ELECTORATE, voters: [voter(as)] } } });
+    const { id } = opened.round as { id: string };
     await cast(id, as, choices[0]);
     expect((await done(`/v1/rounds/${id}`)).outcome).toMatchObject({ outcome: 'agreed', choice: choices[0] });
   };
 
   test('in the place where the gate will ask agents clears nothing', async () => {
     await configure('watched.order', { round: { ...ELECTORATE, when: 'always', round_seconds: 3_600 } });
-    await rigged('rigger', derivedId('a', 'round', 'a/action/rigged'), ['approve', 'reject']);
+    const squatted = await call(host, '/v1/rounds', { tenant: 'a', as: 'rigger', json: { ...QUESTION, id: derivedSystemId('a', 'round', 'a/action/rigged'), electorate: ELECTORATE } });
+    expect([squatted.status, code(squatted)]).toEqual([422, 'id-reserved']);
+    // What the id was made from, as a key: another name space.
+    await rigged('round', { 'idempotency-key': 'a/action/rigged' }, ['approve', 'reject']);
     const proposed = await call(host, '/v1/actions', { tenant: 'a', as: 'rigger', json: { ...ORDER, kind: 'watched.order', id: 'rigged' } });
     expect(proposed.status).toBe(201);
     await settled(host);
-    expect(await status('rigged')).toBe('held');
-    expect(items(await call(host, '/v1/approvals?requester=rigger&status=waiting', { tenant: 'a' }))).toHaveLength(1);
+    expect(await done('/v1/actions/rigged')).toMatchObject({ status: 'held', held: { for: 'round', ref: `a/round/${derivedSystemId('a', 'round', 'a/action/rigged')}@0` } });
   });
 
   test('in the place where a challenge will be decided upholds nothing', async () => {
-    await rigged('doubter', derivedId('a', 'doubter', 'a/action/done@0'), ['uphold', 'dismiss']);
-    for (const id of ['judge-1', 'judge-2']) await done('/v1/agents', { as: id, json: { agent_type: 'judge', limits: { presence_seconds: 3_600 } } });
+    await rigged('doubter', { 'idempotency-key': 'a/action/done@0' }, ['uphold', 'dismiss']);
+    for (const id of ['judge-1', 'judge-2', 'doubter']) await done('/v1/agents', { as: id, json: { agent_type: 'judge', limits: { presence_seconds: 3_600 } } });
     await settled(host);
     const challenged = await call(host, '/v1/challenges', { tenant: 'a', as: 'doubter', json: { target: 'a/action/done@0', reason: 'x' } });
-    expect([challenged.status, code(challenged)]).toEqual([409, 'round-exists']);
+    expect(challenged.status).toBe(201);
     await settled(host);
     const action = await done('/v1/actions/done');
-    expect(action).toMatchObject({ status: 'executed' });
+    expect(action).toMatchObject({ status: 'executed', challenge: { by: 'doubter' } });
     expect(action).not.toHaveProperty('compensation');
-    expect(action).not.toHaveProperty('challenge');
   });
 });
 

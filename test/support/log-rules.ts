@@ -21,8 +21,10 @@ interface TaskSeen {
   declined: Map<string, string>;
   /** Waits for a decision. */
   held: boolean;
-  /** Its award is doubted. */
-  challenged: boolean;
+  /** By round: whose award is doubted, and which award that is now. */
+  doubts: Map<string, { agent: string; heir: number; holds: boolean }>;
+  /** Whose award was revoked by judges. */
+  keptOut: Set<string>;
 }
 
 interface AgentSeen {
@@ -63,13 +65,14 @@ export function brokenRules(log: readonly Commit[]): string[] {
 
     if (category === 'task') {
       let task = tasks.get(commit.stream);
-      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, voided: new Set(), completions: 0, correlation: correlationId, declined: new Map(), held: false, challenged: false }));
+      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, voided: new Set(), completions: 0, correlation: correlationId, declined: new Map(), held: false, doubts: new Map(), keptOut: new Set() }));
       rule(correlationId === task.correlation, `it belongs to ${correlationId}, the task to ${task.correlation}`);
       const live = () => JSON.stringify(task.live);
       const holds = ({ agent, award }: { agent: string; award: number }) => task.live?.agent === agent && task.live.award === award;
       for (const event of commit.events as readonly TaskEvent[]) {
         const back = task.over === 'TaskDeadLettered' || task.over === 'DeadlinePassed';
-        rule(task.over === undefined || (back && (event.type === 'TaskRedriven' || event.type === 'AwardVoided')), `${event.type} after ${task.over}`);
+        const verdict = event.type === 'ChallengeDismissed' || event.type === 'ChallengeUpheld';
+        rule(task.over === undefined || verdict || (back && (event.type === 'TaskRedriven' || event.type === 'AwardVoided')), `${event.type} after ${task.over}`);
         switch (event.type) {
           case 'TaskAwarded':
           case 'TaskHandedOff': {
@@ -83,8 +86,9 @@ export function brokenRules(log: readonly Commit[]): string[] {
             rule(agentOf(tenant, agent).slots.get(id) === award, `${agent} has no slot for award ${award}`);
             const { reservation } = event.data;
             rule(reservation.startsWith(`${tenant}/agent/${agent}@`) && reservations.get(reservation)?.has(`${id}#${award}`) === true, `${reservation} does not reserve it`);
+            rule(!task.keptOut.has(agent), `${agent} was kept out of it by the judges`);
+            if (event.type === 'TaskHandedOff') for (const doubt of task.doubts.values()) if (doubt.heir === event.data.from_award) doubt.heir = award;
             task.live = { agent, award, accepted: false };
-            task.challenged = false;
             task.lastAward = award;
             break;
           }
@@ -94,7 +98,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
           case 'TaskAccepted':
             rule(holds(event.data) && task.live?.accepted === false, `accepted by another than ${live()}`);
-            rule(!task.challenged, 'accepted while it was challenged');
+            rule(![...task.doubts.values()].some(({ holds, heir }) => holds && heir === event.data.award), 'accepted while it was challenged');
             if (task.live !== undefined) task.live.accepted = true;
             break;
           case 'TaskProgressed':
@@ -113,17 +117,20 @@ export function brokenRules(log: readonly Commit[]): string[] {
             task.declined.set(event.data.agent, event.data.until ?? '9999');
             break;
           case 'AwardChallenged':
-            rule(task.live?.award === event.data.award && !task.challenged, `a challenge of award ${event.data.award}, while ${live()} holds it`);
-            task.challenged = true;
+            rule(task.live?.award === event.data.award, `a challenge of award ${event.data.award}, while ${live()} holds it`);
+            rule(![...task.doubts.values()].some(({ heir }) => heir === event.data.award), 'challenged twice');
+            task.doubts.set(event.data.round, { agent: task.live?.agent ?? '', heir: event.data.award, holds: event.data.holds === true });
             break;
           case 'ChallengeDismissed':
-            rule(task.challenged, 'no challenge was open');
-            task.challenged = false;
+            rule(task.doubts.delete(event.data.round), 'no challenge was open');
+            break;
+          case 'ChallengeUpheld':
+            task.doubts.delete(event.data.round);
+            task.keptOut.add(event.data.agent);
             break;
           case 'AwardRevoked':
-            rule(holds(event.data) && task.challenged, `the award of another than ${live()} was revoked`);
+            rule(holds(event.data) && commit.events[0]?.type === 'ChallengeUpheld', `the award of another than ${live()} was revoked`);
             task.live = undefined;
-            task.declined.set(event.data.agent, '9999');
             break;
           case 'TaskCleared':
             rule(task.held, 'cleared, though it was not held');
@@ -159,7 +166,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
         }
         const ends = event.type === 'TaskCompleted' || event.type === 'TaskCancelled' || event.type === 'DeadlinePassed' || event.type === 'TaskDeadLettered';
-        if (event.type !== 'AwardVoided') task.over = ends ? event.type : undefined;
+        if (event.type !== 'AwardVoided' && !verdict) task.over = ends ? event.type : undefined;
       }
     }
 

@@ -48,7 +48,7 @@ describe('register', () => {
     given(agentDecider, [])
       .when(register(profile))
       .then([registered])
-      .thenState((state) => expect(state).toEqual({ status: 'active', profile, since: GIVEN_TIME, slots: {}, record: {} }));
+      .thenState((state) => expect(state).toEqual({ status: 'active', profile, since: GIVEN_TIME, slots: {}, challenges: {}, record: {} }));
     given(agentDecider, []).when(register(profile)).then([registered]).thenRepeatedNothing();
   });
 

@@ -3,6 +3,7 @@
  * came to be seen here: the cursor that an agent gives back is a place in the books, not a time. Each kind has its own
  * share of a page, so that none hides another; what a page has no room for comes with the next.
  */
+import { isHeld } from '../domain/award-challenge';
 import { setImmediate as turn } from 'node:timers/promises';
 import { agentDecider, type AgentState } from '../domain/agent';
 import { streamName } from '../domain/kernel/ids';
@@ -111,17 +112,17 @@ export class Inboxes {
     }
   }
 
-  /** Awards to accept, those that are over first; and what is held, where that is asked for. Awards that are challenged come last. */
+  /** Awards to accept, those that are over first; and what is held, where that is asked for. Awards that a challenge holds come last. */
   private async held(tenant: string, id: string, agent: AgentState, holding: boolean): Promise<InboxItem[]> {
     const awards: (Assignment & { readonly last: boolean })[] = [];
     const running: HeldTask[] = [];
     for (const [task, slot] of Object.entries(agent.slots)) {
       const { state } = await this.transactor.load(taskDecider, streamName(tenant, 'task', task));
-      const { holder, spec, attempts: attempt, progress, challenge } = state;
+      const { holder, spec, attempts: attempt, progress, challenges } = state;
       if (spec === undefined || holder?.agent !== id || holder.award !== slot.award) continue;
       const { award, accept_by, lease_from } = holder;
       const { lease_seconds, task_type } = spec;
-      if (state.status === 'awarded') awards.push({ kind: 'assignment', task, award, accept_by, attempt, lease_seconds, spec, last: challenge !== undefined });
+      if (state.status === 'awarded') awards.push({ kind: 'assignment', task, award, accept_by, attempt, lease_seconds, spec, last: isHeld(challenges, award) });
       else if (holding && state.status === 'running') running.push({ kind: 'holding', task, task_type, award, attempt, lease_seconds, lease_until: plusSeconds(latest(lease_from), lease_seconds), progress });
     }
     awards.sort((a, b) => Number(a.last) - Number(b.last) || (a.accept_by < b.accept_by ? -1 : 1));

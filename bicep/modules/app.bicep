@@ -101,6 +101,8 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         AzureWebJobsStorage__tableServiceUri: hostStorage.properties.primaryEndpoints.table
         AzureWebJobsStorage__credential: 'managedidentity'
         AzureWebJobsStorage__clientId: clientId
+        // `/` is ours: it leads to the reference.
+        AzureWebJobsDisableHomepage: 'true'
         APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${clientId};Authorization=AAD'
         AZURE_CLIENT_ID: clientId

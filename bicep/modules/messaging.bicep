@@ -70,7 +70,8 @@ resource serviceBus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
 
   resource deadlines 'queues' = {
     name: 'deadlines'
-    properties: queue
+    // A store that is away for long uses up deliveries, each after the minutes that the app waits within it.
+    properties: union(queue, { maxDeliveryCount: 100 })
   }
 }
 

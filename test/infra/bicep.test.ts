@@ -162,7 +162,7 @@ describe('no keys, no secrets', () => {
 
 describe('settings of the app', () => {
   /** What the Functions host and its triggers read, beside our own settings. */
-  const OF_THE_HOST = /^(AzureWebJobsStorage__|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
+  const OF_THE_HOST = /^(AzureWebJobsStorage__|AzureWebJobsDisableHomepage$|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
   const body = resources.find(({ symbol }) => symbol === 'settings')?.body ?? '';
   const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(moduleOf('netapp'), /^ {2}(FORMICARY_\w+): /gm)];
 
@@ -259,7 +259,7 @@ describe('stores', () => {
 
     test('look for duplicates, as sends are tried again, and keep what is dead', () => {
       expect(objectIn(bodyOf(messaging, 'queue'))).toEqual({ lockDuration: 'PT1M', maxDeliveryCount: 10, deadLetteringOnMessageExpiration: true, requiresDuplicateDetection: true, duplicateDetectionHistoryTimeWindow: 'PT10M' });
-      for (const { body } of resources.filter(({ type }) => /(^|\/)queues$/.test(type))) expect(body).toMatch(/^ +properties: queue$/m);
+      for (const { body } of resources.filter(({ type }) => /(^|\/)queues$/.test(type))) expect(body).toMatch(/^ +properties: (queue|union\(queue, .*\))$/m);
     });
   });
 });
@@ -344,4 +344,12 @@ describe('.ci/bicep', () => {
     const { status, stdout } = run({ BICEP_CHECK: '/nowhere/bicep-check' });
     expect([status, stdout]).toEqual([0, expect.stringContaining('not checked by bicep-check')]);
   });
+});
+
+test('the address of the app leads to its reference, not to a page of the platform', () => {
+  expect(moduleOf('app')).toMatch(/AzureWebJobsDisableHomepage: 'true'/);
+});
+
+test('deadlines outlast a store that is away', () => {
+  expect(resources.find(({ symbol }) => symbol === 'deadlines')?.body).toMatch(/maxDeliveryCount: 100/);
 });

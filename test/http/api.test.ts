@@ -171,7 +171,7 @@ describe('the life of a task', () => {
     const api = tenant('handoff');
     const [from, to] = [agent(api, 'from'), agent(api, 'to')];
     await from.register();
-    await to.register({ agent_type: 'heir' });
+    await to.register({ agent_type: 'heir', capabilities: ['clerk'], standing_offer: false });
     await post(api, { id: 't' });
     const award = await from.awarded('t');
     await ok(from.do('accept', 't', { award }));
@@ -828,6 +828,29 @@ describe('operation', () => {
 });
 
 // ---------------------------------------------------------------------------------------------------- documentation
+
+describe('pauses', () => {
+  test('a pause is told with its reason, and ends', async () => {
+    const api = tenant('pauses');
+    expect((await ok(api('/v1/pauses'))).body).toEqual({ value: [] });
+    const set = await ok(api('/v1/pauses/task_type/clerk', { method: 'PUT', json: { reason: 'the ledger is down' } }));
+    expect(set.body.receipt.events).toEqual(['Paused']);
+    expect((await ok(api('/v1/pauses'))).body.value).toMatchObject([{ kind: 'task_type', name: 'clerk', reason: 'the ledger is down' }]);
+    const clerk = agent(api, 'clerk-1');
+    await clerk.register();
+    await post(api, { id: 'waits' });
+    expect((await ok(api('/v1/tasks/waits'))).body.status).toBe('open');
+    expect((await ok(api('/v1/pauses/task_type/clerk', { method: 'DELETE' }))).body.receipt.events).toEqual(['Resumed']);
+    expect(await clerk.awarded('waits')).toBe(1);
+    expect((await ok(api('/v1/pauses/task_type/clerk', { method: 'DELETE' }))).body.receipt.events).toEqual([]);
+  });
+
+  test('what is no pause is refused with its reason', async () => {
+    const api = tenant('pauses');
+    expect(slug(await api('/v1/pauses/planet/mars', { method: 'PUT', json: { reason: 'dust' } }))).toMatch(/^400 /);
+    expect(slug(await api('/v1/pauses/pool/p', { method: 'PUT', json: { reason: '  ' } }))).toMatch(/^4\d\d /);
+  });
+});
 
 describe('the documentation', () => {
   test('is a page that runs nothing but its own script', async () => {

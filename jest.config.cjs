@@ -14,4 +14,6 @@ module.exports = {
   moduleNameMapper: { '^\\.\\./adapters/(azure|embedded)/open\\.js$': '<rootDir>/adapters/$1/open.ts' },
   moduleFileExtensions: ['ts', 'js', 'json'],
   maxWorkers: 2,
+  // Against tests that hang: how long one takes on a busy machine says nothing.
+  testTimeout: 60_000,
 };

@@ -59,6 +59,8 @@ function masked(text: string): string {
     .replaceAll(/\b[0-9a-f]{12}\b/g, 'HASH')
     .replaceAll(/ *\+\d[\d.]* (ms|s)/g, ' +SPAN')
     .replaceAll(/\(\d[\d.]* (ms|s)\)/g, '(SPAN)')
+    // It rises while the task waits.
+    .replaceAll(/strength 0\.45\d*/g, 'strength 0.45')
     .replaceAll(/cli-[12]/g, 'AGENT')
     .replaceAll(/ +$/gm, '');
 }

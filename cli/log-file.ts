@@ -6,6 +6,7 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { hasLog, openLog, type OpenLog } from '../adapters/embedded/log';
 import type { Commit } from '../domain/kernel/commit';
+import { readJson } from '../domain/kernel/json';
 import { UsageError } from './terminal';
 
 /** One line of an export: where the commit stands, the exact bytes that were hashed, and their hash. */
@@ -65,6 +66,8 @@ export async function loadExport(file: string, onProgress: (bytes: number) => vo
     if (number % PROGRESS_EVERY === 0) onProgress(source.bytesRead ?? 0);
   }
   database.exec('COMMIT');
+  // What made it may have failed: nothing was verified, so nothing holds.
+  if (database.prepare('SELECT 1 FROM commits LIMIT 1').get() === undefined) throw new UsageError(`${file === '-' ? 'standard input' : file} holds no receipt`, 'An export has a line for each; make one with `formicary export FILE`.');
   return { database, close: () => database.close() };
 }
 
@@ -85,12 +88,21 @@ export function sizeOf(file: string): number {
 }
 
 function parseLine(line: string, place: string): ExportLine {
-  const value = parsed(line) as Partial<ExportLine> | undefined | null;
+  const value = lineOf(line) as Partial<ExportLine> | undefined | null;
   const { stream, index, hash, body } = value ?? {};
   if (typeof stream !== 'string' || !Number.isSafeInteger(index) || typeof hash !== 'string' || typeof body !== 'string') {
     throw new UsageError(`${place} is not a line of an export`, 'A line is {"stream":…,"index":…,"hash":…,"body":"…"}, as `formicary export` writes it.');
   }
   return { stream, index: index as number, hash, body };
+}
+
+/** Strictly: with a name that stands twice, one reader would verify what another one doesn't see. */
+function lineOf(text: string): unknown {
+  try {
+    return readJson(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A receipt out of a file: as the API gives it, or a line of an export. */

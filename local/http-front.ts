@@ -8,7 +8,7 @@ import { logFailure } from '../app/log';
 import { attachAbortSignal } from '../functions/http/edge/abort';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
 import { loopbackGuard } from './loopback';
-import { LINGER_SECONDS, checkHost, refuseMalformed } from './malformed';
+import { LINGER_SECONDS, checkHeaders, refuseMalformed } from './malformed';
 import { LocalRequest } from './request';
 import { sendResult } from './response';
 import type { Match, Router } from './router';
@@ -77,7 +77,7 @@ export class HttpFront {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#closing) response.setHeader('connection', 'close');
     try {
-      checkHost(request);
+      checkHeaders(request);
       const refusal = this.#guard(request.headers);
       if (refusal !== undefined) throw refusal;
       await this.#dispatch(request, response);

@@ -31,11 +31,15 @@ export function refuseMalformed(server: Server): void {
   server.on('connect', (_, socket) => refuse(socket, Problem.of('method-not-allowed', 'This host is no proxy.', {}, { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE' })));
 }
 
-/** Throws unless the request names one host: of two, another program on the way might believe the other one. */
-export function checkHost({ rawHeaders }: IncomingMessage): void {
-  let hosts = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) if (rawHeaders[i]?.toLowerCase() === 'host') hosts += 1;
-  if (hosts !== 1) throw Problem.of('invalid-request', 'The request must have one Host header.');
+/** Of these the first would be taken, and the others dropped without a word; of all others doubles are joined, and so seen. */
+const ONCE = ['host', 'content-type', 'authorization'];
+
+/** Throws unless the request names one host, and nothing twice: of two, another program on the way might believe the other one. */
+export function checkHeaders({ rawHeaders }: IncomingMessage): void {
+  const names = rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+  const count = (wanted: string): number => names.filter((name) => name === wanted).length;
+  if (count('host') !== 1) throw Problem.of('invalid-request', 'The request must have one Host header.');
+  for (const name of ONCE) if (count(name) > 1) throw Problem.of('invalid-request', `The header ${name} is given more than once.`);
 }
 
 function problemOf(code: string | undefined): Problem {

@@ -9,8 +9,8 @@
  * A backup has the layout of a data folder: whatever reads one reads it too.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, constants, copyFileSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { chmodSync, closeSync, constants, copyFileSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { DATABASE_FILE } from './database';
 import { DatabaseUnavailable, PRIVATE_FILE, PRIVATE_FOLDER, prepareFolder, reasonOf } from './folder';
 import { hasLog, openLog } from './log';
@@ -50,6 +50,7 @@ export type OnFile = (file: BackedUpFile) => void;
  */
 export async function backUp(folder: string, target: string, madeAt: string, onFile: OnFile): Promise<Manifest> {
   if (!hasLog(folder)) throw new BackupRefused(`there is no log in ${folder}`);
+  if (isBelow(target, folder)) throw new BackupRefused(`${target} lies in ${folder} itself, and would be lost with it: choose a folder elsewhere`);
   return await whole(target, async (place) => {
     const newest = copyDatabase(folder, DATABASE_FILE, place);
     for (const name of OTHER_DATABASES) if (existsSync(join(folder, name))) copyDatabase(folder, name, place);
@@ -101,6 +102,14 @@ export function manifestOf(backup: string): Manifest {
     const absent = (error as NodeJS.ErrnoException).code === 'ENOENT';
     throw new BackupRefused(`${backup} is no backup: ${absent ? `there is no ${MANIFEST_FILE} in it` : `${MANIFEST_FILE}: ${(error as Error).message}`}`);
   }
+}
+
+/** Whether a place is a folder or lies in it, whatever links lead there. */
+function isBelow(place: string, folder: string): boolean {
+  let there = resolve(place);
+  while (!existsSync(there)) there = dirname(there);
+  const way = relative(realpathSync(folder), realpathSync(there));
+  return way === '' || !(isAbsolute(way) || way.split(sep)[0] === '..');
 }
 
 /** A path of a manifest leads nowhere else. */

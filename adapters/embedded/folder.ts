@@ -5,7 +5,7 @@
  */
 import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from './sqlite';
 
 /** Nobody but the owner reads what a colony knows. */
@@ -30,7 +30,7 @@ export class DatabaseUnavailable extends Error {}
 export function prepareFolder(folder: string): void {
   const probe = join(folder, `formicary.probe-${process.pid}`);
   try {
-    mkdirSync(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    makeFolder(resolve(folder));
     if (readdirSync(folder).every((name) => OURS.test(name))) tighten(folder, PRIVATE_FOLDER);
     try {
       writeFileSync(probe, Buffer.alloc(PROBE_BYTES), { mode: PRIVATE_FILE, flush: true });
@@ -39,6 +39,18 @@ export function prepareFolder(folder: string): void {
     }
   } catch (error) {
     throw new DatabaseUnavailable(`${folder} can't be used: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+/** Node's own recursion never ends where a folder is there and takes none, such as /proc. */
+function makeFolder(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: PRIVATE_FOLDER });
+  } catch (error) {
+    // Two may begin at once.
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw error;
   }
 }
 

@@ -194,11 +194,14 @@ function refuseChanged(text: string): void {
 
 /** Digits up to which a double is compared; no sender writes more by accident. */
 const MAX_DIGITS = 100;
+/** Integers are written with all their digits below this, with an exponent from it on. */
+const ALL_DIGITS_BELOW = 1e21;
 
 /**
- * Why a number in the form of JSON is not taken, if it is not: it is an integer beyond ±(2^53 − 1), or the double that is
- * nearest to it is written otherwise, both in short and rounded to as many digits as were given. `0.1`, `1e23` and `0.30000000000000004` survive,
- * `9007199254740993` and `0.12345678901234567890` do not.
+ * Why a number in the form of JSON is not taken, if it is not: it is an integer beyond ±(2^53 − 1) that is written in digits,
+ * or would be when it is written back (`1e20` would; from 1e21 on nobody writes all digits), or the double that is nearest to
+ * it is written otherwise, both in short and rounded to as many digits as were given. `0.1`, `1e23` and
+ * `0.30000000000000004` survive, `9007199254740993` and `0.12345678901234567890` do not.
  */
 export function numberFault(literal: string): string | undefined {
   const value = Number(literal);
@@ -207,8 +210,8 @@ export function numberFault(literal: string): string | undefined {
   if (significant === '') return undefined;
   if (!Number.isFinite(value)) return 'is too large a number';
   if (value === 0) return 'is too small a number: it would become 0';
-  const isWhole = exponent === undefined && /^0*$/.test(fraction);
-  if (isWhole && !Number.isSafeInteger(value)) return 'is an integer beyond ±9007199254740991 (2^53 − 1), which not every reader keeps: send it as text';
+  const isInDigits = (exponent === undefined && /^0*$/.test(fraction)) || Math.abs(value) < ALL_DIGITS_BELOW;
+  if (isInDigits && Number.isInteger(value) && !Number.isSafeInteger(value)) return 'is an integer beyond ±9007199254740991 (2^53 − 1), which not every reader keeps: send it as text';
   if (digitsOf(value) === significant || (significant.length <= MAX_DIGITS && digitsOf(value, significant.length) === significant)) return undefined;
   return `has more digits than a number keeps, it would become ${value}: send it as text`;
 }

@@ -1,5 +1,5 @@
 /** The drill: a backup under load, the host killed, the backup restored elsewhere, verified, and worked on. And what is refused. */
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Formicary } from '../../client/client';
@@ -82,6 +82,20 @@ test('nothing is overwritten', async () => {
     expect(await formicary(args)).toMatchObject({ code: 2, stderr: expect.stringContaining(`${taken} is there already and not empty`) });
   }
   expect(readdirSync(root).filter((name) => name.includes('.partial'))).toEqual([]);
+}, 60_000);
+
+test('a folder holds no backup of itself, whatever way leads there', async () => {
+  const way = join(root, 'a-link');
+  symlinkSync(backup, way);
+  for (const target of [join(backup, 'inside'), join(backup, 'a/b'), join(way, 'inside'), backup]) {
+    expect(await formicary(['backup', target, '--data', backup])).toMatchObject({ code: 2, stderr: expect.stringContaining(`${target} lies in ${backup} itself`) });
+  }
+  expect(existsSync(join(backup, 'inside'))).toBe(false);
+}, 60_000);
+
+// Node's own way to make folders within folders never comes back from there.
+(process.platform === 'linux' ? test : test.skip)('a place that takes no folders is refused', async () => {
+  expect(await formicary(['backup', '/proc/formicary/backup', '--data', backup])).toMatchObject({ code: 2, stderr: expect.stringContaining("can't be used") });
 }, 60_000);
 
 test('a backup that was changed is not restored', async () => {

@@ -389,6 +389,11 @@ describe('exports', () => {
       const other = join(root, 'other.ndjson');
       writeFileSync(other, `${JSON.stringify(lines[0])}\n${canonicalize({ no: 'receipt' })}\n`);
       expect(await formicary(['verify', '--export', other])).toMatchObject({ code: 2, stderr: expect.stringContaining(`${other}, line 2 is not a line of an export`) });
+      const doubled = join(root, 'doubled-name.ndjson');
+      writeFileSync(doubled, lines.map((line, i) => JSON.stringify(line).replace('"body":', i === 1 ? '"body":"{}","body":' : '"body":')).join('\n'));
+      expect(await formicary(['verify', '--export', doubled])).toMatchObject({ code: 2, stderr: expect.stringContaining(`${doubled}, line 2 is not a line of an export`) });
+      // `formicary export | formicary verify --export -`, and the first of them failed.
+      expect(await formicary(['verify', '--export', '-'], { input: '\n' })).toMatchObject({ code: 2, stderr: expect.stringContaining('standard input holds no receipt') });
       expect(await formicary(['verify', '--export', join(root, 'absent')])).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no file') });
     });
   });

@@ -75,6 +75,8 @@ describe('what would be changed in silence', () => {
     ['the first that is not safe', '9007199254740992', '#'],
     ['one with a fraction of zeros', '[9007199254740993.0]', '#/0'],
     ['one with an exponent', '{"a":9007199254740993e0}', '#/a'],
+    ['one that would be written back in digits', '{"a":1e20}', '#/a'],
+    ['one whose exponent hides it', '[-90071992547409920e-1]', '#/0'],
     ['one behind spaces', '{"a": [1,\n  12345678901234567890]}', '#/a/1'],
     ['too many digits', '{"a":0.1234567890123456789}', '#/a'],
     ['an amount that a double can\'t hold', '12345678901234.567', '#'],
@@ -89,7 +91,7 @@ describe('what would be changed in silence', () => {
     expect(problemOf(bytes(text))).toMatchObject({ status: 400, type: 'https://formicary.dev/problems/invalid-request', errors: [{ pointer }] });
   });
 
-  test.each(['9007199254740991', '-9007199254740991', '0.1', '0.30000000000000004', '0.10000000000000001', '1e23', '1E+2', '1e-7', '5e-324', '6.02214076e23', '0.10', '100000.000000000000000000', '-0.0000001', '1641723614143230.2'])('%s survives', (text) => {
+  test.each(['9007199254740991', '-9007199254740991', '0.1', '0.30000000000000004', '0.10000000000000001', '1e21', '9007199254740991e0', '1e23', '1E+2', '1e-7', '5e-324', '6.02214076e23', '0.10', '100000.000000000000000000', '-0.0000001', '1641723614143230.2'])('%s survives', (text) => {
     expect(parseJson(bytes(`{"n":${text}}`))).toEqual({ n: Number(text) });
   });
 
@@ -115,6 +117,15 @@ describe('what would be changed in silence', () => {
         expect(kept).toContain(digits);
       }),
       { numRuns: 2_000 },
+    );
+  });
+
+  test('what is taken is taken again as it is written back', () => {
+    fc.assert(
+      fc.property(decimal, (literal) => {
+        if (numberFault(literal) === undefined) expect(numberFault(JSON.stringify(Number(literal)))).toBeUndefined();
+      }),
+      { numRuns: 2_000, examples: [['1e20'], ['9007199254740994e0'], ['90071992547409920e-1'], ['1e21']] },
     );
   });
 

@@ -219,6 +219,9 @@ describe('routes', () => {
       ['of the query, unknown', { params: { id: 'a' }, query: '?Limit=1' }, 'Limit'],
       ['of the query, repeated', { params: { id: 'a' }, query: '?q=1&q=1' }, 'q'],
       ['of the query, with NUL', { params: { id: 'a' }, query: '?q=%00' }, 'q'],
+      ['of the query, no UTF-8', { params: { id: 'a' }, query: '?q=%FF' }, 'q'],
+      ['of the query, half a pair of surrogates', { params: { id: 'a' }, query: '?limit=7&q=%ED%A0%80' }, 'q'],
+      ['of the query, half an escape', { params: { id: 'a' }, query: '?q=100%' }, 'q'],
       ['of the query, named like a part of every object', { params: { id: 'a' }, query: '?__proto__=1' }, '__proto__'],
     ])('%s, are refused', async (_, sent, parameter) => {
       const reply = await call('get', sent);

@@ -480,6 +480,8 @@ const TABLE: Readonly<Record<string, readonly Row[]>> = {
     ['another port', GET('/v1/tasks', { headers: { Host: '127.0.0.1:1' } }), 421, 'misdirected-request'],
     ['a name that only begins like it', GET('/v1/tasks', { headers: { Host: 'localhost.evil.example' } }), 421, 'misdirected-request'],
     ['no host', 'GET /v1/tasks HTTP/1.1\r\nConnection: close\r\n\r\n', 400, INVALID],
+    ['two types of a body', raw(POST_LINE, [JSON_TYPE, 'Content-Type: text/plain', 'Content-Length: 17'], '{"task_type":"x"}'), 400, INVALID],
+    ['two tokens', raw('GET /v1/tasks HTTP/1.1', ['Authorization: Bearer a', 'Authorization: Bearer b']), 400, INVALID],
     ['two hosts', raw('GET /v1/tasks HTTP/1.1', ['Host: evil.example']), 400, INVALID],
     ['another host by another header', GET('/v1/tasks', { headers: { Host: 'evil.example', 'X-Forwarded-Host': 'localhost' } }), 421, 'misdirected-request'],
     ['a page of another site', text('{"task_type":"x"}', { Origin: 'https://evil.example' }), 403, 'cross-origin'],

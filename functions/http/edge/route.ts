@@ -308,7 +308,21 @@ function readParams({ params, path }: RouteDefinition, request: HttpRequest): Re
   return result.data;
 }
 
+/** What a query holds that is no UTF-8 would be read as something else, without a word. */
+function checkEncoding(url: string): void {
+  const at = url.indexOf('?');
+  if (at < 0 || !url.includes('%', at)) return;
+  for (const part of url.slice(at + 1).split('&')) {
+    try {
+      decodeURIComponent(part);
+    } catch {
+      throw parameterProblem(new URLSearchParams(part).keys().next().value ?? '', 'is not well percent-encoded UTF-8');
+    }
+  }
+}
+
 function readQuery({ query }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
+  checkEncoding(request.url);
   const values: Record<string, string> = {};
   for (const [name, value] of request.query) {
     if (query === undefined || !Object.hasOwn(query.shape, name)) throw parameterProblem(name, 'is not known here');

@@ -61,6 +61,8 @@ const [APPROVE, REJECT] = DEFAULT_CHOICES;
 export const CHALLENGE_CHOICES = ['uphold', 'dismiss'] as const;
 /** Neither agents nor people decided on a challenge; no id, so no choice is called so. */
 export const NOBODY = '';
+/** Whoever made the challenge has taken it back: nobody gets right by that. */
+const TAKEN_BACK = ' ';
 
 const NOT_ITS_OWN = new Rejection('forbidden', 'not-the-proposer', 'an action is taken by whoever proposed it; one that is for a task is carried out by the gate itself');
 const TASK_OVER = new Rejection('conflict', 'task-over', 'the action was stopped, and its task is cancelled with it: have the task posted anew');
@@ -207,7 +209,7 @@ export class Actions {
     return await this.advanced(stream, await this.abandoned(stream, reason, cause));
   }
 
-  /** What came of the round of a challenge: a choice, or `NOBODY`; undefined while agents or people may still decide. */
+  /** What came of the round of a challenge: a choice, `NOBODY` or `TAKEN_BACK`; undefined while agents or people may still decide. */
   async verdict(tenant: string, id: string): Promise<string | undefined> {
     const { state: round } = await this.transactor.current(roundDecider, roundStream(tenant, id));
     // One that somebody else has opened in its place has no say.
@@ -215,7 +217,8 @@ export class Actions {
     const choice = choiceOf(round);
     if (choice !== undefined) return choice;
     const { outcome } = (await this.approvals.load(tenant, outcomeApproval(tenant, id))).state;
-    return round.status === 'cancelled' || outcome === 'defaulted' || outcome === 'rejected' || outcome === 'withdrawn' ? NOBODY : undefined;
+    if (outcome === 'withdrawn') return TAKEN_BACK;
+    return round.status === 'cancelled' || outcome === 'defaulted' || outcome === 'rejected' ? NOBODY : undefined;
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ActionState>> {
@@ -538,6 +541,7 @@ export function outcomeApproval(tenant: string, round: string): string {
 
 /** Why a challenge ends as it does. */
 export function reasonOf(verdict: string, round: string): string {
+  if (verdict === TAKEN_BACK) return `the challenge in the round ${round} was taken back`;
   return verdict === NOBODY ? `nobody decided on the challenge in the round ${round}` : `the round ${round} decided to ${verdict} the challenge`;
 }
 

@@ -170,7 +170,7 @@ export class Colony {
     this.repository = new Repository(this.transactor, views, this.views);
     this.tools = new Tools(this.transactor, views, this.views);
     this.oversight = new Oversight(this.transactor);
-    this.pauses = new Pauses(this.transactor);
+    this.pauses = new Pauses(this.transactor, (tenant) => this.market.underway(tenant));
     this.rounds = new Rounds(this.transactor, this.market.agents, views, this.views, clock, this.watchdog);
     this.approvals = new Approvals(this.transactor, views, this.views, clock, this.watchdog);
     this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock, this.watchdog);

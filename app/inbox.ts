@@ -88,9 +88,10 @@ export class Inboxes {
     const held = await this.held(tenant, id, state, holding);
     const agent = this.market.agents.update(tenant, id, state, version);
     const cursor = readCursor(after, this.places.epoch);
-    // What it could not do before was not shown to it.
-    let seen = cursor.able === agent.place ? cursor.offers : 0;
-    let voted = cursor.votes;
+    // What it could not do before was not shown to it; nor was what another agent's cursor has seen, or one that runs ahead.
+    const own = cursor.able === agent.place && Math.max(cursor.offers, cursor.votes) <= this.places.last;
+    let seen = own ? cursor.offers : 0;
+    let voted = own ? cursor.votes : 0;
     for (;;) {
       const now = toTime(this.clock.now());
       const votes = this.rounds.missing(tenant, id, voted, MAX_ITEMS);

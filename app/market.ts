@@ -30,7 +30,8 @@ export class Market {
   readonly tasks: TaskBook;
   /** Pools that are overloaded now; kept by the balance. `tenant pool` */
   readonly overloaded = new Set<string>();
-  private readonly considering = new Set<string>();
+  /** Tasks that somebody is being chosen for now, until that is done. */
+  private readonly considering = new Map<string, Promise<void>>();
   private readonly again = new Set<string>();
   /** Where the next sweep goes on. */
   private swept = 0;
@@ -60,15 +61,22 @@ export class Market {
       this.again.add(stream);
       return;
     }
-    this.considering.add(stream);
-    try {
-      do {
-        this.again.delete(stream);
-        await this.tryAward(tenant, task, stream, cause);
-      } while (this.again.has(stream));
-    } finally {
-      this.considering.delete(stream);
-    }
+    const chosen = this.choose(tenant, task, stream, cause).finally(() => this.considering.delete(stream));
+    this.considering.set(stream, chosen);
+    await chosen;
+  }
+
+  /** Waits until all for whom somebody is being chosen now have got somebody or nobody: what is paused from then on is known to every award after. */
+  async underway(tenant: string): Promise<void> {
+    const own = [...this.considering].filter(([stream]) => stream.startsWith(`${tenant}/`));
+    await Promise.allSettled(own.map(([, chosen]) => chosen));
+  }
+
+  private async choose(tenant: string, task: string, stream: string, cause: Cause | undefined): Promise<void> {
+    do {
+      this.again.delete(stream);
+      await this.tryAward(tenant, task, stream, cause);
+    } while (this.again.has(stream));
   }
 
   /** An agent has become able to take more: gives it, or whoever is better, the strongest tasks that wait. */

@@ -12,10 +12,17 @@ export function pauseStream(tenant: string): string {
 }
 
 export class Pauses {
-  constructor(private readonly transactor: Transactor) {}
+  constructor(
+    private readonly transactor: Transactor,
+    /** Waits until nothing of the tenant is being awarded that was begun before. */
+    private readonly underway: (tenant: string) => Promise<void>,
+  ) {}
 
+  /** Answers when it holds: what was being awarded meanwhile is awarded by then, and nothing after. */
   async pause(context: RequestContext, thing: PausedThing, reason: string): Promise<Outcome<PauseState, PauseEvent>> {
-    return await this.command(context, 'pause.set', thing, pause(thing, context.principal.id, reason));
+    const paused = await this.command(context, 'pause.set', thing, pause(thing, context.principal.id, reason));
+    if (paused.ok) await this.underway(context.principal.tenant);
+    return paused;
   }
 
   async resume(context: RequestContext, thing: PausedThing): Promise<Outcome<PauseState, PauseEvent>> {

@@ -1,14 +1,17 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
 import { levelOf, type AgentProfile, type AgentState } from '../domain/agent';
+import { openChallenge } from '../domain/award-challenge';
 import type { Algorithm, Group, Voter } from '../domain/consensus';
 import { Rejection } from '../domain/kernel/decider';
 import { own } from '../domain/kernel/own';
-import { commitRef, reservedId, streamName } from '../domain/kernel/ids';
+import { commitRef, parseStream, reservedId, streamName } from '../domain/kernel/ids';
+import { actorOf } from '../domain/kernel/principal';
 import { cut } from '../domain/kernel/text';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
-import { withoutParties, type Party } from '../domain/parties';
+import { barred, withoutParties, type Party } from '../domain/parties';
 import { cancel, castVote, decidedByPeople, extend, open, override, recomputeRound, roundDecider, timePassed, type Opening, type PeoplesChoice, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
+import { taskDecider } from '../domain/task';
 import { ALL } from '../projections/agents';
 import { sourcesOf } from '../projections/projection';
 import type { RoundDoc } from '../projections/rounds';
@@ -117,7 +120,8 @@ export class Rounds {
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
     const cause = state.opened_at === undefined || correlationId === undefined ? undefined : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
     const forged = new Rejection('forbidden', 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round');
-    const decision = vote.voter === principal.id ? castVote(vote, this.now()) : () => forged;
+    const wrong = vote.voter === principal.id ? await this.holds(id, state, vote.voter) : forged;
+    const decision = wrong === undefined ? castVote(vote, this.now()) : () => wrong;
     return await this.command({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
   }
 
@@ -166,8 +170,9 @@ export class Rounds {
   /** Agents that know the field, the weightiest first; of equals the smaller id. */
   search(tenant: string, { capability, limit, except }: VoterSearch): Voter[] {
     const found: { voter: Voter; weight: number }[] = [];
+    const out = new Set(except.map(actorOf));
     for (const { tenant: home, id, state } of this.agents.all()) {
-      const voter = home === tenant && !except.includes(id) ? expertOf(id, state, capability) : undefined;
+      const voter = home === tenant && !out.has(actorOf(id)) ? expertOf(id, state, capability) : undefined;
       if (voter?.expertise === undefined) continue;
       const { relevance, experience, track_record } = voter.expertise;
       found.push({ voter, weight: relevance * experience * track_record });
@@ -181,11 +186,20 @@ export class Rounds {
   /** Active agents of the tenant, in order of their ids, one as good as another. */
   anybody(tenant: string, limit: number, except: readonly string[]): Voter[] {
     const ids: string[] = [];
-    for (const { tenant: home, id, state } of this.agents.all()) if (home === tenant && state.status === 'active' && !except.includes(id)) ids.push(id);
+    const out = new Set(except.map(actorOf));
+    for (const { tenant: home, id, state } of this.agents.all()) if (home === tenant && state.status === 'active' && !out.has(actorOf(id))) ids.push(id);
     return ids
       .sort()
       .slice(0, limit)
       .map((id) => ({ id, why: 'an active agent without a part in it' }));
+  }
+
+  /** Whoever has been handed a challenged award since its round was opened is a party as well. */
+  private async holds(id: string, { spec }: RoundState, voter: string): Promise<Rejection | undefined> {
+    if (spec?.challenges === undefined || spec.waits === undefined || parseStream(spec.waits).category !== taskDecider.category) return undefined;
+    const { holder, challenges } = (await this.transactor.current(taskDecider, spec.waits)).state;
+    if (holder === undefined || openChallenge(challenges, holder.award)?.round !== id) return undefined;
+    return barred([{ id: holder.agent, role: 'holder' }], voter, 'vote');
   }
 
   /** While this process was away nobody could vote. */

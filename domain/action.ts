@@ -8,6 +8,7 @@
 import { canonicalize, sha256, type PolicyReceipt } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { isId, isTenant } from './kernel/ids';
+import { actorOf, isSameActor } from './kernel/principal';
 import type { Difference } from './kernel/json-diff';
 import { earliest, plusSeconds, type Excuse, type Time } from './kernel/time';
 import { barred, eachOnce, type Party } from './parties';
@@ -356,7 +357,7 @@ export function challenge(challenged: Challenge & { readonly until: Time }): Dec
     if (wrong !== undefined) return wrong;
     if (state.challenge !== undefined) return refuse('already-challenged', 'a challenge is open: add to its round', { round: state.challenge.round });
     if (state.compensation !== undefined) return refuse('compensation-due', 'the action is to be undone already');
-    if (state.challenges.filter((known) => known.by === by).length >= MAX_CHALLENGES_EACH) return refuse('challenged-before', `you have challenged this action ${MAX_CHALLENGES_EACH} times: ask a person to override it`);
+    if (state.challenges.filter((known) => isSameActor(known.by, by)).length >= MAX_CHALLENGES_EACH) return refuse('challenged-before', `you have challenged this action ${MAX_CHALLENGES_EACH} times: ask a person to override it`);
     if (state.challenges.length >= MAX_CHALLENGES) return refuse('challenges-full', `the action was challenged ${MAX_CHALLENGES} times: ask a person to override it`);
     return [{ type: 'ActionChallenged', v: 1, data: challenged }];
   };
@@ -449,7 +450,7 @@ export function override(person: Person, instead: Instead, reason: string, of?: 
     }
     if (of !== undefined && of.hash !== state.hash) return differs(state);
     const { impact, risk } = proposal as Proposal;
-    if (new Set(people).size < peopleNeeded(impact, risk)) return new Rejection('forbidden', 'four-eyes-needed', 'a critical action takes two people: let it be approved');
+    if (new Set(people.map(actorOf)).size < peopleNeeded(impact, risk)) return new Rejection('forbidden', 'four-eyes-needed', 'a critical action takes two people: let it be approved');
     if (state.status === 'executed' || (state.status === 'cleared' && state.challenge === undefined)) return refuse('nothing-to-override', `the action is ${state.status} already`);
     return [overridden, { type: 'ActionCleared', v: 1, data: { by: 'override', hash: state.hash } }];
   };

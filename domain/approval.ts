@@ -8,6 +8,7 @@
 import { actionHash, actionProblem, type Instead, type PolicyAtGate } from './action';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { isId } from './kernel/ids';
+import { isSameActor } from './kernel/principal';
 import { differences, type Difference } from './kernel/json-diff';
 import { earliest, latest, plusSeconds, secondsBetween, type Excuse, type Time } from './kernel/time';
 import { barred, eachOnce, type Party } from './parties';
@@ -330,8 +331,8 @@ export function approve(person: Person, consent: Consent, now: Time): Decision<A
     const edit = consent.edit === undefined ? undefined : editOf(kind, consent.edit);
     const hash = edit?.hash ?? consent.hash;
     const choice = consent.choice ?? state.request?.leader;
-    const mine = state.given.find(({ by }) => by === person.by);
-    if (mine?.hash === hash && mine.reason === reason && mine.choice === choice) return [];
+    const mine = state.given.find(({ by }) => isSameActor(by, person.by));
+    if (mine?.by === person.by && mine.hash === hash && mine.reason === reason && mine.choice === choice) return [];
     const wrong = mayNotDecide(state, person, now) ?? missingReason(reason) ?? wrongChoice(state, choice);
     if (wrong !== undefined) return wrong;
     if (bulk === true && (!mayBulk(state) || edit !== undefined)) return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only unchanged actions of low impact');

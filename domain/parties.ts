@@ -11,6 +11,7 @@ import type { ActionState } from './action';
 import type { ApprovalState } from './approval';
 import type { Electorate } from './consensus';
 import { Rejection } from './kernel/decider';
+import { actorOf, isSameActor } from './kernel/principal';
 import type { RoundState } from './round';
 
 /**
@@ -61,9 +62,9 @@ const PART: Readonly<Record<Role, string>> = {
   decider: 'you had a part in what is challenged',
 };
 
-/** Why `who` may not go through this door, or undefined: the one question that every door asks about parties. */
+/** Why `who`, under whatever name, may not go through this door, or undefined: the one question that every door asks about parties. */
 export function barred(parties: readonly Party[], who: string, door: Door): Rejection | undefined {
-  const part = parties.find(({ id, role }) => id === who && MAY_NOT[role].includes(door));
+  const part = parties.find(({ id, role }) => isSameActor(id, who) && MAY_NOT[role].includes(door));
   if (part === undefined) return undefined;
   const code = part.role === 'proposer' || part.role === 'requester' ? 'requester-may-not-decide' : 'party-may-not-decide';
   return new Rejection('forbidden', code, `${PART[part.role]}: somebody without a part in it has to decide`, { role: part.role, door });
@@ -103,8 +104,9 @@ export function eachOnce(parties: readonly Party[]): Party[] {
  * voter; a group that loses its last voter is left out. What remains may be no valid electorate: see `electorateProblems`.
  */
 export function withoutParties<E extends Pick<Electorate, 'voters' | 'groups'>>(electorate: E, parties: readonly Party[]): E {
-  const out = new Set(parties.filter(({ role }) => MAY_NOT[role].includes('vote')).map(({ id }) => id));
-  if (!electorate.voters.some(({ id }) => out.has(id))) return electorate;
+  const barredActors = new Set(parties.filter(({ role }) => MAY_NOT[role].includes('vote')).map(({ id }) => actorOf(id)));
+  const out = new Set(electorate.voters.map(({ id }) => id).filter((id) => barredActors.has(actorOf(id))));
+  if (out.size === 0) return electorate;
   const voters = electorate.voters
     .filter(({ id }) => !out.has(id))
     .map(({ delegate_to, ...voter }) => (delegate_to === undefined || out.has(delegate_to) ? voter : { ...voter, delegate_to }));

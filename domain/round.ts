@@ -11,7 +11,7 @@ import { ChainVerifier, canonicalize, type Commit } from './kernel/commit';
 import { refuse, Rejection, upcast, type Decider, type Decision, type Event } from './kernel/decider';
 import { commitRef, isId, parseCommitRef } from './kernel/ids';
 import { own } from './kernel/own';
-import type { PrincipalKind } from './kernel/principal';
+import { isSameActor, type PrincipalKind } from './kernel/principal';
 import { isTime, plusSeconds, secondsBetween, type Excuse, type Time } from './kernel/time';
 import { IMPACTS, peopleNeeded, type Impact } from './oversight';
 import { MAX_PARTIES, ROLES, barred, eachOnce, type Party } from './parties';
@@ -196,7 +196,7 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
       case 'RoundCancelled':
         return { ...state, status: 'cancelled', cancellation: event.data, finished_at: at };
       case 'OverrideAsked': {
-        const others = state.override_asked.filter(({ by }) => by !== event.data.by);
+        const others = state.override_asked.filter(({ by }) => !isSameActor(by, event.data.by));
         return { ...state, override_asked: [...others, { ...event.data, at }] };
       }
       case 'OutcomeOverridden': {
@@ -316,6 +316,8 @@ export function castVote(vote: Vote, now: Time): Decision<RoundState, RoundEvent
     const voted = voteEvent(vote, state, now);
     if (voted === undefined) return [];
     if (voted instanceof Rejection) return voted;
+    const before = Object.keys(state.ballots).find((voter) => voter !== vote.voter && isSameActor(voter, vote.voter));
+    if (before !== undefined) return refuse('already-voted', `you have voted as ${before}: one principal has one vote`, { voter: before });
     if (now >= state.deadline) return refuse('vote-late', `votes were taken until ${state.deadline}: the round is being closed`, { deadline: state.deadline });
     return [voted, ...closing(withBallot(state as OpenRound, voted.data), now)];
   };
@@ -420,13 +422,13 @@ export function override(person: { readonly id: string; readonly kind: Principal
     if (wrong !== undefined) return wrong;
     const { override: standing, override_asked: asked, spec } = state;
     if (standing?.choice === choice && (standing.with.includes(by) || (standing.by === by && standing.reason === reason))) return [];
-    const mine = asked.find((ask) => ask.by === by);
+    const mine = asked.find((ask) => isSameActor(ask.by, by));
     if (mine?.choice === choice && mine.reason === reason) return [];
     if (insteadOf(state).choice === choice) return refuse('nothing-to-override', `${choice} is the outcome already`, { choice });
     if (state.overrides.length >= MAX_OVERRIDES || (asked.length >= MAX_OVERRIDES && mine === undefined)) {
       return refuse('overrides-full', `the round was overridden, or that was asked for, ${MAX_OVERRIDES} times: what stands, stands`);
     }
-    const others = asked.filter((ask) => ask.by !== by && ask.choice === choice).map((ask) => ask.by);
+    const others = asked.filter((ask) => !isSameActor(ask.by, by) && ask.choice === choice).map((ask) => ask.by);
     if (others.length + 1 < peopleNeeded(spec.impact, spec.risk ?? 0)) return [{ type: 'OverrideAsked', v: 1, data: { by, choice, reason } }];
     return [{ type: 'OutcomeOverridden', v: 1, data: { by, choice, reason, instead_of: insteadOf(state), with: others } }];
   };

@@ -10,6 +10,7 @@ import type { AwardChallenge, ChallengedAward } from './award-challenge';
 import { canonicalize, sha256, type Commit } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { own } from './kernel/own';
+import { isSameActor } from './kernel/principal';
 import { earliest, latest, plusSeconds, secondsBetween, type Time } from './kernel/time';
 import type { Features, Impact } from './oversight';
 import { barred } from './parties';
@@ -610,7 +611,7 @@ export function challengeAward(doubt: AwardChallenge & { readonly until: Time })
     const gone = exists(state);
     if (gone !== undefined) return gone;
     const { holder, challenges, awards } = state;
-    const known = challenges.find(({ round, by, award }) => round === doubt.round || (by === doubt.by && award === doubt.award));
+    const known = challenges.find(({ round, by, award }) => round === doubt.round || (isSameActor(by, doubt.by) && award === doubt.award));
     if (known?.status === 'open' && known.round === doubt.round) return [];
     if (known !== undefined) return challengedBefore(known);
     if (holder?.award !== doubt.award) return refuse('award-superseded', `award ${doubt.award} does not stand (the last is ${awards}): there is nothing to challenge`, { award: awards });

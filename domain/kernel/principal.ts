@@ -19,6 +19,18 @@ export interface Principal {
   readonly groups?: readonly string[];
 }
 
+/**
+ * Who acts under this name: `human:ada`, `service:ada`, `Ada` and `ada` count as one. A name says more about its caller
+ * than about a person, so nobody becomes two by another spelling of it: not as a party, and not where it takes two people.
+ */
+export function actorOf(id: string): string {
+  return id.toLowerCase().replace(/^(?:(?:human|service):)+/, '');
+}
+
+export function isSameActor(one: string, other: string): boolean {
+  return actorOf(one) === actorOf(other);
+}
+
 /** True when `held` includes `needed`. */
 export function includesLevel(held: Level, needed: Level): boolean {
   return LEVELS.indexOf(held) >= LEVELS.indexOf(needed);

@@ -115,6 +115,20 @@ describe('an award', () => {
     sound();
   });
 
+  test('handed on to one of its judges: who holds it now does not judge it', async () => {
+    // What is running goes on, also to others.
+    await challengeRules();
+    await register('j0', { agent_type: 'judge', offer: null });
+    const { round } = await challenge(await awarded());
+    await stage.colony.tasks.accept(as('ann'), 't', claim());
+    expect(await stage.colony.tasks.handOff(as('ann'), 't', claim(), 'j0')).toMatchObject({ ok: true });
+    await stage.settled();
+    const { state } = await stage.colony.rounds.load(TENANT, round);
+    const vote = (voter: string) => stage.colony.rounds.vote(as(voter), round, { voter, choice: 'dismiss', confidence: 1, reasoning: 'mine', snapshot: state.electorate_hash, pass: 1 });
+    expect(await vote('j0')).toMatchObject({ ok: false, rejection: { code: 'party-may-not-decide' } });
+    expect(await vote('j1')).toMatchObject({ ok: true });
+  });
+
   test('whose round no process opens is free again by a time of its own', async () => {
     const target = await awarded();
     stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'fails' : undefined);
@@ -130,7 +144,7 @@ describe('an award', () => {
   test('marked by a process that dies is judged all the same', async () => {
     const target = await awarded();
     stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'hangs' : undefined);
-    void stage.colony.challenges.challenge(as('rival'), target, 'x');
+    void stage.colony.challenges.challenge(as('rival'), target, 'x').catch(() => undefined);
     for (let i = 0; i < 200 && task().challenges.length === 0; i += 1) await turns(1);
     stage.first.kill();
     stage.mishaps = () => undefined;
@@ -145,7 +159,7 @@ describe('an award', () => {
     const target = await awarded();
     await challengeRules({ holds_awards: true, round: undefined });
     stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'hangs' : undefined);
-    void stage.colony.challenges.challenge(as('rival'), target, 'x');
+    void stage.colony.challenges.challenge(as('rival'), target, 'x').catch(() => undefined);
     for (let i = 0; i < 200 && task().challenges.length === 0; i += 1) await turns(1);
     stage.first.kill();
     stage.mishaps = () => undefined;
@@ -281,6 +295,20 @@ describe('an action', () => {
   });
 
   const execute = () => stage.colony.actions.execute(as('buyer'), 'a', { hash: action().hash });
+
+  test('whose challenger takes the question back from the people: nobody gets right by that', async () => {
+    const { round } = await challenge(`${TENANT}/action/a@0`);
+    await verdict(round, 'uphold', 'j0');
+    await verdict(round, 'dismiss', 'j1');
+    await stage.pass(35, undefined, 5);
+    const { approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
+    expect(approvals).toMatchObject([{ kind: 'round.outcome' }]);
+    expect(await stage.colony.approvals.withdraw(as('rival'), (approvals[0] as { id: string }).id, 'never mind')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(action()).toMatchObject({ status: 'cleared', challenge: undefined });
+    expect(await execute()).toMatchObject({ ok: true });
+    sound();
+  });
 
   test('is not marked by a challenge without a reason, nor by a stranger, nor by who proposed it', async () => {
     expect((await challenge(`${TENANT}/action/a@0`, 'rival', ' ')).code).toBe('round-invalid');

@@ -93,6 +93,18 @@ describe('one process', () => {
     expect((await all(stage.first, 'ann', page.offers_after)).names).toHaveLength(20);
   });
 
+  test.each<[string, (own: string) => Promise<string>]>([
+    ['of another agent', async () => (await stage.colony.agents.register(as('bob'), 'bob', bidder), (await all(stage.first, 'bob')).after)],
+    ['that runs ahead', async (own) => own.replace(/^(\w+)\.\d+\.\d+/, '$1.999999999.999999999')],
+    ['whose votes run ahead', async (own) => own.replace(/^(\w+)\.(\d+)\.\d+/, '$1.$2.999999999')],
+    ['that is none', async () => '_._.1e9_..'],
+  ])('a cursor %s hides nothing', async (_, made) => {
+    const own = (await all(stage.first, 'ann')).after;
+    await post(stage.first, 't');
+    await ask(stage.first, 'r', ['ann', 'bob']);
+    expect((await all(stage.first, 'ann', await made(own))).names.sort()).toEqual(['offer t', 'vote r']);
+  });
+
   test('a task that waits is offered to whoever takes only what it bids for, and the first bid gets it', async () => {
     const waiting = look(stage.first, 'ann', { waitSeconds: 20 });
     await post(stage.first, 't', { bid_seconds: 0 });

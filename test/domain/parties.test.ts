@@ -6,7 +6,7 @@ import { electorateProblems, type Electorate } from '../../domain/consensus';
 import { Rejection, type Decider, type Event } from '../../domain/kernel/decider';
 import { DEFAULT_RULES, decideOversight } from '../../domain/oversight';
 import { DOORS, MAX_PARTIES, ROLES, barred, challengeParties, eachOnce, withoutParties, type Door, type Party, type Role } from '../../domain/parties';
-import { cancel, castVote, open, override as overrideRound, roundDecider, type RoundEvent } from '../../domain/round';
+import { cancel, castVote, open, override as overrideRound, roundDecider, type RoundEvent, type RoundState } from '../../domain/round';
 import { electorateHash } from '../../domain/consensus';
 
 const NOW = '2026-11-21T10:00:00.000Z';
@@ -111,6 +111,52 @@ const standing = (door: keyof typeof AT): readonly Role[] => (door === 'allow' |
 test.each(doors.flatMap((door) => standing(door).map((role) => ({ door, role }))))('the door $door asks for the $role', ({ door, role }) => {
   for (const answer of AT[door](role, 'p')) expect(answer instanceof Rejection && /-may-not-decide$/.test(answer.code)).toBe(KEPT_OUT[door].includes(role));
   for (const answer of AT[door](role, 'stranger')) expect(answer).not.toBeInstanceOf(Rejection);
+});
+
+const NAMES = ['human:p', 'service:p', 'P', 'Human:P', 'human:service:p'];
+test.each(doors.flatMap((door) => standing(door).map((role) => ({ door, role }))))('the door $door knows the $role under every name', ({ door, role }) => {
+  for (const name of NAMES) {
+    // A voter is found by its exact id first: whom nobody asked has no vote under any name.
+    for (const answer of door === 'vote' ? [] : AT[door](role, name)) expect(answer instanceof Rejection && /-may-not-decide$/.test(answer.code)).toBe(KEPT_OUT[door].includes(role));
+    expect(withoutParties({ voters: [{ id: name, why: 'asked' }] }, [{ id: 'p', role }]).voters).toHaveLength(KEPT_OUT.vote.includes(role) ? 0 : 1);
+  }
+});
+
+describe('one person under several names is one person', () => {
+  test.each(NAMES)('who asked for an override as p does not confirm it as %s', (name) => {
+    const { state } = roundOf([], true);
+    const critical = { ...state, spec: { ...(state.spec as NonNullable<typeof state.spec>), impact: 'critical' as const } };
+    const first = events(overrideRound({ id: 'p', kind: 'human' }, 'uphold', 'so')(critical));
+    const asked = first.reduce<RoundState>((before, event) => roundDecider.evolve(before, event, { stream: 'acme/round/x', index: 2, at: NOW, correlationId: 'c' }), critical);
+    expect(events(overrideRound({ id: name, kind: 'human' }, 'uphold', 'so')(asked)).map(({ type }) => type)).not.toContain('OutcomeOverridden');
+    expect(events(overrideRound({ id: 'q', kind: 'human' }, 'uphold', 'so')(asked))).toMatchObject([{ type: 'OutcomeOverridden', data: { with: ['p'] } }]);
+  });
+
+  test.each(NAMES)('who approved as p does not give the second approval as %s', (name) => {
+    const critical = { ...asked, impact: 'critical' as const, ladder: [{ group: 'approvers', members: [], seconds: 600 }] };
+    const opened = events<ApprovalEvent>(request(critical, NOW)(approvalDecider.initial));
+    const state = fold(approvalDecider, [...opened, ...events(approve(human('p'), { hash: HASH, reason: 'so' }, LATER)(fold(approvalDecider, opened)))]);
+    expect(approve(human(name), { hash: HASH, reason: 'so' }, LATER)(state)).toMatchObject({ code: 'same-person-twice' });
+    expect(events(approve(human('q'), { hash: HASH, reason: 'so' }, LATER)(state)).map(({ type }) => type)).toContain('ApprovalClosed');
+  });
+
+  test.each(NAMES)('who let a critical action on with itself, as %s, is told that it takes two', (name) => {
+    const state = actionOf('bot', []);
+    const critical = { ...state, proposal: { ...(state.proposal as NonNullable<typeof state.proposal>), impact: 'critical' as const } };
+    const of = { ref: 'acme/round/x@3', hash: HASH };
+    expect(overrideAction(human('p'), 'allow', 'so', { ...of, with: [name] })(critical)).toMatchObject({ code: 'four-eyes-needed' });
+    expect(overrideAction(human('p'), 'allow', 'so', { ...of, with: ['q'] })(critical)).not.toBeInstanceOf(Rejection);
+  });
+
+  test.each(NAMES)('who voted as p does not vote as %s', (name) => {
+    const electorate: Electorate = { algorithm: 'simple_majority', voters: ['p', name, 'q'].map((id) => ({ id, why: 'asked' })), min_agreement: 0.75, quorum: 1 };
+    const spec = { question: 'Right?', kind: 'x', impact: 'low', choices: ['yes', 'no'], deadline: '2026-11-21T11:00:00.000Z', round_seconds: 600, improvement_rounds: 0, allow_change: false } as const;
+    const opened = events(open({ spec, electorate, opened_by: 'o' }, NOW)(roundDecider.initial));
+    const vote = (voter: string) => castVote({ voter, choice: 'yes', confidence: 1, reasoning: 'so', snapshot: electorateHash(electorate), pass: 1 }, LATER);
+    const state = fold(roundDecider, [...opened, ...events(vote('p')(fold(roundDecider, opened)))]);
+    expect(vote(name)(state)).toMatchObject({ code: 'already-voted' });
+    expect(vote('q')(state)).not.toBeInstanceOf(Rejection);
+  });
 });
 
 test('whoever opens a round is a party to it, though nobody says so', () => {

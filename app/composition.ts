@@ -2,7 +2,7 @@
 import { SmtpMail } from '../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
-import { systemClock } from './clock';
+import { SteadyClock, systemClock } from './clock';
 import { Colony, type ColonyOptions } from './colony';
 import { readSettings, SettingsError, unknownSettings, type Settings } from './config';
 import { openLog, type Logger } from './log';
@@ -74,7 +74,7 @@ export async function openColony(settings: Settings, parts: { policy?: Policy; c
     await stopTraces?.();
   };
   const colony = new Colony(
-    { ...stores, close, outbound, policy: parts.policy ?? new AllowAll(), clock: parts.clock ?? systemClock, report: (message, facts) => log.warn(facts, message) },
+    { ...stores, close, outbound, policy: parts.policy ?? new AllowAll(), clock: parts.clock ?? new SteadyClock(), report: (message, facts) => log.warn(facts, message) },
     { maxClockBehindSeconds: settings.maxClockBehindSeconds, publicUrl: settings.publicUrl, ...parts.options },
   );
   try {

@@ -7,8 +7,8 @@ import { CATALOGUE } from '../domain/catalogue-data';
 import { random } from '../samples/demand/profile';
 import { pause } from './measure';
 
-/** A host that was killed comes back. */
-export const PATIENT = { attempts: 1_000, baseMs: 20, maxMs: 250 };
+/** A host that was killed comes back; while it starts it asks for a second. */
+export const PATIENT = { attempts: 1_000, baseMs: 20, maxMs: 1_000 };
 export const TYPES = CATALOGUE.slice(0, 6).map(({ agent_type }) => agent_type);
 /** Shorter than a host is paused for, and longer than agents are. */
 export const PRESENCE_SECONDS = 4;

@@ -2,6 +2,7 @@
  * Crashes while decisions are under way: agents propose actions and put questions, voters vote, several people work on
  * one queue at once, some of it nobody ever answers. Every action is taken as soon as it is cleared, by two commands.
  */
+import { OUTCOME_KIND } from '../app/decisions';
 import { FormicaryError, type Receipt, type Status } from '../client/client';
 import { Session } from '../client/session';
 import type { ActionEvent } from '../domain/action';
@@ -10,7 +11,7 @@ import type { Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
 import { plusSeconds, type Time } from '../domain/kernel/time';
 import { DEFAULT_RULES, type OversightRules } from '../domain/oversight';
-import type { RoundEvent } from '../domain/round';
+import { DEFAULT_CHOICES, type RoundEvent } from '../domain/round';
 import { PATIENT } from './crash-agents';
 import { CrashLoad, type Examined } from './crash-load';
 import { CommandWatch } from './crash-report';
@@ -198,12 +199,13 @@ export class DecisionLoad extends CrashLoad {
     }
   }
 
-  private async decide(session: Session, { id, hash }: Waiting): Promise<void> {
+  private async decide(session: Session, { id, kind, hash }: Waiting): Promise<void> {
     const lot = this.draw();
     const path = `/v1/approvals/${id}`;
     if (lot < 0.2) await this.attempt(session, `${path}/claim`, { seconds: 1 + Math.floor(this.draw() * 3) });
     else if (lot < 0.3) await this.attempt(session, `${path}/reject`, { hash, reason: 'the crash test drew a no' });
-    else await this.attempt(session, `${path}/approve`, { hash, reason: 'the crash test drew a yes' });
+    // What the agents could not decide may have no leader: which choice it is to be is said.
+    else await this.attempt(session, `${path}/approve`, { hash, reason: 'the crash test drew a yes', choice: kind === OUTCOME_KIND ? DEFAULT_CHOICES[0] : undefined });
   }
 
   private pick<T>(of: readonly T[]): T | undefined {

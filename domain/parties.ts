@@ -30,9 +30,10 @@ export interface Party {
 /**
  * What a party may want to do: `vote` in the round; `cancel` a round that something waits for; `override` a round;
  * `decide` an approval, which is to approve, edit, reject, claim or ask; `allow` an action as a person; `stop` it by a
- * veto or an override; `challenge` it; `hand_off` or `release` a challenged award, and be gone before the judges speak.
+ * veto or an override; `challenge` it. To hand a challenged award on or to give it back is no door: the verdict meets what
+ * stands then.
  */
-export const DOORS = ['vote', 'cancel', 'override', 'decide', 'allow', 'stop', 'challenge', 'hand_off', 'release'] as const;
+export const DOORS = ['vote', 'cancel', 'override', 'decide', 'allow', 'stop', 'challenge'] as const;
 export type Door = (typeof DOORS)[number];
 
 /** Most parties of one decision; of more, those that come first are kept. */
@@ -47,7 +48,7 @@ const MAY_NOT: Readonly<Record<Role, readonly Door[]>> = {
   opener: ['override', 'decide'],
   requester: ['decide'],
   challenger: ['vote', 'cancel', 'override', 'decide', 'allow', 'stop'],
-  holder: ['vote', 'cancel', 'override', 'decide', 'challenge', 'hand_off', 'release'],
+  holder: ['vote', 'cancel', 'override', 'decide', 'challenge'],
   editor: ['vote', 'cancel', 'override', 'decide'],
   decider: ['vote', 'cancel', 'override', 'decide'],
 };

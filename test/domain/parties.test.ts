@@ -60,7 +60,7 @@ const actionOf = (proposer: string, challengers: readonly string[]) => {
 };
 
 /** Every decision that a door leads to, asked by `who`, where `who` has this role. */
-const AT: Record<Exclude<Door, 'challenge' | 'hand_off' | 'release'>, (role: Role, who: string) => readonly unknown[]> = {
+const AT: Record<Exclude<Door, 'challenge'>, (role: Role, who: string) => readonly unknown[]> = {
   vote: (role, who) => {
     const { state, vote } = roundOf([{ id: 'p', role }], false);
     return who === 'p' ? [vote('p')(state)] : [vote('judge')(state)];
@@ -95,8 +95,6 @@ const KEPT_OUT: Record<Door, readonly Role[]> = {
   allow: ['proposer', 'challenger'],
   stop: ['challenger'],
   challenge: ['proposer', 'holder'],
-  hand_off: ['holder'],
-  release: ['holder'],
 };
 const all = DOORS.flatMap((door) => ROLES.map((role) => ({ door, role, out: KEPT_OUT[door].includes(role) })));
 

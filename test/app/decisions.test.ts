@@ -100,6 +100,19 @@ describe('an action at the gate', () => {
     expect(await colony.rounds.recompute(TENANT, round)).toMatchObject({ agrees: true, faults: [] });
   });
 
+  test('who may vote is fixed when the round opens: a voter that is gone counts as one that did not vote', async () => {
+    await configure({ round: voting });
+    for (const { id } of voters(5)) await colony.agents.register(agent(id), id, { agent_type: 'voter', pool: 'voters', capabilities: {}, capacity: 1, presence_seconds: 600, offer: null });
+    await propose();
+    const round = await openRound();
+    for (const id of ['voter-2', 'voter-3', 'voter-4']) await colony.agents.deregister(agent(id), id, 'replaced');
+    for (const id of ['voter-0', 'voter-1']) expect(await vote(round, id, 'approve')).toMatchObject({ ok: true });
+    await stage.pass(61);
+    const { outcome } = (await colony.rounds.load(TENANT, round)).state;
+    // Two of five are less than the three that are needed, and all of the two that are left.
+    expect(outcome).toMatchObject({ outcome: 'no_quorum' });
+  });
+
   test('a forged vote and a late one are refused, with receipts', async () => {
     await configure({ round: voting });
     await propose();

@@ -73,7 +73,7 @@ export const Electorate = z.strictObject({
   groups: z.array(z.strictObject({ id: Id, share: Weight, veto: z.boolean().default(false) })).max(50).optional().meta({ description: 'stakeholder_consensus' }),
   delegates: z.int().min(1).max(500).optional().meta({ description: 'delegated_proof_of_stake: how many are elected' }),
   min_agreement: Share.default(CONSENSUS_DEFAULTS.min_agreement).meta({ description: 'Share of the weight cast that the leading choice needs' }),
-  quorum: Share.default(CONSENSUS_DEFAULTS.quorum).meta({ description: 'Share of the weight that must be cast' }),
+  quorum: Share.default(CONSENSUS_DEFAULTS.quorum).meta({ description: 'Share of the weight that must be cast; whoever is gone since the round opened counts as one that did not vote' }),
 });
 
 /** A query parameter that is a whole number, in digits alone; values of a query arrive as strings. */

@@ -147,6 +147,11 @@ export class AgentBook {
     for (const { item } of this.having.get(`${tenant} ${capability}`)?.after(after) ?? []) yield item;
   }
 
+  /** How many active agents lend the capability to other pools. */
+  lending(tenant: string, capability: string): number {
+    return this.offering.get(`${tenant} help ${capability}`)?.size ?? 0;
+  }
+
   /** Standing offers that fit the task now and have a free slot, with the inputs of their scores. */
   offers(tenant: string, spec: TaskSpec, strength: number, excluded: readonly string[]): BidInputs[] {
     const found: BidInputs[] = [];
@@ -253,6 +258,8 @@ export class TaskBook {
   private readonly buckets = new Map<string, Set<TaskEntry>>();
   /** `tenant capability` → tasks in the order in which they came to be offered. */
   private readonly offered = new Map<string, Ordered<TaskEntry, number>>();
+  /** Tenant → tasks in the order in which they were opened: those first that have waited longest. */
+  private readonly waiting = new Map<string, Ordered<TaskEntry, string>>();
   /** Tasks that somebody has declined in this attempt. */
   private readonly declined = new Set<TaskEntry>();
   private readonly listeners: ((entry: TaskEntry) => void)[] = [];
@@ -284,7 +291,22 @@ export class TaskBook {
     entry.returns = earliest(...Object.values(state.declined).map(({ until }) => until));
     if (entry.returns === undefined) this.declined.delete(entry);
     else this.declined.add(entry);
+    listed(this.waiting, tenant, () => new Ordered<TaskEntry, string>()).set(entry, `${state.open_since} ${id}`);
     if (before === undefined || offerOf(before) !== offerOf(state)) this.offer(entry);
+  }
+
+  get(stream: string): TaskEntry | undefined {
+    return this.open.get(stream);
+  }
+
+  /** The tenant's open tasks that have waited longest first, after the key `after` as it was given with an earlier one. */
+  *longestWaiting(tenant: string, after?: string): Generator<{ readonly key: string; readonly item: TaskEntry }> {
+    yield* this.waiting.get(tenant)?.after(after) ?? [];
+  }
+
+  /** How many tasks of the tenant are open. */
+  count(tenant: string): number {
+    return this.waiting.get(tenant)?.size ?? 0;
   }
 
   /** Who has declined long enough ago is told of the task again. */
@@ -303,6 +325,7 @@ export class TaskBook {
     this.declined.delete(entry);
     unlist(this.offered, bucket, entry);
     unlist(this.buckets, bucket, entry);
+    unlist(this.waiting, entry.tenant, entry);
   }
 
   private offer(entry: TaskEntry): void {

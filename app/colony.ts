@@ -64,6 +64,7 @@ import { Transactor } from './transact';
 import { Views, viewOf, type Sharing } from './views';
 import { Watchdog } from './watchdog';
 import { Why } from './why';
+import { WhyNots } from './why-not';
 
 export interface ColonyOptions {
   readonly market?: MarketOptions;
@@ -105,6 +106,7 @@ export class Colony {
   readonly balance: Balance;
   readonly feed: Feed;
   readonly why: Why;
+  readonly whyNots: WhyNots;
   readonly receipts: Receipts;
   readonly repository: Repository;
   readonly tools: Tools;
@@ -159,8 +161,9 @@ export class Colony {
     const inboxes = new Inboxes(this.transactor, this.market, this.roundBook, places, clock);
     this.agents = new Agents(this.transactor, this.market, inboxes, presence, views, this.views, clock, this.watchdog, report);
     this.roundBook.onAsked((tenant, voter) => this.agents.ring(tenant, voter));
-    this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock);
-    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report, this.watchdog);
+    this.whyNots = new WhyNots(this.transactor, this.market, clock);
+    this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock, this.whyNots);
+    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report, this.watchdog, this.whyNots);
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
     this.signalsIn = { transactor: this.transactor, signals: this.signals, store, queue, clock, report, emitted: new Map() };
     this.balance = new Balance(this.transactor, this.market, this.signals, views, clock, report);

@@ -24,12 +24,12 @@ import type { RoundBook } from './books';
 import type { Challenges } from './challenges';
 import type { Deliveries } from './deliveries';
 import type { Consumer } from './feed';
-import { derivedSystemId } from './new-id';
 import type { Oversight } from './oversight';
 import type { Clock, Deadline, Deadlines, Orchestrations } from './ports';
 import type { Rounds } from './rounds';
 import type { Tasks } from './tasks';
 import { causeOf, type Cause, type Transactor } from './transact';
+import { gateOf } from './why-not';
 
 /** Reasons of the deadlines that lead to `onDeadline`; each is the category of the stream. */
 export const DECISION_DUE = ['round', 'approval', 'action'] as const;
@@ -302,7 +302,7 @@ export class Decisions implements Consumer {
   private async task(stream: string, commits: readonly Commit[], cause: Cause): Promise<void> {
     const { tenant, id } = parseStream(stream);
     const { state } = await this.transactor.load(taskDecider, stream);
-    const gate = derivedSystemId(tenant, 'gate', (await this.transactor.commit(stream, 0))?.hash ?? stream);
+    const gate = await gateOf(this.transactor, stream);
     if (state.status === 'held') {
       const proposed = await this.gate(tenant, gate, stream, state, cause);
       if (proposed !== undefined) await this.tasks.cancel(this.context(tenant, cause), id, proposed);

@@ -17,6 +17,7 @@ import { taskStream } from './tasks';
 import { traced } from './telemetry';
 import { causeOf, type Cause, type Committed, type Transactor } from './transact';
 import type { Watchdog } from './watchdog';
+import type { WhyNots } from './why-not';
 
 const TASK_DUE = 'task';
 const SLOTS_DUE = 'slots';
@@ -43,6 +44,7 @@ export class Reactions implements Consumer {
     private readonly clock: Clock,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
     private readonly watchdog: Watchdog,
+    private readonly whyNots: WhyNots,
   ) {
     transactor.onCommitted((committed) => this.note(committed));
   }
@@ -232,7 +234,7 @@ export class Reactions implements Consumer {
     const now = toTime(this.clock.now());
     const heartbeat = await this.agents.leaseSilentSince(tenant, id, state);
     const until = this.agents.acceptUntil(state);
-    const outcome = await this.transactor.transact(taskDecider, stream, timePassed(now, heartbeat, undefined, until), {
+    const outcome = await this.transactor.transact(taskDecider, stream, timePassed(now, heartbeat, await this.whyNots.atDeadline(stream, state), until), {
       principal: Market.principal(tenant),
       action: 'task.time-passed',
       correlationId: state.correlation_id,

@@ -32,6 +32,7 @@ import {
   type TaskSpec,
   type TaskState,
 } from '../domain/task';
+import type { WhyNot } from '../domain/why-not';
 import type { Commit } from '../domain/kernel/commit';
 import { ALL } from '../projections/agents';
 import type { TaskDoc } from '../projections/tasks';
@@ -40,6 +41,7 @@ import type { Market } from './market';
 import type { BlobArchive, Clock, ViewStore } from './ports';
 import { causeOf, staleness, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
+import { MAX_WHYS, type WhyNots } from './why-not';
 import { timekeeper } from './watchdog';
 
 export { MAX_EFFORT } from '../domain/task';
@@ -70,6 +72,9 @@ export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>,
   };
 }
 
+/** A row of a list; where it is open, perhaps why. */
+type ListedTask = TaskDoc & { readonly why?: WhyNot };
+
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 
 /** Payloads and results up to this many bytes of JSON stand in the receipt; larger ones go to the blob archive. */
@@ -90,6 +95,7 @@ export class Tasks {
     private readonly viewStore: ViewStore,
     private readonly views: Views,
     private readonly clock: Clock,
+    private readonly whyNots: WhyNots,
   ) {}
 
   /** Posts a task. `cause`, when given, is the receipt (`stream@index`) that led to it, of the same tenant. */
@@ -115,10 +121,16 @@ export class Tasks {
     return asOf === undefined ? this.transactor.load(taskDecider, stream) : this.transactor.loadAt(taskDecider, stream, { asOf });
   }
 
-  /** A page of the tenant's tasks, in order of id; as far as the view has come. */
-  async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ tasks: readonly TaskDoc[]; continuation?: string }> {
+  /** A page of the tenant's tasks, in order of id, as far as the view has come; the first of those that are open with the reason. */
+  async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ tasks: readonly ListedTask[]; continuation?: string }> {
     const page = await this.viewStore.query<TaskDoc>(this.views.serving('tasks'), { tenant, key: ALL, where, limit, continuation });
-    return { tasks: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+    let told = 0;
+    const tasks = page.rows.map(({ source, doc }): ListedTask => {
+      if (doc.status !== 'open' || told === MAX_WHYS) return doc;
+      told += 1;
+      return { ...doc, why: this.whyNots.ofOpen(source) };
+    });
+    return { tasks, continuation: page.continuation };
   }
 
   async bid(context: RequestContext, id: string, bid: { agent: string; note?: string }): Promise<TaskOutcome> {
@@ -257,7 +269,7 @@ export class Tasks {
   private async letTimePass(context: RequestContext, id: string, state: TaskState): Promise<void> {
     const { tenant } = context.principal;
     const now = this.now();
-    const passed = timePassed(now, now, undefined, this.agents.acceptUntil(state));
+    const passed = timePassed(now, now, await this.whyNots.atDeadline(taskStream(tenant, id), state), this.agents.acceptUntil(state));
     const events = passed(state);
     if (events instanceof Rejection || events.length === 0) return;
     await this.transactor.transact(taskDecider, taskStream(tenant, id), passed, { principal: timekeeper(tenant), action: 'task.time-passed', correlationId: state.correlation_id });

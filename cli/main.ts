@@ -93,14 +93,22 @@ command(program, 'post', 'Post a task, or many from a file', [
   .option('--key <key>', 'Idempotency-Key: the same key again gets the first answer')
   .action(runs<PostCommand.PostInput>(() => (require('./commands/post') as typeof PostCommand).post));
 
-command(program, 'tasks', 'List tasks, or show one', ['formicary tasks --status open', 'formicary tasks --agent recon-7 --limit 20', 'formicary tasks inv-4711  # everything about one'])
+command(program, 'tasks', 'List tasks, or show one', ['formicary tasks --status open', 'formicary tasks --stuck 300  # open for five minutes, the longest first, and why', 'formicary tasks --agent recon-7 --limit 20', 'formicary tasks inv-4711  # everything about one'])
   .argument('[id]', 'a task')
   .addOption(new Option('-s, --status <status>').choices(['held', 'open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']))
   .option('-a, --agent <id>', 'held or completed by')
   .option('-t, --type <task_type>')
+  .option('--stuck [seconds]', 'open for so many seconds at least (60 by default), the longest first', numberFrom(0, 999_999_999, true))
+  .addOption(new Option('--sort <order>', 'waiting: open tasks, those first that have waited longest').choices(['waiting']))
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
   .action(runs<TasksCommand.TasksInput>(() => (require('./commands/tasks') as typeof TasksCommand).tasks));
+
+command(program, 'candidates', 'Show who could do a task, and what is in the way of each', ['formicary candidates inv-4711'])
+  .argument('<task>', 'a task')
+  .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
+  .option('--all', 'every one')
+  .action(runs<TasksCommand.CandidatesInput>(() => (require('./commands/tasks') as typeof TasksCommand).candidates));
 
 command(program, 'agents', 'List agents, or show one', ['formicary agents --status active --pool finance', 'formicary agents --capability invoice_matching', 'formicary agents recon-7  # everything about one'])
   .argument('[id]', 'an agent')

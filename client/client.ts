@@ -17,6 +17,7 @@ import type {
   AgentTypeFilter,
   AgentTypeHit,
   AsOf,
+  Candidate,
   CausalChain,
   ClaimInput,
   CommandOptions,
@@ -258,6 +259,11 @@ export class TasksApi {
 
   get(id: string, { asOf, ...options }: AsOf = {}): Promise<Task> {
     return this.session.read(taskPath(id), { asOf }, options);
+  }
+
+  /** Every agent that has the capability which the task asks for first, and what is in its way. */
+  candidates(id: string, options?: ReadOptions): AsyncGenerator<Candidate, void, undefined> {
+    return this.session.all(`${taskPath(id)}/candidates`, { limit: 500 }, options);
   }
 
   bid(id: string, bid: { readonly agent?: string; readonly note?: string } = {}, options?: CommandOptions): Promise<TaskAnswer> {

@@ -14,7 +14,9 @@ import type { CastBallot, RoundOutcome, RoundRecomputation, RoundSpec, RoundStat
 import type { Deprecation, ToolDefinition, ToolState } from '../domain/tool';
 import type { Signal } from '../domain/trail';
 import type { Claim, Requirement, TaskOversight, TaskSpec, TaskState, TaskStatus } from '../domain/task';
+import type { Obstacle, WhyCode, WhyNot } from '../domain/why-not';
 
+export type { Obstacle, WhyCode, WhyNot };
 export type { AgentTypeEntry, Channel, Claim, Commit, CustomEntry, Objective, OversightRules };
 export type { CausalChain, CausalNode } from '../domain/causality';
 export type { AwardFault, Recomputation } from '../domain/task';
@@ -237,6 +239,8 @@ export interface Task extends TaskSpec, Pick<TaskState, 'attempts' | 'awards' | 
   /** How many have bid in this attempt. */
   readonly bids: number;
   readonly posted_at: string;
+  /** Why no agent is at work on it, as long as none is. */
+  readonly why?: WhyNot;
 }
 
 /** A task as lists show it. */
@@ -252,9 +256,32 @@ export interface TaskSummary extends Pick<TaskSpec, 'task_type' | 'priority' | '
   readonly deadline: string | null;
   readonly finished_at: string | null;
   readonly correlation_id: string;
+  /** Of the first hundred of a page that are open. */
+  readonly why?: WhyNot;
+  /** With `sort` or `stuck`. */
+  readonly waited_seconds?: number;
+}
+
+/** An agent that has the capability which a task asks for first: whether it could take the task now, or what is in its way. */
+export interface Candidate {
+  readonly agent: string;
+  readonly fits: boolean;
+  readonly code?: Obstacle;
+  readonly text?: string;
+  readonly bid: boolean;
+  readonly standing_offer: boolean;
+  readonly status: string;
+  readonly levels: readonly { readonly capability: string; readonly level: number | null; readonly needs: number }[];
+  /** In use. */
+  readonly slots: number;
+  readonly capacity: number;
 }
 
 export interface TaskFilter {
+  /** Open tasks, those first that have waited longest. */
+  readonly sort?: 'waiting';
+  /** Open tasks that have waited so many seconds at least, the longest first. */
+  readonly stuck?: number;
   readonly status?: Exclude<TaskStatus, 'unknown'>;
   readonly agent?: string;
   readonly task_type?: string;
@@ -715,6 +742,15 @@ export interface Status {
   readonly feed: readonly FeedStatus[];
   readonly views: readonly ViewStatus[];
   readonly open_tasks: number;
+  /** What the tenant's open tasks wait for. */
+  readonly waiting: WaitingSummary;
+}
+
+/** By reason, the most frequent first. Looks at those that have waited longest: `looked_at` of `open` tasks. */
+export interface WaitingSummary {
+  readonly open: number;
+  readonly looked_at: number;
+  readonly groups: readonly { readonly code: WhyCode; readonly count: number; readonly example: string; readonly text: string; readonly waited_seconds: number }[];
 }
 
 export interface Health {

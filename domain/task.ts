@@ -350,6 +350,11 @@ export function hasDeclined(state: TaskState, agent: string, now: Time): boolean
   return decline !== undefined && decline.until > now;
 }
 
+/** True when the agent does not get this task again, whatever time passes. */
+export function isKeptOut(state: TaskState, agent: string): boolean {
+  return own(state.declined, agent)?.until === NEVER;
+}
+
 /** The agents that the market leaves out now. */
 export function decliners(state: TaskState, now: Time): string[] {
   return Object.keys(state.declined).filter((agent) => hasDeclined(state, agent, now));

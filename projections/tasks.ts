@@ -1,5 +1,5 @@
 /** Tasks for lists: a row per task. */
-import type { TaskState } from '../domain/task';
+import type { TaskSpec, TaskState } from '../domain/task';
 import { ALL } from './agents';
 import type { Projection } from './projection';
 
@@ -20,6 +20,25 @@ export interface TaskDoc {
   readonly correlation_id: string;
 }
 
+/** A task as lists show it. */
+export function taskRow(id: string, state: TaskState, spec: TaskSpec): TaskDoc {
+  return {
+    id,
+    task_type: spec.task_type,
+    status: state.status,
+    priority: spec.priority,
+    location: spec.location ?? null,
+    requester: spec.requester,
+    attempts: state.attempts,
+    award: state.awards,
+    agent: state.holder?.agent ?? state.completion?.agent ?? null,
+    posted_at: state.posted_at ?? null,
+    deadline: spec.deadline ?? null,
+    finished_at: state.finished_at ?? null,
+    correlation_id: state.correlation_id,
+  };
+}
+
 export const tasks: Projection<TaskState, TaskDoc> = {
   name: 'tasks',
   version: 1,
@@ -28,21 +47,6 @@ export const tasks: Projection<TaskState, TaskDoc> = {
   row({ tenant, id, stream, version }, state) {
     const { spec } = state;
     if (spec === undefined) return undefined;
-    const doc: TaskDoc = {
-      id,
-      task_type: spec.task_type,
-      status: state.status,
-      priority: spec.priority,
-      location: spec.location ?? null,
-      requester: spec.requester,
-      attempts: state.attempts,
-      award: state.awards,
-      agent: state.holder?.agent ?? state.completion?.agent ?? null,
-      posted_at: state.posted_at ?? null,
-      deadline: spec.deadline ?? null,
-      finished_at: state.finished_at ?? null,
-      correlation_id: state.correlation_id,
-    };
-    return { tenant, key: ALL, source: stream, index: version, doc };
+    return { tenant, key: ALL, source: stream, index: version, doc: taskRow(id, state, spec) };
   },
 };

@@ -1,4 +1,5 @@
-import { bad, bold, count, dim, good, print, printJson, printTable, type Context } from '../terminal';
+import type { WaitingSummary } from '../../client/client';
+import { bad, bold, count, dim, duration, good, lineOf, note, print, printJson, printTable, type Context } from '../terminal';
 
 /** How the host is. */
 export async function status({ client, json, globals }: Context): Promise<void> {
@@ -6,6 +7,7 @@ export async function status({ client, json, globals }: Context): Promise<void> 
   if (json) return printJson({ url: globals.url, ...found });
   const parked = found.feed.reduce((sum, lane) => sum + lane.parked, 0);
   print(`${bold(globals.url)} is ${good('ready')}: ${count(found.open_tasks, 'open task')}${parked > 0 ? bad(`, ${count(parked, 'parked commit')}`) : ''}`);
+  printWaiting(found.waiting);
   print('');
   printTable(
     ['CONSUMER', 'LAG', 'DELAY', 'PARKED'],
@@ -17,4 +19,16 @@ export async function status({ client, json, globals }: Context): Promise<void> 
     ['VIEW', 'SERVING', 'BUILDING'],
     found.views.map(({ view, serving, building }) => [view, serving, building === null ? dim('–') : `${building.name}, ${building.left} left`]),
   );
+}
+
+/** What open tasks wait for. */
+function printWaiting({ open, looked_at, groups }: WaitingSummary): void {
+  if (groups.length === 0) return;
+  print('');
+  printTable(
+    ['WAITING', 'TASKS', 'LONGEST', 'FOR EXAMPLE', 'WHY'],
+    groups.map((group) => [group.code, group.count, duration(group.waited_seconds * 1_000), bold(group.example), lineOf(group.text, 120)]),
+    ['TASKS', 'LONGEST'],
+  );
+  if (looked_at < open) note(dim(`Of ${count(open, 'open task')}, the ${looked_at} that have waited longest were looked at.`));
 }

@@ -1,5 +1,5 @@
-import type { CausalChain, CausalNode } from '../../client/client';
-import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
+import { FormicaryError, type CausalChain, type CausalNode, type Formicary } from '../../client/client';
+import { isId, parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { factsOf } from '../facts';
 import { dataFolder, openFolder } from '../log-file';
 import { chainIn } from '../offline';
@@ -14,10 +14,22 @@ export interface WhyInput {
 export async function why({ client, globals, json }: Context, { id, data }: WhyInput): Promise<void> {
   const chain = data === undefined ? await client.why(id) : offline(dataFolder(data), globals.tenant, id);
   if (json) return printJson(chain);
+  const waits = data === undefined && isId(id) ? await waitingFor(client, id) : undefined;
+  if (waits !== undefined) print(`${bold('WHY')}  ${waits}\n`);
   for (const line of treeOf(chain)) print(line);
   const { complete, unsearched = [] } = chain;
   if (unsearched.length > 0) note(dim(`Long streams were not searched to their end, there may be more from ${unsearched.slice(0, 3).map(shortRef).join(', ')}${unsearched.length > 3 ? ', …' : ''} on.`));
   else if (!complete) note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));
+}
+
+/** Why the task of this id does not move; undefined when it does, or the id is of something else. */
+async function waitingFor(client: Formicary, id: string): Promise<string | undefined> {
+  try {
+    return (await client.tasks.get(id)).why?.text;
+  } catch (error) {
+    if (error instanceof FormicaryError && error.status === 404) return undefined;
+    throw error;
+  }
 }
 
 function offline(folder: string, tenant = 'default', id: string): CausalChain {

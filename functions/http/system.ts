@@ -46,15 +46,15 @@ route({
   name: 'readStatus',
   method: 'GET',
   path: '/v1/status',
-  summary: 'Feed lag, parked commits, views',
+  summary: 'Feed lag, parked commits, views, and what open tasks wait for',
   tags: TAGS,
   needs: 'read_only',
   responses: { 200: { description: 'Status', schema: OpenObject } },
-  async handler() {
+  async handler(call) {
     const { colony } = await runtime();
     const feed = await colony.feed.status();
     const lag = feed.find(({ consumer }) => consumer === 'views')?.lag ?? null;
-    return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size(), clock: colony.clockCheck.status() } };
+    return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size(), waiting: colony.whyNots.groups(call.principal.tenant), clock: colony.clockCheck.status() } };
   },
 });
 

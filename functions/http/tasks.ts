@@ -1,7 +1,7 @@
 /** `/v1/tasks`: posting, bidding, holding, completing. */
 import { z } from 'zod';
 import type { RequestContext } from '../../app/agents';
-import { MAX_EFFORT, taskView, type TaskOutcome } from '../../app/tasks';
+import { MAX_EFFORT, taskStream, taskView, type TaskOutcome } from '../../app/tasks';
 import { settled } from '../../app/transact';
 import { Rejection } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';
@@ -49,6 +49,28 @@ const TaskInput = z
   .meta({ id: 'TaskInput' });
 
 const TaskOut = OpenObject.meta({ id: 'Task', description: 'A task: what was posted, its status, who holds it under which award, how it ended' });
+const Why = z
+  .object({
+    code: z.string().meta({ description: 'Stable', example: 'level-too-low' }),
+    text: z.string().meta({ example: 'not awarded: 1 agent of legal.level; lev-1 has contract 0.3, needs 0.8' }),
+    until: z.string().optional().meta({ description: 'When time alone changes something' }),
+  })
+  .meta({ id: 'Why', description: 'Why no agent is at work on it' });
+const TaskRow = OpenObject.and(z.object({ why: Why.optional(), waited_seconds: z.number().optional() }));
+const Candidate = z
+  .object({
+    agent: Id,
+    fits: z.boolean(),
+    code: z.string().optional().meta({ description: 'What is in its way' }),
+    text: z.string().optional(),
+    bid: z.boolean(),
+    standing_offer: z.boolean(),
+    status: z.string(),
+    levels: z.array(z.object({ capability: Id, level: z.number().nullable(), needs: z.number() })),
+    slots: z.number().meta({ description: 'In use' }),
+    capacity: z.number(),
+  })
+  .meta({ id: 'Candidate', description: 'An agent that has the capability which the task asks for first' });
 const Command = z.object({ receipt: Receipt, task: TaskOut });
 const TaskParams = z.object({ id: Id });
 
@@ -113,19 +135,29 @@ route({
   method: 'GET',
   path: '/v1/tasks',
   summary: 'List tasks',
+  description: 'Of a page, the first hundred that are open tell in `why` why they do not move.',
   tags: TAGS,
   needs: 'read_only',
   query: z.object({
     status: z.enum(['held', 'open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']).optional(),
     agent: Id.optional(),
     task_type: Id.optional(),
+    sort: z.enum(['waiting']).optional().meta({ description: 'Open tasks, those first that have waited longest' }),
+    stuck: Whole(0, 999_999_999).optional().meta({ type: 'integer', minimum: 0, maximum: 999_999_999, description: 'Open tasks that have waited so many seconds at least, the longest first' }),
     limit: whole(1, 1_000, 100),
     continuation: Continuation,
   }),
-  responses: { 200: { description: 'A page, in order of id; eventually consistent', schema: List(OpenObject) } },
+  responses: { 200: { description: 'A page, in order of id, eventually consistent; with `sort` or `stuck` by what waits now (a page that a `task_type` leaves little of may have a nextLink all the same)', schema: List(TaskRow) } },
   async handler(call) {
     const { colony } = await runtime();
-    const { limit, continuation, ...filters } = call.query;
+    const { limit, continuation, sort, stuck, ...filters } = call.query;
+    if (sort !== undefined || stuck !== undefined) {
+      const wrong = (parameter: string, message: string) => Problem.invalid('Only open tasks wait, and nobody holds them.', [{ parameter, message }]);
+      if (filters.status !== undefined && filters.status !== 'open') throw wrong('status', 'must be open, or left out, with sort or stuck');
+      if (filters.agent !== undefined) throw wrong('agent', 'must be left out with sort or stuck');
+      const waiting = await queried(async () => colony.whyNots.waiting(call.principal.tenant, { seconds: stuck, task_type: filters.task_type }, limit, continuation));
+      return page(call, '/v1/tasks', waiting.tasks, waiting.continuation);
+    }
     const found = await queried(() => colony.tasks.list(call.principal.tenant, given(filters), limit, continuation));
     return page(call, '/v1/tasks', found.tasks, found.continuation);
   },
@@ -136,6 +168,7 @@ route({
   method: 'GET',
   path: '/v1/tasks/{id}',
   summary: 'Read a task, now or as it was',
+  description: 'Where no agent is at work on it yet, `why` says the reason, as it is now.',
   tags: TAGS,
   needs: 'read_only',
   params: TaskParams,
@@ -146,7 +179,36 @@ route({
     const loaded = await colony.tasks.load(call.principal.tenant, call.params.id, call.query.asOf);
     if (loaded.version < 0) throw Problem.of('not-found', call.query.asOf === undefined ? `There is no task ${call.params.id}.` : `There was no task ${call.params.id} at ${call.query.asOf}.`);
     const { asOf } = call.query;
-    return { status: 200, body: taskView(call.params.id, loaded, asOf === undefined ? call.now : toMillis(asOf)), etag: loaded.version };
+    if (asOf !== undefined) return { status: 200, body: taskView(call.params.id, loaded, toMillis(asOf)), etag: loaded.version };
+    const why = await colony.whyNots.of(taskStream(call.principal.tenant, call.params.id), loaded.state);
+    return { status: 200, body: { ...taskView(call.params.id, loaded, call.now), why }, etag: loaded.version };
+  },
+});
+
+route({
+  name: 'listCandidates',
+  method: 'GET',
+  path: '/v1/tasks/{id}/candidates',
+  summary: 'Who could do a task, and what is in the way of each',
+  tags: TAGS,
+  needs: 'read_only',
+  params: TaskParams,
+  query: z.object({ limit: whole(1, 500, 100), continuation: Id.optional() }),
+  responses: {
+    200: {
+      description: 'A page of the agents that have the capability which it asks for first, in order of id: how many there are in all, and the reason why no agent is at work on it',
+      schema: List(Candidate).extend({ able: z.number(), why: Why.optional() }),
+    },
+  },
+  async handler(call) {
+    const { colony } = await runtime();
+    const { id } = call.params;
+    const { tenant } = call.principal;
+    const { limit, continuation } = call.query;
+    const { state, version } = await colony.tasks.load(tenant, id);
+    if (version < 0) throw Problem.of('not-found', `There is no task ${id}.`);
+    const found = colony.whyNots.candidates(tenant, state, limit, continuation);
+    return page(call, `/v1/tasks/${id}/candidates`, found.candidates, found.continuation, { able: found.able, why: await colony.whyNots.of(taskStream(tenant, id), state) });
   },
 });
 

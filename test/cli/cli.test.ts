@@ -69,7 +69,7 @@ describe('help and errors', () => {
   test('every command tells what it does, with examples', async () => {
     const { code, stdout } = await formicary(['--help']);
     expect(code).toBe(0);
-    const commands = ['start', 'post', 'tasks', 'agents', 'types', 'tools', 'signals', 'rounds', 'poll', 'vote', 'tally', 'approvals', 'approval', 'approve', 'reject', 'ask', 'actions', 'veto', 'override', 'challenge', 'oversight', 'tail', 'why', 'asof', 'recompute', 'verify', 'export', 'status'];
+    const commands = ['start', 'post', 'tasks', 'candidates', 'agents', 'types', 'tools', 'signals', 'rounds', 'poll', 'vote', 'tally', 'approvals', 'approval', 'approve', 'reject', 'ask', 'actions', 'veto', 'override', 'challenge', 'oversight', 'tail', 'why', 'asof', 'recompute', 'verify', 'export', 'status'];
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
     for (const command of commands) {
       const help = await formicary([command, '--help']);
@@ -421,3 +421,25 @@ winner   recorded AGENT, computed AGENT
 hash     the receipt hashes to what it says
 The award agrees with its receipt.
 `;
+
+test('a task that does not move says why: alone, in a list, with its candidates, in the status', async () => {
+  const waiting = new Formicary({ url: host.url, tenant: 'waiting' });
+  await waiting.as('low').agents.register({ agent_type: 'legal.work', capabilities: { contract: 0.3 } });
+  await waiting.tasks.post({ id: 'level', task_type: 'legal.work', requires: [{ capability: 'legal.work' }, { capability: 'contract', level: 0.8 }] });
+  await waiting.tasks.post({ id: 'nobody', task_type: 'nobody.does' });
+  await until(async () => (await waiting.status()).waiting.open === 2);
+  waiting.close();
+  const said = async (...args: string[]) => (await run([...args, '--tenant', 'waiting'])).stdout;
+
+  const text = 'not awarded: 1 agent of legal.work; low has contract 0.3, needs 0.8';
+  expect(await said('tasks', 'level')).toMatch(new RegExp(`^why.text +${text}$`, 'm'));
+  expect(await said('why', 'level')).toContain(`WHY  ${text}\n`);
+  const stuck = await said('tasks', '--stuck', '0');
+  expect(stuck).toMatch(new RegExp(`^TASK.* WHY\nlevel .*${text}\nnobody .*no agent of nobody.does is registered\n$`));
+  expect(await said('tasks', '--stuck')).not.toContain('level');
+  expect(await said('tasks', '--sort', 'waiting', '--limit', '1')).toContain('level');
+  expect(await said('candidates', 'level')).toMatch(/^AGENT.*\nlow +no +0\/1 +legal.work 1\/0 contract 0.3\/0.8 +low has contract 0.3, needs 0.8\n$/);
+  const status = await said('status');
+  expect(status).toMatch(/^level-too-low +1 .*level +not awarded: 1 agent of legal.work/m);
+  expect(status).toMatch(/^no-agent +1 .*nobody +not awarded: no agent of nobody.does/m);
+}, 60_000);

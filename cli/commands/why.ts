@@ -15,8 +15,8 @@ export async function why({ client, globals, json }: Context, { id, data }: WhyI
   const chain = data === undefined ? await client.why(id) : offline(dataFolder(data), globals.tenant, id);
   if (json) return printJson(chain);
   const waits = data === undefined && isId(id) ? await waitingFor(client, id) : undefined;
-  if (waits !== undefined) print(`${bold('WHY')}  ${waits}\n`);
   for (const line of treeOf(chain)) print(line);
+  if (waits !== undefined) print(`\n${bold('WHY')}  ${waits}`);
   const { complete, unsearched = [] } = chain;
   if (unsearched.length > 0) note(dim(`Long streams were not searched to their end, there may be more from ${unsearched.slice(0, 3).map(shortRef).join(', ')}${unsearched.length > 3 ? ', …' : ''} on.`));
   else if (!complete) note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));

@@ -54,6 +54,7 @@ import { Reactions } from './reactions';
 import { Readiness } from './readiness';
 import { Oversight } from './oversight';
 import { Pauses } from './pauses';
+import { Retention } from './retention';
 import { Receipts } from './receipts';
 import { Repository, Tools } from './registry';
 import { Rounds } from './rounds';
@@ -114,6 +115,7 @@ export class Colony {
   readonly peers: Peers;
   readonly oversight: Oversight;
   readonly pauses: Pauses;
+  readonly retention: Retention;
   readonly rounds: Rounds;
   readonly approvals: Approvals;
   readonly actions: Actions;
@@ -174,6 +176,7 @@ export class Colony {
     this.tools = new Tools(this.transactor, views, this.views);
     this.oversight = new Oversight(this.transactor);
     this.pauses = new Pauses(this.transactor, (tenant) => this.market.underway(tenant));
+    this.retention = new Retention(this.transactor);
     this.rounds = new Rounds(this.transactor, this.market.agents, views, this.views, clock, this.watchdog);
     this.approvals = new Approvals(this.transactor, views, this.views, clock, this.watchdog);
     this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock, this.watchdog);

@@ -1,13 +1,14 @@
 /**
  * Walks every chain of a log without a host and names what was tampered with. It trusts the hashes alone: neither the
- * file's indexes nor what its other columns say.
+ * file's indexes nor what its other columns say. Files of the archive are read as well, and held against their markers.
  */
-import type { DatabaseSync } from '../adapters/embedded/sqlite';
+import { Archive, ARCHIVE_FOLDER, fileProblem, type ArchivedLine, type ArchivedPiece } from '../adapters/embedded/archive';
+import type { DatabaseSync, StatementSync } from '../adapters/embedded/sqlite';
 import { isDamage } from '../adapters/embedded/database';
 import { lostTailOf } from '../adapters/embedded/mark';
 import { blobsIn } from '../adapters/embedded/open';
 import type { FileBlobArchive } from '../adapters/embedded/small-stores';
-import { ChainVerifier, type Commit } from '../domain/kernel/commit';
+import { AlteredReceipt, ChainVerifier, type Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import { payloadsOf } from '../domain/payloads';
 
@@ -41,7 +42,7 @@ export const NOT_SHOWN = [
 
 /**
  * Walks the log without holding on to one state of it for long: a host that writes it meanwhile can tidy up behind us.
- * @param folder where the log lies, with its blobs and its high-water mark; undefined for an export
+ * @param folder where the log lies, with its blobs, its archive and its high-water mark; undefined for an export
  * @param onProgress hears how many commits were checked, and how many there are
  */
 export function audit(database: DatabaseSync, folder: string | undefined, onProgress: (done: number, total: number) => void): Audit {
@@ -58,6 +59,8 @@ export function audit(database: DatabaseSync, folder: string | undefined, onProg
     // What is on record now; what comes while we read is for the next time.
     const lost = folder === undefined ? undefined : lostTailOf(folder, database);
     if (lost !== undefined) add([{ commit: undefined, kind: 'missing', message: lost }]);
+    const archive = folder === undefined ? undefined : new ArchiveWalk(Archive.of(folder, database), folder, database);
+    if (archive !== undefined) add(archive.files());
     database.exec('CREATE TEMP TABLE walk AS SELECT position, stream, idx FROM main.commits NOT INDEXED ORDER BY stream, idx, position');
     const total = (database.prepare('SELECT count(*) AS n FROM temp.walk').get() as { n: number }).n;
     const byPlace = database.prepare('SELECT hash, body FROM main.commits NOT INDEXED WHERE position = ?');
@@ -68,6 +71,15 @@ export function audit(database: DatabaseSync, folder: string | undefined, onProg
         walk = new StreamWalk(stream);
         streams += 1;
       }
+      for (const line of archive?.before(stream, idx) ?? []) {
+        if (line instanceof AlteredReceipt) {
+          add([unreadable(line)]);
+          continue;
+        }
+        add(walk.next(line.position, line.index, line));
+        if (blobs !== undefined) add(blobs.next(stream, line.index, line));
+        commits += 1;
+      }
       const content = byPlace.get(position) as unknown as Content;
       add(walk.next(position, idx, content));
       if (blobs !== undefined) add(blobs.next(stream, idx, content));
@@ -75,7 +87,8 @@ export function audit(database: DatabaseSync, folder: string | undefined, onProg
       if (commits % PROGRESS_EVERY === 0) onProgress(commits, total);
     }
     onProgress(total, total);
-    add(traces(database));
+    if (archive !== undefined) add(archive.left());
+    add(traces(database, archive));
   } catch (error) {
     // Pages that can't be read are a finding too; anything else is a defect.
     if (!isDamage(error)) throw error;
@@ -121,6 +134,80 @@ function referencesIn(body: string): string[] {
   }
 }
 
+/** The archive beside a log, walked along with it; the places in the log that its receipts had are kept in `temp.archived_places`. */
+class ArchiveWalk {
+  /** By stream, those that were not read yet. */
+  private readonly pieces: ReadonlyMap<string, ArchivedPiece[]>;
+  private readonly missing = new Set<string>();
+  private readonly place: StatementSync;
+  /** Receipts that could not be read: so many places of the log are empty, and nobody can say which. */
+  unread = 0;
+
+  constructor(
+    private readonly archive: Archive,
+    private readonly folder: string,
+    database: DatabaseSync,
+  ) {
+    database.exec('CREATE TEMP TABLE archived_places (position INTEGER)');
+    this.place = database.prepare('INSERT INTO temp.archived_places VALUES (?)');
+    this.pieces = Map.groupBy(archive.pieces(), ({ stream }) => stream);
+  }
+
+  /** Each file that is not as it was, by its name. */
+  files(): Fault[] {
+    return this.archive.files().flatMap((file): Fault[] => {
+      const kind = fileProblem(this.folder, file);
+      if (kind === undefined) return [];
+      if (kind === 'missing') this.missing.add(file.file);
+      const streams = [...this.pieces.values()].filter((pieces) => pieces.some((piece) => piece.file === file.file)).length;
+      const what = kind === 'missing' ? 'is not there' : 'holds other bytes than were written';
+      return [{ commit: undefined, kind, message: `${ARCHIVE_FOLDER}/${file.file} ${what}; streams that were archived to it: ${streams}. Put it back as it was, from a backup` }];
+    });
+  }
+
+  /** What was archived of a stream before its receipt `index`, in order; where that can't be read, why. */
+  *before(stream: string, index: number): Generator<ArchivedLine | AlteredReceipt> {
+    const pieces = this.pieces.get(stream) ?? [];
+    for (let [piece] = pieces; piece !== undefined && piece.last < index; [piece] = pieces) {
+      pieces.shift();
+      yield* this.linesOf(piece);
+    }
+  }
+
+  /** Streams of which nothing follows on what was archived, with what is wrong in their files. */
+  left(): Fault[] {
+    return [...this.pieces.values()].flatMap((pieces): Fault[] => {
+      const last = pieces.at(-1);
+      if (last === undefined) return [];
+      const walk = new StreamWalk(last.stream);
+      const faults = pieces.flatMap((piece) => [...this.linesOf(piece)]).flatMap((line) => (line instanceof AlteredReceipt ? [unreadable(line)] : walk.next(line.position, line.index, line)));
+      const commit = `${last.stream}@${last.last + 1}`;
+      return [...faults, { commit, kind: 'missing', message: `${commit}: it stayed in the database when those before it were archived, and is not there` }];
+    });
+  }
+
+  private *linesOf(piece: ArchivedPiece): Generator<ArchivedLine | AlteredReceipt> {
+    let lines: readonly ArchivedLine[];
+    try {
+      lines = this.archive.lines(piece);
+    } catch (error) {
+      if (!(error instanceof AlteredReceipt)) throw error;
+      this.unread += piece.last - piece.first + 1;
+      // That its file is missing was said.
+      if (!this.missing.has(piece.file)) yield error;
+      return;
+    }
+    for (const line of lines) {
+      this.place.run(line.position);
+      yield line;
+    }
+  }
+}
+
+function unreadable({ ref, message }: AlteredReceipt): Fault {
+  return { commit: ref, kind: 'unreadable', message };
+}
+
 interface Key {
   readonly position: number;
   readonly stream: string;
@@ -155,14 +242,17 @@ class StreamWalk {
 }
 
 /** What a cut leaves behind in a database: empty places in the log, and notes of commits that are no more. */
-function traces(database: DatabaseSync): Fault[] {
+function traces(database: DatabaseSync, archive: ArchiveWalk | undefined): Fault[] {
   const faults: Fault[] = [];
   const gaps = database.prepare(
-    'SELECT before + 1 AS "first", position - 1 AS "last" FROM (SELECT position, lag(position, 1, 0) OVER (ORDER BY position) AS before FROM commits NOT INDEXED) WHERE position > before + 1',
+    `SELECT before + 1 AS "first", position - 1 AS "last" FROM (SELECT position, lag(position, 1, 0) OVER (ORDER BY position) AS before FROM
+       (SELECT position FROM commits NOT INDEXED ${archive === undefined ? '' : 'UNION ALL SELECT position FROM temp.archived_places'})) WHERE position > before + 1`,
   );
-  for (const { first, last } of gaps.all() as unknown as { first: number; last: number }[]) {
-    const places = first === last ? `place ${first} of the log is empty: a commit` : `places ${first} to ${last} of the log are empty: ${last - first + 1} commits`;
-    faults.push({ commit: undefined, kind: 'missing', message: `${places} stood there` });
+  const empty = gaps.all() as unknown as { first: number; last: number }[];
+  const places = empty.reduce((sum, { first, last }) => sum + last - first + 1, 0);
+  for (const { first, last } of places > (archive?.unread ?? 0) ? empty : []) {
+    const where = first === last ? `place ${first} of the log is empty: a commit` : `places ${first} to ${last} of the log are empty: ${last - first + 1} commits`;
+    faults.push({ commit: undefined, kind: 'missing', message: `${where} stood there` });
   }
   if (has(database, 'snapshots')) {
     const cut = database.prepare(

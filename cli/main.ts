@@ -12,12 +12,14 @@ import type * as ActionsCommand from './commands/actions';
 import type * as AgentsCommand from './commands/agents';
 import type * as ApprovalsCommand from './commands/approvals';
 import type * as AsofCommand from './commands/asof';
+import type * as ArchiveCommand from './commands/archive';
 import type * as BackupCommand from './commands/backup';
 import type * as ChallengeCommand from './commands/challenge';
 import type * as ExportCommand from './commands/export';
 import type * as OversightCommand from './commands/oversight';
 import type * as PostCommand from './commands/post';
 import type * as RecomputeCommand from './commands/recompute';
+import type * as RetentionCommand from './commands/retention';
 import type * as RoundsCommand from './commands/rounds';
 import type * as SignalsCommand from './commands/signals';
 import type * as StartCommand from './commands/start';
@@ -345,6 +347,23 @@ command(program, 'restore', 'Make a data folder out of a backup, and verify it',
   .requiredOption('-d, --data <folder>', 'where to; it must not be there, or be empty')
   .addHelpText('after', '\nEvery file is held against the manifest first; nothing is overwritten. Ends with 1 when what was restored does not hold.')
   .action(runs<Parameters<typeof BackupCommand.restoreBackup>[1]>(() => (require('./commands/backup') as typeof BackupCommand).restoreBackup));
+
+command(program, 'retention', 'Show or set which streams that have ended may be archived, and when', [
+  'formicary retention',
+  `formicary retention --set '{"task":365,"trail":30}'  # days after the last receipt`,
+  "formicary retention --set '{}'  # nothing any more",
+])
+  .option('--set <json>', 'days by category (task, action, round, approval, delivery, trail), whole; @FILE reads a file')
+  .action(runs<RetentionCommand.RetentionInput>(() => (require('./commands/retention') as typeof RetentionCommand).retention));
+
+command(program, 'archive', 'Move streams that ended long ago into a file beside the database, by the policy of each tenant; the host is stopped for it', [
+  'formicary archive --data ./colony --dry-run  # says what would be moved',
+  'formicary archive --data ./colony',
+])
+  .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
+  .option('--dry-run', 'change nothing')
+  .addHelpText('after', '\nNothing is deleted: what is archived is read as before, from the folder archive/, which belongs to the data folder.')
+  .action(runs<ArchiveCommand.ArchiveInput>(() => (require('./commands/archive') as typeof ArchiveCommand).archive));
 
 command(program, 'status', 'Show how the host is', ['formicary status', 'formicary status --json'])
   .action(runs<object>(() => (require('./commands/status') as typeof StatusCommand).status));

@@ -2,7 +2,7 @@
  * The typed client: every route of the API as a method. A refusal is a `FormicaryError`; what may be sent twice is
  * tried again by itself, and every command may be, since it carries an Idempotency-Key.
  */
-import { ActionsApi, ApprovalsApi, ChannelsApi, CorrectionsApi, DecisionsApi, DeliveriesApi, OversightApi, RoundsApi } from './decisions';
+import { ActionsApi, ApprovalsApi, ChannelsApi, CorrectionsApi, DecisionsApi, DeliveriesApi, OversightApi, RetentionApi, RoundsApi } from './decisions';
 import { follow, type FollowOptions } from './follow';
 import { Session, type RetryOptions } from './session';
 import { NodeTransport, type Transport } from './transport';
@@ -96,6 +96,7 @@ export class Formicary {
   readonly actions: ActionsApi;
   readonly approvals: ApprovalsApi;
   readonly oversight: OversightApi;
+  readonly retention: RetentionApi;
   readonly corrections: CorrectionsApi;
   readonly channels: ChannelsApi;
   readonly deliveries: DeliveriesApi;
@@ -117,6 +118,7 @@ export class Formicary {
     this.actions = new ActionsApi(this.session);
     this.approvals = new ApprovalsApi(this.session);
     this.oversight = new OversightApi(this.session);
+    this.retention = new RetentionApi(this.session);
     this.corrections = new CorrectionsApi(this.session);
     this.channels = new ChannelsApi(this.session);
     this.deliveries = new DeliveriesApi(this.session);

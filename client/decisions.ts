@@ -28,6 +28,8 @@ import type {
   Page,
   ReadOptions,
   Receipt,
+  RetentionDays,
+  RetentionPolicy,
   Recount,
   RedriveAnswer,
   Round,
@@ -203,6 +205,21 @@ export class OversightApi {
   /** Sets the rules of a kind, whole. */
   set(kind: string, rules: OversightRules, options?: CommandOptions): Promise<KindRules & { readonly receipt: Receipt }> {
     return this.session.command('PUT', `/v1/oversight/${encodeURIComponent(kind)}`, { rules }, options);
+  }
+}
+
+/** `/v1/retention`: which streams that have ended may be archived, and when. */
+export class RetentionApi {
+  constructor(private readonly session: Session) {}
+
+  /** The policy of the tenant; without a category none of it is archived. */
+  get(options?: ReadOptions): Promise<RetentionPolicy> {
+    return this.session.read('/v1/retention', undefined, options);
+  }
+
+  /** Sets the policy, whole. `formicary archive` does what it says. */
+  set(days: RetentionDays, options?: CommandOptions): Promise<RetentionPolicy & { readonly receipt: Receipt }> {
+    return this.session.command('PUT', '/v1/retention', { days }, options);
   }
 }
 

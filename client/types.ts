@@ -10,6 +10,7 @@ import type { DeliveryState } from '../domain/delivery';
 import type { Commit } from '../domain/kernel/commit';
 import type { ApproverGroup, Features, Impact, OversightAnswer, OversightRules, SafeDefault } from '../domain/oversight';
 import type { Objective, PoolCondition, PoolSample } from '../domain/pool';
+import type { RetentionDays } from '../domain/retention';
 import type { CastBallot, RoundOutcome, RoundRecomputation, RoundSpec, RoundState, Vote } from '../domain/round';
 import type { Deprecation, ToolDefinition, ToolState } from '../domain/tool';
 import type { Signal } from '../domain/trail';
@@ -17,7 +18,7 @@ import type { Claim, Requirement, TaskOversight, TaskSpec, TaskState, TaskStatus
 import type { Obstacle, WhyCode, WhyNot } from '../domain/why-not';
 
 export type { Obstacle, WhyCode, WhyNot };
-export type { AgentTypeEntry, Channel, Claim, Commit, CustomEntry, Objective, OversightRules };
+export type { AgentTypeEntry, Channel, Claim, Commit, CustomEntry, Objective, OversightRules, RetentionDays };
 export type { CausalChain, CausalNode } from '../domain/causality';
 export type { AwardFault, Recomputation } from '../domain/task';
 
@@ -634,6 +635,11 @@ export interface KindRules {
   readonly kind: string;
   readonly rules: OversightRules;
   readonly rules_hash: string;
+}
+
+/** Which streams that have ended may be archived, and when. */
+export interface RetentionPolicy {
+  readonly days: RetentionDays;
 }
 
 export interface CorrectionInput extends Omit<Correction, 'by'> {

@@ -11,6 +11,7 @@
 import { createHash } from 'node:crypto';
 import { chmodSync, closeSync, constants, copyFileSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { ARCHIVE_FOLDER, archiveFilesIn } from './archive';
 import { DATABASE_FILE } from './database';
 import { DatabaseUnavailable, PRIVATE_FILE, PRIVATE_FOLDER, prepareFolder, reasonOf } from './folder';
 import { hasLog, openLog } from './log';
@@ -55,6 +56,8 @@ export async function backUp(folder: string, target: string, madeAt: string, onF
     const newest = copyDatabase(folder, DATABASE_FILE, place);
     for (const name of OTHER_DATABASES) if (existsSync(join(folder, name))) copyDatabase(folder, name, place);
     copyBlobs(join(folder, BLOBS), join(place, BLOBS));
+    // A file is there before a marker names it.
+    for (const name of archiveFilesIn(folder)) copyFile(join(folder, ARCHIVE_FOLDER, name), join(place, ARCHIVE_FOLDER, name));
     const files: BackedUpFile[] = [];
     for (const path of filesIn(place)) {
       const file = await described(place, path);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { AlteredReceipt, checkAppend, commandOf, unsealAt, type Commit } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
+import { ARCHIVE_SCHEMA, Archive } from './archive';
 import type { Database } from './database';
 import { DatabaseUnavailable } from './folder';
 import { MARK_FILE, MarkWriter, lostTail, newestOf, readMark } from './mark';
@@ -13,6 +14,15 @@ interface CommitRow {
   readonly index: number;
   readonly hash: string;
   readonly body: string;
+}
+
+interface FeedRow {
+  readonly position: number;
+  readonly hash: string;
+  /** These only where something was archived; `after_archived` is 1 when what comes before it in its stream was. */
+  readonly stream?: string;
+  readonly index?: number;
+  readonly after_archived?: number;
 }
 
 interface SnapshotRow {
@@ -37,7 +47,12 @@ export const EVENT_SCHEMA: readonly Statement[] = [
   ['CREATE TABLE IF NOT EXISTS snapshots (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, idx INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID', []],
   // The snapshots before the last one: from them a state of long ago is folded.
   ['CREATE TABLE IF NOT EXISTS past_snapshots (stream TEXT NOT NULL, idx INTEGER NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (stream, idx)) WITHOUT ROWID', []],
+  ...ARCHIVE_SCHEMA,
 ];
+
+const FEED = 'SELECT position, hash FROM commits WHERE position > ? ORDER BY position LIMIT ?';
+const FEED_WITH_ARCHIVE = `SELECT position, stream, idx AS "index", hash, EXISTS (SELECT 1 FROM archived a WHERE a.stream = c.stream AND a.last = c.idx - 1) AS after_archived
+  FROM commits c WHERE position > ? ORDER BY position LIMIT ?`;
 
 export class SqliteEventStore implements EventStore {
   private readonly listeners = new Set<() => void>();
@@ -49,11 +64,13 @@ export class SqliteEventStore implements EventStore {
 
   /** Appends whose answer has not come. */
   private underWay = 0;
+  private readonly archive: Archive;
 
   private constructor(
     private readonly database: Database,
     private readonly mark: MarkWriter,
   ) {
+    this.archive = new Archive(database.folder, (sql, ...parameters) => database.all(sql, ...parameters));
     database.onDurable = () => {
       if (this.underWay === 0) return;
       try {
@@ -107,7 +124,8 @@ export class SqliteEventStore implements EventStore {
     this.underWay += 1;
     const result = await this.database
       .write({
-        guard: { query: ['SELECT coalesce(max(idx), -1) FROM commits WHERE stream = ?', [stream]], expected },
+        // A stream whose receipts are all archived is none that is new: its last one is missing.
+        guard: { query: ['SELECT coalesce((SELECT max(idx) FROM commits WHERE stream = ?1), (SELECT max(last) FROM archived WHERE stream = ?1), -1)', [stream]], expected },
         statements,
       })
       .finally(() => (this.underWay -= 1));
@@ -118,7 +136,9 @@ export class SqliteEventStore implements EventStore {
 
    
   async head(stream: string): Promise<Head | undefined> {
-    return this.database.get<Head>('SELECT idx AS "index", hash FROM commits WHERE stream = ? ORDER BY idx DESC LIMIT 1', stream);
+    const head = this.database.get<Head>('SELECT idx AS "index", hash FROM commits WHERE stream = ? ORDER BY idx DESC LIMIT 1', stream);
+    if (head === undefined) this.archive.checkEnd(stream);
+    return head;
   }
 
    
@@ -133,26 +153,73 @@ export class SqliteEventStore implements EventStore {
     return this.database.get<{ idx: number }>('SELECT idx FROM answers WHERE stream = ? AND command = ?', stream, command)?.idx;
   }
 
-   
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
-    return this.database
-      .all<CommitRow>('SELECT stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx >= ? ORDER BY idx LIMIT ?', stream, from, limit)
-      .map((row) => unsealAt(row, row.body, row.hash));
+    const commits: Commit[] = [];
+    for (let next = from; commits.length < limit; ) {
+      const archived = this.archive.commits(stream, next, limit - commits.length);
+      commits.push(...archived);
+      next += archived.length;
+      if (commits.length === limit) break;
+      const rows = this.rows(stream, next, limit - commits.length);
+      if (rows.length === 0) this.archive.checkEnd(stream, next);
+      // A stream that came alive again, and ended again, is archived in between too.
+      const gap = this.archive.isUsed ? rows.findIndex(({ index }, i) => index !== next + i) : -1;
+      const before = gap < 1 ? rows : rows.slice(0, gap);
+      commits.push(...before.map((row) => unsealAt(row, row.body, row.hash)));
+      if (gap < 1) break;
+      next += gap;
+    }
+    return commits;
   }
 
-   
+  private rows(stream: string, from: number, limit: number): CommitRow[] {
+    return this.database.all<CommitRow>('SELECT stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx >= ? ORDER BY idx LIMIT ?', stream, from, limit);
+  }
+
+  /**
+   * What was archived of a stream comes right before the receipt of it that follows: in the order of its stream, as all
+   * is. A place within that is `POSITION-N`: after so many receipts that come before the first at a later position.
+   */
   async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
-    const position = positionOf(from);
-    const rows = this.database.all<{ position: number; hash: string }>(
-      'SELECT position, hash FROM commits WHERE position > ? ORDER BY position LIMIT ?',
-      position,
-      limit,
-    );
-    const last = rows.at(-1)?.position ?? position;
-    const found = rows.map((row) => this.recent.peek(row.hash) ?? this.commitAt(row.position));
+    const start = placeOf(from);
+    const rows = this.database.all<FeedRow>(this.archive.isUsed ? FEED_WITH_ARCHIVE : FEED, start.position, limit);
+    const found: (Commit | AlteredReceipt)[] = [];
+    let { position, archived: passed } = start;
+    let full = false;
+    for (const row of rows) {
+      if (row.after_archived === 1) passed += this.archivedBefore(row as Required<FeedRow>, passed, limit - found.length, found);
+      full = found.length >= limit;
+      if (full) break;
+      found.push(this.recent.peek(row.hash) ?? this.commitAt(row.position));
+      position = row.position;
+      passed = 0;
+    }
     const altered = found.filter((item) => item instanceof AlteredReceipt);
     const commits = found.filter((item): item is Commit => !(item instanceof AlteredReceipt));
-    return { commits, checkpoint: String(last), end: rows.length < limit, ...(altered.length > 0 && { altered }) };
+    const checkpoint = passed === 0 ? String(position) : `${position}-${passed}`;
+    return { commits, checkpoint, end: !full && rows.length < limit, ...(altered.length > 0 && { altered }) };
+  }
+
+  /** Adds what was archived before a receipt, but for the first `passed` of it; returns how many it has passed now. */
+  private archivedBefore({ stream, index }: Required<FeedRow>, passed: number, limit: number, found: (Commit | AlteredReceipt)[]): number {
+    const { first } = this.database.get<{ first: number }>('SELECT coalesce(max(idx), -1) + 1 AS first FROM commits WHERE stream = ? AND idx < ?', stream, index) as { first: number };
+    let next = first + passed;
+    for (let room = limit; next < index && room > 0; ) {
+      try {
+        const commits = this.archive.commits(stream, next, Math.min(room, index - next));
+        if (commits.length === 0) break;
+        found.push(...commits);
+        room -= commits.length;
+        next += commits.length;
+      } catch (error) {
+        if (!(error instanceof AlteredReceipt)) throw error;
+        found.push(error);
+        room -= 1;
+        // Nothing of a piece is read when something of it is wrong.
+        next = (this.archive.pieceWith(stream, Math.max(next, error.index))?.last ?? index - 1) + 1;
+      }
+    }
+    return next - first - passed;
   }
 
   private commitAt(position: number): Commit | AlteredReceipt {
@@ -166,7 +233,7 @@ export class SqliteEventStore implements EventStore {
   }
 
   async lag(from: Checkpoint | undefined): Promise<number> {
-    return Number(await this.end()) - positionOf(from);
+    return Number(await this.end()) - placeOf(from).position;
   }
 
    
@@ -180,9 +247,14 @@ export class SqliteEventStore implements EventStore {
   }
 }
 
-/** Throws RangeError on what no `feed` has made: taken for a place, it would look like the end, and a reader would wait for ever. */
-function positionOf(checkpoint: Checkpoint | undefined): number {
-  if (checkpoint === undefined) return 0;
-  if (!/^\d{1,15}$/.test(checkpoint)) throw new RangeError(`not a checkpoint of this store: ${checkpoint}`);
-  return Number(checkpoint);
+/**
+ * The place of a checkpoint: the last position before it, and how many receipts out of the archive of those that come
+ * next. Throws RangeError on what no `feed` has made: taken for a place, it would look like the end, and a reader would
+ * wait for ever.
+ */
+function placeOf(checkpoint: Checkpoint | undefined): { readonly position: number; readonly archived: number } {
+  if (checkpoint === undefined) return { position: 0, archived: 0 };
+  const place = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(checkpoint);
+  if (place === null) throw new RangeError(`not a checkpoint of this store: ${checkpoint}`);
+  return { position: Number(place[1]), archived: Number(place[2] ?? 0) };
 }

@@ -2,7 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { canonicalize } from '../../domain/kernel/commit';
+import { Archive, archivedLinesIn, type ArchivedPiece } from '../../adapters/embedded/archive';
+import { canonicalize, sha256 } from '../../domain/kernel/commit';
 import { PRIVATE_FILE, isHeld } from '../../adapters/embedded/folder';
 import { hasLog } from '../../adapters/embedded/log';
 import { readMark } from '../../adapters/embedded/mark';
@@ -68,6 +69,10 @@ function* fromDamaged(context: Context, folder: string): Generator<ExportLine> {
       'INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (position) DO UPDATE SET stream = excluded.stream, idx = excluded.idx, hash = excluded.hash, body = excluded.body, intact = excluded.intact WHERE excluded.intact > intact',
     );
     for (const { position, stream, index, hash, body, intact } of salvage(folder)) insert.run(position, stream, index, hash, body, intact ? 1 : 0);
+    for (const { position, stream, index, hash, body } of archivedLinesIn(folder, (file, problem) => {
+      context.foundWrong();
+      note(`not read: archive/${file}, or a part of it: ${problem}`);
+    })) insert.run(position, stream, index, hash, body, sha256(body) === hash ? 1 : 0);
     const { tenant } = context.globals;
     for (const row of found.prepare('SELECT stream, idx AS "index", hash, body FROM commits ORDER BY position').iterate()) {
       const line = row as unknown as ExportLine;
@@ -83,6 +88,13 @@ function* fromDamaged(context: Context, folder: string): Generator<ExportLine> {
 }
 
 const MOST_NAMED = 50;
+
+/** What was archived right before a receipt, in the order of its stream. Throws `AlteredReceipt`. */
+function* archivedBefore(archive: Archive, { stream, index }: ExportLine): Generator<ExportLine> {
+  const pieces: ArchivedPiece[] = [];
+  for (let piece = archive.pieceWith(stream, index - 1); piece !== undefined; piece = archive.pieceWith(stream, piece.first - 1)) pieces.unshift(piece);
+  for (const piece of pieces) yield* archive.lines(piece).map(({ position: _, ...line }) => line);
+}
 
 /** What is not in a salvage that was in the log, in words. */
 function unsaved(found: DatabaseSync, mark: number): string[] {
@@ -107,7 +119,7 @@ async function* fromHost({ client }: Context): AsyncGenerator<ExportLine> {
   for await (const { hash, ...unsealed } of client.receipts.all({ limit: CHUNK })) yield { stream: unsealed.stream, index: unsealed.index, hash, body: canonicalize(unsealed) };
 }
 
-/** The bytes as they are stored: of one tenant, or of all. Page by page, so that a host that goes on writing can tidy up behind us. */
+/** The bytes as they are stored, what was archived of a stream before its next receipt: of one tenant, or of all. Page by page, so that a host that goes on writing can tidy up behind us. */
 function* fromFolder(folder: string, tenant: string | undefined, begin: (total: number) => void): Generator<ExportLine> {
   const log = openFolder(folder);
   try {
@@ -118,9 +130,11 @@ function* fromFolder(folder: string, tenant: string | undefined, begin: (total: 
     const page = log.database.prepare(
       'SELECT position, stream, idx AS "index", hash, body FROM commits NOT INDEXED WHERE position > ? AND position <= ? AND stream >= ? AND stream < ? ORDER BY position LIMIT ?',
     );
+    const archive = Archive.of(folder, log.database);
     for (let after = 0; ; ) {
       const rows = page.all(after, end, ...range, CHUNK) as unknown as (ExportLine & { position: number })[];
       for (const { position, ...line } of rows) {
+        yield* archivedBefore(archive, line);
         yield line;
         after = position;
       }

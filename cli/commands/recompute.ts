@@ -35,7 +35,7 @@ export async function recompute(context: Context, input: RecomputeInput): Promis
 function offline(folder: string, tenant = 'default', task: string): Commit[] {
   const log = openFolder(folder);
   try {
-    return streamIn(log.database, streamName(tenant, 'task', task));
+    return streamIn(log, streamName(tenant, 'task', task));
   } finally {
     log.close();
   }

@@ -34,7 +34,7 @@ async function receiptsOf({ client, globals: { tenant = 'default' } }: Context, 
   }
   const log = file === undefined ? openFolder(dataFolder(data)) : await loadExport(file, () => undefined);
   try {
-    return streamIn(log.database, streamName(tenant, 'round', round));
+    return streamIn(log, streamName(tenant, 'round', round));
   } finally {
     log.close();
   }

@@ -35,7 +35,7 @@ async function waitingFor(client: Formicary, id: string): Promise<string | undef
 function offline(folder: string, tenant = 'default', id: string): CausalChain {
   const log = openFolder(folder);
   try {
-    const chain = chainIn(log.database, tenant, id);
+    const chain = chainIn(log, tenant, id);
     if (chain !== undefined) return chain;
   } finally {
     log.close();

@@ -69,7 +69,7 @@ describe('help and errors', () => {
   test('every command tells what it does, with examples', async () => {
     const { code, stdout } = await formicary(['--help']);
     expect(code).toBe(0);
-    const commands = ['start', 'post', 'tasks', 'candidates', 'agents', 'types', 'tools', 'signals', 'rounds', 'poll', 'vote', 'tally', 'approvals', 'approval', 'approve', 'reject', 'ask', 'actions', 'veto', 'override', 'challenge', 'oversight', 'tail', 'why', 'asof', 'recompute', 'verify', 'export', 'status'];
+    const commands = ['start', 'post', 'tasks', 'candidates', 'agents', 'types', 'tools', 'signals', 'rounds', 'poll', 'vote', 'tally', 'approvals', 'approval', 'approve', 'reject', 'ask', 'actions', 'veto', 'override', 'challenge', 'oversight', 'tail', 'why', 'asof', 'recompute', 'verify', 'export', 'retention', 'archive', 'status'];
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
     for (const command of commands) {
       const help = await formicary([command, '--help']);

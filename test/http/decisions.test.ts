@@ -295,6 +295,19 @@ describe('a round', () => {
   });
 });
 
+// ------------------------------------------------------------------------------------------------------- retention
+
+test('a tenant says which streams that have ended may be archived; by default none', async () => {
+  const api = tenant('retention');
+  expect(await ok(api('/v1/retention'))).toEqual({ days: {} });
+  const set = await ok(api('/v1/retention', { method: 'PUT', json: { days: { task: 365, trail: 30 } } }));
+  expect(set).toMatchObject({ days: { task: 365, trail: 30 }, receipt: { version: 0 } });
+  const policy = await api('/v1/retention');
+  expect([policy.body, policy.headers.etag]).toEqual([{ days: { task: 365, trail: 30 } }, '"0"']);
+  for (const days of [{ agent: 30 }, { task: 0 }, { task: 1.5 }, { task: '30' }]) expect(slug(await api('/v1/retention', { method: 'PUT', json: { days } }))).toBe('400 invalid-request');
+  expect(slug(await api('/v1/retention', { method: 'PUT', json: { days: {} }, headers: { 'if-match': '"7"' } }))).toBe('412 version-mismatch');
+});
+
 // -------------------------------------------------------------------------------- oversight, corrections, channels
 
 test('rules of a kind are set whole; others have the default', async () => {

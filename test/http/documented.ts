@@ -26,7 +26,7 @@ export interface Check {
 }
 
 /** Tags of the routes that `decisions.test.ts` asks; those of all others are asked by `api.test.ts`. */
-export const DECISION_TAGS: ReadonlySet<string> = new Set(['Rounds', 'Actions', 'Approvals', 'Oversight', 'Corrections', 'Channels', 'Decisions']);
+export const DECISION_TAGS: ReadonlySet<string> = new Set(['Rounds', 'Actions', 'Approvals', 'Oversight', 'Corrections', 'Channels', 'Decisions', 'Retention']);
 
 const COMPONENTS = '#/components/schemas/';
 

@@ -1,0 +1,25 @@
+/** Use cases of retention: the policy of a tenant. What it says is done by `formicary archive`, while the host is stopped. */
+import { streamName } from '../domain/kernel/ids';
+import { retentionDecider, setRetention, type RetentionDays, type RetentionEvent, type RetentionState } from '../domain/retention';
+import type { RequestContext } from './agents';
+import type { Loaded, Outcome, Transactor } from './transact';
+
+export { ENDING, MAX_DAYS, MIN_DAYS } from '../domain/retention';
+
+/** One stream a tenant. */
+export function retentionStream(tenant: string): string {
+  return streamName(tenant, retentionDecider.category, 'policy');
+}
+
+export class Retention {
+  constructor(private readonly transactor: Transactor) {}
+
+  /** Sets the policy, whole. What is refused here leaves a receipt. */
+  set(context: RequestContext, days: RetentionDays): Promise<Outcome<RetentionState, RetentionEvent>> {
+    return this.transactor.transact(retentionDecider, retentionStream(context.principal.tenant), setRetention(days), { ...context, action: 'retention.set', receiptOfRefusal: true });
+  }
+
+  load(tenant: string): Promise<Loaded<RetentionState>> {
+    return this.transactor.load(retentionDecider, retentionStream(tenant));
+  }
+}

@@ -71,7 +71,7 @@ interface Ending<S, E extends Event> {
 }
 
 const endings = {
-  task: ending(taskDecider, ({ status, challenge }: TaskState) => ['completed', 'cancelled', 'expired', 'dead'].includes(status) && challenge === undefined),
+  task: ending(taskDecider, ({ status, challenges }: TaskState) => ['completed', 'cancelled', 'expired', 'dead'].includes(status) && !challenges.some((one) => one.status === 'open')),
   // What is cleared and was not taken yet, or is to be undone, waits for somebody.
   action: ending(actionDecider, ({ status, challenge, compensation }: ActionState) => ['executed', 'refused', 'vetoed'].includes(status) && challenge === undefined && compensation?.due !== true),
   round: ending(roundDecider, ({ status }: RoundState) => status === 'closed' || status === 'cancelled'),

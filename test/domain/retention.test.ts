@@ -48,7 +48,8 @@ describe('what has ended', () => {
 
   test('nothing that is still doubted, or to be undone, has', () => {
     const challenge = { by: 'bob', round: 'r', reason: 'no' };
-    expect(ends('task', { status: 'completed', challenge: { ...challenge, award: 1 } })).toBe(false);
+    const doubted = (status: string) => ends('task', { status: 'completed', challenges: [{ ...challenge, award: 1, status }] });
+    expect(['open', 'lapsed', 'dismissed', 'upheld'].map(doubted)).toEqual([false, true, true, true]);
     expect(ends('action', { status: 'executed', challenge })).toBe(false);
     expect(ends('action', { status: 'executed', compensation: { due: true, reason: 'a mistake' } })).toBe(false);
     expect(ends('action', { status: 'executed', compensation: { due: false, reason: 'a mistake' } })).toBe(true);

@@ -1,15 +1,9 @@
 /** Use cases of retention: the policy of a tenant. What it says is done by `formicary archive`, while the host is stopped. */
-import { streamName } from '../domain/kernel/ids';
-import { retentionDecider, setRetention, type RetentionDays, type RetentionEvent, type RetentionState } from '../domain/retention';
+import { retentionDecider, retentionStream, setRetention, type RetentionDays, type RetentionEvent, type RetentionState } from '../domain/retention';
 import type { RequestContext } from './agents';
 import type { Loaded, Outcome, Transactor } from './transact';
 
 export { ENDING, MAX_DAYS, MIN_DAYS } from '../domain/retention';
-
-/** One stream a tenant. */
-export function retentionStream(tenant: string): string {
-  return streamName(tenant, retentionDecider.category, 'policy');
-}
 
 export class Retention {
   constructor(private readonly transactor: Transactor) {}

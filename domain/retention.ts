@@ -7,6 +7,7 @@ import { approvalDecider, type ApprovalState } from './approval';
 import { deliveryDecider, type DeliveryState } from './delivery';
 import { canonicalize } from './kernel/commit';
 import { Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { streamName } from './kernel/ids';
 import { plusSeconds, type Time } from './kernel/time';
 import { roundDecider, type RoundState } from './round';
 import { taskDecider, type TaskState } from './task';
@@ -38,6 +39,11 @@ export const retentionDecider: Decider<RetentionState, RetentionEvent> = {
   initial: { days: {} },
   evolve: (_, { data }) => ({ days: data.days }),
 };
+
+/** One stream a tenant. */
+export function retentionStream(tenant: string): string {
+  return streamName(tenant, retentionDecider.category, 'policy');
+}
 
 /** Sets the policy, whole. The same again changes nothing. */
 export function setRetention(days: RetentionDays): Decision<RetentionState, RetentionEvent> {

@@ -7,6 +7,9 @@ import { readNumber, type NumberRange } from '../domain/kernel/number';
 import { shorten, visible } from '../domain/kernel/text';
 import { readTime } from '../domain/kernel/time';
 
+/** How this program was called: what its hints tell can be typed as it stands. `npx` says so in what it starts. */
+export const CALL = process.env['npm_command'] === 'exec' ? 'npx formicary' : 'formicary';
+
 /** What every command understands. */
 export interface Globals {
   readonly url: string;

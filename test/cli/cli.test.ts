@@ -82,6 +82,11 @@ describe('help and errors', () => {
     }
   }, 60_000);
 
+  test('it tells its version', async () => {
+    const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string };
+    expect(await formicary(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
   test('without a host it says how to start one', async () => {
     const { code, stdout, stderr } = await formicary(['status', '--url', 'http://127.0.0.1:1']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -67,7 +67,7 @@ export async function loadExport(file: string, onProgress: (bytes: number) => vo
   }
   database.exec('COMMIT');
   // What made it may have failed: nothing was verified, so nothing holds.
-  if (database.prepare('SELECT 1 FROM commits LIMIT 1').get() === undefined) throw new UsageError(`${file === '-' ? 'standard input' : file} holds no receipt`, 'An export has a line for each; make one with `formicary export FILE`.');
+  if (database.prepare('SELECT 1 FROM commits LIMIT 1').get() === undefined) throw new UsageError(`${file === '-' ? 'standard input' : file} holds no receipt`, `An export has a line for each; make one with \`${CALL} export FILE\`.`);
   return { database, close: () => database.close() };
 }
 

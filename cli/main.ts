@@ -3,6 +3,8 @@
  *
  * Ends with 0 when done, 1 when what was asked for was refused or does not hold, 2 when it could not be done at all.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { ALGORITHMS } from '../domain/consensus';
@@ -46,7 +48,7 @@ const program = new Command('formicary')
   .addOption(new Option('--tenant <tenant>', 'whose data').env('FORMICARY_TENANT'))
   .addOption(new Option('--principal <id>', 'who calls: an agent, human:NAME or service:NAME').env('FORMICARY_PRINCIPAL'))
   .option('--json', 'answer as JSON, for programs')
-  .version((require('../../package.json') as { version: string }).version, '-V, --version', 'print the version')
+  .version((JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version, '-V, --version', 'print the version')
   .helpCommand(false)
   .showHelpAfterError('(--help shows how it is used)')
   .configureHelp({ showGlobalOptions: true, styleTitle: (title) => bold(title), styleCommandText: (text) => styled('cyan', text) })

@@ -10,7 +10,7 @@ import { toTime, type Time } from '../../domain/kernel/time';
 import { ENDING, archivableBefore, endingOf, retentionDecider, retentionStream, type EndingCategory } from '../../domain/retention';
 import { dataFolder } from '../log-file';
 import { stateOf } from '../offline';
-import { UsageError, bold, count, dim, good, note, print, printJson, type Context } from '../terminal';
+import { CALL, UsageError, bold, count, dim, good, note, print, printJson, type Context } from '../terminal';
 
 export interface ArchiveInput {
   readonly data?: string;
@@ -33,7 +33,7 @@ export async function archive(context: Context, { data, dryRun = false }: Archiv
   if (dryRun) return print(`${bold(folder)}: ${what} would be archived, ${megabytes(done.removed)} MB; nothing was changed`);
   if (done.files.length === 0) return print(`${bold(folder)}: nothing has ended for so long that it is to be archived`);
   print(`${bold(folder)}: ${what}, ${megabytes(done.removed)} MB, are in ${done.files.map((file) => `archive/${file}`).join(', ')} now, ${megabytes(done.bytes)} MB`);
-  print(`${good('Each was read again before it left the database.')} Check all of it with: formicary verify --data ${folder}`);
+  print(`${good('Each was read again before it left the database.')} Check all of it with: ${CALL} verify --data ${folder}`);
   print(dim('The folder archive/ belongs to the data folder: without it, what is in it can be read no more.'));
 }
 

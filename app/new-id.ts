@@ -46,6 +46,11 @@ export function derivedSystemId(tenant: string, what: 'round' | 'challenge' | 'g
   return systemId(derivedId(tenant, what, key));
 }
 
+/** True for an id as `derivedId` makes it: whoever knows another's key must not be there first. */
+export function isDerivedId(id: string): boolean {
+  return /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/.test(id);
+}
+
 function dashed(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { derivedId } from '../../app/new-id';
 import { startTestHost, type TestHost } from '../support/host';
 import { call, type Reply, type Sent } from './support';
 
@@ -114,6 +115,19 @@ test('twins at once are one, alone and in batches', async () => {
   expect(new Set(batches.map(({ body }) => JSON.stringify((body.value as { id: string }[]).map(({ id }) => id)))).size).toBe(1);
   const rivals = await Promise.all(Array.from({ length: 10 }, (_, i) => api('/v1/tasks', { ...TASK, id: `rival-${i}` }, 'r')));
   expect(rivals.map(slug).sort()).toEqual(['201', ...Array.from({ length: 9 }, () => REUSED)]);
+});
+
+test.each<[string, string, Record<string, unknown>]>([
+  ['task', '/v1/tasks', TASK],
+  ['action', '/v1/actions', { kind: 'email', action: { to: 'ada' }, why: 'w', confidence: 0.9, impact: 'low' }],
+  ['round', '/v1/rounds', { question: 'q', kind: 'policy', impact: 'low', electorate: { algorithm: 'simple_majority', voters: [{ id: 'kim', why: 'w' }] } }],
+])('whoever knows the key of another is not there first: %s', async (_, path, json) => {
+  const api = newApi();
+  const tenant = `keys-${tenants}`;
+  const id = derivedId(tenant, 'service:victim', 'invoice-1');
+  expect(slug(await api(path, { ...json, id }, 'k', { as: 'mallory' }))).toBe('400 invalid-request');
+  const made = await api(path, json, 'invoice-1', { as: 'service:victim' });
+  expect([made.status, made.headers.location]).toEqual([201, `${path}/${id}`]);
 });
 
 test('a signal is doubled by no retry, however many signals with keys came between', async () => {

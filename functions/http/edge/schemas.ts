@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ID_PATTERN } from '../../../domain/kernel/ids';
 import { readTime } from '../../../domain/kernel/time';
-import { derivedId, newId } from '../../../app/new-id';
+import { derivedId, isDerivedId, newId } from '../../../app/new-id';
 import { IMPACTS } from '../../../app/oversight';
 import { ALGORITHMS, CONSENSUS_DEFAULTS } from '../../../app/rounds';
 import { isLocation } from '../../../app/signals';
@@ -158,6 +158,9 @@ export function given<F extends Readonly<Record<string, string | undefined>>>(fi
 
 /** The id of what a call creates at a path such as `/v1/tasks/{id}`: the one it names, else from its Idempotency-Key, so that a retry lands in the same stream, else a new one. */
 export function createdId(template: string, { principal, idempotencyKey, now }: Pick<Call, 'principal' | 'idempotencyKey' | 'now'>, wanted: string | undefined, part?: number): string {
+  if (wanted !== undefined && isDerivedId(wanted)) {
+    throw Problem.invalid(`Nothing can be called ${wanted} by its caller.`, [{ parameter: 'id', message: 'has the form of an id that is made from an Idempotency-Key (a UUID of version 8): choose another' }]);
+  }
   if (wanted !== undefined) return reachableId(template, wanted);
   return idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey, part);
 }

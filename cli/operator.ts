@@ -18,7 +18,7 @@ export function declareOperator(program: Command): void {
     .argument('[tasks...]', 'those that are named')
     .option('-t, --type <task_type>', 'all of a type')
     .option('--all', 'all there are')
-    .option('--deadline <time>', 'for those whose deadline has passed; as much time as before without')
+    .option('--deadline <time>', 'for those whose deadline has passed: a time, or a span from now (90s, 2h); as much time as before without')
     .action(runs<OperateCommand.RedriveInput>(() => operate().redrive));
 
   command(program, 'parked', 'Show what a consumer of the feed, or the intake of signals, has given up on, or have it tried again', ['formicary parked', 'formicary parked reactions --redrive default:task:inv-1@3', 'formicary parked --redrive-all'])

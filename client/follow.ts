@@ -8,8 +8,6 @@ export interface FollowOptions extends ReceiptFilter {
   readonly after?: string;
   /** Ends the iteration. */
   readonly signal?: AbortSignal;
-  /** Hears that a connection stands: what comes from now on is seen. */
-  readonly onOpen?: () => void;
   /** Hears of each connection that broke, before another is made. */
   readonly onBreak?: (error: unknown) => void;
 }
@@ -25,7 +23,7 @@ interface ServerSentEvent {
  * Follows the receipts until `signal` aborts. A broken connection is made again, for as long as it takes, once the
  * first one stood; a request that the host refuses throws.
  */
-export async function* follow(session: Session, { after, signal, onOpen, onBreak, ...filter }: FollowOptions): AsyncGenerator<Followed, void, undefined> {
+export async function* follow(session: Session, { after, signal, onBreak, ...filter }: FollowOptions): AsyncGenerator<Followed, void, undefined> {
   const stop = new AbortController();
   const abort = () => stop.abort();
   if (signal?.aborted === true) return;
@@ -41,7 +39,6 @@ export async function* follow(session: Session, { after, signal, onOpen, onBreak
         const headers = place === undefined ? [] : ['last-event-id', place];
         const stream = await session.open('/v1/receipts/stream', { ...filter }, headers, stop.signal);
         connected = true;
-        onOpen?.();
         for await (const event of events(stream.body)) {
           failures = 0;
           if (event.id !== undefined && event.id !== place) {

@@ -125,6 +125,7 @@ export class Session {
   }
 
   private async send(request: TransportRequest, repeatable: boolean): Promise<TransportResponse> {
+    checkPath(request.path);
     for (let attempt = 1; ; attempt += 1) {
       const last = !repeatable || attempt >= this.retry.attempts;
       let waitMs = 0;
@@ -146,6 +147,12 @@ export class Session {
     if (options?.traceparent !== undefined) headers.push('traceparent', options.traceparent);
     return headers;
   }
+}
+
+/** Without one of its ids, or with one made of dots, a path would lead to something else: a list, or a resource above it. */
+function checkPath(path: string): void {
+  const [before = ''] = path.split('?', 1);
+  if (/\/(?:\.{0,2})(?:\/|$)/.test(before)) throw new RangeError('an id, or a name, must not be empty nor made of dots alone');
 }
 
 function search(query: Query | undefined): string {

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { readNumber, type NumberRange } from '../domain/kernel/number';
 import { startHost } from './host';
+import { whenNpmEnds } from './npm-parent';
 
 /** Where package.json stands: this file is compiled to dist/local/main.js. */
 const ROOT = path.resolve(__dirname, '../..');
@@ -40,6 +41,8 @@ async function main(): Promise<void> {
       (error: unknown) => fail(error),
     );
   };
+  // One that is stopped already needs no second word.
+  whenNpmEnds(() => stopping || stop());
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
 }

@@ -52,6 +52,17 @@ test('a host that a launcher has started ends when the launcher is killed', asyn
   await until(async () => !(await answers(port)));
 }, 60_000);
 
+// npm hands SIGTERM to a shell that keeps it, and nothing else to anybody.
+test.each<NodeJS.Signals>(['SIGTERM', 'SIGHUP', 'SIGKILL'])('a host that npx has started ends with it: %s', async (signal) => {
+  const port = await freePort();
+  const call = `'${process.execPath}' '${CLI()}' start --port ${port} --data '${join(root, `npx-${signal}`)}'; exit $?`;
+  const child = spawn('npm', ['exec', '--offline', '--call', call], { stdio: 'ignore' });
+  children.push(child);
+  await until(() => answers(port));
+  child.kill(signal);
+  await until(async () => !(await answers(port)));
+}, 120_000);
+
 test('an output that can not be written is not the answer "does not hold"', async () => {
   const host = await startTestHost();
   await host.kill('SIGTERM');

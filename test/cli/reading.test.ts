@@ -63,6 +63,24 @@ describe('what can be mistaken is refused', () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(/the weight must be a number/)]);
   });
 
+  test.each([
+    ['a deadline of what is brought back', ['redrive', 'a-task', '--deadline', '2027-02-30T00:00:00Z'], /day from 01 to 28/],
+    ['one that lies behind', ['redrive', 'a-task', '--deadline=-2h'], /has a sign/],
+    ['a place that is empty', ['tail', '--limit', '1', '--after', ''], /--after names no place/],
+    ['an id that is empty', ['tasks', ''], /must not be empty/],
+    ['a kind that is empty', ['oversight', ''], /must not be empty/],
+    ['a name made of dots', ['agents', '..'], /nor made of dots/],
+  ])('%s', async (_, args, said) => {
+    const { code, stdout, stderr } = await run(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(said);
+  });
+
+  test('a span as the deadline of what is brought back is read as anywhere else', async () => {
+    const { stdout } = await run(['redrive', 'never-posted', '--deadline', '2h']);
+    expect(stdout).toContain('not redriven never-posted: there is no such task');
+  });
+
   test('and nothing was posted', async () => expect((await client.tasks.list({ task_type: 'cli.reading' })).value).toEqual([]));
 
   test('a variable that is nearly one of ours is told', async () => {

@@ -37,6 +37,11 @@ async function assignment(agent: Formicary, id: string): Promise<Assignment> {
   return found as Assignment;
 }
 
+test.each(['', '.', '..'])('an id %j leads nowhere else: not to a list, nor to what is above', async (id) => {
+  const calls = [client.tasks.get(id), client.agents.get(id), client.agents.deregister(id), client.tasks.cancel(id), client.oversight.get(id), client.rounds.get(id)];
+  for (const call of calls) await expect(call).rejects.toThrow('must not be empty nor made of dots alone');
+});
+
 test('a task from post to completion, by an agent that acts for itself', async () => {
   const agent = client.as('life-1');
   const registered = await agent.agents.register({ agent_type: 'life.cycle', capabilities: { welding: 0.5 }, capacity: 2 });

@@ -365,7 +365,7 @@ describe('people and agents at the same moment', () => {
     await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'known now' });
     await stage.settled();
     await colony.actions.execute(agent('buyer'), 'known', { hash: (await action('known')).hash });
-    await configure({ round: { ...voting, voters: voters(3) } as OversightRules['round'] });
+    await configure({ round: { ...voting, voters: voters(3) } });
     await stage.settled();
   });
 

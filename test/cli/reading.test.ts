@@ -116,7 +116,7 @@ describe('files', () => {
 
 describe('what others wrote', () => {
   const EVIL = 'a\u001b[2J\u001b[31mred\u009b31m\u202egnirts\u2066\rX\nagent  forged';
-  // eslint-disable-next-line no-control-regex -- it is what must not come out
+   
   const ACTS = /(?!\n)[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u200e\u200f]/u;
 
   beforeAll(async () => {
@@ -153,7 +153,7 @@ describe('what others wrote', () => {
   test('shows nothing but colours where there are colours', async () => {
     const { stdout } = await formicary(['--url', host.url, 'rounds', 'evil'], { env: { FORCE_COLOR: '1' } });
     expect(stdout).toContain('\u001b[1mRound evil\u001b[22m');
-    // eslint-disable-next-line no-control-regex -- the colours that styled text has
+     
     expect(stdout.replaceAll(/\u001b\[(?:[12]|22|3[1-7]|39)m/g, '')).not.toMatch(ACTS);
     expect(stdout).toContain('\\u001b[2J');
   });

@@ -187,6 +187,9 @@ export function brokenRules(log: readonly Commit[]): string[] {
             rule(agent.status === 'active', `it is lost, and was ${agent.status}`);
             agent.status = 'lost';
             break;
+          case 'ChallengeReserved':
+          case 'ChallengeReleased':
+            break;
           case 'AgentDeregistered':
             agent.status = 'gone';
             break;

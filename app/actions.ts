@@ -463,11 +463,14 @@ export class Actions {
   /** Rounds and approvals about the action have nothing to decide any more. */
   private async askNoMore(stream: string, state: ActionState, reason: string, cause: Cause | undefined): Promise<void> {
     const context = this.context(parseStream(stream).tenant, cause);
+    // An action that was stopped asks nobody again of its own accord; one that was let on may have been sent back since.
+    const askings = state.status === 'cleared' ? state.refs : undefined;
+    if ((await this.transactor.current(actionDecider, stream)).state.status !== state.status) return;
     const asked = new Set(state.refs.map((ref) => parseCommitRef(ref)?.stream as string));
     for (const other of asked) {
       const { category, id } = parseStream(other);
       // Both refuse when they are over already, which is as well.
-      if (category === 'approval') await this.approvals.supersede(context, id, cut(reason, 1_000));
+      if (category === 'approval') await this.approvals.supersede(context, id, cut(reason, 1_000), askings);
       else await this.rounds.cancel(context, id, cut(reason, 1_000));
     }
   }

@@ -129,8 +129,8 @@ export class Approvals {
     return this.decision(context, id, 'approval.withdraw', withdraw(context.principal.id, reason));
   }
 
-  supersede(context: RequestContext, id: string, reason: string): Promise<ApprovalOutcome> {
-    return this.command(context, id, 'approval.supersede', supersede(reason));
+  supersede(context: RequestContext, id: string, reason: string, asked?: readonly string[]): Promise<ApprovalOutcome> {
+    return this.command(context, id, 'approval.supersede', supersede(reason, asked));
   }
 
   override(context: RequestContext, id: string, person: Person, instead: Instead, reason: string): Promise<ApprovalOutcome> {

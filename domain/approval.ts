@@ -440,9 +440,12 @@ export function withdraw(by: string, reason: string): Decision<ApprovalState, Ap
   };
 }
 
-/** What is asked here was decided elsewhere: the action was stopped, or took another way. */
-export function supersede(reason: string): Decision<ApprovalState, ApprovalEvent> {
-  return (state) => exists(state) ?? closeUndecided(state, 'superseded', reason);
+/**
+ * What is asked here was decided elsewhere: the action was stopped, or took another way.
+ * @param asked the askings (`opened_ref`) that this is about; one that was opened since goes on. All of them when left out
+ */
+export function supersede(reason: string, asked?: readonly string[]): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => exists(state) ?? (asked === undefined || asked.includes(state.opened_ref) ? closeUndecided(state, 'superseded', reason) : []);
 }
 
 /**

@@ -107,7 +107,7 @@ class SimulatedAgent {
     if (this.holding.get(task)?.award === award) return;
     const { signal } = this.abort;
     try {
-      await this.client.tasks.accept(task, { award }, { idempotencyKey: `accept-${award}`, signal });
+      await this.client.tasks.accept(task, { award }, { idempotencyKey: `accept-${task}-${award}`, signal });
     } catch (error) {
       this.over(error);
       return;
@@ -125,8 +125,8 @@ class SimulatedAgent {
   private async finish(task: string, award: number, fails: boolean): Promise<void> {
     const { signal } = this.abort;
     try {
-      if (fails) await this.client.tasks.fail(task, { award, reason: 'the demo made this attempt fail' }, { idempotencyKey: `fail-${award}`, signal });
-      else await this.client.tasks.complete(task, { award, result: { by: this.plan.id } }, { idempotencyKey: `complete-${award}`, signal });
+      if (fails) await this.client.tasks.fail(task, { award, reason: 'the demo made this attempt fail' }, { idempotencyKey: `fail-${task}-${award}`, signal });
+      else await this.client.tasks.complete(task, { award, result: { by: this.plan.id } }, { idempotencyKey: `complete-${task}-${award}`, signal });
       this.counts[fails ? 'failed' : 'completed'] += 1;
     } catch (error) {
       this.over(error);

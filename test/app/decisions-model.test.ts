@@ -556,6 +556,8 @@ interface ActionSeen {
 }
 
 interface ApprovalSeen {
+  /** The stream that waits for it. */
+  about: string;
   open: boolean;
   openedRef: string;
   critical: boolean;
@@ -577,6 +579,8 @@ interface RoundSeen {
   voted: Set<string>;
   ends: number;
   choice: string | undefined;
+  /** What the votes alone came to. */
+  agreed: string | undefined;
 }
 
 /** Every rule that is broken, read from the events alone, in the order of writing, and not by the deciders that made them. */
@@ -617,7 +621,7 @@ function roundRule(rounds: Map<string, RoundSeen>, actions: Map<string, ActionSe
     const waiting = actions.get(asked.waits ?? '');
     const parties = new Set([opened_by, ...(waiting === undefined ? [] : [waiting.proposed_by])]);
     const critical = severityOf(asked.impact, asked.risk ?? 0).severity === 'critical';
-    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), ends: 0, choice: undefined });
+    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), ends: 0, choice: undefined, agreed: undefined });
     return;
   }
   const round = rounds.get(stream) as RoundSeen;
@@ -639,7 +643,7 @@ function roundRule(rounds: Map<string, RoundSeen>, actions: Map<string, ActionSe
     case 'RoundCancelled':
       round.ends += 1;
       rule(round.ends === 1, 'it ended twice');
-      if (event.type === 'RoundClosed' && event.data.outcome === 'agreed') round.choice = event.data.choice;
+      if (event.type === 'RoundClosed' && event.data.outcome === 'agreed') Object.assign(round, { choice: event.data.choice, agreed: event.data.choice });
       return;
     case 'OutcomeOverridden':
       rule(actor.startsWith('human:'), 'only people override');
@@ -655,7 +659,7 @@ function approvalRule(approvals: Map<string, ApprovalSeen>, stream: string, refe
   if (event.type === 'ApprovalRequested') {
     const { severity, requester, hash, ends } = event.data;
     rule(!approvals.has(stream), 'it was requested twice');
-    approvals.set(stream, { open: true, openedRef: reference, critical: severity === 'critical', requester, hash, ends, given: new Set(), outcomes: new Map() });
+    approvals.set(stream, { about: event.data.action, open: true, openedRef: reference, critical: severity === 'critical', requester, hash, ends, given: new Set(), outcomes: new Map() });
     return;
   }
   const approval = approvals.get(stream) as ApprovalSeen;
@@ -723,7 +727,8 @@ function actionRule(
       const decided = approvals.get(parseCommitRef(ref)?.stream ?? '')?.outcomes.get(ref);
       const says = {
         rules: () => action.path === 'act' && !action.critical,
-        round: () => ref === action.heldFor && rounds.get(parseCommitRef(ref)?.stream ?? '')?.choice === 'approve' && !action.critical,
+        // A person's override that comes between is carried out by the step after it.
+        round: () => ref === action.heldFor && rounds.get(parseCommitRef(ref)?.stream ?? '')?.agreed === 'approve' && !action.critical,
         approval: () => ref === action.heldFor && decided?.outcome === 'approved' && decided.hash === hash && decided.people >= (action.critical ? 2 : 1),
         'veto-window-passed': () => action.vetoUntil !== undefined && action.vetoUntil <= at && !action.critical,
         override: () => actor.kind === 'human' && actor.id !== action.proposed_by && action.allowedBy.size >= (action.critical ? 2 : 1),
@@ -748,7 +753,8 @@ function actionRule(
     case 'ChallengeDismissed': {
       // Where nobody decides, what was done stays done.
       const { choice } = rounds.get(`${TENANT}/round/${event.data.round}`) as RoundSeen;
-      rule(choice === 'dismiss' || (choice === undefined && action.executions === 1), 'nobody dismissed the challenge');
+      const takenBack = [...approvals.values()].some((one) => one.about === `${TENANT}/round/${event.data.round}` && [...one.outcomes.values()].some(({ outcome }) => outcome === 'withdrawn'));
+      rule(choice === 'dismiss' || takenBack || (choice === undefined && action.executions === 1), 'nobody dismissed the challenge');
       action.challenges.delete(event.data.round);
       return;
     }
@@ -778,7 +784,7 @@ function actionRule(
 // ---------------------------------------------------------------------------------------------------------- tests
 
 const RUNS = Number(process.env.FORMICARY_RUNS ?? 1);
-const REPEAT = process.env.FORMICARY_SEED === undefined ? {} : { seed: Number(process.env.FORMICARY_SEED), path: process.env.FORMICARY_PATH };
+const REPEAT = process.env.FORMICARY_SEED === undefined ? {} : { seed: Number(process.env.FORMICARY_SEED), path: process.env.FORMICARY_PATH, endOnFailure: true };
 
 function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: number, shared = false): void {
   test(

@@ -16,7 +16,7 @@ import { Verification, inUse, readLog, type StoredCommit } from '../../samples/d
 import { DecisionWatch, LoadWatch, TaskWatch, giniOf, type DecisionFindings, type LoadFindings, type Receipt, type TaskFindings } from '../../samples/demo/metrics';
 import { capabilitiesOf, cutEfforts, planScenario } from '../../samples/demo/scenario';
 import { chain } from '../support/commits';
-import { Stage, TENANT, as, taskOf } from '../support/stage';
+import { Stage, TENANT, as, spec, taskOf } from '../support/stage';
 import { compiledAll, run } from '../bench/compiled';
 
 const START = Date.parse('2026-11-21T10:00:00.000Z');
@@ -132,6 +132,8 @@ describe('decisions', () => {
   afterEach(() => stage.end());
 
   async function propose(id: string, kind: string, impact: 'low' | 'high' = 'low'): Promise<void> {
+    // What an action is for has to be there: the gate lets none go whose task is over.
+    await stage.colony.tasks.post(as('buyer'), `for-${id}`, spec());
     await stage.colony.actions.propose(as('buyer'), id, { kind, action: { id }, why: 'needed', confidence: 0.9, impact, risk: 0.1, features: {} }, taskOf(`for-${id}`));
     await stage.settled();
   }

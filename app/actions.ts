@@ -58,7 +58,9 @@ export type ProposalInput = Pick<Proposal, 'kind' | 'action' | 'why' | 'confiden
 
 const [APPROVE, REJECT] = DEFAULT_CHOICES;
 /** What a round about a challenge chooses from. */
-export const CHALLENGE_CHOICES = ['uphold', 'dismiss'] as const;
+export const UPHOLD = 'uphold';
+export const DISMISS = 'dismiss';
+export const CHALLENGE_CHOICES = [UPHOLD, DISMISS] as const;
 /** Neither agents nor people decided on a challenge; no id, so no choice is called so. */
 export const NOBODY = '';
 /** Whoever made the challenge has taken it back: nobody gets right by that. */
@@ -178,11 +180,12 @@ export class Actions {
    * action, whatever the action has come to since; once for each override of the round.
    */
   async overriddenRound(stream: string, { spec, override: other }: RoundState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
-    if (other === undefined || spec?.action === undefined) return undefined;
+    if (other === undefined || spec === undefined || (spec.action === undefined && spec.challenges === undefined)) return undefined;
     const { tenant, id } = parseStream(stream);
     const { ref, with: others, by, choice, reason } = other;
     const person: Principal = { tenant, id: by, kind: 'human', level: 'critical' };
-    const decision = overriding(personOf(person), choice === APPROVE ? 'allow' : 'refuse', reason, { ref, with: others, hash: spec.action.hash });
+    const instead = spec.action !== undefined && choice === APPROVE ? 'allow' : 'refuse';
+    const decision = overriding(personOf(person), instead, reason, { ref, with: others, hash: spec.action?.hash });
     return await this.command({ principal: person, cause, reaction: cause !== undefined }, id, 'action.override', decision);
   }
 
@@ -213,7 +216,7 @@ export class Actions {
   async verdict(tenant: string, id: string): Promise<string | undefined> {
     const { state: round } = await this.transactor.current(roundDecider, roundStream(tenant, id));
     // One that somebody else has opened in its place has no say.
-    if (round.spec !== undefined && round.spec.challenges === undefined) return CHALLENGE_CHOICES[1];
+    if (round.spec !== undefined && round.spec.challenges === undefined) return DISMISS;
     const choice = choiceOf(round);
     if (choice !== undefined) return choice;
     const { outcome } = (await this.approvals.load(tenant, outcomeApproval(tenant, id))).state;
@@ -412,7 +415,7 @@ export class Actions {
     const verdict = (await this.verdict(parseStream(stream).tenant, id)) ?? (until <= this.now() ? NOBODY : undefined);
     if (verdict === undefined) return undefined;
     // Silence neither takes an action nor undoes one.
-    const upheld = verdict === NOBODY ? state.status !== 'executed' : verdict === CHALLENGE_CHOICES[0];
+    const upheld = verdict === NOBODY ? state.status !== 'executed' : verdict === UPHOLD;
     return await this.act(stream, 'action.settle-challenge', settleChallenge(id, upheld, reasonOf(verdict, id)), cause);
   }
 

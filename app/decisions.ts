@@ -17,7 +17,7 @@ import { noticeOf, type Matter, type NoticeEvent } from '../domain/notice';
 import { severityOf } from '../domain/oversight';
 import { choiceOf, roundDecider, roundDue, type RoundEvent, type RoundState } from '../domain/round';
 import { isAlive, taskDecider, type TaskEvent, type TaskOversight, type TaskSpec, type TaskState } from '../domain/task';
-import { CHALLENGE_CHOICES, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
+import { UPHOLD, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
 import type { RequestContext } from './agents';
 import type { Approvals } from './approvals';
 import type { RoundBook } from './books';
@@ -195,11 +195,16 @@ export class Decisions implements Consumer {
     if (escalation !== undefined && choice === undefined) await this.askPeople(stream, state, cause);
   }
 
-  /** What went on since the round closed, or was stopped, follows the choice that people put in its place. */
+  /**
+   * What went on since the round closed, or was stopped, follows the choice that people put in its place. A challenge that
+   * they dismiss lets nothing on that was stopped meanwhile: that takes an override of the action itself.
+   */
   private async followOverride(action: string, round: RoundState, cause: Cause): Promise<void> {
     const { state } = await this.transactor.load(actionDecider, action);
-    const stopped = state.status === 'refused' || state.status === 'vetoed';
-    const refuses = choiceOf(round) !== round.spec?.choices[0];
+    const stopped = state.status === 'refused' || state.status === 'vetoed' || state.compensation !== undefined;
+    const challenged = round.spec?.challenges !== undefined;
+    const refuses = challenged ? choiceOf(round) === UPHOLD : choiceOf(round) !== round.spec?.choices[0];
+    if (challenged && !refuses) return;
     if (refuses ? stopped : !stopped && state.status !== 'held') return;
     const outcome = await this.actions.overriddenRound(action, round, cause);
     if (outcome?.ok === true) await this.actions.advance(action, outcome.commit === undefined ? cause : causeOf(outcome.commit));
@@ -220,7 +225,7 @@ export class Decisions implements Consumer {
   private async settleAward(tenant: string, task: string, round: string, cause: Cause): Promise<void> {
     const verdict = await this.actions.verdict(tenant, round);
     if (verdict === undefined) return;
-    await this.tasks.settleChallenge(this.context(tenant, cause), task, round, verdict === CHALLENGE_CHOICES[0], reasonOf(verdict, round));
+    await this.tasks.settleChallenge(this.context(tenant, cause), task, round, verdict === UPHOLD, reasonOf(verdict, round));
   }
 
   /** A question that agents could not settle: people confirm the leading choice, or override the round with another. */

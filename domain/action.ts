@@ -424,8 +424,8 @@ export interface OfRound {
   readonly ref: string;
   /** Who wanted it as well. */
   readonly with: readonly string[];
-  /** What the round was about: nothing else is allowed by it. */
-  readonly hash: string;
+  /** What the round was about: nothing else is allowed by it. None where it was about a challenge, which allows nothing. */
+  readonly hash: string | undefined;
 }
 
 /**

@@ -641,7 +641,7 @@ function challengedBefore({ round, status }: ChallengedAward): Rejection {
 export function settleChallenge(round: string, upheld: boolean, reason: string, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const known = state.challenges.find((one) => one.round === round);
-    if (known === undefined || !(known.status === 'open' || (upheld && known.status === 'lapsed'))) return [];
+    if (known === undefined || !(known.status === 'open' || (upheld && known.status !== 'upheld'))) return [];
     if (!upheld) return [dismissed(state, known, reason, now)];
     const { holder } = state;
     const { agent, award: number } = known;

@@ -502,6 +502,7 @@ class Run extends ModelRun {
       if (recomputed instanceof Rejection || !recomputed.agrees) this.wrong.push(`the round ${id} does not replay: ${JSON.stringify(recomputed)}`);
     }
     this.tasksFollow();
+    this.upheldIsStopped();
     await this.viewsAreFolds();
     // A clock that was set back is said; it is no fault.
     const faults = this.stage.reports.filter(({ message }) => !message.startsWith('a receipt lies ahead of the clock'));
@@ -518,6 +519,18 @@ class Run extends ModelRun {
       const gate = byTarget.get(`${TENANT}/task/${id}`);
       const stopped = gate === undefined || gate.status !== 'executed' || gate.compensation !== undefined;
       if ((state.status === 'cancelled') !== stopped) this.wrong.push(`the task ${id} is ${state.status}, its action ${gate?.status}`);
+    }
+  }
+
+  /** What a challenge upheld in the end does not happen, or is to be undone, unless a person overrode the action itself. */
+  private upheldIsStopped(): void {
+    for (const { id, state } of this.all<ActionState>('action')) {
+      for (const { round } of state.challenges) {
+        const { override, outcome } = this.stage.fold(roundDecider, `${TENANT}/round/${round}`).state;
+        const upheld = (override?.choice ?? outcome?.choice) === 'uphold';
+        const stopped = state.status === 'refused' || state.status === 'vetoed' || state.compensation !== undefined;
+        if (upheld && !stopped && state.override === undefined) this.wrong.push(`the action ${id} is ${state.status}, and the challenge in the round ${round} was upheld`);
+      }
     }
   }
 
@@ -579,6 +592,8 @@ interface RoundSeen {
   voted: Set<string>;
   ends: number;
   choice: string | undefined;
+  /** Every choice that was its outcome once: what follows it may be written after the next one. */
+  choices: Set<string>;
   /** What the votes alone came to. */
   agreed: string | undefined;
 }
@@ -621,7 +636,7 @@ function roundRule(rounds: Map<string, RoundSeen>, actions: Map<string, ActionSe
     const waiting = actions.get(asked.waits ?? '');
     const parties = new Set([opened_by, ...(waiting === undefined ? [] : [waiting.proposed_by])]);
     const critical = severityOf(asked.impact, asked.risk ?? 0).severity === 'critical';
-    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), ends: 0, choice: undefined, agreed: undefined });
+    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), ends: 0, choice: undefined, choices: new Set(), agreed: undefined });
     return;
   }
   const round = rounds.get(stream) as RoundSeen;
@@ -643,13 +658,17 @@ function roundRule(rounds: Map<string, RoundSeen>, actions: Map<string, ActionSe
     case 'RoundCancelled':
       round.ends += 1;
       rule(round.ends === 1, 'it ended twice');
-      if (event.type === 'RoundClosed' && event.data.outcome === 'agreed') Object.assign(round, { choice: event.data.choice, agreed: event.data.choice });
+      if (event.type === 'RoundClosed' && event.data.outcome === 'agreed') {
+        Object.assign(round, { choice: event.data.choice, agreed: event.data.choice });
+        round.choices.add(event.data.choice as string);
+      }
       return;
     case 'OutcomeOverridden':
       rule(actor.startsWith('human:'), 'only people override');
       rule(![actor, ...(event.data.with ?? [])].some((id) => round.parties.has(id)), 'a party overrides it');
       rule(new Set([actor, ...(event.data.with ?? [])]).size >= (round.critical ? 2 : 1), 'too few people override it');
       round.choice = event.data.choice;
+      round.choices.add(event.data.choice);
       return;
     default:
   }
@@ -752,9 +771,9 @@ function actionRule(
       return;
     case 'ChallengeDismissed': {
       // Where nobody decides, what was done stays done.
-      const { choice } = rounds.get(`${TENANT}/round/${event.data.round}`) as RoundSeen;
+      const { choice, choices } = rounds.get(`${TENANT}/round/${event.data.round}`) as RoundSeen;
       const takenBack = [...approvals.values()].some((one) => one.about === `${TENANT}/round/${event.data.round}` && [...one.outcomes.values()].some(({ outcome }) => outcome === 'withdrawn'));
-      rule(choice === 'dismiss' || takenBack || (choice === undefined && action.executions === 1), 'nobody dismissed the challenge');
+      rule(choices.has('dismiss') || takenBack || (choice === undefined && action.executions === 1), 'nobody dismissed the challenge');
       action.challenges.delete(event.data.round);
       return;
     }

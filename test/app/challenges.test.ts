@@ -115,6 +115,16 @@ describe('an award', () => {
     sound();
   });
 
+  test('that a person takes back after the challenge was dismissed', async () => {
+    const { round } = await challenge(await awarded());
+    await verdict(round, 'dismiss');
+    expect(await stage.colony.tasks.accept(as('ann'), 't', claim())).toMatchObject({ ok: true });
+    expect(await stage.colony.rounds.override(person('ada'), round, 'uphold', 'I know it has not')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(task()).toMatchObject({ status: 'open', holder: undefined, challenges: [{ status: 'upheld' }] });
+    sound();
+  });
+
   test('handed on to one of its judges: who holds it now does not judge it', async () => {
     // What is running goes on, also to others.
     await challengeRules();
@@ -324,6 +334,31 @@ describe('an action', () => {
     expect(await execute()).toMatchObject({ ok: false, rejection: { code: 'action-challenged' } });
     await verdict(round, 'dismiss');
     expect((await challenge(`${TENANT}/action/a@0`)).code).toBe('challenged-before');
+    expect(await execute()).toMatchObject({ ok: true });
+  });
+
+  test.each([
+    ['not taken yet: it does not happen', false],
+    ['taken already: it is to be undone', true],
+  ])('that a person stops after the challenge was dismissed, %s', async (_, taken) => {
+    const { round } = await challenge(`${TENANT}/action/a@0`);
+    await verdict(round, 'dismiss');
+    if (taken) expect(await execute()).toMatchObject({ ok: true });
+    expect(await stage.colony.rounds.override(person('bob'), round, 'uphold', 'I know better')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(action()).toMatchObject(taken ? { status: 'executed', compensation: { due: true } } : { status: 'refused', override: { by: 'human:bob', instead: 'refuse' } });
+    if (!taken) expect(await execute()).toMatchObject({ ok: false });
+    sound();
+  });
+
+  test('that a challenge has stopped stays so when a person dismisses the challenge afterwards', async () => {
+    const { round } = await challenge(`${TENANT}/action/a@0`);
+    await verdict(round, 'uphold');
+    expect(await stage.colony.rounds.override(person('bob'), round, 'dismiss', 'it was right')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(action().status).toBe('refused');
+    expect(await stage.colony.actions.override(person('bob'), 'a', 'allow', 'it was right')).toMatchObject({ ok: true });
+    await stage.settled();
     expect(await execute()).toMatchObject({ ok: true });
   });
 

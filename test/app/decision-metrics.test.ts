@@ -143,7 +143,7 @@ test('what came of rounds, and how long they took', async () => {
 });
 
 test('a challenge counts on both sides', async () => {
-  for (const { id } of voters) await colony.agents.register(agent(id), id, { agent_type: 'judge', pool: 'judges', capabilities: { law: 1 }, capacity: 1, presence_seconds: 60, offer: null });
+  for (const id of [...voters.map((voter) => voter.id), 'rival']) await colony.agents.register(agent(id), id, { agent_type: 'judge', pool: 'judges', capabilities: { law: 1 }, capacity: 1, presence_seconds: 60, offer: null });
   await configure('order');
   await propose('a');
   await stage.settled();

@@ -33,11 +33,11 @@ afterAll(async () => {
 
 /** Waits until the instance has a status out of `statuses`. */
 async function reaches(id: string, ...statuses: readonly string[]) {
-  const end = Date.now() + 5_000;
+  const end = Date.now() + 30_000;
   for (;;) {
     const status = await client.getStatus(id);
     if (statuses.includes(String(status.runtimeStatus))) return status;
-    if (Date.now() > end) throw new Error(`${id} is ${status.runtimeStatus} after five seconds`);
+    if (Date.now() > end) throw new Error(`${id} is ${status.runtimeStatus} after half a minute`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -342,16 +342,17 @@ describe('a task that waits for a decision', () => {
       expect(await colony.tasks.complete(agent('worker'), 't1', { agent: 'worker', award: 1 }, {})).toMatchObject({ ok: true });
     });
 
-    test('what comes again, and late, changes nothing', async () => {
+    test('what comes again changes nothing; a person who upholds it later takes the award back', async () => {
       const round = await challenged(true);
       await undecided(round, alive);
       const before = stage.log().length;
       await colony.decisions.handle(stage.log());
       await stage.settled();
       expect(stage.log()).toHaveLength(before);
-      expect(await colony.rounds.override(person('human:ada'), round, 'uphold', 'too late')).toMatchObject({ ok: true });
+      expect(await colony.rounds.override(person('human:ada'), round, 'uphold', 'I know that it has not')).toMatchObject({ ok: true });
       await stage.settled();
-      expect(await task()).toMatchObject({ status: 'running', holder: { agent: 'worker', award: 1 } });
+      expect(told('AwardRevoked')).toMatchObject([{ data: { agent: 'worker', award: 1, round } }]);
+      expect(await task()).toMatchObject({ challenges: [{ status: 'upheld' }], holder: { agent: 'second', award: 2 } });
     });
   });
 });

@@ -4,6 +4,7 @@
  * or is taken twice, changes nothing.
  */
 import {
+  TASK_OVER,
   abandon,
   actionDecider,
   actionParties,
@@ -25,11 +26,13 @@ import {
   type ActionState,
   type Challenge,
   type Instead,
+  type OpenChallenge,
   type OfRound,
   type Proposal,
 } from '../domain/action';
 import type { AgentInput, ApprovalState } from '../domain/approval';
 import { Rejection, refuse, type Decision } from '../domain/kernel/decider';
+import { differences } from '../domain/kernel/json-diff';
 import { cut } from '../domain/kernel/text';
 import { commitRef, parseCommitRef, parseStream, reservedId, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
@@ -67,7 +70,6 @@ export const NOBODY = '';
 const TAKEN_BACK = ' ';
 
 const NOT_ITS_OWN = new Rejection('forbidden', 'not-the-proposer', 'an action is taken by whoever proposed it; one that is for a task is carried out by the gate itself');
-const TASK_OVER = new Rejection('conflict', 'task-over', 'the action was stopped, and its task is cancelled with it: have the task posted anew');
 
 /** More steps than any way through the gate has. */
 const MAX_STEPS = 12;
@@ -182,10 +184,10 @@ export class Actions {
   async overriddenRound(stream: string, { spec, override: other }: RoundState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
     if (other === undefined || spec === undefined || (spec.action === undefined && spec.challenges === undefined)) return undefined;
     const { tenant, id } = parseStream(stream);
-    const { ref, with: others, by, choice, reason } = other;
+    const { ref, at, with: others, by, choice, reason } = other;
     const person: Principal = { tenant, id: by, kind: 'human', level: 'critical' };
     const instead = spec.action !== undefined && choice === APPROVE ? 'allow' : 'refuse';
-    const decision = overriding(personOf(person), instead, reason, { ref, with: others, hash: spec.action?.hash });
+    const decision = overriding(personOf(person), instead, reason, { ref, at, with: others, hash: spec.action?.hash });
     return await this.command({ principal: person, cause, reaction: cause !== undefined }, id, 'action.override', decision);
   }
 
@@ -255,6 +257,8 @@ export class Actions {
   // ------------------------------------------------------------------------------------------------------ the steps
 
   private async step(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    // What follows from that is in its own commit.
+    if (await this.giveTimeBack(stream, state)) return undefined;
     const settled = state.challenge === undefined ? undefined : await this.settle(stream, state, state.challenge, cause);
     if (settled?.ok === true) return settled;
     switch (state.status) {
@@ -265,7 +269,6 @@ export class Actions {
       case 'held':
         return await (state.held?.for === 'round' ? this.afterRound(stream, state, cause) : this.afterApproval(stream, state, cause));
       case 'veto_window':
-        if (await this.giveTimeBack(stream, state)) return undefined;
         return await this.act(stream, 'action.time-passed', timePassed(this.now()), cause);
       case 'cleared':
         if (state.cleared?.by === 'override') await this.askNoMore(stream, state, state.override === undefined ? 'a person let it on' : `${state.override.by} let it on: ${state.override.reason}`, cause);
@@ -379,7 +382,9 @@ export class Actions {
       case 'approved': {
         const { hash, edit: correction } = approval;
         if (correction?.hash === hash && hash !== state.hash) {
-          return await this.act(stream, 'action.edit', edit({ from_hash: state.hash, action: correction.action, changes: correction.changes, by: correction.by, ref }), cause);
+          // Of several corrections the last says only what it changed of the one before.
+          const changes = differences(state.proposal?.action, correction.action);
+          return await this.act(stream, 'action.edit', edit({ from_hash: state.hash, action: correction.action, changes, by: correction.by, ref }), cause);
         }
         return await this.act(stream, 'action.clear', clear({ by: 'approval', ref, hash }), cause);
       }
@@ -411,12 +416,18 @@ export class Actions {
     return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', ref: state.held?.ref, reason: held.rejection.message }), cause);
   }
 
-  private async settle(stream: string, state: ActionState, { round: id, until }: Challenge & { readonly until: Time }, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
-    const verdict = (await this.verdict(parseStream(stream).tenant, id)) ?? (until <= this.now() ? NOBODY : undefined);
-    if (verdict === undefined) return undefined;
+  private async settle(stream: string, state: ActionState, { round: id, until }: OpenChallenge, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const decided = await this.verdict(parseStream(stream).tenant, id);
+    if (decided === undefined && until > this.now()) return undefined;
+    const verdict = decided ?? NOBODY;
     // Silence neither takes an action nor undoes one.
     const upheld = verdict === NOBODY ? state.status !== 'executed' : verdict === UPHOLD;
-    return await this.act(stream, 'action.settle-challenge', settleChallenge(id, upheld, reasonOf(verdict, id)), cause);
+    return await this.act(stream, 'action.settle-challenge', settleChallenge(id, upheld, reasonOf(verdict, id), decided === undefined ? true : undefined), cause);
+  }
+
+  /** Agents have upheld a challenge; perhaps after its time. */
+  async upheld(stream: string, round: string, cause: Cause | undefined): Promise<void> {
+    await this.advanced(stream, await this.act(stream, 'action.settle-challenge', settleChallenge(round, true, reasonOf(UPHOLD, round)), cause));
   }
 
   /** What has a target is carried out here; anything else waits for whoever proposed it to do it. */
@@ -495,7 +506,7 @@ export class Actions {
     return await this.act(stream, 'action.refuse', abandon(gatekeeper(parseStream(stream).tenant).id, cut(reason, 1_000)), cause);
   }
 
-  /** While this process was away nobody could step in. True when the window is open again. */
+  /** While this process was away nobody could step in, or judge. True when there is time again. */
   private async giveTimeBack(stream: string, state: ActionState): Promise<boolean> {
     const more = extend(this.watchdog.excused, this.now());
     const events = more(state);

@@ -2,7 +2,7 @@
 import { agentDecider, comeBack, deregister, loadOf, lose, register, type AgentEvent, type AgentProfile, type AgentState } from '../domain/agent';
 import { Rejection, type Decider, type Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
-import { latest, plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { latest, plusSeconds, toTime, type Excuse, type Time } from '../domain/kernel/time';
 import { taskDecider, type Claim, type TaskState } from '../domain/task';
 import { ALL, type AgentDoc } from '../projections/agents';
 import type { TaskEntry } from './books';
@@ -138,6 +138,11 @@ export class Agents {
     if (holder === undefined || spec === undefined) return undefined;
     const beat = await this.presence.last(leaseKey(tenant, task, holder.award));
     return this.watchdog.silentSince(beat, spec.lease_seconds);
+  }
+
+  /** The end of a time of people's or judges', later when this process was away meanwhile. */
+  get excused(): Excuse {
+    return this.watchdog.excused;
   }
 
   /** Until when an award may be accepted: later than it says when this process was away meanwhile. */

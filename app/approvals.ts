@@ -25,11 +25,13 @@ import { parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { toTime, type Time } from '../domain/kernel/time';
 import type { Person } from '../domain/oversight';
+import type { Party } from '../domain/parties';
 import { roundDecider } from '../domain/round';
 import { editProblem } from '../domain/task';
 import type { ApprovalDoc } from '../projections/approvals';
 import { sourcesOf } from '../projections/projection';
 import type { RequestContext } from './agents';
+import { partiesAsked } from './parties';
 import type { Clock, ViewStore } from './ports';
 import { settled, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
@@ -83,8 +85,8 @@ export class Approvals {
     return this.command({ ...context, creates: true }, id, 'approval.request', request(asked, this.now()), { kind: asked.kind, impact: asked.impact });
   }
 
-  claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalOutcome> {
-    return this.decision(context, id, 'approval.claim', claim(personOf(context.principal), this.now(), seconds));
+  async claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalOutcome> {
+    return await this.decision(context, id, 'approval.claim', claim(personOf(context.principal), this.now(), seconds, await this.partiesSince(context, id)));
   }
 
   unclaim(context: RequestContext, id: string): Promise<ApprovalOutcome> {
@@ -97,13 +99,13 @@ export class Approvals {
     const { tenant } = context.principal;
     const full = (await this.decidedElsewhere(tenant, id)) ?? (edit === undefined ? plain : await this.withEdit(tenant, id, plain, edit));
     if (full instanceof Rejection) return await this.decision(context, id, 'approval.approve', () => full);
-    return await this.decision(context, id, 'approval.approve', approve(personOf(context.principal), full, this.now()));
+    return await this.decision(context, id, 'approval.approve', approve(personOf(context.principal), full, this.now(), await this.partiesSince(context, id)));
   }
 
   async reject(context: RequestContext, id: string, rejection: { hash: string; reason: string; bulk?: boolean }): Promise<ApprovalOutcome> {
     const elsewhere = await this.decidedElsewhere(context.principal.tenant, id);
     if (elsewhere !== undefined) return await this.decision(context, id, 'approval.reject', () => elsewhere);
-    return await this.decision(context, id, 'approval.reject', reject(personOf(context.principal), rejection, this.now()));
+    return await this.decision(context, id, 'approval.reject', reject(personOf(context.principal), rejection, this.now(), await this.partiesSince(context, id)));
   }
 
   /** Decides several in one go: each by itself, so that one that is refused doesn't keep the others. */
@@ -117,8 +119,8 @@ export class Approvals {
     return decided;
   }
 
-  ask(context: RequestContext, id: string, question: string): Promise<ApprovalOutcome> {
-    return this.decision(context, id, 'approval.ask', ask(personOf(context.principal), question, this.now()));
+  async ask(context: RequestContext, id: string, question: string): Promise<ApprovalOutcome> {
+    return await this.decision(context, id, 'approval.ask', ask(personOf(context.principal), question, this.now(), await this.partiesSince(context, id)));
   }
 
   answer(context: RequestContext, id: string, number: number, text: string): Promise<ApprovalOutcome> {
@@ -183,6 +185,10 @@ export class Approvals {
     const before = state.edit?.hash === state.hash ? state.edit.action : gate.proposal?.action;
     const wrong = gate.proposal?.target === undefined ? undefined : editProblem(before, action);
     return wrong === undefined ? { ...consent, edit: { before, action } } : new Rejection('invalid', 'edit-impossible', wrong);
+  }
+
+  private async partiesSince({ principal }: RequestContext, id: string): Promise<readonly Party[]> {
+    return await partiesAsked(this.transactor, (await this.load(principal.tenant, id)).state);
   }
 
   private now(): Time {

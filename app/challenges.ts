@@ -16,13 +16,13 @@ import type { Electorate } from '../domain/consensus';
 import { approvalDecider } from '../domain/approval';
 import { challengeParties, withoutParties, type Party } from '../domain/parties';
 import { roundDecider, type RoundState } from '../domain/round';
-import { actionDecider } from '../domain/action';
 import { CHALLENGE_KIND, oversightDecider, rulesFor, type OversightRules } from '../domain/oversight';
 import { taskDecider, type TaskEvent } from '../domain/task';
 import { CHALLENGE_CHOICES, gatekeeper, type Actions } from './actions';
 import { agentStream, type RequestContext } from './agents';
 import { derivedSystemId } from './new-id';
 import { oversightStream } from './oversight';
+import { doubtedAction } from './parties';
 import type { Clock } from './ports';
 import { roundStream, type RoundInput, type RoundOutcome, type Rounds } from './rounds';
 import type { Tasks } from './tasks';
@@ -222,13 +222,11 @@ export class Challenges {
   }
 
   private async action(by: string, stream: string): Promise<Doubted> {
-    const { state } = await this.transactor.load(actionDecider, stream);
-    const asked = state.refs.map((ref) => parseCommitRef(ref)?.stream).findLast((other) => other !== undefined && parseStream(other).category === 'approval');
-    const approval = asked === undefined ? undefined : (await this.transactor.load(approvalDecider, asked)).state;
+    const doubted = await doubtedAction(this.transactor, stream);
     return {
       waits: stream,
-      capability: state.proposal?.kind ?? '',
-      parties: challengeParties(by, { action: state, approval }),
+      capability: doubted.action.proposal?.kind ?? '',
+      parties: challengeParties(by, doubted),
       mark: (context, { holds: _, ...made }) => this.actions.challenge(context, parseStream(stream).id, made),
     };
   }

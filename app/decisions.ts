@@ -188,6 +188,7 @@ export class Decisions implements Consumer {
     if (waiting?.category === 'action') {
       await this.actions.advance(spec?.waits as string, cause);
       if (overridden) await this.followOverride(spec?.waits as string, state, cause);
+      else if (spec?.challenges !== undefined && choice === UPHOLD) await this.actions.upheld(spec.waits as string, id, cause);
     }
     if (waiting?.category === 'task') await this.settleAward(tenant, waiting.id, id, cause);
     if (spec?.action !== undefined) return;
@@ -315,6 +316,8 @@ export class Decisions implements Consumer {
       await this.actions.abandon(actionStream(tenant, gate), endOf(commits) ?? `the task is ${state.status}`, cause);
     }
     const types = typesOf<TaskEvent>(commits);
+    // It came back while it was stopped.
+    if (types.has('TaskRedriven') && state.spec?.oversight !== undefined) await this.actions.advance(actionStream(tenant, gate), cause);
     if (types.has('AwardChallenged')) for (const one of state.challenges) if (one.status === 'open') await this.challenges.resume(stream, one, cause);
     if (TASK_SETTLES.some((type) => types.has(type))) await this.challenges.settled(tenant, state.challenges.filter(({ status }) => status !== 'open'), cause);
   }
@@ -422,9 +425,9 @@ function endOf(commits: readonly Commit[]): string | undefined {
 /** What may settle a challenge. */
 const TASK_SETTLES = ['ChallengeDismissed', 'ChallengeUpheld'] as const;
 const ACTION_SETTLES = ['ChallengeDismissed', 'ActionRefused', 'ActionVetoed', 'ActionOverridden', 'CompensationDue'] as const;
-const ENDS = new Set<string>(['TaskCancelled', 'DeadlinePassed', 'AwardChallenged', ...TASK_SETTLES]);
+const CONCERNING = new Set<string>(['TaskCancelled', 'DeadlinePassed', 'TaskRedriven', 'AwardChallenged', ...TASK_SETTLES]);
 
 /** Most tasks never need a decision: those are told apart without loading anything. */
 function concerns({ events }: Commit): boolean {
-  return (events as readonly TaskEvent[]).some((event) => (event.type === 'TaskPosted' ? event.data.spec.oversight !== undefined : ENDS.has(event.type)));
+  return (events as readonly TaskEvent[]).some((event) => (event.type === 'TaskPosted' ? event.data.spec.oversight !== undefined : CONCERNING.has(event.type)));
 }

@@ -8,7 +8,7 @@ import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
 import type { PauseState } from '../domain/pause';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { freedSlot, giveBack, isAlive, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
+import { freedSlot, giveBack, isAlive, nextAward, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
 import { agentStream, type Agents } from './agents';
 import type { Consumer } from './feed';
 import { Market } from './market';
@@ -200,13 +200,15 @@ export class Reactions implements Consumer {
     for (const [task, { award, receipt }] of Object.entries(state.slots)) {
       if ((parseCommitRef(receipt)?.index ?? 0) > commit.index) continue;
       const { correlationId } = await this.transactor.load(taskDecider, taskStream(tenant, task));
-      await this.transactor.transact(taskDecider, taskStream(tenant, task), giveBack({ agent: id, award }, end, reason, now), {
+      const given = await this.transactor.transact(taskDecider, taskStream(tenant, task), giveBack({ agent: id, award }, end, reason, now), {
         principal: Market.principal(tenant),
         action: 'task.give-back',
         cause,
         reaction: true,
         correlationId,
       });
+      // Its award may be under way still, in another process: it must not come to somebody who is not there.
+      if (given.ok && award >= nextAward(given.state)) await this.market.settleSlot(tenant, task, { agent: id, award }, { ...cause, correlationId: given.state.correlation_id });
     }
   }
 
@@ -234,7 +236,7 @@ export class Reactions implements Consumer {
     const now = toTime(this.clock.now());
     const heartbeat = await this.agents.leaseSilentSince(tenant, id, state);
     const until = this.agents.acceptUntil(state);
-    const outcome = await this.transactor.transact(taskDecider, stream, timePassed(now, heartbeat, await this.whyNots.atDeadline(stream, state), until), {
+    const outcome = await this.transactor.transact(taskDecider, stream, timePassed(now, heartbeat, await this.whyNots.atDeadline(stream, state), until, this.watchdog.excused), {
       principal: Market.principal(tenant),
       action: 'task.time-passed',
       correlationId: state.correlation_id,

@@ -1,22 +1,21 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
 import { levelOf, type AgentProfile, type AgentState } from '../domain/agent';
-import { openChallenge } from '../domain/award-challenge';
 import type { Algorithm, Group, Voter } from '../domain/consensus';
 import { Rejection } from '../domain/kernel/decider';
 import { own } from '../domain/kernel/own';
-import { commitRef, parseStream, reservedId, streamName } from '../domain/kernel/ids';
+import { commitRef, reservedId, streamName } from '../domain/kernel/ids';
 import { actorOf } from '../domain/kernel/principal';
 import { cut } from '../domain/kernel/text';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
-import { barred, withoutParties, type Party } from '../domain/parties';
+import { withoutParties, type Party } from '../domain/parties';
 import { cancel, castVote, decidedByPeople, extend, open, override, recomputeRound, roundDecider, timePassed, type Opening, type PeoplesChoice, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
-import { taskDecider } from '../domain/task';
 import { ALL } from '../projections/agents';
 import { sourcesOf } from '../projections/projection';
 import type { RoundDoc } from '../projections/rounds';
 import type { RequestContext } from './agents';
 import type { AgentBook } from './books';
+import { partiesSince } from './parties';
 import type { Clock, ViewStore } from './ports';
 import type { Loaded, Outcome, Transactor } from './transact';
 import type { Views } from './views';
@@ -120,17 +119,17 @@ export class Rounds {
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
     const cause = state.opened_at === undefined || correlationId === undefined ? undefined : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
     const forged = new Rejection('forbidden', 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round');
-    const wrong = vote.voter === principal.id ? await this.holds(id, state, vote.voter) : forged;
-    const decision = wrong === undefined ? castVote(vote, this.now()) : () => wrong;
+    const decision = vote.voter === principal.id ? castVote(vote, this.now(), await partiesSince(this.transactor, stream, state)) : () => forged;
     return await this.command({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
   }
 
-  cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
-    return this.command(context, id, 'round.cancel', cancel(context.principal.id, reason));
+  async cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
+    return await this.command(context, id, 'round.cancel', cancel(context.principal.id, reason, await this.partiesSince(context, id)));
   }
 
-  override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {
-    return this.command({ ...context, receiptOfRefusal: true }, id, 'round.override', override(context.principal, choice, reason));
+  async override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {
+    const decision = override(context.principal, choice, reason, await this.partiesSince(context, id));
+    return await this.command({ ...context, receiptOfRefusal: true }, id, 'round.override', decision);
   }
 
   /** What people decided in the approval that was opened because the agents could not. */
@@ -177,10 +176,7 @@ export class Rounds {
       const { relevance, experience, track_record } = voter.expertise;
       found.push({ voter, weight: relevance * experience * track_record });
     }
-    return found
-      .sort((a, b) => b.weight - a.weight || (a.voter.id < b.voter.id ? -1 : 1))
-      .slice(0, limit)
-      .map(({ voter }) => voter);
+    return eachActor(found.sort((a, b) => b.weight - a.weight || (a.voter.id < b.voter.id ? -1 : 1)).map(({ voter }) => voter)).slice(0, limit);
   }
 
   /** Active agents of the tenant, in order of their ids, one as good as another. */
@@ -188,18 +184,7 @@ export class Rounds {
     const ids: string[] = [];
     const out = new Set(except.map(actorOf));
     for (const { tenant: home, id, state } of this.agents.all()) if (home === tenant && state.status === 'active' && !out.has(actorOf(id))) ids.push(id);
-    return ids
-      .sort()
-      .slice(0, limit)
-      .map((id) => ({ id, why: 'an active agent without a part in it' }));
-  }
-
-  /** Whoever has been handed a challenged award since its round was opened is a party as well. */
-  private async holds(id: string, { spec }: RoundState, voter: string): Promise<Rejection | undefined> {
-    if (spec?.challenges === undefined || spec.waits === undefined || parseStream(spec.waits).category !== taskDecider.category) return undefined;
-    const { holder, challenges } = (await this.transactor.current(taskDecider, spec.waits)).state;
-    if (holder === undefined || openChallenge(challenges, holder.award)?.round !== id) return undefined;
-    return barred([{ id: holder.agent, role: 'holder' }], voter, 'vote');
+    return eachActor(ids.sort().map((id) => ({ id, why: 'an active agent without a part in it' }))).slice(0, limit);
   }
 
   /** While this process was away nobody could vote. */
@@ -208,6 +193,11 @@ export class Rounds {
     const events = more((await this.transactor.load(roundDecider, roundStream(tenant, id))).state);
     if (events instanceof Rejection || events.length === 0) return;
     await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
+  }
+
+  private async partiesSince({ principal }: RequestContext, id: string): Promise<readonly Party[]> {
+    const { stream, state } = await this.load(principal.tenant, id);
+    return await partiesSince(this.transactor, stream, state);
   }
 
   private now(): Time {
@@ -219,3 +209,9 @@ export class Rounds {
   }
 }
 
+/** The first of those that are one under several names. */
+function eachActor(voters: readonly Voter[]): Voter[] {
+  const known = new Map<string, Voter>();
+  for (const voter of voters) if (!known.has(actorOf(voter.id))) known.set(actorOf(voter.id), voter);
+  return [...known.values()];
+}

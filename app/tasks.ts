@@ -1,4 +1,5 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
+import { TASK_OVER, actionDecider, isStopped } from '../domain/action';
 import { agentDecider, type AgentProfile } from '../domain/agent';
 import type { AwardChallenge } from '../domain/award-challenge';
 import { parseCommitRef, streamName } from '../domain/kernel/ids';
@@ -41,7 +42,7 @@ import type { Market } from './market';
 import type { BlobArchive, Clock, ViewStore } from './ports';
 import { causeOf, staleness, type Cause, type Loaded, type Outcome, type Transactor } from './transact';
 import type { Views } from './views';
-import { MAX_WHYS, type WhyNots } from './why-not';
+import { MAX_WHYS, gateOf, type WhyNots } from './why-not';
 import { timekeeper } from './watchdog';
 
 export { MAX_EFFORT } from '../domain/task';
@@ -210,9 +211,13 @@ export class Tasks {
     return this.command(context, id, 'task.cancel', cancel(context.principal.id, reason));
   }
 
-  /** Brings back what is dead or has expired; an open task is asked again of those that declined it. */
-  redrive(context: RequestContext, id: string, deadline?: Time): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.redrive', redrive(context.principal.id, this.now(), deadline));
+  /**
+   * Brings back what is dead or has expired; an open task is asked again of those that declined it. What was stopped at
+   * the gate since stays where it is: nobody does by a redrive what a person, or judges, said no to.
+   */
+  async redrive(context: RequestContext, id: string, deadline?: Time): Promise<TaskOutcome> {
+    const stopped = await this.stoppedAtGate(context.principal.tenant, id);
+    return await this.command(context, id, 'task.redrive', stopped === undefined ? redrive(context.principal.id, this.now(), deadline) : () => stopped);
   }
 
   /** It was decided that the task may be done, as `action` (a stream) says, and as a person may have edited it. */
@@ -246,6 +251,13 @@ export class Tasks {
     return await this.blobs.get(tenant, reference);
   }
 
+  private async stoppedAtGate(tenant: string, id: string): Promise<Rejection | undefined> {
+    const stream = taskStream(tenant, id);
+    if ((await this.transactor.load(taskDecider, stream)).state.spec?.oversight === undefined) return undefined;
+    const { state } = await this.transactor.current(actionDecider, streamName(tenant, actionDecider.category, await gateOf(this.transactor, stream)));
+    return isStopped(state) || state.compensation !== undefined ? TASK_OVER : undefined;
+  }
+
   /** What an agent says of itself, as the store has it now; undefined when it is not registered. */
   private async profileOf(tenant: string, agent: string): Promise<AgentProfile | undefined> {
     const { status, profile } = (await this.transactor.current(agentDecider, agentStream(tenant, agent))).state;
@@ -269,7 +281,7 @@ export class Tasks {
   private async letTimePass(context: RequestContext, id: string, state: TaskState): Promise<void> {
     const { tenant } = context.principal;
     const now = this.now();
-    const passed = timePassed(now, now, await this.whyNots.atDeadline(taskStream(tenant, id), state), this.agents.acceptUntil(state));
+    const passed = timePassed(now, now, await this.whyNots.atDeadline(taskStream(tenant, id), state), this.agents.acceptUntil(state), this.agents.excused);
     const events = passed(state);
     if (events instanceof Rejection || events.length === 0) return;
     await this.transactor.transact(taskDecider, taskStream(tenant, id), passed, { principal: timekeeper(tenant), action: 'task.time-passed', correlationId: state.correlation_id });

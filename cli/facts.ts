@@ -131,6 +131,7 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   ObjectiveChanged: ({ objective, by: who }) => `by ${who}: ${objective.description}`,
   SwarmReorganised: ({ trigger, moves, reason }) => `${trigger}, ${moves.length} moves: ${reason}`,
   VetoWindowExtended: ({ until }) => `until ${until}: nobody was listening meanwhile`,
+  ChallengeExtended: ({ until }) => `until ${until}: nobody was listening meanwhile`,
   ApprovalExtended: ({ ends }) => `until ${ends.at(-1)}: nobody was listening meanwhile`,
   RoundExtended: ({ deadline }) => `until ${deadline}: nobody was listening meanwhile`,
   CommandDenied: ({ action, resource, reasons: why, leftOut }) => `${action} on ${resource}: ${why.join('; ')}${leftOut > 0 ? ` (${leftOut} more before it)` : ''}`,

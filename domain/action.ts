@@ -25,6 +25,8 @@ export const MAX_CHALLENGES = 10;
 export const MAX_CHALLENGES_EACH = 2;
 /** How often an action may be overridden. */
 export const MAX_OVERRIDES = 50;
+/** Why the task of an action that was stopped is not let on, and not brought back. */
+export const TASK_OVER = new Rejection('conflict', 'task-over', 'the action was stopped, and its task is cancelled with it: have the task posted anew');
 /** How long a challenge stands whose receipt doesn't say. */
 const OLDER_CHALLENGE_SECONDS = 3 * 3_600;
 
@@ -67,7 +69,10 @@ export type ActionEvent =
   | Event<'ActionRefused', { by: string; ref?: string; reason: string }>
   | Event<'ActionEdited', { from_hash: string; to_hash: string; action: unknown; changes: readonly Difference[]; by: string; ref: string }>
   | Event<'ActionChallenged', ChallengeMade>
-  | Event<'ChallengeDismissed', { round: string }>
+  /** Whoever holds the time was away: what was left of the challenge's is left again. */
+  | Event<'ChallengeExtended', { round: string; until: Time; extended_at: Time }>
+  /** `lapsed`: there was no verdict by the challenge's time. */
+  | Event<'ChallengeDismissed', { round: string; lapsed?: boolean }>
   | Event<'ActionExecuted', { by: string; hash: string; result?: unknown; policy: PolicyAtGate }>
   /** Back to people instead of being taken. `hash`: what the caller wanted to take. */
   | Event<'ActionReturned', { by: string; reason: string; hash: string; policy: PolicyAtGate }>
@@ -102,9 +107,9 @@ export interface ActionState {
   /** Who stopped it. */
   readonly stopped: { readonly by: string; readonly ref?: string; readonly reason: string } | undefined;
   /** The open challenge: nothing is taken until its round is over. */
-  readonly challenge: (Challenge & { readonly until: Time }) | undefined;
-  /** Every challenge, the latest last. */
-  readonly challenges: readonly Challenge[];
+  readonly challenge: OpenChallenge | undefined;
+  /** Every challenge, the latest last; `lapsed`: nobody had decided on it by its time. */
+  readonly challenges: readonly (Challenge & { readonly lapsed?: true })[];
   readonly executed: { readonly by: string; readonly hash: string; readonly result?: unknown; readonly at: Time } | undefined;
   /** The one that stands. */
   readonly override: { readonly by: string; readonly instead: Instead; readonly reason: string; readonly ref?: string; readonly with?: readonly string[] } | undefined;
@@ -126,12 +131,15 @@ export interface Challenge {
   readonly target?: string;
 }
 
+/** `since`: when its time was set. */
+export type OpenChallenge = Challenge & { readonly until: Time; readonly since: Time };
+
 /** `until`: without a verdict by then the safe default holds; older receipts don't say. */
 export type ChallengeMade = Challenge & { readonly until?: Time };
 
 export const actionDecider: Decider<ActionState, ActionEvent> = {
   category: 'action',
-  version: 2,
+  version: 3,
   initial: {
     status: 'unknown',
     proposal: undefined,
@@ -179,10 +187,17 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
         return { ...state, proposal: { ...(state.proposal as Proposal), action: event.data.action }, hash: event.data.to_hash };
       case 'ActionChallenged': {
         const { until = plusSeconds(place.at, OLDER_CHALLENGE_SECONDS), ...made } = event.data;
-        return { ...state, challenge: { ...made, until }, challenges: [...state.challenges, made] };
+        return { ...state, challenge: { ...made, until, since: place.at }, challenges: [...state.challenges, made] };
       }
-      case 'ChallengeDismissed':
-        return { ...state, challenge: undefined };
+      case 'ChallengeExtended': {
+        const { until, extended_at } = event.data;
+        return { ...state, challenge: { ...(state.challenge as OpenChallenge), until, since: extended_at } };
+      }
+      case 'ChallengeDismissed': {
+        const { round, lapsed } = event.data;
+        const challenges = lapsed === true ? state.challenges.map((one) => (one.round === round ? { ...one, lapsed } : one)) : state.challenges;
+        return { ...state, challenge: undefined, challenges };
+      }
       case 'ActionExecuted': {
         const { by, hash, result } = event.data;
         return { ...state, status: 'executed', executed: { by, hash, result, at: place.at } };
@@ -363,15 +378,22 @@ export function challenge(challenged: Challenge & { readonly until: Time }): Dec
   };
 }
 
-/** The round of the challenge is over. Upheld: the action does not happen, or is to be undone; else it goes on as it stood. */
-export function settleChallenge(round: string, upheld: boolean, reason: string): Decision<ActionState, ActionEvent> {
+/**
+ * The round of the challenge is over. Upheld: the action does not happen, or is to be undone; else it goes on as it stood.
+ * An action that was taken, and is upheld against after the challenge's time, is to be undone still.
+ * @param lapsed true when there is no verdict, and its time is over
+ */
+export function settleChallenge(round: string, upheld: boolean, reason: string, lapsed?: true): Decision<ActionState, ActionEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.challenge?.round !== round) {
-      return state.challenges.some((known) => known.round === round) ? [] : refuse('challenge-unknown', 'no challenge of this action is decided in this round');
+      const known = state.challenges.find((one) => one.round === round);
+      if (known === undefined) return refuse('challenge-unknown', 'no challenge of this action is decided in this round');
+      const late = upheld && known.lapsed === true && state.status === 'executed' && state.compensation === undefined;
+      return late ? [{ type: 'CompensationDue', v: 1, data: { reason } }] : [];
     }
-    if (!upheld) return [{ type: 'ChallengeDismissed', v: 1, data: { round } }];
+    if (!upheld) return [{ type: 'ChallengeDismissed', v: 1, data: { round, lapsed } }];
     return [state.status === 'executed' ? { type: 'CompensationDue', v: 1, data: { reason } } : { type: 'ActionRefused', v: 1, data: { by: 'challenge', ref: round, reason } }];
   };
 }
@@ -404,12 +426,19 @@ export function execute(taken: { by: string; hash: string; result?: unknown; pol
   };
 }
 
-/** Gives back the time in which nobody could step in, when the window has closed meanwhile. */
+/** Gives back the time in which nobody could step in, or judge, when the window has closed or the challenge has ended meanwhile. */
 export function extend(excused: Excuse, now: Time): Decision<ActionState, ActionEvent> {
-  return ({ status, veto_from, veto_until }) => {
-    if (status !== 'veto_window' || veto_from === undefined || veto_until === undefined || now < veto_until) return [];
-    const until = excused(veto_from, veto_until);
-    return until > now ? [{ type: 'VetoWindowExtended', v: 1, data: { until, extended_at: now } }] : [];
+  return ({ status, veto_from, veto_until, challenge }) => {
+    const events: ActionEvent[] = [];
+    if (status === 'veto_window' && veto_from !== undefined && veto_until !== undefined && veto_until <= now) {
+      const until = excused(veto_from, veto_until);
+      if (until > now) events.push({ type: 'VetoWindowExtended', v: 1, data: { until, extended_at: now } });
+    }
+    if (challenge !== undefined && challenge.until <= now) {
+      const until = excused(challenge.since, challenge.until);
+      if (until > now) events.push({ type: 'ChallengeExtended', v: 1, data: { round: challenge.round, until, extended_at: now } });
+    }
+    return events;
   };
 }
 
@@ -420,8 +449,9 @@ export function timePassed(now: Time): Decision<ActionState, ActionEvent> {
 
 /** The override of a round that is carried out on its action. */
 export interface OfRound {
-  /** The commit of that override: what it wanted is done once. */
+  /** The commit of that override, and its time: what it wanted is done once, and not after a later word on the action itself. */
   readonly ref: string;
+  readonly at: Time;
   /** Who wanted it as well. */
   readonly with: readonly string[];
   /** What the round was about: nothing else is allowed by it. None where it was about a challenge, which allows nothing. */
@@ -437,7 +467,7 @@ export function override(person: Person, instead: Instead, reason: string, of?: 
     const wrong = exists(state) ?? notAPerson(person) ?? missingReason(reason);
     if (wrong !== undefined) return wrong;
     const { proposal, override: last, overrides } = state;
-    if (of !== undefined && overrides.some(({ ref }) => ref === of.ref)) return [];
+    if (of !== undefined && overrides.some(({ ref, at }) => ref === of.ref || (ref === undefined && at > of.at))) return [];
     if (of === undefined && last?.by === person.by && last.instead === instead && last.reason === reason) return [];
     const people = [person.by, ...(of?.with ?? [])];
     const party = people.map((id) => barred(actionParties(state), id, instead === 'allow' ? 'allow' : 'stop')).find((one) => one !== undefined);
@@ -512,7 +542,7 @@ function exists(state: ActionState): Rejection | undefined {
   return state.status === 'unknown' ? new Rejection('missing', 'action-not-found', 'there is no such action') : undefined;
 }
 
-function isStopped(state: ActionState): boolean {
+export function isStopped(state: ActionState): boolean {
   return state.status === 'refused' || state.status === 'vetoed';
 }
 

@@ -147,8 +147,9 @@ export interface ApprovalState {
   readonly given: readonly Given[];
   /** The latest correction; it holds as long as `hash` is its hash. */
   readonly edit: (Edit & { readonly by: string; readonly reason: string }) | undefined;
-  /** How many corrections there were. */
+  /** How many corrections there were, and by whom: each once. */
   readonly edits: number;
+  readonly editors: readonly string[];
   readonly rejected: { readonly by: string; readonly reason: string } | undefined;
   readonly outcome: Outcome | undefined;
   readonly requested_at: Time | undefined;
@@ -160,7 +161,7 @@ export interface ApprovalState {
 
 export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
   category: 'approval',
-  version: 3,
+  version: 4,
   initial: {
     status: 'unknown',
     request: undefined,
@@ -175,6 +176,7 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
     given: [],
     edit: undefined,
     edits: 0,
+    editors: [],
     rejected: undefined,
     outcome: undefined,
     requested_at: undefined,
@@ -205,7 +207,8 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
         // Who approved it as it was before the edit has not approved what it is now.
         const standing = edit === undefined ? state.given : [];
         const given = [...standing, { by, reason, hash, at: place.at, choice }];
-        return { ...state, hash, given, claim: undefined, edit: edit === undefined ? state.edit : { ...edit, by, reason }, edits: state.edits + (edit === undefined ? 0 : 1) };
+        const approved = { ...state, hash, given, claim: undefined };
+        return edit === undefined ? approved : { ...approved, edit: { ...edit, by, reason }, edits: state.edits + 1, editors: [...new Set([...state.editors, by])] };
       }
       case 'ApprovalRejected':
         return { ...state, rejected: event.data };
@@ -283,10 +286,11 @@ export function request(asked: ApprovalRequest, now: Time): Decision<ApprovalSta
 /**
  * Takes it up for `seconds`, so that nobody else works on it meanwhile; asked again, for longer. Never beyond half of the
  * time of the group whose turn it is: see `claimsEnd`.
+ * @param since here and below: who has come to have a part in it since people were asked
  */
-export function claim(person: Person, now: Time, seconds: number): Decision<ApprovalState, ApprovalEvent> {
+export function claim(person: Person, now: Time, seconds: number, since: readonly Party[] = []): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
-    const wrong = mayNotDecide(state, person, now);
+    const wrong = mayNotDecide(state, person, now, since);
     if (wrong !== undefined) return wrong;
     if (!(seconds >= 1 && seconds <= MAX_CLAIM_SECONDS)) return new Rejection('invalid', 'seconds-invalid', `seconds must be 1 to ${MAX_CLAIM_SECONDS}`);
     const end = claimsEnd(state, now);
@@ -320,7 +324,7 @@ export interface Consent {
 }
 
 /** Approves exactly `hash`, or the edited action instead of it. With four eyes the second approval of the same hash closes it. */
-export function approve(person: Person, consent: Consent, now: Time): Decision<ApprovalState, ApprovalEvent> {
+export function approve(person: Person, consent: Consent, now: Time, since: readonly Party[] = []): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
@@ -333,7 +337,7 @@ export function approve(person: Person, consent: Consent, now: Time): Decision<A
     const choice = consent.choice ?? state.request?.leader;
     const mine = state.given.find(({ by }) => isSameActor(by, person.by));
     if (mine?.by === person.by && mine.hash === hash && mine.reason === reason && mine.choice === choice) return [];
-    const wrong = mayNotDecide(state, person, now) ?? missingReason(reason) ?? wrongChoice(state, choice);
+    const wrong = mayNotDecide(state, person, now, since) ?? missingReason(reason) ?? wrongChoice(state, choice);
     if (wrong !== undefined) return wrong;
     if (bulk === true && (!mayBulk(state) || edit !== undefined)) return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only unchanged actions of low impact');
     if (consent.hash !== state.hash) return differs(state);
@@ -358,11 +362,11 @@ function wrongChoice({ request: asked, given }: ApprovalState, choice: string | 
 }
 
 /** One rejection is enough. */
-export function reject(person: Person, rejection: { hash: string; reason: string; bulk?: boolean }, now: Time): Decision<ApprovalState, ApprovalEvent> {
+export function reject(person: Person, rejection: { hash: string; reason: string; bulk?: boolean }, now: Time, since: readonly Party[] = []): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const { hash, reason, bulk } = rejection;
     if (state.rejected?.by === person.by && state.rejected.reason === reason) return [];
-    const wrong = mayNotDecide(state, person, now) ?? missingReason(reason);
+    const wrong = mayNotDecide(state, person, now, since) ?? missingReason(reason);
     if (wrong !== undefined) return wrong;
     if (bulk === true && !mayBulk(state)) return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only actions of low impact');
     if (hash !== state.hash) return differs(state);
@@ -374,11 +378,11 @@ export function reject(person: Person, rejection: { hash: string; reason: string
 }
 
 /** Asks the requester back. The time goes on meanwhile. */
-export function ask(person: Person, question: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
+export function ask(person: Person, question: string, now: Time, since: readonly Party[] = []): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const last = state.questions.at(-1);
     if (last?.by === person.by && last.question === question && last.answer === undefined) return [];
-    const wrong = mayNotDecide(state, person, now);
+    const wrong = mayNotDecide(state, person, now, since);
     if (wrong !== undefined) return wrong;
     if (!isText(question, MAX_REASON)) return new Rejection('invalid', 'question-invalid', `question must be a text of 1 to ${MAX_REASON} characters`);
     if (state.questions.length >= MAX_QUESTIONS) return refuse('questions-full', `${MAX_QUESTIONS} questions were asked already: decide on what you know`);
@@ -533,12 +537,12 @@ function closeUndecided(state: ApprovalState, outcome: 'withdrawn' | 'superseded
   return decided(state) ?? missingReason(reason) ?? [{ type: 'ApprovalClosed', v: 1, data: { outcome, reason } }];
 }
 
-function mayNotDecide(state: ApprovalState, person: Person, now: Time): Rejection | undefined {
+function mayNotDecide(state: ApprovalState, person: Person, now: Time, since: readonly Party[]): Rejection | undefined {
   const wrong = exists(state) ?? decided(state);
   if (wrong !== undefined) return wrong;
   const { by, kind, groups = [] } = person;
   if (kind !== 'human') return new Rejection('forbidden', 'not-an-approver', 'only people decide on approvals');
-  const party = barred(approvalParties(state), by, 'decide');
+  const party = barred([...approvalParties(state), ...since], by, 'decide');
   if (party !== undefined) return party;
   const asked = groupsAsked(state, now);
   const belongs = ({ group, members, deputies = [] }: ApproverGroup) => members.includes(by) || deputies.includes(by) || groups.includes(group);

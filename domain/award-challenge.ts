@@ -28,7 +28,11 @@ export interface AwardChallenge {
 export interface ChallengedAward extends AwardChallenge {
   /** Whose award is doubted. */
   readonly agent: string;
+  /** Whoever has held it since it was challenged, that agent first. */
+  readonly holders: readonly string[];
   readonly until: Time;
+  /** When that was set. */
+  readonly since: Time;
   readonly holds: boolean;
   /** The award itself, or the last that came of it by hand-offs. */
   readonly heir: number;
@@ -40,16 +44,21 @@ type Challenges = readonly ChallengedAward[];
 
 export function challenged(challenges: Challenges, challenge: AwardChallenge, agent: string, at: Time): Challenges {
   const { award, until = plusSeconds(at, OLDER_SECONDS), holds = true } = challenge;
-  return [...challenges, { ...challenge, agent, until, holds, heir: award, status: 'open' }];
+  return [...challenges, { ...challenge, agent, holders: [agent], until, since: at, holds, heir: award, status: 'open' }];
 }
 
 /** What holds of an award holds of the one that it is handed on as. */
-export function handedOn(challenges: Challenges, from: number, to: number): Challenges {
-  return challenges.map((one) => (one.heir === from ? { ...one, heir: to } : one));
+export function handedOn(challenges: Challenges, from: number, to: Claim): Challenges {
+  return challenges.map((one) => (one.heir === from ? { ...one, heir: to.award, holders: [...new Set([...one.holders, to.agent])] } : one));
 }
 
 export function settled(challenges: Challenges, round: string, status: ChallengedAward['status']): Challenges {
   return challenges.map((one) => (one.round === round ? { ...one, status } : one));
+}
+
+/** Whoever holds its time was away: what was left of it is left again. */
+export function extended(challenges: Challenges, round: string, until: Time, at: Time): Challenges {
+  return challenges.map((one) => (one.round === round ? { ...one, until, since: at } : one));
 }
 
 /** The open challenge of an award, or of the one that it came of. */

@@ -14,6 +14,7 @@
  */
 import { canonicalize, sha256 } from './kernel/commit';
 import { isId } from './kernel/ids';
+import { actorOf } from './kernel/principal';
 import { cut } from './kernel/text';
 
 export const ALGORITHMS = ['simple_majority', 'weighted_voting', 'delegated_authority', 'expertise_based', 'stakeholder_consensus', 'delegated_proof_of_stake'] as const;
@@ -118,6 +119,17 @@ export function electorateProblems(electorate: Electorate): string[] {
 
   if (problems.length === 0) need(Buffer.byteLength(canonicalize(electorate)) <= MAX_ELECTORATE_BYTES, `the electorate must be at most ${MAX_ELECTORATE_BYTES} bytes: shorten ids and reasons, or ask fewer`);
   return problems;
+}
+
+/**
+ * Voters that are one under several names, a sentence for each, where votes are handed on: there one would speak by
+ * another's mouth as well; elsewhere the second of its votes is refused. Asked when an electorate comes to be, not of
+ * those on receipts: older ones were not asked.
+ */
+export function doubledVoters({ algorithm, voters }: Pick<Electorate, 'algorithm' | 'voters'>): string[] {
+  if (algorithm !== 'delegated_authority' && algorithm !== 'delegated_proof_of_stake') return [];
+  const doubled = [...Map.groupBy(voters, ({ id }) => actorOf(id)).values()].filter((ids) => new Set(ids.map(({ id }) => id)).size > 1);
+  return doubled.map((ids) => `voters must be different: ${ids.map(({ id }) => id).join(' and ')} are one principal, which has one vote`);
 }
 
 function delegationProblems(voters: readonly Voter[], ids: ReadonlySet<string>): string[] {

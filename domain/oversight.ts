@@ -2,7 +2,7 @@
  * Oversight: whether an action may be taken by agents alone, waits for a veto, is put to a vote first, or needs a
  * person. The rules are data, one set for each kind of action, and each answer repeats what it was made from.
  */
-import { electorateProblems, type Electorate } from './consensus';
+import { doubledVoters, electorateProblems, type Electorate } from './consensus';
 import { canonicalize, sha256, type PolicyReceipt } from './kernel/commit';
 import { Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { isId } from './kernel/ids';
@@ -346,7 +346,7 @@ export function rulesFor(state: OversightState, kind: string): OversightRules {
 /** Sets the rules of a kind, whole. The same rules again change nothing. */
 export function configure(kind: string, rules: OversightRules): Decision<OversightState, OversightEvent> {
   return ({ kinds }) => {
-    const problems = rulesProblems(kind, rules);
+    const problems = [...rulesProblems(kind, rules), ...(rules.round === undefined ? [] : doubledVoters(rules.round).map((problem) => `round: ${problem}`))];
     if (problems.length > 0) return new Rejection('invalid', 'rules-invalid', problems.join('; '), { problems });
     const current = own(kinds, kind);
     if (current === undefined && Object.keys(kinds).length >= MAX_KINDS) {

@@ -88,7 +88,7 @@ export function challengeParties(challenger: string, { holder, action, approval,
   add('holder', holder);
   add('proposer', action?.proposal?.proposed_by);
   add('challenger', ...(action?.challenges.map(({ by }) => by) ?? []));
-  add('editor', approval?.edit?.by);
+  add('editor', ...(approval?.editors ?? []));
   add('decider', action?.override?.by, approval?.rejected?.by, ...(approval?.given.map(({ by }) => by) ?? []), round?.override?.by);
   for (const { id, role } of round?.parties ?? []) add(role === 'opener' ? 'decider' : role, id);
   return eachOnce(parties);

@@ -6,7 +6,7 @@
  * who dissented and why. Whatever came of a round, people without a part in it can override it: as many as an approval
  * of that impact would take.
  */
-import { ballotHolders, electorateHash, electorateProblems, isSettled, tally, type Ballot, type Electorate, type Tally } from './consensus';
+import { ballotHolders, doubledVoters, electorateHash, electorateProblems, isSettled, tally, type Ballot, type Electorate, type Tally } from './consensus';
 import { ChainVerifier, canonicalize, type Commit } from './kernel/commit';
 import { refuse, Rejection, upcast, type Decider, type Decision, type Event } from './kernel/decider';
 import { commitRef, isId, parseCommitRef } from './kernel/ids';
@@ -83,8 +83,8 @@ export type RoundEvent =
   | Event<'RoundExtended', { deadline: Time; extended_at: Time }>
   | Event<'RoundEscalated', { to: 'human'; reason: string }>
   | Event<'RoundCancelled', { by: string; reason: string }>
-  /** Two people have to want it, and this is the first who does. */
-  | Event<'OverrideAsked', { by: string; choice: string; reason: string }>
+  /** Two people have to want it, and this is the first who does. `parties`: who has come to have a part in it since it was opened. */
+  | Event<'OverrideAsked', { by: string; choice: string; reason: string; parties?: readonly Party[] }>
   /**
    * `with`: who wanted it as well, where it takes two; older receipts don't say. `approval`: the asking (`stream@index`) in
    * which people decided so; without one it was overridden directly.
@@ -98,6 +98,7 @@ export type RoundEvent =
         instead_of: { outcome: RoundOutcome | 'overridden'; choice?: string };
         with?: readonly string[];
         approval?: string;
+        parties?: readonly Party[];
       }
     >;
 
@@ -123,7 +124,7 @@ export interface RoundState {
   /** What a voter must show to have seen: `electorateHash`. */
   readonly electorate_hash: string;
   readonly opened_by: string;
-  /** Who may not settle it: who opened it, and those whom the opening names. */
+  /** Who may not settle it: who opened it, those whom the opening names, and those who were found to be one since. */
   readonly parties: readonly Party[];
   readonly opened_at: Time | undefined;
   /** From 1. */
@@ -196,13 +197,14 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
       case 'RoundCancelled':
         return { ...state, status: 'cancelled', cancellation: event.data, finished_at: at };
       case 'OverrideAsked': {
-        const others = state.override_asked.filter(({ by }) => !isSameActor(by, event.data.by));
-        return { ...state, override_asked: [...others, { ...event.data, at }] };
+        const { by, choice, reason, parties = [] } = event.data;
+        const others = state.override_asked.filter((other) => !isSameActor(other.by, by));
+        return { ...state, parties: eachOnce([...state.parties, ...parties]), override_asked: [...others, { by, choice, reason, at }] };
       }
       case 'OutcomeOverridden': {
-        const { by, with: others = [], choice, reason, approval } = event.data;
+        const { by, with: others = [], choice, reason, approval, parties = [] } = event.data;
         const override = { by, with: others, choice, reason, at, ref: commitRef(place.stream, place.index), approval };
-        return { ...state, override, overrides: [...state.overrides, override], override_asked: [] };
+        return { ...state, parties: eachOnce([...state.parties, ...parties]), override, overrides: [...state.overrides, override], override_asked: [] };
       }
     }
   },
@@ -288,7 +290,7 @@ export function open(opening: Opening, now: Time): Decision<RoundState, RoundEve
       if (asked(state) === asked(opening)) return [];
       return refuse('round-exists', 'another round was opened with this id: use another id, or the Idempotency-Key of that request to get its answer');
     }
-    const problems = roundProblems(opening);
+    const problems = [...roundProblems(opening), ...doubledVoters(opening.electorate)];
     if (problems.length > 0) return new Rejection('invalid', 'round-invalid', problems.slice(0, 10).join('; '), { problems: problems.slice(0, 100) });
     const { deadline } = opening.spec;
     if (deadline <= now) return new Rejection('invalid', 'deadline-passed', `the deadline ${deadline} is over at ${now}: give a later one`);
@@ -310,9 +312,11 @@ export interface Vote extends Ballot {
 /**
  * Takes a vote, and closes the round or opens the next pass when no other vote can change the outcome any more: of votes
  * that may be changed, only final ones are relied on.
+ * @param since who has come to have a part in it since it was opened
  */
-export function castVote(vote: Vote, now: Time): Decision<RoundState, RoundEvent> {
-  return (state) => {
+export function castVote(vote: Vote, now: Time, since: readonly Party[] = []): Decision<RoundState, RoundEvent> {
+  return (opened) => {
+    const state = withParties(opened, since);
     const voted = voteEvent(vote, state, now);
     if (voted === undefined) return [];
     if (voted instanceof Rejection) return voted;
@@ -397,8 +401,10 @@ function whyNot(outcome: RoundOutcome, { eligible, turnout, score, tie, vetoes }
   return `no agreement: the leading choice has ${percent(score)} of the weight cast, ${algorithm === 'simple_majority' ? 'more than 50 %' : percent(min_agreement)} are needed`;
 }
 
-export function cancel(by: string, reason: string): Decision<RoundState, RoundEvent> {
-  return (state) => {
+/** @param since as of `castVote` */
+export function cancel(by: string, reason: string, since: readonly Party[] = []): Decision<RoundState, RoundEvent> {
+  return (opened) => {
+    const state = withParties(opened, since);
     if (state.status === 'unknown') return unknownRound();
     if (!isText(reason, 1_000)) return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
     if (state.cancellation?.by === by && state.cancellation.reason === reason) return [];
@@ -411,10 +417,13 @@ export function cancel(by: string, reason: string): Decision<RoundState, RoundEv
 
 /**
  * Puts a person's choice in place of what came of the round, whatever that was. Where an approval would take two people,
- * so does this: the first asks for it, and another one who overrides it with the same choice confirms it.
+ * so does this: the first asks for it, and another one who overrides it with the same choice confirms it. Who has become
+ * a party after asking counts no more.
+ * @param since as of `castVote`
  */
-export function override(person: { readonly id: string; readonly kind: PrincipalKind }, choice: string, reason: string): Decision<RoundState, RoundEvent> {
-  return (state) => {
+export function override(person: { readonly id: string; readonly kind: PrincipalKind }, choice: string, reason: string, since: readonly Party[] = []): Decision<RoundState, RoundEvent> {
+  return (opened) => {
+    const state = withParties(opened, since);
     const { id: by, kind } = person;
     if (state.spec === undefined) return unknownRound();
     if (kind !== 'human') return new Rejection('forbidden', 'person-needed', 'only a person may override an outcome');
@@ -428,10 +437,15 @@ export function override(person: { readonly id: string; readonly kind: Principal
     if (state.overrides.length >= MAX_OVERRIDES || (asked.length >= MAX_OVERRIDES && mine === undefined)) {
       return refuse('overrides-full', `the round was overridden, or that was asked for, ${MAX_OVERRIDES} times: what stands, stands`);
     }
-    const others = asked.filter((ask) => !isSameActor(ask.by, by) && ask.choice === choice).map((ask) => ask.by);
-    if (others.length + 1 < peopleNeeded(spec.impact, spec.risk ?? 0)) return [{ type: 'OverrideAsked', v: 1, data: { by, choice, reason } }];
-    return [{ type: 'OutcomeOverridden', v: 1, data: { by, choice, reason, instead_of: insteadOf(state), with: others } }];
+    const others = asked.filter((ask) => !isSameActor(ask.by, by) && ask.choice === choice && barred(state.parties, ask.by, 'override') === undefined).map((ask) => ask.by);
+    const parties = state.parties.length > opened.parties.length ? state.parties.slice(opened.parties.length) : undefined;
+    if (others.length + 1 < peopleNeeded(spec.impact, spec.risk ?? 0)) return [{ type: 'OverrideAsked', v: 1, data: { by, choice, reason, parties } }];
+    return [{ type: 'OutcomeOverridden', v: 1, data: { by, choice, reason, instead_of: insteadOf(state), with: others, parties } }];
   };
+}
+
+function withParties(state: RoundState, since: readonly Party[]): RoundState {
+  return since.length === 0 ? state : { ...state, parties: eachOnce([...state.parties, ...since]) };
 }
 
 /** What people decided in an approval that was opened because the agents could not. */
@@ -578,9 +592,10 @@ function eventFaults(state: RoundState, events: readonly RoundEvent[], { at, met
 function overrideFaults(state: RoundState, event: Extract<RoundEvent, { type: 'OverrideAsked' | 'OutcomeOverridden' }>, actor: Commit['meta']['actor']): string[] {
   const { choice, reason, by } = event.data;
   const { with: others, approval } = event.type === 'OutcomeOverridden' ? event.data : { with: [], approval: undefined };
+  const { parties = [] } = event.data;
   const older = others === undefined;
   const judged = older && state.spec !== undefined ? { ...state, parties: [], spec: { ...state.spec, impact: 'low' as const } } : state;
-  const decide = approval === undefined ? override(actor, choice, reason) : decidedByPeople({ people: [...(others ?? []), by], choice, reason, approval });
+  const decide = approval === undefined ? override(actor, choice, reason, parties) : decidedByPeople({ people: [...(others ?? []), by], choice, reason, approval });
   const expected = decide(judged);
   if (expected instanceof Rejection) return [`the outcome was not to be overridden: ${expected.message}`];
   const comparable = older ? expected.map((one) => ({ ...one, data: { ...one.data, with: undefined } })) : expected;

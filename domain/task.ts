@@ -11,7 +11,7 @@ import { canonicalize, sha256, type Commit } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { own } from './kernel/own';
 import { isSameActor } from './kernel/principal';
-import { earliest, latest, plusSeconds, secondsBetween, type Time } from './kernel/time';
+import { earliest, latest, plusSeconds, secondsBetween, type Excuse, type Time } from './kernel/time';
 import type { Features, Impact } from './oversight';
 import { barred } from './parties';
 import { TIE_BREAK, pullOf, rank, taskStrength, urgencyAt, type ScoredBid, type Weights } from './market';
@@ -108,6 +108,8 @@ export type TaskEvent =
   | Event<'AwardVoided', { agent: string; award: number }>
   | Event<'TaskAccepted', { agent: string; award: number; lease_seconds: number; accepted_at?: Time }>
   | Event<'AwardChallenged', AwardChallenge>
+  /** Whoever holds the time was away: what was left of the challenge's is left again. */
+  | Event<'ChallengeExtended', { round: string; until: Time; extended_at: Time }>
   /** `accept_by`: the agent's time to accept begins anew. `lapsed`: there was no verdict by the challenge's time. */
   | Event<'ChallengeDismissed', { round: string; reason: string; accept_by?: Time; lapsed?: boolean }>
   /** The award was wrong: its agent does not get this task again. What it holds still is revoked with it. */
@@ -186,7 +188,7 @@ export interface Decline {
 
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
-  version: 5,
+  version: 6,
   initial: {
     status: 'unknown',
     spec: undefined,
@@ -239,7 +241,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         const holder = { agent, award, accept_by, receipt: `${place.stream}@${place.index}`, awarded_at: at };
         const awarded = { ...state, status: 'awarded' as const, awards: award, holder, open_since: undefined, progress: undefined };
         if (event.type === 'TaskAwarded') return awarded;
-        return { ...awarded, hand_offs: state.hand_offs + 1, challenges: challenge.handedOn(state.challenges, event.data.from_award, award) };
+        return { ...awarded, hand_offs: state.hand_offs + 1, challenges: challenge.handedOn(state.challenges, event.data.from_award, { agent, award }) };
       }
       case 'AwardVoided':
         return { ...state, voided: event.data.award };
@@ -249,6 +251,10 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         return { ...state, status: 'open', holder: undefined, open_since: at, declined: declinedBy(state, event.data, at) };
       case 'AwardChallenged':
         return { ...state, challenges: challenge.challenged(state.challenges, event.data, state.holder?.agent ?? '', at) };
+      case 'ChallengeExtended': {
+        const { round, until, extended_at } = event.data;
+        return { ...state, challenges: challenge.extended(state.challenges, round, until, extended_at) };
+      }
       case 'ChallengeDismissed': {
         const { round, accept_by, lapsed } = event.data;
         const holder = accept_by === undefined ? state.holder : { ...(state.holder as Holder), accept_by };
@@ -773,11 +779,14 @@ export function redrive(by: string, now: Time, deadline?: Time): Decision<TaskSt
  * @param heartbeat the holder's last sign of life for this task, if any is known
  * @param why why it has not moved, as far as that is known
  * @param until the end of the time to accept, where that is later than the award says: whoever decides was away
+ * @param excused the end of what judges had for a challenge, likewise
  */
-export function timePassed(now: Time, heartbeat?: Time, why?: string, until?: Time): Decision<TaskState, TaskEvent> {
+export function timePassed(now: Time, heartbeat?: Time, why?: string, until?: Time, excused: Excuse = (_, end) => end): Decision<TaskState, TaskEvent> {
   return (state) => {
     const { spec, holder } = state;
     const lapsed = challenge.overdue(state.challenges, now);
+    const more = lapsed.map(({ round, since, until: end }) => ({ round, until: excused(since, end), extended_at: now })).filter((one) => one.until > now);
+    if (more.length > 0) return more.map((data) => ({ type: 'ChallengeExtended', v: 1, data }));
     if (lapsed.length > 0) return lapsed.map((one) => dismissed(state, one, `nobody decided on it by ${one.until}`, now, true));
     if (spec === undefined || !isAlive(state)) return [];
     if (spec.deadline !== undefined && spec.deadline <= now) {

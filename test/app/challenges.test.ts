@@ -282,6 +282,18 @@ describe('the verdict meets a holder who', () => {
     await keptOut();
   });
 
+  test('works on, while judges could not judge: they get what was left', async () => {
+    const from = stage.clock.time;
+    stage.clock.time += 3_600_000;
+    stage.colony.watchdog.wasAway(from, stage.clock.time);
+    await stage.fire();
+    expect(types(stage.stream(taskOf('t')))).toContain('ChallengeExtended');
+    expect(task().challenges).toMatchObject([{ status: 'open', until: expect.stringMatching(/^2026-11-21T11:/) }]);
+    await verdict(round, 'uphold');
+    expect(types(stage.stream(taskOf('t')))).toContain('AwardRevoked');
+    await keptOut();
+  });
+
   test('has completed it: it is marked', async () => {
     await stage.colony.tasks.complete(as('ann'), 't', claim(), {});
     await stage.settled();
@@ -360,6 +372,56 @@ describe('an action', () => {
     expect(await stage.colony.actions.override(person('bob'), 'a', 'allow', 'it was right')).toMatchObject({ ok: true });
     await stage.settled();
     expect(await execute()).toMatchObject({ ok: true });
+  });
+
+  test('that a person lets on after that stays so, though what came before comes again', async () => {
+    const { round } = await challenge(`${TENANT}/action/a@0`);
+    await verdict(round, 'uphold', 'j0');
+    await verdict(round, 'dismiss', 'j1', 'j2');
+    await stage.pass(40);
+    // The challenge is settled by it, so there is nothing left for the override itself to do.
+    expect(await stage.colony.rounds.override(person('bob'), round, 'uphold', 'I know better')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(action().status).toBe('refused');
+    stage.clock.time += 1_000;
+    expect(await stage.colony.actions.override(person('cal'), 'a', 'allow', 'I have looked again')).toMatchObject({ ok: true });
+    await stage.settled();
+    await stage.colony.decisions.handle(stage.log());
+    await stage.settled();
+    expect(action()).toMatchObject({ status: 'cleared', override: { by: 'human:cal' } });
+  });
+
+  /** The process was away for an hour, in which nobody could judge. */
+  const away = async () => {
+    const from = stage.clock.time;
+    stage.clock.time += 3_600_000;
+    stage.colony.watchdog.wasAway(from, stage.clock.time);
+    await stage.fire();
+  };
+
+  test.each([
+    ['not taken yet', false, { status: 'refused', stopped: { by: 'challenge' } }],
+    ['taken already', true, { status: 'executed', compensation: { due: true } }],
+  ])('whose judges could not judge for a while is judged after that, %s', async (_, taken, end) => {
+    if (taken) await execute();
+    const { round } = await challenge(`${TENANT}/action/a@0`);
+    await away();
+    expect(action()).toMatchObject({ status: taken ? 'executed' : 'cleared', challenge: { round } });
+    await verdict(round, 'uphold');
+    expect(action()).toMatchObject(end);
+    expect(types(stage.stream(`${TENANT}/action/a`)).filter((type) => type === 'ChallengeExtended')).toHaveLength(1);
+    await stage.pass(600, undefined, 60);
+    expect(action()).toMatchObject(end);
+    sound();
+  });
+
+  test('whose challenge nobody decides on after that either is over once the time is', async () => {
+    await execute();
+    await challenge(`${TENANT}/action/a@0`);
+    await away();
+    await stage.pass(600, undefined, 60);
+    expect(action()).toMatchObject({ status: 'executed', challenge: undefined, compensation: undefined });
+    sound();
   });
 
   test('whose round can never be opened falls to its safe default, by a time of its own', async () => {

@@ -275,6 +275,42 @@ describe('a task that waits for a decision', () => {
     });
   });
 
+  describe('that failed for good', () => {
+    const gate = () => stage.streams('action')[0]?.split('/')[2] as string;
+    const refusing = () => colony.actions.override(person('human:bob'), gate(), 'refuse', 'never');
+
+    beforeEach(async () => {
+      const [waiting] = await queue();
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'fine' });
+      await stage.settled();
+      const claim = { agent: 'worker', award: 1 };
+      await colony.tasks.accept(agent('worker'), 't1', claim);
+      await colony.tasks.fail(agent('worker'), 't1', claim, 'broken', false);
+      await stage.settled();
+      expect((await task()).status).toBe('dead');
+    });
+
+    test('is not brought back once a person has refused it', async () => {
+      expect(await refusing()).toMatchObject({ ok: true });
+      await stage.settled();
+      expect(await colony.tasks.redrive(agent('poster'), 't1')).toMatchObject({ ok: false, rejection: { code: 'task-over' } });
+      expect((await task()).status).toBe('dead');
+    });
+
+    test('and is refused at the moment in which it is brought back, is stopped', async () => {
+      await Promise.all([colony.tasks.redrive(agent('poster'), 't1'), refusing()]);
+      await stage.settled();
+      expect((await task()).status).toBe('cancelled');
+      expect(await action(gate())).toMatchObject({ status: 'executed', compensation: { due: false } });
+    });
+
+    test('is brought back otherwise', async () => {
+      expect(await colony.tasks.redrive(agent('poster'), 't1')).toMatchObject({ ok: true });
+      await stage.settled();
+      expect((await task()).status).toBe('awarded');
+    });
+  });
+
   test('an award is challenged before it is accepted: it waits for the round, and goes to another when that upholds it', async () => {
     const [waiting] = await queue();
     await colony.approvals.approve(person('human:ada'), waiting?.id as string, { hash: waiting?.hash as string, reason: 'yes' });

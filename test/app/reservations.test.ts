@@ -6,7 +6,7 @@ import type { Append } from '../../app/ports';
 import { agentDecider } from '../../domain/agent';
 import { taskDecider, type TaskEvent } from '../../domain/task';
 import { brokenRules } from '../support/log-rules';
-import { Stage, agentOf, as, profile, spec, taskOf, turns, types } from '../support/stage';
+import { Stage, type Process, agentOf, as, profile, spec, taskOf, turns, types } from '../support/stage';
 
 let stage: Stage;
 
@@ -163,4 +163,26 @@ describe('whoever was gone and is back before anybody looks', () => {
     expect(task('new')).toMatchObject({ status: 'awarded', attempts: 1, holder: { agent: 'ann', award: 1 } });
     await whole();
   });
+});
+
+test('an award that is under way in one process does not come when its agent leaves, as another one hears', async () => {
+  await stage.end();
+  stage = new Stage({ shared: true });
+  const [here, there] = [await stage.start(), await stage.start()] as [Process, Process];
+  await register('ann');
+  await stage.settled();
+  let left = false;
+  stage.mishaps = (port, method, [append]) => {
+    if (left || port !== 'store' || method !== 'append' || !(append as Append).commits.some(({ body }) => body.includes('"TaskAwarded"'))) return undefined;
+    left = true;
+    const leaves = async () => {
+      await there.colony.agents.deregister(as('ann'), 'ann', 'shutdown');
+      await there.colony.deliver('reactions', stage.stream(agentOf('ann')).slice(-1));
+    };
+    return leaves();
+  };
+  await here.colony.tasks.post(as('poster'), 't', spec({ accept_seconds: 86_400 }));
+  await here.colony.market.consider('acme', 't', undefined);
+  expect([left, task('t').status, slots('ann')]).toEqual([true, 'open', []]);
+  await whole();
 });

@@ -412,7 +412,7 @@ describe('abandon', () => {
 });
 
 describe('an override of its round', () => {
-  const of = (changes: Partial<OfRound> = {}): OfRound => ({ ref: 'acme/round/r@5', with: [], hash: HASH, ...changes });
+  const of = (changes: Partial<OfRound> = {}): OfRound => ({ ref: 'acme/round/r@5', at: '2026-11-21T10:00:00.000Z', with: [], hash: HASH, ...changes });
   const carried = (instead: 'refuse' | 'allow', others: readonly string[] = []): ActionEvent => ({ type: 'ActionOverridden', v: 1, data: { by: 'eve', instead, reason: 'no', ref: 'acme/round/r@5', with: others } });
   const critical = [proposed({ impact: 'critical' }), held()];
   lines([

@@ -141,7 +141,7 @@ describe('one person under several names is one person', () => {
   test.each(NAMES)('who let a critical action on with itself, as %s, is told that it takes two', (name) => {
     const state = actionOf('bot', []);
     const critical = { ...state, proposal: { ...(state.proposal as NonNullable<typeof state.proposal>), impact: 'critical' as const } };
-    const of = { ref: 'acme/round/x@3', hash: HASH };
+    const of = { ref: 'acme/round/x@3', at: NOW, hash: HASH };
     expect(overrideAction(human('p'), 'allow', 'so', { ...of, with: [name] })(critical)).toMatchObject({ code: 'four-eyes-needed' });
     expect(overrideAction(human('p'), 'allow', 'so', { ...of, with: ['q'] })(critical)).not.toBeInstanceOf(Rejection);
   });
@@ -212,4 +212,39 @@ describe('an electorate without its parties', () => {
     const electorate: Electorate = { ...base, algorithm: 'simple_majority', voters: [voter('a')] };
     expect(withoutParties(electorate, [{ id: 'a', role: 'opener' }])).toBe(electorate);
   });
+});
+
+describe('who has become a party since', () => {
+  const closed = () => {
+    const { state } = roundOf([], true);
+    return { ...state, spec: { ...(state.spec as NonNullable<typeof state.spec>), impact: 'critical' as const } };
+  };
+  const since: Party[] = [{ id: 'p', role: 'holder' }];
+  const place = { stream: 'acme/round/x', index: 2, at: NOW, correlationId: 'c' };
+
+  test('counts no more, though it asked for the override before', () => {
+    const before = closed();
+    const asked = events(overrideRound({ id: 'p', kind: 'human' }, 'uphold', 'so')(before)).reduce<RoundState>((state, event) => roundDecider.evolve(state, event, place), before);
+    const second = events(overrideRound({ id: 'q', kind: 'human' }, 'uphold', 'so', since)(asked));
+    expect(second).toMatchObject([{ type: 'OverrideAsked', data: { by: 'q', parties: since } }]);
+    const after = second.reduce<RoundState>((state, event) => roundDecider.evolve(state, event, place), asked);
+    expect(after.parties).toContainEqual({ id: 'p', role: 'holder' });
+    expect(overrideRound({ id: 'p', kind: 'human' }, 'uphold', 'so')(after)).toMatchObject({ code: 'party-may-not-decide' });
+    expect(events(overrideRound({ id: 'r', kind: 'human' }, 'uphold', 'so', since)(after))).toMatchObject([{ type: 'OutcomeOverridden', data: { with: ['q'], parties: undefined } }]);
+  });
+});
+
+test.each(['delegated_authority', 'delegated_proof_of_stake'] as const)('whose vote is handed on does not vote under another name: %s', (algorithm) => {
+  const stands = algorithm === 'delegated_proof_of_stake' ? { delegates: 2 } : {};
+  const candidate = algorithm === 'delegated_proof_of_stake' ? { stands_for: true } : {};
+  const electorate = (other: string): Electorate => ({
+    algorithm,
+    voters: [{ id: 'ada', why: 'asked', delegate_to: 'bob' }, { id: 'bob', why: 'asked', ...candidate }, { id: other, why: 'asked', ...candidate }],
+    min_agreement: 0.75,
+    quorum: 0.6,
+    ...stands,
+  });
+  const spec = { question: 'Right?', kind: 'x', impact: 'low', choices: ['yes', 'no'], deadline: '2026-11-21T11:00:00.000Z', round_seconds: 600, improvement_rounds: 0, allow_change: false } as const;
+  expect(open({ spec, electorate: electorate('human:Ada'), opened_by: 'o' }, NOW)(roundDecider.initial)).toMatchObject({ code: 'round-invalid', message: 'voters must be different: ada and human:Ada are one principal, which has one vote' });
+  expect(open({ spec, electorate: electorate('cal'), opened_by: 'o' }, NOW)(roundDecider.initial)).not.toBeInstanceOf(Rejection);
 });

@@ -85,7 +85,7 @@ test.each<[WhyCode, string, Case]>([
   [
     'award-challenged',
     `award 2 to lev-1 is challenged by bob: round r decides, at most until ${AFTER}`,
-    { state: { status: 'awarded', holder, challenges: [{ award: 2, by: 'bob', round: 'r', reason: 'x', agent: 'lev-1', until: AFTER, holds: true, heir: 2, status: 'open' }] } },
+    { state: { status: 'awarded', holder, challenges: [{ award: 2, by: 'bob', round: 'r', reason: 'x', agent: 'lev-1', until: AFTER, since: NOW, holds: true, holders: ['lev-1'], heir: 2, status: 'open' }] } },
   ],
 ])('%s: %s', (code, text, given) => {
   expect(told(given)).toMatchObject({ code, text });

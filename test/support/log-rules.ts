@@ -71,7 +71,7 @@ export function brokenRules(log: readonly Commit[]): string[] {
       const holds = ({ agent, award }: { agent: string; award: number }) => task.live?.agent === agent && task.live.award === award;
       for (const event of commit.events as readonly TaskEvent[]) {
         const back = task.over === 'TaskDeadLettered' || task.over === 'DeadlinePassed';
-        const verdict = event.type === 'ChallengeDismissed' || event.type === 'ChallengeUpheld';
+        const verdict = event.type === 'ChallengeDismissed' || event.type === 'ChallengeUpheld' || event.type === 'ChallengeExtended';
         rule(task.over === undefined || verdict || (back && (event.type === 'TaskRedriven' || event.type === 'AwardVoided')), `${event.type} after ${task.over}`);
         switch (event.type) {
           case 'TaskAwarded':

@@ -11,6 +11,7 @@ import { refuse, Rejection, type Decision } from '../domain/kernel/decider';
 import { isId, parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { secondsBetween, toMillis, toTime, type Time } from '../domain/kernel/time';
+import { pauseOf } from '../domain/pause';
 import {
   TARGETS,
   changeObjective,
@@ -290,8 +291,9 @@ export class Balance implements Consumer {
     await this.adapt(next, now);
   }
 
-  /** True when the pool is to be reorganised, and neither it nor what was taken from it was moved lately. */
+  /** True when the pool is to be reorganised, nobody has paused it, and neither it nor what was taken from it was moved lately. */
   private calls(watch: Watch, now: Time): boolean {
+    if (pauseOf(this.market.pauses.known(watch.tenant), 'pool', watch.pool) !== undefined) return false;
     return (watch.state?.objective_pending === true || hasFallen(watch, now)) && !this.resting(watch.tenant, now).has(watch.pool);
   }
 
@@ -397,8 +399,9 @@ export class Balance implements Consumer {
     if (donors.size === 0) return [];
     const types = new Set<string>();
     for (const { tenant: of, state } of this.pools.ready(now)) if (of === tenant && waits.has(firstOf(state))) types.add((state.spec as TaskSpec).task_type);
-    for (const { tenant: of, id, state } of this.market.agents.all()) {
-      const donor = of === tenant && state.status === 'active' ? donors.get(state.profile.pool) : undefined;
+    for (const { tenant: of, id, state, paused } of this.market.agents.all()) {
+      // Whom a person has paused is not put to work by a move.
+      const donor = of === tenant && state.status === 'active' && !paused ? donors.get(state.profile.pool) : undefined;
       if (donor === undefined || takesOn(state.profile, needs) === undefined) continue;
       const held = Object.values(state.slots);
       if (held.every(({ task_type }) => types.has(task_type))) donor.spare.push({ agent: id, profile: state.profile, slots: held.length });

@@ -38,7 +38,7 @@ export interface AgentEntry {
   pending: number;
   /** A person has paused it or its pool: it gets nothing new. */
   paused: boolean;
-  /** Where what it can do was last changed: all that came before may be news to it. */
+  /** Where what it can do, or may, was last changed: all that came before may be news to it. */
   place: number;
 }
 
@@ -94,7 +94,7 @@ export class AgentBook {
     pauses.onChange((tenant) => this.repause(tenant));
   }
 
-  /** Hears of agents that can do something else than before. */
+  /** Hears of agents that can do something else than before, or may again. */
   onAble(listener: (entry: AgentEntry) => void): void {
     this.listeners.push(listener);
   }
@@ -112,11 +112,8 @@ export class AgentBook {
       const before = entry.version < 0 ? undefined : entry.state;
       entry.version = version;
       entry.state = state;
-      entry.paused = this.isPaused(entry);
-      if (abilities(before) !== abilities(state)) {
-        entry.place = this.places.next();
-        for (const listener of this.listeners) listener(entry);
-      }
+      const resumed = this.repaused(entry);
+      if (resumed || abilities(before) !== abilities(state)) this.newlyAble(entry);
     }
     return entry;
   }
@@ -189,13 +186,21 @@ export class AgentBook {
     return found;
   }
 
-  private isPaused({ tenant, id, state }: AgentEntry): boolean {
-    return agentPause(this.pauses.known(tenant), id, state.profile?.pool) !== undefined;
+  /** Whether a person has paused it is looked at anew; true when it was, and is not any more: it was told of nothing meanwhile. */
+  private repaused(entry: AgentEntry): boolean {
+    const { paused: before, tenant, id, state } = entry;
+    entry.paused = agentPause(this.pauses.known(tenant), id, state.profile?.pool) !== undefined;
+    return before && !entry.paused;
   }
 
   /** Pauses come from people: all agents are looked at. */
   private repause(tenant: string): void {
-    for (const entry of this.agents.values()) if (entry.tenant === tenant) entry.paused = this.isPaused(entry);
+    for (const entry of this.agents.values()) if (entry.tenant === tenant && this.repaused(entry)) this.newlyAble(entry);
+  }
+
+  private newlyAble(entry: AgentEntry): void {
+    entry.place = this.places.next();
+    for (const listener of this.listeners) listener(entry);
   }
 
   private scarcest(tenant: string, requires: readonly Requirement[]): Set<AgentEntry> | undefined {

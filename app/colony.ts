@@ -293,6 +293,7 @@ export class Colony {
   async fillBooks(): Promise<void> {
     const { agents, tasks } = this.market;
     await this.eachSource('agents', undefined, async (stream, tenant, id, index) => {
+      await this.market.pauses.of(tenant);
       if ((agents.get(tenant, id)?.version ?? -1) >= index) return;
       const { state, version } = await this.transactor.load(agentDecider, stream);
       agents.update(tenant, id, state, version);

@@ -229,6 +229,21 @@ test('idle agents of another pool help, also when the task was too weak for them
   expect(pool('a').status).toBe('balanced');
 });
 
+test.each([
+  ['the pool that could give agents', 'b'],
+  ['the pool that lacks them', 'a'],
+])('nobody is moved while a person has paused %s', async (_, name) => {
+  await many(4, 'a');
+  await many(15, 'b', { capacity: 4, offer: { helps: ['a'], min_strength: 0 } });
+  await posts(40, 'a');
+  expect(await colony.pauses.pause(as('ada', 'human'), { kind: 'pool', name }, 'maintenance')).toMatchObject({ ok: true });
+  await seconds(80);
+  expect(await events('a')).toEqual(['PoolOverloaded']);
+  await colony.pauses.resume(as('ada', 'human'), { kind: 'pool', name });
+  await seconds(12);
+  expect(await events('a')).toEqual(['PoolOverloaded', 'SwarmReorganised']);
+});
+
 test('a swarm whose performance has fallen gets agents for good, and is then left alone', async () => {
   await many(4, 'a');
   // Each helps with one task while it is idle; in its new role it takes as many as it can.

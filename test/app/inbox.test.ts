@@ -93,6 +93,22 @@ describe('one process', () => {
     expect((await all(stage.first, 'ann', page.offers_after)).names).toHaveLength(20);
   });
 
+  test.each([
+    ['it', { kind: 'agent', name: 'ann' }],
+    ['its pool', { kind: 'pool', name: 'workers' }],
+  ] as const)('what came while a person had paused %s is shown to it after that, at once', async (_, thing) => {
+    const root = as('human:root', undefined, 'human');
+    await stage.colony.pauses.pause(root, thing, 'maintenance');
+    await post(stage.first, 't');
+    const before = await all(stage.first, 'ann');
+    expect(before.names).toEqual([]);
+    const waiting = look(stage.first, 'ann', { offersAfter: before.after, waitSeconds: 20 });
+    const started = performance.now();
+    await stage.colony.pauses.resume(root, thing);
+    expect((await waiting).items.map(nameOf)).toEqual(['offer t']);
+    expect(performance.now() - started).toBeLessThan(15_000);
+  });
+
   test.each<[string, (own: string) => Promise<string>]>([
     ['of another agent', async () => (await stage.colony.agents.register(as('bob'), 'bob', bidder), (await all(stage.first, 'bob')).after)],
     ['that runs ahead', async (own) => own.replace(/^(\w+)\.\d+\.\d+/, '$1.999999999.999999999')],

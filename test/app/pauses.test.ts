@@ -20,6 +20,17 @@ const PAUSES = [
 const task = (id: string) => stage.fold(taskDecider, taskOf(id)).state;
 const post = (id: string) => stage.colony.tasks.post(as('poster'), id, spec({ accept_seconds: 3_600 }));
 
+test('a process that begins knows who is paused before anybody asks', async () => {
+  await stage.colony.agents.register(as('bob'), 'bob', profile({ pool: 'others' }));
+  await stage.colony.pauses.pause(root, { kind: 'agent', name: 'ann' }, 'maintenance');
+  await stage.settled();
+  const { colony } = await stage.prepare();
+  await colony.views.start();
+  await colony.fillBooks();
+  expect(['ann', 'bob'].map((id) => colony.market.agents.get(TENANT, id)?.paused)).toEqual([true, false]);
+  await colony.views.stop();
+});
+
 test.each(PAUSES)('a pause of the $kind answers when what was being awarded is awarded; nothing is after', async (thing) => {
   let release = () => undefined as void;
   const held = new Promise<void>((resolve) => (release = resolve));

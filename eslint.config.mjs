@@ -90,6 +90,13 @@ const determinism = [
 const RANDOM_EXPORTS = ['default', 'randomUUID', 'randomBytes', 'randomInt', 'randomFill', 'randomFillSync', 'getRandomValues', 'webcrypto', 'generateKeySync'];
 const IMPURE_GLOBALS = ['process', 'globalThis', 'crypto', 'performance', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'console'];
 
+/** A hint has to work as it is typed, also where only `npx formicary` does. */
+const HINT = '/(^|[^\\w.])formicary [a-z]/';
+const hints = [`Literal[value=${HINT}]`, `TemplateElement[value.raw=${HINT}]`].map((selector) => ({
+  selector,
+  message: 'Say `${CALL} …`: it names this program as it was called.',
+}));
+
 const forbid = (...selectors) => ({ 'no-restricted-syntax': ['error', ...selectors] });
 
 export default defineConfig(
@@ -150,6 +157,12 @@ export default defineConfig(
     // local/ loads the compiled functions by their names, the command line only what the command that is called needs.
     files: ['local/**/*.ts', 'cli/**/*.ts'],
     rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+  {
+    // Beside them, examples are declared with `command`, which does the same for them.
+    files: ['cli/**/*.ts'],
+    ignores: ['cli/main.ts', 'cli/operator.ts', 'cli/worker.ts', 'cli/define.ts'],
+    rules: forbid(...hints),
   },
   {
     // What a test reads back (JSON, bodies of answers) is checked by its expectations.

@@ -11,6 +11,7 @@ import type { FileBlobArchive } from '../adapters/embedded/small-stores';
 import { AlteredReceipt, ChainVerifier, type Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import { payloadsOf } from '../domain/payloads';
+import { CALL } from './terminal';
 
 /** One thing that is wrong, in words that name the commit. */
 export interface Fault {
@@ -92,7 +93,7 @@ export function audit(database: DatabaseSync, folder: string | undefined, onProg
   } catch (error) {
     // Pages that can't be read are a finding too; anything else is a defect.
     if (!isDamage(error)) throw error;
-    add([{ commit: undefined, kind: 'unreadable', message: `the file is damaged: ${(error as Error).message}; \`formicary export FILE --salvage\` saves what can be read` }]);
+    add([{ commit: undefined, kind: 'unreadable', message: `the file is damaged: ${(error as Error).message}; \`${CALL} export FILE --salvage\` saves what can be read` }]);
   }
   return { streams, commits, faults, blobs: blobs?.checked, named };
 }

@@ -1,16 +1,21 @@
 /** How commands are declared: what each says of itself, and how what was given reaches it. */
 import { InvalidArgumentError, type Command } from 'commander';
 import { readNumber } from '../domain/kernel/number';
-import { bold, contextOf, styled, type Context, type Globals } from './terminal';
+import { CALL, bold, contextOf, styled, type Context, type Globals } from './terminal';
 
 export const EXIT_CODES = `
 Ends with 0 when done, 1 when what was asked for was refused or does not hold (verify, recompute, tally), 2 when it could not
 be done: wrong usage, no host, no file.`;
 
+/** An example with `formicary` as it has to be called here. */
+export function asCalled(example: string): string {
+  return example.replaceAll(/\bformicary (?=[a-z-])/g, `${CALL} `);
+}
+
 /** A command with its examples; its positional arguments and options arrive as one object. */
 export function command(parent: Command, usage: string, description: string, examples: readonly string[]): Command {
   const added = parent.command(usage).description(description).copyInheritedSettings(parent);
-  const parts = examples.map((example) => example.split('  #') as [call: string, comment?: string]);
+  const parts = examples.map((example) => asCalled(example).split('  #') as [call: string, comment?: string]);
   const width = Math.max(...parts.map(([call]) => call.length));
   const lines = parts.map(([call, comment]) => `  $ ${comment === undefined ? call : `${call.padEnd(width)}  ${styled('dim', `#${comment}`)}`}`);
   return added.addHelpText('after', `\n${bold('Examples:')}\n${lines.join('\n')}`);

@@ -7,7 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { hasLog, openLog, type OpenLog } from '../adapters/embedded/log';
 import type { Commit } from '../domain/kernel/commit';
 import { readJson } from '../domain/kernel/json';
-import { UsageError } from './terminal';
+import { CALL, UsageError } from './terminal';
 
 /** One line of an export: where the commit stands, the exact bytes that were hashed, and their hash. */
 export interface ExportLine {
@@ -30,7 +30,7 @@ export function dataFolder(given: string | boolean | undefined): string {
 
 /** Opens the log of a folder for reading; a host may go on writing it. Throws `UsageError`. */
 export function openFolder(folder: string): OpenLog {
-  if (!hasLog(folder)) throw new UsageError(`there is no log in ${folder}`, 'Name the data folder of the host with --data FOLDER, or give an export with --export FILE. `formicary start` makes one.');
+  if (!hasLog(folder)) throw new UsageError(`there is no log in ${folder}`, `Name the data folder of the host with --data FOLDER, or give an export with --export FILE. \`${CALL} start\` makes one.`);
   try {
     return openLog(folder);
   } catch (error) {
@@ -48,7 +48,7 @@ const PASSING = 'CREATE TABLE commits (position INTEGER PRIMARY KEY, stream, idx
  * @param onProgress hears how many of the file's bytes were read
  */
 export async function loadExport(file: string, onProgress: (bytes: number) => void): Promise<Pick<OpenLog, 'database' | 'close'>> {
-  if (file !== '-' && !existsSync(file)) throw new UsageError(`there is no file ${file}`, 'Make one with `formicary export FILE`.');
+  if (file !== '-' && !existsSync(file)) throw new UsageError(`there is no file ${file}`, `Make one with \`${CALL} export FILE\`.`);
   const source: Readable & { readonly bytesRead?: number } = file === '-' ? process.stdin : createReadStream(file);
   const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
   source.on('error', (error) => text.destroy(error));
@@ -67,7 +67,7 @@ export async function loadExport(file: string, onProgress: (bytes: number) => vo
   }
   database.exec('COMMIT');
   // What made it may have failed: nothing was verified, so nothing holds.
-  if (database.prepare('SELECT 1 FROM commits LIMIT 1').get() === undefined) throw new UsageError(`${file === '-' ? 'standard input' : file} holds no receipt`, 'An export has a line for each; make one with `formicary export FILE`.');
+  if (database.prepare('SELECT 1 FROM commits LIMIT 1').get() === undefined) throw new UsageError(`${file === '-' ? 'standard input' : file} holds no receipt`, `An export has a line for each; make one with \`${CALL} export FILE\`.`);
   return { database, close: () => database.close() };
 }
 
@@ -91,7 +91,7 @@ function parseLine(line: string, place: string): ExportLine {
   const value = lineOf(line) as Partial<ExportLine> | undefined | null;
   const { stream, index, hash, body } = value ?? {};
   if (typeof stream !== 'string' || !Number.isSafeInteger(index) || typeof hash !== 'string' || typeof body !== 'string') {
-    throw new UsageError(`${place} is not a line of an export`, 'A line is {"stream":…,"index":…,"hash":…,"body":"…"}, as `formicary export` writes it.');
+    throw new UsageError(`${place} is not a line of an export`, `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, as \`${CALL} export\` writes it.`);
   }
   return { stream, index: index as number, hash, body };
 }
@@ -111,7 +111,7 @@ export function receiptOf(text: string, place: string): Commit {
   const commit = typeof value?.['body'] === 'string' ? { ...(parsed(value['body']) as object | undefined), hash: value['hash'] } : value;
   const { stream, index, events, hash } = (commit ?? {}) as Partial<Commit>;
   if (typeof stream !== 'string' || typeof index !== 'number' || !Array.isArray(events) || typeof hash !== 'string') {
-    throw new UsageError(`${place} holds no receipt`, 'Give one receipt as JSON: `formicary recompute TASK --save FILE` writes it, so does a line of an export.');
+    throw new UsageError(`${place} holds no receipt`, `Give one receipt as JSON: \`${CALL} recompute TASK --save FILE\` writes it, so does a line of an export.`);
   }
   return commit as unknown as Commit;
 }

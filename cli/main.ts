@@ -3,6 +3,8 @@
  *
  * Ends with 0 when done, 1 when what was asked for was refused or does not hold, 2 when it could not be done at all.
  */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { ALGORITHMS } from '../domain/consensus';
@@ -32,9 +34,9 @@ import type * as TypesCommand from './commands/types';
 import type * as VerifyCommand from './commands/verify';
 import type * as WhyCommand from './commands/why';
 import { endWithParent } from './tether';
-import { EXIT_CODES, collect, command, numberFrom, runs, seconds, share, whole } from './define';
+import { EXIT_CODES, asCalled, collect, command, numberFrom, runs, seconds, share, whole } from './define';
 import { declareOperator } from './operator';
-import { UsageError, bold, note, styled, type Globals } from './terminal';
+import { CALL, UsageError, bold, note, styled, type Globals } from './terminal';
 import { declareWorker } from './worker';
 
 const REFUSED = 1;
@@ -46,12 +48,13 @@ const program = new Command('formicary')
   .addOption(new Option('--tenant <tenant>', 'whose data').env('FORMICARY_TENANT'))
   .addOption(new Option('--principal <id>', 'who calls: an agent, human:NAME or service:NAME').env('FORMICARY_PRINCIPAL'))
   .option('--json', 'answer as JSON, for programs')
+  .version((JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version, '-V, --version', 'print the version')
   .helpCommand(false)
   .showHelpAfterError('(--help shows how it is used)')
   .configureHelp({ showGlobalOptions: true, styleTitle: (title) => bold(title), styleCommandText: (text) => styled('cyan', text) })
   .addHelpText(
     'after',
-    `
+    asCalled(`
 Begin with:
   $ formicary start                                    run a host on this machine
   $ formicary post finance.reconciliation --id inv-1   give it work
@@ -59,7 +62,7 @@ Begin with:
   $ formicary why inv-1                                what led there, and what followed
   $ formicary approvals                                what waits for a person
   $ formicary verify                                   check every chain without the host
-${EXIT_CODES}`,
+`) + EXIT_CODES,
   );
 
 // -------------------------------------------------------------------------------------------------------- commands
@@ -380,7 +383,7 @@ function report(error: unknown): number {
 
 function explained(error: unknown): [message: string, hints: string[]] {
   if (error instanceof UsageError) return [error.message, error.hint === undefined ? [] : [error.hint]];
-  if (error instanceof FormicaryError && error.status === 0) return [`no host answers at ${program.opts<Globals>().url}`, ['Start one with: npx formicary start', 'or name another with --url or FORMICARY_URL.']];
+  if (error instanceof FormicaryError && error.status === 0) return [`no host answers at ${program.opts<Globals>().url}`, [`Start one with: ${CALL} start`, 'or name another with --url or FORMICARY_URL.']];
   if (error instanceof FormicaryError) return [error.problem.detail, error.message.split('\n').slice(1)];
   return [error instanceof Error ? error.message : String(error), []];
 }

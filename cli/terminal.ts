@@ -1,4 +1,5 @@
 /** What the commands print with: results on standard output, notes and progress on standard error. */
+import { sep } from 'node:path';
 import { styleText } from 'node:util';
 import type { SingleBar } from 'cli-progress';
 import type Table from 'cli-table3';
@@ -6,6 +7,12 @@ import { Formicary } from '../client/client';
 import { readNumber, type NumberRange } from '../domain/kernel/number';
 import { shorten, visible } from '../domain/kernel/text';
 import { readTime } from '../domain/kernel/time';
+
+/**
+ * How this program was called: what its hints tell can be typed as it stands. npx says so in what it starts; what it
+ * runs from a package file it keeps in a folder of its own, and no other name leads there.
+ */
+export const CALL = process.env['npm_command'] !== 'exec' ? 'formicary' : __dirname.includes(`${sep}_npx${sep}`) ? 'npx ./formicary-*.tgz' : 'npx formicary';
 
 /** What every command understands. */
 export interface Globals {

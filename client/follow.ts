@@ -8,6 +8,8 @@ export interface FollowOptions extends ReceiptFilter {
   readonly after?: string;
   /** Ends the iteration. */
   readonly signal?: AbortSignal;
+  /** Hears that a connection stands: what comes from now on is seen. */
+  readonly onOpen?: () => void;
   /** Hears of each connection that broke, before another is made. */
   readonly onBreak?: (error: unknown) => void;
 }
@@ -23,7 +25,7 @@ interface ServerSentEvent {
  * Follows the receipts until `signal` aborts. A broken connection is made again, for as long as it takes, once the
  * first one stood; a request that the host refuses throws.
  */
-export async function* follow(session: Session, { after, signal, onBreak, ...filter }: FollowOptions): AsyncGenerator<Followed, void, undefined> {
+export async function* follow(session: Session, { after, signal, onOpen, onBreak, ...filter }: FollowOptions): AsyncGenerator<Followed, void, undefined> {
   const stop = new AbortController();
   const abort = () => stop.abort();
   if (signal?.aborted === true) return;
@@ -39,6 +41,7 @@ export async function* follow(session: Session, { after, signal, onBreak, ...fil
         const headers = place === undefined ? [] : ['last-event-id', place];
         const stream = await session.open('/v1/receipts/stream', { ...filter }, headers, stop.signal);
         connected = true;
+        onOpen?.();
         for await (const event of events(stream.body)) {
           failures = 0;
           if (event.id !== undefined && event.id !== place) {

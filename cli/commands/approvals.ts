@@ -2,7 +2,7 @@ import type { Approval, ApprovalFilter, Receipt } from '../../client/client';
 import { parseStream } from '../../domain/kernel/ids';
 import { jsonOf } from '../json';
 import { firstOf, printField } from '../lists';
-import { UsageError, ago, bad, bold, dim, lineOf, print, printJson, printTable, said, shortHash, shown, styled, type Context } from '../terminal';
+import { CALL, UsageError, ago, bad, bold, dim, lineOf, print, printJson, printTable, said, shortHash, shown, styled, type Context } from '../terminal';
 
 export interface ApprovalsInput extends ApprovalFilter {
   readonly all?: boolean;
@@ -59,7 +59,7 @@ export async function approval(context: Context, { id }: { id: string }): Promis
   if (status !== 'waiting') return;
   print('');
   const which = choices !== undefined && leader === undefined ? ' --choice …' : '';
-  print(dim(`Decide:  formicary approve ${id}${which} --hash ${shortHash(hash)} --reason …\n         formicary reject ${id} --hash ${shortHash(hash)} --reason …\nAsk:     formicary ask ${id} QUESTION`));
+  print(dim(`Decide:  ${CALL} approve ${id}${which} --hash ${shortHash(hash)} --reason …\n         ${CALL} reject ${id} --hash ${shortHash(hash)} --reason …\nAsk:     ${CALL} ask ${id} QUESTION`));
 }
 
 export interface DecideInput {
@@ -91,7 +91,7 @@ export async function ask(context: Context, { id, question }: { id: string; ques
 /** The approval as it is now, which must be the one that the person has looked at. */
 async function seen({ client }: Context, { id, hash }: DecideInput): Promise<Approval> {
   const asked = await client.approvals.get(id);
-  if (hash !== undefined && !asked.hash.startsWith(hash)) throw new UsageError(`${id} is not what you looked at any more: it is ${shortHash(asked.hash)} now`, `Look again: formicary approval ${id}`);
+  if (hash !== undefined && !asked.hash.startsWith(hash)) throw new UsageError(`${id} is not what you looked at any more: it is ${shortHash(asked.hash)} now`, `Look again: ${CALL} approval ${id}`);
   return asked;
 }
 

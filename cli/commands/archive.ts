@@ -10,7 +10,7 @@ import { toTime, type Time } from '../../domain/kernel/time';
 import { ENDING, archivableBefore, endingOf, retentionDecider, retentionStream, type EndingCategory } from '../../domain/retention';
 import { dataFolder } from '../log-file';
 import { stateOf } from '../offline';
-import { UsageError, bold, count, dim, good, note, print, printJson, type Context } from '../terminal';
+import { CALL, UsageError, bold, count, dim, good, note, print, printJson, type Context } from '../terminal';
 
 export interface ArchiveInput {
   readonly data?: string;
@@ -28,12 +28,12 @@ export async function archive(context: Context, { data, dryRun = false }: Archiv
   if (context.json) return printJson({ folder, dry_run: dryRun, ...done });
   for (const each of done.altered) note(`left where it is: ${each}`);
   for (const each of done.unknown) note(`archive/${each} is named by no marker, and holds what the database does not: it was left there`);
-  if (done.policies === 0) return print('No tenant has a policy of retention: nothing is archived. Set one with: formicary retention --set');
+  if (done.policies === 0) return print(`No tenant has a policy of retention: nothing is archived. Set one with: ${CALL} retention --set`);
   const what = `${count(done.receipts, 'receipt')} of ${count(done.streams, 'stream')}`;
   if (dryRun) return print(`${bold(folder)}: ${what} would be archived, ${megabytes(done.removed)} MB; nothing was changed`);
   if (done.files.length === 0) return print(`${bold(folder)}: nothing has ended for so long that it is to be archived`);
   print(`${bold(folder)}: ${what}, ${megabytes(done.removed)} MB, are in ${done.files.map((file) => `archive/${file}`).join(', ')} now, ${megabytes(done.bytes)} MB`);
-  print(`${good('Each was read again before it left the database.')} Check all of it with: formicary verify --data ${folder}`);
+  print(`${good('Each was read again before it left the database.')} Check all of it with: ${CALL} verify --data ${folder}`);
   print(dim('The folder archive/ belongs to the data folder: without it, what is in it can be read no more.'));
 }
 

@@ -3,9 +3,9 @@ import { backUp, restore, BackupRefused, type BackedUpFile, type Manifest } from
 import { isDamage } from '../../adapters/embedded/database';
 import { audit } from '../audit';
 import { dataFolder, openFolder } from '../log-file';
-import { UsageError, ago, bad, bold, count, dim, good, print, printJson, type Context } from '../terminal';
+import { CALL, UsageError, ago, bad, bold, count, dim, good, print, printJson, type Context } from '../terminal';
 
-const VERIFY_ADVICE = 'Look with `formicary verify`; "A damaged file" in docs/operation.md says what to do.';
+const VERIFY_ADVICE = `Look with \`${CALL} verify\`; "A damaged file" in docs/operation.md says what to do.`;
 
 /** Backs a data folder up, also while its host runs, and verifies what was written. */
 export async function backup(context: Context, { folder, data }: { folder: string; data?: string }): Promise<void> {
@@ -15,7 +15,7 @@ export async function backup(context: Context, { folder, data }: { folder: strin
   const held = report(context, target, manifest, { backup: target, of: source });
   if (context.json) return;
   print(`${bold(target)}: ${contents(manifest)} of ${source}`);
-  print(held ? good('It verifies. Bring it back with: ') + `formicary restore ${folder} --data NEW-FOLDER` : bad('What was backed up does NOT hold; it is kept all the same.'));
+  print(held ? good('It verifies. Bring it back with: ') + `${CALL} restore ${folder} --data NEW-FOLDER` : bad('What was backed up does NOT hold; it is kept all the same.'));
 }
 
 /** Makes a data folder out of a backup, and verifies it. */
@@ -36,7 +36,7 @@ export async function restoreBackup(context: Context, { folder, data }: { folder
       ].join('\n'),
     ),
   );
-  print(`Start it with: formicary start --data ${data}`);
+  print(`Start it with: ${CALL} start --data ${data}`);
 }
 
 /** Audits the folder; in JSON it is the answer. True when nothing is wrong. */

@@ -3,7 +3,7 @@ import { readdirSync, statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FormicaryError, type Formicary } from '../../client/client';
 import { dataFolder } from '../log-file';
-import { bad, count, dim, good, print, printJson, said, type Context } from '../terminal';
+import { CALL, bad, count, dim, good, print, printJson, said, type Context } from '../terminal';
 
 export interface DoctorInput {
   readonly data?: string;
@@ -38,7 +38,7 @@ export async function doctor(context: Context, { data }: DoctorInput): Promise<v
 async function hostFindings({ client, globals }: Context): Promise<Finding[]> {
   const asked = Date.now();
   const answer = await fetch(`${globals.url}/health/ready`).catch(() => undefined);
-  if (answer === undefined) return [{ check: 'host', ok: false, detail: `no host answers at ${globals.url}`, advice: 'Start one with `formicary start`, or name another with --url.' }];
+  if (answer === undefined) return [{ check: 'host', ok: false, detail: `no host answers at ${globals.url}`, advice: `Start one with \`${CALL} start\`, or name another with --url.` }];
   const findings: Finding[] = [await readiness(answer), clock(answer, asked)];
   try {
     findings.push(...(await colony(client)));
@@ -77,10 +77,10 @@ async function colony(client: Formicary): Promise<Finding[]> {
   let dead = 0;
   for await (const _ of client.tasks.all({ status: 'dead' })) dead += 1;
   return [
-    { check: 'feed', ok: late.length === 0, detail: late.length === 0 ? 'every consumer keeps up' : `late: ${late.map(({ consumer, delay_seconds }) => `${consumer} by ${Math.round(delay_seconds ?? 0)} s`).join(', ')}`, advice: 'It works off what has come in; `formicary status` shows whether it gets less.' },
-    { check: 'parked', ok: parked === 0, detail: count(parked, 'commit'), advice: '`formicary parked` says which and why; `formicary parked --redrive-all` tries them again.' },
+    { check: 'feed', ok: late.length === 0, detail: late.length === 0 ? 'every consumer keeps up' : `late: ${late.map(({ consumer, delay_seconds }) => `${consumer} by ${Math.round(delay_seconds ?? 0)} s`).join(', ')}`, advice: `It works off what has come in; \`${CALL} status\` shows whether it gets less.` },
+    { check: 'parked', ok: parked === 0, detail: count(parked, 'commit'), advice: `\`${CALL} parked\` says which and why; \`${CALL} parked --redrive-all\` tries them again.` },
     { check: 'agents', ok: agents.active > 0 || open_tasks === 0, detail: `${agents.active} active, ${agents.lost} lost`, advice: 'Tasks wait and nobody is there to do them: start agents.' },
-    { check: 'tasks', ok: dead === 0, detail: `${open_tasks} open, ${dead} dead`, advice: '`formicary tasks --status dead` lists them, `formicary redrive --all` brings them back.' },
+    { check: 'tasks', ok: dead === 0, detail: `${open_tasks} open, ${dead} dead`, advice: `\`${CALL} tasks --status dead\` lists them, \`${CALL} redrive --all\` brings them back.` },
   ];
 }
 

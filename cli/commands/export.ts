@@ -10,7 +10,7 @@ import { readMark } from '../../adapters/embedded/mark';
 import { salvage } from '../../adapters/embedded/salvage';
 import { DatabaseSync } from '../../adapters/embedded/sqlite';
 import { dataFolder, openFolder, type ExportLine } from '../log-file';
-import { UsageError, bar, count, note, type Bar, type Context } from '../terminal';
+import { CALL, UsageError, bar, count, note, type Bar, type Context } from '../terminal';
 
 export interface ExportInput {
   readonly file?: string;
@@ -51,8 +51,8 @@ export async function exportLog(context: Context, { file, data, salvage: damaged
     progress?.stop();
   }
   const whose = everything ? 'of all tenants' : `of the tenant ${context.globals.tenant ?? 'default'}`;
-  if (toFile) note(`${count(written, 'receipt')} ${whose} in ${file}; check them with: formicary verify --export ${file}`);
-  if (data === undefined) note('A host answers for one tenant: `formicary export FILE --data FOLDER` writes those of all, also while the host runs.');
+  if (toFile) note(`${count(written, 'receipt')} ${whose} in ${file}; check them with: ${CALL} verify --export ${file}`);
+  if (data === undefined) note(`A host answers for one tenant: \`${CALL} export FILE --data FOLDER\` writes those of all, also while the host runs.`);
 }
 
 /**

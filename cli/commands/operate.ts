@@ -1,7 +1,7 @@
 /** What an operator does with tasks, the feed and notices: cancel, redrive, rebuild. */
 import { FormicaryError, type Consumer, type Formicary, type TaskSummary } from '../../client/client';
 import { firstOf } from '../lists';
-import { UsageError, ago, bad, bold, count, dim, good, percent, print, printJson, printTable, said, shown, timeOf, type Context } from '../terminal';
+import { CALL, UsageError, ago, bad, bold, count, dim, good, percent, print, printJson, printTable, said, shown, timeOf, type Context } from '../terminal';
 
 const CONSUMERS: readonly Consumer[] = ['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'];
 
@@ -29,7 +29,7 @@ interface Redriven {
 export async function redrive(context: Context, { tasks, type, all, deadline }: RedriveInput): Promise<void> {
   const { client, json } = context;
   if ((tasks.length > 0 ? 1 : 0) + (type === undefined ? 0 : 1) + (all === true ? 1 : 0) !== 1) {
-    throw new UsageError('give TASKS, or --type TYPE, or --all', 'formicary tasks --status dead shows what could be brought back.');
+    throw new UsageError('give TASKS, or --type TYPE, or --all', `${CALL} tasks --status dead shows what could be brought back.`);
   }
   const until = deadline === undefined ? undefined : timeOf(deadline, 1);
   const results: Redriven[] = [];
@@ -61,7 +61,7 @@ async function* ended({ client }: Context, type: string | undefined): AsyncGener
 export async function parked(context: Context, { consumer, redrive: id, redriveAll }: { consumer?: Consumer; redrive?: string; redriveAll?: boolean }): Promise<void> {
   const { client, json } = context;
   if (id !== undefined) {
-    if (consumer === undefined) throw new UsageError('--redrive needs the CONSUMER', 'formicary parked shows which consumer has given up on what.');
+    if (consumer === undefined) throw new UsageError('--redrive needs the CONSUMER', `${CALL} parked shows which consumer has given up on what.`);
     await client.operation.redrive(consumer, id);
     return json ? printJson([{ consumer, id }]) : print(`${said(id)} is tried again by ${consumer}.`);
   }
@@ -82,7 +82,7 @@ export async function parked(context: Context, { consumer, redrive: id, redriveA
 export async function rebuild({ client, json }: Context, { view }: { view: string }): Promise<void> {
   const answer = await client.operation.rebuildView(view);
   if (json) return printJson(answer);
-  print(`${bold(said(answer.view))} is built anew; ${said(answer.serving)} serves meanwhile. \`formicary status\` shows how far it is.`);
+  print(`${bold(said(answer.view))} is built anew; ${said(answer.serving)} serves meanwhile. \`${CALL} status\` shows how far it is.`);
 }
 
 /** Shows notices that were given up, or tries one again. */
@@ -149,7 +149,7 @@ export async function blob({ client }: Context, { task, which }: { task: string;
   const found = await client.tasks.get(task);
   const named: Readonly<Record<string, string | undefined>> = { payload: found.payload_ref, result: found.completion?.result_ref };
   const reference = which.startsWith('sha256:') ? which : named[which];
-  if (reference === undefined) throw new UsageError(`${task} has no ${which} that is kept apart`, `formicary tasks ${task} shows what it has.`);
+  if (reference === undefined) throw new UsageError(`${task} has no ${which} that is kept apart`, `${CALL} tasks ${task} shows what it has.`);
   printJson(await client.tasks.blob(task, reference));
 }
 
@@ -163,7 +163,7 @@ const WORDS: Readonly<Record<Kind, string>> = { task_type: 'type', pool: 'pool',
 export async function pause({ client, json }: Context, { kind, name, reason }: { kind: string; name: string; reason: string }): Promise<void> {
   const answer = await client.pauses.pause(KINDS[kind] as Kind, name, reason);
   if (json) return printJson(answer);
-  print(`${kind} ${bold(said(name))} is paused. \`formicary resume ${kind} ${said(name)}\` ends that.`);
+  print(`${kind} ${bold(said(name))} is paused. \`${CALL} resume ${kind} ${said(name)}\` ends that.`);
 }
 
 /** Ends a pause. */
@@ -202,7 +202,7 @@ export async function drain({ client, json }: Context, { kind, name, reason, wai
     if (wait !== true || held === 0) {
       if (json) return printJson({ kind, name, held });
       print(held === 0 ? `${kind} ${bold(said(name))} is drained: it holds nothing.` : `${kind} ${bold(said(name))} drains: it still holds ${count(held, 'task')}.`);
-      return print(dim(`\`formicary resume ${kind} ${said(name)}\` gives it work again.`));
+      return print(dim(`\`${CALL} resume ${kind} ${said(name)}\` gives it work again.`));
     }
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }

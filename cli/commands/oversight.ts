@@ -1,6 +1,6 @@
 import type { OversightRules } from '../../client/client';
 import { jsonOf } from '../json';
-import { UsageError, bold, dim, print, printJson, printTable, shortHash, type Context } from '../terminal';
+import { CALL, UsageError, bold, dim, print, printJson, printTable, shortHash, type Context } from '../terminal';
 
 export interface OversightInput {
   readonly kind?: string;
@@ -11,7 +11,7 @@ export interface OversightInput {
 export async function oversight(context: Context, { kind, set }: OversightInput): Promise<void> {
   const { client, json } = context;
   if (set !== undefined) {
-    if (kind === undefined) throw new UsageError('name the KIND whose rules are to be set', 'For example: formicary oversight erp.order --set @rules.json');
+    if (kind === undefined) throw new UsageError('name the KIND whose rules are to be set', `For example: ${CALL} oversight erp.order --set @rules.json`);
     const answer = await client.oversight.set(kind, (await jsonOf('--set', set, '{"mode":"human_approval",…}')) as OversightRules);
     if (json) return printJson(answer);
     const { receipt } = answer;

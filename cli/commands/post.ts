@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { FormicaryError, type Posted, type TaskInput } from '../../client/client';
 import { jsonOf, parseLines } from '../json';
-import { UsageError, bad, bar, bold, count, dim, jsonLine, namedNumber, note, print, printJson, shortHash, timeOf, type Context } from '../terminal';
+import { CALL, UsageError, bad, bar, bold, count, dim, jsonLine, namedNumber, note, print, printJson, shortHash, timeOf, type Context } from '../terminal';
 
 export interface PostInput {
   readonly task_type?: string;
@@ -34,7 +34,7 @@ export async function post(context: Context, input: PostInput): Promise<void> {
   if (input.task_type !== undefined && input.file !== undefined) throw new UsageError('give TASK_TYPE or --file, not both');
   if (input.task_type !== undefined) await postOne(context, await taskOf(input, input.task_type), input.key);
   else if (input.file !== undefined || !process.stdin.isTTY) await postMany(context, await tasksIn(input.file ?? '-'), input.key);
-  else throw new UsageError('give the TASK_TYPE of a task, or tasks as JSON with --file or on standard input', 'See `formicary post --help` for examples.');
+  else throw new UsageError('give the TASK_TYPE of a task, or tasks as JSON with --file or on standard input', `See \`${CALL} post --help\` for examples.`);
 }
 
 async function postOne({ client, json }: Context, task: TaskInput, key: string | undefined): Promise<void> {

@@ -6,7 +6,7 @@ import { streamName } from '../../domain/kernel/ids';
 import { PRIVATE_FILE } from '../../adapters/embedded/folder';
 import { dataFolder, openFolder, receiptOf } from '../log-file';
 import { streamIn } from '../offline';
-import { UsageError, bad, bold, dim, good, note, print, printJson, printTable, shown, type Context } from '../terminal';
+import { CALL, UsageError, bad, bold, dim, good, note, print, printJson, printTable, shown, type Context } from '../terminal';
 
 export interface RecomputeInput {
   readonly task?: string;
@@ -19,14 +19,14 @@ export interface RecomputeInput {
 /** Computes an award again on this machine, from its receipt alone. */
 export async function recompute(context: Context, input: RecomputeInput): Promise<void> {
   const { task, file, save } = input;
-  if ((task === undefined) === (file === undefined)) throw new UsageError('give a TASK, or a receipt with --file', 'For example: formicary recompute invoice-4711');
+  if ((task === undefined) === (file === undefined)) throw new UsageError('give a TASK, or a receipt with --file', `For example: ${CALL} recompute invoice-4711`);
   const commit = file === undefined ? await awardOf(context, input) : receiptOf(await readFile(file, 'utf8'), file);
   if (save !== undefined) {
     await writeFile(save, `${JSON.stringify(commit, null, 2)}\n`, { mode: PRIVATE_FILE });
     note(dim(`The receipt is in ${save}.`));
   }
   const result = recomputeReceipt(commit);
-  if (result instanceof Rejection) throw new UsageError(result.message, 'Give the receipt that closed the bids; `formicary recompute TASK` finds it.');
+  if (result instanceof Rejection) throw new UsageError(result.message, `Give the receipt that closed the bids; \`${CALL} recompute TASK\` finds it.`);
   if (!result.agrees) context.foundWrong();
   if (context.json) printJson(result);
   else show(commit, result);
@@ -48,7 +48,7 @@ async function awardOf({ client, globals }: Context, { task = '', award, data }:
     if (commit.events.some(({ type, data }) => type === 'TaskAwarded' && (award === undefined || (data as { award: number }).award === award))) found = commit;
   }
   if (found !== undefined) return found;
-  throw new UsageError(award === undefined ? `the market has not awarded ${task} yet` : `the market has made no award ${award} of ${task}`, `See \`formicary tasks ${task}\`.`);
+  throw new UsageError(award === undefined ? `the market has not awarded ${task} yet` : `the market has made no award ${award} of ${task}`, `See \`${CALL} tasks ${task}\`.`);
 }
 
 function show(commit: Commit, result: Recomputation): void {

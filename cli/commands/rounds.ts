@@ -1,6 +1,6 @@
 import type { RoundFilter, RoundInput, RoundSummary } from '../../client/client';
 import { firstOf, printField } from '../lists';
-import { UsageError, ago, bad, bold, count, dim, good, lineOf, namedNumber, percent, print, printJson, printTable, said, shortHash, styled, type Context } from '../terminal';
+import { CALL, UsageError, ago, bad, bold, count, dim, good, lineOf, namedNumber, percent, print, printJson, printTable, said, shortHash, styled, type Context } from '../terminal';
 
 export interface RoundsInput extends RoundFilter {
   readonly id?: string;
@@ -50,7 +50,7 @@ async function show({ client, json }: Context, id: string): Promise<void> {
   for (const one of overrides) printField('override', `${bold(one.choice)}, by ${[...one.with, one.by].join(' and ')}: ${said(one.reason)}`);
   for (const { by, choice, reason } of override_asked) printField('asked', `${bold(choice)} instead, by ${by}, which a second person has to confirm: ${said(reason)}`);
   print('');
-  print(dim(status === 'open' ? `Vote:        formicary vote ${id} ${choices[0]} --reason … --principal VOTER` : `Count again: formicary tally ${id}`));
+  print(dim(status === 'open' ? `Vote:        ${CALL} vote ${id} ${choices[0]} --reason … --principal VOTER` : `Count again: ${CALL} tally ${id}`));
 }
 
 function outcomeOf({ choice, outcome, escalated, overridden, tie }: RoundSummary): string {
@@ -72,7 +72,7 @@ export interface PollInput extends Partial<Pick<RoundInput, 'kind' | 'impact'>> 
 /** Puts a question to agents. */
 export async function poll({ client, json }: Context, input: PollInput): Promise<void> {
   const { id, question, kind = 'question', impact = 'medium', voter, capability, choice, seconds, passes } = input;
-  if ((voter === undefined) === (capability === undefined)) throw new UsageError('say who votes: either --voter, several times, or --capability', 'For example: formicary poll "Ship today?" --voter ada-1 --voter bo-2 --voter cy-3');
+  if ((voter === undefined) === (capability === undefined)) throw new UsageError('say who votes: either --voter, several times, or --capability', `For example: ${CALL} poll "Ship today?" --voter ada-1 --voter bo-2 --voter cy-3`);
   const voters = capability === undefined ? (voter ?? []).map(voterOf) : { capability };
   const answer = await client.rounds.open({
     id,

@@ -20,8 +20,13 @@ export async function tail({ client, json }: Context, { category, correlation, a
   process.once('SIGINT', () => stop.abort());
   process.once('SIGTERM', () => stop.abort());
   const onBreak = (error: unknown) => note(dim(`The connection broke (${error instanceof Error ? error.message : String(error)}); connecting again…`));
+  let told = false;
+  const onOpen = () => {
+    if (!told) note(dim('Waiting: each receipt is printed as it comes. Ctrl+C ends it.'));
+    told = true;
+  };
   let seen = 0;
-  for await (const { commit } of client.receipts.follow({ category, correlation, after: after ?? (all === true ? '0' : undefined), signal: stop.signal, onBreak })) {
+  for await (const { commit } of client.receipts.follow({ category, correlation, after: after ?? (all === true ? '0' : undefined), signal: stop.signal, onOpen, onBreak })) {
     print(json ? jsonLine(commit) : lineOf(commit));
     seen += 1;
     if (seen >= limit) return;

@@ -5,7 +5,7 @@ import { streamName } from '../../domain/kernel/ids';
 import { recomputeRound, roundDecider, type RoundRecomputation, type RoundState } from '../../domain/round';
 import { dataFolder, loadExport, openFolder } from '../log-file';
 import { stateOf, streamIn } from '../offline';
-import { UsageError, bad, bold, dim, good, lineOf, percent, print, printJson, printTable, said, styled, type Context } from '../terminal';
+import { CALL, UsageError, bad, bold, dim, good, lineOf, percent, print, printJson, printTable, said, styled, type Context } from '../terminal';
 
 export interface TallyInput {
   readonly round: string;
@@ -17,9 +17,9 @@ export interface TallyInput {
 export async function tally(context: Context, input: TallyInput): Promise<void> {
   if (input.data !== undefined && input.file !== undefined) throw new UsageError('give --data or --file, not both');
   const commits = await receiptsOf(context, input);
-  if (commits.length === 0) throw new UsageError(`there is no round ${input.round}`, 'See `formicary rounds`; give --tenant unless it is default.');
+  if (commits.length === 0) throw new UsageError(`there is no round ${input.round}`, `See \`${CALL} rounds\`; give --tenant unless it is default.`);
   const result = recomputeRound(commits);
-  if (result instanceof Rejection) throw new UsageError(`${input.round}: ${result.message}`, `Only a closed round can be counted again: see \`formicary rounds ${input.round}\`.`);
+  if (result instanceof Rejection) throw new UsageError(`${input.round}: ${result.message}`, `Only a closed round can be counted again: see \`${CALL} rounds ${input.round}\`.`);
   if (!result.agrees) context.foundWrong();
   const state = stateOf(roundDecider, commits);
   if (context.json) printJson({ ...result, matrix: agreementMatrix(Object.values(state.ballots)) });

@@ -1,6 +1,6 @@
 /** What an agent does, by hand: to try things out, and to help where an agent is stuck. */
 import type { Inbox } from '../../client/client';
-import { UsageError, ago, bold, print, printJson, printTable, said, type Context } from '../terminal';
+import { CALL, UsageError, ago, bold, print, printJson, printTable, said, type Context } from '../terminal';
 import { jsonOf } from '../json';
 
 export interface RegisterInput {
@@ -25,7 +25,7 @@ export async function register({ client, json }: Context, { id, type, pool, capa
     limits: presenceSeconds === undefined ? undefined : { presence_seconds: presenceSeconds },
   });
   if (json) return printJson(answer);
-  print(`${bold(said(answer.agent.id))} is registered as ${said(type)}. \`formicary inbox ${said(answer.agent.id)} --wait 30\` waits for work.`);
+  print(`${bold(said(answer.agent.id))} is registered as ${said(type)}. \`${CALL} inbox ${said(answer.agent.id)} --wait 30\` waits for work.`);
 }
 
 /** `english` or `english=0.8` */
@@ -78,7 +78,7 @@ export interface ClaimInput {
 async function claimOf({ client }: Context, { task, agent, award }: ClaimInput): Promise<{ agent: string; award: number }> {
   if (agent !== undefined && award !== undefined) return { agent, award };
   const { holder, status } = await client.tasks.get(task);
-  if (holder === undefined) throw new UsageError(`nobody holds ${task}: it is ${status}`, `formicary why ${task} tells what happened.`);
+  if (holder === undefined) throw new UsageError(`nobody holds ${task}: it is ${status}`, `${CALL} why ${task} tells what happened.`);
   return { agent: agent ?? holder.agent, award: award ?? holder.award };
 }
 

@@ -82,8 +82,8 @@ export class HostProcess {
   /** Starts the host and does not wait. */
   launch(): void {
     const { data, environment, execArgv = [] } = this.options;
-    mkdirSync(data, { recursive: true });
-    const log = openSync(this.log, 'a');
+    mkdirSync(data, { recursive: true, mode: 0o700 });
+    const log = openSync(this.log, 'a', 0o600);
     const child = fork(MAIN, [], {
       execArgv: ['--require', TETHER, ...execArgv],
       env: { ...process.env, FORMICARY_LOG: 'warn', ...environment, FORMICARY_DATA: data, FORMICARY_PORT: String(this.port) },

@@ -137,7 +137,7 @@ function freshFolder(data: string): void {
     if (strangers.length > 0) throw new Error(`${data} holds ${strangers[0]}: it is not the store of a demo, and would be deleted. Give another folder with --data.`);
     rmSync(data, { recursive: true, force: true });
   }
-  mkdirSync(data, { recursive: true });
+  mkdirSync(data, { recursive: true, mode: 0o700 });
 }
 
 /** Posts what is due until all is posted; keeps trying while the host is away. */

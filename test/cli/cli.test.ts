@@ -65,6 +65,9 @@ function masked(text: string): string {
     .replaceAll(/ +$/gm, '');
 }
 
+/** What `tail` says before anything comes; never part of its output. */
+const WAITING = 'Waiting: each receipt is printed as it comes. Ctrl+C ends it.\n';
+
 describe('help and errors', () => {
   test('every command tells what it does, with examples', async () => {
     const { code, stdout } = await formicary(['--help']);
@@ -79,10 +82,22 @@ describe('help and errors', () => {
     }
   }, 60_000);
 
+  test('it tells its version', async () => {
+    const { version } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string };
+    expect(await formicary(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
   test('without a host it says how to start one', async () => {
     const { code, stdout, stderr } = await formicary(['status', '--url', 'http://127.0.0.1:1']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toBe('formicary: no host answers at http://127.0.0.1:1\n  Start one with: npx formicary start\n  or name another with --url or FORMICARY_URL.\n');
+    expect(stderr).toBe('formicary: no host answers at http://127.0.0.1:1\n  Start one with: formicary start\n  or name another with --url or FORMICARY_URL.\n');
+    // What npx has started tells what can be typed.
+    const throughNpx = await formicary(['status', '--url', 'http://127.0.0.1:1'], { env: { npm_command: 'exec' } });
+    expect(throughNpx.stderr).toContain('Start one with: npx formicary start\n');
+    const help = await formicary(['export', '--help'], { env: { npm_command: 'exec' } });
+    expect(help.stdout).toContain('$ npx formicary export | npx formicary verify --export -\n');
+    const usage = await formicary(['recompute'], { env: { npm_command: 'exec' } });
+    expect(usage.stderr).toContain('For example: npx formicary recompute');
   });
 
   test.each<[string, string[], RegExp]>([
@@ -248,8 +263,9 @@ describe('the log', () => {
     const tail = run(['tail', '--json', '--limit', '2', '--category', 'tool']);
     let n = 0;
     const poking = setInterval(() => void client.tools.register(`tailed-${(n += 1)}`, { tool_name: 'T', description: 'T', schema: {}, version: '1.0.0' }), 50);
-    const { code, stdout } = await tail;
+    const { code, stdout, stderr } = await tail;
     clearInterval(poking);
+    expect(stderr).toBe(WAITING);
     const commits = stdout.trim().split('\n').map((line) => JSON.parse(line) as Commit);
     expect(code).toBe(0);
     expect(commits.map(({ events }) => events[0]?.type)).toEqual(['ToolRegistered', 'ToolRegistered']);
@@ -265,7 +281,7 @@ describe('the log', () => {
     const poking = setInterval(() => void client.signals.emit({ type: 'poke', location: 'x', strength: 0.1 }), 50);
     await once(child, 'close');
     clearInterval(poking);
-    expect({ lines: output.trim().split('\n').length, errors }).toEqual({ lines: 2, errors: '' });
+    expect({ lines: output.trim().split('\n').length, errors }).toEqual({ lines: 2, errors: WAITING });
   });
 
   test('why: a tree of causes and effects', async () => {

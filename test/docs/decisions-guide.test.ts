@@ -1,10 +1,7 @@
 /** The commands of docs/decisions-guide.md, run in their order against a fresh host, print what the page shows. */
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Formicary } from '../../client/client';
-import { compiledApp, startTestHost } from '../support/host';
+import { startTestHost } from '../support/host';
+import { LEAST_SECONDS, blocksOf, pageOf, readOn, secondsIn, shell } from './walk';
 
 interface Step {
   readonly command: string;
@@ -13,8 +10,7 @@ interface Step {
 
 /** `$ command`, over several lines where they end with `\`, and below it what it prints. */
 function stepsOf(page: string): Step[] {
-  const blocks = [...page.matchAll(/```console\n([\s\S]*?)```/g)].map(([, block]) => (block as string).trimEnd());
-  return blocks.flatMap((block) =>
+  return blocksOf(page, 'console').flatMap((block) =>
     block.split(/^\$ /m).slice(1).map((step) => {
       const [command = '', ...expected] = step.trimEnd().replaceAll('\\\n', ' ').split('\n');
       return { command, expected };
@@ -28,22 +24,30 @@ function patternOf(lines: readonly string[]): RegExp {
   return new RegExp(`^${lines.map((line) => (line === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(quoted).join('.*')}\\n`)).join('')}$`);
 }
 
-test('every command prints what the page shows', async () => {
-  const steps = stepsOf(readFileSync(join(__dirname, '../../docs/decisions-guide.md'), 'utf8'));
+test('every command prints what the page shows, also to somebody who reads slowly', async () => {
+  const page = pageOf('docs/decisions-guide.md');
+  const steps = stepsOf(page);
   expect(steps.length).toBeGreaterThan(10);
+  // Each round that is opened says how long it lasts.
+  const polls = steps.filter(({ command }) => command.includes('formicary poll'));
+  expect(polls.map(({ command }) => secondsIn(command).length)).toEqual(polls.map(() => 1));
+  expect(Math.min(...steps.flatMap(({ command }) => secondsIn(command)))).toBeGreaterThanOrEqual(LEAST_SECONDS);
   const host = await startTestHost();
   const client = new Formicary({ url: host.url });
-  const shell = `formicary() { "${process.execPath}" "${join(compiledApp(), 'dist/cli/main.js')}" "$@"; }`;
-  const { FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, ...rest } = process.env;
   let approval = '';
   for (const { command, expected } of steps) {
-    while ((await client.status()).feed.some(({ lag }) => (lag ?? 0) > 0)) await new Promise((resolve) => setTimeout(resolve, 20));
+    await readOn(200);
+    while ((await client.status()).feed.some(({ lag }) => (lag ?? 0) > 0)) await readOn(20);
     // What the reader puts into the variable.
     approval = (await client.approvals.list({ status: 'waiting', kind: 'erp.order' })).value[0]?.id ?? approval;
-    const { stdout } = await promisify(execFile)('sh', ['-c', `${shell}\n(${command}) 2>&1 || true`], { env: { ...rest, FORMICARY_URL: host.url, FORMICARY_DATA: host.data, APPROVAL: approval } });
-    const printed = stdout.replaceAll(/[^\S\n]+$/gm, '');
+    const { output } = await shell(command, { FORMICARY_URL: host.url, FORMICARY_DATA: host.data, APPROVAL: approval });
+    const printed = output.replaceAll(/[^\S\n]+$/gm, '');
     expect(`$ ${command}\n${printed}`).toMatch(patternOf([`$ ${command}`, ...expected.map((line) => line.replaceAll('$APPROVAL', approval))]));
   }
+  // People are asked with as much time.
+  const asked = (await client.approvals.list({ status: 'closed' })).value;
+  expect(asked.length).toBeGreaterThan(0);
+  for (const { requested_at, deadline } of asked) expect(Date.parse(deadline) - Date.parse(requested_at)).toBeGreaterThanOrEqual(LEAST_SECONDS * 1_000);
   client.close();
   await host.stop();
-}, 60_000);
+}, 120_000);

@@ -142,6 +142,9 @@ const FORBIDDEN: Readonly<Record<string, readonly Entry[]>> = {
     ['functions/http/a.ts', 'export const y = `X-FORMICARY-TENANT: ${1}`;\n'],
     ['local/a.ts', `export const y = (headers: Headers) => headers.get('x-formicary-principal');\n`],
     ['domain/a.ts', `export const y = 'x-formicary-tenant';\n`],
+    // A hint that may not work as it is typed.
+    ['cli/commands/a.ts', `export const y = 'Look with formicary verify.';\n`],
+    ['cli/a.ts', 'export const y = (id: string) => `\\`formicary why ${id}\\` tells.`;\n'],
   ],
   // Surroundings.
   'no-restricted-globals': [

@@ -1,0 +1,44 @@
+/** The commands of docs/agents.md, typed in their order on a fresh host by somebody who reads slowly, do two tasks. */
+import { Formicary } from '../../client/client';
+import { startTestHost } from '../support/host';
+import { LEAST_SECONDS, blocksOf, commandsOf, pageOf, readOn, secondsIn, shell } from './walk';
+
+const [CURL, CLI] = blocksOf(pageOf('docs/agents.md'), 'sh').map(commandsOf) as [string[], string[]];
+
+test('nothing that they leave waiting lapses while one reads', () => {
+  // In each block: presence of the agent, acceptance and lease of the task.
+  for (const commands of [CURL, CLI]) {
+    const seconds = commands.flatMap(secondsIn);
+    expect(seconds).toHaveLength(3);
+    expect(Math.min(...seconds)).toBeGreaterThanOrEqual(LEAST_SECONDS);
+  }
+});
+
+test('every command works as it stands, with a pause before each', async () => {
+  const host = await startTestHost();
+  const client = new Formicary({ url: host.url });
+  const [settings, ...requests] = CURL as [string, ...string[]];
+  const answers: string[] = [];
+  for (const request of requests) {
+    await readOn(1_100);
+    const { code, output } = await shell(`${settings.replace('http://127.0.0.1:7071', host.url)}\n${request}`, {});
+    expect([request, code, output]).toEqual([request, 0, expect.not.stringContaining('/problems/')]);
+    answers.push(output);
+  }
+  const [registered, posted, inbox, accepted, beat, completed] = answers.map((answer) => JSON.parse(answer));
+  expect(registered.agent).toMatchObject({ id: 'ada-1', status: 'active' });
+  expect(posted.task).toMatchObject({ id: 'invoice-4711', status: 'open' });
+  expect(inbox.items).toEqual([expect.objectContaining({ kind: 'assignment', task: 'invoice-4711', award: 1 })]);
+  expect(accepted.task).toMatchObject({ status: 'running' });
+  expect(beat.held).toEqual([expect.objectContaining({ task: 'invoice-4711', award: 1, stands: true })]);
+  expect(completed.task).toMatchObject({ status: 'completed', attempts: 1 });
+
+  for (const command of CLI) {
+    await readOn(1_100);
+    const { code, output } = await shell(command, { FORMICARY_URL: host.url });
+    expect([command, code, output]).toEqual([command, 0, expect.any(String)]);
+  }
+  expect((await client.tasks.get('lead-7')).status).toBe('completed');
+  client.close();
+  await host.stop();
+}, 120_000);

@@ -1,0 +1,54 @@
+/** What the pages tell to type, as a reader types it: taken from the page, run in its order against a host. */
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { compiledApp } from '../support/host';
+
+const ROOT = join(__dirname, '../..');
+
+export function pageOf(file: string): string {
+  return readFileSync(join(ROOT, file), 'utf8');
+}
+
+/** The text of each fenced block of a language, in their order. */
+export function blocksOf(page: string, language: string): string[] {
+  return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, block]) => (block as string).trimEnd());
+}
+
+/** The commands of a block of `sh`: comments left out, lines that end with `\` put together. */
+export function commandsOf(block: string): string[] {
+  return block
+    .replaceAll(/\\\n\s*/g, '')
+    .split('\n')
+    .map((line) => line.replace(/(^|\s+)# .*$/, ''))
+    .filter((line) => line !== '');
+}
+
+/** Every time that a command gives, in seconds. */
+export function secondsIn(text: string): number[] {
+  return [...text.matchAll(/(?:--(?:\w+-)?seconds[ =]|"\w+_seconds":)(\d+)/g)].map(([, seconds]) => Number(seconds));
+}
+
+/** A function `npx` that starts the compiled command line, and says so as npx does. */
+const NPX = () => `npx() { shift; npm_command=exec "${process.execPath}" "${join(compiledApp(), 'dist/cli/main.js')}" "$@"; }`;
+
+export interface Shown {
+  readonly code: number;
+  /** Standard output and standard error, as a terminal shows them. */
+  readonly output: string;
+}
+
+/** Runs a command in a shell where `npx formicary` is the compiled command line. */
+export async function shell(command: string, env: Readonly<Record<string, string>>): Promise<Shown> {
+  const { FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, ...rest } = process.env;
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${NPX()}\n{ ${command}\n} 2>&1; echo "$?"`], { env: { ...rest, ...env } });
+  const [, output = '', code] = /^([\s\S]*?)(\d+)\n$/.exec(stdout) ?? [];
+  return { code: Number(code), output };
+}
+
+/** What the commands of a guide leave waiting waits at least so long: a reader is slow. */
+export const LEAST_SECONDS = 600;
+
+/** A reader's pause, a short one: nobody can wait for real ones, so `secondsIn` looks at the times themselves. */
+export const readOn = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -378,14 +378,20 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : NOT_DONE;
   const [message, hints] = explained(error);
   note([`formicary: ${message}`, ...hints.map((hint) => `  ${hint}`)].join('\n'));
-  return error instanceof FormicaryError && error.status > 0 ? REFUSED : NOT_DONE;
+  return error instanceof FormicaryError && error.status > 0 && !isForeign(error) ? REFUSED : NOT_DONE;
 }
 
 function explained(error: unknown): [message: string, hints: string[]] {
   if (error instanceof UsageError) return [error.message, error.hint === undefined ? [] : [error.hint]];
-  if (error instanceof FormicaryError && error.status === 0) return [`no host answers at ${program.opts<Globals>().url}`, [`Start one with: ${CALL} start`, 'or name another with --url or FORMICARY_URL.']];
+  if (error instanceof FormicaryError && error.code === 'unreachable') return [`no host answers at ${program.opts<Globals>().url}`, [`Start one with: ${CALL} start`, 'or name another with --url or FORMICARY_URL.']];
+  if (error instanceof FormicaryError && isForeign(error)) return [`${program.opts<Globals>().url}: ${error.problem.detail}`, ['Name another with --url or FORMICARY_URL.']];
   if (error instanceof FormicaryError) return [error.problem.detail, error.message.split('\n').slice(1)];
   return [error instanceof Error ? error.message : String(error), []];
+}
+
+/** Something else than a host has answered. */
+function isForeign({ problem, code }: FormicaryError): boolean {
+  return problem.type === 'about:blank' || code === 'no-formicary-host';
 }
 
 /** What nobody was there to catch: never the 1 that stands for an answer. */

@@ -21,7 +21,7 @@ export function declareOperator(program: Command): void {
     .option('--deadline <time>', 'for those whose deadline has passed: a time, or a span from now (90s, 2h); as much time as before without')
     .action(runs<OperateCommand.RedriveInput>(() => operate().redrive));
 
-  command(program, 'parked', 'Show what a consumer of the feed, or the intake of signals, has given up on, or have it tried again', ['formicary parked', 'formicary parked reactions --redrive default:task:inv-1@3', 'formicary parked --redrive-all'])
+  command(program, 'parked', 'Show what a consumer of the feed, or the intake of signals, has given up on, or have it tried again', ['formicary parked', 'formicary parked --redrive default/task/inv-1@3', 'formicary parked --redrive-all'])
     .addArgument(new Argument('[consumer]', 'of one consumer').choices(CONSUMERS))
     .option('--redrive <id>', 'try this one again')
     .addOption(new Option('--redrive-all', 'try all of them again').conflicts('redrive'))

@@ -466,9 +466,14 @@ export class OperationApi {
     return this.session.command('POST', `/v1/views/${encodeURIComponent(view)}/rebuild`, {}, options);
   }
 
-  /** Commits that a consumer of the feed has given up on. */
+  /** Commits that a consumer of the feed has given up on, a page of them. */
   async parked(consumer: Consumer, page: { readonly limit?: number; readonly continuation?: string } = {}, options?: ReadOptions): Promise<readonly Parked[]> {
     return (await this.session.read<Page<Parked>>(`/v1/feed/${consumer}/parked`, page, options)).value;
+  }
+
+  /** All of them. */
+  allParked(consumer: Consumer, options?: ReadOptions): AsyncGenerator<Parked, void, undefined> {
+    return this.session.all(`/v1/feed/${consumer}/parked`, { limit: PAGE }, options);
   }
 
   /** Has the consumer try again what it has parked. */

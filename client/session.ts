@@ -57,7 +57,7 @@ export class Session {
   }
 
   async read<T>(path: string, query?: Query, options?: ReadOptions): Promise<T> {
-    return JSON.parse(await this.text(path, query, options)) as T;
+    return parsed(await this.text(path, query, options));
   }
 
   /** The body of an answer as it is. */
@@ -73,7 +73,7 @@ export class Session {
     if (ifMatch !== undefined) headers.push('if-match', `"${ifMatch}"`);
     const text = body === undefined ? undefined : JSON.stringify(body);
     const response = await this.send({ method, path, headers, body: text, signal }, idempotencyKey !== false);
-    return JSON.parse(response.body) as T;
+    return parsed(response.body);
   }
 
   /**
@@ -169,6 +169,16 @@ function retryAfter(response: TransportResponse): number {
   return Math.max(0, milliseconds || 0);
 }
 
+/** Whatever this host answers is JSON; another server at its address says other things. */
+function parsed<T>(body: string): T {
+  try {
+    return JSON.parse(body) as T;
+  } catch (cause) {
+    const problem = { type: 'https://formicary.dev/problems/no-formicary-host', title: 'Something else answers', status: 0, detail: 'what answers there is no Formicary host: it says something else than JSON' };
+    throw new FormicaryError(0, problem, { cause });
+  }
+}
+
 function refused(status: number, body: string): FormicaryError {
   let problem: Partial<ProblemDocument> | null = null;
   try {
@@ -176,7 +186,7 @@ function refused(status: number, body: string): FormicaryError {
   } catch {
     // Something in between has answered.
   }
-  const { type = 'about:blank', title = 'The request failed', detail = `the host answered ${status}` } = problem ?? {};
+  const { type = 'about:blank', title = 'The request failed', detail = `the answer is ${status}, and not a Formicary host's: something in between, or another server at this address` } = problem ?? {};
   return new FormicaryError(status, { ...problem, type, title, status, detail });
 }
 

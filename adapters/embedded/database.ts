@@ -204,7 +204,7 @@ export function unusable(folder: string, error: unknown): DatabaseUnavailable {
   if (error instanceof DatabaseUnavailable) return error;
   const file = join(folder, DATABASE_FILE);
   const advice =
-    ` Copy the folder before anything else; \`formicary export FILE --salvage --data ${folder}\` saves what can be read, ` +
-    '`formicary restore` brings back a backup. See "A damaged file" in docs/operation.md';
+    ` Copy the folder before anything else; \`npx formicary export FILE --salvage --data ${folder}\` saves what can be read, ` +
+    '`npx formicary restore` brings back a backup. See "A damaged file" in docs/operation.md';
   return new DatabaseUnavailable(isDamage(error) ? `${file} is damaged (${reasonOf(error)}).${advice}` : `${file} can't be used: ${reasonOf(error)}`, { cause: error });
 }

@@ -2,6 +2,7 @@
 import { readdirSync, statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { FormicaryError, type Formicary } from '../../client/client';
+import { healthOf, type Health } from '../health';
 import { dataFolder } from '../log-file';
 import { CALL, bad, count, dim, good, print, printJson, said, type Context } from '../terminal';
 
@@ -37,9 +38,9 @@ export async function doctor(context: Context, { data }: DoctorInput): Promise<v
 
 async function hostFindings({ client, globals }: Context): Promise<Finding[]> {
   const asked = Date.now();
-  const answer = await fetch(`${globals.url}/health/ready`).catch(() => undefined);
-  if (answer === undefined) return [{ check: 'host', ok: false, detail: `no host answers at ${globals.url}`, advice: `Start one with \`${CALL} start\`, or name another with --url.` }];
-  const findings: Finding[] = [await readiness(answer), clock(answer, asked)];
+  const health = await healthOf(globals.url);
+  if (health === undefined) return [{ check: 'host', ok: false, detail: `no host answers at ${globals.url}`, advice: `Start one with \`${CALL} start\`, or name another with --url.` }];
+  const findings: Finding[] = [readiness(health), clock(health, asked)];
   try {
     findings.push(...(await colony(client)));
   } catch (error) {
@@ -49,16 +50,15 @@ async function hostFindings({ client, globals }: Context): Promise<Finding[]> {
   return findings;
 }
 
-async function readiness(answer: Response): Promise<Finding> {
-  const body = (await answer.json().catch(() => ({}))) as { detail?: string; title?: string };
-  return answer.ok
+function readiness({ ready, reasons }: Health): Finding {
+  const why = reasons.join('; ');
+  return ready && reasons.length === 0
     ? { check: 'host', ok: true, detail: 'ready' }
-    : { check: 'host', ok: false, detail: `not ready: ${body.detail ?? body.title ?? `status ${answer.status}`}`, advice: 'docs/operation.md says what each reason means.' };
+    : { check: 'host', ok: false, detail: ready ? `ready, but degraded: ${why}` : `not ready: ${why}`, advice: '"Health" and "What to do when" in docs/operation.md say what each means.' };
 }
 
-function clock(answer: Response, asked: number): Finding {
-  const date = Date.parse(answer.headers.get('date') ?? '');
-  // The header has whole seconds.
+function clock({ date }: Health, asked: number): Finding {
+  // What it says has whole seconds.
   const skew = Number.isNaN(date) ? 0 : Math.max(0, asked - (date + 1_000), date - Date.now());
   return {
     check: 'clock',

@@ -60,22 +60,43 @@ async function* ended({ client }: Context, type: string | undefined): AsyncGener
 /** Shows what consumers of the feed, and the intake of signals, have given up on, or has it tried again. */
 export async function parked(context: Context, { consumer, redrive: id, redriveAll }: { consumer?: Consumer; redrive?: string; redriveAll?: boolean }): Promise<void> {
   const { client, json } = context;
-  if (id !== undefined) {
-    if (consumer === undefined) throw new UsageError('--redrive needs the CONSUMER', `${CALL} parked shows which consumer has given up on what.`);
-    await client.operation.redrive(consumer, id);
-    return json ? printJson([{ consumer, id }]) : print(`${said(id)} is tried again by ${consumer}.`);
-  }
   const found = [];
-  for (const one of consumer === undefined ? CONSUMERS : [consumer]) found.push(...(await client.operation.parked(one)).map((item) => ({ consumer: one, ...item })));
-  if (redriveAll === true) for (const { consumer: of, id: each } of found) await client.operation.redrive(of, each);
+  for (const one of consumer === undefined ? CONSUMERS : [consumer]) for await (const item of client.operation.allParked(one)) found.push({ consumer: one, ...item });
+  if (id !== undefined) {
+    // Whoever copies the id from the list need not copy the consumer: an id that several have parked is tried again by each.
+    const named = found.filter((item) => item.id === id).map((item) => item.consumer);
+    if (named.length === 0) throw new UsageError(`${id} is not parked`, `${CALL} parked shows what is, and why.`);
+    for (const one of named) await client.operation.redrive(one, id);
+    return json ? printJson(named.map((one) => ({ consumer: one, id }))) : print(`${said(id)} is tried again by ${named.join(' and ')}.`);
+  }
+  if (redriveAll === true) return await redriveParked(context, found);
   if (json) return printJson(found);
-  if (redriveAll === true) return print(`${count(found.length, 'commit')} tried again.`);
   printTable(
     ['CONSUMER', 'ID', 'TRIED', 'WHY'],
     found.map(({ consumer: of, id: each, deliveries, reason, body }) => [of, bold(said(each)), deliveries, said('error' in body ? body.error : reason)]),
     ['TRIED'],
     'Nothing is parked: every consumer has handled what it was given.',
   );
+}
+
+/** Has all of them tried again. What stays parked keeps nothing else waiting; it is told, and the command ends with 1. */
+async function redriveParked(context: Context, found: readonly { readonly consumer: Consumer; readonly id: string }[]): Promise<void> {
+  const { client, json } = context;
+  const results: { consumer: Consumer; id: string; redriven: boolean; problem?: string }[] = [];
+  for (const { consumer, id } of found) {
+    try {
+      await client.operation.redrive(consumer, id);
+      results.push({ consumer, id, redriven: true });
+    } catch (error) {
+      if (!(error instanceof FormicaryError) || error.status === 0) throw error;
+      results.push({ consumer, id, redriven: false, problem: error.problem.detail });
+    }
+  }
+  const failed = results.filter(({ redriven }) => !redriven);
+  if (failed.length > 0) context.foundWrong();
+  if (json) return printJson(results);
+  for (const { consumer, id, problem } of failed) print(`${bad('still parked')} ${bold(said(id))} by ${consumer}: ${said(problem ?? '')}`);
+  print(`${count(results.length - failed.length, 'commit')} tried again.`);
 }
 
 /** Builds a view anew beside the one that serves. */

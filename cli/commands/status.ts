@@ -1,12 +1,15 @@
 import type { WaitingSummary } from '../../client/client';
-import { bad, bold, count, dim, duration, good, lineOf, note, print, printJson, printTable, type Context } from '../terminal';
+import { healthOf } from '../health';
+import { bad, bold, count, dim, duration, good, lineOf, note, print, printJson, printTable, said, type Context } from '../terminal';
 
 /** How the host is. */
 export async function status({ client, json, globals }: Context): Promise<void> {
   const found = await client.status();
-  if (json) return printJson({ url: globals.url, ...found });
+  const { ready, reasons } = (await healthOf(globals.url)) ?? { ready: false, reasons: ['it has just stopped to answer'] };
+  if (json) return printJson({ url: globals.url, ready, reasons, ...found });
   const parked = found.feed.reduce((sum, lane) => sum + lane.parked, 0);
-  print(`${bold(globals.url)} is ${good('ready')}: ${count(found.open_tasks, 'open task')}${parked > 0 ? bad(`, ${count(parked, 'parked commit')}`) : ''}`);
+  print(`${bold(globals.url)} is ${ready ? good('ready') : bad('NOT ready')}: ${count(found.open_tasks, 'open task')}${parked > 0 ? bad(`, ${count(parked, 'parked commit')}`) : ''}`);
+  for (const reason of reasons) print(`${bad(ready ? 'degraded' : 'not ready')}  ${said(reason)}`);
   printWaiting(found.waiting);
   print('');
   printTable(

@@ -1,6 +1,6 @@
 /** What an agent does, by hand: to try things out, and to help where an agent is stuck. */
 import type { Inbox } from '../../client/client';
-import { CALL, UsageError, ago, bold, print, printJson, printTable, said, type Context } from '../terminal';
+import { CALL, UsageError, ago, bold, namedNumber, print, printJson, printTable, said, type Context } from '../terminal';
 import { jsonOf } from '../json';
 
 export interface RegisterInput {
@@ -30,10 +30,8 @@ export async function register({ client, json }: Context, { id, type, pool, capa
 
 /** `english` or `english=0.8` */
 function levelled(text: string): [string, number] {
-  const [name, level] = text.split(/=(.*)/s) as [string, string?];
-  const value = level === undefined ? 1 : Number(level);
-  if (level?.trim() === '' || !(value >= 0 && value <= 1)) throw new UsageError(`--capability ${text}: a level is a number from 0 to 1`, 'For example --capability english=0.8');
-  return [name, value];
+  const { name, number = 1 } = namedNumber('--capability', 'level', text, { min: 0, max: 1 });
+  return [name, number];
 }
 
 /** Takes an agent off; its tasks go to others. */

@@ -81,7 +81,7 @@ route({
   summary: 'Read an action, now or as it was',
   page: ({ id, status, kind }) => ({
     title: `Action: ${String(kind)} (${String(status)})`,
-    commands: [`formicary actions ${String(id)}`, ...(status === 'veto_window' ? [`formicary veto ${String(id)} --reason …`] : [])],
+    commands: [`npx formicary actions ${String(id)}`, ...(status === 'veto_window' ? [`npx formicary veto ${String(id)} --reason …`] : [])],
   }),
   tags: TAGS,
   needs: 'read_only',

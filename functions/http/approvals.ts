@@ -50,7 +50,7 @@ route({
   summary: 'Read an approval, now or as it was',
   page: ({ id, status, kind, hash }) => ({
     title: `Approval: ${String(kind)} (${String(status)})`,
-    commands: status === 'waiting' ? [`formicary approval ${String(id)}`, `formicary approve ${String(id)} --hash ${String(hash)} --reason …`, `formicary reject ${String(id)} --hash ${String(hash)} --reason …`] : [`formicary approval ${String(id)}`],
+    commands: status === 'waiting' ? [`npx formicary approval ${String(id)}`, `npx formicary approve ${String(id)} --hash ${String(hash)} --reason …`, `npx formicary reject ${String(id)} --hash ${String(hash)} --reason …`] : [`npx formicary approval ${String(id)}`],
   }),
   tags: TAGS,
   needs: 'read_only',

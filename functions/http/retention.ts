@@ -33,7 +33,7 @@ route({
   method: 'PUT',
   path: '/v1/retention',
   summary: 'Set which streams that have ended may be archived, and when',
-  description: '`formicary archive` does it, in the profile embedded, while the host is stopped. Nothing is deleted: what is archived is read as before.',
+  description: '`npx formicary archive` does it, in the profile embedded, while the host is stopped. Nothing is deleted: what is archived is read as before.',
   tags: TAGS,
   needs: 'critical',
   body: z.strictObject({ days: Days }),

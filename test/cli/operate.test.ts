@@ -1,4 +1,9 @@
 /** What an operator and an agent do on the command line, against a real host. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { Formicary } from '../../client/client';
 import { startTestHost, type TestHost } from '../support/host';
 import { formicary, type Run } from './support';
@@ -48,7 +53,7 @@ test('lists that are empty say so', async () => {
 
 test('an agent by hand: register, inbox, accept, complete; then fail for good, redrive, release, hand off, deregister', async () => {
   for (const id of ['hand-1', 'hand-2']) expect((await run('register', '--id', id, '--type', 'hand.work', '--capacity', '2')).code).toBe(0);
-  expect((await run('register', '--type', 'hand.work', '--capability', 'english=2')).code).toBe(2);
+  for (const level of ['english=2', 'english=', 'english=0x1', 'english=1e0', '=0.5']) expect([level, (await run('register', '--type', 'hand.work', '--capability', level)).code]).toEqual([level, 2]);
   await client.tasks.post({ id: 'h-1', task_type: 'hand.work', accept_seconds: 600, lease_seconds: 600 });
   await until(async () => (await statusOf('h-1')) === 'awarded');
   const { holder } = await client.tasks.get('h-1');
@@ -114,4 +119,43 @@ test('rebuild, and what a doctor finds', async () => {
   expect(checks).toMatchObject({ host: true, clock: true, parked: true });
   const gone = await formicary(['doctor', '--url', 'http://127.0.0.1:1']);
   expect(gone).toMatchObject({ code: 1, stdout: expect.stringContaining('no host answers') });
+}, 60_000);
+
+test('what is parked is listed whole, and tried again by its id alone, or all of it', async () => {
+  await client.tasks.post({ id: 'p-1', task_type: 'parked.work' });
+  const ids = Array.from({ length: 130 }, (_, i) => `default/task/parked-${String(i).padStart(3, '0')}@0`);
+  const database = new DatabaseSync(join(host.data, DATABASE_FILE), { timeout: 5_000 });
+  const insert = database.prepare("INSERT INTO work (queue, id, body, deliveries, visible, dead) VALUES ('parked-reactions', ?, ?, 5, '', 'it failed')");
+  for (const id of ids) insert.run(id, JSON.stringify({ stream: id.slice(0, -2), index: 0 }));
+  database.close();
+  expect((await run('parked', '--json')).json).toHaveLength(130);
+  expect((await run('parked', '--redrive', ids[7] as string)).stdout).toContain(`${ids[7]} is tried again by reactions`);
+  expect(await run('parked', '--redrive', ids[7] as string)).toMatchObject({ code: 2, stderr: expect.stringContaining('is not parked') });
+  expect(await run('parked', '--redrive-all')).toMatchObject({ code: 0, stdout: '129 commits tried again.\n' });
+  expect((await run('parked')).stdout).toContain('Nothing is parked');
+}, 60_000);
+
+test('another server at the address is told apart from a host, and from a refusal', async () => {
+  const pages = { 200: '<!doctype html><title>A page</title>', 404: 'not here', 502: '<h1>Bad Gateway</h1>' };
+  for (const [status, body] of Object.entries(pages)) {
+    const server = createServer((_, answer) => answer.writeHead(Number(status)).end(body)).listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    for (const command of [['tasks'], ['status'], ['post', 'a.b'], ['doctor']]) {
+      const { code, stderr } = await formicary([...command, '--url', url]);
+      expect([status, command, code, stderr]).toEqual([status, command, 2, expect.stringMatching(/no(t a)? Formicary host[\s\S]*--url/)]);
+    }
+    server.close();
+  }
+}, 120_000);
+
+test('a host that is not ready: doctor and status say why', async () => {
+  const takeWrites = await host.refuseWrites();
+  await until(async () => (await fetch(`${host.url}/health/ready`)).status === 503);
+  expect(await run('doctor')).toMatchObject({ code: 1, stdout: expect.stringMatching(/✗ host +not ready: store: .*takes no writes/) });
+  expect((await run('status')).stdout).toMatch(/ is NOT ready: \d+ open tasks?\nnot ready {2}store: .*takes no writes/);
+  expect((await run('status', '--json')).json).toMatchObject({ ready: false, reasons: [expect.stringContaining('takes no writes')] });
+  takeWrites();
+  await until(async () => (await fetch(`${host.url}/health/ready`)).status === 200);
+  expect((await run('status', '--json')).json).toMatchObject({ ready: true, reasons: [] });
 }, 60_000);

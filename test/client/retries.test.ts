@@ -148,7 +148,7 @@ describe('when the host says no for now', () => {
   test('an answer that is no problem document is an error all the same', async () => {
     const client = await answering({ status: 502, body: '<html>Bad gateway</html>' });
     const error = (await client.status().catch((thrown: unknown) => thrown)) as FormicaryError;
-    expect(error).toMatchObject({ status: 502, type: 'about:blank', message: 'the host answered 502' });
+    expect(error).toMatchObject({ status: 502, type: 'about:blank', message: expect.stringContaining('the answer is 502, and not a Formicary host') });
   });
 
   test('a pause ends when the signal aborts', async () => {

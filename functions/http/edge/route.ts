@@ -445,7 +445,7 @@ function busy({ retryAfterSeconds }: StoreBusy): Problem {
 
 /** What stands in the log is not what was written: nobody is told more of it, and nothing is written after it. */
 function altered(receipt: AlteredReceipt): Problem {
-  const detail = `The receipt ${receipt.message}. Its stream is neither read nor written until that is repaired: stop the host and run formicary verify.`;
+  const detail = `The receipt ${receipt.message}. Its stream is neither read nor written until that is repaired: stop the host and run npx formicary verify.`;
   return Problem.of('receipt-altered', detail, { receipt: receipt.ref });
 }
 

@@ -1,0 +1,23 @@
+/** What a host says of itself. */
+import { UsageError } from './terminal';
+
+/** The answer of `/health/ready`. */
+export interface Health {
+  readonly ready: boolean;
+  /** Why it is not ready; or, where it is, what comes later than it should. */
+  readonly reasons: readonly string[];
+  /** When it answered, by its own clock and in whole seconds; NaN where it does not say. */
+  readonly date: number;
+}
+
+/** Longer than a host looks at itself. */
+const PATIENCE_MS = 10_000;
+
+/** Undefined when nothing answers. Throws `UsageError` when something else than a host does. */
+export async function healthOf(url: string): Promise<Health | undefined> {
+  const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => undefined);
+  if (answer === undefined) return undefined;
+  const { status, reasons, degraded } = ((await answer.json().catch(() => undefined)) ?? {}) as { status?: unknown; reasons?: string[]; degraded?: string[] };
+  if (status !== 'ready' && status !== 'not ready') throw new UsageError(`what answers at ${url} is no Formicary host`, 'Name another address with --url or FORMICARY_URL.');
+  return { ready: status === 'ready', reasons: reasons ?? degraded ?? [], date: Date.parse(answer.headers.get('date') ?? '') };
+}

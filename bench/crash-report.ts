@@ -78,6 +78,6 @@ export function examineCrash(log: Iterable<Commit>, acknowledged: readonly Ackno
     tasks.see(commit);
   }
   const expected = acknowledged.filter(({ stream }) => stream.includes('/task/')).map(({ stream }) => stream.slice(stream.lastIndexOf('/') + 1));
-  const { posted, lost: unfinished, awardedTwice } = tasks.findings(expected);
-  return { acknowledged: acknowledged.length, ...commands.findings(acknowledged), doubleAwards: awardedTwice, unfinished, tasks: posted };
+  const { posted, lost, unfinished, awardedTwice } = tasks.findings(expected);
+  return { acknowledged: acknowledged.length, ...commands.findings(acknowledged), doubleAwards: awardedTwice, unfinished: [...lost, ...unfinished], tasks: posted };
 }

@@ -22,7 +22,7 @@ if (Module.isBuiltin('node:sqlite')) {
 }
 
 function build() {
-  process.stderr.write('building once…\n');
+  process.stderr.write('building once, which takes up to a minute…\n');
   const { status, error, stdout, stderr } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, encoding: 'utf8', shell: WINDOWS });
   if (status === 0 && existsSync(CLI)) return;
   const why = error?.message ?? `${stdout}${stderr}`.trim();

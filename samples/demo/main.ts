@@ -60,6 +60,8 @@ export interface DemoReport {
   /** By decision: of agents, of a person, or because nobody decided in time. */
   readonly refused: number;
   readonly lost: number;
+  /** Not ended when the demo stopped to wait; they stand in the log, and a host that is started on it goes on with them. */
+  readonly unfinished: number;
   readonly doubleAwards: number;
   /** Tasks that were awarded before, or although, it was decided on them. */
   readonly undecided: number;
@@ -104,11 +106,12 @@ What happens
   4. One task in fifty needs a decision first: the rules let some go, agents vote on most, people (in a script) decide
      on the rest, some of them late and some never. What is refused is not done.
   5. The store is read back: every number in the table comes from the receipts, and every chain of hashes is
-     verified, every round counted again. The exit code is not 0 when a task was lost, awarded twice or done
-     without its decision, a round was counted wrongly, or a chain does not hold.
+     verified, every round counted again. The exit code is not 0 when a task was lost, did not end, was awarded twice or
+     done without its decision, a round was counted wrongly, or a chain does not hold.
 
 Examples
-  npm run demo                                                     about a minute and a half
+  npm run demo                                                     about a minute and a half, on two cores that
+                                                                   nothing else uses
   npm run demo -- --kill                                           with a kill -9 of the host in between
   npm run demo -- --profile azure-local                            about eight minutes: Cosmos DB, Service Bus and Event
                                                                    Hubs are test servers on this machine, not Azure
@@ -236,6 +239,7 @@ function reportOf({ tasks, load, decisions, log }: Examined, planned: number, se
     completed: tasks.completed,
     refused: tasks.refused.length,
     lost: tasks.lost.length,
+    unfinished: tasks.unfinished.length,
     doubleAwards: tasks.awardedTwice.length,
     undecided: tasks.undecided.length,
     retries: tasks.retries,
@@ -265,8 +269,9 @@ function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examine
   const figure = (name: string, value: string, goal: string, met: boolean) => void table.push([name, value, goal, met ? 'yes' : 'not here']);
   const each = (times: Readonly<Record<string, number>>) => Object.entries(times).map(([name, n]) => `${n} ${name}`).join(', ');
   row('tasks posted', count(tasks.posted), count(report.tasks), tasks.posted === report.tasks);
-  row('completed', count(report.completed), 'all that may be', report.completed === report.tasks - report.refused);
-  row('refused by decision', count(report.refused), 'the rest', report.completed + report.refused === tasks.posted);
+  row('completed', count(report.completed));
+  row('refused by decision', count(report.refused));
+  figure('not ended in time', count(report.unfinished), '0', report.unfinished === 0);
   row('lost', count(report.lost), '0', report.lost === 0);
   row('awarded twice', count(report.doubleAwards), '0', report.doubleAwards === 0);
   row('awarded without their decision', count(report.undecided), '0', report.undecided === 0);
@@ -364,7 +369,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   bar.stop();
   const outage = await killing;
   if (outage !== undefined) say(`  the host was killed in the middle and was back after ${(outage / 1000).toFixed(1)} s`);
-  if (!whole) say('  some tasks did not end in time');
+  if (!whole) say('  some tasks did not end in time: beside other work this machine is too slow for that much; see --speed and --agents');
 
   people.stop();
   await deciding;
@@ -374,7 +379,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   const examined = examine(await engine.log(), scenario);
   const report = reportOf(examined, tasks.length, (performance.now() - began) / 1000);
   print(report, examined, options, engine.exported);
-  const sound = report.lost === 0 && report.doubleAwards === 0 && report.undecided === 0 && report.completed + report.refused === report.tasks;
+  const sound = report.lost === 0 && report.unfinished === 0 && report.doubleAwards === 0 && report.undecided === 0 && report.completed + report.refused === report.tasks;
   const good = sound && report.verified && report.decisions.miscounted === 0 && examined.load.overbooked.length === 0;
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return good;

@@ -23,6 +23,8 @@ export interface TaskFindings {
   readonly refused: readonly string[];
   /** Ids of the tasks that ended neither completed nor refused; those that were to be posted and never were among them. */
   readonly lost: readonly string[];
+  /** Ids of the tasks that have not ended: they wait, or somebody holds them. */
+  readonly unfinished: readonly string[];
   /** Ids of the tasks that were awarded though it was not decided that they may be done, or decided that they may not. */
   readonly undecided: readonly string[];
   /** Ids of the tasks that had two holders at once, two awards of one number, or two completions. */
@@ -94,14 +96,16 @@ export class TaskWatch {
     const posted = [...this.tasks].filter(([, { postedAt }]) => postedAt !== undefined);
     const completed = posted.filter(([, { completions, over }]) => completions > 0 && !over);
     const refused = posted.filter(([id, { over }]) => over && stopped.has(id)).map(([id]) => id);
-    const whole = new Set([...completed.map(([id]) => id), ...refused]);
+    const unfinished = posted.filter(([, { completions, over }]) => completions === 0 && !over).map(([id]) => id);
+    const known = new Set([...completed.map(([id]) => id), ...refused, ...unfinished]);
     const wanted = new Set([...expected, ...posted.map(([id]) => id)]);
     const times = posted.map(([, { postedAt }]) => postedAt as number);
     return {
       posted: posted.length,
       completed: completed.length,
       refused,
-      lost: [...wanted].filter((id) => !whole.has(id)),
+      lost: [...wanted].filter((id) => !known.has(id)),
+      unfinished,
       undecided: posted.filter(([id, { undecided, awards }]) => undecided || (awards.size > 0 && stopped.has(id))).map(([id]) => id),
       awardedTwice: [...this.tasks].filter(([, { twice }]) => twice).map(([id]) => id),
       retries: this.retries,

@@ -58,6 +58,7 @@ describe('tasks', () => {
       completed: 2,
       refused: [],
       lost: [],
+      unfinished: [],
       undecided: [],
       awardedTwice: [],
       retries: 1,
@@ -69,14 +70,20 @@ describe('tasks', () => {
   });
 
   test.each<[string, Receipt[]]>([
-    ['was never awarded', [task('a', 0, posted)]],
-    ['is still held', [task('a', 0, posted), task('a', 1, awarded(1))]],
     ['became a dead letter', [task('a', 0, posted), task('a', 1, awarded(1)), task('a', 2, ended(1, 'failed'), event('TaskDeadLettered'))]],
     ['was cancelled', [task('a', 0, posted), task('a', 1, event('TaskCancelled'))]],
     ['expired', [task('a', 0, posted), task('a', 1, event('DeadlinePassed'))]],
     ['was acknowledged and is nowhere', []],
   ])('a task that %s is lost', (_, receipts) => {
     expect(findings(receipts, ['a']).lost).toEqual(['a']);
+  });
+
+  test.each<[string, Receipt[]]>([
+    ['was never awarded', [task('a', 0, posted)]],
+    ['is still held', [task('a', 0, posted), task('a', 1, awarded(1))]],
+    ['was brought back', [task('a', 0, posted), task('a', 1, event('DeadlinePassed')), task('a', 2, event('TaskRedriven'))]],
+  ])('a task that %s has not ended, and is not lost', (_, receipts) => {
+    expect(findings(receipts, ['a'])).toMatchObject({ lost: [], unfinished: ['a'] });
   });
 
   test.each<[string, Receipt[]]>([
@@ -91,7 +98,7 @@ describe('tasks', () => {
 
   test('what was decided against is refused, and not lost; a cancellation that nobody decided is', () => {
     const receipts = [task('a', 0, gated), task('a', 1, cancelled), task('b', 0, gated), task('b', 1, cancelled), task('c', 0, gated)];
-    expect(findings(receipts, ['a', 'b', 'c'], ['a', 'c'])).toMatchObject({ posted: 3, completed: 0, refused: ['a'], lost: ['b', 'c'], undecided: [] });
+    expect(findings(receipts, ['a', 'b', 'c'], ['a', 'c'])).toMatchObject({ posted: 3, completed: 0, refused: ['a'], lost: ['b'], unfinished: ['c'], undecided: [] });
   });
 
   test.each<[string, Receipt[], string[]]>([
@@ -380,7 +387,7 @@ describe('npm run demo', () => {
   test('nothing is lost or awarded twice, though agents vanish and the host is killed', async () => {
     const { code, output, errors, json } = await run('samples/demo/main.js', ['--trace', trace, '--agents', '60', '--speed', '60', '--kill', '--json', '--data', data()]);
     expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
-    expect(json).toMatchObject({ tasks: 150, lost: 0, doubleAwards: 0, undecided: 0, verified: true, decisions: { miscounted: 0 } });
+    expect(json).toMatchObject({ tasks: 150, lost: 0, unfinished: 0, doubleAwards: 0, undecided: 0, verified: true, decisions: { miscounted: 0 } });
     expect(Number(json.completed) + Number(json.refused)).toBe(150);
     const { decided, byRules, byAgents, byPeople, rounds } = json.decisions as Record<string, number>;
     const overseen = planScenario(await readTrace(trace), { agents: 60, load: 0.7, speed: 60, seed: 1 }).tasks.filter(({ oversight }) => oversight !== undefined);
@@ -388,7 +395,7 @@ describe('npm run demo', () => {
     expect(json.commits).toBeGreaterThan(150 * 6);
     expect(json.chains).toBeGreaterThanOrEqual(150 + 60);
     expect(json.utilisation).toBeGreaterThan(0);
-    expect(Object.keys(json)).toEqual(['tasks', 'completed', 'refused', 'lost', 'doubleAwards', 'undecided', 'retries', 'gini', 'utilisation', 'idle', 'awardMs', 'decisions', 'commits', 'chains', 'verified', 'seconds']);
+    expect(Object.keys(json)).toEqual(['tasks', 'completed', 'refused', 'lost', 'unfinished', 'doubleAwards', 'undecided', 'retries', 'gini', 'utilisation', 'idle', 'awardMs', 'decisions', 'commits', 'chains', 'verified', 'seconds']);
     expect(errors).toContain('the host was killed in the middle');
     const [, task] = /formicary why (\S+)/.exec(output) ?? [];
     // What the last lines say is there: the store, with that task in it.
@@ -398,7 +405,7 @@ describe('npm run demo', () => {
   test('the same on the profile azure; the receipts stay as an export that holds', async () => {
     const { code, errors, json } = await run('samples/demo/main.js', ['--profile', 'azure-local', '--trace', trace, '--agents', '30', '--speed', '20', '--json', '--data', data()]);
     expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
-    expect(json).toMatchObject({ tasks: 150, lost: 0, doubleAwards: 0, undecided: 0, verified: true, decisions: { miscounted: 0 } });
+    expect(json).toMatchObject({ tasks: 150, lost: 0, unfinished: 0, doubleAwards: 0, undecided: 0, verified: true, decisions: { miscounted: 0 } });
     expect(Number(json.completed) + Number(json.refused)).toBe(150);
     const lines = gunzipSync(readFileSync(path.join(data(), 'log.jsonl.gz'))).toString('utf8').trimEnd().split('\n');
     const log = new Verification();

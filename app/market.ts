@@ -33,6 +33,8 @@ export class Market {
   /** Tasks that somebody is being chosen for now, until that is done. */
   private readonly considering = new Map<string, Promise<void>>();
   private readonly again = new Set<string>();
+  /** Tasks that are being handed on now, until that is done. */
+  private readonly handing = new Set<readonly [stream: string, handed: Promise<unknown>]>();
   /** Where the next sweep goes on. */
   private swept = 0;
   private readonly weightsOf: (tenant: string) => Weights;
@@ -66,10 +68,18 @@ export class Market {
     await chosen;
   }
 
-  /** Waits until all for whom somebody is being chosen now have got somebody or nobody: what is paused from then on is known to every award after. */
+  /** Waits until all that gives an agent something new has done so, or has not: what is paused from then on is known to every award after. */
   async underway(tenant: string): Promise<void> {
-    const own = [...this.considering].filter(([stream]) => stream.startsWith(`${tenant}/`));
-    await Promise.allSettled(own.map(([, chosen]) => chosen));
+    const own = [...this.considering, ...this.handing].filter(([stream]) => stream.startsWith(`${tenant}/`));
+    await Promise.allSettled(own.map(([, given]) => given));
+  }
+
+  /** Hands a task on, from the reservation to the award: known as under way meanwhile. */
+  async hands<T>(stream: string, hand: () => Promise<T>): Promise<T> {
+    const handed = hand();
+    const underway = [stream, handed] as const;
+    this.handing.add(underway);
+    return await handed.finally(() => this.handing.delete(underway));
   }
 
   private async choose(tenant: string, task: string, stream: string, cause: Cause | undefined): Promise<void> {

@@ -22,9 +22,19 @@ export async function doubtedAction(transactor: Transactor, stream: string): Pro
   return { action, approval: asked === undefined ? undefined : (await transactor.current(approvalDecider, asked)).state };
 }
 
+/** The round whose outcome is doubted by a challenge of this commit, if it is one's, or people's who were asked about one. */
+async function doubtedRound(transactor: Transactor, target: string): Promise<RoundState | undefined> {
+  const stream = parseCommitRef(target)?.stream;
+  if (stream === undefined) return undefined;
+  const { category } = parseStream(stream);
+  const asked = category === approvalDecider.category ? (await transactor.current(approvalDecider, stream)).state.request?.action : stream;
+  return asked !== undefined && parseStream(asked).category === roundDecider.category ? (await transactor.current(roundDecider, asked)).state : undefined;
+}
+
 /** Who has a part in a round since it was opened. */
 export async function partiesSince(transactor: Transactor, stream: string, { spec, opened_by }: RoundState): Promise<readonly Party[]> {
-  if (spec?.waits === undefined) return [];
+  if (spec === undefined) return [];
+  if (spec.waits === undefined) return spec.challenges === undefined ? [] : challengeParties(opened_by, { round: await doubtedRound(transactor, spec.challenges.target) });
   const { category } = parseStream(spec.waits);
   if (category === taskDecider.category) {
     const { challenges } = (await transactor.current(taskDecider, spec.waits)).state;

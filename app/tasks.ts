@@ -200,11 +200,13 @@ export class Tasks {
     // Nothing is reserved for what will be refused. The stream itself answers: it knows a command that comes again.
     if (wrong instanceof Rejection || wrong.length === 0) return await this.held(context, id, 'task.hand-off', () => wrong, claim);
     const { award } = peer;
-    const reserved = await this.market.reserve(tenant, to, { task: id, task_type: (state.spec as TaskSpec).task_type, award, now }, state.correlation_id, undefined);
-    if ('reason' in reserved) return { ok: false, rejection: new Rejection('conflict', reserved.reason, `${to} can't take the task: ${reserved.reason}`) };
-    const outcome = await this.held(context, id, 'task.hand-off', handOff(claim, { ...peer, receipt: reserved.receipt }, note, now), claim);
-    if (!outcome.ok) await this.market.settleSlot(tenant, id, { agent: to, award }, reserved.cause);
-    return outcome;
+    return await this.market.hands(taskStream(tenant, id), async () => {
+      const reserved = await this.market.reserve(tenant, to, { task: id, task_type: (state.spec as TaskSpec).task_type, award, now }, state.correlation_id, undefined);
+      if ('reason' in reserved) return { ok: false, rejection: new Rejection('conflict', reserved.reason, `${to} can't take the task: ${reserved.reason}`) };
+      const outcome = await this.held(context, id, 'task.hand-off', handOff(claim, { ...peer, receipt: reserved.receipt }, note, now), claim);
+      if (!outcome.ok) await this.market.settleSlot(tenant, id, { agent: to, award }, reserved.cause);
+      return outcome;
+    });
   }
 
   cancel(context: RequestContext, id: string, reason: string): Promise<TaskOutcome> {

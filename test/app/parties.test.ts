@@ -162,3 +162,19 @@ describe('an action', () => {
     expect(recomputeRound(stage.stream(`${TENANT}/round/${of}`))).toMatchObject({ agrees: true, faults: [] });
   });
 });
+
+test('whoever overrides what a round came to, while that is challenged, does not settle the challenge', async () => {
+  for (const id of ['j0', 'j1', 'v0', 'v1', 'rival']) await register(id, { offer: null, capabilities: {} });
+  await rules('challenge', { round: voting('j0', 'j1') });
+  const { when: _, round_seconds, improvement_rounds, ...electorate } = voting('v0', 'v1') as NonNullable<OversightRules['round']>;
+  await stage.colony.rounds.open(as('asker'), 'q', { question: 'Which?', kind: 'supplier', impact: 'low', choices: ['north', 'south'], round_seconds, improvement_rounds, allow_change: false, electorate });
+  await vote('v0', 'q', 'north');
+  await vote('v1', 'q', 'north');
+  const { round: of } = await stage.colony.challenges.challenge(as('rival'), `${TENANT}/round/q@0`, 'x');
+  await vote('j0', of, 'uphold');
+  await vote('j1', of, 'dismiss');
+  await stage.settled();
+  expect(await stage.colony.rounds.override(person('ada'), 'q', 'south', 'so')).toMatchObject({ ok: true });
+  expect(await stage.colony.rounds.override(person('ada'), of, 'dismiss', 'so')).toMatchObject(PARTY);
+  expect(await stage.colony.rounds.override(person('bea'), of, 'dismiss', 'so')).toMatchObject({ ok: true });
+});

@@ -67,3 +67,23 @@ test.each(PAUSES)('a pause of the $kind answers when what was being awarded is a
   await stage.settled();
   expect(late.map((id) => task(id).status)).toEqual(['awarded', 'awarded', 'awarded']);
 });
+
+test('a pause answers when what was being handed on is handed on', async () => {
+  await post('t');
+  await stage.settled();
+  const claim = { agent: 'ann', award: 1 };
+  await stage.colony.tasks.accept(as('ann'), 't', claim);
+  await stage.colony.agents.register(as('bob'), 'bob', profile({ pool: 'others', presence_seconds: 86_400 }));
+  await stage.settled();
+  let paused: Promise<unknown> = Promise.resolve();
+  let begun = false;
+  stage.mishaps = (port, method, [append]) => {
+    if (begun || port !== 'store' || method !== 'append' || !JSON.stringify(append).includes('TaskHandedOff')) return undefined;
+    begun = true;
+    paused = stage.colony.pauses.pause(root, { kind: 'agent', name: 'bob' }, 'maintenance').then(() => expect(task('t').holder).toMatchObject({ agent: 'bob', award: 2 }));
+    return turns(100);
+  };
+  expect(await stage.colony.tasks.handOff(as('ann'), 't', claim, 'bob')).toMatchObject({ ok: true });
+  expect(begun).toBe(true);
+  await paused;
+});

@@ -467,7 +467,7 @@ export function override(person: Person, instead: Instead, reason: string, of?: 
     const wrong = exists(state) ?? notAPerson(person) ?? missingReason(reason);
     if (wrong !== undefined) return wrong;
     const { proposal, override: last, overrides } = state;
-    if (of !== undefined && overrides.some(({ ref, at }) => ref === of.ref || (ref === undefined && at > of.at))) return [];
+    if (of !== undefined && (overrides.some(({ ref }) => ref === of.ref) || saidSince(state, instead, of.at))) return [];
     if (of === undefined && last?.by === person.by && last.instead === instead && last.reason === reason) return [];
     const people = [person.by, ...(of?.with ?? [])];
     const party = people.map((id) => barred(actionParties(state), id, instead === 'allow' ? 'allow' : 'stop')).find((one) => one !== undefined);
@@ -484,6 +484,18 @@ export function override(person: Person, instead: Instead, reason: string, of?: 
     if (state.status === 'executed' || (state.status === 'cleared' && state.challenge === undefined)) return refuse('nothing-to-override', `the action is ${state.status} already`);
     return [overridden, { type: 'ActionCleared', v: 1, data: { by: 'override', hash: state.hash } }];
   };
+}
+
+/** Nobody's word: what stops an action because nobody, or no agreement, has let it on. */
+const NO_WORD = ['round', 'safe-default', 'oversight'];
+
+/** Whether there was a later word on the action itself: a person overrode it, or somebody has stopped what would be let on. */
+function saidSince({ override: last, overrides, stopped, decided_at }: ActionState, instead: Instead, at: Time): boolean {
+  if (overrides.some((one) => one.ref === undefined && one.at > at)) return true;
+  if (instead === 'refuse' || stopped === undefined || decided_at === undefined || NO_WORD.includes(stopped.by)) return false;
+  // An override of a round may be carried out after the next one was made.
+  const carriedOut = last?.ref !== undefined && last.ref === stopped.ref;
+  return !carriedOut && decided_at > at;
 }
 
 /** What was done wrongly is undone; `ref` says by what. */

@@ -119,7 +119,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: is('withdraw', 'answer'), approval: which }) },
   { weight: 9, arbitrary: fc.record({ do: is('execute'), action: which, by: is('proposer', 'proposer', 'proposer', 'thief'), seen, result: fc.nat(1) }) },
   { weight: 4, arbitrary: fc.record({ do: is('veto', 'veto', 'allow', 'refuse'), action: which, by: person }) },
-  { weight: 2, arbitrary: fc.record({ do: is('challenge'), action: which, by: fc.constantFrom('v0', 'p0', 'rival') }) },
+  { weight: 2, arbitrary: fc.record({ do: is('challenge'), action: which, by: fc.constantFrom('v0', 'p0', 'rival', 'human:cal') }) },
   { weight: 1, arbitrary: fc.record({ do: is('compensated'), action: which }) },
 );
 
@@ -416,7 +416,7 @@ class Run extends ModelRun {
       }
       case 'challenge': {
         const { id } = this.which('action', step.action, ({ status }: ActionState) => status === 'cleared' || status === 'executed' || status === 'held');
-        return ({ colony }) => colony.challenges.challenge(agent(step.by, key), `${TENANT}/action/${id}@0`, 'it is too much');
+        return ({ colony }) => colony.challenges.challenge(anyone(step.by, key), `${TENANT}/action/${id}@0`, 'it is too much');
       }
       case 'compensated': {
         const { id } = this.which('action', step.action, ({ compensation }: ActionState) => compensation?.due === true);
@@ -564,6 +564,8 @@ interface ActionSeen {
   readonly challengers: Set<string>;
   /** Who lets it on by the override that stands. */
   allowedBy: Set<string>;
+  /** When a person last overrode the action itself. */
+  lastWord: string;
   executions: number;
   stopped: boolean;
 }
@@ -596,6 +598,8 @@ interface RoundSeen {
   choices: Set<string>;
   /** What the votes alone came to. */
   agreed: string | undefined;
+  /** When it was overridden, by the receipt of that. */
+  readonly overridden: Map<string, string>;
 }
 
 /** Every rule that is broken, read from the events alone, in the order of writing, and not by the deciders that made them. */
@@ -612,7 +616,7 @@ function brokenRules(log: readonly Commit[]): string[] {
     };
     switch (parseStream(stream).category) {
       case 'round':
-        for (const event of events as readonly RoundEvent[]) roundRule(rounds, actions, stream, event, meta.actor.id, rule);
+        for (const event of events as readonly RoundEvent[]) roundRule(rounds, actions, { stream, reference, at }, event, meta.actor.id, rule);
         break;
       case 'approval':
         for (const event of events as readonly ApprovalEvent[]) approvalRule(approvals, stream, reference, event, { at, actor: meta.actor }, rule);
@@ -629,14 +633,21 @@ function brokenRules(log: readonly Commit[]): string[] {
 type Rule = (holds: boolean, words: string) => void;
 type Actor = Commit['meta']['actor'];
 
-function roundRule(rounds: Map<string, RoundSeen>, actions: Map<string, ActionSeen>, stream: string, event: RoundEvent, actor: string, rule: Rule): void {
+function roundRule(
+  rounds: Map<string, RoundSeen>,
+  actions: Map<string, ActionSeen>,
+  { stream, reference, at }: { stream: string; reference: string; at: string },
+  event: RoundEvent,
+  actor: string,
+  rule: Rule,
+): void {
   if (event.type === 'RoundOpened') {
     rule(!rounds.has(stream), 'it was opened twice');
     const { spec: asked, opened_by } = event.data;
     const waiting = actions.get(asked.waits ?? '');
     const parties = new Set([opened_by, ...(waiting === undefined ? [] : [waiting.proposed_by])]);
     const critical = severityOf(asked.impact, asked.risk ?? 0).severity === 'critical';
-    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), ends: 0, choice: undefined, choices: new Set(), agreed: undefined });
+    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), ends: 0, choice: undefined, choices: new Set(), agreed: undefined, overridden: new Map() });
     return;
   }
   const round = rounds.get(stream) as RoundSeen;
@@ -669,6 +680,7 @@ function roundRule(rounds: Map<string, RoundSeen>, actions: Map<string, ActionSe
       rule(new Set([actor, ...(event.data.with ?? [])]).size >= (round.critical ? 2 : 1), 'too few people override it');
       round.choice = event.data.choice;
       round.choices.add(event.data.choice);
+      round.overridden.set(reference, at);
       return;
     default:
   }
@@ -730,7 +742,7 @@ function actionRule(
     const { proposed_by, impact, risk, oversight, policy } = event.data;
     rule(!actions.has(stream), 'it was proposed twice');
     const critical = severityOf(impact, risk).severity === 'critical';
-    actions.set(stream, { proposed_by, critical, path: oversight.path, policy: policy.decision, cleared: undefined, heldFor: undefined, vetoUntil: undefined, challenges: new Set(), challengers: new Set(), allowedBy: new Set(), executions: 0, stopped: false });
+    actions.set(stream, { proposed_by, critical, path: oversight.path, policy: policy.decision, cleared: undefined, heldFor: undefined, vetoUntil: undefined, challenges: new Set(), challengers: new Set(), allowedBy: new Set(), lastWord: '', executions: 0, stopped: false });
     return;
   }
   const action = actions.get(stream) as ActionSeen;
@@ -789,13 +801,17 @@ function actionRule(
       rule(event.data.policy.decision === 'allow' || action.policy !== 'allow', 'policy has become stricter');
       rule(event.data.by === actor.id && (actor.id === action.proposed_by || actor.kind === 'system'), 'somebody else took it');
       return;
-    case 'ActionOverridden':
+    case 'ActionOverridden': {
       rule(actor.kind === 'human' && event.data.by === actor.id, 'only people override');
+      const { ref } = event.data;
+      if (ref === undefined) action.lastWord = at;
+      else rule((rounds.get(parseCommitRef(ref)?.stream ?? '')?.overridden.get(ref) ?? '') >= action.lastWord, 'it undoes a later word on the action itself');
       action.allowedBy = new Set(event.data.instead === 'allow' ? [actor.id, ...(event.data.with ?? [])] : []);
       rule(!action.challengers.has(actor.id) && !action.allowedBy.has(action.proposed_by), 'a party overrides it');
       action.challenges.clear();
       if (event.data.instead === 'refuse' && action.executions === 0) Object.assign(action, { cleared: undefined, stopped: true });
       return;
+    }
     default:
   }
 }

@@ -430,6 +430,23 @@ describe('an override of its round', () => {
     given(actionDecider, after).thenState(({ overrides }) => expect(overrides.map(({ by, instead }) => `${by}: ${instead}`)).toEqual(['eve: allow', 'dan: refuse']));
   });
 
+  test('what was said of the action after it stands, though it comes again', () => {
+    const before = { at: '2000-01-01T00:00:00.000Z' };
+    const direct: ActionEvent = { ...overridden('allow'), data: { by: 'dan', instead: 'allow', reason: 'go' } } as ActionEvent;
+    given(actionDecider, [...HISTORY.held, direct, cleared('override')]).when(override(EVE, 'refuse', 'no', of(before))).thenNothing();
+    given(actionDecider, [...HISTORY.held, direct, cleared('override')]).when(override(EVE, 'refuse', 'no', of({ at: '2999-01-01T00:00:00.000Z' }))).then([carried('refuse')]);
+    // One override of the round may be carried out after the next one was made: the last stands.
+    const next = { ...before, ref: 'acme/round/r@6' };
+    given(actionDecider, [...HISTORY.held, carried('refuse')]).when(override(EVE, 'allow', 'no', of(next))).then([{ ...carried('allow'), data: { by: 'eve', instead: 'allow', reason: 'no', ref: next.ref, with: [] } } as ActionEvent, cleared('override')]);
+    // Stopped since: by somebody's word, or because nobody, or no agreement, had let it on.
+    const words = { challenge: [], bob: [], round: [carried('allow'), cleared('override')], 'safe-default': [carried('allow'), cleared('override')] };
+    for (const [by, allowed] of Object.entries(words)) {
+      const refused: ActionEvent = { type: 'ActionRefused', v: 1, data: { by, ref: 'one', reason: 'no' } };
+      given(actionDecider, [...HISTORY.held, refused]).when(override(EVE, 'allow', 'no', of(before))).then(allowed);
+      given(actionDecider, [...HISTORY.held, refused]).when(override(EVE, 'allow', 'no', of({ at: '2999-01-01T00:00:00.000Z' }))).then([carried('allow'), cleared('override')]);
+    }
+  });
+
   test('what is critical takes two people, who are not one twice', () => {
     given(actionDecider, critical).when(override(EVE, 'allow', 'no', of({ with: ['eve'] }))).thenRejected('four-eyes-needed');
     given(actionDecider, critical).when(override(EVE, 'allow', 'no', of({ with: ['dan'] }))).then([carried('allow', ['dan']), cleared('override')]);

@@ -8,8 +8,19 @@ import { UsageError } from './terminal';
  * @param example for the hint when it is none
  */
 export async function jsonOf(option: string, given: string, example: string): Promise<unknown> {
-  const [source, content] = given.startsWith('@') ? [given.slice(1), await readFile(given.slice(1))] : [option, given];
+  const [source, content] = given.startsWith('@') ? [given.slice(1), await fileOf(given.slice(1))] : [option, given];
   return parseJson(content, source, `Quote it for the shell, for example ${option} '${example}', or name a file: ${option} @file.json`);
+}
+
+/** The bytes of a file that somebody named. Throws `UsageError` when it can't be read. */
+export async function fileOf(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'ENOENT' ? `there is no file ${file}` : code === 'EISDIR' ? `${file} is a folder, not a file` : message;
+    throw new UsageError(why, `It is looked for from ${process.cwd()}.`);
+  }
 }
 
 /** Reads JSON as the API does. Throws `UsageError` that names the source. */
@@ -22,6 +33,7 @@ export function parseJson(content: string | Uint8Array, source: string, hint: st
 }
 
 function refused({ message, fault }: JsonError, source: string, hint: string): UsageError {
+  if (message.includes('byte-order mark')) return new UsageError(`${source} ${message}`, 'Save it again without one: editors call that "UTF-8", and with one "UTF-8 with BOM".');
   return fault.kind === 'value' ? new UsageError(`${source} holds a value that is not accepted: ${message}`) : new UsageError(`${source} ${message}`, hint);
 }
 

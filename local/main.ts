@@ -57,7 +57,7 @@ function setting(name: string, given: string | undefined, what: string, fallback
 
 function fail(error: unknown): never {
   const { code, port } = error as { code?: string; port?: number };
-  if (code === 'EADDRINUSE') console.error(`Port ${port} is in use: stop what runs there, or set FORMICARY_PORT to another one.`);
+  if (code === 'EADDRINUSE') console.error(`Port ${port} is in use: stop what runs there, or choose another port (start --port, or FORMICARY_PORT).`);
   else console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 }

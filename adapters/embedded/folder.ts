@@ -80,7 +80,7 @@ export function reasonOf(error: unknown): string {
   switch (codeOf(error)) {
     case 'EACCES':
     case 'EPERM':
-      return `${userName()} may not write there: change its owner or its rights, or choose another folder with FORMICARY_DATA`;
+      return `${userName()} may not write there: change its owner or its rights, or choose another folder with --data or FORMICARY_DATA`;
     case 'EROFS':
       return 'it lies on a file system that is read-only: mount it writable, or choose another folder with FORMICARY_DATA';
     case 'ENOSPC':
@@ -129,7 +129,7 @@ export function acquireLock(folder: string, name = LOCK_FILE): DatabaseSync {
   } catch (error) {
     lock.close();
     if (!isBusy(error)) throw new DatabaseUnavailable(`${file} can't be locked: ${reasonOf(error)}`, { cause: error });
-    throw new DatabaseUnavailable(`another process uses ${folder}: stop it, or choose another folder with FORMICARY_DATA`);
+    throw new DatabaseUnavailable(`another process uses ${folder}: stop it, or choose another folder with --data or FORMICARY_DATA`);
   }
 }
 

@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { FormicaryError, type Posted, type TaskInput } from '../../client/client';
-import { jsonOf, parseLines } from '../json';
+import { fileOf, jsonOf, parseLines } from '../json';
 import { CALL, UsageError, bad, bar, bold, count, dim, jsonLine, namedNumber, note, print, printJson, shortHash, timeOf, type Context } from '../terminal';
 
 export interface PostInput {
@@ -105,7 +104,7 @@ function requirementOf(text: string): { capability: string; level?: number } {
 /** An array of tasks, one task, or a task a line. */
 async function tasksIn(file: string): Promise<TaskInput[]> {
   const source = file === '-' ? 'standard input' : file;
-  const values = parseLines(file === '-' ? await buffer(process.stdin) : await readFile(file), source, FORMS);
+  const values = parseLines(file === '-' ? await buffer(process.stdin) : await fileOf(file), source, FORMS);
   if (values.length === 0) throw new UsageError(`${source} holds no task`);
   const [first] = values;
   return (values.length === 1 && Array.isArray(first) ? first : values) as TaskInput[];

@@ -1,9 +1,10 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Commit } from '../../domain/kernel/commit';
 import { recomputeReceipt, type Recomputation, type TaskEvent } from '../../domain/task';
 import { streamName } from '../../domain/kernel/ids';
 import { PRIVATE_FILE } from '../../adapters/embedded/folder';
+import { fileOf } from '../json';
 import { dataFolder, openFolder, receiptOf } from '../log-file';
 import { streamIn } from '../offline';
 import { CALL, UsageError, bad, bold, dim, good, note, print, printJson, printTable, shown, type Context } from '../terminal';
@@ -20,7 +21,7 @@ export interface RecomputeInput {
 export async function recompute(context: Context, input: RecomputeInput): Promise<void> {
   const { task, file, save } = input;
   if ((task === undefined) === (file === undefined)) throw new UsageError('give a TASK, or a receipt with --file', `For example: ${CALL} recompute invoice-4711`);
-  const commit = file === undefined ? await awardOf(context, input) : receiptOf(await readFile(file, 'utf8'), file);
+  const commit = file === undefined ? await awardOf(context, input) : receiptOf(Buffer.from(await fileOf(file)).toString(), file);
   if (save !== undefined) {
     await writeFile(save, `${JSON.stringify(commit, null, 2)}\n`, { mode: PRIVATE_FILE });
     note(dim(`The receipt is in ${save}.`));

@@ -1,4 +1,5 @@
 /** What an operator and an agent do on the command line, against a real host. */
+import { rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -158,4 +159,19 @@ test('a host that is not ready: doctor and status say why', async () => {
   takeWrites();
   await until(async () => (await fetch(`${host.url}/health/ready`)).status === 200);
   expect((await run('status', '--json')).json).toMatchObject({ ready: true, reasons: [] });
+}, 60_000);
+
+test('a file that is not there, a folder in its place and a byte-order mark are told in words', async () => {
+  const marked = join(host.data, 'marked.json');
+  writeFileSync(marked, '\ufeff[]');
+  for (const [file, says] of [
+    ['/nowhere/tasks.json', 'there is no file /nowhere/tasks.json'],
+    [host.data, `${host.data} is a folder, not a file`],
+    [marked, 'begins with a byte-order mark'],
+  ] as const) {
+    for (const command of [['post', '--file', file], ['post', 'a.b', '--payload', `@${file}`], ...(file === marked ? [] : [['recompute', '--file', file]])]) {
+      expect([command, await run(...command)]).toEqual([command, expect.objectContaining({ code: 2, stderr: expect.stringContaining(says) })]);
+    }
+  }
+  rmSync(marked);
 }, 60_000);

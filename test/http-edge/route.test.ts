@@ -171,13 +171,40 @@ describe('routes', () => {
     });
 
     test.each([
-      [{ voters: [{ id: 'a' }] }, [{ pointer: '#/voters/0/why', message: 'Invalid input: expected string, received undefined' }]],
-      [{ voters: { capability: 'x', limit: 'y' } }, [{ pointer: '#/voters/limit', message: 'Invalid input: expected number, received string' }]],
+      [{ voters: [{ id: 'a' }] }, [{ pointer: '#/voters/0/why', message: 'is missing: it must be a text' }]],
+      [{ voters: { capability: 'x', limit: 'y' } }, [{ pointer: '#/voters/limit', message: 'must be a number, not a text' }]],
       [{ voters: { capability: 'x', more: 1 } }, [{ pointer: '#/voters/more', message: 'is not a known field' }]],
-      [{ voters: 7 }, [{ pointer: '#/voters', message: 'Invalid input: expected array, received number; or: Invalid input: expected object, received number' }]],
-      [{ voters: [], names: { a: true } }, [{ pointer: '#/names/a', message: 'Invalid input: expected number, received boolean; or: Invalid input: expected string, received boolean' }]],
+      [{ voters: 7 }, [{ pointer: '#/voters', message: 'must be a list, not a number; or: must be an object, not a number' }]],
+      [{ voters: [], names: { a: true } }, [{ pointer: '#/names/a', message: 'must be a number, not true or false; or: must be a text, not true or false' }]],
       [{ voters: [], names: { A: 1 } }, [{ pointer: '#/names/A', message: 'has a name that is not accepted: must be small letters' }]],
     ])('%j says what is wrong with the form that was meant', async (body, errors) => expect((await post('forms', body)).json()['errors']).toEqual(errors));
+  });
+
+  describe('a value that is out of bounds', () => {
+    beforeAll(() => {
+      const body = z.strictObject({ share: z.number().min(0).max(1), name: z.string().min(1).max(3), list: z.array(z.number()).max(2), whole: z.int().positive(), way: z.enum(['up', 'down']), on: z.literal(true) });
+      route({ ...common, name: 'bounds', method: 'POST', path: '/bounds', body, handler: keep });
+    });
+    const good = { share: 1, name: 'a', list: [], whole: 1, way: 'up', on: true };
+
+    test.each<[object, string, string]>([
+      [{ share: 2 }, 'share', 'must be at most 1'],
+      [{ share: -1 }, 'share', 'must be at least 0'],
+      [{ name: 'abcd' }, 'name', 'must have at most 3 characters'],
+      [{ name: '' }, 'name', 'must have at least 1 characters'],
+      [{ list: [1, 2, 3] }, 'list', 'must have at most 2 items'],
+      [{ whole: 0 }, 'whole', 'must be more than 0'],
+      [{ whole: 1.5 }, 'whole', 'must be a whole number'],
+      [{ way: 'left' }, 'way', 'must be one of "up", "down"'],
+    ])('%j says what it must be', async (given, field, message) => {
+      expect((await post('bounds', { ...good, ...given })).json()['errors']).toEqual([{ pointer: `#/${field}`, message }]);
+    });
+
+    test('nothing of it is what the library says of itself', async () => {
+      const { errors } = (await post('bounds', { on: 1 })).json() as { errors: { message: string }[] };
+      expect(errors).toHaveLength(6);
+      for (const { message } of errors) expect(message).not.toMatch(/expected|received|undefined/);
+    });
   });
 
   describe('admission', () => {

@@ -197,8 +197,8 @@ test('approvals are listed while they wait, all of them when asked for', async (
 
 test('a form that several are allowed for says what is wrong with the one that was meant', async () => {
   const round = { kind: 'policy', impact: 'low', question: 'yes?', electorate: { voters: [{ id: 'a' }, { id: 'b', why: 'knows it' }] } };
-  expect((await api('/v1/rounds', { json: round })).body.errors).toEqual([{ pointer: '#/electorate/voters/0/why', message: 'Invalid input: expected string, received undefined' }]);
-  expect((await api('/v1/signals', { json: { type: 'seen', location: 'a' } })).body.errors).toEqual([{ pointer: '#/strength', message: 'Invalid input: expected number, received undefined' }]);
+  expect((await api('/v1/rounds', { json: round })).body.errors).toEqual([{ pointer: '#/electorate/voters/0/why', message: 'is missing: it must be a text' }]);
+  expect((await api('/v1/signals', { json: { type: 'seen', location: 'a' } })).body.errors).toEqual([{ pointer: '#/strength', message: 'is missing: it must be a number' }]);
   expect((await api('/v1/signals', { json: { signals: [{ type: 'seen', location: 'a', strength: 'x' }] } })).body.errors[0].pointer).toBe('#/signals/0/strength');
   expect((await api('/v1/agents', { json: { agent_type: 'clerk', capabilities: { a: 2 } } })).body.errors[0].pointer).toBe('#/capabilities/a');
 });

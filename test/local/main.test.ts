@@ -61,7 +61,7 @@ test('starts, says where, serves, and stops when asked', async () => {
 
   const second = start();
   expect(await second.exit).toBe(1);
-  expect(second.output()).toBe(`Port ${port} is in use: stop what runs there, or set FORMICARY_PORT to another one.\n`);
+  expect(second.output()).toBe(`Port ${port} is in use: stop what runs there, or choose another port (start --port, or FORMICARY_PORT).\n`);
 
   host.child.kill('SIGTERM');
   expect(await host.exit).toBe(0);

@@ -417,8 +417,28 @@ function causes(issues: readonly Issue[], above: readonly PropertyKey[] = []): C
     if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionCauses(issue.errors, path);
     if (issue.code === 'invalid_key' && issue.issues.length > 0) return causes(issue.issues, path).map(({ message }) => ({ path, message: `has a name that is not accepted: ${message}` }));
     if (issue.code === 'invalid_element' && issue.issues.length > 0) return causes(issue.issues, path);
-    return [{ path, message: issue.message }];
+    return [{ path, message: inWords(issue.message) }];
   });
+}
+
+const KINDS: Readonly<Record<string, string>> = { string: 'a text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', object: 'an object', record: 'an object', null: 'null' };
+const BOUNDS: Readonly<Record<string, string>> = { '<=': 'at most', '>=': 'at least', '<': 'less than', '>': 'more than' };
+
+/** What the schemas' library says of itself, in words that go on after the name of the field; what our schemas say stays as it is. */
+function inWords(message: string): string {
+  const [, expected, received] = /^Invalid input: expected (\w+), received (\w+)$/.exec(message) ?? [];
+  if (expected === 'int' && received === 'number') return 'must be a whole number';
+  if (expected !== undefined && received !== undefined) return received === 'undefined' ? `is missing: it must be ${kindOf(expected)}` : `must be ${kindOf(expected)}, not ${kindOf(received)}`;
+  const [, verb, bound, limit] = /^Too (?:big|small): expected \w+ to (be|have) ([<>]=?)(.*)$/.exec(message) ?? [];
+  if (verb !== undefined && bound !== undefined) return `must ${verb} ${BOUNDS[bound]} ${limit}`;
+  const [, value] = /^Invalid input: expected (.*)$/.exec(message) ?? [];
+  if (value !== undefined) return `must be ${value}`;
+  const [, options] = /^Invalid option: expected one of (.*)$/.exec(message) ?? [];
+  return options === undefined ? message : `must be one of ${options.replaceAll('|', ', ')}`;
+}
+
+function kindOf(type: string): string {
+  return KINDS[type] ?? type;
 }
 
 /** Of the forms that a value may have, the one that it comes nearest to says what is wrong; when it is like none, all say what they take. */

@@ -28,10 +28,13 @@ export class ClockCheck {
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
   ) {}
 
-  /** Throws, with what to do, when the clock is behind the newest receipt by more than `mostBehindSeconds`. */
-  async start(newest: Ports['newest'], mostBehindSeconds: number): Promise<void> {
+  /**
+   * Throws, with what to do, when the clock is behind the newest receipt by more than `mostBehindSeconds`. Answers when
+   * that was written; undefined when there is none, or nobody can say.
+   */
+  async start(newest: Ports['newest'], mostBehindSeconds: number): Promise<Time | undefined> {
     const last = await newest?.();
-    if (last === undefined) return;
+    if (last === undefined) return undefined;
     this.newest = last.at;
     const seconds = Math.ceil(this.status().log_ahead_ms / 1_000);
     if (seconds > mostBehindSeconds) {
@@ -42,6 +45,7 @@ export class ClockCheck {
       );
     }
     if (seconds > 0) this.report('the clock of this machine is behind the log', { seconds, receipt: last.ref, at: last.at });
+    return last.at;
   }
 
   /** What this process writes: said when it lies ahead of the clock because what it follows does. */

@@ -221,7 +221,7 @@ export class Colony {
 
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */
   async start(): Promise<void> {
-    await this.clockCheck.start(this.ports.newest, this.options.maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS);
+    const newest = await this.clockCheck.start(this.ports.newest, this.options.maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS);
     await this.views.start();
     await this.balance.open();
     const consumers = Object.values(this.consumers).flat();
@@ -235,7 +235,7 @@ export class Colony {
     if (this.options.shared === true) this.feed.startShared(consumers, () => this.peers.look(), async (consumer) => (consumer === this.views.name ? await this.watch.late() : 0));
     else await this.feed.start(consumers);
     // Where processes share the stores, others have listened while this one was not there.
-    await this.watchdog.start(this.options.shared === true ? undefined : this.ports.checkpoints);
+    await this.watchdog.start(this.options.shared === true ? undefined : this.ports.checkpoints, newest);
     // Where a trigger fires the deadlines, this finds those that it gave up on.
     this.reactions.start(this.options.shared === true ? DEADLINES_SHARED_EVERY_MS : this.options.deadlineEveryMs);
     this.balance.start();

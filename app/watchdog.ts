@@ -22,6 +22,14 @@ const KEPT = 50;
 const NOTED_EVERY_MS = 10_000;
 const NOTE = 'alive';
 
+/** What a process leaves for the next one. */
+interface Note {
+  /** When it lived. */
+  readonly at: Time;
+  /** When it, and those before it, were away: what was excused then stays excused. */
+  readonly absences: readonly Absence[];
+}
+
 /** In whose name the time that was lost is given back. */
 export function timekeeper(tenant: string): Principal {
   return { tenant, id: 'timekeeper', kind: 'system', level: 'execute' };
@@ -41,16 +49,22 @@ export class Watchdog {
     this.began = this.listening = clock.now();
   }
 
-  /** Begins to watch. With `notes`, the time between the last process and this one is an absence as well. */
-  async start(notes?: Checkpoints): Promise<void> {
-    const last = notes === undefined ? undefined : await notes.load(NOTE);
+  /**
+   * Begins to watch. With `notes`, the time between the last process and this one is an absence as well. It began with
+   * the last note of that process or with the newest receipt that it has left, whichever is later: notes are seconds
+   * apart, and what was begun between the last one and the end is not to be judged otherwise than what was begun before.
+   */
+  async start(notes?: Checkpoints, newest?: Time): Promise<void> {
+    const last = notes === undefined ? undefined : noteOf(await notes.load(NOTE));
     const now = this.clock.now();
-    if (last !== undefined && toMillis(last) < now) this.remember({ from: toMillis(last), until: now });
+    for (const absence of last?.absences ?? []) if (absence.until <= now) this.remember(absence);
+    const lived = [last?.at, notes && newest].flatMap((time) => (time === undefined ? [] : toMillis(time))).filter((time) => time < now);
+    if (lived.length > 0) this.remember({ from: Math.max(...lived), until: now });
     this.ticked = this.listening = now;
     this.timers = [setInterval(() => this.look(), TICK_MS)];
     if (notes === undefined) return;
     // What can't be noted is noted the next time.
-    const note = () => void notes.save(NOTE, toTime(this.clock.now())).catch(() => undefined);
+    const note = () => void notes.save(NOTE, JSON.stringify({ at: toTime(this.clock.now()), absences: this.absences } satisfies Note)).catch(() => undefined);
     this.timers.push(setInterval(note, NOTED_EVERY_MS));
     note();
   }
@@ -120,4 +134,10 @@ export class Watchdog {
     this.absences.push(absence);
     if (this.absences.length > KEPT) this.absences.shift();
   }
+}
+
+/** Processes of an older version noted the time alone. */
+function noteOf(text: string | undefined): Note | undefined {
+  if (text === undefined) return undefined;
+  return text.startsWith('{') ? (JSON.parse(text) as Note) : { at: text, absences: [] };
 }

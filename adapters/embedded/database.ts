@@ -2,12 +2,13 @@
  * One SQLite file for everything that the embedded profile keeps: a writer thread that commits in groups, and a
  * read-only connection on this thread. WAL lets both go on at once; a reader sees only what is durable.
  */
-import { statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from './sqlite';
 import { Worker } from 'node:worker_threads';
 import { DatabaseUnavailable, acquireLock, prepareFolder, privateFile, reasonOf } from './folder';
+import { MARK_FILE, lostTail, readMark, type Mark } from './mark';
 import { encode, type Program, type WriteOperation, type WriteResult, type WriterRequest, type WriterResponse } from './writer';
 
 export const DATABASE_FILE = 'formicary.db';
@@ -64,7 +65,13 @@ export class Database {
     prepareFolder(folder);
     const lock = acquireLock(folder);
     const file = join(folder, DATABASE_FILE);
-    privateFile(file);
+    try {
+      refuseLostEnd(folder);
+      privateFile(file);
+    } catch (error) {
+      lock.close();
+      throw unusable(folder, error);
+    }
     // The thread runs from its source too, where it can't import what loads SQLite quietly (`sqlite.ts`). Flags of the
     // process that concern the whole of it are refused for a thread.
     const execArgv = ['--disable-warning=ExperimentalWarning'];
@@ -131,21 +138,29 @@ export class Database {
     return await Promise.race([written, timer.promise]).finally(() => clearTimeout(late));
   }
 
-  /** Writes what is under way, then closes. Idempotent. */
+  /** Writes what is under way, brings the write-ahead log into the database, then closes. Idempotent. */
   close(): Promise<void> {
-    this.closed ??= (async () => {
-      // The answers of what is under way still need the reader; it closes first, so that the writer leaves no other files.
-      if (this.failure === undefined) await this.write({ statements: [] }).catch(() => undefined);
-      this.reader.close();
-      if (this.failure === undefined) {
-        const ended = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
-        this.worker.postMessage('close' satisfies WriterRequest);
-        await ended;
-      } else await this.worker.terminate();
-      this.onClose();
-      this.lock.close();
-    })();
-    return this.closed;
+    return (this.closed ??= this.end('close'));
+  }
+
+  /** Closes and leaves the files as they are, the write-ahead log too: what could not be opened is evidence. Idempotent. */
+  leave(): Promise<void> {
+    return (this.closed ??= this.end('leave'));
+  }
+
+  private async end(how: Exclude<WriterRequest, object>): Promise<void> {
+    // The answers of what is under way still need the reader.
+    if (this.failure === undefined) await this.write({ statements: [] }).catch(() => undefined);
+    // The last connection that closes moves the write-ahead log into the database, unless it may only read.
+    if (how === 'close') this.reader.close();
+    if (this.failure === undefined) {
+      const ended = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()));
+      this.worker.postMessage(how);
+      await ended;
+    } else await this.worker.terminate();
+    if (how === 'leave') this.reader.close();
+    this.onClose();
+    this.lock.close();
   }
 
   private prepare(sql: string): StatementSync {
@@ -187,6 +202,37 @@ export class Database {
     this.failure ??= error;
     for (const resolve of this.waiting.values()) resolve({ kind: 'failed', message: error.message });
     this.waiting.clear();
+  }
+}
+
+/**
+ * Throws `DatabaseUnavailable` when the log misses what was acknowledged: going on would cover what may be found again.
+ * It is looked at before anything opens it for writing: SQLite would bring into the database what it can read of a
+ * write-ahead log and throw away the rest, all of it beside an empty database.
+ */
+function refuseLostEnd(folder: string): void {
+  const file = join(folder, DATABASE_FILE);
+  const sizeOf = (name: string): number => statSync(name, { throwIfNoEntry: false })?.size ?? 0;
+  const mark = readMark(folder);
+  const isEmpty = sizeOf(file) === 0;
+  let lost: string | undefined;
+  if (isEmpty && mark !== undefined) lost = `${DATABASE_FILE} ${existsSync(file) ? 'is empty' : 'is not there'}, yet ${mark.commit} was acknowledged at place ${mark.position}`;
+  else if (isEmpty && sizeOf(`${file}-wal`) > 0) lost = `${DATABASE_FILE} ${existsSync(file) ? 'is empty' : 'is not there'}, yet its write-ahead log is`;
+  else if (!isEmpty && mark !== undefined) lost = lostEnd(file, mark);
+  if (lost === undefined) return;
+  const aside = isEmpty && sizeOf(`${file}-wal`) > 0 ? `${file}-wal and ${join(folder, MARK_FILE)}` : join(folder, MARK_FILE);
+  throw new DatabaseUnavailable(
+    `${folder} has lost receipts: ${lost}. If ${isEmpty ? DATABASE_FILE : `${DATABASE_FILE}-wal`} was moved or deleted, put it back; else restore a backup. ` +
+      `To go on without them, rename ${aside}. See "Receipts are missing at the end" in docs/operation.md`,
+  );
+}
+
+function lostEnd(file: string, mark: Mark): string | undefined {
+  const database = new DatabaseSync(file, { readOnly: true });
+  try {
+    return lostTail(mark, (sql, ...parameters) => database.prepare(sql).get(...parameters));
+  } finally {
+    database.close();
   }
 }
 

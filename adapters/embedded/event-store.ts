@@ -1,12 +1,10 @@
 /** The event store on SQLite: one row per commit, its canonical bytes and their hash, in one global order. */
-import { join } from 'node:path';
 import { AlteredReceipt, checkAppend, commandOf, unsealAt, type Commit } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import { ARCHIVE_SCHEMA, Archive } from './archive';
 import type { Database } from './database';
-import { DatabaseUnavailable } from './folder';
-import { MARK_FILE, MarkWriter, lostTail, newestOf, readMark } from './mark';
+import { MarkWriter, newestOf } from './mark';
 import type { Statement } from './writer';
 
 interface CommitRow {
@@ -82,17 +80,8 @@ export class SqliteEventStore implements EventStore {
     database.onClose = () => mark.close();
   }
 
-  /** Throws `DatabaseUnavailable` when the log misses what was acknowledged: going on would cover what may be found again. */
   static async open(database: Database): Promise<SqliteEventStore> {
     await database.write({ statements: EVENT_SCHEMA });
-    const known = readMark(database.folder);
-    const lost = known && lostTail(known, (sql, ...parameters) => database.get(sql, ...parameters));
-    if (lost !== undefined) {
-      throw new DatabaseUnavailable(
-        `${database.folder} has lost receipts: ${lost}. If formicary.db-wal was moved or deleted, put it back; else restore a backup. ` +
-          `To go on without them, rename ${join(database.folder, MARK_FILE)}. See "Receipts are missing at the end" in docs/operation.md`,
-      );
-    }
     const store = new SqliteEventStore(database, new MarkWriter(database.folder));
     store.writeMark();
     return store;

@@ -68,9 +68,11 @@ export function readMark(folder: string): Mark | undefined {
 
 /** What a log misses that was acknowledged, in words; undefined when it holds what the mark names. */
 export function lostTail({ position, commit, hash }: Mark, get: (sql: string, ...parameters: number[]) => unknown): string | undefined {
-  const there = get('SELECT hash FROM commits WHERE position = ?', position) as { hash: string } | undefined;
+  // Not even the table is there when all of it was in a write-ahead log that is gone.
+  const hasLog = get("SELECT 1 FROM sqlite_schema WHERE name = 'commits'") !== undefined;
+  const there = hasLog ? (get('SELECT hash FROM commits WHERE position = ?', position) as { hash: string } | undefined) : undefined;
   if (there?.hash === hash) return undefined;
-  const { end } = get('SELECT coalesce(max(position), 0) AS "end" FROM commits') as { end: number };
+  const { end } = hasLog ? (get('SELECT coalesce(max(position), 0) AS "end" FROM commits') as { end: number }) : { end: 0 };
   if (end >= position) return `place ${position} of the log holds another commit than ${commit}, which was acknowledged there: its end was cut off, or an older file put in its place, and it was written on`;
   const places = end + 1 === position ? `place ${position} is lost` : `places ${end + 1} to ${position} are lost`;
   return `the log ends at place ${end}, yet ${commit} was acknowledged at place ${position}: ${places}`;

@@ -16,6 +16,11 @@ export function blobsIn(folder: string): FileBlobArchive {
 const NEWEST = `SELECT stream || '@' || idx AS ref, json_extract(body, '$.at') AS at
   FROM (SELECT stream, idx, body FROM commits ORDER BY position DESC LIMIT 1000) ORDER BY at DESC LIMIT 1`;
 
+/** The receipt with the latest time among the newest. */
+export function newestReceipt(database: Pick<Database, 'get'>): { readonly ref: string; readonly at: string } | undefined {
+  return database.get<{ ref: string; at: string }>(NEWEST);
+}
+
 /** Opens the stores in `folder`, which is made when it is not there. Throws `DatabaseUnavailable`. */
 export async function openEmbedded(folder: string): Promise<StorePorts> {
   const database = await Database.open(folder);
@@ -29,12 +34,12 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
       queue: await SqliteWorkQueue.open(database),
       blobs: blobsIn(folder),
       presence: new MemoryPresence(),
-      newest: async () => database.get<{ ref: string; at: string }>(NEWEST),
+      newest: async () => newestReceipt(database),
       probe: () => database.probe(),
       close: () => database.close(),
     };
   } catch (error) {
-    await database.close();
+    await database.leave();
     throw unusable(folder, error);
   }
 }

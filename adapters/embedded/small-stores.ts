@@ -1,7 +1,7 @@
 /** Checkpoints, deadlines, the work queue, the blob archive and presence of the embedded profile. */
 import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { isTenant } from '../../domain/kernel/ids';
 import { plusSeconds, type Time } from '../../domain/kernel/time';
@@ -170,12 +170,16 @@ export class FileBlobArchive implements BlobArchive {
     const temporary = join(folder, `${hash}.${randomUUID()}`);
     const file = await open(temporary, 'wx', PRIVATE_FILE);
     try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
+      await file
+        .writeFile(bytes)
+        .then(() => file.sync())
+        .finally(() => file.close());
+      await rename(temporary, join(folder, hash));
+    } catch (error) {
+      // A disk that is full is not filled with halves.
+      await rm(temporary, { force: true });
+      throw error;
     }
-    await rename(temporary, join(folder, hash));
     // The new name, and those of new folders, have to last as long as the bytes.
     for (let at = folder; ; at = dirname(at)) {
       const directory = await open(at);

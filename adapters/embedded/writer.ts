@@ -35,8 +35,11 @@ export type WriteResult =
  */
 export type Program = SQLInputValue[];
 
-/** Messages to the thread: operations in order with the number of the first and the texts that are new, or the wish to close. */
-export type WriterRequest = { readonly first: number; readonly texts: readonly string[]; readonly program: Program } | 'close';
+/**
+ * Messages to the thread: operations in order with the number of the first and the texts that are new, or the wish to
+ * close; with `leave` the write-ahead log stays as it is.
+ */
+export type WriterRequest = { readonly first: number; readonly texts: readonly string[]; readonly program: Program } | 'close' | 'leave';
 /** A number stands for `done` with so many changes. */
 export type WriterResponse = { readonly first: number; readonly results: readonly (number | WriteResult)[] }[] | 'open' | 'closed';
 
@@ -117,12 +120,12 @@ function run(port: MessagePort, file: string): void {
   };
 
   const handle = (first: WriterRequest): void => {
-    const requests: Exclude<WriterRequest, 'close'>[] = [];
-    let closing = false;
+    const requests: Exclude<WriterRequest, string>[] = [];
+    let closing: 'close' | 'leave' | undefined;
     let values = 0;
     for (let request: WriterRequest | undefined = first; request !== undefined; ) {
-      if (request === 'close') {
-        closing = true;
+      if (typeof request === 'string') {
+        closing = request;
         break;
       }
       requests.push(request);
@@ -141,9 +144,9 @@ function run(port: MessagePort, file: string): void {
       }
       port.postMessage(response satisfies WriterResponse);
     }
-    if (closing) {
+    if (closing !== undefined) {
       clearInterval(tidy);
-      database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      if (closing === 'close') database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       database.close();
       port.postMessage('closed');
       port.close();

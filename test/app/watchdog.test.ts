@@ -133,6 +133,34 @@ describe('a process that was away', () => {
     expect((await stage.colony.tasks.accept(as('ann'), 't', CLAIM)).ok).toBe(true);
   });
 
+  test('also of an award that came after its last note', async () => {
+    await enter('ann', { presence_seconds: 3_600 });
+    wait(7);
+    await post('t', { accept_seconds: 10 });
+    wait(1);
+    stage.first.kill();
+    wait(60);
+    await (await stage.start()).colony.balance.stop();
+    await stage.fire();
+    expect(task('t').status).toBe('awarded');
+    wait(9);
+    expect((await stage.colony.tasks.accept(as('ann'), 't', CLAIM)).ok).toBe(true);
+  });
+
+  test('and again before that was accepted', async () => {
+    await enter('ann', { presence_seconds: 3_600 });
+    await post('t', { accept_seconds: 10 });
+    for (let turn = 0; turn < 3; turn += 1) {
+      stage.first.kill();
+      wait(60);
+      await (await stage.start()).colony.balance.stop();
+      await stage.fire();
+      await stage.settled();
+      wait(1);
+    }
+    expect((await stage.colony.tasks.accept(as('ann'), 't', CLAIM)).ok).toBe(true);
+  });
+
   test('notices it by a tick that comes late, before it judges', async () => {
     const reports: string[] = [];
     const clock = { time: toMillis(stage.now), now: () => clock.time };

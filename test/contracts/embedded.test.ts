@@ -1,5 +1,5 @@
 /** The embedded adapters under the contracts of their ports, and what only they promise. */
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Database } from '../../adapters/embedded/database';
@@ -135,6 +135,11 @@ describe('the embedded database', () => {
     const reference = await archive.put('acme', Buffer.from('content'));
     await archive.put('acme', Buffer.from('content'));
     const hash = reference.slice('sha256:'.length);
+    expect(await readdir(join(folder, 'acme', hash.slice(0, 2)))).toEqual([hash]);
+    // Nor when the last step fails: on a full disk each retry would take what room is left.
+    await rm(join(folder, 'acme', hash.slice(0, 2), hash));
+    await mkdir(join(folder, 'acme', hash.slice(0, 2), hash));
+    await expect(archive.put('acme', Buffer.from('content'))).rejects.toThrow();
     expect(await readdir(join(folder, 'acme', hash.slice(0, 2)))).toEqual([hash]);
   });
 });

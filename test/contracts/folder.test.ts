@@ -1,7 +1,7 @@
 /** The data folder of the embedded profile: private, readable without a trace, with a mark that shows a lost end. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,7 +10,7 @@ import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { DatabaseUnavailable, isHeld } from '../../adapters/embedded/folder';
 import { openLog } from '../../adapters/embedded/log';
 import { MARK_FILE, readMark } from '../../adapters/embedded/mark';
-import { blobsIn } from '../../adapters/embedded/open';
+import { blobsIn, openEmbedded } from '../../adapters/embedded/open';
 import { sha256 } from '../../domain/kernel/commit';
 import { compileInto } from '../support/compiled';
 import { chain } from '../support/commits';
@@ -66,6 +66,14 @@ function commitsIn(data: string): number {
   } finally {
     log.close();
   }
+}
+
+/** Turns a byte in the middle of a file round. */
+function flip(file: string): void {
+  const bytes = readFileSync(file);
+  const middle = bytes.length >> 1;
+  bytes[middle] = ~(bytes[middle] as number);
+  writeFileSync(file, bytes);
 }
 
 const modeOf = (path: string) => statSync(path).mode & 0o777;
@@ -190,9 +198,7 @@ describe('the high-water mark', () => {
     const mark = readMark(data);
     rmSync(join(data, `${DATABASE_FILE}-wal`));
     rmSync(join(data, `${DATABASE_FILE}-shm`), { force: true });
-    const database = await Database.open(data);
-    await expect(SqliteEventStore.open(database)).rejects.toThrow(new RegExp(`places 1 to ${mark?.position} are lost.*formicary.db-wal.*backup.*${MARK_FILE}`, 's'));
-    await database.close();
+    await expect(Database.open(data)).rejects.toThrow(new RegExp(`places 1 to ${mark?.position} are lost.*formicary.db-wal.*backup.*${MARK_FILE}`, 's'));
     // The way on is one a person takes.
     rmSync(join(data, MARK_FILE));
     const again = await Database.open(data);
@@ -207,11 +213,38 @@ describe('the high-water mark', () => {
     const cut = new DatabaseSync(join(copy, DATABASE_FILE));
     cut.exec('DELETE FROM commits WHERE position > 7');
     cut.close();
-    const database = await Database.open(copy);
-    await expect(SqliteEventStore.open(database)).rejects.toThrow(`the log ends at place 7, yet ${A}@9 was acknowledged at place 10: places 8 to 10 are lost`);
-    await database.write({ statements: [8, 9, 10].map((n) => ['INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)', ['other/task/b', n, 'h', '{}']] as const) });
-    await expect(SqliteEventStore.open(database)).rejects.toThrow(`place 10 of the log holds another commit than ${A}@9`);
-    await database.close();
+    await expect(Database.open(copy)).rejects.toThrow(`the log ends at place 7, yet ${A}@9 was acknowledged at place 10: places 8 to 10 are lost`);
+    const written = new DatabaseSync(join(copy, DATABASE_FILE));
+    for (const n of [8, 9, 10]) written.prepare('INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)').run('other/task/b', n, 'h', '{}');
+    written.close();
+    await expect(Database.open(copy)).rejects.toThrow(`place 10 of the log holds another commit than ${A}@9`);
+  });
+
+  test.each<[string, (data: string) => void]>([
+    ['of which a byte has flipped', (data) => flip(join(data, `${DATABASE_FILE}-wal`))],
+    ['whose database is not there', (data) => rmSync(join(data, DATABASE_FILE))],
+    ['whose database is empty', (data) => truncateSync(join(data, DATABASE_FILE))],
+    ['whose database and mark are not there', (data) => [DATABASE_FILE, MARK_FILE].forEach((name) => rmSync(join(data, name)))],
+  ])('a write-ahead log %s is refused, and left as it is', async (_, harm) => {
+    const data = await killed();
+    harm(data);
+    const wal = () => sha256(readFileSync(join(data, `${DATABASE_FILE}-wal`)).toString('base64'));
+    const before = wal();
+    await expect(openEmbedded(data)).rejects.toThrow(DatabaseUnavailable);
+    expect(wal()).toBe(before);
+  });
+
+  test('what can not be opened for another reason keeps its write-ahead log too', async () => {
+    const data = await killed();
+    const harmed = new DatabaseSync(join(data, DATABASE_FILE));
+    harmed.exec('PRAGMA wal_autocheckpoint = 0; CREATE VIEW deadlines AS SELECT 1');
+    const copy = folder();
+    cpSync(data, copy, { recursive: true });
+    harmed.close();
+    const size = statSync(join(copy, `${DATABASE_FILE}-wal`)).size;
+    await expect(openEmbedded(copy)).rejects.toThrow(DatabaseUnavailable);
+    expect(statSync(join(copy, `${DATABASE_FILE}-wal`)).size).toBeGreaterThanOrEqual(size);
+    expect(isHeld(copy)).toBe(false);
   });
 
   test('a mark that is not there, or torn, is no reason to refuse', async () => {

@@ -13,6 +13,7 @@ import type { Database } from '../../adapters/embedded/database';
 import { SqliteKeys } from '../../adapters/embedded/keys';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from '../../adapters/embedded/small-stores';
+import { newestReceipt } from '../../adapters/embedded/open';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer';
 import type { RequestContext } from '../../app/agents';
@@ -269,6 +270,7 @@ export class Stage {
       outbound: this.outbound,
       clock: this.clock,
       report: (message, facts) => this.reports.push({ message, facts }),
+      ...(this.options.shared !== true && { newest: async () => newestReceipt(database) }),
       handed: async (documents) => documents as readonly Commit[],
       close: async () => undefined,
     };

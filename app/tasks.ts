@@ -1,4 +1,5 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
+import { createHash } from 'node:crypto';
 import { TASK_OVER, actionDecider, isStopped } from '../domain/action';
 import { agentDecider, type AgentProfile } from '../domain/agent';
 import type { AwardChallenge } from '../domain/award-challenge';
@@ -35,6 +36,7 @@ import {
 } from '../domain/task';
 import type { WhyNot } from '../domain/why-not';
 import type { Commit } from '../domain/kernel/commit';
+import { AlteredPayload } from '../domain/payloads';
 import { ALL } from '../projections/agents';
 import type { TaskDoc } from '../projections/tasks';
 import { agentStream, type Agents, type RequestContext } from './agents';
@@ -85,6 +87,10 @@ const GATED_INLINE_BYTES = 16 * 1024;
 
 export function taskStream(tenant: string, id: string): string {
   return streamName(tenant, 'task', id);
+}
+
+function referenceOf(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
 export class Tasks {
@@ -248,9 +254,14 @@ export class Tasks {
     return recomputeReceipt(found);
   }
 
-  /** A payload or a result that was put into the archive. */
-  async blob(tenant: string, reference: string): Promise<Uint8Array | undefined> {
-    return await this.blobs.get(tenant, reference);
+  /** A payload or a result of the task that was put into the archive; undefined when it names none such. Throws `AlteredPayload`. */
+  async blob(tenant: string, id: string, reference: string): Promise<Uint8Array | undefined> {
+    const { spec, completion } = (await this.load(tenant, id)).state;
+    if (spec?.payload_ref !== reference && completion?.result_ref !== reference) return undefined;
+    const bytes = await this.blobs.get(tenant, reference);
+    if (bytes === undefined) throw new AlteredPayload(reference, 'is not there');
+    if (referenceOf(bytes) !== reference) throw new AlteredPayload(reference, 'holds other bytes than were written');
+    return bytes;
   }
 
   private async stoppedAtGate(tenant: string, id: string): Promise<Rejection | undefined> {

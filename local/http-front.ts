@@ -7,15 +7,13 @@ import { finished } from 'node:stream/promises';
 import { logFailure } from '../app/log';
 import { attachAbortSignal } from '../functions/http/edge/abort';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
+import { Bodies } from './bodies';
 import { loopbackGuard } from './loopback';
 import { LINGER_SECONDS, checkHeaders, refuseMalformed } from './malformed';
 import { LocalRequest } from './request';
 import { sendResult } from './response';
 import type { Match, Router } from './router';
 import { within } from './within';
-
-/** Bytes; smaller limits belong to the routes. */
-const BODY_LIMIT = 8_000_000;
 
 /** Slow or silent clients may not hold a connection for ever. Milliseconds. */
 const OPTIONS = {
@@ -37,6 +35,7 @@ export class HttpFront {
   readonly #server: Server = createServer(OPTIONS, (request, response) => void this.#track(this.#handle(request, response)));
   readonly #running = new Set<Promise<void>>();
   readonly #aborts = new Set<AbortController>();
+  readonly #bodies = new Bodies();
   #guard = loopbackGuard(0);
   #origin = '';
   #router: Router<Handler> | undefined;
@@ -98,7 +97,7 @@ export class HttpFront {
       url: `http://${request.headers.host}${request.url}`,
       headers: request.headers as Record<string, string>,
       params,
-      bytes: await readBody(request),
+      bytes: await this.#bodies.read(request),
     });
     attachAbortSignal(local, this.#signalFor(response));
     await sendResult(response, await handle(local));
@@ -116,7 +115,8 @@ export class HttpFront {
     this.#aborts.add(controller);
     response.once('close', () => {
       this.#aborts.delete(controller);
-      if (!response.writableFinished) controller.abort(new Error('the client has gone'));
+      // Also when all was sent: what was begun for an answer that needed none of it (HEAD) ends as well.
+      controller.abort(new Error('the client has gone'));
     });
     return controller.signal;
   }
@@ -139,37 +139,10 @@ function findFunction(router: Router<Handler>, method: string, url: string): Ext
   throw Problem.of('method-not-allowed', `${path} knows ${allow}.`, {}, { allow });
 }
 
-/** Undefined when there is none. A GET's body has no meaning and is left to be discarded. */
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const { method, headers } = request;
-  const length = headers['content-length'];
-  if (method === 'GET' || method === 'HEAD' || (length === undefined && headers['transfer-encoding'] === undefined)) return undefined;
-  if (Number(length) > BODY_LIMIT) throw tooLarge();
-  return new Promise((resolve, reject) => {
-    let chunks: Buffer[] = [];
-    let size = 0;
-    request.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= BODY_LIMIT) {
-        chunks.push(chunk);
-      } else {
-        chunks = [];
-        reject(tooLarge());
-      }
-    });
-    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    request.once('error', () => reject(Problem.of('invalid-request', 'The body ended early.')));
-  });
-}
-
 /** Reads what a refused client still sends, for a while: if its connection were closed meanwhile, it might not see the answer. */
 async function dropped(request: IncomingMessage): Promise<void> {
   request.resume();
   await within(LINGER_SECONDS, finished(request).catch(() => undefined));
-}
-
-function tooLarge(): Problem {
-  return Problem.of('payload-too-large', `The body may have at most ${BODY_LIMIT} bytes.`, { limit: BODY_LIMIT });
 }
 
 /** A function threw: the log gets the exception, the caller an id to ask with. */

@@ -6,6 +6,8 @@ import { whenNpmEnds } from './npm-parent';
 
 /** Where package.json stands: this file is compiled to dist/local/main.js. */
 const ROOT = path.resolve(__dirname, '../..');
+/** A terminal signals the whole group, and npm hands on what it gets: what comes again so soon is the same wish. Milliseconds. */
+const SAME_WISH_MS = 500;
 
 async function main(): Promise<void> {
   const port = setting('FORMICARY_PORT', process.env['FORMICARY_PORT'], 'a port', 7071, { min: 1, max: 65_535, whole: true });
@@ -18,6 +20,23 @@ async function main(): Promise<void> {
   const retentionDays = setting('FORMICARY_DURABLE_DAYS', process.env['FORMICARY_DURABLE_DAYS'], 'a number of days above 0', 30, { min: 0.001, max: 36_500 });
 
   const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
+  let stopping: number | undefined;
+  const stop = (): void => {
+    if (stopping !== undefined && performance.now() - stopping > SAME_WISH_MS) process.exit(1);
+    if (stopping !== undefined) return;
+    stopping = performance.now();
+    console.log('Stopping; once more to stop at once.');
+    host.close().then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  // One that is stopped already needs no second word.
+  whenNpmEnds(() => {
+    if (stopping === undefined) stop();
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+
   const idle = host.functions.filter(({ runs }) => !runs).map(({ name }) => name);
   console.log(
     [
@@ -30,21 +49,6 @@ async function main(): Promise<void> {
       '',
     ].join('\n'),
   );
-
-  let stopping = false;
-  const stop = (): void => {
-    if (stopping) process.exit(1);
-    stopping = true;
-    console.log('Stopping; once more to stop at once.');
-    host.close().then(
-      () => process.exit(0),
-      (error: unknown) => fail(error),
-    );
-  };
-  // One that is stopped already needs no second word.
-  whenNpmEnds(() => stopping || stop());
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
 }
 
 /** A setting that is a number; one that is empty counts as not given. */

@@ -33,7 +33,7 @@ route({
   method: 'GET',
   path: '/v1/receipts',
   summary: 'Read the receipts of the tenant, oldest first',
-  description: '`after` is where an earlier page ended, `0` the beginning. A page may be empty and still have a `nextLink`; without one it reached the end.',
+  description: '`after` is where an earlier page ended, `0` the beginning. A page holds some megabytes at most; it may be empty and still have a `nextLink`; without one it reached the end.',
   tags: TAGS,
   needs: 'read_only',
   query: z.object({ continuation: Place, category: Category, correlation: Id.optional(), limit: whole(1, 500, 100) }),
@@ -96,9 +96,9 @@ route({
     const { colony } = await runtime();
     const { category, id } = call.params;
     const from = Number(call.query.continuation ?? 0);
-    const commits = await colony.receipts.stream(streamName(call.principal.tenant, category, id), from, call.query.limit);
+    const { commits, next } = await colony.receipts.stream(streamName(call.principal.tenant, category, id), from, call.query.limit);
     if (commits.length === 0 && from === 0) throw Problem.of('not-found', `There is no ${category} ${id}.`);
-    return page(call, `/v1/streams/${category}/${id}`, commits, commits.length < call.query.limit ? undefined : String(from + commits.length));
+    return page(call, `/v1/streams/${category}/${id}`, commits, next === undefined ? undefined : String(next));
   },
 });
 

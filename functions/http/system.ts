@@ -30,8 +30,9 @@ openRoute('ready', '/health/ready', async () => {
     const reasons = failed.map(({ check, reason }) => `${check}: ${reason}`);
     if (failed.some(({ delays }) => delays === undefined)) return { status: 503, jsonBody: { status: 'not ready', reasons, checks } };
     // What is served is served; what waits for the queues comes later.
-    if (failed.length > 0) return { jsonBody: { status: 'ready', degraded: reasons, checks } };
-    return { jsonBody: { status: 'ready', checks, feed: await colony.feed.status(), altered_receipts: colony.transactor.altered.length } };
+    const altered_receipts = colony.transactor.altered.length;
+    if (failed.length > 0) return { jsonBody: { status: 'ready', degraded: reasons, checks, altered_receipts } };
+    return { jsonBody: { status: 'ready', checks, feed: await colony.feed.status(), altered_receipts } };
   } catch (error) {
     return { status: 503, jsonBody: { status: 'not ready', reasons: [error instanceof Error ? error.message : String(error)] } };
   }

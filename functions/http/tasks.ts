@@ -224,9 +224,7 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { id, reference } = call.params;
-    const { state } = await colony.tasks.load(call.principal.tenant, id);
-    const known = state.spec?.payload_ref === reference || state.completion?.result_ref === reference;
-    const bytes = known ? await colony.tasks.blob(call.principal.tenant, reference) : undefined;
+    const bytes = await colony.tasks.blob(call.principal.tenant, id, reference);
     if (bytes === undefined) throw Problem.of('not-found', `The task ${id} has no blob ${reference}.`);
     return { status: 200, body: bytes, contentType: 'application/json; charset=utf-8' };
   },

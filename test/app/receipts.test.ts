@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { Receipts } from '../../app/receipts';
 import type { Commit } from '../../domain/kernel/commit';
-import { nextCommit } from '../support/commits';
+import { chain, nextCommit } from '../support/commits';
 import { MemoryEventStore } from '../support/memory-store';
 
 async function logOf(categories: readonly string[]): Promise<MemoryEventStore> {
@@ -55,4 +55,34 @@ test('pages of any size give every receipt once, in order, none larger than aske
     }),
     { numRuns: 60 },
   );
+});
+
+test('nor in bytes, though one receipt is given however large it is', async () => {
+  const store = new MemoryEventStore();
+  const stream = 't/task/large';
+  await store.append({ stream, expected: -1, commits: chain(stream, 90, undefined, (n) => ({ n, filler: 'x'.repeat(100_000) })) });
+  const receipts = new Receipts(store);
+  const all = Array.from({ length: 90 }, (_, i) => i);
+  for (const bytes of [undefined, 1]) {
+    const sizes: number[] = [];
+    const found: number[] = [];
+    for (let after = '0', end = false; !end; ) {
+      const page = await receipts.page('t', after, 500, {}, bytes);
+      sizes.push(page.commits.length);
+      found.push(...page.commits.map(({ index }) => index));
+      ({ after, end } = page);
+    }
+    expect(found).toEqual(all);
+    expect(Math.max(...sizes)).toBe(bytes === undefined ? 40 : 1);
+  }
+  const found: number[] = [];
+  for (let from: number | undefined = 0; from !== undefined; ) {
+    const { commits, next }: Awaited<ReturnType<Receipts['stream']>> = await receipts.stream(stream, from, 500);
+    expect(commits.length).toBeLessThan(60);
+    found.push(...commits.map(({ index }) => index));
+    from = next;
+  }
+  expect(found).toEqual(all);
+  expect(await receipts.stream(stream, 90, 500)).toEqual({ commits: [], next: undefined });
+  expect((await receipts.stream(stream, 80, 10)).next).toBe(90);
 });

@@ -59,7 +59,7 @@ test('tasks are posted, awarded, done; a second start finds everything', async (
   expect((await colony.tasks.list(TENANT, { status: 'completed' }, 100)).tasks.map(({ id }) => id).sort()).toEqual([...ids].sort());
   for (const id of ['ant-1', 'ant-2', 'ant-3']) expect((await colony.agents.load(TENANT, id)).state.slots).toEqual({});
   const first = (await colony.tasks.load(TENANT, 'task-0')).state;
-  expect((await colony.tasks.blob(TENANT, first.spec?.payload_ref as string))?.length).toBe(40_002);
+  expect((await colony.tasks.blob(TENANT, 'task-0', first.spec?.payload_ref as string))?.length).toBe(40_002);
 });
 
 test('what that asked of Cosmos DB is counted by operation; throttling too', async () => {

@@ -57,6 +57,17 @@ test('what was acknowledged before the backup is there after the restore, payloa
     const { payload_ref: reference = '' } = (await client.tasks.get(id)) as { readonly payload_ref?: string };
     expect(await client.tasks.blob(id, reference)).toEqual({ ...LARGE, id });
   }
+
+  // Nobody works on what was not sent.
+  const payload = async (id: string) => ((await client.tasks.get(id)) as { readonly payload_ref?: string }).payload_ref as string;
+  const [gone, changed] = [await payload('before-0'), await payload('before-1')];
+  const place = (reference: string) => join(data, 'blobs/default', reference.slice(7, 9), reference.slice(7));
+  rmSync(place(gone));
+  writeFileSync(place(changed), JSON.stringify({ pay: 'somebody else' }));
+  for (const [id, reference, says] of [['before-0', gone, 'is not there'], ['before-1', changed, 'holds other bytes']] as const) {
+    const answer = await fetch(`${host.url}/v1/tasks/${id}/blobs/${reference}`);
+    expect([answer.status, await answer.json()]).toEqual([500, expect.objectContaining({ type: expect.stringMatching(/payload-altered$/) as string, detail: expect.stringContaining(says) as string })]);
+  }
   await client.tasks.post({ id: 'after', task_type: 'backup.work' });
   expect(await (await fetch(`${host.url}/health/ready`)).json()).toMatchObject({ status: 'ready' });
   client.close();

@@ -95,6 +95,8 @@ describe('heads', () => {
   test('of a stream come at once', async () => {
     const head = await api('/v1/receipts/stream', { method: 'HEAD' });
     expect([head.status, head.headers['content-type'], head.headers['x-accel-buffering']]).toEqual([200, 'text/event-stream; charset=utf-8', 'no']);
+    // None of them counts as a stream that is open.
+    for (let i = 0; i < 30; i += 1) expect((await api('/v1/receipts/stream', { method: 'HEAD' })).status).toBe(200);
   });
 
   test('a version that is known is not sent again', async () => {

@@ -74,9 +74,19 @@ test('a second signal stops at once', async () => {
   await new Promise((resolve) => setTimeout(resolve, 100));
   host.child.kill('SIGINT');
   await until(() => host.output().includes('once more'));
+  await new Promise((resolve) => setTimeout(resolve, 700));
   host.child.kill('SIGINT');
   expect(await host.exit).toBe(1);
   expect(await slow).toBe('cut off');
+}, 20_000);
+
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s stops it in order, also when npm hands on what the terminal has sent already', async (signal) => {
+  const host = start();
+  await until(() => host.output().includes('To stop'));
+  host.child.kill(signal);
+  await until(() => host.output().includes('once more'));
+  host.child.kill(signal);
+  expect(await host.exit).toBe(0);
 }, 20_000);
 
 test('a port that is none is refused', async () => {

@@ -24,6 +24,7 @@ export const PROBLEMS = {
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'receipt-altered': { status: 500, title: 'A receipt is not what was written' },
+  'payload-altered': { status: 500, title: 'A payload is not what was written' },
   'internal-error': { status: 500, title: 'The request failed on our side' },
   unavailable: { status: 503, title: 'Not available at the moment' },
 } as const satisfies Record<string, { status: number; title: string }>;

@@ -11,6 +11,7 @@ import { StoreBusy, type Claimed, type KeyClaim } from '../../../app/ports';
 import { traced } from '../../../app/telemetry';
 import { KEY_REUSED, StoreUnavailable, commandHash } from '../../../app/transact';
 import { AlteredReceipt } from '../../../domain/kernel/commit';
+import { AlteredPayload } from '../../../domain/payloads';
 import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
 import { isSafeText, jsonPointer } from '../../../domain/kernel/json';
@@ -454,6 +455,7 @@ function unionCauses(branches: readonly (readonly Issue[])[], path: readonly Pro
 function problemOf(route: string, error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof AlteredReceipt) return altered(error);
+  if (error instanceof AlteredPayload) return Problem.of('payload-altered', `The payload ${error.message}. Put it back from a backup; formicary verify names all that are like it.`, { reference: error.reference });
   return error instanceof StoreBusy ? busy(error) : unexpected(route, error);
 }
 

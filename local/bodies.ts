@@ -1,0 +1,81 @@
+/** Bodies of requests on their way in: each of them bounded, and all of them together. */
+import type { IncomingMessage } from 'node:http';
+import { Problem } from '../functions/http/edge/problem';
+
+/** Bytes; smaller limits belong to the routes. */
+const MOST_OF_ONE = 8_000_000;
+/** Bytes that all bodies under way may hold together: whoever begins many and ends none fills no memory. */
+const MOST_OF_ALL = 256_000_000;
+const RETRY_SECONDS = 1;
+
+/** A body of which something is still to come. */
+interface Arriving {
+  readonly chunks: Buffer[];
+  size: number;
+  readonly refuse: (problem: Problem) => void;
+}
+
+export class Bodies {
+  readonly #arriving = new Set<Arriving>();
+  #bytes = 0;
+
+  constructor(
+    readonly mostOfOne = MOST_OF_ONE,
+    readonly mostOfAll = MOST_OF_ALL,
+  ) {}
+
+  /**
+   * The body; undefined when there is none. A GET's has no meaning and is left to be discarded. Rejects with a Problem
+   * when it is too large or ends early; and when all that arrive hold too much, the largest of them is refused (503).
+   */
+  async read(request: IncomingMessage): Promise<Buffer | undefined> {
+    const { method, headers } = request;
+    const length = headers['content-length'];
+    if (method === 'GET' || method === 'HEAD' || (length === undefined && headers['transfer-encoding'] === undefined)) return undefined;
+    if (Number(length) > this.mostOfOne) throw this.#tooLarge();
+    return await new Promise((resolve, reject) => {
+      const leave = (): void => {
+        if (this.#arriving.delete(body)) this.#bytes -= body.size;
+      };
+      const body: Arriving = {
+        chunks: [],
+        size: 0,
+        refuse(problem) {
+          leave();
+          body.chunks.length = 0;
+          reject(problem);
+        },
+      };
+      this.#arriving.add(body);
+      request.on('data', (chunk: Buffer) => {
+        if (this.#arriving.has(body)) this.#take(body, chunk);
+      });
+      request.once('end', () => {
+        leave();
+        resolve(body.chunks.length === 1 ? body.chunks[0] : Buffer.concat(body.chunks));
+      });
+      const ended = (): void => {
+        if (this.#arriving.has(body)) body.refuse(Problem.of('invalid-request', 'The body ended early.'));
+      };
+      request.once('error', ended).once('close', ended);
+    });
+  }
+
+  #take(body: Arriving, chunk: Buffer): void {
+    body.chunks.push(chunk);
+    body.size += chunk.length;
+    this.#bytes += chunk.length;
+    if (body.size > this.mostOfOne) body.refuse(this.#tooLarge());
+    while (this.#bytes > this.mostOfAll) this.#refuseLargest();
+  }
+
+  #refuseLargest(): void {
+    let largest: Arriving | undefined;
+    for (const body of this.#arriving) if (largest === undefined || body.size > largest.size) largest = body;
+    largest?.refuse(Problem.of('unavailable', 'More is being sent to this host than it can hold; try again, with the same Idempotency-Key.', { retryAfterSeconds: RETRY_SECONDS }, { 'retry-after': String(RETRY_SECONDS) }));
+  }
+
+  #tooLarge(): Problem {
+    return Problem.of('payload-too-large', `The body may have at most ${this.mostOfOne} bytes.`, { limit: this.mostOfOne });
+  }
+}

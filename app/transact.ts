@@ -5,6 +5,7 @@
  * append), so that a thousand bidders on one stream don't fight over its version. Between processes the store's
  * expected version decides; whoever loses loads again and decides again.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   AlteredReceipt,
   MAX_COMMITS_PER_APPEND,
@@ -382,6 +383,8 @@ export class Transactor {
       yield* page;
       if (page.length < PAGE) return;
       next = (page.at(-1)?.index ?? next) + 1;
+      // A store that answers at once gives nobody else a turn, and a long stream has many pages.
+      await nextTurn();
     }
   }
 

@@ -2,9 +2,13 @@
  * Walks every chain of a log without a host and names what was tampered with. It trusts the hashes alone: neither the
  * file's indexes nor what its other columns say. Files of the archive are read as well, and held against their markers.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Archive, ARCHIVE_FOLDER, fileProblem, type ArchivedLine, type ArchivedPiece } from '../adapters/embedded/archive';
 import type { DatabaseSync, StatementSync } from '../adapters/embedded/sqlite';
-import { isDamage } from '../adapters/embedded/database';
+import { DATABASE_FILE, isDamage } from '../adapters/embedded/database';
+import { isHeld } from '../adapters/embedded/folder';
+import { openLog } from '../adapters/embedded/log';
 import { lostTailOf } from '../adapters/embedded/mark';
 import { blobsIn } from '../adapters/embedded/open';
 import type { FileBlobArchive } from '../adapters/embedded/small-stores';
@@ -60,6 +64,10 @@ export function audit(database: DatabaseSync, folder: string | undefined, onProg
     // What is on record now; what comes while we read is for the next time.
     const lost = folder === undefined ? undefined : lostTailOf(folder, database);
     if (lost !== undefined) add([{ commit: undefined, kind: 'missing', message: lost }]);
+    if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'commits'").get() === undefined) {
+      add([{ commit: undefined, kind: 'missing', message: 'the file holds no log: it is empty, or its write-ahead log is not beside it' }]);
+      return { streams, commits, faults, blobs: blobs?.checked, named };
+    }
     const archive = folder === undefined ? undefined : new ArchiveWalk(Archive.of(folder, database), folder, database);
     if (archive !== undefined) add(archive.files());
     database.exec('CREATE TEMP TABLE walk AS SELECT position, stream, idx FROM main.commits NOT INDEXED ORDER BY stream, idx, position');
@@ -90,12 +98,42 @@ export function audit(database: DatabaseSync, folder: string | undefined, onProg
     onProgress(total, total);
     if (archive !== undefined) add(archive.left());
     add(traces(database, archive));
+    // While a host writes, a look at all pages would keep it from tidying up, and it finds what is damaged by itself.
+    if (folder !== undefined && !isHeld(folder)) add([...damagedPages(database, DATABASE_FILE), ...damagedCompanion(folder)]);
   } catch (error) {
     // Pages that can't be read are a finding too; anything else is a defect.
     if (!isDamage(error)) throw error;
     add([{ commit: undefined, kind: 'unreadable', message: `the file is damaged: ${(error as Error).message}; \`${CALL} export FILE --salvage\` saves what can be read` }]);
   }
   return { streams, commits, faults, blobs: blobs?.checked, named };
+}
+
+/** Beside the log: what waits for rounds and approvals. */
+const COMPANION = 'durable.db';
+const MOST_PAGES = 5;
+
+/** Pages that SQLite can't make sense of, of indexes and other tables too: the chains don't show those. */
+function damagedPages(database: DatabaseSync, file: string): Fault[] {
+  const found = database.prepare(`PRAGMA quick_check(${MOST_PAGES})`).all() as { quick_check: string }[];
+  return found.filter(({ quick_check }) => quick_check !== 'ok').map(({ quick_check }) => damage(file, quick_check.replaceAll('\n', ' ')));
+}
+
+function damagedCompanion(folder: string): Fault[] {
+  if (!existsSync(join(folder, COMPANION))) return [];
+  try {
+    const companion = openLog(folder, COMPANION);
+    try {
+      return damagedPages(companion.database, COMPANION);
+    } finally {
+      companion.close();
+    }
+  } catch (error) {
+    return [damage(COMPANION, (error as Error).message)];
+  }
+}
+
+function damage(file: string, what: string): Fault {
+  return { commit: undefined, kind: 'unreadable', message: `${file} is damaged: ${what}` };
 }
 
 /** Looks for the payloads that receipts name, each once. */

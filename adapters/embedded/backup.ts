@@ -15,7 +15,7 @@ import { ARCHIVE_FOLDER, archiveFilesIn } from './archive';
 import { DATABASE_FILE } from './database';
 import { DatabaseUnavailable, PRIVATE_FILE, PRIVATE_FOLDER, prepareFolder, reasonOf } from './folder';
 import { hasLog, openLog } from './log';
-import { newestOf, writeMarkOf, type Mark } from './mark';
+import { lostTail, newestOf, readMark, writeMarkOf, type Mark } from './mark';
 
 export const MANIFEST_FILE = 'manifest.json';
 const BLOBS = 'blobs';
@@ -139,9 +139,13 @@ async function whole<T>(target: string, make: (place: string) => Promise<T>): Pr
   }
 }
 
-/** One consistent state of a database, packed. Of the log it gives the newest receipt, and writes the mark that belongs to it. */
+/**
+ * One consistent state of a database, packed. Of the log it gives the newest receipt, and writes the mark that belongs to
+ * it: that of the folder where it names what is lost, so that the copy shows it as the original does.
+ */
 function copyDatabase(folder: string, name: string, place: string): Mark | undefined {
   const source = openLog(folder, name);
+  const mark = readMark(folder);
   try {
     source.database.prepare('VACUUM INTO ?').run(join(place, name));
     chmodSync(join(place, name), PRIVATE_FILE);
@@ -153,7 +157,9 @@ function copyDatabase(folder: string, name: string, place: string): Mark | undef
   const copy = openLog(place);
   try {
     const newest = newestOf((sql) => copy.database.prepare(sql).get() as Mark | undefined);
-    if (newest !== undefined) writeMarkOf(place, newest);
+    const isWhole = mark === undefined || lostTail(mark, (sql, ...parameters) => copy.database.prepare(sql).get(...parameters)) === undefined;
+    const shown = isWhole ? newest : mark;
+    if (shown !== undefined) writeMarkOf(place, shown);
     return newest;
   } finally {
     copy.close();

@@ -110,7 +110,8 @@ function codeOf(error: unknown): unknown {
 // --------------------------------------------------------------------------------------------------------- the lock
 
 const SQLITE_BUSY = 5;
-const SQLITE_CANTOPEN = 14;
+/** SQLITE_IOERR (a folder), SQLITE_CANTOPEN, SQLITE_NOTADB */
+const NO_LOCK = [10, 14, 26];
 const sqliteCode = (error: unknown): number => ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 const isBusy = (error: unknown): boolean => sqliteCode(error) === SQLITE_BUSY;
 
@@ -121,14 +122,15 @@ const isBusy = (error: unknown): boolean => sqliteCode(error) === SQLITE_BUSY;
 export function acquireLock(folder: string, name = LOCK_FILE): DatabaseSync {
   const file = join(folder, name);
   privateFile(file);
-  // Whoever only asks whether the folder is in use holds the file for a moment.
-  const lock = new DatabaseSync(file, { timeout: 100 });
+  let lock: DatabaseSync | undefined;
   try {
+    // Whoever only asks whether the folder is in use holds the file for a moment.
+    lock = new DatabaseSync(file, { timeout: 100 });
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {
-    lock.close();
-    if (!isBusy(error)) throw new DatabaseUnavailable(`${file} can't be locked: ${reasonOf(error)}`, { cause: error });
+    lock?.close();
+    if (!isBusy(error)) throw new DatabaseUnavailable(`${file} can't be locked: ${reasonOf(error)}. It holds nothing: when no host uses ${folder}, remove it`, { cause: error });
     throw new DatabaseUnavailable(`another process uses ${folder}: stop it, or choose another folder with --data or FORMICARY_DATA`);
   }
 }
@@ -144,8 +146,8 @@ export function isHeld(folder: string): boolean {
     return false;
   } catch (error) {
     if (isBusy(error)) return true;
-    // Another user's: then so is the log, and that is what has to be said.
-    if (sqliteCode(error) === SQLITE_CANTOPEN) return false;
+    // Another user's: then so is the log, and that is what has to be said. And no host can hold what is no lock.
+    if (NO_LOCK.includes(sqliteCode(error))) return false;
     throw error;
   } finally {
     lock?.close();

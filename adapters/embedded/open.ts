@@ -1,6 +1,8 @@
 /** All ports of the embedded profile, over one folder. */
 import { join } from 'node:path';
 import type { StorePorts } from '../../app/ports';
+import { AlteredReceipt, unsealAt } from '../../domain/kernel/commit';
+import { commitRef } from '../../domain/kernel/ids';
 import { Database, unusable } from './database';
 import { SqliteEventStore } from './event-store';
 import { SqliteKeys } from './keys';
@@ -13,12 +15,19 @@ export function blobsIn(folder: string): FileBlobArchive {
 }
 
 /** Of the last thousand: a receipt that followed another one may lie before or after its neighbours. */
-const NEWEST = `SELECT stream || '@' || idx AS ref, json_extract(body, '$.at') AS at
-  FROM (SELECT stream, idx, body FROM commits ORDER BY position DESC LIMIT 1000) ORDER BY at DESC LIMIT 1`;
+const NEWEST = `SELECT stream, idx AS "index", hash, body FROM (SELECT * FROM commits ORDER BY position DESC LIMIT 1000)
+  WHERE json_valid(body) ORDER BY json_extract(body, '$.at') DESC LIMIT 10`;
 
-/** The receipt with the latest time among the newest. */
-export function newestReceipt(database: Pick<Database, 'get'>): { readonly ref: string; readonly at: string } | undefined {
-  return database.get<{ ref: string; at: string }>(NEWEST);
+/** The receipt with the latest time among the newest; one that was altered says nothing. */
+export function newestReceipt(database: Pick<Database, 'all'>): { readonly ref: string; readonly at: string } | undefined {
+  for (const row of database.all<{ stream: string; index: number; hash: string; body: string }>(NEWEST)) {
+    try {
+      return { ref: commitRef(row.stream, row.index), at: unsealAt(row, row.body, row.hash).at };
+    } catch (error) {
+      if (!(error instanceof AlteredReceipt)) throw error;
+    }
+  }
+  return undefined;
 }
 
 /** Opens the stores in `folder`, which is made when it is not there. Throws `DatabaseUnavailable`. */

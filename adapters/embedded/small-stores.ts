@@ -208,7 +208,9 @@ export class FileBlobArchive implements BlobArchive {
       const bytes = readFileSync(join(this.place(tenant, hash), hash));
       return createHash('sha256').update(bytes).digest('hex') === hash ? 'kept' : 'altered';
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'missing';
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT' || code === 'ENOTDIR') return 'missing';
+      if (code === 'EISDIR') return 'altered';
       throw error;
     }
   }

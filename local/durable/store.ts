@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from '../../adapters/embedded/sqlite';
-import { acquireLock, privateFile } from '../../adapters/embedded/folder';
+import { DatabaseUnavailable, acquireLock, privateFile, reasonOf } from '../../adapters/embedded/folder';
 import type { Episode } from './episode';
 import { EventType, common, type HistoryEvent } from './history';
 
@@ -85,15 +85,22 @@ export class DurableStore {
   /** Opens or creates the file. Throws when another process has it open. */
   constructor(file: string) {
     this.#lock = acquireLock(dirname(file), LOCK_FILE);
+    let database: DatabaseSync | undefined;
     try {
       privateFile(file);
-      this.#database = new DatabaseSync(file);
+      database = new DatabaseSync(file);
+      database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+      database.exec(SCHEMA);
     } catch (error) {
+      database?.close();
       this.#lock.close();
-      throw error;
+      throw new DatabaseUnavailable(
+        `${file} can't be used: ${reasonOf(error)}. It holds what waits for rounds and approvals, and no receipts. Copy the folder, then rename this file, with ` +
+          'its -wal and -shm: what waits is begun anew from the receipts',
+        { cause: error },
+      );
     }
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    this.#database.exec(SCHEMA);
+    this.#database = database;
   }
 
   close(): void {

@@ -62,12 +62,14 @@ test('what was acknowledged before the backup is there after the restore, payloa
   const payload = async (id: string) => ((await client.tasks.get(id)) as { readonly payload_ref?: string }).payload_ref as string;
   const [gone, changed] = [await payload('before-0'), await payload('before-1')];
   const place = (reference: string) => join(data, 'blobs/default', reference.slice(7, 9), reference.slice(7));
+  const bytes = [gone, changed].map((reference) => readFileSync(place(reference)));
   rmSync(place(gone));
   writeFileSync(place(changed), JSON.stringify({ pay: 'somebody else' }));
   for (const [id, reference, says] of [['before-0', gone, 'is not there'], ['before-1', changed, 'holds other bytes']] as const) {
     const answer = await fetch(`${host.url}/v1/tasks/${id}/blobs/${reference}`);
     expect([answer.status, await answer.json()]).toEqual([500, expect.objectContaining({ type: expect.stringMatching(/payload-altered$/) as string, detail: expect.stringContaining(says) as string })]);
   }
+  for (const [i, reference] of [gone, changed].entries()) writeFileSync(place(reference), bytes[i] as Buffer);
   await client.tasks.post({ id: 'after', task_type: 'backup.work' });
   expect(await (await fetch(`${host.url}/health/ready`)).json()).toMatchObject({ status: 'ready' });
   client.close();
@@ -137,6 +139,30 @@ test('verify names a payload that is gone, and one whose bytes are others', asyn
   expect(stdout).toMatch(/^missing +default\/task\/\S+@0: the payload sha256:[0-9a-f]{64} that it names is not there/m);
   expect(stdout).toMatch(/^altered +default\/task\/\S+@0: the payload sha256:[0-9a-f]{64} that it names holds other bytes/m);
 }, 60_000);
+
+test('a backup of a log without its end shows that as the original does, and its host asks before it goes on', async () => {
+  const copy = copyOf('cut');
+  rmSync(join(copy, 'manifest.json'));
+  const mark = JSON.parse(readFileSync(join(copy, 'formicary.mark'), 'utf8')) as { position: number };
+  writeFileSync(join(copy, 'formicary.mark'), JSON.stringify({ ...mark, position: mark.position + 3 }));
+  const made = await formicary(['backup', join(root, 'cut-backup'), '--data', copy]);
+  expect([made.code, made.stdout]).toEqual([1, expect.stringMatching(/^missing +the log ends at place/m) as string]);
+  await formicary(['restore', join(root, 'cut-backup'), '--data', join(root, 'cut-restored')]);
+  await expect(startTestHost({ data: join(root, 'cut-restored') })).rejects.toThrow('has lost receipts');
+}, 120_000);
+
+test('verify says what is wrong with a log that is empty, and with pages that no chain shows', async () => {
+  const empty = copyOf('empty');
+  writeFileSync(join(empty, 'formicary.db'), '');
+  const found = await formicary(['verify', '--data', empty]);
+  expect([found.code, found.stdout]).toEqual([1, expect.stringMatching(/^missing +the log ends at place 0, yet [^]*^missing +the file holds no log/m) as string]);
+
+  const harmed = copyOf('harmed');
+  const durable = readFileSync(join(harmed, 'durable.db'));
+  writeFileSync(join(harmed, 'durable.db'), durable.fill(0xa5, 4096, 8192));
+  const pages = await formicary(['verify', '--data', harmed]);
+  expect([pages.code, pages.stdout]).toEqual([1, expect.stringMatching(/^unreadable +durable.db is damaged/m) as string]);
+}, 120_000);
 
 test('verify says what a mark shows to be lost', async () => {
   const copy = copyOf('without-end');

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { compiledApp, freePort, startTestHost } from '../support/host';
 
 let root: string;
@@ -119,4 +120,28 @@ test('a damaged database: the message names the file and what to do', async () =
     expect(said).not.toContain('is open');
   }
   await host.stop();
+}, 60_000);
+
+test('an altered receipt keeps no host from starting, whatever it says now, and were it the newest', async () => {
+  const host = await startTestHost();
+  for (const id of ['a', 'b', 'c']) await fetch(`${host.url}/v1/tasks`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ id, task_type: 'x' }) });
+  await host.kill('SIGTERM');
+  const database = new DatabaseSync(join(host.data, 'formicary.db'));
+  database.prepare("UPDATE commits SET body = 'no JSON' WHERE stream = 'default/task/c'").run();
+  database.prepare("UPDATE commits SET body = json_set(body, '$.at', '2999-01-01T00:00:00.000Z') WHERE stream = 'default/task/b'").run();
+  database.close();
+  const again = await startTestHost({ data: host.data });
+  expect((await fetch(`${again.url}/v1/tasks/a`)).status).toBe(200);
+  expect((await fetch(`${again.url}/v1/tasks/c`)).status).toBe(500);
+  await again.stop();
+  await host.stop();
+}, 60_000);
+
+test.each(['formicary.lock', 'durable.lock', 'durable.db'])('of %s, where it is not what it should be, the message says what it holds and what to do', async (name) => {
+  const data = mkdtempSync(join(root, 'data-'));
+  const file = join(data, name);
+  writeFileSync(file, 'no database at all'.repeat(500));
+  await expect(startTestHost({ data })).rejects.toThrow(new RegExp(`${file} can't be (locked|used): file is not a database. It holds (nothing: when no host uses|what waits).*(remove it|rename this file)`, 's'));
+  rmSync(file);
+  await (await startTestHost({ data })).stop();
 }, 60_000);

@@ -35,8 +35,7 @@ import {
   type TaskState,
 } from '../domain/task';
 import type { WhyNot } from '../domain/why-not';
-import type { Commit } from '../domain/kernel/commit';
-import { AlteredPayload } from '../domain/payloads';
+import { AlteredPayload, type Commit } from '../domain/kernel/commit';
 import { ALL } from '../projections/agents';
 import type { TaskDoc } from '../projections/tasks';
 import { agentStream, type Agents, type RequestContext } from './agents';

@@ -18,14 +18,3 @@ function referenceOf(event: TaskEvent): unknown {
       return undefined;
   }
 }
-
-/** The bytes beside the log are not those that a receipt names: whoever works on them would work on something else. */
-export class AlteredPayload extends Error {
-  constructor(
-    readonly reference: string,
-    what: string,
-  ) {
-    super(`${reference} ${what}`);
-    this.name = 'AlteredPayload';
-  }
-}

@@ -182,6 +182,17 @@ export class AlteredReceipt extends Error {
   }
 }
 
+/** The bytes beside the log are not those that a receipt names: whoever works on them would work on something else. */
+export class AlteredPayload extends Error {
+  constructor(
+    readonly reference: string,
+    what: string,
+  ) {
+    super(`${reference} ${what}`);
+    this.name = 'AlteredPayload';
+  }
+}
+
 /** Rebuilds the commit from what a store holds, as it is: for tools that check it themselves. */
 export function unseal(body: string, hash: string): Commit {
   return { ...(JSON.parse(body) as UnsealedCommit), hash };

@@ -48,7 +48,7 @@ const post = async (bytes: number): Promise<string> => {
 test('those that end none of theirs keep nobody else from sending: the largest gives way', async () => {
   const [largest] = [await begin(9_900), await begin(9_000), await begin(9_000)];
   expect(await post(3_000)).toBe('200 3000');
-  expect(await text(largest as net.Socket)).toMatch(/^HTTP\/1.1 503 .*retry-after: 1\r\n/s);
+  expect(await text(largest)).toMatch(/^HTTP\/1.1 503 .*retry-after: 1\r\n/s);
   // What was refused holds nothing any more, nor does what has come whole or was left.
   expect(await post(10_000)).toBe('200 10000');
   for (const socket of sockets.splice(0)) socket.destroy();

@@ -94,6 +94,18 @@ test('stops the source when the reader leaves', async () => {
   expect(jest.getTimerCount()).toBe(0);
 });
 
+test('a reader that goes in the middle of a chunk is no failure, and says nothing in the log', async () => {
+  const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
+  const source = silent();
+  const many = { [Symbol.asyncIterator]: () => ({ ...source[Symbol.asyncIterator](), next: () => Promise.resolve({ done: false as const, value: { data: 'x' } }) }) };
+  const stream = serverSentEvents(many, new AbortController().signal).stream![Symbol.asyncIterator]() as AsyncGenerator<Uint8Array>;
+  await stream.next();
+  await stream.next();
+  await expect(stream.throw(new Error('Premature close'))).rejects.toThrow('Premature close');
+  expect([errors.mock.calls, source.returned]).toEqual([[], true]);
+  errors.mockRestore();
+});
+
 test('ends when its source fails, and says so in the log: a client can only notice an end', async () => {
   const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
   async function* broken(): AsyncGenerator<ServerSentEvent> {

@@ -48,24 +48,26 @@ async function* frames(source: AsyncIterable<ServerSentEvent>, signal: AbortSign
     while (!stopped) {
       const event = (next ??= iterator.next());
       // Not Promise.race with one long-lived promise: each race would stay attached to it until the stream ends.
-      const outcome = await new Promise<IteratorResult<ServerSentEvent> | 'stop' | 'quiet'>((resolve, reject) => {
-        wake = resolve;
-        heartbeat = setTimeout(resolve, HEARTBEAT_MS, 'quiet');
-        event.then(resolve, reject);
-      });
-      clearTimeout(heartbeat);
-      if (outcome === 'stop') return;
-      if (outcome === 'quiet') {
-        yield encoder.encode(': alive\n\n');
-        continue;
+      let chunk: string;
+      try {
+        const outcome = await new Promise<IteratorResult<ServerSentEvent> | 'stop' | 'quiet'>((resolve, reject) => {
+          wake = resolve;
+          heartbeat = setTimeout(resolve, HEARTBEAT_MS, 'quiet');
+          event.then(resolve, reject);
+        });
+        clearTimeout(heartbeat);
+        if (outcome === 'stop') return;
+        if (outcome !== 'quiet' && outcome.done === true) return;
+        chunk = outcome === 'quiet' ? ': alive\n\n' : frame(outcome.value);
+        if (outcome !== 'quiet') next = undefined;
+      } catch (error) {
+        // The worker doesn't hand an error on that comes after the beginning: the client would wait for ever.
+        console.error(JSON.stringify({ level: 'error', at: toTime(systemClock.now()), message: 'the source of a stream failed, and the stream was ended', stack: error instanceof Error ? error.stack : String(error) }));
+        return;
       }
-      if (outcome.done) return;
-      yield encoder.encode(frame(outcome.value));
-      next = undefined;
+      // What is thrown in here is that the client has gone: no failure of ours, and nothing for the log.
+      yield encoder.encode(chunk);
     }
-  } catch (error) {
-    // The worker doesn't hand an error on that comes after the beginning: the client would wait for ever.
-    console.error(JSON.stringify({ level: 'error', at: toTime(systemClock.now()), message: 'the source of a stream failed, and the stream was ended', stack: error instanceof Error ? error.stack : String(error) }));
   } finally {
     clearTimeout(lifetime);
     clearTimeout(heartbeat);

@@ -174,6 +174,7 @@ export class Actions {
   }
 
   async override(context: RequestContext, id: string, instead: Instead, reason: string): Promise<ActionOutcome> {
+    await this.letTimePass(actionStream(context.principal.tenant, id));
     return await this.decided(context, id, 'action.override', overriding(personOf(context.principal), instead, reason));
   }
 
@@ -193,6 +194,7 @@ export class Actions {
 
   /** Doubts the action before the round `challenge.round`. */
   async challenge(context: RequestContext, id: string, challenged: Challenge & { readonly until: Time }): Promise<ActionOutcome> {
+    await this.letTimePass(actionStream(context.principal.tenant, id));
     return await this.decided(context, id, 'action.challenge', challenge(challenged));
   }
 
@@ -493,6 +495,17 @@ export class Actions {
 
   private async decided(context: RequestContext, id: string, action: string, decision: Decision<ActionState, ActionEvent>): Promise<ActionOutcome> {
     return await this.advanced(actionStream(context.principal.tenant, id), await this.command({ ...context, receiptOfRefusal: true }, id, action, decision));
+  }
+
+  /** What it waits for may be late, or doubt of it: that has its receipt before anybody is answered. A veto may come late. */
+  private async letTimePass(stream: string): Promise<void> {
+    const { state } = await this.transactor.load(actionDecider, stream);
+    const { held, challenge: doubt } = state;
+    const { tenant } = parseStream(stream);
+    const context = this.context(tenant, undefined);
+    const passed = held === undefined ? undefined : await (held.for === 'round' ? this.rounds : this.approvals).timePassed(context, idOf(held.ref));
+    const ended = passed?.ok === true && passed.commit !== undefined;
+    if (ended || (doubt !== undefined && doubt.until <= this.now())) await this.advance(stream, undefined);
   }
 
   /** The outcome, with the state after everything that follows from it at once. */

@@ -3,7 +3,7 @@ import { agentDecider, comeBack, deregister, loadOf, lose, register, type AgentE
 import { Rejection, type Decider, type Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import { latest, plusSeconds, toTime, type Excuse, type Time } from '../domain/kernel/time';
-import { taskDecider, type Claim, type TaskState } from '../domain/task';
+import { stands, taskDecider, type Claim, type TaskState } from '../domain/task';
 import { ALL, type AgentDoc } from '../projections/agents';
 import type { TaskEntry } from './books';
 import { Doorbells } from './doorbells';
@@ -125,12 +125,12 @@ export class Agents {
   /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */
   async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<Held, 'stands' | 'status'>> {
     const stream = streamName(tenant, 'task', task);
-    const holds = ({ holder }: TaskState) => holder?.agent === claim.agent && holder.award === claim.award;
+    const holds = (state: TaskState) => stands(state, claim, toTime(this.clock.now()), this.acceptUntil(state));
     let { state } = await this.transactor.load(taskDecider, stream);
     if (!holds(state)) ({ state } = await this.transactor.current(taskDecider, stream));
-    const stands = holds(state);
-    if (stands && state.status === 'running') this.presence.beat([leaseKey(tenant, task, claim.award)], this.clock.now());
-    return stands && state.status === 'awarded' ? { stands, status: 'awarded' } : { stands };
+    const held = holds(state);
+    if (held && state.status === 'running') this.presence.beat([leaseKey(tenant, task, claim.award)], this.clock.now());
+    return held && state.status === 'awarded' ? { stands: held, status: 'awarded' } : { stands: held };
   }
 
   /** From when on the silence of a lease's holder counts, as far as this process knows; undefined when nobody holds the task. */

@@ -90,7 +90,7 @@ export class Approvals {
   }
 
   unclaim(context: RequestContext, id: string): Promise<ApprovalOutcome> {
-    return this.decision(context, id, 'approval.unclaim', unclaim(context.principal.id));
+    return this.decision(context, id, 'approval.unclaim', unclaim(context.principal.id, this.now()));
   }
 
   /** Approves exactly the action that the person saw, or the same action as the person has corrected it. */
@@ -124,19 +124,21 @@ export class Approvals {
   }
 
   answer(context: RequestContext, id: string, number: number, text: string): Promise<ApprovalOutcome> {
-    return this.decision(context, id, 'approval.answer', answer(context.principal.id, number, text));
+    return this.decision(context, id, 'approval.answer', answer(context.principal.id, number, text, this.now()));
   }
 
   withdraw(context: RequestContext, id: string, reason: string): Promise<ApprovalOutcome> {
-    return this.decision(context, id, 'approval.withdraw', withdraw(context.principal.id, reason));
+    return this.decision(context, id, 'approval.withdraw', withdraw(context.principal.id, reason, this.now()));
   }
 
-  supersede(context: RequestContext, id: string, reason: string, asked?: readonly string[]): Promise<ApprovalOutcome> {
-    return this.command(context, id, 'approval.supersede', supersede(reason, asked));
+  async supersede(context: RequestContext, id: string, reason: string, asked?: readonly string[]): Promise<ApprovalOutcome> {
+    await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.supersede', supersede(reason, asked, this.now()));
   }
 
-  override(context: RequestContext, id: string, person: Person, instead: Instead, reason: string): Promise<ApprovalOutcome> {
-    return this.command(context, id, 'approval.override', override(person, instead, reason));
+  async override(context: RequestContext, id: string, person: Person, instead: Instead, reason: string): Promise<ApprovalOutcome> {
+    await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.override', override(person, instead, reason, this.now()));
   }
 
   reopen(context: RequestContext, id: string, again: Parameters<typeof reopen>[0]): Promise<ApprovalOutcome> {

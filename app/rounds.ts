@@ -124,7 +124,8 @@ export class Rounds {
   }
 
   async cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
-    return await this.command(context, id, 'round.cancel', cancel(context.principal.id, reason, await this.partiesSince(context, id)));
+    await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'round.cancel', cancel(context.principal.id, reason, this.now(), await this.partiesSince(context, id)));
   }
 
   async override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {

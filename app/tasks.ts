@@ -146,14 +146,14 @@ export class Tasks {
     const gone = new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`);
     // The stream itself refuses: it knows a command that comes again.
     if (bidder.status !== 'active') return await this.command(context, id, 'task.bid', () => gone, { agent: bid.agent });
-    const outcome = await this.command(context, id, 'task.bid', placeBid(bid, this.now()), { agent: bid.agent });
+    const outcome = await this.inTime(context, id, 'task.bid', placeBid(bid, this.now()), { agent: bid.agent });
     // A bid for a task that has been waiting for somebody closes at once.
     if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= this.now()) await this.market.consider(tenant, id, causeOf(outcome.commit));
     return outcome;
   }
 
   withdrawBid(context: RequestContext, id: string, agent: string): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.withdraw-bid', withdrawBid(agent), { agent });
+    return this.inTime(context, id, 'task.withdraw-bid', withdrawBid(agent, this.now()), { agent });
   }
 
   accept(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
@@ -161,7 +161,7 @@ export class Tasks {
   }
 
   decline(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.decline', decline(claim, reason, this.now()), claim);
+    return this.held(context, id, 'task.decline', (state) => decline(claim, reason, this.now(), this.agents.acceptUntil(state))(state), claim);
   }
 
   progress(context: RequestContext, id: string, claim: Claim, fraction: number, note?: string): Promise<TaskOutcome> {
@@ -192,7 +192,7 @@ export class Tasks {
 
   /** The holder gives the task back: another attempt, by whoever is best then. */
   release(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.release', release(claim, reason, this.now()), claim);
+    return this.held(context, id, 'task.release', (state) => release(claim, reason, this.now(), this.agents.acceptUntil(state))(state), claim);
   }
 
   /** The holder hands the task to a named agent, whose slot is reserved first. */
@@ -215,7 +215,7 @@ export class Tasks {
   }
 
   cancel(context: RequestContext, id: string, reason: string): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.cancel', cancel(context.principal.id, reason));
+    return this.inTime(context, id, 'task.cancel', cancel(context.principal.id, reason, this.now()));
   }
 
   /**
@@ -224,7 +224,7 @@ export class Tasks {
    */
   async redrive(context: RequestContext, id: string, deadline?: Time): Promise<TaskOutcome> {
     const stopped = await this.stoppedAtGate(context.principal.tenant, id);
-    return await this.command(context, id, 'task.redrive', stopped === undefined ? redrive(context.principal.id, this.now(), deadline) : () => stopped);
+    return await this.inTime(context, id, 'task.redrive', stopped === undefined ? redrive(context.principal.id, this.now(), deadline) : () => stopped);
   }
 
   /** It was decided that the task may be done, as `action` (a stream) says, and as a person may have edited it. */
@@ -234,7 +234,8 @@ export class Tasks {
 
   /** Doubts the standing award before the round `challenge.round`. */
   challengeAward(context: RequestContext, id: string, challenge: AwardChallenge & { readonly until: Time }): Promise<TaskOutcome> {
-    return this.command({ ...context, receiptOfRefusal: true }, id, 'task.challenge', challengeAward(challenge));
+    const decision: ReturnType<typeof challengeAward> = (state) => challengeAward(challenge, this.now(), this.agents.acceptUntil(state))(state);
+    return this.inTime({ ...context, receiptOfRefusal: true }, id, 'task.challenge', decision);
   }
 
   /** The round of the challenge is over. */
@@ -287,6 +288,12 @@ export class Tasks {
     const { holder, correlation_id } = state;
     const cause = holder === undefined ? undefined : { ref: holder.receipt, at: holder.awarded_at, correlationId: correlation_id, depth: 0 };
     return await this.command({ ...context, cause }, id, action, decision, { agent: claim.agent });
+  }
+
+  /** A command of anybody else. */
+  private async inTime(context: RequestContext, id: string, action: string, decision: ReturnType<typeof accept>, attributes?: Record<string, unknown>): Promise<TaskOutcome> {
+    await this.letTimePass(context, id, (await this.load(context.principal.tenant, id)).state);
+    return await this.command(context, id, action, decision, attributes);
   }
 
   /** What is late has its receipt before the answer: no command waits for a timer to be refused. A lease ends by its own look. */

@@ -302,11 +302,13 @@ export function claim(person: Person, now: Time, seconds: number, since: readonl
 }
 
 /** Lets go of it before the claim ends. */
-export function unclaim(by: string): Decision<ApprovalState, ApprovalEvent> {
+export function unclaim(by: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.claim === undefined) return [];
+    const wrong = over(state, now);
+    if (wrong !== undefined) return wrong;
     return state.claim.by === by ? [{ type: 'ApprovalUnclaimed', v: 1, data: { by } }] : claimedByAnother(state);
   };
 }
@@ -391,7 +393,7 @@ export function ask(person: Person, question: string, now: Time, since: readonly
 }
 
 /** The requester answers question `number`, counted from 1, once. */
-export function answer(by: string, number: number, text: string): Decision<ApprovalState, ApprovalEvent> {
+export function answer(by: string, number: number, text: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
@@ -399,7 +401,7 @@ export function answer(by: string, number: number, text: string): Decision<Appro
     const asked = state.questions[number - 1];
     if (asked === undefined) return new Rejection('missing', 'question-not-found', `there is no question ${number}`);
     if (asked.answer === text) return [];
-    const wrong = decided(state);
+    const wrong = over(state, now);
     if (wrong !== undefined) return wrong;
     if (asked.answer !== undefined) return refuse('question-answered', 'you answered this question: the first answer stands');
     if (!isText(text, MAX_REASON)) return new Rejection('invalid', 'answer-invalid', `answer must be a text of 1 to ${MAX_REASON} characters`);
@@ -421,26 +423,27 @@ export function extend(excused: Excuse, now: Time): Decision<ApprovalState, Appr
 
 /** The next group's turn; after the last the safe default. Silence never takes an action. */
 export function timePassed(now: Time): Decision<ApprovalState, ApprovalEvent> {
-  return (state) => {
-    if (state.status !== 'waiting') return [];
-    const { ladder, safe_default } = state.request as ApprovalRequest;
-    const events: ApprovalEvent[] = [];
-    for (let level = state.level + 1; level <= levelAt(state, now); level += 1) {
-      const [before, next] = [ladder[level - 1] as ApproverGroup, ladder[level] as ApproverGroup];
-      events.push({ type: 'ApprovalEscalated', v: 1, data: { level, group: next.group, reason: `${before.group} did not decide by ${state.ends[level - 1]}` } });
-    }
-    if (isLate(state, now)) events.push({ type: 'ApprovalClosed', v: 1, data: { outcome: 'defaulted', hash: state.hash, safe_default } });
-    return events;
-  };
+  return (state) => (state.status === 'waiting' ? closings(state, now) : []);
+}
+
+function closings(state: ApprovalState, now: Time): ApprovalEvent[] {
+  const { ladder, safe_default } = state.request as ApprovalRequest;
+  const events: ApprovalEvent[] = [];
+  for (let level = state.level + 1; level <= levelAt(state, now); level += 1) {
+    const [before, next] = [ladder[level - 1] as ApproverGroup, ladder[level] as ApproverGroup];
+    events.push({ type: 'ApprovalEscalated', v: 1, data: { level, group: next.group, reason: `${before.group} did not decide by ${state.ends[level - 1]}` } });
+  }
+  if (isLate(state, now)) events.push({ type: 'ApprovalClosed', v: 1, data: { outcome: 'defaulted', hash: state.hash, safe_default } });
+  return events;
 }
 
 /** The requester needs it no more. */
-export function withdraw(by: string, reason: string): Decision<ApprovalState, ApprovalEvent> {
+export function withdraw(by: string, reason: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.request?.requester !== by) return new Rejection('forbidden', 'not-the-requester', 'only who requested the approval withdraws it');
-    return closeUndecided(state, 'withdrawn', reason);
+    return closeUndecided(state, 'withdrawn', reason, now);
   };
 }
 
@@ -448,8 +451,8 @@ export function withdraw(by: string, reason: string): Decision<ApprovalState, Ap
  * What is asked here was decided elsewhere: the action was stopped, or took another way.
  * @param asked the askings (`opened_ref`) that this is about; one that was opened since goes on. All of them when left out
  */
-export function supersede(reason: string, asked?: readonly string[]): Decision<ApprovalState, ApprovalEvent> {
-  return (state) => exists(state) ?? (asked === undefined || asked.includes(state.opened_ref) ? closeUndecided(state, 'superseded', reason) : []);
+export function supersede(reason: string, asked: readonly string[] | undefined, now: Time): Decision<ApprovalState, ApprovalEvent> {
+  return (state) => exists(state) ?? (asked === undefined || asked.includes(state.opened_ref) ? closeUndecided(state, 'superseded', reason, now) : []);
 }
 
 /**
@@ -462,7 +465,7 @@ export function reopen(again: { ref: string; reason: string; hash: string; polic
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.reopenings.includes(again.ref)) return [];
-    if (state.outcome === 'withdrawn') return decided(state) as Rejection;
+    if (state.outcome === 'withdrawn') return closed(state) as Rejection;
     const wrong = missingReason(again.reason);
     if (wrong !== undefined) return wrong;
     if (state.reopenings.length >= MAX_REOPENINGS) return refuse('reopened-too-often', `the approval was opened again ${MAX_REOPENINGS} times: propose the action anew`);
@@ -470,8 +473,8 @@ export function reopen(again: { ref: string; reason: string; hash: string; polic
   };
 }
 
-/** A person decided otherwise about the action: that is noted here, and nobody is asked any more. */
-export function override(person: Person, instead: Instead, reason: string): Decision<ApprovalState, ApprovalEvent> {
+/** A person decided otherwise about the action: that is noted here, and nobody is asked any more; of what was late before that it is noted first. */
+export function override(person: Person, instead: Instead, reason: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
@@ -481,7 +484,9 @@ export function override(person: Person, instead: Instead, reason: string): Deci
     const wrong = missingReason(reason);
     if (wrong !== undefined) return wrong;
     const overridden: ApprovalEvent = { type: 'ApprovalOverridden', v: 1, data: { by: person.by, instead, reason } };
-    return state.status === 'closed' ? [overridden] : [overridden, { type: 'ApprovalClosed', v: 1, data: { outcome: 'superseded', reason } }];
+    if (state.status === 'closed') return [overridden];
+    if (isLate(state, now)) return [...closings(state, now), overridden];
+    return [overridden, { type: 'ApprovalClosed', v: 1, data: { outcome: 'superseded', reason } }];
   };
 }
 
@@ -532,13 +537,13 @@ function editOf(kind: string, { before, action }: { before: unknown; action: unk
   return { action, hash: actionHash(kind, action), changes: differences(before, action) };
 }
 
-function closeUndecided(state: ApprovalState, outcome: 'withdrawn' | 'superseded', reason: string): readonly ApprovalEvent[] | Rejection {
+function closeUndecided(state: ApprovalState, outcome: 'withdrawn' | 'superseded', reason: string, now: Time): readonly ApprovalEvent[] | Rejection {
   if (state.outcome === outcome) return [];
-  return decided(state) ?? missingReason(reason) ?? [{ type: 'ApprovalClosed', v: 1, data: { outcome, reason } }];
+  return over(state, now) ?? missingReason(reason) ?? [{ type: 'ApprovalClosed', v: 1, data: { outcome, reason } }];
 }
 
 function mayNotDecide(state: ApprovalState, person: Person, now: Time, since: readonly Party[]): Rejection | undefined {
-  const wrong = exists(state) ?? decided(state);
+  const wrong = exists(state) ?? closed(state);
   if (wrong !== undefined) return wrong;
   const { by, kind, groups = [] } = person;
   if (kind !== 'human') return new Rejection('forbidden', 'not-an-approver', 'only people decide on approvals');
@@ -549,7 +554,8 @@ function mayNotDecide(state: ApprovalState, person: Person, now: Time, since: re
   if (!asked.some(belongs)) {
     return new Rejection('forbidden', 'not-an-approver', 'you belong to none of the groups that were asked', { groups: asked.map(({ group }) => group) });
   }
-  if (isLate(state, now)) return refuse('decided-after-deadline', `the time for this decision ended at ${deadlineOf(state)}: the safe default holds`);
+  const late = over(state, now);
+  if (late !== undefined) return late;
   const { claim: other } = state;
   return other !== undefined && other.by !== by && other.until > now && claimsEnd(state, now) > now ? claimedByAnother(state) : undefined;
 }
@@ -558,7 +564,13 @@ function exists(state: ApprovalState): Rejection | undefined {
   return state.status === 'unknown' ? new Rejection('missing', 'approval-not-found', 'there is no such approval') : undefined;
 }
 
-function decided(state: ApprovalState): Rejection | undefined {
+/** Every command on what waits asks this: whether it was decided, or its time is over, though no timer has fired yet. */
+function over(state: ApprovalState, now: Time): Rejection | undefined {
+  if (state.status === 'waiting' && isLate(state, now)) return refuse('decided-after-deadline', `the time for this decision ended at ${deadlineOf(state)}: the safe default holds`);
+  return closed(state);
+}
+
+function closed(state: ApprovalState): Rejection | undefined {
   return state.status === 'closed' ? refuse('already-decided', `this approval is ${state.outcome} already`, { outcome: state.outcome }) : undefined;
 }
 

@@ -234,6 +234,11 @@ function isOpen(state: RoundState): state is OpenRound {
   return state.status === 'open';
 }
 
+/** True when the time of the pass is over, whether it was counted yet or not: nothing is decided in it any more but by its votes. */
+function isOver({ deadline }: RoundState, now: Time): boolean {
+  return deadline <= now;
+}
+
 /** What a round came to: people's choice goes before the agents'; undefined while there is none. */
 export function choiceOf({ outcome, override: other }: RoundState): string | undefined {
   return other?.choice ?? (outcome?.outcome === 'agreed' ? outcome.choice : undefined);
@@ -322,7 +327,7 @@ export function castVote(vote: Vote, now: Time, since: readonly Party[] = []): D
     if (voted instanceof Rejection) return voted;
     const before = Object.keys(state.ballots).find((voter) => voter !== vote.voter && isSameActor(voter, vote.voter));
     if (before !== undefined) return refuse('already-voted', `you have voted as ${before}: one principal has one vote`, { voter: before });
-    if (now >= state.deadline) return refuse('vote-late', `votes were taken until ${state.deadline}: the round is being closed`, { deadline: state.deadline });
+    if (isOver(state, now)) return refuse('vote-late', `votes were taken until ${state.deadline}: the round is being closed`, { deadline: state.deadline });
     return [voted, ...closing(withBallot(state as OpenRound, voted.data), now)];
   };
 }
@@ -356,13 +361,13 @@ function voteEvent({ snapshot, ...vote }: Vote, state: RoundState, cast_at: Time
 
 /** At the deadline the votes are counted as they stand. Before it, and once the round is over, nothing happens. */
 export function timePassed(now: Time): Decision<RoundState, RoundEvent> {
-  return (state) => (isOpen(state) && now >= state.deadline ? concluded(state, false, now) : []);
+  return (state) => (isOpen(state) && isOver(state, now) ? concluded(state, false, now) : []);
 }
 
 /** Gives back the time in which nobody could vote, when the deadline has passed meanwhile. */
 export function extend(excused: Excuse, now: Time): Decision<RoundState, RoundEvent> {
   return (state) => {
-    if (!isOpen(state) || now < state.deadline) return [];
+    if (!isOpen(state) || !isOver(state, now)) return [];
     const deadline = excused(state.extended_at ?? plusSeconds(state.deadline, -state.spec.round_seconds), state.deadline);
     return deadline > now ? [{ type: 'RoundExtended', v: 1, data: { deadline, extended_at: now } }] : [];
   };
@@ -402,7 +407,7 @@ function whyNot(outcome: RoundOutcome, { eligible, turnout, score, tie, vetoes }
 }
 
 /** @param since as of `castVote` */
-export function cancel(by: string, reason: string, since: readonly Party[] = []): Decision<RoundState, RoundEvent> {
+export function cancel(by: string, reason: string, now: Time, since: readonly Party[] = []): Decision<RoundState, RoundEvent> {
   return (opened) => {
     const state = withParties(opened, since);
     if (state.status === 'unknown') return unknownRound();
@@ -411,6 +416,7 @@ export function cancel(by: string, reason: string, since: readonly Party[] = [])
     const party = barred(state.parties, by, 'cancel');
     if (party !== undefined) return party;
     if (!isOpen(state)) return refuse('round-closed', `the round is ${state.status}: it can't be cancelled`, { status: state.status });
+    if (isOver(state, now)) return refuse('round-closed', `the time of the round ended at ${state.deadline}: it closes with its votes`, { status: state.status, deadline: state.deadline });
     return [{ type: 'RoundCancelled', v: 1, data: { by, reason } }];
   };
 }
@@ -560,7 +566,7 @@ function eventFaults(state: RoundState, events: readonly RoundEvent[], { at, met
       const expected = voteEvent({ ...event.data, snapshot: state.electorate_hash }, state, cast_at);
       if (expected instanceof Rejection) return [`the vote of ${voter} was not to be taken: ${expected.message}`];
       if (expected === undefined || differs(event, expected)) return [`the vote of ${voter} is not what the rules make of it`];
-      return cast_at === undefined || (isTime(cast_at) && cast_at < state.deadline) ? [] : [`the vote of ${voter} was cast at ${cast_at}, and votes were taken until ${state.deadline}`];
+      return cast_at === undefined || (isTime(cast_at) && !isOver(state, cast_at)) ? [] : [`the vote of ${voter} was cast at ${cast_at}, and votes were taken until ${state.deadline}`];
     }
     case 'ImprovementOpened':
     case 'RoundClosed': {

@@ -455,8 +455,13 @@ export function placeBid(bid: { agent: string; note?: string }, now: Time): Deci
   };
 }
 
-export function withdrawBid(agent: string): Decision<TaskState, TaskEvent> {
-  return (state) => exists(state) ?? (hasBid(state, agent) && state.status === 'open' ? [{ type: 'BidWithdrawn', v: 1, data: { agent } }] : []);
+export function withdrawBid(agent: string, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.status !== 'open' || !hasBid(state, agent)) return [];
+    return tooLate(state, now) ?? [{ type: 'BidWithdrawn', v: 1, data: { agent } }];
+  };
 }
 
 export interface AwardRequest {
@@ -528,13 +533,11 @@ export function voidAward(reserved: Claim): Decision<TaskState, TaskEvent> {
  */
 export function accept(claim: Claim, now: Time, until?: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
-    const wrong = notHolder(state, claim, now);
+    const wrong = notHolder(state, claim, now, until);
     if (wrong !== undefined) return wrong;
     if (state.status === 'running') return [];
     const open = challenge.openChallenge(state.challenges, claim.award);
     if (open?.holds === true) return refuse('award-challenged', `this award is challenged: wait for the round, at most until ${open.until}`, { round: open.round, until: open.until });
-    const { accept_by } = state.holder as Holder;
-    if (latest(accept_by, until) <= now) return refuse('award-superseded', `award ${claim.award} was to be accepted by ${accept_by}: it goes to another`, { award: state.awards });
     return [{ type: 'TaskAccepted', v: 1, data: { agent: claim.agent, award: claim.award, lease_seconds: (state.spec as TaskSpec).lease_seconds, accepted_at: now } }];
   };
 }
@@ -542,15 +545,16 @@ export function accept(claim: Claim, now: Time, until?: Time): Decision<TaskStat
 /**
  * The holder does not want it: the task goes to the next best; no attempt is counted. After a while, longer each time, the
  * market may ask the agent again: what all have declined comes back.
+ * @param until as of `accept`
  */
-export function decline(claim: Claim, reason: string, now: Time): Decision<TaskState, TaskEvent> {
+export function decline(claim: Claim, reason: string, now: Time, until?: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
-    const wrong = notHolder(state, claim, now);
+    const wrong = notHolder(state, claim, now, until);
     if (wrong !== undefined) return wrong;
     if (state.status !== 'awarded') return refuse('already-accepted', 'the task was accepted: fail it or hand it off instead');
     const times = own(state.declined, claim.agent)?.times ?? 0;
-    const until = plusSeconds(now, Math.min(MAX_DECLINE_SECONDS, DECLINE_SECONDS * 2 ** times));
-    return [{ type: 'AwardDeclined', v: 1, data: { ...claim, reason, until } }];
+    const again = plusSeconds(now, Math.min(MAX_DECLINE_SECONDS, DECLINE_SECONDS * 2 ** times));
+    return [{ type: 'AwardDeclined', v: 1, data: { ...claim, reason, until: again } }];
   };
 }
 
@@ -616,8 +620,9 @@ function isUnit(value: unknown): value is number {
 /**
  * Doubts the standing award, before the round that is to decide on that. Where it `holds`, the award is not accepted
  * meanwhile; an agent that is at work already goes on. One challenger, one challenge of an award.
+ * @param until as of `accept`
  */
-export function challengeAward(doubt: AwardChallenge & { readonly until: Time }): Decision<TaskState, TaskEvent> {
+export function challengeAward(doubt: AwardChallenge & { readonly until: Time }, now: Time, until?: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
@@ -628,6 +633,8 @@ export function challengeAward(doubt: AwardChallenge & { readonly until: Time })
     if (holder?.award !== doubt.award) return refuse('award-superseded', `award ${doubt.award} does not stand (the last is ${awards}): there is nothing to challenge`, { award: awards });
     const party = barred([{ id: holder.agent, role: 'holder' }], doubt.by, 'challenge');
     if (party !== undefined) return party;
+    const late = tooLate(state, now) ?? lapsed(state, now, until);
+    if (late !== undefined) return late;
     const open = challenge.openChallenge(challenges, doubt.award);
     if (open !== undefined) return refuse('already-challenged', 'a challenge is open: add to its round', { round: open.round });
     if (challenges.length >= challenge.MAX_CHALLENGES) return refuse('challenges-full', `the awards of this task were challenged ${challenge.MAX_CHALLENGES} times: ask a person to cancel it`);
@@ -696,18 +703,21 @@ export function fail(claim: Claim, reason: string, retryable: boolean, now: Time
   };
 }
 
-/** The holder gives the task back: another attempt, by whoever is best then. */
-export function release(claim: Claim, reason: string, now: Time): Decision<TaskState, TaskEvent> {
+/**
+ * The holder gives the task back: another attempt, by whoever is best then.
+ * @param until as of `accept`
+ */
+export function release(claim: Claim, reason: string, now: Time, until?: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const ended = state.history.at(-1);
     if (ended?.agent === claim.agent && ended.award === claim.award && ended.end === 'released') return [];
-    return notHolder(state, claim, now) ?? endAttempt(state, 'released', reason, now, true);
+    return notHolder(state, claim, now, until) ?? endAttempt(state, 'released', reason, now, true);
   };
 }
 
-/** Ends the attempt because its agent was lost or left. Nothing happens when another award stands. */
+/** Ends the attempt because its agent was lost or left. Nothing happens when another award stands, or the deadline has the last word. */
 export function giveBack(claim: Claim, end: 'lost' | 'released', reason: string, now: Time): Decision<TaskState, TaskEvent> {
-  return (state) => (state.holder?.agent === claim.agent && state.holder.award === claim.award ? endAttempt(state, end, reason, now, true) : []);
+  return (state) => (isHolder(state, claim) && tooLate(state, now) === undefined ? endAttempt(state, end, reason, now, true) : []);
 }
 
 /** Whom a task is handed to: its profile as it is registered, undefined when it is not, and its reserved slot. */
@@ -745,12 +755,14 @@ function notFit(state: TaskState, claim: Claim, { agent, profile }: Peer, now: T
   return refuse('requirement-not-met', `the task needs ${capability} at level ${level}, ${agent} has ${servesAt(profile, capability) ?? 'none'}: name an agent that can do it`, { capability, level });
 }
 
-export function cancel(by: string, reason: string): Decision<TaskState, TaskEvent> {
+export function cancel(by: string, reason: string, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.status === 'cancelled') return [];
     if (!isAlive(state)) return refuse(`task-${state.status}`, `the task is ${state.status}: it can't be cancelled any more`, { status: state.status });
+    const late = tooLate(state, now);
+    if (late !== undefined) return late;
     return [{ type: 'TaskCancelled', v: 1, data: { by, reason, agent: state.holder?.agent, award: state.holder?.award } }];
   };
 }
@@ -765,7 +777,10 @@ export function redrive(by: string, now: Time, deadline?: Time): Decision<TaskSt
     if (gone !== undefined) return gone;
     const { spec, status, posted_at } = state;
     if (deadline !== undefined && deadline <= now) return new Rejection('invalid', 'deadline-passed', `the deadline ${deadline} is over at ${now}: give a later one`);
-    if (status === 'open') return Object.keys(state.declined).length === Object.keys(keptOut(state)).length ? [] : [{ type: 'TaskRedriven', v: 1, data: { by, deadline } }];
+    if (status === 'open') {
+      const declined = Object.keys(state.declined).length > Object.keys(keptOut(state)).length;
+      return tooLate(state, now) ?? (declined ? [{ type: 'TaskRedriven', v: 1, data: { by, deadline } }] : []);
+    }
     if (status !== 'dead' && status !== 'expired') return refuse('task-not-dead', `the task is ${status}: only what is dead or has expired is redriven`, { status });
     if (!state.cleared) return refuse('task-not-cleared', 'the task expired before it was decided that it may be done: post it again');
     const over = spec?.deadline !== undefined && spec.deadline <= now;
@@ -784,18 +799,16 @@ export function redrive(by: string, now: Time, deadline?: Time): Decision<TaskSt
 export function timePassed(now: Time, heartbeat?: Time, why?: string, until?: Time, excused: Excuse = (_, end) => end): Decision<TaskState, TaskEvent> {
   return (state) => {
     const { spec, holder } = state;
-    const lapsed = challenge.overdue(state.challenges, now);
-    const more = lapsed.map(({ round, since, until: end }) => ({ round, until: excused(since, end), extended_at: now })).filter((one) => one.until > now);
+    const overdue = challenge.overdue(state.challenges, now);
+    const more = overdue.map(({ round, since, until: end }) => ({ round, until: excused(since, end), extended_at: now })).filter((one) => one.until > now);
     if (more.length > 0) return more.map((data) => ({ type: 'ChallengeExtended', v: 1, data }));
-    if (lapsed.length > 0) return lapsed.map((one) => dismissed(state, one, `nobody decided on it by ${one.until}`, now, true));
+    if (overdue.length > 0) return overdue.map((one) => dismissed(state, one, `nobody decided on it by ${one.until}`, now, true));
     if (spec === undefined || !isAlive(state)) return [];
     if (spec.deadline !== undefined && spec.deadline <= now) {
       return [{ type: 'DeadlinePassed', v: 1, data: { deadline: spec.deadline, agent: holder?.agent, award: holder?.award, reason: holder === undefined ? why : undefined } }];
     }
     if (holder === undefined) return [];
-    if (state.status === 'awarded') {
-      return latest(holder.accept_by, until) <= now && !challenge.isHeld(state.challenges, holder.award) ? endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true) : [];
-    }
+    if (state.status === 'awarded') return lapsed(state, now, until) === undefined ? [] : endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true);
     const leaseEnd = plusSeconds(latest(holder.lease_from, heartbeat), spec.lease_seconds);
     return leaseEnd <= now ? endAttempt(state, 'expired', `no heartbeat for ${spec.lease_seconds} s`, now, true) : [];
   };
@@ -842,17 +855,31 @@ function tooLate({ spec, awards }: TaskState, now: Time): Rejection | undefined 
   return refuse('task-expired', `the deadline of the task was ${spec.deadline}: nothing is left to do`, { status: 'expired', awards });
 }
 
-function notHolder(state: TaskState, claim: Claim, now: Time): Rejection | undefined {
+/** An award that nobody has accepted in its time goes to another, though no timer has fired yet; not while a challenge holds it. */
+function lapsed({ status, holder, challenges, awards }: TaskState, now: Time, until: Time | undefined): Rejection | undefined {
+  if (status !== 'awarded' || holder === undefined || challenge.isHeld(challenges, holder.award) || latest(holder.accept_by, until) > now) return undefined;
+  return refuse('award-superseded', `award ${holder.award} was to be accepted by ${holder.accept_by}: it goes to another`, { award: awards });
+}
+
+function isHolder({ holder }: TaskState, { agent, award: number }: Claim): boolean {
+  return holder?.agent === agent && holder.award === number;
+}
+
+/** True while whoever claims the task holds it, and nothing of its time is over. `until`: as of `accept`. */
+export function stands(state: TaskState, claim: Claim, now: Time, until?: Time): boolean {
+  return notHolder(state, claim, now, until) === undefined;
+}
+
+/** Every command of a holder asks this: who it is, and whether anything is left of the time. `until`: as of `accept`. */
+function notHolder(state: TaskState, claim: Claim, now: Time, until?: Time): Rejection | undefined {
   const gone = exists(state);
   if (gone !== undefined) return gone;
   if (!isAlive(state)) return refuse(`task-${state.status}`, `the task is ${state.status} already: nothing is left to do`, { status: state.status, awards: state.awards });
   if (state.holder === undefined || claim.award < state.awards) {
     return refuse('award-superseded', `award ${claim.award} is over (the last is ${state.awards}): drop this work, its result is not wanted`, { award: state.awards });
   }
-  if (state.holder.award !== claim.award || state.holder.agent !== claim.agent) {
-    return refuse('not-the-holder', `award ${claim.award} of ${claim.agent} does not hold this task`, { award: state.awards });
-  }
-  return tooLate(state, now);
+  if (!isHolder(state, claim)) return refuse('not-the-holder', `award ${claim.award} of ${claim.agent} does not hold this task`, { award: state.awards });
+  return tooLate(state, now) ?? lapsed(state, now, until);
 }
 
 function notRunning(state: TaskState, claim: Claim, now: Time): Rejection | undefined {

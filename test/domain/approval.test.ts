@@ -218,10 +218,10 @@ describe('claim', () => {
     ['claimed', 'when the clock went back', claim(eve, after(-10), 30), 'nothing'],
     ['waiting', 'for no time', claim(eve, NOW, 0), 'seconds-invalid'],
     ['waiting', 'for too long', claim(eve, NOW, 3_601), 'seconds-invalid'],
-    ['claimed', 'let go', unclaim('eve'), [unclaimed]],
-    ['claimed', 'let go by another', unclaim('dan'), 'claimed-by-another'],
-    ['waiting', 'nothing to let go', unclaim('eve'), 'nothing'],
-    ['unknown', 'nothing to let go of', unclaim('eve'), 'approval-not-found'],
+    ['claimed', 'let go', unclaim('eve', NOW), [unclaimed]],
+    ['claimed', 'let go by another', unclaim('dan', NOW), 'claimed-by-another'],
+    ['waiting', 'nothing to let go', unclaim('eve', NOW), 'nothing'],
+    ['unknown', 'nothing to let go of', unclaim('eve', NOW), 'approval-not-found'],
   ]);
 });
 
@@ -327,16 +327,16 @@ describe('questions', () => {
     ['waiting', 'are asked', ask(eve, 'why?', NOW), [questioned()]],
     ['questioned', 'more are asked', ask(eve, 'when?', NOW), [questioned(2, 'when?')]],
     ['waiting', 'without words', ask(eve, '', NOW), 'question-invalid'],
-    ['questioned', 'are answered', answer('ann', 1, 'because'), [answered]],
-    ['questioned', 'are answered by the requester', answer('bob', 1, 'because'), 'not-the-requester'],
-    ['questioned', 'are answered once', answer('ann', 2, 'because'), 'question-not-found'],
-    ['answered', 'are answered once only', answer('ann', 1, 'well'), 'question-answered'],
-    ['questioned', 'without words', answer('ann', 1, ' '), 'answer-invalid'],
-    ['unknown', 'to nothing', answer('ann', 1, 'because'), 'approval-not-found'],
+    ['questioned', 'are answered', answer('ann', 1, 'because', NOW), [answered]],
+    ['questioned', 'are answered by the requester', answer('bob', 1, 'because', NOW), 'not-the-requester'],
+    ['questioned', 'are answered once', answer('ann', 2, 'because', NOW), 'question-not-found'],
+    ['answered', 'are answered once only', answer('ann', 1, 'well', NOW), 'question-answered'],
+    ['questioned', 'without words', answer('ann', 1, ' ', NOW), 'answer-invalid'],
+    ['unknown', 'to nothing', answer('ann', 1, 'because', NOW), 'approval-not-found'],
   ]);
 
   test('are not answered when it is over', () => {
-    given(approvalDecider, [requested(), questioned(), gave(), closed('approved')]).when(answer('ann', 1, 'because')).thenRejected('already-decided');
+    given(approvalDecider, [requested(), questioned(), gave(), closed('approved')]).when(answer('ann', 1, 'because', NOW)).thenRejected('already-decided');
   });
 
   test(`at most ${MAX_QUESTIONS}`, () => {
@@ -386,16 +386,16 @@ describe('time', () => {
 
 describe('withdraw, supersede, reopen, override', () => {
   const again = (changes: object = {}) => reopen({ ref: 'acme/action/1@5', reason: 'stricter', hash: HASH, policy: WANTS, ...changes }, after(200));
-  const stop = (person = max) => override(person, 'refuse', 'no');
+  const stop = (person = max) => override(person, 'refuse', 'no', NOW);
   lines([
-    ['waiting', 'withdrawn by the requester', withdraw('ann', 'no'), [closed('withdrawn', { reason: 'no' })]],
-    ['waiting', 'withdrawn by another', withdraw('eve', 'no'), 'not-the-requester'],
-    ['waiting', 'withdrawn without a reason', withdraw('ann', ''), 'reason-needed'],
-    ['approved', 'withdrawn too late', withdraw('ann', 'no'), 'already-decided'],
-    ['unknown', 'withdrawn', withdraw('ann', 'no'), 'approval-not-found'],
-    ['waiting', 'superseded', supersede('no'), [closed('superseded', { reason: 'no' })]],
-    ['rejected', 'superseded too late', supersede('no'), 'already-decided'],
-    ['unknown', 'superseded', supersede('no'), 'approval-not-found'],
+    ['waiting', 'withdrawn by the requester', withdraw('ann', 'no', NOW), [closed('withdrawn', { reason: 'no' })]],
+    ['waiting', 'withdrawn by another', withdraw('eve', 'no', NOW), 'not-the-requester'],
+    ['waiting', 'withdrawn without a reason', withdraw('ann', '', NOW), 'reason-needed'],
+    ['approved', 'withdrawn too late', withdraw('ann', 'no', NOW), 'already-decided'],
+    ['unknown', 'withdrawn', withdraw('ann', 'no', NOW), 'approval-not-found'],
+    ['waiting', 'superseded', supersede('no', undefined, NOW), [closed('superseded', { reason: 'no' })]],
+    ['rejected', 'superseded too late', supersede('no', undefined, NOW), 'already-decided'],
+    ['unknown', 'superseded', supersede('no', undefined, NOW), 'approval-not-found'],
     ['approved', 'opened again', again(), [reopened()]],
     ['half', 'opened again while it waits: nothing given before counts', again(), [reopened()]],
     ['defaulted', 'opened again after it was postponed', again(), [reopened()]],
@@ -406,7 +406,7 @@ describe('withdraw, supersede, reopen, override', () => {
     ['waiting', 'overridden', stop(), [overridden, closed('superseded', { reason: 'no' })]],
     ['approved', 'overridden after it was decided', stop(), [overridden]],
     ['waiting', 'overridden by an agent', stop(bot), 'not-a-person'],
-    ['waiting', 'overridden without a reason', override(max, 'allow', ''), 'reason-needed'],
+    ['waiting', 'overridden without a reason', override(max, 'allow', '', NOW), 'reason-needed'],
     ['unknown', 'overridden', stop(), 'approval-not-found'],
   ]);
 
@@ -447,7 +447,7 @@ test('whoever asks what, and whatever the clock does: one outcome an opening, ne
     { weight: 1, arbitrary: fc.tuple(person, hash, now).map(([p, h, t]) => ({ at: t, decide: reject(p, { hash: h, reason: 'no' }, t) })) },
     { weight: 2, arbitrary: now.map((t) => ({ at: t, decide: timePassed(t) })) },
     { weight: 1, arbitrary: fc.tuple(fc.constantFrom('r1', 'r2'), hash, now).map(([ref, h, t]) => ({ at: t, decide: reopen({ ref, reason: 'x', hash: h, policy: WANTS }, t) })) },
-    { weight: 1, arbitrary: fc.constantFrom(unclaim('eve'), withdraw('ann', 'no'), supersede('no'), override(max, 'allow', 'no')).map((decide) => ({ at: NOW, decide })) },
+    { weight: 1, arbitrary: fc.constantFrom(unclaim('eve', NOW), withdraw('ann', 'no', NOW), supersede('no', undefined, NOW), override(max, 'allow', 'no', NOW)).map((decide) => ({ at: NOW, decide })) },
   );
   let approvals = 0;
   fc.assert(

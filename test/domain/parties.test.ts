@@ -65,7 +65,7 @@ const AT: Record<Exclude<Door, 'challenge'>, (role: Role, who: string) => readon
     const { state, vote } = roundOf([{ id: 'p', role }], false);
     return who === 'p' ? [vote('p')(state)] : [vote('judge')(state)];
   },
-  cancel: (role, who) => [cancel(who, 'no need')(roundOf([{ id: 'p', role }], false).state)],
+  cancel: (role, who) => [cancel(who, 'no need', NOW)(roundOf([{ id: 'p', role }], false).state)],
   override: (role, who) => ['uphold', 'dismiss'].map((choice) => overrideRound({ id: who, kind: 'human' }, choice, 'so')(roundOf([{ id: 'p', role }], true).state)),
   decide: (role, who) => {
     const state = approvalOf([{ id: 'p', role }]);

@@ -292,12 +292,12 @@ describe('timePassed', () => {
 });
 
 describe('cancel', () => {
-  test('an open round', () => given(roundDecider, [opened(), cast('a')]).when(cancel('ada', 'no need')).then([cancelled]).thenRepeatedNothing());
+  test('an open round', () => given(roundDecider, [opened(), cast('a')]).when(cancel('ada', 'no need', NOW)).then([cancelled]).thenRepeatedNothing());
   lines([
-    ['unknown', 'a round', cancel('ada', 'no need'), 'round-unknown'],
-    ['agreed', 'a round', cancel('ada', 'no need'), 'round-closed'],
-    ['cancelled', 'by another', cancel('bob', 'no need'), 'round-closed'],
-    ['open', 'without a reason', cancel('ada', ''), 'reason-invalid'],
+    ['unknown', 'a round', cancel('ada', 'no need', NOW), 'round-unknown'],
+    ['agreed', 'a round', cancel('ada', 'no need', NOW), 'round-closed'],
+    ['cancelled', 'by another', cancel('bob', 'no need', NOW), 'round-closed'],
+    ['open', 'without a reason', cancel('ada', '', NOW), 'reason-invalid'],
   ]);
 });
 
@@ -566,7 +566,7 @@ describe('any round', () => {
               : asked.kind === 'time'
                 ? timePassed(now)
                 : asked.kind === 'cancel'
-                  ? cancel('ada', 'no need')
+                  ? cancel('ada', 'no need', NOW)
                   : override(PERSON, asked.choice, 'too risky');
           stream.ask(decision, now, asked.kind === 'override' ? PERSON : META.actor);
           const commits = stream.commits.length;

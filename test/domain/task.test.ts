@@ -257,18 +257,18 @@ describe('placeBid', () => {
 describe('withdrawBid', () => {
   test('while the task is open', () => {
     given(taskDecider, [posted(), bids('ann'), bids('bob')])
-      .when(withdrawBid('ann'))
+      .when(withdrawBid('ann', NOW))
       .then([withdrew('ann')])
       .thenState((state) => expect(Object.keys(state.bids)).toEqual(['bob']));
-    given(taskDecider, [posted(), bids('ann')]).when(withdrawBid('ann')).then([withdrew('ann')]).thenRepeatedNothing();
-    given(taskDecider, [posted(), bids('ann'), awarded()]).when(withdrawBid('ann')).thenNothing();
-    given(taskDecider, [posted()]).when(withdrawBid('constructor')).thenNothing();
+    given(taskDecider, [posted(), bids('ann')]).when(withdrawBid('ann', NOW)).then([withdrew('ann')]).thenRepeatedNothing();
+    given(taskDecider, [posted(), bids('ann'), awarded()]).when(withdrawBid('ann', NOW)).thenNothing();
+    given(taskDecider, [posted()]).when(withdrawBid('constructor', NOW)).thenNothing();
   });
 
   lines([
-    ['unknown', 'there is no such task', withdrawBid('ann'), 'task-not-found'],
-    ['open', 'it has not bid', withdrawBid('ann'), 'nothing'],
-    ['completed', 'it has not bid', withdrawBid('ann'), 'nothing'],
+    ['unknown', 'there is no such task', withdrawBid('ann', NOW), 'task-not-found'],
+    ['open', 'it has not bid', withdrawBid('ann', NOW), 'nothing'],
+    ['completed', 'it has not bid', withdrawBid('ann', NOW), 'nothing'],
   ]);
 });
 
@@ -659,20 +659,20 @@ describe('handOff', () => {
 
 describe('cancel', () => {
   test('frees whoever holds it', () => {
-    given(taskDecider, HISTORY.open).when(cancel('eve', 'no need')).then([cancelled()]).thenRepeatedNothing();
-    given(taskDecider, HISTORY.awarded).when(cancel('eve', 'no need')).then([cancelled(CLAIM)]);
+    given(taskDecider, HISTORY.open).when(cancel('eve', 'no need', NOW)).then([cancelled()]).thenRepeatedNothing();
+    given(taskDecider, HISTORY.awarded).when(cancel('eve', 'no need', NOW)).then([cancelled(CLAIM)]);
     given(taskDecider, HISTORY.running)
-      .when(cancel('eve', 'no need'))
+      .when(cancel('eve', 'no need', NOW))
       .then([cancelled(CLAIM)])
       .thenState(({ status, holder, finished_at }) => status === 'cancelled' && holder === undefined && finished_at === '2026-11-21T10:00:03.000Z');
   });
 
   lines([
-    ['unknown', 'there is no such task', cancel('eve', 'x'), 'task-not-found'],
-    ['cancelled', 'once more', cancel('bob', 'x'), 'nothing'],
-    ['completed', 'too late', cancel('eve', 'x'), 'task-completed'],
-    ['expired', 'too late', cancel('eve', 'x'), 'task-expired'],
-    ['dead', 'too late', cancel('eve', 'x'), 'task-dead'],
+    ['unknown', 'there is no such task', cancel('eve', 'x', NOW), 'task-not-found'],
+    ['cancelled', 'once more', cancel('bob', 'x', NOW), 'nothing'],
+    ['completed', 'too late', cancel('eve', 'x', NOW), 'task-completed'],
+    ['expired', 'too late', cancel('eve', 'x', NOW), 'task-expired'],
+    ['dead', 'too late', cancel('eve', 'x', NOW), 'task-dead'],
   ]);
 });
 
@@ -839,7 +839,7 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
   const decision: fc.Arbitrary<Decision<TaskState, TaskEvent>> = fc.oneof(
     fc.constant(post({ ...spec, deadline: plusSeconds(GIVEN_TIME, 290) }, GIVEN_TIME)),
     fc.tuple(agent, now).map(([name, t]) => placeBid({ agent: name }, t)),
-    agent.map((name) => withdrawBid(name)),
+    agent.map((name) => withdrawBid(name, NOW)),
     fc.tuple(agent, number, now).map(([name, n, t]) =>
       award({ candidates: rank('t', [bidder(name)], 0.5, DEFAULT_WEIGHTS), weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent: name, award: n, receipt: 'r' }, strength: 0.5, now: t }),
     ),
@@ -852,7 +852,7 @@ test('whatever is asked by whomever in whatever order: one live award, numbers t
     fc.tuple(claim, now).map(([c, t]) => giveBack(c, 'lost', 'x', t)),
     fc.tuple(claim, agent, number, now).map(([c, name, n, t]) => handOff(c, to(name, n), undefined, t)),
     claim.map((c) => voidAward(c)),
-    fc.constant(cancel('eve', 'x')),
+    fc.constant(cancel('eve', 'x', NOW)),
     now.map((t) => redrive('eve', t)),
     fc.tuple(now, fc.option(now, { nil: undefined })).map(([t, beat]) => timePassed(t, beat)),
   );

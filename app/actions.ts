@@ -14,6 +14,7 @@ import {
   edit,
   execute,
   extend,
+  extendChallenge,
   hold,
   openVetoWindow,
   override,
@@ -30,14 +31,14 @@ import {
   type OfRound,
   type Proposal,
 } from '../domain/action';
-import type { AgentInput, ApprovalState } from '../domain/approval';
+import { deadlineOf, type AgentInput, type ApprovalState } from '../domain/approval';
 import { Rejection, refuse, type Decision } from '../domain/kernel/decider';
 import { differences } from '../domain/kernel/json-diff';
 import { cut } from '../domain/kernel/text';
 import { commitRef, parseCommitRef, parseStream, reservedId, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
-import { toTime, type Time } from '../domain/kernel/time';
-import { MAX_SEEN, decideOversight, noveltyOf, oversightDecider, rulesFor, type Features, type Novelty, type OversightAnswer, type OversightRules, type Person, type Seen } from '../domain/oversight';
+import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { CHALLENGE_KIND, MAX_SEEN, decideOversight, noveltyOf, oversightDecider, rulesFor, type Features, type Novelty, type OversightAnswer, type OversightRules, type Person, type Seen } from '../domain/oversight';
 import { DEFAULT_CHOICES, choiceOf, roundDecider, type RoundState } from '../domain/round';
 import { isAlive, taskDecider, type EditedTask } from '../domain/task';
 import { ALL } from '../projections/agents';
@@ -70,6 +71,9 @@ export const NOBODY = '';
 const TAKEN_BACK = ' ';
 
 const NOT_ITS_OWN = new Rejection('forbidden', 'not-the-proposer', 'an action is taken by whoever proposed it; one that is for a task is carried out by the gate itself');
+
+/** What a verdict may take on its way, beyond the times of the round and of the people asked after it. */
+const SPARE_SECONDS = 60;
 
 /** More steps than any way through the gate has. */
 const MAX_STEPS = 12;
@@ -226,6 +230,36 @@ export class Actions {
     const { outcome } = (await this.approvals.load(tenant, outcomeApproval(tenant, id))).state;
     if (outcome === 'withdrawn') return TAKEN_BACK;
     return round.status === 'cancelled' || outcome === 'defaulted' || outcome === 'rejected' ? NOBODY : undefined;
+  }
+
+  /**
+   * By when a challenge has its verdict at the latest, as things stand now; undefined where nobody decides on it any more. Its
+   * round, and the people who are asked after it, may have been given time back.
+   */
+  async verdictDue(tenant: string, id: string): Promise<Time | undefined> {
+    const { status, deadline, finished_at, escalation, override: other } = (await this.transactor.current(roundDecider, roundStream(tenant, id))).state;
+    const asked = (await this.approvals.load(tenant, outcomeApproval(tenant, id))).state;
+    if (asked.status === 'waiting') return plusSeconds(deadlineOf(asked) as Time, SPARE_SECONDS);
+    const patience = secondsAfterRound(await this.rules(tenant, CHALLENGE_KIND));
+    if (status === 'open') return plusSeconds(deadline, patience);
+    return asked.status === 'unknown' && escalation !== undefined && other === undefined ? plusSeconds(finished_at as Time, patience) : undefined;
+  }
+
+  /** What becomes of a challenge whose time is over: its verdict, if there is one by now; else more time, if there will be one; else `NOBODY` decides it. */
+  async overdue(tenant: string, id: string): Promise<{ readonly verdict: string } | { readonly until: Time }> {
+    const context = this.context(tenant, undefined);
+    await this.rounds.timePassed(context, id);
+    await this.approvals.timePassed(context, outcomeApproval(tenant, id));
+    const verdict = await this.verdict(tenant, id);
+    if (verdict !== undefined) return { verdict };
+    const until = await this.verdictDue(tenant, id);
+    return until === undefined || until <= this.now() ? { verdict: NOBODY } : { until };
+  }
+
+  /** Whoever decides on a challenge of the action has been given time back. */
+  async extendChallenge(stream: string, round: string, until: Time, cause: Cause | undefined): Promise<ActionOutcome> {
+    const { tenant, id } = parseStream(stream);
+    return await this.command({ principal: timekeeper(tenant), cause, reaction: cause !== undefined }, id, 'action.extend-challenge', extendChallenge({ round, until }, this.now()));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ActionState>> {
@@ -419,12 +453,15 @@ export class Actions {
   }
 
   private async settle(stream: string, state: ActionState, { round: id, until }: OpenChallenge, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
-    const decided = await this.verdict(parseStream(stream).tenant, id);
+    const { tenant } = parseStream(stream);
+    const decided = await this.verdict(tenant, id);
     if (decided === undefined && until > this.now()) return undefined;
-    const verdict = decided ?? NOBODY;
+    const ended = decided === undefined ? await this.overdue(tenant, id) : { verdict: decided };
+    if ('until' in ended) return await this.extendChallenge(stream, id, ended.until, cause);
+    const { verdict } = ended;
     // Silence neither takes an action nor undoes one.
     const upheld = verdict === NOBODY ? state.status !== 'executed' : verdict === UPHOLD;
-    return await this.act(stream, 'action.settle-challenge', settleChallenge(id, upheld, reasonOf(verdict, id), decided === undefined ? true : undefined), cause);
+    return await this.act(stream, 'action.settle-challenge', settleChallenge(id, upheld, reasonOf(verdict, id), verdict === NOBODY && decided === undefined ? true : undefined), cause);
   }
 
   /** Agents have upheld a challenge; perhaps after its time. */
@@ -562,6 +599,11 @@ export class Actions {
   private now(): Time {
     return toTime(this.clock.now());
   }
+}
+
+/** Seconds from the end of a challenge's round until it has its verdict at the latest: every group of people may be asked. */
+export function secondsAfterRound({ approvers }: OversightRules): number {
+  return approvers.reduce((sum, { seconds }) => sum + seconds, SPARE_SECONDS);
 }
 
 /** The approval by which people decide what the agents of a round could not. */

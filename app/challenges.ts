@@ -14,11 +14,12 @@ import { Rejection } from '../domain/kernel/decider';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
 import type { Electorate } from '../domain/consensus';
 import { approvalDecider } from '../domain/approval';
+import { overdue } from '../domain/award-challenge';
 import { challengeParties, withoutParties, type Party } from '../domain/parties';
 import { roundDecider, type RoundState } from '../domain/round';
 import { CHALLENGE_KIND, oversightDecider, rulesFor, type OversightRules } from '../domain/oversight';
-import { taskDecider, type TaskEvent } from '../domain/task';
-import { CHALLENGE_CHOICES, gatekeeper, type Actions } from './actions';
+import { taskDecider, type TaskEvent, type TaskState } from '../domain/task';
+import { CHALLENGE_CHOICES, NOBODY, UPHOLD, gatekeeper, reasonOf, secondsAfterRound, type Actions } from './actions';
 import { agentStream, type RequestContext } from './agents';
 import { derivedSystemId } from './new-id';
 import { oversightStream } from './oversight';
@@ -32,8 +33,6 @@ import { causeOf, type Cause, type Transactor } from './transact';
 const JUDGES = 7;
 const JUDGING: Pick<Electorate, 'algorithm' | 'min_agreement' | 'quorum'> = { algorithm: 'simple_majority', min_agreement: 0.75, quorum: 0.67 };
 const ROUND_SECONDS = 300;
-/** What a verdict may take on its way, beyond the times of the round and of the people asked after it. */
-const SPARE_SECONDS = 60;
 
 const NOBODY_JUDGES = new Rejection('conflict', 'no-voters', 'no agent without a part in it can judge: ask a person to override it');
 
@@ -112,6 +111,27 @@ export class Challenges {
     const input = this.roundOf({ ...made, target }, doubted, await this.rules(tenant), tenant);
     const opened = await this.rounds.openSystem(context, round, input);
     if (!opened.ok) await this.drop(tenant, stream, made, opened.rejection, cause);
+  }
+
+  /** The round, or the people who are asked after it, were given time back: what waits for the verdict has that time as well. */
+  async extended(round: string, { spec }: RoundState, cause: Cause): Promise<void> {
+    const { tenant, id } = parseStream(round);
+    const { challenges, waits } = spec ?? {};
+    const until = challenges === undefined || waits === undefined ? undefined : await this.actions.verdictDue(tenant, id);
+    if (waits === undefined || until === undefined) return;
+    const { category, id: of } = parseStream(waits);
+    if (category === taskDecider.category) await this.tasks.extendChallenge(tenant, of, { round: id, until }, cause);
+    else await this.actions.extendChallenge(waits, id, until, cause);
+  }
+
+  /** Before doubt of an award lapses: it may have its verdict by now, or will still have one. */
+  async overdue(stream: string, { challenges }: TaskState): Promise<void> {
+    const { tenant, id } = parseStream(stream);
+    for (const { round } of overdue(challenges, this.now())) {
+      const ended = await this.actions.overdue(tenant, round);
+      if ('until' in ended) await this.tasks.extendChallenge(tenant, id, { round, until: ended.until }, undefined);
+      else if (ended.verdict !== NOBODY) await this.tasks.settleChallenge({ principal: gatekeeper(tenant) }, id, round, ended.verdict === UPHOLD, reasonOf(ended.verdict, round));
+    }
   }
 
   /** These are decided, or over: whoever made them may make others. */
@@ -241,6 +261,6 @@ export class Challenges {
 }
 
 /** Seconds until a challenge has its verdict at the latest: its round, then every group of people that may be asked. */
-function lifetime({ round, approvers }: OversightRules): number {
-  return (round?.round_seconds ?? ROUND_SECONDS) + approvers.reduce((sum, { seconds }) => sum + seconds, 0) + SPARE_SECONDS;
+function lifetime(rules: OversightRules): number {
+  return (rules.round?.round_seconds ?? ROUND_SECONDS) + secondsAfterRound(rules);
 }

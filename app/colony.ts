@@ -165,7 +165,7 @@ export class Colony {
     this.roundBook.onAsked((tenant, voter) => this.agents.ring(tenant, voter));
     this.whyNots = new WhyNots(this.transactor, this.market, clock);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock, this.whyNots);
-    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report, this.watchdog, this.whyNots);
+    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report, this.watchdog, this.tasks);
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
     this.signalsIn = { transactor: this.transactor, signals: this.signals, store, queue, clock, report, emitted: new Map() };
     this.balance = new Balance(this.transactor, this.market, this.signals, views, clock, report);
@@ -181,6 +181,7 @@ export class Colony {
     this.approvals = new Approvals(this.transactor, views, this.views, clock, this.watchdog);
     this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock, this.watchdog);
     this.challenges = new Challenges(this.transactor, this.rounds, this.tasks, this.actions, clock);
+    this.tasks.onOverdue((stream, state) => this.challenges.overdue(stream, state));
     this.corrections = new Corrections(this.transactor, views, this.views);
     this.channels = new Channels(this.transactor, views, this.views);
     this.deliveries = new Deliveries(this.transactor, views, this.views, deadlines, outbound, clock, report);

@@ -174,6 +174,7 @@ export class Decisions implements Consumer {
     const types = typesOf<RoundEvent>(commits);
     if (types.has('RoundOpened') && state.status === 'open') this.orchestrate('start', stream);
     else if (types.has('ImprovementOpened') || types.has('RoundClosed') || types.has('RoundCancelled')) this.orchestrate('wake', stream);
+    if (types.has('RoundExtended')) await this.challenges.extended(stream, state, cause);
     if (types.has('RoundClosed') || types.has('RoundCancelled')) await this.challenges.judged(stream, state, cause);
     if (state.status === 'closed' || state.status === 'cancelled') await this.follow(stream, state, types.has('OutcomeOverridden'), cause);
     return roundDue(state);
@@ -269,8 +270,15 @@ export class Decisions implements Consumer {
       const { group } = state.request?.ladder[state.level] ?? {};
       if (group !== undefined) await this.tell(stream, opened && state.level === 0 ? 'approval-requested' : 'approval-escalated', group, state, cause);
     }
+    if (types.has('ApprovalExtended')) await this.extended(state, cause);
     if (state.status === 'closed' && types.has('ApprovalClosed')) await this.answered(stream, state, cause);
     return approvalDue(state);
+  }
+
+  /** People who are asked about the round of a challenge were given time back. */
+  private async extended({ request: asked }: ApprovalState, cause: Cause): Promise<void> {
+    const about = asked?.action ?? '';
+    if (parseStream(about).category === roundDecider.category) await this.challenges.extended(about, (await this.transactor.load(roundDecider, about)).state, cause);
   }
 
   private async answered(stream: string, state: ApprovalState, cause: Cause): Promise<void> {

@@ -8,16 +8,15 @@ import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
 import type { PauseState } from '../domain/pause';
 import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { freedSlot, giveBack, isAlive, nextAward, taskDecider, taskDue, timePassed, type TaskEvent, type TaskState } from '../domain/task';
+import { freedSlot, giveBack, isAlive, nextAward, taskDecider, taskDue, type TaskEvent, type TaskState } from '../domain/task';
 import { agentStream, type Agents } from './agents';
 import type { Consumer } from './feed';
 import { Market } from './market';
 import type { Clock, Deadline, Deadlines } from './ports';
-import { taskStream } from './tasks';
+import { taskStream, type Tasks } from './tasks';
 import { traced } from './telemetry';
 import { causeOf, type Cause, type Committed, type Transactor } from './transact';
 import type { Watchdog } from './watchdog';
-import type { WhyNots } from './why-not';
 
 const TASK_DUE = 'task';
 const SLOTS_DUE = 'slots';
@@ -44,7 +43,7 @@ export class Reactions implements Consumer {
     private readonly clock: Clock,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
     private readonly watchdog: Watchdog,
-    private readonly whyNots: WhyNots,
+    private readonly tasks: Tasks,
   ) {
     transactor.onCommitted((committed) => this.note(committed));
   }
@@ -236,12 +235,8 @@ export class Reactions implements Consumer {
     const now = toTime(this.clock.now());
     const heartbeat = await this.agents.leaseSilentSince(tenant, id, state);
     const until = this.agents.acceptUntil(state);
-    const outcome = await this.transactor.transact(taskDecider, stream, timePassed(now, heartbeat, await this.whyNots.atDeadline(stream, state), until, this.watchdog.excused), {
-      principal: Market.principal(tenant),
-      action: 'task.time-passed',
-      correlationId: state.correlation_id,
-      cause: state.holder === undefined ? undefined : { ref: state.holder.receipt, at: state.holder.awarded_at, correlationId: state.correlation_id, depth: 0 },
-    });
+    const cause = state.holder === undefined ? undefined : { ref: state.holder.receipt, at: state.holder.awarded_at, correlationId: state.correlation_id, depth: 0 };
+    const outcome = await this.tasks.timePassed({ principal: Market.principal(tenant), cause }, id, state, heartbeat);
     if (outcome.ok && outcome.commit === undefined && state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, undefined);
     const due = taskDue((await this.transactor.load(taskDecider, stream)).state, now, heartbeat, until);
     if (due !== undefined) next.push({ stream, reason, due });

@@ -13,6 +13,7 @@ import {
   clear,
   complete,
   decline,
+  extendChallenge,
   fail,
   handOff,
   nextAward,
@@ -93,6 +94,8 @@ function referenceOf(bytes: Uint8Array): string {
 }
 
 export class Tasks {
+  private overdue: (stream: string, state: TaskState) => Promise<void> = async () => undefined;
+
   constructor(
     private readonly transactor: Transactor,
     private readonly market: Market,
@@ -244,6 +247,29 @@ export class Tasks {
     return await this.command({ ...context, correlationId }, id, 'task.settle-challenge', settleChallenge(round, upheld, reason, this.now()));
   }
 
+  /** Whoever decides on a challenge of its award has been given time back. */
+  async extendChallenge(tenant: string, id: string, time: { readonly round: string; readonly until: Time }, cause: Cause | undefined): Promise<TaskOutcome> {
+    const { correlationId } = await this.load(tenant, id);
+    return await this.command({ principal: timekeeper(tenant), cause, reaction: cause !== undefined, correlationId }, id, 'task.extend-challenge', extendChallenge(time, this.now()));
+  }
+
+  /**
+   * The task's time has passed, or may have.
+   * @param state as it was looked at
+   * @param heartbeat the holder's last sign of life for this task, if any is known
+   */
+  async timePassed(context: RequestContext, id: string, state: TaskState, heartbeat: Time | undefined): Promise<TaskOutcome> {
+    const stream = taskStream(context.principal.tenant, id);
+    await this.overdue(stream, state);
+    const why = await this.whyNots.atDeadline(stream, state);
+    return await this.command({ ...context, correlationId: state.correlation_id }, id, 'task.time-passed', timePassed(this.now(), heartbeat, why, this.agents.acceptUntil(state), this.agents.excused));
+  }
+
+  /** Has doubt of an award looked at before it lapses. */
+  onOverdue(look: (stream: string, state: TaskState) => Promise<void>): void {
+    this.overdue = look;
+  }
+
   /** Computes the task's last award (or award number `award`) again from its receipt alone. */
   async recompute(tenant: string, id: string, award?: number): Promise<Recomputation | Rejection> {
     let found: Commit | undefined;
@@ -298,12 +324,10 @@ export class Tasks {
 
   /** What is late has its receipt before the answer: no command waits for a timer to be refused. A lease ends by its own look. */
   private async letTimePass(context: RequestContext, id: string, state: TaskState): Promise<void> {
-    const { tenant } = context.principal;
     const now = this.now();
-    const passed = timePassed(now, now, await this.whyNots.atDeadline(taskStream(tenant, id), state), this.agents.acceptUntil(state), this.agents.excused);
-    const events = passed(state);
+    const events = timePassed(now, now, undefined, this.agents.acceptUntil(state), this.agents.excused)(state);
     if (events instanceof Rejection || events.length === 0) return;
-    await this.transactor.transact(taskDecider, taskStream(tenant, id), passed, { principal: timekeeper(tenant), action: 'task.time-passed', correlationId: state.correlation_id });
+    await this.timePassed({ principal: timekeeper(context.principal.tenant) }, id, state, now);
   }
 
   private now(): Time {

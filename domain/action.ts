@@ -9,6 +9,7 @@ import { canonicalize, sha256, type PolicyReceipt } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { isId, isTenant } from './kernel/ids';
 import { actorOf, isSameActor } from './kernel/principal';
+import type { ChallengeTime } from './award-challenge';
 import type { Difference } from './kernel/json-diff';
 import { earliest, plusSeconds, type Excuse, type Time } from './kernel/time';
 import { barred, eachOnce, type Party } from './parties';
@@ -69,8 +70,7 @@ export type ActionEvent =
   | Event<'ActionRefused', { by: string; ref?: string; reason: string }>
   | Event<'ActionEdited', { from_hash: string; to_hash: string; action: unknown; changes: readonly Difference[]; by: string; ref: string }>
   | Event<'ActionChallenged', ChallengeMade>
-  /** Whoever holds the time was away: what was left of the challenge's is left again. */
-  | Event<'ChallengeExtended', { round: string; until: Time; extended_at: Time }>
+  | Event<'ChallengeExtended', ChallengeTime>
   /** `lapsed`: there was no verdict by the challenge's time. */
   | Event<'ChallengeDismissed', { round: string; lapsed?: boolean }>
   | Event<'ActionExecuted', { by: string; hash: string; result?: unknown; policy: PolicyAtGate }>
@@ -376,6 +376,11 @@ export function challenge(challenged: Challenge & { readonly until: Time }): Dec
     if (state.challenges.length >= MAX_CHALLENGES) return refuse('challenges-full', `the action was challenged ${MAX_CHALLENGES} times: ask a person to override it`);
     return [{ type: 'ActionChallenged', v: 1, data: challenged }];
   };
+}
+
+/** Whoever decides on the challenge has been given time back: it stands until then. It never ends sooner by this. */
+export function extendChallenge({ round, until }: { round: string; until: Time }, now: Time): Decision<ActionState, ActionEvent> {
+  return ({ challenge: open }) => (open?.round === round && open.until < until ? [{ type: 'ChallengeExtended', v: 1, data: { round, until, extended_at: now } }] : []);
 }
 
 /**

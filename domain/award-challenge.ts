@@ -40,6 +40,13 @@ export interface ChallengedAward extends AwardChallenge {
   readonly status: 'open' | 'dismissed' | 'lapsed' | 'upheld';
 }
 
+/** Whoever holds the time of a challenge, or decides on it, was away: what was left of it is left again. */
+export interface ChallengeTime {
+  readonly round: string;
+  readonly until: Time;
+  readonly extended_at: Time;
+}
+
 type Challenges = readonly ChallengedAward[];
 
 export function challenged(challenges: Challenges, challenge: AwardChallenge, agent: string, at: Time): Challenges {

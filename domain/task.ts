@@ -6,7 +6,7 @@
  * again with one attempt more, until its attempts are used up and it is a dead letter.
  */
 import * as challenge from './award-challenge';
-import type { AwardChallenge, ChallengedAward } from './award-challenge';
+import type { AwardChallenge, ChallengeTime, ChallengedAward } from './award-challenge';
 import { canonicalize, sha256, type Commit } from './kernel/commit';
 import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
 import { own } from './kernel/own';
@@ -108,8 +108,7 @@ export type TaskEvent =
   | Event<'AwardVoided', { agent: string; award: number }>
   | Event<'TaskAccepted', { agent: string; award: number; lease_seconds: number; accepted_at?: Time }>
   | Event<'AwardChallenged', AwardChallenge>
-  /** Whoever holds the time was away: what was left of the challenge's is left again. */
-  | Event<'ChallengeExtended', { round: string; until: Time; extended_at: Time }>
+  | Event<'ChallengeExtended', ChallengeTime>
   /** `accept_by`: the agent's time to accept begins anew. `lapsed`: there was no verdict by the challenge's time. */
   | Event<'ChallengeDismissed', { round: string; reason: string; accept_by?: Time; lapsed?: boolean }>
   /** The award was wrong: its agent does not get this task again. What it holds still is revoked with it. */
@@ -639,6 +638,14 @@ export function challengeAward(doubt: AwardChallenge & { readonly until: Time },
     if (open !== undefined) return refuse('already-challenged', 'a challenge is open: add to its round', { round: open.round });
     if (challenges.length >= challenge.MAX_CHALLENGES) return refuse('challenges-full', `the awards of this task were challenged ${challenge.MAX_CHALLENGES} times: ask a person to cancel it`);
     return [{ type: 'AwardChallenged', v: 1, data: doubt }];
+  };
+}
+
+/** Whoever decides on the challenge has been given time back: it stands until then. It never ends sooner by this. */
+export function extendChallenge({ round, until }: { round: string; until: Time }, now: Time): Decision<TaskState, TaskEvent> {
+  return ({ challenges }) => {
+    const open = challenges.find((one) => one.round === round && one.status === 'open');
+    return open !== undefined && open.until < until ? [{ type: 'ChallengeExtended', v: 1, data: { round, until, extended_at: now } }] : [];
   };
 }
 

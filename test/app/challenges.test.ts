@@ -434,6 +434,104 @@ describe('an action', () => {
   });
 });
 
+describe('time that is given back to those who decide on a challenge', () => {
+  const order = { kind: 'erp.order', action: { amount: 1 }, why: 'x', confidence: 1, impact: 'low' as const, risk: 0, features: {} };
+  /** Opened at 0: its round has until 30, the people after it until 90; it lapses at 150. */
+  const doubted = {
+    'an award': {
+      open: async () => {
+        await challengeRules({ holds_awards: true });
+        return (await challenge(await awarded())).round;
+      },
+      until: () => task().challenges.findLast(({ status }) => status === 'open')?.until,
+      ended: () => task().challenges.at(-1)?.status,
+      upheld: 'upheld',
+      late: 'dismissed',
+    },
+    'an action': {
+      open: async () => {
+        await stage.colony.actions.propose(as('buyer'), 'a', order);
+        await stage.colony.actions.override(person('ada'), 'a', 'allow', 'fine');
+        await stage.settled();
+        return (await challenge(`${TENANT}/action/a@0`)).round;
+      },
+      until: () => action().challenge?.until,
+      ended: () => action().stopped?.reason,
+      upheld: expect.stringContaining('decided to uphold'),
+      late: expect.stringContaining('nobody decided'),
+    },
+  };
+
+  let began = 0;
+  const at = (seconds: number) => new Date(began + seconds * 1_000).toISOString();
+  /** Nothing is heard and nothing fires until then. */
+  const away = (seconds: number) => {
+    const from = stage.clock.time;
+    stage.clock.time = began + seconds * 1_000;
+    stage.colony.watchdog.wasAway(from, stage.clock.time);
+  };
+  const until = async (seconds: number) => await stage.pass((began + seconds * 1_000 - stage.clock.time) / 1_000, undefined, 5);
+  const uphold = async () => {
+    const { approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
+    const { id, hash } = approvals[0] as { id: string; hash: string };
+    expect(await stage.colony.approvals.approve(person('bob'), id, { hash, reason: 'it is wrong', choice: 'uphold' })).toMatchObject({ ok: true });
+    await stage.settled();
+  };
+
+  beforeEach(async () => {
+    await stage.start();
+    await judges(...JUDGES, 'rival');
+    await challengeRules();
+  });
+
+  describe.each(Object.entries(doubted))('of %s', (_, { open, until: standsUntil, ended, upheld, late }) => {
+    let round: string;
+    beforeEach(async () => {
+      began = stage.clock.time;
+      round = await open();
+      expect(standsUntil()).toBe(at(150));
+    });
+
+    test('to its round: the challenge has it as well, though its own time was over', async () => {
+      await until(25);
+      away(325);
+      await stage.fire();
+      expect(standsUntil()).toBe(at(330 + 120));
+      await until(328);
+      await verdict(round, 'uphold');
+      expect(ended()).toEqual(upheld);
+      sound();
+    });
+
+    test('to its round, a little: people have all of their time after it', async () => {
+      await until(25);
+      away(125);
+      await until(160);
+      expect(standsUntil()).toBe(at(130 + 120));
+      await uphold();
+      expect(ended()).toEqual(upheld);
+    });
+
+    test('to the people who are asked after it', async () => {
+      await until(85);
+      away(185);
+      await stage.fire();
+      expect(standsUntil()).toBe(at(190 + 60));
+      await uphold();
+      expect(ended()).toEqual(upheld);
+    });
+
+    test('is no time without an end: nobody decides, and it is over', async () => {
+      await until(25);
+      away(325);
+      await until(600);
+      expect(standsUntil()).toBeUndefined();
+      expect(ended()).toEqual(late);
+      sound();
+    });
+  });
+});
+
 describe('the name space of what the product opens', () => {
   test('is closed to callers, at rounds and actions', async () => {
     await stage.start();

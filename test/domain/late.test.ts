@@ -17,15 +17,15 @@ const BEFORE = plusSeconds(END, -0.001);
 const LATER = plusSeconds(END, 3_600);
 
 /** `code`: how it is refused from the end on. */
-interface Bound<S, E> {
+interface Bound<S, E extends Event> {
   readonly history: readonly E[];
-  readonly ask: (now: Time) => Decision<S, E & Event>;
+  readonly ask: (now: Time) => Decision<S, E>;
   readonly code: string;
 }
 /** Why time is nothing to it: no decision, or one that is right at any time. */
 type Free = string;
 
-function lines<S, E extends Event>(name: string, decider: Decider<S, E>, module: object, bound: Readonly<Record<string, Bound<S, E> | readonly Bound<S, E>[]>>, free: Readonly<Record<string, Free>>): void {
+function lines<S, E extends Event>(name: string, decider: Decider<S, E>, module: object, bound: Readonly<Record<string, Bound<S, NoInfer<E>> | readonly Bound<S, NoInfer<E>>[]>>, free: Readonly<Record<string, Free>>): void {
   describe(name, () => {
     test('knows every function that there is', () => {
       const functions = Object.entries(module).flatMap(([key, value]) => (typeof value === 'function' ? [key] : []));
@@ -87,6 +87,7 @@ lines('a task', tasks.taskDecider, tasks, {
   giveBack: 'asked below: nothing is refused, nothing is done',
   voidAward: 'keeps a number from being awarded, which is right at any time',
   settleChallenge: 'a verdict that comes too late counts as well',
+  extendChallenge: 'moves an end',
   timePassed: 'what the end itself means',
   taskDue: 'no decision',
   taskPull: 'no decision',
@@ -198,6 +199,7 @@ lines('an action', actions.actionDecider, actions, {}, {
   hold: 'has no end',
   challenge: 'of what has not happened, or has: at any time',
   settleChallenge: 'by the verdict, or by its end',
+  extendChallenge: 'moves an end',
   execute: 'asked below: a window that is over is noted with it',
   extend: 'moves the end',
   timePassed: 'what the end itself means',

@@ -16,6 +16,7 @@ import {
   extend,
   extendChallenge,
   hold,
+  notCarriedOut,
   openVetoWindow,
   override,
   propose,
@@ -487,14 +488,23 @@ export class Actions {
     this.history.add(tenant, stream, state);
     if (target === undefined) return undefined;
     const { id } = parseStream(target);
+    if (state.compensation?.due === false) return undefined;
     if (state.compensation === undefined) {
       await this.tasks.clear(this.context(tenant, cause), id, stream, state.hash === state.proposed_hash ? undefined : await this.editedTask(stream, action));
-      return undefined;
+      return await this.neverBegun(stream, target, cause);
     }
     // A task that is not done yet is undone by stopping it; what was done already is for people to undo.
-    if (!state.compensation.due) return undefined;
     const stopped = await this.tasks.cancel(this.context(tenant, cause), id, cut(state.compensation.reason, 1_000));
-    return stopped.ok ? await this.act(stream, 'action.compensated', compensated({ by: gatekeeper(tenant).id, ref: commitRef(taskStream(tenant, id), stopped.version) }), cause) : undefined;
+    if (!stopped.ok) return await this.neverBegun(stream, target, cause);
+    return await this.act(stream, 'action.compensated', compensated({ by: gatekeeper(tenant).id, ref: commitRef(taskStream(tenant, id), stopped.version) }), cause);
+  }
+
+  /** The task may have ended after the last look at it and before the action was let go, or before anybody held it: then nothing was carried out. */
+  private async neverBegun(stream: string, target: string, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+    const { state: task, version } = await this.transactor.load(taskDecider, target);
+    if (isAlive(task) || task.awards > 0) return undefined;
+    const reason = cut(`nothing was carried out, and nothing is to be undone: the task is ${task.status}${task.ended === undefined ? '' : `: ${task.ended.reason}`}`, 1_000);
+    return await this.act(stream, 'action.compensated', notCarriedOut({ by: gatekeeper(parseStream(stream).tenant).id, ref: commitRef(target, version), reason }), cause);
   }
 
   /** The task as the action has it now, with who edited it last, and why. */

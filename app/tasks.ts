@@ -232,7 +232,7 @@ export class Tasks {
 
   /** It was decided that the task may be done, as `action` (a stream) says, and as a person may have edited it. */
   clear(context: RequestContext, id: string, action: string, edited: EditedTask | undefined): Promise<TaskOutcome> {
-    return this.command(context, id, 'task.clear', clear(action, edited, this.now()));
+    return this.inTime(context, id, 'task.clear', clear(action, edited, this.now()));
   }
 
   /** Doubts the standing award before the round `challenge.round`. */

@@ -513,6 +513,23 @@ export function compensated(done: { by: string; ref: string }): Decision<ActionS
   };
 }
 
+/**
+ * It was let go, and what it was for turned out to be over: nothing was carried out, so nothing is to be undone. `ref`: the
+ * receipt that says so.
+ */
+export function notCarriedOut(found: { by: string; ref: string; reason: string }): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    const { by, ref, reason } = found;
+    if (state.executed === undefined || state.proposal?.target === undefined) return refuse('action-not-carried-out', 'only what the gate itself carries out can turn out not to be carried out');
+    const { compensation } = state;
+    if (compensation?.due === false) return [];
+    const done: ActionEvent = { type: 'CompensationDone', v: 1, data: { by, ref } };
+    return compensation === undefined ? [{ type: 'CompensationDue', v: 1, data: { reason } }, done] : [done];
+  };
+}
+
 function proposalProblems(proposal: Proposal): string[] {
   const problems = [actionProblem(proposal.action), featuresProblem(proposal.features)].filter((problem) => problem !== undefined);
   const need = (holds: boolean, rule: string) => {

@@ -4,6 +4,7 @@ import type { Colony } from '../../app/colony';
 import type { ProposalInput } from '../../app/actions';
 import { actionDecider } from '../../domain/action';
 import { toTime } from '../../domain/kernel/time';
+import type { Append } from '../../app/ports';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
 import { roundDecider } from '../../domain/round';
 import type { TaskSpec } from '../../domain/task';
@@ -232,10 +233,8 @@ describe('a task that waits for a decision', () => {
   });
 
   describe('in its veto window', () => {
-    const gate = async (task = 't2') => {
-      const stream = stage.streams('action').find((one) => stage.stream(one)[0]?.events.some(({ data }) => (data as { target?: string }).target === `${TENANT}/task/${task}`));
-      return (await colony.actions.load(TENANT, stream?.split('/')[2] as string)).state;
-    };
+    const gateOf = (task: string) => stage.streams('action').find((one) => stage.stream(one)[0]?.events.some(({ data }) => (data as { target?: string }).target === `${TENANT}/task/${task}`)) as string;
+    const gate = async (task = 't2') => (await colony.actions.load(TENANT, gateOf(task).split('/')[2] as string)).state;
     beforeEach(async () => {
       await configure({});
       await propose({}, 'known');
@@ -259,13 +258,39 @@ describe('a task that waits for a decision', () => {
     });
 
     test('cancelled while the window ends, and nobody has looked', async () => {
+      await colony.tasks.post(agent('poster'), 't3', spec());
+      await stage.settled();
       // The feed has not brought the end of the task when the timer comes.
       stage.clock.time += 31_000;
-      await colony.tasks.cancel(agent('poster'), 't2', 'not needed');
-      const window = stage.streams('action').find((one) => stage.fold(actionDecider, one).state.status === 'veto_window');
-      await colony.actions.advance(window as string, undefined);
+      expect(await colony.tasks.cancel(agent('poster'), 't3', 'not needed')).toMatchObject({ ok: true });
+      await colony.actions.advance(gateOf('t3'), undefined);
       await stage.settled();
-      expect(await gate()).toMatchObject({ status: 'refused', executed: undefined });
+      expect(await gate('t3')).toMatchObject({ status: 'refused', executed: undefined });
+    });
+
+    test.each([
+      ['cancelled', { status: 'cancelled', awards: 0 }, 'the task is cancelled: not needed'],
+      ['late', { status: 'expired', awards: 0 }, 'the task is expired: the deadline'],
+    ])('%s between the last look at it and the execution: nothing was carried out, which stands on the action', async (how, left, reason) => {
+      await colony.tasks.post(agent('poster'), 't3', spec({ deadline: toTime(stage.clock.now() + 50_000) }));
+      await stage.settled();
+      stage.mishaps = (port, method, [append]) => {
+        if (port !== 'store' || method !== 'append') return undefined;
+        const { stream, commits } = append as Append;
+        if (stream !== gateOf('t3') || !commits.some(({ body }) => body.includes('ActionExecuted'))) return undefined;
+        stage.mishaps = () => undefined;
+        if (how === 'late') return void (stage.clock.time += 60_000) as undefined;
+        return colony.tasks.cancel(agent('poster'), 't3', 'not needed').then(() => undefined);
+      };
+      stage.clock.time += 31_000;
+      await stage.fire();
+      expect(await task('t3')).toMatchObject(left);
+      expect(await gate('t3')).toMatchObject({ status: 'executed', compensation: { due: false, reason: expect.stringContaining(`nothing was carried out, and nothing is to be undone: ${reason}`), ref: expect.stringContaining(`${TENANT}/task/t3@`) } });
+      // What comes again finds nothing left to do.
+      const { length } = stage.log();
+      await colony.actions.advance(gateOf('t3'), undefined);
+      await stage.settled();
+      expect(stage.log()).toHaveLength(length);
     });
 
     test('its deadline passes before the window ends', async () => {

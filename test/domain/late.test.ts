@@ -205,6 +205,7 @@ lines('an action', actions.actionDecider, actions, {}, {
   timePassed: 'what the end itself means',
   override: 'at any time',
   compensated: 'at any time',
+  notCarriedOut: 'at any time',
   actionParties: 'no decision',
   actionHash: 'no decision',
   actionDue: 'no decision',

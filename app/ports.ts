@@ -92,7 +92,10 @@ export interface EventStore {
    * none. It is remembered with the commit, in one step, for as long as there is the commit.
    */
   answered(stream: string, command: string): Promise<number | undefined>;
-  /** The commits after `from` (from the beginning when undefined), at most `limit`: in order per stream, at least once. */
+  /**
+   * The commits after `from` (from the beginning when undefined), at most `limit`: in order per stream, at least once. Rejects
+   * with RangeError when `from` is no place in this log; beyond its end none is, as far as the store can tell.
+   */
   feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage>;
   /** How many commits lie between a checkpoint and the end. */
   lag(from: Checkpoint | undefined): Promise<number>;

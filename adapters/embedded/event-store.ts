@@ -172,6 +172,7 @@ export class SqliteEventStore implements EventStore {
   async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
     const start = placeOf(from);
     const rows = this.database.all<FeedRow>(this.archive.isUsed ? FEED_WITH_ARCHIVE : FEED, start.position, limit);
+    if (rows.length === 0 && start.position > Number(await this.end())) throw new RangeError(`not a checkpoint of this store: ${from} lies beyond its end`);
     const found: (Commit | AlteredReceipt)[] = [];
     let { position, archived: passed } = start;
     let full = false;
@@ -225,7 +226,6 @@ export class SqliteEventStore implements EventStore {
     return Number(await this.end()) - placeOf(from).position;
   }
 
-   
   async end(): Promise<Checkpoint> {
     return String(this.database.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM commits')?.last ?? 0);
   }
@@ -243,7 +243,7 @@ export class SqliteEventStore implements EventStore {
  */
 function placeOf(checkpoint: Checkpoint | undefined): { readonly position: number; readonly archived: number } {
   if (checkpoint === undefined) return { position: 0, archived: 0 };
-  const place = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(checkpoint);
+  const place = /^(0|[1-9]\d{0,14})(?:-([1-9]\d{0,14}))?$/.exec(checkpoint);
   if (place === null) throw new RangeError(`not a checkpoint of this store: ${checkpoint}`);
   return { position: Number(place[1]), archived: Number(place[2] ?? 0) };
 }

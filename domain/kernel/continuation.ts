@@ -8,7 +8,11 @@ export function continuationAfter(key: string, source: string): string {
 export function placeOf(continuation: string): [key: string, source: string] {
   try {
     const value: unknown = JSON.parse(Buffer.from(continuation, 'base64url').toString('utf8'));
-    if (Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'string') return [value[0], value[1]];
+    if (Array.isArray(value) && value.length === 2 && typeof value[0] === 'string' && typeof value[1] === 'string') {
+      const [key, source] = value as [string, string];
+      // The decoder passes over what it does not know.
+      if (continuationAfter(key, source) === continuation) return [key, source];
+    }
   } catch {
     // falls through
   }

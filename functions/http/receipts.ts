@@ -14,17 +14,21 @@ const Commit = OpenObject.meta({ id: 'Commit', description: 'stream, index, even
 /** What the store says of it is the store's own; how much of it there is depends on how the log is spread. */
 const PLACE = /^[\w-]{1,8000}$/;
 const Place = z.string().regex(PLACE, 'must be a place in the log, from an earlier answer').optional();
+const StreamPlace = z.string().regex(/^(0|[1-9]\d{0,14})$/, 'must be a place in the stream, from an earlier answer');
 const Category = z.string().regex(/^[a-z][a-z-]{0,31}$/).optional();
 
 /** Streams that one principal has open; those whose client has left unseen end after a minute. */
 const streams = new AtOnce(20);
 const RETRY_SECONDS = 60;
 
-/** The store doesn't know the place that the caller names. */
+/** The log, or a stream, has not the place that the caller names. */
+function noSuchPlace(parameter: string, where: 'log' | 'stream' = 'log'): Problem {
+  return Problem.invalid(`The ${where} has no such place.`, [{ parameter, message: `must be a place in the ${where}, from an earlier answer` }]);
+}
+
 function noPlace(parameter: string): (error: unknown) => never {
   return (error) => {
-    if (!(error instanceof RangeError)) throw error;
-    throw Problem.invalid('The log has no such place.', [{ parameter, message: 'must be a place in the log, from an earlier answer' }]);
+    throw error instanceof RangeError ? noSuchPlace(parameter) : error;
   };
 }
 
@@ -90,14 +94,17 @@ route({
   tags: TAGS,
   needs: 'read_only',
   params: z.object({ category: z.string().regex(/^[a-z][a-z-]{0,31}$/), id: Id }),
-  query: z.object({ continuation: z.string().regex(/^\d{1,15}$/, 'must be a place in the stream, from an earlier answer').optional(), limit: whole(1, 500, 100) }),
+  query: z.object({ continuation: StreamPlace.optional(), limit: whole(1, 500, 100) }),
   responses: { 200: { description: 'Commits in order', schema: z.object({ value: z.array(Commit), nextLink: z.string().optional() }) } },
   async handler(call) {
     const { colony } = await runtime();
     const { category, id } = call.params;
     const from = Number(call.query.continuation ?? 0);
-    const { commits, next } = await colony.receipts.stream(streamName(call.principal.tenant, category, id), from, call.query.limit);
+    const stream = streamName(call.principal.tenant, category, id);
+    const { commits, next } = await colony.receipts.stream(stream, from, call.query.limit);
     if (commits.length === 0 && from === 0) throw Problem.of('not-found', `There is no ${category} ${id}.`);
+    // The last page may have been full: the place after it is one, further ones are not.
+    if (commits.length === 0 && (await colony.receipts.stream(stream, from - 1, 1)).commits.length === 0) throw noSuchPlace('continuation', 'stream');
     return page(call, `/v1/streams/${category}/${id}`, commits, next === undefined ? undefined : String(next));
   },
 });

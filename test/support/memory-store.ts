@@ -68,6 +68,7 @@ export class MemoryEventStore implements EventStore {
     this.calls.feed += 1;
     await Promise.resolve();
     const start = this.position(from);
+    if (start > this.log.length) throw new RangeError(`not a checkpoint: ${from} lies beyond the end`);
     const page = this.log.slice(start, start + limit);
     return { commits: page.map(({ body, hash }) => unseal(body, hash)), checkpoint: String(start + page.length), end: page.length < limit };
   }
@@ -93,7 +94,7 @@ export class MemoryEventStore implements EventStore {
   }
 
   private position(from: Checkpoint | undefined): number {
-    if (from !== undefined && !/^\d+$/.test(from)) throw new RangeError(`not a checkpoint: ${from}`);
+    if (from !== undefined && !/^(0|[1-9]\d*)$/.test(from)) throw new RangeError(`not a checkpoint: ${from}`);
     return Number(from ?? 0);
   }
 }

@@ -210,6 +210,7 @@ lines('an action', actions.actionDecider, actions, {}, {
   actionHash: 'no decision',
   actionDue: 'no decision',
   isPending: 'no decision',
+  isStopped: 'no decision',
   actionProblem: 'no decision',
 });
 

@@ -257,13 +257,14 @@ export interface TaskEntry {
 /** Entries of one capability that one look at offers walks through at most. */
 const MAX_LOOKED_AT = 2_000;
 
-/** Open tasks, by the capability that they ask for first. */
+/** Open tasks, by the capability that they ask for first; and those that are held, which only wait. */
 export class TaskBook {
   private readonly open = new Map<string, TaskEntry>();
+  private readonly held = new Map<string, TaskEntry>();
   private readonly buckets = new Map<string, Set<TaskEntry>>();
   /** `tenant capability` → tasks in the order in which they came to be offered. */
   private readonly offered = new Map<string, Ordered<TaskEntry, number>>();
-  /** Tenant → tasks in the order in which they were opened: those first that have waited longest. */
+  /** Tenant → tasks in the order in which they were opened, or posted where they are held: those first that have waited longest. */
   private readonly waiting = new Map<string, Ordered<TaskEntry, string>>();
   /** Tasks that somebody has declined in this attempt. */
   private readonly declined = new Set<TaskEntry>();
@@ -278,7 +279,10 @@ export class TaskBook {
 
   update(tenant: string, id: string, stream: string, state: TaskState, version: number): void {
     const known = this.open.get(stream);
-    if (known !== undefined && known.version >= version) return;
+    const before = known ?? this.held.get(stream);
+    if (before !== undefined && before.version >= version) return;
+    if (before !== known) this.letGo(before as TaskEntry);
+    if (state.status === 'held') return this.hold({ tenant, id, stream, state, version, place: 0, returns: undefined });
     const bucket = bucketOf(tenant, state);
     if (state.status !== 'open' || bucket === undefined) {
       if (known !== undefined) this.forget(known);
@@ -290,26 +294,31 @@ export class TaskBook {
       this.open.set(stream, entry);
       listed(this.buckets, bucket, () => new Set()).add(entry);
     }
-    const before = known?.state;
+    const offered = known?.state;
     entry.state = state;
     entry.version = version;
     entry.returns = earliest(...Object.values(state.declined).map(({ until }) => until));
     if (entry.returns === undefined) this.declined.delete(entry);
     else this.declined.add(entry);
-    listed(this.waiting, tenant, () => new Ordered<TaskEntry, string>()).set(entry, `${state.open_since} ${id}`);
-    if (before === undefined || offerOf(before) !== offerOf(state)) this.offer(entry);
+    this.wait(entry);
+    if (offered === undefined || offerOf(offered) !== offerOf(state)) this.offer(entry);
   }
 
   get(stream: string): TaskEntry | undefined {
     return this.open.get(stream);
   }
 
-  /** The tenant's open tasks that have waited longest first, after the key `after` as it was given with an earlier one. */
+  /** An open or a held task. */
+  waits(stream: string): TaskEntry | undefined {
+    return this.open.get(stream) ?? this.held.get(stream);
+  }
+
+  /** The tenant's open and held tasks that have waited longest first, after the key `after` as it was given with an earlier one. */
   *longestWaiting(tenant: string, after?: string): Generator<{ readonly key: string; readonly item: TaskEntry }> {
     yield* this.waiting.get(tenant)?.after(after) ?? [];
   }
 
-  /** How many tasks of the tenant are open. */
+  /** How many tasks of the tenant wait: open ones, and those that are held. */
   count(tenant: string): number {
     return this.waiting.get(tenant)?.size ?? 0;
   }
@@ -322,6 +331,20 @@ export class TaskBook {
       if (entry.returns === undefined) this.declined.delete(entry);
       this.offer(entry);
     }
+  }
+
+  private hold(entry: TaskEntry): void {
+    this.held.set(entry.stream, entry);
+    this.wait(entry);
+  }
+
+  private letGo(entry: TaskEntry): void {
+    this.held.delete(entry.stream);
+    unlist(this.waiting, entry.tenant, entry);
+  }
+
+  private wait(entry: TaskEntry): void {
+    listed(this.waiting, entry.tenant, () => new Ordered<TaskEntry, string>()).set(entry, `${waitsSince(entry.state)} ${entry.id}`);
   }
 
   private forget(entry: TaskEntry): void {
@@ -450,6 +473,11 @@ export class RoundBook {
     }
     return { entries, upTo: this.places.last };
   }
+}
+
+/** Since when a task waits: open, or until it is decided that it may be done. */
+export function waitsSince({ open_since, posted_at }: TaskState): Time | undefined {
+  return open_since ?? posted_at;
 }
 
 /** What makes an offer another one: the task was opened again, or is ready at another time. */

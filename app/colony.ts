@@ -299,10 +299,12 @@ export class Colony {
       const { state, version } = await this.transactor.load(agentDecider, stream);
       agents.update(tenant, id, state, version);
     });
-    await this.eachSource('tasks', { status: 'open' }, async (stream, tenant, id) => {
-      const { state, version } = await this.transactor.load(taskDecider, stream);
-      tasks.update(tenant, id, stream, state, version);
-    });
+    for (const status of ['open', 'held'] as const) {
+      await this.eachSource('tasks', { status }, async (stream, tenant, id) => {
+        const { state, version } = await this.transactor.load(taskDecider, stream);
+        tasks.update(tenant, id, stream, state, version);
+      });
+    }
     await this.eachSource('rounds', { status: 'open' }, async (stream, tenant, id) => {
       const { state, version } = await this.transactor.load(roundDecider, stream);
       this.roundBook.update(tenant, id, stream, state, version);

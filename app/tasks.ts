@@ -75,7 +75,7 @@ export function taskView(id: string, { state, version }: Pick<Loaded<TaskState>,
   };
 }
 
-/** A row of a list; where it is open, perhaps why. */
+/** A row of a list; where it is open or held, perhaps why. */
 type ListedTask = TaskDoc & { readonly why?: WhyNot };
 
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
@@ -130,15 +130,11 @@ export class Tasks {
     return asOf === undefined ? this.transactor.load(taskDecider, stream) : this.transactor.loadAt(taskDecider, stream, { asOf });
   }
 
-  /** A page of the tenant's tasks, in order of id, as far as the view has come; the first of those that are open with the reason. */
+  /** A page of the tenant's tasks, in order of id, as far as the view has come; the first of those that are open or held with the reason. */
   async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ tasks: readonly ListedTask[]; continuation?: string }> {
     const page = await this.viewStore.query<TaskDoc>(this.views.serving('tasks'), { tenant, key: ALL, where, limit, continuation });
-    let told = 0;
-    const tasks = page.rows.map(({ source, doc }): ListedTask => {
-      if (doc.status !== 'open' || told === MAX_WHYS) return doc;
-      told += 1;
-      return { ...doc, why: this.whyNots.ofOpen(source) };
-    });
+    const told = new Set(page.rows.filter(({ doc }) => doc.status === 'open' || doc.status === 'held').slice(0, MAX_WHYS));
+    const tasks = await Promise.all(page.rows.map(async (row): Promise<ListedTask> => (told.has(row) ? { ...row.doc, why: await this.whyNots.ofWaiting(row.source) } : row.doc)));
     return { tasks, continuation: page.continuation };
   }
 

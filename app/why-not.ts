@@ -4,6 +4,7 @@ import { levelOf, slotsInUse, type AgentProfile } from '../domain/agent';
 import { approvalDecider, deadlineOf } from '../domain/approval';
 import { ballotHolders, type Electorate } from '../domain/consensus';
 import type { Bidder } from '../domain/fit';
+import { AlteredReceipt } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream, streamName } from '../domain/kernel/ids';
 import { secondsBetween, toTime, type Time } from '../domain/kernel/time';
 import type { PauseState } from '../domain/pause';
@@ -11,7 +12,7 @@ import { roundDecider } from '../domain/round';
 import { hasBid, type TaskSpec, type TaskState } from '../domain/task';
 import { obstacleOf, obstacleText, whyNot, type Awaited, type Look, type Obstacle, type WhyCode, type WhyNot } from '../domain/why-not';
 import { taskRow, type TaskDoc } from '../projections/tasks';
-import { MAX_CANDIDATES, type TaskEntry } from './books';
+import { MAX_CANDIDATES, waitsSince, type TaskEntry } from './books';
 import type { Market } from './market';
 import { derivedSystemId } from './new-id';
 import type { Clock } from './ports';
@@ -19,7 +20,7 @@ import type { Transactor } from './transact';
 
 /** Rows of one page that are told why they do not move. */
 export const MAX_WHYS = 100;
-/** Open tasks that one look for the groups takes in, those that have waited longest. */
+/** Tasks that one look for the groups takes in, those that have waited longest. */
 const MAX_GROUPED = 500;
 /** Tasks that one page of a filtered list walks through at most. */
 const MAX_WALKED = 5_000;
@@ -58,6 +59,7 @@ export interface WaitingGroup {
 }
 
 export interface WaitingSummary {
+  /** How many tasks are open, or held. */
   readonly open: number;
   /** How many of them were looked at: those that have waited longest. */
   readonly looked_at: number;
@@ -81,10 +83,10 @@ export class WhyNots {
     return this.told(parseStream(stream).tenant, state, state.status === 'held' ? await this.awaited(stream) : undefined);
   }
 
-  /** Why an open task does not move, as the market's books have it; undefined when it is in none. */
-  ofOpen(stream: string): WhyNot | undefined {
-    const entry = this.market.tasks.get(stream);
-    return entry === undefined ? undefined : this.told(entry.tenant, entry.state);
+  /** Why an open or held task does not move, as the market's books have it; undefined when it is in none. */
+  async ofWaiting(stream: string): Promise<WhyNot | undefined> {
+    const entry = this.market.tasks.waits(stream);
+    return entry === undefined ? undefined : await this.ofRow(entry);
   }
 
   /** What is told of a task whose deadline has come while nobody holds it; undefined where there is nothing to tell. */
@@ -109,25 +111,32 @@ export class WhyNots {
     return { candidates, able };
   }
 
-  /** A page of the tenant's open tasks that have waited longest, at least `seconds`; in that order. Says where the next one begins. */
-  waiting(tenant: string, { seconds = 0, task_type }: { readonly seconds?: number; readonly task_type?: string }, limit: number, continuation?: string): { tasks: readonly WaitingTask[]; continuation?: string } {
+  /** A page of the tenant's open and held tasks that have waited longest, at least `seconds`; in that order. Says where the next one begins. */
+  async waiting(
+    tenant: string,
+    { seconds = 0, task_type, status }: { readonly seconds?: number; readonly task_type?: string; readonly status?: string },
+    limit: number,
+    continuation?: string,
+  ): Promise<{ tasks: readonly WaitingTask[]; continuation?: string }> {
     if (continuation !== undefined && !/^[\d:.TZ-]+ \S+$/.test(continuation)) throw new RangeError('the continuation is not one of this list');
     const now = this.now();
-    const tasks: WaitingTask[] = [];
+    const found: TaskEntry[] = [];
+    const rows = () => Promise.all(found.map((item, i) => this.row(item, now, i < MAX_WHYS)));
     let walked = 0;
     let last: string | undefined;
     for (const { key, item } of this.market.tasks.longestWaiting(tenant, continuation)) {
       if (waitedOf(item, now) < seconds) break;
-      if (tasks.length === limit || walked === MAX_WALKED) return { tasks, continuation: last };
+      if (found.length === limit || walked === MAX_WALKED) return { tasks: await rows(), continuation: last };
       walked += 1;
       last = key;
-      if (task_type === undefined || item.state.spec?.task_type === task_type) tasks.push(this.row(item, now, tasks.length < MAX_WHYS));
+      const { state } = item;
+      if ((task_type ?? state.spec?.task_type) === state.spec?.task_type && (status ?? state.status) === state.status) found.push(item);
     }
-    return { tasks };
+    return { tasks: await rows() };
   }
 
-  /** What the tenant's open tasks wait for, by reason: of those that have waited longest. */
-  groups(tenant: string): WaitingSummary {
+  /** What the tenant's open and held tasks wait for, by reason: of those that have waited longest. */
+  async groups(tenant: string): Promise<WaitingSummary> {
     const now = this.now();
     const groups = new Map<WhyCode, WaitingGroup>();
     let looked = 0;
@@ -137,7 +146,8 @@ export class WhyNots {
       const why = this.told(tenant, item.state);
       if (why === undefined) continue;
       const known = groups.get(why.code);
-      groups.set(why.code, known === undefined ? { code: why.code, count: 1, example: item.id, text: why.text, waited_seconds: waitedOf(item, now) } : { ...known, count: known.count + 1 });
+      if (known !== undefined) groups.set(why.code, { ...known, count: known.count + 1 });
+      else groups.set(why.code, { code: why.code, count: 1, example: item.id, text: (await this.ofRow(item))?.text ?? why.text, waited_seconds: waitedOf(item, now) });
     }
     return { open: this.market.tasks.count(tenant), looked_at: looked, groups: [...groups.values()].sort((a, b) => b.count - a.count) };
   }
@@ -146,9 +156,19 @@ export class WhyNots {
     return whyNot(state, this.look(tenant, state), this.now(), awaited);
   }
 
-  private row(entry: TaskEntry, now: Time, told: boolean): WaitingTask {
-    const { tenant, id, state } = entry;
-    return { ...taskRow(id, state, state.spec as TaskSpec), waited_seconds: waitedOf(entry, now), why: told ? this.told(tenant, state) : undefined };
+  /** One stream that was altered takes no list with it. */
+  private async ofRow({ tenant, stream, state }: TaskEntry): Promise<WhyNot | undefined> {
+    try {
+      return await this.of(stream, state);
+    } catch (error) {
+      if (!(error instanceof AlteredReceipt)) throw error;
+      return this.told(tenant, state);
+    }
+  }
+
+  private async row(entry: TaskEntry, now: Time, told: boolean): Promise<WaitingTask> {
+    const { id, state } = entry;
+    return { ...taskRow(id, state, state.spec as TaskSpec), waited_seconds: waitedOf(entry, now), why: told ? await this.ofRow(entry) : undefined };
   }
 
   /** Whoever has bid, and as many of those that have the scarcest capability as an award considers. */
@@ -224,5 +244,6 @@ function candidateOf(state: TaskState, spec: TaskSpec, bidder: Bidder, pauses: P
 }
 
 function waitedOf({ state }: TaskEntry, now: Time): number {
-  return state.open_since === undefined ? 0 : Math.max(0, secondsBetween(state.open_since, now));
+  const since = waitsSince(state);
+  return since === undefined ? 0 : Math.max(0, secondsBetween(since, now));
 }

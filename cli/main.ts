@@ -103,8 +103,8 @@ command(program, 'tasks', 'List tasks, or show one', ['formicary tasks --status 
   .addOption(new Option('-s, --status <status>').choices(['held', 'open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']))
   .option('-a, --agent <id>', 'held or completed by')
   .option('-t, --type <task_type>')
-  .option('--stuck [seconds]', 'open for so many seconds at least (60 by default), the longest first', numberFrom(0, 999_999_999, true))
-  .addOption(new Option('--sort <order>', 'waiting: open tasks, those first that have waited longest').choices(['waiting']))
+  .option('--stuck [seconds]', 'open or held for so many seconds at least (60 by default), the longest first', numberFrom(0, 999_999_999, true))
+  .addOption(new Option('--sort <order>', 'waiting: open and held tasks, those first that have waited longest').choices(['waiting']))
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
   .action(runs<TasksCommand.TasksInput>(() => (require('./commands/tasks') as typeof TasksCommand).tasks));

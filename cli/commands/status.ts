@@ -24,7 +24,7 @@ export async function status({ client, json, globals }: Context): Promise<void> 
   );
 }
 
-/** What open tasks wait for. */
+/** What open tasks, and those that are held, wait for. */
 function printWaiting({ open, looked_at, groups }: WaitingSummary): void {
   if (groups.length === 0) return;
   print('');
@@ -33,5 +33,5 @@ function printWaiting({ open, looked_at, groups }: WaitingSummary): void {
     groups.map((group) => [group.code, group.count, duration(group.waited_seconds * 1_000), bold(group.example), lineOf(group.text, 120)]),
     ['TASKS', 'LONGEST'],
   );
-  if (looked_at < open) note(dim(`Of ${count(open, 'open task')}, the ${looked_at} that have waited longest were looked at.`));
+  if (looked_at < open) note(dim(`Of ${count(open, 'task')} that wait, the ${looked_at} that have waited longest were looked at.`));
 }

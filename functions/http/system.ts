@@ -47,7 +47,7 @@ route({
   name: 'readStatus',
   method: 'GET',
   path: '/v1/status',
-  summary: 'Feed lag, parked commits, views, and what open tasks wait for',
+  summary: 'Feed lag, parked commits, views, and what open and held tasks wait for',
   tags: TAGS,
   needs: 'read_only',
   responses: { 200: { description: 'Status', schema: OpenObject } },
@@ -55,7 +55,7 @@ route({
     const { colony } = await runtime();
     const feed = await colony.feed.status();
     const lag = feed.find(({ consumer }) => consumer === 'views')?.lag ?? null;
-    return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size(), waiting: colony.whyNots.groups(call.principal.tenant), clock: colony.clockCheck.status() } };
+    return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size(), waiting: await colony.whyNots.groups(call.principal.tenant), clock: colony.clockCheck.status() } };
   },
 });
 

@@ -135,15 +135,15 @@ route({
   method: 'GET',
   path: '/v1/tasks',
   summary: 'List tasks',
-  description: 'Of a page, the first hundred that are open tell in `why` why they do not move.',
+  description: 'Of a page, the first hundred that are open, or held, tell in `why` why they do not move.',
   tags: TAGS,
   needs: 'read_only',
   query: z.object({
     status: z.enum(['held', 'open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']).optional(),
     agent: Id.optional(),
     task_type: Id.optional(),
-    sort: z.enum(['waiting']).optional().meta({ description: 'Open tasks, those first that have waited longest' }),
-    stuck: Whole(0, 999_999_999).optional().meta({ type: 'integer', minimum: 0, maximum: 999_999_999, description: 'Open tasks that have waited so many seconds at least, the longest first' }),
+    sort: z.enum(['waiting']).optional().meta({ description: 'Open and held tasks, those first that have waited longest' }),
+    stuck: Whole(0, 999_999_999).optional().meta({ type: 'integer', minimum: 0, maximum: 999_999_999, description: 'Open and held tasks that have waited so many seconds at least, the longest first' }),
     limit: whole(1, 1_000, 100),
     continuation: Continuation,
   }),
@@ -152,10 +152,11 @@ route({
     const { colony } = await runtime();
     const { limit, continuation, sort, stuck, ...filters } = call.query;
     if (sort !== undefined || stuck !== undefined) {
-      const wrong = (parameter: string, message: string) => Problem.invalid('Only open tasks wait, and nobody holds them.', [{ parameter, message }]);
-      if (filters.status !== undefined && filters.status !== 'open') throw wrong('status', 'must be open, or left out, with sort or stuck');
+      const wrong = (parameter: string, message: string) => Problem.invalid('Only open and held tasks wait, and no agent has them.', [{ parameter, message }]);
+      if (filters.status !== undefined && filters.status !== 'open' && filters.status !== 'held') throw wrong('status', 'must be open or held, or left out, with sort or stuck');
       if (filters.agent !== undefined) throw wrong('agent', 'must be left out with sort or stuck');
-      const waiting = await queried(async () => colony.whyNots.waiting(call.principal.tenant, { seconds: stuck, task_type: filters.task_type }, limit, continuation));
+      const { task_type, status } = filters;
+      const waiting = await queried(() => colony.whyNots.waiting(call.principal.tenant, { seconds: stuck, task_type, status }, limit, continuation));
       return page(call, '/v1/tasks', waiting.tasks, waiting.continuation);
     }
     const found = await queried(() => colony.tasks.list(call.principal.tenant, given(filters), limit, continuation));

@@ -105,3 +105,35 @@ test('one that has expired says why and by whom; redriven it has its time again,
   const events = stage.stream(taskOf('t')).flatMap((commit) => commit.events as readonly TaskEvent[]).map(({ type }) => type);
   expect(events).toEqual(['TaskPosted', 'DeadlinePassed', 'TaskRedriven', 'BidsClosed', 'TaskAwarded', 'TaskAccepted', 'TaskCompleted']);
 });
+
+test('one that is held is among those that wait, and says what for; also after a restart, and not once it is let on', async () => {
+  await stage.start();
+  const oversight = { kind: 'job', why: 'x', confidence: 0.9, impact: 'high', risk: 0.5, features: {} } as const;
+  await stage.colony.tasks.post(as('eve'), 'gated', spec({ oversight }));
+  await stage.settled();
+  stage.clock.time += 60_000;
+  await stage.colony.tasks.post(as('eve'), 'open', spec());
+  await stage.settled();
+  const waits = expect.stringMatching(/^not offered: it is not decided yet that it may be done; action .* waits for approval .*: 0 of 1 given, /);
+  for (const restart of [false, true]) {
+    if (restart) {
+      stage.first.kill();
+      await stage.start();
+    }
+    const { tasks, whyNots } = stage.colony;
+    expect((await whyNots.waiting('acme', { seconds: 60 }, 10)).tasks).toMatchObject([{ id: 'gated', status: 'held', waited_seconds: 60, why: { code: 'awaits-decision', text: waits } }]);
+    expect((await whyNots.waiting('acme', {}, 10)).tasks.map(({ id }) => id)).toEqual(['gated', 'open']);
+    expect((await whyNots.waiting('acme', { status: 'open' }, 10)).tasks.map(({ id }) => id)).toEqual(['open']);
+    expect(await whyNots.groups('acme')).toMatchObject({ open: 2, looked_at: 2, groups: expect.arrayContaining([expect.objectContaining({ code: 'awaits-decision', count: 1, example: 'gated', text: waits })]) });
+    expect((await tasks.list('acme', { status: 'held' }, 10)).tasks).toMatchObject([{ id: 'gated', why: { code: 'awaits-decision', text: waits } }]);
+  }
+  const { colony } = stage;
+  const [asked] = (await colony.approvals.list('acme', { status: 'waiting' }, 10)).approvals;
+  const person = { principal: { tenant: 'acme', id: 'human:ada', kind: 'human' as const, level: 'critical' as const, groups: ['approvers', 'administrators'] } };
+  expect(await colony.approvals.approve(person, asked?.id ?? '', { hash: asked?.hash ?? '', reason: 'fine' })).toMatchObject({ ok: true });
+  await stage.settled();
+  expect((await colony.whyNots.groups('acme')).groups.map(({ code, count }) => [code, count])).toEqual([['no-agent', 2]]);
+  await colony.tasks.cancel(as('eve'), 'gated', 'no need');
+  await stage.settled();
+  expect((await colony.whyNots.waiting('acme', {}, 10)).tasks.map(({ id }) => id)).toEqual(['open']);
+});

@@ -3,14 +3,17 @@
  * was wrong when that was written, and a person has to say which; less is said, and so is what drifts while we run.
  */
 import type { Commit } from '../domain/kernel/commit';
-import { toMillis, toTime, type Time } from '../domain/kernel/time';
-import type { Clock, Ports } from './ports';
+import { isTime, toMillis, toTime, type Time } from '../domain/kernel/time';
+import type { Checkpoints, Clock, Ports } from './ports';
 
 /** A receipt may lie ahead of the clock by this much before it is said: causes of other machines. Milliseconds. */
 const AHEAD_MS = 60_000;
 /** A machine's clock that differs from ours by this much is said. Milliseconds. */
 const DRIFT_MS = 5_000;
 const REPORT_EVERY_MS = 60_000;
+/** How often the time of the newest receipt is noted for whoever starts next, and under which name. */
+const NOTE_EVERY_MS = 10_000;
+const NOTE = 'newest-receipt';
 
 export interface ClockStatus {
   /** Milliseconds by which the machine's clock is ahead of the one that we go by; negative: behind. */
@@ -22,6 +25,8 @@ export interface ClockStatus {
 export class ClockCheck {
   private newest: Time = toTime(0);
   private reported = -Infinity;
+  private notes: Checkpoints | undefined;
+  private noted = -Infinity;
 
   constructor(
     private readonly clock: Clock,
@@ -48,10 +53,28 @@ export class ClockCheck {
     return last.at;
   }
 
+  /** Where no store can say which receipt is the newest, because processes share it, they note it for each other: the one that was noted last. */
+  async newestNoted(notes: Checkpoints): Promise<{ readonly ref: string; readonly at: Time } | undefined> {
+    this.notes = notes;
+    const [at, ref] = (await notes.load(NOTE))?.split(' ') ?? [];
+    return at === undefined || ref === undefined || !isTime(at) ? undefined : { ref, at };
+  }
+
+  /** What another process has written. */
+  heard({ at }: Pick<Commit, 'at'>): void {
+    if (at > this.newest) this.newest = at;
+  }
+
   /** What this process writes: said when it lies ahead of the clock because what it follows does. */
   saw({ stream, index, at }: Pick<Commit, 'stream' | 'index' | 'at'>): void {
-    if (at > this.newest) this.newest = at;
     const now = this.clock.now();
+    // A time that has been heard of is noted by whoever wrote it.
+    if (this.notes !== undefined && at > this.newest && Math.abs(now - this.noted) >= NOTE_EVERY_MS) {
+      this.noted = now;
+      // What can't be noted is noted the next time.
+      void this.notes.save(NOTE, `${at} ${stream}@${index}`).catch(() => undefined);
+    }
+    this.heard({ at });
     if (toMillis(at) - now <= AHEAD_MS || now - this.reported < REPORT_EVERY_MS) return;
     this.reported = now;
     this.report('a receipt lies ahead of the clock, as what it follows does', { receipt: `${stream}@${index}`, at, seconds: (toMillis(at) - now) / 1_000 });

@@ -158,7 +158,9 @@ export class Colony {
     this.watchdog = new Watchdog(clock, report);
     this.clockCheck = new ClockCheck(clock, report);
     this.transactor.onCommitted(({ here, commits }) => {
-      if (here) this.clockCheck.saw(commits.at(-1) as Commit);
+      const last = commits.at(-1) as Commit;
+      if (here) this.clockCheck.saw(last);
+      else this.clockCheck.heard(last);
     });
     const inboxes = new Inboxes(this.transactor, this.market, this.roundBook, places, clock);
     this.agents = new Agents(this.transactor, this.market, inboxes, presence, views, this.views, clock, this.watchdog, report);
@@ -222,7 +224,7 @@ export class Colony {
 
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */
   async start(): Promise<void> {
-    const newest = await this.clockCheck.start(this.ports.newest, this.options.maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS);
+    const newest = await this.clockCheck.start(this.ports.newest ?? (() => this.clockCheck.newestNoted(this.ports.checkpoints)), this.options.maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS);
     await this.views.start();
     await this.balance.open();
     const consumers = Object.values(this.consumers).flat();

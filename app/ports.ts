@@ -394,7 +394,7 @@ export interface Ports {
   readonly presence: Presence;
   /** Publishes what happens, for others; undefined when nobody wants it. */
   readonly publisher?: Publisher;
-  /** The receipt with the latest time among the newest; undefined where there is none. Left out where processes share the log. */
+  /** The receipt with the latest time among the newest; undefined where there is none. Left out where processes share the log: they note it for each other. */
   readonly newest?: () => Promise<{ readonly ref: string; readonly at: string } | undefined>;
   /** Reads what a trigger on the store's feed has handed over: commits, in order per stream; undefined for a store without triggers. */
   readonly handed?: (documents: readonly unknown[]) => Promise<readonly Commit[]>;

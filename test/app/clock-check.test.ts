@@ -5,6 +5,7 @@ import path from 'node:path';
 import { openEmbedded } from '../../adapters/embedded/open';
 import { ClockCheck } from '../../app/clock-check';
 import { toMillis } from '../../domain/kernel/time';
+import { Stage, as, spec } from '../support/stage';
 import { EPOCH, chain } from '../support/commits';
 
 const AT = toMillis(EPOCH);
@@ -50,4 +51,37 @@ test('the newest receipt of a folder is the one with the latest time, wherever i
     await ports.close();
     rmSync(folder, { recursive: true });
   }
+});
+
+describe('processes that share a log note its newest receipt for each other', () => {
+  let stage: Stage;
+  beforeEach(async () => {
+    stage = new Stage({ shared: true });
+    await stage.start();
+    expect((await stage.colony.tasks.post(as('poster'), 't', spec())).ok).toBe(true);
+    await stage.settled();
+    for (const process of stage.living) process.kill();
+  });
+  afterEach(() => stage.end());
+
+  test('a start whose clock is a little behind says so, at the start, in readiness and in the status', async () => {
+    stage.clock.time -= 300_000;
+    const { colony } = await stage.start();
+    expect(stage.reports.map(({ message }) => message)).toContain('the clock of this machine is behind the log');
+    expect(colony.clockCheck.status().log_ahead_ms).toBeGreaterThan(290_000);
+    const clock = (await colony.readiness.look()).find(({ check }) => check === 'clock');
+    expect(clock).toMatchObject({ ok: false, reason: expect.stringContaining('ahead of the clock') });
+  });
+
+  test('one whose clock is far behind is refused with a way out', async () => {
+    stage.clock.time -= 3_600_000;
+    const process = await stage.prepare();
+    await expect(process.colony.start()).rejects.toThrow(/FORMICARY_MAX_CLOCK_BEHIND=36/);
+    process.kill();
+  });
+
+  test('one whose clock is right says nothing', async () => {
+    const { colony } = await stage.start();
+    expect([stage.reports.filter(({ message }) => message.includes('clock')), colony.clockCheck.trouble()]).toEqual([[], undefined]);
+  });
 });

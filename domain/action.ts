@@ -77,9 +77,19 @@ export type ActionEvent =
   /** Back to people instead of being taken. `hash`: what the caller wanted to take. */
   | Event<'ActionReturned', { by: string; reason: string; hash: string; policy: PolicyAtGate }>
   /** `ref`: the override of its round that is carried out here. `with`: who wanted it as well. */
-  | Event<'ActionOverridden', { by: string; instead: Instead; reason: string; ref?: string; with?: readonly string[] }>
+  | Event<'ActionOverridden', Overridden>
   | Event<'CompensationDue', { reason: string }>
   | Event<'CompensationDone', { by: string; ref: string }>;
+
+/** `said_at`: when its round was overridden, which is carried out here. */
+export interface Overridden {
+  readonly by: string;
+  readonly instead: Instead;
+  readonly reason: string;
+  readonly ref?: string;
+  readonly with?: readonly string[];
+  readonly said_at?: Time;
+}
 
 export type HeldFor = 'round' | 'approval';
 export type Instead = 'refuse' | 'allow';
@@ -112,8 +122,8 @@ export interface ActionState {
   readonly challenges: readonly (Challenge & { readonly lapsed?: true })[];
   readonly executed: { readonly by: string; readonly hash: string; readonly result?: unknown; readonly at: Time } | undefined;
   /** The one that stands. */
-  readonly override: { readonly by: string; readonly instead: Instead; readonly reason: string; readonly ref?: string; readonly with?: readonly string[] } | undefined;
-  /** All of them, in order. */
+  readonly override: Overridden | undefined;
+  /** All of them, in order; `at`: when it was said. */
   readonly overrides: readonly { readonly by: string; readonly instead: Instead; readonly reason: string; readonly at: Time; readonly ref?: string }[];
   /** True once it was held for an approval. */
   readonly asked_people: boolean;
@@ -139,7 +149,7 @@ export type ChallengeMade = Challenge & { readonly until?: Time };
 
 export const actionDecider: Decider<ActionState, ActionEvent> = {
   category: 'action',
-  version: 3,
+  version: 4,
   initial: {
     status: 'unknown',
     proposal: undefined,
@@ -205,8 +215,8 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
       case 'ActionReturned':
         return { ...state, status: 'returned', policy: event.data.policy, cleared: undefined, override: undefined };
       case 'ActionOverridden': {
-        const { by, instead, reason, ref } = event.data;
-        const overrides = [...state.overrides, { by, instead, reason, at: place.at, ref }];
+        const { by, instead, reason, ref, said_at = place.at } = event.data;
+        const overrides = [...state.overrides, { by, instead, reason, at: said_at, ref }];
         const overridden = { ...state, override: event.data, overrides, challenge: undefined };
         if (event.data.instead === 'allow' || state.status === 'executed') return overridden;
         return { ...overridden, status: 'refused', stopped: event.data, held: undefined, cleared: undefined, decided_at: place.at };
@@ -478,7 +488,7 @@ export function override(person: Person, instead: Instead, reason: string, of?: 
     const party = people.map((id) => barred(actionParties(state), id, instead === 'allow' ? 'allow' : 'stop')).find((one) => one !== undefined);
     if (party !== undefined) return party;
     if (overrides.length >= MAX_OVERRIDES) return refuse('overrides-full', `the action was overridden ${MAX_OVERRIDES} times: propose it anew`);
-    const overridden: ActionEvent = { type: 'ActionOverridden', v: 1, data: { by: person.by, instead, reason, ref: of?.ref, with: of?.with } };
+    const overridden: ActionEvent = { type: 'ActionOverridden', v: 1, data: { by: person.by, instead, reason, ref: of?.ref, with: of?.with, said_at: of?.at } };
     if (instead === 'refuse') {
       if (isStopped(state) || state.compensation !== undefined) return refuse('nothing-to-override', 'the action is stopped, or to be undone, already');
       return state.status === 'executed' ? [overridden, { type: 'CompensationDue', v: 1, data: { reason } }] : [overridden];
@@ -494,13 +504,13 @@ export function override(person: Person, instead: Instead, reason: string, of?: 
 /** Nobody's word: what stops an action because nobody, or no agreement, has let it on. */
 const NO_WORD = ['round', 'safe-default', 'oversight'];
 
-/** Whether there was a later word on the action itself: a person overrode it, or somebody has stopped what would be let on. */
+/** Whether there was a later word on the action: people overrode it, or its rounds, or somebody has stopped what would be let on. */
 function saidSince({ override: last, overrides, stopped, decided_at }: ActionState, instead: Instead, at: Time): boolean {
-  if (overrides.some((one) => one.ref === undefined && one.at > at)) return true;
+  if (overrides.some((one) => one.at > at)) return true;
   if (instead === 'refuse' || stopped === undefined || decided_at === undefined || NO_WORD.includes(stopped.by)) return false;
-  // An override of a round may be carried out after the next one was made.
-  const carriedOut = last?.ref !== undefined && last.ref === stopped.ref;
-  return !carriedOut && decided_at > at;
+  // When people said it counts, not when it was carried out: that may be after the next one was made.
+  const overridden = last?.instead === 'refuse' && last.by === stopped.by && last.ref === stopped.ref;
+  return !overridden && decided_at > at;
 }
 
 /** What was done wrongly is undone; `ref` says by what. */

@@ -564,7 +564,7 @@ interface ActionSeen {
   readonly challengers: Set<string>;
   /** Who lets it on by the override that stands. */
   allowedBy: Set<string>;
-  /** When a person last overrode the action itself. */
+  /** When people last overrode the action, or a round about it. */
   lastWord: string;
   executions: number;
   stopped: boolean;
@@ -804,8 +804,9 @@ function actionRule(
     case 'ActionOverridden': {
       rule(actor.kind === 'human' && event.data.by === actor.id, 'only people override');
       const { ref } = event.data;
-      if (ref === undefined) action.lastWord = at;
-      else rule((rounds.get(parseCommitRef(ref)?.stream ?? '')?.overridden.get(ref) ?? '') >= action.lastWord, 'it undoes a later word on the action itself');
+      const said = ref === undefined ? at : (rounds.get(parseCommitRef(ref)?.stream ?? '')?.overridden.get(ref) ?? '');
+      rule(said >= action.lastWord, 'it undoes a later word on the action');
+      action.lastWord = said;
       action.allowedBy = new Set(event.data.instead === 'allow' ? [actor.id, ...(event.data.with ?? [])] : []);
       rule(!action.challengers.has(actor.id) && !action.allowedBy.has(action.proposed_by), 'a party overrides it');
       action.challenges.clear();

@@ -412,8 +412,9 @@ describe('abandon', () => {
 });
 
 describe('an override of its round', () => {
-  const of = (changes: Partial<OfRound> = {}): OfRound => ({ ref: 'acme/round/r@5', at: '2026-11-21T10:00:00.000Z', with: [], hash: HASH, ...changes });
-  const carried = (instead: 'refuse' | 'allow', others: readonly string[] = []): ActionEvent => ({ type: 'ActionOverridden', v: 1, data: { by: 'eve', instead, reason: 'no', ref: 'acme/round/r@5', with: others } });
+  const SAID = '2026-11-21T10:00:00.000Z';
+  const of = (changes: Partial<OfRound> = {}): OfRound => ({ ref: 'acme/round/r@5', at: SAID, with: [], hash: HASH, ...changes });
+  const carried = (instead: 'refuse' | 'allow', others: readonly string[] = []): ActionEvent => ({ type: 'ActionOverridden', v: 1, data: { by: 'eve', instead, reason: 'no', ref: 'acme/round/r@5', with: others, said_at: SAID } });
   const critical = [proposed({ impact: 'critical' }), held()];
   lines([
     ['held', 'allows it', override(EVE, 'allow', 'no', of()), [carried('allow'), cleared('override')]],
@@ -431,19 +432,26 @@ describe('an override of its round', () => {
   });
 
   test('what was said of the action after it stands, though it comes again', () => {
-    const before = { at: '2000-01-01T00:00:00.000Z' };
-    const direct: ActionEvent = { ...overridden('allow'), data: { by: 'dan', instead: 'allow', reason: 'go' } } as ActionEvent;
-    given(actionDecider, [...HISTORY.held, direct, cleared('override')]).when(override(EVE, 'refuse', 'no', of(before))).thenNothing();
-    given(actionDecider, [...HISTORY.held, direct, cleared('override')]).when(override(EVE, 'refuse', 'no', of({ at: '2999-01-01T00:00:00.000Z' }))).then([carried('refuse')]);
-    // One override of the round may be carried out after the next one was made: the last stands.
-    const next = { ...before, ref: 'acme/round/r@6' };
-    given(actionDecider, [...HISTORY.held, carried('refuse')]).when(override(EVE, 'allow', 'no', of(next))).then([{ ...carried('allow'), data: { by: 'eve', instead: 'allow', reason: 'no', ref: next.ref, with: [] } } as ActionEvent, cleared('override')]);
+    const [before, after] = ['2000-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'];
+    const direct: ActionEvent = { type: 'ActionOverridden', v: 1, data: { by: 'dan', instead: 'allow', reason: 'go' } };
+    /** What another round's override comes to, or a later one of the same round. */
+    const other = (instead: 'refuse' | 'allow', at: string) => override(EVE, instead, 'no', of({ ref: 'acme/round/other@6', at }));
+    const made = (instead: 'refuse' | 'allow', said_at: string): ActionEvent[] => [
+      { type: 'ActionOverridden', v: 1, data: { by: 'eve', instead, reason: 'no', ref: 'acme/round/other@6', with: [], said_at } },
+      ...(instead === 'allow' ? [cleared('override')] : []),
+    ];
+    for (const word of [direct, carried('allow')]) {
+      given(actionDecider, [...HISTORY.held, word, cleared('override')]).when(other('refuse', before)).thenNothing();
+      given(actionDecider, [...HISTORY.held, word, cleared('override')]).when(other('refuse', after)).then(made('refuse', after));
+    }
+    // It may be carried out after the next one was made: the last that was said stands.
+    given(actionDecider, [...HISTORY.held, carried('refuse')]).when(other('allow', before)).thenNothing();
+    given(actionDecider, [...HISTORY.held, carried('refuse')]).when(other('allow', '2026-11-21T10:00:00.001Z')).then(made('allow', '2026-11-21T10:00:00.001Z'));
     // Stopped since: by somebody's word, or because nobody, or no agreement, had let it on.
-    const words = { challenge: [], bob: [], round: [carried('allow'), cleared('override')], 'safe-default': [carried('allow'), cleared('override')] };
-    for (const [by, allowed] of Object.entries(words)) {
+    for (const by of ['challenge', 'bob', 'round', 'safe-default']) {
       const refused: ActionEvent = { type: 'ActionRefused', v: 1, data: { by, ref: 'one', reason: 'no' } };
-      given(actionDecider, [...HISTORY.held, refused]).when(override(EVE, 'allow', 'no', of(before))).then(allowed);
-      given(actionDecider, [...HISTORY.held, refused]).when(override(EVE, 'allow', 'no', of({ at: '2999-01-01T00:00:00.000Z' }))).then([carried('allow'), cleared('override')]);
+      given(actionDecider, [...HISTORY.held, refused]).when(other('allow', before)).then(by === 'challenge' || by === 'bob' ? [] : made('allow', before));
+      given(actionDecider, [...HISTORY.held, refused]).when(other('allow', after)).then(made('allow', after));
     }
   });
 

@@ -17,7 +17,7 @@ import type { RoundEvent } from '../domain/round';
 import type { TaskEvent } from '../domain/task';
 import type { ToolEvent } from '../domain/tool';
 import type { TrailEvent } from '../domain/trail';
-import { percent, said } from './terminal';
+import { count, percent, said } from './terminal';
 
 type Known =
   | TaskEvent
@@ -57,7 +57,7 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   BidPlaced: ({ agent, note }) => `by ${agent}${note === undefined ? '' : `: ${note}`}`,
   BidWithdrawn: ({ agent }) => `by ${agent}`,
   BidsClosed: ({ candidates, refused, strength }) =>
-    `${candidates.length} candidates, strength ${strength}${refused.length > 0 ? `; refused: ${refused.map(({ agent, reason }) => `${agent} (${reason})`).join(', ')}` : ''}`,
+    `${count(candidates.length, 'candidate')}, strength ${strength}${refused.length > 0 ? `; refused: ${refused.map(({ agent, reason }) => `${agent} (${reason})`).join(', ')}` : ''}`,
   TaskAwarded: ({ agent, award, score }) => `to ${agent}, award ${award}, score ${score}`,
   TaskHandedOff: ({ from, agent, award, note }) => `from ${from} to ${agent}, award ${award}${note === undefined ? '' : `: ${note}`}`,
   ChallengeUpheld: ({ agent, award, reason }) => `award ${award} of ${agent}: ${reason}`,

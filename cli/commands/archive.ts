@@ -28,7 +28,7 @@ export async function archive(context: Context, { data, dryRun = false }: Archiv
   if (context.json) return printJson({ folder, dry_run: dryRun, ...done });
   for (const each of done.altered) note(`left where it is: ${each}`);
   for (const each of done.unknown) note(`archive/${each} is named by no marker, and holds what the database does not: it was left there`);
-  if (done.policies === 0) return print(`No tenant has a policy of retention: nothing is archived. Set one with: ${CALL} retention --set`);
+  if (done.policies === 0) return print(`No tenant has a policy of retention: nothing is archived. Set one, while the host runs, with: ${CALL} retention --set '{"task":365}'`);
   const what = `${count(done.receipts, 'receipt')} of ${count(done.streams, 'stream')}`;
   if (dryRun) return print(`${bold(folder)}: ${what} would be archived, ${megabytes(done.removed)} MB; nothing was changed`);
   if (done.files.length === 0) return print(`${bold(folder)}: nothing has ended for so long that it is to be archived`);

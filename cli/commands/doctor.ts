@@ -1,6 +1,7 @@
 /** Looks at a host from the outside and at its folder from below, and says what is wrong and what to do. */
 import { readdirSync, statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
+import { isHeld } from '../../adapters/embedded/folder';
 import { FormicaryError, type Formicary } from '../../client/client';
 import { healthOf, type Health } from '../health';
 import { dataFolder } from '../log-file';
@@ -27,7 +28,10 @@ const MAX_DELAY_SECONDS = 30;
 
 /** Ends with 1 when anything is wrong. */
 export async function doctor(context: Context, { data }: DoctorInput): Promise<void> {
-  const findings = [...(await hostFindings(context)), ...folderFindings(dataFolder(data))];
+  const findings = await hostFindings(context);
+  const folder = dataFolder(data);
+  const isOther = data === undefined && findings.length > 1 && !isHeld(folder);
+  findings.push(...(isOther ? [{ check: 'folder', ok: true, detail: `${folder} is not that host's, and was not looked at: name its folder with --data` }] : folderFindings(folder)));
   if (findings.some(({ ok }) => !ok)) context.foundWrong();
   if (context.json) return printJson(findings);
   for (const { check, ok, detail, advice } of findings) {

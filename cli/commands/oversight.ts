@@ -20,5 +20,5 @@ export async function oversight(context: Context, { kind, set }: OversightInput)
   if (kind !== undefined) return printJson((await client.oversight.get(kind)).rules);
   const all = await client.oversight.list();
   if (json) return printJson(all);
-  printTable(['KIND', 'MODE', 'A PERSON FROM IMPACT', 'AGENTS VOTE', 'APPROVERS', 'IF NOBODY DECIDES'], all.map(({ kind: name, rules }) => [bold(name), rules.mode, rules.thresholds.impact, rules.round?.when ?? 'never', rules.approvers.map(({ group }) => group).join(', then '), rules.safe_default]));
+  printTable(['KIND', 'MODE', 'A PERSON FROM IMPACT', 'AGENTS VOTE', 'APPROVERS', 'IF NOBODY DECIDES'], all.map(({ kind: name, rules }) => [bold(name), rules.mode, rules.thresholds.impact, rules.round?.when ?? 'never', rules.approvers.map(({ group }) => group).join(', then '), rules.safe_default]), [], 'No kind has rules of its own: people decide on every action.');
 }

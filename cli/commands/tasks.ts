@@ -1,6 +1,6 @@
 import type { TaskFilter, TaskSummary } from '../../client/client';
 import { firstOf, printDetails } from '../lists';
-import { ago, bad, bold, good, lineOf, printJson, printTable, styled, type Context } from '../terminal';
+import { ago, bad, bold, good, lineOf, printJson, printTable, said, styled, type Context } from '../terminal';
 
 export interface TasksInput extends Omit<TaskFilter, 'task_type' | 'stuck'> {
   readonly id?: string;
@@ -70,6 +70,7 @@ export async function candidates({ client, json }: Context, { task, limit, all }
       text === undefined ? '–' : lineOf(text, LONGEST_WHY),
     ]),
     ['SLOTS'],
+    `No agent that is registered has what ${said(task)} asks for.`,
   );
   found.sayMore();
 }

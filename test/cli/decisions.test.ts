@@ -285,7 +285,7 @@ const WHY = [
   '   │     │                 └─ agent.reserve by market  agent/why-1@1  HASH',
   '   │     │                    │ SlotReserved for why-task, award 1',
   '   │     │                    └─ task.award by market  task/why-task@2  HASH',
-  '   │     │                       │ BidsClosed 1 candidates, strength STRENGTH',
+  '   │     │                       │ BidsClosed 1 candidate, strength STRENGTH',
   '   │     │                       │ TaskAwarded to why-1, award 1, score SCORE',
   '   │     │                       ├─ task.accept by why-1  task/why-task@3  HASH',
   '   │     │                       │    TaskAccepted by why-1, award 1, lease 60 s',

@@ -1,7 +1,8 @@
 /** What an operator and an agent do on the command line, against a real host. */
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
@@ -46,6 +47,7 @@ test('lists that are empty say so', async () => {
     ['channels', 'There is no channel'],
     ['paused', 'Nothing is paused'],
     ['rounds', 'Nothing was found'],
+    ['oversight', 'No kind has rules of its own'],
   ] as const) {
     const { code, stdout } = await run(command);
     expect([command, code, stdout]).toEqual([command, 0, expect.stringContaining(says)]);
@@ -118,6 +120,14 @@ test('rebuild, and what a doctor finds', async () => {
   const found = await run('doctor', '--json');
   const checks = Object.fromEntries((found.json as { check: string; ok: boolean }[]).map(({ check, ok }) => [check, ok]));
   expect(checks).toMatchObject({ host: true, clock: true, parked: true });
+  // Another folder that lies where one is looked for says nothing of this host.
+  const elsewhere = mkdtempSync(join(tmpdir(), 'formicary-elsewhere-'));
+  const cwd = { cwd: elsewhere, env: { FORMICARY_DATA: elsewhere } };
+  expect((await formicary(['doctor', '--url', host.url], cwd)).stdout).toMatch(/✓ folder +.*is not that host's/);
+  expect((await formicary(['doctor', '--url', host.url, '--data', host.data], cwd)).stdout).toMatch(/✓ permissions +private to the owner/);
+  rmSync(elsewhere, { recursive: true });
+  await client.tasks.post({ id: 'lonely-1', task_type: 'lonely.work' });
+  expect((await run('candidates', 'lonely-1')).stdout).toBe('No agent that is registered has what lonely-1 asks for.\n');
   const gone = await formicary(['doctor', '--url', 'http://127.0.0.1:1']);
   expect(gone).toMatchObject({ code: 1, stdout: expect.stringContaining('no host answers') });
 }, 60_000);

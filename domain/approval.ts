@@ -417,7 +417,9 @@ export function extend(excused: Excuse, now: Time): Decision<ApprovalState, Appr
     if (status !== 'waiting' || asked === undefined || end === undefined || now < end) return [];
     const set = extended_at ?? plusSeconds(state.ends[0] as Time, -(asked.ladder[0] as ApproverGroup).seconds);
     const ends = state.ends.map((one) => latest(one, earliest(excused(set, one), asked.deadline)));
-    return (ends[level] as Time) > now ? [{ type: 'ApprovalExtended', v: 1, data: { ends, extended_at: now } }] : [];
+    // The group whose turn it was may be over all the same: then the next one has its time.
+    const moved = ends.some((one, i) => one > (state.ends[i] as Time));
+    return moved && (ends.at(-1) as Time) > now ? [{ type: 'ApprovalExtended', v: 1, data: { ends, extended_at: now } }] : [];
   };
 }
 

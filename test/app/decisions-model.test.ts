@@ -1,6 +1,6 @@
 /**
  * Decisions as a whole, against their promises: random proposals, votes, approvals, edits, vetoes, overrides and
- * challenges, crashes, failing stores, a clock that jumps, two processes on one store. A run is data (a list of steps),
+ * challenges, crashes, failing stores, a clock that jumps, processes that stand still, two processes on one store. A run is data (a list of steps),
  * so that a failing one shrinks to the few steps that matter.
  *
  * FORMICARY_RUNS multiplies the number of runs; FORMICARY_SEED and FORMICARY_PATH repeat one (both stand in the failure).
@@ -16,6 +16,7 @@ import type { Commit } from '../../domain/kernel/commit';
 import { Rejection, type Event } from '../../domain/kernel/decider';
 import { commitRef, parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { DEFAULT_RULES, severityOf, type Impact, type OversightRules } from '../../domain/oversight';
+import { plusSeconds, secondsBetween, toTime } from '../../domain/kernel/time';
 import { recomputeRound, roundDecider, type RoundEvent, type RoundState } from '../../domain/round';
 import { taskDecider, type TaskState } from '../../domain/task';
 import { actions as actionsView } from '../../projections/actions';
@@ -90,6 +91,8 @@ type Step =
   | { readonly do: 'pass'; readonly seconds: number }
   /** The clock jumps, forth or back, and nothing fires by itself. */
   | { readonly do: 'jump'; readonly seconds: number }
+  /** All processes stand still: the clock goes on, nothing is heard and nothing fires; they notice it when they wake up. */
+  | { readonly do: 'pause'; readonly seconds: number }
   /** From now on policy wants approval for actions that are taken, or lets them go. */
   | { readonly do: 'policy'; readonly strict: boolean }
   | { readonly do: 'settle' | 'restart' | 'redeliver' }
@@ -130,6 +133,7 @@ const peaceful: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ do: is('burst'), round: which, choice: fc.nat(1), overrides: fc.array(fc.record({ by: person, choice: fc.nat(1) }), { maxLength: 3 }), take: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ do: is('pass'), seconds: fc.constantFrom(1, 5, 5, 16, 45) }) },
   { weight: 1, arbitrary: fc.record({ do: is('jump'), seconds: fc.constantFrom(-30, -5, 8, 25, 60) }) },
+  { weight: 2, arbitrary: fc.record({ do: is('pause'), seconds: fc.constantFrom(3, 6, 12, 40, 400) }) },
   { weight: 2, arbitrary: fc.record({ do: is('policy'), strict: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: is('settle') }) },
   { weight: 2, arbitrary: fc.record({ do: is('again'), from: fc.nat(60), count: fc.integer({ min: 1, max: 60 }), seed: fc.nat(), on: fc.nat(1) }) },
@@ -195,6 +199,7 @@ interface Cut {
 
 class Run extends ModelRun {
   private strict = false;
+  private readonly absences: Absence[] = [];
   /** Receipts that callers were given. */
   private readonly acknowledged = new Map<string, string>();
   /** Appends during the steps. */
@@ -238,6 +243,12 @@ class Run extends ModelRun {
     }
   }
 
+  /** Whoever starts knows nothing of what was before, or not in time. */
+  protected override async revive(count?: number): Promise<void> {
+    if (this.stage.living.length < (count ?? this.processes)) for (const absence of this.absences) absence.end = Math.min(absence.end, this.stage.log().length);
+    await super.revive(count);
+  }
+
   private said(strict: boolean): PolicyAnswer {
     return { bundle: strict ? 'strict' : 'plain', input: 'of the test', decision: strict ? 'needs_approval' : 'allow', reasons: strict ? ['the test wants it'] : [] };
   }
@@ -269,6 +280,13 @@ class Run extends ModelRun {
       case 'jump':
         this.stage.clock.time += step.seconds * 1000;
         return;
+      case 'pause': {
+        const from = this.stage.clock.time;
+        this.stage.clock.time += step.seconds * 1000;
+        for (const { colony } of this.stage.living) colony.watchdog.wasAway(from, this.stage.clock.time);
+        this.absences.push({ from: toTime(from), until: this.stage.now, begin: this.stage.log().length, end: Infinity });
+        return;
+      }
       case 'policy':
         this.strict = step.strict;
         return;
@@ -493,7 +511,7 @@ class Run extends ModelRun {
 
   private async verify(): Promise<void> {
     const log = this.stage.log();
-    this.wrong.push(...brokenRules(log), ...this.stage.chainFaults().map(({ message }) => message));
+    this.wrong.push(...brokenRules(log, this.absences), ...this.stage.chainFaults().map(({ message }) => message));
     const hashes = new Map(log.map(({ stream, index, hash }) => [commitRef(stream, index), hash]));
     for (const [ref, hash] of this.acknowledged) if (hashes.get(ref) !== hash) this.wrong.push(`${ref} was acknowledged and is not there`);
     for (const { id, state } of this.all<RoundState>('round')) {
@@ -504,8 +522,8 @@ class Run extends ModelRun {
     this.tasksFollow();
     this.upheldIsStopped();
     await this.viewsAreFolds();
-    // A clock that was set back is said; it is no fault.
-    const faults = this.stage.reports.filter(({ message }) => !message.startsWith('a receipt lies ahead of the clock'));
+    // A clock that was set back is said, and that a process stood still; these are no faults.
+    const faults = this.stage.reports.filter(({ message }) => !/^(a receipt lies ahead of the clock|this process was away)/.test(message));
     if (!this.disturbed) this.wrong.push(...faults.map((report) => JSON.stringify(report)));
     for (const { colony } of this.stage.living) {
       for (const { consumer, lag, parked } of await colony.feed.status()) if ((lag ?? 0) !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
@@ -560,6 +578,7 @@ interface ActionSeen {
   cleared: string | undefined;
   heldFor: string | undefined;
   vetoUntil: string | undefined;
+  vetoSince: string;
   challenges: Set<string>;
   readonly challengers: Set<string>;
   /** Who lets it on by the override that stands. */
@@ -579,8 +598,9 @@ interface ApprovalSeen {
   requester: string;
   hash: string;
   given: Set<string>;
-  /** When each group's time ends. */
+  /** When each group's time ends, and since when. */
   ends: readonly string[];
+  since: string;
   /** Of each opening: what came of it, and the hash that was approved. */
   readonly outcomes: Map<string, { outcome: string; hash: string | undefined; people: number }>;
 }
@@ -592,6 +612,10 @@ interface RoundSeen {
   voters: Set<string>;
   pass: number;
   voted: Set<string>;
+  /** When the pass ends, and since when. */
+  deadline: string;
+  since: string;
+  seconds: number;
   ends: number;
   choice: string | undefined;
   /** Every choice that was its outcome once: what follows it may be written after the next one. */
@@ -602,27 +626,47 @@ interface RoundSeen {
   readonly overridden: Map<string, string>;
 }
 
+/** All processes stood still; known to those that wrote the commits from `begin` on, and before `end`. */
+interface Absence {
+  readonly from: string;
+  readonly until: string;
+  readonly begin: number;
+  end: number;
+}
+
+/** What of a time that was set at `since`, and would end at `end`, is left at `at` to those who could do nothing in between. */
+type Fair = (since: string, end: string, at: string) => boolean;
+
+/** As much was left after each absence as before it, or as long as it took. */
+function fairTo(absences: readonly Absence[], position: number): Fair {
+  return (since, end, at) =>
+    absences
+      .filter((one) => one.begin <= position && position < one.end && since <= one.from && one.from < end)
+      .every((one) => secondsBetween(one.until, at) >= Math.min(secondsBetween(one.from, end), secondsBetween(one.from, one.until)));
+}
+
 /** Every rule that is broken, read from the events alone, in the order of writing, and not by the deciders that made them. */
-function brokenRules(log: readonly Commit[]): string[] {
+function brokenRules(log: readonly Commit[], absences: readonly Absence[]): string[] {
   const broken: string[] = [];
   const actions = new Map<string, ActionSeen>();
   const approvals = new Map<string, ApprovalSeen>();
   const rounds = new Map<string, RoundSeen>();
-  for (const commit of log) {
+  for (const [position, commit] of log.entries()) {
     const { stream, index, at, events, meta } = commit;
     const reference = commitRef(stream, index);
+    const fair = fairTo(absences, position);
     const rule = (holds: boolean, words: string) => {
       if (!holds) broken.push(`${reference} ${events.map(({ type }) => type).join('+')}: ${words}`);
     };
     switch (parseStream(stream).category) {
       case 'round':
-        for (const event of events as readonly RoundEvent[]) roundRule(rounds, actions, { stream, reference, at }, event, meta.actor.id, rule);
+        for (const event of events as readonly RoundEvent[]) roundRule(rounds, actions, { stream, reference, at }, event, { actor: meta.actor.id, fair }, rule);
         break;
       case 'approval':
-        for (const event of events as readonly ApprovalEvent[]) approvalRule(approvals, stream, reference, event, { at, actor: meta.actor }, rule);
+        for (const event of events as readonly ApprovalEvent[]) approvalRule(approvals, stream, reference, event, { at, actor: meta.actor, fair }, rule);
         break;
       case 'action':
-        for (const event of events as readonly ActionEvent[]) actionRule(actions, { approvals, rounds }, stream, event, { at, actor: meta.actor }, rule);
+        for (const event of events as readonly ActionEvent[]) actionRule(actions, { approvals, rounds }, stream, event, { at, actor: meta.actor, fair }, rule);
         break;
       default:
     }
@@ -638,7 +682,7 @@ function roundRule(
   actions: Map<string, ActionSeen>,
   { stream, reference, at }: { stream: string; reference: string; at: string },
   event: RoundEvent,
-  actor: string,
+  { actor, fair }: { actor: string; fair: Fair },
   rule: Rule,
 ): void {
   if (event.type === 'RoundOpened') {
@@ -647,7 +691,7 @@ function roundRule(
     const waiting = actions.get(asked.waits ?? '');
     const parties = new Set([opened_by, ...(waiting === undefined ? [] : [waiting.proposed_by])]);
     const critical = severityOf(asked.impact, asked.risk ?? 0).severity === 'critical';
-    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), ends: 0, choice: undefined, choices: new Set(), agreed: undefined, overridden: new Map() });
+    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), deadline: asked.deadline, since: plusSeconds(asked.deadline, -asked.round_seconds), seconds: asked.round_seconds, ends: 0, choice: undefined, choices: new Set(), agreed: undefined, overridden: new Map() });
     return;
   }
   const round = rounds.get(stream) as RoundSeen;
@@ -661,12 +705,20 @@ function roundRule(
       round.voted.add(by);
       return;
     }
-    case 'ImprovementOpened':
-      rule(event.data.pass === round.pass + 1, 'a pass is missing');
-      Object.assign(round, { pass: event.data.pass, voted: new Set() });
+    case 'RoundExtended':
+      rule(event.data.deadline > round.deadline && fair(round.since, round.deadline, event.data.deadline), 'too little time was given back');
+      Object.assign(round, { deadline: event.data.deadline, since: event.data.extended_at });
       return;
+    case 'ImprovementOpened': {
+      const { pass, deadline, counted_at = at } = event.data;
+      rule(pass === round.pass + 1, 'a pass is missing');
+      if (counted_at >= round.deadline) rule(fair(round.since, round.deadline, at), 'voters who could not vote were not waited for');
+      Object.assign(round, { pass, voted: new Set(), deadline, since: plusSeconds(deadline, -round.seconds) });
+      return;
+    }
     case 'RoundClosed':
     case 'RoundCancelled':
+      if (event.type === 'RoundClosed' && !event.data.early) rule(fair(round.since, round.deadline, at), 'voters who could not vote were not waited for');
       round.ends += 1;
       rule(round.ends === 1, 'it ended twice');
       if (event.type === 'RoundClosed' && event.data.outcome === 'agreed') {
@@ -686,11 +738,11 @@ function roundRule(
   }
 }
 
-function approvalRule(approvals: Map<string, ApprovalSeen>, stream: string, reference: string, event: ApprovalEvent, { at, actor }: { at: string; actor: Actor }, rule: Rule): void {
+function approvalRule(approvals: Map<string, ApprovalSeen>, stream: string, reference: string, event: ApprovalEvent, { at, actor, fair }: { at: string; actor: Actor; fair: Fair }, rule: Rule): void {
   if (event.type === 'ApprovalRequested') {
-    const { severity, requester, hash, ends } = event.data;
+    const { severity, requester, hash, ends, ladder: groups } = event.data;
     rule(!approvals.has(stream), 'it was requested twice');
-    approvals.set(stream, { about: event.data.action, open: true, openedRef: reference, critical: severity === 'critical', requester, hash, ends, given: new Set(), outcomes: new Map() });
+    approvals.set(stream, { about: event.data.action, open: true, openedRef: reference, critical: severity === 'critical', requester, hash, ends, since: plusSeconds(ends[0] as string, -(groups[0]?.seconds ?? 0)), given: new Set(), outcomes: new Map() });
     return;
   }
   const approval = approvals.get(stream) as ApprovalSeen;
@@ -713,17 +765,24 @@ function approvalRule(approvals: Map<string, ApprovalSeen>, stream: string, refe
     case 'ApprovalClosed': {
       const { outcome } = event.data;
       rule(approval.open && !approval.outcomes.has(approval.openedRef), 'it ended twice');
-      if (outcome === 'defaulted') rule(at >= (approval.ends.at(-1) as string), 'its time was not over');
+      const end = approval.ends.at(-1) as string;
+      if (outcome === 'defaulted') rule(at >= end && fair(approval.since, end, at), 'its time was not over');
       if (outcome === 'approved') rule(approval.given.size >= (approval.critical ? 2 : 1) && event.data.hash === approval.hash, 'too few people approved it');
       approval.outcomes.set(approval.openedRef, { outcome, hash: event.data.hash, people: approval.given.size });
       approval.open = false;
       return;
     }
-    case 'ApprovalEscalated':
-      rule(at >= (approval.ends[event.data.level - 1] as string), 'it was not their turn yet');
+    case 'ApprovalEscalated': {
+      const end = approval.ends[event.data.level - 1] as string;
+      rule(at >= end && fair(approval.since, end, at), 'it was not their turn yet');
+      return;
+    }
+    case 'ApprovalExtended':
+      rule(approval.ends.every((end, i) => end <= (event.data.ends[i] as string) && (end > event.data.extended_at || fair(approval.since, end, event.data.ends[i] as string) || end < approval.since)), 'too little time was given back');
+      Object.assign(approval, { ends: event.data.ends, since: event.data.extended_at });
       return;
     case 'ApprovalReopened':
-      Object.assign(approval, { open: true, openedRef: reference, hash: event.data.hash, ends: event.data.ends });
+      Object.assign(approval, { open: true, openedRef: reference, hash: event.data.hash, ends: event.data.ends, since: plusSeconds(event.data.ends[0] as string, -GROUP_SECONDS) });
       approval.given.clear();
       return;
     default:
@@ -735,14 +794,14 @@ function actionRule(
   { approvals, rounds }: { approvals: Map<string, ApprovalSeen>; rounds: Map<string, RoundSeen> },
   stream: string,
   event: ActionEvent,
-  { at, actor }: { at: string; actor: Actor },
+  { at, actor, fair }: { at: string; actor: Actor; fair: Fair },
   rule: Rule,
 ): void {
   if (event.type === 'ActionProposed') {
     const { proposed_by, impact, risk, oversight, policy } = event.data;
     rule(!actions.has(stream), 'it was proposed twice');
     const critical = severityOf(impact, risk).severity === 'critical';
-    actions.set(stream, { proposed_by, critical, path: oversight.path, policy: policy.decision, cleared: undefined, heldFor: undefined, vetoUntil: undefined, challenges: new Set(), challengers: new Set(), allowedBy: new Set(), lastWord: '', executions: 0, stopped: false });
+    actions.set(stream, { proposed_by, critical, path: oversight.path, policy: policy.decision, cleared: undefined, heldFor: undefined, vetoUntil: undefined, vetoSince: at, challenges: new Set(), challengers: new Set(), allowedBy: new Set(), lastWord: '', executions: 0, stopped: false });
     return;
   }
   const action = actions.get(stream) as ActionSeen;
@@ -751,7 +810,11 @@ function actionRule(
       Object.assign(action, { heldFor: event.data.ref, cleared: undefined });
       return;
     case 'VetoWindowOpened':
-      action.vetoUntil = event.data.until;
+      Object.assign(action, { vetoUntil: event.data.until, vetoSince: at });
+      return;
+    case 'VetoWindowExtended':
+      rule(fair(action.vetoSince, action.vetoUntil as string, event.data.until), 'too little time was given back');
+      Object.assign(action, { vetoUntil: event.data.until, vetoSince: event.data.extended_at });
       return;
     case 'ActionCleared': {
       const { by, ref = '', hash } = event.data;
@@ -761,7 +824,7 @@ function actionRule(
         // A person's override that comes between is carried out by the step after it.
         round: () => ref === action.heldFor && rounds.get(parseCommitRef(ref)?.stream ?? '')?.agreed === 'approve' && !action.critical,
         approval: () => ref === action.heldFor && decided?.outcome === 'approved' && decided.hash === hash && decided.people >= (action.critical ? 2 : 1),
-        'veto-window-passed': () => action.vetoUntil !== undefined && action.vetoUntil <= at && !action.critical,
+        'veto-window-passed': () => action.vetoUntil !== undefined && action.vetoUntil <= at && fair(action.vetoSince, action.vetoUntil, at) && !action.critical,
         override: () => actor.kind === 'human' && actor.id !== action.proposed_by && action.allowedBy.size >= (action.critical ? 2 : 1),
       }[by];
       rule(says(), `it was cleared by ${by}, which had not said so`);
@@ -771,6 +834,7 @@ function actionRule(
     case 'ActionVetoed':
     case 'ActionRefused':
       rule(action.executions === 0, 'what was done can not be stopped');
+      if (event.type === 'ActionRefused' && event.data.by === 'challenge') rule((rounds.get(`${TENANT}/round/${event.data.ref}`)?.ends ?? 1) > 0, 'the challenge lapsed while its judges could vote');
       Object.assign(action, { cleared: undefined, stopped: true });
       action.challenges.clear();
       return;

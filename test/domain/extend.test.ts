@@ -63,6 +63,15 @@ describe('a round', () => {
   });
 });
 
+test('an approval that is looked at after the time given back to its first group has what was left of the others', () => {
+  const ladder = [{ group: 'a', seconds: 30, members: [] }, { group: 'b', seconds: 5, members: [] }];
+  const asked = { action: 'acme/action/a', kind: 'k', hash: 'a'.repeat(64), summary: 's', requester: 'eve', why: 'w', impact: 'low', risk: 0, policy: { bundle: 'b', decision: 'allow' }, inputs: [], safe_default: 'refuse', ladder } as never;
+  const opened = events(approvalDecider, [], request(asked, NOW));
+  const extended = { type: 'ApprovalExtended', v: 1, data: { ends: [later(90), later(95)], extended_at: later(92) } } as const;
+  given(approvalDecider, opened).when(extendApproval(AWAY, later(92))).then([extended]).thenRepeatedNothing();
+  given(approvalDecider, [...opened, extended]).when(approvalPassed(later(92))).thenState(({ status, level }) => status === 'waiting' && level === 1);
+});
+
 describe('an approval', () => {
   const ladder = [{ group: 'a', seconds: 30, members: ['human:ada'] }, { group: 'b', seconds: 600, members: ['human:bea'] }];
   const hash = 'a'.repeat(64);

@@ -1,10 +1,10 @@
 /** The host as a process that is killed in the middle of an orchestration, and started again. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
-import { transformFileSync } from '@swc/core';
+import { compileInto } from '../support/compiled';
 import { send, until } from './support';
 
 const PROJECT = path.resolve(__dirname, '../..');
@@ -18,12 +18,7 @@ beforeAll(async () => {
   mkdirSync(path.join(PROJECT, '.cache'), { recursive: true });
   root = mkdtempSync(path.join(PROJECT, '.cache', 'durable-'));
   notes = path.join(root, 'notes');
-  for (const file of globSync(['local/**/*.ts', 'functions/http/edge/{abort,problem}.ts', 'app/clock.ts', 'adapters/embedded/{folder,sqlite}.ts'], { cwd: PROJECT })) {
-    const target = path.join(root, 'dist', file.replace(/ts$/, 'js'));
-    mkdirSync(path.dirname(target), { recursive: true });
-    const { code } = transformFileSync(path.join(PROJECT, file), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } });
-    writeFileSync(target, code);
-  }
+  compileInto(path.join(root, 'dist'), 'local/main.ts', 'adapters/embedded/writer.ts');
   writeFileSync(path.join(root, 'package.json'), JSON.stringify({ main: path.join(path.relative(root, APP), 'functions/*.js') }));
   writeFileSync(path.join(root, 'host.json'), readFileSync(path.join(APP, 'host.json')));
   const probe = net.createServer().listen(0, '127.0.0.1');

@@ -19,7 +19,7 @@ import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer
 import type { RequestContext } from '../../app/agents';
 import { Colony, type Group } from '../../app/colony';
 import { AllowAll } from '../../app/policy';
-import type { BlobArchive, Checkpoint, EventStore, Outbound, Policy, Ports, Presence } from '../../app/ports';
+import type { BlobArchive, Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/ports';
 import type { AgentProfile } from '../../domain/agent';
 import { ChainVerifier, sha256, unseal, type ChainFault, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
@@ -208,6 +208,8 @@ export class Stage {
   policy: Policy = new AllowAll();
   outbound: Outbound = { webhooks: { post: async () => ({ error: 'nobody listens' }) }, mail: undefined, secrets: { get: async () => undefined } };
   private presence: Presence = new MemoryPresence();
+  /** Of all processes that live at once: the port orders their claims. */
+  private keys: Keys | undefined;
   private readonly blobs = new MemoryBlobs();
 
   constructor(private readonly options: StageOptions = {}) {}
@@ -257,9 +259,10 @@ export class Stage {
       const store = await SqliteEventStore.open(database);
       this.triggers = (['projections', 'reactions'] as const).map((group) => new Trigger(group, store, () => this.living));
     }
+    if (this.living.length === 0) this.keys = undefined;
     const ports: Ports = {
       store: guard('store', await SqliteEventStore.open(database)),
-      keys: guard('keys', await SqliteKeys.open(database)),
+      keys: guard('keys', (this.keys ??= await SqliteKeys.open(database))),
       views: guard('views', new SqliteViewStore(database)),
       checkpoints: guard('checkpoints', await SqliteCheckpoints.open(database)),
       deadlines: guard('deadlines', await SqliteDeadlines.open(database)),

@@ -89,8 +89,16 @@ export class Cosmos {
 
   /** Makes database and containers where they are missing: for test servers and emulators; on Azure, Bicep has made them. */
   async createContainers(): Promise<void> {
-    const { database } = await this.client().databases.createIfNotExists({ id: this.database });
-    for (const definition of Object.values(CONTAINERS)) await database.containers.createIfNotExists(definition as unknown as ContainerRequest);
+    await this.make((options) => this.client().databases.createIfNotExists({ id: this.database }, options));
+    const { containers } = this.client().database(this.database);
+    for (const definition of Object.values(CONTAINERS)) await this.make((options) => containers.createIfNotExists(definition as unknown as ContainerRequest, options));
+  }
+
+  /** Looks and makes are two requests: another process may have made it in between, or this one, whose answer was lost. */
+  private async make(request: (options: { readonly abortSignal: AbortSignal }) => Promise<object>): Promise<void> {
+    await this.call('make', request).catch((error: unknown) => {
+      if (codeOf(error) !== 409) throw error;
+    });
   }
 
   /**

@@ -41,6 +41,14 @@ async function account(options: Parameters<typeof CosmosServer.start>[0] = {}) {
   return { server, connect, close };
 }
 
+test('processes that start at once make their containers together', async () => {
+  const server = await CosmosServer.start();
+  const clients = Array.from({ length: 4 }, () => new CosmosClient({ endpoint: server.endpoint, key: server.key, connectionPolicy: CONNECTION_POLICY }));
+  await Promise.all(clients.map((client) => new Cosmos(() => client, 'together').createContainers()));
+  for (const client of clients) client.dispose();
+  await server.stop();
+});
+
 /** A port on an account of its own. */
 async function onServer<T>(make: (cosmos: Cosmos) => T, faults: FaultPlan = NO_FAULTS, end: (store: T) => Promise<void> = async () => undefined): Promise<Opened<T>> {
   const { server, connect, close } = await account();

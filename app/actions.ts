@@ -161,8 +161,9 @@ export class Actions {
   async execute(context: RequestContext, id: string, taken: { hash: string; result?: unknown }): Promise<ActionOutcome> {
     const { principal } = context;
     const stream = actionStream(principal.tenant, id);
-    await this.giveTimeBack(stream, (await this.transactor.load(actionDecider, stream)).state);
-    const letGo = execute({ ...taken, by: principal.id, policy: await this.policyFor(principal, stream) }, this.now());
+    const now = this.now();
+    await this.giveTimeBack(stream, (await this.transactor.load(actionDecider, stream)).state, now);
+    const letGo = execute({ ...taken, by: principal.id, policy: await this.policyFor(principal, stream) }, now);
     // Whoever takes an action with a wrong hash sends it back to people: nobody else may do that.
     const decision: Decision<ActionState, ActionEvent> = (state) => (state.proposal === undefined || (state.proposal.proposed_by === principal.id && state.proposal.target === undefined) ? letGo(state) : NOT_ITS_OWN);
     const outcome = await this.command({ ...context, receiptOfRefusal: true }, id, 'action.execute', decision);
@@ -295,8 +296,9 @@ export class Actions {
 
   private async step(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
     // What follows from that is in its own commit.
-    if (await this.giveTimeBack(stream, state)) return undefined;
-    const settled = state.challenge === undefined ? undefined : await this.settle(stream, state, state.challenge, cause);
+    const now = this.now();
+    if (await this.giveTimeBack(stream, state, now)) return undefined;
+    const settled = state.challenge === undefined ? undefined : await this.settle(stream, state, state.challenge, now, cause);
     if (settled?.ok === true) return settled;
     switch (state.status) {
       case 'proposed':
@@ -306,7 +308,7 @@ export class Actions {
       case 'held':
         return await (state.held?.for === 'round' ? this.afterRound(stream, state, cause) : this.afterApproval(stream, state, cause));
       case 'veto_window':
-        return await this.act(stream, 'action.time-passed', timePassed(this.now()), cause);
+        return await this.act(stream, 'action.time-passed', timePassed(now), cause);
       case 'cleared':
         if (state.cleared?.by === 'override') await this.askNoMore(stream, state, state.override === undefined ? 'a person let it on' : `${state.override.by} let it on: ${state.override.reason}`, cause);
         return await this.carryOut(stream, state, cause);
@@ -453,10 +455,10 @@ export class Actions {
     return await this.act(stream, 'action.refuse', refuseAction({ by: 'oversight', ref: state.held?.ref, reason: held.rejection.message }), cause);
   }
 
-  private async settle(stream: string, state: ActionState, { round: id, until }: OpenChallenge, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
+  private async settle(stream: string, state: ActionState, { round: id, until }: OpenChallenge, now: Time, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
     const { tenant } = parseStream(stream);
     const decided = await this.verdict(tenant, id);
-    if (decided === undefined && until > this.now()) return undefined;
+    if (decided === undefined && until > now) return undefined;
     const ended = decided === undefined ? await this.overdue(tenant, id) : { verdict: decided };
     if ('until' in ended) return await this.extendChallenge(stream, id, ended.until, cause);
     const { verdict } = ended;
@@ -566,9 +568,9 @@ export class Actions {
     return await this.act(stream, 'action.refuse', abandon(gatekeeper(parseStream(stream).tenant).id, cut(reason, 1_000)), cause);
   }
 
-  /** While this process was away nobody could step in, or judge. True when there is time again. */
-  private async giveTimeBack(stream: string, state: ActionState): Promise<boolean> {
-    const more = extend(this.watchdog.excused, this.now());
+  /** While this process was away nobody could step in, or judge. True when there is time again at `now`; what is late is judged by that same time. */
+  private async giveTimeBack(stream: string, state: ActionState, now: Time): Promise<boolean> {
+    const more = extend(this.watchdog.excused, now);
     const events = more(state);
     if (events instanceof Rejection || events.length === 0) return false;
     const { tenant, id } = parseStream(stream);

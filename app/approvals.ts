@@ -132,13 +132,13 @@ export class Approvals {
   }
 
   async supersede(context: RequestContext, id: string, reason: string, asked?: readonly string[]): Promise<ApprovalOutcome> {
-    await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'approval.supersede', supersede(reason, asked, this.now()));
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.supersede', supersede(reason, asked, now));
   }
 
   async override(context: RequestContext, id: string, person: Person, instead: Instead, reason: string): Promise<ApprovalOutcome> {
-    await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'approval.override', override(person, instead, reason, this.now()));
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.override', override(person, instead, reason, now));
   }
 
   reopen(context: RequestContext, id: string, again: Parameters<typeof reopen>[0]): Promise<ApprovalOutcome> {
@@ -147,8 +147,8 @@ export class Approvals {
 
   /** The approval's time has passed, or may have. */
   async timePassed(context: RequestContext, id: string): Promise<ApprovalOutcome> {
-    await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'approval.time-passed', timePassed(this.now()));
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.time-passed', timePassed(now));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ApprovalState>> {
@@ -197,12 +197,13 @@ export class Approvals {
     return toTime(this.clock.now());
   }
 
-  /** While this process was away nobody could decide. */
-  private async giveTimeBack(tenant: string, id: string): Promise<void> {
-    const more = extend(this.watchdog.excused, this.now());
+  /** While this process was away nobody could decide. Gives the time up to which that is settled: what is late is judged by it, and by none after it. */
+  private async giveTimeBack(tenant: string, id: string): Promise<Time> {
+    const now = this.now();
+    const more = extend(this.watchdog.excused, now);
     const events = more((await this.transactor.load(approvalDecider, approvalStream(tenant, id))).state);
-    if (events instanceof Rejection || events.length === 0) return;
-    await this.command({ principal: timekeeper(tenant) }, id, 'approval.extend', more);
+    if (!(events instanceof Rejection) && events.length > 0) await this.command({ principal: timekeeper(tenant) }, id, 'approval.extend', more);
+    return now;
   }
 
   /** A command whose refusal matters as much as its success; the approval, as it was opened, is its cause. */

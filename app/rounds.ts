@@ -115,17 +115,17 @@ export class Rounds {
   /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */
   async vote(context: RequestContext, id: string, vote: Vote): Promise<RoundOutcome> {
     const { principal } = context;
-    await this.giveTimeBack(principal.tenant, id);
+    const now = await this.giveTimeBack(principal.tenant, id);
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
     const cause = state.opened_at === undefined || correlationId === undefined ? undefined : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
     const forged = new Rejection('forbidden', 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round');
-    const decision = vote.voter === principal.id ? castVote(vote, this.now(), await partiesSince(this.transactor, stream, state)) : () => forged;
+    const decision = vote.voter === principal.id ? castVote(vote, now, await partiesSince(this.transactor, stream, state)) : () => forged;
     return await this.command({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
   }
 
   async cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
-    await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'round.cancel', cancel(context.principal.id, reason, this.now(), await this.partiesSince(context, id)));
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'round.cancel', cancel(context.principal.id, reason, now, await this.partiesSince(context, id)));
   }
 
   async override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {
@@ -140,8 +140,8 @@ export class Rounds {
 
   /** The round's time has passed, or may have. */
   async timePassed(context: RequestContext, id: string): Promise<RoundOutcome> {
-    await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'round.time-passed', timePassed(this.now()));
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'round.time-passed', timePassed(now));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<RoundState>> {
@@ -189,11 +189,12 @@ export class Rounds {
   }
 
   /** While this process was away nobody could vote. */
-  private async giveTimeBack(tenant: string, id: string): Promise<void> {
-    const more = extend(this.watchdog.excused, this.now());
+  private async giveTimeBack(tenant: string, id: string): Promise<Time> {
+    const now = this.now();
+    const more = extend(this.watchdog.excused, now);
     const events = more((await this.transactor.load(roundDecider, roundStream(tenant, id))).state);
-    if (events instanceof Rejection || events.length === 0) return;
-    await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
+    if (!(events instanceof Rejection) && events.length > 0) await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
+    return now;
   }
 
   private async partiesSince({ principal }: RequestContext, id: string): Promise<readonly Party[]> {

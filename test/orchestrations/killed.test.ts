@@ -14,6 +14,9 @@ const ACTION = { id: 'a', kind: 'erp.order', action: { amount: 40 }, why: 'stock
 
 const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** A host that was away leaves what was left of a time once more: whether it was away for long enough depends on the machine. */
+const GIVES_TIME_BACK = ['RoundExtended', 'ApprovalExtended'];
+
 test.each([
   ['before they are started', 0, 0],
   ['while they wait', 500, 0],
@@ -38,7 +41,7 @@ test.each([
 
     const stories: Record<string, string[]> = {};
     const log = new Verification();
-    for (const { stream, events } of log.over(readLog(data))) (stories[stream] ??= []).push(...events.map(({ type }) => type));
+    for (const { stream, events } of log.over(readLog(data))) (stories[stream] ??= []).push(...events.map(({ type }) => type).filter((type) => !GIVES_TIME_BACK.includes(type)));
     expect(log.faults).toEqual([]);
     expect(stories).toMatchObject({
       'default/round/r': ['RoundOpened', 'ImprovementOpened', 'RoundClosed', 'RoundEscalated'],

@@ -2,7 +2,19 @@
  * What only the whole graph shows: circles, code that nothing uses, and the layers once more, dynamic imports and
  * `require` included. `eslint.config.mjs` holds the same layers while one types.
  */
-const LAYERS = ['domain', 'projections', 'app', 'adapters', 'functions', 'local', 'client', 'cli', 'bench', 'samples', 'test'];
+const LAYERS = [
+  'domain',
+  'projections',
+  'app',
+  'adapters',
+  'functions',
+  'local',
+  'client',
+  'cli',
+  'bench',
+  'samples',
+  'test',
+];
 
 /** Whatever in our own folders is not allowed by `allowed` (a pattern) is forbidden to `from`. */
 const only = (from, allowed, more = {}) => ({
@@ -16,7 +28,16 @@ const NOTHING = '$.';
 const VALUES = { dependencyTypesNot: ['type-only'] };
 
 /** What runs of itself; everything else is there because one of these needs it. */
-const ENTRIES = ['^functions/[^/]+/[^/]+\\.ts$', '^local/main\\.ts$', '^client/client\\.ts$', '^cli/main\\.ts$', '^bench/', '^samples/', '^test/', '^adapters/azure/require-packages\\.mjs$'];
+const ENTRIES = [
+  '^functions/[^/]+/[^/]+\\.ts$',
+  '^local/main\\.ts$',
+  '^client/client\\.ts$',
+  '^cli/main\\.ts$',
+  '^bench/',
+  '^samples/',
+  '^test/',
+  '^adapters/azure/require-packages\\.mjs$',
+];
 
 module.exports = {
   forbidden: [
@@ -34,13 +55,21 @@ module.exports = {
       from: { path: ENTRIES },
       to: { path: `^(${LAYERS.join('|')})/`, pathNot: ENTRIES, reachable: false },
     },
-    { name: 'no-unresolved', severity: 'error', from: { path: `^(${LAYERS.join('|')})/` }, to: { couldNotResolve: true } },
+    {
+      name: 'no-unresolved',
+      severity: 'error',
+      from: { path: `^(${LAYERS.join('|')})/` },
+      to: { couldNotResolve: true },
+    },
     { name: 'no-express', severity: 'error', from: {}, to: { path: '(^|/)express(/|$)' } },
 
     only('domain', NOTHING),
     only('projections', 'domain/'),
     only('app', 'domain/|projections/', { from: { pathNot: '^app/composition\\.ts$' } }),
-    only('app', 'domain/|projections/|adapters/', { name: 'layer-composition', from: { path: '^app/composition\\.ts$' } }),
+    only('app', 'domain/|projections/|adapters/', {
+      name: 'layer-composition',
+      from: { path: '^app/composition\\.ts$' },
+    }),
     only('adapters', 'domain/|app/ports[^/]*\\.ts$'),
     only('functions', 'app/|domain/|projections/'),
     only('functions', 'app/|domain/kernel/', { name: 'layer-functions-values', to: VALUES }),

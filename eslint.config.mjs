@@ -3,6 +3,7 @@
  * clock, chance or I/O, and the usual mistakes with promises, types and unions. `test/lint/` proves it.
  */
 import boundaries from 'eslint-plugin-boundaries';
+import importOrder from 'eslint-plugin-simple-import-sort';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
@@ -16,11 +17,15 @@ const packages = (source) => ({ module: { origin: 'external', source } });
 const builtins = (source) => ({ module: { origin: 'core', source } });
 const TYPE = { kind: 'type' };
 
-/** The first pattern that fits decides. Each folder of adapters/ is an element of its own: they can't import each other. */
+/**
+ * The first pattern that fits decides. Each folder of adapters/ is an element of its own: they can't import each other.
+ */
 const elements = [
   { type: 'demand', pattern: 'samples/demand' },
   { type: 'adapters', pattern: 'adapters/*' },
-  ...['domain', 'projections', 'app', 'functions', 'local', 'client', 'cli', 'bench', 'samples', 'test'].map((name) => ({ type: name, pattern: name })),
+  ...['domain', 'projections', 'app', 'functions', 'local', 'client', 'cli', 'bench', 'samples', 'test'].map(
+    (name) => ({ type: name, pattern: name }),
+  ),
 ].map((element) => ({ ...element, partialMatch: false }));
 
 /** Parts of a layer that have a rule of their own. */
@@ -36,7 +41,11 @@ const files = [
 const policies = [
   { allow: { to: { module: { origin: ['external', 'core'] } } } },
   { disallow: { to: packages('express') }, message: 'Express is not used here: HTTP comes in through functions/http.' },
-  { from: layer('domain'), disallow: { to: { module: { origin: 'core' } } }, message: 'domain/ is pure: no Node module, except node:crypto in domain/kernel/.' },
+  {
+    from: layer('domain'),
+    disallow: { to: { module: { origin: 'core' } } },
+    message: 'domain/ is pure: no Node module, except node:crypto in domain/kernel/.',
+  },
   { from: part('kernel'), allow: { to: builtins(['crypto', 'node:crypto']) } },
 
   { from: layer('projections'), allow: { to: layer('domain') } },
@@ -71,24 +80,61 @@ const callers = [`Literal[value=${SPOOFABLE}]`, `TemplateElement[value.raw=${SPO
   message: 'Only app/callers*.ts decides who calls: nothing else may read or name these headers.',
 }));
 
-const clock = ['MemberExpression[object.name="Date"][property.name="now"]', 'NewExpression[callee.name="Date"][arguments.length=0]', 'CallExpression[callee.name="Date"]'];
-const oneClock = clock.map((selector) => ({ selector, message: "Ask the port Clock, or systemClock of app/clock.ts: the machine's clock may be set to anything at any time." }));
-const chance = ['MemberExpression[object.name="Math"][property.name="random"]', 'MemberExpression[property.name="randomUUID"]'];
+const clock = [
+  'MemberExpression[object.name="Date"][property.name="now"]',
+  'NewExpression[callee.name="Date"][arguments.length=0]',
+  'CallExpression[callee.name="Date"]',
+];
+const oneClock = clock.map((selector) => ({
+  selector,
+  message:
+    "Ask the port Clock, or systemClock of app/clock.ts: the machine's clock may be set to anything at any time.",
+}));
+const chance = [
+  'MemberExpression[object.name="Math"][property.name="random"]',
+  'MemberExpression[property.name="randomUUID"]',
+];
 const purity = [
   ...clock.map((selector) => ({ selector, message: 'domain/ has no clock: the time is an argument.' })),
   ...chance.map((selector) => ({ selector, message: 'domain/ has no chance: ids and draws are arguments.' })),
 ];
-/** An orchestrator is replayed from its start at each step: it must do the same each time. Its activities stand beside it. */
+/**
+ * An orchestrator is replayed from its start at each step: it must do the same each time. Its activities stand beside
+ * it.
+ */
 const determinism = [
   ...clock.map((selector) => ({ selector, message: 'A replay has another clock: use context.df.currentUtcDateTime.' })),
-  ...chance.map((selector) => ({ selector, message: 'A replay draws otherwise: use context.df.newGuid, or draw in app/.' })),
+  ...chance.map((selector) => ({
+    selector,
+    message: 'A replay draws otherwise: use context.df.newGuid, or draw in app/.',
+  })),
   ...[':function[generator=true][async=true]', ':function[generator=true] :function[async=true]'].map((selector) => ({
     selector,
     message: 'Orchestrators wait by yield for tasks of context.df, never for promises.',
   })),
 ];
-const RANDOM_EXPORTS = ['default', 'randomUUID', 'randomBytes', 'randomInt', 'randomFill', 'randomFillSync', 'getRandomValues', 'webcrypto', 'generateKeySync'];
-const IMPURE_GLOBALS = ['process', 'globalThis', 'crypto', 'performance', 'fetch', 'setTimeout', 'setInterval', 'setImmediate', 'console'];
+const RANDOM_EXPORTS = [
+  'default',
+  'randomUUID',
+  'randomBytes',
+  'randomInt',
+  'randomFill',
+  'randomFillSync',
+  'getRandomValues',
+  'webcrypto',
+  'generateKeySync',
+];
+const IMPURE_GLOBALS = [
+  'process',
+  'globalThis',
+  'crypto',
+  'performance',
+  'fetch',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'console',
+];
 
 /** A hint has to work as it is typed, also where only `npx formicary` does. */
 const HINT = '/(^|[^\\w.])formicary [a-z]/';
@@ -106,7 +152,7 @@ export default defineConfig(
     files: [TYPESCRIPT],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
-    plugins: { boundaries },
+    plugins: { boundaries, 'import-order': importOrder },
     settings: {
       'boundaries/root-path': import.meta.dirname,
       'boundaries/elements': elements,
@@ -116,18 +162,38 @@ export default defineConfig(
       'import/resolver': { node: { extensions: ['.ts', '.js', '.json'] } },
     },
     rules: {
-      'boundaries/dependencies': ['error', { default: 'disallow', checkAllOrigins: true, checkUnknownLocals: true, policies }],
+      'boundaries/dependencies': [
+        'error',
+        { default: 'disallow', checkAllOrigins: true, checkUnknownLocals: true, policies },
+      ],
       'boundaries/no-unknown-files': 'error',
+      // Node, packages, ours: far before near.
+      'import-order/imports': ['error', { groups: [['^\\u0000', '^node:', '^@?\\w', '^\\.\\./', '^\\./']] }],
 
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-import-type-side-effects': 'error',
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       // Where a port is asynchronous and its adapter is not, `async` turns a throw into a rejection.
       '@typescript-eslint/require-await': 'off',
       // `{}` is the shape of an empty zod object.
       '@typescript-eslint/no-empty-object-type': ['error', { allowObjectTypes: 'always' }],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
+      // Prettier breaks code; this holds what it leaves alone: comments.
+      'max-len': [
+        'error',
+        {
+          code: 120,
+          ignorePattern: 'eslint-disable',
+          ignoreStrings: true,
+          ignoreTemplateLiterals: true,
+          ignoreRegExpLiterals: true,
+          ignoreUrls: true,
+        },
+      ],
     },
   },
   {
@@ -139,10 +205,19 @@ export default defineConfig(
     files: ['domain/**/*.ts'],
     rules: {
       ...forbid(...callers, ...purity),
-      'no-restricted-globals': ['error', ...IMPURE_GLOBALS.map((name) => ({ name, message: 'domain/ is pure: what it needs is an argument.' }))],
+      'no-restricted-globals': [
+        'error',
+        ...IMPURE_GLOBALS.map((name) => ({ name, message: 'domain/ is pure: what it needs is an argument.' })),
+      ],
       'no-restricted-imports': [
         'error',
-        { paths: ['crypto', 'node:crypto'].map((name) => ({ name, importNames: RANDOM_EXPORTS, message: 'domain/ has no chance: ids and draws are arguments.' })) },
+        {
+          paths: ['crypto', 'node:crypto'].map((name) => ({
+            name,
+            importNames: RANDOM_EXPORTS,
+            message: 'domain/ has no chance: ids and draws are arguments.',
+          })),
+        },
       ],
     },
   },
@@ -150,7 +225,13 @@ export default defineConfig(
     files: ['functions/orchestrations/**/*.ts'],
     rules: {
       ...forbid(...callers, ...determinism),
-      'no-restricted-globals': ['error', ...IMPURE_GLOBALS.map((name) => ({ name, message: 'A replay finds it changed: make it an input, or ask app/ for it in an activity.' }))],
+      'no-restricted-globals': [
+        'error',
+        ...IMPURE_GLOBALS.map((name) => ({
+          name,
+          message: 'A replay finds it changed: make it an input, or ask app/ for it in an activity.',
+        })),
+      ],
     },
   },
   {

@@ -6,7 +6,9 @@ process.env.FORMICARY_TEST_PROFILE = 'azure';
 
 module.exports = {
   ...require('./jest.config.cjs'),
-  testMatch: ['contracts/{cosmos,amqp,blobs}', 'azure/*', 'http/*', 'client/{follow,retries}'].map((tests) => `<rootDir>/test/${tests}.test.ts`),
+  testMatch: ['contracts/{cosmos,amqp,blobs}', 'azure/*', 'http/*', 'client/{follow,retries}'].map(
+    (tests) => `<rootDir>/test/${tests}.test.ts`,
+  ),
   // What goes over HTTP and AMQP takes its time.
   testTimeout: 60_000,
 };

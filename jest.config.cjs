@@ -1,5 +1,8 @@
 /** SWC compiles, tsc type-checks (`npm run typecheck`): tests start fast and types still hold. */
-const swc = ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }];
+const swc = [
+  '@swc/jest',
+  { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
+];
 
 /** Packages of ES modules alone that the Azure SDKs bring along: Jest doesn't load those as they are. */
 const MODULES_ALONE = '(agent-base|[a-z-]*proxy-agent[a-z-]*)';

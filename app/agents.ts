@@ -1,18 +1,28 @@
 /** Use cases of agents: registration, presence, the inbox, discovery. */
-import { agentDecider, comeBack, deregister, loadOf, lose, register, type AgentEvent, type AgentProfile, type AgentState } from '../domain/agent';
-import { Rejection, type Decider, type Event } from '../domain/kernel/decider';
+import {
+  agentDecider,
+  type AgentEvent,
+  type AgentProfile,
+  type AgentState,
+  comeBack,
+  deregister,
+  loadOf,
+  lose,
+  register,
+} from '../domain/agent';
+import { type Decider, type Event, Rejection } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
-import { latest, plusSeconds, toTime, type Excuse, type Time } from '../domain/kernel/time';
-import { stands, taskDecider, type Claim, type TaskState } from '../domain/task';
-import { ALL, type AgentDoc } from '../projections/agents';
+import { type Excuse, latest, plusSeconds, type Time, toTime } from '../domain/kernel/time';
+import { type Claim, stands, taskDecider, type TaskState } from '../domain/task';
+import { type AgentDoc, ALL } from '../projections/agents';
 import type { TaskEntry } from './books';
 import { Doorbells } from './doorbells';
 import type { Inbox, Inboxes } from './inbox';
+import { LossDoubt } from './loss-doubt';
 import { Market } from './market';
 import type { Clock, Presence, ViewStore } from './ports';
-import { staleness, type CommandContext, type Loaded, type Outcome, type Transactor } from './transact';
+import { type CommandContext, type Loaded, type Outcome, staleness, type Transactor } from './transact';
 import type { Views } from './views';
-import { LossDoubt } from './loss-doubt';
 import type { Watchdog } from './watchdog';
 
 /** What every use case gets from its edge: who asks, and how the request is to be remembered and traced. */
@@ -23,7 +33,10 @@ export function agentStream(tenant: string, id: string): string {
 }
 
 /** An agent as the API shows it. */
-export function agentView(id: string, { state, version }: Pick<Loaded<AgentState>, 'state' | 'version'>): Record<string, unknown> {
+export function agentView(
+  id: string,
+  { state, version }: Pick<Loaded<AgentState>, 'state' | 'version'>,
+): Record<string, unknown> {
   const { status, profile, since, slots, record } = state;
   return { id, version, status, since, ...profile, load: loadOf(state), slots, record };
 }
@@ -70,21 +83,41 @@ export class Agents {
     const { tenant } = context.principal;
     const stream = agentStream(tenant, id);
     this.beat(tenant, id);
-    return await this.transactor.transact(agentDecider, stream, register(profile), { ...context, action: 'agent.register', attributes: { agent_type: profile.agent_type } });
+    return await this.transactor.transact(agentDecider, stream, register(profile), {
+      ...context,
+      action: 'agent.register',
+      attributes: { agent_type: profile.agent_type },
+    });
   }
 
   async deregister(context: RequestContext, id: string, reason: string): Promise<Outcome<AgentState, AgentEvent>> {
-    return await this.transactor.transact(agentDecider, agentStream(context.principal.tenant, id), deregister(reason), { ...context, action: 'agent.deregister' });
+    return await this.transactor.transact(agentDecider, agentStream(context.principal.tenant, id), deregister(reason), {
+      ...context,
+      action: 'agent.deregister',
+    });
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<AgentState>> {
     const stream = agentStream(tenant, id);
-    return asOf === undefined ? this.transactor.load(agentDecider, stream) : this.transactor.loadAt(agentDecider, stream, { asOf });
+    return asOf === undefined
+      ? this.transactor.load(agentDecider, stream)
+      : this.transactor.loadAt(agentDecider, stream, { asOf });
   }
 
   /** A page of the tenant's agents, in order of id; as far as the view has come. */
-  async list(tenant: string, where: Readonly<Record<string, string>>, limit: number, continuation?: string): Promise<{ agents: readonly AgentDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<AgentDoc>(this.views.serving('agents'), { tenant, key: ALL, where, limit, continuation });
+  async list(
+    tenant: string,
+    where: Readonly<Record<string, string>>,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ agents: readonly AgentDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<AgentDoc>(this.views.serving('agents'), {
+      tenant,
+      key: ALL,
+      where,
+      limit,
+      continuation,
+    });
     return { agents: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
@@ -92,7 +125,10 @@ export class Agents {
    * Whatever an agent does in its own name is a sign of life; one that was lost is back. Says nothing of anybody who is
    * not registered, and costs no read for those that are.
    */
-  async heard({ principal, traceparent }: Pick<RequestContext, 'principal' | 'traceparent'>, id: string): Promise<void> {
+  async heard(
+    { principal, traceparent }: Pick<RequestContext, 'principal' | 'traceparent'>,
+    id: string,
+  ): Promise<void> {
     const { tenant } = principal;
     const known = this.market.agents.get(tenant, id)?.state.status;
     if (known !== 'active' && known !== 'lost') return;
@@ -100,7 +136,11 @@ export class Agents {
     const stream = agentStream(tenant, id);
     if (known === 'active' || this.returning.has(stream)) return;
     this.returning.add(stream);
-    const back = this.transactor.transact(agentDecider, stream, comeBack(), { principal, traceparent, action: 'agent.return' });
+    const back = this.transactor.transact(agentDecider, stream, comeBack(), {
+      principal,
+      traceparent,
+      action: 'agent.return',
+    });
     await back.finally(() => this.returning.delete(stream));
   }
 
@@ -108,18 +148,30 @@ export class Agents {
    * A sign of life of the agent, and of the tasks that it holds. Answers for each claim whether it still stands; the
    * work of one that does not is to be dropped.
    */
-  async heartbeat(context: RequestContext, id: string, holding: readonly { task: string; award: number }[]): Promise<Rejection | { held: Held[] }> {
+  async heartbeat(
+    context: RequestContext,
+    id: string,
+    holding: readonly { task: string; award: number }[],
+  ): Promise<Rejection | { held: Held[] }> {
     const { tenant } = context.principal;
-    const refused = (await this.staleness(context, agentDecider, agentStream(tenant, id))) ?? (await this.signOfLife(context, id));
+    const refused =
+      (await this.staleness(context, agentDecider, agentStream(tenant, id))) ?? (await this.signOfLife(context, id));
     if (refused !== undefined) return refused;
     const held: Held[] = [];
-    for (const { task, award } of holding) held.push({ task, award, ...(await this.extendLease(tenant, task, { agent: id, award })) });
+    for (const { task, award } of holding)
+      held.push({ task, award, ...(await this.extendLease(tenant, task, { agent: id, award })) });
     return { held };
   }
 
   /** What leaves no commit honours If-Match too: the refusal, when the stream has moved on. */
-  async staleness<S, E extends Event>({ expectedVersion }: RequestContext, decider: Decider<S, E>, stream: string): Promise<Rejection | undefined> {
-    return expectedVersion === undefined ? undefined : staleness(expectedVersion, (await this.transactor.current(decider, stream)).version);
+  async staleness<S, E extends Event>(
+    { expectedVersion }: RequestContext,
+    decider: Decider<S, E>,
+    stream: string,
+  ): Promise<Rejection | undefined> {
+    return expectedVersion === undefined
+      ? undefined
+      : staleness(expectedVersion, (await this.transactor.current(decider, stream)).version);
   }
 
   /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */
@@ -133,7 +185,10 @@ export class Agents {
     return held && state.status === 'awarded' ? { stands: held, status: 'awarded' } : { stands: held };
   }
 
-  /** From when on the silence of a lease's holder counts, as far as this process knows; undefined when nobody holds the task. */
+  /**
+   * From when on the silence of a lease's holder counts, as far as this process knows; undefined when nobody holds the
+   * task.
+   */
   async leaseSilentSince(tenant: string, task: string, { holder, spec }: TaskState): Promise<Time | undefined> {
     if (holder === undefined || spec === undefined) return undefined;
     const beat = await this.presence.last(leaseKey(tenant, task, holder.award));
@@ -153,10 +208,14 @@ export class Agents {
 
   /**
    * What waits for the agent: awards to accept, votes to cast, offers to bid for; with `holding` also what it works on.
-   * When there is nothing it waits up to `waitSeconds` for something to come, or for `signal` to abort. Asking is a sign
-   * of life.
+   * When there is nothing it waits up to `waitSeconds` for something to come, or for `signal` to abort. Asking is a
+   * sign of life.
    */
-  async inbox(context: RequestContext, id: string, options: { waitSeconds: number; offersAfter?: string; holding?: boolean; signal?: AbortSignal }): Promise<Rejection | Inbox> {
+  async inbox(
+    context: RequestContext,
+    id: string,
+    options: { waitSeconds: number; offersAfter?: string; holding?: boolean; signal?: AbortSignal },
+  ): Promise<Rejection | Inbox> {
     const { tenant } = context.principal;
     const alive = await this.signOfLife(context, id);
     if (alive !== undefined) return alive;
@@ -197,7 +256,10 @@ export class Agents {
     let limit = plusSeconds(since, presence_seconds);
     if (limit <= now) limit = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
     if (limit > now) return limit;
-    await this.transactor.transact(agentDecider, stream, lose(last === undefined ? since : toTime(last)), { principal: Market.principal(tenant), action: 'agent.lose' });
+    await this.transactor.transact(agentDecider, stream, lose(last === undefined ? since : toTime(last)), {
+      principal: Market.principal(tenant),
+      action: 'agent.lose',
+    });
     this.presence.forget([stream]);
     this.doubt.forget(tenant, id);
     return undefined;
@@ -218,12 +280,16 @@ export class Agents {
     this.doubt.heard(tenant, id, now);
   }
 
-  /** Wakes those who may bid: while bids are collected everybody who could do it, else those whom the market does not bid for. */
+  /**
+   * Wakes those who may bid: while bids are collected everybody who could do it, else those whom the market does not
+   * bid for.
+   */
   private ringBidders({ tenant, state: { spec } }: TaskEntry): void {
     const first = spec?.requires[0]?.capability;
     if (spec === undefined || first === undefined) return;
     const { agents } = this.market;
-    for (const { id } of spec.bid_seconds > 0 ? agents.able(tenant, first) : agents.bidders(tenant, first)) this.ring(tenant, id);
+    for (const { id } of spec.bid_seconds > 0 ? agents.able(tenant, first) : agents.bidders(tenant, first))
+      this.ring(tenant, id);
   }
 
   private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
@@ -231,11 +297,16 @@ export class Agents {
     const stream = agentStream(tenant, id);
     let { state } = await this.transactor.load(agentDecider, stream);
     if (state.status === 'gone') ({ state } = await this.transactor.current(agentDecider, stream));
-    if (state.status === 'unknown' || state.status === 'gone') return new Rejection('missing', 'agent-not-found', 'there is no such agent: register it first');
+    if (state.status === 'unknown' || state.status === 'gone')
+      return new Rejection('missing', 'agent-not-found', 'there is no such agent: register it first');
     this.beat(tenant, id);
     if (state.status === 'active') return undefined;
     const { principal, traceparent } = context;
-    const outcome = await this.transactor.transact(agentDecider, stream, comeBack(), { principal, traceparent, action: 'agent.return' });
+    const outcome = await this.transactor.transact(agentDecider, stream, comeBack(), {
+      principal,
+      traceparent,
+      action: 'agent.return',
+    });
     return outcome.ok ? undefined : outcome.rejection;
   }
 }

@@ -4,7 +4,7 @@ import { parseStream } from '../domain/kernel/ids';
 import { secondsBetween, type Time } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
 import type { TaskEvent, TaskState } from '../domain/task';
-import { NOTHING, firstOf, type Measures, type Pools } from './balance-pools';
+import { firstOf, type Measures, NOTHING, type Pools } from './balance-pools';
 
 /** Events of tasks, since this process began; attempts that ended without success count as failed. */
 export interface TaskCounts {
@@ -54,11 +54,26 @@ export class PoolCounts {
     return [...this.series.values()].map((series) => {
       const { tenant, pool, tasks, deadlines } = series;
       const { agents, capacity, slots, waiting, gini, utilisation, idle } = gauges.get(series) ?? NOTHING;
-      return { tenant, pool, agents, capacity, slots, waiting, gini, utilisation, idle, tasks: { ...tasks }, deadlines: { ...deadlines } };
+      return {
+        tenant,
+        pool,
+        agents,
+        capacity,
+        slots,
+        waiting,
+        gini,
+        utilisation,
+        idle,
+        tasks: { ...tasks },
+        deadlines: { ...deadlines },
+      };
     });
   }
 
-  /** Hears how long each task had to wait for its award, in seconds, from when it could be awarded; labels as in `metrics`. */
+  /**
+   * Hears how long each task had to wait for its award, in seconds, from when it could be awarded; labels as in
+   * `metrics`.
+   */
   onAwarded(listener: (tenant: string, pool: string, seconds: number) => void): void {
     this.awardListeners.add(listener);
   }
@@ -84,7 +99,9 @@ export class PoolCounts {
           case 'TaskAwarded':
             tasks.awarded += 1;
             // After a refusal it counts from the refusal, which the state does not tell.
-            if (Object.keys(state.declined).length === 0) for (const listener of this.awardListeners) listener(series.tenant, series.pool, Math.max(0, secondsBetween(state.ready_at, at)));
+            if (Object.keys(state.declined).length === 0)
+              for (const listener of this.awardListeners)
+                listener(series.tenant, series.pool, Math.max(0, secondsBetween(state.ready_at, at)));
             break;
           case 'TaskHandedOff':
             tasks.awarded += 1;
@@ -116,7 +133,12 @@ export class PoolCounts {
     const known = this.series.get(key);
     if (known !== undefined) return known;
     if (this.series.size >= MAX_SERIES && pool !== OTHER_POOLS) return this.seriesOf(OTHER_POOLS, OTHER_POOLS);
-    const series = { tenant, pool, tasks: { posted: 0, awarded: 0, completed: 0, failed: 0, dead: 0, expired: 0 }, deadlines: { ended: 0, met: 0 } };
+    const series = {
+      tenant,
+      pool,
+      tasks: { posted: 0, awarded: 0, completed: 0, failed: 0, dead: 0, expired: 0 },
+      deadlines: { ended: 0, met: 0 },
+    };
     this.series.set(key, series);
     return series;
   }
@@ -128,5 +150,13 @@ function together(a: Measures, b: Measures): Measures {
   const capacity = a.capacity + b.capacity;
   const slots = a.slots + b.slots;
   const share = (of: 'gini' | 'idle') => (agents > 0 ? rounded((a[of] * a.agents + b[of] * b.agents) / agents) : 0);
-  return { agents, capacity, slots, waiting: a.waiting + b.waiting, gini: share('gini'), utilisation: capacity > 0 ? rounded(slots / capacity) : 0, idle: share('idle') };
+  return {
+    agents,
+    capacity,
+    slots,
+    waiting: a.waiting + b.waiting,
+    gini: share('gini'),
+    utilisation: capacity > 0 ? rounded(slots / capacity) : 0,
+    idle: share('idle'),
+  };
 }

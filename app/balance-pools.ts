@@ -2,11 +2,20 @@
  * The pools as they are and as they have been: samples counted from the market's books, their means over time, and a
  * history of them. Samples are no events; only the history costs a write, one in ten seconds.
  */
-import { slotsInUse, type AgentProfile } from '../domain/agent';
+import { type AgentProfile, slotsInUse } from '../domain/agent';
 import { parseStream, streamName } from '../domain/kernel/ids';
-import { secondsBetween, toMillis, toTime, type Time } from '../domain/kernel/time';
+import { secondsBetween, type Time, toMillis, toTime } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
-import { conditionOf, meets, poolDecider, sampleOf, type Objective, type PoolCondition, type PoolSample, type PoolState } from '../domain/pool';
+import {
+  conditionOf,
+  meets,
+  type Objective,
+  type PoolCondition,
+  poolDecider,
+  type PoolSample,
+  type PoolState,
+  sampleOf,
+} from '../domain/pool';
 import type { TaskState } from '../domain/task';
 import { readAll } from '../projections/projection';
 import type { AgentEntry, TaskEntry } from './books';
@@ -132,9 +141,11 @@ export class Pools {
       watch.slots += slots;
       watch.capacity += profile.capacity;
     }
-    if (seen < this.listed.size) for (const entry of this.listed.keys()) if (entry.state.status === 'gone') this.list(entry);
+    if (seen < this.listed.size)
+      for (const entry of this.listed.keys()) if (entry.state.status === 'gone') this.list(entry);
     for (const [tenant, counts] of this.waiting(at)) {
-      for (const [capability, count] of counts) this.get(tenant, this.poolOf(tenant, capability))?.waits.set(capability, count);
+      for (const [capability, count] of counts)
+        this.get(tenant, this.poolOf(tenant, capability))?.waits.set(capability, count);
     }
     for (const watch of this.all()) this.conclude(watch, at);
   }
@@ -185,7 +196,10 @@ export class Pools {
       .sort((a, b) => (a.pool < b.pool ? -1 : 1));
   }
 
-  /** The history of a pool from `from` on, oldest first, at most six hours of it. To go on, ask a millisecond after the last one's `at`. */
+  /**
+   * The history of a pool from `from` on, oldest first, at most six hours of it. To go on, ask a millisecond after the
+   * last one's `at`.
+   */
   async history(tenant: string, pool: string, from: Time, limit: number): Promise<readonly HistoryRow[]> {
     const now = bucketOf(toTime(this.clock.now()));
     const bucket = Math.max(Math.ceil(toMillis(from) / 1_000 / BUCKET_SECONDS), now - HISTORY_BUCKETS);
@@ -199,7 +213,14 @@ export class Pools {
     const at = toTime(bucket * BUCKET_SECONDS * 1_000);
     const rows: ViewRow<HistoryRow>[] = [];
     for (const watch of this.all()) {
-      if (watch.bucket.seconds > 0) rows.push({ tenant: watch.tenant, key: watch.pool, source, index: bucket, doc: { at, bucket, ...watch.bucket.value } });
+      if (watch.bucket.seconds > 0)
+        rows.push({
+          tenant: watch.tenant,
+          key: watch.pool,
+          source,
+          index: bucket,
+          doc: { at, bucket, ...watch.bucket.value },
+        });
       watch.bucket = new Mean();
     }
     await this.views.put(VIEW, rows);
@@ -323,7 +344,8 @@ class Mean {
 
   get value(): Measures {
     const value = { ...NOTHING } as { -readonly [K in keyof Measures]: number };
-    for (const measure of MEASURES) value[measure] = rounded(this.sums[measure] / Math.max(this.seconds, Number.MIN_VALUE));
+    for (const measure of MEASURES)
+      value[measure] = rounded(this.sums[measure] / Math.max(this.seconds, Number.MIN_VALUE));
     return value;
   }
 }

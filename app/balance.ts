@@ -1,47 +1,57 @@
 /**
  * Load balancing (row 1.3): looks at every pool once a second, keeps the live view and its history, emits signals, has
- * idle agents help overloaded peers, and reorganises a swarm whose performance has fallen or whose objective has changed.
+ * idle agents help overloaded peers, and reorganises a swarm whose performance has fallen or whose objective has
+ * changed.
  *
  * What the samples (`balance-pools.ts`) lead to is decided by the pool's stream, so that several processes that see the
  * same do it once.
  */
-import { LENT_LEVEL, agentDecider, assignRole, levelOf, register, slotsInUse, type AgentEvent, type AgentState } from '../domain/agent';
+import {
+  agentDecider,
+  type AgentEvent,
+  type AgentState,
+  assignRole,
+  LENT_LEVEL,
+  levelOf,
+  register,
+  slotsInUse,
+} from '../domain/agent';
 import type { Commit } from '../domain/kernel/commit';
-import { refuse, Rejection, type Decision } from '../domain/kernel/decider';
+import { type Decision, refuse, Rejection } from '../domain/kernel/decider';
 import { isId, parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
-import { secondsBetween, toMillis, toTime, type Time } from '../domain/kernel/time';
+import { secondsBetween, type Time, toMillis, toTime } from '../domain/kernel/time';
 import { pauseOf } from '../domain/pause';
 import {
-  TARGETS,
   changeObjective,
+  type DonorPool,
   isCoolingDown,
   isDegraded,
   missingSlots,
-  observe,
-  planMoves,
-  poolDecider,
-  reorganise,
-  strategyOf,
-  takesOn,
-  type DonorPool,
   type Move,
   type Need,
   type Objective,
+  observe,
+  planMoves,
+  poolDecider,
   type PoolEvent,
   type PoolState,
   type Reorganisation,
+  reorganise,
+  strategyOf,
+  takesOn,
+  TARGETS,
 } from '../domain/pool';
 import { strengthOf, type TaskSpec, type TaskState } from '../domain/task';
 import { agentStream, type RequestContext } from './agents';
 import { PoolCounts, type PoolMetrics } from './balance-metrics';
-import { Pools, bucketOf, firstOf, type HistoryRow, type PoolLive, type Watch } from './balance-pools';
+import { bucketOf, firstOf, type HistoryRow, type PoolLive, Pools, type Watch } from './balance-pools';
 import type { Consumer } from './feed';
 import type { Market } from './market';
 import { newId } from './new-id';
 import type { Clock, ViewStore } from './ports';
 import type { Signals } from './signals';
-import { causeOf, commandHash, type Cause, type Committed, type Outcome, type Transactor } from './transact';
+import { type Cause, causeOf, commandHash, type Committed, type Outcome, type Transactor } from './transact';
 
 export { MAX_SERIES, OTHER_POOLS } from './balance-metrics';
 export { NO_POOL, type PoolLive } from './balance-pools';
@@ -123,11 +133,17 @@ export class Balance implements Consumer {
     this.bucket = bucket;
     this.pools.sample(now);
     const watches = this.pools.all();
-    if (ended !== undefined) await this.pools.write(ended).catch((error: unknown) => this.report('the history of the pools could not be written', { error: String(error) }));
+    if (ended !== undefined)
+      await this.pools
+        .write(ended)
+        .catch((error: unknown) =>
+          this.report('the history of the pools could not be written', { error: String(error) }),
+        );
     this.idleHelpers = undefined;
     const results = await Promise.allSettled(watches.map((watch) => this.act(watch, now, ended !== undefined)));
     results.forEach((result, i) => {
-      if (result.status === 'rejected') this.report('a pool could not be balanced', { pool: watches[i]?.stream, error: String(result.reason) });
+      if (result.status === 'rejected')
+        this.report('a pool could not be balanced', { pool: watches[i]?.stream, error: String(result.reason) });
     });
     await this.adaptOne(watches, now);
   }
@@ -139,7 +155,10 @@ export class Balance implements Consumer {
     return this.pools.live(tenant);
   }
 
-  /** The history of a pool from `from` on, oldest first, at most six hours of it. To go on, ask a millisecond after the last one's `at`. */
+  /**
+   * The history of a pool from `from` on, oldest first, at most six hours of it. To go on, ask a millisecond after the
+   * last one's `at`.
+   */
   history(tenant: string, pool: string, from: Time, limit: number): Promise<readonly HistoryRow[]> {
     return this.pools.history(tenant, pool, from, limit);
   }
@@ -149,15 +168,24 @@ export class Balance implements Consumer {
     return this.counts.metrics();
   }
 
-  /** Hears how long each task had to wait for its award, in seconds, from when it could be awarded; labels as in `metrics`. */
+  /**
+   * Hears how long each task had to wait for its award, in seconds, from when it could be awarded; labels as in
+   * `metrics`.
+   */
   onAwarded(listener: (tenant: string, pool: string, seconds: number) => void): void {
     this.counts.onAwarded(listener);
   }
 
   // --------------------------------------------------------------------------------------------------- use cases
 
-  /** Says what a pool is to work on. It is reorganised for that now if agents can be moved, else as soon as they can. */
-  async changeObjective(context: RequestContext, pool: string, objective: Objective): Promise<{ changed: PoolOutcome; reorganised: PoolOutcome | undefined }> {
+  /**
+   * Says what a pool is to work on. It is reorganised for that now if agents can be moved, else as soon as they can.
+   */
+  async changeObjective(
+    context: RequestContext,
+    pool: string,
+    objective: Objective,
+  ): Promise<{ changed: PoolOutcome; reorganised: PoolOutcome | undefined }> {
     const { tenant, id } = context.principal;
     const now = toTime(this.clock.now());
     this.pools.sample(now);
@@ -165,9 +193,20 @@ export class Balance implements Consumer {
     if (watch === undefined) {
       // The stream itself refuses: it knows a command that comes again.
       const empty = new Rejection('missing', 'pool-not-found', 'no agent is in this pool: move agents there first');
-      return { changed: await this.transactor.transact(poolDecider, streamName(tenant, poolDecider.category, pool), () => empty, { ...context, action: 'pool.change-objective' }), reorganised: undefined };
+      return {
+        changed: await this.transactor.transact(
+          poolDecider,
+          streamName(tenant, poolDecider.category, pool),
+          () => empty,
+          { ...context, action: 'pool.change-objective' },
+        ),
+        reorganised: undefined,
+      };
     }
-    const changed = await this.transactor.transact(poolDecider, watch.stream, changeObjective(objective, id), { ...context, action: 'pool.change-objective' });
+    const changed = await this.transactor.transact(poolDecider, watch.stream, changeObjective(objective, id), {
+      ...context,
+      action: 'pool.change-objective',
+    });
     if (!changed.ok) return { changed, reorganised: undefined };
     await this.load(watch);
     const cause = changed.commit === undefined ? undefined : causeOf(changed.commit);
@@ -175,17 +214,48 @@ export class Balance implements Consumer {
   }
 
   /** Moves agents out of the pool, or into it, as somebody has asked. */
-  async reorganise(context: RequestContext, pool: string, requests: readonly MoveRequest[], reason: string): Promise<PoolOutcome> {
+  async reorganise(
+    context: RequestContext,
+    pool: string,
+    requests: readonly MoveRequest[],
+    reason: string,
+  ): Promise<PoolOutcome> {
     const { tenant } = context.principal;
     const now = toTime(this.clock.now());
     const moves: Move[] = [];
     for (const { agent, to } of requests) {
       const { status, profile } = (await this.transactor.load(agentDecider, agentStream(tenant, agent))).state;
-      if (profile === undefined) return { ok: false, rejection: new Rejection('missing', 'agent-not-found', `there is no agent ${agent}`, { agent }) };
-      if (status !== 'active') return { ok: false, rejection: refuse('agent-not-active', `${agent} is ${status}: it can't be moved`, { agent }) };
-      if (!isId(to)) return { ok: false, rejection: new Rejection('invalid', 'pool-invalid', `${to} is no name for a pool: use 1 to 128 letters, digits and . _ ~ : -`, { agent }) };
+      if (profile === undefined)
+        return {
+          ok: false,
+          rejection: new Rejection('missing', 'agent-not-found', `there is no agent ${agent}`, { agent }),
+        };
+      if (status !== 'active')
+        return {
+          ok: false,
+          rejection: refuse('agent-not-active', `${agent} is ${status}: it can't be moved`, { agent }),
+        };
+      if (!isId(to))
+        return {
+          ok: false,
+          rejection: new Rejection(
+            'invalid',
+            'pool-invalid',
+            `${to} is no name for a pool: use 1 to 128 letters, digits and . _ ~ : -`,
+            { agent },
+          ),
+        };
       if (to === profile.pool) continue;
-      if (to !== pool && profile.pool !== pool) return { ok: false, rejection: new Rejection('invalid', 'move-elsewhere', `${agent} would move from ${profile.pool} to ${to}: reorganise one of those`, { agent }) };
+      if (to !== pool && profile.pool !== pool)
+        return {
+          ok: false,
+          rejection: new Rejection(
+            'invalid',
+            'move-elsewhere',
+            `${agent} would move from ${profile.pool} to ${to}: reorganise one of those`,
+            { agent },
+          ),
+        };
       const needs = this.allNeeds(this.pools.get(tenant, to), now);
       moves.push({ agent, from: profile.pool, to, takes: takesOn(profile, needs) ?? [] });
     }
@@ -195,11 +265,13 @@ export class Balance implements Consumer {
   // ---------------------------------------------------------------------------------------------------- reaction
 
   /**
-   * What follows from the commits of pools, from the feed: the moves of a reorganisation, should the process that decided
-   * it have ended before they were made. An agent is moved once: where it goes later is not undone by a redelivery.
+   * What follows from the commits of pools, from the feed: the moves of a reorganisation, should the process that
+   * decided it have ended before they were made. An agent is moved once: where it goes later is not undone by a
+   * redelivery.
    */
   async handle(commits: readonly Commit[]): Promise<void> {
-    for (const commit of commits) if (parseStream(commit.stream).category === poolDecider.category) await this.reactTo(commit);
+    for (const commit of commits)
+      if (parseStream(commit.stream).category === poolDecider.category) await this.reactTo(commit);
   }
 
   private async reactTo(commit: Commit): Promise<void> {
@@ -237,20 +309,39 @@ export class Balance implements Consumer {
       this.market.overloaded.add(key);
       if (news || bucketEnded) await this.callHelpers(watch);
     }
-    if (state.status !== 'balanced') await this.signal(watch, SIGNALS[state.status], state.status === 'overloaded' ? watch.sample.utilisation : watch.sample.idle, now);
+    if (state.status !== 'balanced')
+      await this.signal(
+        watch,
+        SIGNALS[state.status],
+        state.status === 'overloaded' ? watch.sample.utilisation : watch.sample.idle,
+        now,
+      );
     else if (watch.members === 0) this.pools.forget(watch);
   }
 
   /** Emits the signal, once for each span of the time that its cause has lasted. */
-  private async signal(watch: Watch, { type, everySeconds, decay_rate }: (typeof SIGNALS)[keyof typeof SIGNALS], strength: number, now: Time): Promise<void> {
+  private async signal(
+    watch: Watch,
+    { type, everySeconds, decay_rate }: (typeof SIGNALS)[keyof typeof SIGNALS],
+    strength: number,
+    now: Time,
+  ): Promise<void> {
     const { tenant, pool, state } = watch;
     const since = state?.changed?.at ?? now;
     const key = `${since}#${Math.floor(Math.max(0, secondsBetween(since, now)) / everySeconds)}`;
     if (watch.signalled === key) return;
     const location = `pool/${pool}`;
-    const context = { principal: Balance.principal(tenant), command: { key, hash: commandHash({ type, location }) }, cause: causeIn(state), reaction: true };
-    const [outcome] = await this.signals.emit(context, [{ type, location, strength: Math.min(1, strength), decay_rate }]);
-    if (outcome?.ok === false) this.report('a signal was refused', { pool: watch.stream, type, code: outcome.rejection.code });
+    const context = {
+      principal: Balance.principal(tenant),
+      command: { key, hash: commandHash({ type, location }) },
+      cause: causeIn(state),
+      reaction: true,
+    };
+    const [outcome] = await this.signals.emit(context, [
+      { type, location, strength: Math.min(1, strength), decay_rate },
+    ]);
+    if (outcome?.ok === false)
+      this.report('a signal was refused', { pool: watch.stream, type, code: outcome.rejection.code });
     watch.signalled = key;
   }
 
@@ -271,7 +362,14 @@ export class Balance implements Consumer {
     const found = new Map<string, string[]>();
     for (const { tenant, id, state } of this.market.agents.all()) {
       const { offer, pool } = state.profile;
-      if (offer === null || offer.helps.length === 0 || state.status !== 'active' || slotsInUse(state) > 0 || this.market.overloaded.has(`${tenant} ${pool}`)) continue;
+      if (
+        offer === null ||
+        offer.helps.length === 0 ||
+        state.status !== 'active' ||
+        slotsInUse(state) > 0 ||
+        this.market.overloaded.has(`${tenant} ${pool}`)
+      )
+        continue;
       for (const lent of offer.helps) {
         const key = `${tenant} ${lent}`;
         const others = found.get(key);
@@ -282,19 +380,29 @@ export class Balance implements Consumer {
     return found;
   }
 
-  /** Looks for a reorganisation for one of the pools that call for it: whoever has waited longest, each at most every `PLAN_EVERY_SECONDS`. */
+  /**
+   * Looks for a reorganisation for one of the pools that call for it: whoever has waited longest, each at most every
+   * `PLAN_EVERY_SECONDS`.
+   */
   private async adaptOne(watches: readonly Watch[], now: Time): Promise<void> {
     let next: Watch | undefined;
-    for (const watch of watches) if (this.calls(watch, now) && (next === undefined || watch.planned < next.planned)) next = watch;
+    for (const watch of watches)
+      if (this.calls(watch, now) && (next === undefined || watch.planned < next.planned)) next = watch;
     if (next === undefined || (next.planned !== '' && secondsBetween(next.planned, now) < PLAN_EVERY_SECONDS)) return;
     next.planned = now;
     await this.adapt(next, now);
   }
 
-  /** True when the pool is to be reorganised, nobody has paused it, and neither it nor what was taken from it was moved lately. */
+  /**
+   * True when the pool is to be reorganised, nobody has paused it, and neither it nor what was taken from it was moved
+   * lately.
+   */
   private calls(watch: Watch, now: Time): boolean {
     if (pauseOf(this.market.pauses.known(watch.tenant), 'pool', watch.pool) !== undefined) return false;
-    return (watch.state?.objective_pending === true || hasFallen(watch, now)) && !this.resting(watch.tenant, now).has(watch.pool);
+    return (
+      (watch.state?.objective_pending === true || hasFallen(watch, now)) &&
+      !this.resting(watch.tenant, now).has(watch.pool)
+    );
   }
 
   /** Pools that were reorganised, or gave agents away, less than 15 minutes ago. */
@@ -308,27 +416,52 @@ export class Balance implements Consumer {
     return resting;
   }
 
-  /** Moves agents to a pool that lacks them, if any can be spared: for its objective, else because its performance has fallen. */
+  /**
+   * Moves agents to a pool that lacks them, if any can be spared: for its objective, else because its performance has
+   * fallen.
+   */
   private async adapt(watch: Watch, now: Time, cause?: Cause): Promise<PoolOutcome | undefined> {
     const { tenant, pool, sample, state = poolDecider.initial } = watch;
     const context = { principal: Balance.principal(tenant), reaction: true };
     if (state.objective_pending) {
       const moves = this.plan(watch, this.unfit(watch), objectiveNeeds(state), now);
       const reason = `the objective is now: ${state.objective?.description}`;
-      if (moves.length > 0) return await this.carryOut(tenant, pool, { trigger: 'objective_change', moves, reason }, now, { ...context, cause });
+      if (moves.length > 0)
+        return await this.carryOut(tenant, pool, { trigger: 'objective_change', moves, reason }, now, {
+          ...context,
+          cause,
+        });
     }
     if (!hasFallen(watch, now)) return undefined;
     const moves = this.plan(watch, missingSlots(sample), this.waitingNeeds(watch, now), now);
     const reason = `${sample.waiting} tasks wait at a utilisation of ${sample.utilisation}, overloaded since ${state.changed?.at}`;
-    return moves.length > 0 ? await this.carryOut(tenant, pool, { trigger: 'performance_degradation', moves, reason }, now, { ...context, cause: causeIn(state) }) : undefined;
+    return moves.length > 0
+      ? await this.carryOut(tenant, pool, { trigger: 'performance_degradation', moves, reason }, now, {
+          ...context,
+          cause: causeIn(state),
+        })
+      : undefined;
   }
 
   /** Writes the reorganisation, which its stream may refuse, and then moves the agents. */
-  private async carryOut(tenant: string, pool: string, wish: Pick<Reorganisation, 'trigger' | 'moves' | 'reason'>, at: Time, context: RequestContext): Promise<PoolOutcome> {
+  private async carryOut(
+    tenant: string,
+    pool: string,
+    wish: Pick<Reorganisation, 'trigger' | 'moves' | 'reason'>,
+    at: Time,
+    context: RequestContext,
+  ): Promise<PoolOutcome> {
     const sizes = new Map<string, number>();
-    for (const { tenant: of, state } of this.market.agents.all()) if (of === tenant && state.status === 'active') sizes.set(state.profile.pool, (sizes.get(state.profile.pool) ?? 0) + 1);
+    for (const { tenant: of, state } of this.market.agents.all())
+      if (of === tenant && state.status === 'active')
+        sizes.set(state.profile.pool, (sizes.get(state.profile.pool) ?? 0) + 1);
     const decision = reorganise({ ...wish, strategy: strategyOf(wish.moves, sizes), at });
-    const outcome = await this.transactor.transact(poolDecider, streamName(tenant, poolDecider.category, pool), decision, { ...context, action: 'pool.reorganise', attributes: { trigger: wish.trigger } });
+    const outcome = await this.transactor.transact(
+      poolDecider,
+      streamName(tenant, poolDecider.category, pool),
+      decision,
+      { ...context, action: 'pool.reorganise', attributes: { trigger: wish.trigger } },
+    );
     if (outcome.ok && outcome.commit !== undefined) await this.move(tenant, outcome.commit);
     return outcome;
   }
@@ -349,7 +482,8 @@ export class Balance implements Consumer {
             cause,
             reaction: true,
           });
-          if (!outcome.ok) this.report('an agent could not be moved', { ...move, receipt: cause.ref, code: outcome.rejection.code });
+          if (!outcome.ok)
+            this.report('an agent could not be moved', { ...move, receipt: cause.ref, code: outcome.rejection.code });
         }),
       );
     }
@@ -371,7 +505,11 @@ export class Balance implements Consumer {
       const strength = strengthOf(state, now);
       const known = needs.get(kind);
       if (known === undefined && needs.size >= MAX_NEEDS) continue;
-      needs.set(kind, { requires, strength: Math.max(strength, known?.strength ?? 0), effort: Math.min(effort, known?.effort ?? Infinity) });
+      needs.set(kind, {
+        requires,
+        strength: Math.max(strength, known?.strength ?? 0),
+        effort: Math.min(effort, known?.effort ?? Infinity),
+      });
     }
     return [...needs.values()];
   }
@@ -382,29 +520,42 @@ export class Balance implements Consumer {
     let slots = sample.agents === 0 ? 1 : 0;
     for (const { tenant: of, state: agent } of this.market.agents.all()) {
       const own = of === tenant && agent.status === 'active' && agent.profile.pool === pool;
-      if (own && !wanted.some((capability) => levelOf(agent.profile, capability) !== undefined)) slots += agent.profile.capacity;
+      if (own && !wanted.some((capability) => levelOf(agent.profile, capability) !== undefined))
+        slots += agent.profile.capacity;
     }
     return slots;
   }
 
-  /** Who could move: from pools below the utilisation band in which nothing waits, agents that have nothing to do or do the needy pool's work already. */
+  /**
+   * Who could move: from pools below the utilisation band in which nothing waits, agents that have nothing to do or do
+   * the needy pool's work already.
+   */
   private plan(needy: Watch, missing: number, needs: readonly Need[], now: Time): Move[] {
     const { tenant, waits } = needy;
     const resting = this.resting(tenant, now);
     const donors = new Map<string, DonorPool & { readonly spare: DonorPool['spare'][number][] }>();
     for (const { pool, sample } of this.pools.of(tenant)) {
-      if (pool === needy.pool || resting.has(pool) || sample.waiting > 0 || sample.capacity === 0 || sample.utilisation >= TARGETS.utilisation_from) continue;
+      if (
+        pool === needy.pool ||
+        resting.has(pool) ||
+        sample.waiting > 0 ||
+        sample.capacity === 0 ||
+        sample.utilisation >= TARGETS.utilisation_from
+      )
+        continue;
       donors.set(pool, { pool, agents: sample.agents, capacity: sample.capacity, slots: sample.slots, spare: [] });
     }
     if (donors.size === 0) return [];
     const types = new Set<string>();
-    for (const { tenant: of, state } of this.pools.ready(now)) if (of === tenant && waits.has(firstOf(state))) types.add((state.spec as TaskSpec).task_type);
+    for (const { tenant: of, state } of this.pools.ready(now))
+      if (of === tenant && waits.has(firstOf(state))) types.add((state.spec as TaskSpec).task_type);
     for (const { tenant: of, id, state, paused } of this.market.agents.all()) {
       // Whom a person has paused is not put to work by a move.
       const donor = of === tenant && state.status === 'active' && !paused ? donors.get(state.profile.pool) : undefined;
       if (donor === undefined || takesOn(state.profile, needs) === undefined) continue;
       const held = Object.values(state.slots);
-      if (held.every(({ task_type }) => types.has(task_type))) donor.spare.push({ agent: id, profile: state.profile, slots: held.length });
+      if (held.every(({ task_type }) => types.has(task_type)))
+        donor.spare.push({ agent: id, profile: state.profile, slots: held.length });
     }
     return planMoves({ pool: needy.pool, missing, needs }, [...donors.values()]);
   }
@@ -464,7 +615,9 @@ function isNews(decision: Decision<PoolState, PoolEvent>, { state = poolDecider.
 /** The commit that brought the pool's status, as a cause. */
 function causeIn(state: PoolState | undefined): Cause | undefined {
   const changed = state?.changed;
-  return changed === undefined ? undefined : { ref: changed.receipt, at: changed.at, correlationId: changed.correlation_id, depth: 0 };
+  return changed === undefined
+    ? undefined
+    : { ref: changed.receipt, at: changed.at, correlationId: changed.correlation_id, depth: 0 };
 }
 
 function hasFallen({ condition, state }: Watch, now: Time): boolean {
@@ -473,5 +626,9 @@ function hasFallen({ condition, state }: Watch, now: Time): boolean {
 
 /** Whoever has one of the capabilities serves the objective. */
 function objectiveNeeds(state: PoolState | undefined): Need[] {
-  return (state?.objective?.capabilities ?? []).map((capability) => ({ requires: [{ capability, level: 0 }], strength: 1, effort: 0 }));
+  return (state?.objective?.capabilities ?? []).map((capability) => ({
+    requires: [{ capability, level: 0 }],
+    strength: 1,
+    effort: 0,
+  }));
 }

@@ -3,15 +3,24 @@
  * wait for an agent. Both are read models like any other, folded from the same states, only hot: a match must not cost
  * a query. They hold no truth: a reservation in the agent's stream and the award in the task's stream decide.
  */
-import { slotsInUse, type AgentProfile, type AgentState } from '../domain/agent';
-import { own } from '../domain/kernel/own';
+import { type AgentProfile, type AgentState, slotsInUse } from '../domain/agent';
 import { ballotHolders } from '../domain/consensus';
 import { bidOf, unfit } from '../domain/fit';
+import { own } from '../domain/kernel/own';
+import { earliest, type Time } from '../domain/kernel/time';
 import type { BidInputs } from '../domain/market';
 import { agentPause, pauseDecider, type PauseState } from '../domain/pause';
 import type { RoundState } from '../domain/round';
-import { declineEnds, hasBid, hasDeclined, strengthOf, taskPull, type Requirement, type TaskSpec, type TaskState } from '../domain/task';
-import { earliest, type Time } from '../domain/kernel/time';
+import {
+  declineEnds,
+  hasBid,
+  hasDeclined,
+  type Requirement,
+  strengthOf,
+  taskPull,
+  type TaskSpec,
+  type TaskState,
+} from '../domain/task';
 import { Ordered } from './ordered';
 
 /**
@@ -47,7 +56,9 @@ export class PauseBook {
   private readonly tenants = new Map<string, { readonly state: PauseState; readonly version: number }>();
   private readonly listeners: ((tenant: string) => void)[] = [];
 
-  constructor(private readonly read: (tenant: string) => Promise<{ readonly state: PauseState; readonly version: number }>) {}
+  constructor(
+    private readonly read: (tenant: string) => Promise<{ readonly state: PauseState; readonly version: number }>,
+  ) {}
 
   /** Hears of tenants whose pauses are others than before. */
   onChange(listener: (tenant: string) => void): void {
@@ -125,7 +136,8 @@ export class AgentBook {
   /** Agents that are registered and not gone. */
   *all(): Generator<AgentEntry & { state: { profile: AgentProfile } }> {
     for (const entry of this.agents.values()) {
-      if (entry.state.profile !== undefined && entry.state.status !== 'gone') yield entry as AgentEntry & { state: { profile: AgentProfile } };
+      if (entry.state.profile !== undefined && entry.state.status !== 'gone')
+        yield entry as AgentEntry & { state: { profile: AgentProfile } };
     }
   }
 
@@ -173,11 +185,22 @@ export class AgentBook {
   }
 
   /** Idle agents that lend a required capability, unless their own pool is among the `overloaded` (`tenant pool`). */
-  helpers(tenant: string, spec: TaskSpec, strength: number, excluded: readonly string[], overloaded: ReadonlySet<string>): BidInputs[] {
+  helpers(
+    tenant: string,
+    spec: TaskSpec,
+    strength: number,
+    excluded: readonly string[],
+    overloaded: ReadonlySet<string>,
+  ): BidInputs[] {
     const found: BidInputs[] = [];
     for (const { capability } of spec.requires) {
       for (const entry of this.offering.get(`${tenant} help ${capability}`) ?? []) {
-        if (slotsInUse(entry.state) + entry.pending > 0 || excluded.includes(entry.id) || overloaded.has(`${tenant} ${entry.state.profile?.pool}`)) continue;
+        if (
+          slotsInUse(entry.state) + entry.pending > 0 ||
+          excluded.includes(entry.id) ||
+          overloaded.has(`${tenant} ${entry.state.profile?.pool}`)
+        )
+          continue;
         const bid = bidOf(entry, spec, strength, 'help');
         if (bid !== undefined) found.push(bid);
         if (found.length >= MAX_CANDIDATES) return found;
@@ -186,7 +209,10 @@ export class AgentBook {
     return found;
   }
 
-  /** Whether a person has paused it is looked at anew; true when it was, and is not any more: it was told of nothing meanwhile. */
+  /**
+   * Whether a person has paused it is looked at anew; true when it was, and is not any more: it was told of nothing
+   * meanwhile.
+   */
   private repaused(entry: AgentEntry): boolean {
     const { paused: before, tenant, id, state } = entry;
     entry.paused = agentPause(this.pauses.known(tenant), id, state.profile?.pool) !== undefined;
@@ -195,7 +221,8 @@ export class AgentBook {
 
   /** Pauses come from people: all agents are looked at. */
   private repause(tenant: string): void {
-    for (const entry of this.agents.values()) if (entry.tenant === tenant && this.repaused(entry)) this.newlyAble(entry);
+    for (const entry of this.agents.values())
+      if (entry.tenant === tenant && this.repaused(entry)) this.newlyAble(entry);
   }
 
   private newlyAble(entry: AgentEntry): void {
@@ -218,20 +245,28 @@ export class AgentBook {
     for (const key of listings(entry.tenant, before)) unlist(this.offering, key, entry);
     for (const key of listings(entry.tenant, after)) listed(this.offering, key, () => new Set()).add(entry);
     for (const capability of capabilitiesOf(before)) unlist(this.having, `${entry.tenant} ${capability}`, entry);
-    for (const capability of capabilitiesOf(after)) listed(this.having, `${entry.tenant} ${capability}`, () => new Ordered<AgentEntry, string>()).set(entry, entry.id);
+    for (const capability of capabilitiesOf(after))
+      listed(this.having, `${entry.tenant} ${capability}`, () => new Ordered<AgentEntry, string>()).set(
+        entry,
+        entry.id,
+      );
   }
 }
 
 /** What decides which tasks an agent is told of. */
 function abilities(state: AgentState | undefined): string {
   const { profile } = state ?? {};
-  return profile === undefined ? '' : JSON.stringify([profile.agent_type, profile.capabilities, profile.offer === null]);
+  return profile === undefined
+    ? ''
+    : JSON.stringify([profile.agent_type, profile.capabilities, profile.offer === null]);
 }
 
 /** All that an agent can do while it is not gone: its own type is among it. */
 export function capabilitiesOf(state: AgentState | undefined): ReadonlySet<string> {
   const { profile } = state ?? {};
-  return new Set(profile === undefined || state?.status === 'gone' ? [] : [...Object.keys(profile.capabilities), profile.agent_type]);
+  return new Set(
+    profile === undefined || state?.status === 'gone' ? [] : [...Object.keys(profile.capabilities), profile.agent_type],
+  );
 }
 
 function listings(tenant: string, state: AgentState | undefined): string[] {
@@ -239,7 +274,10 @@ function listings(tenant: string, state: AgentState | undefined): string[] {
   if (state?.status !== 'active' || profile === undefined) return [];
   const own = capabilitiesOf(state);
   if (profile.offer === null) return [...own].map((capability) => `${tenant} bid ${capability}`);
-  return [...[...own].map((capability) => `${tenant} ${capability}`), ...profile.offer.helps.filter((lent) => !own.has(lent)).map((lent) => `${tenant} help ${lent}`)];
+  return [
+    ...[...own].map((capability) => `${tenant} ${capability}`),
+    ...profile.offer.helps.filter((lent) => !own.has(lent)).map((lent) => `${tenant} help ${lent}`),
+  ];
 }
 
 export interface TaskEntry {
@@ -264,7 +302,10 @@ export class TaskBook {
   private readonly buckets = new Map<string, Set<TaskEntry>>();
   /** `tenant capability` → tasks in the order in which they came to be offered. */
   private readonly offered = new Map<string, Ordered<TaskEntry, number>>();
-  /** Tenant → tasks in the order in which they were opened, or posted where they are held: those first that have waited longest. */
+  /**
+   * Tenant → tasks in the order in which they were opened, or posted where they are held: those first that have waited
+   * longest.
+   */
   private readonly waiting = new Map<string, Ordered<TaskEntry, string>>();
   /** Tasks that somebody has declined in this attempt. */
   private readonly declined = new Set<TaskEntry>();
@@ -313,7 +354,10 @@ export class TaskBook {
     return this.open.get(stream) ?? this.held.get(stream);
   }
 
-  /** The tenant's open and held tasks that have waited longest first, after the key `after` as it was given with an earlier one. */
+  /**
+   * The tenant's open and held tasks that have waited longest first, after the key `after` as it was given with an
+   * earlier one.
+   */
   *longestWaiting(tenant: string, after?: string): Generator<{ readonly key: string; readonly item: TaskEntry }> {
     yield* this.waiting.get(tenant)?.after(after) ?? [];
   }
@@ -344,7 +388,10 @@ export class TaskBook {
   }
 
   private wait(entry: TaskEntry): void {
-    listed(this.waiting, entry.tenant, () => new Ordered<TaskEntry, string>()).set(entry, `${waitsSince(entry.state)} ${entry.id}`);
+    listed(this.waiting, entry.tenant, () => new Ordered<TaskEntry, string>()).set(
+      entry,
+      `${waitsSince(entry.state)} ${entry.id}`,
+    );
   }
 
   private forget(entry: TaskEntry): void {
@@ -358,7 +405,10 @@ export class TaskBook {
 
   private offer(entry: TaskEntry): void {
     entry.place = this.places.next();
-    listed(this.offered, bucketOf(entry.tenant, entry.state) ?? '', () => new Ordered<TaskEntry, number>()).set(entry, entry.place);
+    listed(this.offered, bucketOf(entry.tenant, entry.state) ?? '', () => new Ordered<TaskEntry, number>()).set(
+      entry,
+      entry.place,
+    );
     for (const listener of this.listeners) listener(entry);
   }
 
@@ -373,10 +423,15 @@ export class TaskBook {
 
   /**
    * What the agent may bid for, that came to be offered after the place `after`; in order, at most `limit`, and up to
-   * which place there is nothing else. Tasks whose bids are collected, and to agents that take only what they bid for all
-   * that they could do.
+   * which place there is nothing else. Tasks whose bids are collected, and to agents that take only what they bid for
+   * all that they could do.
    */
-  offersTo(agent: AgentEntry, after: number, now: Time, limit: number): { entries: readonly TaskEntry[]; upTo: number } {
+  offersTo(
+    agent: AgentEntry,
+    after: number,
+    now: Time,
+    limit: number,
+  ): { entries: readonly TaskEntry[]; upTo: number } {
     this.returned(now);
     let upTo = this.places.last;
     const found: TaskEntry[] = [];
@@ -395,11 +450,18 @@ export class TaskBook {
       }
     }
     const entries = found.filter(({ place }) => place <= upTo).sort((a, b) => a.place - b.place);
-    return entries.length <= limit ? { entries, upTo } : { entries: entries.slice(0, limit), upTo: (entries[limit - 1] as TaskEntry).place };
+    return entries.length <= limit
+      ? { entries, upTo }
+      : { entries: entries.slice(0, limit), upTo: (entries[limit - 1] as TaskEntry).place };
   }
 
   /** The open task that is ready, `fits` and pulls most, among those that ask for one of the capabilities. */
-  strongest(tenant: string, capabilities: Iterable<string>, now: Time, fits: (entry: TaskEntry) => boolean): TaskEntry | undefined {
+  strongest(
+    tenant: string,
+    capabilities: Iterable<string>,
+    now: Time,
+    fits: (entry: TaskEntry) => boolean,
+  ): TaskEntry | undefined {
     let best: TaskEntry | undefined;
     let bestPull = -1;
     for (const capability of capabilities) {
@@ -463,8 +525,16 @@ export class RoundBook {
     }
   }
 
-  /** Rounds in which the voter's vote is missing, that came to be seen after the place `after`; in order, at most `limit`, and up to which place there is nothing else. */
-  missing(tenant: string, voter: string, after: number, limit: number): { entries: readonly RoundEntry[]; upTo: number } {
+  /**
+   * Rounds in which the voter's vote is missing, that came to be seen after the place `after`; in order, at most
+   * `limit`, and up to which place there is nothing else.
+   */
+  missing(
+    tenant: string,
+    voter: string,
+    after: number,
+    limit: number,
+  ): { entries: readonly RoundEntry[]; upTo: number } {
     const entries: RoundEntry[] = [];
     for (const { item } of this.voting.get(`${tenant}/${voter}`)?.after(after) ?? []) {
       if (own(item.state.ballots, voter) !== undefined) continue;
@@ -485,7 +555,10 @@ function offerOf({ attempts, awards, ready_at }: TaskState): string {
   return `${attempts} ${awards} ${ready_at}`;
 }
 
-/** Whether an agent is told of an open task, so that it can bid. One that has a standing offer only while bids are collected: later the market bids for it. */
+/**
+ * Whether an agent is told of an open task, so that it can bid. One that has a standing offer only while bids are
+ * collected: later the market bids for it.
+ */
 function isOfferedTo(agent: AgentEntry, state: TaskState, now: Time): boolean {
   const { spec, ready_at } = state;
   if (spec === undefined || hasBid(state, agent.id) || hasDeclined(state, agent.id, now)) return false;
@@ -495,7 +568,11 @@ function isOfferedTo(agent: AgentEntry, state: TaskState, now: Time): boolean {
 }
 
 /** Takes the entry out of a list; one that is empty is not kept. */
-function unlist<E>(lists: Map<string, { delete(entry: E): unknown; readonly size: number }>, key: string, entry: E): void {
+function unlist<E>(
+  lists: Map<string, { delete(entry: E): unknown; readonly size: number }>,
+  key: string,
+  entry: E,
+): void {
   const list = lists.get(key);
   list?.delete(entry);
   if (list?.size === 0) lists.delete(key);

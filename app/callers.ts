@@ -22,9 +22,25 @@ const PEOPLE = ['approvers', 'administrators'];
 export function callerOf(header: (name: string) => string | null): Principal | Rejection {
   const tenant = header(TENANT_HEADER) ?? DEFAULT_TENANT;
   const id = header(PRINCIPAL_HEADER) ?? DEFAULT_PRINCIPAL;
-  if (!isTenant(tenant)) return new Rejection('invalid', 'tenant-invalid', 'X-Formicary-Tenant must be 1 to 63 lower-case letters, digits and hyphens');
-  if (!isId(id)) return new Rejection('invalid', 'principal-invalid', 'X-Formicary-Principal must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
+  if (!isTenant(tenant))
+    return new Rejection(
+      'invalid',
+      'tenant-invalid',
+      'X-Formicary-Tenant must be 1 to 63 lower-case letters, digits and hyphens',
+    );
+  if (!isId(id))
+    return new Rejection(
+      'invalid',
+      'principal-invalid',
+      'X-Formicary-Principal must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -',
+    );
   if (id === DEFAULT_PRINCIPAL) return { tenant, id, kind: 'human', level: 'critical', groups: PEOPLE };
   const kind = KINDS[id.slice(0, Math.max(0, id.indexOf(':')))] ?? 'agent';
-  return { tenant, id, kind, level: kind === 'agent' ? 'execute' : 'critical', groups: kind === 'human' ? PEOPLE : undefined };
+  return {
+    tenant,
+    id,
+    kind,
+    level: kind === 'agent' ? 'execute' : 'critical',
+    groups: kind === 'human' ? PEOPLE : undefined,
+  };
 }

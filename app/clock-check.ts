@@ -3,7 +3,7 @@
  * was wrong when that was written, and a person has to say which; less is said, and so is what drifts while we run.
  */
 import type { Commit } from '../domain/kernel/commit';
-import { isTime, toMillis, toTime, type Time } from '../domain/kernel/time';
+import { isTime, type Time, toMillis, toTime } from '../domain/kernel/time';
 import type { Checkpoints, Clock, Ports } from './ports';
 
 /** A receipt may lie ahead of the clock by this much before it is said: causes of other machines. Milliseconds. */
@@ -49,11 +49,15 @@ export class ClockCheck {
           'See "The clock" in docs/operation.md',
       );
     }
-    if (seconds > 0) this.report('the clock of this machine is behind the log', { seconds, receipt: last.ref, at: last.at });
+    if (seconds > 0)
+      this.report('the clock of this machine is behind the log', { seconds, receipt: last.ref, at: last.at });
     return last.at;
   }
 
-  /** Where no store can say which receipt is the newest, because processes share it, they note it for each other: the one that was noted last. */
+  /**
+   * Where no store can say which receipt is the newest, because processes share it, they note it for each other: the
+   * one that was noted last.
+   */
   async newestNoted(notes: Checkpoints): Promise<{ readonly ref: string; readonly at: Time } | undefined> {
     this.notes = notes;
     const [at, ref] = (await notes.load(NOTE))?.split(' ') ?? [];
@@ -77,7 +81,11 @@ export class ClockCheck {
     this.heard({ at });
     if (toMillis(at) - now <= AHEAD_MS || now - this.reported < REPORT_EVERY_MS) return;
     this.reported = now;
-    this.report('a receipt lies ahead of the clock, as what it follows does', { receipt: `${stream}@${index}`, at, seconds: (toMillis(at) - now) / 1_000 });
+    this.report('a receipt lies ahead of the clock, as what it follows does', {
+      receipt: `${stream}@${index}`,
+      at,
+      seconds: (toMillis(at) - now) / 1_000,
+    });
   }
 
   status(): ClockStatus {
@@ -87,7 +95,8 @@ export class ClockCheck {
   /** Why times may be wrong, in words; undefined when all is well. */
   trouble(): string | undefined {
     const { drift_ms, log_ahead_ms } = this.status();
-    if (Math.abs(drift_ms) > DRIFT_MS) return `the machine's clock is ${Math.abs(drift_ms) / 1_000} s ${drift_ms > 0 ? 'ahead of' : 'behind'} the one that is gone by: it was set`;
+    if (Math.abs(drift_ms) > DRIFT_MS)
+      return `the machine's clock is ${Math.abs(drift_ms) / 1_000} s ${drift_ms > 0 ? 'ahead of' : 'behind'} the one that is gone by: it was set`;
     return log_ahead_ms > AHEAD_MS ? `the newest receipt is ${log_ahead_ms / 1_000} s ahead of the clock` : undefined;
   }
 }

@@ -2,14 +2,17 @@
  * The application as one object: every use case, over whatever ports it is given. A process makes one; tests make
  * their own, over real stores.
  */
-import { actionDecider } from '../domain/action';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { actionDecider } from '../domain/action';
 import { agentDecider } from '../domain/agent';
 import { agentTypeDecider } from '../domain/agent-template';
 import { approvalDecider } from '../domain/approval';
 import { channelDecider } from '../domain/channel';
 import { correctionDecider } from '../domain/correction';
 import { deliveryDecider } from '../domain/delivery';
+import type { Commit } from '../domain/kernel/commit';
+import { AlteredReceipt } from '../domain/kernel/commit';
+import { parseStream } from '../domain/kernel/ids';
 import { pauseDecider } from '../domain/pause';
 import { poolDecider } from '../domain/pool';
 import { roundDecider } from '../domain/round';
@@ -18,17 +21,14 @@ import { toolDecider } from '../domain/tool';
 import { trailDecider } from '../domain/trail';
 import { actions as actionsView } from '../projections/actions';
 import { agentTypes } from '../projections/agent-types';
-import { ALL, agents as agentsView } from '../projections/agents';
+import { agents as agentsView, ALL } from '../projections/agents';
 import { approvals as approvalsView } from '../projections/approvals';
 import { corrections as correctionsView } from '../projections/corrections';
+import { pagesOf } from '../projections/projection';
 import { rounds as roundsView } from '../projections/rounds';
 import { tasks as tasksView } from '../projections/tasks';
 import { tools as toolsView } from '../projections/tools';
 import { trails as trailsView } from '../projections/trails';
-import { pagesOf } from '../projections/projection';
-import { AlteredReceipt } from '../domain/kernel/commit';
-import type { Commit } from '../domain/kernel/commit';
-import { parseStream } from '../domain/kernel/ids';
 import { Actions } from './actions';
 import { Agents } from './agents';
 import { Approvals } from './approvals';
@@ -40,29 +40,29 @@ import { MAX_CLOCK_BEHIND_SECONDS, PUBLIC_URL } from './config';
 import { Corrections } from './corrections';
 import { DecisionMetrics } from './decision-metrics';
 import { DECISION_DUE, Decisions } from './decisions';
-import { Channels, DELIVERY_DUE, Deliveries, channels, deliveries } from './deliveries';
-import { Feed, type Consumer } from './feed';
-import { ClaimedKeys } from './keys';
+import { Channels, channels, Deliveries, deliveries, DELIVERY_DUE } from './deliveries';
+import { type Consumer, Feed } from './feed';
 import { FeedWatch } from './feed-watch';
 import { Inboxes } from './inbox';
+import { ClaimedKeys } from './keys';
 import { Market, type MarketOptions } from './market';
 import { newId, randomHex } from './new-id';
+import { Oversight } from './oversight';
+import { Pauses } from './pauses';
 import { Peers } from './peers';
 import type { Deadline, Ports } from './ports';
 import { reachable } from './reachable';
 import { Reactions } from './reactions';
 import { Readiness } from './readiness';
-import { Oversight } from './oversight';
-import { Pauses } from './pauses';
-import { Retention } from './retention';
 import { Receipts } from './receipts';
 import { Repository, Tools } from './registry';
+import { Retention } from './retention';
 import { Rounds } from './rounds';
 import { Signals } from './signals';
 import type { SignalsInDeps } from './signals-in';
 import { Tasks } from './tasks';
 import { Transactor } from './transact';
-import { Views, viewOf, type Sharing } from './views';
+import { type Sharing, viewOf, Views } from './views';
 import { Watchdog } from './watchdog';
 import { Why } from './why';
 import { WhyNots } from './why-not';
@@ -71,7 +71,10 @@ export interface ColonyOptions {
   readonly market?: MarketOptions;
   /** Milliseconds between two looks for deadlines. */
   readonly deadlineEveryMs?: number;
-  /** Whether other processes work on the same stores: then triggers read the feed and fire the deadlines, and the processes share that out. */
+  /**
+   * Whether other processes work on the same stores: then triggers read the feed and fire the deadlines, and the
+   * processes share that out.
+   */
   readonly shared?: boolean;
   /** A clock that is further behind the newest receipt is refused at the start. */
   readonly maxClockBehindSeconds?: number;
@@ -79,10 +82,16 @@ export interface ColonyOptions {
   readonly publicUrl?: string;
 }
 
-/** How often the books are compared with the views, where processes share the stores: what was missed is found late rather than never. */
+/**
+ * How often the books are compared with the views, where processes share the stores: what was missed is found late
+ * rather than never.
+ */
 const FILL_EVERY_MS = 60_000;
 const DEADLINES_SHARED_EVERY_MS = 30_000;
-/** How long one delivery of a deadline waits for a store, within the five minutes for which the trigger renews its lock; and between its attempts. */
+/**
+ * How long one delivery of a deadline waits for a store, within the five minutes for which the trigger renews its lock;
+ * and between its attempts.
+ */
 const FIRE_PATIENCE_MS = 240_000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5_000;
@@ -151,7 +160,19 @@ export class Colony {
       views,
       checkpoints,
       this.transactor,
-      [viewOf(agentsView, agentDecider), viewOf(tasksView, taskDecider), viewOf(trailsView, trailDecider), viewOf(toolsView, toolDecider), viewOf(agentTypes, agentTypeDecider), viewOf(roundsView, roundDecider), viewOf(approvalsView, approvalDecider), viewOf(actionsView, actionDecider), viewOf(correctionsView, correctionDecider), viewOf(channels, channelDecider), viewOf(deliveries, deliveryDecider)],
+      [
+        viewOf(agentsView, agentDecider),
+        viewOf(tasksView, taskDecider),
+        viewOf(trailsView, trailDecider),
+        viewOf(toolsView, toolDecider),
+        viewOf(agentTypes, agentTypeDecider),
+        viewOf(roundsView, roundDecider),
+        viewOf(approvalsView, approvalDecider),
+        viewOf(actionsView, actionDecider),
+        viewOf(correctionsView, correctionDecider),
+        viewOf(channels, channelDecider),
+        viewOf(deliveries, deliveryDecider),
+      ],
       report,
       options.shared === true ? SHARED_VIEWS : undefined,
     );
@@ -163,13 +184,40 @@ export class Colony {
       else this.clockCheck.heard(last);
     });
     const inboxes = new Inboxes(this.transactor, this.market, this.roundBook, places, clock);
-    this.agents = new Agents(this.transactor, this.market, inboxes, presence, views, this.views, clock, this.watchdog, report);
+    this.agents = new Agents(
+      this.transactor,
+      this.market,
+      inboxes,
+      presence,
+      views,
+      this.views,
+      clock,
+      this.watchdog,
+      report,
+    );
     this.roundBook.onAsked((tenant, voter) => this.agents.ring(tenant, voter));
     this.whyNots = new WhyNots(this.transactor, this.market, clock);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock, this.whyNots);
-    this.reactions = new Reactions(this.transactor, this.market, this.agents, deadlines, clock, report, this.watchdog, this.tasks);
+    this.reactions = new Reactions(
+      this.transactor,
+      this.market,
+      this.agents,
+      deadlines,
+      clock,
+      report,
+      this.watchdog,
+      this.tasks,
+    );
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
-    this.signalsIn = { transactor: this.transactor, signals: this.signals, store, queue, clock, report, emitted: new Map() };
+    this.signalsIn = {
+      transactor: this.transactor,
+      signals: this.signals,
+      store,
+      queue,
+      clock,
+      report,
+      emitted: new Map(),
+    };
     this.balance = new Balance(this.transactor, this.market, this.signals, views, clock, report);
     this.feed = new Feed(store, checkpoints, queue, clock, report, (receipt) => this.transactor.noteAltered(receipt));
     this.why = new Why(log, views, this.views);
@@ -181,7 +229,16 @@ export class Colony {
     this.retention = new Retention(this.transactor);
     this.rounds = new Rounds(this.transactor, this.market.agents, views, this.views, clock, this.watchdog);
     this.approvals = new Approvals(this.transactor, views, this.views, clock, this.watchdog);
-    this.actions = new Actions(this.transactor, this.rounds, this.approvals, this.tasks, views, this.views, clock, this.watchdog);
+    this.actions = new Actions(
+      this.transactor,
+      this.rounds,
+      this.approvals,
+      this.tasks,
+      views,
+      this.views,
+      clock,
+      this.watchdog,
+    );
     this.challenges = new Challenges(this.transactor, this.rounds, this.tasks, this.actions, clock);
     this.tasks.onOverdue((stream, state) => this.challenges.overdue(stream, state));
     this.corrections = new Corrections(this.transactor, views, this.views);
@@ -204,11 +261,25 @@ export class Colony {
       report,
     );
     // One that was given up on won't come: that has an alarm of its own.
-    this.watch = new FeedWatch(async (commit) => (await this.views.has(commit)) || (await this.feed.isParked(this.views.name, commit)), clock, report);
-    this.peers = new Peers(store, this.transactor, [agentDecider, taskDecider, roundDecider, poolDecider, pauseDecider], (commits) => this.watch.saw(commits), report);
+    this.watch = new FeedWatch(
+      async (commit) => (await this.views.has(commit)) || (await this.feed.isParked(this.views.name, commit)),
+      clock,
+      report,
+    );
+    this.peers = new Peers(
+      store,
+      this.transactor,
+      [agentDecider, taskDecider, roundDecider, poolDecider, pauseDecider],
+      (commits) => this.watch.saw(commits),
+      report,
+    );
     // Reactions, deadlines and what is parked wait for the queues; who asks for something does not.
     const queues = async () => void (await queue.dead(`parked-${this.views.name}`, 1));
-    this.readiness = new Readiness({ store: async () => await ports.probe?.(), feed: async () => this.feed.trouble() }, clock, { queues: async () => await queues(), clock: async () => this.clockCheck.trouble() });
+    this.readiness = new Readiness(
+      { store: async () => await ports.probe?.(), feed: async () => this.feed.trouble() },
+      clock,
+      { queues: async () => await queues(), clock: async () => this.clockCheck.trouble() },
+    );
     this.consumers = {
       projections: [this.views],
       reactions: [this.reactions, this.balance, this.decisions],
@@ -216,7 +287,8 @@ export class Colony {
     };
     // Whatever an agent does in its own name is a sign of life.
     this.transactor.onCommand((context) => {
-      if (context.principal.kind === 'agent') void this.agents.heard(context, context.principal.id).catch(() => undefined);
+      if (context.principal.kind === 'agent')
+        void this.agents.heard(context, context.principal.id).catch(() => undefined);
     });
     for (const reason of DECISION_DUE) this.reactions.on(reason, (stream) => this.decisions.onDeadline(stream));
     this.reactions.on(DELIVERY_DUE, (stream) => this.deliveries.onDeadline(stream));
@@ -224,7 +296,10 @@ export class Colony {
 
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */
   async start(): Promise<void> {
-    const newest = await this.clockCheck.start(this.ports.newest ?? (() => this.clockCheck.newestNoted(this.ports.checkpoints)), this.options.maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS);
+    const newest = await this.clockCheck.start(
+      this.ports.newest ?? (() => this.clockCheck.newestNoted(this.ports.checkpoints)),
+      this.options.maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS,
+    );
     await this.views.start();
     await this.balance.open();
     const consumers = Object.values(this.consumers).flat();
@@ -235,7 +310,12 @@ export class Colony {
       this.refilling = this.refill();
     } else await this.fillBooks();
     await this.actions.open();
-    if (this.options.shared === true) this.feed.startShared(consumers, () => this.peers.look(), async (consumer) => (consumer === this.views.name ? await this.watch.late() : 0));
+    if (this.options.shared === true)
+      this.feed.startShared(
+        consumers,
+        () => this.peers.look(),
+        async (consumer) => (consumer === this.views.name ? await this.watch.late() : 0),
+      );
     else await this.feed.start(consumers);
     // Where processes share the stores, others have listened while this one was not there.
     await this.watchdog.start(this.options.shared === true ? undefined : this.ports.checkpoints, newest);
@@ -244,7 +324,10 @@ export class Colony {
     this.balance.start();
   }
 
-  /** What a trigger on the store's feed hands over, for one group of consumers. Rejects when it has to be handed over again. */
+  /**
+   * What a trigger on the store's feed hands over, for one group of consumers. Rejects when it has to be handed over
+   * again.
+   */
   async deliver(group: Group, documents: readonly unknown[]): Promise<void> {
     if (this.ports.handed === undefined) throw new Error('this store has no triggers');
     const commits = await this.ports.handed(documents);
@@ -268,7 +351,11 @@ export class Colony {
       } catch (error) {
         // Given back at once it would come again at once, and its deliveries would be used up while the store is away.
         if (signal.aborted || performance.now() - given > FIRE_PATIENCE_MS) throw error;
-        this.ports.report('a deadline waits for a store', { stream: deadline.stream, reason: deadline.reason, error: String(error) });
+        this.ports.report('a deadline waits for a store', {
+          stream: deadline.stream,
+          reason: deadline.reason,
+          error: String(error),
+        });
         await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
       }
     }
@@ -319,12 +406,18 @@ export class Colony {
     for (;;) {
       await sleep(FILL_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
-      await this.fillBooks().catch((error: unknown) => this.ports.report('the books could not be filled', { error: String(error) }));
+      await this.fillBooks().catch((error: unknown) =>
+        this.ports.report('the books could not be filled', { error: String(error) }),
+      );
     }
   }
 
   /** Visits the streams that have a row in a view, several at once. */
-  private async eachSource(view: string, where: Record<string, string> | undefined, visit: (stream: string, tenant: string, id: string, index: number) => Promise<void>): Promise<void> {
+  private async eachSource(
+    view: string,
+    where: Record<string, string> | undefined,
+    visit: (stream: string, tenant: string, id: string, index: number) => Promise<void>,
+  ): Promise<void> {
     for await (const rows of pagesOf(this.ports.views, this.views.serving(view), { key: ALL, where })) {
       for (let i = 0; i < rows.length; i += FILLED_AT_ONCE) {
         await Promise.all(

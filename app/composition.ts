@@ -4,13 +4,13 @@ import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { SteadyClock, systemClock } from './clock';
 import { Colony, type ColonyOptions } from './colony';
-import { readSettings, SettingsError, unknownSettings, type Settings } from './config';
-import { openLog, type Logger } from './log';
+import { readSettings, type Settings, SettingsError, unknownSettings } from './config';
+import { type Logger, openLog } from './log';
 import type { Metrics } from './metrics';
 import { withPackages } from './optional';
 import { AllowAll } from './policy';
-import { startRecording, stopRecording } from './telemetry';
 import type { Clock, Policy, StorePorts } from './ports';
+import { startRecording, stopRecording } from './telemetry';
 
 const AZURE = /^@azure\//;
 const OPEN_TELEMETRY = /^@opentelemetry\//;
@@ -21,13 +21,20 @@ export { readSettings, SettingsError, systemClock, unknownSettings, type Setting
 /* eslint-disable boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve */
 
 /** Traces, where the settings say where to; undefined where nobody wants them. Returns what flushes and stops. */
-async function startTraces({ traces: otlp, insights }: Settings, log: Logger): Promise<(() => Promise<void>) | undefined> {
+async function startTraces(
+  { traces: otlp, insights }: Settings,
+  log: Logger,
+): Promise<(() => Promise<void>) | undefined> {
   if (!otlp && insights === undefined) return undefined;
-  const { reportFailures, startTracing, exporter } = await withPackages('Exporting traces', insights === undefined ? OPEN_TELEMETRY : MONITOR, async () => ({
-    ...(await import('./otel.js')),
-    ...(await import('./tracing.js')),
-    exporter: insights && (await import('../adapters/azure/application-insights.js')).spanExporter(insights),
-  }));
+  const { reportFailures, startTracing, exporter } = await withPackages(
+    'Exporting traces',
+    insights === undefined ? OPEN_TELEMETRY : MONITOR,
+    async () => ({
+      ...(await import('./otel.js')),
+      ...(await import('./tracing.js')),
+      exporter: insights && (await import('../adapters/azure/application-insights.js')).spanExporter(insights),
+    }),
+  );
   reportFailures((message, facts) => log.warn(facts, message), systemClock);
   const stop = startTracing({ otlp, insights: exporter }, systemClock);
   startRecording();
@@ -37,7 +44,10 @@ async function startTraces({ traces: otlp, insights }: Settings, log: Logger): P
   };
 }
 
-/** Sends the metrics to Application Insights, where the settings name one. Returns what sends the last of them and stops: to be called while the colony is open. */
+/**
+ * Sends the metrics to Application Insights, where the settings name one. Returns what sends the last of them and
+ * stops: to be called while the colony is open.
+ */
 export async function startMetrics({ insights }: Settings, metrics: Metrics): Promise<() => Promise<void>> {
   if (insights === undefined) return async () => undefined;
   const { startMetricExport, metricExporter } = await withPackages('Application Insights', MONITOR, async () => ({
@@ -54,13 +64,18 @@ const embedded = () => import('../adapters/embedded/open.js');
 async function openStores(settings: Settings): Promise<StorePorts> {
   if (settings.azure === undefined) return await (await embedded()).openEmbedded(settings.data);
   const { azure } = settings;
-  return await withPackages('The profile azure', AZURE, async () => (await import('../adapters/azure/open.js')).openAzure(azure));
+  return await withPackages('The profile azure', AZURE, async () =>
+    (await import('../adapters/azure/open.js')).openAzure(azure),
+  );
 }
 
 /* eslint-enable boundaries/dependencies */
 
 /** Opens the stores and starts the colony. */
-export async function openColony(settings: Settings, parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {}): Promise<Colony> {
+export async function openColony(
+  settings: Settings,
+  parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {},
+): Promise<Colony> {
   const log = parts.log ?? openLog(settings.logLevel);
   const stores = await openStores(settings);
   const outbound = {
@@ -74,7 +89,14 @@ export async function openColony(settings: Settings, parts: { policy?: Policy; c
     await stopTraces?.();
   };
   const colony = new Colony(
-    { ...stores, close, outbound, policy: parts.policy ?? new AllowAll(), clock: parts.clock ?? new SteadyClock(), report: (message, facts) => log.warn(facts, message) },
+    {
+      ...stores,
+      close,
+      outbound,
+      policy: parts.policy ?? new AllowAll(),
+      clock: parts.clock ?? new SteadyClock(),
+      report: (message, facts) => log.warn(facts, message),
+    },
     { maxClockBehindSeconds: settings.maxClockBehindSeconds, publicUrl: settings.publicUrl, ...parts.options },
   );
   try {

@@ -25,15 +25,28 @@ const above0 = z.string().transform((given, context) => {
 });
 const text = z.string();
 const url = (...protocols: readonly string[]) =>
-  z.url({ abort: true, protocol: new RegExp(`^(${protocols.join('|')})$`), error: `give a URL that begins with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}` });
+  z.url({
+    abort: true,
+    protocol: new RegExp(`^(${protocols.join('|')})$`),
+    error: `give a URL that begins with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
+  });
 /** A service that is asked with the identity's token: nothing else may hear it. */
-const service = url('http', 'https').refine((address) => address.startsWith('https:') || isLoopback(address), 'give a URL that begins with https://');
+const service = url('http', 'https').refine(
+  (address) => address.startsWith('https:') || isLoopback(address),
+  'give a URL that begins with https://',
+);
 /** `name.servicebus.windows.net`: the SDKs and the triggers put the protocol before it themselves. */
-const namespace = text.regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, 'give a host name such as name.servicebus.windows.net, without sb://');
+const namespace = text.regex(
+  /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i,
+  'give a host name such as name.servicebus.windows.net, without sb://',
+);
 /** The connection string of the storage emulator at its usual ports. */
 const DEVELOPMENT_STORAGE = 'UseDevelopmentStorage=true';
-const connectionString = (example: string) => text.regex(/^\w+=[^;]+(;\w+=[^;]+)*;?$/, `give a connection string such as ${example}`);
-const broker = connectionString('Endpoint=sb://127.0.0.1:5672;SharedAccessKeyName=…;SharedAccessKey=…;UseDevelopmentEmulator=true');
+const connectionString = (example: string) =>
+  text.regex(/^\w+=[^;]+(;\w+=[^;]+)*;?$/, `give a connection string such as ${example}`);
+const broker = connectionString(
+  'Endpoint=sb://127.0.0.1:5672;SharedAccessKeyName=…;SharedAccessKey=…;UseDevelopmentEmulator=true',
+);
 /** As the exporter takes it: the key in lower case only. */
 const insights = text.regex(
   /^(\w+=[^;=]+;)*InstrumentationKey=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(;\w+=[^;=]+)*;?$/,
@@ -46,7 +59,10 @@ const insights = text.regex(
  */
 const schema = z.object({
   FORMICARY_PROFILE: z.enum(['embedded', 'azure'], 'give embedded or azure').default('embedded'),
-  FORMICARY_MAX_CLOCK_BEHIND: z.coerce.number('give seconds').min(0, 'give seconds, 0 or more').default(MAX_CLOCK_BEHIND_SECONDS),
+  FORMICARY_MAX_CLOCK_BEHIND: z.coerce
+    .number('give seconds')
+    .min(0, 'give seconds, 0 or more')
+    .default(MAX_CLOCK_BEHIND_SECONDS),
   FORMICARY_DATA: text.default('.formicary'),
   FORMICARY_RATE: above0.default(500),
   FORMICARY_BURST: above0.default(2_000),
@@ -64,7 +80,9 @@ const schema = z.object({
 
   AZURE_CLIENT_ID: z.guid('give the client id of a user-assigned identity').optional(),
   FORMICARY_COSMOS__accountEndpoint: service.optional(),
-  FORMICARY_COSMOS_DATABASE: text.regex(/^[^/\\#?]{1,255}$/, 'give a name of at most 255 characters without / \\ # ?').default('formicary'),
+  FORMICARY_COSMOS_DATABASE: text
+    .regex(/^[^/\\#?]{1,255}$/, 'give a name of at most 255 characters without / \\ # ?')
+    .default('formicary'),
   FORMICARY_SERVICEBUS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_EVENTHUBS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_BLOBS__serviceUri: service.optional(),
@@ -74,7 +92,9 @@ const schema = z.object({
   FORMICARY_NETAPP__resourceGroup: text.optional(),
   FORMICARY_NETAPP__account: text.optional(),
   FORMICARY_NETAPP__location: text.optional(),
-  FORMICARY_NETAPP__subnetId: text.startsWith('/subscriptions/', 'give the id of a subnet that is delegated to Microsoft.NetApp/volumes').optional(),
+  FORMICARY_NETAPP__subnetId: text
+    .startsWith('/subscriptions/', 'give the id of a subnet that is delegated to Microsoft.NetApp/volumes')
+    .optional(),
 
   FORMICARY_COSMOS_KEY: text.optional(),
   FORMICARY_SERVICEBUS: broker.optional(),
@@ -88,12 +108,23 @@ type Name = keyof typeof schema.shape;
 export const SETTING_NAMES = Object.keys(schema.shape) as readonly Name[];
 
 /** What others read under this prefix: the local host, the command line, the tests of this repository. */
-const OTHERS: readonly string[] = ['FORMICARY_PORT', 'FORMICARY_DURABLE_DAYS', 'FORMICARY_URL', 'FORMICARY_TENANT', 'FORMICARY_PRINCIPAL', 'FORMICARY_TEST_PROFILE', 'FORMICARY_SEED', 'FORMICARY_RUNS'];
+const OTHERS: readonly string[] = [
+  'FORMICARY_PORT',
+  'FORMICARY_DURABLE_DAYS',
+  'FORMICARY_URL',
+  'FORMICARY_TENANT',
+  'FORMICARY_PRINCIPAL',
+  'FORMICARY_TEST_PROFILE',
+  'FORMICARY_SEED',
+  'FORMICARY_RUNS',
+];
 /** Secrets of channels are named by those who use them; a connection of a trigger may have further parts. */
 const FREE = /^FORMICARY_(SECRET_|(COSMOS|SERVICEBUS|EVENTHUBS|BLOBS)__)/;
 
 /** Variables that look like settings and are none, each with the setting that may have been meant. */
-export function unknownSettings(environment: Environment = process.env): { readonly name: string; readonly meant: string | undefined }[] {
+export function unknownSettings(
+  environment: Environment = process.env,
+): { readonly name: string; readonly meant: string | undefined }[] {
   const known = [...SETTING_NAMES, ...OTHERS];
   return Object.keys(environment)
     .filter((name) => name.startsWith('FORMICARY_') && !known.includes(name) && !FREE.test(name))
@@ -102,7 +133,15 @@ export function unknownSettings(environment: Environment = process.env): { reado
 }
 
 /** What no message may repeat. */
-const SECRETS: readonly Name[] = ['FORMICARY_SMTP', 'FORMICARY_SMTP_PASSWORD', 'FORMICARY_COSMOS_KEY', 'FORMICARY_SERVICEBUS', 'FORMICARY_EVENTHUBS', 'FORMICARY_BLOBS', 'APPLICATIONINSIGHTS_CONNECTION_STRING'];
+const SECRETS: readonly Name[] = [
+  'FORMICARY_SMTP',
+  'FORMICARY_SMTP_PASSWORD',
+  'FORMICARY_COSMOS_KEY',
+  'FORMICARY_SERVICEBUS',
+  'FORMICARY_EVENTHUBS',
+  'FORMICARY_BLOBS',
+  'APPLICATIONINSIGHTS_CONNECTION_STRING',
+];
 
 // ------------------------------------------------------------------------------------------------------- together
 
@@ -123,24 +162,36 @@ const GROUPS: readonly (readonly Name[])[] = [
 function* together(given: Environment): Generator<string> {
   for (const group of GROUPS) {
     const missing = group.filter((name) => given[name] === undefined);
-    if (missing.length < group.length) for (const name of missing) yield `${name} is missing: it belongs to ${group.filter((other) => !missing.includes(other)).join(', ')}`;
+    if (missing.length < group.length)
+      for (const name of missing)
+        yield `${name} is missing: it belongs to ${group.filter((other) => !missing.includes(other)).join(', ')}`;
   }
   if (given.FORMICARY_PROFILE !== 'azure') return;
-  if (given.FORMICARY_COSMOS__accountEndpoint === undefined) yield 'FORMICARY_COSMOS__accountEndpoint is missing: the profile azure needs it';
+  if (given.FORMICARY_COSMOS__accountEndpoint === undefined)
+    yield 'FORMICARY_COSMOS__accountEndpoint is missing: the profile azure needs it';
   for (const [endpoint, key] of CONNECTIONS) {
-    if (given[endpoint] === undefined && given[key] === undefined) yield `${endpoint} is missing: the profile azure needs it`;
-    if (given[endpoint] !== undefined && given[key] !== undefined) yield `${key} and ${endpoint} exclude each other: leave ${key} out, unless it names a test server`;
+    if (given[endpoint] === undefined && given[key] === undefined)
+      yield `${endpoint} is missing: the profile azure needs it`;
+    if (given[endpoint] !== undefined && given[key] !== undefined)
+      yield `${key} and ${endpoint} exclude each other: leave ${key} out, unless it names a test server`;
   }
-  const endpoints = [given.FORMICARY_COSMOS__accountEndpoint, ...CONNECTIONS.flatMap(([endpoint, key]) => [given[endpoint], ...endpointsIn(given[key])])];
+  const endpoints = [
+    given.FORMICARY_COSMOS__accountEndpoint,
+    ...CONNECTIONS.flatMap(([endpoint, key]) => [given[endpoint], ...endpointsIn(given[key])]),
+  ];
   if (endpoints.every((endpoint) => endpoint === undefined || isLoopback(endpoint))) return;
-  for (const name of KEYS) if (given[name] !== undefined) yield `${name} is only for test servers on this machine, and another endpoint is not: leave it out, the identity opens all of them`;
+  for (const name of KEYS)
+    if (given[name] !== undefined)
+      yield `${name} is only for test servers on this machine, and another endpoint is not: leave it out, the identity opens all of them`;
 }
 
 /** The endpoints that a connection string names. One that names none leads to Azure, wherever that is. */
 function endpointsIn(connectionString: string | undefined): readonly string[] {
   if (connectionString === undefined) return [];
   if (connectionString === DEVELOPMENT_STORAGE) return ['127.0.0.1'];
-  const named = [...connectionString.matchAll(/(?:^|;)\w*endpoint=([^;]*)/gi)].map(([, endpoint]) => endpoint as string);
+  const named = [...connectionString.matchAll(/(?:^|;)\w*endpoint=([^;]*)/gi)].map(
+    ([, endpoint]) => endpoint as string,
+  );
   return named.length === 0 ? [''] : named;
 }
 
@@ -155,9 +206,14 @@ export type Settings = ReturnType<typeof settingsOf>;
 
 /** Reads the settings; one that is empty counts as not given. Throws `SettingsError` that names all that is wrong. */
 export function readSettings(environment: Environment = process.env): Settings {
-  const given: Environment = Object.fromEntries(SETTING_NAMES.map((name) => [name, environment[name] === '' ? undefined : environment[name]]));
+  const given: Environment = Object.fromEntries(
+    SETTING_NAMES.map((name) => [name, environment[name] === '' ? undefined : environment[name]]),
+  );
   const parsed = schema.safeParse(given);
-  const wrong = [...(parsed.error?.issues ?? []).map(({ path, message }) => lineOf(path[0] as Name, given, message)), ...together(given)];
+  const wrong = [
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => lineOf(path[0] as Name, given, message)),
+    ...together(given),
+  ];
   if (!parsed.success || wrong.length > 0) throw new SettingsError(wrong.join('\n'));
   return settingsOf(parsed.data);
 }
@@ -178,8 +234,14 @@ function settingsOf(given: z.infer<typeof schema>) {
     logLevel: given.FORMICARY_LOG,
     /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */
     traces: (given.OTEL_EXPORTER_OTLP_ENDPOINT ?? given.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) !== undefined,
-    /** Application Insights, which traces and metrics go to; undefined: none. `clientId` of the managed identity that may publish there. */
-    insights: given.APPLICATIONINSIGHTS_CONNECTION_STRING === undefined ? undefined : { connectionString: given.APPLICATIONINSIGHTS_CONNECTION_STRING, clientId: given.AZURE_CLIENT_ID },
+    /**
+     * Application Insights, which traces and metrics go to; undefined: none. `clientId` of the managed identity that
+     * may publish there.
+     */
+    insights:
+      given.APPLICATIONINSIGHTS_CONNECTION_STRING === undefined
+        ? undefined
+        : { connectionString: given.APPLICATIONINSIGHTS_CONNECTION_STRING, clientId: given.AZURE_CLIENT_ID },
     /** Where people find the colony, without a slash at the end: links in notices lead there. */
     publicUrl: new URL(given.FORMICARY_PUBLIC_URL).href.replace(/\/$/, ''),
     /** Hosts that webhooks may reach although their addresses are not public. */
@@ -191,8 +253,16 @@ function settingsOf(given: z.infer<typeof schema>) {
   };
 }
 
-/** `smtps://host:465` speaks TLS from the first byte, `smtp://host:587` STARTTLS, or nothing to a server on this machine. */
-function smtpOf({ FORMICARY_SMTP, FORMICARY_SMTP_USER: user, FORMICARY_SMTP_PASSWORD: pass, FORMICARY_SMTP_FROM: from }: z.infer<typeof schema>) {
+/**
+ * `smtps://host:465` speaks TLS from the first byte, `smtp://host:587` STARTTLS, or nothing to a server on this
+ * machine.
+ */
+function smtpOf({
+  FORMICARY_SMTP,
+  FORMICARY_SMTP_USER: user,
+  FORMICARY_SMTP_PASSWORD: pass,
+  FORMICARY_SMTP_FROM: from,
+}: z.infer<typeof schema>) {
   if (FORMICARY_SMTP === undefined) return undefined;
   const { protocol, hostname, port } = new URL(FORMICARY_SMTP);
   const isTls = protocol === 'smtps:';
@@ -206,8 +276,12 @@ function smtpOf({ FORMICARY_SMTP, FORMICARY_SMTP_USER: user, FORMICARY_SMTP_PASS
   };
 }
 
-/** An endpoint that the identity opens, or the connection string of a test server. `together` has seen to it that one is given. */
-const connection = (endpoint: string | undefined, connectionString: string | undefined) => (connectionString === undefined ? { endpoint: endpoint as string } : { connectionString });
+/**
+ * An endpoint that the identity opens, or the connection string of a test server. `together` has seen to it that one is
+ * given.
+ */
+const connection = (endpoint: string | undefined, connectionString: string | undefined) =>
+  connectionString === undefined ? { endpoint: endpoint as string } : { connectionString };
 
 function azureOf(given: z.infer<typeof schema>) {
   const netapp = {
@@ -221,7 +295,11 @@ function azureOf(given: z.infer<typeof schema>) {
     /** Of the managed identity; undefined: the developer's own credential. */
     clientId: given.AZURE_CLIENT_ID,
     /** `key` only for a test server. */
-    cosmos: { endpoint: given.FORMICARY_COSMOS__accountEndpoint as string, database: given.FORMICARY_COSMOS_DATABASE, key: given.FORMICARY_COSMOS_KEY },
+    cosmos: {
+      endpoint: given.FORMICARY_COSMOS__accountEndpoint as string,
+      database: given.FORMICARY_COSMOS_DATABASE,
+      key: given.FORMICARY_COSMOS_KEY,
+    },
     serviceBus: connection(given.FORMICARY_SERVICEBUS__fullyQualifiedNamespace, given.FORMICARY_SERVICEBUS),
     eventHubs: connection(given.FORMICARY_EVENTHUBS__fullyQualifiedNamespace, given.FORMICARY_EVENTHUBS),
     blobs: connection(given.FORMICARY_BLOBS__serviceUri, given.FORMICARY_BLOBS),

@@ -2,12 +2,12 @@
  * Figures of decisions: how often people are needed, how long they and the agents take, and how often people decide as
  * the agents would have. Computed from the read models, so they are as late as those are.
  *
- * What asking costs: what waits and what is open is read every five seconds, in rows that wait or are open. What is over
- * is read, up to 10,000 rows of each list, as seldom as it takes for the reading of a tenant to take at most a hundredth
- * of the time: the more there is to read, the older the figures become, and `at` says how old they are.
+ * What asking costs: what waits and what is open is read every five seconds, in rows that wait or are open. What is
+ * over is read, up to 10,000 rows of each list, as seldom as it takes for the reading of a tenant to take at most a
+ * hundredth of the time: the more there is to read, the older the figures become, and `at` says how old they are.
  */
 import { Recent } from '../domain/kernel/recent';
-import { secondsBetween, toTime, type Time } from '../domain/kernel/time';
+import { secondsBetween, type Time, toTime } from '../domain/kernel/time';
 import type { OversightAnswer } from '../domain/oversight';
 import type { ActionDoc } from '../projections/actions';
 import type { ApprovalDoc } from '../projections/approvals';
@@ -69,7 +69,10 @@ export interface DecisionFigures {
     readonly edited: number;
     /** From the request to the end. */
     readonly seconds: Seconds;
-    /** How often people decide as the agents proposed: approved without a correction / (approved + rejected); null before the first. */
+    /**
+     * How often people decide as the agents proposed: approved without a correction / (approved + rejected); null
+     * before the first.
+     */
     readonly agreement: number | null;
   };
   readonly rounds: {
@@ -114,14 +117,21 @@ export class DecisionMetrics {
 
   /** Every tenant that has decisions, at most `limit`, in order of name. */
   async tenants(limit: number): Promise<readonly string[]> {
-    const found = await Promise.all(['actions', 'approvals', 'rounds'].map((view) => this.viewStore.tenants(this.views.serving(view))));
+    const found = await Promise.all(
+      ['actions', 'approvals', 'rounds'].map((view) => this.viewStore.tenants(this.views.serving(view))),
+    );
     return [...new Set(found.flat())].sort().slice(0, limit);
   }
 
   private async read(tenant: string): Promise<DecisionFigures> {
     const { approvals, rounds, ...past } = await this.past.get(tenant);
-    const under = async (view: string, status: string) => (await this.all<unknown>(view, { tenant, where: { status } })).docs.length;
-    return { ...past, approvals: { waiting: await under('approvals', 'waiting'), ...approvals }, rounds: { open: await under('rounds', 'open'), ...rounds } };
+    const under = async (view: string, status: string) =>
+      (await this.all<unknown>(view, { tenant, where: { status } })).docs.length;
+    return {
+      ...past,
+      approvals: { waiting: await under('approvals', 'waiting'), ...approvals },
+      rounds: { open: await under('rounds', 'open'), ...rounds },
+    };
   }
 
   private async readPast(tenant: string): Promise<Past> {
@@ -130,7 +140,13 @@ export class DecisionMetrics {
     const approvals = await this.all<ApprovalDoc>('approvals', { tenant });
     const rounds = await this.all<RoundDoc>('rounds', { tenant });
     const complete = actions.complete && approvals.complete && rounds.complete;
-    return { at, complete, actions: ofActions(actions.docs), approvals: ofApprovals(approvals.docs), rounds: ofRounds(rounds.docs) };
+    return {
+      at,
+      complete,
+      actions: ofActions(actions.docs),
+      approvals: ofApprovals(approvals.docs),
+      rounds: ofRounds(rounds.docs),
+    };
   }
 
   private all<D>(view: string, filter: ViewFilter): Promise<{ docs: D[]; complete: boolean }> {
@@ -140,7 +156,9 @@ export class DecisionMetrics {
 
 /** What was read of each tenant, as long as it is good: five seconds, or `rest` times what it took to read. */
 class Kept<T> {
-  private readonly entries = new Recent<string, { readonly from: number; until: number; readonly value: Promise<T> }>(MAX_TENANTS);
+  private readonly entries = new Recent<string, { readonly from: number; until: number; readonly value: Promise<T> }>(
+    MAX_TENANTS,
+  );
 
   constructor(
     private readonly clock: Clock,
@@ -168,7 +186,12 @@ function ofActions(docs: readonly ActionDoc[]): DecisionFigures['actions'] {
   const kinds = [...Map.groupBy(docs, ({ kind }) => kind)].map(([kind, own]) => ({ kind, ...shareOf(own) }));
   return {
     ...shareOf(docs),
-    by_path: { act: onPath('act'), veto_window: onPath('veto_window'), round: onPath('round'), approval: onPath('approval') },
+    by_path: {
+      act: onPath('act'),
+      veto_window: onPath('veto_window'),
+      round: onPath('round'),
+      approval: onPath('approval'),
+    },
     by_kind: kinds.sort((a, b) => b.actions - a.actions || (a.kind < b.kind ? -1 : 1)).slice(0, MAX_KINDS_SHOWN),
     overridden: count(docs, ({ overridden }) => overridden),
     challenged: count(docs, ({ challenged }) => challenged),
@@ -214,7 +237,9 @@ function shareOf(docs: readonly ActionDoc[]): HumanShare {
 
 /** Of those that have ended. */
 function secondsOf(spans: readonly (readonly [from: Time | null, to: Time | null])[]): Seconds {
-  const sorted = spans.flatMap(([from, to]) => (from === null || to === null ? [] : [secondsBetween(from, to)])).sort((a, b) => a - b);
+  const sorted = spans
+    .flatMap(([from, to]) => (from === null || to === null ? [] : [secondsBetween(from, to)]))
+    .sort((a, b) => a - b);
   const at = (p: number) => sorted[Math.ceil(p * sorted.length) - 1] ?? null;
   return { count: sorted.length, p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }

@@ -1,23 +1,38 @@
 /**
- * What follows from rounds, approvals and actions: whoever waits is told, people are notified, deadlines are set, and the
- * next step is taken. As every reaction it looks at the states of the streams, so a redelivery finds nothing left to do.
+ * What follows from rounds, approvals and actions: whoever waits is told, people are notified, deadlines are set, and
+ * the next step is taken. As every reaction it looks at the states of the streams, so a redelivery finds nothing left
+ * to do.
  *
  * Durable orchestrations wait beside the deadlines: each round, approval and veto window has one. They hold no truth;
  * where none runs, or one was lost, the deadline does the same a little later.
  */
-import { actionDecider, actionDue, actionHash, type ActionEvent, type ActionState } from '../domain/action';
-import { MAX_SUMMARY, approvalDecider, approvalDue, deadlineOf, type ApprovalEvent, type ApprovalState } from '../domain/approval';
+import { actionDecider, actionDue, type ActionEvent, actionHash, type ActionState } from '../domain/action';
+import {
+  approvalDecider,
+  approvalDue,
+  type ApprovalEvent,
+  type ApprovalState,
+  deadlineOf,
+  MAX_SUMMARY,
+} from '../domain/approval';
 import { deliveryDecider } from '../domain/delivery';
 import type { Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { cut } from '../domain/kernel/text';
 import { plusSeconds, type Time } from '../domain/kernel/time';
-import { noticeOf, type Matter, type NoticeEvent } from '../domain/notice';
+import { type Matter, type NoticeEvent, noticeOf } from '../domain/notice';
 import { severityOf } from '../domain/oversight';
 import { choiceOf, roundDecider, roundDue, type RoundEvent, type RoundState } from '../domain/round';
-import { isAlive, taskDecider, type TaskEvent, type TaskOversight, type TaskSpec, type TaskState } from '../domain/task';
-import { UPHOLD, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, type Actions } from './actions';
+import {
+  isAlive,
+  taskDecider,
+  type TaskEvent,
+  type TaskOversight,
+  type TaskSpec,
+  type TaskState,
+} from '../domain/task';
+import { type Actions, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, UPHOLD } from './actions';
 import type { RequestContext } from './agents';
 import type { Approvals } from './approvals';
 import type { RoundBook } from './books';
@@ -28,7 +43,7 @@ import type { Oversight } from './oversight';
 import type { Clock, Deadline, Deadlines, Orchestrations } from './ports';
 import type { Rounds } from './rounds';
 import type { Tasks } from './tasks';
-import { causeOf, type Cause, type Transactor } from './transact';
+import { type Cause, causeOf, type Transactor } from './transact';
 import { gateOf } from './why-not';
 
 /** Reasons of the deadlines that lead to `onDeadline`; each is the category of the stream. */
@@ -85,7 +100,13 @@ export class Decisions implements Consumer {
     for (const commit of commits) {
       const { category } = parseStream(commit.stream);
       if (category === deliveryDecider.category) sent.push(commit);
-      if (category !== 'round' && category !== 'approval' && category !== 'action' && !(category === 'task' && concerns(commit))) continue;
+      if (
+        category !== 'round' &&
+        category !== 'approval' &&
+        category !== 'action' &&
+        !(category === 'task' && concerns(commit))
+      )
+        continue;
       const of = byStream.get(commit.stream);
       if (of === undefined) byStream.set(commit.stream, [commit]);
       else of.push(commit);
@@ -173,10 +194,12 @@ export class Decisions implements Consumer {
     this.book.update(tenant, id, stream, state, version);
     const types = typesOf<RoundEvent>(commits);
     if (types.has('RoundOpened') && state.status === 'open') this.orchestrate('start', stream);
-    else if (types.has('ImprovementOpened') || types.has('RoundClosed') || types.has('RoundCancelled')) this.orchestrate('wake', stream);
+    else if (types.has('ImprovementOpened') || types.has('RoundClosed') || types.has('RoundCancelled'))
+      this.orchestrate('wake', stream);
     if (types.has('RoundExtended')) await this.challenges.extended(stream, state, cause);
     if (types.has('RoundClosed') || types.has('RoundCancelled')) await this.challenges.judged(stream, state, cause);
-    if (state.status === 'closed' || state.status === 'cancelled') await this.follow(stream, state, types.has('OutcomeOverridden'), cause);
+    if (state.status === 'closed' || state.status === 'cancelled')
+      await this.follow(stream, state, types.has('OutcomeOverridden'), cause);
     return roundDue(state);
   }
 
@@ -189,7 +212,8 @@ export class Decisions implements Consumer {
     if (waiting?.category === 'action') {
       await this.actions.advance(spec?.waits as string, cause);
       if (overridden) await this.followOverride(spec?.waits as string, state, cause);
-      else if (spec?.challenges !== undefined && choice === UPHOLD) await this.actions.upheld(spec.waits as string, id, cause);
+      else if (spec?.challenges !== undefined && choice === UPHOLD)
+        await this.actions.upheld(spec.waits as string, id, cause);
     }
     if (waiting?.category === 'task') await this.settleAward(tenant, waiting.id, id, cause);
     if (spec?.action !== undefined) return;
@@ -198,8 +222,8 @@ export class Decisions implements Consumer {
   }
 
   /**
-   * What went on since the round closed, or was stopped, follows the choice that people put in its place. A challenge that
-   * they dismiss lets nothing on that was stopped meanwhile: that takes an override of the action itself.
+   * What went on since the round closed, or was stopped, follows the choice that people put in its place. A challenge
+   * that they dismiss lets nothing on that was stopped meanwhile: that takes an override of the action itself.
    */
   private async followOverride(action: string, round: RoundState, cause: Cause): Promise<void> {
     const { state } = await this.transactor.load(actionDecider, action);
@@ -209,10 +233,13 @@ export class Decisions implements Consumer {
     if (challenged && !refuses) return;
     if (refuses ? stopped : !stopped && state.status !== 'held') return;
     const outcome = await this.actions.overriddenRound(action, round, cause);
-    if (outcome?.ok === true) await this.actions.advance(action, outcome.commit === undefined ? cause : causeOf(outcome.commit));
+    if (outcome?.ok === true)
+      await this.actions.advance(action, outcome.commit === undefined ? cause : causeOf(outcome.commit));
   }
 
-  /** People who were asked about the round have nothing to decide any more: it stands in their approval who overrode it. */
+  /**
+   * People who were asked about the round have nothing to decide any more: it stands in their approval who overrode it.
+   */
   private async askNoMore(stream: string, { override: other, tally }: RoundState, cause: Cause): Promise<void> {
     const { tenant, id } = parseStream(stream);
     const approval = outcomeApproval(tenant, id);
@@ -220,14 +247,26 @@ export class Decisions implements Consumer {
     if (other === undefined || asked.request === undefined || other.approval === asked.opened_ref) return;
     const instead = other.choice === tally?.leader ? 'allow' : 'refuse';
     const person = { by: other.by, kind: 'human' as const };
-    await this.approvals.override(this.asPerson(tenant, other.by, cause), approval, person, instead, `overrode the round with ${other.choice}: ${other.reason}`);
+    await this.approvals.override(
+      this.asPerson(tenant, other.by, cause),
+      approval,
+      person,
+      instead,
+      `overrode the round with ${other.choice}: ${other.reason}`,
+    );
   }
 
   /** Where nobody decided about a doubted award, it goes on. */
   private async settleAward(tenant: string, task: string, round: string, cause: Cause): Promise<void> {
     const verdict = await this.actions.verdict(tenant, round);
     if (verdict === undefined) return;
-    await this.tasks.settleChallenge(this.context(tenant, cause), task, round, verdict === UPHOLD, reasonOf(verdict, round));
+    await this.tasks.settleChallenge(
+      this.context(tenant, cause),
+      task,
+      round,
+      verdict === UPHOLD,
+      reasonOf(verdict, round),
+    );
   }
 
   /** A question that agents could not settle: people confirm the leading choice, or override the round with another. */
@@ -237,9 +276,15 @@ export class Decisions implements Consumer {
     if (spec === undefined) return;
     const { kind, impact, risk = 0, choices, question = '' } = spec;
     const leader = tally?.leader;
-    const approving = leader === undefined ? `None of them leads: whoever approves says which, ${choices.join(' or ')}.` : `Approving decides: ${leader}, where nothing else is said.`;
+    const approving =
+      leader === undefined
+        ? `None of them leads: whoever approves says which, ${choices.join(' or ')}.`
+        : `Approving decides: ${leader}, where nothing else is said.`;
     const rules = await this.oversight.rules(tenant, kind);
-    const { bundle, decision } = await this.transactor.ask(gatekeeper(tenant), 'round.override', stream, { kind, impact });
+    const { bundle, decision } = await this.transactor.ask(gatekeeper(tenant), 'round.override', stream, {
+      kind,
+      impact,
+    });
     const asked = await this.approvals.request(this.context(tenant, cause), outcomeApproval(tenant, id), {
       action: stream,
       kind: OUTCOME_KIND,
@@ -268,7 +313,14 @@ export class Decisions implements Consumer {
     else if (types.has('ApprovalClosed') || types.has('ApprovalEscalated')) this.orchestrate('wake', stream);
     if (state.status === 'waiting' && (opened || types.has('ApprovalEscalated'))) {
       const { group } = state.request?.ladder[state.level] ?? {};
-      if (group !== undefined) await this.tell(stream, opened && state.level === 0 ? 'approval-requested' : 'approval-escalated', group, state, cause);
+      if (group !== undefined)
+        await this.tell(
+          stream,
+          opened && state.level === 0 ? 'approval-requested' : 'approval-escalated',
+          group,
+          state,
+          cause,
+        );
     }
     if (types.has('ApprovalExtended')) await this.extended(state, cause);
     if (state.status === 'closed' && types.has('ApprovalClosed')) await this.answered(stream, state, cause);
@@ -278,7 +330,8 @@ export class Decisions implements Consumer {
   /** People who are asked about the round of a challenge were given time back. */
   private async extended({ request: asked }: ApprovalState, cause: Cause): Promise<void> {
     const about = asked?.action ?? '';
-    if (parseStream(about).category === roundDecider.category) await this.challenges.extended(about, (await this.transactor.load(roundDecider, about)).state, cause);
+    if (parseStream(about).category === roundDecider.category)
+      await this.challenges.extended(about, (await this.transactor.load(roundDecider, about)).state, cause);
   }
 
   private async answered(stream: string, state: ApprovalState, cause: Cause): Promise<void> {
@@ -292,9 +345,15 @@ export class Decisions implements Consumer {
     const choice = given?.choice ?? round.tally?.leader ?? round.spec?.choices.at(-1);
     if (choice === undefined || given === undefined) return;
     const people = state.given.map(({ by }) => by);
-    const decided = await this.rounds.decidedByPeople(this.asPerson(tenant, given.by, cause), id, { people, choice, reason: cut(given.reason, 1_000), approval: state.opened_ref });
+    const decided = await this.rounds.decidedByPeople(this.asPerson(tenant, given.by, cause), id, {
+      people,
+      choice,
+      reason: cut(given.reason, 1_000),
+      approval: state.opened_ref,
+    });
     if (decided.ok || decided.rejection.code === 'nothing-to-override') return;
-    if (decided.rejection.code === 'overridden-meanwhile') await this.askNoMore(state.request?.action as string, (await this.rounds.load(tenant, id)).state, cause);
+    if (decided.rejection.code === 'overridden-meanwhile')
+      await this.askNoMore(state.request?.action as string, (await this.rounds.load(tenant, id)).state, cause);
     else this.report('a round could not be decided by people', { stream, reason: decided.rejection.message });
   }
 
@@ -304,12 +363,19 @@ export class Decisions implements Consumer {
     const { state } = await this.transactor.load(actionDecider, stream);
     const types = typesOf<ActionEvent>(commits);
     if (types.has('ActionExecuted')) this.actions.history.add(tenant, stream, state);
-    if (types.has('ActionChallenged') && state.challenge !== undefined) await this.challenges.resume(stream, { target: `${stream}@0`, ...state.challenge }, cause);
-    if (ACTION_SETTLES.some((type) => types.has(type))) await this.challenges.settled(tenant, state.challenges.filter(({ round }) => round !== state.challenge?.round), cause);
+    if (types.has('ActionChallenged') && state.challenge !== undefined)
+      await this.challenges.resume(stream, { target: `${stream}@0`, ...state.challenge }, cause);
+    if (ACTION_SETTLES.some((type) => types.has(type)))
+      await this.challenges.settled(
+        tenant,
+        state.challenges.filter(({ round }) => round !== state.challenge?.round),
+        cause,
+      );
     if (types.has('VetoWindowOpened') && state.status === 'veto_window') {
       this.orchestrate('start', stream);
       await this.tellOfVeto(stream, id, state, cause);
-    } else if (types.has('ActionVetoed') || types.has('ActionOverridden') || types.has('ActionCleared')) this.orchestrate('wake', stream);
+    } else if (types.has('ActionVetoed') || types.has('ActionOverridden') || types.has('ActionCleared'))
+      this.orchestrate('wake', stream);
     return actionDue(state);
   }
 
@@ -325,23 +391,47 @@ export class Decisions implements Consumer {
     }
     const types = typesOf<TaskEvent>(commits);
     // It came back while it was stopped.
-    if (types.has('TaskRedriven') && state.spec?.oversight !== undefined) await this.actions.advance(actionStream(tenant, gate), cause);
-    if (types.has('AwardChallenged')) for (const one of state.challenges) if (one.status === 'open') await this.challenges.resume(stream, one, cause);
-    if (TASK_SETTLES.some((type) => types.has(type))) await this.challenges.settled(tenant, state.challenges.filter(({ status }) => status !== 'open'), cause);
+    if (types.has('TaskRedriven') && state.spec?.oversight !== undefined)
+      await this.actions.advance(actionStream(tenant, gate), cause);
+    if (types.has('AwardChallenged'))
+      for (const one of state.challenges) if (one.status === 'open') await this.challenges.resume(stream, one, cause);
+    if (TASK_SETTLES.some((type) => types.has(type)))
+      await this.challenges.settled(
+        tenant,
+        state.challenges.filter(({ status }) => status !== 'open'),
+        cause,
+      );
   }
 
   /** Brings a held task to the gate; answers why it can't come there, if it can't. */
-  private async gate(tenant: string, id: string, stream: string, state: TaskState, cause: Cause): Promise<string | undefined> {
+  private async gate(
+    tenant: string,
+    id: string,
+    stream: string,
+    state: TaskState,
+    cause: Cause,
+  ): Promise<string | undefined> {
     const { oversight, requester, ...spec } = state.spec as TaskSpec & { oversight: TaskOversight };
     const { kind, why, confidence, impact, risk, features } = oversight;
     const poster: Principal = { tenant, id: requester, kind: 'service', level: 'execute' };
-    const outcome = await this.actions.propose({ principal: poster, cause, reaction: true }, id, { kind, action: spec, why, confidence, impact, risk, features }, stream);
+    const outcome = await this.actions.propose(
+      { principal: poster, cause, reaction: true },
+      id,
+      { kind, action: spec, why, confidence, impact, risk, features },
+      stream,
+    );
     return outcome.ok ? undefined : `it can't be decided on: ${outcome.rejection.message}`;
   }
 
   // ---------------------------------------------------------------------------------------------------------- people
 
-  private async tell(stream: string, event: NoticeEvent, group: string, state: ApprovalState, cause: Cause): Promise<void> {
+  private async tell(
+    stream: string,
+    event: NoticeEvent,
+    group: string,
+    state: ApprovalState,
+    cause: Cause,
+  ): Promise<void> {
     const { tenant, id } = parseStream(stream);
     const asked = state.request;
     if (asked === undefined) return;
@@ -396,7 +486,13 @@ export class Decisions implements Consumer {
     if (orchestrations === undefined) return;
     const call = (this.calls.get(stream) ?? Promise.resolve())
       .then(() => orchestrations[what](stream))
-      .catch((error: unknown) => this.report('an orchestration could not be reached: its deadline stands in', { stream, what, error: String(error) }))
+      .catch((error: unknown) =>
+        this.report('an orchestration could not be reached: its deadline stands in', {
+          stream,
+          what,
+          error: String(error),
+        }),
+      )
       .finally(() => {
         if (this.calls.get(stream) === call) this.calls.delete(stream);
       });
@@ -432,10 +528,24 @@ function endOf(commits: readonly Commit[]): string | undefined {
 
 /** What may settle a challenge. */
 const TASK_SETTLES = ['ChallengeDismissed', 'ChallengeUpheld'] as const;
-const ACTION_SETTLES = ['ChallengeDismissed', 'ActionRefused', 'ActionVetoed', 'ActionOverridden', 'CompensationDue'] as const;
-const CONCERNING = new Set<string>(['TaskCancelled', 'DeadlinePassed', 'TaskRedriven', 'AwardChallenged', ...TASK_SETTLES]);
+const ACTION_SETTLES = [
+  'ChallengeDismissed',
+  'ActionRefused',
+  'ActionVetoed',
+  'ActionOverridden',
+  'CompensationDue',
+] as const;
+const CONCERNING = new Set<string>([
+  'TaskCancelled',
+  'DeadlinePassed',
+  'TaskRedriven',
+  'AwardChallenged',
+  ...TASK_SETTLES,
+]);
 
 /** Most tasks never need a decision: those are told apart without loading anything. */
 function concerns({ events }: Commit): boolean {
-  return (events as readonly TaskEvent[]).some((event) => (event.type === 'TaskPosted' ? event.data.spec.oversight !== undefined : CONCERNING.has(event.type)));
+  return (events as readonly TaskEvent[]).some((event) =>
+    event.type === 'TaskPosted' ? event.data.spec.oversight !== undefined : CONCERNING.has(event.type),
+  );
 }

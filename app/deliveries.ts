@@ -1,20 +1,39 @@
 /**
  * Use cases of reaching people: the channels of a tenant, and what is delivered through them.
  *
- * An intent is written first, and its deadline is set by what the feed says of it; so a crash at any place leaves either
- * nothing or an intent that is still to be done. An attempt whose result could not be written is made again, under the
- * same id.
+ * An intent is written first, and its deadline is set by what the feed says of it; so a crash at any place leaves
+ * either nothing or an intent that is still to be done. An attempt whose result could not be written is made again,
+ * under the same id.
  */
 import { createHmac } from 'node:crypto';
-import { carries, channelDecider, isReference, removeChannel, setChannel, type Channel, type ChannelEvent, type ChannelState } from '../domain/channel';
-import { attempted, deliveryDecider, deliveryDue, redrive, request, type AttemptResult, type DeliveryEvent, type DeliveryState, type Target } from '../domain/delivery';
+import {
+  carries,
+  type Channel,
+  channelDecider,
+  type ChannelEvent,
+  type ChannelState,
+  isReference,
+  removeChannel,
+  setChannel,
+} from '../domain/channel';
+import {
+  attempted,
+  type AttemptResult,
+  deliveryDecider,
+  deliveryDue,
+  type DeliveryEvent,
+  type DeliveryState,
+  redrive,
+  request,
+  type Target,
+} from '../domain/delivery';
 import type { Commit } from '../domain/kernel/commit';
 import { parseStream, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
-import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { plusSeconds, type Time, toTime } from '../domain/kernel/time';
 import { asMail, asSlack, asStandard, asTeams, type Notice } from '../domain/notice';
 import { ALL } from '../projections/agents';
-import { readAll, type Projection } from '../projections/projection';
+import { type Projection, readAll } from '../projections/projection';
 import type { RequestContext } from './agents';
 import { derivedId } from './new-id';
 import type { Clock, Deadline, Deadlines, Outbound, ViewStore } from './ports';
@@ -37,7 +56,13 @@ export const channels: Projection<ChannelState, ChannelDoc> = {
   category: 'channel',
   fields: ['events[]'],
   row({ tenant, stream, version }, { channel_id, channel }) {
-    return { tenant, key: ALL, source: stream, index: version, doc: channel === undefined ? null : { channel_id, ...channel } };
+    return {
+      tenant,
+      key: ALL,
+      source: stream,
+      index: version,
+      doc: channel === undefined ? null : { channel_id, ...channel },
+    };
   },
 };
 
@@ -64,7 +89,17 @@ export const deliveries: Projection<DeliveryState, DeliveryDoc> = {
   fields: ['status'],
   row({ tenant, id, stream, version }, { notice, target, since, status, attempts, due = null, failure = null }) {
     if (notice === undefined || target === undefined || since === undefined) return undefined;
-    const doc = { delivery_id: id, notice_id: notice.id, title: notice.title, channel_id: target.channel_id, status, attempts, since, due, failure };
+    const doc = {
+      delivery_id: id,
+      notice_id: notice.id,
+      title: notice.title,
+      channel_id: target.channel_id,
+      status,
+      attempts,
+      since,
+      due,
+      failure,
+    };
     return { tenant, key: ALL, source: stream, index: version, doc };
   },
 };
@@ -93,14 +128,34 @@ export class Channels {
   }
 
   /** A page of the tenant's channels, in order of id; as far as the view has come. */
-  async list(tenant: string, limit: number, continuation?: string): Promise<{ channels: readonly ChannelDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<ChannelDoc>(this.views.serving(channels.name), { tenant, key: ALL, limit, continuation });
+  async list(
+    tenant: string,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ channels: readonly ChannelDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<ChannelDoc>(this.views.serving(channels.name), {
+      tenant,
+      key: ALL,
+      limit,
+      continuation,
+    });
     return { channels: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
   /** What is refused here leaves a receipt. */
-  private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof setChannel>, attributes?: Record<string, unknown>): Promise<ChannelOutcome> {
-    return this.transactor.transact(channelDecider, channelStream(context.principal.tenant, id), decision, { ...context, action, receiptOfRefusal: true, attributes });
+  private command(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof setChannel>,
+    attributes?: Record<string, unknown>,
+  ): Promise<ChannelOutcome> {
+    return this.transactor.transact(channelDecider, channelStream(context.principal.tenant, id), decision, {
+      ...context,
+      action,
+      receiptOfRefusal: true,
+      attributes,
+    });
   }
 }
 
@@ -141,10 +196,21 @@ export class Deliveries {
    * be written: tell it again.
    */
   async notify(tenant: string, notice: Notice, group: string, cause: Cause | undefined): Promise<void> {
-    const { docs } = await readAll<ChannelDoc>(this.viewStore, this.views.serving(channels.name), { tenant, key: ALL, where: { events: notice.event } });
+    const { docs } = await readAll<ChannelDoc>(this.viewStore, this.views.serving(channels.name), {
+      tenant,
+      key: ALL,
+      where: { events: notice.event },
+    });
     const told = docs.filter((channel) => carries(channel, notice.event, group));
-    if (told.length > MAX_CHANNELS) this.report('a notice has too many channels: the rest is left out', { tenant, notice: notice.id, channels: told.length });
-    const results = await Promise.allSettled(told.slice(0, MAX_CHANNELS).map(({ channel_id }) => this.request(tenant, notice, group, channel_id, cause)));
+    if (told.length > MAX_CHANNELS)
+      this.report('a notice has too many channels: the rest is left out', {
+        tenant,
+        notice: notice.id,
+        channels: told.length,
+      });
+    const results = await Promise.allSettled(
+      told.slice(0, MAX_CHANNELS).map(({ channel_id }) => this.request(tenant, notice, group, channel_id, cause)),
+    );
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
@@ -173,7 +239,9 @@ export class Deliveries {
     if (!this.underWay.has(stream)) {
       if (this.stopped || this.isBusy(parseStream(stream).tenant)) return plusSeconds(now, BUSY_SECONDS);
       const work = this.attempt(stream)
-        .catch((error: unknown) => this.report('an attempt to deliver could not be finished', { stream, error: String(error) }))
+        .catch((error: unknown) =>
+          this.report('an attempt to deliver could not be finished', { stream, error: String(error) }),
+        )
         .finally(() => this.underWay.delete(stream));
       this.underWay.set(stream, work);
     }
@@ -188,11 +256,16 @@ export class Deliveries {
     if (due === undefined || due > toTime(this.clock.now())) return;
     const { tenant, id } = parseStream(stream);
     const result = await this.send(tenant, id, notice, target);
-    const outcome = await this.transactor.transact(deliveryDecider, stream, attempted(attempts + 1, result, toTime(this.clock.now()), this.random()), {
-      principal: principal(tenant),
-      action: 'delivery.attempt',
-      cause: { ref: receipt, at: since, correlationId, depth: 0 },
-    });
+    const outcome = await this.transactor.transact(
+      deliveryDecider,
+      stream,
+      attempted(attempts + 1, result, toTime(this.clock.now()), this.random()),
+      {
+        principal: principal(tenant),
+        action: 'delivery.attempt',
+        cause: { ref: receipt, at: since, correlationId, depth: 0 },
+      },
+    );
     if (!outcome.ok) throw new Error(`the result could not be recorded: ${outcome.rejection.message}`);
   }
 
@@ -201,7 +274,10 @@ export class Deliveries {
     const stream = deliveryStream(tenant, id);
     const { target } = (await this.transactor.current(deliveryDecider, stream)).state;
     const channel = target === undefined ? undefined : await this.channel(tenant, target.channel_id);
-    return await this.transactor.transact(deliveryDecider, stream, redrive(context.principal.id, channel), { ...context, action: 'delivery.redrive' });
+    return await this.transactor.transact(deliveryDecider, stream, redrive(context.principal.id, channel), {
+      ...context,
+      action: 'delivery.redrive',
+    });
   }
 
   load(tenant: string, id: string): Promise<Loaded<DeliveryState>> {
@@ -209,8 +285,18 @@ export class Deliveries {
   }
 
   /** A page of the tenant's dead letters, in order of id; as far as the view has come. */
-  async dead(tenant: string, limit: number, continuation?: string): Promise<{ deliveries: readonly DeliveryDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<DeliveryDoc>(this.views.serving(deliveries.name), { tenant, key: ALL, where: { status: 'dead' }, limit, continuation });
+  async dead(
+    tenant: string,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ deliveries: readonly DeliveryDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<DeliveryDoc>(this.views.serving(deliveries.name), {
+      tenant,
+      key: ALL,
+      where: { status: 'dead' },
+      limit,
+      continuation,
+    });
     return { deliveries: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
@@ -225,18 +311,29 @@ export class Deliveries {
     await Promise.all(this.underWay.values());
   }
 
-  private async request(tenant: string, notice: Notice, group: string, channel_id: string, cause: Cause | undefined): Promise<void> {
+  private async request(
+    tenant: string,
+    notice: Notice,
+    group: string,
+    channel_id: string,
+    cause: Cause | undefined,
+  ): Promise<void> {
     // The view finds channels, the stream says what they are.
     const channel = await this.channel(tenant, channel_id);
     if (channel === undefined || !carries(channel, notice.event, group)) return;
     const id = derivedId(tenant, DELIVERIES, JSON.stringify([notice.id, channel_id]));
-    const outcome = await this.transactor.transact(deliveryDecider, deliveryStream(tenant, id), request(notice, channel_id, channel), {
-      principal: principal(tenant),
-      action: 'delivery.request',
-      cause,
-      reaction: true,
-      creates: true,
-    });
+    const outcome = await this.transactor.transact(
+      deliveryDecider,
+      deliveryStream(tenant, id),
+      request(notice, channel_id, channel),
+      {
+        principal: principal(tenant),
+        action: 'delivery.request',
+        cause,
+        reaction: true,
+        creates: true,
+      },
+    );
     if (!outcome.ok) throw new Error(`notice ${notice.id} can't go to ${channel_id}: ${outcome.rejection.message}`);
   }
 
@@ -245,8 +342,11 @@ export class Deliveries {
   }
 
   private async send(tenant: string, id: string, notice: Notice, target: Target): Promise<AttemptResult> {
-    if ((await this.channel(tenant, target.channel_id)) === undefined) return { ok: false, reason: 'the channel was removed', permanent: true };
-    return target.kind === 'mail' ? await this.mail(id, notice, target.address) : await this.post(tenant, id, notice, target);
+    if ((await this.channel(tenant, target.channel_id)) === undefined)
+      return { ok: false, reason: 'the channel was removed', permanent: true };
+    return target.kind === 'mail'
+      ? await this.mail(id, notice, target.address)
+      : await this.post(tenant, id, notice, target);
   }
 
   private async mail(id: string, notice: Notice, to: string): Promise<AttemptResult> {
@@ -256,21 +356,36 @@ export class Deliveries {
     return answer.ok ? answer : { ok: false, reason: answer.error, permanent: answer.permanent };
   }
 
-  private async post(tenant: string, id: string, notice: Notice, { kind, address, secret }: Target): Promise<AttemptResult> {
+  private async post(
+    tenant: string,
+    id: string,
+    notice: Notice,
+    { kind, address, secret }: Target,
+  ): Promise<AttemptResult> {
     const url = isReference(address) ? await this.secret(tenant, address) : address;
     if (url === undefined) return { ok: false, reason: `there is no ${address}` };
-    const body = JSON.stringify(kind === 'teams' ? asTeams(notice) : kind === 'slack' ? asSlack(notice) : asStandard(notice));
+    const body = JSON.stringify(
+      kind === 'teams' ? asTeams(notice) : kind === 'slack' ? asSlack(notice) : asStandard(notice),
+    );
     const timestamp = Math.floor(this.clock.now() / 1000);
-    const headers: Record<string, string> = { 'content-type': 'application/json', 'user-agent': 'Formicary', 'webhook-id': id, 'webhook-timestamp': String(timestamp) };
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      'user-agent': 'Formicary',
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+    };
     if (secret !== undefined) {
       const key = keyOf(await this.secret(tenant, secret));
-      if (key === undefined) return { ok: false, reason: `${secret} is not whsec_ and the Base64 form of 24 to 64 bytes` };
+      if (key === undefined)
+        return { ok: false, reason: `${secret} is not whsec_ and the Base64 form of 24 to 64 bytes` };
       headers['webhook-signature'] = sign(key, id, timestamp, body);
     }
     const answer = await this.outbound.webhooks.post({ url, headers, body, timeoutMs: ATTEMPT_MS });
     if ('error' in answer) return { ok: false, reason: answer.error };
     const { status, retryAfter } = answer;
-    return status >= 200 && status < 300 ? { ok: true, status } : { ok: false, status, reason: `the receiver answered ${status}`, retry_after: retryAfter };
+    return status >= 200 && status < 300
+      ? { ok: true, status }
+      : { ok: false, status, reason: `the receiver answered ${status}`, retry_after: retryAfter };
   }
 
   /** undefined also when the secrets can't be reached now. */

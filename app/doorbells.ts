@@ -17,7 +17,10 @@ export class Doorbells {
   private readonly bells = new Map<string, Set<() => void>>();
   private stopped = false;
 
-  /** Looks until it is enough, the time is over, `signal` aborts or all waiting ends; answers what the last look has found. */
+  /**
+   * Looks until it is enough, the time is over, `signal` aborts or all waiting ends; answers what the last look has
+   * found.
+   */
   async until<T>(key: string, { milliseconds, everyMs = Infinity, signal, look, enough }: Wait<T>): Promise<T> {
     const end = performance.now() + milliseconds;
     for (;;) {
@@ -43,7 +46,10 @@ export class Doorbells {
     for (const key of [...this.bells.keys()]) this.ring(key);
   }
 
-  private hang(key: string, signal: AbortSignal | undefined): { rung(milliseconds: number): Promise<void>; remove(): void } {
+  private hang(
+    key: string,
+    signal: AbortSignal | undefined,
+  ): { rung(milliseconds: number): Promise<void>; remove(): void } {
     const bells = this.bells.get(key) ?? new Set();
     this.bells.set(key, bells);
     let timer: NodeJS.Timeout | undefined;

@@ -1,10 +1,10 @@
 /**
- * Whether triggers still read the feed. Where they do, a process hears of what they hand to it and of nothing else: when
- * they stop, nobody tells it. But it follows all that is committed (`Peers`), so it can look whether what it saw a while
- * ago has come to where it belongs.
+ * Whether triggers still read the feed. Where they do, a process hears of what they hand to it and of nothing else:
+ * when they stop, nobody tells it. But it follows all that is committed (`Peers`), so it can look whether what it saw a
+ * while ago has come to where it belongs.
  */
 import type { Commit } from '../domain/kernel/commit';
-import { secondsBetween, toTime, type Time } from '../domain/kernel/time';
+import { secondsBetween, type Time, toTime } from '../domain/kernel/time';
 import type { Clock } from './ports';
 
 /** How long a commit may be under way before it is looked for. */

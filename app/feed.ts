@@ -1,14 +1,22 @@
 /**
  * The feed at work: hands commits to consumers, at least once. Where one process has the store to itself it reads the
  * store's feed page by page, and a consumer's checkpoint moves only after the consumer is done with a page. Where
- * processes share a store, triggers read the feed, share its partitions out and keep the checkpoints; each delivers what
- * it was handed. A commit that a consumer can't handle is parked, visible, and never blocks the rest; parked work is
- * tried again, and can be redriven after it was given up.
+ * processes share a store, triggers read the feed, share its partitions out and keep the checkpoints; each delivers
+ * what it was handed. A commit that a consumer can't handle is parked, visible, and never blocks the rest; parked work
+ * is tried again, and can be redriven after it was given up.
  */
 import type { AlteredReceipt, Commit } from '../domain/kernel/commit';
 import { commitRef } from '../domain/kernel/ids';
 import { plusSeconds, secondsBetween, toTime } from '../domain/kernel/time';
-import { StoreBusy, type Checkpoint, type Checkpoints, type Clock, type DeadItem, type EventStore, type WorkQueue } from './ports';
+import {
+  type Checkpoint,
+  type Checkpoints,
+  type Clock,
+  type DeadItem,
+  type EventStore,
+  StoreBusy,
+  type WorkQueue,
+} from './ports';
 
 export interface Consumer {
   readonly name: string;
@@ -49,8 +57,9 @@ export interface FeedStatus {
   /** Commits between what it has handled and the end of the log; null where triggers read the feed. */
   readonly lag: number | null;
   /**
-   * Seconds from the oldest commit of the page that this process has handled last to the end of its handling; null before
-   * the first. Of the views, where triggers read the feed: as long as a commit is on its way that should have come, its age.
+   * Seconds from the oldest commit of the page that this process has handled last to the end of its handling; null
+   * before the first. Of the views, where triggers read the feed: as long as a commit is on its way that should have
+   * come, its age.
    */
   readonly delay_seconds: number | null;
   readonly parked: number;
@@ -82,11 +91,15 @@ export class Feed {
   ) {}
 
   /**
-   * Starts to deliver to the consumers: what is parked, and what `deliver` is given. `catchUp` brings this process up to
-   * date before it tries again what was parked: what follows from a commit may depend on other streams.
+   * Starts to deliver to the consumers: what is parked, and what `deliver` is given. `catchUp` brings this process up
+   * to date before it tries again what was parked: what follows from a commit may depend on other streams.
    * `late` says for how many seconds a consumer has been owed a commit that nobody hands over.
    */
-  startShared(consumers: readonly Consumer[], catchUp: () => Promise<void>, late: (consumer: string) => Promise<number>): void {
+  startShared(
+    consumers: readonly Consumer[],
+    catchUp: () => Promise<void>,
+    late: (consumer: string) => Promise<number>,
+  ): void {
     this.catchUp = catchUp;
     this.late = late;
     for (const consumer of consumers) this.lanes.push(laneOf(consumer, undefined));
@@ -113,8 +126,8 @@ export class Feed {
   }
 
   /**
-   * Delivers what a trigger was handed to the consumers of these names. Rejects when some of it could be neither handled
-   * nor parked: then the trigger has to hand all of it over again.
+   * Delivers what a trigger was handed to the consumers of these names. Rejects when some of it could be neither
+   * handled nor parked: then the trigger has to hand all of it over again.
    */
   async deliver(names: readonly string[], commits: readonly Commit[]): Promise<void> {
     const lanes = this.lanes.filter(({ consumer }) => names.includes(consumer.name));
@@ -134,7 +147,10 @@ export class Feed {
     await this.save();
   }
 
-  /** Resolves when everything that is in the log now has been handled by every consumer; for a process that reads the feed itself. */
+  /**
+   * Resolves when everything that is in the log now has been handled by every consumer; for a process that reads the
+   * feed itself.
+   */
   async settled(): Promise<void> {
     for (;;) {
       const end = await this.store.end();
@@ -146,9 +162,14 @@ export class Feed {
     }
   }
 
-  /** Why nothing comes to views and reactions, as far as this process reads the feed itself; undefined when it does come. */
+  /**
+   * Why nothing comes to views and reactions, as far as this process reads the feed itself; undefined when it does
+   * come.
+   */
   trouble(): string | undefined {
-    return this.unreadable === undefined ? undefined : `the feed can't be read, so views and reactions stand still: ${this.unreadable}`;
+    return this.unreadable === undefined
+      ? undefined
+      : `the feed can't be read, so views and reactions stand still: ${this.unreadable}`;
   }
 
   async status(): Promise<FeedStatus[]> {
@@ -272,7 +293,10 @@ export class Feed {
    */
   private async handle(lane: Lane, commits: readonly Commit[]): Promise<boolean> {
     const { consumer } = lane;
-    const since = commits.reduce((oldest, { at }) => (at < oldest ? at : oldest), commits[0]?.at ?? toTime(this.clock.now()));
+    const since = commits.reduce(
+      (oldest, { at }) => (at < oldest ? at : oldest),
+      commits[0]?.at ?? toTime(this.clock.now()),
+    );
     try {
       await this.patiently(() => consumer.handle(commits));
     } catch {
@@ -310,7 +334,9 @@ export class Feed {
     const body: Parked = { stream: commit.stream, index: commit.index, error: reason };
     for (let wait = 50; ; wait = Math.min(5_000, wait * 2)) {
       try {
-        await this.queue.send(parking(consumer), [{ id: reference, body, notBefore: plusSeconds(toTime(this.clock.now()), 1) }]);
+        await this.queue.send(parking(consumer), [
+          { id: reference, body, notBefore: plusSeconds(toTime(this.clock.now()), 1) },
+        ]);
         return true;
       } catch {
         if (this.stopped) return false;

@@ -3,11 +3,11 @@
  * came to be seen here: the cursor that an agent gives back is a place in the books, not a time. Each kind has its own
  * share of a page, so that none hides another; what a page has no room for comes with the next.
  */
-import { isHeld } from '../domain/award-challenge';
 import { setImmediate as turn } from 'node:timers/promises';
 import { agentDecider, type AgentState } from '../domain/agent';
+import { isHeld } from '../domain/award-challenge';
 import { streamName } from '../domain/kernel/ids';
-import { latest, plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { latest, plusSeconds, type Time, toTime } from '../domain/kernel/time';
 import { strengthOf, taskDecider, type TaskSpec, type TaskState } from '../domain/task';
 import type { Places, RoundBook } from './books';
 import type { Market } from './market';
@@ -82,38 +82,64 @@ export class Inboxes {
     private readonly clock: Clock,
   ) {}
 
-  /** A page of what waits for the agent. `after`: the cursor of an earlier page; one that is not known here means the beginning. */
+  /**
+   * A page of what waits for the agent. `after`: the cursor of an earlier page; one that is not known here means the
+   * beginning.
+   */
   async page(tenant: string, id: string, after: string | undefined, holding: boolean): Promise<Inbox> {
     const { state, version } = await this.transactor.load(agentDecider, streamName(tenant, 'agent', id));
     const held = await this.held(tenant, id, state, holding);
     const agent = this.market.agents.update(tenant, id, state, version);
     const cursor = readCursor(after, this.places.epoch);
-    // What it could not do before was not shown to it; nor was what another agent's cursor has seen, or one that runs ahead.
+    // What it could not do before was not shown to it; nor was what another agent's cursor has seen, or one that runs
+    // ahead.
     const own = cursor.able === agent.place && Math.max(cursor.offers, cursor.votes) <= this.places.last;
     let seen = own ? cursor.offers : 0;
     let voted = own ? cursor.votes : 0;
     for (;;) {
       const now = toTime(this.clock.now());
       const votes = this.rounds.missing(tenant, id, voted, MAX_ITEMS);
-      const asked = share(votes.entries, ({ id: round, state: { spec, pass, electorate_hash, deadline } }): VoteAsked[] =>
-        spec === undefined
-          ? []
-          : [{ kind: 'vote', round, pass, snapshot: electorate_hash, question: spec.question ?? spec.action?.summary ?? '', choices: spec.choices, impact: spec.impact, deadline }],
+      const asked = share(
+        votes.entries,
+        ({ id: round, state: { spec, pass, electorate_hash, deadline } }): VoteAsked[] =>
+          spec === undefined
+            ? []
+            : [
+                {
+                  kind: 'vote',
+                  round,
+                  pass,
+                  snapshot: electorate_hash,
+                  question: spec.question ?? spec.action?.summary ?? '',
+                  choices: spec.choices,
+                  impact: spec.impact,
+                  deadline,
+                },
+              ],
       );
       const { entries, upTo } = this.market.tasks.offersTo(agent, seen, now, MAX_ITEMS);
       const offered = share(entries, ({ id: task, state: open }): Offer[] =>
-        open.spec === undefined ? [] : [{ kind: 'offer', task, bids_close_at: open.ready_at, strength: strengthOf(open, now), spec: open.spec }],
+        open.spec === undefined
+          ? []
+          : [{ kind: 'offer', task, bids_close_at: open.ready_at, strength: strengthOf(open, now), spec: open.spec }],
       );
       seen = offered.last?.place ?? upTo;
       voted = asked.last?.place ?? votes.upTo;
       const items = [...held, ...asked.items, ...offered.items];
       // A long way without anything for this agent is gone in steps, between which others have their turn.
-      if (items.length > 0 || seen >= this.places.last) return { items, offers_after: writeCursor(after, this.places.epoch, { offers: seen, votes: voted, able: agent.place }) };
+      if (items.length > 0 || seen >= this.places.last)
+        return {
+          items,
+          offers_after: writeCursor(after, this.places.epoch, { offers: seen, votes: voted, able: agent.place }),
+        };
       await turn();
     }
   }
 
-  /** Awards to accept, those that are over first; and what is held, where that is asked for. Awards that a challenge holds come last. */
+  /**
+   * Awards to accept, those that are over first; and what is held, where that is asked for. Awards that a challenge
+   * holds come last.
+   */
   private async held(tenant: string, id: string, agent: AgentState, holding: boolean): Promise<InboxItem[]> {
     const awards: (Assignment & { readonly last: boolean })[] = [];
     const running: HeldTask[] = [];
@@ -123,8 +149,28 @@ export class Inboxes {
       if (spec === undefined || holder?.agent !== id || holder.award !== slot.award) continue;
       const { award, accept_by, lease_from } = holder;
       const { lease_seconds, task_type } = spec;
-      if (state.status === 'awarded') awards.push({ kind: 'assignment', task, award, accept_by, attempt, lease_seconds, spec, last: isHeld(challenges, award) });
-      else if (holding && state.status === 'running') running.push({ kind: 'holding', task, task_type, award, attempt, lease_seconds, lease_until: plusSeconds(latest(lease_from), lease_seconds), progress });
+      if (state.status === 'awarded')
+        awards.push({
+          kind: 'assignment',
+          task,
+          award,
+          accept_by,
+          attempt,
+          lease_seconds,
+          spec,
+          last: isHeld(challenges, award),
+        });
+      else if (holding && state.status === 'running')
+        running.push({
+          kind: 'holding',
+          task,
+          task_type,
+          award,
+          attempt,
+          lease_seconds,
+          lease_until: plusSeconds(latest(lease_from), lease_seconds),
+          progress,
+        });
     }
     awards.sort((a, b) => Number(a.last) - Number(b.last) || (a.accept_by < b.accept_by ? -1 : 1));
     return [...running, ...share(awards, ({ last: _, ...award }) => [award]).items];

@@ -1,5 +1,5 @@
 /** Idempotency-Keys: to which request each belongs. What was answered under a key stands in the streams. */
-import { StoreBusy, type Claimed, type KeyClaim, type Keys } from './ports';
+import { type Claimed, type KeyClaim, type Keys, StoreBusy } from './ports';
 import { StoreUnavailable } from './transact';
 
 /** The port, with the errors of the application; says when a principal has more keys than are kept. */
@@ -13,7 +13,12 @@ export class ClaimedKeys implements Keys {
   async claim(claim: KeyClaim): Promise<Claimed> {
     const claimed = await this.keys.claim(claim).catch(unavailable);
     const { tenant, principal } = claim;
-    if (claimed.forgotten !== undefined) this.report('a principal has more Idempotency-Keys than are kept: its oldest were forgotten', { tenant, principal, forgotten: claimed.forgotten });
+    if (claimed.forgotten !== undefined)
+      this.report('a principal has more Idempotency-Keys than are kept: its oldest were forgotten', {
+        tenant,
+        principal,
+        forgotten: claimed.forgotten,
+      });
     const kept = claimed.kept.catch(unavailable);
     // A caller that was refused for another reason doesn't ask.
     kept.catch(() => undefined);

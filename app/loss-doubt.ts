@@ -2,14 +2,16 @@
  * Doubts that many agents are lost at once: mostly it is the network between them and us, or we ourselves. As cluster
  * managers do, nobody is declared lost then before a further limit of presence has passed; after that silence counts.
  */
-import { toTime, type Time } from '../domain/kernel/time';
+import { type Time, toTime } from '../domain/kernel/time';
 import type { AgentBook } from './books';
 import type { Clock } from './ports';
 
 /** So many silent agents, and so large a share of those that are there, are doubted. */
 const MANY = 5;
 const SHARE = 0.3;
-/** Who has been silent for this share of its limit counts as silent: those who fell silent together are seen together. */
+/**
+ * Who has been silent for this share of its limit counts as silent: those who fell silent together are seen together.
+ */
 const NEARLY = 0.8;
 /** Counting goes through all agents: not more often than this. Milliseconds. */
 const COUNT_EVERY_MS = 500;
@@ -34,7 +36,10 @@ export class LossDoubt {
     this.signs.delete(`${tenant} ${id}`);
   }
 
-  /** From when on the silence of an agent that is about to be lost counts because it is doubted; undefined when it is not. */
+  /**
+   * From when on the silence of an agent that is about to be lost counts because it is doubted; undefined when it is
+   * not.
+   */
   from(): Time | undefined {
     const now = this.clock.now();
     if (Math.abs(now - this.counted) >= COUNT_EVERY_MS) {
@@ -55,7 +60,11 @@ export class LossDoubt {
       if (sign !== undefined && now - sign >= state.profile.presence_seconds * 1_000 * NEARLY) silent += 1;
     }
     const doubted = silent > MANY && silent > living * SHARE;
-    if (doubted && this.since === undefined) this.report('many agents fell silent at once: nobody is declared lost before a further limit of presence', { silent, living });
+    if (doubted && this.since === undefined)
+      this.report('many agents fell silent at once: nobody is declared lost before a further limit of presence', {
+        silent,
+        living,
+      });
     this.since = doubted ? (this.since ?? now) : undefined;
   }
 }

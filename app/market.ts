@@ -1,20 +1,33 @@
 /**
  * The market at work: finds candidates, reserves a slot in the best agent's stream, awards in the task's stream, and
  * takes the reservation back when the award could not be made. A crash between two of these steps leaves a
- * reservation with an expiry, which the sweep settles. Whoever takes one back has the task's stream refuse its number first.
+ * reservation with an expiry, which the sweep settles. Whoever takes one back has the task's stream refuse its number
+ * first.
  */
 import { agentDecider, confirmSlot, releaseSlot, reserveSlot, type Slot } from '../domain/agent';
 import { bidOf } from '../domain/fit';
-import { award, decliners, hasBid, hasDeclined, nextAward, strengthOf, taskDecider, voidAward, type Claim, type TaskSpec, type TaskState } from '../domain/task';
-import { DEFAULT_WEIGHTS, rank, type BidInputs, type Weights } from '../domain/market';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
+import { plusSeconds, type Time, toTime } from '../domain/kernel/time';
+import { type BidInputs, DEFAULT_WEIGHTS, rank, type Weights } from '../domain/market';
 import { pauseDecider, pauseOf, type PauseState } from '../domain/pause';
-import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { AgentBook, PauseBook, MAX_CANDIDATES, TaskBook, type AgentEntry, type Places, type TaskEntry } from './books';
+import {
+  award,
+  type Claim,
+  decliners,
+  hasBid,
+  hasDeclined,
+  nextAward,
+  strengthOf,
+  taskDecider,
+  type TaskSpec,
+  type TaskState,
+  voidAward,
+} from '../domain/task';
+import { AgentBook, type AgentEntry, MAX_CANDIDATES, PauseBook, type Places, TaskBook, type TaskEntry } from './books';
 import { pauseStream } from './pauses';
 import type { Clock } from './ports';
-import { causeOf, type Cause, type Transactor } from './transact';
+import { type Cause, causeOf, type Transactor } from './transact';
 
 /** How long a reservation may wait for its award to show. */
 const RESERVATION_SECONDS = 60;
@@ -68,7 +81,10 @@ export class Market {
     await chosen;
   }
 
-  /** Waits until all that gives an agent something new has done so, or has not: what is paused from then on is known to every award after. */
+  /**
+   * Waits until all that gives an agent something new has done so, or has not: what is paused from then on is known to
+   * every award after.
+   */
   async underway(tenant: string): Promise<void> {
     const own = [...this.considering, ...this.handing].filter(([stream]) => stream.startsWith(`${tenant}/`));
     await Promise.allSettled(own.map(([, given]) => given));
@@ -100,7 +116,8 @@ export class Market {
       const now = toTime(this.clock.now());
       const wanted = new Set([profile.agent_type, ...Object.keys(profile.capabilities)]);
       const fits = (helping: boolean) => (task: { stream: string; state: TaskState }) => {
-        if (tried.has(task.stream) || hasDeclined(task.state, agent, now) || isTypePaused(pauses, task.state)) return false;
+        if (tried.has(task.stream) || hasDeclined(task.state, agent, now) || isTypePaused(pauses, task.state))
+          return false;
         const source = helping ? 'help' : hasBid(task.state, agent) ? 'bid' : 'offer';
         if (bidOf(entry, task.state.spec as TaskSpec, strengthOf(task.state, now), source) === undefined) return false;
         if (!this.considering.has(task.stream)) return true;
@@ -111,7 +128,9 @@ export class Market {
       const idle = Object.keys(entry.state.slots).length + entry.pending === 0;
       const next =
         this.tasks.strongest(tenant, wanted, now, fits(false)) ??
-        (idle && profile.offer !== null && profile.offer.helps.length > 0 ? this.tasks.strongest(tenant, new Set([...wanted, ...profile.offer.helps]), now, fits(true)) : undefined);
+        (idle && profile.offer !== null && profile.offer.helps.length > 0
+          ? this.tasks.strongest(tenant, new Set([...wanted, ...profile.offer.helps]), now, fits(true))
+          : undefined);
       if (next === undefined) return;
       tried.add(next.stream);
       await this.consider(tenant, next.id, cause);
@@ -147,13 +166,20 @@ export class Market {
     const number = nextAward(state);
     const bids: BidInputs[] = [];
     const refused: { agent: string; reason: string }[] = [];
-    const look = () => this.candidates(tenant, state, spec, strength, [...decliners(state, now), ...refused.map(({ agent }) => agent)]);
+    const look = () =>
+      this.candidates(tenant, state, spec, strength, [...decliners(state, now), ...refused.map(({ agent }) => agent)]);
     // When all of them refuse there may be others: helpers, or more than one look takes in.
     for (let found = look(); found.length > 0; found = look()) {
       bids.push(...found);
       const ranked = rank(task, found, strength, weights);
       for (const { agent } of ranked) {
-        const reserved = await this.reserve(tenant, agent, { task, task_type: spec.task_type, award: number, now }, state.correlation_id, cause);
+        const reserved = await this.reserve(
+          tenant,
+          agent,
+          { task, task_type: spec.task_type, award: number, now },
+          state.correlation_id,
+          cause,
+        );
         if ('reason' in reserved) {
           refused.push({ agent, reason: reserved.reason });
           // Whoever refused gets a slot back sooner or later, and that has the task looked at again.
@@ -163,8 +189,22 @@ export class Market {
         const outcome = await this.transactor.transact(
           taskDecider,
           stream,
-          award({ candidates: bids.length === found.length ? ranked : rank(task, bids, strength, weights), weights, refused, reserved: { agent, award: number, receipt: reserved.receipt }, strength, now }),
-          { principal: Market.principal(tenant), action: 'task.award', cause: reserved.cause, reaction: true, correlationId: state.correlation_id, attributes: { task_type: spec.task_type, agent } },
+          award({
+            candidates: bids.length === found.length ? ranked : rank(task, bids, strength, weights),
+            weights,
+            refused,
+            reserved: { agent, award: number, receipt: reserved.receipt },
+            strength,
+            now,
+          }),
+          {
+            principal: Market.principal(tenant),
+            action: 'task.award',
+            cause: reserved.cause,
+            reaction: true,
+            correlationId: state.correlation_id,
+            attributes: { task_type: spec.task_type, agent },
+          },
         );
         if (!outcome.ok) await this.settleSlot(tenant, task, { agent, award: number }, reserved.cause);
         return;
@@ -173,14 +213,23 @@ export class Market {
   }
 
   /** Explicit bids and standing offers; when there are none, idle helpers of other pools. None of the `excluded`. */
-  private candidates(tenant: string, state: TaskState, spec: TaskSpec, strength: number, excluded: readonly string[]): BidInputs[] {
+  private candidates(
+    tenant: string,
+    state: TaskState,
+    spec: TaskSpec,
+    strength: number,
+    excluded: readonly string[],
+  ): BidInputs[] {
     const explicit: BidInputs[] = [];
     for (const agent of Object.keys(state.bids)) {
       const entry = excluded.includes(agent) ? undefined : this.agents.get(tenant, agent);
       const bid = entry === undefined ? undefined : bidOf(entry, spec, strength, 'bid');
       if (bid !== undefined) explicit.push(bid);
     }
-    const all = [...explicit, ...this.agents.offers(tenant, spec, strength, [...excluded, ...explicit.map(({ agent }) => agent)])];
+    const all = [
+      ...explicit,
+      ...this.agents.offers(tenant, spec, strength, [...excluded, ...explicit.map(({ agent }) => agent)]),
+    ];
     return all.length > 0 ? all : this.agents.helpers(tenant, spec, strength, excluded, this.overloaded);
   }
 
@@ -198,16 +247,22 @@ export class Market {
     if (entry !== undefined) entry.pending += 1;
     try {
       const { now, ...slot } = request;
-      const outcome = await this.transactor.transact(agentDecider, stream, reserveSlot({ ...slot, expires: plusSeconds(now, RESERVATION_SECONDS) }), {
-        principal: Market.principal(tenant),
-        action: 'agent.reserve',
-        cause,
-        reaction: true,
-        correlationId,
-        attributes: { task: request.task, task_type: request.task_type },
-      });
+      const outcome = await this.transactor.transact(
+        agentDecider,
+        stream,
+        reserveSlot({ ...slot, expires: plusSeconds(now, RESERVATION_SECONDS) }),
+        {
+          principal: Market.principal(tenant),
+          action: 'agent.reserve',
+          cause,
+          reaction: true,
+          correlationId,
+          attributes: { task: request.task, task_type: request.task_type },
+        },
+      );
       if (!outcome.ok) return { reason: outcome.rejection.code };
-      if (outcome.commit !== undefined) return { receipt: commitRef(stream, outcome.commit.index), cause: causeOf(outcome.commit) };
+      if (outcome.commit !== undefined)
+        return { receipt: commitRef(stream, outcome.commit.index), cause: causeOf(outcome.commit) };
       // Reserved before, by a try that did not get as far as the award.
       const { receipt, since } = outcome.state.slots[request.task] as Slot;
       return { receipt, cause: { ref: receipt, at: since, correlationId, depth: cause?.depth ?? 0 } };
@@ -217,21 +272,30 @@ export class Market {
   }
 
   /**
-   * Settles a reservation that may never get its award: confirmed when the award shows in the task's stream, else released.
-   * An award can be under way all this time, here or in another process: so the task's stream has to refuse its number
-   * before the slot is given to another task.
+   * Settles a reservation that may never get its award: confirmed when the award shows in the task's stream, else
+   * released. An award can be under way all this time, here or in another process: so the task's stream has to refuse
+   * its number before the slot is given to another task.
    */
   async settleSlot(tenant: string, task: string, reserved: Claim, cause?: Cause): Promise<void> {
     const context = { principal: Market.principal(tenant), cause, reaction: cause !== undefined };
-    const voided = await this.transactor.transact(taskDecider, streamName(tenant, 'task', task), voidAward(reserved), { ...context, action: 'task.void-award' });
-    if (!voided.ok) throw new Error(`award ${reserved.award} of ${task} could not be voided: ${voided.rejection.message}`);
+    const voided = await this.transactor.transact(taskDecider, streamName(tenant, 'task', task), voidAward(reserved), {
+      ...context,
+      action: 'task.void-award',
+    });
+    if (!voided.ok)
+      throw new Error(`award ${reserved.award} of ${task} could not be voided: ${voided.rejection.message}`);
     const { holder, correlation_id } = voided.state;
     const stands = holder?.agent === reserved.agent && holder.award === reserved.award;
-    await this.transactor.transact(agentDecider, streamName(tenant, 'agent', reserved.agent), stands ? confirmSlot(task, reserved.award) : releaseSlot(task, reserved.award, 'gone'), {
-      ...context,
-      action: stands ? 'agent.confirm' : 'agent.release',
-      correlationId: correlation_id === '' ? undefined : correlation_id,
-    });
+    await this.transactor.transact(
+      agentDecider,
+      streamName(tenant, 'agent', reserved.agent),
+      stands ? confirmSlot(task, reserved.award) : releaseSlot(task, reserved.award, 'gone'),
+      {
+        ...context,
+        action: stands ? 'agent.confirm' : 'agent.release',
+        correlationId: correlation_id === '' ? undefined : correlation_id,
+      },
+    );
   }
 }
 

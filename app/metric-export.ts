@@ -4,8 +4,17 @@
  *
  * What Node says of itself is left out: the platform measures that too, and each series is paid for.
  */
-import { ValueType, type HrTime } from '@opentelemetry/api';
-import { AggregationTemporality, DataPointType, MeterProvider, PeriodicExportingMetricReader, type CollectionResult, type MetricData, type MetricProducer, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
+import { type HrTime, ValueType } from '@opentelemetry/api';
+import {
+  AggregationTemporality,
+  type CollectionResult,
+  DataPointType,
+  MeterProvider,
+  type MetricData,
+  type MetricProducer,
+  PeriodicExportingMetricReader,
+  type PushMetricExporter,
+} from '@opentelemetry/sdk-metrics';
 import type { Metrics } from './metrics';
 import { quietly, resource } from './otel';
 import type { Clock } from './ports';
@@ -17,7 +26,12 @@ const OURS = 'formicary_';
 
 /** Starts to send; returns what sends the last of it and stops. */
 export function startMetricExport(metrics: Metrics, exporter: PushMetricExporter, clock: Clock): () => Promise<void> {
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: EVERY_MS, exportTimeoutMillis: TIMEOUT_MS, metricProducers: [new RegistryProducer(metrics, clock)] });
+  const reader = new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis: EVERY_MS,
+    exportTimeoutMillis: TIMEOUT_MS,
+    metricProducers: [new RegistryProducer(metrics, clock)],
+  });
   const provider = new MeterProvider({ resource: resource(), readers: [reader] });
   return () => quietly(provider.shutdown());
 }
@@ -45,30 +59,57 @@ export class RegistryProducer implements MetricProducer {
     const [startTime, endTime] = [this.since, toHrTime(this.clock.now())];
     this.since = endTime;
     const times = { startTime, endTime };
-    const metrics = families.map((family) => this.dataOf(family, times)).filter(({ dataPoints }) => dataPoints.length > 0);
-    return { resourceMetrics: { resource: resource(), scopeMetrics: [{ scope: { name: 'formicary' }, metrics }] }, errors: [] };
+    const metrics = families
+      .map((family) => this.dataOf(family, times))
+      .filter(({ dataPoints }) => dataPoints.length > 0);
+    return {
+      resourceMetrics: { resource: resource(), scopeMetrics: [{ scope: { name: 'formicary' }, metrics }] },
+      errors: [],
+    };
   }
 
-  private dataOf({ name, help, type, values }: Family, times: { readonly startTime: HrTime; readonly endTime: HrTime }): MetricData {
-    const base = { descriptor: { name, description: help, unit: '', valueType: ValueType.DOUBLE }, aggregationTemporality: AggregationTemporality.DELTA };
+  private dataOf(
+    { name, help, type, values }: Family,
+    times: { readonly startTime: HrTime; readonly endTime: HrTime },
+  ): MetricData {
+    const base = {
+      descriptor: { name, description: help, unit: '', valueType: ValueType.DOUBLE },
+      aggregationTemporality: AggregationTemporality.DELTA,
+    };
     const point = <T>({ labels }: Sample, value: T) => ({ ...times, attributes: { ...labels }, value });
     const finite = values.filter(({ value }) => Number.isFinite(value));
     // prom-client types this as an enum of numbers, and gives names.
     switch (String(type)) {
       case 'counter':
-        return { ...base, dataPointType: DataPointType.SUM, isMonotonic: true, dataPoints: finite.map((sample) => point(sample, this.more(name, sample))).filter(({ value }) => value > 0) };
+        return {
+          ...base,
+          dataPointType: DataPointType.SUM,
+          isMonotonic: true,
+          dataPoints: finite.map((sample) => point(sample, this.more(name, sample))).filter(({ value }) => value > 0),
+        };
       case 'histogram': {
-        const part = (suffix: string) => (finite as Sample[]).filter(({ metricName }) => metricName === `${name}_${suffix}`);
+        const part = (suffix: string) =>
+          (finite as Sample[]).filter(({ metricName }) => metricName === `${name}_${suffix}`);
         const sums = new Map(part('sum').map((sample) => [seriesOf(sample), this.more(`${name}_sum`, sample)]));
         const dataPoints = part('count')
           .map((sample) => ({ sample, count: this.more(`${name}_count`, sample) }))
           .filter(({ count }) => count > 0)
           // One bucket for all: Azure Monitor keeps none.
-          .map(({ sample, count }) => point(sample, { count, sum: sums.get(seriesOf(sample)) ?? 0, buckets: { boundaries: [], counts: [count] } }));
+          .map(({ sample, count }) =>
+            point(sample, {
+              count,
+              sum: sums.get(seriesOf(sample)) ?? 0,
+              buckets: { boundaries: [], counts: [count] },
+            }),
+          );
         return { ...base, dataPointType: DataPointType.HISTOGRAM, dataPoints };
       }
       default:
-        return { ...base, dataPointType: DataPointType.GAUGE, dataPoints: finite.map((sample) => point(sample, sample.value)) };
+        return {
+          ...base,
+          dataPointType: DataPointType.GAUGE,
+          dataPoints: finite.map((sample) => point(sample, sample.value)),
+        };
     }
   }
 

@@ -1,8 +1,17 @@
 /** Numbers for Prometheus. Labels come from closed lists, so that no caller can make them many. */
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics, type MetricObject, type MetricObjectWithValues, type MetricValue } from 'prom-client';
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  type MetricObject,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client';
 import type { ApprovalEvent, ApprovalState } from '../domain/approval';
 import type { Commit } from '../domain/kernel/commit';
-import { toMillis, type Time } from '../domain/kernel/time';
+import { type Time, toMillis } from '../domain/kernel/time';
 import type { RoundEvent, RoundState } from '../domain/round';
 import type { TaskEvent, TaskState } from '../domain/task';
 import type { Colony } from './colony';
@@ -14,13 +23,50 @@ const MAX_TENANTS = 50;
 
 export class Metrics {
   private readonly registry = new Registry();
-  private readonly requests = new Histogram({ name: 'formicary_http_request_seconds', help: 'HTTP requests by route and status', labelNames: ['route', 'status'], buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 40], registers: [this.registry] });
-  private readonly commits = new Counter({ name: 'formicary_commits_total', help: 'Commits by category of stream', labelNames: ['category'], registers: [this.registry] });
-  private readonly taskEvents = new Counter({ name: 'formicary_task_events_total', help: 'What happened to tasks', labelNames: ['event'], registers: [this.registry] });
-  private readonly awardSeconds = new Histogram({ name: 'formicary_award_seconds', help: 'From ready (posted, bids closed, retry due) to awarded', buckets: [0.002, 0.005, 0.01, 0.05, 0.2, 1, 5, 30, 120], registers: [this.registry] });
-  private readonly sla = new Counter({ name: 'formicary_task_sla_total', help: 'Tasks with a deadline, by whether it was met', labelNames: ['met'], registers: [this.registry] });
-  private readonly decisions = new Counter({ name: 'formicary_decisions_total', help: 'Approvals and rounds that ended, by outcome', labelNames: ['of', 'outcome'], registers: [this.registry] });
-  private readonly decisionSeconds = new Histogram({ name: 'formicary_decision_seconds', help: 'How long an approval waited (from when it was opened first), or a round was open', labelNames: ['of'], buckets: [0.02, 0.1, 0.5, 2, 10, 60, 300, 1_800, 7_200, 86_400], registers: [this.registry] });
+  private readonly requests = new Histogram({
+    name: 'formicary_http_request_seconds',
+    help: 'HTTP requests by route and status',
+    labelNames: ['route', 'status'],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 40],
+    registers: [this.registry],
+  });
+  private readonly commits = new Counter({
+    name: 'formicary_commits_total',
+    help: 'Commits by category of stream',
+    labelNames: ['category'],
+    registers: [this.registry],
+  });
+  private readonly taskEvents = new Counter({
+    name: 'formicary_task_events_total',
+    help: 'What happened to tasks',
+    labelNames: ['event'],
+    registers: [this.registry],
+  });
+  private readonly awardSeconds = new Histogram({
+    name: 'formicary_award_seconds',
+    help: 'From ready (posted, bids closed, retry due) to awarded',
+    buckets: [0.002, 0.005, 0.01, 0.05, 0.2, 1, 5, 30, 120],
+    registers: [this.registry],
+  });
+  private readonly sla = new Counter({
+    name: 'formicary_task_sla_total',
+    help: 'Tasks with a deadline, by whether it was met',
+    labelNames: ['met'],
+    registers: [this.registry],
+  });
+  private readonly decisions = new Counter({
+    name: 'formicary_decisions_total',
+    help: 'Approvals and rounds that ended, by outcome',
+    labelNames: ['of', 'outcome'],
+    registers: [this.registry],
+  });
+  private readonly decisionSeconds = new Histogram({
+    name: 'formicary_decision_seconds',
+    help: 'How long an approval waited (from when it was opened first), or a round was open',
+    labelNames: ['of'],
+    buckets: [0.02, 0.1, 0.5, 2, 10, 60, 300, 1_800, 7_200, 86_400],
+    registers: [this.registry],
+  });
 
   /** The last of all: what could not be read before it is counted. */
   private readonly unread: Counter;
@@ -43,7 +89,8 @@ export class Metrics {
       labelNames: ['consumer'],
       registers: [registry],
       async collect() {
-        for (const { consumer, delay_seconds: delay } of await colony.feed.status()) if (delay !== null) this.set({ consumer }, delay);
+        for (const { consumer, delay_seconds: delay } of await colony.feed.status())
+          if (delay !== null) this.set({ consumer }, delay);
       },
     });
     new Gauge({
@@ -92,7 +139,11 @@ export class Metrics {
           }
         },
       });
-    const costs = (name: string, help: string, figures: (cost: StoreCost) => readonly (readonly [value: number, labels?: { readonly direction: string }])[]) =>
+    const costs = (
+      name: string,
+      help: string,
+      figures: (cost: StoreCost) => readonly (readonly [value: number, labels?: { readonly direction: string }])[],
+    ) =>
       new Counter({
         name: `formicary_store_${name}_total`,
         help,
@@ -100,25 +151,43 @@ export class Metrics {
         registers: [registry],
         collect() {
           this.reset();
-          for (const [operation, cost] of colony.ports.costs?.() ?? []) for (const [value, labels] of figures(cost)) this.inc({ operation, ...labels }, value);
+          for (const [operation, cost] of colony.ports.costs?.() ?? [])
+            for (const [value, labels] of figures(cost)) this.inc({ operation, ...labels }, value);
         },
       });
     costs('requests', 'Requests to the service of the stores', ({ requests }) => [[requests]]);
     costs('request_units', 'Request units that the service has charged', ({ requestUnits }) => [[requestUnits]]);
     costs('throttled', 'Answers of the service that said to wait (429)', ({ throttled }) => [[throttled]]);
-    costs('bytes', 'Bodies to and from the service of the stores', ({ bytesSent, bytesReceived }) => [[bytesSent, { direction: 'sent' }], [bytesReceived, { direction: 'received' }]]);
+    costs('bytes', 'Bodies to and from the service of the stores', ({ bytesSent, bytesReceived }) => [
+      [bytesSent, { direction: 'sent' }],
+      [bytesReceived, { direction: 'received' }],
+    ]);
     decisions('approvals_waiting', 'Approvals that wait for a person', ({ approvals }) => approvals.waiting);
     decisions('rounds_open', 'Rounds that take votes', ({ rounds }) => rounds.open);
-    decisions('human_share', 'Share of the actions that needed a person (goal: below 0.15)', ({ actions }) => actions.share);
-    decisions('human_agreement', 'Share of the decided approvals in which people approved what was proposed, as it was', ({ approvals }) => approvals.agreement);
-    this.unread = new Counter({ name: 'formicary_metrics_unread_total', help: 'Metrics that could not be read when somebody asked for them: what they are read from was away', labelNames: ['metric'], registers: [registry] });
+    decisions(
+      'human_share',
+      'Share of the actions that needed a person (goal: below 0.15)',
+      ({ actions }) => actions.share,
+    );
+    decisions(
+      'human_agreement',
+      'Share of the decided approvals in which people approved what was proposed, as it was',
+      ({ approvals }) => approvals.agreement,
+    );
+    this.unread = new Counter({
+      name: 'formicary_metrics_unread_total',
+      help: 'Metrics that could not be read when somebody asked for them: what they are read from was away',
+      labelNames: ['metric'],
+      registers: [registry],
+    });
     colony.transactor.onCommitted(({ here, category, commits, state }) => {
       if (!here) return; // each process counts its own
       this.commits.inc({ category }, commits.length);
       if (category === 'approval') this.approval(commits, state as ApprovalState);
       if (category === 'round') this.round(commits, state as RoundState);
       if (category !== 'task') return;
-      for (const { events, at } of commits) for (const event of events as readonly TaskEvent[]) this.task(event, state as TaskState, at);
+      for (const { events, at } of commits)
+        for (const event of events as readonly TaskEvent[]) this.task(event, state as TaskState, at);
     });
   }
 
@@ -135,7 +204,9 @@ export class Metrics {
 
   /** All of it that can be read now, as prom-client keeps it. */
   async families(): ReturnType<Registry['getMetricsAsJSON']> {
-    return await this.readable((metric) => (metric as unknown as { get(): Promise<MetricObjectWithValues<MetricValue<string>>> }).get());
+    return await this.readable((metric) =>
+      (metric as unknown as { get(): Promise<MetricObjectWithValues<MetricValue<string>>> }).get(),
+    );
   }
 
   /** `read` of each metric, in their order, without those that can't be read. */
@@ -145,12 +216,16 @@ export class Metrics {
     answers.forEach(({ status }, i) => {
       if (status === 'rejected') this.unread.inc({ metric: (metrics[i] as MetricObject).name });
     });
-    return [...answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : [])), await read(metrics.at(-1) as MetricObject)];
+    return [
+      ...answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : [])),
+      await read(metrics.at(-1) as MetricObject),
+    ];
   }
 
   private approval(commits: readonly Commit[], { requested_at }: ApprovalState): void {
     for (const { events, at } of commits) {
-      for (const event of events as readonly ApprovalEvent[]) if (event.type === 'ApprovalClosed') this.decided('approval', event.data.outcome, requested_at, at);
+      for (const event of events as readonly ApprovalEvent[])
+        if (event.type === 'ApprovalClosed') this.decided('approval', event.data.outcome, requested_at, at);
     }
   }
 
@@ -170,8 +245,10 @@ export class Metrics {
 
   private task(event: TaskEvent, state: TaskState, at: string): void {
     this.taskEvents.inc({ event: event.type });
-    if (event.type === 'TaskAwarded') this.awardSeconds.observe(Math.max(0, toMillis(at) - toMillis(state.ready_at)) / 1000);
+    if (event.type === 'TaskAwarded')
+      this.awardSeconds.observe(Math.max(0, toMillis(at) - toMillis(state.ready_at)) / 1000);
     if (event.type === 'DeadlinePassed') this.sla.inc({ met: 'false' });
-    if (event.type === 'TaskCompleted' && state.spec?.deadline !== undefined) this.sla.inc({ met: String(at <= state.spec.deadline) });
+    if (event.type === 'TaskCompleted' && state.spec?.deadline !== undefined)
+      this.sla.inc({ met: String(at <= state.spec.deadline) });
   }
 }

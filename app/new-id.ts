@@ -34,7 +34,10 @@ export function newId(now: number = systemClock.now()): string {
 
 /** The id that a create gets from its Idempotency-Key: a retry lands in the same stream. */
 export function derivedId(tenant: string, principal: string, key: string, part = 0): string {
-  const bytes = createHash('sha256').update(JSON.stringify([tenant, principal, key, part])).digest().subarray(0, 16);
+  const bytes = createHash('sha256')
+    .update(JSON.stringify([tenant, principal, key, part]))
+    .digest()
+    .subarray(0, 16);
   // Version 8: made by our own rule.
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;

@@ -17,12 +17,17 @@ export async function withPackages<T>(what: string, packages: RegExp, load: () =
     return await load();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
-    throw new SettingsError(`${what} needs packages that are not installed: npm install ${optionalPackages(packages).join(' ')}`, { cause: error });
+    throw new SettingsError(
+      `${what} needs packages that are not installed: npm install ${optionalPackages(packages).join(' ')}`,
+      { cause: error },
+    );
   }
 }
 
 function optionalPackages(pattern: RegExp): string[] {
-  const { peerDependencies } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as { peerDependencies: Record<string, string> };
+  const { peerDependencies } = JSON.parse(readFileSync(MANIFEST, 'utf8')) as {
+    peerDependencies: Record<string, string>;
+  };
   return Object.entries(peerDependencies)
     .filter(([name]) => pattern.test(name))
     .map(([name, version]) => `${name}@${version}`);

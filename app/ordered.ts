@@ -1,4 +1,7 @@
-/** Items in the order of a key that each is given: what comes after a key is found without a look at what lies before it. */
+/**
+ * Items in the order of a key that each is given: what comes after a key is found without a look at what lies before
+ * it.
+ */
 export class Ordered<T, K extends string | number> {
   private slots: { readonly key: K; readonly item: T }[] = [];
   /** Where each item is now; a slot that is nobody's any more stays until half of them are. */
@@ -14,7 +17,8 @@ export class Ordered<T, K extends string | number> {
     if (this.current.get(item)?.key === key) return;
     const slot = { key, item };
     this.current.set(item, slot);
-    if (this.slots.length > 2 * this.current.size + 32) this.slots = this.slots.filter((other) => this.current.get(other.item) === other);
+    if (this.slots.length > 2 * this.current.size + 32)
+      this.slots = this.slots.filter((other) => this.current.get(other.item) === other);
     const last = this.slots.at(-1);
     if (last !== undefined && last.key > key) this.sorted = false;
     this.slots.push(slot);
@@ -31,7 +35,7 @@ export class Ordered<T, K extends string | number> {
     const { slots } = this;
     let low = 0;
     if (key !== undefined) {
-      for (let high = slots.length; low < high; ) {
+      for (let high = slots.length; low < high;) {
         const middle = (low + high) >>> 1;
         if ((slots[middle] as { key: K }).key > key) high = middle;
         else low = middle + 1;

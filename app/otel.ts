@@ -1,6 +1,6 @@
 /** What traces and metrics have in common on their way out by OpenTelemetry. Loaded only when something is exported. */
-import { DiagLogLevel, diag } from '@opentelemetry/api';
-import { resourceFromAttributes, type Resource } from '@opentelemetry/resources';
+import { diag, DiagLogLevel } from '@opentelemetry/api';
+import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { cut } from '../domain/kernel/text';
 import type { Clock } from './ports';
 
@@ -26,5 +26,8 @@ export function reportFailures(report: (message: string, facts: Record<string, u
     next = clock.now() + REPORT_EVERY_MS;
     report('telemetry could not be sent', { error: cut([message, ...facts.map(String)].join(' '), 1_000) });
   };
-  diag.setLogger({ error, warn: silent, info: silent, debug: silent, verbose: silent }, { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true });
+  diag.setLogger(
+    { error, warn: silent, info: silent, debug: silent, verbose: silent },
+    { logLevel: DiagLogLevel.ERROR, suppressOverrideMessage: true },
+  );
 }

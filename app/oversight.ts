@@ -1,7 +1,14 @@
 /** Use cases of oversight: the rules of a tenant, by kind of action. */
-import { configure, oversightDecider, rulesFor, type OversightEvent, type OversightRules, type OversightState } from '../domain/oversight';
 import { streamName } from '../domain/kernel/ids';
 import type { Time } from '../domain/kernel/time';
+import {
+  configure,
+  oversightDecider,
+  type OversightEvent,
+  type OversightRules,
+  type OversightState,
+  rulesFor,
+} from '../domain/oversight';
 import type { RequestContext } from './agents';
 import type { Loaded, Outcome, Transactor } from './transact';
 
@@ -16,8 +23,17 @@ export class Oversight {
   constructor(private readonly transactor: Transactor) {}
 
   /** Sets the rules of a kind, whole. What is refused here leaves a receipt. */
-  configure(context: RequestContext, kind: string, rules: OversightRules): Promise<Outcome<OversightState, OversightEvent>> {
-    return this.transactor.transact(oversightDecider, oversightStream(context.principal.tenant), configure(kind, rules), { ...context, action: 'oversight.configure', receiptOfRefusal: true, attributes: { kind } });
+  configure(
+    context: RequestContext,
+    kind: string,
+    rules: OversightRules,
+  ): Promise<Outcome<OversightState, OversightEvent>> {
+    return this.transactor.transact(
+      oversightDecider,
+      oversightStream(context.principal.tenant),
+      configure(kind, rules),
+      { ...context, action: 'oversight.configure', receiptOfRefusal: true, attributes: { kind } },
+    );
   }
 
   /** The rules that hold for a kind; the defaults where nobody set any. */
@@ -27,6 +43,8 @@ export class Oversight {
 
   load(tenant: string, asOf?: Time): Promise<Loaded<OversightState>> {
     const stream = oversightStream(tenant);
-    return asOf === undefined ? this.transactor.load(oversightDecider, stream) : this.transactor.loadAt(oversightDecider, stream, { asOf });
+    return asOf === undefined
+      ? this.transactor.load(oversightDecider, stream)
+      : this.transactor.loadAt(oversightDecider, stream, { asOf });
   }
 }

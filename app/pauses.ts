@@ -1,6 +1,6 @@
 /** Use cases of pauses: what gets no new work, until somebody says so. */
-import { pause, pauseDecider, resume, type PauseEvent, type PausedThing, type PauseState } from '../domain/pause';
 import { streamName } from '../domain/kernel/ids';
+import { pause, pauseDecider, type PausedThing, type PauseEvent, type PauseState, resume } from '../domain/pause';
 import type { RequestContext } from './agents';
 import type { Loaded, Outcome, Transactor } from './transact';
 
@@ -33,7 +33,17 @@ export class Pauses {
     return this.transactor.load(pauseDecider, pauseStream(tenant));
   }
 
-  private command(context: RequestContext, action: string, thing: PausedThing, decision: ReturnType<typeof resume>): Promise<Outcome<PauseState, PauseEvent>> {
-    return this.transactor.transact(pauseDecider, pauseStream(context.principal.tenant), decision, { ...context, action, receiptOfRefusal: true, attributes: { ...thing } });
+  private command(
+    context: RequestContext,
+    action: string,
+    thing: PausedThing,
+    decision: ReturnType<typeof resume>,
+  ): Promise<Outcome<PauseState, PauseEvent>> {
+    return this.transactor.transact(pauseDecider, pauseStream(context.principal.tenant), decision, {
+      ...context,
+      action,
+      receiptOfRefusal: true,
+      attributes: { ...thing },
+    });
   }
 }

@@ -1,7 +1,7 @@
 /**
- * What other processes on the same store commit. Each process reads the whole feed for that, from the moment at which it
- * starts: it keeps the cached states and the market's books up to date and wakes its own long polls. It decides nothing;
- * what follows from a commit is the consumers' work, which the processes share.
+ * What other processes on the same store commit. Each process reads the whole feed for that, from the moment at which
+ * it starts: it keeps the cached states and the market's books up to date and wakes its own long polls. It decides
+ * nothing; what follows from a commit is the consumers' work, which the processes share.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
@@ -30,7 +30,9 @@ export class Peers {
     private readonly saw: (commits: readonly Commit[]) => void,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
   ) {
-    this.deciders = new Map((deciders as readonly Decider<unknown, Event>[]).map((decider) => [decider.category, decider]));
+    this.deciders = new Map(
+      (deciders as readonly Decider<unknown, Event>[]).map((decider) => [decider.category, decider]),
+    );
   }
 
   /** Begins to listen to what comes after `from`. */
@@ -83,7 +85,7 @@ export class Peers {
   }
 
   private async read(): Promise<void> {
-    for (let end = false; !end && !this.stopping.signal.aborted; ) {
+    for (let end = false; !end && !this.stopping.signal.aborted;) {
       const page = await this.store.feed(this.position, PAGE);
       await this.handle(page.commits);
       this.saw(page.commits);

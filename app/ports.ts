@@ -75,8 +75,8 @@ export interface FeedPage {
 
 export interface EventStore {
   /**
-   * Appends durably: the promise resolves after the commits would survive a loss of power. When it rejects, with another
-   * error than `StoreBusy`, they may have been written all the same.
+   * Appends durably: the promise resolves after the commits would survive a loss of power. When it rejects, with
+   * another error than `StoreBusy`, they may have been written all the same.
    */
   append(append: Append): Promise<AppendResult>;
   head(stream: string): Promise<Head | undefined>;
@@ -85,7 +85,10 @@ export interface EventStore {
    * up to that index. Which of the earlier ones it keeps is its own affair.
    */
   snapshot(stream: string, upTo?: number): Promise<Snapshot | undefined>;
-  /** Commits of one stream with `from ≤ index`, ascending, at most `limit`. Rejects with `AlteredReceipt` when one of them is not what was written. */
+  /**
+   * Commits of one stream with `from ≤ index`, ascending, at most `limit`. Rejects with `AlteredReceipt` when one of
+   * them is not what was written.
+   */
   read(stream: string, from: number, limit: number): Promise<readonly Commit[]>;
   /**
    * Index of the last commit of the stream that answers the command of this name (`commandOf`); undefined when there is
@@ -93,8 +96,8 @@ export interface EventStore {
    */
   answered(stream: string, command: string): Promise<number | undefined>;
   /**
-   * The commits after `from` (from the beginning when undefined), at most `limit`: in order per stream, at least once. Rejects
-   * with RangeError when `from` is no place in this log; beyond its end none is, as far as the store can tell.
+   * The commits after `from` (from the beginning when undefined), at most `limit`: in order per stream, at least once.
+   * Rejects with RangeError when `from` is no place in this log; beyond its end none is, as far as the store can tell.
    */
   feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage>;
   /** How many commits lie between a checkpoint and the end. */
@@ -133,7 +136,9 @@ export interface Claimed {
 
 /** To which request each Idempotency-Key belongs, for `KEY_WINDOW_MS`. */
 export interface Keys {
-  /** Claims the key for a request, unless another one has it. Of two claims at once one is first, on whatever process. */
+  /**
+   * Claims the key for a request, unless another one has it. Of two claims at once one is first, on whatever process.
+   */
   claim(claim: KeyClaim): Promise<Claimed>;
 }
 
@@ -179,7 +184,12 @@ export interface ViewStore {
   declare(view: string, fields: readonly string[]): Promise<void>;
   /** Writes contributions; an older index than the one stored is ignored. */
   put(view: string, rows: readonly ViewRow[]): Promise<void>;
-  get<D>(view: string, tenant: string, key: string, source: string): Promise<(ViewRow<D> & { readonly doc: D }) | undefined>;
+  get<D>(
+    view: string,
+    tenant: string,
+    key: string,
+    source: string,
+  ): Promise<(ViewRow<D> & { readonly doc: D }) | undefined>;
   /** In order of (key, source). */
   query<D>(view: string, query: ViewQuery): Promise<ViewPage<D>>;
   /** Tenants that have rows in the view. */
@@ -210,7 +220,10 @@ export interface Deadlines {
   schedule(deadlines: readonly Deadline[]): Promise<void>;
   /** Those due by `now`, earliest first. They are handed out again until they are settled. */
   due(now: string, limit: number): Promise<readonly Deadline[]>;
-  /** In one step: removes those that were looked at, and schedules what is next. One that was scheduled for the same stream and reason in the meantime stays. */
+  /**
+   * In one step: removes those that were looked at, and schedules what is next. One that was scheduled for the same
+   * stream and reason in the meantime stays.
+   */
   settle(fired: readonly Deadline[], next: readonly Deadline[]): Promise<void>;
 }
 
@@ -235,7 +248,10 @@ export interface DeadItem {
 /** A queue with peek-lock and dead letters. */
 export interface WorkQueue {
   /** An id that is already queued or dead is not queued again. */
-  send(queue: string, items: readonly { readonly id: string; readonly body: unknown; readonly notBefore?: string }[]): Promise<void>;
+  send(
+    queue: string,
+    items: readonly { readonly id: string; readonly body: unknown; readonly notBefore?: string }[],
+  ): Promise<void>;
   /** Locks up to `limit` items for `lockSeconds`; after that they are delivered again. */
   receive(queue: string, limit: number, lockSeconds: number, now: string): Promise<readonly WorkItem[]>;
   /** False when the lock was lost. */
@@ -327,7 +343,8 @@ export interface MailMessage {
 }
 
 /** `permanent`: the server has refused the message or its recipient for good. */
-export type MailAnswer = { readonly ok: true } | { readonly ok: false; readonly error: string; readonly permanent: boolean };
+export type MailAnswer =
+  { readonly ok: true } | { readonly ok: false; readonly error: string; readonly permanent: boolean };
 
 export interface Mail {
   /** Never rejects. */
@@ -394,13 +411,19 @@ export interface Ports {
   readonly presence: Presence;
   /** Publishes what happens, for others; undefined when nobody wants it. */
   readonly publisher?: Publisher;
-  /** The receipt with the latest time among the newest; undefined where there is none. Left out where processes share the log: they note it for each other. */
+  /**
+   * The receipt with the latest time among the newest; undefined where there is none. Left out where processes share
+   * the log: they note it for each other.
+   */
   readonly newest?: () => Promise<{ readonly ref: string; readonly at: string } | undefined>;
-  /** Reads what a trigger on the store's feed has handed over: commits, in order per stream; undefined for a store without triggers. */
+  /**
+   * Reads what a trigger on the store's feed has handed over: commits, in order per stream; undefined for a store
+   * without triggers.
+   */
   readonly handed?: (documents: readonly unknown[]) => Promise<readonly Commit[]>;
   /**
-   * Whether a write would be durable now: undefined when so, else why not, in words. Never rejects. It costs a write, so
-   * it is not for every request; undefined for a store that has no way to ask.
+   * Whether a write would be durable now: undefined when so, else why not, in words. Never rejects. It costs a write,
+   * so it is not for every request; undefined for a store that has no way to ask.
    */
   readonly probe?: () => Promise<string | undefined>;
   /** By operation, of which there are few; undefined where asking costs nothing. */

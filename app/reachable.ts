@@ -1,6 +1,6 @@
 /**
- * One error for "the store can't be reached", whatever an adapter throws: who asks for a view, a receipt or a payload is
- * told the same as who writes.
+ * One error for "the store can't be reached", whatever an adapter throws: who asks for a view, a receipt or a payload
+ * is told the same as who writes.
  */
 import { AlteredReceipt } from '../domain/kernel/commit';
 import { StoreBusy } from './ports';
@@ -17,13 +17,23 @@ export function reachable<T extends object>(what: string, port: T): T {
       if (typeof member !== 'function') return member;
       return (...parameters: readonly unknown[]): unknown => {
         const answer: unknown = Reflect.apply(member, target, parameters);
-        return answer instanceof Promise ? answer.catch((error: unknown) => Promise.reject(unreached(what, error))) : answer;
+        return answer instanceof Promise
+          ? answer.catch((error: unknown) => Promise.reject(unreached(what, error)))
+          : answer;
       };
     },
   });
 }
 
 function unreached(what: string, error: unknown): Error {
-  if (error instanceof StoreBusy || error instanceof RangeError || error instanceof AlteredReceipt || error instanceof StoreUnavailable) return error;
-  return new StoreUnavailable(`${what} can't be reached: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  if (
+    error instanceof StoreBusy ||
+    error instanceof RangeError ||
+    error instanceof AlteredReceipt ||
+    error instanceof StoreUnavailable
+  )
+    return error;
+  return new StoreUnavailable(`${what} can't be reached: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
 }

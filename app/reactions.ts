@@ -3,19 +3,28 @@
  * finds nothing left to do. Reactions hold no memory that matters.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { agentDecider, agentDue, releaseSlot, type AgentEvent, type AgentState } from '../domain/agent';
+import { agentDecider, agentDue, type AgentEvent, type AgentState, releaseSlot } from '../domain/agent';
 import { AlteredReceipt, type Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
+import { plusSeconds, type Time, toTime } from '../domain/kernel/time';
 import type { PauseState } from '../domain/pause';
-import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
-import { freedSlot, giveBack, isAlive, nextAward, taskDecider, taskDue, type TaskEvent, type TaskState } from '../domain/task';
-import { agentStream, type Agents } from './agents';
+import {
+  freedSlot,
+  giveBack,
+  isAlive,
+  nextAward,
+  taskDecider,
+  taskDue,
+  type TaskEvent,
+  type TaskState,
+} from '../domain/task';
+import { type Agents, agentStream } from './agents';
 import type { Consumer } from './feed';
 import { Market } from './market';
 import type { Clock, Deadline, Deadlines } from './ports';
-import { taskStream, type Tasks } from './tasks';
+import { type Tasks, taskStream } from './tasks';
 import { traced } from './telemetry';
-import { causeOf, type Cause, type Committed, type Transactor } from './transact';
+import { type Cause, causeOf, type Committed, type Transactor } from './transact';
 import type { Watchdog } from './watchdog';
 
 const TASK_DUE = 'task';
@@ -62,7 +71,9 @@ export class Reactions implements Consumer {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** Has deadlines of a reason handled elsewhere; the handler answers when to look again, undefined when nothing waits. */
+  /**
+   * Has deadlines of a reason handled elsewhere; the handler answers when to look again, undefined when nothing waits.
+   */
   on(reason: string, handler: (stream: string) => Promise<Time | undefined>): void {
     this.handlers.set(reason, handler);
   }
@@ -107,10 +118,17 @@ export class Reactions implements Consumer {
       const results = await Promise.allSettled(due.map((deadline) => this.deadline(deadline, next)));
       results.forEach((result, i) => {
         if (result.status === 'fulfilled') return;
-        // A look that failed is taken again a little later, at a stream that was altered much later; it must not keep the others from their turn.
+        // A look that failed is taken again a little later, at a stream that was altered much later; it must not keep
+        // the others from their turn.
         const deadline = due[i] as Deadline;
         this.report('a deadline failed', { ...deadline, error: String(result.reason) });
-        next.push({ ...deadline, due: plusSeconds(toTime(this.clock.now()), result.reason instanceof AlteredReceipt ? ALTERED_AGAIN_SECONDS : 1) });
+        next.push({
+          ...deadline,
+          due: plusSeconds(
+            toTime(this.clock.now()),
+            result.reason instanceof AlteredReceipt ? ALTERED_AGAIN_SECONDS : 1,
+          ),
+        });
       });
       await this.deadlines.settle(due, next);
       this.remember(next);
@@ -140,30 +158,49 @@ export class Reactions implements Consumer {
     const behind = this.transactor.catchUp(stream, (commits.at(-1) as Commit).index);
     if (behind !== undefined) await behind;
     // What waited for the end of a pause is looked at now, and not only when its turn comes.
-    if (category === 'pause' && commits.some(({ events }) => events.some(({ type }) => type === 'Resumed'))) await this.market.sweep();
+    if (category === 'pause' && commits.some(({ events }) => events.some(({ type }) => type === 'Resumed')))
+      await this.market.sweep();
     if (category !== 'task' && category !== 'agent') return;
     const last = commits.at(-1) as Commit;
-    await traced(`react ${category}`, 'consumer', last.meta.traceparent, { 'formicary.stream': stream }, async (traceparent) => {
-      const cause = { ...causeOf(last), traceparent };
-      if (category === 'task') await this.task(tenant, id, stream, commits, cause, due);
-      else await this.agent(tenant, id, stream, commits, cause, due);
-    });
+    await traced(
+      `react ${category}`,
+      'consumer',
+      last.meta.traceparent,
+      { 'formicary.stream': stream },
+      async (traceparent) => {
+        const cause = { ...causeOf(last), traceparent };
+        if (category === 'task') await this.task(tenant, id, stream, commits, cause, due);
+        else await this.agent(tenant, id, stream, commits, cause, due);
+      },
+    );
   }
 
-  private async task(tenant: string, id: string, stream: string, commits: readonly Commit[], cause: Cause, due: Deadline[]): Promise<void> {
+  private async task(
+    tenant: string,
+    id: string,
+    stream: string,
+    commits: readonly Commit[],
+    cause: Cause,
+    due: Deadline[],
+  ): Promise<void> {
     const { state, version } = await this.transactor.load(taskDecider, stream);
     this.market.tasks.update(tenant, id, stream, state, version);
     for (const commit of commits) {
       for (const event of commit.events as readonly TaskEvent[]) {
         const freed = freedSlot(event);
         if (freed === undefined) continue;
-        await this.transactor.transact(agentDecider, agentStream(tenant, freed.agent), releaseSlot(id, freed.award, freed.outcome), {
-          principal: Market.principal(tenant),
-          action: 'agent.release',
-          cause: { ...causeOf(commit), traceparent: cause.traceparent },
-          reaction: true,
-          correlationId: state.correlation_id,
-        });
+        await this.transactor.transact(
+          agentDecider,
+          agentStream(tenant, freed.agent),
+          releaseSlot(id, freed.award, freed.outcome),
+          {
+            principal: Market.principal(tenant),
+            action: 'agent.release',
+            cause: { ...causeOf(commit), traceparent: cause.traceparent },
+            reaction: true,
+            correlationId: state.correlation_id,
+          },
+        );
       }
     }
     const now = toTime(this.clock.now());
@@ -172,20 +209,30 @@ export class Reactions implements Consumer {
     this.wish(due, stream, TASK_DUE, taskDue(after, now));
   }
 
-  private async agent(tenant: string, id: string, stream: string, commits: readonly Commit[], cause: Cause, due: Deadline[]): Promise<void> {
+  private async agent(
+    tenant: string,
+    id: string,
+    stream: string,
+    commits: readonly Commit[],
+    cause: Cause,
+    due: Deadline[],
+  ): Promise<void> {
     const { state, version } = await this.transactor.load(agentDecider, stream);
     this.market.agents.update(tenant, id, state, version);
     let able: Cause | undefined;
     let left: Departure | undefined;
     for (const commit of commits) {
       for (const event of commit.events as readonly AgentEvent[]) {
-        const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
-        if (here && state.profile !== undefined) this.wish(due, stream, PRESENCE_DUE, plusSeconds(toTime(this.clock.now()), state.profile.presence_seconds));
+        const here =
+          event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
+        if (here && state.profile !== undefined)
+          this.wish(due, stream, PRESENCE_DUE, plusSeconds(toTime(this.clock.now()), state.profile.presence_seconds));
         left = departure(event, commit) ?? left;
         if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
       }
     }
-    if (left !== undefined) await this.giveAllBack(tenant, id, state, left, { ...causeOf(left.commit), traceparent: cause.traceparent });
+    if (left !== undefined)
+      await this.giveAllBack(tenant, id, state, left, { ...causeOf(left.commit), traceparent: cause.traceparent });
     if (state.status === 'active' && able !== undefined) await this.market.serve(tenant, id, able);
     this.wish(due, stream, SLOTS_DUE, agentDue(state));
   }
@@ -194,20 +241,37 @@ export class Reactions implements Consumer {
    * An agent that was lost, or left, gives back what it held then: also when it is here again before anybody looks, for
    * whoever comes back begins with nothing.
    */
-  private async giveAllBack(tenant: string, id: string, state: AgentState, { commit, end, reason }: Departure, cause: Cause): Promise<void> {
+  private async giveAllBack(
+    tenant: string,
+    id: string,
+    state: AgentState,
+    { commit, end, reason }: Departure,
+    cause: Cause,
+  ): Promise<void> {
     const now = toTime(this.clock.now());
     for (const [task, { award, receipt }] of Object.entries(state.slots)) {
       if ((parseCommitRef(receipt)?.index ?? 0) > commit.index) continue;
       const { correlationId } = await this.transactor.load(taskDecider, taskStream(tenant, task));
-      const given = await this.transactor.transact(taskDecider, taskStream(tenant, task), giveBack({ agent: id, award }, end, reason, now), {
-        principal: Market.principal(tenant),
-        action: 'task.give-back',
-        cause,
-        reaction: true,
-        correlationId,
-      });
+      const given = await this.transactor.transact(
+        taskDecider,
+        taskStream(tenant, task),
+        giveBack({ agent: id, award }, end, reason, now),
+        {
+          principal: Market.principal(tenant),
+          action: 'task.give-back',
+          cause,
+          reaction: true,
+          correlationId,
+        },
+      );
       // Its award may be under way still, in another process: it must not come to somebody who is not there.
-      if (given.ok && award >= nextAward(given.state)) await this.market.settleSlot(tenant, task, { agent: id, award }, { ...cause, correlationId: given.state.correlation_id });
+      if (given.ok && award >= nextAward(given.state))
+        await this.market.settleSlot(
+          tenant,
+          task,
+          { agent: id, award },
+          { ...cause, correlationId: given.state.correlation_id },
+        );
     }
   }
 
@@ -235,9 +299,13 @@ export class Reactions implements Consumer {
     const now = toTime(this.clock.now());
     const heartbeat = await this.agents.leaseSilentSince(tenant, id, state);
     const until = this.agents.acceptUntil(state);
-    const cause = state.holder === undefined ? undefined : { ref: state.holder.receipt, at: state.holder.awarded_at, correlationId: state.correlation_id, depth: 0 };
+    const cause =
+      state.holder === undefined
+        ? undefined
+        : { ref: state.holder.receipt, at: state.holder.awarded_at, correlationId: state.correlation_id, depth: 0 };
     const outcome = await this.tasks.timePassed({ principal: Market.principal(tenant), cause }, id, state, heartbeat);
-    if (outcome.ok && outcome.commit === undefined && state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, undefined);
+    if (outcome.ok && outcome.commit === undefined && state.status === 'open' && state.ready_at <= now)
+      await this.market.consider(tenant, id, undefined);
     const due = taskDue((await this.transactor.load(taskDecider, stream)).state, now, heartbeat, until);
     if (due !== undefined) next.push({ stream, reason, due });
   }
@@ -275,6 +343,9 @@ interface Departure {
 }
 
 function departure(event: AgentEvent, commit: Commit): Departure | undefined {
-  if (event.type === 'AgentLost') return { commit, end: 'lost', reason: `the agent gave no sign of life since ${event.data.last_seen}` };
-  return event.type === 'AgentDeregistered' ? { commit, end: 'released', reason: 'the agent was deregistered' } : undefined;
+  if (event.type === 'AgentLost')
+    return { commit, end: 'lost', reason: `the agent gave no sign of life since ${event.data.last_seen}` };
+  return event.type === 'AgentDeregistered'
+    ? { commit, end: 'released', reason: 'the agent was deregistered' }
+    : undefined;
 }

@@ -35,7 +35,10 @@ export class Readiness {
     if (this.looking === undefined || now - this.looked >= LOOK_EVERY_MS) {
       this.looked = now;
       const needed = Object.entries(this.checks).map(([check, run]) => resultOf(check, run));
-      const delaying = Object.entries(this.delaying).map(async ([check, run]): Promise<CheckResult> => ({ ...(await resultOf(check, run)), delays: true }));
+      const delaying = Object.entries(this.delaying).map(async ([check, run]): Promise<CheckResult> => ({
+        ...(await resultOf(check, run)),
+        delays: true,
+      }));
       this.looking = Promise.all([...needed, ...delaying]);
     }
     return this.looking;

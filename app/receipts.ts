@@ -35,20 +35,29 @@ export class Receipts {
 
   /**
    * The tenant's receipts after a checkpoint, or from the beginning: as many as `limit` and some megabytes allow, one
-   * however large it is. May be empty before the end is reached: go on from `after`. Throws RangeError when `after` is no
-   * place in this log.
+   * however large it is. May be empty before the end is reached: go on from `after`. Throws RangeError when `after` is
+   * no place in this log.
    */
-  async page(tenant: string, after: Checkpoint | undefined, limit: number, filter: ReceiptFilter, bytes = PAGE_BYTES): Promise<ReceiptPage> {
+  async page(
+    tenant: string,
+    after: Checkpoint | undefined,
+    limit: number,
+    filter: ReceiptFilter,
+    bytes = PAGE_BYTES,
+  ): Promise<ReceiptPage> {
     const commits: Commit[] = [];
     let from = after === BEGINNING ? undefined : after;
     let left = bytes;
-    for (let scanned = 0; ; ) {
-      const { page, matching } = await this.upTo(from, { commits: limit - commits.length, bytes: left }, (commit) => matches(commit, tenant, filter));
+    for (let scanned = 0; ;) {
+      const { page, matching } = await this.upTo(from, { commits: limit - commits.length, bytes: left }, (commit) =>
+        matches(commit, tenant, filter),
+      );
       commits.push(...matching);
       from = page.checkpoint;
       left -= bytesOf(matching);
       scanned += page.commits.length;
-      if (page.end || commits.length >= limit || left <= 0 || scanned >= MAX_SCANNED) return { commits, after: page.checkpoint, end: page.end };
+      if (page.end || commits.length >= limit || left <= 0 || scanned >= MAX_SCANNED)
+        return { commits, after: page.checkpoint, end: page.end };
       await nextTurn();
     }
   }
@@ -57,8 +66,12 @@ export class Receipts {
    * A page of the feed with what matches in it, for which there is room; one does, however large it is. The store says
    * where a page ends, and nothing of places within it: one that holds too much is read again as far as it may go.
    */
-  private async upTo(from: Checkpoint | undefined, room: Room, isWanted: (commit: Commit) => boolean): Promise<{ page: FeedPage; matching: readonly Commit[] }> {
-    for (let size = Math.max(SCAN, room.commits); ; ) {
+  private async upTo(
+    from: Checkpoint | undefined,
+    room: Room,
+    isWanted: (commit: Commit) => boolean,
+  ): Promise<{ page: FeedPage; matching: readonly Commit[] }> {
+    for (let size = Math.max(SCAN, room.commits); ;) {
       const page = await this.store.feed(from, size);
       const matching = page.commits.filter(isWanted);
       const fitting = fittingIn(room, matching);
@@ -69,7 +82,12 @@ export class Receipts {
   }
 
   /** The tenant's receipts as they come, until `signal` aborts; at least once when one goes on from an `after`. */
-  async *follow(tenant: string, after: Checkpoint | undefined, filter: ReceiptFilter, signal: AbortSignal): AsyncGenerator<{ commit: Commit; after: Checkpoint }> {
+  async *follow(
+    tenant: string,
+    after: Checkpoint | undefined,
+    filter: ReceiptFilter,
+    signal: AbortSignal,
+  ): AsyncGenerator<{ commit: Commit; after: Checkpoint }> {
     let from: Checkpoint = after ?? (await this.store.end());
     const bells = new Doorbells();
     const unsubscribe = this.store.onAppend(() => bells.ring(APPENDED));
@@ -101,17 +119,25 @@ export class Receipts {
     return this.store.end();
   }
 
-  /** Receipts of one stream from an index on, as many as `limit` and some megabytes allow; `next` is where to go on, undefined at the end. */
-  async stream(stream: string, from: number, limit: number): Promise<{ readonly commits: readonly Commit[]; readonly next: number | undefined }> {
+  /**
+   * Receipts of one stream from an index on, as many as `limit` and some megabytes allow; `next` is where to go on,
+   * undefined at the end.
+   */
+  async stream(
+    stream: string,
+    from: number,
+    limit: number,
+  ): Promise<{ readonly commits: readonly Commit[]; readonly next: number | undefined }> {
     const commits: Commit[] = [];
-    for (let left = PAGE_BYTES; ; ) {
+    for (let left = PAGE_BYTES; ;) {
       const step = Math.min(STREAM_STEP, limit - commits.length);
       const found = await this.store.read(stream, from + commits.length, step);
       const fitting = fittingIn({ commits: step, bytes: left }, found);
       commits.push(...found.slice(0, fitting));
       left -= bytesOf(found.slice(0, fitting));
       if (found.length < step && fitting === found.length) return { commits, next: undefined };
-      if (commits.length >= limit || left <= 0 || fitting < found.length) return { commits, next: from + commits.length };
+      if (commits.length >= limit || left <= 0 || fitting < found.length)
+        return { commits, next: from + commits.length };
     }
   }
 }
@@ -145,7 +171,11 @@ function sizeOf(commit: Commit): number {
 
 function matches(commit: Commit, tenant: string, { category, correlation }: ReceiptFilter): boolean {
   const parts = parseStream(commit.stream);
-  return parts.tenant === tenant && (category === undefined || parts.category === category) && (correlation === undefined || commit.meta.correlationId === correlation);
+  return (
+    parts.tenant === tenant &&
+    (category === undefined || parts.category === category) &&
+    (correlation === undefined || commit.meta.correlationId === correlation)
+  );
 }
 
 /** Lets the rest of the process have its turn. */

@@ -1,11 +1,34 @@
 /** Use cases of what agents share: the repository of agent types, and the tools. */
-import { agentTypeDecider, define, revise, withdraw, type AgentTypeEvent, type AgentTypeState, type Overrides } from '../domain/agent-template';
-import { filterEntries, recommend, searchEntries, type AgentTypeEntry, type EntryFilter, type SearchHit } from '../domain/catalogue';
+import {
+  agentTypeDecider,
+  type AgentTypeEvent,
+  type AgentTypeState,
+  define,
+  type Overrides,
+  revise,
+  withdraw,
+} from '../domain/agent-template';
+import {
+  type AgentTypeEntry,
+  type EntryFilter,
+  filterEntries,
+  recommend,
+  searchEntries,
+  type SearchHit,
+} from '../domain/catalogue';
 import { CATALOGUE } from '../domain/catalogue-data';
 import { Rejection } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import type { Time } from '../domain/kernel/time';
-import { deprecate, register, toolDecider, type Deprecation, type ToolDefinition, type ToolEvent, type ToolState } from '../domain/tool';
+import {
+  deprecate,
+  type Deprecation,
+  register,
+  toolDecider,
+  type ToolDefinition,
+  type ToolEvent,
+  type ToolState,
+} from '../domain/tool';
 import { ownEntries } from '../projections/agent-types';
 import { searchTools, type ToolQuery, type ToolsFound } from '../projections/tools';
 import type { RequestContext } from './agents';
@@ -45,20 +68,37 @@ export class Repository {
     if (builtIn !== undefined) return builtIn;
     const { state } = await this.transactor.load(agentTypeDecider, streamName(tenant, 'agent-type', agentType));
     if (state.status === 'active' && state.entry !== undefined) return state.entry;
-    return new Rejection('missing', 'agent-type-not-found', `there is no agent type ${agentType}: search the repository for one`);
+    return new Rejection(
+      'missing',
+      'agent-type-not-found',
+      `there is no agent type ${agentType}: search the repository for one`,
+    );
   }
 
-  async define(context: RequestContext, agentType: string, basedOn: string, overrides: Overrides): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
+  async define(
+    context: RequestContext,
+    agentType: string,
+    basedOn: string,
+    overrides: Overrides,
+  ): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
     const base = await this.find(context.principal.tenant, basedOn);
     if (base instanceof Rejection) return { ok: false, rejection: base };
     return await this.command(context, agentType, 'agent-type.define', define(agentType, base, overrides));
   }
 
-  revise(context: RequestContext, agentType: string, overrides: Overrides): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
+  revise(
+    context: RequestContext,
+    agentType: string,
+    overrides: Overrides,
+  ): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
     return this.command(context, agentType, 'agent-type.revise', revise(overrides));
   }
 
-  withdraw(context: RequestContext, agentType: string, reason: string): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
+  withdraw(
+    context: RequestContext,
+    agentType: string,
+    reason: string,
+  ): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
     return this.command(context, agentType, 'agent-type.withdraw', withdraw(reason));
   }
 
@@ -66,8 +106,18 @@ export class Repository {
     return [...CATALOGUE, ...(await ownEntries(this.viewStore, this.views.serving('agent-types'), tenant))];
   }
 
-  private command(context: RequestContext, agentType: string, action: string, decision: ReturnType<typeof withdraw>): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
-    return this.transactor.transact(agentTypeDecider, streamName(context.principal.tenant, 'agent-type', agentType), decision, { ...context, action });
+  private command(
+    context: RequestContext,
+    agentType: string,
+    action: string,
+    decision: ReturnType<typeof withdraw>,
+  ): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
+    return this.transactor.transact(
+      agentTypeDecider,
+      streamName(context.principal.tenant, 'agent-type', agentType),
+      decision,
+      { ...context, action },
+    );
   }
 }
 
@@ -79,23 +129,34 @@ export class Tools {
   ) {}
 
   register(context: RequestContext, id: string, tool: ToolDefinition): Promise<Outcome<ToolState, ToolEvent>> {
-    return this.transactor.transact(toolDecider, this.stream(context.principal.tenant, id), register(id, tool), { ...context, action: 'tool.register', attributes: { sandbox_level: tool.sandbox_level } });
+    return this.transactor.transact(toolDecider, this.stream(context.principal.tenant, id), register(id, tool), {
+      ...context,
+      action: 'tool.register',
+      attributes: { sandbox_level: tool.sandbox_level },
+    });
   }
 
   deprecate(context: RequestContext, id: string, deprecation: Deprecation): Promise<Outcome<ToolState, ToolEvent>> {
-    return this.transactor.transact(toolDecider, this.stream(context.principal.tenant, id), deprecate(deprecation), { ...context, action: 'tool.deprecate' });
+    return this.transactor.transact(toolDecider, this.stream(context.principal.tenant, id), deprecate(deprecation), {
+      ...context,
+      action: 'tool.deprecate',
+    });
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ToolState>> {
     const stream = this.stream(tenant, id);
-    return asOf === undefined ? this.transactor.load(toolDecider, stream) : this.transactor.loadAt(toolDecider, stream, { asOf });
+    return asOf === undefined
+      ? this.transactor.load(toolDecider, stream)
+      : this.transactor.loadAt(toolDecider, stream, { asOf });
   }
 
   /** An earlier version, whole, from its receipt. */
   async version(tenant: string, id: string, version: string): Promise<ToolDefinition | undefined> {
     const { state } = await this.load(tenant, id);
     const found = state.versions.find((other) => other.version === version);
-    return found === undefined ? undefined : (await this.transactor.loadAt(toolDecider, this.stream(tenant, id), { upTo: found.index })).state.latest;
+    return found === undefined
+      ? undefined
+      : (await this.transactor.loadAt(toolDecider, this.stream(tenant, id), { upTo: found.index })).state.latest;
   }
 
   search(tenant: string, query: ToolQuery): Promise<ToolsFound> {

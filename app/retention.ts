@@ -1,5 +1,15 @@
-/** Use cases of retention: the policy of a tenant. What it says is done by `formicary archive`, while the host is stopped. */
-import { retentionDecider, retentionStream, setRetention, type RetentionDays, type RetentionEvent, type RetentionState } from '../domain/retention';
+/**
+ * Use cases of retention: the policy of a tenant. What it says is done by `formicary archive`, while the host is
+ * stopped.
+ */
+import {
+  type RetentionDays,
+  retentionDecider,
+  type RetentionEvent,
+  type RetentionState,
+  retentionStream,
+  setRetention,
+} from '../domain/retention';
 import type { RequestContext } from './agents';
 import type { Loaded, Outcome, Transactor } from './transact';
 
@@ -10,7 +20,11 @@ export class Retention {
 
   /** Sets the policy, whole. What is refused here leaves a receipt. */
   set(context: RequestContext, days: RetentionDays): Promise<Outcome<RetentionState, RetentionEvent>> {
-    return this.transactor.transact(retentionDecider, retentionStream(context.principal.tenant), setRetention(days), { ...context, action: 'retention.set', receiptOfRefusal: true });
+    return this.transactor.transact(retentionDecider, retentionStream(context.principal.tenant), setRetention(days), {
+      ...context,
+      action: 'retention.set',
+      receiptOfRefusal: true,
+    });
   }
 
   load(tenant: string): Promise<Loaded<RetentionState>> {

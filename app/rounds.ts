@@ -1,15 +1,32 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
-import { levelOf, type AgentProfile, type AgentState } from '../domain/agent';
+import { type AgentProfile, type AgentState, levelOf } from '../domain/agent';
 import type { Algorithm, Group, Voter } from '../domain/consensus';
 import { Rejection } from '../domain/kernel/decider';
-import { own } from '../domain/kernel/own';
 import { commitRef, reservedId, streamName } from '../domain/kernel/ids';
+import { own } from '../domain/kernel/own';
 import { actorOf } from '../domain/kernel/principal';
 import { cut } from '../domain/kernel/text';
-import { plusSeconds, toTime, type Time } from '../domain/kernel/time';
+import { plusSeconds, type Time, toTime } from '../domain/kernel/time';
 import { rounded } from '../domain/market';
-import { withoutParties, type Party } from '../domain/parties';
-import { cancel, castVote, decidedByPeople, extend, open, override, recomputeRound, roundDecider, timePassed, type Opening, type PeoplesChoice, type RoundEvent, type RoundRecomputation, type RoundSpec, type RoundState, type Vote } from '../domain/round';
+import { type Party, withoutParties } from '../domain/parties';
+import {
+  cancel,
+  castVote,
+  decidedByPeople,
+  extend,
+  open,
+  type Opening,
+  override,
+  type PeoplesChoice,
+  recomputeRound,
+  roundDecider,
+  type RoundEvent,
+  type RoundRecomputation,
+  type RoundSpec,
+  type RoundState,
+  timePassed,
+  type Vote,
+} from '../domain/round';
 import { ALL } from '../projections/agents';
 import { sourcesOf } from '../projections/projection';
 import type { RoundDoc } from '../projections/rounds';
@@ -44,29 +61,46 @@ export interface ElectorateInput {
   readonly quorum: number;
 }
 
-/** A round as somebody asks for it; its deadline follows from `round_seconds`. Its `parties` are taken out of the electorate. */
-export type RoundInput = Omit<RoundSpec, 'deadline'> & { readonly electorate: ElectorateInput; readonly parties?: readonly Party[] };
+/**
+ * A round as somebody asks for it; its deadline follows from `round_seconds`. Its `parties` are taken out of the
+ * electorate.
+ */
+export type RoundInput = Omit<RoundSpec, 'deadline'> & {
+  readonly electorate: ElectorateInput;
+  readonly parties?: readonly Party[];
+};
 
 export function roundStream(tenant: string, id: string): string {
   return streamName(tenant, 'round', id);
 }
 
 /** A round as the API shows it. */
-export function roundView(id: string, { state, version }: Pick<Loaded<RoundState>, 'state' | 'version'>): Record<string, unknown> {
+export function roundView(
+  id: string,
+  { state, version }: Pick<Loaded<RoundState>, 'state' | 'version'>,
+): Record<string, unknown> {
   const { spec, electorate_hash, ballots, ...rest } = state;
   return { id, version, ...spec, ...rest, snapshot: electorate_hash, ballots: Object.values(ballots) };
 }
 
 /**
- * Why an agent is asked, and what its vote weighs: relevance is its level in the capability; experience how often it has
- * tried tasks of that type, tries/(tries + 5), from a half on, so that a newcomer has a say; track record its share of
- * successes by Laplace's rule, (wins + 1)/(tries + 2).
+ * Why an agent is asked, and what its vote weighs: relevance is its level in the capability; experience how often it
+ * has tried tasks of that type, tries/(tries + 5), from a half on, so that a newcomer has a say; track record its share
+ * of successes by Laplace's rule, (wins + 1)/(tries + 2).
  */
-export function expertOf(id: string, state: AgentState & { readonly profile: AgentProfile }, capability: string): Voter | undefined {
+export function expertOf(
+  id: string,
+  state: AgentState & { readonly profile: AgentProfile },
+  capability: string,
+): Voter | undefined {
   const relevance = levelOf(state.profile, capability);
   if (state.status !== 'active' || relevance === undefined) return undefined;
   const { wins, tries } = own(state.record, capability) ?? { wins: 0, tries: 0 };
-  const expertise = { relevance, experience: rounded(0.5 + (0.5 * tries) / (tries + 5)), track_record: rounded((wins + 1) / (tries + 2)) };
+  const expertise = {
+    relevance,
+    experience: rounded(0.5 + (0.5 * tries) / (tries + 5)),
+    track_record: rounded((wins + 1) / (tries + 2)),
+  };
   return { id, why: cut(`${capability} at level ${relevance}, ${wins} of ${tries} tasks done`, 200), expertise };
 }
 
@@ -84,7 +118,10 @@ export class Rounds {
   async open(context: RequestContext, id: string, input: RoundInput): Promise<RoundOutcome> {
     const opening = reservedId(id) ?? (await this.opening(context, id, input));
     if (opening instanceof Rejection) return { ok: false, rejection: opening };
-    return await this.command(context, id, 'round.open', open(opening, this.now()), { kind: input.kind, impact: input.impact });
+    return await this.command(context, id, 'round.open', open(opening, this.now()), {
+      kind: input.kind,
+      impact: input.impact,
+    });
   }
 
   /** Opens a round of the product's own (`derivedSystemId`). Whatever stands there already is this round. */
@@ -92,7 +129,10 @@ export class Rounds {
     const opening = await this.opening(context, id, input);
     if (opening instanceof Rejection) return { ok: false, rejection: opening };
     const opened = open(opening, this.now());
-    return await this.command(context, id, 'round.open', (state) => (state.spec === undefined ? opened(state) : []), { kind: input.kind, impact: input.impact });
+    return await this.command(context, id, 'round.open', (state) => (state.spec === undefined ? opened(state) : []), {
+      kind: input.kind,
+      impact: input.impact,
+    });
   }
 
   /** Why a round could not be opened so, or undefined; opens nothing. */
@@ -103,13 +143,24 @@ export class Rounds {
   }
 
   /** A round that comes again keeps the electorate and the deadline of its first time. */
-  private async opening({ principal: { tenant, id: opened_by } }: RequestContext, id: string, input: RoundInput): Promise<Opening | Rejection> {
+  private async opening(
+    { principal: { tenant, id: opened_by } }: RequestContext,
+    id: string,
+    input: RoundInput,
+  ): Promise<Opening | Rejection> {
     const { electorate: wanted, parties, ...spec } = input;
     const { state } = await this.transactor.load(roundDecider, roundStream(tenant, id));
-    const voters = 'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;
-    if (voters.length === 0) return new Rejection('invalid', 'no-voters', 'no active agent can be asked: name voters, or another capability');
+    const voters =
+      'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;
+    if (voters.length === 0)
+      return new Rejection('invalid', 'no-voters', 'no active agent can be asked: name voters, or another capability');
     const deadline = state.spec?.deadline ?? plusSeconds(this.now(), spec.round_seconds);
-    return { spec: { ...spec, deadline }, electorate: withoutParties({ ...wanted, voters }, parties ?? []), opened_by, parties };
+    return {
+      spec: { ...spec, deadline },
+      electorate: withoutParties({ ...wanted, voters }, parties ?? []),
+      opened_by,
+      parties,
+    };
   }
 
   /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */
@@ -117,15 +168,30 @@ export class Rounds {
     const { principal } = context;
     const now = await this.giveTimeBack(principal.tenant, id);
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
-    const cause = state.opened_at === undefined || correlationId === undefined ? undefined : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
-    const forged = new Rejection('forbidden', 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round');
-    const decision = vote.voter === principal.id ? castVote(vote, now, await partiesSince(this.transactor, stream, state)) : () => forged;
+    const cause =
+      state.opened_at === undefined || correlationId === undefined
+        ? undefined
+        : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
+    const forged = new Rejection(
+      'forbidden',
+      'vote-for-another',
+      'each votes for itself: leave voter out, or hand on the vote before the round',
+    );
+    const decision =
+      vote.voter === principal.id
+        ? castVote(vote, now, await partiesSince(this.transactor, stream, state))
+        : () => forged;
     return await this.command({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
   }
 
   async cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'round.cancel', cancel(context.principal.id, reason, now, await this.partiesSince(context, id)));
+    return await this.command(
+      context,
+      id,
+      'round.cancel',
+      cancel(context.principal.id, reason, now, await this.partiesSince(context, id)),
+    );
   }
 
   async override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {
@@ -146,12 +212,25 @@ export class Rounds {
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<RoundState>> {
     const stream = roundStream(tenant, id);
-    return asOf === undefined ? this.transactor.load(roundDecider, stream) : this.transactor.loadAt(roundDecider, stream, { asOf });
+    return asOf === undefined
+      ? this.transactor.load(roundDecider, stream)
+      : this.transactor.loadAt(roundDecider, stream, { asOf });
   }
 
   /** A page of the tenant's rounds, in order of id; as far as the view has come. */
-  async list(tenant: string, where: Readonly<Record<string, string | boolean>>, limit: number, continuation?: string): Promise<{ rounds: readonly RoundDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<RoundDoc>(this.views.serving('rounds'), { tenant, key: ALL, where, limit, continuation });
+  async list(
+    tenant: string,
+    where: Readonly<Record<string, string | boolean>>,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ rounds: readonly RoundDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<RoundDoc>(this.views.serving('rounds'), {
+      tenant,
+      key: ALL,
+      where,
+      limit,
+      continuation,
+    });
     return { rounds: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
@@ -164,7 +243,9 @@ export class Rounds {
   async recompute(tenant: string, id: string): Promise<RoundRecomputation | Rejection> {
     const commits = [];
     for await (const commit of this.transactor.commits(roundStream(tenant, id))) commits.push(commit);
-    return commits.length === 0 ? new Rejection('missing', 'round-unknown', 'there is no round with this id') : recomputeRound(commits);
+    return commits.length === 0
+      ? new Rejection('missing', 'round-unknown', 'there is no round with this id')
+      : recomputeRound(commits);
   }
 
   /** Agents that know the field, the weightiest first; of equals the smaller id. */
@@ -177,14 +258,17 @@ export class Rounds {
       const { relevance, experience, track_record } = voter.expertise;
       found.push({ voter, weight: relevance * experience * track_record });
     }
-    return eachActor(found.sort((a, b) => b.weight - a.weight || (a.voter.id < b.voter.id ? -1 : 1)).map(({ voter }) => voter)).slice(0, limit);
+    return eachActor(
+      found.sort((a, b) => b.weight - a.weight || (a.voter.id < b.voter.id ? -1 : 1)).map(({ voter }) => voter),
+    ).slice(0, limit);
   }
 
   /** Active agents of the tenant, in order of their ids, one as good as another. */
   anybody(tenant: string, limit: number, except: readonly string[]): Voter[] {
     const ids: string[] = [];
     const out = new Set(except.map(actorOf));
-    for (const { tenant: home, id, state } of this.agents.all()) if (home === tenant && state.status === 'active' && !out.has(actorOf(id))) ids.push(id);
+    for (const { tenant: home, id, state } of this.agents.all())
+      if (home === tenant && state.status === 'active' && !out.has(actorOf(id))) ids.push(id);
     return eachActor(ids.sort().map((id) => ({ id, why: 'an active agent without a part in it' }))).slice(0, limit);
   }
 
@@ -193,7 +277,8 @@ export class Rounds {
     const now = this.now();
     const more = extend(this.watchdog.excused, now);
     const events = more((await this.transactor.load(roundDecider, roundStream(tenant, id))).state);
-    if (!(events instanceof Rejection) && events.length > 0) await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
+    if (!(events instanceof Rejection) && events.length > 0)
+      await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
     return now;
   }
 
@@ -206,8 +291,18 @@ export class Rounds {
     return toTime(this.clock.now());
   }
 
-  private command(context: RequestContext, id: string, action: string, decision: ReturnType<typeof cancel>, attributes?: Record<string, unknown>): Promise<RoundOutcome> {
-    return this.transactor.transact(roundDecider, roundStream(context.principal.tenant, id), decision, { ...context, action, attributes });
+  private command(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof cancel>,
+    attributes?: Record<string, unknown>,
+  ): Promise<RoundOutcome> {
+    return this.transactor.transact(roundDecider, roundStream(context.principal.tenant, id), decision, {
+      ...context,
+      action,
+      attributes,
+    });
   }
 }
 

@@ -1,26 +1,28 @@
 /**
- * Signals that come through an event hub. A batch may come again, in other bounds, on another machine, or on two at once:
- * what was taken in is taken in once, and emitted once.
+ * Signals that come through an event hub. A batch may come again, in other bounds, on another machine, or on two at
+ * once: what was taken in is taken in once, and emitted once.
  *
  * First the batch is committed to the stream of its partition and tenant, then its signals are emitted under that
  * commit's name. Nothing more is taken in before the last commit is known to be emitted; whoever finds one that it
  * has not emitted itself does so, and the name makes a repetition harmless.
  */
-import { sha256, type Commit } from '../domain/kernel/commit';
+import { type IncomingSignal, signalsOf, tenantOf } from '../domain/cloud-event';
+import { type Arrival, intakeDecider, type IntakeEvent, MAX_ARRIVING, takeIn } from '../domain/intake';
+import { type Commit, sha256 } from '../domain/kernel/commit';
 import { Rejection } from '../domain/kernel/decider';
-import { JsonError, readJson } from '../domain/kernel/json';
 import { commitRef, isId, streamName } from '../domain/kernel/ids';
+import { JsonError, readJson } from '../domain/kernel/json';
 import type { Principal } from '../domain/kernel/principal';
 import { cut } from '../domain/kernel/text';
-import { plusSeconds, toMillis, toTime, type Time } from '../domain/kernel/time';
-import { signalsOf, tenantOf, type IncomingSignal } from '../domain/cloud-event';
-import { MAX_ARRIVING, intakeDecider, takeIn, type Arrival, type IntakeEvent } from '../domain/intake';
+import { plusSeconds, type Time, toMillis, toTime } from '../domain/kernel/time';
 import { newId } from './new-id';
 import type { Clock, EventStore, WorkQueue } from './ports';
 import type { Signals } from './signals';
-import { StoreUnavailable, causeOf, type Transactor } from './transact';
+import { causeOf, StoreUnavailable, type Transactor } from './transact';
 
-/** Where a batch comes from; the lists have an entry for each of its messages, in the order of their sequence numbers. */
+/**
+ * Where a batch comes from; the lists have an entry for each of its messages, in the order of their sequence numbers.
+ */
 export interface BatchMetadata {
   readonly hub: string;
   readonly partition: string;
@@ -77,13 +79,22 @@ interface Poison {
  * parked; rejects when the stores can't be reached: then the batch is to be given again. Throws a RangeError when the
  * lists don't fit the messages: nothing of such a batch is taken in, since nobody knows what belongs to what.
  */
-export async function handleSignalBatch(messages: readonly Uint8Array[], metadata: BatchMetadata, deps: SignalsInDeps): Promise<void> {
+export async function handleSignalBatch(
+  messages: readonly Uint8Array[],
+  metadata: BatchMetadata,
+  deps: SignalsInDeps,
+): Promise<void> {
   const { sequences, enqueued, properties } = metadata;
-  if (![sequences, enqueued, properties].every(({ length }) => length === messages.length)) throw new RangeError(`a batch of ${messages.length} messages came with ${sequences.length} numbers, ${enqueued.length} times and ${properties.length} sets of properties`);
-  if (!sequences.every((sequence, i) => Number.isSafeInteger(sequence) && sequence > (sequences[i - 1] ?? -1))) throw new RangeError('the sequence numbers of a batch must be integers that rise');
+  if (![sequences, enqueued, properties].every(({ length }) => length === messages.length))
+    throw new RangeError(
+      `a batch of ${messages.length} messages came with ${sequences.length} numbers, ${enqueued.length} times and ${properties.length} sets of properties`,
+    );
+  if (!sequences.every((sequence, i) => Number.isSafeInteger(sequence) && sequence > (sequences[i - 1] ?? -1)))
+    throw new RangeError('the sequence numbers of a batch must be integers that rise');
   const tenants = new Map<string, Arrival[]>();
   const poison: Poison[] = [];
-  const park = (position: number, reason: string, tenant?: string) => poison.push(poisonOf(messages[position] as Uint8Array, metadata, position, reason, tenant));
+  const park = (position: number, reason: string, tenant?: string) =>
+    poison.push(poisonOf(messages[position] as Uint8Array, metadata, position, reason, tenant));
   for (const [position, message] of messages.entries()) {
     const received = { sequence: sequences[position] as number, enqueued: enqueued[position] as Time };
     const parsed = parse(message, properties[position] ?? {}, received.enqueued);
@@ -99,7 +110,8 @@ export async function handleSignalBatch(messages: readonly Uint8Array[], metadat
   for (const [tenant, arrivals] of tenants) {
     for (const chunk of chunksOf(arrivals)) {
       const refused = await arrive(tenant, chunk, metadata, deps);
-      if (refused !== undefined) for (const { sequence } of chunk) park(sequences.indexOf(sequence), refused.message, tenant);
+      if (refused !== undefined)
+        for (const { sequence } of chunk) park(sequences.indexOf(sequence), refused.message, tenant);
     }
   }
   await parkAll(poison, deps);
@@ -107,7 +119,8 @@ export async function handleSignalBatch(messages: readonly Uint8Array[], metadat
 
 /**
  * Tries a parked message again. False when there is none of that name; a Rejection when it still can't be taken in, and
- * is parked as before. Rejects when the stores can't be reached: it is tried again with the next message that is parked.
+ * is parked as before. Rejects when the stores can't be reached: it is tried again with the next message that is
+ * parked.
  */
 export async function redriveSignal(id: string, deps: SignalsInDeps): Promise<boolean | Rejection> {
   if (!(await deps.queue.redrive(PARKED_SIGNALS, id))) return false;
@@ -115,9 +128,15 @@ export async function redriveSignal(id: string, deps: SignalsInDeps): Promise<bo
 }
 
 /** The signals in a body. */
-function parse(body: Uint8Array, properties: Readonly<Record<string, unknown>>, enqueued: Time): readonly IncomingSignal[] | Rejection {
+function parse(
+  body: Uint8Array,
+  properties: Readonly<Record<string, unknown>>,
+  enqueued: Time,
+): readonly IncomingSignal[] | Rejection {
   const message = jsonOf(body);
-  return message instanceof Rejection ? message : signalsOf(message, properties, { emitter_agent: EMITTER, timestamp: enqueued });
+  return message instanceof Rejection
+    ? message
+    : signalsOf(message, properties, { emitter_agent: EMITTER, timestamp: enqueued });
 }
 
 function jsonOf(body: Uint8Array): unknown {
@@ -135,7 +154,12 @@ function unreadable(message: string): Rejection {
 }
 
 /** Takes in messages of one tenant, and emits their signals. */
-async function arrive(tenant: string, arrivals: readonly Arrival[], { hub, partition }: BatchMetadata, deps: SignalsInDeps): Promise<Rejection | undefined> {
+async function arrive(
+  tenant: string,
+  arrivals: readonly Arrival[],
+  { hub, partition }: BatchMetadata,
+  deps: SignalsInDeps,
+): Promise<Rejection | undefined> {
   const { transactor, store, clock, emitted, report } = deps;
   const name = `${hub}:${partition}`;
   const stream = streamName(tenant, intakeDecider.category, isId(name) ? name : sha256(name).slice(0, 32));
@@ -160,7 +184,14 @@ async function arrive(tenant: string, arrivals: readonly Arrival[], { hub, parti
       return outcome.rejection;
     }
     if (outcome.commit === undefined) return undefined;
-    if (outcome.state.epoch > state.epoch) report('an event hub was made anew: its messages count from the beginning', { hub, partition, tenant, commit: commitRef(stream, outcome.version), last_sequence: state.last_sequence });
+    if (outcome.state.epoch > state.epoch)
+      report('an event hub was made anew: its messages count from the beginning', {
+        hub,
+        partition,
+        tenant,
+        commit: commitRef(stream, outcome.version),
+        last_sequence: state.last_sequence,
+      });
     await emit(outcome.commit, principal, deps);
     emitted.set(stream, outcome.version);
     return undefined;
@@ -170,12 +201,16 @@ async function arrive(tenant: string, arrivals: readonly Arrival[], { hub, parti
 async function emit(commit: Commit, principal: Principal, { signals, report }: SignalsInDeps): Promise<void> {
   const ref = commitRef(commit.stream, commit.index);
   const arrived = (commit.events as readonly IntakeEvent[]).flatMap(({ data }) => data.signals);
-  const outcomes = await signals.emit({ principal, command: { key: ref, hash: commit.hash }, cause: causeOf(commit), reaction: true }, arrived);
+  const outcomes = await signals.emit(
+    { principal, command: { key: ref, hash: commit.hash }, cause: causeOf(commit), reaction: true },
+    arrived,
+  );
   const refused = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.rejection]));
   const unavailable = refused.find(({ kind }) => kind === 'unavailable');
   if (unavailable !== undefined) throw new StoreUnavailable(unavailable.message);
   // Who was refused by the policy has a receipt of it; here there is nobody to tell.
-  if (refused.length > 0) report('signals were refused', { commit: ref, refused: refused.length, first: refused[0]?.code });
+  if (refused.length > 0)
+    report('signals were refused', { commit: ref, refused: refused.length, first: refused[0]?.code });
 }
 
 /** Messages that go into one commit together: a message is never parted. */
@@ -203,7 +238,13 @@ function principalOf(tenant: string): Principal {
   return { tenant, id: EMITTER, kind: 'service', level: 'read_write' };
 }
 
-function poisonOf(message: Uint8Array, { hub, partition, sequences, enqueued, properties }: BatchMetadata, position: number, reason: string, refused?: string): Poison {
+function poisonOf(
+  message: Uint8Array,
+  { hub, partition, sequences, enqueued, properties }: BatchMetadata,
+  position: number,
+  reason: string,
+  refused?: string,
+): Poison {
   const content = Buffer.from(message).toString('utf8');
   const body = jsonOf(message);
   const tenant = refused ?? (body instanceof Rejection ? undefined : tenantOf(body, properties[position] ?? {}));
@@ -234,8 +275,13 @@ async function parkAll(poison: readonly Poison[], deps: SignalsInDeps): Promise<
   await driveParked(deps, new Set(items.map(({ id }) => id)));
 }
 
-/** Tries the messages in the queue again, but not those that were `refused` just now; answers why some are parked again. */
-async function driveParked(deps: SignalsInDeps, refused: ReadonlySet<string> = new Set()): Promise<ReadonlyMap<string, Rejection>> {
+/**
+ * Tries the messages in the queue again, but not those that were `refused` just now; answers why some are parked again.
+ */
+async function driveParked(
+  deps: SignalsInDeps,
+  refused: ReadonlySet<string> = new Set(),
+): Promise<ReadonlyMap<string, Rejection>> {
   const { queue, clock } = deps;
   const parked = new Map<string, Rejection>();
   for (;;) {
@@ -260,14 +306,21 @@ async function driveParked(deps: SignalsInDeps, refused: ReadonlySet<string> = n
 }
 
 /** Emits the signals of a parked message, under its name: once, however often it is tried. */
-async function tryAgain(id: string, { content, properties = {}, enqueued = toTime(0), tenant, cut }: Poison, { signals, clock }: SignalsInDeps): Promise<Rejection | undefined> {
+async function tryAgain(
+  id: string,
+  { content, properties = {}, enqueued = toTime(0), tenant, cut }: Poison,
+  { signals, clock }: SignalsInDeps,
+): Promise<Rejection | undefined> {
   if (cut === true) return unreadable(`only the first ${MAX_KEPT} characters of the message were kept: send it again`);
   const parsed = parse(Buffer.from(content), properties, enqueued);
   if (parsed instanceof Rejection) return parsed;
   for (const [owner, own] of byTenant(parsed)) {
     if (tenant !== undefined && owner !== tenant) continue;
     const command = { key: `parked:${sha256(id)}`, hash: sha256(content) };
-    const outcomes = await signals.emit({ principal: principalOf(owner), command, correlationId: newId(clock.now()) }, own);
+    const outcomes = await signals.emit(
+      { principal: principalOf(owner), command, correlationId: newId(clock.now()) },
+      own,
+    );
     const refusal = outcomes.flatMap((outcome) => (outcome.ok ? [] : [outcome.rejection]));
     const unavailable = refusal.find(({ kind }) => kind === 'unavailable');
     if (unavailable !== undefined) throw new StoreUnavailable(unavailable.message);

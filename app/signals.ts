@@ -6,20 +6,32 @@
  */
 import { Rejection } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
-import { toTime, type Time } from '../domain/kernel/time';
-import { emit, signalProblem, trailDecider, trailId, type Signal, type TrailEvent, type TrailState } from '../domain/trail';
+import { type Time, toTime } from '../domain/kernel/time';
+import {
+  emit,
+  type Signal,
+  signalProblem,
+  trailDecider,
+  type TrailEvent,
+  trailId,
+  type TrailState,
+} from '../domain/trail';
 import { viewName, type ViewReader } from '../projections/projection';
-import { perceive, strongest, trails, type Field, type FieldQuery, type PerceivedTrail } from '../projections/trails';
+import { type Field, type FieldQuery, perceive, type PerceivedTrail, strongest, trails } from '../projections/trails';
 import { newId } from './new-id';
 import type { Clock } from './ports';
-import { settled, type CommandContext, type Outcome, type Refused, type Transactor } from './transact';
+import { type CommandContext, type Outcome, type Refused, settled, type Transactor } from './transact';
 
 export { isLocation, isSignalType } from '../domain/trail';
 
-export type EmitContext = Pick<CommandContext, 'principal' | 'command' | 'correlationId' | 'cause' | 'reaction' | 'traceparent'>;
+export type EmitContext = Pick<
+  CommandContext,
+  'principal' | 'command' | 'correlationId' | 'cause' | 'reaction' | 'traceparent'
+>;
 
 /** The emitter is the caller and the time is now, unless said otherwise. An agent can't emit for another. */
-export type SignalInput = Omit<Signal, 'emitter_agent' | 'timestamp'> & Partial<Pick<Signal, 'emitter_agent' | 'timestamp'>>;
+export type SignalInput = Omit<Signal, 'emitter_agent' | 'timestamp'> &
+  Partial<Pick<Signal, 'emitter_agent' | 'timestamp'>>;
 
 export interface SignalReceipt {
   readonly ok: true;
@@ -75,7 +87,15 @@ export class Signals {
     const groups = new Map<string, { signal: Signal; position: number }[]>();
     for (const [position, input] of inputs.entries()) {
       const { type, location, strength, decay_rate, emitter_agent = principal.id, timestamp = now, event_id } = input;
-      const signal = { type, location, strength, emitter_agent, timestamp, decay_rate, ...(event_id === undefined ? {} : { event_id }) };
+      const signal = {
+        type,
+        location,
+        strength,
+        emitter_agent,
+        timestamp,
+        decay_rate,
+        ...(event_id === undefined ? {} : { event_id }),
+      };
       const refusal = refusalOf(signal, context);
       if (refusal !== undefined) {
         outcomes[position] = { ok: false, rejection: refusal };
@@ -90,8 +110,15 @@ export class Signals {
     for (const group of groups.values()) {
       for (let start = 0, part = 1; start < group.length; start += SIGNALS_PER_COMMIT, part += 1) {
         const items = group.slice(start, start + SIGNALS_PER_COMMIT);
-        const committed = this.send(partOf(context, part), items.map(({ signal }) => signal));
-        pending.push(committed.then((answers) => items.forEach(({ position }, i) => (outcomes[position] = answers[i] as SignalOutcome))));
+        const committed = this.send(
+          partOf(context, part),
+          items.map(({ signal }) => signal),
+        );
+        pending.push(
+          committed.then((answers) =>
+            items.forEach(({ position }, i) => (outcomes[position] = answers[i] as SignalOutcome)),
+          ),
+        );
       }
     }
     await Promise.all(pending);
@@ -106,7 +133,10 @@ export class Signals {
   /** One trail now, or as it was at `asOf`; undefined when nobody had emitted there. */
   async trail(tenant: string, type: string, location: string, asOf?: Time): Promise<TrailReading | undefined> {
     const stream = streamName(tenant, trailDecider.category, trailId(type, location));
-    const loaded = asOf === undefined ? await this.transactor.load(trailDecider, stream) : await this.transactor.loadAt(trailDecider, stream, { asOf });
+    const loaded =
+      asOf === undefined
+        ? await this.transactor.load(trailDecider, stream)
+        : await this.transactor.loadAt(trailDecider, stream, { asOf });
     const { state, version, hash } = loaded;
     if (hash === null) return undefined;
     return { ...perceive(state, asOf ?? toTime(this.clock.now())), stream, version, hash };
@@ -134,7 +164,11 @@ export class Signals {
     this.lanes.set(name, lane);
     for (let batches = [first]; batches.length > 0; batches = take(lane)) {
       try {
-        const answers = await this.commit(stream, context, batches.flatMap(({ signals }) => signals));
+        const answers = await this.commit(
+          stream,
+          context,
+          batches.flatMap(({ signals }) => signals),
+        );
         let start = 0;
         for (const { signals, resolve } of batches) resolve(answers.slice(start, (start += signals.length)));
       } catch (error) {
@@ -144,7 +178,11 @@ export class Signals {
     this.lanes.delete(name);
   }
 
-  private async commit(stream: string, context: EmitContext, signals: readonly Signal[]): Promise<readonly SignalOutcome[]> {
+  private async commit(
+    stream: string,
+    context: EmitContext,
+    signals: readonly Signal[],
+  ): Promise<readonly SignalOutcome[]> {
     const { type, location } = signals[0] as Signal;
     const at = toTime(this.clock.now());
     // Other signals of the call may be written: whoever emits has to know of each.
@@ -160,7 +198,15 @@ export class Signals {
     if (!outcome.ok) return signals.map(() => outcome);
     const { state, version, hash, events } = outcome;
     if (hash === null) throw new Error(`${stream}: signals were accepted without a receipt`);
-    const receipt = (strength: number): SignalReceipt => ({ ok: true, type, location, strength, stream, version, hash });
+    const receipt = (strength: number): SignalReceipt => ({
+      ok: true,
+      type,
+      location,
+      strength,
+      stream,
+      version,
+      hash,
+    });
     let next = 0;
     return signals.map(({ event_id }) => {
       const emission = events[next]?.data;
@@ -176,7 +222,11 @@ function refusalOf(signal: Signal, { principal }: EmitContext): Rejection | unde
   const problem = signalProblem(signal);
   if (problem !== undefined) return new Rejection('invalid', 'signal-invalid', problem);
   if (principal.kind === 'agent' && signal.emitter_agent !== principal.id) {
-    return new Rejection('forbidden', 'emitter-mismatch', `${principal.id} can't emit for ${signal.emitter_agent}: leave emitter_agent out`);
+    return new Rejection(
+      'forbidden',
+      'emitter-mismatch',
+      `${principal.id} can't emit for ${signal.emitter_agent}: leave emitter_agent out`,
+    );
   }
   return undefined;
 }
@@ -184,7 +234,9 @@ function refusalOf(signal: Signal, { principal }: EmitContext): Rejection | unde
 /** The parts of a large batch are commands of their own; the same batch is parted in the same way. */
 function partOf(context: EmitContext, part: number): EmitContext {
   const { command } = context;
-  return part === 1 || command === undefined ? context : { ...context, command: { ...command, key: `${command.key}#${part}` } };
+  return part === 1 || command === undefined
+    ? context
+    : { ...context, command: { ...command, key: `${command.key}#${part}` } };
 }
 
 /** Takes out of the lane what fits into one commit. */

@@ -3,7 +3,15 @@
  * trace context of what made it, and a reaction continues it. Without an exporter no span is made; the context is
  * passed on all the same, so that a caller's own trace finds its receipts.
  */
-import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, trace, type Attributes, type Tracer } from '@opentelemetry/api';
+import {
+  type Attributes,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+  type Tracer,
+} from '@opentelemetry/api';
 import { randomHex } from './new-id';
 
 let tracer: Tracer | undefined;
@@ -19,14 +27,41 @@ export function stopRecording(): void {
 }
 
 /** Runs `work` as a span below `parent` (a W3C traceparent), and gives it the traceparent to hand on. */
-export function traced<T>(name: string, kind: 'internal' | 'consumer', parent: string | undefined, attributes: Attributes, work: (traceparent: string | undefined) => Promise<T>): Promise<T>;
-export function traced<T>(name: string, kind: 'server', parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T>;
-export function traced<T>(name: string, kind: keyof typeof KINDS, parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T> {
+export function traced<T>(
+  name: string,
+  kind: 'internal' | 'consumer',
+  parent: string | undefined,
+  attributes: Attributes,
+  work: (traceparent: string | undefined) => Promise<T>,
+): Promise<T>;
+export function traced<T>(
+  name: string,
+  kind: 'server',
+  parent: string | undefined,
+  attributes: Attributes,
+  work: (traceparent: string) => Promise<T>,
+): Promise<T>;
+export function traced<T>(
+  name: string,
+  kind: keyof typeof KINDS,
+  parent: string | undefined,
+  attributes: Attributes,
+  work: (traceparent: string) => Promise<T>,
+): Promise<T> {
   // A request begins a trace of its own; what has no request before it needs none.
-  return tracer === undefined ? work((parent ?? (kind === 'server' ? newTraceparent() : undefined)) as string) : recorded(tracer, name, kind, parent, attributes, work);
+  return tracer === undefined
+    ? work((parent ?? (kind === 'server' ? newTraceparent() : undefined)) as string)
+    : recorded(tracer, name, kind, parent, attributes, work);
 }
 
-async function recorded<T>(by: Tracer, name: string, kind: keyof typeof KINDS, parent: string | undefined, attributes: Attributes, work: (traceparent: string) => Promise<T>): Promise<T> {
+async function recorded<T>(
+  by: Tracer,
+  name: string,
+  kind: keyof typeof KINDS,
+  parent: string | undefined,
+  attributes: Attributes,
+  work: (traceparent: string) => Promise<T>,
+): Promise<T> {
   const remote = parent === undefined ? undefined : parse(parent);
   const context = remote === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, remote);
   const span = by.startSpan(name, { kind: KINDS[kind], attributes }, context);
@@ -43,7 +78,9 @@ async function recorded<T>(by: Tracer, name: string, kind: keyof typeof KINDS, p
 
 const KINDS = { server: SpanKind.SERVER, internal: SpanKind.INTERNAL, consumer: SpanKind.CONSUMER } as const;
 
-function parse(traceparent: string): { traceId: string; spanId: string; traceFlags: number; isRemote: true } | undefined {
+function parse(
+  traceparent: string,
+): { traceId: string; spanId: string; traceFlags: number; isRemote: true } | undefined {
   const [, traceId, spanId, flags] = traceparent.split('-');
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   return { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED, isRemote: true };

@@ -1,8 +1,15 @@
 /** Registers the exporters of traces, where the settings name one. Loaded only then. */
-import { SpanKind, TraceFlags, trace, type Context } from '@opentelemetry/api';
-import type * as Otlp from '@opentelemetry/exporter-trace-otlp-http';
-import { BatchSpanProcessor, SamplingDecision, TracerProvider, type Sampler, type SamplingResult, type SpanExporter } from '@opentelemetry/sdk-trace';
 import { createRequire } from 'node:module';
+import { type Context, SpanKind, trace, TraceFlags } from '@opentelemetry/api';
+import type * as Otlp from '@opentelemetry/exporter-trace-otlp-http';
+import {
+  BatchSpanProcessor,
+  type Sampler,
+  SamplingDecision,
+  type SamplingResult,
+  type SpanExporter,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
 import { RateLimiter } from './limits';
 import { quietly, resource } from './otel';
 import type { Clock } from './ports';
@@ -26,7 +33,9 @@ export function startTracing({ otlp, insights }: TraceTargets, clock: Clock): ()
   const provider = new TracerProvider({
     resource: resource(),
     sampler: insights === undefined ? undefined : new RequestSampler(clock),
-    spanProcessors: exporters.map((exporter) => new BatchSpanProcessor({ exporter, exportTimeoutMillis: EXPORT_TIMEOUT_MS })),
+    spanProcessors: exporters.map(
+      (exporter) => new BatchSpanProcessor({ exporter, exportTimeoutMillis: EXPORT_TIMEOUT_MS }),
+    ),
   });
   trace.setGlobalTracerProvider(provider);
   return async () => {
@@ -42,8 +51,8 @@ function otlpExporter(): SpanExporter {
 }
 
 /**
- * Keeps the traces of so many requests a second, however many there are and whatever their callers ask for. What follows
- * from a request is kept with it, so that a trace is whole or not there.
+ * Keeps the traces of so many requests a second, however many there are and whatever their callers ask for. What
+ * follows from a request is kept with it, so that a trace is whole or not there.
  */
 export class RequestSampler implements Sampler {
   private readonly kept: RateLimiter;
@@ -56,7 +65,12 @@ export class RequestSampler implements Sampler {
     const parent = trace.getSpanContext(context);
     const wanted = parent === undefined || (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
     const begins = parent === undefined || kind === SpanKind.SERVER;
-    return { decision: wanted && (!begins || this.kept.take('') === 0) ? SamplingDecision.RECORD_AND_SAMPLED : SamplingDecision.NOT_RECORD };
+    return {
+      decision:
+        wanted && (!begins || this.kept.take('') === 0)
+          ? SamplingDecision.RECORD_AND_SAMPLED
+          : SamplingDecision.NOT_RECORD,
+    };
   }
 
   toString(): string {

@@ -8,26 +8,34 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   AlteredReceipt,
-  MAX_COMMITS_PER_APPEND,
-  MAX_COMMIT_BYTES,
   canonicalize,
   checkChained,
   commandName,
-  seal,
-  sha256,
   type Commit,
   type CommitMeta,
+  MAX_COMMIT_BYTES,
+  MAX_COMMITS_PER_APPEND,
   type PolicyReceipt,
+  seal,
   type SealedCommit,
+  sha256,
   type UnsealedCommit,
 } from '../domain/kernel/commit';
-import { Rejection, upcast, type Decider, type Decision, type Event } from '../domain/kernel/decider';
+import { type Decider, type Decision, type Event, Rejection, upcast } from '../domain/kernel/decider';
 import { commitRef, parseStream } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { Recent } from '../domain/kernel/recent';
-import { toMillis, toTime, type Time } from '../domain/kernel/time';
+import { type Time, toMillis, toTime } from '../domain/kernel/time';
 import { Denials } from './denials';
-import { KEY_WINDOW_MS, StoreBusy, type Clock, type EventStore, type Policy, type PolicyAnswer, type Snapshot } from './ports';
+import {
+  type Clock,
+  type EventStore,
+  KEY_WINDOW_MS,
+  type Policy,
+  type PolicyAnswer,
+  type Snapshot,
+  StoreBusy,
+} from './ports';
 import { traced } from './telemetry';
 
 /** The commit that led to a command. */
@@ -122,7 +130,10 @@ const MAX_ALTERED = 100;
 const SNAPSHOT_EVERY = 200;
 const MAX_SNAPSHOT_BYTES = 16 * 1024;
 const MAX_ATTEMPTS = 12;
-/** How long a write waits for its store, all attempts together, before its caller hears that it isn't known whether it was done. */
+/**
+ * How long a write waits for its store, all attempts together, before its caller hears that it isn't known whether it
+ * was done.
+ */
 const WRITE_PATIENCE_MS = 5_000;
 const CACHED_STREAMS = 20_000;
 const PAGE = 500;
@@ -153,7 +164,11 @@ interface Pending {
 type Decided = Outcome<unknown, Event> | Error;
 
 /** The refusal of a key that came before with another request. */
-export const KEY_REUSED = new Rejection('invalid', 'idempotency-key-reused', 'this Idempotency-Key came before with another request: use a new key for a new request');
+export const KEY_REUSED = new Rejection(
+  'invalid',
+  'idempotency-key-reused',
+  'this Idempotency-Key came before with another request: use a new key for a new request',
+);
 
 const NO_ANSWERS: ReadonlyMap<Pending, Commit> = new Map();
 
@@ -198,7 +213,9 @@ export class Transactor {
     this.denials = new Denials(this, clock);
   }
 
-  /** Hears every commit of this process right after it is durable, and those that it follows. A listener must not throw. */
+  /**
+   * Hears every commit of this process right after it is durable, and those that it follows. A listener must not throw.
+   */
   onCommitted(listener: (committed: Committed) => void): () => void {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
@@ -224,12 +241,25 @@ export class Transactor {
   ): Promise<Outcome<S, E>> {
     const { tenant, category } = parseStream(stream);
     if (category !== decider.category) throw new Error(`${stream} is not a ${decider.category}`);
-    if (tenant !== context.principal.tenant) throw new Error(`${context.principal.id} of ${context.principal.tenant} can't write ${stream}`);
+    if (tenant !== context.principal.tenant)
+      throw new Error(`${context.principal.id} of ${context.principal.tenant} can't write ${stream}`);
     if (context.reaction !== true) this.commanded?.(context);
     if (depthOf(context) > MAX_CAUSATION_DEPTH) {
-      return { ok: false, rejection: new Rejection('conflict', 'causation-too-deep', `more than ${MAX_CAUSATION_DEPTH} reactions led here: the chain was stopped`) };
+      return {
+        ok: false,
+        rejection: new Rejection(
+          'conflict',
+          'causation-too-deep',
+          `more than ${MAX_CAUSATION_DEPTH} reactions led here: the chain was stopped`,
+        ),
+      };
     }
-    const evaluated = this.policy.evaluate({ principal: context.principal, action: context.action, resource: stream, attributes: context.attributes });
+    const evaluated = this.policy.evaluate({
+      principal: context.principal,
+      action: context.action,
+      resource: stream,
+      attributes: context.attributes,
+    });
     const answer = evaluated instanceof Promise ? await evaluated : evaluated;
     const { bundle, decision, input, reasons } = answer;
     const receipt: PolicyReceipt = { bundle, decision, input };
@@ -237,29 +267,49 @@ export class Transactor {
       await this.denials.record(context, stream, receipt, reasons);
       return {
         ok: false,
-        rejection: new Rejection('forbidden', receipt.decision === 'deny' ? 'policy-denied' : 'approval-needed', `the policy answered ${receipt.decision}: ${reasons.join('; ')}`, { reasons }),
+        rejection: new Rejection(
+          'forbidden',
+          receipt.decision === 'deny' ? 'policy-denied' : 'approval-needed',
+          `the policy answered ${receipt.decision}: ${reasons.join('; ')}`,
+          { reasons },
+        ),
       };
     }
     const parent = context.traceparent ?? context.cause?.traceparent;
-    const outcome = await traced(`transact ${context.action}`, 'internal', parent, { 'formicary.stream': stream }, (traceparent) =>
-      this.enqueue(decider, stream, decide, traceparent === parent ? context : { ...context, traceparent }, receipt),
+    const outcome = await traced(
+      `transact ${context.action}`,
+      'internal',
+      parent,
+      { 'formicary.stream': stream },
+      (traceparent) =>
+        this.enqueue(decider, stream, decide, traceparent === parent ? context : { ...context, traceparent }, receipt),
     );
-    if (!outcome.ok && context.receiptOfRefusal === true) await this.denials.record(context, stream, receipt, [`${outcome.rejection.code}: ${outcome.rejection.message}`]);
+    if (!outcome.ok && context.receiptOfRefusal === true)
+      await this.denials.record(context, stream, receipt, [`${outcome.rejection.code}: ${outcome.rejection.message}`]);
     return outcome;
   }
 
-  /** The altered receipts that were come across, one a stream, up to a hundred: their streams are neither read nor written. */
+  /**
+   * The altered receipts that were come across, one a stream, up to a hundred: their streams are neither read nor
+   * written.
+   */
   get altered(): readonly AlteredReceipt[] {
     return [...this.alteredStreams.values()];
   }
 
   /** Remembers that a receipt is not what was written. */
   noteAltered(receipt: AlteredReceipt): void {
-    if (this.alteredStreams.size < MAX_ALTERED || this.alteredStreams.has(receipt.stream)) this.alteredStreams.set(receipt.stream, receipt);
+    if (this.alteredStreams.size < MAX_ALTERED || this.alteredStreams.has(receipt.stream))
+      this.alteredStreams.set(receipt.stream, receipt);
   }
 
   /** What the policy says of an action that is yet to come. */
-  async ask(principal: Principal, action: string, resource: string, attributes: Readonly<Record<string, unknown>>): Promise<PolicyAnswer> {
+  async ask(
+    principal: Principal,
+    action: string,
+    resource: string,
+    attributes: Readonly<Record<string, unknown>>,
+  ): Promise<PolicyAnswer> {
     return await this.policy.evaluate({ principal, action, resource, attributes });
   }
 
@@ -278,13 +328,20 @@ export class Transactor {
         lane.waiting.push(pending);
         return;
       }
-      const opened: Lane = { decider: decider as unknown as Decider<unknown, Event>, waiting: [pending], running: DONE };
+      const opened: Lane = {
+        decider: decider as unknown as Decider<unknown, Event>,
+        waiting: [pending],
+        running: DONE,
+      };
       this.lanes.set(stream, opened);
       void this.drain(stream, opened);
     });
   }
 
-  /** The state of a stream now: from the cache, else folded from the store. A stream without commits has the initial state. */
+  /**
+   * The state of a stream now: from the cache, else folded from the store. A stream without commits has the initial
+   * state.
+   */
   async load<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
     const cached = this.cache.get(stream);
     return view<S>(stream, cached ?? (await this.fetch(decider as unknown as Decider<unknown, Event>, stream)));
@@ -297,7 +354,10 @@ export class Transactor {
   async current<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
     const cached = this.cache.get(stream);
     const head = await this.reached(stream, this.store.head(stream));
-    const folded = cached?.version === (head?.index ?? -1) && cached.hash === (head?.hash ?? null) ? cached : await this.fetch(decider as unknown as Decider<unknown, Event>, stream);
+    const folded =
+      cached?.version === (head?.index ?? -1) && cached.hash === (head?.hash ?? null)
+        ? cached
+        : await this.fetch(decider as unknown as Decider<unknown, Event>, stream);
     return view<S>(stream, folded);
   }
 
@@ -308,9 +368,9 @@ export class Transactor {
   }
 
   /**
-   * Sees to it that the next `load` holds commit `index`, which the feed has shown: nothing has to be done when the cache
-   * holds it, which is the usual case. A commit of this process can be in the feed before its own answer has come; that is
-   * waited for, which is much cheaper than reading the stream.
+   * Sees to it that the next `load` holds commit `index`, which the feed has shown: nothing has to be done when the
+   * cache holds it, which is the usual case. A commit of this process can be in the feed before its own answer has
+   * come; that is waited for, which is much cheaper than reading the stream.
    */
   catchUp(stream: string, index: number): Promise<void> | undefined {
     const cached = this.cache.get(stream);
@@ -344,16 +404,29 @@ export class Transactor {
     if ((this.made.get(stream) ?? -1) >= index) return;
     let folded = this.cache.peek(stream) ?? empty(known);
     if (folded.version < index) {
-      for (const commit of commits) if (commit.index === folded.version + 1 && commit.previousHash === folded.hash) folded = fold(known, folded, commit);
+      for (const commit of commits)
+        if (commit.index === folded.version + 1 && commit.previousHash === folded.hash)
+          folded = fold(known, folded, commit);
       if (folded.version < index) folded = await this.fetch(known, stream);
       else this.keep(stream, folded);
     }
-    const committed: Committed = { here: false, stream, category: decider.category, commits, state: folded.state, version: folded.version };
+    const committed: Committed = {
+      here: false,
+      stream,
+      category: decider.category,
+      commits,
+      state: folded.state,
+      version: folded.version,
+    };
     for (const listener of this.listeners) listener(committed);
   }
 
   /** The state as it was: after the last commit whose time is not after `asOf`, or after commit `upTo`. */
-  async loadAt<S, E extends Event>(decider: Decider<S, E>, stream: string, bound: { readonly asOf: Time } | { readonly upTo: number }): Promise<Loaded<S>> {
+  async loadAt<S, E extends Event>(
+    decider: Decider<S, E>,
+    stream: string,
+    bound: { readonly asOf: Time } | { readonly upTo: number },
+  ): Promise<Loaded<S>> {
     const known = decider as unknown as Decider<unknown, Event>;
     const upTo = 'asOf' in bound ? undefined : bound.upTo;
     let folded = upTo === undefined ? empty(known) : await this.fromSnapshot(known, stream, upTo);
@@ -378,7 +451,7 @@ export class Transactor {
 
   /** Every commit of a stream, in order. */
   async *commits(stream: string, from = 0): AsyncGenerator<Commit> {
-    for (let next = from; ; ) {
+    for (let next = from; ;) {
       const page = await this.reached(stream, this.store.read(stream, next, PAGE));
       yield* page;
       if (page.length < PAGE) return;
@@ -451,7 +524,14 @@ export class Transactor {
       this.keep(stream, snapshot === undefined ? folded : { ...folded, snapshotAt: folded.version });
       if (sealed.length > 0) {
         this.made.set(stream, folded.version);
-        const committed: Committed = { here: true, stream, category: decider.category, commits: sealed.map(({ commit }) => commit), state: folded.state, version: folded.version };
+        const committed: Committed = {
+          here: true,
+          stream,
+          category: decider.category,
+          commits: sealed.map(({ commit }) => commit),
+          state: folded.state,
+          version: folded.version,
+        };
         for (const listener of this.listeners) listener(committed);
       }
       batch.forEach((pending, i) => {
@@ -485,9 +565,11 @@ export class Transactor {
       try {
         const earlier = inBatch(sealed, pending.context) ?? answers.get(pending);
         if (earlier === undefined) outcome = this.decideOne(stream, decider, folded, pending);
-        else if (earlier.meta.commandHash !== pending.context.command?.hash) outcome = { ok: false, rejection: KEY_REUSED };
+        else if (earlier.meta.commandHash !== pending.context.command?.hash)
+          outcome = { ok: false, rejection: KEY_REUSED };
         else {
-          const first = outcomes.find((other) => !(other instanceof Error) && other.ok && other.commit === earlier) as Accepted<unknown, Event> | undefined;
+          const first = outcomes.find((other) => !(other instanceof Error) && other.ok && other.commit === earlier) as
+            Accepted<unknown, Event> | undefined;
           outcome = first === undefined ? await this.repeat(stream, decider, earlier) : { ...first, repeated: true };
         }
       } catch (error) {
@@ -502,11 +584,26 @@ export class Transactor {
         folded = outcome.folded;
         const { commit } = outcome.sealed;
         const { state, version, hash, at, correlationId } = folded;
-        outcomes.push({ ok: true, stream, state, version, hash, at, correlationId, events: commit.events, commit, repeated: false });
+        outcomes.push({
+          ok: true,
+          stream,
+          state,
+          version,
+          hash,
+          at,
+          correlationId,
+          events: commit.events,
+          commit,
+          repeated: false,
+        });
         continue;
       }
       if (!fresh) {
-        if ((await this.reached(stream, this.store.head(stream)))?.index !== (loaded.version < 0 ? undefined : loaded.version)) return 'stale';
+        if (
+          (await this.reached(stream, this.store.head(stream)))?.index !==
+          (loaded.version < 0 ? undefined : loaded.version)
+        )
+          return 'stale';
         fresh = true;
       }
       outcomes.push(outcome);
@@ -524,16 +621,30 @@ export class Transactor {
     if (stale !== undefined) return { ok: false, rejection: stale };
     const decision = decide(folded.state);
     if (decision instanceof Rejection) return { ok: false, rejection: decision };
-    if (decision.length === 0) return { ok: true, ...view(stream, folded), events: [], commit: undefined, repeated: true };
+    if (decision.length === 0)
+      return { ok: true, ...view(stream, folded), events: [], commit: undefined, repeated: true };
     const unsealed = this.unsealed(stream, folded, decision, context, policy);
     const sealed = seal(unsealed);
     if (sealed.body.length > MAX_COMMIT_BYTES || Buffer.byteLength(sealed.body) > MAX_COMMIT_BYTES) {
-      return { ok: false, rejection: new Rejection('invalid', 'too-large', `the receipt would be larger than ${MAX_COMMIT_BYTES} bytes: send less, or a reference`) };
+      return {
+        ok: false,
+        rejection: new Rejection(
+          'invalid',
+          'too-large',
+          `the receipt would be larger than ${MAX_COMMIT_BYTES} bytes: send less, or a reference`,
+        ),
+      };
     }
     return { sealed, folded: fold(decider, folded, sealed.commit) };
   }
 
-  private unsealed(stream: string, folded: Folded, events: readonly Event[], context: CommandContext, policy: PolicyReceipt): UnsealedCommit {
+  private unsealed(
+    stream: string,
+    folded: Folded,
+    events: readonly Event[],
+    context: CommandContext,
+    policy: PolicyReceipt,
+  ): UnsealedCommit {
     const { principal, action, command, cause } = context;
     // A hybrid logical clock: a machine's clock may lag, the order of causes may not.
     const now = toTime(this.clock.now());
@@ -556,8 +667,15 @@ export class Transactor {
     return { at, events, index: folded.version + 1, meta, previousHash: folded.hash, stream };
   }
 
-  /** The commits of the stream that answer commands of the batch that came before; `'stale'` when one lies beyond `version`. */
-  private async answersTo(stream: string, batch: readonly Pending[], version: number): Promise<ReadonlyMap<Pending, Commit> | 'stale'> {
+  /**
+   * The commits of the stream that answer commands of the batch that came before; `'stale'` when one lies beyond
+   * `version`.
+   */
+  private async answersTo(
+    stream: string,
+    batch: readonly Pending[],
+    version: number,
+  ): Promise<ReadonlyMap<Pending, Commit> | 'stale'> {
     const keyed = version < 0 ? [] : batch.filter(({ context }) => context.command !== undefined);
     if (keyed.length === 0) return NO_ANSWERS;
     const answers = new Map<Pending, Commit>();
@@ -566,31 +684,49 @@ export class Transactor {
       const index = await this.reached(stream, this.store.answered(stream, commandName(principal.id, command.key)));
       if (index === undefined || index > version) return index !== undefined;
       const commit = await this.commit(stream, index);
-      if (commit === undefined) throw new StoreUnavailable(`${commitRef(stream, index)} can't be read: try again later`);
+      if (commit === undefined)
+        throw new StoreUnavailable(`${commitRef(stream, index)} can't be read: try again later`);
       // What came with another request is forgotten after the window.
-      if (commit.meta.commandHash === command.hash || toMillis(commit.at) + KEY_WINDOW_MS > this.clock.now()) answers.set(pending, commit);
+      if (commit.meta.commandHash === command.hash || toMillis(commit.at) + KEY_WINDOW_MS > this.clock.now())
+        answers.set(pending, commit);
       return false;
     });
     return (await Promise.all(found)).includes(true) ? 'stale' : answers;
   }
 
   /** The first answer of a command that comes again: its receipt, and the state as it was then. */
-  private async repeat(stream: string, decider: Decider<unknown, Event>, commit: Commit): Promise<Outcome<unknown, Event>> {
-    return { ok: true, ...(await this.loadAt(decider, stream, { upTo: commit.index })), events: commit.events, commit, repeated: true };
+  private async repeat(
+    stream: string,
+    decider: Decider<unknown, Event>,
+    commit: Commit,
+  ): Promise<Outcome<unknown, Event>> {
+    return {
+      ok: true,
+      ...(await this.loadAt(decider, stream, { upTo: commit.index })),
+      events: commit.events,
+      commit,
+      repeated: true,
+    };
   }
 
   /**
    * Appends; true when the commits are in the store. When the answer is lost, the store is asked whether they are
-   * there: a commit is recognised by its place and its hash, and is not written again. A store that is busy is not asked
-   * again: at the first attempt nothing is written, later it isn't known what an earlier one has done.
+   * there: a commit is recognised by its place and its hash, and is not written again. A store that is busy is not
+   * asked again: at the first attempt nothing is written, later it isn't known what an earlier one has done.
    */
-  private async append(stream: string, expected: number, sealed: readonly SealedCommit[], snapshot: Snapshot | undefined): Promise<boolean> {
+  private async append(
+    stream: string,
+    expected: number,
+    sealed: readonly SealedCommit[],
+    snapshot: Snapshot | undefined,
+  ): Promise<boolean> {
     const end = performance.now() + WRITE_PATIENCE_MS;
     for (let attempt = 1; ; attempt += 1) {
       try {
         const result = await by(end, this.store.append({ stream, expected, commits: sealed, snapshot }));
         if (result.kind === 'written') return true;
-        // After a lost answer the conflict may be with these very commits. Not knowing is no answer: it counts as a failure.
+        // After a lost answer the conflict may be with these very commits. Not knowing is no answer: it counts as a
+        // failure.
         return attempt > 1 && (await this.holds(stream, sealed));
       } catch (error) {
         if (error instanceof RangeError || (error instanceof StoreBusy && attempt === 1)) throw error;
@@ -620,7 +756,10 @@ export class Transactor {
     return folded;
   }
 
-  /** What the store answers. When it can't, that is `StoreBusy`, `AlteredReceipt` or `StoreUnavailable`, whatever the adapter threw. */
+  /**
+   * What the store answers. When it can't, that is `StoreBusy`, `AlteredReceipt` or `StoreUnavailable`, whatever the
+   * adapter threw.
+   */
   private async reached<T>(stream: string, answer: Promise<T>): Promise<T> {
     try {
       return await answer;
@@ -647,8 +786,8 @@ export class Transactor {
 }
 
 /**
- * The outcome of one command of several that come together, also where the store could not do it: others may be written,
- * and whoever gave them has to know of each. What can't be answered with that rejects still.
+ * The outcome of one command of several that come together, also where the store could not do it: others may be
+ * written, and whoever gave them has to know of each. What can't be answered with that rejects still.
  */
 export async function settled<T extends { readonly ok: boolean }>(outcome: Promise<T>): Promise<T | Refused> {
   try {
@@ -661,16 +800,31 @@ export async function settled<T extends { readonly ok: boolean }>(outcome: Promi
 }
 
 function rejectionOf(error: unknown): Rejection | undefined {
-  if (error instanceof StoreBusy) return new Rejection('unavailable', 'store-busy', `${error.message}: give it again later, with the same key`, { retryAfterSeconds: error.retryAfterSeconds });
-  if (error instanceof StoreUnavailable) return new Rejection('unavailable', 'store-unavailable', `it is not known whether this was done: give it again, with the same key (${error.message})`, { retryAfterSeconds: 1 });
-  if (error instanceof AlteredReceipt) return new Rejection('broken', 'receipt-altered', error.message, { receipt: error.ref });
+  if (error instanceof StoreBusy)
+    return new Rejection('unavailable', 'store-busy', `${error.message}: give it again later, with the same key`, {
+      retryAfterSeconds: error.retryAfterSeconds,
+    });
+  if (error instanceof StoreUnavailable)
+    return new Rejection(
+      'unavailable',
+      'store-unavailable',
+      `it is not known whether this was done: give it again, with the same key (${error.message})`,
+      { retryAfterSeconds: 1 },
+    );
+  if (error instanceof AlteredReceipt)
+    return new Rejection('broken', 'receipt-altered', error.message, { receipt: error.ref });
   return undefined;
 }
 
 /** The refusal of a change that was meant for another version, if it was. */
 export function staleness(expected: number | undefined, version: number): Rejection | undefined {
   if (expected === undefined || expected === version) return undefined;
-  return new Rejection('precondition', 'version-mismatch', `If-Match names version ${expected}, the version is ${version}: read it again`, { version });
+  return new Rejection(
+    'precondition',
+    'version-mismatch',
+    `If-Match names version ${expected}, the version is ${version}: read it again`,
+    { version },
+  );
 }
 
 /** The hash under which a command's body is remembered. */
@@ -680,7 +834,13 @@ export function commandHash(body: unknown): string {
 
 /** A commit as the cause of what follows from it. */
 export function causeOf(commit: Pick<Commit, 'stream' | 'index' | 'at' | 'meta'>): Cause {
-  return { ref: commitRef(commit.stream, commit.index), at: commit.at, correlationId: commit.meta.correlationId, depth: commit.meta.depth, traceparent: commit.meta.traceparent };
+  return {
+    ref: commitRef(commit.stream, commit.index),
+    at: commit.at,
+    correlationId: commit.meta.correlationId,
+    depth: commit.meta.depth,
+    traceparent: commit.meta.traceparent,
+  };
 }
 
 function depthOf(context: CommandContext): number {
@@ -696,16 +856,26 @@ function fold(decider: Decider<unknown, Event>, folded: Folded, commit: Commit):
   const place = { stream: commit.stream, index: commit.index, at: commit.at, correlationId };
   let state = folded.state;
   for (const event of commit.events) state = decider.evolve(state, upcast(decider, event), place);
-  return { state, version: commit.index, hash: commit.hash, at: commit.at, correlationId: folded.correlationId ?? correlationId, snapshotAt: folded.snapshotAt };
+  return {
+    state,
+    version: commit.index,
+    hash: commit.hash,
+    at: commit.at,
+    correlationId: folded.correlationId ?? correlationId,
+    snapshotAt: folded.snapshotAt,
+  };
 }
 
 /** The commit of the batch that answers the command, when an earlier one of the batch was the same. */
 function inBatch(sealed: readonly SealedCommit[], { principal, command }: CommandContext): Commit | undefined {
   if (command === undefined) return undefined;
-  return sealed.find(({ commit: { meta } }) => meta.commandId === command.key && meta.actor.id === principal.id)?.commit;
+  return sealed.find(({ commit: { meta } }) => meta.commandId === command.key && meta.actor.id === principal.id)
+    ?.commit;
 }
 
-/** The snapshot that goes with an append from `before` to `after`: one is tried each time that many commits have come. */
+/**
+ * The snapshot that goes with an append from `before` to `after`: one is tried each time that many commits have come.
+ */
 function snapshotOf(decider: Decider<unknown, Event>, before: Folded, after: Folded): Snapshot | undefined {
   const since = (folded: Folded) => Math.floor((folded.version - after.snapshotAt) / SNAPSHOT_EVERY);
   if (since(after) <= since(before)) return undefined;
@@ -715,7 +885,14 @@ function snapshotOf(decider: Decider<unknown, Event>, before: Folded, after: Fol
 }
 
 function view<S>(stream: string, folded: Folded): Loaded<S> {
-  return { stream, state: folded.state as S, version: folded.version, hash: folded.hash, at: folded.at, correlationId: folded.correlationId };
+  return {
+    stream,
+    state: folded.state as S,
+    version: folded.version,
+    hash: folded.hash,
+    at: folded.at,
+    correlationId: folded.correlationId,
+  };
 }
 
 function contended(stream: string): StoreUnavailable {
@@ -735,7 +912,10 @@ async function by<T>(end: number, answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     // A process that was away for a while reads first what has come meanwhile.
-    timer = setTimeout(() => setImmediate(reject, new Error(`the store gave no answer within ${WRITE_PATIENCE_MS} ms`)), Math.max(0, end - performance.now()));
+    timer = setTimeout(
+      () => setImmediate(reject, new Error(`the store gave no answer within ${WRITE_PATIENCE_MS} ms`)),
+      Math.max(0, end - performance.now()),
+    );
   });
   try {
     return await Promise.race([answer, late]);

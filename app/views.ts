@@ -11,7 +11,7 @@ import type { Decider, Event } from '../domain/kernel/decider';
 import { parseStream } from '../domain/kernel/ids';
 import { Recent } from '../domain/kernel/recent';
 import { correlations } from '../projections/correlations';
-import { viewName, type Projection } from '../projections/projection';
+import { type Projection, viewName } from '../projections/projection';
 import type { Consumer } from './feed';
 import type { Checkpoint, Checkpoints, EventStore, ViewRow, ViewStore } from './ports';
 import type { Transactor } from './transact';
@@ -74,7 +74,14 @@ export class Views implements Consumer {
     /** Where other processes read and fill the same views. */
     private readonly sharing?: Sharing,
   ) {
-    const target = (name: string, version: number, fields: readonly string[], view?: ViewOf): Target => ({ name, version, fields, of: view, serving: viewName({ name, version }), building: undefined });
+    const target = (name: string, version: number, fields: readonly string[], view?: ViewOf): Target => ({
+      name,
+      version,
+      fields,
+      of: view,
+      serving: viewName({ name, version }),
+      building: undefined,
+    });
     this.targets = [
       ...of.map((view) => target(view.projection.name, view.projection.version, view.projection.fields, view)),
       target(correlations.name, correlations.version, correlations.fields),
@@ -89,7 +96,14 @@ export class Views implements Consumer {
       const current = kept ?? viewName(target);
       const others = existing.filter((name) => name.startsWith(`${target.name}.v`) && name !== current);
       if (this.sharing === undefined) for (const name of others) await this.views.drop(name);
-      else this.background('a view that is over could not be dropped', this.dropLater(others.filter((name) => isOver(name, current, target.version)), this.sharing));
+      else
+        this.background(
+          'a view that is over could not be dropped',
+          this.dropLater(
+            others.filter((name) => isOver(name, current, target.version)),
+            this.sharing,
+          ),
+        );
       target.serving = current;
       await this.views.declare(current, target.fields);
       // New beside a log that others have read already: it has to read what they have, and serves for good only then.
@@ -98,7 +112,13 @@ export class Views implements Consumer {
       else if (kept === undefined) await this.checkpoints.save(servingKey(target), current);
     }
     if (this.sharing !== undefined) {
-      this.refreshing = setInterval(() => void this.refresh().catch((error: unknown) => this.report('the names of the views could not be read', { error: String(error) })), this.sharing.refreshMs).unref();
+      this.refreshing = setInterval(
+        () =>
+          void this.refresh().catch((error: unknown) =>
+            this.report('the names of the views could not be read', { error: String(error) }),
+          ),
+        this.sharing.refreshMs,
+      ).unref();
     }
   }
 
@@ -114,7 +134,10 @@ export class Views implements Consumer {
     return this.find(name).serving;
   }
 
-  /** Whether a commit that begins a stream has been handled, by any process: it has a row of its own among the correlations. */
+  /**
+   * Whether a commit that begins a stream has been handled, by any process: it has a row of its own among the
+   * correlations.
+   */
   async has(commit: Commit): Promise<boolean> {
     const target = this.find(correlations.name);
     // Into a view of another version nobody writes: there is nothing to see.
@@ -124,7 +147,11 @@ export class Views implements Consumer {
   }
 
   status(): ViewStatus[] {
-    return this.targets.map(({ name, serving, building }) => ({ view: name, serving, building: building === undefined ? null : { name: building.name, left: building.left } }));
+    return this.targets.map(({ name, serving, building }) => ({
+      view: name,
+      serving,
+      building: building === undefined ? null : { name: building.name, left: building.left },
+    }));
   }
 
   /** Builds the view anew beside the one that serves, then serves the new one. Resolves when that is done. */
@@ -139,14 +166,36 @@ export class Views implements Consumer {
 
   async handle(commits: readonly Commit[]): Promise<void> {
     const latest = latestOf(commits);
-    await Promise.all(this.targets.map((target) => this.apply(target, target.building?.declared === true ? [target.serving, target.building.name] : [target.serving], commits, latest, true)));
+    await Promise.all(
+      this.targets.map((target) =>
+        this.apply(
+          target,
+          target.building?.declared === true ? [target.serving, target.building.name] : [target.serving],
+          commits,
+          latest,
+          true,
+        ),
+      ),
+    );
   }
 
-  private async apply(target: Target, names: readonly string[], commits: readonly Commit[], latest: Latest, live: boolean): Promise<void> {
-    const rows = target.of === undefined ? this.correlationRows(commits, live && target.building === undefined) : await this.stateRows(target.of, latest);
+  private async apply(
+    target: Target,
+    names: readonly string[],
+    commits: readonly Commit[],
+    latest: Latest,
+    live: boolean,
+  ): Promise<void> {
+    const rows =
+      target.of === undefined
+        ? this.correlationRows(commits, live && target.building === undefined)
+        : await this.stateRows(target.of, latest);
     // A view of another version keeps what it has: its reducer is gone.
-    await Promise.all(names.filter((name) => versionOf(name) === target.version).map((name) => this.views.put(name, rows)));
-    if (live && target.of === undefined) for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
+    await Promise.all(
+      names.filter((name) => versionOf(name) === target.version).map((name) => this.views.put(name, rows)),
+    );
+    if (live && target.of === undefined)
+      for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
   }
 
   private async stateRows({ projection, decider }: ViewOf, latest: Latest): Promise<ViewRow[]> {
@@ -154,7 +203,9 @@ export class Views implements Consumer {
     for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
       const behind = this.transactor.catchUp(stream, index);
       if (behind !== undefined) await behind;
-      const loaded = this.transactor.peek(stream) ?? (await this.transactor.load(decider, stream).catch((error: unknown) => this.left(error)));
+      const loaded =
+        this.transactor.peek(stream) ??
+        (await this.transactor.load(decider, stream).catch((error: unknown) => this.left(error)));
       if (loaded === undefined) continue;
       const { state, version, at } = loaded;
       const row = projection.row({ tenant, id, stream, version, at }, state);
@@ -176,7 +227,10 @@ export class Views implements Consumer {
       const key = `${commit.meta.correlationId} ${commit.stream}`;
       // Commits may come out of order (a rebuild beside the feed, a parked one that comes later): the earliest stands.
       const index = 0 - commit.index;
-      const known = Math.max(rows.get(key)?.index ?? -Infinity, skipSeen ? (this.seen.get(key) ?? -Infinity) : -Infinity);
+      const known = Math.max(
+        rows.get(key)?.index ?? -Infinity,
+        skipSeen ? (this.seen.get(key) ?? -Infinity) : -Infinity,
+      );
       if (index > known) rows.set(key, { ...correlations.row(commit), index });
     }
     return [...rows.values()];
@@ -210,9 +264,13 @@ export class Views implements Consumer {
   }
 
   /** Reads the log into the view that is built, from `from` to its end; answers where that is. */
-  private async fill(target: Target, building: NonNullable<Target['building']>, from: Checkpoint | undefined): Promise<Checkpoint | undefined> {
+  private async fill(
+    target: Target,
+    building: NonNullable<Target['building']>,
+    from: Checkpoint | undefined,
+  ): Promise<Checkpoint | undefined> {
     let read = from;
-    for (let end = false; !end && !this.stopped; ) {
+    for (let end = false; !end && !this.stopped;) {
       const page = await this.store.feed(read, PAGE);
       await this.apply(target, [building.name], page.commits, latestOf(page.commits), false);
       read = page.checkpoint;
@@ -224,7 +282,9 @@ export class Views implements Consumer {
 
   /** True when the log has been read into views already, or may have been. */
   private async isRead(): Promise<boolean> {
-    return this.sharing !== undefined ? (await this.store.feed(undefined, 1)).commits.length > 0 : (await this.checkpoints.load(this.name)) !== undefined;
+    return this.sharing !== undefined
+      ? (await this.store.feed(undefined, 1)).commits.length > 0
+      : (await this.checkpoints.load(this.name)) !== undefined;
   }
 
   /** Takes over the names under which other processes have built the views anew. */
@@ -253,19 +313,25 @@ export class Views implements Consumer {
   }
 
   private background(failed: string, work: Promise<void>): void {
-    const tracked = work.catch((error: unknown) => this.report(failed, { error: String(error) })).finally(() => this.works.delete(tracked));
+    const tracked = work
+      .catch((error: unknown) => this.report(failed, { error: String(error) }))
+      .finally(() => this.works.delete(tracked));
     this.works.add(tracked);
   }
 
   private find(name: string): Target {
     const target = this.targets.find((other) => other.name === name);
-    if (target === undefined) throw new RangeError(`there is no view ${name}: ${this.targets.map((other) => other.name).join(', ')}`);
+    if (target === undefined)
+      throw new RangeError(`there is no view ${name}: ${this.targets.map((other) => other.name).join(', ')}`);
     return target;
   }
 }
 
 /** The streams of a page with the last index of each, by category: most views look at one of many. */
-type Latest = ReadonlyMap<string, ReadonlyMap<string, { readonly tenant: string; readonly id: string; readonly index: number }>>;
+type Latest = ReadonlyMap<
+  string,
+  ReadonlyMap<string, { readonly tenant: string; readonly id: string; readonly index: number }>
+>;
 
 function latestOf(commits: readonly Commit[]): Latest {
   const latest = new Map<string, Map<string, { tenant: string; id: string; index: number }>>();

@@ -1,10 +1,11 @@
 /**
  * Knows when this process was away: stopped, suspended, busy for too long, or its clock was moved. Then whoever gave no
  * sign of life may have given many that nobody has read, and whose time was up may have been held up by us. So nobody
- * is judged before this process has listened again, and what was left of a time when it went away is left when it is back.
+ * is judged before this process has listened again, and what was left of a time when it went away is left when it is
+ * back.
  */
 import type { Principal } from '../domain/kernel/principal';
-import { toMillis, toTime, type Time } from '../domain/kernel/time';
+import { type Time, toMillis, toTime } from '../domain/kernel/time';
 import type { Checkpoints, Clock } from './ports';
 
 /** A time in which nothing was heard and nothing was done, by the clock; milliseconds since the epoch. */
@@ -52,19 +53,25 @@ export class Watchdog {
   /**
    * Begins to watch. With `notes`, the time between the last process and this one is an absence as well. It began with
    * the last note of that process or with the newest receipt that it has left, whichever is later: notes are seconds
-   * apart, and what was begun between the last one and the end is not to be judged otherwise than what was begun before.
+   * apart, and what was begun between the last one and the end is not to be judged otherwise than what was begun
+   * before.
    */
   async start(notes?: Checkpoints, newest?: Time): Promise<void> {
     const last = notes === undefined ? undefined : noteOf(await notes.load(NOTE));
     const now = this.clock.now();
     for (const absence of last?.absences ?? []) if (absence.until <= now) this.remember(absence);
-    const lived = [last?.at, notes && newest].flatMap((time) => (time === undefined ? [] : toMillis(time))).filter((time) => time < now);
+    const lived = [last?.at, notes && newest]
+      .flatMap((time) => (time === undefined ? [] : toMillis(time)))
+      .filter((time) => time < now);
     if (lived.length > 0) this.remember({ from: Math.max(...lived), until: now });
     this.ticked = this.listening = now;
     this.timers = [setInterval(() => this.look(), TICK_MS)];
     if (notes === undefined) return;
     // What can't be noted is noted the next time.
-    const note = () => void notes.save(NOTE, JSON.stringify({ at: toTime(this.clock.now()), absences: this.absences } satisfies Note)).catch(() => undefined);
+    const note = () =>
+      void notes
+        .save(NOTE, JSON.stringify({ at: toTime(this.clock.now()), absences: this.absences } satisfies Note))
+        .catch(() => undefined);
     this.timers.push(setInterval(note, NOTED_EVERY_MS));
     note();
   }
@@ -88,7 +95,11 @@ export class Watchdog {
   wasAway(from: number, until: number): void {
     this.remember({ from, until });
     this.listening = until;
-    this.report('this process was away: nobody is judged before it has listened again', { from: toTime(from), until: toTime(until), seconds: (until - from) / 1_000 });
+    this.report('this process was away: nobody is judged before it has listened again', {
+      from: toTime(from),
+      until: toTime(until),
+      seconds: (until - from) / 1_000,
+    });
   }
 
   /** Since when this process has listened without a break. */
@@ -127,7 +138,10 @@ export class Watchdog {
   };
 
   private awayBetween(from: number, until: number): number {
-    return this.absences.reduce((sum, absence) => sum + Math.max(0, Math.min(until, absence.until) - Math.max(from, absence.from)), 0);
+    return this.absences.reduce(
+      (sum, absence) => sum + Math.max(0, Math.min(until, absence.until) - Math.max(from, absence.from)),
+      0,
+    );
   }
 
   private remember(absence: Absence): void {

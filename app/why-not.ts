@@ -1,18 +1,27 @@
 /** Why tasks do not move: looks that are bounded, at what the market's books hold, and at the gate of what is held. */
 import { actionDecider } from '../domain/action';
-import { levelOf, slotsInUse, type AgentProfile } from '../domain/agent';
+import { type AgentProfile, levelOf, slotsInUse } from '../domain/agent';
 import { approvalDecider, deadlineOf } from '../domain/approval';
 import { ballotHolders, type Electorate } from '../domain/consensus';
 import type { Bidder } from '../domain/fit';
 import { AlteredReceipt } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream, streamName } from '../domain/kernel/ids';
-import { secondsBetween, toTime, type Time } from '../domain/kernel/time';
+import { secondsBetween, type Time, toTime } from '../domain/kernel/time';
 import type { PauseState } from '../domain/pause';
 import { roundDecider } from '../domain/round';
 import { hasBid, type TaskSpec, type TaskState } from '../domain/task';
-import { obstacleOf, obstacleText, whyNot, type Awaited, type Look, type Obstacle, type WhyCode, type WhyNot } from '../domain/why-not';
-import { taskRow, type TaskDoc } from '../projections/tasks';
-import { MAX_CANDIDATES, waitsSince, type TaskEntry } from './books';
+import {
+  type Awaited,
+  type Look,
+  type Obstacle,
+  obstacleOf,
+  obstacleText,
+  type WhyCode,
+  type WhyNot,
+  whyNot,
+} from '../domain/why-not';
+import { type TaskDoc, taskRow } from '../projections/tasks';
+import { MAX_CANDIDATES, type TaskEntry, waitsSince } from './books';
 import type { Market } from './market';
 import { derivedSystemId } from './new-id';
 import type { Clock } from './ports';
@@ -80,7 +89,11 @@ export class WhyNots {
 
   /** Why the task does not move; undefined when it does, or is over. */
   async of(stream: string, state: TaskState): Promise<WhyNot | undefined> {
-    return this.told(parseStream(stream).tenant, state, state.status === 'held' ? await this.awaited(stream) : undefined);
+    return this.told(
+      parseStream(stream).tenant,
+      state,
+      state.status === 'held' ? await this.awaited(stream) : undefined,
+    );
   }
 
   /** Why an open or held task does not move, as the market's books have it; undefined when it is in none. */
@@ -97,7 +110,12 @@ export class WhyNots {
   }
 
   /** The agents that have the capability that the task asks for first, in order of id, after the id `after`. */
-  candidates(tenant: string, state: TaskState, limit: number, after?: string): { candidates: readonly Candidate[]; able: number; continuation?: string } {
+  candidates(
+    tenant: string,
+    state: TaskState,
+    limit: number,
+    after?: string,
+  ): { candidates: readonly Candidate[]; able: number; continuation?: string } {
     const spec = state.spec as TaskSpec;
     const { capability } = spec.requires[0] ?? { capability: spec.task_type };
     const now = this.now();
@@ -111,14 +129,22 @@ export class WhyNots {
     return { candidates, able };
   }
 
-  /** A page of the tenant's open and held tasks that have waited longest, at least `seconds`; in that order. Says where the next one begins. */
+  /**
+   * A page of the tenant's open and held tasks that have waited longest, at least `seconds`; in that order. Says where
+   * the next one begins.
+   */
   async waiting(
     tenant: string,
-    { seconds = 0, task_type, status }: { readonly seconds?: number; readonly task_type?: string; readonly status?: string },
+    {
+      seconds = 0,
+      task_type,
+      status,
+    }: { readonly seconds?: number; readonly task_type?: string; readonly status?: string },
     limit: number,
     continuation?: string,
   ): Promise<{ tasks: readonly WaitingTask[]; continuation?: string }> {
-    if (continuation !== undefined && !/^[\d:.TZ-]+ \S+$/.test(continuation)) throw new RangeError('the continuation is not one of this list');
+    if (continuation !== undefined && !/^[\d:.TZ-]+ \S+$/.test(continuation))
+      throw new RangeError('the continuation is not one of this list');
     const now = this.now();
     const found: TaskEntry[] = [];
     const rows = () => Promise.all(found.map((item, i) => this.row(item, now, i < MAX_WHYS)));
@@ -130,7 +156,8 @@ export class WhyNots {
       walked += 1;
       last = key;
       const { state } = item;
-      if ((task_type ?? state.spec?.task_type) === state.spec?.task_type && (status ?? state.status) === state.status) found.push(item);
+      if ((task_type ?? state.spec?.task_type) === state.spec?.task_type && (status ?? state.status) === state.status)
+        found.push(item);
     }
     return { tasks: await rows() };
   }
@@ -147,9 +174,20 @@ export class WhyNots {
       if (why === undefined) continue;
       const known = groups.get(why.code);
       if (known !== undefined) groups.set(why.code, { ...known, count: known.count + 1 });
-      else groups.set(why.code, { code: why.code, count: 1, example: item.id, text: (await this.ofRow(item))?.text ?? why.text, waited_seconds: waitedOf(item, now) });
+      else
+        groups.set(why.code, {
+          code: why.code,
+          count: 1,
+          example: item.id,
+          text: (await this.ofRow(item))?.text ?? why.text,
+          waited_seconds: waitedOf(item, now),
+        });
     }
-    return { open: this.market.tasks.count(tenant), looked_at: looked, groups: [...groups.values()].sort((a, b) => b.count - a.count) };
+    return {
+      open: this.market.tasks.count(tenant),
+      looked_at: looked,
+      groups: [...groups.values()].sort((a, b) => b.count - a.count),
+    };
   }
 
   private told(tenant: string, state: TaskState, awaited?: Awaited): WhyNot | undefined {
@@ -168,17 +206,28 @@ export class WhyNots {
 
   private async row(entry: TaskEntry, now: Time, told: boolean): Promise<WaitingTask> {
     const { id, state } = entry;
-    return { ...taskRow(id, state, state.spec as TaskSpec), waited_seconds: waitedOf(entry, now), why: told ? await this.ofRow(entry) : undefined };
+    return {
+      ...taskRow(id, state, state.spec as TaskSpec),
+      waited_seconds: waitedOf(entry, now),
+      why: told ? await this.ofRow(entry) : undefined,
+    };
   }
 
   /** Whoever has bid, and as many of those that have the scarcest capability as an award considers. */
   private look(tenant: string, { spec, bids }: TaskState): Look {
     const { agents } = this.market;
     const pauses = this.market.pauses.known(tenant);
-    const able = (spec?.requires ?? []).map(({ capability }) => ({ capability, agents: agents.count(tenant, capability) }));
-    const scarcest = able.reduce<(typeof able)[number] | undefined>((least, one) => (least === undefined || one.agents < least.agents ? one : least), undefined);
+    const able = (spec?.requires ?? []).map(({ capability }) => ({
+      capability,
+      agents: agents.count(tenant, capability),
+    }));
+    const scarcest = able.reduce<(typeof able)[number] | undefined>(
+      (least, one) => (least === undefined || one.agents < least.agents ? one : least),
+      undefined,
+    );
     const examined = new Map<string, Bidder>();
-    if (scarcest === undefined || scarcest.agents === 0) return { able, lending: agents.lending(tenant, able[0]?.capability ?? ''), examined: [], pauses };
+    if (scarcest === undefined || scarcest.agents === 0)
+      return { able, lending: agents.lending(tenant, able[0]?.capability ?? ''), examined: [], pauses };
     for (const agent of Object.keys(bids)) {
       const entry = examined.size < MAX_CANDIDATES ? agents.get(tenant, agent) : undefined;
       if (entry !== undefined) examined.set(agent, entry);
@@ -187,7 +236,12 @@ export class WhyNots {
       if (examined.size >= MAX_CANDIDATES) break;
       examined.set(entry.id, entry);
     }
-    return { able, lending: agents.lending(tenant, able[0]?.capability ?? ''), examined: [...examined.values()], pauses };
+    return {
+      able,
+      lending: agents.lending(tenant, able[0]?.capability ?? ''),
+      examined: [...examined.values()],
+      pauses,
+    };
   }
 
   /** What a held task waits for: its action at the gate, and the round or the people that it is held for. */
@@ -211,15 +265,24 @@ export class WhyNots {
     const stream = parseCommitRef(ref)?.stream;
     const { category, id } = stream === undefined ? { category: '', id: '' } : parseStream(stream);
     if (category === roundDecider.category) {
-      const { electorate, ballots, deadline, status } = (await this.transactor.load(roundDecider, streamName(tenant, category, id))).state;
+      const { electorate, ballots, deadline, status } = (
+        await this.transactor.load(roundDecider, streamName(tenant, category, id))
+      ).state;
       const votes = Object.keys(ballots).length;
       const voters = [...ballotHolders(electorate as Electorate)].length;
-      return { text: `action ${action} waits for round ${id}, which is ${status}: ${votes} of ${voters} have voted, until ${deadline}`, until: deadline };
+      return {
+        text: `action ${action} waits for round ${id}, which is ${status}: ${votes} of ${voters} have voted, until ${deadline}`,
+        until: deadline,
+      };
     }
-    const approval = (await this.transactor.load(approvalDecider, streamName(tenant, approvalDecider.category, id))).state;
+    const approval = (await this.transactor.load(approvalDecider, streamName(tenant, approvalDecider.category, id)))
+      .state;
     const { request, given, level } = approval;
     const until = deadlineOf(approval);
-    return { text: `action ${action} waits for approval ${id}: ${given.length} of ${request?.approvals_needed} given, ${request?.ladder[level]?.group} is asked, until ${until}`, until };
+    return {
+      text: `action ${action} waits for approval ${id}: ${given.length} of ${request?.approvals_needed} given, ${request?.ladder[level]?.group} is asked, until ${until}`,
+      until,
+    };
   }
 
   private now(): Time {
@@ -237,7 +300,11 @@ function candidateOf(state: TaskState, spec: TaskSpec, bidder: Bidder, pauses: P
     bid: hasBid(state, bidder.id),
     standing_offer: profile.offer !== null,
     status: bidder.state.status,
-    levels: spec.requires.map(({ capability, level }) => ({ capability, level: levelOf(profile, capability) ?? null, needs: level })),
+    levels: spec.requires.map(({ capability, level }) => ({
+      capability,
+      level: levelOf(profile, capability) ?? null,
+      needs: level,
+    })),
     slots: slotsInUse(bidder.state) + bidder.pending,
     capacity: profile.capacity,
   };

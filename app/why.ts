@@ -3,10 +3,10 @@
  * tree. It reads the index of correlations and the streams themselves; the answer holds the hashes, so that each step
  * can be checked.
  */
-import { CAUSAL_CATEGORIES, MAX_CHAIN, causalTree, type CausalChain } from '../domain/causality';
+import { CAUSAL_CATEGORIES, type CausalChain, causalTree, MAX_CHAIN } from '../domain/causality';
 import type { Commit } from '../domain/kernel/commit';
-import { commitRef, parseCommitRef, streamName } from '../domain/kernel/ids';
 import { Rejection } from '../domain/kernel/decider';
+import { commitRef, parseCommitRef, streamName } from '../domain/kernel/ids';
 import type { CorrelationDoc } from '../projections/correlations';
 import type { EventStore, ViewStore } from './ports';
 import type { Views } from './views';
@@ -14,8 +14,8 @@ import type { Views } from './views';
 const PAGE = 200;
 /**
  * Streams that many correlations share (an agent's, a trail's) are long, and nothing says where in them a correlation
- * ends. One is left after so many receipts in a row that don't belong to it; and after so many in all of an answer, each
- * is left after its first page without any.
+ * ends. One is left after so many receipts in a row that don't belong to it; and after so many in all of an answer,
+ * each is left after its first page without any.
  */
 export const MAX_UNRELATED_IN_A_ROW = 2_000;
 const MAX_UNRELATED = 20_000;
@@ -31,7 +31,12 @@ export class Why {
   /** @param id a receipt (`stream@index`), a stream, the id of a task, or a correlation id */
   async chain(tenant: string, id: string): Promise<CausalChain | Rejection> {
     const correlations = await this.correlationsOf(tenant, id);
-    if (correlations.length === 0) return new Rejection('missing', 'nothing-known', `nothing is known of ${id}: give a task's id, a receipt (stream@index) or a correlation id`);
+    if (correlations.length === 0)
+      return new Rejection(
+        'missing',
+        'nothing-known',
+        `nothing is known of ${id}: give a task's id, a receipt (stream@index) or a correlation id`,
+      );
     const commits = new Map<string, Commit>();
     let complete = true;
     const take = (commit: Commit) => {
@@ -47,7 +52,7 @@ export class Why {
     }
     // What led here may belong to another correlation, for example the signal that a task answers: follow it up.
     for (const commit of [...commits.values()]) {
-      for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause) && complete; ) {
+      for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause) && complete;) {
         const found = await this.receipt(tenant, cause);
         if (found === undefined) break;
         take(found);
@@ -55,7 +60,14 @@ export class Why {
       }
     }
     const left = unsearched.length === 0 ? {} : { unsearched: unsearched.slice(0, MAX_UNSEARCHED_SHOWN) };
-    return { id, correlations, commits: commits.size, complete: complete && unsearched.length === 0, ...left, roots: causalTree(commits.values()) };
+    return {
+      id,
+      correlations,
+      commits: commits.size,
+      complete: complete && unsearched.length === 0,
+      ...left,
+      roots: causalTree(commits.values()),
+    };
   }
 
   private async correlationsOf(tenant: string, id: string): Promise<string[]> {
@@ -64,7 +76,9 @@ export class Why {
       const commit = await this.receipt(tenant, id);
       return commit === undefined ? [] : [commit.meta.correlationId];
     }
-    const streams = id.startsWith(`${tenant}/`) ? [id] : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
+    const streams = id.startsWith(`${tenant}/`)
+      ? [id]
+      : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
     for (const stream of streams) {
       const [first] = await this.store.read(stream, 0, 1);
       if (first !== undefined) return [first.meta.correlationId];
@@ -78,9 +92,14 @@ export class Why {
     let continuation: string | undefined;
     let unrelated = 0;
     do {
-      const page = await this.viewStore.query<CorrelationDoc>(this.views.serving('correlations'), { tenant, key: correlation, limit: 1_000, continuation });
+      const page = await this.viewStore.query<CorrelationDoc>(this.views.serving('correlations'), {
+        tenant,
+        key: correlation,
+        limit: 1_000,
+        continuation,
+      });
       for (const { source, doc } of page.rows) {
-        for (let next = doc.first, inARow = 0; ; ) {
+        for (let next = doc.first, inARow = 0; ;) {
           const read = await this.store.read(source, next, PAGE);
           const own = read.filter(({ meta }) => meta.correlationId === correlation);
           yield* own;

@@ -5,18 +5,18 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEmbedded } from '../adapters/embedded/open';
-import type { StorePorts } from '../app/ports';
 import { systemClock } from '../app/composition';
 import { newId } from '../app/new-id';
 import { AllowAll } from '../app/policy';
+import type { StorePorts } from '../app/ports';
 import { Transactor } from '../app/transact';
 import { canonicalize, type Commit } from '../domain/kernel/commit';
 import type { Decider, Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import { progress } from '../samples/demo/progress';
-import { limitOf, type Limit } from './limit';
-import { rateOf, type Rate } from './measure';
+import { type Limit, limitOf } from './limit';
+import { type Rate, rateOf } from './measure';
 
 type Noted = Event<'Noted', { number: number; note: string }>;
 
@@ -57,7 +57,11 @@ export interface ReadResult {
 
 export interface AppendReport {
   readonly bytesPerCommit: number;
-  readonly lengths: readonly { readonly commits: number; readonly append: readonly AppendResult[]; readonly read: ReadResult }[];
+  readonly lengths: readonly {
+    readonly commits: number;
+    readonly append: readonly AppendResult[];
+    readonly read: ReadResult;
+  }[];
 }
 
 class Writers {
@@ -76,7 +80,12 @@ class Writers {
         count = 0;
       }
       const number = count++;
-      const outcome = await this.transactor.transact(notes, stream, () => [{ type: 'Noted' as const, v: 1, data: { number, note: NOTE } }], { principal: PRINCIPAL, action: 'note.write' });
+      const outcome = await this.transactor.transact(
+        notes,
+        stream,
+        () => [{ type: 'Noted' as const, v: 1, data: { number, note: NOTE } }],
+        { principal: PRINCIPAL, action: 'note.write' },
+      );
       if (!outcome.ok) throw new Error(outcome.rejection.message);
       if (number === 0) this.written.push(stream);
     };
@@ -104,7 +113,11 @@ export async function benchAppend(folder: string, settings: AppendSettings, show
         const limit = meanOf(before, limitOf(folder, bodies, count, settings.seconds / 4));
         append.push({ writers: count, append: rate, limit, ofLimit: rate.perSecond / limit.commitsPerSecond });
       }
-      lengths.push({ commits: Number(await ports.store.end()), append, read: await readBack(ports, writers.written, settings.seconds) });
+      lengths.push({
+        commits: Number(await ports.store.end()),
+        append,
+        read: await readBack(ports, writers.written, settings.seconds),
+      });
     }
     return { bytesPerCommit: bodies.reduce((sum, body) => sum + body.length, 0) / bodies.length, lengths };
   } finally {
@@ -116,7 +129,12 @@ export async function benchAppend(folder: string, settings: AppendSettings, show
 /** The disk of a shared machine has moods: the limit is taken before and after. */
 function meanOf(a: Limit, b: Limit): Limit {
   const mean = (key: keyof Limit): number => (a[key] + b[key]) / 2;
-  return { commitsPerSync: a.commitsPerSync, commitsPerSecond: mean('commitsPerSecond'), syncsPerSecond: mean('syncsPerSecond'), mbPerSecond: mean('mbPerSecond') };
+  return {
+    commitsPerSync: a.commitsPerSync,
+    commitsPerSecond: mean('commitsPerSecond'),
+    syncsPerSecond: mean('syncsPerSecond'),
+    mbPerSecond: mean('mbPerSecond'),
+  };
 }
 
 async function fill(ports: StorePorts, writers: Writers, length: number, show: boolean): Promise<void> {
@@ -154,7 +172,11 @@ async function readBack(ports: StorePorts, streams: readonly string[], seconds: 
     from = page.end ? undefined : page.checkpoint;
     return page.commits.length;
   });
-  return { streamsPerSecond: read.perSecond, commitsPerSecond: commits / read.seconds, feedCommitsPerSecond: feed.perSecond };
+  return {
+    streamsPerSecond: read.perSecond,
+    commitsPerSecond: commits / read.seconds,
+    feedCommitsPerSecond: feed.perSecond,
+  };
 }
 
 function bodyOf({ hash: _, ...unsealed }: Commit): Buffer {

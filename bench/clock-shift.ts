@@ -22,7 +22,8 @@ function install(file: string): void {
   setInterval(look, LOOK_EVERY_MS).unref();
   const now = (): number => real.now() + shift;
   globalThis.Date = new Proxy(real, {
-    construct: (target, args, newTarget) => Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget) as object,
+    construct: (target, args, newTarget) =>
+      Reflect.construct(target, args.length === 0 ? [now()] : args, newTarget) as object,
     apply: (target) => new target(now()).toString(),
     get: (target, property) => (property === 'now' ? now : (Reflect.get(target, property) as unknown)),
   });

@@ -1,8 +1,8 @@
 /** A colony to measure: a thousand agents of the repository's types, and the tasks that are posted to them. */
-import { openColony, readSettings } from '../app/composition';
 import type { Colony } from '../app/colony';
-import { CATALOGUE } from '../domain/catalogue-data';
+import { openColony, readSettings } from '../app/composition';
 import type { AgentProfile } from '../domain/agent';
+import { CATALOGUE } from '../domain/catalogue-data';
 import type { Principal } from '../domain/kernel/principal';
 import type { TaskSpec } from '../domain/task';
 import { forEachOf } from './measure';
@@ -13,12 +13,23 @@ export const CAPACITY = 4;
 
 export const agentId = (n: number): string => `agent-${n}`;
 export const typeOf = (n: number): string => (CATALOGUE[n % CATALOGUE.length] as { agent_type: string }).agent_type;
-export const agentOf = (id: string): { principal: Principal } => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' } });
-export const POSTER: { principal: Principal } = { principal: { tenant: TENANT, id: 'service:bench', kind: 'service', level: 'critical' } };
+export const agentOf = (id: string): { principal: Principal } => ({
+  principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' },
+});
+export const POSTER: { principal: Principal } = {
+  principal: { tenant: TENANT, id: 'service:bench', kind: 'service', level: 'critical' },
+};
 
 export function profileOf(n: number): AgentProfile {
   const agent_type = typeOf(n);
-  return { agent_type, pool: agent_type.split('.')[0] as string, capabilities: { [agent_type]: 1 }, capacity: CAPACITY, presence_seconds: 3_600, offer: { helps: [], min_strength: 0 } };
+  return {
+    agent_type,
+    pool: agent_type.split('.')[0] as string,
+    capabilities: { [agent_type]: 1 },
+    capacity: CAPACITY,
+    presence_seconds: 3_600,
+    offer: { helps: [], min_strength: 0 },
+  };
 }
 
 export function specOf(n: number): TaskSpec {

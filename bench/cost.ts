@@ -25,7 +25,7 @@ import type { StoreCost } from '../app/ports';
 import type { TaskEvent } from '../domain/task';
 import { ServiceBusServer } from '../test/servers/amqp/service-bus';
 import { CosmosServer } from '../test/servers/cosmos/server';
-import { POSTER, agentOf, registerAgents, specOf } from './colony';
+import { agentOf, POSTER, registerAgents, specOf } from './colony';
 import { approver } from './decisions';
 import { forEachOf, pause } from './measure';
 
@@ -93,8 +93,18 @@ export class CountedColony {
   static async open(folder: string): Promise<CountedColony> {
     const account = await CosmosServer.start();
     const isQueue = (name: string) => name === 'deadlines' || name.startsWith('parked-');
-    const queues = await new ServiceBusServer({ now: () => Date.now(), isQueue, lockMs: 60_000, duplicatesMs: 600_000 }).listen();
-    const clients = new AzureClients({ cosmos: { endpoint: account.endpoint, key: account.key }, serviceBus: queues, eventHubs: queues, blobs: queues });
+    const queues = await new ServiceBusServer({
+      now: () => Date.now(),
+      isQueue,
+      lockMs: 60_000,
+      duplicatesMs: 600_000,
+    }).listen();
+    const clients = new AzureClients({
+      cosmos: { endpoint: account.endpoint, key: account.key },
+      serviceBus: queues,
+      eventHubs: queues,
+      blobs: queues,
+    });
     const cosmos = new Cosmos(() => clients.cosmos, 'formicary');
     await cosmos.createContainers();
     const bus = new CountingBus(() => clients.connectServiceBus());
@@ -109,7 +119,11 @@ export class CountedColony {
       blobs: new FileBlobArchive(folder),
       presence,
       policy: new AllowAll(),
-      outbound: { webhooks: new HttpWebhooks({ privateHosts: [], httpToLoopback: false }), mail: undefined, secrets: new EnvironmentSecrets() },
+      outbound: {
+        webhooks: new HttpWebhooks({ privateHosts: [], httpToLoopback: false }),
+        mail: undefined,
+        secrets: new EnvironmentSecrets(),
+      },
       clock: systemClock,
       report: (message, facts) => process.stderr.write(`  ${message} ${JSON.stringify(facts)}\n`),
       async close() {
@@ -138,15 +152,23 @@ export class CountedColony {
     const operations = this.bus.operations;
     await work();
     await this.colony.feed.settled();
-    const costs = [...this.cosmos.meter.totals()].map(([name, cost]) => [name, less(cost, before.get(name))] as const).filter(([, { requests }]) => requests > 0);
-    const of = (name: 'requests' | 'requestUnits' | 'bytesSent' | 'bytesReceived') => costs.reduce((sum, [, cost]) => sum + cost[name], 0) / count;
+    const costs = [...this.cosmos.meter.totals()]
+      .map(([name, cost]) => [name, less(cost, before.get(name))] as const)
+      .filter(([, { requests }]) => requests > 0);
+    const of = (name: 'requests' | 'requestUnits' | 'bytesSent' | 'bytesReceived') =>
+      costs.reduce((sum, [, cost]) => sum + cost[name], 0) / count;
     return {
       requests: of('requests'),
       requestUnits: of('requestUnits'),
       bytesSent: of('bytesSent'),
       bytesReceived: of('bytesReceived'),
       busOperations: (this.bus.operations - operations) / count,
-      by: Object.fromEntries(costs.map(([name, { requests, requestUnits }]) => [name, { requests: requests / count, requestUnits: requestUnits / count }])),
+      by: Object.fromEntries(
+        costs.map(([name, { requests, requestUnits }]) => [
+          name,
+          { requests: requests / count, requestUnits: requestUnits / count },
+        ]),
+      ),
     };
   }
 
@@ -157,7 +179,11 @@ export class CountedColony {
     const stopListening = transactor.onCommitted(({ category, stream, commits }) => {
       if (category !== 'task') return;
       for (const event of commits.flatMap(({ events }) => events as readonly TaskEvent[])) {
-        if (event.type === 'TaskAwarded') awarded.get(stream.slice(stream.lastIndexOf('/') + 1))?.({ agent: event.data.agent, award: event.data.award });
+        if (event.type === 'TaskAwarded')
+          awarded.get(stream.slice(stream.lastIndexOf('/') + 1))?.({
+            agent: event.data.agent,
+            award: event.data.award,
+          });
       }
     });
     await forEachOf(count, atOnce, async () => {
@@ -205,9 +231,13 @@ class CountingBus extends ServiceBus {
 
 function less(cost: StoreCost, before: StoreCost | undefined): StoreCost {
   if (before === undefined) return cost;
-  return Object.fromEntries(Object.entries(cost).map(([name, value]: [string, number]) => [name, value - before[name as keyof StoreCost]])) as unknown as StoreCost;
+  return Object.fromEntries(
+    Object.entries(cost).map(([name, value]: [string, number]) => [name, value - before[name as keyof StoreCost]]),
+  ) as unknown as StoreCost;
 }
 
-function taken(outcome: { readonly ok: true } | { readonly ok: false; readonly rejection: { readonly message: string } }): void {
+function taken(
+  outcome: { readonly ok: true } | { readonly ok: false; readonly rejection: { readonly message: string } },
+): void {
   if (!outcome.ok) throw new Error(outcome.rejection.message);
 }

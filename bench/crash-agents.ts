@@ -2,7 +2,7 @@
  * Agents of a crash test: each asks its inbox, accepts, works and completes, for as long as it lives. As a program
  * (`node crash-agents.js URL COUNT SEED`) it is a process of agents that can be stopped and let go on.
  */
-import { Formicary, FormicaryError, type Assignment, type Receipt } from '../client/client';
+import { type Assignment, Formicary, FormicaryError, type Receipt } from '../client/client';
 import { CATALOGUE } from '../domain/catalogue-data';
 import { random } from '../samples/demand/profile';
 import { pause } from './measure';
@@ -28,7 +28,11 @@ export interface AgentLife {
 export async function live(root: Formicary, name: string, n: number, life: AgentLife): Promise<void> {
   const id = `${name}${n}`;
   const client = root.as(id);
-  const profile = { agent_type: TYPES[n % TYPES.length] as string, capacity: CAPACITY, limits: { presence_seconds: PRESENCE_SECONDS } };
+  const profile = {
+    agent_type: TYPES[n % TYPES.length] as string,
+    capacity: CAPACITY,
+    limits: { presence_seconds: PRESENCE_SECONDS },
+  };
   life.heard((await client.agents.put(id, profile, { idempotencyKey: life.key() })).receipt);
   while (!life.signal.aborted) {
     const { items } = await client.agents.inbox(id, { waitSeconds: 5, signal: life.signal });
@@ -52,7 +56,12 @@ async function main(url: string, count: number, seed: number): Promise<void> {
   const root = new Formicary({ url, principal: 'service:crash', retry: PATIENT });
   const draw = random(seed);
   let keys = 0;
-  const life: AgentLife = { draw, key: () => `${PAUSED}${(keys += 1)}`, heard: () => undefined, signal: new AbortController().signal };
+  const life: AgentLife = {
+    draw,
+    key: () => `${PAUSED}${(keys += 1)}`,
+    heard: () => undefined,
+    signal: new AbortController().signal,
+  };
   await Promise.all(Array.from({ length: count }, (_, n) => live(root, PAUSED, n, life)));
 }
 

@@ -30,7 +30,12 @@ const VOTERS = Array.from({ length: 5 }, (_, n) => ({ id: `voter-${n}`, why: 'as
 const ELECTORATE = { algorithm: 'simple_majority', voters: VOTERS, min_agreement: 0.75, quorum: 0.6 } as const;
 
 const ladder = (seconds: number) => ['approvers', 'administrators'].map((group) => ({ group, members: [], seconds }));
-const BASE: OversightRules = { ...DEFAULT_RULES, mode: 'full_automation', thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 }, approvers: ladder(300) };
+const BASE: OversightRules = {
+  ...DEFAULT_RULES,
+  mode: 'full_automation',
+  thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 },
+  approvers: ladder(300),
+};
 const RULES: Readonly<Record<string, OversightRules>> = {
   [ASKED]: { ...BASE, mode: 'human_approval' },
   [VOTED]: { ...BASE, round: { ...ELECTORATE, when: 'always', round_seconds: 15, improvement_rounds: 1 } },
@@ -74,7 +79,8 @@ export class DecisionLoad extends CrashLoad {
 
   start(): void {
     this.run(async () => {
-      for (const [kind, rules] of Object.entries(RULES)) await this.root.command('PUT', `/v1/oversight/${kind}`, { rules });
+      for (const [kind, rules] of Object.entries(RULES))
+        await this.root.command('PUT', `/v1/oversight/${kind}`, { rules });
       for (let n = 0; n < PROPOSERS; n += 1) this.run(() => this.proposer(this.as(`proposer-${n}`)));
       for (let n = 0; n < PEOPLE; n += 1) this.run(() => this.person(this.as(`human:person-${n}`)));
       for (const { id } of VOTERS) this.run(() => this.voter(id, this.as(id)));
@@ -85,7 +91,8 @@ export class DecisionLoad extends CrashLoad {
   async drained(): Promise<boolean> {
     const { feed } = await this.root.read<Status>('/v1/status');
     if (feed.some(({ lag }) => (lag ?? 0) > 0)) return false;
-    for (const [list, status] of UNDER_WAY) if ((await this.list(this.root, list, { status, limit: 1 })).length > 0) return false;
+    for (const [list, status] of UNDER_WAY)
+      if ((await this.list(this.root, list, { status, limit: 1 })).length > 0) return false;
     return true;
   }
 
@@ -128,7 +135,11 @@ export class DecisionLoad extends CrashLoad {
     return (await session.read<{ value: readonly T[] }>(`/v1/${what}`, query)).value;
   }
 
-  private async command<T extends { readonly receipt: Receipt }>(session: Session, path: string, body: unknown): Promise<T> {
+  private async command<T extends { readonly receipt: Receipt }>(
+    session: Session,
+    path: string,
+    body: unknown,
+  ): Promise<T> {
     const answer = await session.command<T>('POST', path, body, { idempotencyKey: this.key() });
     this.heard(answer.receipt);
     return answer;
@@ -147,7 +158,14 @@ export class DecisionLoad extends CrashLoad {
     for (let n = 0; this.isPosting; n += 1) {
       const kind = this.pick(KINDS) as string;
       const impact = kind === ASKED && this.draw() < 0.3 ? 'critical' : 'low';
-      const proposal = { kind, action: { amount: n }, why: 'the crash test drew it', confidence: 0.9, impact, features: { amount: 1 } };
+      const proposal = {
+        kind,
+        action: { amount: n },
+        why: 'the crash test drew it',
+        confidence: 0.9,
+        impact,
+        features: { amount: 1 },
+      };
       const { action } = await this.command<{ receipt: Receipt; action: Action }>(session, '/v1/actions', proposal);
       this.run(() => this.follow(session, action.id));
       await pause(this.draw() * 300);
@@ -159,7 +177,8 @@ export class DecisionLoad extends CrashLoad {
     while (!this.abort.signal.aborted) {
       const { status, hash } = await session.read<Action>(`/v1/actions/${id}`);
       if (['executed', 'refused', 'vetoed'].includes(status)) return;
-      if (status === 'cleared') await Promise.all([1, 2].map(() => this.attempt(session, `/v1/actions/${id}/execute`, { hash })));
+      if (status === 'cleared')
+        await Promise.all([1, 2].map(() => this.attempt(session, `/v1/actions/${id}/execute`, { hash })));
       await pause(200 + this.draw() * 200);
     }
   }
@@ -167,7 +186,14 @@ export class DecisionLoad extends CrashLoad {
   private async asker(session: Session): Promise<void> {
     for (let n = 0; this.isPosting; n += 1) {
       const kind = this.draw() < 0.5 ? SILENT : VOTED;
-      await this.command(session, '/v1/rounds', { question: `Question ${n}`, kind, impact: 'low', round_seconds: kind === SILENT ? 1 : 15, improvement_rounds: 1, electorate: ELECTORATE });
+      await this.command(session, '/v1/rounds', {
+        question: `Question ${n}`,
+        kind,
+        impact: 'low',
+        round_seconds: kind === SILENT ? 1 : 15,
+        improvement_rounds: 1,
+        electorate: ELECTORATE,
+      });
       await pause(this.draw() * 500);
     }
   }
@@ -175,13 +201,23 @@ export class DecisionLoad extends CrashLoad {
   private async voter(id: string, session: Session): Promise<void> {
     const voted = new Set<string>();
     while (!this.abort.signal.aborted) {
-      for (const { id: round, kind } of await this.list<Round>(session, 'rounds', { status: 'open', voter: id, limit: 20 })) {
+      for (const { id: round, kind } of await this.list<Round>(session, 'rounds', {
+        status: 'open',
+        voter: id,
+        limit: 20,
+      })) {
         if (kind === SILENT) continue;
         const { pass, snapshot, choices } = await session.read<Round>(`/v1/rounds/${round}`);
         if (voted.has(`${round} ${pass}`)) continue;
         voted.add(`${round} ${pass}`);
         const choice = this.draw() < 0.8 ? choices[0] : choices[1];
-        await this.attempt(session, `/v1/rounds/${round}/votes`, { choice, confidence: 0.9, reasoning: 'the crash test drew it', snapshot, pass });
+        await this.attempt(session, `/v1/rounds/${round}/votes`, {
+          choice,
+          confidence: 0.9,
+          reasoning: 'the crash test drew it',
+          snapshot,
+          pass,
+        });
       }
       await pause(this.draw() * 200);
     }
@@ -193,8 +229,12 @@ export class DecisionLoad extends CrashLoad {
       const waiting = await this.list<Waiting>(session, 'approvals', { status: 'waiting', limit: 50 });
       const chosen = this.pick(waiting.filter(({ kind }) => kind !== SILENT).slice(0, 3));
       if (chosen !== undefined) await this.decide(session, chosen);
-      const vetoable = this.draw() < 0.02 ? this.pick(await this.list<Action>(session, 'actions', { status: 'veto_window', limit: 5 })) : undefined;
-      if (vetoable !== undefined) await this.attempt(session, `/v1/actions/${vetoable.id}/veto`, { reason: 'the crash test drew it' });
+      const vetoable =
+        this.draw() < 0.02
+          ? this.pick(await this.list<Action>(session, 'actions', { status: 'veto_window', limit: 5 }))
+          : undefined;
+      if (vetoable !== undefined)
+        await this.attempt(session, `/v1/actions/${vetoable.id}/veto`, { reason: 'the crash test drew it' });
       await pause(this.draw() * 100);
     }
   }
@@ -205,7 +245,12 @@ export class DecisionLoad extends CrashLoad {
     if (lot < 0.2) await this.attempt(session, `${path}/claim`, { seconds: 1 + Math.floor(this.draw() * 3) });
     else if (lot < 0.3) await this.attempt(session, `${path}/reject`, { hash, reason: 'the crash test drew a no' });
     // What the agents could not decide may have no leader: which choice it is to be is said.
-    else await this.attempt(session, `${path}/approve`, { hash, reason: 'the crash test drew a yes', choice: kind === OUTCOME_KIND ? DEFAULT_CHOICES[0] : undefined });
+    else
+      await this.attempt(session, `${path}/approve`, {
+        hash,
+        reason: 'the crash test drew a yes',
+        choice: kind === OUTCOME_KIND ? DEFAULT_CHOICES[0] : undefined,
+      });
   }
 
   private pick<T>(of: readonly T[]): T | undefined {
@@ -281,7 +326,10 @@ export class DecisionWatch {
       doubleDecisions: this.doubleDecisions,
       doubleExecutions: this.doubleExecutions,
       outOfTime: this.outOfTime,
-      unfinished: [...[...this.asked].filter(([, { open }]) => open), ...gates.filter(([, { end }]) => end === undefined)].map(([stream]) => stream),
+      unfinished: [
+        ...[...this.asked].filter(([, { open }]) => open),
+        ...gates.filter(([, { end }]) => end === undefined),
+      ].map(([stream]) => stream),
     };
   }
 
@@ -343,7 +391,8 @@ export class DecisionWatch {
         if (isSettled) this.doubleDecisions.push(place);
         const answer = this.asked.get(parseCommitRef(ref ?? '')?.stream ?? '')?.answer;
         // A round is asked about one action, so its choice tells enough.
-        if ((by === 'approval' && answer !== hash) || (by === 'round' && answer === undefined)) this.doubleExecutions.push(place);
+        if ((by === 'approval' && answer !== hash) || (by === 'round' && answer === undefined))
+          this.doubleExecutions.push(place);
         gate.cleared = hash;
         break;
       }

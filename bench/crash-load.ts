@@ -59,7 +59,8 @@ export abstract class CrashLoad {
 
   protected heard(receipt: Pick<Receipt, 'stream' | 'version' | 'hash'> & { readonly repeated?: boolean }): void {
     if (receipt.repeated === true) this.repeated += 1;
-    if (receipt.hash !== null) this.acknowledged.push({ stream: receipt.stream, version: receipt.version, hash: receipt.hash });
+    if (receipt.hash !== null)
+      this.acknowledged.push({ stream: receipt.stream, version: receipt.version, hash: receipt.hash });
   }
 
   protected key(): string {

@@ -36,7 +36,9 @@ export class CommandWatch {
       const ref = commitRef(stream, version);
       const stored = this.hashes.get(ref);
       if (stored === hash) return [];
-      return [`${ref}: ${stored === undefined ? 'acknowledged, and not in the log' : 'in the log with another hash than was acknowledged'}`];
+      return [
+        `${ref}: ${stored === undefined ? 'acknowledged, and not in the log' : 'in the log with another hash than was acknowledged'}`,
+      ];
     });
     return { lost, doneTwice: this.doneTwice };
   }
@@ -77,7 +79,15 @@ export function examineCrash(log: Iterable<Commit>, acknowledged: readonly Ackno
     commands.see(commit);
     tasks.see(commit);
   }
-  const expected = acknowledged.filter(({ stream }) => stream.includes('/task/')).map(({ stream }) => stream.slice(stream.lastIndexOf('/') + 1));
+  const expected = acknowledged
+    .filter(({ stream }) => stream.includes('/task/'))
+    .map(({ stream }) => stream.slice(stream.lastIndexOf('/') + 1));
   const { posted, lost, unfinished, awardedTwice } = tasks.findings(expected);
-  return { acknowledged: acknowledged.length, ...commands.findings(acknowledged), doubleAwards: awardedTwice, unfinished: [...lost, ...unfinished], tasks: posted };
+  return {
+    acknowledged: acknowledged.length,
+    ...commands.findings(acknowledged),
+    doubleAwards: awardedTwice,
+    unfinished: [...lost, ...unfinished],
+    tasks: posted,
+  };
 }

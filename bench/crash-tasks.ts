@@ -1,7 +1,10 @@
-/** What crashes are tested on first: tasks that are posted, awarded, accepted and completed, and signals and agents beside them. */
+/**
+ * What crashes are tested on first: tasks that are posted, awarded, accepted and completed, and signals and agents
+ * beside them.
+ */
 import { Formicary, type Receipt } from '../client/client';
 import type { Commit } from '../domain/kernel/commit';
-import { AGENT, PATIENT, TYPES, live } from './crash-agents';
+import { AGENT, live, PATIENT, TYPES } from './crash-agents';
 import { CrashLoad, type Examined } from './crash-load';
 import { examineCrash } from './crash-report';
 import { pause } from './measure';
@@ -12,7 +15,12 @@ export class TaskLoad extends CrashLoad {
   private readonly root = new Formicary({ transport: this.transport, principal: 'service:crash', retry: PATIENT });
 
   start(): void {
-    const life = { draw: this.draw, key: () => this.key(), heard: (receipt: Receipt) => this.heard(receipt), signal: this.abort.signal };
+    const life = {
+      draw: this.draw,
+      key: () => this.key(),
+      heard: (receipt: Receipt) => this.heard(receipt),
+      signal: this.abort.signal,
+    };
     for (let n = 0; n < AGENTS; n += 1) this.run(() => live(this.root, AGENT, n, life));
     for (let n = 0; n < 3; n += 1) this.run(() => this.poster());
     this.run(() => this.batches());
@@ -24,7 +32,8 @@ export class TaskLoad extends CrashLoad {
   async drained(): Promise<boolean> {
     const { feed } = await this.root.status();
     if (feed.some(({ lag }) => (lag ?? 0) > 0)) return false;
-    for (const status of ['open', 'awarded', 'running'] as const) if ((await this.root.tasks.list({ status, limit: 1 })).value.length > 0) return false;
+    for (const status of ['open', 'awarded', 'running'] as const)
+      if ((await this.root.tasks.list({ status, limit: 1 })).value.length > 0) return false;
     return true;
   }
 
@@ -32,8 +41,20 @@ export class TaskLoad extends CrashLoad {
     const { acknowledged, tasks, ...found } = examineCrash(log, this.acknowledged);
     const { lost, doneTwice, doubleAwards, unfinished } = found;
     return {
-      figures: { acknowledged, tasks, lost: lost.length, doneTwice: doneTwice.length, doubleAwards: doubleAwards.length, unfinished: unfinished.length },
-      problems: [...lost, ...doneTwice.map((command) => `done twice: ${command}`), ...doubleAwards.map((id) => `awarded twice: ${id}`), ...unfinished.map((id) => `did not end: ${id}`)],
+      figures: {
+        acknowledged,
+        tasks,
+        lost: lost.length,
+        doneTwice: doneTwice.length,
+        doubleAwards: doubleAwards.length,
+        unfinished: unfinished.length,
+      },
+      problems: [
+        ...lost,
+        ...doneTwice.map((command) => `done twice: ${command}`),
+        ...doubleAwards.map((id) => `awarded twice: ${id}`),
+        ...unfinished.map((id) => `did not end: ${id}`),
+      ],
     };
   }
 
@@ -56,9 +77,21 @@ export class TaskLoad extends CrashLoad {
     }
   }
 
-  private task(): { task_type: string; priority: number; lease_seconds: number; accept_seconds: number; retry_seconds: number } {
+  private task(): {
+    task_type: string;
+    priority: number;
+    lease_seconds: number;
+    accept_seconds: number;
+    retry_seconds: number;
+  } {
     const task_type = TYPES[Math.floor(this.draw() * TYPES.length)] as string;
-    return { task_type, priority: Math.round(this.draw() * 100) / 100, lease_seconds: 30, accept_seconds: 30, retry_seconds: 0 };
+    return {
+      task_type,
+      priority: Math.round(this.draw() * 100) / 100,
+      lease_seconds: 30,
+      accept_seconds: 30,
+      retry_seconds: 0,
+    };
   }
 
   private async signals(): Promise<void> {
@@ -73,7 +106,15 @@ export class TaskLoad extends CrashLoad {
   private async registrations(): Promise<void> {
     for (let n = 0; this.isPosting; n += 1) {
       const id = `idle-${n}`;
-      this.heard((await this.root.agents.put(id, { agent_type: 'crash.idle', limits: { presence_seconds: 3_600 } }, { idempotencyKey: this.key() })).receipt);
+      this.heard(
+        (
+          await this.root.agents.put(
+            id,
+            { agent_type: 'crash.idle', limits: { presence_seconds: 3_600 } },
+            { idempotencyKey: this.key() },
+          )
+        ).receipt,
+      );
       await pause(this.draw() * 100);
     }
   }

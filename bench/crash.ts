@@ -1,18 +1,18 @@
 /**
  * `npm run crash`: a host under load is killed with SIGKILL at random instants and started again on the same store; it,
- * or a process of agents, is stopped for a while and goes on; its machine's clock is set ahead or back, and right again.
- * Clients send their commands with Idempotency-Keys, and try again until they have an answer. Afterwards every receipt
- * that was acknowledged has to be in the log with the same hash, nothing may have been done twice, and no agent that
- * lives may have been declared lost.
+ * or a process of agents, is stopped for a while and goes on; its machine's clock is set ahead or back, and right
+ * again. Clients send their commands with Idempotency-Keys, and try again until they have an answer. Afterwards every
+ * receipt that was acknowledged has to be in the log with the same hash, nothing may have been done twice, and no agent
+ * that lives may have been declared lost.
  */
-import { fork, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { random } from '../samples/demand/profile';
-import { PROFILES, openEngine, type Profile } from '../samples/demo/engine';
-import { HostProcess, freePort } from '../samples/demo/host-process';
-import { Verification, inUse } from '../samples/demo/log';
+import { openEngine, type Profile, PROFILES } from '../samples/demo/engine';
+import { freePort, HostProcess } from '../samples/demo/host-process';
+import { inUse, Verification } from '../samples/demo/log';
 import { progress } from '../samples/demo/progress';
 import { SHIFT_FILE } from './clock-shift';
 import { AGENT, PAUSED } from './crash-agents';
@@ -30,7 +30,10 @@ const STILLBORN_MS = 900;
 /** One kill in so many comes before the host is ready. */
 const STILLBORN = 6;
 const DRAIN_MS = 60_000;
-/** How long a host is stopped at most, which is longer than its agents may be silent; and agents, which is shorter. Milliseconds. */
+/**
+ * How long a host is stopped at most, which is longer than its agents may be silent; and agents, which is shorter.
+ * Milliseconds.
+ */
 const HOST_PAUSE_MS = 7_000;
 const AGENTS_PAUSE_MS = 1_500;
 const PAUSED_AGENTS = 8;
@@ -53,32 +56,65 @@ interface Options {
   readonly keep: boolean;
 }
 
-const number = (min: number, max: number) => (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) throw new InvalidArgumentError(`give a whole number from ${min} to ${max}`);
-  return value;
-};
+const number =
+  (min: number, max: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max)
+      throw new InvalidArgumentError(`give a whole number from ${min} to ${max}`);
+    return value;
+  };
 
 const program = new Command('npm run crash --')
-  .description('Kills a host under load with SIGKILL, stops it, sets its clock, again and again, and looks whether anything that it acknowledged is lost.')
-  .addOption(new Option('--scenario <name>', 'what is going on meanwhile').choices(Object.keys(SCENARIOS)).default('tasks'))
-  .addOption(new Option('--profile <name>', 'what the host stores in: a folder, or test servers of ours that speak the protocols of the Azure services').choices(PROFILES).default('embedded'))
+  .description(
+    'Kills a host under load with SIGKILL, stops it, sets its clock, again and again, and looks whether anything that it acknowledged is lost.',
+  )
+  .addOption(
+    new Option('--scenario <name>', 'what is going on meanwhile').choices(Object.keys(SCENARIOS)).default('tasks'),
+  )
+  .addOption(
+    new Option(
+      '--profile <name>',
+      'what the host stores in: a folder, or test servers of ours that speak the protocols of the Azure services',
+    )
+      .choices(PROFILES)
+      .default('embedded'),
+  )
   .option('--kills <n>', `how often the host is killed (${KILLS}; 0 with --pause or --clock)`, number(1, 10_000))
   .option('--pause [n]', `how often the host or agents are stopped for a while (${DISTURBANCES})`, number(1, 10_000))
-  .option('--clock [n]', `how often the clock of the host's machine is set wrong for a while (${DISTURBANCES})`, number(1, 10_000))
+  .option(
+    '--clock [n]',
+    `how often the clock of the host's machine is set wrong for a while (${DISTURBANCES})`,
+    number(1, 10_000),
+  )
   .option('--seconds <n>', 'nothing of that after so many seconds', number(1, 86_400), 120)
-  .option('--seed <n>', 'decides when the host is killed and what the clients ask for', number(0, 2 ** 32 - 1), Date.now() % 1_000_000)
+  .option(
+    '--seed <n>',
+    'decides when the host is killed and what the clients ask for',
+    number(0, 2 ** 32 - 1),
+    Date.now() % 1_000_000,
+  )
   .option('--json', 'end with one line of JSON on standard output', false)
   .option('--keep', 'keep the store in .formicary/crash', false);
 
 type Disturbance = 'kill' | 'pause' | 'clock';
 
 /** What is done to the host, in an order that is drawn. */
-function plan({ kills, pause: pauses, clock: steps }: Pick<Options, 'kills' | 'pause' | 'clock'>, draw: () => number): Disturbance[] {
+function plan(
+  { kills, pause: pauses, clock: steps }: Pick<Options, 'kills' | 'pause' | 'clock'>,
+  draw: () => number,
+): Disturbance[] {
   const count = (given: number | true | undefined): number => (given === true ? DISTURBANCES : (given ?? 0));
   const of = (what: Disturbance, times: number): Disturbance[] => Array.from({ length: times }, () => what);
-  const all = [...of('kill', kills ?? (pauses === undefined && steps === undefined ? KILLS : 0)), ...of('pause', count(pauses)), ...of('clock', count(steps))];
-  return all.map((what) => ({ what, place: draw() })).sort((a, b) => a.place - b.place).map(({ what }) => what);
+  const all = [
+    ...of('kill', kills ?? (pauses === undefined && steps === undefined ? KILLS : 0)),
+    ...of('pause', count(pauses)),
+    ...of('clock', count(steps)),
+  ];
+  return all
+    .map((what) => ({ what, place: draw() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ what }) => what);
 }
 
 /** Stops a process for a while, as a closed lid or a busy machine does. */
@@ -103,14 +139,21 @@ async function crash(options: Options, cleanups: (() => void)[]): Promise<boolea
   cleanups.push(() => engine.stop());
   const shift = path.join(data, 'clock-shift');
   const execArgv = ['--require', path.join(__dirname, 'clock-shift.js')];
-  const host = new HostProcess({ data, port: await freePort(), environment: { ...engine.environment, [SHIFT_FILE]: shift }, execArgv });
+  const host = new HostProcess({
+    data,
+    port: await freePort(),
+    environment: { ...engine.environment, [SHIFT_FILE]: shift },
+    execArgv,
+  });
   cleanups.push(() => void host.kill());
   const planned = plan(options, draw);
   process.stderr.write(`\n  ${planned.length} disturbances, seed ${seed}\n`);
   await host.start();
   let agents: ChildProcess | undefined;
   if (scenario === 'tasks' && planned.includes('pause')) {
-    agents = fork(path.join(__dirname, 'crash-agents.js'), [host.url, String(PAUSED_AGENTS), String(seed + 2)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    agents = fork(path.join(__dirname, 'crash-agents.js'), [host.url, String(PAUSED_AGENTS), String(seed + 2)], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     cleanups.push(() => agents?.kill('SIGKILL'));
   }
 
@@ -147,12 +190,16 @@ async function crash(options: Options, cleanups: (() => void)[]): Promise<boolea
     await pause(draw() * LIFE_MS);
     await befall[what]();
     done[what] += 1;
-    bar.update(done.kill + done.pause + done.clock, `${load.acknowledged.length} commands acknowledged, ${load.repeated} of them again`);
+    bar.update(
+      done.kill + done.pause + done.clock,
+      `${load.acknowledged.length} commands acknowledged, ${load.repeated} of them again`,
+    );
   }
   bar.stop();
   await pause(500);
   load.stopPosting();
-  for (const until = performance.now() + DRAIN_MS; failure === undefined && performance.now() < until; await pause(200)) if ((await engine.isHandled()) && (await load.drained())) break;
+  for (const until = performance.now() + DRAIN_MS; failure === undefined && performance.now() < until; await pause(200))
+    if ((await engine.isHandled()) && (await load.drained())) break;
   await load.stop();
   agents?.kill('SIGKILL');
   await host.stop();
@@ -162,15 +209,33 @@ async function crash(options: Options, cleanups: (() => void)[]): Promise<boolea
   const losses = new LossWatch([AGENT, PAUSED]);
   const { figures: examined, problems: found } = load.examine(losses.over(log.over(await engine.log())));
   const figures = { ...examined, livingLost: losses.livingLost.length };
-  const report = { kills: done.kill, pauses: done.pause, clockSteps: done.clock, ...figures, commits: log.commits, verified: log.verified, seconds: Math.round((performance.now() - began) / 100) / 10 };
-  const problems = [...found, ...losses.livingLost.map((receipt) => `lost though it lives: ${receipt}`), ...log.faults.map(({ message }) => message)];
+  const report = {
+    kills: done.kill,
+    pauses: done.pause,
+    clockSteps: done.clock,
+    ...figures,
+    commits: log.commits,
+    verified: log.verified,
+    seconds: Math.round((performance.now() - began) / 100) / 10,
+  };
+  const problems = [
+    ...found,
+    ...losses.livingLost.map((receipt) => `lost though it lives: ${receipt}`),
+    ...log.faults.map(({ message }) => message),
+  ];
   process.stdout.write(
     `\n  ${done.kill} kills, ${done.pause} pauses and ${done.clock} steps of the clock in ${report.seconds} s, ${log.commits} receipts in ${log.streams} chains, which are ${log.verified ? 'verified' : 'BROKEN'}; ${load.repeated} answers were given again\n` +
-      `  ${Object.entries(figures).map(([name, figure]) => `${wordsOf(name)} ${figure}`).join(', ')}\n` +
-      problems.slice(0, 20).map((problem) => `  ${problem}\n`).join(''),
+      `  ${Object.entries(figures)
+        .map(([name, figure]) => `${wordsOf(name)} ${figure}`)
+        .join(', ')}\n` +
+      problems
+        .slice(0, 20)
+        .map((problem) => `  ${problem}\n`)
+        .join(''),
   );
   if (json) process.stdout.write(`${JSON.stringify(report)}\n`);
-  if (problems.length > 0 || keep) process.stderr.write(`  the ${engine.exported === undefined ? 'store' : 'export of the log'} is kept in ${data}\n`);
+  if (problems.length > 0 || keep)
+    process.stderr.write(`  the ${engine.exported === undefined ? 'store' : 'export of the log'} is kept in ${data}\n`);
   else rmSync(data, { recursive: true, force: true });
   return problems.length === 0;
 }

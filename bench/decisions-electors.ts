@@ -1,5 +1,7 @@
-/** Voters in processes of their own, which are told of a round by their inboxes alone; and the parent's side of them. */
-import { fork, type ChildProcess } from 'node:child_process';
+/**
+ * Voters in processes of their own, which are told of a round by their inboxes alone; and the parent's side of them.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
 import { Formicary, FormicaryError } from '../client/client';
 import { agentId } from './colony';
 import { ballotOf } from './decisions-ballot';
@@ -15,7 +17,10 @@ interface Start {
   readonly of: number;
 }
 
-type Said = { readonly kind: 'ready' } | { readonly kind: 'closed'; readonly round: string } | { readonly kind: 'failed'; readonly message: string };
+type Said =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'closed'; readonly round: string }
+  | { readonly kind: 'failed'; readonly message: string };
 
 export class Electors {
   private readonly children: ChildProcess[] = [];
@@ -61,7 +66,16 @@ export class Electors {
 async function elect({ url, voters, share, of }: Start, say: (said: Said) => void): Promise<void> {
   const root = new Formicary({ url });
   const own = Array.from({ length: voters }, (_, n) => n).filter((n) => n % of === share);
-  await Promise.all(own.map((n) => root.as(agentId(n)).agents.put(agentId(n), { agent_type: 'bench.voter', capacity: 1, capabilities: { 'bench.question': 1 }, limits: { presence_seconds: 3_600 } })));
+  await Promise.all(
+    own.map((n) =>
+      root.as(agentId(n)).agents.put(agentId(n), {
+        agent_type: 'bench.voter',
+        capacity: 1,
+        capabilities: { 'bench.question': 1 },
+        limits: { presence_seconds: 3_600 },
+      }),
+    ),
+  );
   say({ kind: 'ready' });
   await Promise.all(own.map((n) => attend(root.as(agentId(n)), n, say)));
 }
@@ -77,12 +91,20 @@ async function attend(client: Formicary, n: number, say: (said: Said) => void): 
   };
   for (;;) {
     const { items } = await client.agents.inbox(agentId(n), { waitSeconds: POLL_SECONDS });
-    await Promise.all(items.flatMap((item) => (item.kind === 'vote' ? [vote(item.round, item.snapshot, item.pass)] : [])));
+    await Promise.all(
+      items.flatMap((item) => (item.kind === 'vote' ? [vote(item.round, item.snapshot, item.pass)] : [])),
+    );
   }
 }
 
 if (require.main === module) {
   process.once('disconnect', () => process.exit(1));
   const say = (said: Said): void => void process.send?.(said);
-  process.once('message', (start: Start) => void elect(start, say).catch((error: unknown) => say({ kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) })));
+  process.once(
+    'message',
+    (start: Start) =>
+      void elect(start, say).catch((error: unknown) =>
+        say({ kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      ),
+  );
 }

@@ -13,12 +13,12 @@ import type { Decider, Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
 import type { RoundState } from '../domain/round';
-import { HostProcess, freePort } from '../samples/demo/host-process';
-import { Verification, readLog } from '../samples/demo/log';
-import { POSTER, TENANT, agentId, agentOf, openBenchColony } from './colony';
+import { freePort, HostProcess } from '../samples/demo/host-process';
+import { readLog, Verification } from '../samples/demo/log';
+import { agentId, agentOf, openBenchColony, POSTER, TENANT } from './colony';
 import { ballotOf } from './decisions-ballot';
 import { Electors } from './decisions-electors';
-import { forEachOf, memory, quantiles, type Memory, type Quantiles } from './measure';
+import { forEachOf, type Memory, memory, type Quantiles, quantiles } from './measure';
 
 export interface DecisionSettings {
   readonly voters: number;
@@ -36,7 +36,9 @@ export interface RoundRuns {
   /** From the request that opens a round to the answer to the vote that closes it. */
   readonly ms: Quantiles;
   readonly rounds: number;
-  /** Processor time of a round with all that follows from it, of the main thread (in process) or the host (over HTTP). */
+  /**
+   * Processor time of a round with all that follows from it, of the main thread (in process) or the host (over HTTP).
+   */
   readonly cpuMsPerRound: number;
 }
 
@@ -67,7 +69,9 @@ export interface DecisionReport {
   };
 }
 
-const PERSON: { principal: Principal } = { principal: { tenant: TENANT, id: 'human:bench', kind: 'human', level: 'critical', groups: ['approvers'] } };
+const PERSON: { principal: Principal } = {
+  principal: { tenant: TENANT, id: 'human:bench', kind: 'human', level: 'critical', groups: ['approvers'] },
+};
 const KIND = 'bench.order';
 const PAGES = 50;
 const WARM_UP = 20;
@@ -75,7 +79,12 @@ const WARM_UP = 20;
 type Noted = Event<'Noted', { number: number }>;
 
 /** The least that a command can append. */
-const notes: Decider<{ readonly last: number }, Noted> = { category: 'note', version: 1, initial: { last: 0 }, evolve: (_, { data }) => ({ last: data.number }) };
+const notes: Decider<{ readonly last: number }, Noted> = {
+  category: 'note',
+  version: 1,
+  initial: { last: 0 },
+  evolve: (_, { data }) => ({ last: data.number }),
+};
 
 export async function benchDecisions(folder: string, settings: DecisionSettings): Promise<DecisionReport> {
   const data = join(folder, 'decisions');
@@ -92,7 +101,10 @@ export async function benchDecisions(folder: string, settings: DecisionSettings)
 
 // ----------------------------------------------------------------------------------------------- rounds in process
 
-async function roundsInProcess(data: string, { voters, rounds, atOnce }: DecisionSettings): Promise<Pick<DecisionReport, 'inProcess' | 'commitsPerRound' | 'bytesPerRound'>> {
+async function roundsInProcess(
+  data: string,
+  { voters, rounds, atOnce }: DecisionSettings,
+): Promise<Pick<DecisionReport, 'inProcess' | 'commitsPerRound' | 'bytesPerRound'>> {
   const colony = await openBenchColony(data);
   let count = 0;
   const closed = new Map<string, () => void>();
@@ -101,15 +113,20 @@ async function roundsInProcess(data: string, { voters, rounds, atOnce }: Decisio
   });
   const round = async (): Promise<number> => {
     const id = `round-${count++}`;
-    const over = new Promise<number>((resolve) => closed.set(streamName(TENANT, 'round', id), () => resolve(performance.now())));
+    const over = new Promise<number>((resolve) =>
+      closed.set(streamName(TENANT, 'round', id), () => resolve(performance.now())),
+    );
     const began = performance.now();
     const opened = await colony.rounds.open(POSTER, id, roundOf(voters));
     if (!opened.ok) throw new Error(opened.rejection.message);
     const { electorate_hash: snapshot, pass } = opened.state;
-    const votes = Array.from({ length: voters }, (_, n) => colony.rounds.vote(agentOf(agentId(n)), id, { voter: agentId(n), ...ballotOf(n), snapshot, pass }));
+    const votes = Array.from({ length: voters }, (_, n) =>
+      colony.rounds.vote(agentOf(agentId(n)), id, { voter: agentId(n), ...ballotOf(n), snapshot, pass }),
+    );
     const ended = await over;
     // What comes after the decision is refused, and is part of what a round costs.
-    for (const vote of await Promise.all(votes)) if (!vote.ok && vote.rejection.code !== 'round-closed') throw new Error(vote.rejection.message);
+    for (const vote of await Promise.all(votes))
+      if (!vote.ok && vote.rejection.code !== 'round-closed') throw new Error(vote.rejection.message);
     return ended - began;
   };
   const measured = async (batches: number, size: number): Promise<RoundRuns> => {
@@ -137,7 +154,11 @@ async function roundsInProcess(data: string, { voters, rounds, atOnce }: Decisio
 }
 
 function votersOf(count: number): Voter[] {
-  return Array.from({ length: count }, (_, n) => ({ id: agentId(n), why: 'the bench asks it', expertise: { relevance: 1, experience: 0.5 + (0.5 * n) / count, track_record: 0.9 } }));
+  return Array.from({ length: count }, (_, n) => ({
+    id: agentId(n),
+    why: 'the bench asks it',
+    expertise: { relevance: 1, experience: 0.5 + (0.5 * n) / count, track_record: 0.9 },
+  }));
 }
 
 function roundOf(voters: number): RoundInput {
@@ -155,7 +176,10 @@ function roundOf(voters: number): RoundInput {
 
 // ------------------------------------------------------------------------------------------------------- approvals
 
-async function approvalsInProcess(data: string, { approvals, waiting }: DecisionSettings): Promise<Pick<DecisionReport, 'approval' | 'waiting'>> {
+async function approvalsInProcess(
+  data: string,
+  { approvals, waiting }: DecisionSettings,
+): Promise<Pick<DecisionReport, 'approval' | 'waiting'>> {
   let colony = await openBenchColony(data);
   try {
     const approval = await approvalCost(colony, approvals);
@@ -173,15 +197,22 @@ async function approvalsInProcess(data: string, { approvals, waiting }: Decision
       const asked = performance.now();
       const found = await colony.approvals.list(TENANT, { status: 'waiting' }, 100);
       pages.push(performance.now() - asked);
-      if (found.approvals.length !== Math.min(100, waiting)) throw new Error(`the queue shows ${found.approvals.length} of ${waiting}`);
+      if (found.approvals.length !== Math.min(100, waiting))
+        throw new Error(`the queue shows ${found.approvals.length} of ${waiting}`);
     }
-    return { approval, waiting: { approvals: waiting, memory: { before, after }, restartMs, pageMs: quantiles(pages) } };
+    return {
+      approval,
+      waiting: { approvals: waiting, memory: { before, after }, restartMs, pageMs: quantiles(pages) },
+    };
   } finally {
     await colony.stop();
   }
 }
 
-/** Takes one action after the other from its proposal through a person's approval to its execution; each has an id of its own. */
+/**
+ * Takes one action after the other from its proposal through a person's approval to its execution; each has an id of
+ * its own.
+ */
 export function approver(colony: Colony): (id: string) => Promise<void> {
   const cleared = new Map<string, () => void>();
   colony.transactor.onCommitted(({ stream, category, state }) => {
@@ -202,10 +233,19 @@ export function approver(colony: Colony): (id: string) => Promise<void> {
 async function approvalCost(colony: Colony, count: number): Promise<DecisionReport['approval']> {
   const approved = approver(colony);
   const plain = async (number: number): Promise<void> => {
-    const noted = await colony.transactor.transact(notes, streamName(TENANT, 'note', `note-${number}`), (): Noted[] => [{ type: 'Noted', v: 1, data: { number } }], { ...POSTER, action: 'note.write', creates: true });
+    const noted = await colony.transactor.transact(
+      notes,
+      streamName(TENANT, 'note', `note-${number}`),
+      (): Noted[] => [{ type: 'Noted', v: 1, data: { number } }],
+      { ...POSTER, action: 'note.write', creates: true },
+    );
     if (!noted.ok) throw new Error(noted.rejection.message);
   };
-  const measured = async (work: (n: number) => Promise<void>, from: number, to: number): Promise<{ ms: Quantiles; cpuMs: number; commits: number }> => {
+  const measured = async (
+    work: (n: number) => Promise<void>,
+    from: number,
+    to: number,
+  ): Promise<{ ms: Quantiles; cpuMs: number; commits: number }> => {
     const before = Number(await colony.ports.store.end());
     const cpu = process.threadCpuUsage();
     const taken: number[] = [];
@@ -215,7 +255,11 @@ async function approvalCost(colony: Colony, count: number): Promise<DecisionRepo
       taken.push(performance.now() - began);
     }
     await colony.feed.settled();
-    return { ms: quantiles(taken), cpuMs: sinceMs(cpu) / taken.length, commits: (Number(await colony.ports.store.end()) - before) / taken.length };
+    return {
+      ms: quantiles(taken),
+      cpuMs: sinceMs(cpu) / taken.length,
+      commits: (Number(await colony.ports.store.end()) - before) / taken.length,
+    };
   };
   const through = (n: number) => approved(`approved-${n}`);
   await measured(plain, 0, WARM_UP);
@@ -227,7 +271,15 @@ async function approvalCost(colony: Colony, count: number): Promise<DecisionRepo
 
 /** Proposes an action of a kind without rules, which a person decides on. */
 async function propose(colony: Colony, id: string): Promise<ActionState> {
-  const proposed = await colony.actions.propose(agentOf(agentId(0)), id, { kind: KIND, action: { order: id, item: 'bolts', amount: 40 }, why: 'stock is low', confidence: 0.9, impact: 'low', risk: 0.1, features: { amount: 40 } });
+  const proposed = await colony.actions.propose(agentOf(agentId(0)), id, {
+    kind: KIND,
+    action: { order: id, item: 'bolts', amount: 40 },
+    why: 'stock is low',
+    confidence: 0.9,
+    impact: 'low',
+    risk: 0.1,
+    features: { amount: 40 },
+  });
   if (!proposed.ok) throw new Error(proposed.rejection.message);
   if (proposed.state.status !== 'held') throw new Error(`the action is ${proposed.state.status}`);
   return proposed.state;
@@ -235,9 +287,16 @@ async function propose(colony: Colony, id: string): Promise<ActionState> {
 
 // ------------------------------------------------------------------------------------------------ rounds over HTTP
 
-async function roundsOverHttp(data: string, { voters, httpRounds, atOnce }: DecisionSettings): Promise<DecisionReport['http']> {
+async function roundsOverHttp(
+  data: string,
+  { voters, httpRounds, atOnce }: DecisionSettings,
+): Promise<DecisionReport['http']> {
   // Every voter is a principal of its own; the limit of the rate is not what is measured.
-  const host = new HostProcess({ data, port: await freePort(), environment: { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' } });
+  const host = new HostProcess({
+    data,
+    port: await freePort(),
+    environment: { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' },
+  });
   const client = new Formicary({ url: host.url, principal: POSTER.principal.id });
   const electors = new Electors();
   let count = 0;
@@ -251,7 +310,8 @@ async function roundsOverHttp(data: string, { voters, httpRounds, atOnce }: Deci
   const measured = async (batches: number, size: number): Promise<RoundRuns> => {
     const cpu = cpuMsOf(host.pid);
     const taken: number[] = [];
-    for (let batch = 0; batch < batches; batch += 1) taken.push(...(await Promise.all(Array.from({ length: size }, round))));
+    for (let batch = 0; batch < batches; batch += 1)
+      taken.push(...(await Promise.all(Array.from({ length: size }, round))));
     return { ms: quantiles(taken), rounds: taken.length, cpuMsPerRound: (cpuMsOf(host.pid) - cpu) / taken.length };
   };
   try {

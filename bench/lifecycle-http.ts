@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { Formicary, type TaskInput } from '../client/client';
 import { Crew } from '../samples/demo/crew';
-import { HostProcess, freePort } from '../samples/demo/host-process';
+import { freePort, HostProcess } from '../samples/demo/host-process';
 import { agentId, CAPACITY, specOf, typeOf } from './colony';
 import { pause } from './measure';
 
@@ -35,8 +35,18 @@ export class HttpColony {
     const crew = new Crew();
     await host.start();
     try {
-      const plans = Array.from({ length: agents }, (_, n) => ({ id: agentId(n), input: { agent_type: typeOf(n), capacity: CAPACITY, limits: { presence_seconds: 3_600 } } }));
-      await crew.register(plans, PROCESSES, { url: host.url, seed: 1, speed: 0, failures: 0, heartbeatSeconds: 60, pollSeconds: 30 });
+      const plans = Array.from({ length: agents }, (_, n) => ({
+        id: agentId(n),
+        input: { agent_type: typeOf(n), capacity: CAPACITY, limits: { presence_seconds: 3_600 } },
+      }));
+      await crew.register(plans, PROCESSES, {
+        url: host.url,
+        seed: 1,
+        speed: 0,
+        failures: 0,
+        heartbeatSeconds: 60,
+        pollSeconds: 30,
+      });
       crew.work();
       return new HttpColony(host, crew, new Formicary({ url: host.url, principal: 'service:bench' }));
     } catch (error) {
@@ -60,7 +70,9 @@ export class HttpColony {
         }
         const first = posted;
         posted = Math.min(tasks, posted + BATCH);
-        const answers = await client.tasks.postMany(Array.from({ length: posted - first }, (_, i) => inputOf(name, first + i)));
+        const answers = await client.tasks.postMany(
+          Array.from({ length: posted - first }, (_, i) => inputOf(name, first + i)),
+        );
         const refused = answers.find(({ problem }) => problem !== undefined);
         if (refused !== undefined) throw new Error(refused.problem?.detail);
       }
@@ -69,7 +81,10 @@ export class HttpColony {
     const patience = performance.now() + 120_000;
     while (crew.counts.completed - before < tasks) {
       crew.check();
-      if (performance.now() > patience) throw new Error(`${tasks - crew.counts.completed + before} tasks are not completed after two minutes\n${this.host.logTail()}`);
+      if (performance.now() > patience)
+        throw new Error(
+          `${tasks - crew.counts.completed + before} tasks are not completed after two minutes\n${this.host.logTail()}`,
+        );
       await pause(5);
     }
     const seconds = (performance.now() - started) / 1000;

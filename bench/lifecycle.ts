@@ -5,8 +5,8 @@
  */
 import type { Colony } from '../app/colony';
 import type { TaskEvent } from '../domain/task';
-import { POSTER, agentOf, specOf } from './colony';
-import { memory, quantiles, type Memory, type Quantiles } from './measure';
+import { agentOf, POSTER, specOf } from './colony';
+import { type Memory, memory, type Quantiles, quantiles } from './measure';
 
 export interface LifecycleResult {
   /** Post to completion, with everything that follows from it. */
@@ -81,7 +81,15 @@ export async function runLifecycle(colony: Colony, tasks: number): Promise<Lifec
   const seconds = (performance.now() - started) / 1000;
   const { user, system } = process.threadCpuUsage(cpu);
   const commits = Number(await colony.ports.store.end()) - before;
-  return { tasksPerSecond: tasks / seconds, tasks, seconds, awardMs: quantiles(waited), commitsPerTask: commits / tasks, cpuMsPerTask: (user + system) / 1000 / tasks, memory: memory() };
+  return {
+    tasksPerSecond: tasks / seconds,
+    tasks,
+    seconds,
+    awardMs: quantiles(waited),
+    commitsPerTask: commits / tasks,
+    cpuMsPerTask: (user + system) / 1000 / tasks,
+    memory: memory(),
+  };
 }
 
 let started = 0;

@@ -28,7 +28,12 @@ export function limitOf(folder: string, bodies: readonly Buffer[], commitsPerSyn
       syncs += 1;
       took = (performance.now() - started) / 1000;
     } while (took < seconds);
-    return { commitsPerSync, commitsPerSecond: (syncs * commitsPerSync) / took, syncsPerSecond: syncs / took, mbPerSecond: (syncs * batch.length) / took / 1e6 };
+    return {
+      commitsPerSync,
+      commitsPerSecond: (syncs * commitsPerSync) / took,
+      syncsPerSecond: syncs / took,
+      mbPerSecond: (syncs * batch.length) / took / 1e6,
+    };
   } finally {
     closeSync(handle);
     rmSync(file, { force: true });

@@ -3,13 +3,13 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Argument, Command } from 'commander';
-import { Verification, readLog } from '../samples/demo/log';
-import { benchAppend, type AppendReport, type AppendSettings } from './append';
+import { readLog, Verification } from '../samples/demo/log';
+import { type AppendReport, type AppendSettings, benchAppend } from './append';
 import { openBenchColony, registerAgents } from './colony';
 import { benchCost, type CostReport, type CostSettings } from './cost';
 import { benchDecisions, type DecisionReport, type DecisionSettings } from './decisions';
 import { decisionTables } from './decisions-report';
-import { runLifecycle, type LifecycleResult } from './lifecycle';
+import { type LifecycleResult, runLifecycle } from './lifecycle';
 import { HttpColony, type HttpLifecycleResult } from './lifecycle-http';
 import { median, type Memory } from './measure';
 import { preload } from './preload';
@@ -98,7 +98,12 @@ export interface HttpReport {
 export interface BenchReport {
   readonly at: string;
   readonly smoke: boolean;
-  readonly machine: { readonly cpus: number; readonly model: string; readonly node: string; readonly loadAverage: number };
+  readonly machine: {
+    readonly cpus: number;
+    readonly model: string;
+    readonly node: string;
+    readonly loadAverage: number;
+  };
   append?: AppendReport;
   lifecycle?: LifecycleReport;
   http?: HttpReport;
@@ -116,12 +121,21 @@ interface Options {
 }
 
 const program = new Command('npm run bench --')
-  .description('Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; how long a cold start takes, and what a task asks of Cosmos DB.')
+  .description(
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; how long a cold start takes, and what a task asks of Cosmos DB.',
+  )
   .addArgument(new Argument('[parts...]', 'what to measure; all by default').choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
   .option('--json', 'end with one line of JSON on standard output', false)
-  .option('--data <folder>', 'where the stores are made and deleted again; the disk is part of what is measured', path.join(ROOT, '.formicary/bench'))
-  .addHelpText('after', '\nTakes about seven minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.');
+  .option(
+    '--data <folder>',
+    'where the stores are made and deleted again; the disk is part of what is measured',
+    path.join(ROOT, '.formicary/bench'),
+  )
+  .addHelpText(
+    'after',
+    '\nTakes about seven minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.',
+  );
 
 class Bench {
   private readonly past: string;
@@ -174,7 +188,9 @@ class Bench {
       past: b,
       events: past,
       slower: 1 - b.tasksPerSecond / a.tasksPerSecond,
-      moreCpu: median(later.map(({ cpuMsPerTask }) => cpuMsPerTask)) / median(fresh.map(({ cpuMsPerTask }) => cpuMsPerTask)) - 1,
+      moreCpu:
+        median(later.map(({ cpuMsPerTask }) => cpuMsPerTask)) / median(fresh.map(({ cpuMsPerTask }) => cpuMsPerTask)) -
+        1,
       commitsPerTask: median(fresh.map(({ commitsPerTask }) => commitsPerTask)),
       receiptBytesPerTask,
       memory: { fresh: (fresh.at(-1) as LifecycleResult).memory, past: (later.at(-1) as LifecycleResult).memory },
@@ -241,7 +257,9 @@ function runsOf<R extends { readonly tasksPerSecond: number }>(runs: readonly R[
 /** A folder of this run's own; those of runs that were killed are deleted. */
 function freshFolder(data: string): string {
   mkdirSync(data, { recursive: true });
-  for (const name of readdirSync(data)) if (/^run-\d+$/.test(name) && !isAlive(Number(name.slice(4)))) rmSync(path.join(data, name), { recursive: true, force: true });
+  for (const name of readdirSync(data))
+    if (/^run-\d+$/.test(name) && !isAlive(Number(name.slice(4))))
+      rmSync(path.join(data, name), { recursive: true, force: true });
   const folder = path.join(data, `run-${process.pid}`);
   mkdirSync(folder);
   return folder;
@@ -271,7 +289,12 @@ async function main(): Promise<void> {
   const report: BenchReport = {
     at: new Date().toISOString(),
     smoke,
-    machine: { cpus: os.cpus().length, model: os.cpus()[0]?.model ?? 'unknown', node: process.version, loadAverage: os.loadavg()[0] as number },
+    machine: {
+      cpus: os.cpus().length,
+      model: os.cpus()[0]?.model ?? 'unknown',
+      node: process.version,
+      loadAverage: os.loadavg()[0] as number,
+    },
     seconds: 0,
   };
   try {
@@ -281,7 +304,9 @@ async function main(): Promise<void> {
       Object.assign(report, { [part]: await bench[part]() });
     }
   } catch (error) {
-    process.stderr.write(`\n  The bench failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.stderr.write(
+      `\n  The bench failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
     process.exitCode = 1;
     return;
   } finally {

@@ -24,7 +24,9 @@ export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   if (sorted.length === 0) return 0;
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
 }
 
 export interface Rate {
@@ -39,7 +41,11 @@ export interface Rate {
  * `callers` loops that call `work` one call after the other for `seconds`. `work` is given the number of its caller
  * and the number of the call within it, and says how many things it did (1 when it says nothing).
  */
-export async function rateOf(callers: number, seconds: number, work: (caller: number, call: number) => Promise<number | void>): Promise<Rate> {
+export async function rateOf(
+  callers: number,
+  seconds: number,
+  work: (caller: number, call: number) => Promise<number | void>,
+): Promise<Rate> {
   const started = performance.now();
   const until = started + seconds * 1000;
   const taken: number[] = [];

@@ -4,20 +4,20 @@
  * without the market's search and the feed. The read models are filled by their own reducer, and the checkpoints say
  * that the feed has seen it all.
  */
-import { AllowAll } from '../app/policy';
+import { openEmbedded } from '../adapters/embedded/open';
 import { Colony } from '../app/colony';
 import { systemClock } from '../app/composition';
-import { causeOf, type Accepted, type Outcome } from '../app/transact';
-import { openEmbedded } from '../adapters/embedded/open';
+import { AllowAll } from '../app/policy';
+import { type Accepted, causeOf, type Outcome } from '../app/transact';
 import { agentDecider, releaseSlot, reserveSlot } from '../domain/agent';
 import type { Commit } from '../domain/kernel/commit';
 import type { Event } from '../domain/kernel/decider';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime } from '../domain/kernel/time';
-import { DEFAULT_WEIGHTS, rank, type BidInputs } from '../domain/market';
+import { type BidInputs, DEFAULT_WEIGHTS, rank } from '../domain/market';
 import { accept, award, complete, post, taskDecider } from '../domain/task';
 import { progress } from '../samples/demo/progress';
-import { POSTER, TENANT, agentId, agentOf, registerAgents, specOf, typeOf } from './colony';
+import { agentId, agentOf, POSTER, registerAgents, specOf, TENANT, typeOf } from './colony';
 import { forEachOf } from './measure';
 
 const MARKET = { principal: { tenant: TENANT, id: 'market', kind: 'system', level: 'execute' } } as const;
@@ -29,7 +29,17 @@ const VIEW_PAGE = 5_000;
 /** Makes a store of at least `events` events in `data`, with `agents` registered agents. */
 export async function preload(data: string, agents: number, events: number, show: boolean): Promise<void> {
   const ports = await openEmbedded(data);
-  const colony = new Colony({ ...ports, policy: new AllowAll(), outbound: { webhooks: { post: async () => ({ error: 'nothing leaves' }) }, mail: undefined, secrets: { get: async () => undefined } }, clock: systemClock, report: (message, facts) => console.error(message, facts) });
+  const colony = new Colony({
+    ...ports,
+    policy: new AllowAll(),
+    outbound: {
+      webhooks: { post: async () => ({ error: 'nothing leaves' }) },
+      mail: undefined,
+      secrets: { get: async () => undefined },
+    },
+    clock: systemClock,
+    report: (message, facts) => console.error(message, facts),
+  });
   await colony.views.start();
   let waiting: Commit[] = [];
   let showing: Promise<void> = Promise.resolve();
@@ -70,10 +80,24 @@ export async function preload(data: string, agents: number, events: number, show
 async function lifeOf({ transactor }: Colony, task: string, n: number, peers: readonly string[]): Promise<void> {
   const spec = specOf(n);
   const stream = streamName(TENANT, 'task', task);
-  const posted = ok(await transactor.transact(taskDecider, stream, post(spec, toTime(systemClock.now())), { ...POSTER, action: 'task.post', creates: true, attributes: { task_type: spec.task_type, priority: spec.priority } }));
+  const posted = ok(
+    await transactor.transact(taskDecider, stream, post(spec, toTime(systemClock.now())), {
+      ...POSTER,
+      action: 'task.post',
+      creates: true,
+      attributes: { task_type: spec.task_type, priority: spec.priority },
+    }),
+  );
   const now = toTime(systemClock.now());
   const { correlationId } = posted.commit.meta;
-  const bids: BidInputs[] = peers.map((agent, i) => ({ agent, source: 'offer', match: 1, load: ((n + i) % 3) / 4, wins: (n * i) % 9, tries: (n * i) % 9 }));
+  const bids: BidInputs[] = peers.map((agent, i) => ({
+    agent,
+    source: 'offer',
+    match: 1,
+    load: ((n + i) % 3) / 4,
+    wins: (n * i) % 9,
+    tries: (n * i) % 9,
+  }));
   const candidates = rank(task, bids, 0.25, DEFAULT_WEIGHTS);
   const { agent } = candidates[0] as BidInputs;
   const agentStream = streamName(TENANT, 'agent', agent);
@@ -81,22 +105,61 @@ async function lifeOf({ transactor }: Colony, task: string, n: number, peers: re
   // The ranking is invented, so the winner may be full: the slot is reserved without asking, as evolve allows it.
   const reserve = reserveSlot({ task, task_type: spec.task_type, award: 1, expires: plusSeconds(now, 60) });
   const reserved = ok(
-    await transactor.transact(agentDecider, agentStream, (state) => reserve({ ...state, slots: {} }), { ...MARKET, action: 'agent.reserve', cause: causeOf(posted.commit), reaction: true, correlationId }),
-  );
-  const receipt = commitRef(agentStream, reserved.commit.index);
-  const awarded = ok(
-    await transactor.transact(taskDecider, stream, award({ candidates, weights: DEFAULT_WEIGHTS, refused: [], reserved: { agent, award: 1, receipt }, strength: 0.25, now: toTime(systemClock.now()) }), {
+    await transactor.transact(agentDecider, agentStream, (state) => reserve({ ...state, slots: {} }), {
       ...MARKET,
-      action: 'task.award',
-      cause: causeOf(reserved.commit),
+      action: 'agent.reserve',
+      cause: causeOf(posted.commit),
       reaction: true,
       correlationId,
     }),
   );
+  const receipt = commitRef(agentStream, reserved.commit.index);
+  const awarded = ok(
+    await transactor.transact(
+      taskDecider,
+      stream,
+      award({
+        candidates,
+        weights: DEFAULT_WEIGHTS,
+        refused: [],
+        reserved: { agent, award: 1, receipt },
+        strength: 0.25,
+        now: toTime(systemClock.now()),
+      }),
+      {
+        ...MARKET,
+        action: 'task.award',
+        cause: causeOf(reserved.commit),
+        reaction: true,
+        correlationId,
+      },
+    ),
+  );
   const cause = causeOf(awarded.commit);
-  ok(await transactor.transact(taskDecider, stream, accept({ agent, award: 1 }, toTime(systemClock.now())), { ...agentOf(agent), action: 'task.accept', cause }));
-  const completed = ok(await transactor.transact(taskDecider, stream, complete({ agent, award: 1 }, { result: { ok: true } }, toTime(systemClock.now())), { ...agentOf(agent), action: 'task.complete', cause }));
-  ok(await transactor.transact(agentDecider, agentStream, releaseSlot(task, 1, 'completed'), { ...MARKET, action: 'agent.release', cause: causeOf(completed.commit), reaction: true, correlationId }));
+  ok(
+    await transactor.transact(taskDecider, stream, accept({ agent, award: 1 }, toTime(systemClock.now())), {
+      ...agentOf(agent),
+      action: 'task.accept',
+      cause,
+    }),
+  );
+  const completed = ok(
+    await transactor.transact(
+      taskDecider,
+      stream,
+      complete({ agent, award: 1 }, { result: { ok: true } }, toTime(systemClock.now())),
+      { ...agentOf(agent), action: 'task.complete', cause },
+    ),
+  );
+  ok(
+    await transactor.transact(agentDecider, agentStream, releaseSlot(task, 1, 'completed'), {
+      ...MARKET,
+      action: 'agent.release',
+      cause: causeOf(completed.commit),
+      reaction: true,
+      correlationId,
+    }),
+  );
 }
 
 function ok<S, E extends Event>(outcome: Outcome<S, E>): Accepted<S, E> & { readonly commit: Commit } {

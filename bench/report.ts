@@ -1,12 +1,13 @@
 /** The report of a bench, for people. */
 import Table from 'cli-table3';
-import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { AppendReport } from './append';
 import type { CostReport, Spent } from './cost';
+import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { SignalReport } from './signals';
 import type { StartReport } from './start';
 
-const n = (value: number, digits = 0): string => value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+const n = (value: number, digits = 0): string =>
+  value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
 const percent = (share: number): string => `${n(share * 100, 1)} %`;
 
 interface Target {
@@ -28,7 +29,12 @@ export function printReport(report: BenchReport): string {
     start && startTable(start),
     cost && costTable(cost),
     // A smoke run's figures mean nothing: it has no targets.
-    targets.length === 0 || report.smoke ? undefined : table(['target, on two quiet cores', 'goal', 'measured', ''], targets.map(({ name, goal, measured, met }) => [name, goal, measured, met ? 'yes' : 'not here'])),
+    targets.length === 0 || report.smoke
+      ? undefined
+      : table(
+          ['target, on two quiet cores', 'goal', 'measured', ''],
+          targets.map(({ name, goal, measured, met }) => [name, goal, measured, met ? 'yes' : 'not here']),
+        ),
   ];
   return `\n${parts.filter((part) => part !== undefined).join('\n\n')}\n\n`;
 }
@@ -36,14 +42,20 @@ export function printReport(report: BenchReport): string {
 /** What is to be reached; nothing fails when it is not. */
 export function targetsOf({ append, lifecycle, http }: BenchReport): Target[] {
   const targets: Target[] = [];
-  const add = (name: string, goal: string, measured: string, met: boolean) => void targets.push({ name, goal, measured, met });
+  const add = (name: string, goal: string, measured: string, met: boolean) =>
+    void targets.push({ name, goal, measured, met });
   const writers = append?.lengths[0]?.append.find((result) => result.writers === 32);
   if (writers !== undefined) {
     add('append, 32 writers', '≥ 20,000 commits/s', n(writers.append.perSecond), writers.append.perSecond >= 20_000);
     add('of the limit with 32 commits a sync', '≥ 25 %', percent(writers.ofLimit), writers.ofLimit >= 0.25);
   }
   if (lifecycle !== undefined) {
-    add('life cycles in process', '≥ 2,500 tasks/s', n(lifecycle.fresh.tasksPerSecond), lifecycle.fresh.tasksPerSecond >= 2_500);
+    add(
+      'life cycles in process',
+      '≥ 2,500 tasks/s',
+      n(lifecycle.fresh.tasksPerSecond),
+      lifecycle.fresh.tasksPerSecond >= 2_500,
+    );
     add(`slower on ${n(lifecycle.events)} events`, '≤ 15 %', percent(lifecycle.slower), lifecycle.slower <= 0.15);
   }
   if (http !== undefined) {
@@ -57,16 +69,43 @@ function appendTables({ bytesPerCommit, lengths }: AppendReport): string {
   const rows: string[][] = [];
   for (const { commits, append, read } of lengths) {
     for (const { writers, append: rate, limit, ofLimit } of append) {
-      rows.push([n(commits), n(writers), n(rate.perSecond), `${n(rate.ms.p50, 2)} / ${n(rate.ms.p99, 2)}`, `${n(limit.commitsPerSecond)} (${n(limit.syncsPerSecond)} syncs/s)`, percent(ofLimit)]);
+      rows.push([
+        n(commits),
+        n(writers),
+        n(rate.perSecond),
+        `${n(rate.ms.p50, 2)} / ${n(rate.ms.p99, 2)}`,
+        `${n(limit.commitsPerSecond)} (${n(limit.syncsPerSecond)} syncs/s)`,
+        percent(ofLimit),
+      ]);
     }
-    rows.push([n(commits), 'read back', `${n(read.commitsPerSecond)} commits/s`, '', `${n(read.streamsPerSecond)} streams/s folded, ${n(read.feedCommitsPerSecond)} commits/s by the feed`, '']);
+    rows.push([
+      n(commits),
+      'read back',
+      `${n(read.commitsPerSecond)} commits/s`,
+      '',
+      `${n(read.streamsPerSecond)} streams/s folded, ${n(read.feedCommitsPerSecond)} commits/s by the feed`,
+      '',
+    ]);
   }
   return `${heading('Append and read back', `\`transact\` over the embedded store, commits of ${n(bytesPerCommit)} bytes. The limit: one file, write(2) of as many commits' bytes as there are writers, fdatasync(2), and again.`)}
 ${table(['commits in the log', 'writers', 'commits/s', 'ms p50 / p99', 'limit, commits/s', 'of the limit'], rows)}`;
 }
 
-function lifecycleTable({ fresh, past, events, slower, moreCpu, commitsPerTask, receiptBytesPerTask, memory }: LifecycleReport): string {
-  const row = (name: string, { tasksPerSecond, runs }: LifecycleReport['fresh'], { rssMb, heapMb }: LifecycleReport['memory']['fresh']): string[] => {
+function lifecycleTable({
+  fresh,
+  past,
+  events,
+  slower,
+  moreCpu,
+  commitsPerTask,
+  receiptBytesPerTask,
+  memory,
+}: LifecycleReport): string {
+  const row = (
+    name: string,
+    { tasksPerSecond, runs }: LifecycleReport['fresh'],
+    { rssMb, heapMb }: LifecycleReport['memory']['fresh'],
+  ): string[] => {
     const last = runs.at(-1);
     return [
       name,
@@ -83,28 +122,62 @@ ${n(Math.abs(slower) * 100, 1)} % ${slower >= 0 ? 'slower' : 'faster'} on the st
 }
 
 function httpTable({ fresh, past, events, slower }: HttpReport): string {
-  const row = (name: string, { tasksPerSecond, runs }: HttpReport['fresh']): string[] => [name, n(tasksPerSecond), runs.map((run) => n(run.tasksPerSecond)).join(', '), n(runs.at(-1)?.hostRssMb ?? 0)];
+  const row = (name: string, { tasksPerSecond, runs }: HttpReport['fresh']): string[] => [
+    name,
+    n(tasksPerSecond),
+    runs.map((run) => n(run.tasksPerSecond)).join(', '),
+    n(runs.at(-1)?.hostRssMb ?? 0),
+  ];
   return `${heading('Life cycles over HTTP', 'the host in one process, the agents in two (each long-polls, accepts and completes for itself), tasks posted in batches of 50 from a fourth')}
 ${table(['store', 'tasks/s', 'runs', 'host rss MB'], [row('fresh', fresh), row(`${n(events)} events`, past)])}
 ${n(Math.abs(slower) * 100, 1)} % ${slower >= 0 ? 'slower' : 'faster'} on the store with the past`;
 }
 
 function signalTable({ inProcess, http }: SignalReport): string {
-  const rows = inProcess.map(({ commits, single, batch }) => ['in process', n(commits), `${n(single.perSecond)} (${n(single.p99Ms)} ms)`, `${n(batch.perSecond)} (${n(batch.p99Ms)} ms)`]);
-  rows.push(['over HTTP', '', `${n(http.single.perSecond)} (${n(http.single.p99Ms)} ms)`, `${n(http.batch.perSecond)} (${n(http.batch.p99Ms)} ms)`]);
+  const rows = inProcess.map(({ commits, single, batch }) => [
+    'in process',
+    n(commits),
+    `${n(single.perSecond)} (${n(single.p99Ms)} ms)`,
+    `${n(batch.perSecond)} (${n(batch.p99Ms)} ms)`,
+  ]);
+  rows.push([
+    'over HTTP',
+    '',
+    `${n(http.single.perSecond)} (${n(http.single.p99Ms)} ms)`,
+    `${n(http.batch.perSecond)} (${n(http.batch.p99Ms)} ms)`,
+  ]);
   return `${heading('Signals a second', 'one signal a call from 256 callers (64 over HTTP), and 1,000 a call from 4; p99 of a call in brackets; in process until the view has followed')}
 ${table(['', 'commits in the log', 'single', 'batches'], rows)}`;
 }
 
 function startTable({ helloMs, formicaryMs, moreMs, packages, dependenciesMb, codeMb }: StartReport): string {
   return `${heading('Cold start', 'from the start of a process to its first answer, under the development host, on an empty store; medians')}
-${table(['', 'ms'], [['an app that says hello', n(helloMs)], ['Formicary', n(formicaryMs)], ['more', n(moreMs)]])}
+${table(
+  ['', 'ms'],
+  [
+    ['an app that says hello', n(helloMs)],
+    ['Formicary', n(formicaryMs)],
+    ['more', n(moreMs)],
+  ],
+)}
 Deployed: ${n(codeMb, 1)} MB of our own code, ${n(packages)} packages of ${n(dependenciesMb, 1)} MB`;
 }
 
 function costTable({ tasks, approvals, atOnce, task, approval, idle }: CostReport): string {
-  const row = (name: string, { requests, requestUnits, bytesSent, bytesReceived, busOperations }: Spent): string[] => [name, n(requests, 1), n(requestUnits, 1), n(bytesSent), n(bytesReceived), n(busOperations, 1)];
-  const rows = [row('a task', task.single), row(`a task, ${atOnce} at once`, task.many), row('an approval', approval), row('a second at rest', idle)];
+  const row = (name: string, { requests, requestUnits, bytesSent, bytesReceived, busOperations }: Spent): string[] => [
+    name,
+    n(requests, 1),
+    n(requestUnits, 1),
+    n(bytesSent),
+    n(bytesReceived),
+    n(busOperations, 1),
+  ];
+  const rows = [
+    row('a task', task.single),
+    row(`a task, ${atOnce} at once`, task.many),
+    row('an approval', approval),
+    row('a second at rest', idle),
+  ];
   return `${heading('Cost in the profile azure', `counted on our protocol servers over ${n(tasks)} tasks, as many at once, and ${n(approvals)} approvals; request units by Microsoft's published figures`)}
 ${table(['', 'requests to Cosmos DB', 'request units', 'bytes sent', 'received', 'operations of Service Bus'], rows)}`;
 }
@@ -114,7 +187,11 @@ function heading(title: string, explanation: string): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const drawn = new Table({ head: [...head], style: { head: [], border: [] }, chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' } });
+  const drawn = new Table({
+    head: [...head],
+    style: { head: [], border: [] },
+    chars: { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' },
+  });
   drawn.push(...rows.map((row) => [...row]));
   return drawn.toString();
 }

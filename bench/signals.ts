@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Colony } from '../app/colony';
 import type { SignalInput } from '../app/signals';
 import { Formicary } from '../client/client';
-import { HostProcess, freePort } from '../samples/demo/host-process';
+import { freePort, HostProcess } from '../samples/demo/host-process';
 import { agentId, agentOf, openBenchColony } from './colony';
 import { rateOf } from './measure';
 
@@ -38,7 +38,12 @@ export async function benchSignals(folder: string, settings: SignalSettings): Pr
   const data = join(folder, 'signals');
   const { seconds, trails, length } = settings;
   let next = 0;
-  const signal = (): SignalInput => ({ type: 'resource_needed', location: `warehouse/dock-${(next = (next * 48_271 + 1) % 2_147_483_647) % trails}`, strength: 0.5, decay_rate: 0.1 });
+  const signal = (): SignalInput => ({
+    type: 'resource_needed',
+    location: `warehouse/dock-${(next = (next * 48_271 + 1) % 2_147_483_647) % trails}`,
+    strength: 0.5,
+    decay_rate: 0.1,
+  });
   const batch = (): SignalInput[] => Array.from({ length: BATCH }, signal);
 
   const colony = await openBenchColony(data);
@@ -48,8 +53,12 @@ export async function benchSignals(folder: string, settings: SignalSettings): Pr
     for (const target of [length, length * 10]) {
       for (; emitted < target; emitted += BATCH) ok(await colony.signals.emit(agentOf(agentId(0)), batch()));
       await colony.feed.settled();
-      const single = await settledRate(colony, SINGLE_CALLERS, seconds, async (caller) => ok(await colony.signals.emit(agentOf(agentId(caller)), [signal()])));
-      const many = await settledRate(colony, BATCH_CALLERS, seconds, async (caller) => ok(await colony.signals.emit(agentOf(agentId(caller)), batch())));
+      const single = await settledRate(colony, SINGLE_CALLERS, seconds, async (caller) =>
+        ok(await colony.signals.emit(agentOf(agentId(caller)), [signal()])),
+      );
+      const many = await settledRate(colony, BATCH_CALLERS, seconds, async (caller) =>
+        ok(await colony.signals.emit(agentOf(agentId(caller)), batch())),
+      );
       inProcess.push({ commits: Number(await colony.ports.store.end()), single, batch: many });
     }
   } finally {
@@ -58,19 +67,33 @@ export async function benchSignals(folder: string, settings: SignalSettings): Pr
   }
 
   // Every caller is a principal of its own; the limit of the rate is not what is measured.
-  const host = new HostProcess({ data, port: await freePort(), environment: { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' } });
+  const host = new HostProcess({
+    data,
+    port: await freePort(),
+    environment: { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' },
+  });
   const client = new Formicary({ url: host.url });
   try {
     await host.start();
     const callers = Array.from({ length: HTTP_CALLERS }, (_, n) => client.as(agentId(n)));
-    const single = await rateOf(HTTP_CALLERS, seconds, async (caller) => void (await (callers[caller] as Formicary).signals.emit(signal(), { idempotencyKey: false })));
+    const single = await rateOf(
+      HTTP_CALLERS,
+      seconds,
+      async (caller) => void (await (callers[caller] as Formicary).signals.emit(signal(), { idempotencyKey: false })),
+    );
     const many = await rateOf(BATCH_CALLERS, seconds, async (caller) => {
       const answers = await (callers[caller] as Formicary).signals.emitMany(batch(), { idempotencyKey: false });
       const refused = answers.find(({ problem }) => problem !== undefined);
       if (refused !== undefined) throw new Error(refused.problem?.detail);
       return answers.length;
     });
-    return { inProcess, http: { single: { perSecond: single.perSecond, p99Ms: single.ms.p99 }, batch: { perSecond: many.perSecond, p99Ms: many.ms.p99 } } };
+    return {
+      inProcess,
+      http: {
+        single: { perSecond: single.perSecond, p99Ms: single.ms.p99 },
+        batch: { perSecond: many.perSecond, p99Ms: many.ms.p99 },
+      },
+    };
   } finally {
     client.close();
     await host.stop();
@@ -78,7 +101,12 @@ export async function benchSignals(folder: string, settings: SignalSettings): Pr
   }
 }
 
-async function settledRate(colony: Colony, callers: number, seconds: number, work: (caller: number) => Promise<number>): Promise<SignalRate> {
+async function settledRate(
+  colony: Colony,
+  callers: number,
+  seconds: number,
+  work: (caller: number) => Promise<number>,
+): Promise<SignalRate> {
   const started = performance.now();
   const { count, ms } = await rateOf(callers, seconds, work);
   await colony.feed.settled();

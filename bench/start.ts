@@ -1,7 +1,10 @@
-/** The cold start: from the start of a process to its first answer, against an app that says hello under the same host; and how large the package is. */
+/**
+ * The cold start: from the start of a process to its first answer, against an app that says hello under the same host;
+ * and how large the package is.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePort } from '../samples/demo/host-process';
 import { median, pause } from './measure';
@@ -38,8 +41,14 @@ export async function benchStart(folder: string, runs: number): Promise<StartRep
 function helloApp(folder: string): string {
   mkdirSync(folder, { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ name: 'hello', main: 'hello.js' }));
-  writeFileSync(path.join(folder, 'host.json'), JSON.stringify({ version: '2.0', extensions: { http: { routePrefix: '' } } }));
-  writeFileSync(path.join(folder, 'hello.js'), "require('@azure/functions').app.http('hello', { methods: ['GET'], authLevel: 'anonymous', handler: () => ({ body: 'hello' }) });");
+  writeFileSync(
+    path.join(folder, 'host.json'),
+    JSON.stringify({ version: '2.0', extensions: { http: { routePrefix: '' } } }),
+  );
+  writeFileSync(
+    path.join(folder, 'hello.js'),
+    "require('@azure/functions').app.http('hello', { methods: ['GET'], authLevel: 'anonymous', handler: () => ({ body: 'hello' }) });",
+  );
   symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
   return folder;
 }
@@ -49,13 +58,20 @@ async function firstAnswer(appDirectory: string, route: string, data: string): P
   const options = { appDirectory, port, hostname: '127.0.0.1', data, retentionDays: 1 };
   const program = `require(${JSON.stringify(path.join(ROOT, 'dist/local/host.js'))}).startHost(${JSON.stringify(options)}).catch((error) => { console.error(error); process.exit(1); });`;
   const began = performance.now();
-  const child = spawn(process.execPath, ['-e', program], { env: { ...process.env, FORMICARY_DATA: data, FORMICARY_LOG: 'silent' }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, ['-e', program], {
+    env: { ...process.env, FORMICARY_DATA: data, FORMICARY_LOG: 'silent' },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const exited = once(child, 'exit');
   try {
     for (;;) {
-      const answered = await fetch(`http://127.0.0.1:${port}${route}`).then(({ ok }) => ok, () => false);
+      const answered = await fetch(`http://127.0.0.1:${port}${route}`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
       if (answered) return performance.now() - began;
-      if (child.exitCode !== null || performance.now() - began > PATIENCE_MS) throw new Error(`the app in ${appDirectory} gave no answer`);
+      if (child.exitCode !== null || performance.now() - began > PATIENCE_MS)
+        throw new Error(`the app in ${appDirectory} gave no answer`);
       await pause(2);
     }
   } finally {
@@ -66,10 +82,17 @@ async function firstAnswer(appDirectory: string, route: string, data: string): P
 
 /** By the lock file: what an installation brings, without the packages that only some settings need. */
 function packageSize(): Pick<StartReport, 'dependenciesMb' | 'packages' | 'codeMb'> {
-  const { packages } = JSON.parse(readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, { dev?: boolean; optional?: boolean }> };
-  const deployed = Object.entries(packages).filter(([place, { dev, optional }]) => place !== '' && dev !== true && optional !== true);
+  const { packages } = JSON.parse(readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean; optional?: boolean }>;
+  };
+  const deployed = Object.entries(packages).filter(
+    ([place, { dev, optional }]) => place !== '' && dev !== true && optional !== true,
+  );
   const bytes = deployed.reduce((sum, [place]) => sum + sizeOf(path.join(ROOT, place)), 0);
-  const code = ['domain', 'projections', 'app', 'adapters', 'functions'].reduce((sum, name) => sum + sizeOf(path.join(ROOT, 'dist', name)), 0);
+  const code = ['domain', 'projections', 'app', 'adapters', 'functions'].reduce(
+    (sum, name) => sum + sizeOf(path.join(ROOT, 'dist', name)),
+    0,
+  );
   return { dependenciesMb: bytes / 1e6, packages: deployed.length, codeMb: code / 1e6 };
 }
 

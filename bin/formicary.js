@@ -23,11 +23,17 @@ if (Module.isBuiltin('node:sqlite')) {
 
 function build() {
   process.stderr.write('building once, which takes up to a minute…\n');
-  const { status, error, stdout, stderr } = spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, encoding: 'utf8', shell: WINDOWS });
+  const { status, error, stdout, stderr } = spawnSync('npm', ['run', '--silent', 'build'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+    shell: WINDOWS,
+  });
   if (status === 0 && existsSync(CLI)) return;
   const why = error?.message ?? `${stdout}${stderr}`.trim();
   if (why !== '') process.stderr.write(`${why}\n`);
-  const advice = existsSync(path.join(ROOT, 'node_modules')) ? '' : ' The dependencies are not installed: run `npm ci` first.';
+  const advice = existsSync(path.join(ROOT, 'node_modules'))
+    ? ''
+    : ' The dependencies are not installed: run `npm ci` first.';
   fail(status === 0 ? `the build made no ${path.relative(ROOT, CLI)}` : `the build failed.${advice}`);
 }
 
@@ -39,7 +45,9 @@ function installedNode() {
   } catch {
     // Not installed.
   }
-  return fail(`needs Node 22.13 or later (this is ${process.version}); \`npm ci\` in the checkout installs one beside it`);
+  return fail(
+    `needs Node 22.13 or later (this is ${process.version}); \`npm ci\` in the checkout installs one beside it`,
+  );
 }
 
 /** The channel tells the child when this process is gone, however that went: it ends too (`cli/tether.ts`). */

@@ -4,14 +4,20 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Archive, ARCHIVE_FOLDER, fileProblem, type ArchivedLine, type ArchivedPiece } from '../adapters/embedded/archive';
-import type { DatabaseSync, StatementSync } from '../adapters/embedded/sqlite';
+import {
+  Archive,
+  ARCHIVE_FOLDER,
+  type ArchivedLine,
+  type ArchivedPiece,
+  fileProblem,
+} from '../adapters/embedded/archive';
 import { DATABASE_FILE, isDamage } from '../adapters/embedded/database';
 import { isHeld } from '../adapters/embedded/folder';
 import { openLog } from '../adapters/embedded/log';
 import { lostTailOf } from '../adapters/embedded/mark';
 import { blobsIn } from '../adapters/embedded/open';
 import type { FileBlobArchive } from '../adapters/embedded/small-stores';
+import type { DatabaseSync, StatementSync } from '../adapters/embedded/sqlite';
 import { AlteredReceipt, ChainVerifier, type Commit } from '../domain/kernel/commit';
 import { parseStream } from '../domain/kernel/ids';
 import { payloadsOf } from '../domain/payloads';
@@ -50,7 +56,11 @@ export const NOT_SHOWN = [
  * @param folder where the log lies, with its blobs, its archive and its high-water mark; undefined for an export
  * @param onProgress hears how many commits were checked, and how many there are
  */
-export function audit(database: DatabaseSync, folder: string | undefined, onProgress: (done: number, total: number) => void): Audit {
+export function audit(
+  database: DatabaseSync,
+  folder: string | undefined,
+  onProgress: (done: number, total: number) => void,
+): Audit {
   const named: Fault[] = [];
   let faults = 0;
   let streams = 0;
@@ -65,12 +75,20 @@ export function audit(database: DatabaseSync, folder: string | undefined, onProg
     const lost = folder === undefined ? undefined : lostTailOf(folder, database);
     if (lost !== undefined) add([{ commit: undefined, kind: 'missing', message: lost }]);
     if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'commits'").get() === undefined) {
-      add([{ commit: undefined, kind: 'missing', message: 'the file holds no log: it is empty, or its write-ahead log is not beside it' }]);
+      add([
+        {
+          commit: undefined,
+          kind: 'missing',
+          message: 'the file holds no log: it is empty, or its write-ahead log is not beside it',
+        },
+      ]);
       return { streams, commits, faults, blobs: blobs?.checked, named };
     }
     const archive = folder === undefined ? undefined : new ArchiveWalk(Archive.of(folder, database), folder, database);
     if (archive !== undefined) add(archive.files());
-    database.exec('CREATE TEMP TABLE walk AS SELECT position, stream, idx FROM main.commits NOT INDEXED ORDER BY stream, idx, position');
+    database.exec(
+      'CREATE TEMP TABLE walk AS SELECT position, stream, idx FROM main.commits NOT INDEXED ORDER BY stream, idx, position',
+    );
     const total = (database.prepare('SELECT count(*) AS n FROM temp.walk').get() as { n: number }).n;
     const byPlace = database.prepare('SELECT hash, body FROM main.commits NOT INDEXED WHERE position = ?');
     let walk: StreamWalk | undefined;
@@ -99,11 +117,18 @@ export function audit(database: DatabaseSync, folder: string | undefined, onProg
     if (archive !== undefined) add(archive.left());
     add(traces(database, archive));
     // While a host writes, a look at all pages would keep it from tidying up, and it finds what is damaged by itself.
-    if (folder !== undefined && !isHeld(folder)) add([...damagedPages(database, DATABASE_FILE), ...damagedCompanion(folder)]);
+    if (folder !== undefined && !isHeld(folder))
+      add([...damagedPages(database, DATABASE_FILE), ...damagedCompanion(folder)]);
   } catch (error) {
     // Pages that can't be read are a finding too; anything else is a defect.
     if (!isDamage(error)) throw error;
-    add([{ commit: undefined, kind: 'unreadable', message: `the file is damaged: ${(error as Error).message}; \`${CALL} export FILE --salvage\` saves what can be read` }]);
+    add([
+      {
+        commit: undefined,
+        kind: 'unreadable',
+        message: `the file is damaged: ${(error as Error).message}; \`${CALL} export FILE --salvage\` saves what can be read`,
+      },
+    ]);
   }
   return { streams, commits, faults, blobs: blobs?.checked, named };
 }
@@ -115,7 +140,9 @@ const MOST_PAGES = 5;
 /** Pages that SQLite can't make sense of, of indexes and other tables too: the chains don't show those. */
 function damagedPages(database: DatabaseSync, file: string): Fault[] {
   const found = database.prepare(`PRAGMA quick_check(${MOST_PAGES})`).all() as { quick_check: string }[];
-  return found.filter(({ quick_check }) => quick_check !== 'ok').map(({ quick_check }) => damage(file, quick_check.replaceAll('\n', ' ')));
+  return found
+    .filter(({ quick_check }) => quick_check !== 'ok')
+    .map(({ quick_check }) => damage(file, quick_check.replaceAll('\n', ' ')));
 }
 
 function damagedCompanion(folder: string): Fault[] {
@@ -159,7 +186,13 @@ class BlobWalk {
       this.known.set(`${tenant} ${reference}`, found);
       if (found === 'kept') return [];
       const what = found === 'missing' ? 'is not there' : 'holds other bytes than those';
-      return [{ commit, kind: found, message: `${commit}: the payload ${reference} that it names ${what} (${tenant} in blobs/)` }];
+      return [
+        {
+          commit,
+          kind: found,
+          message: `${commit}: the payload ${reference} that it names ${what} (${tenant} in blobs/)`,
+        },
+      ];
     });
   }
 }
@@ -173,7 +206,10 @@ function referencesIn(body: string): string[] {
   }
 }
 
-/** The archive beside a log, walked along with it; the places in the log that its receipts had are kept in `temp.archived_places`. */
+/**
+ * The archive beside a log, walked along with it; the places in the log that its receipts had are kept in
+ * `temp.archived_places`.
+ */
 class ArchiveWalk {
   /** By stream, those that were not read yet. */
   private readonly pieces: ReadonlyMap<string, ArchivedPiece[]>;
@@ -198,9 +234,17 @@ class ArchiveWalk {
       const kind = fileProblem(this.folder, file);
       if (kind === undefined) return [];
       if (kind === 'missing') this.missing.add(file.file);
-      const streams = [...this.pieces.values()].filter((pieces) => pieces.some((piece) => piece.file === file.file)).length;
+      const streams = [...this.pieces.values()].filter((pieces) =>
+        pieces.some((piece) => piece.file === file.file),
+      ).length;
       const what = kind === 'missing' ? 'is not there' : 'holds other bytes than were written';
-      return [{ commit: undefined, kind, message: `${ARCHIVE_FOLDER}/${file.file} ${what}; streams that were archived to it: ${streams}. Put it back as it was, from a backup` }];
+      return [
+        {
+          commit: undefined,
+          kind,
+          message: `${ARCHIVE_FOLDER}/${file.file} ${what}; streams that were archived to it: ${streams}. Put it back as it was, from a backup`,
+        },
+      ];
     });
   }
 
@@ -219,9 +263,20 @@ class ArchiveWalk {
       const last = pieces.at(-1);
       if (last === undefined) return [];
       const walk = new StreamWalk(last.stream);
-      const faults = pieces.flatMap((piece) => [...this.linesOf(piece)]).flatMap((line) => (line instanceof AlteredReceipt ? [unreadable(line)] : walk.next(line.position, line.index, line)));
+      const faults = pieces
+        .flatMap((piece) => [...this.linesOf(piece)])
+        .flatMap((line) =>
+          line instanceof AlteredReceipt ? [unreadable(line)] : walk.next(line.position, line.index, line),
+        );
       const commit = `${last.stream}@${last.last + 1}`;
-      return [...faults, { commit, kind: 'missing', message: `${commit}: it stayed in the database when those before it were archived, and is not there` }];
+      return [
+        ...faults,
+        {
+          commit,
+          kind: 'missing',
+          message: `${commit}: it stayed in the database when those before it were archived, and is not there`,
+        },
+      ];
     });
   }
 
@@ -269,11 +324,21 @@ class StreamWalk {
 
   next(position: number, index: number, { hash, body }: Content): Fault[] {
     const commit = `${this.stream}@${index}`;
-    if (typeof body !== 'string' || typeof hash !== 'string') return [{ commit, kind: 'unreadable', message: `${commit}: what stands there is no text` }];
-    if (index === this.last?.index) return [{ commit, kind: 'inserted', message: `${commit}: stands there a second time, at place ${position} of the log` }];
-    const faults: Fault[] = this.verifier.next({ index, body, hash }).map(({ kind, message }) => ({ commit, kind, message }));
+    if (typeof body !== 'string' || typeof hash !== 'string')
+      return [{ commit, kind: 'unreadable', message: `${commit}: what stands there is no text` }];
+    if (index === this.last?.index)
+      return [
+        { commit, kind: 'inserted', message: `${commit}: stands there a second time, at place ${position} of the log` },
+      ];
+    const faults: Fault[] = this.verifier
+      .next({ index, body, hash })
+      .map(({ kind, message }) => ({ commit, kind, message }));
     if (this.last !== undefined && position < this.last.position) {
-      faults.push({ commit, kind: 'reordered', message: `${commit}: stands in the log before ${this.stream}@${this.last.index}, which it follows: the order was changed` });
+      faults.push({
+        commit,
+        kind: 'reordered',
+        message: `${commit}: stands in the log before ${this.stream}@${this.last.index}, which it follows: the order was changed`,
+      });
     }
     this.last = { index, position };
     return faults;
@@ -290,7 +355,10 @@ function traces(database: DatabaseSync, archive: ArchiveWalk | undefined): Fault
   const empty = gaps.all() as unknown as { first: number; last: number }[];
   const places = empty.reduce((sum, { first, last }) => sum + last - first + 1, 0);
   for (const { first, last } of places > (archive?.unread ?? 0) ? empty : []) {
-    const where = first === last ? `place ${first} of the log is empty: a commit` : `places ${first} to ${last} of the log are empty: ${last - first + 1} commits`;
+    const where =
+      first === last
+        ? `place ${first} of the log is empty: a commit`
+        : `places ${first} to ${last} of the log are empty: ${last - first + 1} commits`;
     faults.push({ commit: undefined, kind: 'missing', message: `${where} stood there` });
   }
   if (has(database, 'snapshots')) {
@@ -298,15 +366,31 @@ function traces(database: DatabaseSync, archive: ArchiveWalk | undefined): Fault
       'SELECT s.stream, s.idx AS seen, coalesce((SELECT max(c.idx) FROM commits c WHERE c.stream = s.stream), -1) AS "end" FROM snapshots s WHERE seen > "end"',
     );
     for (const { stream, seen, end } of cut.all() as unknown as { stream: string; seen: number; end: number }[]) {
-      faults.push({ commit: `${stream}@${end + 1}`, kind: 'missing', message: `${stream}@${end + 1}: a snapshot was made after commit ${seen}, yet the stream ends before: its newest commits were cut off` });
+      faults.push({
+        commit: `${stream}@${end + 1}`,
+        kind: 'missing',
+        message: `${stream}@${end + 1}: a snapshot was made after commit ${seen}, yet the stream ends before: its newest commits were cut off`,
+      });
     }
   }
   if (has(database, 'checkpoints')) {
     // Others keep times there.
-    const seen = (database.prepare("SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS seen FROM checkpoints WHERE value NOT GLOB '*[^0-9]*'").get() as { seen: number }).seen;
+    const seen = (
+      database
+        .prepare(
+          "SELECT coalesce(max(CAST(value AS INTEGER)), 0) AS seen FROM checkpoints WHERE value NOT GLOB '*[^0-9]*'",
+        )
+        .get() as { seen: number }
+    ).seen;
     // Read later, so that a host that goes on writing is not taken for one that has read what isn't there.
-    const end = (database.prepare('SELECT coalesce(max(position), 0) AS "end" FROM commits').get() as { end: number }).end;
-    if (seen > end) faults.push({ commit: undefined, kind: 'missing', message: `the log was read up to place ${seen}, yet it ends at ${end}: its newest commits were cut off` });
+    const end = (database.prepare('SELECT coalesce(max(position), 0) AS "end" FROM commits').get() as { end: number })
+      .end;
+    if (seen > end)
+      faults.push({
+        commit: undefined,
+        kind: 'missing',
+        message: `the log was read up to place ${seen}, yet it ends at ${end}: its newest commits were cut off`,
+      });
   }
   faults.push(...indexFaults(database));
   return faults;
@@ -315,7 +399,13 @@ function traces(database: DatabaseSync, archive: ArchiveWalk | undefined): Fault
 /** A host reads through the index: rows that it does not hold would be there and never be seen. */
 function indexFaults(database: DatabaseSync): Fault[] {
   const rows = database.prepare('PRAGMA integrity_check(commits)').all() as { integrity_check: string }[];
-  return rows.filter(({ integrity_check }) => integrity_check !== 'ok').map(({ integrity_check }) => ({ commit: undefined, kind: 'unreadable', message: `the table and its index disagree: ${integrity_check}` }));
+  return rows
+    .filter(({ integrity_check }) => integrity_check !== 'ok')
+    .map(({ integrity_check }) => ({
+      commit: undefined,
+      kind: 'unreadable',
+      message: `the table and its index disagree: ${integrity_check}`,
+    }));
 }
 
 function has(database: DatabaseSync, table: string): boolean {

@@ -1,7 +1,7 @@
 /** How commands are declared: what each says of itself, and how what was given reaches it. */
-import { InvalidArgumentError, type Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { readNumber } from '../domain/kernel/number';
-import { CALL, bold, contextOf, styled, type Context, type Globals } from './terminal';
+import { bold, CALL, type Context, contextOf, type Globals, styled } from './terminal';
 
 export const EXIT_CODES = `
 Ends with 0 when done, 1 when what was asked for was refused or does not hold (verify, recompute, tally), 2 when it could not
@@ -17,12 +17,17 @@ export function command(parent: Command, usage: string, description: string, exa
   const added = parent.command(usage).description(description).copyInheritedSettings(parent);
   const parts = examples.map((example) => asCalled(example).split('  #') as [call: string, comment?: string]);
   const width = Math.max(...parts.map(([call]) => call.length));
-  const lines = parts.map(([call, comment]) => `  $ ${comment === undefined ? call : `${call.padEnd(width)}  ${styled('dim', `#${comment}`)}`}`);
+  const lines = parts.map(
+    ([call, comment]) =>
+      `  $ ${comment === undefined ? call : `${call.padEnd(width)}  ${styled('dim', `#${comment}`)}`}`,
+  );
   return added.addHelpText('after', `\n${bold('Examples:')}\n${lines.join('\n')}`);
 }
 
 /** Runs a command that is loaded when it is called; arguments and options come as one object. */
-export function runs<I>(load: () => (context: Context, input: I) => Promise<void>): (...given: unknown[]) => Promise<void> {
+export function runs<I>(
+  load: () => (context: Context, input: I) => Promise<void>,
+): (...given: unknown[]) => Promise<void> {
   return async (...given) => {
     const called = given.at(-1) as Command;
     const input: Record<string, unknown> = { ...called.opts() };
@@ -44,7 +49,8 @@ export function runs<I>(load: () => (context: Context, input: I) => Promise<void
 export function numberFrom(min: number, max: number, whole = false): (text: string) => number {
   return (text) => {
     const read = readNumber(text, { min, max, whole });
-    if ('fault' in read) throw new InvalidArgumentError(`${read.fault.replace(/^must be /, 'Give ').replace(/^(is|has) /, 'It $1 ')}.`);
+    if ('fault' in read)
+      throw new InvalidArgumentError(`${read.fault.replace(/^must be /, 'Give ').replace(/^(is|has) /, 'It $1 ')}.`);
     return read.number;
   };
 }

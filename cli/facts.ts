@@ -38,28 +38,39 @@ type Known =
   | IntakeEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 
-const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) => `${type} at ${location}, strength ${Number(resulting_strength.toFixed(3))}, from ${emitter_agent}`;
-const profile = ({ profile: { agent_type, pool, capacity } }: DataOf<'AgentRegistered'>) => `${agent_type}, pool ${pool}, capacity ${capacity}`;
-const ballot = ({ voter, choice, confidence, reasoning }: DataOf<'VoteCast'>) => `${voter} for ${choice}, confidence ${Number(confidence.toFixed(3))}: ${reasoning}`;
-const reasons = (oversight: DataOf<'ActionProposed'>['oversight']) => (oversight.reasons.length === 0 ? '' : ` because ${oversight.reasons.map(({ code }) => code).join(', ')}`);
+const signal = ({ type, location, resulting_strength, emitter_agent }: DataOf<'SignalEmitted'>) =>
+  `${type} at ${location}, strength ${Number(resulting_strength.toFixed(3))}, from ${emitter_agent}`;
+const profile = ({ profile: { agent_type, pool, capacity } }: DataOf<'AgentRegistered'>) =>
+  `${agent_type}, pool ${pool}, capacity ${capacity}`;
+const ballot = ({ voter, choice, confidence, reasoning }: DataOf<'VoteCast'>) =>
+  `${voter} for ${choice}, confidence ${Number(confidence.toFixed(3))}: ${reasoning}`;
+const reasons = (oversight: DataOf<'ActionProposed'>['oversight']) =>
+  oversight.reasons.length === 0 ? '' : ` because ${oversight.reasons.map(({ code }) => code).join(', ')}`;
 const tool = ({ tool_name, version, owner }: DataOf<'ToolRegistered'>) => `${tool_name} ${version}, of ${owner}`;
 
-const by = ({ by: who, reason }: { by: string; reason?: string }) => `by ${who}${reason === undefined ? '' : `: ${reason}`}`;
-const challenged = ({ by: who, round, reason }: DataOf<'AwardChallenged'> | DataOf<'ActionChallenged'>) => `by ${who}: ${reason}; round ${round} decides`;
-const sampled = ({ sample: { agents, capacity, slots, waiting } }: DataOf<'PoolOverloaded'>) => `${agents} agents hold ${slots} of ${capacity}, ${waiting} tasks wait`;
-const tried = ({ attempt, status, reason }: { attempt: number; status?: number; reason?: string }) => `try ${attempt}${status === undefined ? '' : `, status ${status}`}${reason === undefined ? '' : `: ${reason}`}`;
+const by = ({ by: who, reason }: { by: string; reason?: string }) =>
+  `by ${who}${reason === undefined ? '' : `: ${reason}`}`;
+const challenged = ({ by: who, round, reason }: DataOf<'AwardChallenged'> | DataOf<'ActionChallenged'>) =>
+  `by ${who}: ${reason}; round ${round} decides`;
+const sampled = ({ sample: { agents, capacity, slots, waiting } }: DataOf<'PoolOverloaded'>) =>
+  `${agents} agents hold ${slots} of ${capacity}, ${waiting} tasks wait`;
+const tried = ({ attempt, status, reason }: { attempt: number; status?: number; reason?: string }) =>
+  `try ${attempt}${status === undefined ? '' : `, status ${status}`}${reason === undefined ? '' : `: ${reason}`}`;
 const typed = ({ entry }: DataOf<'AgentTypeDefined'>) => `${entry.agent_type} ${entry.version}`;
 
 /** What each event says. An event without words here does not compile. */
 const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
-  TaskPosted: ({ spec }) => `${spec.task_type}, priority ${spec.priority}${spec.deadline === undefined ? '' : `, due ${spec.deadline}`}`,
-  TaskCleared: ({ correction, by: who, why }) => `it may be done${correction === undefined ? '' : ', as corrected'}${who === undefined ? '' : ` by ${who}`}${why === undefined ? '' : `: ${why}`}`,
+  TaskPosted: ({ spec }) =>
+    `${spec.task_type}, priority ${spec.priority}${spec.deadline === undefined ? '' : `, due ${spec.deadline}`}`,
+  TaskCleared: ({ correction, by: who, why }) =>
+    `it may be done${correction === undefined ? '' : ', as corrected'}${who === undefined ? '' : ` by ${who}`}${why === undefined ? '' : `: ${why}`}`,
   BidPlaced: ({ agent, note }) => `by ${agent}${note === undefined ? '' : `: ${note}`}`,
   BidWithdrawn: ({ agent }) => `by ${agent}`,
   BidsClosed: ({ candidates, refused, strength }) =>
     `${count(candidates.length, 'candidate')}, strength ${strength}${refused.length > 0 ? `; refused: ${refused.map(({ agent, reason }) => `${agent} (${reason})`).join(', ')}` : ''}`,
   TaskAwarded: ({ agent, award, score }) => `to ${agent}, award ${award}, score ${score}`,
-  TaskHandedOff: ({ from, agent, award, note }) => `from ${from} to ${agent}, award ${award}${note === undefined ? '' : `: ${note}`}`,
+  TaskHandedOff: ({ from, agent, award, note }) =>
+    `from ${from} to ${agent}, award ${award}${note === undefined ? '' : `: ${note}`}`,
   ChallengeUpheld: ({ agent, award, reason }) => `award ${award} of ${agent}: ${reason}`,
   ChallengeReserved: ({ round, until }) => `in the round ${round}, at most until ${until}`,
   ChallengeReleased: ({ round }) => `in the round ${round}`,
@@ -67,10 +78,12 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   TaskAccepted: ({ agent, award, lease_seconds }) => `by ${agent}, award ${award}, lease ${lease_seconds} s`,
   AwardChallenged: challenged,
   ChallengeExtended: ({ round, until }) => `round ${round} has until ${until}: nobody was listening meanwhile`,
-  ChallengeDismissed: (dismissed) => `by round ${dismissed.round}${'reason' in dismissed ? `: ${dismissed.reason}` : ''}`,
+  ChallengeDismissed: (dismissed) =>
+    `by round ${dismissed.round}${'reason' in dismissed ? `: ${dismissed.reason}` : ''}`,
   AwardRevoked: ({ agent, award, round, reason }) => `award ${award} of ${agent}, by round ${round}: ${reason}`,
   AwardDeclined: ({ agent, award, reason }) => `by ${agent}, award ${award}: ${reason}`,
-  TaskProgressed: ({ agent, fraction, note }) => `${Math.round(fraction * 100)} % by ${agent}${note === undefined ? '' : `: ${note}`}`,
+  TaskProgressed: ({ agent, fraction, note }) =>
+    `${Math.round(fraction * 100)} % by ${agent}${note === undefined ? '' : `: ${note}`}`,
   TaskCompleted: ({ agent, award }) => `by ${agent}, award ${award}`,
   AttemptEnded: ({ agent, attempt, end, reason }) => `attempt ${attempt} of ${agent} ${end}: ${reason}`,
   TaskReopened: ({ attempt, not_before }) => `attempt ${attempt}, not before ${not_before}`,
@@ -89,37 +102,46 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   SlotReleased: ({ task, award, outcome }) => `of ${task}, award ${award}: ${outcome}`,
   SignalEmitted: signal,
   SignalReinforced: signal,
-  ActionProposed: ({ kind, impact, oversight }) => `${kind}, impact ${impact}: to ${oversight.path}${reasons(oversight)}`,
+  ActionProposed: ({ kind, impact, oversight }) =>
+    `${kind}, impact ${impact}: to ${oversight.path}${reasons(oversight)}`,
   ActionHeld: (held) => `for ${held.for}`,
   ActionCleared: (cleared) => `by ${cleared.by}`,
   ActionRefused: by,
-  ActionEdited: ({ by: who, changes }) => `by ${who}: ${changes.map(({ path, before, after }) => `${path} ${JSON.stringify(before)} → ${JSON.stringify(after)}`).join(', ')}`,
+  ActionEdited: ({ by: who, changes }) =>
+    `by ${who}: ${changes.map(({ path, before, after }) => `${path} ${JSON.stringify(before)} → ${JSON.stringify(after)}`).join(', ')}`,
   ActionChallenged: challenged,
   ActionVetoed: by,
   ActionExecuted: (executed) => `by ${executed.by}`,
   ActionReturned: by,
-  ActionOverridden: ({ by: who, instead, reason, with: others = [] }) => `${instead} by ${[...others, who].join(' and ')}: ${reason}`,
+  ActionOverridden: ({ by: who, instead, reason, with: others = [] }) =>
+    `${instead} by ${[...others, who].join(' and ')}: ${reason}`,
   VetoWindowOpened: ({ until }) => `until ${until}`,
   CompensationDue: ({ reason }) => reason,
   CompensationDone: ({ by: who, ref }) => `by ${who}: ${ref}`,
-  RoundOpened: ({ spec, electorate }) => `${spec.kind}, ${electorate.voters.length} voters, ${electorate.algorithm}, until ${spec.deadline}`,
+  RoundOpened: ({ spec, electorate }) =>
+    `${spec.kind}, ${electorate.voters.length} voters, ${electorate.algorithm}, until ${spec.deadline}`,
   VoteCast: ballot,
   VoteChanged: ballot,
   ImprovementOpened: ({ pass, deadline }) => `pass ${pass}, until ${deadline}`,
-  RoundClosed: ({ outcome, choice, tally }) => `${outcome}${choice === undefined ? '' : `: ${choice}`}, score ${percent(tally.score)}, turnout ${percent(tally.turnout)}`,
+  RoundClosed: ({ outcome, choice, tally }) =>
+    `${outcome}${choice === undefined ? '' : `: ${choice}`}, score ${percent(tally.score)}, turnout ${percent(tally.turnout)}`,
   RoundEscalated: ({ to, reason }) => `to a ${to}: ${reason}`,
   RoundCancelled: by,
-  OutcomeOverridden: ({ by: who, choice, reason, with: others = [] }) => `${choice} by ${[...others, who].join(' and ')}: ${reason}`,
-  ApprovalRequested: ({ kind, severity, ladder, requester }) => `${kind}, ${severity}, for ${requester}, first from ${ladder[0]?.group}`,
+  OutcomeOverridden: ({ by: who, choice, reason, with: others = [] }) =>
+    `${choice} by ${[...others, who].join(' and ')}: ${reason}`,
+  ApprovalRequested: ({ kind, severity, ladder, requester }) =>
+    `${kind}, ${severity}, for ${requester}, first from ${ladder[0]?.group}`,
   OverrideAsked: ({ by: who, choice, reason }) => `${choice} by ${who}, to be confirmed by a second person: ${reason}`,
   ApprovalClaimed: ({ by: who, until }) => `by ${who} until ${until}`,
   ApprovalUnclaimed: ({ by: who }) => `by ${who}`,
   QuestionAsked: ({ by: who, question }) => `by ${who}: ${question}`,
   QuestionAnswered: ({ by: who, answer }) => `by ${who}: ${answer}`,
-  ApprovalGiven: ({ by: who, reason, edit, choice }) => `${choice === undefined ? '' : `${choice} `}by ${who}${edit === undefined ? '' : ', edited'}: ${reason}`,
+  ApprovalGiven: ({ by: who, reason, edit, choice }) =>
+    `${choice === undefined ? '' : `${choice} `}by ${who}${edit === undefined ? '' : ', edited'}: ${reason}`,
   ApprovalRejected: by,
   ApprovalEscalated: ({ group, reason }) => `to ${group}: ${reason}`,
-  ApprovalClosed: ({ outcome, safe_default, reason }) => `${outcome}${safe_default === undefined ? '' : `: ${safe_default}`}${reason === undefined ? '' : `: ${reason}`}`,
+  ApprovalClosed: ({ outcome, safe_default, reason }) =>
+    `${outcome}${safe_default === undefined ? '' : `: ${safe_default}`}${reason === undefined ? '' : `: ${reason}`}`,
   ApprovalReopened: ({ reason }) => reason,
   ApprovalOverridden: ({ by: who, instead, reason }) => `by ${who}, ${instead}: ${reason}`,
   OversightConfigured: ({ kind, rules }) => `${kind}: ${rules.mode}`,
@@ -134,14 +156,16 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   VetoWindowExtended: ({ until }) => `until ${until}: nobody was listening meanwhile`,
   ApprovalExtended: ({ ends }) => `until ${ends.at(-1)}: nobody was listening meanwhile`,
   RoundExtended: ({ deadline }) => `until ${deadline}: nobody was listening meanwhile`,
-  CommandDenied: ({ action, resource, reasons: why, leftOut }) => `${action} on ${resource}: ${why.join('; ')}${leftOut > 0 ? ` (${leftOut} more before it)` : ''}`,
+  CommandDenied: ({ action, resource, reasons: why, leftOut }) =>
+    `${action} on ${resource}: ${why.join('; ')}${leftOut > 0 ? ` (${leftOut} more before it)` : ''}`,
   CorrectionGiven: ({ by: who, what, instead_of, why }) => `by ${who}: ${what} instead of ${instead_of}: ${why}`,
   AgentTypeDefined: typed,
   AgentTypeRevised: typed,
   AgentTypeWithdrawn: ({ agent_type, reason }) => `${agent_type}: ${reason}`,
   ToolRegistered: tool,
   ToolVersionRegistered: tool,
-  ToolDeprecated: ({ tool_id, reason, replacement }) => `${tool_id}: ${reason}${replacement === undefined ? '' : `; use ${replacement}`}`,
+  ToolDeprecated: ({ tool_id, reason, replacement }) =>
+    `${tool_id}: ${reason}${replacement === undefined ? '' : `; use ${replacement}`}`,
   ChannelSet: ({ channel_id, kind, groups }) => `${channel_id}, ${kind}, for ${groups.join(', ')}`,
   ChannelRemoved: ({ channel_id, by: who }) => `${channel_id} by ${who}`,
   DeliveryRequested: ({ notice }) => notice.title,

@@ -1,6 +1,6 @@
 /** JSON that people give: in an option, or in a file that the option names. */
 import { readFile } from 'node:fs/promises';
-import { JsonError, decoded, readJson } from '../domain/kernel/json';
+import { decoded, JsonError, readJson } from '../domain/kernel/json';
 import { UsageError } from './terminal';
 
 /**
@@ -9,7 +9,11 @@ import { UsageError } from './terminal';
  */
 export async function jsonOf(option: string, given: string, example: string): Promise<unknown> {
   const [source, content] = given.startsWith('@') ? [given.slice(1), await fileOf(given.slice(1))] : [option, given];
-  return parseJson(content, source, `Quote it for the shell, for example ${option} '${example}', or name a file: ${option} @file.json`);
+  return parseJson(
+    content,
+    source,
+    `Quote it for the shell, for example ${option} '${example}', or name a file: ${option} @file.json`,
+  );
 }
 
 /** The bytes of a file that somebody named. Throws `UsageError` when it can't be read. */
@@ -18,7 +22,8 @@ export async function fileOf(file: string): Promise<Uint8Array> {
     return await readFile(file);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? `there is no file ${file}` : code === 'EISDIR' ? `${file} is a folder, not a file` : message;
+    const why =
+      code === 'ENOENT' ? `there is no file ${file}` : code === 'EISDIR' ? `${file} is a folder, not a file` : message;
     throw new UsageError(why, `It is looked for from ${process.cwd()}.`);
   }
 }
@@ -33,8 +38,14 @@ export function parseJson(content: string | Uint8Array, source: string, hint: st
 }
 
 function refused({ message, fault }: JsonError, source: string, hint: string): UsageError {
-  if (message.includes('byte-order mark')) return new UsageError(`${source} ${message}`, 'Save it again without one: editors call that "UTF-8", and with one "UTF-8 with BOM".');
-  return fault.kind === 'value' ? new UsageError(`${source} holds a value that is not accepted: ${message}`) : new UsageError(`${source} ${message}`, hint);
+  if (message.includes('byte-order mark'))
+    return new UsageError(
+      `${source} ${message}`,
+      'Save it again without one: editors call that "UTF-8", and with one "UTF-8 with BOM".',
+    );
+  return fault.kind === 'value'
+    ? new UsageError(`${source} holds a value that is not accepted: ${message}`)
+    : new UsageError(`${source} ${message}`, hint);
 }
 
 /**
@@ -49,7 +60,8 @@ export function parseLines(content: Uint8Array, source: string, hint: string): u
     return [readJson(text)];
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
-    const lines = error.fault.kind === 'syntax' && error.fault.position !== undefined ? decoded(content).split('\n') : [];
+    const lines =
+      error.fault.kind === 'syntax' && error.fault.position !== undefined ? decoded(content).split('\n') : [];
     const filled = lines.filter((line) => line.trim() !== '');
     if (filled.length < 2 || filled[0]?.trimStart().startsWith('[') === true) throw refused(error, source, hint);
     return lines.flatMap((line, i) => (line.trim() === '' ? [] : [parseJson(line, `${source}, line ${i + 1},`, hint)]));

@@ -17,14 +17,24 @@ export async function firstOf<T>(rows: AsyncIterable<T>, limit = 100): Promise<{
 
 /** Prints the fields of one thing, nested ones by their path. */
 export function printDetails(value: object): void {
-  printFields(flatten(value).map(([name, field]) => [name, shown(field)]), (name) => bold(name));
+  printFields(
+    flatten(value).map(([name, field]) => [name, shown(field)]),
+    (name) => bold(name),
+  );
 }
 
 /** Prints a line for each name, of one line itself, with its text beside it; further lines of a text are indented. */
-export function printFields(fields: readonly (readonly [name: string, text: string])[], style: (name: string) => string = (name) => name, indent = ''): void {
+export function printFields(
+  fields: readonly (readonly [name: string, text: string])[],
+  style: (name: string) => string = (name) => name,
+  indent = '',
+): void {
   const lines = fields.map(([name, text]) => [said(name).replaceAll('\n', ' '), text] as const);
   const width = Math.max(...lines.map(([name]) => name.length));
-  for (const [name, text] of lines) print(`${indent}${style(name.padEnd(width))}  ${text.replaceAll('\n', `\n${' '.repeat(indent.length + width + 2)}`)}`);
+  for (const [name, text] of lines)
+    print(
+      `${indent}${style(name.padEnd(width))}  ${text.replaceAll('\n', `\n${' '.repeat(indent.length + width + 2)}`)}`,
+    );
 }
 
 /** Prints one labelled line; further lines of the text are indented, so that none can pass for a label. */
@@ -36,7 +46,8 @@ export function printField(name: string, text: string): void {
 export function flatten(value: object, prefix = ''): [string, unknown][] {
   return Object.entries(value).flatMap(([name, field]: [string, unknown]): [string, unknown][] => {
     if (field === undefined) return [];
-    const isTree = typeof field === 'object' && field !== null && !Array.isArray(field) && Object.keys(field).length > 0;
+    const isTree =
+      typeof field === 'object' && field !== null && !Array.isArray(field) && Object.keys(field).length > 0;
     return isTree ? flatten(field, `${prefix}${name}.`) : [[prefix + name, field]];
   });
 }

@@ -1,10 +1,12 @@
-/** The log in a file: the database of a data folder, opened read-only, or an export that is loaded into a passing one. */
+/**
+ * The log in a file: the database of a data folder, opened read-only, or an export that is loaded into a passing one.
+ */
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { DatabaseSync } from '../adapters/embedded/sqlite';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { hasLog, openLog, type OpenLog } from '../adapters/embedded/log';
+import { hasLog, type OpenLog, openLog } from '../adapters/embedded/log';
+import { DatabaseSync } from '../adapters/embedded/sqlite';
 import type { Commit } from '../domain/kernel/commit';
 import { readJson } from '../domain/kernel/json';
 import { CALL, UsageError } from './terminal';
@@ -19,7 +21,11 @@ export interface ExportLine {
 }
 
 /** Where a host keeps its data when it is told nothing, and where the demo does: here, or in the checkout. */
-const USUAL = ['.formicary', '.formicary/demo', ...['.formicary', '.formicary/demo'].map((folder) => join(__dirname, '../..', folder))];
+const USUAL = [
+  '.formicary',
+  '.formicary/demo',
+  ...['.formicary', '.formicary/demo'].map((folder) => join(__dirname, '../..', folder)),
+];
 
 /** The data folder that is meant: as given, as FORMICARY_DATA says, else the first usual one that holds a log. */
 export function dataFolder(given: string | boolean | undefined): string {
@@ -30,11 +36,18 @@ export function dataFolder(given: string | boolean | undefined): string {
 
 /** Opens the log of a folder for reading; a host may go on writing it. Throws `UsageError`. */
 export function openFolder(folder: string): OpenLog {
-  if (!hasLog(folder)) throw new UsageError(`there is no log in ${folder}`, `Name the data folder of the host with --data FOLDER, or give an export with --export FILE. \`${CALL} start\` makes one.`);
+  if (!hasLog(folder))
+    throw new UsageError(
+      `there is no log in ${folder}`,
+      `Name the data folder of the host with --data FOLDER, or give an export with --export FILE. \`${CALL} start\` makes one.`,
+    );
   try {
     return openLog(folder);
   } catch (error) {
-    throw new UsageError(`the log in ${folder} can't be read: ${error instanceof Error ? error.message : String(error)}`, 'Files of another user: run this as that user, or as one who may read them.');
+    throw new UsageError(
+      `the log in ${folder} can't be read: ${error instanceof Error ? error.message : String(error)}`,
+      'Files of another user: run this as that user, or as one who may read them.',
+    );
   }
 }
 
@@ -47,8 +60,12 @@ const PASSING = 'CREATE TABLE commits (position INTEGER PRIMARY KEY, stream, idx
  * `UsageError` on a line that is none.
  * @param onProgress hears how many of the file's bytes were read
  */
-export async function loadExport(file: string, onProgress: (bytes: number) => void): Promise<Pick<OpenLog, 'database' | 'close'>> {
-  if (file !== '-' && !existsSync(file)) throw new UsageError(`there is no file ${file}`, `Make one with \`${CALL} export FILE\`.`);
+export async function loadExport(
+  file: string,
+  onProgress: (bytes: number) => void,
+): Promise<Pick<OpenLog, 'database' | 'close'>> {
+  if (file !== '-' && !existsSync(file))
+    throw new UsageError(`there is no file ${file}`, `Make one with \`${CALL} export FILE\`.`);
   const source: Readable & { readonly bytesRead?: number } = file === '-' ? process.stdin : createReadStream(file);
   const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
   source.on('error', (error) => text.destroy(error));
@@ -67,11 +84,18 @@ export async function loadExport(file: string, onProgress: (bytes: number) => vo
   }
   database.exec('COMMIT');
   // What made it may have failed: nothing was verified, so nothing holds.
-  if (database.prepare('SELECT 1 FROM commits LIMIT 1').get() === undefined) throw new UsageError(`${file === '-' ? 'standard input' : file} holds no receipt`, `An export has a line for each; make one with \`${CALL} export FILE\`.`);
+  if (database.prepare('SELECT 1 FROM commits LIMIT 1').get() === undefined)
+    throw new UsageError(
+      `${file === '-' ? 'standard input' : file} holds no receipt`,
+      `An export has a line for each; make one with \`${CALL} export FILE\`.`,
+    );
   return { database, close: () => database.close() };
 }
 
-/** Lines that end with a line feed, and with nothing else: `node:readline` also parts them at U+2028, which JSON may hold. */
+/**
+ * Lines that end with a line feed, and with nothing else: `node:readline` also parts them at U+2028, which JSON may
+ * hold.
+ */
 async function* linesOf(text: Readable): AsyncGenerator<string> {
   let rest = '';
   for await (const chunk of text.setEncoding('utf8')) {
@@ -90,8 +114,16 @@ export function sizeOf(file: string): number {
 function parseLine(line: string, place: string): ExportLine {
   const value = lineOf(line) as Partial<ExportLine> | undefined | null;
   const { stream, index, hash, body } = value ?? {};
-  if (typeof stream !== 'string' || !Number.isSafeInteger(index) || typeof hash !== 'string' || typeof body !== 'string') {
-    throw new UsageError(`${place} is not a line of an export`, `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, as \`${CALL} export\` writes it.`);
+  if (
+    typeof stream !== 'string' ||
+    !Number.isSafeInteger(index) ||
+    typeof hash !== 'string' ||
+    typeof body !== 'string'
+  ) {
+    throw new UsageError(
+      `${place} is not a line of an export`,
+      `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, as \`${CALL} export\` writes it.`,
+    );
   }
   return { stream, index: index as number, hash, body };
 }
@@ -108,10 +140,16 @@ function lineOf(text: string): unknown {
 /** A receipt out of a file: as the API gives it, or a line of an export. */
 export function receiptOf(text: string, place: string): Commit {
   const value = parsed(text) as Record<string, unknown> | undefined | null;
-  const commit = typeof value?.['body'] === 'string' ? { ...(parsed(value['body']) as object | undefined), hash: value['hash'] } : value;
+  const commit =
+    typeof value?.['body'] === 'string'
+      ? { ...(parsed(value['body']) as object | undefined), hash: value['hash'] }
+      : value;
   const { stream, index, events, hash } = (commit ?? {}) as Partial<Commit>;
   if (typeof stream !== 'string' || typeof index !== 'number' || !Array.isArray(events) || typeof hash !== 'string') {
-    throw new UsageError(`${place} holds no receipt`, `Give one receipt as JSON: \`${CALL} recompute TASK --save FILE\` writes it, so does a line of an export.`);
+    throw new UsageError(
+      `${place} holds no receipt`,
+      `Give one receipt as JSON: \`${CALL} recompute TASK --save FILE\` writes it, so does a line of an export.`,
+    );
   }
   return commit as unknown as Commit;
 }

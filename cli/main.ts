@@ -13,8 +13,8 @@ import { IMPACTS } from '../domain/oversight';
 import type * as ActionsCommand from './commands/actions';
 import type * as AgentsCommand from './commands/agents';
 import type * as ApprovalsCommand from './commands/approvals';
-import type * as AsofCommand from './commands/asof';
 import type * as ArchiveCommand from './commands/archive';
+import type * as AsofCommand from './commands/asof';
 import type * as BackupCommand from './commands/backup';
 import type * as ChallengeCommand from './commands/challenge';
 import type * as ExportCommand from './commands/export';
@@ -33,10 +33,10 @@ import type * as ToolsCommand from './commands/tools';
 import type * as TypesCommand from './commands/types';
 import type * as VerifyCommand from './commands/verify';
 import type * as WhyCommand from './commands/why';
-import { endWithParent } from './tether';
-import { EXIT_CODES, asCalled, collect, command, numberFrom, runs, seconds, share, whole } from './define';
+import { asCalled, collect, command, EXIT_CODES, numberFrom, runs, seconds, share, whole } from './define';
 import { declareOperator } from './operator';
-import { CALL, UsageError, bold, note, styled, type Globals } from './terminal';
+import { bold, CALL, type Globals, note, styled, UsageError } from './terminal';
+import { endWithParent } from './tether';
 import { declareWorker } from './worker';
 
 const REFUSED = 1;
@@ -46,12 +46,22 @@ const program = new Command('formicary')
   .description('Coordination backend for swarms of AI agents: post work, watch it, and check every receipt.')
   .addOption(new Option('--url <url>', 'address of the host').env('FORMICARY_URL').default(DEFAULT_URL))
   .addOption(new Option('--tenant <tenant>', 'whose data').env('FORMICARY_TENANT'))
-  .addOption(new Option('--principal <id>', 'who calls: an agent, human:NAME or service:NAME').env('FORMICARY_PRINCIPAL'))
+  .addOption(
+    new Option('--principal <id>', 'who calls: an agent, human:NAME or service:NAME').env('FORMICARY_PRINCIPAL'),
+  )
   .option('--json', 'answer as JSON, for programs')
-  .version((JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version, '-V, --version', 'print the version')
+  .version(
+    (JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as { version: string }).version,
+    '-V, --version',
+    'print the version',
+  )
   .helpCommand(false)
   .showHelpAfterError('(--help shows how it is used)')
-  .configureHelp({ showGlobalOptions: true, styleTitle: (title) => bold(title), styleCommandText: (text) => styled('cyan', text) })
+  .configureHelp({
+    showGlobalOptions: true,
+    styleTitle: (title) => bold(title),
+    styleCommandText: (text) => styled('cyan', text),
+  })
   .addHelpText(
     'after',
     asCalled(`
@@ -67,10 +77,15 @@ Begin with:
 
 // -------------------------------------------------------------------------------------------------------- commands
 
-command(program, 'start', 'Run a host on this machine', ['formicary start', 'formicary start --port 7171 --data ./colony  # a second one beside it'])
+command(program, 'start', 'Run a host on this machine', [
+  'formicary start',
+  'formicary start --port 7171 --data ./colony  # a second one beside it',
+])
   .option('-p, --port <port>', 'where it listens; 7071, or FORMICARY_PORT', numberFrom(1, 65_535, true))
   .option('-d, --data <folder>', 'where it keeps everything; .formicary, or FORMICARY_DATA')
-  .action(runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./commands/start') as typeof StartCommand).start));
+  .action(
+    runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./commands/start') as typeof StartCommand).start),
+  );
 
 command(program, 'post', 'Post a task, or many from a file', [
   'formicary post finance.reconciliation --id inv-4711 --priority 0.9 --deadline 2h',
@@ -83,12 +98,19 @@ command(program, 'post', 'Post a task, or many from a file', [
   .option('--id <id>', 'your own id; a new one is made without')
   .option('--priority <share>', '0 to 1; 0.5 by default', share)
   .option('--urgency <share>', '0 to 1, rises to 1 at the deadline; 0.5 by default', share)
-  .option('--requires <capability[=level]>', 'a capability that the agent needs (several times); by default to be of the task type', collect)
+  .option(
+    '--requires <capability[=level]>',
+    'a capability that the agent needs (several times); by default to be of the task type',
+    collect,
+  )
   .option('--location <place>', 'for example warehouse/eu/dock-3')
   .option('--effort <seconds>', 'estimated work', seconds)
   .option('--deadline <time>', 'a time, or a span from now: 90s, 15m, 2h, 1d')
   .option('--payload <json>', 'the work itself; @FILE reads a file')
-  .option('--oversight <json>', 'nobody gets it before it is decided on: {"why":…,"confidence":…,"impact":…}; @FILE reads a file')
+  .option(
+    '--oversight <json>',
+    'nobody gets it before it is decided on: {"why":…,"confidence":…,"impact":…}; @FILE reads a file',
+  )
   .option('--bid-seconds <seconds>', 'how long bids are collected; 0 awards at once', seconds)
   .option('--accept-seconds <seconds>', 'how long an award waits for acceptance; 30 by default', seconds)
   .option('--lease-seconds <seconds>', 'how long without a heartbeat; 60 by default', seconds)
@@ -98,24 +120,54 @@ command(program, 'post', 'Post a task, or many from a file', [
   .option('--key <key>', 'Idempotency-Key: the same key again gets the first answer')
   .action(runs<PostCommand.PostInput>(() => (require('./commands/post') as typeof PostCommand).post));
 
-command(program, 'tasks', 'List tasks, or show one', ['formicary tasks --status open', 'formicary tasks --stuck 300  # open for five minutes, the longest first, and why', 'formicary tasks --agent recon-7 --limit 20', 'formicary tasks inv-4711  # everything about one'])
+command(program, 'tasks', 'List tasks, or show one', [
+  'formicary tasks --status open',
+  'formicary tasks --stuck 300  # open for five minutes, the longest first, and why',
+  'formicary tasks --agent recon-7 --limit 20',
+  'formicary tasks inv-4711  # everything about one',
+])
   .argument('[id]', 'a task')
-  .addOption(new Option('-s, --status <status>').choices(['held', 'open', 'awarded', 'running', 'completed', 'cancelled', 'expired', 'dead']))
+  .addOption(
+    new Option('-s, --status <status>').choices([
+      'held',
+      'open',
+      'awarded',
+      'running',
+      'completed',
+      'cancelled',
+      'expired',
+      'dead',
+    ]),
+  )
   .option('-a, --agent <id>', 'held or completed by')
   .option('-t, --type <task_type>')
-  .option('--stuck [seconds]', 'open or held for so many seconds at least (60 by default), the longest first', numberFrom(0, 999_999_999, true))
-  .addOption(new Option('--sort <order>', 'waiting: open and held tasks, those first that have waited longest').choices(['waiting']))
+  .option(
+    '--stuck [seconds]',
+    'open or held for so many seconds at least (60 by default), the longest first',
+    numberFrom(0, 999_999_999, true),
+  )
+  .addOption(
+    new Option('--sort <order>', 'waiting: open and held tasks, those first that have waited longest').choices([
+      'waiting',
+    ]),
+  )
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
   .action(runs<TasksCommand.TasksInput>(() => (require('./commands/tasks') as typeof TasksCommand).tasks));
 
-command(program, 'candidates', 'Show who could do a task, and what is in the way of each', ['formicary candidates inv-4711'])
+command(program, 'candidates', 'Show who could do a task, and what is in the way of each', [
+  'formicary candidates inv-4711',
+])
   .argument('<task>', 'a task')
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
   .action(runs<TasksCommand.CandidatesInput>(() => (require('./commands/tasks') as typeof TasksCommand).candidates));
 
-command(program, 'agents', 'List agents, or show one', ['formicary agents --status active --pool finance', 'formicary agents --capability invoice_matching', 'formicary agents recon-7  # everything about one'])
+command(program, 'agents', 'List agents, or show one', [
+  'formicary agents --status active --pool finance',
+  'formicary agents --capability invoice_matching',
+  'formicary agents recon-7  # everything about one',
+])
   .argument('[id]', 'an agent')
   .option('-c, --capability <name>')
   .option('-t, --type <agent_type>')
@@ -125,7 +177,11 @@ command(program, 'agents', 'List agents, or show one', ['formicary agents --stat
   .option('--all', 'every one')
   .action(runs<AgentsCommand.AgentsInput>(() => (require('./commands/agents') as typeof AgentsCommand).agents));
 
-command(program, 'types', 'Search the repository of agent types', ['formicary types inventory optimization', 'formicary types --department finance', 'formicary types --show finance.reconciliation'])
+command(program, 'types', 'Search the repository of agent types', [
+  'formicary types inventory optimization',
+  'formicary types --department finance',
+  'formicary types --show finance.reconciliation',
+])
   .argument('[words...]', 'what to search for; all types without')
   .option('--show <agent_type>', 'everything about one')
   .option('--department <name>')
@@ -134,7 +190,11 @@ command(program, 'types', 'Search the repository of agent types', ['formicary ty
   .option('-n, --limit <n>', 'at most so many', whole)
   .action(runs<TypesCommand.TypesInput>(() => (require('./commands/types') as typeof TypesCommand).types));
 
-command(program, 'tools', 'Find tools', ['formicary tools invoice', 'formicary tools --api Salesforce --operation query_leads', 'formicary tools --show crm-leads'])
+command(program, 'tools', 'Find tools', [
+  'formicary tools invoice',
+  'formicary tools --api Salesforce --operation query_leads',
+  'formicary tools --show crm-leads',
+])
   .argument('[words...]', 'words that its name, description or tags hold')
   .option('--show <tool>', 'everything about one')
   .option('--api <name>')
@@ -152,7 +212,11 @@ const signals = command(program, 'signals', 'Show the strongest signals now, or 
   .option('-t, --type <type>')
   .option('-m, --minimum <share>', 'weakest strength, 0 to 1', share)
   .option('-n, --limit <n>', 'at most so many; 50 by default', whole)
-  .action(runs<Parameters<typeof SignalsCommand.field>[1]>(() => (require('./commands/signals') as typeof SignalsCommand).field));
+  .action(
+    runs<Parameters<typeof SignalsCommand.field>[1]>(
+      () => (require('./commands/signals') as typeof SignalsCommand).field,
+    ),
+  );
 
 command(signals, 'emit', 'Emit a signal', ['formicary signals emit threat_detected plant/line-2 0.9 --decay 0.02'])
   .argument('<type>', 'for example resource_needed')
@@ -162,7 +226,11 @@ command(signals, 'emit', 'Emit a signal', ['formicary signals emit threat_detect
   .option('--emitter <agent>', 'the caller by default')
   .action(runs<SignalsCommand.EmitInput>(() => (require('./commands/signals') as typeof SignalsCommand).emit));
 
-command(program, 'rounds', 'List rounds of agents, or show one', ['formicary rounds --status open', 'formicary rounds --escalated  # those that agents left to people', 'formicary rounds backup-window  # what is asked, and who said what'])
+command(program, 'rounds', 'List rounds of agents, or show one', [
+  'formicary rounds --status open',
+  'formicary rounds --escalated  # those that agents left to people',
+  'formicary rounds backup-window  # what is asked, and who said what',
+])
   .argument('[id]', 'a round')
   .addOption(new Option('-s, --status <status>').choices(['open', 'closed', 'cancelled']))
   .option('-k, --kind <kind>')
@@ -182,14 +250,19 @@ command(program, 'poll', 'Put a question to agents: opens a round', [
   .option('--voter <id[=weight]>', 'who votes (several times)', collect)
   .option('--capability <name>', 'or whoever knows this field, by expertise')
   .option('--choice <id>', 'what to choose from (several times); approve and reject by default', collect)
-  .addOption(new Option('--algorithm <name>', 'simple_majority for voters by name, else expertise_based').choices(ALGORITHMS))
+  .addOption(
+    new Option('--algorithm <name>', 'simple_majority for voters by name, else expertise_based').choices(ALGORITHMS),
+  )
   .option('--kind <kind>', 'of decision; question by default')
   .addOption(new Option('--impact <impact>', 'medium by default').choices(IMPACTS))
   .option('--seconds <seconds>', 'how long a pass lasts; 60 by default', numberFrom(1, Infinity))
   .option('--passes <n>', 'how often they may vote until they agree; 1 by default', whole)
   .action(runs<RoundsCommand.PollInput>(() => (require('./commands/rounds') as typeof RoundsCommand).poll));
 
-command(program, 'vote', 'Vote in a round, as the caller', ['formicary vote backup-window approve --reason "the nights are quiet" --principal ada-1', 'formicary vote backup-window reject --reason "the restore test runs then" --confidence 0.6 --principal bo-2'])
+command(program, 'vote', 'Vote in a round, as the caller', [
+  'formicary vote backup-window approve --reason "the nights are quiet" --principal ada-1',
+  'formicary vote backup-window reject --reason "the restore test runs then" --confidence 0.6 --principal bo-2',
+])
   .argument('<round>', 'an open round')
   .argument('<choice>', 'one of its choices')
   .requiredOption('-r, --reason <text>', 'why: dissent is told by name')
@@ -208,18 +281,31 @@ command(program, 'tally', 'Count a closed round again, on this machine, from its
   .addHelpText('after', EXIT_CODES)
   .action(runs<TallyCommand.TallyInput>(() => (require('./commands/tally') as typeof TallyCommand).tally));
 
-command(program, 'approvals', 'Show what waits for people: severe things first, then what is due first', ['formicary approvals', 'formicary approvals --group administrators', 'formicary approvals --status closed --outcome defaulted  # what nobody decided'])
+command(program, 'approvals', 'Show what waits for people: severe things first, then what is due first', [
+  'formicary approvals',
+  'formicary approvals --group administrators',
+  'formicary approvals --status closed --outcome defaulted  # what nobody decided',
+])
   .addOption(new Option('-s, --status <status>', 'waiting by default').choices(['waiting', 'closed']))
   .option('-k, --kind <kind>')
   .addOption(new Option('--severity <severity>').choices(IMPACTS))
   .option('--requester <id>')
-  .addOption(new Option('--outcome <outcome>').choices(['approved', 'rejected', 'defaulted', 'withdrawn', 'superseded']))
+  .addOption(
+    new Option('--outcome <outcome>').choices(['approved', 'rejected', 'defaulted', 'withdrawn', 'superseded']),
+  )
   .option('-g, --group <name>', 'that was asked')
   .option('-n, --limit <n>', 'at most so many; 20 by default', whole)
   .option('--all', 'every one')
-  .action(runs<ApprovalsCommand.ApprovalsInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approvals));
+  .action(
+    runs<ApprovalsCommand.ApprovalsInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approvals),
+  );
 
-command(program, 'approval', 'Show what a person needs to decide: who asks, why, what the agents say, and the action itself', ['formicary approval 4f0c…', 'formicary approval 4f0c… --json'])
+command(
+  program,
+  'approval',
+  'Show what a person needs to decide: who asks, why, what the agents say, and the action itself',
+  ['formicary approval 4f0c…', 'formicary approval 4f0c… --json'],
+)
   .argument('<id>', 'an approval')
   .action(runs<{ id: string }>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approval));
 
@@ -230,32 +316,60 @@ command(program, 'approve', 'Approve an action, as it is or as you correct it', 
 ])
   .argument('<id>', 'an approval')
   .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
-  .option('-e, --edit <json>', 'what to change in the action first, as a JSON Merge Patch (null removes); @FILE reads a file')
+  .option(
+    '-e, --edit <json>',
+    'what to change in the action first, as a JSON Merge Patch (null removes); @FILE reads a file',
+  )
   .option('-c, --choice <choice>', 'where several things may be approved: which; needed when none of them leads')
   .option('--hash <hash>', 'refuse unless the action still has this hash, or one that begins so')
-  .action(runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approve));
+  .action(
+    runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approve),
+  );
 
 command(program, 'reject', 'Reject an action', ['formicary reject 4f0c… --reason "not this year"'])
   .argument('<id>', 'an approval')
   .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
   .option('--hash <hash>', 'refuse unless the action still has this hash, or one that begins so')
-  .action(runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).reject));
+  .action(
+    runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).reject),
+  );
 
-command(program, 'ask', 'Ask the requester of an approval back; the time goes on meanwhile', ['formicary ask 4f0c… "Which budget is it from?"'])
+command(program, 'ask', 'Ask the requester of an approval back; the time goes on meanwhile', [
+  'formicary ask 4f0c… "Which budget is it from?"',
+])
   .argument('<id>', 'an approval')
   .argument('<question>')
-  .action(runs<{ id: string; question: string }>(() => (require('./commands/approvals') as typeof ApprovalsCommand).ask));
+  .action(
+    runs<{ id: string; question: string }>(() => (require('./commands/approvals') as typeof ApprovalsCommand).ask),
+  );
 
-command(program, 'actions', 'List actions at the gate, or show one', ['formicary actions --status veto_window', 'formicary actions --compensation due  # what is to be undone', 'formicary actions order-7  # everything about one'])
+command(program, 'actions', 'List actions at the gate, or show one', [
+  'formicary actions --status veto_window',
+  'formicary actions --compensation due  # what is to be undone',
+  'formicary actions order-7  # everything about one',
+])
   .argument('[id]', 'an action')
-  .addOption(new Option('-s, --status <status>').choices(['proposed', 'held', 'returned', 'veto_window', 'cleared', 'executed', 'refused', 'vetoed']))
+  .addOption(
+    new Option('-s, --status <status>').choices([
+      'proposed',
+      'held',
+      'returned',
+      'veto_window',
+      'cleared',
+      'executed',
+      'refused',
+      'vetoed',
+    ]),
+  )
   .option('-k, --kind <kind>')
   .addOption(new Option('--compensation <state>').choices(['due', 'done']))
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
   .action(runs<ActionsCommand.ActionsInput>(() => (require('./commands/actions') as typeof ActionsCommand).actions));
 
-command(program, 'veto', 'Stop an action in its veto window', ['formicary veto order-7 --reason "the supplier is on strike"'])
+command(program, 'veto', 'Stop an action in its veto window', [
+  'formicary veto order-7 --reason "the supplier is on strike"',
+])
   .argument('<id>', 'an action')
   .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
   .action(runs<{ id: string; reason: string }>(() => (require('./commands/actions') as typeof ActionsCommand).veto));
@@ -271,20 +385,42 @@ command(program, 'override', "Put a person's decision in place of what came of a
   .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
   .action(runs<ActionsCommand.OverrideInput>(() => (require('./commands/actions') as typeof ActionsCommand).override));
 
-command(program, 'challenge', 'Doubt an award, an action, an outcome or a denial: agents without a part in it judge', ['formicary challenge default/task/inv-4711@1 --reason "it has not the tools" --principal recon-7'])
+command(program, 'challenge', 'Doubt an award, an action, an outcome or a denial: agents without a part in it judge', [
+  'formicary challenge default/task/inv-4711@1 --reason "it has not the tools" --principal recon-7',
+])
   .argument('<receipt>', 'stream@index, as receipts show it')
   .requiredOption('-r, --reason <text>', 'what is wrong with it')
-  .action(runs<{ receipt: string; reason: string }>(() => (require('./commands/challenge') as typeof ChallengeCommand).challenge));
+  .action(
+    runs<{ receipt: string; reason: string }>(
+      () => (require('./commands/challenge') as typeof ChallengeCommand).challenge,
+    ),
+  );
 
-command(program, 'oversight', 'Show or set the rules: what agents may do alone, what they vote on, what people decide', ['formicary oversight', 'formicary oversight erp.order  # its rules as JSON; the defaults when it has none', 'formicary oversight erp.order --set @rules.json'])
+command(
+  program,
+  'oversight',
+  'Show or set the rules: what agents may do alone, what they vote on, what people decide',
+  [
+    'formicary oversight',
+    'formicary oversight erp.order  # its rules as JSON; the defaults when it has none',
+    'formicary oversight erp.order --set @rules.json',
+  ],
+)
   .argument('[kind]', 'a kind of action')
   .option('--set <json>', 'the rules, whole; @FILE reads a file')
-  .action(runs<OversightCommand.OversightInput>(() => (require('./commands/oversight') as typeof OversightCommand).oversight));
+  .action(
+    runs<OversightCommand.OversightInput>(() => (require('./commands/oversight') as typeof OversightCommand).oversight),
+  );
 
 declareOperator(program);
 declareWorker(program);
 
-command(program, 'tail', 'Watch receipts as they come', ['formicary tail', 'formicary tail --category task', 'formicary tail --json | jq .events', 'formicary tail --all --limit 20  # from the beginning'])
+command(program, 'tail', 'Watch receipts as they come', [
+  'formicary tail',
+  'formicary tail --category task',
+  'formicary tail --json | jq .events',
+  'formicary tail --all --limit 20  # from the beginning',
+])
   .option('-c, --category <name>', 'task, agent, trail, tool, …')
   .option('--correlation <id>', 'what one cause has set in motion')
   .addOption(new Option('--after <place>', 'a place in the log, from an earlier page').conflicts('all'))
@@ -292,12 +428,20 @@ command(program, 'tail', 'Watch receipts as they come', ['formicary tail', 'form
   .option('-n, --limit <n>', 'end after so many', whole)
   .action(runs<TailCommand.TailInput>(() => (require('./commands/tail') as typeof TailCommand).tail));
 
-command(program, 'why', 'Tell what led to something, and what followed', ['formicary why inv-4711', 'formicary why default/task/inv-4711@2 --json', 'formicary why inv-4711 --data ./colony  # without a host'])
+command(program, 'why', 'Tell what led to something, and what followed', [
+  'formicary why inv-4711',
+  'formicary why default/task/inv-4711@2 --json',
+  'formicary why inv-4711 --data ./colony  # without a host',
+])
   .argument('<id>', 'a task, a receipt (stream@index), or a correlation id')
   .option('-d, --data [folder]', 'from a data folder instead of a host')
   .action(runs<WhyCommand.WhyInput>(() => (require('./commands/why') as typeof WhyCommand).why));
 
-command(program, 'asof', 'Show how something was, and what is different now', ['formicary asof 10m task inv-4711', 'formicary asof 2026-11-21T10:00:00Z agent recon-7', 'formicary asof 1h trail resource_needed/warehouse/eu'])
+command(program, 'asof', 'Show how something was, and what is different now', [
+  'formicary asof 10m task inv-4711',
+  'formicary asof 2026-11-21T10:00:00Z agent recon-7',
+  'formicary asof 1h trail resource_needed/warehouse/eu',
+])
   .argument('<time>', 'a time, or a span ago: 90s, 15m, 2h, 1d')
   .addArgument(new Argument('<kind>').choices(['task', 'agent', 'trail', 'tool']))
   .argument('<id>', 'its id; of a trail TYPE/LOCATION')
@@ -313,13 +457,20 @@ command(program, 'recompute', 'Compute an award again, on this machine, from its
   .option('-d, --data [folder]', 'from a data folder instead of a host')
   .option('-f, --file <file>', 'a receipt as JSON')
   .option('--save <file>', 'keep the receipt')
-  .action(runs<RecomputeCommand.RecomputeInput>(() => (require('./commands/recompute') as typeof RecomputeCommand).recompute));
+  .action(
+    runs<RecomputeCommand.RecomputeInput>(() => (require('./commands/recompute') as typeof RecomputeCommand).recompute),
+  );
 
-command(program, 'verify', 'Check every chain without the host: names what was altered, dropped, inserted, reordered or moved', [
-  'formicary verify  # also while a host is running',
-  'formicary verify --data ./colony',
-  'formicary verify --export receipts.ndjson.gz',
-])
+command(
+  program,
+  'verify',
+  'Check every chain without the host: names what was altered, dropped, inserted, reordered or moved',
+  [
+    'formicary verify  # also while a host is running',
+    'formicary verify --data ./colony',
+    'formicary verify --export receipts.ndjson.gz',
+  ],
+)
   .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
   .option('-e, --export <file>', 'an export, .gz or not; - is standard input')
   .addHelpText('after', EXIT_CODES)
@@ -332,7 +483,10 @@ command(program, 'export', 'Write all receipts, a line each, so that others can 
   'formicary export | formicary verify --export -',
 ])
   .argument('[file]', 'standard output without; compressed when it ends with .gz')
-  .option('-d, --data [folder]', 'from a data folder, also while its host runs: of all tenants, or of --tenant; without, of one tenant from a host')
+  .option(
+    '-d, --data [folder]',
+    'from a data folder, also while its host runs: of all tenants, or of --tenant; without, of one tenant from a host',
+  )
   .option('--salvage', 'from the bytes of a damaged database; says what could not be read, and ends with 1 then')
   .action(runs<ExportCommand.ExportInput>(() => (require('./commands/export') as typeof ExportCommand).exportLog));
 
@@ -342,34 +496,61 @@ command(program, 'backup', 'Back a data folder up, also while its host runs, and
 ])
   .argument('<folder>', 'where to; it must not be there, or be empty')
   .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
-  .addHelpText('after', '\nReceipts, payloads and orchestrations, with a manifest of hashes. Ends with 1 when what was backed up does not hold.')
-  .action(runs<Parameters<typeof BackupCommand.backup>[1]>(() => (require('./commands/backup') as typeof BackupCommand).backup));
+  .addHelpText(
+    'after',
+    '\nReceipts, payloads and orchestrations, with a manifest of hashes. Ends with 1 when what was backed up does not hold.',
+  )
+  .action(
+    runs<Parameters<typeof BackupCommand.backup>[1]>(
+      () => (require('./commands/backup') as typeof BackupCommand).backup,
+    ),
+  );
 
-command(program, 'restore', 'Make a data folder out of a backup, and verify it', ['formicary restore ./backup-monday --data ./colony'])
+command(program, 'restore', 'Make a data folder out of a backup, and verify it', [
+  'formicary restore ./backup-monday --data ./colony',
+])
   .argument('<folder>', 'the backup')
   .requiredOption('-d, --data <folder>', 'where to; it must not be there, or be empty')
-  .addHelpText('after', '\nEvery file is held against the manifest first; nothing is overwritten. Ends with 1 when what was restored does not hold.')
-  .action(runs<Parameters<typeof BackupCommand.restoreBackup>[1]>(() => (require('./commands/backup') as typeof BackupCommand).restoreBackup));
+  .addHelpText(
+    'after',
+    '\nEvery file is held against the manifest first; nothing is overwritten. Ends with 1 when what was restored does not hold.',
+  )
+  .action(
+    runs<Parameters<typeof BackupCommand.restoreBackup>[1]>(
+      () => (require('./commands/backup') as typeof BackupCommand).restoreBackup,
+    ),
+  );
 
 command(program, 'retention', 'Show or set which streams that have ended may be archived, and when', [
   'formicary retention',
   `formicary retention --set '{"task":365,"trail":30}'  # days after the last receipt`,
   "formicary retention --set '{}'  # nothing any more",
 ])
-  .option('--set <json>', 'days by category (task, action, round, approval, delivery, trail), whole; @FILE reads a file')
-  .action(runs<RetentionCommand.RetentionInput>(() => (require('./commands/retention') as typeof RetentionCommand).retention));
+  .option(
+    '--set <json>',
+    'days by category (task, action, round, approval, delivery, trail), whole; @FILE reads a file',
+  )
+  .action(
+    runs<RetentionCommand.RetentionInput>(() => (require('./commands/retention') as typeof RetentionCommand).retention),
+  );
 
-command(program, 'archive', 'Move streams that ended long ago into a file beside the database, by the policy of each tenant; the host is stopped for it', [
-  'formicary archive --data ./colony --dry-run  # says what would be moved',
-  'formicary archive --data ./colony',
-])
+command(
+  program,
+  'archive',
+  'Move streams that ended long ago into a file beside the database, by the policy of each tenant; the host is stopped for it',
+  ['formicary archive --data ./colony --dry-run  # says what would be moved', 'formicary archive --data ./colony'],
+)
   .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
   .option('--dry-run', 'change nothing')
-  .addHelpText('after', '\nNothing is deleted: what is archived is read as before, from the folder archive/, which belongs to the data folder.')
+  .addHelpText(
+    'after',
+    '\nNothing is deleted: what is archived is read as before, from the folder archive/, which belongs to the data folder.',
+  )
   .action(runs<ArchiveCommand.ArchiveInput>(() => (require('./commands/archive') as typeof ArchiveCommand).archive));
 
-command(program, 'status', 'Show how the host is', ['formicary status', 'formicary status --json'])
-  .action(runs<object>(() => (require('./commands/status') as typeof StatusCommand).status));
+command(program, 'status', 'Show how the host is', ['formicary status', 'formicary status --json']).action(
+  runs<object>(() => (require('./commands/status') as typeof StatusCommand).status),
+);
 
 // ---------------------------------------------------------------------------------------------------------- errors
 
@@ -383,8 +564,13 @@ function report(error: unknown): number {
 
 function explained(error: unknown): [message: string, hints: string[]] {
   if (error instanceof UsageError) return [error.message, error.hint === undefined ? [] : [error.hint]];
-  if (error instanceof FormicaryError && error.code === 'unreachable') return [`no host answers at ${program.opts<Globals>().url}`, [`Start one with: ${CALL} start`, 'or name another with --url or FORMICARY_URL.']];
-  if (error instanceof FormicaryError && isForeign(error)) return [`${program.opts<Globals>().url}: ${error.problem.detail}`, ['Name another with --url or FORMICARY_URL.']];
+  if (error instanceof FormicaryError && error.code === 'unreachable')
+    return [
+      `no host answers at ${program.opts<Globals>().url}`,
+      [`Start one with: ${CALL} start`, 'or name another with --url or FORMICARY_URL.'],
+    ];
+  if (error instanceof FormicaryError && isForeign(error))
+    return [`${program.opts<Globals>().url}: ${error.problem.detail}`, ['Name another with --url or FORMICARY_URL.']];
   if (error instanceof FormicaryError) return [error.problem.detail, error.message.split('\n').slice(1)];
   return [error instanceof Error ? error.message : String(error), []];
 }
@@ -408,7 +594,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // Notes and progress are no part of the result.
 process.stderr.on('error', () => undefined);
 process.on('uncaughtException', (error) => fail(error.stack ?? error.message));
-process.on('unhandledRejection', (reason) => fail(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)));
+process.on('unhandledRejection', (reason) =>
+  fail(reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)),
+);
 
 /** Commander ends the process itself unless every command is told not to. */
 function throwInstead(given: Command): void {

@@ -1,9 +1,12 @@
-/** What a data folder answers without a host; what was archived is read through. Functions throw `AlteredReceipt` where a file of the archive is not as it was. */
+/**
+ * What a data folder answers without a host; what was archived is read through. Functions throw `AlteredReceipt` where
+ * a file of the archive is not as it was.
+ */
 import { Archive } from '../adapters/embedded/archive';
 import type { DatabaseSync } from '../adapters/embedded/sqlite';
-import { CAUSAL_CATEGORIES, MAX_CHAIN, causalTree, type CausalChain } from '../domain/causality';
-import { unseal, type Commit } from '../domain/kernel/commit';
-import { upcast, type Decider, type Event } from '../domain/kernel/decider';
+import { CAUSAL_CATEGORIES, type CausalChain, causalTree, MAX_CHAIN } from '../domain/causality';
+import { type Commit, unseal } from '../domain/kernel/commit';
+import { type Decider, type Event, upcast } from '../domain/kernel/decider';
 import { commitRef, parseCommitRef, streamName } from '../domain/kernel/ids';
 
 /** A log that is open; one of an export has no folder, nor an archive. */
@@ -29,32 +32,43 @@ export function streamIn({ database, folder = '' }: LogInFile, stream: string): 
 export function stateOf<S, E extends Event>(decider: Decider<S, E>, commits: readonly Commit[]): S {
   let state = decider.initial;
   for (const { stream, index, at, meta, events } of commits) {
-    for (const event of events) state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
+    for (const event of events)
+      state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
   }
   return state;
 }
 
 /**
- * What led to a task, a receipt (`stream@index`) or a correlation id, and what followed; undefined when nothing is known
- * of it. There is no index of correlations without a host's views: this reads the whole log, and the tenant's archive.
+ * What led to a task, a receipt (`stream@index`) or a correlation id, and what followed; undefined when nothing is
+ * known of it. There is no index of correlations without a host's views: this reads the whole log, and the tenant's
+ * archive.
  */
 export function chainIn({ database, folder = '' }: LogInFile, tenant: string, id: string): CausalChain | undefined {
   const archive = Archive.of(folder, database);
   const receipt = (ref: string): Commit | undefined => {
     const place = parseCommitRef(ref);
     if (place === undefined || !place.stream.startsWith(`${tenant}/`)) return undefined;
-    const [found] = unsealed(database.prepare('SELECT hash, body FROM commits WHERE stream = ? AND idx = ?').all(place.stream, place.index));
+    const [found] = unsealed(
+      database.prepare('SELECT hash, body FROM commits WHERE stream = ? AND idx = ?').all(place.stream, place.index),
+    );
     return found ?? archive.commits(place.stream, place.index, 1)[0];
   };
-  const streams = id.startsWith(`${tenant}/`) ? [id] : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
-  const named = [id, ...streams.map((stream) => commitRef(stream, 0))].map(receipt).find((commit) => commit !== undefined);
+  const streams = id.startsWith(`${tenant}/`)
+    ? [id]
+    : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
+  const named = [id, ...streams.map((stream) => commitRef(stream, 0))]
+    .map(receipt)
+    .find((commit) => commit !== undefined);
   const correlation = named?.meta.correlationId ?? id;
 
   const commits = new Map<string, Commit>();
-  const members = database.prepare('SELECT hash, body FROM commits WHERE stream >= ? AND stream < ? AND instr(body, ?) > 0 ORDER BY position');
+  const members = database.prepare(
+    'SELECT hash, body FROM commits WHERE stream >= ? AND stream < ? AND instr(body, ?) > 0 ORDER BY position',
+  );
   const member = `"correlationId":${JSON.stringify(correlation)}`;
   function* archived(): Generator<Row> {
-    for (const piece of archive.pieces(`${tenant}/`, `${tenant}0`)) yield* archive.lines(piece).filter(({ body }) => body.includes(member));
+    for (const piece of archive.pieces(`${tenant}/`, `${tenant}0`))
+      yield* archive.lines(piece).filter(({ body }) => body.includes(member));
   }
   for (const commit of unsealed(concat(members.iterate(`${tenant}/`, `${tenant}0`, member), archived()))) {
     if (commit.meta.correlationId === correlation) commits.set(commitRef(commit.stream, commit.index), commit);
@@ -64,7 +78,7 @@ export function chainIn({ database, folder = '' }: LogInFile, tenant: string, id
   const complete = commits.size <= MAX_CHAIN;
   // What led here may belong to another correlation.
   for (const commit of [...commits.values()]) {
-    for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause); ) {
+    for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause);) {
       const found = receipt(cause);
       if (found === undefined) break;
       commits.set(cause, found);

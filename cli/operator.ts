@@ -1,5 +1,5 @@
 /** The commands of whoever keeps a colony running. */
-import { Argument, Option, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import type * as DoctorCommand from './commands/doctor';
 import type * as OperateCommand from './commands/operate';
 import { command, numberFrom, runs } from './define';
@@ -14,60 +14,97 @@ export function declareOperator(program: Command): void {
     .option('-r, --reason <text>', 'why; it stands on the receipt')
     .action(runs<Parameters<typeof OperateCommand.cancel>[1]>(() => operate().cancel));
 
-  command(program, 'redrive', 'Bring dead and expired tasks back, with their attempts counted anew', ['formicary redrive inv-4711', 'formicary redrive --type finance.reconciliation', 'formicary redrive --all'])
+  command(program, 'redrive', 'Bring dead and expired tasks back, with their attempts counted anew', [
+    'formicary redrive inv-4711',
+    'formicary redrive --type finance.reconciliation',
+    'formicary redrive --all',
+  ])
     .argument('[tasks...]', 'those that are named')
     .option('-t, --type <task_type>', 'all of a type')
     .option('--all', 'all there are')
-    .option('--deadline <time>', 'for those whose deadline has passed: a time, or a span from now (90s, 2h); as much time as before without')
+    .option(
+      '--deadline <time>',
+      'for those whose deadline has passed: a time, or a span from now (90s, 2h); as much time as before without',
+    )
     .action(runs<OperateCommand.RedriveInput>(() => operate().redrive));
 
-  command(program, 'parked', 'Show what a consumer of the feed, or the intake of signals, has given up on, or have it tried again', ['formicary parked', 'formicary parked --redrive default/task/inv-1@3', 'formicary parked --redrive-all'])
+  command(
+    program,
+    'parked',
+    'Show what a consumer of the feed, or the intake of signals, has given up on, or have it tried again',
+    ['formicary parked', 'formicary parked --redrive default/task/inv-1@3', 'formicary parked --redrive-all'],
+  )
     .addArgument(new Argument('[consumer]', 'of one consumer').choices(CONSUMERS))
     .option('--redrive <id>', 'try this one again')
     .addOption(new Option('--redrive-all', 'try all of them again').conflicts('redrive'))
     .action(runs<Parameters<typeof OperateCommand.parked>[1]>(() => operate().parked));
 
-  command(program, 'rebuild', 'Build a view anew beside the one that serves', ['formicary rebuild tasks  # formicary status lists the views'])
+  command(program, 'rebuild', 'Build a view anew beside the one that serves', [
+    'formicary rebuild tasks  # formicary status lists the views',
+  ])
     .argument('<view>')
     .action(runs<Parameters<typeof OperateCommand.rebuild>[1]>(() => operate().rebuild));
 
-  command(program, 'deliveries', 'Show notices that were given up, or try one again', ['formicary deliveries', 'formicary deliveries --redrive 0199…'])
+  command(program, 'deliveries', 'Show notices that were given up, or try one again', [
+    'formicary deliveries',
+    'formicary deliveries --redrive 0199…',
+  ])
     .option('--redrive <id>', 'try this one again')
     .action(runs<Parameters<typeof OperateCommand.deliveries>[1]>(() => operate().deliveries));
 
-  command(program, 'channels', 'Show how people are reached', ['formicary channels']).action(runs<object>(() => operate().channels));
+  command(program, 'channels', 'Show how people are reached', ['formicary channels']).action(
+    runs<object>(() => operate().channels),
+  );
 
-  command(program, 'pools', 'Show how loaded the pools are, or one of them over time', ['formicary pools', 'formicary pools finance --minutes 30'])
+  command(program, 'pools', 'Show how loaded the pools are, or one of them over time', [
+    'formicary pools',
+    'formicary pools finance --minutes 30',
+  ])
     .argument('[pool]')
     .option('-m, --minutes <n>', 'how far back, at most 360', numberFrom(1, 360), 10)
     .action(runs<Parameters<typeof OperateCommand.pools>[1]>(() => operate().pools));
 
-  command(program, 'pause', 'Pause a type of task, which then waits, or a pool, which gets nothing new', ['formicary pause type finance.reconciliation --reason "the ledger is down"', 'formicary pause pool finance --reason "a new version"'])
+  command(program, 'pause', 'Pause a type of task, which then waits, or a pool, which gets nothing new', [
+    'formicary pause type finance.reconciliation --reason "the ledger is down"',
+    'formicary pause pool finance --reason "a new version"',
+  ])
     .addArgument(new Argument('<kind>').choices(['type', 'pool']))
     .argument('<name>')
     .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
     .action(runs<Parameters<typeof OperateCommand.pause>[1]>(() => operate().pause));
 
-  command(program, 'resume', 'End a pause', ['formicary resume type finance.reconciliation', 'formicary resume agent recon-7'])
+  command(program, 'resume', 'End a pause', [
+    'formicary resume type finance.reconciliation',
+    'formicary resume agent recon-7',
+  ])
     .addArgument(new Argument('<kind>').choices(['type', 'pool', 'agent']))
     .argument('<name>')
     .action(runs<Parameters<typeof OperateCommand.resume>[1]>(() => operate().resume));
 
   command(program, 'paused', 'Show what is paused', ['formicary paused']).action(runs<object>(() => operate().paused));
 
-  command(program, 'drain', 'Give an agent or a pool nothing new, until what it holds is done', ['formicary drain agent recon-7 --reason "its machine is replaced" --wait', 'formicary drain pool finance --reason "a new version"'])
+  command(program, 'drain', 'Give an agent or a pool nothing new, until what it holds is done', [
+    'formicary drain agent recon-7 --reason "its machine is replaced" --wait',
+    'formicary drain pool finance --reason "a new version"',
+  ])
     .addArgument(new Argument('<kind>').choices(['agent', 'pool']))
     .argument('<name>')
     .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
     .option('-w, --wait', 'until it holds nothing any more')
     .action(runs<OperateCommand.DrainInput>(() => operate().drain));
 
-  command(program, 'blob', 'Print a payload or a result that is kept apart because it is large', ['formicary blob inv-4711', 'formicary blob inv-4711 result'])
+  command(program, 'blob', 'Print a payload or a result that is kept apart because it is large', [
+    'formicary blob inv-4711',
+    'formicary blob inv-4711 result',
+  ])
     .argument('<task>')
     .argument('[which]', 'payload, result, or the reference itself', 'payload')
     .action(runs<Parameters<typeof OperateCommand.blob>[1]>(() => operate().blob));
 
-  command(program, 'doctor', 'Look at the host, its clock, its disk and its folder, and say what is wrong', ['formicary doctor', 'formicary doctor --data ./colony'])
+  command(program, 'doctor', 'Look at the host, its clock, its disk and its folder, and say what is wrong', [
+    'formicary doctor',
+    'formicary doctor --data ./colony',
+  ])
     .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
     .action(runs<DoctorCommand.DoctorInput>(() => (require('./commands/doctor') as typeof DoctorCommand).doctor));
 }

@@ -4,7 +4,7 @@ import { styleText } from 'node:util';
 import type { SingleBar } from 'cli-progress';
 import type Table from 'cli-table3';
 import { Formicary } from '../client/client';
-import { readNumber, type NumberRange } from '../domain/kernel/number';
+import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { shorten, visible } from '../domain/kernel/text';
 import { readTime } from '../domain/kernel/time';
 
@@ -12,7 +12,12 @@ import { readTime } from '../domain/kernel/time';
  * How this program was called: what its hints tell can be typed as it stands. npx says so in what it starts; what it
  * runs from a package file it keeps in a folder of its own, and no other name leads there.
  */
-export const CALL = process.env['npm_command'] !== 'exec' ? 'formicary' : __dirname.includes(`${sep}_npx${sep}`) ? 'npx ./formicary-*.tgz' : 'npx formicary';
+export const CALL =
+  process.env['npm_command'] !== 'exec'
+    ? 'formicary'
+    : __dirname.includes(`${sep}_npx${sep}`)
+      ? 'npx ./formicary-*.tgz'
+      : 'npx formicary';
 
 /** What every command understands. */
 export interface Globals {
@@ -50,7 +55,12 @@ export function contextOf(globals: Globals): Context & { close(): void } {
   return {
     globals,
     get client() {
-      return (client ??= new Formicary({ url: globals.url, tenant: globals.tenant, principal: globals.principal, retry: RETRY }));
+      return (client ??= new Formicary({
+        url: globals.url,
+        tenant: globals.tenant,
+        principal: globals.principal,
+        retry: RETRY,
+      }));
     },
     json: globals.json === true,
     foundWrong: () => void (process.exitCode = 1),
@@ -72,7 +82,10 @@ export function printJson(value: unknown): void {
 /** JSON whose texts, too, can be seen and don't act: the same value to every program. */
 export function jsonLine(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replaceAll(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    return Array.from({ length: character.length }, (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`).join('');
+    return Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join('');
   });
 }
 
@@ -82,12 +95,15 @@ export function note(text: string): void {
 }
 
 /** The colours that `styled` makes, and nothing else that begins with an escape. */
- 
+
 const COLOURS = /(\u001b\[(?:[12]|22|3[1-7]|39)m)/;
 
 function harmless(text: string): string {
   if (!hasColours()) return visible(text);
-  return text.split(COLOURS).map((part, i) => (i % 2 === 1 ? part : visible(part))).join('');
+  return text
+    .split(COLOURS)
+    .map((part, i) => (i % 2 === 1 ? part : visible(part)))
+    .join('');
 }
 
 function hasColours(): boolean {
@@ -106,7 +122,9 @@ export const bold = (text: string) => styled('bold', text);
 export const good = (text: string) => styled('green', text);
 export const bad = (text: string) => styled('red', text);
 
-/** What others wrote: what would move the cursor, colour the screen, or hide and turn other text shows as its escape. */
+/**
+ * What others wrote: what would move the cursor, colour the screen, or hide and turn other text shows as its escape.
+ */
 export const said = visible;
 
 /** The first line of what others wrote, in so many characters at most. */
@@ -116,10 +134,24 @@ export function lineOf(text: string, longest = 60): string {
 }
 
 /** Prints rows under heads, without lines; where there is none, what that means. */
-export function printTable(heads: readonly string[], rows: readonly (readonly (string | number)[])[], rightAligned: readonly string[] = [], empty = 'Nothing was found.'): void {
+export function printTable(
+  heads: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+  rightAligned: readonly string[] = [],
+  empty = 'Nothing was found.',
+): void {
   if (rows.length === 0) return print(dim(empty));
   const TableOf = require('cli-table3') as typeof Table;
-  const none = { top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' };
+  const none = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+  };
   const table = new TableOf({
     head: heads.map((head) => dim(head)),
     chars: { ...none, left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' },
@@ -141,7 +173,14 @@ export interface Bar {
 export function bar(label: string, total: number): Bar {
   if (!process.stderr.isTTY || total <= 0) return { update: () => undefined, stop: () => undefined };
   const { SingleBar: Single } = require('cli-progress') as { SingleBar: typeof SingleBar };
-  const single = new Single({ format: `${label} {bar} {percentage}%  {value} of {total}`, barsize: 30, hideCursor: true, clearOnComplete: true, stream: process.stderr, fps: 10 });
+  const single = new Single({
+    format: `${label} {bar} {percentage}%  {value} of {total}`,
+    barsize: 30,
+    hideCursor: true,
+    clearOnComplete: true,
+    stream: process.stderr,
+    fps: 10,
+  });
   single.start(total, 0);
   return { update: (done) => single.update(Math.min(done, total)), stop: () => single.stop() };
 }
@@ -182,19 +221,37 @@ export function ago(time: string, now = Date.now()): string {
   return milliseconds < 0 ? `in ${duration(milliseconds)}` : `${duration(milliseconds)} ago`;
 }
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, min: 60_000, h: 3_600_000, d: 86_400_000 };
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 /**
- * A time as people give it, in the form that the API takes: `now`, a span (`90s`, `5m`, `2h`, `1d`), a time as in RFC 3339,
- * or a day, which is its beginning in UTC. Throws `UsageError` on anything else.
+ * A time as people give it, in the form that the API takes: `now`, a span (`90s`, `5m`, `2h`, `1d`), a time as in RFC
+ * 3339, or a day, which is its beginning in UTC. Throws `UsageError` on anything else.
  * @param direction 1: a span lies ahead; -1: it lies behind
  */
 export function timeOf(text: string, direction: 1 | -1, now = Date.now()): string {
   if (text === 'now') return new Date(now).toISOString();
-  if (/^[+-]\d/.test(text)) throw new UsageError(`"${text}" has a sign`, `A span lies ${direction === 1 ? 'ahead' : 'behind'} by itself: give ${text.slice(1)}.`);
+  if (/^[+-]\d/.test(text))
+    throw new UsageError(
+      `"${text}" has a sign`,
+      `A span lies ${direction === 1 ? 'ahead' : 'behind'} by itself: give ${text.slice(1)}.`,
+    );
   const span = /^(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)$/.exec(text);
-  const read = span === null ? readTime(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text) : readTime(after(now, direction * Number(span[1]) * (UNITS[span[2] as string] as number)));
-  if ('fault' in read) throw new UsageError(`"${text}" is not a time: it ${span === null ? read.fault : 'lies beyond the calendar'}`, 'Give one like 2026-11-21T10:00:00Z, or a span like 90s, 5m, 2h, 1d.');
+  const read =
+    span === null
+      ? readTime(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text)
+      : readTime(after(now, direction * Number(span[1]) * (UNITS[span[2] as string] as number)));
+  if ('fault' in read)
+    throw new UsageError(
+      `"${text}" is not a time: it ${span === null ? read.fault : 'lies beyond the calendar'}`,
+      'Give one like 2026-11-21T10:00:00Z, or a span like 90s, 5m, 2h, 1d.',
+    );
   return read.time;
 }
 
@@ -211,7 +268,12 @@ function numberOf(what: string, text: string, range: NumberRange): number {
 }
 
 /** `name` or `name=number`. Throws `UsageError` that says `what` the number of the option is. */
-export function namedNumber(option: string, what: string, text: string, range: NumberRange): { readonly name: string; readonly number?: number } {
+export function namedNumber(
+  option: string,
+  what: string,
+  text: string,
+  range: NumberRange,
+): { readonly name: string; readonly number?: number } {
   const at = text.indexOf('=');
   const name = at < 0 ? text : text.slice(0, at);
   if (name === '') throw new UsageError(`${option} "${text}": a name must stand before the ${what}`);

@@ -2,9 +2,19 @@
  * The typed client: every route of the API as a method. A refusal is a `FormicaryError`; what may be sent twice is
  * tried again by itself, and every command may be, since it carries an Idempotency-Key.
  */
-import { ActionsApi, ApprovalsApi, ChannelsApi, CorrectionsApi, DecisionsApi, DeliveriesApi, OversightApi, RetentionApi, RoundsApi } from './decisions';
+import {
+  ActionsApi,
+  ApprovalsApi,
+  ChannelsApi,
+  CorrectionsApi,
+  DecisionsApi,
+  DeliveriesApi,
+  OversightApi,
+  RetentionApi,
+  RoundsApi,
+} from './decisions';
 import { follow, type FollowOptions } from './follow';
-import { Session, type RetryOptions } from './session';
+import { type RetryOptions, Session } from './session';
 import { NodeTransport, type Transport } from './transport';
 import type {
   Agent,
@@ -43,9 +53,9 @@ import type {
   PoolHistory,
   Posted,
   ReadOptions,
+  Receipt,
   ReceiptFilter,
   ReceiptPage,
-  Receipt,
   Recomputation,
   RoundAnswer,
   SignalInput,
@@ -66,7 +76,16 @@ import type {
 } from './types';
 
 export { FormicaryError, type RetryOptions } from './session';
-export { ConnectionError, NodeTransport, TransportClosed, type NodeTransportOptions, type Transport, type TransportRequest, type TransportResponse, type TransportStream } from './transport';
+export {
+  ConnectionError,
+  NodeTransport,
+  TransportClosed,
+  type NodeTransportOptions,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+  type TransportStream,
+} from './transport';
 export type { FollowOptions } from './follow';
 export type * from './types';
 
@@ -104,7 +123,13 @@ export class Formicary {
   readonly operation: OperationApi;
   private readonly session: Session;
 
-  constructor({ url = DEFAULT_URL, tenant, principal, transport = new NodeTransport(url), retry }: FormicaryOptions = {}) {
+  constructor({
+    url = DEFAULT_URL,
+    tenant,
+    principal,
+    transport = new NodeTransport(url),
+    retry,
+  }: FormicaryOptions = {}) {
     this.session = new Session(transport, tenant, principal, retry);
     this.agents = new AgentsApi(this.session);
     this.repository = new RepositoryApi(this.session);
@@ -137,7 +162,10 @@ export class Formicary {
     return this.session.read('/v1/why', { id }, options);
   }
 
-  /** Doubts an award, an action, or what a round or an approval came to (`stream@index`); answers with the round that decides. */
+  /**
+   * Doubts an award, an action, or what a round or an approval came to (`stream@index`); answers with the round that
+   * decides.
+   */
   challenge(target: string, reason: string, options?: CommandOptions): Promise<RoundAnswer> {
     return this.session.command('POST', '/v1/challenges', { target, reason }, options);
   }
@@ -191,17 +219,44 @@ export class AgentsApi {
   }
 
   deregister(id: string, reason?: string, options?: CommandOptions): Promise<AgentAnswer> {
-    return this.session.command('DELETE', `${agentPath(id)}${reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`}`, undefined, options);
+    return this.session.command(
+      'DELETE',
+      `${agentPath(id)}${reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`}`,
+      undefined,
+      options,
+    );
   }
 
-  /** A sign of life, also for the tasks held; the work of a claim that does not stand is to be dropped. `status`: the award is yet to be accepted. */
-  heartbeat(id: string, holding: readonly Holding[] = [], options?: CommandOptions): Promise<{ readonly held: readonly (Holding & { readonly stands: boolean; readonly status?: 'awarded' })[] }> {
+  /**
+   * A sign of life, also for the tasks held; the work of a claim that does not stand is to be dropped. `status`: the
+   * award is yet to be accepted.
+   */
+  heartbeat(
+    id: string,
+    holding: readonly Holding[] = [],
+    options?: CommandOptions,
+  ): Promise<{ readonly held: readonly (Holding & { readonly stands: boolean; readonly status?: 'awarded' })[] }> {
     return this.session.command('POST', `${agentPath(id)}/heartbeat`, { holding }, options);
   }
 
-  /** What waits for the agent; waits up to `waitSeconds` (at most 30) for something to come. With `holding` also what it works on. */
-  inbox(id: string, { waitSeconds, offersAfter, holding, ...options }: { readonly waitSeconds?: number; readonly offersAfter?: string; readonly holding?: boolean } & ReadOptions = {}): Promise<Inbox> {
-    return this.session.read(`${agentPath(id)}/inbox`, { waitSeconds, offersAfter, holding: holding === true ? 'true' : undefined }, options);
+  /**
+   * What waits for the agent; waits up to `waitSeconds` (at most 30) for something to come. With `holding` also what it
+   * works on.
+   */
+  inbox(
+    id: string,
+    {
+      waitSeconds,
+      offersAfter,
+      holding,
+      ...options
+    }: { readonly waitSeconds?: number; readonly offersAfter?: string; readonly holding?: boolean } & ReadOptions = {},
+  ): Promise<Inbox> {
+    return this.session.read(
+      `${agentPath(id)}/inbox`,
+      { waitSeconds, offersAfter, holding: holding === true ? 'true' : undefined },
+      options,
+    );
   }
 }
 
@@ -214,7 +269,10 @@ export class RepositoryApi {
   }
 
   /** Best first. */
-  async search(q: string, { limit, ...options }: { readonly limit?: number } & ReadOptions = {}): Promise<readonly AgentTypeHit[]> {
+  async search(
+    q: string,
+    { limit, ...options }: { readonly limit?: number } & ReadOptions = {},
+  ): Promise<readonly AgentTypeHit[]> {
     return (await this.session.read<Page<AgentTypeHit>>('/v1/agents/repository/search', { q, limit }, options)).value;
   }
 
@@ -224,7 +282,12 @@ export class RepositoryApi {
   }
 
   /** Defines a type of the tenant's own: another one with other values in some fields. */
-  define(agentType: string, basedOn: string, overrides: Partial<AgentTypeEntry> = {}, options?: CommandOptions): Promise<AgentTypeAnswer> {
+  define(
+    agentType: string,
+    basedOn: string,
+    overrides: Partial<AgentTypeEntry> = {},
+    options?: CommandOptions,
+  ): Promise<AgentTypeAnswer> {
     return this.session.command('PUT', typePath(agentType), { based_on: basedOn, overrides }, options);
   }
 
@@ -233,7 +296,12 @@ export class RepositoryApi {
   }
 
   withdraw(agentType: string, reason?: string, options?: CommandOptions): Promise<{ readonly receipt: Receipt }> {
-    return this.session.command('DELETE', `${typePath(agentType)}${reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`}`, undefined, options);
+    return this.session.command(
+      'DELETE',
+      `${typePath(agentType)}${reason === undefined ? '' : `?reason=${encodeURIComponent(reason)}`}`,
+      undefined,
+      options,
+    );
   }
 }
 
@@ -268,7 +336,11 @@ export class TasksApi {
     return this.session.all(`${taskPath(id)}/candidates`, { limit: 500 }, options);
   }
 
-  bid(id: string, bid: { readonly agent?: string; readonly note?: string } = {}, options?: CommandOptions): Promise<TaskAnswer> {
+  bid(
+    id: string,
+    bid: { readonly agent?: string; readonly note?: string } = {},
+    options?: CommandOptions,
+  ): Promise<TaskAnswer> {
     return this.act(id, 'bids', bid, options);
   }
 
@@ -291,15 +363,27 @@ export class TasksApi {
   }
 
   /** @param progress how far the work is, 0 to 1 */
-  progress(id: string, progress: ClaimInput & { readonly fraction: number; readonly note?: string }, options?: CommandOptions): Promise<TaskAnswer> {
+  progress(
+    id: string,
+    progress: ClaimInput & { readonly fraction: number; readonly note?: string },
+    options?: CommandOptions,
+  ): Promise<TaskAnswer> {
     return this.act(id, 'progress', progress, options);
   }
 
-  complete(id: string, completion: ClaimInput & { readonly result?: unknown }, options?: CommandOptions): Promise<TaskAnswer> {
+  complete(
+    id: string,
+    completion: ClaimInput & { readonly result?: unknown },
+    options?: CommandOptions,
+  ): Promise<TaskAnswer> {
     return this.act(id, 'complete', completion, options);
   }
 
-  fail(id: string, failure: ClaimInput & { readonly reason: string; readonly retryable?: boolean }, options?: CommandOptions): Promise<TaskAnswer> {
+  fail(
+    id: string,
+    failure: ClaimInput & { readonly reason: string; readonly retryable?: boolean },
+    options?: CommandOptions,
+  ): Promise<TaskAnswer> {
     return this.act(id, 'fail', failure, options);
   }
 
@@ -309,7 +393,11 @@ export class TasksApi {
   }
 
   /** Hands the running task to another agent. */
-  handOff(id: string, handOff: ClaimInput & { readonly to: string; readonly note?: string }, options?: CommandOptions): Promise<TaskAnswer> {
+  handOff(
+    id: string,
+    handOff: ClaimInput & { readonly to: string; readonly note?: string },
+    options?: CommandOptions,
+  ): Promise<TaskAnswer> {
     return this.act(id, 'handoff', handOff, options);
   }
 
@@ -317,8 +405,14 @@ export class TasksApi {
     return this.act(id, 'cancel', { reason }, options);
   }
 
-  /** Brings a dead or expired task back; a deadline that has passed is given again, by default with as much time as before. */
-  redrive(id: string, { deadline, ...options }: { readonly deadline?: string } & CommandOptions = {}): Promise<TaskAnswer> {
+  /**
+   * Brings a dead or expired task back; a deadline that has passed is given again, by default with as much time as
+   * before.
+   */
+  redrive(
+    id: string,
+    { deadline, ...options }: { readonly deadline?: string } & CommandOptions = {},
+  ): Promise<TaskAnswer> {
     return this.act(id, 'redrive', { deadline }, options);
   }
 
@@ -358,7 +452,11 @@ export class SignalsApi {
 
   /** One trail, now or as it was. */
   trail(type: string, location: string, { asOf, ...options }: AsOf = {}): Promise<TrailReading> {
-    return this.session.read(`/v1/signals/${encodeURIComponent(type)}/${location.split('/').map(encodeURIComponent).join('/')}`, { asOf }, options);
+    return this.session.read(
+      `/v1/signals/${encodeURIComponent(type)}/${location.split('/').map(encodeURIComponent).join('/')}`,
+      { asOf },
+      options,
+    );
   }
 }
 
@@ -384,7 +482,11 @@ export class ToolsApi {
     return this.session.read('/v1/tools', { ...filter }, options);
   }
 
-  deprecate(id: string, deprecation: { readonly reason: string; readonly replacement?: string }, options?: CommandOptions): Promise<ToolAnswer> {
+  deprecate(
+    id: string,
+    deprecation: { readonly reason: string; readonly replacement?: string },
+    options?: CommandOptions,
+  ): Promise<ToolAnswer> {
     return this.session.command('POST', `${toolPath(id)}/deprecate`, deprecation, options);
   }
 }
@@ -399,7 +501,10 @@ export class PoolsApi {
   }
 
   /** Up to six hours in means over ten seconds, oldest first. */
-  async history(pool: string, { from, limit, ...options }: { readonly from?: string; readonly limit?: number } & ReadOptions = {}): Promise<readonly PoolHistory[]> {
+  async history(
+    pool: string,
+    { from, limit, ...options }: { readonly from?: string; readonly limit?: number } & ReadOptions = {},
+  ): Promise<readonly PoolHistory[]> {
     return (await this.session.read<Page<PoolHistory>>(`${poolPath(pool)}/history`, { from, limit }, options)).value;
   }
 
@@ -409,7 +514,12 @@ export class PoolsApi {
   }
 
   /** Moves agents into or out of the pool, which then rests for 15 minutes. */
-  reorganise(pool: string, moves: readonly { readonly agent: string; readonly to: string }[], reason: string, options?: CommandOptions): Promise<{ readonly receipt: Receipt }> {
+  reorganise(
+    pool: string,
+    moves: readonly { readonly agent: string; readonly to: string }[],
+    reason: string,
+    options?: CommandOptions,
+  ): Promise<{ readonly receipt: Receipt }> {
     return this.session.command('POST', `${poolPath(pool)}/reorganisations`, { moves, reason }, options);
   }
 }
@@ -423,7 +533,12 @@ export class PausesApi {
   }
 
   /** A type of task that is paused is given to nobody; a pool or an agent gets nothing new and drains. */
-  pause(kind: Pausable, name: string, reason: string, options?: CommandOptions): Promise<{ readonly receipt: Receipt }> {
+  pause(
+    kind: Pausable,
+    name: string,
+    reason: string,
+    options?: CommandOptions,
+  ): Promise<{ readonly receipt: Receipt }> {
     return this.session.command('PUT', pausePath(kind, name), { reason }, options);
   }
 
@@ -436,13 +551,22 @@ export class PausesApi {
 export class ReceiptsApi {
   constructor(private readonly session: Session) {}
 
-  /** Receipts of the tenant, oldest first, after the place where an earlier page ended. A page may be empty before the end. */
-  page({ after, ...filter }: ReceiptFilter & { readonly after?: string; readonly limit?: number } = {}, options?: ReadOptions): Promise<ReceiptPage> {
+  /**
+   * Receipts of the tenant, oldest first, after the place where an earlier page ended. A page may be empty before the
+   * end.
+   */
+  page(
+    { after, ...filter }: ReceiptFilter & { readonly after?: string; readonly limit?: number } = {},
+    options?: ReadOptions,
+  ): Promise<ReceiptPage> {
     return this.session.read('/v1/receipts', { ...filter, continuation: after }, options);
   }
 
   /** Every receipt up to now, page by page. */
-  all({ after, ...filter }: ReceiptFilter & { readonly after?: string; readonly limit?: number } = {}, options?: ReadOptions): AsyncGenerator<Commit, void, undefined> {
+  all(
+    { after, ...filter }: ReceiptFilter & { readonly after?: string; readonly limit?: number } = {},
+    options?: ReadOptions,
+  ): AsyncGenerator<Commit, void, undefined> {
     return this.session.all('/v1/receipts', { limit: RECEIPTS_PAGE, ...filter, continuation: after }, options);
   }
 
@@ -453,7 +577,11 @@ export class ReceiptsApi {
 
   /** Every receipt of one stream, for example `stream('task', 'invoice-4711')`. */
   stream(category: string, id: string, options?: ReadOptions): AsyncGenerator<Commit, void, undefined> {
-    return this.session.all(`/v1/streams/${encodeURIComponent(category)}/${encodeURIComponent(id)}`, { limit: RECEIPTS_PAGE }, options);
+    return this.session.all(
+      `/v1/streams/${encodeURIComponent(category)}/${encodeURIComponent(id)}`,
+      { limit: RECEIPTS_PAGE },
+      options,
+    );
   }
 }
 
@@ -467,7 +595,11 @@ export class OperationApi {
   }
 
   /** Commits that a consumer of the feed has given up on, a page of them. */
-  async parked(consumer: Consumer, page: { readonly limit?: number; readonly continuation?: string } = {}, options?: ReadOptions): Promise<readonly Parked[]> {
+  async parked(
+    consumer: Consumer,
+    page: { readonly limit?: number; readonly continuation?: string } = {},
+    options?: ReadOptions,
+  ): Promise<readonly Parked[]> {
     return (await this.session.read<Page<Parked>>(`/v1/feed/${consumer}/parked`, page, options)).value;
   }
 

@@ -1,4 +1,7 @@
-/** The part of the client that decides: rounds of agents, actions at their gate, approvals by people, and what belongs to them. */
+/**
+ * The part of the client that decides: rounds of agents, actions at their gate, approvals by people, and what belongs
+ * to them.
+ */
 import type { Session } from './session';
 import type {
   Action,
@@ -28,10 +31,10 @@ import type {
   Page,
   ReadOptions,
   Receipt,
-  RetentionDays,
-  RetentionPolicy,
   Recount,
   RedriveAnswer,
+  RetentionDays,
+  RetentionPolicy,
   Round,
   RoundAnswer,
   RoundFilter,
@@ -73,7 +76,11 @@ export class RoundsApi {
   }
 
   /** Puts a person's choice in place of the outcome. */
-  override(id: string, override: { readonly choice: string; readonly reason: string }, options?: CommandOptions): Promise<RoundAnswer> {
+  override(
+    id: string,
+    override: { readonly choice: string; readonly reason: string },
+    options?: CommandOptions,
+  ): Promise<RoundAnswer> {
     return this.session.command('POST', `${roundPath(id)}/override`, override, options);
   }
 
@@ -106,7 +113,11 @@ export class ActionsApi {
   }
 
   /** Takes the cleared action, once: do it when this succeeds, and only then. */
-  execute(id: string, taken: { readonly hash: string; readonly result?: unknown }, options?: CommandOptions): Promise<ActionAnswer> {
+  execute(
+    id: string,
+    taken: { readonly hash: string; readonly result?: unknown },
+    options?: CommandOptions,
+  ): Promise<ActionAnswer> {
     return this.session.command('POST', `${actionPath(id)}/execute`, taken, options);
   }
 
@@ -130,7 +141,10 @@ export class ActionsApi {
 export class ApprovalsApi {
   constructor(private readonly session: Session) {}
 
-  /** What is waiting: the most severe first, of equals the one whose time is up first; other ones by `status` or `outcome`. */
+  /**
+   * What is waiting: the most severe first, of equals the one whose time is up first; other ones by `status` or
+   * `outcome`.
+   */
   list(filter: ApprovalFilter = {}, options?: ReadOptions): Promise<Page<ApprovalSummary>> {
     return this.session.read('/v1/approvals', { ...filter }, options);
   }
@@ -155,7 +169,11 @@ export class ApprovalsApi {
   }
 
   /** Approves exactly the action with this hash, or `edit` in its place. */
-  approve(id: string, consent: ApprovalDecision & { readonly edit?: unknown; readonly choice?: string }, options?: CommandOptions): Promise<ApprovalAnswer> {
+  approve(
+    id: string,
+    consent: ApprovalDecision & { readonly edit?: unknown; readonly choice?: string },
+    options?: CommandOptions,
+  ): Promise<ApprovalAnswer> {
     return this.act(id, 'approve', consent, options);
   }
 
@@ -203,7 +221,11 @@ export class OversightApi {
   }
 
   /** Sets the rules of a kind, whole. */
-  set(kind: string, rules: OversightRules, options?: CommandOptions): Promise<KindRules & { readonly receipt: Receipt }> {
+  set(
+    kind: string,
+    rules: OversightRules,
+    options?: CommandOptions,
+  ): Promise<KindRules & { readonly receipt: Receipt }> {
     return this.session.command('PUT', `/v1/oversight/${encodeURIComponent(kind)}`, { rules }, options);
   }
 }
@@ -227,7 +249,10 @@ export class RetentionApi {
 export class CorrectionsApi {
   constructor(private readonly session: Session) {}
 
-  give(input: CorrectionInput, options?: CommandOptions): Promise<{ readonly receipt: Receipt; readonly correction: Omit<CorrectionSummary, 'stream' | 'at'> }> {
+  give(
+    input: CorrectionInput,
+    options?: CommandOptions,
+  ): Promise<{ readonly receipt: Receipt; readonly correction: Omit<CorrectionSummary, 'stream' | 'at'> }> {
     return this.session.command('POST', '/v1/corrections', input, options);
   }
 
@@ -245,7 +270,11 @@ export class CorrectionsApi {
 export class ChannelsApi {
   constructor(private readonly session: Session) {}
 
-  put(id: string, channel: Channel, options?: CommandOptions): Promise<{ readonly receipt: Receipt; readonly channel: NamedChannel }> {
+  put(
+    id: string,
+    channel: Channel,
+    options?: CommandOptions,
+  ): Promise<{ readonly receipt: Receipt; readonly channel: NamedChannel }> {
     return this.session.command('PUT', channelPath(id), channel, options);
   }
 

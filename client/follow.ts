@@ -25,7 +25,10 @@ interface ServerSentEvent {
  * Follows the receipts until `signal` aborts. A broken connection is made again, for as long as it takes, once the
  * first one stood; a request that the host refuses throws.
  */
-export async function* follow(session: Session, { after, signal, onOpen, onBreak, ...filter }: FollowOptions): AsyncGenerator<Followed, void, undefined> {
+export async function* follow(
+  session: Session,
+  { after, signal, onOpen, onBreak, ...filter }: FollowOptions,
+): AsyncGenerator<Followed, void, undefined> {
   const stop = new AbortController();
   const abort = () => stop.abort();
   if (signal?.aborted === true) return;
@@ -56,8 +59,10 @@ export async function* follow(session: Session, { after, signal, onOpen, onBreak
         }
       } catch (error) {
         if (stop.signal.aborted) return;
-        const refused = error instanceof FormicaryError && error.status > 0 && error.status !== 429 && error.status < 500;
-        if (refused || error instanceof TransportClosed || (!connected && failures + 1 >= session.retry.attempts)) throw error;
+        const refused =
+          error instanceof FormicaryError && error.status > 0 && error.status !== 429 && error.status < 500;
+        if (refused || error instanceof TransportClosed || (!connected && failures + 1 >= session.retry.attempts))
+          throw error;
         if (connected) onBreak?.(error);
       }
       failures += 1;

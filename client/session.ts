@@ -1,6 +1,14 @@
-/** A request with everything around it: who calls, the key that makes a retry safe, retries, and errors as exceptions. */
+/**
+ * A request with everything around it: who calls, the key that makes a retry safe, retries, and errors as exceptions.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConnectionError, type Transport, type TransportRequest, type TransportResponse, type TransportStream } from './transport';
+import {
+  ConnectionError,
+  type Transport,
+  type TransportRequest,
+  type TransportResponse,
+  type TransportStream,
+} from './transport';
 import type { CommandOptions, Page, ProblemDocument, ReadOptions } from './types';
 
 /** The host refused, failed, or could not be reached. The message says what to do. */
@@ -13,7 +21,13 @@ export class FormicaryError extends Error {
     readonly problem: ProblemDocument,
     options?: ErrorOptions,
   ) {
-    super([problem.detail, ...(problem.errors ?? []).map(({ pointer, parameter, message }) => `${pointer ?? parameter ?? ''}: ${message}`)].join('\n'), options);
+    super(
+      [
+        problem.detail,
+        ...(problem.errors ?? []).map(({ pointer, parameter, message }) => `${pointer ?? parameter ?? ''}: ${message}`),
+      ].join('\n'),
+      options,
+    );
   }
 
   /** The problem's stable type, a URL. */
@@ -52,7 +66,10 @@ export class Session {
     readonly principal: string | undefined,
     retry: RetryOptions = {},
   ) {
-    this.headers = [...(tenant === undefined ? [] : ['x-formicary-tenant', tenant]), ...(principal === undefined ? [] : ['x-formicary-principal', principal])];
+    this.headers = [
+      ...(tenant === undefined ? [] : ['x-formicary-tenant', tenant]),
+      ...(principal === undefined ? [] : ['x-formicary-principal', principal]),
+    ];
     this.retry = { ...RETRY, ...retry };
   }
 
@@ -62,11 +79,19 @@ export class Session {
 
   /** The body of an answer as it is. */
   async text(path: string, query?: Query, options?: ReadOptions): Promise<string> {
-    const response = await this.send({ method: 'GET', path: path + search(query), headers: this.headersOf(options), signal: options?.signal }, true);
+    const response = await this.send(
+      { method: 'GET', path: path + search(query), headers: this.headersOf(options), signal: options?.signal },
+      true,
+    );
     return response.body;
   }
 
-  async command<T>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body: unknown, options: CommandOptions = {}): Promise<T> {
+  async command<T>(
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body: unknown,
+    options: CommandOptions = {},
+  ): Promise<T> {
     const { idempotencyKey = crypto.randomUUID(), ifMatch, signal } = options;
     const headers = this.headersOf(options);
     if (idempotencyKey !== false) headers.push('idempotency-key', idempotencyKey);
@@ -80,13 +105,19 @@ export class Session {
    * Several commands in one request; answers for each, in their order. What the store could not do is sent again, with
    * all the rest: what was done is answered once more.
    */
-  async commands<T extends { readonly problem?: { readonly status?: number; readonly retryAfterSeconds?: unknown } }>(path: string, body: unknown, options: CommandOptions = {}): Promise<readonly T[]> {
+  async commands<T extends { readonly problem?: { readonly status?: number; readonly retryAfterSeconds?: unknown } }>(
+    path: string,
+    body: unknown,
+    options: CommandOptions = {},
+  ): Promise<readonly T[]> {
     const { idempotencyKey = crypto.randomUUID(), signal } = options;
     for (let attempt = 1; ; attempt += 1) {
       const { value } = await this.command<{ value: T[] }>('POST', path, body, { ...options, idempotencyKey });
       const waiting = value.flatMap(({ problem }) => (problem?.status === 503 ? [problem] : []));
       if (waiting.length === 0 || idempotencyKey === false || attempt >= this.retry.attempts) return value;
-      const seconds = Math.max(...waiting.map(({ retryAfterSeconds }) => (typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 0)));
+      const seconds = Math.max(
+        ...waiting.map(({ retryAfterSeconds }) => (typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 0)),
+      );
       await this.pause(attempt - 1, signal, Math.min(1_000 * seconds, this.retry.maxMs));
     }
   }
@@ -105,7 +136,12 @@ export class Session {
   async open(path: string, query: Query, headers: readonly string[], signal: AbortSignal): Promise<TransportStream> {
     let stream: TransportStream;
     try {
-      stream = await this.transport.open({ method: 'GET', path: path + search(query), headers: [...this.headers, ...headers], signal });
+      stream = await this.transport.open({
+        method: 'GET',
+        path: path + search(query),
+        headers: [...this.headers, ...headers],
+        signal,
+      });
     } catch (error) {
       throw error instanceof ConnectionError ? unreachable(error) : error;
     }
@@ -121,7 +157,11 @@ export class Session {
    */
   async pause(attempt: number, signal?: AbortSignal, atLeastMs = 0): Promise<void> {
     const { baseMs, maxMs } = this.retry;
-    await sleep(atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, baseMs * 2 ** Math.min(attempt, 20))), undefined, { signal });
+    await sleep(
+      atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, baseMs * 2 ** Math.min(attempt, 20))),
+      undefined,
+      { signal },
+    );
   }
 
   private async send(request: TransportRequest, repeatable: boolean): Promise<TransportResponse> {
@@ -133,7 +173,8 @@ export class Session {
         const response = await this.transport.send(request);
         if (response.status < 300) return response;
         waitMs = retryAfter(response);
-        if (last || waitMs > this.retry.maxMs || (response.status !== 429 && response.status !== 503)) throw refused(response.status, response.body);
+        if (last || waitMs > this.retry.maxMs || (response.status !== 429 && response.status !== 503))
+          throw refused(response.status, response.body);
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw error;
         if (last) throw unreachable(error);
@@ -149,15 +190,21 @@ export class Session {
   }
 }
 
-/** Without one of its ids, or with one made of dots, a path would lead to something else: a list, or a resource above it. */
+/**
+ * Without one of its ids, or with one made of dots, a path would lead to something else: a list, or a resource above
+ * it.
+ */
 function checkPath(path: string): void {
   const [before = ''] = path.split('?', 1);
-  if (/\/(?:\.{0,2})(?:\/|$)/.test(before)) throw new RangeError('an id, or a name, must not be empty nor made of dots alone');
+  if (/\/(?:\.{0,2})(?:\/|$)/.test(before))
+    throw new RangeError('an id, or a name, must not be empty nor made of dots alone');
 }
 
 function search(query: Query | undefined): string {
   let text = '';
-  if (query !== undefined) for (const [name, value] of Object.entries(query)) if (value !== undefined) text += `${text === '' ? '?' : '&'}${name}=${encodeURIComponent(value)}`;
+  if (query !== undefined)
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) text += `${text === '' ? '?' : '&'}${name}=${encodeURIComponent(value)}`;
   return text;
 }
 
@@ -165,7 +212,9 @@ function search(query: Query | undefined): string {
 function retryAfter(response: TransportResponse): number {
   const value = response.header('retry-after');
   if (value === undefined) return 0;
-  const milliseconds = /^\d+$/.test(value) ? Number(value) * 1_000 : Date.parse(value) - Date.parse(response.header('date') ?? '');
+  const milliseconds = /^\d+$/.test(value)
+    ? Number(value) * 1_000
+    : Date.parse(value) - Date.parse(response.header('date') ?? '');
   return Math.max(0, milliseconds || 0);
 }
 
@@ -174,7 +223,12 @@ function parsed<T>(body: string): T {
   try {
     return JSON.parse(body) as T;
   } catch (cause) {
-    const problem = { type: 'https://formicary.dev/problems/no-formicary-host', title: 'Something else answers', status: 0, detail: 'what answers there is no Formicary host: it says something else than JSON' };
+    const problem = {
+      type: 'https://formicary.dev/problems/no-formicary-host',
+      title: 'Something else answers',
+      status: 0,
+      detail: 'what answers there is no Formicary host: it says something else than JSON',
+    };
     throw new FormicaryError(0, problem, { cause });
   }
 }
@@ -186,11 +240,20 @@ function refused(status: number, body: string): FormicaryError {
   } catch {
     // Something in between has answered.
   }
-  const { type = 'about:blank', title = 'The request failed', detail = `the answer is ${status}, and not a Formicary host's: something in between, or another server at this address` } = problem ?? {};
+  const {
+    type = 'about:blank',
+    title = 'The request failed',
+    detail = `the answer is ${status}, and not a Formicary host's: something in between, or another server at this address`,
+  } = problem ?? {};
   return new FormicaryError(status, { ...problem, type, title, status, detail });
 }
 
 function unreachable(error: ConnectionError): FormicaryError {
-  const problem = { type: 'https://formicary.dev/problems/unreachable', title: "The host can't be reached", status: 0, detail: `the host can't be reached: ${error.message}` };
+  const problem = {
+    type: 'https://formicary.dev/problems/unreachable',
+    title: "The host can't be reached",
+    status: 0,
+    detail: `the host can't be reached: ${error.message}`,
+  };
   return new FormicaryError(0, problem, { cause: error });
 }

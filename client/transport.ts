@@ -1,5 +1,7 @@
-/** How requests travel: Node's own HTTP client on connections that stay open, which costs a third of what `fetch` does. */
-import { Agent, request as httpRequest, type AgentOptions, type IncomingMessage, type RequestOptions } from 'node:http';
+/**
+ * How requests travel: Node's own HTTP client on connections that stay open, which costs a third of what `fetch` does.
+ */
+import { Agent, type AgentOptions, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
 
 export interface TransportRequest {
   readonly method: string;
@@ -62,7 +64,8 @@ export class NodeTransport implements Transport {
   /** @param url `http://` or `https://`; a path is put before the path of each request */
   constructor(url: string, { maxSockets = Infinity, idleMs = IDLE_MS }: NodeTransportOptions = {}) {
     const { protocol, host, hostname, port, pathname } = new URL(url);
-    if (protocol !== 'http:' && protocol !== 'https:') throw new TypeError(`${url} is not the address of a host: it must begin with http:// or https://`);
+    if (protocol !== 'http:' && protocol !== 'https:')
+      throw new TypeError(`${url} is not the address of a host: it must begin with http:// or https://`);
     const options: AgentOptions = { keepAlive: true, maxSockets, timeout: idleMs };
     if (protocol === 'https:') {
       // Loaded only when it is needed: TLS would double the time that a command takes to start.
@@ -73,7 +76,12 @@ export class NodeTransport implements Transport {
       this.agent = new Agent(options);
       this.request = httpRequest;
     }
-    this.target = { agent: this.agent, host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? undefined : Number(port), protocol };
+    this.target = {
+      agent: this.agent,
+      host: hostname.replace(/^\[|\]$/g, ''),
+      port: port === '' ? undefined : Number(port),
+      protocol,
+    };
     this.host = host;
     this.prefix = pathname.replace(/\/+$/, '');
   }
@@ -85,7 +93,11 @@ export class NodeTransport implements Transport {
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () => {
           const body = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
-          resolve({ status: response.statusCode as number, header: (name) => headerOf(response, name), body: body.toString() });
+          resolve({
+            status: response.statusCode as number,
+            header: (name) => headerOf(response, name),
+            body: body.toString(),
+          });
         });
         response.on('error', (error) => reject(failure(error, request.signal)));
       });
@@ -95,7 +107,11 @@ export class NodeTransport implements Transport {
   open(request: TransportRequest): Promise<TransportStream> {
     return new Promise((resolve, reject) => {
       this.start(request, reject, (response) => {
-        resolve({ status: response.statusCode as number, header: (name) => headerOf(response, name), body: chunksOf(response, request.signal) });
+        resolve({
+          status: response.statusCode as number,
+          header: (name) => headerOf(response, name),
+          body: chunksOf(response, request.signal),
+        });
       });
     });
   }
@@ -105,10 +121,15 @@ export class NodeTransport implements Transport {
     this.agent.destroy();
   }
 
-  private start({ method, path, headers, body, signal }: TransportRequest, reject: (error: unknown) => void, answered: (response: IncomingMessage) => void): void {
+  private start(
+    { method, path, headers, body, signal }: TransportRequest,
+    reject: (error: unknown) => void,
+    answered: (response: IncomingMessage) => void,
+  ): void {
     if (this.closed) return reject(new TransportClosed('the client is closed'));
     const all = ['host', this.host, ...headers];
-    if (body !== undefined) all.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)));
+    if (body !== undefined)
+      all.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)));
     const outgoing = this.request({ ...this.target, method, path: this.prefix + path, headers: all, signal }, answered);
     outgoing.on('error', (error) => reject(failure(error, signal)));
     outgoing.on('timeout', () => outgoing.destroy(new Error('nothing came for too long')));

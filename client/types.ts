@@ -1,6 +1,9 @@
-/** What goes over the wire, as the client sees it. Field names are the wire's; where the rules have a type, it is theirs. */
-import type { AgentProfile, AgentState, Deployment, StandingOffer } from '../domain/agent';
+/**
+ * What goes over the wire, as the client sees it. Field names are the wire's; where the rules have a type, it is
+ * theirs.
+ */
 import type { ActionState, ActionStatus, Instead, Proposal } from '../domain/action';
+import type { AgentProfile, AgentState, Deployment, StandingOffer } from '../domain/agent';
 import type { ApprovalRequest, ApprovalState, Opened, Outcome } from '../domain/approval';
 import type { AgentTypeEntry, CostTier, CustomEntry, SearchField } from '../domain/catalogue';
 import type { Channel } from '../domain/channel';
@@ -8,13 +11,20 @@ import type { Electorate, Group, Tally, Voter } from '../domain/consensus';
 import type { Correction } from '../domain/correction';
 import type { DeliveryState } from '../domain/delivery';
 import type { Commit } from '../domain/kernel/commit';
-import type { ApproverGroup, Features, Impact, OversightAnswer, OversightRules, SafeDefault } from '../domain/oversight';
+import type {
+  ApproverGroup,
+  Features,
+  Impact,
+  OversightAnswer,
+  OversightRules,
+  SafeDefault,
+} from '../domain/oversight';
 import type { Objective, PoolCondition, PoolSample } from '../domain/pool';
 import type { RetentionDays } from '../domain/retention';
 import type { CastBallot, RoundOutcome, RoundRecomputation, RoundSpec, RoundState, Vote } from '../domain/round';
+import type { Claim, Requirement, TaskOversight, TaskSpec, TaskState, TaskStatus } from '../domain/task';
 import type { Deprecation, ToolDefinition, ToolState } from '../domain/tool';
 import type { Signal } from '../domain/trail';
-import type { Claim, Requirement, TaskOversight, TaskSpec, TaskState, TaskStatus } from '../domain/task';
 import type { Obstacle, WhyCode, WhyNot } from '../domain/why-not';
 
 export type { Obstacle, WhyCode, WhyNot };
@@ -70,7 +80,9 @@ export interface ReadOptions {
 }
 
 export interface CommandOptions extends ReadOptions {
-  /** What makes a retry safe: a new one for each command by default; `false` sends none, and then nothing is retried. */
+  /**
+   * What makes a retry safe: a new one for each command by default; `false` sends none, and then nothing is retried.
+   */
   readonly idempotencyKey?: string | false;
   /** The version that the stream must have. */
   readonly ifMatch?: number;
@@ -91,7 +103,9 @@ export interface AgentInput {
   readonly capabilities?: readonly string[] | Readonly<Record<string, number>>;
   readonly capacity?: number;
   readonly location?: string;
-  readonly limits?: { readonly presence_seconds?: number } & Partial<Pick<StandingOffer, 'max_effort' | 'min_strength'>>;
+  readonly limits?: { readonly presence_seconds?: number } & Partial<
+    Pick<StandingOffer, 'max_effort' | 'min_strength'>
+  >;
   readonly standing_offer?: boolean;
   readonly helps?: readonly string[];
 }
@@ -221,7 +235,22 @@ export interface AgentTypeAnswer {
 
 // ----------------------------------------------------------------------------------------------------------- tasks
 
-export interface TaskInput extends Partial<Pick<TaskSpec, 'priority' | 'urgency' | 'location' | 'effort' | 'deadline' | 'payload' | 'bid_seconds' | 'accept_seconds' | 'lease_seconds' | 'max_attempts' | 'retry_seconds'>> {
+export interface TaskInput extends Partial<
+  Pick<
+    TaskSpec,
+    | 'priority'
+    | 'urgency'
+    | 'location'
+    | 'effort'
+    | 'deadline'
+    | 'payload'
+    | 'bid_seconds'
+    | 'accept_seconds'
+    | 'lease_seconds'
+    | 'max_attempts'
+    | 'retry_seconds'
+  >
+> {
   readonly id?: string;
   readonly task_type: string;
   readonly requires?: readonly (Pick<Requirement, 'capability'> & Partial<Requirement>)[];
@@ -231,7 +260,11 @@ export interface TaskInput extends Partial<Pick<TaskSpec, 'priority' | 'urgency'
   readonly oversight?: Pick<TaskOversight, 'why' | 'confidence' | 'impact'> & Partial<TaskOversight>;
 }
 
-export interface Task extends TaskSpec, Pick<TaskState, 'attempts' | 'awards' | 'history' | 'correlation_id'>, Partial<Pick<TaskState, 'holder' | 'progress' | 'completion' | 'open_since' | 'finished_at' | 'ended'>> {
+export interface Task
+  extends
+    TaskSpec,
+    Pick<TaskState, 'attempts' | 'awards' | 'history' | 'correlation_id'>,
+    Partial<Pick<TaskState, 'holder' | 'progress' | 'completion' | 'open_since' | 'finished_at' | 'ended'>> {
   readonly id: string;
   readonly version: number;
   readonly status: Exclude<TaskStatus, 'unknown'>;
@@ -263,7 +296,10 @@ export interface TaskSummary extends Pick<TaskSpec, 'task_type' | 'priority' | '
   readonly waited_seconds?: number;
 }
 
-/** An agent that has the capability which a task asks for first: whether it could take the task now, or what is in its way. */
+/**
+ * An agent that has the capability which a task asks for first: whether it could take the task now, or what is in its
+ * way.
+ */
 export interface Candidate {
   readonly agent: string;
   readonly fits: boolean;
@@ -296,7 +332,10 @@ export interface TaskAnswer {
 }
 
 /** One answer of a batch: a receipt, or the problem that kept this task out. */
-export type Posted = { readonly id: string } & ({ readonly receipt: Receipt; readonly problem?: undefined } | { readonly receipt?: undefined; readonly problem: ProblemDocument });
+export type Posted = { readonly id: string } & (
+  | { readonly receipt: Receipt; readonly problem?: undefined }
+  | { readonly receipt?: undefined; readonly problem: ProblemDocument }
+);
 
 /** Who holds the task under which award; the agent is the caller when left out. */
 export type ClaimInput = Pick<Claim, 'award'> & Partial<Claim>;
@@ -340,7 +379,8 @@ export interface FieldFilter {
 
 // ----------------------------------------------------------------------------------------------------------- tools
 
-export type ToolInput = Pick<ToolDefinition, 'tool_name' | 'description' | 'schema' | 'version'> & Partial<ToolDefinition>;
+export type ToolInput = Pick<ToolDefinition, 'tool_name' | 'description' | 'schema' | 'version'> &
+  Partial<ToolDefinition>;
 
 export type Tool = ToolState;
 
@@ -348,7 +388,10 @@ export type Tool = ToolState;
 export type ToolVersion = Omit<ToolState, 'latest'> & { readonly definition: ToolDefinition };
 
 /** A tool as searches show it. */
-export interface ToolSummary extends Pick<ToolDefinition, 'tool_name' | 'description' | 'sandbox_level' | 'operations' | 'owner' | 'version' | 'tags'> {
+export interface ToolSummary extends Pick<
+  ToolDefinition,
+  'tool_name' | 'description' | 'sandbox_level' | 'operations' | 'owner' | 'version' | 'tags'
+> {
   readonly tool_id: string;
   readonly api_name: string | null;
   readonly deprecated: boolean;
@@ -413,7 +456,9 @@ export interface ReceiptPage extends Page<Commit> {
   readonly after: string;
 }
 
-/** A commit as it comes, and the place to follow on from: whoever does misses nothing, and may see a few commits again. */
+/**
+ * A commit as it comes, and the place to follow on from: whoever does misses nothing, and may see a few commits again.
+ */
 export interface Followed {
   readonly commit: Commit;
   readonly after: string | undefined;
@@ -428,7 +473,10 @@ export interface VoterSearch {
   readonly except?: readonly string[];
 }
 
-export interface RoundInput extends Pick<RoundSpec, 'question' | 'action' | 'kind' | 'impact'>, Partial<Pick<RoundSpec, 'choices' | 'round_seconds' | 'improvement_rounds' | 'allow_change'>> {
+export interface RoundInput
+  extends
+    Pick<RoundSpec, 'question' | 'action' | 'kind' | 'impact'>,
+    Partial<Pick<RoundSpec, 'choices' | 'round_seconds' | 'improvement_rounds' | 'allow_change'>> {
   readonly id?: string;
   readonly electorate: Partial<Pick<Electorate, 'algorithm' | 'delegates' | 'min_agreement' | 'quorum'>> & {
     readonly voters: readonly Voter[] | VoterSearch;
@@ -436,7 +484,23 @@ export interface RoundInput extends Pick<RoundSpec, 'question' | 'action' | 'kin
   };
 }
 
-export interface Round extends RoundSpec, Pick<RoundState, 'opened_by' | 'pass' | 'tally' | 'outcome' | 'escalation' | 'cancellation' | 'override' | 'overrides' | 'override_asked' | 'parties' | 'finished_at'> {
+export interface Round
+  extends
+    RoundSpec,
+    Pick<
+      RoundState,
+      | 'opened_by'
+      | 'pass'
+      | 'tally'
+      | 'outcome'
+      | 'escalation'
+      | 'cancellation'
+      | 'override'
+      | 'overrides'
+      | 'override_asked'
+      | 'parties'
+      | 'finished_at'
+    > {
   readonly id: string;
   readonly version: number;
   readonly status: Exclude<RoundState['status'], 'unknown'>;
@@ -508,7 +572,10 @@ export interface Recount extends RoundRecomputation {
 
 // --------------------------------------------------------------------------------------------------------- actions
 
-export interface ActionInput extends Pick<Proposal, 'kind' | 'action' | 'why' | 'confidence' | 'impact'>, Partial<Pick<Proposal, 'risk' | 'features'>> {
+export interface ActionInput
+  extends
+    Pick<Proposal, 'kind' | 'action' | 'why' | 'confidence' | 'impact'>,
+    Partial<Pick<Proposal, 'risk' | 'features'>> {
   readonly id?: string;
 }
 
@@ -567,7 +634,10 @@ export interface Approval extends ApprovalRequest, Opened, Omit<ApprovalState, '
 }
 
 /** An approval as the queue shows it. */
-export interface ApprovalSummary extends Pick<ApprovalRequest, 'action' | 'kind' | 'summary' | 'requester' | 'why' | 'impact' | 'risk' | 'hash'> {
+export interface ApprovalSummary extends Pick<
+  ApprovalRequest,
+  'action' | 'kind' | 'summary' | 'requester' | 'why' | 'impact' | 'risk' | 'hash'
+> {
   readonly id: string;
   readonly status: Approval['status'];
   readonly severity: Impact;
@@ -626,7 +696,9 @@ export interface BulkDecision {
 }
 
 /** What came of one of them. */
-export type BulkAnswer = { readonly id: string } & ({ readonly ok: true; readonly receipt: Receipt } | { readonly ok: false; readonly problem: ProblemDocument });
+export type BulkAnswer = { readonly id: string } & (
+  { readonly ok: true; readonly receipt: Receipt } | { readonly ok: false; readonly problem: ProblemDocument }
+);
 
 // ------------------------------------------------------------------------- oversight, corrections, channels, figures
 
@@ -675,7 +747,11 @@ export interface DeadDelivery extends Pick<DeliveryState, 'attempts'> {
 
 export interface RedriveAnswer {
   readonly receipt: Receipt;
-  readonly delivery: { readonly delivery_id: string; readonly status: DeliveryState['status']; readonly attempts: number };
+  readonly delivery: {
+    readonly delivery_id: string;
+    readonly status: DeliveryState['status'];
+    readonly attempts: number;
+  };
 }
 
 /** Of some actions: how many there were, and how many of them needed a person. */
@@ -704,12 +780,22 @@ export interface DecisionFigures {
     readonly overridden: number;
     readonly challenged: number;
   };
-  readonly approvals: Readonly<Record<'waiting' | 'approved' | 'rejected' | 'defaulted' | 'withdrawn' | 'superseded' | 'escalated' | 'edited', number>> & {
+  readonly approvals: Readonly<
+    Record<
+      'waiting' | 'approved' | 'rejected' | 'defaulted' | 'withdrawn' | 'superseded' | 'escalated' | 'edited',
+      number
+    >
+  > & {
     readonly seconds: Quantiles;
     /** Approved without a correction / (approved + rejected). */
     readonly agreement: number | null;
   };
-  readonly rounds: Readonly<Record<'open' | 'agreed' | 'no_agreement' | 'no_quorum' | 'cancelled' | 'escalated' | 'overridden' | 'challenges', number>> & { readonly seconds: Quantiles };
+  readonly rounds: Readonly<
+    Record<
+      'open' | 'agreed' | 'no_agreement' | 'no_quorum' | 'cancelled' | 'escalated' | 'overridden' | 'challenges',
+      number
+    >
+  > & { readonly seconds: Quantiles };
 }
 
 // ------------------------------------------------------------------------------------------------------- operation
@@ -720,7 +806,10 @@ export interface FeedStatus {
   readonly consumer: string;
   /** Commits between what it has handled and the end of the log; null where triggers read the feed. */
   readonly lag: number | null;
-  /** Seconds from the oldest commit of the page that was handled last, by the process that answers, to the end of its handling. */
+  /**
+   * Seconds from the oldest commit of the page that was handled last, by the process that answers, to the end of its
+   * handling.
+   */
   readonly delay_seconds: number | null;
   readonly parked: number;
 }
@@ -730,7 +819,14 @@ export interface Parked {
   readonly id: string;
   readonly body:
     | { readonly stream: string; readonly index: number; readonly error: string }
-    | { readonly hub: string; readonly partition: string; readonly sequence: number; readonly reason: string; readonly content: string; readonly tenant?: string };
+    | {
+        readonly hub: string;
+        readonly partition: string;
+        readonly sequence: number;
+        readonly reason: string;
+        readonly content: string;
+        readonly tenant?: string;
+      };
   readonly deliveries: number;
   readonly reason: string;
 }
@@ -756,7 +852,13 @@ export interface Status {
 export interface WaitingSummary {
   readonly open: number;
   readonly looked_at: number;
-  readonly groups: readonly { readonly code: WhyCode; readonly count: number; readonly example: string; readonly text: string; readonly waited_seconds: number }[];
+  readonly groups: readonly {
+    readonly code: WhyCode;
+    readonly count: number;
+    readonly example: string;
+    readonly text: string;
+    readonly waited_seconds: number;
+  }[];
 }
 
 export interface Health {

@@ -2,10 +2,10 @@
  * An agent type of a tenant's own, made from another entry of the repository: defined, revised, withdrawn. A withdrawn
  * type can't be deployed any more; a revision brings it back.
  */
-import { customise, type AgentTypeEntry, type CustomEntry } from './catalogue';
+import { type AgentTypeEntry, type CustomEntry, customise } from './catalogue';
 import { CATALOGUE } from './catalogue-data';
 import { canonicalize } from './kernel/commit';
-import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, refuse, Rejection } from './kernel/decider';
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -44,13 +44,22 @@ export const agentTypeDecider: Decider<AgentTypeState, AgentTypeEvent> = {
 export type Overrides = Readonly<Record<string, unknown>>;
 
 /** Defines the type `agent_type` as `base` with `overrides`. The same definition again changes nothing. */
-export function define(agent_type: string, base: AgentTypeEntry, overrides: Overrides): Decision<AgentTypeState, AgentTypeEvent> {
+export function define(
+  agent_type: string,
+  base: AgentTypeEntry,
+  overrides: Overrides,
+): Decision<AgentTypeState, AgentTypeEvent> {
   return (state) => {
-    if (BUILT_IN.has(agent_type)) return refuse('agent-type-built-in', `${agent_type} is a built-in type: choose another id`);
+    if (BUILT_IN.has(agent_type))
+      return refuse('agent-type-built-in', `${agent_type} is a built-in type: choose another id`);
     const entry = derive(agent_type, base, overrides);
     if (entry instanceof Rejection) return entry;
     if (state.status === 'active' && canonicalize(state.entry) === canonicalize(entry)) return [];
-    if (state.status !== 'unknown') return refuse('agent-type-exists', `${agent_type} was defined before and is ${state.status}: revise it, or choose another id`);
+    if (state.status !== 'unknown')
+      return refuse(
+        'agent-type-exists',
+        `${agent_type} was defined before and is ${state.status}: revise it, or choose another id`,
+      );
     return [{ type: 'AgentTypeDefined', v: 1, data: { entry } }];
   };
 }
@@ -63,7 +72,8 @@ export function revise(overrides: Overrides): Decision<AgentTypeState, AgentType
   return ({ status, entry: current }) => {
     if (current === undefined) return UNKNOWN;
     const fields = Object.entries(overrides) as [keyof CustomEntry, unknown][];
-    if (status === 'active' && fields.every(([field, value]) => canonicalize(value) === canonicalize(current[field]))) return [];
+    if (status === 'active' && fields.every(([field, value]) => canonicalize(value) === canonicalize(current[field])))
+      return [];
     const { agent_type, based_on, ...present } = current;
     // `customise` tells how much the version has to grow since its base: here, since the present entry.
     const entry = derive(agent_type, { ...present, agent_type: based_on }, overrides);
@@ -76,7 +86,8 @@ export function revise(overrides: Overrides): Decision<AgentTypeState, AgentType
 export function withdraw(reason: string): Decision<AgentTypeState, AgentTypeEvent> {
   return ({ status, entry }) => {
     if (entry === undefined) return UNKNOWN;
-    if (reason.trim() === '' || reason.length > 1_000) return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
+    if (reason.trim() === '' || reason.length > 1_000)
+      return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
     if (status === 'withdrawn') return [];
     const { agent_type, version } = entry;
     return [{ type: 'AgentTypeWithdrawn', v: 1, data: { agent_type, version, reason } }];
@@ -90,8 +101,14 @@ function derive(agent_type: string, base: AgentTypeEntry, overrides: Overrides):
   const result = customise(base, { agent_type, ...overrides });
   if ('problems' in result) {
     const { problems } = result;
-    return new Rejection('invalid', 'agent-type-invalid', problems.map(({ field, message }) => `${field} ${message}`).join('; '), { problems });
+    return new Rejection(
+      'invalid',
+      'agent-type-invalid',
+      problems.map(({ field, message }) => `${field} ${message}`).join('; '),
+      { problems },
+    );
   }
-  if (result.entry.agent_type !== agent_type) return new Rejection('invalid', 'agent-type-invalid', `agent_type must be ${agent_type}, or left out`);
+  if (result.entry.agent_type !== agent_type)
+    return new Rejection('invalid', 'agent-type-invalid', `agent_type must be ${agent_type}, or left out`);
   return result.entry;
 }

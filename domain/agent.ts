@@ -4,7 +4,7 @@
  * Slots are reservations: an agent's capacity is an invariant across many tasks, so the agent's own stream says yes or
  * no before a task is awarded. The task's stream tells who holds the task; a slot without such a task is released.
  */
-import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, refuse, Rejection } from './kernel/decider';
 import { own } from './kernel/own';
 import { earliest, type Time } from './kernel/time';
 
@@ -48,7 +48,8 @@ export interface Deployment {
   readonly resources?: { readonly cpu: string; readonly memory: string };
 }
 
-export type SlotOutcome = 'completed' | 'failed' | 'lapsed' | 'expired' | 'lost' | 'declined' | 'cancelled' | 'handed_off' | 'gone';
+export type SlotOutcome =
+  'completed' | 'failed' | 'lapsed' | 'expired' | 'lost' | 'declined' | 'cancelled' | 'handed_off' | 'gone';
 
 /** How many challenges of one agent may be undecided at once. */
 export const MAX_OPEN_CHALLENGES = 5;
@@ -184,7 +185,8 @@ export function agentDue(state: AgentState): Time | undefined {
 /** Registers the agent, or revises what it says of itself. */
 export function register(profile: AgentProfile): Decision<AgentState, AgentEvent> {
   return (state) => {
-    if (state.status === 'unknown' || state.status === 'gone') return [{ type: 'AgentRegistered', v: 1, data: { profile } }];
+    if (state.status === 'unknown' || state.status === 'gone')
+      return [{ type: 'AgentRegistered', v: 1, data: { profile } }];
     const events: AgentEvent[] = [];
     if (JSON.stringify(sortedProfile(profile)) !== JSON.stringify(sortedProfile(state.profile as AgentProfile))) {
       events.push({ type: 'AgentRevised', v: 1, data: { profile } });
@@ -202,7 +204,9 @@ function sortedProfile(profile: AgentProfile): unknown {
     profile.capacity,
     profile.location ?? null,
     profile.presence_seconds,
-    profile.offer === null ? null : [[...profile.offer.helps].sort(), profile.offer.max_effort ?? null, profile.offer.min_strength],
+    profile.offer === null
+      ? null
+      : [[...profile.offer.helps].sort(), profile.offer.max_effort ?? null, profile.offer.min_strength],
     profile.deployment ?? null,
   ];
 }
@@ -226,21 +230,35 @@ export function deregister(reason: string): Decision<AgentState, AgentEvent> {
 
 /** Moves an agent to another pool: what a reorganisation does. */
 export function assignRole(pool: string, reason: string): Decision<AgentState, AgentEvent> {
-  return (state) => known(state) ?? (state.profile?.pool === pool ? [] : [{ type: 'RoleAssigned', v: 1, data: { pool, reason } }]);
+  return (state) =>
+    known(state) ?? (state.profile?.pool === pool ? [] : [{ type: 'RoleAssigned', v: 1, data: { pool, reason } }]);
 }
 
 /** Reserves a slot for an award that is about to be made, until `expires`. Refuses beyond the capacity. */
-export function reserveSlot(request: { task: string; task_type: string; award: number; expires: Time }): Decision<AgentState, AgentEvent> {
+export function reserveSlot(request: {
+  task: string;
+  task_type: string;
+  award: number;
+  expires: Time;
+}): Decision<AgentState, AgentEvent> {
   return (state) => {
     if (state.status !== 'active') return refuse('agent-not-active', `the agent is ${state.status}: it takes no tasks`);
     const held = own(state.slots, request.task);
     if (held?.award === request.award) {
       // Asked for again by a later try: it must not run out under that one's award.
-      return held.expires !== undefined && held.expires < request.expires ? [{ type: 'SlotReserved', v: 1, data: request }] : [];
+      return held.expires !== undefined && held.expires < request.expires
+        ? [{ type: 'SlotReserved', v: 1, data: request }]
+        : [];
     }
-    if (held !== undefined && held.award > request.award) return refuse('award-superseded', `award ${request.award} is older than award ${held.award}`);
+    if (held !== undefined && held.award > request.award)
+      return refuse('award-superseded', `award ${request.award} is older than award ${held.award}`);
     const events: AgentEvent[] = [];
-    if (held !== undefined) events.push({ type: 'SlotReleased', v: 1, data: { task: request.task, task_type: held.task_type, award: held.award, outcome: 'gone' } });
+    if (held !== undefined)
+      events.push({
+        type: 'SlotReleased',
+        v: 1,
+        data: { task: request.task, task_type: held.task_type, award: held.award, outcome: 'gone' },
+      });
     if (slotsInUse(state) - events.length >= (state.profile as AgentProfile).capacity) {
       return refuse('capacity-full', `all ${state.profile?.capacity} slots of the agent are in use`);
     }
@@ -252,7 +270,9 @@ export function reserveSlot(request: { task: string; task_type: string; award: n
 export function confirmSlot(task: string, award: number): Decision<AgentState, AgentEvent> {
   return (state) => {
     const slot = own(state.slots, task);
-    return slot?.award === award && slot.expires !== undefined ? [{ type: 'SlotConfirmed', v: 1, data: { task, award } }] : [];
+    return slot?.award === award && slot.expires !== undefined
+      ? [{ type: 'SlotConfirmed', v: 1, data: { task, award } }]
+      : [];
   };
 }
 
@@ -260,7 +280,9 @@ export function confirmSlot(task: string, award: number): Decision<AgentState, A
 export function releaseSlot(task: string, award: number, outcome: SlotOutcome): Decision<AgentState, AgentEvent> {
   return (state) => {
     const slot = own(state.slots, task);
-    return slot?.award === award ? [{ type: 'SlotReleased', v: 1, data: { task, task_type: slot.task_type, award, outcome } }] : [];
+    return slot?.award === award
+      ? [{ type: 'SlotReleased', v: 1, data: { task, task_type: slot.task_type, award, outcome } }]
+      : [];
   };
 }
 
@@ -268,18 +290,27 @@ export function releaseSlot(task: string, award: number, outcome: SlotOutcome): 
 export function reserveChallenge(round: string, until: Time, now: Time): Decision<AgentState, AgentEvent> {
   return (state) => {
     if (state.status === 'unknown' || state.status === 'gone') {
-      return new Rejection('forbidden', 'challenger-not-registered', 'only an agent that is registered, or a person, may challenge: register first');
+      return new Rejection(
+        'forbidden',
+        'challenger-not-registered',
+        'only an agent that is registered, or a person, may challenge: register first',
+      );
     }
     if (own(state.challenges, round) !== undefined) return [];
     const open = Object.values(state.challenges).filter((end) => end > now);
     if (open.length < MAX_OPEN_CHALLENGES) return [{ type: 'ChallengeReserved', v: 1, data: { round, until } }];
-    return refuse('too-many-challenges', `${MAX_OPEN_CHALLENGES} challenges of yours are undecided: wait for the first of them, at most until ${earliest(...open)}`, { rounds: Object.keys(state.challenges) });
+    return refuse(
+      'too-many-challenges',
+      `${MAX_OPEN_CHALLENGES} challenges of yours are undecided: wait for the first of them, at most until ${earliest(...open)}`,
+      { rounds: Object.keys(state.challenges) },
+    );
   };
 }
 
 /** The challenge is decided, or was not made. */
 export function releaseChallenge(round: string): Decision<AgentState, AgentEvent> {
-  return (state) => (own(state.challenges, round) === undefined ? [] : [{ type: 'ChallengeReleased', v: 1, data: { round } }]);
+  return (state) =>
+    own(state.challenges, round) === undefined ? [] : [{ type: 'ChallengeReleased', v: 1, data: { round } }];
 }
 
 function known(state: AgentState): Rejection | undefined {

@@ -6,27 +6,27 @@
  * that fires late, twice or under a clock that jumped changes nothing about who may still decide.
  */
 import { actionHash, actionProblem, type Instead, type PolicyAtGate } from './action';
-import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, refuse, Rejection } from './kernel/decider';
 import { isId } from './kernel/ids';
+import { type Difference, differences } from './kernel/json-diff';
 import { isSameActor } from './kernel/principal';
-import { differences, type Difference } from './kernel/json-diff';
-import { earliest, latest, plusSeconds, secondsBetween, type Excuse, type Time } from './kernel/time';
-import { barred, eachOnce, type Party } from './parties';
+import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time } from './kernel/time';
 import {
-  IMPACTS,
-  MAX_REASON,
-  SAFE_DEFAULTS,
-  isText,
-  ladderProblems,
-  missingReason,
-  peopleNeeded,
-  severityOf,
   type ApproverGroup,
   type Impact,
+  IMPACTS,
+  isText,
+  ladderProblems,
+  MAX_REASON,
+  missingReason,
+  peopleNeeded,
   type Person,
+  SAFE_DEFAULTS,
   type SafeDefault,
   type Severity,
+  severityOf,
 } from './oversight';
+import { barred, eachOnce, type Party } from './parties';
 
 /** Longest summary: it has to fit on one screen. */
 export const MAX_SUMMARY = 2_000;
@@ -106,7 +106,17 @@ export type ApprovalEvent =
   /** Whoever holds the time was away: what was left of it is left again. */
   | Event<'ApprovalExtended', { ends: readonly Time[]; extended_at: Time }>
   /** `parties`: as of the request; those who have become one since are among them. */
-  | Event<'ApprovalReopened', { ref: string; reason: string; hash: string; policy: PolicyAtGate; ends: readonly Time[]; parties?: readonly Party[] }>
+  | Event<
+      'ApprovalReopened',
+      {
+        ref: string;
+        reason: string;
+        hash: string;
+        policy: PolicyAtGate;
+        ends: readonly Time[];
+        parties?: readonly Party[];
+      }
+    >
   | Event<'ApprovalOverridden', { by: string; instead: Instead; reason: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
@@ -188,7 +198,17 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
     switch (event.type) {
       case 'ApprovalRequested': {
         const { hash, policy, ends } = event.data;
-        return { ...state, status: 'waiting', request: event.data, opened_ref: `${place.stream}@${place.index}`, hash, policy, ends, opened_at: place.at, requested_at: place.at };
+        return {
+          ...state,
+          status: 'waiting',
+          request: event.data,
+          opened_ref: `${place.stream}@${place.index}`,
+          hash,
+          policy,
+          ends,
+          opened_at: place.at,
+          requested_at: place.at,
+        };
       }
       case 'ApprovalClaimed':
         return { ...state, claim: event.data };
@@ -200,7 +220,10 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
       }
       case 'QuestionAnswered': {
         const { number, answer } = event.data;
-        return { ...state, questions: state.questions.map((asked, i) => (i === number - 1 ? { ...asked, answer } : asked)) };
+        return {
+          ...state,
+          questions: state.questions.map((asked, i) => (i === number - 1 ? { ...asked, answer } : asked)),
+        };
       }
       case 'ApprovalGiven': {
         const { by, reason, hash, edit, choice } = event.data;
@@ -208,7 +231,14 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
         const standing = edit === undefined ? state.given : [];
         const given = [...standing, { by, reason, hash, at: place.at, choice }];
         const approved = { ...state, hash, given, claim: undefined };
-        return edit === undefined ? approved : { ...approved, edit: { ...edit, by, reason }, edits: state.edits + 1, editors: [...new Set([...state.editors, by])] };
+        return edit === undefined
+          ? approved
+          : {
+              ...approved,
+              edit: { ...edit, by, reason },
+              edits: state.edits + 1,
+              editors: [...new Set([...state.editors, by])],
+            };
       }
       case 'ApprovalRejected':
         return { ...state, rejected: event.data };
@@ -220,9 +250,30 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
         return { ...state, ...event.data };
       case 'ApprovalReopened': {
         const { ref, hash, policy, ends, parties } = event.data;
-        const request = parties === undefined ? state.request : { ...(state.request as ApprovalRequest & Opened), parties };
-        const fresh = { level: 0, extended_at: undefined, claim: undefined, given: [], rejected: undefined, outcome: undefined, closed_at: undefined, override: undefined, request };
-        return { ...state, ...fresh, status: 'waiting', opened_ref: `${place.stream}@${place.index}`, opened_at: place.at, hash, policy, ends, reopenings: [...state.reopenings, ref] };
+        const request =
+          parties === undefined ? state.request : { ...(state.request as ApprovalRequest & Opened), parties };
+        const fresh = {
+          level: 0,
+          extended_at: undefined,
+          claim: undefined,
+          given: [],
+          rejected: undefined,
+          outcome: undefined,
+          closed_at: undefined,
+          override: undefined,
+          request,
+        };
+        return {
+          ...state,
+          ...fresh,
+          status: 'waiting',
+          opened_ref: `${place.stream}@${place.index}`,
+          opened_at: place.at,
+          hash,
+          policy,
+          ends,
+          reopenings: [...state.reopenings, ref],
+        };
       }
       case 'ApprovalOverridden':
         return { ...state, override: event.data };
@@ -251,8 +302,8 @@ export function approvalParties({ request: asked }: ApprovalState): Party[] {
 }
 
 /**
- * Until when claims may stand: half of the time of the group whose turn it is. So each group has the other half in which
- * nobody keeps anybody out, whoever claims however often.
+ * Until when claims may stand: half of the time of the group whose turn it is. So each group has the other half in
+ * which nobody keeps anybody out, whoever claims however often.
  */
 export function claimsEnd(state: ApprovalState, now: Time): Time {
   const level = levelAt(state, now);
@@ -272,29 +323,51 @@ export function request(asked: ApprovalRequest, now: Time): Decision<ApprovalSta
   return (state) => {
     if (state.request !== undefined) {
       const { action, hash, requester } = state.request;
-      return action === asked.action && hash === asked.hash && requester === asked.requester ? [] : refuse('approval-exists', 'an approval with this id was requested before: use another id');
+      return action === asked.action && hash === asked.hash && requester === asked.requester
+        ? []
+        : refuse('approval-exists', 'an approval with this id was requested before: use another id');
     }
     const problems = requestProblems(asked);
     if (problems.length > 0) return new Rejection('invalid', 'approval-invalid', problems.join('; '), { problems });
-    if (asked.deadline !== undefined && asked.deadline <= now) return new Rejection('invalid', 'deadline-passed', `the deadline ${asked.deadline} is over at ${now}: give a later one`);
+    if (asked.deadline !== undefined && asked.deadline <= now)
+      return new Rejection(
+        'invalid',
+        'deadline-passed',
+        `the deadline ${asked.deadline} is over at ${now}: give a later one`,
+      );
     const severity = severityOf(asked.impact, asked.risk);
-    const opened: Opened = { ...severity, approvals_needed: peopleNeeded(asked.impact, asked.risk), ends: endsOf(asked.ladder, now, asked.deadline) };
+    const opened: Opened = {
+      ...severity,
+      approvals_needed: peopleNeeded(asked.impact, asked.risk),
+      ends: endsOf(asked.ladder, now, asked.deadline),
+    };
     return [{ type: 'ApprovalRequested', v: 1, data: { ...asked, ...opened } }];
   };
 }
 
 /**
- * Takes it up for `seconds`, so that nobody else works on it meanwhile; asked again, for longer. Never beyond half of the
- * time of the group whose turn it is: see `claimsEnd`.
+ * Takes it up for `seconds`, so that nobody else works on it meanwhile; asked again, for longer. Never beyond half of
+ * the time of the group whose turn it is: see `claimsEnd`.
  * @param since here and below: who has come to have a part in it since people were asked
  */
-export function claim(person: Person, now: Time, seconds: number, since: readonly Party[] = []): Decision<ApprovalState, ApprovalEvent> {
+export function claim(
+  person: Person,
+  now: Time,
+  seconds: number,
+  since: readonly Party[] = [],
+): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const wrong = mayNotDecide(state, person, now, since);
     if (wrong !== undefined) return wrong;
-    if (!(seconds >= 1 && seconds <= MAX_CLAIM_SECONDS)) return new Rejection('invalid', 'seconds-invalid', `seconds must be 1 to ${MAX_CLAIM_SECONDS}`);
+    if (!(seconds >= 1 && seconds <= MAX_CLAIM_SECONDS))
+      return new Rejection('invalid', 'seconds-invalid', `seconds must be 1 to ${MAX_CLAIM_SECONDS}`);
     const end = claimsEnd(state, now);
-    if (end <= now) return refuse('claims-over', `since ${end} nobody can claim it any more, so that everybody who was asked gets a turn: decide`, { since: end });
+    if (end <= now)
+      return refuse(
+        'claims-over',
+        `since ${end} nobody can claim it any more, so that everybody who was asked gets a turn: decide`,
+        { since: end },
+      );
     const until = earliest(plusSeconds(now, seconds), end) as Time;
     if (state.claim?.by === person.by && state.claim.until >= until) return [];
     return [{ type: 'ApprovalClaimed', v: 1, data: { by: person.by, until } }];
@@ -325,14 +398,25 @@ export interface Consent {
   readonly choice?: string;
 }
 
-/** Approves exactly `hash`, or the edited action instead of it. With four eyes the second approval of the same hash closes it. */
-export function approve(person: Person, consent: Consent, now: Time, since: readonly Party[] = []): Decision<ApprovalState, ApprovalEvent> {
+/**
+ * Approves exactly `hash`, or the edited action instead of it. With four eyes the second approval of the same hash
+ * closes it.
+ */
+export function approve(
+  person: Person,
+  consent: Consent,
+  now: Time,
+  since: readonly Party[] = [],
+): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
     const { reason, bulk } = consent;
     const { kind, approvals_needed } = state.request as ApprovalRequest & Opened;
-    const problem = consent.edit === undefined ? undefined : (actionProblem(consent.edit.before) ?? actionProblem(consent.edit.action));
+    const problem =
+      consent.edit === undefined
+        ? undefined
+        : (actionProblem(consent.edit.before) ?? actionProblem(consent.edit.action));
     if (problem !== undefined) return new Rejection('invalid', 'action-invalid', `edit: ${problem}`);
     const edit = consent.edit === undefined ? undefined : editOf(kind, consent.edit);
     const hash = edit?.hash ?? consent.hash;
@@ -341,36 +425,69 @@ export function approve(person: Person, consent: Consent, now: Time, since: read
     if (mine?.by === person.by && mine.hash === hash && mine.reason === reason && mine.choice === choice) return [];
     const wrong = mayNotDecide(state, person, now, since) ?? missingReason(reason) ?? wrongChoice(state, choice);
     if (wrong !== undefined) return wrong;
-    if (bulk === true && (!mayBulk(state) || edit !== undefined)) return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only unchanged actions of low impact');
+    if (bulk === true && (!mayBulk(state) || edit !== undefined))
+      return refuse(
+        'bulk-only-for-low-impact',
+        'decide this one by itself: together go only unchanged actions of low impact',
+      );
     if (consent.hash !== state.hash) return differs(state);
     if (edit !== undefined && actionHash(kind, consent.edit?.before) !== state.hash) return differs(state);
-    if (edit !== undefined && edit.hash === state.hash) return new Rejection('invalid', 'edit-changes-nothing', 'the edited action is the same: approve it without an edit');
-    if (edit !== undefined && state.edits >= MAX_EDITS) return refuse('edits-full', `the action was edited ${MAX_EDITS} times: reject it, and say what it should be`);
-    if (mine !== undefined && edit === undefined) return refuse('same-person-twice', 'you approved this already: a second person has to');
+    if (edit !== undefined && edit.hash === state.hash)
+      return new Rejection(
+        'invalid',
+        'edit-changes-nothing',
+        'the edited action is the same: approve it without an edit',
+      );
+    if (edit !== undefined && state.edits >= MAX_EDITS)
+      return refuse('edits-full', `the action was edited ${MAX_EDITS} times: reject it, and say what it should be`);
+    if (mine !== undefined && edit === undefined)
+      return refuse('same-person-twice', 'you approved this already: a second person has to');
     const given: ApprovalEvent = { type: 'ApprovalGiven', v: 1, data: { by: person.by, reason, hash, edit, choice } };
     const standing = edit === undefined ? state.given.length : 0;
-    return standing + 1 < approvals_needed ? [given] : [given, { type: 'ApprovalClosed', v: 1, data: { outcome: 'approved', hash } }];
+    return standing + 1 < approvals_needed
+      ? [given]
+      : [given, { type: 'ApprovalClosed', v: 1, data: { outcome: 'approved', hash } }];
   };
 }
 
 /** Why this can't be what is approved, or undefined. Two people who approve have to choose the same. */
 function wrongChoice({ request: asked, given }: ApprovalState, choice: string | undefined): Rejection | undefined {
   const { choices } = asked ?? {};
-  if (choices === undefined) return choice === undefined ? undefined : new Rejection('invalid', 'choice-unknown', 'there is nothing to choose here: leave choice out');
-  if (choice === undefined) return new Rejection('invalid', 'choice-needed', `none of them leads: say which, choice must be one of ${choices.join(', ')}`, { choices });
-  if (!choices.includes(choice)) return new Rejection('invalid', 'choice-unknown', `choice must be one of ${choices.join(', ')}`, { choices });
+  if (choices === undefined)
+    return choice === undefined
+      ? undefined
+      : new Rejection('invalid', 'choice-unknown', 'there is nothing to choose here: leave choice out');
+  if (choice === undefined)
+    return new Rejection(
+      'invalid',
+      'choice-needed',
+      `none of them leads: say which, choice must be one of ${choices.join(', ')}`,
+      { choices },
+    );
+  if (!choices.includes(choice))
+    return new Rejection('invalid', 'choice-unknown', `choice must be one of ${choices.join(', ')}`, { choices });
   const other = given.find((one) => one.choice !== choice);
-  return other === undefined ? undefined : refuse('choice-differs', `${other.by} approved ${other.choice}: approve the same, or reject it`, { choice: other.choice });
+  return other === undefined
+    ? undefined
+    : refuse('choice-differs', `${other.by} approved ${other.choice}: approve the same, or reject it`, {
+        choice: other.choice,
+      });
 }
 
 /** One rejection is enough. */
-export function reject(person: Person, rejection: { hash: string; reason: string; bulk?: boolean }, now: Time, since: readonly Party[] = []): Decision<ApprovalState, ApprovalEvent> {
+export function reject(
+  person: Person,
+  rejection: { hash: string; reason: string; bulk?: boolean },
+  now: Time,
+  since: readonly Party[] = [],
+): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const { hash, reason, bulk } = rejection;
     if (state.rejected?.by === person.by && state.rejected.reason === reason) return [];
     const wrong = mayNotDecide(state, person, now, since) ?? missingReason(reason);
     if (wrong !== undefined) return wrong;
-    if (bulk === true && !mayBulk(state)) return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only actions of low impact');
+    if (bulk === true && !mayBulk(state))
+      return refuse('bulk-only-for-low-impact', 'decide this one by itself: together go only actions of low impact');
     if (hash !== state.hash) return differs(state);
     return [
       { type: 'ApprovalRejected', v: 1, data: { by: person.by, reason } },
@@ -380,14 +497,21 @@ export function reject(person: Person, rejection: { hash: string; reason: string
 }
 
 /** Asks the requester back. The time goes on meanwhile. */
-export function ask(person: Person, question: string, now: Time, since: readonly Party[] = []): Decision<ApprovalState, ApprovalEvent> {
+export function ask(
+  person: Person,
+  question: string,
+  now: Time,
+  since: readonly Party[] = [],
+): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const last = state.questions.at(-1);
     if (last?.by === person.by && last.question === question && last.answer === undefined) return [];
     const wrong = mayNotDecide(state, person, now, since);
     if (wrong !== undefined) return wrong;
-    if (!isText(question, MAX_REASON)) return new Rejection('invalid', 'question-invalid', `question must be a text of 1 to ${MAX_REASON} characters`);
-    if (state.questions.length >= MAX_QUESTIONS) return refuse('questions-full', `${MAX_QUESTIONS} questions were asked already: decide on what you know`);
+    if (!isText(question, MAX_REASON))
+      return new Rejection('invalid', 'question-invalid', `question must be a text of 1 to ${MAX_REASON} characters`);
+    if (state.questions.length >= MAX_QUESTIONS)
+      return refuse('questions-full', `${MAX_QUESTIONS} questions were asked already: decide on what you know`);
     return [{ type: 'QuestionAsked', v: 1, data: { number: state.questions.length + 1, by: person.by, question } }];
   };
 }
@@ -397,19 +521,25 @@ export function answer(by: string, number: number, text: string, now: Time): Dec
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
-    if (state.request?.requester !== by) return new Rejection('forbidden', 'not-the-requester', 'only who requested the approval answers its questions');
+    if (state.request?.requester !== by)
+      return new Rejection('forbidden', 'not-the-requester', 'only who requested the approval answers its questions');
     const asked = state.questions[number - 1];
     if (asked === undefined) return new Rejection('missing', 'question-not-found', `there is no question ${number}`);
     if (asked.answer === text) return [];
     const wrong = over(state, now);
     if (wrong !== undefined) return wrong;
-    if (asked.answer !== undefined) return refuse('question-answered', 'you answered this question: the first answer stands');
-    if (!isText(text, MAX_REASON)) return new Rejection('invalid', 'answer-invalid', `answer must be a text of 1 to ${MAX_REASON} characters`);
+    if (asked.answer !== undefined)
+      return refuse('question-answered', 'you answered this question: the first answer stands');
+    if (!isText(text, MAX_REASON))
+      return new Rejection('invalid', 'answer-invalid', `answer must be a text of 1 to ${MAX_REASON} characters`);
     return [{ type: 'QuestionAnswered', v: 1, data: { number, by, answer: text } }];
   };
 }
 
-/** Gives back the time in which nobody could decide, when a group's turn has ended meanwhile; not beyond what was asked for. */
+/**
+ * Gives back the time in which nobody could decide, when a group's turn has ended meanwhile; not beyond what was asked
+ * for.
+ */
 export function extend(excused: Excuse, now: Time): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const { status, request: asked, level, extended_at } = state;
@@ -419,7 +549,9 @@ export function extend(excused: Excuse, now: Time): Decision<ApprovalState, Appr
     const ends = state.ends.map((one) => latest(one, earliest(excused(set, one), asked.deadline)));
     // The group whose turn it was may be over all the same: then the next one has its time.
     const moved = ends.some((one, i) => one > (state.ends[i] as Time));
-    return moved && (ends.at(-1) as Time) > now ? [{ type: 'ApprovalExtended', v: 1, data: { ends, extended_at: now } }] : [];
+    return moved && (ends.at(-1) as Time) > now
+      ? [{ type: 'ApprovalExtended', v: 1, data: { ends, extended_at: now } }]
+      : [];
   };
 }
 
@@ -433,9 +565,14 @@ function closings(state: ApprovalState, now: Time): ApprovalEvent[] {
   const events: ApprovalEvent[] = [];
   for (let level = state.level + 1; level <= levelAt(state, now); level += 1) {
     const [before, next] = [ladder[level - 1] as ApproverGroup, ladder[level] as ApproverGroup];
-    events.push({ type: 'ApprovalEscalated', v: 1, data: { level, group: next.group, reason: `${before.group} did not decide by ${state.ends[level - 1]}` } });
+    events.push({
+      type: 'ApprovalEscalated',
+      v: 1,
+      data: { level, group: next.group, reason: `${before.group} did not decide by ${state.ends[level - 1]}` },
+    });
   }
-  if (isLate(state, now)) events.push({ type: 'ApprovalClosed', v: 1, data: { outcome: 'defaulted', hash: state.hash, safe_default } });
+  if (isLate(state, now))
+    events.push({ type: 'ApprovalClosed', v: 1, data: { outcome: 'defaulted', hash: state.hash, safe_default } });
   return events;
 }
 
@@ -444,17 +581,25 @@ export function withdraw(by: string, reason: string, now: Time): Decision<Approv
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
-    if (state.request?.requester !== by) return new Rejection('forbidden', 'not-the-requester', 'only who requested the approval withdraws it');
+    if (state.request?.requester !== by)
+      return new Rejection('forbidden', 'not-the-requester', 'only who requested the approval withdraws it');
     return closeUndecided(state, 'withdrawn', reason, now);
   };
 }
 
 /**
  * What is asked here was decided elsewhere: the action was stopped, or took another way.
- * @param asked the askings (`opened_ref`) that this is about; one that was opened since goes on. All of them when left out
+ * @param asked the askings (`opened_ref`) that this is about; one that was opened since goes on. All of them when left
+ *   out
  */
-export function supersede(reason: string, asked: readonly string[] | undefined, now: Time): Decision<ApprovalState, ApprovalEvent> {
-  return (state) => exists(state) ?? (asked === undefined || asked.includes(state.opened_ref) ? closeUndecided(state, 'superseded', reason, now) : []);
+export function supersede(
+  reason: string,
+  asked: readonly string[] | undefined,
+  now: Time,
+): Decision<ApprovalState, ApprovalEvent> {
+  return (state) =>
+    exists(state) ??
+    (asked === undefined || asked.includes(state.opened_ref) ? closeUndecided(state, 'superseded', reason, now) : []);
 }
 
 /**
@@ -462,7 +607,10 @@ export function supersede(reason: string, asked: readonly string[] | undefined, 
  * postponed. What was given before does not count.
  * @param again `ref`: the commit that makes it necessary; the same one reopens once
  */
-export function reopen(again: { ref: string; reason: string; hash: string; policy: PolicyAtGate; parties?: readonly Party[] }, now: Time): Decision<ApprovalState, ApprovalEvent> {
+export function reopen(
+  again: { ref: string; reason: string; hash: string; policy: PolicyAtGate; parties?: readonly Party[] },
+  now: Time,
+): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
@@ -470,13 +618,31 @@ export function reopen(again: { ref: string; reason: string; hash: string; polic
     if (state.outcome === 'withdrawn') return closed(state) as Rejection;
     const wrong = missingReason(again.reason);
     if (wrong !== undefined) return wrong;
-    if (state.reopenings.length >= MAX_REOPENINGS) return refuse('reopened-too-often', `the approval was opened again ${MAX_REOPENINGS} times: propose the action anew`);
-    return [{ type: 'ApprovalReopened', v: 1, data: { ...again, ends: endsOf((state.request as ApprovalRequest).ladder, now) } }];
+    if (state.reopenings.length >= MAX_REOPENINGS)
+      return refuse(
+        'reopened-too-often',
+        `the approval was opened again ${MAX_REOPENINGS} times: propose the action anew`,
+      );
+    return [
+      {
+        type: 'ApprovalReopened',
+        v: 1,
+        data: { ...again, ends: endsOf((state.request as ApprovalRequest).ladder, now) },
+      },
+    ];
   };
 }
 
-/** A person decided otherwise about the action: that is noted here, and nobody is asked any more; of what was late before that it is noted first. */
-export function override(person: Person, instead: Instead, reason: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
+/**
+ * A person decided otherwise about the action: that is noted here, and nobody is asked any more; of what was late
+ * before that it is noted first.
+ */
+export function override(
+  person: Person,
+  instead: Instead,
+  reason: string,
+  now: Time,
+): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
@@ -505,12 +671,22 @@ export function requestProblems(asked: ApprovalRequest): string[] {
   need(IMPACTS.includes(asked.impact), `impact must be one of ${IMPACTS.join(', ')}`);
   need(asked.risk >= 0 && asked.risk <= 1, 'risk must be 0 to 1');
   need(SAFE_DEFAULTS.includes(asked.safe_default), `safe_default must be one of ${SAFE_DEFAULTS.join(', ')}`);
-  const sound = ({ by, says, confidence = 1 }: AgentInput) => isText(by, 128) && isText(says, 500) && confidence >= 0 && confidence <= 1;
-  need(asked.inputs.length <= MAX_INPUTS && asked.inputs.every(sound), `inputs must be at most ${MAX_INPUTS}, each of 1 to 500 characters, with a confidence of 0 to 1`);
+  const sound = ({ by, says, confidence = 1 }: AgentInput) =>
+    isText(by, 128) && isText(says, 500) && confidence >= 0 && confidence <= 1;
+  need(
+    asked.inputs.length <= MAX_INPUTS && asked.inputs.every(sound),
+    `inputs must be at most ${MAX_INPUTS}, each of 1 to 500 characters, with a confidence of 0 to 1`,
+  );
   const { choices, leader } = asked;
-  need(choices === undefined || (choices.length >= 2 && new Set(choices).size === choices.length && choices.every(isId)), 'choices must be at least two ids, each once');
+  need(
+    choices === undefined || (choices.length >= 2 && new Set(choices).size === choices.length && choices.every(isId)),
+    'choices must be at least two ids, each once',
+  );
   need(leader === undefined || choices?.includes(leader) === true, 'leader must be one of the choices');
-  need(Buffer.byteLength(JSON.stringify(asked)) <= MAX_REQUEST_BYTES, `the request must be at most ${MAX_REQUEST_BYTES} bytes`);
+  need(
+    Buffer.byteLength(JSON.stringify(asked)) <= MAX_REQUEST_BYTES,
+    `the request must be at most ${MAX_REQUEST_BYTES} bytes`,
+  );
   return problems;
 }
 
@@ -539,7 +715,12 @@ function editOf(kind: string, { before, action }: { before: unknown; action: unk
   return { action, hash: actionHash(kind, action), changes: differences(before, action) };
 }
 
-function closeUndecided(state: ApprovalState, outcome: 'withdrawn' | 'superseded', reason: string, now: Time): readonly ApprovalEvent[] | Rejection {
+function closeUndecided(
+  state: ApprovalState,
+  outcome: 'withdrawn' | 'superseded',
+  reason: string,
+  now: Time,
+): readonly ApprovalEvent[] | Rejection {
   if (state.outcome === outcome) return [];
   return over(state, now) ?? missingReason(reason) ?? [{ type: 'ApprovalClosed', v: 1, data: { outcome, reason } }];
 }
@@ -552,28 +733,43 @@ function mayNotDecide(state: ApprovalState, person: Person, now: Time, since: re
   const party = barred([...approvalParties(state), ...since], by, 'decide');
   if (party !== undefined) return party;
   const asked = groupsAsked(state, now);
-  const belongs = ({ group, members, deputies = [] }: ApproverGroup) => members.includes(by) || deputies.includes(by) || groups.includes(group);
+  const belongs = ({ group, members, deputies = [] }: ApproverGroup) =>
+    members.includes(by) || deputies.includes(by) || groups.includes(group);
   if (!asked.some(belongs)) {
-    return new Rejection('forbidden', 'not-an-approver', 'you belong to none of the groups that were asked', { groups: asked.map(({ group }) => group) });
+    return new Rejection('forbidden', 'not-an-approver', 'you belong to none of the groups that were asked', {
+      groups: asked.map(({ group }) => group),
+    });
   }
   const late = over(state, now);
   if (late !== undefined) return late;
   const { claim: other } = state;
-  return other !== undefined && other.by !== by && other.until > now && claimsEnd(state, now) > now ? claimedByAnother(state) : undefined;
+  return other !== undefined && other.by !== by && other.until > now && claimsEnd(state, now) > now
+    ? claimedByAnother(state)
+    : undefined;
 }
 
 function exists(state: ApprovalState): Rejection | undefined {
-  return state.status === 'unknown' ? new Rejection('missing', 'approval-not-found', 'there is no such approval') : undefined;
+  return state.status === 'unknown'
+    ? new Rejection('missing', 'approval-not-found', 'there is no such approval')
+    : undefined;
 }
 
-/** Every command on what waits asks this: whether it was decided, or its time is over, though no timer has fired yet. */
+/**
+ * Every command on what waits asks this: whether it was decided, or its time is over, though no timer has fired yet.
+ */
 function over(state: ApprovalState, now: Time): Rejection | undefined {
-  if (state.status === 'waiting' && isLate(state, now)) return refuse('decided-after-deadline', `the time for this decision ended at ${deadlineOf(state)}: the safe default holds`);
+  if (state.status === 'waiting' && isLate(state, now))
+    return refuse(
+      'decided-after-deadline',
+      `the time for this decision ended at ${deadlineOf(state)}: the safe default holds`,
+    );
   return closed(state);
 }
 
 function closed(state: ApprovalState): Rejection | undefined {
-  return state.status === 'closed' ? refuse('already-decided', `this approval is ${state.outcome} already`, { outcome: state.outcome }) : undefined;
+  return state.status === 'closed'
+    ? refuse('already-decided', `this approval is ${state.outcome} already`, { outcome: state.outcome })
+    : undefined;
 }
 
 function claimedByAnother(state: ApprovalState): Rejection {

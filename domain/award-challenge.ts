@@ -1,9 +1,10 @@
 /**
  * Challenges of a task's awards, as the task's stream remembers them. Each is about one award, and follows it when its
- * holder hands the task on; it is open until its round has a verdict, or until a time of its own: then the award goes on.
+ * holder hands the task on; it is open until its round has a verdict, or until a time of its own: then the award goes
+ * on.
  */
-import type { Claim } from './task';
 import { earliest, plusSeconds, type Time } from './kernel/time';
+import type { Claim } from './task';
 
 /** How often the awards of one task may be challenged. */
 export const MAX_CHALLENGES = 20;
@@ -51,12 +52,17 @@ type Challenges = readonly ChallengedAward[];
 
 export function challenged(challenges: Challenges, challenge: AwardChallenge, agent: string, at: Time): Challenges {
   const { award, until = plusSeconds(at, OLDER_SECONDS), holds = true } = challenge;
-  return [...challenges, { ...challenge, agent, holders: [agent], until, since: at, holds, heir: award, status: 'open' }];
+  return [
+    ...challenges,
+    { ...challenge, agent, holders: [agent], until, since: at, holds, heir: award, status: 'open' },
+  ];
 }
 
 /** What holds of an award holds of the one that it is handed on as. */
 export function handedOn(challenges: Challenges, from: number, to: Claim): Challenges {
-  return challenges.map((one) => (one.heir === from ? { ...one, heir: to.award, holders: [...new Set([...one.holders, to.agent])] } : one));
+  return challenges.map((one) =>
+    one.heir === from ? { ...one, heir: to.award, holders: [...new Set([...one.holders, to.agent])] } : one,
+  );
 }
 
 export function settled(challenges: Challenges, round: string, status: ChallengedAward['status']): Challenges {

@@ -32,9 +32,13 @@ export const MAX_CHAIN = 2_000;
 /** Categories of streams that an id may be looked for in, the likeliest first. */
 export const CAUSAL_CATEGORIES = ['task', 'agent', 'action', 'round', 'approval', 'trail', 'tool', 'pool'] as const;
 
-/** Puts each receipt under the one that caused it, in order of time; those whose cause is not among them are the roots. */
+/**
+ * Puts each receipt under the one that caused it, in order of time; those whose cause is not among them are the roots.
+ */
 export function causalTree(commits: Iterable<Commit>): CausalNode[] {
-  const ordered = [...commits].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.meta.depth - b.meta.depth || a.index - b.index));
+  const ordered = [...commits].sort((a, b) =>
+    a.at < b.at ? -1 : a.at > b.at ? 1 : a.meta.depth - b.meta.depth || a.index - b.index,
+  );
   const effects = new Map<string, CausalNode[]>(ordered.map(({ stream, index }) => [commitRef(stream, index), []]));
   const roots: CausalNode[] = [];
   for (const { stream, index, at, meta, hash, events } of ordered) {

@@ -2,7 +2,7 @@
  * A channel: how a group of people is reached. It holds no secret: what signs a webhook, and the URL of an incoming
  * webhook of Teams or Slack, which lets in whoever knows it, are named by a reference and looked up when they are used.
  */
-import { Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, Rejection } from './kernel/decider';
 import { isId } from './kernel/ids';
 import { NOTICE_EVENTS, type NoticeEvent } from './notice';
 
@@ -30,7 +30,8 @@ export interface Channel {
   readonly events: readonly NoticeEvent[];
 }
 
-export type ChannelEvent = Event<'ChannelSet', { channel_id: string } & Channel> | Event<'ChannelRemoved', { channel_id: string; by: string }>;
+export type ChannelEvent =
+  Event<'ChannelSet', { channel_id: string } & Channel> | Event<'ChannelRemoved', { channel_id: string; by: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 
@@ -54,7 +55,11 @@ export const channelDecider: Decider<ChannelState, ChannelEvent> = {
 
 /** True when whoever is in `group` is to be told of `event` through the channel. */
 export function carries(channel: Channel | undefined, event: NoticeEvent, group: string): boolean {
-  return channel !== undefined && channel.events.includes(event) && (channel.groups.includes(ALL_GROUPS) || channel.groups.includes(group));
+  return (
+    channel !== undefined &&
+    channel.events.includes(event) &&
+    (channel.groups.includes(ALL_GROUPS) || channel.groups.includes(group))
+  );
 }
 
 /** True for `scheme:name`, the name of a secret that is kept elsewhere. */
@@ -71,12 +76,21 @@ export function channelProblems(channel_id: string, { kind, address, secret, gro
   need(isId(channel_id), 'channel_id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
   switch (kind) {
     case 'standard':
-      need(isReference(address) || isEndpoint(address), 'address must be an https URL without credentials, query and fragment, or a reference to a URL');
-      need(secret !== undefined && isReference(secret), 'secret must be a reference such as env:OPS, never the secret itself');
+      need(
+        isReference(address) || isEndpoint(address),
+        'address must be an https URL without credentials, query and fragment, or a reference to a URL',
+      );
+      need(
+        secret !== undefined && isReference(secret),
+        'secret must be a reference such as env:OPS, never the secret itself',
+      );
       break;
     case 'teams':
     case 'slack':
-      need(isReference(address), `address must be a reference such as env:HOOK: the URL of an incoming webhook of ${kind} is a secret itself`);
+      need(
+        isReference(address),
+        `address must be a reference such as env:HOOK: the URL of an incoming webhook of ${kind} is a secret itself`,
+      );
       need(secret === undefined, `${kind} checks no signature: leave secret out`);
       break;
     case 'mail':
@@ -86,8 +100,14 @@ export function channelProblems(channel_id: string, { kind, address, secret, gro
     default:
       need(false, `kind must be one of ${CHANNEL_KINDS.join(', ')}`);
   }
-  need(isSet(groups) && groups.every((group) => group === ALL_GROUPS || isId(group)), 'groups must be 1 to 100 ids of groups, or *, each once');
-  need(isSet(events) && events.every((event) => NOTICE_EVENTS.includes(event)), `events must be some of ${NOTICE_EVENTS.join(', ')}, each once`);
+  need(
+    isSet(groups) && groups.every((group) => group === ALL_GROUPS || isId(group)),
+    'groups must be 1 to 100 ids of groups, or *, each once',
+  );
+  need(
+    isSet(events) && events.every((event) => NOTICE_EVENTS.includes(event)),
+    `events must be some of ${NOTICE_EVENTS.join(', ')}, each once`,
+  );
   return problems;
 }
 
@@ -100,7 +120,13 @@ export function setChannel(channel_id: string, channel: Channel): Decision<Chann
     if (problems.length > 0) return new Rejection('invalid', 'channel-invalid', problems.join('; '), { problems });
     if (state.channel !== undefined && same(state.channel, channel)) return [];
     const { kind, address, secret, groups, events } = channel;
-    return [{ type: 'ChannelSet', v: 1, data: { channel_id, kind, address, ...(secret === undefined ? {} : { secret }), groups, events } }];
+    return [
+      {
+        type: 'ChannelSet',
+        v: 1,
+        data: { channel_id, kind, address, ...(secret === undefined ? {} : { secret }), groups, events },
+      },
+    ];
   };
 }
 
@@ -115,14 +141,17 @@ export function removeChannel(by: string): Decision<ChannelState, ChannelEvent> 
 // The letter after the colon keeps `https://…` out.
 const REFERENCE = /^[a-z][a-z0-9-]{0,31}:[A-Za-z_][A-Za-z0-9_./-]{0,199}$/;
 /** One address, ASCII, without quotes, comments, display name and source route. */
-const MAILBOX = /^(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+const MAILBOX =
+  /^(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** Whether plain http to loopback is really posted to, a setting of the adapter says. */
 function isEndpoint(address: string): boolean {
   if (address.length > 1_000 || /[?#\s]/.test(address) || !URL.canParse(address)) return false;
   const { protocol, hostname, username, password } = new URL(address);
-  return (protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname))) && username === '' && password === '';
+  return (
+    (protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname))) && username === '' && password === ''
+  );
 }
 
 function isSet(values: readonly string[]): boolean {
@@ -131,5 +160,11 @@ function isSet(values: readonly string[]): boolean {
 
 function same(a: Channel, b: Channel): boolean {
   const list = (values: readonly string[]) => values.join(' ');
-  return a.kind === b.kind && a.address === b.address && a.secret === b.secret && list(a.groups) === list(b.groups) && list(a.events) === list(b.events);
+  return (
+    a.kind === b.kind &&
+    a.address === b.address &&
+    a.secret === b.secret &&
+    list(a.groups) === list(b.groups) &&
+    list(a.events) === list(b.events)
+  );
 }

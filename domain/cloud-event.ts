@@ -3,11 +3,11 @@
  * signal. Pure; field names are those of the specification (https://github.com/cloudevents/spec, version 1.0.2), its
  * JSON format, and its documented extensions `partitionkey`, `dataref` and `traceparent`.
  */
-import { sha256, type Commit } from './kernel/commit';
+import { type Commit, sha256 } from './kernel/commit';
 import { Rejection } from './kernel/decider';
 import { commitRef, isTenant, parseStream } from './kernel/ids';
 import { readTime, type Time } from './kernel/time';
-import { signalProblem, trailDecider, type Emission, type Signal } from './trail';
+import { type Emission, type Signal, signalProblem, trailDecider } from './trail';
 
 // ------------------------------------------------------------------------------------------------------------- out
 
@@ -98,12 +98,17 @@ type Fields = Readonly<Record<string, unknown>>;
  * whole or parked whole.
  *
  * Of a CloudEvent, `data` is the signal; what it leaves out is taken from the attributes: `type` (behind
- * `formicary.signal.`, if that is there), `subject` as the location, `time`, and the extension `tenant`. `source` and `id`
- * name it: where it comes twice, it is the same signal.
+ * `formicary.signal.`, if that is there), `subject` as the location, `time`, and the extension `tenant`. `source` and
+ * `id` name it: where it comes twice, it is the same signal.
  */
-export function signalsOf(body: unknown, properties: Fields, defaults: SignalDefaults): readonly IncomingSignal[] | Rejection {
+export function signalsOf(
+  body: unknown,
+  properties: Fields,
+  defaults: SignalDefaults,
+): readonly IncomingSignal[] | Rejection {
   const items = Array.isArray(body) ? (body as unknown[]) : [body];
-  if (items.length < 1 || items.length > MAX_SIGNALS_PER_MESSAGE) return malformed(`a message holds 1 to ${MAX_SIGNALS_PER_MESSAGE} signals, not ${items.length}`);
+  if (items.length < 1 || items.length > MAX_SIGNALS_PER_MESSAGE)
+    return malformed(`a message holds 1 to ${MAX_SIGNALS_PER_MESSAGE} signals, not ${items.length}`);
   const attributes = binaryAttributes(properties);
   const signals: IncomingSignal[] = [];
   for (const [position, item] of items.entries()) {
@@ -114,7 +119,12 @@ export function signalsOf(body: unknown, properties: Fields, defaults: SignalDef
   return signals;
 }
 
-function signalOf(item: unknown, attributes: Fields | undefined, defaults: SignalDefaults, position: number): IncomingSignal | Rejection {
+function signalOf(
+  item: unknown,
+  attributes: Fields | undefined,
+  defaults: SignalDefaults,
+  position: number,
+): IncomingSignal | Rejection {
   if (!isObject(item)) return malformed('a signal must be a JSON object');
   const event = attributes ?? (own(item, 'specversion') === undefined ? undefined : item);
   if (event !== undefined && own(event, 'specversion') !== '1.0') return malformed('specversion must be 1.0');
@@ -122,7 +132,8 @@ function signalOf(item: unknown, attributes: Fields | undefined, defaults: Signa
   if (!isObject(data)) return malformed('data of the CloudEvent must be a JSON object');
   const attribute = (name: string) => (event === undefined ? undefined : own(event, name));
   const tenant = own(data, 'tenant') ?? attribute('tenant');
-  if (typeof tenant !== 'string' || !isTenant(tenant)) return malformed('tenant must name a tenant: lower-case letters, digits and -, at most 63');
+  if (typeof tenant !== 'string' || !isTenant(tenant))
+    return malformed('tenant must name a tenant: lower-case letters, digits and -, at most 63');
   const signal = {
     type: own(data, 'type') ?? withoutPrefix(attribute('type')),
     location: own(data, 'location') ?? attribute('subject'),
@@ -131,8 +142,11 @@ function signalOf(item: unknown, attributes: Fields | undefined, defaults: Signa
     timestamp: timeOf(own(data, 'timestamp') ?? attribute('time') ?? defaults.timestamp),
     decay_rate: own(data, 'decay_rate') ?? DECAY_RATE,
   };
-  for (const name of ['type', 'location', 'emitter_agent', 'timestamp'] as const) if (typeof signal[name] !== 'string') return malformed(`${name} must be ${name === 'timestamp' ? 'a time as in RFC 3339' : 'a text'}`);
-  for (const name of ['strength', 'decay_rate'] as const) if (typeof signal[name] !== 'number') return malformed(`${name} must be a number from 0 to 1`);
+  for (const name of ['type', 'location', 'emitter_agent', 'timestamp'] as const)
+    if (typeof signal[name] !== 'string')
+      return malformed(`${name} must be ${name === 'timestamp' ? 'a time as in RFC 3339' : 'a text'}`);
+  for (const name of ['strength', 'decay_rate'] as const)
+    if (typeof signal[name] !== 'number') return malformed(`${name} must be a number from 0 to 1`);
   const problem = signalProblem(signal as Signal);
   if (problem !== undefined) return malformed(problem);
   const event_id = eventId(attribute('source'), attribute('id'), attributes === undefined ? undefined : position);
@@ -152,7 +166,11 @@ export function tenantOf(body: unknown, properties: Fields): string | undefined 
     (Array.isArray(body) ? (body as unknown[]) : [body]).map((item) => {
       if (!isObject(item)) return attributes && own(attributes, 'tenant');
       const data = own(item, 'data');
-      return (isObject(data) ? own(data, 'tenant') : undefined) ?? own(item, 'tenant') ?? (attributes && own(attributes, 'tenant'));
+      return (
+        (isObject(data) ? own(data, 'tenant') : undefined) ??
+        own(item, 'tenant') ??
+        (attributes && own(attributes, 'tenant'))
+      );
     }),
   );
   const [tenant] = tenants;
@@ -162,7 +180,11 @@ export function tenantOf(body: unknown, properties: Fields): string | undefined 
 function binaryAttributes(properties: Fields): Fields | undefined {
   const prefix = ATTRIBUTE_PREFIXES.find((one) => own(properties, `${one}specversion`) !== undefined);
   if (prefix === undefined) return undefined;
-  return Object.fromEntries(Object.entries(properties).flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])));
+  return Object.fromEntries(
+    Object.entries(properties).flatMap(([name, value]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [],
+    ),
+  );
 }
 
 /** As this system writes times; undefined when it is none. */

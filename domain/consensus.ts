@@ -3,12 +3,12 @@
  * can count a round again.
  *
  * The algorithms differ only in who speaks with what weight. Each makes blocs of the electorate: a bloc is one voter,
- * but for `stakeholder_consensus`, where it is a group. A bloc has voted when the quorum is met among its own voters, and
- * decides what more than half of those who voted in it chose; a single voter therefore decides what it chose.
+ * but for `stakeholder_consensus`, where it is a group. A bloc has voted when the quorum is met among its own voters,
+ * and decides what more than half of those who voted in it chose; a single voter therefore decides what it chose.
  *
  * Two tests then (row 2.1): the quorum, weight cast / weight eligible ≥ `quorum`; and the agreement, score = weight of
- * the leading choice / weight cast ≥ `min_agreement`. `simple_majority` has a test of its own instead of the second: more
- * than half of what was cast. A tie is never an agreement.
+ * the leading choice / weight cast ≥ `min_agreement`. `simple_majority` has a test of its own instead of the second:
+ * more than half of what was cast. A tie is never an agreement.
  *
  * Weights are counted in whole millionths: sums are exact, so the order of votes and voters changes no bit of a result.
  */
@@ -17,7 +17,14 @@ import { isId } from './kernel/ids';
 import { actorOf } from './kernel/principal';
 import { cut } from './kernel/text';
 
-export const ALGORITHMS = ['simple_majority', 'weighted_voting', 'delegated_authority', 'expertise_based', 'stakeholder_consensus', 'delegated_proof_of_stake'] as const;
+export const ALGORITHMS = [
+  'simple_majority',
+  'weighted_voting',
+  'delegated_authority',
+  'expertise_based',
+  'stakeholder_consensus',
+  'delegated_proof_of_stake',
+] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
 /** What a round takes that says nothing else (rows 2.1 and K3). */
@@ -29,7 +36,10 @@ export const MAX_GROUPS = 50;
 export const MAX_ELECTORATE_BYTES = 128 * 1024;
 /** Largest weight, stake, share or factor of expertise. */
 export const MAX_WEIGHT = 1_000_000;
-/** How many dissenters a tally quotes, the weightiest first, and how many characters of each; the votes' receipts keep all. */
+/**
+ * How many dissenters a tally quotes, the weightiest first, and how many characters of each; the votes' receipts keep
+ * all.
+ */
 export const MAX_DISSENT = 50;
 export const MAX_DISSENT_TEXT = 200;
 
@@ -105,19 +115,33 @@ export function electorateProblems(electorate: Electorate): string[] {
     need(why.trim() !== '' && why.length <= 200, `${one}: why must be a text of 1 to 200 characters`);
     need(model === undefined || isId(model), `${one}: model must be an id`);
     const numbers = { weight, stake, ...expertise };
-    for (const [name, value] of Object.entries(numbers)) need(value === undefined || (value >= 0 && value <= MAX_WEIGHT), `${one}: ${name} must be a number from 0 to ${MAX_WEIGHT}`);
+    for (const [name, value] of Object.entries(numbers))
+      need(
+        value === undefined || (value >= 0 && value <= MAX_WEIGHT),
+        `${one}: ${name} must be a number from 0 to ${MAX_WEIGHT}`,
+      );
     need(algorithm !== 'weighted_voting' || weight !== undefined, `${one}: weighted_voting needs its weight`);
     need(algorithm !== 'expertise_based' || expertise !== undefined, `${one}: expertise_based needs its expertise`);
   });
   if (algorithm === 'delegated_authority') problems.push(...delegationProblems(voters, ids));
 
-  need((algorithm === 'stakeholder_consensus') === (groups !== undefined), 'groups belong to stakeholder_consensus, which needs them');
+  need(
+    (algorithm === 'stakeholder_consensus') === (groups !== undefined),
+    'groups belong to stakeholder_consensus, which needs them',
+  );
   if (algorithm === 'stakeholder_consensus') problems.push(...groupProblems(voters, groups ?? []));
 
-  need((algorithm === 'delegated_proof_of_stake') === (delegates !== undefined), 'delegates belongs to delegated_proof_of_stake, which needs it');
+  need(
+    (algorithm === 'delegated_proof_of_stake') === (delegates !== undefined),
+    'delegates belongs to delegated_proof_of_stake, which needs it',
+  );
   if (algorithm === 'delegated_proof_of_stake') problems.push(...electionProblems(voters, delegates ?? 1));
 
-  if (problems.length === 0) need(Buffer.byteLength(canonicalize(electorate)) <= MAX_ELECTORATE_BYTES, `the electorate must be at most ${MAX_ELECTORATE_BYTES} bytes: shorten ids and reasons, or ask fewer`);
+  if (problems.length === 0)
+    need(
+      Buffer.byteLength(canonicalize(electorate)) <= MAX_ELECTORATE_BYTES,
+      `the electorate must be at most ${MAX_ELECTORATE_BYTES} bytes: shorten ids and reasons, or ask fewer`,
+    );
   return problems;
 }
 
@@ -128,8 +152,12 @@ export function electorateProblems(electorate: Electorate): string[] {
  */
 export function doubledVoters({ algorithm, voters }: Pick<Electorate, 'algorithm' | 'voters'>): string[] {
   if (algorithm !== 'delegated_authority' && algorithm !== 'delegated_proof_of_stake') return [];
-  const doubled = [...Map.groupBy(voters, ({ id }) => actorOf(id)).values()].filter((ids) => new Set(ids.map(({ id }) => id)).size > 1);
-  return doubled.map((ids) => `voters must be different: ${ids.map(({ id }) => id).join(' and ')} are one principal, which has one vote`);
+  const doubled = [...Map.groupBy(voters, ({ id }) => actorOf(id)).values()].filter(
+    (ids) => new Set(ids.map(({ id }) => id)).size > 1,
+  );
+  return doubled.map(
+    (ids) => `voters must be different: ${ids.map(({ id }) => id).join(' and ')} are one principal, which has one vote`,
+  );
 }
 
 function delegationProblems(voters: readonly Voter[], ids: ReadonlySet<string>): string[] {
@@ -144,11 +172,14 @@ function delegationProblems(voters: readonly Voter[], ids: ReadonlySet<string>):
 function groupProblems(voters: readonly Voter[], groups: readonly Group[]): string[] {
   const members = new Set(voters.map(({ group }) => group));
   const known = new Set(groups.map(({ id }) => id));
-  const problems = voters.flatMap(({ group }, place) => (group !== undefined && known.has(group) ? [] : [`voter ${place + 1}: group must be one of the groups`]));
+  const problems = voters.flatMap(({ group }, place) =>
+    group !== undefined && known.has(group) ? [] : [`voter ${place + 1}: group must be one of the groups`],
+  );
   if (known.size < groups.length) problems.push('groups must be different');
   groups.forEach(({ id, share }, place) => {
     if (!isId(id)) problems.push(`group ${place + 1}: id must be an id`);
-    if (!(share <= MAX_WEIGHT && inMillionths(share) >= 1)) problems.push(`group ${place + 1}: share must be a number from 0.000001 to ${MAX_WEIGHT}`);
+    if (!(share <= MAX_WEIGHT && inMillionths(share) >= 1))
+      problems.push(`group ${place + 1}: share must be a number from 0.000001 to ${MAX_WEIGHT}`);
     if (!members.has(id)) problems.push(`group ${place + 1}: it has no voter`);
   });
   return problems;
@@ -162,7 +193,8 @@ function electionProblems(voters: readonly Voter[], delegates: number): string[]
     return candidates.has(delegate_to) ? [] : [`voter ${place + 1}: delegate_to must be a candidate (stands_for)`];
   });
   if (candidates.size === 0) problems.push('delegated_proof_of_stake needs a candidate (stands_for)');
-  if (!Number.isInteger(delegates) || delegates < 1 || delegates > MAX_VOTERS) problems.push(`delegates must be a whole number from 1 to ${MAX_VOTERS}`);
+  if (!Number.isInteger(delegates) || delegates < 1 || delegates > MAX_VOTERS)
+    problems.push(`delegates must be a whole number from 1 to ${MAX_VOTERS}`);
   return problems;
 }
 
@@ -204,7 +236,8 @@ export function expertiseWeight({ relevance, experience, track_record }: NonNull
 }
 
 function blocsOf({ algorithm, voters, groups = [], delegates }: Electorate): Bloc[] {
-  const each = (weightOf: (voter: Voter) => number) => voters.map((voter) => ({ id: voter.id, weight: inMillionths(weightOf(voter)), voters: [voter.id], veto: false }));
+  const each = (weightOf: (voter: Voter) => number) =>
+    voters.map((voter) => ({ id: voter.id, weight: inMillionths(weightOf(voter)), voters: [voter.id], veto: false }));
   switch (algorithm) {
     // One voter, one vote.
     case 'simple_majority':
@@ -217,19 +250,32 @@ function blocsOf({ algorithm, voters, groups = [], delegates }: Electorate): Blo
     // A vote that is handed on belongs to the end of its chain; who hands it on, doesn't vote.
     case 'delegated_authority': {
       const ends = chainEnds(voters);
-      return gathered(each(() => 1), ({ id }) => ends.get(id));
+      return gathered(
+        each(() => 1),
+        ({ id }) => ends.get(id),
+      );
     }
     // Groups decide inside, then count by share.
     case 'stakeholder_consensus': {
       const members = Map.groupBy(voters, ({ group }) => group);
-      return groups.map(({ id, share, veto }) => ({ id, weight: inMillionths(share), voters: (members.get(id) ?? []).map((voter) => voter.id), veto }));
+      return groups.map(({ id, share, veto }) => ({
+        id,
+        weight: inMillionths(share),
+        voters: (members.get(id) ?? []).map((voter) => voter.id),
+        veto,
+      }));
     }
-    // Stakes elect delegates, who vote with the stake behind them. The stake is stake × expertise where that is known (K3:
-    // X joins stake with expertise weights). Stake behind nobody who was elected is not eligible. Ties: the smaller id.
+    // Stakes elect delegates, who vote with the stake behind them. The stake is stake × expertise where that is known
+    // (K3: X joins stake with expertise weights). Stake behind nobody who was elected is not eligible. Ties: the
+    // smaller id.
     case 'delegated_proof_of_stake': {
       const backs = new Map(voters.map(({ id, delegate_to, stands_for }) => [id, stands_for ? id : delegate_to]));
-      const stakes = each(({ stake = 1, expertise }) => stake * (expertise === undefined ? 1 : expertiseWeight(expertise)));
-      return gathered(stakes, ({ id }) => backs.get(id)).sort((a, b) => b.weight - a.weight || compare(a.id, b.id)).slice(0, delegates);
+      const stakes = each(
+        ({ stake = 1, expertise }) => stake * (expertise === undefined ? 1 : expertiseWeight(expertise)),
+      );
+      return gathered(stakes, ({ id }) => backs.get(id))
+        .sort((a, b) => b.weight - a.weight || compare(a.id, b.id))
+        .slice(0, delegates);
     }
   }
 }
@@ -299,10 +345,13 @@ function prospects({ quorum }: Electorate) {
   return {
     mustVote,
     mayVote,
-    mustChoose: (choice: string) => (count: Count) => mustVote(count) && 2 * votes(count, choice) > count.cast + count.open,
-    mayChoose: (choice: string) => (count: Count) => mayVote(count) && 2 * (votes(count, choice) + count.open) > count.cast + count.open,
+    mustChoose: (choice: string) => (count: Count) =>
+      mustVote(count) && 2 * votes(count, choice) > count.cast + count.open,
+    mayChoose: (choice: string) => (count: Count) =>
+      mayVote(count) && 2 * (votes(count, choice) + count.open) > count.cast + count.open,
     /** It votes, but for another choice, or for none because it is divided. */
-    mayVoteElse: (choice: string) => (count: Count) => mayVote(count) && 2 * votes(count, choice) <= count.cast + count.open,
+    mayVoteElse: (choice: string) => (count: Count) =>
+      mayVote(count) && 2 * votes(count, choice) <= count.cast + count.open,
   };
 }
 
@@ -319,7 +368,9 @@ function isEnough({ algorithm, min_agreement }: Electorate, leading: number, cas
 /** What came of a count; stands whole on the receipt. */
 export interface Tally {
   readonly algorithm: Algorithm;
-  /** Share of the eligible weight that each voter casts, after delegation and election; they add up to 1, or all are 0. */
+  /**
+   * Share of the eligible weight that each voter casts, after delegation and election; they add up to 1, or all are 0.
+   */
   readonly weights: Readonly<Record<string, number>>;
   /** Weight that may vote, and weight that has voted. */
   readonly eligible: number;
@@ -348,9 +399,9 @@ export interface Tally {
 /**
  * Counts the ballots. Those of voters who hold no ballot (handed on, not elected, not asked) don't count.
  *
- * A vote that changes to the leader never costs an agreement on it. Nor does a new vote for the leader, but in a group: it
- * can bring the group's quorum, and so a decision of the others in it. And a new vote against the leader can bring the
- * quorum, and so the agreement.
+ * A vote that changes to the leader never costs an agreement on it. Nor does a new vote for the leader, but in a group:
+ * it can bring the group's quorum, and so a decision of the others in it. And a new vote against the leader can bring
+ * the quorum, and so the agreement.
  */
 export function tally(electorate: Electorate, ballots: readonly Ballot[]): Tally {
   const blocs = blocsOf(electorate);
@@ -363,19 +414,26 @@ export function tally(electorate: Electorate, ballots: readonly Ballot[]): Tally
   const { mustVote, mustChoose } = prospects(electorate);
   const cast = weightOf(counts, mustVote);
   const names = [...new Set(valid.map(({ choice }) => choice))].sort(compare);
-  const choices = names.map((choice) => ({ choice, weight: weightOf(counts, mustChoose(choice)) })).sort((a, b) => b.weight - a.weight || compare(a.choice, b.choice));
+  const choices = names
+    .map((choice) => ({ choice, weight: weightOf(counts, mustChoose(choice)) }))
+    .sort((a, b) => b.weight - a.weight || compare(a.choice, b.choice));
   const leading = choices[0]?.weight ?? 0;
   const tie = leading > 0 && choices[1]?.weight === leading;
   const leader = leading > 0 && !tie ? choices[0]?.choice : undefined;
 
   const others = names.filter((choice) => choice !== leader);
-  const vetoes = leader === undefined ? [] : counts.filter((count) => count.veto && others.some((choice) => mustChoose(choice)(count))).map(({ id }) => id);
+  const vetoes =
+    leader === undefined
+      ? []
+      : counts.filter((count) => count.veto && others.some((choice) => mustChoose(choice)(count))).map(({ id }) => id);
   const quorum_met = reaches(cast, eligible, electorate.quorum);
   const supporters = valid.filter(({ choice }) => choice === leader);
   const support = sum(supporters, ({ voter }) => voice(voter));
   return {
     algorithm: electorate.algorithm,
-    weights: Object.fromEntries([...voices].sort(([a], [b]) => compare(a, b)).map(([voter, weight]) => [voter, ratio(weight, eligible)])),
+    weights: Object.fromEntries(
+      [...voices].sort(([a], [b]) => compare(a, b)).map(([voter, weight]) => [voter, ratio(weight, eligible)]),
+    ),
     eligible: eligible / MILLION,
     cast: cast / MILLION,
     choices: choices.map(({ choice, weight }) => ({ choice, weight: weight / MILLION, share: ratio(weight, cast) })),
@@ -389,25 +447,42 @@ export function tally(electorate: Electorate, ballots: readonly Ballot[]): Tally
       .filter(({ choice }) => choice !== leader)
       .sort((a, b) => voice(b.voter) - voice(a.voter) || compare(a.voter, b.voter))
       .slice(0, MAX_DISSENT)
-      .map(({ voter, choice, confidence, reasoning }) => ({ voter, choice, confidence, reasoning: cut(reasoning, MAX_DISSENT_TEXT) })),
+      .map(({ voter, choice, confidence, reasoning }) => ({
+        voter,
+        choice,
+        confidence,
+        reasoning: cut(reasoning, MAX_DISSENT_TEXT),
+      })),
     vetoes: vetoes.sort(compare),
-    matrix: names.map((choice) => ({ choice, voters: valid.filter((ballot) => ballot.choice === choice).map(({ voter }) => voter) })),
-    mean_confidence: ratio(sum(supporters, ({ voter, confidence }) => voice(voter) * confidence), support),
+    matrix: names.map((choice) => ({
+      choice,
+      voters: valid.filter((ballot) => ballot.choice === choice).map(({ voter }) => voter),
+    })),
+    mean_confidence: ratio(
+      sum(supporters, ({ voter, confidence }) => voice(voter) * confidence),
+      support,
+    ),
   };
 }
 
 /**
- * The agreement matrix (row 2.1): `agreement[i][j]` is 1 when `voters[i]` and `voters[j]` chose the same, else 0. Its mean
- * says nothing about a threshold: 15 against 5 have a score of 0.75, and a mean over pairs of 0.61.
+ * The agreement matrix (row 2.1): `agreement[i][j]` is 1 when `voters[i]` and `voters[j]` chose the same, else 0. Its
+ * mean says nothing about a threshold: 15 against 5 have a score of 0.75, and a mean over pairs of 0.61.
  */
-export function agreementMatrix(ballots: readonly Pick<Ballot, 'voter' | 'choice'>[]): { voters: string[]; agreement: (0 | 1)[][] } {
+export function agreementMatrix(ballots: readonly Pick<Ballot, 'voter' | 'choice'>[]): {
+  voters: string[];
+  agreement: (0 | 1)[][];
+} {
   const sorted = [...ballots].sort((a, b) => compare(a.voter, b.voter));
-  return { voters: sorted.map(({ voter }) => voter), agreement: sorted.map((one) => sorted.map((other) => (one.choice === other.choice ? 1 : 0))) };
+  return {
+    voters: sorted.map(({ voter }) => voter),
+    agreement: sorted.map((one) => sorted.map((other) => (one.choice === other.choice ? 1 : 0))),
+  };
 }
 
 /**
- * True when nothing that the undecided do can change the outcome any more: the same choice is agreed whether and however
- * they vote, or none is.
+ * True when nothing that the undecided do can change the outcome any more: the same choice is agreed whether and
+ * however they vote, or none is.
  *
  * Never true too early. For groups it may be true later than it could: what each test needs at best is looked at apart,
  * though one course of events may not give all of them at once. When nobody is undecided it is true.
@@ -419,7 +494,11 @@ export function isSettled(electorate: Electorate, ballots: readonly Ballot[], un
   const { mustVote, mayVote, mustChoose, mayChoose, mayVoteElse } = prospects(electorate);
   const eligible = weightOf(counts);
   // One choice stands for all that nobody has made yet; its name is none that a choice can have.
-  const choices = [...new Set(ballots.map(({ choice }) => choice)), ''].map((choice) => ({ choice, least: weightOf(counts, mustChoose(choice)), most: weightOf(counts, mayChoose(choice)) }));
+  const choices = [...new Set(ballots.map(({ choice }) => choice)), ''].map((choice) => ({
+    choice,
+    least: weightOf(counts, mustChoose(choice)),
+    most: weightOf(counts, mayChoose(choice)),
+  }));
   const vetoers = counts.filter(({ veto }) => veto);
 
   const quorumIsSure = reaches(weightOf(counts, mustVote), eligible, electorate.quorum);
@@ -434,7 +513,13 @@ export function isSettled(electorate: Electorate, ballots: readonly Ballot[], un
     isEnough(electorate, most, most + weightOf(counts, (count) => mustVote(count) && !mayChoose(choice)(count))) &&
     others.every((other) => most > other.least) &&
     !vetoers.some((count) => others.some((other) => mustChoose(other.choice)(count)));
-  const someChoice = (test: (one: Prospect, others: readonly Prospect[]) => boolean) => choices.some((one) => test(one, choices.filter((other) => other !== one)));
+  const someChoice = (test: (one: Prospect, others: readonly Prospect[]) => boolean) =>
+    choices.some((one) =>
+      test(
+        one,
+        choices.filter((other) => other !== one),
+      ),
+    );
   return someChoice(mustBeAgreed) || !someChoice(mayBeAgreed);
 }
 

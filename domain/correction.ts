@@ -3,7 +3,7 @@
  * A correction never changes what it corrects.
  */
 import { canonicalize } from './kernel/commit';
-import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, refuse, Rejection } from './kernel/decider';
 import { parseCommitRef } from './kernel/ids';
 import { isText } from './oversight';
 
@@ -43,12 +43,20 @@ export const correctionDecider: Decider<CorrectionState, CorrectionEvent> = {
 export function correct(correction: Correction): Decision<CorrectionState, CorrectionEvent> {
   return (state) => {
     if (state.correction !== undefined) {
-      return canonicalize(state.correction) === canonicalize(correction) ? [] : refuse('correction-exists', 'another correction was given with this id: use another id');
+      return canonicalize(state.correction) === canonicalize(correction)
+        ? []
+        : refuse('correction-exists', 'another correction was given with this id: use another id');
     }
     const { target, what, instead_of, why } = correction;
-    if (target.length > 512 || parseCommitRef(target) === undefined) return new Rejection('invalid', 'target-invalid', 'target must be a receipt: stream@index');
+    if (target.length > 512 || parseCommitRef(target) === undefined)
+      return new Rejection('invalid', 'target-invalid', 'target must be a receipt: stream@index');
     for (const [name, text] of Object.entries({ what, instead_of, why })) {
-      if (!isText(text, MAX_CORRECTION)) return new Rejection('invalid', 'correction-invalid', `${name} must be a text of 1 to ${MAX_CORRECTION} characters`);
+      if (!isText(text, MAX_CORRECTION))
+        return new Rejection(
+          'invalid',
+          'correction-invalid',
+          `${name} must be a text of 1 to ${MAX_CORRECTION} characters`,
+        );
     }
     return [{ type: 'CorrectionGiven', v: 1, data: correction }];
   };

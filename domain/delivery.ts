@@ -5,7 +5,7 @@
  * receiver that got it twice can tell: an answer that was lost makes the next attempt a repetition.
  */
 import type { Channel, ChannelKind } from './channel';
-import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, refuse, Rejection } from './kernel/decider';
 import { commitRef } from './kernel/ids';
 import { cut } from './kernel/text';
 import { plusSeconds, type Time } from './kernel/time';
@@ -61,12 +61,31 @@ export interface DeliveryState {
 export const deliveryDecider: Decider<DeliveryState, DeliveryEvent> = {
   category: 'delivery',
   version: 1,
-  initial: { status: 'unknown', notice: undefined, target: undefined, since: undefined, receipt: '', attempts: 0, last_attempt: 0, due: undefined, failure: undefined },
+  initial: {
+    status: 'unknown',
+    notice: undefined,
+    target: undefined,
+    since: undefined,
+    receipt: '',
+    attempts: 0,
+    last_attempt: 0,
+    due: undefined,
+    failure: undefined,
+  },
   evolve(state, { type, data }, { at, stream, index }) {
     switch (type) {
       case 'DeliveryRequested': {
         const { notice, ...target } = data;
-        return { ...state, status: 'pending', notice, target, since: at, receipt: commitRef(stream, index), last_attempt: MAX_ATTEMPTS, due: at };
+        return {
+          ...state,
+          status: 'pending',
+          notice,
+          target,
+          since: at,
+          receipt: commitRef(stream, index),
+          last_attempt: MAX_ATTEMPTS,
+          due: at,
+        };
       }
       case 'DeliveryFailed':
         return { ...state, attempts: data.attempt, due: data.next_at, failure: failureOf(data) };
@@ -76,7 +95,15 @@ export const deliveryDecider: Decider<DeliveryState, DeliveryEvent> = {
         return { ...state, status: 'dead', attempts: data.attempt, due: undefined, failure: failureOf(data) };
       case 'DeliveryRedriven': {
         const { by: _, ...target } = data;
-        return { ...state, status: 'pending', target, since: at, receipt: commitRef(stream, index), last_attempt: state.attempts + MAX_ATTEMPTS, due: at };
+        return {
+          ...state,
+          status: 'pending',
+          target,
+          since: at,
+          receipt: commitRef(stream, index),
+          last_attempt: state.attempts + MAX_ATTEMPTS,
+          due: at,
+        };
       }
     }
   },
@@ -91,7 +118,10 @@ export function deliveryDue(state: DeliveryState): Time | undefined {
 
 /** The intent, written before anything is sent. Repeated, it changes nothing. */
 export function request(notice: Notice, channel_id: string, channel: Channel): Decision<DeliveryState, DeliveryEvent> {
-  return ({ status }) => (status === 'unknown' ? [{ type: 'DeliveryRequested', v: 1, data: { notice, ...targetOf(channel_id, channel) } }] : []);
+  return ({ status }) =>
+    status === 'unknown'
+      ? [{ type: 'DeliveryRequested', v: 1, data: { notice, ...targetOf(channel_id, channel) } }]
+      : [];
 }
 
 /** What came of an attempt. */
@@ -113,7 +143,12 @@ export type AttemptResult =
  * @param attempt its number: one more than the state said when it began
  * @param jitter in [0, 1)
  */
-export function attempted(attempt: number, result: AttemptResult, now: Time, jitter: number): Decision<DeliveryState, DeliveryEvent> {
+export function attempted(
+  attempt: number,
+  result: AttemptResult,
+  now: Time,
+  jitter: number,
+): Decision<DeliveryState, DeliveryEvent> {
   return (state) => {
     const { since } = state;
     if (since === undefined) return notFound();
@@ -121,14 +156,20 @@ export function attempted(attempt: number, result: AttemptResult, now: Time, jit
     const { status } = result;
     const answered = status === undefined ? {} : { status };
     // Whatever others have recorded since: it has arrived.
-    if (result.ok) return [{ type: 'Delivered', v: 1, data: { attempt: Math.max(attempt, state.attempts), ...answered } }];
+    if (result.ok)
+      return [{ type: 'Delivered', v: 1, data: { attempt: Math.max(attempt, state.attempts), ...answered } }];
     if (state.status === 'dead' || attempt !== state.attempts + 1) return [];
     const reason = cut(result.reason.toWellFormed(), MAX_REASON);
     const tries = MAX_ATTEMPTS - (state.last_attempt - attempt);
     const pause = Math.min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 4 ** (tries - 1)) * (0.5 + jitter);
     const asked = status === 429 || status === 503 ? Math.min(MAX_RETRY_SECONDS, result.retry_after ?? 0) : 0;
     const next_at = plusSeconds(now, Math.max(pause, asked));
-    if (result.permanent === true || status === 410 || attempt >= state.last_attempt || next_at > plusSeconds(since, MAX_AGE_SECONDS)) {
+    if (
+      result.permanent === true ||
+      status === 410 ||
+      attempt >= state.last_attempt ||
+      next_at > plusSeconds(since, MAX_AGE_SECONDS)
+    ) {
       return [{ type: 'DeliveryDead', v: 1, data: { attempt, ...answered, reason } }];
     }
     return [{ type: 'DeliveryFailed', v: 1, data: { attempt, ...answered, reason, next_at } }];
@@ -140,8 +181,12 @@ export function redrive(by: string, channel: Channel | undefined): Decision<Deli
   return ({ status, target }) => {
     if (target === undefined) return notFound();
     if (status === 'pending') return [];
-    if (status === 'delivered') return refuse('delivery-not-dead', 'it was delivered: only dead letters are redriven', { status });
-    if (channel === undefined) return refuse('channel-removed', `the channel ${target.channel_id} was removed: set it again first`, { channel_id: target.channel_id });
+    if (status === 'delivered')
+      return refuse('delivery-not-dead', 'it was delivered: only dead letters are redriven', { status });
+    if (channel === undefined)
+      return refuse('channel-removed', `the channel ${target.channel_id} was removed: set it again first`, {
+        channel_id: target.channel_id,
+      });
     return [{ type: 'DeliveryRedriven', v: 1, data: { by, ...targetOf(target.channel_id, channel) } }];
   };
 }

@@ -4,7 +4,10 @@ import type { Decider, Event } from './kernel/decider';
 // --------------------------------------------------------------------------------------------------------- events
 
 /** `leftOut`: how many denials before it were not written, since there were too many in a second. */
-export type DenialEvent = Event<'CommandDenied', { action: string; resource: string; principal: string; reasons: readonly string[]; leftOut: number }>;
+export type DenialEvent = Event<
+  'CommandDenied',
+  { action: string; resource: string; principal: string; reasons: readonly string[]; leftOut: number }
+>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 

@@ -1,7 +1,7 @@
 /** Whether an agent can take a task now, and why not. Every part of the market asks here. */
-import { levelOf, servesAt, slotsInUse, type AgentState } from './agent';
+import { type AgentState, levelOf, servesAt, slotsInUse } from './agent';
 import { own } from './kernel/own';
-import { rounded, type BidInputs } from './market';
+import { type BidInputs, rounded } from './market';
 import type { TaskSpec } from './task';
 
 /** An agent as the market sees it. */
@@ -29,7 +29,12 @@ export const UNFIT = [
 export type Unfit = (typeof UNFIT)[number];
 
 /** Why the agent can't take the task, by a bid, its standing offer or as a helper; undefined when it can. */
-export function unfit({ state, pending, paused }: Bidder, spec: TaskSpec, strength: number, source: BidInputs['source']): Unfit | undefined {
+export function unfit(
+  { state, pending, paused }: Bidder,
+  spec: TaskSpec,
+  strength: number,
+  source: BidInputs['source'],
+): Unfit | undefined {
   const { profile, status } = state;
   if (profile === undefined || status === 'gone' || status === 'unknown') return 'not-registered';
   if (status === 'lost') return 'lost';
@@ -49,7 +54,12 @@ export function unfit({ state, pending, paused }: Bidder, spec: TaskSpec, streng
 }
 
 /** The inputs of an agent's score for a task; undefined when it can't take the task now. */
-export function bidOf(bidder: Bidder, spec: TaskSpec, strength: number, source: BidInputs['source']): BidInputs | undefined {
+export function bidOf(
+  bidder: Bidder,
+  spec: TaskSpec,
+  strength: number,
+  source: BidInputs['source'],
+): BidInputs | undefined {
   if (unfit(bidder, spec, strength, source) !== undefined) return undefined;
   const { state, pending } = bidder;
   let levels = 0;

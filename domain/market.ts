@@ -3,7 +3,7 @@
  * written on the receipt, so that anyone can compute an award again.
  */
 import { sha256 } from './kernel/commit';
-import { toMillis, type Time } from './kernel/time';
+import { type Time, toMillis } from './kernel/time';
 
 /** Weights of a score; data, kept on every receipt. They add up to 1. */
 export interface Weights {
@@ -18,7 +18,9 @@ export const DEFAULT_WEIGHTS: Weights = { match: 0.4, load: 0.3, success: 0.2, s
 /** What a score is made from, for one bidder. */
 export interface BidInputs {
   readonly agent: string;
-  /** `bid`: placed for this task. `offer`: a standing offer. `help`: an idle peer's offer to help an overloaded pool. */
+  /**
+   * `bid`: placed for this task. `offer`: a standing offer. `help`: an idle peer's offer to help an overloaded pool.
+   */
   readonly source: 'bid' | 'offer' | 'help';
   /** Capability match, 0 to 1: the mean level of the capabilities that the task requires. */
   readonly match: number;
@@ -39,7 +41,10 @@ const URGENCY_HORIZON_SECONDS = 86_400;
 const AGING_SECONDS = 86_400;
 
 /** Urgency rises in a straight line from where it was posted to 1 at the deadline (a day without one). */
-export function urgencyAt(posted: { readonly urgency: number; readonly posted_at: Time; readonly deadline?: Time }, now: Time): number {
+export function urgencyAt(
+  posted: { readonly urgency: number; readonly posted_at: Time; readonly deadline?: Time },
+  now: Time,
+): number {
   const start = toMillis(posted.posted_at);
   const end = posted.deadline === undefined ? start + URGENCY_HORIZON_SECONDS * 1000 : toMillis(posted.deadline);
   const share = end <= start ? 1 : Math.min(1, Math.max(0, (toMillis(now) - start) / (end - start)));
@@ -55,8 +60,8 @@ export function taskStrength(priority: number, urgency: number, attempts: number
  * Which of the waiting tasks an agent gets whose slot is free: the one with the highest strength + waited / a day. The
  * second term grows without bound while strength never exceeds 1, so only what is posted within a day after a task can
  * overtake it, and every task is served under any load that is served at all. (Priorities that accumulate with time:
- * Kleinrock, "A delay dependent queue discipline", Naval Research Logistics Quarterly 11, 1964; the age factor of Slurm.)
- * It chooses among tasks, not among agents: no award is computed from it.
+ * Kleinrock, "A delay dependent queue discipline", Naval Research Logistics Quarterly 11, 1964; the age factor of
+ * Slurm.) It chooses among tasks, not among agents: no award is computed from it.
  */
 export function pullOf(strength: number, waitedSeconds: number): number {
   return strength + Math.max(0, waitedSeconds) / AGING_SECONDS;
@@ -69,7 +74,9 @@ export function pullOf(strength: number, waitedSeconds: number): number {
  */
 export function score(bid: BidInputs, strength: number, weights: Weights): number {
   const success = (bid.wins + 1) / (bid.tries + 2);
-  return rounded(weights.match * bid.match + weights.load * (1 - bid.load) + weights.success * success + weights.strength * strength);
+  return rounded(
+    weights.match * bid.match + weights.load * (1 - bid.load) + weights.success * success + weights.strength * strength,
+  );
 }
 
 /** Said on every receipt. */
@@ -85,7 +92,15 @@ export function rank(task: string, bids: readonly BidInputs[], strength: number,
     return known;
   };
   return bids
-    .map(({ agent, load, match, source, tries, wins }, i) => ({ agent, load, match, score: score(bids[i] as BidInputs, strength, weights), source, tries, wins }))
+    .map(({ agent, load, match, source, tries, wins }, i) => ({
+      agent,
+      load,
+      match,
+      score: score(bids[i] as BidInputs, strength, weights),
+      source,
+      tries,
+      wins,
+    }))
     .sort((a, b) => b.score - a.score || a.load - b.load || (hashOf(a.agent) < hashOf(b.agent) ? -1 : 1));
 }
 

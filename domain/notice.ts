@@ -9,7 +9,12 @@ import { shorten } from './kernel/text';
 import type { Time } from './kernel/time';
 
 /** What a notice can be about; a channel names those that it wants. */
-export const NOTICE_EVENTS = ['approval-requested', 'approval-escalated', 'veto-window-opened', 'round-escalated'] as const;
+export const NOTICE_EVENTS = [
+  'approval-requested',
+  'approval-escalated',
+  'veto-window-opened',
+  'round-escalated',
+] as const;
 export type NoticeEvent = (typeof NOTICE_EVENTS)[number];
 
 /** Least first. */
@@ -80,7 +85,9 @@ export function noticeOf({ id, event, subject, summary, severity, facts, at, dea
     title: shorten(line(`${ASKS[event]}: ${subject}`), MAX_TITLE),
     summary: shorten(visible(summary).trim(), MAX_SUMMARY),
     severity,
-    facts: facts.slice(0, MAX_FACTS).map(({ name, value }) => ({ name: shorten(line(name), MAX_NAME), value: shorten(line(value), MAX_VALUE) })),
+    facts: facts
+      .slice(0, MAX_FACTS)
+      .map(({ name, value }) => ({ name: shorten(line(name), MAX_NAME), value: shorten(line(value), MAX_VALUE) })),
     at,
     deadline,
     link: withoutSecrets(link),
@@ -90,18 +97,41 @@ export function noticeOf({ id, event, subject, summary, severity, facts, at, dea
 // ----------------------------------------------------------------------------------------------------- renderings
 
 /** The body of a Standard Webhook: type, time, data. */
-export function asStandard({ id, event, title, summary, severity, facts, at, deadline, link }: Notice): Record<string, unknown> {
-  return { type: event, timestamp: at, data: { id, title, summary, severity, facts: facts.map(({ name, value }) => ({ name, value })), deadline, link } };
+export function asStandard({
+  id,
+  event,
+  title,
+  summary,
+  severity,
+  facts,
+  at,
+  deadline,
+  link,
+}: Notice): Record<string, unknown> {
+  return {
+    type: event,
+    timestamp: at,
+    data: { id, title, summary, severity, facts: facts.map(({ name, value }) => ({ name, value })), deadline, link },
+  };
 }
 
-const TEAMS_COLOURS: Readonly<Record<Severity, string>> = { low: 'Default', medium: 'Accent', high: 'Warning', critical: 'Attention' };
+const TEAMS_COLOURS: Readonly<Record<Severity, string>> = {
+  low: 'Default',
+  medium: 'Accent',
+  high: 'Warning',
+  critical: 'Attention',
+};
 
 /**
  * A message with an Adaptive Card, as an incoming webhook of Teams takes it, below 28 KB. Texts are runs of a
  * RichTextBlock, which are shown as they are; a TextBlock and a FactSet would read Markdown.
  */
 export function asTeams(notice: Notice): Record<string, unknown> {
-  const run = (text: string, style: Record<string, unknown> = {}) => ({ type: 'TextRun', text: withoutMacros(text), ...style });
+  const run = (text: string, style: Record<string, unknown> = {}) => ({
+    type: 'TextRun',
+    text: withoutMacros(text),
+    ...style,
+  });
   const block = (...inlines: unknown[]) => ({ type: 'RichTextBlock', inlines });
   return {
     type: 'message',
@@ -127,7 +157,11 @@ export function asTeams(notice: Notice): Record<string, unknown> {
 
 /** Slack: at most 3,000 characters a text, 2,000 a field, 150 a header, 10 fields a section, 50 blocks. */
 export function asSlack(notice: Notice): Record<string, unknown> {
-  const plain = (text: string, longest: number) => ({ type: 'plain_text', text: slackText(text, longest), emoji: false });
+  const plain = (text: string, longest: number) => ({
+    type: 'plain_text',
+    text: slackText(text, longest),
+    emoji: false,
+  });
   const facts = factsOf(notice).map(({ name, value }) => plain(`${name}\n${value}`, 2_000));
   return {
     // What a notification on a phone shows.
@@ -142,7 +176,14 @@ export function asSlack(notice: Notice): Record<string, unknown> {
       { type: 'section', fields: facts.slice(0, 10) },
       ...(facts.length > 10 ? [{ type: 'section', fields: facts.slice(10) }] : []),
       // The only markup, around nothing but our own link.
-      { type: 'section', text: { type: 'mrkdwn', text: `<${slackText(notice.link, 2_900).replaceAll('|', '%7C')}|${DECIDE}>`, verbatim: true } },
+      {
+        type: 'section',
+        text: {
+          type: 'mrkdwn',
+          text: `<${slackText(notice.link, 2_900).replaceAll('|', '%7C')}|${DECIDE}>`,
+          verbatim: true,
+        },
+      },
     ],
   };
 }
@@ -156,10 +197,20 @@ export interface MailText {
 
 export function asMail(notice: Notice): MailText {
   const facts = factsOf(notice);
-  const rows = facts.map(({ name, value }) => `<tr><th align="left">${htmlText(name)}</th><td>${htmlText(value)}</td></tr>`);
+  const rows = facts.map(
+    ({ name, value }) => `<tr><th align="left">${htmlText(name)}</th><td>${htmlText(value)}</td></tr>`,
+  );
   return {
     subject: `[${notice.severity}] ${notice.title}`,
-    text: [notice.title, '', ...paragraphs(notice).flatMap((text) => [text, '']), ...facts.map(({ name, value }) => `${name}: ${value}`), '', `${DECIDE}: ${notice.link}`, ''].join('\n'),
+    text: [
+      notice.title,
+      '',
+      ...paragraphs(notice).flatMap((text) => [text, '']),
+      ...facts.map(({ name, value }) => `${name}: ${value}`),
+      '',
+      `${DECIDE}: ${notice.link}`,
+      '',
+    ].join('\n'),
     html: [
       `<h1>${htmlText(notice.title)}</h1>`,
       ...paragraphs(notice).map((text) => `<p style="white-space: pre-wrap">${htmlText(text)}</p>`),
@@ -176,16 +227,26 @@ function paragraphs({ summary }: Notice): string[] {
   return summary === '' ? [] : [summary];
 }
 
-/** What every rendering lists: the severity and the deadline, then the notice's own. A name without a value says nothing. */
+/**
+ * What every rendering lists: the severity and the deadline, then the notice's own. A name without a value says
+ * nothing.
+ */
 function factsOf({ severity, deadline, facts }: Notice): Fact[] {
-  return [{ name: 'Severity', value: severity }, { name: 'Decide before', value: deadline }, ...facts.filter(({ value }) => value !== '')];
+  return [
+    { name: 'Severity', value: severity },
+    { name: 'Decide before', value: deadline },
+    ...facts.filter(({ value }) => value !== ''),
+  ];
 }
 
 // ----------------------------------------------------------------------------------------------------------- text
 
 /** Without control characters (but for line feeds) and without what hides or turns other text around. */
 function visible(text: string): string {
-  return text.toWellFormed().replaceAll(/\r\n?|[\u2028\u2029]/g, '\n').replaceAll(/(?!\n)[\p{Cc}\p{Cf}]/gu, '');
+  return text
+    .toWellFormed()
+    .replaceAll(/\r\n?|[\u2028\u2029]/g, '\n')
+    .replaceAll(/(?!\n)[\p{Cc}\p{Cf}]/gu, '');
 }
 
 function line(text: string): string {
@@ -206,7 +267,13 @@ function slackText(text: string, longest: number): string {
   return whole.length <= longest ? whole : `${escaped.slice(0, fitting).join('')}…`;
 }
 
-const HTML_ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const HTML_ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 
 function htmlText(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => HTML_ESCAPES[character] as string);
@@ -220,6 +287,9 @@ function withoutMacros(text: string): string {
 function withoutSecrets(link: string): string {
   const { origin, pathname } = new URL(link);
   const kept = `${origin}${pathname}`;
-  if (origin === 'null' || kept.length > MAX_LINK) throw new RangeError(`a notice can't lead to ${shorten(kept, 100)}: give an absolute URL of at most ${MAX_LINK} characters`);
+  if (origin === 'null' || kept.length > MAX_LINK)
+    throw new RangeError(
+      `a notice can't lead to ${shorten(kept, 100)}: give an absolute URL of at most ${MAX_LINK} characters`,
+    );
   return kept;
 }

@@ -2,9 +2,9 @@
  * Oversight: whether an action may be taken by agents alone, waits for a veto, is put to a vote first, or needs a
  * person. The rules are data, one set for each kind of action, and each answer repeats what it was made from.
  */
-import { doubledVoters, electorateProblems, type Electorate } from './consensus';
-import { canonicalize, sha256, type PolicyReceipt } from './kernel/commit';
-import { Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { doubledVoters, type Electorate, electorateProblems } from './consensus';
+import { canonicalize, type PolicyReceipt, sha256 } from './kernel/commit';
+import { type Decider, type Decision, type Event, Rejection } from './kernel/decider';
 import { isId } from './kernel/ids';
 import { own } from './kernel/own';
 import type { PrincipalKind } from './kernel/principal';
@@ -15,7 +15,10 @@ import type { PrincipalKind } from './kernel/principal';
 export const IMPACTS = ['low', 'medium', 'high', 'critical'] as const;
 export type Impact = (typeof IMPACTS)[number];
 
-/** What comes of an action that nobody decided in time. It is never the action itself. `postpone`: it waits until someone opens its approval again. */
+/**
+ * What comes of an action that nobody decided in time. It is never the action itself. `postpone`: it waits until
+ * someone opens its approval again.
+ */
 export const SAFE_DEFAULTS = ['refuse', 'postpone'] as const;
 export type SafeDefault = (typeof SAFE_DEFAULTS)[number];
 
@@ -33,7 +36,10 @@ export interface Severity {
   readonly score: number;
 }
 
-/** score = 20 · rank of the impact (1 to 4) + 20 · risk; critical from 80, high from 60, medium from 40. So risk raises an impact by at most one step. */
+/**
+ * score = 20 · rank of the impact (1 to 4) + 20 · risk; critical from 80, high from 60, medium from 40. So risk raises
+ * an impact by at most one step.
+ */
 export function severityOf(impact: Impact, risk: number): Severity {
   const score = 20 * (IMPACTS.indexOf(impact) + 1) + 20 * risk;
   return { severity: IMPACTS[Math.min(3, Math.floor(score / 20) - 1)] as Impact, score };
@@ -52,12 +58,17 @@ export function isText(value: string, longest: number): boolean {
 export const MAX_REASON = 2_000;
 
 export function missingReason(reason: string): Rejection | undefined {
-  return isText(reason, MAX_REASON) ? undefined : new Rejection('invalid', 'reason-needed', `say why, in 1 to ${MAX_REASON} characters`);
+  return isText(reason, MAX_REASON)
+    ? undefined
+    : new Rejection('invalid', 'reason-needed', `say why, in 1 to ${MAX_REASON} characters`);
 }
 
 // ---------------------------------------------------------------------------------------------------------- rules
 
-/** Full automation within policy; a person before each action; a person who decides with the agents; a person who watches and may step in (row 2.6). */
+/**
+ * Full automation within policy; a person before each action; a person who decides with the agents; a person who
+ * watches and may step in (row 2.6).
+ */
 export const MODES = ['full_automation', 'human_approval', 'human_in_the_loop', 'human_on_the_loop'] as const;
 export type Mode = (typeof MODES)[number];
 
@@ -97,7 +108,12 @@ export interface OversightRules {
   /** With `human_on_the_loop`, and only then: how long people have to step in. */
   readonly veto_seconds?: number;
   /** A person is asked below `confidence`, below `consensus`, above `novelty`, and from `impact` on (row 2.4). */
-  readonly thresholds: { readonly confidence: number; readonly consensus: number; readonly novelty: number; readonly impact: Impact };
+  readonly thresholds: {
+    readonly confidence: number;
+    readonly consensus: number;
+    readonly novelty: number;
+    readonly impact: Impact;
+  };
   /** For self-optimisation: it acts alone only above this confidence and below this risk (row 2.6). */
   readonly acts_alone?: { readonly confidence: number; readonly risk: number };
   /** Asked in this order. */
@@ -131,21 +147,38 @@ export function rulesProblems(kind: string, rules: OversightRules): string[] {
   const { thresholds, acts_alone, approvers, round } = rules;
   need(isId(kind), 'kind must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
   need(MODES.includes(rules.mode), `mode must be one of ${MODES.join(', ')}`);
-  if (rules.mode === 'human_on_the_loop') need(isWait(rules.veto_seconds), `veto_seconds must be 1 to ${MAX_WAIT_SECONDS}`);
+  if (rules.mode === 'human_on_the_loop')
+    need(isWait(rules.veto_seconds), `veto_seconds must be 1 to ${MAX_WAIT_SECONDS}`);
   else need(rules.veto_seconds === undefined, 'veto_seconds belongs to the mode human_on_the_loop: leave it out');
-  for (const name of ['confidence', 'consensus', 'novelty'] as const) need(isShare(thresholds[name]), `thresholds.${name} must be 0 to 1`);
+  for (const name of ['confidence', 'consensus', 'novelty'] as const)
+    need(isShare(thresholds[name]), `thresholds.${name} must be 0 to 1`);
   need(IMPACTS.includes(thresholds.impact), `thresholds.impact must be one of ${IMPACTS.join(', ')}`);
-  need(acts_alone === undefined || (isShare(acts_alone.confidence) && isShare(acts_alone.risk)), 'acts_alone must have a confidence and a risk of 0 to 1');
-  need(SAFE_DEFAULTS.includes(rules.safe_default), `safe_default must be one of ${SAFE_DEFAULTS.join(', ')}: silence never takes an action`);
-  need(rules.holds_awards === undefined || kind === CHALLENGE_KIND, `holds_awards belongs to the kind ${CHALLENGE_KIND}: leave it out`);
+  need(
+    acts_alone === undefined || (isShare(acts_alone.confidence) && isShare(acts_alone.risk)),
+    'acts_alone must have a confidence and a risk of 0 to 1',
+  );
+  need(
+    SAFE_DEFAULTS.includes(rules.safe_default),
+    `safe_default must be one of ${SAFE_DEFAULTS.join(', ')}: silence never takes an action`,
+  );
+  need(
+    rules.holds_awards === undefined || kind === CHALLENGE_KIND,
+    `holds_awards belongs to the kind ${CHALLENGE_KIND}: leave it out`,
+  );
   problems.push(...ladderProblems(approvers));
   if (round !== undefined) {
     need(round.when === 'always' || round.when === 'escalated', 'round.when must be always or escalated');
     need(isWait(round.round_seconds), `round.round_seconds must be 1 to ${MAX_WAIT_SECONDS}`);
-    need(Number.isInteger(round.improvement_rounds) && round.improvement_rounds >= 0 && round.improvement_rounds <= 5, 'round.improvement_rounds must be 0 to 5');
+    need(
+      Number.isInteger(round.improvement_rounds) && round.improvement_rounds >= 0 && round.improvement_rounds <= 5,
+      'round.improvement_rounds must be 0 to 5',
+    );
     problems.push(...electorateProblems(round).map((problem) => `round: ${problem}`));
   }
-  need(Buffer.byteLength(JSON.stringify(rules)) <= MAX_RULES_BYTES, `the rules of a kind must be at most ${MAX_RULES_BYTES} bytes`);
+  need(
+    Buffer.byteLength(JSON.stringify(rules)) <= MAX_RULES_BYTES,
+    `the rules of a kind must be at most ${MAX_RULES_BYTES} bytes`,
+  );
   return problems;
 }
 
@@ -153,10 +186,12 @@ export function rulesProblems(kind: string, rules: OversightRules): string[] {
 export function ladderProblems(ladder: readonly ApproverGroup[]): string[] {
   const problems: string[] = [];
   const names = ladder.map(({ group }) => group);
-  if (ladder.length < 1 || ladder.length > MAX_APPROVER_GROUPS || new Set(names).size < names.length) problems.push(`approvers must be 1 to ${MAX_APPROVER_GROUPS} groups, each once`);
+  if (ladder.length < 1 || ladder.length > MAX_APPROVER_GROUPS || new Set(names).size < names.length)
+    problems.push(`approvers must be 1 to ${MAX_APPROVER_GROUPS} groups, each once`);
   for (const { group, members, deputies = [], seconds } of ladder) {
     if (!isId(group)) problems.push('the name of a group must be an id');
-    if (!isPeople(members) || !isPeople(deputies)) problems.push(`members and deputies of ${group} must be at most ${MAX_MEMBERS} ids, each once`);
+    if (!isPeople(members) || !isPeople(deputies))
+      problems.push(`members and deputies of ${group} must be at most ${MAX_MEMBERS} ids, each once`);
     if (!isWait(seconds)) problems.push(`seconds of ${group} must be 1 to ${MAX_WAIT_SECONDS}`);
   }
   return problems;
@@ -202,8 +237,12 @@ export const MAX_FEATURES = 50;
 /** What is wrong with features, in a sentence; undefined when nothing is. */
 export function featuresProblem(features: Features): string | undefined {
   const entries = Object.entries(features);
-  const sound = entries.every(([name, value]) => isText(name, 64) && (typeof value === 'number' ? Math.abs(value) <= 1e15 : value.length <= 256));
-  return entries.length <= MAX_FEATURES && sound ? undefined : `features must be at most ${MAX_FEATURES} numbers (to 1e15) and texts (to 256 characters) under names of 1 to 64 characters`;
+  const sound = entries.every(
+    ([name, value]) => isText(name, 64) && (typeof value === 'number' ? Math.abs(value) <= 1e15 : value.length <= 256),
+  );
+  return entries.length <= MAX_FEATURES && sound
+    ? undefined
+    : `features must be at most ${MAX_FEATURES} numbers (to 1e15) and texts (to 256 characters) under names of 1 to 64 characters`;
 }
 
 /**
@@ -267,7 +306,10 @@ export interface OversightInput {
 
 /** Why a person is asked. */
 export interface OversightReason {
-  /** Stable: `low-confidence`, `high-impact`, `policy`, `low-consensus`, `novel`, `not-sure-enough-alone`, `too-risky-alone`, `mode`. */
+  /**
+   * Stable: `low-confidence`, `high-impact`, `policy`, `low-consensus`, `novel`, `not-sure-enough-alone`,
+   * `too-risky-alone`, `mode`.
+   */
   readonly code: string;
   readonly text: string;
   readonly value: string | number;
@@ -297,21 +339,63 @@ export function decideOversight(input: OversightInput, rules: OversightRules): O
   const need = (holds: boolean, code: string, text: string, value: string | number, limit: string | number) => {
     if (!holds) reasons.push({ code, text, value, limit });
   };
-  need(confidence >= thresholds.confidence, 'low-confidence', 'the agent is not confident enough', confidence, thresholds.confidence);
-  need(IMPACTS.indexOf(impact) < IMPACTS.indexOf(thresholds.impact), 'high-impact', 'it changes too much', impact, thresholds.impact);
+  need(
+    confidence >= thresholds.confidence,
+    'low-confidence',
+    'the agent is not confident enough',
+    confidence,
+    thresholds.confidence,
+  );
+  need(
+    IMPACTS.indexOf(impact) < IMPACTS.indexOf(thresholds.impact),
+    'high-impact',
+    'it changes too much',
+    impact,
+    thresholds.impact,
+  );
   need(policy.decision === 'allow', 'policy', 'policy does not allow it without approval', policy.decision, 'allow');
-  need(consensus_score === undefined || consensus_score >= thresholds.consensus, 'low-consensus', 'the agents do not agree enough', consensus_score ?? 0, thresholds.consensus);
-  need(novelty.known && novelty.distance <= thresholds.novelty, 'novel', 'nothing like it was done before', novelty.distance, thresholds.novelty);
+  need(
+    consensus_score === undefined || consensus_score >= thresholds.consensus,
+    'low-consensus',
+    'the agents do not agree enough',
+    consensus_score ?? 0,
+    thresholds.consensus,
+  );
+  need(
+    novelty.known && novelty.distance <= thresholds.novelty,
+    'novel',
+    'nothing like it was done before',
+    novelty.distance,
+    thresholds.novelty,
+  );
   if (acts_alone !== undefined) {
-    need(confidence > acts_alone.confidence, 'not-sure-enough-alone', 'it acts alone only above this confidence', confidence, acts_alone.confidence);
+    need(
+      confidence > acts_alone.confidence,
+      'not-sure-enough-alone',
+      'it acts alone only above this confidence',
+      confidence,
+      acts_alone.confidence,
+    );
     need(risk < acts_alone.risk, 'too-risky-alone', 'it acts alone only below this risk', risk, acts_alone.risk);
   }
-  need(mode !== 'human_approval' && mode !== 'human_in_the_loop', 'mode', 'a person decides on each action of this kind', mode, 'full_automation');
+  need(
+    mode !== 'human_approval' && mode !== 'human_in_the_loop',
+    'mode',
+    'a person decides on each action of this kind',
+    mode,
+    'full_automation',
+  );
 
   const escalated = reasons.length > 0;
   const rounds = round !== undefined && consensus_score === undefined && (round.when === 'always' || escalated);
   const alone = mode === 'human_on_the_loop' ? 'veto_window' : 'act';
-  return { path: rounds ? 'round' : escalated ? 'approval' : alone, reasons, mode, rules_hash: rulesHash(rules), input };
+  return {
+    path: rounds ? 'round' : escalated ? 'approval' : alone,
+    reasons,
+    mode,
+    rules_hash: rulesHash(rules),
+    input,
+  };
 }
 
 export function rulesHash(rules: OversightRules): string {
@@ -346,12 +430,21 @@ export function rulesFor(state: OversightState, kind: string): OversightRules {
 /** Sets the rules of a kind, whole. The same rules again change nothing. */
 export function configure(kind: string, rules: OversightRules): Decision<OversightState, OversightEvent> {
   return ({ kinds }) => {
-    const problems = [...rulesProblems(kind, rules), ...(rules.round === undefined ? [] : doubledVoters(rules.round).map((problem) => `round: ${problem}`))];
+    const problems = [
+      ...rulesProblems(kind, rules),
+      ...(rules.round === undefined ? [] : doubledVoters(rules.round).map((problem) => `round: ${problem}`)),
+    ];
     if (problems.length > 0) return new Rejection('invalid', 'rules-invalid', problems.join('; '), { problems });
     const current = own(kinds, kind);
     if (current === undefined && Object.keys(kinds).length >= MAX_KINDS) {
-      return new Rejection('conflict', 'kinds-full', `${MAX_KINDS} kinds of action have rules already: change those of one of them`);
+      return new Rejection(
+        'conflict',
+        'kinds-full',
+        `${MAX_KINDS} kinds of action have rules already: change those of one of them`,
+      );
     }
-    return current !== undefined && rulesHash(current) === rulesHash(rules) ? [] : [{ type: 'OversightConfigured', v: 1, data: { kind, rules } }];
+    return current !== undefined && rulesHash(current) === rulesHash(rules)
+      ? []
+      : [{ type: 'OversightConfigured', v: 1, data: { kind, rules } }];
   };
 }

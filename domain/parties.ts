@@ -16,7 +16,8 @@ import type { RoundState } from './round';
 
 /**
  * `proposer` of an action, or poster of the task that waits for it; `opener` of a question; `requester` of an approval;
- * `challenger`; `holder` of a challenged award; `editor` who changed what is challenged; `decider` who had another part in it.
+ * `challenger`; `holder` of a challenged award; `editor` who changed what is challenged; `decider` who had another part
+ * in it.
  */
 export const ROLES = ['proposer', 'opener', 'requester', 'challenger', 'holder', 'editor', 'decider'] as const;
 export type Role = (typeof ROLES)[number];
@@ -30,8 +31,8 @@ export interface Party {
 /**
  * What a party may want to do: `vote` in the round; `cancel` a round that something waits for; `override` a round;
  * `decide` an approval, which is to approve, edit, reject, claim or ask; `allow` an action as a person; `stop` it by a
- * veto or an override; `challenge` it. To hand a challenged award on or to give it back is no door: the verdict meets what
- * stands then.
+ * veto or an override; `challenge` it. To hand a challenged award on or to give it back is no door: the verdict meets
+ * what stands then.
  */
 export const DOORS = ['vote', 'cancel', 'override', 'decide', 'allow', 'stop', 'challenge'] as const;
 export type Door = (typeof DOORS)[number];
@@ -63,15 +64,24 @@ const PART: Readonly<Record<Role, string>> = {
   decider: 'you had a part in what is challenged',
 };
 
-/** Why `who`, under whatever name, may not go through this door, or undefined: the one question that every door asks about parties. */
+/**
+ * Why `who`, under whatever name, may not go through this door, or undefined: the one question that every door asks
+ * about parties.
+ */
 export function barred(parties: readonly Party[], who: string, door: Door): Rejection | undefined {
   const part = parties.find(({ id, role }) => isSameActor(id, who) && MAY_NOT[role].includes(door));
   if (part === undefined) return undefined;
-  const code = part.role === 'proposer' || part.role === 'requester' ? 'requester-may-not-decide' : 'party-may-not-decide';
-  return new Rejection('forbidden', code, `${PART[part.role]}: somebody without a part in it has to decide`, { role: part.role, door });
+  const code =
+    part.role === 'proposer' || part.role === 'requester' ? 'requester-may-not-decide' : 'party-may-not-decide';
+  return new Rejection('forbidden', code, `${PART[part.role]}: somebody without a part in it has to decide`, {
+    role: part.role,
+    door,
+  });
 }
 
-/** What a challenge doubts, as its streams say: an award's holder; an action with its approval; what a round came to. */
+/**
+ * What a challenge doubts, as its streams say: an award's holder; an action with its approval; what a round came to.
+ */
 export interface Doubted {
   readonly holder?: string;
   readonly action?: ActionState;
@@ -79,7 +89,10 @@ export interface Doubted {
   readonly round?: RoundState;
 }
 
-/** Who has a part in whether a challenge is right: who makes it; who holds, proposed or changed what is doubted; who let it on. */
+/**
+ * Who has a part in whether a challenge is right: who makes it; who holds, proposed or changed what is doubted; who let
+ * it on.
+ */
 export function challengeParties(challenger: string, { holder, action, approval, round }: Doubted): Party[] {
   const parties: Party[] = [{ id: challenger, role: 'challenger' }];
   const add = (role: Role, ...ids: readonly (string | undefined)[]) => {
@@ -89,7 +102,13 @@ export function challengeParties(challenger: string, { holder, action, approval,
   add('proposer', action?.proposal?.proposed_by);
   add('challenger', ...(action?.challenges.map(({ by }) => by) ?? []));
   add('editor', ...(approval?.editors ?? []));
-  add('decider', action?.override?.by, approval?.rejected?.by, ...(approval?.given.map(({ by }) => by) ?? []), round?.override?.by);
+  add(
+    'decider',
+    action?.override?.by,
+    approval?.rejected?.by,
+    ...(approval?.given.map(({ by }) => by) ?? []),
+    round?.override?.by,
+  );
   for (const { id, role } of round?.parties ?? []) add(role === 'opener' ? 'decider' : role, id);
   return eachOnce(parties);
 }
@@ -102,15 +121,23 @@ export function eachOnce(parties: readonly Party[]): Party[] {
 
 /**
  * The electorate without those who may not vote in it. A vote that was to be handed on to one of them stays with its
- * voter; a group that loses its last voter is left out. What remains may be no valid electorate: see `electorateProblems`.
+ * voter; a group that loses its last voter is left out. What remains may be no valid electorate: see
+ * `electorateProblems`.
  */
-export function withoutParties<E extends Pick<Electorate, 'voters' | 'groups'>>(electorate: E, parties: readonly Party[]): E {
-  const barredActors = new Set(parties.filter(({ role }) => MAY_NOT[role].includes('vote')).map(({ id }) => actorOf(id)));
+export function withoutParties<E extends Pick<Electorate, 'voters' | 'groups'>>(
+  electorate: E,
+  parties: readonly Party[],
+): E {
+  const barredActors = new Set(
+    parties.filter(({ role }) => MAY_NOT[role].includes('vote')).map(({ id }) => actorOf(id)),
+  );
   const out = new Set(electorate.voters.map(({ id }) => id).filter((id) => barredActors.has(actorOf(id))));
   if (out.size === 0) return electorate;
   const voters = electorate.voters
     .filter(({ id }) => !out.has(id))
-    .map(({ delegate_to, ...voter }) => (delegate_to === undefined || out.has(delegate_to) ? voter : { ...voter, delegate_to }));
+    .map(({ delegate_to, ...voter }) =>
+      delegate_to === undefined || out.has(delegate_to) ? voter : { ...voter, delegate_to },
+    );
   const groups = electorate.groups?.filter(({ id }) => voters.some(({ group }) => group === id));
   return groups === undefined ? { ...electorate, voters } : { ...electorate, voters, groups };
 }

@@ -2,7 +2,7 @@
  * What a person has paused: types of task that nobody gets, pools and agents that get nothing new. What is under way
  * goes on, so an agent or a pool that is paused drains. One stream a tenant.
  */
-import { Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, Rejection } from './kernel/decider';
 import { isId } from './kernel/ids';
 import { own } from './kernel/own';
 import type { Time } from './kernel/time';
@@ -23,7 +23,8 @@ export interface PausedThing {
   readonly name: string;
 }
 
-export type PauseEvent = Event<'Paused', PausedThing & { by: string; reason: string }> | Event<'Resumed', PausedThing & { by: string }>;
+export type PauseEvent =
+  Event<'Paused', PausedThing & { by: string; reason: string }> | Event<'Resumed', PausedThing & { by: string }>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 
@@ -65,15 +66,24 @@ function keyOf({ kind, name }: PausedThing): string {
 
 // ------------------------------------------------------------------------------------------------------ decisions
 
-/** Pauses one thing, whether it is known yet or not. Again with another reason: the newer one stands, the time does not move. */
+/**
+ * Pauses one thing, whether it is known yet or not. Again with another reason: the newer one stands, the time does not
+ * move.
+ */
 export function pause(thing: PausedThing, by: string, reason: string): Decision<PauseState, PauseEvent> {
   return (state) => {
-    if (!isId(thing.name)) return new Rejection('invalid', 'name-invalid', 'name must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
-    if (reason.trim() === '' || reason.length > MAX_PAUSE_REASON) return new Rejection('invalid', 'reason-invalid', `reason must be a text of 1 to ${MAX_PAUSE_REASON} characters`);
+    if (!isId(thing.name))
+      return new Rejection('invalid', 'name-invalid', 'name must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
+    if (reason.trim() === '' || reason.length > MAX_PAUSE_REASON)
+      return new Rejection('invalid', 'reason-invalid', `reason must be a text of 1 to ${MAX_PAUSE_REASON} characters`);
     const before = pauseOf(state, thing.kind, thing.name);
     if (before?.by === by && before.reason === reason) return [];
     if (before === undefined && Object.keys(state.pauses).length >= MAX_PAUSES) {
-      return new Rejection('conflict', 'pauses-full', `${MAX_PAUSES} things are paused already: resume one of them, or pause a whole pool`);
+      return new Rejection(
+        'conflict',
+        'pauses-full',
+        `${MAX_PAUSES} things are paused already: resume one of them, or pause a whole pool`,
+      );
     }
     return [{ type: 'Paused', v: 1, data: { ...thing, by, reason } }];
   };
@@ -81,5 +91,6 @@ export function pause(thing: PausedThing, by: string, reason: string): Decision<
 
 /** Ends a pause; nothing happens where there is none. */
 export function resume(thing: PausedThing, by: string): Decision<PauseState, PauseEvent> {
-  return (state) => (pauseOf(state, thing.kind, thing.name) === undefined ? [] : [{ type: 'Resumed', v: 1, data: { ...thing, by } }]);
+  return (state) =>
+    pauseOf(state, thing.kind, thing.name) === undefined ? [] : [{ type: 'Resumed', v: 1, data: { ...thing, by } }];
 }

@@ -1,17 +1,19 @@
 /**
- * A pool: agents whose load is balanced together. Its stream tells when it was overloaded, idle and balanced again, what
- * it is to work on, and when it was reorganised; how loaded it is at a moment is a sample, and no event.
+ * A pool: agents whose load is balanced together. Its stream tells when it was overloaded, idle and balanced again,
+ * what it is to work on, and when it was reorganised; how loaded it is at a moment is a sample, and no event.
  *
  * A reorganised pool is left alone for 15 minutes (X: `stability_cooldown`).
  */
+import { type AgentProfile, LENT_LEVEL, levelOf } from './agent';
 import { canonicalize, sha256 } from './kernel/commit';
-import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, refuse, Rejection } from './kernel/decider';
 import { plusSeconds, secondsBetween, type Time } from './kernel/time';
-import { LENT_LEVEL, levelOf, type AgentProfile } from './agent';
 import { gini, rounded } from './market';
 import type { Requirement } from './task';
 
-/** What a balanced pool keeps to (row 1.3): Gini below, utilisation from and to, idle share below; all of them 0 to 1. */
+/**
+ * What a balanced pool keeps to (row 1.3): Gini below, utilisation from and to, idle share below; all of them 0 to 1.
+ */
 export const TARGETS = { gini: 0.3, utilisation_from: 0.6, utilisation_to: 0.8, idle: 0.2 } as const;
 /** Overload is told after it has lasted this many seconds: a burst that is worked off sooner is none. */
 export const OVERLOADED_AFTER_SECONDS = 5;
@@ -87,7 +89,10 @@ export type PoolCondition = 'balanced' | 'overloaded' | 'idle';
 
 export interface PoolState {
   readonly status: PoolCondition;
-  /** The commit (`stream@index`) that brought the status, its time and its correlation; undefined as long as there was none. */
+  /**
+   * The commit (`stream@index`) that brought the status, its time and its correlation; undefined as long as there was
+   * none.
+   */
   readonly changed: { readonly receipt: string; readonly at: Time; readonly correlation_id: string } | undefined;
   readonly objective: Objective | undefined;
   /** True from a change of the objective until the pool is reorganised for it. */
@@ -109,19 +114,33 @@ const STATUS = { PoolOverloaded: 'overloaded', PoolIdle: 'idle', PoolRecovered: 
 export const poolDecider: Decider<PoolState, PoolEvent> = {
   category: 'pool',
   version: 1,
-  initial: { status: 'balanced', changed: undefined, objective: undefined, objective_pending: false, reorganised: undefined },
+  initial: {
+    status: 'balanced',
+    changed: undefined,
+    objective: undefined,
+    objective_pending: false,
+    reorganised: undefined,
+  },
   evolve(state, event, place) {
     switch (event.type) {
       case 'PoolOverloaded':
       case 'PoolIdle':
       case 'PoolRecovered':
-        return { ...state, status: STATUS[event.type], changed: { receipt: `${place.stream}@${place.index}`, at: place.at, correlation_id: place.correlationId } };
+        return {
+          ...state,
+          status: STATUS[event.type],
+          changed: { receipt: `${place.stream}@${place.index}`, at: place.at, correlation_id: place.correlationId },
+        };
       case 'ObjectiveChanged':
         return { ...state, objective: event.data.objective, objective_pending: true };
       case 'SwarmReorganised': {
         const { trigger, moves, cooldown_until } = event.data;
         const donors = [...new Set(moves.map(({ from }) => from))];
-        return { ...state, objective_pending: state.objective_pending && trigger !== 'objective_change', reorganised: { trigger, cooldown_until, donors, moves: digest(moves) } };
+        return {
+          ...state,
+          objective_pending: state.objective_pending && trigger !== 'objective_change',
+          reorganised: { trigger, cooldown_until, donors, moves: digest(moves) },
+        };
       }
     }
   },
@@ -134,7 +153,11 @@ export function isCoolingDown(state: PoolState, at: Time): boolean {
 
 /** True when its performance has fallen: the overload lasts although idle peers help. */
 export function isDegraded(state: PoolState, at: Time): boolean {
-  return state.status === 'overloaded' && state.changed !== undefined && secondsBetween(state.changed.at, at) >= DEGRADED_AFTER_SECONDS;
+  return (
+    state.status === 'overloaded' &&
+    state.changed !== undefined &&
+    secondsBetween(state.changed.at, at) >= DEGRADED_AFTER_SECONDS
+  );
 }
 
 // -------------------------------------------------------------------------------------------------------- samples
@@ -176,7 +199,11 @@ export function conditionOf(sample: Pick<PoolSample, 'utilisation' | 'idle' | 'w
 }
 
 /** Which of the targets a sample or a mean meets. */
-export function meets({ gini: inequality, utilisation, idle }: Pick<PoolSample, 'gini' | 'utilisation' | 'idle'>): { gini: boolean; utilisation: boolean; idle: boolean } {
+export function meets({ gini: inequality, utilisation, idle }: Pick<PoolSample, 'gini' | 'utilisation' | 'idle'>): {
+  gini: boolean;
+  utilisation: boolean;
+  idle: boolean;
+} {
   return {
     gini: inequality < TARGETS.gini,
     utilisation: utilisation >= TARGETS.utilisation_from && utilisation <= TARGETS.utilisation_to,
@@ -205,23 +232,48 @@ export function observe(sample: PoolSample, heldSeconds: number): Decision<PoolS
 }
 
 export function changeObjective(objective: Objective, by: string): Decision<PoolState, PoolEvent> {
-  return (state) => (state.objective !== undefined && canonicalize(state.objective) === canonicalize(objective) ? [] : [{ type: 'ObjectiveChanged', v: 1, data: { objective, by } }]);
+  return (state) =>
+    state.objective !== undefined && canonicalize(state.objective) === canonicalize(objective)
+      ? []
+      : [{ type: 'ObjectiveChanged', v: 1, data: { objective, by } }];
 }
 
 /** Moves agents into or out of the pool; refused while it is to be left alone. */
-export function reorganise(request: { trigger: Trigger; strategy: Strategy; moves: readonly Move[]; reason: string; at: Time }): Decision<PoolState, PoolEvent> {
+export function reorganise(request: {
+  trigger: Trigger;
+  strategy: Strategy;
+  moves: readonly Move[];
+  reason: string;
+  at: Time;
+}): Decision<PoolState, PoolEvent> {
   return (state) => {
     const { at, ...reorganisation } = request;
     const { moves, trigger } = reorganisation;
     if (moves.length === 0) return refuse('nothing-to-move', 'no agent would change its pool');
-    if (moves.length > MAX_MOVES) return new Rejection('invalid', 'too-many-moves', `a reorganisation moves at most ${MAX_MOVES} agents, not ${moves.length}`);
-    if (new Set(moves.map(({ agent }) => agent)).size < moves.length) return new Rejection('invalid', 'moved-twice', 'an agent is moved twice: name each agent once');
+    if (moves.length > MAX_MOVES)
+      return new Rejection(
+        'invalid',
+        'too-many-moves',
+        `a reorganisation moves at most ${MAX_MOVES} agents, not ${moves.length}`,
+      );
+    if (new Set(moves.map(({ agent }) => agent)).size < moves.length)
+      return new Rejection('invalid', 'moved-twice', 'an agent is moved twice: name each agent once');
     if (state.reorganised !== undefined && isCoolingDown(state, at)) {
       const { cooldown_until } = state.reorganised;
       if (state.reorganised.trigger === trigger && state.reorganised.moves === digest(moves)) return [];
-      return refuse('cooling-down', `the pool was reorganised less than ${COOLDOWN_SECONDS / 60} minutes ago: it is left alone until ${cooldown_until}`, { cooldown_until });
+      return refuse(
+        'cooling-down',
+        `the pool was reorganised less than ${COOLDOWN_SECONDS / 60} minutes ago: it is left alone until ${cooldown_until}`,
+        { cooldown_until },
+      );
     }
-    return [{ type: 'SwarmReorganised', v: 1, data: { ...reorganisation, cooldown_until: plusSeconds(at, COOLDOWN_SECONDS) } }];
+    return [
+      {
+        type: 'SwarmReorganised',
+        v: 1,
+        data: { ...reorganisation, cooldown_until: plusSeconds(at, COOLDOWN_SECONDS) },
+      },
+    ];
   };
 }
 
@@ -273,7 +325,9 @@ export function missingSlots({ slots, waiting, capacity }: Pick<PoolSample, 'slo
 export function planMoves(needy: NeedyPool, donors: readonly DonorPool[]): Move[] {
   const moves: Move[] = [];
   let { missing } = needy;
-  const ordered = donors.filter(({ pool }) => pool !== needy.pool).sort((a, b) => a.slots / a.capacity - b.slots / b.capacity || byName(a.pool, b.pool));
+  const ordered = donors
+    .filter(({ pool }) => pool !== needy.pool)
+    .sort((a, b) => a.slots / a.capacity - b.slots / b.capacity || byName(a.pool, b.pool));
   for (const donor of ordered) {
     let { capacity, slots } = donor;
     let left = Math.floor(donor.agents * MAX_DONATION);
@@ -282,7 +336,8 @@ export function planMoves(needy: NeedyPool, donors: readonly DonorPool[]): Move[
       .sort((a, b) => (a.takes?.length ?? 0) - (b.takes?.length ?? 0) || b.free - a.free || byName(a.agent, b.agent));
     for (const { agent, profile, slots: used, free, takes } of spare) {
       if (missing <= 0 || left === 0 || moves.length === MAX_MOVES) break;
-      if (takes === undefined || free <= 0 || slots - used >= (capacity - profile.capacity) * TARGETS.utilisation_to) continue;
+      if (takes === undefined || free <= 0 || slots - used >= (capacity - profile.capacity) * TARGETS.utilisation_to)
+        continue;
       moves.push({ agent, from: donor.pool, to: needy.pool, takes });
       slots -= used;
       capacity -= profile.capacity;
@@ -293,7 +348,10 @@ export function planMoves(needy: NeedyPool, donors: readonly DonorPool[]): Move[
   return moves;
 }
 
-/** The lent capabilities that an agent would make its own to do such work; undefined when it can't or won't do any of it. */
+/**
+ * The lent capabilities that an agent would make its own to do such work; undefined when it can't or won't do any of
+ * it.
+ */
 export function takesOn(profile: AgentProfile, needs: readonly Need[]): string[] | undefined {
   const { offer } = profile;
   const takes = new Set<string>();
@@ -309,7 +367,9 @@ export function takesOn(profile: AgentProfile, needs: readonly Need[]): string[]
   return able ? [...takes].sort() : undefined;
 }
 
-/** Reassigns roles, unless a pool opens (nobody was in it) or closes (everybody leaves it): that changes the topology. */
+/**
+ * Reassigns roles, unless a pool opens (nobody was in it) or closes (everybody leaves it): that changes the topology.
+ */
 export function strategyOf(moves: readonly Move[], sizes: ReadonlyMap<string, number>): Strategy {
   const after = new Map(sizes);
   for (const { from, to } of moves) {

@@ -6,14 +6,16 @@ import { actionDecider, type ActionState } from './action';
 import { approvalDecider, type ApprovalState } from './approval';
 import { deliveryDecider, type DeliveryState } from './delivery';
 import { canonicalize } from './kernel/commit';
-import { Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, Rejection } from './kernel/decider';
 import { streamName } from './kernel/ids';
 import { plusSeconds, type Time } from './kernel/time';
 import { roundDecider, type RoundState } from './round';
 import { taskDecider, type TaskState } from './task';
 import { strengthAt, trailDecider, type TrailState } from './trail';
 
-/** Categories whose streams can end. The others go on for as long as what they are about: agents, pools, tools, rules. */
+/**
+ * Categories whose streams can end. The others go on for as long as what they are about: agents, pools, tools, rules.
+ */
 export const ENDING = ['task', 'action', 'round', 'approval', 'delivery', 'trail'] as const;
 export type EndingCategory = (typeof ENDING)[number];
 
@@ -49,9 +51,18 @@ export function retentionStream(tenant: string): string {
 export function setRetention(days: RetentionDays): Decision<RetentionState, RetentionEvent> {
   return (state) => {
     for (const [category, given] of Object.entries(days)) {
-      if (!isEnding(category)) return new Rejection('invalid', 'retention-invalid', `streams of ${category} don't end: name one of ${ENDING.join(', ')}`);
+      if (!isEnding(category))
+        return new Rejection(
+          'invalid',
+          'retention-invalid',
+          `streams of ${category} don't end: name one of ${ENDING.join(', ')}`,
+        );
       if (!Number.isInteger(given) || given < MIN_DAYS || given > MAX_DAYS) {
-        return new Rejection('invalid', 'retention-invalid', `${category} must be a whole number of days, ${MIN_DAYS} to ${MAX_DAYS}; leave it out to archive none`);
+        return new Rejection(
+          'invalid',
+          'retention-invalid',
+          `${category} must be a whole number of days, ${MIN_DAYS} to ${MAX_DAYS}; leave it out to archive none`,
+        );
       }
     }
     if (canonicalize(days) === canonicalize(state.days)) return [];
@@ -77,9 +88,18 @@ interface Ending<S, E extends Event> {
 }
 
 const endings = {
-  task: ending(taskDecider, ({ status, challenges }: TaskState) => ['completed', 'cancelled', 'expired', 'dead'].includes(status) && !challenges.some((one) => one.status === 'open')),
+  task: ending(
+    taskDecider,
+    ({ status, challenges }: TaskState) =>
+      ['completed', 'cancelled', 'expired', 'dead'].includes(status) &&
+      !challenges.some((one) => one.status === 'open'),
+  ),
   // What is cleared and was not taken yet, or is to be undone, waits for somebody.
-  action: ending(actionDecider, ({ status, challenge, compensation }: ActionState) => ['executed', 'refused', 'vetoed'].includes(status) && challenge === undefined && compensation?.due !== true),
+  action: ending(
+    actionDecider,
+    ({ status, challenge, compensation }: ActionState) =>
+      ['executed', 'refused', 'vetoed'].includes(status) && challenge === undefined && compensation?.due !== true,
+  ),
   round: ending(roundDecider, ({ status }: RoundState) => status === 'closed' || status === 'cancelled'),
   // What fell to `postpone` is closed too, and can be opened again.
   approval: ending(approvalDecider, ({ status }: ApprovalState) => status === 'closed'),
@@ -87,11 +107,17 @@ const endings = {
   trail: ending(trailDecider, (state: TrailState, now) => state.emissions > 0 && strengthAt(state, now) === 0),
 };
 
-/** Folds the streams of a category, and knows when one has ended. An ended one may come alive again: a dead task is redriven. */
+/**
+ * Folds the streams of a category, and knows when one has ended. An ended one may come alive again: a dead task is
+ * redriven.
+ */
 export function endingOf(category: EndingCategory): Ending<unknown, Event> {
   return endings[category];
 }
 
-function ending<S, E extends Event>(decider: Decider<S, E>, ended: (state: S, now: Time) => boolean): Ending<unknown, Event> {
+function ending<S, E extends Event>(
+  decider: Decider<S, E>,
+  ended: (state: S, now: Time) => boolean,
+): Ending<unknown, Event> {
   return { decider, ended } as unknown as Ending<unknown, Event>;
 }

@@ -3,7 +3,7 @@
  * is registered; a deprecated tool comes back with a new version.
  */
 import { canonicalize, sha256 } from './kernel/commit';
-import { refuse, Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, refuse, Rejection } from './kernel/decider';
 import { isId } from './kernel/ids';
 import type { Time } from './kernel/time';
 
@@ -80,8 +80,19 @@ export const toolDecider: Decider<ToolState, ToolEvent> = {
       case 'ToolRegistered':
       case 'ToolVersionRegistered': {
         const { tool_id, ...latest } = event.data;
-        const added = { version: latest.version, content: contentOf(latest), registered_at: place.at, index: place.index };
-        return { status: 'active', tool_id, latest, versions: [...state.versions, added].slice(-MAX_VERSIONS), deprecation: undefined };
+        const added = {
+          version: latest.version,
+          content: contentOf(latest),
+          registered_at: place.at,
+          index: place.index,
+        };
+        return {
+          status: 'active',
+          tool_id,
+          latest,
+          versions: [...state.versions, added].slice(-MAX_VERSIONS),
+          deprecation: undefined,
+        };
       }
       case 'ToolDeprecated': {
         const { tool_id: _, ...deprecation } = event.data;
@@ -100,14 +111,20 @@ export function toolProblems(tool_id: string, tool: ToolDefinition): string[] {
   need(isId(tool_id), 'tool_id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
   need(isText(tool.tool_name, 128), 'tool_name must be a text of 1 to 128 characters');
   need(isText(tool.description, 4_000), 'description must be a text of 1 to 4,000 characters');
-  need(typeof tool.schema === 'object' && tool.schema !== null && !Array.isArray(tool.schema), 'schema must be a JSON Schema, an object');
+  need(
+    typeof tool.schema === 'object' && tool.schema !== null && !Array.isArray(tool.schema),
+    'schema must be a JSON Schema, an object',
+  );
   need(SANDBOX_LEVELS.includes(tool.sandbox_level), `sandbox_level must be one of ${SANDBOX_LEVELS.join(', ')}`);
   need(tool.api_name === undefined || isText(tool.api_name, 128), 'api_name must be a text of 1 to 128 characters');
   need(isSet(tool.operations), 'operations must be a list of at most 200 ids, each once');
   need(isId(tool.owner), 'owner must be an id');
   need(VERSION.test(tool.version), 'version must be MAJOR.MINOR.PATCH');
   need(tool.code === undefined || tool.code_ref === undefined, 'code and code_ref exclude each other');
-  need(tool.code === undefined || Buffer.byteLength(tool.code) <= MAX_CODE_BYTES, `code must be at most ${MAX_CODE_BYTES} bytes: put it into the blob archive and give code_ref`);
+  need(
+    tool.code === undefined || Buffer.byteLength(tool.code) <= MAX_CODE_BYTES,
+    `code must be at most ${MAX_CODE_BYTES} bytes: put it into the blob archive and give code_ref`,
+  );
   need(tool.code_ref === undefined || BLOB.test(tool.code_ref), 'code_ref must be sha256: and 64 hexadecimal digits');
   need(isSet(tool.tags), 'tags must be a list of at most 200 ids, each once');
   return problems;
@@ -125,10 +142,18 @@ export function register(tool_id: string, tool: ToolDefinition): Decision<ToolSt
     const known = state.versions.find(({ version }) => version === tool.version);
     if (known !== undefined) {
       if (known.content === contentOf(tool)) return [];
-      return refuse('tool-version-exists', `version ${tool.version} is registered with other content: register a higher one`, { version: state.latest.version });
+      return refuse(
+        'tool-version-exists',
+        `version ${tool.version} is registered with other content: register a higher one`,
+        { version: state.latest.version },
+      );
     }
     if (!isHigher(tool.version, state.latest.version)) {
-      return refuse('tool-version-too-low', `version ${tool.version} is not above ${state.latest.version}: register a higher one`, { version: state.latest.version });
+      return refuse(
+        'tool-version-too-low',
+        `version ${tool.version} is not above ${state.latest.version}: register a higher one`,
+        { version: state.latest.version },
+      );
     }
     return [{ type: 'ToolVersionRegistered', v: 1, data }];
   };
@@ -140,7 +165,8 @@ export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEve
     if (state.status === 'unknown') return new Rejection('missing', 'tool-unknown', 'there is no tool with this id');
     const { tool_id, deprecation: current } = state;
     const { reason, replacement } = deprecation;
-    if (!isText(reason, 1_000)) return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
+    if (!isText(reason, 1_000))
+      return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
     if (replacement !== undefined && (!isId(replacement) || replacement === tool_id)) {
       return new Rejection('invalid', 'replacement-invalid', 'replacement must be the id of another tool');
     }

@@ -6,9 +6,9 @@
  * evaporates: its strength at any time follows from its last event.
  */
 import { sha256 } from './kernel/commit';
-import { Rejection, type Decider, type Decision, type Event } from './kernel/decider';
+import { type Decider, type Decision, type Event, Rejection } from './kernel/decider';
 import { isId } from './kernel/ids';
-import { isTime, latest, plusSeconds, toMillis, toTime, type Time } from './kernel/time';
+import { isTime, latest, plusSeconds, type Time, toMillis, toTime } from './kernel/time';
 
 /** Weakest strength that can be perceived. */
 export const PERCEPTIBLE = 0.01;
@@ -33,7 +33,10 @@ export interface Signal {
   readonly timestamp: Time;
   /** Share of its strength that it loses in a minute, 0 to 1. */
   readonly decay_rate: number;
-  /** Names the CloudEvent that brought it, by its `source` and `id`; of two with one name on a trail the second changes nothing. */
+  /**
+   * Names the CloudEvent that brought it, by its `source` and `id`; of two with one name on a trail the second changes
+   * nothing.
+   */
   readonly event_id?: string;
 }
 
@@ -75,13 +78,32 @@ export interface TrailState extends Evaporating {
 export const trailDecider: Decider<TrailState, TrailEvent> = {
   category: 'trail',
   version: 1,
-  initial: { type: '', location: '', strength: 0, at: toTime(0), decay_rate: 0, emissions: 0, emitter_agent: '', timestamp: '' },
+  initial: {
+    type: '',
+    location: '',
+    strength: 0,
+    at: toTime(0),
+    decay_rate: 0,
+    emissions: 0,
+    emitter_agent: '',
+    timestamp: '',
+  },
   evolve(state, { data }) {
     const { type, location, resulting_strength: strength, at } = data;
     const { decay_rate, emitter_agent, timestamp } = isLater(data, state) ? data : state;
-    const evolved = { type, location, strength, at, decay_rate, emissions: state.emissions + 1, emitter_agent, timestamp };
+    const evolved = {
+      type,
+      location,
+      strength,
+      at,
+      decay_rate,
+      emissions: state.emissions + 1,
+      emitter_agent,
+      timestamp,
+    };
     const { recent_events } = state;
-    if (data.event_id !== undefined) return { ...evolved, recent_events: [...(recent_events ?? []).slice(1 - MAX_RECENT_EVENTS), data.event_id] };
+    if (data.event_id !== undefined)
+      return { ...evolved, recent_events: [...(recent_events ?? []).slice(1 - MAX_RECENT_EVENTS), data.event_id] };
     return recent_events === undefined ? evolved : { ...evolved, recent_events };
   },
 };
@@ -92,8 +114,8 @@ export function trailId(type: string, location: string): string {
 }
 
 /**
- * Strength at `time`, 0 to 1; 0 below `PERCEPTIBLE`. A time before the last emission is answered with the strength right
- * after it: what was before is read from an earlier state.
+ * Strength at `time`, 0 to 1; 0 below `PERCEPTIBLE`. A time before the last emission is answered with the strength
+ * right after it: what was before is read from an earlier state.
  */
 export function strengthAt(trail: Evaporating, time: Time): number {
   const strength = evaporated(trail, toMillis(time) - toMillis(trail.at));
@@ -118,19 +140,23 @@ export function isSignalType(value: string): boolean {
   return SIGNAL_TYPE.test(value);
 }
 
-/** 1 to 256 characters: segments of `A-Z a-z 0-9 . _ ~ : @ -` between slashes, none of them empty, `.` or holding `..`. */
+/**
+ * 1 to 256 characters: segments of `A-Z a-z 0-9 . _ ~ : @ -` between slashes, none of them empty, `.` or holding `..`.
+ */
 export function isLocation(value: string): boolean {
   return value.length <= 256 && LOCATION.test(value) && !value.includes('..') && !value.split('/').includes('.');
 }
 
 /** What is wrong with a signal, in a sentence; undefined when nothing is. */
 export function signalProblem(signal: Signal): string | undefined {
-  if (!isSignalType(signal.type)) return 'type must begin with a lower-case letter and hold at most 64 of a-z 0-9 _ . -';
+  if (!isSignalType(signal.type))
+    return 'type must begin with a lower-case letter and hold at most 64 of a-z 0-9 _ . -';
   if (!isLocation(signal.location)) return 'location must be 1 to 256 characters: ids separated by single slashes';
   if (!isShare(signal.strength)) return 'strength must be a number from 0 to 1';
   if (!isShare(signal.decay_rate)) return 'decay_rate must be a number from 0 to 1, per minute';
   if (!isId(signal.emitter_agent)) return 'emitter_agent must be an id';
-  if (!isTime(signal.timestamp)) return 'timestamp must be a time in UTC with milliseconds, like 2026-11-21T10:00:00.000Z';
+  if (!isTime(signal.timestamp))
+    return 'timestamp must be a time in UTC with milliseconds, like 2026-11-21T10:00:00.000Z';
   return undefined;
 }
 
@@ -145,7 +171,8 @@ export function signalProblem(signal: Signal): string | undefined {
  */
 export function emit(signals: readonly Signal[], at: Time): Decision<TrailState, TrailEvent> {
   return (state) => {
-    if (signals.length < 1 || signals.length > MAX_SIGNALS) return invalid('signal-batch-size', `emit 1 to ${MAX_SIGNALS} signals at once`);
+    if (signals.length < 1 || signals.length > MAX_SIGNALS)
+      return invalid('signal-batch-size', `emit 1 to ${MAX_SIGNALS} signals at once`);
     const now = latest(at, state.at);
     const oldest = plusSeconds(now, -MAX_SIGNAL_AGE);
     const trail = state.emissions > 0 ? state : (signals[0] as Signal);
@@ -157,7 +184,11 @@ export function emit(signals: readonly Signal[], at: Time): Decision<TrailState,
       const problem = signalProblem(signal);
       if (problem !== undefined) return invalid('signal-invalid', `signal ${index}: ${problem}`, { index });
       if (signal.type !== trail.type || signal.location !== trail.location) {
-        return invalid('signal-of-another-trail', `signal ${index} is of ${signal.type} at ${signal.location}, not of ${trail.type} at ${trail.location}`, { index });
+        return invalid(
+          'signal-of-another-trail',
+          `signal ${index} is of ${signal.type} at ${signal.location}, not of ${trail.type} at ${trail.location}`,
+          { index },
+        );
       }
       const { type, location, emitter_agent, decay_rate, event_id } = signal;
       if (event_id !== undefined) {
@@ -170,7 +201,17 @@ export function emit(signals: readonly Signal[], at: Time): Decision<TrailState,
       strength = rounded(Math.min(1, strength + rounded(arriving)));
       // Properties in canonical order, which sealing the commit then need not sort.
       events.push({
-        data: { at: now, decay_rate, emitter_agent, ...(event_id === undefined ? {} : { event_id }), location, resulting_strength: strength, strength: signal.strength, timestamp, type },
+        data: {
+          at: now,
+          decay_rate,
+          emitter_agent,
+          ...(event_id === undefined ? {} : { event_id }),
+          location,
+          resulting_strength: strength,
+          strength: signal.strength,
+          timestamp,
+          type,
+        },
         type: reinforces ? 'SignalReinforced' : 'SignalEmitted',
         v: 1,
       });
@@ -184,11 +225,16 @@ const LOCATION = /^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/;
 const END_OF_TIME = Date.UTC(9999, 11, 31);
 
 /** The law, without its threshold. */
-function evaporated({ strength, decay_rate }: Pick<Evaporating, 'strength' | 'decay_rate'>, milliseconds: number): number {
+function evaporated(
+  { strength, decay_rate }: Pick<Evaporating, 'strength' | 'decay_rate'>,
+  milliseconds: number,
+): number {
   return milliseconds <= 0 ? strength : strength * (1 - decay_rate) ** (milliseconds / 60_000);
 }
 
-/** True when `emission` is the later of the two; of one instant it is the one that lasts longer, then the first by name. */
+/**
+ * True when `emission` is the later of the two; of one instant it is the one that lasts longer, then the first by name.
+ */
 function isLater(emission: Emission, known: TrailState): boolean {
   if (emission.timestamp !== known.timestamp) return emission.timestamp > known.timestamp;
   if (emission.decay_rate !== known.decay_rate) return emission.decay_rate < known.decay_rate;

@@ -1,12 +1,24 @@
-/** Why a task has no agent at work on it: one sentence with numbers, from its state and the agents that the market sees. */
+/**
+ * Why a task has no agent at work on it: one sentence with numbers, from its state and the agents that the market sees.
+ */
+import { type AgentProfile, levelOf, slotsInUse } from './agent';
 import { openChallenge } from './award-challenge';
-import { levelOf, slotsInUse, type AgentProfile } from './agent';
-import { unfit, type Bidder, type Unfit } from './fit';
+import { type Bidder, type Unfit, unfit } from './fit';
 import { own } from './kernel/own';
 import { cut } from './kernel/text';
 import type { Time } from './kernel/time';
-import { agentPause, pauseOf, type Pause, type PauseState } from './pause';
-import { declineEnds, hasBid, hasDeclined, isKeptOut, strengthOf, type Decline, type Holder, type TaskSpec, type TaskState } from './task';
+import { agentPause, type Pause, pauseOf, type PauseState } from './pause';
+import {
+  type Decline,
+  declineEnds,
+  hasBid,
+  hasDeclined,
+  type Holder,
+  isKeptOut,
+  strengthOf,
+  type TaskSpec,
+  type TaskState,
+} from './task';
 
 /** Why one agent does not get a task, the nearest to getting it first. */
 export const OBSTACLES = [
@@ -26,8 +38,20 @@ export const OBSTACLES = [
 const LONGEST_REASON = 200;
 export type Obstacle = Unfit | 'declined' | 'kept-out';
 
-/** Why a task does not move. Stable: programs may tell them apart. Where agents differ, the one that stands nearest to getting the task. */
-export type WhyCode = 'awaits-decision' | 'awaits-acceptance' | 'award-challenged' | 'type-paused' | 'bids-open' | 'retry-delay' | 'no-agent' | 'award-under-way' | Obstacle;
+/**
+ * Why a task does not move. Stable: programs may tell them apart. Where agents differ, the one that stands nearest to
+ * getting the task.
+ */
+export type WhyCode =
+  | 'awaits-decision'
+  | 'awaits-acceptance'
+  | 'award-challenged'
+  | 'type-paused'
+  | 'bids-open'
+  | 'retry-delay'
+  | 'no-agent'
+  | 'award-under-way'
+  | Obstacle;
 
 export interface WhyNot {
   readonly code: WhyCode;
@@ -54,15 +78,28 @@ export interface Awaited {
   readonly until?: Time;
 }
 
-/** Why this agent does not get the task; undefined when nothing stands in the way. What lasts comes before what passes. */
+/**
+ * Why this agent does not get the task; undefined when nothing stands in the way. What lasts comes before what passes.
+ */
 export function obstacleOf(state: TaskState, bidder: Bidder, now: Time): Obstacle | undefined {
   if (isKeptOut(state, bidder.id)) return 'kept-out';
-  const found = unfit(bidder, state.spec as TaskSpec, strengthOf(state, now), hasBid(state, bidder.id) ? 'bid' : 'offer');
+  const found = unfit(
+    bidder,
+    state.spec as TaskSpec,
+    strengthOf(state, now),
+    hasBid(state, bidder.id) ? 'bid' : 'offer',
+  );
   return (found === undefined || found === 'busy') && hasDeclined(state, bidder.id, now) ? 'declined' : found;
 }
 
 /** An obstacle of one agent, in words. */
-export function obstacleText(state: TaskState, { id, state: agent, pending }: Bidder, obstacle: Obstacle, pauses: PauseState, now: Time): string {
+export function obstacleText(
+  state: TaskState,
+  { id, state: agent, pending }: Bidder,
+  obstacle: Obstacle,
+  pauses: PauseState,
+  now: Time,
+): string {
   const spec = state.spec as TaskSpec;
   const profile = agent.profile as AgentProfile;
   switch (obstacle) {
@@ -75,10 +112,12 @@ export function obstacleText(state: TaskState, { id, state: agent, pending }: Bi
     case 'lacks-capability':
       return `${id} lacks ${some(spec.requires.flatMap(({ capability }) => (levelOf(profile, capability) === undefined ? [capability] : [])))}`;
     case 'level-too-low':
-      return `${id} has ${some(spec.requires.flatMap(({ capability, level }) => {
-        const held = levelOf(profile, capability) ?? 0;
-        return held < level ? [`${capability} ${held}, needs ${level}`] : [];
-      }))}`;
+      return `${id} has ${some(
+        spec.requires.flatMap(({ capability, level }) => {
+          const held = levelOf(profile, capability) ?? 0;
+          return held < level ? [`${capability} ${held}, needs ${level}`] : [];
+        }),
+      )}`;
     case 'no-standing-offer':
       return `${id} makes no standing offer and has not bid`;
     case 'task-too-weak':
@@ -97,7 +136,9 @@ export function obstacleText(state: TaskState, { id, state: agent, pending }: Bi
 }
 
 function pausedBy(pause: Pause | undefined): string {
-  return pause === undefined ? 'paused' : `paused by ${pause.by} since ${pause.since}: ${cut(pause.reason.replaceAll(/\s+/g, ' '), LONGEST_REASON)}`;
+  return pause === undefined
+    ? 'paused'
+    : `paused by ${pause.by} since ${pause.since}: ${cut(pause.reason.replaceAll(/\s+/g, ' '), LONGEST_REASON)}`;
 }
 
 /** What holds for several agents. */
@@ -120,15 +161,29 @@ export function whyNot(state: TaskState, look: Look, now: Time, awaited?: Awaite
   const { spec, status, holder, ready_at } = state;
   if (spec === undefined) return undefined;
   if (status === 'held') {
-    return { code: 'awaits-decision', text: `not offered: it is not decided yet that it may be done${awaited === undefined ? '' : `; ${awaited.text}`}`, until: awaited?.until };
+    return {
+      code: 'awaits-decision',
+      text: `not offered: it is not decided yet that it may be done${awaited === undefined ? '' : `; ${awaited.text}`}`,
+      until: awaited?.until,
+    };
   }
   if (status === 'awarded') return unaccepted(state, holder as Holder);
   if (status !== 'open') return undefined;
   const pause = pauseOf(look.pauses, 'task_type', spec.task_type);
-  if (pause !== undefined) return { code: 'type-paused', text: `not awarded: tasks of ${spec.task_type} are ${pausedBy(pause)}` };
+  if (pause !== undefined)
+    return { code: 'type-paused', text: `not awarded: tasks of ${spec.task_type} are ${pausedBy(pause)}` };
   if (ready_at > now) {
-    if (state.attempts > 1) return { code: 'retry-delay', text: `attempt ${state.attempts} of ${spec.max_attempts} begins at ${ready_at}${lastEnd(state)}`, until: ready_at };
-    return { code: 'bids-open', text: `bids are collected until ${ready_at}; ${Object.keys(state.bids).length} so far`, until: ready_at };
+    if (state.attempts > 1)
+      return {
+        code: 'retry-delay',
+        text: `attempt ${state.attempts} of ${spec.max_attempts} begins at ${ready_at}${lastEnd(state)}`,
+        until: ready_at,
+      };
+    return {
+      code: 'bids-open',
+      text: `bids are collected until ${ready_at}; ${Object.keys(state.bids).length} so far`,
+      until: ready_at,
+    };
   }
   return unawarded(state, spec, look, now);
 }
@@ -137,34 +192,54 @@ function unaccepted(state: TaskState, { agent, award, accept_by }: Holder): WhyN
   const challenge = openChallenge(state.challenges, award);
   if (challenge?.holds === true) {
     const { by, round, until } = challenge;
-    return { code: 'award-challenged', text: `award ${award} to ${agent} is challenged by ${by}: round ${round} decides, at most until ${until}`, until };
+    return {
+      code: 'award-challenged',
+      text: `award ${award} to ${agent} is challenged by ${by}: round ${round} decides, at most until ${until}`,
+      until,
+    };
   }
-  return { code: 'awaits-acceptance', text: `awarded to ${agent} (award ${award}), which has until ${accept_by} to accept it`, until: accept_by };
+  return {
+    code: 'awaits-acceptance',
+    text: `awarded to ${agent} (award ${award}), which has until ${accept_by} to accept it`,
+    until: accept_by,
+  };
 }
 
 function lastEnd({ history }: TaskState): string {
   const last = history.at(-1);
-  return last === undefined ? '' : `: ${last.agent} ${last.end === 'failed' ? 'failed' : `ended the last one as ${last.end}`}`;
+  return last === undefined
+    ? ''
+    : `: ${last.agent} ${last.end === 'failed' ? 'failed' : `ended the last one as ${last.end}`}`;
 }
 
 function unawarded(state: TaskState, spec: TaskSpec, look: Look, now: Time): WhyNot {
   const lending = look.lending === 0 ? '' : `; ${agents(look.lending)} of other pools would help while idle`;
   if (look.examined.length === 0) {
     const missing = look.able.filter(({ agents: n }) => n === 0).map(({ capability }) => asNeeded(spec, capability));
-    const others = look.able.filter(({ agents: n }) => n > 0).map(({ capability, agents: n }) => `${agents(n)} ${withOf(spec, capability)}`);
-    return { code: 'no-agent', text: `not awarded: no agent ${some(missing, ' and none ')} is registered${others.length === 0 ? '' : ` (${some(others)})`}${lending}` };
+    const others = look.able
+      .filter(({ agents: n }) => n > 0)
+      .map(({ capability, agents: n }) => `${agents(n)} ${withOf(spec, capability)}`);
+    return {
+      code: 'no-agent',
+      text: `not awarded: no agent ${some(missing, ' and none ')} is registered${others.length === 0 ? '' : ` (${some(others)})`}${lending}`,
+    };
   }
   const groups = new Map<Obstacle, Bidder[]>();
   for (const bidder of look.examined) {
     const obstacle = obstacleOf(state, bidder, now);
-    if (obstacle === undefined) return { code: 'award-under-way', text: `it is being awarded: ${bidder.id} could take it` };
+    if (obstacle === undefined)
+      return { code: 'award-under-way', text: `it is being awarded: ${bidder.id} could take it` };
     groups.set(obstacle, [...(groups.get(obstacle) ?? []), bidder]);
   }
   const scarcest = look.able.reduce((least, one) => (one.agents < least.agents ? one : least));
   const total = Math.max(scarcest.agents, look.examined.length);
   const cut = total > look.examined.length ? ` (${look.examined.length} of them looked at)` : '';
-  const found = OBSTACLES.flatMap((code) => (groups.has(code) ? [{ code, bidders: groups.get(code) as Bidder[] }] : []));
-  const texts = found.map(({ code, bidders }) => groupText(state, code, bidders, bidders.length === total, look.pauses, now));
+  const found = OBSTACLES.flatMap((code) =>
+    groups.has(code) ? [{ code, bidders: groups.get(code) as Bidder[] }] : [],
+  );
+  const texts = found.map(({ code, bidders }) =>
+    groupText(state, code, bidders, bidders.length === total, look.pauses, now),
+  );
   return {
     code: (found[0] as { code: Obstacle }).code,
     text: `not awarded: ${agents(total)} ${withOf(spec, scarcest.capability)}${cut}; ${texts.join('; ')}${lending}`,
@@ -173,7 +248,14 @@ function unawarded(state: TaskState, spec: TaskSpec, look: Look, now: Time): Why
 }
 
 /** What one group of agents has in its way: of one alone its own words, of several with an example. */
-function groupText(state: TaskState, code: Obstacle, bidders: readonly Bidder[], all: boolean, pauses: PauseState, now: Time): string {
+function groupText(
+  state: TaskState,
+  code: Obstacle,
+  bidders: readonly Bidder[],
+  all: boolean,
+  pauses: PauseState,
+  now: Time,
+): string {
   const [first] = bidders as [Bidder];
   const example = obstacleText(state, first, code, pauses, now);
   if (bidders.length === 1) return example;

@@ -1,6 +1,7 @@
 /**
  * Values as the Functions host hands them over, read in one way by all triggers. A 64-bit integer comes as a number, as
- * the object `{ low, high, unsigned }` where it stands in a list, or as text; a time comes without its zone, which is UTC.
+ * the object `{ low, high, unsigned }` where it stands in a list, or as text; a time comes without its zone, which is
+ * UTC.
  */
 import { readTime, type Time } from '../domain/kernel/time';
 
@@ -25,13 +26,17 @@ function toNumber(value: unknown): number {
 /** Throws a TypeError that names `what` when the value is no time. */
 export function timeOf(value: unknown, what: string): Time {
   const read = typeof value === 'string' ? readTime(ZONE.test(value) ? value : `${value}Z`) : undefined;
-  if (read === undefined || 'fault' in read) throw new TypeError(`${what} must be a time, not ${JSON.stringify(value)}`);
+  if (read === undefined || 'fault' in read)
+    throw new TypeError(`${what} must be a time, not ${JSON.stringify(value)}`);
   return read.time;
 }
 
 /** The list of that name; throws a TypeError when there is none, or not one entry for each of `count` messages. */
 export function listOf(metadata: Readonly<Record<string, unknown>>, name: string, count: number): readonly unknown[] {
   const list = metadata[name];
-  if (!Array.isArray(list) || list.length !== count) throw new TypeError(`${name} must have an entry for each of ${count} messages, not ${Array.isArray(list) ? list.length : typeof list}`);
+  if (!Array.isArray(list) || list.length !== count)
+    throw new TypeError(
+      `${name} must have an entry for each of ${count} messages, not ${Array.isArray(list) ? list.length : typeof list}`,
+    );
   return list;
 }

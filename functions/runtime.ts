@@ -5,7 +5,7 @@ import { systemClock } from '../app/clock';
 import type { Colony } from '../app/colony';
 import { openColony, readSettings, startMetrics, unknownSettings } from '../app/composition';
 import { RateLimiter } from '../app/limits';
-import { openLog, type Logger } from '../app/log';
+import { type Logger, openLog } from '../app/log';
 import { Metrics } from '../app/metrics';
 import { Rejection } from '../domain/kernel/decider';
 import { Problem, rejected } from './http/edge/problem';
@@ -44,7 +44,9 @@ let limiter: RateLimiter | undefined;
 setEdge({
   principalOf(request) {
     const caller = callerOf((name) => request.headers.get(name));
-    return caller instanceof Rejection ? Problem.invalid(caller.message, [{ parameter: caller.code.replace('-invalid', ''), message: caller.message }]) : caller;
+    return caller instanceof Rejection
+      ? Problem.invalid(caller.message, [{ parameter: caller.code.replace('-invalid', ''), message: caller.message }])
+      : caller;
   },
   permits(principal) {
     limiter ??= (({ rate }) => new RateLimiter(rate.perSecond, rate.burst, systemClock))(readSettings());
@@ -52,7 +54,8 @@ setEdge({
     return wait === 0 ? { allowed: true } : { retryAfterSeconds: wait };
   },
   heard(principal) {
-    if (principal.kind === 'agent') void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);
+    if (principal.kind === 'agent')
+      void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);
   },
   async claim(claim) {
     return await (await runtime()).colony.keys.claim(claim);
@@ -65,7 +68,9 @@ setEdge({
 });
 
 /** Throws what a rule refused as the problem that the caller gets. */
-export function accepted<T extends { readonly ok: true }>(outcome: T | { readonly ok: false; readonly rejection: Rejection }): T {
+export function accepted<T extends { readonly ok: true }>(
+  outcome: T | { readonly ok: false; readonly rejection: Rejection },
+): T {
   if (!outcome.ok) throw rejected(outcome.rejection);
   return outcome;
 }

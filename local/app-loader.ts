@@ -1,7 +1,7 @@
 /** Loads a compiled Functions app as the worker does: entry files, start hooks, then the registrations are final. */
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { hooksOf, installCore, lockRegistrations, registrations, type Registration } from './core';
+import { hooksOf, installCore, lockRegistrations, type Registration, registrations } from './core';
 
 export interface LoadedApp {
   readonly registrations: readonly Registration[];
@@ -30,8 +30,10 @@ export async function loadApp(directory: string): Promise<LoadedApp> {
 
 function entryFiles(directory: string): string[] {
   const { main } = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8')) as { main?: string };
-  if (main === undefined) throw new Error(`${path.join(directory, 'package.json')} has no "main": it must name the compiled functions`);
+  if (main === undefined)
+    throw new Error(`${path.join(directory, 'package.json')} has no "main": it must name the compiled functions`);
   const files = globSync(main, { cwd: directory }).toSorted();
-  if (files.length === 0) throw new Error(`no file in ${directory} matches "${main}" ("main" in package.json): is the app compiled?`);
+  if (files.length === 0)
+    throw new Error(`no file in ${directory} matches "${main}" ("main" in package.json): is the app compiled?`);
   return files.map((file) => path.join(directory, file));
 }

@@ -2,7 +2,7 @@
 import type { RetryContext } from '@azure/functions';
 import { systemClock } from '../app/clock';
 import type { Registration } from './core';
-import { handOver, type Handed } from './invoke';
+import { type Handed, handOver } from './invoke';
 import { pause } from './pause';
 
 /** What registrations know of durations: whole seconds. */
@@ -12,7 +12,12 @@ interface Duration {
 
 type RetryPolicy =
   | { readonly retryStrategy: 'fixedDelay'; readonly maxRetryCount: number; readonly delayInterval: Duration }
-  | { readonly retryStrategy: 'exponentialBackoff'; readonly maxRetryCount: number; readonly minimumInterval: Duration; readonly maximumInterval: Duration };
+  | {
+      readonly retryStrategy: 'exponentialBackoff';
+      readonly maxRetryCount: number;
+      readonly minimumInterval: Duration;
+      readonly maximumInterval: Duration;
+    };
 
 /** Delays of an exponential backoff differ by so much from each other, up or down. */
 const JITTER = 0.2;
@@ -22,7 +27,11 @@ const JITTER = 0.2;
  * Azure; without a policy at its first failure. False: the signal has ended it before that, and whoever takes the
  * batch next has to give it again. A call that is under way is waited for.
  */
-export async function giveBatch(registration: Registration, batch: Omit<Handed, 'retryContext'>, signal: AbortSignal): Promise<boolean> {
+export async function giveBatch(
+  registration: Registration,
+  batch: Omit<Handed, 'retryContext'>,
+  signal: AbortSignal,
+): Promise<boolean> {
   const policy = registration.retryOptions as RetryPolicy | undefined;
   const maxRetryCount = policy?.maxRetryCount ?? 0;
   let retryContext: RetryContext | undefined;
@@ -32,7 +41,11 @@ export async function giveBatch(registration: Registration, batch: Omit<Handed, 
       return true;
     } catch (error) {
       const skipped = policy === undefined || (maxRetryCount >= 0 && retryCount >= maxRetryCount);
-      logFailure(registration.name, skipped ? 'a batch failed and is skipped' : 'a batch failed and is given again', error);
+      logFailure(
+        registration.name,
+        skipped ? 'a batch failed and is skipped' : 'a batch failed and is given again',
+        error,
+      );
       if (skipped) return true;
       await pause(delayOf(policy, retryCount), signal);
       if (signal.aborted) return false;
@@ -50,5 +63,7 @@ function delayOf(policy: RetryPolicy, retry: number): number {
 
 export function logFailure(name: string, message: string, error: unknown): void {
   const stack = error instanceof Error ? error.stack : String(error);
-  console.error(JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), function: name, message, stack }));
+  console.error(
+    JSON.stringify({ level: 'error', at: new Date(systemClock.now()).toISOString(), function: name, message, stack }),
+  );
 }

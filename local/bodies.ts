@@ -31,7 +31,8 @@ export class Bodies {
   async read(request: IncomingMessage): Promise<Buffer | undefined> {
     const { method, headers } = request;
     const length = headers['content-length'];
-    if (method === 'GET' || method === 'HEAD' || (length === undefined && headers['transfer-encoding'] === undefined)) return undefined;
+    if (method === 'GET' || method === 'HEAD' || (length === undefined && headers['transfer-encoding'] === undefined))
+      return undefined;
     if (Number(length) > this.mostOfOne) throw this.#tooLarge();
     return await new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -72,10 +73,19 @@ export class Bodies {
   #refuseLargest(): void {
     let largest: Arriving | undefined;
     for (const body of this.#arriving) if (largest === undefined || body.size > largest.size) largest = body;
-    largest?.refuse(Problem.of('unavailable', 'More is being sent to this host than it can hold; try again, with the same Idempotency-Key.', { retryAfterSeconds: RETRY_SECONDS }, { 'retry-after': String(RETRY_SECONDS) }));
+    largest?.refuse(
+      Problem.of(
+        'unavailable',
+        'More is being sent to this host than it can hold; try again, with the same Idempotency-Key.',
+        { retryAfterSeconds: RETRY_SECONDS },
+        { 'retry-after': String(RETRY_SECONDS) },
+      ),
+    );
   }
 
   #tooLarge(): Problem {
-    return Problem.of('payload-too-large', `The body may have at most ${this.mostOfOne} bytes.`, { limit: this.mostOfOne });
+    return Problem.of('payload-too-large', `The body may have at most ${this.mostOfOne} bytes.`, {
+      limit: this.mostOfOne,
+    });
   }
 }

@@ -2,10 +2,10 @@
  * How far functions have come in the partitions of event hubs, in SQLite: what a host that starts again goes on from.
  * A folder is one host's, so there is nobody to share the partitions with: whoever claims one gets it.
  */
-import type { Checkpoint, CheckpointStore, PartitionOwnership } from '@azure/event-hubs';
 import path from 'node:path';
-import { DatabaseSync } from '../adapters/embedded/sqlite';
+import type { Checkpoint, CheckpointStore, PartitionOwnership } from '@azure/event-hubs';
 import { prepareFolder, privateFile } from '../adapters/embedded/folder';
+import { DatabaseSync } from '../adapters/embedded/sqlite';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS checkpoints (
@@ -34,15 +34,30 @@ export class Checkpoints implements CheckpointStore {
     return Promise.resolve(claimed);
   }
 
-  async updateCheckpoint({ fullyQualifiedNamespace, eventHubName, consumerGroup, partitionId, offset, sequenceNumber }: Checkpoint): Promise<void> {
+  async updateCheckpoint({
+    fullyQualifiedNamespace,
+    eventHubName,
+    consumerGroup,
+    partitionId,
+    offset,
+    sequenceNumber,
+  }: Checkpoint): Promise<void> {
     this.database
-      .prepare('INSERT OR REPLACE INTO checkpoints (namespace, hub, consumer_group, partition, offset, sequence) VALUES (?, ?, ?, ?, ?, ?)')
+      .prepare(
+        'INSERT OR REPLACE INTO checkpoints (namespace, hub, consumer_group, partition, offset, sequence) VALUES (?, ?, ?, ?, ?, ?)',
+      )
       .run(fullyQualifiedNamespace, eventHubName, consumerGroup, partitionId, offset, sequenceNumber);
   }
 
-  async listCheckpoints(fullyQualifiedNamespace: string, eventHubName: string, consumerGroup: string): Promise<Checkpoint[]> {
+  async listCheckpoints(
+    fullyQualifiedNamespace: string,
+    eventHubName: string,
+    consumerGroup: string,
+  ): Promise<Checkpoint[]> {
     return this.database
-      .prepare('SELECT partition, offset, sequence FROM checkpoints WHERE namespace = ? AND hub = ? AND consumer_group = ?')
+      .prepare(
+        'SELECT partition, offset, sequence FROM checkpoints WHERE namespace = ? AND hub = ? AND consumer_group = ?',
+      )
       .all(fullyQualifiedNamespace, eventHubName, consumerGroup)
       .map(({ partition, offset, sequence }) => ({
         fullyQualifiedNamespace,

@@ -20,7 +20,10 @@ export class Connections {
   private readonly hubs: EventHubs.EventHubConsumerClient[] = [];
   private checkpoints: Checkpoints | undefined;
 
-  /** @param data Folder in which is kept how far the functions have come in event hubs; made when there is something to keep. */
+  /**
+   * @param data Folder in which is kept how far the functions have come in event hubs; made when there is something to
+   * keep.
+   */
   constructor(private readonly data: string) {}
 
   /** True when the settings say where the account is. */
@@ -29,7 +32,8 @@ export class Connections {
   }
 
   cosmos(name: string): Cosmos.CosmosClient {
-    const made = this.made.get(name) ?? openCosmos(process.env[`${name}__accountEndpoint`] as string, process.env[`${name}_KEY`]);
+    const made =
+      this.made.get(name) ?? openCosmos(process.env[`${name}__accountEndpoint`] as string, process.env[`${name}_KEY`]);
     this.made.set(name, made);
     return made;
   }
@@ -40,7 +44,8 @@ export class Connections {
   }
 
   serviceBus(name: string): ServiceBus.ServiceBusClient {
-    const made = this.buses.get(name) ?? openServiceBus(process.env[`${name}__fullyQualifiedNamespace`], process.env[name]);
+    const made =
+      this.buses.get(name) ?? openServiceBus(process.env[`${name}__fullyQualifiedNamespace`], process.env[name]);
     this.buses.set(name, made);
     return made;
   }
@@ -48,7 +53,13 @@ export class Connections {
   /** A client for one trigger. */
   eventHub(name: string, consumerGroup: string, hub: string): EventHubs.EventHubConsumerClient {
     this.checkpoints ??= new Checkpoints(this.data);
-    const made = openEventHub(process.env[`${name}__fullyQualifiedNamespace`], process.env[name], consumerGroup, hub, this.checkpoints);
+    const made = openEventHub(
+      process.env[`${name}__fullyQualifiedNamespace`],
+      process.env[name],
+      consumerGroup,
+      hub,
+      this.checkpoints,
+    );
     this.hubs.push(made);
     return made;
   }
@@ -68,10 +79,18 @@ function openCosmos(endpoint: string, key: string | undefined): Cosmos.CosmosCli
 function openServiceBus(host: string | undefined, connectionString: string | undefined): ServiceBus.ServiceBusClient {
   const { RetryMode, ServiceBusClient } = require('@azure/service-bus') as typeof ServiceBus;
   const options = { retryOptions: { ...RETRIES, mode: RetryMode.Exponential } };
-  return connectionString === undefined ? new ServiceBusClient(host as string, developer(), options) : new ServiceBusClient(connectionString, options);
+  return connectionString === undefined
+    ? new ServiceBusClient(host as string, developer(), options)
+    : new ServiceBusClient(connectionString, options);
 }
 
-function openEventHub(host: string | undefined, connectionString: string | undefined, consumerGroup: string, hub: string, checkpoints: Checkpoints): EventHubs.EventHubConsumerClient {
+function openEventHub(
+  host: string | undefined,
+  connectionString: string | undefined,
+  consumerGroup: string,
+  hub: string,
+  checkpoints: Checkpoints,
+): EventHubs.EventHubConsumerClient {
   const { EventHubConsumerClient, RetryMode } = require('@azure/event-hubs') as typeof EventHubs;
   // All partitions at once: by default one is taken at a time.
   const loadBalancingOptions = { strategy: 'greedy', updateIntervalInMs: TRY_AGAIN_MS } as const;
@@ -83,6 +102,7 @@ function openEventHub(host: string | undefined, connectionString: string | undef
 
 /** Who is logged in with `az` or `azd`. */
 function developer(): Identity.TokenCredential {
-  const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential } = require('@azure/identity') as typeof Identity;
+  const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential } =
+    require('@azure/identity') as typeof Identity;
   return new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential());
 }

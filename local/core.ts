@@ -98,7 +98,8 @@ export function registerFunction(metadata: FunctionMetadata, callback: Callback)
 /** Throws a RangeError for a hook that this generation does not know; `@azure/functions` looks for its mark. */
 export function registerHook(name: string, callback: Callback): Disposable {
   const list = (hooks as Record<string, Callback[] | undefined>)[name];
-  if (list === undefined) throw Object.assign(new RangeError(`unknown hook "${name}"`), { isAzureFunctionsSystemError: true });
+  if (list === undefined)
+    throw Object.assign(new RangeError(`unknown hook "${name}"`), { isAzureFunctionsSystemError: true });
   list.push(callback);
   return new Disposable(() => void list.splice(list.indexOf(callback), 1));
 }
@@ -113,13 +114,11 @@ export function log(level: string, category: string, message: string): void {
 
 /** Makes `require('@azure/functions-core')` answer with this module; must come before the app's first registration. */
 export function installCore(): void {
-  const original = Reflect.get(Module.prototype, 'require') as NodeJS.Require & ((this: NodeModule, id: string) => unknown);
-  Module.prototype.require = Object.assign(
-    function (this: NodeModule, id: string): unknown {
-      return id === '@azure/functions-core' ? exports : original.call(this, id);
-    },
-    original,
-  );
+  const original = Reflect.get(Module.prototype, 'require') as NodeJS.Require &
+    ((this: NodeModule, id: string) => unknown);
+  Module.prototype.require = Object.assign(function (this: NodeModule, id: string): unknown {
+    return id === '@azure/functions-core' ? exports : original.call(this, id);
+  }, original);
 }
 
 /** From now on registrations are refused. */

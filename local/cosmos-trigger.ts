@@ -7,7 +7,16 @@ import type * as Cosmos from '@azure/cosmos';
 import { systemClock } from '../app/clock';
 import { giveBatch, logFailure } from './batches';
 import type { Binding, Registration } from './core';
-import { LEASE_TIMES, LeaseLost, Leases, leasesToTake, uncovered, type HeldLease, type LeaseTimes, type Range } from './leases';
+import {
+  type HeldLease,
+  LEASE_TIMES,
+  LeaseLost,
+  Leases,
+  leasesToTake,
+  type LeaseTimes,
+  type Range,
+  uncovered,
+} from './leases';
 import { pause } from './pause';
 import { resolveSettings } from './settings';
 import { stringData } from './typed-data';
@@ -54,7 +63,10 @@ export class CosmosTrigger {
   private readonly running: Promise<void>;
   private opened: Opened | undefined;
 
-  /** Starts to read. Throws when the registration asks for what this host does not do, or names a setting that is not there. */
+  /**
+   * Starts to read. Throws when the registration asks for what this host does not do, or names a setting that is not
+   * there.
+   */
   constructor(
     private readonly registration: Registration,
     binding: Binding,
@@ -62,9 +74,20 @@ export class CosmosTrigger {
     private readonly host: string,
   ) {
     this.options = binding as unknown as TriggerOptions;
-    const { leaseAcquireInterval: acquireMs, leaseRenewInterval: renewMs, leaseExpirationInterval: expireMs } = this.options;
-    this.times = { acquireMs: acquireMs ?? LEASE_TIMES.acquireMs, renewMs: renewMs ?? LEASE_TIMES.renewMs, expireMs: expireMs ?? LEASE_TIMES.expireMs };
-    if (this.options.startFromBeginning !== true) throw new Error(`function ${registration.name}: this host reads a container from its beginning, set startFromBeginning`);
+    const {
+      leaseAcquireInterval: acquireMs,
+      leaseRenewInterval: renewMs,
+      leaseExpirationInterval: expireMs,
+    } = this.options;
+    this.times = {
+      acquireMs: acquireMs ?? LEASE_TIMES.acquireMs,
+      renewMs: renewMs ?? LEASE_TIMES.renewMs,
+      expireMs: expireMs ?? LEASE_TIMES.expireMs,
+    };
+    if (this.options.startFromBeginning !== true)
+      throw new Error(
+        `function ${registration.name}: this host reads a container from its beginning, set startFromBeginning`,
+      );
     const database = client.database(resolveSettings(this.options.databaseName));
     this.container = database.container(resolveSettings(this.options.containerName));
     this.leaseContainer = database.container(resolveSettings(this.options.leaseContainerName ?? 'leases'));
@@ -80,7 +103,9 @@ export class CosmosTrigger {
 
   private async run(): Promise<void> {
     while (!this.stopping.signal.aborted) {
-      await this.balance().catch((error: unknown) => logFailure(this.registration.name, 'the leases can’t be read or taken', error));
+      await this.balance().catch((error: unknown) =>
+        logFailure(this.registration.name, 'the leases can’t be read or taken', error),
+      );
       await pause(this.times.acquireMs, this.stopping.signal);
     }
   }
@@ -90,19 +115,33 @@ export class CosmosTrigger {
     const { rid, leases } = (this.opened ??= await this.open());
     const [ranges, known] = await Promise.all([this.container.getFeedRanges(), leases.list()]);
     const missing = uncovered(ranges, known);
-    for (const range of missing) await leases.create(range, tokenOf({ rid, Continuation: [{ ...range, continuationToken: '' }] }));
+    for (const range of missing)
+      await leases.create(range, tokenOf({ rid, Continuation: [{ ...range, continuationToken: '' }] }));
     const all = missing.length > 0 ? await leases.list() : known;
-    for (const lease of leasesToTake(all, this.host, new Set(this.reading.keys()), systemClock.now(), this.times.expireMs)) {
+    for (const lease of leasesToTake(
+      all,
+      this.host,
+      new Set(this.reading.keys()),
+      systemClock.now(),
+      this.times.expireMs,
+    )) {
       // One that was stolen, and whose reader has not heard of it yet, is taken back later.
       const held = this.reading.has(lease.id) || this.stopping.signal.aborted ? undefined : await leases.acquire(lease);
-      if (held !== undefined) this.reading.set(lease.id, this.hold(held).finally(() => this.reading.delete(lease.id)));
+      if (held !== undefined)
+        this.reading.set(
+          lease.id,
+          this.hold(held).finally(() => this.reading.delete(lease.id)),
+        );
     }
   }
 
   /** The leases are of this very container: one that was made anew under its name is read from its beginning. */
   private async open(): Promise<Opened> {
     const rid = String((await this.container.read()).resource?._rid);
-    return { rid, leases: new Leases(this.leaseContainer, `${this.options.leaseContainerPrefix ?? ''}${rid}..`, this.host) };
+    return {
+      rid,
+      leases: new Leases(this.leaseContainer, `${this.options.leaseContainerPrefix ?? ''}${rid}..`, this.host),
+    };
   }
 
   /** Reads under the lease until it is lost or the host stops. */
@@ -114,7 +153,8 @@ export class CosmosTrigger {
     await renewing;
     if (!this.stopping.signal.aborted) return;
     await lease.release().catch((error: unknown) => {
-      if (!(error instanceof LeaseLost)) logFailure(this.registration.name, `lease ${lease.id} can’t be released`, error);
+      if (!(error instanceof LeaseLost))
+        logFailure(this.registration.name, `lease ${lease.id} can’t be released`, error);
     });
   }
 
@@ -140,7 +180,8 @@ export class CosmosTrigger {
         const { result, statusCode, continuationToken } = await reader.readNext();
         const place = placeOf(continuationToken);
         // The SDK answers what it can't read with a status, and forgets where it was.
-        if ((statusCode !== 200 && statusCode !== 304) || place === undefined) throw new Error(`the change feed answered ${statusCode}`);
+        if ((statusCode !== 200 && statusCode !== 304) || place === undefined)
+          throw new Error(`the change feed answered ${statusCode}`);
         if (statusCode === 200) {
           if (!(await giveBatch(this.registration, { data: stringData(JSON.stringify(result)) }, signal))) return;
           await lease.advance(continuationToken);
@@ -164,7 +205,10 @@ export class CosmosTrigger {
 
   private readerFrom(continuation: string): Cosmos.ChangeFeedPullModelIterator<unknown> {
     const { ChangeFeedStartFrom } = require('@azure/cosmos') as typeof Cosmos;
-    return this.container.items.getChangeFeedIterator({ maxItemCount: this.options.maxItemsPerInvocation, changeFeedStartFrom: ChangeFeedStartFrom.Continuation(continuation) });
+    return this.container.items.getChangeFeedIterator({
+      maxItemCount: this.options.maxItemsPerInvocation,
+      changeFeedStartFrom: ChangeFeedStartFrom.Continuation(continuation),
+    });
   }
 }
 

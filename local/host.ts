@@ -1,7 +1,7 @@
 /**
  * The development host: runs a compiled Functions app without Core Tools. It serves HTTP functions, and runs timers,
- * durable orchestrations, what changes in Cosmos DB and what comes through Service Bus and Event Hubs, where the settings
- * say where they are; functions with other triggers are accepted and listed, but nothing calls them here.
+ * durable orchestrations, what changes in Cosmos DB and what comes through Service Bus and Event Hubs, where the
+ * settings say where they are; functions with other triggers are accepted and listed, but nothing calls them here.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -9,12 +9,12 @@ import path from 'node:path';
 import { prepareFolder } from '../adapters/embedded/folder';
 import { loadApp } from './app-loader';
 import { Connections } from './connections';
-import { supplyInput, triggerOf, type Binding, type Registration } from './core';
+import { type Binding, type Registration, supplyInput, triggerOf } from './core';
 import { CosmosTrigger } from './cosmos-trigger';
 import { addRoutes } from './durable/routes';
 import { DurableRuntime } from './durable/runtime';
 import { EventHubTrigger } from './event-hub-trigger';
-import { HttpFront, type Handler } from './http-front';
+import { type Handler, HttpFront } from './http-front';
 import { invoke, newContext } from './invoke';
 import { isLoopback } from './loopback';
 import { Router } from './router';
@@ -30,7 +30,10 @@ export interface HostOptions {
   readonly port: number;
   /** A loopback name or address. */
   readonly hostname: string;
-  /** Folder in which the host itself keeps orchestrations, and how far it came in event hubs; `.formicary` in the app's one when it is not given. */
+  /**
+   * Folder in which the host itself keeps orchestrations, and how far it came in event hubs; `.formicary` in the app's
+   * one when it is not given.
+   */
   readonly data?: string;
   /** How long orchestrations that have ended are kept, in days (30). */
   readonly retentionDays?: number;
@@ -55,9 +58,17 @@ export interface Host {
 }
 
 /** Starts the app. Throws when the port is taken, the hostname is not loopback, or the app cannot be loaded. */
-export async function startHost({ appDirectory, port, hostname, data = path.join(appDirectory, '.formicary'), retentionDays = 30 }: HostOptions): Promise<Host> {
+export async function startHost({
+  appDirectory,
+  port,
+  hostname,
+  data = path.join(appDirectory, '.formicary'),
+  retentionDays = 30,
+}: HostOptions): Promise<Host> {
   if (!isLoopback(hostname)) {
-    throw new Error(`refusing to listen on ${hostname}: this host has no access control yet, so only a loopback address is allowed`);
+    throw new Error(
+      `refusing to listen on ${hostname}: this host has no access control yet, so only a loopback address is allowed`,
+    );
   }
   const front = new HttpFront();
   // The port comes first: a second host must find out before it touches the first one's data.
@@ -70,25 +81,51 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
     const { http, durableTask, serviceBus, eventHubs } = extensions(appDirectory);
     const app = await loadApp(appDirectory);
     const router = new Router<Handler>();
-    // The host's own routes come before those of functions, and those in order of the functions' names: the first that fits serves.
+    // The host's own routes come before those of functions, and those in order of the functions' names: the first that
+    // fits serves.
     durable = openDurable(app.registrations, data);
-    if (durable !== undefined) supplyInput('durableClient', addRoutes(router, durable, url, durableTask?.hubName ?? 'Formicary'));
+    if (durable !== undefined)
+      supplyInput('durableClient', addRoutes(router, durable, url, durableTask?.hubName ?? 'Formicary'));
     for (const { registration, trigger } of inHostOrder(withTrigger(app.registrations, 'httpTrigger'))) {
-      const template = [http?.routePrefix ?? 'api', (trigger['route'] as string | undefined) ?? registration.name].filter((part) => part !== '').join('/');
+      const template = [http?.routePrefix ?? 'api', (trigger['route'] as string | undefined) ?? registration.name]
+        .filter((part) => part !== '')
+        .join('/');
       const handle: Handler = (request) => invoke(registration, [request], newContext(registration));
       for (const method of trigger['methods'] as string[]) router.add(method.toUpperCase(), template, handle);
     }
     const connections = new Connections(data);
-    const feeds = withTrigger(app.registrations, 'cosmosDBTrigger').filter(({ trigger }) => connections.hasCosmos(String(trigger['connection'])));
-    const queues = withTrigger(app.registrations, 'serviceBusTrigger').filter(({ trigger }) => connections.hasBroker(String(trigger['connection'])));
-    const hubs = withTrigger(app.registrations, 'eventHubTrigger').filter(({ trigger }) => connections.hasBroker(String(trigger['connection'])));
+    const feeds = withTrigger(app.registrations, 'cosmosDBTrigger').filter(({ trigger }) =>
+      connections.hasCosmos(String(trigger['connection'])),
+    );
+    const queues = withTrigger(app.registrations, 'serviceBusTrigger').filter(({ trigger }) =>
+      connections.hasBroker(String(trigger['connection'])),
+    );
+    const hubs = withTrigger(app.registrations, 'eventHubTrigger').filter(({ trigger }) =>
+      connections.hasBroker(String(trigger['connection'])),
+    );
     const instance = randomUUID();
     const running: { stop(): Promise<void> }[] = [
-      ...withTrigger(app.registrations, 'timerTrigger').map(({ registration, trigger }) => startTimer(registration, trigger)),
-      ...feeds.map(({ registration, trigger }) => new CosmosTrigger(registration, trigger, connections.cosmos(String(trigger['connection'])), instance)),
-      ...queues.map(({ registration, trigger }) => new ServiceBusTrigger(registration, connections.serviceBus(String(trigger['connection'])), serviceBus?.maxConcurrentCalls ?? MAX_CONCURRENT_CALLS)),
+      ...withTrigger(app.registrations, 'timerTrigger').map(({ registration, trigger }) =>
+        startTimer(registration, trigger),
+      ),
+      ...feeds.map(
+        ({ registration, trigger }) =>
+          new CosmosTrigger(registration, trigger, connections.cosmos(String(trigger['connection'])), instance),
+      ),
+      ...queues.map(
+        ({ registration, trigger }) =>
+          new ServiceBusTrigger(
+            registration,
+            connections.serviceBus(String(trigger['connection'])),
+            serviceBus?.maxConcurrentCalls ?? MAX_CONCURRENT_CALLS,
+          ),
+      ),
       ...hubs.map(({ registration, trigger }) => {
-        const client = connections.eventHub(String(trigger['connection']), resolveSettings((trigger['consumerGroup'] as string | undefined) ?? CONSUMER_GROUP), resolveSettings(String(trigger['eventHubName'])));
+        const client = connections.eventHub(
+          String(trigger['connection']),
+          resolveSettings((trigger['consumerGroup'] as string | undefined) ?? CONSUMER_GROUP),
+          resolveSettings(String(trigger['eventHubName'])),
+        );
         return new EventHubTrigger(registration, client, eventHubs?.maxEventBatchSize ?? MAX_EVENT_BATCH_SIZE);
       }),
     ];
@@ -98,7 +135,12 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
       url,
       functions: app.registrations.map((registration) => {
         const { type } = triggerOf(registration);
-        return { name: registration.name, trigger: type, runs: RUN.includes(type) || [...feeds, ...queues, ...hubs].some((served) => served.registration === registration) };
+        return {
+          name: registration.name,
+          trigger: type,
+          runs:
+            RUN.includes(type) || [...feeds, ...queues, ...hubs].some((served) => served.registration === registration),
+        };
       }),
       async close(graceSeconds = 10) {
         // A broker that is gone can't be taken leave of: that keeps nothing else from ending in order.
@@ -113,14 +155,19 @@ export async function startHost({ appDirectory, port, hostname, data = path.join
   }
 }
 
-function withTrigger(registrations: readonly Registration[], type: string): { registration: Registration; trigger: Binding }[] {
+function withTrigger(
+  registrations: readonly Registration[],
+  type: string,
+): { registration: Registration; trigger: Binding }[] {
   return registrations
     .map((registration) => ({ registration, trigger: triggerOf(registration) }))
     .filter(({ trigger }) => trigger.type === type);
 }
 
 /** The order in which the Functions host looks at routes: by the functions' names, regardless of case. */
-export function inHostOrder<F extends { readonly registration: { readonly name: string } }>(functions: readonly F[]): F[] {
+export function inHostOrder<F extends { readonly registration: { readonly name: string } }>(
+  functions: readonly F[],
+): F[] {
   const key = ({ registration: { name } }: F) => name.toLowerCase();
   return functions.toSorted((a, b) => (key(a) < key(b) ? -1 : key(a) > key(b) ? 1 : 0));
 }
@@ -142,6 +189,8 @@ interface Extensions {
 }
 
 function extensions(appDirectory: string): Extensions {
-  const { extensions = {} } = JSON.parse(readFileSync(path.join(appDirectory, 'host.json'), 'utf8')) as { extensions?: Extensions };
+  const { extensions = {} } = JSON.parse(readFileSync(path.join(appDirectory, 'host.json'), 'utf8')) as {
+    extensions?: Extensions;
+  };
   return extensions;
 }

@@ -9,7 +9,7 @@ import { attachAbortSignal } from '../functions/http/edge/abort';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
 import { Bodies } from './bodies';
 import { loopbackGuard } from './loopback';
-import { LINGER_SECONDS, checkHeaders, refuseMalformed } from './malformed';
+import { checkHeaders, LINGER_SECONDS, refuseMalformed } from './malformed';
 import { LocalRequest } from './request';
 import { sendResult } from './response';
 import type { Match, Router } from './router';
@@ -32,7 +32,10 @@ export type Handler = (request: LocalRequest) => Promise<unknown>;
 
 /** The HTTP server and its requests in flight. */
 export class HttpFront {
-  readonly #server: Server = createServer(OPTIONS, (request, response) => void this.#track(this.#handle(request, response)));
+  readonly #server: Server = createServer(
+    OPTIONS,
+    (request, response) => void this.#track(this.#handle(request, response)),
+  );
   readonly #running = new Set<Promise<void>>();
   readonly #aborts = new Set<AbortController>();
   readonly #bodies = new Bodies();
@@ -43,7 +46,9 @@ export class HttpFront {
 
   async listen(port: number, hostname: string): Promise<string> {
     this.#server.setTimeout(IDLE_TIMEOUT);
-    this.#server.on('checkExpectation', (_, response) => sendProblem(response, Problem.of('expectation-failed', 'Expect is understood only as 100-continue.')));
+    this.#server.on('checkExpectation', (_, response) =>
+      sendProblem(response, Problem.of('expectation-failed', 'Expect is understood only as 100-continue.')),
+    );
     refuseMalformed(this.#server);
     this.#server.listen(port, hostname);
     await once(this.#server, 'listening');
@@ -89,7 +94,8 @@ export class HttpFront {
   }
 
   async #dispatch(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.#router === undefined || this.#closing) throw Problem.of('unavailable', 'The host is starting or stopping; try again.', {}, { 'retry-after': '1' });
+    if (this.#router === undefined || this.#closing)
+      throw Problem.of('unavailable', 'The host is starting or stopping; try again.', {}, { 'retry-after': '1' });
     const method = request.method!;
     const { value: handle, params } = findFunction(this.#router, method, request.url!);
     const local = new LocalRequest({
@@ -123,7 +129,11 @@ export class HttpFront {
 }
 
 /** Throws a Problem (400, 404, 405) when no function serves the request. */
-function findFunction(router: Router<Handler>, method: string, url: string): Extract<Match<Handler>, { kind: 'found' }> {
+function findFunction(
+  router: Router<Handler>,
+  method: string,
+  url: string,
+): Extract<Match<Handler>, { kind: 'found' }> {
   const queryAt = url.indexOf('?');
   const path = queryAt < 0 ? url : url.slice(0, queryAt);
   if (!path.startsWith('/')) throw Problem.of('invalid-request', 'The path is not valid.');
@@ -139,10 +149,16 @@ function findFunction(router: Router<Handler>, method: string, url: string): Ext
   throw Problem.of('method-not-allowed', `${path} knows ${allow}.`, {}, { allow });
 }
 
-/** Reads what a refused client still sends, for a while: if its connection were closed meanwhile, it might not see the answer. */
+/**
+ * Reads what a refused client still sends, for a while: if its connection were closed meanwhile, it might not see the
+ * answer.
+ */
 async function dropped(request: IncomingMessage): Promise<void> {
   request.resume();
-  await within(LINGER_SECONDS, finished(request).catch(() => undefined));
+  await within(
+    LINGER_SECONDS,
+    finished(request).catch(() => undefined),
+  );
 }
 
 /** A function threw: the log gets the exception, the caller an id to ask with. */

@@ -1,7 +1,16 @@
 /** Calls a registered function with the app's invocation hooks around it, in the worker's order. */
 import { randomUUID } from 'node:crypto';
 import { InvocationContext, type RetryContext } from '@azure/functions';
-import { getProgrammingModel, hooksOf, inputOf, log, triggerOf, type Binding, type InvocationModel, type Registration } from './core';
+import {
+  type Binding,
+  getProgrammingModel,
+  hooksOf,
+  inputOf,
+  type InvocationModel,
+  log,
+  type Registration,
+  triggerOf,
+} from './core';
 import { jsonData, type TypedData } from './typed-data';
 
 /** What a trigger hands over, as the Functions host sends it to the worker. */
@@ -16,16 +25,28 @@ export interface Handed {
  * Calls a function with what a trigger hands over. It is decoded by the library of the app itself, as under the worker:
  * a function gets here what it gets on Azure. Resolves and rejects as `invoke` does.
  */
-export async function handOver(registration: Registration, { data, metadata = {}, retryContext }: Handed): Promise<unknown> {
+export async function handOver(
+  registration: Registration,
+  { data, metadata = {}, retryContext }: Handed,
+): Promise<unknown> {
   const invocationId = randomUUID();
-  const inputData = [{ name: nameOf(registration, triggerOf(registration)), data }, ...extraInputsOf(registration).map((binding) => ({ name: nameOf(registration, binding), data: jsonData(inputOf(binding.type)) }))];
+  const inputData = [
+    { name: nameOf(registration, triggerOf(registration)), data },
+    ...extraInputsOf(registration).map((binding) => ({
+      name: nameOf(registration, binding),
+      data: jsonData(inputOf(binding.type)),
+    })),
+  ];
   const request = { invocationId, inputData, triggerMetadata: metadata, retryContext };
   const model = modelOf(registration, { invocationId, request, metadata: registration, log });
   const { context, inputs } = await model.getArguments();
   return await invoke(registration, inputs, context);
 }
 
-function modelOf({ name }: Registration, context: Parameters<NonNullable<ReturnType<typeof getProgrammingModel>>['getInvocationModel']>[0]): InvocationModel {
+function modelOf(
+  { name }: Registration,
+  context: Parameters<NonNullable<ReturnType<typeof getProgrammingModel>>['getInvocationModel']>[0],
+): InvocationModel {
   const model = getProgrammingModel();
   if (model === undefined) throw new Error(`function ${name} was not registered with @azure/functions`);
   return model.getInvocationModel(context);
@@ -50,7 +71,11 @@ export function newContext(registration: Registration): InvocationContext {
 }
 
 /** Resolves with what the function (or its hooks) returned; rejects with what it threw. */
-export async function invoke(registration: Registration, inputs: unknown[], context: InvocationContext): Promise<unknown> {
+export async function invoke(
+  registration: Registration,
+  inputs: unknown[],
+  context: InvocationContext,
+): Promise<unknown> {
   const before = hooksOf('preInvocation');
   const after = hooksOf('postInvocation');
   if (before.length === 0 && after.length === 0) return registration.callback(...inputs, context);

@@ -42,12 +42,25 @@ export class LeaseLost extends Error {}
 
 // ------------------------------------------------------------------------------------------------------ pure rules
 
-/** The leases that a host tries to take now, so that in the end each has its share; `reading` are the ids of those that it reads under. */
-export function leasesToTake<L extends Lease>(leases: readonly L[], host: string, reading: ReadonlySet<string>, now: number, expireMs: number): L[] {
+/**
+ * The leases that a host tries to take now, so that in the end each has its share; `reading` are the ids of those that
+ * it reads under.
+ */
+export function leasesToTake<L extends Lease>(
+  leases: readonly L[],
+  host: string,
+  reading: ReadonlySet<string>,
+  now: number,
+  expireMs: number,
+): L[] {
   // One that is this host's, and not read, is one that it took without hearing of it.
-  const isFree = ({ id, owner, timestamp }: L) => owner === null || (owner === host ? !reading.has(id) : Date.parse(timestamp) + expireMs < now);
+  const isFree = ({ id, owner, timestamp }: L) =>
+    owner === null || (owner === host ? !reading.has(id) : Date.parse(timestamp) + expireMs < now);
   const free = leases.filter(isFree);
-  const held = Map.groupBy(leases.filter((lease) => !isFree(lease)), ({ owner }) => owner as string);
+  const held = Map.groupBy(
+    leases.filter((lease) => !isFree(lease)),
+    ({ owner }) => owner as string,
+  );
   const mine = held.get(host)?.length ?? 0;
   const share = Math.ceil(leases.length / (held.has(host) ? held.size : held.size + 1));
   const needed = share - mine;
@@ -85,13 +98,23 @@ export class Leases {
   ) {}
 
   async list(): Promise<Stored[]> {
-    const query = { query: 'SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)', parameters: [{ name: '@prefix', value: this.prefix }] };
+    const query = {
+      query: 'SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)',
+      parameters: [{ name: '@prefix', value: this.prefix }],
+    };
     return (await this.container.items.query<Stored>(query).fetchAll()).resources;
   }
 
   /** Makes the lease of a range, held by nobody; one that is there already stays as it is. */
   async create({ minInclusive, maxExclusive }: Range, continuation: string): Promise<void> {
-    const lease: Lease = { id: `${this.prefix}${minInclusive}-${maxExclusive}`, minInclusive, maxExclusive, owner: null, timestamp: new Date(systemClock.now()).toISOString(), continuation };
+    const lease: Lease = {
+      id: `${this.prefix}${minInclusive}-${maxExclusive}`,
+      minInclusive,
+      maxExclusive,
+      owner: null,
+      timestamp: new Date(systemClock.now()).toISOString(),
+      continuation,
+    };
     await this.container.items.create(lease).catch((error: unknown) => {
       if (codeOf(error) !== 409) throw error;
     });
@@ -110,7 +133,10 @@ export class Leases {
   }
 }
 
-/** A lease that this host holds. Each method writes it, one after the other, and rejects with `LeaseLost` when it is no longer this host's. */
+/**
+ * A lease that this host holds. Each method writes it, one after the other, and rejects with `LeaseLost` when it is no
+ * longer this host's.
+ */
 export class HeldLease {
   private writing: Promise<unknown> = Promise.resolve();
 
@@ -148,7 +174,15 @@ export class HeldLease {
   private async write(change: Partial<Lease>): Promise<void> {
     await this.inTurn(async () => {
       const { id, minInclusive, maxExclusive, owner, continuation } = this.lease;
-      const next: Lease = { id, minInclusive, maxExclusive, owner, continuation, ...change, timestamp: new Date(systemClock.now()).toISOString() };
+      const next: Lease = {
+        id,
+        minInclusive,
+        maxExclusive,
+        owner,
+        continuation,
+        ...change,
+        timestamp: new Date(systemClock.now()).toISOString(),
+      };
       const { resource } = await this.item.replace<Lease>(next, this.ifUnchanged);
       this.lease = resource as Stored;
     });
@@ -163,7 +197,8 @@ export class HeldLease {
         if (codeOf(error) !== 412) throw error;
         // A write of this host's own, whose answer was lost, has changed it too.
         const { resource } = await this.item.read<Stored>();
-        if (resource?.owner !== this.host) throw new LeaseLost(`lease ${this.id} is held by ${resource?.owner ?? 'nobody'}`);
+        if (resource?.owner !== this.host)
+          throw new LeaseLost(`lease ${this.id} is held by ${resource?.owner ?? 'nobody'}`);
         this.lease = { ...resource, continuation: this.lease.continuation };
         await work();
       }

@@ -13,7 +13,9 @@ export function isLoopback(hostname: string): boolean {
 
 /** Returns the check of each request's headers: a Problem when the request must be refused. */
 export function loopbackGuard(port: number): (headers: IncomingHttpHeaders) => Problem | undefined {
-  const hosts = ['localhost', '127.0.0.1', '[::1]'].flatMap((name) => (port === 80 ? [name, `${name}:80`] : [`${name}:${port}`]));
+  const hosts = ['localhost', '127.0.0.1', '[::1]'].flatMap((name) =>
+    port === 80 ? [name, `${name}:80`] : [`${name}:${port}`],
+  );
   const allowedHosts = new Set(hosts);
   const allowedOrigins = new Set(hosts.map((host) => `http://${host}`));
 

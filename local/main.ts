@@ -1,23 +1,36 @@
 /** Entry point of `npm start`: the whole of Formicary on this machine. */
 import path from 'node:path';
-import { readNumber, type NumberRange } from '../domain/kernel/number';
+import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { startHost } from './host';
 import { whenNpmEnds } from './npm-parent';
 
 /** Where package.json stands: this file is compiled to dist/local/main.js. */
 const ROOT = path.resolve(__dirname, '../..');
-/** A terminal signals the whole group, and npm hands on what it gets: what comes again so soon is the same wish. Milliseconds. */
+/**
+ * A terminal signals the whole group, and npm hands on what it gets: what comes again so soon is the same wish.
+ * Milliseconds.
+ */
 const SAME_WISH_MS = 500;
 
 async function main(): Promise<void> {
-  const port = setting('FORMICARY_PORT', process.env['FORMICARY_PORT'], 'a port', 7071, { min: 1, max: 65_535, whole: true });
+  const port = setting('FORMICARY_PORT', process.env['FORMICARY_PORT'], 'a port', 7071, {
+    min: 1,
+    max: 65_535,
+    whole: true,
+  });
   process.env['AZURE_FUNCTIONS_ENVIRONMENT'] ??= 'Development';
   const data = (process.env['FORMICARY_DATA'] ||= path.resolve('.formicary'));
 
   // Links in notices lead to this host, unless people find it elsewhere.
   process.env['FORMICARY_PUBLIC_URL'] ||= `http://127.0.0.1:${port}`;
 
-  const retentionDays = setting('FORMICARY_DURABLE_DAYS', process.env['FORMICARY_DURABLE_DAYS'], 'a number of days above 0', 30, { min: 0.001, max: 36_500 });
+  const retentionDays = setting(
+    'FORMICARY_DURABLE_DAYS',
+    process.env['FORMICARY_DURABLE_DAYS'],
+    'a number of days above 0',
+    30,
+    { min: 0.001, max: 36_500 },
+  );
 
   const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
   let stopping: number | undefined;
@@ -61,7 +74,10 @@ function setting(name: string, given: string | undefined, what: string, fallback
 
 function fail(error: unknown): never {
   const { code, port } = error as { code?: string; port?: number };
-  if (code === 'EADDRINUSE') console.error(`Port ${port} is in use: stop what runs there, or choose another port (start --port, or FORMICARY_PORT).`);
+  if (code === 'EADDRINUSE')
+    console.error(
+      `Port ${port} is in use: stop what runs there, or choose another port (start --port, or FORMICARY_PORT).`,
+    );
   else console.error(error instanceof Error ? error.message : error);
   process.exit(1);
 }

@@ -2,7 +2,7 @@
  * What is not proper HTTP never reaches a function. Node would answer it without a body; here it gets a problem
  * document, as everything else does.
  */
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
 
@@ -28,18 +28,30 @@ export function refuseMalformed(server: Server): void {
     else if (response.headersSent) socket.destroy();
     else answer();
   });
-  server.on('connect', (_, socket) => refuse(socket, Problem.of('method-not-allowed', 'This host is no proxy.', {}, { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE' })));
+  server.on('connect', (_, socket) =>
+    refuse(
+      socket,
+      Problem.of('method-not-allowed', 'This host is no proxy.', {}, { allow: 'GET, HEAD, POST, PUT, PATCH, DELETE' }),
+    ),
+  );
 }
 
-/** Of these the first would be taken, and the others dropped without a word; of all others doubles are joined, and so seen. */
+/**
+ * Of these the first would be taken, and the others dropped without a word; of all others doubles are joined, and so
+ * seen.
+ */
 const ONCE = ['host', 'content-type', 'authorization'];
 
-/** Throws unless the request names one host, and nothing twice: of two, another program on the way might believe the other one. */
+/**
+ * Throws unless the request names one host, and nothing twice: of two, another program on the way might believe the
+ * other one.
+ */
 export function checkHeaders({ rawHeaders }: IncomingMessage): void {
   const names = rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
   const count = (wanted: string): number => names.filter((name) => name === wanted).length;
   if (count('host') !== 1) throw Problem.of('invalid-request', 'The request must have one Host header.');
-  for (const name of ONCE) if (count(name) > 1) throw Problem.of('invalid-request', `The header ${name} is given more than once.`);
+  for (const name of ONCE)
+    if (count(name) > 1) throw Problem.of('invalid-request', `The header ${name} is given more than once.`);
 }
 
 function problemOf(code: string | undefined): Problem {

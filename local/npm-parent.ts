@@ -1,12 +1,14 @@
 /**
- * npm and npx run a program through a shell and don't always end it with themselves: whoever kills `npx formicary start`
- * would leave a host that nobody sees.
+ * npm and npx run a program through a shell and don't always end it with themselves: whoever kills `npx formicary
+ * start` would leave a host that nobody sees.
  */
 import { execFileSync } from 'node:child_process';
 
 const LOOK_EVERY_MS = 1_000;
 
-/** Calls `ended` once when npm or npx, of which this process was started, is gone; never when it was started otherwise. */
+/**
+ * Calls `ended` once when npm or npx, of which this process was started, is gone; never when it was started otherwise.
+ */
 export function whenNpmEnds(ended: () => void): void {
   if (process.env['npm_command'] === undefined || process.platform === 'win32') return;
   const parent = process.ppid;
@@ -29,7 +31,10 @@ function npmAbove(shell: number): number | undefined {
 /** The parent of a process, and how it was called; undefined where that can't be known. */
 function processOf(pid: number): [parent: number, call: string] | undefined {
   try {
-    const line = execFileSync('ps', ['-o', 'ppid=,args=', '-p', String(pid)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const line = execFileSync('ps', ['-o', 'ppid=,args=', '-p', String(pid)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const [, parent, call] = /^\s*(\d+)\s+(.*)$/m.exec(line) ?? [];
     return parent === undefined || call === undefined ? undefined : [Number(parent), call];
   } catch {

@@ -1,8 +1,8 @@
 /** Writes what an HTTP function returned to the socket. */
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
-import { ReadableStream } from 'node:stream/web';
 import { pipeline } from 'node:stream/promises';
+import { ReadableStream } from 'node:stream/web';
 import { HttpResponse, type HttpResponseInit } from '@azure/functions';
 
 /** Statuses that have no body. */
@@ -17,7 +17,8 @@ export async function sendResult(response: ServerResponse, result: unknown): Pro
     response.writeHead(204).end();
     return;
   }
-  if (typeof result !== 'object') throw new TypeError('an HTTP function must return an object with status, headers and body');
+  if (typeof result !== 'object')
+    throw new TypeError('an HTTP function must return an object with status, headers and body');
   const { status, headers, body } = result instanceof HttpResponse ? result : fromInit(result);
   const head = headersOf(headers);
 
@@ -43,9 +44,16 @@ interface Plain {
 function fromInit(init: HttpResponseInit): Plain {
   const { status = 200, headers, body } = init;
   const jsonBody: unknown = init.jsonBody;
-  if (jsonBody !== undefined) return { status, headers: { 'content-type': 'application/json', ...headersOf(headers) }, body: JSON.stringify(jsonBody) };
-  if (typeof body === 'string') return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...headersOf(headers) }, body };
-  if (body === undefined || body === null || body instanceof Uint8Array || Symbol.asyncIterator in body) return { status, headers, body };
+  if (jsonBody !== undefined)
+    return {
+      status,
+      headers: { 'content-type': 'application/json', ...headersOf(headers) },
+      body: JSON.stringify(jsonBody),
+    };
+  if (typeof body === 'string')
+    return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...headersOf(headers) }, body };
+  if (body === undefined || body === null || body instanceof Uint8Array || Symbol.asyncIterator in body)
+    return { status, headers, body };
   return new HttpResponse(init);
 }
 
@@ -57,7 +65,10 @@ function headersOf(headers: HttpResponseInit['headers']): Record<string, string 
   return result;
 }
 
-async function stream(response: ServerResponse, body: ReadableStream | Readable | AsyncIterable<Uint8Array>): Promise<void> {
+async function stream(
+  response: ServerResponse,
+  body: ReadableStream | Readable | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const source = body instanceof ReadableStream ? Readable.fromWeb(body) : Readable.from(body);
   try {
     await pipeline(source, response);

@@ -53,7 +53,9 @@ export class Router<T> {
     if (length > MAX_INDEXED) return this.#endpoints;
     let found = this.#byLength.get(length);
     if (found === undefined) {
-      found = this.#endpoints.filter(({ template }) => (template.at(-1)?.kind === 'rest' ? length >= template.length - 1 : length === template.length));
+      found = this.#endpoints.filter(({ template }) =>
+        template.at(-1)?.kind === 'rest' ? length >= template.length - 1 : length === template.length,
+      );
       this.#byLength.set(length, found);
     }
     return found;
@@ -64,7 +66,9 @@ function shapeOf(template: Template): string {
   return template.map(({ kind, name }) => (kind === 'literal' ? name : kind)).join('/');
 }
 
-/** As the host's web server decodes a path before anybody looks at it: all but an encoded slash, which stays what it is. */
+/**
+ * As the host's web server decodes a path before anybody looks at it: all but an encoded slash, which stays what it is.
+ */
 function decoded(path: string): string {
   return path.includes('%') ? path.split(/%2f/i).map(decodeURIComponent).join('%2F') : path;
 }

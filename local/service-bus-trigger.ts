@@ -1,12 +1,13 @@
 /**
- * Calls functions with the messages of a queue, as the trigger on Azure does: one message a call, several calls at once,
- * each message under its lock. One whose call fails is given back, and comes again until its deliveries are used up.
+ * Calls functions with the messages of a queue, as the trigger on Azure does: one message a call, several calls at
+ * once, each message under its lock. One whose call fails is given back, and comes again until its deliveries are used
+ * up.
  */
-import type { ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver } from '@azure/service-bus';
 import { logFailure } from './batches';
-import { triggerOf, type Registration } from './core';
-import { handOver, type Handed } from './invoke';
+import { type Registration, triggerOf } from './core';
+import { type Handed, handOver } from './invoke';
 import { resolveSettings } from './settings';
 import { dateTime, dateTimeOffset, jsonData, stringData, type TypedData } from './typed-data';
 
@@ -22,7 +23,9 @@ export class ServiceBusTrigger {
     client: ServiceBusClient,
     maxConcurrentCalls: number,
   ) {
-    this.receiver = client.createReceiver(resolveSettings(String(triggerOf(registration)['queueName'])), { skipParsingBodyAsJson: true });
+    this.receiver = client.createReceiver(resolveSettings(String(triggerOf(registration)['queueName'])), {
+      skipParsingBodyAsJson: true,
+    });
     this.subscription = this.receiver.subscribe(
       {
         processMessage: (message) => this.call(message),
@@ -69,14 +72,42 @@ export class ServiceBusTrigger {
 
 /** One message, as Azure hands it over: its body as text, and what is said about it. */
 function handed(message: ServiceBusReceivedMessage): Handed {
-  const { messageId, deliveryCount = 0, lockToken, sequenceNumber, enqueuedTimeUtc, expiresAtUtc, contentType, correlationId, subject, to, replyTo, sessionId, partitionKey, applicationProperties = {} } = message;
+  const {
+    messageId,
+    deliveryCount = 0,
+    lockToken,
+    sequenceNumber,
+    enqueuedTimeUtc,
+    expiresAtUtc,
+    contentType,
+    correlationId,
+    subject,
+    to,
+    replyTo,
+    sessionId,
+    partitionKey,
+    applicationProperties = {},
+  } = message;
   const body: unknown = message.body;
-  const texts = { MessageId: messageId?.toString(), LockToken: lockToken, ContentType: contentType, CorrelationId: correlationId?.toString(), Subject: subject, Label: subject, To: to, ReplyTo: replyTo, SessionId: sessionId, PartitionKey: partitionKey };
+  const texts = {
+    MessageId: messageId?.toString(),
+    LockToken: lockToken,
+    ContentType: contentType,
+    CorrelationId: correlationId?.toString(),
+    Subject: subject,
+    Label: subject,
+    To: to,
+    ReplyTo: replyTo,
+    SessionId: sessionId,
+    PartitionKey: partitionKey,
+  };
   return {
     data: stringData(Buffer.isBuffer(body) ? body.toString('utf8') : String(body)),
     metadata: {
       // What is not there is not handed over.
-      ...Object.fromEntries(Object.entries(texts).flatMap(([name, text]) => (text === undefined ? [] : [[name, stringData(text)]]))),
+      ...Object.fromEntries(
+        Object.entries(texts).flatMap(([name, text]) => (text === undefined ? [] : [[name, stringData(text)]])),
+      ),
       DeliveryCount: jsonData(deliveryCount + 1),
       SequenceNumber: jsonData(Number(sequenceNumber)),
       ...timesOf('EnqueuedTime', enqueuedTimeUtc),

@@ -32,7 +32,11 @@ export function startTimer(timer: Registration, binding: Binding, clock: Clock =
     const now = new Date(clock.now()).toISOString();
     const info = {
       Schedule: { AdjustForDST: true },
-      ScheduleStatus: { Last: last, Next: cron.nextRun(new Date(clock.now()))?.toISOString() ?? NEVER, LastUpdated: now },
+      ScheduleStatus: {
+        Last: last,
+        Next: cron.nextRun(new Date(clock.now()))?.toISOString() ?? NEVER,
+        LastUpdated: now,
+      },
       IsPastDue: false,
     };
     last = now;
@@ -69,7 +73,8 @@ const NCRONTAB = new RegExp(`^${ITEM}(,${ITEM})*( ${ITEM}(,${ITEM})*){5}$`);
 
 /** Second, minute, hour, day, month, day of week; croner understands more, but what runs here must run on Azure. */
 function parseSchedule(name: string, schedule: string): Cron {
-  if (!NCRONTAB.test(schedule)) throw new Error(`timer ${name}: "${schedule}" is not an NCRONTAB schedule of six fields`);
+  if (!NCRONTAB.test(schedule))
+    throw new Error(`timer ${name}: "${schedule}" is not an NCRONTAB schedule of six fields`);
   return new Cron(schedule, { mode: '6-part', domAndDow: true, timezone: 'UTC' });
 }
 

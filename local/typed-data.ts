@@ -21,7 +21,11 @@ export function stringData(value: string | null | undefined): TypedData {
 
 /** A `string[]` of .NET. The host leaves out what is null or empty: the list can be shorter than those beside it. */
 export function stringsData(values: readonly (string | null | undefined)[]): TypedData {
-  return { collectionString: { string: values.filter((value) => value !== null && value !== undefined && value !== '') as string[] } };
+  return {
+    collectionString: {
+      string: values.filter((value) => value !== null && value !== undefined && value !== '') as string[],
+    },
+  };
 }
 
 /** A `byte[][]` of .NET; empty entries stay. */
@@ -45,7 +49,10 @@ const NEVER = '9999-12-31T23:59:59.9999999';
 /** A `DateTime` of which .NET doesn't know the zone, as it writes it: in UTC, and without saying so. */
 export function dateTime(date: Date): string {
   if (date.getUTCFullYear() > 9_999) return NEVER;
-  return date.toISOString().replace(/(?:\.000|0+)Z$/, '').replace(/Z$/, '');
+  return date
+    .toISOString()
+    .replace(/(?:\.000|0+)Z$/, '')
+    .replace(/Z$/, '');
 }
 
 /** A `DateTimeOffset`, as .NET writes it. */

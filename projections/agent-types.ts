@@ -1,7 +1,7 @@
 /** The agent types of a tenant's own that can be deployed; the repository shows them beside the built-in ones. */
 import type { AgentTypeState } from '../domain/agent-template';
 import type { CustomEntry } from '../domain/catalogue';
-import { readAll, type Projection, type ViewReader } from './projection';
+import { type Projection, readAll, type ViewReader } from './projection';
 
 /** A row per type, under its id; a withdrawn one has none. */
 export const agentTypes: Projection<AgentTypeState, CustomEntry> = {

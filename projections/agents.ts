@@ -1,5 +1,5 @@
 /** Agents for lists and discovery: a row per agent. */
-import { loadOf, slotsInUse, type AgentState } from '../domain/agent';
+import { type AgentState, loadOf, slotsInUse } from '../domain/agent';
 import type { Projection } from './projection';
 
 export interface AgentDoc {

@@ -1,5 +1,5 @@
 /** The queue of approvals: a row per approval, the most severe first, of equals the one whose deadline comes first. */
-import { deadlineOf, type ApprovalState } from '../domain/approval';
+import { type ApprovalState, deadlineOf } from '../domain/approval';
 import type { Projection } from './projection';
 
 export interface ApprovalDoc {
@@ -77,6 +77,12 @@ export const approvals: Projection<ApprovalState, ApprovalDoc> = {
     };
     // Rows are read in order of their keys, and a row keeps its key: severity and deadline as they were asked for.
     const order = Math.round((100 - request.score) * 10);
-    return { tenant, key: `${String(order).padStart(4, '0')} ${request.ends.at(-1)}`, source: stream, index: version, doc };
+    return {
+      tenant,
+      key: `${String(order).padStart(4, '0')} ${request.ends.at(-1)}`,
+      source: stream,
+      index: version,
+      doc,
+    };
   },
 };

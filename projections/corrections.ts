@@ -17,7 +17,12 @@ export const corrections: Projection<CorrectionState, CorrectionDoc> = {
   fields: ['stream', 'by'],
   row({ tenant, id, stream, version, at }, { correction }) {
     if (correction === undefined) return undefined;
-    const doc: CorrectionDoc = { id, stream: correction.target.slice(0, correction.target.lastIndexOf('@')), at, ...correction };
+    const doc: CorrectionDoc = {
+      id,
+      stream: correction.target.slice(0, correction.target.lastIndexOf('@')),
+      at,
+      ...correction,
+    };
     return { tenant, key: ALL, source: stream, index: version, doc };
   },
 };

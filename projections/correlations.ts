@@ -17,6 +17,12 @@ export const correlations = {
   fields: [] as readonly string[],
   /** The row of a commit. The index is 0 always: the first one that is written stands. */
   row(commit: Commit): ViewRowLike<CorrelationDoc> {
-    return { tenant: parseStream(commit.stream).tenant, key: commit.meta.correlationId, source: commit.stream, index: 0, doc: { first: commit.index } };
+    return {
+      tenant: parseStream(commit.stream).tenant,
+      key: commit.meta.correlationId,
+      source: commit.stream,
+      index: 0,
+      doc: { first: commit.index },
+    };
   },
 };

@@ -22,8 +22,14 @@ export interface Projection<S = unknown, D = unknown> {
   readonly category: string;
   /** Fields that queries filter on; `x[]` for arrays. */
   readonly fields: readonly string[];
-  /** The contribution of one stream: a pure function of its aggregate's state (so a view heals itself); undefined = none. */
-  row(place: { tenant: string; id: string; stream: string; version: number; at: string }, state: S): ViewRowLike<D> | undefined;
+  /**
+   * The contribution of one stream: a pure function of its aggregate's state (so a view heals itself); undefined =
+   * none.
+   */
+  row(
+    place: { tenant: string; id: string; stream: string; version: number; at: string },
+    state: S,
+  ): ViewRowLike<D> | undefined;
 }
 
 /** Name of the view that a projection fills. */
@@ -33,8 +39,16 @@ export function viewName(projection: Pick<Projection, 'name' | 'version'>): stri
 
 /** The part of a view store that a query needs. */
 export interface ViewReader {
-  query<D>(view: string, query: ViewFilter & { readonly limit: number; readonly continuation?: string }): Promise<{
-    readonly rows: readonly { readonly key: string; readonly source: string; readonly index: number; readonly doc: D }[];
+  query<D>(
+    view: string,
+    query: ViewFilter & { readonly limit: number; readonly continuation?: string },
+  ): Promise<{
+    readonly rows: readonly {
+      readonly key: string;
+      readonly source: string;
+      readonly index: number;
+      readonly doc: D;
+    }[];
     readonly continuation?: string;
   }>;
 }
@@ -51,12 +65,23 @@ export interface ViewFilter {
 export const MAX_ROWS_READ = 10_000;
 const PAGE = 1_000;
 
-/** The documents that a filter finds, in order of (key, source); `complete` is false when there are more than `MAX_ROWS_READ`. */
-export async function readAll<D>(views: ViewReader, view: string, filter: ViewFilter): Promise<{ docs: D[]; complete: boolean }> {
+/**
+ * The documents that a filter finds, in order of (key, source); `complete` is false when there are more than
+ * `MAX_ROWS_READ`.
+ */
+export async function readAll<D>(
+  views: ViewReader,
+  view: string,
+  filter: ViewFilter,
+): Promise<{ docs: D[]; complete: boolean }> {
   const docs: D[] = [];
   let continuation: string | undefined;
   do {
-    const page = await views.query<D>(view, { ...filter, limit: Math.min(PAGE, MAX_ROWS_READ - docs.length), continuation });
+    const page = await views.query<D>(view, {
+      ...filter,
+      limit: Math.min(PAGE, MAX_ROWS_READ - docs.length),
+      continuation,
+    });
     docs.push(...page.rows.map(({ doc }) => doc));
     continuation = page.continuation;
   } while (continuation !== undefined && docs.length < MAX_ROWS_READ);
@@ -64,7 +89,11 @@ export async function readAll<D>(views: ViewReader, view: string, filter: ViewFi
 }
 
 /** The rows that a filter finds, of all tenants, page by page. */
-export async function* pagesOf<D>(views: ViewReader & { tenants(view: string): Promise<readonly string[]> }, view: string, filter: Omit<ViewFilter, 'tenant'>) {
+export async function* pagesOf<D>(
+  views: ViewReader & { tenants(view: string): Promise<readonly string[]> },
+  view: string,
+  filter: Omit<ViewFilter, 'tenant'>,
+) {
   for (const tenant of await views.tenants(view)) {
     let continuation: string | undefined;
     do {

@@ -1,6 +1,6 @@
 /** The tools of a tenant, to be listed and searched by API, operation and words (row 8.3, `search_tools`). */
 import type { Deprecation, SandboxLevel, ToolState } from '../domain/tool';
-import { readAll, type Projection, type ViewReader } from './projection';
+import { type Projection, readAll, type ViewReader } from './projection';
 
 /** A tool without its schema and code, which are read by id. Field names are the wire's. */
 export interface ToolDoc {
@@ -30,7 +30,20 @@ export const tools: Projection<ToolState, ToolDoc> = {
     if (latest === undefined) return undefined;
     const { tool_name, description, sandbox_level, api_name = null, operations, owner, version, tags } = latest;
     const api = api_name?.toLowerCase() ?? '';
-    const doc = { tool_id, tool_name, description, sandbox_level, api_name, api, operations, owner, version, tags, deprecated: deprecation !== null, deprecation };
+    const doc = {
+      tool_id,
+      tool_name,
+      description,
+      sandbox_level,
+      api_name,
+      api,
+      operations,
+      owner,
+      version,
+      tags,
+      deprecated: deprecation !== null,
+      deprecation,
+    };
     return { tenant, key: tool_id, source: stream, index, doc };
   },
 };
@@ -53,7 +66,12 @@ export interface ToolsFound {
   readonly complete: boolean;
 }
 
-export async function searchTools(views: ViewReader, view: string, tenant: string, query: ToolQuery): Promise<ToolsFound> {
+export async function searchTools(
+  views: ViewReader,
+  view: string,
+  tenant: string,
+  query: ToolQuery,
+): Promise<ToolsFound> {
   const { api_name, operation, text = '', deprecated = false, limit } = query;
   const where = {
     ...(api_name === undefined ? {} : { api: api_name.toLowerCase() }),

@@ -1,6 +1,6 @@
 /** The signal field: what can be perceived now, by place and type, strongest first (rows 1.1 and 5.2). */
-import { PERCEPTIBLE, goneAt, strengthAt, type TrailState } from '../domain/trail';
-import { readAll, type Projection, type ViewFilter, type ViewReader } from './projection';
+import { goneAt, PERCEPTIBLE, strengthAt, type TrailState } from '../domain/trail';
+import { type Projection, readAll, type ViewFilter, type ViewReader } from './projection';
 
 export interface TrailDoc {
   readonly type: string;
@@ -66,7 +66,16 @@ export interface PerceivedTrail {
 export function perceive(trail: Omit<TrailDoc, 'goneAt'>, time: string): PerceivedTrail {
   const { type, location, decay_rate, emitter_agent, emissions, at } = trail;
   const strength = Math.round(strengthAt(trail, time) * 1e6) / 1e6;
-  return { type, location, strength, decay_rate, emitter_agent, emissions, reinforced_at: at, gone_at: goneAt(trail) ?? null };
+  return {
+    type,
+    location,
+    strength,
+    decay_rate,
+    emitter_agent,
+    emissions,
+    reinforced_at: at,
+    gone_at: goneAt(trail) ?? null,
+  };
 }
 
 export interface Field {
@@ -79,8 +88,18 @@ export interface Field {
 export async function strongest(views: ViewReader, view: string, tenant: string, query: FieldQuery): Promise<Field> {
   const { location, type, minimum = 0, now, limit } = query;
   // A trail only ever loses strength between signals, so one whose last known strength is too low needn't be read.
-  const filter: ViewFilter = { tenant, where: type === undefined ? {} : { type }, atLeast: { goneAt: now, strength: minimum } };
-  const places = location === undefined ? [filter] : [{ ...filter, key: location }, { ...filter, keyPrefix: `${location}/` }];
+  const filter: ViewFilter = {
+    tenant,
+    where: type === undefined ? {} : { type },
+    atLeast: { goneAt: now, strength: minimum },
+  };
+  const places =
+    location === undefined
+      ? [filter]
+      : [
+          { ...filter, key: location },
+          { ...filter, keyPrefix: `${location}/` },
+        ];
   const read = await Promise.all(places.map((place) => readAll<TrailDoc>(views, view, place)));
   const perceived = read
     .flatMap(({ docs }) => docs)

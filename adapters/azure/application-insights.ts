@@ -1,6 +1,10 @@
 /** Application Insights, as exporters of OpenTelemetry: to be loaded only where somebody wants to send to it. */
-import { AzureMonitorMetricExporter, AzureMonitorTraceExporter, type AzureMonitorExporterOptions } from '@azure/monitor-opentelemetry-exporter';
-import { SpanKind, diag } from '@opentelemetry/api';
+import {
+  type AzureMonitorExporterOptions,
+  AzureMonitorMetricExporter,
+  AzureMonitorTraceExporter,
+} from '@azure/monitor-opentelemetry-exporter';
+import { diag, SpanKind } from '@opentelemetry/api';
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace';
 import { managedIdentity } from './identity';
@@ -28,7 +32,9 @@ class NamingExporter extends AzureMonitorTraceExporter {
 
 function named(span: ReadableSpan): ReadableSpan {
   if (span.kind !== SpanKind.CONSUMER) return span;
-  return Object.create(span, { attributes: { value: { ...span.attributes, 'ai.operation.name': span.name } } }) as ReadableSpan;
+  return Object.create(span, {
+    attributes: { value: { ...span.attributes, 'ai.operation.name': span.name } },
+  }) as ReadableSpan;
 }
 
 /** The exporter says nothing of what it puts off, and so would never tell that a role is missing. */

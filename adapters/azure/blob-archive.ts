@@ -1,14 +1,16 @@
 /** Blobs in a container of Blob Storage, by content. */
-import type { BlobImmutabilityPolicy, BlockBlobClient, ContainerClient } from '@azure/storage-blob';
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import type { BlobImmutabilityPolicy, BlockBlobClient, ContainerClient } from '@azure/storage-blob';
 import type { BlobArchive, Clock } from '../../app/ports';
 import { isTenant } from '../../domain/kernel/ids';
 import { blobsBusy } from './busy';
 
 const DAY_MS = 86_400_000;
 
-/** Nobody, not even the owner of the account, can change or delete a blob until this many days after it was put last. */
+/**
+ * Nobody, not even the owner of the account, can change or delete a blob until this many days after it was put last.
+ */
 export interface Retention {
   readonly days: number;
   readonly clock: Clock;
@@ -34,9 +36,10 @@ export class AzureBlobArchive implements BlobArchive {
       await blob.upload(bytes, bytes.length, { conditions: { ifNoneMatch: '*' }, immutabilityPolicy });
     } catch (error) {
       if (!THERE_ALREADY.includes(codeOf(error))) throw blobsBusy(error);
-      if (immutabilityPolicy !== undefined) await extend(blob, immutabilityPolicy).catch((refused: unknown) => {
-        throw blobsBusy(refused);
-      });
+      if (immutabilityPolicy !== undefined)
+        await extend(blob, immutabilityPolicy).catch((refused: unknown) => {
+          throw blobsBusy(refused);
+        });
     }
     return `sha256:${hash}`;
   }
@@ -68,11 +71,18 @@ export class AzureBlobArchive implements BlobArchive {
 /** A locked policy can only be made longer, and the service keeps whole seconds. */
 async function extend(blob: BlockBlobClient, policy: Required<BlobImmutabilityPolicy>): Promise<void> {
   const { immutabilityPolicyExpiresOn: until } = await blob.getProperties();
-  if (until === undefined || until.getTime() + 1_000 <= policy.expiriesOn.getTime()) await blob.setImmutabilityPolicy(policy);
+  if (until === undefined || until.getTime() + 1_000 <= policy.expiriesOn.getTime())
+    await blob.setImmutabilityPolicy(policy);
 }
 
-/** What the service says to a second upload of a name; other refusals with the same status mean that nothing was kept. */
-const THERE_ALREADY: readonly (string | undefined)[] = ['BlobAlreadyExists', 'ConditionNotMet', 'BlobImmutableDueToPolicy'];
+/**
+ * What the service says to a second upload of a name; other refusals with the same status mean that nothing was kept.
+ */
+const THERE_ALREADY: readonly (string | undefined)[] = [
+  'BlobAlreadyExists',
+  'ConditionNotMet',
+  'BlobImmutableDueToPolicy',
+];
 
 /** The service's own word: in the body, or where an answer has none, in a header. */
 function codeOf(error: unknown): string | undefined {

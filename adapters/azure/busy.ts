@@ -14,7 +14,11 @@ export function attemptsOf(error: unknown): readonly { readonly code?: string }[
 /** `StoreBusy` where each attempt was told that the broker is throttled; else the error as it is. */
 export function brokerBusy(broker: string, error: unknown): unknown {
   const throttled = attemptsOf(error).every(({ code }) => code === 'ServiceBusy' || code === 'ServerBusyError');
-  return throttled ? new StoreBusy(`${broker} is throttled: try again in ${BROKER_MS} ms, or give it more throughput`, BROKER_MS, { cause: error }) : inWords(broker, error);
+  return throttled
+    ? new StoreBusy(`${broker} is throttled: try again in ${BROKER_MS} ms, or give it more throughput`, BROKER_MS, {
+        cause: error,
+      })
+    : inWords(broker, error);
 }
 
 const DENIED = new Set(['UnauthorizedAccess', 'UnauthorizedError']);
@@ -24,14 +28,25 @@ function inWords(broker: string, error: unknown): unknown {
   const attempts = attemptsOf(error) as readonly { readonly code?: string; readonly message?: string }[];
   const denied = attempts.some(({ code }) => DENIED.has(code ?? ''));
   if (attempts.length === 1 && !denied) return error;
-  const said = [...new Set(attempts.map(({ code, message }) => [code, message].filter((part) => part !== undefined && part !== '').join(': ')))].join('; ');
-  const advice = denied ? ' (the identity of the app lacks a role on it: Data Sender and Data Receiver, or Data Owner; a role that was just given takes some minutes)' : '';
+  const said = [
+    ...new Set(
+      attempts.map(({ code, message }) =>
+        [code, message].filter((part) => part !== undefined && part !== '').join(': '),
+      ),
+    ),
+  ].join('; ');
+  const advice = denied
+    ? ' (the identity of the app lacks a role on it: Data Sender and Data Receiver, or Data Owner; a role that was just given takes some minutes)'
+    : '';
   return Object.assign(new Error(`${broker}: ${said}${advice}`, { cause: error }), { errors: attempts });
 }
 
 /** `StoreBusy` where the last answer was 503 or 429; else the error as it is. */
 export function blobsBusy(error: unknown): unknown {
-  const { statusCode, response } = error as { statusCode?: number; response?: { headers: { get(name: string): string | undefined } } };
+  const { statusCode, response } = error as {
+    statusCode?: number;
+    response?: { headers: { get(name: string): string | undefined } };
+  };
   if (statusCode !== 503 && statusCode !== 429) return error;
   const retryAfterMs = Number(response?.headers.get('retry-after')) * 1_000 || BLOBS_MS;
   return new StoreBusy(`Blob Storage is throttled: try again in ${retryAfterMs} ms`, retryAfterMs, { cause: error });

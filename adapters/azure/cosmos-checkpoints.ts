@@ -1,6 +1,6 @@
 /** Checkpoints on Cosmos DB: one document each, in the container `state`. */
-import { sha256 } from '../../domain/kernel/commit';
 import type { Checkpoint, Checkpoints } from '../../app/ports';
+import { sha256 } from '../../domain/kernel/commit';
 import type { Cosmos } from './cosmos';
 
 interface CheckpointDocument {
@@ -14,13 +14,17 @@ export class CosmosCheckpoints implements Checkpoints {
 
   async load(name: string): Promise<Checkpoint | undefined> {
     const id = idOf(name);
-    const { resource } = await this.cosmos.call('checkpoint.load', (options) => this.cosmos.container('state').item(id, id).read<CheckpointDocument>(options));
+    const { resource } = await this.cosmos.call('checkpoint.load', (options) =>
+      this.cosmos.container('state').item(id, id).read<CheckpointDocument>(options),
+    );
     return resource?.value;
   }
 
   async save(name: string, checkpoint: Checkpoint): Promise<void> {
     const document: CheckpointDocument = { id: idOf(name), name, value: checkpoint };
-    await this.cosmos.call('checkpoint.save', (options) => this.cosmos.container('state').items.upsert(document, options));
+    await this.cosmos.call('checkpoint.save', (options) =>
+      this.cosmos.container('state').items.upsert(document, options),
+    );
   }
 }
 

@@ -30,7 +30,10 @@ export class CostMeter {
     const cost = this.of(operation);
     const statistics = diagnostics?.clientSideRequestStatistics;
     const { gatewayStatistics = [], metadataDiagnostics, retryDiagnostics } = statistics ?? {};
-    const requests = gatewayStatistics.length + (metadataDiagnostics?.metadataLookups.length ?? 0) + (retryDiagnostics?.failedAttempts.length ?? 0);
+    const requests =
+      gatewayStatistics.length +
+      (metadataDiagnostics?.metadataLookups.length ?? 0) +
+      (retryDiagnostics?.failedAttempts.length ?? 0);
     cost.calls += 1;
     cost.requests += Math.max(1, requests); // one that got no answer is in no statistics
     cost.requestUnits += Number(headers?.['x-ms-request-charge'] ?? 0);

@@ -3,7 +3,8 @@
  *
  *   000000000042   one document per commit: its canonical bytes and their hash, created and never rewritten
  *   head           where the stream ends, and its snapshot when that is small
- *   state-000000000042   a snapshot, as it was made at that commit; those before the last one are for states of long ago
+ *   state-000000000042   a snapshot, as it was made at that commit; those before the last one are for states of long
+ * ago
  *   body-…, snapshot-…   what was too large to go with the batch, written before it, seen only through it
  *
  * An append is one transactional batch: the commits, then the head on the condition that it still is at the expected
@@ -13,9 +14,9 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as Sdk from '@azure/cosmos';
 import type { ChangeFeedPullModelIterator, ChangeFeedStartFrom, JSONObject, OperationInput } from '@azure/cosmos';
-import { AlteredReceipt, checkAppend, commandOf, unsealAt, type Commit } from '../../domain/kernel/commit';
-import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
+import { AlteredReceipt, checkAppend, commandOf, type Commit, unsealAt } from '../../domain/kernel/commit';
+import { Recent } from '../../domain/kernel/recent';
 import { AnsweredWith, type Cosmos } from './cosmos';
 
 const load = createRequire(__filename);
@@ -41,7 +42,12 @@ interface HeadDocument {
   readonly index: number;
   readonly hash: string;
   /** The state as JSON text, or the id of the document whose text it is. */
-  readonly snapshot?: { readonly version: number; readonly index: number; readonly state?: string; readonly document?: string };
+  readonly snapshot?: {
+    readonly version: number;
+    readonly index: number;
+    readonly state?: string;
+    readonly document?: string;
+  };
 }
 
 /** What an append changes of the head; a snapshot stays until the next one. */
@@ -100,18 +106,42 @@ export class CosmosEventStore implements EventStore {
     const operations = commits.map(({ commit, body }) => {
       const { index, hash } = commit;
       const command = commandOf(commit);
-      const document: CommitDocument = { id: idOf(index), stream, kind: 'commit', index, hash, append, ...(command !== undefined && { command }), ...(!staged.has(hash) && { body }) };
+      const document: CommitDocument = {
+        id: idOf(index),
+        stream,
+        kind: 'commit',
+        index,
+        hash,
+        append,
+        ...(command !== undefined && { command }),
+        ...(!staged.has(hash) && { body }),
+      };
       return created(document);
     });
-    const head: Moved = { index: last.index, hash: last.hash, ...(snapshot !== undefined && { snapshot: await this.kept(stream, append, snapshot) }) };
-    operations.push(expected < 0 ? created({ id: 'head', stream, kind: 'head', ...head } satisfies HeadDocument) : moved(expected, head));
+    const head: Moved = {
+      index: last.index,
+      hash: last.hash,
+      ...(snapshot !== undefined && { snapshot: await this.kept(stream, append, snapshot) }),
+    };
+    operations.push(
+      expected < 0
+        ? created({ id: 'head', stream, kind: 'head', ...head } satisfies HeadDocument)
+        : moved(expected, head),
+    );
     // Room for it is not promised: a state of long ago is then folded from an earlier one.
-    if (snapshot !== undefined && operations.length < MAX_OPERATIONS && bytesOf(commits) <= MAX_BATCH_BYTES - PAST_BYTES) operations.push(...past(stream, snapshot));
+    if (
+      snapshot !== undefined &&
+      operations.length < MAX_OPERATIONS &&
+      bytesOf(commits) <= MAX_BATCH_BYTES - PAST_BYTES
+    )
+      operations.push(...past(stream, snapshot));
     if (!(await this.cosmos.batch('append', this.events, stream, operations))) {
       // Perhaps with this very append: an answer was lost, and the batch was sent again. Who can't see it doesn't know.
-      const there = await this.document<CommitDocument>('append.recognise', stream, idOf(expected + 1)).catch((error: unknown) => {
-        throw new Error(`it is not known whether ${stream} was written`, { cause: error });
-      });
+      const there = await this.document<CommitDocument>('append.recognise', stream, idOf(expected + 1)).catch(
+        (error: unknown) => {
+          throw new Error(`it is not known whether ${stream} was written`, { cause: error });
+        },
+      );
       if (there?.append !== append) return { kind: 'conflict', head: (await this.head(stream))?.index ?? -1 };
     }
     for (const listener of this.listeners) listener();
@@ -127,12 +157,20 @@ export class CosmosEventStore implements EventStore {
     const kept = (await this.document<HeadDocument>('snapshot', stream, 'head'))?.snapshot;
     if (kept === undefined) return undefined;
     if (kept.index > upTo) return await this.pastSnapshot(stream, upTo);
-    const state = kept.document === undefined ? kept.state : (await this.document<TextDocument>('snapshot', stream, kept.document))?.text;
-    return state === undefined ? undefined : { version: kept.version, index: kept.index, state: JSON.parse(state) as unknown };
+    const state =
+      kept.document === undefined
+        ? kept.state
+        : (await this.document<TextDocument>('snapshot', stream, kept.document))?.text;
+    return state === undefined
+      ? undefined
+      : { version: kept.version, index: kept.index, state: JSON.parse(state) as unknown };
   }
 
   async answered(stream: string, command: string): Promise<number | undefined> {
-    const query = { query: 'SELECT VALUE c["index"] FROM c WHERE c.command = @command', parameters: [{ name: '@command', value: command }] };
+    const query = {
+      query: 'SELECT VALUE c["index"] FROM c WHERE c.command = @command',
+      parameters: [{ name: '@command', value: command }],
+    };
     const found = await this.cosmos.query<number>('answered', this.events, stream, query, MAX_OPERATIONS);
     return found.length === 0 ? undefined : Math.max(...found);
   }
@@ -155,16 +193,23 @@ export class CosmosEventStore implements EventStore {
 
   async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
     const place = placeOf(from);
-    for (let at = place; ; ) {
+    for (let at = place; ;) {
       const { documents, token, end, reader } = await this.changes(at.token, limit);
       const after: Place = { token, seen: {} };
-      const fresh = byStream(documents.filter((document) => isCommit(document) && document.index > (at.seen[document.stream] ?? -1))).flat();
+      const fresh = byStream(
+        documents.filter((document) => isCommit(document) && document.index > (at.seen[document.stream] ?? -1)),
+      ).flat();
       const { commits, altered } = await this.opened(fresh.slice(0, limit));
       const page = commits.slice(0, limit);
       const rest = altered.length === 0 ? {} : { altered };
       if (fresh.length > limit || commits.length > limit) {
         // A transaction is never cut in two by the service: the page is, here.
-        return { commits: page, checkpoint: encode({ token: at.token, seen: { ...at.seen, ...seenOf(page, commits.slice(limit), altered) } }), end: false, ...rest };
+        return {
+          commits: page,
+          checkpoint: encode({ token: at.token, seen: { ...at.seen, ...seenOf(page, commits.slice(limit), altered) } }),
+          end: false,
+          ...rest,
+        };
       }
       this.readers.set(readerKey(token, limit), reader);
       if (commits.length > 0 || altered.length > 0 || end) return { commits, checkpoint: encode(after), end, ...rest };
@@ -176,9 +221,11 @@ export class CosmosEventStore implements EventStore {
   async lag(from: Checkpoint | undefined): Promise<number> {
     const { token: start, seen } = placeOf(from);
     let count = 0;
-    for (let at = start; ; ) {
+    for (let at = start; ;) {
       const { documents, token, end, reader } = await this.changes(at, COUNTING_PAGE);
-      count += documents.filter((document) => isCommit(document) && document.index > (seen[document.stream] ?? -1)).length;
+      count += documents.filter(
+        (document) => isCommit(document) && document.index > (seen[document.stream] ?? -1),
+      ).length;
       this.readers.set(readerKey(token, COUNTING_PAGE), reader);
       if (end) return count;
       at = token;
@@ -186,7 +233,9 @@ export class CosmosEventStore implements EventStore {
   }
 
   async end(): Promise<Checkpoint> {
-    const { token } = await this.readChanges('end', () => this.events.items.getChangeFeedIterator({ changeFeedStartFrom: startFrom().Now() }));
+    const { token } = await this.readChanges('end', () =>
+      this.events.items.getChangeFeedIterator({ changeFeedStartFrom: startFrom().Now() }),
+    );
     return encode({ token, seen: {} });
   }
 
@@ -215,7 +264,11 @@ export class CosmosEventStore implements EventStore {
     const healed = byStream(documents).map(async (found) => {
       const { stream, index } = found[0] as CommitDocument;
       const count = (found.at(-1) as CommitDocument).index - index + 1;
-      return count === found.length ? await each(found) : await this.read(stream, index, count).catch(async (error: unknown) => (error instanceof AlteredReceipt ? await each(found) : Promise.reject(error as Error)));
+      return count === found.length
+        ? await each(found)
+        : await this.read(stream, index, count).catch(async (error: unknown) =>
+            error instanceof AlteredReceipt ? await each(found) : Promise.reject(error as Error),
+          );
     });
     return { commits: (await Promise.all(healed)).flat(), altered };
   }
@@ -235,7 +288,10 @@ export class CosmosEventStore implements EventStore {
     return unsealAt({ stream, index }, text, hash);
   }
 
-  /** Where the bodies would burst the batch, writes the large ones into documents of their own; gives the hashes of their commits. */
+  /**
+   * Where the bodies would burst the batch, writes the large ones into documents of their own; gives the hashes of
+   * their commits.
+   */
   private async stageBodies(stream: string, commits: Append['commits']): Promise<ReadonlySet<string>> {
     if (bytesOf(commits) <= MAX_BATCH_BYTES) return NONE;
     const large = commits.filter(({ body }) => MAX_BYTES_PER_CHARACTER * body.length > SMALL_BODY_BYTES);
@@ -243,7 +299,11 @@ export class CosmosEventStore implements EventStore {
     return new Set(large.map(({ commit }) => commit.hash));
   }
 
-  private async kept(stream: string, append: string, { version, index, state }: Snapshot): Promise<NonNullable<HeadDocument['snapshot']>> {
+  private async kept(
+    stream: string,
+    append: string,
+    { version, index, state }: Snapshot,
+  ): Promise<NonNullable<HeadDocument['snapshot']>> {
     const text = JSON.stringify(state);
     if (Buffer.byteLength(text) <= MAX_HEAD_SNAPSHOT_BYTES) return { version, index, state: text };
     const document = `snapshot-${append}`;
@@ -275,13 +335,19 @@ export class CosmosEventStore implements EventStore {
     this.readers.delete(key);
     const changes = this.readChanges('feed', () => {
       // One that has failed has lost its place.
-      const reader = kept ?? this.events.items.getChangeFeedIterator({ maxItemCount: limit, changeFeedStartFrom: token === null ? startFrom().Beginning() : startFrom().Continuation(token) });
+      const reader =
+        kept ??
+        this.events.items.getChangeFeedIterator({
+          maxItemCount: limit,
+          changeFeedStartFrom: token === null ? startFrom().Beginning() : startFrom().Continuation(token),
+        });
       kept = undefined;
       return reader;
     });
     return await changes.catch((error: unknown) => {
       // The SDK's own word, without a code: the token names another container.
-      if (error instanceof Error && error.message.startsWith('The continuation token is not for')) throw new RangeError('not a checkpoint of this store: it is of another container', { cause: error });
+      if (error instanceof Error && error.message.startsWith('The continuation token is not for'))
+        throw new RangeError('not a checkpoint of this store: it is of another container', { cause: error });
       throw error;
     });
   }
@@ -291,8 +357,9 @@ export class CosmosEventStore implements EventStore {
       const reader = open();
       const { result, statusCode, continuationToken: token, headers, diagnostics } = await reader.readNext();
       // The SDK answers a partition that has moved with 410, and forgets where it was in it.
-      if ((statusCode !== 200 && statusCode !== 304) || !isComplete(token)) throw new AnsweredWith(410, headers, diagnostics);
-      return { documents: (result) ?? [], token, end: statusCode === 304, reader, headers, diagnostics };
+      if ((statusCode !== 200 && statusCode !== 304) || !isComplete(token))
+        throw new AnsweredWith(410, headers, diagnostics);
+      return { documents: result ?? [], token, end: statusCode === 304, reader, headers, diagnostics };
     });
     return { documents, token, end, reader };
   }
@@ -326,14 +393,26 @@ function created(document: CommitDocument | HeadDocument | TextDocument): Operat
 /** Moves the head on the condition that it is at `expected`. */
 function moved(expected: number, head: Moved): OperationInput {
   const operations = Object.entries(head).map(([name, value]) => ({ op: 'set' as const, path: `/${name}`, value }));
-  return { operationType: 'Patch', id: 'head', resourceBody: { condition: `FROM c WHERE c.index = ${expected}`, operations } };
+  return {
+    operationType: 'Patch',
+    id: 'head',
+    resourceBody: { condition: `FROM c WHERE c.index = ${expected}`, operations },
+  };
 }
 
-/** By stream, the index up to which a page shows it; what was altered comes again as long as something before it is cut off. */
-function seenOf(page: readonly Commit[], cut: readonly Commit[], altered: readonly AlteredReceipt[]): Record<string, number> {
+/**
+ * By stream, the index up to which a page shows it; what was altered comes again as long as something before it is cut
+ * off.
+ */
+function seenOf(
+  page: readonly Commit[],
+  cut: readonly Commit[],
+  altered: readonly AlteredReceipt[],
+): Record<string, number> {
   const later = new Set(cut.map(({ stream }) => stream));
   const seen: Record<string, number> = {};
-  for (const { stream, index } of [...page, ...altered.filter((receipt) => !later.has(receipt.stream))]) seen[stream] = Math.max(seen[stream] ?? -1, index);
+  for (const { stream, index } of [...page, ...altered.filter((receipt) => !later.has(receipt.stream))])
+    seen[stream] = Math.max(seen[stream] ?? -1, index);
   return seen;
 }
 
@@ -364,14 +443,21 @@ function encode(place: Place): Checkpoint {
 function placeOf(checkpoint: Checkpoint | undefined): Place {
   if (checkpoint === undefined) return { token: null, seen: {} };
   const place = parsed(Buffer.from(checkpoint, 'base64url').toString()) as Partial<Place> | undefined;
-  if (typeof place?.seen === 'object' && (place.token === null || (typeof place.token === 'string' && isComplete(place.token)))) return place as Place;
+  if (
+    typeof place?.seen === 'object' &&
+    (place.token === null || (typeof place.token === 'string' && isComplete(place.token)))
+  )
+    return place as Place;
   throw new RangeError(`not a checkpoint of this store: ${checkpoint}`);
 }
 
 /** True when the token names a place in each of its ranges. */
 function isComplete(token: string): boolean {
   const ranges = (parsed(token) as { Continuation?: unknown } | undefined)?.Continuation;
-  return Array.isArray(ranges) && ranges.every((range: { continuationToken?: unknown }) => typeof range.continuationToken === 'string');
+  return (
+    Array.isArray(ranges) &&
+    ranges.every((range: { continuationToken?: unknown }) => typeof range.continuationToken === 'string')
+  );
 }
 
 /** undefined where the text is no JSON, or is null. */

@@ -1,9 +1,10 @@
 /**
- * To which request an Idempotency-Key belongs, on Cosmos DB: a document per key in the container `state`, made by whoever
- * is first, on whatever instance. It ends by itself after the window. How many there are is bounded by the rate limit.
+ * To which request an Idempotency-Key belongs, on Cosmos DB: a document per key in the container `state`, made by
+ * whoever is first, on whatever instance. It ends by itself after the window. How many there are is bounded by the rate
+ * limit.
  */
+import { type Claimed, KEY_WINDOW_MS, type KeyClaim, type Keys } from '../../app/ports';
 import { sha256 } from '../../domain/kernel/commit';
-import { KEY_WINDOW_MS, type Claimed, type KeyClaim, type Keys } from '../../app/ports';
 import { codeOf, type Cosmos } from './cosmos';
 
 interface KeyDocument {
@@ -24,13 +25,27 @@ export class CosmosKeys implements Keys {
     const id = `key-${sha256(JSON.stringify([tenant, principal, key]))}`;
     const document: KeyDocument = { id, request, at, ttl: KEY_WINDOW_MS / 1_000 };
     for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
-      if (await this.done(409, () => this.cosmos.call('key.claim', (options) => this.state.items.create(document, options)))) return { request, kept: KEPT };
-      const { resource, etag } = await this.cosmos.call('key.claim', (options) => this.state.item(id, id).read<KeyDocument>(options));
+      if (
+        await this.done(409, () =>
+          this.cosmos.call('key.claim', (options) => this.state.items.create(document, options)),
+        )
+      )
+        return { request, kept: KEPT };
+      const { resource, etag } = await this.cosmos.call('key.claim', (options) =>
+        this.state.item(id, id).read<KeyDocument>(options),
+      );
       // It has ended in the meantime.
       if (resource === undefined) continue;
       if (resource.at + KEY_WINDOW_MS > at) return { request: resource.request, kept: KEPT };
       const accessCondition = { type: 'IfMatch', condition: etag };
-      if (await this.done(412, () => this.cosmos.call('key.claim', (options) => this.state.item(id, id).replace(document, { ...options, accessCondition })))) return { request, kept: KEPT };
+      if (
+        await this.done(412, () =>
+          this.cosmos.call('key.claim', (options) =>
+            this.state.item(id, id).replace(document, { ...options, accessCondition }),
+          ),
+        )
+      )
+        return { request, kept: KEPT };
     }
     throw new Error(`the key of ${tenant}/${principal} could not be claimed`);
   }

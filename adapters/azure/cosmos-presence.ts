@@ -3,9 +3,9 @@
  * beat is kept in memory at once and written behind, at most once in ten seconds: another instance may know of a key's
  * last beat that much later, so limits of presence have to be longer.
  */
+import type { Presence } from '../../app/ports';
 import { sha256 } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
-import type { Presence } from '../../app/ports';
 import { codeOf, type Cosmos } from './cosmos';
 
 interface BeatDocument {
@@ -45,14 +45,17 @@ export class CosmosPresence implements Presence {
     for (const key of keys) {
       if (at <= (this.heard.get(key) ?? -Infinity)) continue;
       this.heard.set(key, at);
-      if (at - (this.written.get(key) ?? -Infinity) >= WRITE_EVERY_MS) this.waiting.set(key, { forgotten: this.waiting.get(key)?.forgotten ?? false, at });
+      if (at - (this.written.get(key) ?? -Infinity) >= WRITE_EVERY_MS)
+        this.waiting.set(key, { forgotten: this.waiting.get(key)?.forgotten ?? false, at });
     }
   }
 
   async last(key: string): Promise<number | undefined> {
     if (this.waiting.get(key)?.forgotten === true) return this.heard.get(key);
     const id = idOf(key);
-    const { resource } = await this.cosmos.call('presence.last', (options) => this.state.item(id, id).read<BeatDocument>(options));
+    const { resource } = await this.cosmos.call('presence.last', (options) =>
+      this.state.item(id, id).read<BeatDocument>(options),
+    );
     const heard = this.heard.get(key);
     return heard === undefined || resource === undefined ? (heard ?? resource?.at) : Math.max(heard, resource.at);
   }
@@ -90,14 +93,23 @@ export class CosmosPresence implements Presence {
     const id = idOf(key);
     const item = this.state.item(id, id);
     const { at } = waiting;
-    if (waiting.forgotten) await this.cosmos.call('presence.forget', (options) => item.delete(options)).catch(unless(404));
+    if (waiting.forgotten)
+      await this.cosmos.call('presence.forget', (options) => item.delete(options)).catch(unless(404));
     if (at !== undefined) {
       // An instance that heard a later beat may have been faster.
-      const patch = { condition: `FROM c WHERE c.at < ${at}`, operations: [{ op: 'set' as const, path: '/at', value: at }] };
-      const patched = await this.cosmos.call('presence.beat', (options) => item.patch(patch, options)).catch(unless(404, 412));
+      const patch = {
+        condition: `FROM c WHERE c.at < ${at}`,
+        operations: [{ op: 'set' as const, path: '/at', value: at }],
+      };
+      const patched = await this.cosmos
+        .call('presence.beat', (options) => item.patch(patch, options))
+        .catch(unless(404, 412));
       const document: BeatDocument = { id, key, at, ttl: TTL_SECONDS };
       // Made by another instance in the meantime: the next beat is written there.
-      if (patched === 404) await this.cosmos.call('presence.beat', (options) => this.state.items.create(document, options)).catch(unless(409));
+      if (patched === 404)
+        await this.cosmos
+          .call('presence.beat', (options) => this.state.items.create(document, options))
+          .catch(unless(409));
       this.written.set(key, at);
     }
     if (this.waiting.get(key) === waiting) this.waiting.delete(key);

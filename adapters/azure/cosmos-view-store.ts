@@ -3,11 +3,11 @@
  * partition, so that a page in order of (key, source) comes from one place. Two kinds of partitions are directories:
  * `views` says which views there are, `<view>/` which tenants have rows in one.
  */
-import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
 import type { JSONObject, JSONValue, OperationInput, PatchRequestBody, SqlParameter } from '@azure/cosmos';
-import { sha256 } from '../../domain/kernel/commit';
-import { Recent } from '../../domain/kernel/recent';
 import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
+import { sha256 } from '../../domain/kernel/commit';
+import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
+import { Recent } from '../../domain/kernel/recent';
 import { codeOf, type Cosmos } from './cosmos';
 
 interface RowDocument<D = unknown> extends ViewRow<D> {
@@ -59,7 +59,16 @@ export class CosmosViewStore implements ViewStore {
       const partition = `${name}/${row.tenant}`;
       const id = idOf(row.key, row.source);
       const place = placeIn({ partition, id });
-      if (row.index > (latest.get(place)?.index ?? -Infinity)) latest.set(place, { id, partition, tenant: row.tenant, key: row.key, source: row.source, index: row.index, doc: row.doc });
+      if (row.index > (latest.get(place)?.index ?? -Infinity))
+        latest.set(place, {
+          id,
+          partition,
+          tenant: row.tenant,
+          key: row.key,
+          source: row.source,
+          index: row.index,
+          doc: row.doc,
+        });
     }
     // Before the rows, or a crash between would hide them from `tenants`, and from `drop`.
     for (const { tenant, partition } of latest.values()) {
@@ -73,7 +82,9 @@ export class CosmosViewStore implements ViewStore {
 
   async get<D>(view: string, tenant: string, key: string, source: string): Promise<Row<D> | undefined> {
     const partition = `${checkedView(view)}/${tenant}`;
-    const { resource } = await this.cosmos.call('view.get', (options) => this.views.item(idOf(key, source), partition).read<RowDocument<D>>(options));
+    const { resource } = await this.cosmos.call('view.get', (options) =>
+      this.views.item(idOf(key, source), partition).read<RowDocument<D>>(options),
+    );
     return resource === undefined || resource.doc === null ? undefined : rowOf<D>(resource);
   }
 
@@ -93,7 +104,8 @@ export class CosmosViewStore implements ViewStore {
       const equal = bound(value);
       conditions.push(`(${path} = ${equal} OR ARRAY_CONTAINS(${path}, ${equal}))`);
     }
-    for (const [field, value] of Object.entries(query.atLeast ?? {})) conditions.push(`${pathOf(field)} >= ${bound(value)}`);
+    for (const [field, value] of Object.entries(query.atLeast ?? {}))
+      conditions.push(`${pathOf(field)} >= ${bound(value)}`);
     if (query.continuation !== undefined) {
       const [key, source] = placeOf(query.continuation);
       const [k, s] = [bound(key), bound(source)];
@@ -109,7 +121,9 @@ export class CosmosViewStore implements ViewStore {
     );
     const rows = found.slice(0, limit).map((document) => rowOf<D>(document));
     const last = rows.at(-1);
-    return found.length > limit && last !== undefined ? { rows, continuation: continuationAfter(last.key, last.source) } : { rows };
+    return found.length > limit && last !== undefined
+      ? { rows, continuation: continuationAfter(last.key, last.source) }
+      : { rows };
   }
 
   async tenants(view: string): Promise<readonly string[]> {
@@ -132,10 +146,19 @@ export class CosmosViewStore implements ViewStore {
     return this.cosmos.container('views');
   }
 
-  /** Writes rows of one partition: in one request when all of them are new or news, as they mostly are, else one by one. */
+  /**
+   * Writes rows of one partition: in one request when all of them are new or news, as they mostly are, else one by one.
+   */
   private async writeAll(documents: readonly RowDocument[]): Promise<void> {
     const [{ partition }] = documents as readonly [RowDocument];
-    const isWritten = documents.length > 1 && (await this.cosmos.batch('view.put', this.views, partition, documents.map((document) => (this.isKnown(document) ? patched(document) : created(document)))));
+    const isWritten =
+      documents.length > 1 &&
+      (await this.cosmos.batch(
+        'view.put',
+        this.views,
+        partition,
+        documents.map((document) => (this.isKnown(document) ? patched(document) : created(document))),
+      ));
     if (!isWritten) for (const document of documents) await this.write(document);
     for (const document of documents) this.known.set(placeIn(document), true);
   }
@@ -148,7 +171,8 @@ export class CosmosViewStore implements ViewStore {
   private async write(document: RowDocument): Promise<void> {
     const item = this.views.item(document.id, document.partition);
     for (let isKnown = this.isKnown(document); ; isKnown = !isKnown) {
-      if (isKnown && (await this.attempt([404, 412], (options) => item.patch(patchOf(document), options))) !== 404) return;
+      if (isKnown && (await this.attempt([404, 412], (options) => item.patch(patchOf(document), options))) !== 404)
+        return;
       if (!isKnown && (await this.enter(document)) !== 409) return;
     }
   }
@@ -170,7 +194,13 @@ export class CosmosViewStore implements ViewStore {
   }
 
   private async ids(partition: string, limit: number): Promise<string[]> {
-    return await this.cosmos.query<string>('view.list', this.views, partition, { query: 'SELECT VALUE c.id FROM c' }, limit);
+    return await this.cosmos.query<string>(
+      'view.list',
+      this.views,
+      partition,
+      { query: 'SELECT VALUE c.id FROM c' },
+      limit,
+    );
   }
 
   private async empty(partition: string): Promise<void> {
@@ -183,12 +213,19 @@ export class CosmosViewStore implements ViewStore {
 
   /** Deletes documents; those that somebody else has deleted are no trouble. */
   private async remove(partition: string, ids: readonly string[]): Promise<void> {
-    const parts = Array.from({ length: Math.ceil(ids.length / MAX_BATCH) }, (_, i) => ids.slice(i * MAX_BATCH, (i + 1) * MAX_BATCH));
+    const parts = Array.from({ length: Math.ceil(ids.length / MAX_BATCH) }, (_, i) =>
+      ids.slice(i * MAX_BATCH, (i + 1) * MAX_BATCH),
+    );
     await inTurns(parts, async (part) => {
       const { code } = await this.cosmos.call('view.drop', (options) =>
-        this.views.items.batch(part.map((id) => ({ operationType: 'Delete' as const, id })), partition, options),
+        this.views.items.batch(
+          part.map((id) => ({ operationType: 'Delete' as const, id })),
+          partition,
+          options,
+        ),
       );
-      if (code !== 200) await inTurns(part, (id) => this.attempt([404], (options) => this.views.item(id, partition).delete(options)));
+      if (code !== 200)
+        await inTurns(part, (id) => this.attempt([404], (options) => this.views.item(id, partition).delete(options)));
     });
   }
 

@@ -2,9 +2,18 @@
  * The connection to Cosmos DB that all stores of a process share: one client, one way to ask and to try again, and the
  * definitions of the containers.
  */
-import type { ConnectionPolicy, Container, ContainerRequest, CosmosClient, Database, FeedResponse, OperationInput, SqlQuerySpec } from '@azure/cosmos';
+import type {
+  ConnectionPolicy,
+  Container,
+  ContainerRequest,
+  CosmosClient,
+  Database,
+  FeedResponse,
+  OperationInput,
+  SqlQuerySpec,
+} from '@azure/cosmos';
 import { StoreBusy } from '../../app/ports';
-import { CostMeter, type Charged } from './cosmos-cost';
+import { type Charged, CostMeter } from './cosmos-cost';
 
 /**
  * The containers, as Bicep makes them and as test servers need them. `events` is read by stream and id, or by the
@@ -15,7 +24,12 @@ export const CONTAINERS = {
   events: {
     id: 'events',
     partitionKey: { paths: ['/stream'], kind: 'Hash', version: 2 },
-    indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [{ path: '/command/?' }], excludedPaths: [{ path: '/*' }] },
+    indexingPolicy: {
+      indexingMode: 'consistent',
+      automatic: true,
+      includedPaths: [{ path: '/command/?' }],
+      excludedPaths: [{ path: '/*' }],
+    },
   },
   views: {
     id: 'views',
@@ -53,9 +67,24 @@ const LAST_TRY_MS = 1_000;
 const FIRST_WAIT_MS = 10;
 const LONGEST_WAIT_MS = 1_000;
 
-/** Timeouts, moved partitions, too many requests, conflicts of replication, overload: the documentation says to try again. */
+/**
+ * Timeouts, moved partitions, too many requests, conflicts of replication, overload: the documentation says to try
+ * again.
+ */
 const TRANSIENT = new Set<unknown>([
-  408, 410, 429, 449, 503, 'ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'TimeoutError', 'REQUEST_SEND_ERROR',
+  408,
+  410,
+  429,
+  449,
+  503,
+  'ECONNRESET',
+  'ECONNREFUSED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'TimeoutError',
+  'REQUEST_SEND_ERROR',
 ]);
 
 /** An answer that says in its body, not by its status, that something went wrong. */
@@ -70,7 +99,10 @@ export class AnsweredWith extends Error {
 }
 
 /** For the client: `call` waits for what is throttled, with jitter, and sees how long that lasts. */
-export const CONNECTION_POLICY: ConnectionPolicy = { requestTimeout: PATIENCE_MS, retryOptions: { maxRetryAttemptCount: 0 } };
+export const CONNECTION_POLICY: ConnectionPolicy = {
+  requestTimeout: PATIENCE_MS,
+  retryOptions: { maxRetryAttemptCount: 0 },
+};
 
 export class Cosmos {
   readonly meter = new CostMeter();
@@ -87,14 +119,20 @@ export class Cosmos {
     return this.opened.container(name);
   }
 
-  /** Makes database and containers where they are missing: for test servers and emulators; on Azure, Bicep has made them. */
+  /**
+   * Makes database and containers where they are missing: for test servers and emulators; on Azure, Bicep has made
+   * them.
+   */
   async createContainers(): Promise<void> {
     await this.make((options) => this.client().databases.createIfNotExists({ id: this.database }, options));
     const { containers } = this.client().database(this.database);
-    for (const definition of Object.values(CONTAINERS)) await this.make((options) => containers.createIfNotExists(definition as unknown as ContainerRequest, options));
+    for (const definition of Object.values(CONTAINERS))
+      await this.make((options) => containers.createIfNotExists(definition as unknown as ContainerRequest, options));
   }
 
-  /** Looks and makes are two requests: another process may have made it in between, or this one, whose answer was lost. */
+  /**
+   * Looks and makes are two requests: another process may have made it in between, or this one, whose answer was lost.
+   */
   private async make(request: (options: { readonly abortSignal: AbortSignal }) => Promise<object>): Promise<void> {
     await this.call('make', request).catch((error: unknown) => {
       if (codeOf(error) !== 409) throw error;
@@ -106,7 +144,10 @@ export class Cosmos {
    * to be such that a second one does no harm. Throws `StoreBusy` when throttling lasts and every answer was that: the
    * request was not done. Else throws what the SDK has thrown: a request before the last may have been done.
    */
-  async call<T extends object>(operation: string, request: (options: { readonly abortSignal: AbortSignal }) => Promise<T>): Promise<T> {
+  async call<T extends object>(
+    operation: string,
+    request: (options: { readonly abortSignal: AbortSignal }) => Promise<T>,
+  ): Promise<T> {
     const ends = performance.now() + PATIENCE_MS;
     const abortSignal = AbortSignal.timeout(PATIENCE_MS + LAST_TRY_MS);
     let throttledOnly = true;
@@ -124,7 +165,12 @@ export class Cosmos {
         const pause = asked + wait * Math.random();
         if (performance.now() + pause >= ends) {
           const retryAfterMs = Math.max(asked, LONGEST_WAIT_MS);
-          if (throttledOnly) throw new StoreBusy(`Cosmos DB is out of request units (${operation}): try again in ${retryAfterMs} ms, or give it more throughput`, retryAfterMs, { cause: error });
+          if (throttledOnly)
+            throw new StoreBusy(
+              `Cosmos DB is out of request units (${operation}): try again in ${retryAfterMs} ms, or give it more throughput`,
+              retryAfterMs,
+              { cause: error },
+            );
           throw error;
         }
         await new Promise((resolve) => setTimeout(resolve, pause));
@@ -132,24 +178,46 @@ export class Cosmos {
     }
   }
 
-  /** Does all of it in one partition, or nothing. False when nothing was: an item is there, or is not, or a condition doesn't hold. */
-  async batch(operation: string, container: Container, partitionKey: string, operations: readonly OperationInput[]): Promise<boolean> {
+  /**
+   * Does all of it in one partition, or nothing. False when nothing was: an item is there, or is not, or a condition
+   * doesn't hold.
+   */
+  async batch(
+    operation: string,
+    container: Container,
+    partitionKey: string,
+    operations: readonly OperationInput[],
+  ): Promise<boolean> {
     const { done } = await this.call(operation, async (options) => {
       // The SDK changes what it is given.
-      const answer = await container.items.batch([...operations], partitionKey, { ...options, contentResponseOnWriteEnabled: false });
-      const code = answer.result?.find(({ statusCode }) => statusCode >= 300 && statusCode !== 424)?.statusCode ?? Number(answer.code);
-      if (code !== 200 && ![404, 409, 412].includes(code)) throw new AnsweredWith(code, answer.headers, answer.diagnostics);
+      const answer = await container.items.batch([...operations], partitionKey, {
+        ...options,
+        contentResponseOnWriteEnabled: false,
+      });
+      const code =
+        answer.result?.find(({ statusCode }) => statusCode >= 300 && statusCode !== 424)?.statusCode ??
+        Number(answer.code);
+      if (code !== 200 && ![404, 409, 412].includes(code))
+        throw new AnsweredWith(code, answer.headers, answer.diagnostics);
       return { ...answer, done: code === 200 };
     });
     return done;
   }
 
   /** Every item of a query in one partition, at most `limit`. */
-  async query<T>(operation: string, container: Container, partitionKey: string, query: SqlQuerySpec, limit: number): Promise<T[]> {
+  async query<T>(
+    operation: string,
+    container: Container,
+    partitionKey: string,
+    query: SqlQuerySpec,
+    limit: number,
+  ): Promise<T[]> {
     const found: T[] = [];
-    for (let continuationToken: string | undefined; ; ) {
+    for (let continuationToken: string | undefined; ;) {
       const page: FeedResponse<T> = await this.call(operation, (options) =>
-        container.items.query<T>(query, { ...options, partitionKey, maxItemCount: limit - found.length, continuationToken }).fetchNext(),
+        container.items
+          .query<T>(query, { ...options, partitionKey, maxItemCount: limit - found.length, continuationToken })
+          .fetchNext(),
       );
       found.push(...page.resources);
       continuationToken = page.continuationToken;

@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventData, EventHubProducerClient } from '@azure/event-hubs';
-import { cloudEventsOf, withoutData, type CloudEvent } from '../../domain/cloud-event';
-import type { Commit } from '../../domain/kernel/commit';
 import { StoreBusy } from '../../app/ports';
+import { type CloudEvent, cloudEventsOf, withoutData } from '../../domain/cloud-event';
+import type { Commit } from '../../domain/kernel/commit';
 import { BROKER_MS } from './busy';
 
 const STRUCTURED = 'application/cloudevents+json; charset=UTF-8';
@@ -27,8 +27,9 @@ export class EventHubPublisher {
   ) {}
 
   /**
-   * Resolves when all events of the commits are durable in the hub; some may be there when it rejects. A hub that can't be
-   * reached says nothing about the commits: then, too, it rejects with `StoreBusy`, and comes back with a new client.
+   * Resolves when all events of the commits are durable in the hub; some may be there when it rejects. A hub that can't
+   * be reached says nothing about the commits: then, too, it rejects with `StoreBusy`, and comes back with a new
+   * client.
    */
   async handle(commits: readonly Commit[]): Promise<void> {
     const keys = new Map<string, CloudEvent[]>();
@@ -38,7 +39,9 @@ export class EventHubPublisher {
       else of.push(event);
     }
     const client = (this.opened ??= this.connect());
-    const published = Promise.all([...keys].map(([partitionKey, events]) => publish(client, partitionKey, events))).then(() => true as const);
+    const published = Promise.all(
+      [...keys].map(([partitionKey, events]) => publish(client, partitionKey, events)),
+    ).then(() => true as const);
     try {
       if (await Promise.race([published, sleep(this.answerMs, false as const, { ref: false })])) return;
     } catch (error) {
@@ -66,7 +69,11 @@ export class EventHubPublisher {
 }
 
 /** Sends the events of one key in their order. */
-async function publish(client: EventHubProducerClient, partitionKey: string, events: readonly CloudEvent[]): Promise<void> {
+async function publish(
+  client: EventHubProducerClient,
+  partitionKey: string,
+  events: readonly CloudEvent[],
+): Promise<void> {
   let batch = await client.createBatch({ partitionKey });
   for (const group of grouped(events)) {
     if (batch.tryAdd(messageOf(group))) continue;
@@ -74,7 +81,8 @@ async function publish(client: EventHubProducerClient, partitionKey: string, eve
     batch = await client.createBatch({ partitionKey });
     if (batch.tryAdd(messageOf(group))) continue;
     // Only an event alone can be so large: several were kept below a bound.
-    if (!batch.tryAdd(messageOf(group.map(withoutData)))) throw new RangeError(`${group[0]?.id}: an event of this hub has at most ${batch.maxSizeInBytes} bytes`);
+    if (!batch.tryAdd(messageOf(group.map(withoutData))))
+      throw new RangeError(`${group[0]?.id}: an event of this hub has at most ${batch.maxSizeInBytes} bytes`);
   }
   await client.sendBatch(batch);
 }
@@ -101,5 +109,7 @@ function messageOf(events: readonly CloudEvent[]): EventData {
 }
 
 function unreachable(error: unknown): StoreBusy {
-  return new StoreBusy(`the event hub takes nothing (${String(error)}): try again in ${BROKER_MS} ms`, BROKER_MS, { cause: error });
+  return new StoreBusy(`the event hub takes nothing (${String(error)}): try again in ${BROKER_MS} ms`, BROKER_MS, {
+    cause: error,
+  });
 }

@@ -2,13 +2,13 @@
  * One credential and one client a service in a process. Nothing is loaded before it is needed: the SDKs are large, and
  * a cold start waits for each of them.
  */
+import { createRequire } from 'node:module';
 import type * as Netapp from '@azure/arm-netapp';
 import type * as Cosmos from '@azure/cosmos';
 import type * as EventHubs from '@azure/event-hubs';
 import type * as Identity from '@azure/identity';
 import type * as ServiceBus from '@azure/service-bus';
 import type * as Blobs from '@azure/storage-blob';
-import { createRequire } from 'node:module';
 import { CONNECTION_POLICY } from './cosmos';
 
 /** Where the identity is let in, or the connection string of a test server. */
@@ -33,7 +33,8 @@ const load = createRequire(__filename);
  * For the brokers' clients: someone waits for what is asked of them.
  * - An attempt that gets no answer ends after ten seconds, not after the SDKs' minute.
  * - What passes, such as a dropped link, is tried again after a fraction of a second, not after thirty.
- * - Each pause is longer than the one before, since a broker that is throttled isn't helped by haste. Three retries take
+ * - Each pause is longer than the one before, since a broker that is throttled isn't helped by haste. Three retries
+ *   take
  *   some two seconds; after that it is for the caller to wait.
  */
 const BROKER_RETRIES = { timeoutInMs: 10_000, retryDelayInMs: 200 } as const;
@@ -46,7 +47,10 @@ export function managedIdentity(clientId: string): Identity.TokenCredential {
   return new ManagedIdentityCredential({ clientId });
 }
 
-/** The clients of this process; but for those of brokers, which are replaced when they hang, each is made at its first use and the same ever after. */
+/**
+ * The clients of this process; but for those of brokers, which are replaced when they hang, each is made at its first
+ * use and the same ever after.
+ */
 export class AzureClients {
   private readonly made = new Map<string, unknown>();
 
@@ -55,9 +59,13 @@ export class AzureClients {
   /** The managed identity where one is named; else who is logged in with `az` or `azd`. */
   get credential(): Identity.TokenCredential {
     return this.once('credential', () => {
-      const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential } = load('@azure/identity') as typeof Identity;
+      const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential } = load(
+        '@azure/identity',
+      ) as typeof Identity;
       const { clientId } = this.services;
-      return clientId === undefined ? new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential()) : managedIdentity(clientId);
+      return clientId === undefined
+        ? new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential())
+        : managedIdentity(clientId);
     });
   }
 
@@ -65,7 +73,11 @@ export class AzureClients {
     return this.once('cosmos', () => {
       const { CosmosClient } = load('@azure/cosmos') as typeof Cosmos;
       const { endpoint, key } = this.services.cosmos;
-      return new CosmosClient(key === undefined ? { endpoint, connectionPolicy: CONNECTION_POLICY, aadCredentials: this.credential } : { endpoint, connectionPolicy: CONNECTION_POLICY, key });
+      return new CosmosClient(
+        key === undefined
+          ? { endpoint, connectionPolicy: CONNECTION_POLICY, aadCredentials: this.credential }
+          : { endpoint, connectionPolicy: CONNECTION_POLICY, key },
+      );
     });
   }
 
@@ -74,7 +86,9 @@ export class AzureClients {
     const { RetryMode, ServiceBusClient } = load('@azure/service-bus') as typeof ServiceBus;
     const { serviceBus } = this.services;
     const options = { retryOptions: { ...BROKER_RETRIES, mode: RetryMode.Exponential } };
-    return 'endpoint' in serviceBus ? new ServiceBusClient(serviceBus.endpoint, this.credential, options) : new ServiceBusClient(serviceBus.connectionString, options);
+    return 'endpoint' in serviceBus
+      ? new ServiceBusClient(serviceBus.endpoint, this.credential, options)
+      : new ServiceBusClient(serviceBus.connectionString, options);
   }
 
   /** Sends to the hub; a new one each time, who asked for it closes it. */
@@ -82,7 +96,9 @@ export class AzureClients {
     const { EventHubProducerClient, RetryMode } = load('@azure/event-hubs') as typeof EventHubs;
     const { eventHubs } = this.services;
     const options = { retryOptions: { ...BROKER_RETRIES, mode: RetryMode.Exponential } };
-    return 'endpoint' in eventHubs ? new EventHubProducerClient(eventHubs.endpoint, hub, this.credential, options) : new EventHubProducerClient(eventHubs.connectionString, hub, options);
+    return 'endpoint' in eventHubs
+      ? new EventHubProducerClient(eventHubs.endpoint, hub, this.credential, options)
+      : new EventHubProducerClient(eventHubs.connectionString, hub, options);
   }
 
   get blobs(): Blobs.BlobServiceClient {
@@ -90,7 +106,9 @@ export class AzureClients {
       const { BlobServiceClient } = load('@azure/storage-blob') as typeof Blobs;
       const { blobs } = this.services;
       const options = { retryOptions: BLOB_RETRIES };
-      return 'endpoint' in blobs ? new BlobServiceClient(blobs.endpoint, this.credential, options) : BlobServiceClient.fromConnectionString(blobs.connectionString, options);
+      return 'endpoint' in blobs
+        ? new BlobServiceClient(blobs.endpoint, this.credential, options)
+        : BlobServiceClient.fromConnectionString(blobs.connectionString, options);
     });
   }
 
@@ -98,7 +116,8 @@ export class AzureClients {
   get netapp(): Netapp.NetAppManagementClient {
     return this.once('netapp', () => {
       const { NetAppManagementClient } = load('@azure/arm-netapp') as typeof Netapp;
-      if (this.services.netapp === undefined) throw new Error('NetApp Files are not configured: set FORMICARY_NETAPP__subscriptionId and what belongs to it');
+      if (this.services.netapp === undefined)
+        throw new Error('NetApp Files are not configured: set FORMICARY_NETAPP__subscriptionId and what belongs to it');
       return new NetAppManagementClient(this.credential, this.services.netapp.subscription);
     });
   }
@@ -117,5 +136,7 @@ export class AzureClients {
   }
 }
 
-const closes = (client: unknown): client is { close(): Promise<void> } => typeof (client as { close?: unknown }).close === 'function';
-const disposes = (client: unknown): client is { dispose(): void } => typeof (client as { dispose?: unknown }).dispose === 'function';
+const closes = (client: unknown): client is { close(): Promise<void> } =>
+  typeof (client as { close?: unknown }).close === 'function';
+const disposes = (client: unknown): client is { dispose(): void } =>
+  typeof (client as { dispose?: unknown }).dispose === 'function';

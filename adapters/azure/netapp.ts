@@ -3,8 +3,8 @@
  * Each command says what there shall be, waits until the service has done it, and may be given again after a crash or
  * a lost answer: what is there already is left as it is.
  */
-import type { CapacityPool, NetAppManagementClient, ReplicationStatus, Snapshot, Volume } from '@azure/arm-netapp';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { CapacityPool, NetAppManagementClient, ReplicationStatus, Snapshot, Volume } from '@azure/arm-netapp';
 
 const GIBIBYTE = 2 ** 30;
 const TEBIBYTE = 2 ** 40;
@@ -50,7 +50,13 @@ export class NetAppFiles {
     const { pools } = this.client();
     return await this.ensure(
       () => pools.get(...this.account, name),
-      () => pools.beginCreateOrUpdateAndWait(...this.account, name, { location, serviceLevel: tier, size: tebibytes * TEBIBYTE }, this.patience),
+      () =>
+        pools.beginCreateOrUpdateAndWait(
+          ...this.account,
+          name,
+          { location, serviceLevel: tier, size: tebibytes * TEBIBYTE },
+          this.patience,
+        ),
     );
   }
 
@@ -71,7 +77,10 @@ export class NetAppFiles {
   /** A new volume in the same pool with what the snapshot holds; the old one stays as it is. */
   async restore({ pool, volume }: VolumeName, snapshot: string, into: string): Promise<Volume> {
     const { snapshots, volumes } = this.client();
-    const [{ snapshotId }, { usageThreshold }] = await Promise.all([snapshots.get(...this.account, pool, volume, snapshot), volumes.get(...this.account, pool, volume)]);
+    const [{ snapshotId }, { usageThreshold }] = await Promise.all([
+      snapshots.get(...this.account, pool, volume, snapshot),
+      volumes.get(...this.account, pool, volume),
+    ]);
     return await this.create({ pool, volume: into }, usageThreshold, { snapshotId });
   }
 
@@ -80,7 +89,14 @@ export class NetAppFiles {
     const { usageThreshold } = await source.netapp.read(source.name);
     const copy = await this.create(name, usageThreshold, {
       volumeType: 'DataProtection',
-      dataProtection: { replication: { endpointType: 'dst', replicationSchedule: '_10minutely', remoteVolumeResourceId: source.netapp.id(source.name), remoteVolumeRegion: source.netapp.at.location } },
+      dataProtection: {
+        replication: {
+          endpointType: 'dst',
+          replicationSchedule: '_10minutely',
+          remoteVolumeResourceId: source.netapp.id(source.name),
+          remoteVolumeRegion: source.netapp.at.location,
+        },
+      },
     });
     await source.netapp.authorize(source.name, this.id(name));
     return copy;
@@ -96,7 +112,13 @@ export class NetAppFiles {
     const there = await found(() => this.read({ pool: to, volume }));
     if (there !== undefined) return there;
     const newPoolResourceId = this.poolId(to);
-    await this.client().volumes.beginPoolChangeAndWait(...this.account, pool, volume, { newPoolResourceId }, this.patience);
+    await this.client().volumes.beginPoolChangeAndWait(
+      ...this.account,
+      pool,
+      volume,
+      { newPoolResourceId },
+      this.patience,
+    );
     return await this.read({ pool: to, volume });
   }
 
@@ -105,7 +127,13 @@ export class NetAppFiles {
   }
 
   private async authorize({ pool, volume }: VolumeName, remoteVolumeResourceId: string): Promise<void> {
-    await this.client().volumes.beginAuthorizeReplicationAndWait(...this.account, pool, volume, { remoteVolumeResourceId }, this.patience);
+    await this.client().volumes.beginAuthorizeReplicationAndWait(
+      ...this.account,
+      pool,
+      volume,
+      { remoteVolumeResourceId },
+      this.patience,
+    );
   }
 
   private async create({ pool, volume }: VolumeName, usageThreshold: number, more: Partial<Volume>): Promise<Volume> {
@@ -113,19 +141,31 @@ export class NetAppFiles {
     const { volumes } = this.client();
     return await this.ensure(
       () => volumes.get(...this.account, pool, volume),
-      () => volumes.beginCreateOrUpdateAndWait(...this.account, pool, volume, { location, subnetId, creationToken: volume, usageThreshold, protocolTypes: ['NFSv4.1'], ...more }, this.patience),
+      () =>
+        volumes.beginCreateOrUpdateAndWait(
+          ...this.account,
+          pool,
+          volume,
+          { location, subnetId, creationToken: volume, usageThreshold, protocolTypes: ['NFSv4.1'], ...more },
+          this.patience,
+        ),
     );
   }
 
   /** What is there, when it is done being made by whoever began it; else makes it. */
-  private async ensure<T extends { readonly provisioningState?: string }>(get: () => Promise<T>, create: () => Promise<T>): Promise<T> {
+  private async ensure<T extends { readonly provisioningState?: string }>(
+    get: () => Promise<T>,
+    create: () => Promise<T>,
+  ): Promise<T> {
     for (let question = 0; question < MAX_QUESTIONS; question += 1) {
       const there = await found(get);
       if (there === undefined || there.provisioningState === 'Failed') return await create();
       if (there.provisioningState === 'Succeeded') return there;
       await pause(this.everyMs);
     }
-    throw new Error('what somebody else began on NetApp Files is not done: look at it in the portal, and give the command again');
+    throw new Error(
+      'what somebody else began on NetApp Files is not done: look at it in the portal, and give the command again',
+    );
   }
 
   private get account(): [resourceGroup: string, account: string] {

@@ -24,7 +24,9 @@ export interface AzureSettings extends Services {
   readonly eventHub?: string;
 }
 
-/** Opens the services. Containers and queues are Bicep's to make; a test server (it has a key) gets its containers here. */
+/**
+ * Opens the services. Containers and queues are Bicep's to make; a test server (it has a key) gets its containers here.
+ */
 export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
   const clients = new AzureClients(settings);
   const cosmos = new Cosmos(() => clients.cosmos, settings.cosmos.database);
@@ -58,14 +60,20 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
   };
 }
 
-/** The SDK tries reads again for half a minute: whoever asks whether the store is there wants to know sooner. Milliseconds. */
+/**
+ * The SDK tries reads again for half a minute: whoever asks whether the store is there wants to know sooner.
+ * Milliseconds.
+ */
 const PROBE_MS = 4_000;
 
 /** Undefined when Cosmos DB answers, or says that it has too much to do: that is no outage. */
 async function probe(store: CosmosEventStore): Promise<string | undefined> {
   const asked = store.head('default/probe/none').then(
     () => undefined,
-    (error: unknown) => (error instanceof StoreBusy ? undefined : `Cosmos DB can't be reached: ${error instanceof Error ? error.message : String(error)}`),
+    (error: unknown) =>
+      error instanceof StoreBusy
+        ? undefined
+        : `Cosmos DB can't be reached: ${error instanceof Error ? error.message : String(error)}`,
   );
   return await Promise.race([asked, sleep(PROBE_MS, `Cosmos DB gave no answer within ${PROBE_MS} ms`, { ref: false })]);
 }

@@ -8,4 +8,7 @@ const file = 'package.json';
 const { peerDependencies, devDependencies, dependencies, ...rest } = JSON.parse(readFileSync(file, 'utf8'));
 delete rest.peerDependenciesMeta;
 const development = Object.fromEntries(Object.entries(devDependencies).filter(([name]) => !(name in peerDependencies)));
-writeFileSync(file, `${JSON.stringify({ ...rest, dependencies: { ...dependencies, ...peerDependencies }, devDependencies: development }, null, 2)}\n`);
+writeFileSync(
+  file,
+  `${JSON.stringify({ ...rest, dependencies: { ...dependencies, ...peerDependencies }, devDependencies: development }, null, 2)}\n`,
+);

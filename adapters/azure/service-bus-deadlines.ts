@@ -6,8 +6,8 @@
  * nothing is cancelled, and nothing is looked up before it is scheduled.
  */
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
-import { plusSeconds, toMillis, type Time } from '../../domain/kernel/time';
 import type { Deadline, Deadlines } from '../../app/ports';
+import { plusSeconds, type Time, toMillis } from '../../domain/kernel/time';
 import type { ServiceBus } from './service-bus';
 
 interface Held {
@@ -32,7 +32,10 @@ export class ServiceBusDeadlines implements Deadlines {
   async schedule(deadlines: readonly Deadline[]): Promise<void> {
     await this.bus.send(
       this.queue,
-      deadlines.map(({ stream, reason, due }) => ({ body: { stream, reason, due }, scheduledEnqueueTimeUtc: new Date(due) })),
+      deadlines.map(({ stream, reason, due }) => ({
+        body: { stream, reason, due },
+        scheduledEnqueueTimeUtc: new Date(due),
+      })),
     );
   }
 

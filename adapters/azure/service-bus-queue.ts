@@ -7,8 +7,8 @@
  * that a crash in between leaves one too many, never one too few.
  */
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
-import { plusSeconds, type Time } from '../../domain/kernel/time';
 import type { DeadItem, WorkItem, WorkQueue } from '../../app/ports';
+import { plusSeconds, type Time } from '../../domain/kernel/time';
 import type { Place, ServiceBus, Settlement } from './service-bus';
 
 /** The body of a message. */
@@ -34,12 +34,18 @@ export class ServiceBusWorkQueue implements WorkQueue {
 
   constructor(private readonly bus: ServiceBus) {}
 
-  async send(queue: string, items: readonly { readonly id: string; readonly body: unknown; readonly notBefore?: string }[]): Promise<void> {
+  async send(
+    queue: string,
+    items: readonly { readonly id: string; readonly body: unknown; readonly notBefore?: string }[],
+  ): Promise<void> {
     if (items.length === 0) return;
     const [alive, dead] = await Promise.all([this.bus.peek({ queue }), this.bus.peek({ queue, dead: true })]);
     const known = new Set([...alive, ...dead].map((message) => envelopeOf(message).id));
     const fresh = items.filter(({ id }) => !known.has(id) && known.add(id));
-    await this.bus.send(queue, fresh.map(({ id, body, notBefore }) => messageOf({ id, body, earlier: 0 }, notBefore)));
+    await this.bus.send(
+      queue,
+      fresh.map(({ id, body, notBefore }) => messageOf({ id, body, earlier: 0 }, notBefore)),
+    );
   }
 
   /** `lockSeconds` is at most the lock duration of the entity; when this process dies, the entity's counts. */
@@ -75,8 +81,11 @@ export class ServiceBusWorkQueue implements WorkQueue {
     const items = new Map<string, DeadItem>();
     for (const message of await this.bus.peek({ queue, dead: true })) {
       const { id, body } = envelopeOf(message);
-      const { deliveries = deliveriesOf(message) - 1 } = (message.applicationProperties ?? {}) as { deliveries?: number };
-      if (after === undefined || id > after) items.set(id, { id, body, deliveries, reason: message.deadLetterReason ?? '' });
+      const { deliveries = deliveriesOf(message) - 1 } = (message.applicationProperties ?? {}) as {
+        deliveries?: number;
+      };
+      if (after === undefined || id > after)
+        items.set(id, { id, body, deliveries, reason: message.deadLetterReason ?? '' });
     }
     return [...items.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
   }

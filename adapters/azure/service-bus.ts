@@ -2,13 +2,20 @@
  * What the deadlines and the work queue on Service Bus share: the links of this process, each made when it is first
  * used, and the few things that are done with them.
  *
- * A send or a receive that fails is tried again by the SDK, with the same message ids: queues are created with duplicate
- * detection, so that an answer that was lost doesn't queue a message twice. The ids are drawn for each message and mean
- * nothing else.
+ * A send or a receive that fails is tried again by the SDK, with the same message ids: queues are created with
+ * duplicate detection, so that an answer that was lost doesn't queue a message twice. The ids are drawn for each
+ * message and mean nothing else.
  */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
-import type { ServiceBusClient, ServiceBusMessage, ServiceBusMessageBatch, ServiceBusReceivedMessage, ServiceBusReceiver, ServiceBusSender } from '@azure/service-bus';
+import type {
+  ServiceBusClient,
+  ServiceBusMessage,
+  ServiceBusMessageBatch,
+  ServiceBusReceivedMessage,
+  ServiceBusReceiver,
+  ServiceBusSender,
+} from '@azure/service-bus';
 import { cut } from '../../domain/kernel/text';
 import { attemptsOf, brokerBusy } from './busy';
 
@@ -55,45 +62,69 @@ export class ServiceBus {
     private readonly connect: () => ServiceBusClient,
     /** Milliseconds to wait for a first message, before the service is asked to send what it has. */
     private readonly waitMs = 100,
-    /** Milliseconds to wait for an answer, to the opening of a link too: the SDK waits a minute for one that went down with its connection. */
+    /**
+     * Milliseconds to wait for an answer, to the opening of a link too: the SDK waits a minute for one that went down
+     * with its connection.
+     */
     private readonly answerMs = 5_000,
   ) {}
 
-  /** Queues messages, each not before its `scheduledEnqueueTimeUtc`. Resolves when they are durable; some may be queued when it rejects. */
+  /**
+   * Queues messages, each not before its `scheduledEnqueueTimeUtc`. Resolves when they are durable; some may be queued
+   * when it rejects.
+   */
   async send(queue: string, messages: readonly ServiceBusMessage[]): Promise<void> {
     if (messages.length === 0) return;
     const empty = () => this.answered((abortSignal) => this.sender(queue).createMessageBatch({ abortSignal }));
-    const sent = (batch: ServiceBusMessageBatch) => this.answered((abortSignal) => this.sender(queue).sendMessages(batch, { abortSignal }));
+    const sent = (batch: ServiceBusMessageBatch) =>
+      this.answered((abortSignal) => this.sender(queue).sendMessages(batch, { abortSignal }));
     let batch = await empty();
     for (const message of messages.map((one) => ({ ...one, messageId: randomUUID() }))) {
       if (batch.tryAddMessage(message)) continue;
       if (batch.count > 0) await sent(batch);
       batch = await empty();
-      if (!batch.tryAddMessage(message)) throw new RangeError(`a message for ${queue} is larger than ${batch.maxSizeInBytes} bytes`);
+      if (!batch.tryAddMessage(message))
+        throw new RangeError(`a message for ${queue} is larger than ${batch.maxSizeInBytes} bytes`);
     }
     await sent(batch);
   }
 
-  /** Locks and answers what is there, at most `limit` messages, oldest first. Asked once: whoever receives does so again. */
+  /**
+   * Locks and answers what is there, at most `limit` messages, oldest first. Asked once: whoever receives does so
+   * again.
+   */
   async receive(place: Place, limit: number): Promise<readonly ServiceBusReceivedMessage[]> {
     const receiving = this.receiving(place);
-    const received = receiving.turn.then(() => this.answered((abortSignal) => this.receiving(place).receiver.receiveMessages(limit, { maxWaitTimeInMs: this.waitMs, abortSignal }), 1));
+    const received = receiving.turn.then(() =>
+      this.answered(
+        (abortSignal) =>
+          this.receiving(place).receiver.receiveMessages(limit, { maxWaitTimeInMs: this.waitMs, abortSignal }),
+        1,
+      ),
+    );
     receiving.turn = received.catch(() => undefined);
     return await received;
   }
 
-  /** False when the lock was lost, or may have been: after an answer that didn't come. Rejects when it isn't known what has become of the message. */
+  /**
+   * False when the lock was lost, or may have been: after an answer that didn't come. Rejects when it isn't known what
+   * has become of the message.
+   */
   async settle(place: Place, message: ServiceBusReceivedMessage, settlement: Settlement): Promise<boolean> {
     const receiving = this.receiving(place);
-    // One in a turn of the event loop: of neighbours that are settled in the same one, rhea (3.0) says of the second what
-    // was said of the first, and a message that was given back would be gone.
+    // One in a turn of the event loop: of neighbours that are settled in the same one, rhea (3.0) says of the second
+    // what was said of the first, and a message that was given back would be gone.
     await (receiving.settling = receiving.settling.then(() => nextTurn()));
     try {
       await this.answered(() => {
         const { receiver } = this.receiving(place);
         if (settlement.kind === 'complete') return receiver.completeMessage(message);
         if (settlement.kind === 'abandon') return receiver.abandonMessage(message);
-        return receiver.deadLetterMessage(message, { ...settlement.properties, deadLetterReason: cut(settlement.reason, MAX_REASON), deadLetterErrorDescription: '' });
+        return receiver.deadLetterMessage(message, {
+          ...settlement.properties,
+          deadLetterReason: cut(settlement.reason, MAX_REASON),
+          deadLetterErrorDescription: '',
+        });
       });
       return true;
     } catch (error) {
@@ -107,8 +138,10 @@ export class ServiceBus {
   async peek(place: Place): Promise<readonly ServiceBusReceivedMessage[]> {
     const { default: Long } = await import('long');
     const all: ServiceBusReceivedMessage[] = [];
-    for (let from = Long.ZERO; all.length < MAX_PEEKED; ) {
-      const page = await this.answered((abortSignal) => this.receiving(place).receiver.peekMessages(PEEK, { fromSequenceNumber: from, abortSignal }));
+    for (let from = Long.ZERO; all.length < MAX_PEEKED;) {
+      const page = await this.answered((abortSignal) =>
+        this.receiving(place).receiver.peekMessages(PEEK, { fromSequenceNumber: from, abortSignal }),
+      );
       const last = page.at(-1)?.sequenceNumber;
       if (last === undefined) break;
       all.push(...page);
@@ -133,7 +166,10 @@ export class ServiceBus {
     const { links } = this;
     const late = new AbortController();
     const asked = request(late.signal);
-    const answer = await Promise.race([asked.then((value) => ({ value })), sleep(this.answerMs, undefined, { ref: false })]).catch((error: unknown) => {
+    const answer = await Promise.race([
+      asked.then((value) => ({ value })),
+      sleep(this.answerMs, undefined, { ref: false }),
+    ]).catch((error: unknown) => {
       throw brokerBusy('Service Bus', error);
     });
     if (answer !== undefined) return answer.value;
@@ -165,7 +201,10 @@ export class ServiceBus {
     const { client, receivers } = this.links;
     const known = receivers.get(name);
     if (known !== undefined) return known;
-    const receiver = client.createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0, ...(dead ? { subQueueType: 'deadLetter' } : {}) });
+    const receiver = client.createReceiver(queue, {
+      maxAutoLockRenewalDurationInMs: 0,
+      ...(dead ? { subQueueType: 'deadLetter' } : {}),
+    });
     const receiving = { receiver, turn: Promise.resolve(), settling: Promise.resolve() };
     receivers.set(name, receiving);
     return receiving;
@@ -173,6 +212,9 @@ export class ServiceBus {
 }
 
 async function closed({ client, senders, receivers }: Links): Promise<void> {
-  await Promise.all([...[...receivers.values()].map(({ receiver }) => receiver.close()), ...[...senders.values()].map((sender) => sender.close())]);
+  await Promise.all([
+    ...[...receivers.values()].map(({ receiver }) => receiver.close()),
+    ...[...senders.values()].map((sender) => sender.close()),
+  ]);
   await client.close();
 }

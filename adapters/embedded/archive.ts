@@ -4,14 +4,27 @@
  * A file is an export, compressed: a gzip member for each piece of a stream, at most `PIECE` receipts long, one
  * after the other. So `gunzip` and `formicary verify --export` read the whole of it, and a host reads one piece.
  *
- * In the database there stay: the last receipt of each stream, as it was (where the stream ends, and the end of the log,
- * never change), and a marker for each piece: what is in it, its last hash, where it lies, and the hash of its bytes.
+ * In the database there stay: the last receipt of each stream, as it was (where the stream ends, and the end of the
+ * log, never change), and a marker for each piece: what is in it, its last hash, where it lies, and the hash of its
+ * bytes.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, readSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { AlteredReceipt, checkChained, unsealAt, type Commit } from '../../domain/kernel/commit';
+import { AlteredReceipt, checkChained, type Commit, unsealAt } from '../../domain/kernel/commit';
 import type { Database } from './database';
 import { PRIVATE_FILE, PRIVATE_FOLDER } from './folder';
 import type { DatabaseSync, SQLInputValue } from './sqlite';
@@ -29,7 +42,10 @@ const PIECE_BYTES = 4 * 1024 * 1024;
 const FILE_BYTES = 64 * 1024 * 1024;
 
 export const ARCHIVE_SCHEMA: readonly Statement[] = [
-  ['CREATE TABLE IF NOT EXISTS archives (file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID', []],
+  [
+    'CREATE TABLE IF NOT EXISTS archives (file TEXT PRIMARY KEY, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID',
+    [],
+  ],
   [
     `CREATE TABLE IF NOT EXISTS archived (stream TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, hash TEXT NOT NULL,
        file TEXT NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, PRIMARY KEY (stream, first)) WITHOUT ROWID`,
@@ -73,7 +89,10 @@ type Query = (sql: string, ...parameters: SQLInputValue[]) => unknown[];
 
 /** What a folder's archive holds, by the markers in its database. */
 export class Archive {
-  /** Whether anything was ever archived. It is so, or not, for as long as the database is open: only a stopped host's is archived. */
+  /**
+   * Whether anything was ever archived. It is so, or not, for as long as the database is open: only a stopped host's is
+   * archived.
+   */
   readonly isUsed: boolean;
   /** The piece that was read last: a page after the other is read from it. */
   private last: { readonly piece: ArchivedPiece; readonly lines: readonly ArchivedLine[] } | undefined;
@@ -94,12 +113,23 @@ export class Archive {
   /** The piece that holds a receipt; undefined when it is not archived. */
   pieceWith(stream: string, index: number): ArchivedPiece | undefined {
     if (!this.isUsed) return undefined;
-    return this.query('SELECT * FROM archived WHERE stream = ? AND first <= ? AND last >= ? ORDER BY first DESC LIMIT 1', stream, index, index)[0] as ArchivedPiece | undefined;
+    return this.query(
+      'SELECT * FROM archived WHERE stream = ? AND first <= ? AND last >= ? ORDER BY first DESC LIMIT 1',
+      stream,
+      index,
+      index,
+    )[0] as ArchivedPiece | undefined;
   }
 
   /** The pieces of the streams from one name to another, in order. */
   pieces(from = '', to = '\uffff'): ArchivedPiece[] {
-    return this.isUsed ? (this.query('SELECT * FROM archived WHERE stream >= ? AND stream <= ? ORDER BY stream, first', from, to) as ArchivedPiece[]) : [];
+    return this.isUsed
+      ? (this.query(
+          'SELECT * FROM archived WHERE stream >= ? AND stream <= ? ORDER BY stream, first',
+          from,
+          to,
+        ) as ArchivedPiece[])
+      : [];
   }
 
   files(): ArchivedFile[] {
@@ -112,8 +142,15 @@ export class Archive {
    */
   checkEnd(stream: string, next?: number): void {
     if (!this.isUsed || next === 0) return;
-    const { last } = this.query('SELECT max(last) AS last FROM archived WHERE stream = ?', stream)[0] as { last: number | null };
-    if (last !== null && (next === undefined || next === last + 1)) throw new AlteredReceipt(stream, last + 1, 'is missing: it stayed in the database when those before it were archived');
+    const { last } = this.query('SELECT max(last) AS last FROM archived WHERE stream = ?', stream)[0] as {
+      last: number | null;
+    };
+    if (last !== null && (next === undefined || next === last + 1))
+      throw new AlteredReceipt(
+        stream,
+        last + 1,
+        'is missing: it stayed in the database when those before it were archived',
+      );
   }
 
   /** The lines of a piece. Throws `AlteredReceipt`, which names the file, when they are not what the marker says. */
@@ -124,10 +161,13 @@ export class Archive {
     return lines;
   }
 
-  /** The archived receipts of a stream from an index on, up to the first that is not, or so many. Throws `AlteredReceipt`. */
+  /**
+   * The archived receipts of a stream from an index on, up to the first that is not, or so many. Throws
+   * `AlteredReceipt`.
+   */
   commits(stream: string, from: number, limit: number): Commit[] {
     const commits: Commit[] = [];
-    for (let next = from; commits.length < limit; ) {
+    for (let next = from; commits.length < limit;) {
       const piece = this.pieceWith(stream, next);
       if (piece === undefined) break;
       const wanted = this.lines(piece).slice(next - piece.first, next - piece.first + limit - commits.length);
@@ -142,17 +182,26 @@ function readPiece(folder: string, piece: ArchivedPiece): ArchivedLine[] {
   const { stream, first, last, hash, file, at, bytes, sha256 } = piece;
   const name = `${ARCHIVE_FOLDER}/${file}`;
   const wrong = (what: string): never => {
-    throw new AlteredReceipt(stream, first, `${first === last ? 'was' : `to ${last} were`} archived to ${name}, which ${what}: put it back as it was, from a backup`);
+    throw new AlteredReceipt(
+      stream,
+      first,
+      `${first === last ? 'was' : `to ${last} were`} archived to ${name}, which ${what}: put it back as it was, from a backup`,
+    );
   };
   let packed: Buffer;
   try {
     packed = readAt(join(folder, ARCHIVE_FOLDER, file), at, bytes);
   } catch (error) {
-    return wrong((error as NodeJS.ErrnoException).code === 'ENOENT' ? 'is missing' : `can't be read (${(error as Error).message})`);
+    return wrong(
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'is missing' : `can't be read (${(error as Error).message})`,
+    );
   }
   if (hashOf(packed) !== sha256) return wrong('was altered');
   const lines = linesIn(gunzipSync(packed));
-  const fits = lines.length === last - first + 1 && lines.every((line, i) => line.stream === stream && line.index === first + i) && lines.at(-1)?.hash === hash;
+  const fits =
+    lines.length === last - first + 1 &&
+    lines.every((line, i) => line.stream === stream && line.index === first + i) &&
+    lines.at(-1)?.hash === hash;
   return fits ? lines : wrong('holds something else there');
 }
 
@@ -169,7 +218,11 @@ export function fileProblem(folder: string, { file, bytes, sha256 }: ArchivedFil
 
 /** The lines of bytes that were unpacked. */
 export function linesIn(unpacked: Buffer): ArchivedLine[] {
-  return unpacked.toString('utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as ArchivedLine);
+  return unpacked
+    .toString('utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as ArchivedLine);
 }
 
 function readAt(path: string, at: number, length: number): Buffer {
@@ -185,11 +238,21 @@ function readAt(path: string, at: number, length: number): Buffer {
 /** Complete files in the folder of an archive, whether or not a marker names them. */
 export function archiveFilesIn(folder: string): string[] {
   const place = join(folder, ARCHIVE_FOLDER);
-  return existsSync(place) ? readdirSync(place).filter((name) => FILE_NAME.test(name)).sort() : [];
+  return existsSync(place)
+    ? readdirSync(place)
+        .filter((name) => FILE_NAME.test(name))
+        .sort()
+    : [];
 }
 
-/** Every line of the files in a folder's archive, without a look at markers; `onProblem` hears of a file that can't be read to its end. */
-export function* archivedLinesIn(folder: string, onProblem: (file: string, problem: string) => void): Generator<ArchivedLine> {
+/**
+ * Every line of the files in a folder's archive, without a look at markers; `onProblem` hears of a file that can't be
+ * read to its end.
+ */
+export function* archivedLinesIn(
+  folder: string,
+  onProblem: (file: string, problem: string) => void,
+): Generator<ArchivedLine> {
   for (const file of archiveFilesIn(folder)) {
     let lines: ArchivedLine[];
     try {
@@ -234,11 +297,15 @@ export interface Archived {
  * holds its lock). They are removed from the database when the file is on the disk under its name, was read again, and
  * every line in it was found to be what the database holds; in the transaction that writes the markers.
  */
-export async function archiveStreams(database: Database, streams: Iterable<string>, { date, onStep = () => undefined }: ArchiveOptions): Promise<Archived> {
+export async function archiveStreams(
+  database: Database,
+  streams: Iterable<string>,
+  { date, onStep = () => undefined }: ArchiveOptions,
+): Promise<Archived> {
   const { folder } = database;
   const total = { files: [] as string[], streams: 0, receipts: 0, bytes: 0, removed: 0 };
   const iterator = streams[Symbol.iterator]();
-  for (let next = iterator.next(); next.done !== true; ) {
+  for (let next = iterator.next(); next.done !== true;) {
     mkdirSync(join(folder, ARCHIVE_FOLDER), { recursive: true, mode: PRIVATE_FOLDER });
     const name = freeName(folder, date);
     const path = join(folder, ARCHIVE_FOLDER, name);
@@ -254,7 +321,16 @@ export async function archiveStreams(database: Database, streams: Iterable<strin
           writeAll(file, packed);
           hash.update(packed);
           const [first, last] = [lines[0] as ArchivedLine, lines.at(-1) as ArchivedLine];
-          pieces.push({ stream: first.stream, first: first.index, last: last.index, hash: last.hash, file: name, at: bytes, bytes: packed.length, sha256: hashOf(packed) });
+          pieces.push({
+            stream: first.stream,
+            first: first.index,
+            last: last.index,
+            hash: last.hash,
+            file: name,
+            at: bytes,
+            bytes: packed.length,
+            sha256: hashOf(packed),
+          });
           bytes += packed.length;
           total.receipts += lines.length;
           total.removed += lines.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
@@ -286,15 +362,25 @@ export async function archiveStreams(database: Database, streams: Iterable<strin
 
 /** What the archiving of a stream would move: how many receipts, and bytes of them. */
 export function archivable(database: Database, stream: string): { readonly receipts: number; readonly bytes: number } {
-  return database.get('SELECT count(*) AS receipts, coalesce(sum(length(CAST(body AS BLOB))), 0) AS bytes FROM commits WHERE stream = ? AND idx < (SELECT max(idx) FROM commits WHERE stream = ?)', stream, stream) as { receipts: number; bytes: number };
+  return database.get(
+    'SELECT count(*) AS receipts, coalesce(sum(length(CAST(body AS BLOB))), 0) AS bytes FROM commits WHERE stream = ? AND idx < (SELECT max(idx) FROM commits WHERE stream = ?)',
+    stream,
+    stream,
+  ) as { receipts: number; bytes: number };
 }
 
 /** Everything of a stream that is in the database, but its last receipt; checked to be one chain. */
 function* piecesOf(database: Database, stream: string): Generator<ArchivedLine[]> {
   const end = database.get<{ end: number }>('SELECT max(idx) AS "end" FROM commits WHERE stream = ?', stream)?.end ?? 0;
   let before: Commit | undefined;
-  for (let from = -1; ; ) {
-    const lines = database.all<ArchivedLine>('SELECT position, stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx > ? AND idx < ? ORDER BY idx LIMIT ?', stream, from, end, PIECE);
+  for (let from = -1; ;) {
+    const lines = database.all<ArchivedLine>(
+      'SELECT position, stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx > ? AND idx < ? ORDER BY idx LIMIT ?',
+      stream,
+      from,
+      end,
+      PIECE,
+    );
     if (lines.length === 0) break;
     const piece: ArchivedLine[] = [];
     let bytes = 0;
@@ -309,20 +395,39 @@ function* piecesOf(database: Database, stream: string): Generator<ArchivedLine[]
     yield piece;
     from = (piece.at(-1) as ArchivedLine).index;
   }
-  const last = database.get<ArchivedLine>('SELECT position, stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx = ?', stream, end);
+  const last = database.get<ArchivedLine>(
+    'SELECT position, stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx = ?',
+    stream,
+    end,
+  );
   if (before !== undefined && last !== undefined) checkChained(stream, before, unsealAt(last, last.body, last.hash));
 }
 
 /** Reads a file that was written back, and holds each line of it against the database. */
-function checkFile(database: Database, path: string, { bytes, sha256 }: ArchivedFile, pieces: readonly ArchivedPiece[]): void {
+function checkFile(
+  database: Database,
+  path: string,
+  { bytes, sha256 }: ArchivedFile,
+  pieces: readonly ArchivedPiece[],
+): void {
   const written = readFileSync(path);
   const same = written.length === bytes && hashOf(written) === sha256;
-  const holds = same && pieces.every(({ at, bytes: length }) => linesIn(gunzipSync(written.subarray(at, at + length))).every((line) => isInDatabase(database, line)));
-  if (!holds) throw new Error(`${path} does not hold what was written to it: look at its disk; nothing was removed from the database`);
+  const holds =
+    same &&
+    pieces.every(({ at, bytes: length }) =>
+      linesIn(gunzipSync(written.subarray(at, at + length))).every((line) => isInDatabase(database, line)),
+    );
+  if (!holds)
+    throw new Error(
+      `${path} does not hold what was written to it: look at its disk; nothing was removed from the database`,
+    );
 }
 
 function isInDatabase(database: Database, { position, stream, index, hash, body }: ArchivedLine): boolean {
-  const row = database.get<ArchivedLine>('SELECT stream, idx AS "index", hash, body FROM commits WHERE position = ?', position);
+  const row = database.get<ArchivedLine>(
+    'SELECT stream, idx AS "index", hash, body FROM commits WHERE position = ?',
+    position,
+  );
   return row !== undefined && row.stream === stream && row.index === index && row.hash === hash && row.body === body;
 }
 
@@ -374,7 +479,7 @@ function freeName(folder: string, date: string): string {
 }
 
 function writeAll(file: number, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+  for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
 }
 
 function syncFolder(path: string): void {

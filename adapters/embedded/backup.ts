@@ -9,13 +9,31 @@
  * A backup has the layout of a data folder: whatever reads one reads it too.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, closeSync, constants, copyFileSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, rmdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { ARCHIVE_FOLDER, archiveFilesIn } from './archive';
 import { DATABASE_FILE } from './database';
-import { DatabaseUnavailable, PRIVATE_FILE, PRIVATE_FOLDER, prepareFolder, reasonOf } from './folder';
+import { DatabaseUnavailable, prepareFolder, PRIVATE_FILE, PRIVATE_FOLDER, reasonOf } from './folder';
 import { hasLog, openLog } from './log';
-import { lostTail, newestOf, readMark, writeMarkOf, type Mark } from './mark';
+import { lostTail, type Mark, newestOf, readMark, writeMarkOf } from './mark';
 
 export const MANIFEST_FILE = 'manifest.json';
 const BLOBS = 'blobs';
@@ -51,13 +69,15 @@ export type OnFile = (file: BackedUpFile) => void;
  */
 export async function backUp(folder: string, target: string, madeAt: string, onFile: OnFile): Promise<Manifest> {
   if (!hasLog(folder)) throw new BackupRefused(`there is no log in ${folder}`);
-  if (isBelow(target, folder)) throw new BackupRefused(`${target} lies in ${folder} itself, and would be lost with it: choose a folder elsewhere`);
+  if (isBelow(target, folder))
+    throw new BackupRefused(`${target} lies in ${folder} itself, and would be lost with it: choose a folder elsewhere`);
   return await whole(target, async (place) => {
     const newest = copyDatabase(folder, DATABASE_FILE, place);
     for (const name of OTHER_DATABASES) if (existsSync(join(folder, name))) copyDatabase(folder, name, place);
     copyBlobs(join(folder, BLOBS), join(place, BLOBS));
     // A file is there before a marker names it.
-    for (const name of archiveFilesIn(folder)) copyFile(join(folder, ARCHIVE_FOLDER, name), join(place, ARCHIVE_FOLDER, name));
+    for (const name of archiveFilesIn(folder))
+      copyFile(join(folder, ARCHIVE_FOLDER, name), join(place, ARCHIVE_FOLDER, name));
     const files: BackedUpFile[] = [];
     for (const path of filesIn(place)) {
       const file = await described(place, path);
@@ -79,11 +99,13 @@ export async function restore(backup: string, target: string, onFile: OnFile): P
   const there = filesIn(backup).filter((path) => path !== MANIFEST_FILE);
   const listed = new Set(manifest.files.map(({ path }) => path));
   const strange = there.filter((path) => !listed.has(path));
-  if (strange.length > 0) throw new BackupRefused(`${backup} holds what its manifest does not list: ${strange.slice(0, 3).join(', ')}`);
+  if (strange.length > 0)
+    throw new BackupRefused(`${backup} holds what its manifest does not list: ${strange.slice(0, 3).join(', ')}`);
   for (const { path, bytes, sha256 } of manifest.files) {
     if (!existsSync(join(backup, path))) throw new BackupRefused(`${backup} misses ${path}, which its manifest lists`);
     const found = await described(backup, path);
-    if (found.bytes !== bytes || found.sha256 !== sha256) throw new BackupRefused(`${join(backup, path)} is not what was backed up: its hash differs from the manifest's`);
+    if (found.bytes !== bytes || found.sha256 !== sha256)
+      throw new BackupRefused(`${join(backup, path)} is not what was backed up: its hash differs from the manifest's`);
   }
   return await whole(target, (place) => {
     for (const file of manifest.files) {
@@ -98,12 +120,16 @@ export async function restore(backup: string, target: string, onFile: OnFile): P
 export function manifestOf(backup: string): Manifest {
   try {
     const manifest = JSON.parse(readFileSync(join(backup, MANIFEST_FILE), 'utf8')) as Manifest;
-    const whole = manifest.format === 1 && Array.isArray(manifest.files) && manifest.files.every(({ path }) => isInside(path));
-    if (!whole || !manifest.files.some(({ path }) => path === DATABASE_FILE)) throw new Error('it is not of a kind that is known here');
+    const whole =
+      manifest.format === 1 && Array.isArray(manifest.files) && manifest.files.every(({ path }) => isInside(path));
+    if (!whole || !manifest.files.some(({ path }) => path === DATABASE_FILE))
+      throw new Error('it is not of a kind that is known here');
     return manifest;
   } catch (error) {
     const absent = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new BackupRefused(`${backup} is no backup: ${absent ? `there is no ${MANIFEST_FILE} in it` : `${MANIFEST_FILE}: ${(error as Error).message}`}`);
+    throw new BackupRefused(
+      `${backup} is no backup: ${absent ? `there is no ${MANIFEST_FILE} in it` : `${MANIFEST_FILE}: ${(error as Error).message}`}`,
+    );
   }
 }
 
@@ -116,11 +142,15 @@ function isBelow(place: string, folder: string): boolean {
 }
 
 /** A path of a manifest leads nowhere else. */
-const isInside = (path: unknown): boolean => typeof path === 'string' && /^[\w.-]+(\/[\w.-]+)*$/.test(path) && !path.split('/').some((part) => part === '..' || part === '.');
+const isInside = (path: unknown): boolean =>
+  typeof path === 'string' &&
+  /^[\w.-]+(\/[\w.-]+)*$/.test(path) &&
+  !path.split('/').some((part) => part === '..' || part === '.');
 
 /** Lets `make` fill a folder beside `target`, and gives it that name when all of it is on the disk. */
 async function whole<T>(target: string, make: (place: string) => Promise<T>): Promise<T> {
-  if (existsSync(target) && (!statSync(target).isDirectory() || readdirSync(target).length > 0)) throw new BackupRefused(`${target} is there already and not empty: choose another folder; nothing is overwritten`);
+  if (existsSync(target) && (!statSync(target).isDirectory() || readdirSync(target).length > 0))
+    throw new BackupRefused(`${target} is there already and not empty: choose another folder; nothing is overwritten`);
   const place = `${target}.partial-${process.pid}`;
   try {
     prepareFolder(place);
@@ -134,14 +164,15 @@ async function whole<T>(target: string, make: (place: string) => Promise<T>): Pr
   } catch (error) {
     rmSync(place, { recursive: true, force: true });
     if (error instanceof DatabaseUnavailable) throw new BackupRefused(error.message);
-    if ((error as NodeJS.ErrnoException).code === undefined || (error as { errcode?: number }).errcode !== undefined) throw error;
+    if ((error as NodeJS.ErrnoException).code === undefined || (error as { errcode?: number }).errcode !== undefined)
+      throw error;
     throw new BackupRefused(`${target} could not be written: ${reasonOf(error)}`);
   }
 }
 
 /**
- * One consistent state of a database, packed. Of the log it gives the newest receipt, and writes the mark that belongs to
- * it: that of the folder where it names what is lost, so that the copy shows it as the original does.
+ * One consistent state of a database, packed. Of the log it gives the newest receipt, and writes the mark that belongs
+ * to it: that of the folder where it names what is lost, so that the copy shows it as the original does.
  */
 function copyDatabase(folder: string, name: string, place: string): Mark | undefined {
   const source = openLog(folder, name);
@@ -149,7 +180,8 @@ function copyDatabase(folder: string, name: string, place: string): Mark | undef
   try {
     source.database.prepare('VACUUM INTO ?').run(join(place, name));
     chmodSync(join(place, name), PRIVATE_FILE);
-    if (source.wasDisturbed()) throw new BackupRefused(`a host began to write ${folder} meanwhile: make the backup again`);
+    if (source.wasDisturbed())
+      throw new BackupRefused(`a host began to write ${folder} meanwhile: make the backup again`);
   } finally {
     source.close();
   }
@@ -157,7 +189,9 @@ function copyDatabase(folder: string, name: string, place: string): Mark | undef
   const copy = openLog(place);
   try {
     const newest = newestOf((sql) => copy.database.prepare(sql).get() as Mark | undefined);
-    const isWhole = mark === undefined || lostTail(mark, (sql, ...parameters) => copy.database.prepare(sql).get(...parameters)) === undefined;
+    const isWhole =
+      mark === undefined ||
+      lostTail(mark, (sql, ...parameters) => copy.database.prepare(sql).get(...parameters)) === undefined;
     const shown = isWhole ? newest : mark;
     if (shown !== undefined) writeMarkOf(place, shown);
     return newest;
@@ -169,7 +203,8 @@ function copyDatabase(folder: string, name: string, place: string): Mark | undef
 /** Blobs have their hash as their name; what has another one is being written. */
 function copyBlobs(from: string, to: string): void {
   if (!existsSync(from)) return;
-  for (const path of filesIn(from)) if (/^[0-9a-f]{64}$/.test(path.split('/').at(-1) as string)) copyFile(join(from, path), join(to, path));
+  for (const path of filesIn(from))
+    if (/^[0-9a-f]{64}$/.test(path.split('/').at(-1) as string)) copyFile(join(from, path), join(to, path));
 }
 
 function copyFile(from: string, to: string): void {
@@ -197,7 +232,12 @@ function filesIn(folder: string): string[] {
 }
 
 function foldersIn(folder: string): string[] {
-  return [folder, ...readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name))];
+  return [
+    folder,
+    ...readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name)),
+  ];
 }
 
 function sync(path: string): void {

@@ -5,11 +5,18 @@
 import { existsSync, statSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from './sqlite';
 import { Worker } from 'node:worker_threads';
-import { DatabaseUnavailable, acquireLock, prepareFolder, privateFile, reasonOf } from './folder';
-import { MARK_FILE, lostTail, readMark, type Mark } from './mark';
-import { encode, type Program, type WriteOperation, type WriteResult, type WriterRequest, type WriterResponse } from './writer';
+import { acquireLock, DatabaseUnavailable, prepareFolder, privateFile, reasonOf } from './folder';
+import { lostTail, type Mark, MARK_FILE, readMark } from './mark';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from './sqlite';
+import {
+  encode,
+  type Program,
+  type WriteOperation,
+  type WriteResult,
+  type WriterRequest,
+  type WriterResponse,
+} from './writer';
 
 export const DATABASE_FILE = 'formicary.db';
 
@@ -60,7 +67,10 @@ export class Database {
     this.inode = statSync(join(folder, DATABASE_FILE)).ino;
   }
 
-  /** Opens (and creates) the database in `folder`. Throws `DatabaseUnavailable` when another process uses it, or nobody can. */
+  /**
+   * Opens (and creates) the database in `folder`. Throws `DatabaseUnavailable` when another process uses it, or nobody
+   * can.
+   */
   static async open(folder: string): Promise<Database> {
     prepareFolder(folder);
     const lock = acquireLock(folder);
@@ -126,8 +136,12 @@ export class Database {
    */
   async probe(): Promise<string | undefined> {
     const file = join(this.folder, DATABASE_FILE);
-    if (statSync(file, { throwIfNoEntry: false })?.ino !== this.inode) return `${file} was removed or replaced while this host has it open`;
-    const room = await statfs(this.folder).then(({ bavail, bsize }) => bavail * bsize, () => Infinity);
+    if (statSync(file, { throwIfNoEntry: false })?.ino !== this.inode)
+      return `${file} was removed or replaced while this host has it open`;
+    const room = await statfs(this.folder).then(
+      ({ bavail, bsize }) => bavail * bsize,
+      () => Infinity,
+    );
     if (room < LEAST_FREE_BYTES) return `the disk of ${this.folder} is full: ${Math.floor(room / 1024)} KiB are free`;
     const timer = Promise.withResolvers<string>();
     const late = setTimeout(() => timer.resolve(`${file} has not taken a write for ${PROBE_MS / 1_000} s`), PROBE_MS);
@@ -143,7 +157,9 @@ export class Database {
     return (this.closed ??= this.end('close'));
   }
 
-  /** Closes and leaves the files as they are, the write-ahead log too: what could not be opened is evidence. Idempotent. */
+  /**
+   * Closes and leaves the files as they are, the write-ahead log too: what could not be opened is evidence. Idempotent.
+   */
   leave(): Promise<void> {
     return (this.closed ??= this.end('leave'));
   }
@@ -172,7 +188,11 @@ export class Database {
   private flush(): void {
     this.scheduled = false;
     if (this.outgoing.length === 0) return;
-    this.worker.postMessage({ first: this.outgoingFirst, texts: this.newTexts, program: this.outgoing } satisfies WriterRequest);
+    this.worker.postMessage({
+      first: this.outgoingFirst,
+      texts: this.newTexts,
+      program: this.outgoing,
+    } satisfies WriterRequest);
     this.outgoing = [];
     this.newTexts = [];
   }
@@ -216,11 +236,14 @@ function refuseLostEnd(folder: string): void {
   const mark = readMark(folder);
   const isEmpty = sizeOf(file) === 0;
   let lost: string | undefined;
-  if (isEmpty && mark !== undefined) lost = `${DATABASE_FILE} ${existsSync(file) ? 'is empty' : 'is not there'}, yet ${mark.commit} was acknowledged at place ${mark.position}`;
-  else if (isEmpty && sizeOf(`${file}-wal`) > 0) lost = `${DATABASE_FILE} ${existsSync(file) ? 'is empty' : 'is not there'}, yet its write-ahead log is`;
+  if (isEmpty && mark !== undefined)
+    lost = `${DATABASE_FILE} ${existsSync(file) ? 'is empty' : 'is not there'}, yet ${mark.commit} was acknowledged at place ${mark.position}`;
+  else if (isEmpty && sizeOf(`${file}-wal`) > 0)
+    lost = `${DATABASE_FILE} ${existsSync(file) ? 'is empty' : 'is not there'}, yet its write-ahead log is`;
   else if (!isEmpty && mark !== undefined) lost = lostEnd(file, mark);
   if (lost === undefined) return;
-  const aside = isEmpty && sizeOf(`${file}-wal`) > 0 ? `${file}-wal and ${join(folder, MARK_FILE)}` : join(folder, MARK_FILE);
+  const aside =
+    isEmpty && sizeOf(`${file}-wal`) > 0 ? `${file}-wal and ${join(folder, MARK_FILE)}` : join(folder, MARK_FILE);
   throw new DatabaseUnavailable(
     `${folder} has lost receipts: ${lost}. If ${isEmpty ? DATABASE_FILE : `${DATABASE_FILE}-wal`} was moved or deleted, put it back; else restore a backup. ` +
       `To go on without them, rename ${aside}. See "Receipts are missing at the end" in docs/operation.md`,
@@ -239,7 +262,10 @@ function lostEnd(file: string, mark: Mark): string | undefined {
 /** SQLITE_CORRUPT, SQLITE_NOTADB */
 const DAMAGED = [11, 26];
 
-/** Whether an error of SQLite says that the file itself is damaged; one that comes from the writer thread has kept its words only. */
+/**
+ * Whether an error of SQLite says that the file itself is damaged; one that comes from the writer thread has kept its
+ * words only.
+ */
 export function isDamage(error: unknown): boolean {
   const { errcode = 0, message = '' } = error as { errcode?: number; message?: string };
   return DAMAGED.includes(errcode & 0xff) || /database disk image is malformed|file is not a database/.test(message);
@@ -252,5 +278,8 @@ export function unusable(folder: string, error: unknown): DatabaseUnavailable {
   const advice =
     ` Copy the folder before anything else; \`npx formicary export FILE --salvage --data ${folder}\` saves what can be read, ` +
     '`npx formicary restore` brings back a backup. See "A damaged file" in docs/operation.md';
-  return new DatabaseUnavailable(isDamage(error) ? `${file} is damaged (${reasonOf(error)}).${advice}` : `${file} can't be used: ${reasonOf(error)}`, { cause: error });
+  return new DatabaseUnavailable(
+    isDamage(error) ? `${file} is damaged (${reasonOf(error)}).${advice}` : `${file} can't be used: ${reasonOf(error)}`,
+    { cause: error },
+  );
 }

@@ -1,8 +1,8 @@
 /** The event store on SQLite: one row per commit, its canonical bytes and their hash, in one global order. */
-import { AlteredReceipt, checkAppend, commandOf, unsealAt, type Commit } from '../../domain/kernel/commit';
-import { Recent } from '../../domain/kernel/recent';
 import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
-import { ARCHIVE_SCHEMA, Archive } from './archive';
+import { AlteredReceipt, checkAppend, commandOf, type Commit, unsealAt } from '../../domain/kernel/commit';
+import { Recent } from '../../domain/kernel/recent';
+import { Archive, ARCHIVE_SCHEMA } from './archive';
 import type { Database } from './database';
 import { MarkWriter, newestOf } from './mark';
 import type { Statement } from './writer';
@@ -29,7 +29,9 @@ interface SnapshotRow {
   readonly state: string;
 }
 
-/** How many commits of its own a process remembers, and how large they may be: together some hundred megabytes at most. */
+/**
+ * How many commits of its own a process remembers, and how large they may be: together some hundred megabytes at most.
+ */
 const RECENT = 20_000;
 const RECENT_BYTES = 8 * 1024;
 
@@ -41,10 +43,19 @@ export const EVENT_SCHEMA: readonly Statement[] = [
   ],
   ['CREATE UNIQUE INDEX IF NOT EXISTS commits_by_stream ON commits (stream, idx)', []],
   // Which commit answers a command that came with a key: written with that commit.
-  ['CREATE TABLE IF NOT EXISTS answers (stream TEXT NOT NULL, command TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (stream, command)) WITHOUT ROWID', []],
-  ['CREATE TABLE IF NOT EXISTS snapshots (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, idx INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID', []],
+  [
+    'CREATE TABLE IF NOT EXISTS answers (stream TEXT NOT NULL, command TEXT NOT NULL, idx INTEGER NOT NULL, PRIMARY KEY (stream, command)) WITHOUT ROWID',
+    [],
+  ],
+  [
+    'CREATE TABLE IF NOT EXISTS snapshots (stream TEXT PRIMARY KEY, version INTEGER NOT NULL, idx INTEGER NOT NULL, state TEXT NOT NULL) WITHOUT ROWID',
+    [],
+  ],
   // The snapshots before the last one: from them a state of long ago is folded.
-  ['CREATE TABLE IF NOT EXISTS past_snapshots (stream TEXT NOT NULL, idx INTEGER NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (stream, idx)) WITHOUT ROWID', []],
+  [
+    'CREATE TABLE IF NOT EXISTS past_snapshots (stream TEXT NOT NULL, idx INTEGER NOT NULL, version INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (stream, idx)) WITHOUT ROWID',
+    [],
+  ],
   ...ARCHIVE_SCHEMA,
 ];
 
@@ -100,10 +111,17 @@ export class SqliteEventStore implements EventStore {
     ]);
     for (const { commit } of commits) {
       const command = commandOf(commit);
-      if (command !== undefined) statements.push(['INSERT OR REPLACE INTO answers (stream, command, idx) VALUES (?, ?, ?)', [stream, command, commit.index]]);
+      if (command !== undefined)
+        statements.push([
+          'INSERT OR REPLACE INTO answers (stream, command, idx) VALUES (?, ?, ?)',
+          [stream, command, commit.index],
+        ]);
     }
     if (snapshot !== undefined) {
-      statements.push(['INSERT OR REPLACE INTO past_snapshots (stream, idx, version, state) SELECT stream, idx, version, state FROM snapshots WHERE stream = ?', [stream]]);
+      statements.push([
+        'INSERT OR REPLACE INTO past_snapshots (stream, idx, version, state) SELECT stream, idx, version, state FROM snapshots WHERE stream = ?',
+        [stream],
+      ]);
       statements.push([
         'INSERT OR REPLACE INTO snapshots (stream, version, idx, state) VALUES (?, ?, ?, ?)',
         [stream, snapshot.version, snapshot.index, JSON.stringify(snapshot.state)],
@@ -114,7 +132,13 @@ export class SqliteEventStore implements EventStore {
     const result = await this.database
       .write({
         // A stream whose receipts are all archived is none that is new: its last one is missing.
-        guard: { query: ['SELECT coalesce((SELECT max(idx) FROM commits WHERE stream = ?1), (SELECT max(last) FROM archived WHERE stream = ?1), -1)', [stream]], expected },
+        guard: {
+          query: [
+            'SELECT coalesce((SELECT max(idx) FROM commits WHERE stream = ?1), (SELECT max(last) FROM archived WHERE stream = ?1), -1)',
+            [stream],
+          ],
+          expected,
+        },
         statements,
       })
       .finally(() => (this.underWay -= 1));
@@ -123,28 +147,43 @@ export class SqliteEventStore implements EventStore {
     return { kind: 'written' };
   }
 
-   
   async head(stream: string): Promise<Head | undefined> {
-    const head = this.database.get<Head>('SELECT idx AS "index", hash FROM commits WHERE stream = ? ORDER BY idx DESC LIMIT 1', stream);
+    const head = this.database.get<Head>(
+      'SELECT idx AS "index", hash FROM commits WHERE stream = ? ORDER BY idx DESC LIMIT 1',
+      stream,
+    );
     if (head === undefined) this.archive.checkEnd(stream);
     return head;
   }
 
-   
   async snapshot(stream: string, upTo = Number.MAX_SAFE_INTEGER): Promise<Snapshot | undefined> {
     const row =
-      this.database.get<SnapshotRow>('SELECT version, idx, state FROM snapshots WHERE stream = ? AND idx <= ?', stream, upTo) ??
-      this.database.get<SnapshotRow>('SELECT version, idx, state FROM past_snapshots WHERE stream = ? AND idx <= ? ORDER BY idx DESC LIMIT 1', stream, upTo);
-    return row === undefined ? undefined : { version: row.version, index: row.idx, state: JSON.parse(row.state) as unknown };
+      this.database.get<SnapshotRow>(
+        'SELECT version, idx, state FROM snapshots WHERE stream = ? AND idx <= ?',
+        stream,
+        upTo,
+      ) ??
+      this.database.get<SnapshotRow>(
+        'SELECT version, idx, state FROM past_snapshots WHERE stream = ? AND idx <= ? ORDER BY idx DESC LIMIT 1',
+        stream,
+        upTo,
+      );
+    return row === undefined
+      ? undefined
+      : { version: row.version, index: row.idx, state: JSON.parse(row.state) as unknown };
   }
 
   async answered(stream: string, command: string): Promise<number | undefined> {
-    return this.database.get<{ idx: number }>('SELECT idx FROM answers WHERE stream = ? AND command = ?', stream, command)?.idx;
+    return this.database.get<{ idx: number }>(
+      'SELECT idx FROM answers WHERE stream = ? AND command = ?',
+      stream,
+      command,
+    )?.idx;
   }
 
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
     const commits: Commit[] = [];
-    for (let next = from; commits.length < limit; ) {
+    for (let next = from; commits.length < limit;) {
       const archived = this.archive.commits(stream, next, limit - commits.length);
       commits.push(...archived);
       next += archived.length;
@@ -162,7 +201,12 @@ export class SqliteEventStore implements EventStore {
   }
 
   private rows(stream: string, from: number, limit: number): CommitRow[] {
-    return this.database.all<CommitRow>('SELECT stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx >= ? ORDER BY idx LIMIT ?', stream, from, limit);
+    return this.database.all<CommitRow>(
+      'SELECT stream, idx AS "index", hash, body FROM commits WHERE stream = ? AND idx >= ? ORDER BY idx LIMIT ?',
+      stream,
+      from,
+      limit,
+    );
   }
 
   /**
@@ -172,12 +216,14 @@ export class SqliteEventStore implements EventStore {
   async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
     const start = placeOf(from);
     const rows = this.database.all<FeedRow>(this.archive.isUsed ? FEED_WITH_ARCHIVE : FEED, start.position, limit);
-    if (rows.length === 0 && start.position > Number(await this.end())) throw new RangeError(`not a checkpoint of this store: ${from} lies beyond its end`);
+    if (rows.length === 0 && start.position > Number(await this.end()))
+      throw new RangeError(`not a checkpoint of this store: ${from} lies beyond its end`);
     const found: (Commit | AlteredReceipt)[] = [];
     let { position, archived: passed } = start;
     let full = false;
     for (const row of rows) {
-      if (row.after_archived === 1) passed += this.archivedBefore(row as Required<FeedRow>, passed, limit - found.length, found);
+      if (row.after_archived === 1)
+        passed += this.archivedBefore(row as Required<FeedRow>, passed, limit - found.length, found);
       full = found.length >= limit;
       if (full) break;
       found.push(this.recent.peek(row.hash) ?? this.commitAt(row.position));
@@ -191,10 +237,19 @@ export class SqliteEventStore implements EventStore {
   }
 
   /** Adds what was archived before a receipt, but for the first `passed` of it; returns how many it has passed now. */
-  private archivedBefore({ stream, index }: Required<FeedRow>, passed: number, limit: number, found: (Commit | AlteredReceipt)[]): number {
-    const { first } = this.database.get<{ first: number }>('SELECT coalesce(max(idx), -1) + 1 AS first FROM commits WHERE stream = ? AND idx < ?', stream, index) as { first: number };
+  private archivedBefore(
+    { stream, index }: Required<FeedRow>,
+    passed: number,
+    limit: number,
+    found: (Commit | AlteredReceipt)[],
+  ): number {
+    const { first } = this.database.get<{ first: number }>(
+      'SELECT coalesce(max(idx), -1) + 1 AS first FROM commits WHERE stream = ? AND idx < ?',
+      stream,
+      index,
+    ) as { first: number };
     let next = first + passed;
-    for (let room = limit; next < index && room > 0; ) {
+    for (let room = limit; next < index && room > 0;) {
       try {
         const commits = this.archive.commits(stream, next, Math.min(room, index - next));
         if (commits.length === 0) break;
@@ -213,7 +268,10 @@ export class SqliteEventStore implements EventStore {
   }
 
   private commitAt(position: number): Commit | AlteredReceipt {
-    const row = this.database.get<CommitRow>('SELECT stream, idx AS "index", hash, body FROM commits WHERE position = ?', position) as CommitRow;
+    const row = this.database.get<CommitRow>(
+      'SELECT stream, idx AS "index", hash, body FROM commits WHERE position = ?',
+      position,
+    ) as CommitRow;
     try {
       return unsealAt(row, row.body, row.hash);
     } catch (error) {
@@ -227,7 +285,9 @@ export class SqliteEventStore implements EventStore {
   }
 
   async end(): Promise<Checkpoint> {
-    return String(this.database.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM commits')?.last ?? 0);
+    return String(
+      this.database.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM commits')?.last ?? 0,
+    );
   }
 
   onAppend(listener: () => void): () => void {

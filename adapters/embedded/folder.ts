@@ -54,13 +54,17 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Makes an empty file that only its owner may read, or takes others' rights to one that is there away. SQLite gives its companions the same. */
+/**
+ * Makes an empty file that only its owner may read, or takes others' rights to one that is there away. SQLite gives its
+ * companions the same.
+ */
 export function privateFile(file: string): void {
   try {
     closeSync(openSync(file, 'wx', PRIVATE_FILE));
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
-    for (const each of [file, `${file}-wal`, `${file}-shm`]) if (statSync(each, { throwIfNoEntry: false }) !== undefined) tighten(each, PRIVATE_FILE);
+    for (const each of [file, `${file}-wal`, `${file}-shm`])
+      if (statSync(each, { throwIfNoEntry: false }) !== undefined) tighten(each, PRIVATE_FILE);
   }
 }
 
@@ -130,8 +134,14 @@ export function acquireLock(folder: string, name = LOCK_FILE): DatabaseSync {
     return lock;
   } catch (error) {
     lock?.close();
-    if (!isBusy(error)) throw new DatabaseUnavailable(`${file} can't be locked: ${reasonOf(error)}. It holds nothing: when no host uses ${folder}, remove it`, { cause: error });
-    throw new DatabaseUnavailable(`another process uses ${folder}: stop it, or choose another folder with --data or FORMICARY_DATA`);
+    if (!isBusy(error))
+      throw new DatabaseUnavailable(
+        `${file} can't be locked: ${reasonOf(error)}. It holds nothing: when no host uses ${folder}, remove it`,
+        { cause: error },
+      );
+    throw new DatabaseUnavailable(
+      `another process uses ${folder}: stop it, or choose another folder with --data or FORMICARY_DATA`,
+    );
   }
 }
 

@@ -1,10 +1,10 @@
 /**
- * To which request an Idempotency-Key belongs, on SQLite. A claim goes to the writer thread before whatever is done under
- * it, which keeps the order: it shares the sync of the commit that follows, and is never less durable.
+ * To which request an Idempotency-Key belongs, on SQLite. A claim goes to the writer thread before whatever is done
+ * under it, which keeps the order: it shares the sync of the commit that follows, and is never less durable.
  */
+import { type Claimed, KEY_WINDOW_MS, type KeyClaim, type Keys } from '../../app/ports';
 import { sha256 } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
-import { KEY_WINDOW_MS, type Claimed, type KeyClaim, type Keys } from '../../app/ports';
 import type { Database } from './database';
 import type { Statement } from './writer';
 
@@ -18,7 +18,10 @@ const PRINCIPALS = 10_000;
 const KEPT = Promise.resolve();
 
 const SCHEMA: readonly Statement[] = [
-  ['CREATE TABLE IF NOT EXISTS keys (seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, at INTEGER NOT NULL)', []],
+  [
+    'CREATE TABLE IF NOT EXISTS keys (seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, key TEXT NOT NULL, request TEXT NOT NULL, at INTEGER NOT NULL)',
+    [],
+  ],
   ['CREATE UNIQUE INDEX IF NOT EXISTS keys_by_owner ON keys (owner, key)', []],
 ];
 
@@ -45,13 +48,27 @@ export class SqliteKeys implements Keys {
     const name = `${owner} ${hash}`;
     const pending = this.pending.get(name);
     if (pending !== undefined) return pending;
-    const known = this.database.get<{ request: string; at: number }>('SELECT request, at FROM keys WHERE owner = ? AND key = ?', owner, hash);
+    const known = this.database.get<{ request: string; at: number }>(
+      'SELECT request, at FROM keys WHERE owner = ? AND key = ?',
+      owner,
+      hash,
+    );
     if (known !== undefined && known.at + KEY_WINDOW_MS > at) return { request: known.request, kept: KEPT };
-    const statements: Statement[] = [['INSERT OR REPLACE INTO keys (owner, key, request, at) VALUES (?, ?, ?, ?)', [owner, hash, request, at]]];
+    const statements: Statement[] = [
+      ['INSERT OR REPLACE INTO keys (owner, key, request, at) VALUES (?, ?, ?, ?)', [owner, hash, request, at]],
+    ];
     this.claims += 1;
-    if (this.claims % SWEEP_EVERY === 0) statements.push(['DELETE FROM keys WHERE seq IN (SELECT seq FROM keys ORDER BY seq LIMIT ?) AND at <= ?', [2 * SWEEP_EVERY, at - KEY_WINDOW_MS]]);
+    if (this.claims % SWEEP_EVERY === 0)
+      statements.push([
+        'DELETE FROM keys WHERE seq IN (SELECT seq FROM keys ORDER BY seq LIMIT ?) AND at <= ?',
+        [2 * SWEEP_EVERY, at - KEY_WINDOW_MS],
+      ]);
     const forgotten = this.count(owner);
-    if (forgotten > 0) statements.push(['DELETE FROM keys WHERE seq IN (SELECT seq FROM keys WHERE owner = ? ORDER BY seq LIMIT ?)', [owner, forgotten]]);
+    if (forgotten > 0)
+      statements.push([
+        'DELETE FROM keys WHERE seq IN (SELECT seq FROM keys WHERE owner = ? ORDER BY seq LIMIT ?)',
+        [owner, forgotten],
+      ]);
     const kept = this.database.write({ statements }).then(
       () => void this.pending.delete(name),
       (error: unknown) => {
@@ -68,7 +85,10 @@ export class SqliteKeys implements Keys {
 
   /** Counts one more key of the owner; says how many of its oldest have to go. */
   private count(owner: string): number {
-    const before = this.counts.get(owner) ?? this.database.get<{ n: number }>('SELECT count(*) AS n FROM keys WHERE owner = ?', owner)?.n ?? 0;
+    const before =
+      this.counts.get(owner) ??
+      this.database.get<{ n: number }>('SELECT count(*) AS n FROM keys WHERE owner = ?', owner)?.n ??
+      0;
     const forgotten = before < this.most ? 0 : Math.min(FORGOTTEN_TOGETHER, Math.ceil(this.most / 10));
     this.counts.set(owner, before + 1 - forgotten);
     return forgotten;

@@ -2,13 +2,13 @@
  * The log of a folder, to be read and nothing else: while a host writes it, after one was killed, as evidence that
  * nobody may touch, from a disk or by a user that can't write. Nothing is made or changed beside it.
  */
-import { copyFileSync, constants, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { constants, copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from './sqlite';
 import { pathToFileURL } from 'node:url';
 import { DATABASE_FILE } from './database';
 import { isHeld } from './folder';
+import { DatabaseSync } from './sqlite';
 
 export interface OpenLog {
   readonly folder: string;
@@ -16,7 +16,8 @@ export interface OpenLog {
   /** Whether a host was writing it when it was opened. */
   readonly live: boolean;
   /**
-   * Whether somebody began to write a log that nobody wrote when it was opened. What was read since may be of two times.
+   * Whether somebody began to write a log that nobody wrote when it was opened. What was read since may be of two
+   * times.
    */
   wasDisturbed(): boolean;
   close(): void;
@@ -55,7 +56,8 @@ export function openLog(folder: string, name = DATABASE_FILE): OpenLog {
   if (sizeOf(`${file}-wal`) === 0) return opened(open('mode=ro&immutable=1'));
   if (sizeOf(`${file}-shm`) > 0) return opened(open('mode=ro&readonly_shm=1'));
   const temporary = mkdtempSync(join(tmpdir(), 'formicary-log-'));
-  for (const each of [name, `${name}-wal`]) copyFileSync(join(folder, each), join(temporary, each), constants.COPYFILE_FICLONE);
+  for (const each of [name, `${name}-wal`])
+    copyFileSync(join(folder, each), join(temporary, each), constants.COPYFILE_FICLONE);
   return opened(new DatabaseSync(join(temporary, name), { readOnly: true }), temporary);
 }
 
@@ -65,5 +67,8 @@ function sizeOf(file: string): number {
 
 /** Changes when the database or its write-ahead log is written. */
 function stampOf(file: string): string {
-  return [file, `${file}-wal`].map((each) => statSync(each, { throwIfNoEntry: false })).map((found) => `${found?.mtimeMs} ${found?.size}`).join();
+  return [file, `${file}-wal`]
+    .map((each) => statSync(each, { throwIfNoEntry: false }))
+    .map((found) => `${found?.mtimeMs} ${found?.size}`)
+    .join();
 }

@@ -8,8 +8,8 @@
  */
 import { closeSync, fsyncSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DatabaseSync } from './sqlite';
 import { PRIVATE_FILE } from './folder';
+import type { DatabaseSync } from './sqlite';
 
 export const MARK_FILE = 'formicary.mark';
 
@@ -60,20 +60,30 @@ export function newestOf(get: (sql: string) => Mark | undefined): Mark | undefin
 export function readMark(folder: string): Mark | undefined {
   try {
     const { position, commit, hash } = JSON.parse(readFileSync(join(folder, MARK_FILE), 'utf8')) as Partial<Mark>;
-    return Number.isSafeInteger(position) && typeof commit === 'string' && typeof hash === 'string' ? { position: position as number, commit, hash } : undefined;
+    return Number.isSafeInteger(position) && typeof commit === 'string' && typeof hash === 'string'
+      ? { position: position as number, commit, hash }
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** What a log misses that was acknowledged, in words; undefined when it holds what the mark names. */
-export function lostTail({ position, commit, hash }: Mark, get: (sql: string, ...parameters: number[]) => unknown): string | undefined {
+export function lostTail(
+  { position, commit, hash }: Mark,
+  get: (sql: string, ...parameters: number[]) => unknown,
+): string | undefined {
   // Not even the table is there when all of it was in a write-ahead log that is gone.
   const hasLog = get("SELECT 1 FROM sqlite_schema WHERE name = 'commits'") !== undefined;
-  const there = hasLog ? (get('SELECT hash FROM commits WHERE position = ?', position) as { hash: string } | undefined) : undefined;
+  const there = hasLog
+    ? (get('SELECT hash FROM commits WHERE position = ?', position) as { hash: string } | undefined)
+    : undefined;
   if (there?.hash === hash) return undefined;
-  const { end } = hasLog ? (get('SELECT coalesce(max(position), 0) AS "end" FROM commits') as { end: number }) : { end: 0 };
-  if (end >= position) return `place ${position} of the log holds another commit than ${commit}, which was acknowledged there: its end was cut off, or an older file put in its place, and it was written on`;
+  const { end } = hasLog
+    ? (get('SELECT coalesce(max(position), 0) AS "end" FROM commits') as { end: number })
+    : { end: 0 };
+  if (end >= position)
+    return `place ${position} of the log holds another commit than ${commit}, which was acknowledged there: its end was cut off, or an older file put in its place, and it was written on`;
   const places = end + 1 === position ? `place ${position} is lost` : `places ${end + 1} to ${position} are lost`;
   return `the log ends at place ${end}, yet ${commit} was acknowledged at place ${position}: ${places}`;
 }

@@ -19,7 +19,9 @@ const NEWEST = `SELECT stream, idx AS "index", hash, body FROM (SELECT * FROM co
   WHERE json_valid(body) ORDER BY json_extract(body, '$.at') DESC LIMIT 10`;
 
 /** The receipt with the latest time among the newest; one that was altered says nothing. */
-export function newestReceipt(database: Pick<Database, 'all'>): { readonly ref: string; readonly at: string } | undefined {
+export function newestReceipt(
+  database: Pick<Database, 'all'>,
+): { readonly ref: string; readonly at: string } | undefined {
   for (const row of database.all<{ stream: string; index: number; hash: string; body: string }>(NEWEST)) {
     try {
       return { ref: commitRef(row.stream, row.index), at: unsealAt(row, row.body, row.hash).at };

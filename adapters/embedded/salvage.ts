@@ -2,8 +2,8 @@
  * Receipts out of a damaged database: page by page from the bytes of the file, without SQLite, which stops at the first
  * page that it can't make sense of. What is found proves itself: a receipt hashes to what it says, or it does not.
  *
- * The format is https://www.sqlite.org/fileformat2.html. Rows of `commits` are never changed or deleted, so a page of the
- * database and a later one in the write-ahead log don't contradict each other.
+ * The format is https://www.sqlite.org/fileformat2.html. Rows of `commits` are never changed or deleted, so a page of
+ * the database and a later one in the write-ahead log don't contradict each other.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
@@ -70,14 +70,17 @@ class Pages {
 
   /** `first` is true of the page that begins with the header of the file. */
   *all(): Generator<{ bytes: Buffer; first: boolean }> {
-    for (let number = 1; number <= this.count; number += 1) yield { bytes: read(this.database, (number - 1) * this.size, this.size), first: number === 1 };
+    for (let number = 1; number <= this.count; number += 1)
+      yield { bytes: read(this.database, (number - 1) * this.size, this.size), first: number === 1 };
     for (const number of this.newer.keys()) yield { bytes: this.page(number), first: number === 1 };
   }
 
   /** The newest version of a page; empty when there is none. */
   page(number: number): Buffer {
     const place = this.newer.get(number);
-    return place === undefined ? read(this.database, (number - 1) * this.size, this.size) : read(this.wal as number, place, this.size);
+    return place === undefined
+      ? read(this.database, (number - 1) * this.size, this.size)
+      : read(this.wal as number, place, this.size);
   }
 
   close(): void {
@@ -108,7 +111,8 @@ function cellsOf(page: Buffer, first: boolean): number[] {
   if (page.length < start + 8 || page[start] !== TABLE_LEAF) return [];
   const count = page.readUInt16BE(start + 3);
   const cells: number[] = [];
-  for (let i = 0; i < count && start + 10 + 2 * i <= page.length; i += 1) cells.push(page.readUInt16BE(start + 8 + 2 * i));
+  for (let i = 0; i < count && start + 10 + 2 * i <= page.length; i += 1)
+    cells.push(page.readUInt16BE(start + 8 + 2 * i));
   return cells;
 }
 
@@ -121,12 +125,21 @@ function receiptAt(page: Buffer, cell: number, pages: Pages): SalvagedCommit | u
     const local = localBytes(length, pages.usable);
     const head = page.subarray(start, start + local);
     if (columnsOf(head) === undefined) return undefined;
-    const payload = local === length ? head : Buffer.concat([head, overflow(pages, page.readUInt32BE(start + local), length - local)]);
+    const payload =
+      local === length
+        ? head
+        : Buffer.concat([head, overflow(pages, page.readUInt32BE(start + local), length - local)]);
     const columns = columnsOf(payload);
     if (columns === undefined || payload.length !== length) return undefined;
     const [, stream, index, hash, body] = columns;
     const text = (column: Column | undefined) => payload.toString('utf8', column?.from, column?.to);
-    const found = { position, stream: text(stream), index: integer(payload, index as Column), hash: text(hash), body: text(body) };
+    const found = {
+      position,
+      stream: text(stream),
+      index: integer(payload, index as Column),
+      hash: text(hash),
+      body: text(body),
+    };
     return { ...found, intact: sha256(found.body) === found.hash };
   } catch (error) {
     // Lengths and pointers of a damaged page lead anywhere.
@@ -147,7 +160,7 @@ function localBytes(length: number, usable: number): number {
 function overflow(pages: Pages, first: number, length: number): Buffer {
   const parts: Buffer[] = [];
   let left = length;
-  for (let number = first; left > 0; ) {
+  for (let number = first; left > 0;) {
     const page = pages.page(number);
     if (number === 0 || page.length < pages.usable) throw new RangeError('a chain of pages that ends too soon');
     const part = page.subarray(4, Math.min(pages.usable, 4 + left));
@@ -164,7 +177,10 @@ interface Column {
   readonly to: number;
 }
 
-/** Of a row of `commits`: its place (kept elsewhere), stream, index, hash of 64 characters, body. Undefined for any other. */
+/**
+ * Of a row of `commits`: its place (kept elsewhere), stream, index, hash of 64 characters, body. Undefined for any
+ * other.
+ */
 function columnsOf(record: Buffer): readonly Column[] | undefined {
   const [end, first] = varint(record, 0);
   const columns: Column[] = [];
@@ -179,7 +195,16 @@ function columnsOf(record: Buffer): readonly Column[] | undefined {
   }
   const isText = (column: Column | undefined) => column !== undefined && column.type >= 13 && column.type % 2 === 1;
   const [place, stream, index, hash, body] = columns;
-  const fits = columns.length === 5 && at === end && place?.type === 0 && isText(stream) && index !== undefined && index.type >= 1 && index.type <= 9 && isText(hash) && isText(body);
+  const fits =
+    columns.length === 5 &&
+    at === end &&
+    place?.type === 0 &&
+    isText(stream) &&
+    index !== undefined &&
+    index.type >= 1 &&
+    index.type <= 9 &&
+    isText(hash) &&
+    isText(body);
   return fits && hash !== undefined && hash.to - hash.from === 64 ? columns : undefined;
 }
 

@@ -3,9 +3,19 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type {
+  BlobArchive,
+  Checkpoint,
+  Checkpoints,
+  DeadItem,
+  Deadline,
+  Deadlines,
+  Presence,
+  WorkItem,
+  WorkQueue,
+} from '../../app/ports';
 import { isTenant } from '../../domain/kernel/ids';
 import { plusSeconds, type Time } from '../../domain/kernel/time';
-import type { BlobArchive, Checkpoint, Checkpoints, DeadItem, Deadline, Deadlines, Presence, WorkItem, WorkQueue } from '../../app/ports';
 import type { Database } from './database';
 import { PRIVATE_FILE, PRIVATE_FOLDER } from './folder';
 import type { Statement } from './writer';
@@ -14,17 +24,22 @@ export class SqliteCheckpoints implements Checkpoints {
   private constructor(private readonly database: Database) {}
 
   static async open(database: Database): Promise<SqliteCheckpoints> {
-    await database.write({ statements: [['CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID', []]] });
+    await database.write({
+      statements: [
+        ['CREATE TABLE IF NOT EXISTS checkpoints (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID', []],
+      ],
+    });
     return new SqliteCheckpoints(database);
   }
 
-   
   async load(name: string): Promise<Checkpoint | undefined> {
     return this.database.get<{ value: string }>('SELECT value FROM checkpoints WHERE name = ?', name)?.value;
   }
 
   async save(name: string, checkpoint: Checkpoint): Promise<void> {
-    await this.database.write({ statements: [['INSERT OR REPLACE INTO checkpoints (name, value) VALUES (?, ?)', [name, checkpoint]]] });
+    await this.database.write({
+      statements: [['INSERT OR REPLACE INTO checkpoints (name, value) VALUES (?, ?)', [name, checkpoint]]],
+    });
   }
 }
 
@@ -38,7 +53,10 @@ export class SqliteDeadlines implements Deadlines {
   static async open(database: Database): Promise<SqliteDeadlines> {
     await database.write({
       statements: [
-        ['CREATE TABLE IF NOT EXISTS deadlines (stream TEXT NOT NULL, reason TEXT NOT NULL, due TEXT NOT NULL, later TEXT, PRIMARY KEY (stream, reason)) WITHOUT ROWID', []],
+        [
+          'CREATE TABLE IF NOT EXISTS deadlines (stream TEXT NOT NULL, reason TEXT NOT NULL, due TEXT NOT NULL, later TEXT, PRIMARY KEY (stream, reason)) WITHOUT ROWID',
+          [],
+        ],
         ['CREATE INDEX IF NOT EXISTS deadlines_by_due ON deadlines (due)', []],
       ],
     });
@@ -47,10 +65,10 @@ export class SqliteDeadlines implements Deadlines {
 
   async schedule(deadlines: readonly Deadline[]): Promise<void> {
     // One for the same time as the one that stands is kept too: that one may be under a look just now.
-    if (deadlines.length > 0) await this.database.write({ statements: deadlines.map((deadline) => added(deadline, '>=')) });
+    if (deadlines.length > 0)
+      await this.database.write({ statements: deadlines.map((deadline) => added(deadline, '>=')) });
   }
 
-   
   async due(now: Time, limit: number): Promise<readonly Deadline[]> {
     return this.database.all<{ stream: string; reason: string; due: string }>(
       'SELECT stream, reason, due FROM deadlines WHERE due <= ? ORDER BY due, stream, reason LIMIT ?',
@@ -63,7 +81,10 @@ export class SqliteDeadlines implements Deadlines {
     const statements: Statement[] = [
       ...fired.flatMap(({ stream, reason, due }): Statement[] => [
         ['DELETE FROM deadlines WHERE stream = ? AND reason = ? AND due = ? AND later IS NULL', [stream, reason, due]],
-        ['UPDATE deadlines SET due = later, later = NULL WHERE stream = ? AND reason = ? AND due = ?', [stream, reason, due]],
+        [
+          'UPDATE deadlines SET due = later, later = NULL WHERE stream = ? AND reason = ? AND due = ?',
+          [stream, reason, due],
+        ],
       ]),
       ...next.map((deadline) => added(deadline, '>')),
     ];
@@ -135,22 +156,47 @@ export class SqliteWorkQueue implements WorkQueue {
   }
 
   abandon(queue: string, item: WorkItem, notBefore = ''): Promise<boolean> {
-    return this.settle('UPDATE work SET lock = NULL, visible = ? WHERE queue = ? AND id = ? AND lock = ?', notBefore, queue, item.id, item.lock);
+    return this.settle(
+      'UPDATE work SET lock = NULL, visible = ? WHERE queue = ? AND id = ? AND lock = ?',
+      notBefore,
+      queue,
+      item.id,
+      item.lock,
+    );
   }
 
   deadLetter(queue: string, item: WorkItem, reason: string): Promise<boolean> {
-    return this.settle('UPDATE work SET lock = NULL, dead = ? WHERE queue = ? AND id = ? AND lock = ?', reason, queue, item.id, item.lock);
+    return this.settle(
+      'UPDATE work SET lock = NULL, dead = ? WHERE queue = ? AND id = ? AND lock = ?',
+      reason,
+      queue,
+      item.id,
+      item.lock,
+    );
   }
 
-   
   async dead(queue: string, limit: number, after = ''): Promise<readonly DeadItem[]> {
     return this.database
-      .all<QueueRow>('SELECT id, body, deliveries, dead AS reason FROM work WHERE queue = ? AND dead IS NOT NULL AND id > ? ORDER BY id LIMIT ?', queue, after, limit)
-      .map((row) => ({ id: row.id, body: JSON.parse(row.body) as unknown, deliveries: row.deliveries, reason: row.reason }));
+      .all<QueueRow>(
+        'SELECT id, body, deliveries, dead AS reason FROM work WHERE queue = ? AND dead IS NOT NULL AND id > ? ORDER BY id LIMIT ?',
+        queue,
+        after,
+        limit,
+      )
+      .map((row) => ({
+        id: row.id,
+        body: JSON.parse(row.body) as unknown,
+        deliveries: row.deliveries,
+        reason: row.reason,
+      }));
   }
 
   redrive(queue: string, id: string): Promise<boolean> {
-    return this.settle("UPDATE work SET dead = NULL, deliveries = 0, visible = '' WHERE queue = ? AND id = ? AND dead IS NOT NULL", queue, id);
+    return this.settle(
+      "UPDATE work SET dead = NULL, deliveries = 0, visible = '' WHERE queue = ? AND id = ? AND dead IS NOT NULL",
+      queue,
+      id,
+    );
   }
 
   private async settle(sql: string, ...parameters: string[]): Promise<boolean> {
@@ -236,7 +282,6 @@ export class MemoryPresence implements Presence {
     for (const key of keys) if (at > (this.beats.get(key) ?? -Infinity)) this.beats.set(key, at);
   }
 
-   
   async last(key: string): Promise<number | undefined> {
     return this.beats.get(key);
   }

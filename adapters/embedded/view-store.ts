@@ -1,8 +1,10 @@
-/** Read models on SQLite: a table per view, a row per contribution, an expression index per field that is filtered on. */
-import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
-import type { SQLInputValue } from './sqlite';
+/**
+ * Read models on SQLite: a table per view, a row per contribution, an expression index per field that is filtered on.
+ */
 import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
+import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
 import type { Database } from './database';
+import type { SQLInputValue } from './sqlite';
 import type { Statement } from './writer';
 
 interface StoredRow {
@@ -34,7 +36,11 @@ export class SqliteViewStore implements ViewStore {
     for (const field of fields) {
       if (!FIELD_NAME.test(field)) throw new RangeError(`not a field name: ${field}`);
       if (field.endsWith('[]')) arrays.add(field.slice(0, -2));
-      else statements.push([`CREATE INDEX IF NOT EXISTS "${view}:${field}" ON ${name} (tenant, ${path(field)}, key, source)`, []]);
+      else
+        statements.push([
+          `CREATE INDEX IF NOT EXISTS "${view}:${field}" ON ${name} (tenant, ${path(field)}, key, source)`,
+          [],
+        ]);
     }
     this.arrays.set(view, arrays);
     await this.database.write({ statements });
@@ -45,17 +51,28 @@ export class SqliteViewStore implements ViewStore {
     const sql = `INSERT INTO ${table(view)} (tenant, key, source, idx, doc) VALUES (?, ?, ?, ?, ?)
       ON CONFLICT (tenant, key, source) DO UPDATE SET idx = excluded.idx, doc = excluded.doc WHERE excluded.idx > idx`;
     await this.database.write({
-      statements: rows.map((row) => [sql, [row.tenant, row.key, row.source, row.index, row.doc === null ? null : JSON.stringify(row.doc)]]),
+      statements: rows.map((row) => [
+        sql,
+        [row.tenant, row.key, row.source, row.index, row.doc === null ? null : JSON.stringify(row.doc)],
+      ]),
     });
   }
 
-   
-  async get<D>(view: string, tenant: string, key: string, source: string): Promise<(ViewRow<D> & { doc: D }) | undefined> {
-    const row = this.database.get<StoredRow>(`SELECT * FROM ${table(view)} WHERE tenant = ? AND key = ? AND source = ? AND doc IS NOT NULL`, tenant, key, source);
+  async get<D>(
+    view: string,
+    tenant: string,
+    key: string,
+    source: string,
+  ): Promise<(ViewRow<D> & { doc: D }) | undefined> {
+    const row = this.database.get<StoredRow>(
+      `SELECT * FROM ${table(view)} WHERE tenant = ? AND key = ? AND source = ? AND doc IS NOT NULL`,
+      tenant,
+      key,
+      source,
+    );
     return row === undefined ? undefined : parse<D>(row);
   }
 
-   
   async query<D>(view: string, query: ViewQuery): Promise<ViewPage<D>> {
     const conditions = ['tenant = ?', 'doc IS NOT NULL'];
     const parameters: SQLInputValue[] = [query.tenant];
@@ -67,7 +84,8 @@ export class SqliteViewStore implements ViewStore {
     if (query.keyPrefix !== undefined) where('key >= ? AND key < ?', query.keyPrefix, `${query.keyPrefix}\u{10FFFF}`);
     for (const [field, value] of Object.entries(query.where ?? {})) {
       const bound = typeof value === 'boolean' ? Number(value) : value;
-      if (this.arrays.get(view)?.has(field)) where(`EXISTS (SELECT 1 FROM json_each(doc, '$.${checked(field)}') WHERE value = ?)`, bound);
+      if (this.arrays.get(view)?.has(field))
+        where(`EXISTS (SELECT 1 FROM json_each(doc, '$.${checked(field)}') WHERE value = ?)`, bound);
       else where(`${path(field)} = ?`, bound);
     }
     for (const [field, value] of Object.entries(query.atLeast ?? {})) where(`${path(field)} >= ?`, value);
@@ -80,12 +98,15 @@ export class SqliteViewStore implements ViewStore {
     );
     const page = rows.slice(0, limit).map((row) => parse<D>(row));
     const last = page.at(-1);
-    return rows.length > limit && last !== undefined ? { rows: page, continuation: continuationAfter(last.key, last.source) } : { rows: page };
+    return rows.length > limit && last !== undefined
+      ? { rows: page, continuation: continuationAfter(last.key, last.source) }
+      : { rows: page };
   }
 
-   
   async tenants(view: string): Promise<readonly string[]> {
-    return this.database.all<{ tenant: string }>(`SELECT DISTINCT tenant FROM ${table(view)} ORDER BY tenant`).map(({ tenant }) => tenant);
+    return this.database
+      .all<{ tenant: string }>(`SELECT DISTINCT tenant FROM ${table(view)} ORDER BY tenant`)
+      .map(({ tenant }) => tenant);
   }
 
   async drop(view: string): Promise<void> {
@@ -93,7 +114,6 @@ export class SqliteViewStore implements ViewStore {
     this.arrays.delete(view);
   }
 
-   
   async list(): Promise<readonly string[]> {
     return this.database
       .all<{ name: string }>("SELECT name FROM sqlite_schema WHERE type = 'table' AND name LIKE 'view:%' ORDER BY name")

@@ -6,8 +6,8 @@
  * It knows no tables. It has no imports of ours, so that it runs both compiled and from its source.
  */
 import { statSync } from 'node:fs';
-import { DatabaseSync, type StatementSync, type SQLInputValue } from 'node:sqlite';
-import { parentPort, receiveMessageOnPort, workerData, type MessagePort } from 'node:worker_threads';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
 /** `[sql, parameters]` */
 export type Statement = readonly [string, readonly SQLInputValue[]];
@@ -39,12 +39,18 @@ export type Program = SQLInputValue[];
  * Messages to the thread: operations in order with the number of the first and the texts that are new, or the wish to
  * close; with `leave` the write-ahead log stays as it is.
  */
-export type WriterRequest = { readonly first: number; readonly texts: readonly string[]; readonly program: Program } | 'close' | 'leave';
+export type WriterRequest =
+  { readonly first: number; readonly texts: readonly string[]; readonly program: Program } | 'close' | 'leave';
 /** A number stands for `done` with so many changes. */
-export type WriterResponse = { readonly first: number; readonly results: readonly (number | WriteResult)[] }[] | 'open' | 'closed';
+export type WriterResponse =
+  { readonly first: number; readonly results: readonly (number | WriteResult)[] }[] | 'open' | 'closed';
 
 /** Writes an operation at the end of a program; `numberOf` knows the SQL texts. */
-export function encode(program: Program, { guard, statements }: WriteOperation, numberOf: (sql: string) => number): void {
+export function encode(
+  program: Program,
+  { guard, statements }: WriteOperation,
+  numberOf: (sql: string) => number,
+): void {
   const start = program.length;
   program.push(0, -1);
   if (guard !== undefined) {
@@ -60,12 +66,17 @@ export function encode(program: Program, { guard, statements }: WriteOperation, 
 const MAX_WAL_BYTES = 40 * 1024 * 1024;
 const LOOK_AT_WAL_MS = 5_000;
 
-/** Upper bound of one transaction in values of its programs (an append of one commit has 11), so that latency stays bounded under load. */
+/**
+ * Upper bound of one transaction in values of its programs (an append of one commit has 11), so that latency stays
+ * bounded under load.
+ */
 const MAX_VALUES = 25_000;
 
 function run(port: MessagePort, file: string): void {
   const database = new DatabaseSync(file);
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY');
+  database.exec(
+    'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY',
+  );
   const texts: string[] = [];
   const prepared: StatementSync[] = [];
   // Prepared at the first use: a table that a statement names may come to be by the one before it.
@@ -93,7 +104,10 @@ function run(port: MessagePort, file: string): void {
     return changes;
   };
 
-  const executeAll = (program: Program, run: (program: Program, start: number) => number | WriteResult): (number | WriteResult)[] => {
+  const executeAll = (
+    program: Program,
+    run: (program: Program, start: number) => number | WriteResult,
+  ): (number | WriteResult)[] => {
     const results: (number | WriteResult)[] = [];
     for (let start = 0; start < program.length; start += program[start] as number) results.push(run(program, start));
     return results;
@@ -123,7 +137,7 @@ function run(port: MessagePort, file: string): void {
     const requests: Exclude<WriterRequest, string>[] = [];
     let closing: 'close' | 'leave' | undefined;
     let values = 0;
-    for (let request: WriterRequest | undefined = first; request !== undefined; ) {
+    for (let request: WriterRequest | undefined = first; request !== undefined;) {
       if (typeof request === 'string') {
         closing = request;
         break;
@@ -137,10 +151,15 @@ function run(port: MessagePort, file: string): void {
     if (requests.length > 0) {
       let response: Exclude<WriterResponse, string>;
       try {
-        response = transaction(() => requests.map(({ first: number, program }) => ({ first: number, results: executeAll(program, execute) })));
+        response = transaction(() =>
+          requests.map(({ first: number, program }) => ({ first: number, results: executeAll(program, execute) })),
+        );
       } catch {
         // One operation failed and the transaction with it: each on its own, so that only the guilty one fails.
-        response = requests.map(({ first: number, program }) => ({ first: number, results: executeAll(program, alone) }));
+        response = requests.map(({ first: number, program }) => ({
+          first: number,
+          results: executeAll(program, alone),
+        }));
       }
       port.postMessage(response satisfies WriterResponse);
     }
@@ -153,11 +172,13 @@ function run(port: MessagePort, file: string): void {
     }
   };
 
-  // SQLite begins anew at the front of the file when all of it is in the database, yet never makes it shorter by itself.
+  // SQLite begins anew at the front of the file when all of it is in the database, yet never makes it shorter by
+  // itself.
   const wal = `${file}-wal`;
   const tidy = setInterval(() => {
     try {
-      if ((statSync(wal, { throwIfNoEntry: false })?.size ?? 0) > MAX_WAL_BYTES) database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      if ((statSync(wal, { throwIfNoEntry: false })?.size ?? 0) > MAX_WAL_BYTES)
+        database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
     } catch {
       // A reader or the disk is in the way: the next look is soon.
     }

@@ -37,8 +37,13 @@ export class SmtpMail implements Mail {
       return { ok: true };
     } catch (error) {
       const { code = 'unknown', responseCode } = error as { code?: string; responseCode?: number };
-      const permanent = (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
-      return { ok: false, error: `the mail server did not take it: ${code}${responseCode === undefined ? '' : ` ${responseCode}`}`, permanent };
+      const permanent =
+        (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
+      return {
+        ok: false,
+        error: `the mail server did not take it: ${code}${responseCode === undefined ? '' : ` ${responseCode}`}`,
+        permanent,
+      };
     }
   }
 

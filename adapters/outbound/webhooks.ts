@@ -3,7 +3,7 @@
  * once, every address that it has must be a public one, and the connection goes to those addresses and no others.
  */
 import { lookup, type LookupAddress } from 'node:dns';
-import { request as overHttp, type IncomingMessage } from 'node:http';
+import { type IncomingMessage, request as overHttp } from 'node:http';
 import { request as overHttps } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import type { WebhookAnswer, WebhookRequest, Webhooks } from '../../app/ports';
@@ -30,26 +30,45 @@ export class HttpWebhooks implements Webhooks {
       const target = parse(url);
       const addresses = await within(signal, resolve(target.hostname));
       this.check(target, addresses);
-      const response = await send(target, { ...headers, 'content-length': String(Buffer.byteLength(body)) }, body, pinned(addresses), signal);
+      const response = await send(
+        target,
+        { ...headers, 'content-length': String(Buffer.byteLength(body)) },
+        body,
+        pinned(addresses),
+        signal,
+      );
       const retryAfter = secondsOf(response.headers['retry-after'], response.headers.date);
       await drop(response);
       return { status: response.statusCode as number, ...(retryAfter === undefined ? {} : { retryAfter }) };
     } catch (error) {
       if (signal.aborted) return { error: `no answer within ${timeoutMs} ms` };
-      return { error: error instanceof Refusal ? error.message : `the request failed: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}` };
+      return {
+        error:
+          error instanceof Refusal
+            ? error.message
+            : `the request failed: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}`,
+      };
     }
   }
 
   private check({ protocol, hostname }: URL, addresses: readonly LookupAddress[]): void {
-    if (!this.settings.privateHosts.includes(hostname) && !addresses.every(isPublic)) throw new Refusal(`${hostname} has an address that is not public: name the host in the settings if it is meant`);
-    if (protocol === 'http:' && !(this.settings.httpToLoopback && addresses.every(isLoopback))) throw new Refusal('plain http is not posted to: give an https URL');
+    if (!this.settings.privateHosts.includes(hostname) && !addresses.every(isPublic))
+      throw new Refusal(`${hostname} has an address that is not public: name the host in the settings if it is meant`);
+    if (protocol === 'http:' && !(this.settings.httpToLoopback && addresses.every(isLoopback)))
+      throw new Refusal('plain http is not posted to: give an https URL');
   }
 }
 
 function parse(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   // What is no URL may be a secret: it is not repeated.
-  if (url === undefined || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '' || url.password !== '') throw new Refusal('the address is no https URL without credentials');
+  if (
+    url === undefined ||
+    (url.protocol !== 'https:' && url.protocol !== 'http:') ||
+    url.username !== '' ||
+    url.password !== ''
+  )
+    throw new Refusal('the address is no https URL without credentials');
   return url;
 }
 
@@ -58,19 +77,31 @@ function resolve(hostname: string): Promise<readonly LookupAddress[]> {
   const literal = hostname.replace(/^\[|\]$/g, '');
   const family = isIP(literal);
   if (family !== 0) return Promise.resolve([{ address: literal, family }]);
-  return new Promise((done, failed) => lookup(hostname, { all: true }, (error, addresses) => (error === null ? done(addresses) : failed(error))));
+  return new Promise((done, failed) =>
+    lookup(hostname, { all: true }, (error, addresses) => (error === null ? done(addresses) : failed(error))),
+  );
 }
 
 function pinned(addresses: readonly LookupAddress[]): LookupFunction {
   const [first] = addresses as readonly [LookupAddress];
-  return (_, options, done) => (options.all === true ? done(null, [...addresses]) : done(null, first.address, first.family));
+  return (_, options, done) =>
+    options.all === true ? done(null, [...addresses]) : done(null, first.address, first.family);
 }
 
-function send(url: URL, headers: Readonly<Record<string, string>>, body: string, to: LookupFunction, signal: AbortSignal): Promise<IncomingMessage> {
+function send(
+  url: URL,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  to: LookupFunction,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
   return new Promise((done, failed) => {
     const request = url.protocol === 'https:' ? overHttps : overHttp;
     // A connection of its own: one that is kept could lead to addresses of an earlier look.
-    request(url, { method: 'POST', headers, lookup: to, signal, agent: false }).once('response', done).on('error', failed).end(body);
+    request(url, { method: 'POST', headers, lookup: to, signal, agent: false })
+      .once('response', done)
+      .on('error', failed)
+      .end(body);
   });
 }
 
@@ -89,7 +120,12 @@ async function drop(response: IncomingMessage): Promise<void> {
 
 /** Rejects when the signal aborts first: a look-up of a name can't be called off. */
 function within<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return Promise.race([work, new Promise<never>((_, failed) => signal.addEventListener('abort', () => failed(signal.reason as Error), { once: true }))]);
+  return Promise.race([
+    work,
+    new Promise<never>((_, failed) =>
+      signal.addEventListener('abort', () => failed(signal.reason as Error), { once: true }),
+    ),
+  ]);
 }
 
 /** Retry-After (RFC 9110): seconds, or a date, by the clock of whoever says it: `date` is when the answer was made. */
@@ -108,7 +144,18 @@ const GLOBAL_V6 = subnets('2000::/3');
 
 /** Special purposes by the registries of IANA (RFC 6890), and the platform address of Azure. */
 const SPECIAL = subnets(
-  ...['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '169.254.0.0/16', '172.16.0.0/12', '192.0.0.0/24', '192.0.2.0/24', '192.88.99.0/24', '192.168.0.0/16'],
+  ...[
+    '0.0.0.0/8',
+    '10.0.0.0/8',
+    '100.64.0.0/10',
+    '127.0.0.0/8',
+    '169.254.0.0/16',
+    '172.16.0.0/12',
+    '192.0.0.0/24',
+    '192.0.2.0/24',
+    '192.88.99.0/24',
+    '192.168.0.0/16',
+  ],
   ...['198.18.0.0/15', '198.51.100.0/24', '203.0.113.0/24', '224.0.0.0/4', '240.0.0.0/4', '168.63.129.16/32'],
   ...['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'],
 );

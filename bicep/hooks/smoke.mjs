@@ -30,7 +30,9 @@ for (;;) {
     break;
   }
   if (status === 403) {
-    console.log(`${url} lets nobody in from this address. Add it: azd env set FORMICARY_ALLOWED_ADDRESSES <CIDR>, then azd provision.`);
+    console.log(
+      `${url} lets nobody in from this address. Add it: azd env set FORMICARY_ALLOWED_ADDRESSES <CIDR>, then azd provision.`,
+    );
     break;
   }
   if (Date.now() + PAUSE_MS > until) {

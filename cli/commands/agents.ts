@@ -1,6 +1,6 @@
 import type { AgentFilter } from '../../client/client';
 import { firstOf, printDetails } from '../lists';
-import { ago, bad, bold, dim, good, printJson, printTable, type Context } from '../terminal';
+import { ago, bad, bold, type Context, dim, good, printJson, printTable } from '../terminal';
 
 export interface AgentsInput extends Omit<AgentFilter, 'agent_type'> {
   readonly id?: string;
@@ -11,7 +11,10 @@ export interface AgentsInput extends Omit<AgentFilter, 'agent_type'> {
 const COLOURS = { active: good, lost: bad, gone: dim, unknown: dim };
 
 /** Lists agents, or shows one. */
-export async function agents({ client, json }: Context, { id, type, limit, all, ...filter }: AgentsInput): Promise<void> {
+export async function agents(
+  { client, json }: Context,
+  { id, type, limit, all, ...filter }: AgentsInput,
+): Promise<void> {
   if (id !== undefined) {
     const agent = await client.agents.get(id);
     return json ? printJson(agent) : printDetails(agent);

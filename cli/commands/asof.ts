@@ -1,6 +1,6 @@
-import { FormicaryError, type Formicary } from '../../client/client';
+import { type Formicary, FormicaryError } from '../../client/client';
 import { flatten, printFields } from '../lists';
-import { UsageError, ago, bold, dim, print, printJson, shown, timeOf, type Context } from '../terminal';
+import { ago, bold, type Context, dim, print, printJson, shown, timeOf, UsageError } from '../terminal';
 
 type Thing = { readonly version?: number; readonly versions?: readonly unknown[] } & object;
 
@@ -8,7 +8,10 @@ export const KINDS = ['task', 'agent', 'trail', 'tool'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** Shows how something was, and what is different now. */
-export async function asof({ client, json }: Context, { time, kind, id }: { time: string; kind: Kind; id: string }): Promise<void> {
+export async function asof(
+  { client, json }: Context,
+  { time, kind, id }: { time: string; kind: Kind; id: string },
+): Promise<void> {
   const asOf = timeOf(time, -1);
   const now = await read(client, kind, id);
   const then = await read(client, kind, id, asOf).catch(absent);
@@ -17,11 +20,20 @@ export async function asof({ client, json }: Context, { time, kind, id }: { time
 
   print(`${bold(`${kind} ${id}`)} at ${asOf} (${ago(asOf)})`);
   if (then === undefined) print('  did not exist yet');
-  else printFields(flatten(then).map(([name, value]) => [name, shown(value)]), undefined, '  ');
+  else
+    printFields(
+      flatten(then).map(([name, value]) => [name, shown(value)]),
+      undefined,
+      '  ',
+    );
   print('');
   if (changed.length === 0) return print('Nothing has changed since.');
   print('Changed since:');
-  printFields(changed.map(({ field, then: before, now: after }) => [field, `${dim(shown(before))} → ${shown(after)}`]), undefined, '  ');
+  printFields(
+    changed.map(({ field, then: before, now: after }) => [field, `${dim(shown(before))} → ${shown(after)}`]),
+    undefined,
+    '  ',
+  );
 }
 
 interface Change {
@@ -48,7 +60,8 @@ function read(client: Formicary, kind: Kind, id: string, asOf?: string): Promise
       return client.tools.get(id, { asOf });
     case 'trail': {
       const slash = id.indexOf('/');
-      if (slash < 1) throw new UsageError(`"${id}" names no trail`, 'Give TYPE/LOCATION, for example resource_needed/warehouse/eu.');
+      if (slash < 1)
+        throw new UsageError(`"${id}" names no trail`, 'Give TYPE/LOCATION, for example resource_needed/warehouse/eu.');
       return client.signals.trail(id.slice(0, slash), id.slice(slash + 1), { asOf });
     }
   }

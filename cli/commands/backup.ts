@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { backUp, restore, BackupRefused, type BackedUpFile, type Manifest } from '../../adapters/embedded/backup';
+import { type BackedUpFile, backUp, BackupRefused, type Manifest, restore } from '../../adapters/embedded/backup';
 import { isDamage } from '../../adapters/embedded/database';
 import { audit } from '../audit';
 import { dataFolder, openFolder } from '../log-file';
-import { CALL, UsageError, ago, bad, bold, count, dim, good, print, printJson, type Context } from '../terminal';
+import { ago, bad, bold, CALL, type Context, count, dim, good, print, printJson, UsageError } from '../terminal';
 
 const VERIFY_ADVICE = `Look with \`${CALL} verify\`; "A damaged file" in docs/operation.md says what to do.`;
 
@@ -15,11 +15,18 @@ export async function backup(context: Context, { folder, data }: { folder: strin
   const held = report(context, target, manifest, { backup: target, of: source });
   if (context.json) return;
   print(`${bold(target)}: ${contents(manifest)} of ${source}`);
-  print(held ? good('It verifies. Bring it back with: ') + `${CALL} restore ${folder} --data NEW-FOLDER` : bad('What was backed up does NOT hold; it is kept all the same.'));
+  print(
+    held
+      ? good('It verifies. Bring it back with: ') + `${CALL} restore ${folder} --data NEW-FOLDER`
+      : bad('What was backed up does NOT hold; it is kept all the same.'),
+  );
 }
 
 /** Makes a data folder out of a backup, and verifies it. */
-export async function restoreBackup(context: Context, { folder, data }: { folder: string; data: string }): Promise<void> {
+export async function restoreBackup(
+  context: Context,
+  { folder, data }: { folder: string; data: string },
+): Promise<void> {
   const source = resolve(folder);
   const target = resolve(data);
   const manifest = await refusals(() => restore(source, target, () => undefined));
@@ -45,7 +52,18 @@ function report(context: Context, folder: string, manifest: Manifest, places: Re
   try {
     const { streams, commits, faults, blobs, named } = audit(log.database, folder, () => undefined);
     if (faults > 0) context.foundWrong();
-    if (context.json) printJson({ ...places, made_at: manifest.made_at, newest: manifest.newest ?? null, bytes: bytesOf(manifest.files), streams, commits, blobs: blobs ?? 0, faults, named });
+    if (context.json)
+      printJson({
+        ...places,
+        made_at: manifest.made_at,
+        newest: manifest.newest ?? null,
+        bytes: bytesOf(manifest.files),
+        streams,
+        commits,
+        blobs: blobs ?? 0,
+        faults,
+        named,
+      });
     else for (const { kind, message } of named.slice(0, 20)) print(`${bad(kind.padEnd(10))}  ${message}`);
     return faults === 0;
   } finally {

@@ -1,11 +1,11 @@
 /** Looks at a host from the outside and at its folder from below, and says what is wrong and what to do. */
-import { readdirSync, statSync, statfsSync } from 'node:fs';
+import { readdirSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { isHeld } from '../../adapters/embedded/folder';
-import { FormicaryError, type Formicary } from '../../client/client';
-import { healthOf, type Health } from '../health';
+import { type Formicary, FormicaryError } from '../../client/client';
+import { type Health, healthOf } from '../health';
 import { dataFolder } from '../log-file';
-import { CALL, bad, count, dim, good, print, printJson, said, type Context } from '../terminal';
+import { bad, CALL, type Context, count, dim, good, print, printJson, said } from '../terminal';
 
 export interface DoctorInput {
   readonly data?: string;
@@ -31,7 +31,17 @@ export async function doctor(context: Context, { data }: DoctorInput): Promise<v
   const findings = await hostFindings(context);
   const folder = dataFolder(data);
   const isOther = data === undefined && findings.length > 1 && !isHeld(folder);
-  findings.push(...(isOther ? [{ check: 'folder', ok: true, detail: `${folder} is not that host's, and was not looked at: name its folder with --data` }] : folderFindings(folder)));
+  findings.push(
+    ...(isOther
+      ? [
+          {
+            check: 'folder',
+            ok: true,
+            detail: `${folder} is not that host's, and was not looked at: name its folder with --data`,
+          },
+        ]
+      : folderFindings(folder)),
+  );
   if (findings.some(({ ok }) => !ok)) context.foundWrong();
   if (context.json) return printJson(findings);
   for (const { check, ok, detail, advice } of findings) {
@@ -43,7 +53,15 @@ export async function doctor(context: Context, { data }: DoctorInput): Promise<v
 async function hostFindings({ client, globals }: Context): Promise<Finding[]> {
   const asked = Date.now();
   const health = await healthOf(globals.url);
-  if (health === undefined) return [{ check: 'host', ok: false, detail: `no host answers at ${globals.url}`, advice: `Start one with \`${CALL} start\`, or name another with --url.` }];
+  if (health === undefined)
+    return [
+      {
+        check: 'host',
+        ok: false,
+        detail: `no host answers at ${globals.url}`,
+        advice: `Start one with \`${CALL} start\`, or name another with --url.`,
+      },
+    ];
   const findings: Finding[] = [readiness(health), clock(health, asked)];
   try {
     findings.push(...(await colony(client)));
@@ -58,7 +76,12 @@ function readiness({ ready, reasons }: Health): Finding {
   const why = reasons.join('; ');
   return ready && reasons.length === 0
     ? { check: 'host', ok: true, detail: 'ready' }
-    : { check: 'host', ok: false, detail: ready ? `ready, but degraded: ${why}` : `not ready: ${why}`, advice: '"Health" and "What to do when" in docs/operation.md say what each means.' };
+    : {
+        check: 'host',
+        ok: false,
+        detail: ready ? `ready, but degraded: ${why}` : `not ready: ${why}`,
+        advice: '"Health" and "What to do when" in docs/operation.md say what each means.',
+      };
 }
 
 function clock({ date }: Health, asked: number): Finding {
@@ -67,7 +90,10 @@ function clock({ date }: Health, asked: number): Finding {
   return {
     check: 'clock',
     ok: skew <= MAX_CLOCK_SKEW_MS,
-    detail: skew <= MAX_CLOCK_SKEW_MS ? 'the host and this machine agree' : `the host's clock differs from this machine's by ${Math.round(skew / 1_000)} s`,
+    detail:
+      skew <= MAX_CLOCK_SKEW_MS
+        ? 'the host and this machine agree'
+        : `the host's clock differs from this machine's by ${Math.round(skew / 1_000)} s`,
     advice: 'Have both set their clocks by a time server.',
   };
 }
@@ -77,14 +103,38 @@ async function colony(client: Formicary): Promise<Finding[]> {
   const parked = feed.reduce((sum, lane) => sum + lane.parked, 0);
   const late = feed.filter(({ delay_seconds }) => (delay_seconds ?? 0) > MAX_DELAY_SECONDS);
   const agents = { active: 0, lost: 0 };
-  for (const status of ['active', 'lost'] as const) for await (const _ of client.agents.all({ status })) agents[status] += 1;
+  for (const status of ['active', 'lost'] as const)
+    for await (const _ of client.agents.all({ status })) agents[status] += 1;
   let dead = 0;
   for await (const _ of client.tasks.all({ status: 'dead' })) dead += 1;
   return [
-    { check: 'feed', ok: late.length === 0, detail: late.length === 0 ? 'every consumer keeps up' : `late: ${late.map(({ consumer, delay_seconds }) => `${consumer} by ${Math.round(delay_seconds ?? 0)} s`).join(', ')}`, advice: `It works off what has come in; \`${CALL} status\` shows whether it gets less.` },
-    { check: 'parked', ok: parked === 0, detail: count(parked, 'commit'), advice: `\`${CALL} parked\` says which and why; \`${CALL} parked --redrive-all\` tries them again.` },
-    { check: 'agents', ok: agents.active > 0 || open_tasks === 0, detail: `${agents.active} active, ${agents.lost} lost`, advice: 'Tasks wait and nobody is there to do them: start agents.' },
-    { check: 'tasks', ok: dead === 0, detail: `${open_tasks} open, ${dead} dead`, advice: `\`${CALL} tasks --status dead\` lists them, \`${CALL} redrive --all\` brings them back.` },
+    {
+      check: 'feed',
+      ok: late.length === 0,
+      detail:
+        late.length === 0
+          ? 'every consumer keeps up'
+          : `late: ${late.map(({ consumer, delay_seconds }) => `${consumer} by ${Math.round(delay_seconds ?? 0)} s`).join(', ')}`,
+      advice: `It works off what has come in; \`${CALL} status\` shows whether it gets less.`,
+    },
+    {
+      check: 'parked',
+      ok: parked === 0,
+      detail: count(parked, 'commit'),
+      advice: `\`${CALL} parked\` says which and why; \`${CALL} parked --redrive-all\` tries them again.`,
+    },
+    {
+      check: 'agents',
+      ok: agents.active > 0 || open_tasks === 0,
+      detail: `${agents.active} active, ${agents.lost} lost`,
+      advice: 'Tasks wait and nobody is there to do them: start agents.',
+    },
+    {
+      check: 'tasks',
+      ok: dead === 0,
+      detail: `${open_tasks} open, ${dead} dead`,
+      advice: `\`${CALL} tasks --status dead\` lists them, \`${CALL} redrive --all\` brings them back.`,
+    },
   ];
 }
 
@@ -93,15 +143,43 @@ function folderFindings(folder: string): Finding[] {
   try {
     entries = readdirSync(folder);
   } catch (error) {
-    return [{ check: 'folder', ok: true, detail: `${folder} is not here to be looked at (${(error as NodeJS.ErrnoException).code ?? 'unknown'})` }];
+    return [
+      {
+        check: 'folder',
+        ok: true,
+        detail: `${folder} is not here to be looked at (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`,
+      },
+    ];
   }
-  const open = [folder, ...entries.map((name) => join(folder, name))].filter((path) => (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077);
+  const open = [folder, ...entries.map((name) => join(folder, name))].filter(
+    (path) => (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077,
+  );
   const { bavail, bsize } = statfsSync(folder);
-  const wal = entries.filter((name) => name.endsWith('-wal')).reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+  const wal = entries
+    .filter((name) => name.endsWith('-wal'))
+    .reduce((sum, name) => sum + (statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0), 0);
   const megabytes = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
   return [
-    { check: 'disk', ok: bavail * bsize >= LEAST_FREE_BYTES, detail: `${megabytes(bavail * bsize)} free for ${folder}`, advice: 'Make room: a host on a full disk is not ready and takes nothing.' },
-    { check: 'log', ok: wal <= LARGE_WAL_BYTES, detail: `${megabytes(wal)} not yet in the database file`, advice: 'A long reader keeps it from shrinking: end exports and streams that are not needed.' },
-    { check: 'permissions', ok: open.length === 0 || process.platform === 'win32', detail: open.length === 0 ? 'private to the owner' : `others may read ${open.length === 1 ? (open[0] as string) : `${open[0]} and ${open.length - 1} more`}`, advice: `chmod -R go= ${folder}` },
+    {
+      check: 'disk',
+      ok: bavail * bsize >= LEAST_FREE_BYTES,
+      detail: `${megabytes(bavail * bsize)} free for ${folder}`,
+      advice: 'Make room: a host on a full disk is not ready and takes nothing.',
+    },
+    {
+      check: 'log',
+      ok: wal <= LARGE_WAL_BYTES,
+      detail: `${megabytes(wal)} not yet in the database file`,
+      advice: 'A long reader keeps it from shrinking: end exports and streams that are not needed.',
+    },
+    {
+      check: 'permissions',
+      ok: open.length === 0 || process.platform === 'win32',
+      detail:
+        open.length === 0
+          ? 'private to the owner'
+          : `others may read ${open.length === 1 ? (open[0] as string) : `${open[0]} and ${open.length - 1} more`}`,
+      advice: `chmod -R go= ${folder}`,
+    },
   ];
 }

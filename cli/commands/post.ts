@@ -1,7 +1,23 @@
 import { buffer } from 'node:stream/consumers';
 import { FormicaryError, type Posted, type TaskInput } from '../../client/client';
 import { fileOf, jsonOf, parseLines } from '../json';
-import { CALL, UsageError, bad, bar, bold, count, dim, jsonLine, namedNumber, note, print, printJson, shortHash, timeOf, type Context } from '../terminal';
+import {
+  bad,
+  bar,
+  bold,
+  CALL,
+  type Context,
+  count,
+  dim,
+  jsonLine,
+  namedNumber,
+  note,
+  print,
+  printJson,
+  shortHash,
+  timeOf,
+  UsageError,
+} from '../terminal';
 
 export interface PostInput {
   readonly task_type?: string;
@@ -30,10 +46,16 @@ const FORMS = 'Give an array of tasks, one task, or a task a line.';
 
 /** Posts the task that the options describe, or those of a file. */
 export async function post(context: Context, input: PostInput): Promise<void> {
-  if (input.task_type !== undefined && input.file !== undefined) throw new UsageError('give TASK_TYPE or --file, not both');
+  if (input.task_type !== undefined && input.file !== undefined)
+    throw new UsageError('give TASK_TYPE or --file, not both');
   if (input.task_type !== undefined) await postOne(context, await taskOf(input, input.task_type), input.key);
-  else if (input.file !== undefined || !process.stdin.isTTY) await postMany(context, await tasksIn(input.file ?? '-'), input.key);
-  else throw new UsageError('give the TASK_TYPE of a task, or tasks as JSON with --file or on standard input', `See \`${CALL} post --help\` for examples.`);
+  else if (input.file !== undefined || !process.stdin.isTTY)
+    await postMany(context, await tasksIn(input.file ?? '-'), input.key);
+  else
+    throw new UsageError(
+      'give the TASK_TYPE of a task, or tasks as JSON with --file or on standard input',
+      `See \`${CALL} post --help\` for examples.`,
+    );
 }
 
 async function postOne({ client, json }: Context, task: TaskInput, key: string | undefined): Promise<void> {
@@ -41,7 +63,9 @@ async function postOne({ client, json }: Context, task: TaskInput, key: string |
   if (json) return printJson(answer);
   const { id, status, strength } = answer.task;
   const { stream, version, hash } = answer.receipt;
-  print(`${bold(id)} is ${status}${strength === undefined ? '' : `, strength ${strength}`}  ${dim(`${stream}@${version}  ${shortHash(hash ?? '')}`)}`);
+  print(
+    `${bold(id)} is ${status}${strength === undefined ? '' : `, strength ${strength}`}  ${dim(`${stream}@${version}  ${shortHash(hash ?? '')}`)}`,
+  );
 }
 
 async function postMany(context: Context, tasks: readonly TaskInput[], key: string | undefined): Promise<void> {
@@ -52,10 +76,15 @@ async function postMany(context: Context, tasks: readonly TaskInput[], key: stri
   try {
     for (let start = 0; start < tasks.length; start += BATCH) {
       const batch = tasks.slice(start, start + BATCH);
-      const answers = await client.tasks.postMany(batch, { idempotencyKey: key === undefined ? undefined : `${key}#${start}` }).catch((error: unknown) => {
-        if (!(error instanceof FormicaryError) || error.status === 0) throw error;
-        throw new FormicaryError(error.status, { ...error.problem, detail: `${error.problem.detail} (tasks ${start + 1} to ${start + batch.length}; the ones before are posted)` });
-      });
+      const answers = await client.tasks
+        .postMany(batch, { idempotencyKey: key === undefined ? undefined : `${key}#${start}` })
+        .catch((error: unknown) => {
+          if (!(error instanceof FormicaryError) || error.status === 0) throw error;
+          throw new FormicaryError(error.status, {
+            ...error.problem,
+            detail: `${error.problem.detail} (tasks ${start + 1} to ${start + batch.length}; the ones before are posted)`,
+          });
+        });
       for (const answer of answers) {
         if (answer.problem === undefined) posted += 1;
         else refused.push(answer);
@@ -85,7 +114,14 @@ async function taskOf(input: PostInput, task_type: string): Promise<TaskInput> {
     effort,
     deadline: input.deadline === undefined ? undefined : timeOf(input.deadline, 1),
     payload: input.payload === undefined ? undefined : await jsonOf('--payload', input.payload, '{"invoice":4711}'),
-    oversight: input.oversight === undefined ? undefined : ((await jsonOf('--oversight', input.oversight, '{"why":"stock is low","confidence":0.9,"impact":"low"}')) as TaskInput['oversight']),
+    oversight:
+      input.oversight === undefined
+        ? undefined
+        : ((await jsonOf(
+            '--oversight',
+            input.oversight,
+            '{"why":"stock is low","confidence":0.9,"impact":"low"}',
+          )) as TaskInput['oversight']),
     bid_seconds: input.bidSeconds,
     accept_seconds: input.acceptSeconds,
     lease_seconds: input.leaseSeconds,

@@ -1,6 +1,6 @@
 import type { RetentionDays } from '../../client/client';
 import { jsonOf } from '../json';
-import { bold, count, dim, print, printJson, printTable, shortHash, type Context } from '../terminal';
+import { bold, type Context, count, dim, print, printJson, printTable, shortHash } from '../terminal';
 
 export interface RetentionInput {
   readonly set?: string;
@@ -18,5 +18,8 @@ export async function retention({ client, json }: Context, { set }: RetentionInp
   if (json) return printJson({ days });
   const rows = Object.entries(days);
   if (rows.length === 0) return print('No policy is set: nothing is archived.');
-  printTable(['STREAMS', 'ARCHIVED'], rows.map(([category, given]) => [bold(category), `${count(given, 'day')} after the last receipt, once ended`]));
+  printTable(
+    ['STREAMS', 'ARCHIVED'],
+    rows.map(([category, given]) => [bold(category), `${count(given, 'day')} after the last receipt, once ended`]),
+  );
 }

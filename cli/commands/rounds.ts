@@ -1,13 +1,36 @@
 import type { RoundFilter, RoundInput, RoundSummary } from '../../client/client';
 import { firstOf, printField } from '../lists';
-import { CALL, UsageError, ago, bad, bold, count, dim, good, lineOf, namedNumber, percent, print, printJson, printTable, said, shortHash, styled, type Context } from '../terminal';
+import {
+  ago,
+  bad,
+  bold,
+  CALL,
+  type Context,
+  count,
+  dim,
+  good,
+  lineOf,
+  namedNumber,
+  percent,
+  print,
+  printJson,
+  printTable,
+  said,
+  shortHash,
+  styled,
+  UsageError,
+} from '../terminal';
 
 export interface RoundsInput extends RoundFilter {
   readonly id?: string;
   readonly all?: boolean;
 }
 
-const COLOURS: Readonly<Record<RoundSummary['status'], (text: string) => string>> = { open: (text) => styled('yellow', text), closed: good, cancelled: dim };
+const COLOURS: Readonly<Record<RoundSummary['status'], (text: string) => string>> = {
+  open: (text) => styled('yellow', text),
+  closed: good,
+  cancelled: dim,
+};
 
 /** Lists rounds, or shows one. */
 export async function rounds(context: Context, { id, all, limit, ...filter }: RoundsInput): Promise<void> {
@@ -35,22 +58,51 @@ export async function rounds(context: Context, { id, all, limit, ...filter }: Ro
 async function show({ client, json }: Context, id: string): Promise<void> {
   const round = await client.rounds.get(id);
   if (json) return printJson(round);
-  const { status, question, action, kind, impact, choices, pass, deadline, electorate, ballots, tally, outcome, escalation, cancellation, overrides, override_asked } = round;
+  const {
+    status,
+    question,
+    action,
+    kind,
+    impact,
+    choices,
+    pass,
+    deadline,
+    electorate,
+    ballots,
+    tally,
+    outcome,
+    escalation,
+    cancellation,
+    overrides,
+    override_asked,
+  } = round;
   print(`${bold(`Round ${id}`)} is ${status}: ${kind}, impact ${impact}`);
   print('');
   printField('question', said(question ?? action?.summary ?? ''));
   printField('choices', choices.join(', '));
   if (status === 'open') printField('deadline', `${deadline} (${ago(deadline)}), pass ${pass}`);
   printField('voters', `${electorate.voters.map((voter) => voter.id).join(', ')} ${dim(`(${electorate.algorithm})`)}`);
-  for (const { voter, choice, confidence, reasoning } of ballots) printField('vote', `${voter}: ${bold(choice)}, confidence ${confidence}: ${said(reasoning)}`);
-  if (status === 'open' && tally !== undefined) for (const { voter, choice, reasoning } of tally.dissent) printField('dissent', `${voter} in the pass before: ${choice}: ${said(reasoning)}`);
-  if (outcome !== undefined) printField('outcome', `${outcome.outcome}${outcome.choice === undefined ? '' : `: ${bold(outcome.choice)}`}`);
+  for (const { voter, choice, confidence, reasoning } of ballots)
+    printField('vote', `${voter}: ${bold(choice)}, confidence ${confidence}: ${said(reasoning)}`);
+  if (status === 'open' && tally !== undefined)
+    for (const { voter, choice, reasoning } of tally.dissent)
+      printField('dissent', `${voter} in the pass before: ${choice}: ${said(reasoning)}`);
+  if (outcome !== undefined)
+    printField('outcome', `${outcome.outcome}${outcome.choice === undefined ? '' : `: ${bold(outcome.choice)}`}`);
   if (escalation !== undefined) printField('escalated', escalation.reason);
   if (cancellation !== undefined) printField('cancelled', `by ${cancellation.by}: ${said(cancellation.reason)}`);
-  for (const one of overrides) printField('override', `${bold(one.choice)}, by ${[...one.with, one.by].join(' and ')}: ${said(one.reason)}`);
-  for (const { by, choice, reason } of override_asked) printField('asked', `${bold(choice)} instead, by ${by}, which a second person has to confirm: ${said(reason)}`);
+  for (const one of overrides)
+    printField('override', `${bold(one.choice)}, by ${[...one.with, one.by].join(' and ')}: ${said(one.reason)}`);
+  for (const { by, choice, reason } of override_asked)
+    printField('asked', `${bold(choice)} instead, by ${by}, which a second person has to confirm: ${said(reason)}`);
   print('');
-  print(dim(status === 'open' ? `Vote:        ${CALL} vote ${id} ${choices[0]} --reason … --principal VOTER` : `Count again: ${CALL} tally ${id}`));
+  print(
+    dim(
+      status === 'open'
+        ? `Vote:        ${CALL} vote ${id} ${choices[0]} --reason … --principal VOTER`
+        : `Count again: ${CALL} tally ${id}`,
+    ),
+  );
 }
 
 function outcomeOf({ choice, outcome, escalated, overridden, tie }: RoundSummary): string {
@@ -72,7 +124,11 @@ export interface PollInput extends Partial<Pick<RoundInput, 'kind' | 'impact'>> 
 /** Puts a question to agents. */
 export async function poll({ client, json }: Context, input: PollInput): Promise<void> {
   const { id, question, kind = 'question', impact = 'medium', voter, capability, choice, seconds, passes } = input;
-  if ((voter === undefined) === (capability === undefined)) throw new UsageError('say who votes: either --voter, several times, or --capability', `For example: ${CALL} poll "Ship today?" --voter ada-1 --voter bo-2 --voter cy-3`);
+  if ((voter === undefined) === (capability === undefined))
+    throw new UsageError(
+      'say who votes: either --voter, several times, or --capability',
+      `For example: ${CALL} poll "Ship today?" --voter ada-1 --voter bo-2 --voter cy-3`,
+    );
   const voters = capability === undefined ? (voter ?? []).map(voterOf) : { capability };
   const answer = await client.rounds.open({
     id,
@@ -82,11 +138,16 @@ export async function poll({ client, json }: Context, input: PollInput): Promise
     choices: choice,
     round_seconds: seconds,
     improvement_rounds: passes === undefined ? undefined : passes - 1,
-    electorate: { algorithm: input.algorithm ?? (capability === undefined ? 'simple_majority' : 'expertise_based'), voters },
+    electorate: {
+      algorithm: input.algorithm ?? (capability === undefined ? 'simple_majority' : 'expertise_based'),
+      voters,
+    },
   });
   if (json) return printJson(answer);
   const { receipt, round } = answer;
-  print(`${bold(round.id)} is ${round.status}: ${count(round.electorate.voters.length, 'voter')}, until ${round.deadline}  ${dim(`${receipt.stream}@${receipt.version}  ${shortHash(receipt.hash ?? '')}`)}`);
+  print(
+    `${bold(round.id)} is ${round.status}: ${count(round.electorate.voters.length, 'voter')}, until ${round.deadline}  ${dim(`${receipt.stream}@${receipt.version}  ${shortHash(receipt.hash ?? '')}`)}`,
+  );
 }
 
 /** `id` or `id=weight` */
@@ -104,12 +165,17 @@ export interface VoteInput {
 }
 
 /** Votes for the caller, on the round as it stands. */
-export async function vote({ client, json }: Context, { round, choice, reason, confidence, final }: VoteInput): Promise<void> {
+export async function vote(
+  { client, json }: Context,
+  { round, choice, reason, confidence, final }: VoteInput,
+): Promise<void> {
   const { snapshot, pass } = await client.rounds.get(round);
   const answer = await client.rounds.vote(round, { choice, confidence, reasoning: reason, final, snapshot, pass });
   if (json) return printJson(answer);
   const { status, outcome } = answer.round;
   const came = outcome === undefined ? '' : `: ${outcome.choice ?? outcome.outcome}`;
   const { receipt } = answer;
-  print(`${receipt.repeated || receipt.events.length === 0 ? 'Voted before' : 'Voted'} for ${bold(choice)}; the round is ${status}${came}  ${dim(`${receipt.stream}@${receipt.version}  ${shortHash(receipt.hash ?? '')}`)}`);
+  print(
+    `${receipt.repeated || receipt.events.length === 0 ? 'Voted before' : 'Voted'} for ${bold(choice)}; the round is ${status}${came}  ${dim(`${receipt.stream}@${receipt.version}  ${shortHash(receipt.hash ?? '')}`)}`,
+  );
 }

@@ -1,6 +1,6 @@
 import type { TaskFilter, TaskSummary } from '../../client/client';
 import { firstOf, printDetails } from '../lists';
-import { ago, bad, bold, good, lineOf, printJson, printTable, said, styled, type Context } from '../terminal';
+import { ago, bad, bold, type Context, good, lineOf, printJson, printTable, said, styled } from '../terminal';
 
 export interface TasksInput extends Omit<TaskFilter, 'task_type' | 'stuck'> {
   readonly id?: string;
@@ -31,12 +31,18 @@ const COLOURS: Readonly<Record<TaskSummary['status'], (text: string) => string>>
 };
 
 /** Lists tasks, or shows one. */
-export async function tasks({ client, json }: Context, { id, type, limit, all, stuck, ...filter }: TasksInput): Promise<void> {
+export async function tasks(
+  { client, json }: Context,
+  { id, type, limit, all, stuck, ...filter }: TasksInput,
+): Promise<void> {
   if (id !== undefined) {
     const task = await client.tasks.get(id);
     return json ? printJson(task) : printDetails(task);
   }
-  const found = await firstOf(client.tasks.all({ ...filter, task_type: type, stuck: stuck === true ? STUCK_SECONDS : stuck }), all === true ? Infinity : limit);
+  const found = await firstOf(
+    client.tasks.all({ ...filter, task_type: type, stuck: stuck === true ? STUCK_SECONDS : stuck }),
+    all === true ? Infinity : limit,
+  );
   if (json) return printJson(found.rows);
   const told = found.rows.some(({ why }) => why !== undefined);
   printTable(

@@ -1,9 +1,22 @@
-import { FormicaryError, type CausalChain, type CausalNode, type Formicary } from '../../client/client';
+import { type CausalChain, type CausalNode, type Formicary, FormicaryError } from '../../client/client';
 import { isId, parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { factsOf } from '../facts';
 import { dataFolder, openFolder } from '../log-file';
 import { chainIn } from '../offline';
-import { UsageError, bold, count, dim, duration, note, print, printJson, shortHash, shortRef, styled, type Context } from '../terminal';
+import {
+  bold,
+  type Context,
+  count,
+  dim,
+  duration,
+  note,
+  print,
+  printJson,
+  shortHash,
+  shortRef,
+  styled,
+  UsageError,
+} from '../terminal';
 
 export interface WhyInput {
   readonly id: string;
@@ -18,7 +31,12 @@ export async function why({ client, globals, json }: Context, { id, data }: WhyI
   for (const line of treeOf(chain)) print(line);
   if (waits !== undefined) print(`\n${bold('WHY')}  ${waits}`);
   const { complete, unsearched = [] } = chain;
-  if (unsearched.length > 0) note(dim(`Long streams were not searched to their end, there may be more from ${unsearched.slice(0, 3).map(shortRef).join(', ')}${unsearched.length > 3 ? ', …' : ''} on.`));
+  if (unsearched.length > 0)
+    note(
+      dim(
+        `Long streams were not searched to their end, there may be more from ${unsearched.slice(0, 3).map(shortRef).join(', ')}${unsearched.length > 3 ? ', …' : ''} on.`,
+      ),
+    );
   else if (!complete) note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));
 }
 
@@ -40,7 +58,10 @@ function offline(folder: string, tenant = 'default', id: string): CausalChain {
   } finally {
     log.close();
   }
-  throw new UsageError(`nothing is known of ${id} in ${folder}`, "Give a task's id, a receipt (stream@index) or a correlation id, and --tenant unless it is default.");
+  throw new UsageError(
+    `nothing is known of ${id} in ${folder}`,
+    "Give a task's id, a receipt (stream@index) or a correlation id, and --tenant unless it is default.",
+  );
 }
 
 function treeOf({ id, commits, roots: uncaused }: CausalChain): string[] {
@@ -57,9 +78,12 @@ function treeOf({ id, commits, roots: uncaused }: CausalChain): string[] {
     const since = sinceOf(node.at, first).padStart(sinceWidth);
     const date = node.at.slice(0, 10) === first.slice(0, 10) ? '' : `${node.at.slice(0, 10)} `;
     const time = `${since}  ${date}${node.at.slice(11, 23)}`;
-    lines.push(`${dim(time)}  ${branch}${bold(node.action)} by ${styled('cyan', node.actor)}  ${dim(`${shortRef(node.receipt)}  ${shortHash(node.hash)}`)}`);
+    lines.push(
+      `${dim(time)}  ${branch}${bold(node.action)} by ${styled('cyan', node.actor)}  ${dim(`${shortRef(node.receipt)}  ${shortHash(node.hash)}`)}`,
+    );
     const stem = node.effects.length > 0 ? '│ ' : '  ';
-    for (const event of node.events) lines.push(`${' '.repeat(time.length)}  ${below}${stem}${event.type} ${dim(factsOf(event))}`.trimEnd());
+    for (const event of node.events)
+      lines.push(`${' '.repeat(time.length)}  ${below}${stem}${event.type} ${dim(factsOf(event))}`.trimEnd());
     node.effects.forEach((effect, i) => {
       const isLast = i === node.effects.length - 1;
       add(effect, `${below}${isLast ? '└─ ' : '├─ '}`, `${below}${isLast ? '   ' : '│  '}`);
@@ -77,20 +101,27 @@ function sinceOf(at: string, first: string): string {
 /** Streams in which something is asked, and answered by whoever it was put to. */
 const ASKING = ['round', 'approval', 'action'];
 
-/** Votes and what people say have no cause of their own: each stands below what it answers, the last asking before it in its stream. */
+/**
+ * Votes and what people say have no cause of their own: each stands below what it answers, the last asking before it in
+ * its stream.
+ */
 function withAnswers(roots: readonly CausalNode[]): readonly CausalNode[] {
   const places = new Map(roots.flatMap(flat).map((node) => [node, placeOf(node)]));
   const answered = new Map<CausalNode, CausalNode[]>();
   const others = roots.filter((root) => {
     const { stream, index } = placeOf(root);
-    const earlier = [...places].filter(([node, place]) => place.stream === stream && place.index < index && (place.index === 0 || !roots.includes(node)));
+    const earlier = [...places].filter(
+      ([node, place]) => place.stream === stream && place.index < index && (place.index === 0 || !roots.includes(node)),
+    );
     const [asking] = earlier.sort(([, a], [, b]) => b.index - a.index)[0] ?? [];
     if (asking === undefined || !ASKING.includes(parseStream(stream).category)) return true;
     answered.set(asking, [...(answered.get(asking) ?? []), root]);
     return false;
   });
   const rebuilt = (node: CausalNode): CausalNode => {
-    const effects = [...node.effects, ...(answered.get(node) ?? [])].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+    const effects = [...node.effects, ...(answered.get(node) ?? [])].sort((a, b) =>
+      a.at < b.at ? -1 : a.at > b.at ? 1 : 0,
+    );
     return { ...node, effects: effects.map(rebuilt) };
   };
   return others.map(rebuilt);

@@ -1,7 +1,18 @@
 /** What an agent does, by hand: to try things out, and to help where an agent is stuck. */
 import type { Inbox } from '../../client/client';
-import { CALL, UsageError, ago, bold, namedNumber, print, printJson, printTable, said, type Context } from '../terminal';
 import { jsonOf } from '../json';
+import {
+  ago,
+  bold,
+  CALL,
+  type Context,
+  namedNumber,
+  print,
+  printJson,
+  printTable,
+  said,
+  UsageError,
+} from '../terminal';
 
 export interface RegisterInput {
   readonly id?: string;
@@ -14,7 +25,10 @@ export interface RegisterInput {
 }
 
 /** Registers an agent. */
-export async function register({ client, json }: Context, { id, type, pool, capability, capacity, location, presenceSeconds }: RegisterInput): Promise<void> {
+export async function register(
+  { client, json }: Context,
+  { id, type, pool, capability, capacity, location, presenceSeconds }: RegisterInput,
+): Promise<void> {
   const answer = await client.agents.register({
     id,
     agent_type: type,
@@ -25,7 +39,9 @@ export async function register({ client, json }: Context, { id, type, pool, capa
     limits: presenceSeconds === undefined ? undefined : { presence_seconds: presenceSeconds },
   });
   if (json) return printJson(answer);
-  print(`${bold(said(answer.agent.id))} is registered as ${said(type)}. \`${CALL} inbox ${said(answer.agent.id)} --wait 30\` waits for work.`);
+  print(
+    `${bold(said(answer.agent.id))} is registered as ${said(type)}. \`${CALL} inbox ${said(answer.agent.id)} --wait 30\` waits for work.`,
+  );
 }
 
 /** `english` or `english=0.8` */
@@ -35,14 +51,20 @@ function levelled(text: string): [string, number] {
 }
 
 /** Takes an agent off; its tasks go to others. */
-export async function deregister({ client, json }: Context, { agent, reason }: { agent: string; reason?: string }): Promise<void> {
+export async function deregister(
+  { client, json }: Context,
+  { agent, reason }: { agent: string; reason?: string },
+): Promise<void> {
   const answer = await client.agents.deregister(agent, reason);
   if (json) return printJson(answer);
   print(`${bold(said(agent))} is gone; what it held goes to others.`);
 }
 
 /** Shows what waits for an agent. Asking is a sign of life of it. */
-export async function inbox({ client, json }: Context, { agent, wait }: { agent: string; wait?: number }): Promise<void> {
+export async function inbox(
+  { client, json }: Context,
+  { agent, wait }: { agent: string; wait?: number },
+): Promise<void> {
   const found = await client.as(agent).agents.inbox(agent, { waitSeconds: wait });
   if (json) return printJson(found);
   printTable(
@@ -73,10 +95,14 @@ export interface ClaimInput {
   readonly award?: number;
 }
 
-async function claimOf({ client }: Context, { task, agent, award }: ClaimInput): Promise<{ agent: string; award: number }> {
+async function claimOf(
+  { client }: Context,
+  { task, agent, award }: ClaimInput,
+): Promise<{ agent: string; award: number }> {
   if (agent !== undefined && award !== undefined) return { agent, award };
   const { holder, status } = await client.tasks.get(task);
-  if (holder === undefined) throw new UsageError(`nobody holds ${task}: it is ${status}`, `${CALL} why ${task} tells what happened.`);
+  if (holder === undefined)
+    throw new UsageError(`nobody holds ${task}: it is ${status}`, `${CALL} why ${task} tells what happened.`);
   return { agent: agent ?? holder.agent, award: award ?? holder.award };
 }
 
@@ -85,19 +111,30 @@ export async function accept(context: Context, input: ClaimInput): Promise<void>
   const { agent, award } = await claimOf(context, input);
   const answer = await context.client.as(agent).tasks.accept(input.task, { award });
   if (context.json) return printJson(answer);
-  print(`${bold(said(input.task))} is ${answer.task.status} by ${said(agent)}, award ${award}: a heartbeat each ${answer.task.lease_seconds} s keeps it.`);
+  print(
+    `${bold(said(input.task))} is ${answer.task.status} by ${said(agent)}, award ${award}: a heartbeat each ${answer.task.lease_seconds} s keeps it.`,
+  );
 }
 
 /** Completes a task, with its result. */
-export async function complete(context: Context, { result, ...input }: ClaimInput & { result?: string }): Promise<void> {
+export async function complete(
+  context: Context,
+  { result, ...input }: ClaimInput & { result?: string },
+): Promise<void> {
   const { agent, award } = await claimOf(context, input);
-  const answer = await context.client.as(agent).tasks.complete(input.task, { award, result: result === undefined ? undefined : await jsonOf('--result', result, '{"ok":true}') });
+  const answer = await context.client.as(agent).tasks.complete(input.task, {
+    award,
+    result: result === undefined ? undefined : await jsonOf('--result', result, '{"ok":true}'),
+  });
   if (context.json) return printJson(answer);
   print(`${bold(said(input.task))} is ${answer.task.status}.`);
 }
 
 /** Says that a task could not be done. */
-export async function fail(context: Context, { reason, final, ...input }: ClaimInput & { reason: string; final?: boolean }): Promise<void> {
+export async function fail(
+  context: Context,
+  { reason, final, ...input }: ClaimInput & { reason: string; final?: boolean },
+): Promise<void> {
   const { agent, award } = await claimOf(context, input);
   const answer = await context.client.as(agent).tasks.fail(input.task, { award, reason, retryable: final !== true });
   if (context.json) return printJson(answer);
@@ -113,7 +150,10 @@ export async function release(context: Context, { reason, ...input }: ClaimInput
 }
 
 /** Hands a running task to another agent. */
-export async function handOff(context: Context, { to, note, ...input }: ClaimInput & { to: string; note?: string }): Promise<void> {
+export async function handOff(
+  context: Context,
+  { to, note, ...input }: ClaimInput & { to: string; note?: string },
+): Promise<void> {
   const { agent, award } = await claimOf(context, input);
   const answer = await context.client.as(agent).tasks.handOff(input.task, { award, to, note });
   if (context.json) return printJson(answer);

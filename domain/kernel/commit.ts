@@ -7,8 +7,8 @@
  */
 import { hash as digest } from 'node:crypto';
 import type { Event } from './decider';
-import type { PrincipalKind } from './principal';
 import { commitRef, parseStream } from './ids';
+import type { PrincipalKind } from './principal';
 
 /** Largest canonical form of a commit, in bytes. */
 export const MAX_COMMIT_BYTES = 256 * 1024;
@@ -82,7 +82,10 @@ export function canonicalize(value: unknown): string {
   return found.awkward ? written(value) : JSON.stringify(copy);
 }
 
-/** Keys that no object can hold in order: JavaScript puts `10` before all others, by number, and `__proto__` is none of its own. */
+/**
+ * Keys that no object can hold in order: JavaScript puts `10` before all others, by number, and `__proto__` is none of
+ * its own.
+ */
 const AWKWARD_KEY = /^(?:\d{1,10}|__proto__)$/;
 
 /** The value with sorted properties; the value itself where they are sorted already, which saves most copies. */
@@ -150,7 +153,8 @@ function written(value: unknown): string {
   if (Array.isArray(value)) return `[${Array.from(value, written).join(',')}]`;
   const source = value as Record<string, unknown>;
   const members: string[] = [];
-  for (const key of Object.keys(source).sort()) if (source[key] !== undefined) members.push(`${JSON.stringify(key)}:${written(source[key])}`);
+  for (const key of Object.keys(source).sort())
+    if (source[key] !== undefined) members.push(`${JSON.stringify(key)}:${written(source[key])}`);
   return `{${members.join(',')}}`;
 }
 
@@ -202,25 +206,51 @@ export function unseal(body: string, hash: string): Commit {
  * Rebuilds the commit from what a store holds at a place. Throws `AlteredReceipt` unless the bytes are those that were
  * hashed there: a store hands out nothing else.
  */
-export function unsealAt({ stream, index }: { readonly stream: string; readonly index: number }, body: string, hash: string): Commit {
-  if (sha256(body) !== hash) throw new AlteredReceipt(stream, index, 'was altered: its bytes have another hash than its receipt says');
+export function unsealAt(
+  { stream, index }: { readonly stream: string; readonly index: number },
+  body: string,
+  hash: string,
+): Commit {
+  if (sha256(body) !== hash)
+    throw new AlteredReceipt(stream, index, 'was altered: its bytes have another hash than its receipt says');
   let commit: Commit;
   try {
     commit = unseal(body, hash);
   } catch {
     throw new AlteredReceipt(stream, index, 'is unreadable: its bytes are not a commit');
   }
-  if (commit.stream !== stream || commit.index !== index) throw new AlteredReceipt(stream, index, `is misplaced: it says that it is ${commitRef(commit.stream, commit.index)}`);
+  if (commit.stream !== stream || commit.index !== index)
+    throw new AlteredReceipt(
+      stream,
+      index,
+      `is misplaced: it says that it is ${commitRef(commit.stream, commit.index)}`,
+    );
   return commit;
 }
 
-/** Throws `AlteredReceipt` unless the commit comes right after `index`, and names the commit there, of `hash`, as the one before it. */
-export function checkChained(stream: string, { index, hash }: { readonly index: number; readonly hash: string | null }, commit: Commit): void {
-  if (commit.index !== index + 1) throw new AlteredReceipt(stream, index + 1, `is missing: ${commitRef(stream, commit.index)} comes in its place`);
-  if (commit.previousHash !== hash) throw new AlteredReceipt(stream, commit.index, 'does not follow from the commit before it: one of the two was replaced or inserted');
+/**
+ * Throws `AlteredReceipt` unless the commit comes right after `index`, and names the commit there, of `hash`, as the
+ * one before it.
+ */
+export function checkChained(
+  stream: string,
+  { index, hash }: { readonly index: number; readonly hash: string | null },
+  commit: Commit,
+): void {
+  if (commit.index !== index + 1)
+    throw new AlteredReceipt(stream, index + 1, `is missing: ${commitRef(stream, commit.index)} comes in its place`);
+  if (commit.previousHash !== hash)
+    throw new AlteredReceipt(
+      stream,
+      commit.index,
+      'does not follow from the commit before it: one of the two was replaced or inserted',
+    );
 }
 
-/** How many characters a command's name has: hexadecimal digits of a SHA-256, enough to tell all commands of a stream apart. */
+/**
+ * How many characters a command's name has: hexadecimal digits of a SHA-256, enough to tell all commands of a stream
+ * apart.
+ */
 const NAME_LENGTH = 32;
 
 /** The name under which a stream remembers what a principal asked of it with a key. */
@@ -254,18 +284,25 @@ export class ChainVerifier {
   next(entry: { readonly index: number; readonly body: string; readonly hash: string }): ChainFault[] {
     const faults: ChainFault[] = [];
     const fault = (kind: ChainFault['kind'], message: string) =>
-      faults.push({ stream: this.stream, index: entry.index, kind, message: `${this.stream}@${entry.index}: ${message}` });
+      faults.push({
+        stream: this.stream,
+        index: entry.index,
+        kind,
+        message: `${this.stream}@${entry.index}: ${message}`,
+      });
 
     let commit: UnsealedCommit | undefined;
     try {
       commit = JSON.parse(entry.body) as UnsealedCommit;
       parseStream(commit.stream);
-      if (typeof commit.at !== 'string' || (commit.previousHash !== null && typeof commit.previousHash !== 'string')) commit = undefined;
+      if (typeof commit.at !== 'string' || (commit.previousHash !== null && typeof commit.previousHash !== 'string'))
+        commit = undefined;
     } catch {
       commit = undefined;
     }
     const computed = sha256(entry.body);
-    if (computed !== entry.hash) fault('altered', `its bytes hash to ${short(computed)}, its receipt says ${short(entry.hash)}: it was altered`);
+    if (computed !== entry.hash)
+      fault('altered', `its bytes hash to ${short(computed)}, its receipt says ${short(entry.hash)}: it was altered`);
     if (commit === undefined) {
       fault('unreadable', 'its bytes are not a commit');
     } else {
@@ -274,11 +311,17 @@ export class ChainVerifier {
       }
       const expected = this.previous === undefined ? 0 : this.previous.index + 1;
       if (entry.index > expected) {
-        fault('missing', `commit ${expected}${entry.index - expected > 1 ? ` to ${entry.index - 1}` : ''} before it was dropped`);
+        fault(
+          'missing',
+          `commit ${expected}${entry.index - expected > 1 ? ` to ${entry.index - 1}` : ''} before it was dropped`,
+        );
       } else if (entry.index < expected) {
         fault('reordered', `it comes after ${this.previous?.index}: the order was changed`);
       } else if ((this.previous?.hash ?? null) !== commit.previousHash) {
-        fault('inserted', `it names ${short(commit.previousHash)} as the commit before it, which is ${short(this.previous?.hash ?? null)}: one of the two was replaced or inserted`);
+        fault(
+          'inserted',
+          `it names ${short(commit.previousHash)} as the commit before it, which is ${short(this.previous?.hash ?? null)}: one of the two was replaced or inserted`,
+        );
       }
       if (this.previous !== undefined && commit.at < this.previous.at) {
         fault('backdated', `its time ${commit.at} lies before ${this.previous.at} of the commit before it`);
@@ -299,8 +342,10 @@ function short(hash: string | null): string {
 }
 
 /**
- * What every event store refuses before it writes: the same limits as Azure has. Throws RangeError unless these are 1 to
- * `MAX_COMMITS_PER_APPEND` commits of `stream`, with indexes from `expected + 1` without gaps, none above `MAX_COMMIT_BYTES`.
+ * What every event store refuses before it writes: the same limits as Azure has. Throws RangeError unless these are 1
+ * to
+ * `MAX_COMMITS_PER_APPEND` commits of `stream`, with indexes from `expected + 1` without gaps, none above
+ * `MAX_COMMIT_BYTES`.
  */
 export function checkAppend(stream: string, expected: number, commits: readonly SealedCommit[]): void {
   if (commits.length < 1 || commits.length > MAX_COMMITS_PER_APPEND) {
@@ -308,9 +353,12 @@ export function checkAppend(stream: string, expected: number, commits: readonly 
   }
   commits.forEach(({ commit, body }, offset) => {
     if (commit.stream !== stream) throw new RangeError(`a commit of ${commit.stream} can't be appended to ${stream}`);
-    if (commit.index !== expected + 1 + offset) throw new RangeError(`commit ${commit.index} leaves a gap after ${expected + offset} in ${stream}`);
+    if (commit.index !== expected + 1 + offset)
+      throw new RangeError(`commit ${commit.index} leaves a gap after ${expected + offset} in ${stream}`);
     if (body.length > MAX_COMMIT_BYTES || Buffer.byteLength(body) > MAX_COMMIT_BYTES) {
-      throw new RangeError(`commit ${stream}@${commit.index} is larger than ${MAX_COMMIT_BYTES} bytes: put the payload into the blob archive`);
+      throw new RangeError(
+        `commit ${stream}@${commit.index} is larger than ${MAX_COMMIT_BYTES} bytes: put the payload into the blob archive`,
+      );
     }
   });
 }

@@ -13,7 +13,8 @@ export interface Event<T extends string = string, D = unknown> {
 }
 
 /** What sort of refusal it is; an edge turns it into its own terms (HTTP: 404, 409, 403, 412, 422, 503, 500). */
-export type RejectionKind = 'missing' | 'conflict' | 'forbidden' | 'precondition' | 'invalid' | 'unavailable' | 'broken';
+export type RejectionKind =
+  'missing' | 'conflict' | 'forbidden' | 'precondition' | 'invalid' | 'unavailable' | 'broken';
 
 /** Why a decision refused: a value, not an exception. */
 export class Rejection {
@@ -64,7 +65,11 @@ export function upcast<E extends Event>(decider: Pick<Decider<unknown, E>, 'upca
   let current = event;
   const { upcasters } = decider;
   if (upcasters !== undefined) {
-    for (let step = upcasters[`${current.type}@${current.v}`]; step !== undefined; step = upcasters[`${current.type}@${current.v}`]) {
+    for (
+      let step = upcasters[`${current.type}@${current.v}`];
+      step !== undefined;
+      step = upcasters[`${current.type}@${current.v}`]
+    ) {
       current = step(current);
     }
   }

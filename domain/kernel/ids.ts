@@ -28,7 +28,9 @@ export function systemId(name: string): string {
 
 /** Why a caller can't open something under this id, or undefined. */
 export function reservedId(id: string): Rejection | undefined {
-  return id.startsWith(SYSTEM_PREFIX) ? new Rejection('invalid', 'id-reserved', `ids that begin with ${SYSTEM_PREFIX} are made here: choose another one`) : undefined;
+  return id.startsWith(SYSTEM_PREFIX)
+    ? new Rejection('invalid', 'id-reserved', `ids that begin with ${SYSTEM_PREFIX} are made here: choose another one`)
+    : undefined;
 }
 
 /** A stream is named `tenant/category/id`; the tenant is part of every key. */
@@ -46,7 +48,8 @@ export interface StreamParts {
 export function parseStream(stream: string): StreamParts {
   const first = stream.indexOf('/');
   const second = stream.indexOf('/', first + 1);
-  if (first < 1 || second < first + 2 || second === stream.length - 1 || stream.includes('/', second + 1)) throw new Error(`not a stream name: ${stream}`);
+  if (first < 1 || second < first + 2 || second === stream.length - 1 || stream.includes('/', second + 1))
+    throw new Error(`not a stream name: ${stream}`);
   return { tenant: stream.slice(0, first), category: stream.slice(first + 1, second), id: stream.slice(second + 1) };
 }
 

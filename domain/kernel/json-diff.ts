@@ -19,7 +19,9 @@ const MAX_DIFFERENCES_BYTES = 64 * 1024;
 export function differences(before: unknown, after: unknown): Difference[] {
   const found: Difference[] = [];
   collect('', before, after, found);
-  return found.length <= MAX_DIFFERENCES && Buffer.byteLength(JSON.stringify(found)) <= MAX_DIFFERENCES_BYTES ? found : [{ path: '', before, after }];
+  return found.length <= MAX_DIFFERENCES && Buffer.byteLength(JSON.stringify(found)) <= MAX_DIFFERENCES_BYTES
+    ? found
+    : [{ path: '', before, after }];
 }
 
 function collect(path: string, before: unknown, after: unknown, found: Difference[]): void {

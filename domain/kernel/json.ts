@@ -1,8 +1,8 @@
 /**
- * The one reader of JSON: bodies of requests, options of the command line, files, messages of others. It takes what every
- * reader on the way understands in the same way and writes back unchanged (I-JSON, RFC 7493, and somewhat more), and
- * refuses the rest with the place and the reason. Nothing is changed in silence: what is read is what is hashed, shown and
- * approved.
+ * The one reader of JSON: bodies of requests, options of the command line, files, messages of others. It takes what
+ * every reader on the way understands in the same way and writes back unchanged (I-JSON, RFC 7493, and somewhat more),
+ * and refuses the rest with the place and the reason. Nothing is changed in silence: what is read is what is hashed,
+ * shown and approved.
  */
 
 import { cut } from './text';
@@ -12,7 +12,13 @@ export const MAX_JSON_DEPTH = 64;
 
 /** Why a text was refused. `syntax`: it is no JSON; `value`: it is, and holds a value that is not taken. */
 export type JsonFault =
-  | { readonly kind: 'syntax'; readonly message: string; readonly position?: number; readonly line?: number; readonly column?: number }
+  | {
+      readonly kind: 'syntax';
+      readonly message: string;
+      readonly position?: number;
+      readonly line?: number;
+      readonly column?: number;
+    }
   | { readonly kind: 'value'; readonly message: string; readonly pointer: string };
 
 /** Thrown by `readJson`; the message stands for itself, `fault` says it for programs. */
@@ -27,9 +33,10 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * Reads JSON. Throws `JsonError` on what is no JSON (a byte-order mark and bytes that are no UTF-8 too), and on what would
- * not survive: a name that stands twice in an object, a number that no double holds as it is written, an integer beyond
- * ±(2^53 − 1), half a surrogate pair, NUL, the name `__proto__`, more than `MAX_JSON_DEPTH` levels. -0 is read as 0.
+ * Reads JSON. Throws `JsonError` on what is no JSON (a byte-order mark and bytes that are no UTF-8 too), and on what
+ * would not survive: a name that stands twice in an object, a number that no double holds as it is written, an integer
+ * beyond ±(2^53 − 1), half a surrogate pair, NUL, the name `__proto__`, more than `MAX_JSON_DEPTH` levels. -0 is read
+ * as 0.
  */
 export function readJson(input: string | Uint8Array | ArrayBuffer): unknown {
   const text = typeof input === 'string' ? input : decoded(input);
@@ -86,7 +93,13 @@ function notJson(text: string): JsonError {
   const line = before.split('\n').length;
   const column = position - before.lastIndexOf('\n');
   const what = position === text.length ? 'it ends too early' : 'there is an unexpected character';
-  return new JsonError({ kind: 'syntax', message: `is not JSON: ${what} at line ${line}, column ${column}`, position, line, column });
+  return new JsonError({
+    kind: 'syntax',
+    message: `is not JSON: ${what} at line ${line}, column ${column}`,
+    position,
+    line,
+    column,
+  });
 }
 
 // -------------------------------------------------------------------------------------------------- what was parsed
@@ -142,7 +155,10 @@ function refused(path: readonly (string | number)[], message: string): JsonError
 /** A number of 16 digits or more, or with an exponent: any other one survives, unless it is too large. */
 const AWKWARD_NUMBER = /(?:^|[:,[\s])-?(?:[\d.]{16}|[\d.]+[eE])/;
 
-/** How many quotes stand before a colon: at least as many as there are names, doubled ones counted as often as they stand. */
+/**
+ * How many quotes stand before a colon: at least as many as there are names, doubled ones counted as often as they
+ * stand.
+ */
 function namesIn(text: string): number {
   let count = 0;
   for (let colon = text.indexOf(':'); colon >= 0; colon = text.indexOf(':', colon + 1)) {
@@ -167,7 +183,9 @@ interface Level {
 /** Text, number, or what opens, closes and separates; the rest of JSON needs no look. */
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\],:]/gs;
 
-/** Walks well-formed JSON. Throws at the first name that stands twice in its object, or number that would be changed. */
+/**
+ * Walks well-formed JSON. Throws at the first name that stands twice in its object, or number that would be changed.
+ */
 function refuseChanged(text: string): void {
   const levels: Level[] = [];
   let last = '';
@@ -198,9 +216,9 @@ const MAX_DIGITS = 100;
 const ALL_DIGITS_BELOW = 1e21;
 
 /**
- * Why a number in the form of JSON is not taken, if it is not: it is an integer beyond ±(2^53 − 1) that is written in digits,
- * or would be when it is written back (`1e20` would; from 1e21 on nobody writes all digits), or the double that is nearest to
- * it is written otherwise, both in short and rounded to as many digits as were given. `0.1`, `1e23` and
+ * Why a number in the form of JSON is not taken, if it is not: it is an integer beyond ±(2^53 − 1) that is written in
+ * digits, or would be when it is written back (`1e20` would; from 1e21 on nobody writes all digits), or the double that
+ * is nearest to it is written otherwise, both in short and rounded to as many digits as were given. `0.1`, `1e23` and
  * `0.30000000000000004` survive, `9007199254740993` and `0.12345678901234567890` do not.
  */
 export function numberFault(literal: string): string | undefined {
@@ -211,14 +229,24 @@ export function numberFault(literal: string): string | undefined {
   if (!Number.isFinite(value)) return 'is too large a number';
   if (value === 0) return 'is too small a number: it would become 0';
   const isInDigits = (exponent === undefined && /^0*$/.test(fraction)) || Math.abs(value) < ALL_DIGITS_BELOW;
-  if (isInDigits && Number.isInteger(value) && !Number.isSafeInteger(value)) return 'is an integer beyond ±9007199254740991 (2^53 − 1), which not every reader keeps: send it as text';
-  if (digitsOf(value) === significant || (significant.length <= MAX_DIGITS && digitsOf(value, significant.length) === significant)) return undefined;
+  if (isInDigits && Number.isInteger(value) && !Number.isSafeInteger(value))
+    return 'is an integer beyond ±9007199254740991 (2^53 − 1), which not every reader keeps: send it as text';
+  if (
+    digitsOf(value) === significant ||
+    (significant.length <= MAX_DIGITS && digitsOf(value, significant.length) === significant)
+  )
+    return undefined;
   return `has more digits than a number keeps, it would become ${value}: send it as text`;
 }
 
-/** The first digits of a number, rounded, without zeros at the end; as few as tell it from all others when no count is given. */
+/**
+ * The first digits of a number, rounded, without zeros at the end; as few as tell it from all others when no count is
+ * given.
+ */
 function digitsOf(value: number, count?: number): string {
-  const [mantissa = ''] = Math.abs(value).toExponential(count === undefined ? undefined : count - 1).split('e');
+  const [mantissa = ''] = Math.abs(value)
+    .toExponential(count === undefined ? undefined : count - 1)
+    .split('e');
   return mantissa.replace('.', '').replace(/0+$/, '');
 }
 

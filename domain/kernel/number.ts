@@ -14,8 +14,8 @@ export type NumberRead = { readonly number: number } | { readonly fault: string 
 const DIGITS = /^-?(?:0|[1-9]\d*|(?=\.))(?:\.\d+)?$/;
 
 /**
- * Reads a number that is written in digits: no exponent, no sign but a minus, no spaces, no other base, nothing empty, no
- * more digits than a number keeps.
+ * Reads a number that is written in digits: no exponent, no sign but a minus, no spaces, no other base, nothing empty,
+ * no more digits than a number keeps.
  */
 export function readNumber(text: string, { min, max, whole = false }: NumberRange): NumberRead {
   const range = max === Infinity ? (min === -Infinity ? '' : ` of at least ${min}`) : ` from ${min} to ${max}`;

@@ -21,7 +21,8 @@ export interface Principal {
 
 /**
  * Who acts under this name: `human:ada`, `service:ada`, `Ada` and `ada` count as one. A name says more about its caller
- * than about a person, so nobody becomes two by another spelling of it: not as a party, and not where it takes two people.
+ * than about a person, so nobody becomes two by another spelling of it: not as a party, and not where it takes two
+ * people.
  */
 export function actorOf(id: string): string {
   return id.toLowerCase().replace(/^(?:(?:human|service):)+/, '');

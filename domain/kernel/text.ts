@@ -1,6 +1,9 @@
 /** Texts that people and agents wrote: cut where a character ends, and shown without what would act on a screen. */
 
-/** The first `most` UTF-16 code units of a text, or one less, so that no character is cut in half. What is recorded is cut so. */
+/**
+ * The first `most` UTF-16 code units of a text, or one less, so that no character is cut in half. What is recorded is
+ * cut so.
+ */
 export function cut(text: string, most: number): string {
   return text.length <= most ? text : text.slice(0, Math.max(0, most)).replace(/[\uD800-\uDBFF]$/, '');
 }
@@ -9,8 +12,8 @@ export function cut(text: string, most: number): string {
 const LONGEST_CHARACTER = 100;
 
 /**
- * A text of at most `most` UTF-16 code units for people: one that is longer ends with an ellipsis, behind whole characters
- * as readers see them (an emoji of several parts, a letter with its accents).
+ * A text of at most `most` UTF-16 code units for people: one that is longer ends with an ellipsis, behind whole
+ * characters as readers see them (an emoji of several parts, a letter with its accents).
  */
 export function shorten(text: string, most: number): string {
   if (text.length <= most) return text;
@@ -18,14 +21,19 @@ export function shorten(text: string, most: number): string {
   // Only the end may be parted: the characters before it are whole, however they began.
   const start = Math.max(0, room.length - LONGEST_CHARACTER);
   let end = 0;
-  for (const { index, segment } of new Intl.Segmenter('en', { granularity: 'grapheme' }).segment(text.slice(start, room.length + LONGEST_CHARACTER))) {
+  for (const { index, segment } of new Intl.Segmenter('en', { granularity: 'grapheme' }).segment(
+    text.slice(start, room.length + LONGEST_CHARACTER),
+  )) {
     if (start + index + segment.length > room.length) break;
     end = start + index + segment.length;
   }
   return `${end === 0 ? room : text.slice(0, end)}…`;
 }
 
-/** All that moves a cursor, colours a screen, ends a line, or hides and turns text around; joiners inside of words and emoji stay. */
+/**
+ * All that moves a cursor, colours a screen, ends a line, or hides and turns text around; joiners inside of words and
+ * emoji stay.
+ */
 const ACTING = /(?![\n\u200C\u200D])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
 /** The text with each character that would act, rather than be seen, as its escape: `\u001b`. Line feeds stay. */

@@ -28,17 +28,28 @@ const EXAMPLE = '2026-12-01T10:00:00Z or 2026-12-01T11:00:00+01:00';
 export function readTime(text: string): TimeRead {
   const match = RFC_3339.exec(text);
   if (match === null) return { fault: formFault(text) };
-  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const [fraction = '', sign, zoneHours = '0', zoneMinutes = '0'] = match.slice(7);
   if (fraction.length > 9) return { fault: 'must have at most nine digits of a second' };
   if (month < 1 || month > 12) return { fault: 'must have a month from 01 to 12' };
   const days = new Date(Date.UTC(year < 100 ? year + 400 : year, month, 0)).getUTCDate();
-  if (day < 1 || day > days) return { fault: `must have a day from 01 to ${days}: ${match[1]}-${match[2]} has no others` };
+  if (day < 1 || day > days)
+    return { fault: `must have a day from 01 to ${days}: ${match[1]}-${match[2]} has no others` };
   if (hour > 23) return { fault: 'must have an hour from 00 to 23: midnight is 00:00 of the next day' };
   if (minute > 59) return { fault: 'must have a minute from 00 to 59' };
-  if (second > 59) return { fault: `must have a second from 00 to 59${second === 60 ? ': leap seconds are not counted here' : ''}` };
+  if (second > 59)
+    return { fault: `must have a second from 00 to 59${second === 60 ? ': leap seconds are not counted here' : ''}` };
   if (Number(zoneHours) > 23 || Number(zoneMinutes) > 59) return { fault: 'must have an offset from -23:59 to +23:59' };
-  const utc = Date.parse(`${match[1]}-${match[2]}-${match[3]}T${match[4]}:${match[5]}:${match[6]}.${fraction.slice(0, 3).padEnd(3, '0')}Z`);
+  const utc = Date.parse(
+    `${match[1]}-${match[2]}-${match[3]}T${match[4]}:${match[5]}:${match[6]}.${fraction.slice(0, 3).padEnd(3, '0')}Z`,
+  );
   const offset = (Number(zoneHours) * 60 + Number(zoneMinutes)) * 60_000;
   const time = new Date(sign === '-' ? utc + offset : utc - offset).toISOString();
   return isTime(time) ? { time } : { fault: 'must lie in the years 0000 to 9999' };
@@ -48,7 +59,8 @@ export function readTime(text: string): TimeRead {
 function formFault(text: string): string {
   if (/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text)) return `must say its zone, such as ${EXAMPLE}`;
   if (/^\d{4}-\d\d-\d\d$/.test(text)) return `must say the time of day and the zone, such as ${EXAMPLE}`;
-  if (/\d \d\d:\d\d$/.test(text)) return `must be a time as in RFC 3339, such as ${EXAMPLE}; in an address its + is written %2B`;
+  if (/\d \d\d:\d\d$/.test(text))
+    return `must be a time as in RFC 3339, such as ${EXAMPLE}; in an address its + is written %2B`;
   return `must be a time as in RFC 3339, such as ${EXAMPLE}`;
 }
 

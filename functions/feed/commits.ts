@@ -1,7 +1,8 @@
 /**
  * The feed, where processes share a store: the change feed of the container `events`, read by triggers with leases of
- * their own: one for projections, one for reactions, and one for what is published, when a hub is named for that. Each range of the store is one instance's at a time, and is handed over in order; a batch that fails is
- * handed over again, and nothing after it in its range before that. What a batch lacks is read from its stream.
+ * their own: one for projections, one for reactions, and one for what is published, when a hub is named for that. Each
+ * range of the store is one instance's at a time, and is handed over in order; a batch that fails is handed over again,
+ * and nothing after it in its range before that. What a batch lacks is read from its stream.
  */
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
@@ -26,7 +27,12 @@ function trigger(group: Group) {
     leaseRenewInterval: 5_000,
     leaseExpirationInterval: 20_000,
     leaseAcquireInterval: 5_000,
-    retry: { strategy: 'exponentialBackoff', maxRetryCount: -1, minimumInterval: { seconds: 1 }, maximumInterval: { seconds: 60 } },
+    retry: {
+      strategy: 'exponentialBackoff',
+      maxRetryCount: -1,
+      minimumInterval: { seconds: 1 },
+      maximumInterval: { seconds: 60 },
+    },
   } as const;
 }
 

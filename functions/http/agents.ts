@@ -1,14 +1,30 @@
 /** `/v1/agents`: registration, presence, the inbox, discovery. */
 import { z } from 'zod';
-import { Rejection } from '../../domain/kernel/decider';
-import type { AgentProfile } from '../../domain/agent';
 import { agentView } from '../../app/agents';
 import { derivedId, newId } from '../../app/new-id';
+import type { AgentProfile } from '../../domain/agent';
+import { Rejection } from '../../domain/kernel/decider';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { reachableId, route } from './edge/route';
-import { Continuation, Id, List, Location, OpenObject, Receipt, Text, Timestamp, Unit, actingAgent, commandAnswer, given, page, queried, whole } from './edge/schemas';
+import {
+  actingAgent,
+  commandAnswer,
+  Continuation,
+  given,
+  Id,
+  List,
+  Location,
+  OpenObject,
+  page,
+  queried,
+  Receipt,
+  Text,
+  Timestamp,
+  Unit,
+  whole,
+} from './edge/schemas';
 
 const TAGS = ['Agents'];
 const Params = z.object({ id: Id });
@@ -33,8 +49,15 @@ export const AgentInput = z
         min_strength: Unit.default(0),
       })
       .prefault({}),
-    standing_offer: z.boolean().default(true).meta({ description: 'Let the market bid for it; without, it only takes what it bids for' }),
-    helps: z.array(Id).max(64).default([]).meta({ description: 'Capabilities it lends to overloaded pools while it is idle' }),
+    standing_offer: z
+      .boolean()
+      .default(true)
+      .meta({ description: 'Let the market bid for it; without, it only takes what it bids for' }),
+    helps: z
+      .array(Id)
+      .max(64)
+      .default([])
+      .meta({ description: 'Capabilities it lends to overloaded pools while it is idle' }),
   })
   .meta({ id: 'AgentInput' });
 
@@ -45,7 +68,9 @@ const Flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 const Cursor = z
   .string()
   .regex(/^[\w.:+-]{0,1000}$/, 'must be offers_after of an earlier answer, as it is')
-  .meta({ description: 'A place in what waits, as an earlier answer gave it; one that is not known here means the beginning' });
+  .meta({
+    description: 'A place in what waits, as an earlier answer gave it; one that is not known here means the beginning',
+  });
 
 const AgentOut = OpenObject.meta({ id: 'Agent' });
 const Command = z.object({ receipt: Receipt, agent: AgentOut });
@@ -126,7 +151,12 @@ route({
     const { colony } = await runtime();
     const { limit, continuation, ...filters } = call.query;
     const found = await queried(() => colony.agents.list(call.principal.tenant, given(filters), limit, continuation));
-    return page(call, '/v1/agents', found.agents.map(({ capability: _, ...doc }) => doc), found.continuation);
+    return page(
+      call,
+      '/v1/agents',
+      found.agents.map(({ capability: _, ...doc }) => doc),
+      found.continuation,
+    );
   },
 });
 
@@ -143,7 +173,11 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const loaded = await colony.agents.load(call.principal.tenant, call.params.id, call.query.asOf);
-    if (loaded.version < 0) throw Problem.of('not-found', `There is no agent ${call.params.id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`);
+    if (loaded.version < 0)
+      throw Problem.of(
+        'not-found',
+        `There is no agent ${call.params.id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`,
+      );
     return { status: 200, body: agentView(call.params.id, loaded), etag: loaded.version };
   },
 });
@@ -174,8 +208,27 @@ route({
   tags: TAGS,
   needs: 'read_write',
   params: Params,
-  body: z.strictObject({ holding: z.array(z.strictObject({ task: Id, award: z.int().min(1) })).max(1_000).default([]) }),
-  responses: { 200: { description: 'Which claims still stand; drop the work of those that do not', schema: z.object({ held: z.array(z.object({ task: Id, award: z.number(), stands: z.boolean(), status: z.literal('awarded').optional().meta({ description: 'Not accepted yet' }) })) }) } },
+  body: z.strictObject({
+    holding: z
+      .array(z.strictObject({ task: Id, award: z.int().min(1) }))
+      .max(1_000)
+      .default([]),
+  }),
+  responses: {
+    200: {
+      description: 'Which claims still stand; drop the work of those that do not',
+      schema: z.object({
+        held: z.array(
+          z.object({
+            task: Id,
+            award: z.number(),
+            stands: z.boolean(),
+            status: z.literal('awarded').optional().meta({ description: 'Not accepted yet' }),
+          }),
+        ),
+      }),
+    },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const result = await colony.agents.heartbeat(contextOf(call), actingAgent(call, call.params.id), call.body.holding);
@@ -195,11 +248,16 @@ route({
   needs: 'read_write',
   params: Params,
   query: z.object({ waitSeconds: whole(0, 30, 0), offersAfter: Cursor.optional(), holding: Flag.default(false) }),
-  responses: { 200: { description: 'What waits', schema: z.object({ items: z.array(OpenObject), offers_after: Cursor }) } },
+  responses: {
+    200: { description: 'What waits', schema: z.object({ items: z.array(OpenObject), offers_after: Cursor }) },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const id = actingAgent(call, call.params.id);
-    const result = await colony.agents.inbox(contextOf(call), id, { ...call.query, signal: call.query.waitSeconds > 0 ? call.signal : undefined });
+    const result = await colony.agents.inbox(contextOf(call), id, {
+      ...call.query,
+      signal: call.query.waitSeconds > 0 ? call.signal : undefined,
+    });
     if (result instanceof Rejection) throw rejected(result);
     return { status: 200, body: result };
   },

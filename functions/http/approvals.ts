@@ -1,19 +1,41 @@
 /** `/v1/approvals`: what waits for people, and what they decide. */
 import { z } from 'zod';
 import type { RequestContext } from '../../app/agents';
-import { MAX_BULK, approvalView, type ApprovalOutcome, type Approvals } from '../../app/approvals';
+import { type ApprovalOutcome, type Approvals, approvalView, MAX_BULK } from '../../app/approvals';
 import type { Level } from '../../domain/kernel/principal';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { route } from './edge/route';
-import { SENT_AGAIN, batchAnswer, Continuation, Hash, Id, Impact, List, OpenObject, Receipt, Text, Timestamp, commandAnswer, given, page, queried, receiptOf, whole } from './edge/schemas';
+import {
+  batchAnswer,
+  commandAnswer,
+  Continuation,
+  given,
+  Hash,
+  Id,
+  Impact,
+  List,
+  OpenObject,
+  page,
+  queried,
+  Receipt,
+  receiptOf,
+  SENT_AGAIN,
+  Text,
+  Timestamp,
+  whole,
+} from './edge/schemas';
 
 const TAGS = ['Approvals'];
 const Params = z.object({ approval_id: Id });
 const Reason = Text(2_000);
 
-const ApprovalOut = OpenObject.meta({ id: 'Approval', description: 'What is asked about which action, of whom, until when; claim, questions, what was given, edited and decided' });
+const ApprovalOut = OpenObject.meta({
+  id: 'Approval',
+  description:
+    'What is asked about which action, of whom, until when; claim, questions, what was given, edited and decided',
+});
 const Command = z.object({ receipt: Receipt, approval: ApprovalOut });
 
 route({
@@ -24,7 +46,10 @@ route({
   tags: TAGS,
   needs: 'read_only',
   query: z.object({
-    status: z.enum(['waiting', 'closed', 'all']).optional().meta({ description: 'waiting by default; with an outcome: closed' }),
+    status: z
+      .enum(['waiting', 'closed', 'all'])
+      .optional()
+      .meta({ description: 'waiting by default; with an outcome: closed' }),
     kind: Id.optional(),
     severity: Impact.optional(),
     requester: Id.optional(),
@@ -36,7 +61,12 @@ route({
   responses: { 200: { description: 'A page; eventually consistent', schema: List(OpenObject) } },
   async handler(call) {
     const { colony } = await runtime();
-    const { limit, continuation, status = call.query.outcome === undefined ? 'waiting' : 'closed', ...filters } = call.query;
+    const {
+      limit,
+      continuation,
+      status = call.query.outcome === undefined ? 'waiting' : 'closed',
+      ...filters
+    } = call.query;
     const where = given({ ...filters, status: status === 'all' ? undefined : status });
     const found = await queried(() => colony.approvals.list(call.principal.tenant, where, limit, continuation));
     return page(call, '/v1/approvals', found.approvals, found.continuation);
@@ -50,7 +80,14 @@ route({
   summary: 'Read an approval, now or as it was',
   page: ({ id, status, kind, hash }) => ({
     title: `Approval: ${String(kind)} (${String(status)})`,
-    commands: status === 'waiting' ? [`npx formicary approval ${String(id)}`, `npx formicary approve ${String(id)} --hash ${String(hash)} --reason …`, `npx formicary reject ${String(id)} --hash ${String(hash)} --reason …`] : [`npx formicary approval ${String(id)}`],
+    commands:
+      status === 'waiting'
+        ? [
+            `npx formicary approval ${String(id)}`,
+            `npx formicary approve ${String(id)} --hash ${String(hash)} --reason …`,
+            `npx formicary reject ${String(id)} --hash ${String(hash)} --reason …`,
+          ]
+        : [`npx formicary approval ${String(id)}`],
   }),
   tags: TAGS,
   needs: 'read_only',
@@ -61,7 +98,11 @@ route({
     const { colony } = await runtime();
     const { approval_id } = call.params;
     const loaded = await colony.approvals.load(call.principal.tenant, approval_id, call.query.asOf);
-    if (loaded.version < 0) throw Problem.of('not-found', `There is no approval ${approval_id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`);
+    if (loaded.version < 0)
+      throw Problem.of(
+        'not-found',
+        `There is no approval ${approval_id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`,
+      );
     return { status: 200, body: approvalView(approval_id, loaded), etag: loaded.version };
   },
 });
@@ -75,15 +116,33 @@ route({
   conditional: false,
   tags: TAGS,
   needs: 'execute',
-  body: z.strictObject({ decision: z.enum(['approve', 'reject']), items: z.array(z.strictObject({ id: Id, hash: Hash })).min(1).max(MAX_BULK), reason: Reason }),
+  body: z.strictObject({
+    decision: z.enum(['approve', 'reject']),
+    items: z
+      .array(z.strictObject({ id: Id, hash: Hash }))
+      .min(1)
+      .max(MAX_BULK),
+    reason: Reason,
+  }),
   responses: {
-    200: { description: 'One answer for each', schema: z.object({ value: z.array(z.object({ id: Id, ok: z.boolean(), receipt: Receipt.optional(), problem: OpenObject.optional() })) }) },
+    200: {
+      description: 'One answer for each',
+      schema: z.object({
+        value: z.array(
+          z.object({ id: Id, ok: z.boolean(), receipt: Receipt.optional(), problem: OpenObject.optional() }),
+        ),
+      }),
+    },
   },
   async handler(call) {
     const { colony } = await runtime();
     const { decision, items, reason } = call.body;
     const decided = await colony.approvals.bulk(contextOf(call), decision, items, reason);
-    const value = decided.map((one) => (one.ok ? { id: one.id, ok: true, receipt: receiptOf(one) } : { id: one.id, ok: false, problem: rejected(one.rejection).document }));
+    const value = decided.map((one) =>
+      one.ok
+        ? { id: one.id, ok: true, receipt: receiptOf(one) }
+        : { id: one.id, ok: false, problem: rejected(one.rejection).document },
+    );
     return batchAnswer(value);
   },
 });
@@ -117,17 +176,68 @@ function command<B extends z.ZodObject>(
 }
 
 const Seconds = z.number().min(1).max(3_600).default(600);
-const Choice = Id.optional().meta({ description: 'Where several things may be approved (`choices`): which. Without it `leader` is approved; on a tie there is none, and this is needed' });
-const Edit = z.unknown().optional().meta({ description: 'The whole action as it should be; without it, as it was shown' });
+const Choice = Id.optional().meta({
+  description:
+    'Where several things may be approved (`choices`): which. Without it `leader` is approved; on a tie there is none, and this is needed',
+});
+const Edit = z
+  .unknown()
+  .optional()
+  .meta({ description: 'The whole action as it should be; without it, as it was shown' });
 
-command('claimApproval', 'claim', 'Take it up, so that nobody else works on it meanwhile; at most for half of the time of the group whose turn it is', 'execute', z.strictObject({ seconds: Seconds }), (approvals, context, id, { seconds }) => approvals.claim(context, id, seconds));
-command('releaseApproval', 'release', 'Let go of it before the claim ends', 'execute', z.strictObject({}), (approvals, context, id) => approvals.unclaim(context, id));
-command('approve', 'approve', 'Approve exactly the action that you saw, or as you correct it', 'execute', z.strictObject({ hash: Hash, reason: Reason, edit: Edit, choice: Choice }), (approvals, context, id, consent) =>
-  approvals.approve(context, id, consent),
+command(
+  'claimApproval',
+  'claim',
+  'Take it up, so that nobody else works on it meanwhile; at most for half of the time of the group whose turn it is',
+  'execute',
+  z.strictObject({ seconds: Seconds }),
+  (approvals, context, id, { seconds }) => approvals.claim(context, id, seconds),
 );
-command('reject', 'reject', 'Reject it: the action is not taken', 'execute', z.strictObject({ hash: Hash, reason: Reason }), (approvals, context, id, rejection) => approvals.reject(context, id, rejection));
-command('askRequester', 'ask', 'Ask the requester back; the time goes on', 'execute', z.strictObject({ question: Reason }), (approvals, context, id, { question }) => approvals.ask(context, id, question));
-command('answerQuestion', 'answer', 'Answer a question, as the requester', 'read_write', z.strictObject({ number: z.int().min(1).max(50), text: Reason }), (approvals, context, id, { number, text }) =>
-  approvals.answer(context, id, number, text),
+command(
+  'releaseApproval',
+  'release',
+  'Let go of it before the claim ends',
+  'execute',
+  z.strictObject({}),
+  (approvals, context, id) => approvals.unclaim(context, id),
 );
-command('withdrawApproval', 'withdraw', 'Withdraw the request, as the requester', 'read_write', z.strictObject({ reason: Reason }), (approvals, context, id, { reason }) => approvals.withdraw(context, id, reason));
+command(
+  'approve',
+  'approve',
+  'Approve exactly the action that you saw, or as you correct it',
+  'execute',
+  z.strictObject({ hash: Hash, reason: Reason, edit: Edit, choice: Choice }),
+  (approvals, context, id, consent) => approvals.approve(context, id, consent),
+);
+command(
+  'reject',
+  'reject',
+  'Reject it: the action is not taken',
+  'execute',
+  z.strictObject({ hash: Hash, reason: Reason }),
+  (approvals, context, id, rejection) => approvals.reject(context, id, rejection),
+);
+command(
+  'askRequester',
+  'ask',
+  'Ask the requester back; the time goes on',
+  'execute',
+  z.strictObject({ question: Reason }),
+  (approvals, context, id, { question }) => approvals.ask(context, id, question),
+);
+command(
+  'answerQuestion',
+  'answer',
+  'Answer a question, as the requester',
+  'read_write',
+  z.strictObject({ number: z.int().min(1).max(50), text: Reason }),
+  (approvals, context, id, { number, text }) => approvals.answer(context, id, number, text),
+);
+command(
+  'withdrawApproval',
+  'withdraw',
+  'Withdraw the request, as the requester',
+  'read_write',
+  z.strictObject({ reason: Reason }),
+  (approvals, context, id, { reason }) => approvals.withdraw(context, id, reason),
+);

@@ -5,7 +5,7 @@ import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem } from './edge/problem';
 import { route } from './edge/route';
-import { Continuation, Id, List, OpenObject, Receipt, Text, commandAnswer, page, queried, whole } from './edge/schemas';
+import { commandAnswer, Continuation, Id, List, OpenObject, page, queried, Receipt, Text, whole } from './edge/schemas';
 
 const TAGS = ['Channels'];
 const Params = z.object({ channel_id: Id });
@@ -13,10 +13,24 @@ const Params = z.object({ channel_id: Id });
 const ChannelInput = z
   .strictObject({
     kind: z.enum(CHANNEL_KINDS).meta({ description: 'standard: a webhook after Standard Webhooks' }),
-    address: Text(1_000).meta({ description: 'A mailbox; an https URL; or a reference to a URL, which teams and slack need', example: 'env:HOOK' }),
-    secret: Text(256).optional().meta({ description: 'standard: reference to the secret that signs, never the secret itself', example: 'env:OPS' }),
-    groups: z.array(Text(128)).min(1).max(100).meta({ description: 'Groups that it reaches, or *', example: ['approvers'] }),
-    events: z.array(z.enum(NOTICE_EVENTS)).min(1).max(NOTICE_EVENTS.length).meta({ description: 'What it is told about' }),
+    address: Text(1_000).meta({
+      description: 'A mailbox; an https URL; or a reference to a URL, which teams and slack need',
+      example: 'env:HOOK',
+    }),
+    secret: Text(256).optional().meta({
+      description: 'standard: reference to the secret that signs, never the secret itself',
+      example: 'env:OPS',
+    }),
+    groups: z
+      .array(Text(128))
+      .min(1)
+      .max(100)
+      .meta({ description: 'Groups that it reaches, or *', example: ['approvers'] }),
+    events: z
+      .array(z.enum(NOTICE_EVENTS))
+      .min(1)
+      .max(NOTICE_EVENTS.length)
+      .meta({ description: 'What it is told about' }),
   })
   .meta({ id: 'ChannelInput' });
 
@@ -116,7 +130,15 @@ route({
   needs: 'critical',
   params: z.object({ delivery_id: Id }),
   body: z.strictObject({}),
-  responses: { 200: { description: 'It is tried again', schema: z.object({ receipt: Receipt, delivery: z.object({ delivery_id: Id, status: z.string(), attempts: z.number() }) }) } },
+  responses: {
+    200: {
+      description: 'It is tried again',
+      schema: z.object({
+        receipt: Receipt,
+        delivery: z.object({ delivery_id: Id, status: z.string(), attempts: z.number() }),
+      }),
+    },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const { delivery_id } = call.params;

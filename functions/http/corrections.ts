@@ -3,15 +3,33 @@ import { z } from 'zod';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { route } from './edge/route';
-import { Continuation, Id, List, OpenObject, Receipt, Text, commandAnswer, createdId, given, page, queried, whole } from './edge/schemas';
+import {
+  commandAnswer,
+  Continuation,
+  createdId,
+  given,
+  Id,
+  List,
+  OpenObject,
+  page,
+  queried,
+  Receipt,
+  Text,
+  whole,
+} from './edge/schemas';
 
 const TAGS = ['Corrections'];
 const Words = Text(8_000);
 
 const CorrectionInput = z
   .strictObject({
-    id: Id.optional().meta({ description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)' }),
-    target: Text(512).meta({ description: 'The receipt that is corrected: stream@index', example: 'default/task/42@3' }),
+    id: Id.optional().meta({
+      description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)',
+    }),
+    target: Text(512).meta({
+      description: 'The receipt that is corrected: stream@index',
+      example: 'default/task/42@3',
+    }),
     what: Words.meta({ description: 'What it should have been' }),
     instead_of: Words,
     why: Words,
@@ -46,12 +64,19 @@ route({
   summary: 'List corrections',
   tags: TAGS,
   needs: 'read_only',
-  query: z.object({ stream: Text(512).optional().meta({ description: 'tenant/category/id of what was corrected' }), by: Id.optional(), limit: whole(1, 1_000, 100), continuation: Continuation }),
+  query: z.object({
+    stream: Text(512).optional().meta({ description: 'tenant/category/id of what was corrected' }),
+    by: Id.optional(),
+    limit: whole(1, 1_000, 100),
+    continuation: Continuation,
+  }),
   responses: { 200: { description: 'A page, in order of id; eventually consistent', schema: List(CorrectionOut) } },
   async handler(call) {
     const { colony } = await runtime();
     const { limit, continuation, ...filters } = call.query;
-    const found = await queried(() => colony.corrections.list(call.principal.tenant, given(filters), limit, continuation));
+    const found = await queried(() =>
+      colony.corrections.list(call.principal.tenant, given(filters), limit, continuation),
+    );
     return page(call, '/v1/corrections', found.corrections, found.continuation);
   },
 });

@@ -4,7 +4,7 @@ import { MAX_PAUSE_REASON, PAUSABLE } from '../../app/pauses';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { route } from './edge/route';
-import { Id, Receipt, Text, commandAnswer } from './edge/schemas';
+import { commandAnswer, Id, Receipt, Text } from './edge/schemas';
 
 const TAGS = ['Pauses'];
 const Params = z.object({ kind: z.enum(PAUSABLE), name: Id });
@@ -20,7 +20,13 @@ route({
   responses: {
     200: {
       description: 'Those that last longest first',
-      schema: z.object({ value: z.array(z.object({ kind: z.enum(PAUSABLE), name: Id, by: z.string(), reason: z.string(), since: z.string() }).meta({ id: 'Pause' })) }),
+      schema: z.object({
+        value: z.array(
+          z
+            .object({ kind: z.enum(PAUSABLE), name: Id, by: z.string(), reason: z.string(), since: z.string() })
+            .meta({ id: 'Pause' }),
+        ),
+      }),
     },
   },
   async handler(call) {
@@ -36,7 +42,8 @@ route({
   method: 'PUT',
   path: '/v1/pauses/{kind}/{name}',
   summary: 'Pause a type of task, a pool or an agent',
-  description: 'A type of task that is paused is given to nobody; a pool or an agent gets nothing new and drains: what is under way goes on.',
+  description:
+    'A type of task that is paused is given to nobody; a pool or an agent gets nothing new and drains: what is under way goes on.',
   tags: TAGS,
   needs: 'critical',
   params: Params,

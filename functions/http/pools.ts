@@ -3,11 +3,15 @@ import { z } from 'zod';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { route } from './edge/route';
-import { Id, OpenObject, Receipt, Text, Timestamp, receiptOf, whole } from './edge/schemas';
+import { Id, OpenObject, Receipt, receiptOf, Text, Timestamp, whole } from './edge/schemas';
 
 const TAGS = ['Pools'];
 const Params = z.object({ pool: Id });
-const PoolOut = OpenObject.meta({ id: 'Pool', description: 'status, sample (agents, capacity, slots, waiting, gini, utilisation, idle), their means, objective, cooldown' });
+const PoolOut = OpenObject.meta({
+  id: 'Pool',
+  description:
+    'status, sample (agents, capacity, slots, waiting, gini, utilisation, idle), their means, objective, cooldown',
+});
 
 route({
   name: 'listPools',
@@ -36,7 +40,10 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { from, limit } = call.query;
-    return { status: 200, body: { value: await colony.balance.history(call.principal.tenant, call.params.pool, from, limit) } };
+    return {
+      status: 200,
+      body: { value: await colony.balance.history(call.principal.tenant, call.params.pool, from, limit) },
+    };
   },
 });
 
@@ -45,16 +52,25 @@ route({
   method: 'PUT',
   path: '/v1/pools/{pool}/objective',
   summary: 'Say what a pool is to work on',
-  description: 'Agents that fit are moved there, now or as soon as the pool may be reorganised (every 15 minutes at most).',
+  description:
+    'Agents that fit are moved there, now or as soon as the pool may be reorganised (every 15 minutes at most).',
   tags: TAGS,
   needs: 'read_write',
   params: Params,
   body: z.strictObject({ description: Text(2_000), capabilities: z.array(Id).min(1).max(64) }),
-  responses: { 200: { description: 'Changed', schema: z.object({ receipt: Receipt, reorganised: Receipt.nullable() }) } },
+  responses: {
+    200: { description: 'Changed', schema: z.object({ receipt: Receipt, reorganised: Receipt.nullable() }) },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const { changed, reorganised } = await colony.balance.changeObjective(contextOf(call), call.params.pool, call.body);
-    return { status: 200, body: { receipt: receiptOf(accepted(changed)), reorganised: reorganised?.ok === true ? receiptOf(reorganised) : null } };
+    return {
+      status: 200,
+      body: {
+        receipt: receiptOf(accepted(changed)),
+        reorganised: reorganised?.ok === true ? receiptOf(reorganised) : null,
+      },
+    };
   },
 });
 
@@ -66,11 +82,21 @@ route({
   tags: TAGS,
   needs: 'execute',
   params: Params,
-  body: z.strictObject({ moves: z.array(z.strictObject({ agent: Id, to: Id })).min(1).max(500), reason: Text(2_000) }),
-  responses: { 200: { description: 'Moved; the pool then rests for 15 minutes', schema: z.object({ receipt: Receipt }) } },
+  body: z.strictObject({
+    moves: z
+      .array(z.strictObject({ agent: Id, to: Id }))
+      .min(1)
+      .max(500),
+    reason: Text(2_000),
+  }),
+  responses: {
+    200: { description: 'Moved; the pool then rests for 15 minutes', schema: z.object({ receipt: Receipt }) },
+  },
   async handler(call) {
     const { colony } = await runtime();
-    const done = accepted(await colony.balance.reorganise(contextOf(call), call.params.pool, call.body.moves, call.body.reason));
+    const done = accepted(
+      await colony.balance.reorganise(contextOf(call), call.params.pool, call.body.moves, call.body.reason),
+    );
     return { status: 200, body: { receipt: receiptOf(done) } };
   },
 });

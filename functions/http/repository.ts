@@ -12,10 +12,14 @@ import { newAgent } from './agents';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
 import { reachableId, route } from './edge/route';
-import { Id, Location, OpenObject, Receipt, Text, commandAnswer, whole } from './edge/schemas';
+import { commandAnswer, Id, Location, OpenObject, Receipt, Text, whole } from './edge/schemas';
 
 const TAGS = ['Agent repository'];
-const Entry = OpenObject.meta({ id: 'AgentType', description: 'agent_type, name, description, category, department or industry_vertical, version, capabilities, required_tools, cost_tier, default_lifecycle, estimated_cost_per_hour, tags' });
+const Entry = OpenObject.meta({
+  id: 'AgentType',
+  description:
+    'agent_type, name, description, category, department or industry_vertical, version, capabilities, required_tools, cost_tier, default_lifecycle, estimated_cost_per_hour, tags',
+});
 
 route({
   // Before getAgent and getAgentType, which would take their paths: the host looks at routes in order of names.
@@ -43,11 +47,18 @@ route({
   tags: TAGS,
   needs: 'read_only',
   query: z.object({ q: Text(200).meta({ example: 'inventory optimization' }), limit: whole(1, 200, 20) }),
-  responses: { 200: { description: 'Best first, with score and matched fields', schema: z.object({ value: z.array(Entry) }) } },
+  responses: {
+    200: { description: 'Best first, with score and matched fields', schema: z.object({ value: z.array(Entry) }) },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const hits = await colony.repository.search(call.principal.tenant, call.query.q);
-    return { status: 200, body: { value: hits.slice(0, call.query.limit).map(({ entry, score, matched }) => ({ ...entry, score, matched })) } };
+    return {
+      status: 200,
+      body: {
+        value: hits.slice(0, call.query.limit).map(({ entry, score, matched }) => ({ ...entry, score, matched })),
+      },
+    };
   },
 });
 
@@ -66,11 +77,20 @@ route({
     const entry = await colony.repository.find(tenant, call.params.agent_type);
     if (entry instanceof Rejection) throw rejected(entry);
     const similar = await colony.repository.recommend(tenant, call.params.agent_type);
-    return { status: 200, body: { ...entry, similar: similar instanceof Rejection ? [] : similar.slice(0, 5).map((hit) => hit.entry.agent_type) } };
+    return {
+      status: 200,
+      body: {
+        ...entry,
+        similar: similar instanceof Rejection ? [] : similar.slice(0, 5).map((hit) => hit.entry.agent_type),
+      },
+    };
   },
 });
 
-const Overrides = z.record(z.string().max(64), z.unknown()).default({}).meta({ description: 'Fields of the entry that shall be different' });
+const Overrides = z
+  .record(z.string().max(64), z.unknown())
+  .default({})
+  .meta({ description: 'Fields of the entry that shall be different' });
 
 route({
   name: 'defineAgentType',
@@ -85,7 +105,9 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const agent_type = reachableId('/v1/agents/repository/{agent_type}', call.params.agent_type);
-    const done = accepted(await colony.repository.define(contextOf(call), agent_type, call.body.based_on, call.body.overrides));
+    const done = accepted(
+      await colony.repository.define(contextOf(call), agent_type, call.body.based_on, call.body.overrides),
+    );
     return commandAnswer(done, { agent_type: done.state.entry });
   },
 });
@@ -99,7 +121,9 @@ route({
   needs: 'read_write',
   params: z.object({ agent_type: Id }),
   body: z.strictObject({ overrides: Overrides }),
-  responses: { 200: { description: 'Revised; its version has grown', schema: z.object({ receipt: Receipt, agent_type: Entry }) } },
+  responses: {
+    200: { description: 'Revised; its version has grown', schema: z.object({ receipt: Receipt, agent_type: Entry }) },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const done = accepted(await colony.repository.revise(contextOf(call), call.params.agent_type, call.body.overrides));
@@ -119,18 +143,29 @@ route({
   responses: { 200: { description: 'Withdrawn; running instances go on', schema: z.object({ receipt: Receipt }) } },
   async handler(call) {
     const { colony } = await runtime();
-    return commandAnswer(accepted(await colony.repository.withdraw(contextOf(call), call.params.agent_type, call.query.reason)), {});
+    return commandAnswer(
+      accepted(await colony.repository.withdraw(contextOf(call), call.params.agent_type, call.query.reason)),
+      {},
+    );
   },
 });
 
 const Schedule = z.strictObject({
-  cron: Text(100).refine(isCron, 'must be a cron expression of five or six fields, of a time that comes').meta({ example: '0 9-17 * * 1-5' }),
+  cron: Text(100)
+    .refine(isCron, 'must be a cron expression of five or six fields, of a time that comes')
+    .meta({ example: '0 9-17 * * 1-5' }),
   timezone: Text(64).refine(isTimeZone, 'must be a time zone such as Europe/Zurich').optional(),
 });
 
 const Resources = z.strictObject({
-  cpu: z.string().regex(/^\d{1,6}(\.\d{1,3}|m)?$/, 'must be cores, or thousandths of one such as 500m').meta({ example: '2' }),
-  memory: z.string().regex(/^\d{1,6}(\.\d{1,3})?([KMGT]i?B?)?$/, 'must be bytes, or a number such as 512Mi').meta({ example: '4Gi' }),
+  cpu: z
+    .string()
+    .regex(/^\d{1,6}(\.\d{1,3}|m)?$/, 'must be cores, or thousandths of one such as 500m')
+    .meta({ example: '2' }),
+  memory: z
+    .string()
+    .regex(/^\d{1,6}(\.\d{1,3})?([KMGT]i?B?)?$/, 'must be bytes, or a number such as 512Mi')
+    .meta({ example: '4Gi' }),
 });
 
 /** One that means something: 30 February never comes. */
@@ -157,7 +192,8 @@ route({
   method: 'POST',
   path: '/v1/agents/deploy',
   summary: 'Deploy an instance of a type',
-  description: 'Registers an agent with the capabilities of its type. Schedule and resources are kept with it; what wakes it by them comes with the lifecycle.',
+  description:
+    'Registers an agent with the capabilities of its type. Schedule and resources are kept with it; what wakes it by them comes with the lifecycle.',
   tags: TAGS,
   needs: 'read_write',
   body: z.strictObject({
@@ -170,22 +206,42 @@ route({
     capacity: z.int().min(1).max(1_000).default(1),
     location: Location.optional(),
   }),
-  responses: { 201: { description: 'Deployed', schema: z.object({ receipt: Receipt, agent: OpenObject, agent_type: Entry }) } },
+  responses: {
+    201: { description: 'Deployed', schema: z.object({ receipt: Receipt, agent: OpenObject, agent_type: Entry }) },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const { principal, body, idempotencyKey, now } = call;
-    if (body.tenant_id !== undefined && body.tenant_id !== principal.tenant) throw Problem.of('forbidden', `The caller belongs to ${principal.tenant} and can't deploy for ${body.tenant_id}.`);
+    if (body.tenant_id !== undefined && body.tenant_id !== principal.tenant)
+      throw Problem.of(
+        'forbidden',
+        `The caller belongs to ${principal.tenant} and can't deploy for ${body.tenant_id}.`,
+      );
     const entry = await colony.repository.find(principal.tenant, body.agent_type);
     if (entry instanceof Rejection) throw rejected(entry);
     // A type's name may be as long as an id.
     const made = `${cut(entry.agent_type, 80)}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
     const id = newAgent(body.id ?? made);
     const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(entry, body)));
-    return commandAnswer(done, { agent: { ...agentView(id, done), lifecycle: done.state.profile?.deployment?.tier }, agent_type: entry }, 201, { location: `/v1/agents/${id}` });
+    return commandAnswer(
+      done,
+      { agent: { ...agentView(id, done), lifecycle: done.state.profile?.deployment?.tier }, agent_type: entry },
+      201,
+      { location: `/v1/agents/${id}` },
+    );
   },
 });
 
-function profileOf(entry: AgentTypeEntry, body: { lifecycle?: AgentTypeEntry['cost_tier']; schedule?: { cron: string; timezone?: string }; resources?: { cpu: string; memory: string }; capacity: number; location?: string }) {
+function profileOf(
+  entry: AgentTypeEntry,
+  body: {
+    lifecycle?: AgentTypeEntry['cost_tier'];
+    schedule?: { cron: string; timezone?: string };
+    resources?: { cpu: string; memory: string };
+    capacity: number;
+    location?: string;
+  },
+) {
   return {
     agent_type: entry.agent_type,
     pool: entry.agent_type.split('.')[0] as string,
@@ -194,6 +250,12 @@ function profileOf(entry: AgentTypeEntry, body: { lifecycle?: AgentTypeEntry['co
     location: body.location,
     presence_seconds: 60,
     offer: { helps: [], min_strength: 0 },
-    deployment: { version: entry.version, tier: body.lifecycle ?? entry.cost_tier, state: entry.default_lifecycle, schedule: body.schedule, resources: body.resources },
+    deployment: {
+      version: entry.version,
+      tier: body.lifecycle ?? entry.cost_tier,
+      state: entry.default_lifecycle,
+      schedule: body.schedule,
+      resources: body.resources,
+    },
   };
 }

@@ -4,13 +4,14 @@ import { ENDING, MAX_DAYS, MIN_DAYS } from '../../app/retention';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { route } from './edge/route';
-import { Receipt, commandAnswer } from './edge/schemas';
+import { commandAnswer, Receipt } from './edge/schemas';
 
 const TAGS = ['Retention'];
 
-const Days = z
-  .partialRecord(z.enum(ENDING), z.int().min(MIN_DAYS).max(MAX_DAYS))
-  .meta({ id: 'RetentionDays', description: 'Days from the last receipt of a stream that has ended, by category; what is left out is not archived' });
+const Days = z.partialRecord(z.enum(ENDING), z.int().min(MIN_DAYS).max(MAX_DAYS)).meta({
+  id: 'RetentionDays',
+  description: 'Days from the last receipt of a stream that has ended, by category; what is left out is not archived',
+});
 const Policy = z.object({ days: Days }).meta({ id: 'RetentionPolicy' });
 
 route({
@@ -33,7 +34,8 @@ route({
   method: 'PUT',
   path: '/v1/retention',
   summary: 'Set which streams that have ended may be archived, and when',
-  description: '`npx formicary archive` does it, in the profile embedded, while the host is stopped. Nothing is deleted: what is archived is read as before.',
+  description:
+    '`npx formicary archive` does it, in the profile embedded, while the host is stopped. Nothing is deleted: what is archived is read as before.',
   tags: TAGS,
   needs: 'critical',
   body: z.strictObject({ days: Days }),

@@ -1,12 +1,30 @@
 /** `/v1/rounds`, `/v1/challenges`: what agents decide together. */
 import { z } from 'zod';
-import { agreementMatrix, roundView, type RoundOutcome } from '../../app/rounds';
+import { agreementMatrix, type RoundOutcome, roundView } from '../../app/rounds';
 import { Rejection } from '../../domain/kernel/decider';
 import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem, rejected } from './edge/problem';
-import { route, type Answer } from './edge/route';
-import { Continuation, Electorate, Hash, Id, Impact, List, OpenObject, Receipt, Text, Timestamp, Unit, commandAnswer, createdId, given, page, queried, whole } from './edge/schemas';
+import { type Answer, route } from './edge/route';
+import {
+  commandAnswer,
+  Continuation,
+  createdId,
+  Electorate,
+  given,
+  Hash,
+  Id,
+  Impact,
+  List,
+  OpenObject,
+  page,
+  queried,
+  Receipt,
+  Text,
+  Timestamp,
+  Unit,
+  whole,
+} from './edge/schemas';
 
 const TAGS = ['Rounds'];
 const Params = z.object({ round_id: Id });
@@ -22,26 +40,44 @@ const VoterSearch = z
 
 const RoundInput = z
   .strictObject({
-    id: Id.optional().meta({ description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)' }),
+    id: Id.optional().meta({
+      description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)',
+    }),
     question: Text(4_000).optional().meta({ description: 'What is to be decided; or an action' }),
     action: z.strictObject({ kind: Id, hash: Hash, summary: Text(4_000) }).optional(),
     kind: Id.meta({ description: 'Kind of decision', example: 'policy' }),
     impact: Impact,
     choices: z.array(Id).min(2).max(20).default(['approve', 'reject']),
     round_seconds: z.number().min(1).max(2_592_000).default(60).meta({ description: 'How long each pass lasts' }),
-    improvement_rounds: z.int().min(0).max(5).default(0).meta({ description: 'Passes after one without agreement, in which everybody sees who dissented and why' }),
+    improvement_rounds: z
+      .int()
+      .min(0)
+      .max(5)
+      .default(0)
+      .meta({ description: 'Passes after one without agreement, in which everybody sees who dissented and why' }),
     allow_change: z.boolean().default(false).meta({ description: 'Votes may be changed until they are called final' }),
     electorate: Electorate.extend({ voters: z.union([Electorate.shape.voters, VoterSearch]) }),
   })
   .meta({ id: 'RoundInput' });
 
-const RoundOut = OpenObject.meta({ id: 'Round', description: 'What is asked, of whom, until when; pass, snapshot, ballots, tally, outcome, escalation, override' });
+const RoundOut = OpenObject.meta({
+  id: 'Round',
+  description: 'What is asked, of whom, until when; pass, snapshot, ballots, tally, outcome, escalation, override',
+});
 const Command = z.object({ receipt: Receipt, round: RoundOut });
-const Tally = OpenObject.meta({ id: 'Tally', description: 'eligible, cast, turnout, score, quorum_met, agreed, choices, dissent' });
+const Tally = OpenObject.meta({
+  id: 'Tally',
+  description: 'eligible, cast, turnout, score, quorum_met, agreed, choices, dissent',
+});
 
 function answer(id: string, outcome: RoundOutcome, status = 200): Answer {
   const done = accepted(outcome);
-  return commandAnswer(done, { round: roundView(id, done) }, status, status === 201 ? { location: `/v1/rounds/${id}` } : undefined);
+  return commandAnswer(
+    done,
+    { round: roundView(id, done) },
+    status,
+    status === 201 ? { location: `/v1/rounds/${id}` } : undefined,
+  );
 }
 
 route({
@@ -49,7 +85,8 @@ route({
   method: 'POST',
   path: '/v1/rounds',
   summary: 'Put a question, or an action, to a vote',
-  description: 'The electorate is frozen now. The round closes with the vote that decides it, or at its deadline; what is not agreed goes to people.',
+  description:
+    'The electorate is frozen now. The round closes with the vote that decides it, or at its deadline; what is not agreed goes to people.',
   tags: TAGS,
   needs: 'read_write',
   body: RoundInput,
@@ -101,7 +138,11 @@ route({
     const { colony } = await runtime();
     const { round_id } = call.params;
     const loaded = await colony.rounds.load(call.principal.tenant, round_id, call.query.asOf);
-    if (loaded.version < 0) throw Problem.of('not-found', `There is no round ${round_id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`);
+    if (loaded.version < 0)
+      throw Problem.of(
+        'not-found',
+        `There is no round ${round_id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`,
+      );
     return { status: 200, body: roundView(round_id, loaded), etag: loaded.version };
   },
 });
@@ -111,7 +152,8 @@ route({
   method: 'POST',
   path: '/v1/rounds/{round_id}/votes',
   summary: 'Vote, for oneself',
-  description: 'With the `snapshot` and the `pass` that the round, or the inbox, shows: whoever saw another electorate, or an earlier pass, is told so.',
+  description:
+    'With the `snapshot` and the `pass` that the round, or the inbox, shows: whoever saw another electorate, or an earlier pass, is told so.',
   tags: TAGS,
   needs: 'read_write',
   params: Params,
@@ -127,7 +169,10 @@ route({
   responses: {
     200: {
       description: 'Taken, or taken before',
-      schema: z.object({ receipt: Receipt, round: z.object({ id: Id, status: z.string(), pass: z.number(), outcome: OpenObject.optional() }) }),
+      schema: z.object({
+        receipt: Receipt,
+        round: z.object({ id: Id, status: z.string(), pass: z.number(), outcome: OpenObject.optional() }),
+      }),
     },
   },
   async handler(call) {
@@ -152,7 +197,10 @@ route({
   responses: { 200: { description: 'Cancelled', schema: Command } },
   async handler(call) {
     const { colony } = await runtime();
-    return answer(call.params.round_id, await colony.rounds.cancel(contextOf(call), call.params.round_id, call.body.reason));
+    return answer(
+      call.params.round_id,
+      await colony.rounds.cancel(contextOf(call), call.params.round_id, call.body.reason),
+    );
   },
 });
 
@@ -161,7 +209,8 @@ route({
   method: 'POST',
   path: '/v1/rounds/{round_id}/override',
   summary: 'Put a person’s choice in place of the outcome',
-  description: 'By somebody who has no part in it. Where an approval would take two people (impact `critical`), the first only asks for it (`override_asked`), and it stands once another person overrides the round with the same choice.',
+  description:
+    'By somebody who has no part in it. Where an approval would take two people (impact `critical`), the first only asks for it (`override_asked`), and it stands once another person overrides the round with the same choice.',
   tags: TAGS,
   needs: 'execute',
   params: Params,
@@ -170,7 +219,10 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { choice, reason } = call.body;
-    return answer(call.params.round_id, await colony.rounds.override(contextOf(call), call.params.round_id, choice, reason));
+    return answer(
+      call.params.round_id,
+      await colony.rounds.override(contextOf(call), call.params.round_id, choice, reason),
+    );
   },
 });
 
@@ -211,14 +263,22 @@ route({
   path: '/v1/challenges',
   conditional: false,
   summary: 'Doubt an award, an action, or what a round or an approval came to',
-  description: 'Agents without a part in it decide in a round; what is doubted waits for them, where it has not happened yet.',
+  description:
+    'Agents without a part in it decide in a round; what is doubted waits for them, where it has not happened yet.',
   tags: TAGS,
   needs: 'read_write',
-  body: z.strictObject({ target: Text(512).meta({ description: 'The receipt: stream@index', example: 'default/action/42@0' }), reason: Reason }),
+  body: z.strictObject({
+    target: Text(512).meta({ description: 'The receipt: stream@index', example: 'default/action/42@0' }),
+    reason: Reason,
+  }),
   responses: { 201: { description: 'The round that decides', schema: Command } },
   async handler(call) {
     const { colony } = await runtime();
-    const { round, ...outcome } = await colony.challenges.challenge(contextOf(call), call.body.target, call.body.reason);
+    const { round, ...outcome } = await colony.challenges.challenge(
+      contextOf(call),
+      call.body.target,
+      call.body.reason,
+    );
     return answer(round, outcome, 201);
   },
 });

@@ -3,13 +3,16 @@ import { z } from 'zod';
 import { isSignalType, type SignalOutcome } from '../../app/signals';
 import { runtime } from '../runtime';
 import { contextOf } from './edge/context';
-import { Problem, rejected, type ProblemDocument } from './edge/problem';
+import { Problem, type ProblemDocument, rejected } from './edge/problem';
 import { route } from './edge/route';
-import { SENT_AGAIN, batchAnswer, Id, Location, OpenObject, Timestamp, Unit, whole } from './edge/schemas';
+import { batchAnswer, Id, Location, OpenObject, SENT_AGAIN, Timestamp, Unit, whole } from './edge/schemas';
 
 const TAGS = ['Signals'];
 
-const Type = z.string().refine(isSignalType, 'must be lower-case letters, digits and _ . -, beginning with a letter, at most 64').meta({ example: 'resource_needed' });
+const Type = z
+  .string()
+  .refine(isSignalType, 'must be lower-case letters, digits and _ . -, beginning with a letter, at most 64')
+  .meta({ example: 'resource_needed' });
 
 const SignalInput = z
   .strictObject({
@@ -32,7 +35,12 @@ route({
   tags: TAGS,
   needs: 'read_write',
   body: z.union([SignalInput, z.strictObject({ signals: z.array(SignalInput).min(1).max(1_000) })]),
-  responses: { 200: { description: "Each trail's strength after the signal, and its receipt", schema: z.object({ value: z.array(OpenObject) }) } },
+  responses: {
+    200: {
+      description: "Each trail's strength after the signal, and its receipt",
+      schema: z.object({ value: z.array(OpenObject) }),
+    },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const { body } = call;
@@ -70,7 +78,12 @@ route({
       .optional(),
     limit: whole(1, 1_000, 50),
   }),
-  responses: { 200: { description: 'Trails, strongest first', schema: z.object({ value: z.array(OpenObject), complete: z.boolean() }) } },
+  responses: {
+    200: {
+      description: 'Trails, strongest first',
+      schema: z.object({ value: z.array(OpenObject), complete: z.boolean() }),
+    },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const { trails, complete } = await colony.signals.field(call.principal.tenant, call.query);
@@ -92,7 +105,11 @@ route({
     const { colony } = await runtime();
     const { type, location } = call.params;
     const trail = await colony.signals.trail(call.principal.tenant, type, location, call.query.asOf);
-    if (trail === undefined) throw Problem.of('not-found', `Nobody has emitted ${type} at ${location}${call.query.asOf === undefined ? '' : ` by ${call.query.asOf}`}.`);
+    if (trail === undefined)
+      throw Problem.of(
+        'not-found',
+        `Nobody has emitted ${type} at ${location}${call.query.asOf === undefined ? '' : ` by ${call.query.asOf}`}.`,
+      );
     return { status: 200, body: trail, etag: trail.version };
   },
 });

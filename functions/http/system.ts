@@ -1,13 +1,13 @@
 /** Health, metrics, the documentation, and what an operator looks at. */
 import { z } from 'zod';
-import { SIGNALS, redriveSignal } from '../../app/signals-in';
+import { redriveSignal, SIGNALS } from '../../app/signals-in';
 import { Rejection } from '../../domain/kernel/decider';
-import { Problem, rejected } from './edge/problem';
+import { runtime } from '../runtime';
 import { registerDocs } from './edge/docs-routes';
 import { LOCAL_IDENTITY } from './edge/openapi';
+import { Problem, rejected } from './edge/problem';
 import { openRoute, route } from './edge/route';
-import { runtime } from '../runtime';
-import { Continuation, List, OpenObject, Text, page, whole } from './edge/schemas';
+import { Continuation, List, OpenObject, page, Text, whole } from './edge/schemas';
 
 const TAGS = ['Operation'];
 /** Who parks what it can't handle: the consumers of the feed, and the intake of signals. */
@@ -16,7 +16,8 @@ const Consumer = z.enum(['views', 'reactions', 'balance', 'decisions', 'publishe
 registerDocs({
   title: 'Formicary',
   version: '0.1.0',
-  description: 'Coordination backend for swarms of AI agents. Every command answers with its receipt; every error is a problem document (RFC 9457) that says what to do.',
+  description:
+    'Coordination backend for swarms of AI agents. Every command answers with its receipt; every error is a problem document (RFC 9457) that says what to do.',
   headers: LOCAL_IDENTITY,
 });
 
@@ -28,13 +29,17 @@ openRoute('ready', '/health/ready', async () => {
     const checks = await colony.readiness.look();
     const failed = checks.filter(({ ok }) => !ok);
     const reasons = failed.map(({ check, reason }) => `${check}: ${reason}`);
-    if (failed.some(({ delays }) => delays === undefined)) return { status: 503, jsonBody: { status: 'not ready', reasons, checks } };
+    if (failed.some(({ delays }) => delays === undefined))
+      return { status: 503, jsonBody: { status: 'not ready', reasons, checks } };
     // What is served is served; what waits for the queues comes later.
     const altered_receipts = colony.transactor.altered.length;
     if (failed.length > 0) return { jsonBody: { status: 'ready', degraded: reasons, checks, altered_receipts } };
     return { jsonBody: { status: 'ready', checks, feed: await colony.feed.status(), altered_receipts } };
   } catch (error) {
-    return { status: 503, jsonBody: { status: 'not ready', reasons: [error instanceof Error ? error.message : String(error)] } };
+    return {
+      status: 503,
+      jsonBody: { status: 'not ready', reasons: [error instanceof Error ? error.message : String(error)] },
+    };
   }
 });
 
@@ -55,7 +60,16 @@ route({
     const { colony } = await runtime();
     const feed = await colony.feed.status();
     const lag = feed.find(({ consumer }) => consumer === 'views')?.lag ?? null;
-    return { status: 200, body: { feed, views: colony.views.status().map((view) => ({ ...view, lag })), open_tasks: colony.market.tasks.size(), waiting: await colony.whyNots.groups(call.principal.tenant), clock: colony.clockCheck.status() } };
+    return {
+      status: 200,
+      body: {
+        feed,
+        views: colony.views.status().map((view) => ({ ...view, lag })),
+        open_tasks: colony.market.tasks.size(),
+        waiting: await colony.whyNots.groups(call.principal.tenant),
+        clock: colony.clockCheck.status(),
+      },
+    };
   },
 });
 
@@ -74,7 +88,14 @@ route({
     const { colony } = await runtime();
     const { view } = call.params;
     const known = colony.views.status().find((status) => status.view === view);
-    if (known === undefined) throw Problem.of('not-found', `There is no view ${view}: ${colony.views.status().map((status) => status.view).join(', ')}.`);
+    if (known === undefined)
+      throw Problem.of(
+        'not-found',
+        `There is no view ${view}: ${colony.views
+          .status()
+          .map((status) => status.view)
+          .join(', ')}.`,
+      );
     if (known.building === null) colony.views.rebuildInBackground(view);
     return { status: 202, body: { view, serving: known.serving } };
   },
@@ -89,15 +110,22 @@ route({
   needs: 'critical',
   params: z.object({ consumer: Consumer }),
   query: z.object({ limit: whole(1, 1_000, 100), continuation: Continuation }),
-  responses: { 200: { description: 'Parked commits of the tenant with the reason, in order of id', schema: List(OpenObject) } },
+  responses: {
+    200: { description: 'Parked commits of the tenant with the reason, in order of id', schema: List(OpenObject) },
+  },
   async handler(call) {
     const { colony } = await runtime();
     const { consumer } = call.params;
     const { limit, continuation } = call.query;
     // An id is `stream@index`: what belongs to a tenant stands together.
     const own = `${call.principal.tenant}/`;
-    if (continuation?.startsWith(own) === false) throw Problem.invalid('The continuation is not one of ours.', [{ parameter: 'continuation', message: 'must be taken from nextLink as it is' }]);
-    const found = (await colony.feed.parked(consumer, limit + 1, continuation ?? own)).filter(({ id }) => id.startsWith(own));
+    if (continuation?.startsWith(own) === false)
+      throw Problem.invalid('The continuation is not one of ours.', [
+        { parameter: 'continuation', message: 'must be taken from nextLink as it is' },
+      ]);
+    const found = (await colony.feed.parked(consumer, limit + 1, continuation ?? own)).filter(({ id }) =>
+      id.startsWith(own),
+    );
     const value = found.slice(0, limit);
     return page(call, `/v1/feed/${consumer}/parked`, value, found.length > limit ? value.at(-1)?.id : undefined);
   },
@@ -119,7 +147,9 @@ route({
     const { consumer } = call.params;
     const { id } = call.body;
     const own = id.startsWith(`${call.principal.tenant}/`);
-    const moved = own && (consumer === SIGNALS ? await redriveSignal(id, colony.signalsIn) : await colony.feed.redrive(consumer, id));
+    const moved =
+      own &&
+      (consumer === SIGNALS ? await redriveSignal(id, colony.signalsIn) : await colony.feed.redrive(consumer, id));
     if (moved instanceof Rejection) throw rejected(moved);
     if (!moved) throw Problem.of('not-found', `${consumer} has parked nothing of the name ${id}.`);
     return { status: 200, body: { id } };

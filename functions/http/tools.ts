@@ -5,7 +5,7 @@ import { accepted, runtime } from '../runtime';
 import { contextOf } from './edge/context';
 import { Problem } from './edge/problem';
 import { route } from './edge/route';
-import { Id, OpenObject, Receipt, Text, Timestamp, commandAnswer, whole } from './edge/schemas';
+import { commandAnswer, Id, OpenObject, Receipt, Text, Timestamp, whole } from './edge/schemas';
 
 const TAGS = ['Tools'];
 const Params = z.object({ tool_id: Id });
@@ -39,7 +39,12 @@ route({
   responses: { 200: { description: 'Registered', schema: z.object({ receipt: Receipt, tool: ToolOut }) } },
   async handler(call) {
     const { colony } = await runtime();
-    const done = accepted(await colony.tools.register(contextOf(call), call.params.tool_id, { ...call.body, owner: call.body.owner ?? call.principal.id }));
+    const done = accepted(
+      await colony.tools.register(contextOf(call), call.params.tool_id, {
+        ...call.body,
+        owner: call.body.owner ?? call.principal.id,
+      }),
+    );
     return commandAnswer(done, { tool: done.state });
   },
 });
@@ -63,7 +68,8 @@ route({
     if (call.query.version === undefined) return { status: 200, body: state, etag: version };
     const known = state.versions.some((other) => other.version === call.query.version);
     const definition = known ? await colony.tools.version(tenant, tool_id, call.query.version) : undefined;
-    if (definition === undefined) throw Problem.of('not-found', `The tool ${tool_id} has no version ${call.query.version}.`);
+    if (definition === undefined)
+      throw Problem.of('not-found', `The tool ${tool_id} has no version ${call.query.version}.`);
     return { status: 200, body: { ...state, latest: undefined, definition }, etag: version };
   },
 });
@@ -86,7 +92,11 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { q, deprecated, ...rest } = call.query;
-    const { tools, complete } = await colony.tools.search(call.principal.tenant, { ...rest, text: q, deprecated: deprecated === 'true' });
+    const { tools, complete } = await colony.tools.search(call.principal.tenant, {
+      ...rest,
+      text: q,
+      deprecated: deprecated === 'true',
+    });
     return { status: 200, body: { value: tools, complete } };
   },
 });

@@ -1,4 +1,6 @@
-/** An approval: a ladder of groups, each with its time. Somebody decides (that is news), or the last group's time is up. */
+/**
+ * An approval: a ladder of groups, each with its time. Somebody decides (that is news), or the last group's time is up.
+ */
 import * as df from 'durable-functions';
 import { untilOver } from './steps';
 

@@ -1,5 +1,5 @@
 /** The port `Orchestrations` on Durable Functions: one instance for each stream that waits, named after it. */
-import { OrchestrationRuntimeStatus, type DurableClient } from 'durable-functions';
+import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { DecisionDue } from '../../app/decisions';
 import type { Orchestrations } from '../../app/ports';
 import { sha256 } from '../../domain/kernel/commit';
@@ -8,14 +8,21 @@ import type { Time } from '../../domain/kernel/time';
 import { CHANGED } from './steps';
 
 /** What is under way goes on as it began: other steps get a new version, beside the old one. */
-const ORCHESTRATORS: Readonly<Record<DecisionDue, string>> = { round: 'round_v1', approval: 'approval_v1', action: 'veto_window_v1' };
+const ORCHESTRATORS: Readonly<Record<DecisionDue, string>> = {
+  round: 'round_v1',
+  approval: 'approval_v1',
+  action: 'veto_window_v1',
+};
 
 const { Pending, Running, Suspended, Completed, Failed, Terminated } = OrchestrationRuntimeStatus;
 const UNDER_WAY = [Pending, Running, Suspended];
 const START_ATTEMPTS = 3;
 const ENDED = [Completed, Failed, Terminated];
 
-/** `round-` and 26 hexadecimal digits of the stream's SHA-256: an id may be no longer than 100 characters, and hold no slash. */
+/**
+ * `round-` and 26 hexadecimal digits of the stream's SHA-256: an id may be no longer than 100 characters, and hold no
+ * slash.
+ */
 export function instanceOf(stream: string): string {
   return `${parseStream(stream).category}-${sha256(stream).slice(0, 26)}`;
 }
@@ -31,7 +38,10 @@ export class DurableOrchestrations implements Orchestrations {
     const instanceId = instanceOf(stream);
     for (let attempt = 1; ; attempt += 1) {
       try {
-        await this.client.startNew(ORCHESTRATORS[parseStream(stream).category as DecisionDue], { instanceId, input: stream });
+        await this.client.startNew(ORCHESTRATORS[parseStream(stream).category as DecisionDue], {
+          instanceId,
+          input: stream,
+        });
         return;
       } catch (error) {
         // An id that is under way is refused, which is as well: somebody waits. One that has ended just now gives way.
@@ -52,13 +62,19 @@ export class DurableOrchestrations implements Orchestrations {
 
   /** Starts what is missing: each of these streams waits, and some may have lost their instance. */
   async heal(waiting: AsyncIterable<string>): Promise<void> {
-    const underWay = new Set((await this.client.getStatusBy({ runtimeStatus: UNDER_WAY })).map(({ instanceId }) => instanceId));
+    const underWay = new Set(
+      (await this.client.getStatusBy({ runtimeStatus: UNDER_WAY })).map(({ instanceId }) => instanceId),
+    );
     for await (const stream of waiting) if (!underWay.has(instanceOf(stream))) await this.start(stream);
   }
 
   /** Removes what has ended of the instances that were begun before `time`. */
   async purge(time: Date): Promise<void> {
-    await this.client.purgeInstanceHistoryBy({ createdTimeFrom: new Date(0), createdTimeTo: time, runtimeStatus: ENDED });
+    await this.client.purgeInstanceHistoryBy({
+      createdTimeFrom: new Date(0),
+      createdTimeTo: time,
+      runtimeStatus: ENDED,
+    });
   }
 
   private isUnderWay(instanceId: string): Promise<boolean> {

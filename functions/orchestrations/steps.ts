@@ -1,4 +1,6 @@
-/** What orchestrations are made of: they look at their stream, wait for a time or for news, and have the clock's say. */
+/**
+ * What orchestrations are made of: they look at their stream, wait for a time or for news, and have the clock's say.
+ */
 import * as df from 'durable-functions';
 
 /** The external event that says: the stream has changed. What it carries is not looked at. */
@@ -16,8 +18,8 @@ const PATIENCE = Object.assign(new df.RetryOptions(1_000, 5), { backoffCoefficie
 const SHORTEST_MS = 100;
 
 /**
- * The process that every stream that waits goes through: until nothing is due any more, news is looked at, and time that
- * has passed has its say.
+ * The process that every stream that waits goes through: until nothing is due any more, news is looked at, and time
+ * that has passed has its say.
  */
 export function* untilOver(context: df.OrchestrationContext): Steps<void> {
   let due = yield* dueOf(context);
@@ -42,7 +44,9 @@ function* timePassed({ df: process }: df.OrchestrationContext): Steps<string | n
  * unnoticed: then the process looks when the time has come, which is as right, only later.
  */
 function* newsBefore({ df: process }: df.OrchestrationContext, time: string): Steps<boolean> {
-  const timer = process.createTimer(new Date(Math.max(Date.parse(time), process.currentUtcDateTime.getTime() + SHORTEST_MS)));
+  const timer = process.createTimer(
+    new Date(Math.max(Date.parse(time), process.currentUtcDateTime.getTime() + SHORTEST_MS)),
+  );
   const news = process.waitForExternalEvent(CHANGED);
   const first = (yield process.Task.any([news, timer])) as df.Task;
   if (first === timer) return false;

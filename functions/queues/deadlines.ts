@@ -7,7 +7,11 @@ import { app, type InvocationContext } from '@azure/functions';
 import { z } from 'zod';
 import { runtime } from '../runtime';
 
-const Message = z.object({ stream: z.string().regex(/^[^/]+\/[^/]+\/[^/]+$/), reason: z.string().min(1).max(64), due: z.iso.datetime() });
+const Message = z.object({
+  stream: z.string().regex(/^[^/]+\/[^/]+\/[^/]+$/),
+  reason: z.string().min(1).max(64),
+  due: z.iso.datetime(),
+});
 
 if (process.env.FORMICARY_PROFILE === 'azure') {
   app.serviceBusQueue('deadlines', {

@@ -4,7 +4,7 @@
  * before it is. So is one that can't be understood: whoever guesses would lose signals, or give them to another tenant.
  */
 import { app, type EventHubFunctionOptions, type InvocationContext } from '@azure/functions';
-import { handleSignalBatch, type BatchMetadata } from '../../app/signals-in';
+import { type BatchMetadata, handleSignalBatch } from '../../app/signals-in';
 import { integerOf, listOf, timeOf } from '../host-values';
 import { runtime } from '../runtime';
 
@@ -18,7 +18,12 @@ const TRIGGER: Omit<EventHubFunctionOptions, 'handler'> & { readonly dataType: '
   consumerGroup: GROUP,
   cardinality: 'many',
   dataType: 'binary',
-  retry: { strategy: 'exponentialBackoff', maxRetryCount: -1, minimumInterval: { seconds: 1 }, maximumInterval: { seconds: 60 } },
+  retry: {
+    strategy: 'exponentialBackoff',
+    maxRetryCount: -1,
+    minimumInterval: { seconds: 1 },
+    maximumInterval: { seconds: 60 },
+  },
 };
 
 if (HUB !== '') {
@@ -32,11 +37,19 @@ if (HUB !== '') {
   });
 }
 
-/** Throws a TypeError when the host has handed over anything else than bytes and a list of each kind with an entry for each message. */
-export function batchOf(messages: unknown, metadata: Readonly<Record<string, unknown>>): [readonly Buffer[], BatchMetadata] {
-  if (!Array.isArray(messages) || !messages.every((message) => Buffer.isBuffer(message))) throw new TypeError('the messages of a batch must be bytes');
+/**
+ * Throws a TypeError when the host has handed over anything else than bytes and a list of each kind with an entry for
+ * each message.
+ */
+export function batchOf(
+  messages: unknown,
+  metadata: Readonly<Record<string, unknown>>,
+): [readonly Buffer[], BatchMetadata] {
+  if (!Array.isArray(messages) || !messages.every((message) => Buffer.isBuffer(message)))
+    throw new TypeError('the messages of a batch must be bytes');
   const { partitionId } = (metadata['partitionContext'] ?? {}) as { readonly partitionId?: unknown };
-  if (typeof partitionId !== 'string' && typeof partitionId !== 'number') throw new TypeError('the host did not say which partition the batch is from');
+  if (typeof partitionId !== 'string' && typeof partitionId !== 'number')
+    throw new TypeError('the host did not say which partition the batch is from');
   const list = (name: string) => listOf(metadata, name, messages.length);
   return [
     messages,

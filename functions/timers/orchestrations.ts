@@ -7,13 +7,14 @@ import { systemClock } from '../../app/clock';
 import { DurableOrchestrations } from '../orchestrations/client';
 import { runtime } from '../runtime';
 
-/** How long those that ended are kept: `FORMICARY_DURABLE_DAYS`, which the local host checks, or 30 days. Milliseconds. */
+/**
+ * How long those that ended are kept: `FORMICARY_DURABLE_DAYS`, which the local host checks, or 30 days. Milliseconds.
+ */
 export function keptMs(days = process.env.FORMICARY_DURABLE_DAYS): number {
   const kept = Number(days ?? 30);
   if (!(kept > 0)) throw new Error(`FORMICARY_DURABLE_DAYS must be a number of days above 0, not "${days}"`);
   return kept * 86_400_000;
 }
-
 
 df.app.client.timer('orchestrations', {
   schedule: '0 */5 * * * *',

@@ -3,7 +3,16 @@
  * execution, without ids; here they are held against the history: what is there must be the same, the rest is new.
  * Pure: the history and the answer decide, and `now`.
  */
-import { EventType, common, endedBy, isCreated, type Attempt, type HistoryEvent, type TaskScheduled, type TimerCreated } from './history';
+import {
+  type Attempt,
+  common,
+  endedBy,
+  EventType,
+  type HistoryEvent,
+  isCreated,
+  type TaskScheduled,
+  type TimerCreated,
+} from './history';
 
 /** An action of the SDK, as far as this host knows it. */
 export interface Action {
@@ -18,7 +27,12 @@ export interface Action {
 
 /** What the orchestrator function answered: its state, or why it threw. */
 export type Answer =
-  | { readonly isDone: boolean; readonly actions: readonly (readonly Action[])[]; readonly output?: unknown; readonly customStatus?: unknown }
+  | {
+      readonly isDone: boolean;
+      readonly actions: readonly (readonly Action[])[];
+      readonly output?: unknown;
+      readonly customStatus?: unknown;
+    }
   | { readonly error: string };
 
 export interface Episode {
@@ -58,12 +72,21 @@ export function episodeLength(history: readonly HistoryEvent[], arrived: readonl
 }
 
 /** `history` ends with the events of this episode, of which the first one is `first`. */
-export function decideEpisode(history: readonly HistoryEvent[], first: HistoryEvent, answer: Answer, now: number): Episode {
+export function decideEpisode(
+  history: readonly HistoryEvent[],
+  first: HistoryEvent,
+  answer: Answer,
+  now: number,
+): Episode {
   if ('error' in answer) return failed(answer.error);
-  if (!answer.isDone && history.length > HISTORY_LIMIT) return failed(`the history has more than ${HISTORY_LIMIT} events: continue as new before that`);
+  if (!answer.isDone && history.length > HISTORY_LIMIT)
+    return failed(`the history has more than ${HISTORY_LIMIT} events: continue as new before that`);
   const actions = flatten(answer.actions.flat());
   const unsupported = actions.find(({ actionType }) => actionType in UNSUPPORTED);
-  if (unsupported !== undefined) return failed(`this host has no ${UNSUPPORTED[unsupported.actionType]}: use activities, timers and external events`);
+  if (unsupported !== undefined)
+    return failed(
+      `this host has no ${UNSUPPORTED[unsupported.actionType]}: use activities, timers and external events`,
+    );
 
   const before = history.filter(isCreated);
   const created = [...retry(history, first, before.length, now)];
@@ -86,14 +109,20 @@ export function decideEpisode(history: readonly HistoryEvent[], first: HistoryEv
   const open = [...before, ...created].some(({ EventId }) => !ended.has(EventId) && !cancelled.has(EventId));
   if (!answer.isDone || open) return { ...rest, outcome: { kind: 'waiting' } };
   const again = actions.find(({ actionType }) => actionType === ACTION.continueAsNew);
-  return { ...rest, outcome: again === undefined ? { kind: 'completed', output: answer.output } : { kind: 'continued', input: again.input } };
+  return {
+    ...rest,
+    outcome:
+      again === undefined ? { kind: 'completed', output: answer.output } : { kind: 'continued', input: again.input },
+  };
 }
 
 function failed(reason: string): Episode {
   return { created: [], cancelled: new Set(), customStatus: undefined, outcome: { kind: 'failed', reason } };
 }
 
-/** Actions without the compound ones around them, in the order of their ids; a task that is awaited twice counts once. */
+/**
+ * Actions without the compound ones around them, in the order of their ids; a task that is awaited twice counts once.
+ */
 function flatten(actions: readonly Action[]): readonly Action[] {
   const seen = new Set<Action>();
   const visit = (action: Action): void => {
@@ -114,19 +143,27 @@ function create(action: Action, id: number, now: number): TaskScheduled | TimerC
   const { functionName, input, retryOptions } = action;
   // The SDK has made JSON of a string already, and of nothing else.
   const text = input === undefined || input === null ? null : typeof input === 'string' ? input : JSON.stringify(input);
-  const attempt = action.actionType === ACTION.activityWithRetry ? { Attempt: { root: id, number: 1, options: retryOptions! } } : {};
+  const attempt =
+    action.actionType === ACTION.activityWithRetry ? { Attempt: { root: id, number: 1, options: retryOptions! } } : {};
   return { EventType: EventType.TaskScheduled, Name: functionName!, Input: text, ...attempt, ...common(now, id) };
 }
 
 /** Inputs may differ: orchestrators may go on changing the object that they gave to an activity. */
 function same(known: TaskScheduled | TimerCreated, wanted: TaskScheduled | TimerCreated): boolean {
-  if (known.EventType === EventType.TimerCreated) return wanted.EventType === known.EventType && wanted.FireAt === known.FireAt;
-  return wanted.EventType === known.EventType && wanted.Name === known.Name && (wanted.Attempt === undefined) === (known.Attempt === undefined);
+  if (known.EventType === EventType.TimerCreated)
+    return wanted.EventType === known.EventType && wanted.FireAt === known.FireAt;
+  return (
+    wanted.EventType === known.EventType &&
+    wanted.Name === known.Name &&
+    (wanted.Attempt === undefined) === (known.Attempt === undefined)
+  );
 }
 
 function different(known: TaskScheduled | TimerCreated, wanted: TaskScheduled | TimerCreated | undefined): string {
   const name = (event: TaskScheduled | TimerCreated): string =>
-    event.EventType === EventType.TimerCreated ? `a timer for ${event.FireAt}` : `activity '${event.Name}'${event.Attempt ? ' with retries' : ''}`;
+    event.EventType === EventType.TimerCreated
+      ? `a timer for ${event.FireAt}`
+      : `activity '${event.Name}'${event.Attempt ? ' with retries' : ''}`;
   const now = wanted === undefined ? 'nothing' : name(wanted);
   return (
     `Non-deterministic orchestrator: its step ${known.EventId} was ${name(known)}, and is ${now} in this replay. ` +
@@ -142,19 +179,42 @@ function attemptEndedBy(history: readonly HistoryEvent[], event: HistoryEvent): 
 }
 
 /** After a failure a pause, after the pause another attempt; the SDK wants the pause after the last failure too. */
-function retry(history: readonly HistoryEvent[], first: HistoryEvent, id: number, now: number): readonly (TaskScheduled | TimerCreated)[] {
+function retry(
+  history: readonly HistoryEvent[],
+  first: HistoryEvent,
+  id: number,
+  now: number,
+): readonly (TaskScheduled | TimerCreated)[] {
   const attempt = attemptEndedBy(history, first);
   if (attempt === undefined) return [];
   const { root, number, options } = attempt;
   const last = number >= options.maxNumberOfAttempts;
   if (first.EventType === EventType.TaskFailed) {
     const pause = options.firstRetryIntervalInMilliseconds * (options.backoffCoefficient ?? 1) ** (number - 1);
-    const fireAt = now + (last ? 0 : Math.min(pause, options.maxRetryIntervalInMilliseconds ?? LONGEST_PAUSE, LONGEST_PAUSE));
-    return [{ EventType: EventType.TimerCreated, FireAt: new Date(fireAt).toISOString(), Attempt: attempt, ...common(now, id) }];
+    const fireAt =
+      now + (last ? 0 : Math.min(pause, options.maxRetryIntervalInMilliseconds ?? LONGEST_PAUSE, LONGEST_PAUSE));
+    return [
+      {
+        EventType: EventType.TimerCreated,
+        FireAt: new Date(fireAt).toISOString(),
+        Attempt: attempt,
+        ...common(now, id),
+      },
+    ];
   }
   if (last) return [];
-  const { Name, Input } = history.find((event): event is TaskScheduled => event.EventType === EventType.TaskScheduled && event.EventId === root)!;
-  return [{ EventType: EventType.TaskScheduled, Name, Input, Attempt: { root, number: number + 1, options }, ...common(now, id) }];
+  const { Name, Input } = history.find(
+    (event): event is TaskScheduled => event.EventType === EventType.TaskScheduled && event.EventId === root,
+  )!;
+  return [
+    {
+      EventType: EventType.TaskScheduled,
+      Name,
+      Input,
+      Attempt: { root, number: number + 1, options },
+      ...common(now, id),
+    },
+  ];
 }
 
 /** Thirty days, in milliseconds: an exponent may exceed every date. */

@@ -58,14 +58,32 @@ export interface TimerCreated extends Common {
 
 /** `Input` and `Result` are JSON text. */
 export type HistoryEvent =
-  | (Common & { readonly EventType: typeof EventType.ExecutionStarted; readonly Name: string; readonly Version: string; readonly Input: string | null })
+  | (Common & {
+      readonly EventType: typeof EventType.ExecutionStarted;
+      readonly Name: string;
+      readonly Version: string;
+      readonly Input: string | null;
+    })
   | TaskScheduled
-  | (Common & { readonly EventType: typeof EventType.TaskCompleted; readonly TaskScheduledId: number; readonly Result: string })
-  | (Common & { readonly EventType: typeof EventType.TaskFailed; readonly TaskScheduledId: number; readonly Reason: string; readonly Details: string })
+  | (Common & {
+      readonly EventType: typeof EventType.TaskCompleted;
+      readonly TaskScheduledId: number;
+      readonly Result: string;
+    })
+  | (Common & {
+      readonly EventType: typeof EventType.TaskFailed;
+      readonly TaskScheduledId: number;
+      readonly Reason: string;
+      readonly Details: string;
+    })
   | TimerCreated
   | (Common & { readonly EventType: typeof EventType.TimerFired; readonly TimerId: number; readonly FireAt: string })
   | (Common & { readonly EventType: typeof EventType.OrchestratorStarted | typeof EventType.OrchestratorCompleted })
-  | (Common & { readonly EventType: typeof EventType.EventRaised; readonly Name: string; readonly Input: string | null });
+  | (Common & {
+      readonly EventType: typeof EventType.EventRaised;
+      readonly Name: string;
+      readonly Input: string | null;
+    });
 
 /** What all events begin with; only tasks and timers have an id. */
 export function common(now: number, id = -1): Common {

@@ -6,7 +6,7 @@ import type { Handler } from '../http-front';
 import type { LocalRequest } from '../request';
 import type { Router } from '../router';
 import type { DurableRuntime } from './runtime';
-import { ENDED, type Delivery, type Filter, type Instance } from './store';
+import { type Delivery, ENDED, type Filter, type Instance } from './store';
 
 /** Bytes of an input or of an event. */
 const PAYLOAD_LIMIT = 1_000_000;
@@ -20,12 +20,18 @@ const CONTINUATION = 'x-ms-continuation-token';
  * Adds the routes, and returns the value of the `durableClient` binding. Whoever calls must know the key that this
  * value carries, so that no agent gets at the orchestrations behind the app's back; it is a new one at each start.
  */
-export function addRoutes(router: Router<Handler>, runtime: DurableRuntime, origin: string, taskHubName: string): unknown {
+export function addRoutes(
+  router: Router<Handler>,
+  runtime: DurableRuntime,
+  origin: string,
+  taskHubName: string,
+): unknown {
   const key = randomBytes(24).toString('hex');
   for (const [method, template, handle] of routes(runtime, (id) => managementUrls(origin, key, id))) {
     router.add(method, `durabletask/${key}/${template}`, handle);
     router.add(method, `runtime/webhooks/durabletask/${template}`, async (request) => {
-      if (request.query.get('code') !== key) throw Problem.of('forbidden', 'The code of this address is not the one of the running host.');
+      if (request.query.get('code') !== key)
+        throw Problem.of('forbidden', 'The code of this address is not the one of the running host.');
       return handle(request);
     });
   }
@@ -56,16 +62,23 @@ function managementUrls(origin: string, key: string, id: string): Readonly<Recor
   };
 }
 
-function routes(runtime: DurableRuntime, urls: (id: string) => Readonly<Record<string, string>>): readonly (readonly [string, string, Handler])[] {
+function routes(
+  runtime: DurableRuntime,
+  urls: (id: string) => Readonly<Record<string, string>>,
+): readonly (readonly [string, string, Handler])[] {
   const { store } = runtime;
   const start: Handler = async (request) => {
     const name = request.params['name']!;
     const id = request.params['id'] ?? randomUUID().replaceAll('-', '');
     if (!runtime.knows(name)) throw Problem.of('invalid-request', `There is no orchestrator function '${name}'.`);
     if (!/^[^@/\\#?\p{C}][^/\\#?\p{C}]{0,99}$/u.test(id)) {
-      throw Problem.of('invalid-request', 'An instance id has 1 to 100 characters, none of / \\ # ? and no control characters, and does not begin with @.');
+      throw Problem.of(
+        'invalid-request',
+        'An instance id has 1 to 100 characters, none of / \\ # ? and no control characters, and does not begin with @.',
+      );
     }
-    if (!(await runtime.start(id, name, await payload(request)))) return { status: 409, jsonBody: `An orchestration instance with the id ${id} is under way.` };
+    if (!(await runtime.start(id, name, await payload(request))))
+      return { status: 409, jsonBody: `An orchestration instance with the id ${id} is under way.` };
     const links = urls(id);
     return { status: 202, headers: { location: links['statusQueryGetUri']!, 'retry-after': '10' }, jsonBody: links };
   };
@@ -74,7 +87,11 @@ function routes(runtime: DurableRuntime, urls: (id: string) => Readonly<Record<s
     if (instance === undefined) throw unknown();
     const body = statusOf(instance, request.query.get('showInput') !== 'false');
     if (ENDED.includes(instance.status)) return { jsonBody: body };
-    return { status: 202, headers: { location: urls(instance.id)['statusQueryGetUri']!, 'retry-after': '5' }, jsonBody: body };
+    return {
+      status: 202,
+      headers: { location: urls(instance.id)['statusQueryGetUri']!, 'retry-after': '5' },
+      jsonBody: body,
+    };
   };
   const list: Handler = async (request) => {
     const showInput = request.query.get('showInput') !== 'false';
@@ -85,19 +102,34 @@ function routes(runtime: DurableRuntime, urls: (id: string) => Readonly<Record<s
       jsonBody: page.map((instance) => statusOf(instance, showInput)),
     };
   };
-  const on = (work: (id: string, request: LocalRequest) => Promise<Delivery>): Handler => async (request) => answer(await work(request.params['id']!, request));
+  const on =
+    (work: (id: string, request: LocalRequest) => Promise<Delivery>): Handler =>
+    async (request) =>
+      answer(await work(request.params['id']!, request));
   return [
     ['POST', 'orchestrators/{name}', start],
     ['POST', 'orchestrators/{name}/{id}', start],
     ['GET', 'instances', list],
     ['GET', 'instances/{id}', status],
     ['DELETE', 'instances', async (request) => purged(await store.purgeBy(filterOf(request)))],
-    ['DELETE', 'instances/{id}', async ({ params }) => {
-      if (store.get(params['id']!) === undefined) throw unknown();
-      return purged(await store.purge(params['id']!));
-    }],
-    ['POST', 'instances/{id}/raiseEvent/{event}', on(async (id, request) => runtime.raise(id, short(request.params['event']!), await payload(request)))],
-    ['POST', 'instances/{id}/terminate', on((id, request) => store.terminate(id, short(request.query.get('reason') ?? ''), systemClock.now()))],
+    [
+      'DELETE',
+      'instances/{id}',
+      async ({ params }) => {
+        if (store.get(params['id']!) === undefined) throw unknown();
+        return purged(await store.purge(params['id']!));
+      },
+    ],
+    [
+      'POST',
+      'instances/{id}/raiseEvent/{event}',
+      on(async (id, request) => runtime.raise(id, short(request.params['event']!), await payload(request))),
+    ],
+    [
+      'POST',
+      'instances/{id}/terminate',
+      on((id, request) => store.terminate(id, short(request.query.get('reason') ?? ''), systemClock.now())),
+    ],
     ['POST', 'instances/{id}/suspend', on((id) => store.suspend(id, systemClock.now()))],
     ['POST', 'instances/{id}/resume', on((id) => runtime.resume(id))],
     ['POST', 'instances/{id}/rewind', async () => ({ status: 501, jsonBody: 'This host cannot rewind.' })],
@@ -107,7 +139,10 @@ function routes(runtime: DurableRuntime, urls: (id: string) => Readonly<Record<s
 /** JSON text; null for an empty body. */
 async function payload(request: LocalRequest): Promise<string | null> {
   const text = await request.text();
-  if (Buffer.byteLength(text) > PAYLOAD_LIMIT) throw Problem.of('payload-too-large', `The body may have at most ${PAYLOAD_LIMIT} bytes.`, { limit: PAYLOAD_LIMIT });
+  if (Buffer.byteLength(text) > PAYLOAD_LIMIT)
+    throw Problem.of('payload-too-large', `The body may have at most ${PAYLOAD_LIMIT} bytes.`, {
+      limit: PAYLOAD_LIMIT,
+    });
   if (text === '') return null;
   try {
     JSON.parse(text);
@@ -118,7 +153,8 @@ async function payload(request: LocalRequest): Promise<string | null> {
 }
 
 function short(text: string): string {
-  if (text.length > TEXT_LIMIT) throw Problem.of('invalid-request', `Names and reasons have at most ${TEXT_LIMIT} characters.`);
+  if (text.length > TEXT_LIMIT)
+    throw Problem.of('invalid-request', `Names and reasons have at most ${TEXT_LIMIT} characters.`);
   return text;
 }
 
@@ -130,7 +166,11 @@ function filterOf({ query }: LocalRequest): Filter {
     return value;
   };
   const statuses = query.get('runtimeStatus') ?? '';
-  return { statuses: statuses === '' ? STATUSES : statuses.split(','), createdFrom: time('createdTimeFrom', 0), createdTo: time('createdTimeTo', Number.MAX_SAFE_INTEGER) };
+  return {
+    statuses: statuses === '' ? STATUSES : statuses.split(','),
+    createdFrom: time('createdTimeFrom', 0),
+    createdTo: time('createdTimeTo', Number.MAX_SAFE_INTEGER),
+  };
 }
 
 function positionOf(token: string | null): { created: number; id: string } {
@@ -166,7 +206,12 @@ function answer(delivery: Delivery): unknown {
     case 'unknown':
       throw unknown();
     case 'full':
-      throw Problem.of('too-many-requests', 'Too many events wait for this instance already.', {}, { 'retry-after': '5' });
+      throw Problem.of(
+        'too-many-requests',
+        'Too many events wait for this instance already.',
+        {},
+        { 'retry-after': '5' },
+      );
   }
 }
 

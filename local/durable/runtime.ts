@@ -9,9 +9,9 @@ import type { Registration } from '../core';
 import { handOver } from '../invoke';
 import { stringData } from '../typed-data';
 import { within } from '../within';
-import { decideEpisode, episodeLength, type Answer } from './episode';
-import { EventType, common, type HistoryEvent } from './history';
-import { DurableStore, type Delivery, type DueActivity, type Turn } from './store';
+import { type Answer, decideEpisode, episodeLength } from './episode';
+import { common, EventType, type HistoryEvent } from './history';
+import { type Delivery, type DueActivity, DurableStore, type Turn } from './store';
 
 /** More wait their turn. Episodes that run together share a sync of the store. */
 const ACTIVITIES_AT_ONCE = 50;
@@ -49,7 +49,9 @@ export class DurableRuntime {
   /** Goes on with what the file holds. Instances that have ended are kept for `retentionDays`. */
   begin(retentionDays: number): void {
     const purge = (): void => {
-      this.store.purgeEndedBefore(systemClock.now() - retentionDays * 86_400_000).catch((error: unknown) => log({ stack: stackOf(error) }));
+      this.store
+        .purgeEndedBefore(systemClock.now() - retentionDays * 86_400_000)
+        .catch((error: unknown) => log({ stack: stackOf(error) }));
     };
     purge();
     this.#purging = setInterval(purge, PURGE_INTERVAL);
@@ -121,7 +123,8 @@ export class DurableRuntime {
 
   #lookAgainIn(milliseconds: number): void {
     clearTimeout(this.#alarm);
-    if (!this.#closing) this.#alarm = setTimeout(() => void this.#lookAround(), Math.min(Math.max(milliseconds, 0), LONGEST_WAIT));
+    if (!this.#closing)
+      this.#alarm = setTimeout(() => void this.#lookAround(), Math.min(Math.max(milliseconds, 0), LONGEST_WAIT));
   }
 
   // ------------------------------------------------------------------------------------------------------- episodes
@@ -150,7 +153,10 @@ export class DurableRuntime {
 
   async #runEpisode({ instance, history, arrived }: Turn): Promise<void> {
     const taken = arrived.slice(0, episodeLength(history, arrived));
-    const events: HistoryEvent[] = [{ EventType: EventType.OrchestratorStarted, ...common(systemClock.now()) }, ...taken];
+    const events: HistoryEvent[] = [
+      { EventType: EventType.OrchestratorStarted, ...common(systemClock.now()) },
+      ...taken,
+    ];
     const whole = [...history, ...events];
     const answer = await this.#replay(instance.id, instance.name, instance.input, history.length > 0, whole);
     if (this.#closed) return;
@@ -173,10 +179,23 @@ export class DurableRuntime {
     }
   }
 
-  async #replay(instanceId: string, name: string, input: string | null, isReplaying: boolean, history: readonly HistoryEvent[]): Promise<Answer> {
+  async #replay(
+    instanceId: string,
+    name: string,
+    input: string | null,
+    isReplaying: boolean,
+    history: readonly HistoryEvent[],
+  ): Promise<Answer> {
     const registration = this.#orchestrators.get(name.toLowerCase());
     if (registration === undefined) return { error: 'this app has no such function any more' };
-    const trigger = JSON.stringify({ history, input: input === null ? null : (JSON.parse(input) as unknown), instanceId, isReplaying, parentInstanceId: null, upperSchemaVersion: 1 });
+    const trigger = JSON.stringify({
+      history,
+      input: input === null ? null : (JSON.parse(input) as unknown),
+      instanceId,
+      isReplaying,
+      parentInstanceId: null,
+      upperSchemaVersion: 1,
+    });
     try {
       const answer = (await handOver(registration, { data: stringData(trigger) })) as Answer;
       // What is no JSON could not have left a worker either.
@@ -216,12 +235,21 @@ export class DurableRuntime {
       const registration = this.#activities.get(name.toLowerCase());
       if (registration === undefined) throw new Error('this app has no such function');
       const data = stringData(input);
-      const result = JSON.stringify((await handOver(registration, { data, metadata: { instanceId: stringData(instance), data } })) ?? null);
-      if (result.length > RESULT_LIMIT) throw new Error(`its result has more than ${RESULT_LIMIT} characters of JSON: store it, and return where`);
+      const result = JSON.stringify(
+        (await handOver(registration, { data, metadata: { instanceId: stringData(instance), data } })) ?? null,
+      );
+      if (result.length > RESULT_LIMIT)
+        throw new Error(`its result has more than ${RESULT_LIMIT} characters of JSON: store it, and return where`);
       return { EventType: EventType.TaskCompleted, TaskScheduledId: id, Result: result, ...common(systemClock.now()) };
     } catch (error) {
       const reason = `Activity function '${name}' failed:  ${error instanceof Error ? error.message : String(error)}`;
-      return { EventType: EventType.TaskFailed, TaskScheduledId: id, Reason: reason, Details: String(error), ...common(systemClock.now()) };
+      return {
+        EventType: EventType.TaskFailed,
+        TaskScheduledId: id,
+        Reason: reason,
+        Details: String(error),
+        ...common(systemClock.now()),
+      };
     }
   }
 }
@@ -235,7 +263,10 @@ function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   const mark = '$OutOfProcData$:';
   const at = message.indexOf(mark);
-  return at < 0 ? message : ((JSON.parse(message.slice(at + mark.length)) as { error?: string }).error ?? 'it threw an error without a message');
+  return at < 0
+    ? message
+    : ((JSON.parse(message.slice(at + mark.length)) as { error?: string }).error ??
+        'it threw an error without a message');
 }
 
 function stackOf(error: unknown): string | undefined {

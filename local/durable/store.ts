@@ -1,10 +1,13 @@
-/** Orchestrations in SQLite: their histories, and what is due. What belongs together is written together; a write resolves when it is durable. */
+/**
+ * Orchestrations in SQLite: their histories, and what is due. What belongs together is written together; a write
+ * resolves when it is durable.
+ */
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
+import { acquireLock, DatabaseUnavailable, privateFile, reasonOf } from '../../adapters/embedded/folder';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from '../../adapters/embedded/sqlite';
-import { DatabaseUnavailable, acquireLock, privateFile, reasonOf } from '../../adapters/embedded/folder';
 import type { Episode } from './episode';
-import { EventType, common, type HistoryEvent } from './history';
+import { common, EventType, type HistoryEvent } from './history';
 
 export type RuntimeStatus = 'Pending' | 'Running' | 'Suspended' | 'Completed' | 'Failed' | 'Terminated';
 
@@ -128,7 +131,10 @@ export class DurableStore {
   /** An event waits until the orchestrator asks for it. `input` is JSON text. */
   raise(id: string, name: string, input: string | null, now: number): Promise<Delivery> {
     return this.#deliver(id, () => {
-      const { waiting } = this.#get<{ waiting: number }>('SELECT count(*) AS waiting FROM arrived WHERE instance = ?', id)!;
+      const { waiting } = this.#get<{ waiting: number }>(
+        'SELECT count(*) AS waiting FROM arrived WHERE instance = ?',
+        id,
+      )!;
       if (waiting >= ARRIVED_LIMIT) return 'full';
       this.#arrive(id, { EventType: EventType.EventRaised, Name: name, Input: input, ...common(now) });
       return 'accepted';
@@ -177,7 +183,12 @@ export class DurableStore {
   }
 
   purgeBy({ statuses, createdFrom, createdTo }: Filter): Promise<number> {
-    return this.#purge('created BETWEEN ? AND ? AND status IN (SELECT value FROM json_each(?))', createdFrom, createdTo, JSON.stringify(statuses));
+    return this.#purge(
+      'created BETWEEN ? AND ? AND status IN (SELECT value FROM json_each(?))',
+      createdFrom,
+      createdTo,
+      JSON.stringify(statuses),
+    );
   }
 
   /** Removes what ended before `time` (milliseconds since 1970). */
@@ -185,7 +196,7 @@ export class DurableStore {
     return this.#purge('updated < ?', time);
   }
 
-  // ---------------------------------------------------------------------------------------------------------- what is due
+  // ------------------------------------------------------------------------------------------------------- what is due
 
   /** Ids of instances that have something to do now. */
   ready(): readonly string[] {
@@ -204,7 +215,13 @@ export class DurableStore {
     const history = this.#events('SELECT event FROM history WHERE instance = ? ORDER BY seq', id);
     if (history.length === 0) {
       const { name, input, updated } = instance;
-      arrived.unshift({ EventType: EventType.ExecutionStarted, Name: name, Version: '', Input: input, ...common(updated) });
+      arrived.unshift({
+        EventType: EventType.ExecutionStarted,
+        Name: name,
+        Version: '',
+        Input: input,
+        ...common(updated),
+      });
     }
     return { instance, history, arrived };
   }
@@ -219,31 +236,59 @@ export class DurableStore {
     return this.#get<{ due: number | null }>('SELECT min(due) AS due FROM timers')?.due ?? undefined;
   }
 
-  // ------------------------------------------------------------------------------------------------------- what happened
+  // ----------------------------------------------------------------------------------------------------- what happened
 
   /**
    * Writes one episode: `events` join the history, the first `taken` of what had arrived is used up, and what the
    * episode asked for is due. Does nothing when the instance was ended, replaced or suspended meanwhile.
    */
-  commit({ id, execution }: Instance, events: readonly HistoryEvent[], { created, cancelled, customStatus, outcome }: Episode, now: number): Promise<void> {
+  commit(
+    { id, execution }: Instance,
+    events: readonly HistoryEvent[],
+    { created, cancelled, customStatus, outcome }: Episode,
+    now: number,
+  ): Promise<void> {
     return this.#write(() => {
       const current = this.get(id);
       if (current?.execution !== execution || (current.status !== 'Pending' && current.status !== 'Running')) return;
 
-      const taken = events.filter(({ EventType: type }) => type !== EventType.ExecutionStarted && type !== EventType.OrchestratorStarted).length;
-      this.#run('DELETE FROM arrived WHERE seq IN (SELECT seq FROM arrived WHERE instance = ? ORDER BY seq LIMIT ?)', id, taken);
-      const { next } = this.#get<{ next: number }>('SELECT coalesce(max(seq), -1) + 1 AS next FROM history WHERE instance = ?', id)!;
+      const taken = events.filter(
+        ({ EventType: type }) => type !== EventType.ExecutionStarted && type !== EventType.OrchestratorStarted,
+      ).length;
+      this.#run(
+        'DELETE FROM arrived WHERE seq IN (SELECT seq FROM arrived WHERE instance = ? ORDER BY seq LIMIT ?)',
+        id,
+        taken,
+      );
+      const { next } = this.#get<{ next: number }>(
+        'SELECT coalesce(max(seq), -1) + 1 AS next FROM history WHERE instance = ?',
+        id,
+      )!;
       const ended: HistoryEvent = { EventType: EventType.OrchestratorCompleted, ...common(now) };
-      [...events, ...created, ended].forEach((event, index) => this.#run('INSERT INTO history VALUES (?, ?, ?)', id, next + index, JSON.stringify(event)));
+      [...events, ...created, ended].forEach((event, index) =>
+        this.#run('INSERT INTO history VALUES (?, ?, ?)', id, next + index, JSON.stringify(event)),
+      );
 
       for (const event of created) {
-        if (event.EventType === EventType.TaskScheduled) this.#run('INSERT INTO activities (instance, id, name, input) VALUES (?, ?, ?, ?)', id, event.EventId, event.Name, event.Input);
+        if (event.EventType === EventType.TaskScheduled)
+          this.#run(
+            'INSERT INTO activities (instance, id, name, input) VALUES (?, ?, ?, ?)',
+            id,
+            event.EventId,
+            event.Name,
+            event.Input,
+          );
         else this.#run('INSERT INTO timers VALUES (?, ?, ?)', id, event.EventId, Date.parse(event.FireAt));
       }
       for (const timer of cancelled) this.#run('DELETE FROM timers WHERE instance = ? AND id = ?', id, timer);
       // A function that threw has no say any more.
       const custom = outcome.kind === 'failed' ? current.custom_status : text(customStatus);
-      this.#run("UPDATE instances SET status = 'Running', custom_status = ?, updated = ? WHERE id = ?", custom, now, id);
+      this.#run(
+        "UPDATE instances SET status = 'Running', custom_status = ?, updated = ? WHERE id = ?",
+        custom,
+        now,
+        id,
+      );
 
       switch (outcome.kind) {
         case 'waiting':
@@ -256,7 +301,12 @@ export class DurableStore {
           break;
         case 'continued':
           this.#run('DELETE FROM history WHERE instance = ?', id);
-          this.#run("UPDATE instances SET status = 'Pending', execution = ?, input = ? WHERE id = ?", randomUUID(), text(outcome.input), id);
+          this.#run(
+            "UPDATE instances SET status = 'Pending', execution = ?, input = ? WHERE id = ?",
+            randomUUID(),
+            text(outcome.input),
+            id,
+          );
       }
     });
   }
@@ -271,15 +321,24 @@ export class DurableStore {
   /** Fires the timers that are due, so many at a time. */
   fire(now: number): Promise<void> {
     return this.#write(() => {
-      const due = this.#all<{ instance: string; id: number; due: number }>('SELECT * FROM timers WHERE due <= ? ORDER BY due LIMIT ?', now, FIRED_AT_ONCE);
+      const due = this.#all<{ instance: string; id: number; due: number }>(
+        'SELECT * FROM timers WHERE due <= ? ORDER BY due LIMIT ?',
+        now,
+        FIRED_AT_ONCE,
+      );
       for (const { instance, id, due: time } of due) {
         this.#run('DELETE FROM timers WHERE instance = ? AND id = ?', instance, id);
-        this.#arrive(instance, { EventType: EventType.TimerFired, TimerId: id, FireAt: new Date(time).toISOString(), ...common(now) });
+        this.#arrive(instance, {
+          EventType: EventType.TimerFired,
+          TimerId: id,
+          FireAt: new Date(time).toISOString(),
+          ...common(now),
+        });
       }
     });
   }
 
-  // ------------------------------------------------------------------------------------------------------------- inside
+  // ------------------------------------------------------------------------------------------------------------ inside
 
   #deliver(id: string, work: () => Delivery): Promise<Delivery> {
     return this.#write(() => {
@@ -307,7 +366,10 @@ export class DurableStore {
   #purge(condition: string, ...values: SQLInputValue[]): Promise<number> {
     return this.#write(() => {
       const statuses = ENDED.map((status) => `'${status}'`).join(', ');
-      const ids = this.#all<{ id: string }>(`SELECT id FROM instances WHERE status IN (${statuses}) AND ${condition}`, ...values);
+      const ids = this.#all<{ id: string }>(
+        `SELECT id FROM instances WHERE status IN (${statuses}) AND ${condition}`,
+        ...values,
+      );
       for (const { id } of ids) this.#forget(id);
       return ids.length;
     });

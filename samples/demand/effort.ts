@@ -62,7 +62,10 @@ export function toTasks(requests: readonly DemandRequest[], { load, slots, seed 
   if (!(load > 0 && slots > 0 && seconds > 0 && Number.isFinite(offered))) {
     throw new RangeError(`cannot offer a load of ${load} to ${slots} slots in ${seconds} seconds: all must be above 0`);
   }
-  const cap = quantile([...unscaled].sort((a, b) => a - b), EFFORT_CAP);
+  const cap = quantile(
+    [...unscaled].sort((a, b) => a - b),
+    EFFORT_CAP,
+  );
   const capped = unscaled.map((effort) => Math.min(effort, cap));
   const total = capped.reduce((sum, effort) => sum + effort, 0);
   if (total === 0) throw new RangeError('the requests hold no tokens, so there is no effort to scale');

@@ -3,8 +3,8 @@
  *
  *     node dist/samples/demand/measure.js TRACE > samples/demand/profile.json
  */
-import { quantile, type DemandProfile } from './profile';
-import { readTrace, type DemandRequest } from './trace';
+import { type DemandProfile, quantile } from './profile';
+import { type DemandRequest, readTrace } from './trace';
 
 const ATTRIBUTION =
   'Measured from the Azure LLM inference trace 2023 (code), (c) Microsoft, licensed under CC-BY-4.0, ' +

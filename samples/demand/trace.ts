@@ -87,7 +87,10 @@ export async function parseTrace(chunks: AsyncIterable<string> | Iterable<string
       const found = JSON.stringify(timestamp);
       throw new TraceError(number, `TIMESTAMP must be like 2023-11-16 18:17:03.9799600, not ${found}`);
     }
-    for (const [column, text] of [['ContextTokens', context], ['GeneratedTokens', generated]] as const) {
+    for (const [column, text] of [
+      ['ContextTokens', context],
+      ['GeneratedTokens', generated],
+    ] as const) {
       if (!TOKENS.test(text)) {
         throw new TraceError(number, `${column} must be a whole number of tokens, not ${JSON.stringify(text)}`);
       }

@@ -1,9 +1,17 @@
 /**
  * A process full of agents, each a client of its own: it registers, long-polls its inbox, accepts what it is awarded,
  * holds it as long as the work takes, and completes it. Some attempts fail, and some agents vanish for good, by the
- * seed. When a round asks for its vote, it votes. The parent says by messages what to do; when the parent is gone, so is this process.
+ * seed. When a round asks for its vote, it votes. The parent says by messages what to do; when the parent is gone, so
+ * is this process.
  */
-import { Formicary, FormicaryError, NodeTransport, type AgentInput, type Assignment, type VoteAsked } from '../../client/client';
+import {
+  type AgentInput,
+  type Assignment,
+  Formicary,
+  FormicaryError,
+  NodeTransport,
+  type VoteAsked,
+} from '../../client/client';
 import { chance } from './chance';
 import { opinionOf } from './decisions';
 
@@ -27,7 +35,10 @@ export interface Behaviour {
   readonly pollSeconds: number;
 }
 
-export type ToAgents = { readonly kind: 'register'; readonly plans: readonly AgentPlan[]; readonly behaviour: Behaviour } | { readonly kind: 'work' } | { readonly kind: 'stop' };
+export type ToAgents =
+  | { readonly kind: 'register'; readonly plans: readonly AgentPlan[]; readonly behaviour: Behaviour }
+  | { readonly kind: 'work' }
+  | { readonly kind: 'stop' };
 
 /** What the agents believe; good for a progress bar, the receipts tell what was. */
 export interface AgentCounts {
@@ -40,7 +51,11 @@ export interface AgentCounts {
   readonly voted: number;
 }
 
-export type FromAgents = { readonly kind: 'registered' } | { readonly kind: 'counts'; readonly counts: AgentCounts } | { readonly kind: 'stopped' } | { readonly kind: 'failed'; readonly message: string };
+export type FromAgents =
+  | { readonly kind: 'registered' }
+  | { readonly kind: 'counts'; readonly counts: AgentCounts }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'failed'; readonly message: string };
 
 /** Tries again for as long as a host may take to come back, and not so often that it has no time to. */
 const PATIENT = { attempts: 60, baseMs: 200, maxMs: 2_000 };
@@ -82,12 +97,19 @@ class SimulatedAgent {
       );
     }
     // Not all at once: each agent's heart beats at its own phase.
-    const phase = setTimeout(() => this.timers.push(setInterval(() => void this.beat(), heartbeatSeconds * 1000)), chance(seed, `beat ${id}`) * heartbeatSeconds * 1000);
+    const phase = setTimeout(
+      () => this.timers.push(setInterval(() => void this.beat(), heartbeatSeconds * 1000)),
+      chance(seed, `beat ${id}`) * heartbeatSeconds * 1000,
+    );
     this.timers.push(phase);
     while (!this.abort.signal.aborted) {
       try {
         const { items } = await this.client.agents.inbox(id, { waitSeconds: pollSeconds, signal: this.abort.signal });
-        await Promise.all(items.map((item) => (item.kind === 'assignment' ? this.take(item) : item.kind === 'vote' ? this.vote(item) : Promise.resolve())));
+        await Promise.all(
+          items.map((item) =>
+            item.kind === 'assignment' ? this.take(item) : item.kind === 'vote' ? this.vote(item) : Promise.resolve(),
+          ),
+        );
       } catch (error) {
         if (this.abort.signal.aborted) return;
         if (!(error instanceof FormicaryError)) throw error;
@@ -125,8 +147,18 @@ class SimulatedAgent {
   private async finish(task: string, award: number, fails: boolean): Promise<void> {
     const { signal } = this.abort;
     try {
-      if (fails) await this.client.tasks.fail(task, { award, reason: 'the demo made this attempt fail' }, { idempotencyKey: `fail-${task}-${award}`, signal });
-      else await this.client.tasks.complete(task, { award, result: { by: this.plan.id } }, { idempotencyKey: `complete-${task}-${award}`, signal });
+      if (fails)
+        await this.client.tasks.fail(
+          task,
+          { award, reason: 'the demo made this attempt fail' },
+          { idempotencyKey: `fail-${task}-${award}`, signal },
+        );
+      else
+        await this.client.tasks.complete(
+          task,
+          { award, result: { by: this.plan.id } },
+          { idempotencyKey: `complete-${task}-${award}`, signal },
+        );
       this.counts[fails ? 'failed' : 'completed'] += 1;
     } catch (error) {
       this.over(error);
@@ -139,7 +171,11 @@ class SimulatedAgent {
     const { signal } = this.abort;
     const ballot = opinionOf(this.plan.id, question, choices, this.behaviour.seed);
     try {
-      await this.client.rounds.vote(round, { ...ballot, snapshot, pass }, { idempotencyKey: `vote-${round}-${pass}`, signal });
+      await this.client.rounds.vote(
+        round,
+        { ...ballot, snapshot, pass },
+        { idempotencyKey: `vote-${round}-${pass}`, signal },
+      );
       this.counts.voted += 1;
     } catch (error) {
       // The round was decided meanwhile.
@@ -151,7 +187,10 @@ class SimulatedAgent {
     if (this.holding.size === 0) return;
     const holding = [...this.holding].map(([task, { award }]) => ({ task, award }));
     try {
-      const { held } = await this.client.agents.heartbeat(this.plan.id, holding, { idempotencyKey: false, signal: this.abort.signal });
+      const { held } = await this.client.agents.heartbeat(this.plan.id, holding, {
+        idempotencyKey: false,
+        signal: this.abort.signal,
+      });
       for (const { task, award, stands } of held) {
         const known = this.holding.get(task);
         // A claim that is over: its work is dropped, somebody else has the task.
@@ -194,9 +233,11 @@ function main(): void {
     root = client;
     agents = plans.map((plan) => new SimulatedAgent(plan, client, behaviour, counts));
     const left = [...agents];
-    await Promise.all(Array.from({ length: 16 }, async () => {
-      for (let agent = left.pop(); agent !== undefined; agent = left.pop()) await agent.register();
-    }));
+    await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        for (let agent = left.pop(); agent !== undefined; agent = left.pop()) await agent.register();
+      }),
+    );
     send({ kind: 'registered' });
   };
 

@@ -1,5 +1,5 @@
 /** The agent processes, seen from the parent: forked, told what to do, counted, ended. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { AgentCounts, AgentPlan, Behaviour, FromAgents, ToAgents } from './agents';
 
@@ -53,7 +53,8 @@ export class Crew {
 
   get counts(): AgentCounts {
     const sum = { ...NOTHING } as { -readonly [K in keyof AgentCounts]: number };
-    for (const { counts } of this.members) for (const key of Object.keys(sum) as (keyof AgentCounts)[]) sum[key] += counts[key];
+    for (const { counts } of this.members)
+      for (const key of Object.keys(sum) as (keyof AgentCounts)[]) sum[key] += counts[key];
     return sum;
   }
 
@@ -89,5 +90,6 @@ function send(child: ChildProcess, message: ToAgents): void {
 }
 
 async function said(member: Member, kind: FromAgents['kind']): Promise<void> {
-  while (member.said !== kind && member.said !== 'stopped' && member.said !== 'failed') await new Promise<void>((resolve) => (member.wake = resolve));
+  while (member.said !== kind && member.said !== 'stopped' && member.said !== 'failed')
+    await new Promise<void>((resolve) => (member.wake = resolve));
 }

@@ -2,7 +2,7 @@
  * Decisions in the demo: a few of the tasks may be done only when the rules, a round of agents or a person let them.
  * Which ones, what the agents think and whether a person answers in time is drawn by the seed.
  */
-import { FormicaryError, type ApprovalSummary, type Formicary, type TaskInput } from '../../client/client';
+import { type ApprovalSummary, type Formicary, FormicaryError, type TaskInput } from '../../client/client';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
 import { chance } from './chance';
 
@@ -29,7 +29,9 @@ export function overseen(id: string, seed: number): Overseen | undefined {
   return { kind, why: `the demo drew ${id}`, confidence: 0.9, impact: lot < LARGE ? 'high' : 'low', risk: 0.1 };
 }
 
-/** Nobody decides after this many seconds with the first group, and as many with the second: then the task is refused. */
+/**
+ * Nobody decides after this many seconds with the first group, and as many with the second: then the task is refused.
+ */
 const GROUP_SECONDS = 3;
 const ROUND_SECONDS = 20;
 
@@ -46,9 +48,24 @@ const SHARED: OversightRules = {
 
 /** Sets the rules of both kinds. */
 export async function setRules(client: Formicary, voters: readonly string[]): Promise<void> {
-  const electorate = voters.map((id, i) => ({ id, why: 'it is one of the first that came', expertise: { relevance: 1, experience: 0.6 + 0.05 * i, track_record: 0.9 } }));
+  const electorate = voters.map((id, i) => ({
+    id,
+    why: 'it is one of the first that came',
+    expertise: { relevance: 1, experience: 0.6 + 0.05 * i, track_record: 0.9 },
+  }));
   await client.oversight.set(SPENDING, SHARED);
-  await client.oversight.set(REVIEW, { ...SHARED, round: { when: 'always', algorithm: 'expertise_based', voters: electorate, min_agreement: 0.75, quorum: 0.6, round_seconds: ROUND_SECONDS, improvement_rounds: 0 } });
+  await client.oversight.set(REVIEW, {
+    ...SHARED,
+    round: {
+      when: 'always',
+      algorithm: 'expertise_based',
+      voters: electorate,
+      min_agreement: 0.75,
+      quorum: 0.6,
+      round_seconds: ROUND_SECONDS,
+      improvement_rounds: 0,
+    },
+  });
 }
 
 export interface Opinion {
@@ -58,15 +75,27 @@ export interface Opinion {
 }
 
 /** What a voter thinks: all for it, all against it, or each as it likes. */
-export function opinionOf(voter: string, question: string, [approve = '', reject = '']: readonly string[], seed: number): Opinion {
+export function opinionOf(
+  voter: string,
+  question: string,
+  [approve = '', reject = '']: readonly string[],
+  seed: number,
+): Opinion {
   const mood = chance(seed, `mood ${question}`);
   const against = mood < AGAINST || (mood < AGAINST + DIVIDED && chance(seed, `opinion ${voter} ${question}`) < 0.5);
-  return { choice: against ? reject : approve, confidence: 0.6 + 0.4 * chance(seed, `confidence ${voter} ${question}`), reasoning: against ? 'the demo drew a no' : 'nothing speaks against it' };
+  return {
+    choice: against ? reject : approve,
+    confidence: 0.6 + 0.4 * chance(seed, `confidence ${voter} ${question}`),
+    reasoning: against ? 'the demo drew a no' : 'nothing speaks against it',
+  };
 }
 
 /** How often people look at their queue, in milliseconds. */
 const LOOK_EVERY_MS = 250;
-/** Of what is large: shares that are rejected at once, approved at once, and approved by the second group. The rest nobody answers. */
+/**
+ * Of what is large: shares that are rejected at once, approved at once, and approved by the second group. The rest
+ * nobody answers.
+ */
 const REJECTED = 0.15;
 const APPROVED = 0.35;
 const LATE = 0.25;
@@ -90,7 +119,8 @@ export class People {
     const { signal } = this.abort;
     while (!signal.aborted) {
       try {
-        for await (const waiting of this.ada.approvals.all({ status: 'waiting' }, { signal })) await this.answer(waiting);
+        for await (const waiting of this.ada.approvals.all({ status: 'waiting' }, { signal }))
+          await this.answer(waiting);
       } catch (error) {
         if (!(error instanceof FormicaryError) && !signal.aborted) throw error;
       }
@@ -104,13 +134,19 @@ export class People {
 
   private async answer({ id, hash, impact, level, choices, leader }: ApprovalSummary): Promise<void> {
     const lot = impact === 'high' ? chance(this.seed, `answer ${id}`) : REJECTED;
-    const person = lot < REJECTED + APPROVED ? this.ada : lot < REJECTED + APPROVED + LATE && level > 0 ? this.grace : undefined;
+    const person =
+      lot < REJECTED + APPROVED ? this.ada : lot < REJECTED + APPROVED + LATE && level > 0 ? this.grace : undefined;
     if (person === undefined) return;
     const options = { idempotencyKey: `answer-${id}-${hash}`, signal: this.abort.signal };
     try {
       if (lot < REJECTED) await person.approvals.reject(id, { hash, reason: 'the demo drew a no' }, options);
       // On a tie whoever approves says which: the last choice changes least.
-      else await person.approvals.approve(id, { hash, reason: 'the demo drew a yes', choice: leader === null ? choices?.at(-1) : undefined }, options);
+      else
+        await person.approvals.approve(
+          id,
+          { hash, reason: 'the demo drew a yes', choice: leader === null ? choices?.at(-1) : undefined },
+          options,
+        );
     } catch (error) {
       // It was decided meanwhile, or its time was over: the list is a little behind.
       if (!(error instanceof FormicaryError) && !this.abort.signal.aborted) throw error;

@@ -2,13 +2,13 @@
  * What the host of a demo or a crash test keeps its store in: a folder, or the services of the profile azure. These are
  * our own protocol servers and Azurite, on this machine, in a process that outlives the host; they are not Azure.
  */
-import type * as Sdk from '@azure/cosmos';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type * as Sdk from '@azure/cosmos';
 import { CONTAINERS } from '../../adapters/azure/cosmos';
-import { hold, readLog, writeExport, type StoredCommit } from './log';
+import { hold, readLog, type StoredCommit, writeExport } from './log';
 
 /** The SDK is large: it is loaded when it is needed. */
 const load = createRequire(__filename);
@@ -21,7 +21,10 @@ export interface Engine {
   readonly environment: Readonly<Record<string, string>>;
   /** The export that `log` leaves in the host's folder, where the store itself is gone with the engine. */
   readonly exported: string | undefined;
-  /** True when the triggers that read the feed have handled all of it; also where the host reads it itself, and says in its status how far it is. */
+  /**
+   * True when the triggers that read the feed have handled all of it; also where the host reads it itself, and says in
+   * its status how far it is.
+   */
   isHandled(): Promise<boolean>;
   /** Every commit, in the order in which they were made durable. No host writes meanwhile. */
   log(): Promise<Iterable<StoredCommit>>;
@@ -31,7 +34,15 @@ export interface Engine {
 
 /** @param data the folder of the host; it is there, and nobody else uses it */
 export async function openEngine(profile: Profile, data: string): Promise<Engine> {
-  return profile === 'embedded' ? { environment: {}, exported: undefined, isHandled: async () => true, log: async () => readLog(data), stop: () => undefined } : await startServers(data);
+  return profile === 'embedded'
+    ? {
+        environment: {},
+        exported: undefined,
+        isHandled: async () => true,
+        log: async () => readLog(data),
+        stop: () => undefined,
+      }
+    : await startServers(data);
 }
 
 const EXPORT_FILE = 'log.jsonl.gz';
@@ -83,15 +94,24 @@ type Settings = Readonly<Record<string, string>>;
 
 function databaseOf(settings: Settings): Sdk.Database {
   const { CosmosClient } = load('@azure/cosmos') as typeof Sdk;
-  return new CosmosClient({ endpoint: settings['FORMICARY_COSMOS__accountEndpoint'], key: settings['FORMICARY_COSMOS_KEY'] }).database('formicary');
+  return new CosmosClient({
+    endpoint: settings['FORMICARY_COSMOS__accountEndpoint'],
+    key: settings['FORMICARY_COSMOS_KEY'],
+  }).database('formicary');
 }
 
 /** True when every lease of the triggers is at the end of the one partition that the container of events has here. */
 export async function isHandled(settings: Settings): Promise<boolean> {
   const { ChangeFeedStartFrom } = load('@azure/cosmos') as typeof Sdk;
   const database = databaseOf(settings);
-  const { continuationToken: end } = await database.container(CONTAINERS.events.id).items.getChangeFeedIterator({ changeFeedStartFrom: ChangeFeedStartFrom.Now() }).readNext();
-  const { resources: leases } = await database.container(CONTAINERS.leases.id).items.query<{ continuation: string }>('SELECT * FROM c').fetchAll();
+  const { continuationToken: end } = await database
+    .container(CONTAINERS.events.id)
+    .items.getChangeFeedIterator({ changeFeedStartFrom: ChangeFeedStartFrom.Now() })
+    .readNext();
+  const { resources: leases } = await database
+    .container(CONTAINERS.leases.id)
+    .items.query<{ continuation: string }>('SELECT * FROM c')
+    .fetchAll();
   database.client.dispose();
   return leases.length > 0 && leases.every(({ continuation }) => placeOf(continuation) >= placeOf(end));
 }
@@ -108,7 +128,10 @@ async function readEvents(settings: Settings): Promise<StoredCommit[]> {
   const container = database.container(CONTAINERS.events.id);
   const commits: EventDocument[] = [];
   const texts = new Map<string, string>();
-  const reader = container.items.getChangeFeedIterator<EventDocument>({ maxItemCount: PAGE, changeFeedStartFrom: ChangeFeedStartFrom.Beginning() });
+  const reader = container.items.getChangeFeedIterator<EventDocument>({
+    maxItemCount: PAGE,
+    changeFeedStartFrom: ChangeFeedStartFrom.Beginning(),
+  });
   for (;;) {
     const { result, statusCode } = await reader.readNext();
     if (statusCode !== 200) break;
@@ -118,5 +141,10 @@ async function readEvents(settings: Settings): Promise<StoredCommit[]> {
     }
   }
   database.client.dispose();
-  return commits.map(({ stream, index, hash, body }) => ({ stream, index, hash, body: body ?? texts.get(`${stream} body-${hash}`) ?? '' }));
+  return commits.map(({ stream, index, hash, body }) => ({
+    stream,
+    index,
+    hash,
+    body: body ?? texts.get(`${stream} body-${hash}`) ?? '',
+  }));
 }

@@ -1,7 +1,7 @@
 /** The host (`npm start`) as a child process that can be killed and started again on the same folder and port. */
-import { fork, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Formicary } from '../../client/client';
 
@@ -42,8 +42,8 @@ export class HostProcess {
   }
 
   /**
-   * Starts the host and waits until it is ready. Throws with the end of its log when it does not get there. A first start
-   * takes another port when somebody was faster at the one that was free.
+   * Starts the host and waits until it is ready. Throws with the end of its log when it does not get there. A first
+   * start takes another port when somebody was faster at the one that was free.
    */
   async start(): Promise<void> {
     const first = this.child === undefined;
@@ -62,8 +62,9 @@ export class HostProcess {
     const child = this.child as ChildProcess;
     const client = new Formicary({ url: this.url, retry: { attempts: 1 } });
     try {
-      for (const until = Date.now() + READY_WITHIN_MS; ; ) {
-        if (child.exitCode !== null || child.signalCode !== null || Date.now() > until) throw new Error(`the host did not start:\n${this.logTail()}`);
+      for (const until = Date.now() + READY_WITHIN_MS; ;) {
+        if (child.exitCode !== null || child.signalCode !== null || Date.now() > until)
+          throw new Error(`the host did not start:\n${this.logTail()}`);
         try {
           await client.health();
           return;
@@ -86,7 +87,13 @@ export class HostProcess {
     const log = openSync(this.log, 'a', 0o600);
     const child = fork(MAIN, [], {
       execArgv: ['--require', TETHER, ...execArgv],
-      env: { ...process.env, FORMICARY_LOG: 'warn', ...environment, FORMICARY_DATA: data, FORMICARY_PORT: String(this.port) },
+      env: {
+        ...process.env,
+        FORMICARY_LOG: 'warn',
+        ...environment,
+        FORMICARY_DATA: data,
+        FORMICARY_PORT: String(this.port),
+      },
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);

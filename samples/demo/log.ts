@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { DatabaseSync } from '../../adapters/embedded/sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
-import { ChainVerifier, type ChainFault, type Commit } from '../../domain/kernel/commit';
+import { DatabaseSync } from '../../adapters/embedded/sqlite';
+import { type ChainFault, ChainVerifier, type Commit } from '../../domain/kernel/commit';
 
 /** A host holds a lock on it for as long as it lives. */
 const LOCK_FILE = 'formicary.lock';

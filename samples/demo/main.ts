@@ -4,26 +4,35 @@
  */
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { Command, InvalidArgumentError, Option } from 'commander';
 import Table from 'cli-table3';
-import { Formicary, FormicaryError, NodeTransport, type TaskInput } from '../../client/client';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { percentile } from '../../bench/measure';
+import { Formicary, FormicaryError, NodeTransport, type TaskInput } from '../../client/client';
 import { parseStream } from '../../domain/kernel/ids';
-import { PROFILE, drawRequests } from '../demand/profile';
-import { readTrace, TraceError, type DemandRequest } from '../demand/trace';
+import { drawRequests, PROFILE } from '../demand/profile';
+import { type DemandRequest, readTrace, TraceError } from '../demand/trace';
 import { Crew } from './crew';
 import { People, setRules } from './decisions';
-import { PROFILES, openEngine, type Engine, type Profile } from './engine';
-import { HostProcess, freePort } from './host-process';
-import { Verification, inUse, type StoredCommit } from './log';
-import { DecisionWatch, LoadWatch, TaskWatch, type DecisionFindings, type LoadFindings, type TaskFindings } from './metrics';
-import { progress, type Progress } from './progress';
-import { planScenario, type PlannedTask, type Scenario } from './scenario';
+import { type Engine, openEngine, type Profile, PROFILES } from './engine';
+import { freePort, HostProcess } from './host-process';
+import { inUse, type StoredCommit, Verification } from './log';
+import {
+  type DecisionFindings,
+  DecisionWatch,
+  type LoadFindings,
+  LoadWatch,
+  type TaskFindings,
+  TaskWatch,
+} from './metrics';
+import { type Progress, progress } from './progress';
+import { type PlannedTask, planScenario, type Scenario } from './scenario';
 
 const ROOT = path.resolve(__dirname, '../../..');
 const AGENT_PROCESSES = 4;
-/** What is due is posted so often, in milliseconds, at most so many tasks in one request and so many requests at once. */
+/**
+ * What is due is posted so often, in milliseconds, at most so many tasks in one request and so many requests at once.
+ */
 const POST_EVERY_MS = 50;
 const BATCH = 200;
 const POSTS_AT_ONCE = 4;
@@ -32,15 +41,24 @@ const FAILURES = 0.02;
 const MAX_ATTEMPTS = 8;
 /** An agent that is lost gives back what it did not accept; so this may be patient. */
 const ACCEPT_SECONDS = 30;
-/** After the last arrival the demo waits for the longest task so many times, and at least a minute, before it calls tasks lost. */
+/**
+ * After the last arrival the demo waits for the longest task so many times, and at least a minute, before it calls
+ * tasks lost.
+ */
 const DRAIN_FACTOR = 5;
 /** How long the host stays dead after --kill. */
 const DEAD_MS = 300;
 const PATIENT = { attempts: 60, baseMs: 100, maxMs: 1_000 };
-/** Seconds of the demand that are played in one second. Each commit and each row of a view goes over HTTP where the stores are servers. */
+/**
+ * Seconds of the demand that are played in one second. Each commit and each row of a view goes over HTTP where the
+ * stores are servers.
+ */
 const SPEED: Readonly<Record<Profile, number>> = { embedded: 64, 'azure-local': 10 };
 /** Where each profile keeps its store: the one that was not played stays. */
-const FOLDER: Readonly<Record<Options['profile'], string>> = { embedded: '.formicary/demo', 'azure-local': '.formicary/demo-azure-local' };
+const FOLDER: Readonly<Record<Options['profile'], string>> = {
+  embedded: '.formicary/demo',
+  'azure-local': '.formicary/demo-azure-local',
+};
 
 interface Options {
   readonly profile: Profile;
@@ -60,7 +78,9 @@ export interface DemoReport {
   /** By decision: of agents, of a person, or because nobody decided in time. */
   readonly refused: number;
   readonly lost: number;
-  /** Not ended when the demo stopped to wait; they stand in the log, and a host that is started on it goes on with them. */
+  /**
+   * Not ended when the demo stopped to wait; they stand in the log, and a host that is started on it goes on with them.
+   */
   readonly unfinished: number;
   readonly doubleAwards: number;
   /** Tasks that were awarded before, or although, it was decided on them. */
@@ -77,23 +97,48 @@ export interface DemoReport {
   readonly seconds: number;
 }
 
-const number = (min: number, max: number, whole = false) => (text: string): number => {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value))) throw new InvalidArgumentError(`give a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
-  return value;
-};
+const number =
+  (min: number, max: number, whole = false) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() === '' || !(value >= min && value <= max) || (whole && !Number.isInteger(value)))
+      throw new InvalidArgumentError(`give a ${whole ? 'whole ' : ''}number from ${min} to ${max}`);
+    return value;
+  };
 
 const program = new Command('npm run demo --')
   .description('Plays one hour of real demand on a colony of agents, fast, and shows what the receipts say about it.')
-  .addOption(new Option('--profile <name>', 'what the host stores in: a folder, or test servers of ours that speak the protocols of the Azure services').choices(PROFILES).default('embedded'))
-  .option('--trace <file>', 'requests to a model, as the Azure LLM inference traces have them; without it they are drawn from samples/demand/profile.json')
+  .addOption(
+    new Option(
+      '--profile <name>',
+      'what the host stores in: a folder, or test servers of ours that speak the protocols of the Azure services',
+    )
+      .choices(PROFILES)
+      .default('embedded'),
+  )
+  .option(
+    '--trace <file>',
+    'requests to a model, as the Azure LLM inference traces have them; without it they are drawn from samples/demand/profile.json',
+  )
   .option('--agents <n>', 'agents, of all types of the repository', number(1, 12_000, true), 1_000)
   .option('--load <share>', 'work that arrives as a share of the work that the agents can do', number(0.01, 10), 0.7)
-  .option('--speed <n>', `seconds of the demand that are played in one second (default: ${SPEED.embedded}, with azure-local ${SPEED['azure-local']})`, number(0.1, 100_000))
-  .option('--seed <n>', 'decides what is drawn: the same seed, the same demand, failures and vanishing agents', number(0, 2 ** 32 - 1, true), 1)
+  .option(
+    '--speed <n>',
+    `seconds of the demand that are played in one second (default: ${SPEED.embedded}, with azure-local ${SPEED['azure-local']})`,
+    number(0.1, 100_000),
+  )
+  .option(
+    '--seed <n>',
+    'decides what is drawn: the same seed, the same demand, failures and vanishing agents',
+    number(0, 2 ** 32 - 1, true),
+    1,
+  )
   .option('--kill', 'kill the host with SIGKILL in the middle, and start it again on the same store', false)
   .option('--json', 'end with one line of JSON on standard output', false)
-  .option('--data <folder>', 'where the store is kept (default: .formicary/demo, with azure-local .formicary/demo-azure-local); what is there of an earlier demo is deleted first')
+  .option(
+    '--data <folder>',
+    'where the store is kept (default: .formicary/demo, with azure-local .formicary/demo-azure-local); what is there of an earlier demo is deleted first',
+  )
   .addHelpText(
     'after',
     `
@@ -135,16 +180,28 @@ class Cleanup {
 /** Deletes an earlier demo's store; refuses a folder that is in use or holds anything else. */
 function freshFolder(data: string): void {
   if (existsSync(data)) {
-    if (inUse(data)) throw new Error(`a host or another demo uses ${data}: stop it, or give another folder with --data.`);
-    const strangers = readdirSync(data).filter((name) => !/^(formicary|durable|event-hubs)\.|^blobs$|^host\.log$|^log\.jsonl\.gz$/.test(name));
-    if (strangers.length > 0) throw new Error(`${data} holds ${strangers[0]}: it is not the store of a demo, and would be deleted. Give another folder with --data.`);
+    if (inUse(data))
+      throw new Error(`a host or another demo uses ${data}: stop it, or give another folder with --data.`);
+    const strangers = readdirSync(data).filter(
+      (name) => !/^(formicary|durable|event-hubs)\.|^blobs$|^host\.log$|^log\.jsonl\.gz$/.test(name),
+    );
+    if (strangers.length > 0)
+      throw new Error(
+        `${data} holds ${strangers[0]}: it is not the store of a demo, and would be deleted. Give another folder with --data.`,
+      );
     rmSync(data, { recursive: true, force: true });
   }
   mkdirSync(data, { recursive: true, mode: 0o700 });
 }
 
 /** Posts what is due until all is posted; keeps trying while the host is away. */
-async function postAll(client: Formicary, scenario: Scenario, started: number, posted: (count: number) => void, check: () => void): Promise<void> {
+async function postAll(
+  client: Formicary,
+  scenario: Scenario,
+  started: number,
+  posted: (count: number) => void,
+  check: () => void,
+): Promise<void> {
   let next = 0;
   let batches = 0;
   const under = new Set<Promise<void>>();
@@ -155,12 +212,20 @@ async function postAll(client: Formicary, scenario: Scenario, started: number, p
     const now = (performance.now() - started) / 1000;
     while (under.size < POSTS_AT_ONCE) {
       const due: PlannedTask[] = [];
-      for (let task = scenario.tasks[next]; task !== undefined && task.due <= now && due.length < BATCH; task = scenario.tasks[next]) {
+      for (
+        let task = scenario.tasks[next];
+        task !== undefined && task.due <= now && due.length < BATCH;
+        task = scenario.tasks[next]
+      ) {
         due.push(task);
         next += 1;
       }
       if (due.length === 0) break;
-      const sending: Promise<void> = postBatch(client, due.map((task) => inputOf(task, scenario)), `demo-${batches++}`)
+      const sending: Promise<void> = postBatch(
+        client,
+        due.map((task) => inputOf(task, scenario)),
+        `demo-${batches++}`,
+      )
         .then(() => posted(due.length))
         .catch((error: unknown) => void (failure ??= error instanceof Error ? error : new Error(String(error))))
         .finally(() => under.delete(sending));
@@ -177,12 +242,34 @@ async function postBatch(client: Formicary, tasks: readonly TaskInput[], key: st
   if (refused !== undefined) throw new Error(`the task ${refused.id} was refused: ${refused.problem?.detail}`);
 }
 
-function inputOf({ id, agentType, priority, location, effort, oversight }: PlannedTask, { leaseSeconds }: Scenario): TaskInput {
-  return { id, task_type: agentType, priority, location, effort, accept_seconds: ACCEPT_SECONDS, lease_seconds: leaseSeconds, max_attempts: MAX_ATTEMPTS, retry_seconds: 1, oversight };
+function inputOf(
+  { id, agentType, priority, location, effort, oversight }: PlannedTask,
+  { leaseSeconds }: Scenario,
+): TaskInput {
+  return {
+    id,
+    task_type: agentType,
+    priority,
+    location,
+    effort,
+    accept_seconds: ACCEPT_SECONDS,
+    lease_seconds: leaseSeconds,
+    max_attempts: MAX_ATTEMPTS,
+    retry_seconds: 1,
+    oversight,
+  };
 }
 
 /** Waits until the host knows of no task that is still alive; false when that takes too long. */
-async function drained(client: Formicary, engine: Engine, crew: Crew, total: number, limitSeconds: number, check: () => void, show: () => void): Promise<boolean> {
+async function drained(
+  client: Formicary,
+  engine: Engine,
+  crew: Crew,
+  total: number,
+  limitSeconds: number,
+  check: () => void,
+  show: () => void,
+): Promise<boolean> {
   const until = performance.now() + limitSeconds * 1000;
   for (;;) {
     check();
@@ -197,7 +284,8 @@ async function drained(client: Formicary, engine: Engine, crew: Crew, total: num
 async function nobodyWaits(client: Formicary): Promise<boolean> {
   const { feed } = await client.status();
   if (feed.some(({ lag }) => (lag ?? 0) > 0)) return false;
-  for (const status of ['held', 'open', 'awarded', 'running'] as const) if ((await client.tasks.list({ status, limit: 1 })).value.length > 0) return false;
+  for (const status of ['held', 'open', 'awarded', 'running'] as const)
+    if ((await client.tasks.list({ status, limit: 1 })).value.length > 0) return false;
   return true;
 }
 
@@ -222,13 +310,24 @@ function examine(stored: Iterable<StoredCommit>, scenario: Scenario): Examined {
     taskWatch.see(commit);
     loadWatch.see(commit);
     decisionWatch.see(commit);
-    if (retried === undefined && commit.events.some(({ type }) => type === 'TaskReopened')) retried = parseStream(commit.stream).id;
+    if (retried === undefined && commit.events.some(({ type }) => type === 'TaskReopened'))
+      retried = parseStream(commit.stream).id;
   }
   const decisions = decisionWatch.findings();
-  const tasks = taskWatch.findings(scenario.tasks.map(({ id }) => id), decisions.stopped);
+  const tasks = taskWatch.findings(
+    scenario.tasks.map(({ id }) => id),
+    decisions.stopped,
+  );
   const from = tasks.firstPost + scenario.meanHold * 1000;
   const window = { from: scenario.meanHold, to: (tasks.lastPost - tasks.firstPost) / 1000 };
-  return { tasks, load: loadWatch.findings(from, tasks.lastPost), decisions, log, window, sample: decisions.approved ?? retried ?? (scenario.tasks[0] as PlannedTask).id };
+  return {
+    tasks,
+    load: loadWatch.findings(from, tasks.lastPost),
+    decisions,
+    log,
+    window,
+    sample: decisions.approved ?? retried ?? (scenario.tasks[0] as PlannedTask).id,
+  };
 }
 
 function reportOf({ tasks, load, decisions, log }: Examined, planned: number, seconds: number): DemoReport {
@@ -263,11 +362,21 @@ const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
 const duration = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1000).toFixed(2)} s`);
 
 function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examined): string {
-  const table = new Table({ head: ['', 'measured', 'goal', ''], style: { head: [], border: [] }, chars: COMPACT, colAligns: ['left', 'right', 'left', 'left'] });
-  const row = (name: string, value: string, goal = '', met?: boolean) => void table.push([name, value, goal, met === undefined ? '' : met ? 'yes' : 'NO']);
+  const table = new Table({
+    head: ['', 'measured', 'goal', ''],
+    style: { head: [], border: [] },
+    chars: COMPACT,
+    colAligns: ['left', 'right', 'left', 'left'],
+  });
+  const row = (name: string, value: string, goal = '', met?: boolean) =>
+    void table.push([name, value, goal, met === undefined ? '' : met ? 'yes' : 'NO']);
   // What a slow or busy machine misses says nothing of the receipts.
-  const figure = (name: string, value: string, goal: string, met: boolean) => void table.push([name, value, goal, met ? 'yes' : 'not here']);
-  const each = (times: Readonly<Record<string, number>>) => Object.entries(times).map(([name, n]) => `${n} ${name}`).join(', ');
+  const figure = (name: string, value: string, goal: string, met: boolean) =>
+    void table.push([name, value, goal, met ? 'yes' : 'not here']);
+  const each = (times: Readonly<Record<string, number>>) =>
+    Object.entries(times)
+      .map(([name, n]) => `${n} ${name}`)
+      .join(', ');
   row('tasks posted', count(tasks.posted), count(report.tasks), tasks.posted === report.tasks);
   row('completed', count(report.completed));
   row('refused by decision', count(report.refused));
@@ -282,7 +391,12 @@ function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examine
   figure('needed a person', percent(decisions.humanShare), '< 15 %', decisions.humanShare < 0.15);
   row('rounds', count(decisions.rounds), each(decisions.outcomes));
   row('rounds that went to people', count(decisions.roundsEscalated));
-  row('rounds counted again', count(decisions.rounds - decisions.miscounted.length), 'all', decisions.miscounted.length === 0);
+  row(
+    'rounds counted again',
+    count(decisions.rounds - decisions.miscounted.length),
+    'all',
+    decisions.miscounted.length === 0,
+  );
   row('approvals', count(decisions.approvals), each(decisions.answers));
   row('approvals that the next group got', count(decisions.approvalsEscalated));
   row('defaults', count(decisions.defaults), 'each refuses');
@@ -290,7 +404,12 @@ function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examine
   row('ready to award, p95', duration(report.awardMs.p95));
   row('ready to award, p99', duration(report.awardMs.p99));
   figure('load Gini *', report.gini.toFixed(3), '< 0.3', report.gini < 0.3);
-  figure('utilisation *', percent(report.utilisation), '60 to 80 %', report.utilisation >= 0.6 && report.utilisation <= 0.8);
+  figure(
+    'utilisation *',
+    percent(report.utilisation),
+    '60 to 80 %',
+    report.utilisation >= 0.6 && report.utilisation <= 0.8,
+  );
   figure('idle *', percent(report.idle), '< 20 %', report.idle < 0.2);
   row('receipts', count(report.commits));
   row('chains verified', `${count(report.chains)}`, 'all', report.verified);
@@ -311,7 +430,10 @@ async function demand({ trace, seed }: Options): Promise<readonly DemandRequest[
   }
 }
 
-/** Plays the demo; true when nothing was lost, awarded twice, done without its decision, counted wrongly or tampered with. */
+/**
+ * Plays the demo; true when nothing was lost, awarded twice, done without its decision, counted wrongly or tampered
+ * with.
+ */
 async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   const began = performance.now();
   const requests = await demand(options);
@@ -320,9 +442,16 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   freshFolder(options.data);
 
   const hour = (((requests.at(-1)?.at ?? 0) - (requests[0]?.at ?? 0)) / 60_000).toFixed(0);
-  say(`\n  ${count(tasks.length)} tasks in ${hour} minutes of ${options.trace ?? 'the workload profile'}, played in ${arrivals.toFixed(0)} s (--speed ${options.speed})`);
-  if (options.profile === 'azure-local') say('  Cosmos DB, Service Bus and Event Hubs are test servers of ours on this machine, not Azure; the blobs are in Azurite');
-  say(`  ${count(agents.length)} agents with ${count(slots)} slots that stay; a task takes ${meanHold.toFixed(1)} s on the mean and ${longestHold.toFixed(1)} s at most, so that the load is ${options.load}`);
+  say(
+    `\n  ${count(tasks.length)} tasks in ${hour} minutes of ${options.trace ?? 'the workload profile'}, played in ${arrivals.toFixed(0)} s (--speed ${options.speed})`,
+  );
+  if (options.profile === 'azure-local')
+    say(
+      '  Cosmos DB, Service Bus and Event Hubs are test servers of ours on this machine, not Azure; the blobs are in Azurite',
+    );
+  say(
+    `  ${count(agents.length)} agents with ${count(slots)} slots that stay; a task takes ${meanHold.toFixed(1)} s on the mean and ${longestHold.toFixed(1)} s at most, so that the load is ${options.load}`,
+  );
   say(`  leases of ${leaseSeconds} s, agents silent for ${presenceSeconds} s count as lost; seed ${options.seed}\n`);
 
   const engine = await openEngine(options.profile, options.data);
@@ -340,7 +469,9 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
     heartbeatSeconds: scenario.heartbeatSeconds,
     pollSeconds: scenario.pollSeconds,
   });
-  say(`  host at ${host.url}, ${count(agents.length)} agents registered after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+  say(
+    `  host at ${host.url}, ${count(agents.length)} agents registered after ${((performance.now() - began) / 1000).toFixed(1)} s`,
+  );
 
   const client = new Formicary({ transport: new NodeTransport(host.url), principal: 'service:demo', retry: PATIENT });
   cleanup.add(() => client.close());
@@ -352,7 +483,10 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   let posted = 0;
   const show = (): void => {
     const { completed, accepted, failed, vanished, voted } = crew.counts;
-    bar.update(completed, `${count(completed)} of ${count(posted)} posted · ${count(accepted - completed - failed)} held · ${failed} failed · ${vanished} vanished · ${voted} votes`);
+    bar.update(
+      completed,
+      `${count(completed)} of ${count(posted)} posted · ${count(accepted - completed - failed)} held · ${failed} failed · ${vanished} vanished · ${voted} votes`,
+    );
   };
   const showing = setInterval(show, 200);
   cleanup.add(() => clearInterval(showing));
@@ -363,13 +497,25 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   const killing = options.kill ? killInTheMiddle(host, (arrivals / 2) * 1000) : undefined;
   const check = (): void => crew.check();
   await Promise.all([postAll(client, scenario, started, (number) => (posted += number), check), killing]);
-  const whole = await drained(client, engine, crew, tasks.length, Math.max(60, DRAIN_FACTOR * longestHold), check, show);
+  const whole = await drained(
+    client,
+    engine,
+    crew,
+    tasks.length,
+    Math.max(60, DRAIN_FACTOR * longestHold),
+    check,
+    show,
+  );
   clearInterval(showing);
   show();
   bar.stop();
   const outage = await killing;
-  if (outage !== undefined) say(`  the host was killed in the middle and was back after ${(outage / 1000).toFixed(1)} s`);
-  if (!whole) say('  some tasks did not end in time: beside other work this machine is too slow for that much; see --speed and --agents');
+  if (outage !== undefined)
+    say(`  the host was killed in the middle and was back after ${(outage / 1000).toFixed(1)} s`);
+  if (!whole)
+    say(
+      '  some tasks did not end in time: beside other work this machine is too slow for that much; see --speed and --agents',
+    );
 
   people.stop();
   await deciding;
@@ -379,7 +525,12 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   const examined = examine(await engine.log(), scenario);
   const report = reportOf(examined, tasks.length, (performance.now() - began) / 1000);
   print(report, examined, options, engine.exported);
-  const sound = report.lost === 0 && report.unfinished === 0 && report.doubleAwards === 0 && report.undecided === 0 && report.completed + report.refused === report.tasks;
+  const sound =
+    report.lost === 0 &&
+    report.unfinished === 0 &&
+    report.doubleAwards === 0 &&
+    report.undecided === 0 &&
+    report.completed + report.refused === report.tasks;
   const good = sound && report.verified && report.decisions.miscounted === 0 && examined.load.overbooked.length === 0;
   if (options.json) process.stdout.write(`${JSON.stringify(report)}\n`);
   return good;
@@ -406,7 +557,12 @@ function print(report: DemoReport, examined: Examined, options: Options, exporte
     );
   } else {
     const file = path.relative(process.cwd(), exported);
-    lines.push('', `Took ${report.seconds} s. The servers are gone, the receipts stay in ${file} (wiped by the next demo). To look further:`, `  npx formicary verify --export ${file}`, '');
+    lines.push(
+      '',
+      `Took ${report.seconds} s. The servers are gone, the receipts stay in ${file} (wiped by the next demo). To look further:`,
+      `  npx formicary verify --export ${file}`,
+      '',
+    );
   }
   process.stdout.write(`\n${lines.join('\n')}\n`);
 }
@@ -422,7 +578,9 @@ async function killInTheMiddle(host: HostProcess, afterMs: number): Promise<numb
 }
 
 async function main(): Promise<void> {
-  const given = program.parse().opts<Omit<Options, 'speed' | 'data'> & { readonly speed?: number; readonly data?: string }>();
+  const given = program
+    .parse()
+    .opts<Omit<Options, 'speed' | 'data'> & { readonly speed?: number; readonly data?: string }>();
   const data = given.data === undefined ? path.join(ROOT, FOLDER[given.profile]) : path.resolve(given.data);
   const options: Options = { ...given, speed: given.speed ?? SPEED[given.profile], data };
   const cleanup = new Cleanup();
@@ -436,7 +594,9 @@ async function main(): Promise<void> {
   try {
     process.exitCode = (await play(options, cleanup)) ? 0 : 1;
   } catch (error) {
-    say(`\n  The demo failed: ${error instanceof FormicaryError || !(error instanceof Error) ? String(error) : error.message}`);
+    say(
+      `\n  The demo failed: ${error instanceof FormicaryError || !(error instanceof Error) ? String(error) : error.message}`,
+    );
     process.exitCode = 1;
   } finally {
     cleanup.run();

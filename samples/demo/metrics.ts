@@ -1,12 +1,12 @@
 /**
- * What happened, by the receipts alone: how each task fared, how the load was spread, and who decided what. Nothing here
- * asks a client what it believes.
+ * What happened, by the receipts alone: how each task fared, how the load was spread, and who decided what. Nothing
+ * here asks a client what it believes.
  */
 import { actionDecider, type ActionState } from '../../domain/action';
 import type { AgentEvent } from '../../domain/agent';
 import { approvalDecider } from '../../domain/approval';
 import type { Commit } from '../../domain/kernel/commit';
-import { upcast, Rejection, type Decider, type Event } from '../../domain/kernel/decider';
+import { type Decider, type Event, Rejection, upcast } from '../../domain/kernel/decider';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { toMillis } from '../../domain/kernel/time';
 import { rounded } from '../../domain/market';
@@ -21,11 +21,15 @@ export interface TaskFindings {
   readonly completed: number;
   /** Ids of the tasks that were cancelled because it was decided that they may not be done. */
   readonly refused: readonly string[];
-  /** Ids of the tasks that ended neither completed nor refused; those that were to be posted and never were among them. */
+  /**
+   * Ids of the tasks that ended neither completed nor refused; those that were to be posted and never were among them.
+   */
   readonly lost: readonly string[];
   /** Ids of the tasks that have not ended: they wait, or somebody holds them. */
   readonly unfinished: readonly string[];
-  /** Ids of the tasks that were awarded though it was not decided that they may be done, or decided that they may not. */
+  /**
+   * Ids of the tasks that were awarded though it was not decided that they may be done, or decided that they may not.
+   */
   readonly undecided: readonly string[];
   /** Ids of the tasks that had two holders at once, two awards of one number, or two completions. */
   readonly awardedTwice: readonly string[];
@@ -82,7 +86,17 @@ export class TaskWatch {
     if (category !== 'task') return;
     let task = this.tasks.get(id);
     if (task === undefined) {
-      task = { postedAt: undefined, readyAt: undefined, awardedAt: undefined, holder: undefined, awards: new Set(), completions: 0, twice: false, undecided: false, over: false };
+      task = {
+        postedAt: undefined,
+        readyAt: undefined,
+        awardedAt: undefined,
+        holder: undefined,
+        awards: new Set(),
+        completions: 0,
+        twice: false,
+        undecided: false,
+        over: false,
+      };
       this.tasks.set(id, task);
     }
     for (const event of events as readonly TaskEvent[]) this.apply(task, event, toMillis(at));
@@ -106,7 +120,9 @@ export class TaskWatch {
       refused,
       lost: [...wanted].filter((id) => !known.has(id)),
       unfinished,
-      undecided: posted.filter(([id, { undecided, awards }]) => undecided || (awards.size > 0 && stopped.has(id))).map(([id]) => id),
+      undecided: posted
+        .filter(([id, { undecided, awards }]) => undecided || (awards.size > 0 && stopped.has(id)))
+        .map(([id]) => id),
       awardedTwice: [...this.tasks].filter(([, { twice }]) => twice).map(([id]) => id),
       retries: this.retries,
       ends: { ...this.ends },
@@ -129,7 +145,8 @@ export class TaskWatch {
       case 'TaskAwarded': {
         const { award } = event.data;
         const handedOver = event.type === 'TaskHandedOff' && event.data.from_award === task.holder;
-        if ((task.holder !== undefined && !handedOver) || task.awards.has(award) || task.completions > 0) task.twice = true;
+        if ((task.holder !== undefined && !handedOver) || task.awards.has(award) || task.completions > 0)
+          task.twice = true;
         task.awards.add(award);
         task.holder = award;
         if (task.readyAt === undefined) task.undecided = true;
@@ -211,10 +228,16 @@ export class DecisionWatch {
     const actions = this.states(actionDecider).filter(({ decided_at }) => decided_at !== undefined);
     const rounds = this.states(roundDecider);
     const approvals = this.states(approvalDecider);
-    const asked = actions.filter(({ asked_people, override, status }) => asked_people || override !== undefined || status === 'vetoed');
-    const voted = actions.filter((action) => !asked.includes(action) && action.refs.some((ref) => isOf(parseCommitRef(ref)?.stream, roundDecider)));
+    const asked = actions.filter(
+      ({ asked_people, override, status }) => asked_people || override !== undefined || status === 'vetoed',
+    );
+    const voted = actions.filter(
+      (action) => !asked.includes(action) && action.refs.some((ref) => isOf(parseCommitRef(ref)?.stream, roundDecider)),
+    );
     const stopped = actions.filter(({ status }) => status === 'refused' || status === 'vetoed').flatMap(taskOf);
-    const approved = actions.filter(({ status, cleared }) => status === 'executed' && cleared?.by === 'approval').flatMap(taskOf);
+    const approved = actions
+      .filter(({ status, cleared }) => status === 'executed' && cleared?.by === 'approval')
+      .flatMap(taskOf);
     const answers = counted(approvals.map(({ outcome }) => outcome));
     return {
       decided: actions.length,
@@ -229,7 +252,9 @@ export class DecisionWatch {
       answers,
       approvalsEscalated: approvals.filter(({ level }) => level > 0).length,
       defaults: answers['defaulted'] ?? 0,
-      miscounted: this.of(roundDecider).filter(([, commits]) => !counts(commits)).map(([stream]) => stream),
+      miscounted: this.of(roundDecider)
+        .filter(([, commits]) => !counts(commits))
+        .map(([stream]) => stream),
       stopped: new Set(stopped),
       approved: approved[0],
     };
@@ -242,7 +267,14 @@ export class DecisionWatch {
   private states<S, E extends Event>(decider: Decider<S, E>): S[] {
     return this.of(decider).map(([, commits]) => {
       let state = decider.initial;
-      for (const { stream, index, at, meta, events } of commits) for (const event of events) state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
+      for (const { stream, index, at, meta, events } of commits)
+        for (const event of events)
+          state = decider.evolve(state, upcast(decider, event), {
+            stream,
+            index,
+            at,
+            correlationId: meta.correlationId,
+          });
       return state;
     });
   }
@@ -291,7 +323,8 @@ export class LoadWatch {
 
   see({ stream, at, events }: Receipt): void {
     const { category, id } = parseStream(stream);
-    if (category === 'agent') this.changes.push({ at: toMillis(at), agent: id, events: events as readonly AgentEvent[] });
+    if (category === 'agent')
+      this.changes.push({ at: toMillis(at), agent: id, events: events as readonly AgentEvent[] });
   }
 
   /** The means from `from` to `to`, in milliseconds since the epoch. */
@@ -345,11 +378,13 @@ export class LoadWatch {
     for (const { at, agent: id, events } of [...this.changes].sort((a, b) => a.at - b.at)) {
       pass(at);
       let agent = agents.get(id);
-      if (agent === undefined) agents.set(id, (agent = { capacity: 0, active: false, slots: 0, load: 0, seconds: 0, since: at }));
+      if (agent === undefined)
+        agents.set(id, (agent = { capacity: 0, active: false, slots: 0, load: 0, seconds: 0, since: at }));
       settle(agent, at);
       count(agent, -1);
       for (const event of events) {
-        if (event.type === 'AgentRegistered' || event.type === 'AgentRevised') agent.capacity = event.data.profile.capacity;
+        if (event.type === 'AgentRegistered' || event.type === 'AgentRevised')
+          agent.capacity = event.data.profile.capacity;
         if (event.type === 'AgentRegistered' || event.type === 'AgentReturned') agent.active = true;
         if (event.type === 'AgentLost') agentsLost += 1;
         if (event.type === 'AgentLost' || event.type === 'AgentDeregistered') agent.active = false;
@@ -363,7 +398,8 @@ export class LoadWatch {
     pass(to);
     for (const agent of agents.values()) settle(agent, to);
     const means = new Map<number, number>();
-    for (const { load, seconds } of agents.values()) if (seconds > 0) means.set(load / seconds, (means.get(load / seconds) ?? 0) + 1);
+    for (const { load, seconds } of agents.values())
+      if (seconds > 0) means.set(load / seconds, (means.get(load / seconds) ?? 0) + 1);
     const mean = (sum: number) => (sums.seconds === 0 ? 0 : rounded(sum / sums.seconds));
     return {
       gini: mean(sums.gini),

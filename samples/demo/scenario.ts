@@ -2,14 +2,14 @@
  * What the demo plays: the demand as tasks in real time, and the agents that take them. Everything follows from the
  * options and the seed.
  */
-import { CATALOGUE } from '../../domain/catalogue-data';
 import type { AgentTypeEntry } from '../../domain/catalogue';
-import { toTasks, type DemandTask } from '../demand/effort';
+import { CATALOGUE } from '../../domain/catalogue-data';
+import { type DemandTask, toTasks } from '../demand/effort';
 import { random } from '../demand/profile';
 import type { DemandRequest } from '../demand/trace';
 import type { AgentPlan } from './agents';
 import { chance } from './chance';
-import { overseen, type Overseen } from './decisions';
+import { type Overseen, overseen } from './decisions';
 
 export interface ScenarioOptions {
   readonly agents: number;
@@ -79,7 +79,8 @@ export function capabilitiesOf(entry: AgentTypeEntry): Record<string, number> {
   const peers = DEPARTMENTS.get(departmentOf(entry)) ?? [];
   const place = peers.indexOf(entry);
   const capabilities: Record<string, number> = {};
-  for (let i = Math.min(SISTERS, peers.length - 1); i >= 1; i -= 1) capabilities[(peers[(place + i) % peers.length] as AgentTypeEntry).agent_type] = SISTER_LEVEL;
+  for (let i = Math.min(SISTERS, peers.length - 1); i >= 1; i -= 1)
+    capabilities[(peers[(place + i) % peers.length] as AgentTypeEntry).agent_type] = SISTER_LEVEL;
   return { ...capabilities, [entry.agent_type]: 1 };
 }
 
@@ -101,36 +102,64 @@ export function cutEfforts(efforts: readonly number[], longest: number): number[
 }
 
 /** @throws RangeError when the demand can't be offered so */
-export function planScenario(requests: readonly DemandRequest[], { agents: count, load, speed, seed }: ScenarioOptions): Scenario {
+export function planScenario(
+  requests: readonly DemandRequest[],
+  { agents: count, load, speed, seed }: ScenarioOptions,
+): Scenario {
   const arrivals = ((requests.at(-1)?.at ?? 0) - (requests[0]?.at ?? 0)) / 1000 / speed;
   const vanishing = Math.min(count - 1, Math.max(count >= 10 ? 1 : 0, Math.round(count * VANISHING)));
   const slots = CAPACITY * (count - vanishing);
   const demand = toTasks(requests, { load, slots, seed });
-  const efforts = cutEfforts(demand.map(({ effort }) => effort), LONGEST);
+  const efforts = cutEfforts(
+    demand.map(({ effort }) => effort),
+    LONGEST,
+  );
   const first = requests[0]?.at ?? 0;
   // Fewer agents than types: what the missing types would do goes to those that are there.
-  const typeOf = (agentType: string): string => (TYPES[TYPES.indexOf(agentType) % count] ?? agentType);
+  const typeOf = (agentType: string): string => TYPES[TYPES.indexOf(agentType) % count] ?? agentType;
   const tasks = demand.map((task, i): PlannedTask => {
     const id = `task-${String(i + 1).padStart(String(demand.length).length, '0')}`;
-    return { ...task, agentType: typeOf(task.agentType), effort: efforts[i] as number, id, due: (task.at - first) / 1000 / speed, oversight: overseen(id, seed) };
+    return {
+      ...task,
+      agentType: typeOf(task.agentType),
+      effort: efforts[i] as number,
+      id,
+      due: (task.at - first) / 1000 / speed,
+      oversight: overseen(id, seed),
+    };
   });
   const meanHold = efforts.reduce((sum, effort) => sum + effort, 0) / efforts.length / speed;
 
   const leaseSeconds = Math.min(MAX_LEASE, Math.max(MIN_LEASE, Math.ceil(1.5 * meanHold)));
   const presenceSeconds = leaseSeconds + 2;
-  const lots = Array.from({ length: count }, (_, n) => n).sort((a, b) => chance(seed, `vanish ${a}`) - chance(seed, `vanish ${b}`));
+  const lots = Array.from({ length: count }, (_, n) => n).sort(
+    (a, b) => chance(seed, `vanish ${a}`) - chance(seed, `vanish ${b}`),
+  );
   const vanish = new Set(lots.slice(0, vanishing));
   const draw = random(seed);
   const agents = Array.from({ length: count }, (_, n): AgentPlan => {
     const entry = CATALOGUE[n % CATALOGUE.length] as AgentTypeEntry;
-    const input = { agent_type: entry.agent_type, pool: departmentOf(entry), capabilities: capabilitiesOf(entry), capacity: CAPACITY, limits: { presence_seconds: presenceSeconds } };
+    const input = {
+      agent_type: entry.agent_type,
+      pool: departmentOf(entry),
+      capabilities: capabilitiesOf(entry),
+      capacity: CAPACITY,
+      limits: { presence_seconds: presenceSeconds },
+    };
     const id = `${entry.agent_type}-${String(Math.floor(n / CATALOGUE.length) + 1).padStart(2, '0')}`;
-    return { id, input, vanishesAfter: vanish.has(n) ? arrivals * (VANISH_FROM + (VANISH_TO - VANISH_FROM) * draw()) : undefined };
+    return {
+      id,
+      input,
+      vanishesAfter: vanish.has(n) ? arrivals * (VANISH_FROM + (VANISH_TO - VANISH_FROM) * draw()) : undefined,
+    };
   });
   return {
     tasks,
     agents,
-    voters: agents.filter(({ vanishesAfter }) => vanishesAfter === undefined).slice(0, VOTERS).map(({ id }) => id),
+    voters: agents
+      .filter(({ vanishesAfter }) => vanishesAfter === undefined)
+      .slice(0, VOTERS)
+      .map(({ id }) => id),
     slots,
     meanHold,
     longestHold: Math.max(...efforts) / speed,

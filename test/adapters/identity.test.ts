@@ -1,14 +1,19 @@
 /** One credential, one client a service, and nothing loaded before it is used. */
-import { ChainedTokenCredential, ManagedIdentityCredential } from '@azure/identity';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ChainedTokenCredential, ManagedIdentityCredential } from '@azure/identity';
 import { AzureClients, type Services } from '../../adapters/azure/identity';
 import { compileInto } from '../support/compiled';
 
 const BROKER = 'Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b;UseDevelopmentEmulator=true';
-const LOCAL: Services = { cosmos: { endpoint: 'http://127.0.0.1:1', key: 'a2V5' }, serviceBus: { connectionString: BROKER }, eventHubs: { connectionString: BROKER }, blobs: { connectionString: 'UseDevelopmentStorage=true' } };
+const LOCAL: Services = {
+  cosmos: { endpoint: 'http://127.0.0.1:1', key: 'a2V5' },
+  serviceBus: { connectionString: BROKER },
+  eventHubs: { connectionString: BROKER },
+  blobs: { connectionString: 'UseDevelopmentStorage=true' },
+};
 const AZURE: Services = {
   clientId: '6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21',
   cosmos: { endpoint: 'https://colony.documents.azure.com' },
@@ -36,11 +41,20 @@ test.each([
   try {
     const [first, again] = [all(clients), all(clients)];
     for (const [i, client] of first.entries()) expect(again[i]).toBe(client);
-    const brokers = [clients.connectServiceBus(), clients.connectServiceBus(), clients.connectEventHub('signals')] as const;
+    const brokers = [
+      clients.connectServiceBus(),
+      clients.connectServiceBus(),
+      clients.connectEventHub('signals'),
+    ] as const;
     expect(brokers[0]).not.toBe(brokers[1]);
-    expect([brokers[0].fullyQualifiedNamespace, brokers[2].eventHubName]).toEqual([services === AZURE ? 'colony.servicebus.windows.net' : '127.0.0.1', 'signals']);
+    expect([brokers[0].fullyQualifiedNamespace, brokers[2].eventHubName]).toEqual([
+      services === AZURE ? 'colony.servicebus.windows.net' : '127.0.0.1',
+      'signals',
+    ]);
     await Promise.all(brokers.map((broker) => broker.close()));
-    expect(clients.blobs.url).toBe(services === AZURE ? 'https://colony.blob.core.windows.net/' : 'http://127.0.0.1:10000/devstoreaccount1');
+    expect(clients.blobs.url).toBe(
+      services === AZURE ? 'https://colony.blob.core.windows.net/' : 'http://127.0.0.1:10000/devstoreaccount1',
+    );
   } finally {
     await clients.close();
   }
@@ -61,7 +75,10 @@ test('an SDK is loaded at its first use, and no other with it', () => {
       const before = loaded();
       clients.blobs;
       console.log(JSON.stringify([before, loaded()]));`;
-    expect(JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8', cwd: folder }))).toEqual([[], ['storage-blob']]);
+    expect(JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8', cwd: folder }))).toEqual([
+      [],
+      ['storage-blob'],
+    ]);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -5,7 +5,13 @@ import { NetAppServer } from '../servers/netapp';
 
 jest.setTimeout(30_000); // other work shares the machine
 
-const ACCOUNT = { subscription: '0b1f6471-1bf0-4dda-aec3-111122223333', resourceGroup: 'rg-colony', account: 'colony', location: 'westeurope', subnet: '/subscriptions/s/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/n/subnets/volumes' };
+const ACCOUNT = {
+  subscription: '0b1f6471-1bf0-4dda-aec3-111122223333',
+  resourceGroup: 'rg-colony',
+  account: 'colony',
+  location: 'westeurope',
+  subnet: '/subscriptions/s/resourceGroups/r/providers/Microsoft.Network/virtualNetworks/n/subnets/volumes',
+};
 
 let server: NetAppServer;
 let netapp: NetAppFiles;
@@ -14,7 +20,11 @@ let elsewhere: NetAppFiles;
 beforeEach(async () => {
   server = new NetAppServer();
   const endpoint = await server.start();
-  const client = new NetAppManagementClient({ getToken: async () => await Promise.resolve({ token: 't', expiresOnTimestamp: Infinity }) }, ACCOUNT.subscription, { endpoint, $host: endpoint, allowInsecureConnection: true, retryOptions: { maxRetries: 0 } });
+  const client = new NetAppManagementClient(
+    { getToken: async () => await Promise.resolve({ token: 't', expiresOnTimestamp: Infinity }) },
+    ACCOUNT.subscription,
+    { endpoint, $host: endpoint, allowInsecureConnection: true, retryOptions: { maxRetries: 0 } },
+  );
   client.pipeline.removePolicy({ name: 'bearerTokenAuthenticationPolicy' }); // it sends no token without TLS
   netapp = new NetAppFiles(() => client, ACCOUNT, 1);
   elsewhere = new NetAppFiles(() => client, { ...ACCOUNT, account: 'colony-north', location: 'northeurope' }, 1);
@@ -26,8 +36,18 @@ const writes = () => server.requests.filter((request) => !request.startsWith('GE
 
 test('a pool and a volume are there when the command has ended, whoever gives it again', async () => {
   for (let time = 0; time < 2; time += 1) {
-    expect(await netapp.pool('hot', 'Premium', 1)).toMatchObject({ name: 'hot', serviceLevel: 'Premium', size: 2 ** 40, provisioningState: 'Succeeded' });
-    expect(await netapp.volume(MEMORY, 100)).toMatchObject({ usageThreshold: 100 * 2 ** 30, creationToken: 'memory', subnetId: ACCOUNT.subnet, provisioningState: 'Succeeded' });
+    expect(await netapp.pool('hot', 'Premium', 1)).toMatchObject({
+      name: 'hot',
+      serviceLevel: 'Premium',
+      size: 2 ** 40,
+      provisioningState: 'Succeeded',
+    });
+    expect(await netapp.volume(MEMORY, 100)).toMatchObject({
+      usageThreshold: 100 * 2 ** 30,
+      creationToken: 'memory',
+      subnetId: ACCOUNT.subnet,
+      provisioningState: 'Succeeded',
+    });
   }
   expect(writes()).toEqual(['PUT /capacityPools/hot', 'PUT /capacityPools/hot/volumes/memory']);
   expect(server.questions).toBeGreaterThanOrEqual(6); // each operation was followed to its end
@@ -38,8 +58,15 @@ test('a snapshot is restored into a volume of its own', async () => {
   await netapp.volume(MEMORY, 100);
   const { snapshotId } = await netapp.snapshot(MEMORY, 'before');
   await netapp.snapshot(MEMORY, 'before');
-  for (let time = 0; time < 2; time += 1) expect(await netapp.restore(MEMORY, 'before', 'memory-2')).toMatchObject({ snapshotId, usageThreshold: 100 * 2 ** 30 });
-  expect(writes().slice(2)).toEqual(['PUT /capacityPools/hot/volumes/memory/snapshots/before', 'PUT /capacityPools/hot/volumes/memory-2']);
+  for (let time = 0; time < 2; time += 1)
+    expect(await netapp.restore(MEMORY, 'before', 'memory-2')).toMatchObject({
+      snapshotId,
+      usageThreshold: 100 * 2 ** 30,
+    });
+  expect(writes().slice(2)).toEqual([
+    'PUT /capacityPools/hot/volumes/memory/snapshots/before',
+    'PUT /capacityPools/hot/volumes/memory-2',
+  ]);
 });
 
 test('a copy elsewhere follows every 10 minutes, and the source lets it', async () => {
@@ -47,17 +74,29 @@ test('a copy elsewhere follows every 10 minutes, and the source lets it', async 
   await netapp.volume(MEMORY, 100);
   await elsewhere.pool('cold', 'Standard', 1);
   const copy = await elsewhere.replicate({ netapp, name: MEMORY }, { pool: 'cold', volume: 'memory-copy' });
-  expect(copy).toMatchObject({ volumeType: 'DataProtection', location: 'northeurope', dataProtection: { replication: { endpointType: 'dst', replicationSchedule: '_10minutely', remoteVolumeRegion: 'westeurope' } } });
-  expect(copy.dataProtection?.replication?.remoteVolumeResourceId).toMatch(/netAppAccounts\/colony\/capacityPools\/hot\/volumes\/memory$/);
+  expect(copy).toMatchObject({
+    volumeType: 'DataProtection',
+    location: 'northeurope',
+    dataProtection: {
+      replication: { endpointType: 'dst', replicationSchedule: '_10minutely', remoteVolumeRegion: 'westeurope' },
+    },
+  });
+  expect(copy.dataProtection?.replication?.remoteVolumeResourceId).toMatch(
+    /netAppAccounts\/colony\/capacityPools\/hot\/volumes\/memory$/,
+  );
   expect(writes().at(-1)).toBe('POST /capacityPools/hot/volumes/memory/authorizeReplication');
-  expect(await elsewhere.replication({ pool: 'cold', volume: 'memory-copy' })).toMatchObject({ healthy: true, mirrorState: 'Mirrored' });
+  expect(await elsewhere.replication({ pool: 'cold', volume: 'memory-copy' })).toMatchObject({
+    healthy: true,
+    mirrorState: 'Mirrored',
+  });
 });
 
 test('a volume moves to a pool of another tier, once', async () => {
   await netapp.pool('hot', 'Premium', 1);
   await netapp.pool('cold', 'Standard', 1);
   await netapp.volume(MEMORY, 100);
-  for (let time = 0; time < 2; time += 1) expect(await netapp.move(MEMORY, 'cold')).toMatchObject({ serviceLevel: 'Standard' });
+  for (let time = 0; time < 2; time += 1)
+    expect(await netapp.move(MEMORY, 'cold')).toMatchObject({ serviceLevel: 'Standard' });
   expect(writes().filter((request) => request.endsWith('poolChange'))).toHaveLength(1);
 });
 

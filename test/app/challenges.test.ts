@@ -1,17 +1,17 @@
 /**
- * Challenges from end to end: what is doubted never waits for a round that won't come, whoever is doubted can't evade the
- * verdict, and nobody who doubts everything holds anything up.
+ * Challenges from end to end: what is doubted never waits for a round that won't come, whoever is doubted can't evade
+ * the verdict, and nobody who doubts everything holds anything up.
  */
 import fc from 'fast-check';
+import { derivedSystemId } from '../../app/new-id';
 import type { Append } from '../../app/ports';
 import { actionDecider } from '../../domain/action';
-import { MAX_OPEN_CHALLENGES, agentDecider } from '../../domain/agent';
+import { agentDecider, MAX_OPEN_CHALLENGES } from '../../domain/agent';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
 import { roundDecider } from '../../domain/round';
 import { isAlive, taskDecider } from '../../domain/task';
-import { derivedSystemId } from '../../app/new-id';
 import { brokenRules } from '../support/log-rules';
-import { Stage, TENANT, agentOf, as, profile, spec, taskOf, turns, types } from '../support/stage';
+import { agentOf, as, profile, spec, Stage, taskOf, TENANT, turns, types } from '../support/stage';
 
 let stage: Stage;
 
@@ -23,18 +23,46 @@ afterEach(() => stage.end());
 const JUDGES = ['j0', 'j1', 'j2'];
 const DAY = 86_400;
 const LADDER = [{ group: 'approvers', members: [], seconds: 60 }];
-const person = (id: string) => ({ principal: { tenant: TENANT, id: `human:${id}`, kind: 'human' as const, level: 'critical' as const, groups: ['approvers', 'administrators'] } });
+const person = (id: string) => ({
+  principal: {
+    tenant: TENANT,
+    id: `human:${id}`,
+    kind: 'human' as const,
+    level: 'critical' as const,
+    groups: ['approvers', 'administrators'],
+  },
+});
 
 const task = (id = 't') => stage.fold(taskDecider, taskOf(id)).state;
 const action = (id = 'a') => stage.fold(actionDecider, `${TENANT}/action/${id}`).state;
 const claim = (id = 't') => ({ agent: task(id).holder?.agent as string, award: task(id).holder?.award as number });
-const register = (id: string, changes: Parameters<typeof profile>[0] = {}) => stage.colony.agents.register(as(id), id, profile({ agent_type: `type.${id}`, presence_seconds: 10 * DAY, ...changes }));
-const judges = (...ids: string[]) => Promise.all(ids.map((id) => register(id, { agent_type: 'judge', capabilities: {}, offer: null })));
+const register = (id: string, changes: Parameters<typeof profile>[0] = {}) =>
+  stage.colony.agents.register(
+    as(id),
+    id,
+    profile({ agent_type: `type.${id}`, presence_seconds: 10 * DAY, ...changes }),
+  );
+const judges = (...ids: string[]) =>
+  Promise.all(ids.map((id) => register(id, { agent_type: 'judge', capabilities: {}, offer: null })));
 
 const voters = (...ids: string[]) => ids.map((id) => ({ id, why: 'asked by name' }));
-const voting = (...ids: string[]): OversightRules['round'] => ({ when: 'always', algorithm: 'simple_majority', voters: voters(...ids), min_agreement: 0.75, quorum: 0.6, round_seconds: 30, improvement_rounds: 0 });
+const voting = (...ids: string[]): OversightRules['round'] => ({
+  when: 'always',
+  algorithm: 'simple_majority',
+  voters: voters(...ids),
+  min_agreement: 0.75,
+  quorum: 0.6,
+  round_seconds: 30,
+  improvement_rounds: 0,
+});
 const challengeRules = async (changes: Partial<OversightRules> = {}) => {
-  const rules = { ...DEFAULT_RULES, mode: 'full_automation' as const, approvers: LADDER, round: voting(...JUDGES), ...changes };
+  const rules = {
+    ...DEFAULT_RULES,
+    mode: 'full_automation' as const,
+    approvers: LADDER,
+    round: voting(...JUDGES),
+    ...changes,
+  };
   const outcome = await stage.colony.oversight.configure(person('root'), 'challenge', rules);
   if (!outcome.ok) throw new Error(outcome.rejection.message);
 };
@@ -42,7 +70,11 @@ const challengeRules = async (changes: Partial<OversightRules> = {}) => {
 /** Posted, and awarded to `ann`. */
 const awarded = async (id = 't', changes: Parameters<typeof spec>[0] = {}) => {
   await register('ann', { capacity: 100 });
-  await stage.colony.tasks.post(as('poster'), id, spec({ accept_seconds: 600, lease_seconds: 3_600, retry_seconds: 0, ...changes }));
+  await stage.colony.tasks.post(
+    as('poster'),
+    id,
+    spec({ accept_seconds: 600, lease_seconds: 3_600, retry_seconds: 0, ...changes }),
+  );
   await stage.settled();
   expect(task(id).holder?.agent).toBe('ann');
   return task(id).holder?.receipt as string;
@@ -57,7 +89,14 @@ const challenge = async (target: string, by = 'rival', reason = 'it has not the 
 const verdict = async (round: string, choice: 'uphold' | 'dismiss', ...ids: string[]) => {
   const { state } = await stage.colony.rounds.load(TENANT, round);
   for (const id of ids.length === 0 ? (state.electorate?.voters.map((voter) => voter.id) ?? []) : ids) {
-    await stage.colony.rounds.vote(as(id), round, { voter: id, choice, confidence: 1, reasoning: 'because', snapshot: state.electorate_hash, pass: state.pass });
+    await stage.colony.rounds.vote(as(id), round, {
+      voter: id,
+      choice,
+      confidence: 1,
+      reasoning: 'because',
+      snapshot: state.electorate_hash,
+      pass: state.pass,
+    });
   }
   await stage.settled();
 };
@@ -87,7 +126,15 @@ describe('an award', () => {
     // Two groups, of which one may veto; without the party the shares no longer make a whole.
     await challengeRules({
       holds_awards: true,
-      round: { ...(voting() as NonNullable<OversightRules['round']>), algorithm: 'delegated_proof_of_stake', delegates: 1, voters: [{ id: 'rival', why: 'x', stake: 1, stands_for: true }, { id: 'j0', why: 'x', stake: 1, delegate_to: 'rival' }] },
+      round: {
+        ...(voting() as NonNullable<OversightRules['round']>),
+        algorithm: 'delegated_proof_of_stake',
+        delegates: 1,
+        voters: [
+          { id: 'rival', why: 'x', stake: 1, stands_for: true },
+          { id: 'j0', why: 'x', stake: 1, delegate_to: 'rival' },
+        ],
+      },
     });
     const target = await awarded();
     expect((await challenge(target)).code).toBe('round-invalid');
@@ -106,7 +153,10 @@ describe('an award', () => {
     const target = await awarded();
     const { round } = await challenge(target);
     expect((await challenge(target)).round).toBe(round);
-    expect(await stage.colony.tasks.accept(as('ann'), 't', claim())).toMatchObject({ ok: false, rejection: { code: 'award-challenged' } });
+    expect(await stage.colony.tasks.accept(as('ann'), 't', claim())).toMatchObject({
+      ok: false,
+      rejection: { code: 'award-challenged' },
+    });
     await verdict(round, 'dismiss');
     expect(await challenge(target)).toEqual({ code: 'challenged-before', round });
     expect(await stage.colony.tasks.accept(as('ann'), 't', claim())).toMatchObject({ ok: true });
@@ -119,7 +169,9 @@ describe('an award', () => {
     const { round } = await challenge(await awarded());
     await verdict(round, 'dismiss');
     expect(await stage.colony.tasks.accept(as('ann'), 't', claim())).toMatchObject({ ok: true });
-    expect(await stage.colony.rounds.override(person('ada'), round, 'uphold', 'I know it has not')).toMatchObject({ ok: true });
+    expect(await stage.colony.rounds.override(person('ada'), round, 'uphold', 'I know it has not')).toMatchObject({
+      ok: true,
+    });
     await stage.settled();
     expect(task()).toMatchObject({ status: 'open', holder: undefined, challenges: [{ status: 'upheld' }] });
     sound();
@@ -134,14 +186,23 @@ describe('an award', () => {
     expect(await stage.colony.tasks.handOff(as('ann'), 't', claim(), 'j0')).toMatchObject({ ok: true });
     await stage.settled();
     const { state } = await stage.colony.rounds.load(TENANT, round);
-    const vote = (voter: string) => stage.colony.rounds.vote(as(voter), round, { voter, choice: 'dismiss', confidence: 1, reasoning: 'mine', snapshot: state.electorate_hash, pass: 1 });
+    const vote = (voter: string) =>
+      stage.colony.rounds.vote(as(voter), round, {
+        voter,
+        choice: 'dismiss',
+        confidence: 1,
+        reasoning: 'mine',
+        snapshot: state.electorate_hash,
+        pass: 1,
+      });
     expect(await vote('j0')).toMatchObject({ ok: false, rejection: { code: 'party-may-not-decide' } });
     expect(await vote('j1')).toMatchObject({ ok: true });
   });
 
   test('whose round no process opens is free again by a time of its own', async () => {
     const target = await awarded();
-    stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'fails' : undefined);
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'fails' : undefined;
     await stage.colony.challenges.challenge(as('rival'), target, 'x').catch(() => undefined);
     await turns(20);
     expect(task().challenges).toMatchObject([{ status: 'open', holds: true }]);
@@ -153,7 +214,8 @@ describe('an award', () => {
 
   test('marked by a process that dies is judged all the same', async () => {
     const target = await awarded();
-    stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'hangs' : undefined);
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'hangs' : undefined;
     void stage.colony.challenges.challenge(as('rival'), target, 'x').catch(() => undefined);
     for (let i = 0; i < 200 && task().challenges.length === 0; i += 1) await turns(1);
     stage.first.kill();
@@ -168,7 +230,8 @@ describe('an award', () => {
   test('marked, while nobody is left who could judge: settled at once', async () => {
     const target = await awarded();
     await challengeRules({ holds_awards: true, round: undefined });
-    stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'hangs' : undefined);
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'hangs' : undefined;
     void stage.colony.challenges.challenge(as('rival'), target, 'x').catch(() => undefined);
     for (let i = 0; i < 200 && task().challenges.length === 0; i += 1) await turns(1);
     stage.first.kill();
@@ -197,7 +260,9 @@ describe('an award', () => {
     const ids = Array.from({ length: 20 }, (_, i) => `t${i}`);
     const targets: string[] = [];
     for (const id of ids) targets.push(await awarded(id));
-    const codes = await Promise.all(targets.map(async (target) => (await stage.colony.challenges.challenge(as('rival'), target, 'x'))));
+    const codes = await Promise.all(
+      targets.map(async (target) => await stage.colony.challenges.challenge(as('rival'), target, 'x')),
+    );
     await stage.settled();
     expect(codes.filter(({ ok }) => ok)).toHaveLength(MAX_OPEN_CHALLENGES);
     for (const refused of codes) if (!refused.ok) expect(refused.rejection.code).toBe('too-many-challenges');
@@ -207,7 +272,9 @@ describe('an award', () => {
     // Decided, they make room for others.
     const open = ids.find((id) => task(id).challenges.length > 0) as string;
     await verdict(task(open).challenges[0]?.round as string, 'dismiss');
-    expect(Object.keys(stage.fold(agentDecider, agentOf('rival')).state.challenges)).toHaveLength(MAX_OPEN_CHALLENGES - 1);
+    expect(Object.keys(stage.fold(agentDecider, agentOf('rival')).state.challenges)).toHaveLength(
+      MAX_OPEN_CHALLENGES - 1,
+    );
     const free = ids.find((id) => task(id).challenges.length === 0) as string;
     expect((await challenge(task(free).holder?.receipt as string)).code).toBe('ok');
   });
@@ -249,7 +316,10 @@ describe('the verdict meets a holder who', () => {
     expect(await stage.colony.tasks.handOff(as('ann'), 't', claim(), 'bob')).toMatchObject({ ok: true });
     await stage.colony.tasks.accept(as('bob'), 't', claim());
     await verdict(round, 'uphold');
-    const revoked = stage.stream(taskOf('t')).flatMap(({ events }) => events).find(({ type }) => type === 'AwardRevoked');
+    const revoked = stage
+      .stream(taskOf('t'))
+      .flatMap(({ events }) => events)
+      .find(({ type }) => type === 'AwardRevoked');
     expect(revoked).toMatchObject({ data: { agent: 'bob', award: 2, round } });
     await keptOut();
   });
@@ -274,11 +344,18 @@ describe('the verdict meets a holder who', () => {
   });
 
   test('has failed, and nobody holds it', async () => {
-    await stage.colony.agents.register(as('ann'), 'ann', profile({ agent_type: 'type.ann', presence_seconds: 10 * DAY, capacity: 100, offer: null }));
+    await stage.colony.agents.register(
+      as('ann'),
+      'ann',
+      profile({ agent_type: 'type.ann', presence_seconds: 10 * DAY, capacity: 100, offer: null }),
+    );
     await stage.colony.tasks.fail(as('ann'), 't', claim(), 'x', true);
     await stage.settled();
     await verdict(round, 'uphold');
-    expect(await stage.colony.tasks.bid(as('ann'), 't', { agent: 'ann' })).toMatchObject({ ok: false, rejection: { code: 'agent-kept-out' } });
+    expect(await stage.colony.tasks.bid(as('ann'), 't', { agent: 'ann' })).toMatchObject({
+      ok: false,
+      rejection: { code: 'agent-kept-out' },
+    });
     await keptOut();
   });
 
@@ -304,7 +381,15 @@ describe('the verdict meets a holder who', () => {
 });
 
 describe('an action', () => {
-  const order = { kind: 'erp.order', action: { amount: 1 }, why: 'x', confidence: 1, impact: 'low' as const, risk: 0, features: {} };
+  const order = {
+    kind: 'erp.order',
+    action: { amount: 1 },
+    why: 'x',
+    confidence: 1,
+    impact: 'low' as const,
+    risk: 0,
+    features: {},
+  };
 
   beforeEach(async () => {
     await stage.start();
@@ -325,7 +410,9 @@ describe('an action', () => {
     await stage.pass(35, undefined, 5);
     const { approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
     expect(approvals).toMatchObject([{ kind: 'round.outcome' }]);
-    expect(await stage.colony.approvals.withdraw(as('rival'), (approvals[0] as { id: string }).id, 'never mind')).toMatchObject({ ok: true });
+    expect(
+      await stage.colony.approvals.withdraw(as('rival'), (approvals[0] as { id: string }).id, 'never mind'),
+    ).toMatchObject({ ok: true });
     await stage.settled();
     expect(action()).toMatchObject({ status: 'cleared', challenge: undefined });
     expect(await execute()).toMatchObject({ ok: true });
@@ -356,9 +443,15 @@ describe('an action', () => {
     const { round } = await challenge(`${TENANT}/action/a@0`);
     await verdict(round, 'dismiss');
     if (taken) expect(await execute()).toMatchObject({ ok: true });
-    expect(await stage.colony.rounds.override(person('bob'), round, 'uphold', 'I know better')).toMatchObject({ ok: true });
+    expect(await stage.colony.rounds.override(person('bob'), round, 'uphold', 'I know better')).toMatchObject({
+      ok: true,
+    });
     await stage.settled();
-    expect(action()).toMatchObject(taken ? { status: 'executed', compensation: { due: true } } : { status: 'refused', override: { by: 'human:bob', instead: 'refuse' } });
+    expect(action()).toMatchObject(
+      taken
+        ? { status: 'executed', compensation: { due: true } }
+        : { status: 'refused', override: { by: 'human:bob', instead: 'refuse' } },
+    );
     if (!taken) expect(await execute()).toMatchObject({ ok: false });
     sound();
   });
@@ -366,10 +459,14 @@ describe('an action', () => {
   test('that a challenge has stopped stays so when a person dismisses the challenge afterwards', async () => {
     const { round } = await challenge(`${TENANT}/action/a@0`);
     await verdict(round, 'uphold');
-    expect(await stage.colony.rounds.override(person('bob'), round, 'dismiss', 'it was right')).toMatchObject({ ok: true });
+    expect(await stage.colony.rounds.override(person('bob'), round, 'dismiss', 'it was right')).toMatchObject({
+      ok: true,
+    });
     await stage.settled();
     expect(action().status).toBe('refused');
-    expect(await stage.colony.actions.override(person('bob'), 'a', 'allow', 'it was right')).toMatchObject({ ok: true });
+    expect(await stage.colony.actions.override(person('bob'), 'a', 'allow', 'it was right')).toMatchObject({
+      ok: true,
+    });
     await stage.settled();
     expect(await execute()).toMatchObject({ ok: true });
   });
@@ -380,11 +477,15 @@ describe('an action', () => {
     await verdict(round, 'dismiss', 'j1', 'j2');
     await stage.pass(40);
     // The challenge is settled by it, so there is nothing left for the override itself to do.
-    expect(await stage.colony.rounds.override(person('bob'), round, 'uphold', 'I know better')).toMatchObject({ ok: true });
+    expect(await stage.colony.rounds.override(person('bob'), round, 'uphold', 'I know better')).toMatchObject({
+      ok: true,
+    });
     await stage.settled();
     expect(action().status).toBe('refused');
     stage.clock.time += 1_000;
-    expect(await stage.colony.actions.override(person('cal'), 'a', 'allow', 'I have looked again')).toMatchObject({ ok: true });
+    expect(await stage.colony.actions.override(person('cal'), 'a', 'allow', 'I have looked again')).toMatchObject({
+      ok: true,
+    });
     await stage.settled();
     await stage.colony.decisions.handle(stage.log());
     await stage.settled();
@@ -425,7 +526,8 @@ describe('an action', () => {
   });
 
   test('whose round can never be opened falls to its safe default, by a time of its own', async () => {
-    stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'fails' : undefined);
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'fails' : undefined;
     await stage.colony.challenges.challenge(as('rival'), `${TENANT}/action/a@0`, 'x').catch(() => undefined);
     await turns(20);
     expect(action().challenge).toMatchObject({ by: 'rival' });
@@ -435,7 +537,15 @@ describe('an action', () => {
 });
 
 describe('time that is given back to those who decide on a challenge', () => {
-  const order = { kind: 'erp.order', action: { amount: 1 }, why: 'x', confidence: 1, impact: 'low' as const, risk: 0, features: {} };
+  const order = {
+    kind: 'erp.order',
+    action: { amount: 1 },
+    why: 'x',
+    confidence: 1,
+    impact: 'low' as const,
+    risk: 0,
+    features: {},
+  };
   /** Opened at 0: its round has until 30, the people after it until 90; it lapses at 150. */
   const doubted = {
     'an award': {
@@ -470,11 +580,14 @@ describe('time that is given back to those who decide on a challenge', () => {
     stage.clock.time = began + seconds * 1_000;
     stage.colony.watchdog.wasAway(from, stage.clock.time);
   };
-  const until = async (seconds: number) => await stage.pass((began + seconds * 1_000 - stage.clock.time) / 1_000, undefined, 5);
+  const until = async (seconds: number) =>
+    await stage.pass((began + seconds * 1_000 - stage.clock.time) / 1_000, undefined, 5);
   const uphold = async () => {
     const { approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
     const { id, hash } = approvals[0] as { id: string; hash: string };
-    expect(await stage.colony.approvals.approve(person('bob'), id, { hash, reason: 'it is wrong', choice: 'uphold' })).toMatchObject({ ok: true });
+    expect(
+      await stage.colony.approvals.approve(person('bob'), id, { hash, reason: 'it is wrong', choice: 'uphold' }),
+    ).toMatchObject({ ok: true });
     await stage.settled();
   };
 
@@ -536,9 +649,31 @@ describe('the name space of what the product opens', () => {
   test('is closed to callers, at rounds and actions', async () => {
     await stage.start();
     const id = derivedSystemId(TENANT, 'challenge', 'x');
-    const round = { question: 'x?', kind: 'x', impact: 'low' as const, choices: ['a', 'b'], round_seconds: 60, improvement_rounds: 0, allow_change: false, electorate: { algorithm: 'simple_majority' as const, voters: voters('a'), min_agreement: 0.75, quorum: 0.6 } };
-    expect(await stage.colony.rounds.open(as('a'), id, round)).toMatchObject({ ok: false, rejection: { code: 'id-reserved' } });
-    expect(await stage.colony.actions.propose(as('a'), id, { kind: 'x', action: 1, why: 'x', confidence: 1, impact: 'low', risk: 0, features: {} })).toMatchObject({ ok: false, rejection: { code: 'id-reserved' } });
+    const round = {
+      question: 'x?',
+      kind: 'x',
+      impact: 'low' as const,
+      choices: ['a', 'b'],
+      round_seconds: 60,
+      improvement_rounds: 0,
+      allow_change: false,
+      electorate: { algorithm: 'simple_majority' as const, voters: voters('a'), min_agreement: 0.75, quorum: 0.6 },
+    };
+    expect(await stage.colony.rounds.open(as('a'), id, round)).toMatchObject({
+      ok: false,
+      rejection: { code: 'id-reserved' },
+    });
+    expect(
+      await stage.colony.actions.propose(as('a'), id, {
+        kind: 'x',
+        action: 1,
+        why: 'x',
+        confidence: 1,
+        impact: 'low',
+        risk: 0,
+        features: {},
+      }),
+    ).toMatchObject({ ok: false, rejection: { code: 'id-reserved' } });
     expect(stage.log()).toEqual([]);
   });
 });
@@ -554,11 +689,50 @@ type Step =
   | { readonly do: 'pass'; readonly seconds: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ do: fc.constant('challenge' as const), by: fc.constantFrom('rival', 'rival', 'other', 'stranger', 'ann', 'bob'), reason: fc.constantFrom('x', 'x', ' ') }) },
-  { weight: 6, arbitrary: fc.record({ do: fc.constantFrom('accept' as const, 'accept' as const, 'complete' as const, 'release' as const, 'fail' as const, 'decline' as const, 'hand-off' as const) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('judge' as const), choice: fc.constantFrom('uphold' as const, 'dismiss' as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('rules' as const), asked: fc.subarray(['j0', 'j1', 'ann', 'rival']), holds: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('fails' as const, 'loses' as const, 'crash' as const), category: fc.constantFrom('round' as const, 'round' as const, 'task' as const, 'agent' as const) }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant('challenge' as const),
+      by: fc.constantFrom('rival', 'rival', 'other', 'stranger', 'ann', 'bob'),
+      reason: fc.constantFrom('x', 'x', ' '),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constantFrom(
+        'accept' as const,
+        'accept' as const,
+        'complete' as const,
+        'release' as const,
+        'fail' as const,
+        'decline' as const,
+        'hand-off' as const,
+      ),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('judge' as const),
+      choice: fc.constantFrom('uphold' as const, 'dismiss' as const),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('rules' as const),
+      asked: fc.subarray(['j0', 'j1', 'ann', 'rival']),
+      holds: fc.boolean(),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('fails' as const, 'loses' as const, 'crash' as const),
+      category: fc.constantFrom('round' as const, 'round' as const, 'task' as const, 'agent' as const),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('pass' as const), seconds: fc.constantFrom(5, 40) }) },
 );
 
@@ -571,10 +745,15 @@ async function play(steps: readonly Step[]): Promise<string[]> {
   await register('ann');
   await register('bob');
   await challengeRules({ holds_awards: true, round: voting('j0', 'j1') });
-  await own.colony.tasks.post(as('poster'), 't', spec({ accept_seconds: 600, lease_seconds: 600, retry_seconds: 0, max_attempts: 5 }));
+  await own.colony.tasks.post(
+    as('poster'),
+    't',
+    spec({ accept_seconds: 600, lease_seconds: 600, retry_seconds: 0, max_attempts: 5 }),
+  );
   await own.settled();
   /** Whoever dies meanwhile never answers. */
-  const quietly = (promise: Promise<unknown>) => Promise.race([promise.catch(() => undefined), own.processes.at(-1)?.death]);
+  const quietly = (promise: Promise<unknown>) =>
+    Promise.race([promise.catch(() => undefined), own.processes.at(-1)?.death]);
   for (const one of steps) {
     const { colony } = own;
     const holder = claim();
@@ -607,14 +786,22 @@ async function play(steps: readonly Step[]): Promise<string[]> {
         for (const { round } of task().challenges) await quietly(verdict(round, one.choice));
         break;
       case 'rules':
-        await quietly(challengeRules({ holds_awards: one.holds, round: one.asked.length === 0 ? undefined : voting(...one.asked) }));
+        await quietly(
+          challengeRules({ holds_awards: one.holds, round: one.asked.length === 0 ? undefined : voting(...one.asked) }),
+        );
         break;
       case 'fails':
       case 'loses':
       case 'crash': {
         let left = 1;
         own.mishaps = (port, method, [append]) => {
-          if (left === 0 || port !== 'store' || method !== 'append' || !(append as Append).stream.includes(`/${one.category}/`)) return undefined;
+          if (
+            left === 0 ||
+            port !== 'store' ||
+            method !== 'append' ||
+            !(append as Append).stream.includes(`/${one.category}/`)
+          )
+            return undefined;
           left -= 1;
           if (one.do !== 'crash') return one.do;
           own.first.kill();
@@ -636,11 +823,13 @@ async function play(steps: readonly Step[]): Promise<string[]> {
   for (let turn = 0; turn < 6; turn += 1) {
     await own.pass(60, undefined, 30);
     await own.redeliver();
-    for (const consumer of ['views', 'reactions', 'decisions']) for (const { id } of await own.colony.feed.parked(consumer, 100)) await own.colony.feed.redrive(consumer, id);
+    for (const consumer of ['views', 'reactions', 'decisions'])
+      for (const { id } of await own.colony.feed.parked(consumer, 100)) await own.colony.feed.redrive(consumer, id);
     await own.settled();
   }
   // Nobody judges any more: whatever was doubted goes on.
-  for (const { status, round } of task().challenges) if (status === 'open') wrong.push(`the challenge in ${round} is still open`);
+  for (const { status, round } of task().challenges)
+    if (status === 'open') wrong.push(`the challenge in ${round} is still open`);
   await register('zed');
   for (let turn = 0; turn < 5 && isAlive(task()); turn += 1) {
     await own.pass(600, undefined, 60);

@@ -5,25 +5,34 @@ import path from 'node:path';
 import { openEmbedded } from '../../adapters/embedded/open';
 import { ClockCheck } from '../../app/clock-check';
 import { toMillis } from '../../domain/kernel/time';
-import { Stage, as, spec } from '../support/stage';
-import { EPOCH, chain } from '../support/commits';
+import { chain, EPOCH } from '../support/commits';
+import { as, spec, Stage } from '../support/stage';
 
 const AT = toMillis(EPOCH);
 const newest = async () => ({ ref: 'acme/task/t@3', at: EPOCH });
 
 function at(time: number, drift = 0): { check: ClockCheck; reports: string[] } {
   const reports: string[] = [];
-  return { check: new ClockCheck({ now: () => time, drift: () => drift }, (message) => reports.push(message)), reports };
+  return {
+    check: new ClockCheck({ now: () => time, drift: () => drift }, (message) => reports.push(message)),
+    reports,
+  };
 }
 
 test('a start whose clock is far behind the log is refused with a way out; one that is a little behind says so', async () => {
   const far = at(AT - 86_400_000);
-  await expect(far.check.start(newest, 600)).rejects.toThrow(/acme\/task\/t@3.*86400 s later.*FORMICARY_MAX_CLOCK_BEHIND=86460/);
+  await expect(far.check.start(newest, 600)).rejects.toThrow(
+    /acme\/task\/t@3.*86400 s later.*FORMICARY_MAX_CLOCK_BEHIND=86460/,
+  );
   await far.check.start(newest, 86_460);
   expect(far.check.trouble()).toContain('86400 s ahead of the clock');
   const near = at(AT - 30_000);
   await near.check.start(newest, 600);
-  expect([near.reports.length, near.check.status(), near.check.trouble()]).toEqual([1, { drift_ms: 0, log_ahead_ms: 30_000 }, undefined]);
+  expect([near.reports.length, near.check.status(), near.check.trouble()]).toEqual([
+    1,
+    { drift_ms: 0, log_ahead_ms: 30_000 },
+    undefined,
+  ]);
   const right = at(AT + 1);
   await right.check.start(newest, 0);
   expect([right.reports, right.check.trouble()]).toEqual([[], undefined]);
@@ -82,6 +91,9 @@ describe('processes that share a log note its newest receipt for each other', ()
 
   test('one whose clock is right says nothing', async () => {
     const { colony } = await stage.start();
-    expect([stage.reports.filter(({ message }) => message.includes('clock')), colony.clockCheck.trouble()]).toEqual([[], undefined]);
+    expect([stage.reports.filter(({ message }) => message.includes('clock')), colony.clockCheck.trouble()]).toEqual([
+      [],
+      undefined,
+    ]);
   });
 });

@@ -78,7 +78,14 @@ test('what the machine evens out by itself is followed', () => {
 });
 
 test('property: however the time of day jumps, the clock never goes back, and a duration that no step ahead outlasts is right to a tenth', () => {
-  const step = fc.record({ jump: fc.oneof(fc.constant(0), fc.integer({ min: -40 * DAY, max: 40 * DAY }), fc.integer({ min: -2_000, max: 2_000 })), wait: fc.integer({ min: 1, max: 50_000 }) });
+  const step = fc.record({
+    jump: fc.oneof(
+      fc.constant(0),
+      fc.integer({ min: -40 * DAY, max: 40 * DAY }),
+      fc.integer({ min: -2_000, max: 2_000 }),
+    ),
+    wait: fc.integer({ min: 1, max: 50_000 }),
+  });
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 30 }), (steps) => {
       const machine = new Machine();

@@ -2,8 +2,8 @@
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { SETTING_NAMES, SettingsError, readSettings } from '../../app/config';
 import { openColony } from '../../app/composition';
+import { readSettings, SETTING_NAMES, SettingsError } from '../../app/config';
 
 const ROOT = resolve(__dirname, '../..');
 
@@ -30,7 +30,8 @@ const AZURE = {
   FORMICARY_BLOBS__serviceUri: 'https://colony.blob.core.windows.net/',
 };
 
-const BROKER = 'Endpoint=sb://127.0.0.1:5673;SharedAccessKeyName=test;SharedAccessKey=secret-word;UseDevelopmentEmulator=true';
+const BROKER =
+  'Endpoint=sb://127.0.0.1:5673;SharedAccessKeyName=test;SharedAccessKey=secret-word;UseDevelopmentEmulator=true';
 /** Test servers on this machine. */
 const LOCAL = {
   FORMICARY_PROFILE: 'azure',
@@ -46,11 +47,13 @@ const NETAPP = {
   FORMICARY_NETAPP__resourceGroup: 'rg-colony',
   FORMICARY_NETAPP__account: 'colony',
   FORMICARY_NETAPP__location: 'westeurope',
-  FORMICARY_NETAPP__subnetId: '/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/rg-colony/providers/Microsoft.Network/virtualNetworks/net/subnets/volumes',
+  FORMICARY_NETAPP__subnetId:
+    '/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/rg-colony/providers/Microsoft.Network/virtualNetworks/net/subnets/volumes',
 };
 
 test('Application Insights is asked by its key, or by the identity where there is one', () => {
-  const connectionString = 'InstrumentationKey=6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/;ApplicationId=1';
+  const connectionString =
+    'InstrumentationKey=6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/;ApplicationId=1';
   const given = { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString };
   expect(readSettings(given).insights).toEqual({ connectionString, clientId: undefined });
   expect(readSettings({ ...AZURE, ...given }).insights).toEqual({ connectionString, clientId: AZURE.AZURE_CLIENT_ID });
@@ -71,7 +74,9 @@ describe('the embedded profile', () => {
 
   test('needs nothing; what is empty is not given; what is not ours is not looked at', () => {
     expect(readSettings({})).toEqual(DEFAULTS);
-    expect(readSettings({ ...Object.fromEntries(SETTING_NAMES.map((name) => [name, ''])), PATH: '/bin' })).toEqual(DEFAULTS);
+    expect(readSettings({ ...Object.fromEntries(SETTING_NAMES.map((name) => [name, ''])), PATH: '/bin' })).toEqual(
+      DEFAULTS,
+    );
   });
 
   test('takes every setting', () => {
@@ -97,10 +102,26 @@ describe('the embedded profile', () => {
   });
 
   test.each<[string, Environment, object]>([
-    ['TLS from the first byte', { FORMICARY_SMTP: 'smtps://mail.example' }, { host: 'mail.example', port: 465, security: 'tls', from: 'formicary@mail.example' }],
-    ['STARTTLS', { FORMICARY_SMTP: 'smtp://mail.example', FORMICARY_SMTP_FROM: 'ants@example.org' }, { host: 'mail.example', port: 587, security: 'starttls', from: 'ants@example.org' }],
-    ['nothing to this machine', { FORMICARY_SMTP: 'smtp://127.0.0.1:2525' }, { host: '127.0.0.1', port: 2525, security: 'none' }],
-    ['a login', { FORMICARY_SMTP: 'smtps://mail.example', FORMICARY_SMTP_USER: 'ant', FORMICARY_SMTP_PASSWORD: 'leaf' }, { auth: { user: 'ant', pass: 'leaf' } }],
+    [
+      'TLS from the first byte',
+      { FORMICARY_SMTP: 'smtps://mail.example' },
+      { host: 'mail.example', port: 465, security: 'tls', from: 'formicary@mail.example' },
+    ],
+    [
+      'STARTTLS',
+      { FORMICARY_SMTP: 'smtp://mail.example', FORMICARY_SMTP_FROM: 'ants@example.org' },
+      { host: 'mail.example', port: 587, security: 'starttls', from: 'ants@example.org' },
+    ],
+    [
+      'nothing to this machine',
+      { FORMICARY_SMTP: 'smtp://127.0.0.1:2525' },
+      { host: '127.0.0.1', port: 2525, security: 'none' },
+    ],
+    [
+      'a login',
+      { FORMICARY_SMTP: 'smtps://mail.example', FORMICARY_SMTP_USER: 'ant', FORMICARY_SMTP_PASSWORD: 'leaf' },
+      { auth: { user: 'ant', pass: 'leaf' } },
+    ],
   ])('mail: %s', (_, environment, smtp) => expect(readSettings(environment).smtp).toMatchObject(smtp));
 });
 
@@ -140,7 +161,11 @@ describe('the profile azure', () => {
   test('never falls back on the embedded store', async () => {
     const data = join(mkdtempSync(join(tmpdir(), 'formicary-')), 'data');
     // Nobody listens there.
-    await expect(openColony(readSettings({ ...LOCAL, FORMICARY_COSMOS__accountEndpoint: 'http://127.0.0.1:9/', FORMICARY_DATA: data }))).rejects.toThrow();
+    await expect(
+      openColony(
+        readSettings({ ...LOCAL, FORMICARY_COSMOS__accountEndpoint: 'http://127.0.0.1:9/', FORMICARY_DATA: data }),
+      ),
+    ).rejects.toThrow();
     expect(existsSync(data)).toBe(false);
   });
 });
@@ -169,7 +194,10 @@ describe('what can’t be used', () => {
     ['FORMICARY_BLOBS__serviceUri', 'http://colony.blob.core.windows.net'],
     ['FORMICARY_SERVICEBUS', '127.0.0.1:5672'],
     ['FORMICARY_BLOBS', 'true'],
-    ['APPLICATIONINSIGHTS_CONNECTION_STRING', 'IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/'],
+    [
+      'APPLICATIONINSIGHTS_CONNECTION_STRING',
+      'IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/',
+    ],
     ['APPLICATIONINSIGHTS_CONNECTION_STRING', 'InstrumentationKey=6F8E4F0A-3F5C-4A5E-9A3B-0D8C1C6B7A21'],
     ['APPLICATIONINSIGHTS_CONNECTION_STRING', '6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21'],
   ])('%s=%s', (name, value) => {
@@ -177,7 +205,14 @@ describe('what can’t be used', () => {
   });
 
   test('all of it is named at once, whatever its kind', () => {
-    expect(named({ FORMICARY_PROFILE: 'azure', FORMICARY_RATE: 'many', FORMICARY_LOG: 'loud', FORMICARY_SMTP_USER: 'ant' }).toSorted()).toEqual([
+    expect(
+      named({
+        FORMICARY_PROFILE: 'azure',
+        FORMICARY_RATE: 'many',
+        FORMICARY_LOG: 'loud',
+        FORMICARY_SMTP_USER: 'ant',
+      }).toSorted(),
+    ).toEqual([
       'FORMICARY_BLOBS__serviceUri',
       'FORMICARY_COSMOS__accountEndpoint',
       'FORMICARY_EVENTHUBS__fullyQualifiedNamespace',
@@ -194,21 +229,39 @@ describe('what can’t be used', () => {
   });
 
   test('an endpoint and a connection string to the same service', () => {
-    expect(named({ ...LOCAL, FORMICARY_BLOBS__serviceUri: 'http://127.0.0.1:10000/devstoreaccount1' })).toEqual(['FORMICARY_BLOBS']);
+    expect(named({ ...LOCAL, FORMICARY_BLOBS__serviceUri: 'http://127.0.0.1:10000/devstoreaccount1' })).toEqual([
+      'FORMICARY_BLOBS',
+    ]);
   });
 
   const keys = ['FORMICARY_COSMOS_KEY', 'FORMICARY_SERVICEBUS', 'FORMICARY_EVENTHUBS', 'FORMICARY_BLOBS'];
   test.each<[string, Environment]>([
     ['Cosmos DB on Azure', { FORMICARY_COSMOS__accountEndpoint: AZURE.FORMICARY_COSMOS__accountEndpoint }],
     ['a broker on Azure', { FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', 'colony.servicebus.windows.net') }],
-    ['a broker whose name begins like this machine', { FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', '127.0.0.1.example') }],
-    ['a broker with an address before its name', { FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', '127.0.0.1@colony.servicebus.windows.net') }],
-    ['a second endpoint in one string', { FORMICARY_EVENTHUBS: `${BROKER};Endpoint=sb://colony.servicebus.windows.net` }],
-    ['an account by its name alone', { FORMICARY_BLOBS: 'DefaultEndpointsProtocol=https;AccountName=colony;AccountKey=c2VjcmV0' }],
-    ['blobs elsewhere', { FORMICARY_BLOBS: 'AccountName=colony;AccountKey=c2VjcmV0;BlobEndpoint=https://colony.blob.core.windows.net' }],
+    [
+      'a broker whose name begins like this machine',
+      { FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', '127.0.0.1.example') },
+    ],
+    [
+      'a broker with an address before its name',
+      { FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', '127.0.0.1@colony.servicebus.windows.net') },
+    ],
+    [
+      'a second endpoint in one string',
+      { FORMICARY_EVENTHUBS: `${BROKER};Endpoint=sb://colony.servicebus.windows.net` },
+    ],
+    [
+      'an account by its name alone',
+      { FORMICARY_BLOBS: 'DefaultEndpointsProtocol=https;AccountName=colony;AccountKey=c2VjcmV0' },
+    ],
+    [
+      'blobs elsewhere',
+      { FORMICARY_BLOBS: 'AccountName=colony;AccountKey=c2VjcmV0;BlobEndpoint=https://colony.blob.core.windows.net' },
+    ],
   ])('keys are refused beside %s', (_, environment) => expect(named({ ...LOCAL, ...environment })).toEqual(keys));
 
-  test('a key alone beside real accounts is refused too', () => expect(named({ ...AZURE, FORMICARY_COSMOS_KEY: 'secret-word' })).toEqual(['FORMICARY_COSMOS_KEY']));
+  test('a key alone beside real accounts is refused too', () =>
+    expect(named({ ...AZURE, FORMICARY_COSMOS_KEY: 'secret-word' })).toEqual(['FORMICARY_COSMOS_KEY']));
 
   test.each(['127.0.0.1:5673', '127.8.9.1', 'localhost:5672', '[::1]:5672'])('%s is this machine', (host) => {
     expect(faults({ ...LOCAL, FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', host) })).toEqual([]);
@@ -233,7 +286,8 @@ describe('what can’t be used', () => {
 
 describe('the examples of local.settings.json', () => {
   /** What the Functions host reads itself. */
-  const HOST = /^(AzureWebJobsStorage|FUNCTIONS_WORKER_RUNTIME|AzureFunctionsJobHost__.+|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$/;
+  const HOST =
+    /^(AzureWebJobsStorage|FUNCTIONS_WORKER_RUNTIME|AzureFunctionsJobHost__.+|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$/;
 
   test.each([
     ['local.settings.json.example', undefined],
@@ -242,6 +296,8 @@ describe('the examples of local.settings.json', () => {
     const { Values: values } = JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as { Values: Record<string, string> };
     expect(faults(values)).toEqual([]);
     expect(readSettings(values).azure).toEqual(azure && expect.objectContaining(azure));
-    expect(Object.keys(values).filter((name) => !HOST.test(name) && !(SETTING_NAMES as readonly string[]).includes(name))).toEqual([]);
+    expect(
+      Object.keys(values).filter((name) => !HOST.test(name) && !(SETTING_NAMES as readonly string[]).includes(name)),
+    ).toEqual([]);
   });
 });

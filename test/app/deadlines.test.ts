@@ -1,11 +1,14 @@
-/** Deadlines and what follows from them: late rather than never, once in effect, whatever the clock and the processes do. */
+/**
+ * Deadlines and what follows from them: late rather than never, once in effect, whatever the clock and the processes
+ * do.
+ */
 import fc from 'fast-check';
 import { agentDecider } from '../../domain/agent';
 import { Rejection } from '../../domain/kernel/decider';
 import { secondsBetween } from '../../domain/kernel/time';
 import { taskDecider, type TaskSpec } from '../../domain/task';
 import { brokenRules } from '../support/log-rules';
-import { Stage, agentOf, as, later, profile, spec, taskOf, types, type Process } from '../support/stage';
+import { agentOf, as, later, type Process, profile, spec, Stage, taskOf, types } from '../support/stage';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -61,7 +64,11 @@ async function accept(task: string): Promise<{ agent: string; award: number }> {
 
 /** The agent says that it lives, and works on what it names; gives what it is told of that. */
 async function beat(id: string, ...tasks: string[]): Promise<boolean[]> {
-  const answer = await stage.colony.agents.heartbeat(as(id), id, tasks.map((task) => ({ task, award: claimOf(task).award ?? 1 })));
+  const answer = await stage.colony.agents.heartbeat(
+    as(id),
+    id,
+    tasks.map((task) => ({ task, award: claimOf(task).award ?? 1 })),
+  );
   if (answer instanceof Rejection) throw new Error(answer.message);
   return answer.held.map(({ stands }) => stands);
 }
@@ -77,70 +84,83 @@ async function offFor(seconds: number): Promise<void> {
 }
 
 /** Each kind of deadline: how it comes to stand, after how long it is due, what follows, and where. */
-const KINDS: readonly { name: string; arrange: () => Promise<void>; due: number; stream: string; follows: string[] }[] = [
-  { name: 'the deadline of a task that waits', arrange: () => post('t', { deadline: later(stage.now, 20) }), due: 20, stream: taskOf('t'), follows: ['DeadlinePassed'] },
-  {
-    name: 'the deadline of a task that runs',
-    arrange: async () => {
-      await enter('ann', { presence_seconds: AGES });
-      await post('t', { deadline: later(stage.now, 20), lease_seconds: AGES });
-      await accept('t');
+const KINDS: readonly { name: string; arrange: () => Promise<void>; due: number; stream: string; follows: string[] }[] =
+  [
+    {
+      name: 'the deadline of a task that waits',
+      arrange: () => post('t', { deadline: later(stage.now, 20) }),
+      due: 20,
+      stream: taskOf('t'),
+      follows: ['DeadlinePassed'],
     },
-    due: 20,
-    stream: taskOf('t'),
-    follows: ['DeadlinePassed'],
-  },
-  {
-    name: 'an award that nobody accepts',
-    arrange: async () => {
-      await enter('ann', { presence_seconds: AGES });
-      await post('t', { max_attempts: 1 });
+    {
+      name: 'the deadline of a task that runs',
+      arrange: async () => {
+        await enter('ann', { presence_seconds: AGES });
+        await post('t', { deadline: later(stage.now, 20), lease_seconds: AGES });
+        await accept('t');
+      },
+      due: 20,
+      stream: taskOf('t'),
+      follows: ['DeadlinePassed'],
     },
-    due: 10,
-    stream: taskOf('t'),
-    follows: ['AttemptEnded', 'TaskDeadLettered'],
-  },
-  {
-    name: 'the end of a bid window',
-    arrange: async () => {
-      await enter('ann', { presence_seconds: AGES });
-      await post('t', { bid_seconds: 8, accept_seconds: AGES });
+    {
+      name: 'an award that nobody accepts',
+      arrange: async () => {
+        await enter('ann', { presence_seconds: AGES });
+        await post('t', { max_attempts: 1 });
+      },
+      due: 10,
+      stream: taskOf('t'),
+      follows: ['AttemptEnded', 'TaskDeadLettered'],
     },
-    due: 8,
-    stream: taskOf('t'),
-    follows: ['BidsClosed', 'TaskAwarded'],
-  },
-  {
-    name: 'a retry that has to wait',
-    arrange: async () => {
-      await enter('ann', { presence_seconds: AGES });
-      await post('t', { retry_seconds: 7, accept_seconds: AGES });
-      await stage.colony.tasks.fail(as('ann'), 't', await accept('t'), 'broken', true);
-      await stage.settled();
+    {
+      name: 'the end of a bid window',
+      arrange: async () => {
+        await enter('ann', { presence_seconds: AGES });
+        await post('t', { bid_seconds: 8, accept_seconds: AGES });
+      },
+      due: 8,
+      stream: taskOf('t'),
+      follows: ['BidsClosed', 'TaskAwarded'],
     },
-    due: 7,
-    stream: taskOf('t'),
-    follows: ['BidsClosed', 'TaskAwarded'],
-  },
-  {
-    name: 'a reservation whose award never came',
-    arrange: async () => {
-      await enter('ann', { presence_seconds: AGES });
-      const other = await stage.prepare();
-      stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as { expected: number }).expected === 0 && (append as { stream: string }).stream === taskOf('t') ? 'hangs' : undefined);
-      expect((await stage.colony.tasks.post(as('poster'), 't', spec())).ok).toBe(true);
-      while (agent('ann').slots.t === undefined) await new Promise((resolve) => setImmediate(resolve));
-      stage.first.kill();
-      stage.mishaps = () => undefined;
-      expect((await other.colony.tasks.cancel(as('poster'), 't', 'no need')).ok).toBe(true);
-      other.kill();
-      await begin();
+    {
+      name: 'a retry that has to wait',
+      arrange: async () => {
+        await enter('ann', { presence_seconds: AGES });
+        await post('t', { retry_seconds: 7, accept_seconds: AGES });
+        await stage.colony.tasks.fail(as('ann'), 't', await accept('t'), 'broken', true);
+        await stage.settled();
+      },
+      due: 7,
+      stream: taskOf('t'),
+      follows: ['BidsClosed', 'TaskAwarded'],
     },
-    due: 60,
-    stream: agentOf('ann'),
-    follows: ['SlotReleased'],
-  },
-];
+    {
+      name: 'a reservation whose award never came',
+      arrange: async () => {
+        await enter('ann', { presence_seconds: AGES });
+        const other = await stage.prepare();
+        stage.mishaps = (port, method, [append]) =>
+          port === 'store' &&
+          method === 'append' &&
+          (append as { expected: number }).expected === 0 &&
+          (append as { stream: string }).stream === taskOf('t')
+            ? 'hangs'
+            : undefined;
+        expect((await stage.colony.tasks.post(as('poster'), 't', spec())).ok).toBe(true);
+        while (agent('ann').slots.t === undefined) await new Promise((resolve) => setImmediate(resolve));
+        stage.first.kill();
+        stage.mishaps = () => undefined;
+        expect((await other.colony.tasks.cancel(as('poster'), 't', 'no need')).ok).toBe(true);
+        other.kill();
+        await begin();
+      },
+      due: 60,
+      stream: agentOf('ann'),
+      follows: ['SlotReleased'],
+    },
+  ];
 
 describe.each(KINDS)('$name', ({ arrange, due, stream, follows }) => {
   const since = (before: number) => types(stage.stream(stream).slice(before));
@@ -181,17 +201,22 @@ describe.each(KINDS)('$name', ({ arrange, due, stream, follows }) => {
     expect(since(before)).toEqual(follows);
   });
 
-  test.each(['fails', 'loses'] as const)('takes effect once, though the table of deadlines %s when it is settled', async (what) => {
-    await arrange();
-    const before = stage.stream(stream).length;
-    wait(due);
-    stage.mishaps = (port, method) => (port === 'deadlines' && method === 'settle' ? what : undefined);
-    await expect(stage.colony.reactions.fire()).rejects.toThrow('deadlines.settle');
-    await expect(stage.colony.reactions.fire().then(() => Promise.reject(new Error('deadlines.settle is not needed')))).rejects.toThrow('deadlines.settle');
-    stage.mishaps = () => undefined;
-    await stage.fire();
-    expect(since(before)).toEqual(follows);
-  });
+  test.each(['fails', 'loses'] as const)(
+    'takes effect once, though the table of deadlines %s when it is settled',
+    async (what) => {
+      await arrange();
+      const before = stage.stream(stream).length;
+      wait(due);
+      stage.mishaps = (port, method) => (port === 'deadlines' && method === 'settle' ? what : undefined);
+      await expect(stage.colony.reactions.fire()).rejects.toThrow('deadlines.settle');
+      await expect(
+        stage.colony.reactions.fire().then(() => Promise.reject(new Error('deadlines.settle is not needed'))),
+      ).rejects.toThrow('deadlines.settle');
+      stage.mishaps = () => undefined;
+      await stage.fire();
+      expect(since(before)).toEqual(follows);
+    },
+  );
 });
 
 describe('a lease', () => {
@@ -275,9 +300,19 @@ describe('presence', () => {
     expect(agent('ann').status).toBe('active');
     wait(0.001);
     await stage.fire();
-    expect(stage.stream(agentOf('ann')).flatMap(({ events }) => events).find(({ type }) => type === 'AgentLost')).toMatchObject({ data: { last_seen: lastSeen } });
+    expect(
+      stage
+        .stream(agentOf('ann'))
+        .flatMap(({ events }) => events)
+        .find(({ type }) => type === 'AgentLost'),
+    ).toMatchObject({ data: { last_seen: lastSeen } });
     expect(agent('ann').slots).toEqual({});
-    for (const task of ['runs', 'waits']) expect(stateOf(task)).toMatchObject({ status: 'open', attempts: 2, history: [{ agent: 'ann', award: 1, end: 'lost' }] });
+    for (const task of ['runs', 'waits'])
+      expect(stateOf(task)).toMatchObject({
+        status: 'open',
+        attempts: 2,
+        history: [{ agent: 'ann', award: 1, end: 'lost' }],
+      });
     await enter('bob', { capacity: 2 });
     wait(1);
     await stage.fire();
@@ -299,7 +334,11 @@ describe('presence', () => {
     expect(agent('ann').status).toBe('active');
     wait(1);
     await stage.fire();
-    expect(types(stage.stream(agentOf('ann'))).filter((type) => /Lost|Returned/.test(type))).toEqual(['AgentLost', 'AgentReturned', 'AgentLost']);
+    expect(types(stage.stream(agentOf('ann'))).filter((type) => /Lost|Returned/.test(type))).toEqual([
+      'AgentLost',
+      'AgentReturned',
+      'AgentLost',
+    ]);
   });
 
   test('nobody is lost after a restart before having had time to say something', async () => {
@@ -333,7 +372,10 @@ describe('presence', () => {
     await post('t', { lease_seconds: AGES });
     await accept('t');
     wait(PRESENCE);
-    stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as { stream: string }).stream === taskOf('t') ? 'hangs' : undefined);
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' && method === 'append' && (append as { stream: string }).stream === taskOf('t')
+        ? 'hangs'
+        : undefined;
     await stage.colony.reactions.fire();
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect([agent('ann').status, stateOf('t').status]).toEqual(['lost', 'running']);
@@ -349,10 +391,13 @@ describe('failures', () => {
   test('a deadline that fails is said so and looked at again soon; the others have their turn', async () => {
     for (const id of ['good', 'bad']) await post(id, { deadline: later(stage.now, 20) });
     wait(20);
-    stage.mishaps = (port, method, [stream]) => (port === 'store' && method === 'head' && stream === taskOf('bad') ? 'fails' : undefined);
+    stage.mishaps = (port, method, [stream]) =>
+      port === 'store' && method === 'head' && stream === taskOf('bad') ? 'fails' : undefined;
     await stage.fire();
     expect([stateOf('good').status, stateOf('bad').status]).toEqual(['expired', 'open']);
-    expect(stage.reports).toMatchObject([{ message: 'a deadline failed', facts: { stream: taskOf('bad'), reason: 'task' } }]);
+    expect(stage.reports).toMatchObject([
+      { message: 'a deadline failed', facts: { stream: taskOf('bad'), reason: 'task' } },
+    ]);
     expect(stage.deadlines()).toEqual([{ stream: taskOf('bad'), reason: 'task', due: later(stage.now, 1) }]);
     stage.mishaps = () => undefined;
     wait(1);
@@ -403,7 +448,9 @@ describe('a clock', () => {
     await stage.fire();
     expect([agent('ann').status, stateOf('t').status]).toEqual(['lost', 'open']);
     expect(stateOf('t').history).toHaveLength(1);
-    expect(await stage.colony.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: former.award }])).toEqual({ held: [{ ...{ task: 't', award: 1 }, stands: false }] });
+    expect(await stage.colony.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: former.award }])).toEqual({
+      held: [{ ...{ task: 't', award: 1 }, stands: false }],
+    });
     await beat('bob');
     wait(1);
     await stage.fire();
@@ -438,7 +485,8 @@ describe('a clock', () => {
     await accept('new');
     await stage.pass(300, async () => void (await beat('ann', 't', 'new')));
     expect([agent('ann').status, stateOf('t').status, stateOf('new').status]).toEqual(['active', 'running', 'running']);
-    for (const task of ['t', 'new']) expect((await stage.colony.tasks.complete(as('ann'), task, claimOf(task), {})).ok).toBe(true);
+    for (const task of ['t', 'new'])
+      expect((await stage.colony.tasks.complete(as('ann'), task, claimOf(task), {})).ok).toBe(true);
     const times = stage.stream(agentOf('ann')).map(({ at }) => at);
     expect(times).toEqual([...times].sort());
   });

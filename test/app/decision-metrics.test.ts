@@ -7,7 +7,15 @@ import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
 import { Stage, TENANT } from '../support/stage';
 
 const agent = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' } });
-const ADA: RequestContext = { principal: { tenant: TENANT, id: 'human:ada', kind: 'human', level: 'critical', groups: ['approvers', 'administrators'] } };
+const ADA: RequestContext = {
+  principal: {
+    tenant: TENANT,
+    id: 'human:ada',
+    kind: 'human',
+    level: 'critical',
+    groups: ['approvers', 'administrators'],
+  },
+};
 const LADDER = [
   { group: 'approvers', members: [], seconds: 60 },
   { group: 'administrators', members: [], seconds: 60 },
@@ -25,10 +33,27 @@ beforeEach(async () => {
 afterEach(() => stage.end());
 
 const configure = async (kind: string, changes: Partial<OversightRules> = {}) => {
-  expect(await colony.oversight.configure(ADA, kind, { ...DEFAULT_RULES, mode: 'full_automation', approvers: LADDER, ...changes })).toMatchObject({ ok: true });
+  expect(
+    await colony.oversight.configure(ADA, kind, {
+      ...DEFAULT_RULES,
+      mode: 'full_automation',
+      approvers: LADDER,
+      ...changes,
+    }),
+  ).toMatchObject({ ok: true });
 };
 const propose = async (id: string, kind = 'order') => {
-  expect(await colony.actions.propose(agent('buyer'), id, { kind, action: { id }, why: 'stock is low', confidence: 0.9, impact: 'low', risk: 0, features: { of: kind } })).toMatchObject({ ok: true });
+  expect(
+    await colony.actions.propose(agent('buyer'), id, {
+      kind,
+      action: { id },
+      why: 'stock is low',
+      confidence: 0.9,
+      impact: 'low',
+      risk: 0,
+      features: { of: kind },
+    }),
+  ).toMatchObject({ ok: true });
   await stage.settled();
 };
 const approvalOf = async (id: string) => {
@@ -37,7 +62,13 @@ const approvalOf = async (id: string) => {
 };
 const decide = async (id: string, decision: 'approve' | 'reject', edit?: unknown) => {
   const asked = await approvalOf(id);
-  expect(await colony.approvals[decision](ADA, asked.id, { hash: asked.hash, reason: 'so', ...(edit === undefined ? {} : { edit }) })).toMatchObject({ ok: true });
+  expect(
+    await colony.approvals[decision](ADA, asked.id, {
+      hash: asked.hash,
+      reason: 'so',
+      ...(edit === undefined ? {} : { edit }),
+    }),
+  ).toMatchObject({ ok: true });
   await stage.settled();
 };
 const executed = async (id: string) => {
@@ -47,11 +78,31 @@ const executed = async (id: string) => {
 };
 const openRound = async (id: string) => {
   const electorate = { algorithm: 'simple_majority', voters, min_agreement: 0.75, quorum: 0.6 } as const;
-  expect(await colony.rounds.open(ADA, id, { question: 'Shall we?', kind: 'policy', impact: 'low', choices: ['yes', 'no'], round_seconds: 60, improvement_rounds: 0, allow_change: false, electorate })).toMatchObject({ ok: true });
+  expect(
+    await colony.rounds.open(ADA, id, {
+      question: 'Shall we?',
+      kind: 'policy',
+      impact: 'low',
+      choices: ['yes', 'no'],
+      round_seconds: 60,
+      improvement_rounds: 0,
+      allow_change: false,
+      electorate,
+    }),
+  ).toMatchObject({ ok: true });
 };
 const vote = async (round: string, voter: string, choice: string) => {
   const { state } = await colony.rounds.load(TENANT, round);
-  expect(await colony.rounds.vote(agent(voter), round, { voter, choice, confidence: 0.9, reasoning: 'so', snapshot: state.electorate_hash, pass: state.pass })).toMatchObject({ ok: true });
+  expect(
+    await colony.rounds.vote(agent(voter), round, {
+      voter,
+      choice,
+      confidence: 0.9,
+      reasoning: 'so',
+      snapshot: state.electorate_hash,
+      pass: state.pass,
+    }),
+  ).toMatchObject({ ok: true });
 };
 /** Once what was kept has become too old. */
 const figures = async () => {
@@ -107,7 +158,9 @@ test('what came of approvals, how long they took, and how often people agree wit
   stage.clock.time += 10_000;
   await decide('c', 'approve', { id: 'c', fewer: true });
   await decide('d', 'reject');
-  expect(await colony.approvals.withdraw(agent('buyer'), (await approvalOf('e')).id, 'not needed')).toMatchObject({ ok: true });
+  expect(await colony.approvals.withdraw(agent('buyer'), (await approvalOf('e')).id, 'not needed')).toMatchObject({
+    ok: true,
+  });
   expect(await colony.actions.override(ADA, 'f', 'refuse', 'no')).toMatchObject({ ok: true });
   await stage.pass(50); // the second group is asked
   await decide('g', 'approve');
@@ -137,17 +190,39 @@ test('what came of rounds, and how long they took', async () => {
   await vote('divided', 'v2', 'no');
   await stage.pass(30);
   await openRound('open');
-  expect(await colony.rounds.override({ principal: { ...ADA.principal, id: 'human:bea' } }, 'divided', 'no', 'careful')).toMatchObject({ ok: true });
+  expect(
+    await colony.rounds.override({ principal: { ...ADA.principal, id: 'human:bea' } }, 'divided', 'no', 'careful'),
+  ).toMatchObject({ ok: true });
   const { rounds } = await figures();
-  expect(rounds).toEqual({ open: 1, agreed: 1, no_agreement: 1, no_quorum: 2, cancelled: 1, escalated: 3, overridden: 1, challenges: 0, seconds: { count: 5, p50: 60, p95: 60, p99: 60 } });
+  expect(rounds).toEqual({
+    open: 1,
+    agreed: 1,
+    no_agreement: 1,
+    no_quorum: 2,
+    cancelled: 1,
+    escalated: 3,
+    overridden: 1,
+    challenges: 0,
+    seconds: { count: 5, p50: 60, p95: 60, p99: 60 },
+  });
 });
 
 test('a challenge counts on both sides', async () => {
-  for (const id of [...voters.map((voter) => voter.id), 'rival']) await colony.agents.register(agent(id), id, { agent_type: 'judge', pool: 'judges', capabilities: { law: 1 }, capacity: 1, presence_seconds: 60, offer: null });
+  for (const id of [...voters.map((voter) => voter.id), 'rival'])
+    await colony.agents.register(agent(id), id, {
+      agent_type: 'judge',
+      pool: 'judges',
+      capabilities: { law: 1 },
+      capacity: 1,
+      presence_seconds: 60,
+      offer: null,
+    });
   await configure('order');
   await propose('a');
   await stage.settled();
-  expect(await colony.challenges.challenge(agent('rival'), `${TENANT}/action/a@0`, 'too many')).toMatchObject({ ok: true });
+  expect(await colony.challenges.challenge(agent('rival'), `${TENANT}/action/a@0`, 'too many')).toMatchObject({
+    ok: true,
+  });
   expect(await figures()).toMatchObject({ actions: { challenged: 1 }, rounds: { open: 1, challenges: 1 } });
 });
 
@@ -225,11 +300,23 @@ test('Prometheus sees the same figures, and each end once', async () => {
   stage.clock.time += 10_000;
   await decide('a', 'approve');
   const { body } = await metrics.text();
-  const value = (series: string) => body.split('\n').find((line) => line.startsWith(`${series} `))?.split(' ').at(-1);
-  expect(['formicary_approvals_waiting', 'formicary_rounds_open', 'formicary_human_share', 'formicary_human_agreement'].map((name) => value(`${name}{tenant="${TENANT}"}`))).toEqual(['1', '1', '1', '1']);
+  const value = (series: string) =>
+    body
+      .split('\n')
+      .find((line) => line.startsWith(`${series} `))
+      ?.split(' ')
+      .at(-1);
+  expect(
+    ['formicary_approvals_waiting', 'formicary_rounds_open', 'formicary_human_share', 'formicary_human_agreement'].map(
+      (name) => value(`${name}{tenant="${TENANT}"}`),
+    ),
+  ).toEqual(['1', '1', '1', '1']);
   expect(value('formicary_decisions_total{of="approval",outcome="approved"}')).toBe('1');
   expect(value('formicary_decisions_total{of="round",outcome="agreed"}')).toBe('1');
-  expect([value('formicary_decision_seconds_sum{of="approval"}'), value('formicary_decision_seconds_count{of="approval"}')]).toEqual(['10', '1']);
+  expect([
+    value('formicary_decision_seconds_sum{of="approval"}'),
+    value('formicary_decision_seconds_count{of="approval"}'),
+  ]).toEqual(['10', '1']);
 });
 
 test('OpenTelemetry is given the same, and of counters and histograms what came since', async () => {
@@ -238,7 +325,12 @@ test('OpenTelemetry is given the same, and of counters and histograms what came 
     const { resourceMetrics, errors } = await producer.collect();
     expect(errors).toEqual([]);
     return (name: string, attributes: Record<string, string> = {}) =>
-      resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).filter(({ descriptor }) => descriptor.name === name).flatMap(({ dataPoints }) => [...dataPoints]).filter((point) => Object.entries(attributes).every(([key, value]) => point.attributes[key] === value)).map(({ value }) => value);
+      resourceMetrics.scopeMetrics
+        .flatMap(({ metrics }) => metrics)
+        .filter(({ descriptor }) => descriptor.name === name)
+        .flatMap(({ dataPoints }) => [...dataPoints])
+        .filter((point) => Object.entries(attributes).every(([key, value]) => point.attributes[key] === value))
+        .map(({ value }) => value);
   };
   const approved = { of: 'approval', outcome: 'approved' };
   await configure('order');
@@ -248,7 +340,9 @@ test('OpenTelemetry is given the same, and of counters and histograms what came 
   await decide('b', 'approve');
   const first = await collected();
   expect(first('formicary_decisions_total', approved)).toEqual([2]);
-  expect(first('formicary_decision_seconds', { of: 'approval' })).toEqual([expect.objectContaining({ count: 2, sum: 20 })]);
+  expect(first('formicary_decision_seconds', { of: 'approval' })).toEqual([
+    expect.objectContaining({ count: 2, sum: 20 }),
+  ]);
   expect(first('formicary_approvals_waiting', { tenant: TENANT })).toEqual([1]);
   expect(first('formicary_human_share', { tenant: TENANT })).toEqual([expect.any(Number)]);
   expect(first('process_cpu_seconds_total')).toEqual([]);
@@ -262,5 +356,7 @@ test('OpenTelemetry is given the same, and of counters and histograms what came 
   await decide('c', 'approve');
   const third = await collected();
   expect(third('formicary_decisions_total', approved)).toEqual([1]);
-  expect(third('formicary_decision_seconds', { of: 'approval' })).toEqual([expect.objectContaining({ count: 1, sum: 15 })]);
+  expect(third('formicary_decision_seconds', { of: 'approval' })).toEqual([
+    expect.objectContaining({ count: 1, sum: 15 }),
+  ]);
 });

@@ -1,22 +1,23 @@
 /**
  * Decisions as a whole, against their promises: random proposals, votes, approvals, edits, vetoes, overrides and
- * challenges, crashes, failing stores, a clock that jumps, processes that stand still, two processes on one store. A run is data (a list of steps),
- * so that a failing one shrinks to the few steps that matter.
+ * challenges, crashes, failing stores, a clock that jumps, processes that stand still, two processes on one store. A
+ * run is data (a list of steps), so that a failing one shrinks to the few steps that matter.
  *
- * FORMICARY_RUNS multiplies the number of runs; FORMICARY_SEED and FORMICARY_PATH repeat one (both stand in the failure).
+ * FORMICARY_RUNS multiplies the number of runs; FORMICARY_SEED and FORMICARY_PATH repeat one (both stand in the
+ * failure).
  */
 import fc from 'fast-check';
 import type { RequestContext } from '../../app/agents';
-import { CHALLENGE_KIND } from '../../domain/oversight';
 import type { Append, PolicyAnswer } from '../../app/ports';
 import type { Outcome } from '../../app/transact';
 import { actionDecider, type ActionEvent, type ActionState } from '../../domain/action';
 import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../domain/approval';
 import type { Commit } from '../../domain/kernel/commit';
-import { Rejection, type Event } from '../../domain/kernel/decider';
+import { type Event, Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseCommitRef, parseStream } from '../../domain/kernel/ids';
-import { DEFAULT_RULES, severityOf, type Impact, type OversightRules } from '../../domain/oversight';
 import { plusSeconds, secondsBetween, toTime } from '../../domain/kernel/time';
+import { CHALLENGE_KIND } from '../../domain/oversight';
+import { DEFAULT_RULES, type Impact, type OversightRules, severityOf } from '../../domain/oversight';
 import { recomputeRound, roundDecider, type RoundEvent, type RoundState } from '../../domain/round';
 import { taskDecider, type TaskState } from '../../domain/task';
 import { actions as actionsView } from '../../projections/actions';
@@ -24,14 +25,23 @@ import { approvals as approvalsView } from '../../projections/approvals';
 import { rounds as roundsView } from '../../projections/rounds';
 import { ModelRun } from '../support/model-run';
 import { shuffleFeed } from '../support/shuffle';
-import { TENANT, newKey, profile, spec, type Mishap, type Process } from '../support/stage';
+import { type Mishap, newKey, type Process, profile, spec, TENANT } from '../support/stage';
 
 const PROPOSERS = ['p0', 'p1', 'human:ann'] as const;
 /** Ann and bea are asked first, bea and cal then; ann proposes as well. */
-const PEOPLE = { 'human:ann': ['first'], 'human:bea': ['first', 'second'], 'human:cal': ['second'], 'human:out': [] } as const;
+const PEOPLE = {
+  'human:ann': ['first'],
+  'human:bea': ['first', 'second'],
+  'human:cal': ['second'],
+  'human:out': [],
+} as const;
 const VOTERS = ['v0', 'v1', 'v2'] as const;
 /** How each begins: without people, with a veto window, with a vote. */
-const KINDS = { k0: ['full_automation', 'none'], k1: ['human_on_the_loop', 'none'], k2: ['full_automation', 'always'] } as const;
+const KINDS = {
+  k0: ['full_automation', 'none'],
+  k1: ['human_on_the_loop', 'none'],
+  k2: ['full_automation', 'always'],
+} as const;
 const ACTIONS = ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7'] as const;
 const GROUP_SECONDS = 8;
 const VETO_SECONDS = 10;
@@ -57,23 +67,56 @@ interface How {
 }
 
 type Command =
-  | { readonly do: 'configure'; readonly kind: string; readonly mode: OversightRules['mode']; readonly round: 'none' | 'always' | 'escalated'; readonly postpone: boolean; readonly passes: number }
-  | { readonly do: 'propose'; readonly id: string; readonly kind: string; readonly by: string; readonly impact: Impact; readonly confidence: number }
+  | {
+      readonly do: 'configure';
+      readonly kind: string;
+      readonly mode: OversightRules['mode'];
+      readonly round: 'none' | 'always' | 'escalated';
+      readonly postpone: boolean;
+      readonly passes: number;
+    }
+  | {
+      readonly do: 'propose';
+      readonly id: string;
+      readonly kind: string;
+      readonly by: string;
+      readonly impact: Impact;
+      readonly confidence: number;
+    }
   | { readonly do: 'post'; readonly id: string; readonly kind: string; readonly impact: Impact }
-  | { readonly do: 'vote'; readonly round: Which; readonly by: string; readonly as: string; readonly choice: number; readonly late: boolean }
-  | { readonly do: 'cancel-round' | 'override-round'; readonly round: Which; readonly by: PersonId; readonly choice: number }
+  | {
+      readonly do: 'vote';
+      readonly round: Which;
+      readonly by: string;
+      readonly as: string;
+      readonly choice: number;
+      readonly late: boolean;
+    }
+  | {
+      readonly do: 'cancel-round' | 'override-round';
+      readonly round: Which;
+      readonly by: PersonId;
+      readonly choice: number;
+    }
   | { readonly do: 'approve' | 'reject'; readonly approval: Which; readonly by: string; readonly seen: Seen }
   | { readonly do: 'edit'; readonly approval: Which; readonly by: PersonId; readonly amount: number }
   | { readonly do: 'claim' | 'unclaim' | 'ask'; readonly approval: Which; readonly by: PersonId }
   | { readonly do: 'withdraw' | 'answer'; readonly approval: Which }
-  | { readonly do: 'execute'; readonly action: Which; readonly by: 'proposer' | 'thief'; readonly seen: Seen; readonly result: number }
+  | {
+      readonly do: 'execute';
+      readonly action: Which;
+      readonly by: 'proposer' | 'thief';
+      readonly seen: Seen;
+      readonly result: number;
+    }
   | { readonly do: 'veto' | 'allow' | 'refuse'; readonly action: Which; readonly by: PersonId }
   | { readonly do: 'challenge'; readonly action: Which; readonly by: string }
   | { readonly do: 'compensated'; readonly action: Which };
 
 /**
- * Commands that are given while the first of them is still being written: what waits behind it goes out in one append, and
- * no reaction sees what is between. All that a round's outcome hangs on: every vote, overrides, what its action's people do.
+ * Commands that are given while the first of them is still being written: what waits behind it goes out in one append,
+ * and no reaction sees what is between. All that a round's outcome hangs on: every vote, overrides, what its action's
+ * people do.
  */
 interface Burst {
   readonly do: 'burst';
@@ -91,7 +134,9 @@ type Step =
   | { readonly do: 'pass'; readonly seconds: number }
   /** The clock jumps, forth or back, and nothing fires by itself. */
   | { readonly do: 'jump'; readonly seconds: number }
-  /** All processes stand still: the clock goes on, nothing is heard and nothing fires; they notice it when they wake up. */
+  /**
+   * All processes stand still: the clock goes on, nothing is heard and nothing fires; they notice it when they wake up.
+   */
   | { readonly do: 'pause'; readonly seconds: number }
   /** From now on policy wants approval for actions that are taken, or lets them go. */
   | { readonly do: 'policy'; readonly strict: boolean }
@@ -111,32 +156,122 @@ const seen = fc.constantFrom<Seen>('now', 'now', 'now', 'now', 'now', 'first', '
 const is = <T extends string>(...names: T[]) => fc.constantFrom(...names);
 
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: is('configure'), kind, mode: fc.constantFrom(...(['full_automation', 'full_automation', 'human_on_the_loop', 'human_approval', 'human_in_the_loop'] as const)), round: is('none', 'always', 'escalated'), postpone: fc.constantFrom(true, true, false), passes: fc.nat(1) }) },
-  { weight: 8, arbitrary: fc.record({ do: is('propose'), id: fc.constantFrom(...ACTIONS), kind, by: fc.constantFrom(...PROPOSERS), impact, confidence: fc.constantFrom(0.9, 0.9, 0.2) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: is('configure'),
+      kind,
+      mode: fc.constantFrom(
+        ...([
+          'full_automation',
+          'full_automation',
+          'human_on_the_loop',
+          'human_approval',
+          'human_in_the_loop',
+        ] as const),
+      ),
+      round: is('none', 'always', 'escalated'),
+      postpone: fc.constantFrom(true, true, false),
+      passes: fc.nat(1),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: is('propose'),
+      id: fc.constantFrom(...ACTIONS),
+      kind,
+      by: fc.constantFrom(...PROPOSERS),
+      impact,
+      confidence: fc.constantFrom(0.9, 0.9, 0.2),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: is('post'), id: fc.constantFrom('t0', 't1', 't2'), kind, impact }) },
-  { weight: 16, arbitrary: voter.chain((by) => fc.record({ do: is('vote'), round: which, by: fc.constant<string>(by), as: fc.oneof({ weight: 9, arbitrary: fc.constant<string>(by) }, { weight: 1, arbitrary: voter }), choice: fc.constantFrom(0, 0, 1), late: fc.constantFrom(false, false, false, true) })) },
-  { weight: 2, arbitrary: fc.record({ do: is('cancel-round', 'override-round', 'override-round'), round: which, by: person, choice: fc.nat(1) }) },
-  { weight: 10, arbitrary: fc.record({ do: is('approve', 'approve', 'approve', 'reject'), approval: which, by: fc.oneof({ weight: 8, arbitrary: person }, { weight: 1, arbitrary: fc.constantFrom('p0', 'v0') }), seen }) },
+  {
+    weight: 16,
+    arbitrary: voter.chain((by) =>
+      fc.record({
+        do: is('vote'),
+        round: which,
+        by: fc.constant<string>(by),
+        as: fc.oneof({ weight: 9, arbitrary: fc.constant<string>(by) }, { weight: 1, arbitrary: voter }),
+        choice: fc.constantFrom(0, 0, 1),
+        late: fc.constantFrom(false, false, false, true),
+      }),
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: is('cancel-round', 'override-round', 'override-round'),
+      round: which,
+      by: person,
+      choice: fc.nat(1),
+    }),
+  },
+  {
+    weight: 10,
+    arbitrary: fc.record({
+      do: is('approve', 'approve', 'approve', 'reject'),
+      approval: which,
+      by: fc.oneof({ weight: 8, arbitrary: person }, { weight: 1, arbitrary: fc.constantFrom('p0', 'v0') }),
+      seen,
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: is('edit'), approval: which, by: person, amount: fc.nat(3) }) },
   { weight: 2, arbitrary: fc.record({ do: is('claim', 'unclaim', 'ask'), approval: which, by: person }) },
   { weight: 1, arbitrary: fc.record({ do: is('withdraw', 'answer'), approval: which }) },
-  { weight: 9, arbitrary: fc.record({ do: is('execute'), action: which, by: is('proposer', 'proposer', 'proposer', 'thief'), seen, result: fc.nat(1) }) },
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      do: is('execute'),
+      action: which,
+      by: is('proposer', 'proposer', 'proposer', 'thief'),
+      seen,
+      result: fc.nat(1),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ do: is('veto', 'veto', 'allow', 'refuse'), action: which, by: person }) },
-  { weight: 2, arbitrary: fc.record({ do: is('challenge'), action: which, by: fc.constantFrom('v0', 'p0', 'rival', 'human:cal') }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: is('challenge'), action: which, by: fc.constantFrom('v0', 'p0', 'rival', 'human:cal') }),
+  },
   { weight: 1, arbitrary: fc.record({ do: is('compensated'), action: which }) },
 );
 
-const how: fc.Arbitrary<How> = fc.record({ on: fc.nat(1), pace: is<Pace>('go', 'go', 'wait', 'settle', 'settle'), twice: fc.constantFrom(false, false, true) });
+const how: fc.Arbitrary<How> = fc.record({
+  on: fc.nat(1),
+  pace: is<Pace>('go', 'go', 'wait', 'settle', 'settle'),
+  twice: fc.constantFrom(false, false, true),
+});
 
 const peaceful: fc.Arbitrary<Step> = fc.oneof(
   { weight: 30, arbitrary: fc.tuple(command, how).map(([what, asked]): Step => ({ ...what, ...asked })) },
-  { weight: 4, arbitrary: fc.record({ do: is('burst'), round: which, choice: fc.nat(1), overrides: fc.array(fc.record({ by: person, choice: fc.nat(1) }), { maxLength: 3 }), take: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: is('burst'),
+      round: which,
+      choice: fc.nat(1),
+      overrides: fc.array(fc.record({ by: person, choice: fc.nat(1) }), { maxLength: 3 }),
+      take: fc.boolean(),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: is('pass'), seconds: fc.constantFrom(1, 5, 5, 16, 45) }) },
   { weight: 1, arbitrary: fc.record({ do: is('jump'), seconds: fc.constantFrom(-30, -5, 8, 25, 60) }) },
   { weight: 2, arbitrary: fc.record({ do: is('pause'), seconds: fc.constantFrom(3, 6, 12, 40, 400) }) },
   { weight: 2, arbitrary: fc.record({ do: is('policy'), strict: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: is('settle') }) },
-  { weight: 2, arbitrary: fc.record({ do: is('again'), from: fc.nat(60), count: fc.integer({ min: 1, max: 60 }), seed: fc.nat(), on: fc.nat(1) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: is('again'),
+      from: fc.nat(60),
+      count: fc.integer({ min: 1, max: 60 }),
+      seed: fc.nat(),
+      on: fc.nat(1),
+    }),
+  },
 );
 
 const CALLS: readonly (readonly [string, readonly Exclude<Mishap, undefined>[]])[] = [
@@ -159,7 +294,14 @@ const stormy: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: is('restart', 'redeliver') }) },
   {
     weight: 4,
-    arbitrary: fc.constantFrom(...CALLS).chain(([call, mishaps]) => fc.record({ do: is('mishap'), call: fc.constant(call), what: fc.constantFrom(...mishaps), times: fc.integer({ min: 1, max: 6 }) })),
+    arbitrary: fc.constantFrom(...CALLS).chain(([call, mishaps]) =>
+      fc.record({
+        do: is('mishap'),
+        call: fc.constant(call),
+        what: fc.constantFrom(...mishaps),
+        times: fc.integer({ min: 1, max: 6 }),
+      }),
+    ),
   },
 );
 
@@ -169,29 +311,51 @@ const ladder = [
   { group: 'first', members: [], seconds: GROUP_SECONDS },
   { group: 'second', members: [], seconds: GROUP_SECONDS },
 ];
-const electorate = { algorithm: 'simple_majority' as const, voters: VOTERS.map((id) => ({ id, why: 'asked by name' })), min_agreement: 0.75, quorum: 0.6 };
+const electorate = {
+  algorithm: 'simple_majority' as const,
+  voters: VOTERS.map((id) => ({ id, why: 'asked by name' })),
+  min_agreement: 0.75,
+  quorum: 0.6,
+};
 
-function rulesOf(mode: OversightRules['mode'], round: 'none' | 'always' | 'escalated', postpone: boolean, improvement_rounds: number): OversightRules {
+function rulesOf(
+  mode: OversightRules['mode'],
+  round: 'none' | 'always' | 'escalated',
+  postpone: boolean,
+  improvement_rounds: number,
+): OversightRules {
   return {
     mode,
     ...(mode === 'human_on_the_loop' ? { veto_seconds: VETO_SECONDS } : {}),
     thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 },
     approvers: ladder,
     safe_default: postpone ? 'postpone' : 'refuse',
-    ...(round === 'none' ? {} : { round: { ...electorate, when: round, round_seconds: ROUND_SECONDS, improvement_rounds } }),
+    ...(round === 'none'
+      ? {}
+      : { round: { ...electorate, when: round, round_seconds: ROUND_SECONDS, improvement_rounds } }),
   };
 }
 
-const agent = (id: string, key?: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' }, ...withKey(key) });
-const human = (id: string, key?: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'human', level: 'critical', groups: PEOPLE[id as PersonId] }, ...withKey(key) });
-const anyone = (id: string, key?: string): RequestContext => (id.startsWith('human:') ? human(id, key) : agent(id, key));
+const agent = (id: string, key?: string): RequestContext => ({
+  principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' },
+  ...withKey(key),
+});
+const human = (id: string, key?: string): RequestContext => ({
+  principal: { tenant: TENANT, id, kind: 'human', level: 'critical', groups: PEOPLE[id as PersonId] },
+  ...withKey(key),
+});
+const anyone = (id: string, key?: string): RequestContext =>
+  id.startsWith('human:') ? human(id, key) : agent(id, key);
 const withKey = (key?: string) => (key === undefined ? {} : { command: { key, hash: key } });
 
 const hashOf = (seen: Seen, now: string, first = ''): string => ({ now, first, other: 'f'.repeat(64) })[seen];
 
 type Answer = Outcome<unknown, Event> | undefined;
 
-/** The append with this number, counted from 1, goes wrong, and each further one to the same stream until the step is over. */
+/**
+ * The append with this number, counted from 1, goes wrong, and each further one to the same stream until the step is
+ * over.
+ */
 interface Cut {
   readonly at: number;
   readonly what: 'fails' | 'loses';
@@ -221,7 +385,10 @@ class Run extends ModelRun {
       const own = stream === undefined ? undefined : this.befalls(`${parseStream(stream).category}.append`);
       return own ?? this.befalls(`${port}.${method}`);
     };
-    this.stage.policy = { evaluate: ({ action, attributes }): PolicyAnswer => this.said(action === 'action.execute' && attributes !== undefined && this.strict) };
+    this.stage.policy = {
+      evaluate: ({ action, attributes }): PolicyAnswer =>
+        this.said(action === 'action.execute' && attributes !== undefined && this.strict),
+    };
   }
 
   async play(steps: readonly Step[]): Promise<string[]> {
@@ -245,12 +412,18 @@ class Run extends ModelRun {
 
   /** Whoever starts knows nothing of what was before, or not in time. */
   protected override async revive(count?: number): Promise<void> {
-    if (this.stage.living.length < (count ?? this.processes)) for (const absence of this.absences) absence.end = Math.min(absence.end, this.stage.log().length);
+    if (this.stage.living.length < (count ?? this.processes))
+      for (const absence of this.absences) absence.end = Math.min(absence.end, this.stage.log().length);
     await super.revive(count);
   }
 
   private said(strict: boolean): PolicyAnswer {
-    return { bundle: strict ? 'strict' : 'plain', input: 'of the test', decision: strict ? 'needs_approval' : 'allow', reasons: strict ? ['the test wants it'] : [] };
+    return {
+      bundle: strict ? 'strict' : 'plain',
+      input: 'of the test',
+      decision: strict ? 'needs_approval' : 'allow',
+      reasons: strict ? ['the test wants it'] : [],
+    };
   }
 
   /** One action of each kind was taken before: else everything would be new, and nothing would go without a person. */
@@ -263,13 +436,26 @@ class Run extends ModelRun {
       await colony.actions.override(bea, `known-${id}`, 'allow', 'to have one');
       await colony.actions.execute(agent('p0'), `known-${id}`, { hash: this.action(`known-${id}`).hash });
     }
-    for (const id of ['v0', 'p0', 'rival']) await colony.agents.register(agent(id), id, profile({ agent_type: 'watcher', capabilities: {}, offer: null, presence_seconds: 10 * 86_400 }));
+    for (const id of ['v0', 'p0', 'rival'])
+      await colony.agents.register(
+        agent(id),
+        id,
+        profile({ agent_type: 'watcher', capabilities: {}, offer: null, presence_seconds: 10 * 86_400 }),
+      );
     await colony.oversight.configure(bea, CHALLENGE_KIND, rulesOf('full_automation', 'always', false, 0));
     await this.settle();
   }
 
   private proposal(of: string, impact: Impact, confidence: number) {
-    return { kind: of, action: { amount: 40 }, why: 'the test proposes it', confidence, impact, risk: 0, features: { amount: 40 } };
+    return {
+      kind: of,
+      action: { amount: 40 },
+      why: 'the test proposes it',
+      confidence,
+      impact,
+      risk: 0,
+      features: { amount: 40 },
+    };
   }
 
   private async step(step: Step): Promise<void> {
@@ -284,7 +470,12 @@ class Run extends ModelRun {
         const from = this.stage.clock.time;
         this.stage.clock.time += step.seconds * 1000;
         for (const { colony } of this.stage.living) colony.watchdog.wasAway(from, this.stage.clock.time);
-        this.absences.push({ from: toTime(from), until: this.stage.now, begin: this.stage.log().length, end: Infinity });
+        this.absences.push({
+          from: toTime(from),
+          until: this.stage.now,
+          begin: this.stage.log().length,
+          end: Infinity,
+        });
         return;
       }
       case 'policy':
@@ -331,7 +522,9 @@ class Run extends ModelRun {
     const answers = processes.map((process) => give(process).catch((error: unknown) => this.thrown(step, error)));
     // Whoever crashes meanwhile never answers.
     void Promise.all(answers).then((given) => {
-      const receipts = given.flatMap((answer) => (answer?.ok === true && answer.commit !== undefined ? [answer.commit] : []));
+      const receipts = given.flatMap((answer) =>
+        answer?.ok === true && answer.commit !== undefined ? [answer.commit] : [],
+      );
       for (const { stream, index, hash } of receipts) this.acknowledged.set(commitRef(stream, index), hash);
       const refs = new Set(receipts.map(({ stream, index }) => commitRef(stream, index)));
       if (refs.size > 1) this.wrong.push(`${JSON.stringify(step)} was done twice: ${[...refs].join(' and ')}`);
@@ -347,16 +540,29 @@ class Run extends ModelRun {
     const { id, state } = this.which('round', step.round, ({ status }: RoundState) => status === 'open');
     const { spec: asked, electorate_hash: snapshot, pass } = state;
     const choiceAt = (choice: number) => asked?.choices[choice] ?? 'approve';
-    const given: Promise<unknown>[] = VOTERS.map((voter) => rounds.vote(agent(voter), id, { voter, choice: choiceAt(step.choice), confidence: 0.8, reasoning: 'the test thinks so', snapshot, pass }));
+    const given: Promise<unknown>[] = VOTERS.map((voter) =>
+      rounds.vote(agent(voter), id, {
+        voter,
+        choice: choiceAt(step.choice),
+        confidence: 0.8,
+        reasoning: 'the test thinks so',
+        snapshot,
+        pass,
+      }),
+    );
     // A vote looks at its round first; what comes some turns later waits behind it, and nothing is written yet.
     for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
-    given.push(...step.overrides.map(({ by, choice }) => rounds.override(human(by), id, choiceAt(choice), 'I know better')));
+    given.push(
+      ...step.overrides.map(({ by, choice }) => rounds.override(human(by), id, choiceAt(choice), 'I know better')),
+    );
     const waits = asked?.waits === undefined ? undefined : parseStream(asked.waits);
     if (step.take && waits?.category === 'action') {
       const action = this.action(waits.id);
       given.push(actions.execute(anyone(action.proposal?.proposed_by ?? 'p0'), waits.id, { hash: action.hash }));
     }
-    this.under.push(...given.map((promise) => ({ process, promise: promise.catch((error: unknown) => this.thrown(step, error)) })));
+    this.under.push(
+      ...given.map((promise) => ({ process, promise: promise.catch((error: unknown) => this.thrown(step, error)) })),
+    );
     await this.settle();
   }
 
@@ -364,17 +570,35 @@ class Run extends ModelRun {
   private prepared(step: Command, key: string | undefined): (process: Process) => Promise<Answer> {
     switch (step.do) {
       case 'configure':
-        return ({ colony }) => colony.oversight.configure(human('human:bea', key), step.kind, rulesOf(step.mode, step.round, step.postpone, step.passes));
+        return ({ colony }) =>
+          colony.oversight.configure(
+            human('human:bea', key),
+            step.kind,
+            rulesOf(step.mode, step.round, step.postpone, step.passes),
+          );
       case 'propose':
-        return ({ colony }) => colony.actions.propose(anyone(step.by, key), step.id, this.proposal(step.kind, step.impact, step.confidence));
+        return ({ colony }) =>
+          colony.actions.propose(anyone(step.by, key), step.id, this.proposal(step.kind, step.impact, step.confidence));
       case 'post': {
         const { kind: of, action: _, ...oversight } = this.proposal(step.kind, step.impact, 0.9);
-        return ({ colony }) => colony.tasks.post(agent('poster', key), step.id, spec({ payload: { amount: 40 }, oversight: { kind: of, ...oversight } }));
+        return ({ colony }) =>
+          colony.tasks.post(
+            agent('poster', key),
+            step.id,
+            spec({ payload: { amount: 40 }, oversight: { kind: of, ...oversight } }),
+          );
       }
       case 'vote': {
         const round = this.which('round', step.round, ({ status }: RoundState) => status === 'open');
         const { spec: asked, electorate_hash: snapshot, pass } = round.state;
-        const vote = { voter: step.as, choice: asked?.choices[step.choice] ?? 'approve', confidence: 0.8, reasoning: 'the test thinks so', snapshot, pass: step.late ? pass - 1 : pass };
+        const vote = {
+          voter: step.as,
+          choice: asked?.choices[step.choice] ?? 'approve',
+          confidence: 0.8,
+          reasoning: 'the test thinks so',
+          snapshot,
+          pass: step.late ? pass - 1 : pass,
+        };
         return ({ colony }) => colony.rounds.vote(agent(step.by, key), round.id, vote);
       }
       case 'cancel-round': {
@@ -383,19 +607,36 @@ class Run extends ModelRun {
       }
       case 'override-round': {
         const { id, state } = this.which('round', step.round, ({ status }: RoundState) => status === 'closed');
-        return ({ colony }) => colony.rounds.override(human(step.by, key), id, state.spec?.choices[step.choice] ?? 'approve', 'I know better');
+        return ({ colony }) =>
+          colony.rounds.override(
+            human(step.by, key),
+            id,
+            state.spec?.choices[step.choice] ?? 'approve',
+            'I know better',
+          );
       }
       case 'approve':
       case 'reject': {
         const { id, state } = this.approval(step.approval);
         const hash = hashOf(step.seen, state.hash, state.request?.hash);
         // Where nothing leads, the last one is chosen: a challenge is dismissed.
-        const choice = step.do === 'approve' && state.request?.leader === undefined ? state.request?.choices?.at(-1) : undefined;
-        return ({ colony }) => colony.approvals[step.do](anyone(step.by, key), id, { hash, reason: `says ${step.by}`, ...(choice === undefined ? {} : { choice }) });
+        const choice =
+          step.do === 'approve' && state.request?.leader === undefined ? state.request?.choices?.at(-1) : undefined;
+        return ({ colony }) =>
+          colony.approvals[step.do](anyone(step.by, key), id, {
+            hash,
+            reason: `says ${step.by}`,
+            ...(choice === undefined ? {} : { choice }),
+          });
       }
       case 'edit': {
         const { id, state } = this.approval(step.approval);
-        return ({ colony }) => colony.approvals.approve(human(step.by, key), id, { hash: state.hash, reason: 'fewer', edit: { amount: step.amount } });
+        return ({ colony }) =>
+          colony.approvals.approve(human(step.by, key), id, {
+            hash: state.hash,
+            reason: 'fewer',
+            edit: { amount: step.amount },
+          });
       }
       case 'claim': {
         const { id } = this.approval(step.approval);
@@ -411,16 +652,22 @@ class Run extends ModelRun {
       }
       case 'withdraw': {
         const { id, state } = this.approval(step.approval);
-        return ({ colony }) => colony.approvals.withdraw(anyone(state.request?.requester ?? 'p0', key), id, 'not needed');
+        return ({ colony }) =>
+          colony.approvals.withdraw(anyone(state.request?.requester ?? 'p0', key), id, 'not needed');
       }
       case 'answer': {
         const { id, state } = this.approval(step.approval);
-        return ({ colony }) => colony.approvals.answer(anyone(state.request?.requester ?? 'p0', key), id, 1, 'they wear out');
+        return ({ colony }) =>
+          colony.approvals.answer(anyone(state.request?.requester ?? 'p0', key), id, 1, 'they wear out');
       }
       case 'execute': {
         const { id, state } = this.which('action', step.action, ({ status }: ActionState) => status === 'cleared');
         const by = step.by === 'thief' ? 'thief' : (state.proposal?.proposed_by ?? 'p0');
-        return ({ colony }) => colony.actions.execute(anyone(by, key), id, { hash: hashOf(step.seen, state.hash, state.proposed_hash), result: step.result });
+        return ({ colony }) =>
+          colony.actions.execute(anyone(by, key), id, {
+            hash: hashOf(step.seen, state.hash, state.proposed_hash),
+            result: step.result,
+          });
       }
       case 'veto': {
         const { id } = this.which('action', step.action, ({ status }: ActionState) => status === 'veto_window');
@@ -429,12 +676,21 @@ class Run extends ModelRun {
       case 'allow':
       case 'refuse': {
         const { do: instead, by } = step;
-        const { id } = this.which('action', step.action, ({ status }: ActionState) => status === 'held' || status === 'cleared');
+        const { id } = this.which(
+          'action',
+          step.action,
+          ({ status }: ActionState) => status === 'held' || status === 'cleared',
+        );
         return ({ colony }) => colony.actions.override(human(by, key), id, instead, 'I know better');
       }
       case 'challenge': {
-        const { id } = this.which('action', step.action, ({ status }: ActionState) => status === 'cleared' || status === 'executed' || status === 'held');
-        return ({ colony }) => colony.challenges.challenge(anyone(step.by, key), `${TENANT}/action/${id}@0`, 'it is too much');
+        const { id } = this.which(
+          'action',
+          step.action,
+          ({ status }: ActionState) => status === 'cleared' || status === 'executed' || status === 'held',
+        );
+        return ({ colony }) =>
+          colony.challenges.challenge(anyone(step.by, key), `${TENANT}/action/${id}@0`, 'it is too much');
       }
       case 'compensated': {
         const { id } = this.which('action', step.action, ({ compensation }: ActionState) => compensation?.due === true);
@@ -443,11 +699,20 @@ class Run extends ModelRun {
     }
   }
 
-  private which<S>(category: 'action' | 'approval' | 'round', asked: Which, fits: (state: S) => boolean): { id: string; state: S } {
+  private which<S>(
+    category: 'action' | 'approval' | 'round',
+    asked: Which,
+    fits: (state: S) => boolean,
+  ): { id: string; state: S } {
     const all = this.all<S>(category).filter(({ id }) => !id.startsWith('known-'));
     const fitting = all.filter(({ state }) => fits(state));
     const from = fitting.length > 0 ? fitting : all;
-    return from[asked % from.length] ?? { id: 'nothing', state: { action: actionDecider, approval: approvalDecider, round: roundDecider }[category].initial as S };
+    return (
+      from[asked % from.length] ?? {
+        id: 'nothing',
+        state: { action: actionDecider, approval: approvalDecider, round: roundDecider }[category].initial as S,
+      }
+    );
   }
 
   private approval(asked: Which): { id: string; state: ApprovalState } {
@@ -455,8 +720,12 @@ class Run extends ModelRun {
   }
 
   private all<S>(category: 'action' | 'approval' | 'round' | 'task'): { id: string; state: S }[] {
-    const decider = { action: actionDecider, approval: approvalDecider, round: roundDecider, task: taskDecider }[category] as unknown as typeof actionDecider;
-    return this.stage.streams(category).map((stream) => ({ id: parseStream(stream).id, state: this.stage.fold(decider, stream).state as S }));
+    const decider = { action: actionDecider, approval: approvalDecider, round: roundDecider, task: taskDecider }[
+      category
+    ] as unknown as typeof actionDecider;
+    return this.stage
+      .streams(category)
+      .map((stream) => ({ id: parseStream(stream).id, state: this.stage.fold(decider, stream).state as S }));
   }
 
   private action(id: string): ActionState {
@@ -464,7 +733,9 @@ class Run extends ModelRun {
   }
 
   private async pass(seconds: number, step = 5): Promise<void> {
-    await this.stage.pass(seconds, undefined, step).catch((error: unknown) => this.thrown({ do: 'pass', seconds }, error));
+    await this.stage
+      .pass(seconds, undefined, step)
+      .catch((error: unknown) => this.thrown({ do: 'pass', seconds }, error));
   }
 
   // ------------------------------------------------------------------------------------------------------- the end
@@ -490,7 +761,8 @@ class Run extends ModelRun {
   private async redrive(): Promise<void> {
     await this.stage.redeliver();
     for (const { colony } of this.stage.living) {
-      for (const { consumer } of await colony.feed.status()) for (const { id } of await colony.feed.parked(consumer, 100)) await colony.feed.redrive(consumer, id);
+      for (const { consumer } of await colony.feed.status())
+        for (const { id } of await colony.feed.parked(consumer, 100)) await colony.feed.redrive(consumer, id);
     }
     await this.stage.settled();
   }
@@ -498,14 +770,32 @@ class Run extends ModelRun {
   /** Who still waits for somebody. What is cleared waits for its proposer alone, if nobody doubts it. */
   private pending(): string[] {
     const ended = new Set(['cleared', 'executed', 'refused', 'vetoed']);
-    const waits = (what: string, states: { id: string; state: { status: string } }[]) => states.map(({ id, state }) => `${what} ${id} is still ${state.status}`);
+    const waits = (what: string, states: { id: string; state: { status: string } }[]) =>
+      states.map(({ id, state }) => `${what} ${id} is still ${state.status}`);
     const actions = this.all<ActionState>('action');
     return [
-      ...waits('the round', this.all<RoundState>('round').filter(({ state }) => state.status === 'open')),
-      ...waits('the approval', this.all<ApprovalState>('approval').filter(({ state }) => state.status === 'waiting')),
-      ...waits('the action', actions.filter(({ state }) => !ended.has(state.status) || (state.status === 'cleared' && state.proposal?.target !== undefined))),
-      ...actions.filter(({ state }) => state.challenge !== undefined).map(({ id }) => `the action ${id} is challenged for ever`),
-      ...waits('the task', this.all<TaskState>('task').filter(({ state }) => state.status === 'held')),
+      ...waits(
+        'the round',
+        this.all<RoundState>('round').filter(({ state }) => state.status === 'open'),
+      ),
+      ...waits(
+        'the approval',
+        this.all<ApprovalState>('approval').filter(({ state }) => state.status === 'waiting'),
+      ),
+      ...waits(
+        'the action',
+        actions.filter(
+          ({ state }) =>
+            !ended.has(state.status) || (state.status === 'cleared' && state.proposal?.target !== undefined),
+        ),
+      ),
+      ...actions
+        .filter(({ state }) => state.challenge !== undefined)
+        .map(({ id }) => `the action ${id} is challenged for ever`),
+      ...waits(
+        'the task',
+        this.all<TaskState>('task').filter(({ state }) => state.status === 'held'),
+      ),
     ];
   }
 
@@ -513,20 +803,25 @@ class Run extends ModelRun {
     const log = this.stage.log();
     this.wrong.push(...brokenRules(log, this.absences), ...this.stage.chainFaults().map(({ message }) => message));
     const hashes = new Map(log.map(({ stream, index, hash }) => [commitRef(stream, index), hash]));
-    for (const [ref, hash] of this.acknowledged) if (hashes.get(ref) !== hash) this.wrong.push(`${ref} was acknowledged and is not there`);
+    for (const [ref, hash] of this.acknowledged)
+      if (hashes.get(ref) !== hash) this.wrong.push(`${ref} was acknowledged and is not there`);
     for (const { id, state } of this.all<RoundState>('round')) {
       if (state.status !== 'closed') continue;
       const recomputed = recomputeRound(this.stage.stream(`${TENANT}/round/${id}`));
-      if (recomputed instanceof Rejection || !recomputed.agrees) this.wrong.push(`the round ${id} does not replay: ${JSON.stringify(recomputed)}`);
+      if (recomputed instanceof Rejection || !recomputed.agrees)
+        this.wrong.push(`the round ${id} does not replay: ${JSON.stringify(recomputed)}`);
     }
     this.tasksFollow();
     this.upheldIsStopped();
     await this.viewsAreFolds();
     // A clock that was set back is said, and that a process stood still; these are no faults.
-    const faults = this.stage.reports.filter(({ message }) => !/^(a receipt lies ahead of the clock|this process was away)/.test(message));
+    const faults = this.stage.reports.filter(
+      ({ message }) => !/^(a receipt lies ahead of the clock|this process was away)/.test(message),
+    );
     if (!this.disturbed) this.wrong.push(...faults.map((report) => JSON.stringify(report)));
     for (const { colony } of this.stage.living) {
-      for (const { consumer, lag, parked } of await colony.feed.status()) if ((lag ?? 0) !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
+      for (const { consumer, lag, parked } of await colony.feed.status())
+        if ((lag ?? 0) !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
     }
   }
 
@@ -536,32 +831,55 @@ class Run extends ModelRun {
     for (const { id, state } of this.all<TaskState>('task')) {
       const gate = byTarget.get(`${TENANT}/task/${id}`);
       const stopped = gate === undefined || gate.status !== 'executed' || gate.compensation !== undefined;
-      if ((state.status === 'cancelled') !== stopped) this.wrong.push(`the task ${id} is ${state.status}, its action ${gate?.status}`);
+      if ((state.status === 'cancelled') !== stopped)
+        this.wrong.push(`the task ${id} is ${state.status}, its action ${gate?.status}`);
     }
   }
 
-  /** What a challenge upheld in the end does not happen, or is to be undone, unless a person overrode the action itself. */
+  /**
+   * What a challenge upheld in the end does not happen, or is to be undone, unless a person overrode the action itself.
+   */
   private upheldIsStopped(): void {
     for (const { id, state } of this.all<ActionState>('action')) {
       for (const { round } of state.challenges) {
         const { override, outcome } = this.stage.fold(roundDecider, `${TENANT}/round/${round}`).state;
         const upheld = (override?.choice ?? outcome?.choice) === 'uphold';
         const stopped = state.status === 'refused' || state.status === 'vetoed' || state.compensation !== undefined;
-        if (upheld && !stopped && state.override === undefined) this.wrong.push(`the action ${id} is ${state.status}, and the challenge in the round ${round} was upheld`);
+        if (upheld && !stopped && state.override === undefined)
+          this.wrong.push(`the action ${id} is ${state.status}, and the challenge in the round ${round} was upheld`);
       }
     }
   }
 
   private async viewsAreFolds(): Promise<void> {
     const { colony } = this.stage;
-    for (const [projection, decider] of [[actionsView, actionDecider], [approvalsView, approvalDecider], [roundsView, roundDecider]] as const) {
-      const { rows } = await colony.ports.views.query(colony.views.serving(projection.name), { tenant: TENANT, limit: 1_000 });
+    for (const [projection, decider] of [
+      [actionsView, actionDecider],
+      [approvalsView, approvalDecider],
+      [roundsView, roundDecider],
+    ] as const) {
+      const { rows } = await colony.ports.views.query(colony.views.serving(projection.name), {
+        tenant: TENANT,
+        limit: 1_000,
+      });
       const expected = this.stage.streams(projection.category).map((stream) => {
         const { state, version, at } = this.stage.fold(decider as typeof actionDecider, stream);
-        return { source: stream, index: version, doc: (projection as typeof actionsView).row({ tenant: TENANT, id: parseStream(stream).id, stream, version, at }, state)?.doc };
+        return {
+          source: stream,
+          index: version,
+          doc: (projection as typeof actionsView).row(
+            { tenant: TENANT, id: parseStream(stream).id, stream, version, at },
+            state,
+          )?.doc,
+        };
       });
-      const found = rows.map(({ source, index, doc }) => ({ source, index, doc })).sort((a, b) => (a.source < b.source ? -1 : 1));
-      if (JSON.stringify(found) !== JSON.stringify(expected)) this.wrong.push(`the view ${projection.name} holds ${JSON.stringify(found)}, the log says ${JSON.stringify(expected)}`);
+      const found = rows
+        .map(({ source, index, doc }) => ({ source, index, doc }))
+        .sort((a, b) => (a.source < b.source ? -1 : 1));
+      if (JSON.stringify(found) !== JSON.stringify(expected))
+        this.wrong.push(
+          `the view ${projection.name} holds ${JSON.stringify(found)}, the log says ${JSON.stringify(expected)}`,
+        );
     }
   }
 }
@@ -634,7 +952,10 @@ interface Absence {
   end: number;
 }
 
-/** What of a time that was set at `since`, and would end at `end`, is left at `at` to those who could do nothing in between. */
+/**
+ * What of a time that was set at `since`, and would end at `end`, is left at `at` to those who could do nothing in
+ * between.
+ */
 type Fair = (since: string, end: string, at: string) => boolean;
 
 /** As much was left after each absence as before it, or as long as it took. */
@@ -642,10 +963,16 @@ function fairTo(absences: readonly Absence[], position: number): Fair {
   return (since, end, at) =>
     absences
       .filter((one) => one.begin <= position && position < one.end && since <= one.from && one.from < end)
-      .every((one) => secondsBetween(one.until, at) >= Math.min(secondsBetween(one.from, end), secondsBetween(one.from, one.until)));
+      .every(
+        (one) =>
+          secondsBetween(one.until, at) >= Math.min(secondsBetween(one.from, end), secondsBetween(one.from, one.until)),
+      );
 }
 
-/** Every rule that is broken, read from the events alone, in the order of writing, and not by the deciders that made them. */
+/**
+ * Every rule that is broken, read from the events alone, in the order of writing, and not by the deciders that made
+ * them.
+ */
 function brokenRules(log: readonly Commit[], absences: readonly Absence[]): string[] {
   const broken: string[] = [];
   const actions = new Map<string, ActionSeen>();
@@ -660,13 +987,16 @@ function brokenRules(log: readonly Commit[], absences: readonly Absence[]): stri
     };
     switch (parseStream(stream).category) {
       case 'round':
-        for (const event of events as readonly RoundEvent[]) roundRule(rounds, actions, { stream, reference, at }, event, { actor: meta.actor.id, fair }, rule);
+        for (const event of events as readonly RoundEvent[])
+          roundRule(rounds, actions, { stream, reference, at }, event, { actor: meta.actor.id, fair }, rule);
         break;
       case 'approval':
-        for (const event of events as readonly ApprovalEvent[]) approvalRule(approvals, stream, reference, event, { at, actor: meta.actor, fair }, rule);
+        for (const event of events as readonly ApprovalEvent[])
+          approvalRule(approvals, stream, reference, event, { at, actor: meta.actor, fair }, rule);
         break;
       case 'action':
-        for (const event of events as readonly ActionEvent[]) actionRule(actions, { approvals, rounds }, stream, event, { at, actor: meta.actor, fair }, rule);
+        for (const event of events as readonly ActionEvent[])
+          actionRule(actions, { approvals, rounds }, stream, event, { at, actor: meta.actor, fair }, rule);
         break;
       default:
     }
@@ -691,7 +1021,21 @@ function roundRule(
     const waiting = actions.get(asked.waits ?? '');
     const parties = new Set([opened_by, ...(waiting === undefined ? [] : [waiting.proposed_by])]);
     const critical = severityOf(asked.impact, asked.risk ?? 0).severity === 'critical';
-    rounds.set(stream, { parties, critical, voters: new Set(event.data.electorate.voters.map(({ id }) => id)), pass: 1, voted: new Set(), deadline: asked.deadline, since: plusSeconds(asked.deadline, -asked.round_seconds), seconds: asked.round_seconds, ends: 0, choice: undefined, choices: new Set(), agreed: undefined, overridden: new Map() });
+    rounds.set(stream, {
+      parties,
+      critical,
+      voters: new Set(event.data.electorate.voters.map(({ id }) => id)),
+      pass: 1,
+      voted: new Set(),
+      deadline: asked.deadline,
+      since: plusSeconds(asked.deadline, -asked.round_seconds),
+      seconds: asked.round_seconds,
+      ends: 0,
+      choice: undefined,
+      choices: new Set(),
+      agreed: undefined,
+      overridden: new Map(),
+    });
     return;
   }
   const round = rounds.get(stream) as RoundSeen;
@@ -701,24 +1045,32 @@ function roundRule(
       const { voter: by, pass } = event.data;
       rule(by === actor, 'the vote is forged');
       rule(!round.parties.has(by), 'a party votes');
-      rule(round.voters.has(by) && pass === round.pass && !round.voted.has(by) && round.ends === 0, 'the vote does not count');
+      rule(
+        round.voters.has(by) && pass === round.pass && !round.voted.has(by) && round.ends === 0,
+        'the vote does not count',
+      );
       round.voted.add(by);
       return;
     }
     case 'RoundExtended':
-      rule(event.data.deadline > round.deadline && fair(round.since, round.deadline, event.data.deadline), 'too little time was given back');
+      rule(
+        event.data.deadline > round.deadline && fair(round.since, round.deadline, event.data.deadline),
+        'too little time was given back',
+      );
       Object.assign(round, { deadline: event.data.deadline, since: event.data.extended_at });
       return;
     case 'ImprovementOpened': {
       const { pass, deadline, counted_at = at } = event.data;
       rule(pass === round.pass + 1, 'a pass is missing');
-      if (counted_at >= round.deadline) rule(fair(round.since, round.deadline, at), 'voters who could not vote were not waited for');
+      if (counted_at >= round.deadline)
+        rule(fair(round.since, round.deadline, at), 'voters who could not vote were not waited for');
       Object.assign(round, { pass, voted: new Set(), deadline, since: plusSeconds(deadline, -round.seconds) });
       return;
     }
     case 'RoundClosed':
     case 'RoundCancelled':
-      if (event.type === 'RoundClosed' && !event.data.early) rule(fair(round.since, round.deadline, at), 'voters who could not vote were not waited for');
+      if (event.type === 'RoundClosed' && !event.data.early)
+        rule(fair(round.since, round.deadline, at), 'voters who could not vote were not waited for');
       round.ends += 1;
       rule(round.ends === 1, 'it ended twice');
       if (event.type === 'RoundClosed' && event.data.outcome === 'agreed') {
@@ -738,15 +1090,37 @@ function roundRule(
   }
 }
 
-function approvalRule(approvals: Map<string, ApprovalSeen>, stream: string, reference: string, event: ApprovalEvent, { at, actor, fair }: { at: string; actor: Actor; fair: Fair }, rule: Rule): void {
+function approvalRule(
+  approvals: Map<string, ApprovalSeen>,
+  stream: string,
+  reference: string,
+  event: ApprovalEvent,
+  { at, actor, fair }: { at: string; actor: Actor; fair: Fair },
+  rule: Rule,
+): void {
   if (event.type === 'ApprovalRequested') {
     const { severity, requester, hash, ends, ladder: groups } = event.data;
     rule(!approvals.has(stream), 'it was requested twice');
-    approvals.set(stream, { about: event.data.action, open: true, openedRef: reference, critical: severity === 'critical', requester, hash, ends, since: plusSeconds(ends[0] as string, -(groups[0]?.seconds ?? 0)), given: new Set(), outcomes: new Map() });
+    approvals.set(stream, {
+      about: event.data.action,
+      open: true,
+      openedRef: reference,
+      critical: severity === 'critical',
+      requester,
+      hash,
+      ends,
+      since: plusSeconds(ends[0] as string, -(groups[0]?.seconds ?? 0)),
+      given: new Set(),
+      outcomes: new Map(),
+    });
     return;
   }
   const approval = approvals.get(stream) as ApprovalSeen;
-  const decides = () => rule(approval.open && actor.kind === 'human' && actor.id !== approval.requester && actor.id !== 'human:out', 'who decides may not, or it is over');
+  const decides = () =>
+    rule(
+      approval.open && actor.kind === 'human' && actor.id !== approval.requester && actor.id !== 'human:out',
+      'who decides may not, or it is over',
+    );
   switch (event.type) {
     case 'ApprovalGiven': {
       decides();
@@ -767,7 +1141,11 @@ function approvalRule(approvals: Map<string, ApprovalSeen>, stream: string, refe
       rule(approval.open && !approval.outcomes.has(approval.openedRef), 'it ended twice');
       const end = approval.ends.at(-1) as string;
       if (outcome === 'defaulted') rule(at >= end && fair(approval.since, end, at), 'its time was not over');
-      if (outcome === 'approved') rule(approval.given.size >= (approval.critical ? 2 : 1) && event.data.hash === approval.hash, 'too few people approved it');
+      if (outcome === 'approved')
+        rule(
+          approval.given.size >= (approval.critical ? 2 : 1) && event.data.hash === approval.hash,
+          'too few people approved it',
+        );
       approval.outcomes.set(approval.openedRef, { outcome, hash: event.data.hash, people: approval.given.size });
       approval.open = false;
       return;
@@ -778,11 +1156,26 @@ function approvalRule(approvals: Map<string, ApprovalSeen>, stream: string, refe
       return;
     }
     case 'ApprovalExtended':
-      rule(approval.ends.every((end, i) => end <= (event.data.ends[i] as string) && (end > event.data.extended_at || fair(approval.since, end, event.data.ends[i] as string) || end < approval.since)), 'too little time was given back');
+      rule(
+        approval.ends.every(
+          (end, i) =>
+            end <= (event.data.ends[i] as string) &&
+            (end > event.data.extended_at ||
+              fair(approval.since, end, event.data.ends[i] as string) ||
+              end < approval.since),
+        ),
+        'too little time was given back',
+      );
       Object.assign(approval, { ends: event.data.ends, since: event.data.extended_at });
       return;
     case 'ApprovalReopened':
-      Object.assign(approval, { open: true, openedRef: reference, hash: event.data.hash, ends: event.data.ends, since: plusSeconds(event.data.ends[0] as string, -GROUP_SECONDS) });
+      Object.assign(approval, {
+        open: true,
+        openedRef: reference,
+        hash: event.data.hash,
+        ends: event.data.ends,
+        since: plusSeconds(event.data.ends[0] as string, -GROUP_SECONDS),
+      });
       approval.given.clear();
       return;
     default:
@@ -801,7 +1194,22 @@ function actionRule(
     const { proposed_by, impact, risk, oversight, policy } = event.data;
     rule(!actions.has(stream), 'it was proposed twice');
     const critical = severityOf(impact, risk).severity === 'critical';
-    actions.set(stream, { proposed_by, critical, path: oversight.path, policy: policy.decision, cleared: undefined, heldFor: undefined, vetoUntil: undefined, vetoSince: at, challenges: new Set(), challengers: new Set(), allowedBy: new Set(), lastWord: '', executions: 0, stopped: false });
+    actions.set(stream, {
+      proposed_by,
+      critical,
+      path: oversight.path,
+      policy: policy.decision,
+      cleared: undefined,
+      heldFor: undefined,
+      vetoUntil: undefined,
+      vetoSince: at,
+      challenges: new Set(),
+      challengers: new Set(),
+      allowedBy: new Set(),
+      lastWord: '',
+      executions: 0,
+      stopped: false,
+    });
     return;
   }
   const action = actions.get(stream) as ActionSeen;
@@ -822,10 +1230,24 @@ function actionRule(
       const says = {
         rules: () => action.path === 'act' && !action.critical,
         // A person's override that comes between is carried out by the step after it.
-        round: () => ref === action.heldFor && rounds.get(parseCommitRef(ref)?.stream ?? '')?.agreed === 'approve' && !action.critical,
-        approval: () => ref === action.heldFor && decided?.outcome === 'approved' && decided.hash === hash && decided.people >= (action.critical ? 2 : 1),
-        'veto-window-passed': () => action.vetoUntil !== undefined && action.vetoUntil <= at && fair(action.vetoSince, action.vetoUntil, at) && !action.critical,
-        override: () => actor.kind === 'human' && actor.id !== action.proposed_by && action.allowedBy.size >= (action.critical ? 2 : 1),
+        round: () =>
+          ref === action.heldFor &&
+          rounds.get(parseCommitRef(ref)?.stream ?? '')?.agreed === 'approve' &&
+          !action.critical,
+        approval: () =>
+          ref === action.heldFor &&
+          decided?.outcome === 'approved' &&
+          decided.hash === hash &&
+          decided.people >= (action.critical ? 2 : 1),
+        'veto-window-passed': () =>
+          action.vetoUntil !== undefined &&
+          action.vetoUntil <= at &&
+          fair(action.vetoSince, action.vetoUntil, at) &&
+          !action.critical,
+        override: () =>
+          actor.kind === 'human' &&
+          actor.id !== action.proposed_by &&
+          action.allowedBy.size >= (action.critical ? 2 : 1),
       }[by];
       rule(says(), `it was cleared by ${by}, which had not said so`);
       Object.assign(action, { cleared: hash, heldFor: undefined, stopped: false });
@@ -834,7 +1256,11 @@ function actionRule(
     case 'ActionVetoed':
     case 'ActionRefused':
       rule(action.executions === 0, 'what was done can not be stopped');
-      if (event.type === 'ActionRefused' && event.data.by === 'challenge') rule((rounds.get(`${TENANT}/round/${event.data.ref}`)?.ends ?? 1) > 0, 'the challenge lapsed while its judges could vote');
+      if (event.type === 'ActionRefused' && event.data.by === 'challenge')
+        rule(
+          (rounds.get(`${TENANT}/round/${event.data.ref}`)?.ends ?? 1) > 0,
+          'the challenge lapsed while its judges could vote',
+        );
       Object.assign(action, { cleared: undefined, stopped: true });
       action.challenges.clear();
       return;
@@ -848,8 +1274,15 @@ function actionRule(
     case 'ChallengeDismissed': {
       // Where nobody decides, what was done stays done.
       const { choice, choices } = rounds.get(`${TENANT}/round/${event.data.round}`) as RoundSeen;
-      const takenBack = [...approvals.values()].some((one) => one.about === `${TENANT}/round/${event.data.round}` && [...one.outcomes.values()].some(({ outcome }) => outcome === 'withdrawn'));
-      rule(choices.has('dismiss') || takenBack || (choice === undefined && action.executions === 1), 'nobody dismissed the challenge');
+      const takenBack = [...approvals.values()].some(
+        (one) =>
+          one.about === `${TENANT}/round/${event.data.round}` &&
+          [...one.outcomes.values()].some(({ outcome }) => outcome === 'withdrawn'),
+      );
+      rule(
+        choices.has('dismiss') || takenBack || (choice === undefined && action.executions === 1),
+        'nobody dismissed the challenge',
+      );
       action.challenges.delete(event.data.round);
       return;
     }
@@ -863,7 +1296,10 @@ function actionRule(
       rule(action.cleared === event.data.hash && !action.stopped, 'it was not cleared so');
       rule(action.challenges.size === 0, 'it was challenged');
       rule(event.data.policy.decision === 'allow' || action.policy !== 'allow', 'policy has become stricter');
-      rule(event.data.by === actor.id && (actor.id === action.proposed_by || actor.kind === 'system'), 'somebody else took it');
+      rule(
+        event.data.by === actor.id && (actor.id === action.proposed_by || actor.kind === 'system'),
+        'somebody else took it',
+      );
       return;
     case 'ActionOverridden': {
       rule(actor.kind === 'human' && event.data.by === actor.id, 'only people override');
@@ -874,7 +1310,8 @@ function actionRule(
       action.allowedBy = new Set(event.data.instead === 'allow' ? [actor.id, ...(event.data.with ?? [])] : []);
       rule(!action.challengers.has(actor.id) && !action.allowedBy.has(action.proposed_by), 'a party overrides it');
       action.challenges.clear();
-      if (event.data.instead === 'refuse' && action.executions === 0) Object.assign(action, { cleared: undefined, stopped: true });
+      if (event.data.instead === 'refuse' && action.executions === 0)
+        Object.assign(action, { cleared: undefined, stopped: true });
       return;
     }
     default:
@@ -884,7 +1321,10 @@ function actionRule(
 // ---------------------------------------------------------------------------------------------------------- tests
 
 const RUNS = Number(process.env.FORMICARY_RUNS ?? 1);
-const REPEAT = process.env.FORMICARY_SEED === undefined ? {} : { seed: Number(process.env.FORMICARY_SEED), path: process.env.FORMICARY_PATH, endOnFailure: true };
+const REPEAT =
+  process.env.FORMICARY_SEED === undefined
+    ? {}
+    : { seed: Number(process.env.FORMICARY_SEED), path: process.env.FORMICARY_PATH, endOnFailure: true };
 
 function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: number, shared = false): void {
   test(
@@ -894,7 +1334,13 @@ function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: 
         fc.asyncProperty(fc.noBias(fc.array(step, { maxLength: 80, size: 'max' })), async (steps) => {
           expect(await new Run(processes, undefined, shared).play(steps)).toEqual([]);
         }),
-        { numRuns: Math.ceil(runs * RUNS), interruptAfterTimeLimit: 300_000 * RUNS, markInterruptAsFailure: true, timeout: 30_000, ...REPEAT },
+        {
+          numRuns: Math.ceil(runs * RUNS),
+          interruptAfterTimeLimit: 300_000 * RUNS,
+          markInterruptAsFailure: true,
+          timeout: 30_000,
+          ...REPEAT,
+        },
       );
     },
     600_000 * Math.max(1, RUNS),
@@ -903,8 +1349,17 @@ function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: 
 
 /** Ways through the gate in which one step follows from another, stream by stream. */
 const SETTLE = { on: 0, pace: 'settle', twice: false } as const;
-const propose = (of: keyof typeof KINDS, asked: Impact): Step => ({ do: 'propose', id: 'a0', kind: of, by: 'p0', impact: asked, confidence: 0.9, ...SETTLE });
-const votes = (choice: number): Step[] => (['v0', 'v1'] as const).map((by): Step => ({ do: 'vote', round: 0, by, as: by, choice, late: false, ...SETTLE }));
+const propose = (of: keyof typeof KINDS, asked: Impact): Step => ({
+  do: 'propose',
+  id: 'a0',
+  kind: of,
+  by: 'p0',
+  impact: asked,
+  confidence: 0.9,
+  ...SETTLE,
+});
+const votes = (choice: number): Step[] =>
+  (['v0', 'v1'] as const).map((by): Step => ({ do: 'vote', round: 0, by, as: by, choice, late: false, ...SETTLE }));
 const approve: Step = { do: 'approve', approval: 0, by: 'human:bea', seen: 'now', ...SETTLE };
 const edit: Step = { do: 'edit', approval: 0, by: 'human:bea', amount: 1, ...SETTLE };
 const take: Step = { do: 'execute', action: 0, by: 'proposer', seen: 'now', result: 0, ...SETTLE };
@@ -913,25 +1368,53 @@ const doubt: Step = { do: 'challenge', action: 0, by: 'v2', ...SETTLE };
 const refuse: Step = { do: 'refuse', action: 0, by: 'human:bea', ...SETTLE };
 const WAYS: readonly (readonly [string, readonly Step[]])[] = [
   ['postponed, approved, taken', [propose('k0', 'high'), { do: 'pass', seconds: 20 }, approve, take]],
-  ['agents, then people, corrected, sent back, approved, taken', [propose('k2', 'high'), ...votes(0), edit, takeOther, approve, take]],
-  ['cleared by agents, sent back by a stricter policy, approved', [propose('k2', 'low'), ...votes(0), { do: 'policy', strict: true }, take, approve, take]],
+  [
+    'agents, then people, corrected, sent back, approved, taken',
+    [propose('k2', 'high'), ...votes(0), edit, takeOther, approve, take],
+  ],
+  [
+    'cleared by agents, sent back by a stricter policy, approved',
+    [propose('k2', 'low'), ...votes(0), { do: 'policy', strict: true }, take, approve, take],
+  ],
   ['challenged, upheld', [propose('k0', 'low'), doubt, ...votes(0)]],
-  ['challenged, nobody votes, people decide, taken', [propose('k0', 'low'), doubt, { do: 'pass', seconds: 310 }, approve, take]],
-  ['a veto window, taken, overridden', [propose('k1', 'low'), { do: 'pass', seconds: 15 }, take, refuse, { do: 'compensated', action: 0, ...SETTLE }]],
+  [
+    'challenged, nobody votes, people decide, taken',
+    [propose('k0', 'low'), doubt, { do: 'pass', seconds: 310 }, approve, take],
+  ],
+  [
+    'a veto window, taken, overridden',
+    [propose('k1', 'low'), { do: 'pass', seconds: 15 }, take, refuse, { do: 'compensated', action: 0, ...SETTLE }],
+  ],
   ['a task, cleared by agents', [{ do: 'post', id: 't0', kind: 'k2', impact: 'low', ...SETTLE }, ...votes(0)]],
-  ['a task, approved by a person, then called back', [{ do: 'post', id: 't0', kind: 'k0', impact: 'high', ...SETTLE }, approve, refuse]],
+  [
+    'a task, approved by a person, then called back',
+    [{ do: 'post', id: 't0', kind: 'k0', impact: 'high', ...SETTLE }, approve, refuse],
+  ],
   ['a task, refused by agents', [{ do: 'post', id: 't0', kind: 'k2', impact: 'low', ...SETTLE }, ...votes(1)]],
-  ['agents refuse, a person overrides the round', [propose('k2', 'low'), ...votes(1), { do: 'override-round', round: 0, by: 'human:bea', choice: 0, ...SETTLE }, take]],
+  [
+    'agents refuse, a person overrides the round',
+    [
+      propose('k2', 'low'),
+      ...votes(1),
+      { do: 'override-round', round: 0, by: 'human:bea', choice: 0, ...SETTLE },
+      take,
+    ],
+  ],
 ];
 
-test.each(WAYS)('cut at every append: %s', async (_, steps) => {
-  const whole = new Run(1);
-  expect(await whole.play(steps)).toEqual([]);
-  const { appends } = whole;
-  for (const what of ['fails', 'loses'] as const) {
-    for (let at = 1; at <= appends; at += 1) expect({ what, at, wrong: await new Run(1, { at, what }).play(steps) }).toEqual({ what, at, wrong: [] });
-  }
-}, 120_000);
+test.each(WAYS)(
+  'cut at every append: %s',
+  async (_, steps) => {
+    const whole = new Run(1);
+    expect(await whole.play(steps)).toEqual([]);
+    const { appends } = whole;
+    for (const what of ['fails', 'loses'] as const) {
+      for (let at = 1; at <= appends; at += 1)
+        expect({ what, at, wrong: await new Run(1, { at, what }).play(steps) }).toEqual({ what, at, wrong: [] });
+    }
+  },
+  120_000,
+);
 
 model('one process, nothing fails', peaceful, 1, 40);
 model('one process, with crashes and failing stores', stormy, 1, 40);

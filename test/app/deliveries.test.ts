@@ -2,9 +2,9 @@
  * Deliveries over the real stores, through real sockets: the receivers are HTTP and SMTP servers on loopback, the
  * signatures are checked by the library that receivers use, and a process can die at any time.
  */
-import fc from 'fast-check';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import fc from 'fast-check';
 import { SMTPServer } from 'smtp-server';
 import { Webhook } from 'standardwebhooks';
 import type { Database } from '../../adapters/embedded/database';
@@ -15,17 +15,23 @@ import { SmtpMail } from '../../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../../adapters/outbound/secrets';
 import { HttpWebhooks } from '../../adapters/outbound/webhooks';
 import type { RequestContext } from '../../app/agents';
-import { Channels, DELIVERY_DUE, Deliveries, channels as channelsView, deliveries as deliveriesView } from '../../app/deliveries';
+import {
+  Channels,
+  channels as channelsView,
+  Deliveries,
+  deliveries as deliveriesView,
+  DELIVERY_DUE,
+} from '../../app/deliveries';
 import { Feed } from '../../app/feed';
 import type { Mail } from '../../app/ports';
 import type { Deadline } from '../../app/ports';
-import { Views, viewOf } from '../../app/views';
-import { channelDecider, type Channel } from '../../domain/channel';
-import { MAX_ATTEMPTS, deliveryDecider } from '../../domain/delivery';
-import { unseal, type Commit } from '../../domain/kernel/commit';
+import { viewOf, Views } from '../../app/views';
+import { type Channel, channelDecider } from '../../domain/channel';
+import { deliveryDecider, MAX_ATTEMPTS } from '../../domain/delivery';
+import { type Commit, unseal } from '../../domain/kernel/commit';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
-import { noticeOf, type Notice } from '../../domain/notice';
-import { FaultyEventStore, type FaultPlan } from '../support/faults';
+import { type Notice, noticeOf } from '../../domain/notice';
+import { type FaultPlan, FaultyEventStore } from '../support/faults';
 import { randomOf } from '../support/shuffle';
 import { MemoryDatabase, types } from '../support/stage';
 import { ManualClock, transactorOn } from '../support/transacting';
@@ -81,7 +87,10 @@ class Receiver {
 class World {
   readonly database = new MemoryDatabase();
   readonly clock = new ManualClock();
-  readonly environment: Record<string, string> = { FORMICARY_SECRET_ACME__OPS: SECRET, FORMICARY_SECRET_UMBRELLA__OPS: SECRET };
+  readonly environment: Record<string, string> = {
+    FORMICARY_SECRET_ACME__OPS: SECRET,
+    FORMICARY_SECRET_UMBRELLA__OPS: SECRET,
+  };
   readonly reports: string[] = [];
   faults: FaultPlan = () => undefined;
   mail: Mail | undefined;
@@ -100,12 +109,31 @@ class World {
   async start() {
     const database = this.database as unknown as Database;
     const store = new FaultyEventStore(await SqliteEventStore.open(database), (operation) => this.faults(operation));
-    const [viewStore, checkpoints, deadlines, queue] = [new SqliteViewStore(database), await SqliteCheckpoints.open(database), await SqliteDeadlines.open(database), await SqliteWorkQueue.open(database)];
-    const report = (message: string, facts: Record<string, unknown>) => void this.reports.push(`${message} ${JSON.stringify(facts)}`);
+    const [viewStore, checkpoints, deadlines, queue] = [
+      new SqliteViewStore(database),
+      await SqliteCheckpoints.open(database),
+      await SqliteDeadlines.open(database),
+      await SqliteWorkQueue.open(database),
+    ];
+    const report = (message: string, facts: Record<string, unknown>) =>
+      void this.reports.push(`${message} ${JSON.stringify(facts)}`);
     const transactor = transactorOn(store, { clock: this.clock });
-    const views = new Views(store, viewStore, checkpoints, transactor, [viewOf(channelsView, channelDecider), viewOf(deliveriesView, deliveryDecider)], report);
-    const outbound = { webhooks: new HttpWebhooks({ privateHosts: ['127.0.0.1'], httpToLoopback: true }), mail: this.mail, secrets: new EnvironmentSecrets(this.environment) };
-    const deliveries = new Deliveries(transactor, viewStore, views, deadlines, outbound, this.clock, report, () => this.random());
+    const views = new Views(
+      store,
+      viewStore,
+      checkpoints,
+      transactor,
+      [viewOf(channelsView, channelDecider), viewOf(deliveriesView, deliveryDecider)],
+      report,
+    );
+    const outbound = {
+      webhooks: new HttpWebhooks({ privateHosts: ['127.0.0.1'], httpToLoopback: true }),
+      mail: this.mail,
+      secrets: new EnvironmentSecrets(this.environment),
+    };
+    const deliveries = new Deliveries(transactor, viewStore, views, deadlines, outbound, this.clock, report, () =>
+      this.random(),
+    );
     const feed = new Feed(store, checkpoints, queue, this.clock, report);
     await views.start();
     await feed.start([views, { name: 'deliveries', handle: (commits) => deliveries.handle(commits) }]);
@@ -152,7 +180,14 @@ class World {
   }
 
   async set(id: string, change: Partial<Channel> = {}, tenant = 'acme'): Promise<void> {
-    const channel: Channel = { kind: 'standard', address: `${this.receiver.url}/${id}`, secret: 'env:OPS', groups: ['on-call'], events: ['approval-requested'], ...change };
+    const channel: Channel = {
+      kind: 'standard',
+      address: `${this.receiver.url}/${id}`,
+      secret: 'env:OPS',
+      groups: ['on-call'],
+      events: ['approval-requested'],
+      ...change,
+    };
     const outcome = await this.process.channels.set(as(tenant), id, channel);
     if (!outcome.ok) throw new Error(outcome.rejection.message);
     await this.process.feed.settled();
@@ -164,16 +199,30 @@ class World {
   }
 
   notice(id: string): Notice {
-    return noticeOf({ id, event: 'approval-requested', subject: 'payment.release', summary: 'Pay 900.', severity: 'high', facts: [], at: toTime(this.clock.time), deadline: plusSeconds(toTime(this.clock.time), 3600), link: 'https://formicary.example/approvals/1' });
+    return noticeOf({
+      id,
+      event: 'approval-requested',
+      subject: 'payment.release',
+      summary: 'Pay 900.',
+      severity: 'high',
+      facts: [],
+      at: toTime(this.clock.time),
+      deadline: plusSeconds(toTime(this.clock.time), 3600),
+      link: 'https://formicary.example/approvals/1',
+    });
   }
 
   log(): Commit[] {
-    return this.database.all<{ body: string; hash: string }>('SELECT body, hash FROM commits ORDER BY position').map(({ body, hash }) => unseal(body, hash));
+    return this.database
+      .all<{ body: string; hash: string }>('SELECT body, hash FROM commits ORDER BY position')
+      .map(({ body, hash }) => unseal(body, hash));
   }
 
   /** What happened to deliveries, each by the names of its events. */
   histories(): string[][] {
-    const streams = [...new Set(this.log().map(({ stream }) => stream))].filter((stream) => stream.split('/')[1] === 'delivery');
+    const streams = [...new Set(this.log().map(({ stream }) => stream))].filter(
+      (stream) => stream.split('/')[1] === 'delivery',
+    );
     return streams.map((stream) => types(this.log().filter((commit) => commit.stream === stream)));
   }
 
@@ -192,13 +241,18 @@ class World {
   }
 }
 
-const as = (tenant = 'acme'): RequestContext => ({ principal: { tenant, id: 'eve', kind: 'human', level: 'critical' } });
+const as = (tenant = 'acme'): RequestContext => ({
+  principal: { tenant, id: 'eve', kind: 'human', level: 'critical' },
+});
 
 let world: World;
 beforeEach(async () => void (world = await World.open()));
 afterEach(() => world.end());
 
-const statusOf = (status: number, headers: Record<string, string> = {}) => (response: ServerResponse) => void response.writeHead(status, headers).end();
+const statusOf =
+  (status: number, headers: Record<string, string> = {}) =>
+  (response: ServerResponse) =>
+    void response.writeHead(status, headers).end();
 
 // ------------------------------------------------------------------------------------------------------ deliveries
 
@@ -208,7 +262,10 @@ describe('a notice', () => {
     await world.notify(world.notice('n-1'));
     await world.fire();
     const [received] = world.receiver.received as [Received];
-    expect(world.verify(received)).toMatchObject({ type: 'approval-requested', data: { id: 'n-1', link: 'https://formicary.example/approvals/1' } });
+    expect(world.verify(received)).toMatchObject({
+      type: 'approval-requested',
+      data: { id: 'n-1', link: 'https://formicary.example/approvals/1' },
+    });
     expect(received.headers['content-type']).toBe('application/json');
     expect(() => world.verify({ ...received, body: `${received.body} ` })).toThrow();
     expect(() => world.verify(received, `whsec_${Buffer.alloc(32, 8).toString('base64')}`)).toThrow();
@@ -228,7 +285,12 @@ describe('a notice', () => {
       },
     });
     await new Promise<void>((resolve) => smtp.listen(0, '127.0.0.1', resolve));
-    world.mail = new SmtpMail({ host: '127.0.0.1', port: (smtp.server.address() as AddressInfo).port, security: 'none', from: 'formicary@example.org' });
+    world.mail = new SmtpMail({
+      host: '127.0.0.1',
+      port: (smtp.server.address() as AddressInfo).port,
+      security: 'none',
+      from: 'formicary@example.org',
+    });
     await world.restart();
     world.environment.FORMICARY_SECRET_ACME__HOOK = `${world.receiver.url}/hook?token=abc`;
     await world.set('standard');
@@ -240,7 +302,14 @@ describe('a notice', () => {
     await world.set('other-tenant', {}, 'umbrella');
     await world.notify(world.notice('n-1'));
     await world.fire();
-    const bodies = world.receiver.received.map(({ url, body }) => [url, Object.keys(JSON.parse(body) as object).sort().join()]).sort();
+    const bodies = world.receiver.received
+      .map(({ url, body }) => [
+        url,
+        Object.keys(JSON.parse(body) as object)
+          .sort()
+          .join(),
+      ])
+      .sort();
     expect(bodies).toEqual([
       ['/hook?token=abc', 'attachments,type'],
       ['/hook?token=abc', 'blocks,mrkdwn,parse,text,unfurl_links,unfurl_media'],
@@ -292,8 +361,12 @@ describe('a receiver', () => {
     expect(Number(second.headers['webhook-timestamp']) - Number(first.headers['webhook-timestamp'])).toBe(30);
     world.verify(second);
     expect(world.histories()).toEqual([['DeliveryRequested', 'DeliveryFailed', 'Delivered']]);
-    const [intent, ...results] = world.log().filter(({ stream }) => stream.includes('/delivery/')) as [Commit, ...Commit[]];
-    for (const { meta } of results) expect(meta).toMatchObject({ causationId: `${intent.stream}@0`, correlationId: intent.meta.correlationId });
+    const [intent, ...results] = world.log().filter(({ stream }) => stream.includes('/delivery/')) as [
+      Commit,
+      ...Commit[],
+    ];
+    for (const { meta } of results)
+      expect(meta).toMatchObject({ causationId: `${intent.stream}@0`, correlationId: intent.meta.correlationId });
   });
 
   test.each([301, 302, 307, 308])('that redirects (%d) is not followed', async (status) => {
@@ -324,9 +397,14 @@ describe('a receiver', () => {
     world.receiver.answer = (response, { url }) => void response.writeHead(url === '/gone' ? 410 : 500).end();
     await world.notify(world.notice('n-1'));
     await world.fire();
-    expect(await world.dead()).toMatchObject([{ channel_id: 'gone', notice_id: 'n-1', attempts: 1, failure: { status: 410 } }]);
+    expect(await world.dead()).toMatchObject([
+      { channel_id: 'gone', notice_id: 'n-1', attempts: 1, failure: { status: 410 } },
+    ]);
     for (let hour = 0; hour < 24 * 12; hour += 1) await world.pass(300);
-    expect((await world.dead()).map(({ channel_id, attempts }) => [channel_id, attempts]).sort()).toEqual([['broken', MAX_ATTEMPTS], ['gone', 1]]);
+    expect((await world.dead()).map(({ channel_id, attempts }) => [channel_id, attempts]).sort()).toEqual([
+      ['broken', MAX_ATTEMPTS],
+      ['gone', 1],
+    ]);
     expect(await world.dead('umbrella')).toEqual([]);
     expect(world.receiver.received).toHaveLength(MAX_ATTEMPTS + 1);
     expect(new Set(world.receiver.ids).size).toBe(2);
@@ -335,7 +413,8 @@ describe('a receiver', () => {
 
   test('that hangs holds up neither deadlines, nor other tenants, nor more than eight attempts of its own', async () => {
     const held: ServerResponse[] = [];
-    world.receiver.answer = (response, { url }) => void (url === '/slow' ? held.push(response) : response.writeHead(204).end());
+    world.receiver.answer = (response, { url }) =>
+      void (url === '/slow' ? held.push(response) : response.writeHead(204).end());
     await world.set('slow');
     await world.set('quick', {}, 'umbrella');
     for (let i = 0; i < 12; i += 1) await world.notify(world.notice(`n-${i}`));
@@ -376,7 +455,8 @@ describe('what is under way', () => {
   });
 
   test('is begun again when its process has died', async () => {
-    world.receiver.answer = (response) => void (world.receiver.received.length === 1 ? undefined : response.writeHead(204).end());
+    world.receiver.answer = (response) =>
+      void (world.receiver.received.length === 1 ? undefined : response.writeHead(204).end());
     await world.set('ops');
     await world.notify(world.notice('n-1'));
     await world.begin();
@@ -439,7 +519,10 @@ describe('a channel', () => {
     const [letter] = await world.dead();
     expect(letter).toMatchObject({ channel_id: 'ops', failure: { reason: 'the channel was removed' } });
     const id = letter?.delivery_id as string;
-    expect(await world.process.deliveries.redrive(as(), id)).toMatchObject({ ok: false, rejection: { code: 'channel-removed' } });
+    expect(await world.process.deliveries.redrive(as(), id)).toMatchObject({
+      ok: false,
+      rejection: { code: 'channel-removed' },
+    });
 
     world.receiver.answer = statusOf(204);
     await world.set('ops', { address: `${world.receiver.url}/new` });
@@ -449,12 +532,26 @@ describe('a channel', () => {
     expect(world.receiver.received.map(({ url }) => url)).toEqual(['/ops', '/new']);
     expect(new Set(world.receiver.ids)).toEqual(new Set([id]));
     expect(await world.dead()).toEqual([]);
-    expect(world.histories()).toEqual([['DeliveryRequested', 'DeliveryFailed', 'DeliveryDead', 'DeliveryRedriven', 'Delivered']]);
-    expect(await world.process.deliveries.redrive(as(), 'unknown')).toMatchObject({ ok: false, rejection: { code: 'delivery-not-found' } });
-    expect(await world.process.deliveries.redrive(as('umbrella'), id)).toMatchObject({ ok: false, rejection: { code: 'delivery-not-found' } });
+    expect(world.histories()).toEqual([
+      ['DeliveryRequested', 'DeliveryFailed', 'DeliveryDead', 'DeliveryRedriven', 'Delivered'],
+    ]);
+    expect(await world.process.deliveries.redrive(as(), 'unknown')).toMatchObject({
+      ok: false,
+      rejection: { code: 'delivery-not-found' },
+    });
+    expect(await world.process.deliveries.redrive(as('umbrella'), id)).toMatchObject({
+      ok: false,
+      rejection: { code: 'delivery-not-found' },
+    });
   });
 
-  test.each([undefined, 'short', 'whsec_', `whsec_${Buffer.alloc(23).toString('base64')}`, `whsec_${Buffer.alloc(65).toString('base64')}`])('whose secret is %s sends nothing unsigned, until it is there', async (secret) => {
+  test.each([
+    undefined,
+    'short',
+    'whsec_',
+    `whsec_${Buffer.alloc(23).toString('base64')}`,
+    `whsec_${Buffer.alloc(65).toString('base64')}`,
+  ])('whose secret is %s sends nothing unsigned, until it is there', async (secret) => {
     if (secret === undefined) delete world.environment.FORMICARY_SECRET_ACME__OPS;
     else world.environment.FORMICARY_SECRET_ACME__OPS = secret;
     await world.set('ops');
@@ -488,7 +585,9 @@ describe('a channel', () => {
     await world.set('night');
     await world.process.channels.remove(as(), 'night');
     await world.process.feed.settled();
-    expect((await world.process.channels.list('acme', 10)).channels).toMatchObject([{ channel_id: 'ops', kind: 'standard' }]);
+    expect((await world.process.channels.list('acme', 10)).channels).toMatchObject([
+      { channel_id: 'ops', kind: 'standard' },
+    ]);
     expect((await world.process.channels.list('umbrella', 10)).channels).toEqual([]);
   });
 });
@@ -514,22 +613,36 @@ test('whatever fails, dies or comes again: every notice arrives, and its receive
       };
       for (const id of ['a', 'b', 'c']) await world.set(id);
       const notices = Array.from({ length: 4 }, (_, i) => world.notice(`n-${i}`));
-      world.faults = (operation) => (operation === 'append' && random() < 0.1 ? (random() < 0.5 ? 'loses' : 'fails') : undefined);
+      world.faults = (operation) =>
+        operation === 'append' && random() < 0.1 ? (random() < 0.5 ? 'loses' : 'fails') : undefined;
       for (const notice of notices) {
         // As a reaction does it: told until it was told, and once more.
-        for (let told = 0; told < 2; ) await world.notify(notice).then(() => (told += 1), () => undefined);
+        for (let told = 0; told < 2;)
+          await world.notify(notice).then(
+            () => (told += 1),
+            () => undefined,
+          );
         if (random() < 0.3) await world.restart();
         if (random() < 0.5) await world.begin();
       }
-      for (let step = 0; step < 24 * 4 && world.histories().some((history) => history.at(-1) !== 'Delivered'); step += 1) {
+      for (
+        let step = 0;
+        step < 24 * 4 && world.histories().some((history) => history.at(-1) !== 'Delivered');
+        step += 1
+      ) {
         await world.pass(900);
         if (random() < 0.1) await world.restart();
         // A dead letter is not lost: somebody redrives it.
-        for (const { delivery_id } of await world.dead()) await world.process.deliveries.redrive(as(), delivery_id).catch(() => undefined);
+        for (const { delivery_id } of await world.dead())
+          await world.process.deliveries.redrive(as(), delivery_id).catch(() => undefined);
       }
       world.faults = () => undefined;
       expect(world.histories()).toHaveLength(12);
-      expect(world.histories().map((history) => [history[0], history.at(-1), history.filter((type) => type === 'Delivered').length])).toEqual(Array(12).fill(['DeliveryRequested', 'Delivered', 1]));
+      expect(
+        world
+          .histories()
+          .map((history) => [history[0], history.at(-1), history.filter((type) => type === 'Delivered').length]),
+      ).toEqual(Array(12).fill(['DeliveryRequested', 'Delivered', 1]));
       expect(accepted.size).toBe(12);
       expect(new Set(world.receiver.ids).size).toBe(12);
       await world.end();

@@ -3,7 +3,7 @@ import { FeedWatch } from '../../app/feed-watch';
 import { Metrics } from '../../app/metrics';
 import { commitRef } from '../../domain/kernel/ids';
 import { chain } from '../support/commits';
-import { Stage, TENANT, as, newKey, spec, taskOf, type Process } from '../support/stage';
+import { as, newKey, type Process, spec, Stage, taskOf, TENANT } from '../support/stage';
 
 let stage: Stage;
 let one: Process;
@@ -27,7 +27,8 @@ async function post(): Promise<string> {
 }
 
 const passes = (seconds: number) => (stage.clock.time += seconds * 1_000);
-const delayOf = async ({ colony }: Process, consumer = 'views') => (await colony.feed.status()).find((status) => status.consumer === consumer)?.delay_seconds ?? 0;
+const delayOf = async ({ colony }: Process, consumer = 'views') =>
+  (await colony.feed.status()).find((status) => status.consumer === consumer)?.delay_seconds ?? 0;
 
 test('while triggers run, nothing is late, however much time passes', async () => {
   for (let round = 0; round < 5; round += 1) {
@@ -92,7 +93,11 @@ test('the views are asked once in ten seconds at most, whoever asks how often', 
 
 test('only commits that begin a stream are looked for: others may have left their row before', async () => {
   const asked: string[] = [];
-  const watch = new FeedWatch(async ({ stream, index }) => asked.push(commitRef(stream, index)) > 0, stage.clock, () => undefined);
+  const watch = new FeedWatch(
+    async ({ stream, index }) => asked.push(commitRef(stream, index)) > 0,
+    stage.clock,
+    () => undefined,
+  );
   const [first, ...more] = chain(taskOf('x'), 3).map(({ commit }) => commit);
   watch.saw(more);
   passes(600);
@@ -105,7 +110,12 @@ test('only commits that begin a stream are looked for: others may have left thei
 test('what was given up on does not count as late', async () => {
   const ref = commitRef(taskOf(await post()), 0);
   // No view takes it; the rest of the colony goes on.
-  stage.mishaps = (port, method, [, rows]) => (port === 'views' && method === 'put' && (rows as readonly { readonly source: string }[]).some(({ source }) => ref.startsWith(source)) ? 'fails' : undefined);
+  stage.mishaps = (port, method, [, rows]) =>
+    port === 'views' &&
+    method === 'put' &&
+    (rows as readonly { readonly source: string }[]).some(({ source }) => ref.startsWith(source))
+      ? 'fails'
+      : undefined;
   await stage.settled();
   for (let attempt = 0; attempt < 6; attempt += 1) {
     passes(40);
@@ -136,6 +146,6 @@ test('a colony that has the store to itself looks for nothing', async () => {
   await colony.feed.settled();
   alone.clock.time += 3_600_000;
   expect((await colony.feed.status()).every(({ delay_seconds: delay }) => (delay ?? 0) < 1)).toBe(true);
-  expect((await colony.views.has((await colony.ports.store.read(`${TENANT}/task/alone`, 0, 1))[0]!))).toBe(true);
+  expect(await colony.views.has((await colony.ports.store.read(`${TENANT}/task/alone`, 0, 1))[0]!)).toBe(true);
   await alone.end();
 });

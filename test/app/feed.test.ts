@@ -1,6 +1,6 @@
 /** The feed over real stores: what it promises when consumers, checkpoints and queues fail, and processes die. */
 import fc from 'fast-check';
-import { Feed, type Consumer, type FeedStatus } from '../../app/feed';
+import { type Consumer, Feed, type FeedStatus } from '../../app/feed';
 import type { EventStore, Ports } from '../../app/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
@@ -73,7 +73,10 @@ afterEach(async () => {
   await stage.end();
 });
 
-async function start(consumers: readonly Consumer[], over: (store: EventStore) => EventStore = (store) => store): Promise<Running> {
+async function start(
+  consumers: readonly Consumer[],
+  over: (store: EventStore) => EventStore = (store) => store,
+): Promise<Running> {
   const process = await stage.prepare();
   const { ports } = process.colony;
   const feed = new Feed(over(ports.store), ports.checkpoints, ports.queue, stage.clock, ports.report);
@@ -100,7 +103,8 @@ async function write({ ports: { store } }: Running, stream: string, count: numbe
   }
 }
 
-const reported = (message: string) => stage.reports.filter((report) => report.message === message).map(({ facts }) => facts);
+const reported = (message: string) =>
+  stage.reports.filter((report) => report.message === message).map(({ facts }) => facts);
 
 async function statusOf({ feed }: Running, consumer: string): Promise<FeedStatus | undefined> {
   return (await feed.status()).find((status) => status.consumer === consumer);
@@ -116,7 +120,10 @@ const mended = () => {
 
 describe('delivery', () => {
   test('every commit comes to every consumer, in order per stream, however the streams are written', async () => {
-    const writes = fc.array(fc.record({ stream: fc.constantFrom(X, Y), count: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.constant(400)) }), { maxLength: 8 });
+    const writes = fc.array(
+      fc.record({ stream: fc.constantFrom(X, Y), count: fc.oneof(fc.integer({ min: 1, max: 5 }), fc.constant(400)) }),
+      { maxLength: 8 },
+    );
     await fc.assert(
       fc.asyncProperty(writes, async (plan) => {
         stage = new Stage();
@@ -126,7 +133,8 @@ describe('delivery', () => {
         await one.feed.settled();
         for (const { calls, handled } of diaries) {
           expect(handled.length).toBe(stage.log().length);
-          for (const stream of [X, Y]) expect(calls.flat().filter((ref) => ref.startsWith(stream))).toEqual(refs(stage.stream(stream)));
+          for (const stream of [X, Y])
+            expect(calls.flat().filter((ref) => ref.startsWith(stream))).toEqual(refs(stage.stream(stream)));
         }
         one.crash();
       }),
@@ -138,12 +146,16 @@ describe('delivery', () => {
     for (const seed of [1, 2, 3]) {
       stage = new Stage();
       const diary = new Diary('a');
-      const one = await start([diary], (store) => new FaultyEventStore(store, randomFaults(seed, { feed: { again: 0.4, slow: 0.3, fails: 0.1 } })));
+      const one = await start(
+        [diary],
+        (store) => new FaultyEventStore(store, randomFaults(seed, { feed: { again: 0.4, slow: 0.3, fails: 0.1 } })),
+      );
       for (let i = 0; i < 10; i += 1) {
         await write(one, i % 2 === 0 ? X : Y, 3);
         await one.feed.settled();
       }
-      for (const stream of [X, Y]) expect([...new Set(diary.handled)].filter((ref) => ref.startsWith(stream))).toEqual(of(stream, ...upTo(15)));
+      for (const stream of [X, Y])
+        expect([...new Set(diary.handled)].filter((ref) => ref.startsWith(stream))).toEqual(of(stream, ...upTo(15)));
       one.crash();
     }
   });
@@ -153,7 +165,10 @@ describe('delivery', () => {
     const one = await start([diary]);
     failing('store.feed');
     await write(one, X, 3);
-    await eventually(async () => await Promise.resolve(reported('the feed could not be read')), (found) => found.length > 0);
+    await eventually(
+      async () => await Promise.resolve(reported('the feed could not be read')),
+      (found) => found.length > 0,
+    );
     expect(diary.handled).toEqual([]);
     mended();
     await one.feed.settled();
@@ -165,7 +180,10 @@ describe('delivery', () => {
     const [slow, quick] = [new Diary('slow', door.wait), new Diary('quick')];
     const one = await start([slow, quick]);
     await write(one, X, (OUTSTANDING + 2) * PAGE);
-    await eventually(async () => await Promise.resolve(slow.calls.flat().length), (count) => count >= OUTSTANDING);
+    await eventually(
+      async () => await Promise.resolve(slow.calls.flat().length),
+      (count) => count >= OUTSTANDING,
+    );
     for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(slow.calls.length).toBe(quick.calls.length);
     expect(quick.handled.length).toBeLessThan((OUTSTANDING + 2) * PAGE);
@@ -185,7 +203,9 @@ describe('what a consumer can not handle', () => {
     expect(fussy.calls).toEqual([of(X, 0, 1, 2, 3, 4), of(X, 0), of(X, 1), of(X, 2), of(X, 3), of(X, 4)]);
     expect(fussy.handled).toEqual(of(X, 0, 1, 3, 4));
     expect(other.calls).toEqual([of(X, 0, 1, 2, 3, 4)]);
-    expect(reported('a commit was parked')).toEqual([{ consumer: 'fussy', commit: commitRef(X, 2), error: `${commitRef(X, 2)} is poison` }]);
+    expect(reported('a commit was parked')).toEqual([
+      { consumer: 'fussy', commit: commitRef(X, 2), error: `${commitRef(X, 2)} is poison` },
+    ]);
     await write(one, X, 1);
     await write(one, Y, 1);
     await one.feed.settled();
@@ -221,7 +241,12 @@ describe('what a consumer can not handle', () => {
       await one.feed.redeliver();
       expect(tries()).toBe(2 + round);
     }
-    const dead = { id: commitRef(X, 0), body: { stream: X, index: 0, error: `${commitRef(X, 0)} is poison` }, deliveries: 5, reason: `${commitRef(X, 0)} is poison` };
+    const dead = {
+      id: commitRef(X, 0),
+      body: { stream: X, index: 0, error: `${commitRef(X, 0)} is poison` },
+      deliveries: 5,
+      reason: `${commitRef(X, 0)} is poison`,
+    };
     expect(await one.feed.parked('fussy', 10)).toEqual([dead]);
     expect(await statusOf(one, 'fussy')).toMatchObject({ consumer: 'fussy', lag: 0, parked: 1 });
     stage.clock.time += 3_600_000;
@@ -264,7 +289,10 @@ describe('what a consumer can not handle', () => {
     const stuck = new Diary('a', () => new Promise(() => undefined));
     const second = await start([stuck]);
     void second.feed.redeliver();
-    await eventually(async () => await Promise.resolve(stuck.calls), (calls) => calls.length > 0);
+    await eventually(
+      async () => await Promise.resolve(stuck.calls),
+      (calls) => calls.length > 0,
+    );
     second.crash();
     const healthy = new Diary('a');
     const third = await start([healthy]);
@@ -297,7 +325,10 @@ describe('a queue that fails', () => {
     const one = await start([fussy, other]);
     failing('queue.send');
     await write(one, X, 3);
-    await eventually(async () => await statusOf(one, 'other'), (status) => status?.lag === 0);
+    await eventually(
+      async () => await statusOf(one, 'other'),
+      (status) => status?.lag === 0,
+    );
     expect(await statusOf(one, 'fussy')).toMatchObject({ lag: 3 });
     expect(fussy.handled).toEqual(of(X, 0));
     mended();
@@ -318,7 +349,10 @@ describe('a queue that fails', () => {
     failing('queue.send');
     await write(one, X, 150);
     door.open();
-    await eventually(async () => await Promise.resolve(reported('a commit was parked')), (found) => found.length === 2);
+    await eventually(
+      async () => await Promise.resolve(reported('a commit was parked')),
+      (found) => found.length === 2,
+    );
     await one.feed.stop();
     mended();
     const { checkpoints, store } = one.ports;
@@ -351,8 +385,18 @@ describe('a queue that fails', () => {
 describe('checkpoints', () => {
   test('whatever happens, nothing is skipped; what a stop has saved does not come again', async () => {
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const), stream: fc.constantFrom(X, Y), count: fc.integer({ min: 1, max: 700 }) }) },
-      { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('settle' as const, 'crash' as const, 'stop' as const) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          do: fc.constant('write' as const),
+          stream: fc.constantFrom(X, Y),
+          count: fc.integer({ min: 1, max: 700 }),
+        }),
+      },
+      {
+        weight: 2,
+        arbitrary: fc.record({ do: fc.constantFrom('settle' as const, 'crash' as const, 'stop' as const) }),
+      },
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
@@ -369,7 +413,8 @@ describe('checkpoints', () => {
             for (const { stream, index } of commits) {
               const ref = commitRef(stream, index);
               if (saved.has(ref)) wrong.push(`${ref} came again after it was saved`);
-              if (index !== (expected.get(stream) ?? index)) wrong.push(`${ref} came instead of ${expected.get(stream)}`);
+              if (index !== (expected.get(stream) ?? index))
+                wrong.push(`${ref} came instead of ${expected.get(stream)}`);
               expected.set(stream, index + 1);
             }
             await new Promise((resolve) => setImmediate(resolve));
@@ -411,7 +456,12 @@ describe('checkpoints', () => {
     await write(first, X, 3);
     await first.feed.settled();
     const end = await first.ports.store.end();
-    expect(await eventually(() => first.ports.checkpoints.load('a'), (saved) => saved === end)).toBe(end);
+    expect(
+      await eventually(
+        () => first.ports.checkpoints.load('a'),
+        (saved) => saved === end,
+      ),
+    ).toBe(end);
     failing('checkpoints.save');
     await write(first, X, 2);
     await first.feed.settled();
@@ -431,7 +481,12 @@ describe('checkpoints', () => {
     await first.feed.settled();
     const end = await first.ports.store.end();
     await write(first, X, 2);
-    expect(await eventually(() => first.ports.checkpoints.load('a'), (saved) => saved === end)).toBe(end);
+    expect(
+      await eventually(
+        () => first.ports.checkpoints.load('a'),
+        (saved) => saved === end,
+      ),
+    ).toBe(end);
     first.crash();
     const again = new Diary('a');
     await (await start([again])).feed.settled();
@@ -441,38 +496,50 @@ describe('checkpoints', () => {
   test('one that can not be saved is said so, keeps nobody waiting and is saved later', async () => {
     const diary = new Diary('a');
     const one = await start([diary, new Diary('b')]);
-    stage.mishaps = (port, method, [name]) => (port === 'checkpoints' && method === 'save' && name === 'a' ? 'fails' : undefined);
+    stage.mishaps = (port, method, [name]) =>
+      port === 'checkpoints' && method === 'save' && name === 'a' ? 'fails' : undefined;
     await write(one, X, 3);
     await one.feed.settled();
     await write(one, X, 1);
     await one.feed.settled();
     expect(diary.handled).toEqual(of(X, 0, 1, 2, 3));
     const end = await one.ports.store.end();
-    expect(await eventually(() => one.ports.checkpoints.load('b'), (saved) => saved === end)).toBe(end);
-    expect(reported('a checkpoint could not be saved')).toContainEqual({ consumer: 'a', error: 'Error: checkpoints.save failed before it did anything' });
+    expect(
+      await eventually(
+        () => one.ports.checkpoints.load('b'),
+        (saved) => saved === end,
+      ),
+    ).toBe(end);
+    expect(reported('a checkpoint could not be saved')).toContainEqual({
+      consumer: 'a',
+      error: 'Error: checkpoints.save failed before it did anything',
+    });
     expect(await one.ports.checkpoints.load('a')).toBeUndefined();
     mended();
     await one.feed.stop();
     expect(await one.ports.checkpoints.load('a')).toBe(end);
   });
 
-  test.each([[['a', 'b']], [['b', 'a']]])('consumers at different places each go on from their own (%s)', async (order) => {
-    const early = await start([new Diary('a')]);
-    await write(early, X, 3);
-    await early.feed.settled();
-    await early.feed.stop();
-    const later = await start([new Diary('b')]);
-    await write(later, X, 3);
-    await later.feed.settled();
-    await later.feed.stop();
-    const diaries = order.map((name) => new Diary(name));
-    const both = await start(diaries);
-    expect([await statusOf(both, 'a'), await statusOf(both, 'b')]).toMatchObject([{ lag: 3 }, { lag: 0 }]);
-    await write(both, Y, 1);
-    await both.feed.settled();
-    // For the one that is ahead, what the other one still needs is a redelivery.
-    for (const { handled } of diaries) expect(handled).toEqual([...of(X, 3, 4, 5), ...of(Y, 0)]);
-  });
+  test.each([[['a', 'b']], [['b', 'a']]])(
+    'consumers at different places each go on from their own (%s)',
+    async (order) => {
+      const early = await start([new Diary('a')]);
+      await write(early, X, 3);
+      await early.feed.settled();
+      await early.feed.stop();
+      const later = await start([new Diary('b')]);
+      await write(later, X, 3);
+      await later.feed.settled();
+      await later.feed.stop();
+      const diaries = order.map((name) => new Diary(name));
+      const both = await start(diaries);
+      expect([await statusOf(both, 'a'), await statusOf(both, 'b')]).toMatchObject([{ lag: 3 }, { lag: 0 }]);
+      await write(both, Y, 1);
+      await both.feed.settled();
+      // For the one that is ahead, what the other one still needs is a redelivery.
+      for (const { handled } of diaries) expect(handled).toEqual([...of(X, 3, 4, 5), ...of(Y, 0)]);
+    },
+  );
 
   test('a consumer that is added later gets everything from the beginning', async () => {
     const first = await start([new Diary('a')]);
@@ -494,15 +561,27 @@ describe('checkpoints', () => {
 test('settled waits for the slowest consumer, and status says meanwhile how far each is behind', async () => {
   const door = gate();
   const one = await start([new Diary('slow', door.wait), new Diary('quick')]);
-  expect(await one.feed.status()).toMatchObject([{ consumer: 'slow', lag: 0, parked: 0 }, { consumer: 'quick', lag: 0, parked: 0 }]);
+  expect(await one.feed.status()).toMatchObject([
+    { consumer: 'slow', lag: 0, parked: 0 },
+    { consumer: 'quick', lag: 0, parked: 0 },
+  ]);
   await write(one, X, 7);
-  await eventually(async () => await statusOf(one, 'quick'), (status) => status?.lag === 0);
-  expect(await one.feed.status()).toMatchObject([{ consumer: 'slow', lag: 7, parked: 0 }, { consumer: 'quick', lag: 0, parked: 0 }]);
+  await eventually(
+    async () => await statusOf(one, 'quick'),
+    (status) => status?.lag === 0,
+  );
+  expect(await one.feed.status()).toMatchObject([
+    { consumer: 'slow', lag: 7, parked: 0 },
+    { consumer: 'quick', lag: 0, parked: 0 },
+  ]);
   let settled = false;
   const waiting = one.feed.settled().then(() => (settled = true));
   for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   expect(settled).toBe(false);
   door.open();
   await waiting;
-  expect(await one.feed.status()).toMatchObject([{ consumer: 'slow', lag: 0, parked: 0 }, { consumer: 'quick', lag: 0, parked: 0 }]);
+  expect(await one.feed.status()).toMatchObject([
+    { consumer: 'slow', lag: 0, parked: 0 },
+    { consumer: 'quick', lag: 0, parked: 0 },
+  ]);
 });

@@ -5,7 +5,7 @@ import type { Inbox, InboxItem } from '../../app/inbox';
 import { Ordered } from '../../app/ordered';
 import { Rejection } from '../../domain/kernel/decider';
 import { taskDecider } from '../../domain/task';
-import { Stage, TENANT, as, later, profile, spec, taskOf, type Process } from '../support/stage';
+import { as, later, type Process, profile, spec, Stage, taskOf, TENANT } from '../support/stage';
 
 let stage: Stage;
 afterEach(() => stage.end());
@@ -13,14 +13,22 @@ afterEach(() => stage.end());
 const bidder = profile({ offer: null, presence_seconds: 1e9 });
 const nameOf = (item: InboxItem): string => `${item.kind} ${item.kind === 'vote' ? item.round : item.task}`;
 
-async function look({ colony }: Process, id: string, options: { offersAfter?: string; waitSeconds?: number; holding?: boolean; signal?: AbortSignal } = {}): Promise<Inbox> {
+async function look(
+  { colony }: Process,
+  id: string,
+  options: { offersAfter?: string; waitSeconds?: number; holding?: boolean; signal?: AbortSignal } = {},
+): Promise<Inbox> {
   const found = await colony.agents.inbox(as(id), id, { waitSeconds: 0, ...options });
   if (found instanceof Rejection) throw new Error(found.code);
   return found;
 }
 
 /** Reads page by page, as an agent does, until a page shows nothing more. */
-async function all(process: Process, id: string, after?: string): Promise<{ names: string[]; after: string; pages: number }> {
+async function all(
+  process: Process,
+  id: string,
+  after?: string,
+): Promise<{ names: string[]; after: string; pages: number }> {
   const names: string[] = [];
   for (let pages = 1; ; pages += 1) {
     const { items, offers_after } = await look(process, id, { offersAfter: after });
@@ -31,7 +39,8 @@ async function all(process: Process, id: string, after?: string): Promise<{ name
   }
 }
 
-const post = (process: Process, id: string, changes: Parameters<typeof spec>[0] = {}) => process.colony.tasks.post(as('eve'), id, spec({ bid_seconds: 3_600, ...changes }));
+const post = (process: Process, id: string, changes: Parameters<typeof spec>[0] = {}) =>
+  process.colony.tasks.post(as('eve'), id, spec({ bid_seconds: 3_600, ...changes }));
 const ask = (process: Process, id: string, voters: readonly string[]) =>
   process.colony.rounds.open(as('eve'), id, {
     question: `${id}?`,
@@ -41,7 +50,12 @@ const ask = (process: Process, id: string, voters: readonly string[]) =>
     round_seconds: 3_600,
     improvement_rounds: 0,
     allow_change: false,
-    electorate: { algorithm: 'simple_majority', voters: voters.map((voter) => ({ id: voter, why: 'x' })), min_agreement: 0.5, quorum: 0.5 },
+    electorate: {
+      algorithm: 'simple_majority',
+      voters: voters.map((voter) => ({ id: voter, why: 'x' })),
+      min_agreement: 0.5,
+      quorum: 0.5,
+    },
   });
 
 describe('one process', () => {
@@ -71,7 +85,10 @@ describe('one process', () => {
     const count = (kind: string) => page.items.filter((item) => item.kind === kind).length;
     expect([count('assignment'), count('vote'), count('offer')]).toEqual([1, 100, 100]);
     const rest = await all(stage.first, 'ann', page.offers_after);
-    expect([rest.names.filter((name) => name.startsWith('vote')).length, rest.names.filter((name) => name.startsWith('offer')).length]).toEqual([20, 20]);
+    expect([
+      rest.names.filter((name) => name.startsWith('vote')).length,
+      rest.names.filter((name) => name.startsWith('offer')).length,
+    ]).toEqual([20, 20]);
   });
 
   test('large ones share a page by their bytes', async () => {
@@ -110,7 +127,10 @@ describe('one process', () => {
   });
 
   test.each<[string, (own: string) => Promise<string>]>([
-    ['of another agent', async () => (await stage.colony.agents.register(as('bob'), 'bob', bidder), (await all(stage.first, 'bob')).after)],
+    [
+      'of another agent',
+      async () => (await stage.colony.agents.register(as('bob'), 'bob', bidder), (await all(stage.first, 'bob')).after),
+    ],
     ['that runs ahead', async (own) => own.replace(/^(\w+)\.\d+\.\d+/, '$1.999999999.999999999')],
     ['whose votes run ahead', async (own) => own.replace(/^(\w+)\.(\d+)\.\d+/, '$1.$2.999999999')],
     ['that is none', async () => '_._.1e9_..'],
@@ -131,10 +151,17 @@ describe('one process', () => {
   });
 
   test.each<[string, Parameters<typeof spec>[0], () => Promise<unknown>]>([
-    ['cleared', { oversight: { kind: 'job', why: 'x', confidence: 0.5, impact: 'high', risk: 0, features: {} } }, () => stage.colony.tasks.clear(as('gate'), 't', `${TENANT}/action/a`, undefined)],
+    [
+      'cleared',
+      { oversight: { kind: 'job', why: 'x', confidence: 0.5, impact: 'high', risk: 0, features: {} } },
+      () => stage.colony.tasks.clear(as('gate'), 't', `${TENANT}/action/a`, undefined),
+    ],
     ['redriven', { deadline: '2026-11-21T10:00:30.000Z' }, () => stage.colony.tasks.redrive(as('eve'), 't')],
   ])('%s, a task that collects bids is offered, and those who wait are woken', async (_, changes, act) => {
-    await post(stage.first, 't', { ...changes, ...(changes?.deadline === undefined ? {} : { deadline: later(stage.now, 5) }) });
+    await post(stage.first, 't', {
+      ...changes,
+      ...(changes?.deadline === undefined ? {} : { deadline: later(stage.now, 5) }),
+    });
     const { after } = await all(stage.first, 'ann');
     if (changes?.deadline !== undefined) await stage.pass(10);
     const waiting = look(stage.first, 'ann', { offersAfter: after, waitSeconds: 20 });
@@ -166,7 +193,14 @@ describe('one process', () => {
     expect((await look(stage.first, 'ann')).items).toMatchObject([{ kind: 'assignment', task: 'b' }]);
     const { lease_from } = stage.fold(taskDecider, taskOf('a')).state.holder ?? {};
     expect((await look(stage.first, 'ann', { holding: true })).items).toMatchObject([
-      { kind: 'holding', task: 'a', award: 1, attempt: 1, lease_seconds: 30, lease_until: later(lease_from as string, 30) },
+      {
+        kind: 'holding',
+        task: 'a',
+        award: 1,
+        attempt: 1,
+        lease_seconds: 30,
+        lease_until: later(lease_from as string, 30),
+      },
       { kind: 'assignment', task: 'b' },
     ]);
   });
@@ -187,7 +221,14 @@ type Step =
   | { readonly do: 'settle' };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('post' as const), count: fc.constantFrom(1, 3, 30, 120), capability: fc.constantFrom('x', 'y', 'z') }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      do: fc.constant('post' as const),
+      count: fc.constantFrom(1, 3, 30, 120),
+      capability: fc.constantFrom('x', 'y', 'z'),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('ask' as const), count: fc.constantFrom(1, 4, 30) }) },
   { weight: 8, arbitrary: fc.record({ do: fc.constant('poll' as const), on: fc.nat(1) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('restart' as const), on: fc.nat(1) }) },
@@ -220,15 +261,23 @@ async function unseen(steps: readonly Step[], processes: number): Promise<string
     } else {
       // Posts are under way while the next steps look.
       const ids = Array.from({ length: one.count }, () => `${one.do}-${(number += 1)}`);
-      const done = Promise.all(ids.map((id) => (one.do === 'ask' ? ask(on(i), id, ['ann']) : post(on(i), id, { requires: [{ capability: one.capability, level: 0 }] }))));
-      if (one.do === 'ask' || one.capability !== 'z') wanted.push(...ids.map((id) => `${one.do === 'ask' ? 'vote' : 'offer'} ${id}`));
+      const done = Promise.all(
+        ids.map((id) =>
+          one.do === 'ask'
+            ? ask(on(i), id, ['ann'])
+            : post(on(i), id, { requires: [{ capability: one.capability, level: 0 }] }),
+        ),
+      );
+      if (one.do === 'ask' || one.capability !== 'z')
+        wanted.push(...ids.map((id) => `${one.do === 'ask' ? 'vote' : 'offer'} ${id}`));
       if (steps[i + 1]?.do === 'poll') await poll(on(i + 1));
       await done;
     }
   }
   await stage.settled();
   // Its requests go to one process and the other, until none has anything more.
-  for (let quiet = 0, turn = 0; quiet < processes && turn < 200; turn += 1) quiet = (await poll(on(turn))) === 0 ? quiet + 1 : 0;
+  for (let quiet = 0, turn = 0; quiet < processes && turn < 200; turn += 1)
+    quiet = (await poll(on(turn))) === 0 ? quiet + 1 : 0;
   await stage.end();
   return wanted.filter((name) => !shown.has(name));
 }
@@ -240,7 +289,9 @@ test.each([
   'cursors, restarts, orders, counts: everything that waits is shown (%s)',
   async (_, processes, numRuns) => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 16 }), async (steps) => expect(await unseen(steps, processes)).toEqual([])),
+      fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 16 }), async (steps) =>
+        expect(await unseen(steps, processes)).toEqual([]),
+      ),
       { numRuns, interruptAfterTimeLimit: 120_000, timeout: 30_000 },
     );
   },
@@ -273,16 +324,27 @@ describe('a bell', () => {
   test('is not waited for when nobody waits any more', async () => {
     const bells = new Doorbells();
     const gone = AbortSignal.abort();
-    expect(await bells.until('k', { milliseconds: 20_000, signal: gone, look: async () => 1, enough: () => false })).toBe(1);
+    expect(
+      await bells.until('k', { milliseconds: 20_000, signal: gone, look: async () => 1, enough: () => false }),
+    ).toBe(1);
     const stop = new AbortController();
-    const waiting = bells.until('k', { milliseconds: 20_000, signal: stop.signal, look: async () => 2, enough: () => false });
+    const waiting = bells.until('k', {
+      milliseconds: 20_000,
+      signal: stop.signal,
+      look: async () => 2,
+      enough: () => false,
+    });
     stop.abort();
     expect(await waiting).toBe(2);
   });
 });
 
 test('an ordered list is what a sorted one is', () => {
-  const change = fc.record({ item: fc.nat(20), key: fc.option(fc.nat(50), { nil: undefined }), after: fc.option(fc.nat(50), { nil: undefined }) });
+  const change = fc.record({
+    item: fc.nat(20),
+    key: fc.option(fc.nat(50), { nil: undefined }),
+    after: fc.option(fc.nat(50), { nil: undefined }),
+  });
   fc.assert(
     fc.property(fc.array(change, { maxLength: 150 }), (changes) => {
       const list = new Ordered<number, number>();
@@ -298,7 +360,12 @@ test('an ordered list is what a sorted one is', () => {
         const found = [...list.after(after)];
         const keys = found.map((one) => one.key);
         expect(keys).toEqual([...keys].sort((a, b) => a - b));
-        expect(found.map((one) => one.item).sort()).toEqual([...model].filter(([, at]) => after === undefined || at > after).map(([one]) => one).sort());
+        expect(found.map((one) => one.item).sort()).toEqual(
+          [...model]
+            .filter(([, at]) => after === undefined || at > after)
+            .map(([one]) => one)
+            .sort(),
+        );
         expect(list.size).toBe(model.size);
       }
     }),

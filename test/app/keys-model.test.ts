@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { commitRef } from '../../domain/kernel/ids';
-import { as, Stage, TENANT, type Process } from '../support/stage';
+import { as, type Process, Stage, TENANT } from '../support/stage';
 
 const LOCATIONS = ['yard', 'dock'];
 const PRINCIPALS = ['ann', 'bob'];
@@ -26,12 +26,37 @@ type Step =
   | { readonly do: 'grow'; readonly location: number; readonly commits: number }
   | { readonly do: 'restart'; readonly all: boolean };
 
-const request = fc.record({ principal: fc.nat(1), key: fc.nat(3), location: fc.nat(1), strength: fc.nat(1), on: fc.nat(1) });
+const request = fc.record({
+  principal: fc.nat(1),
+  key: fc.nat(3),
+  location: fc.nat(1),
+  strength: fc.nat(1),
+  on: fc.nat(1),
+});
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    { weight: 8, arbitrary: fc.tuple(request, fc.integer({ min: 1, max: 3 })).map(([asked, times]): Step => ({ do: 'ask', times, ...asked })) },
-    { weight: 3, arbitrary: fc.tuple(request, request).map(([one, other]): Step => ({ do: 'race', one, other: { ...other, principal: one.principal, key: one.key } })) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('grow' as const), location: fc.nat(1), commits: fc.constantFrom(1, 40, 300) }) },
+    {
+      weight: 8,
+      arbitrary: fc
+        .tuple(request, fc.integer({ min: 1, max: 3 }))
+        .map(([asked, times]): Step => ({ do: 'ask', times, ...asked })),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.tuple(request, request).map(([one, other]): Step => ({
+        do: 'race',
+        one,
+        other: { ...other, principal: one.principal, key: one.key },
+      })),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('grow' as const),
+        location: fc.nat(1),
+        commits: fc.constantFrom(1, 40, 300),
+      }),
+    },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('restart' as const), all: fc.boolean() }) },
   ),
   { maxLength: 40 },
@@ -59,7 +84,9 @@ class Run {
   private async step(step: Step): Promise<void> {
     switch (step.do) {
       case 'ask': {
-        const answers = await Promise.all(Array.from({ length: step.times }, (_, i) => this.ask({ ...step, on: step.on + i })));
+        const answers = await Promise.all(
+          Array.from({ length: step.times }, (_, i) => this.ask({ ...step, on: step.on + i })),
+        );
         for (const answer of answers) this.expectAnswer(step, answer);
         return;
       }
@@ -72,7 +99,10 @@ class Run {
         return;
       }
       case 'grow':
-        for (let i = 0; i < step.commits; i += 1) await this.on(i).colony.signals.emit(as('other'), [{ type: 'noise', location: LOCATIONS[step.location] as string, strength: 0.1, decay_rate: 0.01 }]);
+        for (let i = 0; i < step.commits; i += 1)
+          await this.on(i).colony.signals.emit(as('other'), [
+            { type: 'noise', location: LOCATIONS[step.location] as string, strength: 0.1, decay_rate: 0.01 },
+          ]);
         return;
       case 'restart':
         for (const process of step.all ? this.stage.living : [this.on(0)]) process.kill();
@@ -80,19 +110,33 @@ class Run {
     }
   }
 
-  /** As the edge does it: the key first, then the command under it. Answers the receipt, or that the key is another's. */
+  /**
+   * As the edge does it: the key first, then the command under it. Answers the receipt, or that the key is another's.
+   */
   private async ask(asked: Request): Promise<string> {
     const { colony } = this.on(asked.on);
     const key = `k${asked.key}`;
     const principal = PRINCIPALS[asked.principal] as string;
     const text = textOf(asked);
-    const claimed = await colony.keys.claim({ tenant: TENANT, principal, key, request: text, at: this.stage.clock.now() });
+    const claimed = await colony.keys.claim({
+      tenant: TENANT,
+      principal,
+      key,
+      request: text,
+      at: this.stage.clock.now(),
+    });
     if (claimed.request !== text) return REUSED;
-    const signal = { type: 'noise', location: LOCATIONS[asked.location] as string, strength: asked.strength === 0 ? 0.2 : 0.4, decay_rate: 0.01 };
+    const signal = {
+      type: 'noise',
+      location: LOCATIONS[asked.location] as string,
+      strength: asked.strength === 0 ? 0.2 : 0.4,
+      decay_rate: 0.01,
+    };
     const context = { ...as(principal), command: { key, hash: text } };
     const [outcome] = await colony.signals.emit(context, [signal]);
     await claimed.kept;
-    if (outcome?.ok !== true) throw outcome === undefined ? new Error('no answer') : new Error(outcome.rejection.message);
+    if (outcome?.ok !== true)
+      throw outcome === undefined ? new Error('no answer') : new Error(outcome.rejection.message);
     return commitRef(outcome.stream, outcome.version);
   }
 
@@ -107,7 +151,9 @@ class Run {
 
   private check(): void {
     const made = this.stage.log().filter(({ meta }) => meta.commandId !== undefined);
-    expect(made.map(({ stream, index }) => commitRef(stream, index)).sort()).toEqual([...this.first.values()].map(({ receipt }) => receipt).sort());
+    expect(made.map(({ stream, index }) => commitRef(stream, index)).sort()).toEqual(
+      [...this.first.values()].map(({ receipt }) => receipt).sort(),
+    );
     expect(this.stage.chainFaults()).toEqual([]);
   }
 
@@ -122,5 +168,8 @@ class Run {
 }
 
 test('done once, answered alike, whatever comes between', async () => {
-  await fc.assert(fc.asyncProperty(steps, async (all) => await new Run().play(all)), { numRuns: 40, interruptAfterTimeLimit: 120_000, markInterruptAsFailure: true });
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => await new Run().play(all)),
+    { numRuns: 40, interruptAfterTimeLimit: 120_000, markInterruptAsFailure: true },
+  );
 }, 180_000);

@@ -2,22 +2,44 @@
  * The market as a whole, against its promises: random commands, losses, crashes, failing stores, two processes on one
  * store. A run is data (a list of steps), so that a failing one shrinks to the few steps that matter.
  *
- * FORMICARY_RUNS multiplies the number of runs; FORMICARY_SEED and FORMICARY_PATH repeat one (both stand in the failure).
+ * FORMICARY_RUNS multiplies the number of runs; FORMICARY_SEED and FORMICARY_PATH repeat one (both stand in the
+ * failure).
  */
 import fc from 'fast-check';
 import type { Append } from '../../app/ports';
+import { agentDecider, type AgentState, slotsInUse } from '../../domain/agent';
 import { bidOf } from '../../domain/fit';
-import { agentDecider, slotsInUse, type AgentState } from '../../domain/agent';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { secondsBetween } from '../../domain/kernel/time';
-import { hasDeclined, isAlive, strengthOf, taskDecider, type Claim, type TaskEvent, type TaskSpec, type TaskState } from '../../domain/task';
-import { ALL, agents as agentsView } from '../../projections/agents';
+import {
+  type Claim,
+  hasDeclined,
+  isAlive,
+  strengthOf,
+  taskDecider,
+  type TaskEvent,
+  type TaskSpec,
+  type TaskState,
+} from '../../domain/task';
+import { agents as agentsView, ALL } from '../../projections/agents';
 import { tasks as tasksView } from '../../projections/tasks';
 import { brokenRules } from '../support/log-rules';
 import { ModelRun } from '../support/model-run';
 import { shuffleFeed } from '../support/shuffle';
-import { TENANT, agentOf, as, later, newKey, turns, profile, spec, taskOf, type Mishap, type Process } from '../support/stage';
+import {
+  agentOf,
+  as,
+  later,
+  type Mishap,
+  newKey,
+  type Process,
+  profile,
+  spec,
+  taskOf,
+  TENANT,
+  turns,
+} from '../support/stage';
 
 const AGENTS = ['ann', 'bob', 'cid'] as const;
 const TASKS = ['t0', 't1', 't2', 't3', 't4', 't5', 't6', 't7'] as const;
@@ -42,11 +64,28 @@ interface How {
 }
 
 type Command =
-  | { readonly do: 'register'; readonly agent: string; readonly caps: readonly string[]; readonly helps: readonly string[]; readonly capacity: number; readonly offer: boolean }
+  | {
+      readonly do: 'register';
+      readonly agent: string;
+      readonly caps: readonly string[];
+      readonly helps: readonly string[];
+      readonly capacity: number;
+      readonly offer: boolean;
+    }
   | { readonly do: 'deregister'; readonly agent: string }
-  | { readonly do: 'post'; readonly task: string; readonly requires: readonly string[]; readonly changes: Partial<TaskSpec>; readonly deadline?: number }
+  | {
+      readonly do: 'post';
+      readonly task: string;
+      readonly requires: readonly string[];
+      readonly changes: Partial<TaskSpec>;
+      readonly deadline?: number;
+    }
   | { readonly do: 'bid' | 'withdraw'; readonly task: Which; readonly agent: string }
-  | { readonly do: 'accept' | 'decline' | 'progress' | 'complete' | 'fail' | 'give-up' | 'release'; readonly task: Which; readonly who: Who }
+  | {
+      readonly do: 'accept' | 'decline' | 'progress' | 'complete' | 'fail' | 'give-up' | 'release';
+      readonly task: Which;
+      readonly who: Who;
+    }
   | { readonly do: 'hand-off'; readonly task: Which; readonly who: Who; readonly agent: string }
   | { readonly do: 'cancel' | 'redrive'; readonly task: Which };
 
@@ -75,7 +114,17 @@ const who: fc.Arbitrary<Who> = fc.oneof(
 );
 
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('register' as const), agent, caps, helps: fc.subarray(['x', 'y']), capacity: fc.integer({ min: 1, max: 3 }), offer: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('register' as const),
+      agent,
+      caps,
+      helps: fc.subarray(['x', 'y']),
+      capacity: fc.integer({ min: 1, max: 3 }),
+      offer: fc.boolean(),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('deregister' as const), agent }) },
   {
     weight: 8,
@@ -84,17 +133,43 @@ const command: fc.Arbitrary<Command> = fc.oneof(
         do: fc.constant('post' as const),
         task,
         requires: caps,
-        changes: fc.record({ bid_seconds: fc.constantFrom(0, 0, 8), max_attempts: fc.integer({ min: 1, max: 3 }), retry_seconds: fc.constantFrom(0, 1, 10), lease_seconds: fc.constantFrom(30, 200), effort: fc.constantFrom(1, 100) }),
+        changes: fc.record({
+          bid_seconds: fc.constantFrom(0, 0, 8),
+          max_attempts: fc.integer({ min: 1, max: 3 }),
+          retry_seconds: fc.constantFrom(0, 1, 10),
+          lease_seconds: fc.constantFrom(30, 200),
+          effort: fc.constantFrom(1, 100),
+        }),
         deadline: fc.integer({ min: 10, max: 200 }),
       },
       { requiredKeys: ['do', 'task', 'requires', 'changes'] },
     ),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('bid' as const, 'bid' as const, 'withdraw' as const), task: which, agent }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('bid' as const, 'bid' as const, 'withdraw' as const),
+      task: which,
+      agent,
+    }),
+  },
   {
     weight: 12,
     arbitrary: fc.record({
-      do: fc.constantFrom('accept' as const, 'accept' as const, 'accept' as const, 'accept' as const, 'accept' as const, 'complete' as const, 'complete' as const, 'decline' as const, 'progress' as const, 'fail' as const, 'give-up' as const, 'release' as const),
+      do: fc.constantFrom(
+        'accept' as const,
+        'accept' as const,
+        'accept' as const,
+        'accept' as const,
+        'accept' as const,
+        'complete' as const,
+        'complete' as const,
+        'decline' as const,
+        'progress' as const,
+        'fail' as const,
+        'give-up' as const,
+        'release' as const,
+      ),
       task: which,
       who,
     }),
@@ -105,7 +180,11 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 
 const how: fc.Arbitrary<How> = fc.record({
   on: fc.nat(1),
-  pace: fc.oneof({ weight: 5, arbitrary: fc.constant<Pace>('go') }, { weight: 2, arbitrary: fc.constant<Pace>('wait') }, { weight: 2, arbitrary: fc.constant<Pace>('settle') }),
+  pace: fc.oneof(
+    { weight: 5, arbitrary: fc.constant<Pace>('go') },
+    { weight: 2, arbitrary: fc.constant<Pace>('wait') },
+    { weight: 2, arbitrary: fc.constant<Pace>('settle') },
+  ),
   twice: fc.boolean(),
 });
 
@@ -113,10 +192,31 @@ const commanded: fc.Arbitrary<Step> = fc.tuple(command, how).map(([what, asked])
 
 const peaceful: fc.Arbitrary<Step> = fc.oneof(
   { weight: 24, arbitrary: commanded },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('pass' as const), seconds: fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 1, max: 9 }) }, { weight: 1, arbitrary: fc.integer({ min: 10, max: 75 }) }) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('mute' as const, 'mute' as const, 'unmute' as const), agent }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('pass' as const),
+      seconds: fc.oneof(
+        { weight: 5, arbitrary: fc.integer({ min: 1, max: 9 }) },
+        { weight: 1, arbitrary: fc.integer({ min: 10, max: 75 }) },
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constantFrom('mute' as const, 'mute' as const, 'unmute' as const), agent }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('work' as const, 'settle' as const, 'settle' as const) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('again' as const), from: fc.nat(60), count: fc.integer({ min: 1, max: 60 }), seed: fc.nat(), on: fc.nat(1) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('again' as const),
+      from: fc.nat(60),
+      count: fc.integer({ min: 1, max: 60 }),
+      seed: fc.nat(),
+      on: fc.nat(1),
+    }),
+  },
 );
 
 const CALLS: readonly (readonly [string, readonly Exclude<Mishap, undefined>[]])[] = [
@@ -138,9 +238,14 @@ const stormy: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('restart' as const, 'redeliver' as const) }) },
   {
     weight: 4,
-    arbitrary: fc
-      .constantFrom(...CALLS)
-      .chain(([call, mishaps]) => fc.record({ do: fc.constant('mishap' as const), call: fc.constant(call), what: fc.constantFrom(...mishaps), times: fc.integer({ min: 1, max: 6 }) })),
+    arbitrary: fc.constantFrom(...CALLS).chain(([call, mishaps]) =>
+      fc.record({
+        do: fc.constant('mishap' as const),
+        call: fc.constant(call),
+        what: fc.constantFrom(...mishaps),
+        times: fc.integer({ min: 1, max: 6 }),
+      }),
+    ),
   },
 );
 
@@ -172,13 +277,19 @@ class Run extends ModelRun {
   constructor(processes: number, shared: boolean) {
     super(processes, shared);
     this.stage.mishaps = (port, method, [append]) => {
-      const own = port === 'store' && method === 'append' ? this.befalls(`${parseStream((append as Append).stream).category}.append`) : undefined;
+      const own =
+        port === 'store' && method === 'append'
+          ? this.befalls(`${parseStream((append as Append).stream).category}.append`)
+          : undefined;
       const what = own ?? this.befalls(`${port}.${method}`);
       return what === 'late' ? this.late() : what;
     };
   }
 
-  /** More than a minute passes in the middle of a call: agents beat and deadlines fire, as far as they don't wait for this very call. */
+  /**
+   * More than a minute passes in the middle of a call: agents beat and deadlines fire, as far as they don't wait for
+   * this very call.
+   */
   private async late(): Promise<void> {
     this.wasLate = true;
     const passed = async () => {
@@ -189,7 +300,10 @@ class Run extends ModelRun {
       for (const { colony } of this.stage.living) await colony.reactions.fire();
     };
     // Where the last process is killed meanwhile, nobody is left to beat.
-    await Promise.race([passed().catch((error: unknown) => this.stage.living.length > 0 && this.thrown({ do: 'late' }, error)), turns(100)]);
+    await Promise.race([
+      passed().catch((error: unknown) => this.stage.living.length > 0 && this.thrown({ do: 'late' }, error)),
+      turns(100),
+    ]);
   }
 
   async play(steps: readonly Step[]): Promise<string[]> {
@@ -256,19 +370,30 @@ class Run extends ModelRun {
     const task = 'task' in step ? this.which(step.do, step.task) : '';
     const claim = 'who' in step ? this.claim(task, step.who) : { agent: '', award: 0 };
     const processes = step.twice ? [this.on(step.on), this.on(step.on + 1)] : [this.on(step.on)];
-    const answers = processes.map((process) => this.ask(process, step, task, claim, key).catch((error: unknown) => this.thrown(step, error)));
+    const answers = processes.map((process) =>
+      this.ask(process, step, task, claim, key).catch((error: unknown) => this.thrown(step, error)),
+    );
     // Whoever crashes meanwhile never answers.
     void Promise.all(answers).then(([one, other]) => {
       if (one === undefined || other === undefined || one instanceof Rejection || other instanceof Rejection) return;
-      const [first, second] = [one, other].map((answer) => (answer.ok && answer.commit !== undefined ? commitRef(answer.commit.stream, answer.commit.index) : undefined));
-      if (first !== undefined && second !== undefined && first !== second) this.wrong.push(`${JSON.stringify(step)} was done twice: ${first} and ${second}`);
+      const [first, second] = [one, other].map((answer) =>
+        answer.ok && answer.commit !== undefined ? commitRef(answer.commit.stream, answer.commit.index) : undefined,
+      );
+      if (first !== undefined && second !== undefined && first !== second)
+        this.wrong.push(`${JSON.stringify(step)} was done twice: ${first} and ${second}`);
     });
     this.under.push(...processes.map((process, i) => ({ process, promise: answers[i] as Promise<unknown> })));
     if (step.pace !== 'go') await this.answered();
     if (step.pace === 'settle') await this.settle();
   }
 
-  private async ask({ colony: { agents, tasks } }: Process, step: Command, task: string, claim: Claim, key: string | undefined) {
+  private async ask(
+    { colony: { agents, tasks } }: Process,
+    step: Command,
+    task: string,
+    claim: Claim,
+    key: string | undefined,
+  ) {
     const of = (id: string) => as(id, key);
     switch (step.do) {
       case 'register': {
@@ -276,7 +401,12 @@ class Run extends ModelRun {
         const answer = await agents.register(
           of(step.agent),
           step.agent,
-          profile({ agent_type: `type.${step.agent}`, capabilities: Object.fromEntries(step.caps.map((name) => [name, 1])), capacity: step.capacity, offer: step.offer ? { helps: step.helps, min_strength: 0 } : null }),
+          profile({
+            agent_type: `type.${step.agent}`,
+            capabilities: Object.fromEntries(step.caps.map((name) => [name, 1])),
+            capacity: step.capacity,
+            offer: step.offer ? { helps: step.helps, min_strength: 0 } : null,
+          }),
         );
         if (answer.ok) this.seen(step.agent, now);
         return answer;
@@ -323,7 +453,13 @@ class Run extends ModelRun {
 
   private claim(id: string, asked: Who): Claim {
     if (typeof asked !== 'string') return asked;
-    const awards = this.stage.stream(taskOf(id)).flatMap(({ events }) => (events as readonly TaskEvent[]).filter((event) => event.type === 'TaskAwarded' || event.type === 'TaskHandedOff'));
+    const awards = this.stage
+      .stream(taskOf(id))
+      .flatMap(({ events }) =>
+        (events as readonly TaskEvent[]).filter(
+          (event) => event.type === 'TaskAwarded' || event.type === 'TaskHandedOff',
+        ),
+      );
     const found = awards.at(asked === 'holder' ? -1 : -2)?.data;
     return found === undefined ? { agent: AGENTS[0], award: 1 } : { agent: found.agent, award: found.award };
   }
@@ -331,15 +467,21 @@ class Run extends ModelRun {
   // ----------------------------------------------------------------------------------------------- time and agents
 
   tasks(): { id: string; state: TaskState }[] {
-    return this.stage.streams('task').map((stream) => ({ id: stream.split('/')[2] as string, state: this.stage.fold(taskDecider, stream).state }));
+    return this.stage
+      .streams('task')
+      .map((stream) => ({ id: stream.split('/')[2] as string, state: this.stage.fold(taskDecider, stream).state }));
   }
 
   agents(): { id: string; state: AgentState; version: number }[] {
-    return this.stage.streams('agent').map((stream) => ({ id: stream.split('/')[2] as string, ...this.stage.fold(agentDecider, stream) }));
+    return this.stage
+      .streams('agent')
+      .map((stream) => ({ id: stream.split('/')[2] as string, ...this.stage.fold(agentDecider, stream) }));
   }
 
   private async pass(seconds: number): Promise<void> {
-    await this.stage.pass(seconds, () => this.beat()).catch((error: unknown) => this.thrown({ do: 'pass', seconds }, error));
+    await this.stage
+      .pass(seconds, () => this.beat())
+      .catch((error: unknown) => this.thrown({ do: 'pass', seconds }, error));
   }
 
   /** Every agent that is not mute says that it lives, and what it is working on. */
@@ -347,9 +489,13 @@ class Run extends ModelRun {
     const running = this.tasks().filter(({ state }) => state.status === 'running');
     for (const { id, state } of this.agents()) {
       if (this.mute.has(id) || state.status === 'gone') continue;
-      const holding = running.filter((other) => other.state.holder?.agent === id).map((other) => ({ task: other.id, award: other.state.holder?.award ?? 0 }));
+      const holding = running
+        .filter((other) => other.state.holder?.agent === id)
+        .map((other) => ({ task: other.id, award: other.state.holder?.award ?? 0 }));
       const now = this.stage.now;
-      const answer = await this.on(0).colony.agents.heartbeat(as(id), id, holding).catch((error: unknown) => this.thrown({ do: 'pass', seconds: 0 }, error));
+      const answer = await this.on(0)
+        .colony.agents.heartbeat(as(id), id, holding)
+        .catch((error: unknown) => this.thrown({ do: 'pass', seconds: 0 }, error));
       if (answer === undefined || answer instanceof Rejection) continue;
       this.seen(id, now);
       for (const { task: held, award, stands } of answer.held) {
@@ -357,7 +503,8 @@ class Run extends ModelRun {
         // From its deadline on nobody holds it, though nobody has noted that yet.
         const late = asked?.deadline !== undefined && asked.deadline <= now;
         if (stands) this.seen(`${held}#${award}`, now);
-        else if (holder?.award === award && !late) this.wrong.push(`${id} was told to drop ${held}, which it holds under award ${award}`);
+        else if (holder?.award === award && !late)
+          this.wrong.push(`${id} was told to drop ${held}, which it holds under award ${award}`);
       }
     }
   }
@@ -369,7 +516,9 @@ class Run extends ModelRun {
       const { tasks } = this.on(0).colony;
       const claim = { agent: holder.agent, award: holder.award };
       await tasks.accept(as(claim.agent), id, claim).catch((error: unknown) => this.thrown({ do: 'work' }, error));
-      await tasks.complete(as(claim.agent), id, claim, { by: claim.agent }).catch((error: unknown) => this.thrown({ do: 'work' }, error));
+      await tasks
+        .complete(as(claim.agent), id, claim, { by: claim.agent })
+        .catch((error: unknown) => this.thrown({ do: 'work' }, error));
     }
     await this.settle();
   }
@@ -386,7 +535,8 @@ class Run extends ModelRun {
       await this.redrive();
     }
     await this.pass(10);
-    // After failures wake-ups may be missing; then the sweep, which a running colony does every few seconds, finds the rest.
+    // After failures wake-ups may be missing; then the sweep, which a running colony does every few seconds, finds the
+    // rest.
     if (this.disturbed) {
       for (const { colony } of this.stage.living) {
         if (this.shared) await colony.fillBooks();
@@ -399,7 +549,8 @@ class Run extends ModelRun {
   private async redrive(): Promise<void> {
     await this.stage.redeliver();
     for (const { colony } of this.stage.living) {
-      for (const consumer of ['views', 'reactions']) for (const { id } of await colony.feed.parked(consumer, 100)) await colony.feed.redrive(consumer, id);
+      for (const consumer of ['views', 'reactions'])
+        for (const { id } of await colony.feed.parked(consumer, 100)) await colony.feed.redrive(consumer, id);
     }
     await this.stage.settled();
   }
@@ -416,7 +567,11 @@ class Run extends ModelRun {
         if (hasDeclined(state, name, now)) continue;
         const entry = { tenant: TENANT, id: name, version, state: who, pending: 0, paused: false };
         const own = Object.hasOwn(state.bids, name) ? 'bid' : 'offer';
-        const fits = bidOf(entry, state.spec as TaskSpec, strength, own) ?? (slotsInUse(who) === 0 && who.profile?.offer != null ? bidOf(entry, state.spec as TaskSpec, strength, 'help') : undefined);
+        const fits =
+          bidOf(entry, state.spec as TaskSpec, strength, own) ??
+          (slotsInUse(who) === 0 && who.profile?.offer != null
+            ? bidOf(entry, state.spec as TaskSpec, strength, 'help')
+            : undefined);
         if (fits !== undefined) this.wrong.push(`${id} is open and ${name} could take it (${fits.source})`);
       }
     }
@@ -424,10 +579,20 @@ class Run extends ModelRun {
     if (this.processes > 1 && this.disturbed) return;
     for (const { colony } of this.stage.living) {
       const booked = [...colony.market.tasks.all()].map(({ id }) => id).sort();
-      if (booked.join() !== open.map(({ id }) => id).sort().join()) this.wrong.push(`the book holds ${booked.join()}; open are ${open.map(({ id }) => id).join()}`);
+      if (
+        booked.join() !==
+        open
+          .map(({ id }) => id)
+          .sort()
+          .join()
+      )
+        this.wrong.push(`the book holds ${booked.join()}; open are ${open.map(({ id }) => id).join()}`);
       for (const { id, version } of all) {
         const entry = colony.market.agents.get(TENANT, id);
-        if (entry?.version !== version || entry.pending !== 0) this.wrong.push(`the book has ${id} at version ${entry?.version} with ${entry?.pending} pending; it is at ${version}`);
+        if (entry?.version !== version || entry.pending !== 0)
+          this.wrong.push(
+            `the book has ${id} at version ${entry?.version} with ${entry?.pending} pending; it is at ${version}`,
+          );
       }
     }
   }
@@ -450,14 +615,16 @@ class Run extends ModelRun {
     const log = this.stage.log();
     this.wrong.push(...brokenRules(log), ...this.stage.chainFaults().map(({ message }) => message));
     for (const { id, state } of this.agents()) {
-      for (const [held, slot] of Object.entries(state.slots)) this.wrong.push(`${id} still has a slot for ${held} under award ${slot.award}`);
+      for (const [held, slot] of Object.entries(state.slots))
+        this.wrong.push(`${id} still has a slot for ${held} under award ${slot.award}`);
     }
     if (!this.wasLate) this.tooEarly();
     await this.viewsAreFolds();
     await this.treesAreWhole();
     if (!this.disturbed) this.wrong.push(...this.stage.reports.map((report) => JSON.stringify(report)));
     for (const { colony } of this.stage.living) {
-      for (const { consumer, lag, parked } of await colony.feed.status()) if ((lag ?? 0) !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
+      for (const { consumer, lag, parked } of await colony.feed.status())
+        if ((lag ?? 0) !== 0 || parked !== 0) this.wrong.push(`${consumer} is ${lag} behind and has ${parked} parked`);
     }
   }
 
@@ -468,9 +635,18 @@ class Run extends ModelRun {
       for (const event of events) {
         const data = event.data as { end?: string; agent?: string; award?: number };
         const lease = () => this.stage.fold(taskDecider, stream).state.spec?.lease_seconds ?? 0;
-        const [key, limit] = event.type === 'AgentLost' ? [id, 60] : event.type === 'AttemptEnded' && data.end === 'expired' ? [`${id}#${data.award}`, lease()] : ['', 0];
-        const seen = this.alive.get(key)?.filter((time) => time < at).at(-1);
-        if (seen !== undefined && secondsBetween(seen, at) < limit) this.wrong.push(`${stream}: ${event.type} at ${at}, though ${key} lived at ${seen}`);
+        const [key, limit] =
+          event.type === 'AgentLost'
+            ? [id, 60]
+            : event.type === 'AttemptEnded' && data.end === 'expired'
+              ? [`${id}#${data.award}`, lease()]
+              : ['', 0];
+        const seen = this.alive
+          .get(key)
+          ?.filter((time) => time < at)
+          .at(-1);
+        if (seen !== undefined && secondsBetween(seen, at) < limit)
+          this.wrong.push(`${stream}: ${event.type} at ${at}, though ${key} lived at ${seen}`);
       }
     }
   }
@@ -481,15 +657,29 @@ class Run extends ModelRun {
 
   private async viewsAreFolds(): Promise<void> {
     const { colony } = this.stage;
-    for (const [projection, decider, streamOf] of [[agentsView, agentDecider, agentOf], [tasksView, taskDecider, taskOf]] as const) {
-      const page = await colony.ports.views.query(colony.views.serving(projection.name), { tenant: TENANT, key: ALL, limit: 1_000 });
+    for (const [projection, decider, streamOf] of [
+      [agentsView, agentDecider, agentOf],
+      [tasksView, taskDecider, taskOf],
+    ] as const) {
+      const page = await colony.ports.views.query(colony.views.serving(projection.name), {
+        tenant: TENANT,
+        key: ALL,
+        limit: 1_000,
+      });
       const expected = this.stage.streams(projection.category).map((stream) => {
         const id = stream.split('/')[2] as string;
         const { state, version, at } = this.stage.fold(decider as typeof agentDecider, streamOf(id));
-        return { source: stream, index: version, doc: (projection as typeof agentsView).row({ tenant: TENANT, id, stream, version, at }, state)?.doc };
+        return {
+          source: stream,
+          index: version,
+          doc: (projection as typeof agentsView).row({ tenant: TENANT, id, stream, version, at }, state)?.doc,
+        };
       });
       const found = page.rows.map(({ source, index, doc }) => ({ source, index, doc }));
-      if (JSON.stringify(found) !== JSON.stringify(expected)) this.wrong.push(`the view ${projection.name} holds ${JSON.stringify(found)}, the log says ${JSON.stringify(expected)}`);
+      if (JSON.stringify(found) !== JSON.stringify(expected))
+        this.wrong.push(
+          `the view ${projection.name} holds ${JSON.stringify(found)}, the log says ${JSON.stringify(expected)}`,
+        );
     }
   }
 
@@ -500,9 +690,12 @@ class Run extends ModelRun {
       const correlation = this.stage.stream(taskOf(id))[0]?.meta.correlationId;
       const chain = await this.stage.colony.why.chain(TENANT, id);
       const found = new Set<string>();
-      const walk = (nodes: readonly { receipt: string; effects: readonly unknown[] }[]): void => nodes.forEach((node) => (found.add(node.receipt), walk(node.effects as typeof nodes)));
+      const walk = (nodes: readonly { receipt: string; effects: readonly unknown[] }[]): void =>
+        nodes.forEach((node) => (found.add(node.receipt), walk(node.effects as typeof nodes)));
       if (!(chain instanceof Rejection)) walk(chain.roots);
-      for (const { stream, index, meta } of log) if (meta.correlationId === correlation && !found.has(commitRef(stream, index))) this.wrong.push(`why ${id} does not know ${commitRef(stream, index)}`);
+      for (const { stream, index, meta } of log)
+        if (meta.correlationId === correlation && !found.has(commitRef(stream, index)))
+          this.wrong.push(`why ${id} does not know ${commitRef(stream, index)}`);
     }
   }
 }
@@ -510,7 +703,10 @@ class Run extends ModelRun {
 // ---------------------------------------------------------------------------------------------------------- tests
 
 const RUNS = Number(process.env.FORMICARY_RUNS ?? 1);
-const REPEAT = process.env.FORMICARY_SEED === undefined ? {} : { seed: Number(process.env.FORMICARY_SEED), path: process.env.FORMICARY_PATH };
+const REPEAT =
+  process.env.FORMICARY_SEED === undefined
+    ? {}
+    : { seed: Number(process.env.FORMICARY_SEED), path: process.env.FORMICARY_PATH };
 
 function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: number, shared = false): void {
   test(
@@ -520,7 +716,13 @@ function model(name: string, step: fc.Arbitrary<Step>, processes: number, runs: 
         fc.asyncProperty(fc.noBias(fc.array(step, { maxLength: 100, size: 'max' })), async (steps) => {
           expect(await new Run(processes, shared).play(steps)).toEqual([]);
         }),
-        { numRuns: Math.ceil(runs * RUNS), interruptAfterTimeLimit: 300_000 * RUNS, markInterruptAsFailure: true, timeout: 30_000, ...REPEAT },
+        {
+          numRuns: Math.ceil(runs * RUNS),
+          interruptAfterTimeLimit: 300_000 * RUNS,
+          markInterruptAsFailure: true,
+          timeout: 30_000,
+          ...REPEAT,
+        },
       );
     },
     600_000 * Math.max(1, RUNS),

@@ -42,17 +42,23 @@ test('others have their turn between the pages of one answer', async () => {
 
 test('pages of any size give every receipt once, in order, none larger than asked for', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60 }), fc.integer({ min: 1, max: 7 }), async (categories, limit) => {
-      const receipts = new Receipts(await logOf(categories));
-      const found: number[] = [];
-      for (let after = '0', end = false; !end; ) {
-        const page = await receipts.page('t', after, limit, { category: 'a' });
-        expect(page.commits.length).toBeLessThanOrEqual(limit);
-        found.push(...page.commits.map(({ index }) => index));
-        ({ after, end } = page);
-      }
-      expect(found).toEqual(Array.from({ length: categories.filter((category) => category === 'a').length }, (_, i) => i));
-    }),
+    fc.asyncProperty(
+      fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60 }),
+      fc.integer({ min: 1, max: 7 }),
+      async (categories, limit) => {
+        const receipts = new Receipts(await logOf(categories));
+        const found: number[] = [];
+        for (let after = '0', end = false; !end;) {
+          const page = await receipts.page('t', after, limit, { category: 'a' });
+          expect(page.commits.length).toBeLessThanOrEqual(limit);
+          found.push(...page.commits.map(({ index }) => index));
+          ({ after, end } = page);
+        }
+        expect(found).toEqual(
+          Array.from({ length: categories.filter((category) => category === 'a').length }, (_, i) => i),
+        );
+      },
+    ),
     { numRuns: 60 },
   );
 });
@@ -60,13 +66,17 @@ test('pages of any size give every receipt once, in order, none larger than aske
 test('nor in bytes, though one receipt is given however large it is', async () => {
   const store = new MemoryEventStore();
   const stream = 't/task/large';
-  await store.append({ stream, expected: -1, commits: chain(stream, 90, undefined, (n) => ({ n, filler: 'x'.repeat(100_000) })) });
+  await store.append({
+    stream,
+    expected: -1,
+    commits: chain(stream, 90, undefined, (n) => ({ n, filler: 'x'.repeat(100_000) })),
+  });
   const receipts = new Receipts(store);
   const all = Array.from({ length: 90 }, (_, i) => i);
   for (const bytes of [undefined, 1]) {
     const sizes: number[] = [];
     const found: number[] = [];
-    for (let after = '0', end = false; !end; ) {
+    for (let after = '0', end = false; !end;) {
       const page = await receipts.page('t', after, 500, {}, bytes);
       sizes.push(page.commits.length);
       found.push(...page.commits.map(({ index }) => index));
@@ -76,7 +86,7 @@ test('nor in bytes, though one receipt is given however large it is', async () =
     expect(Math.max(...sizes)).toBe(bytes === undefined ? 40 : 1);
   }
   const found: number[] = [];
-  for (let from: number | undefined = 0; from !== undefined; ) {
+  for (let from: number | undefined = 0; from !== undefined;) {
     const { commits, next }: Awaited<ReturnType<Receipts['stream']>> = await receipts.stream(stream, from, 500);
     expect(commits.length).toBeLessThan(60);
     found.push(...commits.map(({ index }) => index));

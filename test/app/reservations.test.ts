@@ -6,7 +6,7 @@ import type { Append } from '../../app/ports';
 import { agentDecider } from '../../domain/agent';
 import { taskDecider, type TaskEvent } from '../../domain/task';
 import { brokenRules } from '../support/log-rules';
-import { Stage, type Process, agentOf, as, profile, spec, taskOf, turns, types } from '../support/stage';
+import { agentOf, as, type Process, profile, spec, Stage, taskOf, turns, types } from '../support/stage';
 
 let stage: Stage;
 
@@ -20,14 +20,24 @@ const LATE_SECONDS = 70;
 
 const task = (id: string) => stage.fold(taskDecider, taskOf(id)).state;
 const slots = (id: string) => Object.keys(stage.fold(agentDecider, agentOf(id)).state.slots);
-const register = (id: string, changes: Parameters<typeof profile>[0] = {}) => stage.colony.agents.register(as(id), id, profile({ presence_seconds: 3_600, ...changes }));
+const register = (id: string, changes: Parameters<typeof profile>[0] = {}) =>
+  stage.colony.agents.register(as(id), id, profile({ presence_seconds: 3_600, ...changes }));
 const claimOf = (id: string) => ({ agent: task(id).holder?.agent as string, award: task(id).holder?.award as number });
 
-/** Calls `meanwhile` in the middle of the first append of such an event, and lets it get as far as it comes without that append. */
+/**
+ * Calls `meanwhile` in the middle of the first append of such an event, and lets it get as far as it comes without that
+ * append.
+ */
 function during(type: TaskEvent['type'], meanwhile: () => Promise<unknown>): void {
   let done = false;
   stage.mishaps = (port, method, [append]) => {
-    if (done || port !== 'store' || method !== 'append' || !(append as Append).commits.some(({ body }) => body.includes(`"${type}"`))) return undefined;
+    if (
+      done ||
+      port !== 'store' ||
+      method !== 'append' ||
+      !(append as Append).commits.some(({ body }) => body.includes(`"${type}"`))
+    )
+      return undefined;
     done = true;
     return Promise.race([meanwhile().then(() => undefined), turns(200)]);
   };
@@ -36,7 +46,8 @@ function during(type: TaskEvent['type'], meanwhile: () => Promise<unknown>): voi
 const sweepLate = async () => {
   stage.clock.time += LATE_SECONDS * 1000;
   // The last one first: with two processes it is not the one that awards.
-  for (const { colony } of [...stage.living].reverse()) for (const id of ['ann', 'bob']) await colony.agents.sweepSlots('acme', id);
+  for (const { colony } of [...stage.living].reverse())
+    for (const id of ['ann', 'bob']) await colony.agents.sweepSlots('acme', id);
 };
 
 const whole = async () => {
@@ -78,7 +89,13 @@ describe.each([1, 2])('of %i processes', (processes) => {
 
   test('whoever dies between a reservation and its award leaves a slot that is free again, and an award that can’t come any more', async () => {
     await register('ann');
-    stage.mishaps = (port, method, [append]) => (port === 'store' && method === 'append' && (append as Append).stream === taskOf('t') && (append as Append).commits.some(({ body }) => body.includes('TaskAwarded')) ? 'hangs' : undefined);
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' &&
+      method === 'append' &&
+      (append as Append).stream === taskOf('t') &&
+      (append as Append).commits.some(({ body }) => body.includes('TaskAwarded'))
+        ? 'hangs'
+        : undefined;
     await stage.colony.tasks.post(as('poster'), 't', spec());
     for (let i = 0; i < 200 && slots('ann').length === 0; i += 1) await turns(1);
     expect([slots('ann'), task('t').status]).toEqual([['t'], 'open']);
@@ -99,7 +116,13 @@ describe.each([1, 2])('of %i processes', (processes) => {
     await stage.colony.tasks.accept(as('ann'), 't', first);
     await stage.colony.tasks.fail(as('ann'), 't', first, 'broken', true);
     await stage.settled();
-    const reserved = await stage.colony.market.reserve('acme', 'ann', { task: 't', task_type: 'job', award: 2, now: stage.now }, task('t').correlation_id, undefined);
+    const reserved = await stage.colony.market.reserve(
+      'acme',
+      'ann',
+      { task: 't', task_type: 'job', award: 2, now: stage.now },
+      task('t').correlation_id,
+      undefined,
+    );
     expect(reserved).toHaveProperty('receipt');
     await sweepLate();
     expect([slots('ann'), task('t').voided]).toEqual([[], 2]);
@@ -173,7 +196,13 @@ test('an award that is under way in one process does not come when its agent lea
   await stage.settled();
   let left = false;
   stage.mishaps = (port, method, [append]) => {
-    if (left || port !== 'store' || method !== 'append' || !(append as Append).commits.some(({ body }) => body.includes('"TaskAwarded"'))) return undefined;
+    if (
+      left ||
+      port !== 'store' ||
+      method !== 'append' ||
+      !(append as Append).commits.some(({ body }) => body.includes('"TaskAwarded"'))
+    )
+      return undefined;
     left = true;
     const leaves = async () => {
       await there.colony.agents.deregister(as('ann'), 'ann', 'shutdown');

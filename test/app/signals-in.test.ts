@@ -8,12 +8,18 @@ import { SqliteWorkQueue } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import type { EventStore, Policy } from '../../app/ports';
 import { Signals } from '../../app/signals';
-import { PARKED_SIGNALS, handleSignalBatch, redriveSignal, type BatchMetadata, type SignalsInDeps } from '../../app/signals-in';
+import {
+  type BatchMetadata,
+  handleSignalBatch,
+  PARKED_SIGNALS,
+  redriveSignal,
+  type SignalsInDeps,
+} from '../../app/signals-in';
 import { Transactor } from '../../app/transact';
 import { toMillis } from '../../domain/kernel/time';
-import { trailDecider, trailId, type TrailEvent } from '../../domain/trail';
+import { trailDecider, type TrailEvent, trailId } from '../../domain/trail';
 import { newTenant } from '../support/commits';
-import { FaultyEventStore, scriptedFaults, type Fault } from '../support/faults';
+import { type Fault, FaultyEventStore, scriptedFaults } from '../support/faults';
 
 const NOW = '2026-11-21T10:00:00.000Z';
 const allow = { bundle: 'b', input: 'i', decision: 'allow', reasons: [] } as const;
@@ -37,28 +43,56 @@ afterAll(async () => {
 });
 
 /** A process that takes in signals. */
-function process({ events = store, policy = { evaluate: () => allow } }: { events?: EventStore; policy?: Policy } = {}): SignalsInDeps {
+function process({
+  events = store,
+  policy = { evaluate: () => allow },
+}: { events?: EventStore; policy?: Policy } = {}): SignalsInDeps {
   const transactor = new Transactor(events, policy, clock, randomUUID);
-  return { transactor, signals: new Signals(transactor, new SqliteViewStore(database), clock), store: events, queue, clock, report: () => undefined, emitted: new Map() };
+  return {
+    transactor,
+    signals: new Signals(transactor, new SqliteViewStore(database), clock),
+    store: events,
+    queue,
+    clock,
+    report: () => undefined,
+    emitted: new Map(),
+  };
 }
 
-const message = (tenant: string, n: number, location = 'site/7') => ({ tenant, type: 'load_high', location, strength: n / 1_000 });
+const message = (tenant: string, n: number, location = 'site/7') => ({
+  tenant,
+  type: 'load_high',
+  location,
+  strength: n / 1_000,
+});
 
 /** Messages with their sequence numbers from `from`, all enqueued at `at`. */
-function batch(hub: string, from: number, messages: readonly unknown[], partition = '0', at = NOW): [readonly Buffer[], BatchMetadata] {
+function batch(
+  hub: string,
+  from: number,
+  messages: readonly unknown[],
+  partition = '0',
+  at = NOW,
+): [readonly Buffer[], BatchMetadata] {
   const each = <T>(value: (i: number) => T) => messages.map((_, i) => value(i));
   const bodies = messages.map((message) => (Buffer.isBuffer(message) ? message : Buffer.from(JSON.stringify(message))));
-  return [bodies, { hub, partition, sequences: each((i) => from + i), enqueued: each(() => at), properties: each(() => ({})) }];
+  return [
+    bodies,
+    { hub, partition, sequences: each((i) => from + i), enqueued: each(() => at), properties: each(() => ({})) },
+  ];
 }
 
 /** Strengths of the signals of a trail, as they came, by commit. */
 async function emissions(tenant: string, location = 'site/7'): Promise<number[][]> {
   const commits = await store.read(`${tenant}/${trailDecider.category}/${trailId('load_high', location)}`, 0, 1_000);
-  return commits.map(({ events }) => (events as readonly TrailEvent[]).map(({ data }) => Math.round(data.strength * 1_000)));
+  return commits.map(({ events }) =>
+    (events as readonly TrailEvent[]).map(({ data }) => Math.round(data.strength * 1_000)),
+  );
 }
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
-const parked = async (hub: string) => (await queue.dead(PARKED_SIGNALS, 1_000)).filter(({ id }) => id.includes(`/${hub}:`));
+const parked = async (hub: string) =>
+  (await queue.dead(PARKED_SIGNALS, 1_000)).filter(({ id }) => id.includes(`/${hub}:`));
 const idOf = (owner: string, sequence: number, at = NOW) => `${owner}/${hub}:0:${sequence}:${toMillis(at)}`;
 
 const always = (fault: Fault) => new Array<Fault>(60).fill(fault);
@@ -71,10 +105,17 @@ beforeEach(() => {
 });
 
 test('a batch is one commit for each trail, and says what led to it', async () => {
-  await handleSignalBatch(...batch(hub, 5, [message(tenant, 1), message(tenant, 2, 'site/8'), message(tenant, 3)]), process());
+  await handleSignalBatch(
+    ...batch(hub, 5, [message(tenant, 1), message(tenant, 2, 'site/8'), message(tenant, 3)]),
+    process(),
+  );
   expect([await emissions(tenant), await emissions(tenant, 'site/8')]).toEqual([[[1, 3]], [[2]]]);
   const [commit] = await store.read(`${tenant}/${trailDecider.category}/${trailId('load_high', 'site/7')}`, 0, 1);
-  expect(commit?.meta).toMatchObject({ actor: { id: 'event-hub', kind: 'service' }, causationId: `${tenant}/intake/${hub}:0@0`, depth: 1 });
+  expect(commit?.meta).toMatchObject({
+    actor: { id: 'event-hub', kind: 'service' },
+    causationId: `${tenant}/intake/${hub}:0@0`,
+    depth: 1,
+  });
 });
 
 test('a redelivery in other bounds, by this process and by another, emits nothing twice', async () => {
@@ -96,17 +137,24 @@ test('partitions of a hub count for themselves', async () => {
 });
 
 const failures = [1, 2, 3, 4, 5, 6, 7].flatMap((append) => [[append, 'fails'] as const, [append, 'loses'] as const]);
-test.each(failures)('what was left undone, when append %i %s its answer, is done by the next process, in whatever bounds the batch comes again', async (failing, fault) => {
-  const all = numbers(1, 9).map((n) => message(tenant, n, `site/${n % 3}`));
-  const append = [...new Array<undefined>(failing - 1).fill(undefined), fault, ...always('fails')];
-  const broken = process({ events: new FaultyEventStore(store, scriptedFaults({ append })) });
-  await handleSignalBatch(...batch(hub, 1, all.slice(0, 4)), broken).catch(() => undefined);
-  await handleSignalBatch(...batch(hub, 1, all.slice(0, 7)), broken).catch(() => undefined);
-  await handleSignalBatch(...batch(hub, 1, all.slice(0, 2)), process());
-  await handleSignalBatch(...batch(hub, 1, all), process());
-  const found = await Promise.all([0, 1, 2].map(async (n) => (await emissions(tenant, `site/${n}`)).flat()));
-  expect(found).toEqual([[3, 6, 9], [1, 4, 7], [2, 5, 8]]);
-});
+test.each(failures)(
+  'what was left undone, when append %i %s its answer, is done by the next process, in whatever bounds the batch comes again',
+  async (failing, fault) => {
+    const all = numbers(1, 9).map((n) => message(tenant, n, `site/${n % 3}`));
+    const append = [...new Array<undefined>(failing - 1).fill(undefined), fault, ...always('fails')];
+    const broken = process({ events: new FaultyEventStore(store, scriptedFaults({ append })) });
+    await handleSignalBatch(...batch(hub, 1, all.slice(0, 4)), broken).catch(() => undefined);
+    await handleSignalBatch(...batch(hub, 1, all.slice(0, 7)), broken).catch(() => undefined);
+    await handleSignalBatch(...batch(hub, 1, all.slice(0, 2)), process());
+    await handleSignalBatch(...batch(hub, 1, all), process());
+    const found = await Promise.all([0, 1, 2].map(async (n) => (await emissions(tenant, `site/${n}`)).flat()));
+    expect(found).toEqual([
+      [3, 6, 9],
+      [1, 4, 7],
+      [2, 5, 8],
+    ]);
+  },
+);
 
 test('a store that fails has the batch given again', async () => {
   const broken = process({ events: new FaultyEventStore(store, scriptedFaults({ append: always('fails') })) });
@@ -116,7 +164,8 @@ test('a store that fails has the batch given again', async () => {
 test('two processes with the same partition at once emit nothing twice and lose nothing', async () => {
   const all = numbers(1, 60).map((n) => message(tenant, n));
   const deliver = async (deps: SignalsInDeps, step: number) => {
-    for (let from = 0; from < all.length; from += step) await handleSignalBatch(...batch(hub, from, all.slice(from, from + step)), deps);
+    for (let from = 0; from < all.length; from += step)
+      await handleSignalBatch(...batch(hub, from, all.slice(from, from + step)), deps);
   };
   await Promise.all([deliver(process(), 7), deliver(process(), 10)]);
   expect((await emissions(tenant)).flat()).toEqual(numbers(1, 60));
@@ -135,7 +184,14 @@ test('tenants are taken in apart', async () => {
 });
 
 test('poison is parked, each message alone and once; the others go on', async () => {
-  const poison = [message(tenant, 1), 'hello', message(tenant, 2), { ...message(tenant, 3), strength: 7 }, Buffer.alloc(0), Buffer.from([0xff])];
+  const poison = [
+    message(tenant, 1),
+    'hello',
+    message(tenant, 2),
+    { ...message(tenant, 3), strength: 7 },
+    Buffer.alloc(0),
+    Buffer.from([0xff]),
+  ];
   await handleSignalBatch(...batch(hub, 10, poison), process());
   await handleSignalBatch(...batch(hub, 10, poison), process());
   expect(await emissions(tenant)).toEqual([[1, 2]]);
@@ -171,7 +227,9 @@ describe('a parked message', () => {
 
   test('that still says nothing stays parked, with its reason', async () => {
     await handleSignalBatch(...batch(hub, 0, ['hello']), process());
-    expect(await redriveSignal(idOf('default', 0), process())).toMatchObject({ message: 'a signal must be a JSON object' });
+    expect(await redriveSignal(idOf('default', 0), process())).toMatchObject({
+      message: 'a signal must be a JSON object',
+    });
     expect((await parked(hub)).map(({ reason }) => reason)).toEqual(['a signal must be a JSON object']);
   });
 
@@ -193,7 +251,14 @@ describe('a hub that was made anew under its name', () => {
   test('loses no signal, and emits none twice; it is reported once', async () => {
     const reports: string[] = [];
     const deps = { ...process(), report: (text: string) => void reports.push(text) };
-    await handleSignalBatch(...batch(hub, 0, numbers(1, 9).map((n) => message(tenant, n))), deps);
+    await handleSignalBatch(
+      ...batch(
+        hub,
+        0,
+        numbers(1, 9).map((n) => message(tenant, n)),
+      ),
+      deps,
+    );
     const anew = numbers(11, 15).map((n) => message(tenant, n));
     await handleSignalBatch(...batch(hub, 0, anew.slice(0, 2), '0', LATER), deps);
     await handleSignalBatch(...batch(hub, 0, anew, '0', LATER), deps);
@@ -222,7 +287,15 @@ test.each<[string, (metadata: BatchMetadata) => BatchMetadata]>([
 });
 
 test('a CloudEvent that comes twice counts once: in one batch, in two, through another partition', async () => {
-  const event = (id: string, n: number) => ({ specversion: '1.0', id, source: '/sensors', type: 'load_high', subject: 'site/7', tenant, data: { strength: n / 1_000 } });
+  const event = (id: string, n: number) => ({
+    specversion: '1.0',
+    id,
+    source: '/sensors',
+    type: 'load_high',
+    subject: 'site/7',
+    tenant,
+    data: { strength: n / 1_000 },
+  });
   const deps = process();
   await handleSignalBatch(...batch(hub, 0, [event('a', 1), event('a', 1), [event('b', 2), event('b', 2)]]), deps);
   await handleSignalBatch(...batch(hub, 9, [event('b', 2), { ...event('a', 3), source: '/others' }]), deps);

@@ -1,16 +1,18 @@
-/** Read models over real stores: right in the end, whatever comes twice, late or not at all, and while they are rebuilt. */
+/**
+ * Read models over real stores: right in the end, whatever comes twice, late or not at all, and while they are rebuilt.
+ */
 import fc from 'fast-check';
 import { Feed } from '../../app/feed';
 import type { Ports } from '../../app/ports';
 import type { Transactor } from '../../app/transact';
-import { Views, viewOf, type Sharing } from '../../app/views';
+import { type Sharing, viewOf, Views } from '../../app/views';
 import { parseStream, streamName } from '../../domain/kernel/ids';
 import type { CorrelationDoc } from '../../projections/correlations';
 import type { Projection } from '../../projections/projection';
 import { eventually } from '../contracts/contract';
 import { randomOf, shuffleFeed } from '../support/shuffle';
-import { Stage, type Mishap } from '../support/stage';
-import { AGENT, add, asking, tally, type Tally } from '../support/transacting';
+import { type Mishap, Stage } from '../support/stage';
+import { add, AGENT, asking, type Tally, tally } from '../support/transacting';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -29,7 +31,8 @@ const sums = (version: number): Projection<Tally, SumDoc> => ({
   version,
   category: 'tally',
   fields: ['sum'],
-  row: ({ tenant, id, stream, version: index }, { sum, ops }) => (ops.length === 0 ? undefined : { tenant, key: 'all', source: stream, index, doc: { id, sum, by: version } }),
+  row: ({ tenant, id, stream, version: index }, { sum, ops }) =>
+    ops.length === 0 ? undefined : { tenant, key: 'all', source: stream, index, doc: { id, sum, by: version } },
 });
 
 /** A process that keeps the views of the stage's log. */
@@ -60,7 +63,15 @@ afterEach(async () => {
 async function make(version = 1, sharing?: Sharing): Promise<Keeper> {
   const process = await stage.prepare();
   const { ports, transactor } = process.colony;
-  const views = new Views(ports.store, ports.views, ports.checkpoints, transactor, [viewOf(sums(version), tally)], ports.report, sharing);
+  const views = new Views(
+    ports.store,
+    ports.views,
+    ports.checkpoints,
+    transactor,
+    [viewOf(sums(version), tally)],
+    ports.report,
+    sharing,
+  );
   const feed = new Feed(ports.store, ports.checkpoints, ports.queue, stage.clock, ports.report);
   const keeper = {
     views,
@@ -89,10 +100,24 @@ async function start(version = 1): Promise<Keeper> {
 }
 
 /** Adds to tallies: `count` commits each, of one correlation. Both tenants use the same names for everything. */
-async function write({ transactor }: Keeper, ids: readonly string[], count = 1, correlationId = 'request'): Promise<void> {
+async function write(
+  { transactor }: Keeper,
+  ids: readonly string[],
+  count = 1,
+  correlationId = 'request',
+): Promise<void> {
   for (const tenant of TENANTS) {
     const context = asking({ principal: { ...AGENT, tenant }, correlationId });
-    const commands = ids.flatMap((id) => Array.from({ length: count }, (_, i) => transactor.transact(tally, streamName(tenant, 'tally', id), add(`${tenant}-${i}`, tenant === 'acme' ? 1 : 100), context)));
+    const commands = ids.flatMap((id) =>
+      Array.from({ length: count }, (_, i) =>
+        transactor.transact(
+          tally,
+          streamName(tenant, 'tally', id),
+          add(`${tenant}-${i}`, tenant === 'acme' ? 1 : 100),
+          context,
+        ),
+      ),
+    );
     expect((await Promise.all(commands)).every(({ ok }) => ok)).toBe(true);
   }
 }
@@ -107,10 +132,16 @@ async function held<D>({ ports }: Keeper, name: string, tenant: string): Promise
 async function expectRight(keeper: Keeper, by = 1): Promise<void> {
   for (const tenant of TENANTS) {
     const streams = stage.streams('tally').filter((stream) => stream.startsWith(`${tenant}/`));
-    const docs = Object.fromEntries(streams.map((stream) => [`all ${stream}`, { id: parseStream(stream).id, sum: stage.fold(tally, stream).state.sum, by }]));
+    const docs = Object.fromEntries(
+      streams.map((stream) => [
+        `all ${stream}`,
+        { id: parseStream(stream).id, sum: stage.fold(tally, stream).state.sum, by },
+      ]),
+    );
     expect(await held<SumDoc>(keeper, keeper.views.serving('sums'), tenant)).toEqual(docs);
     const firsts: Record<string, CorrelationDoc> = {};
-    for (const { stream, index, meta } of stage.log()) if (stream.startsWith(`${tenant}/`)) firsts[`${meta.correlationId} ${stream}`] ??= { first: index };
+    for (const { stream, index, meta } of stage.log())
+      if (stream.startsWith(`${tenant}/`)) firsts[`${meta.correlationId} ${stream}`] ??= { first: index };
     expect(await held<CorrelationDoc>(keeper, keeper.views.serving('correlations'), tenant)).toEqual(firsts);
   }
 }
@@ -133,7 +164,11 @@ const reported = (message: string) => stage.reports.filter((report) => report.me
 const names = async ({ ports }: Keeper) => (await ports.views.list()).filter((name) => name.startsWith('sums'));
 const buildingOf = ({ views }: Keeper) => views.status().find(({ view }) => view === 'sums')?.building;
 /** The background rebuild of the sums is over. */
-const built = (keeper: Keeper) => eventually(async () => await Promise.resolve(buildingOf(keeper)), (building) => building === null);
+const built = (keeper: Keeper) =>
+  eventually(
+    async () => await Promise.resolve(buildingOf(keeper)),
+    (building) => building === null,
+  );
 
 describe('keeping', () => {
   test('rows are right whatever comes twice, in any order, in pages of any size, also side by side', async () => {
@@ -174,7 +209,11 @@ describe('keeping', () => {
     stage.mishaps = (port) => (port === 'views' ? 'slow' : undefined);
     const keeper = await start();
     for (let i = 0; i < 5; i += 1) await write(keeper, ['a', 'b'], 2, `request-${i}`);
-    await Promise.all([keeper.views.rebuild('sums'), keeper.views.rebuild('correlations'), write(keeper, ['b', 'c'], 5, 'late')]);
+    await Promise.all([
+      keeper.views.rebuild('sums'),
+      keeper.views.rebuild('correlations'),
+      write(keeper, ['b', 'c'], 5, 'late'),
+    ]);
     await keeper.feed.settled();
     await expectRight(keeper);
     expect(stage.reports).toEqual([]);
@@ -215,7 +254,10 @@ describe('a rebuild', () => {
     await keeper.feed.settled();
     const open = door('views.put', 'sums.v1.1');
     const rebuilt = keeper.views.rebuild('sums');
-    await eventually(async () => await Promise.resolve(buildingOf(keeper)), (building) => building != null);
+    await eventually(
+      async () => await Promise.resolve(buildingOf(keeper)),
+      (building) => building != null,
+    );
     expect(buildingOf(keeper)).toEqual({ name: 'sums.v1.1', left: 2_400 });
     await write(keeper, ['b', 'c'], 3);
     // The other tenant's are the last ones.
@@ -232,7 +274,10 @@ describe('a rebuild', () => {
     await keeper.feed.settled();
     await expectRight(keeper);
     await keeper.views.rebuild('sums');
-    expect(keeper.views.status()).toEqual([{ view: 'sums', serving: 'sums.v1.2', building: null }, { view: 'correlations', serving: 'correlations.v1', building: null }]);
+    expect(keeper.views.status()).toEqual([
+      { view: 'sums', serving: 'sums.v1.2', building: null },
+      { view: 'correlations', serving: 'correlations.v1', building: null },
+    ]);
     await expectRight(keeper);
     expect(stage.reports).toEqual([]);
   });
@@ -274,7 +319,9 @@ describe('a rebuild', () => {
     await keeper.feed.settled();
     const both = await Promise.allSettled([keeper.views.rebuild('sums'), keeper.views.rebuild('sums')]);
     expect(both.map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
-    await expect(keeper.views.rebuild('sums').then(() => keeper.views.rebuild('nothing'))).rejects.toThrow('there is no view nothing: sums, correlations');
+    await expect(keeper.views.rebuild('sums').then(() => keeper.views.rebuild('nothing'))).rejects.toThrow(
+      'there is no view nothing: sums, correlations',
+    );
     await expectRight(keeper);
   });
 
@@ -282,7 +329,11 @@ describe('a rebuild', () => {
     const keeper = await start();
     await write(keeper, ['a']);
     await keeper.feed.settled();
-    for (const [call, name] of [['views.declare', 'sums.v1.1'], ['views.put', 'sums.v1.1'], ['checkpoints.save', 'serving-sums']] as const) {
+    for (const [call, name] of [
+      ['views.declare', 'sums.v1.1'],
+      ['views.put', 'sums.v1.1'],
+      ['checkpoints.save', 'serving-sums'],
+    ] as const) {
       onCall(call, name, 'fails');
       await expect(keeper.views.rebuild('sums')).rejects.toThrow(`${call} failed`);
       stage.mishaps = () => undefined;
@@ -293,7 +344,10 @@ describe('a rebuild', () => {
     }
     onCall('views.put', 'sums.v1.1', 'fails');
     keeper.views.rebuildInBackground('sums');
-    await eventually(async () => await Promise.resolve(reported('a view could not be rebuilt')), (count) => count > 0);
+    await eventually(
+      async () => await Promise.resolve(reported('a view could not be rebuilt')),
+      (count) => count > 0,
+    );
     expect(reported('a view could not be rebuilt')).toBe(1);
     stage.mishaps = () => undefined;
     await keeper.views.rebuild('sums');
@@ -328,8 +382,15 @@ describe('a restart', () => {
     await before.stop();
     const open = door('views.put', 'sums.v2');
     const after = await start(2);
-    await eventually(async () => await Promise.resolve(buildingOf(after)), (building) => building != null);
-    expect(after.views.status()[0]).toEqual({ view: 'sums', serving: 'sums.v1', building: { name: 'sums.v2', left: 12 } });
+    await eventually(
+      async () => await Promise.resolve(buildingOf(after)),
+      (building) => building != null,
+    );
+    expect(after.views.status()[0]).toEqual({
+      view: 'sums',
+      serving: 'sums.v1',
+      building: { name: 'sums.v2', left: 12 },
+    });
     await expectRight(after, 1);
     await write(after, ['b', 'c'], 2);
     open();
@@ -380,7 +441,10 @@ describe('a restart', () => {
     await before.feed.settled();
     onCall('views.put', 'sums.v1.1', 'hangs');
     before.views.rebuildInBackground('sums');
-    await eventually(() => names(before), (found) => found.length === 2);
+    await eventually(
+      () => names(before),
+      (found) => found.length === 2,
+    );
     await write(before, ['c']);
     before.crash();
     stage.mishaps = () => undefined;
@@ -398,7 +462,10 @@ describe('a restart', () => {
     await before.stop();
     const open = door('views.put', 'sums.v2');
     const stopped = await start(2);
-    await eventually(() => names(stopped), (found) => found.length === 2);
+    await eventually(
+      () => names(stopped),
+      (found) => found.length === 2,
+    );
     const stopping = stopped.stop();
     open();
     await stopping;
@@ -408,28 +475,34 @@ describe('a restart', () => {
     await expectRight(after, 2);
   });
 
-  test.each([false, true])('a view that is new beside an old log reads all of it (after a crash on the way: %s)', async (crashes) => {
-    const before = await start();
-    await write(before, ['a', 'b'], 3);
-    await before.feed.settled();
-    await before.stop();
-    // As a store looks that has never had this view.
-    stage.database.all("DELETE FROM checkpoints WHERE name = 'serving-sums' RETURNING name");
-    await before.ports.views.drop('sums.v1');
-    if (crashes) {
-      onCall('views.put', 'sums.v1.1', 'hangs');
-      const crashed = await start();
-      await eventually(() => names(crashed), (found) => found.length === 2);
-      crashed.crash();
-      stage.mishaps = () => undefined;
-    }
-    const after = await start();
-    await write(after, ['b', 'c']);
-    await built(after);
-    await after.feed.settled();
-    await expectRight(after);
-    expect(await names(after)).toHaveLength(1);
-  });
+  test.each([false, true])(
+    'a view that is new beside an old log reads all of it (after a crash on the way: %s)',
+    async (crashes) => {
+      const before = await start();
+      await write(before, ['a', 'b'], 3);
+      await before.feed.settled();
+      await before.stop();
+      // As a store looks that has never had this view.
+      stage.database.all("DELETE FROM checkpoints WHERE name = 'serving-sums' RETURNING name");
+      await before.ports.views.drop('sums.v1');
+      if (crashes) {
+        onCall('views.put', 'sums.v1.1', 'hangs');
+        const crashed = await start();
+        await eventually(
+          () => names(crashed),
+          (found) => found.length === 2,
+        );
+        crashed.crash();
+        stage.mishaps = () => undefined;
+      }
+      const after = await start();
+      await write(after, ['b', 'c']);
+      await built(after);
+      await after.feed.settled();
+      await expectRight(after);
+      expect(await names(after)).toHaveLength(1);
+    },
+  );
 
   test('names that nobody reads any more are dropped, those of others stay', async () => {
     const before = await start();
@@ -450,7 +523,11 @@ describe('views that processes share', () => {
   async function join(version = 1): Promise<Keeper> {
     const keeper = await make(version, SHARING);
     await keeper.views.start();
-    keeper.feed.startShared([keeper.views], async () => undefined, async () => 0);
+    keeper.feed.startShared(
+      [keeper.views],
+      async () => undefined,
+      async () => 0,
+    );
     return keeper;
   }
 
@@ -465,14 +542,20 @@ describe('views that processes share', () => {
     await handOver(other);
     const see = door('checkpoints.load', 'serving-sums');
     const rebuilt = one.views.rebuild('sums');
-    await eventually(async () => await Promise.resolve(serving(one)), (name) => name === 'sums.v1.1');
+    await eventually(
+      async () => await Promise.resolve(serving(one)),
+      (name) => name === 'sums.v1.1',
+    );
     const before = stage.log().length;
     await write(one, ['a', 'b'], 2);
     await handOver(other, before);
     expect(serving(other)).toBe('sums.v1');
     await rebuilt;
     see();
-    await eventually(async () => await Promise.resolve(serving(other)), (name) => name === 'sums.v1.1');
+    await eventually(
+      async () => await Promise.resolve(serving(other)),
+      (name) => name === 'sums.v1.1',
+    );
     await expectRight(one);
     await expectRight(other);
     expect(await names(one)).toEqual(['sums.v1.1']);
@@ -483,7 +566,10 @@ describe('views that processes share', () => {
     await write(one, ['a'], 2);
     await handOver(one);
     const rebuilt = one.views.rebuild('sums');
-    await eventually(async () => await Promise.resolve(serving(other)), (name) => name === 'sums.v1.1');
+    await eventually(
+      async () => await Promise.resolve(serving(other)),
+      (name) => name === 'sums.v1.1',
+    );
     expect(await names(one)).toEqual(['sums.v1', 'sums.v1.1']);
     await rebuilt;
     expect(await names(one)).toEqual(['sums.v1.1']);
@@ -508,7 +594,10 @@ describe('views that processes share', () => {
     await handOver(old);
     const save = door('checkpoints.save', 'serving-sums');
     const fresh = await join(2);
-    await eventually(async () => await names(fresh), (found) => found.includes('sums.v2'));
+    await eventually(
+      async () => await names(fresh),
+      (found) => found.includes('sums.v2'),
+    );
     const late = await make(1, { ...SHARING, handoverMs: 0 });
     await late.views.start();
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -1,7 +1,10 @@
-/** Tasks that wait: none for ever. What was declined comes back, what is weak is served, what has expired can be redriven. */
+/**
+ * Tasks that wait: none for ever. What was declined comes back, what is weak is served, what has expired can be
+ * redriven.
+ */
 import { toMillis } from '../../domain/kernel/time';
 import { taskDecider, type TaskEvent, type TaskState } from '../../domain/task';
-import { Stage, as, later, profile, spec, taskOf } from '../support/stage';
+import { as, later, profile, spec, Stage, taskOf } from '../support/stage';
 
 let stage: Stage;
 beforeEach(() => (stage = new Stage()));
@@ -12,9 +15,13 @@ const stateOf = (id: string): TaskState => stage.fold(taskDecider, taskOf(id)).s
 /** Lets time pass; the agents live. */
 async function pass(seconds: number, step = 5): Promise<void> {
   const living = stage.colony.market.agents;
-  await stage.pass(seconds, async () => {
-    for (const { id } of living.all()) await stage.colony.agents.heartbeat(as(id), id, []);
-  }, step);
+  await stage.pass(
+    seconds,
+    async () => {
+      for (const { id } of living.all()) await stage.colony.agents.heartbeat(as(id), id, []);
+    },
+    step,
+  );
 }
 
 describe('declined by all who fit', () => {
@@ -63,7 +70,8 @@ test('a weak task is served under a constant load of stronger ones', async () =>
   const { colony } = await stage.start();
   await colony.agents.register(as('ann'), 'ann', profile({ presence_seconds: 1e9 }));
   let posted = 0;
-  const strong = () => colony.tasks.post(as('eve'), `s${(posted += 1)}`, spec({ priority: 0.7, accept_seconds: 1e6, lease_seconds: 1e6 }));
+  const strong = () =>
+    colony.tasks.post(as('eve'), `s${(posted += 1)}`, spec({ priority: 0.7, accept_seconds: 1e6, lease_seconds: 1e6 }));
   await strong();
   await stage.settled();
   await colony.tasks.post(as('eve'), 'weak', spec({ priority: 0.3, max_attempts: 9 }));
@@ -102,8 +110,19 @@ test('one that has expired says why and by whom; redriven it has its time again,
   await colony.tasks.accept(as('ann'), 't', { agent: 'ann', award: holder?.award ?? 0 });
   await colony.tasks.complete(as('ann'), 't', { agent: 'ann', award: holder?.award ?? 0 }, { done: true });
   expect(stateOf('t')).toMatchObject({ status: 'completed', ended: undefined });
-  const events = stage.stream(taskOf('t')).flatMap((commit) => commit.events as readonly TaskEvent[]).map(({ type }) => type);
-  expect(events).toEqual(['TaskPosted', 'DeadlinePassed', 'TaskRedriven', 'BidsClosed', 'TaskAwarded', 'TaskAccepted', 'TaskCompleted']);
+  const events = stage
+    .stream(taskOf('t'))
+    .flatMap((commit) => commit.events as readonly TaskEvent[])
+    .map(({ type }) => type);
+  expect(events).toEqual([
+    'TaskPosted',
+    'DeadlinePassed',
+    'TaskRedriven',
+    'BidsClosed',
+    'TaskAwarded',
+    'TaskAccepted',
+    'TaskCompleted',
+  ]);
 });
 
 test('one that is held is among those that wait, and says what for; also after a restart, and not once it is let on', async () => {
@@ -114,25 +133,49 @@ test('one that is held is among those that wait, and says what for; also after a
   stage.clock.time += 60_000;
   await stage.colony.tasks.post(as('eve'), 'open', spec());
   await stage.settled();
-  const waits = expect.stringMatching(/^not offered: it is not decided yet that it may be done; action .* waits for approval .*: 0 of 1 given, /);
+  const waits = expect.stringMatching(
+    /^not offered: it is not decided yet that it may be done; action .* waits for approval .*: 0 of 1 given, /,
+  );
   for (const restart of [false, true]) {
     if (restart) {
       stage.first.kill();
       await stage.start();
     }
     const { tasks, whyNots } = stage.colony;
-    expect((await whyNots.waiting('acme', { seconds: 60 }, 10)).tasks).toMatchObject([{ id: 'gated', status: 'held', waited_seconds: 60, why: { code: 'awaits-decision', text: waits } }]);
+    expect((await whyNots.waiting('acme', { seconds: 60 }, 10)).tasks).toMatchObject([
+      { id: 'gated', status: 'held', waited_seconds: 60, why: { code: 'awaits-decision', text: waits } },
+    ]);
     expect((await whyNots.waiting('acme', {}, 10)).tasks.map(({ id }) => id)).toEqual(['gated', 'open']);
     expect((await whyNots.waiting('acme', { status: 'open' }, 10)).tasks.map(({ id }) => id)).toEqual(['open']);
-    expect(await whyNots.groups('acme')).toMatchObject({ open: 2, looked_at: 2, groups: expect.arrayContaining([expect.objectContaining({ code: 'awaits-decision', count: 1, example: 'gated', text: waits })]) });
-    expect((await tasks.list('acme', { status: 'held' }, 10)).tasks).toMatchObject([{ id: 'gated', why: { code: 'awaits-decision', text: waits } }]);
+    expect(await whyNots.groups('acme')).toMatchObject({
+      open: 2,
+      looked_at: 2,
+      groups: expect.arrayContaining([
+        expect.objectContaining({ code: 'awaits-decision', count: 1, example: 'gated', text: waits }),
+      ]),
+    });
+    expect((await tasks.list('acme', { status: 'held' }, 10)).tasks).toMatchObject([
+      { id: 'gated', why: { code: 'awaits-decision', text: waits } },
+    ]);
   }
   const { colony } = stage;
   const [asked] = (await colony.approvals.list('acme', { status: 'waiting' }, 10)).approvals;
-  const person = { principal: { tenant: 'acme', id: 'human:ada', kind: 'human' as const, level: 'critical' as const, groups: ['approvers', 'administrators'] } };
-  expect(await colony.approvals.approve(person, asked?.id ?? '', { hash: asked?.hash ?? '', reason: 'fine' })).toMatchObject({ ok: true });
+  const person = {
+    principal: {
+      tenant: 'acme',
+      id: 'human:ada',
+      kind: 'human' as const,
+      level: 'critical' as const,
+      groups: ['approvers', 'administrators'],
+    },
+  };
+  expect(
+    await colony.approvals.approve(person, asked?.id ?? '', { hash: asked?.hash ?? '', reason: 'fine' }),
+  ).toMatchObject({ ok: true });
   await stage.settled();
-  expect((await colony.whyNots.groups('acme')).groups.map(({ code, count }) => [code, count])).toEqual([['no-agent', 2]]);
+  expect((await colony.whyNots.groups('acme')).groups.map(({ code, count }) => [code, count])).toEqual([
+    ['no-agent', 2],
+  ]);
   await colony.tasks.cancel(as('eve'), 'gated', 'no need');
   await stage.settled();
   expect((await colony.whyNots.waiting('acme', {}, 10)).tasks.map(({ id }) => id)).toEqual(['open']);

@@ -1,12 +1,15 @@
-/** Who is judged when this process was away, and who is not; what a sign of life is. Over real stores, by a clock of the test. */
+/**
+ * Who is judged when this process was away, and who is not; what a sign of life is. Over real stores, by a clock of the
+ * test.
+ */
+import type { AgentBook } from '../../app/books';
+import { LossDoubt } from '../../app/loss-doubt';
+import { Watchdog } from '../../app/watchdog';
 import { agentDecider } from '../../domain/agent';
 import { Rejection } from '../../domain/kernel/decider';
 import { toMillis, toTime } from '../../domain/kernel/time';
 import { taskDecider } from '../../domain/task';
-import type { AgentBook } from '../../app/books';
-import { LossDoubt } from '../../app/loss-doubt';
-import { Watchdog } from '../../app/watchdog';
-import { Stage, agentOf, as, later, profile, spec, taskOf, types } from '../support/stage';
+import { agentOf, as, later, profile, spec, Stage, taskOf, types } from '../support/stage';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -33,7 +36,9 @@ function pause(seconds: number): void {
 }
 
 async function enter(id: string, changes: Parameters<typeof profile>[0] = {}): Promise<void> {
-  expect((await stage.colony.agents.register(as(id), id, profile({ presence_seconds: LIMIT, ...changes }))).ok).toBe(true);
+  expect((await stage.colony.agents.register(as(id), id, profile({ presence_seconds: LIMIT, ...changes }))).ok).toBe(
+    true,
+  );
   await stage.settled();
 }
 
@@ -59,7 +64,8 @@ describe('a process that was away', () => {
     expect(task('t').status).toBe('running');
     for (let second = 0; second < 10; second += 1) {
       wait(1);
-      for (const id of ids) await stage.colony.agents.heartbeat(as(id), id, id === claim.agent ? [{ task: 't', award: 1 }] : []);
+      for (const id of ids)
+        await stage.colony.agents.heartbeat(as(id), id, id === claim.agent ? [{ task: 't', award: 1 }] : []);
       await stage.fire();
     }
     expect(ids.filter((id) => agent(id).status !== 'active')).toEqual([]);
@@ -186,9 +192,18 @@ describe('a sign of life', () => {
     ['a failure', () => stage.colony.tasks.fail(as('ann'), 't', CLAIM, 'broken', true)],
     ['a release', () => stage.colony.tasks.release(as('ann'), 't', CLAIM, 'busy')],
     ['a bid', () => stage.colony.tasks.bid(as('ann'), 'open', { agent: 'ann' })],
-    ['what is done for it by a gateway', () => stage.colony.tasks.progress(as('gateway', undefined, 'system'), 't', CLAIM, 0.5)],
-    ['a signal', () => stage.colony.signals.emit(as('ann'), [{ type: 'smoke', location: 'hall', strength: 0.5, decay_rate: 0.1 }])],
-    ['a task that it posts', () => stage.colony.tasks.post(as('ann'), 'other', spec({ requires: [{ capability: 'nobody', level: 1 }] }))],
+    [
+      'what is done for it by a gateway',
+      () => stage.colony.tasks.progress(as('gateway', undefined, 'system'), 't', CLAIM, 0.5),
+    ],
+    [
+      'a signal',
+      () => stage.colony.signals.emit(as('ann'), [{ type: 'smoke', location: 'hall', strength: 0.5, decay_rate: 0.1 }]),
+    ],
+    [
+      'a task that it posts',
+      () => stage.colony.tasks.post(as('ann'), 'other', spec({ requires: [{ capability: 'nobody', level: 1 }] })),
+    ],
     ['a question to others', () => stage.colony.rounds.cancel(as('ann'), 'no-such-round', 'x')],
     ['what is refused', () => stage.colony.tasks.progress(as('ann'), 'no-such-task', CLAIM, 0.5)],
   ];
@@ -238,7 +253,10 @@ describe('a sign of life', () => {
     const last = stage.now;
     wait(60);
     await stage.fire();
-    const lost = stage.stream(agentOf('ann')).flatMap(({ events }) => events).find(({ type }) => type === 'AgentLost');
+    const lost = stage
+      .stream(agentOf('ann'))
+      .flatMap(({ events }) => events)
+      .find(({ type }) => type === 'AgentLost');
     expect(lost?.data).toEqual({ last_seen: last });
     expect(task('t').history[0]?.reason).toContain(last);
   });
@@ -263,10 +281,14 @@ describe('a heartbeat', () => {
     await enter('ann');
     await post('t');
     const claims = [{ task: 't', award: 1 }];
-    expect(await stage.colony.agents.heartbeat(as('ann'), 'ann', claims)).toEqual({ held: [{ task: 't', award: 1, stands: true, status: 'awarded' }] });
+    expect(await stage.colony.agents.heartbeat(as('ann'), 'ann', claims)).toEqual({
+      held: [{ task: 't', award: 1, stands: true, status: 'awarded' }],
+    });
     expect((await stage.colony.tasks.heartbeat(as('ann'), 't', CLAIM)).ok).toBe(true);
     await stage.colony.tasks.accept(as('ann'), 't', CLAIM);
-    expect(await stage.colony.agents.heartbeat(as('ann'), 'ann', claims)).toEqual({ held: [{ task: 't', award: 1, stands: true }] });
+    expect(await stage.colony.agents.heartbeat(as('ann'), 'ann', claims)).toEqual({
+      held: [{ task: 't', award: 1, stands: true }],
+    });
   });
 
   test('of an award that is not accepted keeps it from lapsing no longer', async () => {
@@ -289,7 +311,9 @@ describe('many that fall silent at once', () => {
     wait(LIMIT);
     await stage.fire();
     expect(lost()).toBe(0);
-    expect(stage.reports.map(({ message }) => message)).toContainEqual(expect.stringContaining('many agents fell silent at once'));
+    expect(stage.reports.map(({ message }) => message)).toContainEqual(
+      expect.stringContaining('many agents fell silent at once'),
+    );
     wait(LIMIT - 1);
     for (const id of ids.slice(0, 5)) await stage.colony.agents.heartbeat(as(id), id, []);
     await stage.fire();
@@ -310,13 +334,28 @@ describe('many that fall silent at once', () => {
 
   test('of few no share is too large', () => {
     const now = 1_000_000;
-    const book = (count: number) => ({ all: () => Array.from({ length: count }, (_, n) => ({ tenant: 'acme', id: `a${n}`, state: { status: 'active', profile: profile() } })) }) as unknown as AgentBook;
+    const book = (count: number) =>
+      ({
+        all: () =>
+          Array.from({ length: count }, (_, n) => ({
+            tenant: 'acme',
+            id: `a${n}`,
+            state: { status: 'active', profile: profile() },
+          })),
+      }) as unknown as AgentBook;
     const doubted = (count: number, silent: number): boolean => {
       const doubt = new LossDoubt(book(count), { now: () => now }, () => undefined);
       for (let n = 0; n < count; n += 1) doubt.heard('acme', `a${n}`, n < silent ? now - 60_000 : now);
       return doubt.from() !== undefined;
     };
-    expect([doubted(5, 5), doubted(6, 6), doubted(20, 6), doubted(20, 7), doubted(100, 30), doubted(100, 31)]).toEqual([false, true, false, true, false, true]);
+    expect([doubted(5, 5), doubted(6, 6), doubted(20, 6), doubted(20, 7), doubted(100, 30), doubted(100, 31)]).toEqual([
+      false,
+      true,
+      false,
+      true,
+      false,
+      true,
+    ]);
   });
 });
 

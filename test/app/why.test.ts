@@ -1,12 +1,12 @@
 /** Why something happened: from any receipt, task or request to what led there and what followed, checkable by hash. */
 import { MAX_UNRELATED_IN_A_ROW } from '../../app/why';
+import { type CausalChain, type CausalNode, MAX_CHAIN } from '../../domain/causality';
+import { seal, type SealedCommit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { MAX_CHAIN, type CausalChain, type CausalNode } from '../../domain/causality';
 import { parseCommitRef } from '../../domain/kernel/ids';
 import { taskDecider } from '../../domain/task';
-import { seal, type SealedCommit } from '../../domain/kernel/commit';
-import { EPOCH, META, chain, event } from '../support/commits';
-import { Stage, as, profile, spec, taskOf } from '../support/stage';
+import { chain, EPOCH, event, META } from '../support/commits';
+import { as, profile, spec, Stage, taskOf } from '../support/stage';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -32,7 +32,13 @@ async function why(id: string, tenant = 'acme'): Promise<CausalChain> {
 
 /** The tree in short: what happened, and under it what followed. */
 type Short = { readonly [what: string]: Short };
-const short = (nodes: readonly CausalNode[]): Short => Object.fromEntries(nodes.map(({ receipt, events, effects }) => [`${receipt} ${events.map(({ type }) => type).join(' ')}`, short(effects)]));
+const short = (nodes: readonly CausalNode[]): Short =>
+  Object.fromEntries(
+    nodes.map(({ receipt, events, effects }) => [
+      `${receipt} ${events.map(({ type }) => type).join(' ')}`,
+      short(effects),
+    ]),
+  );
 
 function all(nodes: readonly CausalNode[]): CausalNode[] {
   return nodes.flatMap((node) => [node, ...all(node.effects)]);
@@ -46,15 +52,31 @@ function claimOf(task: string): { agent: string; award: number } {
 /** A signal leads to a task, which two agents bid for; the first try fails, the second is completed. */
 async function story(): Promise<{ signal: string }> {
   const { agents, signals, tasks } = stage.colony;
-  for (const context of [as('ann'), stranger('ann')]) await agents.register(context, 'ann', profile({ offer: null, presence_seconds: 10_000 }));
-  const emitted = await signals.emit({ ...as('ann'), correlationId: 'alarm' }, [{ type: 'smoke', location: 'hall', strength: 1, decay_rate: 0.1 }]);
-  await signals.emit({ ...stranger('ann'), correlationId: 'alarm' }, [{ type: 'smoke', location: 'hall', strength: 1, decay_rate: 0.1 }]);
+  for (const context of [as('ann'), stranger('ann')])
+    await agents.register(context, 'ann', profile({ offer: null, presence_seconds: 10_000 }));
+  const emitted = await signals.emit({ ...as('ann'), correlationId: 'alarm' }, [
+    { type: 'smoke', location: 'hall', strength: 1, decay_rate: 0.1 },
+  ]);
+  await signals.emit({ ...stranger('ann'), correlationId: 'alarm' }, [
+    { type: 'smoke', location: 'hall', strength: 1, decay_rate: 0.1 },
+  ]);
   const [receipt] = emitted;
   if (receipt?.ok !== true) throw new Error('the signal was refused');
   const signal = `${receipt.stream}@${receipt.version}`;
   stage.clock.time += 1_000;
-  expect((await tasks.post({ ...as('poster'), correlationId: 'alarm' }, 't', spec({ bid_seconds: 5, retry_seconds: 5 }), signal)).ok).toBe(true);
-  expect((await tasks.post({ ...stranger('poster'), correlationId: 'alarm' }, 't', spec({ bid_seconds: 5 }))).ok).toBe(true);
+  expect(
+    (
+      await tasks.post(
+        { ...as('poster'), correlationId: 'alarm' },
+        't',
+        spec({ bid_seconds: 5, retry_seconds: 5 }),
+        signal,
+      )
+    ).ok,
+  ).toBe(true);
+  expect((await tasks.post({ ...stranger('poster'), correlationId: 'alarm' }, 't', spec({ bid_seconds: 5 }))).ok).toBe(
+    true,
+  );
   await stage.settled();
   expect((await tasks.bid(as('ann'), 't', { agent: 'ann' })).ok).toBe(true);
   stage.clock.time += 5_000;
@@ -84,15 +106,36 @@ test('the tree leads from the signal over task, bids, awards and tries to the co
   expect(root.events.map(({ type }) => type)).toEqual(['SignalEmitted']);
   expect(root.effects.map(({ receipt }) => receipt)).toEqual([`${taskOf('t')}@0`]);
   const types = nodes.flatMap(({ events }) => events.map(({ type }) => type));
-  for (const type of ['TaskPosted', 'BidPlaced', 'SlotReserved', 'BidsClosed', 'TaskAwarded', 'TaskAccepted', 'AttemptEnded', 'TaskReopened', 'TaskCompleted', 'SlotReleased']) expect(types).toContain(type);
+  for (const type of [
+    'TaskPosted',
+    'BidPlaced',
+    'SlotReserved',
+    'BidsClosed',
+    'TaskAwarded',
+    'TaskAccepted',
+    'AttemptEnded',
+    'TaskReopened',
+    'TaskCompleted',
+    'SlotReleased',
+  ])
+    expect(types).toContain(type);
   // Each award follows from its reservation, and what the holder did from its award.
   for (const node of nodes) {
-    if (node.events.some(({ type }) => type === 'SlotReserved')) expect(node.effects.flatMap(({ events }) => events.map(({ type }) => type))).toEqual(['BidsClosed', 'TaskAwarded']);
-    if (node.events.some(({ type }) => type === 'TaskAwarded')) expect(node.effects.map(({ events }) => events[0]?.type)).toEqual(['TaskAccepted', expect.stringMatching(/^(AttemptEnded|TaskCompleted)$/)]);
+    if (node.events.some(({ type }) => type === 'SlotReserved'))
+      expect(node.effects.flatMap(({ events }) => events.map(({ type }) => type))).toEqual([
+        'BidsClosed',
+        'TaskAwarded',
+      ]);
+    if (node.events.some(({ type }) => type === 'TaskAwarded'))
+      expect(node.effects.map(({ events }) => events[0]?.type)).toEqual([
+        'TaskAccepted',
+        expect.stringMatching(/^(AttemptEnded|TaskCompleted)$/),
+      ]);
   }
   // No two of them are the same, and all of this task is there.
   expect(new Set(nodes.map(({ receipt }) => receipt)).size).toBe(nodes.length);
-  for (const { index } of stage.stream(taskOf('t'))) expect(nodes.map(({ receipt }) => receipt)).toContain(`${taskOf('t')}@${index}`);
+  for (const { index } of stage.stream(taskOf('t')))
+    expect(nodes.map(({ receipt }) => receipt)).toContain(`${taskOf('t')}@${index}`);
 });
 
 test('every receipt is the stored one: time, hash, who and what; nothing comes before its cause', async () => {
@@ -103,7 +146,13 @@ test('every receipt is the stored one: time, hash, who and what; nothing comes b
     for (const { receipt, at, hash, actor, action, events, effects } of nodes) {
       const { stream, index } = parseCommitRef(receipt) as { stream: string; index: number };
       const stored = stage.stream(stream)[index];
-      expect({ at, hash, actor, action, events }).toEqual({ at: stored?.at, hash: stored?.hash, actor: stored?.meta.actor.id, action: stored?.meta.action, events: stored?.events.map(({ type, data }) => ({ type, data })) });
+      expect({ at, hash, actor, action, events }).toEqual({
+        at: stored?.at,
+        hash: stored?.hash,
+        actor: stored?.meta.actor.id,
+        action: stored?.meta.action,
+        events: stored?.events.map(({ type, data }) => ({ type, data })),
+      });
       expect(at >= since).toBe(true);
       walk(effects, at);
     }
@@ -114,19 +163,29 @@ test('every receipt is the stored one: time, hash, who and what; nothing comes b
 test('the same tree is found from every end of it', async () => {
   const { signal } = await story();
   const tree = short((await why('t')).roots);
-  for (const id of [signal, 'alarm', taskOf('t'), `${taskOf('t')}@3`]) expect(short((await why(id)).roots)).toEqual(tree);
+  for (const id of [signal, 'alarm', taskOf('t'), `${taskOf('t')}@3`])
+    expect(short((await why(id)).roots)).toEqual(tree);
 });
 
 test('what led here is followed up into what belongs to another request', async () => {
   const { signals, tasks } = stage.colony;
-  const [emitted] = await signals.emit({ ...as('ann'), correlationId: 'elsewhere' }, [{ type: 'smoke', location: 'hall', strength: 1, decay_rate: 0.1 }]);
+  const [emitted] = await signals.emit({ ...as('ann'), correlationId: 'elsewhere' }, [
+    { type: 'smoke', location: 'hall', strength: 1, decay_rate: 0.1 },
+  ]);
   if (emitted?.ok !== true) throw new Error('the signal was refused');
   const signal = `${emitted.stream}@0`;
   // On the same trail, and nothing to do with it.
-  await signals.emit({ ...as('ann'), correlationId: 'third' }, [{ type: 'smoke', location: 'hall', strength: 1, decay_rate: 0.1 }]);
+  await signals.emit({ ...as('ann'), correlationId: 'third' }, [
+    { type: 'smoke', location: 'hall', strength: 1, decay_rate: 0.1 },
+  ]);
   expect((await tasks.post({ ...as('poster'), correlationId: 'own' }, 't', spec(), signal)).ok).toBe(true);
   await stage.settled();
-  expect(await why('own')).toMatchObject({ correlations: ['own'], commits: 2, complete: true, roots: [{ receipt: signal, effects: [{ receipt: `${taskOf('t')}@0`, effects: [] }] }] });
+  expect(await why('own')).toMatchObject({
+    correlations: ['own'],
+    commits: 2,
+    complete: true,
+    roots: [{ receipt: signal, effects: [{ receipt: `${taskOf('t')}@0`, effects: [] }] }],
+  });
   expect(await why('elsewhere')).toMatchObject({ commits: 1, roots: [{ receipt: signal, effects: [] }] });
 });
 
@@ -139,13 +198,29 @@ test('nothing of another tenant shows, whatever is asked; both use the same name
     expect(theirs.length).toBeGreaterThan(0);
     expect(theirs.filter((receipt) => !receipt.startsWith('other/'))).toEqual([]);
   }
-  for (const id of [signal, taskOf('t'), `${taskOf('t')}@0`, '../acme/task/t', 'other/../acme/task/t@0']) expect(await stage.colony.why.chain('other', id)).toMatchObject({ code: 'nothing-known' });
+  for (const id of [signal, taskOf('t'), `${taskOf('t')}@0`, '../acme/task/t', 'other/../acme/task/t@0'])
+    expect(await stage.colony.why.chain('other', id)).toMatchObject({ code: 'nothing-known' });
 });
 
-test.each(['nobody', 'acme/task/nothing', 'acme/task/t@99', 'acme/task/t@-1', 'acme/task/t@1e3', '@', '', "x' OR 1=1 --", '__proto__', 'task/t'])('of %j nothing is known, and what to give instead is said', async (id) => {
+test.each([
+  'nobody',
+  'acme/task/nothing',
+  'acme/task/t@99',
+  'acme/task/t@-1',
+  'acme/task/t@1e3',
+  '@',
+  '',
+  "x' OR 1=1 --",
+  '__proto__',
+  'task/t',
+])('of %j nothing is known, and what to give instead is said', async (id) => {
   await stage.colony.tasks.post(as('poster'), 't', spec());
   await stage.settled();
-  expect(await stage.colony.why.chain('acme', id)).toMatchObject({ kind: 'missing', code: 'nothing-known', message: expect.stringContaining('stream@index') });
+  expect(await stage.colony.why.chain('acme', id)).toMatchObject({
+    kind: 'missing',
+    code: 'nothing-known',
+    message: expect.stringContaining('stream@index'),
+  });
 });
 
 test('an answer has a limit, says that there is more, and reads no further', async () => {
@@ -155,7 +230,8 @@ test('an answer has a limit, says that there is more, and reads no further', asy
     for (const id of ids) {
       const stream = `acme/note/${id}`;
       const commits = chain(stream, 500);
-      for (let from = 0; from < commits.length; from += 50) await store.append({ stream, expected: from - 1, commits: commits.slice(from, from + 50) });
+      for (let from = 0; from < commits.length; from += 50)
+        await store.append({ stream, expected: from - 1, commits: commits.slice(from, from + 50) });
     }
     await stage.settled();
   };
@@ -178,7 +254,16 @@ describe('a stream that is busy with other things', () => {
   const write = async (others: readonly number[], stream = BUSY) => {
     const commits: SealedCommit[] = [];
     const add = (correlationId: string) => {
-      commits.push(seal({ stream, index: commits.length, events: [event()], meta: { ...META, correlationId }, at: EPOCH, previousHash: commits.at(-1)?.commit.hash ?? null }));
+      commits.push(
+        seal({
+          stream,
+          index: commits.length,
+          events: [event()],
+          meta: { ...META, correlationId },
+          at: EPOCH,
+          previousHash: commits.at(-1)?.commit.hash ?? null,
+        }),
+      );
     };
     add('correlation-1');
     for (const count of others) {
@@ -186,7 +271,8 @@ describe('a stream that is busy with other things', () => {
       add('correlation-1');
     }
     const { store } = stage.colony.ports;
-    for (let from = 0; from < commits.length; from += 50) await store.append({ stream, expected: from - 1, commits: commits.slice(from, from + 50) });
+    for (let from = 0; from < commits.length; from += 50)
+      await store.append({ stream, expected: from - 1, commits: commits.slice(from, from + 50) });
     await stage.settled();
     return commits.length;
   };
@@ -197,13 +283,21 @@ describe('a stream that is busy with other things', () => {
 
   test('is searched through hundreds of unrelated receipts to its end', async () => {
     const length = await write([450, 1_500]);
-    expect(await found()).toEqual({ receipts: [`${BUSY}@0`, `${BUSY}@451`, `${BUSY}@${length - 1}`], complete: true, unsearched: undefined });
+    expect(await found()).toEqual({
+      receipts: [`${BUSY}@0`, `${BUSY}@451`, `${BUSY}@${length - 1}`],
+      complete: true,
+      unsearched: undefined,
+    });
   });
 
   test('is left after thousands of them, and the answer says from where on', async () => {
     await write([100, MAX_UNRELATED_IN_A_ROW + 400]);
     // The first page holds two; the ten after it none.
-    expect(await found()).toEqual({ receipts: [`${BUSY}@0`, `${BUSY}@101`], complete: false, unsearched: [`${BUSY}@2200`] });
+    expect(await found()).toEqual({
+      receipts: [`${BUSY}@0`, `${BUSY}@101`],
+      complete: false,
+      unsearched: [`${BUSY}@2200`],
+    });
   });
 
   test('many of them are searched less deep, when one after the other held nothing', async () => {
@@ -211,6 +305,8 @@ describe('a stream that is busy with other things', () => {
     for (const stream of streams) await write([1_990], stream);
     const { receipts, ...rest } = await found();
     expect(rest).toEqual({ complete: false, unsearched: [`${streams[10]}@400`, `${streams[11]}@400`] });
-    expect(receipts.sort()).toEqual(streams.flatMap((stream, n) => (n < 10 ? [`${stream}@0`, `${stream}@1991`] : [`${stream}@0`])).sort());
+    expect(receipts.sort()).toEqual(
+      streams.flatMap((stream, n) => (n < 10 ? [`${stream}@0`, `${stream}@1991`] : [`${stream}@0`])).sort(),
+    );
   });
 });

@@ -3,7 +3,7 @@
  * endpoint speaks TLS, because the exporter speaks nothing else.
  */
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
@@ -55,11 +55,19 @@ class Ingestion {
         this.requests += 1;
         this.authorizations.add(request.headers.authorization);
         const bytes = Buffer.concat(chunks);
-        const sent = JSON.parse((request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()) as Envelope[];
+        const sent = JSON.parse(
+          (request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString(),
+        ) as Envelope[];
         if (request.url !== '/v2.1/track') this.status = 404;
         if (this.status === 200) this.envelopes.push(...sent);
         response.writeHead(this.status, { 'content-type': 'application/json' });
-        response.end(JSON.stringify({ itemsReceived: sent.length, itemsAccepted: this.status === 200 ? sent.length : 0, errors: [] }));
+        response.end(
+          JSON.stringify({
+            itemsReceived: sent.length,
+            itemsAccepted: this.status === 200 ? sent.length : 0,
+            errors: [],
+          }),
+        );
       });
     });
     this.server.listen(0, '127.0.0.1');
@@ -76,8 +84,13 @@ class Ingestion {
 
   /** The values of a metric that has these dimensions. */
   values(name: string, properties: Readonly<Record<string, string>> = {}): number[] {
-    const fitting = this.envelopes.filter(({ data: { baseData } }) => Object.entries(properties).every(([key, value]) => baseData.properties[key] === value));
-    return fitting.flatMap(({ data: { baseData } }) => baseData.metrics ?? []).filter((metric) => metric.name === name).map(({ value }) => value);
+    const fitting = this.envelopes.filter(({ data: { baseData } }) =>
+      Object.entries(properties).every(([key, value]) => baseData.properties[key] === value),
+    );
+    return fitting
+      .flatMap(({ data: { baseData } }) => baseData.metrics ?? [])
+      .filter((metric) => metric.name === name)
+      .map(({ value }) => value);
   }
 }
 
@@ -95,11 +108,26 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const start = (env: Readonly<Record<string, string>>) => startTestHost({ env: { FORMICARY_LOG: 'warn', TMPDIR: folder, NODE_TLS_REJECT_UNAUTHORIZED: '0', ...env } });
+const start = (env: Readonly<Record<string, string>>) =>
+  startTestHost({ env: { FORMICARY_LOG: 'warn', TMPDIR: folder, NODE_TLS_REJECT_UNAUTHORIZED: '0', ...env } });
 
-async function ask(host: TestHost, method: string, path: string, body?: unknown, traceparent?: string): Promise<Response> {
-  const headers = { 'content-type': 'application/json', 'x-formicary-principal': 'ada', ...(traceparent === undefined ? {} : { traceparent }) };
-  const answer = await fetch(`${host.url}${path}`, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+async function ask(
+  host: TestHost,
+  method: string,
+  path: string,
+  body?: unknown,
+  traceparent?: string,
+): Promise<Response> {
+  const headers = {
+    'content-type': 'application/json',
+    'x-formicary-principal': 'ada',
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
+  const answer = await fetch(`${host.url}${path}`, {
+    method,
+    headers,
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
   expect(answer.ok).toBe(true);
   return answer;
 }
@@ -109,7 +137,7 @@ async function work(host: TestHost): Promise<void> {
   await ask(host, 'PUT', '/v1/agents/ada', { agent_type: 'finance.reconciliation', capacity: 2 });
   await ask(host, 'POST', '/v1/tasks', { task_type: 'finance.reconciliation' }, `00-${TRACE}-b7ad6b7169203331-01`);
   await ask(host, 'POST', '/v1/tasks', { task_type: 'finance.reconciliation' }, `00-${UNRECORDED}-b7ad6b7169203331-00`);
-  for (let awarded = 0; awarded < 2; ) {
+  for (let awarded = 0; awarded < 2;) {
     const body = await (await ask(host, 'GET', '/metrics')).text();
     awarded = Number(/^formicary_task_events_total\{event="TaskAwarded"\} (\d+)$/m.exec(body)?.[1] ?? 0);
   }
@@ -121,10 +149,14 @@ test('metrics arrive with their labels, a request with what followed from it in 
   expect(await host.kill('SIGTERM')).toBe(0);
   expect(host.output()).not.toContain('telemetry could not be sent');
   expect([...ingestion.authorizations]).toEqual([undefined]);
-  expect(new Set(ingestion.envelopes.map(({ iKey, tags }) => [iKey, tags['ai.cloud.role']].join()))).toEqual(new Set([`${KEY},formicary`]));
+  expect(new Set(ingestion.envelopes.map(({ iKey, tags }) => [iKey, tags['ai.cloud.role']].join()))).toEqual(
+    new Set([`${KEY},formicary`]),
+  );
 
   expect(ingestion.values('formicary_task_events_total', { event: 'TaskAwarded' })).toEqual([2]);
-  expect(ingestion.values('formicary_http_request_seconds', { route: 'postTask', status: '201' })).toEqual([expect.any(Number)]);
+  expect(ingestion.values('formicary_http_request_seconds', { route: 'postTask', status: '201' })).toEqual([
+    expect.any(Number),
+  ]);
   for (const consumer of ['views', 'reactions', 'balance', 'decisions']) {
     expect(ingestion.values('formicary_feed_delay_seconds', { consumer })).toEqual([expect.any(Number)]);
     expect(ingestion.values('formicary_feed_parked_commits', { consumer })).toEqual([0]);
@@ -132,8 +164,11 @@ test('metrics arrive with their labels, a request with what followed from it in 
   expect(ingestion.values('formicary_open_tasks')).toEqual([0]);
   expect(ingestion.values('formicary_task_events_total', { event: 'TaskDeadLettered' })).toEqual([]);
 
-  const spans = ingestion.envelopes.filter(({ tags, data: { baseType } }) => baseType !== 'MetricData' && tags['ai.operation.id'] === TRACE);
-  const parentOf = (name: string) => spans.find(({ data }) => data.baseData.name === name)?.tags['ai.operation.parentId'];
+  const spans = ingestion.envelopes.filter(
+    ({ tags, data: { baseType } }) => baseType !== 'MetricData' && tags['ai.operation.id'] === TRACE,
+  );
+  const parentOf = (name: string) =>
+    spans.find(({ data }) => data.baseData.name === name)?.tags['ai.operation.parentId'];
   const idOf = (name: string) => spans.find(({ data }) => data.baseData.name === name)?.data.baseData.id;
   expect(parentOf('POST /v1/tasks')).toBe('b7ad6b7169203331');
   expect(idOf('POST /v1/tasks')).toMatch(/^[0-9a-f]{16}$/);
@@ -147,12 +182,24 @@ test('what alerts and workbook ask of a metric, it is sent with', async () => {
   const host = await start({ APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString(ingestion.port) });
   await work(host);
   await host.kill('SIGTERM');
-  const queries = ['bicep/modules/watch.bicep', 'bicep/workbook.json'].flatMap((path) => readFileSync(resolve(__dirname, '../..', path), 'utf8').replaceAll('\\"', '"').match(/AppMetrics \| where Name == .*/g) ?? []);
-  const sent = ingestion.envelopes.flatMap(({ data: { baseData } }) => (baseData.metrics ?? []).map(({ name }) => ({ name, labels: Object.keys(baseData.properties) })));
-  const asked = queries.map((query) => ({ name: /Name == "(\w+)"/.exec(query)?.[1], labels: [...query.matchAll(/Properties\.(\w+)/g)].map(([, label]) => label as string) }));
+  const queries = ['bicep/modules/watch.bicep', 'bicep/workbook.json'].flatMap(
+    (path) =>
+      readFileSync(resolve(__dirname, '../..', path), 'utf8')
+        .replaceAll('\\"', '"')
+        .match(/AppMetrics \| where Name == .*/g) ?? [],
+  );
+  const sent = ingestion.envelopes.flatMap(({ data: { baseData } }) =>
+    (baseData.metrics ?? []).map(({ name }) => ({ name, labels: Object.keys(baseData.properties) })),
+  );
+  const asked = queries.map((query) => ({
+    name: /Name == "(\w+)"/.exec(query)?.[1],
+    labels: [...query.matchAll(/Properties\.(\w+)/g)].map(([, label]) => label as string),
+  }));
   const arrived = asked.filter(({ name }) => sent.some((metric) => metric.name === name));
   expect(arrived.length).toBeGreaterThanOrEqual(6);
-  for (const { name, labels } of arrived) for (const metric of sent.filter((other) => other.name === name)) expect([name, metric.labels]).toEqual([name, expect.arrayContaining(labels)]);
+  for (const { name, labels } of arrived)
+    for (const metric of sent.filter((other) => other.name === name))
+      expect([name, metric.labels]).toEqual([name, expect.arrayContaining(labels)]);
 });
 
 test('with an identity, each request carries its token', async () => {
@@ -160,18 +207,31 @@ test('with an identity, each request carries its token', async () => {
   const tokens = http.createServer((request, response) => {
     asked.push(`${request.url} ${String(request.headers['x-identity-header'])}`);
     response.writeHead(200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify({ access_token: 'of-the-identity', expires_on: Math.floor(Date.now() / 1_000) + 3_600, resource: 'https://monitor.azure.com', token_type: 'Bearer' }));
+    response.end(
+      JSON.stringify({
+        access_token: 'of-the-identity',
+        expires_on: Math.floor(Date.now() / 1_000) + 3_600,
+        resource: 'https://monitor.azure.com',
+        token_type: 'Bearer',
+      }),
+    );
   });
   tokens.listen(0, '127.0.0.1');
   await once(tokens, 'listening');
   const IDENTITY_ENDPOINT = `http://127.0.0.1:${(tokens.address() as AddressInfo).port}/token`;
-  const host = await start({ APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString(ingestion.port), AZURE_CLIENT_ID: CLIENT, IDENTITY_ENDPOINT, IDENTITY_HEADER: 'secret' });
+  const host = await start({
+    APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString(ingestion.port),
+    AZURE_CLIENT_ID: CLIENT,
+    IDENTITY_ENDPOINT,
+    IDENTITY_HEADER: 'secret',
+  });
   await work(host);
   expect(await host.kill('SIGTERM')).toBe(0);
   tokens.closeAllConnections();
   tokens.close();
   expect(asked.length).toBeGreaterThan(0);
-  for (const request of asked) expect(request).toMatch(new RegExp(`resource=https%3A%2F%2Fmonitor\\.azure\\.com.*client_id=${CLIENT}.* secret$`));
+  for (const request of asked)
+    expect(request).toMatch(new RegExp(`resource=https%3A%2F%2Fmonitor\\.azure\\.com.*client_id=${CLIENT}.* secret$`));
   expect([...ingestion.authorizations]).toEqual(['Bearer of-the-identity']);
   expect(ingestion.values('formicary_task_events_total', { event: 'TaskAwarded' })).toEqual([2]);
 });
@@ -189,9 +249,14 @@ describe('an endpoint that', () => {
     expect(await host.kill('SIGTERM')).toBe(0);
     expect(performance.now() - began).toBeLessThan(20_000);
     expect(ingestion.envelopes).toEqual([]);
-    const told = host.output().split('\n').filter((line) => line.includes('telemetry could not be sent'));
+    const told = host
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('telemetry could not be sent'));
     expect(told).toEqual([expect.stringContaining(reason)]);
     // What another try may help waits on the disk.
-    expect(readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((name) => name.endsWith('.ai.json'))).toBe(waits);
+    expect(readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((name) => name.endsWith('.ai.json'))).toBe(
+      waits,
+    );
   });
 });

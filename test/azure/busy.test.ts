@@ -1,6 +1,6 @@
 /** What a caller hears over HTTP of a store that stays throttled, from a whole host in the profile azure. */
 import { Formicary } from '../../client/client';
-import { startServers, type Servers } from '../servers/servers';
+import { type Servers, startServers } from '../servers/servers';
 import { startTestHost, type TestHost } from '../support/host';
 
 jest.setTimeout(120_000); // other work shares the machine
@@ -34,7 +34,11 @@ test('a command is answered with 503 and Retry-After, has done nothing, and is d
   servers.cosmos.throughput = 0;
   const [refused, unread] = await Promise.all([post('later'), read('never-read')]);
   for (const answer of [refused, unread]) {
-    expect([answer.status, answer.headers.get('retry-after'), answer.headers.get('content-type')]).toEqual([503, '1', 'application/problem+json']);
+    expect([answer.status, answer.headers.get('retry-after'), answer.headers.get('content-type')]).toEqual([
+      503,
+      '1',
+      'application/problem+json',
+    ]);
     expect(await answer.json()).toMatchObject(PROBLEM);
   }
   servers.cosmos.throughput = Infinity;

@@ -1,10 +1,12 @@
-/** The whole colony in the profile azure: every port on its service, through the unmodified SDKs, on servers of ours. */
+/**
+ * The whole colony in the profile azure: every port on its service, through the unmodified SDKs, on servers of ours.
+ */
 import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
 import { openColony, readSettings } from '../../app/composition';
 import { Metrics } from '../../app/metrics';
 import type { TaskSpec } from '../../domain/task';
-import { startServers, type Servers } from '../servers/servers';
+import { type Servers, startServers } from '../servers/servers';
 
 jest.setTimeout(120_000); // other work shares the machine
 
@@ -40,10 +42,20 @@ afterAll(async () => {
 });
 
 test('tasks are posted, awarded, done; a second start finds everything', async () => {
-  const profile = { agent_type: 'erp.order', pool: 'erp', capabilities: { 'erp.order': 1 }, capacity: 8, presence_seconds: 3_600, offer: { helps: [], min_strength: 0 } };
-  for (const id of ['ant-1', 'ant-2', 'ant-3']) expect(await colony.agents.register(as(id), id, profile)).toMatchObject({ ok: true });
+  const profile = {
+    agent_type: 'erp.order',
+    pool: 'erp',
+    capabilities: { 'erp.order': 1 },
+    capacity: 8,
+    presence_seconds: 3_600,
+    offer: { helps: [], min_strength: 0 },
+  };
+  for (const id of ['ant-1', 'ant-2', 'ant-3'])
+    expect(await colony.agents.register(as(id), id, profile)).toMatchObject({ ok: true });
   const ids = Array.from({ length: 12 }, (_, n) => `task-${n}`);
-  await Promise.all(ids.map(async (id, n) => expect(await colony.tasks.post(as('poster'), id, spec(n))).toMatchObject({ ok: true })));
+  await Promise.all(
+    ids.map(async (id, n) => expect(await colony.tasks.post(as('poster'), id, spec(n))).toMatchObject({ ok: true })),
+  );
   await colony.feed.settled();
   for (const id of ids) {
     const { state } = await colony.tasks.load(TENANT, id);
@@ -56,7 +68,9 @@ test('tasks are posted, awarded, done; a second start finds everything', async (
   await colony.stop();
   colony = await open();
   await colony.feed.settled();
-  expect((await colony.tasks.list(TENANT, { status: 'completed' }, 100)).tasks.map(({ id }) => id).sort()).toEqual([...ids].sort());
+  expect((await colony.tasks.list(TENANT, { status: 'completed' }, 100)).tasks.map(({ id }) => id).sort()).toEqual(
+    [...ids].sort(),
+  );
   for (const id of ['ant-1', 'ant-2', 'ant-3']) expect((await colony.agents.load(TENANT, id)).state.slots).toEqual({});
   const first = (await colony.tasks.load(TENANT, 'task-0')).state;
   expect((await colony.tasks.blob(TENANT, 'task-0', first.spec?.payload_ref as string))?.length).toBe(40_002);
@@ -64,22 +78,34 @@ test('tasks are posted, awarded, done; a second start finds everything', async (
 
 test('what that asked of Cosmos DB is counted by operation; throttling too', async () => {
   const metrics = new Metrics(colony);
-  const values = async () => Object.fromEntries((await metrics.text()).body.split('\n').filter((line) => line.startsWith('formicary_store_')).map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]));
+  const values = async () =>
+    Object.fromEntries(
+      (await metrics.text()).body
+        .split('\n')
+        .filter((line) => line.startsWith('formicary_store_'))
+        .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
+    );
   const before = await values();
   expect(await colony.tasks.post(as('poster'), 'counted', spec(1))).toMatchObject({ ok: true });
   await colony.feed.settled();
   const after = await values();
-  const more = (name: string, labels: string) => (after[`formicary_store_${name}_total{${labels}}`] ?? NaN) - (before[`formicary_store_${name}_total{${labels}}`] ?? 0);
+  const more = (name: string, labels: string) =>
+    (after[`formicary_store_${name}_total{${labels}}`] ?? NaN) -
+    (before[`formicary_store_${name}_total{${labels}}`] ?? 0);
   // The post, the reservation and the award: a batch of two documents each.
   expect(more('requests', 'operation="append"')).toBeGreaterThanOrEqual(3);
   expect(more('requests', 'operation="append"')).toBeLessThan(10);
   expect(more('request_units', 'operation="append"')).toBeGreaterThan(3 * 5);
-  expect(more('bytes', 'operation="append",direction="sent"')).toBeGreaterThan(more('requests', 'operation="append"') * 500);
+  expect(more('bytes', 'operation="append",direction="sent"')).toBeGreaterThan(
+    more('requests', 'operation="append"') * 500,
+  );
   expect(more('bytes', 'operation="view.put",direction="received"')).toBeGreaterThan(0);
   expect(more('throttled', 'operation="append"')).toBe(0);
 
   servers.cosmos.throughput = 0;
-  expect(await colony.tasks.post(as('poster'), 'refused', spec(1)).catch((error: unknown) => error)).toBeInstanceOf(Error);
+  expect(await colony.tasks.post(as('poster'), 'refused', spec(1)).catch((error: unknown) => error)).toBeInstanceOf(
+    Error,
+  );
   servers.cosmos.throughput = Infinity;
   expect((await values())['formicary_store_throttled_total{operation="append"}']).toBeGreaterThan(1);
 });

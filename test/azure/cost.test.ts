@@ -20,7 +20,10 @@ afterAll(() => colony.close());
 
 const ofTasks = () => colony.spent(TASKS, () => colony.tasks(TASKS, 1));
 /** What a life cycle asks for itself. The rest is asked by the clock too, and by how busy the machine is. */
-const own = ({ by }: Spent) => Object.entries(by).filter(([name]) => !['feed', 'end', 'checkpoint.save'].includes(name)).reduce((sum, [, { requests }]) => sum + requests, 0);
+const own = ({ by }: Spent) =>
+  Object.entries(by)
+    .filter(([name]) => !['feed', 'end', 'checkpoint.save'].includes(name))
+    .reduce((sum, [, { requests }]) => sum + requests, 0);
 
 test('a life cycle asks for as much on a long log as on a short one', async () => {
   const early = await ofTasks();

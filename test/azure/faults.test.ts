@@ -1,6 +1,7 @@
 /**
- * A small colony in the profile azure while its services fail as they do at their worst: answers that are lost, requests
- * that are refused or throttled, connections that drop, and a store that wants nothing of anyone for some seconds.
+ * A small colony in the profile azure while its services fail as they do at their worst: answers that are lost,
+ * requests that are refused or throttled, connections that drop, and a store that wants nothing of anyone for some
+ * seconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestContext } from '../../app/agents';
@@ -10,7 +11,7 @@ import { StoreBusy } from '../../app/ports';
 import { StoreUnavailable } from '../../app/transact';
 import type { Commit } from '../../domain/kernel/commit';
 import type { TaskEvent, TaskSpec } from '../../domain/task';
-import { startServers, type Servers } from '../servers/servers';
+import { type Servers, startServers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
 import { brokenRules } from '../support/log-rules';
 import { randomOf } from '../support/shuffle';
@@ -94,7 +95,8 @@ async function work(id: string, signal: AbortSignal): Promise<void> {
       const claim = { agent: id, award };
       const accepted = await answered(() => colony.tasks.accept(as(id, `accept-${task}-${award}`), task, claim));
       // On a slow day the deadline was faster; the task comes again.
-      if (accepted.ok) await answered(() => colony.tasks.complete(as(id, `complete-${task}-${award}`), task, claim, { by: id }));
+      if (accepted.ok)
+        await answered(() => colony.tasks.complete(as(id, `complete-${task}-${award}`), task, claim, { by: id }));
     }
     await sleep(10); // what it has ignored is still there
   }
@@ -103,7 +105,7 @@ async function work(id: string, signal: AbortSignal): Promise<void> {
 /** In the order of writing: the store has one partition, and a page of one commit can't be in another order. */
 async function wholeLog(): Promise<readonly Commit[]> {
   const log: Commit[] = [];
-  for (let from: string | undefined; ; ) {
+  for (let from: string | undefined; ;) {
     const { commits, checkpoint, end } = await colony.ports.store.feed(from, 1);
     log.push(...commits);
     if (end) return log;
@@ -114,7 +116,14 @@ async function wholeLog(): Promise<readonly Commit[]> {
 const ok = (outcome: { readonly ok: boolean }) => expect(outcome).toMatchObject({ ok: true });
 
 test(`${TASKS} tasks through faults of every kind, seed ${SEED}: nothing lost, nothing twice`, async () => {
-  const profile = { agent_type: 'erp.order', pool: 'erp', capabilities: { 'erp.order': 1 }, capacity: 8, presence_seconds: 3_600, offer: { helps: [], min_strength: 0 } };
+  const profile = {
+    agent_type: 'erp.order',
+    pool: 'erp',
+    capabilities: { 'erp.order': 1 },
+    capacity: 8,
+    presence_seconds: 3_600,
+    offer: { helps: [], min_strength: 0 },
+  };
   const { cosmos, bus } = servers;
   const usual = weather(randomOf(SEED));
   cosmos.faults = usual;
@@ -138,7 +147,9 @@ test(`${TASKS} tasks through faults of every kind, seed ${SEED}: nothing lost, n
 
   let open: string[] = ids;
   for (const until = performance.now() + 180_000; open.length > 0 && performance.now() < until; await sleep(500)) {
-    const states = await Promise.all(open.map(async (id) => ({ id, state: (await answered(() => colony.tasks.load(TENANT, id))).state })));
+    const states = await Promise.all(
+      open.map(async (id) => ({ id, state: (await answered(() => colony.tasks.load(TENANT, id))).state })),
+    );
     open = states.filter(({ state }) => state.status !== 'completed').map(({ id }) => id);
   }
   expect(open).toEqual([]);
@@ -150,15 +161,25 @@ test(`${TASKS} tasks through faults of every kind, seed ${SEED}: nothing lost, n
   // Where trouble came between a reservation and its award, the slot is free when the reservation expires.
   ahead = 61_000;
   bus.tick();
-  const slots = async () => (await Promise.all(AGENTS.map((id) => colony.agents.load(TENANT, id)))).flatMap(({ state }) => Object.keys(state.slots));
-  for (const until = performance.now() + 30_000; (await slots()).length > 0 && performance.now() < until; ) await sleep(100);
+  const slots = async () =>
+    (await Promise.all(AGENTS.map((id) => colony.agents.load(TENANT, id)))).flatMap(({ state }) =>
+      Object.keys(state.slots),
+    );
+  for (const until = performance.now() + 30_000; (await slots()).length > 0 && performance.now() < until;)
+    await sleep(100);
   expect(await slots()).toEqual([]);
 
   const log = await wholeLog();
   expect(brokenRules(log)).toEqual([]);
-  for (const [stream, commits] of Map.groupBy(log, (commit) => commit.stream)) expect(faultsOf(stream, commits)).toEqual([]);
-  const events = log.flatMap((commit) => (commit.stream.includes('/task/') ? (commit.events as readonly TaskEvent[]).map(({ type }) => `${commit.stream} ${type}`) : []));
-  const counted = (id: string, type: TaskEvent['type']) => events.filter((event) => event === `${TENANT}/task/${id} ${type}`).length;
+  for (const [stream, commits] of Map.groupBy(log, (commit) => commit.stream))
+    expect(faultsOf(stream, commits)).toEqual([]);
+  const events = log.flatMap((commit) =>
+    commit.stream.includes('/task/')
+      ? (commit.events as readonly TaskEvent[]).map(({ type }) => `${commit.stream} ${type}`)
+      : [],
+  );
+  const counted = (id: string, type: TaskEvent['type']) =>
+    events.filter((event) => event === `${TENANT}/task/${id} ${type}`).length;
   expect(ids.filter((id) => counted(id, 'TaskPosted') !== 1 || counted(id, 'TaskCompleted') !== 1)).toEqual([]);
   expect(ids.filter((id) => isIgnored(id, 1) && counted(id, 'AttemptEnded') < 1)).toEqual([]);
   for (const { consumer, parked } of await colony.feed.status()) expect([consumer, parked]).toEqual([consumer, 0]);

@@ -1,6 +1,9 @@
-/** Signals through an event hub, and events out to another, from a whole host in the profile azure: through the unmodified SDK, on servers of ours. */
-import { EventHubProducerClient, type EventData } from '@azure/event-hubs';
-import { startServers, type Servers } from '../servers/servers';
+/**
+ * Signals through an event hub, and events out to another, from a whole host in the profile azure: through the
+ * unmodified SDK, on servers of ours.
+ */
+import { type EventData, EventHubProducerClient } from '@azure/event-hubs';
+import { type Servers, startServers } from '../servers/servers';
 import { startTestHost, type TestHost } from '../support/host';
 
 jest.setTimeout(120_000); // other work shares the machine
@@ -33,7 +36,13 @@ const cloudEvent = (id: string, location: string, strength: number) => ({
   datacontenttype: 'application/json',
   data: { strength, decay_rate: 0 },
 });
-const plain = (location: string, strength: number) => ({ tenant: TENANT, type: 'load_high', location, strength, decay_rate: 0 });
+const plain = (location: string, strength: number) => ({
+  tenant: TENANT,
+  type: 'load_high',
+  location,
+  strength,
+  decay_rate: 0,
+});
 
 interface Trail {
   readonly location: string;
@@ -42,14 +51,17 @@ interface Trail {
 
 /** Strengths by location, below one place. */
 async function field(location: string): Promise<Record<string, number>> {
-  const answer = await fetch(`${host.url}/v1/signals?location=${encodeURIComponent(location)}`, { headers: { 'x-formicary-tenant': TENANT, 'x-formicary-principal': 'reader' } });
+  const answer = await fetch(`${host.url}/v1/signals?location=${encodeURIComponent(location)}`, {
+    headers: { 'x-formicary-tenant': TENANT, 'x-formicary-principal': 'reader' },
+  });
   const { value } = (await answer.json()) as { value: Trail[] };
   return Object.fromEntries(value.map((trail) => [trail.location, trail.strength]));
 }
 
 async function until(condition: () => Promise<boolean> | boolean, seconds = 30): Promise<void> {
-  for (const end = Date.now() + seconds * 1_000; !(await condition()); ) {
-    if (Date.now() > end) throw new Error(`it did not happen within ${seconds} seconds: ${String(condition)}\n${host.output()}`);
+  for (const end = Date.now() + seconds * 1_000; !(await condition());) {
+    if (Date.now() > end)
+      throw new Error(`it did not happen within ${seconds} seconds: ${String(condition)}\n${host.output()}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -58,11 +70,23 @@ const send = (partitionId: string, ...events: EventData[]) => producer.sendBatch
 const parked = () => servers.bus.count('parked-signals/$DeadLetterQueue');
 
 test('CloudEvents and plain JSON become signals that can be read; a poison event is parked alone; what happened goes out as CloudEvents', async () => {
-  await send('0', { body: cloudEvent('one', 'site/1', 0.5), contentType: STRUCTURED }, { body: 'poison' }, { body: plain('site/2', 0.25) });
+  await send(
+    '0',
+    { body: cloudEvent('one', 'site/1', 0.5), contentType: STRUCTURED },
+    { body: 'poison' },
+    { body: plain('site/2', 0.25) },
+  );
   await send('1', { body: [plain('site/3', 0.75), plain('site/4', 0.125)] });
   await send('2', {
     body: { strength: 0.375, decay_rate: 0 },
-    properties: { 'cloudEvents:specversion': '1.0', 'cloudEvents:id': 'binary', 'cloudEvents:source': '/sensors', 'cloudEvents:type': 'load_high', 'cloudEvents:subject': 'site/5', 'cloudEvents:tenant': TENANT },
+    properties: {
+      'cloudEvents:specversion': '1.0',
+      'cloudEvents:id': 'binary',
+      'cloudEvents:source': '/sensors',
+      'cloudEvents:type': 'load_high',
+      'cloudEvents:subject': 'site/5',
+      'cloudEvents:tenant': TENANT,
+    },
   });
   const expected = { 'site/1': 0.5, 'site/2': 0.25, 'site/3': 0.75, 'site/4': 0.125, 'site/5': 0.375 };
   await until(async () => Object.keys(await field('site')).length === Object.keys(expected).length);
@@ -70,10 +94,19 @@ test('CloudEvents and plain JSON become signals that can be read; a poison event
   await until(() => parked() > 0);
   expect(parked()).toBe(1);
 
-  const out = () => servers.hubs.taken('events').flatMap(({ body }) => (Array.isArray(body) ? body : [body]) as { type: string; tenant: string; data: { location: string; strength: number } }[]);
+  const out = () =>
+    servers.hubs.taken('events').flatMap(
+      ({ body }) =>
+        (Array.isArray(body) ? body : [body]) as {
+          type: string;
+          tenant: string;
+          data: { location: string; strength: number };
+        }[],
+    );
   const emitted = () => out().filter(({ type }) => type === 'formicary.trail.SignalEmitted.v1');
   await until(() => new Set(emitted().map(({ data }) => data.location)).size === Object.keys(expected).length);
-  for (const { tenant, data } of emitted()) expect([tenant, data.strength]).toEqual([TENANT, expected[data.location as keyof typeof expected]]);
+  for (const { tenant, data } of emitted())
+    expect([tenant, data.strength]).toEqual([TENANT, expected[data.location as keyof typeof expected]]);
 });
 
 test('a host that is killed and starts again goes on where it was: nothing is left out, and nothing emitted twice', async () => {

@@ -5,7 +5,7 @@
 import { Formicary, type FormicaryError } from '../../client/client';
 import type { Commit } from '../../domain/kernel/commit';
 import type { TaskEvent } from '../../domain/task';
-import { startServers, type Servers } from '../servers/servers';
+import { type Servers, startServers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
 import { startTestHost, type TestHost } from '../support/host';
 import { brokenRules } from '../support/log-rules';
@@ -42,7 +42,10 @@ let turn = 0;
 const client = () => clients.get(hosts[(turn += 1) % hosts.length] as TestHost) as Formicary;
 
 /** As agents do when an instance dies under them: ask the other one, with the same key. */
-async function answered<T>(key: string, ask: (client: Formicary, options: { idempotencyKey: string }) => Promise<T>): Promise<T> {
+async function answered<T>(
+  key: string,
+  ask: (client: Formicary, options: { idempotencyKey: string }) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await ask(client(), { idempotencyKey: key });
@@ -62,8 +65,13 @@ async function work(id: string, stopped: () => boolean): Promise<void> {
       if (item.kind !== 'assignment' || isIgnored(item.task, item.attempt)) continue;
       const { task, award } = item;
       // On a slow day the deadline was faster; the task comes again.
-      const accepted = await answered(`accept-${task}-${award}`, (asked, options) => asked.as(id).tasks.accept(task, { award }, options)).catch(() => undefined);
-      if (accepted !== undefined) await answered(`complete-${task}-${award}`, (asked, options) => asked.as(id).tasks.complete(task, { award, result: id }, options));
+      const accepted = await answered(`accept-${task}-${award}`, (asked, options) =>
+        asked.as(id).tasks.accept(task, { award }, options),
+      ).catch(() => undefined);
+      if (accepted !== undefined)
+        await answered(`complete-${task}-${award}`, (asked, options) =>
+          asked.as(id).tasks.complete(task, { award, result: id }, options),
+        );
     }
     await new Promise((resolve) => setTimeout(resolve, 20)); // what it has ignored is still there
   }
@@ -75,55 +83,93 @@ async function commitsOf(host: TestHost): Promise<number> {
   return Number(/^formicary_commits_total\{category="task"\} (\d+)/m.exec(metrics)?.[1] ?? 0);
 }
 
-test.each(['all is well', 'answers are lost, requests throttled and links dropped'])(`${TASKS} tasks over two instances, of which one is killed, while %s`, async (condition) => {
-  if (condition !== 'all is well') {
-    servers.cosmos.faults = weather(Math.random);
-    servers.bus.dropEvery(LINKS_DROP_EVERY_MS);
-    servers.hubs.dropEvery(LINKS_DROP_EVERY_MS);
-  }
-  for (const id of AGENTS) {
-    await answered(`register-${id}`, (asked, options) => asked.agents.put(id, { agent_type: 'erp.order', pool: 'erp', capabilities: { 'erp.order': 1 }, capacity: 4, limits: { presence_seconds: 3_600 } }, options));
-  }
-  const ids = Array.from({ length: TASKS }, (_, n) => `task-${n}`);
-  let over = false;
-  const agents = Promise.all(AGENTS.map((id) => work(id, () => over)));
-  const post = (from: number, to: number) =>
-    Promise.all(
-      ids.slice(from, to).map((id) =>
-        answered(`post-${id}`, (asked, options) => asked.tasks.post({ id, task_type: 'erp.order', priority: 0.5, urgency: 0.5, requires: [{ capability: 'erp.order' }], accept_seconds: 5, max_attempts: 10 }, options)),
-      ),
+test.each(['all is well', 'answers are lost, requests throttled and links dropped'])(
+  `${TASKS} tasks over two instances, of which one is killed, while %s`,
+  async (condition) => {
+    if (condition !== 'all is well') {
+      servers.cosmos.faults = weather(Math.random);
+      servers.bus.dropEvery(LINKS_DROP_EVERY_MS);
+      servers.hubs.dropEvery(LINKS_DROP_EVERY_MS);
+    }
+    for (const id of AGENTS) {
+      await answered(`register-${id}`, (asked, options) =>
+        asked.agents.put(
+          id,
+          {
+            agent_type: 'erp.order',
+            pool: 'erp',
+            capabilities: { 'erp.order': 1 },
+            capacity: 4,
+            limits: { presence_seconds: 3_600 },
+          },
+          options,
+        ),
+      );
+    }
+    const ids = Array.from({ length: TASKS }, (_, n) => `task-${n}`);
+    let over = false;
+    const agents = Promise.all(AGENTS.map((id) => work(id, () => over)));
+    const post = (from: number, to: number) =>
+      Promise.all(
+        ids.slice(from, to).map((id) =>
+          answered(`post-${id}`, (asked, options) =>
+            asked.tasks.post(
+              {
+                id,
+                task_type: 'erp.order',
+                priority: 0.5,
+                urgency: 0.5,
+                requires: [{ capability: 'erp.order' }],
+                accept_seconds: 5,
+                max_attempts: 10,
+              },
+              options,
+            ),
+          ),
+        ),
+      );
+    const done = async () =>
+      (
+        await Promise.all(ids.map((id) => answered(`get-${id}`, (asked) => asked.tasks.get(id)).catch(() => undefined)))
+      ).filter((task) => task?.status === 'completed').length;
+    const until = async (count: number) => {
+      for (const end = Date.now() + 150_000; (await done()) < count && Date.now() < end;)
+        await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(await done()).toBe(count);
+    };
+
+    await post(0, TASKS / 2);
+    await until(TASKS / 2);
+    for (const host of hosts) expect(await commitsOf(host)).toBeGreaterThan(TASKS / 10);
+
+    const posted = post(TASKS / 2, TASKS);
+    const [dying, left] = hosts as [TestHost, TestHost];
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    hosts = [left];
+    await dying.kill('SIGKILL');
+    await posted;
+    await until(TASKS);
+    over = true;
+    await agents;
+    servers.cosmos.faults = () => undefined;
+    for (const broker of [servers.bus, servers.hubs]) broker.dropEvery(0);
+
+    // A page of one commit can't be in another order than that of writing, and the server has one partition.
+    const log: Commit[] = [];
+    for await (const commit of client().receipts.all({ limit: 1 })) log.push(commit);
+    expect(brokenRules(log)).toEqual([]);
+    for (const [stream, commits] of Map.groupBy(log, (commit) => commit.stream))
+      expect(faultsOf(stream, commits)).toEqual([]);
+    const events = log.flatMap((commit) =>
+      commit.stream.includes('/task/')
+        ? (commit.events as readonly TaskEvent[]).map(({ type }) => `${commit.stream} ${type}`)
+        : [],
     );
-  const done = async () => (await Promise.all(ids.map((id) => answered(`get-${id}`, (asked) => asked.tasks.get(id)).catch(() => undefined)))).filter((task) => task?.status === 'completed').length;
-  const until = async (count: number) => {
-    for (const end = Date.now() + 150_000; (await done()) < count && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 500));
-    expect(await done()).toBe(count);
-  };
-
-  await post(0, TASKS / 2);
-  await until(TASKS / 2);
-  for (const host of hosts) expect(await commitsOf(host)).toBeGreaterThan(TASKS / 10);
-
-  const posted = post(TASKS / 2, TASKS);
-  const [dying, left] = hosts as [TestHost, TestHost];
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  hosts = [left];
-  await dying.kill('SIGKILL');
-  await posted;
-  await until(TASKS);
-  over = true;
-  await agents;
-  servers.cosmos.faults = () => undefined;
-  for (const broker of [servers.bus, servers.hubs]) broker.dropEvery(0);
-
-  // A page of one commit can't be in another order than that of writing, and the server has one partition.
-  const log: Commit[] = [];
-  for await (const commit of client().receipts.all({ limit: 1 })) log.push(commit);
-  expect(brokenRules(log)).toEqual([]);
-  for (const [stream, commits] of Map.groupBy(log, (commit) => commit.stream)) expect(faultsOf(stream, commits)).toEqual([]);
-  const events = log.flatMap((commit) => (commit.stream.includes('/task/') ? (commit.events as readonly TaskEvent[]).map(({ type }) => `${commit.stream} ${type}`) : []));
-  const counted = (id: string, type: TaskEvent['type']) => events.filter((event) => event === `acme/task/${id} ${type}`).length;
-  expect(ids.filter((id) => counted(id, 'TaskPosted') !== 1 || counted(id, 'TaskCompleted') !== 1)).toEqual([]);
-  expect(ids.filter((id) => isIgnored(id, 1) && counted(id, 'AttemptEnded') < 1)).toEqual([]);
-  const { feed } = await client().status();
-  expect(feed.map(({ parked }) => parked)).toEqual(feed.map(() => 0));
-});
+    const counted = (id: string, type: TaskEvent['type']) =>
+      events.filter((event) => event === `acme/task/${id} ${type}`).length;
+    expect(ids.filter((id) => counted(id, 'TaskPosted') !== 1 || counted(id, 'TaskCompleted') !== 1)).toEqual([]);
+    expect(ids.filter((id) => isIgnored(id, 1) && counted(id, 'AttemptEnded') < 1)).toEqual([]);
+    const { feed } = await client().status();
+    expect(feed.map(({ parked }) => parked)).toEqual(feed.map(() => 0));
+  },
+);

@@ -1,7 +1,7 @@
 /** The instruments: that they measure what they say, and that every part of the bench runs. */
-import { targetsOf } from '../../bench/report';
-import { forEachOf, median, pause, percentile, quantiles, rateOf } from '../../bench/measure';
 import type { BenchReport } from '../../bench/main';
+import { forEachOf, median, pause, percentile, quantiles, rateOf } from '../../bench/measure';
+import { targetsOf } from '../../bench/report';
 import { run } from './compiled';
 
 describe('measures', () => {
@@ -16,7 +16,9 @@ describe('measures', () => {
   ])('percentile %d of 1 to 100 is %d', (p, expected) => expect(percentile(hundred, p)).toBe(expected));
 
   test('of nothing, and of one', () => {
-    expect([percentile([], 0.5), percentile([7], 0.99), median([]), median([3, 1]), median([9, 1, 5])]).toEqual([0, 7, 0, 2, 5]);
+    expect([percentile([], 0.5), percentile([7], 0.99), median([]), median([3, 1]), median([9, 1, 5])]).toEqual([
+      0, 7, 0, 2, 5,
+    ]);
     expect(quantiles([3, 20, 100])).toEqual({ p50: 20, p95: 100, p99: 100 });
   });
 
@@ -51,8 +53,13 @@ test('a smoke run measures every part', async () => {
   const { code, json, errors } = await run('bench/main.js', ['--smoke', '--json']);
   expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
   const report = json as BenchReport;
-  expect(report.append?.lengths.map(({ append }) => append.map(({ writers }) => writers))).toEqual([[1, 32, 256], [1, 32, 256]]);
-  for (const { append } of report.append?.lengths ?? []) for (const { append: rate, limit } of append) expect(Math.min(rate.perSecond, limit.commitsPerSecond)).toBeGreaterThan(0);
+  expect(report.append?.lengths.map(({ append }) => append.map(({ writers }) => writers))).toEqual([
+    [1, 32, 256],
+    [1, 32, 256],
+  ]);
+  for (const { append } of report.append?.lengths ?? [])
+    for (const { append: rate, limit } of append)
+      expect(Math.min(rate.perSecond, limit.commitsPerSecond)).toBeGreaterThan(0);
   expect(report.lifecycle?.commitsPerTask).toBe(6);
   expect(report.lifecycle?.fresh.tasksPerSecond).toBeGreaterThan(0);
   expect(report.http?.past.tasksPerSecond).toBeGreaterThan(0);

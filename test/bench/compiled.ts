@@ -1,8 +1,11 @@
-/** Everything compiled as it stands, the samples, the measurements and the servers of tests too, to be run as processes of their own. */
-import { transformFileSync } from '@swc/core';
+/**
+ * Everything compiled as it stands, the samples, the measurements and the servers of tests too, to be run as processes
+ * of their own.
+ */
 import { spawn } from 'node:child_process';
 import { copyFileSync, globSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { transformFileSync } from '@swc/core';
 import { compiledApp } from '../support/host';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -13,12 +16,21 @@ let compiled: string | undefined;
 export function compiledAll(): string {
   if (compiled !== undefined) return compiled;
   const folder = compiledApp();
-  for (const file of globSync(['{samples,bench,test/servers}/**/*.{ts,json}', 'test/support/azurite.ts'], { cwd: ROOT })) {
+  for (const file of globSync(['{samples,bench,test/servers}/**/*.{ts,json}', 'test/support/azurite.ts'], {
+    cwd: ROOT,
+  })) {
     const source = path.join(ROOT, file);
     const target = path.join(folder, 'dist', file.replace(/ts$/, 'js'));
     mkdirSync(path.dirname(target), { recursive: true });
     if (file.endsWith('.json')) copyFileSync(source, target);
-    else writeFileSync(target, transformFileSync(source, { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } }).code);
+    else
+      writeFileSync(
+        target,
+        transformFileSync(source, {
+          jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+          module: { type: 'commonjs' },
+        }).code,
+      );
   }
   copyFileSync(path.join(ROOT, 'package-lock.json'), path.join(folder, 'package-lock.json'));
   return (compiled = folder);
@@ -35,9 +47,15 @@ export interface Ran {
 }
 
 /** Runs a program of `dist/` to its end; `during` is given the process and what it says on standard error. */
-export function run(program: string, args: readonly string[], during?: (heard: { pid: number; errors: string }) => void): Promise<Ran> {
+export function run(
+  program: string,
+  args: readonly string[],
+  during?: (heard: { pid: number; errors: string }) => void,
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [path.join(compiledAll(), 'dist', program), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [path.join(compiledAll(), 'dist', program), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let output = '';
     let errors = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));

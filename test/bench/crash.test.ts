@@ -1,5 +1,5 @@
 /** What the crash test finds, on logs made by hand, and a short run of it. */
-import { examineCrash, type Acknowledged } from '../../bench/crash-report';
+import { type Acknowledged, examineCrash } from '../../bench/crash-report';
 import type { Commit } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
 import { run } from './compiled';
@@ -14,7 +14,15 @@ function commit(stream: string, index: number, hash: string, events: readonly Ev
     events,
     at: `2026-11-21T10:00:00.00${index}Z`,
     previousHash: null,
-    meta: { actor: { id: 'ada', kind: 'human' }, action: 'test', commandId, correlationId: 'c', depth: 0, id: 'decision', policy: { bundle: '', input: '', decision: 'allow' } },
+    meta: {
+      actor: { id: 'ada', kind: 'human' },
+      action: 'test',
+      commandId,
+      correlationId: 'c',
+      depth: 0,
+      id: 'decision',
+      policy: { bundle: '', input: '', decision: 'allow' },
+    },
   };
 }
 
@@ -25,11 +33,22 @@ const life = (): Commit[] => [
   commit(TASK, 2, 'c', [event('TaskAccepted', { award: 1 })], 'accept'),
   commit(TASK, 3, 'd', [event('TaskCompleted', { award: 1 })], 'complete'),
 ];
-const acknowledged: Acknowledged[] = [0, 2, 3].map((version) => ({ stream: TASK, version, hash: 'abcd'[version] as string }));
+const acknowledged: Acknowledged[] = [0, 2, 3].map((version) => ({
+  stream: TASK,
+  version,
+  hash: 'abcd'[version] as string,
+}));
 
 describe('what was acknowledged against the log', () => {
   test('all is well', () => {
-    expect(examineCrash(life(), acknowledged)).toEqual({ acknowledged: 3, lost: [], doneTwice: [], doubleAwards: [], unfinished: [], tasks: 1 });
+    expect(examineCrash(life(), acknowledged)).toEqual({
+      acknowledged: 3,
+      lost: [],
+      doneTwice: [],
+      doubleAwards: [],
+      unfinished: [],
+      tasks: 1,
+    });
   });
 
   test('a missing receipt is found', () => {
@@ -41,16 +60,25 @@ describe('what was acknowledged against the log', () => {
 
   test('a receipt with another hash is found', () => {
     const log = life().map((entry) => (entry.index === 2 ? { ...entry, hash: 'z' } : entry));
-    expect(examineCrash(log, acknowledged).lost).toEqual([`${TASK}@2: in the log with another hash than was acknowledged`]);
+    expect(examineCrash(log, acknowledged).lost).toEqual([
+      `${TASK}@2: in the log with another hash than was acknowledged`,
+    ]);
   });
 
   test('a task that was acknowledged and is nowhere is lost and not finished', () => {
     const other = { stream: 'default/task/other', version: 0, hash: 'a' };
-    expect(examineCrash(life(), [...acknowledged, other])).toMatchObject({ lost: ['default/task/other@0: acknowledged, and not in the log'], unfinished: ['other'] });
+    expect(examineCrash(life(), [...acknowledged, other])).toMatchObject({
+      lost: ['default/task/other@0: acknowledged, and not in the log'],
+      unfinished: ['other'],
+    });
   });
 
   test('a command that was done twice is found; the same key in another stream is another command', () => {
-    const log = [...life(), commit(TASK, 4, 'e', [event('TaskProgressed')], 'complete'), commit('default/agent/x', 0, 'f', [event('AgentRegistered', { profile: {} })], 'complete')];
+    const log = [
+      ...life(),
+      commit(TASK, 4, 'e', [event('TaskProgressed')], 'complete'),
+      commit('default/agent/x', 0, 'f', [event('AgentRegistered', { profile: {} })], 'complete'),
+    ];
     expect(examineCrash(log, acknowledged).doneTwice).toEqual([`${TASK}: ada complete`]);
   });
 

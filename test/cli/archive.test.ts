@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { archiveFolder } from '../../cli/commands/archive';
-import { Formicary, FormicaryError, type Commit, type Task } from '../../client/client';
+import { type Commit, Formicary, FormicaryError, type Task } from '../../client/client';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
 import { startTestHost, type TestHost } from '../support/host';
 import { formicary } from './support';
@@ -37,7 +37,8 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
-const isHandled = async (client: Formicary) => (await client.status()).feed.every(({ lag, parked }) => lag === 0 && parked === 0);
+const isHandled = async (client: Formicary) =>
+  (await client.status()).feed.every(({ lag, parked }) => lag === 0 && parked === 0);
 
 async function everything(client: Formicary): Promise<Commit[]> {
   const all: Commit[] = [];
@@ -67,8 +68,16 @@ beforeAll(async () => {
     const set = await formicary(['retention', '--set', '{"task":365,"trail":30}', '--url', host.url]);
     expect([set.code, set.stderr]).toEqual([0, '']);
     expect((await formicary(['retention', '--url', host.url])).stdout).toMatch(/task +365 days after/);
-    await until(async () => (await client.tasks.get('dead')).status === 'expired' && (await isHandled(client)) && (await everything(client)).some(({ events }) => events.some(({ type }) => type === 'SlotReleased')));
-    expect(await formicary(['archive', '--data', data])).toMatchObject({ code: 2, stderr: expect.stringContaining('another process uses') as string });
+    await until(
+      async () =>
+        (await client.tasks.get('dead')).status === 'expired' &&
+        (await isHandled(client)) &&
+        (await everything(client)).some(({ events }) => events.some(({ type }) => type === 'SlotReleased')),
+    );
+    expect(await formicary(['archive', '--data', data])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('another process uses') as string,
+    });
     tasks = await Promise.all(OVER.map((id) => client.tasks.get(id)));
     receipts = await everything(client);
     chain = await client.why('worked');
@@ -98,7 +107,11 @@ test('a dry run says what would be moved and moves nothing', async () => {
 }, 60_000);
 
 test('what is archived is private, verifies without a trace, and is read through by why and export', async () => {
-  expect(readdirSync(join(archived, 'archive'), { withFileTypes: true }).map(({ name }) => statSync(join(archived, 'archive', name)).mode & 0o077)).toEqual([0]);
+  expect(
+    readdirSync(join(archived, 'archive'), { withFileTypes: true }).map(
+      ({ name }) => statSync(join(archived, 'archive', name)).mode & 0o077,
+    ),
+  ).toEqual([0]);
   const names = readdirSync(archived).sort();
   const verified = await formicary(['verify', '--data', archived, '--json']);
   expect([verified.code, verified.json]).toMatchObject([0, { commits: receipts.length, faults: 0 }]);
@@ -107,10 +120,19 @@ test('what is archived is private, verifies without a trace, and is read through
   expect(why.json).toEqual((await formicary(['why', 'worked', '--data', data, '--json'])).json);
   const file = join(root, 'all.ndjson.gz');
   expect((await formicary(['export', file, '--data', archived])).code).toBe(0);
-  expect((await formicary(['verify', '--export', file, '--json'])).json).toMatchObject({ commits: receipts.length, faults: 0 });
+  expect((await formicary(['verify', '--export', file, '--json'])).json).toMatchObject({
+    commits: receipts.length,
+    faults: 0,
+  });
   const saved = join(root, 'saved.ndjson.gz');
-  expect(await formicary(['export', saved, '--salvage', '--data', archived])).toMatchObject({ code: 0, stderr: expect.not.stringContaining('not read') as string });
-  expect((await formicary(['verify', '--export', saved, '--json'])).json).toMatchObject({ commits: receipts.length, faults: 0 });
+  expect(await formicary(['export', saved, '--salvage', '--data', archived])).toMatchObject({
+    code: 0,
+    stderr: expect.not.stringContaining('not read') as string,
+  });
+  expect((await formicary(['verify', '--export', saved, '--json'])).json).toMatchObject({
+    commits: receipts.length,
+    faults: 0,
+  });
 }, 120_000);
 
 test('the host goes on: every answer is what it was, ids stay taken, streams come alive again, views can be rebuilt', async () => {
@@ -127,15 +149,26 @@ test('the host goes on: every answer is what it was, ids stay taken, streams com
 
     const rows = await client.tasks.list({ limit: 100 });
     const { serving } = await client.operation.rebuildView('tasks');
-    await until(async () => (await client.status()).views.some((view) => view.view === 'tasks' && view.serving !== serving));
+    await until(async () =>
+      (await client.status()).views.some((view) => view.view === 'tasks' && view.serving !== serving),
+    );
     expect(await client.tasks.list({ limit: 100 })).toEqual(rows);
 
-    await client.as('ann').signals.emit({ type: 'resource_needed', location: 'dock', strength: 0.5, decay_rate: 0.5, emitter_agent: 'ann' });
+    await client.as('ann').signals.emit({
+      type: 'resource_needed',
+      location: 'dock',
+      strength: 0.5,
+      decay_rate: 0.5,
+      emitter_agent: 'ann',
+    });
     await client.tasks.redrive('dead', { deadline: plusSeconds(toTime(Date.now()), 3_600) });
     expect(await client.tasks.get('dead')).toMatchObject({ status: 'open' });
     await until(() => isHandled(client));
   });
-  expect((await formicary(['verify', '--data', folder, '--json'])).json).toMatchObject({ commits: receipts.length + 2, faults: 0 });
+  expect((await formicary(['verify', '--data', folder, '--json'])).json).toMatchObject({
+    commits: receipts.length + 2,
+    faults: 0,
+  });
 }, 120_000);
 
 test('a backup takes the archive along, and a restore brings it back', async () => {
@@ -144,7 +177,10 @@ test('a backup takes the archive along, and a restore brings it back', async () 
   expect((await formicary(['backup', backup, '--data', archived])).code).toBe(0);
   expect((await formicary(['restore', backup, '--data', restored])).code).toBe(0);
   expect(readdirSync(join(restored, 'archive'))).toEqual(readdirSync(join(archived, 'archive')));
-  expect((await formicary(['verify', '--data', restored, '--json'])).json).toMatchObject({ commits: receipts.length, faults: 0 });
+  expect((await formicary(['verify', '--data', restored, '--json'])).json).toMatchObject({
+    commits: receipts.length,
+    faults: 0,
+  });
 }, 60_000);
 
 test('without the folder archive/ verify and why say so, and the task is answered with a problem that names the file', async () => {
@@ -153,9 +189,14 @@ test('without the folder archive/ verify and why say so, and the task is answere
   rmSync(join(folder, 'archive'), { recursive: true });
   const verified = await formicary(['verify', '--data', folder]);
   expect([verified.code, verified.stdout]).toEqual([1, expect.stringContaining(`archive/${file} is not there`)]);
-  expect(await formicary(['why', 'worked', '--data', folder])).toMatchObject({ code: 2, stderr: expect.stringContaining(`archive/${file}, which is missing`) as string });
+  expect(await formicary(['why', 'worked', '--data', folder])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`archive/${file}, which is missing`) as string,
+  });
   await onHost(folder, async (client) => {
-    await expect(client.tasks.get('worked')).rejects.toMatchObject({ problem: { detail: expect.stringContaining(`archive/${file}, which is missing`) as string } });
+    await expect(client.tasks.get('worked')).rejects.toMatchObject({
+      problem: { detail: expect.stringContaining(`archive/${file}, which is missing`) as string },
+    });
     expect(await client.tasks.get('open')).toMatchObject({ status: 'open' });
   });
 }, 120_000);

@@ -1,5 +1,19 @@
-/** The drill: a backup under load, the host killed, the backup restored elsewhere, verified, and worked on. And what is refused. */
-import { appendFileSync, cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+/**
+ * The drill: a backup under load, the host killed, the backup restored elsewhere, verified, and worked on. And what is
+ * refused.
+ */
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -19,7 +33,8 @@ beforeAll(async () => {
   backup = join(root, 'backup');
   const host = await startTestHost();
   const client = new Formicary({ url: host.url });
-  const post = async (id: string) => await client.tasks.post({ id, task_type: 'backup.work', payload: { ...LARGE, id } });
+  const post = async (id: string) =>
+    await client.tasks.post({ id, task_type: 'backup.work', payload: { ...LARGE, id } });
   for (let i = 0; i < 5; i += 1) {
     await post(`before-${i}`);
     before.push(`before-${i}`);
@@ -60,15 +75,25 @@ test('what was acknowledged before the backup is there after the restore, payloa
   }
 
   // Nobody works on what was not sent.
-  const payload = async (id: string) => ((await client.tasks.get(id)) as { readonly payload_ref?: string }).payload_ref as string;
+  const payload = async (id: string) =>
+    ((await client.tasks.get(id)) as { readonly payload_ref?: string }).payload_ref as string;
   const [gone, changed] = [await payload('before-0'), await payload('before-1')];
   const place = (reference: string) => join(data, 'blobs/default', reference.slice(7, 9), reference.slice(7));
   const bytes = [gone, changed].map((reference) => readFileSync(place(reference)));
   rmSync(place(gone));
   writeFileSync(place(changed), JSON.stringify({ pay: 'somebody else' }));
-  for (const [id, reference, says] of [['before-0', gone, 'is not there'], ['before-1', changed, 'holds other bytes']] as const) {
+  for (const [id, reference, says] of [
+    ['before-0', gone, 'is not there'],
+    ['before-1', changed, 'holds other bytes'],
+  ] as const) {
     const answer = await fetch(`${host.url}/v1/tasks/${id}/blobs/${reference}`);
-    expect([answer.status, await answer.json()]).toEqual([500, expect.objectContaining({ type: expect.stringMatching(/payload-altered$/) as string, detail: expect.stringContaining(says) as string })]);
+    expect([answer.status, await answer.json()]).toEqual([
+      500,
+      expect.objectContaining({
+        type: expect.stringMatching(/payload-altered$/) as string,
+        detail: expect.stringContaining(says) as string,
+      }),
+    ]);
   }
   for (const [i, reference] of [gone, changed].entries()) writeFileSync(place(reference), bytes[i] as Buffer);
   await client.tasks.post({ id: 'after', task_type: 'backup.work' });
@@ -80,7 +105,9 @@ test('what was acknowledged before the backup is there after the restore, payloa
 }, 120_000);
 
 test('a backup is private, has a manifest, and verifies as it lies there without a trace', async () => {
-  const open = readdirSync(backup, { recursive: true, withFileTypes: true }).filter((entry) => (statSync(join(entry.parentPath, entry.name)).mode & 0o077) !== 0);
+  const open = readdirSync(backup, { recursive: true, withFileTypes: true }).filter(
+    (entry) => (statSync(join(entry.parentPath, entry.name)).mode & 0o077) !== 0,
+  );
   expect(open).toEqual([]);
   const names = readdirSync(backup).sort();
   expect(names).toEqual(['blobs', 'durable.db', 'formicary.db', 'formicary.mark', 'manifest.json']);
@@ -92,8 +119,14 @@ test('a backup is private, has a manifest, and verifies as it lies there without
 test('nothing is overwritten', async () => {
   const taken = join(root, 'taken');
   cpSync(backup, taken, { recursive: true });
-  for (const args of [['backup', taken, '--data', backup], ['restore', backup, '--data', taken]]) {
-    expect(await formicary(args)).toMatchObject({ code: 2, stderr: expect.stringContaining(`${taken} is there already and not empty`) });
+  for (const args of [
+    ['backup', taken, '--data', backup],
+    ['restore', backup, '--data', taken],
+  ]) {
+    expect(await formicary(args)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${taken} is there already and not empty`),
+    });
   }
   expect(readdirSync(root).filter((name) => name.includes('.partial'))).toEqual([]);
 }, 60_000);
@@ -102,15 +135,25 @@ test('a folder holds no backup of itself, whatever way leads there', async () =>
   const way = join(root, 'a-link');
   symlinkSync(backup, way);
   for (const target of [join(backup, 'inside'), join(backup, 'a/b'), join(way, 'inside'), backup]) {
-    expect(await formicary(['backup', target, '--data', backup])).toMatchObject({ code: 2, stderr: expect.stringContaining(`${target} lies in ${backup} itself`) });
+    expect(await formicary(['backup', target, '--data', backup])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${target} lies in ${backup} itself`),
+    });
   }
   expect(existsSync(join(backup, 'inside'))).toBe(false);
 }, 60_000);
 
 // Node's own way to make folders within folders never comes back from there.
-(process.platform === 'linux' ? test : test.skip)('a place that takes no folders is refused', async () => {
-  expect(await formicary(['backup', '/proc/formicary/backup', '--data', backup])).toMatchObject({ code: 2, stderr: expect.stringContaining("can't be used") });
-}, 60_000);
+(process.platform === 'linux' ? test : test.skip)(
+  'a place that takes no folders is refused',
+  async () => {
+    expect(await formicary(['backup', '/proc/formicary/backup', '--data', backup])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("can't be used"),
+    });
+  },
+  60_000,
+);
 
 test('a backup that was changed is not restored', async () => {
   const place = (copy: string) => join(copy, 'formicary.db');
@@ -119,13 +162,24 @@ test('a backup that was changed is not restored', async () => {
     ['shortened', (copy) => rmSync(join(copy, 'blobs'), { recursive: true }), 'which its manifest lists'],
     ['added', (copy) => writeFileSync(join(copy, 'blobs/more'), 'x'), 'what its manifest does not list: blobs/more'],
     ['without-manifest', (copy) => rmSync(join(copy, 'manifest.json')), 'there is no manifest.json in it'],
-    ['leading-out', (copy) => writeFileSync(join(copy, 'manifest.json'), readFileSync(join(copy, 'manifest.json'), 'utf8').replace('"formicary.mark"', '"../formicary.mark"')), 'is no backup'],
+    [
+      'leading-out',
+      (copy) =>
+        writeFileSync(
+          join(copy, 'manifest.json'),
+          readFileSync(join(copy, 'manifest.json'), 'utf8').replace('"formicary.mark"', '"../formicary.mark"'),
+        ),
+      'is no backup',
+    ],
   ];
   for (const [name, change, words] of cases) {
     const copy = copyOf(name);
     change(copy);
     const target = join(root, `from-${name}`);
-    expect(await formicary(['restore', copy, '--data', target])).toMatchObject({ code: 2, stderr: expect.stringContaining(words) });
+    expect(await formicary(['restore', copy, '--data', target])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(words),
+    });
     expect(existsSync(target)).toBe(false);
   }
 }, 60_000);
@@ -135,7 +189,11 @@ test('verify names a payload that is gone, and one whose bytes are others', asyn
   // What was posted while the backup was made may have its payload in it, and its receipt not.
   const log = new DatabaseSync(join(copy, 'formicary.db'), { readOnly: true });
   const [gone, changed] = [0, 1].map((n) => {
-    const { hash } = log.prepare("SELECT substr(json_extract(body, '$.events[0].data.spec.payload_ref'), 8) AS hash FROM commits WHERE stream = ? AND idx = 0").get(`default/task/before-${n}`) as { hash: string };
+    const { hash } = log
+      .prepare(
+        "SELECT substr(json_extract(body, '$.events[0].data.spec.payload_ref'), 8) AS hash FROM commits WHERE stream = ? AND idx = 0",
+      )
+      .get(`default/task/before-${n}`) as { hash: string };
     return join(copy, 'blobs/default', hash.slice(0, 2), hash);
   });
   log.close();
@@ -144,7 +202,9 @@ test('verify names a payload that is gone, and one whose bytes are others', asyn
   const { code, stdout } = await formicary(['verify', '--data', copy]);
   expect(code).toBe(1);
   expect(stdout).toMatch(/^missing +default\/task\/\S+@0: the payload sha256:[0-9a-f]{64} that it names is not there/m);
-  expect(stdout).toMatch(/^altered +default\/task\/\S+@0: the payload sha256:[0-9a-f]{64} that it names holds other bytes/m);
+  expect(stdout).toMatch(
+    /^altered +default\/task\/\S+@0: the payload sha256:[0-9a-f]{64} that it names holds other bytes/m,
+  );
 }, 60_000);
 
 test('a backup of a log without its end shows that as the original does, and its host asks before it goes on', async () => {
@@ -162,13 +222,19 @@ test('verify says what is wrong with a log that is empty, and with pages that no
   const empty = copyOf('empty');
   writeFileSync(join(empty, 'formicary.db'), '');
   const found = await formicary(['verify', '--data', empty]);
-  expect([found.code, found.stdout]).toEqual([1, expect.stringMatching(/^missing +the log ends at place 0, yet [^]*^missing +the file holds no log/m) as string]);
+  expect([found.code, found.stdout]).toEqual([
+    1,
+    expect.stringMatching(/^missing +the log ends at place 0, yet [^]*^missing +the file holds no log/m) as string,
+  ]);
 
   const harmed = copyOf('harmed');
   const durable = readFileSync(join(harmed, 'durable.db'));
   writeFileSync(join(harmed, 'durable.db'), durable.fill(0xa5, 4096, 8192));
   const pages = await formicary(['verify', '--data', harmed]);
-  expect([pages.code, pages.stdout]).toEqual([1, expect.stringMatching(/^unreadable +durable.db is damaged/m) as string]);
+  expect([pages.code, pages.stdout]).toEqual([
+    1,
+    expect.stringMatching(/^unreadable +durable.db is damaged/m) as string,
+  ]);
 }, 120_000);
 
 test('verify says what a mark shows to be lost', async () => {

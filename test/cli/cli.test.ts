@@ -18,8 +18,16 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'formicary-cli-'));
   host = await startTestHost();
   client = new Formicary({ url: host.url });
-  for (const id of ['cli-1', 'cli-2']) await client.as(id).agents.register({ agent_type: 'cli.work', pool: 'cli', capabilities: { welding: 0.5 }, capacity: 4 });
-  await client.tasks.post({ id: 'worked', task_type: 'cli.work', priority: 0.9, requires: [{ capability: 'welding', level: 0.2 }] });
+  for (const id of ['cli-1', 'cli-2'])
+    await client
+      .as(id)
+      .agents.register({ agent_type: 'cli.work', pool: 'cli', capabilities: { welding: 0.5 }, capacity: 4 });
+  await client.tasks.post({
+    id: 'worked',
+    task_type: 'cli.work',
+    priority: 0.9,
+    requires: [{ capability: 'welding', level: 0.2 }],
+  });
   const { agent, award } = await awarded('worked');
   await client.as(agent).tasks.accept('worked', { award });
   await client.as(agent).tasks.progress('worked', { award, fraction: 0.5, note: 'half way' });
@@ -28,7 +36,10 @@ beforeAll(async () => {
   await until(async () => {
     const { feed } = await client.status();
     const { value } = await client.receipts.page({ limit: 500 });
-    return feed.every(({ lag }) => lag === 0) && value.some(({ events }) => events.some(({ type }) => type === 'SlotReleased'));
+    return (
+      feed.every(({ lag }) => lag === 0) &&
+      value.some(({ events }) => events.some(({ type }) => type === 'SlotReleased'))
+    );
   });
 }, 60_000);
 afterAll(async () => {
@@ -53,16 +64,18 @@ function run(args: readonly string[], options: RunOptions = {}): Promise<Run> {
 
 /** What differs from run to run, replaced by what it is. */
 function masked(text: string): string {
-  return text
-    .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
-    .replaceAll(/\d\d:\d\d:\d\d\.\d{3}/g, 'CLOCK')
-    .replaceAll(/\b[0-9a-f]{12}\b/g, 'HASH')
-    .replaceAll(/ *\+\d[\d.]* (ms|s)/g, ' +SPAN')
-    .replaceAll(/\(\d[\d.]* (ms|s)\)/g, '(SPAN)')
-    // It rises while the task waits.
-    .replaceAll(/strength 0\.45\d*/g, 'strength 0.45')
-    .replaceAll(/cli-[12]/g, 'AGENT')
-    .replaceAll(/ +$/gm, '');
+  return (
+    text
+      .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+      .replaceAll(/\d\d:\d\d:\d\d\.\d{3}/g, 'CLOCK')
+      .replaceAll(/\b[0-9a-f]{12}\b/g, 'HASH')
+      .replaceAll(/ *\+\d[\d.]* (ms|s)/g, ' +SPAN')
+      .replaceAll(/\(\d[\d.]* (ms|s)\)/g, '(SPAN)')
+      // It rises while the task waits.
+      .replaceAll(/strength 0\.45\d*/g, 'strength 0.45')
+      .replaceAll(/cli-[12]/g, 'AGENT')
+      .replaceAll(/ +$/gm, '')
+  );
 }
 
 /** What `tail` says before anything comes; never part of its output. */
@@ -72,7 +85,39 @@ describe('help and errors', () => {
   test('every command tells what it does, with examples', async () => {
     const { code, stdout } = await formicary(['--help']);
     expect(code).toBe(0);
-    const commands = ['start', 'post', 'tasks', 'candidates', 'agents', 'types', 'tools', 'signals', 'rounds', 'poll', 'vote', 'tally', 'approvals', 'approval', 'approve', 'reject', 'ask', 'actions', 'veto', 'override', 'challenge', 'oversight', 'tail', 'why', 'asof', 'recompute', 'verify', 'export', 'retention', 'archive', 'status'];
+    const commands = [
+      'start',
+      'post',
+      'tasks',
+      'candidates',
+      'agents',
+      'types',
+      'tools',
+      'signals',
+      'rounds',
+      'poll',
+      'vote',
+      'tally',
+      'approvals',
+      'approval',
+      'approve',
+      'reject',
+      'ask',
+      'actions',
+      'veto',
+      'override',
+      'challenge',
+      'oversight',
+      'tail',
+      'why',
+      'asof',
+      'recompute',
+      'verify',
+      'export',
+      'retention',
+      'archive',
+      'status',
+    ];
     for (const command of commands) expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
     for (const command of commands) {
       const help = await formicary([command, '--help']);
@@ -90,7 +135,9 @@ describe('help and errors', () => {
   test('without a host it says how to start one', async () => {
     const { code, stdout, stderr } = await formicary(['status', '--url', 'http://127.0.0.1:1']);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-    expect(stderr).toBe('formicary: no host answers at http://127.0.0.1:1\n  Start one with: formicary start\n  or name another with --url or FORMICARY_URL.\n');
+    expect(stderr).toBe(
+      'formicary: no host answers at http://127.0.0.1:1\n  Start one with: formicary start\n  or name another with --url or FORMICARY_URL.\n',
+    );
     // What npx has started tells what can be typed.
     const throughNpx = await formicary(['status', '--url', 'http://127.0.0.1:1'], { env: { npm_command: 'exec' } });
     expect(throughNpx.stderr).toContain('Start one with: npx formicary start\n');
@@ -119,7 +166,11 @@ describe('help and errors', () => {
   });
 
   test('a refusal ends with 1 and says what was wrong', async () => {
-    expect(await run(['tasks', 'nobody'])).toMatchObject({ code: 1, stdout: '', stderr: 'formicary: There is no task nobody.\n' });
+    expect(await run(['tasks', 'nobody'])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'formicary: There is no task nobody.\n',
+    });
     const { code, stderr } = await run(['post', 'not ok!']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^formicary: The body does not have the required form\.\n {2}#\/task_type: must be an id/);
@@ -128,33 +179,89 @@ describe('help and errors', () => {
   test('address, tenant and caller may come from the environment', async () => {
     const env = { FORMICARY_URL: host.url, FORMICARY_TENANT: 'from-env', FORMICARY_PRINCIPAL: 'service:env' };
     const posted = await formicary(['post', 'cli.work', '--json'], { env });
-    expect(posted.json).toMatchObject({ receipt: { stream: expect.stringMatching(/^from-env\//) }, task: { requester: 'service:env' } });
+    expect(posted.json).toMatchObject({
+      receipt: { stream: expect.stringMatching(/^from-env\//) },
+      task: { requester: 'service:env' },
+    });
   });
 });
 
 describe('post', () => {
   test('one task, with all that can be said of it', async () => {
     const { code, json } = await run([
-      ...['post', 'cli.other', '--id', 'whole', '--priority', '0.9', '--urgency', '0.2', '--requires', 'welding=0.5', '--requires', 'english', '--location', 'plant/1'],
-      ...['--effort', '30', '--deadline', '2h', '--payload', '{"n":1}', '--bid-seconds', '1', '--accept-seconds', '2', '--lease-seconds', '3', '--max-attempts', '4', '--retry-seconds', '5'],
+      ...[
+        'post',
+        'cli.other',
+        '--id',
+        'whole',
+        '--priority',
+        '0.9',
+        '--urgency',
+        '0.2',
+        '--requires',
+        'welding=0.5',
+        '--requires',
+        'english',
+        '--location',
+        'plant/1',
+      ],
+      ...[
+        '--effort',
+        '30',
+        '--deadline',
+        '2h',
+        '--payload',
+        '{"n":1}',
+        '--bid-seconds',
+        '1',
+        '--accept-seconds',
+        '2',
+        '--lease-seconds',
+        '3',
+        '--max-attempts',
+        '4',
+        '--retry-seconds',
+        '5',
+      ],
       ...['--cause', 'default/agent/cli-1@0', '--json'],
     ]);
     expect(code).toBe(0);
     const [registered] = await commitsOf('agent', 'cli-1');
     expect(json.task).toMatchObject({
-      ...{ id: 'whole', task_type: 'cli.other', priority: 0.9, urgency: 0.2, location: 'plant/1', effort: 30, payload: { n: 1 }, bid_seconds: 1, accept_seconds: 2, lease_seconds: 3, max_attempts: 4, retry_seconds: 5 },
-      requires: [{ capability: 'welding', level: 0.5 }, { capability: 'english', level: 0 }],
+      ...{
+        id: 'whole',
+        task_type: 'cli.other',
+        priority: 0.9,
+        urgency: 0.2,
+        location: 'plant/1',
+        effort: 30,
+        payload: { n: 1 },
+        bid_seconds: 1,
+        accept_seconds: 2,
+        lease_seconds: 3,
+        max_attempts: 4,
+        retry_seconds: 5,
+      },
+      requires: [
+        { capability: 'welding', level: 0.5 },
+        { capability: 'english', level: 0 },
+      ],
       correlation_id: registered!.meta.correlationId,
     });
     expect(Date.parse(json.task.deadline) - Date.now()).toBeGreaterThan(7_100_000);
   });
 
   test('in words', async () => {
-    expect(masked((await run(['post', 'cli.other', '--id', 'worded'])).stdout)).toBe('worded is open, strength 0.25  default/task/worded@0  HASH\n');
+    expect(masked((await run(['post', 'cli.other', '--id', 'worded'])).stdout)).toBe(
+      'worded is open, strength 0.25  default/task/worded@0  HASH\n',
+    );
   });
 
   test('the same key again changes nothing', async () => {
-    const [first, second] = [await run(['post', 'cli.other', '--key', 'k1', '--json']), await run(['post', 'cli.other', '--key', 'k1', '--json'])];
+    const [first, second] = [
+      await run(['post', 'cli.other', '--key', 'k1', '--json']),
+      await run(['post', 'cli.other', '--key', 'k1', '--json']),
+    ];
     expect(second.json.receipt).toEqual({ ...first.json.receipt, repeated: true });
   });
 
@@ -170,7 +277,13 @@ describe('post', () => {
 
   test('more than one request takes, from a file; what is refused is counted and named', async () => {
     const file = join(folder, 'tasks.json');
-    writeFileSync(file, JSON.stringify([...Array.from({ length: 501 }, (_, i) => ({ id: `lot-${i}`, task_type: 'cli.other' })), { id: 'worked', task_type: 'cli.other' }]));
+    writeFileSync(
+      file,
+      JSON.stringify([
+        ...Array.from({ length: 501 }, (_, i) => ({ id: `lot-${i}`, task_type: 'cli.other' })),
+        { id: 'worked', task_type: 'cli.other' },
+      ]),
+    );
     const { code, stdout, stderr } = await run(['post', '--file', file]);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '501 tasks posted, 1 refused\n' });
     expect(stderr).toMatch(/worked: a task with this id was posted before/);
@@ -185,7 +298,9 @@ describe('post', () => {
 
   test('input that holds no task', async () => {
     expect((await run(['post'])).stderr).toContain('standard input holds no task');
-    expect((await run(['post'], { input: '{"task_type":"x"}\nnonsense' })).stderr).toContain('standard input, line 2, is not JSON');
+    expect((await run(['post'], { input: '{"task_type":"x"}\nnonsense' })).stderr).toContain(
+      'standard input, line 2, is not JSON',
+    );
   });
 });
 
@@ -193,7 +308,11 @@ describe('lists', () => {
   test('tasks', async () => {
     const { stdout } = await run(['tasks', '--type', 'cli.work', '--status', 'completed']);
     expect(stdout.replaceAll(/\S+ (ms|s|min) ago/g, 'AGO').replaceAll(/cli-\d/g, 'AGENT')).toBe(
-      ['TASK    STATUS     TYPE      PRIORITY  AGENT  ATTEMPT  POSTED', 'worked  completed  cli.work       0.9  AGENT        1  AGO', ''].join('\n'),
+      [
+        'TASK    STATUS     TYPE      PRIORITY  AGENT  ATTEMPT  POSTED',
+        'worked  completed  cli.work       0.9  AGENT        1  AGO',
+        '',
+      ].join('\n'),
     );
     expect((await run(['tasks', '--status', 'completed', '--json'])).json).toMatchObject([{ id: 'worked' }]);
     expect((await run(['tasks', 'worked'])).stdout).toMatch(/^completion\.agent +cli-\d$/m);
@@ -209,7 +328,12 @@ describe('lists', () => {
   test('agents', async () => {
     const { stdout } = await run(['agents', '--pool', 'cli']);
     expect(stdout.replaceAll(/\S+ (ms|s|min) ago/g, 'AGO')).toBe(
-      ['AGENT  STATUS  TYPE      POOL  SLOTS  LOAD  SINCE', 'cli-1  active  cli.work  cli     0/4   0 %  AGO', 'cli-2  active  cli.work  cli     0/4   0 %  AGO', ''].join('\n'),
+      [
+        'AGENT  STATUS  TYPE      POOL  SLOTS  LOAD  SINCE',
+        'cli-1  active  cli.work  cli     0/4   0 %  AGO',
+        'cli-2  active  cli.work  cli     0/4   0 %  AGO',
+        '',
+      ].join('\n'),
     );
     expect((await run(['agents', '--capability', 'welding', '--json'])).json).toHaveLength(2);
     expect((await run(['agents', 'cli-1', '--json'])).json).toMatchObject({ id: 'cli-1', capacity: 4 });
@@ -217,19 +341,43 @@ describe('lists', () => {
 
   test('signals, emitted and perceived', async () => {
     const emitted = await run(['signals', 'emit', 'resource_needed', 'dock/3', '0.8', '--decay', '0']);
-    expect(masked(emitted.stdout)).toMatch(/^resource_needed at dock\/3 is at 0\.8 {2}default\/trail\/[0-9a-f]{32}@0 {2}HASH\n$/);
+    expect(masked(emitted.stdout)).toMatch(
+      /^resource_needed at dock\/3 is at 0\.8 {2}default\/trail\/[0-9a-f]{32}@0 {2}HASH\n$/,
+    );
     await until(async () => (await client.signals.field({ location: 'dock' })).value.length === 1);
     const { stdout } = await run(['signals', '--location', 'dock']);
-    expect(stdout).toBe(['STRENGTH              TYPE             LOCATION  EMITTER    SIGNALS  GONE', '   0.800  ████████░░  resource_needed  dock/3    developer        1  never', ''].join('\n'));
-    expect((await run(['signals', '--location', 'dock', '--minimum', '0.9', '--json'])).json).toEqual({ value: [], complete: true });
+    expect(stdout).toBe(
+      [
+        'STRENGTH              TYPE             LOCATION  EMITTER    SIGNALS  GONE',
+        '   0.800  ████████░░  resource_needed  dock/3    developer        1  never',
+        '',
+      ].join('\n'),
+    );
+    expect((await run(['signals', '--location', 'dock', '--minimum', '0.9', '--json'])).json).toEqual({
+      value: [],
+      complete: true,
+    });
   });
 
   test('tools and types', async () => {
-    await client.tools.register('cli-tool', { tool_name: 'Invoices', description: 'Lists invoices', schema: {}, version: '1.0.0', api_name: 'Books' });
+    await client.tools.register('cli-tool', {
+      tool_name: 'Invoices',
+      description: 'Lists invoices',
+      schema: {},
+      version: '1.0.0',
+      api_name: 'Books',
+    });
     await until(async () => (await client.tools.search({ q: 'invoices' })).value.length === 1);
-    expect((await run(['tools', 'invoices'])).stdout).toMatch(/^cli-tool +1\.0\.0 +Invoices +Books +restricted +developer$/m);
-    expect((await run(['tools', '--show', 'cli-tool', '--json'])).json).toMatchObject({ tool_id: 'cli-tool', status: 'active' });
-    expect((await run(['types', 'inventory', 'optimization', '--limit', '1', '--json'])).json).toMatchObject([{ agent_type: 'supply_chain.inventory' }]);
+    expect((await run(['tools', 'invoices'])).stdout).toMatch(
+      /^cli-tool +1\.0\.0 +Invoices +Books +restricted +developer$/m,
+    );
+    expect((await run(['tools', '--show', 'cli-tool', '--json'])).json).toMatchObject({
+      tool_id: 'cli-tool',
+      status: 'active',
+    });
+    expect((await run(['types', 'inventory', 'optimization', '--limit', '1', '--json'])).json).toMatchObject([
+      { agent_type: 'supply_chain.inventory' },
+    ]);
     expect((await run(['types', '--department', 'finance'])).stdout).toMatch(/^finance\.reconciliation /m);
     expect((await run(['types', 'x', '--department', 'finance'])).code).toBe(2);
   });
@@ -245,7 +393,16 @@ describe('lists', () => {
 
 describe('the log', () => {
   test('tail, in words', async () => {
-    const { code, stdout } = await run(['tail', '--correlation', done.correlation_id, '--category', 'task', '--all', '--limit', '5']);
+    const { code, stdout } = await run([
+      'tail',
+      '--correlation',
+      done.correlation_id,
+      '--category',
+      'task',
+      '--all',
+      '--limit',
+      '5',
+    ]);
     expect(code).toBe(0);
     expect(masked(stdout)).toBe(
       [
@@ -262,18 +419,35 @@ describe('the log', () => {
   test('tail follows what comes, as JSON lines', async () => {
     const tail = run(['tail', '--json', '--limit', '2', '--category', 'tool']);
     let n = 0;
-    const poking = setInterval(() => void client.tools.register(`tailed-${(n += 1)}`, { tool_name: 'T', description: 'T', schema: {}, version: '1.0.0' }), 50);
+    const poking = setInterval(
+      () =>
+        void client.tools.register(`tailed-${(n += 1)}`, {
+          tool_name: 'T',
+          description: 'T',
+          schema: {},
+          version: '1.0.0',
+        }),
+      50,
+    );
     const { code, stdout, stderr } = await tail;
     clearInterval(poking);
     expect(stderr).toBe(WAITING);
-    const commits = stdout.trim().split('\n').map((line) => JSON.parse(line) as Commit);
+    const commits = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Commit);
     expect(code).toBe(0);
     expect(commits.map(({ events }) => events[0]?.type)).toEqual(['ToolRegistered', 'ToolRegistered']);
-    expect(Number(/tailed-(\d+)/.exec(commits[1]!.stream)![1])).toBe(Number(/tailed-(\d+)/.exec(commits[0]!.stream)![1]) + 1);
+    expect(Number(/tailed-(\d+)/.exec(commits[1]!.stream)![1])).toBe(
+      Number(/tailed-(\d+)/.exec(commits[0]!.stream)![1]) + 1,
+    );
   });
 
   test('a reader that has enough may go', async () => {
-    const child = spawn('sh', ['-c', `"${process.execPath}" "${join(compiledApp(), 'dist/cli/main.js')}" tail --all --url ${host.url} | head -2`]);
+    const child = spawn('sh', [
+      '-c',
+      `"${process.execPath}" "${join(compiledApp(), 'dist/cli/main.js')}" tail --all --url ${host.url} | head -2`,
+    ]);
     let output = '';
     child.stdout.on('data', (chunk) => (output += String(chunk)));
     let errors = '';
@@ -294,7 +468,8 @@ describe('the log', () => {
     const tree = raw.map((line) => masked(line.slice(column)));
     expect(tree).toEqual(WHY);
     expect(lines.filter((line) => line.includes('CLOCK'))).toHaveLength(7);
-    for (const line of raw) expect(line.slice(0, column)).toMatch(/^( *(0|\+\d[\d.]* (ms|s)) {2}\d\d:\d\d:\d\d\.\d{3} {2}| +)$/);
+    for (const line of raw)
+      expect(line.slice(0, column)).toMatch(/^( *(0|\+\d[\d.]* (ms|s)) {2}\d\d:\d\d:\d\d\.\d{3} {2}| +)$/);
     expect((await run(['why', 'worked', '--json'])).json).toEqual(await client.why('worked'));
     expect((await run(['why', 'nothing-of-the-kind'])).code).toBe(1);
   });
@@ -314,13 +489,20 @@ describe('the log', () => {
     await client.tasks.post({ id: 'caused', task_type: 'cli.other', cause: `${signal.stream}@${signal.version}` });
     await until(async () => (await client.status()).feed.every(({ lag }) => lag === 0));
     const { stdout } = await run(['why', 'caused']);
-    expect(masked(stdout).split('\n').slice(2, 6).map((line) => line.replace(/[0-9a-f]{32}/, 'TRAIL'))).toEqual([
+    expect(
+      masked(stdout)
+        .split('\n')
+        .slice(2, 6)
+        .map((line) => line.replace(/[0-9a-f]{32}/, 'TRAIL')),
+    ).toEqual([
       expect.stringMatching(/0 {2}CLOCK {2}signal\.emit by developer {2}trail\/TRAIL@0 {2}HASH$/),
       expect.stringMatching(/│ SignalEmitted alarm at plant\/9, strength 0\.9, from developer$/),
       expect.stringMatching(/└─ task\.post by developer {2}task\/caused@0 {2}HASH$/),
       expect.stringMatching(/ {5}TaskPosted cli\.other, priority 0\.5$/),
     ]);
-    expect((await formicary(['why', 'caused', '--data', host.data, '--json'])).json).toEqual(await client.why('caused'));
+    expect((await formicary(['why', 'caused', '--data', host.data, '--json'])).json).toEqual(
+      await client.why('caused'),
+    );
   });
 
   test('asof: how it was, and what is different', async () => {
@@ -336,9 +518,15 @@ describe('the log', () => {
 
     expect((await run(['asof', 'now', 'task', 'worked'])).stdout).toMatch(/\n\nNothing has changed since\.\n$/);
     expect((await run(['asof', '2020-01-01T00:00:00Z', 'agent', 'cli-1'])).stdout).toMatch(/ {2}did not exist yet\n/);
-    expect((await run(['asof', '2020-01-01', 'task', 'worked', '--json'])).json).toMatchObject({ as_of: '2020-01-01T00:00:00.000Z', then: null, now: { status: 'completed' } });
+    expect((await run(['asof', '2020-01-01', 'task', 'worked', '--json'])).json).toMatchObject({
+      as_of: '2020-01-01T00:00:00.000Z',
+      then: null,
+      now: { status: 'completed' },
+    });
     await client.signals.emit({ type: 'alarm', location: 'plant/8', strength: 0.9, decay_rate: 0 });
-    expect((await run(['asof', 'now', 'trail', 'alarm/plant/8', '--json'])).json).toMatchObject({ then: { strength: 0.9 } });
+    expect((await run(['asof', 'now', 'trail', 'alarm/plant/8', '--json'])).json).toMatchObject({
+      then: { strength: 0.9 },
+    });
     expect((await run(['asof', '1m', 'task', 'nobody'])).code).toBe(1);
   });
 });
@@ -348,7 +536,9 @@ describe('recompute', () => {
     const { code, stdout } = await run(['recompute', 'worked']);
     expect(code).toBe(0);
     expect(masked(stdout)).toBe(RECOMPUTED);
-    expect((await formicary(['recompute', 'worked', '--data', host.data, '--json'])).json).toEqual((await run(['recompute', 'worked', '--json'])).json);
+    expect((await formicary(['recompute', 'worked', '--data', host.data, '--json'])).json).toEqual(
+      (await run(['recompute', 'worked', '--json'])).json,
+    );
   });
 
   test('a changed input is found, without a host', async () => {
@@ -365,18 +555,33 @@ describe('recompute', () => {
     expect(stdout).toMatch(/^score of cli-\d: recorded 0\.645, computed 0\.495$/m);
     expect(stdout).toMatch(/^winner: recorded (cli-\d), computed (?!\1)cli-\d$/m);
     expect(stdout).toMatch(/The award does NOT agree with its receipt\.\n$/);
-    expect((await formicary(['recompute', '--file', file, '--json'])).json).toMatchObject({ agrees: false, hashHolds: false });
+    expect((await formicary(['recompute', '--file', file, '--json'])).json).toMatchObject({
+      agrees: false,
+      hashHolds: false,
+    });
   });
 
   test('a line of an export is a receipt too', async () => {
     const { stdout } = await run(['export']);
     const file = join(folder, 'line.json');
-    writeFileSync(file, stdout.split('\n').find((line) => line.includes('TaskAwarded'))!);
+    writeFileSync(
+      file,
+      stdout.split('\n').find((line) => line.includes('TaskAwarded'))!,
+    );
     expect((await formicary(['recompute', '--file', file])).code).toBe(0);
-    writeFileSync(file, stdout.split('\n').find((line) => line.includes('AgentRegistered'))!);
-    expect(await formicary(['recompute', '--file', file])).toMatchObject({ code: 2, stderr: expect.stringContaining('is not the receipt of an award') });
+    writeFileSync(
+      file,
+      stdout.split('\n').find((line) => line.includes('AgentRegistered'))!,
+    );
+    expect(await formicary(['recompute', '--file', file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('is not the receipt of an award'),
+    });
     writeFileSync(file, '{}');
-    expect(await formicary(['recompute', '--file', file])).toMatchObject({ code: 2, stderr: expect.stringContaining('holds no receipt') });
+    expect(await formicary(['recompute', '--file', file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('holds no receipt'),
+    });
   });
 });
 
@@ -384,7 +589,14 @@ describe('start', () => {
   test('runs a host until it is told to stop', async () => {
     const port = await freePort();
     const data = join(folder, 'started');
-    const child = spawn(process.execPath, [join(compiledApp(), 'dist/cli/main.js'), 'start', '--port', String(port), '--data', data]);
+    const child = spawn(process.execPath, [
+      join(compiledApp(), 'dist/cli/main.js'),
+      'start',
+      '--port',
+      String(port),
+      '--data',
+      data,
+    ]);
     let output = '';
     child.stdout.on('data', (chunk) => (output += String(chunk)));
     await until(() => Promise.resolve(output.includes('is running at')));
@@ -441,7 +653,11 @@ The award agrees with its receipt.
 test('a task that does not move says why: alone, in a list, with its candidates, in the status', async () => {
   const waiting = new Formicary({ url: host.url, tenant: 'waiting' });
   await waiting.as('low').agents.register({ agent_type: 'legal.work', capabilities: { contract: 0.3 } });
-  await waiting.tasks.post({ id: 'level', task_type: 'legal.work', requires: [{ capability: 'legal.work' }, { capability: 'contract', level: 0.8 }] });
+  await waiting.tasks.post({
+    id: 'level',
+    task_type: 'legal.work',
+    requires: [{ capability: 'legal.work' }, { capability: 'contract', level: 0.8 }],
+  });
   await waiting.tasks.post({ id: 'nobody', task_type: 'nobody.does' });
   await until(async () => (await waiting.status()).waiting.open === 2);
   waiting.close();
@@ -454,7 +670,9 @@ test('a task that does not move says why: alone, in a list, with its candidates,
   expect(stuck).toMatch(new RegExp(`^TASK.* WHY\nlevel .*${text}\nnobody .*no agent of nobody.does is registered\n$`));
   expect(await said('tasks', '--stuck')).not.toContain('level');
   expect(await said('tasks', '--sort', 'waiting', '--limit', '1')).toContain('level');
-  expect(await said('candidates', 'level')).toMatch(/^AGENT.*\nlow +no +0\/1 +legal.work 1\/0 contract 0.3\/0.8 +low has contract 0.3, needs 0.8\n$/);
+  expect(await said('candidates', 'level')).toMatch(
+    /^AGENT.*\nlow +no +0\/1 +legal.work 1\/0 contract 0.3\/0.8 +low has contract 0.3, needs 0.8\n$/,
+  );
   const status = await said('status');
   expect(status).toMatch(/^level-too-low +1 .*level +not awarded: 1 agent of legal.work/m);
   expect(status).toMatch(/^no-agent +1 .*nobody +not awarded: no agent of nobody.does/m);

@@ -33,7 +33,29 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 const statusOf = async (task: string): Promise<string> => (await client.tasks.get(task)).status;
 
 test('every command tells what it does, with examples', async () => {
-  for (const command of ['cancel', 'redrive', 'parked', 'rebuild', 'deliveries', 'channels', 'pools', 'pause', 'resume', 'paused', 'drain', 'blob', 'doctor', 'register', 'deregister', 'inbox', 'accept', 'complete', 'fail', 'release', 'handoff']) {
+  for (const command of [
+    'cancel',
+    'redrive',
+    'parked',
+    'rebuild',
+    'deliveries',
+    'channels',
+    'pools',
+    'pause',
+    'resume',
+    'paused',
+    'drain',
+    'blob',
+    'doctor',
+    'register',
+    'deregister',
+    'inbox',
+    'accept',
+    'complete',
+    'fail',
+    'release',
+    'handoff',
+  ]) {
     const help = await formicary([command, '--help']);
     expect([command, help.code]).toEqual([command, 0]);
     expect(help.stdout).toMatch(new RegExp(`Examples:\\n  \\$ .*formicary ${command}\\b`));
@@ -55,8 +77,10 @@ test('lists that are empty say so', async () => {
 });
 
 test('an agent by hand: register, inbox, accept, complete; then fail for good, redrive, release, hand off, deregister', async () => {
-  for (const id of ['hand-1', 'hand-2']) expect((await run('register', '--id', id, '--type', 'hand.work', '--capacity', '2')).code).toBe(0);
-  for (const level of ['english=2', 'english=', 'english=0x1', 'english=1e0', '=0.5']) expect([level, (await run('register', '--type', 'hand.work', '--capability', level)).code]).toEqual([level, 2]);
+  for (const id of ['hand-1', 'hand-2'])
+    expect((await run('register', '--id', id, '--type', 'hand.work', '--capacity', '2')).code).toBe(0);
+  for (const level of ['english=2', 'english=', 'english=0x1', 'english=1e0', '=0.5'])
+    expect([level, (await run('register', '--type', 'hand.work', '--capability', level)).code]).toEqual([level, 2]);
   await client.tasks.post({ id: 'h-1', task_type: 'hand.work', accept_seconds: 600, lease_seconds: 600 });
   await until(async () => (await statusOf('h-1')) === 'awarded');
   const { holder } = await client.tasks.get('h-1');
@@ -103,7 +127,9 @@ test('an agent that drains gets nothing new and keeps what it holds', async () =
   await client.as('drain-1').agents.register({ agent_type: 'drain.work', capacity: 2 });
   await client.tasks.post({ id: 'r-1', task_type: 'drain.work', accept_seconds: 600, lease_seconds: 600 });
   await until(async () => (await statusOf('r-1')) === 'awarded');
-  expect((await run('drain', 'agent', 'drain-1', '--reason', 'its machine is replaced')).stdout).toContain('it still holds 1 task');
+  expect((await run('drain', 'agent', 'drain-1', '--reason', 'its machine is replaced')).stdout).toContain(
+    'it still holds 1 task',
+  );
   await client.tasks.post({ id: 'r-2', task_type: 'drain.work', accept_seconds: 600 });
   await run('accept', 'r-1');
   const waiting = run('drain', 'agent', 'drain-1', '--reason', 'its machine is replaced', '--wait');
@@ -118,16 +144,22 @@ test('rebuild, and what a doctor finds', async () => {
   expect((await run('rebuild', 'tasks')).stdout).toContain('built anew');
   expect((await run('rebuild', 'nothing')).code).toBe(1);
   const found = await run('doctor', '--json');
-  const checks = Object.fromEntries((found.json as { check: string; ok: boolean }[]).map(({ check, ok }) => [check, ok]));
+  const checks = Object.fromEntries(
+    (found.json as { check: string; ok: boolean }[]).map(({ check, ok }) => [check, ok]),
+  );
   expect(checks).toMatchObject({ host: true, clock: true, parked: true });
   // Another folder that lies where one is looked for says nothing of this host.
   const elsewhere = mkdtempSync(join(tmpdir(), 'formicary-elsewhere-'));
   const cwd = { cwd: elsewhere, env: { FORMICARY_DATA: elsewhere } };
   expect((await formicary(['doctor', '--url', host.url], cwd)).stdout).toMatch(/✓ folder +.*is not that host's/);
-  expect((await formicary(['doctor', '--url', host.url, '--data', host.data], cwd)).stdout).toMatch(/✓ permissions +private to the owner/);
+  expect((await formicary(['doctor', '--url', host.url, '--data', host.data], cwd)).stdout).toMatch(
+    /✓ permissions +private to the owner/,
+  );
   rmSync(elsewhere, { recursive: true });
   await client.tasks.post({ id: 'lonely-1', task_type: 'lonely.work' });
-  expect((await run('candidates', 'lonely-1')).stdout).toBe('No agent that is registered has what lonely-1 asks for.\n');
+  expect((await run('candidates', 'lonely-1')).stdout).toBe(
+    'No agent that is registered has what lonely-1 asks for.\n',
+  );
   const gone = await formicary(['doctor', '--url', 'http://127.0.0.1:1']);
   expect(gone).toMatchObject({ code: 1, stdout: expect.stringContaining('no host answers') });
 }, 60_000);
@@ -136,12 +168,19 @@ test('what is parked is listed whole, and tried again by its id alone, or all of
   await client.tasks.post({ id: 'p-1', task_type: 'parked.work' });
   const ids = Array.from({ length: 130 }, (_, i) => `default/task/parked-${String(i).padStart(3, '0')}@0`);
   const database = new DatabaseSync(join(host.data, DATABASE_FILE), { timeout: 5_000 });
-  const insert = database.prepare("INSERT INTO work (queue, id, body, deliveries, visible, dead) VALUES ('parked-reactions', ?, ?, 5, '', 'it failed')");
+  const insert = database.prepare(
+    "INSERT INTO work (queue, id, body, deliveries, visible, dead) VALUES ('parked-reactions', ?, ?, 5, '', 'it failed')",
+  );
   for (const id of ids) insert.run(id, JSON.stringify({ stream: id.slice(0, -2), index: 0 }));
   database.close();
   expect((await run('parked', '--json')).json).toHaveLength(130);
-  expect((await run('parked', '--redrive', ids[7] as string)).stdout).toContain(`${ids[7]} is tried again by reactions`);
-  expect(await run('parked', '--redrive', ids[7] as string)).toMatchObject({ code: 2, stderr: expect.stringContaining('is not parked') });
+  expect((await run('parked', '--redrive', ids[7] as string)).stdout).toContain(
+    `${ids[7]} is tried again by reactions`,
+  );
+  expect(await run('parked', '--redrive', ids[7] as string)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('is not parked'),
+  });
   expect(await run('parked', '--redrive-all')).toMatchObject({ code: 0, stdout: '129 commits tried again.\n' });
   expect((await run('parked')).stdout).toContain('Nothing is parked');
 }, 60_000);
@@ -154,7 +193,12 @@ test('another server at the address is told apart from a host, and from a refusa
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     for (const command of [['tasks'], ['status'], ['post', 'a.b'], ['doctor']]) {
       const { code, stderr } = await formicary([...command, '--url', url]);
-      expect([status, command, code, stderr]).toEqual([status, command, 2, expect.stringMatching(/no(t a)? Formicary host[\s\S]*--url/)]);
+      expect([status, command, code, stderr]).toEqual([
+        status,
+        command,
+        2,
+        expect.stringMatching(/no(t a)? Formicary host[\s\S]*--url/),
+      ]);
     }
     server.close();
   }
@@ -163,9 +207,15 @@ test('another server at the address is told apart from a host, and from a refusa
 test('a host that is not ready: doctor and status say why', async () => {
   const takeWrites = await host.refuseWrites();
   await until(async () => (await fetch(`${host.url}/health/ready`)).status === 503);
-  expect(await run('doctor')).toMatchObject({ code: 1, stdout: expect.stringMatching(/✗ host +not ready: store: .*takes no writes/) });
+  expect(await run('doctor')).toMatchObject({
+    code: 1,
+    stdout: expect.stringMatching(/✗ host +not ready: store: .*takes no writes/),
+  });
   expect((await run('status')).stdout).toMatch(/ is NOT ready: \d+ open tasks?\nnot ready {2}store: .*takes no writes/);
-  expect((await run('status', '--json')).json).toMatchObject({ ready: false, reasons: [expect.stringContaining('takes no writes')] });
+  expect((await run('status', '--json')).json).toMatchObject({
+    ready: false,
+    reasons: [expect.stringContaining('takes no writes')],
+  });
   takeWrites();
   await until(async () => (await fetch(`${host.url}/health/ready`)).status === 200);
   expect((await run('status', '--json')).json).toMatchObject({ ready: true, reasons: [] });
@@ -179,8 +229,15 @@ test('a file that is not there, a folder in its place and a byte-order mark are 
     [host.data, `${host.data} is a folder, not a file`],
     [marked, 'begins with a byte-order mark'],
   ] as const) {
-    for (const command of [['post', '--file', file], ['post', 'a.b', '--payload', `@${file}`], ...(file === marked ? [] : [['recompute', '--file', file]])]) {
-      expect([command, await run(...command)]).toEqual([command, expect.objectContaining({ code: 2, stderr: expect.stringContaining(says) })]);
+    for (const command of [
+      ['post', '--file', file],
+      ['post', 'a.b', '--payload', `@${file}`],
+      ...(file === marked ? [] : [['recompute', '--file', file]]),
+    ]) {
+      expect([command, await run(...command)]).toEqual([
+        command,
+        expect.objectContaining({ code: 2, stderr: expect.stringContaining(says) }),
+      ]);
     }
   }
   rmSync(marked);

@@ -1,5 +1,5 @@
 /** One process where one was started; ends and exit codes that say what happened. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,10 @@ const CLI = () => join(compiledApp(), 'dist/cli/main.js');
 
 /** Whether a host still answers there. */
 async function answers(port: number): Promise<boolean> {
-  return await fetch(`http://127.0.0.1:${port}/health/live`).then(({ ok }) => ok, () => false);
+  return await fetch(`http://127.0.0.1:${port}/health/live`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
@@ -32,10 +35,14 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 
 test('start is one process: who kills it has killed the host', async () => {
   const port = await freePort();
-  const child = spawn(process.execPath, [CLI(), 'start', '--port', String(port), '--data', join(root, 'one')], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [CLI(), 'start', '--port', String(port), '--data', join(root, 'one')], {
+    stdio: 'ignore',
+  });
   children.push(child);
   await until(() => answers(port));
-  expect(execFileSync('ps', ['-o', 'ppid=', '-e'], { encoding: 'utf8' }).split('\n').map(Number)).not.toContain(child.pid);
+  expect(execFileSync('ps', ['-o', 'ppid=', '-e'], { encoding: 'utf8' }).split('\n').map(Number)).not.toContain(
+    child.pid,
+  );
   child.kill('SIGKILL');
   await once(child, 'exit');
   expect(await answers(port)).toBe(false);
@@ -54,20 +61,28 @@ test('a host that a launcher has started ends when the launcher is killed', asyn
 }, 60_000);
 
 // npm hands SIGTERM to a shell that keeps it, and nothing else to anybody.
-test.each<NodeJS.Signals>(['SIGTERM', 'SIGHUP', 'SIGKILL'])('a host that npx has started ends with it: %s', async (signal) => {
-  const port = await freePort();
-  const call = `'${process.execPath}' '${CLI()}' start --port ${port} --data '${join(root, `npx-${signal}`)}'; exit $?`;
-  const child = spawn('npm', ['exec', '--offline', '--call', call], { stdio: 'ignore' });
-  children.push(child);
-  await until(() => answers(port));
-  child.kill(signal);
-  await until(async () => !(await answers(port)));
-}, 120_000);
+test.each<NodeJS.Signals>(['SIGTERM', 'SIGHUP', 'SIGKILL'])(
+  'a host that npx has started ends with it: %s',
+  async (signal) => {
+    const port = await freePort();
+    const call = `'${process.execPath}' '${CLI()}' start --port ${port} --data '${join(root, `npx-${signal}`)}'; exit $?`;
+    const child = spawn('npm', ['exec', '--offline', '--call', call], { stdio: 'ignore' });
+    children.push(child);
+    await until(() => answers(port));
+    child.kill(signal);
+    await until(async () => !(await answers(port)));
+  },
+  120_000,
+);
 
 test('an output that can not be written is not the answer "does not hold"', async () => {
   const host = await startTestHost();
   await host.kill('SIGTERM');
-  for (const args of [['verify', '--data', host.data], ['verify', '--json', '--data', host.data], ['export', '--data', host.data]]) {
+  for (const args of [
+    ['verify', '--data', host.data],
+    ['verify', '--json', '--data', host.data],
+    ['export', '--data', host.data],
+  ]) {
     const child = spawn(process.execPath, [CLI(), ...args], { stdio: ['ignore', openSync('/dev/full', 'w'), 'pipe'] });
     let said = '';
     child.stderr?.on('data', (chunk) => (said += String(chunk)));
@@ -80,7 +95,9 @@ test('an output that can not be written is not the answer "does not hold"', asyn
 test('a folder that can not be written: one clear message, before anything is said to be open', async () => {
   const data = join(root, 'a-file', 'data');
   openSync(join(root, 'a-file'), 'w');
-  const child = spawn(process.execPath, [CLI(), 'start', '--port', String(await freePort()), '--data', data], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI(), 'start', '--port', String(await freePort()), '--data', data], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
   expect(await once(child, 'close')).toEqual([1, null]);
@@ -91,7 +108,10 @@ test('a folder that can not be written: one clear message, before anything is sa
 
 test('a host whose store takes no writes is not ready, and says why', async () => {
   const host = await startTestHost();
-  const ready = async () => await fetch(`${host.url}/health/ready`).then(async (answer) => [answer.status, (await answer.json()) as { reasons?: string[] }] as const);
+  const ready = async () =>
+    await fetch(`${host.url}/health/ready`).then(
+      async (answer) => [answer.status, (await answer.json()) as { reasons?: string[] }] as const,
+    );
   expect((await ready())[0]).toBe(200);
   const takeWrites = await host.refuseWrites();
   await until(async () => (await ready())[0] === 503);
@@ -103,7 +123,12 @@ test('a host whose store takes no writes is not ready, and says why', async () =
 
 test('a damaged database: the message names the file and what to do', async () => {
   const host = await startTestHost();
-  const post = async (id: number) => await fetch(`${host.url}/v1/tasks`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ id: `t${id}`, task_type: 'x' }) });
+  const post = async (id: number) =>
+    await fetch(`${host.url}/v1/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id: `t${id}`, task_type: 'x' }),
+    });
   for (let i = 0; i < 40; i += 1) await post(i);
   await host.kill('SIGTERM');
   const file = join(host.data, 'formicary.db');
@@ -111,7 +136,9 @@ test('a damaged database: the message names the file and what to do', async () =
   for (const damage of [() => bytes.fill(0xaa, 4096), () => bytes.fill(0xaa)]) {
     damage();
     writeFileSync(file, bytes);
-    const child = spawn(process.execPath, [CLI(), 'start', '--port', String(await freePort()), '--data', host.data], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [CLI(), 'start', '--port', String(await freePort()), '--data', host.data], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
     expect(await once(child, 'close')).toEqual([1, null]);
@@ -124,11 +151,20 @@ test('a damaged database: the message names the file and what to do', async () =
 
 test('an altered receipt keeps no host from starting, whatever it says now, and were it the newest', async () => {
   const host = await startTestHost();
-  for (const id of ['a', 'b', 'c']) await fetch(`${host.url}/v1/tasks`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ id, task_type: 'x' }) });
+  for (const id of ['a', 'b', 'c'])
+    await fetch(`${host.url}/v1/tasks`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ id, task_type: 'x' }),
+    });
   await host.kill('SIGTERM');
   const database = new DatabaseSync(join(host.data, 'formicary.db'));
   database.prepare("UPDATE commits SET body = 'no JSON' WHERE stream = 'default/task/c'").run();
-  database.prepare("UPDATE commits SET body = json_set(body, '$.at', '2999-01-01T00:00:00.000Z') WHERE stream = 'default/task/b'").run();
+  database
+    .prepare(
+      "UPDATE commits SET body = json_set(body, '$.at', '2999-01-01T00:00:00.000Z') WHERE stream = 'default/task/b'",
+    )
+    .run();
   database.close();
   const again = await startTestHost({ data: host.data });
   expect((await fetch(`${again.url}/v1/tasks/a`)).status).toBe(200);
@@ -137,11 +173,20 @@ test('an altered receipt keeps no host from starting, whatever it says now, and 
   await host.stop();
 }, 60_000);
 
-test.each(['formicary.lock', 'durable.lock', 'durable.db'])('of %s, where it is not what it should be, the message says what it holds and what to do', async (name) => {
-  const data = mkdtempSync(join(root, 'data-'));
-  const file = join(data, name);
-  writeFileSync(file, 'no database at all'.repeat(500));
-  await expect(startTestHost({ data })).rejects.toThrow(new RegExp(`${file} can't be (locked|used): file is not a database. It holds (nothing: when no host uses|what waits).*(remove it|rename this file)`, 's'));
-  rmSync(file);
-  await (await startTestHost({ data })).stop();
-}, 60_000);
+test.each(['formicary.lock', 'durable.lock', 'durable.db'])(
+  'of %s, where it is not what it should be, the message says what it holds and what to do',
+  async (name) => {
+    const data = mkdtempSync(join(root, 'data-'));
+    const file = join(data, name);
+    writeFileSync(file, 'no database at all'.repeat(500));
+    await expect(startTestHost({ data })).rejects.toThrow(
+      new RegExp(
+        `${file} can't be (locked|used): file is not a database. It holds (nothing: when no host uses|what waits).*(remove it|rename this file)`,
+        's',
+      ),
+    );
+    rmSync(file);
+    await (await startTestHost({ data })).stop();
+  },
+  60_000,
+);

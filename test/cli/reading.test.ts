@@ -1,5 +1,8 @@
-/** What people give to the command line is taken as it stands or refused with its reason, and what others wrote acts on no screen. */
-import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+/**
+ * What people give to the command line is taken as it stands or refused with its reason, and what others wrote acts on
+ * no screen.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Formicary } from '../../client/client';
@@ -11,7 +14,8 @@ jest.setTimeout(60_000);
 let host: TestHost;
 let client: Formicary;
 let folder: string;
-const run = (args: readonly string[], input?: string): Promise<Run> => formicary(['--url', host.url, ...args], { input });
+const run = (args: readonly string[], input?: string): Promise<Run> =>
+  formicary(['--url', host.url, ...args], { input });
 
 beforeAll(async () => {
   host = await startTestHost();
@@ -64,7 +68,11 @@ describe('what can be mistaken is refused', () => {
   });
 
   test.each([
-    ['a deadline of what is brought back', ['redrive', 'a-task', '--deadline', '2027-02-30T00:00:00Z'], /day from 01 to 28/],
+    [
+      'a deadline of what is brought back',
+      ['redrive', 'a-task', '--deadline', '2027-02-30T00:00:00Z'],
+      /day from 01 to 28/,
+    ],
     ['one that lies behind', ['redrive', 'a-task', '--deadline=-2h'], /has a sign/],
     ['a place that is empty', ['tail', '--limit', '1', '--after', ''], /--after names no place/],
     ['an id that is empty', ['tasks', ''], /must not be empty/],
@@ -81,7 +89,8 @@ describe('what can be mistaken is refused', () => {
     expect(stdout).toContain('not redriven never-posted: there is no such task');
   });
 
-  test('and nothing was posted', async () => expect((await client.tasks.list({ task_type: 'cli.reading' })).value).toEqual([]));
+  test('and nothing was posted', async () =>
+    expect((await client.tasks.list({ task_type: 'cli.reading' })).value).toEqual([]));
 
   test('a variable that is nearly one of ours is told', async () => {
     const { stderr } = await formicary(['--url', host.url, 'tasks'], { env: { FORMICARY_TENENT: 'acme' } });
@@ -97,7 +106,11 @@ describe('files', () => {
     ['a name twice', Buffer.from('{"n":1,"n":2}'), /#\/n stands more than once/],
   ])('with %s are refused, whatever reads them', async (name, content, said) => {
     const path = file(`${name}.json`, content);
-    for (const args of [['post', 'cli.reading', '--payload', `@${path}`], ['post', '--file', path], ['oversight', 'cli.reading', '--set', `@${path}`]]) {
+    for (const args of [
+      ['post', 'cli.reading', '--payload', `@${path}`],
+      ['post', '--file', path],
+      ['oversight', 'cli.reading', '--set', `@${path}`],
+    ]) {
       const { code, stderr } = await run(args);
       expect([args[0], code, stderr]).toEqual([args[0], 2, expect.stringMatching(said)]);
     }
@@ -107,23 +120,46 @@ describe('files', () => {
     const tasks = ['one', 'two'].map((id) => ({ id, task_type: 'cli.file' }));
     const others = ['three', 'four'].map((id) => ({ id, task_type: 'cli.file' }));
     expect((await run(['post', '--file', file('list.json', JSON.stringify(tasks))])).stdout).toBe('2 tasks posted\n');
-    expect((await run(['post', '--file', file('lines.json', others.map((task) => JSON.stringify(task)).join('\r\n\r\n'))])).stdout).toBe('2 tasks posted\n');
+    expect(
+      (await run(['post', '--file', file('lines.json', others.map((task) => JSON.stringify(task)).join('\r\n\r\n'))]))
+        .stdout,
+    ).toBe('2 tasks posted\n');
     expect((await run(['post'], JSON.stringify({ id: 'five', task_type: 'cli.file' }))).stdout).toBe('1 task posted\n');
-    const { stderr } = await run(['post', '--file', file('broken.json', '{"id":"a","task_type":"b"}\n{"id":1,"id":2}')]);
+    const { stderr } = await run([
+      'post',
+      '--file',
+      file('broken.json', '{"id":"a","task_type":"b"}\n{"id":1,"id":2}'),
+    ]);
     expect(stderr).toMatch(/line 2, holds a value that is not accepted: #\/id stands more than once/);
   });
 });
 
 describe('what others wrote', () => {
   const EVIL = 'a\u001b[2J\u001b[31mred\u009b31m\u202egnirts\u2066\rX\nagent  forged';
-   
+
   const ACTS = /(?!\n)[\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u200e\u200f]/u;
 
   beforeAll(async () => {
-    await client.tools.register('evil', { tool_name: EVIL, description: EVIL, schema: {}, owner: 'ada', version: '1.0.0', sandbox_level: 'none', api_name: EVIL } as never).catch(() => undefined);
+    await client.tools
+      .register('evil', {
+        tool_name: EVIL,
+        description: EVIL,
+        schema: {},
+        owner: 'ada',
+        version: '1.0.0',
+        sandbox_level: 'none',
+        api_name: EVIL,
+      } as never)
+      .catch(() => undefined);
     await client.tasks.post({ id: 'evil', task_type: 'cli.evil', payload: { [EVIL]: EVIL } });
     await client.tasks.cancel('evil', EVIL);
-    await client.rounds.open({ id: 'evil', question: EVIL, kind: 'question', impact: 'low', electorate: { algorithm: 'simple_majority', voters: [{ id: 'ada', why: EVIL }] } });
+    await client.rounds.open({
+      id: 'evil',
+      question: EVIL,
+      kind: 'question',
+      impact: 'low',
+      electorate: { algorithm: 'simple_majority', voters: [{ id: 'ada', why: EVIL }] },
+    });
   });
 
   test.each([
@@ -153,7 +189,7 @@ describe('what others wrote', () => {
   test('shows nothing but colours where there are colours', async () => {
     const { stdout } = await formicary(['--url', host.url, 'rounds', 'evil'], { env: { FORCE_COLOR: '1' } });
     expect(stdout).toContain('\u001b[1mRound evil\u001b[22m');
-     
+
     expect(stdout.replaceAll(/\u001b\[(?:[12]|22|3[1-7]|39)m/g, '')).not.toMatch(ACTS);
     expect(stdout).toContain('\\u001b[2J');
   });

@@ -23,10 +23,18 @@ export interface RunOptions {
 /** Runs `formicary ARGS` to its end. */
 export async function formicary(args: readonly string[], { input = '', cwd, env }: RunOptions = {}): Promise<Run> {
   // Settings of whoever runs the tests don't count.
-  const { FORMICARY_URL, FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, npm_command, ...rest } = process.env;
-  const child = spawn(process.execPath, [join(compiledApp(), 'dist/cli/main.js'), ...args], { cwd, env: { ...rest, ...env } });
+  const { FORMICARY_URL, FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, npm_command, ...rest } =
+    process.env;
+  const child = spawn(process.execPath, [join(compiledApp(), 'dist/cli/main.js'), ...args], {
+    cwd,
+    env: { ...rest, ...env },
+  });
   child.stdin.on('error', () => undefined).end(input);
-  const [stdout, stderr, [code]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close') as Promise<[number | null]>]);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close') as Promise<[number | null]>,
+  ]);
   return {
     code,
     stdout,

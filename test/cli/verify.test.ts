@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { DATABASE_FILE, Database } from '../../adapters/embedded/database';
+import { Database, DATABASE_FILE } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { MARK_FILE } from '../../adapters/embedded/mark';
 import { SqliteCheckpoints } from '../../adapters/embedded/small-stores';
-import { audit, type Audit } from '../../cli/audit';
-import { loadExport, openFolder, type ExportLine } from '../../cli/log-file';
+import { type Audit, audit } from '../../cli/audit';
+import { type ExportLine, loadExport, openFolder } from '../../cli/log-file';
 import { Formicary } from '../../client/client';
-import { canonicalize, seal, sha256, type SealedCommit, type UnsealedCommit } from '../../domain/kernel/commit';
+import { canonicalize, seal, type SealedCommit, sha256, type UnsealedCommit } from '../../domain/kernel/commit';
 import { chain } from '../support/commits';
 import { startTestHost } from '../support/host';
 import { formicary } from './support';
@@ -31,11 +31,21 @@ beforeAll(async () => {
   const database = await Database.open(good);
   const store = await SqliteEventStore.open(database);
   const checkpoints = await SqliteCheckpoints.open(database);
-  const chains = new Map([[A, chain(A, 6)], [B, chain(B, 4)], [C, chain(C, 3)]]);
+  const chains = new Map([
+    [A, chain(A, 6)],
+    [B, chain(B, 4)],
+    [C, chain(C, 3)],
+  ]);
   for (let index = 0; index < 6; index += 1) {
     for (const [stream, commits] of chains) {
       const commit = commits[index];
-      if (commit !== undefined) await store.append({ stream, expected: index - 1, commits: [commit], snapshot: stream === B && index === 2 ? { version: 1, index, state: {} } : undefined });
+      if (commit !== undefined)
+        await store.append({
+          stream,
+          expected: index - 1,
+          commits: [commit],
+          snapshot: stream === B && index === 2 ? { version: 1, index, state: {} } : undefined,
+        });
     }
   }
   await checkpoints.save('feed', '13');
@@ -72,17 +82,27 @@ function faults(folder: string): string[] {
   return audited(folder).named.map(({ commit, kind }) => `${kind} ${commit ?? 'the log'}`);
 }
 
-function insert(database: DatabaseSync, position: number, { commit, body }: SealedCommit, stream = commit.stream): void {
-  database.prepare('INSERT INTO commits (position, stream, idx, hash, body) VALUES (?, ?, ?, ?, ?)').run(position, stream, commit.index, commit.hash, body);
+function insert(
+  database: DatabaseSync,
+  position: number,
+  { commit, body }: SealedCommit,
+  stream = commit.stream,
+): void {
+  database
+    .prepare('INSERT INTO commits (position, stream, idx, hash, body) VALUES (?, ?, ?, ?, ?)')
+    .run(position, stream, commit.index, commit.hash, body);
 }
 
 function bodyOf(database: DatabaseSync, stream: string, index: number): UnsealedCommit {
-  const { body } = database.prepare('SELECT body FROM commits WHERE stream = ? AND idx = ?').get(stream, index) as { body: string };
+  const { body } = database.prepare('SELECT body FROM commits WHERE stream = ? AND idx = ?').get(stream, index) as {
+    body: string;
+  };
   return JSON.parse(body) as UnsealedCommit;
 }
 
 /** Shifts the places after A@2, so that there is room for another. */
-const ROOM = 'UPDATE commits SET position = -position - 1 WHERE position > 7; UPDATE commits SET position = -position WHERE position < 0';
+const ROOM =
+  'UPDATE commits SET position = -position - 1 WHERE position > 7; UPDATE commits SET position = -position WHERE position < 0';
 
 test('a log that nobody touched has no faults', () => {
   expect(audited(good)).toEqual({ streams: 3, commits: 13, faults: 0, blobs: 0, named: [] });
@@ -90,34 +110,133 @@ test('a log that nobody touched has no faults', () => {
 
 describe('what it finds', () => {
   test.each<[string, readonly (string | ((database: DatabaseSync) => void))[], readonly string[]]>([
-    ['an altered body', [`UPDATE commits SET body = replace(body, '"n":2', '"n":3') WHERE stream = '${A}' AND idx = 2`], [`altered ${A}@2`]],
-    ['an altered hash', [`UPDATE commits SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE stream = '${A}' AND idx = 5`], [`altered ${A}@5`]],
-    ['a body that was altered together with its hash', [(database) => {
-      const forged = seal({ ...bodyOf(database, A, 2), events: [] });
-      database.prepare(`UPDATE commits SET body = ?, hash = ? WHERE stream = '${A}' AND idx = 2`).run(forged.body, forged.commit.hash);
-    }], [`inserted ${A}@3`]],
-    ['a dropped commit', [`DELETE FROM commits WHERE stream = '${A}' AND idx = 2`], [`missing ${A}@3`, 'missing the log']],
-    ['a dropped commit whose place was closed', [`DELETE FROM commits WHERE position = 4`, 'UPDATE commits SET position = position - 1 WHERE position > 4', "UPDATE checkpoints SET value = '12'"], [`missing ${A}@2`]],
-    ['the first commits of a stream', [`DELETE FROM commits WHERE stream = '${B}' AND idx < 2`, 'DELETE FROM snapshots'], [`missing ${B}@2`, 'missing the log', 'missing the log']],
-    ['an inserted commit', [ROOM, (database) => {
-      const between = chain(A, 3).at(-1)!;
-      const forged = seal({ ...between.commit, events: [], index: 3, previousHash: between.commit.hash });
-      database.exec(`UPDATE commits SET idx = -idx - 1 WHERE stream = '${A}' AND idx > 2; UPDATE commits SET idx = -idx WHERE idx < 0`);
-      insert(database, 8, forged);
-    }], [`inserted ${A}@4`, `misplaced ${A}@4`, `misplaced ${A}@5`, `misplaced ${A}@6`]],
-    ['two commits that changed their places in the log', ['UPDATE commits SET position = 99 WHERE position = 4', 'UPDATE commits SET position = 4 WHERE position = 7', 'UPDATE commits SET position = 7 WHERE position = 99'], [`reordered ${A}@2`]],
-    ['two commits that changed their numbers', [`UPDATE commits SET idx = 99 WHERE stream = '${A}' AND idx = 1`, `UPDATE commits SET idx = 1 WHERE stream = '${A}' AND idx = 2`, `UPDATE commits SET idx = 2 WHERE idx = 99`],
-      [`misplaced ${A}@1`, `inserted ${A}@1`, `misplaced ${A}@2`, `inserted ${A}@2`, `backdated ${A}@2`, `reordered ${A}@2`, `inserted ${A}@3`]],
-    ['a commit that was moved to another stream', [`UPDATE commits SET stream = '${B}', idx = 4 WHERE stream = '${A}' AND idx = 5`], [`misplaced ${B}@4`, `inserted ${B}@4`]],
-    ['a commit that stands there twice', ['DROP INDEX commits_by_stream', 'INSERT INTO commits (stream, idx, hash, body) SELECT stream, idx, hash, body FROM commits WHERE position = 4'], [`inserted ${A}@1`]],
-    ['a time that runs backwards', [(database) => {
-      const forged = seal({ ...bodyOf(database, A, 5), at: '2020-01-01T00:00:00.000Z' });
-      database.prepare(`UPDATE commits SET body = ?, hash = ? WHERE stream = '${A}' AND idx = 5`).run(forged.body, forged.commit.hash);
-    }], [`backdated ${A}@5`]],
-    ['text that is no commit', [`UPDATE commits SET body = 'nothing' WHERE stream = '${C}' AND idx = 1`], [`altered ${C}@1`, `unreadable ${C}@1`]],
-    ['bytes that are no text', [`UPDATE commits SET body = x'00ff' WHERE stream = '${C}' AND idx = 2`], [`unreadable ${C}@2`]],
-    ['the newest commits of a stream, cut off', [`DELETE FROM commits WHERE stream = '${B}' AND idx > 0`], ['missing the log', 'missing the log', 'missing the log', `missing ${B}@1`]],
-    ['a whole stream, cut out', [`DELETE FROM commits WHERE stream = '${C}'`], ['missing the log', 'missing the log', 'missing the log']],
+    [
+      'an altered body',
+      [`UPDATE commits SET body = replace(body, '"n":2', '"n":3') WHERE stream = '${A}' AND idx = 2`],
+      [`altered ${A}@2`],
+    ],
+    [
+      'an altered hash',
+      [`UPDATE commits SET hash = replace(hash, substr(hash, 1, 1), 'x') WHERE stream = '${A}' AND idx = 5`],
+      [`altered ${A}@5`],
+    ],
+    [
+      'a body that was altered together with its hash',
+      [
+        (database) => {
+          const forged = seal({ ...bodyOf(database, A, 2), events: [] });
+          database
+            .prepare(`UPDATE commits SET body = ?, hash = ? WHERE stream = '${A}' AND idx = 2`)
+            .run(forged.body, forged.commit.hash);
+        },
+      ],
+      [`inserted ${A}@3`],
+    ],
+    [
+      'a dropped commit',
+      [`DELETE FROM commits WHERE stream = '${A}' AND idx = 2`],
+      [`missing ${A}@3`, 'missing the log'],
+    ],
+    [
+      'a dropped commit whose place was closed',
+      [
+        `DELETE FROM commits WHERE position = 4`,
+        'UPDATE commits SET position = position - 1 WHERE position > 4',
+        "UPDATE checkpoints SET value = '12'",
+      ],
+      [`missing ${A}@2`],
+    ],
+    [
+      'the first commits of a stream',
+      [`DELETE FROM commits WHERE stream = '${B}' AND idx < 2`, 'DELETE FROM snapshots'],
+      [`missing ${B}@2`, 'missing the log', 'missing the log'],
+    ],
+    [
+      'an inserted commit',
+      [
+        ROOM,
+        (database) => {
+          const between = chain(A, 3).at(-1)!;
+          const forged = seal({ ...between.commit, events: [], index: 3, previousHash: between.commit.hash });
+          database.exec(
+            `UPDATE commits SET idx = -idx - 1 WHERE stream = '${A}' AND idx > 2; UPDATE commits SET idx = -idx WHERE idx < 0`,
+          );
+          insert(database, 8, forged);
+        },
+      ],
+      [`inserted ${A}@4`, `misplaced ${A}@4`, `misplaced ${A}@5`, `misplaced ${A}@6`],
+    ],
+    [
+      'two commits that changed their places in the log',
+      [
+        'UPDATE commits SET position = 99 WHERE position = 4',
+        'UPDATE commits SET position = 4 WHERE position = 7',
+        'UPDATE commits SET position = 7 WHERE position = 99',
+      ],
+      [`reordered ${A}@2`],
+    ],
+    [
+      'two commits that changed their numbers',
+      [
+        `UPDATE commits SET idx = 99 WHERE stream = '${A}' AND idx = 1`,
+        `UPDATE commits SET idx = 1 WHERE stream = '${A}' AND idx = 2`,
+        `UPDATE commits SET idx = 2 WHERE idx = 99`,
+      ],
+      [
+        `misplaced ${A}@1`,
+        `inserted ${A}@1`,
+        `misplaced ${A}@2`,
+        `inserted ${A}@2`,
+        `backdated ${A}@2`,
+        `reordered ${A}@2`,
+        `inserted ${A}@3`,
+      ],
+    ],
+    [
+      'a commit that was moved to another stream',
+      [`UPDATE commits SET stream = '${B}', idx = 4 WHERE stream = '${A}' AND idx = 5`],
+      [`misplaced ${B}@4`, `inserted ${B}@4`],
+    ],
+    [
+      'a commit that stands there twice',
+      [
+        'DROP INDEX commits_by_stream',
+        'INSERT INTO commits (stream, idx, hash, body) SELECT stream, idx, hash, body FROM commits WHERE position = 4',
+      ],
+      [`inserted ${A}@1`],
+    ],
+    [
+      'a time that runs backwards',
+      [
+        (database) => {
+          const forged = seal({ ...bodyOf(database, A, 5), at: '2020-01-01T00:00:00.000Z' });
+          database
+            .prepare(`UPDATE commits SET body = ?, hash = ? WHERE stream = '${A}' AND idx = 5`)
+            .run(forged.body, forged.commit.hash);
+        },
+      ],
+      [`backdated ${A}@5`],
+    ],
+    [
+      'text that is no commit',
+      [`UPDATE commits SET body = 'nothing' WHERE stream = '${C}' AND idx = 1`],
+      [`altered ${C}@1`, `unreadable ${C}@1`],
+    ],
+    [
+      'bytes that are no text',
+      [`UPDATE commits SET body = x'00ff' WHERE stream = '${C}' AND idx = 2`],
+      [`unreadable ${C}@2`],
+    ],
+    [
+      'the newest commits of a stream, cut off',
+      [`DELETE FROM commits WHERE stream = '${B}' AND idx > 0`],
+      ['missing the log', 'missing the log', 'missing the log', `missing ${B}@1`],
+    ],
+    [
+      'a whole stream, cut out',
+      [`DELETE FROM commits WHERE stream = '${C}'`],
+      ['missing the log', 'missing the log', 'missing the log'],
+    ],
     ['the end of the log, cut off', ['DELETE FROM commits WHERE position > 11'], ['missing the log']],
   ])('%s', (_, changes, expected) => {
     const folder = tampered(...changes);
@@ -153,10 +272,15 @@ describe('what it finds', () => {
   });
 
   test('the words name the commit', () => {
-    const folder = tampered(`UPDATE commits SET body = replace(body, '"n":2', '"n":3') WHERE stream = '${A}' AND idx = 2`, `DELETE FROM commits WHERE stream = '${B}' AND idx = 1`);
+    const folder = tampered(
+      `UPDATE commits SET body = replace(body, '"n":2', '"n":3') WHERE stream = '${A}' AND idx = 2`,
+      `DELETE FROM commits WHERE stream = '${B}' AND idx = 1`,
+    );
     const messages = audited(folder).named.map(({ message }) => message);
     expect(messages).toEqual([
-      expect.stringMatching(/^default\/task\/a@2: its bytes hash to [0-9a-f]{12}…, its receipt says [0-9a-f]{12}…: it was altered$/),
+      expect.stringMatching(
+        /^default\/task\/a@2: its bytes hash to [0-9a-f]{12}…, its receipt says [0-9a-f]{12}…: it was altered$/,
+      ),
       'default/task/b@2: commit 1 before it was dropped',
       'place 5 of the log is empty: a commit stood there',
     ]);
@@ -167,7 +291,8 @@ describe('what it finds', () => {
     const database = await Database.open(folder);
     const store = await SqliteEventStore.open(database);
     const commits = chain(A, 1_100);
-    for (let start = 0; start < commits.length; start += 99) await store.append({ stream: A, expected: start - 1, commits: commits.slice(start, start + 99) });
+    for (let start = 0; start < commits.length; start += 99)
+      await store.append({ stream: A, expected: start - 1, commits: commits.slice(start, start + 99) });
     await database.close();
     const direct = new DatabaseSync(join(folder, DATABASE_FILE));
     direct.exec("UPDATE commits SET body = body || ' '");
@@ -179,21 +304,33 @@ describe('what it finds', () => {
 
 describe('what it can not show', () => {
   test.each<[string, readonly (string | ((database: DatabaseSync) => void))[]]>([
-    ['the end of the log, cut off with every trace', ['DELETE FROM commits WHERE position > 11', "UPDATE checkpoints SET value = '11'"]],
-    ['a stream, rewritten from some point on', [(database) => {
-      let previous: string | null = null;
-      for (let index = 0; index < 6; index += 1) {
-        const forged = seal({ ...bodyOf(database, A, index), events: [], previousHash: previous });
-        database.prepare(`UPDATE commits SET body = ?, hash = ? WHERE stream = '${A}' AND idx = ?`).run(forged.body, forged.commit.hash, index);
-        previous = forged.commit.hash;
-      }
-    }]],
+    [
+      'the end of the log, cut off with every trace',
+      ['DELETE FROM commits WHERE position > 11', "UPDATE checkpoints SET value = '11'"],
+    ],
+    [
+      'a stream, rewritten from some point on',
+      [
+        (database) => {
+          let previous: string | null = null;
+          for (let index = 0; index < 6; index += 1) {
+            const forged = seal({ ...bodyOf(database, A, index), events: [], previousHash: previous });
+            database
+              .prepare(`UPDATE commits SET body = ?, hash = ? WHERE stream = '${A}' AND idx = ?`)
+              .run(forged.body, forged.commit.hash, index);
+            previous = forged.commit.hash;
+          }
+        },
+      ],
+    ],
   ])('%s; it says so', async (_, changes) => {
     const folder = tampered(...changes);
     expect(faults(folder)).toEqual([]);
     const { code, stdout } = await formicary(['verify', '--data', folder]);
     expect(code).toBe(0);
-    expect(stdout).toContain('Hashes alone do not show:\n  – a whole stream, or the newest commits of a stream, that were cut off together with every trace of them\n  – commits that were all written anew');
+    expect(stdout).toContain(
+      'Hashes alone do not show:\n  – a whole stream, or the newest commits of a stream, that were cut off together with every trace of them\n  – commits that were all written anew',
+    );
     expect(stdout).toContain('A signed root over the heads of all streams would.');
   });
 });
@@ -204,13 +341,19 @@ describe('as a command', () => {
     expect(held.code).toBe(0);
     expect(held.stdout).toContain(`${good}: 3 streams, 13 commits, 0 blobs, no faults`);
 
-    const folder = tampered(`UPDATE commits SET body = replace(body, '"n":2', '"n":3') WHERE stream = '${A}' AND idx = 2`);
+    const folder = tampered(
+      `UPDATE commits SET body = replace(body, '"n":2', '"n":3') WHERE stream = '${A}' AND idx = 2`,
+    );
     const broken = await formicary(['verify', '--data', folder]);
     expect(broken.code).toBe(1);
     expect(broken.stdout).toMatch(/^altered {5}default\/task\/a@2: /);
     expect(broken.stdout).toContain(`${folder}: 3 streams, 13 commits, 0 blobs, 1 fault`);
     expect(broken.stdout).toContain('The log does NOT hold.');
-    expect((await formicary(['verify', '--data', folder, '--json'])).json).toMatchObject({ faults: 1, named: [{ commit: `${A}@2`, kind: 'altered' }], not_shown: [expect.any(String), expect.any(String)] });
+    expect((await formicary(['verify', '--data', folder, '--json'])).json).toMatchObject({
+      faults: 1,
+      named: [{ commit: `${A}@2`, kind: 'altered' }],
+      not_shown: [expect.any(String), expect.any(String)],
+    });
   });
 
   test('the folder: as named, as the environment says, the usual ones', async () => {
@@ -235,7 +378,8 @@ describe('as a command', () => {
     const writing = (async () => {
       while (!stopped) await client.tasks.postMany(Array.from({ length: 50 }, () => ({ task_type: 'verify.work' })));
     })();
-    for (let i = 0; i < 3; i += 1) expect((await formicary(['verify', '--data', host.data])).stdout).toContain('no faults');
+    for (let i = 0; i < 3; i += 1)
+      expect((await formicary(['verify', '--data', host.data])).stdout).toContain('no faults');
     stopped = true;
     await writing;
     client.close();
@@ -260,20 +404,36 @@ describe('salvage', () => {
     let previous: string | null = null;
     for (let index = 0; index < 6; index += 1) {
       const [first] = chain(BIG, 1);
-      const commit = seal({ ...first!.commit, index, previousHash: previous, events: [{ type: 'Noted', v: 1, data: { text: 'ü'.repeat(index * 3_000) } }] });
+      const commit = seal({
+        ...first!.commit,
+        index,
+        previousHash: previous,
+        events: [{ type: 'Noted', v: 1, data: { text: 'ü'.repeat(index * 3_000) } }],
+      });
       await store.append({ stream: BIG, expected: index - 1, commits: [commit] });
       previous = commit.commit.hash;
     }
     // As after a kill: all of it is in the write-ahead log.
     cpSync(data, `${data}-killed`, { recursive: true });
     await database.close();
-    lines = (await formicary(['export', '--data', data])).stdout.trim().split('\n').map((line) => JSON.parse(line) as ExportLine);
+    lines = (await formicary(['export', '--data', data])).stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as ExportLine);
     expect(lines).toHaveLength(186);
   }, 30_000);
 
   const saved = async (folder: string) => {
     const { code, stdout, stderr } = await formicary(['export', '--salvage', '--data', folder]);
-    return { code, stderr, lines: stdout.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as ExportLine) };
+    return {
+      code,
+      stderr,
+      lines: stdout
+        .trim()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as ExportLine),
+    };
   };
   const damaged = (name: string, damage: (bytes: Buffer) => void) => {
     const folder = join(root, name);
@@ -330,8 +490,16 @@ describe('exports', () => {
     const { code, stderr } = await formicary(['export', file, '--data', good]);
     expect(code).toBe(0);
     expect(stderr).toContain(`13 receipts of all tenants in ${file}`);
-    const lines = readFileSync(file, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as ExportLine);
-    expect(lines.map(({ stream, index }) => `${stream}@${index}`).slice(0, 4)).toEqual([`${A}@0`, `${B}@0`, `${C}@0`, `${A}@1`]);
+    const lines = readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as ExportLine);
+    expect(lines.map(({ stream, index }) => `${stream}@${index}`).slice(0, 4)).toEqual([
+      `${A}@0`,
+      `${B}@0`,
+      `${C}@0`,
+      `${A}@1`,
+    ]);
     expect(lines.every(({ hash, body }) => sha256(body) === hash)).toBe(true);
     expect((await formicary(['verify', '--export', file])).stdout).toContain('3 streams, 13 commits, no faults');
 
@@ -340,13 +508,21 @@ describe('exports', () => {
     expect(gunzipSync(readFileSync(packed)).toString().trim().split('\n')).toHaveLength(3);
     expect((await formicary(['verify', '--export', packed])).stdout).toContain('1 stream, 3 commits, no faults');
     const { stdout } = await formicary(['export', '--data', good]);
-    expect((await formicary(['verify', '--export', '-'], { input: stdout })).stdout).toContain('3 streams, 13 commits, no faults');
+    expect((await formicary(['verify', '--export', '-'], { input: stdout })).stdout).toContain(
+      '3 streams, 13 commits, no faults',
+    );
   });
 
   test('from a host: what the folder holds', async () => {
     const host = await startTestHost();
     const client = new Formicary({ url: host.url });
-    await client.tasks.postMany(Array.from({ length: 250 }, (_, i) => ({ id: `exported-${i}`, task_type: 'export.work', payload: { text: 'ä\u2028"\\', numbers: { 10: 1, 9: 2, é: 1e21 } } })));
+    await client.tasks.postMany(
+      Array.from({ length: 250 }, (_, i) => ({
+        id: `exported-${i}`,
+        task_type: 'export.work',
+        payload: { text: 'ä\u2028"\\', numbers: { 10: 1, 9: 2, é: 1e21 } },
+      })),
+    );
     await client.as('developer', 'other').tasks.post({ id: 'not-ours', task_type: 'export.work' });
     const file = join(root, 'host.ndjson.gz');
     const { code } = await formicary(['export', file, '--url', host.url]);
@@ -363,21 +539,47 @@ describe('exports', () => {
   describe('that were tampered with', () => {
     let lines: ExportLine[];
     beforeAll(async () => {
-      lines = (await formicary(['export', '--data', good])).stdout.trim().split('\n').map((line) => JSON.parse(line) as ExportLine);
+      lines = (await formicary(['export', '--data', good])).stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as ExportLine);
     });
 
     /** Places in the file: A@0 B@0 C@0 A@1 B@1 C@1 A@2 B@2 C@2 A@3 B@3 A@4 A@5. */
     test.each<[string, (lines: ExportLine[]) => ExportLine[], string[]]>([
-      ['altered', (all) => all.map((line, i) => (i === 6 ? { ...line, body: line.body.replace('"n":2', '"n":7') } : line)), [`altered ${A}@2`]],
+      [
+        'altered',
+        (all) => all.map((line, i) => (i === 6 ? { ...line, body: line.body.replace('"n":2', '"n":7') } : line)),
+        [`altered ${A}@2`],
+      ],
       ['dropped', (all) => all.filter((_, i) => i !== 6), [`missing ${A}@3`]],
       ['doubled', (all) => [...all, all[6]!], [`inserted ${A}@2`]],
-      ['reordered', (all) => [...all.slice(0, 3), all[6]!, ...all.slice(4, 6), all[3]!, ...all.slice(7)], [`reordered ${A}@2`]],
-      ['moved', (all) => all.map((line, i) => (i === 12 ? { ...line, stream: B, index: 4 } : line)), [`misplaced ${B}@4`, `inserted ${B}@4`]],
+      [
+        'reordered',
+        (all) => [...all.slice(0, 3), all[6]!, ...all.slice(4, 6), all[3]!, ...all.slice(7)],
+        [`reordered ${A}@2`],
+      ],
+      [
+        'moved',
+        (all) => all.map((line, i) => (i === 12 ? { ...line, stream: B, index: 4 } : line)),
+        [`misplaced ${B}@4`, `inserted ${B}@4`],
+      ],
     ])('%s', async (name, change, expected) => {
       const file = join(root, `${name}.ndjson.gz`);
-      writeFileSync(file, gzipSync(change(lines).map((line) => JSON.stringify(line)).join('\n')));
+      writeFileSync(
+        file,
+        gzipSync(
+          change(lines)
+            .map((line) => JSON.stringify(line))
+            .join('\n'),
+        ),
+      );
       const { database } = await loadExport(file, () => undefined);
-      expect(audit(database, undefined, () => undefined).named.map(({ commit, kind }) => `${kind} ${commit}`).sort()).toEqual([...expected].sort());
+      expect(
+        audit(database, undefined, () => undefined)
+          .named.map(({ commit, kind }) => `${kind} ${commit}`)
+          .sort(),
+      ).toEqual([...expected].sort());
       database.close();
       expect((await formicary(['verify', '--export', file])).code).toBe(1);
     });
@@ -385,16 +587,36 @@ describe('exports', () => {
     test('files that are none', async () => {
       const broken = join(root, 'broken.ndjson.gz');
       writeFileSync(broken, gzipSync(lines.map((line) => JSON.stringify(line)).join('\n')).subarray(0, 200));
-      expect(await formicary(['verify', '--export', broken])).toMatchObject({ code: 2, stderr: expect.stringContaining('unexpected end of file') });
+      expect(await formicary(['verify', '--export', broken])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('unexpected end of file'),
+      });
       const other = join(root, 'other.ndjson');
       writeFileSync(other, `${JSON.stringify(lines[0])}\n${canonicalize({ no: 'receipt' })}\n`);
-      expect(await formicary(['verify', '--export', other])).toMatchObject({ code: 2, stderr: expect.stringContaining(`${other}, line 2 is not a line of an export`) });
+      expect(await formicary(['verify', '--export', other])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`${other}, line 2 is not a line of an export`),
+      });
       const doubled = join(root, 'doubled-name.ndjson');
-      writeFileSync(doubled, lines.map((line, i) => JSON.stringify(line).replace('"body":', i === 1 ? '"body":"{}","body":' : '"body":')).join('\n'));
-      expect(await formicary(['verify', '--export', doubled])).toMatchObject({ code: 2, stderr: expect.stringContaining(`${doubled}, line 2 is not a line of an export`) });
+      writeFileSync(
+        doubled,
+        lines
+          .map((line, i) => JSON.stringify(line).replace('"body":', i === 1 ? '"body":"{}","body":' : '"body":'))
+          .join('\n'),
+      );
+      expect(await formicary(['verify', '--export', doubled])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining(`${doubled}, line 2 is not a line of an export`),
+      });
       // `formicary export | formicary verify --export -`, and the first of them failed.
-      expect(await formicary(['verify', '--export', '-'], { input: '\n' })).toMatchObject({ code: 2, stderr: expect.stringContaining('standard input holds no receipt') });
-      expect(await formicary(['verify', '--export', join(root, 'absent')])).toMatchObject({ code: 2, stderr: expect.stringContaining('there is no file') });
+      expect(await formicary(['verify', '--export', '-'], { input: '\n' })).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('standard input holds no receipt'),
+      });
+      expect(await formicary(['verify', '--export', join(root, 'absent')])).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('there is no file'),
+      });
     });
   });
 });

@@ -1,5 +1,12 @@
 /** The client against a real host: every route, errors as exceptions, paging, who calls. */
-import { Formicary, FormicaryError, NodeTransport, TransportClosed, type Assignment, type TransportRequest } from '../../client/client';
+import {
+  type Assignment,
+  Formicary,
+  FormicaryError,
+  NodeTransport,
+  TransportClosed,
+  type TransportRequest,
+} from '../../client/client';
 import { startTestHost, type TestHost } from '../support/host';
 
 let host: TestHost;
@@ -38,14 +45,28 @@ async function assignment(agent: Formicary, id: string): Promise<Assignment> {
 }
 
 test.each(['', '.', '..'])('an id %j leads nowhere else: not to a list, nor to what is above', async (id) => {
-  const calls = [client.tasks.get(id), client.agents.get(id), client.agents.deregister(id), client.tasks.cancel(id), client.oversight.get(id), client.rounds.get(id)];
+  const calls = [
+    client.tasks.get(id),
+    client.agents.get(id),
+    client.agents.deregister(id),
+    client.tasks.cancel(id),
+    client.oversight.get(id),
+    client.rounds.get(id),
+  ];
   for (const call of calls) await expect(call).rejects.toThrow('must not be empty nor made of dots alone');
 });
 
 test('a task from post to completion, by an agent that acts for itself', async () => {
   const agent = client.as('life-1');
-  const registered = await agent.agents.register({ agent_type: 'life.cycle', capabilities: { welding: 0.5 }, capacity: 2 });
-  expect(registered).toMatchObject({ receipt: { stream: 'default/agent/life-1', version: 0, events: ['AgentRegistered'] }, agent: { id: 'life-1', load: 0, capabilities: { welding: 0.5 } } });
+  const registered = await agent.agents.register({
+    agent_type: 'life.cycle',
+    capabilities: { welding: 0.5 },
+    capacity: 2,
+  });
+  expect(registered).toMatchObject({
+    receipt: { stream: 'default/agent/life-1', version: 0, events: ['AgentRegistered'] },
+    agent: { id: 'life-1', load: 0, capabilities: { welding: 0.5 } },
+  });
 
   const posted = await client.tasks.post({ id: 'life-task', task_type: 'life.cycle', priority: 1, payload: { n: 1 } });
   expect(posted.task).toMatchObject({ id: 'life-task', status: 'open', payload: { n: 1 } });
@@ -54,13 +75,26 @@ test('a task from post to completion, by an agent that acts for itself', async (
 
   expect((await agent.tasks.accept(task, { award })).task.holder).toMatchObject({ agent: 'life-1', award: 1 });
   expect((await agent.tasks.heartbeat(task, { award })).receipt.events).toEqual([]);
-  expect((await agent.agents.heartbeat('life-1', [{ task, award }, { task, award: 9 }])).held).toEqual([
+  expect(
+    (
+      await agent.agents.heartbeat('life-1', [
+        { task, award },
+        { task, award: 9 },
+      ])
+    ).held,
+  ).toEqual([
     { task, award, stands: true },
     { task, award: 9, stands: false },
   ]);
-  expect((await agent.tasks.progress(task, { award, fraction: 0.5, note: 'half' })).task.progress).toMatchObject({ fraction: 0.5, note: 'half' });
+  expect((await agent.tasks.progress(task, { award, fraction: 0.5, note: 'half' })).task.progress).toMatchObject({
+    fraction: 0.5,
+    note: 'half',
+  });
   const done = await agent.tasks.complete(task, { award, result: { ok: true } });
-  expect(done.task).toMatchObject({ status: 'completed', completion: { agent: 'life-1', award: 1, result: { ok: true } } });
+  expect(done.task).toMatchObject({
+    status: 'completed',
+    completion: { agent: 'life-1', award: 1, result: { ok: true } },
+  });
 
   expect(await client.tasks.get(task, { asOf: posted.receipt.at })).toMatchObject({ status: 'open', version: 0 });
   expect(await client.tasks.recompute(task)).toMatchObject({ agrees: true, computedWinner: 'life-1' });
@@ -69,23 +103,32 @@ test('a task from post to completion, by an agent that acts for itself', async (
   expect(receipts.at(-1)?.hash).toBe(done.receipt.hash);
   const chain = await client.why(task);
   expect(chain.roots).toHaveLength(1);
-  expect(chain.roots[0]).toMatchObject({ action: 'task.post', effects: [{ action: 'agent.reserve', effects: [{ action: 'task.award' }] }] });
+  expect(chain.roots[0]).toMatchObject({
+    action: 'task.post',
+    effects: [{ action: 'agent.reserve', effects: [{ action: 'task.award' }] }],
+  });
 });
 
 test('the ways in which an attempt ends', async () => {
   for (const id of ['ends-1', 'ends-2']) await client.as(id).agents.register({ agent_type: 'ends.work', capacity: 1 });
   await client.as('ends-1').agents.deregister('ends-1', 'tired');
   expect((await client.agents.get('ends-1')).status).toBe('gone');
-  expect((await client.as('ends-1').agents.put('ends-1', { agent_type: 'ends.work', capacity: 1, pool: 'other' })).agent).toMatchObject({ status: 'active', pool: 'other' });
+  expect(
+    (await client.as('ends-1').agents.put('ends-1', { agent_type: 'ends.work', capacity: 1, pool: 'other' })).agent,
+  ).toMatchObject({ status: 'active', pool: 'other' });
 
   await client.tasks.post({ id: 'ends', task_type: 'ends.work', retry_seconds: 0 });
   const { award, agent: holder } = await whoGot('ends');
   const other = holder === 'ends-1' ? 'ends-2' : 'ends-1';
-  expect((await client.as(holder).tasks.decline('ends', { award, reason: 'busy' })).receipt.events).toContain('AwardDeclined');
+  expect((await client.as(holder).tasks.decline('ends', { award, reason: 'busy' })).receipt.events).toContain(
+    'AwardDeclined',
+  );
 
   const next = await assignment(client.as(other), other);
   await client.as(other).tasks.accept('ends', { award: next.award });
-  expect(await refusal(client.as(other).tasks.handOff('ends', { award: next.award, to: holder }))).toMatchObject({ status: 409 });
+  expect(await refusal(client.as(other).tasks.handOff('ends', { award: next.award, to: holder }))).toMatchObject({
+    status: 409,
+  });
   await client.as('ends-3').agents.register({ agent_type: 'ends.work', standing_offer: false });
   const handed = await client.as(other).tasks.handOff('ends', { award: next.award, to: 'ends-3', note: 'yours' });
   expect(handed.task.holder).toMatchObject({ agent: 'ends-3', award: next.award + 1 });
@@ -97,7 +140,9 @@ test('the ways in which an attempt ends', async () => {
   expect(released.receipt.events).toContain('AttemptEnded');
   const again = await whoGot('ends');
   await client.as(again.agent).tasks.accept('ends', { award: again.award });
-  const failed = await client.as(again.agent).tasks.fail('ends', { award: again.award, reason: 'broken', retryable: false });
+  const failed = await client
+    .as(again.agent)
+    .tasks.fail('ends', { award: again.award, reason: 'broken', retryable: false });
   expect(failed.task.status).toBe('dead');
   expect((await client.tasks.redrive('ends')).task.status).toBe('open');
   expect((await client.tasks.cancel('ends', 'enough')).task.status).toBe('cancelled');
@@ -114,8 +159,14 @@ test('explicit bids', async () => {
 test('a batch answers for each task, and large payloads are kept beside the receipt', async () => {
   const big = 'x'.repeat(40_000);
   await client.tasks.post({ id: 'batch-1', task_type: 'batch.work' });
-  const answers = await client.tasks.postMany([{ id: 'batch-1', task_type: 'batch.work' }, { id: 'batch-2', task_type: 'batch.work', payload: { big } }]);
-  expect(answers[0]).toMatchObject({ id: 'batch-1', problem: { status: 409, type: expect.stringMatching(/task-exists$/) } });
+  const answers = await client.tasks.postMany([
+    { id: 'batch-1', task_type: 'batch.work' },
+    { id: 'batch-2', task_type: 'batch.work', payload: { big } },
+  ]);
+  expect(answers[0]).toMatchObject({
+    id: 'batch-1',
+    problem: { status: 409, type: expect.stringMatching(/task-exists$/) },
+  });
   expect(answers[1]).toMatchObject({ id: 'batch-2', receipt: { events: ['TaskPosted'] } });
   const { payload, payload_ref } = await client.tasks.get('batch-2');
   expect(payload).toBeUndefined();
@@ -123,18 +174,36 @@ test('a batch answers for each task, and large payloads are kept beside the rece
 });
 
 test('signals, tools, the repository and pools', async () => {
-  const emitted = await client.signals.emit({ type: 'resource_needed', location: 'hall/a@1', strength: 0.5, decay_rate: 0 });
+  const emitted = await client.signals.emit({
+    type: 'resource_needed',
+    location: 'hall/a@1',
+    strength: 0.5,
+    decay_rate: 0,
+  });
   expect(emitted).toMatchObject({ strength: 0.5, version: 0 });
   const many = await client.signals.emitMany([
     { type: 'resource_needed', location: 'hall/a@1', strength: 0.25, decay_rate: 0 },
     { type: 'resource_needed', location: 'hall/b', strength: 0.1, decay_rate: 0 },
   ]);
   expect(many).toMatchObject([{ strength: 0.75 }, { strength: 0.1 }]);
-  expect(await client.signals.trail('resource_needed', 'hall/a@1')).toMatchObject({ location: 'hall/a@1', strength: 0.75, emissions: 2 });
+  expect(await client.signals.trail('resource_needed', 'hall/a@1')).toMatchObject({
+    location: 'hall/a@1',
+    strength: 0.75,
+    emissions: 2,
+  });
   await settled();
-  expect((await client.signals.field({ location: 'hall', minimum: 0.5 })).value.map(({ location }) => location)).toEqual(['hall/a@1']);
+  expect(
+    (await client.signals.field({ location: 'hall', minimum: 0.5 })).value.map(({ location }) => location),
+  ).toEqual(['hall/a@1']);
 
-  const definition = { tool_name: 'Leads', description: 'Reads leads', schema: {}, version: '1.0.0', api_name: 'Salesforce', operations: ['query_leads'] };
+  const definition = {
+    tool_name: 'Leads',
+    description: 'Reads leads',
+    schema: {},
+    version: '1.0.0',
+    api_name: 'Salesforce',
+    operations: ['query_leads'],
+  };
   await client.tools.register('crm-leads', definition);
   await client.tools.register('crm-leads', { ...definition, version: '1.1.0', code: 'return 1;' });
   expect((await client.tools.get('crm-leads')).versions.map(({ version }) => version)).toEqual(['1.0.0', '1.1.0']);
@@ -142,10 +211,16 @@ test('signals, tools, the repository and pools', async () => {
   expect((await client.tools.deprecate('crm-leads', { reason: 'old' })).tool.status).toBe('deprecated');
   await settled();
   expect((await client.tools.search({ api_name: 'salesforce' })).value).toEqual([]);
-  expect((await client.tools.search({ api_name: 'salesforce', deprecated: true })).value).toMatchObject([{ tool_id: 'crm-leads' }]);
+  expect((await client.tools.search({ api_name: 'salesforce', deprecated: true })).value).toMatchObject([
+    { tool_id: 'crm-leads' },
+  ]);
 
-  expect((await client.repository.search('inventory optimization', { limit: 1 }))[0]).toMatchObject({ score: expect.any(Number) });
-  expect((await client.repository.list({ department: 'finance' })).every(({ department }) => department === 'finance')).toBe(true);
+  expect((await client.repository.search('inventory optimization', { limit: 1 }))[0]).toMatchObject({
+    score: expect.any(Number),
+  });
+  expect(
+    (await client.repository.list({ department: 'finance' })).every(({ department }) => department === 'finance'),
+  ).toBe(true);
   expect((await client.repository.get('finance.reconciliation')).similar.length).toBeGreaterThan(0);
   await client.repository.define('finance.mine', 'finance.reconciliation', { tags: ['ours'] });
   const revised = await client.repository.revise('finance.mine', { tags: ['theirs'] });
@@ -157,8 +232,13 @@ test('signals, tools, the repository and pools', async () => {
   const finance = await until(async () => (await client.pools.list()).find(({ pool }) => pool === 'finance'));
   expect(finance).toMatchObject({ sample: { agents: 1, capacity: 3 } });
   expect(Array.isArray(await client.pools.history('finance', { limit: 5 }))).toBe(true);
-  expect((await client.pools.setObjective('finance', { description: 'close the month', capabilities: ['finance.mine'] })).receipt.events).toContain('ObjectiveChanged');
-  expect((await client.pools.reorganise('finance', [{ agent: 'mine-1', to: 'closing' }], 'asked')).receipt.events).toContain('SwarmReorganised');
+  expect(
+    (await client.pools.setObjective('finance', { description: 'close the month', capabilities: ['finance.mine'] }))
+      .receipt.events,
+  ).toContain('ObjectiveChanged');
+  expect(
+    (await client.pools.reorganise('finance', [{ agent: 'mine-1', to: 'closing' }], 'asked')).receipt.events,
+  ).toContain('SwarmReorganised');
 });
 
 test('what an operator sees', async () => {
@@ -174,7 +254,13 @@ test('what an operator sees', async () => {
 describe('errors', () => {
   test('a problem document becomes an exception that says the same', async () => {
     const error = await refusal(client.tasks.get('nobody'));
-    expect(error).toMatchObject({ name: 'FormicaryError', status: 404, code: 'not-found', type: 'https://formicary.dev/problems/not-found', message: 'There is no task nobody.' });
+    expect(error).toMatchObject({
+      name: 'FormicaryError',
+      status: 404,
+      code: 'not-found',
+      type: 'https://formicary.dev/problems/not-found',
+      message: 'There is no task nobody.',
+    });
     expect(error.problem.title).toBe('There is no such resource');
   });
 
@@ -187,7 +273,10 @@ describe('errors', () => {
 
   test('a rule that refuses, and a version that has passed', async () => {
     await client.tasks.post({ id: 'rules', task_type: 'rules.work' });
-    expect(await refusal(client.tasks.post({ id: 'rules', task_type: 'rules.work' }))).toMatchObject({ status: 409, code: 'task-exists' });
+    expect(await refusal(client.tasks.post({ id: 'rules', task_type: 'rules.work' }))).toMatchObject({
+      status: 409,
+      code: 'task-exists',
+    });
     expect(await refusal(client.tasks.cancel('rules', 'x', { ifMatch: 7 }))).toMatchObject({ status: 412 });
     expect((await client.tasks.cancel('rules', 'x', { ifMatch: 0 })).task.status).toBe('cancelled');
   });
@@ -227,7 +316,14 @@ describe('who calls', () => {
     const { receipt } = await ada.tasks.post({ id: 'by-ada', task_type: 'who.work' });
     const [commit] = await all(client.receipts.stream('task', 'by-ada'));
     expect(commit).toMatchObject({ hash: receipt.hash, meta: { actor: { id: 'human:ada', kind: 'human' } } });
-    expect(await refusal(client.as('me').agents.get('life-1').then(() => client.as('me').agents.deregister('life-1')))).toMatchObject({ status: 403, code: 'forbidden' });
+    expect(
+      await refusal(
+        client
+          .as('me')
+          .agents.get('life-1')
+          .then(() => client.as('me').agents.deregister('life-1')),
+      ),
+    ).toMatchObject({ status: 403, code: 'forbidden' });
   });
 
   test('tenants see nothing of each other', async () => {
@@ -238,7 +334,11 @@ describe('who calls', () => {
 
 describe('paging', () => {
   beforeAll(async () => {
-    await client.as('developer', 'pages').tasks.postMany(Array.from({ length: 25 }, (_, i) => ({ id: `page-${String(i).padStart(2, '0')}`, task_type: 'page.work' })));
+    await client
+      .as('developer', 'pages')
+      .tasks.postMany(
+        Array.from({ length: 25 }, (_, i) => ({ id: `page-${String(i).padStart(2, '0')}`, task_type: 'page.work' })),
+      );
     await settled();
   });
 
@@ -271,10 +371,18 @@ describe('paging', () => {
 
 test('the client knows every route of the API', async () => {
   const { paths } = (await client.operation.openapi()) as { paths: Record<string, Record<string, unknown>> };
-  const operations = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path, pattern: new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, '[^?]+')}(\\?|$)`) })));
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => ({
+      method: method.toUpperCase(),
+      path,
+      pattern: new RegExp(`^${path.replaceAll(/\{[^}]+\}/g, '[^?]+')}(\\?|$)`),
+    })),
+  );
   expect(operations.length).toBeGreaterThan(40);
   const known = await everyRequest();
-  const unknown = operations.filter(({ method, pattern }) => !known.some((request) => request.method === method && pattern.test(request.path)));
+  const unknown = operations.filter(
+    ({ method, pattern }) => !known.some((request) => request.method === method && pattern.test(request.path)),
+  );
   expect(unknown.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
 });
 
@@ -285,17 +393,24 @@ async function everyRequest(): Promise<TransportRequest[]> {
   const silent = new Formicary({
     transport: {
       send: (request) => Promise.resolve({ ...answer, body: (asked.push(request), '{"value":[]}') }),
-      open: (request) => Promise.reject(new FormicaryError(404, { type: '', title: '', status: 404, detail: (asked.push(request), '') })),
+      open: (request) =>
+        Promise.reject(
+          new FormicaryError(404, { type: '', title: '', status: 404, detail: (asked.push(request), '') }),
+        ),
       close: () => undefined,
     },
   });
-  const apis = Object.values(silent).filter((value: unknown): value is object => typeof value === 'object' && value !== null && value.constructor.name.endsWith('Api'));
+  const apis = Object.values(silent).filter(
+    (value: unknown): value is object =>
+      typeof value === 'object' && value !== null && value.constructor.name.endsWith('Api'),
+  );
   for (const api of [silent, ...apis] as Record<string, (...args: unknown[]) => unknown>[]) {
     for (const method of Object.getOwnPropertyNames(Object.getPrototypeOf(api))) {
       if (['constructor', 'as', 'close'].includes(method)) continue;
       // Two plausible arguments serve every method: nothing is checked on this side.
       const made = api[method]!('a', 'b');
-      if (typeof made === 'object' && made !== null && Symbol.asyncIterator in made) await (made as AsyncGenerator).next().catch(() => undefined);
+      if (typeof made === 'object' && made !== null && Symbol.asyncIterator in made)
+        await (made as AsyncGenerator).next().catch(() => undefined);
       else await made;
     }
   }
@@ -308,7 +423,11 @@ function counted(tenant: string): { asked: string[]; counting: Formicary } {
   const transport = new NodeTransport(host.url);
   const counting = new Formicary({
     tenant,
-    transport: { send: (request) => (asked.push(request.path), transport.send(request)), open: (request) => transport.open(request), close: () => transport.close() },
+    transport: {
+      send: (request) => (asked.push(request.path), transport.send(request)),
+      open: (request) => transport.open(request),
+      close: () => transport.close(),
+    },
   });
   return { asked, counting };
 }

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Formicary, type Commit, type Followed } from '../../client/client';
+import { type Commit, type Followed, Formicary } from '../../client/client';
 import { startFlakyProxy } from '../support/flaky-proxy';
 import { startTestHost } from '../support/host';
 
@@ -10,7 +10,9 @@ const RETRY = { attempts: 5, baseMs: 5, maxMs: 100 };
 
 /** The numbers of the tasks whose posting the commits tell of. */
 function postedIn(commits: readonly Commit[]): number[] {
-  return commits.filter(({ events }) => events.some(({ type }) => type === 'TaskPosted')).map(({ stream }) => Number(stream.split('-').at(-1)));
+  return commits
+    .filter(({ events }) => events.some(({ type }) => type === 'TaskPosted'))
+    .map(({ stream }) => Number(stream.split('-').at(-1)));
 }
 
 /** Who has waited this long waits in vain. */
@@ -29,14 +31,21 @@ describe('over a network that breaks', () => {
     const breaks: unknown[] = [];
     const seen: Commit[] = [];
     const following = (async () => {
-      for await (const { commit } of follower.receipts.follow({ after: '0', category: 'task', signal: AbortSignal.any([stop.signal, PATIENCE()]), onBreak: (error) => breaks.push(error) })) {
+      for await (const { commit } of follower.receipts.follow({
+        after: '0',
+        category: 'task',
+        signal: AbortSignal.any([stop.signal, PATIENCE()]),
+        onBreak: (error) => breaks.push(error),
+      })) {
         seen.push(commit);
         if (postedIn([commit])[0] === TASKS - 1) stop.abort();
       }
     })();
     const breaking = setInterval(() => proxy.breakAll(), 40);
     for (const batch of numbers(TASKS / 20)) {
-      await direct.tasks.postMany(numbers(20).map((i) => ({ id: `followed-${batch * 20 + i}`, task_type: 'follow.work' })));
+      await direct.tasks.postMany(
+        numbers(20).map((i) => ({ id: `followed-${batch * 20 + i}`, task_type: 'follow.work' })),
+      );
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     // On a slow day a connection that lives for 40 ms shows next to nothing.
@@ -58,7 +67,11 @@ describe('over a network that breaks', () => {
     const stop = new AbortController();
     const seen: Commit[] = [];
     const following = (async () => {
-      for await (const { commit } of client.receipts.follow({ after: '0', category: 'task', signal: AbortSignal.any([stop.signal, PATIENCE()]) })) {
+      for await (const { commit } of client.receipts.follow({
+        after: '0',
+        category: 'task',
+        signal: AbortSignal.any([stop.signal, PATIENCE()]),
+      })) {
         seen.push(commit);
         if (postedIn(seen).length === 2) stop.abort();
       }
@@ -77,7 +90,10 @@ describe('over a network that breaks', () => {
 
 describe('with a server that answers as told', () => {
   /** Frames of each connection in turn, sent in pieces of so many bytes; then the connection ends. */
-  async function serving(connections: readonly string[], pieces = 7): Promise<{ client: Formicary; lastIds: (string | undefined)[]; close(): void }> {
+  async function serving(
+    connections: readonly string[],
+    pieces = 7,
+  ): Promise<{ client: Formicary; lastIds: (string | undefined)[]; close(): void }> {
     const lastIds: (string | undefined)[] = [];
     const server = createServer((request, response) => {
       const frames = connections[lastIds.length];
@@ -109,13 +125,23 @@ describe('with a server that answers as told', () => {
     return all;
   }
 
-  const frame = (id: string, hash: string, more = '') => `id: ${id}\nevent: commit\ndata: ${JSON.stringify({ hash, more })}\n\n`;
+  const frame = (id: string, hash: string, more = '') =>
+    `id: ${id}\nevent: commit\ndata: ${JSON.stringify({ hash, more })}\n\n`;
 
   test('it goes on after the last id, and passes over what comes again', async () => {
     // Commits that were read together carry the place before them; the last one carries the place after them.
-    const { client, lastIds, close } = await serving([frame('3', 'a') + frame('3', 'b'), frame('3', 'a') + frame('3', 'b') + frame('6', 'c'), frame('7', 'd')]);
+    const { client, lastIds, close } = await serving([
+      frame('3', 'a') + frame('3', 'b'),
+      frame('3', 'a') + frame('3', 'b') + frame('6', 'c'),
+      frame('7', 'd'),
+    ]);
     const all = await followed(client);
-    expect(all.map(({ commit, after }) => [commit.hash, after])).toEqual([['a', '3'], ['b', '3'], ['c', '6'], ['d', '7']]);
+    expect(all.map(({ commit, after }) => [commit.hash, after])).toEqual([
+      ['a', '3'],
+      ['b', '3'],
+      ['c', '6'],
+      ['d', '7'],
+    ]);
     expect(lastIds).toEqual([undefined, '3', '6', '7']);
     close();
   });
@@ -123,7 +149,10 @@ describe('with a server that answers as told', () => {
   test.each([1, 2, 3, 1_000])('frames are read in whatever pieces they come (%i bytes)', async (pieces) => {
     const lines = `: a comment\r\nretry: 5\r\n\r\nid:1\r\ndata: {"hash":"ä",\r\ndata: "more":"é€😀"}\r\n\r\nid: 2\n\n${frame('2', 'b', 'ünï')}`;
     const { client, lastIds, close } = await serving([lines], pieces);
-    expect((await followed(client)).map(({ commit }) => commit)).toEqual([{ hash: 'ä', more: 'é€😀' }, { hash: 'b', more: 'ünï' }]);
+    expect((await followed(client)).map(({ commit }) => commit)).toEqual([
+      { hash: 'ä', more: 'é€😀' },
+      { hash: 'b', more: 'ünï' },
+    ]);
     expect(lastIds).toEqual([undefined, '2']);
     close();
   });
@@ -142,7 +171,10 @@ test('a place that is none is refused, and a signal ends the wait', async () => 
   await expect(client.receipts.follow({ after: 'nonsense' }).next()).rejects.toMatchObject({ status: 400 });
   const aborted = client.receipts.follow({ signal: AbortSignal.timeout(100) });
   expect(await aborted.next()).toEqual({ done: true, value: undefined });
-  expect(await client.receipts.follow({ signal: AbortSignal.abort() }).next()).toEqual({ done: true, value: undefined });
+  expect(await client.receipts.follow({ signal: AbortSignal.abort() }).next()).toEqual({
+    done: true,
+    value: undefined,
+  });
   client.close();
   await host.stop();
 }, 60_000);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Formicary, type FormicaryError, type RetryOptions } from '../../client/client';
-import { startFlakyProxy, type FlakyProxy } from '../support/flaky-proxy';
+import { type FlakyProxy, startFlakyProxy } from '../support/flaky-proxy';
 import { startTestHost, type TestHost } from '../support/host';
 
 const FAST: RetryOptions = { attempts: 5, baseMs: 2 };
@@ -36,13 +36,17 @@ describe('over a network that breaks', () => {
     const { receipt, task } = await client.tasks.post({ task_type: 'retry.work' });
     expect(receipt).toMatchObject({ version: 0, repeated: true });
     const posted = [];
-    for await (const commit of client.receipts.stream('task', task.id)) if (commit.events.some(({ type }) => type === 'TaskPosted')) posted.push(commit.hash);
+    for await (const commit of client.receipts.stream('task', task.id))
+      if (commit.events.some(({ type }) => type === 'TaskPosted')) posted.push(commit.hash);
     expect(posted).toEqual([receipt.hash]);
   });
 
   test('a command that never arrived is done by the next try', async () => {
     proxy.refuse(2);
-    expect((await client.tasks.post({ id: 'late', task_type: 'retry.work' })).receipt).toMatchObject({ version: 0, repeated: false });
+    expect((await client.tasks.post({ id: 'late', task_type: 'retry.work' })).receipt).toMatchObject({
+      version: 0,
+      repeated: false,
+    });
   });
 
   test('a batch whose answer was lost posts each task once', async () => {
@@ -53,7 +57,9 @@ describe('over a network that breaks', () => {
 
   test('without a key nothing is sent twice', async () => {
     proxy.loseAnswers(1);
-    await expect(client.tasks.post({ id: 'once', task_type: 'retry.work' }, { idempotencyKey: false })).rejects.toMatchObject({ status: 0, code: 'unreachable' });
+    await expect(
+      client.tasks.post({ id: 'once', task_type: 'retry.work' }, { idempotencyKey: false }),
+    ).rejects.toMatchObject({ status: 0, code: 'unreachable' });
     expect(proxy.connections).toBe(1);
     // The host has done it all the same: that is why the client may not guess.
     expect((await client.tasks.get('once')).status).toBe('open');
@@ -63,7 +69,9 @@ describe('over a network that breaks', () => {
     const first = await client.tasks.post({ task_type: 'retry.work' }, { idempotencyKey: 'mine' });
     const second = await client.tasks.post({ task_type: 'retry.work' }, { idempotencyKey: 'mine' });
     expect(second.receipt).toMatchObject({ hash: first.receipt.hash, repeated: true });
-    await expect(client.tasks.post({ task_type: 'retry.other' }, { idempotencyKey: 'mine' })).rejects.toMatchObject({ status: 422 });
+    await expect(client.tasks.post({ task_type: 'retry.other' }, { idempotencyKey: 'mine' })).rejects.toMatchObject({
+      status: 422,
+    });
   });
 
   test('it gives up after as many tries as it was told', async () => {
@@ -83,7 +91,13 @@ describe('when the host says no for now', () => {
   });
 
   /** A client of a server that answers as told; the last answer is repeated. */
-  async function answering(...answers: readonly { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }[]): Promise<Formicary> {
+  async function answering(
+    ...answers: readonly {
+      readonly status: number;
+      readonly headers?: Readonly<Record<string, string>>;
+      readonly body?: string;
+    }[]
+  ): Promise<Formicary> {
     requests = 0;
     const listener: RequestListener = (_, response) => {
       const { status, headers, body = '{"value":[]}' } = answers[Math.min(requests, answers.length - 1)]!;
@@ -92,7 +106,10 @@ describe('when the host says no for now', () => {
     };
     server = createServer(listener).listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new Formicary({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, retry: { ...FAST, maxMs: 3_000 } });
+    return new Formicary({
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      retry: { ...FAST, maxMs: 3_000 },
+    });
   }
 
   test.each([429, 503])('%i is tried again', async (status) => {
@@ -110,9 +127,14 @@ describe('when the host says no for now', () => {
   });
 
   test('those who are told to wait come back over as much time again', async () => {
-    const client = await answering(...Array.from({ length: 30 }, () => ({ status: 503, headers: { 'retry-after': '1' } })), { status: 200 });
+    const client = await answering(
+      ...Array.from({ length: 30 }, () => ({ status: 503, headers: { 'retry-after': '1' } })),
+      { status: 200 },
+    );
     const started = performance.now();
-    const back = await Promise.all(Array.from({ length: 30 }, async () => (await client.tasks.list(), performance.now() - started)));
+    const back = await Promise.all(
+      Array.from({ length: 30 }, async () => (await client.tasks.list(), performance.now() - started)),
+    );
     expect(requests).toBe(60);
     expect(Math.min(...back)).toBeGreaterThanOrEqual(999);
     // 30 that are drawn from a second lie further apart than this, unless once in many lives.
@@ -120,7 +142,10 @@ describe('when the host says no for now', () => {
   });
 
   test('Retry-After as a date is waited for', async () => {
-    const client = await answering({ status: 503, headers: { 'retry-after': new Date(Date.now() + 2_000).toUTCString() } }, { status: 200 });
+    const client = await answering(
+      { status: 503, headers: { 'retry-after': new Date(Date.now() + 2_000).toUTCString() } },
+      { status: 200 },
+    );
     const started = performance.now();
     await client.tasks.list();
     // The date has no milliseconds.
@@ -148,7 +173,11 @@ describe('when the host says no for now', () => {
   test('an answer that is no problem document is an error all the same', async () => {
     const client = await answering({ status: 502, body: '<html>Bad gateway</html>' });
     const error = (await client.status().catch((thrown: unknown) => thrown)) as FormicaryError;
-    expect(error).toMatchObject({ status: 502, type: 'about:blank', message: expect.stringContaining('the answer is 502, and not a Formicary host') });
+    expect(error).toMatchObject({
+      status: 502,
+      type: 'about:blank',
+      message: expect.stringContaining('the answer is 502, and not a Formicary host'),
+    });
   });
 
   test('a pause ends when the signal aborts', async () => {

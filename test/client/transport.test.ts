@@ -1,7 +1,7 @@
 /** The connections under the client. */
 import { once } from 'node:events';
 import { createServer as createHttpServer, type RequestListener } from 'node:http';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { ConnectionError, Formicary, NodeTransport } from '../../client/client';
 
 const servers: Server[] = [];
@@ -26,7 +26,9 @@ const serving = (listener: RequestListener) => listening(createHttpServer(listen
 
 test('connections are used again, and there are as many as there is need for', async () => {
   let open = 0;
-  const port = await serving((request, response) => void setTimeout(() => response.end(JSON.stringify({ port: request.socket.remotePort })), 20));
+  const port = await serving(
+    (request, response) => void setTimeout(() => response.end(JSON.stringify({ port: request.socket.remotePort })), 20),
+  );
   servers.at(-1)!.on('connection', () => (open += 1));
   const client = new Formicary({ url: `http://127.0.0.1:${port}` });
   const first = await client.status();
@@ -58,7 +60,11 @@ test('what is sent: the path under that of the address, who calls, the body with
     });
   });
   const client = new Formicary({ url: `http://127.0.0.1:${port}/behind/`, tenant: 'acme', principal: 'human:ada' });
-  await client.tasks.progress('a/b?c', { award: 1, fraction: 0.5, note: 'ä' }, { idempotencyKey: 'k', ifMatch: 3, traceparent: '00-x' });
+  await client.tasks.progress(
+    'a/b?c',
+    { award: 1, fraction: 0.5, note: 'ä' },
+    { idempotencyKey: 'k', ifMatch: 3, traceparent: '00-x' },
+  );
   await client.signals.trail('alarm', 'plant/line 2', { asOf: '2026-11-21T10:00:00.000Z' });
   expect(seen).toEqual([
     [
@@ -77,7 +83,12 @@ test('what is sent: the path under that of the address, who calls, the body with
       },
       '{"award":1,"fraction":0.5,"note":"ä"}',
     ],
-    ['GET', '/behind/v1/signals/alarm/plant/line%202?asOf=2026-11-21T10%3A00%3A00.000Z', expect.not.objectContaining({ 'content-type': expect.anything() }), ''],
+    [
+      'GET',
+      '/behind/v1/signals/alarm/plant/line%202?asOf=2026-11-21T10%3A00%3A00.000Z',
+      expect.not.objectContaining({ 'content-type': expect.anything() }),
+      '',
+    ],
   ]);
   client.close();
 });

@@ -13,9 +13,9 @@ import { StoreBusy } from '../../app/ports';
 import { toMillis, toTime } from '../../domain/kernel/time';
 import { EventHubsServer } from '../servers/amqp/event-hubs';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
-import { EPOCH, chain } from '../support/commits';
-import { deadlinesContract, workQueueContract } from './small-stores.contract';
+import { chain, EPOCH } from '../support/commits';
 import { eventually, type Timed } from './contract';
+import { deadlinesContract, workQueueContract } from './small-stores.contract';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -25,7 +25,12 @@ const ANSWER_MS = 2_000; // other work shares the machine
 
 /** The clients as the product makes them. */
 const clientsOf = ({ connectionString }: { connectionString: string }) =>
-  new AzureClients({ cosmos: { endpoint: 'http://127.0.0.1:1', key: '' }, serviceBus: { connectionString }, eventHubs: { connectionString }, blobs: { connectionString: 'UseDevelopmentStorage=true' } });
+  new AzureClients({
+    cosmos: { endpoint: 'http://127.0.0.1:1', key: '' },
+    serviceBus: { connectionString },
+    eventHubs: { connectionString },
+    blobs: { connectionString: 'UseDevelopmentStorage=true' },
+  });
 
 /** A server whose time the test moves, with a client. */
 async function serviceBus(options: { maxDeliveries?: number } = {}) {
@@ -38,7 +43,14 @@ async function serviceBus(options: { maxDeliveries?: number } = {}) {
     ...options,
   }).listen();
   const open = () => {
-    const bus = new ServiceBus(() => new ServiceBusClient(server.connectionString, { retryOptions: { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 } }), 5, ANSWER_MS);
+    const bus = new ServiceBus(
+      () =>
+        new ServiceBusClient(server.connectionString, {
+          retryOptions: { timeoutInMs: 2_000, maxRetries: 3, retryDelayInMs: 10 },
+        }),
+      5,
+      ANSWER_MS,
+    );
     return { bus, close: () => bus.close() };
   };
   return {
@@ -54,7 +66,10 @@ async function serviceBus(options: { maxDeliveries?: number } = {}) {
 }
 
 /** An adapter as the contracts want it; `disturb` comes before each of its calls. */
-async function timed<T extends object>(make: (bus: ServiceBus) => T, disturb?: (server: ServiceBusServer) => Promise<void>): Promise<Timed<T>> {
+async function timed<T extends object>(
+  make: (bus: ServiceBus) => T,
+  disturb?: (server: ServiceBusServer) => Promise<void>,
+): Promise<Timed<T>> {
   const { server, open, now, pass } = await serviceBus();
   let opened = open();
   const store = (): T => {
@@ -62,11 +77,16 @@ async function timed<T extends object>(make: (bus: ServiceBus) => T, disturb?: (
     if (disturb === undefined) return made;
     return new Proxy(made, {
       get: (target, name) => {
-        const method = (target as Record<string | symbol, ((...args: unknown[]) => Promise<unknown>) | undefined>)[name];
-        return method && (async (...args: unknown[]) => {
-          await disturb(server);
-          return await method.apply(target, args);
-        });
+        const method = (target as Record<string | symbol, ((...args: unknown[]) => Promise<unknown>) | undefined>)[
+          name
+        ];
+        return (
+          method &&
+          (async (...args: unknown[]) => {
+            await disturb(server);
+            return await method.apply(target, args);
+          })
+        );
       },
     });
   };
@@ -94,10 +114,16 @@ const detached = async (server: ServiceBusServer) => {
 };
 
 deadlinesContract('Service Bus', () => timed((bus) => new ServiceBusDeadlines(bus, DEADLINES)));
-deadlinesContract('Service Bus, with a connection that is cut before each call', () => timed((bus) => new ServiceBusDeadlines(bus, DEADLINES), dropped));
+deadlinesContract('Service Bus, with a connection that is cut before each call', () =>
+  timed((bus) => new ServiceBusDeadlines(bus, DEADLINES), dropped),
+);
 workQueueContract('Service Bus', () => timed((bus) => new ServiceBusWorkQueue(bus)));
-workQueueContract('Service Bus, with a connection that is cut before each call', () => timed((bus) => new ServiceBusWorkQueue(bus), dropped));
-workQueueContract('Service Bus, with links that are detached before each call', () => timed((bus) => new ServiceBusWorkQueue(bus), detached));
+workQueueContract('Service Bus, with a connection that is cut before each call', () =>
+  timed((bus) => new ServiceBusWorkQueue(bus), dropped),
+);
+workQueueContract('Service Bus, with links that are detached before each call', () =>
+  timed((bus) => new ServiceBusWorkQueue(bus), detached),
+);
 
 describe('on Service Bus', () => {
   let bus: Awaited<ReturnType<typeof serviceBus>>;
@@ -138,13 +164,20 @@ describe('on Service Bus', () => {
     const deadlines = new ServiceBusDeadlines(opened.bus, DEADLINES);
     expect([await deadlines.due(bus.now(), 10), bus.server.count(`${DEADLINES}/$DeadLetterQueue`)]).toEqual([[], 1]);
     await bus.pass(300);
-    expect([await deadlines.due(bus.now(), 10), bus.server.count(`${DEADLINES}/$DeadLetterQueue`)]).toEqual([[deadline], 0]);
+    expect([await deadlines.due(bus.now(), 10), bus.server.count(`${DEADLINES}/$DeadLetterQueue`)]).toEqual([
+      [deadline],
+      0,
+    ]);
   });
 
   test('a receiver gets more than its window holds', async () => {
     const deadlines = new ServiceBusDeadlines(opened.bus, DEADLINES);
     for (let round = 0; round < 5; round += 1) {
-      const all = Array.from({ length: 500 }, (_, i) => ({ stream: `acme/task/${round}-${i}`, reason: 'expires', due: bus.now() }));
+      const all = Array.from({ length: 500 }, (_, i) => ({
+        stream: `acme/task/${round}-${i}`,
+        reason: 'expires',
+        due: bus.now(),
+      }));
       await deadlines.schedule(all);
       const due = await deadlines.due(bus.now(), 500);
       expect(due).toHaveLength(500);
@@ -170,7 +203,18 @@ describe('on Service Bus', () => {
     const sent = bus.server.transfers;
     bus.server.busy = true;
     const started = performance.now();
-    const errors = await Promise.all([real.send('queue-a', [{ body: 2 }]), queue.send('queue-a', [{ id: 'b', body: 2 }]), queue.dead('queue-a', 10)].map((asked) => asked.then(() => undefined, (error: unknown) => error)));
+    const errors = await Promise.all(
+      [
+        real.send('queue-a', [{ body: 2 }]),
+        queue.send('queue-a', [{ id: 'b', body: 2 }]),
+        queue.dead('queue-a', 10),
+      ].map((asked) =>
+        asked.then(
+          () => undefined,
+          (error: unknown) => error,
+        ),
+      ),
+    );
     for (const error of errors) expect(error).toBeInstanceOf(StoreBusy);
     expect((errors[0] as StoreBusy).retryAfterMs).toBe(4_000);
     expect(bus.server.transfers - sent).toBe(4);
@@ -183,19 +227,26 @@ describe('on Service Bus', () => {
     await clients.close();
   });
 
-  test.each(['send', 'receive', 'peek'] as const)('a %s whose handshake gets no answer ends in time, and holds up none after it', async (what) => {
-    const ask = { send: () => opened.bus.send('queue-a', [{ body: 1 }]), receive: () => opened.bus.receive({ queue: 'queue-a' }, 1), peek: () => opened.bus.peek({ queue: 'queue-a' }) };
-    bus.server.silent = true;
-    const started = performance.now();
-    await expect(ask[what]()).rejects.toThrow('no answer');
-    expect(performance.now() - started).toBeLessThan(5 * ANSWER_MS); // it is asked thrice
-    bus.server.silent = false;
-    const again = performance.now();
-    await ask.send();
-    await ask.receive();
-    await ask.peek();
-    expect(performance.now() - again).toBeLessThan(2 * ANSWER_MS);
-  });
+  test.each(['send', 'receive', 'peek'] as const)(
+    'a %s whose handshake gets no answer ends in time, and holds up none after it',
+    async (what) => {
+      const ask = {
+        send: () => opened.bus.send('queue-a', [{ body: 1 }]),
+        receive: () => opened.bus.receive({ queue: 'queue-a' }, 1),
+        peek: () => opened.bus.peek({ queue: 'queue-a' }),
+      };
+      bus.server.silent = true;
+      const started = performance.now();
+      await expect(ask[what]()).rejects.toThrow('no answer');
+      expect(performance.now() - started).toBeLessThan(5 * ANSWER_MS); // it is asked thrice
+      bus.server.silent = false;
+      const again = performance.now();
+      await ask.send();
+      await ask.receive();
+      await ask.peek();
+      expect(performance.now() - again).toBeLessThan(2 * ANSWER_MS);
+    },
+  );
 
   test('a client that hangs is replaced; what was received over the old one is settled over the new one', async () => {
     let clients = 0;
@@ -217,10 +268,15 @@ describe('on Service Bus', () => {
 
   test('the server knows the rest of the protocol: cancel, renew, defer, peek', async () => {
     const client = new ServiceBusClient(bus.server.connectionString);
-    const [sender, receiver] = [client.createSender('queue-a'), client.createReceiver('queue-a', { maxAutoLockRenewalDurationInMs: 0 })];
+    const [sender, receiver] = [
+      client.createSender('queue-a'),
+      client.createReceiver('queue-a', { maxAutoLockRenewalDurationInMs: 0 }),
+    ];
     const scheduled = await sender.scheduleMessages([{ body: 1 }, { body: 2 }], new Date(toMillis(bus.now()) + 1_000));
     await sender.cancelScheduledMessages(scheduled.slice(0, 1));
-    await expect(sender.cancelScheduledMessages(scheduled.slice(0, 1))).rejects.toMatchObject({ code: 'MessageNotFound' });
+    await expect(sender.cancelScheduledMessages(scheduled.slice(0, 1))).rejects.toMatchObject({
+      code: 'MessageNotFound',
+    });
     expect((await receiver.peekMessages(10)).map(({ body, state }) => [body, state])).toEqual([[2, 'scheduled']]);
     await bus.pass(1);
     const [message] = await receiver.receiveMessages(1, { maxWaitTimeInMs: 5 });
@@ -230,7 +286,9 @@ describe('on Service Bus', () => {
     await bus.pass(LOCK_SECONDS - 1);
     await receiver.deferMessage(deferred);
     expect(await receiver.receiveMessages(1, { maxWaitTimeInMs: 5 })).toEqual([]);
-    const [again] = await receiver.receiveDeferredMessages(deferred.sequenceNumber as NonNullable<typeof deferred.sequenceNumber>);
+    const [again] = await receiver.receiveDeferredMessages(
+      deferred.sequenceNumber as NonNullable<typeof deferred.sequenceNumber>,
+    );
     expect(again?.body).toBe(2);
     await receiver.completeMessage(again as NonNullable<typeof again>);
     expect(bus.server.count('queue-a')).toBe(0);
@@ -238,7 +296,9 @@ describe('on Service Bus', () => {
   });
 
   test('the server refuses what Service Bus refuses', async () => {
-    await expect(opened.bus.send('elsewhere', [{ body: 1 }])).rejects.toMatchObject({ code: 'MessagingEntityNotFound' });
+    await expect(opened.bus.send('elsewhere', [{ body: 1 }])).rejects.toMatchObject({
+      code: 'MessagingEntityNotFound',
+    });
     await expect(opened.bus.send('queue-a', [{ body: 'x'.repeat(1_100_000) }])).rejects.toThrow(RangeError);
   });
 });
@@ -266,17 +326,26 @@ describe('on Event Hubs', () => {
   /** Ids that the hub has taken in, in their order, by partition key. */
   const published = () => {
     const keys = new Map<string, string[]>();
-    for (const { key, body } of server.taken(HUB)) keys.set(key ?? '', [...(keys.get(key ?? '') ?? []), ...[body].flat().map((event) => (event as { id: string }).id)]);
+    for (const { key, body } of server.taken(HUB))
+      keys.set(key ?? '', [
+        ...(keys.get(key ?? '') ?? []),
+        ...[body].flat().map((event) => (event as { id: string }).id),
+      ]);
     return keys;
   };
-  const ids = (stream: string, count: number) => commitsOf(stream, count).flatMap(({ index, events }) => events.map((_, n) => `${stream}@${index}.${n}`));
+  const ids = (stream: string, count: number) =>
+    commitsOf(stream, count).flatMap(({ index, events }) => events.map((_, n) => `${stream}@${index}.${n}`));
 
   test('each stream goes to one partition, in order, in few messages', async () => {
     const publisher = await start();
     await publisher.handle([...commitsOf('acme/task/1', 40), ...commitsOf('acme/task/2', 1)]);
-    expect(Object.fromEntries(published())).toEqual({ 'acme/task/1': ids('acme/task/1', 40), 'acme/task/2': ids('acme/task/2', 1) });
+    expect(Object.fromEntries(published())).toEqual({
+      'acme/task/1': ids('acme/task/1', 40),
+      'acme/task/2': ids('acme/task/2', 1),
+    });
     expect(server.taken(HUB).length).toBeLessThan(10);
-    for (const { body, contentType } of server.taken(HUB)) expect(contentType).toBe(`application/cloudevents${Array.isArray(body) ? '-batch' : ''}+json; charset=UTF-8`);
+    for (const { body, contentType } of server.taken(HUB))
+      expect(contentType).toBe(`application/cloudevents${Array.isArray(body) ? '-batch' : ''}+json; charset=UTF-8`);
   });
 
   test('again is the same, with the same ids', async () => {
@@ -289,8 +358,13 @@ describe('on Event Hubs', () => {
   test('what is too large for a batch goes in several; what is too large for the hub goes without its data', async () => {
     const publisher = await start(4_096);
     const [commit] = commitsOf('acme/task/1', 1);
-    const events = [10, 3_000, 3_000, 9_000, 10].map((size, n) => ({ type: 'Happened', v: 1, data: { n, text: 'x'.repeat(size) } }));
-    for (const event of events) await publisher.handle([{ ...(commit as NonNullable<typeof commit>), events: [event] }]);
+    const events = [10, 3_000, 3_000, 9_000, 10].map((size, n) => ({
+      type: 'Happened',
+      v: 1,
+      data: { n, text: 'x'.repeat(size) },
+    }));
+    for (const event of events)
+      await publisher.handle([{ ...(commit as NonNullable<typeof commit>), events: [event] }]);
     const bodies = server.taken(HUB).map(({ body }) => body as { data?: { n: number }; dataref?: string });
     expect(bodies.map(({ data, dataref }) => data?.n ?? dataref)).toEqual([0, 1, 2, '/v1/streams/task/1', 4]);
   });
@@ -339,7 +413,10 @@ describe('on Event Hubs', () => {
       await publisher.handle(commitsOf(stream, 1));
       if (stream.endsWith('5')) server.detachReceivers();
     }
-    await eventually(async () => received.length, (count) => count >= 12);
+    await eventually(
+      async () => received.length,
+      (count) => count >= 12,
+    );
     await subscription.close();
     await consumer.close();
     expect(received.map(({ partitionKey }) => partitionKey).sort()).toEqual([...streams].sort());

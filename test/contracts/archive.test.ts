@@ -1,8 +1,14 @@
 /** The archive of the embedded store: what a crash leaves at each step, and how what was moved is read. */
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ARCHIVE_FOLDER, archiveFilesIn, archiveStreams, tidyArchive, type ArchiveStep } from '../../adapters/embedded/archive';
+import {
+  ARCHIVE_FOLDER,
+  archiveFilesIn,
+  type ArchiveStep,
+  archiveStreams,
+  tidyArchive,
+} from '../../adapters/embedded/archive';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { audit } from '../../cli/audit';
@@ -18,7 +24,9 @@ const C = 'acme/task/c';
 /** Long enough for three pieces. */
 const LENGTHS = { [A]: 6, [B]: 1_203, [C]: 3 };
 const DATE = '2026-11-28';
-const all = new Map<string, readonly SealedCommit[]>(Object.entries(LENGTHS).map(([stream, length]) => [stream, chain(stream, length)]));
+const all = new Map<string, readonly SealedCommit[]>(
+  Object.entries(LENGTHS).map(([stream, length]) => [stream, chain(stream, length)]),
+);
 
 let root: string;
 let good: string;
@@ -63,7 +71,9 @@ async function archived(from = good, date = DATE): Promise<string> {
 const faults = (folder: string): string[] => {
   const log = openFolder(folder);
   try {
-    return audit(log.database, folder, () => undefined).named.map(({ commit, kind }) => `${kind} ${commit ?? 'the log'}`);
+    return audit(log.database, folder, () => undefined).named.map(
+      ({ commit, kind }) => `${kind} ${commit ?? 'the log'}`,
+    );
   } finally {
     log.close();
   }
@@ -83,7 +93,7 @@ async function whole(store: SqliteEventStore, stream: string, limit: number): Pr
 
 async function fed(store: SqliteEventStore, limit: number, from?: string): Promise<Commit[]> {
   const commits: Commit[] = [];
-  for (let place = from; ; ) {
+  for (let place = from; ;) {
     const page = await store.feed(place, limit);
     expect(page.commits.length).toBeLessThanOrEqual(limit);
     expect(page.altered ?? []).toEqual([]);
@@ -94,7 +104,10 @@ async function fed(store: SqliteEventStore, limit: number, from?: string): Promi
 }
 
 test('what is archived is read as before: streams, heads, the feed in pages of any size, the end of the log', async () => {
-  const before = await opened(good, async (_, store) => ({ end: await store.end(), heads: await Promise.all([...all.keys()].map((stream) => store.head(stream))) }));
+  const before = await opened(good, async (_, store) => ({
+    end: await store.end(),
+    heads: await Promise.all([...all.keys()].map((stream) => store.head(stream))),
+  }));
   const folder = await archived();
   await opened(folder, async (database, store) => {
     expect(database.get('SELECT count(*) AS n FROM commits')).toEqual({ n: 1 + 1 + 3 });
@@ -103,7 +116,8 @@ test('what is archived is read as before: streams, heads, the feed in pages of a
     for (const limit of [7, 499, 500, 5_000]) {
       for (const stream of all.keys()) expect(hashes(await whole(store, stream, limit))).toEqual(written(stream));
       const feed = await fed(store, limit);
-      for (const stream of all.keys()) expect(hashes(feed.filter((commit) => commit.stream === stream))).toEqual(written(stream));
+      for (const stream of all.keys())
+        expect(hashes(feed.filter((commit) => commit.stream === stream))).toEqual(written(stream));
     }
     expect(hashes(await store.read(B, 498, 4))).toEqual(written(B).slice(498, 502));
     expect(await fed(store, 10, before.end)).toEqual([]);
@@ -138,14 +152,23 @@ test('a stream is in the database, or in a file that a marker names, after a cra
   for (const step of steps) {
     const folder = copied();
     await opened(folder, async (database) => {
-      const stopped = archiveStreams(database, [A, B], { date: DATE, onStep: (done) => { if (done === step) throw new Error('the power went'); } });
+      const stopped = archiveStreams(database, [A, B], {
+        date: DATE,
+        onStep: (done) => {
+          if (done === step) throw new Error('the power went');
+        },
+      });
       await expect(stopped).rejects.toThrow('the power went');
     });
     expect([step, faults(folder)]).toEqual([step, []]);
     await opened(folder, async (database, store) => {
-      for (const stream of all.keys()) expect([step, hashes(await whole(store, stream, 500))]).toEqual([step, written(stream)]);
+      for (const stream of all.keys())
+        expect([step, hashes(await whole(store, stream, 500))]).toEqual([step, written(stream)]);
       expect(tidyArchive(database)).toEqual([]);
-      expect([step, readdirSync(join(folder, ARCHIVE_FOLDER))]).toEqual([step, step === 'removed' ? [`${DATE}-1.jsonl.gz`] : []]);
+      expect([step, readdirSync(join(folder, ARCHIVE_FOLDER))]).toEqual([
+        step,
+        step === 'removed' ? [`${DATE}-1.jsonl.gz`] : [],
+      ]);
       const { streams } = await archiveStreams(database, [A, B], { date: DATE });
       expect([step, streams]).toEqual([step, step === 'removed' ? 0 : 2]);
     });
@@ -162,7 +185,13 @@ test('a file that its disk has not kept as it was written removes nothing', asyn
     bytes.writeUInt8(bytes.readUInt8(40) ^ 1, 40);
     writeFileSync(path, bytes);
   };
-  await opened(folder, async (database) => await expect(archiveStreams(database, [A], { date: DATE, onStep: spoil })).rejects.toThrow('does not hold what was written to it'));
+  await opened(
+    folder,
+    async (database) =>
+      await expect(archiveStreams(database, [A], { date: DATE, onStep: spoil })).rejects.toThrow(
+        'does not hold what was written to it',
+      ),
+  );
   await opened(folder, async (_, store) => expect(hashes(await whole(store, A, 100))).toEqual(written(A)));
   expect(archiveFilesIn(folder)).toEqual([]);
 });
@@ -171,7 +200,10 @@ test('an archiving removes no file that it does not know', async () => {
   const folder = await archived();
   const strange = join(folder, ARCHIVE_FOLDER, '2020-01-01-1.jsonl.gz');
   writeFileSync(strange, 'not ours');
-  await opened(folder, async (database) => await Promise.resolve(expect(tidyArchive(database)).toEqual(['2020-01-01-1.jsonl.gz'])));
+  await opened(
+    folder,
+    async (database) => await Promise.resolve(expect(tidyArchive(database)).toEqual(['2020-01-01-1.jsonl.gz'])),
+  );
   expect(existsSync(strange)).toBe(true);
 });
 
@@ -179,7 +211,13 @@ test('without its file nothing of a stream is read, and nothing written over it;
   const folder = await archived();
   rmSync(join(folder, ARCHIVE_FOLDER), { recursive: true });
   await opened(folder, async (_, store) => {
-    await expect(store.read(A, 0, 10)).rejects.toThrow(new AlteredReceipt(A, 0, `to 4 were archived to archive/${DATE}-1.jsonl.gz, which is missing: put it back as it was, from a backup`));
+    await expect(store.read(A, 0, 10)).rejects.toThrow(
+      new AlteredReceipt(
+        A,
+        0,
+        `to 4 were archived to archive/${DATE}-1.jsonl.gz, which is missing: put it back as it was, from a backup`,
+      ),
+    );
     expect(hashes(await store.read(A, 5, 10))).toEqual(written(A).slice(5));
     const { commits, altered, end } = await store.feed(undefined, 1_000);
     expect([hashes(commits.filter(({ stream }) => stream === C)), end]).toEqual([written(C), true]);
@@ -225,7 +263,10 @@ describe('verify names', () => {
 
   test('a marker that was removed', async () => {
     const folder = await archived();
-    await opened(folder, async (database) => await database.write({ statements: [['DELETE FROM archived WHERE stream = ?', [A]]] }));
+    await opened(
+      folder,
+      async (database) => await database.write({ statements: [['DELETE FROM archived WHERE stream = ?', [A]]] }),
+    );
     expect(faults(folder)).toEqual([`missing ${A}@5`, ...Array.from({ length: 5 }, () => 'missing the log')]);
   });
 });

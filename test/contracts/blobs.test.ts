@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
-import { StoreBusy } from '../../app/ports';
 import { AzureClients } from '../../adapters/azure/identity';
+import { StoreBusy } from '../../app/ports';
 import { connectionString, startAzurite } from '../support/azurite';
 import type { Opened } from './contract';
 import { blobArchiveContract } from './small-stores.contract';
@@ -14,7 +14,12 @@ jest.setTimeout(60_000); // other work shares the machine
 
 const NOWHERE = 'Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b';
 const clientsOf = (blobs: string) =>
-  new AzureClients({ cosmos: { endpoint: 'http://127.0.0.1:1', key: '' }, serviceBus: { connectionString: NOWHERE }, eventHubs: { connectionString: NOWHERE }, blobs: { connectionString: blobs } });
+  new AzureClients({
+    cosmos: { endpoint: 'http://127.0.0.1:1', key: '' },
+    serviceBus: { connectionString: NOWHERE },
+    eventHubs: { connectionString: NOWHERE },
+    blobs: { connectionString: blobs },
+  });
 
 const archiveOf = (blobs: string, container = 'payloads') => {
   const clients = clientsOf(blobs);
@@ -31,7 +36,11 @@ describe('Azurite', () => {
 
   blobArchiveContract('Azure', async (): Promise<Opened<AzureBlobArchive>> => {
     const open = () => archiveOf(azurite.connection);
-    return { store: open(), reopen: async () => await Promise.resolve(open()), close: async () => await Promise.resolve() };
+    return {
+      store: open(),
+      reopen: async () => await Promise.resolve(open()),
+      close: async () => await Promise.resolve(),
+    };
   });
 
   test('a container that is not there is a fault, never an unknown blob', async () => {
@@ -75,17 +84,29 @@ describe('a service that answers as the test says', () => {
   const NOW = Date.parse('2026-11-21T10:00:00.000Z');
   const archive = (days?: number) => {
     const clients = clientsOf(connectionString((server.address() as AddressInfo).port));
-    return new AzureBlobArchive(() => clients.blobs.getContainerClient('anchors'), days === undefined ? undefined : { days, clock: { now: () => NOW } });
+    return new AzureBlobArchive(
+      () => clients.blobs.getContainerClient('anchors'),
+      days === undefined ? undefined : { days, clock: { now: () => NOW } },
+    );
   };
   const bytes = Buffer.from('anchor');
   const reference = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   const exists: Answer = [409, { 'x-ms-error-code': 'BlobAlreadyExists' }];
-  const until = (time: string): Answer => [200, { 'x-ms-immutability-policy-until-date': new Date(time).toUTCString(), 'x-ms-immutability-policy-mode': 'locked' }];
+  const until = (time: string): Answer => [
+    200,
+    { 'x-ms-immutability-policy-until-date': new Date(time).toUTCString(), 'x-ms-immutability-policy-mode': 'locked' },
+  ];
 
   test('without retention nothing is asked of it, and a name is written once', async () => {
     answers = [[201], exists];
     expect([await archive().put('acme', bytes), await archive().put('acme', bytes)]).toEqual([reference, reference]);
-    expect(requests.map(({ what, headers }) => [what, headers['if-none-match'], headers['x-ms-immutability-policy-until-date']])).toEqual([
+    expect(
+      requests.map(({ what, headers }) => [
+        what,
+        headers['if-none-match'],
+        headers['x-ms-immutability-policy-until-date'],
+      ]),
+    ).toEqual([
       ['PUT blob', '*', undefined],
       ['PUT blob', '*', undefined],
     ]);
@@ -94,11 +115,18 @@ describe('a service that answers as the test says', () => {
   test('a blob is locked as it is written', async () => {
     answers = [[201]];
     await archive(30).put('acme', bytes);
-    expect(requests[0]?.headers).toMatchObject({ 'x-ms-immutability-policy-until-date': 'Mon, 21 Dec 2026 10:00:00 GMT', 'x-ms-immutability-policy-mode': 'Locked' });
+    expect(requests[0]?.headers).toMatchObject({
+      'x-ms-immutability-policy-until-date': 'Mon, 21 Dec 2026 10:00:00 GMT',
+      'x-ms-immutability-policy-mode': 'Locked',
+    });
   });
 
   test.each<[string, Answer, string[]]>([
-    ['ends sooner: it is made longer', until('2026-12-01T10:00:00Z'), ['PUT blob', 'HEAD blob', 'PUT immutabilityPolicies']],
+    [
+      'ends sooner: it is made longer',
+      until('2026-12-01T10:00:00Z'),
+      ['PUT blob', 'HEAD blob', 'PUT immutabilityPolicies'],
+    ],
     ['has no lock: it gets one', [200], ['PUT blob', 'HEAD blob', 'PUT immutabilityPolicies']],
     ['ends then: nothing is left to do', until('2026-12-21T10:00:00Z'), ['PUT blob', 'HEAD blob']],
     ['ends later: it is never made shorter', until('2027-12-21T10:00:00Z'), ['PUT blob', 'HEAD blob']],
@@ -106,31 +134,38 @@ describe('a service that answers as the test says', () => {
     answers = [exists, properties, [200]];
     expect(await archive(30).put('acme', bytes)).toBe(reference);
     expect(requests.map(({ what }) => what)).toEqual(expected);
-    if (expected.length === 3) expect(requests[2]?.headers['x-ms-immutability-policy-until-date']).toBe('Mon, 21 Dec 2026 10:00:00 GMT');
+    if (expected.length === 3)
+      expect(requests[2]?.headers['x-ms-immutability-policy-until-date']).toBe('Mon, 21 Dec 2026 10:00:00 GMT');
   });
 
   test.each<[string, Answer, number]>([
     ['503', [503, { 'x-ms-error-code': 'ServerBusy' }], 1_000],
     ['503 with a time', [503, { 'x-ms-error-code': 'ServerBusy', 'retry-after': '3' }], 3_000],
     ['429', [429], 1_000],
-  ])('a service that goes on answering %s is busy; it was asked for some seconds at most', async (_, answer, retryAfterMs) => {
-    const started = performance.now();
-    for (const attempt of [() => archive().put('acme', bytes), () => archive().get('acme', reference)]) {
-      answers = Array.from({ length: 20 }, () => answer);
-      const error = await attempt().catch((thrown: unknown) => thrown);
-      expect(error).toBeInstanceOf(StoreBusy);
-      expect((error as StoreBusy).retryAfterMs).toBe(retryAfterMs);
-    }
-    expect(performance.now() - started).toBeLessThan(10_000);
-  });
+  ])(
+    'a service that goes on answering %s is busy; it was asked for some seconds at most',
+    async (_, answer, retryAfterMs) => {
+      const started = performance.now();
+      for (const attempt of [() => archive().put('acme', bytes), () => archive().get('acme', reference)]) {
+        answers = Array.from({ length: 20 }, () => answer);
+        const error = await attempt().catch((thrown: unknown) => thrown);
+        expect(error).toBeInstanceOf(StoreBusy);
+        expect((error as StoreBusy).retryAfterMs).toBe(retryAfterMs);
+      }
+      expect(performance.now() - started).toBeLessThan(10_000);
+    },
+  );
 
   test('what passes is waited for', async () => {
     answers = [[503], [503], [201]];
     expect(await archive().put('acme', bytes)).toBe(reference);
   });
 
-  test.each(['ContainerBeingDeleted', 'AccountBeingCreated', 'LeaseIdMissing'])('%s is not taken for the blob', async (code) => {
-    answers = [[409, { 'x-ms-error-code': code }]];
-    await expect(archive().put('acme', bytes)).rejects.toMatchObject({ details: { errorCode: code } });
-  });
+  test.each(['ContainerBeingDeleted', 'AccountBeingCreated', 'LeaseIdMissing'])(
+    '%s is not taken for the blob',
+    async (code) => {
+      answers = [[409, { 'x-ms-error-code': code }]];
+      await expect(archive().put('acme', bytes)).rejects.toMatchObject({ details: { errorCode: code } });
+    },
+  );
 });

@@ -14,7 +14,10 @@ export interface Opened<T> {
 
 export type Factory<T> = () => Promise<Opened<T>>;
 
-/** For ports that know time: the adapter says what time it is, and how time passes (by a clock of the test, where it can). */
+/**
+ * For ports that know time: the adapter says what time it is, and how time passes (by a clock of the test, where it
+ * can).
+ */
 export interface Timed<T> extends Opened<T> {
   now(): string;
   pass(seconds: number): Promise<void>;

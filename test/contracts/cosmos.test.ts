@@ -1,4 +1,6 @@
-/** The adapters on Cosmos DB under the contracts of their ports, through the unmodified SDK, against the test server. */
+/**
+ * The adapters on Cosmos DB under the contracts of their ports, through the unmodified SDK, against the test server.
+ */
 import { CosmosClient } from '@azure/cosmos';
 import { CONNECTION_POLICY, Cosmos } from '../../adapters/azure/cosmos';
 import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
@@ -11,15 +13,18 @@ import type { Commit, SealedCommit } from '../../domain/kernel/commit';
 import { CosmosServer, type Fault, type FaultPlan, type RequestKind } from '../servers/cosmos/server';
 import { chain, faultsOf, newTenant, nextCommit } from '../support/commits';
 import { randomOf } from '../support/shuffle';
+import type { Opened } from './contract';
 import { eventStoreContract } from './event-store.contract';
 import { checkpointsContract, keysContract, presenceContract } from './small-stores.contract';
 import { viewStoreContract } from './view-store.contract';
-import type { Opened } from './contract';
 
 jest.setTimeout(60_000); // other work shares the machine
 
 // Loaded by Node itself: one of the SDK's packages has nothing but ES modules, which Jest can't load.
-jest.mock('@azure/cosmos', () => process.getBuiltinModule('node:module').createRequire(__filename)('@azure/cosmos') as unknown);
+jest.mock(
+  '@azure/cosmos',
+  () => process.getBuiltinModule('node:module').createRequire(__filename)('@azure/cosmos') as unknown,
+);
 
 const SEED = Date.now() % 1_000_000;
 const NO_FAULTS: FaultPlan = () => undefined;
@@ -29,7 +34,11 @@ async function account(options: Parameters<typeof CosmosServer.start>[0] = {}) {
   const server = await CosmosServer.start(options);
   const clients: CosmosClient[] = [];
   const connect = (): Cosmos => {
-    const client = new CosmosClient({ endpoint: server.endpoint, key: server.key, connectionPolicy: CONNECTION_POLICY });
+    const client = new CosmosClient({
+      endpoint: server.endpoint,
+      key: server.key,
+      connectionPolicy: CONNECTION_POLICY,
+    });
     clients.push(client);
     return new Cosmos(() => client, 'formicary');
   };
@@ -43,14 +52,21 @@ async function account(options: Parameters<typeof CosmosServer.start>[0] = {}) {
 
 test('processes that start at once make their containers together', async () => {
   const server = await CosmosServer.start();
-  const clients = Array.from({ length: 4 }, () => new CosmosClient({ endpoint: server.endpoint, key: server.key, connectionPolicy: CONNECTION_POLICY }));
+  const clients = Array.from(
+    { length: 4 },
+    () => new CosmosClient({ endpoint: server.endpoint, key: server.key, connectionPolicy: CONNECTION_POLICY }),
+  );
   await Promise.all(clients.map((client) => new Cosmos(() => client, 'together').createContainers()));
   for (const client of clients) client.dispose();
   await server.stop();
 });
 
 /** A port on an account of its own. */
-async function onServer<T>(make: (cosmos: Cosmos) => T, faults: FaultPlan = NO_FAULTS, end: (store: T) => Promise<void> = async () => undefined): Promise<Opened<T>> {
+async function onServer<T>(
+  make: (cosmos: Cosmos) => T,
+  faults: FaultPlan = NO_FAULTS,
+  end: (store: T) => Promise<void> = async () => undefined,
+): Promise<Opened<T>> {
   const { server, connect, close } = await account();
   server.faults = faults;
   const store = make(connect());
@@ -77,14 +93,28 @@ function randomFaults(lost: number, passing: number): FaultPlan {
 }
 
 eventStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosEventStore(cosmos)));
-eventStoreContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosEventStore(cosmos), randomFaults(0.1, 0.1)));
+eventStoreContract(`Cosmos DB with faults, seed ${SEED}`, () =>
+  onServer((cosmos) => new CosmosEventStore(cosmos), randomFaults(0.1, 0.1)),
+);
 viewStoreContract('Cosmos DB', () => onServer((cosmos) => new CosmosViewStore(cosmos)));
-viewStoreContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosViewStore(cosmos), randomFaults(0.05, 0.05)));
+viewStoreContract(`Cosmos DB with faults, seed ${SEED}`, () =>
+  onServer((cosmos) => new CosmosViewStore(cosmos), randomFaults(0.05, 0.05)),
+);
 keysContract('Cosmos DB', () => onServer((cosmos) => new CosmosKeys(cosmos)));
-keysContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosKeys(cosmos), randomFaults(0.1, 0.1)));
+keysContract(`Cosmos DB with faults, seed ${SEED}`, () =>
+  onServer((cosmos) => new CosmosKeys(cosmos), randomFaults(0.1, 0.1)),
+);
 checkpointsContract('Cosmos DB', () => onServer((cosmos) => new CosmosCheckpoints(cosmos)));
-checkpointsContract(`Cosmos DB with faults, seed ${SEED}`, () => onServer((cosmos) => new CosmosCheckpoints(cosmos), randomFaults(0.1, 0.1)));
-presenceContract('Cosmos DB', () => onServer((cosmos) => new CosmosPresence(cosmos), undefined, (store) => store.close()));
+checkpointsContract(`Cosmos DB with faults, seed ${SEED}`, () =>
+  onServer((cosmos) => new CosmosCheckpoints(cosmos), randomFaults(0.1, 0.1)),
+);
+presenceContract('Cosmos DB', () =>
+  onServer(
+    (cosmos) => new CosmosPresence(cosmos),
+    undefined,
+    (store) => store.close(),
+  ),
+);
 
 /** The given faults befall the requests of one kind, one after the other; then none. */
 function scripted(kind: RequestKind, ...faults: (Fault | undefined)[]): FaultPlan {
@@ -92,7 +122,8 @@ function scripted(kind: RequestKind, ...faults: (Fault | undefined)[]): FaultPla
   return (asked) => (asked === kind ? rest.next().value : undefined);
 }
 
-const commitsOf = (sealed: readonly SealedCommit[]) => sealed.map(({ commit }) => JSON.parse(JSON.stringify(commit)) as Commit);
+const commitsOf = (sealed: readonly SealedCommit[]) =>
+  sealed.map(({ commit }) => JSON.parse(JSON.stringify(commit)) as Commit);
 
 describe('the event store on Cosmos DB', () => {
   let opened: Awaited<ReturnType<typeof account>>;
@@ -114,20 +145,32 @@ describe('the event store on Cosmos DB', () => {
   });
   afterAll(() => opened.close());
 
-  const write = (commits: readonly SealedCommit[], by = store) => by.append({ stream: commits[0]?.commit.stream as string, expected: (commits[0]?.commit.index as number) - 1, commits });
+  const write = (commits: readonly SealedCommit[], by = store) =>
+    by.append({
+      stream: commits[0]?.commit.stream as string,
+      expected: (commits[0]?.commit.index as number) - 1,
+      commits,
+    });
   const asked = async (work: () => Promise<unknown>) => {
     const before = { ...opened.server.requests };
     await work();
-    return Object.fromEntries(Object.entries(opened.server.requests).flatMap(([kind, count]) => (count > before[kind as RequestKind] ? [[kind, count - before[kind as RequestKind]]] : [])));
+    return Object.fromEntries(
+      Object.entries(opened.server.requests).flatMap(([kind, count]) =>
+        count > before[kind as RequestKind] ? [[kind, count - before[kind as RequestKind]]] : [],
+      ),
+    );
   };
 
-  test.each<Fault>(['lost', 'cut', 'moved', 408, 410, 429, 449, 503])('an append that meets %s is written once, and the same again is a conflict', async (fault) => {
-    const commits = chain(stream, 2);
-    opened.server.faults = scripted('batch', fault);
-    expect(await write(commits)).toEqual({ kind: 'written' });
-    expect(await write(commits)).toEqual({ kind: 'conflict', head: 1 });
-    expect(await store.read(stream, 0, 10)).toEqual(commitsOf(commits));
-  });
+  test.each<Fault>(['lost', 'cut', 'moved', 408, 410, 429, 449, 503])(
+    'an append that meets %s is written once, and the same again is a conflict',
+    async (fault) => {
+      const commits = chain(stream, 2);
+      opened.server.faults = scripted('batch', fault);
+      expect(await write(commits)).toEqual({ kind: 'written' });
+      expect(await write(commits)).toEqual({ kind: 'conflict', head: 1 });
+      expect(await store.read(stream, 0, 10)).toEqual(commitsOf(commits));
+    },
+  );
 
   test('after a lost answer the commits of another, equal to the last byte, are not taken for its own', async () => {
     const commits = chain(stream, 1);
@@ -152,7 +195,10 @@ describe('the event store on Cosmos DB', () => {
     expect((error as StoreBusy).retryAfterMs).toBeGreaterThan(0);
     opened.server.throughput = Infinity;
     expect(await store.head(stream)).toBeUndefined();
-    expect(cosmos.meter.totals().get('append')).toMatchObject({ requestUnits: expect.any(Number) as number, throttled: expect.any(Number) as number });
+    expect(cosmos.meter.totals().get('append')).toMatchObject({
+      requestUnits: expect.any(Number) as number,
+      throttled: expect.any(Number) as number,
+    });
     expect(cosmos.meter.totals().get('append')?.throttled).toBeGreaterThan(1);
   });
 
@@ -181,7 +227,7 @@ describe('the event store on Cosmos DB', () => {
     expect(await write(large.slice(98))).toEqual({ kind: 'conflict', head: 98 });
     expect(faultsOf(stream, await store.read(stream, 0, 100))).toEqual([]);
     const indexes: number[] = [];
-    for (let at = from, end = false; !end; ) {
+    for (let at = from, end = false; !end;) {
       const page = await store.feed(at, 30);
       indexes.push(...page.commits.map(({ index }) => index));
       ({ checkpoint: at, end } = page);
@@ -212,7 +258,9 @@ describe('the event store on Cosmos DB', () => {
     const from = await store.end();
     const page = await store.feed(from, 10); // opens a reader, which asks for the container
     await write([third]);
-    expect(await asked(async () => expect((await store.feed(page.checkpoint, 10)).commits).toHaveLength(1))).toEqual({ changes: expect.any(Number) as number });
+    expect(await asked(async () => expect((await store.feed(page.checkpoint, 10)).commits).toHaveLength(1))).toEqual({
+      changes: expect.any(Number) as number,
+    });
     const cost = cosmos.meter.totals().get('append');
     expect(cost).toMatchObject({ calls: 4, requests: 4, throttled: 0 });
     // Two documents of less than a kilobyte each, thrice; then a refusal.
@@ -229,7 +277,7 @@ describe('the event store on Cosmos DB', () => {
     let writing = true;
     const reading = (async () => {
       const seen = new Map<string, number>();
-      for (let at = from; ; ) {
+      for (let at = from; ;) {
         const stopped = !writing;
         const page = await store.feed(at, 4);
         expect(page.commits.length).toBeLessThanOrEqual(4);
@@ -282,7 +330,10 @@ describe('views on Cosmos DB', () => {
     await views.put('tasks.v1', [row(2)]);
     await views.put('tasks.v1', [row(1)]);
     expect(server.requests).toEqual({ ...before, write: before.write + 2 });
-    await views.put('tasks.v1', Array.from({ length: 150 }, (_, n) => row(3, n)));
+    await views.put(
+      'tasks.v1',
+      Array.from({ length: 150 }, (_, n) => row(3, n)),
+    );
     server.faults = randomFaults(0.2, 0);
     await views.drop('tasks.v1');
     server.faults = NO_FAULTS;

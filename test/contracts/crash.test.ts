@@ -2,18 +2,18 @@
  * Kill -9: what the embedded database acknowledged survives the death of its process at any moment, nothing is there
  * twice or in part, and a folder has one user at a time.
  */
-import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Readable } from 'node:stream';
 import { Database, DATABASE_FILE } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { DatabaseUnavailable } from '../../adapters/embedded/folder';
 import { ChainVerifier } from '../../domain/kernel/commit';
 import { compileInto } from '../support/compiled';
-import { STREAMS, TRIPLES, type Acknowledged } from '../support/crash-child';
+import { type Acknowledged, STREAMS, TRIPLES } from '../support/crash-child';
 import { randomOf } from '../support/shuffle';
 
 const SEED = Date.now() % 1_000_000;
@@ -108,12 +108,19 @@ test(`what was acknowledged is there after ${KILLS} kills, once, and every chain
   const file = new DatabaseSync(join(data, DATABASE_FILE), { readOnly: true });
   try {
     expect(file.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
-    const rows = file.prepare('SELECT position, stream, idx AS "index", hash, body FROM commits ORDER BY position').all() as unknown as { position: number; stream: string; index: number; hash: string; body: string }[];
-    const verifiers = new Map<string, ChainVerifier>([...STREAMS, TRIPLES].map((stream) => [stream, new ChainVerifier(stream)]));
+    const rows = file
+      .prepare('SELECT position, stream, idx AS "index", hash, body FROM commits ORDER BY position')
+      .all() as unknown as { position: number; stream: string; index: number; hash: string; body: string }[];
+    const verifiers = new Map<string, ChainVerifier>(
+      [...STREAMS, TRIPLES].map((stream) => [stream, new ChainVerifier(stream)]),
+    );
     expect(rows.flatMap((row) => (verifiers.get(row.stream) as ChainVerifier).next(row))).toEqual([]);
     const stored = new Map(rows.map((row) => [`${row.stream}@${row.index}`, row.hash]));
-    for (const { stream, index, hash } of acknowledged.values()) expect([stream, index, stored.get(`${stream}@${index}`)]).toEqual([stream, index, hash]);
-    const keys = rows.filter(({ stream }) => stream !== TRIPLES).map(({ body }) => (JSON.parse(body) as { meta: { commandId: string } }).meta.commandId);
+    for (const { stream, index, hash } of acknowledged.values())
+      expect([stream, index, stored.get(`${stream}@${index}`)]).toEqual([stream, index, hash]);
+    const keys = rows
+      .filter(({ stream }) => stream !== TRIPLES)
+      .map(({ body }) => (JSON.parse(body) as { meta: { commandId: string } }).meta.commandId);
     expect(new Set(keys).size).toBe(keys.length);
     expect(rows.filter(({ stream }) => stream === TRIPLES).length % 3).toBe(0);
   } finally {
@@ -133,7 +140,10 @@ test('a folder in use by a process is refused to another, and free once that one
   await second.said(1);
   if (second.lines.length > 0) second.process.kill('SIGKILL');
   expect([holder.process.exitCode, holder.process.signalCode]).toEqual([null, null]);
-  expect(await second.ended).toMatchObject({ code: 1, errors: expect.stringContaining(`another process uses ${data}`) as string });
+  expect(await second.ended).toMatchObject({
+    code: 1,
+    errors: expect.stringContaining(`another process uses ${data}`) as string,
+  });
   expect(second.lines).toEqual([]);
   // The first was not disturbed.
   await holder.said(holder.lines.length + 5);

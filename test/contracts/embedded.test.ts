@@ -6,14 +6,27 @@ import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { DatabaseUnavailable } from '../../adapters/embedded/folder';
 import { SqliteKeys } from '../../adapters/embedded/keys';
-import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from '../../adapters/embedded/small-stores';
+import {
+  FileBlobArchive,
+  MemoryPresence,
+  SqliteCheckpoints,
+  SqliteDeadlines,
+  SqliteWorkQueue,
+} from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { plusSeconds } from '../../domain/kernel/time';
-import { EPOCH, chain } from '../support/commits';
-import { eventStoreContract } from './event-store.contract';
-import { blobArchiveContract, checkpointsContract, deadlinesContract, keysContract, presenceContract, workQueueContract } from './small-stores.contract';
-import { viewStoreContract } from './view-store.contract';
+import { chain, EPOCH } from '../support/commits';
 import type { Opened, Timed } from './contract';
+import { eventStoreContract } from './event-store.contract';
+import {
+  blobArchiveContract,
+  checkpointsContract,
+  deadlinesContract,
+  keysContract,
+  presenceContract,
+  workQueueContract,
+} from './small-stores.contract';
+import { viewStoreContract } from './view-store.contract';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -58,11 +71,19 @@ deadlinesContract('SQLite', () => timed(onDatabase((database) => SqliteDeadlines
 workQueueContract('SQLite', () => timed(onDatabase((database) => SqliteWorkQueue.open(database))));
 blobArchiveContract('files', async () => {
   const folder = await temporaryFolder();
-  return { store: new FileBlobArchive(folder), reopen: async () => await Promise.resolve(new FileBlobArchive(folder)), close: () => rm(folder, { recursive: true }) };
+  return {
+    store: new FileBlobArchive(folder),
+    reopen: async () => await Promise.resolve(new FileBlobArchive(folder)),
+    close: () => rm(folder, { recursive: true }),
+  };
 });
 presenceContract('memory', async () => {
   const store = new MemoryPresence();
-  return await Promise.resolve({ store, reopen: async () => await Promise.resolve(store), close: async () => await Promise.resolve() });
+  return await Promise.resolve({
+    store,
+    reopen: async () => await Promise.resolve(store),
+    close: async () => await Promise.resolve(),
+  });
 });
 
 describe('the embedded database', () => {
@@ -91,7 +112,12 @@ describe('the embedded database', () => {
     await database.write({ statements: [['CREATE TABLE t (n INTEGER PRIMARY KEY)', []]] });
     const results = await Promise.allSettled([
       database.write({ statements: [['INSERT INTO t VALUES (1)', []]] }),
-      database.write({ statements: [['INSERT INTO t VALUES (2)', []], ['INSERT INTO t VALUES (2)', []]] }),
+      database.write({
+        statements: [
+          ['INSERT INTO t VALUES (2)', []],
+          ['INSERT INTO t VALUES (2)', []],
+        ],
+      }),
       database.write({ statements: [['INSERT INTO nowhere VALUES (1)', []]] }),
       database.write({ statements: [['INSERT INTO t VALUES (3)', []]] }),
     ]);
@@ -101,7 +127,11 @@ describe('the embedded database', () => {
 
   test('closing writes what is under way, twice is once, and writing afterwards fails', async () => {
     const store = await SqliteEventStore.open(database);
-    const written = Promise.all(Array.from({ length: 40 }, (_, i) => store.append({ stream: `a/task/${i}`, expected: -1, commits: chain(`a/task/${i}`, 1) })));
+    const written = Promise.all(
+      Array.from({ length: 40 }, (_, i) =>
+        store.append({ stream: `a/task/${i}`, expected: -1, commits: chain(`a/task/${i}`, 1) }),
+      ),
+    );
     await Promise.all([database.close(), database.close()]);
     expect((await written).every(({ kind }) => kind === 'written')).toBe(true);
     await expect(database.write({ statements: [['SELECT 1', []]] })).rejects.toThrow();

@@ -1,10 +1,17 @@
-import { MAX_COMMITS_PER_APPEND, MAX_COMMIT_BYTES, commandName, type Commit, type SealedCommit } from '../../domain/kernel/commit';
 import type { Checkpoint, EventStore } from '../../app/ports';
+import {
+  commandName,
+  type Commit,
+  MAX_COMMIT_BYTES,
+  MAX_COMMITS_PER_APPEND,
+  type SealedCommit,
+} from '../../domain/kernel/commit';
 import { chain, commitOfSize, faultsOf, newTenant, nextCommit } from '../support/commits';
-import { HOSTILE, eventually, type Factory, type Opened } from './contract';
+import { eventually, type Factory, HOSTILE, type Opened } from './contract';
 
 /** The commit as it comes back: JSON knows no `undefined`. */
-const stored = (sealed: readonly SealedCommit[]) => sealed.map(({ commit }) => JSON.parse(JSON.stringify(commit)) as Commit);
+const stored = (sealed: readonly SealedCommit[]) =>
+  sealed.map(({ commit }) => JSON.parse(JSON.stringify(commit)) as Commit);
 const indexes = (commits: readonly Commit[]) => commits.map(({ index }) => index);
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
@@ -30,10 +37,13 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
     };
 
     /** Every commit after `from` in order of delivery, duplicates included. */
-    const drain = async (from: Checkpoint | undefined, limit: number): Promise<{ commits: Commit[]; checkpoints: Checkpoint[] }> => {
+    const drain = async (
+      from: Checkpoint | undefined,
+      limit: number,
+    ): Promise<{ commits: Commit[]; checkpoints: Checkpoint[] }> => {
       const commits: Commit[] = [];
       const checkpoints: Checkpoint[] = [];
-      for (let at = from; ; ) {
+      for (let at = from; ;) {
         const page = await store.feed(at, limit);
         expect(page.commits.length).toBeLessThanOrEqual(limit);
         commits.push(...page.commits);
@@ -69,7 +79,10 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
     describe('append and read', () => {
       test('what was written is read, unchanged', async () => {
         const stream = `${tenant}/task/1`;
-        const commits = chain(stream, 3, undefined, (n) => ({ n, nested: { list: [1, 'two', null, true, { '10': 'x', '9': 'y', b: 1, a: 2 }] } }));
+        const commits = chain(stream, 3, undefined, (n) => ({
+          n,
+          nested: { list: [1, 'two', null, true, { '10': 'x', '9': 'y', b: 1, a: 2 }] },
+        }));
         expect(await write(commits.slice(0, 1))).toEqual({ kind: 'written' });
         expect(await write(commits.slice(1))).toEqual({ kind: 'written' });
         const read = await store.read(stream, 0, 10);
@@ -79,7 +92,13 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
 
       test.each(HOSTILE)('a payload survives byte by byte: %j', async (text) => {
         const stream = `${tenant}/task/1`;
-        const commits = [nextCommit(stream, undefined, { text, [`key ${text}`]: [text], numbers: [0, -1.5e-9, 1e21, Number.MAX_SAFE_INTEGER, 5e-324] })];
+        const commits = [
+          nextCommit(stream, undefined, {
+            text,
+            [`key ${text}`]: [text],
+            numbers: [0, -1.5e-9, 1e21, Number.MAX_SAFE_INTEGER, 5e-324],
+          }),
+        ];
         await write(commits);
         const read = await store.read(stream, 0, 1);
         expect(read).toEqual(stored(commits));
@@ -155,7 +174,9 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const stream = `${tenant}/task/1`;
         const commits = chain(stream, 4);
         await expect(store.append({ stream, expected: -1, commits: commits.slice(1, 2) })).rejects.toThrow(RangeError);
-        await expect(store.append({ stream, expected: -1, commits: [commits[0] as SealedCommit, commits[2] as SealedCommit] })).rejects.toThrow(RangeError);
+        await expect(
+          store.append({ stream, expected: -1, commits: [commits[0] as SealedCommit, commits[2] as SealedCommit] }),
+        ).rejects.toThrow(RangeError);
         await expect(store.append({ stream, expected: 0, commits: commits.slice(0, 1) })).rejects.toThrow(RangeError);
         expect(await store.read(stream, 0, 10)).toEqual([]);
       });
@@ -186,8 +207,8 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const won: Commit[] = [];
         await Promise.all(
           upTo(6).map(async (writer) => {
-            for (let done = 0; done < 5; ) {
-              const [last] = await store.read(stream, ((await store.head(stream))?.index ?? -1), 1);
+            for (let done = 0; done < 5;) {
+              const [last] = await store.read(stream, (await store.head(stream))?.index ?? -1, 1);
               const commits = chain(stream, 1 + (done % 2), last, () => ({ writer, done }));
               if ((await write(commits)).kind === 'written') {
                 won.push(...commits.map(({ commit }) => commit));
@@ -227,20 +248,27 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         expect(Buffer.byteLength(largest.body)).toBe(MAX_COMMIT_BYTES);
         expect(await write([largest])).toEqual({ kind: 'written' });
         expect(await store.read(`${tenant}/task/1`, 0, 1)).toEqual(stored([largest]));
-        await expect(write([commitOfSize(`${tenant}/task/2`, MAX_COMMIT_BYTES + 1, filler)])).rejects.toThrow(RangeError);
+        await expect(write([commitOfSize(`${tenant}/task/2`, MAX_COMMIT_BYTES + 1, filler)])).rejects.toThrow(
+          RangeError,
+        );
         expect(await store.head(`${tenant}/task/2`)).toBeUndefined();
       });
 
       test('one bad commit refuses the whole append', async () => {
         const stream = `${tenant}/task/1`;
-        const [first, second] = chain(stream, 2, undefined, (n) => (n === 1 ? { filler: 'x'.repeat(MAX_COMMIT_BYTES) } : {}));
+        const [first, second] = chain(stream, 2, undefined, (n) =>
+          n === 1 ? { filler: 'x'.repeat(MAX_COMMIT_BYTES) } : {},
+        );
         await expect(write([first as SealedCommit, second as SealedCommit])).rejects.toThrow(RangeError);
         expect(await store.read(stream, 0, 10)).toEqual([]);
       });
 
       test('a refused append harms no other that waits with it', async () => {
         const good = upTo(10).map((i) => chain(`${tenant}/task/${i}`, 2));
-        const [, ...results] = await Promise.allSettled([write([commitOfSize(`${tenant}/task/bad`, MAX_COMMIT_BYTES + 1)]), ...good.map(write)]);
+        const [, ...results] = await Promise.allSettled([
+          write([commitOfSize(`${tenant}/task/bad`, MAX_COMMIT_BYTES + 1)]),
+          ...good.map(write),
+        ]);
         expect(results).toEqual(good.map(() => ({ status: 'fulfilled', value: { kind: 'written' } })));
       });
     });
@@ -258,9 +286,26 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
 
       test('names that are prefixes, patterns or spellings of each other are different streams', async () => {
         const names = [
-          `${tenant}/task/a`, `${tenant}-b/task/a`, `${tenant}/task/a-b`, `${tenant}/task-b/a`, `${tenant}/task/A`, `${tenant}/task/a_b`, `${tenant}/task/aXb`,
-          `${tenant}/task/a%`, `${tenant}/task/a~b`, `${tenant}/task/a.b`, `${tenant}/task/a:b`, `${tenant}/task/_`, `${tenant}/task/%`, `${tenant}/task/~`,
-          `${tenant}/task/0`, `${tenant}/task/00`, `${tenant}/task/1e0`, `${tenant}/task/a@1`, `${tenant}/task/${'x'.repeat(128)}`, `${tenant}/task/${'x'.repeat(127)}y`,
+          `${tenant}/task/a`,
+          `${tenant}-b/task/a`,
+          `${tenant}/task/a-b`,
+          `${tenant}/task-b/a`,
+          `${tenant}/task/A`,
+          `${tenant}/task/a_b`,
+          `${tenant}/task/aXb`,
+          `${tenant}/task/a%`,
+          `${tenant}/task/a~b`,
+          `${tenant}/task/a.b`,
+          `${tenant}/task/a:b`,
+          `${tenant}/task/_`,
+          `${tenant}/task/%`,
+          `${tenant}/task/~`,
+          `${tenant}/task/0`,
+          `${tenant}/task/00`,
+          `${tenant}/task/1e0`,
+          `${tenant}/task/a@1`,
+          `${tenant}/task/${'x'.repeat(128)}`,
+          `${tenant}/task/${'x'.repeat(127)}y`,
         ];
         const chains = names.map((stream, i) => chain(stream, 1 + (i % 3)));
         for (const commits of chains) expect(await write(commits)).toEqual({ kind: 'written' });
@@ -274,7 +319,8 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
     describe('answers', () => {
       const keyed = (stream: string, count: number, key: (n: number) => string | undefined) => {
         const commits: SealedCommit[] = [];
-        for (let n = 0; n < count; n += 1) commits.push(nextCommit(stream, commits.at(-1)?.commit, { n }, { commandId: key(n) }));
+        for (let n = 0; n < count; n += 1)
+          commits.push(nextCommit(stream, commits.at(-1)?.commit, { n }, { commandId: key(n) }));
         return commits;
       };
 
@@ -293,13 +339,17 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const stream = `${tenant}/task/1`;
         await write(keyed(stream, MAX_COMMITS_PER_APPEND, (n) => `key-${n}`));
         store = await opened.reopen();
-        for (const n of [0, 50, MAX_COMMITS_PER_APPEND - 1]) expect(await store.answered(stream, commandName('agent-1', `key-${n}`))).toBe(n);
+        for (const n of [0, 50, MAX_COMMITS_PER_APPEND - 1])
+          expect(await store.answered(stream, commandName('agent-1', `key-${n}`))).toBe(n);
       });
 
       test('nothing is remembered of an append that lost', async () => {
         const stream = `${tenant}/task/1`;
         await write(keyed(stream, 1, () => 'first'));
-        expect(await store.append({ stream, expected: -1, commits: keyed(stream, 1, () => 'lost') })).toEqual({ kind: 'conflict', head: 0 });
+        expect(await store.append({ stream, expected: -1, commits: keyed(stream, 1, () => 'lost') })).toEqual({
+          kind: 'conflict',
+          head: 0,
+        });
         expect(await store.answered(stream, commandName('agent-1', 'lost'))).toBeUndefined();
       });
 
@@ -317,12 +367,22 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const stream = `${tenant}/task/1`;
         const commits = chain(stream, 4);
         expect(await store.snapshot(stream)).toBeUndefined();
-        await store.append({ stream, expected: -1, commits: commits.slice(0, 2), snapshot: { version: 3, index: 1, state } });
+        await store.append({
+          stream,
+          expected: -1,
+          commits: commits.slice(0, 2),
+          snapshot: { version: 3, index: 1, state },
+        });
         expect(await store.snapshot(stream)).toEqual({ version: 3, index: 1, state });
         await store.append({ stream, expected: 1, commits: commits.slice(2, 3) });
         expect(await store.snapshot(stream)).toEqual({ version: 3, index: 1, state });
         expect((await store.head(stream))?.index).toBe(2);
-        await store.append({ stream, expected: 2, commits: commits.slice(3), snapshot: { version: 4, index: 3, state: { later: true } } });
+        await store.append({
+          stream,
+          expected: 2,
+          commits: commits.slice(3),
+          snapshot: { version: 4, index: 3, state: { later: true } },
+        });
         expect(await store.snapshot(stream)).toEqual({ version: 4, index: 3, state: { later: true } });
         expect(await store.snapshot(`${tenant}/task/10`)).toBeUndefined();
       });
@@ -330,14 +390,25 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       test('a large snapshot comes back too', async () => {
         const stream = `${tenant}/task/1`;
         const large = { filler: 'ö'.repeat(40_000) };
-        await store.append({ stream, expected: -1, commits: chain(stream, 1), snapshot: { version: 1, index: 0, state: large } });
+        await store.append({
+          stream,
+          expected: -1,
+          commits: chain(stream, 1),
+          snapshot: { version: 1, index: 0, state: large },
+        });
         expect((await store.snapshot(stream))?.state).toEqual(large);
       });
 
       test('one of long ago is found up to an index, if one is still there', async () => {
         const stream = `${tenant}/task/1`;
         const commits = chain(stream, 9);
-        for (let n = 0; n < 9; n += 3) await store.append({ stream, expected: n - 1, commits: commits.slice(n, n + 3), snapshot: { version: 1, index: n + 2, state: { n } } });
+        for (let n = 0; n < 9; n += 3)
+          await store.append({
+            stream,
+            expected: n - 1,
+            commits: commits.slice(n, n + 3),
+            snapshot: { version: 1, index: n + 2, state: { n } },
+          });
         expect(await store.snapshot(stream, 1)).toBeUndefined();
         expect(await store.snapshot(stream, 2)).toEqual({ version: 1, index: 2, state: { n: 0 } });
         expect(await store.snapshot(stream, 7)).toEqual({ version: 1, index: 5, state: { n: 3 } });
@@ -348,9 +419,19 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const stream = `${tenant}/task/1`;
         const commits = chain(stream, 2);
         await store.append({ stream, expected: -1, commits, snapshot: { version: 1, index: 1, state: 'first' } });
-        await store.append({ stream, expected: -1, commits: chain(stream, 1), snapshot: { version: 1, index: 0, state: 'lost' } });
+        await store.append({
+          stream,
+          expected: -1,
+          commits: chain(stream, 1),
+          snapshot: { version: 1, index: 0, state: 'lost' },
+        });
         expect(await store.snapshot(stream)).toEqual({ version: 1, index: 1, state: 'first' });
-        await store.append({ stream: `${tenant}/task/2`, expected: 0, commits: chain(`${tenant}/task/2`, 2).slice(1), snapshot: { version: 1, index: 1, state: 'lost' } });
+        await store.append({
+          stream: `${tenant}/task/2`,
+          expected: 0,
+          commits: chain(`${tenant}/task/2`, 2).slice(1),
+          snapshot: { version: 1, index: 1, state: 'lost' },
+        });
         expect(await store.snapshot(`${tenant}/task/2`)).toBeUndefined();
       });
     });
@@ -359,7 +440,8 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       test('shows every commit, in order per stream', async () => {
         const from = await store.end();
         const commits = upTo(5).map((i) => chain(`${tenant}/task/${i}`, 4));
-        for (let round = 0; round < 4; round += 1) for (const each of commits) await write(each.slice(round, round + 1));
+        for (let round = 0; round < 4; round += 1)
+          for (const each of commits) await write(each.slice(round, round + 1));
         const streams = inOrder(await feedOf(from, 500, 20));
         expect([...streams.keys()].sort()).toEqual(upTo(5).map((i) => `${tenant}/task/${i}`));
         for (const each of commits) expect(streams.get((each[0] as SealedCommit).commit.stream)).toEqual(stored(each));
@@ -370,26 +452,29 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         expect(indexes([...inOrder(await feedOf(undefined, 500, 3)).values()].flat())).toEqual([0, 1, 2]);
       });
 
-      test.each([1, 2, 3, 7])('a page holds at most %i commits, and any checkpoint leads to the rest', async (limit) => {
-        const from = await store.end();
-        const chains = ['b', 'c', 'a'].map((id) => chain(`${tenant}/task/${id}`, 4));
-        for (const i of upTo(4)) for (const commits of chains) await write(commits.slice(i, i + 1));
-        await feedOf(from, 500, 12);
-        const { commits, checkpoints } = await drain(from, limit);
-        const mine = commits.filter(({ stream }) => stream.startsWith(`${tenant}/`));
-        inOrder(mine);
-        expect(new Set(mine.map(({ hash }) => hash)).size).toBe(12);
-        for (const checkpoint of checkpoints) {
-          const before = new Set<string>();
-          for (let at: Checkpoint | undefined = from; at !== checkpoint; ) {
-            const page = await store.feed(at, limit);
-            for (const { hash } of page.commits) before.add(hash);
-            at = page.checkpoint;
+      test.each([1, 2, 3, 7])(
+        'a page holds at most %i commits, and any checkpoint leads to the rest',
+        async (limit) => {
+          const from = await store.end();
+          const chains = ['b', 'c', 'a'].map((id) => chain(`${tenant}/task/${id}`, 4));
+          for (const i of upTo(4)) for (const commits of chains) await write(commits.slice(i, i + 1));
+          await feedOf(from, 500, 12);
+          const { commits, checkpoints } = await drain(from, limit);
+          const mine = commits.filter(({ stream }) => stream.startsWith(`${tenant}/`));
+          inOrder(mine);
+          expect(new Set(mine.map(({ hash }) => hash)).size).toBe(12);
+          for (const checkpoint of checkpoints) {
+            const before = new Set<string>();
+            for (let at: Checkpoint | undefined = from; at !== checkpoint;) {
+              const page = await store.feed(at, limit);
+              for (const { hash } of page.commits) before.add(hash);
+              at = page.checkpoint;
+            }
+            for (const { hash } of (await drain(checkpoint, 500)).commits) before.add(hash);
+            expect(mine.every(({ hash }) => before.has(hash))).toBe(true);
           }
-          for (const { hash } of (await drain(checkpoint, 500)).commits) before.add(hash);
-          expect(mine.every(({ hash }) => before.has(hash))).toBe(true);
-        }
-      });
+        },
+      );
 
       test('after the end there is nothing, until something is written', async () => {
         await write(chain(`${tenant}/task/1`, 2));
@@ -416,7 +501,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         let writing = true;
         const reader = (async () => {
           const seen: Commit[] = [];
-          for (let at: Checkpoint = from; ; ) {
+          for (let at: Checkpoint = from; ;) {
             const stopped = !writing;
             const page = await store.feed(at, 5);
             seen.push(...page.commits.filter(({ stream }) => stream.startsWith(`${tenant}/`)));
@@ -448,16 +533,24 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         expect(await store.lag(from)).toBe(0);
         await write(chain(`${tenant}/task/1`, 3));
         await write(chain(`${tenant}/task/2`, 2));
-        expect(await eventually(() => store.lag(from), (lag) => lag === 5)).toBe(5);
+        expect(
+          await eventually(
+            () => store.lag(from),
+            (lag) => lag === 5,
+          ),
+        ).toBe(5);
         expect(await store.lag((await store.feed(from, 2)).checkpoint)).toBe(3);
         expect(await store.lag(await store.end())).toBe(0);
         expect(await store.lag(undefined)).toBeGreaterThanOrEqual(5);
       });
 
-      test.each(['nonsense', '', 'NaN', '-1', '1; DROP TABLE commits', '1.5'])('what is no checkpoint is refused, not taken for a place: %j', async (checkpoint) => {
-        await expect(store.feed(checkpoint, 10)).rejects.toThrow(RangeError);
-        await expect(store.lag(checkpoint)).rejects.toThrow(RangeError);
-      });
+      test.each(['nonsense', '', 'NaN', '-1', '1; DROP TABLE commits', '1.5'])(
+        'what is no checkpoint is refused, not taken for a place: %j',
+        async (checkpoint) => {
+          await expect(store.feed(checkpoint, 10)).rejects.toThrow(RangeError);
+          await expect(store.lag(checkpoint)).rejects.toThrow(RangeError);
+        },
+      );
     });
 
     test('onAppend rings after an append of this process, until it is stopped', async () => {
@@ -479,8 +572,16 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
     test('everything is there after a restart', async () => {
       const from = await store.end();
       const commits = chain(`${tenant}/task/1`, 6);
-      await store.append({ stream: `${tenant}/task/1`, expected: -1, commits: commits.slice(0, 4), snapshot: { version: 1, index: 3, state: { a: 1 } } });
-      const first = await eventually(() => store.feed(from, 2), (page) => page.commits.length === 2);
+      await store.append({
+        stream: `${tenant}/task/1`,
+        expected: -1,
+        commits: commits.slice(0, 4),
+        snapshot: { version: 1, index: 3, state: { a: 1 } },
+      });
+      const first = await eventually(
+        () => store.feed(from, 2),
+        (page) => page.commits.length === 2,
+      );
       store = await opened.reopen();
       expect(await store.read(`${tenant}/task/1`, 0, 10)).toEqual(stored(commits.slice(0, 4)));
       expect(await store.head(`${tenant}/task/1`)).toEqual({ index: 3, hash: commits[3]?.commit.hash });

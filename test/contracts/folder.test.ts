@@ -1,19 +1,31 @@
 /** The data folder of the embedded profile: private, readable without a trace, with a mark that shows a lost end. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { DATABASE_FILE, Database } from '../../adapters/embedded/database';
+import { Database, DATABASE_FILE } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { DatabaseUnavailable, isHeld } from '../../adapters/embedded/folder';
 import { openLog } from '../../adapters/embedded/log';
 import { MARK_FILE, readMark } from '../../adapters/embedded/mark';
 import { blobsIn, openEmbedded } from '../../adapters/embedded/open';
 import { sha256 } from '../../domain/kernel/commit';
-import { compileInto } from '../support/compiled';
 import { chain } from '../support/commits';
+import { compileInto } from '../support/compiled';
 
 const A = 'default/task/a';
 
@@ -24,7 +36,12 @@ let number = 0;
 beforeAll(() => {
   root = mkdtempSync(join(tmpdir(), 'formicary-folder-'));
   chmodSync(root, 0o755);
-  program = compileInto(join(root, 'program'), 'test/support/crash-child.ts', 'adapters/embedded/writer.ts', 'adapters/embedded/log.ts');
+  program = compileInto(
+    join(root, 'program'),
+    'test/support/crash-child.ts',
+    'adapters/embedded/writer.ts',
+    'adapters/embedded/log.ts',
+  );
 });
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
@@ -56,7 +73,12 @@ async function killed(): Promise<string> {
 
 /** Names, times and bytes of everything in a folder. */
 function trace(data: string): string[] {
-  return readdirSync(data).sort().map((name) => `${name} ${statSync(join(data, name)).mtimeMs} ${sha256(readFileSync(join(data, name)).toString('base64'))}`);
+  return readdirSync(data)
+    .sort()
+    .map(
+      (name) =>
+        `${name} ${statSync(join(data, name)).mtimeMs} ${sha256(readFileSync(join(data, name)).toString('base64'))}`,
+    );
 }
 
 function commitsIn(data: string): number {
@@ -79,7 +101,7 @@ function flip(file: string): void {
 const modeOf = (path: string) => statSync(path).mode & 0o777;
 
 describe('rights', () => {
-  test('folder and files are their owner\'s alone, whatever the umask', async () => {
+  test("folder and files are their owner's alone, whatever the umask", async () => {
     const before = process.umask(0);
     const data = folder();
     try {
@@ -87,7 +109,9 @@ describe('rights', () => {
       const store = await SqliteEventStore.open(database);
       await store.append({ stream: A, expected: -1, commits: chain(A, 1) });
       await blobsIn(data).put('default', Buffer.from('large'));
-      const open = readdirSync(data, { recursive: true, withFileTypes: true }).filter((entry) => modeOf(join(entry.parentPath, entry.name)) !== (entry.isDirectory() ? 0o700 : 0o600));
+      const open = readdirSync(data, { recursive: true, withFileTypes: true }).filter(
+        (entry) => modeOf(join(entry.parentPath, entry.name)) !== (entry.isDirectory() ? 0o700 : 0o600),
+      );
       expect(open.map(({ name }) => name)).toEqual([]);
       expect(modeOf(data)).toBe(0o700);
       expect(existsSync(join(data, `${DATABASE_FILE}-wal`))).toBe(true);
@@ -108,7 +132,9 @@ describe('rights', () => {
     for (const name of readdirSync(data)) chmodSync(join(data, name), 0o644);
     chmodSync(data, 0o755);
     await (await Database.open(data)).close();
-    expect([modeOf(data), modeOf(join(data, DATABASE_FILE)), modeOf(join(data, 'notes.txt'))]).toEqual([0o755, 0o600, 0o644]);
+    expect([modeOf(data), modeOf(join(data, DATABASE_FILE)), modeOf(join(data, 'notes.txt'))]).toEqual([
+      0o755, 0o600, 0o644,
+    ]);
   });
 
   test('a folder that can not be written is refused with its path and advice, before anything is in it', async () => {
@@ -125,11 +151,14 @@ describe('a log that is only read', () => {
   test.each<[string, () => Promise<string>]>([
     ['closed in order', made],
     ['whose host was killed', killed],
-    ['whose host was killed, copied without the index of the write-ahead log', async () => {
-      const data = await killed();
-      rmSync(join(data, `${DATABASE_FILE}-shm`));
-      return data;
-    }],
+    [
+      'whose host was killed, copied without the index of the write-ahead log',
+      async () => {
+        const data = await killed();
+        rmSync(join(data, `${DATABASE_FILE}-shm`));
+        return data;
+      },
+    ],
   ])('%s: everything is read, and nothing is left there', async (_, make) => {
     const data = await make();
     const before = trace(data);
@@ -188,7 +217,11 @@ describe('the high-water mark', () => {
     const commits = chain(A, 3);
     for (const commit of commits) {
       await store.append({ stream: A, expected: commit.commit.index - 1, commits: [commit] });
-      expect(readMark(data)).toEqual({ position: commit.commit.index + 1, commit: `${A}@${commit.commit.index}`, hash: commit.commit.hash });
+      expect(readMark(data)).toEqual({
+        position: commit.commit.index + 1,
+        commit: `${A}@${commit.commit.index}`,
+        hash: commit.commit.hash,
+      });
     }
     await database.close();
   });
@@ -198,7 +231,9 @@ describe('the high-water mark', () => {
     const mark = readMark(data);
     rmSync(join(data, `${DATABASE_FILE}-wal`));
     rmSync(join(data, `${DATABASE_FILE}-shm`), { force: true });
-    await expect(Database.open(data)).rejects.toThrow(new RegExp(`places 1 to ${mark?.position} are lost.*formicary.db-wal.*backup.*${MARK_FILE}`, 's'));
+    await expect(Database.open(data)).rejects.toThrow(
+      new RegExp(`places 1 to ${mark?.position} are lost.*formicary.db-wal.*backup.*${MARK_FILE}`, 's'),
+    );
     // The way on is one a person takes.
     rmSync(join(data, MARK_FILE));
     const again = await Database.open(data);
@@ -213,9 +248,14 @@ describe('the high-water mark', () => {
     const cut = new DatabaseSync(join(copy, DATABASE_FILE));
     cut.exec('DELETE FROM commits WHERE position > 7');
     cut.close();
-    await expect(Database.open(copy)).rejects.toThrow(`the log ends at place 7, yet ${A}@9 was acknowledged at place 10: places 8 to 10 are lost`);
+    await expect(Database.open(copy)).rejects.toThrow(
+      `the log ends at place 7, yet ${A}@9 was acknowledged at place 10: places 8 to 10 are lost`,
+    );
     const written = new DatabaseSync(join(copy, DATABASE_FILE));
-    for (const n of [8, 9, 10]) written.prepare('INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)').run('other/task/b', n, 'h', '{}');
+    for (const n of [8, 9, 10])
+      written
+        .prepare('INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)')
+        .run('other/task/b', n, 'h', '{}');
     written.close();
     await expect(Database.open(copy)).rejects.toThrow(`place 10 of the log holds another commit than ${A}@9`);
   });
@@ -224,7 +264,10 @@ describe('the high-water mark', () => {
     ['of which a byte has flipped', (data) => flip(join(data, `${DATABASE_FILE}-wal`))],
     ['whose database is not there', (data) => rmSync(join(data, DATABASE_FILE))],
     ['whose database is empty', (data) => truncateSync(join(data, DATABASE_FILE))],
-    ['whose database and mark are not there', (data) => [DATABASE_FILE, MARK_FILE].forEach((name) => rmSync(join(data, name)))],
+    [
+      'whose database and mark are not there',
+      (data) => [DATABASE_FILE, MARK_FILE].forEach((name) => rmSync(join(data, name))),
+    ],
   ])('a write-ahead log %s is refused, and left as it is', async (_, harm) => {
     const data = await killed();
     harm(data);
@@ -267,7 +310,13 @@ describe('the write-ahead log', () => {
     const reader = new DatabaseSync(join(data, DATABASE_FILE), { readOnly: true });
     reader.exec('BEGIN');
     reader.prepare('SELECT count(*) FROM filler').get();
-    for (let i = 0; i < 12; i += 1) await database.write({ statements: [['INSERT INTO filler VALUES (zeroblob(4000000))', []], ['DELETE FROM filler', []]] });
+    for (let i = 0; i < 12; i += 1)
+      await database.write({
+        statements: [
+          ['INSERT INTO filler VALUES (zeroblob(4000000))', []],
+          ['DELETE FROM filler', []],
+        ],
+      });
     const size = () => statSync(join(data, `${DATABASE_FILE}-wal`)).size;
     expect(size()).toBeGreaterThan(40 * 1024 * 1024);
     reader.close();

@@ -7,10 +7,21 @@ jest.setTimeout(60_000); // other work shares the machine
 
 eventStoreContract('memory', async () => {
   const store = new MemoryEventStore();
-  return await Promise.resolve({ store, reopen: async () => await Promise.resolve(store), close: async () => await Promise.resolve() });
+  return await Promise.resolve({
+    store,
+    reopen: async () => await Promise.resolve(store),
+    close: async () => await Promise.resolve(),
+  });
 });
 
 eventStoreContract('memory, slow', async () => {
-  const store = new FaultyEventStore(new MemoryEventStore(), randomFaults(1, { append: { slow: 0.3 }, read: { slow: 0.3 }, head: { slow: 0.3 }, feed: { slow: 0.3 } }));
-  return await Promise.resolve({ store, reopen: async () => await Promise.resolve(store), close: async () => await Promise.resolve() });
+  const store = new FaultyEventStore(
+    new MemoryEventStore(),
+    randomFaults(1, { append: { slow: 0.3 }, read: { slow: 0.3 }, head: { slow: 0.3 }, feed: { slow: 0.3 } }),
+  );
+  return await Promise.resolve({
+    store,
+    reopen: async () => await Promise.resolve(store),
+    close: async () => await Promise.resolve(),
+  });
 });

@@ -1,8 +1,19 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { KEY_WINDOW_MS, type BlobArchive, type Checkpoints, type Deadline, type Deadlines, type KeyClaim, type Keys, type Presence, type WorkItem, type WorkQueue } from '../../app/ports';
+import {
+  type BlobArchive,
+  type Checkpoints,
+  type Deadline,
+  type Deadlines,
+  KEY_WINDOW_MS,
+  type KeyClaim,
+  type Keys,
+  type Presence,
+  type WorkItem,
+  type WorkQueue,
+} from '../../app/ports';
 import { plusSeconds } from '../../domain/kernel/time';
 import { newTenant } from '../support/commits';
-import { HOSTILE, type Factory, type Opened, type Timed, type TimedFactory } from './contract';
+import { type Factory, HOSTILE, type Opened, type Timed, type TimedFactory } from './contract';
 
 // ----------------------------------------------------------------------------------------------------------- keys
 
@@ -67,7 +78,11 @@ export function keysContract(name: string, factory: Factory<Keys>): void {
     });
 
     test.each(HOSTILE)('keys are only text: %j', async (text) => {
-      expect([await claim('a', { key: text }), await claim('b', { key: `${text} ` }), await claim('c', { key: text })]).toEqual(['a', 'b', 'a']);
+      expect([
+        await claim('a', { key: text }),
+        await claim('b', { key: `${text} ` }),
+        await claim('c', { key: text }),
+      ]).toEqual(['a', 'b', 'a']);
     });
   });
 }
@@ -104,7 +119,12 @@ export function checkpointsContract(name: string, factory: Factory<Checkpoints>)
       await store.save(own, 'a');
       await store.save(`${own}-b`, 'b');
       await store.save(`${own}%`, 'c');
-      expect([await store.load(own), await store.load(`${own}-b`), await store.load(`${own}%`), await store.load(`${own}_b`)]).toEqual(['a', 'b', 'c', undefined]);
+      expect([
+        await store.load(own),
+        await store.load(`${own}-b`),
+        await store.load(`${own}%`),
+        await store.load(`${own}_b`),
+      ]).toEqual(['a', 'b', 'c', undefined]);
     });
 
     test.each(HOSTILE)('names and checkpoints are only text: %j', async (text) => {
@@ -141,7 +161,11 @@ export function deadlinesContract(name: string, factory: TimedFactory<Deadlines>
     afterEach(() => opened.close());
 
     const after = (seconds: number) => plusSeconds(opened.now(), seconds);
-    const deadline = (id: string, due: string, reason = 'expires'): Deadline => ({ stream: `acme/task/${id}`, reason, due });
+    const deadline = (id: string, due: string, reason = 'expires'): Deadline => ({
+      stream: `acme/task/${id}`,
+      reason,
+      due,
+    });
     const due = (limit = 100) => store.due(opened.now(), limit);
 
     test('is handed out when it is due, not before', async () => {
@@ -274,11 +298,18 @@ export function deadlinesContract(name: string, factory: TimedFactory<Deadlines>
     });
 
     test('settling one reason leaves the others of its stream', async () => {
-      const [it, other, alike] = [deadline('1', after(1)), deadline('1', after(1), 'reminds'), deadline('10', after(1))];
+      const [it, other, alike] = [
+        deadline('1', after(1)),
+        deadline('1', after(1), 'reminds'),
+        deadline('10', after(1)),
+      ];
       await store.schedule([it, other, alike]);
       await opened.pass(1);
       await store.settle([it, deadline('none', after(1))], []);
-      expect((await due()).map(({ stream, reason }) => `${stream} ${reason}`).sort()).toEqual(['acme/task/1 reminds', 'acme/task/10 expires']);
+      expect((await due()).map(({ stream, reason }) => `${stream} ${reason}`).sort()).toEqual([
+        'acme/task/1 reminds',
+        'acme/task/10 expires',
+      ]);
     });
 
     test('the earliest come first, as many as are asked for', async () => {
@@ -292,11 +323,22 @@ export function deadlinesContract(name: string, factory: TimedFactory<Deadlines>
     });
 
     test('tenants and streams with like names are kept apart', async () => {
-      const all = ['a/task/1', 'a-b/task/1', 'a/task/1~', 'a/task-1/1', 'a/task/%', 'a/task/A', 'a/task/a'].map((stream) => ({ stream, reason: 'expires', due: after(1) }));
+      const all = ['a/task/1', 'a-b/task/1', 'a/task/1~', 'a/task-1/1', 'a/task/%', 'a/task/A', 'a/task/a'].map(
+        (stream) => ({ stream, reason: 'expires', due: after(1) }),
+      );
       await store.schedule(all);
       await opened.pass(1);
-      await store.settle(all.filter(({ stream }) => stream === 'a/task/%' || stream === 'a/task/a'), []);
-      expect((await due()).map(({ stream }) => stream).sort()).toEqual(['a-b/task/1', 'a/task-1/1', 'a/task/1', 'a/task/1~', 'a/task/A']);
+      await store.settle(
+        all.filter(({ stream }) => stream === 'a/task/%' || stream === 'a/task/a'),
+        [],
+      );
+      expect((await due()).map(({ stream }) => stream).sort()).toEqual([
+        'a-b/task/1',
+        'a/task-1/1',
+        'a/task/1',
+        'a/task/1~',
+        'a/task/A',
+      ]);
     });
 
     test('hostile reasons are only text', async () => {
@@ -346,7 +388,11 @@ export function workQueueContract(name: string, factory: TimedFactory<WorkQueue>
       queue = `queue-${newTenant()}`;
     });
 
-    const send = (...ids: string[]) => store.send(queue, ids.map((id) => ({ id, body: { of: id } })));
+    const send = (...ids: string[]) =>
+      store.send(
+        queue,
+        ids.map((id) => ({ id, body: { of: id } })),
+      );
     const receive = (limit = 10, lockSeconds = 30) => store.receive(queue, limit, lockSeconds, opened.now());
     const one = async (lockSeconds = 30): Promise<WorkItem> => {
       const [item] = await receive(1, lockSeconds);
@@ -419,7 +465,10 @@ export function workQueueContract(name: string, factory: TimedFactory<WorkQueue>
     });
 
     test('not before its time is it received', async () => {
-      await store.send(queue, [{ id: 'later', body: 1, notBefore: plusSeconds(opened.now(), 20) }, { id: 'now', body: 2 }]);
+      await store.send(queue, [
+        { id: 'later', body: 1, notBefore: plusSeconds(opened.now(), 20) },
+        { id: 'now', body: 2 },
+      ]);
       expect(ids(await receive())).toEqual(['now']);
       await opened.pass(20);
       expect(ids(await receive())).toEqual(['later']);
@@ -451,7 +500,9 @@ export function workQueueContract(name: string, factory: TimedFactory<WorkQueue>
       expect(await store.complete(queue, item)).toBe(false);
       await opened.pass(600);
       expect(await receive()).toEqual([]);
-      expect(await store.dead(queue, 10)).toEqual([{ id: 'a', body: { of: 'a' }, deliveries: 2, reason: `can't "parse"` }]);
+      expect(await store.dead(queue, 10)).toEqual([
+        { id: 'a', body: { of: 'a' }, deliveries: 2, reason: `can't "parse"` },
+      ]);
       await send('a');
       expect(await receive()).toEqual([]);
     });
@@ -490,7 +541,12 @@ export function workQueueContract(name: string, factory: TimedFactory<WorkQueue>
     test('neighbours that are settled at once, each otherwise, are settled as each was', async () => {
       await send('a', 'b', 'c', 'd');
       const [a, b, c, d] = (await receive(4, 30)) as [WorkItem, WorkItem, WorkItem, WorkItem];
-      const settled = [store.complete(queue, a), store.abandon(queue, b), store.deadLetter(queue, c, 'bad'), store.complete(queue, d)];
+      const settled = [
+        store.complete(queue, a),
+        store.abandon(queue, b),
+        store.deadLetter(queue, c, 'bad'),
+        store.complete(queue, d),
+      ];
       expect(await Promise.all(settled)).toEqual([true, true, true, true]);
       expect(ids(await receive())).toEqual([b.id]);
       expect((await store.dead(queue, 10)).map(({ id }) => id)).toEqual([c.id]);
@@ -509,7 +565,10 @@ export function workQueueContract(name: string, factory: TimedFactory<WorkQueue>
 
     test('hostile ids and bodies are only text', async () => {
       const texts = HOSTILE.filter((text) => text !== '');
-      await store.send(queue, texts.map((text) => ({ id: text, body: { text, list: [text, null, 1.5, true] } })));
+      await store.send(
+        queue,
+        texts.map((text) => ({ id: text, body: { text, list: [text, null, 1.5, true] } })),
+      );
       const items = await receive(100);
       expect(ids(items)).toEqual([...texts].sort());
       for (const item of items) {
@@ -602,14 +661,46 @@ export function blobArchiveContract(name: string, factory: Factory<BlobArchive>)
       const reference = await store.put(tenant, Buffer.from('content'));
       const hash = reference.slice('sha256:'.length);
       const malformed = [
-        '', 'sha256:', hash, `md5:${hash}`, reference.toUpperCase(), `sha256:${hash.toUpperCase()}`, `${reference}\n`, ` ${reference}`, `${reference}0`,
-        `sha256:${hash.slice(1)}`, `sha256:../${hash.slice(3)}`, `sha256:${hash.slice(0, 2)}/${hash}`, `../${reference}`, `${reference}/..`, `${reference}\u0000`,
-        'sha256:/etc/passwd', `sha256:${'.'.repeat(64)}`, `sha256:${'/'.repeat(64)}`, `SHA256:${hash}`, `sha256:${hash.slice(0, 62)}%2`,
+        '',
+        'sha256:',
+        hash,
+        `md5:${hash}`,
+        reference.toUpperCase(),
+        `sha256:${hash.toUpperCase()}`,
+        `${reference}\n`,
+        ` ${reference}`,
+        `${reference}0`,
+        `sha256:${hash.slice(1)}`,
+        `sha256:../${hash.slice(3)}`,
+        `sha256:${hash.slice(0, 2)}/${hash}`,
+        `../${reference}`,
+        `${reference}/..`,
+        `${reference}\u0000`,
+        'sha256:/etc/passwd',
+        `sha256:${'.'.repeat(64)}`,
+        `sha256:${'/'.repeat(64)}`,
+        `SHA256:${hash}`,
+        `sha256:${hash.slice(0, 62)}%2`,
       ];
       for (const bad of malformed) expect([bad, await get(bad)]).toEqual([bad, undefined]);
     });
 
-    test.each(['', '.', '..', '../x', 'a/b', 'a/../b', '/etc', 'A', 'a\u0000', 'a b', '-a', 'a-', `${'a'.repeat(64)}`, '%2e%2e'])('a tenant that is none reaches no file: %j', async (bad) => {
+    test.each([
+      '',
+      '.',
+      '..',
+      '../x',
+      'a/b',
+      'a/../b',
+      '/etc',
+      'A',
+      'a\u0000',
+      'a b',
+      '-a',
+      'a-',
+      `${'a'.repeat(64)}`,
+      '%2e%2e',
+    ])('a tenant that is none reaches no file: %j', async (bad) => {
       const bytes = Buffer.from('content');
       const reference = await store.put(tenant, bytes);
       await expect(store.put(bad, bytes)).rejects.toThrow(RangeError);

@@ -1,6 +1,6 @@
 import type { ViewQuery, ViewRow, ViewStore } from '../../app/ports';
 import { newTenant } from '../support/commits';
-import { HOSTILE, type Factory, type Opened } from './contract';
+import { type Factory, HOSTILE, type Opened } from './contract';
 
 interface Doc {
   readonly [field: string]: unknown;
@@ -27,7 +27,13 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       await store.declare(view, ['status', 'priority', 'open', 'tags[]']);
     });
 
-    const row = (key: string, source: string, index: number, doc: Doc | null): ViewRow<Doc> => ({ tenant, key, source, index, doc });
+    const row = (key: string, source: string, index: number, doc: Doc | null): ViewRow<Doc> => ({
+      tenant,
+      key,
+      source,
+      index,
+      doc,
+    });
     const get = (key: string, source: string) => store.get<Doc>(view, tenant, key, source);
     const sources = async (query: Omit<ViewQuery, 'tenant' | 'limit'>) =>
       (await store.query<Doc>(view, { tenant, limit: 1_000, ...query })).rows.map(({ source }) => source);
@@ -73,7 +79,11 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       test('the same key holds one contribution per source', async () => {
         await store.put(view, [row('k', 's', 1, { n: 1 }), row('k', 't', 1, { n: 2 }), row('l', 's', 1, { n: 3 })]);
         await store.put(view, [row('k', 's', 2, { n: 10 })]);
-        expect([(await get('k', 's'))?.doc, (await get('k', 't'))?.doc, (await get('l', 's'))?.doc]).toEqual([{ n: 10 }, { n: 2 }, { n: 3 }]);
+        expect([(await get('k', 's'))?.doc, (await get('k', 't'))?.doc, (await get('l', 's'))?.doc]).toEqual([
+          { n: 10 },
+          { n: 2 },
+          { n: 3 },
+        ]);
       });
 
       test('nothing put is nothing done; nothing there is undefined', async () => {
@@ -97,7 +107,15 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       test('answer in order of key and source', async () => {
         await store.put(view, [row('task/2', 'a', 1, {}), row('task/2', 'c', 1, {})]);
         const { rows } = await store.query(view, { tenant, limit: 100 });
-        expect(rows.map(({ key, source }) => `${key} ${source}`)).toEqual(['agent e', 'task/1 a', 'task/2 a', 'task/2 b', 'task/2 c', 'task/3 c', 'tasks d']);
+        expect(rows.map(({ key, source }) => `${key} ${source}`)).toEqual([
+          'agent e',
+          'task/1 a',
+          'task/2 a',
+          'task/2 b',
+          'task/2 c',
+          'task/3 c',
+          'tasks d',
+        ]);
       });
 
       test('by key, and by the start of a key', async () => {
@@ -112,7 +130,12 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       });
 
       test('a prefix finds keys that go on in any letter', async () => {
-        await store.put(view, ['p', 'p\u0000', 'p~', 'pé', 'p日', 'p\uffff', 'p😀', 'q', 'o\uffff'].map((key, i) => row(key, `s${i}`, 1, {})));
+        await store.put(
+          view,
+          ['p', 'p\u0000', 'p~', 'pé', 'p日', 'p\uffff', 'p😀', 'q', 'o\uffff'].map((key, i) =>
+            row(key, `s${i}`, 1, {}),
+          ),
+        );
         expect((await sources({ keyPrefix: 'p' })).sort()).toEqual(['s0', 's1', 's2', 's3', 's4', 's5', 's6']);
       });
 
@@ -142,21 +165,30 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       });
 
       test('all conditions together', async () => {
-        expect(await sources({ keyPrefix: 'task', where: { open: true, tags: 'red' }, atLeast: { priority: 5 } })).toEqual(['a']);
+        expect(
+          await sources({ keyPrefix: 'task', where: { open: true, tags: 'red' }, atLeast: { priority: 5 } }),
+        ).toEqual(['a']);
         expect(await sources({ key: 'task/3', where: { status: 'open' } })).toEqual([]);
       });
 
-      test.each(["status'", 'a b', 'a"); DROP TABLE x; --', '$.status', '', 'status[]x', '1st'])('a field that is no name is refused: %j', async (field) => {
-        await expect(store.query(view, { tenant, limit: 1, where: { [field]: 'x' } })).rejects.toThrow(RangeError);
-        await expect(store.query(view, { tenant, limit: 1, atLeast: { [field]: 1 } })).rejects.toThrow(RangeError);
-        await expect(store.declare(view, [field])).rejects.toThrow(RangeError);
-      });
+      test.each(["status'", 'a b', 'a"); DROP TABLE x; --', '$.status', '', 'status[]x', '1st'])(
+        'a field that is no name is refused: %j',
+        async (field) => {
+          await expect(store.query(view, { tenant, limit: 1, where: { [field]: 'x' } })).rejects.toThrow(RangeError);
+          await expect(store.query(view, { tenant, limit: 1, atLeast: { [field]: 1 } })).rejects.toThrow(RangeError);
+          await expect(store.declare(view, [field])).rejects.toThrow(RangeError);
+        },
+      );
     });
 
     describe('pages', () => {
-      const pages = async (limit: number, query: Omit<ViewQuery, 'tenant' | 'limit'> = {}, between?: (page: number) => Promise<void>) => {
+      const pages = async (
+        limit: number,
+        query: Omit<ViewQuery, 'tenant' | 'limit'> = {},
+        between?: (page: number) => Promise<void>,
+      ) => {
         const found: string[][] = [];
-        for (let continuation: string | undefined; ; ) {
+        for (let continuation: string | undefined; ;) {
           const page = await store.query<Doc>(view, { tenant, limit, ...query, continuation });
           found.push(page.rows.map(({ key, source }) => `${key}${source}`));
           expect(found.length).toBeLessThan(100); // or it would never end
@@ -167,7 +199,12 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       };
 
       beforeEach(async () => {
-        await store.put(view, ['b', 'd', 'f', 'h'].flatMap((key) => ['1', '2'].map((source) => row(key, source, 1, { status: source === '1' ? 'open' : 'done' }))));
+        await store.put(
+          view,
+          ['b', 'd', 'f', 'h'].flatMap((key) =>
+            ['1', '2'].map((source) => row(key, source, 1, { status: source === '1' ? 'open' : 'done' })),
+          ),
+        );
       });
 
       test.each([1, 2, 3, 5, 8, 9])('of %i rows give each row once, in order', async (limit) => {
@@ -178,14 +215,24 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       });
 
       test('with conditions', async () => {
-        expect(await pages(2, { where: { status: 'open' } })).toEqual([['b1', 'd1'], ['f1', 'h1']]);
+        expect(await pages(2, { where: { status: 'open' } })).toEqual([
+          ['b1', 'd1'],
+          ['f1', 'h1'],
+        ]);
         expect(await pages(1, { key: 'd' })).toEqual([['d1'], ['d2']]);
         expect(await pages(1, { keyPrefix: 'f' })).toEqual([['f1'], ['f2']]);
       });
 
       test('what is written in between moves no other row', async () => {
         const found = await pages(2, {}, async (page) => {
-          if (page === 1) await store.put(view, [row('a', '1', 1, {}), row('b', '3', 1, {}), row('e', '1', 1, {}), row('b', '1', 2, null), row('d', '1', 2, {})]);
+          if (page === 1)
+            await store.put(view, [
+              row('a', '1', 1, {}),
+              row('b', '3', 1, {}),
+              row('e', '1', 1, {}),
+              row('b', '1', 2, null),
+              row('d', '1', 2, {}),
+            ]);
           if (page === 2) await store.put(view, [row('d', '2', 2, null), row('z', '1', 1, {})]);
         });
         const flat = found.flat();
@@ -194,21 +241,32 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
       });
 
       test('a continuation with hostile keys goes on where it was', async () => {
-        await store.put(view, HOSTILE.map((text, i) => row(`x${text}`, `${text}${i}`, 1, {})));
+        await store.put(
+          view,
+          HOSTILE.map((text, i) => row(`x${text}`, `${text}${i}`, 1, {})),
+        );
         const once = (await pages(1, { keyPrefix: 'x' })).flat();
         expect([...once].sort()).toEqual(HOSTILE.map((text, i) => `x${text}${text}${i}`).sort());
       });
 
-      test.each(['', 'nonsense', 'null', 'WyJhIl0', 'WzEsMl0', '{"a":1}', "'; DROP TABLE x; --", 'AAAA'])('a continuation that is none is refused: %j', async (continuation) => {
-        await expect(store.query(view, { tenant, limit: 1, continuation })).rejects.toThrow(RangeError);
-      });
+      test.each(['', 'nonsense', 'null', 'WyJhIl0', 'WzEsMl0', '{"a":1}', "'; DROP TABLE x; --", 'AAAA'])(
+        'a continuation that is none is refused: %j',
+        async (continuation) => {
+          await expect(store.query(view, { tenant, limit: 1, continuation })).rejects.toThrow(RangeError);
+        },
+      );
 
       test('a thousand rows are one page', async () => {
         const rows = Array.from({ length: 1_001 }, (_, i) => row(`many/${String(i).padStart(4, '0')}`, 's', 1, { i }));
         for (let i = 0; i < rows.length; i += 300) await store.put(view, rows.slice(i, i + 300));
         const page = await store.query<Doc>(view, { tenant, limit: 1_000, keyPrefix: 'many/' });
         expect(page.rows.map(({ doc }) => doc.i)).toEqual(rows.slice(0, 1_000).map(({ doc }) => doc?.i));
-        const rest = await store.query<Doc>(view, { tenant, limit: 1_000, keyPrefix: 'many/', continuation: page.continuation });
+        const rest = await store.query<Doc>(view, {
+          tenant,
+          limit: 1_000,
+          keyPrefix: 'many/',
+          continuation: page.continuation,
+        });
         expect(rest.rows.map(({ doc }) => doc.i)).toEqual([1_000]);
         expect(rest.continuation).toBeUndefined();
       });
@@ -217,10 +275,18 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
     test('tenants see nothing of each other', async () => {
       const others = [`${tenant}-b`, `${tenant}x`, newTenant()];
       await store.put(view, [row('k', 's', 5, { whose: tenant, status: 'open' })]);
-      for (const other of others) await store.put(view, [{ tenant: other, key: 'k', source: 's', index: 1, doc: { whose: other, status: 'open' } }]);
+      for (const other of others)
+        await store.put(view, [
+          { tenant: other, key: 'k', source: 's', index: 1, doc: { whose: other, status: 'open' } },
+        ]);
       expect((await get('k', 's'))?.doc).toMatchObject({ whose: tenant });
       for (const other of [...others, tenant]) {
-        const { rows } = await store.query<Doc>(view, { tenant: other, limit: 10, keyPrefix: '', where: { status: 'open' } });
+        const { rows } = await store.query<Doc>(view, {
+          tenant: other,
+          limit: 10,
+          keyPrefix: '',
+          where: { status: 'open' },
+        });
         expect(rows.map(({ doc }) => doc.whose)).toEqual([other]);
       }
       expect([...(await store.tenants(view))].sort()).toEqual([...others, tenant].sort());
@@ -239,17 +305,26 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
     });
 
     describe('views', () => {
-      test.each(['tasks', 'Tasks.v1', 'tasks.v', 'tasks.v1; DROP TABLE commits', 'tasks".v1', '', '.v1', '1.v1', 'tasks.v1 ', 'ta_sks.v1', '../x.v1'])(
-        'a name that is none is refused: %j',
-        async (bad) => {
-          await expect(store.declare(bad, [])).rejects.toThrow(RangeError);
-          await expect(store.put(bad, [row('k', 's', 1, {})])).rejects.toThrow(RangeError);
-          await expect(store.get(bad, tenant, 'k', 's')).rejects.toThrow(RangeError);
-          await expect(store.query(bad, { tenant, limit: 1 })).rejects.toThrow(RangeError);
-          await expect(store.tenants(bad)).rejects.toThrow(RangeError);
-          await expect(store.drop(bad)).rejects.toThrow(RangeError);
-        },
-      );
+      test.each([
+        'tasks',
+        'Tasks.v1',
+        'tasks.v',
+        'tasks.v1; DROP TABLE commits',
+        'tasks".v1',
+        '',
+        '.v1',
+        '1.v1',
+        'tasks.v1 ',
+        'ta_sks.v1',
+        '../x.v1',
+      ])('a name that is none is refused: %j', async (bad) => {
+        await expect(store.declare(bad, [])).rejects.toThrow(RangeError);
+        await expect(store.put(bad, [row('k', 's', 1, {})])).rejects.toThrow(RangeError);
+        await expect(store.get(bad, tenant, 'k', 's')).rejects.toThrow(RangeError);
+        await expect(store.query(bad, { tenant, limit: 1 })).rejects.toThrow(RangeError);
+        await expect(store.tenants(bad)).rejects.toThrow(RangeError);
+        await expect(store.drop(bad)).rejects.toThrow(RangeError);
+      });
 
       test('declaring again changes nothing, with more fields too', async () => {
         await store.put(view, [row('k', 's', 1, { status: 'open', late: 'x' })]);
@@ -286,12 +361,19 @@ export function viewStoreContract(name: string, factory: Factory<ViewStore>): vo
     });
 
     test('everything is there after a restart', async () => {
-      await store.put(view, [row('a', 's', 4, { status: 'open', tags: ['x'] }), row('b', 's', 4, null), row('c', 's', 4, { status: 'open' })]);
+      await store.put(view, [
+        row('a', 's', 4, { status: 'open', tags: ['x'] }),
+        row('b', 's', 4, null),
+        row('c', 's', 4, { status: 'open' }),
+      ]);
       const { continuation } = await store.query(view, { tenant, limit: 1 });
       store = await opened.reopen();
       await store.declare(view, ['status', 'priority', 'open', 'tags[]']);
       expect(await store.list()).toContain(view);
-      await store.put(view, ['a', 'b', 'c'].map((key) => row(key, 's', 3, { status: 'late' })));
+      await store.put(
+        view,
+        ['a', 'b', 'c'].map((key) => row(key, 's', 3, { status: 'late' })),
+      );
       expect(await get('a', 's')).toEqual(row('a', 's', 4, { status: 'open', tags: ['x'] }));
       expect(await get('b', 's')).toBeUndefined();
       expect(await sources({ where: { tags: 'x' } })).toEqual(['s']);

@@ -1,7 +1,7 @@
 /** The commands of docs/agents.md, typed in their order on a fresh host by somebody who reads slowly, do two tasks. */
 import { Formicary } from '../../client/client';
 import { startTestHost } from '../support/host';
-import { LEAST_SECONDS, blocksOf, commandsOf, pageOf, readOn, secondsIn, shell } from './walk';
+import { blocksOf, commandsOf, LEAST_SECONDS, pageOf, readOn, secondsIn, shell } from './walk';
 
 const [CURL, CLI] = blocksOf(pageOf('docs/agents.md'), 'sh').map(commandsOf) as [string[], string[]];
 

@@ -1,7 +1,7 @@
 /** The commands of docs/decisions-guide.md, run in their order against a fresh host, print what the page shows. */
 import { Formicary } from '../../client/client';
 import { startTestHost } from '../support/host';
-import { LEAST_SECONDS, blocksOf, pageOf, readOn, secondsIn, shell } from './walk';
+import { blocksOf, LEAST_SECONDS, pageOf, readOn, secondsIn, shell } from './walk';
 
 interface Step {
   readonly command: string;
@@ -11,17 +11,22 @@ interface Step {
 /** `$ command`, over several lines where they end with `\`, and below it what it prints. */
 function stepsOf(page: string): Step[] {
   return blocksOf(page, 'console').flatMap((block) =>
-    block.split(/^\$ /m).slice(1).map((step) => {
-      const [command = '', ...expected] = step.trimEnd().replaceAll('\\\n', ' ').split('\n');
-      return { command, expected };
-    }),
+    block
+      .split(/^\$ /m)
+      .slice(1)
+      .map((step) => {
+        const [command = '', ...expected] = step.trimEnd().replaceAll('\\\n', ' ').split('\n');
+        return { command, expected };
+      }),
   );
 }
 
 /** `…` stands for anything within a line, and alone for any lines. */
 function patternOf(lines: readonly string[]): RegExp {
   const quoted = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(`^${lines.map((line) => (line === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(quoted).join('.*')}\\n`)).join('')}$`);
+  return new RegExp(
+    `^${lines.map((line) => (line === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(quoted).join('.*')}\\n`)).join('')}$`,
+  );
 }
 
 test('every command prints what the page shows, also to somebody who reads slowly', async () => {
@@ -42,12 +47,15 @@ test('every command prints what the page shows, also to somebody who reads slowl
     approval = (await client.approvals.list({ status: 'waiting', kind: 'erp.order' })).value[0]?.id ?? approval;
     const { output } = await shell(command, { FORMICARY_URL: host.url, FORMICARY_DATA: host.data, APPROVAL: approval });
     const printed = output.replaceAll(/[^\S\n]+$/gm, '');
-    expect(`$ ${command}\n${printed}`).toMatch(patternOf([`$ ${command}`, ...expected.map((line) => line.replaceAll('$APPROVAL', approval))]));
+    expect(`$ ${command}\n${printed}`).toMatch(
+      patternOf([`$ ${command}`, ...expected.map((line) => line.replaceAll('$APPROVAL', approval))]),
+    );
   }
   // People are asked with as much time.
   const asked = (await client.approvals.list({ status: 'closed' })).value;
   expect(asked.length).toBeGreaterThan(0);
-  for (const { requested_at, deadline } of asked) expect(Date.parse(deadline) - Date.parse(requested_at)).toBeGreaterThanOrEqual(LEAST_SECONDS * 1_000);
+  for (const { requested_at, deadline } of asked)
+    expect(Date.parse(deadline) - Date.parse(requested_at)).toBeGreaterThanOrEqual(LEAST_SECONDS * 1_000);
   client.close();
   await host.stop();
 }, 120_000);

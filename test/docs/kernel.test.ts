@@ -16,12 +16,16 @@ function block(page: string, language: string): string {
 
 test('the example prints what the page shows', async () => {
   const page = readFileSync(join(ROOT, 'docs/kernel.md'), 'utf8');
-  const { code } = transformSync(block(page, 'ts'), { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } });
+  const { code } = transformSync(block(page, 'ts'), {
+    jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+    module: { type: 'commonjs' },
+  });
   const printed: string[] = [];
   const console = { log: (...values: unknown[]) => printed.push(format(...values)) };
   const exported: { example?: Promise<void> } = {};
   const builtIn = createRequire(__filename);
-  const load = (id: string): unknown => (id.startsWith('./') ? jest.requireActual<object>(join(ROOT, id)) : builtIn(id));
+  const load = (id: string): unknown =>
+    id.startsWith('./') ? jest.requireActual<object>(join(ROOT, id)) : builtIn(id);
   compileFunction(code, ['require', 'exports', 'console']).call(undefined, load, exported, console);
   await exported.example;
   expect(printed.join('\n')).toBe(block(page, 'text').trim());

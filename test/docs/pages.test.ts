@@ -1,4 +1,7 @@
-/** What the pages point at is there: headings, files, scripts, commands with their options, reasons and lines of the log. */
+/**
+ * What the pages point at is there: headings, files, scripts, commands with their options, reasons and lines of the
+ * log.
+ */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { OBSTACLES } from '../../domain/why-not';
@@ -9,12 +12,26 @@ const ROOT = join(__dirname, '../..');
 const PAGES = globSync(['README.md', 'docs/**/*.md', 'test/servers/*.md'], { cwd: ROOT });
 /** Those that tell what to type. */
 const GUIDES = PAGES.filter((page) => !page.startsWith('docs/decisions/'));
-const found = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map((match) => match.slice(1).filter((part) => part !== undefined).join(' '));
-const sources = () => globSync('{adapters,app,functions,local,projections}/**/*.ts', { cwd: ROOT }).map((file) => readFileSync(join(ROOT, file), 'utf8')).join('\n');
+const found = (text: string, pattern: RegExp) =>
+  [...text.matchAll(pattern)].map((match) =>
+    match
+      .slice(1)
+      .filter((part) => part !== undefined)
+      .join(' '),
+  );
+const sources = () =>
+  globSync('{adapters,app,functions,local,projections}/**/*.ts', { cwd: ROOT })
+    .map((file) => readFileSync(join(ROOT, file), 'utf8'))
+    .join('\n');
 
 /** The names by which GitHub's headings are linked to. */
 function anchorsOf(page: string): string[] {
-  return found(pageOf(page), /^#+ (.*)$/gm).map((heading) => heading.toLowerCase().replaceAll(/[^\p{L}\p{N} _-]/gu, '').replaceAll(' ', '-'));
+  return found(pageOf(page), /^#+ (.*)$/gm).map((heading) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 test.each(PAGES)('every link of %s leads somewhere', (page) => {
@@ -27,12 +44,17 @@ test.each(PAGES)('every link of %s leads somewhere', (page) => {
 });
 
 test.each(GUIDES)('every file that %s names is there', (page) => {
-  const files = found(pageOf(page), /`((?:adapters|app|bench|bicep|bin|cli|client|domain|docs|functions|local|projections|samples|test)\/[\w./-]*)`/g);
+  const files = found(
+    pageOf(page),
+    /`((?:adapters|app|bench|bicep|bin|cli|client|domain|docs|functions|local|projections|samples|test)\/[\w./-]*)`/g,
+  );
   expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
 
 test.each(GUIDES)('every script that %s tells to run exists', (page) => {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
   expect(found(pageOf(page), /npm run ([\w:-]+)/g).filter((script) => scripts[script] === undefined)).toEqual([]);
 });
 
@@ -61,13 +83,20 @@ test('the reasons why a task waits are all told, and no others', () => {
   const page = pageOf('docs/operation.md');
   const table = page.slice(page.indexOf('| `code` |'), page.indexOf('A look takes in'));
   expect(codes.length).toBeGreaterThan(10);
-  expect(found(table, /^\| (.*?) \|/gm).flatMap((cell) => found(cell, /`([a-z-]+)`/g)).filter((code) => code !== 'code').sort()).toEqual([...codes].sort());
+  expect(
+    found(table, /^\| (.*?) \|/gm)
+      .flatMap((cell) => found(cell, /`([a-z-]+)`/g))
+      .filter((code) => code !== 'code')
+      .sort(),
+  ).toEqual([...codes].sort());
 });
 
 test('what the log is said to say, it says', () => {
   const page = pageOf('docs/observability.md');
   const table = page.slice(page.indexOf('| `msg` |'), page.indexOf('## Questions in PromQL'));
-  const messages = found(table, /^\| (.*?) \|/gm).flatMap((cell) => found(cell, /`([^`]+)`/g)).filter((message) => message !== 'msg');
+  const messages = found(table, /^\| (.*?) \|/gm)
+    .flatMap((cell) => found(cell, /`([^`]+)`/g))
+    .filter((message) => message !== 'msg');
   const code = sources();
   expect(messages.length).toBeGreaterThan(10);
   expect(messages.filter((message) => !code.includes(message))).toEqual([]);
@@ -75,5 +104,9 @@ test('what the log is said to say, it says', () => {
 
 test('each record of a decision stands in their index', () => {
   const index = pageOf('docs/decisions/README.md');
-  expect(globSync('docs/decisions/*.md', { cwd: ROOT }).map((file) => file.split('/').at(-1) as string).filter((file) => file !== 'README.md' && !index.includes(`(${file})`))).toEqual([]);
+  expect(
+    globSync('docs/decisions/*.md', { cwd: ROOT })
+      .map((file) => file.split('/').at(-1) as string)
+      .filter((file) => file !== 'README.md' && !index.includes(`(${file})`)),
+  ).toEqual([]);
 });

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { PROBLEMS } from '../../functions/http/edge/problem';
 
 const ROOT = join(__dirname, '../..');
-const STATUS = { missing: 404, conflict: 409, forbidden: 403, precondition: 412, invalid: 422, unavailable: 503, broken: 500 } as const;
+const STATUS = {
+  missing: 404,
+  conflict: 409,
+  forbidden: 403,
+  precondition: 412,
+  invalid: 422,
+  unavailable: 503,
+  broken: 500,
+} as const;
 
 /** `status type` of each row. */
 const documented = new Set(
@@ -19,7 +27,9 @@ const documented = new Set(
 function refusals(): string[] {
   return globSync('{domain,app}/**/*.ts', { cwd: ROOT }).flatMap((file) => {
     const source = readFileSync(join(ROOT, file), 'utf8');
-    const made = [...source.matchAll(/new Rejection\(\s*'([a-z]+)',\s*'([a-z0-9-]+)'/g)].map(([, kind, code]) => `${STATUS[kind as keyof typeof STATUS]} ${code}`);
+    const made = [...source.matchAll(/new Rejection\(\s*'([a-z]+)',\s*'([a-z0-9-]+)'/g)].map(
+      ([, kind, code]) => `${STATUS[kind as keyof typeof STATUS]} ${code}`,
+    );
     return [...made, ...[...source.matchAll(/\brefuse\(\s*'([a-z0-9-]+)'/g)].map(([, code]) => `409 ${code}`)];
   });
 }
@@ -31,5 +41,9 @@ test('every refusal of a rule is listed', () => {
 });
 
 test('every refusal of the edge is listed', () => {
-  expect(Object.entries(PROBLEMS).map(([slug, { status }]) => `${status} ${slug}`).filter((row) => !documented.has(row))).toEqual([]);
+  expect(
+    Object.entries(PROBLEMS)
+      .map(([slug, { status }]) => `${status} ${slug}`)
+      .filter((row) => !documented.has(row)),
+  ).toEqual([]);
 });

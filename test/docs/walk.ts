@@ -13,7 +13,9 @@ export function pageOf(file: string): string {
 
 /** The text of each fenced block of a language, in their order. */
 export function blocksOf(page: string, language: string): string[] {
-  return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, block]) => (block as string).trimEnd());
+  return [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(([, block]) =>
+    (block as string).trimEnd(),
+  );
 }
 
 /** The commands of a block of `sh`: comments left out, lines that end with `\` put together. */
@@ -31,7 +33,8 @@ export function secondsIn(text: string): number[] {
 }
 
 /** A function `npx` that starts the compiled command line, and says so as npx does. */
-const NPX = () => `npx() { shift; npm_command=exec "${process.execPath}" "${join(compiledApp(), 'dist/cli/main.js')}" "$@"; }`;
+const NPX = () =>
+  `npx() { shift; npm_command=exec "${process.execPath}" "${join(compiledApp(), 'dist/cli/main.js')}" "$@"; }`;
 
 export interface Shown {
   readonly code: number;
@@ -42,7 +45,9 @@ export interface Shown {
 /** Runs a command in a shell where `npx formicary` is the compiled command line. */
 export async function shell(command: string, env: Readonly<Record<string, string>>): Promise<Shown> {
   const { FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, ...rest } = process.env;
-  const { stdout } = await promisify(execFile)('sh', ['-c', `${NPX()}\n{ ${command}\n} 2>&1; echo "$?"`], { env: { ...rest, ...env } });
+  const { stdout } = await promisify(execFile)('sh', ['-c', `${NPX()}\n{ ${command}\n} 2>&1; echo "$?"`], {
+    env: { ...rest, ...env },
+  });
   const [, output = '', code] = /^([\s\S]*?)(\d+)\n$/.exec(stdout) ?? [];
   return { code: Number(code), output };
 }

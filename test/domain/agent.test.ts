@@ -2,6 +2,9 @@ import fc from 'fast-check';
 import {
   agentDecider,
   agentDue,
+  type AgentEvent,
+  type AgentProfile,
+  type AgentState,
   assignRole,
   comeBack,
   confirmSlot,
@@ -12,14 +15,11 @@ import {
   register,
   releaseSlot,
   reserveSlot,
-  slotsInUse,
-  type AgentEvent,
-  type AgentProfile,
-  type AgentState,
   type SlotOutcome,
+  slotsInUse,
 } from '../../domain/agent';
 import { Rejection } from '../../domain/kernel/decider';
-import { GIVEN_TIME, at, given } from '../support/given';
+import { at, given, GIVEN_TIME } from '../support/given';
 
 const profile: AgentProfile = {
   agent_type: 'hr.recruitment',
@@ -34,13 +34,25 @@ const EXPIRES = '2026-11-21T10:05:00.000Z';
 const LATER = '2026-11-21T10:06:00.000Z';
 
 const registered: AgentEvent = { type: 'AgentRegistered', v: 1, data: { profile } };
-const revisedTo = (changes: Partial<AgentProfile>): AgentEvent => ({ type: 'AgentRevised', v: 1, data: { profile: { ...profile, ...changes } } });
+const revisedTo = (changes: Partial<AgentProfile>): AgentEvent => ({
+  type: 'AgentRevised',
+  v: 1,
+  data: { profile: { ...profile, ...changes } },
+});
 const lost: AgentEvent = { type: 'AgentLost', v: 1, data: { last_seen: GIVEN_TIME } };
 const returned: AgentEvent = { type: 'AgentReturned', v: 1, data: {} };
 const gone: AgentEvent = { type: 'AgentDeregistered', v: 1, data: { reason: 'done' } };
-const reserved = (task: string, award = 1, expires = EXPIRES): AgentEvent => ({ type: 'SlotReserved', v: 1, data: { task, task_type: 'screen', award, expires } });
+const reserved = (task: string, award = 1, expires = EXPIRES): AgentEvent => ({
+  type: 'SlotReserved',
+  v: 1,
+  data: { task, task_type: 'screen', award, expires },
+});
 const confirmed = (task: string, award = 1): AgentEvent => ({ type: 'SlotConfirmed', v: 1, data: { task, award } });
-const released = (task: string, outcome: SlotOutcome, award = 1): AgentEvent => ({ type: 'SlotReleased', v: 1, data: { task, task_type: 'screen', award, outcome } });
+const released = (task: string, outcome: SlotOutcome, award = 1): AgentEvent => ({
+  type: 'SlotReleased',
+  v: 1,
+  data: { task, task_type: 'screen', award, outcome },
+});
 const request = (task: string, award = 1, expires = EXPIRES) => ({ task, task_type: 'screen', award, expires });
 
 describe('register', () => {
@@ -48,7 +60,9 @@ describe('register', () => {
     given(agentDecider, [])
       .when(register(profile))
       .then([registered])
-      .thenState((state) => expect(state).toEqual({ status: 'active', profile, since: GIVEN_TIME, slots: {}, challenges: {}, record: {} }));
+      .thenState((state) =>
+        expect(state).toEqual({ status: 'active', profile, since: GIVEN_TIME, slots: {}, challenges: {}, record: {} }),
+      );
     given(agentDecider, []).when(register(profile)).then([registered]).thenRepeatedNothing();
   });
 
@@ -72,13 +86,22 @@ describe('register', () => {
   });
 
   test('the same in another order says nothing new', () => {
-    const reordered: AgentProfile = { ...profile, capabilities: { interviews: 0.5, screening: 0.8 }, offer: { min_strength: 0.1, max_effort: 300, helps: ['summary', 'translation'] } };
+    const reordered: AgentProfile = {
+      ...profile,
+      capabilities: { interviews: 0.5, screening: 0.8 },
+      offer: { min_strength: 0.1, max_effort: 300, helps: ['summary', 'translation'] },
+    };
     given(agentDecider, [registered]).when(register(reordered)).thenNothing();
   });
 
   test('again, after it was lost: it is back, revised or not', () => {
-    given(agentDecider, [registered, lost]).when(register(profile)).then([returned]).thenState(({ status }) => status === 'active');
-    given(agentDecider, [registered, lost]).when(register({ ...profile, capacity: 5 })).then([revisedTo({ capacity: 5 }), returned]);
+    given(agentDecider, [registered, lost])
+      .when(register(profile))
+      .then([returned])
+      .thenState(({ status }) => status === 'active');
+    given(agentDecider, [registered, lost])
+      .when(register({ ...profile, capacity: 5 }))
+      .then([revisedTo({ capacity: 5 }), returned]);
   });
 
   test('again, after it left: slots and history are still its own', () => {
@@ -98,11 +121,17 @@ describe('presence', () => {
     given(agentDecider, [registered, reserved('a')])
       .when(lose(GIVEN_TIME))
       .then([lost])
-      .thenState(({ status, since, slots }) => expect([status, since, Object.keys(slots)]).toEqual(['lost', '2026-11-21T10:00:02.000Z', ['a']]));
+      .thenState(({ status, since, slots }) =>
+        expect([status, since, Object.keys(slots)]).toEqual(['lost', '2026-11-21T10:00:02.000Z', ['a']]),
+      );
     given(agentDecider, [registered]).when(lose(GIVEN_TIME)).then([lost]).thenRepeatedNothing();
   });
 
-  test.each([['nobody', []], ['lost', [registered, lost]], ['gone', [registered, gone]]])('who is %s is not lost again', (_, history) => {
+  test.each([
+    ['nobody', []],
+    ['lost', [registered, lost]],
+    ['gone', [registered, gone]],
+  ])('who is %s is not lost again', (_, history) => {
     given(agentDecider, history).when(lose(GIVEN_TIME)).thenNothing();
   });
 
@@ -117,7 +146,10 @@ describe('presence', () => {
 describe('deregister', () => {
   test('an agent, once', () => {
     given(agentDecider, [registered]).when(deregister('done')).then([gone]).thenRepeatedNothing();
-    given(agentDecider, [registered, lost]).when(deregister('done')).then([gone]).thenState(({ status }) => status === 'gone');
+    given(agentDecider, [registered, lost])
+      .when(deregister('done'))
+      .then([gone])
+      .thenState(({ status }) => status === 'gone');
   });
 
   test('nobody', () => given(agentDecider, []).when(deregister('done')).thenRejected('agent-not-found'));
@@ -141,7 +173,8 @@ describe('assignRole', () => {
     given(agentDecider, [registered, gone]).when(assignRole('sales', 'demand')).thenRejected('agent-not-found');
   });
 
-  test('nobody has no pool to fold', () => given(agentDecider, [assigned]).thenState((state) => expect(state).toEqual(agentDecider.initial)));
+  test('nobody has no pool to fold', () =>
+    given(agentDecider, [assigned]).thenState((state) => expect(state).toEqual(agentDecider.initial)));
 });
 
 describe('reserveSlot', () => {
@@ -149,22 +182,58 @@ describe('reserveSlot', () => {
     given(agentDecider, [registered])
       .when(reserveSlot(request('a')))
       .then([reserved('a')])
-      .thenState(({ slots }) => expect(slots).toEqual({ a: { task_type: 'screen', award: 1, since: '2026-11-21T10:00:01.000Z', expires: EXPIRES, receipt: 'acme/agent/given@1' } }));
-    given(agentDecider, [registered, reserved('a')]).when(reserveSlot(request('b'))).then([reserved('b')]).thenRepeatedNothing();
-    given(agentDecider, [registered, reserved('a'), reserved('b')]).when(reserveSlot(request('c'))).thenRejected('capacity-full');
-    given(agentDecider, [registered, reserved('a'), confirmed('a'), reserved('b')]).when(reserveSlot(request('c'))).thenRejected('capacity-full');
-    given(agentDecider, [registered, reserved('a'), reserved('b'), released('a', 'completed')]).when(reserveSlot(request('c'))).then([reserved('c')]);
+      .thenState(({ slots }) =>
+        expect(slots).toEqual({
+          a: {
+            task_type: 'screen',
+            award: 1,
+            since: '2026-11-21T10:00:01.000Z',
+            expires: EXPIRES,
+            receipt: 'acme/agent/given@1',
+          },
+        }),
+      );
+    given(agentDecider, [registered, reserved('a')])
+      .when(reserveSlot(request('b')))
+      .then([reserved('b')])
+      .thenRepeatedNothing();
+    given(agentDecider, [registered, reserved('a'), reserved('b')])
+      .when(reserveSlot(request('c')))
+      .thenRejected('capacity-full');
+    given(agentDecider, [registered, reserved('a'), confirmed('a'), reserved('b')])
+      .when(reserveSlot(request('c')))
+      .thenRejected('capacity-full');
+    given(agentDecider, [registered, reserved('a'), reserved('b'), released('a', 'completed')])
+      .when(reserveSlot(request('c')))
+      .then([reserved('c')]);
   });
 
   test('not above a capacity that was lowered since', () => {
-    given(agentDecider, [registered, reserved('a'), reserved('b'), revisedTo({ capacity: 1 }), released('a', 'completed')]).when(reserveSlot(request('c'))).thenRejected('capacity-full');
+    given(agentDecider, [
+      registered,
+      reserved('a'),
+      reserved('b'),
+      revisedTo({ capacity: 1 }),
+      released('a', 'completed'),
+    ])
+      .when(reserveSlot(request('c')))
+      .thenRejected('capacity-full');
   });
 
   test('the same again changes nothing, unless it is to stand longer', () => {
-    given(agentDecider, [registered, reserved('a'), reserved('b')]).when(reserveSlot(request('a'))).thenNothing();
-    given(agentDecider, [registered, reserved('a', 1, LATER)]).when(reserveSlot(request('a'))).thenNothing();
-    given(agentDecider, [registered, reserved('a'), confirmed('a')]).when(reserveSlot(request('a', 1, LATER))).thenNothing();
-    given(agentDecider, [registered, reserved('a'), reserved('b')]).when(reserveSlot(request('a', 1, LATER))).then([reserved('a', 1, LATER)]).thenRepeatedNothing();
+    given(agentDecider, [registered, reserved('a'), reserved('b')])
+      .when(reserveSlot(request('a')))
+      .thenNothing();
+    given(agentDecider, [registered, reserved('a', 1, LATER)])
+      .when(reserveSlot(request('a')))
+      .thenNothing();
+    given(agentDecider, [registered, reserved('a'), confirmed('a')])
+      .when(reserveSlot(request('a', 1, LATER)))
+      .thenNothing();
+    given(agentDecider, [registered, reserved('a'), reserved('b')])
+      .when(reserveSlot(request('a', 1, LATER)))
+      .then([reserved('a', 1, LATER)])
+      .thenRepeatedNothing();
   });
 
   test('a later award takes the place of an earlier one of the same task, also when all slots are in use', () => {
@@ -172,12 +241,22 @@ describe('reserveSlot', () => {
       .when(reserveSlot(request('a', 3)))
       .then([released('a', 'gone'), reserved('a', 3)])
       .thenState((state) => slotsInUse(state) === 2 && state.slots.a?.award === 3);
-    given(agentDecider, [registered, reserved('a', 2)]).when(reserveSlot(request('a', 1))).thenRejected('award-superseded');
+    given(agentDecider, [registered, reserved('a', 2)])
+      .when(reserveSlot(request('a', 1)))
+      .thenRejected('award-superseded');
   });
 
-  test.each([['unknown', []], ['lost', [registered, lost]], ['gone', [registered, gone]]])('not for an agent that is %s', (_, history) => {
-    given(agentDecider, history).when(reserveSlot(request('a'))).thenRejected('agent-not-active');
-    given(agentDecider, [...history.slice(0, 1), ...(history.length > 0 ? [reserved('a')] : []), ...history.slice(1)]).when(reserveSlot(request('a'))).thenRejected('agent-not-active');
+  test.each([
+    ['unknown', []],
+    ['lost', [registered, lost]],
+    ['gone', [registered, gone]],
+  ])('not for an agent that is %s', (_, history) => {
+    given(agentDecider, history)
+      .when(reserveSlot(request('a')))
+      .thenRejected('agent-not-active');
+    given(agentDecider, [...history.slice(0, 1), ...(history.length > 0 ? [reserved('a')] : []), ...history.slice(1)])
+      .when(reserveSlot(request('a')))
+      .thenRejected('agent-not-active');
   });
 });
 
@@ -190,12 +269,19 @@ describe('confirmSlot', () => {
         expect(state.slots.a).not.toHaveProperty('expires');
         expect(agentDue(state)).toBeUndefined();
       });
-    given(agentDecider, [registered, reserved('a')]).when(confirmSlot('a', 1)).then([confirmed('a')]).thenRepeatedNothing();
+    given(agentDecider, [registered, reserved('a')])
+      .when(confirmSlot('a', 1))
+      .then([confirmed('a')])
+      .thenRepeatedNothing();
   });
 
   test('only that of the award', () => {
-    given(agentDecider, [registered, reserved('a', 2)]).when(confirmSlot('a', 1)).thenNothing();
-    given(agentDecider, [registered, reserved('a')]).when(confirmSlot('b', 1)).thenNothing();
+    given(agentDecider, [registered, reserved('a', 2)])
+      .when(confirmSlot('a', 1))
+      .thenNothing();
+    given(agentDecider, [registered, reserved('a')])
+      .when(confirmSlot('b', 1))
+      .thenNothing();
     given(agentDecider, []).when(confirmSlot('a', 1)).thenNothing();
   });
 });
@@ -216,26 +302,52 @@ describe('releaseSlot', () => {
       .when(releaseSlot('a', 1, outcome))
       .then([released('a', outcome)])
       .thenState((state) => expect([state.slots, state.record.screen]).toEqual([{}, record]));
-    given(agentDecider, [registered, reserved('a')]).when(releaseSlot('a', 1, outcome)).then([released('a', outcome)]).thenRepeatedNothing();
+    given(agentDecider, [registered, reserved('a')])
+      .when(releaseSlot('a', 1, outcome))
+      .then([released('a', outcome)])
+      .thenRepeatedNothing();
   });
 
   test('adds up by type of task', () => {
-    const other: AgentEvent = { type: 'SlotReleased', v: 1, data: { task: 'c', task_type: 'other', award: 1, outcome: 'failed' } };
-    given(agentDecider, [registered, reserved('a'), released('a', 'completed'), reserved('b'), released('b', 'failed'), other]).thenState(({ record }) =>
+    const other: AgentEvent = {
+      type: 'SlotReleased',
+      v: 1,
+      data: { task: 'c', task_type: 'other', award: 1, outcome: 'failed' },
+    };
+    given(agentDecider, [
+      registered,
+      reserved('a'),
+      released('a', 'completed'),
+      reserved('b'),
+      released('b', 'failed'),
+      other,
+    ]).thenState(({ record }) =>
       expect(record).toEqual({ screen: { wins: 1, tries: 2 }, other: { wins: 0, tries: 1 } }),
     );
   });
 
   test('never the slot of another award', () => {
-    given(agentDecider, [registered, reserved('a', 2)]).when(releaseSlot('a', 1, 'completed')).thenNothing();
-    given(agentDecider, [registered, reserved('a')]).when(releaseSlot('a', 2, 'completed')).thenNothing();
-    given(agentDecider, [registered, reserved('a')]).when(releaseSlot('b', 1, 'completed')).thenNothing();
-    given(agentDecider, []).when(releaseSlot('a', 1, 'completed')).thenNothing();
+    given(agentDecider, [registered, reserved('a', 2)])
+      .when(releaseSlot('a', 1, 'completed'))
+      .thenNothing();
+    given(agentDecider, [registered, reserved('a')])
+      .when(releaseSlot('a', 2, 'completed'))
+      .thenNothing();
+    given(agentDecider, [registered, reserved('a')])
+      .when(releaseSlot('b', 1, 'completed'))
+      .thenNothing();
+    given(agentDecider, [])
+      .when(releaseSlot('a', 1, 'completed'))
+      .thenNothing();
   });
 
   test('also when the agent is lost or gone', () => {
-    given(agentDecider, [registered, reserved('a'), lost]).when(releaseSlot('a', 1, 'lost')).then([released('a', 'lost')]);
-    given(agentDecider, [registered, reserved('a'), gone]).when(releaseSlot('a', 1, 'gone')).then([released('a', 'gone')]);
+    given(agentDecider, [registered, reserved('a'), lost])
+      .when(releaseSlot('a', 1, 'lost'))
+      .then([released('a', 'lost')]);
+    given(agentDecider, [registered, reserved('a'), gone])
+      .when(releaseSlot('a', 1, 'gone'))
+      .then([released('a', 'gone')]);
   });
 });
 
@@ -264,7 +376,9 @@ describe('questions', () => {
   test('the earliest unconfirmed reservation is due first', () => {
     expect(agentDue(agentDecider.initial)).toBeUndefined();
     expect(agentDue(folded(registered, reserved('b', 1, LATER), reserved('a', 1, EXPIRES)))).toBe(EXPIRES);
-    expect(agentDue(folded(registered, reserved('b', 1, LATER), reserved('a', 1, EXPIRES), confirmed('a')))).toBe(LATER);
+    expect(agentDue(folded(registered, reserved('b', 1, LATER), reserved('a', 1, EXPIRES), confirmed('a')))).toBe(
+      LATER,
+    );
   });
 
   test('since says when the status began', () => {
@@ -282,7 +396,9 @@ test('whatever is asked in whatever order, no reservation takes more than the ca
   const step = fc.oneof(
     fc.tuple(task, award, fc.constantFrom(EXPIRES, LATER)).map((args) => reserveSlot(request(...args))),
     fc.tuple(task, award).map((args) => confirmSlot(...args)),
-    fc.tuple(task, award, fc.constantFrom<SlotOutcome>('completed', 'failed', 'gone')).map((args) => releaseSlot(...args)),
+    fc
+      .tuple(task, award, fc.constantFrom<SlotOutcome>('completed', 'failed', 'gone'))
+      .map((args) => releaseSlot(...args)),
     fc.integer({ min: 1, max: 3 }).map((capacity) => register({ ...profile, capacity })),
     fc.constantFrom(lose(GIVEN_TIME), comeBack(), deregister('done')),
   );

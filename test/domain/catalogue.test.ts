@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import {
-  customise,
-  filterEntries,
-  recommend,
-  searchEntries,
   type AgentTypeEntry,
   type CustomEntry,
+  customise,
+  filterEntries,
   type Problem,
+  recommend,
+  searchEntries,
 } from '../../domain/catalogue';
 import { CATALOGUE } from '../../domain/catalogue-data';
 

@@ -1,29 +1,74 @@
 import fc from 'fast-check';
-import { carries, channelDecider, channelProblems, isReference, removeChannel, setChannel, type Channel, type ChannelEvent } from '../../domain/channel';
+import {
+  carries,
+  type Channel,
+  channelDecider,
+  type ChannelEvent,
+  channelProblems,
+  isReference,
+  removeChannel,
+  setChannel,
+} from '../../domain/channel';
 import { given } from '../support/given';
 
-const hook: Channel = { kind: 'standard', address: 'https://ops.example/hooks/1', secret: 'env:OPS', groups: ['on-call'], events: ['approval-requested'] };
-const slack: Channel = { kind: 'slack', address: 'env:SLACK', groups: ['*'], events: ['approval-requested', 'round-escalated'] };
-const mail: Channel = { kind: 'mail', address: 'ops+night@example.org', groups: ['on-call'], events: ['veto-window-opened'] };
+const hook: Channel = {
+  kind: 'standard',
+  address: 'https://ops.example/hooks/1',
+  secret: 'env:OPS',
+  groups: ['on-call'],
+  events: ['approval-requested'],
+};
+const slack: Channel = {
+  kind: 'slack',
+  address: 'env:SLACK',
+  groups: ['*'],
+  events: ['approval-requested', 'round-escalated'],
+};
+const mail: Channel = {
+  kind: 'mail',
+  address: 'ops+night@example.org',
+  groups: ['on-call'],
+  events: ['veto-window-opened'],
+};
 
 const set = (channel: Channel): ChannelEvent => ({ type: 'ChannelSet', v: 1, data: { channel_id: 'ops', ...channel } });
 const removed: ChannelEvent = { type: 'ChannelRemoved', v: 1, data: { channel_id: 'ops', by: 'eve' } };
 
 describe('set', () => {
-  test.each([hook, slack, mail, { ...slack, kind: 'teams' as const }, { ...hook, address: 'env:URL' }, { ...hook, address: 'http://127.0.0.1:9/' }])('$kind', (channel) => {
+  test.each([
+    hook,
+    slack,
+    mail,
+    { ...slack, kind: 'teams' as const },
+    { ...hook, address: 'env:URL' },
+    { ...hook, address: 'http://127.0.0.1:9/' },
+  ])('$kind', (channel) => {
     given(channelDecider, [])
       .when(setChannel('ops', channel))
       .then([set(channel)])
       .thenState((state) => expect(state).toEqual({ status: 'active', channel_id: 'ops', channel }));
-    given(channelDecider, [set(channel)]).when(setChannel('ops', channel)).thenNothing();
+    given(channelDecider, [set(channel)])
+      .when(setChannel('ops', channel))
+      .thenNothing();
   });
 
-  test.each<Partial<Channel>>([{ address: 'https://ops.example/hooks/2' }, { secret: 'env:NEW' }, { groups: ['on-call', 'leads'] }, { events: ['round-escalated'] }])('another %j', (change) => {
-    given(channelDecider, [set(hook)]).when(setChannel('ops', { ...hook, ...change })).then([set({ ...hook, ...change })]).thenRepeatedNothing();
+  test.each<Partial<Channel>>([
+    { address: 'https://ops.example/hooks/2' },
+    { secret: 'env:NEW' },
+    { groups: ['on-call', 'leads'] },
+    { events: ['round-escalated'] },
+  ])('another %j', (change) => {
+    given(channelDecider, [set(hook)])
+      .when(setChannel('ops', { ...hook, ...change }))
+      .then([set({ ...hook, ...change })])
+      .thenRepeatedNothing();
   });
 
   test('after it was removed', () => {
-    given(channelDecider, [set(hook), removed]).when(setChannel('ops', hook)).then([set(hook)]).thenRepeatedNothing();
+    given(channelDecider, [set(hook), removed])
+      .when(setChannel('ops', hook))
+      .then([set(hook)])
+      .thenRepeatedNothing();
   });
 
   test.each<[string, Channel, string?]>([
@@ -62,7 +107,9 @@ describe('set', () => {
     const problems = channelProblems(id, channel);
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain(field);
-    given(channelDecider, [set(hook)]).when(setChannel(id, channel)).thenRejected('channel-invalid', { problems });
+    given(channelDecider, [set(hook)])
+      .when(setChannel(id, channel))
+      .thenRejected('channel-invalid', { problems });
   });
 });
 
@@ -72,7 +119,9 @@ describe('remove', () => {
       .when(removeChannel('eve'))
       .then([removed])
       .thenState((state) => state.status === 'removed' && state.channel === undefined);
-    given(channelDecider, [set(hook), removed]).when(removeChannel('eve')).thenNothing();
+    given(channelDecider, [set(hook), removed])
+      .when(removeChannel('eve'))
+      .thenNothing();
   });
 
   test('none', () => given(channelDecider, []).when(removeChannel('eve')).thenRejected('channel-not-found'));
@@ -94,6 +143,7 @@ test('no URL and no secret passes for a reference', () => {
 
 test('no hostile mailbox takes long to refuse', () => {
   const started = process.hrtime.bigint();
-  for (const address of ['a.'.repeat(50_000), `a@${'a-'.repeat(50_000)}`, `${'a'.repeat(126)}@${'a.'.repeat(63)}`]) expect(channelProblems('ops', { ...mail, address })).toHaveLength(1);
+  for (const address of ['a.'.repeat(50_000), `a@${'a-'.repeat(50_000)}`, `${'a'.repeat(126)}@${'a.'.repeat(63)}`])
+    expect(channelProblems('ops', { ...mail, address })).toHaveLength(1);
   expect(Number(process.hrtime.bigint() - started) / 1e6).toBeLessThan(500);
 });

@@ -1,14 +1,42 @@
 import fc from 'fast-check';
-import { canonicalize, seal, sha256, type Commit } from '../../domain/kernel/commit';
+import { canonicalize, type Commit, seal, sha256 } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { DEFAULT_WEIGHTS, TIE_BREAK, gini, pullOf, rank, rounded, score, taskStrength, urgencyAt, type BidInputs, type Weights } from '../../domain/market';
-import { award, recomputeAward, recomputeReceipt, taskDecider, type TaskEvent, type TaskState } from '../../domain/task';
+import {
+  type BidInputs,
+  DEFAULT_WEIGHTS,
+  gini,
+  pullOf,
+  rank,
+  rounded,
+  score,
+  taskStrength,
+  TIE_BREAK,
+  urgencyAt,
+  type Weights,
+} from '../../domain/market';
+import {
+  award,
+  recomputeAward,
+  recomputeReceipt,
+  taskDecider,
+  type TaskEvent,
+  type TaskState,
+} from '../../domain/task';
 import { META } from '../support/commits';
 
-const bid = (changes: Partial<BidInputs> = {}): BidInputs => ({ agent: 'a', source: 'offer', match: 1, load: 0, wins: 0, tries: 0, ...changes });
+const bid = (changes: Partial<BidInputs> = {}): BidInputs => ({
+  agent: 'a',
+  source: 'offer',
+  match: 1,
+  load: 0,
+  wins: 0,
+  tries: 0,
+  ...changes,
+});
 
 describe('score', () => {
-  // Each number in the last column was computed by hand: 0.4·match + 0.3·(1 − load) + 0.2·(wins + 1)/(tries + 2) + 0.1·strength.
+  // Each number in the last column was computed by hand: 0.4·match + 0.3·(1 − load) + 0.2·(wins + 1)/(tries + 2) +
+  // 0.1·strength.
   test.each<[string, Partial<BidInputs>, number, number]>([
     ['a newcomer that fits and is idle', {}, 0, 0.8], // 0.4 + 0.3 + 0.2·1/2
     ['… for the strongest task', {}, 1, 0.9],
@@ -19,23 +47,46 @@ describe('score', () => {
   ])('%s', (_, changes, strength, expected) => expect(score(bid(changes), strength, DEFAULT_WEIGHTS)).toBe(expected));
 
   test('each weight counts for its own term', () => {
-    const of = (weights: Partial<Weights>) => score(bid({ match: 0.9, load: 0.3, wins: 1, tries: 3 }), 0.6, { match: 0, load: 0, success: 0, strength: 0, ...weights });
+    const of = (weights: Partial<Weights>) =>
+      score(bid({ match: 0.9, load: 0.3, wins: 1, tries: 3 }), 0.6, {
+        match: 0,
+        load: 0,
+        success: 0,
+        strength: 0,
+        ...weights,
+      });
     expect([of({ match: 1 }), of({ load: 1 }), of({ success: 1 }), of({ strength: 1 })]).toEqual([0.9, 0.7, 0.4, 0.6]);
   });
 
-  test('the default weights add up to 1', () => expect(rounded(Object.values(DEFAULT_WEIGHTS).reduce((sum, weight) => sum + weight, 0))).toBe(1));
+  test('the default weights add up to 1', () =>
+    expect(rounded(Object.values(DEFAULT_WEIGHTS).reduce((sum, weight) => sum + weight, 0))).toBe(1));
 
   test('it lies between 0 and 1, and better inputs never score less', () => {
     const unit = fc.double({ min: 0, max: 1, noNaN: true });
-    const inputs = fc.record({ agent: fc.constant('a'), source: fc.constant('offer' as const), match: unit, load: unit, wins: fc.nat(50), tries: fc.nat(50) }).map((b) => ({ ...b, tries: b.wins + b.tries }));
+    const inputs = fc
+      .record({
+        agent: fc.constant('a'),
+        source: fc.constant('offer' as const),
+        match: unit,
+        load: unit,
+        wins: fc.nat(50),
+        tries: fc.nat(50),
+      })
+      .map((b) => ({ ...b, tries: b.wins + b.tries }));
     fc.assert(
       fc.property(inputs, unit, unit, (one, strength, better) => {
         const plain = score(one, strength, DEFAULT_WEIGHTS);
         expect(plain).toBeGreaterThanOrEqual(0);
         expect(plain).toBeLessThanOrEqual(1);
-        expect(score({ ...one, match: Math.max(one.match, better) }, strength, DEFAULT_WEIGHTS)).toBeGreaterThanOrEqual(plain);
-        expect(score({ ...one, load: Math.min(one.load, better) }, strength, DEFAULT_WEIGHTS)).toBeGreaterThanOrEqual(plain);
-        expect(score({ ...one, wins: one.wins + 1, tries: one.tries + 1 }, strength, DEFAULT_WEIGHTS)).toBeGreaterThanOrEqual(plain);
+        expect(score({ ...one, match: Math.max(one.match, better) }, strength, DEFAULT_WEIGHTS)).toBeGreaterThanOrEqual(
+          plain,
+        );
+        expect(score({ ...one, load: Math.min(one.load, better) }, strength, DEFAULT_WEIGHTS)).toBeGreaterThanOrEqual(
+          plain,
+        );
+        expect(
+          score({ ...one, wins: one.wins + 1, tries: one.tries + 1 }, strength, DEFAULT_WEIGHTS),
+        ).toBeGreaterThanOrEqual(plain);
         expect(score({ ...one, tries: one.tries + 1 }, strength, DEFAULT_WEIGHTS)).toBeLessThanOrEqual(plain);
       }),
     );
@@ -63,7 +114,9 @@ describe('strength', () => {
     [0.8, 0.5, 3, 0.133333],
     [1, 1, 7, 0.142857],
     [0, 1, 1, 0],
-  ])('priority %d × urgency %d × 1/%d attempts = %d', (priority, urgency, attempts, expected) => expect(taskStrength(priority, urgency, attempts)).toBe(expected));
+  ])('priority %d × urgency %d × 1/%d attempts = %d', (priority, urgency, attempts, expected) =>
+    expect(taskStrength(priority, urgency, attempts)).toBe(expected),
+  );
 
   const posted_at = '2026-11-21T10:00:00.000Z';
   test.each<[string, string, string | undefined, number]>([
@@ -75,24 +128,34 @@ describe('strength', () => {
     ['a quarter of the way after six hours without a deadline', '2026-11-21T16:00:00.000Z', undefined, 0.55],
     ['1 after a day without a deadline', '2026-11-22T10:00:00.000Z', undefined, 1],
     ['as posted, by a clock that lags', '2026-11-21T09:00:00.000Z', undefined, 0.4],
-  ])('urgency is %s', (_, now, deadline, expected) => expect(rounded(urgencyAt({ urgency: 0.4, posted_at, deadline }, now))).toBe(expected));
+  ])('urgency is %s', (_, now, deadline, expected) =>
+    expect(rounded(urgencyAt({ urgency: 0.4, posted_at, deadline }, now))).toBe(expected),
+  );
 
   test('urgency never falls', () => {
     const seconds = fc.integer({ min: 0, max: 100_000 });
     fc.assert(
-      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), seconds, seconds, fc.option(seconds, { nil: undefined }), (urgency, a, b, end) => {
-        const at = (s: number) => new Date(Date.parse(posted_at) + s * 1000).toISOString();
-        const of = (s: number) => urgencyAt({ urgency, posted_at, deadline: end === undefined ? undefined : at(end) }, at(s));
-        expect(of(Math.max(a, b))).toBeGreaterThanOrEqual(of(Math.min(a, b)));
-        expect(of(a)).toBeGreaterThanOrEqual(urgency);
-        expect(of(a)).toBeLessThanOrEqual(1);
-      }),
+      fc.property(
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        seconds,
+        seconds,
+        fc.option(seconds, { nil: undefined }),
+        (urgency, a, b, end) => {
+          const at = (s: number) => new Date(Date.parse(posted_at) + s * 1000).toISOString();
+          const of = (s: number) =>
+            urgencyAt({ urgency, posted_at, deadline: end === undefined ? undefined : at(end) }, at(s));
+          expect(of(Math.max(a, b))).toBeGreaterThanOrEqual(of(Math.min(a, b)));
+          expect(of(a)).toBeGreaterThanOrEqual(urgency);
+          expect(of(a)).toBeLessThanOrEqual(1);
+        },
+      ),
     );
   });
 });
 
 describe('rank', () => {
-  const order = (bids: readonly BidInputs[], task = 't') => rank(task, bids, 0, DEFAULT_WEIGHTS).map(({ agent }) => agent);
+  const order = (bids: readonly BidInputs[], task = 't') =>
+    rank(task, bids, 0, DEFAULT_WEIGHTS).map(({ agent }) => agent);
 
   test('best first, with its score', () => {
     expect(rank('t', [bid({ agent: 'b', match: 0.5 }), bid({ agent: 'a' })], 0.5, DEFAULT_WEIGHTS)).toEqual([
@@ -106,13 +169,18 @@ describe('rank', () => {
     const busy = bid({ agent: 'busy', match: 0.625, load: 0.5 });
     const idle = bid({ agent: 'idle', match: 0.25, load: 0 });
     expect(score(busy, 0, DEFAULT_WEIGHTS)).toBe(score(idle, 0, DEFAULT_WEIGHTS));
-    expect([order([busy, idle]), order([idle, busy])]).toEqual([['idle', 'busy'], ['idle', 'busy']]);
+    expect([order([busy, idle]), order([idle, busy])]).toEqual([
+      ['idle', 'busy'],
+      ['idle', 'busy'],
+    ]);
   });
 
   test('of equal loads the smaller SHA-256 of "task agent" wins, which changes with the task', () => {
     const equals = ['a', 'b', 'c'].map((agent) => bid({ agent }));
     for (const task of ['t1', 't2', 't3', 't4']) {
-      expect(order(equals, task)).toEqual(['a', 'b', 'c'].sort((x, y) => (sha256(`${task} ${x}`) < sha256(`${task} ${y}`) ? -1 : 1)));
+      expect(order(equals, task)).toEqual(
+        ['a', 'b', 'c'].sort((x, y) => (sha256(`${task} ${x}`) < sha256(`${task} ${y}`) ? -1 : 1)),
+      );
     }
     expect(new Set(['t1', 't2', 't3', 't4', 't5', 't6'].map((task) => order(equals, task)[0])).size).toBeGreaterThan(1);
     expect(TIE_BREAK).toBe('higher score, then lower load, then smaller SHA-256 of "task agent"');
@@ -120,9 +188,19 @@ describe('rank', () => {
 
   test('the order of the bids does not matter, and of any two one is always the better', () => {
     // Few different values, so that ties are common.
-    const some = fc.record({ source: fc.constantFrom('bid' as const, 'offer' as const), match: fc.constantFrom(0.25, 0.625, 1), load: fc.constantFrom(0, 0.5), wins: fc.nat(1), tries: fc.integer({ min: 1, max: 2 }) });
-    const bids = fc.array(some, { minLength: 1, maxLength: 8 }).map((all) => all.map((one, i) => ({ ...one, agent: `agent-${i}` })));
-    const shuffled = bids.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })));
+    const some = fc.record({
+      source: fc.constantFrom('bid' as const, 'offer' as const),
+      match: fc.constantFrom(0.25, 0.625, 1),
+      load: fc.constantFrom(0, 0.5),
+      wins: fc.nat(1),
+      tries: fc.integer({ min: 1, max: 2 }),
+    });
+    const bids = fc
+      .array(some, { minLength: 1, maxLength: 8 })
+      .map((all) => all.map((one, i) => ({ ...one, agent: `agent-${i}` })));
+    const shuffled = bids.chain((all) =>
+      fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length })),
+    );
     fc.assert(
       fc.property(shuffled, fc.constantFrom('t', 'u'), ([one, other], task) => {
         const ranking = order(one, task);
@@ -149,10 +227,21 @@ const request = fc
   .record({
     task: fc.constantFrom('t', 'task-1', 'x:y'),
     bids: fc.array(
-      fc.record({ source: fc.constantFrom('bid' as const, 'offer' as const, 'help' as const), match: hundredths(0.05, 1), load: fc.constantFrom(0, 0.25, 0.5, 0.333333), wins: fc.nat(9), tries: fc.nat(9) }),
+      fc.record({
+        source: fc.constantFrom('bid' as const, 'offer' as const, 'help' as const),
+        match: hundredths(0.05, 1),
+        load: fc.constantFrom(0, 0.25, 0.5, 0.333333),
+        wins: fc.nat(9),
+        tries: fc.nat(9),
+      }),
       { minLength: 1, maxLength: 6 },
     ),
-    weights: fc.record({ match: hundredths(0.05, 1), load: hundredths(0.05, 1), success: hundredths(0.05, 1), strength: hundredths(0.05, 1) }),
+    weights: fc.record({
+      match: hundredths(0.05, 1),
+      load: hundredths(0.05, 1),
+      success: hundredths(0.05, 1),
+      strength: hundredths(0.05, 1),
+    }),
     strength: hundredths(0.05, 1),
     refused: fc.nat(5),
     awards: fc.nat(4),
@@ -171,7 +260,18 @@ function receiptOf({ task, bids, weights, strength, refused, awards, attempts }:
     status: 'open',
     awards,
     attempts,
-    spec: { task_type: 'x', priority: 1, urgency: 1, requires: [], requester: 'r', bid_seconds: 0, accept_seconds: 10, lease_seconds: 10, max_attempts: 3, retry_seconds: 1 },
+    spec: {
+      task_type: 'x',
+      priority: 1,
+      urgency: 1,
+      requires: [],
+      requester: 'r',
+      bid_seconds: 0,
+      accept_seconds: 10,
+      lease_seconds: 10,
+      max_attempts: 3,
+      retry_seconds: 1,
+    },
   };
   const events = award({
     candidates: ranking,
@@ -210,7 +310,14 @@ describe('recomputing an award', () => {
       fc.property(request, (asked) => {
         const receipt = receiptOf(asked);
         const found = recomputeReceipt(receipt);
-        expect(found).toMatchObject({ agrees: true, hashHolds: true, faults: [], task: asked.task, award: asked.awards + 1, receipt: `acme/task/${asked.task}@1` });
+        expect(found).toMatchObject({
+          agrees: true,
+          hashHolds: true,
+          faults: [],
+          task: asked.task,
+          award: asked.awards + 1,
+          receipt: `acme/task/${asked.task}@1`,
+        });
         // … and from the stored bytes as well
         expect(recomputeReceipt({ ...(JSON.parse(canonicalize(receipt)) as Commit) })).toEqual(found);
       }),
@@ -237,14 +344,19 @@ describe('recomputing an award', () => {
     fc.assert(
       fc.property(request, fc.nat(), (asked, n) => {
         const receipt = receiptOf(asked);
-        const all = leaves(receipt.events).filter(({ path }) => path[1] === 'data' && COUNTS.test(String(path.at(-1))) && path.at(-1) !== 'award');
+        const all = leaves(receipt.events).filter(
+          ({ path }) => path[1] === 'data' && COUNTS.test(String(path.at(-1))) && path.at(-1) !== 'award',
+        );
         const { path, value } = all[n % all.length] as (typeof all)[number];
-        const forged = resealed(changed(receipt, ['events', ...path], typeof value === 'number' ? value + 0.01 : `${value}x`));
+        const forged = resealed(
+          changed(receipt, ['events', ...path], typeof value === 'number' ? value + 0.01 : `${value}x`),
+        );
         const found = recomputeReceipt(forged);
         if (found instanceof Rejection) throw new Error(found.code);
         expect(found.hashHolds).toBe(true);
         // Another name for a loser changes no number; the chain of hashes finds that one.
-        const loser = path.at(-1) === 'agent' && path[0] === '0' && path[2] === 'candidates' && value !== found.recordedWinner;
+        const loser =
+          path.at(-1) === 'agent' && path[0] === '0' && path[2] === 'candidates' && value !== found.recordedWinner;
         const unasked = path.at(-1) === 'agent' && path[2] === 'refused';
         if (!loser && !unasked) expect(found.faults).not.toEqual([]);
         expect(found.agrees).toBe(found.faults.length === 0);
@@ -263,13 +375,20 @@ describe('recomputing an award', () => {
       awards: 0,
       attempts: 1,
     } as Request;
-    const [closed, awarded] = receiptOf(plain).events as [Extract<TaskEvent, { type: 'BidsClosed' }>, Extract<TaskEvent, { type: 'TaskAwarded' }>];
-    const faults = (c: Partial<typeof closed.data>, w: Partial<typeof awarded.data> = {}) => recomputeAward('t', { ...closed.data, ...c }, { ...awarded.data, ...w }).faults.map(({ field }) => field);
+    const [closed, awarded] = receiptOf(plain).events as [
+      Extract<TaskEvent, { type: 'BidsClosed' }>,
+      Extract<TaskEvent, { type: 'TaskAwarded' }>,
+    ];
+    const faults = (c: Partial<typeof closed.data>, w: Partial<typeof awarded.data> = {}) =>
+      recomputeAward('t', { ...closed.data, ...c }, { ...awarded.data, ...w }).faults.map(({ field }) => field);
     expect(closed.data.candidates.map(({ agent }) => agent)).toEqual(['a', 'c', 'b']);
     expect(faults({})).toEqual([]);
     expect(faults({ candidates: [...closed.data.candidates].reverse() })).toEqual(['rank 1', 'rank 3']);
     expect(faults({ refused: [] })).toEqual(['winner', 'winning score']);
-    expect(faults({ refused: [...closed.data.refused, { agent: 'c', reason: 'capacity-full' }] })).toEqual(['winner', 'winning score']);
+    expect(faults({ refused: [...closed.data.refused, { agent: 'c', reason: 'capacity-full' }] })).toEqual([
+      'winner',
+      'winning score',
+    ]);
     expect(faults({}, { agent: 'b' })).toEqual(['winner']);
     expect(faults({}, { score: 1 })).toEqual(['winning score']);
     expect(faults({ tie_break: 'whoever' })).toEqual(['tie break']);
@@ -281,7 +400,14 @@ describe('recomputing an award', () => {
   });
 
   test('is only for awards', () => {
-    const other = seal({ stream: 'acme/task/t', index: 0, events: [{ type: 'TaskPosted', v: 1, data: {} }], meta: META, at: AT, previousHash: null }).commit;
+    const other = seal({
+      stream: 'acme/task/t',
+      index: 0,
+      events: [{ type: 'TaskPosted', v: 1, data: {} }],
+      meta: META,
+      at: AT,
+      previousHash: null,
+    }).commit;
     expect(recomputeReceipt(other)).toMatchObject({ code: 'not-an-award' });
   });
 });

@@ -4,29 +4,29 @@ import { Rejection } from '../../domain/kernel/decider';
 import { plusSeconds, secondsBetween, toMillis, toTime } from '../../domain/kernel/time';
 import { gini } from '../../domain/market';
 import {
-  COOLDOWN_SECONDS,
-  MAX_DONATION,
-  MAX_MOVES,
-  TARGETS,
   changeObjective,
   conditionOf,
+  COOLDOWN_SECONDS,
+  type DonorPool,
   isCoolingDown,
   isDegraded,
+  MAX_DONATION,
+  MAX_MOVES,
   meets,
   missingSlots,
+  type Move,
+  type Need,
   observe,
   planMoves,
   poolDecider,
+  type PoolEvent,
+  type PoolSample,
+  type PoolState,
   reorganise,
   sampleOf,
   strategyOf,
   takesOn,
-  type DonorPool,
-  type Move,
-  type Need,
-  type PoolEvent,
-  type PoolSample,
-  type PoolState,
+  TARGETS,
 } from '../../domain/pool';
 import { at, given } from '../support/given';
 
@@ -42,27 +42,40 @@ function sample(busy: number, waiting: number, changes: Partial<PoolSample> = {}
 const BUSY = sample(10, 3);
 const CALM = sample(7, 0);
 const QUIET = sample(1, 0);
-const event = <T extends PoolEvent['type']>(type: T, data: Extract<PoolEvent, { type: T }>['data']): PoolEvent => ({ type, v: 1, data }) as PoolEvent;
+const event = <T extends PoolEvent['type']>(type: T, data: Extract<PoolEvent, { type: T }>['data']): PoolEvent =>
+  ({ type, v: 1, data }) as PoolEvent;
 const overloaded = event('PoolOverloaded', { sample: BUSY });
 const idle = event('PoolIdle', { sample: QUIET });
 const recovered = event('PoolRecovered', { sample: CALM });
 
-const move = (agent: string, changes: Partial<Move> = {}): Move => ({ agent, from: 'b', to: 'a', takes: [], ...changes });
+const move = (agent: string, changes: Partial<Move> = {}): Move => ({
+  agent,
+  from: 'b',
+  to: 'a',
+  takes: [],
+  ...changes,
+});
 const request = (changes: Partial<Parameters<typeof reorganise>[0]> = {}) =>
-  ({ trigger: 'performance_degradation', strategy: 'role_reassignment', moves: [move('agent-1')], reason: 'tasks wait', at: NOW, ...changes }) as const;
+  ({
+    trigger: 'performance_degradation',
+    strategy: 'role_reassignment',
+    moves: [move('agent-1')],
+    reason: 'tasks wait',
+    at: NOW,
+    ...changes,
+  }) as const;
 const { at: _, ...asked } = request();
 const reorganised = event('SwarmReorganised', { ...asked, cooldown_until: later(900) });
 
 describe('observe', () => {
   test('an overload is told once it has lasted, and not again', () => {
     given(poolDecider, []).when(observe(BUSY, 4.9)).thenNothing();
-    given(poolDecider, [])
-      .when(observe(BUSY, 5))
-      .then([overloaded])
-      .thenRepeatedNothing();
-    given(poolDecider, [at({ stream: 'acme/pool/a', index: 4, at: NOW, correlationId: 'c' }, overloaded)]).thenState(({ status, changed }) => {
-      expect([status, changed]).toEqual(['overloaded', { receipt: 'acme/pool/a@4', at: NOW, correlation_id: 'c' }]);
-    });
+    given(poolDecider, []).when(observe(BUSY, 5)).then([overloaded]).thenRepeatedNothing();
+    given(poolDecider, [at({ stream: 'acme/pool/a', index: 4, at: NOW, correlationId: 'c' }, overloaded)]).thenState(
+      ({ status, changed }) => {
+        expect([status, changed]).toEqual(['overloaded', { receipt: 'acme/pool/a@4', at: NOW, correlation_id: 'c' }]);
+      },
+    );
   });
 
   test('idleness takes longer', () => {
@@ -91,15 +104,21 @@ describe('changeObjective', () => {
   const changed = event('ObjectiveChanged', { objective, by: 'ada' });
 
   test('is told once, and waits for a reorganisation', () => {
-    given(poolDecider, [])
-      .when(changeObjective(objective, 'ada'))
-      .then([changed])
-      .thenRepeatedNothing();
-    given(poolDecider, [changed]).when(changeObjective({ ...objective }, 'bob')).thenNothing();
-    given(poolDecider, [changed]).when(changeObjective({ ...objective, capabilities: [] }, 'ada')).then([event('ObjectiveChanged', { objective: { ...objective, capabilities: [] }, by: 'ada' })]);
-    given(poolDecider, [changed]).thenState((state) => state.objective_pending && state.objective?.description === 'answer the mail');
+    given(poolDecider, []).when(changeObjective(objective, 'ada')).then([changed]).thenRepeatedNothing();
+    given(poolDecider, [changed])
+      .when(changeObjective({ ...objective }, 'bob'))
+      .thenNothing();
+    given(poolDecider, [changed])
+      .when(changeObjective({ ...objective, capabilities: [] }, 'ada'))
+      .then([event('ObjectiveChanged', { objective: { ...objective, capabilities: [] }, by: 'ada' })]);
+    given(poolDecider, [changed]).thenState(
+      (state) => state.objective_pending && state.objective?.description === 'answer the mail',
+    );
     given(poolDecider, [changed, reorganised]).thenState((state) => state.objective_pending);
-    given(poolDecider, [changed, event('SwarmReorganised', { ...asked, trigger: 'objective_change', cooldown_until: NOW })]).thenState((state) => !state.objective_pending);
+    given(poolDecider, [
+      changed,
+      event('SwarmReorganised', { ...asked, trigger: 'objective_change', cooldown_until: NOW }),
+    ]).thenState((state) => !state.objective_pending);
   });
 });
 
@@ -109,8 +128,12 @@ describe('reorganise', () => {
       .when(reorganise(request()))
       .then([reorganised])
       .thenState((state) => isCoolingDown(state, later(899)) && !isCoolingDown(state, later(900)));
-    given(poolDecider, [reorganised]).when(reorganise(request({ moves: [move('agent-2')], at: later(899.999) }))).thenRejected('cooling-down', { cooldown_until: later(900) });
-    given(poolDecider, [reorganised]).when(reorganise(request({ trigger: 'requested', at: later(1) }))).thenRejected('cooling-down', { cooldown_until: later(900) });
+    given(poolDecider, [reorganised])
+      .when(reorganise(request({ moves: [move('agent-2')], at: later(899.999) })))
+      .thenRejected('cooling-down', { cooldown_until: later(900) });
+    given(poolDecider, [reorganised])
+      .when(reorganise(request({ trigger: 'requested', at: later(1) })))
+      .thenRejected('cooling-down', { cooldown_until: later(900) });
     given(poolDecider, [reorganised])
       .when(reorganise(request({ at: later(900) })))
       .then([event('SwarmReorganised', { ...asked, cooldown_until: later(1_800) })]);
@@ -118,7 +141,9 @@ describe('reorganise', () => {
 
   test('the same again changes nothing', () => {
     given(poolDecider, []).when(reorganise(request())).then([reorganised]).thenRepeatedNothing();
-    given(poolDecider, [reorganised]).when(reorganise(request({ at: later(5) }))).thenNothing();
+    given(poolDecider, [reorganised])
+      .when(reorganise(request({ at: later(5) })))
+      .thenNothing();
   });
 
   test('remembers the donors', () => {
@@ -129,16 +154,33 @@ describe('reorganise', () => {
   });
 
   test('refusals', () => {
-    given(poolDecider, []).when(reorganise(request({ moves: [] }))).thenRejected('nothing-to-move');
-    given(poolDecider, [reorganised]).when(reorganise(request({ moves: [] }))).thenRejected('nothing-to-move');
-    given(poolDecider, []).when(reorganise(request({ moves: [move('agent-1'), move('agent-1', { from: 'c' })] }))).thenRejected('moved-twice');
-    given(poolDecider, []).when(reorganise(request({ moves: Array.from({ length: MAX_MOVES + 1 }, (__, i) => move(`agent-${i}`)) }))).thenRejected('too-many-moves');
+    given(poolDecider, [])
+      .when(reorganise(request({ moves: [] })))
+      .thenRejected('nothing-to-move');
+    given(poolDecider, [reorganised])
+      .when(reorganise(request({ moves: [] })))
+      .thenRejected('nothing-to-move');
+    given(poolDecider, [])
+      .when(reorganise(request({ moves: [move('agent-1'), move('agent-1', { from: 'c' })] })))
+      .thenRejected('moved-twice');
+    given(poolDecider, [])
+      .when(reorganise(request({ moves: Array.from({ length: MAX_MOVES + 1 }, (__, i) => move(`agent-${i}`)) })))
+      .thenRejected('too-many-moves');
   });
 });
 
 describe('samples', () => {
   test('are counted from the loads', () => {
-    expect(sampleOf(NOW, { loads: [1, 0.5, 0, 0], capacity: 8, slots: 3, waiting: 2 })).toEqual({ at: NOW, agents: 4, capacity: 8, slots: 3, waiting: 2, gini: 0.583333, utilisation: 0.375, idle: 0.5 });
+    expect(sampleOf(NOW, { loads: [1, 0.5, 0, 0], capacity: 8, slots: 3, waiting: 2 })).toEqual({
+      at: NOW,
+      agents: 4,
+      capacity: 8,
+      slots: 3,
+      waiting: 2,
+      gini: 0.583333,
+      utilisation: 0.375,
+      idle: 0.5,
+    });
   });
 
   test('a pool without agents is fully used when tasks wait, else not at all', () => {
@@ -161,12 +203,24 @@ describe('samples', () => {
 
   test('the targets of row 1.3', () => {
     expect(meets({ gini: 0.29, utilisation: 0.7, idle: 0.19 })).toEqual({ gini: true, utilisation: true, idle: true });
-    expect(meets({ gini: 0.3, utilisation: 0.81, idle: 0.2 })).toEqual({ gini: false, utilisation: false, idle: false });
+    expect(meets({ gini: 0.3, utilisation: 0.81, idle: 0.2 })).toEqual({
+      gini: false,
+      utilisation: false,
+      idle: false,
+    });
   });
 
   test('an overload that lasts a minute is a degradation', () => {
-    const state = { ...poolDecider.initial, status: 'overloaded', changed: { receipt: 'x/pool/a@0', at: NOW, correlation_id: 'c' } } as const;
-    expect([isDegraded(state, later(59)), isDegraded(state, later(60)), isDegraded({ ...state, status: 'idle' }, later(60))]).toEqual([false, true, false]);
+    const state = {
+      ...poolDecider.initial,
+      status: 'overloaded',
+      changed: { receipt: 'x/pool/a@0', at: NOW, correlation_id: 'c' },
+    } as const;
+    expect([
+      isDegraded(state, later(59)),
+      isDegraded(state, later(60)),
+      isDegraded({ ...state, status: 'idle' }, later(60)),
+    ]).toEqual([false, true, false]);
   });
 
   test('missing slots bring the pool to 70 %', () => {
@@ -178,10 +232,23 @@ describe('samples', () => {
 // ------------------------------------------------------------------------------------------------------------ plan
 
 function profile(changes: Partial<AgentProfile> = {}): AgentProfile {
-  return { agent_type: 'b.worker', pool: 'b', capabilities: {}, capacity: 2, presence_seconds: 60, offer: { helps: ['scan'], min_strength: 0 }, ...changes };
+  return {
+    agent_type: 'b.worker',
+    pool: 'b',
+    capabilities: {},
+    capacity: 2,
+    presence_seconds: 60,
+    offer: { helps: ['scan'], min_strength: 0 },
+    ...changes,
+  };
 }
 
-const need = (changes: Partial<Need> = {}): Need => ({ requires: [{ capability: 'scan', level: 0.4 }], strength: 0.5, effort: 60, ...changes });
+const need = (changes: Partial<Need> = {}): Need => ({
+  requires: [{ capability: 'scan', level: 0.4 }],
+  strength: 0.5,
+  effort: 60,
+  ...changes,
+});
 const donor = (count: number, changes: Partial<DonorPool> = {}): DonorPool => ({
   pool: 'b',
   agents: count,
@@ -196,14 +263,29 @@ describe('takesOn', () => {
     expect(takesOn(profile(), [need()])).toEqual(['scan']);
     expect(takesOn(profile({ capabilities: { scan: 0.4 } }), [need()])).toEqual([]);
     expect(takesOn(profile(), [need({ requires: [{ capability: 'b.worker', level: 1 }] })])).toEqual([]);
-    expect(takesOn(profile({ offer: { helps: ['scan', 'read'], min_strength: 0 } }), [need(), need({ requires: [{ capability: 'read', level: 0 }] }), need({ requires: [{ capability: 'x', level: 0 }] })])).toEqual(['read', 'scan']);
+    expect(
+      takesOn(profile({ offer: { helps: ['scan', 'read'], min_strength: 0 } }), [
+        need(),
+        need({ requires: [{ capability: 'read', level: 0 }] }),
+        need({ requires: [{ capability: 'x', level: 0 }] }),
+      ]),
+    ).toEqual(['read', 'scan']);
   });
 
   test.each<[string, Partial<AgentProfile>, Partial<Need>]>([
     ['it lends something else', { offer: { helps: ['read'], min_strength: 0 } }, {}],
     ['it has it at too low a level', { capabilities: { scan: 0.3 } }, {}],
     ['it is lent at too low a level', {}, { requires: [{ capability: 'scan', level: 0.6 }] }],
-    ['it can do only a part', {}, { requires: [{ capability: 'scan', level: 0 }, { capability: 'x', level: 0 }] }],
+    [
+      'it can do only a part',
+      {},
+      {
+        requires: [
+          { capability: 'scan', level: 0 },
+          { capability: 'x', level: 0 },
+        ],
+      },
+    ],
     ['it makes no standing offer', { offer: null, capabilities: { scan: 1 } }, {}],
     ['the task is too weak for it', { offer: { helps: ['scan'], min_strength: 0.6 } }, {}],
     ['the task is too long for it', { offer: { helps: ['scan'], min_strength: 0, max_effort: 59 } }, {}],
@@ -214,7 +296,10 @@ describe('takesOn', () => {
 
 describe('planMoves', () => {
   test('takes no more than is missing, and a fifth of a donor', () => {
-    expect(planMoves({ pool: 'a', missing: 3, needs: [need()] }, [donor(20)])).toEqual([move('b-0', { takes: ['scan'] }), move('b-1', { takes: ['scan'] })]);
+    expect(planMoves({ pool: 'a', missing: 3, needs: [need()] }, [donor(20)])).toEqual([
+      move('b-0', { takes: ['scan'] }),
+      move('b-1', { takes: ['scan'] }),
+    ]);
     expect(planMoves({ pool: 'a', missing: 100, needs: [need()] }, [donor(20)])).toHaveLength(4);
     expect(planMoves({ pool: 'a', missing: 100, needs: [need()] }, [donor(4)])).toEqual([]);
     expect(planMoves({ pool: 'a', missing: 0, needs: [need()] }, [donor(20)])).toEqual([]);
@@ -234,7 +319,10 @@ describe('planMoves', () => {
       { agent: 'b-2', profile: profile({ capabilities: { scan: 1 } }), slots: 1 },
       { agent: 'b-3', profile: profile({ capacity: 1 }), slots: 1 },
     ];
-    const donors = [donor(15, { slots: 3, spare }), donor(5, { pool: 'c', spare: [{ agent: 'c-0', profile: profile(), slots: 0 }] })];
+    const donors = [
+      donor(15, { slots: 3, spare }),
+      donor(5, { pool: 'c', spare: [{ agent: 'c-0', profile: profile(), slots: 0 }] }),
+    ];
     expect(planMoves({ pool: 'a', missing: 100, needs: [need()] }, donors)).toEqual([
       move('c-0', { from: 'c', takes: ['scan'] }),
       move('b-2'),
@@ -244,7 +332,10 @@ describe('planMoves', () => {
   });
 
   test('topology changes when a pool opens or closes', () => {
-    const sizes = new Map([['a', 3], ['b', 2]]);
+    const sizes = new Map([
+      ['a', 3],
+      ['b', 2],
+    ]);
     expect(strategyOf([move('x')], sizes)).toBe('role_reassignment');
     expect(strategyOf([move('x'), move('y')], sizes)).toBe('topology_modification');
     expect(strategyOf([move('x', { to: 'new' })], sizes)).toBe('topology_modification');
@@ -255,7 +346,9 @@ describe('planMoves', () => {
 // ------------------------------------------------------------------------------------------------------ properties
 
 test('gini is Σ|xi − xj| / (2n²·mean)', () => {
-  const load = fc.tuple(fc.oneof(fc.constant(0), fc.nat(16)), fc.integer({ min: 1, max: 16 })).map(([slots, capacity]) => slots / capacity);
+  const load = fc
+    .tuple(fc.oneof(fc.constant(0), fc.nat(16)), fc.integer({ min: 1, max: 16 }))
+    .map(([slots, capacity]) => slots / capacity);
   fc.assert(
     fc.property(fc.array(load, { maxLength: 40 }), (loads) => {
       const n = loads.length;
@@ -272,14 +365,27 @@ test('gini is Σ|xi − xj| / (2n²·mean)', () => {
   );
 });
 
-const spareAgent = fc.record({ capacity: fc.integer({ min: 1, max: 8 }), used: fc.nat(8), has: fc.boolean(), lends: fc.boolean() });
-const donorPool = fc.record({ spare: fc.array(spareAgent, { maxLength: 30 }), others: fc.array(fc.record({ capacity: fc.integer({ min: 1, max: 8 }), used: fc.nat(8) }), { maxLength: 20 }) }).map(({ spare, others }) => ({ spare, others }));
+const spareAgent = fc.record({
+  capacity: fc.integer({ min: 1, max: 8 }),
+  used: fc.nat(8),
+  has: fc.boolean(),
+  lends: fc.boolean(),
+});
+const donorPool = fc
+  .record({
+    spare: fc.array(spareAgent, { maxLength: 30 }),
+    others: fc.array(fc.record({ capacity: fc.integer({ min: 1, max: 8 }), used: fc.nat(8) }), { maxLength: 20 }),
+  })
+  .map(({ spare, others }) => ({ spare, others }));
 
 test('planMoves never overdraws a donor, and moves nobody twice', () => {
   fc.assert(
     fc.property(fc.array(donorPool, { maxLength: 5 }), fc.integer({ min: -5, max: 200 }), (pools, missing) => {
       const donors = pools.map(({ spare, others }, p): DonorPool => {
-        const members = [...spare, ...others].map(({ capacity, used }) => ({ capacity, used: Math.min(used, capacity) }));
+        const members = [...spare, ...others].map(({ capacity, used }) => ({
+          capacity,
+          used: Math.min(used, capacity),
+        }));
         return {
           pool: `donor-${p}`,
           agents: members.length,
@@ -288,7 +394,11 @@ test('planMoves never overdraws a donor, and moves nobody twice', () => {
           spare: spare.map(({ capacity, used, has, lends }, i) => ({
             agent: `${p}-${i}`,
             slots: Math.min(used, capacity),
-            profile: profile({ capacity, capabilities: has ? { scan: 1 } : {}, offer: { helps: lends ? ['scan'] : [], min_strength: 0 } }),
+            profile: profile({
+              capacity,
+              capabilities: has ? { scan: 1 } : {},
+              offer: { helps: lends ? ['scan'] : [], min_strength: 0 },
+            }),
           })),
         };
       });
@@ -296,7 +406,9 @@ test('planMoves never overdraws a donor, and moves nobody twice', () => {
       expect(new Set(moves.map(({ agent }) => agent)).size).toBe(moves.length);
       let gained = 0;
       for (const { pool, agents, capacity, slots, spare } of donors) {
-        const gone = moves.filter(({ from }) => from === pool).map(({ agent }) => spare.find((one) => one.agent === agent) as (typeof spare)[number]);
+        const gone = moves
+          .filter(({ from }) => from === pool)
+          .map(({ agent }) => spare.find((one) => one.agent === agent) as (typeof spare)[number]);
         expect(gone.length).toBeLessThanOrEqual(agents * MAX_DONATION);
         const left = capacity - gone.reduce((sum, one) => sum + one.profile.capacity, 0);
         const used = slots - gone.reduce((sum, one) => sum + one.slots, 0);
@@ -317,7 +429,10 @@ test('whatever is asked for, 15 minutes lie between two reorganisations', () => 
     wait: fc.integer({ min: -60, max: 1_200 }),
     ask: fc.oneof(
       fc.record({ busy: fc.nat(10), waiting: fc.nat(3), held: fc.integer({ min: 0, max: 60 }) }),
-      fc.record({ trigger: fc.constantFrom('performance_degradation', 'objective_change', 'requested'), agents: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }) }),
+      fc.record({
+        trigger: fc.constantFrom('performance_degradation', 'objective_change', 'requested'),
+        agents: fc.uniqueArray(fc.integer({ min: 1, max: 4 }), { maxLength: 3 }),
+      }),
     ),
   });
   fc.assert(
@@ -328,14 +443,20 @@ test('whatever is asked for, 15 minutes lie between two reorganisations', () => 
       steps.forEach(({ wait, ask }, index) => {
         now += wait * 1_000;
         const time = toTime(now);
-        const decision = 'busy' in ask ? observe(sample(ask.busy, ask.waiting), ask.held) : reorganise(request({ trigger: ask.trigger, moves: ask.agents.map((n) => move(`agent-${n}`)), at: time }));
+        const decision =
+          'busy' in ask
+            ? observe(sample(ask.busy, ask.waiting), ask.held)
+            : reorganise(request({ trigger: ask.trigger, moves: ask.agents.map((n) => move(`agent-${n}`)), at: time }));
         const events = decision(state);
         if (events instanceof Rejection) return;
         for (const one of events) {
           if (one.type === 'SwarmReorganised') {
             if (last !== undefined) expect(secondsBetween(last, time)).toBeGreaterThanOrEqual(COOLDOWN_SECONDS);
             last = time;
-          } else expect(one.type).not.toBe({ balanced: 'PoolRecovered', overloaded: 'PoolOverloaded', idle: 'PoolIdle' }[state.status]);
+          } else
+            expect(one.type).not.toBe(
+              { balanced: 'PoolRecovered', overloaded: 'PoolOverloaded', idle: 'PoolIdle' }[state.status],
+            );
           state = poolDecider.evolve(state, one, { stream: 'acme/pool/a', index, at: time, correlationId: 'c' });
         }
       });

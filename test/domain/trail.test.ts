@@ -1,13 +1,34 @@
 import fc from 'fast-check';
 import { plusSeconds, toMillis, toTime } from '../../domain/kernel/time';
-import { emit, goneAt, isLocation, isSignalType, signalProblem, strengthAt, trailDecider, trailId, type Emission, type Signal, type TrailEvent, type TrailState } from '../../domain/trail';
+import {
+  type Emission,
+  emit,
+  goneAt,
+  isLocation,
+  isSignalType,
+  type Signal,
+  signalProblem,
+  strengthAt,
+  trailDecider,
+  type TrailEvent,
+  trailId,
+  type TrailState,
+} from '../../domain/trail';
 import { given } from '../support/given';
 
 const NOW = '2026-11-21T10:00:00.000Z';
 const minutes = (count: number) => plusSeconds(NOW, count * 60);
 
 function signal(changes: Partial<Signal> = {}): Signal {
-  return { type: 'resource_needed', location: 'plant/line-1', strength: 0.4, emitter_agent: 'ant-1', timestamp: NOW, decay_rate: 0.1, ...changes };
+  return {
+    type: 'resource_needed',
+    location: 'plant/line-1',
+    strength: 0.4,
+    emitter_agent: 'ant-1',
+    timestamp: NOW,
+    decay_rate: 0.1,
+    ...changes,
+  };
 }
 
 function event(type: TrailEvent['type'], changes: Partial<Emission> = {}): TrailEvent {
@@ -23,21 +44,39 @@ describe('emit', () => {
       .when(emit([signal()], NOW))
       .then([emitted])
       .thenState((state) => {
-        expect(state).toEqual({ type: 'resource_needed', location: 'plant/line-1', strength: 0.4, at: NOW, decay_rate: 0.1, emissions: 1, emitter_agent: 'ant-1', timestamp: NOW });
+        expect(state).toEqual({
+          type: 'resource_needed',
+          location: 'plant/line-1',
+          strength: 0.4,
+          at: NOW,
+          decay_rate: 0.1,
+          emissions: 1,
+          emitter_agent: 'ant-1',
+          timestamp: NOW,
+        });
       });
   });
 
   test('another reinforces what is left', () => {
     given(trailDecider, [emitted])
       .when(emit([signal({ timestamp: minutes(2), emitter_agent: 'ant-2', decay_rate: 0.2 })], minutes(2)))
-      .then([event('SignalReinforced', { timestamp: minutes(2), emitter_agent: 'ant-2', decay_rate: 0.2, resulting_strength: 0.724 })]) // 0.4 · 0.9² + 0.4
+      .then([
+        event('SignalReinforced', {
+          timestamp: minutes(2),
+          emitter_agent: 'ant-2',
+          decay_rate: 0.2,
+          resulting_strength: 0.724,
+        }),
+      ]) // 0.4 · 0.9² + 0.4
       .thenState(({ strength, at, decay_rate, emissions, emitter_agent }) => {
         expect([strength, at, decay_rate, emissions, emitter_agent]).toEqual([0.724, minutes(2), 0.2, 2, 'ant-2']);
       });
   });
 
   test('strength is capped at 1', () => {
-    given(trailDecider, [emitted]).when(emit([signal({ strength: 0.9 })], NOW)).then([event('SignalReinforced', { strength: 0.9, resulting_strength: 1 })]);
+    given(trailDecider, [emitted])
+      .when(emit([signal({ strength: 0.9 })], NOW))
+      .then([event('SignalReinforced', { strength: 0.9, resulting_strength: 1 })]);
   });
 
   test('after it has evaporated the trail begins anew', () => {
@@ -50,28 +89,56 @@ describe('emit', () => {
   test('a batch is one event each', () => {
     given(trailDecider, [])
       .when(emit([signal(), signal({ emitter_agent: 'ant-2' }), signal({ strength: 0 })], NOW))
-      .then([emitted, event('SignalReinforced', { emitter_agent: 'ant-2', resulting_strength: 0.8 }), event('SignalReinforced', { strength: 0, resulting_strength: 0.8 })])
+      .then([
+        emitted,
+        event('SignalReinforced', { emitter_agent: 'ant-2', resulting_strength: 0.8 }),
+        event('SignalReinforced', { strength: 0, resulting_strength: 0.8 }),
+      ])
       .thenState((state) => state.emissions === 3);
   });
 
   test('a late signal has lost strength on its way, and does not set the rate of a trail with a later one', () => {
     given(trailDecider, [event('SignalEmitted', { timestamp: minutes(5) })])
       .when(emit([signal({ decay_rate: 0.5, emitter_agent: 'ant-2' })], minutes(5)))
-      .then([event('SignalReinforced', { decay_rate: 0.5, emitter_agent: 'ant-2', resulting_strength: 0.4125, at: minutes(5) })]) // 0.4 + 0.4 · 0.5⁵
+      .then([
+        event('SignalReinforced', {
+          decay_rate: 0.5,
+          emitter_agent: 'ant-2',
+          resulting_strength: 0.4125,
+          at: minutes(5),
+        }),
+      ]) // 0.4 + 0.4 · 0.5⁵
       .thenState((state) => state.decay_rate === 0.1 && state.emitter_agent === 'ant-1');
   });
 
   test('a timestamp is moved into the day that ends now', () => {
-    given(trailDecider, []).when(emit([signal({ timestamp: minutes(9) })], NOW)).then([emitted]);
+    given(trailDecider, [])
+      .when(emit([signal({ timestamp: minutes(9) })], NOW))
+      .then([emitted]);
     given(trailDecider, [])
       .when(emit([signal({ timestamp: '1970-01-01T00:00:00.000Z', decay_rate: 0.001 })], NOW))
-      .then([event('SignalEmitted', { timestamp: minutes(-1440), decay_rate: 0.001, resulting_strength: 0.094702847, at: NOW })]); // 0.4 · 0.999¹⁴⁴⁰
+      .then([
+        event('SignalEmitted', {
+          timestamp: minutes(-1440),
+          decay_rate: 0.001,
+          resulting_strength: 0.094702847,
+          at: NOW,
+        }),
+      ]); // 0.4 · 0.999¹⁴⁴⁰
   });
 
   test('a clock that lags does not make a trail younger', () => {
     given(trailDecider, [emitted])
       .when(emit([signal({ strength: 0.1, timestamp: minutes(-1), decay_rate: 0 })], minutes(-1)))
-      .then([event('SignalReinforced', { strength: 0.1, timestamp: minutes(-1), decay_rate: 0, resulting_strength: 0.5, at: NOW })]);
+      .then([
+        event('SignalReinforced', {
+          strength: 0.1,
+          timestamp: minutes(-1),
+          decay_rate: 0,
+          resulting_strength: 0.5,
+          at: NOW,
+        }),
+      ]);
   });
 
   test('imperceptible signals of one instant add up, later they are gone', () => {
@@ -86,10 +153,18 @@ describe('emit', () => {
 
   test('refusals', () => {
     given(trailDecider, []).when(emit([], NOW)).thenRejected('signal-batch-size');
-    given(trailDecider, []).when(emit(new Array<Signal>(1001).fill(signal()), NOW)).thenRejected('signal-batch-size');
-    given(trailDecider, []).when(emit([signal(), signal({ strength: 1.01 })], NOW)).thenRejected('signal-invalid', { index: 1 });
-    given(trailDecider, []).when(emit([signal(), signal({ location: 'plant/line-2' })], NOW)).thenRejected('signal-of-another-trail', { index: 1 });
-    given(trailDecider, [emitted]).when(emit([signal({ type: 'load_high' })], NOW)).thenRejected('signal-of-another-trail', { index: 0 });
+    given(trailDecider, [])
+      .when(emit(new Array<Signal>(1001).fill(signal()), NOW))
+      .thenRejected('signal-batch-size');
+    given(trailDecider, [])
+      .when(emit([signal(), signal({ strength: 1.01 })], NOW))
+      .thenRejected('signal-invalid', { index: 1 });
+    given(trailDecider, [])
+      .when(emit([signal(), signal({ location: 'plant/line-2' })], NOW))
+      .thenRejected('signal-of-another-trail', { index: 1 });
+    given(trailDecider, [emitted])
+      .when(emit([signal({ type: 'load_high' })], NOW))
+      .thenRejected('signal-of-another-trail', { index: 0 });
   });
 
   test.each<[Partial<Signal>, RegExp]>([
@@ -109,7 +184,11 @@ test('names', () => {
   expect(['task_complete', 'a', 'x.y-z_1', `a${'b'.repeat(63)}`].every(isSignalType)).toBe(true);
   expect(['', 'A', '1a', 'a b', 'a/b', `a${'b'.repeat(64)}`, 'a\n'].some(isSignalType)).toBe(false);
   expect(['a', 'a/b/c', 'A-1/b_2/c.d/~:@', 'x'.repeat(256)].every(isLocation)).toBe(true);
-  expect(['', '/', '/a', 'a/', 'a//b', 'a/../b', '..', 'a..b', './a', 'a/.', 'a b', 'a\n', 'ä', 'x'.repeat(257)].some(isLocation)).toBe(false);
+  expect(
+    ['', '/', '/a', 'a/', 'a//b', 'a/../b', '..', 'a..b', './a', 'a/.', 'a b', 'a\n', 'ä', 'x'.repeat(257)].some(
+      isLocation,
+    ),
+  ).toBe(false);
   expect(trailId('load_high', 'a/b')).toMatch(/^[0-9a-f]{32}$/);
   expect(trailId('load_high', 'a')).not.toBe(trailId('load_low', 'a'));
 });
@@ -143,9 +222,22 @@ const rate = fc.oneof(share, fc.constantFrom(0, 1, 0.1, 0.5), fc.double({ min: 0
 const elapsed = fc.integer({ min: 0, max: 100 * 3_600_000 });
 const after = (milliseconds: number) => toTime(toMillis(NOW) + milliseconds);
 const signals = (timestamp: fc.Arbitrary<string>) =>
-  fc.record({ type: fc.constant('t'), location: fc.constant('l'), strength: share, emitter_agent: fc.constantFrom('ant-1', 'ant-2', 'ant-3'), timestamp, decay_rate: rate });
+  fc.record({
+    type: fc.constant('t'),
+    location: fc.constant('l'),
+    strength: share,
+    emitter_agent: fc.constantFrom('ant-1', 'ant-2', 'ant-3'),
+    timestamp,
+    decay_rate: rate,
+  });
 const anySignal = signals(fc.integer({ min: -100_000_000, max: 10_000_000 }).map(after));
-const steps = fc.array(fc.record({ wait: fc.integer({ min: -10_000, max: 3_600_000 }), batch: fc.array(anySignal, { minLength: 1, maxLength: 5 }) }), { maxLength: 20 });
+const steps = fc.array(
+  fc.record({
+    wait: fc.integer({ min: -10_000, max: 3_600_000 }),
+    batch: fc.array(anySignal, { minLength: 1, maxLength: 5 }),
+  }),
+  { maxLength: 20 },
+);
 
 function decide(state: TrailState, batch: readonly Signal[], at: string): readonly TrailEvent[] {
   const events = emit(batch, at)(state);
@@ -154,7 +246,10 @@ function decide(state: TrailState, batch: readonly Signal[], at: string): readon
 }
 
 function apply(state: TrailState, events: readonly TrailEvent[]): TrailState {
-  return events.reduce((folded, one) => trailDecider.evolve(folded, one, { stream: 's', index: 0, at: NOW, correlationId: '' }), state);
+  return events.reduce(
+    (folded, one) => trailDecider.evolve(folded, one, { stream: 's', index: 0, at: NOW, correlationId: '' }),
+    state,
+  );
 }
 
 const emitAll = (state: TrailState, batch: readonly Signal[], at: string) => apply(state, decide(state, batch, at));
@@ -174,7 +269,9 @@ test('strength stays within 0 and 1, and only evaporates between signals', () =>
         }
         state = apply(state, events);
       }
-      const [early, late] = [Math.min(a, b), Math.max(a, b)].map((wait) => strengthAt(state, toTime(toMillis(state.at) + wait))) as [number, number];
+      const [early, late] = [Math.min(a, b), Math.max(a, b)].map((wait) =>
+        strengthAt(state, toTime(toMillis(state.at) + wait)),
+      ) as [number, number];
       expect(late).toBeLessThanOrEqual(early);
       expect(early).toBeLessThanOrEqual(state.strength);
       expect(late).toBeGreaterThanOrEqual(0);

@@ -14,7 +14,22 @@ test.each<[unknown, number]>([
   [long(-1, -1), -1],
 ])('the integer %p is %d', (value, expected) => expect(integerOf(value, 'it')).toBe(expected));
 
-test.each([NaN, Infinity, 0.5, '', 'x', '1e3', null, undefined, {}, { low: 1 }, long(0, 0x20_0000), long(0.5, 0), 2 ** 53, [7]])('%p is no integer', (value) => {
+test.each([
+  NaN,
+  Infinity,
+  0.5,
+  '',
+  'x',
+  '1e3',
+  null,
+  undefined,
+  {},
+  { low: 1 },
+  long(0, 0x20_0000),
+  long(0.5, 0),
+  2 ** 53,
+  [7],
+])('%p is no integer', (value) => {
   expect(() => integerOf(value, 'the sequence number')).toThrow('the sequence number must be an integer');
 });
 
@@ -35,10 +50,13 @@ describe.each(['UTC', 'Asia/Tokyo', 'America/New_York'])('in %s', (zone) => {
   ])('the time %s is %s', (value, expected) => expect(timeOf(value, 'it')).toBe(expected));
 });
 
-test.each(['', 'yesterday', null, undefined, 7, {}])('%p is no time', (value) => expect(() => timeOf(value, 'it')).toThrow('it must be a time'));
+test.each(['', 'yesterday', null, undefined, 7, {}])('%p is no time', (value) =>
+  expect(() => timeOf(value, 'it')).toThrow('it must be a time'),
+);
 
 test('a list has an entry for each message', () => {
   expect(listOf({ numbers: [1, 2] }, 'numbers', 2)).toEqual([1, 2]);
-  for (const count of [0, 1, 3]) expect(() => listOf({ numbers: [1, 2] }, 'numbers', count)).toThrow('numbers must have an entry for each');
+  for (const count of [0, 1, 3])
+    expect(() => listOf({ numbers: [1, 2] }, 'numbers', count)).toThrow('numbers must have an entry for each');
   expect(() => listOf({}, 'numbers', 0)).toThrow('numbers must have');
 });

@@ -1,15 +1,18 @@
 /** What is uploaded: everything that the app runs, nothing that it doesn't. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, matchesGlob, resolve } from 'node:path';
 import { compiledApp } from '../support/host';
 
 const ROOT = resolve(__dirname, '../..');
-const ignored = readFileSync(join(ROOT, '.funcignore'), 'utf8').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+const ignored = readFileSync(join(ROOT, '.funcignore'), 'utf8')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'));
 const uploaded = readdirSync(ROOT).filter((name) => !ignored.some((pattern) => matchesGlob(name, pattern)));
 type Manifest = Record<'scripts' | 'dependencies' | 'devDependencies' | 'peerDependencies', Record<string, string>>;
-const manifestIn = (folder: string): Manifest => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
+const manifestIn = (folder: string): Manifest =>
+  JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Manifest;
 const { scripts, dependencies, devDependencies, peerDependencies } = manifestIn(ROOT);
 
 /** Loads the app in a folder and says which packages that took, and what was registered. */
@@ -22,7 +25,20 @@ const PROGRAM = `
   });`;
 
 test('it is what is needed to compile and to run', () => {
-  expect(uploaded.sort()).toEqual(['LICENSE', 'adapters', 'app', 'domain', 'functions', 'host.json', 'package-lock.json', 'package.json', 'policies', 'projections', 'tsconfig.build.json', 'tsconfig.json']);
+  expect(uploaded.sort()).toEqual([
+    'LICENSE',
+    'adapters',
+    'app',
+    'domain',
+    'functions',
+    'host.json',
+    'package-lock.json',
+    'package.json',
+    'policies',
+    'projections',
+    'tsconfig.build.json',
+    'tsconfig.json',
+  ]);
 });
 
 test('it runs by itself, without packages of tools, and starts without those that can wait', () => {
@@ -30,10 +46,20 @@ test('it runs by itself, without packages of tools, and starts without those tha
   const folder = mkdtempSync(join(tmpdir(), 'formicary-package-'));
   try {
     for (const name of uploaded) cpSync(join(ROOT, name), join(folder, name), { recursive: true });
-    for (const name of uploaded.filter((name) => readdirSync(join(everything, 'dist')).includes(name))) cpSync(join(everything, 'dist', name), join(folder, 'dist', name), { recursive: true });
+    for (const name of uploaded.filter((name) => readdirSync(join(everything, 'dist')).includes(name)))
+      cpSync(join(everything, 'dist', name), join(folder, 'dist', name), { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
-    const env = { ...process.env, FORMICARY_DATA: join(folder, 'data'), FORMICARY_LOG: 'silent', FORMICARY_SMTP: 'smtp://127.0.0.1:587' };
-    const output = execFileSync(process.execPath, ['-e', PROGRAM, join(everything, 'dist/local/app-loader.js'), folder], { env, encoding: 'utf8', timeout: 60_000 });
+    const env = {
+      ...process.env,
+      FORMICARY_DATA: join(folder, 'data'),
+      FORMICARY_LOG: 'silent',
+      FORMICARY_SMTP: 'smtp://127.0.0.1:587',
+    };
+    const output = execFileSync(
+      process.execPath,
+      ['-e', PROGRAM, join(everything, 'dist/local/app-loader.js'), folder],
+      { env, encoding: 'utf8', timeout: 60_000 },
+    );
     const { functions, packages } = JSON.parse(output) as { functions: number; packages: readonly string[] };
     expect(functions).toBeGreaterThan(20);
     expect(packages.filter((name) => name in devDependencies)).toEqual([]);
@@ -46,7 +72,9 @@ test('it runs by itself, without packages of tools, and starts without those tha
 }, 90_000);
 
 test('tools stay behind, the packages of the profile azure do not: Azure installs everything, compiles, and prunes', () => {
-  expect(scripts['build:azure']).toBe('node adapters/azure/require-packages.mjs && npm prune --omit=dev --no-audit --no-fund');
+  expect(scripts['build:azure']).toBe(
+    'node adapters/azure/require-packages.mjs && npm prune --omit=dev --no-audit --no-fund',
+  );
   const folder = mkdtempSync(join(tmpdir(), 'formicary-package-'));
   try {
     cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
@@ -61,5 +89,6 @@ test('tools stay behind, the packages of the profile azure do not: Azure install
 });
 
 test('an optional package that is missing here is the one that is installed for development', () => {
-  for (const [name, version] of Object.entries(peerDependencies)) expect([name, devDependencies[name]]).toEqual([name, version]);
+  for (const [name, version] of Object.entries(peerDependencies))
+    expect([name, devDependencies[name]]).toEqual([name, version]);
 });

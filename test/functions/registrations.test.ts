@@ -23,7 +23,11 @@ const PROGRAM = `
 
 interface Registration {
   readonly name: string;
-  readonly bindings: readonly { readonly type: string; readonly route?: string; readonly methods?: readonly string[] }[];
+  readonly bindings: readonly {
+    readonly type: string;
+    readonly route?: string;
+    readonly methods?: readonly string[];
+  }[];
 }
 
 interface Route {
@@ -35,7 +39,11 @@ interface Route {
 /** The HTTP functions in the order in which the Functions host looks at them. */
 function routesOf(list: readonly Registration[]): Route[] {
   return inHostOrder(
-    list.flatMap((registration) => registration.bindings.filter(({ type }) => type === 'httpTrigger').map(({ route = registration.name, methods = [] }) => ({ registration, route, methods }))),
+    list.flatMap((registration) =>
+      registration.bindings
+        .filter(({ type }) => type === 'httpTrigger')
+        .map(({ route = registration.name, methods = [] }) => ({ registration, route, methods })),
+    ),
   );
 }
 
@@ -45,8 +53,14 @@ function hidden(list: readonly Registration[]): string[] {
   return routes.flatMap((later, i) =>
     routes
       .slice(0, i)
-      .filter((earlier) => earlier.methods.some((method) => later.methods.includes(method)) && hides(parseTemplate(earlier.route), parseTemplate(later.route)))
-      .map((earlier) => `${later.registration.name} (${later.route}) by ${earlier.registration.name} (${earlier.route})`),
+      .filter(
+        (earlier) =>
+          earlier.methods.some((method) => later.methods.includes(method)) &&
+          hides(parseTemplate(earlier.route), parseTemplate(later.route)),
+      )
+      .map(
+        (earlier) => `${later.registration.name} (${later.route}) by ${earlier.registration.name} (${earlier.route})`,
+      ),
   );
 }
 
@@ -57,7 +71,11 @@ function register(settings: Readonly<Record<string, string>>): { list: Registrat
   try {
     const output = join(data, 'list.json');
     const env = { ...process.env, FORMICARY_DATA: data, FORMICARY_LOG: 'silent', ...settings };
-    const said = execFileSync(process.execPath, ['-e', PROGRAM, join(app, 'dist/local'), app, output], { env, encoding: 'utf8', timeout: 60_000 });
+    const said = execFileSync(process.execPath, ['-e', PROGRAM, join(app, 'dist/local'), app, output], {
+      env,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
     return { list: JSON.parse(readFileSync(output, 'utf8')) as Registration[], said };
   } finally {
     rmSync(data, { recursive: true, force: true });
@@ -81,29 +99,51 @@ test('the built package registers what was reviewed', () => {
 
 test('in the profile azure, its triggers too', () => {
   // No service is named, so the app doesn't start; by then its functions are registered.
-  const { list, said } = register({ FORMICARY_PROFILE: 'azure', FORMICARY_SIGNAL_HUB: 'signals', FORMICARY_EVENT_HUB: 'events' });
+  const { list, said } = register({
+    FORMICARY_PROFILE: 'azure',
+    FORMICARY_SIGNAL_HUB: 'signals',
+    FORMICARY_EVENT_HUB: 'events',
+  });
   expect(said).toContain('FORMICARY_COSMOS__accountEndpoint is missing');
   const embedded = register({}).list.map(({ name }) => name);
   expect(embedded.filter((name) => !list.some((registration) => registration.name === name))).toEqual([]);
   expect(hidden(list)).toEqual([]);
-  expectReviewed(list.filter(({ name }) => !embedded.includes(name)), 'registrations.azure.json');
+  expectReviewed(
+    list.filter(({ name }) => !embedded.includes(name)),
+    'registrations.azure.json',
+  );
 }, 90_000);
 
 test('a route that is hidden is found', () => {
-  const route = (name: string, path: string): Registration => ({ name, bindings: [{ type: 'httpTrigger', route: path, methods: ['GET'] }] });
-  expect(hidden([route('listAgentTypes', 'v1/agents/repository'), route('getAgent', 'v1/agents/{id}')])).toEqual(['listAgentTypes (v1/agents/repository) by getAgent (v1/agents/{id})']);
+  const route = (name: string, path: string): Registration => ({
+    name,
+    bindings: [{ type: 'httpTrigger', route: path, methods: ['GET'] }],
+  });
+  expect(hidden([route('listAgentTypes', 'v1/agents/repository'), route('getAgent', 'v1/agents/{id}')])).toEqual([
+    'listAgentTypes (v1/agents/repository) by getAgent (v1/agents/{id})',
+  ]);
   expect(hidden([route('findAgentTypes', 'v1/agents/repository'), route('getAgent', 'v1/agents/{id}')])).toEqual([]);
 });
 
 test('the profile azure needs no node:sqlite, which Node 20 does not have', () => {
   const app = compiledApp();
-  const env = { ...process.env, FORMICARY_LOG: 'silent', FORMICARY_PROFILE: 'azure', FORMICARY_SIGNAL_HUB: 'signals', FORMICARY_EVENT_HUB: 'events' };
+  const env = {
+    ...process.env,
+    FORMICARY_LOG: 'silent',
+    FORMICARY_PROFILE: 'azure',
+    FORMICARY_SIGNAL_HUB: 'signals',
+    FORMICARY_EVENT_HUB: 'events',
+  };
   const program = `
     const Module = require('node:module');
     const load = Module._load;
     Module._load = (id, ...rest) => { if (id === 'node:sqlite') throw new Error('No such built-in module: node:sqlite'); return load(id, ...rest); };
     const [local, app] = process.argv.slice(1);
     require(local + '/app-loader.js').loadApp(app).catch((error) => console.log(error.message));`;
-  const said = execFileSync(process.execPath, ['-e', program, join(app, 'dist/local'), app], { env, encoding: 'utf8', timeout: 60_000 });
+  const said = execFileSync(process.execPath, ['-e', program, join(app, 'dist/local'), app], {
+    env,
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
   expect(said).toContain('FORMICARY_COSMOS__accountEndpoint is missing');
 }, 90_000);

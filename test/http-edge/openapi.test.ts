@@ -24,8 +24,17 @@ const all = { tags: ['tasks'], needs: 'read_only', handler: () => ({ status: 204
 let document: Json;
 
 beforeAll(async () => {
-  setEdge({ principalOf: () => ADA, permits: () => ({ allowed: true }), claim: async ({ request }) => ({ request, kept: Promise.resolve() }) });
-  registerDocs({ title: 'Sample', version: '1.2.3', description: 'What it is.', headers: { 'X-Sample-Tenant': 'Whose data.' } });
+  setEdge({
+    principalOf: () => ADA,
+    permits: () => ({ allowed: true }),
+    claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
+  });
+  registerDocs({
+    title: 'Sample',
+    version: '1.2.3',
+    description: 'What it is.',
+    headers: { 'X-Sample-Tenant': 'Whose data.' },
+  });
   route({
     ...all,
     name: 'getTask',
@@ -47,14 +56,26 @@ beforeAll(async () => {
     body: Task,
     responses: { 204: { description: 'Written' } },
   });
-  route({ ...all, name: 'file', method: 'GET', path: '/files/{*rest}', summary: 'A file', params: z.object({ rest: z.string() }), tags: ['files'], responses: { 200: { description: 'It', contentType: 'text/plain' } } });
+  route({
+    ...all,
+    name: 'file',
+    method: 'GET',
+    path: '/files/{*rest}',
+    summary: 'A file',
+    params: z.object({ rest: z.string() }),
+    tags: ['files'],
+    responses: { 200: { description: 'It', contentType: 'text/plain' } },
+  });
   const reply = await call('openapi');
   expect(reply.headers['content-type']).toBe('application/json; charset=utf-8');
   document = reply.json();
 });
 
 function at(pointer: string): unknown {
-  return pointer.split('/').slice(1).reduce<unknown>((value, key) => (value as Json | undefined)?.[key], document);
+  return pointer
+    .split('/')
+    .slice(1)
+    .reduce<unknown>((value, key) => (value as Json | undefined)?.[key], document);
 }
 
 function walk(value: unknown, visit: (object: Json) => void): void {
@@ -65,7 +86,11 @@ function walk(value: unknown, visit: (object: Json) => void): void {
 
 describe('the OpenAPI document', () => {
   test('introduces the API', () => {
-    expect(document).toMatchObject({ openapi: '3.1.0', info: { title: 'Sample', version: '1.2.3', description: 'What it is.' }, tags: [{ name: 'tasks' }, { name: 'files' }] });
+    expect(document).toMatchObject({
+      openapi: '3.1.0',
+      info: { title: 'Sample', version: '1.2.3', description: 'What it is.' },
+      tags: [{ name: 'tasks' }, { name: 'files' }],
+    });
   });
 
   test('has no reference that leads nowhere, and none into $defs', () => {
@@ -90,19 +115,30 @@ describe('the OpenAPI document', () => {
       }
     }
     expect(ids.sort()).toEqual(['file', 'getTask', 'putTask']);
-    for (const group of Object.values(document['components'] as Json)) for (const name of Object.keys(group as Json)) expect(name).toMatch(/^[\w.-]+$/);
+    for (const group of Object.values(document['components'] as Json))
+      for (const name of Object.keys(group as Json)) expect(name).toMatch(/^[\w.-]+$/);
   });
 
   test('describes each placeholder and parameter', () => {
     expect(at('/paths')).toHaveProperty(['/files/{rest}']);
-    const { parameters } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['get']! as { parameters: Json[] };
+    const { parameters } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['get']! as {
+      parameters: Json[];
+    };
     expect(parameters).toEqual([
       { name: 'id', in: 'path', required: true, schema: { $ref: '#/components/schemas/Id' } },
       { name: 'asOf', in: 'query', required: false, description: 'An instant', schema: { type: 'string' } },
       { name: 'limit', in: 'query', required: false, schema: { type: 'number', default: 5 } },
-      { name: 'X-Sample-Tenant', in: 'header', required: false, description: 'Whose data.', schema: { type: 'string' } },
+      {
+        name: 'X-Sample-Tenant',
+        in: 'header',
+        required: false,
+        description: 'Whose data.',
+        schema: { type: 'string' },
+      },
     ]);
-    const put = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['put']! as { parameters: Json[] };
+    const put = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['put']! as {
+      parameters: Json[];
+    };
     expect(put.parameters.map(({ name }) => name)).toEqual(['id', 'X-Sample-Tenant', 'Idempotency-Key', 'If-Match']);
   });
 
@@ -112,17 +148,28 @@ describe('the OpenAPI document', () => {
     expect(schemas['Part']!.required).toEqual(['name', 'weight']);
     expect(schemas['Part.input']!.required).toEqual(['name']);
     expect(at('/components/schemas/Task.input/properties/part')).toEqual({ $ref: '#/components/schemas/Part.input' });
-    expect(at('/components/schemas/Task.input/properties/children/items')).toEqual({ $ref: '#/components/schemas/Task.input' });
+    expect(at('/components/schemas/Task.input/properties/children/items')).toEqual({
+      $ref: '#/components/schemas/Task.input',
+    });
     expect(schemas['Id']!.examples).toEqual(['a1']);
   });
 
   test('lists problems', () => {
-    const { responses } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['put']! as { responses: Json };
+    const { responses } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['put']! as {
+      responses: Json;
+    };
     expect(Object.keys(responses)).toEqual(['204', '400', '401', '403', '413', '415', '429', '500', '503', 'default']);
     expect(responses['413']).toEqual({ $ref: '#/components/responses/payload-too-large' });
-    const { responses: read } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['get']! as { responses: Json };
-    expect(read).toMatchObject({ 429: { $ref: '#/components/responses/too-many-requests' }, 503: { $ref: '#/components/responses/unavailable' } });
-    const waiting = Object.entries(at('/components/responses') as Record<string, Json>).filter(([, { headers }]) => (headers as Json | undefined)?.['Retry-After'] !== undefined);
+    const { responses: read } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['get']! as {
+      responses: Json;
+    };
+    expect(read).toMatchObject({
+      429: { $ref: '#/components/responses/too-many-requests' },
+      503: { $ref: '#/components/responses/unavailable' },
+    });
+    const waiting = Object.entries(at('/components/responses') as Record<string, Json>).filter(
+      ([, { headers }]) => (headers as Json | undefined)?.['Retry-After'] !== undefined,
+    );
     expect(waiting.map(([name]) => name)).toEqual(['too-many-requests', 'unavailable']);
   });
 });

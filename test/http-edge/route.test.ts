@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { attachAbortSignal, abortSignalOf } from '../../functions/http/edge/abort';
-import { Problem, problem, rejected, type ProblemDocument } from '../../functions/http/edge/problem';
-import { route, setEdge, type Call, type RequestInfo } from '../../functions/http/edge/route';
 import { StoreBusy } from '../../app/ports';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
-import { registrations } from '../../local/core';
+import { abortSignalOf, attachAbortSignal } from '../../functions/http/edge/abort';
+import { Problem, problem, type ProblemDocument, rejected } from '../../functions/http/edge/problem';
+import { type Call, type RequestInfo, route, setEdge } from '../../functions/http/edge/route';
 import { batchAnswer } from '../../functions/http/edge/schemas';
+import { registrations } from '../../local/core';
 import { ADA, call, post } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -52,11 +52,28 @@ describe('routes', () => {
       method: 'POST',
       path: '/things',
       body: z.strictObject({ title: z.string(), inner: z.strictObject({ n: z.number() }).optional() }),
-      handler: ({ body, principal, now }) => ({ status: 201, body: { title: body.title, by: principal.id, now }, etag: 0, headers: { location: '/things/1' } }),
+      handler: ({ body, principal, now }) => ({
+        status: 201,
+        body: { title: body.title, by: principal.id, now },
+        etag: 0,
+        headers: { location: '/things/1' },
+      }),
     });
     route({ ...common, name: 'small', method: 'POST', path: '/small', body: z.json(), bodyLimit: 10, handler: keep });
-    route({ ...common, name: 'text', method: 'GET', path: '/text', handler: () => ({ status: 200, contentType: 'text/plain', body: 'hello' }) });
-    route({ ...common, name: 'stops', method: 'GET', path: '/stops', handler: () => Problem.of('not-found', 'No such thing.') });
+    route({
+      ...common,
+      name: 'text',
+      method: 'GET',
+      path: '/text',
+      handler: () => ({ status: 200, contentType: 'text/plain', body: 'hello' }),
+    });
+    route({
+      ...common,
+      name: 'stops',
+      method: 'GET',
+      path: '/stops',
+      handler: () => Problem.of('not-found', 'No such thing.'),
+    });
     route({
       ...common,
       name: 'rule',
@@ -105,7 +122,14 @@ describe('routes', () => {
 
   test('are registered with the runtime', () => {
     const { bindings } = registrations().find(({ name }) => name === 'get')!;
-    expect(Object.values(bindings)).toContainEqual(expect.objectContaining({ type: 'httpTrigger', route: 'things/{id}', methods: ['GET', 'HEAD'], authLevel: 'anonymous' }));
+    expect(Object.values(bindings)).toContainEqual(
+      expect.objectContaining({
+        type: 'httpTrigger',
+        route: 'things/{id}',
+        methods: ['GET', 'HEAD'],
+        authLevel: 'anonymous',
+      }),
+    );
   });
 
   test('that contradict themselves are refused at once', () => {
@@ -118,20 +142,44 @@ describe('routes', () => {
 
   describe('reading', () => {
     beforeAll(() => {
-      route({ ...common, name: 'versioned', method: 'GET', path: '/versioned', handler: () => ({ status: 200, body: { a: 1 }, etag: 7 }) });
-      route({ ...common, name: 'streamed', method: 'GET', path: '/streamed', handler: () => ({ status: 200, contentType: 'text/event-stream', stream: unread() }) });
-      route({ ...common, name: 'place', method: 'GET', path: '/place/{*rest}', params: z.object({ rest: z.string() }), handler: keep });
+      route({
+        ...common,
+        name: 'versioned',
+        method: 'GET',
+        path: '/versioned',
+        handler: () => ({ status: 200, body: { a: 1 }, etag: 7 }),
+      });
+      route({
+        ...common,
+        name: 'streamed',
+        method: 'GET',
+        path: '/streamed',
+        handler: () => ({ status: 200, contentType: 'text/event-stream', stream: unread() }),
+      });
+      route({
+        ...common,
+        name: 'place',
+        method: 'GET',
+        path: '/place/{*rest}',
+        params: z.object({ rest: z.string() }),
+        handler: keep,
+      });
     });
     const unread = async function* (): AsyncGenerator<Uint8Array> {
       yield await Promise.reject(new Error('it was read'));
     };
 
-    test.each(['"7"', 'W/"7"', '*', '"1", "7"', ' "7" '])('what the caller knows as %s is not sent again', async (known) => {
-      const reply = await call('versioned', { headers: { 'if-none-match': known } });
-      expect([reply.status, reply.body, reply.headers['etag']]).toEqual([304, undefined, '"7"']);
-    });
+    test.each(['"7"', 'W/"7"', '*', '"1", "7"', ' "7" '])(
+      'what the caller knows as %s is not sent again',
+      async (known) => {
+        const reply = await call('versioned', { headers: { 'if-none-match': known } });
+        expect([reply.status, reply.body, reply.headers['etag']]).toEqual([304, undefined, '"7"']);
+      },
+    );
 
-    test.each(['"6"', '7', '"77"', ''])('what it knows as %j is', async (known) => expect((await call('versioned', { headers: { 'if-none-match': known } })).status).toBe(200));
+    test.each(['"6"', '7', '"77"', ''])('what it knows as %j is', async (known) =>
+      expect((await call('versioned', { headers: { 'if-none-match': known } })).status).toBe(200),
+    );
 
     test('without the body has the same head', async () => {
       const [head, whole] = await Promise.all([call('versioned', { method: 'HEAD' }), call('versioned')]);
@@ -139,7 +187,8 @@ describe('routes', () => {
       expect(infos.map(({ method }) => method).sort()).toEqual(['GET', 'HEAD']);
     });
 
-    test('the head of a stream begins none', async () => expect((await call('streamed', { method: 'HEAD' })).body).toBeUndefined());
+    test('the head of a stream begins none', async () =>
+      expect((await call('streamed', { method: 'HEAD' })).body).toBeUndefined());
 
     test('a slash at the end of a path counts nowhere', async () => {
       await call('place', { params: { rest: 'a/b/' } });
@@ -148,41 +197,100 @@ describe('routes', () => {
   });
 
   describe('a body that needs no field', () => {
-    beforeAll(() => route({ ...common, name: 'optional', method: 'POST', path: '/optional', body: z.strictObject({ reason: z.string().default('none') }), handler: keep }));
+    beforeAll(() =>
+      route({
+        ...common,
+        name: 'optional',
+        method: 'POST',
+        path: '/optional',
+        body: z.strictObject({ reason: z.string().default('none') }),
+        handler: keep,
+      }),
+    );
 
-    test.each([undefined, 'application/json', 'text/plain', 'application/x-www-form-urlencoded'])('may be left out, with the content type %s', async (type) => {
-      expect((await call('optional', { method: 'POST', headers: type === undefined ? {} : { 'content-type': type } })).status).toBe(204);
-      expect(seen?.body).toEqual({ reason: 'none' });
-    });
+    test.each([undefined, 'application/json', 'text/plain', 'application/x-www-form-urlencoded'])(
+      'may be left out, with the content type %s',
+      async (type) => {
+        expect(
+          (await call('optional', { method: 'POST', headers: type === undefined ? {} : { 'content-type': type } }))
+            .status,
+        ).toBe(204);
+        expect(seen?.body).toEqual({ reason: 'none' });
+      },
+    );
 
     test('is read when it is there', async () => {
-      expect((await call('optional', { method: 'POST', body: '{"reason":"x"}', headers: { 'content-type': 'text/plain' } })).status).toBe(415);
+      expect(
+        (await call('optional', { method: 'POST', body: '{"reason":"x"}', headers: { 'content-type': 'text/plain' } }))
+          .status,
+      ).toBe(415);
       expect((await post('optional', { reason: 1 })).status).toBe(400);
     });
 
-    test('is not what another command needs', async () => expect((await call('create', { method: 'POST', headers: { 'content-type': 'application/json' } })).status).toBe(400));
+    test('is not what another command needs', async () =>
+      expect((await call('create', { method: 'POST', headers: { 'content-type': 'application/json' } })).status).toBe(
+        400,
+      ));
   });
 
   describe('a value of several forms', () => {
     beforeAll(() => {
       const Voter = z.strictObject({ id: z.string(), why: z.string() });
       const Search = z.strictObject({ capability: z.string(), limit: z.number().optional() });
-      route({ ...common, name: 'forms', method: 'POST', path: '/forms', body: z.strictObject({ voters: z.union([z.array(Voter), Search]), names: z.record(z.string().regex(/^[a-z]+$/, 'must be small letters'), z.union([z.number(), z.string()])).optional() }), handler: keep });
+      route({
+        ...common,
+        name: 'forms',
+        method: 'POST',
+        path: '/forms',
+        body: z.strictObject({
+          voters: z.union([z.array(Voter), Search]),
+          names: z
+            .record(z.string().regex(/^[a-z]+$/, 'must be small letters'), z.union([z.number(), z.string()]))
+            .optional(),
+        }),
+        handler: keep,
+      });
     });
 
     test.each([
       [{ voters: [{ id: 'a' }] }, [{ pointer: '#/voters/0/why', message: 'is missing: it must be a text' }]],
-      [{ voters: { capability: 'x', limit: 'y' } }, [{ pointer: '#/voters/limit', message: 'must be a number, not a text' }]],
+      [
+        { voters: { capability: 'x', limit: 'y' } },
+        [{ pointer: '#/voters/limit', message: 'must be a number, not a text' }],
+      ],
       [{ voters: { capability: 'x', more: 1 } }, [{ pointer: '#/voters/more', message: 'is not a known field' }]],
-      [{ voters: 7 }, [{ pointer: '#/voters', message: 'must be a list, not a number; or: must be an object, not a number' }]],
-      [{ voters: [], names: { a: true } }, [{ pointer: '#/names/a', message: 'must be a number, not true or false; or: must be a text, not true or false' }]],
-      [{ voters: [], names: { A: 1 } }, [{ pointer: '#/names/A', message: 'has a name that is not accepted: must be small letters' }]],
-    ])('%j says what is wrong with the form that was meant', async (body, errors) => expect((await post('forms', body)).json()['errors']).toEqual(errors));
+      [
+        { voters: 7 },
+        [{ pointer: '#/voters', message: 'must be a list, not a number; or: must be an object, not a number' }],
+      ],
+      [
+        { voters: [], names: { a: true } },
+        [
+          {
+            pointer: '#/names/a',
+            message: 'must be a number, not true or false; or: must be a text, not true or false',
+          },
+        ],
+      ],
+      [
+        { voters: [], names: { A: 1 } },
+        [{ pointer: '#/names/A', message: 'has a name that is not accepted: must be small letters' }],
+      ],
+    ])('%j says what is wrong with the form that was meant', async (body, errors) =>
+      expect((await post('forms', body)).json()['errors']).toEqual(errors),
+    );
   });
 
   describe('a value that is out of bounds', () => {
     beforeAll(() => {
-      const body = z.strictObject({ share: z.number().min(0).max(1), name: z.string().min(1).max(3), list: z.array(z.number()).max(2), whole: z.int().positive(), way: z.enum(['up', 'down']), on: z.literal(true) });
+      const body = z.strictObject({
+        share: z.number().min(0).max(1),
+        name: z.string().min(1).max(3),
+        list: z.array(z.number()).max(2),
+        whole: z.int().positive(),
+        way: z.enum(['up', 'down']),
+        on: z.literal(true),
+      });
       route({ ...common, name: 'bounds', method: 'POST', path: '/bounds', body, handler: keep });
     });
     const good = { share: 1, name: 'a', list: [], whole: 1, way: 'up', on: true };
@@ -197,7 +305,9 @@ describe('routes', () => {
       [{ whole: 1.5 }, 'whole', 'must be a whole number'],
       [{ way: 'left' }, 'way', 'must be one of "up", "down"'],
     ])('%j says what it must be', async (given, field, message) => {
-      expect((await post('bounds', { ...good, ...given })).json()['errors']).toEqual([{ pointer: `#/${field}`, message }]);
+      expect((await post('bounds', { ...good, ...given })).json()['errors']).toEqual([
+        { pointer: `#/${field}`, message },
+      ]);
     });
 
     test('nothing of it is what the library says of itself', async () => {
@@ -217,7 +327,10 @@ describe('routes', () => {
     test('needs the level', async () => {
       caller = { ...ADA, level: 'read_only' };
       const reply = await call('plain');
-      expect([reply.status, reply.json()['detail']]).toEqual([403, 'This needs the level read_write; ada holds read_only.']);
+      expect([reply.status, reply.json()['detail']]).toEqual([
+        403,
+        'This needs the level read_write; ada holds read_only.',
+      ]);
       caller = { ...ADA, level: 'critical' };
       expect((await call('plain')).status).toBe(204);
     });
@@ -257,7 +370,8 @@ describe('routes', () => {
       expect(seen).toBeUndefined();
     });
 
-    test('are refused where none are known', async () => expect((await call('plain', { query: '?a=1' })).status).toBe(400));
+    test('are refused where none are known', async () =>
+      expect((await call('plain', { query: '?a=1' })).status).toBe(400));
   });
 
   describe('bodies', () => {
@@ -280,23 +394,49 @@ describe('routes', () => {
 
     test('list everything that is wrong', async () => {
       const reply = await post('create', { title: 1, inner: { n: 'x', 'a/b': 1 }, extra: true });
-      expect([reply.status, reply.json()['type'], reply.headers['content-type']]).toEqual([400, 'https://formicary.dev/problems/invalid-request', 'application/problem+json']);
-      expect((reply.json()['errors'] as { pointer: string }[]).map(({ pointer }) => pointer).sort()).toEqual(['#/extra', '#/inner/a~1b', '#/inner/n', '#/title']);
+      expect([reply.status, reply.json()['type'], reply.headers['content-type']]).toEqual([
+        400,
+        'https://formicary.dev/problems/invalid-request',
+        'application/problem+json',
+      ]);
+      expect((reply.json()['errors'] as { pointer: string }[]).map(({ pointer }) => pointer).sort()).toEqual([
+        '#/extra',
+        '#/inner/a~1b',
+        '#/inner/n',
+        '#/title',
+      ]);
     });
 
-    test.each([undefined, 'text/plain', 'application/x-www-form-urlencoded', 'application/json; charset=latin1', 'application/jsonx'])('of type %s are refused', async (type) => {
+    test.each([
+      undefined,
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'application/json; charset=latin1',
+      'application/jsonx',
+    ])('of type %s are refused', async (type) => {
       const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type };
       expect((await call('create', { method: 'POST', body: Buffer.from('{"title":"T"}'), headers })).status).toBe(415);
     });
 
-    test.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/json'])('of type %s are taken', async (type) => {
-      expect((await call('create', { method: 'POST', body: '{"title":"T"}', headers: { 'content-type': type } })).status).toBe(201);
-    });
+    test.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/json'])(
+      'of type %s are taken',
+      async (type) => {
+        expect(
+          (await call('create', { method: 'POST', body: '{"title":"T"}', headers: { 'content-type': type } })).status,
+        ).toBe(201);
+      },
+    );
 
     test('that are not JSON are refused with the place', async () => {
-      const reply = await call('create', { method: 'POST', body: '{"title":}', headers: { 'content-type': 'application/json' } });
+      const reply = await call('create', {
+        method: 'POST',
+        body: '{"title":}',
+        headers: { 'content-type': 'application/json' },
+      });
       expect([reply.status, reply.json()['position']]).toEqual([400, 9]);
-      expect((await call('create', { method: 'POST', headers: { 'content-type': 'application/json' } })).json()).toMatchObject({ status: 400, position: 0 });
+      expect(
+        (await call('create', { method: 'POST', headers: { 'content-type': 'application/json' } })).json(),
+      ).toMatchObject({ status: 400, position: 0 });
     });
 
     test('are limited, by what they say and by what they are', async () => {
@@ -320,10 +460,16 @@ describe('routes', () => {
       expect(seen!.traceparent).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-00$/);
     });
 
-    test.each(['', 'a b', 'ä', 'x'.repeat(201)])('Idempotency-Key %j is refused', async (key) => expect(await with_({ 'idempotency-key': key })).toBe(400));
-    test('Idempotency-Key may have 200 characters', async () => expect(await with_({ 'idempotency-key': 'x'.repeat(200) })).toBe(204));
+    test.each(['', 'a b', 'ä', 'x'.repeat(201)])('Idempotency-Key %j is refused', async (key) =>
+      expect(await with_({ 'idempotency-key': key })).toBe(400),
+    );
+    test('Idempotency-Key may have 200 characters', async () =>
+      expect(await with_({ 'idempotency-key': 'x'.repeat(200) })).toBe(204));
 
-    test.each(['12', 'W/"12"', '*', '"012"', '"-1"', '"1","2"', '""', '"1e3"'])('If-Match %s is refused', async (value) => expect(await with_({ 'if-match': value })).toBe(400));
+    test.each(['12', 'W/"12"', '*', '"012"', '"-1"', '"1","2"', '""', '"1e3"'])(
+      'If-Match %s is refused',
+      async (value) => expect(await with_({ 'if-match': value })).toBe(400),
+    );
 
     test.each([
       ['00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', true],
@@ -344,17 +490,36 @@ describe('routes', () => {
 
   describe('answers', () => {
     test('of another type are sent as they are', async () => {
-      expect(await call('text')).toMatchObject({ status: 200, body: 'hello', headers: { 'content-type': 'text/plain' } });
+      expect(await call('text')).toMatchObject({
+        status: 200,
+        body: 'hello',
+        headers: { 'content-type': 'text/plain' },
+      });
     });
 
     test('may be problems, returned or thrown', async () => {
-      expect((await call('stops')).json()).toEqual({ type: 'https://formicary.dev/problems/not-found', title: 'There is no such resource', status: 404, detail: 'No such thing.' });
-      expect((await call('rule')).json()).toEqual({ type: 'https://formicary.dev/problems/task-already-completed', title: 'Task already completed', status: 409, detail: 'It is done.', award: 3 });
+      expect((await call('stops')).json()).toEqual({
+        type: 'https://formicary.dev/problems/not-found',
+        title: 'There is no such resource',
+        status: 404,
+        detail: 'No such thing.',
+      });
+      expect((await call('rule')).json()).toEqual({
+        type: 'https://formicary.dev/problems/task-already-completed',
+        title: 'Task already completed',
+        status: 409,
+        detail: 'It is done.',
+        award: 3,
+      });
     });
 
     test('of a busy store say when to come again, to reads too, and fill no log', async () => {
       const reply = await call('busy');
-      expect([reply.status, reply.headers['retry-after'], reply.headers['content-type']]).toEqual([503, '3', 'application/problem+json']);
+      expect([reply.status, reply.headers['retry-after'], reply.headers['content-type']]).toEqual([
+        503,
+        '3',
+        'application/problem+json',
+      ]);
       expect(reply.json()).toEqual({
         type: 'https://formicary.dev/problems/unavailable',
         title: 'Not available at the moment',
@@ -363,7 +528,11 @@ describe('routes', () => {
         retryAfterSeconds: 3,
       });
       const refused = await call('rule-busy');
-      expect([refused.status, refused.headers['retry-after'], refused.json()['type']]).toEqual([503, '4', 'https://formicary.dev/problems/store-busy']);
+      expect([refused.status, refused.headers['retry-after'], refused.json()['type']]).toEqual([
+        503,
+        '4',
+        'https://formicary.dev/problems/store-busy',
+      ]);
       expect(errors).not.toHaveBeenCalled();
     });
 
@@ -373,13 +542,22 @@ describe('routes', () => {
       expect(reply.body).not.toContain('secret');
       expect(errors).toHaveBeenCalledTimes(1);
       const line = errors.mock.calls[0]![0] as string;
-      expect(JSON.parse(line)).toMatchObject({ level: 50, service: 'formicary', msg: 'a request failed', route: 'fails', errorId: reply.json()['errorId'], error: expect.stringContaining('inner secret') as string });
+      expect(JSON.parse(line)).toMatchObject({
+        level: 50,
+        service: 'formicary',
+        msg: 'a request failed',
+        route: 'fails',
+        errorId: reply.json()['errorId'],
+        error: expect.stringContaining('inner secret') as string,
+      });
       expect(line).not.toContain('hunter2');
     });
 
     test('are reported', async () => {
       await call('get', { params: { id: 'too long' } });
-      expect(infos).toEqual([{ route: 'get', method: 'GET', status: 400, milliseconds: expect.any(Number) as number, principal: ADA }]);
+      expect(infos).toEqual([
+        { route: 'get', method: 'GET', status: 400, milliseconds: expect.any(Number) as number, principal: ADA },
+      ]);
     });
   });
 
@@ -394,16 +572,25 @@ describe('routes', () => {
 });
 
 test('extra members of a problem cannot replace the standard ones', () => {
-  expect(problem(400, 's', 't', 'd', { status: 200, more: 1 })).toEqual({ type: 'https://formicary.dev/problems/s', title: 't', status: 400, detail: 'd', more: 1 });
+  expect(problem(400, 's', 't', 'd', { status: 200, more: 1 })).toEqual({
+    type: 'https://formicary.dev/problems/s',
+    title: 't',
+    status: 400,
+    detail: 'd',
+    more: 1,
+  });
 });
 
 describe('several commands in one request', () => {
   const done: { readonly id: string; readonly problem?: ProblemDocument } = { id: 'a' };
-  const busy = { problem: rejected(new Rejection('unavailable', 'store-busy', 'm', { retryAfterSeconds: 7 })).document };
+  const busy = {
+    problem: rejected(new Rejection('unavailable', 'store-busy', 'm', { retryAfterSeconds: 7 })).document,
+  };
   const refused = { problem: rejected(new Rejection('conflict', 'task-exists', 'm')).document };
 
   test('are answered one by one when any of them was done or refused', () => {
-    for (const value of [[done, busy], [busy, refused], [done, refused], [refused]]) expect(batchAnswer(value)).toEqual({ status: 200, body: { value } });
+    for (const value of [[done, busy], [busy, refused], [done, refused], [refused]])
+      expect(batchAnswer(value)).toEqual({ status: 200, body: { value } });
   });
 
   test('are answered together when the store could do none', () => {

@@ -1,10 +1,13 @@
 import { abortSignalOf, attachAbortSignal } from '../../functions/http/edge/abort';
-import { serverSentEvents, type ServerSentEvent } from '../../functions/http/edge/stream';
+import { type ServerSentEvent, serverSentEvents } from '../../functions/http/edge/stream';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-function read(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal = new AbortController().signal): { text: () => string; ended: Promise<void> } {
+function read(
+  source: AsyncIterable<ServerSentEvent>,
+  signal: AbortSignal = new AbortController().signal,
+): { text: () => string; ended: Promise<void> } {
   let text = '';
   const ended = (async () => {
     for await (const chunk of serverSentEvents(source, signal).stream!) text += Buffer.from(chunk).toString();
@@ -32,17 +35,28 @@ function silent(): AsyncIterable<ServerSentEvent> & { returned: boolean } {
 }
 
 test('frames events', async () => {
-  const { text, ended } = read(list({ id: '7', event: 'task', data: { a: 1 } }, { data: 'two\nlines\r\nand\rmore' }, { data: '' }));
+  const { text, ended } = read(
+    list({ id: '7', event: 'task', data: { a: 1 } }, { data: 'two\nlines\r\nand\rmore' }, { data: '' }),
+  );
   await ended;
-  expect(text()).toBe('retry: 2000\n\nid: 7\nevent: task\ndata: {"a":1}\n\ndata: two\ndata: lines\ndata: and\ndata: more\n\ndata: \n\n');
+  expect(text()).toBe(
+    'retry: 2000\n\nid: 7\nevent: task\ndata: {"a":1}\n\ndata: two\ndata: lines\ndata: and\ndata: more\n\ndata: \n\n',
+  );
   expect(jest.getTimerCount()).toBe(0);
 });
 
 test('is an event stream', () => {
-  expect(serverSentEvents(list(), new AbortController().signal)).toMatchObject({ status: 200, contentType: 'text/event-stream; charset=utf-8' });
+  expect(serverSentEvents(list(), new AbortController().signal)).toMatchObject({
+    status: 200,
+    contentType: 'text/event-stream; charset=utf-8',
+  });
 });
 
-test.each([{ id: 'a\nb', data: '' }, { event: 'a\rb', data: '' }, { id: '\0', data: '' }])('refuses %j', async (event) => {
+test.each([
+  { id: 'a\nb', data: '' },
+  { event: 'a\rb', data: '' },
+  { id: '\0', data: '' },
+])('refuses %j', async (event) => {
   const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
   const { text, ended } = read(list({ data: 'before' }, event, { data: 'after' }));
   await ended;
@@ -89,7 +103,8 @@ test('stops the source when the reader leaves', async () => {
       stopped = true;
     }
   }
-  for await (const chunk of serverSentEvents(source(), new AbortController().signal).stream!) if (Buffer.from(chunk).includes('x')) break;
+  for await (const chunk of serverSentEvents(source(), new AbortController().signal).stream!)
+    if (Buffer.from(chunk).includes('x')) break;
   expect(stopped).toBe(true);
   expect(jest.getTimerCount()).toBe(0);
 });
@@ -97,8 +112,15 @@ test('stops the source when the reader leaves', async () => {
 test('a reader that goes in the middle of a chunk is no failure, and says nothing in the log', async () => {
   const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
   const source = silent();
-  const many = { [Symbol.asyncIterator]: () => ({ ...source[Symbol.asyncIterator](), next: () => Promise.resolve({ done: false as const, value: { data: 'x' } }) }) };
-  const stream = serverSentEvents(many, new AbortController().signal).stream![Symbol.asyncIterator]() as AsyncGenerator<Uint8Array>;
+  const many = {
+    [Symbol.asyncIterator]: () => ({
+      ...source[Symbol.asyncIterator](),
+      next: () => Promise.resolve({ done: false as const, value: { data: 'x' } }),
+    }),
+  };
+  const stream = serverSentEvents(many, new AbortController().signal).stream![
+    Symbol.asyncIterator
+  ]() as AsyncGenerator<Uint8Array>;
   await stream.next();
   await stream.next();
   await expect(stream.throw(new Error('Premature close'))).rejects.toThrow('Premature close');

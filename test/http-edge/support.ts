@@ -1,5 +1,5 @@
 /** Calls registered routes as a host does, with the library's own requests: what passes here passes on the worker. */
-import { HttpRequest, InvocationContext, type HttpResponseInit } from '@azure/functions';
+import { HttpRequest, type HttpResponseInit, InvocationContext } from '@azure/functions';
 import type { Principal } from '../../domain/kernel/principal';
 import { registrations } from '../../local/core';
 
@@ -19,15 +19,28 @@ export interface Reply extends HttpResponseInit {
   readonly json: () => Record<string, unknown>;
 }
 
-export async function call(name: string, { method = 'GET', query = '', params = {}, headers = {}, body }: Sent = {}): Promise<Reply> {
+export async function call(
+  name: string,
+  { method = 'GET', query = '', params = {}, headers = {}, body }: Sent = {},
+): Promise<Reply> {
   const registration = registrations().find((candidate) => candidate.name === name)!;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  const request = new HttpRequest({ method, url: `http://localhost:7071/${query}`, params, headers, body: bytes && { bytes } });
+  const request = new HttpRequest({
+    method,
+    url: `http://localhost:7071/${query}`,
+    params,
+    headers,
+    body: bytes && { bytes },
+  });
   const response = (await registration.callback(request, new InvocationContext())) as HttpResponseInit;
   return { ...response, json: () => JSON.parse(response.body as string) as Record<string, unknown> } as Reply;
 }
 
 /** A POST of JSON. */
 export function post(name: string, value: unknown, headers: Record<string, string> = {}): Promise<Reply> {
-  return call(name, { method: 'POST', body: JSON.stringify(value), headers: { 'content-type': 'application/json', ...headers } });
+  return call(name, {
+    method: 'POST',
+    body: JSON.stringify(value),
+    headers: { 'content-type': 'application/json', ...headers },
+  });
 }

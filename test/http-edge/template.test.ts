@@ -23,16 +23,33 @@ describe('hides', () => {
 });
 
 describe('isTaken', () => {
-  const routes = [get('/agents/{id}'), get('/agents/{id}/inbox'), get('/agents/repository'), get('/agents/repository/search'), get('/agents/repository/{type}'), { method: 'POST', template: t('/agents/deploy') }];
+  const routes = [
+    get('/agents/{id}'),
+    get('/agents/{id}/inbox'),
+    get('/agents/repository'),
+    get('/agents/repository/search'),
+    get('/agents/repository/{type}'),
+    { method: 'POST', template: t('/agents/deploy') },
+  ];
 
-  test.each(['repository', 'Repository', 'REPOSITORY'])('an agent can\'t be called %s', (id) => expect(isTaken(routes, t('/agents/{id}'), id)).toBe(true));
-  test.each(['Search', 'search'])('a type can\'t be called %s', (id) => expect(isTaken(routes, t('/agents/repository/{type}'), id)).toBe(true));
-  test.each(['deploy', 'inbox', 'search', 'repositor'])('an agent can be called %s: no route of the same method hides it', (id) => expect(isTaken(routes, t('/agents/{id}'), id)).toBe(false));
-  test('a literal below counts too', () => expect(isTaken([get('/a/{id}/x'), get('/a/all/x')], t('/a/{id}'), 'ALL')).toBe(true));
+  test.each(['repository', 'Repository', 'REPOSITORY'])("an agent can't be called %s", (id) =>
+    expect(isTaken(routes, t('/agents/{id}'), id)).toBe(true),
+  );
+  test.each(['Search', 'search'])("a type can't be called %s", (id) =>
+    expect(isTaken(routes, t('/agents/repository/{type}'), id)).toBe(true),
+  );
+  test.each(['deploy', 'inbox', 'search', 'repositor'])(
+    'an agent can be called %s: no route of the same method hides it',
+    (id) => expect(isTaken(routes, t('/agents/{id}'), id)).toBe(false),
+  );
+  test('a literal below counts too', () =>
+    expect(isTaken([get('/a/{id}/x'), get('/a/all/x')], t('/a/{id}'), 'ALL')).toBe(true));
 });
 
 const segment = fc.constantFrom('a', 'b', '{x}', '{y}');
-const template = fc.tuple(fc.array(segment, { maxLength: 3 }), fc.boolean()).map(([parts, rest]) => t(`/${[...parts, ...(rest ? ['{*rest}'] : [])].join('/')}`));
+const template = fc
+  .tuple(fc.array(segment, { maxLength: 3 }), fc.boolean())
+  .map(([parts, rest]) => t(`/${[...parts, ...(rest ? ['{*rest}'] : [])].join('/')}`));
 const path = fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 4 }).map((parts) => `/${parts.join('/')}`);
 
 test('templates that share a path overlap, and the more special one is not hidden by being first', () => {

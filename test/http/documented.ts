@@ -15,7 +15,10 @@ interface Response {
 
 export interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: { readonly schemas: Readonly<Record<string, unknown>>; readonly responses: Readonly<Record<string, Response>> };
+  readonly components: {
+    readonly schemas: Readonly<Record<string, unknown>>;
+    readonly responses: Readonly<Record<string, Response>>;
+  };
 }
 
 export interface Check {
@@ -26,13 +29,26 @@ export interface Check {
 }
 
 /** Tags of the routes that `decisions.test.ts` asks; those of all others are asked by `api.test.ts`. */
-export const DECISION_TAGS: ReadonlySet<string> = new Set(['Rounds', 'Actions', 'Approvals', 'Oversight', 'Corrections', 'Channels', 'Decisions', 'Retention']);
+export const DECISION_TAGS: ReadonlySet<string> = new Set([
+  'Rounds',
+  'Actions',
+  'Approvals',
+  'Oversight',
+  'Corrections',
+  'Channels',
+  'Decisions',
+  'Retention',
+]);
 
 const COMPONENTS = '#/components/schemas/';
 
 export function documented(document: Document): Check {
   const routes = Object.entries(document.paths)
-    .map(([template, operations]) => ({ pattern: patternOf(template), literals: template.split('/').filter((part) => !part.startsWith('{')).length, operations }))
+    .map(([template, operations]) => ({
+      pattern: patternOf(template),
+      literals: template.split('/').filter((part) => !part.startsWith('{')).length,
+      operations,
+    }))
     // The most specific first, as the router has it.
     .sort((a, b) => b.literals - a.literals);
   const parsers = new Map<unknown, z.ZodType>();
@@ -42,7 +58,9 @@ export function documented(document: Document): Check {
     let parser = parsers.get(schema);
     if (parser === undefined) {
       const whole = { ...schema, $defs: document.components.schemas };
-      parser = z.fromJSONSchema(JSON.parse(JSON.stringify(whole).replaceAll(COMPONENTS, '#/$defs/')) as Parameters<typeof z.fromJSONSchema>[0]);
+      parser = z.fromJSONSchema(
+        JSON.parse(JSON.stringify(whole).replaceAll(COMPONENTS, '#/$defs/')) as Parameters<typeof z.fromJSONSchema>[0],
+      );
       parsers.set(schema, parser);
     }
     return parser;
@@ -50,10 +68,13 @@ export function documented(document: Document): Check {
 
   const check = (method: string, path: string, { status, headers, body }: Reply): string[] => {
     const [plain] = path.split('?') as [string];
-    const operation = routes.flatMap(({ pattern, operations }) => (pattern.test(plain) ? [operations[method.toLowerCase()]] : [])).find((found) => found !== undefined);
+    const operation = routes
+      .flatMap(({ pattern, operations }) => (pattern.test(plain) ? [operations[method.toLowerCase()]] : []))
+      .find((found) => found !== undefined);
     if (operation === undefined) return plain.startsWith('/v1/') ? ['is not documented'] : [];
     const named = operation.responses[status] ?? operation.responses['default'];
-    const response = named?.$ref === undefined ? named : document.components.responses[named.$ref.split('/').at(-1) as string];
+    const response =
+      named?.$ref === undefined ? named : document.components.responses[named.$ref.split('/').at(-1) as string];
     if (response === undefined) return [`the status ${status} is not documented`];
     const media = headers['content-type']?.split(';')[0] as string;
     const content = response.content?.[media];
@@ -64,7 +85,11 @@ export function documented(document: Document): Check {
   };
   return Object.assign(check, {
     unanswered: (concerns: (tag: string) => boolean) =>
-      Object.values(document.paths).flatMap((operations) => Object.values(operations).flatMap(({ operationId, tags }) => (answered.has(operationId) || !tags.some(concerns) ? [] : [operationId]))),
+      Object.values(document.paths).flatMap((operations) =>
+        Object.values(operations).flatMap(({ operationId, tags }) =>
+          answered.has(operationId) || !tags.some(concerns) ? [] : [operationId],
+        ),
+      ),
   });
 }
 

@@ -1,4 +1,7 @@
-/** The edge of the API through the real host: paths, methods, heads, bodies, times and ids, as clients of all kinds send them. */
+/**
+ * The edge of the API through the real host: paths, methods, heads, bodies, times and ids, as clients of all kinds send
+ * them.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hides, parseTemplate } from '../../functions/http/edge/template';
@@ -9,7 +12,8 @@ jest.setTimeout(60_000);
 
 let host: TestHost;
 const api = (path: string, sent?: Sent): Promise<Reply> => call(host, path, sent);
-const slug = ({ status, headers, body }: Reply) => `${status} ${headers['content-type']} ${String(body.type).replace('https://formicary.dev/problems/', '')}`;
+const slug = ({ status, headers, body }: Reply) =>
+  `${status} ${headers['content-type']} ${String(body.type).replace('https://formicary.dev/problems/', '')}`;
 const problem = (status: number, type: string) => `${status} application/problem+json ${type}`;
 
 beforeAll(async () => {
@@ -44,7 +48,11 @@ describe('a path', () => {
 
   test('with a slash at its end is the same one, also where it takes all that follows', async () => {
     await api('/v1/signals', { json: { type: 'seen', location: 'a/b', strength: 1 } });
-    expect([(await api('/v1/tasks/t1/')).status, (await api('/v1/signals/seen/a/b/')).status, (await api('/v1/signals/seen/a/b')).status]).toEqual([200, 200, 200]);
+    expect([
+      (await api('/v1/tasks/t1/')).status,
+      (await api('/v1/signals/seen/a/b/')).status,
+      (await api('/v1/signals/seen/a/b')).status,
+    ]).toEqual([200, 200, 200]);
     expect(slug(await api('/v1/signals/seen/a%2Fb'))).toBe(problem(400, 'invalid-request'));
   });
 
@@ -59,26 +67,46 @@ describe('ids', () => {
   const agent = { agent_type: 'clerk' };
   const type = { based_on: 'finance.reconciliation' };
 
-  test('that another route would hide can\'t be taken, in whatever case', async () => {
+  test("that another route would hide can't be taken, in whatever case", async () => {
     for (const id of ['repository', 'Repository', 'REPOSITORY']) {
       expect(slug(await api('/v1/agents', { json: { ...agent, id } }))).toBe(problem(400, 'invalid-request'));
       expect(slug(await api(`/v1/agents/${id}`, { method: 'PUT', json: agent }))).toBe(problem(400, 'invalid-request'));
-      expect(slug(await api('/v1/agents/deploy', { json: { agent_type: 'finance.reconciliation', id } }))).toBe(problem(400, 'invalid-request'));
+      expect(slug(await api('/v1/agents/deploy', { json: { agent_type: 'finance.reconciliation', id } }))).toBe(
+        problem(400, 'invalid-request'),
+      );
     }
-    for (const id of ['search', 'Search']) expect(slug(await api(`/v1/agents/repository/${id}`, { method: 'PUT', json: type }))).toBe(problem(400, 'invalid-request'));
+    for (const id of ['search', 'Search'])
+      expect(slug(await api(`/v1/agents/repository/${id}`, { method: 'PUT', json: type }))).toBe(
+        problem(400, 'invalid-request'),
+      );
     expect((await api('/v1/agents/deploy', { method: 'PUT', json: agent })).status).toBe(200);
     expect((await api('/v1/agents/deploy')).body.id).toBe('deploy');
   });
 
   test('are refused so for every literal that stands where an id can stand', () => {
-    const list = JSON.parse(readFileSync(join(__dirname, '../functions/registrations.json'), 'utf8')) as { bindings: { route?: string; methods?: string[] }[] }[];
-    const routes = list.flatMap(({ bindings }) => bindings).flatMap(({ route, methods = [] }) => (route === undefined || route === '{*path}' ? [] : [{ template: parseTemplate(route), methods }]));
+    const list = JSON.parse(readFileSync(join(__dirname, '../functions/registrations.json'), 'utf8')) as {
+      bindings: { route?: string; methods?: string[] }[];
+    }[];
+    const routes = list
+      .flatMap(({ bindings }) => bindings)
+      .flatMap(({ route, methods = [] }) =>
+        route === undefined || route === '{*path}' ? [] : [{ template: parseTemplate(route), methods }],
+      );
     const hidden = new Set<string>();
     for (const one of routes)
       for (const other of routes) {
-        if (!one.methods.some((method) => other.methods.includes(method)) || !hides(other.template, one.template)) continue;
-        const place = one.template.findIndex(({ kind }, i) => kind === 'literal' && other.template[i]?.kind !== 'literal');
-        if (place >= 0) hidden.add(one.template.slice(0, place + 1).map(({ name }) => name).join('/'));
+        if (!one.methods.some((method) => other.methods.includes(method)) || !hides(other.template, one.template))
+          continue;
+        const place = one.template.findIndex(
+          ({ kind }, i) => kind === 'literal' && other.template[i]?.kind !== 'literal',
+        );
+        if (place >= 0)
+          hidden.add(
+            one.template
+              .slice(0, place + 1)
+              .map(({ name }) => name)
+              .join('/'),
+          );
       }
     // Each of these is tried above; `stream`, an id of a receipt, and what follows a location are nobody's to choose.
     expect([...hidden].sort()).toEqual(['v1/agents/repository', 'v1/agents/repository/search']);
@@ -86,15 +114,32 @@ describe('ids', () => {
 });
 
 describe('heads', () => {
-  test.each(['/health/live', '/health/ready', '/metrics', '/openapi.json', '/docs', '/v1/tasks', '/v1/tasks/t1', '/v1/status'])('of %s come without a body', async (path) => {
+  test.each([
+    '/health/live',
+    '/health/ready',
+    '/metrics',
+    '/openapi.json',
+    '/docs',
+    '/v1/tasks',
+    '/v1/tasks/t1',
+    '/v1/status',
+  ])('of %s come without a body', async (path) => {
     const head = await api(path, { method: 'HEAD' });
     const whole = await api(path);
-    expect([head.status, head.text, head.headers['content-type']]).toEqual([whole.status, '', whole.headers['content-type']]);
+    expect([head.status, head.text, head.headers['content-type']]).toEqual([
+      whole.status,
+      '',
+      whole.headers['content-type'],
+    ]);
   });
 
   test('of a stream come at once', async () => {
     const head = await api('/v1/receipts/stream', { method: 'HEAD' });
-    expect([head.status, head.headers['content-type'], head.headers['x-accel-buffering']]).toEqual([200, 'text/event-stream; charset=utf-8', 'no']);
+    expect([head.status, head.headers['content-type'], head.headers['x-accel-buffering']]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+      'no',
+    ]);
     // None of them counts as a stream that is open.
     for (let i = 0; i < 30; i += 1) expect((await api('/v1/receipts/stream', { method: 'HEAD' })).status).toBe(200);
   });
@@ -108,7 +153,10 @@ describe('heads', () => {
 
   test('a stream begins though its client names no event yet', async () => {
     const stop = new AbortController();
-    const reply = await fetch(`${host.url}/v1/receipts/stream`, { headers: { 'last-event-id': '' }, signal: stop.signal });
+    const reply = await fetch(`${host.url}/v1/receipts/stream`, {
+      headers: { 'last-event-id': '' },
+      signal: stop.signal,
+    });
     expect([reply.status, reply.headers.get('x-accel-buffering')]).toEqual([200, 'no']);
     stop.abort();
   });
@@ -147,41 +195,84 @@ describe('times', () => {
     ['2027-01-01', 'zone'],
   ])('that are none say why: %s', async (deadline, reason) => {
     const reply = await api('/v1/tasks', { json: { task_type: 'nobody_does', deadline } });
-    expect([slug(reply), reply.body.errors[0].pointer, reply.body.errors[0].message]).toEqual([problem(400, 'invalid-request'), '#/deadline', expect.stringContaining(reason)]);
+    expect([slug(reply), reply.body.errors[0].pointer, reply.body.errors[0].message]).toEqual([
+      problem(400, 'invalid-request'),
+      '#/deadline',
+      expect.stringContaining(reason),
+    ]);
     expect(slug(await api(`/v1/tasks/t1?asOf=${deadline}`))).toBe(problem(400, 'invalid-request'));
   });
 });
 
 describe('what would be changed in silence', () => {
   test.each([
-    ['an account that no double holds', '{"id":"pay-1","task_type":"pay","payload":{"to":9007199254740993}}', '#/payload/to'],
-    ['an amount of two values', '{"id":"pay-2","task_type":"pay","payload":{"amount":1,"amount":1000}}', '#/payload/amount'],
+    [
+      'an account that no double holds',
+      '{"id":"pay-1","task_type":"pay","payload":{"to":9007199254740993}}',
+      '#/payload/to',
+    ],
+    [
+      'an amount of two values',
+      '{"id":"pay-2","task_type":"pay","payload":{"amount":1,"amount":1000}}',
+      '#/payload/amount',
+    ],
     ['a field of two values', '{"id":"pay-3","id":"pay-4","task_type":"pay"}', '#/id'],
   ])('%s is refused, and nothing is done', async (_, body, pointer) => {
-    const reply = await fetch(`${host.url}/v1/tasks`, { method: 'POST', body, headers: { 'content-type': 'application/json' } });
+    const reply = await fetch(`${host.url}/v1/tasks`, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    });
     const document = (await reply.json()) as { errors: object[] };
     expect([reply.status, document.errors]).toEqual([400, [{ pointer, message: expect.any(String) as string }]]);
     expect((await api('/v1/tasks?task_type=pay')).body.value).toEqual([]);
   });
 
-  test.each(['1e2', '+5', '%205', '5%20', '0x10', '', '05', '-1', '1.0', '１', 'Infinity'])('a limit of %j is refused', async (limit) => {
-    expect(slug(await api(`/v1/tasks?limit=${limit}`))).toBe(problem(400, 'invalid-request'));
-  });
+  test.each(['1e2', '+5', '%205', '5%20', '0x10', '', '05', '-1', '1.0', '１', 'Infinity'])(
+    'a limit of %j is refused',
+    async (limit) => {
+      expect(slug(await api(`/v1/tasks?limit=${limit}`))).toBe(problem(400, 'invalid-request'));
+    },
+  );
 
-  test.each(['0 0 30 2 *', '0 0 31 2,4,6 *', '99 * * * *'])('a schedule that never comes is refused: %s', async (cron) => {
-    expect(slug(await api('/v1/agents/deploy', { json: { agent_type: 'finance.reconciliation', schedule: { cron } } }))).toBe(problem(400, 'invalid-request'));
-  });
+  test.each(['0 0 30 2 *', '0 0 31 2,4,6 *', '99 * * * *'])(
+    'a schedule that never comes is refused: %s',
+    async (cron) => {
+      expect(
+        slug(await api('/v1/agents/deploy', { json: { agent_type: 'finance.reconciliation', schedule: { cron } } })),
+      ).toBe(problem(400, 'invalid-request'));
+    },
+  );
 });
 
 test('what a link of a notice leads to is a page for people, and JSON for programs', async () => {
-  const rules = { mode: 'full_automation', thresholds: { confidence: 0.7, consensus: 0.75, novelty: 1, impact: 'low' }, approvers: [{ group: 'approvers', seconds: 3_600 }], safe_default: 'refuse' };
+  const rules = {
+    mode: 'full_automation',
+    thresholds: { confidence: 0.7, consensus: 0.75, novelty: 1, impact: 'low' },
+    approvers: [{ group: 'approvers', seconds: 3_600 }],
+    safe_default: 'refuse',
+  };
   await api('/v1/oversight/edge.order', { method: 'PUT', as: 'human:ada', json: { rules } });
-  await api('/v1/actions', { as: 'buyer', json: { id: 'page-1', kind: 'edge.order', action: { item: '<script>x</script>' }, why: 'low <b>stock</b>', confidence: 0.9, impact: 'high' } });
+  await api('/v1/actions', {
+    as: 'buyer',
+    json: {
+      id: 'page-1',
+      kind: 'edge.order',
+      action: { item: '<script>x</script>' },
+      why: 'low <b>stock</b>',
+      confidence: 0.9,
+      impact: 'high',
+    },
+  });
   await eventually(async () => (await api('/v1/approvals')).body.value.length > 0);
   const [{ id }] = (await api('/v1/approvals')).body.value;
   for (const path of [`/v1/approvals/${id}`, '/v1/actions/page-1']) {
     const page = await api(path, { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
-    expect([page.status, page.headers['content-type'], page.headers['vary']]).toEqual([200, 'text/html; charset=utf-8', 'accept']);
+    expect([page.status, page.headers['content-type'], page.headers['vary']]).toEqual([
+      200,
+      'text/html; charset=utf-8',
+      'accept',
+    ]);
     expect(page.headers['content-security-policy']).toContain("default-src 'none'");
     expect(page.text).toContain('formicary a');
     expect(page.text).not.toMatch(/<script|<b>/);
@@ -198,9 +289,23 @@ test('approvals are listed while they wait, all of them when asked for', async (
 });
 
 test('a form that several are allowed for says what is wrong with the one that was meant', async () => {
-  const round = { kind: 'policy', impact: 'low', question: 'yes?', electorate: { voters: [{ id: 'a' }, { id: 'b', why: 'knows it' }] } };
-  expect((await api('/v1/rounds', { json: round })).body.errors).toEqual([{ pointer: '#/electorate/voters/0/why', message: 'is missing: it must be a text' }]);
-  expect((await api('/v1/signals', { json: { type: 'seen', location: 'a' } })).body.errors).toEqual([{ pointer: '#/strength', message: 'is missing: it must be a number' }]);
-  expect((await api('/v1/signals', { json: { signals: [{ type: 'seen', location: 'a', strength: 'x' }] } })).body.errors[0].pointer).toBe('#/signals/0/strength');
-  expect((await api('/v1/agents', { json: { agent_type: 'clerk', capabilities: { a: 2 } } })).body.errors[0].pointer).toBe('#/capabilities/a');
+  const round = {
+    kind: 'policy',
+    impact: 'low',
+    question: 'yes?',
+    electorate: { voters: [{ id: 'a' }, { id: 'b', why: 'knows it' }] },
+  };
+  expect((await api('/v1/rounds', { json: round })).body.errors).toEqual([
+    { pointer: '#/electorate/voters/0/why', message: 'is missing: it must be a text' },
+  ]);
+  expect((await api('/v1/signals', { json: { type: 'seen', location: 'a' } })).body.errors).toEqual([
+    { pointer: '#/strength', message: 'is missing: it must be a number' },
+  ]);
+  expect(
+    (await api('/v1/signals', { json: { signals: [{ type: 'seen', location: 'a', strength: 'x' }] } })).body.errors[0]
+      .pointer,
+  ).toBe('#/signals/0/strength');
+  expect(
+    (await api('/v1/agents', { json: { agent_type: 'clerk', capabilities: { a: 2 } } })).body.errors[0].pointer,
+  ).toBe('#/capabilities/a');
 });

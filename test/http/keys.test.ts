@@ -1,4 +1,7 @@
-/** Idempotency-Keys from end to end: a key belongs to the first request that comes with it, whatever that goes to, also after a restart. */
+/**
+ * Idempotency-Keys from end to end: a key belongs to the first request that comes with it, whatever that goes to, also
+ * after a restart.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,9 +33,11 @@ let tenants = 0;
 /** Calls under a tenant of its own. */
 const newApi = () => {
   const tenant = `keys-${(tenants += 1)}`;
-  return async (path: string, json: unknown, key: string, more: Sent = {}): Promise<Reply> => await call(host, path, { tenant, json, ...more, headers: { 'idempotency-key': key, ...more.headers } });
+  return async (path: string, json: unknown, key: string, more: Sent = {}): Promise<Reply> =>
+    await call(host, path, { tenant, json, ...more, headers: { 'idempotency-key': key, ...more.headers } });
 };
-const slug = ({ status, body }: Reply) => (status < 400 ? String(status) : `${status} ${String(body.type).split('/').at(-1)}`);
+const slug = ({ status, body }: Reply) =>
+  status < 400 ? String(status) : `${status} ${String(body.type).split('/').at(-1)}`;
 const REUSED = '422 idempotency-key-reused';
 const TASK = { task_type: 'nobody_does' };
 const AGENT = { agent_type: 'clerk' };
@@ -54,9 +59,19 @@ const REQUESTS: readonly [string, string, unknown, Sent][] = [
   ['a signal elsewhere', '/v1/signals', { ...SIGNAL, location: 'a/c' }, {}],
   ['several signals', '/v1/signals', { signals: [SIGNAL, { ...SIGNAL, location: 'a/c' }] }, {}],
   ['an action', '/v1/actions', { kind: 'email', action: { to: 'ada' }, why: 'w', confidence: 0.9, impact: 'low' }, {}],
-  ['a round', '/v1/rounds', { question: 'q', kind: 'policy', impact: 'low', electorate: { voters: [{ id: 'kim', why: 'w' }] } }, {}],
+  [
+    'a round',
+    '/v1/rounds',
+    { question: 'q', kind: 'policy', impact: 'low', electorate: { voters: [{ id: 'kim', why: 'w' }] } },
+    {},
+  ],
   ['a tool', '/v1/tools/t', { tool_name: 'T', description: 'D', schema: {}, version: '1.0.0' }, { method: 'PUT' }],
-  ['a channel', '/v1/channels/c', { kind: 'standard', address: 'https://example.com/', groups: ['*'], events: ['approval-requested'] }, { method: 'PUT' }],
+  [
+    'a channel',
+    '/v1/channels/c',
+    { kind: 'standard', address: 'https://example.com/', groups: ['*'], events: ['approval-requested'] },
+    { method: 'PUT' },
+  ],
   ['a rebuild', '/v1/views/tasks/rebuild', {}, {}],
   ['a cancellation', '/v1/tasks/mine/cancel', { reason: 'r' }, {}],
   ['a deregistration', '/v1/agents/lee', undefined, { method: 'DELETE' }],
@@ -83,7 +98,11 @@ test('what the first request made is all that is made, and a repeat shows it, af
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     await restart(signal);
     const again = await api('/v1/tasks', TASK, 'once');
-    expect(again.body).toEqual({ ...first.body, receipt: { ...first.body.receipt, repeated: true }, task: again.body.task });
+    expect(again.body).toEqual({
+      ...first.body,
+      receipt: { ...first.body.receipt, repeated: true },
+      task: again.body.task,
+    });
     expect(again.body.task.id).toBe(first.body.task.id);
     expect(slug(await api('/v1/tasks', { ...TASK, priority: 1 }, 'once'))).toBe(REUSED);
     expect(slug(await api('/v1/signals', SIGNAL, 'once'))).toBe(REUSED);
@@ -92,7 +111,11 @@ test('what the first request made is all that is made, and a repeat shows it, af
 
 test('keys of another principal and of another tenant are others', async () => {
   const [api, other] = [newApi(), newApi()];
-  const ids = [await api('/v1/tasks', TASK, 'k'), await api('/v1/tasks', TASK, 'k', { as: 'kim' }), await other('/v1/tasks', { ...TASK, priority: 1 }, 'k')].map(({ status, body }) => (status === 201 ? (body.task.id as string) : status));
+  const ids = [
+    await api('/v1/tasks', TASK, 'k'),
+    await api('/v1/tasks', TASK, 'k', { as: 'kim' }),
+    await other('/v1/tasks', { ...TASK, priority: 1 }, 'k'),
+  ].map(({ status, body }) => (status === 201 ? (body.task.id as string) : status));
   expect(new Set(ids).size).toBe(3);
 });
 
@@ -111,16 +134,31 @@ test('twins at once are one, alone and in batches', async () => {
   const tasks = await Promise.all(Array.from({ length: 10 }, () => api('/v1/tasks', TASK, 'k')));
   expect(new Set(tasks.map(({ body }) => body.task.id as string)).size).toBe(1);
   expect(tasks.filter(({ body }) => body.receipt.repeated === false)).toHaveLength(1);
-  const batches = await Promise.all(Array.from({ length: 5 }, () => api('/v1/tasks/batch', { tasks: [TASK, { ...TASK, priority: 1 }] }, 'b')));
-  expect(new Set(batches.map(({ body }) => JSON.stringify((body.value as { id: string }[]).map(({ id }) => id)))).size).toBe(1);
-  const rivals = await Promise.all(Array.from({ length: 10 }, (_, i) => api('/v1/tasks', { ...TASK, id: `rival-${i}` }, 'r')));
+  const batches = await Promise.all(
+    Array.from({ length: 5 }, () => api('/v1/tasks/batch', { tasks: [TASK, { ...TASK, priority: 1 }] }, 'b')),
+  );
+  expect(
+    new Set(batches.map(({ body }) => JSON.stringify((body.value as { id: string }[]).map(({ id }) => id)))).size,
+  ).toBe(1);
+  const rivals = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => api('/v1/tasks', { ...TASK, id: `rival-${i}` }, 'r')),
+  );
   expect(rivals.map(slug).sort()).toEqual(['201', ...Array.from({ length: 9 }, () => REUSED)]);
 });
 
 test.each<[string, string, Record<string, unknown>]>([
   ['task', '/v1/tasks', TASK],
   ['action', '/v1/actions', { kind: 'email', action: { to: 'ada' }, why: 'w', confidence: 0.9, impact: 'low' }],
-  ['round', '/v1/rounds', { question: 'q', kind: 'policy', impact: 'low', electorate: { algorithm: 'simple_majority', voters: [{ id: 'kim', why: 'w' }] } }],
+  [
+    'round',
+    '/v1/rounds',
+    {
+      question: 'q',
+      kind: 'policy',
+      impact: 'low',
+      electorate: { algorithm: 'simple_majority', voters: [{ id: 'kim', why: 'w' }] },
+    },
+  ],
 ])('whoever knows the key of another is not there first: %s', async (_, path, json) => {
   const api = newApi();
   const tenant = `keys-${tenants}`;
@@ -134,7 +172,9 @@ test('a signal is doubled by no retry, however many signals with keys came betwe
   const api = newApi();
   const first = await api('/v1/signals', SIGNAL, 'first');
   for (let start = 0; start < 700; start += 50) {
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => api('/v1/signals', SIGNAL, `key-${start + i}`)));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => api('/v1/signals', SIGNAL, `key-${start + i}`)),
+    );
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
   }
   expect((await api('/v1/signals', SIGNAL, 'first')).body).toEqual(first.body);
@@ -163,7 +203,8 @@ describe('If-Match', () => {
     await api('/v1/tasks', { task_type: 'clerk', id: 'held' }, 't');
     const { etag } = (await call(host, '/v1/agents/kim', { tenant: `keys-${tenants}` })).headers;
     const version = Number(JSON.parse(etag as string));
-    const beat = (path: string, json: unknown, expected: number) => api(path, json, `b-${expected}`, { as: 'kim', ...at(expected) });
+    const beat = (path: string, json: unknown, expected: number) =>
+      api(path, json, `b-${expected}`, { as: 'kim', ...at(expected) });
     expect(slug(await beat('/v1/agents/kim/heartbeat', {}, version + 7))).toBe('412 version-mismatch');
     expect(slug(await beat('/v1/tasks/held/heartbeat', { award: 1 }, 99))).toBe('412 version-mismatch');
   });

@@ -23,7 +23,11 @@ export interface Sent {
 }
 
 /** A client that behaves. */
-export async function call(host: TestHost, path: string, { method, tenant, as, headers, json, signal }: Sent = {}): Promise<Reply> {
+export async function call(
+  host: TestHost,
+  path: string,
+  { method, tenant, as, headers, json, signal }: Sent = {},
+): Promise<Reply> {
   const response = await fetch(host.url + path, {
     method: method ?? (json === undefined ? 'GET' : 'POST'),
     headers: {
@@ -42,7 +46,9 @@ export async function call(host: TestHost, path: string, { method, tenant, as, h
 export function speak(host: TestHost, bytes: string | Buffer): Promise<Reply[]> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
-    const socket = net.connect(host.port, '127.0.0.1', () => socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes));
+    const socket = net.connect(host.port, '127.0.0.1', () =>
+      socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes),
+    );
     const ended = () => {
       try {
         resolve(answers(Buffer.concat(chunks)));
@@ -61,11 +67,13 @@ export function speak(host: TestHost, bytes: string | Buffer): Promise<Reply[]> 
 /** The answers in a byte stream; each must say how long its body is. */
 function answers(bytes: Buffer): Reply[] {
   const found: Reply[] = [];
-  for (let rest = bytes; rest.length > 0; ) {
+  for (let rest = bytes; rest.length > 0;) {
     const end = rest.indexOf('\r\n\r\n');
     if (end < 0) throw new Error(`half an answer: ${rest.toString('latin1')}`);
     const [first = '', ...lines] = rest.subarray(0, end).toString('latin1').split('\r\n');
-    const headers = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+    const headers = Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    );
     const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(first)?.[1]);
     const length = Number(headers['content-length'] ?? Number.NaN);
     if (!(status >= 100) || !(length >= 0)) throw new Error(`not an answer: ${rest.toString('latin1')}`);
@@ -93,7 +101,11 @@ export function items<T>({ body }: Reply): readonly T[] {
 
 /** Waits until the views have seen, and the reactions followed, everything that was written so far. */
 export async function settled(host: TestHost): Promise<void> {
-  await eventually(async () => ((await call(host, '/v1/status')).body.feed as { lag: number | null }[]).every(({ lag }) => (lag ?? 0) === 0) && (await host.isHandled()));
+  await eventually(
+    async () =>
+      ((await call(host, '/v1/status')).body.feed as { lag: number | null }[]).every(({ lag }) => (lag ?? 0) === 0) &&
+      (await host.isHandled()),
+  );
 }
 
 /** Looks again and again until `look` gives something; at most thirty seconds. */

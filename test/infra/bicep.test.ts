@@ -4,10 +4,10 @@
  * child, indented), its properties one level deeper.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, normalize, resolve } from 'node:path';
 import { CONTAINERS } from '../../adapters/azure/cosmos';
-import { SETTING_NAMES, readSettings } from '../../app/config';
+import { readSettings, SETTING_NAMES } from '../../app/config';
 import { PARKED_SIGNALS } from '../../app/signals-in';
 
 const ROOT = resolve(__dirname, '../..');
@@ -44,7 +44,9 @@ function resourcesIn(file: string, text: string): Resource[] {
     if (indent === undefined || symbol === undefined || type === undefined || rest?.includes(' existing ')) return [];
     const length = lines.slice(index).findIndex((other) => other === `${indent}}` || other === `${indent}]`);
     const before = lines.slice(0, index).findLast((other) => !other.trim().startsWith('@')) ?? '';
-    return [{ file, symbol, type, body: lines.slice(index, index + length + 1).join('\n'), before, isChild: indent !== '' }];
+    return [
+      { file, symbol, type, body: lines.slice(index, index + length + 1).join('\n'), before, isChild: indent !== '' },
+    ];
   });
 }
 
@@ -59,7 +61,8 @@ describe('modules', () => {
 
   test('the files that they load are there', () => {
     for (const path of moduleFiles) {
-      for (const loaded of matches(read(path), /(?:from |loadTextContent\()'(.+?)'/g)) expect(existsSync(join(ROOT, dirname(path), loaded))).toBe(true);
+      for (const loaded of matches(read(path), /(?:from |loadTextContent\()'(.+?)'/g))
+        expect(existsSync(join(ROOT, dirname(path), loaded))).toBe(true);
     }
   });
 
@@ -70,9 +73,18 @@ describe('modules', () => {
 
 describe('names and tags', () => {
   /** What Azure takes no tags for, or takes for a part of its parent. */
-  const UNTAGGED = ['Microsoft.Authorization/roleAssignments', 'Microsoft.Authorization/roleDefinitions', 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups', 'Microsoft.ServiceBus/namespaces/queues'];
+  const UNTAGGED = [
+    'Microsoft.Authorization/roleAssignments',
+    'Microsoft.Authorization/roleDefinitions',
+    'Microsoft.Network/privateEndpoints/privateDnsZoneGroups',
+    'Microsoft.ServiceBus/namespaces/queues',
+  ];
 
-  test.each(resources.filter(({ isChild, type }) => !isChild && !UNTAGGED.includes(type)).map((resource) => [`${resource.file}: ${resource.symbol}`, resource] as const))('%s has the tags', (_, { body }) => {
+  test.each(
+    resources
+      .filter(({ isChild, type }) => !isChild && !UNTAGGED.includes(type))
+      .map((resource) => [`${resource.file}: ${resource.symbol}`, resource] as const),
+  )('%s has the tags', (_, { body }) => {
     expect(body).toMatch(/^ +tags: (tags|union\(tags, .*\))$/m);
   });
 
@@ -83,11 +95,23 @@ describe('names and tags', () => {
   });
 
   test('every name of a resource is made of the token of this environment', () => {
-    expect(main).toMatch(/var resourceToken = toLower\(uniqueString\(subscription\(\)\.id, environmentName, location\)\)/);
-    for (const name of matches(main, /^ +(?:params: \{ )?name: (.+?)(?:,.*)?$/gm).filter((name) => !name.startsWith("'rg-"))) expect(name).toMatch(/\$\{resourceToken\}'$/);
+    expect(main).toMatch(
+      /var resourceToken = toLower\(uniqueString\(subscription\(\)\.id, environmentName, location\)\)/,
+    );
+    for (const name of matches(main, /^ +(?:params: \{ )?name: (.+?)(?:,.*)?$/gm).filter(
+      (name) => !name.startsWith("'rg-"),
+    ))
+      expect(name).toMatch(/\$\{resourceToken\}'$/);
     /** Zones and what hangs on a parent are named by what they are. */
-    const named = resources.filter(({ isChild, type, body }) => !isChild && !/privateDnsZones/.test(type) && !/^ +parent: /m.test(body));
-    for (const { file, symbol, body } of named) expect([file, symbol, /^ +name: (.+)$/m.exec(body)?.[1]]).toEqual([file, symbol, expect.stringMatching(/^(name|guid\(.*\)|'.*\$\{(resourceToken|name)\}.*')$/)]);
+    const named = resources.filter(
+      ({ isChild, type, body }) => !isChild && !/privateDnsZones/.test(type) && !/^ +parent: /m.test(body),
+    );
+    for (const { file, symbol, body } of named)
+      expect([file, symbol, /^ +name: (.+)$/m.exec(body)?.[1]]).toEqual([
+        file,
+        symbol,
+        expect.stringMatching(/^(name|guid\(.*\)|'.*\$\{(resourceToken|name)\}.*')$/),
+      ]);
   });
 });
 
@@ -112,15 +136,22 @@ describe('roles', () => {
   };
 
   test('are the reviewed ones, each in use', () => {
-    const listed = [...read('bicep/roles.bicep').matchAll(/^ {2}(\w+): '([0-9a-f-]{36})'$/gm)].map(([, name, id]) => [name, id]);
+    const listed = [...read('bicep/roles.bicep').matchAll(/^ {2}(\w+): '([0-9a-f-]{36})'$/gm)].map(([, name, id]) => [
+      name,
+      id,
+    ]);
     expect(Object.fromEntries(listed)).toEqual(ROLES);
-    for (const name of Object.keys(ROLES)) expect(everything).toMatch(new RegExp(`\\b(roles|cosmosRoles)\\.${name}\\b`));
+    for (const name of Object.keys(ROLES))
+      expect(everything).toMatch(new RegExp(`\\b(roles|cosmosRoles)\\.${name}\\b`));
     expect(everything).not.toMatch(/[0-9a-f]{8}-[0-9a-f]{4}-/);
   });
 
-  test.each(assignments.map((assignment) => [`${assignment.file}: ${assignment.symbol}`, assignment] as const))('%s says why', (_, { before }) => {
-    expect(before).toMatch(/^ *\/\/ \w.+/);
-  });
+  test.each(assignments.map((assignment) => [`${assignment.file}: ${assignment.symbol}`, assignment] as const))(
+    '%s says why',
+    (_, { before }) => {
+      expect(before).toMatch(/^ *\/\/ \w.+/);
+    },
+  );
 
   test('no role is given for the whole group, except the one of our own for NetApp volumes', () => {
     const wide = assignments.filter(({ body }) => !/^ +scope: /m.test(body));
@@ -129,10 +160,14 @@ describe('roles', () => {
 
   test('the app can not delete a receipt', () => {
     const cosmos = moduleOf('cosmos');
-    const [keeps] = resources.filter(({ symbol }) => symbol === 'keepsReceipts').map(({ body }) => matches(body, /'Microsoft\.DocumentDB\/(.+)'$/gm));
+    const [keeps] = resources
+      .filter(({ symbol }) => symbol === 'keepsReceipts')
+      .map(({ body }) => matches(body, /'Microsoft\.DocumentDB\/(.+)'$/gm));
     expect(keeps).toContain('databaseAccounts/sqlDatabases/containers/items/create');
     expect(keeps?.filter((action) => /delete|\*$/.test(action))).toEqual([]);
-    expect(/for container in \[(.*)\]/.exec(cosmos)?.[1]).toBe('database::views.name, database::state.name, database::leases.name');
+    expect(/for container in \[(.*)\]/.exec(cosmos)?.[1]).toBe(
+      'database::views.name, database::state.name, database::leases.name',
+    );
   });
 });
 
@@ -140,7 +175,10 @@ describe('no keys, no secrets', () => {
   test.each([
     ['storage', /allowSharedKeyAccess: false/],
     ['cosmos', /disableLocalAuth: true[\s\S]*disableKeyBasedMetadataWriteAccess: true/],
-    ['messaging', /Microsoft\.EventHub[\s\S]*disableLocalAuth: true[\s\S]*Microsoft\.ServiceBus[\s\S]*disableLocalAuth: true/],
+    [
+      'messaging',
+      /Microsoft\.EventHub[\s\S]*disableLocalAuth: true[\s\S]*Microsoft\.ServiceBus[\s\S]*disableLocalAuth: true/,
+    ],
     ['monitoring', /disableLocalAuth: true[\s\S]*DisableLocalAuth: true/],
     ['openai', /disableLocalAuth: true/],
     ['vault', /enableRbacAuthorization: true/],
@@ -151,7 +189,8 @@ describe('no keys, no secrets', () => {
 
   test('nothing asks for a key, and no output is one', () => {
     expect(everything).not.toMatch(/\blist\w*\(|@secure|AccountKey|SharedAccessKey/);
-    for (const output of matches(everything, /^(output .+)$/gm)) expect(output).not.toMatch(/key(?!_VAULT)|connectionString|password|secret/i);
+    for (const output of matches(everything, /^(output .+)$/gm))
+      expect(output).not.toMatch(/key(?!_VAULT)|connectionString|password|secret/i);
   });
 
   test('nobody reaches the API who was not let in', () => {
@@ -162,7 +201,8 @@ describe('no keys, no secrets', () => {
 
 describe('settings of the app', () => {
   /** What the Functions host and its triggers read, beside our own settings. */
-  const OF_THE_HOST = /^(AzureWebJobsStorage__|AzureWebJobsDisableHomepage$|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
+  const OF_THE_HOST =
+    /^(AzureWebJobsStorage__|AzureWebJobsDisableHomepage$|APPLICATIONINSIGHTS_AUTHENTICATION_STRING$|DURABLE_TASK_SCHEDULER_CONNECTION_STRING$)|__(credential|clientId)$/;
   const body = resources.find(({ symbol }) => symbol === 'settings')?.body ?? '';
   const given = [...matches(body, /^ {8}(\w+): /gm), ...matches(moduleOf('netapp'), /^ {2}(FORMICARY_\w+): /gm)];
 
@@ -181,27 +221,56 @@ describe('settings of the app', () => {
   });
 
   test('are all that the profile azure can be told of its services', () => {
-    const services = SETTING_NAMES.filter((name) => /__|^AZURE_|^APPLICATIONINSIGHTS_|COSMOS_DATABASE|_HUB$|PROFILE|PUBLIC_URL/.test(name));
+    const services = SETTING_NAMES.filter((name) =>
+      /__|^AZURE_|^APPLICATIONINSIGHTS_|COSMOS_DATABASE|_HUB$|PROFILE|PUBLIC_URL/.test(name),
+    );
     expect(services.filter((name) => !given.includes(name))).toEqual([]);
   });
 
   test('are in the example for a developer too, but for what only a deployed app has', () => {
-    const { Values: values } = JSON.parse(read('local.settings.azure.json.example')) as { Values: Record<string, string> };
-    const ours = given.filter((name) => name.startsWith('FORMICARY_') && !OF_THE_HOST.test(name) && !/NETAPP|PUBLIC_URL/.test(name));
+    const { Values: values } = JSON.parse(read('local.settings.azure.json.example')) as {
+      Values: Record<string, string>;
+    };
+    const ours = given.filter(
+      (name) => name.startsWith('FORMICARY_') && !OF_THE_HOST.test(name) && !/NETAPP|PUBLIC_URL/.test(name),
+    );
     expect(ours.filter((name) => !(name in values))).toEqual([]);
   });
 
   test('are enough to start with', () => {
     const example = (name: string) =>
-      /^APPLICATIONINSIGHTS_CONNECTION_STRING$/.test(name) ? 'InstrumentationKey=00000000-0000-4000-8000-000000000000' : /Namespace$/.test(name) ? 'a.servicebus.windows.net' : /Endpoint$|Uri$|URL$/.test(name) ? 'https://a.example/' : /Id$|CLIENT_ID$/.test(name) ? '00000000-0000-4000-8000-000000000000' : 'a';
+      /^APPLICATIONINSIGHTS_CONNECTION_STRING$/.test(name)
+        ? 'InstrumentationKey=00000000-0000-4000-8000-000000000000'
+        : /Namespace$/.test(name)
+          ? 'a.servicebus.windows.net'
+          : /Endpoint$|Uri$|URL$/.test(name)
+            ? 'https://a.example/'
+            : /Id$|CLIENT_ID$/.test(name)
+              ? '00000000-0000-4000-8000-000000000000'
+              : 'a';
     const environment = Object.fromEntries(given.map((name) => [name, example(name)]));
-    const { azure, insights } = readSettings({ ...environment, FORMICARY_PROFILE: /FORMICARY_PROFILE: '(\w+)'/.exec(body)?.[1], FORMICARY_NETAPP__subnetId: '/subscriptions/a' });
-    expect(azure).toMatchObject({ cosmos: { key: undefined }, serviceBus: { endpoint: 'a.servicebus.windows.net' }, eventHubs: { endpoint: 'a.servicebus.windows.net' }, blobs: { endpoint: 'https://a.example/' } });
+    const { azure, insights } = readSettings({
+      ...environment,
+      FORMICARY_PROFILE: /FORMICARY_PROFILE: '(\w+)'/.exec(body)?.[1],
+      FORMICARY_NETAPP__subnetId: '/subscriptions/a',
+    });
+    expect(azure).toMatchObject({
+      cosmos: { key: undefined },
+      serviceBus: { endpoint: 'a.servicebus.windows.net' },
+      eventHubs: { endpoint: 'a.servicebus.windows.net' },
+      blobs: { endpoint: 'https://a.example/' },
+    });
     expect(insights?.clientId).toBeDefined();
   });
 
   test('are none that Flex Consumption refuses', () => {
-    expect(given.filter((name) => /^(FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|WEBSITE_RUN_FROM_PACKAGE|ENABLE_ORYX_BUILD)$/.test(name))).toEqual([]);
+    expect(
+      given.filter((name) =>
+        /^(FUNCTIONS_WORKER_RUNTIME|FUNCTIONS_EXTENSION_VERSION|WEBSITE_RUN_FROM_PACKAGE|ENABLE_ORYX_BUILD)$/.test(
+          name,
+        ),
+      ),
+    ).toEqual([]);
   });
 
   test('the task hub is the one of host.json', () => {
@@ -213,7 +282,8 @@ describe('settings of the app', () => {
 
 describe('stores', () => {
   const cosmos = moduleOf('cosmos');
-  const container = (name: string) => resources.find(({ file, symbol }) => file === 'cosmos' && symbol === name)?.body ?? '';
+  const container = (name: string) =>
+    resources.find(({ file, symbol }) => file === 'cosmos' && symbol === name)?.body ?? '';
 
   /** An object of Bicep, read as one of JSON: the same but for quotes, and commas at the ends of lines. */
   const objectIn = (text: string): Record<string, unknown> =>
@@ -233,7 +303,11 @@ describe('stores', () => {
   });
 
   test('leases expire when the host says so', () => {
-    expect(definitionOf('leases')).toEqual({ id: 'leases', partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 }, defaultTtl: -1 });
+    expect(definitionOf('leases')).toEqual({
+      id: 'leases',
+      partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 },
+      defaultTtl: -1,
+    });
   });
 
   test('what was acknowledged is read by whoever reads next, and can be restored', () => {
@@ -244,13 +318,23 @@ describe('stores', () => {
 
   describe('queues', () => {
     const messaging = moduleOf('messaging');
-    const bodyOf = (text: string, symbol: string) => new RegExp(`^var ${symbol} = ([{[][\\s\\S]*?^[}\\]])$`, 'm').exec(text)?.[1] ?? '';
+    const bodyOf = (text: string, symbol: string) =>
+      new RegExp(`^var ${symbol} = ([{[][\\s\\S]*?^[}\\]])$`, 'm').exec(text)?.[1] ?? '';
 
     test('are those that the code names', () => {
-      const app = readdirSync(join(ROOT, 'app')).map((name) => read(`app/${name}`)).join('\n');
+      const app = readdirSync(join(ROOT, 'app'))
+        .map((name) => read(`app/${name}`))
+        .join('\n');
       const consumers = matches(app, /^ {2}readonly name(?: =|:) '(\w+)';$/gm);
-      const named = [...matches(read('adapters/azure/open.ts'), /^const DEADLINES = '(\w+)'/gm), ...consumers.map((name) => `parked-${name}`), PARKED_SIGNALS];
-      const made = [...matches(messaging, /resource \w+ 'queues' = \{\n +name: '(.+)'$/gm), ...matches(bodyOf(messaging, 'parked'), /'(.+)'/g)];
+      const named = [
+        ...matches(read('adapters/azure/open.ts'), /^const DEADLINES = '(\w+)'/gm),
+        ...consumers.map((name) => `parked-${name}`),
+        PARKED_SIGNALS,
+      ];
+      const made = [
+        ...matches(messaging, /resource \w+ 'queues' = \{\n +name: '(.+)'$/gm),
+        ...matches(bodyOf(messaging, 'parked'), /'(.+)'/g),
+      ];
       expect(consumers.length).toBeGreaterThan(3);
       expect(made.sort()).toEqual(named.sort());
       const asked = matches(triggers, /\bqueueName: '(.+)'/g);
@@ -258,8 +342,15 @@ describe('stores', () => {
     });
 
     test('look for duplicates, as sends are tried again, and keep what is dead', () => {
-      expect(objectIn(bodyOf(messaging, 'queue'))).toEqual({ lockDuration: 'PT1M', maxDeliveryCount: 10, deadLetteringOnMessageExpiration: true, requiresDuplicateDetection: true, duplicateDetectionHistoryTimeWindow: 'PT10M' });
-      for (const { body } of resources.filter(({ type }) => /(^|\/)queues$/.test(type))) expect(body).toMatch(/^ +properties: (queue|union\(queue, .*\))$/m);
+      expect(objectIn(bodyOf(messaging, 'queue'))).toEqual({
+        lockDuration: 'PT1M',
+        maxDeliveryCount: 10,
+        deadLetteringOnMessageExpiration: true,
+        requiresDuplicateDetection: true,
+        duplicateDetectionHistoryTimeWindow: 'PT10M',
+      });
+      for (const { body } of resources.filter(({ type }) => /(^|\/)queues$/.test(type)))
+        expect(body).toMatch(/^ +properties: (queue|union\(queue, .*\))$/m);
     });
   });
 });
@@ -267,12 +358,21 @@ describe('stores', () => {
 describe('what is watched', () => {
   const workbook = read('bicep/workbook.json');
 
-  test.each(['dead-letters', 'throttled', 'feed-lag', 'parked-commits', 'dead-tasks', 'failed-approvals', 'failed-requests'])('there is an alert for %s', (name) => {
+  test.each([
+    'dead-letters',
+    'throttled',
+    'feed-lag',
+    'parked-commits',
+    'dead-tasks',
+    'failed-approvals',
+    'failed-requests',
+  ])('there is an alert for %s', (name) => {
     expect(moduleOf('watch')).toContain(`name: '${name}'`);
   });
 
   test('the workbook is one, and its placeholders are filled in', () => {
-    const { version, items }: { version: string; items: readonly { content: { resourceIds?: readonly string[] } }[] } = JSON.parse(workbook);
+    const { version, items }: { version: string; items: readonly { content: { resourceIds?: readonly string[] } }[] } =
+      JSON.parse(workbook);
     expect(version).toBe('Notebook/1.0');
     const places = items.flatMap(({ content }) => content.resourceIds ?? []);
     expect(places.length).toBeGreaterThan(0);
@@ -299,20 +399,29 @@ describe('azd', () => {
     for (const [name, { value }] of Object.entries(parameters)) {
       const [, variable, fallback] = /^\$\{(\w+)=(.*)\}$/.exec(value) ?? [];
       if (fallback === undefined) continue;
-      expect([name, new RegExp(`^param ${name} \\w+ = '?([^'\\n]*)'?$`, 'm').exec(main)?.[1]]).toEqual([name, fallback]);
-      if (fallback !== '' && variable?.startsWith('FORMICARY_')) expect(read('.github/workflows/azure-dev.yml')).toContain(`vars.${variable} || '${fallback}'`);
+      expect([name, new RegExp(`^param ${name} \\w+ = '?([^'\\n]*)'?$`, 'm').exec(main)?.[1]]).toEqual([
+        name,
+        fallback,
+      ]);
+      if (fallback !== '' && variable?.startsWith('FORMICARY_'))
+        expect(read('.github/workflows/azure-dev.yml')).toContain(`vars.${variable} || '${fallback}'`);
     }
   });
 
   test('finds what it asks the deployment for', () => {
-    expect(matches(main, /^output (\w+) /gm)).toEqual(expect.arrayContaining(['AZURE_LOCATION', 'AZURE_TENANT_ID', 'SERVICE_API_NAME', 'SERVICE_API_URI']));
+    expect(matches(main, /^output (\w+) /gm)).toEqual(
+      expect.arrayContaining(['AZURE_LOCATION', 'AZURE_TENANT_ID', 'SERVICE_API_NAME', 'SERVICE_API_URI']),
+    );
   });
 
   test('builds before it uploads and asks afterwards, on both kinds of machine', () => {
     const yaml = read('azure.yaml');
     expect(yaml).toMatch(/^infra:\n {2}provider: bicep\n {2}path: bicep\n/m);
     const [, build, smoke] = /^ {2}predeploy:\n([\s\S]*?)^ {2}#[\s\S]*^ {2}postdeploy:\n([\s\S]*)/m.exec(yaml) ?? [];
-    for (const [hook, command] of [[build, 'npm run build'], [smoke, 'node bicep/hooks/smoke.mjs']] as const) {
+    for (const [hook, command] of [
+      [build, 'npm run build'],
+      [smoke, 'node bicep/hooks/smoke.mjs'],
+    ] as const) {
       const [, posix, windows] = /posix:\n([\s\S]*)windows:\n([\s\S]*)/.exec(hook ?? '') ?? [];
       expect(posix).toContain(command);
       expect(windows).toContain(command);
@@ -324,7 +433,8 @@ describe('azd', () => {
 describe('.ci/bicep', () => {
   // The compiler takes its time to start.
   jest.setTimeout(60_000);
-  const run = (environment: Record<string, string>) => spawnSync('bash', [join(ROOT, '.ci/bicep')], { encoding: 'utf8', env: { ...process.env, ...environment } });
+  const run = (environment: Record<string, string>) =>
+    spawnSync('bash', [join(ROOT, '.ci/bicep')], { encoding: 'utf8', env: { ...process.env, ...environment } });
 
   test('finds no fault, or says that nobody looked', () => {
     const { status, stdout } = run({});

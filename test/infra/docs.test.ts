@@ -1,9 +1,9 @@
 /** What people are told to set, and to look at, is what there is. */
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { openColony } from '../../app/composition';
-import { SETTING_NAMES, readSettings } from '../../app/config';
+import { readSettings, SETTING_NAMES } from '../../app/config';
 import { Metrics } from '../../app/metrics';
 
 const ROOT = resolve(__dirname, '../..');
@@ -20,10 +20,21 @@ describe('metrics', () => {
     await colony.stop();
     rmSync(folder, { recursive: true, force: true });
     // A histogram has three series, and is asked for by them.
-    exported = [...matches(body, /^# TYPE (\w+) /gm), ...matches(body, /^# TYPE (\w+) histogram$/gm).flatMap((name) => ['bucket', 'sum', 'count'].map((part) => `${name}_${part}`))];
+    exported = [
+      ...matches(body, /^# TYPE (\w+) /gm),
+      ...matches(body, /^# TYPE (\w+) histogram$/gm).flatMap((name) =>
+        ['bucket', 'sum', 'count'].map((part) => `${name}_${part}`),
+      ),
+    ];
   });
 
-  test.each(['docs/observability.md', 'docs/operation.md', 'docs/grafana/formicary.json', 'bicep/workbook.json', 'bicep/modules/watch.bicep'])('%s names those that the app has', (path) => {
+  test.each([
+    'docs/observability.md',
+    'docs/operation.md',
+    'docs/grafana/formicary.json',
+    'bicep/workbook.json',
+    'bicep/modules/watch.bicep',
+  ])('%s names those that the app has', (path) => {
     const named = matches(read(path), /\b((?:formicary|nodejs|process)_[a-z0-9_]*[a-z0-9])\b/g);
     expect(named.length).toBeGreaterThan(3);
     expect(named.filter((name) => !exported.includes(name))).toEqual([]);
@@ -45,15 +56,28 @@ describe('settings', () => {
   });
 
   test('none is explained that nothing reads', () => {
-    const host = readdirSync(join(ROOT, 'local')).filter((name) => name.endsWith('.ts')).map((name) => read(`local/${name}`)).join('\n');
+    const host = readdirSync(join(ROOT, 'local'))
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => read(`local/${name}`))
+      .join('\n');
     const known: readonly string[] = [...SETTING_NAMES, ...matches(host, /process\.env\['(\w+)'\]/g)];
     expect(explained.filter((name) => !known.includes(name) && !name.startsWith('FORMICARY_SECRET_'))).toEqual([]);
   });
 
   test('the table names the default', () => {
-    const defaults = { FORMICARY_DATA: '.formicary', FORMICARY_LOG: 'info', FORMICARY_PUBLIC_URL: 'http://127.0.0.1:7071', FORMICARY_PROFILE: 'embedded' };
-    for (const [name, value] of Object.entries(defaults)) expect(read('docs/operation.md')).toContain(`| \`${name}\` | \`${value}\` |`);
+    const defaults = {
+      FORMICARY_DATA: '.formicary',
+      FORMICARY_LOG: 'info',
+      FORMICARY_PUBLIC_URL: 'http://127.0.0.1:7071',
+      FORMICARY_PROFILE: 'embedded',
+    };
+    for (const [name, value] of Object.entries(defaults))
+      expect(read('docs/operation.md')).toContain(`| \`${name}\` | \`${value}\` |`);
     const { logLevel, publicUrl, azure } = readSettings({});
-    expect({ logLevel, publicUrl, azure }).toEqual({ logLevel: defaults.FORMICARY_LOG, publicUrl: defaults.FORMICARY_PUBLIC_URL, azure: undefined });
+    expect({ logLevel, publicUrl, azure }).toEqual({
+      logLevel: defaults.FORMICARY_LOG,
+      publicUrl: defaults.FORMICARY_PUBLIC_URL,
+      azure: undefined,
+    });
   });
 });

@@ -24,7 +24,11 @@ async function smoke(seconds: number, ...statuses: readonly number[]) {
 }
 
 test('an app that is ready is asked once', async () => {
-  expect(await smoke(60, 200)).toEqual({ code: 0, said: expect.stringContaining('is ready'), asked: ['/health/ready'] });
+  expect(await smoke(60, 200)).toEqual({
+    code: 0,
+    said: expect.stringContaining('is ready'),
+    asked: ['/health/ready'],
+  });
 });
 
 test('an app that starts is waited for', async () => {
@@ -32,7 +36,10 @@ test('an app that starts is waited for', async () => {
 }, 20_000);
 
 test('an app that does not get ready fails the deployment, with its last answer', async () => {
-  expect(await smoke(1, 503)).toMatchObject({ code: 1, said: expect.stringMatching(/did not get ready.*503.*as told/s) });
+  expect(await smoke(1, 503)).toMatchObject({
+    code: 1,
+    said: expect.stringMatching(/did not get ready.*503.*as told/s),
+  });
 });
 
 test('being kept out is said, and fails nothing', async () => {

@@ -1,7 +1,7 @@
-import fc from 'fast-check';
 import packaged from 'canonicalize';
-import { ChainVerifier, canonicalize, seal, sha256, unseal, type SealedCommit } from '../../domain/kernel/commit';
-import { META, chain, nextCommit } from '../support/commits';
+import fc from 'fast-check';
+import { canonicalize, ChainVerifier, seal, type SealedCommit, sha256, unseal } from '../../domain/kernel/commit';
+import { chain, META, nextCommit } from '../support/commits';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -9,10 +9,52 @@ const canonicalizePackage = packaged as unknown as (value: unknown) => string;
 
 // ------------------------------------------------------------------------------------------------------ canonical
 
-const awkwardNumber = fc.constantFrom(-0, 0, 1e21, 1e20, 123456789012345680000, 1e-6, 1e-7, 5e-324, 1.7976931348623157e308, -1.5, 333333333.33333329, 4.5, 9007199254740993, 0.1 + 0.2);
+const awkwardNumber = fc.constantFrom(
+  -0,
+  0,
+  1e21,
+  1e20,
+  123456789012345680000,
+  1e-6,
+  1e-7,
+  5e-324,
+  1.7976931348623157e308,
+  -1.5,
+  333333333.33333329,
+  4.5,
+  9007199254740993,
+  0.1 + 0.2,
+);
 const number = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.maxSafeInteger(), awkwardNumber);
-const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 12 }), fc.string({ unit: 'grapheme', maxLength: 12 }), fc.constantFrom('\u2028', '\u0000', '"\\\b\f\n\r\t/', '\u007f\u0080', '\ud83d\ude00', '\ufb33'));
-const awkwardKey = fc.constantFrom('__proto__', 'constructor', 'toString', 'toJSON', 'length', '0', '1', '10', '9', '-1', '01', '1.5', '1e3', '4294967294', '4294967295', '', '\r', '\u20ac', '\ufb33', '\ud83d\ude00', '\u0080', '\u00f6');
+const text = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 12 }),
+  fc.string({ unit: 'grapheme', maxLength: 12 }),
+  fc.constantFrom('\u2028', '\u0000', '"\\\b\f\n\r\t/', '\u007f\u0080', '\ud83d\ude00', '\ufb33'),
+);
+const awkwardKey = fc.constantFrom(
+  '__proto__',
+  'constructor',
+  'toString',
+  'toJSON',
+  'length',
+  '0',
+  '1',
+  '10',
+  '9',
+  '-1',
+  '01',
+  '1.5',
+  '1e3',
+  '4294967294',
+  '4294967295',
+  '',
+  '\r',
+  '\u20ac',
+  '\ufb33',
+  '\ud83d\ude00',
+  '\u0080',
+  '\u00f6',
+);
 
 /** Any JSON value, its objects made as `JSON.parse` makes them: `__proto__` is a key like any other. */
 const json = fc.letrec<{ value: unknown }>((tie) => ({
@@ -22,7 +64,8 @@ const json = fc.letrec<{ value: unknown }>((tie) => ({
     fc.array(tie('value'), { maxLength: 5 }),
     fc.array(fc.tuple(fc.oneof(text, awkwardKey), tie('value')), { maxLength: 7 }).map((entries) => {
       const object = {};
-      for (const [key, value] of entries) Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+      for (const [key, value] of entries)
+        Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
       return object;
     }),
   ),
@@ -51,30 +94,51 @@ describe('the canonical form', () => {
 
   test('doesn’t depend on the order of the keys', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.tuple(fc.oneof(text, awkwardKey), number), { selector: ([key]) => key, maxLength: 8 }), (entries) => {
-        const make = (list: typeof entries) => JSON.parse(`{${list.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`) as unknown;
-        expect(canonicalize(make(entries))).toBe(canonicalize(make([...entries].reverse())));
-      }),
+      fc.property(
+        fc.uniqueArray(fc.tuple(fc.oneof(text, awkwardKey), number), { selector: ([key]) => key, maxLength: 8 }),
+        (entries) => {
+          const make = (list: typeof entries) =>
+            JSON.parse(
+              `{${list.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`,
+            ) as unknown;
+          expect(canonicalize(make(entries))).toBe(canonicalize(make([...entries].reverse())));
+        },
+      ),
     );
   });
 
   test('is that of the examples in RFC 8785', () => {
-    expect(canonicalize(JSON.parse('{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/","literals":[null,true,false]}'))).toBe(
+    expect(
+      canonicalize(
+        JSON.parse(
+          '{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],"string":"\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/","literals":[null,true,false]}',
+        ),
+      ),
+    ).toBe(
       '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
     );
     const sortedKeys = ['\r', '1', '\u0080', '\u00f6', '\u20ac', '\ud83d\ude00', '\ufb33'];
-    const form = canonicalize(Object.fromEntries(['\u20ac', '\r', '\ufb33', '1', '\ud83d\ude00', '\u0080', '\u00f6'].map((key) => [key, key])));
+    const form = canonicalize(
+      Object.fromEntries(['\u20ac', '\r', '\ufb33', '1', '\ud83d\ude00', '\u0080', '\u00f6'].map((key) => [key, key])),
+    );
     expect(form).toBe(`{${sortedKeys.map((key) => `${JSON.stringify(key)}:${JSON.stringify(key)}`).join(',')}}`);
   });
 
   test('leaves out what is undefined, as JSON does', () => {
-    expect(canonicalize({ b: undefined, a: [undefined, 1], '1': undefined, __proto__x: 1 })).toBe('{"__proto__x":1,"a":[null,1]}');
-    expect(canonicalize({ b: undefined, a: [undefined, , 1], '2': 1, '10': undefined, '1': 1 })).toBe('{"1":1,"2":1,"a":[null,null,1]}');
+    expect(canonicalize({ b: undefined, a: [undefined, 1], '1': undefined, __proto__x: 1 })).toBe(
+      '{"__proto__x":1,"a":[null,1]}',
+    );
+    expect(canonicalize({ b: undefined, a: [undefined, , 1], '2': 1, '10': undefined, '1': 1 })).toBe(
+      '{"1":1,"2":1,"a":[null,null,1]}',
+    );
   });
 
-  test.each([NaN, Infinity, -Infinity, { a: [NaN] }, { '1': NaN }, 1n, { a: 1n }])('refuses what JSON can’t hold: %p', (value) => {
-    expect(() => canonicalize(value)).toThrow(TypeError);
-  });
+  test.each([NaN, Infinity, -Infinity, { a: [NaN] }, { '1': NaN }, 1n, { a: 1n }])(
+    'refuses what JSON can’t hold: %p',
+    (value) => {
+      expect(() => canonicalize(value)).toThrow(TypeError);
+    },
+  );
 });
 
 // ------------------------------------------------------------------------------------------------------- sealing
@@ -91,7 +155,17 @@ describe('sealing', () => {
   test('unsealing gives the commit back, for any data', () => {
     fc.assert(
       fc.property(json, json, (first, second) => {
-        const sealed = seal({ stream: 'acme/task/1', index: 0, events: [{ type: 'A', v: 1, data: first }, { type: 'B', v: 2, data: second }], meta: META, at: '2026-11-21T10:00:00.000Z', previousHash: null });
+        const sealed = seal({
+          stream: 'acme/task/1',
+          index: 0,
+          events: [
+            { type: 'A', v: 1, data: first },
+            { type: 'B', v: 2, data: second },
+          ],
+          meta: META,
+          at: '2026-11-21T10:00:00.000Z',
+          previousHash: null,
+        });
         const commit = unseal(sealed.body, sealed.commit.hash);
         const { hash, ...unsealed } = commit;
         expect(seal(unsealed)).toEqual({ commit, body: sealed.body });
@@ -111,14 +185,18 @@ interface Entry {
 }
 
 const STREAM = 'acme/task/1';
-const entriesOf = (commits: readonly SealedCommit[]): Entry[] => commits.map(({ commit, body }) => ({ index: commit.index, body, hash: commit.hash }));
+const entriesOf = (commits: readonly SealedCommit[]): Entry[] =>
+  commits.map(({ commit, body }) => ({ index: commit.index, body, hash: commit.hash }));
 const faults = (entries: readonly Entry[], stream = STREAM) => {
   const verifier = new ChainVerifier(stream);
   return entries.flatMap((entry) => verifier.next(entry));
 };
 const found = (entries: readonly Entry[]) => faults(entries).map(({ kind, index }) => `${kind} ${index}`);
-const randomChain = fc.array(json, { minLength: 1, maxLength: 6 }).map((data) => chain(STREAM, data.length, undefined, (index) => data[index]));
-const replaced = (entries: readonly Entry[], at: number, entry: Partial<Entry>) => entries.map((each, i) => (i === at ? { ...each, ...entry } : each));
+const randomChain = fc
+  .array(json, { minLength: 1, maxLength: 6 })
+  .map((data) => chain(STREAM, data.length, undefined, (index) => data[index]));
+const replaced = (entries: readonly Entry[], at: number, entry: Partial<Entry>) =>
+  entries.map((each, i) => (i === at ? { ...each, ...entry } : each));
 
 describe('the chain verifier', () => {
   test('finds nothing in a chain that is whole, and ends at its head', () => {
@@ -181,7 +259,11 @@ describe('the chain verifier', () => {
   test('finds one that was squeezed in between, its successors renumbered', () => {
     const commits = chain(STREAM, 4);
     const forged = nextCommit(STREAM, commits[0]?.commit, { forged: true });
-    const entries = [...entriesOf(commits.slice(0, 1)), ...entriesOf([forged]), ...entriesOf(commits.slice(1)).map((entry) => ({ ...entry, index: entry.index + 1 }))];
+    const entries = [
+      ...entriesOf(commits.slice(0, 1)),
+      ...entriesOf([forged]),
+      ...entriesOf(commits.slice(1)).map((entry) => ({ ...entry, index: entry.index + 1 })),
+    ];
     expect(found(entries)).toEqual(['misplaced 2', 'inserted 2', 'misplaced 3', 'misplaced 4']);
   });
 
@@ -200,7 +282,11 @@ describe('the chain verifier', () => {
         fc.pre(i !== j);
         const [first, second] = [entries[i] as Entry, entries[j] as Entry];
         // With their keys, or under the keys of each other.
-        const swapped = replaced(replaced(entries, i, keys ? second : { ...second, index: i }), j, keys ? first : { ...first, index: j });
+        const swapped = replaced(
+          replaced(entries, i, keys ? second : { ...second, index: i }),
+          j,
+          keys ? first : { ...first, index: j },
+        );
         const kinds = faults(swapped).map(({ kind }) => kind);
         expect(kinds).toEqual(expect.arrayContaining([keys ? 'reordered' : 'misplaced']));
       }),
@@ -223,7 +309,15 @@ describe('the chain verifier', () => {
 
   test('finds a time that goes back', () => {
     const [first] = chain(STREAM, 1) as [SealedCommit];
-    const second = seal({ ...chain(STREAM, 2)[1]?.commit, stream: STREAM, index: 1, events: [], meta: META, at: '2026-11-21T09:59:59.999Z', previousHash: first.commit.hash });
+    const second = seal({
+      ...chain(STREAM, 2)[1]?.commit,
+      stream: STREAM,
+      index: 1,
+      events: [],
+      meta: META,
+      at: '2026-11-21T09:59:59.999Z',
+      previousHash: first.commit.hash,
+    });
     const { hash: _, ...unsealed } = second.commit;
     expect(found(entriesOf([first, seal(unsealed)]))).toEqual(['backdated 1']);
   });

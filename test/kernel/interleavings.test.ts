@@ -2,19 +2,31 @@
  * Properties of `transact` under every interleaving and fault that fast-check finds: two processes write the same
  * streams of one store, which answers in any order (a scheduler decides), or fails. Whatever happens:
  *
- * - an accepted command is in its stream exactly once, at the place its receipt names, and its answer is the state there;
+ * - an accepted command is in its stream exactly once, at the place its receipt names, and its answer is the state
+ *   there;
  * - a command that failed is there once or not at all;
  * - a refusal was true of a state that the stream had between the question and the answer;
  * - a key is done once; every chain verifies.
  */
 import fc from 'fast-check';
-import { StoreUnavailable, type Outcome } from '../../app/transact';
 import type { EventStore } from '../../app/ports';
+import { type Outcome, StoreUnavailable } from '../../app/transact';
 import { ChainVerifier, unseal } from '../../domain/kernel/commit';
-import { Rejection, type Decision } from '../../domain/kernel/decider';
+import { type Decision, Rejection } from '../../domain/kernel/decider';
 import { FaultyEventStore, randomFaults } from '../support/faults';
 import { MemoryEventStore } from '../support/memory-store';
-import { ManualClock, add, asking, fill, keyed, take, tally, transactorOn, type Tally, type TallyEvent } from '../support/transacting';
+import {
+  add,
+  asking,
+  fill,
+  keyed,
+  ManualClock,
+  take,
+  type Tally,
+  tally,
+  type TallyEvent,
+  transactorOn,
+} from '../support/transacting';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -59,7 +71,12 @@ interface Answer {
   readonly outcome: Outcome<Tally, TallyEvent> | Error;
 }
 
-async function give(store: MemoryEventStore, transactors: readonly ReturnType<typeof transactorOn>[], commands: readonly Command[], pause: (i: number) => Promise<unknown>): Promise<Answer[]> {
+async function give(
+  store: MemoryEventStore,
+  transactors: readonly ReturnType<typeof transactorOn>[],
+  commands: readonly Command[],
+  pause: (i: number) => Promise<unknown>,
+): Promise<Answer[]> {
   const headOf = (stream: string) => store.entries(stream).length - 1;
   const answers: Promise<Answer>[] = [];
   for (const [i, each] of settled(commands).entries()) {
@@ -72,7 +89,9 @@ async function give(store: MemoryEventStore, transactors: readonly ReturnType<ty
         await pause(i);
         const from = headOf(each.stream);
         const transactor = transactors[each.process] as (typeof transactors)[number];
-        const outcome = await transactor.transact(tally, each.stream, decide, asking(each.key === undefined ? {} : keyed(each.key))).catch((error: Error) => error);
+        const outcome = await transactor
+          .transact(tally, each.stream, decide, asking(each.key === undefined ? {} : keyed(each.key)))
+          .catch((error: Error) => error);
         return { command: each, op, decide, from, to: headOf(each.stream), outcome };
       })(),
     );
@@ -89,7 +108,9 @@ function verify(store: MemoryEventStore, answers: readonly Answer[]): void {
     const states: Tally[] = [tally.initial];
     for (const commit of commits) {
       const place = { stream, index: commit.index, at: commit.at, correlationId: commit.meta.correlationId };
-      states.push(commit.events.reduce((state, event) => tally.evolve(state, event as TallyEvent, place), states.at(-1) as Tally));
+      states.push(
+        commit.events.reduce((state, event) => tally.evolve(state, event as TallyEvent, place), states.at(-1) as Tally),
+      );
     }
     const ops = commits.flatMap(({ events }) => events.map((event) => (event as TallyEvent).data.op));
     expect(new Set(ops).size).toBe(ops.length); // nothing twice
@@ -112,7 +133,10 @@ function verify(store: MemoryEventStore, answers: readonly Answer[]): void {
       } else {
         const between = states.slice(from + 1, to + 2).map((state) => decide(state));
         if (outcome.ok) expect(between).toContainEqual([]);
-        else expect(between.some((answer) => answer instanceof Rejection && answer.message === outcome.rejection.message)).toBe(true);
+        else
+          expect(
+            between.some((answer) => answer instanceof Rejection && answer.message === outcome.rejection.message),
+          ).toBe(true);
       }
     }
   }
@@ -148,12 +172,17 @@ test('two processes on the same streams, in any order of calls and answers', asy
     fc.asyncProperty(fc.scheduler(), commands, async (scheduler, given) => {
       const store = new MemoryEventStore();
       const transactors = [0, 1].map(() => transactorOn(scheduled(store, scheduler), { cachedStreams: 4 }));
-      const answers = await scheduler.waitFor(give(store, transactors, given, (i) => scheduler.schedule(Promise.resolve(), `command ${i}`)));
+      const answers = await scheduler.waitFor(
+        give(store, transactors, given, (i) => scheduler.schedule(Promise.resolve(), `command ${i}`)),
+      );
       expect(answers.every(({ outcome }) => !(outcome instanceof Error))).toBe(true);
       verify(store, answers);
       for (const stream of ['acme/tally/1', 'acme/tally/2']) {
         const { version, hash } = await transactorOn(store).load(tally, stream);
-        expect([version, hash ?? undefined]).toEqual([store.entries(stream).length - 1, store.entries(stream).at(-1)?.hash]);
+        expect([version, hash ?? undefined]).toEqual([
+          store.entries(stream).length - 1,
+          store.entries(stream).at(-1)?.hash,
+        ]);
       }
     }),
     { numRuns: 250 },
@@ -161,7 +190,13 @@ test('two processes on the same streams, in any order of calls and answers', asy
 });
 
 test('two processes on a store that fails, loses answers, and writes late', async () => {
-  const rates = { append: { fails: 0.1, loses: 0.15, late: 0.1, slow: 0.2 }, head: { fails: 0.05, slow: 0.1 }, read: { fails: 0.15, slow: 0.2 }, snapshot: { fails: 0.03 }, answered: { fails: 0.05, slow: 0.1 } };
+  const rates = {
+    append: { fails: 0.1, loses: 0.15, late: 0.1, slow: 0.2 },
+    head: { fails: 0.05, slow: 0.1 },
+    read: { fails: 0.15, slow: 0.2 },
+    snapshot: { fails: 0.03 },
+    answered: { fails: 0.05, slow: 0.1 },
+  };
   let [accepted, failed, refused] = [0, 0, 0];
   await fc.assert(
     fc.asyncProperty(commands, fc.nat(), fc.nat(), async (given, one, other) => {
@@ -200,7 +235,9 @@ test('callers that retry with their key until they are answered: each is done on
         Array.from({ length: 8 }, async (_, i) => {
           for (let attempt = 0; attempt < 100; attempt += 1) {
             const transactor = transactors[(i + attempt) % 2] as (typeof transactors)[number];
-            const outcome = await transactor.transact(tally, 'acme/tally/1', add(`op-${i}`, 1), asking(keyed(`key-${i}`))).catch((error: unknown) => error);
+            const outcome = await transactor
+              .transact(tally, 'acme/tally/1', add(`op-${i}`, 1), asking(keyed(`key-${i}`)))
+              .catch((error: unknown) => error);
             if (!(outcome instanceof Error)) return (outcome as { commit: { index: number } }).commit.index;
           }
           throw new Error('never answered');
@@ -219,10 +256,17 @@ test('a reader of a feed that fails and repeats itself sees every commit, in ord
     fc.asyncProperty(fc.nat(), fc.integer({ min: 1, max: 7 }), async (seed, limit) => {
       const store = new MemoryEventStore();
       const transactor = transactorOn(store);
-      await Promise.all(Array.from({ length: 40 }, (_, i) => transactor.transact(tally, `acme/tally/${i % 5}`, add(`op-${i}`, 1), asking())));
-      const faulty = new FaultyEventStore(store, randomFaults(seed, { feed: { fails: 0.2, again: 0.3, slow: 0.1, loses: 0.1 } }));
+      await Promise.all(
+        Array.from({ length: 40 }, (_, i) =>
+          transactor.transact(tally, `acme/tally/${i % 5}`, add(`op-${i}`, 1), asking()),
+        ),
+      );
+      const faulty = new FaultyEventStore(
+        store,
+        randomFaults(seed, { feed: { fails: 0.2, again: 0.3, slow: 0.1, loses: 0.1 } }),
+      );
       const positions = new Map<string, number>();
-      for (let from: string | undefined; ; ) {
+      for (let from: string | undefined; ;) {
         const page = await faulty.feed(from, limit).catch(() => undefined);
         if (page === undefined) continue;
         for (const { stream, index } of page.commits) {

@@ -29,7 +29,11 @@ describe('a shuffled feed', () => {
     expect(shuffleFeed(commits, 2)).not.toEqual(shuffled);
     const changes = shuffled.filter((commit, i) => commit.stream !== shuffled[i - 1]?.stream).length;
     expect(changes).toBeGreaterThan(lengths.length * 2);
-    expect(shuffled.some((commit, i) => shuffled.slice(0, i).some((earlier) => earlier.stream === commit.stream && earlier.index > commit.index))).toBe(true);
+    expect(
+      shuffled.some((commit, i) =>
+        shuffled.slice(0, i).some((earlier) => earlier.stream === commit.stream && earlier.index > commit.index),
+      ),
+    ).toBe(true);
     expect(shuffleFeed([], 1)).toEqual([]);
   });
 

@@ -1,15 +1,47 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { denialStream } from '../../app/denials';
-import { KEY_WINDOW_MS, StoreBusy, type Snapshot } from '../../app/ports';
-import { MAX_CAUSATION_DEPTH, StoreUnavailable, causeOf, commandHash, settled, type Accepted, type Cause, type Committed, type Outcome, type Transactor } from '../../app/transact';
-import { AlteredReceipt, MAX_COMMIT_BYTES, ChainVerifier, canonicalize, sha256, type Commit } from '../../domain/kernel/commit';
+import { KEY_WINDOW_MS, type Snapshot, StoreBusy } from '../../app/ports';
+import {
+  type Accepted,
+  type Cause,
+  causeOf,
+  commandHash,
+  type Committed,
+  MAX_CAUSATION_DEPTH,
+  type Outcome,
+  settled,
+  StoreUnavailable,
+  type Transactor,
+} from '../../app/transact';
+import {
+  AlteredReceipt,
+  canonicalize,
+  ChainVerifier,
+  type Commit,
+  MAX_COMMIT_BYTES,
+  sha256,
+} from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import type { Rejection } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';
 import { EPOCH } from '../support/commits';
-import { FaultyEventStore, StoreFault, scriptedFaults } from '../support/faults';
+import { FaultyEventStore, scriptedFaults, StoreFault } from '../support/faults';
 import { MemoryEventStore } from '../support/memory-store';
-import { AGENT, ALLOW, ManualClock, ScriptedPolicy, add, asking, fill, keyed, take, tally, transactorOn, type Tally, type TallyEvent } from '../support/transacting';
+import {
+  add,
+  AGENT,
+  ALLOW,
+  asking,
+  fill,
+  keyed,
+  ManualClock,
+  ScriptedPolicy,
+  take,
+  type Tally,
+  tally,
+  type TallyEvent,
+  transactorOn,
+} from '../support/transacting';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -38,14 +70,37 @@ describe('one command', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     await transactor.transact(tally, STREAM, add('a', 5), asking());
-    const outcome = accepted(await transactor.transact(tally, STREAM, take('b', 2), asking({ ...keyed('key-1'), correlationId: 'c-1', traceparent: '00-trace' })));
-    expect(outcome).toMatchObject({ ok: true, repeated: false, stream: STREAM, version: 1, state: { sum: 3, ops: ['a', 'b'] }, events: [{ type: 'Taken', v: 1, data: { op: 'b', n: 2 } }] });
+    const outcome = accepted(
+      await transactor.transact(
+        tally,
+        STREAM,
+        take('b', 2),
+        asking({ ...keyed('key-1'), correlationId: 'c-1', traceparent: '00-trace' }),
+      ),
+    );
+    expect(outcome).toMatchObject({
+      ok: true,
+      repeated: false,
+      stream: STREAM,
+      version: 1,
+      state: { sum: 3, ops: ['a', 'b'] },
+      events: [{ type: 'Taken', v: 1, data: { op: 'b', n: 2 } }],
+    });
     const [first, second] = verified(store);
     expect(second).toEqual(JSON.parse(JSON.stringify(outcome.commit)));
     expect(second).toMatchObject({
       index: 1,
       previousHash: first?.hash,
-      meta: { actor: { id: 'agent-1', kind: 'agent' }, action: 'tally.change', commandId: 'key-1', commandHash: '"key-1"', correlationId: 'c-1', traceparent: '00-trace', depth: 0, policy: { decision: 'allow', bundle: ALLOW.bundle, input: ALLOW.input } },
+      meta: {
+        actor: { id: 'agent-1', kind: 'agent' },
+        action: 'tally.change',
+        commandId: 'key-1',
+        commandHash: '"key-1"',
+        correlationId: 'c-1',
+        traceparent: '00-trace',
+        depth: 0,
+        policy: { decision: 'allow', bundle: ALLOW.bundle, input: ALLOW.input },
+      },
     });
     expect(second?.meta.policy).not.toHaveProperty('reasons');
     expect([outcome.hash, outcome.at]).toEqual([second?.hash, second?.at]);
@@ -62,14 +117,27 @@ describe('one command', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     await transactor.transact(tally, STREAM, add('a', 5), asking());
-    expect(await transactor.transact(tally, STREAM, fill('b', 5), asking())).toMatchObject({ ok: true, repeated: true, events: [], commit: undefined, version: 0, state: { sum: 5 } });
+    expect(await transactor.transact(tally, STREAM, fill('b', 5), asking())).toMatchObject({
+      ok: true,
+      repeated: true,
+      events: [],
+      commit: undefined,
+      version: 0,
+      state: { sum: 5 },
+    });
     expect(store.log).toHaveLength(1);
   });
 
   test('with several events is one commit', async () => {
     const store = new MemoryEventStore();
-    const both = () => [...(add('a', 1)({ sum: 0, ops: [] }) as TallyEvent[]), ...(add('b', 2)({ sum: 0, ops: [] }) as TallyEvent[])];
-    expect(await transactorOn(store).transact(tally, STREAM, both, asking())).toMatchObject({ version: 0, state: { sum: 3, ops: ['a', 'b'] } });
+    const both = () => [
+      ...(add('a', 1)({ sum: 0, ops: [] }) as TallyEvent[]),
+      ...(add('b', 2)({ sum: 0, ops: [] }) as TallyEvent[]),
+    ];
+    expect(await transactorOn(store).transact(tally, STREAM, both, asking())).toMatchObject({
+      version: 0,
+      state: { sum: 3, ops: ['a', 'b'] },
+    });
     expect(verified(store)).toHaveLength(1);
   });
 
@@ -77,7 +145,14 @@ describe('one command', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     for (const filler of ['x', '日']) {
-      const rejection = refused(await transactor.transact(tally, STREAM, add(filler.repeat(MAX_COMMIT_BYTES / Buffer.byteLength(filler)), 1), asking()));
+      const rejection = refused(
+        await transactor.transact(
+          tally,
+          STREAM,
+          add(filler.repeat(MAX_COMMIT_BYTES / Buffer.byteLength(filler)), 1),
+          asking(),
+        ),
+      );
       expect(rejection).toMatchObject({ kind: 'invalid', code: 'too-large' });
     }
     accepted(await transactor.transact(tally, STREAM, add('x'.repeat(MAX_COMMIT_BYTES - 2_000), 1), asking()));
@@ -104,7 +179,9 @@ describe('one command', () => {
     await transactor.transact(tally, STREAM, add('a', 5), asking());
     await transactor.transact(tally, STREAM, take('b', 50), asking());
     await transactor.transact(tally, STREAM, fill('c', 1), asking());
-    expect(heard).toMatchObject([{ stream: STREAM, category: 'tally', version: 0, state: { sum: 5 }, commits: [{ index: 0 }] }]);
+    expect(heard).toMatchObject([
+      { stream: STREAM, category: 'tally', version: 0, state: { sum: 5 }, commits: [{ index: 0 }] },
+    ]);
     stop();
     await transactor.transact(tally, STREAM, add('d', 5), asking());
     expect(heard).toHaveLength(1);
@@ -116,21 +193,46 @@ describe('one command', () => {
     const results = await Promise.allSettled([
       transactor.transact(tally, STREAM, add('first', 1), asking()),
       transactor.transact(tally, STREAM, add('a', 1), asking()),
-      transactor.transact(tally, STREAM, () => { throw new Error('a defect'); }, asking()),
+      transactor.transact(
+        tally,
+        STREAM,
+        () => {
+          throw new Error('a defect');
+        },
+        asking(),
+      ),
       transactor.transact(tally, STREAM, add('unwritable', NaN), asking()),
       transactor.transact(tally, STREAM, take('b', 100), asking()),
       transactor.transact(tally, STREAM, (() => undefined) as never, asking()),
       transactor.transact(tally, STREAM, add('c', 1), asking()),
     ]);
-    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'rejected', 'fulfilled', 'rejected', 'fulfilled']);
+    expect(results.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
     expect((results[2] as PromiseRejectedResult).reason).toMatchObject({ message: 'a defect' });
-    expect(verified(store).flatMap(({ events }) => events.map(({ data }) => (data as { op: string }).op))).toEqual(['first', 'a', 'c']);
+    expect(verified(store).flatMap(({ events }) => events.map(({ data }) => (data as { op: string }).op))).toEqual([
+      'first',
+      'a',
+      'c',
+    ]);
     expect((await transactor.load(tally, STREAM)).state).toEqual({ sum: 3, ops: ['first', 'a', 'c'] });
   });
 
   test('whose evolve throws is not written', async () => {
     const store = new MemoryEventStore();
-    const broken: Decider<Tally, TallyEvent> = { ...tally, evolve: (state, event, place) => { if (event.data.op === 'bad') throw new Error('a defect'); return tally.evolve(state, event, place); } };
+    const broken: Decider<Tally, TallyEvent> = {
+      ...tally,
+      evolve: (state, event, place) => {
+        if (event.data.op === 'bad') throw new Error('a defect');
+        return tally.evolve(state, event, place);
+      },
+    };
     const transactor = transactorOn(store);
     await expect(transactor.transact(broken, STREAM, add('bad', 1), asking())).rejects.toThrow('a defect');
     accepted(await transactor.transact(broken, STREAM, add('good', 1), asking()));
@@ -142,7 +244,9 @@ describe('the lane of a stream', () => {
   test('sends commands that came together in few appends, each its own commit, in the order they came', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
-    const outcomes = await Promise.all(upTo(1_000).map((i) => transactor.transact(tally, STREAM, add(`op-${i}`, 1), asking())));
+    const outcomes = await Promise.all(
+      upTo(1_000).map((i) => transactor.transact(tally, STREAM, add(`op-${i}`, 1), asking())),
+    );
     expect(store.calls.append).toBeLessThanOrEqual(1 + Math.ceil(999 / 99));
     expect(outcomes.map((outcome) => accepted(outcome).version)).toEqual(upTo(1_000));
     expect(outcomes.map((outcome) => accepted(outcome).state.sum)).toEqual(upTo(1_000).map((i) => i + 1));
@@ -152,7 +256,10 @@ describe('the lane of a stream', () => {
 
   test('lets each decision see the one before it', async () => {
     const transactor = transactorOn(new MemoryEventStore());
-    const outcomes = await Promise.all([transactor.transact(tally, STREAM, add('a', 10), asking()), ...upTo(15).map((i) => transactor.transact(tally, STREAM, take(`t-${i}`, 1), asking()))]);
+    const outcomes = await Promise.all([
+      transactor.transact(tally, STREAM, add('a', 10), asking()),
+      ...upTo(15).map((i) => transactor.transact(tally, STREAM, take(`t-${i}`, 1), asking())),
+    ]);
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(11);
     expect(outcomes.slice(11).every((outcome) => refused(outcome).code === 'too-little')).toBe(true);
   });
@@ -209,7 +316,14 @@ describe('an Idempotency-Key', () => {
   test('within one batch gets the answer of the first, between other commands', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
-    const answers = await Promise.all([once(transactor, 'opens the lane'), once(transactor, 'a'), once(transactor, 'b'), once(transactor, 'a'), once(transactor, 'c'), once(transactor, 'a')]);
+    const answers = await Promise.all([
+      once(transactor, 'opens the lane'),
+      once(transactor, 'a'),
+      once(transactor, 'b'),
+      once(transactor, 'a'),
+      once(transactor, 'c'),
+      once(transactor, 'a'),
+    ]);
     expect(store.calls.append).toBe(2);
     expect(answers.map(({ version }) => version)).toEqual([0, 1, 2, 1, 3, 1]);
     expect(answers.map(({ state }) => state.sum)).toEqual([1, 2, 3, 2, 4, 2]);
@@ -231,9 +345,16 @@ describe('an Idempotency-Key', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     await once(transactor);
-    expect(refused(await transactor.transact(tally, STREAM, add('x', 1), asking(keyed('key-1', 'another'))))).toMatchObject({ kind: 'invalid', code: 'idempotency-key-reused' });
-    const both = await Promise.all(['one', 'two'].map((body) => transactor.transact(tally, STREAM, add(body, 1), asking(keyed('key-2', body)))));
-    expect(both.map((outcome) => (outcome.ok ? 'ok' : outcome.rejection.code))).toEqual(['ok', 'idempotency-key-reused']);
+    expect(
+      refused(await transactor.transact(tally, STREAM, add('x', 1), asking(keyed('key-1', 'another')))),
+    ).toMatchObject({ kind: 'invalid', code: 'idempotency-key-reused' });
+    const both = await Promise.all(
+      ['one', 'two'].map((body) => transactor.transact(tally, STREAM, add(body, 1), asking(keyed('key-2', body)))),
+    );
+    expect(both.map((outcome) => (outcome.ok ? 'ok' : outcome.rejection.code))).toEqual([
+      'ok',
+      'idempotency-key-reused',
+    ]);
     expect(verified(store)).toHaveLength(2);
   });
 
@@ -248,7 +369,10 @@ describe('an Idempotency-Key', () => {
     const transactor = transactorOn(new MemoryEventStore());
     await once(transactor, 'key-1', 'body', { expectedVersion: -1 });
     await once(transactor, 'key-2');
-    expect(await once(transactor, 'key-1', 'body', { expectedVersion: -1 })).toMatchObject({ repeated: true, version: 0 });
+    expect(await once(transactor, 'key-1', 'body', { expectedVersion: -1 })).toMatchObject({
+      repeated: true,
+      version: 0,
+    });
   });
 
   test('of a refused command can come again, and may then succeed', async () => {
@@ -264,7 +388,8 @@ describe('an Idempotency-Key', () => {
     const transactor = transactorOn(store);
     await Promise.all(upTo(1_500).map((i) => once(transactor, `key-${i}`)));
     for (const i of [0, 1, 500, 1_499]) {
-      for (const process of [transactor, transactorOn(store)]) expect(await once(process, `key-${i}`)).toMatchObject({ repeated: true, version: i });
+      for (const process of [transactor, transactorOn(store)])
+        expect(await once(process, `key-${i}`)).toMatchObject({ repeated: true, version: i });
     }
     expect(verified(store)).toHaveLength(1_500);
   });
@@ -274,7 +399,8 @@ describe('an Idempotency-Key', () => {
     const clock = new ManualClock();
     const transactor = transactorOn(store, { clock });
     await once(transactor, 'key-1', 'first');
-    const another = async () => await transactor.transact(tally, STREAM, add('x', 1), asking(keyed('key-1', 'another')));
+    const another = async () =>
+      await transactor.transact(tally, STREAM, add('x', 1), asking(keyed('key-1', 'another')));
     clock.time += KEY_WINDOW_MS - 1;
     expect(refused(await another()).code).toBe('idempotency-key-reused');
     clock.time += 1;
@@ -286,8 +412,12 @@ describe('an Idempotency-Key', () => {
   test('costs no fold of the whole on a long stream, old or new, in a process that has the stream and in one that has not', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
-    const summing = { ...tally, evolve: ((state, event, place) => ({ ...tally.evolve(state, event, place), ops: [] })) as typeof tally.evolve };
-    const give = async (process: Transactor, i: number) => accepted(await process.transact(summing, STREAM, add(`${i}`, 1), asking(keyed(`key-${i}`))));
+    const summing = {
+      ...tally,
+      evolve: ((state, event, place) => ({ ...tally.evolve(state, event, place), ops: [] })) as typeof tally.evolve,
+    };
+    const give = async (process: Transactor, i: number) =>
+      accepted(await process.transact(summing, STREAM, add(`${i}`, 1), asking(keyed(`key-${i}`))));
     await Promise.all(upTo(3_000).map((i) => give(transactor, i)));
     for (const process of [transactor, transactorOn(store)]) {
       for (const i of [5, 1_234, 2_990]) {
@@ -303,7 +433,13 @@ describe('an Idempotency-Key', () => {
   test('of an append that was lost is not remembered; of one whose answer was lost it is', async () => {
     for (const fault of ['fails', 'loses', 'late'] as const) {
       const inner = new MemoryEventStore();
-      const failing = new FaultyEventStore(inner, scriptedFaults({ append: [fault, 'fails', 'fails', 'fails'], read: ['fails', 'fails', 'fails', 'fails', 'fails'] }));
+      const failing = new FaultyEventStore(
+        inner,
+        scriptedFaults({
+          append: [fault, 'fails', 'fails', 'fails'],
+          read: ['fails', 'fails', 'fails', 'fails', 'fails'],
+        }),
+      );
       await once(transactorOn(failing)).catch(() => undefined);
       await failing.settled();
       const done = inner.entries(STREAM).length;
@@ -323,8 +459,13 @@ describe('If-Match', () => {
   test('lets a command through at that version only', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
-    const attempt = (expectedVersion: number) => transactor.transact(tally, STREAM, add('a', 1), asking({ expectedVersion }));
-    expect(refused(await attempt(0))).toMatchObject({ kind: 'precondition', code: 'version-mismatch', details: { version: -1 } });
+    const attempt = (expectedVersion: number) =>
+      transactor.transact(tally, STREAM, add('a', 1), asking({ expectedVersion }));
+    expect(refused(await attempt(0))).toMatchObject({
+      kind: 'precondition',
+      code: 'version-mismatch',
+      details: { version: -1 },
+    });
     expect(accepted(await attempt(-1)).version).toBe(0);
     expect(refused(await attempt(-1))).toMatchObject({ details: { version: 0 } });
     expect(accepted(await attempt(0)).version).toBe(1);
@@ -333,7 +474,9 @@ describe('If-Match', () => {
 
   test('of many at one version lets one through', async () => {
     const transactor = transactorOn(new MemoryEventStore());
-    const outcomes = await Promise.all(upTo(10).map(() => transactor.transact(tally, STREAM, add('a', 1), asking({ expectedVersion: -1 }))));
+    const outcomes = await Promise.all(
+      upTo(10).map(() => transactor.transact(tally, STREAM, add('a', 1), asking({ expectedVersion: -1 }))),
+    );
     expect(outcomes.map((outcome) => outcome.ok)).toEqual([true, ...upTo(9).map(() => false)]);
   });
 });
@@ -351,20 +494,28 @@ describe('two processes on one store', () => {
   test('a refusal is not decided from a stale cache', async () => {
     const { store, one, other } = await twoWith(1);
     accepted(await other.transact(tally, STREAM, add('b', 10), asking()));
-    expect(accepted(await one.transact(tally, STREAM, take('c', 5), asking())).state).toEqual({ sum: 6, ops: ['a', 'b', 'c'] });
+    expect(accepted(await one.transact(tally, STREAM, take('c', 5), asking())).state).toEqual({
+      sum: 6,
+      ops: ['a', 'b', 'c'],
+    });
     verified(store);
   });
 
   test('neither is that nothing is to be done', async () => {
     const { one, other } = await twoWith(5);
     accepted(await other.transact(tally, STREAM, take('b', 5), asking()));
-    expect(accepted(await one.transact(tally, STREAM, fill('c', 5), asking()))).toMatchObject({ repeated: false, state: { sum: 5 } });
+    expect(accepted(await one.transact(tally, STREAM, fill('c', 5), asking()))).toMatchObject({
+      repeated: false,
+      state: { sum: 5 },
+    });
   });
 
   test('neither is a version that does not match, nor one that does', async () => {
     const { one, other } = await twoWith(5);
     accepted(await other.transact(tally, STREAM, add('b', 1), asking()));
-    expect(refused(await one.transact(tally, STREAM, add('c', 1), asking({ expectedVersion: 0 })))).toMatchObject({ details: { version: 1 } });
+    expect(refused(await one.transact(tally, STREAM, add('c', 1), asking({ expectedVersion: 0 })))).toMatchObject({
+      details: { version: 1 },
+    });
     accepted(await other.transact(tally, STREAM, add('d', 1), asking()));
     expect(accepted(await one.transact(tally, STREAM, add('e', 1), asking({ expectedVersion: 2 }))).version).toBe(3);
   });
@@ -408,7 +559,9 @@ describe('two processes on one store', () => {
             }
           : (Reflect.get(target, name) as unknown),
     });
-    await expect(transactorOn(store).transact(tally, STREAM, add('mine', 1), asking())).rejects.toThrow(StoreUnavailable);
+    await expect(transactorOn(store).transact(tally, STREAM, add('mine', 1), asking())).rejects.toThrow(
+      StoreUnavailable,
+    );
     expect(verified(inner).every(({ events }) => (events[0]?.data as { op: string }).op === 'rival')).toBe(true);
   });
 });
@@ -421,9 +574,14 @@ describe('reading', () => {
       await transactor.transact(tally, STREAM, add(`${i}`, 1), asking());
       clock.time += 1_000;
     }
-    const sumAt = async (bound: { asOf: string } | { upTo: number }) => (await transactor.loadAt(tally, STREAM, bound)).state.sum;
+    const sumAt = async (bound: { asOf: string } | { upTo: number }) =>
+      (await transactor.loadAt(tally, STREAM, bound)).state.sum;
     expect(await Promise.all([-1, 0, 3, 4, 99].map((index) => sumAt({ upTo: index })))).toEqual([0, 1, 4, 5, 5]);
-    expect(await Promise.all([-1, 0, 999, 1_000, 9_999].map((after) => sumAt({ asOf: new Date(toMillis(EPOCH) + after).toISOString() })))).toEqual([0, 1, 1, 2, 5]);
+    expect(
+      await Promise.all(
+        [-1, 0, 999, 1_000, 9_999].map((after) => sumAt({ asOf: new Date(toMillis(EPOCH) + after).toISOString() })),
+      ),
+    ).toEqual([0, 1, 1, 2, 5]);
   });
 
   test('gives one’s own writes at once', async () => {
@@ -436,7 +594,13 @@ describe('reading', () => {
 
   test('goes through long streams page by page', async () => {
     const store = new MemoryEventStore();
-    await Promise.all(upTo(1_203).map((i) => transactorOn(store, { cachedStreams: 1 }).transact(tally, `acme/tally/${i % 2 === 0 ? 'long' : `other-${i}`}`, add(`${i}`, 1), asking()).catch(() => undefined)));
+    await Promise.all(
+      upTo(1_203).map((i) =>
+        transactorOn(store, { cachedStreams: 1 })
+          .transact(tally, `acme/tally/${i % 2 === 0 ? 'long' : `other-${i}`}`, add(`${i}`, 1), asking())
+          .catch(() => undefined),
+      ),
+    );
     const transactor = transactorOn(store);
     await Promise.all(upTo(1_203).map((i) => transactor.transact(tally, STREAM, add(`${i}`, 1), asking())));
     const indexes: number[] = [];
@@ -460,7 +624,11 @@ describe('reading', () => {
   test('upcasts what is older', async () => {
     const store = new MemoryEventStore();
     await transactorOn(store).transact(tally, STREAM, add('a', 2), asking());
-    const newer: Decider<Tally, TallyEvent> = { ...tally, version: 2, upcasters: { 'Added@1': (event) => ({ ...event, v: 2, data: { ...(event.data as object), op: 'upcast' } }) } };
+    const newer: Decider<Tally, TallyEvent> = {
+      ...tally,
+      version: 2,
+      upcasters: { 'Added@1': (event) => ({ ...event, v: 2, data: { ...(event.data as object), op: 'upcast' } }) },
+    };
     expect((await transactorOn(store).load(newer, STREAM)).state).toEqual({ sum: 2, ops: ['upcast'] });
   });
 
@@ -493,14 +661,17 @@ describe('time and causes', () => {
     const cause: Cause = { ref: 'acme/tally/0@3', at: '2026-11-21T10:00:09.000Z', correlationId: 'c-1', depth: 4 };
     const { commit } = accepted(await transactorOn(store).transact(tally, STREAM, add('a', 1), asking({ cause })));
     expect(commit).toMatchObject({ at: cause.at, meta: { causationId: cause.ref, correlationId: 'c-1', depth: 0 } });
-    const early = accepted(await transactorOn(store).transact(tally, STREAM, add('b', 1), asking({ cause: { ...cause, at: EPOCH } })));
+    const early = accepted(
+      await transactorOn(store).transact(tally, STREAM, add('b', 1), asking({ cause: { ...cause, at: EPOCH } })),
+    );
     expect(early.commit.at).toBe(cause.at);
   });
 
   test('a correlation id comes from the caller, else the cause, else the stream, else is new', async () => {
     const transactor = transactorOn(new MemoryEventStore());
     const cause: Cause = { ref: 'acme/tally/0@3', at: EPOCH, correlationId: 'of the cause', depth: 0 };
-    const idOf = async (stream: string, more: object) => accepted(await transactor.transact(tally, stream, add('a', 1), asking(more))).commit.meta.correlationId;
+    const idOf = async (stream: string, more: object) =>
+      accepted(await transactor.transact(tally, stream, add('a', 1), asking(more))).commit.meta.correlationId;
     const fresh = await idOf(STREAM, {});
     expect(fresh).toMatch(/^id-/);
     expect(await idOf('acme/tally/2', {})).not.toBe(fresh);
@@ -514,12 +685,18 @@ describe('time and causes', () => {
     const transactor = transactorOn(store);
     let cause = causeOf(accepted(await transactor.transact(tally, STREAM, add('root', 1), asking())).commit);
     for (const depth of upTo(MAX_CAUSATION_DEPTH)) {
-      const { commit } = accepted(await transactor.transact(tally, STREAM, add(`${depth}`, 1), asking({ cause, reaction: true })));
+      const { commit } = accepted(
+        await transactor.transact(tally, STREAM, add(`${depth}`, 1), asking({ cause, reaction: true })),
+      );
       expect(commit.meta.depth).toBe(depth + 1);
       cause = causeOf(commit);
     }
-    expect(refused(await transactor.transact(tally, STREAM, add('too deep', 1), asking({ cause, reaction: true })))).toMatchObject({ code: 'causation-too-deep' });
-    expect(accepted(await transactor.transact(tally, STREAM, add('caller', 1), asking({ cause }))).commit.meta.depth).toBe(0);
+    expect(
+      refused(await transactor.transact(tally, STREAM, add('too deep', 1), asking({ cause, reaction: true }))),
+    ).toMatchObject({ code: 'causation-too-deep' });
+    expect(
+      accepted(await transactor.transact(tally, STREAM, add('caller', 1), asking({ cause }))).commit.meta.depth,
+    ).toBe(0);
     expect(verified(store)).toHaveLength(MAX_CAUSATION_DEPTH + 2);
   });
 });
@@ -529,10 +706,16 @@ describe('snapshots', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     // Without `ops`, which grow: what a snapshot may hold is bounded.
-    for (const i of upTo(count)) accepted(await transactor.transact(summing, STREAM, add(`op-${i}`, 1), asking(i % 10 === 0 ? keyed(`key-${i}`) : {})));
+    for (const i of upTo(count))
+      accepted(
+        await transactor.transact(summing, STREAM, add(`op-${i}`, 1), asking(i % 10 === 0 ? keyed(`key-${i}`) : {})),
+      );
     return store;
   };
-  const summing: Decider<Tally, TallyEvent> = { ...tally, evolve: (state, event, place) => ({ ...tally.evolve(state, event, place), ops: [] }) };
+  const summing: Decider<Tally, TallyEvent> = {
+    ...tally,
+    evolve: (state, event, place) => ({ ...tally.evolve(state, event, place), ops: [] }),
+  };
   const readFrom = (store: MemoryEventStore) => store.reads.splice(0).map(({ from }) => from);
 
   test('are written every 200 commits and spare the fold from the start', async () => {
@@ -552,14 +735,20 @@ describe('snapshots', () => {
     const next = accepted(await transactor.transact(summing, STREAM, add('next', 1), asking()));
     expect(next.commit).toMatchObject({ index: 250, at: EPOCH });
     expect(next.commit.meta.correlationId).toBe(verified(store)[0]?.meta.correlationId);
-    expect(accepted(await transactor.transact(summing, STREAM, add('again', 1), asking(keyed('key-10'))))).toMatchObject({ repeated: true, version: 10 });
+    expect(
+      accepted(await transactor.transact(summing, STREAM, add('again', 1), asking(keyed('key-10')))),
+    ).toMatchObject({ repeated: true, version: 10 });
     expect(verified(store)).toHaveLength(251);
   });
 
   test('of another version of the decider are not used', async () => {
     const store = await filled(250);
     store.reads.splice(0);
-    const doubling: Decider<Tally, TallyEvent> = { ...summing, version: 2, evolve: ({ sum }, { data }) => ({ sum: sum + 2 * data.n, ops: [] }) };
+    const doubling: Decider<Tally, TallyEvent> = {
+      ...summing,
+      version: 2,
+      evolve: ({ sum }, { data }) => ({ sum: sum + 2 * data.n, ops: [] }),
+    };
     expect((await transactorOn(store).load(doubling, STREAM)).state.sum).toBe(500);
     expect(readFrom(store)[0]).toBe(0);
   });
@@ -568,7 +757,11 @@ describe('snapshots', () => {
     const store = await filled(450);
     const snapshot = (await store.snapshot(STREAM)) as Snapshot;
     const alien = snapshot.state as { hash: string };
-    for (const wrong of [{ ...snapshot, state: { ...alien, hash: 'f'.repeat(64) } }, { ...snapshot, index: 398 }, { ...snapshot, index: 9_999 }]) {
+    for (const wrong of [
+      { ...snapshot, state: { ...alien, hash: 'f'.repeat(64) } },
+      { ...snapshot, index: 398 },
+      { ...snapshot, index: 9_999 },
+    ]) {
       jest.spyOn(store, 'snapshot').mockResolvedValueOnce(wrong);
       expect(await transactorOn(store).load(summing, STREAM)).toMatchObject({ version: 449, state: { sum: 450 } });
     }
@@ -587,30 +780,66 @@ describe('commands that come together', () => {
   test('are answered one by one, whatever befalls the store: done, refused, to be given again', async () => {
     const inner = new MemoryEventStore();
     const transactor = transactorOn(new FaultyEventStore(inner, scriptedFaults({ append: [undefined, 'busy'] })));
-    const post = (stream: string) => settled(transactor.transact(tally, stream, add('a', 1), asking({ creates: true, ...keyed(`key-${stream}`) })));
-    const outcomes = [await post('acme/tally/1'), await post('acme/tally/2'), await settled(transactor.transact(tally, 'acme/tally/3', take('a', 1), asking()))];
-    expect(outcomes.map((outcome) => (outcome.ok ? 'done' : outcome.rejection.code))).toEqual(['done', 'store-busy', 'too-little']);
-    expect((await Promise.all(['acme/tally/1', 'acme/tally/2'].map(post))).map((outcome) => outcome.ok && outcome.repeated)).toEqual([true, false]);
-    await expect(settled(transactor.transact(tally, STREAM, () => { throw new Error('a defect'); }, asking()))).rejects.toThrow('a defect');
+    const post = (stream: string) =>
+      settled(transactor.transact(tally, stream, add('a', 1), asking({ creates: true, ...keyed(`key-${stream}`) })));
+    const outcomes = [
+      await post('acme/tally/1'),
+      await post('acme/tally/2'),
+      await settled(transactor.transact(tally, 'acme/tally/3', take('a', 1), asking())),
+    ];
+    expect(outcomes.map((outcome) => (outcome.ok ? 'done' : outcome.rejection.code))).toEqual([
+      'done',
+      'store-busy',
+      'too-little',
+    ]);
+    expect(
+      (await Promise.all(['acme/tally/1', 'acme/tally/2'].map(post))).map((outcome) => outcome.ok && outcome.repeated),
+    ).toEqual([true, false]);
+    await expect(
+      settled(
+        transactor.transact(
+          tally,
+          STREAM,
+          () => {
+            throw new Error('a defect');
+          },
+          asking(),
+        ),
+      ),
+    ).rejects.toThrow('a defect');
   });
 });
 
 describe('a receipt that was altered', () => {
   const OTHER = 'acme/tally/2';
   const ALTERATIONS: readonly [string, (entries: { index: number; body: string; hash: string }[]) => void, number][] = [
-    ['in its bytes', (entries) => (entries[2] = { ...entries[2], body: (entries[2] as { body: string }).body.replace('"n":1', '"n":7') } as never), 2],
+    [
+      'in its bytes',
+      (entries) =>
+        (entries[2] = {
+          ...entries[2],
+          body: (entries[2] as { body: string }).body.replace('"n":1', '"n":7'),
+        } as never),
+      2,
+    ],
     ['so that it can’t be read', (entries) => (entries[2] = { ...entries[2], body: '{' } as never), 2],
-    ['with its hash made anew', (entries) => {
-      const body = (entries[2] as { body: string }).body.replace('"n":1', '"n":7');
-      entries[2] = { ...entries[2], body, hash: sha256(body) } as never;
-    }, 3],
+    [
+      'with its hash made anew',
+      (entries) => {
+        const body = (entries[2] as { body: string }).body.replace('"n":1', '"n":7');
+        entries[2] = { ...entries[2], body, hash: sha256(body) } as never;
+      },
+      3,
+    ],
     ['by one from another place', (entries) => (entries[2] = { ...entries[3], index: 2 } as never), 2],
   ];
 
   test.each(ALTERATIONS)('%s: its stream is neither read nor written, others go on', async (_, alter, index) => {
     const store = new MemoryEventStore();
     const writer = transactorOn(store);
-    for (const i of upTo(5)) for (const stream of [STREAM, OTHER]) accepted(await writer.transact(tally, stream, add(`${i}`, 1), asking(keyed(`key-${i}`))));
+    for (const i of upTo(5))
+      for (const stream of [STREAM, OTHER])
+        accepted(await writer.transact(tally, stream, add(`${i}`, 1), asking(keyed(`key-${i}`))));
     alter(store.entries(STREAM) as never);
     const transactor = transactorOn(store);
     const attempts = [
@@ -647,8 +876,11 @@ describe('the policy', () => {
   test('is asked before each command, with what it may look at', async () => {
     const policy = new ScriptedPolicy();
     const transactor = transactorOn(new MemoryEventStore(), { policy });
-    for (const _ of upTo(2)) accepted(await transactor.transact(tally, STREAM, add('a', 1), asking({ attributes: { cost: 3 } })));
-    expect(policy.asked).toEqual(upTo(2).map(() => ({ principal: AGENT, action: 'tally.change', resource: STREAM, attributes: { cost: 3 } })));
+    for (const _ of upTo(2))
+      accepted(await transactor.transact(tally, STREAM, add('a', 1), asking({ attributes: { cost: 3 } })));
+    expect(policy.asked).toEqual(
+      upTo(2).map(() => ({ principal: AGENT, action: 'tally.change', resource: STREAM, attributes: { cost: 3 } })),
+    );
   });
 
   test('that denies leaves a receipt, and nothing in the stream', async () => {
@@ -657,15 +889,34 @@ describe('the policy', () => {
     const store = new MemoryEventStore();
     const cause: Cause = { ref: 'acme/tally/0@3', at: EPOCH, correlationId: 'of the cause', depth: 0 };
     let decided = false;
-    const rejection = refused(await transactorOn(store, { policy }).transact(tally, STREAM, () => ((decided = true), []), asking({ cause, correlationId: 'c-1', traceparent: '00-trace', ...keyed('key-1') })));
+    const rejection = refused(
+      await transactorOn(store, { policy }).transact(
+        tally,
+        STREAM,
+        () => ((decided = true), []),
+        asking({ cause, correlationId: 'c-1', traceparent: '00-trace', ...keyed('key-1') }),
+      ),
+    );
     expect(rejection).toMatchObject({ kind: 'forbidden', code: 'policy-denied', details: { reasons: DENY.reasons } });
     expect(rejection.message).toContain('level too low');
     expect(decided).toBe(false);
     expect(store.entries(STREAM)).toEqual([]);
     expect(denials(store)).toMatchObject([
       {
-        events: [{ type: 'CommandDenied', data: { action: 'tally.change', resource: STREAM, principal: 'agent-1', reasons: DENY.reasons, leftOut: 0 } }],
-        meta: { actor: { id: 'agent-1' }, action: 'tally.change', causationId: cause.ref, correlationId: 'c-1', traceparent: '00-trace', policy: { decision: 'deny', bundle: ALLOW.bundle } },
+        events: [
+          {
+            type: 'CommandDenied',
+            data: { action: 'tally.change', resource: STREAM, principal: 'agent-1', reasons: DENY.reasons, leftOut: 0 },
+          },
+        ],
+        meta: {
+          actor: { id: 'agent-1' },
+          action: 'tally.change',
+          causationId: cause.ref,
+          correlationId: 'c-1',
+          traceparent: '00-trace',
+          policy: { decision: 'deny', bundle: ALLOW.bundle },
+        },
       },
     ]);
   });
@@ -674,14 +925,23 @@ describe('the policy', () => {
     const policy = new ScriptedPolicy();
     policy.answer = { ...ALLOW, decision: 'needs_approval', reasons: ['critical'] };
     const store = new MemoryEventStore();
-    expect(refused(await transactorOn(store, { policy }).transact(tally, STREAM, add('a', 1), asking()))).toMatchObject({ kind: 'forbidden', code: 'approval-needed', details: { reasons: ['critical'] } });
+    expect(refused(await transactorOn(store, { policy }).transact(tally, STREAM, add('a', 1), asking()))).toMatchObject(
+      { kind: 'forbidden', code: 'approval-needed', details: { reasons: ['critical'] } },
+    );
     expect(denials(store)).toMatchObject([{ meta: { policy: { decision: 'needs_approval' } } }]);
   });
 
   test('that cannot answer lets nothing through', async () => {
     const store = new MemoryEventStore();
-    for (const evaluate of [() => { throw new Error('no bundle'); }, () => Promise.reject(new Error('no bundle'))]) {
-      await expect(transactorOn(store, { policy: { evaluate } }).transact(tally, STREAM, add('a', 1), asking())).rejects.toThrow('no bundle');
+    for (const evaluate of [
+      () => {
+        throw new Error('no bundle');
+      },
+      () => Promise.reject(new Error('no bundle')),
+    ]) {
+      await expect(
+        transactorOn(store, { policy: { evaluate } }).transact(tally, STREAM, add('a', 1), asking()),
+      ).rejects.toThrow('no bundle');
     }
     expect(store.log).toEqual([]);
   });
@@ -693,7 +953,14 @@ describe('the policy', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store, { policy, clock });
     const knock = async (times: number, id = 'agent-1') =>
-      await Promise.all(upTo(times).map(async () => expect(refused(await transactor.transact(tally, STREAM, add('a', 1), asking({ principal: { ...AGENT, id } }))).code).toBe('policy-denied')));
+      await Promise.all(
+        upTo(times).map(async () =>
+          expect(
+            refused(await transactor.transact(tally, STREAM, add('a', 1), asking({ principal: { ...AGENT, id } })))
+              .code,
+          ).toBe('policy-denied'),
+        ),
+      );
     await knock(100);
     expect(denials(store)).toHaveLength(5);
     await knock(3, 'agent-2');
@@ -702,11 +969,18 @@ describe('the policy', () => {
     await knock(2);
     clock.time += 60_000;
     await knock(1);
-    expect(denials(store).map(({ events }) => (events[0]?.data as { leftOut: number }).leftOut)).toEqual([0, 0, 0, 0, 0, 95, 0, 0]);
+    expect(denials(store).map(({ events }) => (events[0]?.data as { leftOut: number }).leftOut)).toEqual([
+      0, 0, 0, 0, 0, 95, 0, 0,
+    ]);
   });
 
   test('denial streams belong to tenant and principal', () => {
-    const streams = new Set([denialStream('acme', 'a'), denialStream('acme-b', 'a'), denialStream('acme', 'b'), denialStream('acme', 'a/b')]);
+    const streams = new Set([
+      denialStream('acme', 'a'),
+      denialStream('acme-b', 'a'),
+      denialStream('acme', 'b'),
+      denialStream('acme', 'a/b'),
+    ]);
     expect(streams.size).toBe(4);
     for (const stream of streams) expect(stream).toMatch(/^acme(-b)?\/denial\/[0-9a-f]{32}$/);
   });
@@ -728,7 +1002,10 @@ describe('a store that fails', () => {
     ['and can’t be asked after the conflict with itself', { append: ['loses'], read: [undefined, 'fails', 'fails'] }],
   ] as const)('%s: the command is done once and acknowledged', async (_, script) => {
     const { inner, transactor } = failing(script);
-    expect(accepted(await transactor.transact(tally, STREAM, add('a', 1), asking()))).toMatchObject({ version: 0, state: { ops: ['a'] } });
+    expect(accepted(await transactor.transact(tally, STREAM, add('a', 1), asking()))).toMatchObject({
+      version: 0,
+      state: { ops: ['a'] },
+    });
     await sleep(50);
     expect(verified(inner)).toHaveLength(1);
     accepted(await transactor.transact(tally, STREAM, add('b', 1), asking()));
@@ -737,15 +1014,28 @@ describe('a store that fails', () => {
 
   test('for good is StoreUnavailable for all who waited, and the next is decided on what is there', async () => {
     // Two batches that fail four times each, one command that goes through, one whose answers are lost.
-    const [four, unknown] = [['fails', 'fails', 'fails', 'fails'] as const, [undefined, 'fails', 'fails', 'fails'] as const];
-    const { inner, transactor } = failing({ append: [...four, ...four, undefined, 'loses', 'fails', 'fails', 'fails'], read: [...unknown, ...unknown, ...unknown] });
-    const all = await Promise.allSettled(upTo(3).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())));
+    const [four, unknown] = [
+      ['fails', 'fails', 'fails', 'fails'] as const,
+      [undefined, 'fails', 'fails', 'fails'] as const,
+    ];
+    const { inner, transactor } = failing({
+      append: [...four, ...four, undefined, 'loses', 'fails', 'fails', 'fails'],
+      read: [...unknown, ...unknown, ...unknown],
+    });
+    const all = await Promise.allSettled(
+      upTo(3).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())),
+    );
     for (const result of all) expect((result as PromiseRejectedResult).reason).toBeInstanceOf(StoreUnavailable);
     expect(inner.log).toEqual([]);
     accepted(await transactor.transact(tally, STREAM, add('b', 1), asking()));
-    await expect(transactor.transact(tally, STREAM, add('c', 1), asking(keyed('key-c')))).rejects.toThrow(StoreUnavailable);
+    await expect(transactor.transact(tally, STREAM, add('c', 1), asking(keyed('key-c')))).rejects.toThrow(
+      StoreUnavailable,
+    );
     expect(inner.entries(STREAM)).toHaveLength(2); // 'c' is there, unacknowledged
-    expect(accepted(await transactor.transact(tally, STREAM, add('c', 1), asking(keyed('key-c'))))).toMatchObject({ repeated: true, version: 1 });
+    expect(accepted(await transactor.transact(tally, STREAM, add('c', 1), asking(keyed('key-c'))))).toMatchObject({
+      repeated: true,
+      version: 1,
+    });
     expect(verified(inner)).toHaveLength(2);
   });
 
@@ -757,25 +1047,34 @@ describe('a store that fails', () => {
     await transactorOn(inner).transact(tally, STREAM, add('a', 1), asking());
     await expect(transactor.transact(tally, STREAM, add('b', 1), asking())).rejects.toThrow(StoreUnavailable);
     accepted(await transactor.transact(tally, STREAM, add('b', 1), asking()));
-    await expect(transactorOn(new FaultyEventStore(inner, scriptedFaults(script))).load(tally, STREAM)).rejects.toThrow(StoreUnavailable);
-    await expect(transactorOn(new FaultyEventStore(inner, scriptedFaults({ read: ['fails'] }))).loadAt(tally, STREAM, { upTo: 0 })).rejects.toThrow(StoreUnavailable);
+    await expect(transactorOn(new FaultyEventStore(inner, scriptedFaults(script))).load(tally, STREAM)).rejects.toThrow(
+      StoreUnavailable,
+    );
+    await expect(
+      transactorOn(new FaultyEventStore(inner, scriptedFaults({ read: ['fails'] }))).loadAt(tally, STREAM, { upTo: 0 }),
+    ).rejects.toThrow(StoreUnavailable);
   });
 
   const allBusy = async (transactor: Transactor) => {
-    const all = await Promise.allSettled(upTo(200).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())));
+    const all = await Promise.allSettled(
+      upTo(200).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())),
+    );
     for (const result of all) expect((result as PromiseRejectedResult).reason).toBeInstanceOf(StoreBusy);
   };
 
   test.each([
     ['append', { append: ['busy'] }],
     ['load', { read: ['busy'] }],
-  ] as const)('being busy at the %s, is asked once: StoreBusy for all who wait, and nothing is written', async (_, script) => {
-    const { inner, transactor } = failing(script);
-    await allBusy(transactor);
-    expect(inner.log).toEqual([]);
-    accepted(await transactor.transact(tally, STREAM, add('b', 1), asking()));
-    expect(verified(inner)).toHaveLength(1);
-  });
+  ] as const)(
+    'being busy at the %s, is asked once: StoreBusy for all who wait, and nothing is written',
+    async (_, script) => {
+      const { inner, transactor } = failing(script);
+      await allBusy(transactor);
+      expect(inner.log).toEqual([]);
+      accepted(await transactor.transact(tally, STREAM, add('b', 1), asking()));
+      expect(verified(inner)).toHaveLength(1);
+    },
+  );
 
   test('being busy after a conflict, has written nothing either', async () => {
     const { inner, transactor } = failing({ snapshot: [undefined, 'busy'] });
@@ -788,14 +1087,25 @@ describe('a store that fails', () => {
   test.each([
     ['and writes later', { append: ['late', 'busy'] }],
     ['after it wrote', { append: ['loses', 'busy'], read: [undefined, 'fails'] }],
-    ['after it wrote, and is asked what it holds', { append: ['loses', 'fails', 'fails', 'fails'], read: [undefined, 'busy'] }],
-  ] as const)('%s, being busy only then: that is StoreUnavailable, and the key finds the first answer', async (_, script) => {
-    const { inner, transactor } = failing(script);
-    await expect(transactor.transact(tally, STREAM, add('a', 1), asking(keyed('key-a')))).rejects.toThrow(StoreUnavailable);
-    await sleep(50);
-    expect(accepted(await transactor.transact(tally, STREAM, add('a', 1), asking(keyed('key-a'))))).toMatchObject({ repeated: true, version: 0 });
-    expect(verified(inner)).toHaveLength(1);
-  });
+    [
+      'after it wrote, and is asked what it holds',
+      { append: ['loses', 'fails', 'fails', 'fails'], read: [undefined, 'busy'] },
+    ],
+  ] as const)(
+    '%s, being busy only then: that is StoreUnavailable, and the key finds the first answer',
+    async (_, script) => {
+      const { inner, transactor } = failing(script);
+      await expect(transactor.transact(tally, STREAM, add('a', 1), asking(keyed('key-a')))).rejects.toThrow(
+        StoreUnavailable,
+      );
+      await sleep(50);
+      expect(accepted(await transactor.transact(tally, STREAM, add('a', 1), asking(keyed('key-a'))))).toMatchObject({
+        repeated: true,
+        version: 0,
+      });
+      expect(verified(inner)).toHaveLength(1);
+    },
+  );
 
   test('while a refusal is checked is StoreUnavailable, never a stale refusal', async () => {
     const { transactor } = failing({ head: ['fails'] });
@@ -806,7 +1116,9 @@ describe('a store that fails', () => {
 
   test('says what failed', async () => {
     const { transactor } = failing({ snapshot: ['fails'] });
-    const error: unknown = await transactor.transact(tally, STREAM, add('a', 1), asking()).catch((reason: unknown) => reason);
+    const error: unknown = await transactor
+      .transact(tally, STREAM, add('a', 1), asking())
+      .catch((reason: unknown) => reason);
     expect(String(error)).toContain(STREAM);
     expect(String(error)).toContain('snapshot failed');
     expect((error as Error).cause).toBeInstanceOf(StoreFault);

@@ -1,10 +1,19 @@
 /** Ids, times, levels, upcasting: the small things that everything stands on. */
 import fc from 'fast-check';
-import { upcast, type Event } from '../../domain/kernel/decider';
+import { type Event, upcast } from '../../domain/kernel/decider';
 import { commitRef, isId, isTenant, parseCommitRef, parseStream, streamName } from '../../domain/kernel/ids';
-import { LEVELS, includesLevel } from '../../domain/kernel/principal';
+import { includesLevel, LEVELS } from '../../domain/kernel/principal';
 import { Recent } from '../../domain/kernel/recent';
-import { earliest, isTime, latest, plusSeconds, readTime, secondsBetween, toMillis, toTime } from '../../domain/kernel/time';
+import {
+  earliest,
+  isTime,
+  latest,
+  plusSeconds,
+  readTime,
+  secondsBetween,
+  toMillis,
+  toTime,
+} from '../../domain/kernel/time';
 import { HOSTILE } from '../contracts/contract';
 
 const alphabet = [...'ABCXYZabcxyz0189._~:-'];
@@ -12,12 +21,46 @@ const id = fc.string({ unit: fc.constantFrom(...alphabet), minLength: 1, maxLeng
 const tenant = fc.string({ unit: fc.constantFrom(...'abcxyz019-'), minLength: 1, maxLength: 63 }).filter(isTenant);
 
 describe('ids', () => {
-  test.each(['a', 'Z', '7', 'agent-1', 'a.b_c~d:e-f', '018f4d5e-1c2a-7b3c-8d4e-5f6071829304', 'a~', 'a_', 'a-', 'x'.repeat(128)])('%j is one', (value) => {
+  test.each([
+    'a',
+    'Z',
+    '7',
+    'agent-1',
+    'a.b_c~d:e-f',
+    '018f4d5e-1c2a-7b3c-8d4e-5f6071829304',
+    'a~',
+    'a_',
+    'a-',
+    'x'.repeat(128),
+  ])('%j is one', (value) => {
     expect(isId(value)).toBe(true);
   });
 
   test.each([
-    ...HOSTILE, '.', '..', 'a..b', '.a', 'a.', ':a', 'a:', '-a', '_a', '~a', 'a/b', 'a\\b', 'a#b', 'a?b', 'a b', 'a%20b', 'a@1', 'ä', 'а', 'a\n', '\na', 'a\u0000', 'x'.repeat(129),
+    ...HOSTILE,
+    '.',
+    '..',
+    'a..b',
+    '.a',
+    'a.',
+    ':a',
+    'a:',
+    '-a',
+    '_a',
+    '~a',
+    'a/b',
+    'a\\b',
+    'a#b',
+    'a?b',
+    'a b',
+    'a%20b',
+    'a@1',
+    'ä',
+    'а',
+    'a\n',
+    '\na',
+    'a\u0000',
+    'x'.repeat(129),
   ])('%j is none', (value) => {
     expect(isId(value)).toBe(false);
   });
@@ -26,9 +69,12 @@ describe('ids', () => {
     expect(isTenant(value)).toBe(true);
   });
 
-  test.each([...HOSTILE, 'A', 'a_b', '-a', 'a-', 'a.b', '..', 'a/b', 'a\n', 'x'.repeat(64)])('%j is no tenant', (value) => {
-    expect(isTenant(value)).toBe(false);
-  });
+  test.each([...HOSTILE, 'A', 'a_b', '-a', 'a-', 'a.b', '..', 'a/b', 'a\n', 'x'.repeat(64)])(
+    '%j is no tenant',
+    (value) => {
+      expect(isTenant(value)).toBe(false);
+    },
+  );
 
   test('an id leaves URLs, file names and stream names as they are', () => {
     fc.assert(
@@ -49,11 +95,28 @@ describe('ids', () => {
     );
   });
 
-  test.each(['', '/', '//', '///', 'a', 'a/b', 'a/b/', '/b/c', 'a//c', 'a/b/c/d', 'a/b/c/', 'a/b//'])('%j is no stream', (value) => {
-    expect(() => parseStream(value)).toThrow('not a stream name');
-  });
+  test.each(['', '/', '//', '///', 'a', 'a/b', 'a/b/', '/b/c', 'a//c', 'a/b/c/d', 'a/b/c/', 'a/b//'])(
+    '%j is no stream',
+    (value) => {
+      expect(() => parseStream(value)).toThrow('not a stream name');
+    },
+  );
 
-  test.each(['', '@', '@1', 'a/b/c', 'a/b/c@', 'a/b/c@-1', 'a/b/c@1.5', 'a/b/c@1e3', 'a/b/c@x', 'a/b/c@ 1', 'a/b/c@1\n', 'a/b/c@9999999999999', 'a/b/c@0x1'])('%j refers to no commit', (value) => {
+  test.each([
+    '',
+    '@',
+    '@1',
+    'a/b/c',
+    'a/b/c@',
+    'a/b/c@-1',
+    'a/b/c@1.5',
+    'a/b/c@1e3',
+    'a/b/c@x',
+    'a/b/c@ 1',
+    'a/b/c@1\n',
+    'a/b/c@9999999999999',
+    'a/b/c@0x1',
+  ])('%j refers to no commit', (value) => {
     expect(parseCommitRef(value)).toBeUndefined();
   });
 });
@@ -73,8 +136,23 @@ describe('times', () => {
   });
 
   test.each([
-    '', 'now', '2026-11-21', '2026-11-21T10:00:00Z', '2026-11-21T10:00:00.000', '2026-11-21T10:00:00.000+00:00', '2026-11-21 10:00:00.000Z', '2026-11-21T10:00:00.000z', '+012026-11-21T10:00:00.000Z',
-    '2026-13-01T00:00:00.000Z', '2026-02-30T00:00:00.000Z', '2026-02-29T00:00:00.000Z', '2026-01-01T24:00:00.000Z', '2026-01-01T23:60:00.000Z', '2026-01-01T23:59:60.000Z', '2026-00-01T00:00:00.000Z', '2026-11-21T10:00:00.000Z\n',
+    '',
+    'now',
+    '2026-11-21',
+    '2026-11-21T10:00:00Z',
+    '2026-11-21T10:00:00.000',
+    '2026-11-21T10:00:00.000+00:00',
+    '2026-11-21 10:00:00.000Z',
+    '2026-11-21T10:00:00.000z',
+    '+012026-11-21T10:00:00.000Z',
+    '2026-13-01T00:00:00.000Z',
+    '2026-02-30T00:00:00.000Z',
+    '2026-02-29T00:00:00.000Z',
+    '2026-01-01T24:00:00.000Z',
+    '2026-01-01T23:60:00.000Z',
+    '2026-01-01T23:59:60.000Z',
+    '2026-00-01T00:00:00.000Z',
+    '2026-11-21T10:00:00.000Z\n',
   ])('%j is none', (value) => {
     expect(isTime(value)).toBe(false);
   });
@@ -120,17 +198,35 @@ describe('times', () => {
     ['2026-01-01T00:00:00.1234567890Z', 'nine digits'],
     ['0000-01-01T00:00:00+01:00', 'years'],
     ['9999-12-31T23:59:59-01:00', 'years'],
-    ...['', 'now', '1764583200', '2026-12-01T10:00Z', '20261201T100000Z', '2026-12-01T10:00:00+0100', '+012026-11-21T10:00:00.000Z', ' 2026-12-01T10:00:00Z', '2026-12-01T10:00:00Z\n', '2026-12-01T10:00:00.Z', '２026-12-01T10:00:00Z', 'Tue, 01 Dec 2026 10:00:00 GMT'].map((text) => [text, 'RFC 3339'] as [string, string]),
+    ...[
+      '',
+      'now',
+      '1764583200',
+      '2026-12-01T10:00Z',
+      '20261201T100000Z',
+      '2026-12-01T10:00:00+0100',
+      '+012026-11-21T10:00:00.000Z',
+      ' 2026-12-01T10:00:00Z',
+      '2026-12-01T10:00:00Z\n',
+      '2026-12-01T10:00:00.Z',
+      '２026-12-01T10:00:00Z',
+      'Tue, 01 Dec 2026 10:00:00 GMT',
+    ].map((text) => [text, 'RFC 3339'] as [string, string]),
   ])('%j is refused and told why', (text, reason) => expect(fault(text)).toContain(reason));
 
   test('every moment is read from each way of writing it', () => {
     const offset = fc.integer({ min: -23 * 60 - 59, max: 23 * 60 + 59 });
     fc.assert(
-      fc.property(fc.integer({ min: toMillis('0001-01-02T00:00:00.000Z'), max: toMillis('9999-12-30T00:00:00.000Z') }), offset, fc.stringMatching(/^\d{0,6}$/), (at, minutes, more) => {
-        const local = toTime(at + minutes * 60_000).slice(0, -1);
-        const zone = `${minutes < 0 ? '-' : '+'}${String(Math.floor(Math.abs(minutes) / 60)).padStart(2, '0')}:${String(Math.abs(minutes) % 60).padStart(2, '0')}`;
-        expect(readTime(`${local}${more}${zone}`)).toEqual({ time: toTime(at) });
-      }),
+      fc.property(
+        fc.integer({ min: toMillis('0001-01-02T00:00:00.000Z'), max: toMillis('9999-12-30T00:00:00.000Z') }),
+        offset,
+        fc.stringMatching(/^\d{0,6}$/),
+        (at, minutes, more) => {
+          const local = toTime(at + minutes * 60_000).slice(0, -1);
+          const zone = `${minutes < 0 ? '-' : '+'}${String(Math.floor(Math.abs(minutes) / 60)).padStart(2, '0')}:${String(Math.abs(minutes) % 60).padStart(2, '0')}`;
+          expect(readTime(`${local}${more}${zone}`)).toEqual({ time: toTime(at) });
+        },
+      ),
     );
   });
 
@@ -152,30 +248,35 @@ describe('times', () => {
 });
 
 test('each level includes the ones before it, and no other', () => {
-  for (const [i, held] of LEVELS.entries()) for (const [j, needed] of LEVELS.entries()) expect(includesLevel(held, needed)).toBe(i >= j);
+  for (const [i, held] of LEVELS.entries())
+    for (const [j, needed] of LEVELS.entries()) expect(includesLevel(held, needed)).toBe(i >= j);
 });
 
 test('a map of what was used lately has the right values, keeps the last ones, and stays small', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 6 }), fc.array(fc.tuple(fc.constantFrom('set', 'get', 'delete'), fc.nat(15)), { maxLength: 120, size: 'max' }), (size, steps) => {
-      const recent = new Recent<number, string>(size);
-      const model = new Map<number, string>();
-      let used: number[] = [];
-      steps.forEach(([step, key], i) => {
-        if (step === 'set') recent.set(key, `${i}`);
-        else if (step === 'delete') recent.delete(key);
-        const value = step === 'get' ? recent.get(key) : undefined;
-        if (value !== undefined) expect(value).toBe(model.get(key));
-        else if (step === 'get') expect(used.slice(-size).filter((other) => model.has(other))).not.toContain(key);
-        if (step === 'set') model.set(key, `${i}`);
-        if (step === 'delete') model.delete(key);
-        // What is deleted was used too: it may have pushed out another before.
-        if (step !== 'get' || value !== undefined) used = [...used.filter((other) => other !== key), key];
-      });
-      const { young, old } = recent as unknown as Record<'young' | 'old', Map<number, string>>;
-      expect(young.size + old.size).toBeLessThanOrEqual(2 * size);
-      for (const key of used.slice(-size)) expect(recent.get(key)).toBe(model.get(key));
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 6 }),
+      fc.array(fc.tuple(fc.constantFrom('set', 'get', 'delete'), fc.nat(15)), { maxLength: 120, size: 'max' }),
+      (size, steps) => {
+        const recent = new Recent<number, string>(size);
+        const model = new Map<number, string>();
+        let used: number[] = [];
+        steps.forEach(([step, key], i) => {
+          if (step === 'set') recent.set(key, `${i}`);
+          else if (step === 'delete') recent.delete(key);
+          const value = step === 'get' ? recent.get(key) : undefined;
+          if (value !== undefined) expect(value).toBe(model.get(key));
+          else if (step === 'get') expect(used.slice(-size).filter((other) => model.has(other))).not.toContain(key);
+          if (step === 'set') model.set(key, `${i}`);
+          if (step === 'delete') model.delete(key);
+          // What is deleted was used too: it may have pushed out another before.
+          if (step !== 'get' || value !== undefined) used = [...used.filter((other) => other !== key), key];
+        });
+        const { young, old } = recent as unknown as Record<'young' | 'old', Map<number, string>>;
+        expect(young.size + old.size).toBeLessThanOrEqual(2 * size);
+        for (const key of used.slice(-size)) expect(recent.get(key)).toBe(model.get(key));
+      },
+    ),
   );
 });
 
@@ -188,9 +289,21 @@ describe('upcasting', () => {
   };
 
   test('goes step by step to the newest version, over renamings too, and touches nothing else', () => {
-    expect(upcast({ upcasters }, { type: 'Created', v: 1, data: { one: true } })).toEqual({ type: 'Created', v: 3, data: { one: true, two: true, three: true } });
-    expect(upcast({ upcasters }, { type: 'Created', v: 2, data: {} })).toEqual({ type: 'Created', v: 3, data: { three: true } });
-    expect(upcast({ upcasters }, { type: 'Renamed', v: 1, data: { name: 'x' } })).toEqual({ type: 'Titled', v: 2, data: { title: 'x' } });
+    expect(upcast({ upcasters }, { type: 'Created', v: 1, data: { one: true } })).toEqual({
+      type: 'Created',
+      v: 3,
+      data: { one: true, two: true, three: true },
+    });
+    expect(upcast({ upcasters }, { type: 'Created', v: 2, data: {} })).toEqual({
+      type: 'Created',
+      v: 3,
+      data: { three: true },
+    });
+    expect(upcast({ upcasters }, { type: 'Renamed', v: 1, data: { name: 'x' } })).toEqual({
+      type: 'Titled',
+      v: 2,
+      data: { title: 'x' },
+    });
     const newest = { type: 'Created', v: 3, data: {} };
     expect(upcast({ upcasters }, newest)).toBe(newest);
     const other = { type: 'Closed', v: 1, data: {} };

@@ -156,7 +156,10 @@ const FORBIDDEN: Readonly<Record<string, readonly Entry[]>> = {
 
 const ALLOWED: readonly Entry[] = [
   ['domain/a.ts', value('./kernel/ids')],
-  ['domain/kernel/a.ts', `import { hash } from 'node:crypto';\nexport const y = hash('sha256', new Date(0).toISOString());\n`],
+  [
+    'domain/kernel/a.ts',
+    `import { hash } from 'node:crypto';\nexport const y = hash('sha256', new Date(0).toISOString());\n`,
+  ],
   ['domain/kernel/a.ts', value('canonicalize')],
   ['projections/a.ts', value('../domain/task')],
   ['app/a.ts', value('../domain/kernel/ids')],
@@ -203,11 +206,17 @@ describe('the import rules', () => {
     found = lint([...forbidden.map(({ entry }) => entry), ...ALLOWED]);
   }, 60_000);
 
-  test.each(forbidden.map(({ rule, entry }, index) => [rule, title(entry), index] as const))('%s refuses %s', (rule, _, index) => {
-    expect(found[index]).toContain(rule);
-  });
+  test.each(forbidden.map(({ rule, entry }, index) => [rule, title(entry), index] as const))(
+    '%s refuses %s',
+    (rule, _, index) => {
+      expect(found[index]).toContain(rule);
+    },
+  );
 
-  test.each(ALLOWED.map((entry, index) => [title(entry), forbidden.length + index] as const))('none refuses %s', (_, index) => {
-    expect(found[index]).toEqual([]);
-  });
+  test.each(ALLOWED.map((entry, index) => [title(entry), forbidden.length + index] as const))(
+    'none refuses %s',
+    (_, index) => {
+      expect(found[index]).toEqual([]);
+    },
+  );
 });

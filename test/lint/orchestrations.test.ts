@@ -7,7 +7,10 @@ import path from 'node:path';
 const ROOT = path.resolve(__dirname, '../..');
 const FILE = 'functions/orchestrations/rounds.ts';
 
-/** In a process of its own because Jest cannot load ESLint's configuration (an ES module); without the rules that need types. */
+/**
+ * In a process of its own because Jest cannot load ESLint's configuration (an ES module); without the rules that need
+ * types.
+ */
 const LINT = `
 import { ESLint } from 'eslint';
 import { readFileSync } from 'node:fs';
@@ -38,7 +41,11 @@ function lint(cases: readonly string[]): string[][] {
       writeFileSync(path.join(tree, file), 'export const x = 1;\n');
     }
     const input = JSON.stringify({ root: ROOT, tree, file: FILE, cases });
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', LINT], { cwd: ROOT, input, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', LINT], {
+      cwd: ROOT,
+      input,
+      encoding: 'utf8',
+    });
     if (status !== 0) throw new Error(`ESLint did not run: ${stderr}`);
     return JSON.parse(stdout) as string[][];
   } finally {
@@ -71,8 +78,12 @@ const FORBIDDEN = [
 
 const ALLOWED = [
   `import * as df from 'durable-functions';\nimport { x } from '../../app/rounds';\nexport const y = [df, x];\n`,
-  orchestrator('const later = new Date(context.df.currentUtcDateTime.getTime() + 1_000);\n  yield context.df.createTimer(later);'),
-  orchestrator(`yield context.df.Task.any([context.df.waitForExternalEvent('Approval'), context.df.callActivity('close', 1)]);`),
+  orchestrator(
+    'const later = new Date(context.df.currentUtcDateTime.getTime() + 1_000);\n  yield context.df.createTimer(later);',
+  ),
+  orchestrator(
+    `yield context.df.Task.any([context.df.waitForExternalEvent('Approval'), context.df.callActivity('close', 1)]);`,
+  ),
   `df.app.activity('close', { handler: async (id) => await rounds.close(id) });\n`,
 ];
 

@@ -22,7 +22,9 @@ describe('the functions core', () => {
   });
 
   test('marks its refusal of unknown hooks as the library expects', () => {
-    expect(() => core.registerHook('log', () => {})).toThrow(expect.objectContaining({ name: 'RangeError', isAzureFunctionsSystemError: true }));
+    expect(() => core.registerHook('log', () => {})).toThrow(
+      expect.objectContaining({ name: 'RangeError', isAzureFunctionsSystemError: true }),
+    );
   });
 
   test('a hook can be taken back', () => {

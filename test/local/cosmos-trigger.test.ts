@@ -1,19 +1,19 @@
 /** Functions that are called with what changes in Cosmos DB: through the unmodified SDK, on a server of ours. */
-import { ChangeFeedStartFrom, CosmosClient } from '@azure/cosmos';
-import type { InvocationContext } from '@azure/functions';
+import '../support/library';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
+import { ChangeFeedStartFrom, CosmosClient } from '@azure/cosmos';
+import type { InvocationContext } from '@azure/functions';
 import type { Binding } from '../../local/core';
 import { CosmosTrigger } from '../../local/cosmos-trigger';
 import type { Lease } from '../../local/leases';
 import { CosmosServer, type FaultPlan } from '../servers/cosmos/server';
 import { compileInto } from '../support/compiled';
 import { until } from '../support/triggers';
-import '../support/library';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -62,15 +62,38 @@ async function write(from: number, to: number, streams = STREAMS): Promise<void>
   );
 }
 
-function start(callback: Handler, { host = 'host', retryOptions, ...options }: { host?: string; retryOptions?: Record<string, unknown>; [option: string]: unknown } = {}): CosmosTrigger {
-  const binding: Binding = { type: 'cosmosDBTrigger', name: 't', direction: 'in', databaseName, containerName: 'events', startFromBeginning: true, feedPollDelay: 10, ...TIMES, ...options };
-  const trigger = new CosmosTrigger({ name: 'changes', bindings: { t: binding }, retryOptions, callback: callback as (...args: unknown[]) => unknown }, binding, client, host);
+function start(
+  callback: Handler,
+  {
+    host = 'host',
+    retryOptions,
+    ...options
+  }: { host?: string; retryOptions?: Record<string, unknown>; [option: string]: unknown } = {},
+): CosmosTrigger {
+  const binding: Binding = {
+    type: 'cosmosDBTrigger',
+    name: 't',
+    direction: 'in',
+    databaseName,
+    containerName: 'events',
+    startFromBeginning: true,
+    feedPollDelay: 10,
+    ...TIMES,
+    ...options,
+  };
+  const trigger = new CosmosTrigger(
+    { name: 'changes', bindings: { t: binding }, retryOptions, callback: callback as (...args: unknown[]) => unknown },
+    binding,
+    client,
+    host,
+  );
   started.push(trigger);
   return trigger;
 }
 
 async function leases(): Promise<Lease[]> {
-  return (await client.database(databaseName).container('leases').items.query<Lease>('SELECT * FROM c').fetchAll()).resources;
+  return (await client.database(databaseName).container('leases').items.query<Lease>('SELECT * FROM c').fetchAll())
+    .resources;
 }
 
 async function owners(): Promise<Record<string, number>> {
@@ -151,7 +174,16 @@ describe('a batch', () => {
   test.each([
     ['at once without a policy', undefined, 1],
     ['after its last retry', { ...FOR_EVER, maxRetryCount: 2 }, 3],
-    ['after its last retry, with a backoff', { retryStrategy: 'exponentialBackoff', maxRetryCount: 1, minimumInterval: { seconds: 0 }, maximumInterval: { seconds: 1 } }, 2],
+    [
+      'after its last retry, with a backoff',
+      {
+        retryStrategy: 'exponentialBackoff',
+        maxRetryCount: 1,
+        minimumInterval: { seconds: 0 },
+        maximumInterval: { seconds: 1 },
+      },
+      2,
+    ],
   ])('is skipped %s, as on Azure', async (_, retryOptions, calls) => {
     await write(1, 3, ['stream-0']);
     const given: number[] = [];
@@ -209,7 +241,8 @@ describe('leases', () => {
     try {
       await until(() => given.length === 1);
       stopped = first.stop();
-      await until(async () => (await owners()).host === 1); // of the ranges that have nothing to finish the leases are free
+      // Of the ranges that have nothing to finish the leases are free.
+      await until(async () => (await owners()).host === 1);
       const [{ timestamp }] = (await leases()).filter(({ owner }) => owner === 'host') as [Lease];
       await until(async () => (await leases()).some((lease) => lease.owner === 'host' && lease.timestamp > timestamp)); // it is renewed as long as the batch lasts
     } finally {
@@ -332,15 +365,26 @@ describe('hosts in processes of their own', () => {
     readonly at?: number;
     readonly changes?: readonly (readonly [string, number])[];
   }
-  const nsIn = (lines: readonly Line[], stream: string) => lines.flatMap(({ changes = [] }) => changes).flatMap(([of, n]) => (of === stream ? [n] : []));
+  const nsIn = (lines: readonly Line[], stream: string) =>
+    lines.flatMap(({ changes = [] }) => changes).flatMap(([of, n]) => (of === stream ? [n] : []));
 
-  function spawnHost(settings: Record<string, string> = { FORMICARY_COSMOS__accountEndpoint: server.endpoint, FORMICARY_COSMOS_KEY: server.key, FORMICARY_COSMOS_DATABASE: databaseName }) {
-    const child = spawn(process.execPath, [program, path.join(__dirname, '../fixtures/trigger-app'), folder], { env: { ...process.env, ...settings }, stdio: ['ignore', 'pipe', 'inherit'] });
+  function spawnHost(
+    settings: Record<string, string> = {
+      FORMICARY_COSMOS__accountEndpoint: server.endpoint,
+      FORMICARY_COSMOS_KEY: server.key,
+      FORMICARY_COSMOS_DATABASE: databaseName,
+    },
+  ) {
+    const child = spawn(process.execPath, [program, path.join(__dirname, '../fixtures/trigger-app'), folder], {
+      env: { ...process.env, ...settings },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const lines: Line[] = [];
     createInterface(child.stdout).on('line', (line) => lines.push(JSON.parse(line) as Line));
     const host = {
       lines,
-      runs: () => lines.find(({ functions }) => functions !== undefined)?.functions?.find(({ name }) => name === 'changes')?.runs,
+      runs: () =>
+        lines.find(({ functions }) => functions !== undefined)?.functions?.find(({ name }) => name === 'changes')?.runs,
       async end(signal: NodeJS.Signals) {
         const exited = once(child, 'exit');
         child.kill(signal);
@@ -360,7 +404,11 @@ describe('hosts in processes of their own', () => {
     await until(() => one.lines.length > 3 && other.lines.length > 3);
     await one.end('SIGKILL');
     await writing;
-    const all = (stream: string) => nsIn([...one.lines, ...other.lines].toSorted((a, b) => (a.at ?? 0) - (b.at ?? 0)), stream);
+    const all = (stream: string) =>
+      nsIn(
+        [...one.lines, ...other.lines].toSorted((a, b) => (a.at ?? 0) - (b.at ?? 0)),
+        stream,
+      );
     await until(() => STREAMS.every((stream) => firsts(all(stream)).length === 30));
     await until(async () => Object.values(await owners()).join() === String(RANGES));
     for (const stream of STREAMS) expect(firsts(all(stream))).toEqual(upTo(30));
@@ -380,7 +428,9 @@ async function rangesOf(streams: readonly string[]): Promise<number[]> {
   const container = client.database(databaseName).container('events');
   const found = new Map<string, number>();
   for (const [i, range] of (await container.getFeedRanges()).entries()) {
-    const page = await container.items.getChangeFeedIterator<Written>({ changeFeedStartFrom: ChangeFeedStartFrom.Beginning(range) }).readNext();
+    const page = await container.items
+      .getChangeFeedIterator<Written>({ changeFeedStartFrom: ChangeFeedStartFrom.Beginning(range) })
+      .readNext();
     for (const { stream } of page.result ?? []) found.set(stream, i);
   }
   return streams.map((stream) => found.get(stream) as number);

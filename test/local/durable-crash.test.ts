@@ -1,5 +1,5 @@
 /** The host as a process that is killed in the middle of an orchestration, and started again. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
@@ -19,7 +19,10 @@ beforeAll(async () => {
   root = mkdtempSync(path.join(PROJECT, '.cache', 'durable-'));
   notes = path.join(root, 'notes');
   compileInto(path.join(root, 'dist'), 'local/main.ts', 'adapters/embedded/writer.ts');
-  writeFileSync(path.join(root, 'package.json'), JSON.stringify({ main: path.join(path.relative(root, APP), 'functions/*.js') }));
+  writeFileSync(
+    path.join(root, 'package.json'),
+    JSON.stringify({ main: path.join(path.relative(root, APP), 'functions/*.js') }),
+  );
   writeFileSync(path.join(root, 'host.json'), readFileSync(path.join(APP, 'host.json')));
   const probe = net.createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
@@ -33,7 +36,9 @@ afterAll(() => {
 
 async function start(): Promise<void> {
   let output = '';
-  child = spawn(process.execPath, [path.join(root, 'dist/local/main.js')], { env: { ...process.env, FORMICARY_PORT: String(port), NOTES: notes } });
+  child = spawn(process.execPath, [path.join(root, 'dist/local/main.js')], {
+    env: { ...process.env, FORMICARY_PORT: String(port), NOTES: notes },
+  });
   child.stdout!.on('data', (chunk: Buffer) => (output += chunk.toString()));
   await until(() => output.includes('To stop'));
 }
@@ -68,7 +73,19 @@ test('what was done stays done, what was under way is done again, timers fire la
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   expect(status['output']).toEqual(['step 1', 'step 2', 'step 3', 'Finish']);
-  expect(sofar.slice(0, 7)).toEqual(['begin step 1', 'end step 1', 'begin step 2', 'begin step 2', 'end step 2', 'begin step 3', 'end step 3']);
+  expect(sofar.slice(0, 7)).toEqual([
+    'begin step 1',
+    'end step 1',
+    'begin step 2',
+    'begin step 2',
+    'end step 2',
+    'begin step 3',
+    'end step 3',
+  ]);
   // Step 3 may have been killed before its end was written, and nothing before it.
-  expect(written().slice(7).every((line) => line.endsWith('step 3'))).toBe(true);
+  expect(
+    written()
+      .slice(7)
+      .every((line) => line.endsWith('step 3')),
+  ).toBe(true);
 }, 30_000);

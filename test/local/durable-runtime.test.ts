@@ -1,10 +1,10 @@
 /** The runtime without a host: what it reads after a start, what it leaves behind when it is closed. */
+import '../support/library';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Registration } from '../../local/core';
 import { DurableRuntime } from '../../local/durable/runtime';
-import '../support/library';
 import { until } from './support';
 
 jest.spyOn(console, 'error').mockImplementation(() => {});
@@ -21,7 +21,11 @@ afterEach(async () => {
 let replays: Record<string, number>;
 beforeEach(() => (replays = {}));
 
-const registration = (name: string, type: string, callback: Registration['callback']): Registration => ({ name, bindings: { t: { type, name: 't', direction: 'in' } }, callback });
+const registration = (name: string, type: string, callback: Registration['callback']): Registration => ({
+  name,
+  bindings: { t: { type, name: 't', direction: 'in' } },
+  callback,
+});
 
 /** Waits for one event, or calls one activity, as the SDK would answer. */
 const waits = registration('waits', 'orchestrationTrigger', async (trigger) => {
@@ -30,12 +34,17 @@ const waits = registration('waits', 'orchestrationTrigger', async (trigger) => {
   return { isDone: history.some(({ EventType }) => EventType === 15), actions: [[{ actionType: 6 }]], output: 'done' };
 });
 const calls = registration('calls', 'orchestrationTrigger', async (trigger) => {
-  const ends = (trigger as { history: { EventType: number; Result?: string }[] }).history.filter(({ EventType }) => EventType === 5 || EventType === 6);
+  const ends = (trigger as { history: { EventType: number; Result?: string }[] }).history.filter(
+    ({ EventType }) => EventType === 5 || EventType === 6,
+  );
   return { isDone: ends.length > 0, actions: [[{ actionType: 0, functionName: 'work' }]], output: ends[0]?.Result };
 });
 
 function runtime(work: () => unknown = () => 'worked', retentionDays = 1): DurableRuntime {
-  const made = new DurableRuntime(path.join(folder, 'durable.db'), { orchestrators: [waits, calls], activities: [registration('work', 'activityTrigger', async () => work())] });
+  const made = new DurableRuntime(path.join(folder, 'durable.db'), {
+    orchestrators: [waits, calls],
+    activities: [registration('work', 'activityTrigger', async () => work())],
+  });
   made.begin(retentionDays);
   open.push(made);
   return made;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DurableClient } from 'durable-functions';
-import { startHost, type Host } from '../../local/host';
+import { type Host, startHost } from '../../local/host';
 import { send } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -22,7 +22,12 @@ let client: DurableClient;
 const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
 
 beforeAll(async () => {
-  host = await startHost({ appDirectory: `${__dirname}/../fixtures/durable-app`, port: 0, hostname: '127.0.0.1', data });
+  host = await startHost({
+    appDirectory: `${__dirname}/../fixtures/durable-app`,
+    port: 0,
+    hostname: '127.0.0.1',
+    data,
+  });
   await send(host.url, '/client');
   client = seen.client;
 });
@@ -68,7 +73,9 @@ describe('activities', () => {
   });
 
   test('fail with their reason, which can be caught', async () => {
-    expect(await run('catches', { activity: 'failing', input: 'no luck' })).toMatch(/^caught Activity function 'failing' failed: {2}no luck/);
+    expect(await run('catches', { activity: 'failing', input: 'no luck' })).toMatch(
+      /^caught Activity function 'failing' failed: {2}no luck/,
+    );
     expect(await run('catches', { activity: 'nowhere' })).toContain('this app has no such function');
     expect(await run('catches', { activity: 'large' })).toContain('more than 1000000 characters');
   });
@@ -100,7 +107,8 @@ describe('events and timers', () => {
     expect((await ended(id)).output).toBe('approved by ada');
   });
 
-  test('a timer wins when no approval comes', async () => expect(await run('approval', { timeout: 30 })).toBe('expired'));
+  test('a timer wins when no approval comes', async () =>
+    expect(await run('approval', { timeout: 30 })).toBe('expired'));
 
   test('an orchestration is not complete before a timer that it forgot to cancel', async () => {
     const id = await client.startNew('approval', { input: { timeout: 400, cancel: false } });
@@ -109,16 +117,15 @@ describe('events and timers', () => {
     expect(lastUpdatedTime.getTime() - createdTime.getTime()).toBeGreaterThanOrEqual(400);
   });
 
-  test.each([
-    [['A', 'B', 'A']],
-    [['B', 'A', 'A']],
-    [['A', 'A', 'B']],
-  ])('events that come as %j are kept, and used in their order', async (order) => {
-    const id = await client.startNew('letters');
-    for (const [index, name] of order.entries()) await client.raiseEvent(id, name, index);
-    const places = (name: string) => order.flatMap((other, index) => (other === name ? [index] : []));
-    expect((await ended(id)).output).toEqual([places('A')[0], places('B')[0], places('A')[1]]);
-  });
+  test.each([[['A', 'B', 'A']], [['B', 'A', 'A']], [['A', 'A', 'B']]])(
+    'events that come as %j are kept, and used in their order',
+    async (order) => {
+      const id = await client.startNew('letters');
+      for (const [index, name] of order.entries()) await client.raiseEvent(id, name, index);
+      const places = (name: string) => order.flatMap((other, index) => (other === name ? [index] : []));
+      expect((await ended(id)).output).toEqual([places('A')[0], places('B')[0], places('A')[1]]);
+    },
+  );
 
   test('an orchestration continues as new with what it says', async () => {
     expect(await run('countdown', { left: 5, log: [] })).toEqual([5, 4, 3, 2, 1]);
@@ -129,7 +136,9 @@ describe('failures', () => {
   test('of an orchestrator are its output', async () => {
     const status = await ended(await client.startNew('throws'));
     expect(status).toMatchObject({ runtimeStatus: 'Failed', customStatus: { phase: 'before' } });
-    expect(status.output).toMatch(/^Orchestrator function 'throws' failed: Activity function 'failing' failed: {2}no luck/);
+    expect(status.output).toMatch(
+      /^Orchestrator function 'throws' failed: Activity function 'failing' failed: {2}no luck/,
+    );
     expect(errors.mock.calls.flat().join()).toContain('no luck');
   });
 
@@ -140,11 +149,16 @@ describe('failures', () => {
     seen.activity = 'square';
     await client.raiseEvent(id, 'On', 1);
     const { runtimeStatus, output } = await ended(id);
-    expect([runtimeStatus, output]).toEqual(['Failed', expect.stringContaining("its step 0 was activity 'echo', and is activity 'square' in this replay")]);
+    expect([runtimeStatus, output]).toEqual([
+      'Failed',
+      expect.stringContaining("its step 0 was activity 'echo', and is activity 'square' in this replay"),
+    ]);
   });
 
   test('an orchestrator that looks at the clock fails, and says where', async () => {
-    await expect(run('looks-at-the-clock')).rejects.toThrow(/Non-deterministic orchestrator: its step 0 was a timer for .* and is a timer for/);
+    await expect(run('looks-at-the-clock')).rejects.toThrow(
+      /Non-deterministic orchestrator: its step 0 was a timer for .* and is a timer for/,
+    );
   });
 
   test('what this host does not have is refused by its name', async () => {
@@ -192,7 +206,9 @@ describe('management', () => {
     const waiting = await client.startNew('letters');
     const all = await client.getStatusBy({ createdTimeFrom: from });
     expect(all.map(({ instanceId }) => instanceId).toSorted()).toEqual([...ids, waiting].toSorted());
-    expect(await client.getStatusBy({ createdTimeFrom: from, runtimeStatus: ['Running', 'Pending'] as never })).toHaveLength(1);
+    expect(
+      await client.getStatusBy({ createdTimeFrom: from, runtimeStatus: ['Running', 'Pending'] as never }),
+    ).toHaveLength(1);
 
     expect((await client.purgeInstanceHistory(ids[0]!)).instancesDeleted).toBe(1);
     expect((await client.purgeInstanceHistory(ids[0]!)).instancesDeleted).toBe(0);
@@ -205,7 +221,10 @@ describe('management', () => {
   test('the routes are closed to those who do not know the key, and open to the links of a status', async () => {
     const id = await client.startNew('letters');
     expect((await send(host.url, `/runtime/webhooks/durabletask/instances/${id}`)).status).toBe(403);
-    expect((await send(host.url, `/runtime/webhooks/durabletask/instances/${id}/terminate?code=guess`, { method: 'POST' })).status).toBe(403);
+    expect(
+      (await send(host.url, `/runtime/webhooks/durabletask/instances/${id}/terminate?code=guess`, { method: 'POST' }))
+        .status,
+    ).toBe(403);
     const { pathname, search } = new URL(client.createHttpManagementPayload(id).statusQueryGetUri);
     expect((await send(host.url, pathname + search)).json()).toMatchObject({ instanceId: id, name: 'letters' });
     expect((await send(host.url, pathname + search, { headers: { origin: 'https://evil.example' } })).status).toBe(403);

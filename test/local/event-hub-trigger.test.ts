@@ -1,15 +1,15 @@
 /** Functions that are called with the messages of an event hub: through the unmodified SDK, on a server of ours. */
-import { EventHubProducerClient, type EventData } from '@azure/event-hubs';
-import type { InvocationContext } from '@azure/functions';
+import '../support/library';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { type EventData, EventHubProducerClient } from '@azure/event-hubs';
+import type { InvocationContext } from '@azure/functions';
 import { Connections } from '../../local/connections';
 import type { Binding } from '../../local/core';
 import { EventHubTrigger } from '../../local/event-hub-trigger';
 import { EventHubsServer } from '../servers/amqp/event-hubs';
 import { hostOf, until } from '../support/triggers';
-import '../support/library';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -36,7 +36,9 @@ const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
 beforeEach(async () => {
   server = await new EventHubsServer({ hubs: { [HUB]: PARTITIONS.length } }).listen();
   process.env[CONNECTION] = server.connectionString;
-  producer = new EventHubProducerClient(server.connectionString, HUB, { retryOptions: { timeoutInMs: 2_000, retryDelayInMs: 10, maxRetries: 10 } });
+  producer = new EventHubProducerClient(server.connectionString, HUB, {
+    retryOptions: { timeoutInMs: 2_000, retryDelayInMs: 10, maxRetries: 10 },
+  });
   folder = mkdtempSync(path.join(tmpdir(), 'formicary-hub-'));
   errors.mockClear();
 });
@@ -52,21 +54,44 @@ afterAll(() => delete process.env[CONNECTION]);
 /** Sends messages `from`..`to` to each partition. */
 async function send(from: number, to: number, partitions = PARTITIONS): Promise<void> {
   for (const partitionId of partitions) {
-    await producer.sendBatch(Array.from({ length: to - from + 1 }, (_, i) => ({ body: { n: from + i } })), { partitionId });
+    await producer.sendBatch(
+      Array.from({ length: to - from + 1 }, (_, i) => ({ body: { n: from + i } })),
+      { partitionId },
+    );
   }
 }
 
 /** A host with one function; one that is started after it finds what it has written down. */
-function start(callback: Handler, { retryOptions = FOR_EVER, maxBatchSize = 10, ...options }: { retryOptions?: Record<string, unknown>; maxBatchSize?: number; [option: string]: unknown } = {}) {
+function start(
+  callback: Handler,
+  {
+    retryOptions = FOR_EVER,
+    maxBatchSize = 10,
+    ...options
+  }: { retryOptions?: Record<string, unknown>; maxBatchSize?: number; [option: string]: unknown } = {},
+) {
   const connections = new Connections(folder);
-  const binding: Binding = { type: 'eventHubTrigger', name: 't', direction: 'in', connection: CONNECTION, eventHubName: HUB, cardinality: 'many', ...options };
-  const trigger = new EventHubTrigger({ name: 'messages', bindings: { t: binding }, retryOptions, callback: callback as (...args: unknown[]) => unknown }, connections.eventHub(CONNECTION, '$Default', HUB), maxBatchSize);
+  const binding: Binding = {
+    type: 'eventHubTrigger',
+    name: 't',
+    direction: 'in',
+    connection: CONNECTION,
+    eventHubName: HUB,
+    cardinality: 'many',
+    ...options,
+  };
+  const trigger = new EventHubTrigger(
+    { name: 'messages', bindings: { t: binding }, retryOptions, callback: callback as (...args: unknown[]) => unknown },
+    connections.eventHub(CONNECTION, '$Default', HUB),
+    maxBatchSize,
+  );
   const host = hostOf(trigger, connections);
   hosts.push(host);
   return host;
 }
 
-const partitionOf = ({ triggerMetadata }: InvocationContext) => (triggerMetadata as unknown as Metadata).partitionContext.partitionId;
+const partitionOf = ({ triggerMetadata }: InvocationContext) =>
+  (triggerMetadata as unknown as Metadata).partitionContext.partitionId;
 
 /** Collects what is given; `ns(partition)` are its messages in the order of their arrival. */
 class Taken {
@@ -74,7 +99,9 @@ class Taken {
   readonly take: Handler = (messages, context) => void this.batches.push({ partition: partitionOf(context), messages });
 
   ns(partition: string): number[] {
-    return this.batches.filter((batch) => batch.partition === partition).flatMap(({ messages }) => messages.map(({ n }) => n));
+    return this.batches
+      .filter((batch) => batch.partition === partition)
+      .flatMap(({ messages }) => messages.map(({ n }) => n));
   }
 
   /** True when each partition has got to its message `last`. */
@@ -112,15 +139,28 @@ describe('a batch', () => {
     await producer.sendBatch(sent, { partitionKey: 'the key' });
     await until(() => given.length > 0);
     const { messages, metadata } = given[0] as (typeof given)[0];
-    const { enqueuedTimeUtcArray: times, partitionContext, ...rest } = metadata as { enqueuedTimeUtcArray: string[]; partitionContext: object };
+    const {
+      enqueuedTimeUtcArray: times,
+      partitionContext,
+      ...rest
+    } = metadata as { enqueuedTimeUtcArray: string[]; partitionContext: object };
     expect(messages).toEqual([{ n: 1 }, 'no JSON', 'text']);
-    expect(partitionContext).toEqual({ fullyQualifiedNamespace: expect.stringContaining('127.0.0.1') as string, eventHubName: HUB, consumerGroup: '$Default', partitionId: expect.stringMatching(/^[0-3]$/) as string });
+    expect(partitionContext).toEqual({
+      fullyQualifiedNamespace: expect.stringContaining('127.0.0.1') as string,
+      eventHubName: HUB,
+      consumerGroup: '$Default',
+      partitionId: expect.stringMatching(/^[0-3]$/) as string,
+    });
     expect(rest).toMatchObject({
       partitionKeyArray: ['the key', 'the key', 'the key'],
       sequenceNumberArray: [0, 1, 2].map((low) => ({ low, high: 0, unsigned: false })),
       offsetArray: [0, 100, 200],
       propertiesArray: [{ kind: 'first', 'cloudEvents:type': 'x', large: 2 ** 40 }, {}, {}],
-      systemPropertiesArray: [0, 1, 2].map((n) => ({ sequenceNumber: n, offset: String(n * 100), partitionKey: 'the key' })),
+      systemPropertiesArray: [0, 1, 2].map((n) => ({
+        sequenceNumber: n,
+        offset: String(n * 100),
+        partitionKey: 'the key',
+      })),
     });
     for (const time of times) {
       expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?$/);
@@ -138,10 +178,13 @@ describe('a batch', () => {
       throw new Error('not now');
     });
     await send(1, 15);
-    await until(() => failed.length > 3 && PARTITIONS.every((partition) => partition === '2' || taken.ns(partition).includes(15)));
+    await until(
+      () => failed.length > 3 && PARTITIONS.every((partition) => partition === '2' || taken.ns(partition).includes(15)),
+    );
     await send(16, 20);
     await until(() => PARTITIONS.every((partition) => partition === '2' || taken.ns(partition).includes(20)));
-    for (const { messages } of failed) expect(messages.map(({ n }) => n)).toEqual(failed[0]?.messages.map(({ n }) => n));
+    for (const { messages } of failed)
+      expect(messages.map(({ n }) => n)).toEqual(failed[0]?.messages.map(({ n }) => n));
     expect([failed[0]?.messages[0]?.n, failed[0]?.retry]).toEqual([1, undefined]);
     expect(failed[3]?.retry).toEqual({ retryCount: 3, maxRetryCount: -1, exception: { message: 'Error: not now' } });
     broken = false;
@@ -153,7 +196,15 @@ describe('a batch', () => {
   test('of no JSON, of a name that every object has, of nothing: each is given as it is, and nothing stops', async () => {
     const given: unknown[] = [];
     start((messages) => void given.push(...messages));
-    await producer.sendBatch([{ body: Buffer.from([0xff, 0xfe]) }, { body: null }, { body: { n: 1 }, properties: { __proto__x: 1, toString: 'x' } }, { body: [1] }], { partitionId: '0' });
+    await producer.sendBatch(
+      [
+        { body: Buffer.from([0xff, 0xfe]) },
+        { body: null },
+        { body: { n: 1 }, properties: { __proto__x: 1, toString: 'x' } },
+        { body: [1] },
+      ],
+      { partitionId: '0' },
+    );
     await send(7, 7);
     await until(() => given.length === 8);
     expect(given).toEqual(expect.arrayContaining([{ n: 1 }, [1], { n: 7 }]));

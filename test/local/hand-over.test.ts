@@ -1,14 +1,16 @@
 /**
- * What functions get from this host against what they got under the real worker: `captures.json` holds what handlers saw
- * under azure-functions-nodejs-worker 3.9.1 with @azure/functions 4.16.5 (see its README), one entry a kind of binding.
+ * What functions get from this host against what they got under the real worker: `captures.json` holds what handlers
+ * saw under azure-functions-nodejs-worker 3.9.1 with @azure/functions 4.16.5 (see its README), one entry a kind of
+ * binding.
  */
-import { CosmosClient } from '@azure/cosmos';
-import { EventHubProducerClient, type EventData } from '@azure/event-hubs';
-import type { InvocationContext } from '@azure/functions';
-import { ServiceBusClient } from '@azure/service-bus';
+import '../support/library';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { CosmosClient } from '@azure/cosmos';
+import { type EventData, EventHubProducerClient } from '@azure/event-hubs';
+import type { InvocationContext } from '@azure/functions';
+import { ServiceBusClient } from '@azure/service-bus';
 import { Connections } from '../../local/connections';
 import type { Binding, Registration } from '../../local/core';
 import { CosmosTrigger } from '../../local/cosmos-trigger';
@@ -22,7 +24,6 @@ import { EventHubsServer } from '../servers/amqp/event-hubs';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
 import { CosmosServer } from '../servers/cosmos/server';
 import { until } from '../support/triggers';
-import '../support/library';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -45,8 +46,13 @@ afterEach(async () => {
 });
 
 function registered(binding: Record<string, unknown>): Registration {
-  const callback = (input: unknown, { triggerMetadata }: InvocationContext) => void seen.push({ input, metadata: triggerMetadata });
-  return { name: 'sees', bindings: { t: { name: 't', direction: 'in', type: '', ...binding } }, callback: callback as Registration['callback'] };
+  const callback = (input: unknown, { triggerMetadata }: InvocationContext) =>
+    void seen.push({ input, metadata: triggerMetadata });
+  return {
+    name: 'sees',
+    bindings: { t: { name: 't', direction: 'in', type: '', ...binding } },
+    callback: callback as Registration['callback'],
+  };
 }
 
 function captured(name: string): Seen {
@@ -68,7 +74,8 @@ function revived(value: unknown): unknown {
 function shapeOf(value: unknown): unknown {
   if (Buffer.isBuffer(value)) return 'Buffer';
   if (Array.isArray(value)) return value.length === 0 ? [] : [shapeOf(value[0])];
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([name, of]) => [name, shapeOf(of)]));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([name, of]) => [name, shapeOf(of)]));
   return typeof value;
 }
 
@@ -78,9 +85,19 @@ describe('an event hub', () => {
     process.env['TEST_EVENTHUBS'] = server.connectionString;
     const producer = new EventHubProducerClient(server.connectionString, 'h');
     const connections = new Connections(folder);
-    ending.push(() => server.close(), () => connections.close(), () => producer.close());
+    ending.push(
+      () => server.close(),
+      () => connections.close(),
+      () => producer.close(),
+    );
     await producer.sendBatch(messages, { partitionKey: 'k' });
-    const registration = registered({ type: 'eventHubTrigger', cardinality: 'many', connection: 'TEST_EVENTHUBS', eventHubName: 'h', ...options });
+    const registration = registered({
+      type: 'eventHubTrigger',
+      cardinality: 'many',
+      connection: 'TEST_EVENTHUBS',
+      eventHubName: 'h',
+      ...options,
+    });
     const trigger = new EventHubTrigger(registration, connections.eventHub('TEST_EVENTHUBS', '$Default', 'h'), 100);
     ending.push(() => trigger.stop());
     await until(() => seen.length > 0);
@@ -89,32 +106,59 @@ describe('an event hub', () => {
 
   test('many', async () => {
     const worker = captured('eventHub many');
-    const { input, metadata } = await sent([{ body: { a: 1 }, properties: { 'cloudEvents:id': 'x' } }, { body: Buffer.from('plain text') }, { body: Buffer.from('42') }], {});
+    const { input, metadata } = await sent(
+      [
+        { body: { a: 1 }, properties: { 'cloudEvents:id': 'x' } },
+        { body: Buffer.from('plain text') },
+        { body: Buffer.from('42') },
+      ],
+      {},
+    );
     expect(input).toEqual(worker.input);
     expect(shapeOf(metadata)).toEqual(shapeOf(worker.metadata));
   });
 
   test('many, as bytes: what is empty stays where it is', async () => {
     const worker = captured('eventHub many, dataType binary');
-    const { input, metadata } = await sent([{ body: Buffer.from('{"a":1}') }, { body: Buffer.alloc(0) }], { dataType: 'binary' });
+    const { input, metadata } = await sent([{ body: Buffer.from('{"a":1}') }, { body: Buffer.alloc(0) }], {
+      dataType: 'binary',
+    });
     expect(input).toEqual(worker.input);
     expect(shapeOf(metadata)).toEqual(shapeOf(worker.metadata));
   });
 
   test('many, as texts: what is empty is left out of the batch, and not out of the lists beside it', async () => {
     const { input, metadata } = await sent([{ body: Buffer.alloc(0) }, { body: { a: 1 } }], {});
-    expect([input, (metadata as { sequenceNumberArray: unknown[] }).sequenceNumberArray.length]).toEqual([[{ a: 1 }], 2]);
+    expect([input, (metadata as { sequenceNumberArray: unknown[] }).sequenceNumberArray.length]).toEqual([
+      [{ a: 1 }],
+      2,
+    ]);
   });
 });
 
 test('a queue of Service Bus', async () => {
-  const server = await new ServiceBusServer({ now: () => Date.now(), isQueue: () => true, lockMs: 30_000, maxDeliveries: 3 }).listen();
+  const server = await new ServiceBusServer({
+    now: () => Date.now(),
+    isQueue: () => true,
+    lockMs: 30_000,
+    maxDeliveries: 3,
+  }).listen();
   process.env['TEST_SERVICEBUS'] = server.connectionString;
   const sender = new ServiceBusClient(server.connectionString);
   const connections = new Connections(folder);
-  ending.push(() => server.close(), () => connections.close(), () => sender.close());
-  await sender.createSender('q').sendMessages({ body: { a: 1 }, messageId: 'm1', contentType: 'application/json', timeToLive: 60_000 });
-  const trigger = new ServiceBusTrigger(registered({ type: 'serviceBusTrigger', connection: 'TEST_SERVICEBUS', queueName: 'q' }), connections.serviceBus('TEST_SERVICEBUS'), 1);
+  ending.push(
+    () => server.close(),
+    () => connections.close(),
+    () => sender.close(),
+  );
+  await sender
+    .createSender('q')
+    .sendMessages({ body: { a: 1 }, messageId: 'm1', contentType: 'application/json', timeToLive: 60_000 });
+  const trigger = new ServiceBusTrigger(
+    registered({ type: 'serviceBusTrigger', connection: 'TEST_SERVICEBUS', queueName: 'q' }),
+    connections.serviceBus('TEST_SERVICEBUS'),
+    1,
+  );
   ending.push(() => trigger.stop());
   await until(() => seen.length > 0);
   const worker = captured('serviceBus one');
@@ -125,12 +169,22 @@ test('a queue of Service Bus', async () => {
 test('a container of Cosmos DB', async () => {
   const server = await CosmosServer.start();
   const client = new CosmosClient({ endpoint: server.endpoint, key: server.key });
-  ending.push(() => server.stop(), async () => client.dispose());
+  ending.push(
+    () => server.stop(),
+    async () => client.dispose(),
+  );
   const { database } = await client.databases.create({ id: 'formicary' });
   await database.containers.create({ id: 'events', partitionKey: { paths: ['/id'], version: 2 } });
   await database.containers.create({ id: 'leases', partitionKey: { paths: ['/id'], version: 2 } });
   await database.container('events').items.create({ id: '1', n: 1 });
-  const binding = { type: 'cosmosDBTrigger', databaseName: 'formicary', containerName: 'events', startFromBeginning: true, feedPollDelay: 10, leaseAcquireInterval: 50 };
+  const binding = {
+    type: 'cosmosDBTrigger',
+    databaseName: 'formicary',
+    containerName: 'events',
+    startFromBeginning: true,
+    feedPollDelay: 10,
+    leaseAcquireInterval: 50,
+  };
   const registration = registered(binding);
   const trigger = new CosmosTrigger(registration, registration.bindings['t'] as Binding, client, 'host');
   ending.push(() => trigger.stop());
@@ -159,7 +213,10 @@ test.each<[string, string | null, unknown]>([
 });
 
 test('names in what is said about a message get a small first letter, at any depth', async () => {
-  await handOver(registered({ type: 'serviceBusTrigger' }), { data: stringData('x'), metadata: { ApplicationProperties: { json: '{"Kind":{"Sub":1}}' } } });
+  await handOver(registered({ type: 'serviceBusTrigger' }), {
+    data: stringData('x'),
+    metadata: { ApplicationProperties: { json: '{"Kind":{"Sub":1}}' } },
+  });
   expect(seen[0]?.metadata).toEqual({ applicationProperties: { kind: { sub: 1 } } });
 });
 

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import net from 'node:net';
-import { startHost, type Host } from '../../local/host';
 import { abortSignalOf } from '../../functions/http/edge/abort';
+import { type Host, startHost } from '../../local/host';
 import { APP, send, until } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -37,11 +37,15 @@ describe('starting', () => {
   });
 
   test('refuses an address that others can reach', async () => {
-    await expect(startHost({ appDirectory: APP, port: 0, hostname: '0.0.0.0' })).rejects.toThrow('only a loopback address');
+    await expect(startHost({ appDirectory: APP, port: 0, hostname: '0.0.0.0' })).rejects.toThrow(
+      'only a loopback address',
+    );
   });
 
   test('refuses a port that is taken', async () => {
-    await expect(startHost({ appDirectory: APP, port, hostname: '127.0.0.1' })).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await expect(startHost({ appDirectory: APP, port, hostname: '127.0.0.1' })).rejects.toMatchObject({
+      code: 'EADDRINUSE',
+    });
   });
 });
 
@@ -50,7 +54,14 @@ describe('requests', () => {
     const reply = await send(host.url, '/things/a%20b?q=1%2B1', { headers: { 'X-Sample': 'é' } });
     expect(reply.status).toBe(200);
     expect(reply.headers).toMatchObject({ 'content-type': 'application/json', 'x-answer': 'yes' });
-    expect(reply.json()).toEqual({ function: 'thing', method: 'GET', url: `${host.url}/things/a%20b?q=1%2B1`, id: 'a b', q: '1+1', header: 'é' });
+    expect(reply.json()).toEqual({
+      function: 'thing',
+      method: 'GET',
+      url: `${host.url}/things/a%20b?q=1%2B1`,
+      id: 'a b',
+      q: '1+1',
+      header: 'é',
+    });
     expect((await send(host.url, '/things/1', { method: 'DELETE' })).json()['method']).toBe('DELETE');
   });
 
@@ -61,8 +72,16 @@ describe('requests', () => {
 
   test('bring their bodies, whole or in chunks', async () => {
     const reply = await send(host.url, '/things', { method: 'POST', body: 'grüße' });
-    expect([reply.status, reply.text, reply.headers['content-type']]).toEqual([201, 'grüße', 'text/plain; charset=utf-8']);
-    const chunked = await send(host.url, '/things', { method: 'POST', body: 'chunk', headers: { 'transfer-encoding': 'chunked' } });
+    expect([reply.status, reply.text, reply.headers['content-type']]).toEqual([
+      201,
+      'grüße',
+      'text/plain; charset=utf-8',
+    ]);
+    const chunked = await send(host.url, '/things', {
+      method: 'POST',
+      body: 'chunk',
+      headers: { 'transfer-encoding': 'chunked' },
+    });
     expect(chunked.text).toBe('chunk');
     expect((await send(host.url, '/things', { method: 'POST' })).text).toBe('');
     const odd = Buffer.from([0, 1, 2, 255]);
@@ -75,8 +94,16 @@ describe('requests', () => {
     const over = Buffer.alloc(8_000_001);
     const agent = new http.Agent({ keepAlive: true });
     const declared = await send(host.url, '/size', { method: 'POST', body: over, agent });
-    expect([declared.status, declared.json()['type']]).toEqual([413, 'https://formicary.dev/problems/payload-too-large']);
-    const undeclared = await send(host.url, '/size', { method: 'POST', body: over, headers: { 'transfer-encoding': 'chunked' }, agent });
+    expect([declared.status, declared.json()['type']]).toEqual([
+      413,
+      'https://formicary.dev/problems/payload-too-large',
+    ]);
+    const undeclared = await send(host.url, '/size', {
+      method: 'POST',
+      body: over,
+      headers: { 'transfer-encoding': 'chunked' },
+      agent,
+    });
     expect(undeclared.status).toBe(413);
     expect((await send(host.url, '/things/special', { agent })).status).toBe(200);
     agent.destroy();
@@ -151,7 +178,9 @@ describe('streams', () => {
 
   test('are cancelled even while they wait', async () => {
     const response = await open('/web-stream');
-    expect(await new Promise((resolve) => response.once('data', (chunk: Buffer) => resolve(chunk.toString())))).toBe('first');
+    expect(await new Promise((resolve) => response.once('data', (chunk: Buffer) => resolve(chunk.toString())))).toBe(
+      'first',
+    );
     response.destroy();
     await until(() => seen['cancelled'] === true);
   });

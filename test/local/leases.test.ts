@@ -1,4 +1,4 @@
-import { leasesToTake, uncovered, type Lease } from '../../local/leases';
+import { type Lease, leasesToTake, uncovered } from '../../local/leases';
 
 const NOW = Date.parse('2026-11-21T12:00:00Z');
 const EXPIRE = 60_000;
@@ -28,7 +28,11 @@ describe('host A takes', () => {
     ['back nothing that it still reads, however old', 'aaBB', '01', ''],
     ['nothing where there is nothing', '', '', ''],
   ])('%s: %s', (_, owners, reading, taken) => {
-    expect(leasesToTake(leases(owners), 'A', new Set(reading), NOW, EXPIRE).map(({ id }) => id).join('')).toBe(taken);
+    expect(
+      leasesToTake(leases(owners), 'A', new Set(reading), NOW, EXPIRE)
+        .map(({ id }) => id)
+        .join(''),
+    ).toBe(taken);
   });
 
   test.each([2, 3, 5])('its share after some rounds, whoever comes; %i hosts', (hosts) => {
@@ -49,11 +53,47 @@ describe('host A takes', () => {
 
 test.each([
   [[['', 'FF']], [], [['', 'FF']]],
-  [[['', '80'], ['80', 'FF']], [['80', 'FF']], [['', '80']]],
-  [[['', '80'], ['80', 'FF']], [['', 'FF']], []],
-  [[['', 'FF']], [['40', '80'], ['C0', 'D0']], [['', '40'], ['80', 'C0'], ['D0', 'FF']]],
-  [[['', 'FF']], [['', 'C0'], ['40', '80']], [['C0', 'FF']]],
+  [
+    [
+      ['', '80'],
+      ['80', 'FF'],
+    ],
+    [['80', 'FF']],
+    [['', '80']],
+  ],
+  [
+    [
+      ['', '80'],
+      ['80', 'FF'],
+    ],
+    [['', 'FF']],
+    [],
+  ],
+  [
+    [['', 'FF']],
+    [
+      ['40', '80'],
+      ['C0', 'D0'],
+    ],
+    [
+      ['', '40'],
+      ['80', 'C0'],
+      ['D0', 'FF'],
+    ],
+  ],
+  [
+    [['', 'FF']],
+    [
+      ['', 'C0'],
+      ['40', '80'],
+    ],
+    [['C0', 'FF']],
+  ],
 ])('of the ranges %j the leases %j leave %j uncovered', (ranges, covered, gaps) => {
-  const rangesOf = (pairs: string[][]) => pairs.map(([minInclusive, maxExclusive]) => ({ minInclusive, maxExclusive }) as { minInclusive: string; maxExclusive: string });
+  const rangesOf = (pairs: string[][]) =>
+    pairs.map(
+      ([minInclusive, maxExclusive]) =>
+        ({ minInclusive, maxExclusive }) as { minInclusive: string; maxExclusive: string },
+    );
   expect(uncovered(rangesOf(ranges), rangesOf(covered))).toEqual(rangesOf(gaps));
 });

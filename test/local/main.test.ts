@@ -1,5 +1,5 @@
 /** The host as a process of its own: with the real `require`, signals and exit codes. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
@@ -15,14 +15,32 @@ let port: number;
 beforeAll(async () => {
   mkdirSync(path.join(PROJECT, '.cache'), { recursive: true });
   root = mkdtempSync(path.join(PROJECT, '.cache', 'host-'));
-  for (const file of globSync(['local/**/*.ts', 'functions/http/edge/{abort,problem,template}.ts', 'adapters/embedded/{folder,sqlite}.ts', 'app/{clock,log}.ts', 'domain/kernel/{json,number,text,time}.ts'], { cwd: PROJECT })) {
+  for (const file of globSync(
+    [
+      'local/**/*.ts',
+      'functions/http/edge/{abort,problem,template}.ts',
+      'adapters/embedded/{folder,sqlite}.ts',
+      'app/{clock,log}.ts',
+      'domain/kernel/{json,number,text,time}.ts',
+    ],
+    { cwd: PROJECT },
+  )) {
     const target = path.join(root, 'dist', file.replace(/ts$/, 'js'));
     mkdirSync(path.dirname(target), { recursive: true });
-    const { code } = transformFileSync(path.join(PROJECT, file), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } });
+    const { code } = transformFileSync(path.join(PROJECT, file), {
+      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      module: { type: 'commonjs' },
+    });
     writeFileSync(target, code);
   }
-  writeFileSync(path.join(root, 'package.json'), JSON.stringify({ main: path.join(path.relative(root, APP), 'functions/*.js') }));
-  writeFileSync(path.join(root, 'host.json'), JSON.stringify({ version: '2.0', extensions: { http: { routePrefix: '' } } }));
+  writeFileSync(
+    path.join(root, 'package.json'),
+    JSON.stringify({ main: path.join(path.relative(root, APP), 'functions/*.js') }),
+  );
+  writeFileSync(
+    path.join(root, 'host.json'),
+    JSON.stringify({ version: '2.0', extensions: { http: { routePrefix: '' } } }),
+  );
 
   const probe = net.createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
@@ -43,7 +61,10 @@ afterEach(() => {
 });
 
 function start(env: Record<string, string> = {}): Started {
-  const child = spawn(process.execPath, [path.join(root, 'dist/local/main.js')], { cwd: root, env: { ...process.env, FORMICARY_PORT: String(port), ...env } });
+  const child = spawn(process.execPath, [path.join(root, 'dist/local/main.js')], {
+    cwd: root,
+    env: { ...process.env, FORMICARY_PORT: String(port), ...env },
+  });
   started.push(child);
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -61,7 +82,9 @@ test('starts, says where, serves, and stops when asked', async () => {
 
   const second = start();
   expect(await second.exit).toBe(1);
-  expect(second.output()).toBe(`Port ${port} is in use: stop what runs there, or choose another port (start --port, or FORMICARY_PORT).\n`);
+  expect(second.output()).toBe(
+    `Port ${port} is in use: stop what runs there, or choose another port (start --port, or FORMICARY_PORT).\n`,
+  );
 
   host.child.kill('SIGTERM');
   expect(await host.exit).toBe(0);
@@ -80,14 +103,18 @@ test('a second signal stops at once', async () => {
   expect(await slow).toBe('cut off');
 }, 20_000);
 
-test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s stops it in order, also when npm hands on what the terminal has sent already', async (signal) => {
-  const host = start();
-  await until(() => host.output().includes('To stop'));
-  host.child.kill(signal);
-  await until(() => host.output().includes('once more'));
-  host.child.kill(signal);
-  expect(await host.exit).toBe(0);
-}, 20_000);
+test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+  '%s stops it in order, also when npm hands on what the terminal has sent already',
+  async (signal) => {
+    const host = start();
+    await until(() => host.output().includes('To stop'));
+    host.child.kill(signal);
+    await until(() => host.output().includes('once more'));
+    host.child.kill(signal);
+    expect(await host.exit).toBe(0);
+  },
+  20_000,
+);
 
 test('a port that is none is refused', async () => {
   const host = start({ FORMICARY_PORT: 'http' });

@@ -65,13 +65,18 @@ describe('Router', () => {
     expect(find('PUT', '/openapi.json')).toEqual(['GET']);
   });
 
-  test.each(['/v2', '/v2/agents', '/openapi.json/x', '//x'])('%s is unknown', (path) => expect(find('GET', path)).toBeUndefined());
+  test.each(['/v2', '/v2/agents', '/openapi.json/x', '//x'])('%s is unknown', (path) =>
+    expect(find('GET', path)).toBeUndefined(),
+  );
 
-  test('a placeholder takes no empty segment', () => expect(routerOf(['GET', 'a/{b}/c']).find('GET', '/a//c').kind).toBe('none'));
+  test('a placeholder takes no empty segment', () =>
+    expect(routerOf(['GET', 'a/{b}/c']).find('GET', '/a//c').kind).toBe('none'));
 
   test('bad encoding throws', () => expect(() => router.find('GET', '/v1/agents/%zz')).toThrow(URIError));
 
-  test.each(['v1/{id:int}', 'v1/{id?}', 'v1/a{id}', '{}'])('does not support %s', (template) => expect(() => routerOf(['GET', template])).toThrow('not supported'));
+  test.each(['v1/{id:int}', 'v1/{id?}', 'v1/a{id}', '{}'])('does not support %s', (template) =>
+    expect(() => routerOf(['GET', template])).toThrow('not supported'),
+  );
 
   test('the same route twice is refused', () => {
     expect(() => routerOf(['GET', 'a/{b}'], ['GET', 'a/{c}'])).toThrow('the same for GET');

@@ -1,15 +1,15 @@
 /** Functions that are called with the messages of a queue: through the unmodified SDK, on a server of ours. */
-import type { InvocationContext } from '@azure/functions';
-import { ServiceBusClient } from '@azure/service-bus';
+import '../support/library';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { InvocationContext } from '@azure/functions';
+import { ServiceBusClient } from '@azure/service-bus';
 import { Connections } from '../../local/connections';
 import type { Binding } from '../../local/core';
 import { ServiceBusTrigger } from '../../local/service-bus-trigger';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
 import { hostOf, until } from '../support/triggers';
-import '../support/library';
 
 jest.setTimeout(60_000); // other work shares the machine
 
@@ -30,7 +30,12 @@ const hosts: { stop(): Promise<void> }[] = [];
 const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
 
 beforeEach(async () => {
-  server = await new ServiceBusServer({ now: () => Date.now(), isQueue: (name) => name === QUEUE, lockMs: 30_000, maxDeliveries: MAX_DELIVERIES }).listen();
+  server = await new ServiceBusServer({
+    now: () => Date.now(),
+    isQueue: (name) => name === QUEUE,
+    lockMs: 30_000,
+    maxDeliveries: MAX_DELIVERIES,
+  }).listen();
   process.env[CONNECTION] = server.connectionString;
   process.env['TEST_QUEUE'] = QUEUE;
   folder = mkdtempSync(path.join(tmpdir(), 'formicary-bus-'));
@@ -49,14 +54,26 @@ afterAll(() => {
 /** Sends messages `from`..`to`. */
 async function send(from: number, to: number): Promise<void> {
   const client = new ServiceBusClient(server.connectionString);
-  await client.createSender(QUEUE).sendMessages(upTo(to, from).map((n) => ({ body: { n }, messageId: `message-${n}` })));
+  await client
+    .createSender(QUEUE)
+    .sendMessages(upTo(to, from).map((n) => ({ body: { n }, messageId: `message-${n}` })));
   await client.close();
 }
 
 function start(callback: Handler) {
   const connections = new Connections(folder);
-  const binding: Binding = { type: 'serviceBusTrigger', name: 't', direction: 'in', connection: CONNECTION, queueName: '%TEST_QUEUE%' };
-  const trigger = new ServiceBusTrigger({ name: 'messages', bindings: { t: binding }, callback: callback as (...args: unknown[]) => unknown }, connections.serviceBus(CONNECTION), AT_ONCE);
+  const binding: Binding = {
+    type: 'serviceBusTrigger',
+    name: 't',
+    direction: 'in',
+    connection: CONNECTION,
+    queueName: '%TEST_QUEUE%',
+  };
+  const trigger = new ServiceBusTrigger(
+    { name: 'messages', bindings: { t: binding }, callback: callback as (...args: unknown[]) => unknown },
+    connections.serviceBus(CONNECTION),
+    AT_ONCE,
+  );
   const host = hostOf(trigger, connections);
   hosts.push(host);
   return host;
@@ -64,7 +81,8 @@ function start(callback: Handler) {
 
 const upTo = (last: number, from = 1) => Array.from({ length: last - from + 1 }, (_, i) => from + i);
 const sorted = (ns: readonly number[]) => ns.toSorted((a, b) => a - b);
-const deliveryOf = ({ triggerMetadata }: InvocationContext) => (triggerMetadata as { deliveryCount: number }).deliveryCount;
+const deliveryOf = ({ triggerMetadata }: InvocationContext) =>
+  (triggerMetadata as { deliveryCount: number }).deliveryCount;
 
 test('each message comes once, with what Azure says about it, and is gone after its call', async () => {
   const given: { message: Message; metadata: unknown }[] = [];

@@ -1,5 +1,5 @@
-import { startHost, type Host } from '../../local/host';
 import { abortSignalOf } from '../../functions/http/edge/abort';
+import { type Host, startHost } from '../../local/host';
 import { APP, send, until } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -18,7 +18,11 @@ test('a timer runs by its schedule, never twice at once, and gets its info', asy
   expect(seen['timersAtOnce']).toBe(1);
   expect(seen['timerFunction']).toBe('every-second');
   const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string;
-  expect(seen['timerInfo']).toEqual({ isPastDue: false, schedule: { adjustForDST: true }, scheduleStatus: { last: time, next: time, lastUpdated: time } });
+  expect(seen['timerInfo']).toEqual({
+    isPastDue: false,
+    schedule: { adjustForDST: true },
+    scheduleStatus: { last: time, next: time, lastUpdated: time },
+  });
 }, 8_000);
 
 test('a timer may run at startup; its failure is logged', () => {

@@ -1,23 +1,31 @@
+import '../support/library';
 import { setImmediate as tick } from 'node:timers/promises';
 import { SteadyClock } from '../../app/clock';
 import type { Binding } from '../../local/core';
-import { startTimer, type RunningTimer } from '../../local/timers';
-import '../support/library';
+import { type RunningTimer, startTimer } from '../../local/timers';
 
 const DAY = 86_400_000;
 
 /** Runs a timer from the given instant on and collects when it ran. */
-function timer(schedule: string, work: () => Promise<void> = async () => {}): { runs: string[]; running: RunningTimer } {
+function timer(
+  schedule: string,
+  work: () => Promise<void> = async () => {},
+): { runs: string[]; running: RunningTimer } {
   const runs: string[] = [];
   const binding = { type: 'timerTrigger', name: 't', direction: 'in', schedule } as Binding;
   const callback = (): Promise<void> => {
     runs.push(new Date().toISOString().slice(0, 19));
     return work();
   };
-  return { runs, running: startTimer({ name: 'sample', bindings: { t: binding }, callback }, binding, new SteadyClock()) };
+  return {
+    runs,
+    running: startTimer({ name: 'sample', bindings: { t: binding }, callback }, binding, new SteadyClock()),
+  };
 }
 
-beforeEach(() => jest.useFakeTimers({ now: Date.parse('2026-01-30T23:59:50.500Z'), doNotFake: ['setImmediate', 'nextTick'] }));
+beforeEach(() =>
+  jest.useFakeTimers({ now: Date.parse('2026-01-30T23:59:50.500Z'), doNotFake: ['setImmediate', 'nextTick'] }),
+);
 afterEach(() => jest.useRealTimers());
 
 test('runs at each second that the schedule names', async () => {
@@ -66,7 +74,11 @@ test('goes on after a failure', async () => {
   await jest.advanceTimersByTimeAsync(3_000);
   await running.stop();
   expect(runs).toHaveLength(3);
-  expect(JSON.parse(errors.mock.calls[0]![0] as string)).toMatchObject({ level: 'error', timer: 'sample', stack: expect.stringContaining('no luck') as string });
+  expect(JSON.parse(errors.mock.calls[0]![0] as string)).toMatchObject({
+    level: 'error',
+    timer: 'sample',
+    stack: expect.stringContaining('no luck') as string,
+  });
 });
 
 test('takes a schedule from the settings', async () => {
@@ -78,7 +90,15 @@ test('takes a schedule from the settings', async () => {
   expect(() => timer('%NOT_SET%')).toThrow('NOT_SET');
 });
 
-test.each(['* * * * *', '* * * * * * *', '0 0 8 L * *', '0 0 8 15W * *', '0 0 8 * * MON#2', '0 0 8 ? * *', '@daily', '00:05:00', '61 * * * * *', ''])(
-  '%j is no schedule',
-  (schedule) => expect(() => timer(schedule)).toThrow(),
-);
+test.each([
+  '* * * * *',
+  '* * * * * * *',
+  '0 0 8 L * *',
+  '0 0 8 15W * *',
+  '0 0 8 * * MON#2',
+  '0 0 8 ? * *',
+  '@daily',
+  '00:05:00',
+  '61 * * * * *',
+  '',
+])('%j is no schedule', (schedule) => expect(() => timer(schedule)).toThrow());

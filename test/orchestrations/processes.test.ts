@@ -3,7 +3,7 @@ import type { RequestContext } from '../../app/agents';
 import { parseStream } from '../../domain/kernel/ids';
 import type { OversightRules } from '../../domain/oversight';
 import { DurableOrchestrations, instanceOf } from '../../functions/orchestrations/client';
-import { App, TENANT, eventually, person } from './support';
+import { App, eventually, person, TENANT } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
 jest.setTimeout(120_000);
@@ -30,9 +30,18 @@ const newId = (): string => `one-${(ids += 1)}`;
 
 /** How each process begins, and what has happened when nobody did anything about it. */
 const PROCESSES = {
-  round: { begin: () => app.openRound(newId(), { seconds: 1, passes: 2 }), story: ['RoundOpened', 'ImprovementOpened', 'RoundClosed', 'RoundEscalated'] },
-  approval: { begin: async () => await app.approvalOf(await app.propose(newId(), LADDER)), story: ['ApprovalRequested', 'ApprovalEscalated', 'ApprovalClosed'] },
-  'veto window': { begin: () => app.openVetoWindow(newId()), story: ['ActionProposed', 'VetoWindowOpened', 'ActionCleared'] },
+  round: {
+    begin: () => app.openRound(newId(), { seconds: 1, passes: 2 }),
+    story: ['RoundOpened', 'ImprovementOpened', 'RoundClosed', 'RoundEscalated'],
+  },
+  approval: {
+    begin: async () => await app.approvalOf(await app.propose(newId(), LADDER)),
+    story: ['ApprovalRequested', 'ApprovalEscalated', 'ApprovalClosed'],
+  },
+  'veto window': {
+    begin: () => app.openVetoWindow(newId()),
+    story: ['ActionProposed', 'VetoWindowOpened', 'ActionCleared'],
+  },
 };
 
 const over = async (stream: string, story: readonly string[]): Promise<void> => {
@@ -42,17 +51,25 @@ const over = async (stream: string, story: readonly string[]): Promise<void> => 
 };
 
 describe('a process', () => {
-  test.each(Object.entries(PROCESSES))('%s: what is due happens in its time, and the orchestration ends', async (_, { begin, story }) => {
-    await over(await begin(), story);
-  });
+  test.each(Object.entries(PROCESSES))(
+    '%s: what is due happens in its time, and the orchestration ends',
+    async (_, { begin, story }) => {
+      await over(await begin(), story);
+    },
+  );
 
   test('the safe default reaches the action, and no one else is asked', async () => {
     const action = await app.propose(newId(), LADDER);
     await over(await app.approvalOf(action), PROCESSES.approval.story);
     // A receipt can be read in the store a moment before its own process has heard that it is there.
-    await eventually(async () => (await app.colony.actions.load(TENANT, parseStream(action).id)).state.status !== 'held');
+    await eventually(
+      async () => (await app.colony.actions.load(TENANT, parseStream(action).id)).state.status !== 'held',
+    );
     expect(await app.story(action)).toContain('ActionRefused');
-    expect((await app.colony.actions.load(TENANT, parseStream(action).id)).state).toMatchObject({ status: 'refused', stopped: { by: 'safe-default' } });
+    expect((await app.colony.actions.load(TENANT, parseStream(action).id)).state).toMatchObject({
+      status: 'refused',
+      stopped: { by: 'safe-default' },
+    });
   });
 
   test('votes that decide close the round at once, and end its orchestration', async () => {
@@ -68,7 +85,9 @@ describe('a process', () => {
     const approval = await app.approvalOf(action);
     await app.underWay(approval);
     const { hash } = (await app.colony.actions.load(TENANT, parseStream(action).id)).state;
-    expect(await app.colony.approvals.approve(person('ada'), parseStream(approval).id, { hash, reason: 'fine' })).toMatchObject({ ok: true });
+    expect(
+      await app.colony.approvals.approve(person('ada'), parseStream(approval).id, { hash, reason: 'fine' }),
+    ).toMatchObject({ ok: true });
     await over(approval, ['ApprovalRequested', 'ApprovalGiven', 'ApprovalClosed']);
   });
 
@@ -80,10 +99,21 @@ describe('a process', () => {
   });
 
   test('a postponed approval is opened again, and waited for anew', async () => {
-    const action = await app.propose(newId(), { safe_default: 'postpone', approvers: [{ group: 'approvers', members: [], seconds: 1 }] });
+    const action = await app.propose(newId(), {
+      safe_default: 'postpone',
+      approvers: [{ group: 'approvers', members: [], seconds: 1 }],
+    });
     const approval = await app.approvalOf(action);
-    await eventually(async () => (await app.story(approval)).filter((type) => type === 'ApprovalReopened').length === 2);
-    expect((await app.story(approval)).slice(0, 5)).toEqual(['ApprovalRequested', 'ApprovalClosed', 'ApprovalReopened', 'ApprovalClosed', 'ApprovalReopened']);
+    await eventually(
+      async () => (await app.story(approval)).filter((type) => type === 'ApprovalReopened').length === 2,
+    );
+    expect((await app.story(approval)).slice(0, 5)).toEqual([
+      'ApprovalRequested',
+      'ApprovalClosed',
+      'ApprovalReopened',
+      'ApprovalClosed',
+      'ApprovalReopened',
+    ]);
     const withdrawn: RequestContext = { principal: { tenant: TENANT, id: 'buyer', kind: 'agent', level: 'execute' } };
     await app.colony.approvals.withdraw(withdrawn, parseStream(approval).id, 'enough');
   });
@@ -123,7 +153,8 @@ describe('whatever befalls an orchestration, the receipts are the same', () => {
       await orchestrations().start(stream);
     },
   };
-  const orchestrations = (): DurableOrchestrations => new DurableOrchestrations(app.client, (stream) => app.colony.decisions.dueOf(stream));
+  const orchestrations = (): DurableOrchestrations =>
+    new DurableOrchestrations(app.client, (stream) => app.colony.decisions.dueOf(stream));
 
   const endOf = async (begin: () => Promise<string>, befall: (stream: string) => Promise<void>): Promise<string[]> => {
     const stream = await begin();
@@ -136,11 +167,17 @@ describe('whatever befalls an orchestration, the receipts are the same', () => {
 
   // Most of it is waiting, so all wait at once.
   beforeAll(async () => {
-    await Promise.all(Object.entries(FAULTS).map(async ([fault, befall]) => stories.set(fault, await Promise.allSettled(Object.values(PROCESSES).map(({ begin }) => endOf(begin, befall))))));
+    await Promise.all(
+      Object.entries(FAULTS).map(async ([fault, befall]) =>
+        stories.set(fault, await Promise.allSettled(Object.values(PROCESSES).map(({ begin }) => endOf(begin, befall)))),
+      ),
+    );
   });
 
   test.each(Object.keys(FAULTS))('%s', (fault) => {
-    expect(stories.get(fault)).toEqual(Object.values(PROCESSES).map(({ story }) => ({ status: 'fulfilled', value: story })));
+    expect(stories.get(fault)).toEqual(
+      Object.values(PROCESSES).map(({ story }) => ({ status: 'fulfilled', value: story })),
+    );
   });
 
   test('lost for good, the deadline stands in', async () => {
@@ -179,7 +216,8 @@ test('a round costs one start and one wake, however many votes; twenty at once a
   await Promise.all(streams.map((stream) => app.underWay(stream)));
   await Promise.all(rounds.flatMap((id) => [0, 1, 2].map((voter) => app.vote(id, voter, 'approve'))));
   await Promise.all(streams.map((stream) => app.ended(stream)));
-  const calls = (spy: typeof start): string[] => spy.mock.calls.map(([stream]) => stream).filter((stream) => streams.includes(stream));
+  const calls = (spy: typeof start): string[] =>
+    spy.mock.calls.map(([stream]) => stream).filter((stream) => streams.includes(stream));
   expect([calls(start).sort(), calls(wake).sort()]).toEqual([streams.toSorted(), streams.toSorted()]);
 });
 

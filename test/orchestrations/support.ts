@@ -1,8 +1,8 @@
 /** The whole application in the local host, in this process: tests reach the colony, its log and the durable client. */
-import * as df from 'durable-functions';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import * as df from 'durable-functions';
 import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
 import type { Commit } from '../../domain/kernel/commit';
@@ -10,16 +10,26 @@ import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
 import { instanceOf } from '../../functions/orchestrations/client';
 import { runtime } from '../../functions/runtime';
-import { registrations, type Registration } from '../../local/core';
-import { startHost, type Host } from '../../local/host';
+import { type Registration, registrations } from '../../local/core';
+import { type Host, startHost } from '../../local/host';
 import { invoke, newContext } from '../../local/invoke';
 
 const ROOT = path.resolve(__dirname, '../..');
 export const TENANT = 'acme';
 const FEATURES = { amount: 40 };
 
-export const agent = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' } });
-export const person = (id: string): RequestContext => ({ principal: { tenant: TENANT, id: `human:${id}`, kind: 'human', level: 'critical', groups: ['approvers', 'administrators'] } });
+export const agent = (id: string): RequestContext => ({
+  principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' },
+});
+export const person = (id: string): RequestContext => ({
+  principal: {
+    tenant: TENANT,
+    id: `human:${id}`,
+    kind: 'human',
+    level: 'critical',
+    groups: ['approvers', 'administrators'],
+  },
+});
 
 export class App {
   private constructor(
@@ -35,7 +45,10 @@ export class App {
     const data = path.join(folder, 'data');
     mkdirSync(data);
     Object.assign(process.env, { FORMICARY_DATA: data, FORMICARY_LOG: 'warn' });
-    writeFileSync(path.join(folder, 'package.json'), JSON.stringify({ main: path.join(path.relative(folder, ROOT), 'functions/{http,orchestrations,timers}/*.ts') }));
+    writeFileSync(
+      path.join(folder, 'package.json'),
+      JSON.stringify({ main: path.join(path.relative(folder, ROOT), 'functions/{http,orchestrations,timers}/*.ts') }),
+    );
     copyFileSync(path.join(ROOT, 'host.json'), path.join(folder, 'host.json'));
     const host = await startHost({ appDirectory: folder, port: 0, hostname: '127.0.0.1', data });
     const timer = registrations().find(({ name }) => name === 'orchestrations');
@@ -52,7 +65,10 @@ export class App {
   }
 
   /** Opens a round of five voters, `voter-0` to `voter-4`. */
-  async openRound(id: string, { seconds = 60, passes = 1 }: { seconds?: number; passes?: number } = {}): Promise<string> {
+  async openRound(
+    id: string,
+    { seconds = 60, passes = 1 }: { seconds?: number; passes?: number } = {},
+  ): Promise<string> {
     const outcome = await this.colony.rounds.open(agent('asker'), id, {
       question: 'Shall we?',
       kind: 'policy',
@@ -61,7 +77,12 @@ export class App {
       round_seconds: seconds,
       improvement_rounds: passes - 1,
       allow_change: false,
-      electorate: { algorithm: 'simple_majority', voters: Array.from({ length: 5 }, (_, n) => ({ id: `voter-${n}`, why: 'asked by name' })), min_agreement: 0.75, quorum: 0.6 },
+      electorate: {
+        algorithm: 'simple_majority',
+        voters: Array.from({ length: 5 }, (_, n) => ({ id: `voter-${n}`, why: 'asked by name' })),
+        min_agreement: 0.75,
+        quorum: 0.6,
+      },
     });
     accepted(outcome);
     return `${TENANT}/round/${id}`;
@@ -70,7 +91,16 @@ export class App {
   async vote(round: string, voter: number, choice: string): Promise<void> {
     const { state } = await this.colony.rounds.load(TENANT, round);
     const id = `voter-${voter}`;
-    accepted(await this.colony.rounds.vote(agent(id), round, { voter: id, choice, confidence: 1, reasoning: 'because', snapshot: state.electorate_hash, pass: state.pass }));
+    accepted(
+      await this.colony.rounds.vote(agent(id), round, {
+        voter: id,
+        choice,
+        confidence: 1,
+        reasoning: 'because',
+        snapshot: state.electorate_hash,
+        pass: state.pass,
+      }),
+    );
   }
 
   /** Proposes an action of a kind that nobody has configured or seen, under these rules; answers its stream. */
@@ -84,7 +114,9 @@ export class App {
     // What was never done before goes to people: so it is done once.
     const known = await this.propose(`${id}-before`, {});
     const { held, hash } = (await this.colony.actions.load(TENANT, `${id}-before`)).state;
-    accepted(await this.colony.approvals.approve(person('ada'), idOf(held?.ref as string), { hash, reason: 'known now' }));
+    accepted(
+      await this.colony.approvals.approve(person('ada'), idOf(held?.ref as string), { hash, reason: 'known now' }),
+    );
     await eventually(async () => (await this.story(known)).includes('ActionCleared'));
     accepted(await this.colony.actions.execute(agent('buyer'), `${id}-before`, { hash }));
     await eventually(() => this.colony.actions.history.novelty(TENANT, `${id}-before`, FEATURES).known);
@@ -142,14 +174,26 @@ export class App {
   }
 
   private async proposal(id: string, kind: string): Promise<string> {
-    accepted(await this.colony.actions.propose(agent('buyer'), id, { kind, action: { amount: 40 }, why: 'stock is low', confidence: 1, impact: 'low', risk: 0, features: FEATURES }));
+    accepted(
+      await this.colony.actions.propose(agent('buyer'), id, {
+        kind,
+        action: { amount: 40 },
+        why: 'stock is low',
+        confidence: 1,
+        impact: 'low',
+        risk: 0,
+        features: FEATURES,
+      }),
+    );
     return `${TENANT}/action/${id}`;
   }
 }
 
 const idOf = (ref: string): string => parseStream(parseCommitRef(ref)?.stream as string).id;
 
-function accepted(outcome: { readonly ok: true } | { readonly ok: false; readonly rejection: Error | { message: string } }): void {
+function accepted(
+  outcome: { readonly ok: true } | { readonly ok: false; readonly rejection: Error | { message: string } },
+): void {
   if (!outcome.ok) throw new Error(outcome.rejection.message);
 }
 

@@ -3,25 +3,41 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
-import { define, withdraw, agentTypeDecider, type AgentTypeEvent } from '../../domain/agent-template';
-import { CATALOGUE } from '../../domain/catalogue-data';
+import { agentTypeDecider, type AgentTypeEvent, define, withdraw } from '../../domain/agent-template';
 import type { AgentTypeEntry } from '../../domain/catalogue';
+import { CATALOGUE } from '../../domain/catalogue-data';
 import type { Decider, Decision, Event } from '../../domain/kernel/decider';
-import { deprecate, register, toolDecider, type ToolDefinition, type ToolEvent, type ToolState } from '../../domain/tool';
+import {
+  deprecate,
+  register,
+  toolDecider,
+  type ToolDefinition,
+  type ToolEvent,
+  type ToolState,
+} from '../../domain/tool';
 import { agentTypes, ownEntries } from '../../projections/agent-types';
-import { viewName, type Projection, type ViewRowLike } from '../../projections/projection';
-import { searchTools, tools, type ToolDoc, type ToolQuery } from '../../projections/tools';
+import { type Projection, viewName, type ViewRowLike } from '../../projections/projection';
+import { searchTools, type ToolDoc, type ToolQuery, tools } from '../../projections/tools';
 import { newTenant } from '../support/commits';
 
 const NOW = '2026-11-21T10:00:00.000Z';
 
 /** The row of a stream after decisions, each a commit. */
-function rowAfter<S, D, E extends Event>(projection: Projection<S, D>, decider: Decider<S, E>, tenant: string, id: string, decisions: readonly Decision<S, E>[]): ViewRowLike<D> | undefined {
+function rowAfter<S, D, E extends Event>(
+  projection: Projection<S, D>,
+  decider: Decider<S, E>,
+  tenant: string,
+  id: string,
+  decisions: readonly Decision<S, E>[],
+): ViewRowLike<D> | undefined {
   const place = { tenant, id, stream: `${tenant}/${decider.category}/${id}`, version: decisions.length - 1, at: NOW };
   const state = decisions.reduce((current, decide, index) => {
     const events = decide(current);
     if (!Array.isArray(events)) throw new Error(JSON.stringify(events));
-    return (events as E[]).reduce((folded, event) => decider.evolve(folded, event, { ...place, index, correlationId: '' }), current);
+    return (events as E[]).reduce(
+      (folded, event) => decider.evolve(folded, event, { ...place, index, correlationId: '' }),
+      current,
+    );
   }, decider.initial);
   return projection.row(place, state);
 }
@@ -45,16 +61,58 @@ afterAll(async () => {
 
 describe('tools', () => {
   const tenant = newTenant();
-  const tool = (changes: Partial<ToolDefinition>): ToolDefinition => ({ tool_name: 'Tool', description: 'Does it.', schema: {}, sandbox_level: 'moderate', operations: [], owner: 'ant-1', version: '1.0.0', code: 'x', tags: [], ...changes });
-  const row = (id: string, ...decisions: Decision<ToolState, ToolEvent>[]) => rowAfter(tools, toolDecider, tenant, id, decisions) as ViewRowLike<ToolDoc>;
-  const find = async (query: Partial<ToolQuery>) => (await searchTools(views, viewName(tools), tenant, { limit: 10, ...query })).tools.map(({ tool_id }) => tool_id);
+  const tool = (changes: Partial<ToolDefinition>): ToolDefinition => ({
+    tool_name: 'Tool',
+    description: 'Does it.',
+    schema: {},
+    sandbox_level: 'moderate',
+    operations: [],
+    owner: 'ant-1',
+    version: '1.0.0',
+    code: 'x',
+    tags: [],
+    ...changes,
+  });
+  const row = (id: string, ...decisions: Decision<ToolState, ToolEvent>[]) =>
+    rowAfter(tools, toolDecider, tenant, id, decisions) as ViewRowLike<ToolDoc>;
+  const find = async (query: Partial<ToolQuery>) =>
+    (await searchTools(views, viewName(tools), tenant, { limit: 10, ...query })).tools.map(({ tool_id }) => tool_id);
 
   beforeAll(async () => {
     await views.put(viewName(tools), [
-      row('sf-leads', register('sf-leads', tool({ tool_name: 'Lead finder', api_name: 'Salesforce', operations: ['query_leads', 'create_account'], tags: ['crm'] }))),
-      row('sf-slack', register('sf-slack', tool({ tool_name: 'Bridge', description: 'Tells Slack about every new lead.', api_name: 'salesforce', operations: ['query_leads', 'post_message'] }))),
-      row('stripe', register('stripe', tool({ tool_name: 'Invoices', api_name: 'Stripe', operations: ['list_invoices'] }))),
-      row('sf-old', register('sf-old', tool({ tool_name: 'Leads', api_name: 'Salesforce', operations: ['query_leads'] })), deprecate({ reason: 'slow', replacement: 'sf-leads' })),
+      row(
+        'sf-leads',
+        register(
+          'sf-leads',
+          tool({
+            tool_name: 'Lead finder',
+            api_name: 'Salesforce',
+            operations: ['query_leads', 'create_account'],
+            tags: ['crm'],
+          }),
+        ),
+      ),
+      row(
+        'sf-slack',
+        register(
+          'sf-slack',
+          tool({
+            tool_name: 'Bridge',
+            description: 'Tells Slack about every new lead.',
+            api_name: 'salesforce',
+            operations: ['query_leads', 'post_message'],
+          }),
+        ),
+      ),
+      row(
+        'stripe',
+        register('stripe', tool({ tool_name: 'Invoices', api_name: 'Stripe', operations: ['list_invoices'] })),
+      ),
+      row(
+        'sf-old',
+        register('sf-old', tool({ tool_name: 'Leads', api_name: 'Salesforce', operations: ['query_leads'] })),
+        deprecate({ reason: 'slow', replacement: 'sf-leads' }),
+      ),
       row('plain', register('plain', tool({}))),
     ]);
   });
@@ -66,11 +124,23 @@ describe('tools', () => {
       source: `${tenant}/tool/plain`,
       index: 1,
       doc: {
-        tool_id: 'plain', tool_name: 'Tool', description: 'Does it.', sandbox_level: 'moderate', api_name: null, api: '', operations: [],
-        owner: 'ant-1', version: '1.1.0', tags: [], deprecated: false, deprecation: null,
+        tool_id: 'plain',
+        tool_name: 'Tool',
+        description: 'Does it.',
+        sandbox_level: 'moderate',
+        api_name: null,
+        api: '',
+        operations: [],
+        owner: 'ant-1',
+        version: '1.1.0',
+        tags: [],
+        deprecated: false,
+        deprecation: null,
       },
     });
-    expect(tools.row({ tenant, id: 'none', stream: `${tenant}/tool/none`, version: -1, at: NOW }, toolDecider.initial)).toBeUndefined();
+    expect(
+      tools.row({ tenant, id: 'none', stream: `${tenant}/tool/none`, version: -1, at: NOW }, toolDecider.initial),
+    ).toBeUndefined();
   });
 
   test.each<[Partial<ToolQuery>, string[]]>([
@@ -92,7 +162,10 @@ describe('tools', () => {
   });
 
   test('the answer says when there is more, and is of one tenant', async () => {
-    expect(await searchTools(views, viewName(tools), tenant, { limit: 3 })).toMatchObject({ complete: false, tools: [{}, {}, {}] });
+    expect(await searchTools(views, viewName(tools), tenant, { limit: 3 })).toMatchObject({
+      complete: false,
+      tools: [{}, {}, {}],
+    });
     expect(await searchTools(views, viewName(tools), newTenant(), { limit: 3 })).toEqual({ complete: true, tools: [] });
   });
 });
@@ -104,7 +177,10 @@ test('agent types: those of the tenant that are not withdrawn', async () => {
     rowAfter(agentTypes, agentTypeDecider, tenant, id, decisions) as ViewRowLike;
   const defineAs = (id: string) => define(id, base, { name: id });
   await views.put(viewName(agentTypes), [row('acme.a', defineAs('acme.a')), row('acme.b', defineAs('acme.b'))]);
-  expect(await ownEntries(views, viewName(agentTypes), tenant)).toMatchObject([{ agent_type: 'acme.a', based_on: 'hr.recruitment@1.0.0' }, { agent_type: 'acme.b' }]);
+  expect(await ownEntries(views, viewName(agentTypes), tenant)).toMatchObject([
+    { agent_type: 'acme.a', based_on: 'hr.recruitment@1.0.0' },
+    { agent_type: 'acme.b' },
+  ]);
   await views.put(viewName(agentTypes), [row('acme.a', defineAs('acme.a'), withdraw('not used'))]);
   expect(await ownEntries(views, viewName(agentTypes), tenant)).toMatchObject([{ agent_type: 'acme.b' }]);
   expect(await ownEntries(views, viewName(agentTypes), newTenant())).toEqual([]);

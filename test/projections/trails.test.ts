@@ -7,19 +7,32 @@ import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { plusSeconds } from '../../domain/kernel/time';
 import { strengthAt, trailDecider, trailId, type TrailState } from '../../domain/trail';
 import { viewName, type ViewRowLike } from '../../projections/projection';
-import { NEVER, perceive, strongest, trails, type TrailDoc } from '../../projections/trails';
+import { NEVER, perceive, strongest, type TrailDoc, trails } from '../../projections/trails';
 import { newTenant } from '../support/commits';
 
 const NOW = '2026-11-21T10:00:00.000Z';
 const VIEW = viewName(trails);
 
 function state(changes: Partial<TrailState> = {}): TrailState {
-  return { type: 'load_high', location: 'a/b', strength: 0.5, at: NOW, decay_rate: 0.1, emissions: 3, emitter_agent: 'ant-1', timestamp: NOW, ...changes };
+  return {
+    type: 'load_high',
+    location: 'a/b',
+    strength: 0.5,
+    at: NOW,
+    decay_rate: 0.1,
+    emissions: 3,
+    emitter_agent: 'ant-1',
+    timestamp: NOW,
+    ...changes,
+  };
 }
 
 function rowOf(tenant: string, trail: TrailState, version = 0): ViewRowLike<TrailDoc> {
   const id = trailId(trail.type, trail.location);
-  return trails.row({ tenant, id, stream: `${tenant}/trail/${id}`, version, at: trail.at }, trail) as ViewRowLike<TrailDoc>;
+  return trails.row(
+    { tenant, id, stream: `${tenant}/trail/${id}`, version, at: trail.at },
+    trail,
+  ) as ViewRowLike<TrailDoc>;
 }
 
 describe('a row', () => {
@@ -29,7 +42,16 @@ describe('a row', () => {
       key: 'a/b',
       source: `acme/trail/${trailId('load_high', 'a/b')}`,
       index: 7,
-      doc: { type: 'load_high', location: 'a/b', strength: 0.32, at: NOW, decay_rate: 0.5, goneAt: '2026-11-21T10:05:00.001Z', emitter_agent: 'ant-1', emissions: 3 },
+      doc: {
+        type: 'load_high',
+        location: 'a/b',
+        strength: 0.32,
+        at: NOW,
+        decay_rate: 0.5,
+        goneAt: '2026-11-21T10:05:00.001Z',
+        emitter_agent: 'ant-1',
+        emissions: 3,
+      },
     });
     expect(rowOf('acme', state({ decay_rate: 0 })).doc).toMatchObject({ goneAt: NEVER });
   });
@@ -62,15 +84,38 @@ describe('the field', () => {
     const lasting = state({ location: 'x/2', strength: 0.3, decay_rate: 0 });
     await views.put(VIEW, [rowOf(tenant, fading), rowOf(tenant, lasting)]);
 
-    expect(await strongest(views, VIEW, tenant, { now: NOW, limit: 10 })).toEqual({ trails: [perceive(fading, NOW), perceive(lasting, NOW)], complete: true });
+    expect(await strongest(views, VIEW, tenant, { now: NOW, limit: 10 })).toEqual({
+      trails: [perceive(fading, NOW), perceive(lasting, NOW)],
+      complete: true,
+    });
     const later = plusSeconds(NOW, 150);
     const { trails: found } = await strongest(views, VIEW, tenant, { now: later, limit: 10 });
     expect(found).toEqual([
-      { type: 'load_high', location: 'x/2', strength: 0.3, decay_rate: 0, emitter_agent: 'ant-1', emissions: 3, reinforced_at: NOW, gone_at: null },
-      { type: 'load_high', location: 'x/1', strength: 0.159099, decay_rate: 0.5, emitter_agent: 'ant-1', emissions: 3, reinforced_at: NOW, gone_at: '2026-11-21T10:06:29.512Z' },
+      {
+        type: 'load_high',
+        location: 'x/2',
+        strength: 0.3,
+        decay_rate: 0,
+        emitter_agent: 'ant-1',
+        emissions: 3,
+        reinforced_at: NOW,
+        gone_at: null,
+      },
+      {
+        type: 'load_high',
+        location: 'x/1',
+        strength: 0.159099,
+        decay_rate: 0.5,
+        emitter_agent: 'ant-1',
+        emissions: 3,
+        reinforced_at: NOW,
+        gone_at: '2026-11-21T10:06:29.512Z',
+      },
     ]);
     expect((await strongest(views, VIEW, tenant, { now: later, limit: 1 })).trails).toEqual(found.slice(0, 1));
-    expect((await strongest(views, VIEW, tenant, { now: '2026-11-21T10:06:29.512Z', limit: 9 })).trails).toHaveLength(1);
+    expect((await strongest(views, VIEW, tenant, { now: '2026-11-21T10:06:29.512Z', limit: 9 })).trails).toHaveLength(
+      1,
+    );
     expect((await strongest(views, VIEW, newTenant(), { now: NOW, limit: 10 })).trails).toEqual([]);
   });
 
@@ -106,21 +151,32 @@ describe('the field', () => {
 
   test('is what comparing every trail with the question finds', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.uniqueArray(anyTrail, { selector: ({ type, location: place }) => `${type} ${place}`, maxLength: 25 }), query, async (states, asked) => {
-        const tenant = newTenant();
-        await views.put(VIEW, states.map((trail) => rowOf(tenant, trail)));
-        const below = (place: string) => {
-          const wanted = asked.location?.split('/') ?? [];
-          return wanted.every((part, i) => place.split('/')[i] === part);
-        };
-        const model = states
-          .filter((trail) => below(trail.location) && (asked.type ?? trail.type) === trail.type)
-          .filter((trail) => strengthAt(trail, asked.now) > 0 && strengthAt(trail, asked.now) >= (asked.minimum ?? 0))
-          .map((trail) => perceive(trail, asked.now))
-          .sort((a, b) => b.strength - a.strength || Buffer.compare(Buffer.from(`${a.location} ${a.type}`), Buffer.from(`${b.location} ${b.type}`)))
-          .slice(0, asked.limit);
-        expect(await strongest(views, VIEW, tenant, asked)).toEqual({ trails: model, complete: true });
-      }),
+      fc.asyncProperty(
+        fc.uniqueArray(anyTrail, { selector: ({ type, location: place }) => `${type} ${place}`, maxLength: 25 }),
+        query,
+        async (states, asked) => {
+          const tenant = newTenant();
+          await views.put(
+            VIEW,
+            states.map((trail) => rowOf(tenant, trail)),
+          );
+          const below = (place: string) => {
+            const wanted = asked.location?.split('/') ?? [];
+            return wanted.every((part, i) => place.split('/')[i] === part);
+          };
+          const model = states
+            .filter((trail) => below(trail.location) && (asked.type ?? trail.type) === trail.type)
+            .filter((trail) => strengthAt(trail, asked.now) > 0 && strengthAt(trail, asked.now) >= (asked.minimum ?? 0))
+            .map((trail) => perceive(trail, asked.now))
+            .sort(
+              (a, b) =>
+                b.strength - a.strength ||
+                Buffer.compare(Buffer.from(`${a.location} ${a.type}`), Buffer.from(`${b.location} ${b.type}`)),
+            )
+            .slice(0, asked.limit);
+          expect(await strongest(views, VIEW, tenant, asked)).toEqual({ trails: model, complete: true });
+        },
+      ),
       { numRuns: 150 },
     );
   });

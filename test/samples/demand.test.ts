@@ -6,7 +6,7 @@ import { CATALOGUE } from '../../domain/catalogue-data';
 import { toTasks } from '../../samples/demand/effort';
 import { formatProfile, measure } from '../../samples/demand/measure';
 import { drawRequests, PROFILE, quantile, random } from '../../samples/demand/profile';
-import { MAX_REQUESTS, parseTrace, readTrace, TraceError, type DemandRequest } from '../../samples/demand/trace';
+import { type DemandRequest, MAX_REQUESTS, parseTrace, readTrace, TraceError } from '../../samples/demand/trace';
 
 const ROOT = join(__dirname, '..', '..');
 /** Not part of the repository; where it lies beside it, the profile is measured again. */

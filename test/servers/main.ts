@@ -11,7 +11,12 @@ async function main(): Promise<void> {
   process.once('SIGTERM', end);
   process.once('disconnect', end);
   if (process.send !== undefined) process.send(settings);
-  else console.log(Object.entries(settings).map(([name, value]) => `export ${name}='${value}'`).join('\n'));
+  else
+    console.log(
+      Object.entries(settings)
+        .map(([name, value]) => `export ${name}='${value}'`)
+        .join('\n'),
+    );
 }
 
 main().catch((error: unknown) => {

@@ -30,7 +30,10 @@ const GIBIBYTE = 2 ** 30;
 /** An operation is done at this question. */
 const QUESTIONS = 3;
 
-const refuse = (status: number, code: string, message: string): Answer => ({ status, body: { error: { code, message } } });
+const refuse = (status: number, code: string, message: string): Answer => ({
+  status,
+  body: { error: { code, message } },
+});
 
 export class NetAppServer {
   /** Method and path, without the operations that were followed. */
@@ -66,12 +69,16 @@ export class NetAppServer {
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const { pathname, searchParams } = new URL(request.url as string, this.url);
     const body = chunks.length === 0 ? {} : (JSON.parse(Buffer.concat(chunks).toString()) as Properties);
-    const answer = searchParams.has('api-version') ? this.answer(request.method as string, pathname, body) : refuse(400, 'MissingApiVersionParameter', 'The api-version query parameter is required.');
+    const answer = searchParams.has('api-version')
+      ? this.answer(request.method as string, pathname, body)
+      : refuse(400, 'MissingApiVersionParameter', 'The api-version query parameter is required.');
     if (this.loseNext && request.method !== 'GET') {
       this.loseNext = false;
       return void response.destroy();
     }
-    response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers }).end(answer.body === undefined ? '' : JSON.stringify(answer.body));
+    response
+      .writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers })
+      .end(answer.body === undefined ? '' : JSON.stringify(answer.body));
   }
 
   private answer(method: string, path: string, body: Properties): Answer {
@@ -85,43 +92,82 @@ export class NetAppServer {
     if (verb === 'PUT') return this.put(id, body);
     if (resource === undefined) return refuse(404, 'ResourceNotFound', `The Resource '${id}' was not found.`);
     if (verb === 'GET') return { status: 200, body: resource };
-    if (resource.properties.provisioningState !== 'Succeeded') return refuse(409, 'Conflict', 'Another operation is in progress on the resource.');
+    if (resource.properties.provisioningState !== 'Succeeded')
+      return refuse(409, 'Conflict', 'Another operation is in progress on the resource.');
     if (verb === 'poolChange') return this.poolChange(resource, String(body.newPoolResourceId));
     if (verb === 'authorizeReplication') return this.authorize(resource, String(body.remoteVolumeResourceId));
-    if (verb === 'replicationStatus') return { status: 200, body: { healthy: true, mirrorState: 'Mirrored', relationshipStatus: 'Idle' } };
+    if (verb === 'replicationStatus')
+      return { status: 200, body: { healthy: true, mirrorState: 'Mirrored', relationshipStatus: 'Idle' } };
     return refuse(405, 'MethodNotAllowed', method);
   }
 
   private put(id: string, body: Properties): Answer {
     const [parent] = /^.*(?=\/[^/]+\/[^/]+$)/.exec(id) as RegExpExecArray;
     const isPool = id.split('/').at(-2) === 'capacityPools';
-    if (!isPool && !this.resources.has(parent)) return refuse(404, 'ParentResourceNotFound', `Can not perform requested operation on nested resource. Parent resource '${parent}' not found.`);
+    if (!isPool && !this.resources.has(parent))
+      return refuse(
+        404,
+        'ParentResourceNotFound',
+        `Can not perform requested operation on nested resource. Parent resource '${parent}' not found.`,
+      );
     const before = this.resources.get(id);
-    if (before !== undefined && before.properties.provisioningState !== 'Succeeded') return refuse(409, 'Conflict', 'Another operation is in progress on the resource.');
+    if (before !== undefined && before.properties.provisioningState !== 'Succeeded')
+      return refuse(409, 'Conflict', 'Another operation is in progress on the resource.');
     const wanted = (body.properties ?? {}) as Properties;
     const fault = this.faultOf(id, parent, wanted);
     if (fault !== undefined) return refuse(400, 'InvalidValueReceived', fault);
-    const resource: Resource = { id, name: id.split('/').at(-1) as string, location: String(body.location), properties: { ...wanted, provisioningState: 'Creating' } };
+    const resource: Resource = {
+      id,
+      name: id.split('/').at(-1) as string,
+      location: String(body.location),
+      properties: { ...wanted, provisioningState: 'Creating' },
+    };
     if (id.includes('/snapshots/')) resource.properties.snapshotId = `${id}-guid`;
     this.resources.set(id, resource);
-    return this.begin(201, () => void (resource.properties.provisioningState = 'Succeeded'), () => this.resources.delete(id), resource);
+    return this.begin(
+      201,
+      () => void (resource.properties.provisioningState = 'Succeeded'),
+      () => this.resources.delete(id),
+      resource,
+    );
   }
 
-  private faultOf(id: string, parent: string, { size, serviceLevel, usageThreshold, subnetId, creationToken, snapshotId, volumeType, dataProtection }: Properties): string | undefined {
+  private faultOf(
+    id: string,
+    parent: string,
+    { size, serviceLevel, usageThreshold, subnetId, creationToken, snapshotId, volumeType, dataProtection }: Properties,
+  ): string | undefined {
     const kind = id.split('/').at(-2);
     if (kind === 'capacityPools') {
-      if (!['Standard', 'Premium', 'Ultra'].includes(String(serviceLevel))) return `Invalid service level ${String(serviceLevel)}`;
+      if (!['Standard', 'Premium', 'Ultra'].includes(String(serviceLevel)))
+        return `Invalid service level ${String(serviceLevel)}`;
       if (Number(size) < TEBIBYTE || Number(size) % TEBIBYTE !== 0) return 'Pool size must be a multiple of 1 TiB';
     }
     if (kind === 'volumes') {
       if (Number(usageThreshold) < 50 * GIBIBYTE) return 'Volume size is below 50 GiB';
-      if (typeof subnetId !== 'string' || typeof creationToken !== 'string') return 'subnetId and creationToken are required';
-      const used = [...this.resources.values()].filter((other) => other.id.startsWith(`${parent}/volumes/`) && other.id !== id && !other.id.includes('/snapshots/')).reduce((sum, other) => sum + Number(other.properties.usageThreshold), 0);
-      if (used + Number(usageThreshold) > Number(this.resources.get(parent)?.properties.size)) return 'The pool has no room for the volume';
-      if ([...this.resources.values()].some((other) => other.id !== id && other.properties.creationToken === creationToken)) return `creationToken ${creationToken} is taken`;
-      if (snapshotId !== undefined && ![...this.resources.values()].some((other) => other.properties.snapshotId === snapshotId)) return 'The snapshot does not exist';
+      if (typeof subnetId !== 'string' || typeof creationToken !== 'string')
+        return 'subnetId and creationToken are required';
+      const used = [...this.resources.values()]
+        .filter(
+          (other) => other.id.startsWith(`${parent}/volumes/`) && other.id !== id && !other.id.includes('/snapshots/'),
+        )
+        .reduce((sum, other) => sum + Number(other.properties.usageThreshold), 0);
+      if (used + Number(usageThreshold) > Number(this.resources.get(parent)?.properties.size))
+        return 'The pool has no room for the volume';
+      if (
+        [...this.resources.values()].some(
+          (other) => other.id !== id && other.properties.creationToken === creationToken,
+        )
+      )
+        return `creationToken ${creationToken} is taken`;
+      if (
+        snapshotId !== undefined &&
+        ![...this.resources.values()].some((other) => other.properties.snapshotId === snapshotId)
+      )
+        return 'The snapshot does not exist';
       const replication = (dataProtection as { replication?: Properties } | undefined)?.replication;
-      if (volumeType === 'DataProtection' && !this.resources.has(String(replication?.remoteVolumeResourceId))) return 'The source of the replication does not exist';
+      if (volumeType === 'DataProtection' && !this.resources.has(String(replication?.remoteVolumeResourceId)))
+        return 'The source of the replication does not exist';
     }
     return undefined;
   }
@@ -132,7 +178,11 @@ export class NetAppServer {
     return this.begin(202, () => {
       this.resources.delete(volume.id);
       const id = `${pool}/volumes/${volume.name}`;
-      this.resources.set(id, { ...volume, id, properties: { ...volume.properties, serviceLevel: target.properties.serviceLevel } });
+      this.resources.set(id, {
+        ...volume,
+        id,
+        properties: { ...volume.properties, serviceLevel: target.properties.serviceLevel },
+      });
     });
   }
 
@@ -145,7 +195,14 @@ export class NetAppServer {
     const failure = this.failNext;
     this.failNext = undefined;
     this.operations.push({ asked: 0, failure, finish: failure === undefined ? done : failed });
-    return { status, body, headers: { 'azure-asyncoperation': `${this.url}/operations/${this.operations.length - 1}?api-version=2023-05-01`, 'retry-after': '0' } };
+    return {
+      status,
+      body,
+      headers: {
+        'azure-asyncoperation': `${this.url}/operations/${this.operations.length - 1}?api-version=2023-05-01`,
+        'retry-after': '0',
+      },
+    };
   }
 
   private followed(number: number): Answer {
@@ -153,8 +210,15 @@ export class NetAppServer {
     if (operation === undefined) return refuse(404, 'NotFound', 'no such operation');
     this.questions += 1;
     advance(operation);
-    if (operation.asked < QUESTIONS) return { status: 200, body: { status: 'Creating' }, headers: { 'retry-after': '0' } };
-    return { status: 200, body: operation.failure === undefined ? { status: 'Succeeded' } : { status: 'Failed', error: { code: 'InternalServerError', message: operation.failure } } };
+    if (operation.asked < QUESTIONS)
+      return { status: 200, body: { status: 'Creating' }, headers: { 'retry-after': '0' } };
+    return {
+      status: 200,
+      body:
+        operation.failure === undefined
+          ? { status: 'Succeeded' }
+          : { status: 'Failed', error: { code: 'InternalServerError', message: operation.failure } },
+    };
   }
 }
 

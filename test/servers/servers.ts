@@ -6,7 +6,10 @@ import { CosmosServer } from './cosmos/server';
 
 /** Entities as Bicep names them, with what it gives them. */
 const HUBS = { signals: 4, events: 4 };
-const QUEUES = ['deadlines', ...['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'].map((consumer) => `parked-${consumer}`)];
+const QUEUES = [
+  'deadlines',
+  ...['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'].map((consumer) => `parked-${consumer}`),
+];
 /** Half of Bicep's: what a killed host held comes back sooner. */
 const LOCK_MS = 30_000;
 const DUPLICATES_MS = 600_000;
@@ -30,7 +33,12 @@ export interface ServersOptions {
 /** Starts them, empty, on free ports of 127.0.0.1. */
 export async function startServers({ now = Date.now, lockMs = LOCK_MS }: ServersOptions = {}): Promise<Servers> {
   const cosmos = await CosmosServer.start();
-  const bus = await new ServiceBusServer({ now, isQueue: (name) => QUEUES.includes(name), lockMs, duplicatesMs: DUPLICATES_MS }).listen();
+  const bus = await new ServiceBusServer({
+    now,
+    isQueue: (name) => QUEUES.includes(name),
+    lockMs,
+    duplicatesMs: DUPLICATES_MS,
+  }).listen();
   const hubs = await new EventHubsServer({ hubs: HUBS }).listen();
   const blobs = await startAzurite();
   return {

@@ -1,5 +1,14 @@
 /** Chains of commits to write into stores, and how to check what came out of them. */
-import { ChainVerifier, canonicalize, seal, type ChainFault, type Commit, type CommitMeta, type SealedCommit, type UnsealedCommit } from '../../domain/kernel/commit';
+import {
+  canonicalize,
+  type ChainFault,
+  ChainVerifier,
+  type Commit,
+  type CommitMeta,
+  seal,
+  type SealedCommit,
+  type UnsealedCommit,
+} from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
 
@@ -27,7 +36,12 @@ export function event(data: unknown = {}): Event {
 }
 
 /** The commit after `previous` in a stream. */
-export function nextCommit(stream: string, previous: Pick<Commit, 'index' | 'hash' | 'at'> | undefined, data: unknown = {}, meta: Partial<CommitMeta> = {}): SealedCommit {
+export function nextCommit(
+  stream: string,
+  previous: Pick<Commit, 'index' | 'hash' | 'at'> | undefined,
+  data: unknown = {},
+  meta: Partial<CommitMeta> = {},
+): SealedCommit {
   return seal({
     stream,
     index: previous === undefined ? 0 : previous.index + 1,
@@ -39,7 +53,12 @@ export function nextCommit(stream: string, previous: Pick<Commit, 'index' | 'has
 }
 
 /** `count` commits after `previous`; the data of each is made by `data`. */
-export function chain(stream: string, count: number, previous?: Pick<Commit, 'index' | 'hash' | 'at'>, data: (index: number) => unknown = (n) => ({ n })): SealedCommit[] {
+export function chain(
+  stream: string,
+  count: number,
+  previous?: Pick<Commit, 'index' | 'hash' | 'at'>,
+  data: (index: number) => unknown = (n) => ({ n }),
+): SealedCommit[] {
   const commits: SealedCommit[] = [];
   let last = previous;
   for (let i = 0; i < count; i += 1) {
@@ -61,7 +80,9 @@ export function commitOfSize(stream: string, bytes: number, filler = 'x'): Seale
 /** What a verifier would find, going by the commits alone. */
 export function faultsOf(stream: string, commits: readonly Commit[]): ChainFault[] {
   const verifier = new ChainVerifier(stream);
-  return commits.flatMap(({ hash, ...unsealed }) => verifier.next({ index: unsealed.index, body: canonicalize(unsealed satisfies UnsealedCommit), hash }));
+  return commits.flatMap(({ hash, ...unsealed }) =>
+    verifier.next({ index: unsealed.index, body: canonicalize(unsealed satisfies UnsealedCommit), hash }),
+  );
 }
 
 /** A time that nothing reaches. */

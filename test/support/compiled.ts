@@ -2,9 +2,9 @@
  * Compiles sources of ours into a folder, laid out as `npm run build` lays them out, for tests that need a process of
  * their own: plain Node runs the result, the writer thread included, with no loader in between.
  */
-import { transformFileSync } from '@swc/core';
 import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { transformFileSync } from '@swc/core';
 
 const ROOT = resolve(__dirname, '../..');
 
@@ -17,7 +17,10 @@ export function compileInto(target: string, ...entries: readonly [string, ...str
   const waiting = entries.map((entry) => join(ROOT, entry));
   const seen = new Set(waiting);
   for (let source = waiting.pop(); source !== undefined; source = waiting.pop()) {
-    const { code } = transformFileSync(source, { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } });
+    const { code } = transformFileSync(source, {
+      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      module: { type: 'commonjs' },
+    });
     mkdirSync(dirname(place(source)), { recursive: true });
     writeFileSync(place(source), code);
     for (const [, path] of code.matchAll(/\brequire\("(\.{1,2}\/[^"]+)"\)/g)) {

@@ -52,7 +52,12 @@ async function main(folder: string, firsts: Record<string, number>): Promise<voi
   say('open');
   let ids = 0;
   const policy = { bundle: 'b', input: 'i', decision: 'allow' as const, reasons: [] };
-  const transactor = new Transactor(store, { evaluate: () => policy }, { now: () => Date.now() }, () => `${process.pid}-${(ids += 1)}`);
+  const transactor = new Transactor(
+    store,
+    { evaluate: () => policy },
+    { now: () => Date.now() },
+    () => `${process.pid}-${(ids += 1)}`,
+  );
   const principal = { tenant: 'acme', id: 'agent-1', kind: 'agent' as const, level: 'execute' as const };
 
   const commands = STREAMS.flatMap((stream) =>
@@ -60,9 +65,20 @@ async function main(folder: string, firsts: Record<string, number>): Promise<voi
       for (let n = (firsts[stream] ?? 0) + lane; ; n += UNDER_WAY) {
         const key = `${stream}#${n}`;
         const note: Noted = { type: 'Noted', v: 1, data: { key, filler: 'x'.repeat((n * 37) % 700) } };
-        const outcome = await transactor.transact(noting, stream, () => [note], { principal, action: 'crash.note', command: { key, hash: key } });
+        const outcome = await transactor.transact(noting, stream, () => [note], {
+          principal,
+          action: 'crash.note',
+          command: { key, hash: key },
+        });
         if (!outcome.ok || outcome.commit === undefined) throw new Error(`${key} was refused`);
-        say(JSON.stringify({ key, stream, index: outcome.commit.index, hash: outcome.commit.hash } satisfies Acknowledged));
+        say(
+          JSON.stringify({
+            key,
+            stream,
+            index: outcome.commit.index,
+            hash: outcome.commit.hash,
+          } satisfies Acknowledged),
+        );
       }
     }),
   );
@@ -72,17 +88,28 @@ async function main(folder: string, firsts: Record<string, number>): Promise<voi
       const head = await store.head(TRIPLES);
       const [last] = head === undefined ? [] : await store.read(TRIPLES, head.index, 1);
       const commits = chain(TRIPLES, 3, last);
-      if ((await store.append({ stream: TRIPLES, expected: head?.index ?? -1, commits })).kind !== 'written') throw new Error('somebody else writes');
-      for (const { commit } of commits) say(JSON.stringify({ key: `${TRIPLES}#${commit.index}`, stream: TRIPLES, index: commit.index, hash: commit.hash } satisfies Acknowledged));
+      if ((await store.append({ stream: TRIPLES, expected: head?.index ?? -1, commits })).kind !== 'written')
+        throw new Error('somebody else writes');
+      for (const { commit } of commits)
+        say(
+          JSON.stringify({
+            key: `${TRIPLES}#${commit.index}`,
+            stream: TRIPLES,
+            index: commit.index,
+            hash: commit.hash,
+          } satisfies Acknowledged),
+        );
     }
   };
   await Promise.all([...commands, triples()]);
 }
 
 if (require.main === module) {
-  void main(process.argv[2] as string, JSON.parse(process.argv[3] as string) as Record<string, number>).catch((error: unknown) => {
-    console.error(error);
-    process.exitCode = 1;
-    process.exit();
-  });
+  void main(process.argv[2] as string, JSON.parse(process.argv[3] as string) as Record<string, number>).catch(
+    (error: unknown) => {
+      console.error(error);
+      process.exitCode = 1;
+      process.exit();
+    },
+  );
 }

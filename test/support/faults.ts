@@ -3,13 +3,23 @@
  * slowly, and with feed pages that come again. Each call asks the plan what shall befall it.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StoreBusy, type Append, type AppendResult, type Checkpoint, type EventStore, type FeedPage, type Head, type Snapshot } from '../../app/ports';
+import {
+  type Append,
+  type AppendResult,
+  type Checkpoint,
+  type EventStore,
+  type FeedPage,
+  type Head,
+  type Snapshot,
+  StoreBusy,
+} from '../../app/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { randomOf } from './shuffle';
 
 /**
- * `fails`: nothing happened, the call throws. `busy`: the same, and the store says that it has too much to do. `loses`: it happened, and the call throws. `late`: the call throws at
- * once, and it happens a little later. `slow`: it takes its time. `again` (feed only): the page before comes again.
+ * `fails`: nothing happened, the call throws. `busy`: the same, and the store says that it has too much to do. `loses`:
+ * it happened, and the call throws. `late`: the call throws at once, and it happens a little later. `slow`: it takes
+ * its time. `again` (feed only): the page before comes again.
  */
 export type Fault = 'fails' | 'busy' | 'loses' | 'late' | 'slow' | 'again' | undefined;
 export type Operation = 'append' | 'head' | 'snapshot' | 'read' | 'answered' | 'feed';
@@ -17,8 +27,14 @@ export type FaultPlan = (operation: Operation) => Fault;
 
 export class StoreFault extends Error {}
 
-/** Draws a fault with the given probabilities, for example `{ append: { loses: 0.2 } }`; the same seed gives the same plan. */
-export function randomFaults(seed: number, rates: Partial<Record<Operation, Partial<Record<Exclude<Fault, undefined>, number>>>>): FaultPlan {
+/**
+ * Draws a fault with the given probabilities, for example `{ append: { loses: 0.2 } }`; the same seed gives the same
+ * plan.
+ */
+export function randomFaults(
+  seed: number,
+  rates: Partial<Record<Operation, Partial<Record<Exclude<Fault, undefined>, number>>>>,
+): FaultPlan {
   const random = randomOf(seed);
   return (operation) => {
     let drawn = random();
@@ -95,7 +111,11 @@ export class FaultyEventStore implements EventStore {
     await Promise.allSettled(this.late);
   }
 
-  private async befall<T>(operation: Operation, call: () => Promise<T>, fault: Fault = this.plan(operation)): Promise<T> {
+  private async befall<T>(
+    operation: Operation,
+    call: () => Promise<T>,
+    fault: Fault = this.plan(operation),
+  ): Promise<T> {
     if (fault === 'fails') throw new StoreFault(`${operation} failed before it did anything`);
     if (fault === 'busy') throw new StoreBusy(`${operation} is throttled`, 10);
     if (fault === 'late') {

@@ -1,5 +1,6 @@
 /**
- * A proxy that breaks connections at the worst moments, between a client and a host. It gives the host's own name as the
+ * A proxy that breaks connections at the worst moments, between a client and a host. It gives the host's own name as
+ * the
  * `host` of each request, since the host answers to no other.
  */
 import { once } from 'node:events';

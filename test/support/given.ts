@@ -3,7 +3,8 @@
  *
  *   given(task, [created, bidPlaced]).when(award('agent-1', NOW)).then([awarded]);        // exactly these events
  *   given(task, [created, done]).when(award('agent-1', NOW)).thenRejected('task-done');    // a Rejection of this code
- *   given(task, [created, done]).when(award('agent-1', NOW)).thenRejected('task-done', { award: 3 });  // … with details
+ *   given(task, [created, done]).when(award('agent-1', NOW)).thenRejected('task-done', { award: 3 });  // … with
+ * details
  *   given(task, [created, awarded]).when(award('agent-1', NOW)).thenNothing();             // a repeated command
  *   given(task, [created]).when(award('agent-1', NOW)).thenState((state) => expect(state.award).toBe(1));
  *   given(task, [created]).when(award('agent-1', NOW)).then([awarded]).thenState((state) => state.award === 1);
@@ -19,7 +20,14 @@
  * `when(…)` has a `then`, yet is no promise: don't await it.
  */
 import { canonicalize } from '../../domain/kernel/commit';
-import { Rejection, upcast, type Decider, type Decision, type Event, type EventPlace } from '../../domain/kernel/decider';
+import {
+  type Decider,
+  type Decision,
+  type Event,
+  type EventPlace,
+  Rejection,
+  upcast,
+} from '../../domain/kernel/decider';
 import { plusSeconds } from '../../domain/kernel/time';
 
 /** The time of the first given event, unless `at` says otherwise. */
@@ -36,7 +44,12 @@ export function at<E extends Event>(place: Partial<EventPlace>, event: E): E {
 
 /** `history` may hold events of older versions: they are upcast. */
 export function given<S, E extends Event>(decider: Decider<S, E>, history: readonly Event[]) {
-  const start = { index: -1, at: plusSeconds(GIVEN_TIME, -1), stream: `acme/${decider.category}/given`, correlationId: 'given' };
+  const start = {
+    index: -1,
+    at: plusSeconds(GIVEN_TIME, -1),
+    stream: `acme/${decider.category}/given`,
+    correlationId: 'given',
+  };
   const before = foldAll(decider, { state: plain('the initial state', decider.initial), place: start }, history, true);
   return {
     when: (decision: Decision<S, E>) => outcome(decider, before, decision),
@@ -53,13 +66,15 @@ function outcome<S, E extends Event>(decider: Decider<S, E>, before: Folded<S>, 
   const answer = decision(before.state);
   expect(decision(before.state)).toEqual(answer); // the same question has the same answer
   const events = (): readonly E[] => {
-    if (answer instanceof Rejection) throw new Error(`rejected as ${answer.code}: ${answer.message} ${JSON.stringify(answer.details)}`);
+    if (answer instanceof Rejection)
+      throw new Error(`rejected as ${answer.code}: ${answer.message} ${JSON.stringify(answer.details)}`);
     return answer.map((event) => plain(event.type, event));
   };
   const state = () => foldAll(decider, before, events(), false).state;
   return {
     then(expected: readonly E[]) {
-      if (typeof expected === 'function') throw new Error('given(…).when(…) is not a promise: say what comes then, and do not await or return it');
+      if (typeof expected === 'function')
+        throw new Error('given(…).when(…) is not a promise: say what comes then, and do not await or return it');
       expect(events()).toEqual(expected);
       const after = { ...before, state: state() };
       return {
@@ -77,12 +92,20 @@ function outcome<S, E extends Event>(decider: Decider<S, E>, before: Folded<S>, 
 }
 
 /** Each event a commit of its own, or all of them one (`apart` false), as a decision appends them. */
-function foldAll<S, E extends Event>(decider: Decider<S, E>, from: Folded<S>, events: readonly Event[], apart: boolean): Folded<S> {
+function foldAll<S, E extends Event>(
+  decider: Decider<S, E>,
+  from: Folded<S>,
+  events: readonly Event[],
+  apart: boolean,
+): Folded<S> {
   let { state, place } = from;
   events.forEach((event, i) => {
     if (apart || i === 0) place = { ...place, index: place.index + 1, at: plusSeconds(place.at, 1) };
     if (places.has(event)) place = { ...place, ...places.get(event) };
-    state = plain(`the state after ${event.type}`, decider.evolve(state, plain(event.type, upcast(decider, event)), place));
+    state = plain(
+      `the state after ${event.type}`,
+      decider.evolve(state, plain(event.type, upcast(decider, event)), place),
+    );
   });
   return { state, place };
 }

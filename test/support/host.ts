@@ -3,17 +3,17 @@
  * into a folder of this test's own (a build of somebody else's doesn't change it under way), on a free port, with an
  * empty data folder. Where FORMICARY_TEST_PROFILE says azure, it stores on test servers of its own instead.
  */
-import { transformFileSync } from '@swc/core';
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, globSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { transformFileSync } from '@swc/core';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { isHandled } from '../../samples/demo/engine';
-import { startServers, type Servers } from '../servers/servers';
+import { type Servers, startServers } from '../servers/servers';
 
 const ROOT = path.resolve(__dirname, '../..');
 const SOURCES = '{domain,projections,app,adapters,functions,local,client,cli}/**/*.ts';
@@ -59,13 +59,19 @@ afterAll(async () => {
   if (program !== undefined) rmSync(program, { recursive: true, force: true });
 });
 
-/** A folder laid out as the repository is, with everything compiled in its `dist/`; removed after the last test of the file. */
+/**
+ * A folder laid out as the repository is, with everything compiled in its `dist/`; removed after the last test of the
+ * file.
+ */
 export function compiledApp(): string {
   if (program !== undefined) return program;
   const folder = mkdtempSync(path.join(tmpdir(), 'formicary-host-'));
   for (const file of globSync(SOURCES, { cwd: ROOT })) {
     const target = path.join(folder, 'dist', file.replace(/ts$/, 'js'));
-    const { code } = transformFileSync(path.join(ROOT, file), { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } });
+    const { code } = transformFileSync(path.join(ROOT, file), {
+      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      module: { type: 'commonjs' },
+    });
     mkdirSync(path.dirname(target), { recursive: true });
     writeFileSync(target, code);
   }
@@ -95,9 +101,14 @@ async function launch(options: TestHostOptions): Promise<TestHost> {
     env: { ...process.env, ...settings, FORMICARY_PORT: String(port), FORMICARY_DATA: data, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => (output += text));
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   const exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>;
-  await ready(child, () => output.includes('is running at'), () => output);
+  await ready(
+    child,
+    () => output.includes('is running at'),
+    () => output,
+  );
 
   const kill = async (signal: NodeJS.Signals): Promise<number | null> => {
     child.kill(signal);

@@ -1,4 +1,7 @@
-/** Has the library of the app decode what triggers hand over, as under the worker; to be imported by tests that load no app. */
+/**
+ * Has the library of the app decode what triggers hand over, as under the worker; to be imported by tests that load no
+ * app.
+ */
 import { app } from '@azure/functions';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });

@@ -3,9 +3,9 @@
  * in the order of writing, by rules of its own and not by the deciders that made them.
  */
 import type { AgentEvent } from '../../domain/agent';
-import { commitRef, parseStream } from '../../domain/kernel/ids';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
+import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { recomputeReceipt, type TaskEvent } from '../../domain/task';
 
 interface TaskSeen {
@@ -65,29 +65,60 @@ export function brokenRules(log: readonly Commit[]): string[] {
 
     if (category === 'task') {
       let task = tasks.get(commit.stream);
-      if (task === undefined) tasks.set(commit.stream, (task = { over: undefined, live: undefined, lastAward: 0, voided: new Set(), completions: 0, correlation: correlationId, declined: new Map(), held: false, doubts: new Map(), keptOut: new Set() }));
+      if (task === undefined)
+        tasks.set(
+          commit.stream,
+          (task = {
+            over: undefined,
+            live: undefined,
+            lastAward: 0,
+            voided: new Set(),
+            completions: 0,
+            correlation: correlationId,
+            declined: new Map(),
+            held: false,
+            doubts: new Map(),
+            keptOut: new Set(),
+          }),
+        );
       rule(correlationId === task.correlation, `it belongs to ${correlationId}, the task to ${task.correlation}`);
       const live = () => JSON.stringify(task.live);
-      const holds = ({ agent, award }: { agent: string; award: number }) => task.live?.agent === agent && task.live.award === award;
+      const holds = ({ agent, award }: { agent: string; award: number }) =>
+        task.live?.agent === agent && task.live.award === award;
       for (const event of commit.events as readonly TaskEvent[]) {
         const back = task.over === 'TaskDeadLettered' || task.over === 'DeadlinePassed';
-        const verdict = event.type === 'ChallengeDismissed' || event.type === 'ChallengeUpheld' || event.type === 'ChallengeExtended';
-        rule(task.over === undefined || verdict || (back && (event.type === 'TaskRedriven' || event.type === 'AwardVoided')), `${event.type} after ${task.over}`);
+        const verdict =
+          event.type === 'ChallengeDismissed' || event.type === 'ChallengeUpheld' || event.type === 'ChallengeExtended';
+        rule(
+          task.over === undefined ||
+            verdict ||
+            (back && (event.type === 'TaskRedriven' || event.type === 'AwardVoided')),
+          `${event.type} after ${task.over}`,
+        );
         switch (event.type) {
           case 'TaskAwarded':
           case 'TaskHandedOff': {
             const { agent, award } = event.data;
             rule(!task.held, 'awarded before it was cleared');
             if (event.type === 'TaskAwarded') rule(task.live === undefined, `awarded while ${live()} holds it`);
-            else rule(holds({ agent: event.data.from, award: event.data.from_award }) && task.live?.accepted === true, `handed off by another than ${live()}`);
+            else
+              rule(
+                holds({ agent: event.data.from, award: event.data.from_award }) && task.live?.accepted === true,
+                `handed off by another than ${live()}`,
+              );
             rule(award > task.lastAward, `award ${award} after award ${task.lastAward}`);
             rule(!task.voided.has(award), `award ${award} was voided`);
             rule((task.declined.get(agent) ?? '') <= commit.at, `${agent} has declined, and is asked again too early`);
             rule(agentOf(tenant, agent).slots.get(id) === award, `${agent} has no slot for award ${award}`);
             const { reservation } = event.data;
-            rule(reservation.startsWith(`${tenant}/agent/${agent}@`) && reservations.get(reservation)?.has(`${id}#${award}`) === true, `${reservation} does not reserve it`);
+            rule(
+              reservation.startsWith(`${tenant}/agent/${agent}@`) &&
+                reservations.get(reservation)?.has(`${id}#${award}`) === true,
+              `${reservation} does not reserve it`,
+            );
             rule(!task.keptOut.has(agent), `${agent} was kept out of it by the judges`);
-            if (event.type === 'TaskHandedOff') for (const doubt of task.doubts.values()) if (doubt.heir === event.data.from_award) doubt.heir = award;
+            if (event.type === 'TaskHandedOff')
+              for (const doubt of task.doubts.values()) if (doubt.heir === event.data.from_award) doubt.heir = award;
             task.live = { agent, award, accepted: false };
             task.lastAward = award;
             break;
@@ -98,7 +129,10 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
           case 'TaskAccepted':
             rule(holds(event.data) && task.live?.accepted === false, `accepted by another than ${live()}`);
-            rule(![...task.doubts.values()].some(({ holds, heir }) => holds && heir === event.data.award), 'accepted while it was challenged');
+            rule(
+              ![...task.doubts.values()].some(({ holds, heir }) => holds && heir === event.data.award),
+              'accepted while it was challenged',
+            );
             if (task.live !== undefined) task.live.accepted = true;
             break;
           case 'TaskProgressed':
@@ -106,7 +140,10 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
           case 'TaskCompleted':
             rule(holds(event.data) && task.live?.accepted === true, `completed by another than ${live()}`);
-            rule(event.data.award === task.lastAward, `completed under award ${event.data.award}, the last is ${task.lastAward}`);
+            rule(
+              event.data.award === task.lastAward,
+              `completed under award ${event.data.award}, the last is ${task.lastAward}`,
+            );
             task.completions += 1;
             rule(task.completions === 1, 'completed twice');
             task.live = undefined;
@@ -117,19 +154,32 @@ export function brokenRules(log: readonly Commit[]): string[] {
             task.declined.set(event.data.agent, event.data.until ?? '9999');
             break;
           case 'AwardChallenged':
-            rule(task.live?.award === event.data.award, `a challenge of award ${event.data.award}, while ${live()} holds it`);
+            rule(
+              task.live?.award === event.data.award,
+              `a challenge of award ${event.data.award}, while ${live()} holds it`,
+            );
             rule(![...task.doubts.values()].some(({ heir }) => heir === event.data.award), 'challenged twice');
-            task.doubts.set(event.data.round, { agent: task.live?.agent ?? '', heir: event.data.award, holds: event.data.holds === true });
+            task.doubts.set(event.data.round, {
+              agent: task.live?.agent ?? '',
+              heir: event.data.award,
+              holds: event.data.holds === true,
+            });
             break;
           case 'ChallengeDismissed':
             rule(task.doubts.delete(event.data.round), 'no challenge was open');
+            break;
+          case 'ChallengeExtended':
+            rule(task.doubts.has(event.data.round), 'no challenge was open that could be given time');
             break;
           case 'ChallengeUpheld':
             task.doubts.delete(event.data.round);
             task.keptOut.add(event.data.agent);
             break;
           case 'AwardRevoked':
-            rule(holds(event.data) && commit.events[0]?.type === 'ChallengeUpheld', `the award of another than ${live()} was revoked`);
+            rule(
+              holds(event.data) && commit.events[0]?.type === 'ChallengeUpheld',
+              `the award of another than ${live()} was revoked`,
+            );
             task.live = undefined;
             break;
           case 'TaskCleared':
@@ -142,7 +192,10 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
           case 'TaskCancelled':
           case 'DeadlinePassed':
-            rule(task.live?.agent === event.data.agent && task.live?.award === event.data.award, `it frees another than ${live()}`);
+            rule(
+              task.live?.agent === event.data.agent && task.live?.award === event.data.award,
+              `it frees another than ${live()}`,
+            );
             task.live = undefined;
             break;
           case 'TaskReopened':
@@ -152,7 +205,10 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
           case 'BidsClosed': {
             const found = recomputeReceipt(commit);
-            rule(!(found instanceof Rejection) && found.agrees, `the award does not agree with its receipt: ${JSON.stringify(found instanceof Rejection ? found : found.faults)}`);
+            rule(
+              !(found instanceof Rejection) && found.agrees,
+              `the award does not agree with its receipt: ${JSON.stringify(found instanceof Rejection ? found : found.faults)}`,
+            );
             break;
           }
           case 'TaskDeadLettered':
@@ -165,7 +221,11 @@ export function brokenRules(log: readonly Commit[]): string[] {
           case 'BidWithdrawn':
             break;
         }
-        const ends = event.type === 'TaskCompleted' || event.type === 'TaskCancelled' || event.type === 'DeadlinePassed' || event.type === 'TaskDeadLettered';
+        const ends =
+          event.type === 'TaskCompleted' ||
+          event.type === 'TaskCancelled' ||
+          event.type === 'DeadlinePassed' ||
+          event.type === 'TaskDeadLettered';
         if (event.type !== 'AwardVoided' && !verdict) task.over = ends ? event.type : undefined;
       }
     }
@@ -195,7 +255,10 @@ export function brokenRules(log: readonly Commit[]): string[] {
             break;
           case 'SlotReserved':
             agent.slots.set(event.data.task, event.data.award);
-            reservations.set(reference, (reservations.get(reference) ?? new Set()).add(`${event.data.task}#${event.data.award}`));
+            reservations.set(
+              reference,
+              (reservations.get(reference) ?? new Set()).add(`${event.data.task}#${event.data.award}`),
+            );
             rule(agent.status === 'active', `reserved of an agent that is ${agent.status}`);
             rule(agent.slots.size <= agent.capacity, `${agent.slots.size} slots of ${agent.capacity}`);
             break;
@@ -206,7 +269,10 @@ export function brokenRules(log: readonly Commit[]): string[] {
             rule(agent.slots.get(event.data.task) === event.data.award, 'released and not reserved');
             agent.slots.delete(event.data.task);
             const live = tasks.get(`${tenant}/task/${event.data.task}`)?.live;
-            rule(live?.agent !== id || live.award !== event.data.award, `${event.data.task} is still held under award ${event.data.award}`);
+            rule(
+              live?.agent !== id || live.award !== event.data.award,
+              `${event.data.task} is still held under award ${event.data.award}`,
+            );
             break;
           }
           case 'RoleAssigned':

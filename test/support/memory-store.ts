@@ -2,18 +2,22 @@
  * The event store in its plainest form: arrays. It passes the same contract as the real ones and is what the property
  * tests of `transact` run on, since a store that never leaves the process can be interleaved at will.
  */
+import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { commandOf, unseal, unsealAt } from '../../domain/kernel/commit';
-import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
 import { checkAppend } from '../../domain/kernel/commit';
 
 export class MemoryEventStore implements EventStore {
   /** Everything, in the order of writing: body and hash as stored. */
-  readonly log: { readonly stream: string; readonly index: number; readonly body: string; readonly hash: string }[] = [];
+  readonly log: { readonly stream: string; readonly index: number; readonly body: string; readonly hash: string }[] =
+    [];
   readonly calls = { append: 0, head: 0, snapshot: 0, read: 0, answered: 0, feed: 0 };
   /** `from` of every read. */
   readonly reads: { readonly stream: string; readonly from: number }[] = [];
-  private readonly streams = new Map<string, { readonly stream: string; readonly index: number; readonly body: string; readonly hash: string }[]>();
+  private readonly streams = new Map<
+    string,
+    { readonly stream: string; readonly index: number; readonly body: string; readonly hash: string }[]
+  >();
   private readonly snapshots = new Map<string, Snapshot[]>();
   private readonly answers = new Map<string, number>();
   private readonly listeners = new Set<() => void>();
@@ -32,7 +36,11 @@ export class MemoryEventStore implements EventStore {
       if (command !== undefined) this.answers.set(`${stream} ${command}`, commit.index);
     }
     this.streams.set(stream, entries);
-    if (snapshot !== undefined) this.snapshots.set(stream, [...(this.snapshots.get(stream) ?? []), JSON.parse(JSON.stringify(snapshot)) as Snapshot]);
+    if (snapshot !== undefined)
+      this.snapshots.set(stream, [
+        ...(this.snapshots.get(stream) ?? []),
+        JSON.parse(JSON.stringify(snapshot)) as Snapshot,
+      ]);
     await Promise.resolve();
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
@@ -61,7 +69,9 @@ export class MemoryEventStore implements EventStore {
     this.calls.read += 1;
     this.reads.push({ stream, from });
     await Promise.resolve();
-    return (this.streams.get(stream) ?? []).slice(from, from + limit).map((entry) => unsealAt(entry, entry.body, entry.hash));
+    return (this.streams.get(stream) ?? [])
+      .slice(from, from + limit)
+      .map((entry) => unsealAt(entry, entry.body, entry.hash));
   }
 
   async feed(from: Checkpoint | undefined, limit: number): Promise<FeedPage> {
@@ -70,7 +80,11 @@ export class MemoryEventStore implements EventStore {
     const start = this.position(from);
     if (start > this.log.length) throw new RangeError(`not a checkpoint: ${from} lies beyond the end`);
     const page = this.log.slice(start, start + limit);
-    return { commits: page.map(({ body, hash }) => unseal(body, hash)), checkpoint: String(start + page.length), end: page.length < limit };
+    return {
+      commits: page.map(({ body, hash }) => unseal(body, hash)),
+      checkpoint: String(start + page.length),
+      end: page.length < limit,
+    };
   }
 
   async lag(from: Checkpoint | undefined): Promise<number> {

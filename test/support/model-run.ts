@@ -1,6 +1,6 @@
 /** What every model of the whole has to do: give commands to processes that live, and stand what befalls them. */
 import { StoreUnavailable } from '../../app/transact';
-import { Stage, type Mishap, type Process } from './stage';
+import { type Mishap, type Process, Stage } from './stage';
 
 /** A run over a stage of so many processes; `wrong` says what it found, a sentence for each fault. */
 export class ModelRun {
@@ -45,7 +45,8 @@ export class ModelRun {
   }
 
   protected thrown(step: unknown, error: unknown): undefined {
-    if (!(error instanceof StoreUnavailable) && !/failed before it did anything|its answer is lost/.test(String(error))) this.wrong.push(`${JSON.stringify(step)} threw ${String(error)}`);
+    if (!(error instanceof StoreUnavailable) && !/failed before it did anything|its answer is lost/.test(String(error)))
+      this.wrong.push(`${JSON.stringify(step)} threw ${String(error)}`);
     return undefined;
   }
 

@@ -10,10 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Database } from '../../adapters/embedded/database';
-import { SqliteKeys } from '../../adapters/embedded/keys';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
-import { MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from '../../adapters/embedded/small-stores';
+import { SqliteKeys } from '../../adapters/embedded/keys';
 import { newestReceipt } from '../../adapters/embedded/open';
+import {
+  MemoryPresence,
+  SqliteCheckpoints,
+  SqliteDeadlines,
+  SqliteWorkQueue,
+} from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer';
 import type { RequestContext } from '../../app/agents';
@@ -21,19 +26,19 @@ import { Colony, type Group } from '../../app/colony';
 import { AllowAll } from '../../app/policy';
 import type { BlobArchive, Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/ports';
 import type { AgentProfile } from '../../domain/agent';
-import { ChainVerifier, sha256, unseal, type ChainFault, type Commit } from '../../domain/kernel/commit';
+import { type ChainFault, ChainVerifier, type Commit, sha256, unseal } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { upcast } from '../../domain/kernel/decider';
 import type { PrincipalKind } from '../../domain/kernel/principal';
-import { plusSeconds, toMillis, toTime, type Time } from '../../domain/kernel/time';
+import { plusSeconds, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import type { TaskSpec } from '../../domain/task';
 import { EPOCH } from './commits';
 
 export const TENANT = 'acme';
 
 /**
- * `fails`: nothing happens, the call throws. `loses`: it happens, the call throws. `slow`: it takes its time. `late`: so
- * much time passes first as the test says. `hangs`: it never answers.
+ * `fails`: nothing happens, the call throws. `loses`: it happens, the call throws. `slow`: it takes its time. `late`:
+ * so much time passes first as the test says. `hangs`: it never answers.
  */
 export type Mishap = 'fails' | 'loses' | 'slow' | 'late' | 'hangs' | undefined;
 export type Mishaps = (port: string, method: string, args: readonly unknown[]) => Mishap | Promise<void>;
@@ -45,7 +50,11 @@ export class MemoryDatabase {
   private readonly connection = new DatabaseSync(':memory:');
   private readonly closers: (() => void)[] = [];
   private readonly statements = new Map<string, StatementSync>();
-  private waiting: { operation: WriteOperation; resolve: (result: Exclude<WriteResult, { kind: 'failed' }>) => void; reject: (error: Error) => void }[] = [];
+  private waiting: {
+    operation: WriteOperation;
+    resolve: (result: Exclude<WriteResult, { kind: 'failed' }>) => void;
+    reject: (error: Error) => void;
+  }[] = [];
 
   set onClose(close: () => void) {
     this.closers.push(close);
@@ -173,7 +182,7 @@ class Trigger {
   }
 
   private async deliver(): Promise<void> {
-    for (let end = false; !end && this.living().length > 0; ) {
+    for (let end = false; !end && this.living().length > 0;) {
       const page = await this.store.feed(this.position, PAGE);
       if (page.commits.length > 0) while (!(await this.handOver(page.commits)));
       if (this.turn % 5 === 0 && page.commits.length > 0) await this.handOver(page.commits);
@@ -186,7 +195,13 @@ class Trigger {
     const living = this.living();
     const process = living[(this.turn += 1) % living.length];
     if (process === undefined) return true;
-    return await Promise.race([process.colony.deliver(this.group, commits).then(() => true, () => false), process.death.then(() => false)]);
+    return await Promise.race([
+      process.colony.deliver(this.group, commits).then(
+        () => true,
+        () => false,
+      ),
+      process.death.then(() => false),
+    ]);
   }
 }
 
@@ -206,7 +221,11 @@ export class Stage {
   /** What befalls the next calls of the ports. */
   mishaps: Mishaps = () => undefined;
   policy: Policy = new AllowAll();
-  outbound: Outbound = { webhooks: { post: async () => ({ error: 'nobody listens' }) }, mail: undefined, secrets: { get: async () => undefined } };
+  outbound: Outbound = {
+    webhooks: { post: async () => ({ error: 'nobody listens' }) },
+    mail: undefined,
+    secrets: { get: async () => undefined },
+  };
   private presence: Presence = new MemoryPresence();
   /** Of all processes that live at once: the port orders their claims. */
   private keys: Keys | undefined;
@@ -251,13 +270,22 @@ export class Stage {
           if (typeof value !== 'function' || typeof method !== 'string') return value;
           const call = value.bind(target) as (...args: unknown[]) => unknown;
           if (PLAIN.has(method)) return call;
-          return (...args: unknown[]) => this.befall(port, method, args, () => call(...args), () => alive);
+          return (...args: unknown[]) =>
+            this.befall(
+              port,
+              method,
+              args,
+              () => call(...args),
+              () => alive,
+            );
         },
       });
     const database = this.database as unknown as Database;
     if (this.options.shared === true && this.triggers.length === 0) {
       const store = await SqliteEventStore.open(database);
-      this.triggers = (['projections', 'reactions'] as const).map((group) => new Trigger(group, store, () => this.living));
+      this.triggers = (['projections', 'reactions'] as const).map(
+        (group) => new Trigger(group, store, () => this.living),
+      );
     }
     if (this.living.length === 0) this.keys = undefined;
     const ports: Ports = {
@@ -285,9 +313,10 @@ export class Stage {
 
   /** Waits until every living process has handled what is in the log. */
   async settled(): Promise<void> {
-    if (this.options.shared !== true) return void (await Promise.all(this.living.map(({ colony }) => colony.feed.settled())));
+    if (this.options.shared !== true)
+      return void (await Promise.all(this.living.map(({ colony }) => colony.feed.settled())));
     // What one of them does may be news to another.
-    for (let before = -1; before !== this.log().length; ) {
+    for (let before = -1; before !== this.log().length;) {
       before = this.log().length;
       for (const { colony } of this.living) await colony.peers.look().catch(() => undefined);
       await Promise.all(this.triggers.map((trigger) => trigger.run()));
@@ -325,11 +354,15 @@ export class Stage {
 
   /** Every commit in the order of writing, as stored. */
   log(): Commit[] {
-    return this.database.all<{ body: string; hash: string }>('SELECT body, hash FROM commits ORDER BY position').map(({ body, hash }) => unseal(body, hash));
+    return this.database
+      .all<{ body: string; hash: string }>('SELECT body, hash FROM commits ORDER BY position')
+      .map(({ body, hash }) => unseal(body, hash));
   }
 
   stream(stream: string): Commit[] {
-    return this.database.all<{ body: string; hash: string }>('SELECT body, hash FROM commits WHERE stream = ? ORDER BY idx', stream).map(({ body, hash }) => unseal(body, hash));
+    return this.database
+      .all<{ body: string; hash: string }>('SELECT body, hash FROM commits WHERE stream = ? ORDER BY idx', stream)
+      .map(({ body, hash }) => unseal(body, hash));
   }
 
   streams(category: string): string[] {
@@ -347,7 +380,12 @@ export class Stage {
   chainFaults(): ChainFault[] {
     const faults: ChainFault[] = [];
     const verifiers = new Map<string, ChainVerifier>();
-    for (const { stream, idx, body, hash } of this.database.all<{ stream: string; idx: number; body: string; hash: string }>('SELECT stream, idx, body, hash FROM commits ORDER BY stream, idx')) {
+    for (const { stream, idx, body, hash } of this.database.all<{
+      stream: string;
+      idx: number;
+      body: string;
+      hash: string;
+    }>('SELECT stream, idx, body, hash FROM commits ORDER BY stream, idx')) {
       const verifier = verifiers.get(stream) ?? new ChainVerifier(stream);
       verifiers.set(stream, verifier);
       faults.push(...verifier.next({ index: idx, body, hash }));
@@ -360,7 +398,13 @@ export class Stage {
     return foldCommits(decider, this.stream(stream));
   }
 
-  private async befall(port: string, method: string, args: readonly unknown[], call: () => unknown, alive: () => boolean): Promise<unknown> {
+  private async befall(
+    port: string,
+    method: string,
+    args: readonly unknown[],
+    call: () => unknown,
+    alive: () => boolean,
+  ): Promise<unknown> {
     const never = new Promise<never>(() => undefined);
     if (!alive()) return await never;
     const mishap = this.mishaps(port, method, args);
@@ -379,9 +423,14 @@ export class Stage {
   }
 }
 
-export function foldCommits<S, E extends Event>(decider: Decider<S, E>, commits: readonly Commit[]): { state: S; version: number; at: Time } {
+export function foldCommits<S, E extends Event>(
+  decider: Decider<S, E>,
+  commits: readonly Commit[],
+): { state: S; version: number; at: Time } {
   let state = decider.initial;
-  for (const { events, stream, index, at, meta } of commits) for (const event of events) state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
+  for (const { events, stream, index, at, meta } of commits)
+    for (const event of events)
+      state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
   return { state, version: commits.length - 1, at: commits.at(-1)?.at ?? toTime(0) };
 }
 
@@ -389,7 +438,10 @@ let keys = 0;
 
 /** Who asks, and under which key. */
 export function as(id: string, key?: string, kind: PrincipalKind = 'agent'): RequestContext {
-  return { principal: { tenant: TENANT, id, kind, level: 'execute' }, ...(key === undefined ? {} : { command: { key, hash: key } }) };
+  return {
+    principal: { tenant: TENANT, id, kind, level: 'execute' },
+    ...(key === undefined ? {} : { command: { key, hash: key } }),
+  };
 }
 
 export function newKey(): string {
@@ -397,7 +449,15 @@ export function newKey(): string {
 }
 
 export function profile(changes: Partial<AgentProfile> = {}): AgentProfile {
-  return { agent_type: 'worker', pool: 'workers', capabilities: { x: 1 }, capacity: 1, presence_seconds: 60, offer: { helps: [], min_strength: 0 }, ...changes };
+  return {
+    agent_type: 'worker',
+    pool: 'workers',
+    capabilities: { x: 1 },
+    capacity: 1,
+    presence_seconds: 60,
+    offer: { helps: [], min_strength: 0 },
+    ...changes,
+  };
 }
 
 export function spec(changes: Partial<TaskSpec> = {}): TaskSpec {

@@ -1,7 +1,7 @@
 /** A small aggregate and what else `transact` needs, for the tests of the kernel. */
-import { Transactor, type CommandContext, type TransactorOptions } from '../../app/transact';
 import type { Clock, EventStore, Policy, PolicyAnswer, PolicyInput } from '../../app/ports';
-import { refuse, type Decider, type Decision, type Event } from '../../domain/kernel/decider';
+import { type CommandContext, Transactor, type TransactorOptions } from '../../app/transact';
+import { type Decider, type Decision, type Event, refuse } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { toMillis } from '../../domain/kernel/time';
 import { EPOCH } from './commits';
@@ -18,17 +18,27 @@ export const tally: Decider<Tally, TallyEvent> = {
   category: 'tally',
   version: 1,
   initial: { sum: 0, ops: [] },
-  evolve: ({ sum, ops }, { type, data }) => ({ sum: type === 'Added' ? sum + data.n : sum - data.n, ops: [...ops, data.op] }),
+  evolve: ({ sum, ops }, { type, data }) => ({
+    sum: type === 'Added' ? sum + data.n : sum - data.n,
+    ops: [...ops, data.op],
+  }),
 };
 
 /** Always does it, also twice: whoever repeats it unknowingly is found out. */
-export const add = (op: string, n: number): Decision<Tally, TallyEvent> => () => [{ type: 'Added', v: 1, data: { op, n } }];
+export const add =
+  (op: string, n: number): Decision<Tally, TallyEvent> =>
+  () => [{ type: 'Added', v: 1, data: { op, n } }];
 
-export const take = (op: string, n: number): Decision<Tally, TallyEvent> => ({ sum }) =>
-  sum < n ? refuse('too-little', `there are ${sum}, not ${n}`, { sum }) : [{ type: 'Taken', v: 1, data: { op, n } }];
+export const take =
+  (op: string, n: number): Decision<Tally, TallyEvent> =>
+  ({ sum }) =>
+    sum < n ? refuse('too-little', `there are ${sum}, not ${n}`, { sum }) : [{ type: 'Taken', v: 1, data: { op, n } }];
 
 /** No events when there is enough. */
-export const fill = (op: string, n: number): Decision<Tally, TallyEvent> => ({ sum }) => (sum >= n ? [] : [{ type: 'Added', v: 1, data: { op, n: n - sum } }]);
+export const fill =
+  (op: string, n: number): Decision<Tally, TallyEvent> =>
+  ({ sum }) =>
+    sum >= n ? [] : [{ type: 'Added', v: 1, data: { op, n: n - sum } }];
 
 export const AGENT: Principal = { tenant: 'acme', id: 'agent-1', kind: 'agent', level: 'execute' };
 
@@ -60,8 +70,17 @@ export class ScriptedPolicy implements Policy {
 let ids = 0;
 export const nextId = (): string => `id-${(ids += 1)}`;
 
-export function transactorOn(store: EventStore, options: TransactorOptions & { readonly policy?: Policy; readonly clock?: Clock } = {}): Transactor {
-  return new Transactor(store, options.policy ?? { evaluate: () => ALLOW }, options.clock ?? new ManualClock(), nextId, { random: () => 0, ...options });
+export function transactorOn(
+  store: EventStore,
+  options: TransactorOptions & { readonly policy?: Policy; readonly clock?: Clock } = {},
+): Transactor {
+  return new Transactor(
+    store,
+    options.policy ?? { evaluate: () => ALLOW },
+    options.clock ?? new ManualClock(),
+    nextId,
+    { random: () => 0, ...options },
+  );
 }
 
 /** Gives a command a key, as an edge does. */

@@ -9,7 +9,7 @@ export function hostOf(trigger: { stop(): Promise<void> }, connections: Connecti
 
 /** Waits until a condition holds. Rejects when it doesn't come to hold in time. */
 export async function until(condition: () => unknown, seconds = 20): Promise<void> {
-  for (const end = Date.now() + seconds * 1_000; !(await condition()); ) {
+  for (const end = Date.now() + seconds * 1_000; !(await condition());) {
     if (Date.now() > end) throw new Error(`it did not happen within ${seconds} seconds: ${String(condition)}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

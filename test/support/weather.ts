@@ -1,7 +1,9 @@
 /** Bad weather over Cosmos DB. */
 import type { FaultPlan } from '../servers/cosmos/server';
 
-/** 1 % of the answers to writes are lost; of all requests 5 % are throttled, and 1 % refused for another passing reason. */
+/**
+ * 1 % of the answers to writes are lost; of all requests 5 % are throttled, and 1 % refused for another passing reason.
+ */
 export function weather(random: () => number): FaultPlan {
   return (kind) => {
     if (kind === 'metadata') return undefined;

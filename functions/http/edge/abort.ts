@@ -9,7 +9,10 @@ export function attachAbortSignal(request: object, source: () => AbortSignal): v
   sources.set(request, source);
 }
 
-/** Where the host can't tell that a client has gone, work for it ends after so long; the client asks again. Milliseconds. */
+/**
+ * Where the host can't tell that a client has gone, work for it ends after so long; the client asks again.
+ * Milliseconds.
+ */
 export const UNHEARD_MS = 60_000;
 
 /** Aborts when the client disconnects or the host shuts down; where the host can't tell, after a minute. */

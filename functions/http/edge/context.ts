@@ -1,12 +1,13 @@
 /** From a call to what the use cases take. */
-import { commandHash } from '../../../app/transact';
 import type { RequestContext } from '../../../app/agents';
+import { commandHash } from '../../../app/transact';
 import type { Call } from './route';
 
 /** The context of a command; with an Idempotency-Key, of `subject` alone where a request holds several commands. */
 export function contextOf(call: Call, subject: unknown = call.body): RequestContext {
   const { principal, idempotencyKey, request, ifMatch, traceparent, operation, params, query } = call;
-  const hash = () => (subject === call.body && request !== undefined ? request : commandHash({ operation, params, query, body: subject }));
+  const hash = () =>
+    subject === call.body && request !== undefined ? request : commandHash({ operation, params, query, body: subject });
   return {
     principal,
     expectedVersion: ifMatch,

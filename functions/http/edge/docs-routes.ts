@@ -1,9 +1,12 @@
-/** `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people; and what is answered where nothing is. */
+/**
+ * `GET /openapi.json` and `GET /docs`: what the API is, for programs and for people; and what is answered where nothing
+ * is.
+ */
 import type { HttpMethod, HttpResponseInit } from '@azure/functions';
 import { DOCS_PAGE } from './docs-page';
-import { openApi, type ApiInfo } from './openapi';
-import { methodsAt, openRoute } from './route';
+import { type ApiInfo, openApi } from './openapi';
 import { Problem } from './problem';
+import { methodsAt, openRoute } from './route';
 
 /** Every method that the Functions host can route. */
 const METHODS: HttpMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
@@ -14,7 +17,11 @@ export function registerDocs(info: ApiInfo): void {
   openRoute('openapi', '/openapi.json', () => ({
     // Built at the first request, when all routes have been declared.
     body: (document ??= JSON.stringify(openApi(info))),
-    headers: { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' },
+    headers: {
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-content-type-options': 'nosniff',
+    },
   }));
   openRoute('docs', '/docs', () => ({
     body: DOCS_PAGE.html,
@@ -26,7 +33,8 @@ export function registerDocs(info: ApiInfo): void {
       'x-content-type-options': 'nosniff',
     },
   }));
-  // Takes what no other route takes, since its name is the last: the host itself would answer without a problem document.
+  // Takes what no other route takes, since its name is the last: the host itself would answer without a problem
+  // document.
   openRoute('zNotFound', '/{*path}', ({ method, params }) => nowhere(method, `/${params['path'] ?? ''}`), METHODS);
 }
 

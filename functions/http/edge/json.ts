@@ -9,7 +9,10 @@ export function parseJson(bytes: Uint8Array | ArrayBuffer): unknown {
   } catch (error) {
     if (!(error instanceof JsonError)) throw error;
     const { fault } = error;
-    if (fault.kind === 'value') throw Problem.invalid('The body contains a value that is not accepted.', [{ pointer: fault.pointer, message: fault.message }]);
+    if (fault.kind === 'value')
+      throw Problem.invalid('The body contains a value that is not accepted.', [
+        { pointer: fault.pointer, message: fault.message },
+      ]);
     const { message, kind: _, ...where } = fault;
     throw Problem.of('invalid-json', `The body ${message}.`, where);
   }

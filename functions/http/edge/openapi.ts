@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, built from the declared routes and their zod schemas. */
 import { z } from 'zod';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemSlug } from './problem';
-import { isOptionalBody, routes, type RouteDefinition, type RouteResponse } from './route';
+import { isOptionalBody, type RouteDefinition, type RouteResponse, routes } from './route';
 
 /** What the routes themselves don't say. */
 export interface ApiInfo {
@@ -41,12 +41,28 @@ export function openApi(info: ApiInfo): Json {
 }
 
 function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo): Json {
-  const { name, operationId = name, summary, description, tags, params, query, body, responses, needs, method } = definition;
+  const {
+    name,
+    operationId = name,
+    summary,
+    description,
+    tags,
+    params,
+    query,
+    body,
+    responses,
+    needs,
+    method,
+  } = definition;
   const parameters = [
     ...properties(params, schemas).map(([name, schema]) => parameter('path', name, schema, true)),
     ...properties(query, schemas).map(([name, schema, required]) => parameter('query', name, schema, required)),
-    ...Object.entries(info.headers ?? {}).map(([name, text]) => parameter('header', name, { type: 'string', description: text }, false)),
-    ...(method === 'GET' ? [] : COMMAND_HEADERS.filter(({ name }) => name !== 'If-Match' || definition.conditional !== false)),
+    ...Object.entries(info.headers ?? {}).map(([name, text]) =>
+      parameter('header', name, { type: 'string', description: text }, false),
+    ),
+    ...(method === 'GET'
+      ? []
+      : COMMAND_HEADERS.filter(({ name }) => name !== 'If-Match' || definition.conditional !== false)),
   ];
   return {
     operationId,
@@ -57,10 +73,19 @@ function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo)
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: !isOptionalBody(body), content: { 'application/json': { schema: schemas.inputs.get(body) } } } }),
+      : {
+          requestBody: {
+            required: !isOptionalBody(body),
+            content: { 'application/json': { schema: schemas.inputs.get(body) } },
+          },
+        }),
     responses: {
-      ...Object.fromEntries(problemsOf(definition).map((slug) => [PROBLEMS[slug].status, { $ref: `#/components/responses/${slug}` }])),
-      ...Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, describe(Number(status), response, schemas)])),
+      ...Object.fromEntries(
+        problemsOf(definition).map((slug) => [PROBLEMS[slug].status, { $ref: `#/components/responses/${slug}` }]),
+      ),
+      ...Object.fromEntries(
+        Object.entries(responses).map(([status, response]) => [status, describe(Number(status), response, schemas)]),
+      ),
       default: { $ref: '#/components/responses/refused' },
     },
   };
@@ -68,8 +93,11 @@ function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo)
 
 function describe(status: number, { description, schema, contentType }: RouteResponse, schemas: Schemas): Json {
   if (status >= 400) return { description, content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } } };
-  if (contentType !== undefined) return { description, content: { [contentType]: { schema: schema ? schemas.outputs.get(schema) : {} } } };
-  return schema === undefined ? { description } : { description, content: { 'application/json': { schema: schemas.outputs.get(schema) } } };
+  if (contentType !== undefined)
+    return { description, content: { [contentType]: { schema: schema ? schemas.outputs.get(schema) : {} } } };
+  return schema === undefined
+    ? { description }
+    : { description, content: { 'application/json': { schema: schemas.outputs.get(schema) } } };
 }
 
 /** The problems that the edge itself may answer with. */
@@ -91,18 +119,29 @@ function parameter(place: 'path' | 'query' | 'header', name: string, schema: Jso
 }
 
 const COMMAND_HEADERS: readonly Json[] = [
-  parameter('header', 'Idempotency-Key', {
-    type: 'string',
-    minLength: 1,
-    maxLength: 200,
-    pattern: '^[\\x21-\\x7e]+$',
-    description: 'Makes a repeated request safe: for 24 hours the key belongs to this request of this caller, which gets its first answer again; with another request it is refused.',
-  }, false),
-  parameter('header', 'If-Match', {
-    type: 'string',
-    pattern: '^"(0|[1-9]\\d*)"$',
-    description: 'The ETag of the version that the change is meant for; another version makes it fail.',
-  }, false),
+  parameter(
+    'header',
+    'Idempotency-Key',
+    {
+      type: 'string',
+      minLength: 1,
+      maxLength: 200,
+      pattern: '^[\\x21-\\x7e]+$',
+      description:
+        'Makes a repeated request safe: for 24 hours the key belongs to this request of this caller, which gets its first answer again; with another request it is refused.',
+    },
+    false,
+  ),
+  parameter(
+    'header',
+    'If-Match',
+    {
+      type: 'string',
+      pattern: '^"(0|[1-9]\\d*)"$',
+      description: 'The ETag of the version that the change is meant for; another version makes it fail.',
+    },
+    false,
+  ),
 ];
 
 const PROBLEM_REF = { $ref: '#/components/schemas/Problem' };
@@ -134,13 +173,25 @@ const PROBLEM_SCHEMA: Json = {
 
 /** The problems that pass with time. */
 const WAITING: ReadonlySet<string> = new Set<ProblemSlug>(['too-many-requests', 'unavailable']);
-const RETRY_AFTER: Json = { 'Retry-After': { description: 'Seconds to wait before the next try.', schema: { type: 'integer', minimum: 1 } } };
+const RETRY_AFTER: Json = {
+  'Retry-After': { description: 'Seconds to wait before the next try.', schema: { type: 'integer', minimum: 1 } },
+};
 
 function problemResponses(): Json {
   // What the rules refuse is no closed list: its `type` says which rule it was.
-  const all = [...Object.entries(PROBLEMS).map(([slug, { title }]) => [slug, title] as const), ['refused', 'Refused, for the reason that `type` and `detail` give'] as const];
+  const all = [
+    ...Object.entries(PROBLEMS).map(([slug, { title }]) => [slug, title] as const),
+    ['refused', 'Refused, for the reason that `type` and `detail` give'] as const,
+  ];
   return Object.fromEntries(
-    all.map(([slug, description]) => [slug, { description, ...(WAITING.has(slug) && { headers: RETRY_AFTER }), content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } } }]),
+    all.map(([slug, description]) => [
+      slug,
+      {
+        description,
+        ...(WAITING.has(slug) && { headers: RETRY_AFTER }),
+        content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } },
+      },
+    ]),
   );
 }
 
@@ -159,19 +210,25 @@ interface Schemas {
  * two forms differ, because of defaults or transformations, exists twice: `Task` as received, `Task.input` as sent.
  */
 function convertSchemas(definitions: readonly RouteDefinition[]): Schemas {
-  const sent = new Set(definitions.flatMap(({ params, query, body }) => [params, query, body].filter((schema) => schema !== undefined)));
+  const sent = new Set(
+    definitions.flatMap(({ params, query, body }) => [params, query, body].filter((schema) => schema !== undefined)),
+  );
   const received = new Set(
-    definitions.flatMap(({ responses }) => Object.values(responses).flatMap(({ schema }) => (schema === undefined ? [] : [schema]))),
+    definitions.flatMap(({ responses }) =>
+      Object.values(responses).flatMap(({ schema }) => (schema === undefined ? [] : [schema])),
+    ),
   );
   const input = convert([...sent], 'input');
   const output = convert([...received], 'output');
 
-  const renamed = new Set(Object.keys(input.definitions).filter((id) => {
-    const other = output.definitions[id];
-    return other !== undefined && JSON.stringify(other) !== JSON.stringify(input.definitions[id]);
-  }));
+  const renamed = new Set(
+    Object.keys(input.definitions).filter((id) => {
+      const other = output.definitions[id];
+      return other !== undefined && JSON.stringify(other) !== JSON.stringify(input.definitions[id]);
+    }),
+  );
   // What refers to a component with two forms has two forms itself.
-  for (let before = -1; before !== renamed.size; ) {
+  for (let before = -1; before !== renamed.size;) {
     before = renamed.size;
     for (const [id, schema] of Object.entries(input.definitions)) {
       if (id in output.definitions && references(schema).some((target) => renamed.has(target))) renamed.add(id);
@@ -180,7 +237,8 @@ function convertSchemas(definitions: readonly RouteDefinition[]): Schemas {
   const inputName = (id: string): string => (renamed.has(id) ? `${id}.input` : id);
   const components: Record<string, Json> = {};
   for (const [id, schema] of Object.entries(output.definitions)) components[id] = toComponents(schema, (id) => id);
-  for (const [id, schema] of Object.entries(input.definitions)) components[inputName(id)] = toComponents(schema, inputName);
+  for (const [id, schema] of Object.entries(input.definitions))
+    components[inputName(id)] = toComponents(schema, inputName);
   return {
     inputs: new Map([...input.schemas].map(([key, schema]) => [key, toComponents(schema, inputName)])),
     outputs: new Map([...output.schemas].map(([key, schema]) => [key, toComponents(schema, (id) => id)])),
@@ -189,7 +247,10 @@ function convertSchemas(definitions: readonly RouteDefinition[]): Schemas {
 }
 
 /** Converts many schemas as the fields of one object: the way to make zod share definitions between them. */
-function convert(schemas: readonly z.ZodType[], io: 'input' | 'output'): { schemas: Map<z.ZodType, Json>; definitions: Record<string, Json> } {
+function convert(
+  schemas: readonly z.ZodType[],
+  io: 'input' | 'output',
+): { schemas: Map<z.ZodType, Json>; definitions: Record<string, Json> } {
   const fields = Object.fromEntries(schemas.map((schema, i) => [`s${i}`, schema]));
   const { properties = {}, $defs = {} } = z.toJSONSchema(z.object(fields), {
     io,
@@ -202,7 +263,8 @@ function convert(schemas: readonly z.ZodType[], io: 'input' | 'output'): { schem
       }
       // A plain z.object tolerates further fields; clients must too.
       const { def } = zodSchema._zod;
-      if (def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined) delete jsonSchema.additionalProperties;
+      if (def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined)
+        delete jsonSchema.additionalProperties;
     },
   }) as { properties?: Record<string, Json>; $defs?: Record<string, Json> };
   return { schemas: new Map(schemas.map((schema, i) => [schema, properties[`s${i}`]!])), definitions: $defs };
@@ -234,5 +296,9 @@ function properties(schema: z.ZodObject | undefined, schemas: Schemas): [string,
     properties: Record<string, Json>;
     required?: string[];
   };
-  return Object.entries(object.properties).map(([name, field]) => [name, field, object.required?.includes(name) ?? false]);
+  return Object.entries(object.properties).map(([name, field]) => [
+    name,
+    field,
+    object.required?.includes(name) ?? false,
+  ]);
 }

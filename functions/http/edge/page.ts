@@ -1,7 +1,11 @@
-/** A thing as a page, for people who follow a link of a notice: what it holds, and how to go on. Without script; all text is escaped. */
+/**
+ * A thing as a page, for people who follow a link of a notice: what it holds, and how to go on. Without script; all
+ * text is escaped.
+ */
 import { createHash } from 'node:crypto';
 
-const STYLE = 'body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}dt{font-weight:600}dd{margin:0 0 .6rem}';
+const STYLE =
+  'body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}dt{font-weight:600}dd{margin:0 0 .6rem}';
 export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 /** What a page says besides the thing itself. */
@@ -11,13 +15,22 @@ export interface PageText {
   readonly commands: readonly string[];
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+const ESCAPES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
 const escaped = (text: string) => text.replaceAll(/[&<>"']/g, (character) => ESCAPES[character] as string);
 
 /** Fields one below the other, in their order; what has parts as JSON. */
 export function pageOf({ title, commands }: PageText, value: Readonly<Record<string, unknown>>): string {
   const fields = Object.entries(value).map(([name, field]) => {
-    const text = typeof field === 'object' && field !== null ? `<pre>${escaped(JSON.stringify(field, null, 2))}</pre>` : escaped(String(field));
+    const text =
+      typeof field === 'object' && field !== null
+        ? `<pre>${escaped(JSON.stringify(field, null, 2))}</pre>`
+        : escaped(String(field));
     return `<dt>${escaped(name)}</dt><dd>${text}</dd>`;
   });
   const next = commands.length === 0 ? '' : `<h2>How to go on</h2><pre>${commands.map(escaped).join('\n')}</pre>`;

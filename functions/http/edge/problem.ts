@@ -101,10 +101,16 @@ const REJECTION_STATUS: Readonly<Record<RejectionKind, number>> = {
   broken: 500,
 };
 
-/** The refusal of a rule as a problem: its code is the type, its details are extension members, `retryAfterSeconds` a header too. */
+/**
+ * The refusal of a rule as a problem: its code is the type, its details are extension members, `retryAfterSeconds` a
+ * header too.
+ */
 export function rejected(rejection: Rejection): Problem {
   const { kind, code, message, details } = rejection;
   const title = code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ');
   const seconds = details['retryAfterSeconds'];
-  return new Problem(problem(REJECTION_STATUS[kind], code, title, message, details), typeof seconds === 'number' ? { 'retry-after': String(seconds) } : {});
+  return new Problem(
+    problem(REJECTION_STATUS[kind], code, title, message, details),
+    typeof seconds === 'number' ? { 'retry-after': String(seconds) } : {},
+  );
 }

@@ -2,22 +2,22 @@
  * The HTTP edge: one call of `route` declares a route, its types, its validation and its documentation, and
  * registers it with the Functions runtime. Handlers get checked values and return plain answers.
  */
+import './setup';
 import { randomUUID } from 'node:crypto';
 import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
 import type { z } from 'zod';
 import { systemClock } from '../../../app/clock';
 import { logFailure } from '../../../app/log';
-import { StoreBusy, type Claimed, type KeyClaim } from '../../../app/ports';
+import { type Claimed, type KeyClaim, StoreBusy } from '../../../app/ports';
 import { traced } from '../../../app/telemetry';
-import { KEY_REUSED, StoreUnavailable, commandHash } from '../../../app/transact';
+import { commandHash, KEY_REUSED, StoreUnavailable } from '../../../app/transact';
 import { AlteredPayload, AlteredReceipt } from '../../../domain/kernel/commit';
+import { isSafeText, jsonPointer } from '../../../domain/kernel/json';
 import { includesLevel, type Level, type Principal } from '../../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
-import { isSafeText, jsonPointer } from '../../../domain/kernel/json';
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
-import { Problem, PROBLEM_CONTENT_TYPE, rejected, type ProblemError } from './problem';
-import './setup';
+import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected } from './problem';
 import { isTaken, match, parseTemplate, pathOf, type Shape } from './template';
 
 /** What a handler is given: everything in it has been checked. */
@@ -72,7 +72,10 @@ export interface RouteDefinition<
   Q extends z.ZodObject = z.ZodObject,
   B extends z.ZodType = z.ZodType,
 > {
-  /** Name of the function, unique. The Functions host looks at routes in order of these names: the first that fits serves. */
+  /**
+   * Name of the function, unique. The Functions host looks at routes in order of these names: the first that fits
+   * serves.
+   */
   readonly name: string;
   /** In the OpenAPI document; the name by default. */
   readonly operationId?: string;
@@ -144,17 +147,21 @@ export function routes(): readonly RouteDefinition[] {
 /** The methods that a path knows; none when there is no such path. */
 export function methodsAt(path: string): string[] {
   const given = pathOf(path);
-  return [...new Set(shapes.filter(({ template }) => match(template, given) !== undefined).map(({ method }) => method))].sort();
+  return [
+    ...new Set(shapes.filter(({ template }) => match(template, given) !== undefined).map(({ method }) => method)),
+  ].sort();
 }
 
 /**
- * The id, unless a literal of another route stands in its way, in whatever case: then no path would lead to what has it.
- * Throws a Problem (400).
+ * The id, unless a literal of another route stands in its way, in whatever case: then no path would lead to what has
+ * it. Throws a Problem (400).
  * @param template of the resource, ending with the id: `/v1/agents/{id}`
  */
 export function reachableId(template: string, id: string): string {
   if (!isTaken(shapes, parseTemplate(template), id)) return id;
-  throw Problem.invalid(`Nothing here can be called ${id}.`, [{ parameter: 'id', message: 'is a part of the address of something else, which would hide it: choose another' }]);
+  throw Problem.invalid(`Nothing here can be called ${id}.`, [
+    { parameter: 'id', message: 'is a part of the address of something else, which would hide it: choose another' },
+  ]);
 }
 
 /** What a GET offers can be looked at without its body too. */
@@ -162,15 +169,28 @@ function methodsOf(method: HttpMethod): HttpMethod[] {
   return method === 'GET' ? ['GET', 'HEAD'] : [method];
 }
 
-function register(name: string, path: string, methods: HttpMethod[], handler: (request: HttpRequest) => Promise<HttpResponseInit>): void {
+function register(
+  name: string,
+  path: string,
+  methods: HttpMethod[],
+  handler: (request: HttpRequest) => Promise<HttpResponseInit>,
+): void {
   const template = parseTemplate(path);
   // What takes every path is the place of nothing.
   if (template[0]?.kind !== 'rest') shapes.push(...methods.map((method) => ({ method, template })));
   app.http(name, { methods, route: path.slice(1), authLevel: 'anonymous', handler });
 }
 
-/** Declares a route that is open to every caller that reaches the host: it says nothing about anybody's data, or takes nothing for granted. */
-export function openRoute(name: string, path: string, handler: (request: HttpRequest) => HttpResponseInit | Promise<HttpResponseInit>, methods: HttpMethod[] = methodsOf('GET')): void {
+/**
+ * Declares a route that is open to every caller that reaches the host: it says nothing about anybody's data, or takes
+ * nothing for granted.
+ */
+export function openRoute(
+  name: string,
+  path: string,
+  handler: (request: HttpRequest) => HttpResponseInit | Promise<HttpResponseInit>,
+  methods: HttpMethod[] = methodsOf('GET'),
+): void {
   register(name, path, methods, async (request) => {
     try {
       return await handler(request);
@@ -215,11 +235,22 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     admit(definition, principal);
     edge?.heard?.(principal);
     const caller = principal;
-    const attributes = { 'http.request.method': definition.method, 'http.route': definition.path, 'formicary.tenant': caller.tenant };
-    const answer = await traced(`${definition.method} ${definition.path}`, 'server', readTraceparent(request.headers.get('traceparent')), attributes, async (traceparent) =>
-      handled(definition, await readCall(definition, request, caller, traceparent)),
+    const attributes = {
+      'http.request.method': definition.method,
+      'http.route': definition.path,
+      'formicary.tenant': caller.tenant,
+    };
+    const answer = await traced(
+      `${definition.method} ${definition.path}`,
+      'server',
+      readTraceparent(request.headers.get('traceparent')),
+      attributes,
+      async (traceparent) => handled(definition, await readCall(definition, request, caller, traceparent)),
     );
-    response = answer instanceof Problem ? problemResponse(answer) : answerResponse(asPage(definition, answer, request), request);
+    response =
+      answer instanceof Problem
+        ? problemResponse(answer)
+        : answerResponse(asPage(definition, answer, request), request);
   } catch (error) {
     response = problemResponse(problemOf(definition.name, error));
   }
@@ -237,10 +268,19 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
  * Runs the handler. A key belongs to the first request that is well-formed, whatever becomes of it: on every route that
  * changes something, before anything is done. The answer waits until that is as durable as what was done.
  */
-async function handled(definition: RouteDefinition, call: Call<Record<string, unknown>, Record<string, unknown>>): Promise<Answer | Problem> {
+async function handled(
+  definition: RouteDefinition,
+  call: Call<Record<string, unknown>, Record<string, unknown>>,
+): Promise<Answer | Problem> {
   const { idempotencyKey: key, request, principal, now } = call;
   if (key === undefined || request === undefined) return await definition.handler(call);
-  const claimed = await requireEdge().claim({ tenant: principal.tenant, principal: principal.id, key, request, at: now });
+  const claimed = await requireEdge().claim({
+    tenant: principal.tenant,
+    principal: principal.id,
+    key,
+    request,
+    at: now,
+  });
   if (claimed.request !== request) throw rejected(KEY_REUSED);
   const answer = await definition.handler(call);
   await claimed.kept;
@@ -261,17 +301,26 @@ function admit(definition: RouteDefinition, principal: Principal): void {
     throw Problem.of('too-many-requests', detail, { retryAfterSeconds: seconds }, { 'retry-after': String(seconds) });
   }
   if (!includesLevel(principal.level, definition.needs)) {
-    throw Problem.of('forbidden', `This needs the level ${definition.needs}; ${principal.id} holds ${principal.level}.`);
+    throw Problem.of(
+      'forbidden',
+      `This needs the level ${definition.needs}; ${principal.id} holds ${principal.level}.`,
+    );
   }
 }
 
-async function readCall(definition: RouteDefinition, request: HttpRequest, principal: Principal, traceparent: string): Promise<Call<Record<string, unknown>, Record<string, unknown>>> {
+async function readCall(
+  definition: RouteDefinition,
+  request: HttpRequest,
+  principal: Principal,
+  traceparent: string,
+): Promise<Call<Record<string, unknown>, Record<string, unknown>>> {
   const { headers } = request;
   const operation = definition.name;
   const params = readParams(definition, request);
   const query = readQuery(definition, request);
   const ifMatch = readIfMatch(headers.get('if-match'));
-  if (ifMatch !== undefined && definition.conditional === false) throw parameterProblem('If-Match', 'is not understood here: this changes no single resource');
+  if (ifMatch !== undefined && definition.conditional === false)
+    throw parameterProblem('If-Match', 'is not understood here: this changes no single resource');
   const idempotencyKey = readIdempotencyKey(headers.get('idempotency-key'));
   const body = definition.body === undefined ? undefined : await readBody(definition.body, definition, request);
   const keyed = idempotencyKey !== undefined && definition.method !== 'GET';
@@ -336,7 +385,11 @@ function readQuery({ query }: RouteDefinition, request: HttpRequest): Record<str
   return result.data;
 }
 
-async function readBody(schema: z.ZodType, { bodyLimit = DEFAULT_BODY_LIMIT }: RouteDefinition, request: HttpRequest): Promise<unknown> {
+async function readBody(
+  schema: z.ZodType,
+  { bodyLimit = DEFAULT_BODY_LIMIT }: RouteDefinition,
+  request: HttpRequest,
+): Promise<unknown> {
   if (Number(request.headers.get('content-length')) > bodyLimit) throw tooLarge(bodyLimit);
   const bytes = await request.arrayBuffer();
   if (bytes.byteLength > bodyLimit) throw tooLarge(bodyLimit);
@@ -354,7 +407,8 @@ const optionalBodies = new WeakMap<z.ZodType, boolean>();
 /** Whether a command may come without a body: it needs no field. */
 export function isOptionalBody(schema: z.ZodType): boolean {
   let isOptional = optionalBodies.get(schema);
-  if (isOptional === undefined) optionalBodies.set(schema, (isOptional = schema.type === 'object' && schema.safeParse({}).success));
+  if (isOptional === undefined)
+    optionalBodies.set(schema, (isOptional = schema.type === 'object' && schema.safeParse({}).success));
   return isOptional;
 }
 
@@ -368,7 +422,8 @@ function isJson(contentType: string | null): boolean {
 
 function readIdempotencyKey(value: string | null): string | undefined {
   if (value === null) return undefined;
-  if (!/^[\x21-\x7e]{1,200}$/.test(value)) throw parameterProblem('Idempotency-Key', 'must be 1 to 200 visible ASCII characters');
+  if (!/^[\x21-\x7e]{1,200}$/.test(value))
+    throw parameterProblem('Idempotency-Key', 'must be 1 to 200 visible ASCII characters');
   return value;
 }
 
@@ -394,11 +449,15 @@ function parameterProblem(parameter: string, message: string): Problem {
 }
 
 function parameterErrors(error: z.ZodError): ProblemError[] {
-  return causes(error.issues).slice(0, MAX_ERRORS).map(({ path, message }) => ({ parameter: path.join('.'), message }));
+  return causes(error.issues)
+    .slice(0, MAX_ERRORS)
+    .map(({ path, message }) => ({ parameter: path.join('.'), message }));
 }
 
 function bodyErrors(error: z.ZodError): ProblemError[] {
-  return causes(error.issues).slice(0, MAX_ERRORS).map(({ path, message }) => ({ pointer: jsonPointer(path), message }));
+  return causes(error.issues)
+    .slice(0, MAX_ERRORS)
+    .map(({ path, message }) => ({ pointer: jsonPointer(path), message }));
 }
 
 /** What is wrong, and where. */
@@ -409,26 +468,54 @@ interface Cause {
 
 type Issue = z.core.$ZodIssue;
 
-/** The causes of issues: unknown fields one by one, of a union those of the form that was meant, of a map's name what is wrong with it. */
+/**
+ * The causes of issues: unknown fields one by one, of a union those of the form that was meant, of a map's name what is
+ * wrong with it.
+ */
 function causes(issues: readonly Issue[], above: readonly PropertyKey[] = []): Cause[] {
   return issues.flatMap((issue): Cause[] => {
     const path = [...above, ...issue.path];
-    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a known field' }));
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a known field' }));
     if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionCauses(issue.errors, path);
-    if (issue.code === 'invalid_key' && issue.issues.length > 0) return causes(issue.issues, path).map(({ message }) => ({ path, message: `has a name that is not accepted: ${message}` }));
+    if (issue.code === 'invalid_key' && issue.issues.length > 0)
+      return causes(issue.issues, path).map(({ message }) => ({
+        path,
+        message: `has a name that is not accepted: ${message}`,
+      }));
     if (issue.code === 'invalid_element' && issue.issues.length > 0) return causes(issue.issues, path);
     return [{ path, message: inWords(issue.message) }];
   });
 }
 
-const KINDS: Readonly<Record<string, string>> = { string: 'a text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', object: 'an object', record: 'an object', null: 'null' };
-const BOUNDS: Readonly<Record<string, string>> = { '<=': 'at most', '>=': 'at least', '<': 'less than', '>': 'more than' };
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+  null: 'null',
+};
+const BOUNDS: Readonly<Record<string, string>> = {
+  '<=': 'at most',
+  '>=': 'at least',
+  '<': 'less than',
+  '>': 'more than',
+};
 
-/** What the schemas' library says of itself, in words that go on after the name of the field; what our schemas say stays as it is. */
+/**
+ * What the schemas' library says of itself, in words that go on after the name of the field; what our schemas say stays
+ * as it is.
+ */
 function inWords(message: string): string {
   const [, expected, received] = /^Invalid input: expected (\w+), received (\w+)$/.exec(message) ?? [];
   if (expected === 'int' && received === 'number') return 'must be a whole number';
-  if (expected !== undefined && received !== undefined) return received === 'undefined' ? `is missing: it must be ${kindOf(expected)}` : `must be ${kindOf(expected)}, not ${kindOf(received)}`;
+  if (expected !== undefined && received !== undefined)
+    return received === 'undefined'
+      ? `is missing: it must be ${kindOf(expected)}`
+      : `must be ${kindOf(expected)}, not ${kindOf(received)}`;
   const [, verb, bound, limit] = /^Too (?:big|small): expected \w+ to (be|have) ([<>]=?)(.*)$/.exec(message) ?? [];
   if (verb !== undefined && bound !== undefined) return `must ${verb} ${BOUNDS[bound]} ${limit}`;
   const [, value] = /^Invalid input: expected (.*)$/.exec(message) ?? [];
@@ -441,20 +528,31 @@ function kindOf(type: string): string {
   return KINDS[type] ?? type;
 }
 
-/** Of the forms that a value may have, the one that it comes nearest to says what is wrong; when it is like none, all say what they take. */
+/**
+ * Of the forms that a value may have, the one that it comes nearest to says what is wrong; when it is like none, all
+ * say what they take.
+ */
 function unionCauses(branches: readonly (readonly Issue[])[], path: readonly PropertyKey[]): Cause[] {
-  const isOther = (issue: Issue) => issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value');
+  const isOther = (issue: Issue) =>
+    issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value');
   const near = branches.filter((issues) => !issues.some(isOther)).map((issues) => causes(issues, path));
   const [nearest] = near.sort((a, b) => a.length - b.length);
   if (nearest !== undefined) return nearest;
-  const messages = new Set(branches.flatMap((issues) => causes(issues.filter(isOther), path)).map(({ message }) => message));
+  const messages = new Set(
+    branches.flatMap((issues) => causes(issues.filter(isOther), path)).map(({ message }) => message),
+  );
   return [{ path, message: [...messages].join('; or: ') }];
 }
 
 function problemOf(route: string, error: unknown): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof AlteredReceipt) return altered(error);
-  if (error instanceof AlteredPayload) return Problem.of('payload-altered', `The payload ${error.message}. Put it back from a backup; formicary verify names all that are like it.`, { reference: error.reference });
+  if (error instanceof AlteredPayload)
+    return Problem.of(
+      'payload-altered',
+      `The payload ${error.message}. Put it back from a backup; formicary verify names all that are like it.`,
+      { reference: error.reference },
+    );
   return error instanceof StoreBusy ? busy(error) : unexpected(route, error);
 }
 
@@ -478,9 +576,16 @@ function unexpected(route: string, error: unknown): Problem {
   const id = randomUUID();
   logFailure({ route, errorId: id }, error);
   if (error instanceof StoreUnavailable) {
-    return Problem.of('unavailable', 'The store can\'t be reached; it is not known whether this was done. Try again, with the same Idempotency-Key.', { errorId: id }, { 'retry-after': '1' });
+    return Problem.of(
+      'unavailable',
+      "The store can't be reached; it is not known whether this was done. Try again, with the same Idempotency-Key.",
+      { errorId: id },
+      { 'retry-after': '1' },
+    );
   }
-  return Problem.of('internal-error', 'Something unexpected happened; the log has more under this errorId.', { errorId: id });
+  return Problem.of('internal-error', 'Something unexpected happened; the log has more under this errorId.', {
+    errorId: id,
+  });
 }
 
 // ---------------------------------------------------------------------------------------------------- answering
@@ -489,7 +594,8 @@ function unexpected(route: string, error: unknown): Problem {
 function asPage({ page }: RouteDefinition, answer: Answer, { headers }: HttpRequest): Answer {
   if (page === undefined) return answer;
   const vary = { ...answer.headers, vary: 'accept' };
-  if (answer.status !== 200 || headers.get('accept')?.includes('text/html') !== true) return { ...answer, headers: vary };
+  if (answer.status !== 200 || headers.get('accept')?.includes('text/html') !== true)
+    return { ...answer, headers: vary };
   const body = answer.body as Readonly<Record<string, unknown>>;
   const policy = { ...vary, 'content-security-policy': PAGE_POLICY, 'referrer-policy': 'no-referrer' };
   return { ...answer, headers: policy, body: pageOf(page(body), body), contentType: 'text/html; charset=utf-8' };
@@ -504,11 +610,17 @@ function answerResponse(answer: Answer, { method, headers: asked }: HttpRequest)
   };
   const isRead = method === 'GET' || method === 'HEAD';
   if (etag !== undefined) headers['etag'] = `"${etag}"`;
-  if (etag !== undefined && isRead && status === 200 && isKnown(asked.get('if-none-match'), etag)) return { status: 304, headers };
+  if (etag !== undefined && isRead && status === 200 && isKnown(asked.get('if-none-match'), etag))
+    return { status: 304, headers };
   if (contentType !== undefined) {
     headers['content-type'] = contentType;
     // A stream that nobody reads is not begun.
-    return { status, headers, body: method === 'HEAD' && stream !== undefined ? undefined : (stream ?? (body as string | Uint8Array | undefined)) };
+    return {
+      status,
+      headers,
+      body:
+        method === 'HEAD' && stream !== undefined ? undefined : (stream ?? (body as string | Uint8Array | undefined)),
+    };
   }
   if (body === undefined) return { status, headers };
   headers['content-type'] = 'application/json; charset=utf-8';

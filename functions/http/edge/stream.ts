@@ -16,7 +16,9 @@ export interface ServerSentEvent {
 const RETRY_MS = 2_000;
 /** Keeps proxies from closing a quiet connection, and finds out that a client has gone. */
 const HEARTBEAT_MS = 15_000;
-/** Clients connect again by themselves; where the host can't tell that one has gone, its signal ends the stream sooner. */
+/**
+ * Clients connect again by themselves; where the host can't tell that one has gone, its signal ends the stream sooner.
+ */
 const LIFETIME_MS = 600_000;
 
 /**
@@ -26,7 +28,12 @@ const LIFETIME_MS = 600_000;
  */
 export function serverSentEvents(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal): Answer {
   // A proxy that collects an answer before it passes it on would keep every event until the end.
-  return { status: 200, contentType: 'text/event-stream; charset=utf-8', headers: { 'x-accel-buffering': 'no' }, stream: frames(source, signal) };
+  return {
+    status: 200,
+    contentType: 'text/event-stream; charset=utf-8',
+    headers: { 'x-accel-buffering': 'no' },
+    stream: frames(source, signal),
+  };
 }
 
 const encoder = new TextEncoder();
@@ -62,7 +69,14 @@ async function* frames(source: AsyncIterable<ServerSentEvent>, signal: AbortSign
         if (outcome !== 'quiet') next = undefined;
       } catch (error) {
         // The worker doesn't hand an error on that comes after the beginning: the client would wait for ever.
-        console.error(JSON.stringify({ level: 'error', at: toTime(systemClock.now()), message: 'the source of a stream failed, and the stream was ended', stack: error instanceof Error ? error.stack : String(error) }));
+        console.error(
+          JSON.stringify({
+            level: 'error',
+            at: toTime(systemClock.now()),
+            message: 'the source of a stream failed, and the stream was ended',
+            stack: error instanceof Error ? error.stack : String(error),
+          }),
+        );
         return;
       }
       // What is thrown in here is that the client has gone: no failure of ours, and nothing for the log.

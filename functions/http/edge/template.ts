@@ -1,7 +1,7 @@
 /**
- * Route templates as the Functions host reads them: `v1/tasks/{id}`, a last segment `{*rest}` takes all that follows, also
- * nothing. Literals match regardless of case, one slash at the end of a path doesn't count, and of several routes that fit
- * the first one in order of the functions' names serves, whatever is more specific.
+ * Route templates as the Functions host reads them: `v1/tasks/{id}`, a last segment `{*rest}` takes all that follows,
+ * also nothing. Literals match regardless of case, one slash at the end of a path doesn't count, and of several routes
+ * that fit the first one in order of the functions' names serves, whatever is more specific.
  */
 
 interface Segment {
@@ -24,8 +24,10 @@ export interface Path {
 export function parseTemplate(text: string): Template {
   return pathOf(text).segments.map((segment) => {
     const placeholder = /^\{(\*?)([A-Za-z_]\w*)\}$/.exec(segment);
-    if (placeholder !== null) return { kind: placeholder[1] === '*' ? 'rest' : 'placeholder', name: placeholder[2] as string };
-    if (/[{}?]/.test(segment)) throw new Error(`route "${text}": "${segment}" is not supported, only {name} and {*name}`);
+    if (placeholder !== null)
+      return { kind: placeholder[1] === '*' ? 'rest' : 'placeholder', name: placeholder[2] as string };
+    if (/[{}?]/.test(segment))
+      throw new Error(`route "${text}": "${segment}" is not supported, only {name} and {*name}`);
     return { kind: 'literal', name: segment.toLowerCase() };
   });
 }
@@ -40,7 +42,10 @@ export function pathOf(text: string): Path {
 }
 
 /** The values of the placeholders, or undefined when the path is another one. */
-export function match(template: Template, { segments, lower, trailingSlash }: Path): Record<string, string> | undefined {
+export function match(
+  template: Template,
+  { segments, lower, trailingSlash }: Path,
+): Record<string, string> | undefined {
   const rest = template.at(-1)?.kind === 'rest';
   if (rest ? segments.length < template.length - 1 : segments.length !== template.length) return undefined;
   const values: Record<string, string> = {};
@@ -63,7 +68,8 @@ export function match(template: Template, { segments, lower, trailingSlash }: Pa
 export function overlap(a: Template, b: Template): boolean {
   for (let i = 0; ; i += 1) {
     const [one, other] = [a[i], b[i]];
-    if (one === undefined || other === undefined) return one === other || one?.kind === 'rest' || other?.kind === 'rest';
+    if (one === undefined || other === undefined)
+      return one === other || one?.kind === 'rest' || other?.kind === 'rest';
     if (one.kind === 'rest' || other.kind === 'rest') return true;
     if (one.kind === 'literal' && other.kind === 'literal' && one.name !== other.name) return false;
   }
@@ -92,16 +98,27 @@ export interface Shape {
 }
 
 /**
- * Whether a literal of some route stands where this id would: then no path leads to what has the id. `at` is the template
- * of the resource, which ends with the id, for example `/v1/agents/{id}`.
+ * Whether a literal of some route stands where this id would: then no path leads to what has the id. `at` is the
+ * template of the resource, which ends with the id, for example `/v1/agents/{id}`.
  */
 export function isTaken(routes: readonly Shape[], at: Template, id: string): boolean {
   const place = at.length - 1;
   const literal: Segment = { kind: 'literal', name: id.toLowerCase() };
-  const below = ({ template }: Shape) => template.length > place && at.slice(0, place).every(({ name, kind }, i) => template[i]?.kind === kind && (kind !== 'literal' || template[i]?.name === name));
+  const below = ({ template }: Shape) =>
+    template.length > place &&
+    at
+      .slice(0, place)
+      .every(({ name, kind }, i) => template[i]?.kind === kind && (kind !== 'literal' || template[i]?.name === name));
   const near = routes.filter(below);
-  const literals = near.filter(({ template }) => template[place]?.kind === 'literal' && template[place].name === literal.name);
+  const literals = near.filter(
+    ({ template }) => template[place]?.kind === 'literal' && template[place].name === literal.name,
+  );
   return literals.some((other) =>
-    near.some(({ method, template }) => method === other.method && template[place]?.kind === 'placeholder' && overlap(template.with(place, literal), other.template)),
+    near.some(
+      ({ method, template }) =>
+        method === other.method &&
+        template[place]?.kind === 'placeholder' &&
+        overlap(template.with(place, literal), other.template),
+    ),
   );
 }

@@ -5,10 +5,28 @@
  */
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { create_container, message as codec, type Connection, type Container, type EventContext, type Message, type Receiver, type Sender } from 'rhea';
+import {
+  type Connection,
+  type Container,
+  create_container,
+  type EventContext,
+  type Message,
+  message as codec,
+  type Receiver,
+  type Sender,
+} from 'rhea';
 
 /** The link of a client that receives. rhea keeps what is local to a link, and whether its peer drains it, untyped. */
-export type Outgoing = Sender & Attached & { credit: number; readonly session: { readonly outgoing: { available(): number } }; _draining: boolean; _drained: boolean; delivery_count: number; _get_drain: () => boolean; readonly connection: { _register(): void } };
+export type Outgoing = Sender &
+  Attached & {
+    credit: number;
+    readonly session: { readonly outgoing: { available(): number } };
+    _draining: boolean;
+    _drained: boolean;
+    delivery_count: number;
+    _get_drain: () => boolean;
+    readonly connection: { _register(): void };
+  };
 /** The link of a client that sends. */
 export type Incoming = Receiver & Attached;
 
@@ -35,7 +53,10 @@ export const MAX_MESSAGE_BYTES = 1024 * 1024;
 const BATCH_FORMAT = 0x80013700;
 const CREDIT = 1_000;
 const CBS = '$cbs';
-const THROTTLED: LinkFault = { condition: 'com.microsoft:server-busy', description: 'The request was terminated because the namespace is being throttled.' };
+const THROTTLED: LinkFault = {
+  condition: 'com.microsoft:server-busy',
+  description: 'The request was terminated because the namespace is being throttled.',
+};
 
 export abstract class AmqpServer {
   private readonly container: Container = create_container({ id: 'test-server' });
@@ -65,7 +86,8 @@ export abstract class AmqpServer {
     };
     this.container.on('connection_close', gone);
     this.container.on('disconnected', gone);
-    for (const noise of ['connection_error', 'session_error', 'receiver_error', 'sender_error', 'error']) this.container.on(noise, () => undefined);
+    for (const noise of ['connection_error', 'session_error', 'receiver_error', 'sender_error', 'error'])
+      this.container.on(noise, () => undefined);
     this.container.on('receiver_open', ({ receiver }: EventContext) => this.attachIncoming(receiver as Incoming));
     this.container.on('sender_open', ({ sender }: EventContext) => this.attachOutgoing(sender as Outgoing));
     this.container.on('sender_close', ({ sender }: EventContext) => this.onOutgoingClosed(sender as Outgoing));
@@ -138,7 +160,11 @@ export abstract class AmqpServer {
   /** A client wants to receive from an address; the fault says why it can't. Its options are set here too. */
   protected abstract canReceive(address: string, link: Outgoing): LinkFault | undefined;
   /** Takes in messages that were sent in one transfer: all of them or, when there is a fault, none. */
-  protected abstract receive(address: string, messages: readonly Message[], annotations: Readonly<Record<string, unknown>>): LinkFault | undefined;
+  protected abstract receive(
+    address: string,
+    messages: readonly Message[],
+    annotations: Readonly<Record<string, unknown>>,
+  ): LinkFault | undefined;
   /** Answers a request to a management node, whose address came without `/$management`. */
   protected abstract manage(entity: string, operation: string, request: Message): Reply;
   /** Sends what there is, at most `credit` messages; answers how many went out. */
@@ -151,7 +177,10 @@ export abstract class AmqpServer {
   protected *outgoing(): Generator<Outgoing> {
     for (const connection of this.connections) {
       const found: Outgoing[] = [];
-      connection.each_sender((link: Sender) => found.push(link as Outgoing), () => true);
+      connection.each_sender(
+        (link: Sender) => found.push(link as Outgoing),
+        () => true,
+      );
       yield* found.filter((link) => link.is_open() && !isManagement(link.source?.address));
     }
   }
@@ -189,7 +218,10 @@ export abstract class AmqpServer {
   }
 
   private onConnectionLost(connection: Connection): void {
-    connection.each_sender((link: Sender) => this.onOutgoingClosed(link as Outgoing), () => true);
+    connection.each_sender(
+      (link: Sender) => this.onOutgoingClosed(link as Outgoing),
+      () => true,
+    );
   }
 
   private attachIncoming(link: Incoming): void {
@@ -241,12 +273,22 @@ export abstract class AmqpServer {
 
   private answer(connection: Connection, address: string, request: Message): void {
     const { operation } = request.application_properties as { operation: string };
-    const reply: Reply = address === CBS ? { status: 202 } : this.busy ? { status: 503, condition: THROTTLED.condition } : this.manage(address.replace(/\/?\$management$/, ''), operation, request);
+    const reply: Reply =
+      address === CBS
+        ? { status: 202 }
+        : this.busy
+          ? { status: 503, condition: THROTTLED.condition }
+          : this.manage(address.replace(/\/?\$management$/, ''), operation, request);
     const replyTo = String(request.reply_to);
     const back = connection.find_sender((link: Sender) => link.name === replyTo || link.target?.address === replyTo);
     back?.send({
       correlation_id: request.message_id,
-      application_properties: { 'status-code': reply.status, statusCode: reply.status, 'status-description': reply.condition ?? 'OK', ...(reply.condition === undefined ? {} : { 'error-condition': reply.condition }) },
+      application_properties: {
+        'status-code': reply.status,
+        statusCode: reply.status,
+        'status-description': reply.condition ?? 'OK',
+        ...(reply.condition === undefined ? {} : { 'error-condition': reply.condition }),
+      },
       body: reply.body,
     });
     this.pump();
@@ -263,10 +305,17 @@ function echoModes(link: Attached & { snd_settle_mode: number; rcv_settle_mode: 
 }
 
 /** The messages of a transfer, and the annotations around a batch. */
-function messagesOf(context: EventContext): { messages: readonly Message[]; annotations: Readonly<Record<string, unknown>> } {
+function messagesOf(context: EventContext): {
+  messages: readonly Message[];
+  annotations: Readonly<Record<string, unknown>>;
+} {
   const { message, format } = context as EventContext & { format?: number };
-  if (format !== BATCH_FORMAT) return { messages: [message as Message], annotations: (message as Message).message_annotations ?? {} };
+  if (format !== BATCH_FORMAT)
+    return { messages: [message as Message], annotations: (message as Message).message_annotations ?? {} };
   const outer = codec.decode(message as unknown as Buffer);
   const { content } = outer.body as { content: Buffer | Buffer[] };
-  return { messages: (Array.isArray(content) ? content : [content]).map((bytes) => codec.decode(bytes) as unknown as Message), annotations: (outer.message_annotations ?? {}) as Record<string, unknown> };
+  return {
+    messages: (Array.isArray(content) ? content : [content]).map((bytes) => codec.decode(bytes) as unknown as Message),
+    annotations: (outer.message_annotations ?? {}) as Record<string, unknown>,
+  };
 }

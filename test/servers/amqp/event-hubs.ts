@@ -2,7 +2,7 @@
  * An Event Hubs namespace for tests: hubs with partitions, over AMQP as Azure speaks it. Strict where Azure is: unknown
  * hubs, groups and partitions are refused, and so are messages of more than the largest size.
  */
-import { types, message as codec, type EventContext, type Message } from 'rhea';
+import { type EventContext, type Message, message as codec, types } from 'rhea';
 import { AmqpServer, type LinkFault, type Outgoing, type Reply } from './amqp-server';
 
 export interface EventHubsOptions {
@@ -50,7 +50,11 @@ export class EventHubsServer extends AmqpServer {
   constructor({ hubs, maxMessageBytes = MAX_BYTES }: EventHubsOptions) {
     super(maxMessageBytes);
     this.maxBytes = maxMessageBytes;
-    for (const [name, partitions] of Object.entries(hubs)) this.hubs.set(name.toLowerCase(), Array.from({ length: partitions }, () => []));
+    for (const [name, partitions] of Object.entries(hubs))
+      this.hubs.set(
+        name.toLowerCase(),
+        Array.from({ length: partitions }, () => []),
+      );
   }
 
   /** Detaches the receivers, as the service does when it moves a partition. */
@@ -66,7 +70,7 @@ export class EventHubsServer extends AmqpServer {
         sequence,
         key: message.message_annotations?.['x-opt-partition-key'] as string | undefined,
         contentType: message.content_type,
-        body: JSON.parse(((message.body as { content: Buffer }).content).toString('utf8')) as unknown,
+        body: JSON.parse((message.body as { content: Buffer }).content.toString('utf8')) as unknown,
       })),
     );
   }
@@ -94,17 +98,34 @@ export class EventHubsServer extends AmqpServer {
     this.readings.delete(link);
   }
 
-  protected receive(address: string, messages: readonly Message[], annotations: Readonly<Record<string, unknown>>): LinkFault | undefined {
+  protected receive(
+    address: string,
+    messages: readonly Message[],
+    annotations: Readonly<Record<string, unknown>>,
+  ): LinkFault | undefined {
     const [, hub = '', number] = SENDS.exec(address) ?? [];
     const partitions = this.hubs.get(hub.toLowerCase()) as Entry[][];
     const size = messages.reduce((sum, message) => sum + codec.encode(message).length, 0);
-    if (size > this.maxBytes) return { condition: 'amqp:link:message-size-exceeded', description: `${size} bytes are more than ${this.maxBytes}` };
-    const key = (annotations['x-opt-partition-key'] ?? messages[0]?.message_annotations?.['x-opt-partition-key']) as string | undefined;
-    const chosen = number !== undefined ? Number(number) : key === undefined ? (this.turn += 1) % partitions.length : partitionOf(key, partitions.length);
+    if (size > this.maxBytes)
+      return {
+        condition: 'amqp:link:message-size-exceeded',
+        description: `${size} bytes are more than ${this.maxBytes}`,
+      };
+    const key = (annotations['x-opt-partition-key'] ?? messages[0]?.message_annotations?.['x-opt-partition-key']) as
+      string | undefined;
+    const chosen =
+      number !== undefined
+        ? Number(number)
+        : key === undefined
+          ? (this.turn += 1) % partitions.length
+          : partitionOf(key, partitions.length);
     const entries = partitions[chosen] as Entry[];
     for (const message of messages) {
       const sequence = entries.length;
-      const message_annotations = { ...(message.message_annotations as object), ...(key === undefined ? {} : { 'x-opt-partition-key': key }) };
+      const message_annotations = {
+        ...(message.message_annotations as object),
+        ...(key === undefined ? {} : { 'x-opt-partition-key': key }),
+      };
       entries.push({ sequence, offset: sequence * 100, at: Date.now(), message: { ...message, message_annotations } });
     }
     return undefined;
@@ -134,13 +155,31 @@ export class EventHubsServer extends AmqpServer {
   }
 
   protected manage(_: string, operation: string, request: Message): Reply {
-    const { name, type, partition } = request.application_properties as { name: string; type: string; partition?: string };
+    const { name, type, partition } = request.application_properties as {
+      name: string;
+      type: string;
+      partition?: string;
+    };
     const partitions = this.hubs.get(name.toLowerCase());
     if (operation !== 'READ') return { status: 501, condition: 'amqp:not-implemented' };
     if (partitions === undefined) return { status: 404, condition: 'amqp:not-found' };
     if (type === 'com.microsoft:eventhub') {
-      const partition_ids = types.wrap_array(partitions.map((_, i) => String(i)), 0xa1, undefined);
-      return { status: 200, body: { name, type, created_at: new Date(0), partition_count: types.wrap_int(partitions.length), partition_ids, georeplication_factor: types.wrap_int(1) } };
+      const partition_ids = types.wrap_array(
+        partitions.map((_, i) => String(i)),
+        0xa1,
+        undefined,
+      );
+      return {
+        status: 200,
+        body: {
+          name,
+          type,
+          created_at: new Date(0),
+          partition_count: types.wrap_int(partitions.length),
+          partition_ids,
+          georeplication_factor: types.wrap_int(1),
+        },
+      };
     }
     const entries = partitions[Number(partition)];
     if (entries === undefined) return { status: 404, condition: 'amqp:not-found' };
@@ -168,8 +207,11 @@ function startOf(partition: readonly Entry[], link: Outgoing): number {
   const text = typeof selector === 'object' ? String(selector.value) : String(selector);
   const [, what, compares, value] = SELECTOR.exec(text) ?? [];
   if (value === undefined || value === '@latest') return partition.length;
-  const of = ({ sequence, offset, at }: Entry) => (what === 'offset' ? offset : what === 'sequence-number' ? sequence : at);
-  const start = partition.findIndex((entry) => (compares === '>=' ? of(entry) >= Number(value) : of(entry) > Number(value)));
+  const of = ({ sequence, offset, at }: Entry) =>
+    what === 'offset' ? offset : what === 'sequence-number' ? sequence : at;
+  const start = partition.findIndex((entry) =>
+    compares === '>=' ? of(entry) >= Number(value) : of(entry) > Number(value),
+  );
   return start < 0 ? partition.length : start;
 }
 

@@ -4,15 +4,18 @@
  * that ended settles nothing. Time is the test's.
  */
 import { randomUUID } from 'node:crypto';
-import { message as codec, types, type EventContext, type Message } from 'rhea';
-import { AmqpServer, MAX_MESSAGE_BYTES, type LinkFault, type Outgoing, type Reply } from './amqp-server';
+import { type EventContext, type Message, message as codec, types } from 'rhea';
+import { AmqpServer, type LinkFault, MAX_MESSAGE_BYTES, type Outgoing, type Reply } from './amqp-server';
 
 export interface QueueOptions {
   /** Milliseconds for which a receiver has a message, at most 5 minutes. */
   readonly lockMs?: number;
   /** A message that was delivered so often goes to the dead letters. */
   readonly maxDeliveries?: number;
-  /** Milliseconds for which a message with the same id is taken in without being queued; 0: duplicates are not looked for. */
+  /**
+   * Milliseconds for which a message with the same id is taken in without being queued; 0: duplicates are not looked
+   * for.
+   */
   readonly duplicatesMs?: number;
 }
 
@@ -76,7 +79,15 @@ class Entity {
     const due = message.message_annotations?.['x-opt-scheduled-enqueue-time'] as Date | number | undefined;
     const at = due === undefined ? now : Math.max(now, Number(due));
     const sequence = (this.sequence += 1);
-    const stored: Stored = { sequence, enqueueSequence: sequence, message, state: at > now ? 'scheduled' : 'active', at, deliveries, properties };
+    const stored: Stored = {
+      sequence,
+      enqueueSequence: sequence,
+      message,
+      state: at > now ? 'scheduled' : 'active',
+      at,
+      deliveries,
+      properties,
+    };
     this.stored.set(sequence, stored);
     if (stored.state === 'scheduled') insert(this.scheduled, stored, (a, b) => b.at - a.at || b.sequence - a.sequence);
     else this.offer(stored);
@@ -172,7 +183,10 @@ class Entity {
   private release(stored: Stored): void {
     stored.deliveries += 1;
     if (this.deadLetters !== undefined && stored.deliveries >= this.options.maxDeliveries) {
-      Object.assign(stored.properties, { DeadLetterReason: 'MaxDeliveryCountExceeded', DeadLetterErrorDescription: 'Message could not be consumed' });
+      Object.assign(stored.properties, {
+        DeadLetterReason: 'MaxDeliveryCountExceeded',
+        DeadLetterErrorDescription: 'Message could not be consumed',
+      });
       this.bury(stored);
     } else this.offer(stored);
   }
@@ -180,15 +194,22 @@ class Entity {
   private bury(stored: Stored): void {
     if (this.deadLetters === undefined) return void this.offer(stored);
     this.stored.delete(stored.sequence);
-    const { 'x-opt-scheduled-enqueue-time': _, ...annotations } = (stored.message.message_annotations ?? {}) as Record<string, unknown>;
-    this.deadLetters.enqueue({ ...stored.message, message_annotations: annotations }, stored.properties, stored.deliveries);
+    const { 'x-opt-scheduled-enqueue-time': _, ...annotations } = (stored.message.message_annotations ?? {}) as Record<
+      string,
+      unknown
+    >;
+    this.deadLetters.enqueue(
+      { ...stored.message, message_annotations: annotations },
+      stored.properties,
+      stored.deliveries,
+    );
   }
 }
 
 /** Puts a message where it belongs in a list that is in order. */
 function insert(list: Stored[], stored: Stored, order: (a: Stored, b: Stored) => number): void {
   let low = 0;
-  for (let high = list.length; low < high; ) {
+  for (let high = list.length; low < high;) {
     const middle = (low + high) >> 1;
     if (order(list[middle] as Stored, stored) < 0) low = middle + 1;
     else high = middle;
@@ -234,9 +255,14 @@ export class ServiceBusServer extends AmqpServer {
 
   protected receive(address: string, messages: readonly Message[]): LinkFault | undefined {
     const size = messages.reduce((sum, message) => sum + codec.encode(message).length, 0);
-    if (size > MAX_MESSAGE_BYTES) return { condition: 'amqp:link:message-size-exceeded', description: `${size} bytes are more than ${MAX_MESSAGE_BYTES}` };
+    if (size > MAX_MESSAGE_BYTES)
+      return {
+        condition: 'amqp:link:message-size-exceeded',
+        description: `${size} bytes are more than ${MAX_MESSAGE_BYTES}`,
+      };
     const tooLong = messages.some(({ message_id }) => String(message_id).length > 128);
-    if (tooLong) return { condition: 'com.microsoft:argument-error', description: 'a message id has at most 128 characters' };
+    if (tooLong)
+      return { condition: 'com.microsoft:argument-error', description: 'a message id has at most 128 characters' };
     for (const message of messages) this.entity(address)?.enqueue(message);
     return undefined;
   }
@@ -252,16 +278,38 @@ export class ServiceBusServer extends AmqpServer {
     return credit;
   }
 
-  protected onOutcome({ delivery, sender }: EventContext, outcome: 'accepted' | 'rejected' | 'modified' | 'released'): void {
+  protected onOutcome(
+    { delivery, sender }: EventContext,
+    outcome: 'accepted' | 'rejected' | 'modified' | 'released',
+  ): void {
     if (delivery === undefined || sender === undefined) return;
-    const state = delivery.remote_state as { error?: { info?: Record<string, unknown> }; undeliverable_here?: boolean; message_annotations?: Record<string, unknown> };
-    const settlement = outcome === 'accepted' ? 'complete' : outcome === 'rejected' ? 'deadletter' : state.undeliverable_here === true ? 'defer' : 'abandon';
+    const state = delivery.remote_state as {
+      error?: { info?: Record<string, unknown> };
+      undeliverable_here?: boolean;
+      message_annotations?: Record<string, unknown>;
+    };
+    const settlement =
+      outcome === 'accepted'
+        ? 'complete'
+        : outcome === 'rejected'
+          ? 'deadletter'
+          : state.undeliverable_here === true
+            ? 'defer'
+            : 'abandon';
     const properties = outcome === 'rejected' ? state.error?.info : state.message_annotations;
-    const held = this.entity(String(sender.source.address))?.settle(guidText(delivery.tag as Buffer), settlement, properties);
+    const held = this.entity(String(sender.source.address))?.settle(
+      guidText(delivery.tag as Buffer),
+      settlement,
+      properties,
+    );
     this.pump();
     if (this.losesAnswer()) return;
-    delivery.update(true, held === true ? acceptedState : rejectedState('com.microsoft:message-lock-lost', 'The lock supplied is invalid.'));
-    // Who has said what becomes of it says no more. rhea would wait for that, and keep it in the session's window of 2,048.
+    delivery.update(
+      true,
+      held === true ? acceptedState : rejectedState('com.microsoft:message-lock-lost', 'The lock supplied is invalid.'),
+    );
+    // Who has said what becomes of it says no more. rhea would wait for that, and keep it in the session's window of
+    // 2,048.
     Object.assign(delivery, { remote_settled: true });
   }
 
@@ -271,18 +319,34 @@ export class ServiceBusServer extends AmqpServer {
     const body = request.body as Record<string, unknown>;
     switch (operation.replace('com.microsoft:', '')) {
       case 'schedule-message': {
-        const sent = (body.messages as { message: Buffer }[]).map(({ message }) => entity.enqueue(codec.decode(message) as unknown as Message));
-        return { status: 200, body: { 'sequence-numbers': types.wrap_array(sent.map((number) => number ?? 0), 0x81, undefined) } };
+        const sent = (body.messages as { message: Buffer }[]).map(({ message }) =>
+          entity.enqueue(codec.decode(message) as unknown as Message),
+        );
+        return {
+          status: 200,
+          body: {
+            'sequence-numbers': types.wrap_array(
+              sent.map((number) => number ?? 0),
+              0x81,
+              undefined,
+            ),
+          },
+        };
       }
       case 'cancel-scheduled-message': {
         const all = (body['sequence-numbers'] as (number | Buffer)[]).map((number) => entity.cancel(numberOf(number)));
         return all.every(Boolean) ? { status: 200 } : { status: 404, condition: 'com.microsoft:message-not-found' };
       }
       case 'peek-message': {
-        const found = entity.peek(numberOf(body['from-sequence-number'] as number | Buffer), Number(body['message-count']));
+        const found = entity.peek(
+          numberOf(body['from-sequence-number'] as number | Buffer),
+          Number(body['message-count']),
+        );
         if (found.length === 0) return { status: 204 };
         let bytes = 0;
-        const encoded = found.map((stored) => codec.encode(delivered(stored))).filter((message, i) => (bytes += message.length) <= PEEK_BYTES || i === 0);
+        const encoded = found
+          .map((stored) => codec.encode(delivered(stored)))
+          .filter((message, i) => (bytes += message.length) <= PEEK_BYTES || i === 0);
         return { status: 200, body: { messages: encoded.map((message) => ({ message })) } };
       }
       case 'renew-lock': {
@@ -291,18 +355,28 @@ export class ServiceBusServer extends AmqpServer {
         return { status: 200, body: { expirations: types.wrap_array(ends, 0x83, undefined) } };
       }
       case 'receive-by-sequence-number': {
-        const found = (body['sequence-numbers'] as (number | Buffer)[]).map((number) => entity.receiveDeferred(numberOf(number)));
+        const found = (body['sequence-numbers'] as (number | Buffer)[]).map((number) =>
+          entity.receiveDeferred(numberOf(number)),
+        );
         if (found.includes(undefined)) return { status: 404, condition: 'com.microsoft:message-not-found' };
-        const messages = (found as Stored[]).map((stored) => ({ message: codec.encode(delivered(stored)), 'lock-token': types.wrap_uuid(uuidBytes((stored.lock as { token: string }).token)) }));
+        const messages = (found as Stored[]).map((stored) => ({
+          message: codec.encode(delivered(stored)),
+          'lock-token': types.wrap_uuid(uuidBytes((stored.lock as { token: string }).token)),
+        }));
         return { status: 200, body: { messages } };
       }
       case 'update-disposition': {
-        const settlement = ({ completed: 'complete', abandoned: 'abandon', defered: 'defer', suspended: 'deadletter' } as const)[String(body['disposition-status'])];
+        const settlement = (
+          { completed: 'complete', abandoned: 'abandon', defered: 'defer', suspended: 'deadletter' } as const
+        )[String(body['disposition-status'])];
         if (settlement === undefined) return { status: 400, condition: 'com.microsoft:argument-error' };
         const properties = { ...(body['properties-to-modify'] as Record<string, unknown> | undefined) };
         if (body['deadletter-reason'] !== undefined) properties.DeadLetterReason = body['deadletter-reason'];
-        if (body['deadletter-description'] !== undefined) properties.DeadLetterErrorDescription = body['deadletter-description'];
-        const held = (body['lock-tokens'] as Buffer[]).map((token) => entity.settle(uuidText(token), settlement, properties));
+        if (body['deadletter-description'] !== undefined)
+          properties.DeadLetterErrorDescription = body['deadletter-description'];
+        const held = (body['lock-tokens'] as Buffer[]).map((token) =>
+          entity.settle(uuidText(token), settlement, properties),
+        );
         return held.every(Boolean) ? { status: 200 } : { status: 410, condition: 'com.microsoft:message-lock-lost' };
       }
       default:

@@ -1,6 +1,6 @@
 /** A container in memory: items in logical partitions, transactions with rollback, queries, the change feed. */
 import { createHash } from 'node:crypto';
-import { compareInOrder, parseCondition, parseQuery, valueAt, type Path, type Query } from './sql';
+import { compareInOrder, parseCondition, parseQuery, type Path, type Query, valueAt } from './sql';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -20,7 +20,9 @@ export interface ContainerDefinition {
   readonly id: string;
   readonly partitionKey: { readonly paths: readonly string[]; readonly kind?: string; readonly version?: number };
   readonly defaultTtl?: number;
-  readonly indexingPolicy?: { readonly compositeIndexes?: readonly (readonly { readonly path: string; readonly order?: string }[])[] };
+  readonly indexingPolicy?: {
+    readonly compositeIndexes?: readonly (readonly { readonly path: string; readonly order?: string }[])[];
+  };
 }
 
 export interface Item {
@@ -83,7 +85,8 @@ export class Container {
     private readonly now: () => number,
   ) {
     const { paths, kind } = definition.partitionKey;
-    if (paths.length !== 1 || (kind ?? 'Hash') !== 'Hash') throw new Refused(400, 'BadRequest', 'this server knows partition keys of one path');
+    if (paths.length !== 1 || (kind ?? 'Hash') !== 'Hash')
+      throw new Refused(400, 'BadRequest', 'this server knows partition keys of one path');
     this.logs = Array.from({ length: ranges }, () => []);
     this.lsns = Array.from({ length: ranges }, () => 0);
   }
@@ -96,11 +99,15 @@ export class Container {
     return Math.floor(((createHash('sha256').update(key).digest()[0] as number) * this.ranges) / 256);
   }
 
-  /** Each range becomes two, as a physical partition does that has grown too large; what was written keeps its number. */
+  /**
+   * Each range becomes two, as a physical partition does that has grown too large; what was written keeps its number.
+   */
   split(): void {
     const { logs, lsns } = this;
     this.ranges *= 2;
-    this.logs = Array.from({ length: this.ranges }, (_, range) => (logs[range >> 1] as Item[]).filter(({ key }) => this.rangeOf(key) === range));
+    this.logs = Array.from({ length: this.ranges }, (_, range) =>
+      (logs[range >> 1] as Item[]).filter(({ key }) => this.rangeOf(key) === range),
+    );
     this.lsns = Array.from({ length: this.ranges }, (_, range) => lsns[range >> 1] as number);
   }
 
@@ -113,14 +120,26 @@ export class Container {
   }
 
   /** All operations or none: on a failure the failing one keeps its status, and each other has 424. */
-  batch(key: string, operations: readonly Operation[], bytes: number): { readonly status: 200 | 207; readonly results: readonly OperationResult[] } {
+  batch(
+    key: string,
+    operations: readonly Operation[],
+    bytes: number,
+  ): { readonly status: 200 | 207; readonly results: readonly OperationResult[] } {
     if (operations.length === 0 || operations.length > MAX_BATCH_OPERATIONS) {
-      throw new Refused(400, 'BadRequest', `Batch request has ${operations.length} operations, which is not between 1 and ${MAX_BATCH_OPERATIONS}.`);
+      throw new Refused(
+        400,
+        'BadRequest',
+        `Batch request has ${operations.length} operations, which is not between 1 and ${MAX_BATCH_OPERATIONS}.`,
+      );
     }
     if (bytes > MAX_BATCH_BYTES) throw new Refused(413, 'RequestEntityTooLarge', 'Request size is too large');
     for (const { partitionKey } of operations) {
       if (partitionKey !== undefined && partitionKey !== JSON.stringify([key])) {
-        throw new Refused(400, 'BadRequest', 'One or more operations within the batch request have a different partition key value than the request.');
+        throw new Refused(
+          400,
+          'BadRequest',
+          'One or more operations within the batch request have a different partition key value than the request.',
+        );
       }
     }
     const transaction = this.begin(key);
@@ -131,7 +150,13 @@ export class Container {
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
         if (error.substatus === 1001) throw error;
-        return { status: 207, results: operations.map((_, i) => ({ statusCode: i === results.length ? error.status : 424, requestCharge: i > results.length ? 0 : 1 })) };
+        return {
+          status: 207,
+          results: operations.map((_, i) => ({
+            statusCode: i === results.length ? error.status : 424,
+            requestCharge: i > results.length ? 0 : 1,
+          })),
+        };
       }
     }
     this.commit(transaction);
@@ -144,15 +169,26 @@ export class Container {
   }
 
   /** A page of a query; in a logical partition, or over all of them without an order. */
-  query(key: string | undefined, text: string, parameters: ReadonlyMap<string, unknown>, limit: number, continuation: string | undefined): Page {
+  query(
+    key: string | undefined,
+    text: string,
+    parameters: ReadonlyMap<string, unknown>,
+    limit: number,
+    continuation: string | undefined,
+  ): Page {
     const query = parseQuery(text, parameters);
-    if (key === undefined && query.order.length > 0) throw new Refused(400, 'BadRequest', 'Cross partition query only supports filters here: give a partition key.');
+    if (key === undefined && query.order.length > 0)
+      throw new Refused(400, 'BadRequest', 'Cross partition query only supports filters here: give a partition key.');
     if (query.order.length > 1) this.demandCompositeIndex(query);
-    const partitions = key === undefined ? [...this.partitions.values()] : [this.partitions.get(key) ?? new Map<string, Item>()];
+    const partitions =
+      key === undefined ? [...this.partitions.values()] : [this.partitions.get(key) ?? new Map<string, Item>()];
     const places = partitions
       .flatMap((partition) => [...partition.values()])
       .filter((item) => this.read(item.key, item.id) !== undefined && query.matches(item.body))
-      .map((item) => ({ item, place: [...query.order.map(({ path }) => valueAt(item.body, path) ?? null), item.sequence] }));
+      .map((item) => ({
+        item,
+        place: [...query.order.map(({ path }) => valueAt(item.body, path) ?? null), item.sequence],
+      }));
     const compare = (a: readonly unknown[], b: readonly unknown[]): number => {
       for (const [i, value] of a.entries()) {
         const order = compareInOrder(value, b[i]);
@@ -160,8 +196,13 @@ export class Container {
       }
       return 0;
     };
-    const after = continuation === undefined ? undefined : (JSON.parse(Buffer.from(continuation, 'base64').toString('utf8')) as unknown[]);
-    const rest = places.filter(({ place }) => after === undefined || compare(place, after) > 0).sort((a, b) => compare(a.place, b.place));
+    const after =
+      continuation === undefined
+        ? undefined
+        : (JSON.parse(Buffer.from(continuation, 'base64').toString('utf8')) as unknown[]);
+    const rest = places
+      .filter(({ place }) => after === undefined || compare(place, after) > 0)
+      .sort((a, b) => compare(a.place, b.place));
     const page: typeof rest = [];
     let bytes = 0;
     for (const each of rest) {
@@ -172,7 +213,9 @@ export class Container {
     const last = page.at(-1);
     const more = last !== undefined && page.length < rest.length;
     return {
-      items: page.map(({ item }) => (query.value === undefined ? item.body : valueAt(item.body, query.value))).filter((value) => value !== undefined) as Json[],
+      items: page
+        .map(({ item }) => (query.value === undefined ? item.body : valueAt(item.body, query.value)))
+        .filter((value) => value !== undefined) as Json[],
       continuation: more ? Buffer.from(JSON.stringify(last.place)).toString('base64') : undefined,
       charge: 2 + readCharge(bytes),
     };
@@ -182,10 +225,14 @@ export class Container {
    * What was written in a range after transaction `after`, each item in its latest version, in the order of the
    * transactions; a transaction is never cut in two, so a page can be longer than `limit`.
    */
-  changes(range: number, after: number, limit: number): { readonly items: readonly Json[]; readonly lsn: number; readonly charge: number } {
+  changes(
+    range: number,
+    after: number,
+    limit: number,
+  ): { readonly items: readonly Json[]; readonly lsn: number; readonly charge: number } {
     const log = this.logs[range] as Item[];
     let low = 0;
-    for (let high = log.length; low < high; ) {
+    for (let high = log.length; low < high;) {
       const middle = (low + high) >> 1;
       if ((log[middle] as Item).lsn <= after) low = middle + 1;
       else high = middle;
@@ -199,12 +246,17 @@ export class Container {
       items.push(item);
       bytes += sizeOf(item.body);
     }
-    return { items: items.map(({ body, lsn }) => ({ ...body, _lsn: lsn })), lsn: items.at(-1)?.lsn ?? this.lsn(range), charge: items.length === 0 ? 1 : 1 + readCharge(bytes) };
+    return {
+      items: items.map(({ body, lsn }) => ({ ...body, _lsn: lsn })),
+      lsn: items.at(-1)?.lsn ?? this.lsn(range),
+      charge: items.length === 0 ? 1 : 1 + readCharge(bytes),
+    };
   }
 
   private begin(key: string): Transaction {
     const most = this.definition.partitionKey.version === 2 ? LARGE_KEY_BYTES : SMALL_KEY_BYTES;
-    if (Buffer.byteLength(key) > most) throw new Refused(400, 'BadRequest', `The partition key is longer than ${most} bytes.`);
+    if (Buffer.byteLength(key) > most)
+      throw new Refused(400, 'BadRequest', `The partition key is longer than ${most} bytes.`);
     return { key, range: this.rangeOf(key), written: new Map() };
   }
 
@@ -226,40 +278,77 @@ export class Container {
     const { operationType, resourceBody } = operation;
     const id = checkedId(operationType === 'Create' || operationType === 'Upsert' ? resourceBody?.id : operation.id);
     const before = transaction.written.has(id) ? transaction.written.get(id) : this.read(transaction.key, id);
-    if (operationType === 'Create' && before !== undefined) throw new Refused(409, 'Conflict', 'Entity with the specified id already exists in the system.');
-    if (before === undefined && operationType !== 'Create' && operationType !== 'Upsert') throw new Refused(404, 'NotFound', 'Entity with the specified id does not exist in the system.');
-    if (operation.ifMatch !== undefined && before !== undefined && operation.ifMatch !== '*' && operation.ifMatch !== before.etag) {
+    if (operationType === 'Create' && before !== undefined)
+      throw new Refused(409, 'Conflict', 'Entity with the specified id already exists in the system.');
+    if (before === undefined && operationType !== 'Create' && operationType !== 'Upsert')
+      throw new Refused(404, 'NotFound', 'Entity with the specified id does not exist in the system.');
+    if (
+      operation.ifMatch !== undefined &&
+      before !== undefined &&
+      operation.ifMatch !== '*' &&
+      operation.ifMatch !== before.etag
+    ) {
       throw new Refused(412, 'PreconditionFailed', 'One of the specified pre-condition is not met');
     }
-    if (operationType === 'Read') return { statusCode: 200, requestCharge: readCharge(sizeOf(before?.body ?? {})), eTag: before?.etag, resourceBody: before?.body };
+    if (operationType === 'Read')
+      return {
+        statusCode: 200,
+        requestCharge: readCharge(sizeOf(before?.body ?? {})),
+        eTag: before?.etag,
+        resourceBody: before?.body,
+      };
     if (operationType === 'Delete') {
       transaction.written.set(id, undefined);
       return { statusCode: 204, requestCharge: 5 };
     }
-    const body = operationType === 'Patch' ? patched((before as Item).body, resourceBody ?? {}) : (resourceBody as Json);
+    const body =
+      operationType === 'Patch' ? patched((before as Item).body, resourceBody ?? {}) : (resourceBody as Json);
     if (body.id !== id) throw new Refused(400, 'BadRequest', 'The id of the body is not that of the request.');
     const item = this.made(transaction, id, body, before);
     transaction.written.set(id, item);
-    return { statusCode: operationType === 'Create' || (operationType === 'Upsert' && before === undefined) ? 201 : 200, requestCharge: 5 * readCharge(sizeOf(body)), eTag: item.etag, resourceBody: item.body };
+    return {
+      statusCode: operationType === 'Create' || (operationType === 'Upsert' && before === undefined) ? 201 : 200,
+      requestCharge: 5 * readCharge(sizeOf(body)),
+      eTag: item.etag,
+      resourceBody: item.body,
+    };
   }
 
   private made({ key, range }: Transaction, id: string, body: Json, before: Item | undefined): Item {
     if (valueAt(body, pathOf(this.definition)) !== key) {
-      throw new Refused(400, 'BadRequest', 'PartitionKey extracted from document doesn’t match the one specified in the header', 1001);
+      throw new Refused(
+        400,
+        'BadRequest',
+        'PartitionKey extracted from document doesn’t match the one specified in the header',
+        1001,
+      );
     }
     if (sizeOf(body) > MAX_ITEM_BYTES) throw new Refused(413, 'RequestEntityTooLarge', 'Request size is too large');
     this.sequences += 1;
     const now = this.now();
     const etag = `"${this.rid.slice(0, 4)}-${this.sequences.toString(16).padStart(12, '0')}"`;
     const sequence = before?.sequence ?? this.sequences;
-    const ttl = this.definition.defaultTtl === undefined ? undefined : ((body.ttl as number | undefined) ?? this.definition.defaultTtl);
-    const rid = Buffer.concat([Buffer.from(this.rid.replaceAll('-', '/'), 'base64'), Buffer.from(sequence.toString(16).padStart(16, '0'), 'hex')]);
+    const ttl =
+      this.definition.defaultTtl === undefined
+        ? undefined
+        : ((body.ttl as number | undefined) ?? this.definition.defaultTtl);
+    const rid = Buffer.concat([
+      Buffer.from(this.rid.replaceAll('-', '/'), 'base64'),
+      Buffer.from(sequence.toString(16).padStart(16, '0'), 'hex'),
+    ]);
     return {
       id,
       key,
       range,
       sequence,
-      body: { ...body, _rid: rid.toString('base64').replaceAll('/', '-'), _etag: etag, _ts: Math.floor(now / 1000), _self: '', _attachments: 'attachments/' },
+      body: {
+        ...body,
+        _rid: rid.toString('base64').replaceAll('/', '-'),
+        _etag: etag,
+        _ts: Math.floor(now / 1000),
+        _self: '',
+        _attachments: 'attachments/',
+      },
       etag,
       lsn: this.lsn(range) + 1,
       expires: ttl === undefined || ttl < 0 ? undefined : now + ttl * 1000,
@@ -267,9 +356,18 @@ export class Container {
   }
 
   private demandCompositeIndex({ order }: Query): void {
-    const wanted = order.map(({ path, descending }) => `/${path.join('/')} ${descending ? 'descending' : 'ascending'}`).join();
-    const there = (this.definition.indexingPolicy?.compositeIndexes ?? []).map((index) => index.map((each) => `${each.path} ${each.order ?? 'ascending'}`).join());
-    if (!there.includes(wanted)) throw new Refused(400, 'BadRequest', 'The order by query does not have a corresponding composite index that it can be served from.');
+    const wanted = order
+      .map(({ path, descending }) => `/${path.join('/')} ${descending ? 'descending' : 'ascending'}`)
+      .join();
+    const there = (this.definition.indexingPolicy?.compositeIndexes ?? []).map((index) =>
+      index.map((each) => `${each.path} ${each.order ?? 'ascending'}`).join(),
+    );
+    if (!there.includes(wanted))
+      throw new Refused(
+        400,
+        'BadRequest',
+        'The order by query does not have a corresponding composite index that it can be served from.',
+      );
   }
 }
 
@@ -282,7 +380,11 @@ interface Transaction {
 
 function checkedId(id: unknown): string {
   if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > MAX_ID_BYTES || /[/\\#?]/.test(id)) {
-    throw new Refused(400, 'BadRequest', `The input id ${JSON.stringify(id)} is invalid: 1 to ${MAX_ID_BYTES} bytes without / \\ # ?`);
+    throw new Refused(
+      400,
+      'BadRequest',
+      `The input id ${JSON.stringify(id)} is invalid: 1 to ${MAX_ID_BYTES} bytes without / \\ # ?`,
+    );
   }
   return id;
 }
@@ -292,12 +394,19 @@ function pathOf({ partitionKey }: ContainerDefinition): Path {
 }
 
 function patched(body: Json, patch: Json): Json {
-  const operations = (Array.isArray(patch) ? patch : patch.operations) as readonly { op: string; path: string; value: unknown }[];
-  if (operations.length > MAX_PATCH_OPERATIONS) throw new Refused(400, 'BadRequest', `A patch has at most ${MAX_PATCH_OPERATIONS} operations.`);
-  if (typeof patch.condition === 'string' && !parseCondition(patch.condition)(body)) throw new Refused(412, 'PreconditionFailed', 'One of the specified pre-condition is not met');
+  const operations = (Array.isArray(patch) ? patch : patch.operations) as readonly {
+    op: string;
+    path: string;
+    value: unknown;
+  }[];
+  if (operations.length > MAX_PATCH_OPERATIONS)
+    throw new Refused(400, 'BadRequest', `A patch has at most ${MAX_PATCH_OPERATIONS} operations.`);
+  if (typeof patch.condition === 'string' && !parseCondition(patch.condition)(body))
+    throw new Refused(412, 'PreconditionFailed', 'One of the specified pre-condition is not met');
   const copy: Record<string, unknown> = { ...body };
   for (const { op, path, value } of operations) {
-    if (op !== 'set' || !/^\/[^/]+$/.test(path)) throw new Refused(400, 'BadRequest', `this server knows patches that set a property, not ${op} ${path}`);
+    if (op !== 'set' || !/^\/[^/]+$/.test(path))
+      throw new Refused(400, 'BadRequest', `this server knows patches that set a property, not ${op} ${path}`);
     copy[path.slice(1)] = value;
   }
   return copy;

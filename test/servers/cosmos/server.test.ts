@@ -1,11 +1,14 @@
 /** The test server is as strict as the service, as the unmodified SDK sees it. */
-import { CosmosClient, type Container as Connected, type OperationInput } from '@azure/cosmos';
-import { Container, Refused, type Operation } from './container';
+import { type Container as Connected, CosmosClient, type OperationInput } from '@azure/cosmos';
+import { Container, type Operation, Refused } from './container';
 import { CosmosServer } from './server';
-import { SqlError, parseQuery } from './sql';
+import { parseQuery, SqlError } from './sql';
 
 // Loaded by Node itself: one of the SDK's packages has nothing but ES modules, which Jest can't load.
-jest.mock('@azure/cosmos', () => process.getBuiltinModule('node:module').createRequire(__filename)('@azure/cosmos') as unknown);
+jest.mock(
+  '@azure/cosmos',
+  () => process.getBuiltinModule('node:module').createRequire(__filename)('@azure/cosmos') as unknown,
+);
 
 let server: CosmosServer;
 let client: CosmosClient;
@@ -14,9 +17,17 @@ let now = Date.UTC(2026, 10, 21);
 
 beforeAll(async () => {
   server = await CosmosServer.start({ now: () => now });
-  client = new CosmosClient({ endpoint: server.endpoint, key: server.key, connectionPolicy: { retryOptions: { maxRetryAttemptCount: 0 } } });
+  client = new CosmosClient({
+    endpoint: server.endpoint,
+    key: server.key,
+    connectionPolicy: { retryOptions: { maxRetryAttemptCount: 0 } },
+  });
   const { database } = await client.databases.create({ id: 'd' });
-  ({ container } = await database.containers.create({ id: 'c', partitionKey: { paths: ['/p'], version: 2 }, defaultTtl: -1 }));
+  ({ container } = await database.containers.create({
+    id: 'c',
+    partitionKey: { paths: ['/p'], version: 2 },
+    defaultTtl: -1,
+  }));
 });
 afterAll(async () => {
   client.dispose();
@@ -28,7 +39,11 @@ const statuses = async (operations: OperationInput[], key = 'x') => {
   const { code, result } = await container.items.batch(operations, key);
   return [code, ...(result ?? []).map(({ statusCode }) => statusCode)];
 };
-const codeOf = async (work: Promise<unknown>) => await work.then(() => undefined, (error: { code?: unknown; cause?: { code?: unknown } }) => error.code ?? error.cause?.code);
+const codeOf = async (work: Promise<unknown>) =>
+  await work.then(
+    () => undefined,
+    (error: { code?: unknown; cause?: { code?: unknown } }) => error.code ?? error.cause?.code,
+  );
 
 describe('items', () => {
   test('what is not there, there already, and changed since are told apart', async () => {
@@ -38,13 +53,18 @@ describe('items', () => {
     expect(await codeOf(container.item('nothing', 'x').replace({ id: 'nothing', p: 'x' }))).toBe(404);
     const accessCondition = { type: 'IfMatch', condition: first.etag };
     await container.item('apart', 'x').replace({ id: 'apart', p: 'x', n: 1 }, { accessCondition });
-    expect(await codeOf(container.item('apart', 'x').replace({ id: 'apart', p: 'x', n: 2 }, { accessCondition }))).toBe(412);
+    expect(await codeOf(container.item('apart', 'x').replace({ id: 'apart', p: 'x', n: 2 }, { accessCondition }))).toBe(
+      412,
+    );
     expect((await container.item('apart', 'x').read<{ n: number }>()).resource?.n).toBe(1);
   });
 
-  test.each(['a/b', 'a\\b', 'a#b', 'a?b', 'x'.repeat(1024)])('an id that the service refuses is refused: %j', async (id) => {
-    expect((await statuses([create(id)])).slice(1)).toEqual([400]);
-  });
+  test.each(['a/b', 'a\\b', 'a#b', 'a?b', 'x'.repeat(1024)])(
+    'an id that the service refuses is refused: %j',
+    async (id) => {
+      expect((await statuses([create(id)])).slice(1)).toEqual([400]);
+    },
+  );
 
   test('an item of 2 MB fits, a larger one does not', async () => {
     const item = (bytes: number) => ({ id: 'large', p: 'x', filler: 'x'.repeat(bytes) });
@@ -54,7 +74,8 @@ describe('items', () => {
 
   test('a patch is made when its condition holds', async () => {
     await container.items.create({ id: 'patched', p: 'x', n: 1 });
-    const patch = (condition: string) => container.item('patched', 'x').patch({ condition, operations: [{ op: 'set', path: '/n', value: 2 }] });
+    const patch = (condition: string) =>
+      container.item('patched', 'x').patch({ condition, operations: [{ op: 'set', path: '/n', value: 2 }] });
     expect(await codeOf(patch('FROM c WHERE c.n > 1'))).toBe(412);
     expect(await codeOf(patch('FROM c WHERE c.n < 2'))).toBeUndefined();
     expect(await codeOf(container.item('unpatched', 'x').patch([{ op: 'set', path: '/n', value: 2 }]))).toBe(404);
@@ -78,13 +99,21 @@ describe('batches', () => {
     await container.items.create({ id: 'taken', p: 'x' });
     expect(await statuses([create('new'), create('taken'), create('newer')])).toEqual([207, 424, 409, 424]);
     expect((await container.item('new', 'x').read()).statusCode).toBe(404);
-    expect(await statuses([create('new'), { operationType: 'Replace', id: 'taken', ifMatch: '"old"', resourceBody: { id: 'taken', p: 'x' } }])).toEqual([207, 424, 412]);
+    expect(
+      await statuses([
+        create('new'),
+        { operationType: 'Replace', id: 'taken', ifMatch: '"old"', resourceBody: { id: 'taken', p: 'x' } },
+      ]),
+    ).toEqual([207, 424, 412]);
     expect(await statuses([create('new'), create('newer'), create('new')])).toEqual([207, 424, 424, 409]);
     expect(await statuses([create('new'), { operationType: 'Delete', id: 'taken' }])).toEqual([200, 201, 204]);
   });
 
   test('more than 2 MB, another partition, and more than 100 operations are refused', async () => {
-    const large = (id: string): OperationInput => ({ operationType: 'Create', resourceBody: { id, p: 'x', filler: 'x'.repeat(1_100_000) } });
+    const large = (id: string): OperationInput => ({
+      operationType: 'Create',
+      resourceBody: { id, p: 'x', filler: 'x'.repeat(1_100_000) },
+    });
     expect(await codeOf(statuses([large('l1'), large('l2')]))).toBe(413);
     expect(await codeOf(statuses([create('elsewhere')], 'y'))).toBe(400);
     // The SDK refuses more operations itself, before the server sees them.
@@ -111,7 +140,9 @@ test('another key is not let in', async () => {
 test('throttled when the units of a second are used up', async () => {
   now += 1_000;
   server.throughput = 20;
-  const writes = await Promise.all(Array.from({ length: 10 }, (_, i) => codeOf(container.items.create({ id: `unit-${i}`, p: 'x' }))));
+  const writes = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => codeOf(container.items.create({ id: `unit-${i}`, p: 'x' }))),
+  );
   server.throughput = Infinity;
   expect(writes.filter((code) => code === undefined)).toHaveLength(4);
   expect(writes.filter((code) => code === 429)).toHaveLength(6);
@@ -147,10 +178,15 @@ describe('conditions', () => {
     expect(parseQuery(`SELECT * FROM c WHERE ${condition}`, new Map([['@p', 'abc']])).matches(document)).toBe(expected);
   });
 
-  test.each(['SELECT', 'SELECT * FROM c WHERE', 'SELECT * FROM c WHERE c.n = @none', 'SELECT * FROM c WHERE c.n = 1; DROP', 'SELECT * FROM c WHERE c.n = 1 c', 'SELECT * FROM c ORDER c.n', "SELECT * FROM c WHERE c.n = 'a"])(
-    'what is no query is refused: %s',
-    (text) => {
-      expect(() => parseQuery(text)).toThrow(SqlError);
-    },
-  );
+  test.each([
+    'SELECT',
+    'SELECT * FROM c WHERE',
+    'SELECT * FROM c WHERE c.n = @none',
+    'SELECT * FROM c WHERE c.n = 1; DROP',
+    'SELECT * FROM c WHERE c.n = 1 c',
+    'SELECT * FROM c ORDER c.n',
+    "SELECT * FROM c WHERE c.n = 'a",
+  ])('what is no query is refused: %s', (text) => {
+    expect(() => parseQuery(text)).toThrow(SqlError);
+  });
 });

@@ -5,7 +5,7 @@
 import { createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Container, Refused, type ContainerDefinition, type Json, type Operation } from './container';
+import { Container, type ContainerDefinition, type Json, type Operation, Refused } from './container';
 import { SqlError } from './sql';
 
 /**
@@ -62,7 +62,10 @@ export class CosmosServer {
   }
 
   /** Listens on a free port of 127.0.0.1. Containers have as many physical partitions as `ranges` says. */
-  static async start({ ranges = 1, now = () => Date.now() }: { readonly ranges?: number; readonly now?: () => number } = {}): Promise<CosmosServer> {
+  static async start({
+    ranges = 1,
+    now = () => Date.now(),
+  }: { readonly ranges?: number; readonly now?: () => number } = {}): Promise<CosmosServer> {
     const server = new CosmosServer(ranges, now);
     await new Promise<void>((resolve) => server.server.listen(0, '127.0.0.1', resolve));
     return server;
@@ -76,7 +79,8 @@ export class CosmosServer {
   split(): void {
     this.firstRange += this.ranges;
     this.ranges *= 2;
-    for (const { containers } of this.databases.values()) for (const container of containers.values()) container.split();
+    for (const { containers } of this.databases.values())
+      for (const container of containers.values()) container.split();
   }
 
   async stop(): Promise<void> {
@@ -86,18 +90,31 @@ export class CosmosServer {
   }
 
   private async serve(request: IncomingMessage, body: Buffer, response: ServerResponse): Promise<void> {
-    const path = (request.url ?? '/').replace(/\?.*/, '').split('/').filter((each) => each !== '').map(decodeURIComponent);
+    const path = (request.url ?? '/')
+      .replace(/\?.*/, '')
+      .split('/')
+      .filter((each) => each !== '')
+      .map(decodeURIComponent);
     const kind = kindOf(request, path);
     this.requests[kind] += 1;
     const fault = this.faults(kind);
     if (fault === 'cut') return void response.destroy();
     if (fault === 'slow') await new Promise((resolve) => setTimeout(resolve, SLOW_MS));
     const refused = typeof fault === 'number' ? fault : kind !== 'metadata' && this.exhausted() ? 429 : undefined;
-    let answer = refused === undefined ? this.answer(request, path, body) : refusal(new Refused(refused, 'Refused', `refused on demand: ${refused}`));
+    let answer =
+      refused === undefined
+        ? this.answer(request, path, body)
+        : refusal(new Refused(refused, 'Refused', `refused on demand: ${refused}`));
     this.used.units += Number(answer.headers?.['x-ms-request-charge'] ?? 0);
     if (fault === 'lost') return void response.destroy();
-    if (fault === 'moved') answer = refusal(new Refused(403, 'Forbidden', 'The requested operation cannot be performed at this region', 3));
-    const headers: Record<string, string> = { 'content-type': 'application/json', 'x-ms-activity-id': randomUUID(), 'x-ms-request-charge': '1', ...answer.headers };
+    if (fault === 'moved')
+      answer = refusal(new Refused(403, 'Forbidden', 'The requested operation cannot be performed at this region', 3));
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      'x-ms-activity-id': randomUUID(),
+      'x-ms-request-charge': '1',
+      ...answer.headers,
+    };
     if (answer.status === 429) headers['x-ms-retry-after-ms'] = String(RETRY_AFTER_MS);
     response.writeHead(answer.status, headers).end(answer.body === undefined ? undefined : JSON.stringify(answer.body));
   }
@@ -120,9 +137,18 @@ export class CosmosServer {
       if (colls !== 'colls') throw new Refused(404, 'NotFound', 'Resource Not Found');
       const found = this.databases.get(database as string);
       if (found === undefined) throw new Refused(404, 'NotFound', 'Resource Not Found', 1003);
-      return path.length < 5 ? this.onContainers(request, found, container, body) : this.inContainer(request, found, path, body);
+      return path.length < 5
+        ? this.onContainers(request, found, container, body)
+        : this.inContainer(request, found, path, body);
     } catch (error) {
-      if (error instanceof SqlError) return refusal(new Refused(400, 'BadRequest', JSON.stringify({ errors: [{ severity: 'Error', code: 'SC1001', message: error.message }] })));
+      if (error instanceof SqlError)
+        return refusal(
+          new Refused(
+            400,
+            'BadRequest',
+            JSON.stringify({ errors: [{ severity: 'Error', code: 'SC1001', message: error.message }] }),
+          ),
+        );
       if (error instanceof Refused) return refusal(error);
       return refusal(new Refused(500, 'InternalServerError', String(error)));
     }
@@ -137,7 +163,11 @@ export class CosmosServer {
     const wanted = Buffer.from(`type=master&ver=1.0&sig=${signature}`);
     const given = Buffer.from(decodeURIComponent(header(request, 'authorization') ?? ''));
     if (wanted.length !== given.length || !timingSafeEqual(wanted, given)) {
-      throw new Refused(401, 'Unauthorized', "The input authorization token can't serve the request. The wrong key is being used or the expected payload is not built as per the protocol.");
+      throw new Refused(
+        401,
+        'Unauthorized',
+        "The input authorization token can't serve the request. The wrong key is being used or the expected payload is not built as per the protocol.",
+      );
     }
   }
 
@@ -164,7 +194,8 @@ export class CosmosServer {
   private onDatabases(request: IncomingMessage, id: string | undefined, body: Buffer): Answer {
     if (request.method === 'POST' && id === undefined) {
       const wanted = String(parsed(body).id);
-      if (this.databases.has(wanted)) throw new Refused(409, 'Conflict', 'Resource with specified id or name already exists.');
+      if (this.databases.has(wanted))
+        throw new Refused(409, 'Conflict', 'Resource with specified id or name already exists.');
       const made: Database = { id: wanted, rid: this.rid(Buffer.alloc(0)), containers: new Map() };
       this.databases.set(wanted, made);
       return { status: 201, body: { id: made.id, _rid: made.rid } };
@@ -177,8 +208,14 @@ export class CosmosServer {
   private onContainers(request: IncomingMessage, database: Database, id: string | undefined, body: Buffer): Answer {
     if (request.method === 'POST' && id === undefined) {
       const definition = parsed(body) as unknown as ContainerDefinition;
-      if (database.containers.has(definition.id)) throw new Refused(409, 'Conflict', 'Resource with specified id or name already exists.');
-      const made = new Container(definition, this.rid(Buffer.from(database.rid.replaceAll('-', '/'), 'base64')), this.ranges, this.now);
+      if (database.containers.has(definition.id))
+        throw new Refused(409, 'Conflict', 'Resource with specified id or name already exists.');
+      const made = new Container(
+        definition,
+        this.rid(Buffer.from(database.rid.replaceAll('-', '/'), 'base64')),
+        this.ranges,
+        this.now,
+      );
       database.containers.set(definition.id, made);
       return { status: 201, body: { ...definition, _rid: made.rid } };
     }
@@ -192,12 +229,31 @@ export class CosmosServer {
     if (container === undefined) throw new Refused(404, 'NotFound', 'Resource Not Found', 1003);
     const [, , , , collection, id] = path;
     if (collection === 'pkranges' && request.method === 'GET') {
-      const bounds = Array.from({ length: this.ranges + 1 }, (_, i) => (i === 0 ? '' : i === this.ranges ? 'FF' : Math.ceil((256 / this.ranges) * i).toString(16).padStart(2, '0').toUpperCase()));
-      const ranges = bounds.slice(1).map((maxExclusive, i) => ({ id: String(this.firstRange + i), minInclusive: bounds[i], maxExclusive, status: 'online' }));
-      return { status: 200, headers: { etag: '"1"' }, body: { _rid: container.rid, PartitionKeyRanges: ranges, _count: ranges.length } };
+      const bounds = Array.from({ length: this.ranges + 1 }, (_, i) =>
+        i === 0
+          ? ''
+          : i === this.ranges
+            ? 'FF'
+            : Math.ceil((256 / this.ranges) * i)
+                .toString(16)
+                .padStart(2, '0')
+                .toUpperCase(),
+      );
+      const ranges = bounds.slice(1).map((maxExclusive, i) => ({
+        id: String(this.firstRange + i),
+        minInclusive: bounds[i],
+        maxExclusive,
+        status: 'online',
+      }));
+      return {
+        status: 200,
+        headers: { etag: '"1"' },
+        body: { _rid: container.rid, PartitionKeyRanges: ranges, _count: ranges.length },
+      };
     }
     if (collection !== 'docs') throw new Refused(404, 'NotFound', 'Resource Not Found');
-    const answer = id === undefined ? this.onItems(request, container, body) : this.onItem(request, container, id, body);
+    const answer =
+      id === undefined ? this.onItems(request, container, body) : this.onItem(request, container, id, body);
     const key = keyOf(request);
     const range = key === undefined ? (this.rangeIn(request) ?? 0) : container.rangeOf(key);
     return {
@@ -218,32 +274,64 @@ export class CosmosServer {
     if (header(request, 'x-ms-documentdb-isquery') !== undefined) {
       const { query, parameters } = parsed(body) as { query: string; parameters?: { name: string; value: unknown }[] };
       const limit = Number(header(request, 'x-ms-max-item-count') ?? -1);
-      const page = container.query(key, query, new Map((parameters ?? []).map(({ name, value }) => [name, value])), limit > 0 ? limit : 100, header(request, 'x-ms-continuation'));
-      const headers: Record<string, string> = { 'x-ms-item-count': String(page.items.length), 'x-ms-request-charge': String(page.charge) };
+      const page = container.query(
+        key,
+        query,
+        new Map((parameters ?? []).map(({ name, value }) => [name, value])),
+        limit > 0 ? limit : 100,
+        header(request, 'x-ms-continuation'),
+      );
+      const headers: Record<string, string> = {
+        'x-ms-item-count': String(page.items.length),
+        'x-ms-request-charge': String(page.charge),
+      };
       if (page.continuation !== undefined) headers['x-ms-continuation'] = page.continuation;
       return { status: 200, headers, body: { _rid: container.rid, Documents: page.items, _count: page.items.length } };
     }
-    if (key === undefined) throw new Refused(400, 'BadRequest', 'The partition key supplied in x-ms-partitionkey header has fewer components than defined in the collection.');
+    if (key === undefined)
+      throw new Refused(
+        400,
+        'BadRequest',
+        'The partition key supplied in x-ms-partitionkey header has fewer components than defined in the collection.',
+      );
     if (header(request, 'x-ms-cosmos-is-batch-request') !== undefined) {
-      if (header(request, 'x-ms-cosmos-batch-atomic')?.toLowerCase() !== 'true') throw new Refused(400, 'BadRequest', 'this server knows atomic batches');
+      if (header(request, 'x-ms-cosmos-batch-atomic')?.toLowerCase() !== 'true')
+        throw new Refused(400, 'BadRequest', 'this server knows atomic batches');
       const { status, results } = container.batch(key, parsed(body) as unknown as Operation[], body.length);
       const charge = results.reduce((sum, { requestCharge }) => sum + requestCharge, 0);
-      return { status, headers: { 'x-ms-request-charge': String(charge) }, body: quiet(request) ? results.map(({ resourceBody: _, ...rest }) => rest) : results };
+      return {
+        status,
+        headers: { 'x-ms-request-charge': String(charge) },
+        body: quiet(request) ? results.map(({ resourceBody: _, ...rest }) => rest) : results,
+      };
     }
     const upsert = header(request, 'x-ms-documentdb-is-upsert')?.toLowerCase() === 'true';
-    return this.executed(request, container, key, { operationType: upsert ? 'Upsert' : 'Create', resourceBody: parsed(body) });
+    return this.executed(request, container, key, {
+      operationType: upsert ? 'Upsert' : 'Create',
+      resourceBody: parsed(body),
+    });
   }
 
   private onItem(request: IncomingMessage, container: Container, id: string, body: Buffer): Answer {
     const key = keyOf(request);
-    if (key === undefined) throw new Refused(400, 'BadRequest', 'PartitionKey value must be supplied for this operation.');
-    const operationType = ({ GET: 'Read', PUT: 'Replace', DELETE: 'Delete', PATCH: 'Patch' } as const)[request.method ?? ''];
+    if (key === undefined)
+      throw new Refused(400, 'BadRequest', 'PartitionKey value must be supplied for this operation.');
+    const operationType = ({ GET: 'Read', PUT: 'Replace', DELETE: 'Delete', PATCH: 'Patch' } as const)[
+      request.method ?? ''
+    ];
     if (operationType === undefined) throw new Refused(405, 'MethodNotAllowed', 'Method not allowed');
-    return this.executed(request, container, key, { operationType, id, resourceBody: body.length === 0 ? undefined : parsed(body) });
+    return this.executed(request, container, key, {
+      operationType,
+      id,
+      resourceBody: body.length === 0 ? undefined : parsed(body),
+    });
   }
 
   private executed(request: IncomingMessage, container: Container, key: string, operation: Operation): Answer {
-    const { statusCode, eTag, requestCharge, resourceBody } = container.execute(key, { ...operation, ifMatch: header(request, 'if-match') });
+    const { statusCode, eTag, requestCharge, resourceBody } = container.execute(key, {
+      ...operation,
+      ifMatch: header(request, 'if-match'),
+    });
     const headers: Record<string, string> = { 'x-ms-request-charge': String(requestCharge) };
     if (eTag !== undefined) headers.etag = eTag;
     const silent = statusCode === 204 || (operation.operationType !== 'Read' && quiet(request));
@@ -251,7 +339,8 @@ export class CosmosServer {
   }
 
   private changes(request: IncomingMessage, container: Container): Answer {
-    if (header(request, 'a-im') === undefined) throw new Refused(400, 'BadRequest', 'this server lists documents by queries and by the change feed');
+    if (header(request, 'a-im') === undefined)
+      throw new Refused(400, 'BadRequest', 'this server lists documents by queries and by the change feed');
     const range = this.rangeIn(request);
     if (range === undefined) throw new Refused(410, 'Gone', 'The requested partition range is gone.', 1002);
     const from = header(request, 'if-none-match');
@@ -260,7 +349,9 @@ export class CosmosServer {
     const limit = Number(header(request, 'x-ms-max-item-count') ?? -1);
     const { items, lsn, charge } = container.changes(range, after, limit > 0 ? limit : 100);
     const headers = { etag: `"${lsn}"`, 'x-ms-request-charge': String(charge) };
-    return items.length === 0 ? { status: 304, headers } : { status: 200, headers, body: { _rid: container.rid, Documents: items, _count: items.length } };
+    return items.length === 0
+      ? { status: 304, headers }
+      : { status: 200, headers, body: { _rid: container.rid, Documents: items, _count: items.length } };
   }
 
   /** Index of the range that the request names; undefined when it names none that is there. */
@@ -299,7 +390,8 @@ const PLAN = {
 };
 
 function kindOf(request: IncomingMessage, path: readonly string[]): RequestKind {
-  if (path.length < 5 || path[4] !== 'docs' || header(request, 'x-ms-cosmos-is-query-plan-request') !== undefined) return 'metadata';
+  if (path.length < 5 || path[4] !== 'docs' || header(request, 'x-ms-cosmos-is-query-plan-request') !== undefined)
+    return 'metadata';
   if (header(request, 'x-ms-documentdb-isquery') !== undefined) return 'query';
   if (header(request, 'x-ms-cosmos-is-batch-request') !== undefined) return 'batch';
   if (request.method !== 'GET') return 'write';
@@ -316,7 +408,8 @@ function keyOf(request: IncomingMessage): string | undefined {
   const text = header(request, 'x-ms-documentdb-partitionkey');
   if (text === undefined) return undefined;
   const values = JSON.parse(text) as unknown[];
-  if (values.length !== 1 || typeof values[0] !== 'string') throw new Refused(400, 'BadRequest', 'this server knows partition keys of one string');
+  if (values.length !== 1 || typeof values[0] !== 'string')
+    throw new Refused(400, 'BadRequest', 'this server knows partition keys of one string');
   return values[0];
 }
 
@@ -333,5 +426,9 @@ function parsed(body: Buffer): Json {
 }
 
 function refusal({ status, code, message, substatus }: Refused): Answer {
-  return { status, body: { code, message }, headers: substatus === undefined ? {} : { 'x-ms-substatus': String(substatus) } };
+  return {
+    status,
+    body: { code, message },
+    headers: substatus === undefined ? {} : { 'x-ms-substatus': String(substatus) },
+  };
 }

@@ -21,7 +21,8 @@ export interface Query {
 
 type Parameters = ReadonlyMap<string, unknown>;
 
-const TOKEN = /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(@?[A-Za-z_][A-Za-z0-9_]*)|(<=|>=|!=|<>|[-=<>(),.*[\]]))/y;
+const TOKEN =
+  /\s*(?:("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)|(@?[A-Za-z_][A-Za-z0-9_]*)|(<=|>=|!=|<>|[-=<>(),.*[\]]))/y;
 
 export function parseQuery(text: string, parameters: Parameters = new Map()): Query {
   const parser = new Parser(text, parameters);
@@ -88,7 +89,9 @@ function compare(a: unknown, b: unknown): number | undefined {
   return a === null || JSON.stringify(a) === JSON.stringify(b) ? 0 : undefined;
 }
 
-/** In the order of their bytes in UTF-8: that of JavaScript, but for surrogates, which come after all other code units. */
+/**
+ * In the order of their bytes in UTF-8: that of JavaScript, but for surrogates, which come after all other code units.
+ */
 function compareStrings(a: string, b: string): number {
   for (let i = 0; i < a.length && i < b.length; i += 1) {
     const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
@@ -112,7 +115,8 @@ const COMPARISONS: Readonly<Record<string, (order: number) => boolean>> = {
 };
 
 const FUNCTIONS: Readonly<Record<string, (a: unknown, b: unknown) => unknown>> = {
-  STARTSWITH: (text, start) => (typeof text === 'string' && typeof start === 'string' ? text.startsWith(start) : undefined),
+  STARTSWITH: (text, start) =>
+    typeof text === 'string' && typeof start === 'string' ? text.startsWith(start) : undefined,
   ARRAY_CONTAINS: (list, item) => (Array.isArray(list) ? list.some((each) => compare(each, item) === 0) : undefined),
   IS_NULL: (value) => value === null,
   IS_DEFINED: (value) => value !== undefined,
@@ -132,7 +136,7 @@ class Parser {
     private readonly parameters: Parameters,
   ) {
     const scanner = new RegExp(TOKEN);
-    for (const rest = text.trimEnd(); scanner.lastIndex < rest.length; ) {
+    for (const rest = text.trimEnd(); scanner.lastIndex < rest.length;) {
       const from = scanner.lastIndex;
       const match = scanner.exec(rest);
       if (match === null) throw new SqlError(`Syntax error, incorrect syntax near '${text.slice(from, from + 10)}'.`);
@@ -153,11 +157,13 @@ class Parser {
   }
 
   expect(text: string): void {
-    if (!this.take(text)) throw new SqlError(`Syntax error, '${text}' expected near '${this.tokens[this.at]?.text ?? 'end of query'}'.`);
+    if (!this.take(text))
+      throw new SqlError(`Syntax error, '${text}' expected near '${this.tokens[this.at]?.text ?? 'end of query'}'.`);
   }
 
   end(): void {
-    if (this.at < this.tokens.length) throw new SqlError(`Syntax error, incorrect syntax near '${this.tokens[this.at]?.text}'.`);
+    if (this.at < this.tokens.length)
+      throw new SqlError(`Syntax error, incorrect syntax near '${this.tokens[this.at]?.text}'.`);
   }
 
   path(): Path {
@@ -236,7 +242,8 @@ class Parser {
     const literals: Readonly<Record<string, unknown>> = { TRUE: true, FALSE: false, NULL: null };
     if (Object.hasOwn(literals, word.toUpperCase())) return () => literals[word.toUpperCase()];
     const called = Object.hasOwn(FUNCTIONS, word.toUpperCase()) ? FUNCTIONS[word.toUpperCase()] : undefined;
-    if (called === undefined) throw new SqlError(`Syntax error, incorrect syntax near '${token?.text ?? 'end of query'}'.`);
+    if (called === undefined)
+      throw new SqlError(`Syntax error, incorrect syntax near '${token?.text ?? 'end of query'}'.`);
     this.expect('(');
     const values = [this.operand()];
     while (this.take(',')) values.push(this.operand());
@@ -246,7 +253,8 @@ class Parser {
 
   private next(kind: Token['kind']): Token {
     const token = this.tokens[this.at];
-    if (token?.kind !== kind) throw new SqlError(`Syntax error, ${kind} expected near '${token?.text ?? 'end of query'}'.`);
+    if (token?.kind !== kind)
+      throw new SqlError(`Syntax error, ${kind} expected near '${token?.text ?? 'end of query'}'.`);
     this.at += 1;
     return token;
   }

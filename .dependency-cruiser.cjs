@@ -7,6 +7,7 @@ const LAYERS = [
   'projections',
   'app',
   'adapters',
+  'host',
   'functions',
   'local',
   'client',
@@ -29,7 +30,7 @@ const VALUES = { dependencyTypesNot: ['type-only'] };
 
 /** What runs of itself; everything else is there because one of these needs it. */
 const ENTRIES = [
-  '^functions/[^/]+/[^/]+\\.ts$',
+  '^functions/(?!edge/)(http/)?[^/]+/[^/]+\\.ts$',
   '^local/main\\.ts$',
   '^client/client\\.ts$',
   '^cli/main\\.ts$',
@@ -65,25 +66,26 @@ module.exports = {
 
     only('domain', NOTHING),
     only('projections', 'domain/'),
-    only('app', 'domain/|projections/', { from: { pathNot: '^app/composition\\.ts$' } }),
-    only('app', 'domain/|projections/|adapters/', {
-      name: 'layer-composition',
-      from: { path: '^app/composition\\.ts$' },
-    }),
-    only('adapters', 'domain/|app/ports[^/]*\\.ts$'),
-    only('functions', 'app/|domain/|projections/'),
-    only('functions', 'app/|domain/kernel/', { name: 'layer-functions-values', to: VALUES }),
+    only('app', 'domain/|projections/'),
+    only('app/engine', 'domain/|projections/'),
+    only('host', 'app/|adapters/|domain/kernel/'),
+    only('adapters', 'domain/|app/engine/ports[^/]*\\.ts$'),
+    only('functions', 'app/|domain/|projections/|host/'),
+    only('functions', 'app/|domain/kernel/|host/', { name: 'layer-functions-values', to: VALUES }),
     only('local', 'functions/|app/|adapters/embedded/|domain/kernel/'),
     only('client', 'domain/'),
     only('client', NOTHING, { name: 'layer-client-values', to: VALUES }),
     only('cli', 'client/|domain/|adapters/embedded/'),
     only('samples/demand', 'domain/'),
     {
-      name: 'composition-is-the-outermost',
-      comment: 'only an entry point composes: the rest of app/ is given its ports',
+      name: 'host-is-the-outermost',
+      comment: 'only an entry point composes: the rest is given its ports',
       severity: 'error',
-      from: { path: '^(app|adapters|projections|domain)/' },
-      to: { path: '^app/composition\\.ts$' },
+      from: {
+        path: '^(domain|projections|app|adapters|functions|local|client|cli)/',
+        pathNot: '^functions/runtime\\.ts$',
+      },
+      to: { path: '^host/' },
     },
     {
       name: 'adapters-apart',

@@ -23,7 +23,8 @@ const TYPE = { kind: 'type' };
 const elements = [
   { type: 'demand', pattern: 'samples/demand' },
   { type: 'adapters', pattern: 'adapters/*' },
-  ...['domain', 'projections', 'app', 'functions', 'local', 'client', 'cli', 'bench', 'samples', 'test'].map(
+  { type: 'engine', pattern: 'app/engine' },
+  ...['domain', 'projections', 'app', 'host', 'functions', 'local', 'client', 'cli', 'bench', 'samples', 'test'].map(
     (name) => ({ type: name, pattern: name }),
   ),
 ].map((element) => ({ ...element, partialMatch: false }));
@@ -31,8 +32,8 @@ const elements = [
 /** Parts of a layer that have a rule of their own. */
 const files = [
   { category: 'kernel', pattern: 'domain/kernel/**' },
-  { category: 'ports', pattern: 'app/ports*.ts' },
-  { category: 'composition', pattern: 'app/composition.ts' },
+  { category: 'ports', pattern: 'app/engine/ports*.ts' },
+  { category: 'runtime', pattern: 'functions/runtime.ts' },
   { category: 'embedded', pattern: 'adapters/embedded/**' },
   { category: 'orchestrations', pattern: 'functions/orchestrations/**' },
 ];
@@ -49,11 +50,14 @@ const policies = [
   { from: part('kernel'), allow: { to: builtins(['crypto', 'node:crypto']) } },
 
   { from: layer('projections'), allow: { to: layer('domain') } },
-  { from: layer('app'), allow: { to: layer('domain', 'projections') } },
-  { from: part('composition'), allow: { to: layer('adapters') } },
+  { from: layer('engine'), allow: { to: layer('domain', 'projections') } },
+  { from: layer('app'), allow: { to: layer('engine', 'domain', 'projections') } },
+  { from: layer('host'), allow: { to: layer('app', 'engine', 'adapters') } },
+  { from: layer('host'), allow: { to: part('kernel') } },
   { from: layer('adapters'), allow: { to: layer('domain') } },
   { from: layer('adapters'), allow: { to: part('ports') } },
-  { from: layer('functions'), allow: { to: layer('app') } },
+  { from: layer('functions'), allow: { to: layer('app', 'engine') } },
+  { from: part('runtime'), allow: { to: layer('host') } },
   { from: layer('functions'), allow: { to: part('kernel') } },
   { from: layer('functions'), allow: { to: layer('domain', 'projections'), dependency: TYPE } },
   {
@@ -62,7 +66,7 @@ const policies = [
     message: 'Orchestrations only time and call: what needs a module is an activity, and belongs to app/.',
   },
   { from: part('orchestrations'), allow: { to: packages(['durable-functions', '@azure/functions']) } },
-  { from: layer('local'), allow: { to: layer('functions', 'app') } },
+  { from: layer('local'), allow: { to: layer('functions', 'app', 'engine') } },
   { from: layer('local'), allow: { to: part('embedded') } },
   { from: layer('local'), allow: { to: part('kernel') } },
   { from: layer('client'), allow: { to: layer('domain'), dependency: TYPE } },
@@ -77,7 +81,7 @@ const policies = [
 const SPOOFABLE = '/x-formicary-(tenant|principal)/i';
 const callers = [`Literal[value=${SPOOFABLE}]`, `TemplateElement[value.raw=${SPOOFABLE}]`].map((selector) => ({
   selector,
-  message: 'Only app/callers*.ts decides who calls: nothing else may read or name these headers.',
+  message: 'Only app/operation/callers*.ts decides who calls: nothing else may read or name these headers.',
 }));
 
 const clock = [
@@ -88,7 +92,7 @@ const clock = [
 const oneClock = clock.map((selector) => ({
   selector,
   message:
-    "Ask the port Clock, or systemClock of app/clock.ts: the machine's clock may be set to anything at any time.",
+    "Ask the port Clock, or systemClock of app/engine/clock.ts: the machine's clock may be set to anything at any time.",
 }));
 const chance = [
   'MemberExpression[object.name="Math"][property.name="random"]',
@@ -197,8 +201,15 @@ export default defineConfig(
     },
   },
   {
-    files: ['projections/**/*.ts', 'app/**/*.ts', 'adapters/**/*.ts', 'functions/**/*.ts', 'local/**/*.ts'],
-    ignores: ['app/callers*.ts', 'functions/http/edge/openapi.ts'],
+    files: [
+      'projections/**/*.ts',
+      'app/**/*.ts',
+      'host/**/*.ts',
+      'adapters/**/*.ts',
+      'functions/**/*.ts',
+      'local/**/*.ts',
+    ],
+    ignores: ['app/operation/callers*.ts', 'functions/edge/openapi.ts'],
     rules: forbid(...callers, ...oneClock),
   },
   {

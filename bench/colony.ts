@@ -1,10 +1,10 @@
 /** A colony to measure: a thousand agents of the repository's types, and the tasks that are posted to them. */
 import type { Colony } from '../app/colony';
-import { openColony, readSettings } from '../app/composition';
-import type { AgentProfile } from '../domain/agent';
-import { CATALOGUE } from '../domain/catalogue-data';
 import type { Principal } from '../domain/kernel/principal';
-import type { TaskSpec } from '../domain/task';
+import type { AgentProfile } from '../domain/market/agent';
+import type { TaskSpec } from '../domain/market/task';
+import { CATALOGUE } from '../domain/repository/catalogue-data';
+import { openColony, readSettings } from '../host/composition';
 import { forEachOf } from './measure';
 
 export const TENANT = 'default';

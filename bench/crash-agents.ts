@@ -3,7 +3,7 @@
  * (`node crash-agents.js URL COUNT SEED`) it is a process of agents that can be stopped and let go on.
  */
 import { type Assignment, Formicary, FormicaryError, type Receipt } from '../client/client';
-import { CATALOGUE } from '../domain/catalogue-data';
+import { CATALOGUE } from '../domain/repository/catalogue-data';
 import { random } from '../samples/demand/profile';
 import { pause } from './measure';
 

@@ -2,16 +2,16 @@
  * Crashes while decisions are under way: agents propose actions and put questions, voters vote, several people work on
  * one queue at once, some of it nobody ever answers. Every action is taken as soon as it is cleared, by two commands.
  */
-import { OUTCOME_KIND } from '../app/decisions';
+import { OUTCOME_KIND } from '../app/oversight/decisions';
 import { FormicaryError, type Receipt, type Status } from '../client/client';
 import { Session } from '../client/session';
-import type { ActionEvent } from '../domain/action';
-import type { ApprovalEvent } from '../domain/approval';
 import type { Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
 import { plusSeconds, type Time } from '../domain/kernel/time';
-import { DEFAULT_RULES, type OversightRules } from '../domain/oversight';
-import { DEFAULT_CHOICES, type RoundEvent } from '../domain/round';
+import type { ActionEvent } from '../domain/oversight/action';
+import type { ApprovalEvent } from '../domain/oversight/approval';
+import { DEFAULT_RULES, type OversightRules } from '../domain/oversight/oversight';
+import { DEFAULT_CHOICES, type RoundEvent } from '../domain/oversight/round';
 import { PATIENT } from './crash-agents';
 import { CrashLoad, type Examined } from './crash-load';
 import { CommandWatch } from './crash-report';

@@ -5,14 +5,14 @@
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Colony } from '../app/colony';
-import type { RoundInput } from '../app/rounds';
+import type { RoundInput } from '../app/oversight/rounds';
 import { Formicary } from '../client/client';
-import type { ActionState } from '../domain/action';
-import type { Voter } from '../domain/consensus';
 import type { Decider, Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
-import type { RoundState } from '../domain/round';
+import type { ActionState } from '../domain/oversight/action';
+import type { Voter } from '../domain/oversight/consensus';
+import type { RoundState } from '../domain/oversight/round';
 import { freePort, HostProcess } from '../samples/demo/host-process';
 import { readLog, Verification } from '../samples/demo/log';
 import { agentId, agentOf, openBenchColony, POSTER, TENANT } from './colony';

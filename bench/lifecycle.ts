@@ -4,7 +4,7 @@
  * has caught up, so that nothing is left undone.
  */
 import type { Colony } from '../app/colony';
-import type { TaskEvent } from '../domain/task';
+import type { TaskEvent } from '../domain/market/task';
 import { agentOf, POSTER, specOf } from './colony';
 import { type Memory, memory, type Quantiles, quantiles } from './measure';
 

@@ -6,16 +6,16 @@
  */
 import { openEmbedded } from '../adapters/embedded/open';
 import { Colony } from '../app/colony';
-import { systemClock } from '../app/composition';
-import { AllowAll } from '../app/policy';
-import { type Accepted, causeOf, type Outcome } from '../app/transact';
-import { agentDecider, releaseSlot, reserveSlot } from '../domain/agent';
+import { AllowAll } from '../app/engine/policy';
+import { type Accepted, causeOf, type Outcome } from '../app/engine/transact';
 import type { Commit } from '../domain/kernel/commit';
 import type { Event } from '../domain/kernel/decider';
 import { commitRef, streamName } from '../domain/kernel/ids';
 import { plusSeconds, toTime } from '../domain/kernel/time';
-import { type BidInputs, DEFAULT_WEIGHTS, rank } from '../domain/market';
-import { accept, award, complete, post, taskDecider } from '../domain/task';
+import { agentDecider, releaseSlot, reserveSlot } from '../domain/market/agent';
+import { type BidInputs, DEFAULT_WEIGHTS, rank } from '../domain/market/market';
+import { accept, award, complete, post, taskDecider } from '../domain/market/task';
+import { systemClock } from '../host/composition';
 import { progress } from '../samples/demo/progress';
 import { agentId, agentOf, POSTER, registerAgents, specOf, TENANT, typeOf } from './colony';
 import { forEachOf } from './measure';

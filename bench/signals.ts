@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Colony } from '../app/colony';
-import type { SignalInput } from '../app/signals';
+import type { SignalInput } from '../app/signals/signals';
 import { Formicary } from '../client/client';
 import { freePort, HostProcess } from '../samples/demo/host-process';
 import { agentId, agentOf, openBenchColony } from './colony';

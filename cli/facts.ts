@@ -1,22 +1,22 @@
 /** What an event says, in a few words. */
-import type { ActionEvent } from '../domain/action';
-import type { AgentEvent } from '../domain/agent';
-import type { AgentTypeEvent } from '../domain/agent-template';
-import type { ApprovalEvent } from '../domain/approval';
-import type { ChannelEvent } from '../domain/channel';
-import type { CorrectionEvent } from '../domain/correction';
-import type { DeliveryEvent } from '../domain/delivery';
-import type { DenialEvent } from '../domain/denial';
-import type { IntakeEvent } from '../domain/intake';
+import type { DenialEvent } from '../domain/audit/denial';
 import type { Event } from '../domain/kernel/decider';
 import { shorten } from '../domain/kernel/text';
-import type { OversightEvent } from '../domain/oversight';
-import type { PauseEvent } from '../domain/pause';
-import type { PoolEvent } from '../domain/pool';
-import type { RoundEvent } from '../domain/round';
-import type { TaskEvent } from '../domain/task';
-import type { ToolEvent } from '../domain/tool';
-import type { TrailEvent } from '../domain/trail';
+import type { AgentEvent } from '../domain/market/agent';
+import type { PauseEvent } from '../domain/market/pause';
+import type { PoolEvent } from '../domain/market/pool';
+import type { TaskEvent } from '../domain/market/task';
+import type { ChannelEvent } from '../domain/notices/channel';
+import type { DeliveryEvent } from '../domain/notices/delivery';
+import type { ActionEvent } from '../domain/oversight/action';
+import type { ApprovalEvent } from '../domain/oversight/approval';
+import type { CorrectionEvent } from '../domain/oversight/correction';
+import type { OversightEvent } from '../domain/oversight/oversight';
+import type { RoundEvent } from '../domain/oversight/round';
+import type { AgentTypeEvent } from '../domain/repository/agent-template';
+import type { ToolEvent } from '../domain/repository/tool';
+import type { IntakeEvent } from '../domain/signals/intake';
+import type { TrailEvent } from '../domain/signals/trail';
 import { count, percent, said } from './terminal';
 
 type Known =

@@ -7,34 +7,34 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
-import { ALGORITHMS } from '../domain/consensus';
 import { nearest } from '../domain/kernel/nearest';
-import { IMPACTS } from '../domain/oversight';
-import type * as ActionsCommand from './commands/actions';
-import type * as AgentsCommand from './commands/agents';
-import type * as ApprovalsCommand from './commands/approvals';
-import type * as ArchiveCommand from './commands/archive';
-import type * as AsofCommand from './commands/asof';
-import type * as BackupCommand from './commands/backup';
-import type * as ChallengeCommand from './commands/challenge';
-import type * as ExportCommand from './commands/export';
-import type * as OversightCommand from './commands/oversight';
-import type * as PostCommand from './commands/post';
-import type * as RecomputeCommand from './commands/recompute';
-import type * as RetentionCommand from './commands/retention';
-import type * as RoundsCommand from './commands/rounds';
-import type * as SignalsCommand from './commands/signals';
-import type * as StartCommand from './commands/start';
-import type * as StatusCommand from './commands/status';
-import type * as TailCommand from './commands/tail';
-import type * as TallyCommand from './commands/tally';
-import type * as TasksCommand from './commands/tasks';
-import type * as ToolsCommand from './commands/tools';
-import type * as TypesCommand from './commands/types';
-import type * as VerifyCommand from './commands/verify';
-import type * as WhyCommand from './commands/why';
+import { ALGORITHMS } from '../domain/oversight/consensus';
+import { IMPACTS } from '../domain/oversight/oversight';
+import type * as ArchiveCommand from './audit/archive';
+import type * as AsofCommand from './audit/asof';
+import type * as ExportCommand from './audit/export';
+import type * as RecomputeCommand from './audit/recompute';
+import type * as RetentionCommand from './audit/retention';
+import type * as TailCommand from './audit/tail';
+import type * as VerifyCommand from './audit/verify';
+import type * as WhyCommand from './audit/why';
 import { asCalled, collect, command, EXIT_CODES, numberFrom, runs, seconds, share, whole } from './define';
+import type * as AgentsCommand from './market/agents';
+import type * as PostCommand from './market/post';
+import type * as TasksCommand from './market/tasks';
+import type * as BackupCommand from './operation/backup';
+import type * as StartCommand from './operation/start';
+import type * as StatusCommand from './operation/status';
 import { declareOperator } from './operator';
+import type * as ActionsCommand from './oversight/actions';
+import type * as ApprovalsCommand from './oversight/approvals';
+import type * as ChallengeCommand from './oversight/challenge';
+import type * as OversightCommand from './oversight/oversight';
+import type * as RoundsCommand from './oversight/rounds';
+import type * as TallyCommand from './oversight/tally';
+import type * as ToolsCommand from './repository/tools';
+import type * as TypesCommand from './repository/types';
+import type * as SignalsCommand from './signals/signals';
 import { bold, CALL, type Globals, note, styled, UsageError } from './terminal';
 import { endWithParent } from './tether';
 import { declareWorker } from './worker';
@@ -84,7 +84,7 @@ command(program, 'start', 'Run a host on this machine', [
   .option('-p, --port <port>', 'where it listens; 7071, or FORMICARY_PORT', numberFrom(1, 65_535, true))
   .option('-d, --data <folder>', 'where it keeps everything; .formicary, or FORMICARY_DATA')
   .action(
-    runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./commands/start') as typeof StartCommand).start),
+    runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./operation/start') as typeof StartCommand).start),
   );
 
 command(program, 'post', 'Post a task, or many from a file', [
@@ -118,7 +118,7 @@ command(program, 'post', 'Post a task, or many from a file', [
   .option('--retry-seconds <seconds>', 'delay of the second attempt; 1 by default', seconds)
   .option('--cause <receipt>', 'stream@index of what led to this task')
   .option('--key <key>', 'Idempotency-Key: the same key again gets the first answer')
-  .action(runs<PostCommand.PostInput>(() => (require('./commands/post') as typeof PostCommand).post));
+  .action(runs<PostCommand.PostInput>(() => (require('./market/post') as typeof PostCommand).post));
 
 command(program, 'tasks', 'List tasks, or show one', [
   'formicary tasks --status open',
@@ -153,7 +153,7 @@ command(program, 'tasks', 'List tasks, or show one', [
   )
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
-  .action(runs<TasksCommand.TasksInput>(() => (require('./commands/tasks') as typeof TasksCommand).tasks));
+  .action(runs<TasksCommand.TasksInput>(() => (require('./market/tasks') as typeof TasksCommand).tasks));
 
 command(program, 'candidates', 'Show who could do a task, and what is in the way of each', [
   'formicary candidates inv-4711',
@@ -161,7 +161,7 @@ command(program, 'candidates', 'Show who could do a task, and what is in the way
   .argument('<task>', 'a task')
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
-  .action(runs<TasksCommand.CandidatesInput>(() => (require('./commands/tasks') as typeof TasksCommand).candidates));
+  .action(runs<TasksCommand.CandidatesInput>(() => (require('./market/tasks') as typeof TasksCommand).candidates));
 
 command(program, 'agents', 'List agents, or show one', [
   'formicary agents --status active --pool finance',
@@ -175,7 +175,7 @@ command(program, 'agents', 'List agents, or show one', [
   .addOption(new Option('-s, --status <status>').choices(['active', 'lost', 'gone']))
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
-  .action(runs<AgentsCommand.AgentsInput>(() => (require('./commands/agents') as typeof AgentsCommand).agents));
+  .action(runs<AgentsCommand.AgentsInput>(() => (require('./market/agents') as typeof AgentsCommand).agents));
 
 command(program, 'types', 'Search the repository of agent types', [
   'formicary types inventory optimization',
@@ -188,7 +188,7 @@ command(program, 'types', 'Search the repository of agent types', [
   .option('--industry <name>')
   .option('-c, --capability <name>')
   .option('-n, --limit <n>', 'at most so many', whole)
-  .action(runs<TypesCommand.TypesInput>(() => (require('./commands/types') as typeof TypesCommand).types));
+  .action(runs<TypesCommand.TypesInput>(() => (require('./repository/types') as typeof TypesCommand).types));
 
 command(program, 'tools', 'Find tools', [
   'formicary tools invoice',
@@ -201,7 +201,7 @@ command(program, 'tools', 'Find tools', [
   .option('--operation <name>')
   .option('--deprecated', 'also those that should not be used any more')
   .option('-n, --limit <n>', 'at most so many', whole)
-  .action(runs<ToolsCommand.ToolsInput>(() => (require('./commands/tools') as typeof ToolsCommand).tools));
+  .action(runs<ToolsCommand.ToolsInput>(() => (require('./repository/tools') as typeof ToolsCommand).tools));
 
 const signals = command(program, 'signals', 'Show the strongest signals now, or emit one', [
   'formicary signals --location warehouse/eu  # there and below',
@@ -214,7 +214,7 @@ const signals = command(program, 'signals', 'Show the strongest signals now, or 
   .option('-n, --limit <n>', 'at most so many; 50 by default', whole)
   .action(
     runs<Parameters<typeof SignalsCommand.field>[1]>(
-      () => (require('./commands/signals') as typeof SignalsCommand).field,
+      () => (require('./signals/signals') as typeof SignalsCommand).field,
     ),
   );
 
@@ -224,7 +224,7 @@ command(signals, 'emit', 'Emit a signal', ['formicary signals emit threat_detect
   .argument('<strength>', '0 to 1', share)
   .option('--decay <share>', 'share of its strength that it loses in a minute; 0.1 by default', share)
   .option('--emitter <agent>', 'the caller by default')
-  .action(runs<SignalsCommand.EmitInput>(() => (require('./commands/signals') as typeof SignalsCommand).emit));
+  .action(runs<SignalsCommand.EmitInput>(() => (require('./signals/signals') as typeof SignalsCommand).emit));
 
 command(program, 'rounds', 'List rounds of agents, or show one', [
   'formicary rounds --status open',
@@ -238,7 +238,7 @@ command(program, 'rounds', 'List rounds of agents, or show one', [
   .option('--escalated', 'that went to people')
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
-  .action(runs<RoundsCommand.RoundsInput>(() => (require('./commands/rounds') as typeof RoundsCommand).rounds));
+  .action(runs<RoundsCommand.RoundsInput>(() => (require('./oversight/rounds') as typeof RoundsCommand).rounds));
 
 command(program, 'poll', 'Put a question to agents: opens a round', [
   'formicary poll "Move the backup to the night?" --voter ada-1 --voter bo-2 --voter cy-3',
@@ -257,7 +257,7 @@ command(program, 'poll', 'Put a question to agents: opens a round', [
   .addOption(new Option('--impact <impact>', 'medium by default').choices(IMPACTS))
   .option('--seconds <seconds>', 'how long a pass lasts; 60 by default', numberFrom(1, Infinity))
   .option('--passes <n>', 'how often they may vote until they agree; 1 by default', whole)
-  .action(runs<RoundsCommand.PollInput>(() => (require('./commands/rounds') as typeof RoundsCommand).poll));
+  .action(runs<RoundsCommand.PollInput>(() => (require('./oversight/rounds') as typeof RoundsCommand).poll));
 
 command(program, 'vote', 'Vote in a round, as the caller', [
   'formicary vote backup-window approve --reason "the nights are quiet" --principal ada-1',
@@ -268,7 +268,7 @@ command(program, 'vote', 'Vote in a round, as the caller', [
   .requiredOption('-r, --reason <text>', 'why: dissent is told by name')
   .option('-c, --confidence <share>', '0 to 1', share, 0.8)
   .option('--final', 'where votes may be changed: this one will not be')
-  .action(runs<RoundsCommand.VoteInput>(() => (require('./commands/rounds') as typeof RoundsCommand).vote));
+  .action(runs<RoundsCommand.VoteInput>(() => (require('./oversight/rounds') as typeof RoundsCommand).vote));
 
 command(program, 'tally', 'Count a closed round again, on this machine, from its receipts alone', [
   'formicary tally backup-window',
@@ -279,7 +279,7 @@ command(program, 'tally', 'Count a closed round again, on this machine, from its
   .option('-d, --data [folder]', 'from a data folder instead of a host')
   .option('-f, --file <file>', 'from an export, .gz or not; - is standard input')
   .addHelpText('after', EXIT_CODES)
-  .action(runs<TallyCommand.TallyInput>(() => (require('./commands/tally') as typeof TallyCommand).tally));
+  .action(runs<TallyCommand.TallyInput>(() => (require('./oversight/tally') as typeof TallyCommand).tally));
 
 command(program, 'approvals', 'Show what waits for people: severe things first, then what is due first', [
   'formicary approvals',
@@ -297,7 +297,9 @@ command(program, 'approvals', 'Show what waits for people: severe things first, 
   .option('-n, --limit <n>', 'at most so many; 20 by default', whole)
   .option('--all', 'every one')
   .action(
-    runs<ApprovalsCommand.ApprovalsInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approvals),
+    runs<ApprovalsCommand.ApprovalsInput>(
+      () => (require('./oversight/approvals') as typeof ApprovalsCommand).approvals,
+    ),
   );
 
 command(
@@ -307,7 +309,7 @@ command(
   ['formicary approval 4f0c…', 'formicary approval 4f0c… --json'],
 )
   .argument('<id>', 'an approval')
-  .action(runs<{ id: string }>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approval));
+  .action(runs<{ id: string }>(() => (require('./oversight/approvals') as typeof ApprovalsCommand).approval));
 
 command(program, 'approve', 'Approve an action, as it is or as you correct it', [
   'formicary approve 4f0c… --reason "within the budget"',
@@ -323,7 +325,7 @@ command(program, 'approve', 'Approve an action, as it is or as you correct it', 
   .option('-c, --choice <choice>', 'where several things may be approved: which; needed when none of them leads')
   .option('--hash <hash>', 'refuse unless the action still has this hash, or one that begins so')
   .action(
-    runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).approve),
+    runs<ApprovalsCommand.DecideInput>(() => (require('./oversight/approvals') as typeof ApprovalsCommand).approve),
   );
 
 command(program, 'reject', 'Reject an action', ['formicary reject 4f0c… --reason "not this year"'])
@@ -331,7 +333,7 @@ command(program, 'reject', 'Reject an action', ['formicary reject 4f0c… --reas
   .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
   .option('--hash <hash>', 'refuse unless the action still has this hash, or one that begins so')
   .action(
-    runs<ApprovalsCommand.DecideInput>(() => (require('./commands/approvals') as typeof ApprovalsCommand).reject),
+    runs<ApprovalsCommand.DecideInput>(() => (require('./oversight/approvals') as typeof ApprovalsCommand).reject),
   );
 
 command(program, 'ask', 'Ask the requester of an approval back; the time goes on meanwhile', [
@@ -340,7 +342,7 @@ command(program, 'ask', 'Ask the requester of an approval back; the time goes on
   .argument('<id>', 'an approval')
   .argument('<question>')
   .action(
-    runs<{ id: string; question: string }>(() => (require('./commands/approvals') as typeof ApprovalsCommand).ask),
+    runs<{ id: string; question: string }>(() => (require('./oversight/approvals') as typeof ApprovalsCommand).ask),
   );
 
 command(program, 'actions', 'List actions at the gate, or show one', [
@@ -365,14 +367,14 @@ command(program, 'actions', 'List actions at the gate, or show one', [
   .addOption(new Option('--compensation <state>').choices(['due', 'done']))
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
-  .action(runs<ActionsCommand.ActionsInput>(() => (require('./commands/actions') as typeof ActionsCommand).actions));
+  .action(runs<ActionsCommand.ActionsInput>(() => (require('./oversight/actions') as typeof ActionsCommand).actions));
 
 command(program, 'veto', 'Stop an action in its veto window', [
   'formicary veto order-7 --reason "the supplier is on strike"',
 ])
   .argument('<id>', 'an action')
   .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
-  .action(runs<{ id: string; reason: string }>(() => (require('./commands/actions') as typeof ActionsCommand).veto));
+  .action(runs<{ id: string; reason: string }>(() => (require('./oversight/actions') as typeof ActionsCommand).veto));
 
 command(program, 'override', "Put a person's decision in place of what came of an action or a round", [
   'formicary override action order-7 refuse --reason "a mistake"  # what was done already is to be undone',
@@ -383,7 +385,7 @@ command(program, 'override', "Put a person's decision in place of what came of a
   .argument('<id>', 'of the action or the round')
   .argument('<instead>', 'refuse or allow the action; a choice of the round')
   .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
-  .action(runs<ActionsCommand.OverrideInput>(() => (require('./commands/actions') as typeof ActionsCommand).override));
+  .action(runs<ActionsCommand.OverrideInput>(() => (require('./oversight/actions') as typeof ActionsCommand).override));
 
 command(program, 'challenge', 'Doubt an award, an action, an outcome or a denial: agents without a part in it judge', [
   'formicary challenge default/task/inv-4711@1 --reason "it has not the tools" --principal recon-7',
@@ -392,7 +394,7 @@ command(program, 'challenge', 'Doubt an award, an action, an outcome or a denial
   .requiredOption('-r, --reason <text>', 'what is wrong with it')
   .action(
     runs<{ receipt: string; reason: string }>(
-      () => (require('./commands/challenge') as typeof ChallengeCommand).challenge,
+      () => (require('./oversight/challenge') as typeof ChallengeCommand).challenge,
     ),
   );
 
@@ -409,7 +411,9 @@ command(
   .argument('[kind]', 'a kind of action')
   .option('--set <json>', 'the rules, whole; @FILE reads a file')
   .action(
-    runs<OversightCommand.OversightInput>(() => (require('./commands/oversight') as typeof OversightCommand).oversight),
+    runs<OversightCommand.OversightInput>(
+      () => (require('./oversight/oversight') as typeof OversightCommand).oversight,
+    ),
   );
 
 declareOperator(program);
@@ -426,7 +430,7 @@ command(program, 'tail', 'Watch receipts as they come', [
   .addOption(new Option('--after <place>', 'a place in the log, from an earlier page').conflicts('all'))
   .option('--all', 'from the beginning')
   .option('-n, --limit <n>', 'end after so many', whole)
-  .action(runs<TailCommand.TailInput>(() => (require('./commands/tail') as typeof TailCommand).tail));
+  .action(runs<TailCommand.TailInput>(() => (require('./audit/tail') as typeof TailCommand).tail));
 
 command(program, 'why', 'Tell what led to something, and what followed', [
   'formicary why inv-4711',
@@ -435,7 +439,7 @@ command(program, 'why', 'Tell what led to something, and what followed', [
 ])
   .argument('<id>', 'a task, a receipt (stream@index), or a correlation id')
   .option('-d, --data [folder]', 'from a data folder instead of a host')
-  .action(runs<WhyCommand.WhyInput>(() => (require('./commands/why') as typeof WhyCommand).why));
+  .action(runs<WhyCommand.WhyInput>(() => (require('./audit/why') as typeof WhyCommand).why));
 
 command(program, 'asof', 'Show how something was, and what is different now', [
   'formicary asof 10m task inv-4711',
@@ -445,7 +449,7 @@ command(program, 'asof', 'Show how something was, and what is different now', [
   .argument('<time>', 'a time, or a span ago: 90s, 15m, 2h, 1d')
   .addArgument(new Argument('<kind>').choices(['task', 'agent', 'trail', 'tool']))
   .argument('<id>', 'its id; of a trail TYPE/LOCATION')
-  .action(runs<Parameters<typeof AsofCommand.asof>[1]>(() => (require('./commands/asof') as typeof AsofCommand).asof));
+  .action(runs<Parameters<typeof AsofCommand.asof>[1]>(() => (require('./audit/asof') as typeof AsofCommand).asof));
 
 command(program, 'recompute', 'Compute an award again, on this machine, from its receipt alone', [
   'formicary recompute inv-4711',
@@ -458,7 +462,7 @@ command(program, 'recompute', 'Compute an award again, on this machine, from its
   .option('-f, --file <file>', 'a receipt as JSON')
   .option('--save <file>', 'keep the receipt')
   .action(
-    runs<RecomputeCommand.RecomputeInput>(() => (require('./commands/recompute') as typeof RecomputeCommand).recompute),
+    runs<RecomputeCommand.RecomputeInput>(() => (require('./audit/recompute') as typeof RecomputeCommand).recompute),
   );
 
 command(
@@ -474,7 +478,7 @@ command(
   .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
   .option('-e, --export <file>', 'an export, .gz or not; - is standard input')
   .addHelpText('after', EXIT_CODES)
-  .action(runs<VerifyCommand.VerifyInput>(() => (require('./commands/verify') as typeof VerifyCommand).verify));
+  .action(runs<VerifyCommand.VerifyInput>(() => (require('./audit/verify') as typeof VerifyCommand).verify));
 
 command(program, 'export', 'Write all receipts, a line each, so that others can verify them', [
   'formicary export receipts.ndjson.gz',
@@ -488,7 +492,7 @@ command(program, 'export', 'Write all receipts, a line each, so that others can 
     'from a data folder, also while its host runs: of all tenants, or of --tenant; without, of one tenant from a host',
   )
   .option('--salvage', 'from the bytes of a damaged database; says what could not be read, and ends with 1 then')
-  .action(runs<ExportCommand.ExportInput>(() => (require('./commands/export') as typeof ExportCommand).exportLog));
+  .action(runs<ExportCommand.ExportInput>(() => (require('./audit/export') as typeof ExportCommand).exportLog));
 
 command(program, 'backup', 'Back a data folder up, also while its host runs, and verify the backup', [
   'formicary backup ./backup-monday',
@@ -502,7 +506,7 @@ command(program, 'backup', 'Back a data folder up, also while its host runs, and
   )
   .action(
     runs<Parameters<typeof BackupCommand.backup>[1]>(
-      () => (require('./commands/backup') as typeof BackupCommand).backup,
+      () => (require('./operation/backup') as typeof BackupCommand).backup,
     ),
   );
 
@@ -517,7 +521,7 @@ command(program, 'restore', 'Make a data folder out of a backup, and verify it',
   )
   .action(
     runs<Parameters<typeof BackupCommand.restoreBackup>[1]>(
-      () => (require('./commands/backup') as typeof BackupCommand).restoreBackup,
+      () => (require('./operation/backup') as typeof BackupCommand).restoreBackup,
     ),
   );
 
@@ -531,7 +535,7 @@ command(program, 'retention', 'Show or set which streams that have ended may be 
     'days by category (task, action, round, approval, delivery, trail), whole; @FILE reads a file',
   )
   .action(
-    runs<RetentionCommand.RetentionInput>(() => (require('./commands/retention') as typeof RetentionCommand).retention),
+    runs<RetentionCommand.RetentionInput>(() => (require('./audit/retention') as typeof RetentionCommand).retention),
   );
 
 command(
@@ -546,10 +550,10 @@ command(
     'after',
     '\nNothing is deleted: what is archived is read as before, from the folder archive/, which belongs to the data folder.',
   )
-  .action(runs<ArchiveCommand.ArchiveInput>(() => (require('./commands/archive') as typeof ArchiveCommand).archive));
+  .action(runs<ArchiveCommand.ArchiveInput>(() => (require('./audit/archive') as typeof ArchiveCommand).archive));
 
 command(program, 'status', 'Show how the host is', ['formicary status', 'formicary status --json']).action(
-  runs<object>(() => (require('./commands/status') as typeof StatusCommand).status),
+  runs<object>(() => (require('./operation/status') as typeof StatusCommand).status),
 );
 
 // ---------------------------------------------------------------------------------------------------------- errors

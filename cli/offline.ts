@@ -4,7 +4,7 @@
  */
 import { Archive } from '../adapters/embedded/archive';
 import type { DatabaseSync } from '../adapters/embedded/sqlite';
-import { CAUSAL_CATEGORIES, type CausalChain, causalTree, MAX_CHAIN } from '../domain/causality';
+import { CAUSAL_CATEGORIES, type CausalChain, causalTree, MAX_CHAIN } from '../domain/audit/causality';
 import { type Commit, unseal } from '../domain/kernel/commit';
 import { type Decider, type Event, upcast } from '../domain/kernel/decider';
 import { commitRef, parseCommitRef, streamName } from '../domain/kernel/ids';

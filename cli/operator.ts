@@ -1,10 +1,10 @@
 /** The commands of whoever keeps a colony running. */
 import { Argument, type Command, Option } from 'commander';
-import type * as DoctorCommand from './commands/doctor';
-import type * as OperateCommand from './commands/operate';
 import { command, numberFrom, runs } from './define';
+import type * as DoctorCommand from './operation/doctor';
+import type * as OperateCommand from './operation/operate';
 
-const operate = () => require('./commands/operate') as typeof OperateCommand;
+const operate = () => require('./operation/operate') as typeof OperateCommand;
 const CONSUMERS = ['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'];
 
 /** Declares them. */
@@ -106,5 +106,5 @@ export function declareOperator(program: Command): void {
     'formicary doctor --data ./colony',
   ])
     .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
-    .action(runs<DoctorCommand.DoctorInput>(() => (require('./commands/doctor') as typeof DoctorCommand).doctor));
+    .action(runs<DoctorCommand.DoctorInput>(() => (require('./operation/doctor') as typeof DoctorCommand).doctor));
 }

@@ -1,9 +1,9 @@
 /** The commands of an agent, by hand. */
 import type { Command } from 'commander';
-import type * as WorkCommand from './commands/work';
 import { collect, command, numberFrom, runs, whole } from './define';
+import type * as WorkCommand from './market/work';
 
-const work = () => require('./commands/work') as typeof WorkCommand;
+const work = () => require('./market/work') as typeof WorkCommand;
 
 /** The options of a claim: who holds what. */
 function claim(declared: Command): Command {

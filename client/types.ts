@@ -2,15 +2,18 @@
  * What goes over the wire, as the client sees it. Field names are the wire's; where the rules have a type, it is
  * theirs.
  */
-import type { ActionState, ActionStatus, Instead, Proposal } from '../domain/action';
-import type { AgentProfile, AgentState, Deployment, StandingOffer } from '../domain/agent';
-import type { ApprovalRequest, ApprovalState, Opened, Outcome } from '../domain/approval';
-import type { AgentTypeEntry, CostTier, CustomEntry, SearchField } from '../domain/catalogue';
-import type { Channel } from '../domain/channel';
-import type { Electorate, Group, Tally, Voter } from '../domain/consensus';
-import type { Correction } from '../domain/correction';
-import type { DeliveryState } from '../domain/delivery';
+import type { RetentionDays } from '../domain/audit/retention';
 import type { Commit } from '../domain/kernel/commit';
+import type { AgentProfile, AgentState, Deployment, StandingOffer } from '../domain/market/agent';
+import type { Objective, PoolCondition, PoolSample } from '../domain/market/pool';
+import type { Claim, Requirement, TaskOversight, TaskSpec, TaskState, TaskStatus } from '../domain/market/task';
+import type { Obstacle, WhyCode, WhyNot } from '../domain/market/why-not';
+import type { Channel } from '../domain/notices/channel';
+import type { DeliveryState } from '../domain/notices/delivery';
+import type { ActionState, ActionStatus, Instead, Proposal } from '../domain/oversight/action';
+import type { ApprovalRequest, ApprovalState, Opened, Outcome } from '../domain/oversight/approval';
+import type { Electorate, Group, Tally, Voter } from '../domain/oversight/consensus';
+import type { Correction } from '../domain/oversight/correction';
 import type {
   ApproverGroup,
   Features,
@@ -18,19 +21,23 @@ import type {
   OversightAnswer,
   OversightRules,
   SafeDefault,
-} from '../domain/oversight';
-import type { Objective, PoolCondition, PoolSample } from '../domain/pool';
-import type { RetentionDays } from '../domain/retention';
-import type { CastBallot, RoundOutcome, RoundRecomputation, RoundSpec, RoundState, Vote } from '../domain/round';
-import type { Claim, Requirement, TaskOversight, TaskSpec, TaskState, TaskStatus } from '../domain/task';
-import type { Deprecation, ToolDefinition, ToolState } from '../domain/tool';
-import type { Signal } from '../domain/trail';
-import type { Obstacle, WhyCode, WhyNot } from '../domain/why-not';
+} from '../domain/oversight/oversight';
+import type {
+  CastBallot,
+  RoundOutcome,
+  RoundRecomputation,
+  RoundSpec,
+  RoundState,
+  Vote,
+} from '../domain/oversight/round';
+import type { AgentTypeEntry, CostTier, CustomEntry, SearchField } from '../domain/repository/catalogue';
+import type { Deprecation, ToolDefinition, ToolState } from '../domain/repository/tool';
+import type { Signal } from '../domain/signals/trail';
 
 export type { Obstacle, WhyCode, WhyNot };
 export type { AgentTypeEntry, Channel, Claim, Commit, CustomEntry, Objective, OversightRules, RetentionDays };
-export type { CausalChain, CausalNode } from '../domain/causality';
-export type { AwardFault, Recomputation } from '../domain/task';
+export type { CausalChain, CausalNode } from '../domain/audit/causality';
+export type { AwardFault, Recomputation } from '../domain/market/task';
 
 // --------------------------------------------------------------------------------------------------------- general
 
@@ -442,7 +449,7 @@ export interface ObjectiveAnswer {
 
 // ---------------------------------------------------------------------------------------------------------- pauses
 
-export type { Pausable, Pause } from '../domain/pause';
+export type { Pausable, Pause } from '../domain/market/pause';
 
 // -------------------------------------------------------------------------------------------------------- receipts
 

@@ -1,15 +1,15 @@
 /** The colony of this process: opened once, when the app starts, and closed when it ends. */
 import { app } from '@azure/functions';
-import { callerOf } from '../app/callers';
-import { systemClock } from '../app/clock';
 import type { Colony } from '../app/colony';
-import { openColony, readSettings, startMetrics, unknownSettings } from '../app/composition';
-import { RateLimiter } from '../app/limits';
-import { type Logger, openLog } from '../app/log';
-import { Metrics } from '../app/metrics';
+import { systemClock } from '../app/engine/clock';
+import { callerOf } from '../app/operation/callers';
+import { RateLimiter } from '../app/operation/limits';
+import { type Logger, openLog } from '../app/operation/log';
+import { Metrics } from '../app/operation/metrics';
 import { Rejection } from '../domain/kernel/decider';
-import { Problem, rejected } from './http/edge/problem';
-import { setEdge } from './http/edge/route';
+import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
+import { Problem, rejected } from './edge/problem';
+import { setEdge } from './edge/route';
 
 export interface Runtime {
   readonly colony: Colony;

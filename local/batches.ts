@@ -1,6 +1,6 @@
 /** Gives batches to functions, again and again where their retry policy says so, and writes down what fails. */
 import type { RetryContext } from '@azure/functions';
-import { systemClock } from '../app/clock';
+import { systemClock } from '../app/engine/clock';
 import type { Registration } from './core';
 import { type Handed, handOver } from './invoke';
 import { pause } from './pause';

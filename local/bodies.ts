@@ -1,6 +1,6 @@
 /** Bodies of requests on their way in: each of them bounded, and all of them together. */
 import type { IncomingMessage } from 'node:http';
-import { Problem } from '../functions/http/edge/problem';
+import { Problem } from '../functions/edge/problem';
 
 /** Bytes; smaller limits belong to the routes. */
 const MOST_OF_ONE = 8_000_000;

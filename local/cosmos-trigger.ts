@@ -4,7 +4,7 @@
  * holds up its own partition alone. At least once: what a host was at when it ended comes again on the next one.
  */
 import type * as Cosmos from '@azure/cosmos';
-import { systemClock } from '../app/clock';
+import { systemClock } from '../app/engine/clock';
 import { giveBatch, logFailure } from './batches';
 import type { Binding, Registration } from './core';
 import {

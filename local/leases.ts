@@ -4,7 +4,7 @@
  * free, and one from who has most when nothing is. Only the ETag decides who has got a lease.
  */
 import type { Container } from '@azure/cosmos';
-import { systemClock } from '../app/clock';
+import { systemClock } from '../app/engine/clock';
 
 export interface LeaseTimes {
   /** How often a host looks for leases to take. */

@@ -4,7 +4,7 @@
  * say about a request (this also stops DNS rebinding, where a foreign name resolves to loopback).
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { Problem } from '../functions/http/edge/problem';
+import { Problem } from '../functions/edge/problem';
 
 /** True for `localhost`, 127.0.0.0/8 and `::1`. */
 export function isLoopback(hostname: string): boolean {

@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/http/edge/problem';
+import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/edge/problem';
 
 /** How long what a refused client still sends is read and dropped, so that it gets to see the answer. */
 export const LINGER_SECONDS = 1;

@@ -1,5 +1,5 @@
 /** Finds the function for a path as the Functions host does: the first one, in the order of adding, that fits. */
-import { match, parseTemplate, pathOf, type Template } from '../functions/http/edge/template';
+import { match, parseTemplate, pathOf, type Template } from '../functions/edge/template';
 
 export type Match<T> =
   | { readonly kind: 'found'; readonly value: T; readonly params: Record<string, string> }

@@ -1,7 +1,7 @@
 /** Runs timer-triggered functions by their NCRONTAB schedules. */
 import { Cron } from 'croner';
-import { systemClock } from '../app/clock';
-import type { Clock } from '../app/ports';
+import { systemClock } from '../app/engine/clock';
+import type { Clock } from '../app/engine/ports';
 import type { Binding, Registration } from './core';
 import { handOver } from './invoke';
 import { resolveSettings } from './settings';

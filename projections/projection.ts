@@ -3,6 +3,9 @@
  * be healed from the stream and rebuilt beside the one that serves. Lists and searches combine contributions by query.
  */
 
+/** Everything of a kind stands under one key: lists run in order of the stream's name. */
+export const ALL = 'all';
+
 /** One contribution to a view: what `source` (a stream) says under `key`; a null document says nothing any more. */
 export interface ViewRowLike<D = unknown> {
   readonly tenant: string;

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import type { BlobImmutabilityPolicy, BlockBlobClient, ContainerClient } from '@azure/storage-blob';
-import type { BlobArchive, Clock } from '../../app/ports';
+import type { BlobArchive, Clock } from '../../app/engine/ports';
 import { isTenant } from '../../domain/kernel/ids';
 import { blobsBusy } from './busy';
 

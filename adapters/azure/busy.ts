@@ -1,5 +1,5 @@
 /** How brokers and Blob Storage say that they ask to be left alone, after the SDK has tried again for a while. */
-import { StoreBusy } from '../../app/ports';
+import { StoreBusy } from '../../app/engine/ports';
 
 /** For brokers, which don't say how long: Microsoft's SDK for Java asks for at least as much. */
 export const BROKER_MS = 4_000;

@@ -1,5 +1,5 @@
 /** Checkpoints on Cosmos DB: one document each, in the container `state`. */
-import type { Checkpoint, Checkpoints } from '../../app/ports';
+import type { Checkpoint, Checkpoints } from '../../app/engine/ports';
 import { sha256 } from '../../domain/kernel/commit';
 import type { Cosmos } from './cosmos';
 

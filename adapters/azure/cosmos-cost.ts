@@ -4,7 +4,7 @@
  * server's say what Microsoft's published figures come to).
  */
 
-import type { StoreCost } from '../../app/ports';
+import type { StoreCost } from '../../app/engine/ports';
 
 type Counted = { -readonly [K in keyof StoreCost]: number };
 

@@ -14,7 +14,7 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type * as Sdk from '@azure/cosmos';
 import type { ChangeFeedPullModelIterator, ChangeFeedStartFrom, JSONObject, OperationInput } from '@azure/cosmos';
-import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
+import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/engine/ports';
 import { AlteredReceipt, checkAppend, commandOf, type Commit, unsealAt } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import { AnsweredWith, type Cosmos } from './cosmos';

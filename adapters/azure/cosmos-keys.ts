@@ -3,7 +3,7 @@
  * whoever is first, on whatever instance. It ends by itself after the window. How many there are is bounded by the rate
  * limit.
  */
-import { type Claimed, KEY_WINDOW_MS, type KeyClaim, type Keys } from '../../app/ports';
+import { type Claimed, KEY_WINDOW_MS, type KeyClaim, type Keys } from '../../app/engine/ports';
 import { sha256 } from '../../domain/kernel/commit';
 import { codeOf, type Cosmos } from './cosmos';
 

@@ -3,7 +3,7 @@
  * beat is kept in memory at once and written behind, at most once in ten seconds: another instance may know of a key's
  * last beat that much later, so limits of presence have to be longer.
  */
-import type { Presence } from '../../app/ports';
+import type { Presence } from '../../app/engine/ports';
 import { sha256 } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import { codeOf, type Cosmos } from './cosmos';

@@ -4,7 +4,7 @@
  * `views` says which views there are, `<view>/` which tenants have rows in one.
  */
 import type { JSONObject, JSONValue, OperationInput, PatchRequestBody, SqlParameter } from '@azure/cosmos';
-import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
+import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/engine/ports';
 import { sha256 } from '../../domain/kernel/commit';
 import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
 import { Recent } from '../../domain/kernel/recent';

@@ -12,7 +12,7 @@ import type {
   OperationInput,
   SqlQuerySpec,
 } from '@azure/cosmos';
-import { StoreBusy } from '../../app/ports';
+import { StoreBusy } from '../../app/engine/ports';
 import { type Charged, CostMeter } from './cosmos-cost';
 
 /**

@@ -4,9 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventData, EventHubProducerClient } from '@azure/event-hubs';
-import { StoreBusy } from '../../app/ports';
-import { type CloudEvent, cloudEventsOf, withoutData } from '../../domain/cloud-event';
+import { StoreBusy } from '../../app/engine/ports';
 import type { Commit } from '../../domain/kernel/commit';
+import { type CloudEvent, cloudEventsOf, withoutData } from '../../domain/signals/cloud-event';
 import { BROKER_MS } from './busy';
 
 const STRUCTURED = 'application/cloudevents+json; charset=UTF-8';

@@ -1,6 +1,6 @@
 /** All ports of the profile azure, over the services that the settings name. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StoreBusy, type StorePorts } from '../../app/ports';
+import { StoreBusy, type StorePorts } from '../../app/engine/ports';
 import { AzureBlobArchive } from './blob-archive';
 import { Cosmos } from './cosmos';
 import { CosmosCheckpoints } from './cosmos-checkpoints';

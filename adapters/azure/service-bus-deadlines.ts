@@ -6,7 +6,7 @@
  * nothing is cancelled, and nothing is looked up before it is scheduled.
  */
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
-import type { Deadline, Deadlines } from '../../app/ports';
+import type { Deadline, Deadlines } from '../../app/engine/ports';
 import { plusSeconds, type Time, toMillis } from '../../domain/kernel/time';
 import type { ServiceBus } from './service-bus';
 

@@ -7,7 +7,7 @@
  * that a crash in between leaves one too many, never one too few.
  */
 import type { ServiceBusReceivedMessage } from '@azure/service-bus';
-import type { DeadItem, WorkItem, WorkQueue } from '../../app/ports';
+import type { DeadItem, WorkItem, WorkQueue } from '../../app/engine/ports';
 import { plusSeconds, type Time } from '../../domain/kernel/time';
 import type { Place, ServiceBus, Settlement } from './service-bus';
 

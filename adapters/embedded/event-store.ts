@@ -1,5 +1,5 @@
 /** The event store on SQLite: one row per commit, its canonical bytes and their hash, in one global order. */
-import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
+import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/engine/ports';
 import { AlteredReceipt, checkAppend, commandOf, type Commit, unsealAt } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import { Archive, ARCHIVE_SCHEMA } from './archive';

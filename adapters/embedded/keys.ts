@@ -2,7 +2,7 @@
  * To which request an Idempotency-Key belongs, on SQLite. A claim goes to the writer thread before whatever is done
  * under it, which keeps the order: it shares the sync of the commit that follows, and is never less durable.
  */
-import { type Claimed, KEY_WINDOW_MS, type KeyClaim, type Keys } from '../../app/ports';
+import { type Claimed, KEY_WINDOW_MS, type KeyClaim, type Keys } from '../../app/engine/ports';
 import { sha256 } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
 import type { Database } from './database';

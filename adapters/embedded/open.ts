@@ -1,6 +1,6 @@
 /** All ports of the embedded profile, over one folder. */
 import { join } from 'node:path';
-import type { StorePorts } from '../../app/ports';
+import type { StorePorts } from '../../app/engine/ports';
 import { AlteredReceipt, unsealAt } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
 import { Database, unusable } from './database';

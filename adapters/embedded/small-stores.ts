@@ -13,7 +13,7 @@ import type {
   Presence,
   WorkItem,
   WorkQueue,
-} from '../../app/ports';
+} from '../../app/engine/ports';
 import { isTenant } from '../../domain/kernel/ids';
 import { plusSeconds, type Time } from '../../domain/kernel/time';
 import type { Database } from './database';

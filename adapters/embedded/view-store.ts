@@ -1,7 +1,7 @@
 /**
  * Read models on SQLite: a table per view, a row per contribution, an expression index per field that is filtered on.
  */
-import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/ports';
+import type { ViewPage, ViewQuery, ViewRow, ViewStore } from '../../app/engine/ports';
 import { continuationAfter, placeOf } from '../../domain/kernel/continuation';
 import type { Database } from './database';
 import type { SQLInputValue } from './sqlite';

@@ -1,6 +1,6 @@
 /** Mail over SMTP. */
 import type { Transporter } from 'nodemailer';
-import type { Mail, MailAnswer, MailMessage } from '../../app/ports';
+import type { Mail, MailAnswer, MailMessage } from '../../app/engine/ports';
 
 export interface SmtpSettings {
   readonly host: string;

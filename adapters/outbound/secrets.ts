@@ -2,7 +2,7 @@
  * Secrets out of the environment: `env:OPS` of the tenant `acme-bank` is the variable
  * `FORMICARY_SECRET_ACME_BANK__OPS`.
  */
-import type { Secrets } from '../../app/ports';
+import type { Secrets } from '../../app/engine/ports';
 
 /**
  * Whoever may set a channel must reach neither another variable of the process nor another tenant's: so no `__` in a

@@ -6,7 +6,7 @@ import { lookup, type LookupAddress } from 'node:dns';
 import { type IncomingMessage, request as overHttp } from 'node:http';
 import { request as overHttps } from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
-import type { WebhookAnswer, WebhookRequest, Webhooks } from '../../app/ports';
+import type { WebhookAnswer, WebhookRequest, Webhooks } from '../../app/engine/ports';
 
 export interface WebhookSettings {
   /** Hosts, as URLs name them, whose addresses need not be public. */

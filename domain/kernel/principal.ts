@@ -1,5 +1,5 @@
 /**
- * Who calls. A principal is produced by exactly one port (`app/ports.ts`, `Callers`); nothing else reads
+ * Who calls. A principal is produced by exactly one port (`app/engine/ports.ts`, `Callers`); nothing else reads
  * credentials or headers. Levels are ordered: each includes the ones before it.
  */
 

@@ -4,7 +4,7 @@
  * before it is. So is one that can't be understood: whoever guesses would lose signals, or give them to another tenant.
  */
 import { app, type EventHubFunctionOptions, type InvocationContext } from '@azure/functions';
-import { type BatchMetadata, handleSignalBatch } from '../../app/signals-in';
+import { type BatchMetadata, handleSignalBatch } from '../../app/signals/signals-in';
 import { integerOf, listOf, timeOf } from '../host-values';
 import { runtime } from '../runtime';
 

@@ -3,7 +3,7 @@
  * one runs at the start of each process; later it starts orchestrations that were lost, and removes those that ended.
  */
 import * as df from 'durable-functions';
-import { systemClock } from '../../app/clock';
+import { systemClock } from '../../app/engine/clock';
 import { DurableOrchestrations } from '../orchestrations/client';
 import { runtime } from '../runtime';
 

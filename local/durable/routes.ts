@@ -1,7 +1,7 @@
 /** The management API of the Durable extension, which its client calls, and the binding that says where it is. */
 import { randomBytes, randomUUID } from 'node:crypto';
-import { systemClock } from '../../app/clock';
-import { Problem } from '../../functions/http/edge/problem';
+import { systemClock } from '../../app/engine/clock';
+import { Problem } from '../../functions/edge/problem';
 import type { Handler } from '../http-front';
 import type { LocalRequest } from '../request';
 import type { Router } from '../router';

@@ -4,7 +4,7 @@
  * runs again.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { systemClock } from '../../app/clock';
+import { systemClock } from '../../app/engine/clock';
 import type { Registration } from '../core';
 import { handOver } from '../invoke';
 import { stringData } from '../typed-data';

@@ -2,7 +2,7 @@
  * Turns requests to a model into tasks for a swarm: how long an agent works on each, which type of agent, how urgent,
  * and where.
  */
-import { CATALOGUE } from '../../domain/catalogue-data';
+import { CATALOGUE } from '../../domain/repository/catalogue-data';
 import { quantile, random } from './profile';
 import type { DemandRequest } from './trace';
 

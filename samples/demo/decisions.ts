@@ -3,7 +3,7 @@
  * Which ones, what the agents think and whether a person answers in time is drawn by the seed.
  */
 import { type ApprovalSummary, type Formicary, FormicaryError, type TaskInput } from '../../client/client';
-import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
+import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
 import { chance } from './chance';
 
 export type Overseen = NonNullable<TaskInput['oversight']> & { readonly kind: string };

@@ -2,16 +2,16 @@
  * What happened, by the receipts alone: how each task fared, how the load was spread, and who decided what. Nothing
  * here asks a client what it believes.
  */
-import { actionDecider, type ActionState } from '../../domain/action';
-import type { AgentEvent } from '../../domain/agent';
-import { approvalDecider } from '../../domain/approval';
 import type { Commit } from '../../domain/kernel/commit';
 import { type Decider, type Event, Rejection, upcast } from '../../domain/kernel/decider';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { toMillis } from '../../domain/kernel/time';
-import { rounded } from '../../domain/market';
-import { recomputeRound, roundDecider } from '../../domain/round';
-import type { TaskEvent } from '../../domain/task';
+import type { AgentEvent } from '../../domain/market/agent';
+import { rounded } from '../../domain/market/market';
+import type { TaskEvent } from '../../domain/market/task';
+import { actionDecider, type ActionState } from '../../domain/oversight/action';
+import { approvalDecider } from '../../domain/oversight/approval';
+import { recomputeRound, roundDecider } from '../../domain/oversight/round';
 
 /** What is looked at of a commit. */
 export type Receipt = Pick<Commit, 'stream' | 'at' | 'events'>;

@@ -2,8 +2,8 @@
  * What the demo plays: the demand as tasks in real time, and the agents that take them. Everything follows from the
  * options and the seed.
  */
-import type { AgentTypeEntry } from '../../domain/catalogue';
-import { CATALOGUE } from '../../domain/catalogue-data';
+import type { AgentTypeEntry } from '../../domain/repository/catalogue';
+import { CATALOGUE } from '../../domain/repository/catalogue-data';
 import { type DemandTask, toTasks } from '../demand/effort';
 import { random } from '../demand/profile';
 import type { DemandRequest } from '../demand/trace';

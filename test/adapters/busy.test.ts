@@ -1,5 +1,5 @@
 import { brokerBusy } from '../../adapters/azure/busy';
-import { StoreBusy } from '../../app/ports';
+import { StoreBusy } from '../../app/engine/ports';
 
 const attempt = (code: string, message: string) => Object.assign(new Error(message), { code });
 

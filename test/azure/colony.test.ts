@@ -1,11 +1,11 @@
 /**
  * The whole colony in the profile azure: every port on its service, through the unmodified SDKs, on servers of ours.
  */
-import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
-import { openColony, readSettings } from '../../app/composition';
-import { Metrics } from '../../app/metrics';
-import type { TaskSpec } from '../../domain/task';
+import type { RequestContext } from '../../app/engine/transact';
+import { Metrics } from '../../app/operation/metrics';
+import type { TaskSpec } from '../../domain/market/task';
+import { openColony, readSettings } from '../../host/composition';
 import { type Servers, startServers } from '../servers/servers';
 
 jest.setTimeout(120_000); // other work shares the machine

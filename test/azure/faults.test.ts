@@ -4,13 +4,13 @@
  * seconds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
-import { openColony, readSettings } from '../../app/composition';
-import { StoreBusy } from '../../app/ports';
-import { StoreUnavailable } from '../../app/transact';
+import { StoreBusy } from '../../app/engine/ports';
+import type { RequestContext } from '../../app/engine/transact';
+import { StoreUnavailable } from '../../app/engine/transact';
 import type { Commit } from '../../domain/kernel/commit';
-import type { TaskEvent, TaskSpec } from '../../domain/task';
+import type { TaskEvent, TaskSpec } from '../../domain/market/task';
+import { openColony, readSettings } from '../../host/composition';
 import { type Servers, startServers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
 import { brokenRules } from '../support/log-rules';

@@ -4,7 +4,7 @@
  */
 import { Formicary, type FormicaryError } from '../../client/client';
 import type { Commit } from '../../domain/kernel/commit';
-import type { TaskEvent } from '../../domain/task';
+import type { TaskEvent } from '../../domain/market/task';
 import { type Servers, startServers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
 import { startTestHost, type TestHost } from '../support/host';

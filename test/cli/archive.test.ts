@@ -2,7 +2,7 @@
 import { cpSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { archiveFolder } from '../../cli/commands/archive';
+import { archiveFolder } from '../../cli/audit/archive';
 import { type Commit, Formicary, FormicaryError, type Task } from '../../client/client';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
 import { startTestHost, type TestHost } from '../support/host';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Formicary, type OversightRules } from '../../client/client';
 import { canonicalize, sha256 } from '../../domain/kernel/commit';
-import { DEFAULT_RULES } from '../../domain/oversight';
+import { DEFAULT_RULES } from '../../domain/oversight/oversight';
 import { startTestHost, type TestHost } from '../support/host';
 import { formicary, type Run } from './support';
 

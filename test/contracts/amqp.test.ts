@@ -9,7 +9,7 @@ import { AzureClients } from '../../adapters/azure/identity';
 import { ServiceBus } from '../../adapters/azure/service-bus';
 import { ServiceBusDeadlines } from '../../adapters/azure/service-bus-deadlines';
 import { ServiceBusWorkQueue } from '../../adapters/azure/service-bus-queue';
-import { StoreBusy } from '../../app/ports';
+import { StoreBusy } from '../../app/engine/ports';
 import { toMillis, toTime } from '../../domain/kernel/time';
 import { EventHubsServer } from '../servers/amqp/event-hubs';
 import { ServiceBusServer } from '../servers/amqp/service-bus';

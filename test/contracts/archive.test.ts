@@ -11,8 +11,8 @@ import {
 } from '../../adapters/embedded/archive';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
-import { audit } from '../../cli/audit';
 import { loadExport, openFolder } from '../../cli/log-file';
+import { audit } from '../../cli/verification';
 import { AlteredReceipt, type Commit, type SealedCommit } from '../../domain/kernel/commit';
 import { chain } from '../support/commits';
 

@@ -5,7 +5,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
 import { AzureClients } from '../../adapters/azure/identity';
-import { StoreBusy } from '../../app/ports';
+import { StoreBusy } from '../../app/engine/ports';
 import { connectionString, startAzurite } from '../support/azurite';
 import type { Opened } from './contract';
 import { blobArchiveContract } from './small-stores.contract';

@@ -8,7 +8,7 @@ import { CosmosEventStore } from '../../adapters/azure/cosmos-event-store';
 import { CosmosKeys } from '../../adapters/azure/cosmos-keys';
 import { CosmosPresence } from '../../adapters/azure/cosmos-presence';
 import { CosmosViewStore } from '../../adapters/azure/cosmos-view-store';
-import { StoreBusy } from '../../app/ports';
+import { StoreBusy } from '../../app/engine/ports';
 import type { Commit, SealedCommit } from '../../domain/kernel/commit';
 import { CosmosServer, type Fault, type FaultPlan, type RequestKind } from '../servers/cosmos/server';
 import { chain, faultsOf, newTenant, nextCommit } from '../support/commits';

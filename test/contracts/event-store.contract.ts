@@ -1,4 +1,4 @@
-import type { Checkpoint, EventStore } from '../../app/ports';
+import type { Checkpoint, EventStore } from '../../app/engine/ports';
 import {
   commandName,
   type Commit,

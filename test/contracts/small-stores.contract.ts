@@ -10,7 +10,7 @@ import {
   type Presence,
   type WorkItem,
   type WorkQueue,
-} from '../../app/ports';
+} from '../../app/engine/ports';
 import { plusSeconds } from '../../domain/kernel/time';
 import { newTenant } from '../support/commits';
 import { type Factory, HOSTILE, type Opened, type Timed, type TimedFactory } from './contract';

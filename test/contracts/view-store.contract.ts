@@ -1,4 +1,4 @@
-import type { ViewQuery, ViewRow, ViewStore } from '../../app/ports';
+import type { ViewQuery, ViewRow, ViewStore } from '../../app/engine/ports';
 import { newTenant } from '../support/commits';
 import { type Factory, HOSTILE, type Opened } from './contract';
 

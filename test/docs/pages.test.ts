@@ -4,7 +4,7 @@
  */
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { OBSTACLES } from '../../domain/why-not';
+import { OBSTACLES } from '../../domain/market/why-not';
 import { formicary } from '../cli/support';
 import { pageOf } from './walk';
 
@@ -20,7 +20,7 @@ const found = (text: string, pattern: RegExp) =>
       .join(' '),
   );
 const sources = () =>
-  globSync('{adapters,app,functions,local,projections}/**/*.ts', { cwd: ROOT })
+  globSync('{adapters,app,functions,host,local,projections}/**/*.ts', { cwd: ROOT })
     .map((file) => readFileSync(join(ROOT, file), 'utf8'))
     .join('\n');
 
@@ -46,7 +46,7 @@ test.each(PAGES)('every link of %s leads somewhere', (page) => {
 test.each(GUIDES)('every file that %s names is there', (page) => {
   const files = found(
     pageOf(page),
-    /`((?:adapters|app|bench|bicep|bin|cli|client|domain|docs|functions|local|projections|samples|test)\/[\w./-]*)`/g,
+    /`((?:adapters|app|bench|bicep|bin|cli|client|domain|docs|functions|host|local|projections|samples|test)\/[\w./-]*)`/g,
   );
   expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
@@ -77,7 +77,7 @@ test('every command that a guide tells to type exists, with its options', async 
 }, 120_000);
 
 test('the reasons why a task waits are all told, and no others', () => {
-  const source = readFileSync(join(ROOT, 'domain/why-not.ts'), 'utf8');
+  const source = readFileSync(join(ROOT, 'domain/market/why-not.ts'), 'utf8');
   const [union = ''] = found(source, /export type WhyCode =([^;]*);/g);
   const codes = [...OBSTACLES, ...found(union, /'([a-z-]+)'/g)];
   const page = pageOf('docs/operation.md');

@@ -1,7 +1,7 @@
 /** The list of problems is whole: every type that the edge or a rule can answer with stands in it, under its status. */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PROBLEMS } from '../../functions/http/edge/problem';
+import { PROBLEMS } from '../../functions/edge/problem';
 
 const ROOT = join(__dirname, '../..');
 const STATUS = {

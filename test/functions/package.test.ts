@@ -31,6 +31,7 @@ test('it is what is needed to compile and to run', () => {
     'app',
     'domain',
     'functions',
+    'host',
     'host.json',
     'package-lock.json',
     'package.json',

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hides, parseTemplate } from '../../functions/http/edge/template';
+import { hides, parseTemplate } from '../../functions/edge/template';
 import { inHostOrder } from '../../local/host';
 import { compiledApp } from '../support/host';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { firstError, jsonPointer, numberFault, readJson } from '../../domain/kernel/json';
-import { parseJson } from '../../functions/http/edge/json';
-import { Problem } from '../../functions/http/edge/problem';
+import { parseJson } from '../../functions/edge/json';
+import { Problem } from '../../functions/edge/problem';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { registerDocs } from '../../functions/http/edge/docs-routes';
-import { route, setEdge } from '../../functions/http/edge/route';
+import { registerDocs } from '../../functions/edge/docs-routes';
+import { route, setEdge } from '../../functions/edge/route';
 import { ADA, call } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { StoreBusy } from '../../app/ports';
+import { StoreBusy } from '../../app/engine/ports';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
-import { abortSignalOf, attachAbortSignal } from '../../functions/http/edge/abort';
-import { Problem, problem, type ProblemDocument, rejected } from '../../functions/http/edge/problem';
-import { type Call, type RequestInfo, route, setEdge } from '../../functions/http/edge/route';
-import { batchAnswer } from '../../functions/http/edge/schemas';
+import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
+import { Problem, problem, type ProblemDocument, rejected } from '../../functions/edge/problem';
+import { type Call, type RequestInfo, route, setEdge } from '../../functions/edge/route';
+import { batchAnswer } from '../../functions/edge/schemas';
 import { registrations } from '../../local/core';
 import { ADA, call, post } from './support';
 

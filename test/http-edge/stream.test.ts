@@ -1,5 +1,5 @@
-import { abortSignalOf, attachAbortSignal } from '../../functions/http/edge/abort';
-import { type ServerSentEvent, serverSentEvents } from '../../functions/http/edge/stream';
+import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
+import { type ServerSentEvent, serverSentEvents } from '../../functions/edge/stream';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());

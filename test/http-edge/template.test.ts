@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { hides, isTaken, match, overlap, parseTemplate, pathOf } from '../../functions/http/edge/template';
+import { hides, isTaken, match, overlap, parseTemplate, pathOf } from '../../functions/edge/template';
 
 const t = parseTemplate;
 const get = (path: string) => ({ method: 'GET', template: t(path) });

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hides, parseTemplate } from '../../functions/http/edge/template';
+import { hides, parseTemplate } from '../../functions/edge/template';
 import { startTestHost, type TestHost } from '../support/host';
 import { call, eventually, type Reply, type Sent } from './support';
 

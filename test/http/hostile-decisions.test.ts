@@ -3,10 +3,10 @@
  * that says why, and leaves nothing in the log but, where the rules refused it, the receipt of the refusal. What needs
  * many callers at once, or another time, stands below the table.
  */
-import type { RequestContext } from '../../app/agents';
-import { derivedSystemId } from '../../app/new-id';
+import { derivedSystemId } from '../../app/engine/new-id';
+import type { RequestContext } from '../../app/engine/transact';
 import type { Commit } from '../../domain/kernel/commit';
-import { DEFAULT_RULES } from '../../domain/oversight';
+import { DEFAULT_RULES } from '../../domain/oversight/oversight';
 import { startTestHost, type TestHost } from '../support/host';
 import { Stage } from '../support/stage';
 import { call, eventually, items, type Reply, type Sent, settled } from './support';

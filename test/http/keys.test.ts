@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { derivedId } from '../../app/new-id';
+import { derivedId } from '../../app/engine/new-id';
 import { startTestHost, type TestHost } from '../support/host';
 import { call, type Reply, type Sent } from './support';
 

@@ -4,11 +4,11 @@
  * child, indented), its properties one level deeper.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, delimiter, dirname, join, normalize, resolve } from 'node:path';
 import { CONTAINERS } from '../../adapters/azure/cosmos';
-import { readSettings, SETTING_NAMES } from '../../app/config';
-import { PARKED_SIGNALS } from '../../app/signals-in';
+import { PARKED_SIGNALS } from '../../app/signals/signals-in';
+import { readSettings, SETTING_NAMES } from '../../host/config';
 
 const ROOT = resolve(__dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -322,9 +322,7 @@ describe('stores', () => {
       new RegExp(`^var ${symbol} = ([{[][\\s\\S]*?^[}\\]])$`, 'm').exec(text)?.[1] ?? '';
 
     test('are those that the code names', () => {
-      const app = readdirSync(join(ROOT, 'app'))
-        .map((name) => read(`app/${name}`))
-        .join('\n');
+      const app = globSync('app/**/*.ts', { cwd: ROOT }).map(read).join('\n');
       const consumers = matches(app, /^ {2}readonly name(?: =|:) '(\w+)';$/gm);
       const named = [
         ...matches(read('adapters/azure/open.ts'), /^const DEADLINES = '(\w+)'/gm),

@@ -2,9 +2,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { openColony } from '../../app/composition';
-import { readSettings, SETTING_NAMES } from '../../app/config';
-import { Metrics } from '../../app/metrics';
+import { Metrics } from '../../app/operation/metrics';
+import { openColony } from '../../host/composition';
+import { readSettings, SETTING_NAMES } from '../../host/config';
 
 const ROOT = resolve(__dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');

@@ -9,8 +9,8 @@
  * - a key is done once; every chain verifies.
  */
 import fc from 'fast-check';
-import type { EventStore } from '../../app/ports';
-import { type Outcome, StoreUnavailable } from '../../app/transact';
+import type { EventStore } from '../../app/engine/ports';
+import { type Outcome, StoreUnavailable } from '../../app/engine/transact';
 import { ChainVerifier, unseal } from '../../domain/kernel/commit';
 import { type Decision, Rejection } from '../../domain/kernel/decider';
 import { FaultyEventStore, randomFaults } from '../support/faults';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
-import { SETTING_NAMES, unknownSettings } from '../../app/config';
 import { nearest } from '../../domain/kernel/nearest';
 import { readNumber } from '../../domain/kernel/number';
 import { cut, shorten, visible } from '../../domain/kernel/text';
+import { SETTING_NAMES, unknownSettings } from '../../host/config';
 
 /** Texts of letters, emoji of one and several parts, accents, flags, and halves of pairs. */
 const text = fc

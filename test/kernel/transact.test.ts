@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { denialStream } from '../../app/denials';
-import { KEY_WINDOW_MS, type Snapshot, StoreBusy } from '../../app/ports';
+import { denialStream } from '../../app/engine/denials';
+import { KEY_WINDOW_MS, type Snapshot, StoreBusy } from '../../app/engine/ports';
 import {
   type Accepted,
   type Cause,
@@ -12,7 +12,7 @@ import {
   settled,
   StoreUnavailable,
   type Transactor,
-} from '../../app/transact';
+} from '../../app/engine/transact';
 import {
   AlteredReceipt,
   canonicalize,

@@ -36,7 +36,7 @@ console.log(JSON.stringify(answers));
 function lint(cases: readonly string[]): string[][] {
   const tree = mkdtempSync(path.join(tmpdir(), 'formicary-lint-'));
   try {
-    for (const file of [FILE, 'app/rounds.ts', 'adapters/embedded/database.ts']) {
+    for (const file of [FILE, 'app/oversight/rounds.ts', 'adapters/embedded/database.ts']) {
       mkdirSync(path.dirname(path.join(tree, file)), { recursive: true });
       writeFileSync(path.join(tree, file), 'export const x = 1;\n');
     }
@@ -77,7 +77,7 @@ const FORBIDDEN = [
 ] as const;
 
 const ALLOWED = [
-  `import * as df from 'durable-functions';\nimport { x } from '../../app/rounds';\nexport const y = [df, x];\n`,
+  `import * as df from 'durable-functions';\nimport { x } from '../../app/oversight/rounds';\nexport const y = [df, x];\n`,
   orchestrator(
     'const later = new Date(context.df.currentUtcDateTime.getTime() + 1_000);\n  yield context.df.createTimer(later);',
   ),

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { Problem } from '../../functions/http/edge/problem';
+import type { Problem } from '../../functions/edge/problem';
 import { Bodies } from '../../local/bodies';
 
 let server: Server;

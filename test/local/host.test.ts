@@ -1,6 +1,6 @@
 import http from 'node:http';
 import net from 'node:net';
-import { abortSignalOf } from '../../functions/http/edge/abort';
+import { abortSignalOf } from '../../functions/edge/abort';
 import { type Host, startHost } from '../../local/host';
 import { APP, send, until } from './support';
 

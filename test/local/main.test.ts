@@ -1,10 +1,10 @@
 /** The host as a process of its own: with the real `require`, signals and exit codes. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
-import { transformFileSync } from '@swc/core';
+import { compileInto } from '../support/compiled';
 import { APP, send, until } from './support';
 
 const PROJECT = path.resolve(__dirname, '../..');
@@ -15,24 +15,7 @@ let port: number;
 beforeAll(async () => {
   mkdirSync(path.join(PROJECT, '.cache'), { recursive: true });
   root = mkdtempSync(path.join(PROJECT, '.cache', 'host-'));
-  for (const file of globSync(
-    [
-      'local/**/*.ts',
-      'functions/http/edge/{abort,problem,template}.ts',
-      'adapters/embedded/{folder,sqlite}.ts',
-      'app/{clock,log}.ts',
-      'domain/kernel/{json,number,text,time}.ts',
-    ],
-    { cwd: PROJECT },
-  )) {
-    const target = path.join(root, 'dist', file.replace(/ts$/, 'js'));
-    mkdirSync(path.dirname(target), { recursive: true });
-    const { code } = transformFileSync(path.join(PROJECT, file), {
-      jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
-      module: { type: 'commonjs' },
-    });
-    writeFileSync(target, code);
-  }
+  compileInto(path.join(root, 'dist'), 'local/main.ts', 'adapters/embedded/writer.ts');
   writeFileSync(
     path.join(root, 'package.json'),
     JSON.stringify({ main: path.join(path.relative(root, APP), 'functions/*.js') }),

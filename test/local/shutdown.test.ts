@@ -1,4 +1,4 @@
-import { abortSignalOf } from '../../functions/http/edge/abort';
+import { abortSignalOf } from '../../functions/edge/abort';
 import { type Host, startHost } from '../../local/host';
 import { APP, send, until } from './support';
 

@@ -1,6 +1,6 @@
 import '../support/library';
 import { setImmediate as tick } from 'node:timers/promises';
-import { SteadyClock } from '../../app/clock';
+import { SteadyClock } from '../../app/engine/clock';
 import type { Binding } from '../../local/core';
 import { type RunningTimer, startTimer } from '../../local/timers';
 

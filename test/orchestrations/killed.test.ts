@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { DEFAULT_RULES } from '../../domain/oversight';
+import { DEFAULT_RULES } from '../../domain/oversight/oversight';
 import { readLog, Verification } from '../../samples/demo/log';
 import { call, eventually } from '../http/support';
 import { startTestHost } from '../support/host';

@@ -1,7 +1,7 @@
 /** Rounds, approvals and veto windows through the real local host: orchestrations alone have the clock's say here. */
-import type { RequestContext } from '../../app/agents';
+import type { RequestContext } from '../../app/engine/transact';
 import { parseStream } from '../../domain/kernel/ids';
-import type { OversightRules } from '../../domain/oversight';
+import type { OversightRules } from '../../domain/oversight/oversight';
 import { DurableOrchestrations, instanceOf } from '../../functions/orchestrations/client';
 import { App, eventually, person, TENANT } from './support';
 

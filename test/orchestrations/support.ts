@@ -3,11 +3,11 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as df from 'durable-functions';
-import type { RequestContext } from '../../app/agents';
 import type { Colony } from '../../app/colony';
+import type { RequestContext } from '../../app/engine/transact';
 import type { Commit } from '../../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
-import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
+import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
 import { instanceOf } from '../../functions/orchestrations/client';
 import { runtime } from '../../functions/runtime';
 import { type Registration, registrations } from '../../local/core';
@@ -47,7 +47,7 @@ export class App {
     Object.assign(process.env, { FORMICARY_DATA: data, FORMICARY_LOG: 'warn' });
     writeFileSync(
       path.join(folder, 'package.json'),
-      JSON.stringify({ main: path.join(path.relative(folder, ROOT), 'functions/{http,orchestrations,timers}/*.ts') }),
+      JSON.stringify({ main: path.join(path.relative(folder, ROOT), 'functions/{http/*,orchestrations,timers}/*.ts') }),
     );
     copyFileSync(path.join(ROOT, 'host.json'), path.join(folder, 'host.json'));
     const host = await startHost({ appDirectory: folder, port: 0, hostname: '127.0.0.1', data });

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { CATALOGUE } from '../../domain/catalogue-data';
+import { CATALOGUE } from '../../domain/repository/catalogue-data';
 import { toTasks } from '../../samples/demand/effort';
 import { formatProfile, measure } from '../../samples/demand/measure';
 import { drawRequests, PROFILE, quantile, random } from '../../samples/demand/profile';

@@ -3,12 +3,12 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import type { RequestContext } from '../../app/agents';
-import { CATALOGUE } from '../../domain/catalogue-data';
+import type { RequestContext } from '../../app/engine/transact';
 import type { Commit } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
-import { gini, rounded } from '../../domain/market';
-import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight';
+import { gini, rounded } from '../../domain/market/market';
+import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
+import { CATALOGUE } from '../../domain/repository/catalogue-data';
 import { drawRequests, PROFILE } from '../../samples/demand/profile';
 import { readTrace } from '../../samples/demand/trace';
 import { opinionOf, REVIEW, SPENDING } from '../../samples/demo/decisions';

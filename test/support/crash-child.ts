@@ -6,7 +6,7 @@
 import { writeSync } from 'node:fs';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
-import { Transactor } from '../../app/transact';
+import { Transactor } from '../../app/engine/transact';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { chain } from './commits';
 

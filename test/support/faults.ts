@@ -12,7 +12,7 @@ import {
   type Head,
   type Snapshot,
   StoreBusy,
-} from '../../app/ports';
+} from '../../app/engine/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { randomOf } from './shuffle';
 

@@ -2,11 +2,11 @@
  * What must hold of every log of tasks and agents, whatever was asked, failed or crashed: read from the events alone,
  * in the order of writing, by rules of its own and not by the deciders that made them.
  */
-import type { AgentEvent } from '../../domain/agent';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
-import { recomputeReceipt, type TaskEvent } from '../../domain/task';
+import type { AgentEvent } from '../../domain/market/agent';
+import { recomputeReceipt, type TaskEvent } from '../../domain/market/task';
 
 interface TaskSeen {
   /** Posted as it is said now; undefined before. */

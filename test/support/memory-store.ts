@@ -2,7 +2,7 @@
  * The event store in its plainest form: arrays. It passes the same contract as the real ones and is what the property
  * tests of `transact` run on, since a store that never leaves the process can be interleaved at will.
  */
-import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/ports';
+import type { Append, AppendResult, Checkpoint, EventStore, FeedPage, Head, Snapshot } from '../../app/engine/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { commandOf, unseal, unsealAt } from '../../domain/kernel/commit';
 import { checkAppend } from '../../domain/kernel/commit';

@@ -21,17 +21,26 @@ import {
 } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer';
-import type { RequestContext } from '../../app/agents';
 import { Colony, type Group } from '../../app/colony';
-import { AllowAll } from '../../app/policy';
-import type { BlobArchive, Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/ports';
-import type { AgentProfile } from '../../domain/agent';
+import { AllowAll } from '../../app/engine/policy';
+import type {
+  BlobArchive,
+  Checkpoint,
+  EventStore,
+  Keys,
+  Outbound,
+  Policy,
+  Ports,
+  Presence,
+} from '../../app/engine/ports';
+import type { RequestContext } from '../../app/engine/transact';
 import { type ChainFault, ChainVerifier, type Commit, sha256, unseal } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { upcast } from '../../domain/kernel/decider';
 import type { PrincipalKind } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toMillis, toTime } from '../../domain/kernel/time';
-import type { TaskSpec } from '../../domain/task';
+import type { AgentProfile } from '../../domain/market/agent';
+import type { TaskSpec } from '../../domain/market/task';
 import { EPOCH } from './commits';
 
 export const TENANT = 'acme';

@@ -1,6 +1,6 @@
 /** A small aggregate and what else `transact` needs, for the tests of the kernel. */
-import type { Clock, EventStore, Policy, PolicyAnswer, PolicyInput } from '../../app/ports';
-import { type CommandContext, Transactor, type TransactorOptions } from '../../app/transact';
+import type { Clock, EventStore, Policy, PolicyAnswer, PolicyInput } from '../../app/engine/ports';
+import { type CommandContext, Transactor, type TransactorOptions } from '../../app/engine/transact';
 import { type Decider, type Decision, type Event, refuse } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { toMillis } from '../../domain/kernel/time';

@@ -1,0 +1,375 @@
+/**
+ * The feed at work: hands commits to consumers, at least once. Where one process has the store to itself it reads the
+ * store's feed page by page, and a consumer's checkpoint moves only after the consumer is done with a page. Where
+ * processes share a store, triggers read the feed, share its partitions out and keep the checkpoints; each delivers
+ * what it was handed. A commit that a consumer can't handle is parked, visible, and never blocks the rest; parked work
+ * is tried again, and can be redriven after it was given up.
+ */
+import type { AlteredReceipt, Commit } from '../../domain/kernel/commit';
+import { commitRef } from '../../domain/kernel/ids';
+import { plusSeconds, secondsBetween, toTime } from '../../domain/kernel/time';
+import {
+  type Checkpoint,
+  type Checkpoints,
+  type Clock,
+  type DeadItem,
+  type EventStore,
+  StoreBusy,
+  type WorkQueue,
+} from './ports';
+
+export interface Consumer {
+  readonly name: string;
+  /** Handles commits, in order per stream, possibly again. Throws when it could not. */
+  handle(commits: readonly Commit[]): Promise<void>;
+}
+
+/** What a parked commit waits with. */
+interface Parked {
+  readonly stream: string;
+  readonly index: number;
+  readonly error: string;
+}
+
+const PAGE = 500;
+/** Pages that a consumer may be behind before the reader waits for it. */
+const MAX_OUTSTANDING = 8;
+const SAVE_EVERY_MS = 500;
+const REDELIVER_EVERY_MS = 1_000;
+/** A queue in the cloud counts each look. */
+const REDELIVER_SHARED_EVERY_MS = 10_000;
+const MAX_DELIVERIES = 5;
+/** Parked commits that are looked at. */
+const MAX_PARKED = 1_000;
+
+interface Lane {
+  readonly consumer: Consumer;
+  delay: number | null;
+  done: Checkpoint | undefined;
+  saved: Checkpoint | undefined;
+  outstanding: number;
+  /** The pages under way; false when one of them was given up, and comes again after a restart. */
+  chain: Promise<boolean>;
+}
+
+export interface FeedStatus {
+  readonly consumer: string;
+  /** Commits between what it has handled and the end of the log; null where triggers read the feed. */
+  readonly lag: number | null;
+  /**
+   * Seconds from the oldest commit of the page that this process has handled last to the end of its handling; null
+   * before the first. Of the views, where triggers read the feed: as long as a commit is on its way that should have
+   * come, its age.
+   */
+  readonly delay_seconds: number | null;
+  readonly parked: number;
+}
+
+export class Feed {
+  private readonly lanes: Lane[] = [];
+  private position: Checkpoint | undefined;
+  private catchUp: () => Promise<void> = async () => undefined;
+  private late: (consumer: string) => Promise<number> = async () => 0;
+  private stopRinging: (() => void) | undefined;
+  private wake: (() => void) | undefined;
+  private rung = false;
+  private stopped = false;
+  private running: Promise<void> | undefined;
+  /** Why the last look at the feed failed. */
+  private unreadable: string | undefined;
+  private readonly timers: NodeJS.Timeout[] = [];
+  private redelivering: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly checkpoints: Checkpoints,
+    private readonly queue: WorkQueue,
+    private readonly clock: Clock,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    /** Hears of receipts that are not what was written: nobody gets them, what comes after them is delivered. */
+    private readonly onAltered: (receipt: AlteredReceipt) => void = () => undefined,
+  ) {}
+
+  /**
+   * Starts to deliver to the consumers: what is parked, and what `deliver` is given. `catchUp` brings this process up
+   * to date before it tries again what was parked: what follows from a commit may depend on other streams.
+   * `late` says for how many seconds a consumer has been owed a commit that nobody hands over.
+   */
+  startShared(
+    consumers: readonly Consumer[],
+    catchUp: () => Promise<void>,
+    late: (consumer: string) => Promise<number>,
+  ): void {
+    this.catchUp = catchUp;
+    this.late = late;
+    for (const consumer of consumers) this.lanes.push(laneOf(consumer, undefined));
+    this.startRedelivery(REDELIVER_SHARED_EVERY_MS);
+  }
+
+  /** Starts to read the feed, and to deliver to the consumers, each from its checkpoint. */
+  async start(consumers: readonly Consumer[]): Promise<void> {
+    let furthest = -1;
+    for (const consumer of consumers) {
+      const done = await this.checkpoints.load(consumer.name);
+      this.lanes.push(laneOf(consumer, done));
+      // Whoever is furthest behind says where to begin; for the others these pages are a redelivery.
+      const lag = await this.store.lag(done);
+      if (lag > furthest) {
+        furthest = lag;
+        this.position = done;
+      }
+    }
+    this.stopRinging = this.store.onAppend(() => this.ring());
+    this.running = this.run();
+    this.every(SAVE_EVERY_MS, () => void this.save());
+    this.startRedelivery(REDELIVER_EVERY_MS);
+  }
+
+  /**
+   * Delivers what a trigger was handed to the consumers of these names. Rejects when some of it could be neither
+   * handled nor parked: then the trigger has to hand all of it over again.
+   */
+  async deliver(names: readonly string[], commits: readonly Commit[]): Promise<void> {
+    const lanes = this.lanes.filter(({ consumer }) => names.includes(consumer.name));
+    const done = await Promise.all(lanes.map((lane) => this.handle(lane, commits)));
+    if (done.includes(false)) throw new Error('commits could be neither handled nor parked');
+  }
+
+  /** Lets the pages under way finish, saves the checkpoints and stops. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    this.stopRinging?.();
+    for (const timer of this.timers) clearInterval(timer);
+    this.ring();
+    await this.running;
+    await this.redelivering;
+    await Promise.all(this.lanes.map(({ chain }) => chain));
+    await this.save();
+  }
+
+  /**
+   * Resolves when everything that is in the log now has been handled by every consumer; for a process that reads the
+   * feed itself.
+   */
+  async settled(): Promise<void> {
+    for (;;) {
+      const end = await this.store.end();
+      this.ring();
+      await Promise.all(this.lanes.map(({ chain }) => chain));
+      const lags = await Promise.all(this.lanes.map(({ done }) => this.store.lag(done)));
+      if (lags.every((lag) => lag <= 0) && (await this.store.end()) === end) return;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /**
+   * Why nothing comes to views and reactions, as far as this process reads the feed itself; undefined when it does
+   * come.
+   */
+  trouble(): string | undefined {
+    return this.unreadable === undefined
+      ? undefined
+      : `the feed can't be read, so views and reactions stand still: ${this.unreadable}`;
+  }
+
+  async status(): Promise<FeedStatus[]> {
+    return await Promise.all(
+      this.lanes.map(async ({ consumer, done, delay }) => {
+        const late = await this.late(consumer.name);
+        return {
+          consumer: consumer.name,
+          lag: this.running === undefined ? null : await this.store.lag(done),
+          delay_seconds: late > 0 ? Math.max(late, delay ?? 0) : delay,
+          parked: (await this.queue.dead(parking(consumer.name), MAX_PARKED)).length,
+        };
+      }),
+    );
+  }
+
+  /** Whether a consumer has given up on a commit, among the first thousand of which it has. */
+  async isParked(consumer: string, { stream, index }: Commit): Promise<boolean> {
+    const reference = commitRef(stream, index);
+    return (await this.queue.dead(parking(consumer), MAX_PARKED)).some(({ id }) => id === reference);
+  }
+
+  /** Commits that a consumer has given up on. */
+  async parked(consumer: string, limit: number, after?: string): Promise<readonly DeadItem[]> {
+    return await this.queue.dead(parking(consumer), limit, after);
+  }
+
+  /** Has a consumer try a parked commit again. False when it is not parked. */
+  async redrive(consumer: string, id: string): Promise<boolean> {
+    const moved = await this.queue.redrive(parking(consumer), id);
+    if (moved) await this.redeliver();
+    return moved;
+  }
+
+  /** Work parked in a lane of this name is retried now, for example by a timer or a redrive. */
+  async redeliver(): Promise<void> {
+    const now = toTime(this.clock.now());
+    for (const { consumer } of this.lanes) {
+      const queue = parking(consumer.name);
+      const items = await this.queue.receive(queue, 50, 60, now);
+      if (items.length > 0) await this.catchUp();
+      for (const item of items) {
+        const { stream, index } = item.body as Parked;
+        try {
+          await consumer.handle((await this.store.read(stream, index, 1)).filter((commit) => commit.index === index));
+          await this.queue.complete(queue, item);
+        } catch (error) {
+          const reason = error instanceof Error ? error.message : String(error);
+          if (item.deliveries >= MAX_DELIVERIES) await this.queue.deadLetter(queue, item, reason);
+          else await this.queue.abandon(queue, item, plusSeconds(now, 2 ** item.deliveries));
+        }
+      }
+    }
+  }
+
+  private startRedelivery(everyMs: number): void {
+    this.every(everyMs, () => {
+      this.redelivering ??= this.redeliver()
+        .catch((error: unknown) => this.report('redelivery failed', { error: String(error) }))
+        .finally(() => (this.redelivering = undefined));
+    });
+  }
+
+  private every(milliseconds: number, work: () => void): void {
+    this.timers.push(setInterval(work, milliseconds).unref());
+  }
+
+  private ring(): void {
+    this.rung = true;
+    this.wake?.();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      this.rung = false;
+      try {
+        const page = await this.store.feed(this.position, PAGE);
+        this.unreadable = undefined;
+        for (const receipt of page.altered ?? []) {
+          this.report('a receipt is not what was written: it is left out', { error: receipt.message });
+          this.onAltered(receipt);
+        }
+        if (page.commits.length > 0 || page.altered !== undefined) {
+          this.position = page.checkpoint;
+          for (const lane of this.lanes) this.dispatch(lane, page.commits, page.checkpoint);
+          const busiest = this.lanes.filter((lane) => lane.outstanding >= MAX_OUTSTANDING);
+          await Promise.all(busiest.map(({ chain }) => chain));
+          if (!page.end) continue;
+        }
+      } catch (error) {
+        this.unreadable = error instanceof Error ? error.message : String(error);
+        this.report('the feed could not be read', { error: String(error) });
+        await new Promise((resolve) => setTimeout(resolve, 200));
+        continue;
+      }
+      if (!this.rung) {
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+        this.wake = undefined;
+      }
+      // Commits that come within one turn of the event loop are read together.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  private dispatch(lane: Lane, commits: readonly Commit[], checkpoint: Checkpoint): void {
+    lane.outstanding += 1;
+    const work = this.handle(lane, commits);
+    lane.chain = lane.chain.then(async (before) => {
+      const done = (await work) && before;
+      lane.outstanding -= 1;
+      if (done) lane.done = checkpoint;
+      return done;
+    });
+  }
+
+  /**
+   * Handles a page; when that fails, its commits one by one, and parks those that fail alone. Never throws; false when
+   * one could be neither handled nor parked before the feed was stopped.
+   */
+  private async handle(lane: Lane, commits: readonly Commit[]): Promise<boolean> {
+    const { consumer } = lane;
+    const since = commits.reduce(
+      (oldest, { at }) => (at < oldest ? at : oldest),
+      commits[0]?.at ?? toTime(this.clock.now()),
+    );
+    try {
+      await this.patiently(() => consumer.handle(commits));
+    } catch {
+      for (const commit of commits) {
+        try {
+          await this.patiently(() => consumer.handle([commit]));
+        } catch (error) {
+          if (!(await this.park(consumer.name, commit, error))) return false;
+        }
+      }
+    }
+    lane.delay = Math.max(0, secondsBetween(since, toTime(this.clock.now())));
+    return true;
+  }
+
+  /** A store that is busy says nothing about the commits: they are given again when it wants to be asked again. */
+  private async patiently(work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        const busy = busyOf(error);
+        if (busy === undefined || this.stopped) throw error;
+        this.report('a consumer waits for what it writes to', { error: busy.message });
+        await new Promise((resolve) => setTimeout(resolve, busy.retryAfterMs));
+      }
+    }
+  }
+
+  private async park(consumer: string, commit: Commit, error: unknown): Promise<boolean> {
+    const reason = error instanceof Error ? error.message : String(error);
+    const reference = commitRef(commit.stream, commit.index);
+    this.report('a commit was parked', { consumer, commit: reference, error: reason });
+    const body: Parked = { stream: commit.stream, index: commit.index, error: reason };
+    for (let wait = 50; ; wait = Math.min(5_000, wait * 2)) {
+      try {
+        await this.queue.send(parking(consumer), [
+          { id: reference, body, notBefore: plusSeconds(toTime(this.clock.now()), 1) },
+        ]);
+        return true;
+      } catch {
+        if (this.stopped) return false;
+        await new Promise((resolve) => setTimeout(resolve, wait));
+      }
+    }
+  }
+
+  /** Never throws: what could not be saved is saved later, or delivered again after a restart. */
+  private async save(): Promise<void> {
+    for (const lane of this.lanes) {
+      if (lane.done === undefined || lane.done === lane.saved) continue;
+      const { done } = lane;
+      try {
+        await this.checkpoints.save(lane.consumer.name, done);
+        lane.saved = done;
+      } catch (error) {
+        this.report('a checkpoint could not be saved', { consumer: lane.consumer.name, error: String(error) });
+      }
+    }
+  }
+}
+
+function laneOf(consumer: Consumer, done: Checkpoint | undefined): Lane {
+  return { consumer, delay: null, done, saved: done, outstanding: 0, chain: Promise.resolve(true) };
+}
+
+/** Also as the cause of what the transactor has thrown. */
+function busyOf(error: unknown): StoreBusy | undefined {
+  if (error instanceof StoreBusy) return error;
+  return error instanceof Error && error.cause instanceof StoreBusy ? error.cause : undefined;
+}
+
+function parking(consumer: string): string {
+  return `parked-${consumer}`;
+}

@@ -1,0 +1,96 @@
+/**
+ * What other processes on the same store commit. Each process reads the whole feed for that, from the moment at which
+ * it starts: it keeps the cached states and the market's books up to date and wakes its own long polls. It decides
+ * nothing; what follows from a commit is the consumers' work, which the processes share.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlteredReceipt, type Commit } from '../../domain/kernel/commit';
+import type { Decider, Event } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
+import type { Checkpoint, EventStore } from './ports';
+import type { Transactor } from './transact';
+
+const PAGE = 500;
+/** How long a commit of another process may stay unheard of while nothing else happens. */
+const LOOK_EVERY_MS = 500;
+
+export class Peers {
+  private readonly deciders: ReadonlyMap<string, Decider<unknown, Event>>;
+  private position: Checkpoint | undefined;
+  private looking: Promise<void> | undefined;
+  private running: Promise<void> | undefined;
+  private readonly stopping = new AbortController();
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly transactor: Transactor,
+    /** Of the streams whose changes are news to somebody in this process; what is cached of others is forgotten. */
+    deciders: readonly unknown[],
+    /** Is given every commit too, of this process as well. */
+    private readonly saw: (commits: readonly Commit[]) => void,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+  ) {
+    this.deciders = new Map(
+      (deciders as readonly Decider<unknown, Event>[]).map((decider) => [decider.category, decider]),
+    );
+  }
+
+  /** Begins to listen to what comes after `from`. */
+  start(from: Checkpoint): void {
+    this.position = from;
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  /** Takes note of all that is in the feed now. */
+  async look(): Promise<void> {
+    // A look that is under way may be past what the caller has in mind.
+    await this.looking?.catch(() => undefined);
+    this.looking ??= this.read().finally(() => (this.looking = undefined));
+    await this.looking;
+  }
+
+  /** Takes note of commits, in order per stream. */
+  async handle(commits: readonly Commit[]): Promise<void> {
+    const streams = Map.groupBy(commits, ({ stream }) => stream);
+    await Promise.all(
+      [...streams].map(async ([stream, own]) => {
+        const decider = this.deciders.get(parseStream(stream).category);
+        try {
+          if (decider === undefined) await this.transactor.catchUp(stream, (own.at(-1) as Commit).index);
+          else await this.transactor.follow(decider, stream, own);
+        } catch (error) {
+          // Nothing follows from a stream that was altered; the others go on.
+          if (!(error instanceof AlteredReceipt)) throw error;
+          this.report('a stream is neither read nor written', { error: error.message });
+        }
+      }),
+    );
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        await this.look();
+      } catch (error) {
+        this.report('what other processes commit could not be read', { error: String(error) });
+      }
+      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  private async read(): Promise<void> {
+    for (let end = false; !end && !this.stopping.signal.aborted;) {
+      const page = await this.store.feed(this.position, PAGE);
+      await this.handle(page.commits);
+      this.saw(page.commits);
+      this.position = page.checkpoint;
+      end = page.end;
+    }
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * One error for "the store can't be reached", whatever an adapter throws: who asks for a view, a receipt or a payload
+ * is told the same as who writes.
+ */
+import { AlteredReceipt } from '../../domain/kernel/commit';
+import { StoreBusy } from './ports';
+import { StoreUnavailable } from './transact';
+
+/**
+ * The port, of which each call that fails rejects with `StoreUnavailable`; `StoreBusy`, a RangeError (the caller has
+ * asked for what can't be) and a receipt that was altered stay as they are. `what` names it in the message.
+ */
+export function reachable<T extends object>(what: string, port: T): T {
+  return new Proxy(port, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return (...parameters: readonly unknown[]): unknown => {
+        const answer: unknown = Reflect.apply(member, target, parameters);
+        return answer instanceof Promise
+          ? answer.catch((error: unknown) => Promise.reject(unreached(what, error)))
+          : answer;
+      };
+    },
+  });
+}
+
+function unreached(what: string, error: unknown): Error {
+  if (
+    error instanceof StoreBusy ||
+    error instanceof RangeError ||
+    error instanceof AlteredReceipt ||
+    error instanceof StoreUnavailable
+  )
+    return error;
+  return new StoreUnavailable(`${what} can't be reached: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
+}

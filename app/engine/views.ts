@@ -1,0 +1,370 @@
+/**
+ * Keeps the read models: one consumer of the feed for all of them. A commit only says that its stream has changed; the
+ * contribution is a function of the stream's state, so a gap or a redelivery heals itself.
+ *
+ * A view is rebuilt under a new name while the old one serves: because its reducer has a new version, or because
+ * somebody asked for it.
+ */
+import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
+import { AlteredReceipt, type Commit } from '../../domain/kernel/commit';
+import type { Decider, Event } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
+import { Recent } from '../../domain/kernel/recent';
+import { correlations } from '../../projections/audit/correlations';
+import { type Projection, viewName } from '../../projections/projection';
+import type { Consumer } from './feed';
+import type { Checkpoint, Checkpoints, EventStore, ViewRow, ViewStore } from './ports';
+import type { Transactor } from './transact';
+
+/** A projection with the decider whose state it reads. */
+export interface ViewOf {
+  readonly projection: Projection;
+  readonly decider: Decider<unknown, Event>;
+}
+
+/** Pairs a projection with its decider; the types of the state have to agree. */
+export function viewOf<S, E extends Event, D>(projection: Projection<S, D>, decider: Decider<S, E>): ViewOf {
+  return { projection: projection, decider: decider as unknown as Decider<unknown, Event> };
+}
+
+export interface ViewStatus {
+  readonly view: string;
+  /** The name that queries read. */
+  readonly serving: string;
+  /** The name that is being built, when one is, and how many commits are left to read. */
+  readonly building: { readonly name: string; readonly left: number } | null;
+}
+
+/** Correlations seen lately with the index of their row, so that each row is written about once. */
+const MAX_SEEN = 50_000;
+const PAGE = 1_000;
+
+/** How soon a process sees that another one has built a view anew, and how long all of them have for that. */
+export interface Sharing {
+  readonly refreshMs: number;
+  readonly handoverMs: number;
+}
+
+interface Target {
+  readonly name: string;
+  readonly version: number;
+  readonly fields: readonly string[];
+  /** undefined for the correlations, which are rows of commits. */
+  readonly of: ViewOf | undefined;
+  serving: string;
+  building: { readonly name: string; left: number; declared: boolean } | undefined;
+}
+
+export class Views implements Consumer {
+  readonly name = 'views';
+  private readonly targets: Target[];
+  private readonly seen = new Recent<string, number>(MAX_SEEN);
+  private readonly works = new Set<Promise<void>>();
+  private readonly wake = new AbortController();
+  private refreshing: NodeJS.Timeout | undefined;
+  private stopped = false;
+
+  constructor(
+    private readonly store: EventStore,
+    private readonly views: ViewStore,
+    private readonly checkpoints: Checkpoints,
+    private readonly transactor: Transactor,
+    of: readonly ViewOf[],
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    /** Where other processes read and fill the same views. */
+    private readonly sharing?: Sharing,
+  ) {
+    const target = (name: string, version: number, fields: readonly string[], view?: ViewOf): Target => ({
+      name,
+      version,
+      fields,
+      of: view,
+      serving: viewName({ name, version }),
+      building: undefined,
+    });
+    this.targets = [
+      ...of.map((view) => target(view.projection.name, view.projection.version, view.projection.fields, view)),
+      target(correlations.name, correlations.version, correlations.fields),
+    ];
+  }
+
+  /** Declares the views; starts to rebuild those whose reducer has a new version. */
+  async start(): Promise<void> {
+    const existing = await this.views.list();
+    for (const target of this.targets) {
+      const kept = await this.checkpoints.load(servingKey(target));
+      const current = kept ?? viewName(target);
+      const others = existing.filter((name) => name.startsWith(`${target.name}.v`) && name !== current);
+      if (this.sharing === undefined) for (const name of others) await this.views.drop(name);
+      else
+        this.background(
+          'a view that is over could not be dropped',
+          this.dropLater(
+            others.filter((name) => isOver(name, current, target.version)),
+            this.sharing,
+          ),
+        );
+      target.serving = current;
+      await this.views.declare(current, target.fields);
+      // New beside a log that others have read already: it has to read what they have, and serves for good only then.
+      const late = kept === undefined && (await this.isRead());
+      if (late || versionOf(current) !== target.version) this.rebuilding(this.rebuildTarget(target));
+      else if (kept === undefined) await this.checkpoints.save(servingKey(target), current);
+    }
+    if (this.sharing !== undefined) {
+      this.refreshing = setInterval(
+        () =>
+          void this.refresh().catch((error: unknown) =>
+            this.report('the names of the views could not be read', { error: String(error) }),
+          ),
+        this.sharing.refreshMs,
+      ).unref();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearInterval(this.refreshing);
+    this.wake.abort();
+    await Promise.all(this.works);
+  }
+
+  /** The name under which a projection is read now. */
+  serving(name: string): string {
+    return this.find(name).serving;
+  }
+
+  /**
+   * Whether a commit that begins a stream has been handled, by any process: it has a row of its own among the
+   * correlations.
+   */
+  async has(commit: Commit): Promise<boolean> {
+    const target = this.find(correlations.name);
+    // Into a view of another version nobody writes: there is nothing to see.
+    if (versionOf(target.serving) !== target.version) return true;
+    const { tenant, key, source } = correlations.row(commit);
+    return (await this.views.get(target.serving, tenant, key, source)) !== undefined;
+  }
+
+  status(): ViewStatus[] {
+    return this.targets.map(({ name, serving, building }) => ({
+      view: name,
+      serving,
+      building: building === undefined ? null : { name: building.name, left: building.left },
+    }));
+  }
+
+  /** Builds the view anew beside the one that serves, then serves the new one. Resolves when that is done. */
+  async rebuild(name: string): Promise<void> {
+    await this.rebuildTarget(this.find(name));
+  }
+
+  /** Begins a rebuild and returns; `status` shows how far it is. */
+  rebuildInBackground(name: string): void {
+    this.rebuilding(this.rebuild(name));
+  }
+
+  async handle(commits: readonly Commit[]): Promise<void> {
+    const latest = latestOf(commits);
+    await Promise.all(
+      this.targets.map((target) =>
+        this.apply(
+          target,
+          target.building?.declared === true ? [target.serving, target.building.name] : [target.serving],
+          commits,
+          latest,
+          true,
+        ),
+      ),
+    );
+  }
+
+  private async apply(
+    target: Target,
+    names: readonly string[],
+    commits: readonly Commit[],
+    latest: Latest,
+    live: boolean,
+  ): Promise<void> {
+    const rows =
+      target.of === undefined
+        ? this.correlationRows(commits, live && target.building === undefined)
+        : await this.stateRows(target.of, latest);
+    // A view of another version keeps what it has: its reducer is gone.
+    await Promise.all(
+      names.filter((name) => versionOf(name) === target.version).map((name) => this.views.put(name, rows)),
+    );
+    if (live && target.of === undefined)
+      for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
+  }
+
+  private async stateRows({ projection, decider }: ViewOf, latest: Latest): Promise<ViewRow[]> {
+    const rows: ViewRow[] = [];
+    for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
+      const behind = this.transactor.catchUp(stream, index);
+      if (behind !== undefined) await behind;
+      const loaded =
+        this.transactor.peek(stream) ??
+        (await this.transactor.load(decider, stream).catch((error: unknown) => this.left(error)));
+      if (loaded === undefined) continue;
+      const { state, version, at } = loaded;
+      const row = projection.row({ tenant, id, stream, version, at }, state);
+      if (row !== undefined) rows.push(row);
+    }
+    return rows;
+  }
+
+  /** A stream that was altered keeps the row that it had; a rebuild goes on without it. */
+  private left(error: unknown): undefined {
+    if (!(error instanceof AlteredReceipt)) throw error;
+    this.report('a stream is neither read nor written', { error: error.message });
+    return undefined;
+  }
+
+  private correlationRows(commits: readonly Commit[], skipSeen: boolean): ViewRow[] {
+    const rows = new Map<string, ViewRow>();
+    for (const commit of commits) {
+      const key = `${commit.meta.correlationId} ${commit.stream}`;
+      // Commits may come out of order (a rebuild beside the feed, a parked one that comes later): the earliest stands.
+      const index = 0 - commit.index;
+      const known = Math.max(
+        rows.get(key)?.index ?? -Infinity,
+        skipSeen ? (this.seen.get(key) ?? -Infinity) : -Infinity,
+      );
+      if (index > known) rows.set(key, { ...correlations.row(commit), index });
+    }
+    return [...rows.values()];
+  }
+
+  private async rebuildTarget(target: Target): Promise<void> {
+    const left = await this.store.lag(undefined);
+    if (target.building !== undefined) throw new RangeError(`${target.name} is being rebuilt already`);
+    const name = nextName(target);
+    const building: Target['building'] = { name, left, declared: false };
+    target.building = building;
+    try {
+      // What an attempt that was broken off has left is as good as what is written now.
+      await this.views.declare(name, target.fields);
+      // From here on the feed fills it too: what came before is in the log, and read below.
+      building.declared = true;
+      const read = await this.fill(target, building, undefined);
+      if (this.stopped) return;
+      const old = target.serving;
+      await this.checkpoints.save(servingKey(target), name);
+      target.serving = name;
+      // Other processes go on filling and reading the old one until they have seen that.
+      if (this.sharing !== undefined) {
+        await this.sleep(this.sharing.handoverMs);
+        await this.fill(target, building, read);
+      }
+      if (old !== name && !this.stopped) await this.views.drop(old);
+    } finally {
+      target.building = undefined;
+    }
+  }
+
+  /** Reads the log into the view that is built, from `from` to its end; answers where that is. */
+  private async fill(
+    target: Target,
+    building: NonNullable<Target['building']>,
+    from: Checkpoint | undefined,
+  ): Promise<Checkpoint | undefined> {
+    let read = from;
+    for (let end = false; !end && !this.stopped;) {
+      const page = await this.store.feed(read, PAGE);
+      await this.apply(target, [building.name], page.commits, latestOf(page.commits), false);
+      read = page.checkpoint;
+      end = page.end;
+      building.left = end ? 0 : await this.store.lag(read);
+    }
+    return read;
+  }
+
+  /** True when the log has been read into views already, or may have been. */
+  private async isRead(): Promise<boolean> {
+    return this.sharing !== undefined
+      ? (await this.store.feed(undefined, 1)).commits.length > 0
+      : (await this.checkpoints.load(this.name)) !== undefined;
+  }
+
+  /** Takes over the names under which other processes have built the views anew. */
+  private async refresh(): Promise<void> {
+    for (const target of this.targets) {
+      const serving = await this.checkpoints.load(servingKey(target));
+      if (serving === undefined || serving === target.serving || target.building !== undefined) continue;
+      await this.views.declare(serving, target.fields);
+      target.serving = serving;
+    }
+  }
+
+  private async dropLater(names: readonly string[], { handoverMs }: Sharing): Promise<void> {
+    if (names.length === 0) return;
+    await this.sleep(handoverMs);
+    for (const name of names) if (!this.stopped) await this.views.drop(name);
+  }
+
+  /** Returns early when the views are stopped. */
+  private async sleep(milliseconds: number): Promise<void> {
+    await setTimeoutPromise(milliseconds, undefined, { signal: this.wake.signal }).catch(() => undefined);
+  }
+
+  private rebuilding(work: Promise<void>): void {
+    this.background('a view could not be rebuilt', work);
+  }
+
+  private background(failed: string, work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.report(failed, { error: String(error) }))
+      .finally(() => this.works.delete(tracked));
+    this.works.add(tracked);
+  }
+
+  private find(name: string): Target {
+    const target = this.targets.find((other) => other.name === name);
+    if (target === undefined)
+      throw new RangeError(`there is no view ${name}: ${this.targets.map((other) => other.name).join(', ')}`);
+    return target;
+  }
+}
+
+/** The streams of a page with the last index of each, by category: most views look at one of many. */
+type Latest = ReadonlyMap<
+  string,
+  ReadonlyMap<string, { readonly tenant: string; readonly id: string; readonly index: number }>
+>;
+
+function latestOf(commits: readonly Commit[]): Latest {
+  const latest = new Map<string, Map<string, { tenant: string; id: string; index: number }>>();
+  for (const { stream, index } of commits) {
+    const { tenant, category, id } = parseStream(stream);
+    const streams = latest.get(category) ?? new Map<string, { tenant: string; id: string; index: number }>();
+    latest.set(category, streams.set(stream, { tenant, id, index }));
+  }
+  return latest;
+}
+
+/** Where the name under which a view is read is kept. */
+function servingKey({ name }: Target): string {
+  return `serving-${name}`;
+}
+
+/** Of an older reducer than those that serve and are built, or of an earlier generation than the one that serves. */
+function isOver(name: string, serving: string, version: number): boolean {
+  if (versionOf(name) === versionOf(serving)) return generationOf(name) < generationOf(serving);
+  return versionOf(name) < Math.min(versionOf(serving), version);
+}
+
+function generationOf(view: string): number {
+  return Number(/\.v\d+\.(\d+)$/.exec(view)?.[1] ?? 0);
+}
+
+function versionOf(view: string): number {
+  return Number(/\.v(\d+)/.exec(view)?.[1]);
+}
+
+/** `agents.v2` after `agents.v1`; `agents.v2.1` after `agents.v2`. */
+function nextName(target: Target): string {
+  const base = viewName(target);
+  if (versionOf(target.serving) !== target.version) return base;
+  return `${base}.${generationOf(target.serving) + 1}`;
+}

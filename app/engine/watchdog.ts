@@ -1,0 +1,157 @@
+/**
+ * Knows when this process was away: stopped, suspended, busy for too long, or its clock was moved. Then whoever gave no
+ * sign of life may have given many that nobody has read, and whose time was up may have been held up by us. So nobody
+ * is judged before this process has listened again, and what was left of a time when it went away is left when it is
+ * back.
+ */
+import type { Principal } from '../../domain/kernel/principal';
+import { type Time, toMillis, toTime } from '../../domain/kernel/time';
+import type { Checkpoints, Clock } from './ports';
+
+/** A time in which nothing was heard and nothing was done, by the clock; milliseconds since the epoch. */
+export interface Absence {
+  readonly from: number;
+  readonly until: number;
+}
+
+const TICK_MS = 250;
+/** A tick that comes later than this says that the process was away. */
+const LATE_MS = 1_000;
+/** Absences that are remembered: the last ones. */
+const KEPT = 50;
+/** How often it is noted that this process lives, for the next one; and under which name. */
+const NOTED_EVERY_MS = 10_000;
+const NOTE = 'alive';
+
+/** What a process leaves for the next one. */
+interface Note {
+  /** When it lived. */
+  readonly at: Time;
+  /** When it, and those before it, were away: what was excused then stays excused. */
+  readonly absences: readonly Absence[];
+}
+
+/** In whose name the time that was lost is given back. */
+export function timekeeper(tenant: string): Principal {
+  return { tenant, id: 'timekeeper', kind: 'system', level: 'execute' };
+}
+
+export class Watchdog {
+  private readonly absences: Absence[] = [];
+  private readonly began: number;
+  private listening: number;
+  private ticked: number | undefined;
+  private timers: NodeJS.Timeout[] = [];
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+  ) {
+    this.began = this.listening = clock.now();
+  }
+
+  /**
+   * Begins to watch. With `notes`, the time between the last process and this one is an absence as well. It began with
+   * the last note of that process or with the newest receipt that it has left, whichever is later: notes are seconds
+   * apart, and what was begun between the last one and the end is not to be judged otherwise than what was begun
+   * before.
+   */
+  async start(notes?: Checkpoints, newest?: Time): Promise<void> {
+    const last = notes === undefined ? undefined : noteOf(await notes.load(NOTE));
+    const now = this.clock.now();
+    for (const absence of last?.absences ?? []) if (absence.until <= now) this.remember(absence);
+    const lived = [last?.at, notes && newest]
+      .flatMap((time) => (time === undefined ? [] : toMillis(time)))
+      .filter((time) => time < now);
+    if (lived.length > 0) this.remember({ from: Math.max(...lived), until: now });
+    this.ticked = this.listening = now;
+    this.timers = [setInterval(() => this.look(), TICK_MS)];
+    if (notes === undefined) return;
+    // What can't be noted is noted the next time.
+    const note = () =>
+      void notes
+        .save(NOTE, JSON.stringify({ at: toTime(this.clock.now()), absences: this.absences } satisfies Note))
+        .catch(() => undefined);
+    this.timers.push(setInterval(note, NOTED_EVERY_MS));
+    note();
+  }
+
+  stop(): void {
+    for (const timer of this.timers) clearInterval(timer);
+    this.ticked = undefined;
+  }
+
+  /** Notices an absence that has just ended; true when there was one. To be asked before anybody is judged. */
+  look(): boolean {
+    if (this.ticked === undefined) return false;
+    const before = this.ticked;
+    this.ticked = this.clock.now();
+    if (this.ticked - before <= TICK_MS + LATE_MS) return false;
+    this.wasAway(before, this.ticked);
+    return true;
+  }
+
+  /** Nothing was heard and done from `from` to `until`. */
+  wasAway(from: number, until: number): void {
+    this.remember({ from, until });
+    this.listening = until;
+    this.report('this process was away: nobody is judged before it has listened again', {
+      from: toTime(from),
+      until: toTime(until),
+      seconds: (until - from) / 1_000,
+    });
+  }
+
+  /** Since when this process has listened without a break. */
+  get listeningSince(): Time {
+    this.look();
+    return toTime(this.listening);
+  }
+
+  /**
+   * From when on the silence of somebody who may be silent for `seconds` counts: since its last sign of life, or since
+   * this process listens. Who was silent for long before this process went away gets no more grace: otherwise nobody
+   * would ever be lost to a process that is away again and again.
+   * @param last milliseconds since the epoch; undefined when no sign is known
+   */
+  silentSince(last: number | undefined, seconds: number): Time {
+    this.look();
+    const own = last ?? this.began;
+    if (own >= this.listening) return toTime(own);
+    const listened = this.listening - own - this.awayBetween(own, this.listening);
+    return toTime(listened > 2_000 * seconds ? own : this.listening);
+  }
+
+  /**
+   * The end of a time that was set at `set` and would end at `end`: later by an absence in which it ended, or after
+   * which less of it was left than the absence took.
+   */
+  readonly excused = (set: Time, end: Time): Time => {
+    this.look();
+    const from = toMillis(set);
+    let until = toMillis(end);
+    for (const absence of this.absences) {
+      const away = absence.until - absence.from;
+      if (from <= absence.from && absence.from < until && until < absence.until + away) until += away;
+    }
+    return toTime(until);
+  };
+
+  private awayBetween(from: number, until: number): number {
+    return this.absences.reduce(
+      (sum, absence) => sum + Math.max(0, Math.min(until, absence.until) - Math.max(from, absence.from)),
+      0,
+    );
+  }
+
+  private remember(absence: Absence): void {
+    this.absences.push(absence);
+    if (this.absences.length > KEPT) this.absences.shift();
+  }
+}
+
+/** Processes of an older version noted the time alone. */
+function noteOf(text: string | undefined): Note | undefined {
+  if (text === undefined) return undefined;
+  return text.startsWith('{') ? (JSON.parse(text) as Note) : { at: text, absences: [] };
+}

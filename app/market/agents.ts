@@ -1,0 +1,314 @@
+/** Use cases of agents: registration, presence, the inbox, discovery. */
+import { type Decider, type Event, Rejection } from '../../domain/kernel/decider';
+import { streamName } from '../../domain/kernel/ids';
+import { type Excuse, latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import {
+  agentDecider,
+  type AgentEvent,
+  type AgentProfile,
+  type AgentState,
+  comeBack,
+  deregister,
+  loadOf,
+  lose,
+  register,
+} from '../../domain/market/agent';
+import { type Claim, stands, taskDecider, type TaskState } from '../../domain/market/task';
+import { type AgentDoc } from '../../projections/market/agents';
+import { ALL } from '../../projections/projection';
+import { Doorbells } from '../engine/doorbells';
+import type { Clock, Presence, ViewStore } from '../engine/ports';
+import { type Loaded, type Outcome, type RequestContext, staleness, type Transactor } from '../engine/transact';
+import type { Views } from '../engine/views';
+import type { Watchdog } from '../engine/watchdog';
+import type { TaskEntry } from './books';
+import type { Inbox, Inboxes } from './inbox';
+import { LossDoubt } from './loss-doubt';
+import { Market } from './market';
+
+export function agentStream(tenant: string, id: string): string {
+  return streamName(tenant, 'agent', id);
+}
+
+/** An agent as the API shows it. */
+export function agentView(
+  id: string,
+  { state, version }: Pick<Loaded<AgentState>, 'state' | 'version'>,
+): Record<string, unknown> {
+  const { status, profile, since, slots, record } = state;
+  return { id, version, status, since, ...profile, load: loadOf(state), slots, record };
+}
+
+/** Key of a lease in the presence table. */
+export function leaseKey(tenant: string, task: string, award: number): string {
+  return `${streamName(tenant, 'task', task)}#${award}`;
+}
+
+/** Whoever waits in a long poll gives a sign of life each third of its limit of presence. Milliseconds for a second. */
+const WAITING_BEAT_MS = 333;
+
+/** What a heartbeat answers for a claim: whether it stands; `status` when the award is yet to be accepted. */
+export interface Held {
+  readonly task: string;
+  readonly award: number;
+  readonly stands: boolean;
+  readonly status?: 'awarded';
+}
+
+export class Agents {
+  private readonly bells = new Doorbells();
+  private readonly doubt: LossDoubt;
+  /** Streams of agents that were lost and are on their way back. */
+  private readonly returning = new Set<string>();
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly market: Market,
+    private readonly inboxes: Inboxes,
+    private readonly presence: Presence,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly clock: Clock,
+    private readonly watchdog: Watchdog,
+    report: (message: string, facts: Record<string, unknown>) => void,
+  ) {
+    this.doubt = new LossDoubt(market.agents, clock, report);
+    market.tasks.onOffered((entry) => this.ringBidders(entry));
+    market.agents.onAble(({ tenant, id }) => this.ring(tenant, id));
+  }
+
+  async register(context: RequestContext, id: string, profile: AgentProfile): Promise<Outcome<AgentState, AgentEvent>> {
+    const { tenant } = context.principal;
+    const stream = agentStream(tenant, id);
+    this.beat(tenant, id);
+    return await this.transactor.transact(agentDecider, stream, register(profile), {
+      ...context,
+      action: 'agent.register',
+      attributes: { agent_type: profile.agent_type },
+    });
+  }
+
+  async deregister(context: RequestContext, id: string, reason: string): Promise<Outcome<AgentState, AgentEvent>> {
+    return await this.transactor.transact(agentDecider, agentStream(context.principal.tenant, id), deregister(reason), {
+      ...context,
+      action: 'agent.deregister',
+    });
+  }
+
+  load(tenant: string, id: string, asOf?: Time): Promise<Loaded<AgentState>> {
+    const stream = agentStream(tenant, id);
+    return asOf === undefined
+      ? this.transactor.load(agentDecider, stream)
+      : this.transactor.loadAt(agentDecider, stream, { asOf });
+  }
+
+  /** A page of the tenant's agents, in order of id; as far as the view has come. */
+  async list(
+    tenant: string,
+    where: Readonly<Record<string, string>>,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ agents: readonly AgentDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<AgentDoc>(this.views.serving('agents'), {
+      tenant,
+      key: ALL,
+      where,
+      limit,
+      continuation,
+    });
+    return { agents: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /**
+   * Whatever an agent does in its own name is a sign of life; one that was lost is back. Says nothing of anybody who is
+   * not registered, and costs no read for those that are.
+   */
+  async heard(
+    { principal, traceparent }: Pick<RequestContext, 'principal' | 'traceparent'>,
+    id: string,
+  ): Promise<void> {
+    const { tenant } = principal;
+    const known = this.market.agents.get(tenant, id)?.state.status;
+    if (known !== 'active' && known !== 'lost') return;
+    this.beat(tenant, id);
+    const stream = agentStream(tenant, id);
+    if (known === 'active' || this.returning.has(stream)) return;
+    this.returning.add(stream);
+    const back = this.transactor.transact(agentDecider, stream, comeBack(), {
+      principal,
+      traceparent,
+      action: 'agent.return',
+    });
+    await back.finally(() => this.returning.delete(stream));
+  }
+
+  /**
+   * A sign of life of the agent, and of the tasks that it holds. Answers for each claim whether it still stands; the
+   * work of one that does not is to be dropped.
+   */
+  async heartbeat(
+    context: RequestContext,
+    id: string,
+    holding: readonly { task: string; award: number }[],
+  ): Promise<Rejection | { held: Held[] }> {
+    const { tenant } = context.principal;
+    const refused =
+      (await this.staleness(context, agentDecider, agentStream(tenant, id))) ?? (await this.signOfLife(context, id));
+    if (refused !== undefined) return refused;
+    const held: Held[] = [];
+    for (const { task, award } of holding)
+      held.push({ task, award, ...(await this.extendLease(tenant, task, { agent: id, award })) });
+    return { held };
+  }
+
+  /** What leaves no commit honours If-Match too: the refusal, when the stream has moved on. */
+  async staleness<S, E extends Event>(
+    { expectedVersion }: RequestContext,
+    decider: Decider<S, E>,
+    stream: string,
+  ): Promise<Rejection | undefined> {
+    return expectedVersion === undefined
+      ? undefined
+      : staleness(expectedVersion, (await this.transactor.current(decider, stream)).version);
+  }
+
+  /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */
+  async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<Held, 'stands' | 'status'>> {
+    const stream = streamName(tenant, 'task', task);
+    const holds = (state: TaskState) => stands(state, claim, toTime(this.clock.now()), this.acceptUntil(state));
+    let { state } = await this.transactor.load(taskDecider, stream);
+    if (!holds(state)) ({ state } = await this.transactor.current(taskDecider, stream));
+    const held = holds(state);
+    if (held && state.status === 'running') this.presence.beat([leaseKey(tenant, task, claim.award)], this.clock.now());
+    return held && state.status === 'awarded' ? { stands: held, status: 'awarded' } : { stands: held };
+  }
+
+  /**
+   * From when on the silence of a lease's holder counts, as far as this process knows; undefined when nobody holds the
+   * task.
+   */
+  async leaseSilentSince(tenant: string, task: string, { holder, spec }: TaskState): Promise<Time | undefined> {
+    if (holder === undefined || spec === undefined) return undefined;
+    const beat = await this.presence.last(leaseKey(tenant, task, holder.award));
+    return this.watchdog.silentSince(beat, spec.lease_seconds);
+  }
+
+  /** The end of a time of people's or judges', later when this process was away meanwhile. */
+  get excused(): Excuse {
+    return this.watchdog.excused;
+  }
+
+  /** Until when an award may be accepted: later than it says when this process was away meanwhile. */
+  acceptUntil({ holder, spec }: TaskState): Time | undefined {
+    if (holder === undefined || spec === undefined) return undefined;
+    return this.watchdog.excused(plusSeconds(holder.accept_by, -spec.accept_seconds), holder.accept_by);
+  }
+
+  /**
+   * What waits for the agent: awards to accept, votes to cast, offers to bid for; with `holding` also what it works on.
+   * When there is nothing it waits up to `waitSeconds` for something to come, or for `signal` to abort. Asking is a
+   * sign of life.
+   */
+  async inbox(
+    context: RequestContext,
+    id: string,
+    options: { waitSeconds: number; offersAfter?: string; holding?: boolean; signal?: AbortSignal },
+  ): Promise<Rejection | Inbox> {
+    const { tenant } = context.principal;
+    const alive = await this.signOfLife(context, id);
+    if (alive !== undefined) return alive;
+    let after = options.offersAfter;
+    return await this.bells.until(agentStream(tenant, id), {
+      milliseconds: options.waitSeconds * 1000,
+      everyMs: (this.market.agents.get(tenant, id)?.state.profile?.presence_seconds ?? 1) * WAITING_BEAT_MS,
+      signal: options.signal,
+      look: async () => {
+        if (!isAborted(options.signal)) this.beat(tenant, id);
+        const page = await this.inboxes.page(tenant, id, after, options.holding ?? false);
+        if (page.items.length === 0) after = page.offers_after;
+        return page;
+      },
+      enough: ({ items }) => items.length > 0,
+    });
+  }
+
+  /** Wakes the agent's long poll, if it has one. */
+  ring(tenant: string, id: string): void {
+    this.bells.ring(agentStream(tenant, id));
+  }
+
+  /** Ends every long poll, for good: the process is about to stop. */
+  stop(): void {
+    this.bells.stop();
+  }
+
+  /** Looks whether the agent still lives; returns when to look again, or undefined when it is lost or gone. */
+  async checkPresence(tenant: string, id: string): Promise<Time | undefined> {
+    const stream = agentStream(tenant, id);
+    const { state } = await this.transactor.current(agentDecider, stream);
+    if (state.status !== 'active' || state.profile === undefined) return undefined;
+    const { presence_seconds } = state.profile;
+    const last = await this.presence.last(stream);
+    const since = this.watchdog.silentSince(last, presence_seconds);
+    const now = toTime(this.clock.now());
+    let limit = plusSeconds(since, presence_seconds);
+    if (limit <= now) limit = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
+    if (limit > now) return limit;
+    await this.transactor.transact(agentDecider, stream, lose(last === undefined ? since : toTime(last)), {
+      principal: Market.principal(tenant),
+      action: 'agent.lose',
+    });
+    this.presence.forget([stream]);
+    this.doubt.forget(tenant, id);
+    return undefined;
+  }
+
+  /** Confirms reservations whose award shows in the task's stream, and releases those whose award never came. */
+  async sweepSlots(tenant: string, id: string): Promise<void> {
+    const { state } = await this.transactor.current(agentDecider, agentStream(tenant, id));
+    const now = toTime(this.clock.now());
+    for (const [task, { award, expires }] of Object.entries(state.slots)) {
+      if (expires !== undefined && expires <= now) await this.market.settleSlot(tenant, task, { agent: id, award });
+    }
+  }
+
+  private beat(tenant: string, id: string): void {
+    const now = this.clock.now();
+    this.presence.beat([agentStream(tenant, id)], now);
+    this.doubt.heard(tenant, id, now);
+  }
+
+  /**
+   * Wakes those who may bid: while bids are collected everybody who could do it, else those whom the market does not
+   * bid for.
+   */
+  private ringBidders({ tenant, state: { spec } }: TaskEntry): void {
+    const first = spec?.requires[0]?.capability;
+    if (spec === undefined || first === undefined) return;
+    const { agents } = this.market;
+    for (const { id } of spec.bid_seconds > 0 ? agents.able(tenant, first) : agents.bidders(tenant, first))
+      this.ring(tenant, id);
+  }
+
+  private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
+    const { tenant } = context.principal;
+    const stream = agentStream(tenant, id);
+    let { state } = await this.transactor.load(agentDecider, stream);
+    if (state.status === 'gone') ({ state } = await this.transactor.current(agentDecider, stream));
+    if (state.status === 'unknown' || state.status === 'gone')
+      return new Rejection('missing', 'agent-not-found', 'there is no such agent: register it first');
+    this.beat(tenant, id);
+    if (state.status === 'active') return undefined;
+    const { principal, traceparent } = context;
+    const outcome = await this.transactor.transact(agentDecider, stream, comeBack(), {
+      principal,
+      traceparent,
+      action: 'agent.return',
+    });
+    return outcome.ok ? undefined : outcome.rejection;
+  }
+}
+
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}

@@ -1,0 +1,221 @@
+/**
+ * What waits for an agent. Awards are shown until they are accepted; offers and votes once, in the order in which they
+ * came to be seen here: the cursor that an agent gives back is a place in the books, not a time. Each kind has its own
+ * share of a page, so that none hides another; what a page has no room for comes with the next.
+ */
+import { setImmediate as turn } from 'node:timers/promises';
+import { streamName } from '../../domain/kernel/ids';
+import { latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import { agentDecider, type AgentState } from '../../domain/market/agent';
+import { isHeld } from '../../domain/market/award-challenge';
+import { strengthOf, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
+import type { Clock } from '../engine/ports';
+import type { Transactor } from '../engine/transact';
+import type { Places, RoundBook } from './books';
+import type { Market } from './market';
+
+/** An award that waits for acceptance. */
+export interface Assignment {
+  readonly kind: 'assignment';
+  readonly task: string;
+  readonly award: number;
+  readonly accept_by: Time;
+  readonly attempt: number;
+  readonly lease_seconds: number;
+  readonly spec: TaskSpec;
+}
+
+/** A task that the agent has accepted and not ended. */
+export interface HeldTask {
+  readonly kind: 'holding';
+  readonly task: string;
+  readonly task_type: string;
+  readonly award: number;
+  readonly attempt: number;
+  readonly lease_seconds: number;
+  /** When the lease ends without a further sign of life, as far as the receipts say. */
+  readonly lease_until: Time;
+  readonly progress?: TaskState['progress'];
+}
+
+/** A task that the agent may bid for. */
+export interface Offer {
+  readonly kind: 'offer';
+  readonly task: string;
+  /** When the market chooses among the bids; when that is over, the first bid that fits gets it at once. */
+  readonly bids_close_at: Time;
+  readonly strength: number;
+  readonly spec: TaskSpec;
+}
+
+/** An open round that misses the agent's vote. */
+export interface VoteAsked {
+  readonly kind: 'vote';
+  readonly round: string;
+  readonly pass: number;
+  /** Given back with the vote: whom the agent believes to be asked. */
+  readonly snapshot: string;
+  readonly question: string;
+  readonly choices: readonly string[];
+  readonly impact: string;
+  readonly deadline: Time;
+}
+
+export type InboxItem = Assignment | HeldTask | Offer | VoteAsked;
+
+export interface Inbox {
+  readonly items: readonly InboxItem[];
+  /** Give it back as `offersAfter`: then no offer and no vote is shown twice, and none is passed over. */
+  readonly offers_after: string;
+}
+
+/** Items of one kind in a page, and bytes of their JSON; one is shown however large it is. */
+const MAX_ITEMS = 100;
+const MAX_BYTES = 1_000_000;
+
+export class Inboxes {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly market: Market,
+    private readonly rounds: RoundBook,
+    private readonly places: Places,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * A page of what waits for the agent. `after`: the cursor of an earlier page; one that is not known here means the
+   * beginning.
+   */
+  async page(tenant: string, id: string, after: string | undefined, holding: boolean): Promise<Inbox> {
+    const { state, version } = await this.transactor.load(agentDecider, streamName(tenant, 'agent', id));
+    const held = await this.held(tenant, id, state, holding);
+    const agent = this.market.agents.update(tenant, id, state, version);
+    const cursor = readCursor(after, this.places.epoch);
+    // What it could not do before was not shown to it; nor was what another agent's cursor has seen, or one that runs
+    // ahead.
+    const own = cursor.able === agent.place && Math.max(cursor.offers, cursor.votes) <= this.places.last;
+    let seen = own ? cursor.offers : 0;
+    let voted = own ? cursor.votes : 0;
+    for (;;) {
+      const now = toTime(this.clock.now());
+      const votes = this.rounds.missing(tenant, id, voted, MAX_ITEMS);
+      const asked = share(
+        votes.entries,
+        ({ id: round, state: { spec, pass, electorate_hash, deadline } }): VoteAsked[] =>
+          spec === undefined
+            ? []
+            : [
+                {
+                  kind: 'vote',
+                  round,
+                  pass,
+                  snapshot: electorate_hash,
+                  question: spec.question ?? spec.action?.summary ?? '',
+                  choices: spec.choices,
+                  impact: spec.impact,
+                  deadline,
+                },
+              ],
+      );
+      const { entries, upTo } = this.market.tasks.offersTo(agent, seen, now, MAX_ITEMS);
+      const offered = share(entries, ({ id: task, state: open }): Offer[] =>
+        open.spec === undefined
+          ? []
+          : [{ kind: 'offer', task, bids_close_at: open.ready_at, strength: strengthOf(open, now), spec: open.spec }],
+      );
+      seen = offered.last?.place ?? upTo;
+      voted = asked.last?.place ?? votes.upTo;
+      const items = [...held, ...asked.items, ...offered.items];
+      // A long way without anything for this agent is gone in steps, between which others have their turn.
+      if (items.length > 0 || seen >= this.places.last)
+        return {
+          items,
+          offers_after: writeCursor(after, this.places.epoch, { offers: seen, votes: voted, able: agent.place }),
+        };
+      await turn();
+    }
+  }
+
+  /**
+   * Awards to accept, those that are over first; and what is held, where that is asked for. Awards that a challenge
+   * holds come last.
+   */
+  private async held(tenant: string, id: string, agent: AgentState, holding: boolean): Promise<InboxItem[]> {
+    const awards: (Assignment & { readonly last: boolean })[] = [];
+    const running: HeldTask[] = [];
+    for (const [task, slot] of Object.entries(agent.slots)) {
+      const { state } = await this.transactor.load(taskDecider, streamName(tenant, 'task', task));
+      const { holder, spec, attempts: attempt, progress, challenges } = state;
+      if (spec === undefined || holder?.agent !== id || holder.award !== slot.award) continue;
+      const { award, accept_by, lease_from } = holder;
+      const { lease_seconds, task_type } = spec;
+      if (state.status === 'awarded')
+        awards.push({
+          kind: 'assignment',
+          task,
+          award,
+          accept_by,
+          attempt,
+          lease_seconds,
+          spec,
+          last: isHeld(challenges, award),
+        });
+      else if (holding && state.status === 'running')
+        running.push({
+          kind: 'holding',
+          task,
+          task_type,
+          award,
+          attempt,
+          lease_seconds,
+          lease_until: plusSeconds(latest(lease_from), lease_seconds),
+          progress,
+        });
+    }
+    awards.sort((a, b) => Number(a.last) - Number(b.last) || (a.accept_by < b.accept_by ? -1 : 1));
+    return [...running, ...share(awards, ({ last: _, ...award }) => [award]).items];
+  }
+}
+
+/** As many as there is room for, as items; and the last entry that had room, when one had none. */
+function share<E, I>(entries: readonly E[], itemsOf: (entry: E) => readonly I[]): { items: I[]; last: E | undefined } {
+  const items: I[] = [];
+  let bytes = 0;
+  for (const [i, entry] of entries.entries()) {
+    for (const item of itemsOf(entry)) {
+      bytes += JSON.stringify(item).length;
+      if (items.length === MAX_ITEMS || (items.length > 0 && bytes > MAX_BYTES)) return { items, last: entries[i - 1] };
+      items.push(item);
+    }
+  }
+  return { items, last: undefined };
+}
+
+// ---------------------------------------------------------------------------------------------------------- cursor
+
+/** How far an agent has been shown what there is, by the places of one process. */
+interface Seen {
+  readonly offers: number;
+  readonly votes: number;
+  /** What the agent could do then. */
+  readonly able: number;
+}
+
+/** Processes that a cursor knows of: an agent's requests may come to any of them. */
+const MAX_EPOCHS = 16;
+const PART = /^([0-9a-f]{1,16})\.(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/;
+
+/** How far the agent has seen this process's books; nothing where the cursor knows nothing of them. */
+function readCursor(cursor: string | undefined, epoch: string): Seen {
+  for (const part of cursor?.split('_') ?? []) {
+    const [, of, offers, votes, able] = PART.exec(part) ?? [];
+    if (of === epoch) return { offers: Number(offers), votes: Number(votes), able: Number(able) };
+  }
+  return { offers: 0, votes: 0, able: 0 };
+}
+
+/** The cursor with this process's part as it is now: the newest parts first. */
+function writeCursor(cursor: string | undefined, epoch: string, { offers, votes, able }: Seen): string {
+  const others = (cursor?.split('_') ?? []).filter((part) => PART.test(part) && !part.startsWith(`${epoch}.`));
+  return [`${epoch}.${offers}.${votes}.${able}`, ...others].slice(0, MAX_EPOCHS).join('_');
+}

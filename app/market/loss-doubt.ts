@@ -1,0 +1,70 @@
+/**
+ * Doubts that many agents are lost at once: mostly it is the network between them and us, or we ourselves. As cluster
+ * managers do, nobody is declared lost then before a further limit of presence has passed; after that silence counts.
+ */
+import { type Time, toTime } from '../../domain/kernel/time';
+import type { Clock } from '../engine/ports';
+import type { AgentBook } from './books';
+
+/** So many silent agents, and so large a share of those that are there, are doubted. */
+const MANY = 5;
+const SHARE = 0.3;
+/**
+ * Who has been silent for this share of its limit counts as silent: those who fell silent together are seen together.
+ */
+const NEARLY = 0.8;
+/** Counting goes through all agents: not more often than this. Milliseconds. */
+const COUNT_EVERY_MS = 500;
+
+export class LossDoubt {
+  /** By `tenant id`: when an agent last gave this process a sign of life. */
+  private readonly signs = new Map<string, number>();
+  private since: number | undefined;
+  private counted = -Infinity;
+
+  constructor(
+    private readonly agents: AgentBook,
+    private readonly clock: Clock,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+  ) {}
+
+  heard(tenant: string, id: string, at: number): void {
+    this.signs.set(`${tenant} ${id}`, at);
+  }
+
+  forget(tenant: string, id: string): void {
+    this.signs.delete(`${tenant} ${id}`);
+  }
+
+  /**
+   * From when on the silence of an agent that is about to be lost counts because it is doubted; undefined when it is
+   * not.
+   */
+  from(): Time | undefined {
+    const now = this.clock.now();
+    if (Math.abs(now - this.counted) >= COUNT_EVERY_MS) {
+      this.counted = now;
+      this.count(now);
+    }
+    return this.since === undefined ? undefined : toTime(this.since);
+  }
+
+  private count(now: number): void {
+    let living = 0;
+    let silent = 0;
+    for (const { tenant, id, state } of this.agents.all()) {
+      if (state.status !== 'active') continue;
+      living += 1;
+      // Who speaks with another process is not for this one to count.
+      const sign = this.signs.get(`${tenant} ${id}`);
+      if (sign !== undefined && now - sign >= state.profile.presence_seconds * 1_000 * NEARLY) silent += 1;
+    }
+    const doubted = silent > MANY && silent > living * SHARE;
+    if (doubted && this.since === undefined)
+      this.report('many agents fell silent at once: nobody is declared lost before a further limit of presence', {
+        silent,
+        living,
+      });
+    this.since = doubted ? (this.since ?? now) : undefined;
+  }
+}

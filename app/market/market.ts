@@ -1,0 +1,304 @@
+/**
+ * The market at work: finds candidates, reserves a slot in the best agent's stream, awards in the task's stream, and
+ * takes the reservation back when the award could not be made. A crash between two of these steps leaves a
+ * reservation with an expiry, which the sweep settles. Whoever takes one back has the task's stream refuse its number
+ * first.
+ */
+import { commitRef, streamName } from '../../domain/kernel/ids';
+import type { Principal } from '../../domain/kernel/principal';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import { agentDecider, confirmSlot, releaseSlot, reserveSlot, type Slot } from '../../domain/market/agent';
+import { bidOf } from '../../domain/market/fit';
+import { type BidInputs, DEFAULT_WEIGHTS, rank, type Weights } from '../../domain/market/market';
+import { pauseDecider, pauseOf, type PauseState } from '../../domain/market/pause';
+import {
+  award,
+  type Claim,
+  decliners,
+  hasBid,
+  hasDeclined,
+  nextAward,
+  strengthOf,
+  taskDecider,
+  type TaskSpec,
+  type TaskState,
+  voidAward,
+} from '../../domain/market/task';
+import type { Clock } from '../engine/ports';
+import { type Cause, causeOf, type Transactor } from '../engine/transact';
+import { AgentBook, type AgentEntry, MAX_CANDIDATES, PauseBook, type Places, TaskBook, type TaskEntry } from './books';
+import { pauseStream } from './pauses';
+
+/** How long a reservation may wait for its award to show. */
+const RESERVATION_SECONDS = 60;
+
+export interface MarketOptions {
+  /** Weights of the score by tenant; data, not code. */
+  readonly weightsOf?: (tenant: string) => Weights;
+}
+
+export class Market {
+  readonly agents: AgentBook;
+  readonly pauses: PauseBook;
+  readonly tasks: TaskBook;
+  /** Pools that are overloaded now; kept by the balance. `tenant pool` */
+  readonly overloaded = new Set<string>();
+  /** Tasks that somebody is being chosen for now, until that is done. */
+  private readonly considering = new Map<string, Promise<void>>();
+  private readonly again = new Set<string>();
+  /** Tasks that are being handed on now, until that is done. */
+  private readonly handing = new Set<readonly [stream: string, handed: Promise<unknown>]>();
+  /** Where the next sweep goes on. */
+  private swept = 0;
+  private readonly weightsOf: (tenant: string) => Weights;
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly clock: Clock,
+    places: Places,
+    options: MarketOptions = {},
+  ) {
+    this.pauses = new PauseBook((tenant) => transactor.current(pauseDecider, pauseStream(tenant)));
+    this.agents = new AgentBook(places, this.pauses);
+    this.tasks = new TaskBook(places);
+    this.weightsOf = options.weightsOf ?? (() => DEFAULT_WEIGHTS);
+  }
+
+  /** The market's own principal within a tenant. */
+  static principal(tenant: string): Principal {
+    return { tenant, id: 'market', kind: 'system', level: 'execute' };
+  }
+
+  /** Tries to award an open task now. Does nothing when it is not open, not ready, or nobody fits: then it waits. */
+  async consider(tenant: string, task: string, cause: Cause | undefined): Promise<void> {
+    const stream = streamName(tenant, 'task', task);
+    if (this.considering.has(stream)) {
+      this.again.add(stream);
+      return;
+    }
+    const chosen = this.choose(tenant, task, stream, cause).finally(() => this.considering.delete(stream));
+    this.considering.set(stream, chosen);
+    await chosen;
+  }
+
+  /**
+   * Waits until all that gives an agent something new has done so, or has not: what is paused from then on is known to
+   * every award after.
+   */
+  async underway(tenant: string): Promise<void> {
+    const own = [...this.considering, ...this.handing].filter(([stream]) => stream.startsWith(`${tenant}/`));
+    await Promise.allSettled(own.map(([, given]) => given));
+  }
+
+  /** Hands a task on, from the reservation to the award: known as under way meanwhile. */
+  async hands<T>(stream: string, hand: () => Promise<T>): Promise<T> {
+    const handed = hand();
+    const underway = [stream, handed] as const;
+    this.handing.add(underway);
+    return await handed.finally(() => this.handing.delete(underway));
+  }
+
+  private async choose(tenant: string, task: string, stream: string, cause: Cause | undefined): Promise<void> {
+    do {
+      this.again.delete(stream);
+      await this.tryAward(tenant, task, stream, cause);
+    } while (this.again.has(stream));
+  }
+
+  /** An agent has become able to take more: gives it, or whoever is better, the strongest tasks that wait. */
+  async serve(tenant: string, agent: string, cause: Cause | undefined): Promise<void> {
+    const tried = new Set<string>();
+    const pauses = await this.pauses.of(tenant);
+    for (;;) {
+      const entry = this.agents.get(tenant, agent);
+      const profile = entry?.state.profile;
+      if (entry === undefined || profile === undefined) return;
+      const now = toTime(this.clock.now());
+      const wanted = new Set([profile.agent_type, ...Object.keys(profile.capabilities)]);
+      const fits = (helping: boolean) => (task: { stream: string; state: TaskState }) => {
+        if (tried.has(task.stream) || hasDeclined(task.state, agent, now) || isTypePaused(pauses, task.state))
+          return false;
+        const source = helping ? 'help' : hasBid(task.state, agent) ? 'bid' : 'offer';
+        if (bidOf(entry, task.state.spec as TaskSpec, strengthOf(task.state, now), source) === undefined) return false;
+        if (!this.considering.has(task.stream)) return true;
+        // Somebody chooses for it right now, perhaps without this agent: have that looked at once more.
+        this.again.add(task.stream);
+        return false;
+      };
+      const idle = Object.keys(entry.state.slots).length + entry.pending === 0;
+      const next =
+        this.tasks.strongest(tenant, wanted, now, fits(false)) ??
+        (idle && profile.offer !== null && profile.offer.helps.length > 0
+          ? this.tasks.strongest(tenant, new Set([...wanted, ...profile.offer.helps]), now, fits(true))
+          : undefined);
+      if (next === undefined) return;
+      tried.add(next.stream);
+      await this.consider(tenant, next.id, cause);
+    }
+  }
+
+  /**
+   * Looks once more at open tasks that are ready, at all of them in turn: a safety net, should a wake-up ever be missed
+   * (a look that failed halfway may have kept others waiting). One that fails doesn't keep the others from their turn.
+   */
+  async sweep(limit = 1_000): Promise<void> {
+    const now = toTime(this.clock.now());
+    this.tasks.returned(now);
+    const ready = [...this.tasks.all()].filter(({ state }) => state.ready_at <= now);
+    const failures: unknown[] = [];
+    for (let i = 0; i < Math.min(limit, ready.length); i += 1) {
+      const { tenant, id } = ready[(this.swept + i) % ready.length] as TaskEntry;
+      await this.consider(tenant, id, undefined).catch((error: unknown) => failures.push(error));
+    }
+    this.swept = ready.length === 0 ? 0 : (this.swept + limit) % ready.length;
+    if (failures.length > 0) throw failures[0];
+  }
+
+  private async tryAward(tenant: string, task: string, stream: string, cause: Cause | undefined): Promise<void> {
+    const { state } = await this.transactor.load(taskDecider, stream);
+    const now = toTime(this.clock.now());
+    if (state.status !== 'open' || state.spec === undefined || state.ready_at > now) return;
+    if (state.spec.deadline !== undefined && state.spec.deadline <= now) return;
+    if (isTypePaused(await this.pauses.of(tenant), state)) return;
+    const { spec } = state;
+    const strength = strengthOf(state, now);
+    const weights = this.weightsOf(tenant);
+    const number = nextAward(state);
+    const bids: BidInputs[] = [];
+    const refused: { agent: string; reason: string }[] = [];
+    const look = () =>
+      this.candidates(tenant, state, spec, strength, [...decliners(state, now), ...refused.map(({ agent }) => agent)]);
+    // When all of them refuse there may be others: helpers, or more than one look takes in.
+    for (let found = look(); found.length > 0; found = look()) {
+      bids.push(...found);
+      const ranked = rank(task, found, strength, weights);
+      for (const { agent } of ranked) {
+        const reserved = await this.reserve(
+          tenant,
+          agent,
+          { task, task_type: spec.task_type, award: number, now },
+          state.correlation_id,
+          cause,
+        );
+        if ('reason' in reserved) {
+          refused.push({ agent, reason: reserved.reason });
+          // Whoever refused gets a slot back sooner or later, and that has the task looked at again.
+          if (refused.length >= MAX_CANDIDATES) return;
+          continue;
+        }
+        const outcome = await this.transactor.transact(
+          taskDecider,
+          stream,
+          award({
+            candidates: bids.length === found.length ? ranked : rank(task, bids, strength, weights),
+            weights,
+            refused,
+            reserved: { agent, award: number, receipt: reserved.receipt },
+            strength,
+            now,
+          }),
+          {
+            principal: Market.principal(tenant),
+            action: 'task.award',
+            cause: reserved.cause,
+            reaction: true,
+            correlationId: state.correlation_id,
+            attributes: { task_type: spec.task_type, agent },
+          },
+        );
+        if (!outcome.ok) await this.settleSlot(tenant, task, { agent, award: number }, reserved.cause);
+        return;
+      }
+    }
+  }
+
+  /** Explicit bids and standing offers; when there are none, idle helpers of other pools. None of the `excluded`. */
+  private candidates(
+    tenant: string,
+    state: TaskState,
+    spec: TaskSpec,
+    strength: number,
+    excluded: readonly string[],
+  ): BidInputs[] {
+    const explicit: BidInputs[] = [];
+    for (const agent of Object.keys(state.bids)) {
+      const entry = excluded.includes(agent) ? undefined : this.agents.get(tenant, agent);
+      const bid = entry === undefined ? undefined : bidOf(entry, spec, strength, 'bid');
+      if (bid !== undefined) explicit.push(bid);
+    }
+    const all = [
+      ...explicit,
+      ...this.agents.offers(tenant, spec, strength, [...excluded, ...explicit.map(({ agent }) => agent)]),
+    ];
+    return all.length > 0 ? all : this.agents.helpers(tenant, spec, strength, excluded, this.overloaded);
+  }
+
+  /** Asks the agent's stream for a slot. */
+  async reserve(
+    tenant: string,
+    agent: string,
+    request: { task: string; task_type: string; award: number; now: Time },
+    correlationId: string,
+    cause: Cause | undefined,
+  ): Promise<{ receipt: string; cause: Cause } | { reason: string }> {
+    const stream = streamName(tenant, 'agent', agent);
+    const entry: AgentEntry | undefined = this.agents.get(tenant, agent);
+    if (entry?.paused === true) return { reason: 'agent-paused' };
+    if (entry !== undefined) entry.pending += 1;
+    try {
+      const { now, ...slot } = request;
+      const outcome = await this.transactor.transact(
+        agentDecider,
+        stream,
+        reserveSlot({ ...slot, expires: plusSeconds(now, RESERVATION_SECONDS) }),
+        {
+          principal: Market.principal(tenant),
+          action: 'agent.reserve',
+          cause,
+          reaction: true,
+          correlationId,
+          attributes: { task: request.task, task_type: request.task_type },
+        },
+      );
+      if (!outcome.ok) return { reason: outcome.rejection.code };
+      if (outcome.commit !== undefined)
+        return { receipt: commitRef(stream, outcome.commit.index), cause: causeOf(outcome.commit) };
+      // Reserved before, by a try that did not get as far as the award.
+      const { receipt, since } = outcome.state.slots[request.task] as Slot;
+      return { receipt, cause: { ref: receipt, at: since, correlationId, depth: cause?.depth ?? 0 } };
+    } finally {
+      if (entry !== undefined) entry.pending -= 1;
+    }
+  }
+
+  /**
+   * Settles a reservation that may never get its award: confirmed when the award shows in the task's stream, else
+   * released. An award can be under way all this time, here or in another process: so the task's stream has to refuse
+   * its number before the slot is given to another task.
+   */
+  async settleSlot(tenant: string, task: string, reserved: Claim, cause?: Cause): Promise<void> {
+    const context = { principal: Market.principal(tenant), cause, reaction: cause !== undefined };
+    const voided = await this.transactor.transact(taskDecider, streamName(tenant, 'task', task), voidAward(reserved), {
+      ...context,
+      action: 'task.void-award',
+    });
+    if (!voided.ok)
+      throw new Error(`award ${reserved.award} of ${task} could not be voided: ${voided.rejection.message}`);
+    const { holder, correlation_id } = voided.state;
+    const stands = holder?.agent === reserved.agent && holder.award === reserved.award;
+    await this.transactor.transact(
+      agentDecider,
+      streamName(tenant, 'agent', reserved.agent),
+      stands ? confirmSlot(task, reserved.award) : releaseSlot(task, reserved.award, 'gone'),
+      {
+        ...context,
+        action: stands ? 'agent.confirm' : 'agent.release',
+        correlationId: correlation_id === '' ? undefined : correlation_id,
+      },
+    );
+  }
+}
+
+function isTypePaused(pauses: PauseState, { spec }: TaskState): boolean {
+  return spec !== undefined && pauseOf(pauses, 'task_type', spec.task_type) !== undefined;
+}

@@ -1,0 +1,550 @@
+/** Use cases of tasks: posting, bidding, holding, completing. */
+import { createHash } from 'node:crypto';
+import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
+import { Rejection } from '../../domain/kernel/decider';
+import { parseCommitRef, streamName } from '../../domain/kernel/ids';
+import { type Time, toTime } from '../../domain/kernel/time';
+import { agentDecider, type AgentProfile } from '../../domain/market/agent';
+import type { AwardChallenge } from '../../domain/market/award-challenge';
+import {
+  accept,
+  cancel,
+  challengeAward,
+  type Claim,
+  clear,
+  complete,
+  decline,
+  type EditedTask,
+  extendChallenge,
+  fail,
+  handOff,
+  nextAward,
+  placeBid,
+  post,
+  progress,
+  type Recomputation,
+  recomputeReceipt,
+  redrive,
+  release,
+  settleChallenge,
+  strengthOf,
+  taskDecider,
+  type TaskEvent,
+  type TaskSpec,
+  type TaskState,
+  timePassed,
+  withdrawBid,
+} from '../../domain/market/task';
+import type { WhyNot } from '../../domain/market/why-not';
+import { actionDecider, isStopped, TASK_OVER } from '../../domain/oversight/action';
+import type { TaskDoc } from '../../projections/market/tasks';
+import { ALL } from '../../projections/projection';
+import type { BlobArchive, Clock, ViewStore } from '../engine/ports';
+import type { RequestContext } from '../engine/transact';
+import { type Cause, causeOf, type Loaded, type Outcome, staleness, type Transactor } from '../engine/transact';
+import type { Views } from '../engine/views';
+import { timekeeper } from '../engine/watchdog';
+import { type Agents, agentStream } from './agents';
+import type { Market } from './market';
+import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
+
+export { MAX_EFFORT } from '../../domain/market/task';
+
+/** A task as the API shows it; `now` in milliseconds since the epoch. */
+export function taskView(
+  id: string,
+  { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>,
+  now: number,
+): Record<string, unknown> {
+  const {
+    spec,
+    status,
+    attempts,
+    awards,
+    holder,
+    challenges,
+    progress,
+    completion,
+    history,
+    posted_at,
+    open_since,
+    finished_at,
+    ended,
+    correlation_id,
+    bids,
+  } = state;
+  return {
+    id,
+    version,
+    status,
+    ...spec,
+    strength: status === 'open' ? strengthOf(state, toTime(now)) : undefined,
+    attempts,
+    awards,
+    bids: Object.keys(bids).length,
+    holder,
+    challenge: challenges.findLast(({ status: of }) => of === 'open'),
+    challenges,
+    progress,
+    completion,
+    history,
+    posted_at,
+    open_since,
+    finished_at,
+    ended,
+    correlation_id,
+  };
+}
+
+/** A row of a list; where it is open or held, perhaps why. */
+type ListedTask = TaskDoc & { readonly why?: WhyNot };
+
+export type TaskOutcome = Outcome<TaskState, TaskEvent>;
+
+/** Payloads and results up to this many bytes of JSON stand in the receipt; larger ones go to the blob archive. */
+export const INLINE_BYTES = 32 * 1024;
+/** The same for a task that waits for a decision: the action that is decided on holds it. */
+const GATED_INLINE_BYTES = 16 * 1024;
+
+export function taskStream(tenant: string, id: string): string {
+  return streamName(tenant, 'task', id);
+}
+
+function referenceOf(bytes: Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+export class Tasks {
+  private overdue: (stream: string, state: TaskState) => Promise<void> = async () => undefined;
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly market: Market,
+    private readonly agents: Agents,
+    private readonly blobs: BlobArchive,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly clock: Clock,
+    private readonly whyNots: WhyNots,
+  ) {}
+
+  /** Posts a task. `cause`, when given, is the receipt (`stream@index`) that led to it, of the same tenant. */
+  async post(context: RequestContext, id: string, spec: TaskSpec, causeRef?: string): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    const cause = causeRef === undefined ? context.cause : await this.resolveCause(tenant, causeRef);
+    if (cause instanceof Rejection) return { ok: false, rejection: cause };
+    // What people decide on has to fit their screen and the receipt.
+    const stored = await this.outsource(
+      tenant,
+      spec.payload,
+      spec.oversight === undefined ? INLINE_BYTES : GATED_INLINE_BYTES,
+    );
+    const { payload: _, ...rest } = spec;
+    const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
+    return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete, this.now()), {
+      ...context,
+      cause,
+      creates: true,
+      action: 'task.post',
+      attributes: { task_type: spec.task_type, priority: spec.priority },
+    });
+  }
+
+  load(tenant: string, id: string, asOf?: Time): Promise<Loaded<TaskState>> {
+    const stream = taskStream(tenant, id);
+    return asOf === undefined
+      ? this.transactor.load(taskDecider, stream)
+      : this.transactor.loadAt(taskDecider, stream, { asOf });
+  }
+
+  /**
+   * A page of the tenant's tasks, in order of id, as far as the view has come; the first of those that are open or held
+   * with the reason.
+   */
+  async list(
+    tenant: string,
+    where: Readonly<Record<string, string>>,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ tasks: readonly ListedTask[]; continuation?: string }> {
+    const page = await this.viewStore.query<TaskDoc>(this.views.serving('tasks'), {
+      tenant,
+      key: ALL,
+      where,
+      limit,
+      continuation,
+    });
+    const told = new Set(
+      page.rows.filter(({ doc }) => doc.status === 'open' || doc.status === 'held').slice(0, MAX_WHYS),
+    );
+    const tasks = await Promise.all(
+      page.rows.map(async (row): Promise<ListedTask> =>
+        told.has(row) ? { ...row.doc, why: await this.whyNots.ofWaiting(row.source) } : row.doc,
+      ),
+    );
+    return { tasks, continuation: page.continuation };
+  }
+
+  async bid(context: RequestContext, id: string, bid: { agent: string; note?: string }): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    let bidder = (await this.transactor.load(agentDecider, agentStream(tenant, bid.agent))).state;
+    if (bidder.status !== 'active')
+      bidder = (await this.transactor.current(agentDecider, agentStream(tenant, bid.agent))).state;
+    const gone = new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`);
+    // The stream itself refuses: it knows a command that comes again.
+    if (bidder.status !== 'active')
+      return await this.command(context, id, 'task.bid', () => gone, { agent: bid.agent });
+    const outcome = await this.inTime(context, id, 'task.bid', placeBid(bid, this.now()), { agent: bid.agent });
+    // A bid for a task that has been waiting for somebody closes at once.
+    if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= this.now())
+      await this.market.consider(tenant, id, causeOf(outcome.commit));
+    return outcome;
+  }
+
+  withdrawBid(context: RequestContext, id: string, agent: string): Promise<TaskOutcome> {
+    return this.inTime(context, id, 'task.withdraw-bid', withdrawBid(agent, this.now()), { agent });
+  }
+
+  accept(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
+    return this.held(
+      context,
+      id,
+      'task.accept',
+      (state) => accept(claim, this.now(), this.agents.acceptUntil(state))(state),
+      claim,
+    );
+  }
+
+  decline(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
+    return this.held(
+      context,
+      id,
+      'task.decline',
+      (state) => decline(claim, reason, this.now(), this.agents.acceptUntil(state))(state),
+      claim,
+    );
+  }
+
+  progress(context: RequestContext, id: string, claim: Claim, fraction: number, note?: string): Promise<TaskOutcome> {
+    return this.held(context, id, 'task.progress', progress(claim, fraction, note, this.now()), claim);
+  }
+
+  /**
+   * Extends the lease without an event; an award that is not accepted yet stands as well. Refuses when the claim does
+   * not stand.
+   */
+  async heartbeat(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    await this.agents.heard(context, claim.agent);
+    const stale = await this.agents.staleness(context, taskDecider, taskStream(tenant, id));
+    if (stale !== undefined) return { ok: false, rejection: stale };
+    const { stands } = await this.agents.extendLease(tenant, id, claim);
+    const loaded = await this.load(tenant, id);
+    if (stands) return { ok: true, ...loaded, events: [], commit: undefined, repeated: true };
+    const wrong = progress(claim, -1, undefined, this.now())(loaded.state);
+    return {
+      ok: false,
+      rejection:
+        wrong instanceof Rejection
+          ? wrong
+          : new Rejection('conflict', 'not-the-holder', 'the claim does not hold this task'),
+    };
+  }
+
+  async complete(context: RequestContext, id: string, claim: Claim, result: unknown): Promise<TaskOutcome> {
+    const stored = await this.outsource(context.principal.tenant, result);
+    return await this.held(
+      context,
+      id,
+      'task.complete',
+      complete(claim, 'inline' in stored ? { result } : { result_ref: stored.reference }, this.now()),
+      claim,
+    );
+  }
+
+  fail(context: RequestContext, id: string, claim: Claim, reason: string, retryable: boolean): Promise<TaskOutcome> {
+    return this.held(context, id, 'task.fail', fail(claim, reason, retryable, this.now()), claim);
+  }
+
+  /** The holder gives the task back: another attempt, by whoever is best then. */
+  release(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
+    return this.held(
+      context,
+      id,
+      'task.release',
+      (state) => release(claim, reason, this.now(), this.agents.acceptUntil(state))(state),
+      claim,
+    );
+  }
+
+  /** The holder hands the task to a named agent, whose slot is reserved first. */
+  async handOff(context: RequestContext, id: string, claim: Claim, to: string, note?: string): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    const { state, version } = await this.transactor.current(taskDecider, taskStream(tenant, id));
+    const now = this.now();
+    const peer = { agent: to, profile: await this.profileOf(tenant, to), award: nextAward(state) };
+    const wrong =
+      staleness(context.expectedVersion, version) ?? handOff(claim, { ...peer, receipt: '' }, note, now)(state);
+    // Nothing is reserved for what will be refused. The stream itself answers: it knows a command that comes again.
+    if (wrong instanceof Rejection || wrong.length === 0)
+      return await this.held(context, id, 'task.hand-off', () => wrong, claim);
+    const { award } = peer;
+    return await this.market.hands(taskStream(tenant, id), async () => {
+      const reserved = await this.market.reserve(
+        tenant,
+        to,
+        { task: id, task_type: (state.spec as TaskSpec).task_type, award, now },
+        state.correlation_id,
+        undefined,
+      );
+      if ('reason' in reserved)
+        return {
+          ok: false,
+          rejection: new Rejection('conflict', reserved.reason, `${to} can't take the task: ${reserved.reason}`),
+        };
+      const outcome = await this.held(
+        context,
+        id,
+        'task.hand-off',
+        handOff(claim, { ...peer, receipt: reserved.receipt }, note, now),
+        claim,
+      );
+      if (!outcome.ok) await this.market.settleSlot(tenant, id, { agent: to, award }, reserved.cause);
+      return outcome;
+    });
+  }
+
+  cancel(context: RequestContext, id: string, reason: string): Promise<TaskOutcome> {
+    return this.inTime(context, id, 'task.cancel', cancel(context.principal.id, reason, this.now()));
+  }
+
+  /**
+   * Brings back what is dead or has expired; an open task is asked again of those that declined it. What was stopped at
+   * the gate since stays where it is: nobody does by a redrive what a person, or judges, said no to.
+   */
+  async redrive(context: RequestContext, id: string, deadline?: Time): Promise<TaskOutcome> {
+    const stopped = await this.stoppedAtGate(context.principal.tenant, id);
+    return await this.inTime(
+      context,
+      id,
+      'task.redrive',
+      stopped === undefined ? redrive(context.principal.id, this.now(), deadline) : () => stopped,
+    );
+  }
+
+  /** It was decided that the task may be done, as `action` (a stream) says, and as a person may have edited it. */
+  clear(context: RequestContext, id: string, action: string, edited: EditedTask | undefined): Promise<TaskOutcome> {
+    return this.inTime(context, id, 'task.clear', clear(action, edited, this.now()));
+  }
+
+  /** Doubts the standing award before the round `challenge.round`. */
+  challengeAward(
+    context: RequestContext,
+    id: string,
+    challenge: AwardChallenge & { readonly until: Time },
+  ): Promise<TaskOutcome> {
+    const decision: ReturnType<typeof challengeAward> = (state) =>
+      challengeAward(challenge, this.now(), this.agents.acceptUntil(state))(state);
+    return this.inTime({ ...context, receiptOfRefusal: true }, id, 'task.challenge', decision);
+  }
+
+  /** The round of the challenge is over. */
+  async settleChallenge(
+    context: RequestContext,
+    id: string,
+    round: string,
+    upheld: boolean,
+    reason: string,
+  ): Promise<TaskOutcome> {
+    const { correlationId } = await this.load(context.principal.tenant, id);
+    return await this.command(
+      { ...context, correlationId },
+      id,
+      'task.settle-challenge',
+      settleChallenge(round, upheld, reason, this.now()),
+    );
+  }
+
+  /** Whoever decides on a challenge of its award has been given time back. */
+  async extendChallenge(
+    tenant: string,
+    id: string,
+    time: { readonly round: string; readonly until: Time },
+    cause: Cause | undefined,
+  ): Promise<TaskOutcome> {
+    const { correlationId } = await this.load(tenant, id);
+    return await this.command(
+      { principal: timekeeper(tenant), cause, reaction: cause !== undefined, correlationId },
+      id,
+      'task.extend-challenge',
+      extendChallenge(time, this.now()),
+    );
+  }
+
+  /**
+   * The task's time has passed, or may have.
+   * @param state as it was looked at
+   * @param heartbeat the holder's last sign of life for this task, if any is known
+   */
+  async timePassed(
+    context: RequestContext,
+    id: string,
+    state: TaskState,
+    heartbeat: Time | undefined,
+  ): Promise<TaskOutcome> {
+    const stream = taskStream(context.principal.tenant, id);
+    await this.overdue(stream, state);
+    const why = await this.whyNots.atDeadline(stream, state);
+    return await this.command(
+      { ...context, correlationId: state.correlation_id },
+      id,
+      'task.time-passed',
+      timePassed(this.now(), heartbeat, why, this.agents.acceptUntil(state), this.agents.excused),
+    );
+  }
+
+  /** Has doubt of an award looked at before it lapses. */
+  onOverdue(look: (stream: string, state: TaskState) => Promise<void>): void {
+    this.overdue = look;
+  }
+
+  /** Computes the task's last award (or award number `award`) again from its receipt alone. */
+  async recompute(tenant: string, id: string, award?: number): Promise<Recomputation | Rejection> {
+    let found: Commit | undefined;
+    for await (const commit of this.transactor.commits(taskStream(tenant, id))) {
+      if (
+        commit.events.some(
+          (event) =>
+            event.type === 'TaskAwarded' && (award === undefined || (event.data as { award: number }).award === award),
+        )
+      )
+        found = commit;
+    }
+    if (found === undefined)
+      return new Rejection(
+        'missing',
+        'award-not-found',
+        award === undefined ? 'the task has no award yet' : `the task has no award ${award} made by the market`,
+      );
+    return recomputeReceipt(found);
+  }
+
+  /**
+   * A payload or a result of the task that was put into the archive; undefined when it names none such. Throws
+   * `AlteredPayload`.
+   */
+  async blob(tenant: string, id: string, reference: string): Promise<Uint8Array | undefined> {
+    const { spec, completion } = (await this.load(tenant, id)).state;
+    if (spec?.payload_ref !== reference && completion?.result_ref !== reference) return undefined;
+    const bytes = await this.blobs.get(tenant, reference);
+    if (bytes === undefined) throw new AlteredPayload(reference, 'is not there');
+    if (referenceOf(bytes) !== reference) throw new AlteredPayload(reference, 'holds other bytes than were written');
+    return bytes;
+  }
+
+  private async stoppedAtGate(tenant: string, id: string): Promise<Rejection | undefined> {
+    const stream = taskStream(tenant, id);
+    if ((await this.transactor.load(taskDecider, stream)).state.spec?.oversight === undefined) return undefined;
+    const { state } = await this.transactor.current(
+      actionDecider,
+      streamName(tenant, actionDecider.category, await gateOf(this.transactor, stream)),
+    );
+    return isStopped(state) || state.compensation !== undefined ? TASK_OVER : undefined;
+  }
+
+  /** What an agent says of itself, as the store has it now; undefined when it is not registered. */
+  private async profileOf(tenant: string, agent: string): Promise<AgentProfile | undefined> {
+    const { status, profile } = (await this.transactor.current(agentDecider, agentStream(tenant, agent))).state;
+    return status === 'gone' ? undefined : profile;
+  }
+
+  /** A command of whoever holds the task: caused by the award that it holds. */
+  private async held(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof accept>,
+    claim: Claim,
+  ): Promise<TaskOutcome> {
+    const { tenant } = context.principal;
+    const stream = taskStream(tenant, id);
+    await this.agents.heard(context, claim.agent);
+    let state = this.transactor.peek<TaskState>(stream)?.state;
+    if (state?.holder?.award !== claim.award) ({ state } = await this.transactor.current(taskDecider, stream));
+    await this.letTimePass(context, id, state);
+    const { holder, correlation_id } = state;
+    const cause =
+      holder === undefined
+        ? undefined
+        : { ref: holder.receipt, at: holder.awarded_at, correlationId: correlation_id, depth: 0 };
+    return await this.command({ ...context, cause }, id, action, decision, { agent: claim.agent });
+  }
+
+  /** A command of anybody else. */
+  private async inTime(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof accept>,
+    attributes?: Record<string, unknown>,
+  ): Promise<TaskOutcome> {
+    await this.letTimePass(context, id, (await this.load(context.principal.tenant, id)).state);
+    return await this.command(context, id, action, decision, attributes);
+  }
+
+  /**
+   * What is late has its receipt before the answer: no command waits for a timer to be refused. A lease ends by its own
+   * look.
+   */
+  private async letTimePass(context: RequestContext, id: string, state: TaskState): Promise<void> {
+    const now = this.now();
+    const events = timePassed(now, now, undefined, this.agents.acceptUntil(state), this.agents.excused)(state);
+    if (events instanceof Rejection || events.length === 0) return;
+    await this.timePassed({ principal: timekeeper(context.principal.tenant) }, id, state, now);
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
+  }
+
+  private command(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof accept>,
+    attributes?: Record<string, unknown>,
+  ): Promise<TaskOutcome> {
+    return this.transactor.transact(taskDecider, taskStream(context.principal.tenant, id), decision, {
+      ...context,
+      action,
+      attributes,
+    });
+  }
+
+  private async resolveCause(tenant: string, reference: string): Promise<Cause | Rejection> {
+    const place = parseCommitRef(reference);
+    const cause =
+      place?.stream.startsWith(`${tenant}/`) === true
+        ? await this.transactor.cause(place.stream, place.index)
+        : undefined;
+    return (
+      cause ??
+      new Rejection(
+        'invalid',
+        'cause-not-found',
+        `there is no receipt ${reference}: give stream@index as a receipt shows it`,
+      )
+    );
+  }
+
+  private async outsource(
+    tenant: string,
+    value: unknown,
+    most = INLINE_BYTES,
+  ): Promise<{ inline: true } | { reference: string }> {
+    if (value === undefined) return { inline: true };
+    const text = JSON.stringify(value);
+    if (text.length <= most && Buffer.byteLength(text) <= most) return { inline: true };
+    return { reference: await this.blobs.put(tenant, Buffer.from(text)) };
+  }
+}

@@ -1,0 +1,433 @@
+/**
+ * Use cases of reaching people: the channels of a tenant, and what is delivered through them.
+ *
+ * An intent is written first, and its deadline is set by what the feed says of it; so a crash at any place leaves
+ * either nothing or an intent that is still to be done. An attempt whose result could not be written is made again,
+ * under the same id.
+ */
+import { createHmac } from 'node:crypto';
+import type { Commit } from '../../domain/kernel/commit';
+import { parseStream, streamName } from '../../domain/kernel/ids';
+import type { Principal } from '../../domain/kernel/principal';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import {
+  carries,
+  type Channel,
+  channelDecider,
+  type ChannelEvent,
+  type ChannelState,
+  isReference,
+  removeChannel,
+  setChannel,
+} from '../../domain/notices/channel';
+import {
+  attempted,
+  type AttemptResult,
+  deliveryDecider,
+  deliveryDue,
+  type DeliveryEvent,
+  type DeliveryState,
+  redrive,
+  request,
+  type Target,
+} from '../../domain/notices/delivery';
+import { asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/notices/notice';
+import { ALL } from '../../projections/projection';
+import { type Projection, readAll } from '../../projections/projection';
+import { derivedId } from '../engine/new-id';
+import type { Clock, Deadline, Deadlines, Outbound, ViewStore } from '../engine/ports';
+import type { RequestContext } from '../engine/transact';
+import type { Cause, Loaded, Outcome, Transactor } from '../engine/transact';
+import type { Views } from '../engine/views';
+
+export { CHANNEL_KINDS } from '../../domain/notices/channel';
+export { NOTICE_EVENTS } from '../../domain/notices/notice';
+
+// ---------------------------------------------------------------------------------------------------- read models
+
+export interface ChannelDoc extends Channel {
+  readonly channel_id: string;
+}
+
+/** A row per channel that is there. */
+export const channels: Projection<ChannelState, ChannelDoc> = {
+  name: 'channels',
+  version: 1,
+  category: 'channel',
+  fields: ['events[]'],
+  row({ tenant, stream, version }, { channel_id, channel }) {
+    return {
+      tenant,
+      key: ALL,
+      source: stream,
+      index: version,
+      doc: channel === undefined ? null : { channel_id, ...channel },
+    };
+  },
+};
+
+export interface DeliveryDoc {
+  readonly delivery_id: string;
+  readonly notice_id: string;
+  readonly title: string;
+  readonly channel_id: string;
+  readonly status: DeliveryState['status'];
+  readonly attempts: number;
+  /** When it was requested, or redriven last. */
+  readonly since: Time;
+  /** When the next attempt is due. */
+  readonly due: Time | null;
+  /** What the last attempt failed with. */
+  readonly failure: { readonly status?: number; readonly reason: string } | null;
+}
+
+/** A row per delivery. */
+export const deliveries: Projection<DeliveryState, DeliveryDoc> = {
+  name: 'deliveries',
+  version: 1,
+  category: 'delivery',
+  fields: ['status'],
+  row({ tenant, id, stream, version }, { notice, target, since, status, attempts, due = null, failure = null }) {
+    if (notice === undefined || target === undefined || since === undefined) return undefined;
+    const doc = {
+      delivery_id: id,
+      notice_id: notice.id,
+      title: notice.title,
+      channel_id: target.channel_id,
+      status,
+      attempts,
+      since,
+      due,
+      failure,
+    };
+    return { tenant, key: ALL, source: stream, index: version, doc };
+  },
+};
+
+// ------------------------------------------------------------------------------------------------------- channels
+
+type ChannelOutcome = Outcome<ChannelState, ChannelEvent>;
+
+export class Channels {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+  ) {}
+
+  set(context: RequestContext, id: string, channel: Channel): Promise<ChannelOutcome> {
+    return this.command(context, id, 'channel.set', setChannel(id, channel), { kind: channel.kind });
+  }
+
+  remove(context: RequestContext, id: string): Promise<ChannelOutcome> {
+    return this.command(context, id, 'channel.remove', removeChannel(context.principal.id));
+  }
+
+  load(tenant: string, id: string): Promise<Loaded<ChannelState>> {
+    return this.transactor.load(channelDecider, channelStream(tenant, id));
+  }
+
+  /** A page of the tenant's channels, in order of id; as far as the view has come. */
+  async list(
+    tenant: string,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ channels: readonly ChannelDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<ChannelDoc>(this.views.serving(channels.name), {
+      tenant,
+      key: ALL,
+      limit,
+      continuation,
+    });
+    return { channels: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** What is refused here leaves a receipt. */
+  private command(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof setChannel>,
+    attributes?: Record<string, unknown>,
+  ): Promise<ChannelOutcome> {
+    return this.transactor.transact(channelDecider, channelStream(context.principal.tenant, id), decision, {
+      ...context,
+      action,
+      receiptOfRefusal: true,
+      attributes,
+    });
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------- deliveries
+
+/** Reason of the deadlines that lead to `onDeadline`. */
+export const DELIVERY_DUE = 'delivery';
+
+/** Channels that one notice goes to, at most. */
+const MAX_CHANNELS = 100;
+/** Attempts under way at once: together, and for one tenant, whose slow receivers must not hold up the others. */
+const MAX_UNDER_WAY = 64;
+const MAX_UNDER_WAY_PER_TENANT = 8;
+const ATTEMPT_MS = 10_000;
+/** After this an attempt is lost, with the process that made it. */
+const LOST_AFTER_SECONDS = 60;
+const BUSY_SECONDS = 5;
+
+export class Deliveries {
+  /** Attempts that this process makes now, by stream. */
+  private readonly underWay = new Map<string, Promise<void>>();
+  private stopped = false;
+
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly deadlines: Deadlines,
+    private readonly outbound: Outbound,
+    private readonly clock: Clock,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly random: () => number = Math.random,
+  ) {}
+
+  /**
+   * Writes a delivery for every channel, as far as the view has come, through which `group` is told of such a notice. A
+   * notice that is told again (it has the same id) changes nothing where it was told before. Throws when one could not
+   * be written: tell it again.
+   */
+  async notify(tenant: string, notice: Notice, group: string, cause: Cause | undefined): Promise<void> {
+    const { docs } = await readAll<ChannelDoc>(this.viewStore, this.views.serving(channels.name), {
+      tenant,
+      key: ALL,
+      where: { events: notice.event },
+    });
+    const told = docs.filter((channel) => carries(channel, notice.event, group));
+    if (told.length > MAX_CHANNELS)
+      this.report('a notice has too many channels: the rest is left out', {
+        tenant,
+        notice: notice.id,
+        channels: told.length,
+      });
+    const results = await Promise.allSettled(
+      told.slice(0, MAX_CHANNELS).map(({ channel_id }) => this.request(tenant, notice, group, channel_id, cause)),
+    );
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  /** Sets the deadlines of deliveries that have changed. Handles commits of any category, in any order, also again. */
+  async handle(commits: readonly Commit[]): Promise<void> {
+    const due = new Map<string, Deadline>();
+    for (const { stream, index } of commits) {
+      if (parseStream(stream).category !== deliveryDecider.category) continue;
+      await this.transactor.catchUp(stream, index);
+      const at = deliveryDue((await this.transactor.load(deliveryDecider, stream)).state);
+      if (at !== undefined) due.set(stream, { stream, reason: DELIVERY_DUE, due: at });
+    }
+    if (due.size > 0) await this.deadlines.schedule([...due.values()]);
+  }
+
+  /**
+   * Begins the attempt that is due, and answers when to look again; undefined when there is nothing left to do. Doesn't
+   * wait for the receiver: other deadlines are to have their turn.
+   */
+  async onDeadline(stream: string): Promise<Time | undefined> {
+    const due = deliveryDue((await this.transactor.current(deliveryDecider, stream)).state);
+    const now = toTime(this.clock.now());
+    if (due === undefined || due > now) return due;
+    // From here on without a pause: deadlines are looked at side by side.
+    if (!this.underWay.has(stream)) {
+      if (this.stopped || this.isBusy(parseStream(stream).tenant)) return plusSeconds(now, BUSY_SECONDS);
+      const work = this.attempt(stream)
+        .catch((error: unknown) =>
+          this.report('an attempt to deliver could not be finished', { stream, error: String(error) }),
+        )
+        .finally(() => this.underWay.delete(stream));
+      this.underWay.set(stream, work);
+    }
+    return plusSeconds(now, LOST_AFTER_SECONDS);
+  }
+
+  /** Makes the attempt that is due, if one is, and records its result. At least once: see the head of this file. */
+  async attempt(stream: string): Promise<void> {
+    const { state, correlationId } = await this.transactor.current(deliveryDecider, stream);
+    const { notice, target, since, receipt, attempts, due } = state;
+    if (notice === undefined || target === undefined || since === undefined || correlationId === undefined) return;
+    if (due === undefined || due > toTime(this.clock.now())) return;
+    const { tenant, id } = parseStream(stream);
+    const result = await this.send(tenant, id, notice, target);
+    const outcome = await this.transactor.transact(
+      deliveryDecider,
+      stream,
+      attempted(attempts + 1, result, toTime(this.clock.now()), this.random()),
+      {
+        principal: principal(tenant),
+        action: 'delivery.attempt',
+        cause: { ref: receipt, at: since, correlationId, depth: 0 },
+      },
+    );
+    if (!outcome.ok) throw new Error(`the result could not be recorded: ${outcome.rejection.message}`);
+  }
+
+  async redrive(context: RequestContext, id: string): Promise<Outcome<DeliveryState, DeliveryEvent>> {
+    const { tenant } = context.principal;
+    const stream = deliveryStream(tenant, id);
+    const { target } = (await this.transactor.current(deliveryDecider, stream)).state;
+    const channel = target === undefined ? undefined : await this.channel(tenant, target.channel_id);
+    return await this.transactor.transact(deliveryDecider, stream, redrive(context.principal.id, channel), {
+      ...context,
+      action: 'delivery.redrive',
+    });
+  }
+
+  load(tenant: string, id: string): Promise<Loaded<DeliveryState>> {
+    return this.transactor.load(deliveryDecider, deliveryStream(tenant, id));
+  }
+
+  /** A page of the tenant's dead letters, in order of id; as far as the view has come. */
+  async dead(
+    tenant: string,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ deliveries: readonly DeliveryDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<DeliveryDoc>(this.views.serving(deliveries.name), {
+      tenant,
+      key: ALL,
+      where: { status: 'dead' },
+      limit,
+      continuation,
+    });
+    return { deliveries: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** Begins nothing any more, and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.settled();
+  }
+
+  /** Waits for the attempts that are under way. */
+  async settled(): Promise<void> {
+    await Promise.all(this.underWay.values());
+  }
+
+  private async request(
+    tenant: string,
+    notice: Notice,
+    group: string,
+    channel_id: string,
+    cause: Cause | undefined,
+  ): Promise<void> {
+    // The view finds channels, the stream says what they are.
+    const channel = await this.channel(tenant, channel_id);
+    if (channel === undefined || !carries(channel, notice.event, group)) return;
+    const id = derivedId(tenant, DELIVERIES, JSON.stringify([notice.id, channel_id]));
+    const outcome = await this.transactor.transact(
+      deliveryDecider,
+      deliveryStream(tenant, id),
+      request(notice, channel_id, channel),
+      {
+        principal: principal(tenant),
+        action: 'delivery.request',
+        cause,
+        reaction: true,
+        creates: true,
+      },
+    );
+    if (!outcome.ok) throw new Error(`notice ${notice.id} can't go to ${channel_id}: ${outcome.rejection.message}`);
+  }
+
+  private async channel(tenant: string, id: string): Promise<Channel | undefined> {
+    return (await this.transactor.current(channelDecider, channelStream(tenant, id))).state.channel;
+  }
+
+  private async send(tenant: string, id: string, notice: Notice, target: Target): Promise<AttemptResult> {
+    if ((await this.channel(tenant, target.channel_id)) === undefined)
+      return { ok: false, reason: 'the channel was removed', permanent: true };
+    return target.kind === 'mail'
+      ? await this.mail(id, notice, target.address)
+      : await this.post(tenant, id, notice, target);
+  }
+
+  private async mail(id: string, notice: Notice, to: string): Promise<AttemptResult> {
+    const { mail } = this.outbound;
+    if (mail === undefined) return { ok: false, reason: 'no mail server is configured', permanent: true };
+    const answer = await mail.send({ to, ...asMail(notice), messageId: `<${id}@${new URL(notice.link).hostname}>` });
+    return answer.ok ? answer : { ok: false, reason: answer.error, permanent: answer.permanent };
+  }
+
+  private async post(
+    tenant: string,
+    id: string,
+    notice: Notice,
+    { kind, address, secret }: Target,
+  ): Promise<AttemptResult> {
+    const url = isReference(address) ? await this.secret(tenant, address) : address;
+    if (url === undefined) return { ok: false, reason: `there is no ${address}` };
+    const body = JSON.stringify(
+      kind === 'teams' ? asTeams(notice) : kind === 'slack' ? asSlack(notice) : asStandard(notice),
+    );
+    const timestamp = Math.floor(this.clock.now() / 1000);
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      'user-agent': 'Formicary',
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+    };
+    if (secret !== undefined) {
+      const key = keyOf(await this.secret(tenant, secret));
+      if (key === undefined)
+        return { ok: false, reason: `${secret} is not whsec_ and the Base64 form of 24 to 64 bytes` };
+      headers['webhook-signature'] = sign(key, id, timestamp, body);
+    }
+    const answer = await this.outbound.webhooks.post({ url, headers, body, timeoutMs: ATTEMPT_MS });
+    if ('error' in answer) return { ok: false, reason: answer.error };
+    const { status, retryAfter } = answer;
+    return status >= 200 && status < 300
+      ? { ok: true, status }
+      : { ok: false, status, reason: `the receiver answered ${status}`, retry_after: retryAfter };
+  }
+
+  /** undefined also when the secrets can't be reached now. */
+  private async secret(tenant: string, reference: string): Promise<string | undefined> {
+    try {
+      return await this.outbound.secrets.get(tenant, reference);
+    } catch (error) {
+      this.report('a secret could not be read', { reference, error: String(error) });
+      return undefined;
+    }
+  }
+
+  private isBusy(tenant: string): boolean {
+    const own = [...this.underWay.keys()].filter((stream) => stream.startsWith(`${tenant}/`));
+    return this.underWay.size >= MAX_UNDER_WAY || own.length >= MAX_UNDER_WAY_PER_TENANT;
+  }
+}
+
+const DELIVERIES = 'deliveries';
+
+function principal(tenant: string): Principal {
+  return { tenant, id: DELIVERIES, kind: 'system', level: 'execute' };
+}
+
+export function channelStream(tenant: string, id: string): string {
+  return streamName(tenant, channelDecider.category, id);
+}
+
+export function deliveryStream(tenant: string, id: string): string {
+  return streamName(tenant, deliveryDecider.category, id);
+}
+
+// ------------------------------------------------------------------------------------- signatures (Standard Webhooks)
+
+/** The key of a secret `whsec_<Base64>`, which has 24 to 64 bytes; undefined when it isn't one. */
+function keyOf(secret: string | undefined): Buffer | undefined {
+  const encoded = /^whsec_([A-Za-z0-9+/]{32,86}={0,2})$/.exec(secret ?? '')?.[1];
+  const key = encoded === undefined ? undefined : Buffer.from(encoded, 'base64');
+  return key !== undefined && key.length >= 24 && key.length <= 64 ? key : undefined;
+}
+
+/** HMAC-SHA256 over `id.timestamp.body`; `timestamp` in whole seconds since the epoch. */
+function sign(key: Buffer, id: string, timestamp: number, body: string): string {
+  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')}`;
+}

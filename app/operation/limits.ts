@@ -1,0 +1,57 @@
+/** Limits per principal: of requests in time, a token bucket; of streams that are open at once, a count. */
+import { Recent } from '../../domain/kernel/recent';
+import type { Clock } from '../engine/ports';
+
+const MAX_PRINCIPALS = 50_000;
+
+export class RateLimiter {
+  private readonly buckets = new Recent<string, { tokens: number; at: number }>(MAX_PRINCIPALS);
+
+  /**
+   * @param perSecond tokens that come back in a second
+   * @param burst most tokens that a bucket holds
+   */
+  constructor(
+    private readonly perSecond: number,
+    private readonly burst: number,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Takes a token: 0 when there was one, else the seconds until there is. */
+  take(key: string): number {
+    const now = this.clock.now();
+    const bucket = this.buckets.get(key) ?? { tokens: this.burst, at: now };
+    bucket.tokens = Math.min(this.burst, bucket.tokens + (Math.max(0, now - bucket.at) / 1000) * this.perSecond);
+    bucket.at = now;
+    this.buckets.set(key, bucket);
+    if (bucket.tokens < 1) return (1 - bucket.tokens) / this.perSecond;
+    bucket.tokens -= 1;
+    return 0;
+  }
+}
+
+/** How much of a kind one caller has under way at once. */
+export class AtOnce {
+  private readonly open = new Map<string, number>();
+
+  constructor(readonly most: number) {}
+
+  /** Counts one more until `over` aborts or what is returned is called; undefined when there are as many as may be. */
+  enter(key: string, over: AbortSignal): (() => void) | undefined {
+    const count = this.open.get(key) ?? 0;
+    if (count >= this.most) return undefined;
+    this.open.set(key, count + 1);
+    let left = false;
+    const leave = (): void => {
+      if (left) return;
+      left = true;
+      over.removeEventListener('abort', leave);
+      const rest = (this.open.get(key) ?? 1) - 1;
+      if (rest > 0) this.open.set(key, rest);
+      else this.open.delete(key);
+    };
+    over.addEventListener('abort', leave);
+    if (over.aborted) leave();
+    return leave;
+  }
+}

@@ -1,0 +1,254 @@
+/** Numbers for Prometheus. Labels come from closed lists, so that no caller can make them many. */
+import {
+  collectDefaultMetrics,
+  Counter,
+  Gauge,
+  Histogram,
+  type MetricObject,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client';
+import type { Commit } from '../../domain/kernel/commit';
+import { type Time, toMillis } from '../../domain/kernel/time';
+import type { TaskEvent, TaskState } from '../../domain/market/task';
+import type { ApprovalEvent, ApprovalState } from '../../domain/oversight/approval';
+import type { RoundEvent, RoundState } from '../../domain/oversight/round';
+import type { Colony } from '../colony';
+import type { StoreCost } from '../engine/ports';
+import type { DecisionFigures } from '../oversight/decision-metrics';
+
+/** Tenants with series of their own for decisions: the first by name. */
+const MAX_TENANTS = 50;
+
+export class Metrics {
+  private readonly registry = new Registry();
+  private readonly requests = new Histogram({
+    name: 'formicary_http_request_seconds',
+    help: 'HTTP requests by route and status',
+    labelNames: ['route', 'status'],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 40],
+    registers: [this.registry],
+  });
+  private readonly commits = new Counter({
+    name: 'formicary_commits_total',
+    help: 'Commits by category of stream',
+    labelNames: ['category'],
+    registers: [this.registry],
+  });
+  private readonly taskEvents = new Counter({
+    name: 'formicary_task_events_total',
+    help: 'What happened to tasks',
+    labelNames: ['event'],
+    registers: [this.registry],
+  });
+  private readonly awardSeconds = new Histogram({
+    name: 'formicary_award_seconds',
+    help: 'From ready (posted, bids closed, retry due) to awarded',
+    buckets: [0.002, 0.005, 0.01, 0.05, 0.2, 1, 5, 30, 120],
+    registers: [this.registry],
+  });
+  private readonly sla = new Counter({
+    name: 'formicary_task_sla_total',
+    help: 'Tasks with a deadline, by whether it was met',
+    labelNames: ['met'],
+    registers: [this.registry],
+  });
+  private readonly decisions = new Counter({
+    name: 'formicary_decisions_total',
+    help: 'Approvals and rounds that ended, by outcome',
+    labelNames: ['of', 'outcome'],
+    registers: [this.registry],
+  });
+  private readonly decisionSeconds = new Histogram({
+    name: 'formicary_decision_seconds',
+    help: 'How long an approval waited (from when it was opened first), or a round was open',
+    labelNames: ['of'],
+    buckets: [0.02, 0.1, 0.5, 2, 10, 60, 300, 1_800, 7_200, 86_400],
+    registers: [this.registry],
+  });
+
+  /** The last of all: what could not be read before it is counted. */
+  private readonly unread: Counter;
+
+  constructor(private readonly colony: Colony) {
+    collectDefaultMetrics({ register: this.registry });
+    const { registry } = this;
+    new Gauge({
+      name: 'formicary_feed_lag_commits',
+      help: 'Commits that a consumer has yet to handle, where the process reads the feed itself',
+      labelNames: ['consumer'],
+      registers: [registry],
+      async collect() {
+        for (const { consumer, lag } of await colony.feed.status()) if (lag !== null) this.set({ consumer }, lag);
+      },
+    });
+    new Gauge({
+      name: 'formicary_feed_delay_seconds',
+      help: 'From the oldest commit of the page that this process has handled last to the end of its handling; of the views in the profile azure at least the age of a commit that has not come though it should',
+      labelNames: ['consumer'],
+      registers: [registry],
+      async collect() {
+        for (const { consumer, delay_seconds: delay } of await colony.feed.status())
+          if (delay !== null) this.set({ consumer }, delay);
+      },
+    });
+    new Gauge({
+      name: 'formicary_feed_parked_commits',
+      help: 'Commits that a consumer has given up on',
+      labelNames: ['consumer'],
+      registers: [registry],
+      async collect() {
+        for (const { consumer, parked } of await colony.feed.status()) this.set({ consumer }, parked);
+      },
+    });
+    new Gauge({
+      name: 'formicary_open_tasks',
+      help: 'Tasks that wait for an award',
+      registers: [registry],
+      collect() {
+        this.set(colony.market.tasks.size());
+      },
+    });
+    const pools = (name: 'gini' | 'utilisation' | 'idle' | 'waiting', help: string) =>
+      new Gauge({
+        name: `formicary_pool_${name}`,
+        help,
+        labelNames: ['tenant', 'pool'],
+        registers: [registry],
+        collect() {
+          this.reset();
+          for (const pool of colony.balance.metrics()) this.set({ tenant: pool.tenant, pool: pool.pool }, pool[name]);
+        },
+      });
+    pools('gini', 'Gini coefficient of load over capacity in a pool (goal: below 0.3)');
+    pools('utilisation', 'Slots in use over capacity in a pool (goal: 0.6 to 0.8)');
+    pools('idle', 'Share of agents without a task in a pool (goal: below 0.2)');
+    pools('waiting', 'Tasks that wait for an agent of a pool');
+    const decisions = (name: string, help: string, figure: (figures: DecisionFigures) => number | null) =>
+      new Gauge({
+        name: `formicary_${name}`,
+        help,
+        labelNames: ['tenant'],
+        registers: [registry],
+        async collect() {
+          this.reset();
+          for (const tenant of await colony.decisionMetrics.tenants(MAX_TENANTS)) {
+            const value = figure(await colony.decisionMetrics.of(tenant));
+            if (value !== null) this.set({ tenant }, value);
+          }
+        },
+      });
+    const costs = (
+      name: string,
+      help: string,
+      figures: (cost: StoreCost) => readonly (readonly [value: number, labels?: { readonly direction: string }])[],
+    ) =>
+      new Counter({
+        name: `formicary_store_${name}_total`,
+        help,
+        labelNames: ['operation', 'direction'],
+        registers: [registry],
+        collect() {
+          this.reset();
+          for (const [operation, cost] of colony.ports.costs?.() ?? [])
+            for (const [value, labels] of figures(cost)) this.inc({ operation, ...labels }, value);
+        },
+      });
+    costs('requests', 'Requests to the service of the stores', ({ requests }) => [[requests]]);
+    costs('request_units', 'Request units that the service has charged', ({ requestUnits }) => [[requestUnits]]);
+    costs('throttled', 'Answers of the service that said to wait (429)', ({ throttled }) => [[throttled]]);
+    costs('bytes', 'Bodies to and from the service of the stores', ({ bytesSent, bytesReceived }) => [
+      [bytesSent, { direction: 'sent' }],
+      [bytesReceived, { direction: 'received' }],
+    ]);
+    decisions('approvals_waiting', 'Approvals that wait for a person', ({ approvals }) => approvals.waiting);
+    decisions('rounds_open', 'Rounds that take votes', ({ rounds }) => rounds.open);
+    decisions(
+      'human_share',
+      'Share of the actions that needed a person (goal: below 0.15)',
+      ({ actions }) => actions.share,
+    );
+    decisions(
+      'human_agreement',
+      'Share of the decided approvals in which people approved what was proposed, as it was',
+      ({ approvals }) => approvals.agreement,
+    );
+    this.unread = new Counter({
+      name: 'formicary_metrics_unread_total',
+      help: 'Metrics that could not be read when somebody asked for them: what they are read from was away',
+      labelNames: ['metric'],
+      registers: [registry],
+    });
+    colony.transactor.onCommitted(({ here, category, commits, state }) => {
+      if (!here) return; // each process counts its own
+      this.commits.inc({ category }, commits.length);
+      if (category === 'approval') this.approval(commits, state as ApprovalState);
+      if (category === 'round') this.round(commits, state as RoundState);
+      if (category !== 'task') return;
+      for (const { events, at } of commits)
+        for (const event of events as readonly TaskEvent[]) this.task(event, state as TaskState, at);
+    });
+  }
+
+  /** Takes note of an answered request. */
+  request(info: { readonly route: string; readonly status: number; readonly milliseconds: number }): void {
+    this.requests.observe({ route: info.route, status: String(info.status) }, info.milliseconds / 1000);
+  }
+
+  /** The text format of Prometheus. What can't be read now, since a store is away, is left out and counted. */
+  async text(): Promise<{ body: string; contentType: string }> {
+    const texts = await this.readable(({ name }) => this.registry.getSingleMetricAsString(name));
+    return { body: `${texts.join('\n\n')}\n`, contentType: this.registry.contentType };
+  }
+
+  /** All of it that can be read now, as prom-client keeps it. */
+  async families(): ReturnType<Registry['getMetricsAsJSON']> {
+    return await this.readable((metric) =>
+      (metric as unknown as { get(): Promise<MetricObjectWithValues<MetricValue<string>>> }).get(),
+    );
+  }
+
+  /** `read` of each metric, in their order, without those that can't be read. */
+  private async readable<T>(read: (metric: MetricObject) => Promise<T>): Promise<T[]> {
+    const metrics = this.registry.getMetricsAsArray();
+    const answers = await Promise.allSettled(metrics.slice(0, -1).map(read));
+    answers.forEach(({ status }, i) => {
+      if (status === 'rejected') this.unread.inc({ metric: (metrics[i] as MetricObject).name });
+    });
+    return [
+      ...answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : [])),
+      await read(metrics.at(-1) as MetricObject),
+    ];
+  }
+
+  private approval(commits: readonly Commit[], { requested_at }: ApprovalState): void {
+    for (const { events, at } of commits) {
+      for (const event of events as readonly ApprovalEvent[])
+        if (event.type === 'ApprovalClosed') this.decided('approval', event.data.outcome, requested_at, at);
+    }
+  }
+
+  private round(commits: readonly Commit[], { opened_at }: RoundState): void {
+    for (const { events, at } of commits) {
+      for (const event of events as readonly RoundEvent[]) {
+        if (event.type === 'RoundClosed') this.decided('round', event.data.outcome, opened_at, at);
+        if (event.type === 'RoundCancelled') this.decided('round', 'cancelled', opened_at, at);
+      }
+    }
+  }
+
+  private decided(of: 'approval' | 'round', outcome: string, from: Time | undefined, to: Time): void {
+    this.decisions.inc({ of, outcome });
+    this.decisionSeconds.observe({ of }, (toMillis(to) - toMillis(from as Time)) / 1000);
+  }
+
+  private task(event: TaskEvent, state: TaskState, at: string): void {
+    this.taskEvents.inc({ event: event.type });
+    if (event.type === 'TaskAwarded')
+      this.awardSeconds.observe(Math.max(0, toMillis(at) - toMillis(state.ready_at)) / 1000);
+    if (event.type === 'DeadlinePassed') this.sla.inc({ met: 'false' });
+    if (event.type === 'TaskCompleted' && state.spec?.deadline !== undefined)
+      this.sla.inc({ met: String(at <= state.spec.deadline) });
+  }
+}

@@ -1,0 +1,321 @@
+/** Use cases of approvals: the queue, and what people do with what waits in it. */
+import { refuse, Rejection } from '../../domain/kernel/decider';
+import { parseStream, streamName } from '../../domain/kernel/ids';
+import type { Principal } from '../../domain/kernel/principal';
+import { type Time, toTime } from '../../domain/kernel/time';
+import { editProblem } from '../../domain/market/task';
+import { actionDecider, type Instead } from '../../domain/oversight/action';
+import {
+  answer,
+  approvalDecider,
+  type ApprovalEvent,
+  type ApprovalRequest,
+  type ApprovalState,
+  approve,
+  ask,
+  claim,
+  type Consent,
+  extend,
+  override,
+  reject,
+  reopen,
+  request,
+  supersede,
+  timePassed,
+  unclaim,
+  withdraw,
+} from '../../domain/oversight/approval';
+import type { Person } from '../../domain/oversight/oversight';
+import type { Party } from '../../domain/oversight/parties';
+import { roundDecider } from '../../domain/oversight/round';
+import type { ApprovalDoc } from '../../projections/oversight/approvals';
+import { sourcesOf } from '../../projections/projection';
+import type { Clock, ViewStore } from '../engine/ports';
+import type { RequestContext } from '../engine/transact';
+import { type Loaded, type Outcome, settled, type Transactor } from '../engine/transact';
+import type { Views } from '../engine/views';
+import { timekeeper, type Watchdog } from '../engine/watchdog';
+import { partiesAsked } from './parties';
+
+export type ApprovalOutcome = Outcome<ApprovalState, ApprovalEvent>;
+
+export function approvalStream(tenant: string, id: string): string {
+  return streamName(tenant, 'approval', id);
+}
+
+/** An approval as the API shows it. */
+export function approvalView(
+  id: string,
+  { state, version }: Pick<Loaded<ApprovalState>, 'state' | 'version'>,
+): Record<string, unknown> {
+  const { request: asked, ...rest } = state;
+  return { id, version, ...asked, ...rest };
+}
+
+/** Who calls, as approvals know people. */
+export function personOf({ id, kind, groups }: Principal): Person {
+  return { by: id, kind, groups };
+}
+
+export interface ApprovalFilter {
+  readonly status?: string;
+  readonly kind?: string;
+  readonly severity?: string;
+  readonly requester?: string;
+  readonly outcome?: string;
+  readonly group?: string;
+}
+
+/** What is decided about one of several approvals. */
+export interface BulkItem {
+  readonly id: string;
+  readonly hash: string;
+}
+
+/** Largest number of approvals that are decided in one go. */
+export const MAX_BULK = 100;
+
+export class Approvals {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly clock: Clock,
+    private readonly watchdog: Watchdog,
+  ) {}
+
+  request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalOutcome> {
+    return this.command({ ...context, creates: true }, id, 'approval.request', request(asked, this.now()), {
+      kind: asked.kind,
+      impact: asked.impact,
+    });
+  }
+
+  async claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalOutcome> {
+    return await this.decision(
+      context,
+      id,
+      'approval.claim',
+      claim(personOf(context.principal), this.now(), seconds, await this.partiesSince(context, id)),
+    );
+  }
+
+  unclaim(context: RequestContext, id: string): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.unclaim', unclaim(context.principal.id, this.now()));
+  }
+
+  /** Approves exactly the action that the person saw, or the same action as the person has corrected it. */
+  async approve(
+    context: RequestContext,
+    id: string,
+    consent: { hash: string; reason: string; edit?: unknown; bulk?: boolean; choice?: string },
+  ): Promise<ApprovalOutcome> {
+    const { edit, ...plain } = consent;
+    const { tenant } = context.principal;
+    const full =
+      (await this.decidedElsewhere(tenant, id)) ??
+      (edit === undefined ? plain : await this.withEdit(tenant, id, plain, edit));
+    if (full instanceof Rejection) return await this.decision(context, id, 'approval.approve', () => full);
+    return await this.decision(
+      context,
+      id,
+      'approval.approve',
+      approve(personOf(context.principal), full, this.now(), await this.partiesSince(context, id)),
+    );
+  }
+
+  async reject(
+    context: RequestContext,
+    id: string,
+    rejection: { hash: string; reason: string; bulk?: boolean },
+  ): Promise<ApprovalOutcome> {
+    const elsewhere = await this.decidedElsewhere(context.principal.tenant, id);
+    if (elsewhere !== undefined) return await this.decision(context, id, 'approval.reject', () => elsewhere);
+    return await this.decision(
+      context,
+      id,
+      'approval.reject',
+      reject(personOf(context.principal), rejection, this.now(), await this.partiesSince(context, id)),
+    );
+  }
+
+  /** Decides several in one go: each by itself, so that one that is refused doesn't keep the others. */
+  async bulk(
+    context: RequestContext,
+    decision: 'approve' | 'reject',
+    items: readonly BulkItem[],
+    reason: string,
+  ): Promise<(ApprovalOutcome & { readonly id: string })[]> {
+    const decided: (ApprovalOutcome & { readonly id: string })[] = [];
+    for (const { id, hash } of items) {
+      const { command, ...rest } = context;
+      const own = command === undefined ? rest : { ...rest, command: { ...command, key: `${command.key} ${id}` } };
+      decided.push({ id, ...(await settled(this[decision](own, id, { hash, reason, bulk: true }))) });
+    }
+    return decided;
+  }
+
+  async ask(context: RequestContext, id: string, question: string): Promise<ApprovalOutcome> {
+    return await this.decision(
+      context,
+      id,
+      'approval.ask',
+      ask(personOf(context.principal), question, this.now(), await this.partiesSince(context, id)),
+    );
+  }
+
+  answer(context: RequestContext, id: string, number: number, text: string): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.answer', answer(context.principal.id, number, text, this.now()));
+  }
+
+  withdraw(context: RequestContext, id: string, reason: string): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.withdraw', withdraw(context.principal.id, reason, this.now()));
+  }
+
+  async supersede(
+    context: RequestContext,
+    id: string,
+    reason: string,
+    asked?: readonly string[],
+  ): Promise<ApprovalOutcome> {
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.supersede', supersede(reason, asked, now));
+  }
+
+  async override(
+    context: RequestContext,
+    id: string,
+    person: Person,
+    instead: Instead,
+    reason: string,
+  ): Promise<ApprovalOutcome> {
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.override', override(person, instead, reason, now));
+  }
+
+  reopen(context: RequestContext, id: string, again: Parameters<typeof reopen>[0]): Promise<ApprovalOutcome> {
+    return this.command(context, id, 'approval.reopen', reopen(again, this.now()));
+  }
+
+  /** The approval's time has passed, or may have. */
+  async timePassed(context: RequestContext, id: string): Promise<ApprovalOutcome> {
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'approval.time-passed', timePassed(now));
+  }
+
+  load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ApprovalState>> {
+    const stream = approvalStream(tenant, id);
+    return asOf === undefined
+      ? this.transactor.load(approvalDecider, stream)
+      : this.transactor.loadAt(approvalDecider, stream, { asOf });
+  }
+
+  /** A page of the queue: severity first, then deadline; as far as the view has come. */
+  async list(
+    tenant: string,
+    filter: ApprovalFilter,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ approvals: readonly ApprovalDoc[]; continuation?: string }> {
+    const where = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as Record<
+      string,
+      string
+    >;
+    const page = await this.viewStore.query<ApprovalDoc>(this.views.serving('approvals'), {
+      tenant,
+      where,
+      limit,
+      continuation,
+    });
+    return { approvals: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** The approvals that wait, of all tenants, as streams; as far as the view has come. */
+  waiting(): AsyncGenerator<string> {
+    return sourcesOf(this.viewStore, this.views.serving('approvals'), { where: { status: 'waiting' } });
+  }
+
+  /**
+   * Why nobody decides here any more: the round that is asked about was overridden, though nobody has closed this yet.
+   */
+  private async decidedElsewhere(tenant: string, id: string): Promise<Rejection | undefined> {
+    const { state } = await this.load(tenant, id);
+    const { request: asked, opened_ref } = state;
+    if (asked === undefined || parseStream(asked.action).category !== roundDecider.category) return undefined;
+    const { override: other } = (await this.transactor.current(roundDecider, asked.action)).state;
+    if (other === undefined || other.approval === opened_ref) return undefined;
+    return refuse('already-decided', `${other.by} overrode the round: it is ${other.choice}`, {
+      outcome: 'superseded',
+      by: other.by,
+      choice: other.choice,
+    });
+  }
+
+  /** The action as it is now beside the one that the person wants. */
+  private async withEdit(
+    tenant: string,
+    id: string,
+    consent: Pick<Consent, 'hash' | 'reason' | 'bulk'>,
+    action: unknown,
+  ): Promise<Consent | Rejection> {
+    const { state } = await this.transactor.current(approvalDecider, approvalStream(tenant, id));
+    const { request: asked } = state;
+    if (asked === undefined || parseStream(asked.action).category !== actionDecider.category)
+      return new Rejection('invalid', 'edit-impossible', 'what is asked here can be approved or rejected, not edited');
+    const { state: gate } = await this.transactor.load(actionDecider, asked.action);
+    const before = state.edit?.hash === state.hash ? state.edit.action : gate.proposal?.action;
+    const wrong = gate.proposal?.target === undefined ? undefined : editProblem(before, action);
+    return wrong === undefined
+      ? { ...consent, edit: { before, action } }
+      : new Rejection('invalid', 'edit-impossible', wrong);
+  }
+
+  private async partiesSince({ principal }: RequestContext, id: string): Promise<readonly Party[]> {
+    return await partiesAsked(this.transactor, (await this.load(principal.tenant, id)).state);
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
+  }
+
+  /**
+   * While this process was away nobody could decide. Gives the time up to which that is settled: what is late is judged
+   * by it, and by none after it.
+   */
+  private async giveTimeBack(tenant: string, id: string): Promise<Time> {
+    const now = this.now();
+    const more = extend(this.watchdog.excused, now);
+    const events = more((await this.transactor.load(approvalDecider, approvalStream(tenant, id))).state);
+    if (!(events instanceof Rejection) && events.length > 0)
+      await this.command({ principal: timekeeper(tenant) }, id, 'approval.extend', more);
+    return now;
+  }
+
+  /** A command whose refusal matters as much as its success; the approval, as it was opened, is its cause. */
+  private async decision(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof unclaim>,
+  ): Promise<ApprovalOutcome> {
+    await this.giveTimeBack(context.principal.tenant, id);
+    const { state, correlationId } = await this.load(context.principal.tenant, id);
+    const { opened_ref: ref, requested_at: at } = state;
+    const cause = at === undefined || correlationId === undefined ? undefined : { ref, at, correlationId, depth: 0 };
+    return await this.command({ ...context, cause, receiptOfRefusal: true }, id, action, decision);
+  }
+
+  private command(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof unclaim>,
+    attributes?: Record<string, unknown>,
+  ): Promise<ApprovalOutcome> {
+    return this.transactor.transact(approvalDecider, approvalStream(context.principal.tenant, id), decision, {
+      ...context,
+      action,
+      attributes,
+    });
+  }
+}

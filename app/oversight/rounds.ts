@@ -1,0 +1,314 @@
+/** Use cases of consensus rounds: opening, voting, challenging, counting again. */
+import { Rejection } from '../../domain/kernel/decider';
+import { commitRef, reservedId, streamName } from '../../domain/kernel/ids';
+import { own } from '../../domain/kernel/own';
+import { actorOf } from '../../domain/kernel/principal';
+import { cut } from '../../domain/kernel/text';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import { type AgentProfile, type AgentState, levelOf } from '../../domain/market/agent';
+import { rounded } from '../../domain/market/market';
+import type { Algorithm, Group, Voter } from '../../domain/oversight/consensus';
+import { type Party, withoutParties } from '../../domain/oversight/parties';
+import {
+  cancel,
+  castVote,
+  decidedByPeople,
+  extend,
+  open,
+  type Opening,
+  override,
+  type PeoplesChoice,
+  recomputeRound,
+  roundDecider,
+  type RoundEvent,
+  type RoundRecomputation,
+  type RoundSpec,
+  type RoundState,
+  timePassed,
+  type Vote,
+} from '../../domain/oversight/round';
+import type { RoundDoc } from '../../projections/oversight/rounds';
+import { ALL } from '../../projections/projection';
+import { sourcesOf } from '../../projections/projection';
+import type { Clock, ViewStore } from '../engine/ports';
+import type { RequestContext } from '../engine/transact';
+import type { Loaded, Outcome, Transactor } from '../engine/transact';
+import type { Views } from '../engine/views';
+import { timekeeper, type Watchdog } from '../engine/watchdog';
+import type { AgentBook } from '../market/books';
+import { partiesSince } from './parties';
+
+export { ALGORITHMS, CONSENSUS_DEFAULTS, agreementMatrix } from '../../domain/oversight/consensus';
+
+export type RoundOutcome = Outcome<RoundState, RoundEvent>;
+
+/** Agents whose votes are asked for by what they can do, instead of by name. */
+export interface VoterSearch {
+  /** What the question is about: the level that an agent has in it is its relevance. */
+  readonly capability: string;
+  /** How many at most, the weightiest first. */
+  readonly limit: number;
+  /** Not these, for example the parties of a dispute. */
+  readonly except: readonly string[];
+}
+
+export interface ElectorateInput {
+  readonly algorithm: Algorithm;
+  readonly voters: readonly Voter[] | VoterSearch;
+  readonly groups?: readonly Group[];
+  readonly delegates?: number;
+  readonly min_agreement: number;
+  readonly quorum: number;
+}
+
+/**
+ * A round as somebody asks for it; its deadline follows from `round_seconds`. Its `parties` are taken out of the
+ * electorate.
+ */
+export type RoundInput = Omit<RoundSpec, 'deadline'> & {
+  readonly electorate: ElectorateInput;
+  readonly parties?: readonly Party[];
+};
+
+export function roundStream(tenant: string, id: string): string {
+  return streamName(tenant, 'round', id);
+}
+
+/** A round as the API shows it. */
+export function roundView(
+  id: string,
+  { state, version }: Pick<Loaded<RoundState>, 'state' | 'version'>,
+): Record<string, unknown> {
+  const { spec, electorate_hash, ballots, ...rest } = state;
+  return { id, version, ...spec, ...rest, snapshot: electorate_hash, ballots: Object.values(ballots) };
+}
+
+/**
+ * Why an agent is asked, and what its vote weighs: relevance is its level in the capability; experience how often it
+ * has tried tasks of that type, tries/(tries + 5), from a half on, so that a newcomer has a say; track record its share
+ * of successes by Laplace's rule, (wins + 1)/(tries + 2).
+ */
+export function expertOf(
+  id: string,
+  state: AgentState & { readonly profile: AgentProfile },
+  capability: string,
+): Voter | undefined {
+  const relevance = levelOf(state.profile, capability);
+  if (state.status !== 'active' || relevance === undefined) return undefined;
+  const { wins, tries } = own(state.record, capability) ?? { wins: 0, tries: 0 };
+  const expertise = {
+    relevance,
+    experience: rounded(0.5 + (0.5 * tries) / (tries + 5)),
+    track_record: rounded((wins + 1) / (tries + 2)),
+  };
+  return { id, why: cut(`${capability} at level ${relevance}, ${wins} of ${tries} tasks done`, 200), expertise };
+}
+
+export class Rounds {
+  constructor(
+    private readonly transactor: Transactor,
+    private readonly agents: AgentBook,
+    private readonly viewStore: ViewStore,
+    private readonly views: Views,
+    private readonly clock: Clock,
+    private readonly watchdog: Watchdog,
+  ) {}
+
+  /** Opens a round of a caller's over an electorate that is frozen now. */
+  async open(context: RequestContext, id: string, input: RoundInput): Promise<RoundOutcome> {
+    const opening = reservedId(id) ?? (await this.opening(context, id, input));
+    if (opening instanceof Rejection) return { ok: false, rejection: opening };
+    return await this.command(context, id, 'round.open', open(opening, this.now()), {
+      kind: input.kind,
+      impact: input.impact,
+    });
+  }
+
+  /** Opens a round of the product's own (`derivedSystemId`). Whatever stands there already is this round. */
+  async openSystem(context: RequestContext, id: string, input: RoundInput): Promise<RoundOutcome> {
+    const opening = await this.opening(context, id, input);
+    if (opening instanceof Rejection) return { ok: false, rejection: opening };
+    const opened = open(opening, this.now());
+    return await this.command(context, id, 'round.open', (state) => (state.spec === undefined ? opened(state) : []), {
+      kind: input.kind,
+      impact: input.impact,
+    });
+  }
+
+  /** Why a round could not be opened so, or undefined; opens nothing. */
+  async problem(context: RequestContext, id: string, input: RoundInput): Promise<Rejection | undefined> {
+    const opening = await this.opening(context, id, input);
+    const decided = opening instanceof Rejection ? opening : open(opening, this.now())(roundDecider.initial);
+    return decided instanceof Rejection ? decided : undefined;
+  }
+
+  /** A round that comes again keeps the electorate and the deadline of its first time. */
+  private async opening(
+    { principal: { tenant, id: opened_by } }: RequestContext,
+    id: string,
+    input: RoundInput,
+  ): Promise<Opening | Rejection> {
+    const { electorate: wanted, parties, ...spec } = input;
+    const { state } = await this.transactor.load(roundDecider, roundStream(tenant, id));
+    const voters =
+      'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;
+    if (voters.length === 0)
+      return new Rejection('invalid', 'no-voters', 'no active agent can be asked: name voters, or another capability');
+    const deadline = state.spec?.deadline ?? plusSeconds(this.now(), spec.round_seconds);
+    return {
+      spec: { ...spec, deadline },
+      electorate: withoutParties({ ...wanted, voters }, parties ?? []),
+      opened_by,
+      parties,
+    };
+  }
+
+  /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */
+  async vote(context: RequestContext, id: string, vote: Vote): Promise<RoundOutcome> {
+    const { principal } = context;
+    const now = await this.giveTimeBack(principal.tenant, id);
+    const { stream, state, correlationId } = await this.load(principal.tenant, id);
+    const cause =
+      state.opened_at === undefined || correlationId === undefined
+        ? undefined
+        : { ref: commitRef(stream, 0), at: state.opened_at, correlationId, depth: 0 };
+    const forged = new Rejection(
+      'forbidden',
+      'vote-for-another',
+      'each votes for itself: leave voter out, or hand on the vote before the round',
+    );
+    const decision =
+      vote.voter === principal.id
+        ? castVote(vote, now, await partiesSince(this.transactor, stream, state))
+        : () => forged;
+    return await this.command({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
+  }
+
+  async cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(
+      context,
+      id,
+      'round.cancel',
+      cancel(context.principal.id, reason, now, await this.partiesSince(context, id)),
+    );
+  }
+
+  async override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {
+    const decision = override(context.principal, choice, reason, await this.partiesSince(context, id));
+    return await this.command({ ...context, receiptOfRefusal: true }, id, 'round.override', decision);
+  }
+
+  /** What people decided in the approval that was opened because the agents could not. */
+  decidedByPeople(context: RequestContext, id: string, decided: PeoplesChoice): Promise<RoundOutcome> {
+    return this.command(context, id, 'round.override', decidedByPeople(decided));
+  }
+
+  /** The round's time has passed, or may have. */
+  async timePassed(context: RequestContext, id: string): Promise<RoundOutcome> {
+    const now = await this.giveTimeBack(context.principal.tenant, id);
+    return await this.command(context, id, 'round.time-passed', timePassed(now));
+  }
+
+  load(tenant: string, id: string, asOf?: Time): Promise<Loaded<RoundState>> {
+    const stream = roundStream(tenant, id);
+    return asOf === undefined
+      ? this.transactor.load(roundDecider, stream)
+      : this.transactor.loadAt(roundDecider, stream, { asOf });
+  }
+
+  /** A page of the tenant's rounds, in order of id; as far as the view has come. */
+  async list(
+    tenant: string,
+    where: Readonly<Record<string, string | boolean>>,
+    limit: number,
+    continuation?: string,
+  ): Promise<{ rounds: readonly RoundDoc[]; continuation?: string }> {
+    const page = await this.viewStore.query<RoundDoc>(this.views.serving('rounds'), {
+      tenant,
+      key: ALL,
+      where,
+      limit,
+      continuation,
+    });
+    return { rounds: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** The rounds that are open, of all tenants, as streams; as far as the view has come. */
+  waiting(): AsyncGenerator<string> {
+    return sourcesOf(this.viewStore, this.views.serving('rounds'), { where: { status: 'open' } });
+  }
+
+  /** Counts a closed round again from its receipts alone. */
+  async recompute(tenant: string, id: string): Promise<RoundRecomputation | Rejection> {
+    const commits = [];
+    for await (const commit of this.transactor.commits(roundStream(tenant, id))) commits.push(commit);
+    return commits.length === 0
+      ? new Rejection('missing', 'round-unknown', 'there is no round with this id')
+      : recomputeRound(commits);
+  }
+
+  /** Agents that know the field, the weightiest first; of equals the smaller id. */
+  search(tenant: string, { capability, limit, except }: VoterSearch): Voter[] {
+    const found: { voter: Voter; weight: number }[] = [];
+    const out = new Set(except.map(actorOf));
+    for (const { tenant: home, id, state } of this.agents.all()) {
+      const voter = home === tenant && !out.has(actorOf(id)) ? expertOf(id, state, capability) : undefined;
+      if (voter?.expertise === undefined) continue;
+      const { relevance, experience, track_record } = voter.expertise;
+      found.push({ voter, weight: relevance * experience * track_record });
+    }
+    return eachActor(
+      found.sort((a, b) => b.weight - a.weight || (a.voter.id < b.voter.id ? -1 : 1)).map(({ voter }) => voter),
+    ).slice(0, limit);
+  }
+
+  /** Active agents of the tenant, in order of their ids, one as good as another. */
+  anybody(tenant: string, limit: number, except: readonly string[]): Voter[] {
+    const ids: string[] = [];
+    const out = new Set(except.map(actorOf));
+    for (const { tenant: home, id, state } of this.agents.all())
+      if (home === tenant && state.status === 'active' && !out.has(actorOf(id))) ids.push(id);
+    return eachActor(ids.sort().map((id) => ({ id, why: 'an active agent without a part in it' }))).slice(0, limit);
+  }
+
+  /** While this process was away nobody could vote. */
+  private async giveTimeBack(tenant: string, id: string): Promise<Time> {
+    const now = this.now();
+    const more = extend(this.watchdog.excused, now);
+    const events = more((await this.transactor.load(roundDecider, roundStream(tenant, id))).state);
+    if (!(events instanceof Rejection) && events.length > 0)
+      await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
+    return now;
+  }
+
+  private async partiesSince({ principal }: RequestContext, id: string): Promise<readonly Party[]> {
+    const { stream, state } = await this.load(principal.tenant, id);
+    return await partiesSince(this.transactor, stream, state);
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
+  }
+
+  private command(
+    context: RequestContext,
+    id: string,
+    action: string,
+    decision: ReturnType<typeof cancel>,
+    attributes?: Record<string, unknown>,
+  ): Promise<RoundOutcome> {
+    return this.transactor.transact(roundDecider, roundStream(context.principal.tenant, id), decision, {
+      ...context,
+      action,
+      attributes,
+    });
+  }
+}
+
+/** The first of those that are one under several names. */
+function eachActor(voters: readonly Voter[]): Voter[] {
+  const known = new Map<string, Voter>();
+  for (const voter of voters) if (!known.has(actorOf(voter.id))) known.set(actorOf(voter.id), voter);
+  return [...known.values()];
+}

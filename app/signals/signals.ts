@@ -1,0 +1,254 @@
+/**
+ * Signals: agents emit them, and perceive the field that they add up to (rows 1.1 and 5.2).
+ *
+ * Emissions come in thousands a second and often meet on one trail. What one principal emits on a trail while a commit
+ * of its emissions there is under way collects, and goes out as one commit with an event for each.
+ */
+import { Rejection } from '../../domain/kernel/decider';
+import { streamName } from '../../domain/kernel/ids';
+import { type Time, toTime } from '../../domain/kernel/time';
+import {
+  emit,
+  type Signal,
+  signalProblem,
+  trailDecider,
+  type TrailEvent,
+  trailId,
+  type TrailState,
+} from '../../domain/signals/trail';
+import { viewName, type ViewReader } from '../../projections/projection';
+import {
+  type Field,
+  type FieldQuery,
+  perceive,
+  type PerceivedTrail,
+  strongest,
+  trails,
+} from '../../projections/signals/trails';
+import { newId } from '../engine/new-id';
+import type { Clock } from '../engine/ports';
+import { type CommandContext, type Outcome, type Refused, settled, type Transactor } from '../engine/transact';
+
+export { isLocation, isSignalType } from '../../domain/signals/trail';
+
+export type EmitContext = Pick<
+  CommandContext,
+  'principal' | 'command' | 'correlationId' | 'cause' | 'reaction' | 'traceparent'
+>;
+
+/** The emitter is the caller and the time is now, unless said otherwise. An agent can't emit for another. */
+export type SignalInput = Omit<Signal, 'emitter_agent' | 'timestamp'> &
+  Partial<Pick<Signal, 'emitter_agent' | 'timestamp'>>;
+
+export interface SignalReceipt {
+  readonly ok: true;
+  readonly type: string;
+  readonly location: string;
+  /** Of the trail right after the signal, 0 to 1. */
+  readonly strength: number;
+  readonly stream: string;
+  /** Index and hash of the commit that holds the signal. */
+  readonly version: number;
+  readonly hash: string;
+}
+
+export type SignalOutcome = SignalReceipt | Refused;
+
+/** A trail as it is perceived, with its place in its stream. */
+export interface TrailReading extends PerceivedTrail {
+  readonly stream: string;
+  readonly version: number;
+  readonly hash: string;
+}
+
+/** An event of the longest location and names has 700 bytes; a commit of so many stays below its 256 KB. */
+const SIGNALS_PER_COMMIT = 256;
+
+/** Signals of one call for one trail, that wait to be committed. */
+interface Batch {
+  readonly signals: readonly Signal[];
+  readonly resolve: (outcomes: readonly SignalOutcome[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class Signals {
+  /** What waits, by trail and caller; there is an entry while a commit is under way. */
+  private readonly lanes = new Map<string, Batch[]>();
+
+  constructor(
+    private readonly transactor: Pick<Transactor, 'transact' | 'load' | 'loadAt'>,
+    private readonly views: ViewReader,
+    private readonly clock: Clock,
+    /** The name under which the view of trails is read now: it changes with a rebuild. */
+    private readonly view: () => string = () => viewName(trails),
+  ) {}
+
+  /**
+   * Takes in signals of any trails; answers for each of them, in their order, when it is durable or refused. A refused
+   * signal doesn't keep the others back. With a command key, giving the same signals again changes nothing.
+   */
+  async emit(context: EmitContext, inputs: readonly SignalInput[]): Promise<readonly SignalOutcome[]> {
+    const { principal } = context;
+    const now = toTime(this.clock.now());
+    const outcomes = new Array<SignalOutcome>(inputs.length);
+    const groups = new Map<string, { signal: Signal; position: number }[]>();
+    for (const [position, input] of inputs.entries()) {
+      const { type, location, strength, decay_rate, emitter_agent = principal.id, timestamp = now, event_id } = input;
+      const signal = {
+        type,
+        location,
+        strength,
+        emitter_agent,
+        timestamp,
+        decay_rate,
+        ...(event_id === undefined ? {} : { event_id }),
+      };
+      const refusal = refusalOf(signal, context);
+      if (refusal !== undefined) {
+        outcomes[position] = { ok: false, rejection: refusal };
+        continue;
+      }
+      const trail = `${type}\n${location}`;
+      const group = groups.get(trail);
+      if (group === undefined) groups.set(trail, [{ signal, position }]);
+      else group.push({ signal, position });
+    }
+    const pending: Promise<void>[] = [];
+    for (const group of groups.values()) {
+      for (let start = 0, part = 1; start < group.length; start += SIGNALS_PER_COMMIT, part += 1) {
+        const items = group.slice(start, start + SIGNALS_PER_COMMIT);
+        const committed = this.send(
+          partOf(context, part),
+          items.map(({ signal }) => signal),
+        );
+        pending.push(
+          committed.then((answers) =>
+            items.forEach(({ position }, i) => (outcomes[position] = answers[i] as SignalOutcome)),
+          ),
+        );
+      }
+    }
+    await Promise.all(pending);
+    return outcomes;
+  }
+
+  /** The strongest trails now, as far as the view has come. */
+  async field(tenant: string, query: Omit<FieldQuery, 'now'>): Promise<Field> {
+    return await strongest(this.views, this.view(), tenant, { ...query, now: toTime(this.clock.now()) });
+  }
+
+  /** One trail now, or as it was at `asOf`; undefined when nobody had emitted there. */
+  async trail(tenant: string, type: string, location: string, asOf?: Time): Promise<TrailReading | undefined> {
+    const stream = streamName(tenant, trailDecider.category, trailId(type, location));
+    const loaded =
+      asOf === undefined
+        ? await this.transactor.load(trailDecider, stream)
+        : await this.transactor.loadAt(trailDecider, stream, { asOf });
+    const { state, version, hash } = loaded;
+    if (hash === null) return undefined;
+    return { ...perceive(state, asOf ?? toTime(this.clock.now())), stream, version, hash };
+  }
+
+  /** Commits signals of one trail; answers for each. */
+  private async send(context: EmitContext, signals: readonly Signal[]): Promise<readonly SignalOutcome[]> {
+    const { type, location } = signals[0] as Signal;
+    const { principal, command, cause, correlationId } = context;
+    const stream = streamName(principal.tenant, trailDecider.category, trailId(type, location));
+    // A key names one commit, and a commit has one cause: these go alone.
+    if (command !== undefined || cause !== undefined) return await this.commit(stream, context, signals);
+    const name = JSON.stringify([stream, principal.id, principal.kind, principal.level, correlationId]);
+    return await new Promise((resolve, reject) => {
+      const batch = { signals, resolve, reject };
+      const lane = this.lanes.get(name);
+      if (lane !== undefined) lane.push(batch);
+      else void this.drain(name, stream, context, batch);
+    });
+  }
+
+  /** Commits a batch, then together what has come meanwhile, until nothing has. */
+  private async drain(name: string, stream: string, context: EmitContext, first: Batch): Promise<void> {
+    const lane: Batch[] = [];
+    this.lanes.set(name, lane);
+    for (let batches = [first]; batches.length > 0; batches = take(lane)) {
+      try {
+        const answers = await this.commit(
+          stream,
+          context,
+          batches.flatMap(({ signals }) => signals),
+        );
+        let start = 0;
+        for (const { signals, resolve } of batches) resolve(answers.slice(start, (start += signals.length)));
+      } catch (error) {
+        for (const { reject } of batches) reject(error);
+      }
+    }
+    this.lanes.delete(name);
+  }
+
+  private async commit(
+    stream: string,
+    context: EmitContext,
+    signals: readonly Signal[],
+  ): Promise<readonly SignalOutcome[]> {
+    const { type, location } = signals[0] as Signal;
+    const at = toTime(this.clock.now());
+    // Other signals of the call may be written: whoever emits has to know of each.
+    const outcome: Outcome<TrailState, TrailEvent> = await settled(
+      this.transactor.transact(trailDecider, stream, emit(signals, at), {
+        ...context,
+        // What follows from one emission is not what follows from every emission on its trail.
+        correlationId: context.correlationId ?? context.cause?.correlationId ?? newId(this.clock.now()),
+        action: 'signal.emit',
+        attributes: { type, location },
+      }),
+    );
+    if (!outcome.ok) return signals.map(() => outcome);
+    const { state, version, hash, events } = outcome;
+    if (hash === null) throw new Error(`${stream}: signals were accepted without a receipt`);
+    const receipt = (strength: number): SignalReceipt => ({
+      ok: true,
+      type,
+      location,
+      strength,
+      stream,
+      version,
+      hash,
+    });
+    let next = 0;
+    return signals.map(({ event_id }) => {
+      const emission = events[next]?.data;
+      // Of a CloudEvent that the trail knew there is no event.
+      if (emission === undefined || emission.event_id !== event_id) return receipt(state.strength);
+      next += 1;
+      return receipt(emission.resulting_strength);
+    });
+  }
+}
+
+function refusalOf(signal: Signal, { principal }: EmitContext): Rejection | undefined {
+  const problem = signalProblem(signal);
+  if (problem !== undefined) return new Rejection('invalid', 'signal-invalid', problem);
+  if (principal.kind === 'agent' && signal.emitter_agent !== principal.id) {
+    return new Rejection(
+      'forbidden',
+      'emitter-mismatch',
+      `${principal.id} can't emit for ${signal.emitter_agent}: leave emitter_agent out`,
+    );
+  }
+  return undefined;
+}
+
+/** The parts of a large batch are commands of their own; the same batch is parted in the same way. */
+function partOf(context: EmitContext, part: number): EmitContext {
+  const { command } = context;
+  return part === 1 || command === undefined
+    ? context
+    : { ...context, command: { ...command, key: `${command.key}#${part}` } };
+}
+
+/** Takes out of the lane what fits into one commit. */
+function take(lane: Batch[]): Batch[] {
+  let size = 0;
+  const end = lane.findIndex(({ signals }) => (size += signals.length) > SIGNALS_PER_COMMIT);
+  return lane.splice(0, end < 0 ? lane.length : end);
+}

@@ -1,0 +1,82 @@
+/** Whether an agent can take a task now, and why not. Every part of the market asks here. */
+import { own } from '../kernel/own';
+import { type AgentState, levelOf, servesAt, slotsInUse } from './agent';
+import { type BidInputs, rounded } from './market';
+import type { TaskSpec } from './task';
+
+/** An agent as the market sees it. */
+export interface Bidder {
+  readonly id: string;
+  readonly state: AgentState;
+  /** Reservations asked for and not yet answered: slots that may be gone already. */
+  readonly pending: number;
+  /** A person has paused it or its pool. */
+  readonly paused: boolean;
+}
+
+export const UNFIT = [
+  'not-registered',
+  'lost',
+  'lacks-capability',
+  'level-too-low',
+  'no-standing-offer',
+  'task-too-weak',
+  'too-much-effort',
+  'paused',
+  'busy',
+] as const;
+/** Why an agent can't take a task; the first reason that holds, those that last before those that pass. */
+export type Unfit = (typeof UNFIT)[number];
+
+/** Why the agent can't take the task, by a bid, its standing offer or as a helper; undefined when it can. */
+export function unfit(
+  { state, pending, paused }: Bidder,
+  spec: TaskSpec,
+  strength: number,
+  source: BidInputs['source'],
+): Unfit | undefined {
+  const { profile, status } = state;
+  if (profile === undefined || status === 'gone' || status === 'unknown') return 'not-registered';
+  if (status === 'lost') return 'lost';
+  for (const { capability, level } of spec.requires) {
+    const held = heldLevel(state, capability, source);
+    if (held === undefined) return 'lacks-capability';
+    if (held < level) return 'level-too-low';
+  }
+  if (source !== 'bid') {
+    const { offer } = profile;
+    if (offer === null) return 'no-standing-offer';
+    if (strength < offer.min_strength) return 'task-too-weak';
+    if ((spec.effort ?? 0) > (offer.max_effort ?? Infinity)) return 'too-much-effort';
+  }
+  if (paused) return 'paused';
+  return slotsInUse(state) + pending >= profile.capacity ? 'busy' : undefined;
+}
+
+/** The inputs of an agent's score for a task; undefined when it can't take the task now. */
+export function bidOf(
+  bidder: Bidder,
+  spec: TaskSpec,
+  strength: number,
+  source: BidInputs['source'],
+): BidInputs | undefined {
+  if (unfit(bidder, spec, strength, source) !== undefined) return undefined;
+  const { state, pending } = bidder;
+  let levels = 0;
+  for (const { capability } of spec.requires) levels += heldLevel(state, capability, source) ?? 0;
+  const record = own(state.record, spec.task_type);
+  return {
+    agent: bidder.id,
+    load: rounded((slotsInUse(state) + pending) / (state.profile?.capacity ?? 1)),
+    match: rounded(spec.requires.length === 0 ? 1 : levels / spec.requires.length),
+    source,
+    tries: record?.tries ?? 0,
+    wins: record?.wins ?? 0,
+  };
+}
+
+/** The level at which the agent serves for a capability; as a helper also one that it lends. */
+function heldLevel({ profile }: AgentState, capability: string, source: BidInputs['source']): number | undefined {
+  if (profile === undefined) return undefined;
+  return source === 'help' ? servesAt(profile, capability) : levelOf(profile, capability);
+}

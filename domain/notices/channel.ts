@@ -1,0 +1,170 @@
+/**
+ * A channel: how a group of people is reached. It holds no secret: what signs a webhook, and the URL of an incoming
+ * webhook of Teams or Slack, which lets in whoever knows it, are named by a reference and looked up when they are used.
+ */
+import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
+import { isId } from '../kernel/ids';
+import { NOTICE_EVENTS, type NoticeEvent } from './notice';
+
+export const CHANNEL_KINDS = ['standard', 'teams', 'slack', 'mail'] as const;
+export type ChannelKind = (typeof CHANNEL_KINDS)[number];
+
+/** Instead of a group: all of them. */
+export const ALL_GROUPS = '*';
+
+// --------------------------------------------------------------------------------------------------------- events
+
+/** Field names are the wire's. */
+export interface Channel {
+  readonly kind: ChannelKind;
+  /**
+   * `mail`: a mailbox. Otherwise the URL that is posted to, or a reference to it; `teams` and `slack` take a reference
+   * alone.
+   */
+  readonly address: string;
+  /** `standard`: reference to the secret (`whsec_…`) that signs, such as `env:OPS`. */
+  readonly secret?: string;
+  /** Ids of the groups that it reaches, or `*`. */
+  readonly groups: readonly string[];
+  /** What it is told about. */
+  readonly events: readonly NoticeEvent[];
+}
+
+export type ChannelEvent =
+  Event<'ChannelSet', { channel_id: string } & Channel> | Event<'ChannelRemoved', { channel_id: string; by: string }>;
+
+// ---------------------------------------------------------------------------------------------------------- state
+
+export interface ChannelState {
+  readonly status: 'unknown' | 'active' | 'removed';
+  readonly channel_id: string;
+  /** While it is active. */
+  readonly channel: Channel | undefined;
+}
+
+export const channelDecider: Decider<ChannelState, ChannelEvent> = {
+  category: 'channel',
+  version: 1,
+  initial: { status: 'unknown', channel_id: '', channel: undefined },
+  evolve(_, { type, data }) {
+    if (type === 'ChannelRemoved') return { status: 'removed', channel_id: data.channel_id, channel: undefined };
+    const { channel_id, ...channel } = data;
+    return { status: 'active', channel_id, channel };
+  },
+};
+
+/** True when whoever is in `group` is to be told of `event` through the channel. */
+export function carries(channel: Channel | undefined, event: NoticeEvent, group: string): boolean {
+  return (
+    channel !== undefined &&
+    channel.events.includes(event) &&
+    (channel.groups.includes(ALL_GROUPS) || channel.groups.includes(group))
+  );
+}
+
+/** True for `scheme:name`, the name of a secret that is kept elsewhere. */
+export function isReference(text: string): boolean {
+  return REFERENCE.test(text);
+}
+
+/** What is wrong with a channel, a sentence for each fault. */
+export function channelProblems(channel_id: string, { kind, address, secret, groups, events }: Channel): string[] {
+  const problems: string[] = [];
+  const need = (holds: boolean, rule: string) => {
+    if (!holds) problems.push(rule);
+  };
+  need(isId(channel_id), 'channel_id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
+  switch (kind) {
+    case 'standard':
+      need(
+        isReference(address) || isEndpoint(address),
+        'address must be an https URL without credentials, query and fragment, or a reference to a URL',
+      );
+      need(
+        secret !== undefined && isReference(secret),
+        'secret must be a reference such as env:OPS, never the secret itself',
+      );
+      break;
+    case 'teams':
+    case 'slack':
+      need(
+        isReference(address),
+        `address must be a reference such as env:HOOK: the URL of an incoming webhook of ${kind} is a secret itself`,
+      );
+      need(secret === undefined, `${kind} checks no signature: leave secret out`);
+      break;
+    case 'mail':
+      need(MAILBOX.test(address), 'address must be one mailbox, name@domain');
+      need(secret === undefined, 'mail is not signed: leave secret out');
+      break;
+    default:
+      need(false, `kind must be one of ${CHANNEL_KINDS.join(', ')}`);
+  }
+  need(
+    isSet(groups) && groups.every((group) => group === ALL_GROUPS || isId(group)),
+    'groups must be 1 to 100 ids of groups, or *, each once',
+  );
+  need(
+    isSet(events) && events.every((event) => NOTICE_EVENTS.includes(event)),
+    `events must be some of ${NOTICE_EVENTS.join(', ')}, each once`,
+  );
+  return problems;
+}
+
+// ------------------------------------------------------------------------------------------------------ decisions
+
+/** Sets the whole channel. As it is already: nothing changes. A removed one comes back. */
+export function setChannel(channel_id: string, channel: Channel): Decision<ChannelState, ChannelEvent> {
+  return (state) => {
+    const problems = channelProblems(channel_id, channel);
+    if (problems.length > 0) return new Rejection('invalid', 'channel-invalid', problems.join('; '), { problems });
+    if (state.channel !== undefined && same(state.channel, channel)) return [];
+    const { kind, address, secret, groups, events } = channel;
+    return [
+      {
+        type: 'ChannelSet',
+        v: 1,
+        data: { channel_id, kind, address, ...(secret === undefined ? {} : { secret }), groups, events },
+      },
+    ];
+  };
+}
+
+/** Nothing goes there any more, not even what is under way. */
+export function removeChannel(by: string): Decision<ChannelState, ChannelEvent> {
+  return ({ status, channel_id }) => {
+    if (status === 'unknown') return new Rejection('missing', 'channel-not-found', 'there is no channel with this id');
+    return status === 'removed' ? [] : [{ type: 'ChannelRemoved', v: 1, data: { channel_id, by } }];
+  };
+}
+
+// The letter after the colon keeps `https://…` out.
+const REFERENCE = /^[a-z][a-z0-9-]{0,31}:[A-Za-z_][A-Za-z0-9_./-]{0,199}$/;
+/** One address, ASCII, without quotes, comments, display name and source route. */
+const MAILBOX =
+  /^(?=.{3,254}$)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** Whether plain http to loopback is really posted to, a setting of the adapter says. */
+function isEndpoint(address: string): boolean {
+  if (address.length > 1_000 || /[?#\s]/.test(address) || !URL.canParse(address)) return false;
+  const { protocol, hostname, username, password } = new URL(address);
+  return (
+    (protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname))) && username === '' && password === ''
+  );
+}
+
+function isSet(values: readonly string[]): boolean {
+  return values.length > 0 && values.length <= 100 && new Set(values).size === values.length;
+}
+
+function same(a: Channel, b: Channel): boolean {
+  const list = (values: readonly string[]) => values.join(' ');
+  return (
+    a.kind === b.kind &&
+    a.address === b.address &&
+    a.secret === b.secret &&
+    list(a.groups) === list(b.groups) &&
+    list(a.events) === list(b.events)
+  );
+}

@@ -1,0 +1,143 @@
+/**
+ * Parties: whoever has a part in what is decided. A party never settles it, at no door; what each may not do stands in
+ * one table, and every door of a round, an approval, an action or an award asks `barred` with the parties that stand in
+ * its own state.
+ *
+ * Two decisions are told apart. Whether an action may be taken, or what a question comes to: there the proposer or the
+ * opener is a party. Whether a challenge is right: there the challenger is one, and on the other side whoever holds,
+ * proposed, changed or let on what is doubted.
+ */
+import { Rejection } from '../kernel/decider';
+import { actorOf, isSameActor } from '../kernel/principal';
+import type { ActionState } from './action';
+import type { ApprovalState } from './approval';
+import type { Electorate } from './consensus';
+import type { RoundState } from './round';
+
+/**
+ * `proposer` of an action, or poster of the task that waits for it; `opener` of a question; `requester` of an approval;
+ * `challenger`; `holder` of a challenged award; `editor` who changed what is challenged; `decider` who had another part
+ * in it.
+ */
+export const ROLES = ['proposer', 'opener', 'requester', 'challenger', 'holder', 'editor', 'decider'] as const;
+export type Role = (typeof ROLES)[number];
+
+export interface Party {
+  /** Of the principal. */
+  readonly id: string;
+  readonly role: Role;
+}
+
+/**
+ * What a party may want to do: `vote` in the round; `cancel` a round that something waits for; `override` a round;
+ * `decide` an approval, which is to approve, edit, reject, claim or ask; `allow` an action as a person; `stop` it by a
+ * veto or an override; `challenge` it. To hand a challenged award on or to give it back is no door: the verdict meets
+ * what stands then.
+ */
+export const DOORS = ['vote', 'cancel', 'override', 'decide', 'allow', 'stop', 'challenge'] as const;
+export type Door = (typeof DOORS)[number];
+
+/** Most parties of one decision; of more, those that come first are kept. */
+export const MAX_PARTIES = 100;
+
+/**
+ * What each role may not do. Who proposed an action may stop it: that is to withdraw it. Who opened a question may have
+ * a vote in it where the electorate says so, and may call it off: nothing waits for it.
+ */
+const MAY_NOT: Readonly<Record<Role, readonly Door[]>> = {
+  proposer: ['vote', 'cancel', 'override', 'decide', 'allow', 'challenge'],
+  opener: ['override', 'decide'],
+  requester: ['decide'],
+  challenger: ['vote', 'cancel', 'override', 'decide', 'allow', 'stop'],
+  holder: ['vote', 'cancel', 'override', 'decide', 'challenge'],
+  editor: ['vote', 'cancel', 'override', 'decide'],
+  decider: ['vote', 'cancel', 'override', 'decide'],
+};
+
+const PART: Readonly<Record<Role, string>> = {
+  proposer: 'you proposed this action',
+  opener: 'you opened this round',
+  requester: 'you requested this approval',
+  challenger: 'you challenged this',
+  holder: 'it is your own award that is challenged',
+  editor: 'you changed what is challenged',
+  decider: 'you had a part in what is challenged',
+};
+
+/**
+ * Why `who`, under whatever name, may not go through this door, or undefined: the one question that every door asks
+ * about parties.
+ */
+export function barred(parties: readonly Party[], who: string, door: Door): Rejection | undefined {
+  const part = parties.find(({ id, role }) => isSameActor(id, who) && MAY_NOT[role].includes(door));
+  if (part === undefined) return undefined;
+  const code =
+    part.role === 'proposer' || part.role === 'requester' ? 'requester-may-not-decide' : 'party-may-not-decide';
+  return new Rejection('forbidden', code, `${PART[part.role]}: somebody without a part in it has to decide`, {
+    role: part.role,
+    door,
+  });
+}
+
+/**
+ * What a challenge doubts, as its streams say: an award's holder; an action with its approval; what a round came to.
+ */
+export interface Doubted {
+  readonly holder?: string;
+  readonly action?: ActionState;
+  readonly approval?: ApprovalState;
+  readonly round?: RoundState;
+}
+
+/**
+ * Who has a part in whether a challenge is right: who makes it; who holds, proposed or changed what is doubted; who let
+ * it on.
+ */
+export function challengeParties(challenger: string, { holder, action, approval, round }: Doubted): Party[] {
+  const parties: Party[] = [{ id: challenger, role: 'challenger' }];
+  const add = (role: Role, ...ids: readonly (string | undefined)[]) => {
+    for (const id of ids) if (id !== undefined) parties.push({ id, role });
+  };
+  add('holder', holder);
+  add('proposer', action?.proposal?.proposed_by);
+  add('challenger', ...(action?.challenges.map(({ by }) => by) ?? []));
+  add('editor', ...(approval?.editors ?? []));
+  add(
+    'decider',
+    action?.override?.by,
+    approval?.rejected?.by,
+    ...(approval?.given.map(({ by }) => by) ?? []),
+    round?.override?.by,
+  );
+  for (const { id, role } of round?.parties ?? []) add(role === 'opener' ? 'decider' : role, id);
+  return eachOnce(parties);
+}
+
+/** Each party once in each role, in the order in which they come, at most `MAX_PARTIES`. */
+export function eachOnce(parties: readonly Party[]): Party[] {
+  const known = new Map(parties.map((party) => [`${party.role} ${party.id}`, party]));
+  return [...known.values()].slice(0, MAX_PARTIES);
+}
+
+/**
+ * The electorate without those who may not vote in it. A vote that was to be handed on to one of them stays with its
+ * voter; a group that loses its last voter is left out. What remains may be no valid electorate: see
+ * `electorateProblems`.
+ */
+export function withoutParties<E extends Pick<Electorate, 'voters' | 'groups'>>(
+  electorate: E,
+  parties: readonly Party[],
+): E {
+  const barredActors = new Set(
+    parties.filter(({ role }) => MAY_NOT[role].includes('vote')).map(({ id }) => actorOf(id)),
+  );
+  const out = new Set(electorate.voters.map(({ id }) => id).filter((id) => barredActors.has(actorOf(id))));
+  if (out.size === 0) return electorate;
+  const voters = electorate.voters
+    .filter(({ id }) => !out.has(id))
+    .map(({ delegate_to, ...voter }) =>
+      delegate_to === undefined || out.has(delegate_to) ? voter : { ...voter, delegate_to },
+    );
+  const groups = electorate.groups?.filter(({ id }) => voters.some(({ group }) => group === id));
+  return groups === undefined ? { ...electorate, voters } : { ...electorate, voters, groups };
+}

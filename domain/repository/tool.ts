@@ -1,0 +1,197 @@
+/**
+ * A tool in the registry: what it is, its versions, whether it should still be used. A version never changes once it
+ * is registered; a deprecated tool comes back with a new version.
+ */
+import { canonicalize, sha256 } from '../kernel/commit';
+import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
+import { isId } from '../kernel/ids';
+import type { Time } from '../kernel/time';
+
+/** What generated code may do, least first (row 8.2). */
+export const SANDBOX_LEVELS = ['restricted', 'moderate', 'permissive'] as const;
+export type SandboxLevel = (typeof SANDBOX_LEVELS)[number];
+
+/** Largest code that an event holds, in bytes of UTF-8; more goes to the blob archive. */
+export const MAX_CODE_BYTES = 128 * 1024;
+/** How many versions a tool's state remembers; the receipts keep all. */
+export const MAX_VERSIONS = 100;
+
+// --------------------------------------------------------------------------------------------------------- events
+
+/** One version of a tool, as its author gave it. Field names are the wire's. */
+export interface ToolDefinition {
+  readonly tool_name: string;
+  readonly description: string;
+  /** JSON Schema of the arguments, an object. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly sandbox_level: SandboxLevel;
+  /** The API that it reaches, for example `Salesforce`. */
+  readonly api_name?: string;
+  /** For example `query_leads`, each once. */
+  readonly operations: readonly string[];
+  readonly owner: string;
+  /** `MAJOR.MINOR.PATCH`. */
+  readonly version: string;
+  /** Source text; a tool without code is one that is called elsewhere. */
+  readonly code?: string;
+  /** Instead of `code`: `sha256:<hex>` in the blob archive. */
+  readonly code_ref?: string;
+  readonly tags: readonly string[];
+}
+
+export interface Deprecation {
+  readonly reason: string;
+  /** Id of the tool to use instead. */
+  readonly replacement?: string;
+}
+
+export type ToolEvent =
+  | Event<'ToolRegistered', { tool_id: string } & ToolDefinition>
+  | Event<'ToolVersionRegistered', { tool_id: string } & ToolDefinition>
+  | Event<'ToolDeprecated', { tool_id: string } & Deprecation>;
+
+// ---------------------------------------------------------------------------------------------------------- state
+
+export interface ToolVersion {
+  readonly version: string;
+  /** SHA-256 over the RFC 8785 form of the definition: the same content has the same. */
+  readonly content: string;
+  readonly registered_at: Time;
+  /** Index of the commit that holds the definition with its code. */
+  readonly index: number;
+}
+
+export interface ToolState {
+  readonly status: 'unknown' | 'active' | 'deprecated';
+  readonly tool_id: string;
+  /** The newest version, whole. */
+  readonly latest: ToolDefinition | undefined;
+  /** Oldest first, the last 100. */
+  readonly versions: readonly ToolVersion[];
+  readonly deprecation: Deprecation | undefined;
+}
+
+export const toolDecider: Decider<ToolState, ToolEvent> = {
+  category: 'tool',
+  version: 1,
+  initial: { status: 'unknown', tool_id: '', latest: undefined, versions: [], deprecation: undefined },
+  evolve(state, event, place) {
+    switch (event.type) {
+      case 'ToolRegistered':
+      case 'ToolVersionRegistered': {
+        const { tool_id, ...latest } = event.data;
+        const added = {
+          version: latest.version,
+          content: contentOf(latest),
+          registered_at: place.at,
+          index: place.index,
+        };
+        return {
+          status: 'active',
+          tool_id,
+          latest,
+          versions: [...state.versions, added].slice(-MAX_VERSIONS),
+          deprecation: undefined,
+        };
+      }
+      case 'ToolDeprecated': {
+        const { tool_id: _, ...deprecation } = event.data;
+        return { ...state, status: 'deprecated', deprecation };
+      }
+    }
+  },
+};
+
+/** What is wrong with a definition, a sentence for each fault. */
+export function toolProblems(tool_id: string, tool: ToolDefinition): string[] {
+  const problems: string[] = [];
+  const need = (holds: boolean, rule: string) => {
+    if (!holds) problems.push(rule);
+  };
+  need(isId(tool_id), 'tool_id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
+  need(isText(tool.tool_name, 128), 'tool_name must be a text of 1 to 128 characters');
+  need(isText(tool.description, 4_000), 'description must be a text of 1 to 4,000 characters');
+  need(
+    typeof tool.schema === 'object' && tool.schema !== null && !Array.isArray(tool.schema),
+    'schema must be a JSON Schema, an object',
+  );
+  need(SANDBOX_LEVELS.includes(tool.sandbox_level), `sandbox_level must be one of ${SANDBOX_LEVELS.join(', ')}`);
+  need(tool.api_name === undefined || isText(tool.api_name, 128), 'api_name must be a text of 1 to 128 characters');
+  need(isSet(tool.operations), 'operations must be a list of at most 200 ids, each once');
+  need(isId(tool.owner), 'owner must be an id');
+  need(VERSION.test(tool.version), 'version must be MAJOR.MINOR.PATCH');
+  need(tool.code === undefined || tool.code_ref === undefined, 'code and code_ref exclude each other');
+  need(
+    tool.code === undefined || Buffer.byteLength(tool.code) <= MAX_CODE_BYTES,
+    `code must be at most ${MAX_CODE_BYTES} bytes: put it into the blob archive and give code_ref`,
+  );
+  need(tool.code_ref === undefined || BLOB.test(tool.code_ref), 'code_ref must be sha256: and 64 hexadecimal digits');
+  need(isSet(tool.tags), 'tags must be a list of at most 200 ids, each once');
+  return problems;
+}
+
+// ------------------------------------------------------------------------------------------------------ decisions
+
+/** Registers the tool, or a higher version of it. The same version with the same content changes nothing. */
+export function register(tool_id: string, tool: ToolDefinition): Decision<ToolState, ToolEvent> {
+  return (state) => {
+    const problems = toolProblems(tool_id, tool);
+    if (problems.length > 0) return new Rejection('invalid', 'tool-invalid', problems.join('; '), { problems });
+    const data = { tool_id, ...tool };
+    if (state.latest === undefined) return [{ type: 'ToolRegistered', v: 1, data }];
+    const known = state.versions.find(({ version }) => version === tool.version);
+    if (known !== undefined) {
+      if (known.content === contentOf(tool)) return [];
+      return refuse(
+        'tool-version-exists',
+        `version ${tool.version} is registered with other content: register a higher one`,
+        { version: state.latest.version },
+      );
+    }
+    if (!isHigher(tool.version, state.latest.version)) {
+      return refuse(
+        'tool-version-too-low',
+        `version ${tool.version} is not above ${state.latest.version}: register a higher one`,
+        { version: state.latest.version },
+      );
+    }
+    return [{ type: 'ToolVersionRegistered', v: 1, data }];
+  };
+}
+
+/** Says that the tool should not be used any more, and what to use instead. */
+export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEvent> {
+  return (state) => {
+    if (state.status === 'unknown') return new Rejection('missing', 'tool-unknown', 'there is no tool with this id');
+    const { tool_id, deprecation: current } = state;
+    const { reason, replacement } = deprecation;
+    if (!isText(reason, 1_000))
+      return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
+    if (replacement !== undefined && (!isId(replacement) || replacement === tool_id)) {
+      return new Rejection('invalid', 'replacement-invalid', 'replacement must be the id of another tool');
+    }
+    if (current?.reason === reason && current.replacement === replacement) return [];
+    return [{ type: 'ToolDeprecated', v: 1, data: { tool_id, reason, replacement } }];
+  };
+}
+
+const VERSION = /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$/;
+const BLOB = /^sha256:[0-9a-f]{64}$/;
+
+function isText(value: string, longest: number): boolean {
+  return value.trim() !== '' && value.length <= longest;
+}
+
+function isSet(values: readonly string[]): boolean {
+  return values.length <= 200 && values.every(isId) && new Set(values).size === values.length;
+}
+
+function contentOf(tool: ToolDefinition): string {
+  return sha256(canonicalize(tool));
+}
+
+function isHigher(version: string, than: string): boolean {
+  const [a, b] = [version.split('.').map(Number), than.split('.').map(Number)];
+  const differs = a.findIndex((number, part) => number !== b[part]);
+  return differs >= 0 && (a[differs] as number) > (b[differs] as number);
+}

@@ -1,0 +1,647 @@
+/**
+ * The HTTP edge: one call of `route` declares a route, its types, its validation and its documentation, and
+ * registers it with the Functions runtime. Handlers get checked values and return plain answers.
+ */
+import './setup';
+import { randomUUID } from 'node:crypto';
+import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@azure/functions';
+import type { z } from 'zod';
+import { systemClock } from '../../app/engine/clock';
+import { type Claimed, type KeyClaim, StoreBusy } from '../../app/engine/ports';
+import { traced } from '../../app/engine/telemetry';
+import { commandHash, KEY_REUSED, StoreUnavailable } from '../../app/engine/transact';
+import { logFailure } from '../../app/operation/log';
+import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
+import { isSafeText, jsonPointer } from '../../domain/kernel/json';
+import { includesLevel, type Level, type Principal } from '../../domain/kernel/principal';
+import { abortSignalOf } from './abort';
+import { parseJson } from './json';
+import { PAGE_POLICY, pageOf, type PageText } from './page';
+import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected } from './problem';
+import { isTaken, match, parseTemplate, pathOf, type Shape } from './template';
+
+/** What a handler is given: everything in it has been checked. */
+export interface Call<P = unknown, Q = unknown, B = unknown> {
+  /** Name of the route. */
+  readonly operation: string;
+  readonly principal: Principal;
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  /** A request header, null when absent. */
+  header(name: string): string | null;
+  /** The version in `If-Match: "n"`. */
+  readonly ifMatch: number | undefined;
+  /** 1 to 200 visible ASCII characters. It belongs to this request: the edge has seen to it. */
+  readonly idempotencyKey: string | undefined;
+  /** SHA-256 of what is asked: route, parameters, query and body; undefined without a key. */
+  readonly request: string | undefined;
+  /** W3C trace context of this request, below the caller's when it sent a well-formed one. */
+  readonly traceparent: string;
+  /** Aborts when the client has gone or the host stops; long polls and streams end then. */
+  readonly signal: AbortSignal;
+  /** When the call arrived, in milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** What a handler returns. */
+export interface Answer {
+  readonly status: number;
+  /** Sent as JSON; with `contentType` a string or bytes, sent as they are. */
+  readonly body?: unknown;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The version of what was read or written; sent as `ETag: "n"`. */
+  readonly etag?: number;
+  readonly contentType?: string;
+  /** Sent chunk by chunk, instead of `body`; needs `contentType`. */
+  readonly stream?: AsyncIterable<Uint8Array>;
+}
+
+export interface RouteResponse {
+  readonly description: string;
+  /** Absent: no body, or for errors a problem document. */
+  readonly schema?: z.ZodType;
+  /** Media type, when it is not JSON. */
+  readonly contentType?: string;
+}
+
+/** A route; the generic parameters are the zod schemas of path parameters, query and body. */
+export interface RouteDefinition<
+  P extends z.ZodObject = z.ZodObject,
+  Q extends z.ZodObject = z.ZodObject,
+  B extends z.ZodType = z.ZodType,
+> {
+  /**
+   * Name of the function, unique. The Functions host looks at routes in order of these names: the first that fits
+   * serves.
+   */
+  readonly name: string;
+  /** In the OpenAPI document; the name by default. */
+  readonly operationId?: string;
+  readonly method: HttpMethod;
+  /** For example `/v1/tasks/{id}`; a last segment `{*rest}` takes all that follows. */
+  readonly path: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tags: readonly string[];
+  /** One field per placeholder of the path. */
+  readonly params?: P;
+  /** The parameters that are understood; any other is refused. Values arrive as strings. */
+  readonly query?: Q;
+  /** A `z.strictObject`, so that unknown fields are refused. */
+  readonly body?: B;
+  /** Bytes; 1 MB by default. */
+  readonly bodyLimit?: number;
+  readonly responses: Readonly<Record<number, RouteResponse>>;
+  /** For what links in notices lead to: a browser gets the answer as a page. */
+  readonly page?: (body: Readonly<Record<string, unknown>>) => PageText;
+  /** The level that the caller must hold. */
+  readonly needs: Level;
+  /** False where a change is not of one resource with one version: If-Match is refused there, and true elsewhere. */
+  readonly conditional?: boolean;
+  /** Returns an answer, or returns or throws a Problem; any other exception becomes a 500. */
+  handler(call: Call<z.output<P>, z.output<Q>, z.output<B>>): Answer | Problem | Promise<Answer | Problem>;
+}
+
+/** What is known of a request when its answer has been made; for metrics. */
+export interface RequestInfo {
+  readonly route: string;
+  readonly method: string;
+  readonly status: number;
+  readonly milliseconds: number;
+  readonly principal: Principal | undefined;
+}
+
+/** What the application gives to the edge. */
+export interface Edge {
+  /** The only place where credentials and identity headers are read. */
+  principalOf(request: HttpRequest): Principal | Problem | Promise<Principal | Problem>;
+  /** Rate limit: one request of this principal, now. */
+  permits(principal: Principal): { readonly allowed: true } | { readonly retryAfterSeconds: number };
+  /** Somebody who may ask has asked. */
+  heard?(principal: Principal): void;
+  /** Claims an Idempotency-Key for a request; see `Keys`. */
+  claim(claim: KeyClaim): Promise<Claimed>;
+  onRequest?(info: RequestInfo): void;
+}
+
+const DEFAULT_BODY_LIMIT = 1_000_000;
+const MAX_ERRORS = 50;
+
+let edge: Edge | undefined;
+const definitions: RouteDefinition[] = [];
+/** Every path that is served, those without a definition too. */
+const shapes: Shape[] = [];
+
+/** Sets what all routes use; called once, before the first request. */
+export function setEdge(value: Edge): void {
+  edge = value;
+}
+
+/** The routes so far, in order of declaration; the source of the OpenAPI document. */
+export function routes(): readonly RouteDefinition[] {
+  return definitions;
+}
+
+/** The methods that a path knows; none when there is no such path. */
+export function methodsAt(path: string): string[] {
+  const given = pathOf(path);
+  return [
+    ...new Set(shapes.filter(({ template }) => match(template, given) !== undefined).map(({ method }) => method)),
+  ].sort();
+}
+
+/**
+ * The id, unless a literal of another route stands in its way, in whatever case: then no path would lead to what has
+ * it. Throws a Problem (400).
+ * @param template of the resource, ending with the id: `/v1/agents/{id}`
+ */
+export function reachableId(template: string, id: string): string {
+  if (!isTaken(shapes, parseTemplate(template), id)) return id;
+  throw Problem.invalid(`Nothing here can be called ${id}.`, [
+    { parameter: 'id', message: 'is a part of the address of something else, which would hide it: choose another' },
+  ]);
+}
+
+/** What a GET offers can be looked at without its body too. */
+function methodsOf(method: HttpMethod): HttpMethod[] {
+  return method === 'GET' ? ['GET', 'HEAD'] : [method];
+}
+
+function register(
+  name: string,
+  path: string,
+  methods: HttpMethod[],
+  handler: (request: HttpRequest) => Promise<HttpResponseInit>,
+): void {
+  const template = parseTemplate(path);
+  // What takes every path is the place of nothing.
+  if (template[0]?.kind !== 'rest') shapes.push(...methods.map((method) => ({ method, template })));
+  app.http(name, { methods, route: path.slice(1), authLevel: 'anonymous', handler });
+}
+
+/**
+ * Declares a route that is open to every caller that reaches the host: it says nothing about anybody's data, or takes
+ * nothing for granted.
+ */
+export function openRoute(
+  name: string,
+  path: string,
+  handler: (request: HttpRequest) => HttpResponseInit | Promise<HttpResponseInit>,
+  methods: HttpMethod[] = methodsOf('GET'),
+): void {
+  register(name, path, methods, async (request) => {
+    try {
+      return await handler(request);
+    } catch (error) {
+      return problemResponse(problemOf(name, error));
+    }
+  });
+}
+
+/** The names of a path's placeholders. */
+export function placeholders(path: string): string[] {
+  return Array.from(path.matchAll(/\{\*?([^}]+)\}/g), (match) => match[1]!);
+}
+
+/** Declares and registers a route. Throws when the definition contradicts itself. */
+export function route<
+  P extends z.ZodObject = z.ZodObject<{}>,
+  Q extends z.ZodObject = z.ZodObject<{}>,
+  B extends z.ZodType = z.ZodUndefined,
+>(definition: RouteDefinition<P, Q, B>): void {
+  const { name, method, path, params, body } = definition;
+  if (!path.startsWith('/')) throw new Error(`route ${name}: the path must start with a slash`);
+  const declared = Object.keys(params?.shape ?? {});
+  if (declared.toSorted().join() !== placeholders(path).toSorted().join()) {
+    throw new Error(`route ${name}: params has ${declared.join(', ') || 'nothing'}, the path is ${path}`);
+  }
+  if (body !== undefined && method === 'GET') throw new Error(`route ${name}: a GET has no body`);
+  // The schemas have checked what the handler receives, so the registry may forget their exact types.
+  const erased = definition as unknown as RouteDefinition;
+  definitions.push(erased);
+  register(name, path, methodsOf(method), (request) => serve(erased, request));
+}
+
+async function serve(definition: RouteDefinition, request: HttpRequest): Promise<HttpResponseInit> {
+  const started = performance.now();
+  let principal: Principal | undefined;
+  let response: HttpResponseInit;
+  try {
+    const found = await requireEdge().principalOf(request);
+    if (found instanceof Problem) throw found;
+    principal = found;
+    admit(definition, principal);
+    edge?.heard?.(principal);
+    const caller = principal;
+    const attributes = {
+      'http.request.method': definition.method,
+      'http.route': definition.path,
+      'formicary.tenant': caller.tenant,
+    };
+    const answer = await traced(
+      `${definition.method} ${definition.path}`,
+      'server',
+      readTraceparent(request.headers.get('traceparent')),
+      attributes,
+      async (traceparent) => handled(definition, await readCall(definition, request, caller, traceparent)),
+    );
+    response =
+      answer instanceof Problem
+        ? problemResponse(answer)
+        : answerResponse(asPage(definition, answer, request), request);
+  } catch (error) {
+    response = problemResponse(problemOf(definition.name, error));
+  }
+  edge?.onRequest?.({
+    route: definition.name,
+    method: request.method,
+    status: response.status ?? 200,
+    milliseconds: performance.now() - started,
+    principal,
+  });
+  return response;
+}
+
+/**
+ * Runs the handler. A key belongs to the first request that is well-formed, whatever becomes of it: on every route that
+ * changes something, before anything is done. The answer waits until that is as durable as what was done.
+ */
+async function handled(
+  definition: RouteDefinition,
+  call: Call<Record<string, unknown>, Record<string, unknown>>,
+): Promise<Answer | Problem> {
+  const { idempotencyKey: key, request, principal, now } = call;
+  if (key === undefined || request === undefined) return await definition.handler(call);
+  const claimed = await requireEdge().claim({
+    tenant: principal.tenant,
+    principal: principal.id,
+    key,
+    request,
+    at: now,
+  });
+  if (claimed.request !== request) throw rejected(KEY_REUSED);
+  const answer = await definition.handler(call);
+  await claimed.kept;
+  return answer;
+}
+
+function requireEdge(): Edge {
+  if (edge === undefined) throw new Error('setEdge was not called');
+  return edge;
+}
+
+/** The rate limit comes before the level, so that refused callers are limited too. */
+function admit(definition: RouteDefinition, principal: Principal): void {
+  const permit = requireEdge().permits(principal);
+  if ('retryAfterSeconds' in permit) {
+    const seconds = Math.max(1, Math.ceil(permit.retryAfterSeconds));
+    const detail = `The limit of ${principal.id} is reached; try again in ${seconds} s.`;
+    throw Problem.of('too-many-requests', detail, { retryAfterSeconds: seconds }, { 'retry-after': String(seconds) });
+  }
+  if (!includesLevel(principal.level, definition.needs)) {
+    throw Problem.of(
+      'forbidden',
+      `This needs the level ${definition.needs}; ${principal.id} holds ${principal.level}.`,
+    );
+  }
+}
+
+async function readCall(
+  definition: RouteDefinition,
+  request: HttpRequest,
+  principal: Principal,
+  traceparent: string,
+): Promise<Call<Record<string, unknown>, Record<string, unknown>>> {
+  const { headers } = request;
+  const operation = definition.name;
+  const params = readParams(definition, request);
+  const query = readQuery(definition, request);
+  const ifMatch = readIfMatch(headers.get('if-match'));
+  if (ifMatch !== undefined && definition.conditional === false)
+    throw parameterProblem('If-Match', 'is not understood here: this changes no single resource');
+  const idempotencyKey = readIdempotencyKey(headers.get('idempotency-key'));
+  const body = definition.body === undefined ? undefined : await readBody(definition.body, definition, request);
+  const keyed = idempotencyKey !== undefined && definition.method !== 'GET';
+  return {
+    operation,
+    principal,
+    params,
+    query,
+    ifMatch,
+    idempotencyKey,
+    request: keyed ? commandHash({ operation, params, query, body }) : undefined,
+    traceparent,
+    body,
+    header: (name) => headers.get(name),
+    get signal() {
+      return abortSignalOf(request);
+    },
+    now: systemClock.now(),
+  };
+}
+
+// ------------------------------------------------------------------------------------------------------ reading
+
+function readParams({ params, path }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
+  if (params === undefined) return {};
+  const values: Record<string, string> = {};
+  for (const [name, value] of Object.entries(request.params)) {
+    if (!isSafeText(value)) throw parameterProblem(name, 'must not contain NUL characters');
+    // A slash at the end of a path counts nowhere; the host leaves it in the last value.
+    values[name] = path.endsWith(`{*${name}}`) && value.endsWith('/') ? value.slice(0, -1) : value;
+  }
+  const result = params.safeParse(values);
+  if (!result.success) throw Problem.invalid('A path parameter is not valid.', parameterErrors(result.error));
+  return result.data;
+}
+
+/** What a query holds that is no UTF-8 would be read as something else, without a word. */
+function checkEncoding(url: string): void {
+  const at = url.indexOf('?');
+  if (at < 0 || !url.includes('%', at)) return;
+  for (const part of url.slice(at + 1).split('&')) {
+    try {
+      decodeURIComponent(part);
+    } catch {
+      throw parameterProblem(new URLSearchParams(part).keys().next().value ?? '', 'is not well percent-encoded UTF-8');
+    }
+  }
+}
+
+function readQuery({ query }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
+  checkEncoding(request.url);
+  const values: Record<string, string> = {};
+  for (const [name, value] of request.query) {
+    if (query === undefined || !Object.hasOwn(query.shape, name)) throw parameterProblem(name, 'is not known here');
+    if (Object.hasOwn(values, name)) throw parameterProblem(name, 'is given more than once');
+    if (!isSafeText(value)) throw parameterProblem(name, 'must not contain NUL characters');
+    values[name] = value;
+  }
+  if (query === undefined) return values;
+  const result = query.safeParse(values);
+  if (!result.success) throw Problem.invalid('A query parameter is not valid.', parameterErrors(result.error));
+  return result.data;
+}
+
+async function readBody(
+  schema: z.ZodType,
+  { bodyLimit = DEFAULT_BODY_LIMIT }: RouteDefinition,
+  request: HttpRequest,
+): Promise<unknown> {
+  if (Number(request.headers.get('content-length')) > bodyLimit) throw tooLarge(bodyLimit);
+  const bytes = await request.arrayBuffer();
+  if (bytes.byteLength > bodyLimit) throw tooLarge(bodyLimit);
+  const isNothing = bytes.byteLength === 0 && isOptionalBody(schema);
+  if (!isNothing && !isJson(request.headers.get('content-type'))) {
+    throw Problem.of('unsupported-media-type', 'The body must be sent as content-type: application/json.');
+  }
+  const result = schema.safeParse(isNothing ? {} : parseJson(bytes));
+  if (!result.success) throw Problem.invalid('The body does not have the required form.', bodyErrors(result.error));
+  return result.data;
+}
+
+const optionalBodies = new WeakMap<z.ZodType, boolean>();
+
+/** Whether a command may come without a body: it needs no field. */
+export function isOptionalBody(schema: z.ZodType): boolean {
+  let isOptional = optionalBodies.get(schema);
+  if (isOptional === undefined)
+    optionalBodies.set(schema, (isOptional = schema.type === 'object' && schema.safeParse({}).success));
+  return isOptional;
+}
+
+function tooLarge(limit: number): Problem {
+  return Problem.of('payload-too-large', `The body may have at most ${limit} bytes.`, { limit });
+}
+
+function isJson(contentType: string | null): boolean {
+  return contentType !== null && /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(contentType);
+}
+
+function readIdempotencyKey(value: string | null): string | undefined {
+  if (value === null) return undefined;
+  if (!/^[\x21-\x7e]{1,200}$/.test(value))
+    throw parameterProblem('Idempotency-Key', 'must be 1 to 200 visible ASCII characters');
+  return value;
+}
+
+function readIfMatch(value: string | null): number | undefined {
+  if (value === null) return undefined;
+  const version = /^"(0|[1-9]\d{0,14})"$/.exec(value)?.[1];
+  if (version === undefined) throw parameterProblem('If-Match', 'must be one version in quotes, for example "7"');
+  return Number(version);
+}
+
+/** W3C Trace Context: version 00 has exactly four fields, later versions may append some, ff is forbidden. */
+function readTraceparent(value: string | null): string | undefined {
+  if (value === null) return undefined;
+  const match = /^(?!ff)([\da-f]{2})-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(-.*)?$/.exec(value);
+  if (match === null || (match[1] === '00' && match[2] !== undefined)) return undefined;
+  return `00${value.slice(2, 55)}`;
+}
+
+// ----------------------------------------------------------------------------------------------- what was wrong
+
+function parameterProblem(parameter: string, message: string): Problem {
+  return Problem.invalid(`The parameter ${parameter} ${message}.`, [{ parameter, message }]);
+}
+
+function parameterErrors(error: z.ZodError): ProblemError[] {
+  return causes(error.issues)
+    .slice(0, MAX_ERRORS)
+    .map(({ path, message }) => ({ parameter: path.join('.'), message }));
+}
+
+function bodyErrors(error: z.ZodError): ProblemError[] {
+  return causes(error.issues)
+    .slice(0, MAX_ERRORS)
+    .map(({ path, message }) => ({ pointer: jsonPointer(path), message }));
+}
+
+/** What is wrong, and where. */
+interface Cause {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+type Issue = z.core.$ZodIssue;
+
+/**
+ * The causes of issues: unknown fields one by one, of a union those of the form that was meant, of a map's name what is
+ * wrong with it.
+ */
+function causes(issues: readonly Issue[], above: readonly PropertyKey[] = []): Cause[] {
+  return issues.flatMap((issue): Cause[] => {
+    const path = [...above, ...issue.path];
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => ({ path: [...path, key], message: 'is not a known field' }));
+    if (issue.code === 'invalid_union' && issue.errors.length > 0) return unionCauses(issue.errors, path);
+    if (issue.code === 'invalid_key' && issue.issues.length > 0)
+      return causes(issue.issues, path).map(({ message }) => ({
+        path,
+        message: `has a name that is not accepted: ${message}`,
+      }));
+    if (issue.code === 'invalid_element' && issue.issues.length > 0) return causes(issue.issues, path);
+    return [{ path, message: inWords(issue.message) }];
+  });
+}
+
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'an object',
+  null: 'null',
+};
+const BOUNDS: Readonly<Record<string, string>> = {
+  '<=': 'at most',
+  '>=': 'at least',
+  '<': 'less than',
+  '>': 'more than',
+};
+
+/**
+ * What the schemas' library says of itself, in words that go on after the name of the field; what our schemas say stays
+ * as it is.
+ */
+function inWords(message: string): string {
+  const [, expected, received] = /^Invalid input: expected (\w+), received (\w+)$/.exec(message) ?? [];
+  if (expected === 'int' && received === 'number') return 'must be a whole number';
+  if (expected !== undefined && received !== undefined)
+    return received === 'undefined'
+      ? `is missing: it must be ${kindOf(expected)}`
+      : `must be ${kindOf(expected)}, not ${kindOf(received)}`;
+  const [, verb, bound, limit] = /^Too (?:big|small): expected \w+ to (be|have) ([<>]=?)(.*)$/.exec(message) ?? [];
+  if (verb !== undefined && bound !== undefined) return `must ${verb} ${BOUNDS[bound]} ${limit}`;
+  const [, value] = /^Invalid input: expected (.*)$/.exec(message) ?? [];
+  if (value !== undefined) return `must be ${value}`;
+  const [, options] = /^Invalid option: expected one of (.*)$/.exec(message) ?? [];
+  return options === undefined ? message : `must be one of ${options.replaceAll('|', ', ')}`;
+}
+
+function kindOf(type: string): string {
+  return KINDS[type] ?? type;
+}
+
+/**
+ * Of the forms that a value may have, the one that it comes nearest to says what is wrong; when it is like none, all
+ * say what they take.
+ */
+function unionCauses(branches: readonly (readonly Issue[])[], path: readonly PropertyKey[]): Cause[] {
+  const isOther = (issue: Issue) =>
+    issue.path.length === 0 && (issue.code === 'invalid_type' || issue.code === 'invalid_value');
+  const near = branches.filter((issues) => !issues.some(isOther)).map((issues) => causes(issues, path));
+  const [nearest] = near.sort((a, b) => a.length - b.length);
+  if (nearest !== undefined) return nearest;
+  const messages = new Set(
+    branches.flatMap((issues) => causes(issues.filter(isOther), path)).map(({ message }) => message),
+  );
+  return [{ path, message: [...messages].join('; or: ') }];
+}
+
+function problemOf(route: string, error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof AlteredReceipt) return altered(error);
+  if (error instanceof AlteredPayload)
+    return Problem.of(
+      'payload-altered',
+      `The payload ${error.message}. Put it back from a backup; formicary verify names all that are like it.`,
+      { reference: error.reference },
+    );
+  return error instanceof StoreBusy ? busy(error) : unexpected(route, error);
+}
+
+/** Backpressure: no defect, so nothing for the log. What the adapters count says how much of it there is. */
+function busy({ retryAfterSeconds }: StoreBusy): Problem {
+  const detail = `The store has more to do than it can; try again in ${retryAfterSeconds} s, with the same Idempotency-Key.`;
+  return Problem.of('unavailable', detail, { retryAfterSeconds }, { 'retry-after': String(retryAfterSeconds) });
+}
+
+/** What stands in the log is not what was written: nobody is told more of it, and nothing is written after it. */
+function altered(receipt: AlteredReceipt): Problem {
+  const detail = `The receipt ${receipt.message}. Its stream is neither read nor written until that is repaired: stop the host and run npx formicary verify.`;
+  return Problem.of('receipt-altered', detail, { receipt: receipt.ref });
+}
+
+/**
+ * A defect, or a store that can't be reached: the log gets the exception without the request's data, the caller only an
+ * id to ask with.
+ */
+function unexpected(route: string, error: unknown): Problem {
+  const id = randomUUID();
+  logFailure({ route, errorId: id }, error);
+  if (error instanceof StoreUnavailable) {
+    return Problem.of(
+      'unavailable',
+      "The store can't be reached; it is not known whether this was done. Try again, with the same Idempotency-Key.",
+      { errorId: id },
+      { 'retry-after': '1' },
+    );
+  }
+  return Problem.of('internal-error', 'Something unexpected happened; the log has more under this errorId.', {
+    errorId: id,
+  });
+}
+
+// ---------------------------------------------------------------------------------------------------- answering
+
+/** What a browser asks for is meant for people. */
+function asPage({ page }: RouteDefinition, answer: Answer, { headers }: HttpRequest): Answer {
+  if (page === undefined) return answer;
+  const vary = { ...answer.headers, vary: 'accept' };
+  if (answer.status !== 200 || headers.get('accept')?.includes('text/html') !== true)
+    return { ...answer, headers: vary };
+  const body = answer.body as Readonly<Record<string, unknown>>;
+  const policy = { ...vary, 'content-security-policy': PAGE_POLICY, 'referrer-policy': 'no-referrer' };
+  return { ...answer, headers: policy, body: pageOf(page(body), body), contentType: 'text/html; charset=utf-8' };
+}
+
+function answerResponse(answer: Answer, { method, headers: asked }: HttpRequest): HttpResponseInit {
+  const { status, body, contentType, etag, stream } = answer;
+  const headers: Record<string, string> = {
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...answer.headers,
+  };
+  const isRead = method === 'GET' || method === 'HEAD';
+  if (etag !== undefined) headers['etag'] = `"${etag}"`;
+  if (etag !== undefined && isRead && status === 200 && isKnown(asked.get('if-none-match'), etag))
+    return { status: 304, headers };
+  if (contentType !== undefined) {
+    headers['content-type'] = contentType;
+    // A stream that nobody reads is not begun.
+    return {
+      status,
+      headers,
+      body:
+        method === 'HEAD' && stream !== undefined ? undefined : (stream ?? (body as string | Uint8Array | undefined)),
+    };
+  }
+  if (body === undefined) return { status, headers };
+  headers['content-type'] = 'application/json; charset=utf-8';
+  return { status, headers, body: JSON.stringify(body) };
+}
+
+/** Whether `If-None-Match` names the version, weakly or not. */
+function isKnown(header: string | null, etag: number): boolean {
+  if (header === null) return false;
+  return header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${etag}"`);
+}
+
+function problemResponse({ document, headers }: Problem): HttpResponseInit {
+  return {
+    status: document.status,
+    headers: {
+      'content-type': PROBLEM_CONTENT_TYPE,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+      ...headers,
+    },
+    body: JSON.stringify(document),
+  };
+}

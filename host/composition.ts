@@ -1,0 +1,110 @@
+/** The composition root: settings in, a running colony out. The only file in app/ that knows adapters. */
+import { SmtpMail } from '../adapters/outbound/mail';
+import { EnvironmentSecrets } from '../adapters/outbound/secrets';
+import { HttpWebhooks } from '../adapters/outbound/webhooks';
+import { Colony, type ColonyOptions } from '../app/colony';
+import { SteadyClock, systemClock } from '../app/engine/clock';
+import { AllowAll } from '../app/engine/policy';
+import type { Clock, Policy, StorePorts } from '../app/engine/ports';
+import { startRecording, stopRecording } from '../app/engine/telemetry';
+import { type Logger, openLog } from '../app/operation/log';
+import type { Metrics } from '../app/operation/metrics';
+import { readSettings, type Settings, SettingsError, unknownSettings } from './config';
+import { withPackages } from './optional';
+
+const AZURE = /^@azure\//;
+const OPEN_TELEMETRY = /^@opentelemetry\//;
+const MONITOR = /opentelemetry/;
+
+export { readSettings, SettingsError, systemClock, unknownSettings, type Settings };
+
+/* eslint-disable boundaries/dependencies -- a lazy import names the compiled file, which the rule can't resolve */
+
+/** Traces, where the settings say where to; undefined where nobody wants them. Returns what flushes and stops. */
+async function startTraces(
+  { traces: otlp, insights }: Settings,
+  log: Logger,
+): Promise<(() => Promise<void>) | undefined> {
+  if (!otlp && insights === undefined) return undefined;
+  const { reportFailures, startTracing, exporter } = await withPackages(
+    'Exporting traces',
+    insights === undefined ? OPEN_TELEMETRY : MONITOR,
+    async () => ({
+      ...(await import('../app/operation/otel.js')),
+      ...(await import('../app/operation/tracing.js')),
+      exporter: insights && (await import('../adapters/azure/application-insights.js')).spanExporter(insights),
+    }),
+  );
+  reportFailures((message, facts) => log.warn(facts, message), systemClock);
+  const stop = startTracing({ otlp, insights: exporter }, systemClock);
+  startRecording();
+  return async () => {
+    stopRecording();
+    await stop();
+  };
+}
+
+/**
+ * Sends the metrics to Application Insights, where the settings name one. Returns what sends the last of them and
+ * stops: to be called while the colony is open.
+ */
+export async function startMetrics({ insights }: Settings, metrics: Metrics): Promise<() => Promise<void>> {
+  if (insights === undefined) return async () => undefined;
+  const { startMetricExport, metricExporter } = await withPackages('Application Insights', MONITOR, async () => ({
+    ...(await import('../app/operation/metric-export.js')),
+    ...(await import('../adapters/azure/application-insights.js')),
+  }));
+  return startMetricExport(metrics, metricExporter(insights), systemClock);
+}
+
+/** Node 20 has no node:sqlite: where it isn't needed it isn't loaded. */
+const embedded = () => import('../adapters/embedded/open.js');
+
+/** The engine of the profile. Its code is loaded only when it is the one: a cold start waits for it. */
+async function openStores(settings: Settings): Promise<StorePorts> {
+  if (settings.azure === undefined) return await (await embedded()).openEmbedded(settings.data);
+  const { azure } = settings;
+  return await withPackages('The profile azure', AZURE, async () =>
+    (await import('../adapters/azure/open.js')).openAzure(azure),
+  );
+}
+
+/* eslint-enable boundaries/dependencies */
+
+/** Opens the stores and starts the colony. */
+export async function openColony(
+  settings: Settings,
+  parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {},
+): Promise<Colony> {
+  const log = parts.log ?? openLog(settings.logLevel);
+  const stores = await openStores(settings);
+  const outbound = {
+    webhooks: new HttpWebhooks({ privateHosts: settings.webhookHosts, httpToLoopback: true }),
+    mail: settings.smtp === undefined ? undefined : new SmtpMail(settings.smtp),
+    secrets: new EnvironmentSecrets(),
+  };
+  const stopTraces = await startTraces(settings, log);
+  const close = async () => {
+    await stores.close();
+    await stopTraces?.();
+  };
+  const colony = new Colony(
+    {
+      ...stores,
+      close,
+      outbound,
+      policy: parts.policy ?? new AllowAll(),
+      clock: parts.clock ?? new SteadyClock(),
+      report: (message, facts) => log.warn(facts, message),
+    },
+    { maxClockBehindSeconds: settings.maxClockBehindSeconds, publicUrl: settings.publicUrl, ...parts.options },
+  );
+  try {
+    await colony.start();
+  } catch (error) {
+    await close();
+    if (settings.azure !== undefined) throw error;
+    throw (await embedded()).unusable(settings.data, error);
+  }
+  return colony;
+}

@@ -1,0 +1,308 @@
+/** What the environment says: one schema for every setting, and what all of them mean together. */
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
+import { PUBLIC_URL } from '../app/oversight/decisions';
+import { nearest } from '../domain/kernel/nearest';
+import { readNumber } from '../domain/kernel/number';
+
+/** Settings that can't be used; the message names every one of them, a line each. */
+export class SettingsError extends Error {}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+// --------------------------------------------------------------------------------------------------------- schema
+
+const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const above0 = z.string().transform((given, context) => {
+  const read = readNumber(given, { min: 0, max: Infinity });
+  if ('number' in read && read.number > 0) return read.number;
+  context.issues.push({ code: 'custom', message: 'give a number above 0', input: given });
+  return z.NEVER;
+});
+const text = z.string();
+const url = (...protocols: readonly string[]) =>
+  z.url({
+    abort: true,
+    protocol: new RegExp(`^(${protocols.join('|')})$`),
+    error: `give a URL that begins with ${protocols.map((protocol) => `${protocol}://`).join(' or ')}`,
+  });
+/** A service that is asked with the identity's token: nothing else may hear it. */
+const service = url('http', 'https').refine(
+  (address) => address.startsWith('https:') || isLoopback(address),
+  'give a URL that begins with https://',
+);
+/** `name.servicebus.windows.net`: the SDKs and the triggers put the protocol before it themselves. */
+const namespace = text.regex(
+  /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i,
+  'give a host name such as name.servicebus.windows.net, without sb://',
+);
+/** The connection string of the storage emulator at its usual ports. */
+const DEVELOPMENT_STORAGE = 'UseDevelopmentStorage=true';
+const connectionString = (example: string) =>
+  text.regex(/^\w+=[^;]+(;\w+=[^;]+)*;?$/, `give a connection string such as ${example}`);
+const broker = connectionString(
+  'Endpoint=sb://127.0.0.1:5672;SharedAccessKeyName=…;SharedAccessKey=…;UseDevelopmentEmulator=true',
+);
+/** As the exporter takes it: the key in lower case only. */
+const insights = text.regex(
+  /^(\w+=[^;=]+;)*InstrumentationKey=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(;\w+=[^;=]+)*;?$/,
+  'give a connection string such as InstrumentationKey=…;IngestionEndpoint=https://…, its key a GUID in lower case',
+);
+
+/**
+ * Every setting by its name. Those of Azure are named as triggers name them: a trigger with the connection
+ * `FORMICARY_COSMOS` reads the same `FORMICARY_COSMOS__accountEndpoint` as the adapters do.
+ */
+const schema = z.object({
+  FORMICARY_PROFILE: z.enum(['embedded', 'azure'], 'give embedded or azure').default('embedded'),
+  FORMICARY_MAX_CLOCK_BEHIND: z.coerce
+    .number('give seconds')
+    .min(0, 'give seconds, 0 or more')
+    .default(MAX_CLOCK_BEHIND_SECONDS),
+  FORMICARY_DATA: text.default('.formicary'),
+  FORMICARY_RATE: above0.default(500),
+  FORMICARY_BURST: above0.default(2_000),
+  FORMICARY_LOG: z.enum(LEVELS, `give ${LEVELS.slice(0, -1).join(', ')} or silent`).default('info'),
+  FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
+  FORMICARY_WEBHOOK_HOSTS: text.default(''),
+  FORMICARY_SMTP: url('smtp', 'smtps').optional(),
+  FORMICARY_SMTP_USER: text.optional(),
+  FORMICARY_SMTP_PASSWORD: text.optional(),
+  FORMICARY_SMTP_FROM: text.optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url('http', 'https').optional(),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: url('http', 'https').optional(),
+
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insights.optional(),
+
+  AZURE_CLIENT_ID: z.guid('give the client id of a user-assigned identity').optional(),
+  FORMICARY_COSMOS__accountEndpoint: service.optional(),
+  FORMICARY_COSMOS_DATABASE: text
+    .regex(/^[^/\\#?]{1,255}$/, 'give a name of at most 255 characters without / \\ # ?')
+    .default('formicary'),
+  FORMICARY_SERVICEBUS__fullyQualifiedNamespace: namespace.optional(),
+  FORMICARY_EVENTHUBS__fullyQualifiedNamespace: namespace.optional(),
+  FORMICARY_BLOBS__serviceUri: service.optional(),
+  FORMICARY_SIGNAL_HUB: text.optional(),
+  FORMICARY_EVENT_HUB: text.optional(),
+  FORMICARY_NETAPP__subscriptionId: z.guid('give the id of a subscription').optional(),
+  FORMICARY_NETAPP__resourceGroup: text.optional(),
+  FORMICARY_NETAPP__account: text.optional(),
+  FORMICARY_NETAPP__location: text.optional(),
+  FORMICARY_NETAPP__subnetId: text
+    .startsWith('/subscriptions/', 'give the id of a subnet that is delegated to Microsoft.NetApp/volumes')
+    .optional(),
+
+  FORMICARY_COSMOS_KEY: text.optional(),
+  FORMICARY_SERVICEBUS: broker.optional(),
+  FORMICARY_EVENTHUBS: broker.optional(),
+  FORMICARY_BLOBS: connectionString(DEVELOPMENT_STORAGE).optional(),
+});
+
+type Name = keyof typeof schema.shape;
+
+/** The names of all settings. */
+export const SETTING_NAMES = Object.keys(schema.shape) as readonly Name[];
+
+/** What others read under this prefix: the local host, the command line, the tests of this repository. */
+const OTHERS: readonly string[] = [
+  'FORMICARY_PORT',
+  'FORMICARY_DURABLE_DAYS',
+  'FORMICARY_URL',
+  'FORMICARY_TENANT',
+  'FORMICARY_PRINCIPAL',
+  'FORMICARY_TEST_PROFILE',
+  'FORMICARY_SEED',
+  'FORMICARY_RUNS',
+];
+/** Secrets of channels are named by those who use them; a connection of a trigger may have further parts. */
+const FREE = /^FORMICARY_(SECRET_|(COSMOS|SERVICEBUS|EVENTHUBS|BLOBS)__)/;
+
+/** Variables that look like settings and are none, each with the setting that may have been meant. */
+export function unknownSettings(
+  environment: Environment = process.env,
+): { readonly name: string; readonly meant: string | undefined }[] {
+  const known = [...SETTING_NAMES, ...OTHERS];
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('FORMICARY_') && !known.includes(name) && !FREE.test(name))
+    .sort()
+    .map((name) => ({ name, meant: nearest(name, known, 3) }));
+}
+
+/** What no message may repeat. */
+const SECRETS: readonly Name[] = [
+  'FORMICARY_SMTP',
+  'FORMICARY_SMTP_PASSWORD',
+  'FORMICARY_COSMOS_KEY',
+  'FORMICARY_SERVICEBUS',
+  'FORMICARY_EVENTHUBS',
+  'FORMICARY_BLOBS',
+  'APPLICATIONINSIGHTS_CONNECTION_STRING',
+];
+
+// ------------------------------------------------------------------------------------------------------- together
+
+/** Of each pair the first is opened by the identity, the second is the connection string of a test server. */
+const CONNECTIONS = [
+  ['FORMICARY_SERVICEBUS__fullyQualifiedNamespace', 'FORMICARY_SERVICEBUS'],
+  ['FORMICARY_EVENTHUBS__fullyQualifiedNamespace', 'FORMICARY_EVENTHUBS'],
+  ['FORMICARY_BLOBS__serviceUri', 'FORMICARY_BLOBS'],
+] as const satisfies readonly (readonly [Name, Name])[];
+const KEYS: readonly Name[] = ['FORMICARY_COSMOS_KEY', ...CONNECTIONS.map(([, key]) => key)];
+/** Settings that mean something only together. */
+const GROUPS: readonly (readonly Name[])[] = [
+  ['FORMICARY_SMTP_USER', 'FORMICARY_SMTP_PASSWORD'],
+  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__')),
+];
+
+/** What is wrong though each setting by itself may be right. */
+function* together(given: Environment): Generator<string> {
+  for (const group of GROUPS) {
+    const missing = group.filter((name) => given[name] === undefined);
+    if (missing.length < group.length)
+      for (const name of missing)
+        yield `${name} is missing: it belongs to ${group.filter((other) => !missing.includes(other)).join(', ')}`;
+  }
+  if (given.FORMICARY_PROFILE !== 'azure') return;
+  if (given.FORMICARY_COSMOS__accountEndpoint === undefined)
+    yield 'FORMICARY_COSMOS__accountEndpoint is missing: the profile azure needs it';
+  for (const [endpoint, key] of CONNECTIONS) {
+    if (given[endpoint] === undefined && given[key] === undefined)
+      yield `${endpoint} is missing: the profile azure needs it`;
+    if (given[endpoint] !== undefined && given[key] !== undefined)
+      yield `${key} and ${endpoint} exclude each other: leave ${key} out, unless it names a test server`;
+  }
+  const endpoints = [
+    given.FORMICARY_COSMOS__accountEndpoint,
+    ...CONNECTIONS.flatMap(([endpoint, key]) => [given[endpoint], ...endpointsIn(given[key])]),
+  ];
+  if (endpoints.every((endpoint) => endpoint === undefined || isLoopback(endpoint))) return;
+  for (const name of KEYS)
+    if (given[name] !== undefined)
+      yield `${name} is only for test servers on this machine, and another endpoint is not: leave it out, the identity opens all of them`;
+}
+
+/** The endpoints that a connection string names. One that names none leads to Azure, wherever that is. */
+function endpointsIn(connectionString: string | undefined): readonly string[] {
+  if (connectionString === undefined) return [];
+  if (connectionString === DEVELOPMENT_STORAGE) return ['127.0.0.1'];
+  const named = [...connectionString.matchAll(/(?:^|;)\w*endpoint=([^;]*)/gi)].map(
+    ([, endpoint]) => endpoint as string,
+  );
+  return named.length === 0 ? [''] : named;
+}
+
+function isLoopback(endpoint: string): boolean {
+  const address = endpoint.includes('://') ? endpoint : `sb://${endpoint}`;
+  return URL.canParse(address) && /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(new URL(address).hostname);
+}
+
+// ------------------------------------------------------------------------------------------------------- settings
+
+export type Settings = ReturnType<typeof settingsOf>;
+
+/** Reads the settings; one that is empty counts as not given. Throws `SettingsError` that names all that is wrong. */
+export function readSettings(environment: Environment = process.env): Settings {
+  const given: Environment = Object.fromEntries(
+    SETTING_NAMES.map((name) => [name, environment[name] === '' ? undefined : environment[name]]),
+  );
+  const parsed = schema.safeParse(given);
+  const wrong = [
+    ...(parsed.error?.issues ?? []).map(({ path, message }) => lineOf(path[0] as Name, given, message)),
+    ...together(given),
+  ];
+  if (!parsed.success || wrong.length > 0) throw new SettingsError(wrong.join('\n'));
+  return settingsOf(parsed.data);
+}
+
+function lineOf(name: Name, given: Environment, message: string): string {
+  return SECRETS.includes(name) ? `${name} can't be used: ${message}` : `${name} is "${given[name]}": ${message}`;
+}
+
+function settingsOf(given: z.infer<typeof schema>) {
+  return {
+    /** Folder of the embedded store. */
+    data: resolve(given.FORMICARY_DATA),
+    /** Requests a second and burst that one principal may make. */
+    rate: { perSecond: given.FORMICARY_RATE, burst: given.FORMICARY_BURST },
+    /** Seconds by which the machine's clock may be behind the newest receipt at the start. */
+    maxClockBehindSeconds: given.FORMICARY_MAX_CLOCK_BEHIND,
+    /** pino's level. */
+    logLevel: given.FORMICARY_LOG,
+    /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */
+    traces: (given.OTEL_EXPORTER_OTLP_ENDPOINT ?? given.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT) !== undefined,
+    /**
+     * Application Insights, which traces and metrics go to; undefined: none. `clientId` of the managed identity that
+     * may publish there.
+     */
+    insights:
+      given.APPLICATIONINSIGHTS_CONNECTION_STRING === undefined
+        ? undefined
+        : { connectionString: given.APPLICATIONINSIGHTS_CONNECTION_STRING, clientId: given.AZURE_CLIENT_ID },
+    /** Where people find the colony, without a slash at the end: links in notices lead there. */
+    publicUrl: new URL(given.FORMICARY_PUBLIC_URL).href.replace(/\/$/, ''),
+    /** Hosts that webhooks may reach although their addresses are not public. */
+    webhookHosts: given.FORMICARY_WEBHOOK_HOSTS.split(',').filter((host) => host !== ''),
+    /** The mail server; undefined: no mail is sent. */
+    smtp: smtpOf(given),
+    /** The services of the profile azure; undefined: the profile embedded, everything on this machine. */
+    azure: given.FORMICARY_PROFILE === 'azure' ? azureOf(given) : undefined,
+  };
+}
+
+/**
+ * `smtps://host:465` speaks TLS from the first byte, `smtp://host:587` STARTTLS, or nothing to a server on this
+ * machine.
+ */
+function smtpOf({
+  FORMICARY_SMTP,
+  FORMICARY_SMTP_USER: user,
+  FORMICARY_SMTP_PASSWORD: pass,
+  FORMICARY_SMTP_FROM: from,
+}: z.infer<typeof schema>) {
+  if (FORMICARY_SMTP === undefined) return undefined;
+  const { protocol, hostname, port } = new URL(FORMICARY_SMTP);
+  const isTls = protocol === 'smtps:';
+  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
+  return {
+    host: hostname,
+    port: port === '' ? (isTls ? 465 : 587) : Number(port),
+    security: isTls ? ('tls' as const) : isLocal ? ('none' as const) : ('starttls' as const),
+    auth: user === undefined || pass === undefined ? undefined : { user, pass },
+    from: from ?? `formicary@${hostname}`,
+  };
+}
+
+/**
+ * An endpoint that the identity opens, or the connection string of a test server. `together` has seen to it that one is
+ * given.
+ */
+const connection = (endpoint: string | undefined, connectionString: string | undefined) =>
+  connectionString === undefined ? { endpoint: endpoint as string } : { connectionString };
+
+function azureOf(given: z.infer<typeof schema>) {
+  const netapp = {
+    subscription: given.FORMICARY_NETAPP__subscriptionId,
+    resourceGroup: given.FORMICARY_NETAPP__resourceGroup,
+    account: given.FORMICARY_NETAPP__account,
+    location: given.FORMICARY_NETAPP__location,
+    subnet: given.FORMICARY_NETAPP__subnetId,
+  };
+  return {
+    /** Of the managed identity; undefined: the developer's own credential. */
+    clientId: given.AZURE_CLIENT_ID,
+    /** `key` only for a test server. */
+    cosmos: {
+      endpoint: given.FORMICARY_COSMOS__accountEndpoint as string,
+      database: given.FORMICARY_COSMOS_DATABASE,
+      key: given.FORMICARY_COSMOS_KEY,
+    },
+    serviceBus: connection(given.FORMICARY_SERVICEBUS__fullyQualifiedNamespace, given.FORMICARY_SERVICEBUS),
+    eventHubs: connection(given.FORMICARY_EVENTHUBS__fullyQualifiedNamespace, given.FORMICARY_EVENTHUBS),
+    blobs: connection(given.FORMICARY_BLOBS__serviceUri, given.FORMICARY_BLOBS),
+    /** The hub that events are published to; undefined: none. */
+    eventHub: given.FORMICARY_EVENT_HUB,
+    /** undefined: no NetApp Files. */
+    netapp: netapp.subscription === undefined ? undefined : (netapp as { readonly [K in keyof typeof netapp]: string }),
+  };
+}

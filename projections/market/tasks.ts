@@ -1,0 +1,52 @@
+/** Tasks for lists: a row per task. */
+import type { TaskSpec, TaskState } from '../../domain/market/task';
+import type { Projection } from '../projection';
+import { ALL } from '../projection';
+
+export interface TaskDoc {
+  readonly id: string;
+  readonly task_type: string;
+  readonly status: TaskState['status'];
+  readonly priority: number;
+  readonly location: string | null;
+  readonly requester: string;
+  readonly attempts: number;
+  readonly award: number;
+  /** Who holds it, or who completed it. */
+  readonly agent: string | null;
+  readonly posted_at: string | null;
+  readonly deadline: string | null;
+  readonly finished_at: string | null;
+  readonly correlation_id: string;
+}
+
+/** A task as lists show it. */
+export function taskRow(id: string, state: TaskState, spec: TaskSpec): TaskDoc {
+  return {
+    id,
+    task_type: spec.task_type,
+    status: state.status,
+    priority: spec.priority,
+    location: spec.location ?? null,
+    requester: spec.requester,
+    attempts: state.attempts,
+    award: state.awards,
+    agent: state.holder?.agent ?? state.completion?.agent ?? null,
+    posted_at: state.posted_at ?? null,
+    deadline: spec.deadline ?? null,
+    finished_at: state.finished_at ?? null,
+    correlation_id: state.correlation_id,
+  };
+}
+
+export const tasks: Projection<TaskState, TaskDoc> = {
+  name: 'tasks',
+  version: 1,
+  category: 'task',
+  fields: ['status', 'agent'],
+  row({ tenant, id, stream, version }, state) {
+    const { spec } = state;
+    if (spec === undefined) return undefined;
+    return { tenant, key: ALL, source: stream, index: version, doc: taskRow(id, state, spec) };
+  },
+};

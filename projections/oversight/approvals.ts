@@ -1,0 +1,88 @@
+/** The queue of approvals: a row per approval, the most severe first, of equals the one whose deadline comes first. */
+import { type ApprovalState, deadlineOf } from '../../domain/oversight/approval';
+import type { Projection } from '../projection';
+
+export interface ApprovalDoc {
+  readonly id: string;
+  readonly status: ApprovalState['status'];
+  /** The stream that waits for it. */
+  readonly action: string;
+  readonly kind: string;
+  readonly summary: string;
+  readonly requester: string;
+  readonly why: string;
+  readonly impact: string;
+  readonly risk: number;
+  readonly severity: string;
+  /** Hash of what is decided about. */
+  readonly hash: string;
+  /** The groups that were asked so far. */
+  readonly group: readonly string[];
+  readonly approvals_needed: number;
+  /** What approving may decide, where it is one of several things; null where it is not. */
+  readonly choices: readonly string[] | null;
+  /** What it decides when nobody says which; null on a tie: then whoever approves says it. */
+  readonly leader: string | null;
+  readonly approved_by: readonly string[];
+  readonly claimed_by: string | null;
+  readonly claimed_until: string | null;
+  readonly questions_open: number;
+  readonly safe_default: string;
+  readonly deadline: string;
+  readonly outcome: string | null;
+  /** Who decided last. */
+  readonly decided_by: string | null;
+  readonly edited: boolean;
+  readonly level: number;
+  readonly requested_at: string;
+  readonly closed_at: string | null;
+}
+
+export const approvals: Projection<ApprovalState, ApprovalDoc> = {
+  name: 'approvals',
+  version: 2,
+  category: 'approval',
+  fields: ['status', 'kind', 'severity', 'requester', 'outcome', 'group[]'],
+  row({ tenant, id, stream, version }, state) {
+    const { request, claim } = state;
+    if (request === undefined) return undefined;
+    const doc: ApprovalDoc = {
+      id,
+      status: state.status,
+      action: request.action,
+      kind: request.kind,
+      summary: request.summary,
+      requester: request.requester,
+      why: request.why,
+      impact: request.impact,
+      risk: request.risk,
+      severity: request.severity,
+      hash: state.hash,
+      group: request.ladder.slice(0, state.level + 1).map(({ group }) => group),
+      approvals_needed: request.approvals_needed,
+      choices: request.choices ?? null,
+      leader: request.leader ?? null,
+      approved_by: state.given.map(({ by }) => by),
+      claimed_by: claim?.by ?? null,
+      claimed_until: claim?.until ?? null,
+      questions_open: state.questions.filter(({ answer }) => answer === undefined).length,
+      safe_default: request.safe_default,
+      deadline: deadlineOf(state) as string,
+      outcome: state.outcome ?? null,
+      decided_by: state.override?.by ?? state.rejected?.by ?? state.given.at(-1)?.by ?? null,
+      edited: state.edit?.hash === state.hash,
+      level: state.level,
+      requested_at: state.requested_at as string,
+      closed_at: state.closed_at ?? null,
+    };
+    // Rows are read in order of their keys, and a row keeps its key: severity and deadline as they were asked for.
+    const order = Math.round((100 - request.score) * 10);
+    return {
+      tenant,
+      key: `${String(order).padStart(4, '0')} ${request.ends.at(-1)}`,
+      source: stream,
+      index: version,
+      doc,
+    };
+  },
+};

@@ -1,0 +1,28 @@
+/** Corrections for lists, and for learning: a row per correction. */
+import type { Correction, CorrectionState } from '../../domain/oversight/correction';
+import type { Projection } from '../projection';
+import { ALL } from '../projection';
+
+export interface CorrectionDoc extends Correction {
+  readonly id: string;
+  /** The stream of the corrected receipt. */
+  readonly stream: string;
+  readonly at: string;
+}
+
+export const corrections: Projection<CorrectionState, CorrectionDoc> = {
+  name: 'corrections',
+  version: 1,
+  category: 'correction',
+  fields: ['stream', 'by'],
+  row({ tenant, id, stream, version, at }, { correction }) {
+    if (correction === undefined) return undefined;
+    const doc: CorrectionDoc = {
+      id,
+      stream: correction.target.slice(0, correction.target.lastIndexOf('@')),
+      at,
+      ...correction,
+    };
+    return { tenant, key: ALL, source: stream, index: version, doc };
+  },
+};

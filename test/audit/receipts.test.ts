@@ -1,0 +1,98 @@
+/** Reading the log by pages: what is filtered out costs no requests, and no page holds more than was asked for. */
+import fc from 'fast-check';
+import { Receipts } from '../../app/audit/receipts';
+import type { Commit } from '../../domain/kernel/commit';
+import { chain, nextCommit } from '../support/commits';
+import { MemoryEventStore } from '../support/memory-store';
+
+async function logOf(categories: readonly string[]): Promise<MemoryEventStore> {
+  const store = new MemoryEventStore();
+  const last = new Map<string, Commit>();
+  for (const category of categories) {
+    const stream = `t/${category}/1`;
+    const sealed = nextCommit(stream, last.get(stream));
+    await store.append({ stream, expected: sealed.commit.index - 1, commits: [sealed] });
+    last.set(stream, sealed.commit);
+  }
+  return store;
+}
+
+test('what is rare is found in few pages', async () => {
+  const store = await logOf(Array.from({ length: 2_600 }, (_, i) => (i === 2_599 ? 'rare' : 'task')));
+  const page = await new Receipts(store).page('t', '0', 1, { category: 'rare' });
+  expect(page.commits).toHaveLength(1);
+  expect(store.calls.feed).toBeLessThan(10);
+});
+
+test('others have their turn between the pages of one answer', async () => {
+  const store = await logOf(Array.from({ length: 3_000 }, () => 'task'));
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 0);
+  const count = () => {
+    turns += 1;
+    if (going) setImmediate(count);
+  };
+  let going = true;
+  setImmediate(count);
+  await new Receipts(store).page('t', '0', 1, { category: 'none' });
+  going = false;
+  clearInterval(timer);
+  expect(turns).toBeGreaterThanOrEqual(5);
+});
+
+test('pages of any size give every receipt once, in order, none larger than asked for', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.constantFrom('a', 'b', 'c'), { maxLength: 60 }),
+      fc.integer({ min: 1, max: 7 }),
+      async (categories, limit) => {
+        const receipts = new Receipts(await logOf(categories));
+        const found: number[] = [];
+        for (let after = '0', end = false; !end;) {
+          const page = await receipts.page('t', after, limit, { category: 'a' });
+          expect(page.commits.length).toBeLessThanOrEqual(limit);
+          found.push(...page.commits.map(({ index }) => index));
+          ({ after, end } = page);
+        }
+        expect(found).toEqual(
+          Array.from({ length: categories.filter((category) => category === 'a').length }, (_, i) => i),
+        );
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
+
+test('nor in bytes, though one receipt is given however large it is', async () => {
+  const store = new MemoryEventStore();
+  const stream = 't/task/large';
+  await store.append({
+    stream,
+    expected: -1,
+    commits: chain(stream, 90, undefined, (n) => ({ n, filler: 'x'.repeat(100_000) })),
+  });
+  const receipts = new Receipts(store);
+  const all = Array.from({ length: 90 }, (_, i) => i);
+  for (const bytes of [undefined, 1]) {
+    const sizes: number[] = [];
+    const found: number[] = [];
+    for (let after = '0', end = false; !end;) {
+      const page = await receipts.page('t', after, 500, {}, bytes);
+      sizes.push(page.commits.length);
+      found.push(...page.commits.map(({ index }) => index));
+      ({ after, end } = page);
+    }
+    expect(found).toEqual(all);
+    expect(Math.max(...sizes)).toBe(bytes === undefined ? 40 : 1);
+  }
+  const found: number[] = [];
+  for (let from: number | undefined = 0; from !== undefined;) {
+    const { commits, next }: Awaited<ReturnType<Receipts['stream']>> = await receipts.stream(stream, from, 500);
+    expect(commits.length).toBeLessThan(60);
+    found.push(...commits.map(({ index }) => index));
+    from = next;
+  }
+  expect(found).toEqual(all);
+  expect(await receipts.stream(stream, 90, 500)).toEqual({ commits: [], next: undefined });
+  expect((await receipts.stream(stream, 80, 10)).next).toBe(90);
+});

@@ -1,0 +1,303 @@
+/** What the environment may say, and what is said about it when it can't be used. */
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { openColony } from '../../host/composition';
+import { readSettings, SETTING_NAMES, SettingsError } from '../../host/config';
+
+const ROOT = resolve(__dirname, '../..');
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The lines of the refusal; none when the settings are accepted. */
+function faults(environment: Environment): string[] {
+  try {
+    readSettings(environment);
+    return [];
+  } catch (error) {
+    expect(error).toBeInstanceOf(SettingsError);
+    return (error as SettingsError).message.split('\n');
+  }
+}
+
+/** Real accounts, opened by the identity. */
+const AZURE = {
+  FORMICARY_PROFILE: 'azure',
+  AZURE_CLIENT_ID: '6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21',
+  FORMICARY_COSMOS__accountEndpoint: 'https://colony.documents.azure.com:443/',
+  FORMICARY_SERVICEBUS__fullyQualifiedNamespace: 'colony.servicebus.windows.net',
+  FORMICARY_EVENTHUBS__fullyQualifiedNamespace: 'colony-hubs.servicebus.windows.net',
+  FORMICARY_BLOBS__serviceUri: 'https://colony.blob.core.windows.net/',
+};
+
+const BROKER =
+  'Endpoint=sb://127.0.0.1:5673;SharedAccessKeyName=test;SharedAccessKey=secret-word;UseDevelopmentEmulator=true';
+/** Test servers on this machine. */
+const LOCAL = {
+  FORMICARY_PROFILE: 'azure',
+  FORMICARY_COSMOS__accountEndpoint: 'http://127.0.0.1:8081/',
+  FORMICARY_COSMOS_KEY: 'secret-word',
+  FORMICARY_SERVICEBUS: BROKER,
+  FORMICARY_EVENTHUBS: BROKER,
+  FORMICARY_BLOBS: 'UseDevelopmentStorage=true',
+};
+
+const NETAPP = {
+  FORMICARY_NETAPP__subscriptionId: '0b1f6471-1bf0-4dda-aec3-111122223333',
+  FORMICARY_NETAPP__resourceGroup: 'rg-colony',
+  FORMICARY_NETAPP__account: 'colony',
+  FORMICARY_NETAPP__location: 'westeurope',
+  FORMICARY_NETAPP__subnetId:
+    '/subscriptions/0b1f6471-1bf0-4dda-aec3-111122223333/resourceGroups/rg-colony/providers/Microsoft.Network/virtualNetworks/net/subnets/volumes',
+};
+
+test('Application Insights is asked by its key, or by the identity where there is one', () => {
+  const connectionString =
+    'InstrumentationKey=6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/;ApplicationId=1';
+  const given = { APPLICATIONINSIGHTS_CONNECTION_STRING: connectionString };
+  expect(readSettings(given).insights).toEqual({ connectionString, clientId: undefined });
+  expect(readSettings({ ...AZURE, ...given }).insights).toEqual({ connectionString, clientId: AZURE.AZURE_CLIENT_ID });
+});
+
+describe('the embedded profile', () => {
+  const DEFAULTS = {
+    data: resolve('.formicary'),
+    rate: { perSecond: 500, burst: 2_000 },
+    maxClockBehindSeconds: 600,
+    logLevel: 'info',
+    traces: false,
+    publicUrl: 'http://127.0.0.1:7071',
+    webhookHosts: [],
+    smtp: undefined,
+    azure: undefined,
+  };
+
+  test('needs nothing; what is empty is not given; what is not ours is not looked at', () => {
+    expect(readSettings({})).toEqual(DEFAULTS);
+    expect(readSettings({ ...Object.fromEntries(SETTING_NAMES.map((name) => [name, ''])), PATH: '/bin' })).toEqual(
+      DEFAULTS,
+    );
+  });
+
+  test('takes every setting', () => {
+    const settings = readSettings({
+      FORMICARY_DATA: '/srv/colony',
+      FORMICARY_RATE: '0.5',
+      FORMICARY_BURST: '10',
+      FORMICARY_LOG: 'silent',
+      FORMICARY_PUBLIC_URL: 'https://colony.example/',
+      FORMICARY_WEBHOOK_HOSTS: 'a.internal,,b.internal',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces',
+    });
+    expect(settings).toEqual({
+      ...DEFAULTS,
+      data: '/srv/colony',
+      rate: { perSecond: 0.5, burst: 10 },
+      maxClockBehindSeconds: 600,
+      logLevel: 'silent',
+      publicUrl: 'https://colony.example',
+      webhookHosts: ['a.internal', 'b.internal'],
+      traces: true,
+    });
+  });
+
+  test.each<[string, Environment, object]>([
+    [
+      'TLS from the first byte',
+      { FORMICARY_SMTP: 'smtps://mail.example' },
+      { host: 'mail.example', port: 465, security: 'tls', from: 'formicary@mail.example' },
+    ],
+    [
+      'STARTTLS',
+      { FORMICARY_SMTP: 'smtp://mail.example', FORMICARY_SMTP_FROM: 'ants@example.org' },
+      { host: 'mail.example', port: 587, security: 'starttls', from: 'ants@example.org' },
+    ],
+    [
+      'nothing to this machine',
+      { FORMICARY_SMTP: 'smtp://127.0.0.1:2525' },
+      { host: '127.0.0.1', port: 2525, security: 'none' },
+    ],
+    [
+      'a login',
+      { FORMICARY_SMTP: 'smtps://mail.example', FORMICARY_SMTP_USER: 'ant', FORMICARY_SMTP_PASSWORD: 'leaf' },
+      { auth: { user: 'ant', pass: 'leaf' } },
+    ],
+  ])('mail: %s', (_, environment, smtp) => expect(readSettings(environment).smtp).toMatchObject(smtp));
+});
+
+describe('the profile azure', () => {
+  test('is opened by the identity', () => {
+    expect(readSettings(AZURE).azure).toEqual({
+      clientId: AZURE.AZURE_CLIENT_ID,
+      cosmos: { endpoint: AZURE.FORMICARY_COSMOS__accountEndpoint, database: 'formicary', key: undefined },
+      serviceBus: { endpoint: 'colony.servicebus.windows.net' },
+      eventHubs: { endpoint: 'colony-hubs.servicebus.windows.net' },
+      blobs: { endpoint: 'https://colony.blob.core.windows.net/' },
+      netapp: undefined,
+    });
+  });
+
+  test('takes connection strings of test servers', () => {
+    expect(readSettings({ ...LOCAL, FORMICARY_COSMOS_DATABASE: 'other' }).azure).toEqual({
+      clientId: undefined,
+      cosmos: { endpoint: 'http://127.0.0.1:8081/', database: 'other', key: 'secret-word' },
+      serviceBus: { connectionString: BROKER },
+      eventHubs: { connectionString: BROKER },
+      blobs: { connectionString: 'UseDevelopmentStorage=true' },
+      netapp: undefined,
+    });
+  });
+
+  test('has NetApp Files only when told where', () => {
+    expect(readSettings({ ...AZURE, ...NETAPP }).azure?.netapp).toEqual({
+      subscription: NETAPP.FORMICARY_NETAPP__subscriptionId,
+      resourceGroup: 'rg-colony',
+      account: 'colony',
+      location: 'westeurope',
+      subnet: NETAPP.FORMICARY_NETAPP__subnetId,
+    });
+  });
+
+  test('never falls back on the embedded store', async () => {
+    const data = join(mkdtempSync(join(tmpdir(), 'formicary-')), 'data');
+    // Nobody listens there.
+    await expect(
+      openColony(
+        readSettings({ ...LOCAL, FORMICARY_COSMOS__accountEndpoint: 'http://127.0.0.1:9/', FORMICARY_DATA: data }),
+      ),
+    ).rejects.toThrow();
+    expect(existsSync(data)).toBe(false);
+  });
+});
+
+describe('what can’t be used', () => {
+  const named = (environment: Environment) => faults(environment).map((line) => line.split(' ')[0]);
+
+  test.each<[string, string]>([
+    ['FORMICARY_PROFILE', 'Azure'],
+    ['FORMICARY_RATE', 'many'],
+    ['FORMICARY_RATE', '0'],
+    ['FORMICARY_BURST', '-1'],
+    ['FORMICARY_BURST', 'Infinity'],
+    ['FORMICARY_LOG', 'verbose'],
+    ['FORMICARY_PUBLIC_URL', 'colony.example'],
+    ['FORMICARY_PUBLIC_URL', 'javascript:alert(1)'],
+    ['FORMICARY_SMTP', 'https://mail.example'],
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', '127.0.0.1:4318'],
+    ['AZURE_CLIENT_ID', 'colony'],
+    ['FORMICARY_COSMOS__accountEndpoint', 'colony.documents.azure.com'],
+    ['FORMICARY_COSMOS__accountEndpoint', 'http://colony.documents.azure.com'],
+    ['FORMICARY_COSMOS__accountEndpoint', 'http://127.0.0.1@colony.documents.azure.com'],
+    ['FORMICARY_COSMOS_DATABASE', 'a/b'],
+    ['FORMICARY_SERVICEBUS__fullyQualifiedNamespace', 'sb://colony.servicebus.windows.net'],
+    ['FORMICARY_EVENTHUBS__fullyQualifiedNamespace', 'colony'],
+    ['FORMICARY_BLOBS__serviceUri', 'http://colony.blob.core.windows.net'],
+    ['FORMICARY_SERVICEBUS', '127.0.0.1:5672'],
+    ['FORMICARY_BLOBS', 'true'],
+    [
+      'APPLICATIONINSIGHTS_CONNECTION_STRING',
+      'IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/',
+    ],
+    ['APPLICATIONINSIGHTS_CONNECTION_STRING', 'InstrumentationKey=6F8E4F0A-3F5C-4A5E-9A3B-0D8C1C6B7A21'],
+    ['APPLICATIONINSIGHTS_CONNECTION_STRING', '6f8e4f0a-3f5c-4a5e-9a3b-0d8c1c6b7a21'],
+  ])('%s=%s', (name, value) => {
+    expect(faults({ [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name} (is "|can't be used)`))]);
+  });
+
+  test('all of it is named at once, whatever its kind', () => {
+    expect(
+      named({
+        FORMICARY_PROFILE: 'azure',
+        FORMICARY_RATE: 'many',
+        FORMICARY_LOG: 'loud',
+        FORMICARY_SMTP_USER: 'ant',
+      }).toSorted(),
+    ).toEqual([
+      'FORMICARY_BLOBS__serviceUri',
+      'FORMICARY_COSMOS__accountEndpoint',
+      'FORMICARY_EVENTHUBS__fullyQualifiedNamespace',
+      'FORMICARY_LOG',
+      'FORMICARY_RATE',
+      'FORMICARY_SERVICEBUS__fullyQualifiedNamespace',
+      'FORMICARY_SMTP_PASSWORD',
+    ]);
+  });
+
+  test('what belongs together is asked for together', () => {
+    const { FORMICARY_NETAPP__account: _, FORMICARY_NETAPP__location: __, ...part } = NETAPP;
+    expect(named({ ...AZURE, ...part })).toEqual(['FORMICARY_NETAPP__account', 'FORMICARY_NETAPP__location']);
+  });
+
+  test('an endpoint and a connection string to the same service', () => {
+    expect(named({ ...LOCAL, FORMICARY_BLOBS__serviceUri: 'http://127.0.0.1:10000/devstoreaccount1' })).toEqual([
+      'FORMICARY_BLOBS',
+    ]);
+  });
+
+  const keys = ['FORMICARY_COSMOS_KEY', 'FORMICARY_SERVICEBUS', 'FORMICARY_EVENTHUBS', 'FORMICARY_BLOBS'];
+  test.each<[string, Environment]>([
+    ['Cosmos DB on Azure', { FORMICARY_COSMOS__accountEndpoint: AZURE.FORMICARY_COSMOS__accountEndpoint }],
+    ['a broker on Azure', { FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', 'colony.servicebus.windows.net') }],
+    [
+      'a broker whose name begins like this machine',
+      { FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', '127.0.0.1.example') },
+    ],
+    [
+      'a broker with an address before its name',
+      { FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', '127.0.0.1@colony.servicebus.windows.net') },
+    ],
+    [
+      'a second endpoint in one string',
+      { FORMICARY_EVENTHUBS: `${BROKER};Endpoint=sb://colony.servicebus.windows.net` },
+    ],
+    [
+      'an account by its name alone',
+      { FORMICARY_BLOBS: 'DefaultEndpointsProtocol=https;AccountName=colony;AccountKey=c2VjcmV0' },
+    ],
+    [
+      'blobs elsewhere',
+      { FORMICARY_BLOBS: 'AccountName=colony;AccountKey=c2VjcmV0;BlobEndpoint=https://colony.blob.core.windows.net' },
+    ],
+  ])('keys are refused beside %s', (_, environment) => expect(named({ ...LOCAL, ...environment })).toEqual(keys));
+
+  test('a key alone beside real accounts is refused too', () =>
+    expect(named({ ...AZURE, FORMICARY_COSMOS_KEY: 'secret-word' })).toEqual(['FORMICARY_COSMOS_KEY']));
+
+  test.each(['127.0.0.1:5673', '127.8.9.1', 'localhost:5672', '[::1]:5672'])('%s is this machine', (host) => {
+    expect(faults({ ...LOCAL, FORMICARY_SERVICEBUS: BROKER.replace('127.0.0.1:5673', host) })).toEqual([]);
+  });
+
+  test('no message repeats a secret', () => {
+    const secret = 'secret-word';
+    const messages = faults({
+      ...AZURE,
+      FORMICARY_SMTP: `http://ant:${secret}@mail.example`,
+      FORMICARY_SMTP_PASSWORD: secret,
+      FORMICARY_COSMOS_KEY: secret,
+      FORMICARY_SERVICEBUS: secret,
+      FORMICARY_EVENTHUBS: `Endpoint=sb://x;SharedAccessKey=${secret}`,
+      FORMICARY_BLOBS: `;${secret}`,
+      APPLICATIONINSIGHTS_CONNECTION_STRING: `InstrumentationKey=${secret}`,
+    });
+    expect(messages.length).toBeGreaterThan(5);
+    expect(messages.join('\n')).not.toContain(secret);
+  });
+});
+
+describe('the examples of local.settings.json', () => {
+  /** What the Functions host reads itself. */
+  const HOST =
+    /^(AzureWebJobsStorage|FUNCTIONS_WORKER_RUNTIME|AzureFunctionsJobHost__.+|DURABLE_TASK_SCHEDULER_CONNECTION_STRING)$/;
+
+  test.each([
+    ['local.settings.json.example', undefined],
+    ['local.settings.azure.json.example', {}],
+  ])('%s is complete, and names nothing that isn’t read', (file, azure) => {
+    const { Values: values } = JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as { Values: Record<string, string> };
+    expect(faults(values)).toEqual([]);
+    expect(readSettings(values).azure).toEqual(azure && expect.objectContaining(azure));
+    expect(
+      Object.keys(values).filter((name) => !HOST.test(name) && !(SETTING_NAMES as readonly string[]).includes(name)),
+    ).toEqual([]);
+  });
+});

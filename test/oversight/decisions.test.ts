@@ -1,0 +1,939 @@
+/** Decisions from end to end, over real stores: proposals, rounds, approvals, vetoes, challenges, and what follows. */
+import type { Colony } from '../../app/colony';
+import type { Append } from '../../app/engine/ports';
+import type { RequestContext } from '../../app/engine/transact';
+import type { ProposalInput } from '../../app/oversight/actions';
+import { toTime } from '../../domain/kernel/time';
+import type { TaskSpec } from '../../domain/market/task';
+import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
+import { roundDecider } from '../../domain/oversight/round';
+import { Stage } from '../support/stage';
+
+const TENANT = 'acme';
+const agent = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' } });
+const person = (id: string): RequestContext => ({
+  principal: { tenant: TENANT, id, kind: 'human', level: 'critical', groups: ['approvers', 'administrators'] },
+});
+
+const voters = (n: number) =>
+  Array.from({ length: n }, (_, i) => ({ id: `voter-${i}`, why: 'asked by name', weight: 1 }));
+const rules = (changes: Partial<OversightRules> = {}): OversightRules => ({
+  ...DEFAULT_RULES,
+  mode: 'full_automation',
+  thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 },
+  ...changes,
+});
+const voting: OversightRules['round'] = {
+  when: 'always',
+  algorithm: 'simple_majority',
+  voters: voters(5),
+  min_agreement: 0.75,
+  quorum: 0.6,
+  round_seconds: 60,
+  improvement_rounds: 0,
+};
+const order = (changes: Partial<ProposalInput> = {}): ProposalInput => ({
+  kind: 'erp.order',
+  action: { item: 'bolts', amount: 40 },
+  why: 'stock is low',
+  confidence: 0.9,
+  impact: 'low',
+  risk: 0.1,
+  features: { amount: 40 },
+  ...changes,
+});
+
+let stage: Stage;
+let colony: Colony;
+
+beforeEach(async () => {
+  stage = new Stage();
+  ({ colony } = await stage.start());
+});
+
+afterEach(() => stage.end());
+
+const configure = async (changes: Partial<OversightRules>, kind = 'erp.order') => {
+  const outcome = await colony.oversight.configure(person('human:root'), kind, rules(changes));
+  if (!outcome.ok) throw new Error(outcome.rejection.message);
+};
+const action = async (id = 'a1') => (await colony.actions.load(TENANT, id)).state;
+const queue = async () => (await colony.approvals.list(TENANT, { status: 'waiting' }, 100)).approvals;
+const propose = async (changes: Partial<ProposalInput> = {}, id = 'a1') => {
+  const outcome = await colony.actions.propose(agent('buyer'), id, order(changes));
+  if (!outcome.ok) throw new Error(outcome.rejection.message);
+  await stage.settled();
+  return outcome.state;
+};
+/** Makes the kind known, so that nothing is novel. */
+const known = async () => {
+  await configure({ thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 } });
+};
+const vote = async (round: string, id: string, choice: string) => {
+  const { state } = await colony.rounds.load(TENANT, round);
+  return await colony.rounds.vote(agent(id), round, {
+    voter: id,
+    choice,
+    confidence: 0.9,
+    reasoning: 'because',
+    snapshot: state.electorate_hash,
+    pass: state.pass,
+  });
+};
+/** An agent that doubts; the rules let nobody accept what it doubts. */
+const doubter = async () => {
+  await colony.agents.register(agent('rival'), 'rival', {
+    agent_type: 'rival',
+    pool: 'rival',
+    capabilities: {},
+    capacity: 1,
+    presence_seconds: 86_400,
+    offer: null,
+  });
+  const { round: _, ...plain } = rules({ holds_awards: true });
+  await colony.oversight.configure(person('human:root'), 'challenge', plain);
+};
+const openRound = async () => (await colony.rounds.list(TENANT, { status: 'open' }, 10)).rounds[0]?.id as string;
+
+describe('an action at the gate', () => {
+  test('nothing of its kind is known: a person is asked, approves, and the agent takes it once', async () => {
+    await configure({});
+    expect((await propose()).status).toBe('held');
+    const [waiting] = await queue();
+    expect(waiting).toMatchObject({ kind: 'erp.order', requester: 'buyer', status: 'waiting' });
+    const approved = await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+      hash: waiting?.hash as string,
+      reason: 'fine',
+    });
+    expect(approved).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await action()).toMatchObject({ status: 'cleared', cleared: { by: 'approval' } });
+    const { hash } = await action();
+    expect(await colony.actions.execute(agent('buyer'), 'a1', { hash })).toMatchObject({
+      ok: true,
+      state: { status: 'executed' },
+    });
+    expect(await colony.actions.execute(agent('thief'), 'a1', { hash })).toMatchObject({
+      ok: false,
+      rejection: { code: 'not-the-proposer' },
+    });
+    // Now one like it is known: the next needs nobody.
+    await stage.settled();
+    expect((await propose({}, 'a2')).status).toBe('cleared');
+  });
+
+  test('nobody decides: the groups are asked one after the other, then the safe default falls', async () => {
+    await configure({});
+    await propose();
+    await stage.pass(3_600, undefined, 600);
+    expect((await queue())[0]).toMatchObject({ level: 1 });
+    await stage.pass(3_700, undefined, 600);
+    expect(await action()).toMatchObject({ status: 'refused', stopped: { by: 'safe-default' } });
+  });
+
+  test('the agents vote first; their agreement clears what the rules leave to them', async () => {
+    await known();
+    await propose({ impact: 'low' });
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+      hash: waiting?.hash as string,
+      reason: 'known now',
+    });
+    await stage.settled();
+    await colony.actions.execute(agent('buyer'), 'a1', { hash: (await action()).hash });
+    await stage.settled();
+    await configure({ round: voting });
+    expect((await propose({}, 'a2')).status).toBe('held');
+    const round = await openRound();
+    for (const id of ['voter-0', 'voter-1', 'voter-2'])
+      expect(await vote(round, id, 'approve')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await action('a2')).toMatchObject({ status: 'cleared', cleared: { by: 'round' } });
+    expect(await colony.rounds.recompute(TENANT, round)).toMatchObject({ agrees: true, faults: [] });
+  });
+
+  test('who may vote is fixed when the round opens: a voter that is gone counts as one that did not vote', async () => {
+    await configure({ round: voting });
+    for (const { id } of voters(5))
+      await colony.agents.register(agent(id), id, {
+        agent_type: 'voter',
+        pool: 'voters',
+        capabilities: {},
+        capacity: 1,
+        presence_seconds: 600,
+        offer: null,
+      });
+    await propose();
+    const round = await openRound();
+    for (const id of ['voter-2', 'voter-3', 'voter-4']) await colony.agents.deregister(agent(id), id, 'replaced');
+    for (const id of ['voter-0', 'voter-1']) expect(await vote(round, id, 'approve')).toMatchObject({ ok: true });
+    await stage.pass(61);
+    const { outcome } = (await colony.rounds.load(TENANT, round)).state;
+    // Two of five are less than the three that are needed, and all of the two that are left.
+    expect(outcome).toMatchObject({ outcome: 'no_quorum' });
+  });
+
+  test('a forged vote and a late one are refused, with receipts', async () => {
+    await configure({ round: voting });
+    await propose();
+    const round = await openRound();
+    const { state } = await colony.rounds.load(TENANT, round);
+    const forged = await colony.rounds.vote(agent('mallory'), round, {
+      voter: 'voter-0',
+      choice: 'approve',
+      confidence: 1,
+      reasoning: 'x',
+      snapshot: state.electorate_hash,
+      pass: 1,
+    });
+    expect(forged).toMatchObject({ ok: false, rejection: { code: 'vote-for-another' } });
+    stage.clock.time += 61_000;
+    expect(await vote(round, 'voter-0', 'approve')).toMatchObject({ ok: false, rejection: { code: 'vote-late' } });
+    const denied = stage.log().filter(({ events }) => events.some(({ type }) => type === 'CommandDenied'));
+    expect(denied).toHaveLength(2);
+  });
+
+  test('an edited action goes back to the agent with another hash; the old one is not taken', async () => {
+    await configure({});
+    await propose();
+    const [waiting] = await queue();
+    const before = (await action()).hash;
+    expect(
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+        hash: before,
+        reason: 'fewer',
+        edit: { item: 'bolts', amount: 10 },
+      }),
+    ).toMatchObject({ ok: true });
+    await stage.settled();
+    const after = await action();
+    expect(after).toMatchObject({ status: 'cleared', proposal: { action: { item: 'bolts', amount: 10 } } });
+    expect(await colony.actions.execute(agent('buyer'), 'a1', { hash: before })).toMatchObject({
+      ok: false,
+      rejection: { code: 'action-returned' },
+    });
+    await stage.settled();
+    expect((await queue())[0]).toMatchObject({ id: waiting?.id, status: 'waiting' });
+  });
+
+  test('a veto window: a person stops it, or it goes on when the window is over', async () => {
+    await configure({});
+    await propose();
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+      hash: waiting?.hash as string,
+      reason: 'known now',
+    });
+    await stage.settled();
+    await colony.actions.execute(agent('buyer'), 'a1', { hash: (await action()).hash });
+    await stage.settled();
+    await configure({ mode: 'human_on_the_loop', veto_seconds: 30 });
+    expect((await propose({}, 'a2')).status).toBe('veto_window');
+    expect((await propose({}, 'a3')).status).toBe('veto_window');
+    expect(await colony.actions.veto(person('human:ada'), 'a2', 'not now')).toMatchObject({
+      ok: true,
+      state: { status: 'vetoed' },
+    });
+    await stage.pass(40);
+    expect([(await action('a2')).status, (await action('a3')).status]).toEqual(['vetoed', 'cleared']);
+  });
+
+  test('a postponed action is asked about again', async () => {
+    await configure({ safe_default: 'postpone', approvers: [{ group: 'approvers', members: [], seconds: 60 }] });
+    await propose();
+    await stage.pass(70);
+    expect(await action()).toMatchObject({ status: 'held' });
+    const [waiting] = await queue();
+    expect(
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+        hash: waiting?.hash as string,
+        reason: 'late, but yes',
+      }),
+    ).toMatchObject({ ok: true });
+    await stage.settled();
+    expect((await action()).status).toBe('cleared');
+  });
+
+  test('an override refuses what was cleared, and what was done is to be undone', async () => {
+    await configure({});
+    await propose();
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+      hash: waiting?.hash as string,
+      reason: 'yes',
+    });
+    await stage.settled();
+    await colony.actions.execute(agent('buyer'), 'a1', { hash: (await action()).hash });
+    expect(await colony.actions.override(person('human:bob'), 'a1', 'refuse', 'a mistake')).toMatchObject({
+      ok: true,
+      state: { compensation: { due: true } },
+    });
+  });
+});
+
+describe('a task that waits for a decision', () => {
+  const spec = (changes: Partial<TaskSpec> = {}): TaskSpec => ({
+    task_type: 'erp.order',
+    priority: 0.5,
+    urgency: 0.5,
+    requires: [{ capability: 'erp.order', level: 0 }],
+    payload: { amount: 40 },
+    requester: 'poster',
+    bid_seconds: 0,
+    accept_seconds: 30,
+    lease_seconds: 60,
+    max_attempts: 3,
+    retry_seconds: 1,
+    oversight: {
+      kind: 'erp.order',
+      why: 'stock is low',
+      confidence: 0.9,
+      impact: 'low',
+      risk: 0.1,
+      features: { amount: 40 },
+    },
+    ...changes,
+  });
+  const task = async (id = 't1') => (await colony.tasks.load(TENANT, id)).state;
+
+  beforeEach(async () => {
+    await configure({});
+    const profile = {
+      agent_type: 'erp.order',
+      pool: 'erp',
+      capabilities: { 'erp.order': 1 },
+      capacity: 1,
+      presence_seconds: 86_400,
+      offer: { helps: [], min_strength: 0 },
+    };
+    await colony.agents.register(agent('worker'), 'worker', profile);
+    expect(await colony.tasks.post(agent('poster'), 't1', spec())).toMatchObject({
+      ok: true,
+      state: { status: 'held' },
+    });
+    await stage.settled();
+  });
+
+  test('nobody gets it before a person has approved it, with the correction that the person made', async () => {
+    expect(await task()).toMatchObject({ status: 'held' });
+    const [waiting] = await queue();
+    const gate = (await colony.actions.load(TENANT, (waiting?.action as string).split('/')[2] as string)).state;
+    const edit = { ...(gate.proposal?.action as object), payload: { amount: 10 } };
+    expect(
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+        hash: waiting?.hash as string,
+        reason: 'fewer',
+        edit: { ...edit, task_type: 'other' },
+      }),
+    ).toMatchObject({ ok: false, rejection: { code: 'edit-impossible' } });
+    expect(
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+        hash: waiting?.hash as string,
+        reason: 'more',
+        edit: { ...edit, priority: 7 },
+      }),
+    ).toMatchObject({ ok: false, rejection: { code: 'edit-impossible' } });
+    expect(
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+        hash: waiting?.hash as string,
+        reason: 'fewer',
+        edit,
+      }),
+    ).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await task()).toMatchObject({
+      status: 'awarded',
+      spec: { payload: { amount: 10 } },
+      holder: { agent: 'worker' },
+    });
+    const [cleared] = stage
+      .stream(`${TENANT}/task/t1`)
+      .flatMap(({ events }) => events.filter(({ type }) => type === 'TaskCleared'));
+    expect(cleared?.data).toEqual({
+      action: waiting?.action,
+      cleared_at: expect.any(String),
+      correction: { payload: { amount: 10 } },
+      instead_of: { payload: { amount: 40 } },
+      by: 'human:ada',
+      why: 'fewer',
+    });
+  });
+
+  test('rejected, it is cancelled; nobody ever gets it', async () => {
+    const [waiting] = await queue();
+    await colony.approvals.reject(person('human:ada'), waiting?.id as string, {
+      hash: waiting?.hash as string,
+      reason: 'no',
+    });
+    await stage.settled();
+    expect(await task()).toMatchObject({ status: 'cancelled', awards: 0 });
+  });
+
+  test('cancelled, nobody is asked any more', async () => {
+    await colony.tasks.cancel(agent('poster'), 't1', 'not needed');
+    await stage.settled();
+    expect(await queue()).toEqual([]);
+  });
+
+  describe('in its veto window', () => {
+    const gateOf = (task: string) =>
+      stage
+        .streams('action')
+        .find((one) =>
+          stage
+            .stream(one)[0]
+            ?.events.some(({ data }) => (data as { target?: string }).target === `${TENANT}/task/${task}`),
+        ) as string;
+    const gate = async (task = 't2') => (await colony.actions.load(TENANT, gateOf(task).split('/')[2] as string)).state;
+    beforeEach(async () => {
+      await configure({});
+      await propose({}, 'known');
+      const waiting = (await queue()).find(({ action: of }) => of === `${TENANT}/action/known`);
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+        hash: waiting?.hash as string,
+        reason: 'known now',
+      });
+      await stage.settled();
+      await colony.actions.execute(agent('buyer'), 'known', { hash: (await action('known')).hash });
+      await stage.settled();
+      await configure({ mode: 'human_on_the_loop', veto_seconds: 30 });
+      await colony.tasks.post(agent('poster'), 't2', spec({ deadline: toTime(stage.clock.now() + 25_000) }));
+      await stage.settled();
+      expect((await gate()).status).toBe('veto_window');
+    });
+
+    test('cancelled, it is never done, and it says by whom and why', async () => {
+      await colony.tasks.cancel(agent('poster'), 't2', 'not needed');
+      await stage.settled();
+      expect(await gate()).toMatchObject({
+        status: 'refused',
+        stopped: { reason: 'the task was cancelled by poster: not needed' },
+      });
+      await stage.pass(60);
+      expect(await gate()).toMatchObject({ status: 'refused', executed: undefined });
+    });
+
+    test('cancelled while the window ends, and nobody has looked', async () => {
+      await colony.tasks.post(agent('poster'), 't3', spec());
+      await stage.settled();
+      // The feed has not brought the end of the task when the timer comes.
+      stage.clock.time += 31_000;
+      expect(await colony.tasks.cancel(agent('poster'), 't3', 'not needed')).toMatchObject({ ok: true });
+      await colony.actions.advance(gateOf('t3'), undefined);
+      await stage.settled();
+      expect(await gate('t3')).toMatchObject({ status: 'refused', executed: undefined });
+    });
+
+    test.each([
+      ['cancelled', { status: 'cancelled', awards: 0 }, 'the task is cancelled: not needed'],
+      ['late', { status: 'expired', awards: 0 }, 'the task is expired: the deadline'],
+    ])(
+      '%s between the last look at it and the execution: nothing was carried out, which stands on the action',
+      async (how, left, reason) => {
+        await colony.tasks.post(agent('poster'), 't3', spec({ deadline: toTime(stage.clock.now() + 50_000) }));
+        await stage.settled();
+        stage.mishaps = (port, method, [append]) => {
+          if (port !== 'store' || method !== 'append') return undefined;
+          const { stream, commits } = append as Append;
+          if (stream !== gateOf('t3') || !commits.some(({ body }) => body.includes('ActionExecuted'))) return undefined;
+          stage.mishaps = () => undefined;
+          if (how === 'late') return void (stage.clock.time += 60_000);
+          return colony.tasks.cancel(agent('poster'), 't3', 'not needed').then(() => undefined);
+        };
+        stage.clock.time += 31_000;
+        await stage.fire();
+        expect(await task('t3')).toMatchObject(left);
+        expect(await gate('t3')).toMatchObject({
+          status: 'executed',
+          compensation: {
+            due: false,
+            reason: expect.stringContaining(`nothing was carried out, and nothing is to be undone: ${reason}`),
+            ref: expect.stringContaining(`${TENANT}/task/t3@`),
+          },
+        });
+        // What comes again finds nothing left to do.
+        const { length } = stage.log();
+        await colony.actions.advance(gateOf('t3'), undefined);
+        await stage.settled();
+        expect(stage.log()).toHaveLength(length);
+      },
+    );
+
+    test('its deadline passes before the window ends', async () => {
+      await stage.pass(60);
+      expect(await task('t2')).toMatchObject({ status: 'expired' });
+      expect(await gate()).toMatchObject({
+        status: 'refused',
+        executed: undefined,
+        stopped: { reason: expect.stringMatching(/^the deadline of the task, .*, has passed$/) },
+      });
+    });
+  });
+
+  describe('that failed for good', () => {
+    const gate = () => stage.streams('action')[0]?.split('/')[2] as string;
+    const refusing = () => colony.actions.override(person('human:bob'), gate(), 'refuse', 'never');
+
+    beforeEach(async () => {
+      const [waiting] = await queue();
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+        hash: waiting?.hash as string,
+        reason: 'fine',
+      });
+      await stage.settled();
+      const claim = { agent: 'worker', award: 1 };
+      await colony.tasks.accept(agent('worker'), 't1', claim);
+      await colony.tasks.fail(agent('worker'), 't1', claim, 'broken', false);
+      await stage.settled();
+      expect((await task()).status).toBe('dead');
+    });
+
+    test('is not brought back once a person has refused it', async () => {
+      expect(await refusing()).toMatchObject({ ok: true });
+      await stage.settled();
+      expect(await colony.tasks.redrive(agent('poster'), 't1')).toMatchObject({
+        ok: false,
+        rejection: { code: 'task-over' },
+      });
+      expect((await task()).status).toBe('dead');
+    });
+
+    test('and is refused at the moment in which it is brought back, is stopped', async () => {
+      await Promise.all([colony.tasks.redrive(agent('poster'), 't1'), refusing()]);
+      await stage.settled();
+      expect((await task()).status).toBe('cancelled');
+      expect(await action(gate())).toMatchObject({ status: 'executed', compensation: { due: false } });
+    });
+
+    test('is brought back otherwise', async () => {
+      expect(await colony.tasks.redrive(agent('poster'), 't1')).toMatchObject({ ok: true });
+      await stage.settled();
+      expect((await task()).status).toBe('awarded');
+    });
+  });
+
+  test('an award is challenged before it is accepted: it waits for the round, and goes to another when that upholds it', async () => {
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+      hash: waiting?.hash as string,
+      reason: 'yes',
+    });
+    await stage.settled();
+    for (const id of ['judge-1', 'judge-2', 'judge-3']) {
+      await colony.agents.register(agent(id), id, {
+        agent_type: 'law.judge',
+        pool: 'law',
+        capabilities: { 'law.judge': 1 },
+        capacity: 1,
+        presence_seconds: 86_400,
+        offer: null,
+      });
+    }
+    await stage.settled();
+    const { holder } = await task();
+    await doubter();
+    const challenged = await colony.challenges.challenge(
+      agent('rival'),
+      holder?.receipt as string,
+      'it has not the tools',
+    );
+    expect(challenged).toMatchObject({ ok: true });
+    expect(await colony.tasks.accept(agent('worker'), 't1', { agent: 'worker', award: 1 })).toMatchObject({
+      ok: false,
+      rejection: { code: 'award-challenged' },
+    });
+    const inbox = await colony.agents.inbox(agent('judge-1'), 'judge-1', { waitSeconds: 0 });
+    expect(inbox).toMatchObject({ items: [{ kind: 'vote', round: challenged.round, choices: ['uphold', 'dismiss'] }] });
+    for (const id of ['judge-1', 'judge-2', 'judge-3']) await vote(challenged.round, id, 'uphold');
+    await stage.settled();
+    expect(await task()).toMatchObject({ status: 'open', holder: undefined });
+  });
+
+  describe('a challenge of its award that nobody decides', () => {
+    const PEOPLE_SECONDS = DEFAULT_RULES.approvers.reduce((sum, { seconds }) => sum + seconds, 0);
+    /**
+     * Awarded to the worker, who may have begun; then challenged, with judges who never vote. Another worker is free.
+     */
+    const challenged = async (begun: boolean) => {
+      await doubter();
+      const [waiting] = await queue();
+      await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+        hash: waiting?.hash as string,
+        reason: 'yes',
+      });
+      await stage.settled();
+      const { holder } = await task();
+      expect(holder).toMatchObject({ agent: 'worker', award: 1 });
+      const profile = { pool: 'erp', capacity: 1, presence_seconds: 86_400 };
+      await colony.agents.register(agent('judge'), 'judge', {
+        ...profile,
+        agent_type: 'law.judge',
+        capabilities: { 'law.judge': 1 },
+        offer: null,
+      });
+      await colony.agents.register(agent('second'), 'second', {
+        ...profile,
+        agent_type: 'erp.order',
+        capabilities: { 'erp.order': 0.5 },
+        offer: { helps: [], min_strength: 0 },
+      });
+      if (begun)
+        expect(await colony.tasks.accept(agent('worker'), 't1', { agent: 'worker', award: 1 })).toMatchObject({
+          ok: true,
+        });
+      await stage.settled();
+      const { ok, round } = await colony.challenges.challenge(
+        agent('rival'),
+        holder?.receipt as string,
+        'it has not the tools',
+      );
+      expect(ok).toBe(true);
+      await stage.settled();
+      return round;
+    };
+    const alive = async () =>
+      void (await colony.agents.heartbeat(agent('worker'), 'worker', [{ task: 't1', award: 1 }]));
+    /** The agents' time passes, then that of the people who are asked instead of them. */
+    const undecided = async (round: string, each = async () => {}) => {
+      await stage.pass(310, each);
+      expect((await colony.rounds.load(TENANT, round)).state).toMatchObject({
+        status: 'closed',
+        outcome: { outcome: 'no_quorum' },
+      });
+      expect(await queue()).toMatchObject([{ kind: 'round.outcome', action: `${TENANT}/round/${round}` }]);
+      expect((await task()).challenges).toMatchObject([{ round, status: 'open' }]);
+      await stage.pass(PEOPLE_SECONDS + 10, each, 30);
+      expect(await queue()).toEqual([]);
+    };
+    const told = (...which: string[]) =>
+      stage
+        .stream(`${TENANT}/task/t1`)
+        .flatMap(({ events }) => events)
+        .filter(({ type }) => which.includes(type));
+
+    test('work that has not begun can begin', async () => {
+      const round = await challenged(false);
+      await undecided(round);
+      expect(told('AwardRevoked', 'ChallengeDismissed')).toMatchObject([
+        {
+          type: 'ChallengeDismissed',
+          data: {
+            round,
+            reason: `nobody decided on the challenge in the round ${round}`,
+            accept_by: expect.any(String),
+          },
+        },
+      ]);
+      expect(told('TaskAwarded')[0]).toMatchObject({ data: { agent: 'worker', award: 1 } });
+    });
+
+    test('work that has begun goes on, and can be completed', async () => {
+      const round = await challenged(true);
+      await undecided(round, alive);
+      expect(told('AwardRevoked', 'ChallengeDismissed')).toMatchObject([
+        {
+          type: 'ChallengeDismissed',
+          data: { round, reason: `nobody decided on the challenge in the round ${round}` },
+        },
+      ]);
+      expect(await task()).toMatchObject({
+        status: 'running',
+        challenges: [{ status: 'dismissed' }],
+        holder: { agent: 'worker', award: 1 },
+      });
+      expect(await colony.tasks.complete(agent('worker'), 't1', { agent: 'worker', award: 1 }, {})).toMatchObject({
+        ok: true,
+      });
+    });
+
+    test('what comes again changes nothing; a person who upholds it later takes the award back', async () => {
+      const round = await challenged(true);
+      await undecided(round, alive);
+      const before = stage.log().length;
+      await colony.decisions.handle(stage.log());
+      await stage.settled();
+      expect(stage.log()).toHaveLength(before);
+      expect(
+        await colony.rounds.override(person('human:ada'), round, 'uphold', 'I know that it has not'),
+      ).toMatchObject({ ok: true });
+      await stage.settled();
+      expect(told('AwardRevoked')).toMatchObject([{ data: { agent: 'worker', award: 1, round } }]);
+      expect(await task()).toMatchObject({ challenges: [{ status: 'upheld' }], holder: { agent: 'second', award: 2 } });
+    });
+  });
+});
+
+describe('people and agents at the same moment', () => {
+  /** Something of the kind was done before, so that the agents' vote alone would be enough. */
+  beforeEach(async () => {
+    await configure({});
+    await propose({}, 'known');
+    const [waiting] = await queue();
+    await colony.approvals.approve(person('human:ada'), waiting?.id as string, {
+      hash: waiting?.hash as string,
+      reason: 'known now',
+    });
+    await stage.settled();
+    await colony.actions.execute(agent('buyer'), 'known', { hash: (await action('known')).hash });
+    await configure({ round: { ...voting, voters: voters(3) } });
+    await stage.settled();
+  });
+
+  const proposed = async (by: RequestContext, changes: Partial<ProposalInput> = {}) => {
+    expect(await colony.actions.propose(by, 'a1', order(changes))).toMatchObject({
+      ok: true,
+      state: { status: 'held' },
+    });
+    await stage.settled();
+    return await openRound();
+  };
+  /** Votes and overrides that wait for each other go out in one append. */
+  const burst = async (round: string, choice: string, ...overrides: readonly (readonly [string, string])[]) => {
+    const { state } = await colony.rounds.load(TENANT, round);
+    const ballot = { choice, confidence: 0.9, reasoning: 'because', snapshot: state.electorate_hash, pass: state.pass };
+    const votes = voters(3).map(({ id: voter }) => colony.rounds.vote(agent(voter), round, { ...ballot, voter }));
+    // Votes look at their round first: what comes a moment later is behind them in the queue, and nothing is written
+    // yet.
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
+    expect(stage.fold(roundDecider, `${TENANT}/round/${round}`).state.status).toBe('open');
+    const answers = await Promise.all([
+      ...votes,
+      ...overrides.map(([by, instead]) => colony.rounds.override(person(by), round, instead, `says ${by}`)),
+    ]);
+    await stage.settled();
+    return answers.slice(3);
+  };
+
+  test('who proposed it does not override the agents, however early', async () => {
+    const round = await proposed(person('human:buyer'));
+    expect(await burst(round, 'reject', ['human:buyer', 'approve'])).toMatchObject([
+      { ok: false, rejection: { code: 'requester-may-not-decide' } },
+    ]);
+    expect(await action()).toMatchObject({ status: 'refused', stopped: { by: 'round' } });
+    expect(await colony.actions.execute(person('human:buyer'), 'a1', { hash: (await action()).hash })).toMatchObject({
+      ok: false,
+      rejection: { code: 'action-refused' },
+    });
+  });
+
+  test('another person does, in that person’s name, and not as the agents’ score', async () => {
+    const round = await proposed(agent('buyer'));
+    expect(await burst(round, 'reject', ['human:ada', 'approve'])).toMatchObject([{ ok: true }]);
+    const { status, cleared, override } = await action();
+    expect({ status, cleared: cleared?.by, by: override?.by }).toEqual({
+      status: 'cleared',
+      cleared: 'override',
+      by: 'human:ada',
+    });
+  });
+
+  test('the last of several stands, and all are seen in order', async () => {
+    const round = await proposed(agent('buyer'));
+    expect(
+      await burst(round, 'approve', ['human:ada', 'reject'], ['human:bea', 'approve'], ['human:cal', 'reject']),
+    ).toMatchObject([{ ok: true }, { ok: true }, { ok: true }]);
+    const { state } = await colony.rounds.load(TENANT, round);
+    expect(state.overrides.map(({ by, choice }) => `${by}: ${choice}`)).toEqual([
+      'human:ada: reject',
+      'human:bea: approve',
+      'human:cal: reject',
+    ]);
+    expect(await action()).toMatchObject({ status: 'refused', stopped: { by: 'human:cal' } });
+  });
+
+  test('what is critical takes two of them', async () => {
+    const round = await proposed(agent('buyer'), { impact: 'critical' });
+    expect(await burst(round, 'reject', ['human:ada', 'approve'])).toMatchObject([{ ok: true }]);
+    expect((await colony.rounds.load(TENANT, round)).state).toMatchObject({
+      override: undefined,
+      override_asked: [{ by: 'human:ada', choice: 'approve' }],
+    });
+    expect((await action()).status).toBe('refused');
+    expect(await colony.rounds.override(person('human:bea'), round, 'approve', 'I agree')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await action()).toMatchObject({ status: 'cleared', override: { by: 'human:bea', with: ['human:ada'] } });
+  });
+
+  test('what a person says of the action after that is not taken back by what comes again', async () => {
+    const round = await proposed(agent('buyer'));
+    await burst(round, 'reject', ['human:ada', 'approve']);
+    expect(await colony.actions.override(person('human:bea'), 'a1', 'refuse', 'stop')).toMatchObject({ ok: true });
+    await colony.decisions.handle(stage.log());
+    await stage.settled();
+    expect(await action()).toMatchObject({
+      status: 'refused',
+      overrides: [
+        { by: 'human:ada', instead: 'allow' },
+        { by: 'human:bea', instead: 'refuse' },
+      ],
+    });
+  });
+});
+
+describe('a question that agents could not settle', () => {
+  const question = {
+    question: 'Which supplier?',
+    kind: 'supplier',
+    impact: 'medium',
+    choices: ['north', 'south'],
+    round_seconds: 60,
+    improvement_rounds: 0,
+    allow_change: false,
+  } as const;
+  const electorate = { algorithm: 'simple_majority' as const, voters: voters(2), min_agreement: 0.75, quorum: 0.6 };
+  const outcome = async () => (await colony.rounds.load(TENANT, 'r')).state;
+  /** Divided, so people are asked. */
+  const divided = async (changes: object = {}) => {
+    expect(await colony.rounds.open(person('human:asker'), 'r', { ...question, electorate, ...changes })).toMatchObject(
+      { ok: true },
+    );
+    await vote('r', 'voter-0', 'north');
+    await vote('r', 'voter-1', 'south');
+    await stage.settled();
+    const [asked] = await queue();
+    return asked as NonNullable<typeof asked>;
+  };
+  const approve = (asked: { id: string; hash: string }, choice?: string, by = 'human:ada') =>
+    colony.approvals.approve(person(by), asked.id, { hash: asked.hash, reason: 'so', choice });
+
+  test('a tie: the list says so, and whoever approves says which', async () => {
+    const asked = await divided();
+    expect(asked).toMatchObject({ kind: 'round.outcome', choices: ['north', 'south'], leader: null });
+    expect((await colony.rounds.list(TENANT, {}, 10)).rounds).toMatchObject([{ id: 'r', tie: true }]);
+    expect(await approve(asked)).toMatchObject({ ok: false, rejection: { code: 'choice-needed' } });
+    expect(await approve(asked, 'north')).toMatchObject({ ok: true });
+    await stage.settled();
+    expect(await outcome()).toMatchObject({
+      override: { choice: 'north', by: 'human:ada', approval: `${TENANT}/approval/${asked.id}@0` },
+    });
+    expect(await colony.rounds.recompute(TENANT, 'r')).toMatchObject({ agrees: true });
+  });
+
+  test('overridden, its approval is over at once, and says by whom', async () => {
+    const asked = await divided();
+    expect(await colony.rounds.override(person('human:bea'), 'r', 'south', 'cheaper')).toMatchObject({ ok: true });
+    // Before anything has followed from it.
+    expect(await approve(asked, 'north')).toMatchObject({ ok: false, rejection: { code: 'already-decided' } });
+    await stage.settled();
+    expect((await colony.approvals.load(TENANT, asked.id)).state).toMatchObject({
+      status: 'closed',
+      outcome: 'superseded',
+      override: { by: 'human:bea', reason: 'overrode the round with south: cheaper' },
+    });
+    expect(await approve(asked, 'north')).toMatchObject({ ok: false, rejection: { code: 'already-decided' } });
+    expect(await outcome()).toMatchObject({ override: { choice: 'south', by: 'human:bea' }, overrides: [{}] });
+  });
+
+  test('approved and overridden at the same moment: one of them stands for good, and both are seen', async () => {
+    const asked = await divided();
+    const answers = await Promise.all([
+      approve(asked, 'north'),
+      colony.rounds.override(person('human:bea'), 'r', 'south', 'cheaper'),
+    ]);
+    expect(answers).toMatchObject([{ ok: true }, { ok: true }]);
+    await stage.settled();
+    expect(await outcome()).toMatchObject({ override: { choice: 'south', by: 'human:bea' } });
+    expect((await colony.approvals.load(TENANT, asked.id)).state).toMatchObject({
+      outcome: 'approved',
+      given: [{ by: 'human:ada', choice: 'north' }],
+      override: { by: 'human:bea' },
+    });
+    const before = stage.log().length;
+    await colony.decisions.handle(stage.log());
+    await stage.settled();
+    expect(stage.log()).toHaveLength(before);
+  });
+
+  test.each(['human:asker'])('%s, who opened it, settles it at no door', async (by) => {
+    const asked = await divided();
+    expect(await approve(asked, 'north', by)).toMatchObject({ ok: false, rejection: { kind: 'forbidden' } });
+    expect(await colony.approvals.reject(person(by), asked.id, { hash: asked.hash, reason: 'no' })).toMatchObject({
+      ok: false,
+      rejection: { kind: 'forbidden' },
+    });
+    expect(await colony.approvals.claim(person(by), asked.id, 60)).toMatchObject({
+      ok: false,
+      rejection: { kind: 'forbidden' },
+    });
+    expect(await colony.rounds.override(person(by), 'r', 'north', 'mine')).toMatchObject({
+      ok: false,
+      rejection: { kind: 'forbidden' },
+    });
+  });
+});
+
+test('after a restart novelty is measured against the latest actions, however many there are', async () => {
+  const row = (n: number) => ({
+    id: `x${n}`,
+    status: 'executed',
+    kind: 'erp.order',
+    features: { amount: n },
+    executed_at: toTime(Date.UTC(2026, 0, 1) + n * 1_000),
+  });
+  const rows = Array.from({ length: 10_300 }, (_, n) => ({
+    tenant: TENANT,
+    key: 'all',
+    source: `${TENANT}/action/x${String(n).padStart(6, '0')}`,
+    index: 0,
+    doc: row(n),
+  }));
+  for (let from = 0; from < rows.length; from += 1_000)
+    await colony.ports.views.put(colony.views.serving('actions'), rows.slice(from, from + 1_000));
+  await colony.actions.open();
+  expect(colony.actions.history.novelty(TENANT, 'erp.order', { amount: 10_299 })).toMatchObject({
+    distance: 0,
+    nearest: `${TENANT}/action/x010299`,
+  });
+  expect(colony.actions.history.novelty(TENANT, 'erp.order', { amount: 9_000 }).distance).toBeGreaterThan(0.5);
+});
+
+test('what waits is found, of every tenant and over many pages; what is over is not', async () => {
+  const waiting = async () => {
+    const found: string[] = [];
+    for await (const stream of colony.decisions.waiting()) found.push(stream);
+    return found;
+  };
+  await configure({});
+  await propose({}, 'done');
+  const [asked] = await queue();
+  expect(await waiting()).toEqual([`${TENANT}/approval/${asked?.id}`]);
+  await colony.approvals.approve(person('human:ada'), asked?.id as string, {
+    hash: asked?.hash as string,
+    reason: 'yes',
+  });
+  await stage.settled();
+  expect(await colony.actions.execute(agent('buyer'), 'done', { hash: (await action('done')).hash })).toMatchObject({
+    ok: true,
+  });
+  await stage.settled();
+  expect(await waiting()).toEqual([]);
+  await configure({ mode: 'human_on_the_loop', veto_seconds: 30 });
+  expect((await propose({}, 'watched')).status).toBe('veto_window');
+  await propose({ impact: 'high' }, 'held');
+  const question = {
+    question: 'Shall we?',
+    kind: 'policy',
+    impact: 'low',
+    choices: ['yes', 'no'],
+    round_seconds: 60,
+    improvement_rounds: 0,
+    allow_change: false,
+  } as const;
+  const { when: _, round_seconds: __, improvement_rounds: ___, ...electorate } = voting;
+  await colony.rounds.open({ principal: { ...agent('asker').principal, tenant: 'other' } }, 'r', {
+    ...question,
+    electorate,
+  });
+  await stage.settled();
+  const [waits] = await queue();
+  expect(await waiting()).toEqual(['other/round/r', `${TENANT}/approval/${waits?.id}`, `${TENANT}/action/watched`]);
+  const more = Array.from({ length: 1_001 }, (_, n) => ({
+    tenant: TENANT,
+    key: 'more',
+    source: `${TENANT}/round/more-${n}`,
+    index: 0,
+    doc: { status: 'open' },
+  }));
+  await colony.ports.views.put(colony.views.serving('rounds'), more);
+  expect((await waiting()).filter((stream) => stream.includes('/round/more-'))).toHaveLength(1_001);
+});

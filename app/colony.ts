@@ -34,6 +34,7 @@ import { Receipts } from './audit/receipts';
 import { Retention } from './audit/retention';
 import { Why } from './audit/why';
 import { ClockCheck, MAX_CLOCK_BEHIND_SECONDS } from './engine/clock-check';
+import { DeadlineEngine } from './engine/deadlines';
 import { type Consumer, Feed } from './engine/feed';
 import { FeedWatch } from './engine/feed-watch';
 import { ClaimedKeys } from './engine/keys';
@@ -120,6 +121,7 @@ export class Colony {
   readonly receipts: Receipts;
   readonly repository: Repository;
   readonly tools: Tools;
+  readonly deadlines: DeadlineEngine;
   readonly reactions: Reactions;
   readonly peers: Peers;
   readonly oversight: Oversight;
@@ -198,15 +200,15 @@ export class Colony {
     this.roundBook.onAsked((tenant, voter) => this.agents.ring(tenant, voter));
     this.whyNots = new WhyNots(this.transactor, this.market, clock);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock, this.whyNots);
+    this.deadlines = new DeadlineEngine(deadlines, this.watchdog, clock, report);
     this.reactions = new Reactions(
       this.transactor,
       this.market,
       this.agents,
-      deadlines,
+      this.tasks,
+      this.deadlines,
       clock,
       report,
-      this.watchdog,
-      this.tasks,
     );
     this.signals = new Signals(this.transactor, views, clock, () => this.views.serving('trails'));
     this.signalsIn = {
@@ -290,8 +292,8 @@ export class Colony {
       if (context.principal.kind === 'agent')
         void this.agents.heard(context, context.principal.id).catch(() => undefined);
     });
-    for (const reason of DECISION_DUE) this.reactions.on(reason, (stream) => this.decisions.onDeadline(stream));
-    this.reactions.on(DELIVERY_DUE, (stream) => this.deliveries.onDeadline(stream));
+    for (const reason of DECISION_DUE) this.deadlines.on(reason, (stream) => this.decisions.onDeadline(stream));
+    this.deadlines.on(DELIVERY_DUE, (stream) => this.deliveries.onDeadline(stream));
   }
 
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */
@@ -300,6 +302,7 @@ export class Colony {
       this.ports.newest ?? (() => this.clockCheck.newestNoted(this.ports.checkpoints)),
       this.options.maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS,
     );
+    await this.deadlines.check();
     await this.views.start();
     await this.balance.open();
     const consumers = Object.values(this.consumers).flat();
@@ -320,7 +323,8 @@ export class Colony {
     // Where processes share the stores, others have listened while this one was not there.
     await this.watchdog.start(this.options.shared === true ? undefined : this.ports.checkpoints, newest);
     // Where a trigger fires the deadlines, this finds those that it gave up on.
-    this.reactions.start(this.options.shared === true ? DEADLINES_SHARED_EVERY_MS : this.options.deadlineEveryMs);
+    this.deadlines.start(this.options.shared === true ? DEADLINES_SHARED_EVERY_MS : this.options.deadlineEveryMs);
+    this.reactions.start();
     this.balance.start();
   }
 
@@ -346,7 +350,7 @@ export class Colony {
     for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
       try {
         await this.peers.look();
-        await this.reactions.fired(deadline);
+        await this.deadlines.fired(deadline);
         return;
       } catch (error) {
         // Given back at once it would come again at once, and its deliveries would be used up while the store is away.
@@ -366,7 +370,9 @@ export class Colony {
     this.agents.stop();
     this.stopping.abort();
     await this.balance.stop();
-    await this.reactions.stop();
+    this.watchdog.stop();
+    this.reactions.stop();
+    await this.deadlines.stop();
     await this.feed.stop();
     await this.peers.stop();
     await this.refilling;

@@ -90,6 +90,12 @@ export class SqliteDeadlines implements Deadlines {
     ];
     if (statements.length > 0) await this.database.write({ statements });
   }
+
+  async reasons(): Promise<readonly string[]> {
+    return this.database
+      .all<{ reason: string }>('SELECT DISTINCT reason FROM deadlines ORDER BY reason')
+      .map(({ reason }) => reason);
+  }
 }
 
 /** The earlier of the two stands; of the later ones, the first is kept when it compares so with the one that stands. */

@@ -225,6 +225,8 @@ export interface Deadlines {
    * stream and reason in the meantime stays.
    */
   settle(fired: readonly Deadline[], next: readonly Deadline[]): Promise<void>;
+  /** The reasons of all that stand, each once. Left out by a store that can't list what it holds. */
+  reasons?(): Promise<readonly string[]>;
 }
 
 // ----------------------------------------------------------------------------------------------------- work queue

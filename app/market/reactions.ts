@@ -1,9 +1,8 @@
 /**
- * What follows from an event: the next command, found from the event and the target's state, so that a redelivery
- * finds nothing left to do. Reactions hold no memory that matters.
+ * What follows in the market from an event or from the passing of time: the next command, found from the event and the
+ * target's state, so that a redelivery finds nothing left to do. Reactions hold no memory that matters.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
-import { AlteredReceipt, type Commit } from '../../domain/kernel/commit';
+import type { Commit } from '../../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, agentDue, type AgentEvent, type AgentState, releaseSlot } from '../../domain/market/agent';
@@ -18,11 +17,11 @@ import {
   type TaskEvent,
   type TaskState,
 } from '../../domain/market/task';
+import type { DeadlineEngine } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
-import type { Clock, Deadline, Deadlines } from '../engine/ports';
+import type { Clock, Deadline } from '../engine/ports';
 import { traced } from '../engine/telemetry';
 import { type Cause, causeOf, type Committed, type Transactor } from '../engine/transact';
-import type { Watchdog } from '../engine/watchdog';
 import { type Agents, agentStream } from './agents';
 import { Market } from './market';
 import { type Tasks, taskStream } from './tasks';
@@ -31,30 +30,25 @@ const TASK_DUE = 'task';
 const SLOTS_DUE = 'slots';
 const PRESENCE_DUE = 'presence';
 
-/** When a deadline of a stream that was altered is looked at again: by then somebody may have repaired it. */
-const ALTERED_AGAIN_SECONDS = 60;
-const TIMER_BATCH = 500;
 const SWEEP_EVERY_MS = 5_000;
 
 export class Reactions implements Consumer {
   readonly name = 'reactions';
-  /** Deadlines known to stand, by `stream reason`: an earlier one that stands makes a later one needless. */
-  private readonly standing = new Map<string, Time>();
-  private timers: NodeJS.Timeout[] = [];
-  private firing: Promise<void> | undefined;
-  private readonly handlers = new Map<string, (stream: string) => Promise<Time | undefined>>();
+  private sweeping: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly transactor: Transactor,
     private readonly market: Market,
     private readonly agents: Agents,
-    private readonly deadlines: Deadlines,
+    private readonly tasks: Tasks,
+    private readonly deadlines: DeadlineEngine,
     private readonly clock: Clock,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
-    private readonly watchdog: Watchdog,
-    private readonly tasks: Tasks,
   ) {
     transactor.onCommitted((committed) => this.note(committed));
+    deadlines.on(TASK_DUE, (stream) => this.onTaskDue(stream));
+    deadlines.on(SLOTS_DUE, (stream) => this.onSlotsDue(stream));
+    deadlines.on(PRESENCE_DUE, (stream) => this.onPresenceDue(stream));
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {
@@ -66,74 +60,24 @@ export class Reactions implements Consumer {
     }
     const due: Deadline[] = [];
     const results = await Promise.allSettled([...byStream].map(([stream, own]) => this.stream(stream, own, due)));
-    await this.schedule(due);
+    await this.deadlines.schedule(due);
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) throw failed.reason;
   }
 
-  /**
-   * Has deadlines of a reason handled elsewhere; the handler answers when to look again, undefined when nothing waits.
-   */
-  on(reason: string, handler: (stream: string) => Promise<Time | undefined>): void {
-    this.handlers.set(reason, handler);
+  /** Starts to look again, now and then, at tasks that wait for an agent. */
+  start(): void {
+    this.sweeping = setInterval(
+      () =>
+        void this.market
+          .sweep()
+          .catch((error: unknown) => this.report('tasks that wait could not be looked at', { error: String(error) })),
+      SWEEP_EVERY_MS,
+    );
   }
 
-  /** Starts to fire deadlines, every `everyMs` milliseconds. */
-  start(everyMs = 50): void {
-    const failed = (error: unknown) => this.report('deadlines could not be fired', { error: String(error) });
-    this.timers = [
-      setInterval(() => {
-        this.firing ??= this.fire()
-          .catch(failed)
-          .finally(() => (this.firing = undefined));
-      }, everyMs),
-      setInterval(() => void this.market.sweep().catch(failed), SWEEP_EVERY_MS),
-    ];
-  }
-
-  async stop(): Promise<void> {
-    this.watchdog.stop();
-    for (const timer of this.timers) clearInterval(timer);
-    await this.firing;
-  }
-
-  /** Fires one deadline that a trigger has handed over. Rejects when it has to be handed over again. */
-  async fired(deadline: Deadline): Promise<void> {
-    const next: Deadline[] = [];
-    this.standing.delete(`${deadline.stream} ${deadline.reason}`);
-    await this.deadline(deadline, next);
-    await this.schedule(next);
-  }
-
-  /** Fires what is due: at least once, late rather than never. */
-  async fire(): Promise<void> {
-    // After an absence, what others have sent meanwhile is read first.
-    if (this.watchdog.look()) await nextTurn();
-    for (;;) {
-      const due = await this.deadlines.due(toTime(this.clock.now()), TIMER_BATCH);
-      if (due.length === 0) return;
-      const next: Deadline[] = [];
-      // From here on a wish for the same stream is news: what it asks for may come after the look below.
-      for (const { stream, reason } of due) this.standing.delete(`${stream} ${reason}`);
-      const results = await Promise.allSettled(due.map((deadline) => this.deadline(deadline, next)));
-      results.forEach((result, i) => {
-        if (result.status === 'fulfilled') return;
-        // A look that failed is taken again a little later, at a stream that was altered much later; it must not keep
-        // the others from their turn.
-        const deadline = due[i] as Deadline;
-        this.report('a deadline failed', { ...deadline, error: String(result.reason) });
-        next.push({
-          ...deadline,
-          due: plusSeconds(
-            toTime(this.clock.now()),
-            result.reason instanceof AlteredReceipt ? ALTERED_AGAIN_SECONDS : 1,
-          ),
-        });
-      });
-      await this.deadlines.settle(due, next);
-      this.remember(next);
-      if (due.length < TIMER_BATCH) return;
-    }
+  stop(): void {
+    clearInterval(this.sweeping);
   }
 
   /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
@@ -206,7 +150,7 @@ export class Reactions implements Consumer {
     const now = toTime(this.clock.now());
     if (state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, cause);
     const after = this.transactor.peek<TaskState>(stream)?.state ?? state;
-    this.wish(due, stream, TASK_DUE, taskDue(after, now));
+    wish(due, stream, TASK_DUE, taskDue(after, now));
   }
 
   private async agent(
@@ -226,7 +170,7 @@ export class Reactions implements Consumer {
         const here =
           event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
         if (here && state.profile !== undefined)
-          this.wish(due, stream, PRESENCE_DUE, plusSeconds(toTime(this.clock.now()), state.profile.presence_seconds));
+          wish(due, stream, PRESENCE_DUE, plusSeconds(toTime(this.clock.now()), state.profile.presence_seconds));
         left = departure(event, commit) ?? left;
         if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
       }
@@ -234,7 +178,7 @@ export class Reactions implements Consumer {
     if (left !== undefined)
       await this.giveAllBack(tenant, id, state, left, { ...causeOf(left.commit), traceparent: cause.traceparent });
     if (state.status === 'active' && able !== undefined) await this.market.serve(tenant, id, able);
-    this.wish(due, stream, SLOTS_DUE, agentDue(state));
+    wish(due, stream, SLOTS_DUE, agentDue(state));
   }
 
   /**
@@ -275,27 +219,21 @@ export class Reactions implements Consumer {
     }
   }
 
-  private async deadline({ stream, reason }: Deadline, next: Deadline[]): Promise<void> {
+  private async onPresenceDue(stream: string): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
-    const handler = this.handlers.get(reason);
-    if (handler !== undefined) {
-      const due = await handler(stream);
-      if (due !== undefined) next.push({ stream, reason, due });
-      return;
-    }
-    if (reason === PRESENCE_DUE) {
-      const due = await this.agents.checkPresence(tenant, id);
-      if (due !== undefined) next.push({ stream, reason, due });
-      return;
-    }
-    if (reason === SLOTS_DUE) {
-      await this.agents.sweepSlots(tenant, id);
-      const due = agentDue((await this.transactor.current(agentDecider, stream)).state);
-      if (due !== undefined) next.push({ stream, reason, due });
-      return;
-    }
+    return await this.agents.checkPresence(tenant, id);
+  }
+
+  private async onSlotsDue(stream: string): Promise<Time | undefined> {
+    const { tenant, id } = parseStream(stream);
+    await this.agents.sweepSlots(tenant, id);
+    return agentDue((await this.transactor.current(agentDecider, stream)).state);
+  }
+
+  private async onTaskDue(stream: string): Promise<Time | undefined> {
+    const { tenant, id } = parseStream(stream);
     const { state } = await this.transactor.current(taskDecider, stream);
-    if (!isAlive(state)) return;
+    if (!isAlive(state)) return undefined;
     const now = toTime(this.clock.now());
     const heartbeat = await this.agents.leaseSilentSince(tenant, id, state);
     const until = this.agents.acceptUntil(state);
@@ -306,33 +244,12 @@ export class Reactions implements Consumer {
     const outcome = await this.tasks.timePassed({ principal: Market.principal(tenant), cause }, id, state, heartbeat);
     if (outcome.ok && outcome.commit === undefined && state.status === 'open' && state.ready_at <= now)
       await this.market.consider(tenant, id, undefined);
-    const due = taskDue((await this.transactor.load(taskDecider, stream)).state, now, heartbeat, until);
-    if (due !== undefined) next.push({ stream, reason, due });
+    return taskDue((await this.transactor.load(taskDecider, stream)).state, now, heartbeat, until);
   }
+}
 
-  private wish(due: Deadline[], stream: string, reason: string, at: Time | undefined): void {
-    if (at === undefined) return;
-    const key = `${stream} ${reason}`;
-    const standing = this.standing.get(key);
-    // An earlier look will see this one's turn and ask for it again. One that is due already may have been taken by
-    // another process, before it could see this.
-    if (standing !== undefined && standing <= at && standing > toTime(this.clock.now())) return;
-    due.push({ stream, reason, due: at });
-  }
-
-  private async schedule(due: readonly Deadline[]): Promise<void> {
-    if (due.length === 0) return;
-    await this.deadlines.schedule(due);
-    this.remember(due);
-  }
-
-  private remember(due: readonly Deadline[]): void {
-    for (const deadline of due) {
-      const key = `${deadline.stream} ${deadline.reason}`;
-      const standing = this.standing.get(key);
-      if (standing === undefined || deadline.due < standing) this.standing.set(key, deadline.due);
-    }
-  }
+function wish(due: Deadline[], stream: string, reason: string, at: Time | undefined): void {
+  if (at !== undefined) due.push({ stream, reason, due: at });
 }
 
 /** The commit by which an agent was lost or left. */

@@ -1,6 +1,6 @@
 /**
- * Deadlines and what follows from them: late rather than never, once in effect, whatever the clock and the processes
- * do.
+ * The market's deadlines and what follows from them: late rather than never, once in effect, whatever the clock and the
+ * processes do.
  */
 import fc from 'fast-check';
 import { Rejection } from '../../domain/kernel/decider';
@@ -195,7 +195,7 @@ describe.each(KINDS)('$name', ({ arrange, due, stream, follows }) => {
     const other = await begin();
     const before = stage.stream(stream).length;
     wait(due);
-    const looks = [stage.first, other, stage.first, other].map(({ colony }) => colony.reactions.fire());
+    const looks = [stage.first, other, stage.first, other].map(({ colony }) => colony.deadlines.fire());
     await Promise.all(looks);
     await stage.fire();
     expect(since(before)).toEqual(follows);
@@ -208,9 +208,9 @@ describe.each(KINDS)('$name', ({ arrange, due, stream, follows }) => {
       const before = stage.stream(stream).length;
       wait(due);
       stage.mishaps = (port, method) => (port === 'deadlines' && method === 'settle' ? what : undefined);
-      await expect(stage.colony.reactions.fire()).rejects.toThrow('deadlines.settle');
+      await expect(stage.colony.deadlines.fire()).rejects.toThrow('deadlines.settle');
       await expect(
-        stage.colony.reactions.fire().then(() => Promise.reject(new Error('deadlines.settle is not needed'))),
+        stage.colony.deadlines.fire().then(() => Promise.reject(new Error('deadlines.settle is not needed'))),
       ).rejects.toThrow('deadlines.settle');
       stage.mishaps = () => undefined;
       await stage.fire();
@@ -361,7 +361,7 @@ describe('presence', () => {
     await accept('t');
     const other = await begin();
     wait(PRESENCE);
-    await Promise.all([stage.first, other].map(({ colony }) => colony.reactions.fire()));
+    await Promise.all([stage.first, other].map(({ colony }) => colony.deadlines.fire()));
     await stage.fire();
     expect(types(stage.stream(agentOf('ann'))).filter((type) => type === 'AgentLost')).toHaveLength(1);
     expect(stateOf('t').history).toHaveLength(1);
@@ -376,7 +376,7 @@ describe('presence', () => {
       port === 'store' && method === 'append' && (append as { stream: string }).stream === taskOf('t')
         ? 'hangs'
         : undefined;
-    await stage.colony.reactions.fire();
+    await stage.colony.deadlines.fire();
     for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect([agent('ann').status, stateOf('t').status]).toEqual(['lost', 'running']);
     stage.first.kill();
@@ -412,7 +412,7 @@ describe('failures', () => {
     await Promise.all(ids.map((id) => stage.colony.tasks.post(as('poster'), id, spec({ deadline }))));
     await stage.settled();
     wait(20);
-    await stage.colony.reactions.fire();
+    await stage.colony.deadlines.fire();
     expect(ids.filter((id) => stateOf(id).status !== 'expired')).toEqual([]);
     expect(stage.deadlines()).toEqual([]);
   });

@@ -298,7 +298,7 @@ class Run extends ModelRun {
         this.stage.clock.time += seconds * 1000;
         await this.beat();
       }
-      for (const { colony } of this.stage.living) await colony.reactions.fire();
+      for (const { colony } of this.stage.living) await colony.deadlines.fire();
     };
     // Where the last process is killed meanwhile, nobody is left to beat.
     await Promise.race([

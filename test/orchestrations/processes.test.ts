@@ -20,7 +20,9 @@ let app: App;
 beforeAll(async () => {
   app = await App.start();
   // The deadlines would do the same, a little later.
-  await app.colony.reactions.stop();
+  app.colony.watchdog.stop();
+  app.colony.reactions.stop();
+  await app.colony.deadlines.stop();
 });
 
 afterAll(() => app.stop());
@@ -184,9 +186,9 @@ describe('whatever befalls an orchestration, the receipts are the same', () => {
     const stream = await app.openRound(newId(), { seconds: 1 });
     await app.underWay(stream);
     await app.lose(stream);
-    app.colony.reactions.start();
+    app.colony.deadlines.start();
     await eventually(async () => (await app.story(stream)).includes('RoundClosed'));
-    await app.colony.reactions.stop();
+    await app.colony.deadlines.stop();
     expect(await app.story(stream)).toEqual(['RoundOpened', 'RoundClosed', 'RoundEscalated']);
   });
 

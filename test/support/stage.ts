@@ -164,7 +164,9 @@ export class Process {
     this.die();
     void this.colony.peers.stop();
     void this.colony.balance.stop();
-    void this.colony.reactions.stop();
+    this.colony.watchdog.stop();
+    this.colony.reactions.stop();
+    void this.colony.deadlines.stop();
     void this.colony.feed.stop();
   }
 }
@@ -265,7 +267,9 @@ export class Stage {
     const process = await this.prepare();
     await process.colony.start();
     // Its own timers would follow the real clock.
-    await process.colony.reactions.stop();
+    process.colony.watchdog.stop();
+    process.colony.reactions.stop();
+    await process.colony.deadlines.stop();
     return process;
   }
 
@@ -334,7 +338,7 @@ export class Stage {
 
   /** Fires what is due, in every process, and waits for what follows from it. */
   async fire(): Promise<void> {
-    for (const { colony } of this.living) await colony.reactions.fire();
+    for (const { colony } of this.living) await colony.deadlines.fire();
     await this.settled();
   }
 

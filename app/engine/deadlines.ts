@@ -1,0 +1,154 @@
+/**
+ * The one engine for all deadlines. A capability registers each reason that it sets deadlines for, with the look that
+ * is due then; the engine finds what is due, has its stream looked at, and writes down when to look again. At least
+ * once, late rather than never: so a look finds out by itself whether anything is left to do.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AlteredReceipt } from '../../domain/kernel/commit';
+import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import type { Clock, Deadline, Deadlines } from './ports';
+import type { Watchdog } from './watchdog';
+
+/** Looks at a stream whose time may have come; answers when to look again, undefined when nothing waits any more. */
+export type Look = (stream: string) => Promise<Time | undefined>;
+
+/** When a stream is looked at again after a look that failed. */
+const FAILED_AGAIN_SECONDS = 1;
+/** When a deadline of a stream that was altered is looked at again: by then somebody may have repaired it. */
+const ALTERED_AGAIN_SECONDS = 60;
+/** When a deadline that this process can't look at comes again: by then a process that can may have its turn. */
+const UNKNOWN_AGAIN_SECONDS = 60;
+const BATCH = 500;
+
+export class DeadlineEngine {
+  private readonly looks = new Map<string, Look>();
+  /** Deadlines known to stand, by `stream reason`: an earlier one that stands makes a later one needless. */
+  private readonly standing = new Map<string, Time>();
+  private timer: NodeJS.Timeout | undefined;
+  private firing: Promise<void> | undefined;
+
+  constructor(
+    private readonly deadlines: Deadlines,
+    private readonly watchdog: Watchdog,
+    private readonly clock: Clock,
+    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+  ) {}
+
+  /** Registers who looks at a stream when a deadline with this reason is due. Throws when somebody does already. */
+  on(reason: string, look: Look): void {
+    if (this.looks.has(reason)) throw new Error(`the reason '${reason}' of deadlines is registered twice`);
+    this.looks.set(reason, look);
+  }
+
+  /**
+   * Throws when a deadline is stored whose reason nobody has registered: to begin would be to leave it undone. Where
+   * the store can't list what it holds, such a deadline shows when it is due, and is kept.
+   */
+  async check(): Promise<void> {
+    const unknown = ((await this.deadlines.reasons?.()) ?? []).filter((reason) => !this.looks.has(reason));
+    if (unknown.length > 0)
+      throw new Error(
+        `deadlines are stored for reasons that this version does not know (${unknown.join(', ')}): start the version that has written them, or a later one`,
+      );
+  }
+
+  /** Starts to fire deadlines, every `everyMs` milliseconds. */
+  start(everyMs = 50): void {
+    this.timer = setInterval(() => {
+      this.firing ??= this.fire()
+        .catch((error: unknown) => this.report('deadlines could not be fired', { error: String(error) }))
+        .finally(() => (this.firing = undefined));
+    }, everyMs);
+  }
+
+  /** Fires nothing any more, and waits for what is being fired. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.firing;
+  }
+
+  /**
+   * Writes down those that are needed: not one for which an earlier one stands. Throws when nobody has registered the
+   * reason, and then writes nothing.
+   */
+  async schedule(deadlines: readonly Deadline[]): Promise<void> {
+    const unknown = deadlines.find(({ reason }) => !this.looks.has(reason));
+    if (unknown !== undefined) throw new Error(`nobody has registered the reason '${unknown.reason}' of deadlines`);
+    await this.write(deadlines.filter((deadline) => this.isNeeded(deadline)));
+  }
+
+  /** Fires one deadline that a trigger has handed over. Rejects when it has to be handed over again. */
+  async fired(deadline: Deadline): Promise<void> {
+    this.standing.delete(nameOf(deadline));
+    const next = await this.look(deadline);
+    if (next !== undefined) await this.write([next]);
+  }
+
+  /** Fires what is due. Rejects when the table of deadlines can't be read or written: then all is looked at again. */
+  async fire(): Promise<void> {
+    // After an absence, what others have sent meanwhile is read first.
+    if (this.watchdog.look()) await nextTurn();
+    for (;;) {
+      const due = await this.deadlines.due(toTime(this.clock.now()), BATCH);
+      if (due.length === 0) return;
+      // From here on a wish for the same stream is news: what it asks for may come after the look below.
+      for (const deadline of due) this.standing.delete(nameOf(deadline));
+      // One that fails must not keep the others from their turn.
+      const looks = due.map((deadline) => this.look(deadline).catch((error: unknown) => this.failed(deadline, error)));
+      const next = (await Promise.all(looks)).filter((deadline) => deadline !== undefined);
+      await this.deadlines.settle(due, next);
+      this.remember(next);
+      if (due.length < BATCH) return;
+    }
+  }
+
+  /** Has the stream looked at; answers the next deadline. */
+  private async look(deadline: Deadline): Promise<Deadline | undefined> {
+    const look = this.looks.get(deadline.reason);
+    if (look === undefined) return this.unknown(deadline);
+    const due = await look(deadline.stream);
+    return due === undefined ? undefined : { stream: deadline.stream, reason: deadline.reason, due };
+  }
+
+  /** A look that failed is taken again a little later, at a stream that was altered much later. */
+  private failed(deadline: Deadline, error: unknown): Deadline {
+    this.report('a deadline failed', { ...deadline, error: String(error) });
+    return this.after(deadline, error instanceof AlteredReceipt ? ALTERED_AGAIN_SECONDS : FAILED_AGAIN_SECONDS);
+  }
+
+  /**
+   * Who has written it knows what it is for, a newer version for example: it is kept for a process that knows it too.
+   */
+  private unknown(deadline: Deadline): Deadline {
+    this.report('a deadline has a reason that nobody has registered: it is kept', { ...deadline });
+    return this.after(deadline, UNKNOWN_AGAIN_SECONDS);
+  }
+
+  private after({ stream, reason }: Deadline, seconds: number): Deadline {
+    return { stream, reason, due: plusSeconds(toTime(this.clock.now()), seconds) };
+  }
+
+  private isNeeded(deadline: Deadline): boolean {
+    const standing = this.standing.get(nameOf(deadline));
+    // An earlier look will see this one's turn and ask for it again. One that is due already may have been taken by
+    // another process, before it could see this.
+    return standing === undefined || standing > deadline.due || standing <= toTime(this.clock.now());
+  }
+
+  private async write(deadlines: readonly Deadline[]): Promise<void> {
+    if (deadlines.length === 0) return;
+    await this.deadlines.schedule(deadlines);
+    this.remember(deadlines);
+  }
+
+  private remember(deadlines: readonly Deadline[]): void {
+    for (const deadline of deadlines) {
+      const standing = this.standing.get(nameOf(deadline));
+      if (standing === undefined || deadline.due < standing) this.standing.set(nameOf(deadline), deadline.due);
+    }
+  }
+}
+
+function nameOf({ stream, reason }: Deadline): string {
+  return `${stream} ${reason}`;
+}

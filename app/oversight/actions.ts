@@ -1,15 +1,14 @@
 /**
  * Actions at the gate, from the proposal to the end: the rules send each on its way, agents and people are asked, and
- * what they say is carried out. The next step always follows from the states of the streams, so a step that was lost,
- * or is taken twice, changes nothing.
+ * what they say is carried out. `nextStep` says which step follows from the states of the streams; here they are
+ * loaded, and the step is taken. So a step that was lost, or is taken twice, changes nothing.
  */
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseCommitRef, parseStream, reservedId, streamName } from '../../domain/kernel/ids';
-import { differences } from '../../domain/kernel/json-diff';
 import type { Principal } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
-import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { type EditedTask, isAlive, taskDecider } from '../../domain/market/task';
+import { type Time, toTime } from '../../domain/kernel/time';
+import { type EditedTask, taskDecider } from '../../domain/market/task';
 import {
   abandon,
   actionDecider,
@@ -39,7 +38,8 @@ import {
   timePassed,
   veto,
 } from '../../domain/oversight/action';
-import { type AgentInput, type ApprovalState, deadlineOf } from '../../domain/oversight/approval';
+import type { ApprovalState } from '../../domain/oversight/approval';
+import { type Known, learnt, nextStep, type Sight, type Step } from '../../domain/oversight/next-step';
 import {
   CHALLENGE_KIND,
   decideOversight,
@@ -47,24 +47,25 @@ import {
   MAX_SEEN,
   type Novelty,
   noveltyOf,
-  type OversightAnswer,
   oversightDecider,
   type OversightRules,
   type Person,
+  type RoundRules,
   rulesFor,
   type Seen,
 } from '../../domain/oversight/oversight';
-import { choiceOf, DEFAULT_CHOICES, roundDecider, type RoundState } from '../../domain/oversight/round';
+import { DEFAULT_CHOICES, roundDecider, type RoundState } from '../../domain/oversight/round';
+import { type Ended, endOf, reasonOf, UPHOLD, verdictDueOf, verdictOf } from '../../domain/oversight/verdict';
 import type { ActionDoc } from '../../projections/oversight/actions';
 import { ALL } from '../../projections/projection';
 import { pagesOf, sourcesOf } from '../../projections/projection';
 import { derivedId, derivedSystemId } from '../engine/new-id';
 import type { Clock, ViewStore } from '../engine/ports';
 import type { RequestContext } from '../engine/transact';
-import { type Cause, causeOf, type Loaded, type Outcome, type Transactor } from '../engine/transact';
+import { type Cause, causeOf, type Loaded, type Outcome, type Refused, type Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
-import { type Tasks, taskStream } from '../market/tasks';
+import type { Tasks } from '../market/tasks';
 import { type Approvals, personOf } from './approvals';
 import { oversightStream } from './oversight';
 import { type Rounds, roundStream } from './rounds';
@@ -74,29 +75,15 @@ export type ActionOutcome = Outcome<ActionState, ActionEvent>;
 /** An action as somebody proposes it. */
 export type ProposalInput = Pick<Proposal, 'kind' | 'action' | 'why' | 'confidence' | 'impact' | 'risk' | 'features'>;
 
-const [APPROVE, REJECT] = DEFAULT_CHOICES;
-/** What a round about a challenge chooses from. */
-export const UPHOLD = 'uphold';
-export const DISMISS = 'dismiss';
-export const CHALLENGE_CHOICES = [UPHOLD, DISMISS] as const;
-/** Neither agents nor people decided on a challenge; no id, so no choice is called so. */
-export const NOBODY = '';
-/** Whoever made the challenge has taken it back: nobody gets right by that. */
-const TAKEN_BACK = ' ';
-
+const [APPROVE] = DEFAULT_CHOICES;
 const NOT_ITS_OWN = new Rejection(
   'forbidden',
   'not-the-proposer',
   'an action is taken by whoever proposed it; one that is for a task is carried out by the gate itself',
 );
 
-/** What a verdict may take on its way, beyond the times of the round and of the people asked after it. */
-const SPARE_SECONDS = 60;
-
-/** More steps than any way through the gate has. */
+/** More steps than any way through the gate has, or any turn on it. */
 const MAX_STEPS = 12;
-/** For a veto when the rules that opened its window have lost their `veto_seconds` meanwhile. */
-const VETO_SECONDS = 3_600;
 
 export function actionStream(tenant: string, id: string): string {
   return streamName(tenant, 'action', id);
@@ -287,6 +274,14 @@ export class Actions {
     );
   }
 
+  /** Agents have upheld a challenge; perhaps after its time. */
+  async upheld(stream: string, round: string, cause: Cause | undefined): Promise<void> {
+    await this.advanced(
+      stream,
+      await this.act(stream, 'action.settle-challenge', settleChallenge(round, true, reasonOf(UPHOLD, round)), cause),
+    );
+  }
+
   /** What was to be undone is undone. */
   async compensated(context: RequestContext, id: string, ref: string): Promise<ActionOutcome> {
     const { id: by, kind } = context.principal;
@@ -302,54 +297,28 @@ export class Actions {
     return await this.advanced(stream, await this.abandoned(stream, reason, cause));
   }
 
-  /**
-   * What came of the round of a challenge: a choice, `NOBODY` or `TAKEN_BACK`; undefined while agents or people may
-   * still decide.
-   */
+  /** What came of the challenge that the round `id` decides on; see `verdictOf`. */
   async verdict(tenant: string, id: string): Promise<string | undefined> {
-    const { state: round } = await this.transactor.current(roundDecider, roundStream(tenant, id));
-    // One that somebody else has opened in its place has no say.
-    if (round.spec !== undefined && round.spec.challenges === undefined) return DISMISS;
-    const choice = choiceOf(round);
-    if (choice !== undefined) return choice;
-    const { outcome } = (await this.approvals.load(tenant, outcomeApproval(tenant, id))).state;
-    if (outcome === 'withdrawn') return TAKEN_BACK;
-    return round.status === 'cancelled' || outcome === 'defaulted' || outcome === 'rejected' ? NOBODY : undefined;
+    const { round, asked } = await this.judges(tenant, id);
+    return verdictOf(round, asked);
   }
 
   /**
-   * By when a challenge has its verdict at the latest, as things stand now; undefined where nobody decides on it any
-   * more. Its round, and the people who are asked after it, may have been given time back.
+   * By when that challenge has its verdict at the latest; see `verdictDueOf`. Its round, and the people who are asked
+   * after it, may have been given time back.
    */
   async verdictDue(tenant: string, id: string): Promise<Time | undefined> {
-    const {
-      status,
-      deadline,
-      finished_at,
-      escalation,
-      override: other,
-    } = (await this.transactor.current(roundDecider, roundStream(tenant, id))).state;
-    const asked = (await this.approvals.load(tenant, outcomeApproval(tenant, id))).state;
-    if (asked.status === 'waiting') return plusSeconds(deadlineOf(asked) as Time, SPARE_SECONDS);
-    const patience = secondsAfterRound(await this.rules(tenant, CHALLENGE_KIND));
-    if (status === 'open') return plusSeconds(deadline, patience);
-    return asked.status === 'unknown' && escalation !== undefined && other === undefined
-      ? plusSeconds(finished_at as Time, patience)
-      : undefined;
+    const { round, asked } = await this.judges(tenant, id);
+    return verdictDueOf(round, asked, await this.rules(tenant, CHALLENGE_KIND));
   }
 
-  /**
-   * What becomes of a challenge whose time is over: its verdict, if there is one by now; else more time, if there will
-   * be one; else `NOBODY` decides it.
-   */
-  async overdue(tenant: string, id: string): Promise<{ readonly verdict: string } | { readonly until: Time }> {
+  /** What becomes of a challenge whose time is over; see `endOf`. */
+  async overdue(tenant: string, id: string): Promise<Ended> {
     const context = this.context(tenant, undefined);
     await this.rounds.timePassed(context, id);
     await this.approvals.timePassed(context, outcomeApproval(tenant, id));
     const verdict = await this.verdict(tenant, id);
-    if (verdict !== undefined) return { verdict };
-    const until = await this.verdictDue(tenant, id);
-    return until === undefined || until <= this.now() ? { verdict: NOBODY } : { until };
+    return endOf(verdict, verdict === undefined ? await this.verdictDue(tenant, id) : undefined, this.now());
   }
 
   /** Whoever decides on a challenge of the action has been given time back. */
@@ -406,78 +375,121 @@ export class Actions {
 
   // ------------------------------------------------------------------------------------------------------ the steps
 
+  /** Takes steps until the action has changed, or nothing is left to do; `nextStep` says which. */
   private async step(stream: string, state: ActionState, cause: Cause | undefined): Promise<ActionOutcome | undefined> {
     // What follows from that is in its own commit.
     const now = this.now();
     if (await this.giveTimeBack(stream, state, now)) return undefined;
-    const settled =
-      state.challenge === undefined ? undefined : await this.settle(stream, state, state.challenge, now, cause);
-    if (settled?.ok === true) return settled;
-    switch (state.status) {
-      case 'proposed':
-        return await this.send(stream, state, (state.proposal as Proposal).oversight, cause);
-      case 'returned':
-        return await this.askPeople(stream, state, cause);
-      case 'held':
-        return await (state.held?.for === 'round'
-          ? this.afterRound(stream, state, cause)
-          : this.afterApproval(stream, state, cause));
-      case 'veto_window':
-        return await this.act(stream, 'action.time-passed', timePassed(now), cause);
-      case 'cleared':
-        if (state.cleared?.by === 'override')
-          await this.askNoMore(
-            stream,
-            state,
-            state.override === undefined
-              ? 'a person let it on'
-              : `${state.override.by} let it on: ${state.override.reason}`,
-            cause,
-          );
-        return await this.carryOut(stream, state, cause);
-      case 'executed':
-        return await this.afterwards(stream, state, cause);
-      case 'refused':
-      case 'vetoed':
-        await this.callOff(stream, state, cause);
-        return undefined;
-      case 'unknown':
-        return undefined;
+    if (state.status === 'executed') this.history.add(parseStream(stream).tenant, stream, state);
+    let known: Known = { now, because: cause?.ref, tried: {} };
+    for (let steps = 0; steps < MAX_STEPS; steps += 1) {
+      const step = nextStep(state, known);
+      if (step.do === 'wait') return undefined;
+      if (step.do === 'look') {
+        known = { ...known, ...(await this.look(stream, state, step.at)) };
+        continue;
+      }
+      const came = (await this.take(stream, state, step, cause)) ?? {};
+      if ('ok' in came && came.ok) return came;
+      known = learnt(known, step, 'ok' in came ? came.rejection : came);
+    }
+    return undefined;
+  }
+
+  /** Loads what the next step depends on. */
+  private async look(stream: string, state: ActionState, at: Sight): Promise<Partial<Known>> {
+    const { tenant } = parseStream(stream);
+    const { challenge: doubt, held, proposal, executed } = state;
+    switch (at) {
+      case 'verdict':
+        return { verdict: { is: await this.verdict(tenant, (doubt as OpenChallenge).round) } };
+      case 'late':
+        return { late: await this.overdue(tenant, (doubt as OpenChallenge).round) };
+      case 'rules':
+        return { rules: await this.rules(tenant, (proposal as Proposal).kind) };
+      case 'round':
+        return { round: (await this.rounds.load(tenant, idOf(held?.ref as string))).state };
+      case 'approval':
+        return { approval: (await this.approvals.load(tenant, idOf(held?.ref as string))).state };
+      case 'task': {
+        const target = proposal?.target as string;
+        // Before the action is taken nothing less than the latest counts.
+        const task = await (executed === undefined
+          ? this.transactor.current(taskDecider, target)
+          : this.transactor.load(taskDecider, target));
+        return { task: { state: task.state, ref: commitRef(target, task.version) } };
+      }
     }
   }
 
-  /** On the way that the rules answered. */
-  private async send(
+  /** Takes a step: what came of it is the action's outcome, a refusal, or something that the next step depends on. */
+  private async take(
     stream: string,
     state: ActionState,
-    { path }: OversightAnswer,
+    step: Exclude<Step, { do: 'wait' | 'look' }>,
     cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    if (path === 'act') return await this.act(stream, 'action.clear', clear({ by: 'rules', hash: state.hash }), cause);
-    if (path === 'veto_window')
-      return await this.act(
-        stream,
-        'action.open-veto-window',
-        openVetoWindow(await this.vetoSeconds(stream, state), this.now()),
-        cause,
-      );
-    const { round } = await this.rulesOf(stream, state);
-    return path === 'round' && round !== undefined
-      ? await this.askAgents(stream, state, round, cause)
-      : await this.askPeople(stream, state, cause);
+  ): Promise<ActionOutcome | Partial<Known> | undefined> {
+    const { tenant } = parseStream(stream);
+    const context = this.context(tenant, cause);
+    const by = context.principal.id;
+    const act = (action: string, decision: Decision<ActionState, ActionEvent>) =>
+      this.act(stream, action, decision, cause);
+    switch (step.do) {
+      case 'extendChallenge':
+        return await this.extendChallenge(stream, step.round, step.until, cause);
+      case 'settleChallenge':
+        return await act('action.settle-challenge', settleChallenge(step.round, step.upheld, step.reason, step.lapsed));
+      case 'clear':
+        return await act('action.clear', clear(dataOf(step)));
+      case 'openVeto':
+        return await act('action.open-veto-window', openVetoWindow(step.seconds, this.now(), step.oversight));
+      case 'closeVeto':
+        return await act('action.time-passed', timePassed(step.now));
+      case 'askAgents':
+        return await this.askAgents(stream, state, step.rules, context);
+      case 'askPeople':
+        return await this.askPeople(stream, state, step, context);
+      case 'askAgain':
+        return await this.askAgain(state, step, context);
+      case 'hold':
+        return await act('action.hold', hold(dataOf(step)));
+      case 'overrideRound':
+        return await this.overriddenRound(stream, step.round, cause);
+      case 'edit':
+        return await act('action.edit', edit(dataOf(step)));
+      case 'refuse':
+        return await act('action.refuse', refuseAction(dataOf(step)));
+      case 'abandon':
+        return await this.abandoned(stream, step.reason, cause);
+      case 'endQuestions':
+        await this.askNoMore(stream, state, step.reason, cause);
+        return undefined;
+      case 'carryOut': {
+        const policy = await this.policyFor(context.principal, stream);
+        return await act('action.execute', execute({ by, hash: step.hash, policy }, this.now()));
+      }
+      case 'clearTask':
+        return await this.clearTask(stream, state, step, context);
+      case 'stopTask':
+        return await this.stopTask(step, context);
+      case 'compensated':
+        return await act('action.compensated', compensated({ by, ref: step.ref }));
+      case 'notCarriedOut':
+        return await act('action.compensated', notCarriedOut({ by, ref: step.ref, reason: step.reason }));
+    }
   }
 
+  /** Opens the round that the action is then held for. */
   private async askAgents(
     stream: string,
     state: ActionState,
-    rules: NonNullable<OversightRules['round']>,
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    const { tenant } = parseStream(stream);
+    { when: _, round_seconds, improvement_rounds, ...electorate }: RoundRules,
+    context: RequestContext,
+  ): Promise<Partial<Known> | Refused> {
+    const { tenant } = context.principal;
     const { kind, impact, risk } = state.proposal as Proposal;
     const id = derivedSystemId(tenant, 'round', stream);
-    const { when: _, round_seconds, improvement_rounds, ...electorate } = rules;
-    const opened = await this.rounds.openSystem(this.context(tenant, cause), id, {
+    const opened = await this.rounds.openSystem(context, id, {
       action: { kind, hash: state.hash, summary: summaryOf(state) },
       kind,
       impact,
@@ -490,70 +502,19 @@ export class Actions {
       electorate,
       parties: actionParties(state),
     });
-    if (!opened.ok) return await this.askPeople(stream, state, cause);
-    return await this.act(
-      stream,
-      'action.hold',
-      hold({ for: 'round', ref: commitRef(roundStream(tenant, id), 0) }),
-      cause,
-    );
+    return opened.ok ? { opened: commitRef(roundStream(tenant, id), 0) } : opened;
   }
 
-  /** The agents' answer is one more input of the rules; a clear no stands. */
-  private async afterRound(
-    stream: string,
-    state: ActionState,
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    const ref = state.held?.ref as string;
-    const round = (await this.rounds.load(parseStream(stream).tenant, idOf(ref))).state;
-    if (round.status === 'open' || round.status === 'unknown') return undefined;
-    // A person's word is no vote of agents: it is bound to the rules of an override, and where these refuse it, people
-    // are asked.
-    if (round.override !== undefined) {
-      const overridden = await this.overriddenRound(stream, round, cause);
-      if (overridden?.ok === true) return overridden;
-      const { by, choice, reason } = round.override;
-      const said: AgentInput = { by, says: cut(`overrode the round with ${choice}: ${reason}`, 500) };
-      return await this.askPeople(stream, state, cause, { inputs: [...inputsOf(round), said] });
-    }
-    const choice = choiceOf(round);
-    if (choice === REJECT)
-      return await this.act(
-        stream,
-        'action.refuse',
-        refuseAction({ by: 'round', ref, reason: 'the agents decided against it' }),
-        cause,
-      );
-    const consensus_score = choice === APPROVE ? (round.tally?.score ?? 0) : 0;
-    const oversight = decideOversight(
-      { ...(state.proposal as Proposal).oversight.input, consensus_score },
-      await this.rulesOf(stream, state),
-    );
-    if (oversight.path === 'act')
-      return await this.act(stream, 'action.clear', clear({ by: 'round', ref, hash: state.hash, oversight }), cause);
-    if (oversight.path === 'veto_window')
-      return await this.act(
-        stream,
-        'action.open-veto-window',
-        openVetoWindow(await this.vetoSeconds(stream, state), this.now(), oversight),
-        cause,
-      );
-    return await this.askPeople(stream, state, cause, { oversight, inputs: inputsOf(round) });
-  }
-
+  /** Requests the action's approval; the answer says as well whether one was requested before. */
   private async askPeople(
     stream: string,
     state: ActionState,
-    cause: Cause | undefined,
-    after?: { oversight?: OversightAnswer; inputs: AgentInput[] },
-  ): Promise<ActionOutcome | undefined> {
-    const { tenant } = parseStream(stream);
+    { rules, inputs }: Extract<Step, { do: 'askPeople' }>,
+    context: RequestContext,
+  ): Promise<Partial<Known>> {
+    const { tenant } = context.principal;
     const { kind, proposed_by, why, impact, risk, confidence } = state.proposal as Proposal;
-    const rules = await this.rulesOf(stream, state);
     const id = derivedId(tenant, 'approval', stream);
-    const context = this.context(tenant, cause);
-    const policy = state.policy as Proposal['policy'];
     const asked = await this.approvals.request(context, id, {
       action: stream,
       kind,
@@ -564,256 +525,43 @@ export class Actions {
       why,
       impact,
       risk,
-      policy,
-      inputs: [{ by: proposed_by, says: cut(why, 500), confidence }, ...(after?.inputs ?? [])],
+      policy: state.policy as Proposal['policy'],
+      inputs: [{ by: proposed_by, says: cut(why, 500), confidence }, ...inputs],
       safe_default: rules.safe_default,
       ladder: rules.approvers,
     });
-    let approval = (await this.approvals.load(tenant, id)).state;
-    // It was asked before, about what the action was then.
-    const again = state.refs.includes(approval.opened_ref) && cause !== undefined;
-    if (again) {
-      const reopened = await this.approvals.reopen(context, id, {
-        ref: cause.ref,
-        reason: 'the action came back: it was changed, or policy has become stricter',
-        hash: state.hash,
-        policy,
-        parties: actionParties(state),
-      });
-      if (!reopened.ok)
-        return await this.act(
-          stream,
-          'action.refuse',
-          refuseAction({ by: 'oversight', ref: state.held?.ref, reason: reopened.rejection.message }),
-          cause,
-        );
-      approval = reopened.state;
-    } else if (!asked.ok && approval.request === undefined) {
-      return await this.act(
-        stream,
-        'action.refuse',
-        refuseAction({
-          by: 'oversight',
-          ref: state.held?.ref,
-          reason: `nobody could be asked: ${asked.rejection.message}`,
-        }),
-        cause,
-      );
-    }
-    return await this.holdFor(
-      stream,
-      state,
-      { for: 'approval', ref: approval.opened_ref, oversight: after?.oversight },
-      cause,
-    );
+    const approval = (await this.approvals.load(tenant, id)).state;
+    return { asked: { approval, refused: asked.ok ? undefined : asked.rejection } };
   }
 
-  private async afterApproval(
+  private async askAgain(
+    state: ActionState,
+    { of, ref, reason }: Extract<Step, { do: 'askAgain' }>,
+    context: RequestContext,
+  ): Promise<Partial<Known> | Refused> {
+    const { hash } = state;
+    const policy = state.policy as Proposal['policy'];
+    const again = { ref, reason, hash, policy, parties: actionParties(state) };
+    const reopened = await this.approvals.reopen(context, idOf(of), again);
+    return reopened.ok ? { asked_again: reopened.state.opened_ref } : reopened;
+  }
+
+  private async clearTask(
     stream: string,
     state: ActionState,
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    const ref = state.held?.ref as string;
-    const { tenant } = parseStream(stream);
-    const approval = (await this.approvals.load(tenant, idOf(ref))).state;
-    // It was opened again, and whoever did so could not say it here any more.
-    if (approval.opened_ref !== ref)
-      return await this.holdFor(stream, state, { for: 'approval', ref: approval.opened_ref }, cause);
-    if (approval.status !== 'closed') return undefined;
-    switch (approval.outcome) {
-      case 'approved': {
-        const { hash, edit: correction } = approval;
-        if (correction?.hash === hash && hash !== state.hash) {
-          // Of several corrections the last says only what it changed of the one before.
-          const changes = differences(state.proposal?.action, correction.action);
-          return await this.act(
-            stream,
-            'action.edit',
-            edit({ from_hash: state.hash, action: correction.action, changes, by: correction.by, ref }),
-            cause,
-          );
-        }
-        return await this.act(stream, 'action.clear', clear({ by: 'approval', ref, hash }), cause);
-      }
-      case 'defaulted':
-        if (approval.request?.safe_default === 'postpone') return await this.postpone(stream, state, approval, cause);
-        return await this.act(
-          stream,
-          'action.refuse',
-          refuseAction({ by: 'safe-default', ref, reason: nobodyDecided(approval) }),
-          cause,
-        );
-      case 'rejected':
-        return await this.act(
-          stream,
-          'action.refuse',
-          refuseAction({ by: approval.rejected?.by as string, ref, reason: approval.rejected?.reason as string }),
-          cause,
-        );
-      case 'withdrawn':
-        return await this.act(
-          stream,
-          'action.refuse',
-          refuseAction({ by: approval.request?.requester as string, ref, reason: 'it was withdrawn' }),
-          cause,
-        );
-      default:
-        return undefined;
-    }
+    { target, edited }: Extract<Step, { do: 'clearTask' }>,
+    context: RequestContext,
+  ): Promise<undefined> {
+    const task = edited ? await this.editedTask(stream, state.proposal?.action) : undefined;
+    await this.tasks.clear(context, parseStream(target).id, stream, task);
   }
 
-  /** Asks anew with the whole time again, as often as an approval can be opened; then it is refused. */
-  private async postpone(
-    stream: string,
-    state: ActionState,
-    approval: ApprovalState,
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    const ref = state.held?.ref as string;
-    const { tenant } = parseStream(stream);
-    const reopened = await this.approvals.reopen(this.context(tenant, cause), idOf(ref), {
-      ref,
-      reason: `${nobodyDecided(approval)}: postponed`,
-      hash: state.hash,
-      policy: state.policy as Proposal['policy'],
-      parties: actionParties(state),
-    });
-    if (!reopened.ok)
-      return await this.act(
-        stream,
-        'action.refuse',
-        refuseAction({ by: 'safe-default', ref, reason: reopened.rejection.message }),
-        cause,
-      );
-    return await this.holdFor(stream, state, { for: 'approval', ref: reopened.state.opened_ref }, cause);
-  }
-
-  /** Nothing waits for ever: what was held too often is refused. */
-  private async holdFor(
-    stream: string,
-    state: ActionState,
-    what: Parameters<typeof hold>[0],
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome> {
-    const held = await this.act(stream, 'action.hold', hold(what), cause);
-    if (held.ok || held.rejection.code !== 'held-too-often') return held;
-    return await this.act(
-      stream,
-      'action.refuse',
-      refuseAction({ by: 'oversight', ref: state.held?.ref, reason: held.rejection.message }),
-      cause,
-    );
-  }
-
-  private async settle(
-    stream: string,
-    state: ActionState,
-    { round: id, until }: OpenChallenge,
-    now: Time,
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    const { tenant } = parseStream(stream);
-    const decided = await this.verdict(tenant, id);
-    if (decided === undefined && until > now) return undefined;
-    const ended = decided === undefined ? await this.overdue(tenant, id) : { verdict: decided };
-    if ('until' in ended) return await this.extendChallenge(stream, id, ended.until, cause);
-    const { verdict } = ended;
-    // Silence neither takes an action nor undoes one.
-    const upheld = verdict === NOBODY ? state.status !== 'executed' : verdict === UPHOLD;
-    return await this.act(
-      stream,
-      'action.settle-challenge',
-      settleChallenge(
-        id,
-        upheld,
-        reasonOf(verdict, id),
-        verdict === NOBODY && decided === undefined ? true : undefined,
-      ),
-      cause,
-    );
-  }
-
-  /** Agents have upheld a challenge; perhaps after its time. */
-  async upheld(stream: string, round: string, cause: Cause | undefined): Promise<void> {
-    await this.advanced(
-      stream,
-      await this.act(stream, 'action.settle-challenge', settleChallenge(round, true, reasonOf(UPHOLD, round)), cause),
-    );
-  }
-
-  /** What has a target is carried out here; anything else waits for whoever proposed it to do it. */
-  private async carryOut(
-    stream: string,
-    state: ActionState,
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    const { target } = state.proposal as Proposal;
-    if (target === undefined || state.challenge !== undefined) return undefined;
-    const { tenant } = parseStream(stream);
-    // The task may have ended since, and what it was to do is not done then.
-    const { state: task } = await this.transactor.current(taskDecider, target);
-    if (!isAlive(task)) return await this.abandoned(stream, `the task is ${task.status}`, cause);
-    const policy = await this.policyFor(gatekeeper(tenant), stream);
-    return await this.act(
-      stream,
-      'action.execute',
-      execute({ by: gatekeeper(tenant).id, hash: state.cleared?.hash as string, policy }, this.now()),
-      cause,
-    );
-  }
-
-  private async afterwards(
-    stream: string,
-    state: ActionState,
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    const { target, action } = state.proposal as Proposal;
-    const { tenant } = parseStream(stream);
-    this.history.add(tenant, stream, state);
-    if (target === undefined) return undefined;
-    const { id } = parseStream(target);
-    if (state.compensation?.due === false) return undefined;
-    if (state.compensation === undefined) {
-      await this.tasks.clear(
-        this.context(tenant, cause),
-        id,
-        stream,
-        state.hash === state.proposed_hash ? undefined : await this.editedTask(stream, action),
-      );
-      return await this.neverBegun(stream, target, cause);
-    }
-    // A task that is not done yet is undone by stopping it; what was done already is for people to undo.
-    const stopped = await this.tasks.cancel(this.context(tenant, cause), id, cut(state.compensation.reason, 1_000));
-    if (!stopped.ok) return await this.neverBegun(stream, target, cause);
-    return await this.act(
-      stream,
-      'action.compensated',
-      compensated({ by: gatekeeper(tenant).id, ref: commitRef(taskStream(tenant, id), stopped.version) }),
-      cause,
-    );
-  }
-
-  /**
-   * The task may have ended after the last look at it and before the action was let go, or before anybody held it: then
-   * nothing was carried out.
-   */
-  private async neverBegun(
-    stream: string,
-    target: string,
-    cause: Cause | undefined,
-  ): Promise<ActionOutcome | undefined> {
-    const { state: task, version } = await this.transactor.load(taskDecider, target);
-    if (isAlive(task) || task.awards > 0) return undefined;
-    const reason = cut(
-      `nothing was carried out, and nothing is to be undone: the task is ${task.status}${task.ended === undefined ? '' : `: ${task.ended.reason}`}`,
-      1_000,
-    );
-    return await this.act(
-      stream,
-      'action.compensated',
-      notCarriedOut({ by: gatekeeper(parseStream(stream).tenant).id, ref: commitRef(target, version), reason }),
-      cause,
-    );
+  private async stopTask(
+    { target, reason }: Extract<Step, { do: 'stopTask' }>,
+    context: RequestContext,
+  ): Promise<Partial<Known> | Refused> {
+    const stopped = await this.tasks.cancel(context, parseStream(target).id, cut(reason, 1_000));
+    return stopped.ok ? { stopped: commitRef(target, stopped.version) } : stopped;
   }
 
   /** The task as the action has it now, with who edited it last, and why. */
@@ -821,16 +569,6 @@ export class Actions {
     const { tenant } = parseStream(stream);
     const { edit: correction } = (await this.approvals.load(tenant, derivedId(tenant, 'approval', stream))).state;
     return { task, by: correction?.by as string, why: correction?.reason as string };
-  }
-
-  /** Nothing more is asked about an action that was stopped, and nothing waits for it. */
-  private async callOff(stream: string, state: ActionState, cause: Cause | undefined): Promise<void> {
-    const { tenant } = parseStream(stream);
-    const reason = state.stopped?.reason ?? 'it was stopped';
-    await this.askNoMore(stream, state, reason, cause);
-    const { target } = state.proposal as Proposal;
-    if (target !== undefined)
-      await this.tasks.cancel(this.context(tenant, cause), parseStream(target).id, cut(reason, 1_000));
   }
 
   /** Rounds and approvals about the action have nothing to decide any more. */
@@ -946,12 +684,11 @@ export class Actions {
     return { bundle, decision };
   }
 
-  private async vetoSeconds(stream: string, state: ActionState): Promise<number> {
-    return (await this.rulesOf(stream, state)).veto_seconds ?? VETO_SECONDS;
-  }
-
-  private rulesOf(stream: string, state: ActionState): Promise<OversightRules> {
-    return this.rules(parseStream(stream).tenant, (state.proposal as Proposal).kind);
+  /** The round that decides on a challenge, and the approval by which people decide after it. */
+  private async judges(tenant: string, id: string): Promise<{ round: RoundState; asked: ApprovalState }> {
+    const { state: round } = await this.transactor.current(roundDecider, roundStream(tenant, id));
+    const { state: asked } = await this.approvals.load(tenant, outcomeApproval(tenant, id));
+    return { round, asked };
   }
 
   private async rules(tenant: string, kind: string): Promise<OversightRules> {
@@ -963,25 +700,9 @@ export class Actions {
   }
 }
 
-/**
- * Seconds from the end of a challenge's round until it has its verdict at the latest: every group of people may be
- * asked.
- */
-export function secondsAfterRound({ approvers }: OversightRules): number {
-  return approvers.reduce((sum, { seconds }) => sum + seconds, SPARE_SECONDS);
-}
-
 /** The approval by which people decide what the agents of a round could not. */
 export function outcomeApproval(tenant: string, round: string): string {
   return derivedId(tenant, 'outcome', round);
-}
-
-/** Why a challenge ends as it does. */
-export function reasonOf(verdict: string, round: string): string {
-  if (verdict === TAKEN_BACK) return `the challenge in the round ${round} was taken back`;
-  return verdict === NOBODY
-    ? `nobody decided on the challenge in the round ${round}`
-    : `the round ${round} decided to ${verdict} the challenge`;
 }
 
 /** An override of an action. The task of one that was stopped is cancelled, whatever anybody says of it afterwards. */
@@ -998,9 +719,9 @@ function overriding(
       : overridden(state);
 }
 
-/** Why the safe default holds: who was asked, and until when. */
-function nobodyDecided({ request: asked, ends }: ApprovalState): string {
-  return `nobody of ${asked?.ladder.map(({ group }) => group).join(', ')} decided by ${ends.at(-1)}`;
+/** What an event says of a step. */
+function dataOf<S extends Step>({ do: _, ...data }: S): Omit<S, 'do'> {
+  return data;
 }
 
 function idOf(ref: string): string {
@@ -1011,21 +732,4 @@ function idOf(ref: string): string {
 function summaryOf({ proposal }: ActionState): string {
   const { kind, why, action } = proposal as Proposal;
   return `${kind}: ${cut(why, 600)}\n${cut(JSON.stringify(action), 1_200)}`;
-}
-
-/** What the agents said, in few lines: the count, then those who dissented. */
-export function inputsOf({ tally }: RoundState): AgentInput[] {
-  if (tally === undefined) return [];
-  const counted = tally.choices.map(({ choice, share }) => `${choice} ${Math.round(share * 1000) / 10} %`).join(', ');
-  const says = tally.quorum_met
-    ? `the agents voted: ${counted}`
-    : `no quorum; those who voted: ${counted === '' ? 'none' : counted}`;
-  return [
-    { by: 'round', says, confidence: tally.mean_confidence },
-    ...tally.dissent.slice(0, 8).map(({ voter, choice, confidence, reasoning }) => ({
-      by: voter,
-      says: cut(`${choice}: ${reasoning}`, 500),
-      confidence,
-    })),
-  ];
 }

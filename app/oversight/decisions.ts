@@ -36,8 +36,10 @@ import {
   deadlineOf,
   MAX_SUMMARY,
 } from '../../domain/oversight/approval';
+import { inputsOf } from '../../domain/oversight/next-step';
 import { severityOf } from '../../domain/oversight/oversight';
 import { choiceOf, roundDecider, roundDue, type RoundEvent, type RoundState } from '../../domain/oversight/round';
+import { reasonOf, UPHOLD } from '../../domain/oversight/verdict';
 import type { Consumer } from '../engine/feed';
 import type { Clock, Deadline, Deadlines, Orchestrations } from '../engine/ports';
 import type { RequestContext } from '../engine/transact';
@@ -46,7 +48,7 @@ import type { RoundBook } from '../market/books';
 import type { Tasks } from '../market/tasks';
 import { gateOf } from '../market/why-not';
 import type { Deliveries } from '../notices/deliveries';
-import { type Actions, actionStream, gatekeeper, inputsOf, outcomeApproval, reasonOf, UPHOLD } from './actions';
+import { type Actions, actionStream, gatekeeper, outcomeApproval } from './actions';
 import type { Approvals } from './approvals';
 import type { Challenges } from './challenges';
 import type { Oversight } from './oversight';

@@ -14,7 +14,7 @@ import {
   register,
 } from '../../domain/market/agent';
 import { type Claim, stands, taskDecider, type TaskState } from '../../domain/market/task';
-import { type AgentDoc } from '../../projections/market/agents';
+import type { AgentDoc } from '../../projections/market/agents';
 import { ALL } from '../../projections/projection';
 import { Doorbells } from '../engine/doorbells';
 import type { Clock, Presence, ViewStore } from '../engine/ports';

@@ -152,6 +152,21 @@ export function commandAnswer(
   return { status, body: { receipt: receiptOf(outcome), ...body }, etag: outcome.version, headers };
 }
 
+/**
+ * What was loaded, when it is, or was at `asOf`, there; else throws a Problem (404) that says so.
+ * @param what its name in a sentence, for example `approval`
+ */
+export function existing<L extends { readonly version: number }>(
+  what: string,
+  id: string,
+  loaded: L,
+  asOf?: string,
+): L {
+  if (loaded.version >= 0) return loaded;
+  const detail = asOf === undefined ? `There is no ${what} ${id}.` : `There was no ${what} ${id} at ${asOf}.`;
+  throw Problem.of('not-found', detail);
+}
+
 /** What the description of a route for several commands says of a store that did some of them. */
 export const SENT_AGAIN =
   'Where a `problem` has the status 503, send the whole request again with the same `Idempotency-Key`: what was done is answered, the rest is done.';

@@ -5,12 +5,13 @@ import { agentView } from '../../../app/market/agents';
 import { Rejection } from '../../../domain/kernel/decider';
 import type { AgentProfile } from '../../../domain/market/agent';
 import { contextOf } from '../../edge/context';
-import { Problem, rejected } from '../../edge/problem';
+import { rejected } from '../../edge/problem';
 import { reachableId, route } from '../../edge/route';
 import {
   actingAgent,
   commandAnswer,
   Continuation,
+  existing,
   given,
   Id,
   List,
@@ -172,12 +173,12 @@ route({
   responses: { 200: { description: 'The agent; a live fold of its stream', schema: AgentOut } },
   async handler(call) {
     const { colony } = await runtime();
-    const loaded = await colony.agents.load(call.principal.tenant, call.params.id, call.query.asOf);
-    if (loaded.version < 0)
-      throw Problem.of(
-        'not-found',
-        `There is no agent ${call.params.id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`,
-      );
+    const loaded = existing(
+      'agent',
+      call.params.id,
+      await colony.agents.load(call.principal.tenant, call.params.id, call.query.asOf),
+      call.query.asOf,
+    );
     return { status: 200, body: agentView(call.params.id, loaded), etag: loaded.version };
   },
 });

@@ -15,6 +15,7 @@ import {
   commandAnswer,
   Continuation,
   createdId,
+  existing,
   Features,
   given,
   Id,
@@ -265,14 +266,12 @@ route({
   responses: { 200: { description: 'The task; a live fold of its stream', schema: TaskOut } },
   async handler(call) {
     const { colony } = await runtime();
-    const loaded = await colony.tasks.load(call.principal.tenant, call.params.id, call.query.asOf);
-    if (loaded.version < 0)
-      throw Problem.of(
-        'not-found',
-        call.query.asOf === undefined
-          ? `There is no task ${call.params.id}.`
-          : `There was no task ${call.params.id} at ${call.query.asOf}.`,
-      );
+    const loaded = existing(
+      'task',
+      call.params.id,
+      await colony.tasks.load(call.principal.tenant, call.params.id, call.query.asOf),
+      call.query.asOf,
+    );
     const { asOf } = call.query;
     if (asOf !== undefined)
       return { status: 200, body: taskView(call.params.id, loaded, toMillis(asOf)), etag: loaded.version };
@@ -302,8 +301,7 @@ route({
     const { id } = call.params;
     const { tenant } = call.principal;
     const { limit, continuation } = call.query;
-    const { state, version } = await colony.tasks.load(tenant, id);
-    if (version < 0) throw Problem.of('not-found', `There is no task ${id}.`);
+    const { state } = existing('task', id, await colony.tasks.load(tenant, id));
     const found = colony.whyNots.candidates(tenant, state, limit, continuation);
     return page(call, `/v1/tasks/${id}/candidates`, found.candidates, found.continuation, {
       able: found.able,

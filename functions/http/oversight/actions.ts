@@ -3,12 +3,12 @@ import { z } from 'zod';
 import type { RequestContext } from '../../../app/engine/transact';
 import { type ActionOutcome, type Actions, actionView } from '../../../app/oversight/actions';
 import { contextOf } from '../../edge/context';
-import { Problem } from '../../edge/problem';
 import { type Answer, route } from '../../edge/route';
 import {
   commandAnswer,
   Continuation,
   createdId,
+  existing,
   Features,
   given,
   Hash,
@@ -125,12 +125,12 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { action_id } = call.params;
-    const loaded = await colony.actions.load(call.principal.tenant, action_id, call.query.asOf);
-    if (loaded.version < 0)
-      throw Problem.of(
-        'not-found',
-        `There is no action ${action_id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`,
-      );
+    const loaded = existing(
+      'action',
+      action_id,
+      await colony.actions.load(call.principal.tenant, action_id, call.query.asOf),
+      call.query.asOf,
+    );
     return { status: 200, body: actionView(action_id, loaded), etag: loaded.version };
   },
 });

@@ -4,12 +4,13 @@ import type { RequestContext } from '../../../app/engine/transact';
 import { type ApprovalOutcome, type Approvals, approvalView, MAX_BULK } from '../../../app/oversight/approvals';
 import type { Level } from '../../../domain/kernel/principal';
 import { contextOf } from '../../edge/context';
-import { Problem, rejected } from '../../edge/problem';
+import { rejected } from '../../edge/problem';
 import { route } from '../../edge/route';
 import {
   batchAnswer,
   commandAnswer,
   Continuation,
+  existing,
   given,
   Hash,
   Id,
@@ -97,12 +98,12 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { approval_id } = call.params;
-    const loaded = await colony.approvals.load(call.principal.tenant, approval_id, call.query.asOf);
-    if (loaded.version < 0)
-      throw Problem.of(
-        'not-found',
-        `There is no approval ${approval_id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`,
-      );
+    const loaded = existing(
+      'approval',
+      approval_id,
+      await colony.approvals.load(call.principal.tenant, approval_id, call.query.asOf),
+      call.query.asOf,
+    );
     return { status: 200, body: approvalView(approval_id, loaded), etag: loaded.version };
   },
 });

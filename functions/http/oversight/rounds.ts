@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { agreementMatrix, type RoundOutcome, roundView } from '../../../app/oversight/rounds';
 import { Rejection } from '../../../domain/kernel/decider';
 import { contextOf } from '../../edge/context';
-import { Problem, rejected } from '../../edge/problem';
+import { rejected } from '../../edge/problem';
 import { type Answer, route } from '../../edge/route';
 import {
   commandAnswer,
   Continuation,
   createdId,
   Electorate,
+  existing,
   given,
   Hash,
   Id,
@@ -137,12 +138,12 @@ route({
   async handler(call) {
     const { colony } = await runtime();
     const { round_id } = call.params;
-    const loaded = await colony.rounds.load(call.principal.tenant, round_id, call.query.asOf);
-    if (loaded.version < 0)
-      throw Problem.of(
-        'not-found',
-        `There is no round ${round_id}${call.query.asOf === undefined ? '' : ` at ${call.query.asOf}`}.`,
-      );
+    const loaded = existing(
+      'round',
+      round_id,
+      await colony.rounds.load(call.principal.tenant, round_id, call.query.asOf),
+      call.query.asOf,
+    );
     return { status: 200, body: roundView(round_id, loaded), etag: loaded.version };
   },
 });

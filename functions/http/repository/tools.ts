@@ -4,7 +4,7 @@ import { SANDBOX_LEVELS } from '../../../app/repository/registry';
 import { contextOf } from '../../edge/context';
 import { Problem } from '../../edge/problem';
 import { route } from '../../edge/route';
-import { commandAnswer, Id, OpenObject, Receipt, Text, Timestamp, whole } from '../../edge/schemas';
+import { commandAnswer, existing, Id, OpenObject, Receipt, Text, Timestamp, whole } from '../../edge/schemas';
 import { accepted, runtime } from '../../runtime';
 
 const TAGS = ['Tools'];
@@ -63,8 +63,8 @@ route({
     const { colony } = await runtime();
     const { tool_id } = call.params;
     const { tenant } = call.principal;
-    const { state, version } = await colony.tools.load(tenant, tool_id, call.query.asOf);
-    if (version < 0) throw Problem.of('not-found', `There is no tool ${tool_id}.`);
+    const { asOf } = call.query;
+    const { state, version } = existing('tool', tool_id, await colony.tools.load(tenant, tool_id, asOf), asOf);
     if (call.query.version === undefined) return { status: 200, body: state, etag: version };
     const known = state.versions.some((other) => other.version === call.query.version);
     const definition = known ? await colony.tools.version(tenant, tool_id, call.query.version) : undefined;

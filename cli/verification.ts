@@ -11,6 +11,7 @@ import {
   type ArchivedPiece,
   fileProblem,
 } from '../adapters/embedded/archive';
+import { OTHER_DATABASES } from '../adapters/embedded/backup';
 import { DATABASE_FILE, isDamage } from '../adapters/embedded/database';
 import { isHeld } from '../adapters/embedded/folder';
 import { openLog } from '../adapters/embedded/log';
@@ -118,7 +119,10 @@ export function audit(
     add(traces(database, archive));
     // While a host writes, a look at all pages would keep it from tidying up, and it finds what is damaged by itself.
     if (folder !== undefined && !isHeld(folder))
-      add([...damagedPages(database, DATABASE_FILE), ...damagedCompanion(folder)]);
+      add([
+        ...damagedPages(database, DATABASE_FILE),
+        ...OTHER_DATABASES.flatMap((name) => damagedCompanion(folder, name)),
+      ]);
   } catch (error) {
     // Pages that can't be read are a finding too; anything else is a defect.
     if (!isDamage(error)) throw error;
@@ -133,8 +137,6 @@ export function audit(
   return { streams, commits, faults, blobs: blobs?.checked, named };
 }
 
-/** Beside the log: what waits for rounds and approvals. */
-const COMPANION = 'durable.db';
 const MOST_PAGES = 5;
 
 /** Pages that SQLite can't make sense of, of indexes and other tables too: the chains don't show those. */
@@ -145,17 +147,19 @@ function damagedPages(database: DatabaseSync, file: string): Fault[] {
     .map(({ quick_check }) => damage(file, quick_check.replaceAll('\n', ' ')));
 }
 
-function damagedCompanion(folder: string): Fault[] {
-  if (!existsSync(join(folder, COMPANION))) return [];
+/** The same of a database beside the log. */
+function damagedCompanion(folder: string, name: string): Fault[] {
+  if (!existsSync(join(folder, name))) return [];
   try {
-    const companion = openLog(folder, COMPANION);
+    const companion = openLog(folder, name);
     try {
-      return damagedPages(companion.database, COMPANION);
+      return damagedPages(companion.database, name);
     } finally {
       companion.close();
     }
   } catch (error) {
-    return [damage(COMPANION, (error as Error).message)];
+    if (!isDamage(error)) throw error;
+    return [damage(name, (error as Error).message)];
   }
 }
 

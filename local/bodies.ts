@@ -6,12 +6,16 @@ import { Problem } from '../functions/edge/problem';
 const MOST_OF_ONE = 8_000_000;
 /** Bytes that all bodies under way may hold together: whoever begins many and ends none fills no memory. */
 const MOST_OF_ALL = 256_000_000;
+/** Bytes that a chunk holds beside its own, about: a body may come byte by byte. */
+const CHUNK_BYTES = 256;
 const RETRY_SECONDS = 1;
 
 /** A body of which something is still to come. */
 interface Arriving {
   readonly chunks: Buffer[];
   size: number;
+  /** Bytes of memory that it holds, about. */
+  held: number;
   readonly refuse: (problem: Problem) => void;
 }
 
@@ -20,8 +24,8 @@ export class Bodies {
   #bytes = 0;
 
   constructor(
-    readonly mostOfOne = MOST_OF_ONE,
-    readonly mostOfAll = MOST_OF_ALL,
+    private readonly mostOfOne = MOST_OF_ONE,
+    private readonly mostOfAll = MOST_OF_ALL,
   ) {}
 
   /**
@@ -36,11 +40,12 @@ export class Bodies {
     if (Number(length) > this.mostOfOne) throw this.#tooLarge();
     return await new Promise((resolve, reject) => {
       const leave = (): void => {
-        if (this.#arriving.delete(body)) this.#bytes -= body.size;
+        if (this.#arriving.delete(body)) this.#bytes -= body.held;
       };
       const body: Arriving = {
         chunks: [],
         size: 0,
+        held: 0,
         refuse(problem) {
           leave();
           body.chunks.length = 0;
@@ -65,14 +70,15 @@ export class Bodies {
   #take(body: Arriving, chunk: Buffer): void {
     body.chunks.push(chunk);
     body.size += chunk.length;
-    this.#bytes += chunk.length;
+    body.held += chunk.length + CHUNK_BYTES;
+    this.#bytes += chunk.length + CHUNK_BYTES;
     if (body.size > this.mostOfOne) body.refuse(this.#tooLarge());
     while (this.#bytes > this.mostOfAll) this.#refuseLargest();
   }
 
   #refuseLargest(): void {
     let largest: Arriving | undefined;
-    for (const body of this.#arriving) if (largest === undefined || body.size > largest.size) largest = body;
+    for (const body of this.#arriving) if (largest === undefined || body.held > largest.held) largest = body;
     largest?.refuse(
       Problem.of(
         'unavailable',

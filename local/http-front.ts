@@ -40,7 +40,6 @@ export class HttpFront {
   readonly #aborts = new Set<AbortController>();
   readonly #bodies = new Bodies();
   #guard = loopbackGuard(0);
-  #origin = '';
   #router: Router<Handler> | undefined;
   #closing = false;
 

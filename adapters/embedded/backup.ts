@@ -38,7 +38,7 @@ import { lostTail, type Mark, newestOf, readMark, writeMarkOf } from './mark';
 export const MANIFEST_FILE = 'manifest.json';
 const BLOBS = 'blobs';
 /** Beside the log: orchestrations, and how far event hubs were read. */
-const OTHER_DATABASES = ['durable.db', 'event-hubs.db'];
+export const OTHER_DATABASES = ['durable.db', 'event-hubs.db'];
 
 export interface BackedUpFile {
   /** In the backup, with `/` between folders. */

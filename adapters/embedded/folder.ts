@@ -114,8 +114,8 @@ function codeOf(error: unknown): unknown {
 // --------------------------------------------------------------------------------------------------------- the lock
 
 const SQLITE_BUSY = 5;
-/** SQLITE_IOERR (a folder), SQLITE_CANTOPEN, SQLITE_NOTADB */
-const NO_LOCK = [10, 14, 26];
+/** SQLITE_CANTOPEN, SQLITE_NOTADB */
+const NO_LOCK = [14, 26];
 const sqliteCode = (error: unknown): number => ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 const isBusy = (error: unknown): boolean => sqliteCode(error) === SQLITE_BUSY;
 
@@ -148,7 +148,8 @@ export function acquireLock(folder: string, name = LOCK_FILE): DatabaseSync {
 /** Whether a process has the folder open for writing. Asks without a trace, and without the right to write. */
 export function isHeld(folder: string): boolean {
   const file = join(folder, LOCK_FILE);
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) return false;
+  // What is no file, a folder for example, is no lock.
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false;
   let lock: DatabaseSync | undefined;
   try {
     lock = new DatabaseSync(file, { readOnly: true });

@@ -2,8 +2,9 @@
  * Receipts out of a damaged database: page by page from the bytes of the file, without SQLite, which stops at the first
  * page that it can't make sense of. What is found proves itself: a receipt hashes to what it says, or it does not.
  *
- * The format is https://www.sqlite.org/fileformat2.html. Rows of `commits` are never changed or deleted, so a page of
- * the database and a later one in the write-ahead log don't contradict each other.
+ * The format is https://www.sqlite.org/fileformat2.html. Rows of `commits` are never changed. Those that were archived
+ * are deleted, and a page that still holds one holds the same bytes: so a page of the database and a later one in the
+ * write-ahead log don't contradict each other.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';

@@ -229,7 +229,7 @@ export class FileBlobArchive implements BlobArchive {
       await rename(temporary, join(folder, hash));
     } catch (error) {
       // A disk that is full is not filled with halves.
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch(() => undefined);
       throw error;
     }
     // The new name, and those of new folders, have to last as long as the bytes.

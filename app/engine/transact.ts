@@ -931,8 +931,3 @@ async function by<T>(end: number, answer: Promise<T>): Promise<T> {
 function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
-
-/** Milliseconds since the epoch of a loaded stream's last commit. */
-export function lastChange(loaded: Loaded<unknown>): number {
-  return toMillis(loaded.at);
-}

@@ -317,8 +317,10 @@ export class Actions {
     const context = this.context(tenant, undefined);
     await this.rounds.timePassed(context, id);
     await this.approvals.timePassed(context, outcomeApproval(tenant, id));
-    const verdict = await this.verdict(tenant, id);
-    return endOf(verdict, verdict === undefined ? await this.verdictDue(tenant, id) : undefined, this.now());
+    const rules = await this.rules(tenant, CHALLENGE_KIND);
+    // Both questions are put to one look: between two of them the verdict may come, and neither would see it.
+    const { round, asked } = await this.judges(tenant, id);
+    return endOf(verdictOf(round, asked), verdictDueOf(round, asked, rules), this.now());
   }
 
   /** Whoever decides on a challenge of the action has been given time back. */

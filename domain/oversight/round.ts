@@ -23,7 +23,7 @@ import {
   type Tally,
   tally,
 } from './consensus';
-import { type Impact, IMPACTS, peopleNeeded } from './oversight';
+import { type Impact, IMPACTS, isText, peopleNeeded } from './oversight';
 import { barred, eachOnce, MAX_PARTIES, type Party, ROLES } from './parties';
 
 export const DEFAULT_CHOICES = ['approve', 'reject'] as const;
@@ -701,10 +701,6 @@ function insteadOf({ outcome, override: standing }: RoundState): {
 
 function unknownRound(): Rejection {
   return new Rejection('missing', 'round-unknown', 'there is no round with this id');
-}
-
-function isText(value: string, longest: number): boolean {
-  return value.trim() !== '' && value.length <= longest;
 }
 
 function isChoices(choices: readonly string[]): boolean {

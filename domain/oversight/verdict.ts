@@ -16,6 +16,9 @@ export const TAKEN_BACK = ' ';
 /** What a verdict may take on its way, beyond the times of the round and of the people asked after it. */
 const SPARE_SECONDS = 60;
 
+/** For how long what people have approved may be on its way to the round: a feed that lags undoes no decision. */
+const CARRIED_WITHIN_SECONDS = 600;
+
 /** What becomes of a challenge whose time is over: its verdict, or more time. */
 export type Ended = { readonly verdict: string } | { readonly until: Time };
 
@@ -40,6 +43,8 @@ export function verdictOf(round: RoundState, asked: ApprovalState): string | und
  */
 export function verdictDueOf(round: RoundState, asked: ApprovalState, rules: OversightRules): Time | undefined {
   if (asked.status === 'waiting') return plusSeconds(deadlineOf(asked) as Time, SPARE_SECONDS);
+  if (asked.outcome === 'approved' && choiceOf(round) === undefined)
+    return plusSeconds(asked.closed_at as Time, CARRIED_WITHIN_SECONDS);
   const patience = secondsAfterRound(rules);
   if (round.status === 'open') return plusSeconds(round.deadline, patience);
   return asked.status === 'unknown' && round.escalation !== undefined && round.override === undefined

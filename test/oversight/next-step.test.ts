@@ -604,7 +604,18 @@ describe('the verdict on a challenge', () => {
     ['people are asked', {}, approval({ status: 'waiting' }), plusSeconds(LATER, 60)],
     ['agents are asked', { status: 'open', deadline: LATER }, none, plusSeconds(LATER, patience)],
     ['people will be asked', escalated, none, plusSeconds(NOW, patience)],
-    ['people have said it', escalated, approval({}), undefined],
+    [
+      'people have said it, and the round has not heard',
+      escalated,
+      approval({ outcome: 'approved', closed_at: LATER }),
+      plusSeconds(LATER, 600),
+    ],
+    [
+      'people have said it, and the round has heard',
+      { ...escalated, override: OVERRIDDEN.override },
+      approval({}),
+      undefined,
+    ],
     ['people overrode it', { ...escalated, override: OVERRIDDEN.override }, none, undefined],
     ['nobody is asked', {}, none, undefined],
   ])('is due: %s', (_what, of, asked, expected) => {

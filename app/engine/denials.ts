@@ -5,25 +5,30 @@
  * a caller in a loop can't fill the store. What an edge refuses before it is a command (its form, the caller's level,
  * too many requests) leaves none.
  */
-import { denialDecider, type DenialEvent } from '../../domain/audit/denial';
-import { type PolicyReceipt, sha256 } from '../../domain/kernel/commit';
-import { streamName } from '../../domain/kernel/ids';
+import { type DenialEvent, denialStream } from '../../domain/audit/denial';
+import type { PolicyReceipt } from '../../domain/kernel/commit';
 import { Recent } from '../../domain/kernel/recent';
+import type { CommandContext } from './command';
 import type { Clock } from './ports';
-import type { CommandContext, Transactor } from './transact';
 
 const KEPT_PER_SECOND = 5;
 const MAX_PRINCIPALS = 10_000;
 
-export function denialStream(tenant: string, principal: string): string {
-  return streamName(tenant, 'denial', sha256(principal).slice(0, 32));
-}
+/** Writes a receipt of what was denied. */
+export type Write = (
+  stream: string,
+  denied: {
+    readonly decide: () => readonly DenialEvent[];
+    readonly context: CommandContext;
+    readonly policy: PolicyReceipt;
+  },
+) => Promise<unknown>;
 
 export class Denials {
   private readonly recent = new Recent<string, { second: number; kept: number; leftOut: number }>(MAX_PRINCIPALS);
 
   constructor(
-    private readonly transactor: Transactor,
+    private readonly write: Write,
     private readonly clock: Clock,
   ) {}
 
@@ -51,18 +56,11 @@ export class Denials {
       v: 1,
       data: { action, resource, principal: principal.id, reasons, leftOut },
     };
-    await this.transactor.enqueue(
-      denialDecider,
-      stream,
-      () => [event],
-      {
-        principal,
-        action,
-        cause: context.cause,
-        correlationId: context.correlationId,
-        traceparent: context.traceparent,
-      },
+    const { cause, correlationId, traceparent } = context;
+    await this.write(stream, {
+      decide: () => [event],
+      context: { principal, action, cause, correlationId, traceparent },
       policy,
-    );
+    });
   }
 }

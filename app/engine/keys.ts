@@ -1,6 +1,6 @@
 /** Idempotency-Keys: to which request each belongs. What was answered under a key stands in the streams. */
 import { type Claimed, type KeyClaim, type Keys, StoreBusy } from './ports';
-import { StoreUnavailable } from './transact';
+import { StoreUnavailable } from './reachable';
 
 /** The port, with the errors of the application; says when a principal has more keys than are kept. */
 export class ClaimedKeys implements Keys {

@@ -4,7 +4,9 @@
  */
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { StoreBusy } from './ports';
-import { StoreUnavailable } from './transact';
+
+/** The store can't be reached, or stays contended. Retry later; nothing is half-written. */
+export class StoreUnavailable extends Error {}
 
 /**
  * The port, of which each call that fails rejects with `StoreUnavailable`; `StoreBusy`, a RangeError (the caller has
@@ -33,7 +35,9 @@ function unreached(what: string, error: unknown): Error {
     error instanceof StoreUnavailable
   )
     return error;
-  return new StoreUnavailable(`${what} can't be reached: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-  });
+  return new StoreUnavailable(`${what} can't be reached: ${messageOf(error)}`, { cause: error });
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,7 @@
 /** What was refused to a principal: one stream each. */
+import { sha256 } from '../kernel/commit';
 import type { Decider, Event } from '../kernel/decider';
+import { streamName } from '../kernel/ids';
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -17,3 +19,8 @@ export const denialDecider: Decider<{ denied: number }, DenialEvent> = {
   initial: { denied: 0 },
   evolve: (state) => ({ denied: state.denied + 1 }),
 };
+
+/** One stream a principal. */
+export function denialStream(tenant: string, principal: string): string {
+  return streamName(tenant, denialDecider.category, sha256(principal).slice(0, 32));
+}

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { denialStream } from '../../app/engine/denials';
 import { KEY_WINDOW_MS, type Snapshot, StoreBusy } from '../../app/engine/ports';
 import {
   type Accepted,
@@ -13,6 +12,7 @@ import {
   StoreUnavailable,
   type Transactor,
 } from '../../app/engine/transact';
+import { denialStream } from '../../domain/audit/denial';
 import {
   AlteredReceipt,
   canonicalize,

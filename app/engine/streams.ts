@@ -1,0 +1,351 @@
+/**
+ * What a process knows of the streams: their states, folded from the store, from a snapshot or from the cache, and the
+ * receipts that they are folded from. It writes nothing.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AlteredReceipt, checkChained, type Commit } from '../../domain/kernel/commit';
+import { type Decider, type Event, upcast } from '../../domain/kernel/decider';
+import { Recent } from '../../domain/kernel/recent';
+import { type Time, toTime } from '../../domain/kernel/time';
+import { type EventStore, type Head, type Snapshot, StoreBusy } from './ports';
+import { messageOf, StoreUnavailable } from './reachable';
+
+/** A state with its place in the stream. */
+export interface Loaded<S> {
+  readonly stream: string;
+  readonly state: S;
+  /** Index of the last commit; −1 when there is none. */
+  readonly version: number;
+  readonly hash: string | null;
+  readonly at: Time;
+  readonly correlationId: string | undefined;
+}
+
+/** What `onCommitted` listeners hear, after the commits are durable. */
+export interface Committed {
+  /** False for what another process has committed, and this one has heard of by `follow`. */
+  readonly here: boolean;
+  readonly stream: string;
+  readonly category: string;
+  readonly commits: readonly Commit[];
+  readonly state: unknown;
+  readonly version: number;
+}
+
+/** What the cache holds of a stream. Plain data: it is also what a snapshot keeps. */
+export interface Folded {
+  readonly state: unknown;
+  readonly version: number;
+  readonly hash: string | null;
+  readonly at: Time;
+  readonly correlationId: string | undefined;
+  /** Index of the last commit that is in the newest snapshot; −1 when there is none. */
+  readonly snapshotAt: number;
+}
+
+type KeptFold = Omit<Folded, 'snapshotAt'>;
+
+/** A decider whose types nobody needs to know: those of the state and of the events that a stream gives. */
+export type AnyDecider = Decider<unknown, Event>;
+
+/** How many altered receipts are named. */
+const MAX_ALTERED = 100;
+/** A snapshot is written when this many commits lie after the last one, unless it is larger than 16 KB. */
+const SNAPSHOT_EVERY = 200;
+const MAX_SNAPSHOT_BYTES = 16 * 1024;
+const CACHED_STREAMS = 20_000;
+const PAGE = 500;
+const EPOCH = toTime(0);
+
+export class Streams {
+  private readonly cache: Recent<string, Folded>;
+  /** The last commit of this process by stream. */
+  private readonly made: Recent<string, number>;
+  private readonly listeners = new Set<(committed: Committed) => void>();
+  private readonly alteredStreams = new Map<string, AlteredReceipt>();
+
+  /** `cachedStreams`: how many streams' states are kept in memory at least. */
+  constructor(
+    protected readonly store: EventStore,
+    cachedStreams = CACHED_STREAMS,
+  ) {
+    this.cache = new Recent(cachedStreams);
+    this.made = new Recent(cachedStreams);
+  }
+
+  // ------------------------------------------------------------------------------------------------------- states
+
+  /**
+   * The state of a stream now: from the cache, else folded from the store. A stream without commits has the initial
+   * state.
+   */
+  async load<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
+    return view<S>(stream, this.cache.get(stream) ?? (await this.fetch(decider as unknown as AnyDecider, stream)));
+  }
+
+  /**
+   * The state of a stream as the store has it now. What `load` answers from the cache can lag behind another process:
+   * good enough to show or to try with, not to tell a caller no, to drop a deadline or to free a slot by.
+   */
+  async current<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
+    const cached = this.cache.get(stream);
+    const head = await this.head(stream);
+    const folded =
+      cached?.version === (head?.index ?? -1) && cached.hash === (head?.hash ?? null)
+        ? cached
+        : await this.fetch(decider as unknown as AnyDecider, stream);
+    return view<S>(stream, folded);
+  }
+
+  /** The cached state, if there is one: for hot paths that can do without. */
+  peek<S>(stream: string): Loaded<S> | undefined {
+    const cached = this.cache.get(stream);
+    return cached === undefined ? undefined : view<S>(stream, cached);
+  }
+
+  /** The state as it was: after the last commit whose time is not after `asOf`, or after commit `upTo`. */
+  async loadAt<S, E extends Event>(
+    decider: Decider<S, E>,
+    stream: string,
+    bound: { readonly asOf: Time } | { readonly upTo: number },
+  ): Promise<Loaded<S>> {
+    const known = decider as unknown as AnyDecider;
+    const upTo = 'asOf' in bound ? undefined : bound.upTo;
+    let folded = upTo === undefined ? empty(known) : await this.fromSnapshot(known, stream, upTo);
+    for await (const commit of this.after(stream, folded)) {
+      if ('asOf' in bound ? commit.at > bound.asOf : commit.index > bound.upTo) break;
+      folded = fold(known, folded, commit);
+    }
+    return view<S>(stream, folded);
+  }
+
+  // ----------------------------------------------------------------------------------------------------- receipts
+
+  /** One receipt, or undefined when there is no such commit. */
+  async commit(stream: string, index: number): Promise<Commit | undefined> {
+    const [commit] = await this.reached(stream, this.store.read(stream, index, 1));
+    return commit?.index === index ? commit : undefined;
+  }
+
+  /** Every commit of a stream, in order. */
+  async *commits(stream: string, from = 0): AsyncGenerator<Commit> {
+    for (let next = from; ;) {
+      const page = await this.reached(stream, this.store.read(stream, next, PAGE));
+      yield* page;
+      if (page.length < PAGE) return;
+      next = (page.at(-1)?.index ?? next) + 1;
+      // A store that answers at once gives nobody else a turn, and a long stream has many pages.
+      await nextTurn();
+    }
+  }
+
+  /** Index of the commit of the stream that answers a command (`commandName`), or undefined. */
+  async answered(stream: string, command: string): Promise<number | undefined> {
+    return await this.reached(stream, this.store.answered(stream, command));
+  }
+
+  /**
+   * The altered receipts that were come across, one a stream, up to a hundred: their streams are neither read nor
+   * written.
+   */
+  get altered(): readonly AlteredReceipt[] {
+    return [...this.alteredStreams.values()];
+  }
+
+  /** Remembers that a receipt is not what was written. */
+  noteAltered(receipt: AlteredReceipt): void {
+    if (this.alteredStreams.size < MAX_ALTERED || this.alteredStreams.has(receipt.stream))
+      this.alteredStreams.set(receipt.stream, receipt);
+  }
+
+  // --------------------------------------------------------------------------------------------------------- news
+
+  /**
+   * Hears every commit of this process right after it is durable, and those that it follows. A listener must not throw.
+   */
+  onCommitted(listener: (committed: Committed) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /**
+   * Sees to it that the next `load` holds commit `index`, which the feed has shown: nothing has to be done when the
+   * cache holds it, which is the usual case. A commit of this process can be in the feed before its own answer has
+   * come; that is waited for, which is much cheaper than reading the stream.
+   */
+  catchUp(stream: string, index: number): Promise<void> | undefined {
+    const cached = this.cache.get(stream);
+    if (cached !== undefined && cached.version >= index) return undefined;
+    const underway = this.underway(stream);
+    if (underway === undefined) {
+      if (cached !== undefined) this.cache.delete(stream);
+      return undefined;
+    }
+    return underway.then(
+      () => this.forgetBelow(stream, index),
+      () => this.forgetBelow(stream, index),
+    );
+  }
+
+  /**
+   * Takes in what the feed shows of one stream, in order: what another process has made is folded on to the cached
+   * state, and listeners hear of it.
+   */
+  async follow<S, E extends Event>(decider: Decider<S, E>, stream: string, commits: readonly Commit[]): Promise<void> {
+    const known = decider as unknown as AnyDecider;
+    const index = (commits.at(-1) as Commit).index;
+    // A commit of this process can be in the feed before its own answer has come.
+    await this.underway(stream)?.catch(() => undefined);
+    if ((this.made.get(stream) ?? -1) >= index) return;
+    let folded = this.cache.peek(stream) ?? empty(known);
+    if (folded.version < index) {
+      for (const commit of commits)
+        if (commit.index === folded.version + 1 && commit.previousHash === folded.hash)
+          folded = fold(known, folded, commit);
+      if (folded.version < index) folded = await this.fetch(known, stream);
+      else this.keep(stream, folded);
+    }
+    const { state, version } = folded;
+    this.tell({ here: false, stream, category: decider.category, commits, state, version });
+  }
+
+  // ------------------------------------------------------------------------------------------- for whoever writes
+
+  /** What is being written to the stream by this process now; undefined when nothing is. */
+  protected underway(_stream: string): Promise<void> | undefined {
+    return undefined;
+  }
+
+  protected cached(stream: string): Folded | undefined {
+    return this.cache.get(stream);
+  }
+
+  /** Folds the stream from the store, and keeps what comes of it. */
+  protected async fetch(decider: AnyDecider, stream: string): Promise<Folded> {
+    let folded = await this.fromSnapshot(decider, stream);
+    for await (const commit of this.after(stream, folded)) folded = fold(decider, folded, commit);
+    const current = this.cache.get(stream);
+    if (current !== undefined && current.version >= folded.version) return current;
+    this.keep(stream, folded);
+    return folded;
+  }
+
+  protected async head(stream: string): Promise<Head | undefined> {
+    return await this.reached(stream, this.store.head(stream));
+  }
+
+  protected keep(stream: string, folded: Folded): void {
+    if (folded.version >= 0) this.cache.set(stream, folded);
+  }
+
+  protected forget(stream: string): void {
+    this.cache.delete(stream);
+  }
+
+  /** This process has written commits, of which `folded` is the state: listeners hear of it. */
+  protected wrote({ category }: AnyDecider, stream: string, commits: readonly Commit[], folded: Folded): void {
+    const { state, version } = folded;
+    this.made.set(stream, version);
+    this.tell({ here: true, stream, category, commits, state, version });
+  }
+
+  // ------------------------------------------------------------------------------------------------------- inside
+
+  private tell(committed: Committed): void {
+    for (const listener of this.listeners) listener(committed);
+  }
+
+  private forgetBelow(stream: string, index: number): void {
+    const cached = this.cache.get(stream);
+    if (cached !== undefined && cached.version < index) this.cache.delete(stream);
+  }
+
+  /** The commits that come after a place, each checked to follow from the one before it. Throws `AlteredReceipt`. */
+  private async *after(stream: string, { version, hash }: Pick<Folded, 'version' | 'hash'>): AsyncGenerator<Commit> {
+    let before = { index: version, hash };
+    for await (const commit of this.commits(stream, version + 1)) {
+      this.noticing(() => checkChained(stream, before, commit));
+      yield commit;
+      before = commit;
+    }
+  }
+
+  /** The last snapshot up to `upTo`, when it is of this decider and of this very stream; else the beginning. */
+  private async fromSnapshot(decider: AnyDecider, stream: string, upTo?: number): Promise<Folded> {
+    const snapshot = await this.reached(stream, this.store.snapshot(stream, upTo));
+    if (snapshot?.version !== decider.version) return empty(decider);
+    const kept = snapshot.state as KeptFold;
+    // What it was made from has to be what is there: a snapshot is trusted no more than the receipt that it names.
+    const commit = await this.commit(stream, snapshot.index);
+    if (commit === undefined || kept.version !== snapshot.index || commit.hash !== kept.hash) return empty(decider);
+    const { state, version, hash, at, correlationId } = kept;
+    return { state, version, hash, at, correlationId, snapshotAt: snapshot.index };
+  }
+
+  /**
+   * What the store answers. When it can't, that is `StoreBusy`, `AlteredReceipt` or `StoreUnavailable`, whatever the
+   * adapter threw.
+   */
+  private async reached<T>(stream: string, answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (error instanceof AlteredReceipt) this.noteAltered(error);
+      if (error instanceof StoreBusy || error instanceof AlteredReceipt) throw error;
+      throw new StoreUnavailable(`${stream} could not be read: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  private noticing(check: () => void): void {
+    try {
+      check();
+    } catch (error) {
+      if (error instanceof AlteredReceipt) this.noteAltered(error);
+      throw error;
+    }
+  }
+}
+
+/** The state of a stream without commits. */
+export function empty(decider: AnyDecider): Folded {
+  return { state: decider.initial, version: -1, hash: null, at: EPOCH, correlationId: undefined, snapshotAt: -1 };
+}
+
+/** The state after one commit more. */
+export function fold(decider: AnyDecider, folded: Folded, commit: Commit): Folded {
+  const { correlationId } = commit.meta;
+  const place = { stream: commit.stream, index: commit.index, at: commit.at, correlationId };
+  let state = folded.state;
+  for (const event of commit.events) state = decider.evolve(state, upcast(decider, event), place);
+  return {
+    state,
+    version: commit.index,
+    hash: commit.hash,
+    at: commit.at,
+    correlationId: folded.correlationId ?? correlationId,
+    snapshotAt: folded.snapshotAt,
+  };
+}
+
+/**
+ * The snapshot that goes with an append from `before` to `after`: one is tried each time that many commits have come.
+ */
+export function snapshotOf(decider: AnyDecider, before: Folded, after: Folded): Snapshot | undefined {
+  const since = (folded: Folded) => Math.floor((folded.version - after.snapshotAt) / SNAPSHOT_EVERY);
+  if (since(after) <= since(before)) return undefined;
+  const { snapshotAt: _, ...kept } = after;
+  if (JSON.stringify(kept).length > MAX_SNAPSHOT_BYTES) return undefined;
+  return { version: decider.version, index: after.version, state: kept };
+}
+
+/** What whoever loads a stream is given. */
+export function view<S>(stream: string, folded: Folded): Loaded<S> {
+  return {
+    stream,
+    state: folded.state as S,
+    version: folded.version,
+    hash: folded.hash,
+    at: folded.at,
+    correlationId: folded.correlationId,
+  };
+}

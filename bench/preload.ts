@@ -6,8 +6,8 @@
  */
 import { openEmbedded } from '../adapters/embedded/open';
 import { Colony } from '../app/colony';
+import { type Accepted, causeOf, type Outcome } from '../app/engine/command';
 import { AllowAll } from '../app/engine/policy';
-import { type Accepted, causeOf, type Outcome } from '../app/engine/transact';
 import type { Commit } from '../domain/kernel/commit';
 import type { Event } from '../domain/kernel/decider';
 import { commitRef, streamName } from '../domain/kernel/ids';

@@ -10,8 +10,9 @@ import {
   retentionStream,
   setRetention,
 } from '../../domain/audit/retention';
-import type { RequestContext } from '../engine/transact';
-import type { Loaded, Outcome, Transactor } from '../engine/transact';
+import type { Outcome, RequestContext } from '../engine/command';
+import type { Loaded } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 
 export { ENDING, MAX_DAYS, MIN_DAYS } from '../../domain/audit/retention';
 

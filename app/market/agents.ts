@@ -16,9 +16,11 @@ import {
 import { type Claim, stands, taskDecider, type TaskState } from '../../domain/market/task';
 import type { AgentDoc } from '../../projections/market/agents';
 import { ALL } from '../../projections/projection';
+import { type Outcome, type RequestContext, staleness } from '../engine/command';
 import { Doorbells } from '../engine/doorbells';
 import type { Clock, Presence, ViewStore } from '../engine/ports';
-import { type Loaded, type Outcome, type RequestContext, staleness, type Transactor } from '../engine/transact';
+import type { Loaded } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
 import type { Watchdog } from '../engine/watchdog';
 import type { TaskEntry } from './books';

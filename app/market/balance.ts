@@ -43,11 +43,13 @@ import {
   TARGETS,
 } from '../../domain/market/pool';
 import { strengthOf, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { commandHash } from '../engine/answered';
+import { type Cause, causeOf, type Outcome, type RequestContext } from '../engine/command';
 import type { Consumer } from '../engine/feed';
 import { newId } from '../engine/new-id';
 import type { Clock, ViewStore } from '../engine/ports';
-import type { RequestContext } from '../engine/transact';
-import { type Cause, causeOf, commandHash, type Committed, type Outcome, type Transactor } from '../engine/transact';
+import type { Committed } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 import type { Signals } from '../signals/signals';
 import { agentStream } from './agents';
 import { PoolCounts, type PoolMetrics } from './balance-metrics';

@@ -24,8 +24,9 @@ import {
   type TaskState,
   voidAward,
 } from '../../domain/market/task';
+import { type Cause, causeOf } from '../engine/command';
 import type { Clock } from '../engine/ports';
-import { type Cause, causeOf, type Transactor } from '../engine/transact';
+import type { Transactor } from '../engine/transact';
 import { AgentBook, type AgentEntry, MAX_CANDIDATES, PauseBook, type Places, TaskBook, type TaskEntry } from './books';
 import { pauseStream } from './pauses';
 

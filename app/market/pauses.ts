@@ -8,8 +8,9 @@ import {
   type PauseState,
   resume,
 } from '../../domain/market/pause';
-import type { RequestContext } from '../engine/transact';
-import type { Loaded, Outcome, Transactor } from '../engine/transact';
+import type { Outcome, RequestContext } from '../engine/command';
+import type { Loaded } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 
 export { MAX_PAUSE_REASON, PAUSABLE } from '../../domain/market/pause';
 

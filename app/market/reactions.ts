@@ -17,11 +17,13 @@ import {
   type TaskEvent,
   type TaskState,
 } from '../../domain/market/task';
+import { type Cause, causeOf } from '../engine/command';
 import type { DeadlineEngine } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
 import type { Clock, Deadline } from '../engine/ports';
+import type { Committed } from '../engine/streams';
 import { traced } from '../engine/telemetry';
-import { type Cause, causeOf, type Committed, type Transactor } from '../engine/transact';
+import type { Transactor } from '../engine/transact';
 import { type Agents, agentStream } from './agents';
 import { Market } from './market';
 import { type Tasks, taskStream } from './tasks';

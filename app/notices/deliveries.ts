@@ -32,12 +32,12 @@ import {
   type Target,
 } from '../../domain/notices/delivery';
 import { asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/notices/notice';
-import { ALL } from '../../projections/projection';
-import { type Projection, readAll } from '../../projections/projection';
+import { ALL, type Projection, readAll } from '../../projections/projection';
+import type { Cause, Outcome, RequestContext } from '../engine/command';
 import { derivedId } from '../engine/new-id';
 import type { Clock, Deadline, Deadlines, Outbound, ViewStore } from '../engine/ports';
-import type { RequestContext } from '../engine/transact';
-import type { Cause, Loaded, Outcome, Transactor } from '../engine/transact';
+import type { Loaded } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
 
 export { CHANNEL_KINDS } from '../../domain/notices/channel';

@@ -57,12 +57,12 @@ import {
 import { DEFAULT_CHOICES, roundDecider, type RoundState } from '../../domain/oversight/round';
 import { type Ended, endOf, reasonOf, UPHOLD, verdictDueOf, verdictOf } from '../../domain/oversight/verdict';
 import type { ActionDoc } from '../../projections/oversight/actions';
-import { ALL } from '../../projections/projection';
-import { pagesOf, sourcesOf } from '../../projections/projection';
+import { ALL, pagesOf, sourcesOf } from '../../projections/projection';
+import { type Cause, causeOf, type Outcome, type Refused, type RequestContext } from '../engine/command';
 import { derivedId, derivedSystemId } from '../engine/new-id';
 import type { Clock, ViewStore } from '../engine/ports';
-import type { RequestContext } from '../engine/transact';
-import { type Cause, causeOf, type Loaded, type Outcome, type Refused, type Transactor } from '../engine/transact';
+import type { Loaded } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { Tasks } from '../market/tasks';

@@ -20,10 +20,10 @@ import { CHALLENGE_KIND, oversightDecider, type OversightRules, rulesFor } from 
 import { challengeParties, type Party, withoutParties } from '../../domain/oversight/parties';
 import { roundDecider, type RoundState } from '../../domain/oversight/round';
 import { CHALLENGE_CHOICES, NOBODY, reasonOf, secondsAfterRound, UPHOLD } from '../../domain/oversight/verdict';
+import { type Cause, causeOf, type RequestContext } from '../engine/command';
 import { derivedSystemId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
-import type { RequestContext } from '../engine/transact';
-import { type Cause, causeOf, type Transactor } from '../engine/transact';
+import type { Transactor } from '../engine/transact';
 import { agentStream } from '../market/agents';
 import type { Tasks } from '../market/tasks';
 import { type Actions, gatekeeper } from './actions';

@@ -10,9 +10,9 @@ import {
 } from '../../domain/oversight/correction';
 import type { CorrectionDoc } from '../../projections/oversight/corrections';
 import { ALL } from '../../projections/projection';
+import type { Outcome, RequestContext } from '../engine/command';
 import type { ViewStore } from '../engine/ports';
-import type { RequestContext } from '../engine/transact';
-import type { Outcome, Transactor } from '../engine/transact';
+import type { Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
 
 export class Corrections {

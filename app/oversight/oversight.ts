@@ -9,8 +9,9 @@ import {
   type OversightState,
   rulesFor,
 } from '../../domain/oversight/oversight';
-import type { RequestContext } from '../engine/transact';
-import type { Loaded, Outcome, Transactor } from '../engine/transact';
+import type { Outcome, RequestContext } from '../engine/command';
+import type { Loaded } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 
 export { DEFAULT_RULES, IMPACTS, MODES, SAFE_DEFAULTS, rulesHash } from '../../domain/oversight/oversight';
 

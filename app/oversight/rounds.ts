@@ -28,11 +28,11 @@ import {
   type Vote,
 } from '../../domain/oversight/round';
 import type { RoundDoc } from '../../projections/oversight/rounds';
-import { ALL } from '../../projections/projection';
-import { sourcesOf } from '../../projections/projection';
+import { ALL, sourcesOf } from '../../projections/projection';
+import type { Outcome, RequestContext } from '../engine/command';
 import type { Clock, ViewStore } from '../engine/ports';
-import type { RequestContext } from '../engine/transact';
-import type { Loaded, Outcome, Transactor } from '../engine/transact';
+import type { Loaded } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { AgentBook } from '../market/books';

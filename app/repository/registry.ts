@@ -31,9 +31,10 @@ import {
 } from '../../domain/repository/tool';
 import { ownEntries } from '../../projections/repository/agent-types';
 import { searchTools, type ToolQuery, type ToolsFound } from '../../projections/repository/tools';
+import type { Outcome, RequestContext } from '../engine/command';
 import type { ViewStore } from '../engine/ports';
-import type { RequestContext } from '../engine/transact';
-import type { Loaded, Outcome, Transactor } from '../engine/transact';
+import type { Loaded } from '../engine/streams';
+import type { Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
 
 export { COST_TIERS } from '../../domain/repository/catalogue';

@@ -15,9 +15,11 @@ import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import { type IncomingSignal, signalsOf, tenantOf } from '../../domain/signals/cloud-event';
 import { type Arrival, intakeDecider, type IntakeEvent, MAX_ARRIVING, takeIn } from '../../domain/signals/intake';
+import { causeOf } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock, EventStore, WorkQueue } from '../engine/ports';
-import { causeOf, StoreUnavailable, type Transactor } from '../engine/transact';
+import { StoreUnavailable } from '../engine/reachable';
+import type { Transactor } from '../engine/transact';
 import type { Signals } from './signals';
 
 /**

@@ -25,9 +25,10 @@ import {
   strongest,
   trails,
 } from '../../projections/signals/trails';
+import { type CommandContext, type Outcome, type Refused, settled } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
-import { type CommandContext, type Outcome, type Refused, settled, type Transactor } from '../engine/transact';
+import type { Transactor } from '../engine/transact';
 
 export { isLocation, isSignalType } from '../../domain/signals/trail';
 

@@ -1,6 +1,6 @@
 /** From a call to what the use cases take. */
-import type { RequestContext } from '../../app/engine/transact';
-import { commandHash } from '../../app/engine/transact';
+import { commandHash } from '../../app/engine/answered';
+import type { RequestContext } from '../../app/engine/command';
 import type { Call } from './route';
 
 /** The context of a command; with an Idempotency-Key, of `subject` alone where a request holds several commands. */

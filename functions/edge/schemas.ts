@@ -1,7 +1,7 @@
 /** The types that several routes share, as zod schemas: the source of validation, TypeScript types and OpenAPI. */
 import { z } from 'zod';
+import type { Accepted } from '../../app/engine/command';
 import { derivedId, isDerivedId, newId } from '../../app/engine/new-id';
-import type { Accepted } from '../../app/engine/transact';
 import { IMPACTS } from '../../app/oversight/oversight';
 import { ALGORITHMS, CONSENSUS_DEFAULTS } from '../../app/oversight/rounds';
 import { isLocation } from '../../app/signals/signals';

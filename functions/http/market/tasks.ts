@@ -1,7 +1,6 @@
 /** `/v1/tasks`: posting, bidding, holding, completing. */
 import { z } from 'zod';
-import type { RequestContext } from '../../../app/engine/transact';
-import { settled } from '../../../app/engine/transact';
+import { type RequestContext, settled } from '../../../app/engine/command';
 import { MAX_EFFORT, type TaskOutcome, taskStream, taskView } from '../../../app/market/tasks';
 import { Rejection } from '../../../domain/kernel/decider';
 import { toMillis } from '../../../domain/kernel/time';

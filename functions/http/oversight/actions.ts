@@ -1,6 +1,6 @@
 /** `/v1/actions`: what may be done only when it is cleared. */
 import { z } from 'zod';
-import type { RequestContext } from '../../../app/engine/transact';
+import type { RequestContext } from '../../../app/engine/command';
 import { type ActionOutcome, type Actions, actionView } from '../../../app/oversight/actions';
 import { contextOf } from '../../edge/context';
 import { type Answer, route } from '../../edge/route';

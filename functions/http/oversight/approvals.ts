@@ -1,6 +1,6 @@
 /** `/v1/approvals`: what waits for people, and what they decide. */
 import { z } from 'zod';
-import type { RequestContext } from '../../../app/engine/transact';
+import type { RequestContext } from '../../../app/engine/command';
 import { type ApprovalOutcome, type Approvals, approvalView, MAX_BULK } from '../../../app/oversight/approvals';
 import type { Level } from '../../../domain/kernel/principal';
 import { contextOf } from '../../edge/context';

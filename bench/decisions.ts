@@ -10,9 +10,9 @@ import { Formicary } from '../client/client';
 import type { Decider, Event } from '../domain/kernel/decider';
 import { streamName } from '../domain/kernel/ids';
 import type { Principal } from '../domain/kernel/principal';
-import type { ActionState } from '../domain/oversight/action';
+import { type ActionState, actionStream } from '../domain/oversight/action';
 import type { Voter } from '../domain/oversight/consensus';
-import type { RoundState } from '../domain/oversight/round';
+import { type RoundState, roundStream } from '../domain/oversight/round';
 import { freePort, HostProcess } from '../samples/demo/host-process';
 import { readLog, Verification } from '../samples/demo/log';
 import { agentId, agentOf, openBenchColony, POSTER, TENANT } from './colony';
@@ -114,7 +114,7 @@ async function roundsInProcess(
   const round = async (): Promise<number> => {
     const id = `round-${count++}`;
     const over = new Promise<number>((resolve) =>
-      closed.set(streamName(TENANT, 'round', id), () => resolve(performance.now())),
+      closed.set(roundStream(TENANT, id), () => resolve(performance.now())),
     );
     const began = performance.now();
     const opened = await colony.rounds.open(POSTER, id, roundOf(voters));
@@ -219,7 +219,7 @@ export function approver(colony: Colony): (id: string) => Promise<void> {
     if (category === 'action' && (state as ActionState).status === 'cleared') cleared.get(stream)?.();
   });
   return async (id) => {
-    const letOn = new Promise<void>((resolve) => cleared.set(streamName(TENANT, 'action', id), resolve));
+    const letOn = new Promise<void>((resolve) => cleared.set(actionStream(TENANT, id), resolve));
     const { hash, held } = await propose(colony, id);
     const approval = held?.ref.split(/[/@]/)[2] as string;
     const given = await colony.approvals.approve(PERSON, approval, { hash, reason: 'as the bench wants it' });

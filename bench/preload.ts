@@ -10,11 +10,11 @@ import { type Accepted, causeOf, type Outcome } from '../app/engine/command';
 import { AllowAll } from '../app/engine/policy';
 import type { Commit } from '../domain/kernel/commit';
 import type { Event } from '../domain/kernel/decider';
-import { commitRef, streamName } from '../domain/kernel/ids';
+import { commitRef } from '../domain/kernel/ids';
 import { plusSeconds, toTime } from '../domain/kernel/time';
-import { agentDecider, releaseSlot, reserveSlot } from '../domain/market/agent';
+import { agentDecider, agentStream, releaseSlot, reserveSlot } from '../domain/market/agent';
 import { type BidInputs, DEFAULT_WEIGHTS, rank } from '../domain/market/market';
-import { accept, award, complete, post, taskDecider } from '../domain/market/task';
+import { accept, award, complete, post, taskDecider, taskStream } from '../domain/market/task';
 import { systemClock } from '../host/composition';
 import { progress } from '../samples/demo/progress';
 import { agentId, agentOf, POSTER, registerAgents, specOf, TENANT, typeOf } from './colony';
@@ -79,7 +79,7 @@ export async function preload(data: string, agents: number, events: number, show
 /** One task from its post to its completion, with the same commits as the application makes. */
 async function lifeOf({ transactor }: Colony, task: string, n: number, peers: readonly string[]): Promise<void> {
   const spec = specOf(n);
-  const stream = streamName(TENANT, 'task', task);
+  const stream = taskStream(TENANT, task);
   const posted = ok(
     await transactor.transact(taskDecider, stream, post(spec, toTime(systemClock.now())), {
       ...POSTER,
@@ -100,12 +100,12 @@ async function lifeOf({ transactor }: Colony, task: string, n: number, peers: re
   }));
   const candidates = rank(task, bids, 0.25, DEFAULT_WEIGHTS);
   const { agent } = candidates[0] as BidInputs;
-  const agentStream = streamName(TENANT, 'agent', agent);
+  const winner = agentStream(TENANT, agent);
 
   // The ranking is invented, so the winner may be full: the slot is reserved without asking, as evolve allows it.
   const reserve = reserveSlot({ task, task_type: spec.task_type, award: 1, expires: plusSeconds(now, 60) });
   const reserved = ok(
-    await transactor.transact(agentDecider, agentStream, (state) => reserve({ ...state, slots: {} }), {
+    await transactor.transact(agentDecider, winner, (state) => reserve({ ...state, slots: {} }), {
       ...MARKET,
       action: 'agent.reserve',
       cause: causeOf(posted.commit),
@@ -113,7 +113,7 @@ async function lifeOf({ transactor }: Colony, task: string, n: number, peers: re
       correlationId,
     }),
   );
-  const receipt = commitRef(agentStream, reserved.commit.index);
+  const receipt = commitRef(winner, reserved.commit.index);
   const awarded = ok(
     await transactor.transact(
       taskDecider,
@@ -152,7 +152,7 @@ async function lifeOf({ transactor }: Colony, task: string, n: number, peers: re
     ),
   );
   ok(
-    await transactor.transact(agentDecider, agentStream, releaseSlot(task, 1, 'completed'), {
+    await transactor.transact(agentDecider, winner, releaseSlot(task, 1, 'completed'), {
       ...MARKET,
       action: 'agent.release',
       cause: causeOf(completed.commit),

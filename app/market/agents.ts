@@ -1,19 +1,19 @@
 /** Use cases of agents: registration, presence, the inbox, discovery. */
 import { type Decider, type Event, Rejection } from '../../domain/kernel/decider';
-import { streamName } from '../../domain/kernel/ids';
 import { type Excuse, latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import {
   agentDecider,
   type AgentEvent,
   type AgentProfile,
   type AgentState,
+  agentStream,
   comeBack,
   deregister,
   loadOf,
   lose,
   register,
 } from '../../domain/market/agent';
-import { type Claim, stands, taskDecider, type TaskState } from '../../domain/market/task';
+import { type Claim, stands, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
 import type { AgentDoc } from '../../projections/market/agents';
 import { ALL } from '../../projections/projection';
 import { type Outcome, type RequestContext, staleness } from '../engine/command';
@@ -28,10 +28,6 @@ import type { Inbox, Inboxes } from './inbox';
 import { LossDoubt } from './loss-doubt';
 import { Market } from './market';
 
-export function agentStream(tenant: string, id: string): string {
-  return streamName(tenant, 'agent', id);
-}
-
 /** An agent as the API shows it. */
 export function agentView(
   id: string,
@@ -43,7 +39,7 @@ export function agentView(
 
 /** Key of a lease in the presence table. */
 export function leaseKey(tenant: string, task: string, award: number): string {
-  return `${streamName(tenant, 'task', task)}#${award}`;
+  return `${taskStream(tenant, task)}#${award}`;
 }
 
 /** Whoever waits in a long poll gives a sign of life each third of its limit of presence. Milliseconds for a second. */
@@ -176,7 +172,7 @@ export class Agents {
 
   /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */
   async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<Held, 'stands' | 'status'>> {
-    const stream = streamName(tenant, 'task', task);
+    const stream = taskStream(tenant, task);
     const holds = (state: TaskState) => stands(state, claim, toTime(this.clock.now()), this.acceptUntil(state));
     let { state } = await this.transactor.load(taskDecider, stream);
     if (!holds(state)) ({ state } = await this.transactor.current(taskDecider, stream));

@@ -2,7 +2,7 @@
  * The pools as they are and as they have been: samples counted from the market's books, their means over time, and a
  * history of them. Samples are no events; only the history costs a write, one in ten seconds.
  */
-import { parseStream, streamName } from '../../domain/kernel/ids';
+import { parseStream } from '../../domain/kernel/ids';
 import { secondsBetween, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import { type AgentProfile, slotsInUse } from '../../domain/market/agent';
 import { rounded } from '../../domain/market/market';
@@ -14,6 +14,7 @@ import {
   poolDecider,
   type PoolSample,
   type PoolState,
+  poolStream,
   sampleOf,
 } from '../../domain/market/pool';
 import type { TaskState } from '../../domain/market/task';
@@ -250,7 +251,7 @@ export class Pools {
       watch = {
         tenant,
         pool,
-        stream: streamName(tenant, poolDecider.category, pool),
+        stream: poolStream(tenant, pool),
         state: undefined,
         version: -1,
         members: 0,

@@ -8,13 +8,14 @@
  */
 import type { Commit } from '../../domain/kernel/commit';
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
-import { isId, parseStream, streamName } from '../../domain/kernel/ids';
+import { isId, parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { secondsBetween, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import {
   agentDecider,
   type AgentEvent,
   type AgentState,
+  agentStream,
   assignRole,
   LENT_LEVEL,
   levelOf,
@@ -36,6 +37,7 @@ import {
   poolDecider,
   type PoolEvent,
   type PoolState,
+  poolStream,
   type Reorganisation,
   reorganise,
   strategyOf,
@@ -51,7 +53,6 @@ import type { Clock, ViewStore } from '../engine/ports';
 import type { Committed } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import type { Signals } from '../signals/signals';
-import { agentStream } from './agents';
 import { PoolCounts, type PoolMetrics } from './balance-metrics';
 import { bucketOf, firstOf, type HistoryRow, type PoolLive, Pools, type Watch } from './balance-pools';
 import type { Market } from './market';
@@ -197,12 +198,10 @@ export class Balance implements Consumer {
       // The stream itself refuses: it knows a command that comes again.
       const empty = new Rejection('missing', 'pool-not-found', 'no agent is in this pool: move agents there first');
       return {
-        changed: await this.transactor.transact(
-          poolDecider,
-          streamName(tenant, poolDecider.category, pool),
-          () => empty,
-          { ...context, action: 'pool.change-objective' },
-        ),
+        changed: await this.transactor.transact(poolDecider, poolStream(tenant, pool), () => empty, {
+          ...context,
+          action: 'pool.change-objective',
+        }),
         reorganised: undefined,
       };
     }
@@ -459,12 +458,11 @@ export class Balance implements Consumer {
       if (of === tenant && state.status === 'active')
         sizes.set(state.profile.pool, (sizes.get(state.profile.pool) ?? 0) + 1);
     const decision = reorganise({ ...wish, strategy: strategyOf(wish.moves, sizes), at });
-    const outcome = await this.transactor.transact(
-      poolDecider,
-      streamName(tenant, poolDecider.category, pool),
-      decision,
-      { ...context, action: 'pool.reorganise', attributes: { trigger: wish.trigger } },
-    );
+    const outcome = await this.transactor.transact(poolDecider, poolStream(tenant, pool), decision, {
+      ...context,
+      action: 'pool.reorganise',
+      attributes: { trigger: wish.trigger },
+    });
     if (outcome.ok && outcome.commit !== undefined) await this.move(tenant, outcome.commit);
     return outcome;
   }

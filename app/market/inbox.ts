@@ -4,11 +4,10 @@
  * share of a page, so that none hides another; what a page has no room for comes with the next.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { streamName } from '../../domain/kernel/ids';
 import { latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { agentDecider, type AgentState } from '../../domain/market/agent';
+import { agentDecider, type AgentState, agentStream } from '../../domain/market/agent';
 import { isHeld } from '../../domain/market/award-challenge';
-import { strengthOf, taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
+import { strengthOf, taskDecider, type TaskSpec, type TaskState, taskStream } from '../../domain/market/task';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Places, RoundBook } from './books';
@@ -87,7 +86,7 @@ export class Inboxes {
    * beginning.
    */
   async page(tenant: string, id: string, after: string | undefined, holding: boolean): Promise<Inbox> {
-    const { state, version } = await this.transactor.load(agentDecider, streamName(tenant, 'agent', id));
+    const { state, version } = await this.transactor.load(agentDecider, agentStream(tenant, id));
     const held = await this.held(tenant, id, state, holding);
     const agent = this.market.agents.update(tenant, id, state, version);
     const cursor = readCursor(after, this.places.epoch);
@@ -144,7 +143,7 @@ export class Inboxes {
     const awards: (Assignment & { readonly last: boolean })[] = [];
     const running: HeldTask[] = [];
     for (const [task, slot] of Object.entries(agent.slots)) {
-      const { state } = await this.transactor.load(taskDecider, streamName(tenant, 'task', task));
+      const { state } = await this.transactor.load(taskDecider, taskStream(tenant, task));
       const { holder, spec, attempts: attempt, progress, challenges } = state;
       if (spec === undefined || holder?.agent !== id || holder.award !== slot.award) continue;
       const { award, accept_by, lease_from } = holder;

@@ -4,13 +4,13 @@
  * reservation with an expiry, which the sweep settles. Whoever takes one back has the task's stream refuse its number
  * first.
  */
-import { commitRef, streamName } from '../../domain/kernel/ids';
+import { commitRef } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { agentDecider, confirmSlot, releaseSlot, reserveSlot, type Slot } from '../../domain/market/agent';
+import { agentDecider, agentStream, confirmSlot, releaseSlot, reserveSlot, type Slot } from '../../domain/market/agent';
 import { bidOf } from '../../domain/market/fit';
 import { type BidInputs, DEFAULT_WEIGHTS, rank, type Weights } from '../../domain/market/market';
-import { pauseDecider, pauseOf, type PauseState } from '../../domain/market/pause';
+import { pauseDecider, pauseOf, type PauseState, pauseStream } from '../../domain/market/pause';
 import {
   award,
   type Claim,
@@ -22,13 +22,13 @@ import {
   taskDecider,
   type TaskSpec,
   type TaskState,
+  taskStream,
   voidAward,
 } from '../../domain/market/task';
 import { type Cause, causeOf } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import { AgentBook, type AgentEntry, MAX_CANDIDATES, PauseBook, type Places, TaskBook, type TaskEntry } from './books';
-import { pauseStream } from './pauses';
 
 /** How long a reservation may wait for its award to show. */
 const RESERVATION_SECONDS = 60;
@@ -72,7 +72,7 @@ export class Market {
 
   /** Tries to award an open task now. Does nothing when it is not open, not ready, or nobody fits: then it waits. */
   async consider(tenant: string, task: string, cause: Cause | undefined): Promise<void> {
-    const stream = streamName(tenant, 'task', task);
+    const stream = taskStream(tenant, task);
     if (this.considering.has(stream)) {
       this.again.add(stream);
       return;
@@ -242,7 +242,7 @@ export class Market {
     correlationId: string,
     cause: Cause | undefined,
   ): Promise<{ receipt: string; cause: Cause } | { reason: string }> {
-    const stream = streamName(tenant, 'agent', agent);
+    const stream = agentStream(tenant, agent);
     const entry: AgentEntry | undefined = this.agents.get(tenant, agent);
     if (entry?.paused === true) return { reason: 'agent-paused' };
     if (entry !== undefined) entry.pending += 1;
@@ -279,7 +279,7 @@ export class Market {
    */
   async settleSlot(tenant: string, task: string, reserved: Claim, cause?: Cause): Promise<void> {
     const context = { principal: Market.principal(tenant), cause, reaction: cause !== undefined };
-    const voided = await this.transactor.transact(taskDecider, streamName(tenant, 'task', task), voidAward(reserved), {
+    const voided = await this.transactor.transact(taskDecider, taskStream(tenant, task), voidAward(reserved), {
       ...context,
       action: 'task.void-award',
     });
@@ -289,7 +289,7 @@ export class Market {
     const stands = holder?.agent === reserved.agent && holder.award === reserved.award;
     await this.transactor.transact(
       agentDecider,
-      streamName(tenant, 'agent', reserved.agent),
+      agentStream(tenant, reserved.agent),
       stands ? confirmSlot(task, reserved.award) : releaseSlot(task, reserved.award, 'gone'),
       {
         ...context,

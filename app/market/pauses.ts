@@ -1,11 +1,11 @@
 /** Use cases of pauses: what gets no new work, until somebody says so. */
-import { streamName } from '../../domain/kernel/ids';
 import {
   pause,
   pauseDecider,
   type PausedThing,
   type PauseEvent,
   type PauseState,
+  pauseStream,
   resume,
 } from '../../domain/market/pause';
 import type { Outcome, RequestContext } from '../engine/command';
@@ -13,11 +13,6 @@ import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 
 export { MAX_PAUSE_REASON, PAUSABLE } from '../../domain/market/pause';
-
-/** One stream a tenant. */
-export function pauseStream(tenant: string): string {
-  return streamName(tenant, pauseDecider.category, 'all');
-}
 
 export class Pauses {
   constructor(

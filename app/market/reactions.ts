@@ -5,8 +5,15 @@
 import type { Commit } from '../../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { agentDecider, agentDue, type AgentEvent, type AgentState, releaseSlot } from '../../domain/market/agent';
-import type { PauseState } from '../../domain/market/pause';
+import {
+  agentDecider,
+  agentDue,
+  type AgentEvent,
+  type AgentState,
+  agentStream,
+  releaseSlot,
+} from '../../domain/market/agent';
+import { pauseDecider, type PauseState } from '../../domain/market/pause';
 import {
   freedSlot,
   giveBack,
@@ -16,6 +23,7 @@ import {
   taskDue,
   type TaskEvent,
   type TaskState,
+  taskStream,
 } from '../../domain/market/task';
 import { type Cause, causeOf } from '../engine/command';
 import type { DeadlineEngine } from '../engine/deadlines';
@@ -24,9 +32,9 @@ import type { Clock, Deadline } from '../engine/ports';
 import type { Committed } from '../engine/streams';
 import { traced } from '../engine/telemetry';
 import type { Transactor } from '../engine/transact';
-import { type Agents, agentStream } from './agents';
+import type { Agents } from './agents';
 import { Market } from './market';
-import { type Tasks, taskStream } from './tasks';
+import type { Tasks } from './tasks';
 
 const TASK_DUE = 'task';
 const SLOTS_DUE = 'slots';
@@ -85,9 +93,9 @@ export class Reactions implements Consumer {
   /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
   private note({ category, stream, state, version, here }: Committed): void {
     const { tenant, id } = parseStream(stream);
-    if (category === 'pause') this.market.pauses.update(tenant, state as PauseState, version);
-    if (category !== 'task' && category !== 'agent') return;
-    if (category === 'agent') {
+    if (category === pauseDecider.category) this.market.pauses.update(tenant, state as PauseState, version);
+    if (category !== taskDecider.category && category !== agentDecider.category) return;
+    if (category === agentDecider.category) {
       this.market.agents.update(tenant, id, state as AgentState, version);
       // Of what another process has reserved for it, the award may have been heard of before the slot.
       if (!here) this.agents.ring(tenant, id);
@@ -104,9 +112,12 @@ export class Reactions implements Consumer {
     const behind = this.transactor.catchUp(stream, (commits.at(-1) as Commit).index);
     if (behind !== undefined) await behind;
     // What waited for the end of a pause is looked at now, and not only when its turn comes.
-    if (category === 'pause' && commits.some(({ events }) => events.some(({ type }) => type === 'Resumed')))
+    if (
+      category === pauseDecider.category &&
+      commits.some(({ events }) => events.some(({ type }) => type === 'Resumed'))
+    )
       await this.market.sweep();
-    if (category !== 'task' && category !== 'agent') return;
+    if (category !== taskDecider.category && category !== agentDecider.category) return;
     const last = commits.at(-1) as Commit;
     await traced(
       `react ${category}`,
@@ -115,7 +126,7 @@ export class Reactions implements Consumer {
       { 'formicary.stream': stream },
       async (traceparent) => {
         const cause = { ...causeOf(last), traceparent };
-        if (category === 'task') await this.task(tenant, id, stream, commits, cause, due);
+        if (category === taskDecider.category) await this.task(tenant, id, stream, commits, cause, due);
         else await this.agent(tenant, id, stream, commits, cause, due);
       },
     );

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { parseCommitRef, streamName } from '../../domain/kernel/ids';
+import { parseCommitRef } from '../../domain/kernel/ids';
 import { type Time, toTime } from '../../domain/kernel/time';
-import { agentDecider, type AgentProfile } from '../../domain/market/agent';
+import { agentDecider, type AgentProfile, agentStream } from '../../domain/market/agent';
 import type { AwardChallenge } from '../../domain/market/award-challenge';
 import {
   accept,
@@ -32,11 +32,12 @@ import {
   type TaskEvent,
   type TaskSpec,
   type TaskState,
+  taskStream,
   timePassed,
   withdrawBid,
 } from '../../domain/market/task';
 import type { WhyNot } from '../../domain/market/why-not';
-import { actionDecider, isStopped, TASK_OVER } from '../../domain/oversight/action';
+import { actionDecider, actionStream, isStopped, TASK_OVER } from '../../domain/oversight/action';
 import type { TaskDoc } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
 import { type Cause, causeOf, type Outcome, type RequestContext, staleness } from '../engine/command';
@@ -45,7 +46,7 @@ import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
 import { timekeeper } from '../engine/watchdog';
-import { type Agents, agentStream } from './agents';
+import type { Agents } from './agents';
 import type { Market } from './market';
 import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 
@@ -106,10 +107,6 @@ export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 export const INLINE_BYTES = 32 * 1024;
 /** The same for a task that waits for a decision: the action that is decided on holds it. */
 const GATED_INLINE_BYTES = 16 * 1024;
-
-export function taskStream(tenant: string, id: string): string {
-  return streamName(tenant, 'task', id);
-}
 
 function referenceOf(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -448,7 +445,7 @@ export class Tasks {
     if ((await this.transactor.load(taskDecider, stream)).state.spec?.oversight === undefined) return undefined;
     const { state } = await this.transactor.current(
       actionDecider,
-      streamName(tenant, actionDecider.category, await gateOf(this.transactor, stream)),
+      actionStream(tenant, await gateOf(this.transactor, stream)),
     );
     return isStopped(state) || state.compensation !== undefined ? TASK_OVER : undefined;
   }

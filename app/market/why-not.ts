@@ -16,8 +16,8 @@ import {
   type WhyNot,
   whyNot,
 } from '../../domain/market/why-not';
-import { actionDecider } from '../../domain/oversight/action';
-import { approvalDecider, deadlineOf } from '../../domain/oversight/approval';
+import { actionDecider, actionStream } from '../../domain/oversight/action';
+import { approvalDecider, approvalStream, deadlineOf } from '../../domain/oversight/approval';
 import { ballotHolders, type Electorate } from '../../domain/oversight/consensus';
 import { roundDecider } from '../../domain/oversight/round';
 import { type TaskDoc, taskRow } from '../../projections/market/tasks';
@@ -248,7 +248,7 @@ export class WhyNots {
   private async awaited(stream: string): Promise<Awaited | undefined> {
     const { tenant } = parseStream(stream);
     const id = await gateOf(this.transactor, stream);
-    const { state } = await this.transactor.load(actionDecider, streamName(tenant, actionDecider.category, id));
+    const { state } = await this.transactor.load(actionDecider, actionStream(tenant, id));
     switch (state.status) {
       case 'unknown':
         return undefined;
@@ -275,8 +275,7 @@ export class WhyNots {
         until: deadline,
       };
     }
-    const approval = (await this.transactor.load(approvalDecider, streamName(tenant, approvalDecider.category, id)))
-      .state;
+    const approval = (await this.transactor.load(approvalDecider, approvalStream(tenant, id))).state;
     const { request, given, level } = approval;
     const until = deadlineOf(approval);
     return {

@@ -7,7 +7,7 @@
  */
 import { createHmac } from 'node:crypto';
 import type { Commit } from '../../domain/kernel/commit';
-import { parseStream, streamName } from '../../domain/kernel/ids';
+import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import {
@@ -16,6 +16,7 @@ import {
   channelDecider,
   type ChannelEvent,
   type ChannelState,
+  channelStream,
   isReference,
   removeChannel,
   setChannel,
@@ -27,6 +28,7 @@ import {
   deliveryDue,
   type DeliveryEvent,
   type DeliveryState,
+  deliveryStream,
   redrive,
   request,
   type Target,
@@ -53,7 +55,7 @@ export interface ChannelDoc extends Channel {
 export const channels: Projection<ChannelState, ChannelDoc> = {
   name: 'channels',
   version: 1,
-  category: 'channel',
+  category: channelDecider.category,
   fields: ['events[]'],
   row({ tenant, stream, version }, { channel_id, channel }) {
     return {
@@ -85,7 +87,7 @@ export interface DeliveryDoc {
 export const deliveries: Projection<DeliveryState, DeliveryDoc> = {
   name: 'deliveries',
   version: 1,
-  category: 'delivery',
+  category: deliveryDecider.category,
   fields: ['status'],
   row({ tenant, id, stream, version }, { notice, target, since, status, attempts, due = null, failure = null }) {
     if (notice === undefined || target === undefined || since === undefined) return undefined;
@@ -408,14 +410,6 @@ const DELIVERIES = 'deliveries';
 
 function principal(tenant: string): Principal {
   return { tenant, id: DELIVERIES, kind: 'system', level: 'execute' };
-}
-
-export function channelStream(tenant: string, id: string): string {
-  return streamName(tenant, channelDecider.category, id);
-}
-
-export function deliveryStream(tenant: string, id: string): string {
-  return streamName(tenant, deliveryDecider.category, id);
 }
 
 // ------------------------------------------------------------------------------------- signatures (Standard Webhooks)

@@ -11,9 +11,9 @@ import {
 } from 'prom-client';
 import type { Commit } from '../../domain/kernel/commit';
 import { type Time, toMillis } from '../../domain/kernel/time';
-import type { TaskEvent, TaskState } from '../../domain/market/task';
-import type { ApprovalEvent, ApprovalState } from '../../domain/oversight/approval';
-import type { RoundEvent, RoundState } from '../../domain/oversight/round';
+import { taskDecider, type TaskEvent, type TaskState } from '../../domain/market/task';
+import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../domain/oversight/approval';
+import { roundDecider, type RoundEvent, type RoundState } from '../../domain/oversight/round';
 import type { Colony } from '../colony';
 import type { StoreCost } from '../engine/ports';
 import type { DecisionFigures } from '../oversight/decision-metrics';
@@ -183,9 +183,9 @@ export class Metrics {
     colony.transactor.onCommitted(({ here, category, commits, state }) => {
       if (!here) return; // each process counts its own
       this.commits.inc({ category }, commits.length);
-      if (category === 'approval') this.approval(commits, state as ApprovalState);
-      if (category === 'round') this.round(commits, state as RoundState);
-      if (category !== 'task') return;
+      if (category === approvalDecider.category) this.approval(commits, state as ApprovalState);
+      if (category === roundDecider.category) this.round(commits, state as RoundState);
+      if (category !== taskDecider.category) return;
       for (const { events, at } of commits)
         for (const event of events as readonly TaskEvent[]) this.task(event, state as TaskState, at);
     });

@@ -4,7 +4,7 @@
  * loaded, and the step is taken. So a step that was lost, or is taken twice, changes nothing.
  */
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
-import { commitRef, parseCommitRef, parseStream, reservedId, streamName } from '../../domain/kernel/ids';
+import { commitRef, parseCommitRef, parseStream, reservedId } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { type Time, toTime } from '../../domain/kernel/time';
@@ -15,6 +15,7 @@ import {
   type ActionEvent,
   actionParties,
   type ActionState,
+  actionStream,
   type Challenge,
   challenge,
   clear,
@@ -38,7 +39,7 @@ import {
   timePassed,
   veto,
 } from '../../domain/oversight/action';
-import type { ApprovalState } from '../../domain/oversight/approval';
+import { approvalDecider, type ApprovalState } from '../../domain/oversight/approval';
 import { type Known, learnt, nextStep, type Sight, type Step } from '../../domain/oversight/next-step';
 import {
   CHALLENGE_KIND,
@@ -49,12 +50,13 @@ import {
   noveltyOf,
   oversightDecider,
   type OversightRules,
+  oversightStream,
   type Person,
   type RoundRules,
   rulesFor,
   type Seen,
 } from '../../domain/oversight/oversight';
-import { DEFAULT_CHOICES, roundDecider, type RoundState } from '../../domain/oversight/round';
+import { DEFAULT_CHOICES, roundDecider, type RoundState, roundStream } from '../../domain/oversight/round';
 import { type Ended, endOf, reasonOf, UPHOLD, verdictDueOf, verdictOf } from '../../domain/oversight/verdict';
 import type { ActionDoc } from '../../projections/oversight/actions';
 import { ALL, pagesOf, sourcesOf } from '../../projections/projection';
@@ -67,8 +69,7 @@ import type { Views } from '../engine/views';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { Tasks } from '../market/tasks';
 import { type Approvals, personOf } from './approvals';
-import { oversightStream } from './oversight';
-import { type Rounds, roundStream } from './rounds';
+import type { Rounds } from './rounds';
 
 export type ActionOutcome = Outcome<ActionState, ActionEvent>;
 
@@ -84,10 +85,6 @@ const NOT_ITS_OWN = new Rejection(
 
 /** More steps than any way through the gate has, or any turn on it. */
 const MAX_STEPS = 12;
-
-export function actionStream(tenant: string, id: string): string {
-  return streamName(tenant, 'action', id);
-}
 
 /** An action as the API shows it. */
 export function actionView(
@@ -584,7 +581,8 @@ export class Actions {
     for (const other of asked) {
       const { category, id } = parseStream(other);
       // Both refuse when they are over already, which is as well.
-      if (category === 'approval') await this.approvals.supersede(context, id, cut(reason, 1_000), askings);
+      if (category === approvalDecider.category)
+        await this.approvals.supersede(context, id, cut(reason, 1_000), askings);
       else await this.rounds.cancel(context, id, cut(reason, 1_000));
     }
   }

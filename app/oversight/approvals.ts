@@ -1,6 +1,6 @@
 /** Use cases of approvals: the queue, and what people do with what waits in it. */
 import { refuse, Rejection } from '../../domain/kernel/decider';
-import { parseStream, streamName } from '../../domain/kernel/ids';
+import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { editProblem } from '../../domain/market/task';
@@ -11,6 +11,7 @@ import {
   type ApprovalEvent,
   type ApprovalRequest,
   type ApprovalState,
+  approvalStream,
   approve,
   ask,
   claim,
@@ -39,10 +40,6 @@ import { timekeeper, type Watchdog } from '../engine/watchdog';
 import { partiesAsked } from './parties';
 
 export type ApprovalOutcome = Outcome<ApprovalState, ApprovalEvent>;
-
-export function approvalStream(tenant: string, id: string): string {
-  return streamName(tenant, 'approval', id);
-}
 
 /** An approval as the API shows it. */
 export function approvalView(

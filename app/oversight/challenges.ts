@@ -6,30 +6,36 @@
  * written; what is doubted is marked, with a time of its own at which the challenge is over in any case; then the round
  * is opened. Where it can't be opened after all, the mark is settled at once.
  */
+import { denialDecider } from '../../domain/audit/denial';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { agentDecider, releaseChallenge, reserveChallenge } from '../../domain/market/agent';
+import { agentDecider, agentStream, releaseChallenge, reserveChallenge } from '../../domain/market/agent';
 import { overdue } from '../../domain/market/award-challenge';
 import { taskDecider, type TaskEvent, type TaskState } from '../../domain/market/task';
+import { actionDecider } from '../../domain/oversight/action';
 import { approvalDecider } from '../../domain/oversight/approval';
 import type { Electorate } from '../../domain/oversight/consensus';
-import { CHALLENGE_KIND, oversightDecider, type OversightRules, rulesFor } from '../../domain/oversight/oversight';
+import {
+  CHALLENGE_KIND,
+  oversightDecider,
+  type OversightRules,
+  oversightStream,
+  rulesFor,
+} from '../../domain/oversight/oversight';
 import { challengeParties, type Party, withoutParties } from '../../domain/oversight/parties';
-import { roundDecider, type RoundState } from '../../domain/oversight/round';
+import { roundDecider, type RoundState, roundStream } from '../../domain/oversight/round';
 import { CHALLENGE_CHOICES, NOBODY, reasonOf, secondsAfterRound, UPHOLD } from '../../domain/oversight/verdict';
 import { type Cause, causeOf, type RequestContext } from '../engine/command';
 import { derivedSystemId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
-import { agentStream } from '../market/agents';
 import type { Tasks } from '../market/tasks';
 import { type Actions, gatekeeper } from './actions';
-import { oversightStream } from './oversight';
 import { doubtedAction } from './parties';
-import { type RoundInput, type RoundOutcome, type Rounds, roundStream } from './rounds';
+import type { RoundInput, RoundOutcome, Rounds } from './rounds';
 
 /** Who judges where no rules say so: this many agents that know the field, one vote each. */
 const JUDGES = 7;
@@ -208,7 +214,7 @@ export class Challenges {
   ): Promise<void> {
     const reason = cut(`its round could not be opened: ${why.message}`, 1_000);
     const { category, id } = waits === undefined ? { category: undefined, id: '' } : parseStream(waits);
-    if (category === 'task')
+    if (category === taskDecider.category)
       await this.tasks.settleChallenge(
         { principal: gatekeeper(tenant), cause, reaction: cause !== undefined },
         id,
@@ -299,7 +305,7 @@ export class Challenges {
       );
     const { category, id } = parseStream(place.stream);
     switch (category) {
-      case 'task': {
+      case taskDecider.category: {
         const awarded = (commit.events as readonly TaskEvent[]).find(
           (event) => event.type === 'TaskAwarded' || event.type === 'TaskHandedOff',
         );
@@ -316,19 +322,19 @@ export class Challenges {
           mark: (context, made) => this.tasks.challengeAward(context, id, { award, ...made }),
         };
       }
-      case 'action':
+      case actionDecider.category:
         return await this.action(by, place.stream);
-      case 'round':
+      case roundDecider.category:
         return await this.round(tenant, by, place.stream);
-      case 'approval': {
+      case approvalDecider.category: {
         const { state } = await this.transactor.load(approvalDecider, place.stream);
         if (state.request === undefined) break;
         const { action } = state.request;
-        return await (parseStream(action).category === 'round'
+        return await (parseStream(action).category === roundDecider.category
           ? this.round(tenant, by, action)
           : this.action(by, action));
       }
-      case 'denial':
+      case denialDecider.category:
         return { capability: '', parties: challengeParties(by, {}) };
       default:
     }
@@ -343,7 +349,7 @@ export class Challenges {
   private async round(tenant: string, by: string, stream: string): Promise<Doubted> {
     const { state } = await this.transactor.load(roundDecider, stream);
     const { spec } = state;
-    if (spec?.waits !== undefined && parseStream(spec.waits).category === 'action')
+    if (spec?.waits !== undefined && parseStream(spec.waits).category === actionDecider.category)
       return await this.action(by, spec.waits);
     return { capability: spec?.kind ?? '', parties: challengeParties(by, { round: state }) };
   }

@@ -1,12 +1,13 @@
 /** Use cases of corrections: what people say should have been otherwise. */
 import { Rejection } from '../../domain/kernel/decider';
-import { parseCommitRef, streamName } from '../../domain/kernel/ids';
+import { parseCommitRef } from '../../domain/kernel/ids';
 import {
   correct,
   type Correction,
   correctionDecider,
   type CorrectionEvent,
   type CorrectionState,
+  correctionStream,
 } from '../../domain/oversight/correction';
 import type { CorrectionDoc } from '../../projections/oversight/corrections';
 import { ALL } from '../../projections/projection';
@@ -45,12 +46,12 @@ export class Corrections {
             )
           : undefined;
     const decision = wrong === undefined ? correct({ ...correction, by }) : () => wrong;
-    return await this.transactor.transact(
-      correctionDecider,
-      streamName(tenant, correctionDecider.category, id),
-      decision,
-      { ...context, cause, action: 'correction.give', receiptOfRefusal: true },
-    );
+    return await this.transactor.transact(correctionDecider, correctionStream(tenant, id), decision, {
+      ...context,
+      cause,
+      action: 'correction.give',
+      receiptOfRefusal: true,
+    });
   }
 
   /** A page of the tenant's corrections, in order of id; as far as the view has come. */

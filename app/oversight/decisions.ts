@@ -27,6 +27,7 @@ import {
   type ActionEvent,
   actionHash,
   type ActionState,
+  actionStream,
 } from '../../domain/oversight/action';
 import {
   approvalDecider,
@@ -48,7 +49,7 @@ import type { RoundBook } from '../market/books';
 import type { Tasks } from '../market/tasks';
 import { gateOf } from '../market/why-not';
 import type { Deliveries } from '../notices/deliveries';
-import { type Actions, actionStream, gatekeeper, outcomeApproval } from './actions';
+import { type Actions, gatekeeper, outcomeApproval } from './actions';
 import type { Approvals } from './approvals';
 import type { Challenges } from './challenges';
 import type { Oversight } from './oversight';

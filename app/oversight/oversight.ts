@@ -1,5 +1,4 @@
 /** Use cases of oversight: the rules of a tenant, by kind of action. */
-import { streamName } from '../../domain/kernel/ids';
 import type { Time } from '../../domain/kernel/time';
 import {
   configure,
@@ -7,6 +6,7 @@ import {
   type OversightEvent,
   type OversightRules,
   type OversightState,
+  oversightStream,
   rulesFor,
 } from '../../domain/oversight/oversight';
 import type { Outcome, RequestContext } from '../engine/command';
@@ -14,11 +14,6 @@ import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 
 export { DEFAULT_RULES, IMPACTS, MODES, SAFE_DEFAULTS, rulesHash } from '../../domain/oversight/oversight';
-
-/** One stream a tenant. */
-export function oversightStream(tenant: string): string {
-  return streamName(tenant, oversightDecider.category, 'rules');
-}
 
 export class Oversight {
   constructor(private readonly transactor: Transactor) {}

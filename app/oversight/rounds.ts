@@ -1,6 +1,6 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
 import { Rejection } from '../../domain/kernel/decider';
-import { commitRef, reservedId, streamName } from '../../domain/kernel/ids';
+import { commitRef, reservedId } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
 import { actorOf } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
@@ -24,6 +24,7 @@ import {
   type RoundRecomputation,
   type RoundSpec,
   type RoundState,
+  roundStream,
   timePassed,
   type Vote,
 } from '../../domain/oversight/round';
@@ -69,10 +70,6 @@ export type RoundInput = Omit<RoundSpec, 'deadline'> & {
   readonly electorate: ElectorateInput;
   readonly parties?: readonly Party[];
 };
-
-export function roundStream(tenant: string, id: string): string {
-  return streamName(tenant, 'round', id);
-}
 
 /** A round as the API shows it. */
 export function roundView(

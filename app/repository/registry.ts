@@ -1,11 +1,11 @@
 /** Use cases of what agents share: the repository of agent types, and the tools. */
 import { Rejection } from '../../domain/kernel/decider';
-import { streamName } from '../../domain/kernel/ids';
 import type { Time } from '../../domain/kernel/time';
 import {
   agentTypeDecider,
   type AgentTypeEvent,
   type AgentTypeState,
+  agentTypeStream,
   define,
   type Overrides,
   revise,
@@ -28,6 +28,7 @@ import {
   type ToolDefinition,
   type ToolEvent,
   type ToolState,
+  toolStream,
 } from '../../domain/repository/tool';
 import { ownEntries } from '../../projections/repository/agent-types';
 import { searchTools, type ToolQuery, type ToolsFound } from '../../projections/repository/tools';
@@ -67,7 +68,7 @@ export class Repository {
   async find(tenant: string, agentType: string): Promise<AgentTypeEntry | Rejection> {
     const builtIn = CATALOGUE.find((entry) => entry.agent_type === agentType);
     if (builtIn !== undefined) return builtIn;
-    const { state } = await this.transactor.load(agentTypeDecider, streamName(tenant, 'agent-type', agentType));
+    const { state } = await this.transactor.load(agentTypeDecider, agentTypeStream(tenant, agentType));
     if (state.status === 'active' && state.entry !== undefined) return state.entry;
     return new Rejection(
       'missing',
@@ -113,12 +114,10 @@ export class Repository {
     action: string,
     decision: ReturnType<typeof withdraw>,
   ): Promise<Outcome<AgentTypeState, AgentTypeEvent>> {
-    return this.transactor.transact(
-      agentTypeDecider,
-      streamName(context.principal.tenant, 'agent-type', agentType),
-      decision,
-      { ...context, action },
-    );
+    return this.transactor.transact(agentTypeDecider, agentTypeStream(context.principal.tenant, agentType), decision, {
+      ...context,
+      action,
+    });
   }
 }
 
@@ -165,6 +164,6 @@ export class Tools {
   }
 
   private stream(tenant: string, id: string): string {
-    return streamName(tenant, 'tool', id);
+    return toolStream(tenant, id);
   }
 }

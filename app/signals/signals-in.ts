@@ -8,13 +8,20 @@
  */
 import { type Commit, sha256 } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { commitRef, isId, streamName } from '../../domain/kernel/ids';
+import { commitRef } from '../../domain/kernel/ids';
 import { JsonError, readJson } from '../../domain/kernel/json';
 import type { Principal } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import { type IncomingSignal, signalsOf, tenantOf } from '../../domain/signals/cloud-event';
-import { type Arrival, intakeDecider, type IntakeEvent, MAX_ARRIVING, takeIn } from '../../domain/signals/intake';
+import {
+  type Arrival,
+  intakeDecider,
+  type IntakeEvent,
+  intakeStream,
+  MAX_ARRIVING,
+  takeIn,
+} from '../../domain/signals/intake';
 import { causeOf } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock, EventStore, WorkQueue } from '../engine/ports';
@@ -164,7 +171,7 @@ async function arrive(
 ): Promise<Rejection | undefined> {
   const { transactor, store, clock, emitted, report } = deps;
   const name = `${hub}:${partition}`;
-  const stream = streamName(tenant, intakeDecider.category, isId(name) ? name : sha256(name).slice(0, 32));
+  const stream = intakeStream(tenant, name);
   const principal = principalOf(tenant);
   for (;;) {
     const { version, state } = await transactor.load(intakeDecider, stream);

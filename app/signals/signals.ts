@@ -5,7 +5,6 @@
  * of its emissions there is under way collects, and goes out as one commit with an event for each.
  */
 import { Rejection } from '../../domain/kernel/decider';
-import { streamName } from '../../domain/kernel/ids';
 import { type Time, toTime } from '../../domain/kernel/time';
 import {
   emit,
@@ -13,8 +12,8 @@ import {
   signalProblem,
   trailDecider,
   type TrailEvent,
-  trailId,
   type TrailState,
+  trailStream,
 } from '../../domain/signals/trail';
 import { viewName, type ViewReader } from '../../projections/projection';
 import {
@@ -140,7 +139,7 @@ export class Signals {
 
   /** One trail now, or as it was at `asOf`; undefined when nobody had emitted there. */
   async trail(tenant: string, type: string, location: string, asOf?: Time): Promise<TrailReading | undefined> {
-    const stream = streamName(tenant, trailDecider.category, trailId(type, location));
+    const stream = trailStream(tenant, type, location);
     const loaded =
       asOf === undefined
         ? await this.transactor.load(trailDecider, stream)
@@ -154,7 +153,7 @@ export class Signals {
   private async send(context: EmitContext, signals: readonly Signal[]): Promise<readonly SignalOutcome[]> {
     const { type, location } = signals[0] as Signal;
     const { principal, command, cause, correlationId } = context;
-    const stream = streamName(principal.tenant, trailDecider.category, trailId(type, location));
+    const stream = trailStream(principal.tenant, type, location);
     // A key names one commit, and a commit has one cause: these go alone.
     if (command !== undefined || cause !== undefined) return await this.commit(stream, context, signals);
     const name = JSON.stringify([stream, principal.id, principal.kind, principal.level, correlationId]);

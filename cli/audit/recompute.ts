@@ -2,8 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { PRIVATE_FILE } from '../../adapters/embedded/folder';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { streamName } from '../../domain/kernel/ids';
-import { type Recomputation, recomputeReceipt, type TaskEvent } from '../../domain/market/task';
+import { type Recomputation, recomputeReceipt, type TaskEvent, taskStream } from '../../domain/market/task';
 import { fileOf } from '../json';
 import { dataFolder, openFolder, receiptOf } from '../log-file';
 import { streamIn } from '../offline';
@@ -52,7 +51,7 @@ export async function recompute(context: Context, input: RecomputeInput): Promis
 function offline(folder: string, tenant = 'default', task: string): Commit[] {
   const log = openFolder(folder);
   try {
-    return streamIn(log, streamName(tenant, 'task', task));
+    return streamIn(log, taskStream(tenant, task));
   } finally {
     log.close();
   }

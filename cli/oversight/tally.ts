@@ -1,8 +1,13 @@
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { streamName } from '../../domain/kernel/ids';
 import { agreementMatrix } from '../../domain/oversight/consensus';
-import { recomputeRound, roundDecider, type RoundRecomputation, type RoundState } from '../../domain/oversight/round';
+import {
+  recomputeRound,
+  roundDecider,
+  type RoundRecomputation,
+  type RoundState,
+  roundStream,
+} from '../../domain/oversight/round';
 import { dataFolder, loadExport, openFolder } from '../log-file';
 import { stateOf, streamIn } from '../offline';
 import {
@@ -60,7 +65,7 @@ async function receiptsOf(
   }
   const log = file === undefined ? openFolder(dataFolder(data)) : await loadExport(file, () => undefined);
   try {
-    return streamIn(log, streamName(tenant, 'round', round));
+    return streamIn(log, roundStream(tenant, round));
   } finally {
     log.close();
   }

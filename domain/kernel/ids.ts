@@ -38,6 +38,11 @@ export function streamName(tenant: string, category: string, id: string): string
   return `${tenant}/${category}/${id}`;
 }
 
+/** How the streams of an aggregate are named; stands beside its decider. */
+export function streamsOf({ category }: { readonly category: string }): (tenant: string, id: string) => string {
+  return (tenant, id) => streamName(tenant, category, id);
+}
+
 export interface StreamParts {
   readonly tenant: string;
   readonly category: string;

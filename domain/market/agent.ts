@@ -5,6 +5,7 @@
  * no before a task is awarded. The task's stream tells who holds the task; a slot without such a task is released.
  */
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
+import { streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
 import { earliest, type Time } from '../kernel/time';
 
@@ -151,6 +152,8 @@ export const agentDecider: Decider<AgentState, AgentEvent> = {
     }
   },
 };
+
+export const agentStream = streamsOf(agentDecider);
 
 /** Slots in use. */
 export function slotsInUse(state: AgentState): number {

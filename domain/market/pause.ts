@@ -3,7 +3,7 @@
  * goes on, so an agent or a pool that is paused drains. One stream a tenant.
  */
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
-import { isId } from '../kernel/ids';
+import { isId, streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
 import type { Time } from '../kernel/time';
 
@@ -49,6 +49,11 @@ export const pauseDecider: Decider<PauseState, PauseEvent> = {
     return { pauses: { ...others, [keyOf(data)]: { ...data, since: before?.since ?? at } } };
   },
 };
+
+/** One stream a tenant. */
+export function pauseStream(tenant: string): string {
+  return streamName(tenant, pauseDecider.category, 'all');
+}
 
 /** The pause of one thing, if it is paused. */
 export function pauseOf({ pauses }: PauseState, kind: Pausable, name: string): Pause | undefined {

@@ -6,6 +6,7 @@
  */
 import { canonicalize, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
+import { streamsOf } from '../kernel/ids';
 import { plusSeconds, secondsBetween, type Time } from '../kernel/time';
 import { type AgentProfile, LENT_LEVEL, levelOf } from './agent';
 import { gini, rounded } from './market';
@@ -145,6 +146,8 @@ export const poolDecider: Decider<PoolState, PoolEvent> = {
     }
   },
 };
+
+export const poolStream = streamsOf(poolDecider);
 
 /** True while the pool is left alone. */
 export function isCoolingDown(state: PoolState, at: Time): boolean {

@@ -7,6 +7,7 @@
  */
 import { canonicalize, type Commit, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
+import { streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
 import { isSameActor } from '../kernel/principal';
 import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time } from '../kernel/time';
@@ -446,6 +447,8 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     }
   },
 };
+
+export const taskStream = streamsOf(taskDecider);
 
 /** How long the market leaves an agent alone that declined; doubles with each further decline, at most an hour. */
 const DECLINE_SECONDS = 60;

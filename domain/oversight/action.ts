@@ -7,7 +7,7 @@
  */
 import { canonicalize, type PolicyReceipt, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
-import { isId, isTenant } from '../kernel/ids';
+import { isId, isTenant, streamsOf } from '../kernel/ids';
 import type { Difference } from '../kernel/json-diff';
 import { actorOf, isSameActor } from '../kernel/principal';
 import { earliest, type Excuse, plusSeconds, type Time } from '../kernel/time';
@@ -305,6 +305,8 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
     }
   },
 };
+
+export const actionStream = streamsOf(actionDecider);
 
 /** Who has a part in whether the action may be taken: who proposed it, and who challenged it. */
 export function actionParties({ proposal, challenges }: ActionState): Party[] {

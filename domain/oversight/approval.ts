@@ -6,7 +6,7 @@
  * that fires late, twice or under a clock that jumped changes nothing about who may still decide.
  */
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
-import { isId } from '../kernel/ids';
+import { isId, streamsOf } from '../kernel/ids';
 import { type Difference, differences } from '../kernel/json-diff';
 import { isSameActor } from '../kernel/principal';
 import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time } from '../kernel/time';
@@ -280,6 +280,8 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
     }
   },
 };
+
+export const approvalStream = streamsOf(approvalDecider);
 
 /** When the approval is to be looked at next: the next group's turn, or the deadline. */
 export function approvalDue(state: ApprovalState): Time | undefined {

@@ -4,7 +4,7 @@
  */
 import { canonicalize } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
-import { parseCommitRef } from '../kernel/ids';
+import { parseCommitRef, streamsOf } from '../kernel/ids';
 import { isText } from './oversight';
 
 /** Longest text of a correction, in characters. */
@@ -36,6 +36,8 @@ export const correctionDecider: Decider<CorrectionState, CorrectionEvent> = {
   initial: { correction: undefined },
   evolve: (_, event) => ({ correction: event.data }),
 };
+
+export const correctionStream = streamsOf(correctionDecider);
 
 // ------------------------------------------------------------------------------------------------------ decisions
 

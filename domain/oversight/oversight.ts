@@ -4,7 +4,7 @@
  */
 import { canonicalize, type PolicyReceipt, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
-import { isId } from '../kernel/ids';
+import { isId, streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
 import type { PrincipalKind } from '../kernel/principal';
 import { doubledVoters, type Electorate, electorateProblems } from './consensus';
@@ -419,6 +419,11 @@ export const oversightDecider: Decider<OversightState, OversightEvent> = {
   initial: { kinds: {} },
   evolve: ({ kinds }, { data: { kind, rules } }) => ({ kinds: { ...kinds, [kind]: rules } }),
 };
+
+/** One stream a tenant. */
+export function oversightStream(tenant: string): string {
+  return streamName(tenant, oversightDecider.category, 'rules');
+}
 
 /** The rules that hold for a kind of action. */
 export function rulesFor(state: OversightState, kind: string): OversightRules {

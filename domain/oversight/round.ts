@@ -8,7 +8,7 @@
  */
 import { canonicalize, ChainVerifier, type Commit } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection, upcast } from '../kernel/decider';
-import { commitRef, isId, parseCommitRef } from '../kernel/ids';
+import { commitRef, isId, parseCommitRef, streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
 import { isSameActor, type PrincipalKind } from '../kernel/principal';
 import { type Excuse, isTime, plusSeconds, secondsBetween, type Time } from '../kernel/time';
@@ -250,6 +250,8 @@ export const roundDecider: Decider<RoundState, RoundEvent> = {
     }
   },
 };
+
+export const roundStream = streamsOf(roundDecider);
 
 function opened(state: RoundState, { spec, electorate, opened_by, parties = [] }: Opening, at: Time): OpenRound {
   const opener: Party = { id: opened_by, role: spec.challenges === undefined ? 'opener' : 'challenger' };

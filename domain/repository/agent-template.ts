@@ -4,6 +4,7 @@
  */
 import { canonicalize } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
+import { streamsOf } from '../kernel/ids';
 import { type AgentTypeEntry, type CustomEntry, customise } from './catalogue';
 import { CATALOGUE } from './catalogue-data';
 
@@ -37,6 +38,8 @@ export const agentTypeDecider: Decider<AgentTypeState, AgentTypeEvent> = {
     }
   },
 };
+
+export const agentTypeStream = streamsOf(agentTypeDecider);
 
 // ------------------------------------------------------------------------------------------------------ decisions
 

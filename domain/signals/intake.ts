@@ -8,7 +8,9 @@
  * than a higher one that was taken in: a message of which that is true is of a new hub, whose numbers are another
  * epoch.
  */
+import { sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
+import { isId, streamName } from '../kernel/ids';
 import { latest, type Time } from '../kernel/time';
 import type { Signal } from './trail';
 
@@ -55,6 +57,11 @@ export const intakeDecider: Decider<IntakeState, IntakeEvent> = {
     epoch: data.epoch ?? 0,
   }),
 };
+
+/** One stream for each partition of an event hub, named `hub:partition`. */
+export function intakeStream(tenant: string, partition: string): string {
+  return streamName(tenant, intakeDecider.category, isId(partition) ? partition : sha256(partition).slice(0, 32));
+}
 
 /** Largest number of signals in one decision: the longest of them fit into one commit. */
 export const MAX_ARRIVING = 256;

@@ -1,5 +1,5 @@
 /** Agents for lists and discovery: a row per agent. */
-import { type AgentState, loadOf, slotsInUse } from '../../domain/market/agent';
+import { agentDecider, type AgentState, loadOf, slotsInUse } from '../../domain/market/agent';
 import { ALL, type Projection } from '../projection';
 
 export interface AgentDoc {
@@ -22,7 +22,7 @@ export interface AgentDoc {
 export const agents: Projection<AgentState, AgentDoc> = {
   name: 'agents',
   version: 1,
-  category: 'agent',
+  category: agentDecider.category,
   fields: ['agent_type', 'pool', 'status', 'capability[]'],
   row({ tenant, id, stream, version }, state) {
     const { profile } = state;

@@ -1,5 +1,5 @@
 /** Tasks for lists: a row per task. */
-import type { TaskSpec, TaskState } from '../../domain/market/task';
+import { taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
@@ -42,7 +42,7 @@ export function taskRow(id: string, state: TaskState, spec: TaskSpec): TaskDoc {
 export const tasks: Projection<TaskState, TaskDoc> = {
   name: 'tasks',
   version: 1,
-  category: 'task',
+  category: taskDecider.category,
   fields: ['status', 'agent'],
   row({ tenant, id, stream, version }, state) {
     const { spec } = state;

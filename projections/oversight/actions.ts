@@ -1,5 +1,5 @@
 /** Actions at the gate: a row per action, with what it took to decide on it. */
-import type { ActionState } from '../../domain/oversight/action';
+import { actionDecider, type ActionState } from '../../domain/oversight/action';
 import type { Features, OversightAnswer } from '../../domain/oversight/oversight';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
@@ -35,7 +35,7 @@ export interface ActionDoc {
 export const actions: Projection<ActionState, ActionDoc> = {
   name: 'actions',
   version: 1,
-  category: 'action',
+  category: actionDecider.category,
   fields: ['status', 'kind', 'compensation'],
   row({ tenant, id, stream, version }, state) {
     const { proposal, compensation } = state;

@@ -1,5 +1,5 @@
 /** The queue of approvals: a row per approval, the most severe first, of equals the one whose deadline comes first. */
-import { type ApprovalState, deadlineOf } from '../../domain/oversight/approval';
+import { approvalDecider, type ApprovalState, deadlineOf } from '../../domain/oversight/approval';
 import type { Projection } from '../projection';
 
 export interface ApprovalDoc {
@@ -41,7 +41,7 @@ export interface ApprovalDoc {
 export const approvals: Projection<ApprovalState, ApprovalDoc> = {
   name: 'approvals',
   version: 2,
-  category: 'approval',
+  category: approvalDecider.category,
   fields: ['status', 'kind', 'severity', 'requester', 'outcome', 'group[]'],
   row({ tenant, id, stream, version }, state) {
     const { request, claim } = state;

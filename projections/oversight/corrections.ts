@@ -1,5 +1,5 @@
 /** Corrections for lists, and for learning: a row per correction. */
-import type { Correction, CorrectionState } from '../../domain/oversight/correction';
+import { type Correction, correctionDecider, type CorrectionState } from '../../domain/oversight/correction';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
@@ -13,7 +13,7 @@ export interface CorrectionDoc extends Correction {
 export const corrections: Projection<CorrectionState, CorrectionDoc> = {
   name: 'corrections',
   version: 1,
-  category: 'correction',
+  category: correctionDecider.category,
   fields: ['stream', 'by'],
   row({ tenant, id, stream, version, at }, { correction }) {
     if (correction === undefined) return undefined;

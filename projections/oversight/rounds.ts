@@ -1,5 +1,5 @@
 /** Rounds for lists: a row per round. */
-import type { RoundState } from '../../domain/oversight/round';
+import { roundDecider, type RoundState } from '../../domain/oversight/round';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
@@ -34,7 +34,7 @@ export interface RoundDoc {
 export const rounds: Projection<RoundState, RoundDoc> = {
   name: 'rounds',
   version: 2,
-  category: 'round',
+  category: roundDecider.category,
   fields: ['status', 'kind', 'escalated', 'voter[]'],
   row({ tenant, id, stream, version }, state) {
     const { spec, electorate } = state;

@@ -1,5 +1,5 @@
 /** The agent types of a tenant's own that can be deployed; the repository shows them beside the built-in ones. */
-import type { AgentTypeState } from '../../domain/repository/agent-template';
+import { agentTypeDecider, type AgentTypeState } from '../../domain/repository/agent-template';
 import type { CustomEntry } from '../../domain/repository/catalogue';
 import { type Projection, readAll, type ViewReader } from '../projection';
 
@@ -7,7 +7,7 @@ import { type Projection, readAll, type ViewReader } from '../projection';
 export const agentTypes: Projection<AgentTypeState, CustomEntry> = {
   name: 'agent-types',
   version: 1,
-  category: 'agent-type',
+  category: agentTypeDecider.category,
   fields: [],
   row({ tenant, id, stream, version }, { status, entry }) {
     return entry && { tenant, key: id, source: stream, index: version, doc: status === 'active' ? entry : null };

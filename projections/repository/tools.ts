@@ -1,5 +1,5 @@
 /** The tools of a tenant, to be listed and searched by API, operation and words (row 8.3, `search_tools`). */
-import type { Deprecation, SandboxLevel, ToolState } from '../../domain/repository/tool';
+import { type Deprecation, type SandboxLevel, toolDecider, type ToolState } from '../../domain/repository/tool';
 import { type Projection, readAll, type ViewReader } from '../projection';
 
 /** A tool without its schema and code, which are read by id. Field names are the wire's. */
@@ -24,7 +24,7 @@ export interface ToolDoc {
 export const tools: Projection<ToolState, ToolDoc> = {
   name: 'tools',
   version: 1,
-  category: 'tool',
+  category: toolDecider.category,
   fields: ['api', 'operations[]', 'deprecated'],
   row({ tenant, stream, version: index }, { latest, tool_id, deprecation = null }) {
     if (latest === undefined) return undefined;

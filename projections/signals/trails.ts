@@ -1,5 +1,5 @@
 /** The signal field: what can be perceived now, by place and type, strongest first (rows 1.1 and 5.2). */
-import { goneAt, PERCEPTIBLE, strengthAt, type TrailState } from '../../domain/signals/trail';
+import { goneAt, PERCEPTIBLE, strengthAt, trailDecider, type TrailState } from '../../domain/signals/trail';
 import { type Projection, readAll, type ViewFilter, type ViewReader } from '../projection';
 
 export interface TrailDoc {
@@ -25,7 +25,7 @@ export const NEVER = '9999-12-31T23:59:59.999Z';
 export const trails: Projection<TrailState, TrailDoc> = {
   name: 'trails',
   version: 1,
-  category: 'trail',
+  category: trailDecider.category,
   fields: ['type', 'goneAt', 'strength'],
   row({ tenant, stream, version }, state) {
     if (state.emissions === 0) return undefined;

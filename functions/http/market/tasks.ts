@@ -1,7 +1,7 @@
 /** `/v1/tasks`: posting, bidding, holding, completing. */
 import { z } from 'zod';
 import { type RequestContext, settled } from '../../../app/engine/command';
-import { MAX_EFFORT, type TaskOutcome, taskStream, taskView } from '../../../app/market/tasks';
+import { MAX_EFFORT, type TaskOutcome, taskView } from '../../../app/market/tasks';
 import { Rejection } from '../../../domain/kernel/decider';
 import { toMillis } from '../../../domain/kernel/time';
 import type { Claim, TaskSpec } from '../../../domain/market/task';
@@ -274,7 +274,7 @@ route({
     const { asOf } = call.query;
     if (asOf !== undefined)
       return { status: 200, body: taskView(call.params.id, loaded, toMillis(asOf)), etag: loaded.version };
-    const why = await colony.whyNots.of(taskStream(call.principal.tenant, call.params.id), loaded.state);
+    const why = await colony.whyNots.of(loaded.stream, loaded.state);
     return { status: 200, body: { ...taskView(call.params.id, loaded, call.now), why }, etag: loaded.version };
   },
 });
@@ -300,11 +300,11 @@ route({
     const { id } = call.params;
     const { tenant } = call.principal;
     const { limit, continuation } = call.query;
-    const { state } = existing('task', id, await colony.tasks.load(tenant, id));
+    const { stream, state } = existing('task', id, await colony.tasks.load(tenant, id));
     const found = colony.whyNots.candidates(tenant, state, limit, continuation);
     return page(call, `/v1/tasks/${id}/candidates`, found.candidates, found.continuation, {
       able: found.able,
-      why: await colony.whyNots.of(taskStream(tenant, id), state),
+      why: await colony.whyNots.of(stream, state),
     });
   },
 });

@@ -15,6 +15,7 @@ import {
 } from './decisions';
 import { follow, type FollowOptions } from './follow';
 import { type RetryOptions, Session } from './session';
+import { TasksApi } from './tasks';
 import { NodeTransport, type Transport } from './transport';
 import type {
   Agent,
@@ -27,9 +28,7 @@ import type {
   AgentTypeFilter,
   AgentTypeHit,
   AsOf,
-  Candidate,
   CausalChain,
-  ClaimInput,
   CommandOptions,
   Commit,
   Consumer,
@@ -51,20 +50,13 @@ import type {
   Pause,
   Pool,
   PoolHistory,
-  Posted,
   ReadOptions,
   Receipt,
   ReceiptFilter,
   ReceiptPage,
-  Recomputation,
   RoundAnswer,
   SignalInput,
   Status,
-  Task,
-  TaskAnswer,
-  TaskFilter,
-  TaskInput,
-  TaskSummary,
   Tool,
   ToolAnswer,
   ToolFilter,
@@ -88,6 +80,7 @@ export {
 } from './transport';
 export type { FollowOptions } from './follow';
 export type * from './types';
+export type * from './tasks';
 
 export interface FormicaryOptions {
   /** Address of the host; `http://127.0.0.1:7071` by default. */
@@ -305,132 +298,6 @@ export class RepositoryApi {
   }
 }
 
-/** `/v1/tasks` */
-export class TasksApi {
-  constructor(private readonly session: Session) {}
-
-  post(input: TaskInput, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.session.command('POST', '/v1/tasks', input, options);
-  }
-
-  /** Posts up to 500 tasks; answers for each, in their order. */
-  async postMany(tasks: readonly TaskInput[], options?: CommandOptions): Promise<readonly Posted[]> {
-    return await this.session.commands<Posted>('/v1/tasks/batch', { tasks }, options);
-  }
-
-  list(filter: TaskFilter = {}, options?: ReadOptions): Promise<Page<TaskSummary>> {
-    return this.session.read('/v1/tasks', { ...filter }, options);
-  }
-
-  /** Every task that the filter finds, page by page. */
-  all(filter: TaskFilter = {}, options?: ReadOptions): AsyncGenerator<TaskSummary, void, undefined> {
-    return this.session.all('/v1/tasks', { limit: PAGE, ...filter }, options);
-  }
-
-  get(id: string, { asOf, ...options }: AsOf = {}): Promise<Task> {
-    return this.session.read(taskPath(id), { asOf }, options);
-  }
-
-  /** Every agent that has the capability which the task asks for first, and what is in its way. */
-  candidates(id: string, options?: ReadOptions): AsyncGenerator<Candidate, void, undefined> {
-    return this.session.all(`${taskPath(id)}/candidates`, { limit: 500 }, options);
-  }
-
-  bid(
-    id: string,
-    bid: { readonly agent?: string; readonly note?: string } = {},
-    options?: CommandOptions,
-  ): Promise<TaskAnswer> {
-    return this.act(id, 'bids', bid, options);
-  }
-
-  withdrawBid(id: string, bid: { readonly agent?: string } = {}, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.act(id, 'withdraw-bid', bid, options);
-  }
-
-  /** Accepts an award; the lease starts. */
-  accept(id: string, claim: ClaimInput, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.act(id, 'accept', claim, options);
-  }
-
-  decline(id: string, claim: ClaimInput & { readonly reason?: string }, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.act(id, 'decline', claim, options);
-  }
-
-  /** Extends the lease. */
-  heartbeat(id: string, claim: ClaimInput, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.act(id, 'heartbeat', claim, options);
-  }
-
-  /** @param progress how far the work is, 0 to 1 */
-  progress(
-    id: string,
-    progress: ClaimInput & { readonly fraction: number; readonly note?: string },
-    options?: CommandOptions,
-  ): Promise<TaskAnswer> {
-    return this.act(id, 'progress', progress, options);
-  }
-
-  complete(
-    id: string,
-    completion: ClaimInput & { readonly result?: unknown },
-    options?: CommandOptions,
-  ): Promise<TaskAnswer> {
-    return this.act(id, 'complete', completion, options);
-  }
-
-  fail(
-    id: string,
-    failure: ClaimInput & { readonly reason: string; readonly retryable?: boolean },
-    options?: CommandOptions,
-  ): Promise<TaskAnswer> {
-    return this.act(id, 'fail', failure, options);
-  }
-
-  /** Gives the task back for another attempt. */
-  release(id: string, claim: ClaimInput & { readonly reason?: string }, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.act(id, 'release', claim, options);
-  }
-
-  /** Hands the running task to another agent. */
-  handOff(
-    id: string,
-    handOff: ClaimInput & { readonly to: string; readonly note?: string },
-    options?: CommandOptions,
-  ): Promise<TaskAnswer> {
-    return this.act(id, 'handoff', handOff, options);
-  }
-
-  cancel(id: string, reason?: string, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.act(id, 'cancel', { reason }, options);
-  }
-
-  /**
-   * Brings a dead or expired task back; a deadline that has passed is given again, by default with as much time as
-   * before.
-   */
-  redrive(
-    id: string,
-    { deadline, ...options }: { readonly deadline?: string } & CommandOptions = {},
-  ): Promise<TaskAnswer> {
-    return this.act(id, 'redrive', { deadline }, options);
-  }
-
-  /** Has the host compute an award again from its receipt; the last one by default. */
-  recompute(id: string, { award, ...options }: { readonly award?: number } & ReadOptions = {}): Promise<Recomputation> {
-    return this.session.read(`${taskPath(id)}/recompute`, { award }, options);
-  }
-
-  /** A large payload or result: `payload_ref` or `result_ref` of the task. */
-  blob(id: string, reference: string, options?: ReadOptions): Promise<unknown> {
-    return this.session.read(`${taskPath(id)}/blobs/${encodeURIComponent(reference)}`, undefined, options);
-  }
-
-  private act(id: string, action: string, body: unknown, options: CommandOptions | undefined): Promise<TaskAnswer> {
-    return this.session.command('POST', `${taskPath(id)}/${action}`, body, options);
-  }
-}
-
 /** `/v1/signals` */
 export class SignalsApi {
   constructor(private readonly session: Session) {}
@@ -630,7 +497,6 @@ const RECEIPTS_PAGE = 200;
 
 const agentPath = (id: string) => `/v1/agents/${encodeURIComponent(id)}`;
 const typePath = (agentType: string) => `/v1/agents/repository/${encodeURIComponent(agentType)}`;
-const taskPath = (id: string) => `/v1/tasks/${encodeURIComponent(id)}`;
 const poolPath = (pool: string) => `/v1/pools/${encodeURIComponent(pool)}`;
 const pausePath = (kind: Pausable, name: string) => `/v1/pauses/${kind}/${encodeURIComponent(name)}`;
 const toolPath = (id: string) => `/v1/tools/${encodeURIComponent(id)}`;

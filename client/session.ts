@@ -2,6 +2,7 @@
  * A request with everything around it: who calls, the key that makes a retry safe, retries, and errors as exceptions.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { AnswerOf, KeyOf, RequestOf, RouteSpec } from '../contract/route';
 import {
   ConnectionError,
   type Transport,
@@ -41,6 +42,13 @@ export class FormicaryError extends Error {
   }
 }
 
+/** Rows in a page where the caller wants all of them. */
+export const PAGE = 500;
+
+/** One of the values that a route answers with. */
+export type ItemOf<R extends RouteSpec> =
+  AnswerOf<R> extends { readonly value: readonly (infer Item)[] } ? Item : never;
+
 /** How often and how patiently a request is tried again: only one that may safely be sent twice is. */
 export interface RetryOptions {
   /** Tries in all; 1 never tries again. */
@@ -71,6 +79,37 @@ export class Session {
       ...(principal === undefined ? [] : ['x-formicary-principal', principal]),
     ];
     this.retry = { ...RETRY, ...retry };
+  }
+
+  /** Makes a request of a route, for example `call<typeof tasks.get>('GET /v1/tasks/{id}', { params: { id } })`. */
+  async call<R extends RouteSpec>(
+    key: KeyOf<R>,
+    request: RequestOf<R>,
+    options?: CommandOptions,
+  ): Promise<AnswerOf<R>> {
+    const { method, path, query, body } = partsOf(key, request);
+    if (method === 'GET') return await this.read(path, query, options);
+    return await this.command(method, path + search(query), body, options);
+  }
+
+  /** Every item of a route that answers a list, page by page. */
+  items<R extends RouteSpec>(
+    key: KeyOf<R>,
+    request: RequestOf<R>,
+    options?: ReadOptions,
+  ): AsyncGenerator<ItemOf<R>, void, undefined> {
+    const { path, query } = partsOf(key, request);
+    return this.all(path, query, options);
+  }
+
+  /** The answers of a route that takes several commands, in their order; see `commands`. */
+  async batch<R extends RouteSpec>(
+    key: KeyOf<R>,
+    request: RequestOf<R>,
+    options?: CommandOptions,
+  ): Promise<readonly ItemOf<R>[]> {
+    const { path, body } = partsOf(key, request);
+    return await this.commands<ItemOf<R> & Refusable>(path, body, options);
   }
 
   async read<T>(path: string, query?: Query, options?: ReadOptions): Promise<T> {
@@ -105,7 +144,7 @@ export class Session {
    * Several commands in one request; answers for each, in their order. What the store could not do is sent again, with
    * all the rest: what was done is answered once more.
    */
-  async commands<T extends { readonly problem?: { readonly status?: number; readonly retryAfterSeconds?: unknown } }>(
+  async commands<T extends Refusable>(
     path: string,
     body: unknown,
     options: CommandOptions = {},
@@ -188,6 +227,29 @@ export class Session {
     if (options?.traceparent !== undefined) headers.push('traceparent', options.traceparent);
     return headers;
   }
+}
+
+/** One answer of several. */
+interface Refusable {
+  readonly problem?: { readonly status?: number; readonly retryAfterSeconds?: unknown };
+}
+
+interface Parts {
+  readonly method: RouteSpec['method'];
+  readonly path: string;
+  readonly query: Query | undefined;
+  readonly body: unknown;
+}
+
+/** A request of a route, with its parameters in their places; what follows the last `*` keeps its slashes. */
+function partsOf(key: string, request: object): Parts {
+  const { params = {}, query, body } = request as { params?: Readonly<Record<string, string>> } & Omit<Parts, 'method'>;
+  const [method, template] = key.split(' ') as [RouteSpec['method'], string];
+  const path = template.replace(/\{(\*?)([^}]+)\}/g, (_, rest: string, name: string) => {
+    const value = params[name] ?? '';
+    return rest === '' ? encodeURIComponent(value) : value.split('/').map(encodeURIComponent).join('/');
+  });
+  return { method, path, query, body };
 }
 
 /**

@@ -6,8 +6,8 @@ import type { RetentionDays } from '../domain/audit/retention';
 import type { Commit } from '../domain/kernel/commit';
 import type { AgentProfile, AgentState, Deployment, StandingOffer } from '../domain/market/agent';
 import type { Objective, PoolCondition, PoolSample } from '../domain/market/pool';
-import type { Claim, Requirement, TaskOversight, TaskSpec, TaskState, TaskStatus } from '../domain/market/task';
-import type { Obstacle, WhyCode, WhyNot } from '../domain/market/why-not';
+import type { TaskSpec, TaskState } from '../domain/market/task';
+import type { WhyCode } from '../domain/market/why-not';
 import type { Channel } from '../domain/notices/channel';
 import type { DeliveryState } from '../domain/notices/delivery';
 import type { ActionState, ActionStatus, Instead, Proposal } from '../domain/oversight/action';
@@ -34,10 +34,9 @@ import type { AgentTypeEntry, CostTier, CustomEntry, SearchField } from '../doma
 import type { Deprecation, ToolDefinition, ToolState } from '../domain/repository/tool';
 import type { Signal } from '../domain/signals/trail';
 
-export type { Obstacle, WhyCode, WhyNot };
-export type { AgentTypeEntry, Channel, Claim, Commit, CustomEntry, Objective, OversightRules, RetentionDays };
+export type { WhyCode };
+export type { AgentTypeEntry, Channel, Commit, CustomEntry, Objective, OversightRules, RetentionDays };
 export type { CausalChain, CausalNode } from '../domain/audit/causality';
-export type { AwardFault, Recomputation } from '../domain/market/task';
 
 // --------------------------------------------------------------------------------------------------------- general
 
@@ -239,113 +238,6 @@ export interface AgentTypeAnswer {
   readonly receipt: Receipt;
   readonly agent_type: CustomEntry;
 }
-
-// ----------------------------------------------------------------------------------------------------------- tasks
-
-export interface TaskInput extends Partial<
-  Pick<
-    TaskSpec,
-    | 'priority'
-    | 'urgency'
-    | 'location'
-    | 'effort'
-    | 'deadline'
-    | 'payload'
-    | 'bid_seconds'
-    | 'accept_seconds'
-    | 'lease_seconds'
-    | 'max_attempts'
-    | 'retry_seconds'
-  >
-> {
-  readonly id?: string;
-  readonly task_type: string;
-  readonly requires?: readonly (Pick<Requirement, 'capability'> & Partial<Requirement>)[];
-  /** The receipt (`stream@index`) that led to this task. */
-  readonly cause?: string;
-  /** With it, the task is held until it is decided that it may be done; `kind` is its type by default. */
-  readonly oversight?: Pick<TaskOversight, 'why' | 'confidence' | 'impact'> & Partial<TaskOversight>;
-}
-
-export interface Task
-  extends
-    TaskSpec,
-    Pick<TaskState, 'attempts' | 'awards' | 'history' | 'correlation_id'>,
-    Partial<Pick<TaskState, 'holder' | 'progress' | 'completion' | 'open_since' | 'finished_at' | 'ended'>> {
-  readonly id: string;
-  readonly version: number;
-  readonly status: Exclude<TaskStatus, 'unknown'>;
-  /** Of its signal, 0 to 1, while it is open. */
-  readonly strength?: number;
-  /** How many have bid in this attempt. */
-  readonly bids: number;
-  readonly posted_at: string;
-  /** Why no agent is at work on it, as long as none is. */
-  readonly why?: WhyNot;
-}
-
-/** A task as lists show it. */
-export interface TaskSummary extends Pick<TaskSpec, 'task_type' | 'priority' | 'requester'> {
-  readonly id: string;
-  readonly status: Exclude<TaskStatus, 'unknown'>;
-  readonly location: string | null;
-  readonly attempts: number;
-  readonly award: number;
-  /** Who holds it, or who completed it. */
-  readonly agent: string | null;
-  readonly posted_at: string | null;
-  readonly deadline: string | null;
-  readonly finished_at: string | null;
-  readonly correlation_id: string;
-  /** Of the first hundred of a page that are open. */
-  readonly why?: WhyNot;
-  /** With `sort` or `stuck`. */
-  readonly waited_seconds?: number;
-}
-
-/**
- * An agent that has the capability which a task asks for first: whether it could take the task now, or what is in its
- * way.
- */
-export interface Candidate {
-  readonly agent: string;
-  readonly fits: boolean;
-  readonly code?: Obstacle;
-  readonly text?: string;
-  readonly bid: boolean;
-  readonly standing_offer: boolean;
-  readonly status: string;
-  readonly levels: readonly { readonly capability: string; readonly level: number | null; readonly needs: number }[];
-  /** In use. */
-  readonly slots: number;
-  readonly capacity: number;
-}
-
-export interface TaskFilter {
-  /** Open tasks, those first that have waited longest. */
-  readonly sort?: 'waiting';
-  /** Open tasks that have waited so many seconds at least, the longest first. */
-  readonly stuck?: number;
-  readonly status?: Exclude<TaskStatus, 'unknown'>;
-  readonly agent?: string;
-  readonly task_type?: string;
-  /** Size of a page, 1 to 1,000. */
-  readonly limit?: number;
-}
-
-export interface TaskAnswer {
-  readonly receipt: Receipt;
-  readonly task: Task;
-}
-
-/** One answer of a batch: a receipt, or the problem that kept this task out. */
-export type Posted = { readonly id: string } & (
-  | { readonly receipt: Receipt; readonly problem?: undefined }
-  | { readonly receipt?: undefined; readonly problem: ProblemDocument }
-);
-
-/** Who holds the task under which award; the agent is the caller when left out. */
-export type ClaimInput = Pick<Claim, 'award'> & Partial<Claim>;
 
 // --------------------------------------------------------------------------------------------------------- signals
 

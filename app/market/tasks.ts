@@ -1,5 +1,7 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
 import { createHash } from 'node:crypto';
+import type { Task } from '../../contract/market/tasks';
+import type { Shown } from '../../contract/route';
 import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { parseCommitRef } from '../../domain/kernel/ids';
@@ -53,11 +55,11 @@ import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 export { MAX_EFFORT } from '../../domain/market/task';
 
 /** A task as the API shows it; `now` in milliseconds since the epoch. */
-export function taskView(
+export function taskAnswer(
   id: string,
   { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>,
   now: number,
-): Record<string, unknown> {
+): Shown<typeof Task> {
   const {
     spec,
     status,
@@ -78,8 +80,8 @@ export function taskView(
   return {
     id,
     version,
-    status,
-    ...spec,
+    status: status as Shown<typeof Task>['status'],
+    ...(spec as TaskSpec),
     strength: status === 'open' ? strengthOf(state, toTime(now)) : undefined,
     attempts,
     awards,
@@ -90,7 +92,7 @@ export function taskView(
     progress,
     completion,
     history,
-    posted_at,
+    posted_at: posted_at as Time,
     open_since,
     finished_at,
     ended,

@@ -87,7 +87,7 @@ async function postMany(context: Context, tasks: readonly TaskInput[], key: stri
         });
       for (const answer of answers) {
         if (answer.problem === undefined) posted += 1;
-        else refused.push(answer);
+        else refused.push({ ...answer, problem: answer.problem });
         if (json) print(jsonLine(answer));
       }
       progress.update(start + batch.length);

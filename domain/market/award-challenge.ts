@@ -37,9 +37,11 @@ export interface ChallengedAward extends AwardChallenge {
   readonly holds: boolean;
   /** The award itself, or the last that came of it by hand-offs. */
   readonly heir: number;
-  /** `lapsed`: it had no verdict by its time. */
-  readonly status: 'open' | 'dismissed' | 'lapsed' | 'upheld';
+  readonly status: (typeof CHALLENGE_STATUSES)[number];
 }
+
+/** `lapsed`: it had no verdict by its time. */
+export const CHALLENGE_STATUSES = ['open', 'dismissed', 'lapsed', 'upheld'] as const;
 
 /** Whoever holds the time of a challenge, or decides on it, was away: what was left of it is left again. */
 export interface ChallengeTime {

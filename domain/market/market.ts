@@ -15,13 +15,13 @@ export interface Weights {
 
 export const DEFAULT_WEIGHTS: Weights = { match: 0.4, load: 0.3, success: 0.2, strength: 0.1 };
 
+/** `bid`: placed for this task. `offer`: a standing offer. `help`: an idle peer's offer to help an overloaded pool. */
+export const BID_SOURCES = ['bid', 'offer', 'help'] as const;
+
 /** What a score is made from, for one bidder. */
 export interface BidInputs {
   readonly agent: string;
-  /**
-   * `bid`: placed for this task. `offer`: a standing offer. `help`: an idle peer's offer to help an overloaded pool.
-   */
-  readonly source: 'bid' | 'offer' | 'help';
+  readonly source: (typeof BID_SOURCES)[number];
   /** Capability match, 0 to 1: the mean level of the capabilities that the task requires. */
   readonly match: number;
   /** Slots in use over capacity when the bids were closed, 0 to 1. */

@@ -88,7 +88,8 @@ export const MAX_HAND_OFFS = 10;
 /** Longest estimated effort, in seconds: a year. */
 export const MAX_EFFORT = 31_536_000;
 
-export type AttemptEnd = 'failed' | 'lapsed' | 'expired' | 'lost' | 'released';
+export const ATTEMPT_ENDS = ['failed', 'lapsed', 'expired', 'lost', 'released'] as const;
+export type AttemptEnd = (typeof ATTEMPT_ENDS)[number];
 
 export type TaskEvent =
   /**
@@ -167,8 +168,18 @@ export type TaskEvent =
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-export type TaskStatus =
-  'unknown' | 'held' | 'open' | 'awarded' | 'running' | 'completed' | 'cancelled' | 'expired' | 'dead';
+export const TASK_STATUSES = [
+  'held',
+  'open',
+  'awarded',
+  'running',
+  'completed',
+  'cancelled',
+  'expired',
+  'dead',
+] as const;
+/** `unknown`: it was never posted. */
+export type TaskStatus = 'unknown' | (typeof TASK_STATUSES)[number];
 
 export interface Holder {
   readonly agent: string;

@@ -42,16 +42,18 @@ export type Obstacle = Unfit | 'declined' | 'kept-out';
  * Why a task does not move. Stable: programs may tell them apart. Where agents differ, the one that stands nearest to
  * getting the task.
  */
-export type WhyCode =
-  | 'awaits-decision'
-  | 'awaits-acceptance'
-  | 'award-challenged'
-  | 'type-paused'
-  | 'bids-open'
-  | 'retry-delay'
-  | 'no-agent'
-  | 'award-under-way'
-  | Obstacle;
+export const WHY_CODES = [
+  'awaits-decision',
+  'awaits-acceptance',
+  'award-challenged',
+  'type-paused',
+  'bids-open',
+  'retry-delay',
+  'no-agent',
+  'award-under-way',
+  ...OBSTACLES,
+] as const;
+export type WhyCode = (typeof WHY_CODES)[number];
 
 export interface WhyNot {
   readonly code: WhyCode;

@@ -1,7 +1,8 @@
 /** The OpenAPI 3.1 document, built from the declared routes and their zod schemas. */
 import { z } from 'zod';
+import type { RouteSpec } from '../../contract/route';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemSlug } from './problem';
-import { isOptionalBody, type RouteDefinition, type RouteResponse, routes } from './route';
+import { isOptionalBody, routes } from './route';
 
 /** What the routes themselves don't say. */
 export interface ApiInfo {
@@ -34,26 +35,14 @@ export function openApi(info: ApiInfo): Json {
     openapi: '3.1.0',
     info: { title: info.title, version: info.version, description: info.description },
     servers: [{ url: '/' }],
-    tags: [...new Set(definitions.flatMap(({ tags }) => tags))].map((name) => ({ name })),
+    tags: [...new Set(definitions.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: { schemas: { ...schemas.components, Problem: PROBLEM_SCHEMA }, responses: problemResponses() },
   };
 }
 
-function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo): Json {
-  const {
-    name,
-    operationId = name,
-    summary,
-    description,
-    tags,
-    params,
-    query,
-    body,
-    responses,
-    needs,
-    method,
-  } = definition;
+function operation(definition: RouteSpec, schemas: Schemas, info: ApiInfo): Json {
+  const { name, operationId = name, summary, description, tag, params, query, body, needs, method } = definition;
   const parameters = [
     ...properties(params, schemas).map(([name, schema]) => parameter('path', name, schema, true)),
     ...properties(query, schemas).map(([name, schema, required]) => parameter('query', name, schema, required)),
@@ -68,7 +57,7 @@ function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo)
     operationId,
     summary,
     ...(description === undefined ? {} : { description }),
-    tags,
+    tags: [tag],
     'x-needs-level': needs,
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined
@@ -83,25 +72,18 @@ function operation(definition: RouteDefinition, schemas: Schemas, info: ApiInfo)
       ...Object.fromEntries(
         problemsOf(definition).map((slug) => [PROBLEMS[slug].status, { $ref: `#/components/responses/${slug}` }]),
       ),
-      ...Object.fromEntries(
-        Object.entries(responses).map(([status, response]) => [status, describe(Number(status), response, schemas)]),
-      ),
+      [definition.status ?? 200]: answered(definition, schemas),
       default: { $ref: '#/components/responses/refused' },
     },
   };
 }
 
-function describe(status: number, { description, schema, contentType }: RouteResponse, schemas: Schemas): Json {
-  if (status >= 400) return { description, content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } } };
-  if (contentType !== undefined)
-    return { description, content: { [contentType]: { schema: schema ? schemas.outputs.get(schema) : {} } } };
-  return schema === undefined
-    ? { description }
-    : { description, content: { 'application/json': { schema: schemas.outputs.get(schema) } } };
+function answered({ answers, answer, contentType = 'application/json' }: RouteSpec, schemas: Schemas): Json {
+  return { description: answers, content: { [contentType]: { schema: schemas.outputs.get(answer) } } };
 }
 
 /** The problems that the edge itself may answer with. */
-function problemsOf({ body }: RouteDefinition): ProblemSlug[] {
+function problemsOf({ body }: RouteSpec): ProblemSlug[] {
   return [
     'invalid-request',
     'unauthenticated',
@@ -209,15 +191,11 @@ interface Schemas {
  * Converts all schemas in two runs (as sent, as received), so that shared ones become components. A component whose
  * two forms differ, because of defaults or transformations, exists twice: `Task` as received, `Task.input` as sent.
  */
-function convertSchemas(definitions: readonly RouteDefinition[]): Schemas {
+function convertSchemas(definitions: readonly RouteSpec[]): Schemas {
   const sent = new Set(
     definitions.flatMap(({ params, query, body }) => [params, query, body].filter((schema) => schema !== undefined)),
   );
-  const received = new Set(
-    definitions.flatMap(({ responses }) =>
-      Object.values(responses).flatMap(({ schema }) => (schema === undefined ? [] : [schema])),
-    ),
-  );
+  const received = new Set(definitions.map(({ answer }) => answer).filter((schema) => schema !== undefined));
   const input = convert([...sent], 'input');
   const output = convert([...received], 'output');
 

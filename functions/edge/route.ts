@@ -12,6 +12,7 @@ import { type Claimed, type KeyClaim, StoreBusy } from '../../app/engine/ports';
 import { StoreUnavailable } from '../../app/engine/reachable';
 import { traced } from '../../app/engine/telemetry';
 import { logFailure } from '../../app/operation/log';
+import type { AnswerOf, Asked, RouteSpec } from '../../contract/route';
 import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
 import { includesLevel, type Level, type Principal } from '../../domain/kernel/principal';
@@ -23,8 +24,9 @@ import { isTaken, match, parseTemplate, pathOf, type Shape } from './template';
 
 /** What a handler is given: everything in it has been checked. */
 export interface Call<P = unknown, Q = unknown, B = unknown> {
-  /** Name of the route. */
+  /** Name of the route, and its path as the contract has it. */
   readonly operation: string;
+  readonly template: string;
   readonly principal: Principal;
   readonly params: P;
   readonly query: Q;
@@ -45,11 +47,15 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   readonly now: number;
 }
 
+/** The call of a route that is bound. */
+export type CallOf<R extends RouteSpec> = Call<Asked<R>['params'], Asked<R>['query'], Asked<R>['body']>;
+
 /** What a handler returns. */
-export interface Answer {
-  readonly status: number;
+export interface Answer<B = unknown> {
+  /** What the contract says by default, which is 200 where it says nothing. */
+  readonly status?: number;
   /** Sent as JSON; with `contentType` a string or bytes, sent as they are. */
-  readonly body?: unknown;
+  readonly body?: B;
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The version of what was read or written; sent as `ETag: "n"`. */
@@ -59,50 +65,18 @@ export interface Answer {
   readonly stream?: AsyncIterable<Uint8Array>;
 }
 
-export interface RouteResponse {
-  readonly description: string;
-  /** Absent: no body, or for errors a problem document. */
-  readonly schema?: z.ZodType;
-  /** Media type, when it is not JSON. */
-  readonly contentType?: string;
-}
+/** For what links in notices lead to: a browser gets the answer as a page. */
+export type Page<B = unknown> = (body: B) => PageText;
 
-/** A route; the generic parameters are the zod schemas of path parameters, query and body. */
-export interface RouteDefinition<
-  P extends z.ZodObject = z.ZodObject,
-  Q extends z.ZodObject = z.ZodObject,
-  B extends z.ZodType = z.ZodType,
-> {
-  /**
-   * Name of the function, unique. The Functions host looks at routes in order of these names: the first that fits
-   * serves.
-   */
-  readonly name: string;
-  /** In the OpenAPI document; the name by default. */
-  readonly operationId?: string;
-  readonly method: HttpMethod;
-  /** For example `/v1/tasks/{id}`; a last segment `{*rest}` takes all that follows. */
-  readonly path: string;
-  readonly summary: string;
-  readonly description?: string;
-  readonly tags: readonly string[];
-  /** One field per placeholder of the path. */
-  readonly params?: P;
-  /** The parameters that are understood; any other is refused. Values arrive as strings. */
-  readonly query?: Q;
-  /** A `z.strictObject`, so that unknown fields are refused. */
-  readonly body?: B;
-  /** Bytes; 1 MB by default. */
-  readonly bodyLimit?: number;
-  readonly responses: Readonly<Record<number, RouteResponse>>;
-  /** For what links in notices lead to: a browser gets the answer as a page. */
-  readonly page?: (body: Readonly<Record<string, unknown>>) => PageText;
-  /** The level that the caller must hold. */
-  readonly needs: Level;
-  /** False where a change is not of one resource with one version: If-Match is refused there, and true elsewhere. */
-  readonly conditional?: boolean;
-  /** Returns an answer, or returns or throws a Problem; any other exception becomes a 500. */
-  handler(call: Call<z.output<P>, z.output<Q>, z.output<B>>): Answer | Problem | Promise<Answer | Problem>;
+/** Returns an answer, or returns or throws a Problem; any other exception becomes a 500. */
+export type Handler<R extends RouteSpec> = (
+  call: CallOf<R>,
+) => Answer<AnswerOf<R>> | Problem | Promise<Answer<AnswerOf<R>> | Problem>;
+
+/** A route with what serves it. The schemas have checked what it is given, so the exact types are forgotten. */
+export interface BoundRoute extends RouteSpec {
+  readonly handler: (call: Call<never, never, never>) => Answer | Problem | Promise<Answer | Problem>;
+  readonly page?: Page<Readonly<Record<string, unknown>>>;
 }
 
 /** What is known of a request when its answer has been made; for metrics. */
@@ -131,7 +105,7 @@ const DEFAULT_BODY_LIMIT = 1_000_000;
 const MAX_ERRORS = 50;
 
 let edge: Edge | undefined;
-const definitions: RouteDefinition[] = [];
+const definitions: BoundRoute[] = [];
 /** Every path that is served, those without a definition too. */
 const shapes: Shape[] = [];
 
@@ -141,7 +115,7 @@ export function setEdge(value: Edge): void {
 }
 
 /** The routes so far, in order of declaration; the source of the OpenAPI document. */
-export function routes(): readonly RouteDefinition[] {
+export function routes(): readonly BoundRoute[] {
   return definitions;
 }
 
@@ -206,26 +180,22 @@ export function placeholders(path: string): string[] {
   return Array.from(path.matchAll(/\{\*?([^}]+)\}/g), (match) => match[1]!);
 }
 
-/** Declares and registers a route. Throws when the definition contradicts itself. */
-export function route<
-  P extends z.ZodObject = z.ZodObject<{}>,
-  Q extends z.ZodObject = z.ZodObject<{}>,
-  B extends z.ZodType = z.ZodUndefined,
->(definition: RouteDefinition<P, Q, B>): void {
-  const { name, method, path, params, body } = definition;
-  if (!path.startsWith('/')) throw new Error(`route ${name}: the path must start with a slash`);
+/**
+ * Registers what serves a route of the contract. Throws when the contract contradicts itself.
+ * @param page for what links in notices lead to: a browser gets the answer as a page
+ */
+export function bindRoute<R extends RouteSpec>(spec: R, handler: Handler<R>, page?: Page<AnswerOf<R>>): void {
+  const { name, method, path, params, body } = spec;
   const declared = Object.keys(params?.shape ?? {});
-  if (declared.toSorted().join() !== placeholders(path).toSorted().join()) {
+  if (declared.toSorted().join() !== placeholders(path).toSorted().join())
     throw new Error(`route ${name}: params has ${declared.join(', ') || 'nothing'}, the path is ${path}`);
-  }
   if (body !== undefined && method === 'GET') throw new Error(`route ${name}: a GET has no body`);
-  // The schemas have checked what the handler receives, so the registry may forget their exact types.
-  const erased = definition as unknown as RouteDefinition;
-  definitions.push(erased);
-  register(name, path, methodsOf(method), (request) => serve(erased, request));
+  const bound: BoundRoute = { ...spec, handler, page: page as BoundRoute['page'] };
+  definitions.push(bound);
+  register(name, path, methodsOf(method), (request) => serve(bound, request));
 }
 
-async function serve(definition: RouteDefinition, request: HttpRequest): Promise<HttpResponseInit> {
+async function serve(definition: BoundRoute, request: HttpRequest): Promise<HttpResponseInit> {
   const started = performance.now();
   let principal: Principal | undefined;
   let response: HttpResponseInit;
@@ -251,7 +221,7 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
     response =
       answer instanceof Problem
         ? problemResponse(answer)
-        : answerResponse(asPage(definition, answer, request), request);
+        : answerResponse(asPage(definition, answer, request), definition, request);
   } catch (error) {
     response = problemResponse(problemOf(definition.name, error));
   }
@@ -269,10 +239,7 @@ async function serve(definition: RouteDefinition, request: HttpRequest): Promise
  * Runs the handler. A key belongs to the first request that is well-formed, whatever becomes of it: on every route that
  * changes something, before anything is done. The answer waits until that is as durable as what was done.
  */
-async function handled(
-  definition: RouteDefinition,
-  call: Call<Record<string, unknown>, Record<string, unknown>>,
-): Promise<Answer | Problem> {
+async function handled(definition: BoundRoute, call: Call<never, never, never>): Promise<Answer | Problem> {
   const { idempotencyKey: key, request, principal, now } = call;
   if (key === undefined || request === undefined) return await definition.handler(call);
   const claimed = await requireEdge().claim({
@@ -294,7 +261,7 @@ function requireEdge(): Edge {
 }
 
 /** The rate limit comes before the level, so that refused callers are limited too. */
-function admit(definition: RouteDefinition, principal: Principal): void {
+function admit(definition: BoundRoute, principal: Principal): void {
   const permit = requireEdge().permits(principal);
   if ('retryAfterSeconds' in permit) {
     const seconds = Math.max(1, Math.ceil(permit.retryAfterSeconds));
@@ -310,11 +277,11 @@ function admit(definition: RouteDefinition, principal: Principal): void {
 }
 
 async function readCall(
-  definition: RouteDefinition,
+  definition: BoundRoute,
   request: HttpRequest,
   principal: Principal,
   traceparent: string,
-): Promise<Call<Record<string, unknown>, Record<string, unknown>>> {
+): Promise<Call<never, never, never>> {
   const { headers } = request;
   const operation = definition.name;
   const params = readParams(definition, request);
@@ -327,14 +294,15 @@ async function readCall(
   const keyed = idempotencyKey !== undefined && definition.method !== 'GET';
   return {
     operation,
+    template: definition.path,
     principal,
-    params,
-    query,
+    params: params as never,
+    query: query as never,
     ifMatch,
     idempotencyKey,
     request: keyed ? commandHash({ operation, params, query, body }) : undefined,
     traceparent,
-    body,
+    body: body as never,
     header: (name) => headers.get(name),
     get signal() {
       return abortSignalOf(request);
@@ -345,7 +313,7 @@ async function readCall(
 
 // ------------------------------------------------------------------------------------------------------ reading
 
-function readParams({ params, path }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
+function readParams({ params, path }: BoundRoute, request: HttpRequest): Record<string, unknown> {
   if (params === undefined) return {};
   const values: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.params)) {
@@ -371,7 +339,7 @@ function checkEncoding(url: string): void {
   }
 }
 
-function readQuery({ query }: RouteDefinition, request: HttpRequest): Record<string, unknown> {
+function readQuery({ query }: BoundRoute, request: HttpRequest): Record<string, unknown> {
   checkEncoding(request.url);
   const values: Record<string, string> = {};
   for (const [name, value] of request.query) {
@@ -388,7 +356,7 @@ function readQuery({ query }: RouteDefinition, request: HttpRequest): Record<str
 
 async function readBody(
   schema: z.ZodType,
-  { bodyLimit = DEFAULT_BODY_LIMIT }: RouteDefinition,
+  { bodyLimit = DEFAULT_BODY_LIMIT }: BoundRoute,
   request: HttpRequest,
 ): Promise<unknown> {
   if (Number(request.headers.get('content-length')) > bodyLimit) throw tooLarge(bodyLimit);
@@ -592,18 +560,22 @@ function unexpected(route: string, error: unknown): Problem {
 // ---------------------------------------------------------------------------------------------------- answering
 
 /** What a browser asks for is meant for people. */
-function asPage({ page }: RouteDefinition, answer: Answer, { headers }: HttpRequest): Answer {
+function asPage({ page }: BoundRoute, answer: Answer, { headers }: HttpRequest): Answer {
   if (page === undefined) return answer;
   const vary = { ...answer.headers, vary: 'accept' };
-  if (answer.status !== 200 || headers.get('accept')?.includes('text/html') !== true)
+  if ((answer.status ?? 200) !== 200 || headers.get('accept')?.includes('text/html') !== true)
     return { ...answer, headers: vary };
   const body = answer.body as Readonly<Record<string, unknown>>;
   const policy = { ...vary, 'content-security-policy': PAGE_POLICY, 'referrer-policy': 'no-referrer' };
   return { ...answer, headers: policy, body: pageOf(page(body), body), contentType: 'text/html; charset=utf-8' };
 }
 
-function answerResponse(answer: Answer, { method, headers: asked }: HttpRequest): HttpResponseInit {
-  const { status, body, contentType, etag, stream } = answer;
+function answerResponse(
+  answer: Answer,
+  definition: BoundRoute,
+  { method, headers: asked }: HttpRequest,
+): HttpResponseInit {
+  const { status = definition.status ?? 200, body, contentType, etag, stream } = answer;
   const headers: Record<string, string> = {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
@@ -645,4 +617,50 @@ function problemResponse({ document, headers }: Problem): HttpResponseInit {
     },
     body: JSON.stringify(document),
   };
+}
+
+// TEMPORARY: the form of routes that have no contract yet.
+export interface RouteDefinition<
+  P extends z.ZodObject = z.ZodObject,
+  Q extends z.ZodObject = z.ZodObject,
+  B extends z.ZodType = z.ZodType,
+> {
+  readonly name: string;
+  readonly operationId?: string;
+  readonly method: RouteSpec['method'];
+  readonly path: string;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tags: readonly string[];
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly bodyLimit?: number;
+  readonly responses: Readonly<
+    Record<number, { readonly description: string; readonly schema?: z.ZodType; readonly contentType?: string }>
+  >;
+  readonly page?: (body: Readonly<Record<string, unknown>>) => PageText;
+  readonly needs: Level;
+  readonly conditional?: boolean;
+  handler: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Answer | Problem | Promise<Answer | Problem>;
+}
+
+export function route<
+  P extends z.ZodObject = z.ZodObject<{}>,
+  Q extends z.ZodObject = z.ZodObject<{}>,
+  B extends z.ZodType = z.ZodUndefined,
+>({ responses, tags, page, handler, path, ...rest }: RouteDefinition<P, Q, B>): void {
+  if (!path.startsWith('/')) throw new Error(`route ${rest.name}: the path must start with a slash`);
+  const [[status, { description, schema, contentType }] = ['200', { description: '' }]] = Object.entries(responses);
+  const spec = {
+    ...rest,
+    path: path as `/${string}`,
+    tag: tags[0] ?? '',
+    status: Number(status) as 200,
+    answers: description,
+    answer: schema,
+    contentType,
+    example: {},
+  };
+  bindRoute(spec as unknown as RouteSpec, handler as never, page as never);
 }

@@ -1,31 +1,19 @@
 /** Tasks for lists: a row per task. */
+import type { TaskSummary } from '../../contract/market/tasks';
+import type { Shown } from '../../contract/route';
 import { taskDecider, type TaskSpec, type TaskState } from '../../domain/market/task';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
-export interface TaskDoc {
-  readonly id: string;
-  readonly task_type: string;
-  readonly status: TaskState['status'];
-  readonly priority: number;
-  readonly location: string | null;
-  readonly requester: string;
-  readonly attempts: number;
-  readonly award: number;
-  /** Who holds it, or who completed it. */
-  readonly agent: string | null;
-  readonly posted_at: string | null;
-  readonly deadline: string | null;
-  readonly finished_at: string | null;
-  readonly correlation_id: string;
-}
+/** What a list tells of a task beside why it waits. */
+export type TaskDoc = Omit<Shown<typeof TaskSummary>, 'why' | 'waited_seconds'>;
 
 /** A task as lists show it. */
 export function taskRow(id: string, state: TaskState, spec: TaskSpec): TaskDoc {
   return {
     id,
     task_type: spec.task_type,
-    status: state.status,
+    status: state.status as TaskDoc['status'],
     priority: spec.priority,
     location: spec.location ?? null,
     requester: spec.requester,

@@ -29,6 +29,7 @@ test('it is what is needed to compile and to run', () => {
     'LICENSE',
     'adapters',
     'app',
+    'contract',
     'domain',
     'functions',
     'host',

@@ -590,7 +590,7 @@ describe('several commands in one request', () => {
 
   test('are answered one by one when any of them was done or refused', () => {
     for (const value of [[done, busy], [busy, refused], [done, refused], [refused]])
-      expect(batchAnswer(value)).toEqual({ status: 200, body: { value } });
+      expect(batchAnswer(value)).toEqual({ body: { value } });
   });
 
   test('are answered together when the store could do none', () => {

@@ -16,7 +16,7 @@ import { isHandled } from '../../samples/demo/engine';
 import { type Servers, startServers } from '../servers/servers';
 
 const ROOT = path.resolve(__dirname, '../..');
-const SOURCES = '{domain,projections,app,adapters,host,functions,local,client,cli}/**/*.ts';
+const SOURCES = '{contract,domain,projections,app,adapters,host,functions,local,client,cli}/**/*.ts';
 
 /** What hosts store in: a folder each, or test servers. */
 export const PROFILE = process.env['FORMICARY_TEST_PROFILE'] === 'azure' ? 'azure' : 'embedded';

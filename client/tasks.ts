@@ -1,0 +1,140 @@
+/** Tasks: posting, bidding, holding, completing. */
+import type {
+  AwardRecomputation,
+  Candidate as CandidateSchema,
+  ClaimInput as ClaimInputSchema,
+  Task as TaskSchema,
+  TaskInput as TaskInputSchema,
+  tasks,
+  TaskSummary as TaskSummarySchema,
+  Why,
+} from '../contract/market/tasks';
+import type { AnswerOf, BodyOf, QueryOf, Sent, Shown } from '../contract/route';
+import { type ItemOf, PAGE, type Session } from './session';
+import type { AsOf, CommandOptions, ReadOptions } from './types';
+
+export type TaskInput = Sent<typeof TaskInputSchema>;
+/** Who holds the task under which award; the agent is the caller when left out. */
+export type ClaimInput = Sent<typeof ClaimInputSchema>;
+export type TaskFilter = QueryOf<typeof tasks.list>;
+export type Task = Shown<typeof TaskSchema>;
+export type TaskSummary = Shown<typeof TaskSummarySchema>;
+export type TaskAnswer = AnswerOf<typeof tasks.post>;
+export type Candidate = Shown<typeof CandidateSchema>;
+export type WhyNot = Shown<typeof Why>;
+export type Posted = ItemOf<typeof tasks.postMany>;
+export type Recomputation = Shown<typeof AwardRecomputation>;
+
+/** `/v1/tasks` */
+export class TasksApi {
+  constructor(private readonly session: Session) {}
+
+  post(body: TaskInput, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.post>('POST /v1/tasks', { body }, options);
+  }
+
+  /** Posts up to 500 tasks; answers for each, in their order. */
+  postMany(tasks: readonly TaskInput[], options?: CommandOptions): Promise<readonly Posted[]> {
+    return this.session.batch<PostMany>('POST /v1/tasks/batch', { body: { tasks } }, options);
+  }
+
+  list(query: TaskFilter = {}, options?: ReadOptions): Promise<AnswerOf<typeof tasks.list>> {
+    return this.session.call<typeof tasks.list>('GET /v1/tasks', { query }, options);
+  }
+
+  /** Every task that the filter finds, page by page. */
+  all(filter: TaskFilter = {}, options?: ReadOptions): AsyncGenerator<TaskSummary, void, undefined> {
+    return this.session.items<typeof tasks.list>('GET /v1/tasks', { query: { limit: PAGE, ...filter } }, options);
+  }
+
+  get(id: string, { asOf, ...options }: AsOf = {}): Promise<Task> {
+    return this.session.call<typeof tasks.get>('GET /v1/tasks/{id}', { params: { id }, query: { asOf } }, options);
+  }
+
+  /** Every agent that has the capability which the task asks for first, and what is in its way. */
+  candidates(id: string, options?: ReadOptions): AsyncGenerator<Candidate, void, undefined> {
+    const request = { params: { id }, query: { limit: 500 } };
+    return this.session.items<typeof tasks.candidates>('GET /v1/tasks/{id}/candidates', request, options);
+  }
+
+  bid(id: string, body: BodyOf<typeof tasks.bid> = {}, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.bid>('POST /v1/tasks/{id}/bids', { params: { id }, body }, options);
+  }
+
+  withdrawBid(id: string, body: BodyOf<typeof tasks.withdrawBid> = {}, options?: CommandOptions): Promise<TaskAnswer> {
+    const request = { params: { id }, body };
+    return this.session.call<typeof tasks.withdrawBid>('POST /v1/tasks/{id}/withdraw-bid', request, options);
+  }
+
+  /** Accepts an award; the lease starts. */
+  accept(id: string, body: ClaimInput, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.accept>('POST /v1/tasks/{id}/accept', { params: { id }, body }, options);
+  }
+
+  decline(id: string, body: BodyOf<typeof tasks.decline>, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.decline>('POST /v1/tasks/{id}/decline', { params: { id }, body }, options);
+  }
+
+  /** Extends the lease. */
+  heartbeat(id: string, body: ClaimInput, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.heartbeat>(
+      'POST /v1/tasks/{id}/heartbeat',
+      { params: { id }, body },
+      options,
+    );
+  }
+
+  /** Says how far the work is. */
+  progress(id: string, body: BodyOf<typeof tasks.progress>, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.progress>('POST /v1/tasks/{id}/progress', { params: { id }, body }, options);
+  }
+
+  complete(id: string, body: BodyOf<typeof tasks.complete>, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.complete>('POST /v1/tasks/{id}/complete', { params: { id }, body }, options);
+  }
+
+  fail(id: string, body: BodyOf<typeof tasks.fail>, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.fail>('POST /v1/tasks/{id}/fail', { params: { id }, body }, options);
+  }
+
+  /** Gives the task back for another attempt. */
+  release(id: string, body: BodyOf<typeof tasks.release>, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.release>('POST /v1/tasks/{id}/release', { params: { id }, body }, options);
+  }
+
+  /** Hands the running task to another agent. */
+  handOff(id: string, body: BodyOf<typeof tasks.handOff>, options?: CommandOptions): Promise<TaskAnswer> {
+    return this.session.call<typeof tasks.handOff>('POST /v1/tasks/{id}/handoff', { params: { id }, body }, options);
+  }
+
+  cancel(id: string, reason?: string, options?: CommandOptions): Promise<TaskAnswer> {
+    const request = { params: { id }, body: { reason } };
+    return this.session.call<typeof tasks.cancel>('POST /v1/tasks/{id}/cancel', request, options);
+  }
+
+  /**
+   * Brings a dead or expired task back; a deadline that has passed is given again, by default with as much time as
+   * before.
+   */
+  redrive(
+    id: string,
+    { deadline, ...options }: { readonly deadline?: string } & CommandOptions = {},
+  ): Promise<TaskAnswer> {
+    const request = { params: { id }, body: { deadline } };
+    return this.session.call<typeof tasks.redrive>('POST /v1/tasks/{id}/redrive', request, options);
+  }
+
+  /** Has the host compute an award again from its receipt; the last one by default. */
+  recompute(id: string, { award, ...options }: { readonly award?: number } & ReadOptions = {}): Promise<Recomputation> {
+    const request = { params: { id }, query: { award } };
+    return this.session.call<typeof tasks.recompute>('GET /v1/tasks/{id}/recompute', request, options);
+  }
+
+  /** A large payload or result: `payload_ref` or `result_ref` of the task. */
+  blob(id: string, reference: string, options?: ReadOptions): Promise<unknown> {
+    const request = { params: { id, reference } };
+    return this.session.call<typeof tasks.blob>('GET /v1/tasks/{id}/blobs/{reference}', request, options);
+  }
+}
+
+type PostMany = typeof tasks.postMany;

@@ -1,0 +1,138 @@
+/** The schemas that several contracts share. Limits and enumerations are the domain's; here they get their words. */
+import { z } from 'zod';
+import { ID_PATTERN } from '../domain/kernel/ids';
+import { readTime } from '../domain/kernel/time';
+import { isLocation } from '../domain/signals/trail';
+
+// ------------------------------------------------------------------------------------------------- what is sent
+
+export const Id = z
+  .string()
+  .regex(ID_PATTERN, 'must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -, beginning with a letter or digit')
+  .refine((value) => !value.includes('..'), 'must not contain two dots in a row')
+  .meta({ description: 'An id: ASCII letters, digits and . _ ~ : -', example: 'invoice-4711' });
+
+export const Unit = z.number().min(0).max(1);
+
+/** A time in whatever form RFC 3339 has; the handler gets it in UTC with milliseconds. */
+export const Timestamp = z
+  .string()
+  .check((context) => {
+    const read = readTime(context.value);
+    if ('time' in read) context.value = read.time;
+    else context.issues.push({ code: 'custom', message: read.fault, input: context.value });
+  })
+  .meta({
+    format: 'date-time',
+    description: 'RFC 3339: in with any offset, out in UTC with milliseconds',
+    example: '2026-11-21T10:00:00.000Z',
+  });
+
+export const Location = z
+  .string()
+  .regex(/^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/, 'must be ids separated by single slashes')
+  .refine(isLocation, 'must be at most 256 characters, without dot segments and two dots in a row')
+  .meta({ description: 'A place: ids separated by slashes', example: 'warehouse/eu/dock-3' });
+
+export const Text = (max: number) => z.string().min(1).max(max);
+
+/** Why somebody does something. */
+export const Reason = Text(2_000);
+
+export const Hash = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits in lower case')
+  .meta({ description: 'SHA-256 of the exact action, as it was shown' });
+
+/** A query parameter that is a whole number, in digits alone; values of a query arrive as strings. */
+export const Whole = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^(0|[1-9]\d{0,8})$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .meta({ type: 'integer', minimum: min, maximum: max });
+
+/** The same, with what is meant without it. */
+export function whole(min: number, max: number, fallback: number) {
+  return Whole(min, max)
+    .default(fallback)
+    .meta({
+      type: 'integer',
+      minimum: min,
+      maximum: max,
+      default: fallback,
+      description: `${min} to ${max}, ${fallback} by default`,
+    });
+}
+
+/** `true` or `false` in a query. */
+export const Flag = z
+  .enum(['true', 'false'])
+  .transform((value) => value === 'true')
+  .meta({ type: 'boolean' });
+
+export const Continuation = z.string().max(2_000).optional().meta({ description: 'From nextLink, as it is' });
+
+export const ById = z.object({ id: Id });
+/** A read of the past. */
+export const AsOf = z.object({ asOf: Timestamp.optional() });
+
+// --------------------------------------------------------------------------------------------- what is answered
+
+/** A time as answers have it. */
+export const At = z.string().meta({ format: 'date-time', description: 'UTC with milliseconds' });
+/** A whole number of 0 or more. */
+export const Count = z.int().min(0);
+/** What its caller owns: any JSON. */
+export const Anything = z.unknown();
+
+export const Receipt = z
+  .object({
+    stream: z.string().meta({ description: 'tenant/category/id', example: 'default/task/invoice-4711' }),
+    version: Count.meta({ description: 'Index of the commit; also the ETag' }),
+    hash: z.string().nullable().meta({ description: 'SHA-256 of the commit, which names the one before it' }),
+    at: At,
+    correlation_id: z.string().nullable(),
+    events: z.array(z.string()).meta({ description: 'Types of the events; empty when nothing changed' }),
+    repeated: z.boolean().meta({ description: 'True when this answers a command that was done before' }),
+  })
+  .meta({ id: 'Receipt', description: 'What a command has left in the log' });
+
+/** An error (RFC 9457), as it stands in the answers of a batch. */
+export const Problem = z
+  .looseObject({
+    type: z.string().meta({ format: 'uri', description: 'Stable name of this kind of problem' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().meta({ description: 'What was wrong and what to do' }),
+    errors: z
+      .array(
+        z.object({
+          pointer: z.string().optional().meta({ description: 'Place in the body, a JSON Pointer such as `#/price`' }),
+          parameter: z.string().optional().meta({ description: 'Name of the parameter or header' }),
+          message: z.string(),
+        }),
+      )
+      .optional()
+      .meta({ description: 'What is wrong with the request, one by one' }),
+  })
+  .meta({ id: 'Problem', description: 'What went wrong and what to do (RFC 9457)' });
+
+/** A page of a list; without `nextLink` it is the last one. */
+export const List = <T extends z.ZodType>(item: T) =>
+  z.object({
+    value: z.array(item),
+    nextLink: z.string().optional().meta({ description: 'Where the next page is; absent on the last one' }),
+  });
+
+/** A list that was cut off when it is not `complete`. */
+export const Found = <T extends z.ZodType>(item: T) =>
+  z.object({ value: z.array(item), complete: z.boolean().meta({ description: 'False when there is more' }) });
+
+/** An answer to a command: its receipt, and what it was about. */
+export const CommandOf = <Shape extends z.ZodRawShape>(about: Shape) => z.object({ receipt: Receipt, ...about });
+
+/** What the description of a route for several commands says of a store that did some of them. */
+export const SENT_AGAIN =
+  'Where a `problem` has the status 503, send the whole request again with the same `Idempotency-Key`: what was done is answered, the rest is done.';

@@ -1,0 +1,112 @@
+/**
+ * What a route of the API is, as data: what is sent, what is answered, and what is said of both. The server binds it,
+ * the OpenAPI document and the client's types are made of it; nothing says it a second time.
+ */
+import type { z } from 'zod';
+import type { Level } from '../domain/kernel/principal';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** A request that is understood: a test makes it of the route, in a tenant where what it names is there. */
+export interface Example {
+  /** Who calls, as `X-Formicary-Principal`: an agent's id, `human:ada`, `service:crm`; the developer by default. */
+  readonly as?: string;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string | number | boolean>>;
+  readonly body?: unknown;
+}
+
+/** Without type parameters, so that a table of routes keeps the exact type of each. */
+export interface RouteSpec {
+  /**
+   * Name of the function, unique. The Functions host looks at routes in order of these names: the first that fits
+   * serves.
+   */
+  readonly name: string;
+  /** In the OpenAPI document and in generated clients; the name by default. */
+  readonly operationId?: string;
+  readonly method: Method;
+  /** For example `/v1/tasks/{id}`; a last segment `{*rest}` takes all that follows. */
+  readonly path: `/${string}`;
+  readonly tag: string;
+  /** The level that the caller must hold. */
+  readonly needs: Level;
+  readonly summary: string;
+  /** Markdown; the summary by default. */
+  readonly description?: string;
+  /** One field per placeholder of the path. */
+  readonly params?: z.ZodObject;
+  /** The parameters that are understood; any other is refused. Values arrive as strings. */
+  readonly query?: z.ZodObject;
+  /** A `z.strictObject`, so that unknown fields are refused. */
+  readonly body?: z.ZodType;
+  /** Bytes; 1 MB by default. */
+  readonly bodyLimit?: number;
+  /** Of the answer; 200 by default. */
+  readonly status?: 200 | 201 | 202;
+  readonly answer: z.ZodType;
+  /** What the answer is, in words. */
+  readonly answers: string;
+  /** Media type of the answer, when it is not JSON. */
+  readonly contentType?: string;
+  /** False where a change is not of one resource with one version: If-Match is refused there, and true elsewhere. */
+  readonly conditional?: boolean;
+  readonly example: Example;
+}
+
+/** A table of routes by the names that its methods have in the client. */
+export function contract<const T extends Readonly<Record<string, RouteSpec>>>(routes: T): T {
+  return routes;
+}
+
+/** What is read is not written to: lists of the domain are read-only, those of schemas are not. */
+export type Frozen<T> = unknown extends T
+  ? T
+  : T extends readonly (infer Item)[]
+    ? T extends readonly [infer Head, ...infer Rest]
+      ? readonly [Frozen<Head>, ...{ [K in keyof Rest]: Frozen<Rest[K]> }]
+      : readonly Frozen<Item>[]
+    : T extends object
+      ? { readonly [K in keyof T]: Frozen<T[K]> }
+      : T;
+
+/** What stands in an answer with this schema; what a client sends, before defaults are filled in. */
+export type Shown<T extends z.ZodType> = Frozen<z.output<T>>;
+export type Sent<T extends z.ZodType> = Frozen<z.input<T>>;
+
+type Fields<T, Io extends 'input' | 'output'> = T extends z.ZodType
+  ? Io extends 'input'
+    ? z.input<T>
+    : z.output<T>
+  : {};
+
+/** What the handler of a route is given: checked, with every default filled in. */
+export interface Asked<R extends RouteSpec> {
+  readonly params: Fields<R['params'], 'output'>;
+  readonly query: Fields<R['query'], 'output'>;
+  readonly body: R['body'] extends z.ZodType ? z.output<R['body']> : undefined;
+}
+
+export type AnswerOf<R extends RouteSpec> = Shown<R['answer']>;
+export type BodyOf<R extends RouteSpec> = R['body'] extends z.ZodType ? Sent<R['body']> : undefined;
+/** Numbers and flags are written as text by whoever sends them. */
+export type QueryOf<R extends RouteSpec> = {
+  readonly [K in keyof Fields<R['query'], 'output'>]?: Fields<R['query'], 'output'>[K] | undefined;
+};
+
+type Part<Name extends string, T> = T extends undefined
+  ? { readonly [K in Name]?: undefined }
+  : {} extends T
+    ? { readonly [K in Name]?: T }
+    : { readonly [K in Name]: T };
+
+/** What a client gives for a request of a route. */
+export type RequestOf<R extends RouteSpec> = Part<
+  'params',
+  R['params'] extends z.ZodObject ? Sent<R['params']> : undefined
+> &
+  Part<'query', R['query'] extends z.ZodObject ? QueryOf<R> : undefined> &
+  Part<'body', BodyOf<R>>;
+
+/** `POST /v1/tasks/{id}/accept` */
+export type KeyOf<R extends RouteSpec> = `${R['method']} ${R['path']}`;

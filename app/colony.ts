@@ -54,15 +54,17 @@ import { Pauses } from './market/pauses';
 import { Reactions } from './market/reactions';
 import { Tasks } from './market/tasks';
 import { WhyNots } from './market/why-not';
-import { Channels, channels, Deliveries, deliveries, DELIVERY_DUE } from './notices/deliveries';
+import { Channels, channels, Deliveries, deliveries } from './notices/deliveries';
 import { Readiness } from './operation/readiness';
 import { Actions } from './oversight/actions';
 import { Approvals } from './oversight/approvals';
 import { Challenges } from './oversight/challenges';
 import { Corrections } from './oversight/corrections';
 import { DecisionMetrics } from './oversight/decision-metrics';
-import { DECISION_DUE, Decisions, PUBLIC_URL } from './oversight/decisions';
+import { Notifier, PUBLIC_URL } from './oversight/notifier';
+import { Orchestrated } from './oversight/orchestrated';
 import { Oversight } from './oversight/oversight';
+import { OversightReactions } from './oversight/reactions';
 import { Rounds } from './oversight/rounds';
 import { Repository, Tools } from './repository/registry';
 import { Signals } from './signals/signals';
@@ -134,7 +136,8 @@ export class Colony {
   readonly corrections: Corrections;
   readonly channels: Channels;
   readonly deliveries: Deliveries;
-  readonly decisions: Decisions;
+  readonly orchestrated: Orchestrated;
+  readonly decisions: OversightReactions;
   readonly decisionMetrics: DecisionMetrics;
   readonly readiness: Readiness;
   private readonly watch: FeedWatch;
@@ -200,7 +203,9 @@ export class Colony {
     this.roundBook.onAsked((tenant, voter) => this.agents.ring(tenant, voter));
     this.whyNots = new WhyNots(this.transactor, this.market, clock);
     this.tasks = new Tasks(this.transactor, this.market, this.agents, blobs, views, this.views, clock, this.whyNots);
-    this.deadlines = new DeadlineEngine(deadlines, this.watchdog, clock, report);
+    this.deadlines = new DeadlineEngine(deadlines, this.watchdog, clock, report, {
+      shared: options.shared,
+    });
     this.reactions = new Reactions(
       this.transactor,
       this.market,
@@ -245,22 +250,25 @@ export class Colony {
     this.tasks.onOverdue((stream, state) => this.challenges.overdue(stream, state));
     this.corrections = new Corrections(this.transactor, views, this.views);
     this.channels = new Channels(this.transactor, views, this.views);
-    this.deliveries = new Deliveries(this.transactor, views, this.views, deadlines, outbound, clock, report);
+    this.deliveries = new Deliveries(this.transactor, views, this.views, this.deadlines, outbound, clock, report);
     this.decisionMetrics = new DecisionMetrics(views, this.views, clock);
-    this.decisions = new Decisions(
-      this.transactor,
-      this.roundBook,
-      this.tasks,
-      this.rounds,
-      this.approvals,
-      this.actions,
-      this.challenges,
-      this.oversight,
+    this.orchestrated = new Orchestrated(report);
+    this.decisions = new OversightReactions(
+      {
+        transactor: this.transactor,
+        book: this.roundBook,
+        tasks: this.tasks,
+        rounds: this.rounds,
+        approvals: this.approvals,
+        actions: this.actions,
+        challenges: this.challenges,
+        oversight: this.oversight,
+        notifier: new Notifier(this.deliveries, this.oversight, options.publicUrl ?? PUBLIC_URL),
+        orchestrated: this.orchestrated,
+        report,
+      },
       this.deliveries,
-      deadlines,
-      clock,
-      options.publicUrl ?? PUBLIC_URL,
-      report,
+      this.deadlines,
     );
     // One that was given up on won't come: that has an alarm of its own.
     this.watch = new FeedWatch(
@@ -292,8 +300,6 @@ export class Colony {
       if (context.principal.kind === 'agent')
         void this.agents.heard(context, context.principal.id).catch(() => undefined);
     });
-    for (const reason of DECISION_DUE) this.deadlines.on(reason, (stream) => this.decisions.onDeadline(stream));
-    this.deadlines.on(DELIVERY_DUE, (stream) => this.deliveries.onDeadline(stream));
   }
 
   /** Opens the views, fills the market's books and starts the feed and the deadlines. */
@@ -376,7 +382,7 @@ export class Colony {
     await this.feed.stop();
     await this.peers.stop();
     await this.refilling;
-    await this.decisions.stop();
+    await this.orchestrated.stop();
     await this.deliveries.stop();
     await this.views.stop();
     await this.ports.close();

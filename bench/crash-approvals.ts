@@ -2,7 +2,7 @@
  * Crashes while decisions are under way: agents propose actions and put questions, voters vote, several people work on
  * one queue at once, some of it nobody ever answers. Every action is taken as soon as it is cleared, by two commands.
  */
-import { OUTCOME_KIND } from '../app/oversight/decisions';
+import { OUTCOME_KIND } from '../app/oversight/round-reactions';
 import { FormicaryError, type Receipt, type Status } from '../client/client';
 import { Session } from '../client/session';
 import type { Commit } from '../domain/kernel/commit';

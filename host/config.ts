@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
-import { PUBLIC_URL } from '../app/oversight/decisions';
+import { PUBLIC_URL } from '../app/oversight/notifier';
 import { nearest } from '../domain/kernel/nearest';
 import { readNumber } from '../domain/kernel/number';
 

@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import type { Clock, Deadline, Deadlines } from './ports';
+import { StandingDeadlines } from './standing-deadlines';
 import type { Watchdog } from './watchdog';
 
 /** Looks at a stream whose time may have come; answers when to look again, undefined when nothing waits any more. */
@@ -19,11 +20,12 @@ const ALTERED_AGAIN_SECONDS = 60;
 /** When a deadline that this process can't look at comes again: by then a process that can may have its turn. */
 const UNKNOWN_AGAIN_SECONDS = 60;
 const BATCH = 500;
+/** Where other processes fire deadlines too: by how much the clock of one of them may be ahead of this one's. */
+const AHEAD_SECONDS = 60;
 
 export class DeadlineEngine {
   private readonly looks = new Map<string, Look>();
-  /** Deadlines known to stand, by `stream reason`: an earlier one that stands makes a later one needless. */
-  private readonly standing = new Map<string, Time>();
+  private readonly standing: StandingDeadlines;
   private timer: NodeJS.Timeout | undefined;
   private firing: Promise<void> | undefined;
 
@@ -32,7 +34,11 @@ export class DeadlineEngine {
     private readonly watchdog: Watchdog,
     private readonly clock: Clock,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
-  ) {}
+    /** Whether other processes fire deadlines of the same table. */
+    { shared = false }: { readonly shared?: boolean } = {},
+  ) {
+    this.standing = new StandingDeadlines(clock, shared ? AHEAD_SECONDS : 0);
+  }
 
   /** Registers who looks at a stream when a deadline with this reason is due. Throws when somebody does already. */
   on(reason: string, look: Look): void {
@@ -74,12 +80,12 @@ export class DeadlineEngine {
   async schedule(deadlines: readonly Deadline[]): Promise<void> {
     const unknown = deadlines.find(({ reason }) => !this.looks.has(reason));
     if (unknown !== undefined) throw new Error(`nobody has registered the reason '${unknown.reason}' of deadlines`);
-    await this.write(deadlines.filter((deadline) => this.isNeeded(deadline)));
+    await this.write(this.standing.needed(deadlines));
   }
 
   /** Fires one deadline that a trigger has handed over. Rejects when it has to be handed over again. */
   async fired(deadline: Deadline): Promise<void> {
-    this.standing.delete(nameOf(deadline));
+    this.standing.fired(deadline);
     const next = await this.look(deadline);
     if (next !== undefined) await this.write([next]);
   }
@@ -92,12 +98,12 @@ export class DeadlineEngine {
       const due = await this.deadlines.due(toTime(this.clock.now()), BATCH);
       if (due.length === 0) return;
       // From here on a wish for the same stream is news: what it asks for may come after the look below.
-      for (const deadline of due) this.standing.delete(nameOf(deadline));
+      for (const deadline of due) this.standing.fired(deadline);
       // One that fails must not keep the others from their turn.
       const looks = due.map((deadline) => this.look(deadline).catch((error: unknown) => this.failed(deadline, error)));
       const next = (await Promise.all(looks)).filter((deadline) => deadline !== undefined);
       await this.deadlines.settle(due, next);
-      this.remember(next);
+      this.standing.written(next);
       if (due.length < BATCH) return;
     }
   }
@@ -128,27 +134,9 @@ export class DeadlineEngine {
     return { stream, reason, due: plusSeconds(toTime(this.clock.now()), seconds) };
   }
 
-  private isNeeded(deadline: Deadline): boolean {
-    const standing = this.standing.get(nameOf(deadline));
-    // An earlier look will see this one's turn and ask for it again. One that is due already may have been taken by
-    // another process, before it could see this.
-    return standing === undefined || standing > deadline.due || standing <= toTime(this.clock.now());
-  }
-
   private async write(deadlines: readonly Deadline[]): Promise<void> {
     if (deadlines.length === 0) return;
     await this.deadlines.schedule(deadlines);
-    this.remember(deadlines);
+    this.standing.written(deadlines);
   }
-
-  private remember(deadlines: readonly Deadline[]): void {
-    for (const deadline of deadlines) {
-      const standing = this.standing.get(nameOf(deadline));
-      if (standing === undefined || deadline.due < standing) this.standing.set(nameOf(deadline), deadline.due);
-    }
-  }
-}
-
-function nameOf({ stream, reason }: Deadline): string {
-  return `${stream} ${reason}`;
 }

@@ -28,7 +28,8 @@ import {
 import { type Cause, causeOf } from '../engine/command';
 import type { DeadlineEngine } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
-import type { Clock, Deadline } from '../engine/ports';
+import type { Clock } from '../engine/ports';
+import { type Change, eventsOf, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
 import type { Committed } from '../engine/streams';
 import { traced } from '../engine/telemetry';
 import type { Transactor } from '../engine/transact';
@@ -44,6 +45,12 @@ const SWEEP_EVERY_MS = 5_000;
 
 export class Reactions implements Consumer {
   readonly name = 'reactions';
+  private readonly reactions: ReactionsByCategory = {
+    [taskDecider.category]: followed(taskDecider.category, (change) => this.task(change)),
+    [agentDecider.category]: followed(agentDecider.category, (change) => this.agent(change)),
+    // What waited for the end of a pause is looked at now, and not only when its turn comes.
+    [pauseDecider.category]: { concerns: endsPause, react: () => this.market.sweep() },
+  };
   private sweeping: NodeJS.Timeout | undefined;
 
   constructor(
@@ -62,17 +69,7 @@ export class Reactions implements Consumer {
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {
-    const byStream = new Map<string, Commit[]>();
-    for (const commit of commits) {
-      const of = byStream.get(commit.stream);
-      if (of === undefined) byStream.set(commit.stream, [commit]);
-      else of.push(commit);
-    }
-    const due: Deadline[] = [];
-    const results = await Promise.allSettled([...byStream].map(([stream, own]) => this.stream(stream, own, due)));
-    await this.deadlines.schedule(due);
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+    await react(commits, this.reactions, { transactor: this.transactor, deadlines: this.deadlines });
   }
 
   /** Starts to look again, now and then, at tasks that wait for an agent. */
@@ -107,91 +104,49 @@ export class Reactions implements Consumer {
     if (task.status === 'awarded' && task.holder !== undefined) this.agents.ring(tenant, task.holder.agent);
   }
 
-  private async stream(stream: string, commits: readonly Commit[], due: Deadline[]): Promise<void> {
-    const { tenant, category, id } = parseStream(stream);
-    const behind = this.transactor.catchUp(stream, (commits.at(-1) as Commit).index);
-    if (behind !== undefined) await behind;
-    // What waited for the end of a pause is looked at now, and not only when its turn comes.
-    if (
-      category === pauseDecider.category &&
-      commits.some(({ events }) => events.some(({ type }) => type === 'Resumed'))
-    )
-      await this.market.sweep();
-    if (category !== taskDecider.category && category !== agentDecider.category) return;
-    const last = commits.at(-1) as Commit;
-    await traced(
-      `react ${category}`,
-      'consumer',
-      last.meta.traceparent,
-      { 'formicary.stream': stream },
-      async (traceparent) => {
-        const cause = { ...causeOf(last), traceparent };
-        if (category === taskDecider.category) await this.task(tenant, id, stream, commits, cause, due);
-        else await this.agent(tenant, id, stream, commits, cause, due);
-      },
-    );
-  }
-
-  private async task(
-    tenant: string,
-    id: string,
-    stream: string,
-    commits: readonly Commit[],
-    cause: Cause,
-    due: Deadline[],
-  ): Promise<void> {
+  private async task(change: Change): Promise<void> {
+    const { stream, tenant, id, cause } = change;
     const { state, version } = await this.transactor.load(taskDecider, stream);
     this.market.tasks.update(tenant, id, stream, state, version);
-    for (const commit of commits) {
-      for (const event of commit.events as readonly TaskEvent[]) {
-        const freed = freedSlot(event);
-        if (freed === undefined) continue;
-        await this.transactor.transact(
-          agentDecider,
-          agentStream(tenant, freed.agent),
-          releaseSlot(id, freed.award, freed.outcome),
-          {
-            principal: Market.principal(tenant),
-            action: 'agent.release',
-            cause: { ...causeOf(commit), traceparent: cause.traceparent },
-            reaction: true,
-            correlationId: state.correlation_id,
-          },
-        );
-      }
+    for (const { commit, event } of eventsOf<TaskEvent>(change)) {
+      const freed = freedSlot(event);
+      if (freed === undefined) continue;
+      await this.transactor.transact(
+        agentDecider,
+        agentStream(tenant, freed.agent),
+        releaseSlot(id, freed.award, freed.outcome),
+        {
+          principal: Market.principal(tenant),
+          action: 'agent.release',
+          cause: { ...causeOf(commit), traceparent: cause.traceparent },
+          reaction: true,
+          correlationId: state.correlation_id,
+        },
+      );
     }
     const now = toTime(this.clock.now());
     if (state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, cause);
     const after = this.transactor.peek<TaskState>(stream)?.state ?? state;
-    wish(due, stream, TASK_DUE, taskDue(after, now));
+    change.wish(TASK_DUE, taskDue(after, now));
   }
 
-  private async agent(
-    tenant: string,
-    id: string,
-    stream: string,
-    commits: readonly Commit[],
-    cause: Cause,
-    due: Deadline[],
-  ): Promise<void> {
+  private async agent(change: Change): Promise<void> {
+    const { stream, tenant, id, cause } = change;
     const { state, version } = await this.transactor.load(agentDecider, stream);
     this.market.agents.update(tenant, id, state, version);
     let able: Cause | undefined;
     let left: Departure | undefined;
-    for (const commit of commits) {
-      for (const event of commit.events as readonly AgentEvent[]) {
-        const here =
-          event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
-        if (here && state.profile !== undefined)
-          wish(due, stream, PRESENCE_DUE, plusSeconds(toTime(this.clock.now()), state.profile.presence_seconds));
-        left = departure(event, commit) ?? left;
-        if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
-      }
+    for (const { commit, event } of eventsOf<AgentEvent>(change)) {
+      const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
+      if (here && state.profile !== undefined)
+        change.wish(PRESENCE_DUE, plusSeconds(toTime(this.clock.now()), state.profile.presence_seconds));
+      left = departure(event, commit) ?? left;
+      if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
     }
     if (left !== undefined)
       await this.giveAllBack(tenant, id, state, left, { ...causeOf(left.commit), traceparent: cause.traceparent });
     if (state.status === 'active' && able !== undefined) await this.market.serve(tenant, id, able);
-    wish(due, stream, SLOTS_DUE, agentDue(state));
+    change.wish(SLOTS_DUE, agentDue(state));
   }
 
   /**
@@ -261,8 +216,22 @@ export class Reactions implements Consumer {
   }
 }
 
-function wish(due: Deadline[], stream: string, reason: string, at: Time | undefined): void {
-  if (at !== undefined) due.push({ stream, reason, due: at });
+/** What follows from a change stands in the trace of what led to it. */
+function followed(category: string, follow: (change: Change) => Promise<void>): Reaction {
+  return {
+    react: (change) =>
+      traced(
+        `react ${category}`,
+        'consumer',
+        change.cause.traceparent,
+        { 'formicary.stream': change.stream },
+        (traceparent) => follow({ ...change, cause: { ...change.cause, traceparent } }),
+      ),
+  };
+}
+
+function endsPause({ events }: Commit): boolean {
+  return events.some(({ type }) => type === 'Resumed');
 }
 
 /** The commit by which an agent was lost or left. */

@@ -6,7 +6,6 @@
  * under the same id.
  */
 import { createHmac } from 'node:crypto';
-import type { Commit } from '../../domain/kernel/commit';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
@@ -36,8 +35,10 @@ import {
 import { asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/notices/notice';
 import { ALL, type Projection, readAll } from '../../projections/projection';
 import type { Cause, Outcome, RequestContext } from '../engine/command';
+import type { DeadlineEngine } from '../engine/deadlines';
 import { derivedId } from '../engine/new-id';
-import type { Clock, Deadline, Deadlines, Outbound, ViewStore } from '../engine/ports';
+import type { Clock, Outbound, ViewStore } from '../engine/ports';
+import type { Change, Reaction } from '../engine/reacting';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import type { Views } from '../engine/views';
@@ -163,8 +164,8 @@ export class Channels {
 
 // ----------------------------------------------------------------------------------------------------- deliveries
 
-/** Reason of the deadlines that lead to `onDeadline`. */
-export const DELIVERY_DUE = 'delivery';
+/** Reason of the deadlines of deliveries. */
+const DELIVERY_DUE = 'delivery';
 
 /** Channels that one notice goes to, at most. */
 const MAX_CHANNELS = 100;
@@ -176,7 +177,7 @@ const ATTEMPT_MS = 10_000;
 const LOST_AFTER_SECONDS = 60;
 const BUSY_SECONDS = 5;
 
-export class Deliveries {
+export class Deliveries implements Reaction {
   /** Attempts that this process makes now, by stream. */
   private readonly underWay = new Map<string, Promise<void>>();
   private stopped = false;
@@ -185,12 +186,14 @@ export class Deliveries {
     private readonly transactor: Transactor,
     private readonly viewStore: ViewStore,
     private readonly views: Views,
-    private readonly deadlines: Deadlines,
+    deadlines: DeadlineEngine,
     private readonly outbound: Outbound,
     private readonly clock: Clock,
     private readonly report: (message: string, facts: Record<string, unknown>) => void,
     private readonly random: () => number = Math.random,
-  ) {}
+  ) {
+    deadlines.on(DELIVERY_DUE, (stream) => this.onDeadline(stream));
+  }
 
   /**
    * Writes a delivery for every channel, as far as the view has come, through which `group` is told of such a notice. A
@@ -217,23 +220,16 @@ export class Deliveries {
     if (failed !== undefined) throw failed.reason;
   }
 
-  /** Sets the deadlines of deliveries that have changed. Handles commits of any category, in any order, also again. */
-  async handle(commits: readonly Commit[]): Promise<void> {
-    const due = new Map<string, Deadline>();
-    for (const { stream, index } of commits) {
-      if (parseStream(stream).category !== deliveryDecider.category) continue;
-      await this.transactor.catchUp(stream, index);
-      const at = deliveryDue((await this.transactor.load(deliveryDecider, stream)).state);
-      if (at !== undefined) due.set(stream, { stream, reason: DELIVERY_DUE, due: at });
-    }
-    if (due.size > 0) await this.deadlines.schedule([...due.values()]);
+  /** Sets the deadline of a delivery that has changed. */
+  async react({ stream, wish }: Change): Promise<void> {
+    wish(DELIVERY_DUE, deliveryDue((await this.transactor.load(deliveryDecider, stream)).state));
   }
 
   /**
    * Begins the attempt that is due, and answers when to look again; undefined when there is nothing left to do. Doesn't
    * wait for the receiver: other deadlines are to have their turn.
    */
-  async onDeadline(stream: string): Promise<Time | undefined> {
+  private async onDeadline(stream: string): Promise<Time | undefined> {
     const due = deliveryDue((await this.transactor.current(deliveryDecider, stream)).state);
     const now = toTime(this.clock.now());
     if (due === undefined || due > now) return due;

@@ -10,6 +10,7 @@ import { denialDecider } from '../../domain/audit/denial';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseCommitRef, parseStream } from '../../domain/kernel/ids';
+import type { PrincipalKind } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, agentStream, releaseChallenge, reserveChallenge } from '../../domain/market/agent';
@@ -131,15 +132,16 @@ export class Challenges {
 
   /**
    * Opens the round of a challenge whose process died before it could; settles the challenge where that is impossible.
+   * `kind`: what made it.
    */
-  async resume(stream: string, made: Made, cause: Cause): Promise<void> {
+  async resume(stream: string, made: Made, kind: PrincipalKind, cause: Cause): Promise<void> {
     const { tenant } = parseStream(stream);
     const { by, round, target = commitRef(stream, 0) } = made;
     if ((await this.transactor.current(roundDecider, roundStream(tenant, round))).version >= 0) return;
     const doubted = await this.find(tenant, by, target);
     if (doubted instanceof Rejection) return await this.drop(tenant, stream, made, doubted, cause);
     const context: RequestContext = {
-      principal: { tenant, id: by, kind: 'agent', level: 'execute' },
+      principal: { tenant, id: by, kind, level: 'execute' },
       cause,
       reaction: true,
     };

@@ -60,8 +60,8 @@ if (SHARED) {
     extraInputs: [durableClient],
     async handler(documents: unknown, context: InvocationContext) {
       const { colony } = await runtime();
-      const { decisions } = colony;
-      decisions.connect(new DurableOrchestrations(df.getClient(context), (stream) => decisions.dueOf(stream)));
+      const { decisions, orchestrated } = colony;
+      orchestrated.connect(new DurableOrchestrations(df.getClient(context), (stream) => decisions.dueOf(stream)));
       await colony.deliver('reactions', documents as readonly unknown[]);
     },
   });

@@ -1,7 +1,7 @@
 /** The port `Orchestrations` on Durable Functions: one instance for each stream that waits, named after it. */
 import { type DurableClient, OrchestrationRuntimeStatus } from 'durable-functions';
 import type { Orchestrations } from '../../app/engine/ports';
-import type { DecisionDue } from '../../app/oversight/decisions';
+import type { DecisionDue } from '../../app/oversight/reactions';
 import { sha256 } from '../../domain/kernel/commit';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Time } from '../../domain/kernel/time';

@@ -20,9 +20,9 @@ df.app.client.timer('orchestrations', {
   schedule: '0 */5 * * * *',
   runOnStartup: true,
   async handler(_, client) {
-    const { decisions } = (await runtime()).colony;
+    const { decisions, orchestrated } = (await runtime()).colony;
     const orchestrations = new DurableOrchestrations(client, (stream) => decisions.dueOf(stream));
-    decisions.connect(orchestrations);
+    orchestrated.connect(orchestrations);
     await orchestrations.heal(decisions.waiting());
     await orchestrations.purge(new Date(systemClock.now() - keptMs()));
   },

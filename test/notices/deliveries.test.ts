@@ -14,17 +14,18 @@ import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { SmtpMail } from '../../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../../adapters/outbound/secrets';
 import { HttpWebhooks } from '../../adapters/outbound/webhooks';
+import { DeadlineEngine } from '../../app/engine/deadlines';
 import { Feed } from '../../app/engine/feed';
 import type { Mail } from '../../app/engine/ports';
-import type { Deadline } from '../../app/engine/ports';
+import { react } from '../../app/engine/reacting';
 import type { RequestContext } from '../../app/engine/transact';
 import { viewOf, Views } from '../../app/engine/views';
+import { Watchdog } from '../../app/engine/watchdog';
 import {
   Channels,
   channels as channelsView,
   Deliveries,
   deliveries as deliveriesView,
-  DELIVERY_DUE,
 } from '../../app/notices/deliveries';
 import { type Commit, unseal } from '../../domain/kernel/commit';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
@@ -109,7 +110,7 @@ class World {
   async start() {
     const database = this.database as unknown as Database;
     const store = new FaultyEventStore(await SqliteEventStore.open(database), (operation) => this.faults(operation));
-    const [viewStore, checkpoints, deadlines, queue] = [
+    const [viewStore, checkpoints, table, queue] = [
       new SqliteViewStore(database),
       await SqliteCheckpoints.open(database),
       await SqliteDeadlines.open(database),
@@ -131,13 +132,15 @@ class World {
       mail: this.mail,
       secrets: new EnvironmentSecrets(this.environment),
     };
+    const deadlines = new DeadlineEngine(table, new Watchdog(this.clock, report), this.clock, report);
     const deliveries = new Deliveries(transactor, viewStore, views, deadlines, outbound, this.clock, report, () =>
       this.random(),
     );
     const feed = new Feed(store, checkpoints, queue, this.clock, report);
     await views.start();
-    await feed.start([views, { name: 'deliveries', handle: (commits) => deliveries.handle(commits) }]);
-    return { deliveries, channels: new Channels(transactor, viewStore, views), feed, deadlines };
+    const handle = (commits: readonly Commit[]) => react(commits, { delivery: deliveries }, { transactor, deadlines });
+    await feed.start([views, { name: 'deliveries', handle }]);
+    return { deliveries, channels: new Channels(transactor, viewStore, views), feed, deadlines, table };
   }
 
   /** The process is gone; another one starts. What it had under way may arrive all the same. */
@@ -155,16 +158,7 @@ class World {
 
   /** What is due has its turn, as the reactions give it. Doesn't wait for the attempts. */
   async begin(process = this.process): Promise<void> {
-    const due = await process.deadlines.due(toTime(this.clock.time), 500);
-    const next: Deadline[] = [];
-    await Promise.all(
-      due.map(async ({ stream, reason }) => {
-        expect(reason).toBe(DELIVERY_DUE);
-        const again = await process.deliveries.onDeadline(stream);
-        if (again !== undefined) next.push({ stream, reason, due: again });
-      }),
-    );
-    await process.deadlines.settle(due, next);
+    await process.deadlines.fire();
   }
 
   async fire(): Promise<void> {
@@ -408,7 +402,7 @@ describe('a receiver', () => {
     expect(await world.dead('umbrella')).toEqual([]);
     expect(world.receiver.received).toHaveLength(MAX_ATTEMPTS + 1);
     expect(new Set(world.receiver.ids).size).toBe(2);
-    expect(await world.process.deadlines.due(plusSeconds(toTime(world.clock.time), 1e6), 10)).toEqual([]);
+    expect(await world.process.table.due(plusSeconds(toTime(world.clock.time), 1e6), 10)).toEqual([]);
   });
 
   test('that hangs holds up neither deadlines, nor other tenants, nor more than eight attempts of its own', async () => {
@@ -478,7 +472,7 @@ describe('what is under way', () => {
     await world.set('ops');
     await world.notify(world.notice('n-1'));
     const other = await world.start();
-    const stream = (await world.process.deadlines.due(toTime(world.clock.time), 1))[0]?.stream as string;
+    const stream = (await world.process.table.due(toTime(world.clock.time), 1))[0]?.stream as string;
     await Promise.all([world.process.deliveries.attempt(stream), other.deliveries.attempt(stream)]);
     expect(new Set(world.receiver.ids).size).toBe(1);
     expect(world.histories()).toEqual([['DeliveryRequested', 'Delivered']]);

@@ -1,0 +1,86 @@
+/**
+ * What every consumer that reacts to streams does alike: the commits of a stream are taken together and in order,
+ * streams side by side, and what is to be looked at later has its deadline before anybody hears of a failure.
+ */
+import type { Commit } from '../../domain/kernel/commit';
+import type { Event } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
+import type { Time } from '../../domain/kernel/time';
+import { type Cause, causeOf } from './command';
+import type { DeadlineEngine } from './deadlines';
+import type { Deadline } from './ports';
+import type { Transactor } from './transact';
+
+/** What has happened to one stream. */
+export interface Change {
+  readonly stream: string;
+  readonly tenant: string;
+  readonly id: string;
+  /** In order; at least one. The stream's state holds them all, and perhaps later ones. */
+  readonly commits: readonly Commit[];
+  /** The last of them, as the cause of what follows. */
+  readonly cause: Cause;
+  /** Has the stream looked at for this reason at that time; of several wishes the earliest counts. */
+  readonly wish: (reason: string, at: Time | undefined) => void;
+}
+
+export interface Reaction {
+  /** Whether a commit leads to anything, told without loading a state; all do where this is left out. */
+  readonly concerns?: (commit: Commit) => boolean;
+  /** Does what follows, found from the state, so that the same commits again find nothing left to do. */
+  readonly react: (change: Change) => Promise<void>;
+}
+
+/** By category of stream; commits of other categories lead to nothing. */
+export type ReactionsByCategory = Readonly<Partial<Record<string, Reaction>>>;
+
+/**
+ * Reacts to commits, in order per stream. Every stream has its turn and every deadline wished for is written; then the
+ * first failure is thrown.
+ */
+export async function react(
+  commits: readonly Commit[],
+  reactions: ReactionsByCategory,
+  { transactor, deadlines }: { readonly transactor: Transactor; readonly deadlines: DeadlineEngine },
+): Promise<void> {
+  const due: Deadline[] = [];
+  const results = await Promise.allSettled(
+    [...byStream(commits, reactions)].map(async ([stream, own]) => {
+      const { tenant, category, id } = parseStream(stream);
+      const last = own.at(-1) as Commit;
+      const behind = transactor.catchUp(stream, last.index);
+      if (behind !== undefined) await behind;
+      const wish = (reason: string, at: Time | undefined) => {
+        if (at !== undefined) due.push({ stream, reason, due: at });
+      };
+      await reactions[category]?.react({ stream, tenant, id, commits: own, cause: causeOf(last), wish });
+    }),
+  );
+  await deadlines.schedule(due);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** The events of a change, each with its commit. */
+export function* eventsOf<E extends Event>({
+  commits,
+}: Pick<Change, 'commits'>): Generator<{ readonly commit: Commit; readonly event: E }> {
+  for (const commit of commits) for (const event of commit.events as readonly E[]) yield { commit, event };
+}
+
+/** The types of the events of a change. */
+export function typesOf<E extends Event>({ commits }: Pick<Change, 'commits'>): ReadonlySet<E['type']> {
+  return new Set(commits.flatMap(({ events }) => events.map(({ type }) => type)));
+}
+
+function byStream(commits: readonly Commit[], reactions: ReactionsByCategory): Map<string, Commit[]> {
+  const streams = new Map<string, Commit[]>();
+  for (const commit of commits) {
+    const reaction = reactions[parseStream(commit.stream).category];
+    if (reaction === undefined || reaction.concerns?.(commit) === false) continue;
+    const own = streams.get(commit.stream);
+    if (own === undefined) streams.set(commit.stream, [commit]);
+    else own.push(commit);
+  }
+  return streams;
+}

@@ -1,0 +1,35 @@
+/** What follows from an action at the gate: its next step, and what doubt of it still lacks. */
+import { commitRef } from '../../domain/kernel/ids';
+import { actionDecider, type ActionEvent } from '../../domain/oversight/action';
+import { type Change, eventsOf, typesOf } from '../engine/reacting';
+import type { OversightServices } from './services';
+
+/** What may settle a challenge. */
+const SETTLES = ['ChallengeDismissed', 'ActionRefused', 'ActionVetoed', 'ActionOverridden', 'CompensationDue'] as const;
+
+export class ActionReactions {
+  constructor(private readonly services: OversightServices) {}
+
+  async react(change: Change): Promise<void> {
+    const { stream, tenant, cause } = change;
+    const { transactor, actions, challenges, notifier, orchestrated } = this.services;
+    await actions.advance(stream, cause);
+    const { state } = await transactor.load(actionDecider, stream);
+    const types = typesOf<ActionEvent>(change);
+    if (types.has('ActionExecuted')) actions.history.add(tenant, stream, state);
+    for (const { commit, event } of eventsOf<ActionEvent>(change)) {
+      if (event.type !== 'ActionChallenged' || event.data.round !== state.challenge?.round) continue;
+      const made = { target: commitRef(stream, 0), ...state.challenge };
+      await challenges.resume(stream, made, commit.meta.actor.kind, cause);
+    }
+    if (SETTLES.some((type) => types.has(type))) {
+      const settled = state.challenges.filter(({ round }) => round !== state.challenge?.round);
+      await challenges.settled(tenant, settled, cause);
+    }
+    if (types.has('VetoWindowOpened') && state.status === 'veto_window') {
+      orchestrated.start(stream);
+      await notifier.vetoWindowOpened(stream, state, cause);
+    } else if (types.has('ActionVetoed') || types.has('ActionOverridden') || types.has('ActionCleared'))
+      orchestrated.wake(stream);
+  }
+}

@@ -1,0 +1,36 @@
+/** What the reactions of oversight work with, and in whose name they act. */
+import type { Cause, RequestContext } from '../engine/command';
+import type { Transactor } from '../engine/transact';
+import type { RoundBook } from '../market/books';
+import type { Tasks } from '../market/tasks';
+import { type Actions, gatekeeper } from './actions';
+import type { Approvals } from './approvals';
+import type { Challenges } from './challenges';
+import type { Notifier } from './notifier';
+import type { Orchestrated } from './orchestrated';
+import type { Oversight } from './oversight';
+import type { Rounds } from './rounds';
+
+export interface OversightServices {
+  readonly transactor: Transactor;
+  readonly book: RoundBook;
+  readonly tasks: Tasks;
+  readonly rounds: Rounds;
+  readonly approvals: Approvals;
+  readonly actions: Actions;
+  readonly challenges: Challenges;
+  readonly oversight: Oversight;
+  readonly notifier: Notifier;
+  readonly orchestrated: Orchestrated;
+  readonly report: (message: string, facts: Record<string, unknown>) => void;
+}
+
+/** The gate reacts to `cause`. */
+export function asGate(tenant: string, cause: Cause): RequestContext {
+  return { principal: gatekeeper(tenant), cause, reaction: true };
+}
+
+/** What a person has decided elsewhere is carried out in the person's name. */
+export function asPerson(tenant: string, id: string, cause: Cause): RequestContext {
+  return { principal: { tenant, id, kind: 'human', level: 'critical' }, cause, reaction: true };
+}

@@ -16,6 +16,13 @@ export interface Example {
   readonly body?: unknown;
 }
 
+/** What routes are grouped by in the reference. */
+export interface Tag {
+  readonly name: string;
+  /** Markdown, a sentence or two: what it is, in the words of somebody who meets it for the first time. */
+  readonly description: string;
+}
+
 /** Without type parameters, so that a table of routes keeps the exact type of each. */
 export interface RouteSpec {
   /**
@@ -28,7 +35,7 @@ export interface RouteSpec {
   readonly method: Method;
   /** For example `/v1/tasks/{id}`; a last segment `{*rest}` takes all that follows. */
   readonly path: `/${string}`;
-  readonly tag: string;
+  readonly tag: Tag;
   /** The level that the caller must hold. */
   readonly needs: Level;
   readonly summary: string;

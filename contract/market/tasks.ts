@@ -28,7 +28,11 @@ import {
 import { Features, Impact } from '../oversight/common';
 import { contract } from '../route';
 
-const tag = 'Tasks';
+const tag = {
+  name: 'Tasks',
+  description:
+    'Work that is posted, bid for, awarded to one agent at a time, held under a lease and completed. An award has a number: whoever holds an old one can do nothing with it.',
+};
 
 // ------------------------------------------------------------------------------------------------- what is sent
 

@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document, built from the declared routes and their zod schemas. */
 import { z } from 'zod';
-import type { RouteSpec } from '../../contract/route';
+import type { RouteSpec, Tag } from '../../contract/route';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemSlug } from './problem';
 import { isOptionalBody, routes } from './route';
 
@@ -35,10 +35,19 @@ export function openApi(info: ApiInfo): Json {
     openapi: '3.1.0',
     info: { title: info.title, version: info.version, description: info.description },
     servers: [{ url: '/' }],
-    tags: [...new Set(definitions.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: tagsOf(definitions),
     paths,
     components: { schemas: { ...schemas.components, Problem: PROBLEM_SCHEMA }, responses: problemResponses() },
   };
+}
+
+/** What people begin with comes first, the rest by name. */
+const FIRST = ['Tasks', 'Agents', 'Signals', 'Rounds', 'Actions', 'Approvals'];
+
+function tagsOf(definitions: readonly RouteSpec[]): Tag[] {
+  const tags = new Map(definitions.map(({ tag }) => [tag.name, tag]));
+  const place = ({ name }: Tag) => `${(FIRST.indexOf(name) + 100) % 100}`.padStart(2, '0') + name;
+  return [...tags.values()].sort((a, b) => (place(a) < place(b) ? -1 : 1));
 }
 
 function operation(definition: RouteSpec, schemas: Schemas, info: ApiInfo): Json {
@@ -57,7 +66,7 @@ function operation(definition: RouteSpec, schemas: Schemas, info: ApiInfo): Json
     operationId,
     summary,
     ...(description === undefined ? {} : { description }),
-    tags: [tag],
+    tags: [tag.name],
     'x-needs-level': needs,
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined

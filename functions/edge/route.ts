@@ -655,7 +655,7 @@ export function route<
   const spec = {
     ...rest,
     path: path as `/${string}`,
-    tag: tags[0] ?? '',
+    tag: { name: tags[0] ?? '', description: '' },
     status: Number(status) as 200,
     answers: description,
     answer: schema,

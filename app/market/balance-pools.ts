@@ -3,6 +3,7 @@
  * history of them. Samples are no events; only the history costs a write, one in ten seconds.
  */
 import { parseStream } from '../../domain/kernel/ids';
+import type { Principal } from '../../domain/kernel/principal';
 import { secondsBetween, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import { type AgentProfile, slotsInUse } from '../../domain/market/agent';
 import { rounded } from '../../domain/market/market';
@@ -19,7 +20,9 @@ import {
 } from '../../domain/market/pool';
 import type { TaskState } from '../../domain/market/task';
 import { readAll } from '../../projections/projection';
+import type { Cause } from '../engine/command';
 import type { Clock, ViewRow, ViewStore } from '../engine/ports';
+import type { Transactor } from '../engine/transact';
 import type { AgentEntry, TaskEntry } from './books';
 import type { Market } from './market';
 
@@ -55,7 +58,7 @@ const BUCKET_SECONDS = 10;
 /** Buckets that the history keeps for a pool, six hours: then a bucket takes the row of the one six hours before. */
 const HISTORY_BUCKETS = (6 * 3_600) / BUCKET_SECONDS;
 /** The pool of tasks that no agent is able to do: no pool has such a name, since ids begin with a letter or a digit. */
-export const NO_POOL = '_none';
+const NO_POOL = '_none';
 
 /** What is known of a pool in this process. */
 export interface Watch {
@@ -306,6 +309,32 @@ export class Pools {
     count(state.profile, 1);
     this.listed.set(entry, state.profile);
   }
+}
+
+/** Balance's own principal within a tenant. */
+export function balancer(tenant: string): Principal {
+  return { tenant, id: 'balance', kind: 'system', level: 'execute' };
+}
+
+/** Of two states the later one stands. */
+export function keep(watch: Watch, state: PoolState, version: number): void {
+  if (watch.state !== undefined && version <= watch.version) return;
+  watch.state = state;
+  watch.version = version;
+}
+
+/** Has the watch know what its stream says. */
+export async function loadPool(transactor: Transactor, watch: Watch): Promise<void> {
+  const { state, version } = await transactor.load(poolDecider, watch.stream);
+  keep(watch, state, version);
+}
+
+/** The commit that brought the pool's status, as a cause. */
+export function causeIn(state: PoolState | undefined): Cause | undefined {
+  const changed = state?.changed;
+  return changed === undefined
+    ? undefined
+    : { ref: changed.receipt, at: changed.at, correlationId: changed.correlation_id, depth: 0 };
 }
 
 /** Number of the bucket of the history that `at` lies in. */

@@ -11,7 +11,7 @@ import {
 } from 'prom-client';
 import type { Commit } from '../../domain/kernel/commit';
 import { type Time, toMillis } from '../../domain/kernel/time';
-import { taskDecider, type TaskEvent, type TaskState } from '../../domain/market/task';
+import { secondsToAward, taskDecider, type TaskEvent, type TaskState } from '../../domain/market/task';
 import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../domain/oversight/approval';
 import { roundDecider, type RoundEvent, type RoundState } from '../../domain/oversight/round';
 import type { Colony } from '../colony';
@@ -44,7 +44,7 @@ export class Metrics {
   });
   private readonly awardSeconds = new Histogram({
     name: 'formicary_award_seconds',
-    help: 'From ready (posted, bids closed, retry due) to awarded',
+    help: 'From ready (posted, bids closed, retry due) to awarded, where no agent has refused the task before',
     buckets: [0.002, 0.005, 0.01, 0.05, 0.2, 1, 5, 30, 120],
     registers: [this.registry],
   });
@@ -245,8 +245,8 @@ export class Metrics {
 
   private task(event: TaskEvent, state: TaskState, at: string): void {
     this.taskEvents.inc({ event: event.type });
-    if (event.type === 'TaskAwarded')
-      this.awardSeconds.observe(Math.max(0, toMillis(at) - toMillis(state.ready_at)) / 1000);
+    const waited = event.type === 'TaskAwarded' ? secondsToAward(state, at) : undefined;
+    if (waited !== undefined) this.awardSeconds.observe(waited);
     if (event.type === 'DeadlinePassed') this.sla.inc({ met: 'false' });
     if (event.type === 'TaskCompleted' && state.spec?.deadline !== undefined)
       this.sla.inc({ met: String(at <= state.spec.deadline) });

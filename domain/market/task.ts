@@ -518,6 +518,14 @@ export function hasBid(state: TaskState, agent: string): boolean {
   return own(state.bids, agent) !== undefined;
 }
 
+/**
+ * For how many seconds a task that was awarded at `at` had waited since it could be. undefined after a refusal: from
+ * then on it waits anew, and the state does not tell since when.
+ */
+export function secondsToAward({ declined, ready_at }: TaskState, at: Time): number | undefined {
+  return Object.keys(declined).length > 0 ? undefined : Math.max(0, secondsBetween(ready_at, at));
+}
+
 /** True while the market leaves the agent out: it declined, or had the task wrongly. */
 export function hasDeclined(state: TaskState, agent: string, now: Time): boolean {
   const decline = own(state.declined, agent);

@@ -6,7 +6,8 @@ import type { Colony } from '../../app/colony';
 import { AllowAll } from '../../app/engine/policy';
 import type { PolicyInput } from '../../app/engine/ports';
 import { Transactor } from '../../app/engine/transact';
-import { Balance, MAX_SERIES, NO_POOL, OTHER_POOLS, type PoolLive } from '../../app/market/balance';
+import { Balance } from '../../app/market/balance';
+import type { PoolLive } from '../../app/market/balance-pools';
 import { Signals } from '../../app/signals/signals';
 import type { Commit } from '../../domain/kernel/commit';
 import { toMillis, toTime } from '../../domain/kernel/time';
@@ -524,74 +525,6 @@ test('agents that come, go and are lost are counted', async () => {
   await colony.agents.deregister(as('a-1'), 'a-1', 'gone');
   await seconds(20);
   expect(balance.live('acme')).toEqual([]);
-});
-
-test('metrics count what is committed, with bounded labels', async () => {
-  const waits: [string, string, number][] = [];
-  balance.onAwarded((tenant, name, waited) => waits.push([tenant, name, waited]));
-  await many(2, 'a');
-  const deadline = toTime(START + 60_000);
-  const ids = await posts(3, 'a', { deadline, max_attempts: 1 });
-  await post('unheard-of');
-  clock.time += 5_000;
-  await finish(ids[0] as string);
-  const { holder } = (await colony.tasks.load('acme', ids[1] as string)).state;
-  const claim = { agent: holder?.agent as string, award: 1 };
-  await colony.tasks.accept(as(claim.agent), ids[1] as string, claim);
-  await colony.tasks.fail(as(claim.agent), ids[1] as string, claim, 'broken', true);
-  await colony.feed.settled();
-  await seconds(1);
-  const now = balance.metrics();
-  expect(now.find((one) => one.pool === 'a')).toEqual({
-    tenant: 'acme',
-    pool: 'a',
-    agents: 2,
-    capacity: 2,
-    slots: 1,
-    waiting: 0,
-    gini: 0.5,
-    utilisation: 0.5,
-    idle: 0.5,
-    tasks: { posted: 3, awarded: 3, completed: 1, failed: 1, dead: 1, expired: 0 },
-    deadlines: { ended: 2, met: 1 },
-  });
-  expect(now.find((one) => one.pool === NO_POOL)).toMatchObject({
-    tenant: 'acme',
-    agents: 0,
-    tasks: { posted: 1, awarded: 0 },
-  });
-  expect(waits).toEqual([
-    ['acme', 'a', 0],
-    ['acme', 'a', 0],
-    ['acme', 'a', 5],
-  ]);
-
-  // Handed to the agent that is free, and not done by the deadline.
-  const last = { agent: (await holderOf(ids[2] as string)) as string, award: 1 };
-  await colony.tasks.accept(as(last.agent), ids[2] as string, last);
-  expect(
-    (await colony.tasks.handOff(as(last.agent), ids[2] as string, last, last.agent === 'a-0' ? 'a-1' : 'a-0')).ok,
-  ).toBe(true);
-  clock.time = toMillis(deadline);
-  for (let i = 0; i < 100 && (await colony.tasks.load('acme', ids[2] as string)).state.status !== 'expired'; i += 1)
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(balance.metrics().find((one) => one.pool === 'a')).toMatchObject({
-    tasks: { awarded: 4, expired: 1 },
-    deadlines: { ended: 3, met: 1 },
-  });
-
-  for (let i = 0; i < MAX_SERIES + 5; i += 1) await enter(`x-${i}`, `x${i}`);
-  await balance.tick();
-  const all = balance.metrics();
-  expect(all).toHaveLength(MAX_SERIES + 1);
-  expect(all.at(-1)).toMatchObject({
-    tenant: OTHER_POOLS,
-    pool: OTHER_POOLS,
-    agents: 7,
-    capacity: 7,
-    slots: 0,
-    idle: 1,
-  });
 });
 
 test('what is refused for one pool is reported, and the others go on', async () => {

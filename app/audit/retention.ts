@@ -3,32 +3,27 @@
  * stopped.
  */
 import {
+  POLICY,
   type RetentionDays,
-  retentionDecider,
   type RetentionEvent,
   type RetentionState,
-  retentionStream,
   setRetention,
 } from '../../domain/audit/retention';
+import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
-import type { Transactor } from '../engine/transact';
 
 export { ENDING, MAX_DAYS, MIN_DAYS } from '../../domain/audit/retention';
 
 export class Retention {
-  constructor(private readonly transactor: Transactor) {}
+  constructor(private readonly policies: Aggregate<RetentionState, RetentionEvent>) {}
 
   /** Sets the policy, whole. What is refused here leaves a receipt. */
   set(context: RequestContext, days: RetentionDays): Promise<Outcome<RetentionState, RetentionEvent>> {
-    return this.transactor.transact(retentionDecider, retentionStream(context.principal.tenant), setRetention(days), {
-      ...context,
-      action: 'retention.set',
-      receiptOfRefusal: true,
-    });
+    return this.policies.decide({ ...context, receiptOfRefusal: true }, POLICY, 'retention.set', setRetention(days));
   }
 
   load(tenant: string): Promise<Loaded<RetentionState>> {
-    return this.transactor.load(retentionDecider, retentionStream(tenant));
+    return this.policies.load(tenant, POLICY);
   }
 }

@@ -14,7 +14,7 @@ import { correlations } from '../../projections/audit/correlations';
 import { type Projection, viewName } from '../../projections/projection';
 import type { Consumer } from './feed';
 import type { Checkpoint, Checkpoints, EventStore, ViewRow, ViewStore } from './ports';
-import type { Transactor } from './transact';
+import type { Streams } from './streams';
 
 /** A projection with the decider whose state it reads. */
 export interface ViewOf {
@@ -55,9 +55,21 @@ interface Target {
   building: { readonly name: string; left: number; declared: boolean } | undefined;
 }
 
+/** What the views are kept with. */
+export interface ViewsDeps {
+  readonly store: EventStore;
+  readonly views: ViewStore;
+  readonly checkpoints: Checkpoints;
+  readonly streams: Pick<Streams, 'catchUp' | 'peek' | 'load'>;
+  readonly report: (message: string, facts: Record<string, unknown>) => void;
+  /** Where other processes read and fill the same views. */
+  readonly sharing?: Sharing;
+}
+
 export class Views implements Consumer {
   readonly name = 'views';
-  private readonly targets: Target[];
+  /** Those of streams, in the order in which they were added, and the correlations at the end. */
+  private readonly targets: Target[] = [targetOf(correlations)];
   private readonly seen = new Recent<string, number>(MAX_SEEN);
   private readonly works = new Set<Promise<void>>();
   private readonly wake = new AbortController();
@@ -65,59 +77,47 @@ export class Views implements Consumer {
   private stopped = false;
 
   constructor(
-    private readonly store: EventStore,
-    private readonly views: ViewStore,
-    private readonly checkpoints: Checkpoints,
-    private readonly transactor: Transactor,
-    of: readonly ViewOf[],
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
-    /** Where other processes read and fill the same views. */
-    private readonly sharing?: Sharing,
+    private readonly deps: ViewsDeps,
+    of: readonly ViewOf[] = [],
   ) {
-    const target = (name: string, version: number, fields: readonly string[], view?: ViewOf): Target => ({
-      name,
-      version,
-      fields,
-      of: view,
-      serving: viewName({ name, version }),
-      building: undefined,
-    });
-    this.targets = [
-      ...of.map((view) => target(view.projection.name, view.projection.version, view.projection.fields, view)),
-      target(correlations.name, correlations.version, correlations.fields),
-    ];
+    for (const view of of) this.add(view);
+  }
+
+  /** Keeps one more view. Only before `start`. */
+  add(view: ViewOf): void {
+    this.targets.splice(-1, 0, targetOf(view.projection, view));
   }
 
   /** Declares the views; starts to rebuild those whose reducer has a new version. */
   async start(): Promise<void> {
-    const existing = await this.views.list();
+    const existing = await this.deps.views.list();
     for (const target of this.targets) {
-      const kept = await this.checkpoints.load(servingKey(target));
+      const kept = await this.deps.checkpoints.load(servingKey(target));
       const current = kept ?? viewName(target);
       const others = existing.filter((name) => name.startsWith(`${target.name}.v`) && name !== current);
-      if (this.sharing === undefined) for (const name of others) await this.views.drop(name);
+      if (this.deps.sharing === undefined) for (const name of others) await this.deps.views.drop(name);
       else
         this.background(
           'a view that is over could not be dropped',
           this.dropLater(
             others.filter((name) => isOver(name, current, target.version)),
-            this.sharing,
+            this.deps.sharing,
           ),
         );
       target.serving = current;
-      await this.views.declare(current, target.fields);
+      await this.deps.views.declare(current, target.fields);
       // New beside a log that others have read already: it has to read what they have, and serves for good only then.
       const late = kept === undefined && (await this.isRead());
       if (late || versionOf(current) !== target.version) this.rebuilding(this.rebuildTarget(target));
-      else if (kept === undefined) await this.checkpoints.save(servingKey(target), current);
+      else if (kept === undefined) await this.deps.checkpoints.save(servingKey(target), current);
     }
-    if (this.sharing !== undefined) {
+    if (this.deps.sharing !== undefined) {
       this.refreshing = setInterval(
         () =>
           void this.refresh().catch((error: unknown) =>
-            this.report('the names of the views could not be read', { error: String(error) }),
+            this.deps.report('the names of the views could not be read', { error: String(error) }),
           ),
-        this.sharing.refreshMs,
+        this.deps.sharing.refreshMs,
       ).unref();
     }
   }
@@ -143,7 +143,7 @@ export class Views implements Consumer {
     // Into a view of another version nobody writes: there is nothing to see.
     if (versionOf(target.serving) !== target.version) return true;
     const { tenant, key, source } = correlations.row(commit);
-    return (await this.views.get(target.serving, tenant, key, source)) !== undefined;
+    return (await this.deps.views.get(target.serving, tenant, key, source)) !== undefined;
   }
 
   status(): ViewStatus[] {
@@ -192,7 +192,7 @@ export class Views implements Consumer {
         : await this.stateRows(target.of, latest);
     // A view of another version keeps what it has: its reducer is gone.
     await Promise.all(
-      names.filter((name) => versionOf(name) === target.version).map((name) => this.views.put(name, rows)),
+      names.filter((name) => versionOf(name) === target.version).map((name) => this.deps.views.put(name, rows)),
     );
     if (live && target.of === undefined)
       for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
@@ -201,11 +201,11 @@ export class Views implements Consumer {
   private async stateRows({ projection, decider }: ViewOf, latest: Latest): Promise<ViewRow[]> {
     const rows: ViewRow[] = [];
     for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
-      const behind = this.transactor.catchUp(stream, index);
+      const behind = this.deps.streams.catchUp(stream, index);
       if (behind !== undefined) await behind;
       const loaded =
-        this.transactor.peek(stream) ??
-        (await this.transactor.load(decider, stream).catch((error: unknown) => this.left(error)));
+        this.deps.streams.peek(stream) ??
+        (await this.deps.streams.load(decider, stream).catch((error: unknown) => this.left(error)));
       if (loaded === undefined) continue;
       const { state, version, at } = loaded;
       const row = projection.row({ tenant, id, stream, version, at }, state);
@@ -217,7 +217,7 @@ export class Views implements Consumer {
   /** A stream that was altered keeps the row that it had; a rebuild goes on without it. */
   private left(error: unknown): undefined {
     if (!(error instanceof AlteredReceipt)) throw error;
-    this.report('a stream is neither read nor written', { error: error.message });
+    this.deps.report('a stream is neither read nor written', { error: error.message });
     return undefined;
   }
 
@@ -237,27 +237,27 @@ export class Views implements Consumer {
   }
 
   private async rebuildTarget(target: Target): Promise<void> {
-    const left = await this.store.lag(undefined);
+    const left = await this.deps.store.lag(undefined);
     if (target.building !== undefined) throw new RangeError(`${target.name} is being rebuilt already`);
     const name = nextName(target);
     const building: Target['building'] = { name, left, declared: false };
     target.building = building;
     try {
       // What an attempt that was broken off has left is as good as what is written now.
-      await this.views.declare(name, target.fields);
+      await this.deps.views.declare(name, target.fields);
       // From here on the feed fills it too: what came before is in the log, and read below.
       building.declared = true;
       const read = await this.fill(target, building, undefined);
       if (this.stopped) return;
       const old = target.serving;
-      await this.checkpoints.save(servingKey(target), name);
+      await this.deps.checkpoints.save(servingKey(target), name);
       target.serving = name;
       // Other processes go on filling and reading the old one until they have seen that.
-      if (this.sharing !== undefined) {
-        await this.sleep(this.sharing.handoverMs);
+      if (this.deps.sharing !== undefined) {
+        await this.sleep(this.deps.sharing.handoverMs);
         await this.fill(target, building, read);
       }
-      if (old !== name && !this.stopped) await this.views.drop(old);
+      if (old !== name && !this.stopped) await this.deps.views.drop(old);
     } finally {
       target.building = undefined;
     }
@@ -271,28 +271,28 @@ export class Views implements Consumer {
   ): Promise<Checkpoint | undefined> {
     let read = from;
     for (let end = false; !end && !this.stopped;) {
-      const page = await this.store.feed(read, PAGE);
+      const page = await this.deps.store.feed(read, PAGE);
       await this.apply(target, [building.name], page.commits, latestOf(page.commits), false);
       read = page.checkpoint;
       end = page.end;
-      building.left = end ? 0 : await this.store.lag(read);
+      building.left = end ? 0 : await this.deps.store.lag(read);
     }
     return read;
   }
 
   /** True when the log has been read into views already, or may have been. */
   private async isRead(): Promise<boolean> {
-    return this.sharing !== undefined
-      ? (await this.store.feed(undefined, 1)).commits.length > 0
-      : (await this.checkpoints.load(this.name)) !== undefined;
+    return this.deps.sharing !== undefined
+      ? (await this.deps.store.feed(undefined, 1)).commits.length > 0
+      : (await this.deps.checkpoints.load(this.name)) !== undefined;
   }
 
   /** Takes over the names under which other processes have built the views anew. */
   private async refresh(): Promise<void> {
     for (const target of this.targets) {
-      const serving = await this.checkpoints.load(servingKey(target));
+      const serving = await this.deps.checkpoints.load(servingKey(target));
       if (serving === undefined || serving === target.serving || target.building !== undefined) continue;
-      await this.views.declare(serving, target.fields);
+      await this.deps.views.declare(serving, target.fields);
       target.serving = serving;
     }
   }
@@ -300,7 +300,7 @@ export class Views implements Consumer {
   private async dropLater(names: readonly string[], { handoverMs }: Sharing): Promise<void> {
     if (names.length === 0) return;
     await this.sleep(handoverMs);
-    for (const name of names) if (!this.stopped) await this.views.drop(name);
+    for (const name of names) if (!this.stopped) await this.deps.views.drop(name);
   }
 
   /** Returns early when the views are stopped. */
@@ -314,7 +314,7 @@ export class Views implements Consumer {
 
   private background(failed: string, work: Promise<void>): void {
     const tracked = work
-      .catch((error: unknown) => this.report(failed, { error: String(error) }))
+      .catch((error: unknown) => this.deps.report(failed, { error: String(error) }))
       .finally(() => this.works.delete(tracked));
     this.works.add(tracked);
   }
@@ -367,4 +367,8 @@ function nextName(target: Target): string {
   const base = viewName(target);
   if (versionOf(target.serving) !== target.version) return base;
   return `${base}.${generationOf(target.serving) + 1}`;
+}
+
+function targetOf({ name, version, fields }: Pick<Projection, 'name' | 'version' | 'fields'>, of?: ViewOf): Target {
+  return { name, version, fields, of, serving: viewName({ name, version }), building: undefined };
 }

@@ -1,4 +1,6 @@
 /** Use cases of agents: registration, presence, the inbox, discovery. */
+import type { Report } from '../engine/engine';
+import type { Aggregate } from '../engine/aggregate';
 import { type Decider, type Event, Rejection } from '../../domain/kernel/decider';
 import { type Excuse, latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import {
@@ -18,10 +20,9 @@ import type { AgentDoc } from '../../projections/market/agents';
 import { ALL } from '../../projections/projection';
 import { type Outcome, type RequestContext, staleness } from '../engine/command';
 import { Doorbells } from '../engine/doorbells';
-import type { Clock, Presence, ViewStore } from '../engine/ports';
+import type { Clock, Presence } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import type { Views } from '../engine/views';
 import type { Watchdog } from '../engine/watchdog';
 import type { TaskEntry } from './books';
 import type { Inbox, Inboxes } from './inbox';
@@ -53,51 +54,44 @@ export interface Held {
   readonly status?: 'awarded';
 }
 
+export interface AgentsDeps {
+  readonly agents: Aggregate<AgentState, AgentEvent, AgentDoc>;
+  readonly transactor: Transactor;
+  readonly market: Market;
+  readonly inboxes: Inboxes;
+  readonly presence: Presence;
+  readonly clock: Clock;
+  readonly watchdog: Watchdog;
+  readonly report: Report;
+}
+
 export class Agents {
   private readonly bells = new Doorbells();
   private readonly doubt: LossDoubt;
   /** Streams of agents that were lost and are on their way back. */
   private readonly returning = new Set<string>();
+  private readonly agents: AgentsDeps['agents'];
 
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly market: Market,
-    private readonly inboxes: Inboxes,
-    private readonly presence: Presence,
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
-    private readonly clock: Clock,
-    private readonly watchdog: Watchdog,
-    report: (message: string, facts: Record<string, unknown>) => void,
-  ) {
+  constructor(private readonly deps: AgentsDeps) {
+    const { agents, market, clock, report } = deps;
+    this.agents = agents;
     this.doubt = new LossDoubt(market.agents, clock, report);
     market.tasks.onOffered((entry) => this.ringBidders(entry));
     market.agents.onAble(({ tenant, id }) => this.ring(tenant, id));
   }
 
   async register(context: RequestContext, id: string, profile: AgentProfile): Promise<Outcome<AgentState, AgentEvent>> {
-    const { tenant } = context.principal;
-    const stream = agentStream(tenant, id);
-    this.beat(tenant, id);
-    return await this.transactor.transact(agentDecider, stream, register(profile), {
-      ...context,
-      action: 'agent.register',
-      attributes: { agent_type: profile.agent_type },
-    });
+    this.beat(context.principal.tenant, id);
+    const attributes = { agent_type: profile.agent_type };
+    return await this.agents.decide({ ...context, attributes }, id, 'agent.register', register(profile));
   }
 
   async deregister(context: RequestContext, id: string, reason: string): Promise<Outcome<AgentState, AgentEvent>> {
-    return await this.transactor.transact(agentDecider, agentStream(context.principal.tenant, id), deregister(reason), {
-      ...context,
-      action: 'agent.deregister',
-    });
+    return await this.agents.decide(context, id, 'agent.deregister', deregister(reason));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<AgentState>> {
-    const stream = agentStream(tenant, id);
-    return asOf === undefined
-      ? this.transactor.load(agentDecider, stream)
-      : this.transactor.loadAt(agentDecider, stream, { asOf });
+    return this.agents.load(tenant, id, asOf);
   }
 
   /** A page of the tenant's agents, in order of id; as far as the view has come. */
@@ -107,14 +101,8 @@ export class Agents {
     limit: number,
     continuation?: string,
   ): Promise<{ agents: readonly AgentDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<AgentDoc>(this.views.serving('agents'), {
-      tenant,
-      key: ALL,
-      where,
-      limit,
-      continuation,
-    });
-    return { agents: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+    const { docs, ...page } = await this.agents.list(tenant, { key: ALL, where }, limit, continuation);
+    return { agents: docs, ...page };
   }
 
   /**
@@ -126,17 +114,13 @@ export class Agents {
     id: string,
   ): Promise<void> {
     const { tenant } = principal;
-    const known = this.market.agents.get(tenant, id)?.state.status;
+    const known = this.deps.market.agents.get(tenant, id)?.state.status;
     if (known !== 'active' && known !== 'lost') return;
     this.beat(tenant, id);
     const stream = agentStream(tenant, id);
     if (known === 'active' || this.returning.has(stream)) return;
     this.returning.add(stream);
-    const back = this.transactor.transact(agentDecider, stream, comeBack(), {
-      principal,
-      traceparent,
-      action: 'agent.return',
-    });
+    const back = this.agents.decide({ principal, traceparent }, id, 'agent.return', comeBack());
     await back.finally(() => this.returning.delete(stream));
   }
 
@@ -167,17 +151,17 @@ export class Agents {
   ): Promise<Rejection | undefined> {
     return expectedVersion === undefined
       ? undefined
-      : staleness(expectedVersion, (await this.transactor.current(decider, stream)).version);
+      : staleness(expectedVersion, (await this.deps.transactor.current(decider, stream)).version);
   }
 
   /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */
   async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<Held, 'stands' | 'status'>> {
     const stream = taskStream(tenant, task);
-    const holds = (state: TaskState) => stands(state, claim, toTime(this.clock.now()), this.acceptUntil(state));
-    let { state } = await this.transactor.load(taskDecider, stream);
-    if (!holds(state)) ({ state } = await this.transactor.current(taskDecider, stream));
+    const holds = (state: TaskState) => stands(state, claim, toTime(this.deps.clock.now()), this.acceptUntil(state));
+    let { state } = await this.deps.transactor.load(taskDecider, stream);
+    if (!holds(state)) ({ state } = await this.deps.transactor.current(taskDecider, stream));
     const held = holds(state);
-    if (held && state.status === 'running') this.presence.beat([leaseKey(tenant, task, claim.award)], this.clock.now());
+    if (held && state.status === 'running') this.deps.presence.beat([leaseKey(tenant, task, claim.award)], this.deps.clock.now());
     return held && state.status === 'awarded' ? { stands: held, status: 'awarded' } : { stands: held };
   }
 
@@ -187,19 +171,19 @@ export class Agents {
    */
   async leaseSilentSince(tenant: string, task: string, { holder, spec }: TaskState): Promise<Time | undefined> {
     if (holder === undefined || spec === undefined) return undefined;
-    const beat = await this.presence.last(leaseKey(tenant, task, holder.award));
-    return this.watchdog.silentSince(beat, spec.lease_seconds);
+    const beat = await this.deps.presence.last(leaseKey(tenant, task, holder.award));
+    return this.deps.watchdog.silentSince(beat, spec.lease_seconds);
   }
 
   /** The end of a time of people's or judges', later when this process was away meanwhile. */
   get excused(): Excuse {
-    return this.watchdog.excused;
+    return this.deps.watchdog.excused;
   }
 
   /** Until when an award may be accepted: later than it says when this process was away meanwhile. */
   acceptUntil({ holder, spec }: TaskState): Time | undefined {
     if (holder === undefined || spec === undefined) return undefined;
-    return this.watchdog.excused(plusSeconds(holder.accept_by, -spec.accept_seconds), holder.accept_by);
+    return this.deps.watchdog.excused(plusSeconds(holder.accept_by, -spec.accept_seconds), holder.accept_by);
   }
 
   /**
@@ -218,11 +202,11 @@ export class Agents {
     let after = options.offersAfter;
     return await this.bells.until(agentStream(tenant, id), {
       milliseconds: options.waitSeconds * 1000,
-      everyMs: (this.market.agents.get(tenant, id)?.state.profile?.presence_seconds ?? 1) * WAITING_BEAT_MS,
+      everyMs: (this.deps.market.agents.get(tenant, id)?.state.profile?.presence_seconds ?? 1) * WAITING_BEAT_MS,
       signal: options.signal,
       look: async () => {
         if (!isAborted(options.signal)) this.beat(tenant, id);
-        const page = await this.inboxes.page(tenant, id, after, options.holding ?? false);
+        const page = await this.deps.inboxes.page(tenant, id, after, options.holding ?? false);
         if (page.items.length === 0) after = page.offers_after;
         return page;
       },
@@ -243,36 +227,34 @@ export class Agents {
   /** Looks whether the agent still lives; returns when to look again, or undefined when it is lost or gone. */
   async checkPresence(tenant: string, id: string): Promise<Time | undefined> {
     const stream = agentStream(tenant, id);
-    const { state } = await this.transactor.current(agentDecider, stream);
+    const { state } = await this.agents.current(tenant, id);
     if (state.status !== 'active' || state.profile === undefined) return undefined;
     const { presence_seconds } = state.profile;
-    const last = await this.presence.last(stream);
-    const since = this.watchdog.silentSince(last, presence_seconds);
-    const now = toTime(this.clock.now());
+    const last = await this.deps.presence.last(stream);
+    const since = this.deps.watchdog.silentSince(last, presence_seconds);
+    const now = toTime(this.deps.clock.now());
     let limit = plusSeconds(since, presence_seconds);
     if (limit <= now) limit = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
     if (limit > now) return limit;
-    await this.transactor.transact(agentDecider, stream, lose(last === undefined ? since : toTime(last)), {
-      principal: Market.principal(tenant),
-      action: 'agent.lose',
-    });
-    this.presence.forget([stream]);
+    const principal = Market.principal(tenant);
+    await this.agents.decide({ principal }, id, 'agent.lose', lose(last === undefined ? since : toTime(last)));
+    this.deps.presence.forget([stream]);
     this.doubt.forget(tenant, id);
     return undefined;
   }
 
   /** Confirms reservations whose award shows in the task's stream, and releases those whose award never came. */
   async sweepSlots(tenant: string, id: string): Promise<void> {
-    const { state } = await this.transactor.current(agentDecider, agentStream(tenant, id));
-    const now = toTime(this.clock.now());
+    const { state } = await this.agents.current(tenant, id);
+    const now = toTime(this.deps.clock.now());
     for (const [task, { award, expires }] of Object.entries(state.slots)) {
-      if (expires !== undefined && expires <= now) await this.market.settleSlot(tenant, task, { agent: id, award });
+      if (expires !== undefined && expires <= now) await this.deps.market.settleSlot(tenant, task, { agent: id, award });
     }
   }
 
   private beat(tenant: string, id: string): void {
-    const now = this.clock.now();
-    this.presence.beat([agentStream(tenant, id)], now);
+    const now = this.deps.clock.now();
+    this.deps.presence.beat([agentStream(tenant, id)], now);
     this.doubt.heard(tenant, id, now);
   }
 
@@ -283,26 +265,21 @@ export class Agents {
   private ringBidders({ tenant, state: { spec } }: TaskEntry): void {
     const first = spec?.requires[0]?.capability;
     if (spec === undefined || first === undefined) return;
-    const { agents } = this.market;
+    const { agents } = this.deps.market;
     for (const { id } of spec.bid_seconds > 0 ? agents.able(tenant, first) : agents.bidders(tenant, first))
       this.ring(tenant, id);
   }
 
   private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
     const { tenant } = context.principal;
-    const stream = agentStream(tenant, id);
-    let { state } = await this.transactor.load(agentDecider, stream);
-    if (state.status === 'gone') ({ state } = await this.transactor.current(agentDecider, stream));
+    let { state } = await this.agents.load(tenant, id);
+    if (state.status === 'gone') ({ state } = await this.agents.current(tenant, id));
     if (state.status === 'unknown' || state.status === 'gone')
       return new Rejection('missing', 'agent-not-found', 'there is no such agent: register it first');
     this.beat(tenant, id);
     if (state.status === 'active') return undefined;
     const { principal, traceparent } = context;
-    const outcome = await this.transactor.transact(agentDecider, stream, comeBack(), {
-      principal,
-      traceparent,
-      action: 'agent.return',
-    });
+    const outcome = await this.agents.decide({ principal, traceparent }, id, 'agent.return', comeBack());
     return outcome.ok ? undefined : outcome.rejection;
   }
 }

@@ -1,4 +1,5 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
+import type { Aggregate } from '../engine/aggregate';
 import { createHash } from 'node:crypto';
 import type { Task } from '../../contract/market/tasks';
 import type { Shown } from '../../contract/route';
@@ -34,7 +35,6 @@ import {
   type TaskEvent,
   type TaskSpec,
   type TaskState,
-  taskStream,
   timePassed,
   withdrawBid,
 } from '../../domain/market/task';
@@ -42,11 +42,10 @@ import type { WhyNot } from '../../domain/market/why-not';
 import { actionDecider, actionStream, isStopped, TASK_OVER } from '../../domain/oversight/action';
 import type { TaskDoc } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
-import { type Cause, causeOf, type Outcome, type RequestContext, staleness } from '../engine/command';
-import type { BlobArchive, Clock, ViewStore } from '../engine/ports';
+import { type Cause, causeOf, type CommandContext, type Outcome, type RequestContext, staleness } from '../engine/command';
+import type { BlobArchive, Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import type { Views } from '../engine/views';
 import { timekeeper } from '../engine/watchdog';
 import type { Agents } from './agents';
 import type { Market } from './market';
@@ -114,19 +113,31 @@ function referenceOf(bytes: Uint8Array): string {
   return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 }
 
+export interface TasksDeps {
+  readonly tasks: Aggregate<TaskState, TaskEvent, TaskDoc>;
+  readonly transactor: Transactor;
+  readonly market: Market;
+  readonly agents: Agents;
+  readonly whyNots: WhyNots;
+  readonly blobs: BlobArchive;
+  readonly clock: Clock;
+}
+
 export class Tasks {
   private overdue: (stream: string, state: TaskState) => Promise<void> = async () => undefined;
 
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly market: Market,
-    private readonly agents: Agents,
-    private readonly blobs: BlobArchive,
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
-    private readonly clock: Clock,
-    private readonly whyNots: WhyNots,
-  ) {}
+  private readonly tasks: TasksDeps['tasks'];
+  private readonly transactor: Transactor;
+  private readonly market: Market;
+  private readonly agents: Agents;
+
+  constructor(private readonly deps: TasksDeps) {
+    const { tasks, transactor, market, agents } = deps;
+    this.tasks = tasks;
+    this.transactor = transactor;
+    this.market = market;
+    this.agents = agents;
+  }
 
   /** Posts a task. `cause`, when given, is the receipt (`stream@index`) that led to it, of the same tenant. */
   async post(context: RequestContext, id: string, spec: TaskSpec, causeRef?: string): Promise<TaskOutcome> {
@@ -141,20 +152,13 @@ export class Tasks {
     );
     const { payload: _, ...rest } = spec;
     const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
-    return await this.transactor.transact(taskDecider, taskStream(tenant, id), post(complete, this.now()), {
-      ...context,
-      cause,
-      creates: true,
-      action: 'task.post',
-      attributes: { task_type: spec.task_type, priority: spec.priority },
-    });
+    const attributes = { task_type: spec.task_type, priority: spec.priority };
+    const asked = { ...context, cause, creates: true, attributes };
+    return await this.tasks.decide(asked, id, 'task.post', post(complete, this.now()));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<TaskState>> {
-    const stream = taskStream(tenant, id);
-    return asOf === undefined
-      ? this.transactor.load(taskDecider, stream)
-      : this.transactor.loadAt(taskDecider, stream, { asOf });
+    return this.tasks.load(tenant, id, asOf);
   }
 
   /**
@@ -167,22 +171,14 @@ export class Tasks {
     limit: number,
     continuation?: string,
   ): Promise<{ tasks: readonly ListedTask[]; continuation?: string }> {
-    const page = await this.viewStore.query<TaskDoc>(this.views.serving('tasks'), {
-      tenant,
-      key: ALL,
-      where,
-      limit,
-      continuation,
-    });
-    const told = new Set(
-      page.rows.filter(({ doc }) => doc.status === 'open' || doc.status === 'held').slice(0, MAX_WHYS),
-    );
+    const { docs, ...page } = await this.tasks.list(tenant, { key: ALL, where }, limit, continuation);
+    const told = new Set(docs.filter(({ status }) => status === 'open' || status === 'held').slice(0, MAX_WHYS));
     const tasks = await Promise.all(
-      page.rows.map(async (row): Promise<ListedTask> =>
-        told.has(row) ? { ...row.doc, why: await this.whyNots.ofWaiting(row.source) } : row.doc,
+      docs.map(async (doc): Promise<ListedTask> =>
+        told.has(doc) ? { ...doc, why: await this.deps.whyNots.ofWaiting(this.tasks.name(tenant, doc.id)) } : doc,
       ),
     );
-    return { tasks, continuation: page.continuation };
+    return { tasks, ...page };
   }
 
   async bid(context: RequestContext, id: string, bid: { agent: string; note?: string }): Promise<TaskOutcome> {
@@ -193,8 +189,8 @@ export class Tasks {
     const gone = new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`);
     // The stream itself refuses: it knows a command that comes again.
     if (bidder.status !== 'active')
-      return await this.command(context, id, 'task.bid', () => gone, { agent: bid.agent });
-    const outcome = await this.inTime(context, id, 'task.bid', placeBid(bid, this.now()), { agent: bid.agent });
+      return await this.tasks.decide(by(context, bid.agent), id, 'task.bid', () => gone);
+    const outcome = await this.inTime(by(context, bid.agent), id, 'task.bid', placeBid(bid, this.now()));
     // A bid for a task that has been waiting for somebody closes at once.
     if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= this.now())
       await this.market.consider(tenant, id, causeOf(outcome.commit));
@@ -202,7 +198,7 @@ export class Tasks {
   }
 
   withdrawBid(context: RequestContext, id: string, agent: string): Promise<TaskOutcome> {
-    return this.inTime(context, id, 'task.withdraw-bid', withdrawBid(agent, this.now()), { agent });
+    return this.inTime(by(context, agent), id, 'task.withdraw-bid', withdrawBid(agent, this.now()));
   }
 
   accept(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
@@ -236,7 +232,7 @@ export class Tasks {
   async heartbeat(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
     const { tenant } = context.principal;
     await this.agents.heard(context, claim.agent);
-    const stale = await this.agents.staleness(context, taskDecider, taskStream(tenant, id));
+    const stale = await this.agents.staleness(context, taskDecider, this.tasks.name(tenant, id));
     if (stale !== undefined) return { ok: false, rejection: stale };
     const { stands } = await this.agents.extendLease(tenant, id, claim);
     const loaded = await this.load(tenant, id);
@@ -280,7 +276,7 @@ export class Tasks {
   /** The holder hands the task to a named agent, whose slot is reserved first. */
   async handOff(context: RequestContext, id: string, claim: Claim, to: string, note?: string): Promise<TaskOutcome> {
     const { tenant } = context.principal;
-    const { state, version } = await this.transactor.current(taskDecider, taskStream(tenant, id));
+    const { state, version } = await this.tasks.current(tenant, id);
     const now = this.now();
     const peer = { agent: to, profile: await this.profileOf(tenant, to), award: nextAward(state) };
     const wrong =
@@ -289,7 +285,7 @@ export class Tasks {
     if (wrong instanceof Rejection || wrong.length === 0)
       return await this.held(context, id, 'task.hand-off', () => wrong, claim);
     const { award } = peer;
-    return await this.market.hands(taskStream(tenant, id), async () => {
+    return await this.market.hands(this.tasks.name(tenant, id), async () => {
       const reserved = await this.market.reserve(
         tenant,
         to,
@@ -357,7 +353,7 @@ export class Tasks {
     reason: string,
   ): Promise<TaskOutcome> {
     const { correlationId } = await this.load(context.principal.tenant, id);
-    return await this.command(
+    return await this.tasks.decide(
       { ...context, correlationId },
       id,
       'task.settle-challenge',
@@ -373,7 +369,7 @@ export class Tasks {
     cause: Cause | undefined,
   ): Promise<TaskOutcome> {
     const { correlationId } = await this.load(tenant, id);
-    return await this.command(
+    return await this.tasks.decide(
       { principal: timekeeper(tenant), cause, reaction: cause !== undefined, correlationId },
       id,
       'task.extend-challenge',
@@ -392,10 +388,10 @@ export class Tasks {
     state: TaskState,
     heartbeat: Time | undefined,
   ): Promise<TaskOutcome> {
-    const stream = taskStream(context.principal.tenant, id);
+    const stream = this.tasks.name(context.principal.tenant, id);
     await this.overdue(stream, state);
-    const why = await this.whyNots.atDeadline(stream, state);
-    return await this.command(
+    const why = await this.deps.whyNots.atDeadline(stream, state);
+    return await this.tasks.decide(
       { ...context, correlationId: state.correlation_id },
       id,
       'task.time-passed',
@@ -411,7 +407,7 @@ export class Tasks {
   /** Computes the task's last award (or award number `award`) again from its receipt alone. */
   async recompute(tenant: string, id: string, award?: number): Promise<Recomputation | Rejection> {
     let found: Commit | undefined;
-    for await (const commit of this.transactor.commits(taskStream(tenant, id))) {
+    for await (const commit of this.transactor.commits(this.tasks.name(tenant, id))) {
       if (
         commit.events.some(
           (event) =>
@@ -436,14 +432,14 @@ export class Tasks {
   async blob(tenant: string, id: string, reference: string): Promise<Uint8Array | undefined> {
     const { spec, completion } = (await this.load(tenant, id)).state;
     if (spec?.payload_ref !== reference && completion?.result_ref !== reference) return undefined;
-    const bytes = await this.blobs.get(tenant, reference);
+    const bytes = await this.deps.blobs.get(tenant, reference);
     if (bytes === undefined) throw new AlteredPayload(reference, 'is not there');
     if (referenceOf(bytes) !== reference) throw new AlteredPayload(reference, 'holds other bytes than were written');
     return bytes;
   }
 
   private async stoppedAtGate(tenant: string, id: string): Promise<Rejection | undefined> {
-    const stream = taskStream(tenant, id);
+    const stream = this.tasks.name(tenant, id);
     if ((await this.transactor.load(taskDecider, stream)).state.spec?.oversight === undefined) return undefined;
     const { state } = await this.transactor.current(
       actionDecider,
@@ -467,7 +463,7 @@ export class Tasks {
     claim: Claim,
   ): Promise<TaskOutcome> {
     const { tenant } = context.principal;
-    const stream = taskStream(tenant, id);
+    const stream = this.tasks.name(tenant, id);
     await this.agents.heard(context, claim.agent);
     let state = this.transactor.peek<TaskState>(stream)?.state;
     if (state?.holder?.award !== claim.award) ({ state } = await this.transactor.current(taskDecider, stream));
@@ -477,19 +473,18 @@ export class Tasks {
       holder === undefined
         ? undefined
         : { ref: holder.receipt, at: holder.awarded_at, correlationId: correlation_id, depth: 0 };
-    return await this.command({ ...context, cause }, id, action, decision, { agent: claim.agent });
+    return await this.tasks.decide({ ...by(context, claim.agent), cause }, id, action, decision);
   }
 
   /** A command of anybody else. */
   private async inTime(
-    context: RequestContext,
+    context: Omit<CommandContext, 'action'>,
     id: string,
     action: string,
     decision: ReturnType<typeof accept>,
-    attributes?: Record<string, unknown>,
   ): Promise<TaskOutcome> {
     await this.letTimePass(context, id, (await this.load(context.principal.tenant, id)).state);
-    return await this.command(context, id, action, decision, attributes);
+    return await this.tasks.decide(context, id, action, decision);
   }
 
   /**
@@ -504,21 +499,7 @@ export class Tasks {
   }
 
   private now(): Time {
-    return toTime(this.clock.now());
-  }
-
-  private command(
-    context: RequestContext,
-    id: string,
-    action: string,
-    decision: ReturnType<typeof accept>,
-    attributes?: Record<string, unknown>,
-  ): Promise<TaskOutcome> {
-    return this.transactor.transact(taskDecider, taskStream(context.principal.tenant, id), decision, {
-      ...context,
-      action,
-      attributes,
-    });
+    return toTime(this.deps.clock.now());
   }
 
   private async resolveCause(tenant: string, reference: string): Promise<Cause | Rejection> {
@@ -545,6 +526,11 @@ export class Tasks {
     if (value === undefined) return { inline: true };
     const text = JSON.stringify(value);
     if (text.length <= most && Buffer.byteLength(text) <= most) return { inline: true };
-    return { reference: await this.blobs.put(tenant, Buffer.from(text)) };
+    return { reference: await this.deps.blobs.put(tenant, Buffer.from(text)) };
   }
+}
+
+/** The policy is told who acts. */
+function by(context: RequestContext, agent: string) {
+  return { ...context, attributes: { agent } };
 }

@@ -3,6 +3,8 @@
  * what they say is carried out. `nextStep` says which step follows from the states of the streams; here they are
  * loaded, and the step is taken. So a step that was lost, or is taken twice, changes nothing.
  */
+import type { Oversight } from './oversight';
+import type { Aggregate } from '../engine/aggregate';
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseCommitRef, parseStream, reservedId } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
@@ -15,7 +17,6 @@ import {
   type ActionEvent,
   actionParties,
   type ActionState,
-  actionStream,
   type Challenge,
   challenge,
   clear,
@@ -59,13 +60,12 @@ import {
 import { DEFAULT_CHOICES, roundDecider, type RoundState, roundStream } from '../../domain/oversight/round';
 import { type Ended, endOf, reasonOf, UPHOLD, verdictDueOf, verdictOf } from '../../domain/oversight/verdict';
 import type { ActionDoc } from '../../projections/oversight/actions';
-import { ALL, pagesOf, sourcesOf } from '../../projections/projection';
+import { ALL } from '../../projections/projection';
 import { type Cause, causeOf, type Outcome, type Refused, type RequestContext } from '../engine/command';
 import { derivedId, derivedSystemId } from '../engine/new-id';
-import type { Clock, ViewStore } from '../engine/ports';
+import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import type { Views } from '../engine/views';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { Tasks } from '../market/tasks';
 import { type Approvals, personOf } from './approvals';
@@ -123,29 +123,40 @@ export class ActionHistory {
   }
 }
 
+export interface ActionsDeps {
+  readonly actions: Aggregate<ActionState, ActionEvent, ActionDoc>;
+  readonly transactor: Transactor;
+  readonly oversight: Oversight;
+  readonly rounds: Rounds;
+  readonly approvals: Approvals;
+  readonly tasks: Tasks;
+  readonly clock: Clock;
+  readonly watchdog: Watchdog;
+}
+
 export class Actions {
   readonly history = new ActionHistory();
+  private readonly transactor: Transactor;
+  private readonly actions: ActionsDeps['actions'];
+  private readonly rounds: Rounds;
+  private readonly approvals: Approvals;
+  private readonly tasks: Tasks;
 
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly rounds: Rounds,
-    private readonly approvals: Approvals,
-    private readonly tasks: Tasks,
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
-    private readonly clock: Clock,
-    private readonly watchdog: Watchdog,
-  ) {}
+  constructor(private readonly deps: ActionsDeps) {
+    const { transactor, actions, rounds, approvals, tasks } = deps;
+    this.transactor = transactor;
+    this.actions = actions;
+    this.rounds = rounds;
+    this.approvals = approvals;
+    this.tasks = tasks;
+  }
 
   /**
    * Fills the history from the view, page by page, and keeps the latest of each kind; the feed brings what the view has
    * not seen.
    */
   async open(): Promise<void> {
-    const executed = pagesOf<ActionDoc>(this.viewStore, this.views.serving('actions'), {
-      key: ALL,
-      where: { status: 'executed' },
-    });
+    const executed = this.actions.pages({ key: ALL, where: { status: 'executed' } });
     for await (const rows of executed) {
       for (const { source, doc } of rows)
         this.history.put(parseStream(source).tenant, doc.kind, {
@@ -163,9 +174,9 @@ export class Actions {
     const reserved = target === undefined ? reservedId(id) : undefined;
     if (reserved !== undefined) return { ok: false, rejection: reserved };
     const { kind, confidence, impact, risk, features } = input;
-    const stream = actionStream(tenant, id);
+    const stream = this.actions.name(tenant, id);
     const [rules, answer] = await Promise.all([
-      this.rules(tenant, kind),
+      this.deps.oversight.rules(tenant, kind),
       this.transactor.ask(principal, 'action.execute', stream, { kind, impact, risk }),
     ]);
     const { bundle, decision, reasons } = answer;
@@ -181,13 +192,9 @@ export class Actions {
       rules,
     );
     const proposal: Proposal = { ...input, proposed_by: principal.id, oversight, policy: { bundle, decision }, target };
-    const outcome = await this.command(
-      { ...context, creates: true, receiptOfRefusal: true },
-      id,
-      'action.propose',
-      propose(proposal),
-      { kind, impact, risk },
-    );
+    const attributes = { kind, impact, risk };
+    const asked = { ...context, creates: true, receiptOfRefusal: true, attributes };
+    const outcome = await this.actions.decide(asked, id, 'action.propose', propose(proposal));
     return await this.advanced(stream, outcome);
   }
 
@@ -198,7 +205,7 @@ export class Actions {
     taken: { hash: string; result?: unknown },
   ): Promise<ActionOutcome> {
     const { principal } = context;
-    const stream = actionStream(principal.tenant, id);
+    const stream = this.actions.name(principal.tenant, id);
     const now = this.now();
     await this.giveTimeBack(stream, (await this.transactor.load(actionDecider, stream)).state, now);
     const letGo = execute({ ...taken, by: principal.id, policy: await this.policyFor(principal, stream) }, now);
@@ -208,7 +215,7 @@ export class Actions {
       (state.proposal.proposed_by === principal.id && state.proposal.target === undefined)
         ? letGo(state)
         : NOT_ITS_OWN;
-    const outcome = await this.command({ ...context, receiptOfRefusal: true }, id, 'action.execute', decision);
+    const outcome = await this.actions.decide({ ...context, receiptOfRefusal: true }, id, 'action.execute', decision);
     if (!outcome.ok) return outcome;
     const returned = outcome.events.find((event) => event.type === 'ActionReturned');
     const advanced = await this.advanced(stream, outcome);
@@ -225,7 +232,7 @@ export class Actions {
   }
 
   async override(context: RequestContext, id: string, instead: Instead, reason: string): Promise<ActionOutcome> {
-    await this.letTimePass(actionStream(context.principal.tenant, id));
+    await this.letTimePass(this.actions.name(context.principal.tenant, id));
     return await this.decided(context, id, 'action.override', overriding(personOf(context.principal), instead, reason));
   }
 
@@ -245,7 +252,7 @@ export class Actions {
     const person: Principal = { tenant, id: by, kind: 'human', level: 'critical' };
     const instead = spec.action !== undefined && choice === APPROVE ? 'allow' : 'refuse';
     const decision = overriding(personOf(person), instead, reason, { ref, at, with: others, hash: spec.action?.hash });
-    return await this.command(
+    return await this.actions.decide(
       { principal: person, cause, reaction: cause !== undefined },
       id,
       'action.override',
@@ -259,7 +266,7 @@ export class Actions {
     id: string,
     challenged: Challenge & { readonly until: Time },
   ): Promise<ActionOutcome> {
-    await this.letTimePass(actionStream(context.principal.tenant, id));
+    await this.letTimePass(this.actions.name(context.principal.tenant, id));
     return await this.decided(context, id, 'action.challenge', challenge(challenged));
   }
 
@@ -306,7 +313,7 @@ export class Actions {
    */
   async verdictDue(tenant: string, id: string): Promise<Time | undefined> {
     const { round, asked } = await this.judges(tenant, id);
-    return verdictDueOf(round, asked, await this.rules(tenant, CHALLENGE_KIND));
+    return verdictDueOf(round, asked, await this.deps.oversight.rules(tenant, CHALLENGE_KIND));
   }
 
   /** What becomes of a challenge whose time is over; see `endOf`. */
@@ -314,7 +321,7 @@ export class Actions {
     const context = this.context(tenant, undefined);
     await this.rounds.timePassed(context, id);
     await this.approvals.timePassed(context, outcomeApproval(tenant, id));
-    const rules = await this.rules(tenant, CHALLENGE_KIND);
+    const rules = await this.deps.oversight.rules(tenant, CHALLENGE_KIND);
     // Both questions are put to one look: between two of them the verdict may come, and neither would see it.
     const { round, asked } = await this.judges(tenant, id);
     return endOf(verdictOf(round, asked), verdictDueOf(round, asked, rules), this.now());
@@ -323,7 +330,7 @@ export class Actions {
   /** Whoever decides on a challenge of the action has been given time back. */
   async extendChallenge(stream: string, round: string, until: Time, cause: Cause | undefined): Promise<ActionOutcome> {
     const { tenant, id } = parseStream(stream);
-    return await this.command(
+    return await this.actions.decide(
       { principal: timekeeper(tenant), cause, reaction: cause !== undefined },
       id,
       'action.extend-challenge',
@@ -332,10 +339,7 @@ export class Actions {
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ActionState>> {
-    const stream = actionStream(tenant, id);
-    return asOf === undefined
-      ? this.transactor.load(actionDecider, stream)
-      : this.transactor.loadAt(actionDecider, stream, { asOf });
+    return this.actions.load(tenant, id, asOf);
   }
 
   /** A page of the tenant's actions, in order of id; as far as the view has come. */
@@ -345,19 +349,13 @@ export class Actions {
     limit: number,
     continuation?: string,
   ): Promise<{ actions: readonly ActionDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<ActionDoc>(this.views.serving('actions'), {
-      tenant,
-      key: ALL,
-      where,
-      limit,
-      continuation,
-    });
-    return { actions: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+    const { docs, ...page } = await this.actions.list(tenant, { key: ALL, where }, limit, continuation);
+    return { actions: docs, ...page };
   }
 
   /** The actions whose veto window is open, of all tenants, as streams; as far as the view has come. */
   waiting(): AsyncGenerator<string> {
-    return sourcesOf(this.viewStore, this.views.serving('actions'), { where: { status: 'veto_window' } });
+    return this.actions.sources({ where: { status: 'veto_window' } });
   }
 
   /** Takes every step that follows from what is known now. Throws `StoreUnavailable` alone; then ask again. */
@@ -405,7 +403,7 @@ export class Actions {
       case 'late':
         return { late: await this.overdue(tenant, (doubt as OpenChallenge).round) };
       case 'rules':
-        return { rules: await this.rules(tenant, (proposal as Proposal).kind) };
+        return { rules: await this.deps.oversight.rules(tenant, (proposal as Proposal).kind) };
       case 'round':
         return { round: (await this.rounds.load(tenant, idOf(held?.ref as string))).state };
       case 'approval':
@@ -596,8 +594,8 @@ export class Actions {
     decision: Decision<ActionState, ActionEvent>,
   ): Promise<ActionOutcome> {
     return await this.advanced(
-      actionStream(context.principal.tenant, id),
-      await this.command({ ...context, receiptOfRefusal: true }, id, action, decision),
+      this.actions.name(context.principal.tenant, id),
+      await this.actions.decide({ ...context, receiptOfRefusal: true }, id, action, decision),
     );
   }
 
@@ -639,11 +637,11 @@ export class Actions {
    * judged by that same time.
    */
   private async giveTimeBack(stream: string, state: ActionState, now: Time): Promise<boolean> {
-    const more = extend(this.watchdog.excused, now);
+    const more = extend(this.deps.watchdog.excused, now);
     const events = more(state);
     if (events instanceof Rejection || events.length === 0) return false;
     const { tenant, id } = parseStream(stream);
-    return (await this.command({ principal: timekeeper(tenant) }, id, 'action.extend', more)).ok;
+    return (await this.actions.decide({ principal: timekeeper(tenant) }, id, 'action.extend', more)).ok;
   }
 
   private act(
@@ -653,21 +651,7 @@ export class Actions {
     cause: Cause | undefined,
   ): Promise<ActionOutcome> {
     const { tenant, id } = parseStream(stream);
-    return this.command(this.context(tenant, cause), id, action, decision);
-  }
-
-  private command(
-    context: RequestContext,
-    id: string,
-    action: string,
-    decision: Decision<ActionState, ActionEvent>,
-    attributes?: Record<string, unknown>,
-  ): Promise<ActionOutcome> {
-    return this.transactor.transact(actionDecider, actionStream(context.principal.tenant, id), decision, {
-      ...context,
-      action,
-      attributes,
-    });
+    return this.actions.decide(this.context(tenant, cause), id, action, decision);
   }
 
   private context(tenant: string, cause: Cause | undefined): RequestContext {
@@ -691,12 +675,8 @@ export class Actions {
     return { round, asked };
   }
 
-  private async rules(tenant: string, kind: string): Promise<OversightRules> {
-    return rulesFor((await this.transactor.load(oversightDecider, oversightStream(tenant))).state, kind);
-  }
-
   private now(): Time {
-    return toTime(this.clock.now());
+    return toTime(this.deps.clock.now());
   }
 }
 

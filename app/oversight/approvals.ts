@@ -1,4 +1,5 @@
 /** Use cases of approvals: the queue, and what people do with what waits in it. */
+import type { Aggregate } from '../engine/aggregate';
 import { refuse, Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
@@ -7,11 +8,9 @@ import { editProblem } from '../../domain/market/task';
 import { actionDecider, type Instead } from '../../domain/oversight/action';
 import {
   answer,
-  approvalDecider,
   type ApprovalEvent,
   type ApprovalRequest,
   type ApprovalState,
-  approvalStream,
   approve,
   ask,
   claim,
@@ -30,12 +29,10 @@ import type { Person } from '../../domain/oversight/oversight';
 import type { Party } from '../../domain/oversight/parties';
 import { roundDecider } from '../../domain/oversight/round';
 import type { ApprovalDoc } from '../../projections/oversight/approvals';
-import { sourcesOf } from '../../projections/projection';
 import { type Outcome, type RequestContext, settled } from '../engine/command';
-import type { Clock, ViewStore } from '../engine/ports';
+import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import type { Views } from '../engine/views';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import { partiesAsked } from './parties';
 
@@ -73,20 +70,23 @@ export interface BulkItem {
 /** Largest number of approvals that are decided in one go. */
 export const MAX_BULK = 100;
 
+export interface ApprovalsDeps {
+  readonly approvals: Aggregate<ApprovalState, ApprovalEvent, ApprovalDoc>;
+  readonly transactor: Transactor;
+  readonly clock: Clock;
+  readonly watchdog: Watchdog;
+}
+
 export class Approvals {
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
-    private readonly clock: Clock,
-    private readonly watchdog: Watchdog,
-  ) {}
+  private readonly approvals: ApprovalsDeps['approvals'];
+
+  constructor(private readonly deps: ApprovalsDeps) {
+    this.approvals = deps.approvals;
+  }
 
   request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalOutcome> {
-    return this.command({ ...context, creates: true }, id, 'approval.request', request(asked, this.now()), {
-      kind: asked.kind,
-      impact: asked.impact,
-    });
+    const attributes = { kind: asked.kind, impact: asked.impact };
+    return this.approvals.decide({ ...context, creates: true, attributes }, id, 'approval.request', request(asked, this.now()));
   }
 
   async claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalOutcome> {
@@ -177,7 +177,7 @@ export class Approvals {
     asked?: readonly string[],
   ): Promise<ApprovalOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'approval.supersede', supersede(reason, asked, now));
+    return await this.approvals.decide(context, id, 'approval.supersede', supersede(reason, asked, now));
   }
 
   async override(
@@ -188,24 +188,21 @@ export class Approvals {
     reason: string,
   ): Promise<ApprovalOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'approval.override', override(person, instead, reason, now));
+    return await this.approvals.decide(context, id, 'approval.override', override(person, instead, reason, now));
   }
 
   reopen(context: RequestContext, id: string, again: Parameters<typeof reopen>[0]): Promise<ApprovalOutcome> {
-    return this.command(context, id, 'approval.reopen', reopen(again, this.now()));
+    return this.approvals.decide(context, id, 'approval.reopen', reopen(again, this.now()));
   }
 
   /** The approval's time has passed, or may have. */
   async timePassed(context: RequestContext, id: string): Promise<ApprovalOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'approval.time-passed', timePassed(now));
+    return await this.approvals.decide(context, id, 'approval.time-passed', timePassed(now));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<ApprovalState>> {
-    const stream = approvalStream(tenant, id);
-    return asOf === undefined
-      ? this.transactor.load(approvalDecider, stream)
-      : this.transactor.loadAt(approvalDecider, stream, { asOf });
+    return this.approvals.load(tenant, id, asOf);
   }
 
   /** A page of the queue: severity first, then deadline; as far as the view has come. */
@@ -219,18 +216,13 @@ export class Approvals {
       string,
       string
     >;
-    const page = await this.viewStore.query<ApprovalDoc>(this.views.serving('approvals'), {
-      tenant,
-      where,
-      limit,
-      continuation,
-    });
-    return { approvals: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+    const { docs, ...page } = await this.approvals.list(tenant, { where }, limit, continuation);
+    return { approvals: docs, ...page };
   }
 
   /** The approvals that wait, of all tenants, as streams; as far as the view has come. */
   waiting(): AsyncGenerator<string> {
-    return sourcesOf(this.viewStore, this.views.serving('approvals'), { where: { status: 'waiting' } });
+    return this.approvals.sources({ where: { status: 'waiting' } });
   }
 
   /**
@@ -240,7 +232,7 @@ export class Approvals {
     const { state } = await this.load(tenant, id);
     const { request: asked, opened_ref } = state;
     if (asked === undefined || parseStream(asked.action).category !== roundDecider.category) return undefined;
-    const { override: other } = (await this.transactor.current(roundDecider, asked.action)).state;
+    const { override: other } = (await this.deps.transactor.current(roundDecider, asked.action)).state;
     if (other === undefined || other.approval === opened_ref) return undefined;
     return refuse('already-decided', `${other.by} overrode the round: it is ${other.choice}`, {
       outcome: 'superseded',
@@ -256,11 +248,11 @@ export class Approvals {
     consent: Pick<Consent, 'hash' | 'reason' | 'bulk'>,
     action: unknown,
   ): Promise<Consent | Rejection> {
-    const { state } = await this.transactor.current(approvalDecider, approvalStream(tenant, id));
+    const { state } = await this.approvals.current(tenant, id);
     const { request: asked } = state;
     if (asked === undefined || parseStream(asked.action).category !== actionDecider.category)
       return new Rejection('invalid', 'edit-impossible', 'what is asked here can be approved or rejected, not edited');
-    const { state: gate } = await this.transactor.load(actionDecider, asked.action);
+    const { state: gate } = await this.deps.transactor.load(actionDecider, asked.action);
     const before = state.edit?.hash === state.hash ? state.edit.action : gate.proposal?.action;
     const wrong = gate.proposal?.target === undefined ? undefined : editProblem(before, action);
     return wrong === undefined
@@ -269,11 +261,11 @@ export class Approvals {
   }
 
   private async partiesSince({ principal }: RequestContext, id: string): Promise<readonly Party[]> {
-    return await partiesAsked(this.transactor, (await this.load(principal.tenant, id)).state);
+    return await partiesAsked(this.deps.transactor, (await this.load(principal.tenant, id)).state);
   }
 
   private now(): Time {
-    return toTime(this.clock.now());
+    return toTime(this.deps.clock.now());
   }
 
   /**
@@ -282,10 +274,10 @@ export class Approvals {
    */
   private async giveTimeBack(tenant: string, id: string): Promise<Time> {
     const now = this.now();
-    const more = extend(this.watchdog.excused, now);
-    const events = more((await this.transactor.load(approvalDecider, approvalStream(tenant, id))).state);
+    const more = extend(this.deps.watchdog.excused, now);
+    const events = more((await this.approvals.load(tenant, id)).state);
     if (!(events instanceof Rejection) && events.length > 0)
-      await this.command({ principal: timekeeper(tenant) }, id, 'approval.extend', more);
+      await this.approvals.decide({ principal: timekeeper(tenant) }, id, 'approval.extend', more);
     return now;
   }
 
@@ -300,20 +292,6 @@ export class Approvals {
     const { state, correlationId } = await this.load(context.principal.tenant, id);
     const { opened_ref: ref, requested_at: at } = state;
     const cause = at === undefined || correlationId === undefined ? undefined : { ref, at, correlationId, depth: 0 };
-    return await this.command({ ...context, cause, receiptOfRefusal: true }, id, action, decision);
-  }
-
-  private command(
-    context: RequestContext,
-    id: string,
-    action: string,
-    decision: ReturnType<typeof unclaim>,
-    attributes?: Record<string, unknown>,
-  ): Promise<ApprovalOutcome> {
-    return this.transactor.transact(approvalDecider, approvalStream(context.principal.tenant, id), decision, {
-      ...context,
-      action,
-      attributes,
-    });
+    return await this.approvals.decide({ ...context, cause, receiptOfRefusal: true }, id, action, decision);
   }
 }

@@ -4,23 +4,19 @@ import { parseCommitRef } from '../../domain/kernel/ids';
 import {
   correct,
   type Correction,
-  correctionDecider,
   type CorrectionEvent,
   type CorrectionState,
-  correctionStream,
 } from '../../domain/oversight/correction';
 import type { CorrectionDoc } from '../../projections/oversight/corrections';
 import { ALL } from '../../projections/projection';
+import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
-import type { ViewStore } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
-import type { Views } from '../engine/views';
 
 export class Corrections {
   constructor(
     private readonly transactor: Transactor,
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
+    private readonly corrections: Aggregate<CorrectionState, CorrectionEvent, CorrectionDoc>,
   ) {}
 
   /** Corrects a receipt of the tenant. Only people do; what is refused here leaves a receipt. */
@@ -46,12 +42,12 @@ export class Corrections {
             )
           : undefined;
     const decision = wrong === undefined ? correct({ ...correction, by }) : () => wrong;
-    return await this.transactor.transact(correctionDecider, correctionStream(tenant, id), decision, {
-      ...context,
-      cause,
-      action: 'correction.give',
-      receiptOfRefusal: true,
-    });
+    return await this.corrections.decide(
+      { ...context, cause, receiptOfRefusal: true },
+      id,
+      'correction.give',
+      decision,
+    );
   }
 
   /** A page of the tenant's corrections, in order of id; as far as the view has come. */
@@ -61,13 +57,7 @@ export class Corrections {
     limit: number,
     continuation?: string,
   ): Promise<{ corrections: readonly CorrectionDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<CorrectionDoc>(this.views.serving('corrections'), {
-      tenant,
-      key: ALL,
-      where,
-      limit,
-      continuation,
-    });
-    return { corrections: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+    const { docs, ...page } = await this.corrections.list(tenant, { key: ALL, where }, limit, continuation);
+    return { corrections: docs, ...page };
   }
 }

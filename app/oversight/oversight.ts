@@ -2,21 +2,20 @@
 import type { Time } from '../../domain/kernel/time';
 import {
   configure,
-  oversightDecider,
   type OversightEvent,
   type OversightRules,
   type OversightState,
-  oversightStream,
+  RULES,
   rulesFor,
 } from '../../domain/oversight/oversight';
+import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
-import type { Transactor } from '../engine/transact';
 
 export { DEFAULT_RULES, IMPACTS, MODES, SAFE_DEFAULTS, rulesHash } from '../../domain/oversight/oversight';
 
 export class Oversight {
-  constructor(private readonly transactor: Transactor) {}
+  constructor(private readonly oversight: Aggregate<OversightState, OversightEvent>) {}
 
   /** Sets the rules of a kind, whole. What is refused here leaves a receipt. */
   configure(
@@ -24,12 +23,8 @@ export class Oversight {
     kind: string,
     rules: OversightRules,
   ): Promise<Outcome<OversightState, OversightEvent>> {
-    return this.transactor.transact(
-      oversightDecider,
-      oversightStream(context.principal.tenant),
-      configure(kind, rules),
-      { ...context, action: 'oversight.configure', receiptOfRefusal: true, attributes: { kind } },
-    );
+    const asked = { ...context, receiptOfRefusal: true, attributes: { kind } };
+    return this.oversight.decide(asked, RULES, 'oversight.configure', configure(kind, rules));
   }
 
   /** The rules that hold for a kind; the defaults where nobody set any. */
@@ -38,9 +33,6 @@ export class Oversight {
   }
 
   load(tenant: string, asOf?: Time): Promise<Loaded<OversightState>> {
-    const stream = oversightStream(tenant);
-    return asOf === undefined
-      ? this.transactor.load(oversightDecider, stream)
-      : this.transactor.loadAt(oversightDecider, stream, { asOf });
+    return this.oversight.load(tenant, RULES, asOf);
   }
 }

@@ -1,4 +1,5 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
+import type { Aggregate } from '../engine/aggregate';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, reservedId } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
@@ -24,17 +25,15 @@ import {
   type RoundRecomputation,
   type RoundSpec,
   type RoundState,
-  roundStream,
   timePassed,
   type Vote,
 } from '../../domain/oversight/round';
 import type { RoundDoc } from '../../projections/oversight/rounds';
-import { ALL, sourcesOf } from '../../projections/projection';
+import { ALL } from '../../projections/projection';
 import type { Outcome, RequestContext } from '../engine/command';
-import type { Clock, ViewStore } from '../engine/ports';
+import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import type { Views } from '../engine/views';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { AgentBook } from '../market/books';
 import { partiesSince } from './parties';
@@ -101,24 +100,27 @@ export function expertOf(
   return { id, why: cut(`${capability} at level ${relevance}, ${wins} of ${tries} tasks done`, 200), expertise };
 }
 
+export interface RoundsDeps {
+  readonly rounds: Aggregate<RoundState, RoundEvent, RoundDoc>;
+  readonly transactor: Transactor;
+  /** Who may be asked. */
+  readonly agents: AgentBook;
+  readonly clock: Clock;
+  readonly watchdog: Watchdog;
+}
+
 export class Rounds {
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly agents: AgentBook,
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
-    private readonly clock: Clock,
-    private readonly watchdog: Watchdog,
-  ) {}
+  private readonly rounds: RoundsDeps['rounds'];
+
+  constructor(private readonly deps: RoundsDeps) {
+    this.rounds = deps.rounds;
+  }
 
   /** Opens a round of a caller's over an electorate that is frozen now. */
   async open(context: RequestContext, id: string, input: RoundInput): Promise<RoundOutcome> {
     const opening = reservedId(id) ?? (await this.opening(context, id, input));
     if (opening instanceof Rejection) return { ok: false, rejection: opening };
-    return await this.command(context, id, 'round.open', open(opening, this.now()), {
-      kind: input.kind,
-      impact: input.impact,
-    });
+    return await this.rounds.decide(asked(context, input), id, 'round.open', open(opening, this.now()));
   }
 
   /** Opens a round of the product's own (`derivedSystemId`). Whatever stands there already is this round. */
@@ -126,10 +128,9 @@ export class Rounds {
     const opening = await this.opening(context, id, input);
     if (opening instanceof Rejection) return { ok: false, rejection: opening };
     const opened = open(opening, this.now());
-    return await this.command(context, id, 'round.open', (state) => (state.spec === undefined ? opened(state) : []), {
-      kind: input.kind,
-      impact: input.impact,
-    });
+    return await this.rounds.decide(asked(context, input), id, 'round.open', (state) =>
+      state.spec === undefined ? opened(state) : [],
+    );
   }
 
   /** Why a round could not be opened so, or undefined; opens nothing. */
@@ -146,7 +147,7 @@ export class Rounds {
     input: RoundInput,
   ): Promise<Opening | Rejection> {
     const { electorate: wanted, parties, ...spec } = input;
-    const { state } = await this.transactor.load(roundDecider, roundStream(tenant, id));
+    const { state } = await this.rounds.load(tenant, id);
     const voters =
       'capability' in wanted.voters ? (state.electorate?.voters ?? this.search(tenant, wanted.voters)) : wanted.voters;
     if (voters.length === 0)
@@ -176,14 +177,14 @@ export class Rounds {
     );
     const decision =
       vote.voter === principal.id
-        ? castVote(vote, now, await partiesSince(this.transactor, stream, state))
+        ? castVote(vote, now, await partiesSince(this.deps.transactor, stream, state))
         : () => forged;
-    return await this.command({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
+    return await this.rounds.decide({ ...context, cause, receiptOfRefusal: true }, id, 'round.vote', decision);
   }
 
   async cancel(context: RequestContext, id: string, reason: string): Promise<RoundOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(
+    return await this.rounds.decide(
       context,
       id,
       'round.cancel',
@@ -193,25 +194,22 @@ export class Rounds {
 
   async override(context: RequestContext, id: string, choice: string, reason: string): Promise<RoundOutcome> {
     const decision = override(context.principal, choice, reason, await this.partiesSince(context, id));
-    return await this.command({ ...context, receiptOfRefusal: true }, id, 'round.override', decision);
+    return await this.rounds.decide({ ...context, receiptOfRefusal: true }, id, 'round.override', decision);
   }
 
   /** What people decided in the approval that was opened because the agents could not. */
   decidedByPeople(context: RequestContext, id: string, decided: PeoplesChoice): Promise<RoundOutcome> {
-    return this.command(context, id, 'round.override', decidedByPeople(decided));
+    return this.rounds.decide(context, id, 'round.override', decidedByPeople(decided));
   }
 
   /** The round's time has passed, or may have. */
   async timePassed(context: RequestContext, id: string): Promise<RoundOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
-    return await this.command(context, id, 'round.time-passed', timePassed(now));
+    return await this.rounds.decide(context, id, 'round.time-passed', timePassed(now));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<RoundState>> {
-    const stream = roundStream(tenant, id);
-    return asOf === undefined
-      ? this.transactor.load(roundDecider, stream)
-      : this.transactor.loadAt(roundDecider, stream, { asOf });
+    return this.rounds.load(tenant, id, asOf);
   }
 
   /** A page of the tenant's rounds, in order of id; as far as the view has come. */
@@ -221,25 +219,19 @@ export class Rounds {
     limit: number,
     continuation?: string,
   ): Promise<{ rounds: readonly RoundDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<RoundDoc>(this.views.serving('rounds'), {
-      tenant,
-      key: ALL,
-      where,
-      limit,
-      continuation,
-    });
-    return { rounds: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+    const { docs, ...page } = await this.rounds.list(tenant, { key: ALL, where }, limit, continuation);
+    return { rounds: docs, ...page };
   }
 
   /** The rounds that are open, of all tenants, as streams; as far as the view has come. */
   waiting(): AsyncGenerator<string> {
-    return sourcesOf(this.viewStore, this.views.serving('rounds'), { where: { status: 'open' } });
+    return this.rounds.sources({ where: { status: 'open' } });
   }
 
   /** Counts a closed round again from its receipts alone. */
   async recompute(tenant: string, id: string): Promise<RoundRecomputation | Rejection> {
     const commits = [];
-    for await (const commit of this.transactor.commits(roundStream(tenant, id))) commits.push(commit);
+    for await (const commit of this.deps.transactor.commits(this.rounds.name(tenant, id))) commits.push(commit);
     return commits.length === 0
       ? new Rejection('missing', 'round-unknown', 'there is no round with this id')
       : recomputeRound(commits);
@@ -249,7 +241,7 @@ export class Rounds {
   search(tenant: string, { capability, limit, except }: VoterSearch): Voter[] {
     const found: { voter: Voter; weight: number }[] = [];
     const out = new Set(except.map(actorOf));
-    for (const { tenant: home, id, state } of this.agents.all()) {
+    for (const { tenant: home, id, state } of this.deps.agents.all()) {
       const voter = home === tenant && !out.has(actorOf(id)) ? expertOf(id, state, capability) : undefined;
       if (voter?.expertise === undefined) continue;
       const { relevance, experience, track_record } = voter.expertise;
@@ -264,7 +256,7 @@ export class Rounds {
   anybody(tenant: string, limit: number, except: readonly string[]): Voter[] {
     const ids: string[] = [];
     const out = new Set(except.map(actorOf));
-    for (const { tenant: home, id, state } of this.agents.all())
+    for (const { tenant: home, id, state } of this.deps.agents.all())
       if (home === tenant && state.status === 'active' && !out.has(actorOf(id))) ids.push(id);
     return eachActor(ids.sort().map((id) => ({ id, why: 'an active agent without a part in it' }))).slice(0, limit);
   }
@@ -272,35 +264,26 @@ export class Rounds {
   /** While this process was away nobody could vote. */
   private async giveTimeBack(tenant: string, id: string): Promise<Time> {
     const now = this.now();
-    const more = extend(this.watchdog.excused, now);
-    const events = more((await this.transactor.load(roundDecider, roundStream(tenant, id))).state);
+    const more = extend(this.deps.watchdog.excused, now);
+    const events = more((await this.rounds.load(tenant, id)).state);
     if (!(events instanceof Rejection) && events.length > 0)
-      await this.command({ principal: timekeeper(tenant) }, id, 'round.extend', more);
+      await this.rounds.decide({ principal: timekeeper(tenant) }, id, 'round.extend', more);
     return now;
   }
 
   private async partiesSince({ principal }: RequestContext, id: string): Promise<readonly Party[]> {
     const { stream, state } = await this.load(principal.tenant, id);
-    return await partiesSince(this.transactor, stream, state);
+    return await partiesSince(this.deps.transactor, stream, state);
   }
 
   private now(): Time {
-    return toTime(this.clock.now());
+    return toTime(this.deps.clock.now());
   }
+}
 
-  private command(
-    context: RequestContext,
-    id: string,
-    action: string,
-    decision: ReturnType<typeof cancel>,
-    attributes?: Record<string, unknown>,
-  ): Promise<RoundOutcome> {
-    return this.transactor.transact(roundDecider, roundStream(context.principal.tenant, id), decision, {
-      ...context,
-      action,
-      attributes,
-    });
-  }
+/** What the policy is told of a round. */
+function asked(context: RequestContext, { kind, impact }: RoundInput) {
+  return { ...context, attributes: { kind, impact } };
 }
 
 /** The first of those that are one under several names. */

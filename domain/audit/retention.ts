@@ -42,9 +42,11 @@ export const retentionDecider: Decider<RetentionState, RetentionEvent> = {
   evolve: (_, { data }) => ({ days: data.days }),
 };
 
-/** One stream a tenant. */
+/** The one stream of a tenant. */
+export const POLICY = 'policy';
+
 export function retentionStream(tenant: string): string {
-  return streamName(tenant, retentionDecider.category, 'policy');
+  return streamName(tenant, retentionDecider.category, POLICY);
 }
 
 /** Sets the policy, whole. The same again changes nothing. */

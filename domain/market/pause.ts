@@ -50,9 +50,11 @@ export const pauseDecider: Decider<PauseState, PauseEvent> = {
   },
 };
 
-/** One stream a tenant. */
+/** The one stream of a tenant. */
+export const PAUSES = 'all';
+
 export function pauseStream(tenant: string): string {
-  return streamName(tenant, pauseDecider.category, 'all');
+  return streamName(tenant, pauseDecider.category, PAUSES);
 }
 
 /** The pause of one thing, if it is paused. */

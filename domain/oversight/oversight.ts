@@ -408,7 +408,9 @@ export type OversightEvent = Event<'OversightConfigured', { kind: string; rules:
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-/** One stream a tenant. */
+/** The one stream of a tenant. */
+export const RULES = 'rules';
+
 export interface OversightState {
   readonly kinds: Readonly<Record<string, OversightRules>>;
 }
@@ -422,7 +424,7 @@ export const oversightDecider: Decider<OversightState, OversightEvent> = {
 
 /** One stream a tenant. */
 export function oversightStream(tenant: string): string {
-  return streamName(tenant, oversightDecider.category, 'rules');
+  return streamName(tenant, oversightDecider.category, RULES);
 }
 
 /** The rules that hold for a kind of action. */

@@ -1,0 +1,102 @@
+/**
+ * What every module is given: the ports, what works on them for all capabilities, and the handles of aggregates. Each
+ * aggregate is opened once, by the module that owns it.
+ */
+import type { Commit } from '../../domain/kernel/commit';
+import type { Decider, Event } from '../../domain/kernel/decider';
+import type { Projection } from '../../projections/projection';
+import { Aggregate } from './aggregate';
+import { ClockCheck } from './clock-check';
+import { DeadlineEngine } from './deadlines';
+import { Feed } from './feed';
+import { ClaimedKeys } from './keys';
+import { newId } from './new-id';
+import type { BlobArchive, Clock, EventStore, Ports, ViewStore, WorkQueue } from './ports';
+import { reachable } from './reachable';
+import type { AnyDecider } from './streams';
+import { Transactor } from './transact';
+import { type Sharing, viewOf, Views } from './views';
+import { Watchdog } from './watchdog';
+
+export type Report = (message: string, facts: Record<string, unknown>) => void;
+
+/** What is true of an aggregate besides its rules. */
+export interface Traits<S, D> {
+  /** The view that lists its streams. */
+  readonly view?: Projection<S, D>;
+  /** What another process commits there is news to this one: something in memory follows it. */
+  readonly followed?: boolean;
+}
+
+const SHARED_VIEWS: Sharing = { refreshMs: 5_000, handoverMs: 30_000 };
+
+export class Engine {
+  readonly clock: Clock;
+  readonly report: Report;
+  /** The log, the views, the payloads and the queues, which fail with `StoreUnavailable` whatever their adapter throws. */
+  readonly log: EventStore;
+  readonly viewStore: ViewStore;
+  readonly blobs: BlobArchive;
+  readonly queue: WorkQueue;
+  readonly transactor: Transactor;
+  readonly keys: ClaimedKeys;
+  readonly views: Views;
+  readonly watchdog: Watchdog;
+  readonly clockCheck: ClockCheck;
+  readonly deadlines: DeadlineEngine;
+  readonly feed: Feed;
+  private readonly opened = new Map<string, { readonly decider: AnyDecider; readonly followed: boolean }>();
+
+  /** `shared`: whether other processes work on the same stores. */
+  constructor(
+    readonly ports: Ports,
+    shared: boolean,
+  ) {
+    const { store, checkpoints, queue, clock, report } = ports;
+    this.clock = clock;
+    this.report = report;
+    this.log = reachable('the log', store);
+    this.viewStore = reachable('the views', ports.views);
+    this.blobs = reachable('the payloads', ports.blobs);
+    this.queue = reachable('the queues', queue);
+    this.transactor = new Transactor(store, ports.policy, clock, () => newId(clock.now()));
+    this.keys = new ClaimedKeys(ports.keys, report);
+    this.views = new Views({
+      store,
+      views: this.viewStore,
+      checkpoints,
+      streams: this.transactor,
+      report,
+      sharing: shared ? SHARED_VIEWS : undefined,
+    });
+    this.watchdog = new Watchdog(clock, report);
+    this.clockCheck = new ClockCheck(clock, report);
+    this.transactor.onCommitted(({ here, commits }) => {
+      const last = commits.at(-1) as Commit;
+      if (here) this.clockCheck.saw(last);
+      else this.clockCheck.heard(last);
+    });
+    this.deadlines = new DeadlineEngine(ports.deadlines, this.watchdog, clock, report);
+    this.feed = new Feed(store, checkpoints, this.queue, clock, report, (receipt) =>
+      this.transactor.noteAltered(receipt),
+    );
+  }
+
+  /** Opens an aggregate. Throws when a module has opened it already. */
+  aggregate<S, E extends Event, D>(decider: Decider<S, E>, { view, followed }: Traits<S, D> = {}): Aggregate<S, E, D> {
+    const { category } = decider;
+    if (this.opened.has(category)) throw new Error(`two modules have opened the aggregate '${category}'`);
+    this.opened.set(category, { decider: decider as unknown as AnyDecider, followed: followed === true });
+    if (view !== undefined) this.views.add(viewOf(view, decider));
+    return new Aggregate<S, E, D>(
+      decider,
+      this.transactor,
+      view === undefined ? undefined : { projection: view, store: this.viewStore, views: this.views },
+    );
+  }
+
+  /** Every aggregate that was opened; those alone that are followed. */
+  deciders(followed = false): readonly AnyDecider[] {
+    return [...this.opened.values()].filter((one) => !followed || one.followed).map(({ decider }) => decider);
+  }
+}

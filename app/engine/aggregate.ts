@@ -5,7 +5,7 @@
 import type { Decider, Decision, Event } from '../../domain/kernel/decider';
 import { streamsOf } from '../../domain/kernel/ids';
 import type { Time } from '../../domain/kernel/time';
-import { pagesOf, type Projection, sourcesOf, type ViewFilter } from '../../projections/projection';
+import { pagesOf, type Projection, readAll, sourcesOf, type ViewFilter } from '../../projections/projection';
 import type { CommandContext, Outcome } from './command';
 import type { ViewStore } from './ports';
 import type { Loaded } from './streams';
@@ -74,6 +74,18 @@ export class Aggregate<S, E extends Event, D = unknown> {
     const { store, view } = this.rows();
     const page = await store.query<D>(view, { ...filter, tenant, limit, continuation });
     return { docs: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+  }
+
+  /** Every document of the tenant's; `complete` is false when there are more than are read for one question. */
+  all(tenant: string, filter: Filter): Promise<{ readonly docs: readonly D[]; readonly complete: boolean }> {
+    const { store, view } = this.rows();
+    return readAll<D>(store, view, { ...filter, tenant });
+  }
+
+  /** The tenants that have any. */
+  tenants(): Promise<readonly string[]> {
+    const { store, view } = this.rows();
+    return store.tenants(view);
   }
 
   /** The rows of all tenants, page by page, as far as the view has come. */

@@ -33,7 +33,7 @@ const SHARED_VIEWS: Sharing = { refreshMs: 5_000, handoverMs: 30_000 };
 export class Engine {
   readonly clock: Clock;
   readonly report: Report;
-  /** The log, the views, the payloads and the queues, which fail with `StoreUnavailable` whatever their adapter throws. */
+  /** The log, views, payloads and queues: they fail with `StoreUnavailable`, whatever their adapter throws. */
   readonly log: EventStore;
   readonly viewStore: ViewStore;
   readonly blobs: BlobArchive;
@@ -76,7 +76,7 @@ export class Engine {
       if (here) this.clockCheck.saw(last);
       else this.clockCheck.heard(last);
     });
-    this.deadlines = new DeadlineEngine(ports.deadlines, this.watchdog, clock, report);
+    this.deadlines = new DeadlineEngine(ports.deadlines, this.watchdog, clock, report, { shared });
     this.feed = new Feed(store, checkpoints, this.queue, clock, report, (receipt) =>
       this.transactor.noteAltered(receipt),
     );

@@ -1,6 +1,4 @@
 /** Use cases of agents: registration, presence, the inbox, discovery. */
-import type { Report } from '../engine/engine';
-import type { Aggregate } from '../engine/aggregate';
 import { type Decider, type Event, Rejection } from '../../domain/kernel/decider';
 import { type Excuse, latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import {
@@ -18,8 +16,10 @@ import {
 import { type Claim, stands, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
 import type { AgentDoc } from '../../projections/market/agents';
 import { ALL } from '../../projections/projection';
+import type { Aggregate } from '../engine/aggregate';
 import { type Outcome, type RequestContext, staleness } from '../engine/command';
 import { Doorbells } from '../engine/doorbells';
+import type { Report } from '../engine/engine';
 import type { Clock, Presence } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
@@ -161,7 +161,8 @@ export class Agents {
     let { state } = await this.deps.transactor.load(taskDecider, stream);
     if (!holds(state)) ({ state } = await this.deps.transactor.current(taskDecider, stream));
     const held = holds(state);
-    if (held && state.status === 'running') this.deps.presence.beat([leaseKey(tenant, task, claim.award)], this.deps.clock.now());
+    if (held && state.status === 'running')
+      this.deps.presence.beat([leaseKey(tenant, task, claim.award)], this.deps.clock.now());
     return held && state.status === 'awarded' ? { stands: held, status: 'awarded' } : { stands: held };
   }
 
@@ -248,7 +249,8 @@ export class Agents {
     const { state } = await this.agents.current(tenant, id);
     const now = toTime(this.deps.clock.now());
     for (const [task, { award, expires }] of Object.entries(state.slots)) {
-      if (expires !== undefined && expires <= now) await this.deps.market.settleSlot(tenant, task, { agent: id, award });
+      if (expires !== undefined && expires <= now)
+        await this.deps.market.settleSlot(tenant, task, { agent: id, award });
     }
   }
 

@@ -72,32 +72,34 @@ export interface Inbox {
 const MAX_ITEMS = 100;
 const MAX_BYTES = 1_000_000;
 
+export interface InboxesDeps {
+  readonly transactor: Transactor;
+  readonly market: Market;
+  readonly rounds: RoundBook;
+  readonly places: Places;
+  readonly clock: Clock;
+}
+
 export class Inboxes {
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly market: Market,
-    private readonly rounds: RoundBook,
-    private readonly places: Places,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly deps: InboxesDeps) {}
 
   /**
    * A page of what waits for the agent. `after`: the cursor of an earlier page; one that is not known here means the
    * beginning.
    */
   async page(tenant: string, id: string, after: string | undefined, holding: boolean): Promise<Inbox> {
-    const { state, version } = await this.transactor.load(agentDecider, agentStream(tenant, id));
+    const { state, version } = await this.deps.transactor.load(agentDecider, agentStream(tenant, id));
     const held = await this.held(tenant, id, state, holding);
-    const agent = this.market.agents.update(tenant, id, state, version);
-    const cursor = readCursor(after, this.places.epoch);
+    const agent = this.deps.market.agents.update(tenant, id, state, version);
+    const cursor = readCursor(after, this.deps.places.epoch);
     // What it could not do before was not shown to it; nor was what another agent's cursor has seen, or one that runs
     // ahead.
-    const own = cursor.able === agent.place && Math.max(cursor.offers, cursor.votes) <= this.places.last;
+    const own = cursor.able === agent.place && Math.max(cursor.offers, cursor.votes) <= this.deps.places.last;
     let seen = own ? cursor.offers : 0;
     let voted = own ? cursor.votes : 0;
     for (;;) {
-      const now = toTime(this.clock.now());
-      const votes = this.rounds.missing(tenant, id, voted, MAX_ITEMS);
+      const now = toTime(this.deps.clock.now());
+      const votes = this.deps.rounds.missing(tenant, id, voted, MAX_ITEMS);
       const asked = share(
         votes.entries,
         ({ id: round, state: { spec, pass, electorate_hash, deadline } }): VoteAsked[] =>
@@ -116,7 +118,7 @@ export class Inboxes {
                 },
               ],
       );
-      const { entries, upTo } = this.market.tasks.offersTo(agent, seen, now, MAX_ITEMS);
+      const { entries, upTo } = this.deps.market.tasks.offersTo(agent, seen, now, MAX_ITEMS);
       const offered = share(entries, ({ id: task, state: open }): Offer[] =>
         open.spec === undefined
           ? []
@@ -126,10 +128,10 @@ export class Inboxes {
       voted = asked.last?.place ?? votes.upTo;
       const items = [...held, ...asked.items, ...offered.items];
       // A long way without anything for this agent is gone in steps, between which others have their turn.
-      if (items.length > 0 || seen >= this.places.last)
+      if (items.length > 0 || seen >= this.deps.places.last)
         return {
           items,
-          offers_after: writeCursor(after, this.places.epoch, { offers: seen, votes: voted, able: agent.place }),
+          offers_after: writeCursor(after, this.deps.places.epoch, { offers: seen, votes: voted, able: agent.place }),
         };
       await turn();
     }
@@ -143,7 +145,7 @@ export class Inboxes {
     const awards: (Assignment & { readonly last: boolean })[] = [];
     const running: HeldTask[] = [];
     for (const [task, slot] of Object.entries(agent.slots)) {
-      const { state } = await this.transactor.load(taskDecider, taskStream(tenant, task));
+      const { state } = await this.deps.transactor.load(taskDecider, taskStream(tenant, task));
       const { holder, spec, attempts: attempt, progress, challenges } = state;
       if (spec === undefined || holder?.agent !== id || holder.award !== slot.award) continue;
       const { award, accept_by, lease_from } = holder;

@@ -1,12 +1,5 @@
 /** Use cases of pauses: what gets no new work, until somebody says so. */
-import {
-  pause,
-  PAUSES,
-  type PausedThing,
-  type PauseEvent,
-  type PauseState,
-  resume,
-} from '../../domain/market/pause';
+import { pause, type PausedThing, type PauseEvent, PAUSES, type PauseState, resume } from '../../domain/market/pause';
 import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';

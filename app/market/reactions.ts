@@ -26,7 +26,8 @@ import {
   taskStream,
 } from '../../domain/market/task';
 import { type Cause, causeOf } from '../engine/command';
-import type { DeadlineEngine } from '../engine/deadlines';
+import type { DeadlineEngine, Look } from '../engine/deadlines';
+import type { Report } from '../engine/engine';
 import type { Consumer } from '../engine/feed';
 import type { Clock } from '../engine/ports';
 import { type Change, eventsOf, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
@@ -43,42 +44,50 @@ const PRESENCE_DUE = 'presence';
 
 const SWEEP_EVERY_MS = 5_000;
 
+export interface ReactionsDeps {
+  readonly transactor: Transactor;
+  readonly market: Market;
+  readonly agents: Agents;
+  readonly tasks: Tasks;
+  readonly deadlines: DeadlineEngine;
+  readonly clock: Clock;
+  readonly report: Report;
+}
+
 export class Reactions implements Consumer {
   readonly name = 'reactions';
   private readonly reactions: ReactionsByCategory = {
     [taskDecider.category]: followed(taskDecider.category, (change) => this.task(change)),
     [agentDecider.category]: followed(agentDecider.category, (change) => this.agent(change)),
     // What waited for the end of a pause is looked at now, and not only when its turn comes.
-    [pauseDecider.category]: { concerns: endsPause, react: () => this.market.sweep() },
+    [pauseDecider.category]: { concerns: endsPause, react: () => this.deps.market.sweep() },
   };
   private sweeping: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly market: Market,
-    private readonly agents: Agents,
-    private readonly tasks: Tasks,
-    private readonly deadlines: DeadlineEngine,
-    private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
-  ) {
-    transactor.onCommitted((committed) => this.note(committed));
-    deadlines.on(TASK_DUE, (stream) => this.onTaskDue(stream));
-    deadlines.on(SLOTS_DUE, (stream) => this.onSlotsDue(stream));
-    deadlines.on(PRESENCE_DUE, (stream) => this.onPresenceDue(stream));
+  /** Who looks at a stream whose deadline is due, by its reason. */
+  readonly looks: Readonly<Record<string, Look>> = {
+    [TASK_DUE]: (stream) => this.onTaskDue(stream),
+    [SLOTS_DUE]: (stream) => this.onSlotsDue(stream),
+    [PRESENCE_DUE]: (stream) => this.onPresenceDue(stream),
+  };
+
+  constructor(private readonly deps: ReactionsDeps) {
+    deps.transactor.onCommitted((committed) => this.note(committed));
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {
-    await react(commits, this.reactions, { transactor: this.transactor, deadlines: this.deadlines });
+    await react(commits, this.reactions, this.deps);
   }
 
   /** Starts to look again, now and then, at tasks that wait for an agent. */
   start(): void {
     this.sweeping = setInterval(
       () =>
-        void this.market
+        void this.deps.market
           .sweep()
-          .catch((error: unknown) => this.report('tasks that wait could not be looked at', { error: String(error) })),
+          .catch((error: unknown) =>
+            this.deps.report('tasks that wait could not be looked at', { error: String(error) }),
+          ),
       SWEEP_EVERY_MS,
     );
   }
@@ -90,28 +99,28 @@ export class Reactions implements Consumer {
   /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
   private note({ category, stream, state, version, here }: Committed): void {
     const { tenant, id } = parseStream(stream);
-    if (category === pauseDecider.category) this.market.pauses.update(tenant, state as PauseState, version);
+    if (category === pauseDecider.category) this.deps.market.pauses.update(tenant, state as PauseState, version);
     if (category !== taskDecider.category && category !== agentDecider.category) return;
     if (category === agentDecider.category) {
-      this.market.agents.update(tenant, id, state as AgentState, version);
+      this.deps.market.agents.update(tenant, id, state as AgentState, version);
       // Of what another process has reserved for it, the award may have been heard of before the slot.
-      if (!here) this.agents.ring(tenant, id);
+      if (!here) this.deps.agents.ring(tenant, id);
       return;
     }
     const task = state as TaskState;
-    this.market.tasks.update(tenant, id, stream, task, version);
+    this.deps.market.tasks.update(tenant, id, stream, task, version);
     // Whatever has led there: an award that waits for its agent is told.
-    if (task.status === 'awarded' && task.holder !== undefined) this.agents.ring(tenant, task.holder.agent);
+    if (task.status === 'awarded' && task.holder !== undefined) this.deps.agents.ring(tenant, task.holder.agent);
   }
 
   private async task(change: Change): Promise<void> {
     const { stream, tenant, id, cause } = change;
-    const { state, version } = await this.transactor.load(taskDecider, stream);
-    this.market.tasks.update(tenant, id, stream, state, version);
+    const { state, version } = await this.deps.transactor.load(taskDecider, stream);
+    this.deps.market.tasks.update(tenant, id, stream, state, version);
     for (const { commit, event } of eventsOf<TaskEvent>(change)) {
       const freed = freedSlot(event);
       if (freed === undefined) continue;
-      await this.transactor.transact(
+      await this.deps.transactor.transact(
         agentDecider,
         agentStream(tenant, freed.agent),
         releaseSlot(id, freed.award, freed.outcome),
@@ -124,28 +133,28 @@ export class Reactions implements Consumer {
         },
       );
     }
-    const now = toTime(this.clock.now());
-    if (state.status === 'open' && state.ready_at <= now) await this.market.consider(tenant, id, cause);
-    const after = this.transactor.peek<TaskState>(stream)?.state ?? state;
+    const now = toTime(this.deps.clock.now());
+    if (state.status === 'open' && state.ready_at <= now) await this.deps.market.consider(tenant, id, cause);
+    const after = this.deps.transactor.peek<TaskState>(stream)?.state ?? state;
     change.wish(TASK_DUE, taskDue(after, now));
   }
 
   private async agent(change: Change): Promise<void> {
     const { stream, tenant, id, cause } = change;
-    const { state, version } = await this.transactor.load(agentDecider, stream);
-    this.market.agents.update(tenant, id, state, version);
+    const { state, version } = await this.deps.transactor.load(agentDecider, stream);
+    this.deps.market.agents.update(tenant, id, state, version);
     let able: Cause | undefined;
     let left: Departure | undefined;
     for (const { commit, event } of eventsOf<AgentEvent>(change)) {
       const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
       if (here && state.profile !== undefined)
-        change.wish(PRESENCE_DUE, plusSeconds(toTime(this.clock.now()), state.profile.presence_seconds));
+        change.wish(PRESENCE_DUE, plusSeconds(toTime(this.deps.clock.now()), state.profile.presence_seconds));
       left = departure(event, commit) ?? left;
       if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
     }
     if (left !== undefined)
       await this.giveAllBack(tenant, id, state, left, { ...causeOf(left.commit), traceparent: cause.traceparent });
-    if (state.status === 'active' && able !== undefined) await this.market.serve(tenant, id, able);
+    if (state.status === 'active' && able !== undefined) await this.deps.market.serve(tenant, id, able);
     change.wish(SLOTS_DUE, agentDue(state));
   }
 
@@ -160,11 +169,11 @@ export class Reactions implements Consumer {
     { commit, end, reason }: Departure,
     cause: Cause,
   ): Promise<void> {
-    const now = toTime(this.clock.now());
+    const now = toTime(this.deps.clock.now());
     for (const [task, { award, receipt }] of Object.entries(state.slots)) {
       if ((parseCommitRef(receipt)?.index ?? 0) > commit.index) continue;
-      const { correlationId } = await this.transactor.load(taskDecider, taskStream(tenant, task));
-      const given = await this.transactor.transact(
+      const { correlationId } = await this.deps.transactor.load(taskDecider, taskStream(tenant, task));
+      const given = await this.deps.transactor.transact(
         taskDecider,
         taskStream(tenant, task),
         giveBack({ agent: id, award }, end, reason, now),
@@ -178,7 +187,7 @@ export class Reactions implements Consumer {
       );
       // Its award may be under way still, in another process: it must not come to somebody who is not there.
       if (given.ok && award >= nextAward(given.state))
-        await this.market.settleSlot(
+        await this.deps.market.settleSlot(
           tenant,
           task,
           { agent: id, award },
@@ -189,30 +198,35 @@ export class Reactions implements Consumer {
 
   private async onPresenceDue(stream: string): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
-    return await this.agents.checkPresence(tenant, id);
+    return await this.deps.agents.checkPresence(tenant, id);
   }
 
   private async onSlotsDue(stream: string): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
-    await this.agents.sweepSlots(tenant, id);
-    return agentDue((await this.transactor.current(agentDecider, stream)).state);
+    await this.deps.agents.sweepSlots(tenant, id);
+    return agentDue((await this.deps.transactor.current(agentDecider, stream)).state);
   }
 
   private async onTaskDue(stream: string): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
-    const { state } = await this.transactor.current(taskDecider, stream);
+    const { state } = await this.deps.transactor.current(taskDecider, stream);
     if (!isAlive(state)) return undefined;
-    const now = toTime(this.clock.now());
-    const heartbeat = await this.agents.leaseSilentSince(tenant, id, state);
-    const until = this.agents.acceptUntil(state);
+    const now = toTime(this.deps.clock.now());
+    const heartbeat = await this.deps.agents.leaseSilentSince(tenant, id, state);
+    const until = this.deps.agents.acceptUntil(state);
     const cause =
       state.holder === undefined
         ? undefined
         : { ref: state.holder.receipt, at: state.holder.awarded_at, correlationId: state.correlation_id, depth: 0 };
-    const outcome = await this.tasks.timePassed({ principal: Market.principal(tenant), cause }, id, state, heartbeat);
+    const outcome = await this.deps.tasks.timePassed(
+      { principal: Market.principal(tenant), cause },
+      id,
+      state,
+      heartbeat,
+    );
     if (outcome.ok && outcome.commit === undefined && state.status === 'open' && state.ready_at <= now)
-      await this.market.consider(tenant, id, undefined);
-    return taskDue((await this.transactor.load(taskDecider, stream)).state, now, heartbeat, until);
+      await this.deps.market.consider(tenant, id, undefined);
+    return taskDue((await this.deps.transactor.load(taskDecider, stream)).state, now, heartbeat, until);
   }
 }
 

@@ -1,5 +1,4 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
-import type { Aggregate } from '../engine/aggregate';
 import { createHash } from 'node:crypto';
 import type { Task } from '../../contract/market/tasks';
 import type { Shown } from '../../contract/route';
@@ -42,7 +41,15 @@ import type { WhyNot } from '../../domain/market/why-not';
 import { actionDecider, actionStream, isStopped, TASK_OVER } from '../../domain/oversight/action';
 import type { TaskDoc } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
-import { type Cause, causeOf, type CommandContext, type Outcome, type RequestContext, staleness } from '../engine/command';
+import type { Aggregate } from '../engine/aggregate';
+import {
+  type Cause,
+  causeOf,
+  type CommandContext,
+  type Outcome,
+  type RequestContext,
+  staleness,
+} from '../engine/command';
 import type { BlobArchive, Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
@@ -188,8 +195,7 @@ export class Tasks {
       bidder = (await this.transactor.current(agentDecider, agentStream(tenant, bid.agent))).state;
     const gone = new Rejection('conflict', 'agent-not-active', `the bidder is ${bidder.status}: register it first`);
     // The stream itself refuses: it knows a command that comes again.
-    if (bidder.status !== 'active')
-      return await this.tasks.decide(by(context, bid.agent), id, 'task.bid', () => gone);
+    if (bidder.status !== 'active') return await this.tasks.decide(by(context, bid.agent), id, 'task.bid', () => gone);
     const outcome = await this.inTime(by(context, bid.agent), id, 'task.bid', placeBid(bid, this.now()));
     // A bid for a task that has been waiting for somebody closes at once.
     if (outcome.ok && outcome.commit !== undefined && outcome.state.ready_at <= this.now())

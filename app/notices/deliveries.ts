@@ -15,7 +15,6 @@ import {
   channelDecider,
   type ChannelEvent,
   type ChannelState,
-  channelStream,
   isReference,
   removeChannel,
   setChannel,
@@ -33,15 +32,16 @@ import {
   type Target,
 } from '../../domain/notices/delivery';
 import { asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/notices/notice';
-import { ALL, type Projection, readAll } from '../../projections/projection';
+import { ALL, type Projection } from '../../projections/projection';
+import type { Aggregate } from '../engine/aggregate';
 import type { Cause, Outcome, RequestContext } from '../engine/command';
-import type { DeadlineEngine } from '../engine/deadlines';
+import type { Look } from '../engine/deadlines';
+import type { Report } from '../engine/engine';
 import { derivedId } from '../engine/new-id';
-import type { Clock, Outbound, ViewStore } from '../engine/ports';
+import type { Clock, Outbound } from '../engine/ports';
 import type { Change, Reaction } from '../engine/reacting';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import type { Views } from '../engine/views';
 
 export { CHANNEL_KINDS } from '../../domain/notices/channel';
 export { NOTICE_EVENTS } from '../../domain/notices/notice';
@@ -112,22 +112,30 @@ export const deliveries: Projection<DeliveryState, DeliveryDoc> = {
 type ChannelOutcome = Outcome<ChannelState, ChannelEvent>;
 
 export class Channels {
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
-  ) {}
+  constructor(private readonly channels: Aggregate<ChannelState, ChannelEvent, ChannelDoc>) {}
 
+  /** What is refused leaves a receipt. */
   set(context: RequestContext, id: string, channel: Channel): Promise<ChannelOutcome> {
-    return this.command(context, id, 'channel.set', setChannel(id, channel), { kind: channel.kind });
+    return this.channels.decide(
+      { ...context, receiptOfRefusal: true, attributes: { kind: channel.kind } },
+      id,
+      'channel.set',
+      setChannel(id, channel),
+    );
   }
 
+  /** What is refused leaves a receipt. */
   remove(context: RequestContext, id: string): Promise<ChannelOutcome> {
-    return this.command(context, id, 'channel.remove', removeChannel(context.principal.id));
+    return this.channels.decide(
+      { ...context, receiptOfRefusal: true },
+      id,
+      'channel.remove',
+      removeChannel(context.principal.id),
+    );
   }
 
   load(tenant: string, id: string): Promise<Loaded<ChannelState>> {
-    return this.transactor.load(channelDecider, channelStream(tenant, id));
+    return this.channels.load(tenant, id);
   }
 
   /** A page of the tenant's channels, in order of id; as far as the view has come. */
@@ -136,29 +144,8 @@ export class Channels {
     limit: number,
     continuation?: string,
   ): Promise<{ channels: readonly ChannelDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<ChannelDoc>(this.views.serving(channels.name), {
-      tenant,
-      key: ALL,
-      limit,
-      continuation,
-    });
-    return { channels: page.rows.map(({ doc }) => doc), continuation: page.continuation };
-  }
-
-  /** What is refused here leaves a receipt. */
-  private command(
-    context: RequestContext,
-    id: string,
-    action: string,
-    decision: ReturnType<typeof setChannel>,
-    attributes?: Record<string, unknown>,
-  ): Promise<ChannelOutcome> {
-    return this.transactor.transact(channelDecider, channelStream(context.principal.tenant, id), decision, {
-      ...context,
-      action,
-      receiptOfRefusal: true,
-      attributes,
-    });
+    const { docs, ...page } = await this.channels.list(tenant, { key: ALL }, limit, continuation);
+    return { channels: docs, ...page };
   }
 }
 
@@ -177,23 +164,26 @@ const ATTEMPT_MS = 10_000;
 const LOST_AFTER_SECONDS = 60;
 const BUSY_SECONDS = 5;
 
+export interface DeliveriesDeps {
+  readonly deliveries: Aggregate<DeliveryState, DeliveryEvent, DeliveryDoc>;
+  readonly channels: Aggregate<ChannelState, ChannelEvent, ChannelDoc>;
+  readonly transactor: Transactor;
+  readonly outbound: Outbound;
+  readonly clock: Clock;
+  readonly report: Report;
+  /** A number in [0, 1), for the waits between attempts. */
+  readonly random?: () => number;
+}
+
 export class Deliveries implements Reaction {
   /** Attempts that this process makes now, by stream. */
   private readonly underWay = new Map<string, Promise<void>>();
   private stopped = false;
 
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
-    deadlines: DeadlineEngine,
-    private readonly outbound: Outbound,
-    private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
-    private readonly random: () => number = Math.random,
-  ) {
-    deadlines.on(DELIVERY_DUE, (stream) => this.onDeadline(stream));
-  }
+  /** Who looks at a stream whose deadline is due, by its reason. */
+  readonly looks: Readonly<Record<string, Look>> = { [DELIVERY_DUE]: (stream) => this.onDeadline(stream) };
+
+  constructor(private readonly deps: DeliveriesDeps) {}
 
   /**
    * Writes a delivery for every channel, as far as the view has come, through which `group` is told of such a notice. A
@@ -201,14 +191,10 @@ export class Deliveries implements Reaction {
    * be written: tell it again.
    */
   async notify(tenant: string, notice: Notice, group: string, cause: Cause | undefined): Promise<void> {
-    const { docs } = await readAll<ChannelDoc>(this.viewStore, this.views.serving(channels.name), {
-      tenant,
-      key: ALL,
-      where: { events: notice.event },
-    });
+    const { docs } = await this.deps.channels.all(tenant, { key: ALL, where: { events: notice.event } });
     const told = docs.filter((channel) => carries(channel, notice.event, group));
     if (told.length > MAX_CHANNELS)
-      this.report('a notice has too many channels: the rest is left out', {
+      this.deps.report('a notice has too many channels: the rest is left out', {
         tenant,
         notice: notice.id,
         channels: told.length,
@@ -222,7 +208,7 @@ export class Deliveries implements Reaction {
 
   /** Sets the deadline of a delivery that has changed. */
   async react({ stream, wish }: Change): Promise<void> {
-    wish(DELIVERY_DUE, deliveryDue((await this.transactor.load(deliveryDecider, stream)).state));
+    wish(DELIVERY_DUE, deliveryDue((await this.deps.transactor.load(deliveryDecider, stream)).state));
   }
 
   /**
@@ -230,15 +216,15 @@ export class Deliveries implements Reaction {
    * wait for the receiver: other deadlines are to have their turn.
    */
   private async onDeadline(stream: string): Promise<Time | undefined> {
-    const due = deliveryDue((await this.transactor.current(deliveryDecider, stream)).state);
-    const now = toTime(this.clock.now());
+    const due = deliveryDue((await this.deps.transactor.current(deliveryDecider, stream)).state);
+    const now = toTime(this.deps.clock.now());
     if (due === undefined || due > now) return due;
     // From here on without a pause: deadlines are looked at side by side.
     if (!this.underWay.has(stream)) {
       if (this.stopped || this.isBusy(parseStream(stream).tenant)) return plusSeconds(now, BUSY_SECONDS);
       const work = this.attempt(stream)
         .catch((error: unknown) =>
-          this.report('an attempt to deliver could not be finished', { stream, error: String(error) }),
+          this.deps.report('an attempt to deliver could not be finished', { stream, error: String(error) }),
         )
         .finally(() => this.underWay.delete(stream));
       this.underWay.set(stream, work);
@@ -248,16 +234,16 @@ export class Deliveries implements Reaction {
 
   /** Makes the attempt that is due, if one is, and records its result. At least once: see the head of this file. */
   async attempt(stream: string): Promise<void> {
-    const { state, correlationId } = await this.transactor.current(deliveryDecider, stream);
+    const { state, correlationId } = await this.deps.transactor.current(deliveryDecider, stream);
     const { notice, target, since, receipt, attempts, due } = state;
     if (notice === undefined || target === undefined || since === undefined || correlationId === undefined) return;
-    if (due === undefined || due > toTime(this.clock.now())) return;
+    if (due === undefined || due > toTime(this.deps.clock.now())) return;
     const { tenant, id } = parseStream(stream);
     const result = await this.send(tenant, id, notice, target);
-    const outcome = await this.transactor.transact(
+    const outcome = await this.deps.transactor.transact(
       deliveryDecider,
       stream,
-      attempted(attempts + 1, result, toTime(this.clock.now()), this.random()),
+      attempted(attempts + 1, result, toTime(this.deps.clock.now()), (this.deps.random ?? Math.random)()),
       {
         principal: principal(tenant),
         action: 'delivery.attempt',
@@ -270,16 +256,16 @@ export class Deliveries implements Reaction {
   async redrive(context: RequestContext, id: string): Promise<Outcome<DeliveryState, DeliveryEvent>> {
     const { tenant } = context.principal;
     const stream = deliveryStream(tenant, id);
-    const { target } = (await this.transactor.current(deliveryDecider, stream)).state;
+    const { target } = (await this.deps.transactor.current(deliveryDecider, stream)).state;
     const channel = target === undefined ? undefined : await this.channel(tenant, target.channel_id);
-    return await this.transactor.transact(deliveryDecider, stream, redrive(context.principal.id, channel), {
+    return await this.deps.transactor.transact(deliveryDecider, stream, redrive(context.principal.id, channel), {
       ...context,
       action: 'delivery.redrive',
     });
   }
 
   load(tenant: string, id: string): Promise<Loaded<DeliveryState>> {
-    return this.transactor.load(deliveryDecider, deliveryStream(tenant, id));
+    return this.deps.deliveries.load(tenant, id);
   }
 
   /** A page of the tenant's dead letters, in order of id; as far as the view has come. */
@@ -288,14 +274,13 @@ export class Deliveries implements Reaction {
     limit: number,
     continuation?: string,
   ): Promise<{ deliveries: readonly DeliveryDoc[]; continuation?: string }> {
-    const page = await this.viewStore.query<DeliveryDoc>(this.views.serving(deliveries.name), {
+    const { docs, ...page } = await this.deps.deliveries.list(
       tenant,
-      key: ALL,
-      where: { status: 'dead' },
+      { key: ALL, where: { status: 'dead' } },
       limit,
       continuation,
-    });
-    return { deliveries: page.rows.map(({ doc }) => doc), continuation: page.continuation };
+    );
+    return { deliveries: docs, ...page };
   }
 
   /** Begins nothing any more, and waits for what is under way. */
@@ -320,7 +305,7 @@ export class Deliveries implements Reaction {
     const channel = await this.channel(tenant, channel_id);
     if (channel === undefined || !carries(channel, notice.event, group)) return;
     const id = derivedId(tenant, DELIVERIES, JSON.stringify([notice.id, channel_id]));
-    const outcome = await this.transactor.transact(
+    const outcome = await this.deps.transactor.transact(
       deliveryDecider,
       deliveryStream(tenant, id),
       request(notice, channel_id, channel),
@@ -336,7 +321,7 @@ export class Deliveries implements Reaction {
   }
 
   private async channel(tenant: string, id: string): Promise<Channel | undefined> {
-    return (await this.transactor.current(channelDecider, channelStream(tenant, id))).state.channel;
+    return (await this.deps.channels.current(tenant, id)).state.channel;
   }
 
   private async send(tenant: string, id: string, notice: Notice, target: Target): Promise<AttemptResult> {
@@ -348,7 +333,7 @@ export class Deliveries implements Reaction {
   }
 
   private async mail(id: string, notice: Notice, to: string): Promise<AttemptResult> {
-    const { mail } = this.outbound;
+    const { mail } = this.deps.outbound;
     if (mail === undefined) return { ok: false, reason: 'no mail server is configured', permanent: true };
     const answer = await mail.send({ to, ...asMail(notice), messageId: `<${id}@${new URL(notice.link).hostname}>` });
     return answer.ok ? answer : { ok: false, reason: answer.error, permanent: answer.permanent };
@@ -365,7 +350,7 @@ export class Deliveries implements Reaction {
     const body = JSON.stringify(
       kind === 'teams' ? asTeams(notice) : kind === 'slack' ? asSlack(notice) : asStandard(notice),
     );
-    const timestamp = Math.floor(this.clock.now() / 1000);
+    const timestamp = Math.floor(this.deps.clock.now() / 1000);
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       'user-agent': 'Formicary',
@@ -378,7 +363,7 @@ export class Deliveries implements Reaction {
         return { ok: false, reason: `${secret} is not whsec_ and the Base64 form of 24 to 64 bytes` };
       headers['webhook-signature'] = sign(key, id, timestamp, body);
     }
-    const answer = await this.outbound.webhooks.post({ url, headers, body, timeoutMs: ATTEMPT_MS });
+    const answer = await this.deps.outbound.webhooks.post({ url, headers, body, timeoutMs: ATTEMPT_MS });
     if ('error' in answer) return { ok: false, reason: answer.error };
     const { status, retryAfter } = answer;
     return status >= 200 && status < 300
@@ -389,9 +374,9 @@ export class Deliveries implements Reaction {
   /** undefined also when the secrets can't be reached now. */
   private async secret(tenant: string, reference: string): Promise<string | undefined> {
     try {
-      return await this.outbound.secrets.get(tenant, reference);
+      return await this.deps.outbound.secrets.get(tenant, reference);
     } catch (error) {
-      this.report('a secret could not be read', { reference, error: String(error) });
+      this.deps.report('a secret could not be read', { reference, error: String(error) });
       return undefined;
     }
   }

@@ -3,8 +3,6 @@
  * what they say is carried out. `nextStep` says which step follows from the states of the streams; here they are
  * loaded, and the step is taken. So a step that was lost, or is taken twice, changes nothing.
  */
-import type { Oversight } from './oversight';
-import type { Aggregate } from '../engine/aggregate';
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseCommitRef, parseStream, reservedId } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
@@ -49,18 +47,15 @@ import {
   MAX_SEEN,
   type Novelty,
   noveltyOf,
-  oversightDecider,
-  type OversightRules,
-  oversightStream,
   type Person,
   type RoundRules,
-  rulesFor,
   type Seen,
 } from '../../domain/oversight/oversight';
 import { DEFAULT_CHOICES, roundDecider, type RoundState, roundStream } from '../../domain/oversight/round';
 import { type Ended, endOf, reasonOf, UPHOLD, verdictDueOf, verdictOf } from '../../domain/oversight/verdict';
 import type { ActionDoc } from '../../projections/oversight/actions';
 import { ALL } from '../../projections/projection';
+import type { Aggregate } from '../engine/aggregate';
 import { type Cause, causeOf, type Outcome, type Refused, type RequestContext } from '../engine/command';
 import { derivedId, derivedSystemId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
@@ -69,6 +64,7 @@ import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { Tasks } from '../market/tasks';
 import { type Approvals, personOf } from './approvals';
+import type { Oversight } from './oversight';
 import type { Rounds } from './rounds';
 
 export type ActionOutcome = Outcome<ActionState, ActionEvent>;

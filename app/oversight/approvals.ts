@@ -1,5 +1,4 @@
 /** Use cases of approvals: the queue, and what people do with what waits in it. */
-import type { Aggregate } from '../engine/aggregate';
 import { refuse, Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
@@ -29,6 +28,7 @@ import type { Person } from '../../domain/oversight/oversight';
 import type { Party } from '../../domain/oversight/parties';
 import { roundDecider } from '../../domain/oversight/round';
 import type { ApprovalDoc } from '../../projections/oversight/approvals';
+import type { Aggregate } from '../engine/aggregate';
 import { type Outcome, type RequestContext, settled } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
@@ -86,7 +86,12 @@ export class Approvals {
 
   request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalOutcome> {
     const attributes = { kind: asked.kind, impact: asked.impact };
-    return this.approvals.decide({ ...context, creates: true, attributes }, id, 'approval.request', request(asked, this.now()));
+    return this.approvals.decide(
+      { ...context, creates: true, attributes },
+      id,
+      'approval.request',
+      request(asked, this.now()),
+    );
   }
 
   async claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalOutcome> {

@@ -19,13 +19,7 @@ import { taskDecider, type TaskEvent, type TaskState } from '../../domain/market
 import { actionDecider } from '../../domain/oversight/action';
 import { approvalDecider } from '../../domain/oversight/approval';
 import type { Electorate } from '../../domain/oversight/consensus';
-import {
-  CHALLENGE_KIND,
-  oversightDecider,
-  type OversightRules,
-  oversightStream,
-  rulesFor,
-} from '../../domain/oversight/oversight';
+import { CHALLENGE_KIND, type OversightRules } from '../../domain/oversight/oversight';
 import { challengeParties, type Party, withoutParties } from '../../domain/oversight/parties';
 import { roundDecider, type RoundState, roundStream } from '../../domain/oversight/round';
 import { CHALLENGE_CHOICES, NOBODY, reasonOf, secondsAfterRound, UPHOLD } from '../../domain/oversight/verdict';
@@ -35,6 +29,7 @@ import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Tasks } from '../market/tasks';
 import { type Actions, gatekeeper } from './actions';
+import type { Oversight } from './oversight';
 import { doubtedAction } from './parties';
 import type { RoundInput, RoundOutcome, Rounds } from './rounds';
 
@@ -82,14 +77,17 @@ interface Doubted {
 
 type Outcome = RoundOutcome & { readonly round: string };
 
+export interface ChallengesDeps {
+  readonly transactor: Transactor;
+  readonly oversight: Oversight;
+  readonly rounds: Rounds;
+  readonly tasks: Tasks;
+  readonly actions: Actions;
+  readonly clock: Clock;
+}
+
 export class Challenges {
-  constructor(
-    private readonly transactor: Transactor,
-    private readonly rounds: Rounds,
-    private readonly tasks: Tasks,
-    private readonly actions: Actions,
-    private readonly clock: Clock,
-  ) {}
+  constructor(private readonly deps: ChallengesDeps) {}
 
   /**
    * Opens the round that decides on a challenge of the commit `target` (`stream@index`). The same challenge again
@@ -101,14 +99,16 @@ export class Challenges {
     const refused = async (rejection: Rejection) => ({ ...(await this.refuse(context, round, rejection)), round });
     const doubted = await this.find(tenant, by, target);
     if (doubted instanceof Rejection) return await refused(doubted);
-    const rules = await this.rules(tenant);
+    const rules = await this.deps.oversight.rules(tenant, CHALLENGE_KIND);
     const input = this.roundOf({ by, round, reason, target }, doubted, rules, tenant);
     const until = plusSeconds(this.now(), lifetime(rules));
-    const known = (await this.transactor.current(roundDecider, roundStream(tenant, round))).state.spec !== undefined;
+    const known =
+      (await this.deps.transactor.current(roundDecider, roundStream(tenant, round))).state.spec !== undefined;
     if (!known) {
       if ('length' in input.electorate.voters && input.electorate.voters.length === 0)
         return await refused(NOBODY_JUDGES);
-      const wrong = (await this.rounds.problem(context, round, input)) ?? (await this.reserve(context, round, until));
+      const wrong =
+        (await this.deps.rounds.problem(context, round, input)) ?? (await this.reserve(context, round, until));
       if (wrong !== undefined) return await refused(wrong);
     }
     // Whoever marks it leaves the receipt of a refusal itself.
@@ -125,7 +125,7 @@ export class Challenges {
       return { ok: false, rejection: marked.rejection, round };
     }
     const cause = marked?.ok === true && marked.commit !== undefined ? causeOf(marked.commit) : context.cause;
-    const opened = await this.rounds.openSystem({ ...context, cause, receiptOfRefusal: true }, round, input);
+    const opened = await this.deps.rounds.openSystem({ ...context, cause, receiptOfRefusal: true }, round, input);
     if (!opened.ok) await this.drop(tenant, doubted.waits, { by, round }, opened.rejection, cause);
     return { ...opened, round };
   }
@@ -137,7 +137,7 @@ export class Challenges {
   async resume(stream: string, made: Made, kind: PrincipalKind, cause: Cause): Promise<void> {
     const { tenant } = parseStream(stream);
     const { by, round, target = commitRef(stream, 0) } = made;
-    if ((await this.transactor.current(roundDecider, roundStream(tenant, round))).version >= 0) return;
+    if ((await this.deps.transactor.current(roundDecider, roundStream(tenant, round))).version >= 0) return;
     const doubted = await this.find(tenant, by, target);
     if (doubted instanceof Rejection) return await this.drop(tenant, stream, made, doubted, cause);
     const context: RequestContext = {
@@ -145,8 +145,13 @@ export class Challenges {
       cause,
       reaction: true,
     };
-    const input = this.roundOf({ ...made, target }, doubted, await this.rules(tenant), tenant);
-    const opened = await this.rounds.openSystem(context, round, input);
+    const input = this.roundOf(
+      { ...made, target },
+      doubted,
+      await this.deps.oversight.rules(tenant, CHALLENGE_KIND),
+      tenant,
+    );
+    const opened = await this.deps.rounds.openSystem(context, round, input);
     if (!opened.ok) await this.drop(tenant, stream, made, opened.rejection, cause);
   }
 
@@ -158,21 +163,22 @@ export class Challenges {
     const { tenant, id } = parseStream(round);
     const { challenges, waits } = spec ?? {};
     const until =
-      challenges === undefined || waits === undefined ? undefined : await this.actions.verdictDue(tenant, id);
+      challenges === undefined || waits === undefined ? undefined : await this.deps.actions.verdictDue(tenant, id);
     if (waits === undefined || until === undefined) return;
     const { category, id: of } = parseStream(waits);
-    if (category === taskDecider.category) await this.tasks.extendChallenge(tenant, of, { round: id, until }, cause);
-    else await this.actions.extendChallenge(waits, id, until, cause);
+    if (category === taskDecider.category)
+      await this.deps.tasks.extendChallenge(tenant, of, { round: id, until }, cause);
+    else await this.deps.actions.extendChallenge(waits, id, until, cause);
   }
 
   /** Before doubt of an award lapses: it may have its verdict by now, or will still have one. */
   async overdue(stream: string, { challenges }: TaskState): Promise<void> {
     const { tenant, id } = parseStream(stream);
     for (const { round } of overdue(challenges, this.now())) {
-      const ended = await this.actions.overdue(tenant, round);
-      if ('until' in ended) await this.tasks.extendChallenge(tenant, id, { round, until: ended.until }, undefined);
+      const ended = await this.deps.actions.overdue(tenant, round);
+      if ('until' in ended) await this.deps.tasks.extendChallenge(tenant, id, { round, until: ended.until }, undefined);
       else if (ended.verdict !== NOBODY)
-        await this.tasks.settleChallenge(
+        await this.deps.tasks.settleChallenge(
           { principal: gatekeeper(tenant) },
           id,
           round,
@@ -199,11 +205,16 @@ export class Challenges {
    * answer.
    */
   private async refuse(context: RequestContext, round: string, rejection: Rejection): Promise<RoundOutcome> {
-    return await this.transactor.transact(roundDecider, roundStream(context.principal.tenant, round), () => rejection, {
-      ...context,
-      action: 'round.challenge',
-      receiptOfRefusal: true,
-    });
+    return await this.deps.transactor.transact(
+      roundDecider,
+      roundStream(context.principal.tenant, round),
+      () => rejection,
+      {
+        ...context,
+        action: 'round.challenge',
+        receiptOfRefusal: true,
+      },
+    );
   }
 
   /** The challenge has no round, and won't get one. */
@@ -217,14 +228,14 @@ export class Challenges {
     const reason = cut(`its round could not be opened: ${why.message}`, 1_000);
     const { category, id } = waits === undefined ? { category: undefined, id: '' } : parseStream(waits);
     if (category === taskDecider.category)
-      await this.tasks.settleChallenge(
+      await this.deps.tasks.settleChallenge(
         { principal: gatekeeper(tenant), cause, reaction: cause !== undefined },
         id,
         made.round,
         false,
         reason,
       );
-    else if (waits !== undefined) await this.actions.dropChallenge(waits, made.round, reason, cause);
+    else if (waits !== undefined) await this.deps.actions.dropChallenge(waits, made.round, reason, cause);
     await this.release(tenant, made, cause);
   }
 
@@ -233,7 +244,7 @@ export class Challenges {
     const { tenant, id, kind } = context.principal;
     if (kind === 'human') return undefined;
     const { principal, cause, traceparent } = context;
-    const reserved = await this.transactor.transact(
+    const reserved = await this.deps.transactor.transact(
       agentDecider,
       agentStream(tenant, id),
       reserveChallenge(round, until, this.now()),
@@ -247,7 +258,7 @@ export class Challenges {
     { by, round }: Pick<Made, 'by' | 'round'>,
     cause: Cause | undefined,
   ): Promise<void> {
-    await this.transactor.transact(agentDecider, agentStream(tenant, by), releaseChallenge(round), {
+    await this.deps.transactor.transact(agentDecider, agentStream(tenant, by), releaseChallenge(round), {
       principal: gatekeeper(tenant),
       cause,
       reaction: cause !== undefined,
@@ -288,8 +299,8 @@ export class Challenges {
       return withoutParties(electorate, parties);
     }
     const except = parties.map(({ id }) => id);
-    const experts = this.rounds.search(tenant, { capability, limit: JUDGES, except });
-    return { ...JUDGING, voters: experts.length > 0 ? experts : this.rounds.anybody(tenant, JUDGES, except) };
+    const experts = this.deps.rounds.search(tenant, { capability, limit: JUDGES, except });
+    return { ...JUDGING, voters: experts.length > 0 ? experts : this.deps.rounds.anybody(tenant, JUDGES, except) };
   }
 
   /** What the target is, and how it is held. */
@@ -297,7 +308,7 @@ export class Challenges {
     const place = parseCommitRef(target);
     const commit =
       place?.stream.startsWith(`${tenant}/`) === true
-        ? await this.transactor.commit(place.stream, place.index)
+        ? await this.deps.transactor.commit(place.stream, place.index)
         : undefined;
     if (place === undefined || commit === undefined)
       return new Rejection(
@@ -313,7 +324,7 @@ export class Challenges {
         );
         if (awarded === undefined) break;
         const { award, agent } = awarded.data;
-        const { state } = await this.transactor.load(taskDecider, place.stream);
+        const { state } = await this.deps.transactor.load(taskDecider, place.stream);
         const capability = state.spec?.requires[0]?.capability ?? state.spec?.task_type ?? '';
         const from: Party[] = awarded.type === 'TaskHandedOff' ? [{ id: awarded.data.from, role: 'holder' }] : [];
         const parties = [...challengeParties(by, { holder: agent }), ...from];
@@ -321,7 +332,7 @@ export class Challenges {
           waits: place.stream,
           capability,
           parties,
-          mark: (context, made) => this.tasks.challengeAward(context, id, { award, ...made }),
+          mark: (context, made) => this.deps.tasks.challengeAward(context, id, { award, ...made }),
         };
       }
       case actionDecider.category:
@@ -329,7 +340,7 @@ export class Challenges {
       case roundDecider.category:
         return await this.round(tenant, by, place.stream);
       case approvalDecider.category: {
-        const { state } = await this.transactor.load(approvalDecider, place.stream);
+        const { state } = await this.deps.transactor.load(approvalDecider, place.stream);
         if (state.request === undefined) break;
         const { action } = state.request;
         return await (parseStream(action).category === roundDecider.category
@@ -349,7 +360,7 @@ export class Challenges {
 
   /** What a round came to: where it was about an action, that action. */
   private async round(tenant: string, by: string, stream: string): Promise<Doubted> {
-    const { state } = await this.transactor.load(roundDecider, stream);
+    const { state } = await this.deps.transactor.load(roundDecider, stream);
     const { spec } = state;
     if (spec?.waits !== undefined && parseStream(spec.waits).category === actionDecider.category)
       return await this.action(by, spec.waits);
@@ -357,21 +368,17 @@ export class Challenges {
   }
 
   private async action(by: string, stream: string): Promise<Doubted> {
-    const doubted = await doubtedAction(this.transactor, stream);
+    const doubted = await doubtedAction(this.deps.transactor, stream);
     return {
       waits: stream,
       capability: doubted.action.proposal?.kind ?? '',
       parties: challengeParties(by, doubted),
-      mark: (context, { holds: _, ...made }) => this.actions.challenge(context, parseStream(stream).id, made),
+      mark: (context, { holds: _, ...made }) => this.deps.actions.challenge(context, parseStream(stream).id, made),
     };
   }
 
-  private async rules(tenant: string): Promise<OversightRules> {
-    return rulesFor((await this.transactor.load(oversightDecider, oversightStream(tenant))).state, CHALLENGE_KIND);
-  }
-
   private now(): Time {
-    return toTime(this.clock.now());
+    return toTime(this.deps.clock.now());
   }
 }
 

@@ -8,13 +8,15 @@
  */
 import { Recent } from '../../domain/kernel/recent';
 import { secondsBetween, type Time, toTime } from '../../domain/kernel/time';
+import type { ActionEvent, ActionState } from '../../domain/oversight/action';
+import type { ApprovalEvent, ApprovalState } from '../../domain/oversight/approval';
 import type { OversightAnswer } from '../../domain/oversight/oversight';
+import type { RoundEvent, RoundState } from '../../domain/oversight/round';
 import type { ActionDoc } from '../../projections/oversight/actions';
 import type { ApprovalDoc } from '../../projections/oversight/approvals';
 import type { RoundDoc } from '../../projections/oversight/rounds';
-import { readAll, type ViewFilter } from '../../projections/projection';
-import type { Clock, ViewStore } from '../engine/ports';
-import type { Views } from '../engine/views';
+import type { Aggregate } from '../engine/aggregate';
+import type { Clock } from '../engine/ports';
 
 /** How long figures are good for at least, in milliseconds: nobody's asking again and again makes them dear. */
 const GOOD_FOR = 5_000;
@@ -97,13 +99,19 @@ interface Past extends Pick<DecisionFigures, 'at' | 'complete' | 'actions'> {
   readonly rounds: Omit<DecisionFigures['rounds'], 'open'>;
 }
 
+/** Where decisions are listed. */
+interface Listed {
+  readonly actions: Aggregate<ActionState, ActionEvent, ActionDoc>;
+  readonly approvals: Aggregate<ApprovalState, ApprovalEvent, ApprovalDoc>;
+  readonly rounds: Aggregate<RoundState, RoundEvent, RoundDoc>;
+}
+
 export class DecisionMetrics {
   private readonly figures: Kept<DecisionFigures>;
   private readonly past: Kept<Past>;
 
   constructor(
-    private readonly viewStore: ViewStore,
-    private readonly views: Views,
+    private readonly listed: Listed,
     private readonly clock: Clock,
   ) {
     this.past = new Kept(clock, (tenant) => this.readPast(tenant), REST);
@@ -118,15 +126,15 @@ export class DecisionMetrics {
   /** Every tenant that has decisions, at most `limit`, in order of name. */
   async tenants(limit: number): Promise<readonly string[]> {
     const found = await Promise.all(
-      ['actions', 'approvals', 'rounds'].map((view) => this.viewStore.tenants(this.views.serving(view))),
+      Object.values(this.listed).map((of: { tenants(): Promise<readonly string[]> }) => of.tenants()),
     );
     return [...new Set(found.flat())].sort().slice(0, limit);
   }
 
   private async read(tenant: string): Promise<DecisionFigures> {
     const { approvals, rounds, ...past } = await this.past.get(tenant);
-    const under = async (view: string, status: string) =>
-      (await this.all<unknown>(view, { tenant, where: { status } })).docs.length;
+    const under = async (of: 'approvals' | 'rounds', status: string) =>
+      (await this.listed[of].all(tenant, { where: { status } })).docs.length;
     return {
       ...past,
       approvals: { waiting: await under('approvals', 'waiting'), ...approvals },
@@ -136,9 +144,9 @@ export class DecisionMetrics {
 
   private async readPast(tenant: string): Promise<Past> {
     const at = toTime(this.clock.now());
-    const actions = await this.all<ActionDoc>('actions', { tenant });
-    const approvals = await this.all<ApprovalDoc>('approvals', { tenant });
-    const rounds = await this.all<RoundDoc>('rounds', { tenant });
+    const actions = await this.listed.actions.all(tenant, {});
+    const approvals = await this.listed.approvals.all(tenant, {});
+    const rounds = await this.listed.rounds.all(tenant, {});
     const complete = actions.complete && approvals.complete && rounds.complete;
     return {
       at,
@@ -147,10 +155,6 @@ export class DecisionMetrics {
       approvals: ofApprovals(approvals.docs),
       rounds: ofRounds(rounds.docs),
     };
-  }
-
-  private all<D>(view: string, filter: ViewFilter): Promise<{ docs: D[]; complete: boolean }> {
-    return readAll<D>(this.viewStore, this.views.serving(view), filter);
   }
 }
 

@@ -12,7 +12,7 @@ import { deliveryDecider } from '../../domain/notices/delivery';
 import { actionDecider, actionDue } from '../../domain/oversight/action';
 import { approvalDecider, approvalDue } from '../../domain/oversight/approval';
 import { roundDecider, roundDue, type RoundState } from '../../domain/oversight/round';
-import type { DeadlineEngine } from '../engine/deadlines';
+import type { DeadlineEngine, Look } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
 import { type Change, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
 import type { Deliveries } from '../notices/deliveries';
@@ -39,6 +39,8 @@ interface Waiter extends Reaction {
 export class OversightReactions implements Consumer {
   /** Stored checkpoints and queues have this name. */
   readonly name = 'decisions';
+  /** Who looks at a stream whose deadline is due, by its reason. */
+  readonly looks: Readonly<Record<string, Look>>;
   /** By category. */
   private readonly waiters: ReadonlyMap<string, Waiter>;
   private readonly reactions: ReactionsByCategory;
@@ -74,7 +76,9 @@ export class OversightReactions implements Consumer {
       [taskDecider.category]: new TaskReactions(services),
       [deliveryDecider.category]: deliveries,
     };
-    for (const category of this.waiters.keys()) deadlines.on(category, (stream) => this.onDeadline(stream));
+    this.looks = Object.fromEntries(
+      [...this.waiters.keys()].map((category) => [category, (stream: string) => this.onDeadline(stream)]),
+    );
     transactor.onCommitted(({ category, stream, state, version }) => {
       const { tenant, id } = parseStream(stream);
       if (category === roundDecider.category) book.update(tenant, id, stream, state as RoundState, version);

@@ -1,5 +1,4 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
-import type { Aggregate } from '../engine/aggregate';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, reservedId } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
@@ -30,6 +29,7 @@ import {
 } from '../../domain/oversight/round';
 import type { RoundDoc } from '../../projections/oversight/rounds';
 import { ALL } from '../../projections/projection';
+import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';

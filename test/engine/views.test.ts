@@ -63,15 +63,10 @@ afterEach(async () => {
 async function make(version = 1, sharing?: Sharing): Promise<Keeper> {
   const process = await stage.prepare();
   const { ports, transactor } = process.colony;
-  const views = new Views(
-    ports.store,
-    ports.views,
-    ports.checkpoints,
-    transactor,
-    [viewOf(sums(version), tally)],
-    ports.report,
-    sharing,
-  );
+  const { store, checkpoints, report } = ports;
+  const views = new Views({ store, views: ports.views, checkpoints, streams: transactor, report, sharing }, [
+    viewOf(sums(version), tally),
+  ]);
   const feed = new Feed(ports.store, ports.checkpoints, ports.queue, stage.clock, ports.report);
   const keeper = {
     views,

@@ -14,6 +14,7 @@ import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { SmtpMail } from '../../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../../adapters/outbound/secrets';
 import { HttpWebhooks } from '../../adapters/outbound/webhooks';
+import { Aggregate } from '../../app/engine/aggregate';
 import { DeadlineEngine } from '../../app/engine/deadlines';
 import { Feed } from '../../app/engine/feed';
 import type { Mail } from '../../app/engine/ports';
@@ -22,6 +23,7 @@ import type { RequestContext } from '../../app/engine/transact';
 import { viewOf, Views } from '../../app/engine/views';
 import { Watchdog } from '../../app/engine/watchdog';
 import {
+  type ChannelDoc,
   Channels,
   channels as channelsView,
   Deliveries,
@@ -29,7 +31,7 @@ import {
 } from '../../app/notices/deliveries';
 import { type Commit, unseal } from '../../domain/kernel/commit';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
-import { type Channel, channelDecider } from '../../domain/notices/channel';
+import { type Channel, channelDecider, type ChannelEvent, type ChannelState } from '../../domain/notices/channel';
 import { deliveryDecider, MAX_ATTEMPTS } from '../../domain/notices/delivery';
 import { type Notice, noticeOf } from '../../domain/notices/notice';
 import { type FaultPlan, FaultyEventStore } from '../support/faults';
@@ -119,28 +121,36 @@ class World {
     const report = (message: string, facts: Record<string, unknown>) =>
       void this.reports.push(`${message} ${JSON.stringify(facts)}`);
     const transactor = transactorOn(store, { clock: this.clock });
-    const views = new Views(
-      store,
-      viewStore,
-      checkpoints,
-      transactor,
-      [viewOf(channelsView, channelDecider), viewOf(deliveriesView, deliveryDecider)],
-      report,
-    );
+    const views = new Views({ store, views: viewStore, checkpoints, streams: transactor, report }, [
+      viewOf(channelsView, channelDecider),
+      viewOf(deliveriesView, deliveryDecider),
+    ]);
+    const listed = { store: viewStore, views };
+    const channelsOf = new Aggregate<ChannelState, ChannelEvent, ChannelDoc>(channelDecider, transactor, {
+      ...listed,
+      projection: channelsView,
+    });
     const outbound = {
       webhooks: new HttpWebhooks({ privateHosts: ['127.0.0.1'], httpToLoopback: true }),
       mail: this.mail,
       secrets: new EnvironmentSecrets(this.environment),
     };
     const deadlines = new DeadlineEngine(table, new Watchdog(this.clock, report), this.clock, report);
-    const deliveries = new Deliveries(transactor, viewStore, views, deadlines, outbound, this.clock, report, () =>
-      this.random(),
-    );
+    const deliveries = new Deliveries({
+      deliveries: new Aggregate(deliveryDecider, transactor, { ...listed, projection: deliveriesView }),
+      channels: channelsOf,
+      transactor,
+      outbound,
+      clock: this.clock,
+      report,
+      random: () => this.random(),
+    });
+    for (const [reason, look] of Object.entries(deliveries.looks)) deadlines.on(reason, look);
     const feed = new Feed(store, checkpoints, queue, this.clock, report);
     await views.start();
     const handle = (commits: readonly Commit[]) => react(commits, { delivery: deliveries }, { transactor, deadlines });
     await feed.start([views, { name: 'deliveries', handle }]);
-    return { deliveries, channels: new Channels(transactor, viewStore, views), feed, deadlines, table };
+    return { deliveries, channels: new Channels(channelsOf), feed, deadlines, table };
   }
 
   /** The process is gone; another one starts. What it had under way may arrive all the same. */

@@ -1,0 +1,40 @@
+/** Filling something in memory from a view. */
+import { AlteredReceipt } from '../../domain/kernel/commit';
+import type { Event } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
+import type { Aggregate, Filter } from './aggregate';
+import type { Report } from './engine';
+
+/** Streams that are read at once. */
+const AT_ONCE = 32;
+
+/** A stream that has a row in a view. */
+export interface RowPlace {
+  readonly stream: string;
+  readonly tenant: string;
+  readonly id: string;
+  /** Index of the commit that the row reflects. */
+  readonly index: number;
+}
+
+/** Visits the streams of all tenants that have such a row, several at once. What was altered is reported, and left. */
+export async function eachRow<S, E extends Event, D>(
+  aggregate: Aggregate<S, E, D>,
+  filter: Filter,
+  visit: (place: RowPlace) => Promise<void>,
+  report: Report,
+): Promise<void> {
+  for await (const rows of aggregate.pages(filter)) {
+    for (let i = 0; i < rows.length; i += AT_ONCE) {
+      await Promise.all(
+        rows.slice(i, i + AT_ONCE).map(({ source, index }) => {
+          const { tenant, id } = parseStream(source);
+          return visit({ stream: source, tenant, id, index }).catch((error: unknown) => {
+            if (!(error instanceof AlteredReceipt)) throw error;
+            report('a stream is neither read nor written', { error: error.message });
+          });
+        }),
+      );
+    }
+  }
+}

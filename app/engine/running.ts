@@ -1,0 +1,187 @@
+/**
+ * The running of a colony: what is opened, started and stopped, and in which order; what the feed delivers to whom, and
+ * which deadline goes where. Where processes share the stores, triggers hand over commits and deadlines instead.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { MAX_CLOCK_BEHIND_SECONDS } from './clock-check';
+import type { Engine } from './engine';
+import type { Consumer } from './feed';
+import { FeedWatch } from './feed-watch';
+import type { Group, Module } from './module';
+import { Peers } from './peers';
+import type { Deadline } from './ports';
+
+export interface RunningOptions {
+  /** Milliseconds between two looks for deadlines. */
+  readonly deadlineEveryMs?: number;
+  /**
+   * Whether other processes work on the same stores: then triggers read the feed and fire the deadlines, and the
+   * processes share that out.
+   */
+  readonly shared?: boolean;
+  /** A clock that is further behind the newest receipt is refused at the start. */
+  readonly maxClockBehindSeconds?: number;
+}
+
+/**
+ * How often the books are compared with the views, where processes share the stores: what was missed is found late
+ * rather than never.
+ */
+const FILL_EVERY_MS = 60_000;
+const DEADLINES_SHARED_EVERY_MS = 30_000;
+/**
+ * How long one delivery of a deadline waits for a store, within the five minutes for which the trigger renews its lock;
+ * and between its attempts.
+ */
+const FIRE_PATIENCE_MS = 240_000;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 5_000;
+
+export class Running {
+  readonly peers: Peers;
+  private readonly watch: FeedWatch;
+  private readonly consumers: Readonly<Record<Group, readonly Consumer[]>>;
+  private readonly stopping = new AbortController();
+  private refilling: Promise<void> | undefined;
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly modules: readonly Module[],
+    private readonly options: RunningOptions,
+  ) {
+    const { ports, transactor, views, feed, clock, report } = engine;
+    // One that was given up on won't come: that has an alarm of its own.
+    this.watch = new FeedWatch(
+      async (commit) => (await views.has(commit)) || (await feed.isParked(views.name, commit)),
+      clock,
+      report,
+    );
+    this.peers = new Peers(
+      ports.store,
+      transactor,
+      engine.deciders(true),
+      (commits) => this.watch.saw(commits),
+      report,
+    );
+    const of = (group: Group) => modules.flatMap(({ consumers }) => consumers?.[group] ?? []);
+    this.consumers = {
+      projections: [views, ...of('projections')],
+      reactions: of('reactions'),
+      publications: [...(ports.publisher === undefined ? [] : [ports.publisher]), ...of('publications')],
+    };
+    for (const { deadlines } of modules)
+      for (const [reason, look] of Object.entries(deadlines ?? {})) engine.deadlines.on(reason, look);
+  }
+
+  /** Opens the views, fills the books and starts the feed and the deadlines. */
+  async start(): Promise<void> {
+    const { ports, clockCheck, deadlines, views, watchdog } = this.engine;
+    const { shared, maxClockBehindSeconds, deadlineEveryMs } = this.options;
+    const newest = await clockCheck.start(
+      ports.newest ?? (() => clockCheck.newestNoted(ports.checkpoints)),
+      maxClockBehindSeconds ?? MAX_CLOCK_BEHIND_SECONDS,
+    );
+    await deadlines.check();
+    await views.start();
+    for (const { open } of this.modules) await open?.();
+    await (shared === true ? this.join() : this.begin());
+    // Where processes share the stores, others have listened while this one was not there.
+    await watchdog.start(shared === true ? undefined : ports.checkpoints, newest);
+    // Where a trigger fires the deadlines, this finds those that it gave up on.
+    deadlines.start(shared === true ? DEADLINES_SHARED_EVERY_MS : deadlineEveryMs);
+    for (const { start } of this.modules) start?.();
+  }
+
+  /**
+   * What a trigger on the store's feed hands over, for one group of consumers. Rejects when it has to be handed over
+   * again.
+   */
+  async deliver(group: Group, documents: readonly unknown[]): Promise<void> {
+    const { ports, feed } = this.engine;
+    if (ports.handed === undefined) throw new Error('this store has no triggers');
+    const commits = await ports.handed(documents);
+    // What follows from a commit depends on other streams too, and no other process looks.
+    if (group === 'reactions') await this.peers.look();
+    await feed.deliver(
+      this.consumers[group].map(({ name }) => name),
+      commits,
+    );
+  }
+
+  /** A deadline that a trigger hands over. Rejects when it has to be handed over again. */
+  async fire(deadline: Deadline): Promise<void> {
+    const { signal } = this.stopping;
+    const given = performance.now();
+    for (let wait = FIRST_WAIT_MS; ; wait = Math.min(LONGEST_WAIT_MS, wait * 2)) {
+      try {
+        await this.peers.look();
+        await this.engine.deadlines.fired(deadline);
+        return;
+      } catch (error) {
+        // Given back at once it would come again at once, and its deliveries would be used up while the store is away.
+        if (signal.aborted || performance.now() - given > FIRE_PATIENCE_MS) throw error;
+        this.engine.report('a deadline waits for a store', {
+          stream: deadline.stream,
+          reason: deadline.reason,
+          error: String(error),
+        });
+        await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Ends long polls, lets what is under way finish, and closes the stores. */
+  async stop(): Promise<void> {
+    const { watchdog, deadlines, feed, views, ports } = this.engine;
+    this.stopping.abort();
+    for (const { stop } of this.modules) await stop?.();
+    watchdog.stop();
+    await deadlines.stop();
+    await feed.stop();
+    await this.peers.stop();
+    await this.refilling;
+    for (const { finish } of this.modules.toReversed()) await finish?.();
+    await views.stop();
+    await ports.close();
+  }
+
+  /**
+   * The books from the views: what the views have not seen yet, the feed delivers again, since it begins where the
+   * slowest consumer stands. Where triggers read the feed, the next look at the views finds it.
+   */
+  async fillBooks(): Promise<void> {
+    for (const { fill } of this.modules) await fill?.();
+  }
+
+  /** Alone on its stores. */
+  private async begin(): Promise<void> {
+    await this.fillBooks();
+    await this.engine.feed.start(Object.values(this.consumers).flat());
+  }
+
+  /** One of several processes: what comes after this moment is heard of by `peers`. */
+  private async join(): Promise<void> {
+    const { ports, feed, views } = this.engine;
+    const now = await ports.store.end();
+    await this.fillBooks();
+    this.peers.start(now);
+    this.refilling = this.refill();
+    feed.startShared(
+      Object.values(this.consumers).flat(),
+      () => this.peers.look(),
+      async (consumer) => (consumer === views.name ? await this.watch.late() : 0),
+    );
+  }
+
+  /** Fills the books again and again, until the colony is stopped. */
+  private async refill(): Promise<void> {
+    const { signal } = this.stopping;
+    for (;;) {
+      await sleep(FILL_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      if (signal.aborted) return;
+      await this.fillBooks().catch((error: unknown) =>
+        this.engine.report('the books could not be filled', { error: String(error) }),
+      );
+    }
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Market: who does which task. Agents register and lend themselves out, tasks are posted, awarded, held and completed.
+ * Owns agents, tasks, pools and pauses; in memory the books, and the bells of long polls.
+ * Calls signals: a pool that has too much or too little to do tells it there.
+ */
+import { agentDecider } from '../../domain/market/agent';
+import { pauseDecider } from '../../domain/market/pause';
+import { poolDecider } from '../../domain/market/pool';
+import { taskDecider } from '../../domain/market/task';
+import { agents as agentsView } from '../../projections/market/agents';
+import { tasks as tasksView } from '../../projections/market/tasks';
+import { ALL } from '../../projections/projection';
+import type { Engine } from '../engine/engine';
+import type { Module } from '../engine/module';
+import { randomHex } from '../engine/new-id';
+import { eachRow } from '../engine/rows';
+import type { Signals } from '../signals/module';
+import { Agents } from './agents';
+import { Balance } from './balance';
+import { type AgentBook, Places, RoundBook } from './books';
+import { Inboxes } from './inbox';
+import { Market, type MarketOptions } from './market';
+import { Pauses } from './pauses';
+import { Reactions } from './reactions';
+import { Tasks } from './tasks';
+import { gateOf, WhyNots } from './why-not';
+
+export { type AgentBook, type Agents, gateOf, type MarketOptions, type RoundBook, type Tasks };
+
+export interface MarketNeeds {
+  readonly signals: Signals;
+  readonly options?: MarketOptions;
+}
+
+export function marketModule(engine: Engine, { signals, options }: MarketNeeds) {
+  const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, report } = engine;
+  const agentsOf = engine.aggregate(agentDecider, { view: agentsView, followed: true });
+  const tasksOf = engine.aggregate(taskDecider, { view: tasksView, followed: true });
+  const pausesOf = engine.aggregate(pauseDecider, { followed: true });
+  engine.aggregate(poolDecider, { followed: true });
+
+  const places = new Places(randomHex(6));
+  const roundBook = new RoundBook(places);
+  const market = new Market(transactor, clock, places, options);
+  const inboxes = new Inboxes({ transactor, market, rounds: roundBook, places, clock });
+  const { presence } = ports;
+  const agents = new Agents({ agents: agentsOf, transactor, market, inboxes, presence, clock, watchdog, report });
+  const whyNots = new WhyNots(transactor, market, clock);
+  const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, whyNots, blobs, clock });
+  const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
+  const reactions = new Reactions({ transactor, market, agents, tasks, deadlines, clock, report });
+  const balance = new Balance(transactor, market, signals, viewStore, clock, report);
+  roundBook.onAsked((tenant, voter) => agents.ring(tenant, voter));
+  // Whatever an agent does in its own name is a sign of life.
+  transactor.onCommand((context) => {
+    if (context.principal.kind === 'agent') void agents.heard(context, context.principal.id).catch(() => undefined);
+  });
+
+  async function fill(): Promise<void> {
+    const fillAgent = async ({ tenant, id, index }: { tenant: string; id: string; index: number }) => {
+      await market.pauses.of(tenant);
+      if ((market.agents.get(tenant, id)?.version ?? -1) >= index) return;
+      const { state, version } = await agentsOf.load(tenant, id);
+      market.agents.update(tenant, id, state, version);
+    };
+    const fillTask = async ({ tenant, id }: { tenant: string; id: string }) => {
+      const { stream, state, version } = await tasksOf.load(tenant, id);
+      market.tasks.update(tenant, id, stream, state, version);
+    };
+    await eachRow(agentsOf, { key: ALL }, fillAgent, report);
+    for (const status of ['open', 'held']) await eachRow(tasksOf, { key: ALL, where: { status } }, fillTask, report);
+  }
+
+  return {
+    services: { market, agents, tasks, pauses, whyNots, balance, reactions, roundBook },
+    consumers: { reactions: [reactions, balance] },
+    deadlines: reactions.looks,
+    open: () => balance.open(),
+    fill,
+    start() {
+      reactions.start();
+      balance.start();
+    },
+    async stop() {
+      agents.stop();
+      await balance.stop();
+      reactions.stop();
+    },
+  } satisfies Module;
+}

@@ -1,0 +1,24 @@
+/**
+ * Operation: whether a colony can do its work, and how it does: readiness, metrics, traces, limits, a process's log.
+ * Owns no stream.
+ * Calls nobody here; the edge asks it about the engine and about what the other modules offer.
+ */
+import type { Engine } from '../engine/engine';
+import type { Module } from '../engine/module';
+import { Readiness } from './readiness';
+
+export function operationModule({ ports, feed, views, queue, clock, clockCheck }: Engine) {
+  const readiness = new Readiness(
+    { store: async () => await ports.probe?.(), feed: async () => feed.trouble() },
+    clock,
+    // Reactions, deadlines and what is parked wait for the queues; who asks for something does not.
+    {
+      queues: async () => {
+        await queue.dead(`parked-${views.name}`, 1);
+        return undefined;
+      },
+      clock: async () => clockCheck.trouble(),
+    },
+  );
+  return { services: { readiness } } satisfies Module;
+}

@@ -1,0 +1,91 @@
+/**
+ * Oversight: what agents may do alone, and whom they have to ask. Actions at the gate, rounds of agents, approvals by
+ * people, challenges and corrections. Owns the rules, actions, rounds, approvals and corrections.
+ * Calls the market (who may be asked, what a task waits for) and notices (people are told).
+ */
+import { actionDecider } from '../../domain/oversight/action';
+import { approvalDecider } from '../../domain/oversight/approval';
+import { correctionDecider } from '../../domain/oversight/correction';
+import { oversightDecider } from '../../domain/oversight/oversight';
+import { roundDecider } from '../../domain/oversight/round';
+import { actions as actionsView } from '../../projections/oversight/actions';
+import { approvals as approvalsView } from '../../projections/oversight/approvals';
+import { corrections as correctionsView } from '../../projections/oversight/corrections';
+import { rounds as roundsView } from '../../projections/oversight/rounds';
+import { ALL } from '../../projections/projection';
+import type { Engine } from '../engine/engine';
+import type { Module } from '../engine/module';
+import { eachRow } from '../engine/rows';
+import type { AgentBook, RoundBook, Tasks } from '../market/module';
+import type { Deliveries } from '../notices/module';
+import { Actions } from './actions';
+import { Approvals } from './approvals';
+import { Challenges } from './challenges';
+import { Corrections } from './corrections';
+import { DecisionMetrics } from './decision-metrics';
+import { Notifier, PUBLIC_URL } from './notifier';
+import { Orchestrated } from './orchestrated';
+import { Oversight } from './oversight';
+import { OversightReactions } from './reactions';
+import { Rounds } from './rounds';
+
+export interface OversightNeeds {
+  readonly agents: AgentBook;
+  readonly roundBook: RoundBook;
+  readonly tasks: Tasks;
+  readonly deliveries: Deliveries;
+  /** Where people find the colony: links in notices lead there. */
+  readonly publicUrl?: string;
+}
+
+export function oversightModule(engine: Engine, { agents, roundBook, tasks, deliveries, publicUrl }: OversightNeeds) {
+  const { transactor, clock, watchdog, report, deadlines } = engine;
+  const roundsOf = engine.aggregate(roundDecider, { view: roundsView, followed: true });
+  const approvalsOf = engine.aggregate(approvalDecider, { view: approvalsView });
+  const actionsOf = engine.aggregate(actionDecider, { view: actionsView });
+
+  const oversight = new Oversight(engine.aggregate(oversightDecider));
+  const rounds = new Rounds({ rounds: roundsOf, transactor, agents, clock, watchdog });
+  const approvals = new Approvals({ approvals: approvalsOf, transactor, clock, watchdog });
+  const deciding = { transactor, oversight, rounds, approvals, tasks, clock };
+  const actions = new Actions({ ...deciding, actions: actionsOf, watchdog });
+  const challenges = new Challenges({ ...deciding, actions });
+  const corrections = new Corrections(transactor, engine.aggregate(correctionDecider, { view: correctionsView }));
+  const decisionMetrics = new DecisionMetrics({ actions: actionsOf, approvals: approvalsOf, rounds: roundsOf }, clock);
+  const orchestrated = new Orchestrated(report);
+  const notifier = new Notifier(deliveries, oversight, publicUrl ?? PUBLIC_URL);
+  const decisions = new OversightReactions(
+    { ...deciding, actions, challenges, book: roundBook, notifier, orchestrated, report },
+    deliveries,
+    deadlines,
+  );
+  tasks.onOverdue((stream, state) => challenges.overdue(stream, state));
+
+  return {
+    services: {
+      oversight,
+      rounds,
+      approvals,
+      actions,
+      challenges,
+      corrections,
+      decisionMetrics,
+      orchestrated,
+      decisions,
+    },
+    consumers: { reactions: [decisions] },
+    deadlines: decisions.looks,
+    open: () => actions.open(),
+    fill: () =>
+      eachRow(
+        roundsOf,
+        { key: ALL, where: { status: 'open' } },
+        async ({ tenant, id }) => {
+          const { stream, state, version } = await roundsOf.load(tenant, id);
+          roundBook.update(tenant, id, stream, state, version);
+        },
+        report,
+      ),
+    finish: () => orchestrated.stop(),
+  } satisfies Module;
+}

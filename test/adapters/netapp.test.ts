@@ -3,8 +3,6 @@ import { NetAppManagementClient } from '@azure/arm-netapp';
 import { NetAppFiles } from '../../adapters/azure/netapp';
 import { NetAppServer } from '../servers/netapp';
 
-jest.setTimeout(30_000); // other work shares the machine
-
 const ACCOUNT = {
   subscription: '0b1f6471-1bf0-4dda-aec3-111122223333',
   resourceGroup: 'rg-colony',

@@ -8,8 +8,6 @@ import { taskDecider } from '../../domain/market/task';
 import { chain, EPOCH, event, META } from '../support/commits';
 import { as, profile, spec, Stage, taskOf } from '../support/stage';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 let stage: Stage;
 
 beforeEach(async () => {

@@ -13,6 +13,7 @@ import type { TaskEvent, TaskSpec } from '../../domain/market/task';
 import { openColony, readSettings } from '../../host/composition';
 import { type Servers, startServers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
+import { eventually } from '../support/eventually';
 import { brokenRules } from '../support/log-rules';
 import { randomOf } from '../support/shuffle';
 import { weather } from '../support/weather';
@@ -145,14 +146,15 @@ test(`${TASKS} tasks through faults of every kind, seed ${SEED}: nothing lost, n
   cosmos.faults = usual;
   await posted;
 
-  let open: string[] = ids;
-  for (const until = performance.now() + 180_000; open.length > 0 && performance.now() < until; await sleep(500)) {
-    const states = await Promise.all(
-      open.map(async (id) => ({ id, state: (await answered(() => colony.tasks.load(TENANT, id))).state })),
-    );
-    open = states.filter(({ state }) => state.status !== 'completed').map(({ id }) => id);
-  }
-  expect(open).toEqual([]);
+  const open = async () => {
+    const tasks = await Promise.all(ids.map((id) => answered(() => colony.tasks.load(TENANT, id))));
+    return tasks.filter(({ state }) => state.status !== 'completed');
+  };
+  await eventually(async () => (await open()).length === 0, {
+    what: 'all tasks to be completed',
+    seconds: 180,
+    pauseMs: 500,
+  });
   stop.abort();
   await agents;
   cosmos.faults = () => undefined;
@@ -165,9 +167,7 @@ test(`${TASKS} tasks through faults of every kind, seed ${SEED}: nothing lost, n
     (await Promise.all(AGENTS.map((id) => colony.agents.load(TENANT, id)))).flatMap(({ state }) =>
       Object.keys(state.slots),
     );
-  for (const until = performance.now() + 30_000; (await slots()).length > 0 && performance.now() < until;)
-    await sleep(100);
-  expect(await slots()).toEqual([]);
+  await eventually(async () => (await slots()).length === 0);
 
   const log = await wholeLog();
   expect(brokenRules(log)).toEqual([]);

@@ -4,6 +4,7 @@
  */
 import { type EventData, EventHubProducerClient } from '@azure/event-hubs';
 import { type Servers, startServers } from '../servers/servers';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 
 jest.setTimeout(120_000); // other work shares the machine
@@ -58,14 +59,6 @@ async function field(location: string): Promise<Record<string, number>> {
   return Object.fromEntries(value.map((trail) => [trail.location, trail.strength]));
 }
 
-async function until(condition: () => Promise<boolean> | boolean, seconds = 30): Promise<void> {
-  for (const end = Date.now() + seconds * 1_000; !(await condition());) {
-    if (Date.now() > end)
-      throw new Error(`it did not happen within ${seconds} seconds: ${String(condition)}\n${host.output()}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
 const send = (partitionId: string, ...events: EventData[]) => producer.sendBatch(events, { partitionId });
 const parked = () => servers.bus.count('parked-signals/$DeadLetterQueue');
 
@@ -89,9 +82,9 @@ test('CloudEvents and plain JSON become signals that can be read; a poison event
     },
   });
   const expected = { 'site/1': 0.5, 'site/2': 0.25, 'site/3': 0.75, 'site/4': 0.125, 'site/5': 0.375 };
-  await until(async () => Object.keys(await field('site')).length === Object.keys(expected).length);
+  await eventually(async () => Object.keys(await field('site')).length === Object.keys(expected).length);
   expect(await field('site')).toEqual(expected);
-  await until(() => parked() > 0);
+  await eventually(() => parked() > 0);
   expect(parked()).toBe(1);
 
   const out = () =>
@@ -104,7 +97,7 @@ test('CloudEvents and plain JSON become signals that can be read; a poison event
         }[],
     );
   const emitted = () => out().filter(({ type }) => type === 'formicary.trail.SignalEmitted.v1');
-  await until(() => new Set(emitted().map(({ data }) => data.location)).size === Object.keys(expected).length);
+  await eventually(() => new Set(emitted().map(({ data }) => data.location)).size === Object.keys(expected).length);
   for (const { tenant, data } of emitted())
     expect([tenant, data.strength]).toEqual([TENANT, expected[data.location as keyof typeof expected]]);
 });
@@ -112,11 +105,11 @@ test('CloudEvents and plain JSON become signals that can be read; a poison event
 test('a host that is killed and starts again goes on where it was: nothing is left out, and nothing emitted twice', async () => {
   const { data, port } = host;
   await send('0', { body: plain('after/1', 0.25) });
-  await until(async () => Object.keys(await field('after')).length === 1);
+  await eventually(async () => Object.keys(await field('after')).length === 1);
   await host.kill('SIGKILL');
   await send('0', { body: plain('after/2', 0.25) });
   const again = await startTestHost({ data, port, env: servers.settings });
-  await until(async () => Object.keys(await field('after')).length === 2);
+  await eventually(async () => Object.keys(await field('after')).length === 2);
   expect(await field('after')).toEqual({ 'after/1': 0.25, 'after/2': 0.25 });
   expect(parked()).toBe(1);
   expect(await again.kill('SIGTERM')).toBe(0);

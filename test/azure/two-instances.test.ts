@@ -7,6 +7,7 @@ import type { Commit } from '../../domain/kernel/commit';
 import type { TaskEvent } from '../../domain/market/task';
 import { type Servers, startServers } from '../servers/servers';
 import { faultsOf } from '../support/commits';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 import { brokenRules } from '../support/log-rules';
 import { weather } from '../support/weather';
@@ -132,14 +133,15 @@ test.each(['all is well', 'answers are lost, requests throttled and links droppe
       (
         await Promise.all(ids.map((id) => answered(`get-${id}`, (asked) => asked.tasks.get(id)).catch(() => undefined)))
       ).filter((task) => task?.status === 'completed').length;
-    const until = async (count: number) => {
-      for (const end = Date.now() + 150_000; (await done()) < count && Date.now() < end;)
-        await new Promise((resolve) => setTimeout(resolve, 500));
-      expect(await done()).toBe(count);
-    };
+    const reaches = (count: number) =>
+      eventually(async () => (await done()) === count, {
+        what: `${count} completed tasks`,
+        seconds: 150,
+        pauseMs: 500,
+      });
 
     await post(0, TASKS / 2);
-    await until(TASKS / 2);
+    await reaches(TASKS / 2);
     for (const host of hosts) expect(await commitsOf(host)).toBeGreaterThan(TASKS / 10);
 
     const posted = post(TASKS / 2, TASKS);
@@ -148,7 +150,7 @@ test.each(['all is well', 'answers are lost, requests throttled and links droppe
     hosts = [left];
     await dying.kill('SIGKILL');
     await posted;
-    await until(TASKS);
+    await reaches(TASKS);
     over = true;
     await agents;
     servers.cosmos.faults = () => undefined;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { archiveFolder } from '../../cli/audit/archive';
 import { type Commit, Formicary, FormicaryError, type Task } from '../../client/client';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 import { formicary } from './support';
 
@@ -33,10 +34,6 @@ async function onHost<T>(folder: string, run: (client: Formicary, host: TestHost
   }
 }
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
 const isHandled = async (client: Formicary) =>
   (await client.status()).feed.every(({ lag, parked }) => lag === 0 && parked === 0);
 
@@ -54,7 +51,7 @@ beforeAll(async () => {
   await onHost(data, async (client, host) => {
     await client.as('ann').agents.register({ agent_type: 'cli.work', pool: 'cli', capabilities: {}, capacity: 4 });
     await client.tasks.post({ id: 'worked', task_type: 'cli.work' });
-    await until(async () => (await client.tasks.get('worked')).holder !== undefined);
+    await eventually(async () => (await client.tasks.get('worked')).holder !== undefined);
     const { award } = (await client.tasks.get('worked')).holder!;
     const ann = client.as('ann').tasks;
     await ann.accept('worked', { award });
@@ -68,7 +65,7 @@ beforeAll(async () => {
     const set = await formicary(['retention', '--set', '{"task":365,"trail":30}', '--url', host.url]);
     expect([set.code, set.stderr]).toEqual([0, '']);
     expect((await formicary(['retention', '--url', host.url])).stdout).toMatch(/task +365 days after/);
-    await until(
+    await eventually(
       async () =>
         (await client.tasks.get('dead')).status === 'expired' &&
         (await isHandled(client)) &&
@@ -139,7 +136,7 @@ test('the host goes on: every answer is what it was, ids stay taken, streams com
   const folder = copyOf('goes-on');
   await onHost(folder, async (client, host) => {
     expect(await (await fetch(`${host.url}/health/ready`)).json()).toMatchObject({ status: 'ready' });
-    await until(() => isHandled(client));
+    await eventually(() => isHandled(client));
     expect(await Promise.all(OVER.map((id) => client.tasks.get(id)))).toEqual(tasks);
     expect(hashes(await everything(client))).toEqual(hashes(receipts));
     expect(await client.why('worked')).toEqual(chain);
@@ -149,7 +146,7 @@ test('the host goes on: every answer is what it was, ids stay taken, streams com
 
     const rows = await client.tasks.list({ limit: 100 });
     const { serving } = await client.operation.rebuildView('tasks');
-    await until(async () =>
+    await eventually(async () =>
       (await client.status()).views.some((view) => view.view === 'tasks' && view.serving !== serving),
     );
     expect(await client.tasks.list({ limit: 100 })).toEqual(rows);
@@ -163,7 +160,7 @@ test('the host goes on: every answer is what it was, ids stay taken, streams com
     });
     await client.tasks.redrive('dead', { deadline: plusSeconds(toTime(Date.now()), 3_600) });
     expect(await client.tasks.get('dead')).toMatchObject({ status: 'open' });
-    await until(() => isHandled(client));
+    await eventually(() => isHandled(client));
   });
   expect((await formicary(['verify', '--data', folder, '--json'])).json).toMatchObject({
     commits: receipts.length + 2,

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Formicary, type Task } from '../../client/client';
 import type { Commit } from '../../domain/kernel/commit';
+import { eventually } from '../support/eventually';
 import { compiledApp, freePort, startTestHost, type TestHost } from '../support/host';
 import { formicary, type Run, type RunOptions } from './support';
 
@@ -33,7 +34,7 @@ beforeAll(async () => {
   await client.as(agent).tasks.progress('worked', { award, fraction: 0.5, note: 'half way' });
   await client.as(agent).tasks.complete('worked', { award, result: { ok: true } });
   done = await client.tasks.get('worked');
-  await until(async () => {
+  await eventually(async () => {
     const { feed } = await client.status();
     const { value } = await client.receipts.page({ limit: 500 });
     return (
@@ -48,12 +49,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
 async function awarded(task: string): Promise<{ agent: string; award: number }> {
-  await until(async () => (await client.tasks.get(task)).holder !== undefined);
+  await eventually(async () => (await client.tasks.get(task)).holder !== undefined);
   return (await client.tasks.get(task)).holder!;
 }
 
@@ -344,7 +341,7 @@ describe('lists', () => {
     expect(masked(emitted.stdout)).toMatch(
       /^resource_needed at dock\/3 is at 0\.8 {2}default\/trail\/[0-9a-f]{32}@0 {2}HASH\n$/,
     );
-    await until(async () => (await client.signals.field({ location: 'dock' })).value.length === 1);
+    await eventually(async () => (await client.signals.field({ location: 'dock' })).value.length === 1);
     const { stdout } = await run(['signals', '--location', 'dock']);
     expect(stdout).toBe(
       [
@@ -367,7 +364,7 @@ describe('lists', () => {
       version: '1.0.0',
       api_name: 'Books',
     });
-    await until(async () => (await client.tools.search({ q: 'invoices' })).value.length === 1);
+    await eventually(async () => (await client.tools.search({ q: 'invoices' })).value.length === 1);
     expect((await run(['tools', 'invoices'])).stdout).toMatch(
       /^cli-tool +1\.0\.0 +Invoices +Books +restricted +developer$/m,
     );
@@ -487,7 +484,7 @@ describe('the log', () => {
   test('why follows a cause into what another one has set in motion', async () => {
     const signal = await client.signals.emit({ type: 'alarm', location: 'plant/9', strength: 0.9, decay_rate: 0 });
     await client.tasks.post({ id: 'caused', task_type: 'cli.other', cause: `${signal.stream}@${signal.version}` });
-    await until(async () => (await client.status()).feed.every(({ lag }) => lag === 0));
+    await eventually(async () => (await client.status()).feed.every(({ lag }) => lag === 0));
     const { stdout } = await run(['why', 'caused']);
     expect(
       masked(stdout)
@@ -599,7 +596,7 @@ describe('start', () => {
     ]);
     let output = '';
     child.stdout.on('data', (chunk) => (output += String(chunk)));
-    await until(() => Promise.resolve(output.includes('is running at')));
+    await eventually(() => Promise.resolve(output.includes('is running at')));
     expect((await formicary(['status', '--url', `http://127.0.0.1:${port}`])).code).toBe(0);
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
@@ -659,7 +656,7 @@ test('a task that does not move says why: alone, in a list, with its candidates,
     requires: [{ capability: 'legal.work' }, { capability: 'contract', level: 0.8 }],
   });
   await waiting.tasks.post({ id: 'nobody', task_type: 'nobody.does' });
-  await until(async () => (await waiting.status()).waiting.open === 2);
+  await eventually(async () => (await waiting.status()).waiting.open === 2);
   waiting.close();
   const said = async (...args: string[]) => (await run([...args, '--tenant', 'waiting'])).stdout;
 

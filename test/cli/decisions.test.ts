@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Formicary, type OversightRules } from '../../client/client';
 import { canonicalize, sha256 } from '../../domain/kernel/commit';
 import { DEFAULT_RULES } from '../../domain/oversight/oversight';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 import { formicary, type Run } from './support';
 
@@ -34,12 +35,7 @@ afterAll(async () => {
 });
 
 async function settled(): Promise<void> {
-  while ((await client.status()).feed.some(({ lag }) => (lag ?? 0) > 0))
-    await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+  await eventually(async () => (await client.status()).feed.every(({ lag }) => (lag ?? 0) === 0));
 }
 
 /** Runs a command against the host, once everything before it is in the lists. */
@@ -59,7 +55,7 @@ async function waiting(id: string, changes: object = {}): Promise<{ id: string; 
     impact: 'high',
     ...changes,
   });
-  await until(async () =>
+  await eventually(async () =>
     (await client.approvals.list({ status: 'waiting' })).value.some(({ action }) => action === `default/action/${id}`),
   );
   return (await client.approvals.list({ status: 'waiting' })).value.find(
@@ -323,7 +319,7 @@ describe('the gate', () => {
     // Something of its kind must have been done, or a person is asked.
     const first = await waiting('known');
     await run(['approve', first.id, '--reason', 'fine']);
-    await until(async () => (await client.actions.get('known')).status === 'cleared');
+    await eventually(async () => (await client.actions.get('known')).status === 'cleared');
     await client.actions.execute('known', { hash: (await client.actions.get('known')).hash });
     await ada.oversight.set('erp.order', { ...RULES, mode: 'human_on_the_loop', veto_seconds: 600 });
     for (const id of ['vetoed', 'allowed'])
@@ -415,10 +411,12 @@ describe('why', () => {
     await settled();
     const [round] = (await client.rounds.list({ status: 'open', kind: 'why.order' })).value;
     await run(['vote', round!.id, 'approve', '--reason', 'we need them'], 'voter-1');
-    await until(async () => (await client.approvals.list({ status: 'waiting', kind: 'why.order' })).value.length === 1);
+    await eventually(
+      async () => (await client.approvals.list({ status: 'waiting', kind: 'why.order' })).value.length === 1,
+    );
     const [asked] = (await client.approvals.list({ status: 'waiting', kind: 'why.order' })).value;
     await run(['approve', asked!.id, '--reason', 'half is enough', '--edit', '{"payload":{"amount":20}}']);
-    await until(async () => (await client.tasks.get('why-task')).holder !== undefined);
+    await eventually(async () => (await client.tasks.get('why-task')).holder !== undefined);
     const task = client.as('why-1').tasks;
     await task.accept('why-task', { award: 1 });
     await task.complete('why-task', { award: 1 });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { Formicary } from '../../client/client';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 import { formicary, type Run } from './support';
 
@@ -24,10 +25,6 @@ afterAll(async () => {
 
 function run(...args: string[]): Promise<Run> {
   return formicary([...args, '--url', host.url, '--principal', 'human:ada']);
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 const statusOf = async (task: string): Promise<string> => (await client.tasks.get(task)).status;
@@ -82,7 +79,7 @@ test('an agent by hand: register, inbox, accept, complete; then fail for good, r
   for (const level of ['english=2', 'english=', 'english=0x1', 'english=1e0', '=0.5'])
     expect([level, (await run('register', '--type', 'hand.work', '--capability', level)).code]).toEqual([level, 2]);
   await client.tasks.post({ id: 'h-1', task_type: 'hand.work', accept_seconds: 600, lease_seconds: 600 });
-  await until(async () => (await statusOf('h-1')) === 'awarded');
+  await eventually(async () => (await statusOf('h-1')) === 'awarded');
   const { holder } = await client.tasks.get('h-1');
   expect((await run('inbox', holder!.agent)).stdout).toMatch(/task to accept +h-1 /);
   expect((await run('accept', 'h-1')).stdout).toContain('h-1 is running');
@@ -90,12 +87,12 @@ test('an agent by hand: register, inbox, accept, complete; then fail for good, r
   expect(await client.tasks.get('h-1')).toMatchObject({ status: 'completed', completion: { result: { ok: true } } });
 
   await client.tasks.post({ id: 'h-2', task_type: 'hand.work', accept_seconds: 600, lease_seconds: 600 });
-  await until(async () => (await statusOf('h-2')) === 'awarded');
+  await eventually(async () => (await statusOf('h-2')) === 'awarded');
   await run('accept', 'h-2');
   expect((await run('fail', 'h-2', '--reason', 'no such invoice', '--final')).stdout).toContain('h-2 is dead');
-  await until(async () => (await client.tasks.list({ status: 'dead' })).value.some(({ id }) => id === 'h-2'));
+  await eventually(async () => (await client.tasks.list({ status: 'dead' })).value.some(({ id }) => id === 'h-2'));
   expect((await run('redrive', '--type', 'hand.work')).stdout).toContain('1 task redriven');
-  await until(async () => (await statusOf('h-2')) === 'awarded');
+  await eventually(async () => (await statusOf('h-2')) === 'awarded');
   await run('accept', 'h-2');
   const first = (await client.tasks.get('h-2')).holder!.agent;
   const other = first === 'hand-1' ? 'hand-2' : 'hand-1';
@@ -117,16 +114,16 @@ test('a type that is paused waits, and goes on when it is resumed', async () => 
   // Another task of another type is given out after it: the market has looked.
   await client.as('day-1').agents.register({ agent_type: 'day.work', capacity: 1 });
   await client.tasks.post({ id: 'd-1', task_type: 'day.work', accept_seconds: 600 });
-  await until(async () => (await statusOf('d-1')) === 'awarded');
+  await eventually(async () => (await statusOf('d-1')) === 'awarded');
   expect(await statusOf('n-1')).toBe('open');
   expect((await run('resume', 'type', 'night.work')).code).toBe(0);
-  await until(async () => (await statusOf('n-1')) === 'awarded');
+  await eventually(async () => (await statusOf('n-1')) === 'awarded');
 }, 60_000);
 
 test('an agent that drains gets nothing new and keeps what it holds', async () => {
   await client.as('drain-1').agents.register({ agent_type: 'drain.work', capacity: 2 });
   await client.tasks.post({ id: 'r-1', task_type: 'drain.work', accept_seconds: 600, lease_seconds: 600 });
-  await until(async () => (await statusOf('r-1')) === 'awarded');
+  await eventually(async () => (await statusOf('r-1')) === 'awarded');
   expect((await run('drain', 'agent', 'drain-1', '--reason', 'its machine is replaced')).stdout).toContain(
     'it still holds 1 task',
   );
@@ -137,7 +134,7 @@ test('an agent that drains gets nothing new and keeps what it holds', async () =
   expect((await waiting).stdout).toContain('is drained: it holds nothing');
   expect(await statusOf('r-2')).toBe('open');
   await run('resume', 'agent', 'drain-1');
-  await until(async () => (await statusOf('r-2')) === 'awarded');
+  await eventually(async () => (await statusOf('r-2')) === 'awarded');
 }, 120_000);
 
 test('rebuild, and what a doctor finds', async () => {
@@ -206,7 +203,7 @@ test('another server at the address is told apart from a host, and from a refusa
 
 test('a host that is not ready: doctor and status say why', async () => {
   const takeWrites = await host.refuseWrites();
-  await until(async () => (await fetch(`${host.url}/health/ready`)).status === 503);
+  await eventually(async () => (await fetch(`${host.url}/health/ready`)).status === 503);
   expect(await run('doctor')).toMatchObject({
     code: 1,
     stdout: expect.stringMatching(/✗ host +not ready: store: .*takes no writes/),
@@ -217,7 +214,7 @@ test('a host that is not ready: doctor and status say why', async () => {
     reasons: [expect.stringContaining('takes no writes')],
   });
   takeWrites();
-  await until(async () => (await fetch(`${host.url}/health/ready`)).status === 200);
+  await eventually(async () => (await fetch(`${host.url}/health/ready`)).status === 200);
   expect((await run('status', '--json')).json).toMatchObject({ ready: true, reasons: [] });
 }, 60_000);
 

@@ -5,6 +5,7 @@ import { chmodSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { eventually } from '../support/eventually';
 import { compiledApp, freePort, startTestHost } from '../support/host';
 
 let root: string;
@@ -29,17 +30,13 @@ async function answers(port: number): Promise<boolean> {
   );
 }
 
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 50));
-}
-
 test('start is one process: who kills it has killed the host', async () => {
   const port = await freePort();
   const child = spawn(process.execPath, [CLI(), 'start', '--port', String(port), '--data', join(root, 'one')], {
     stdio: 'ignore',
   });
   children.push(child);
-  await until(() => answers(port));
+  await eventually(() => answers(port));
   expect(execFileSync('ps', ['-o', 'ppid=', '-e'], { encoding: 'utf8' }).split('\n').map(Number)).not.toContain(
     child.pid,
   );
@@ -55,9 +52,9 @@ test('a host that a launcher has started ends when the launcher is killed', asyn
   const launcher = `require('node:child_process').spawn(process.execPath, ${args}, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: { ...process.env, FORMICARY_TETHERED: '1' } })`;
   const child = spawn(process.execPath, ['-e', launcher], { stdio: 'ignore' });
   children.push(child);
-  await until(() => answers(port));
+  await eventually(() => answers(port));
   child.kill('SIGKILL');
-  await until(async () => !(await answers(port)));
+  await eventually(async () => !(await answers(port)));
 }, 60_000);
 
 // npm hands SIGTERM to a shell that keeps it, and nothing else to anybody.
@@ -68,9 +65,9 @@ test.each<NodeJS.Signals>(['SIGTERM', 'SIGHUP', 'SIGKILL'])(
     const call = `'${process.execPath}' '${CLI()}' start --port ${port} --data '${join(root, `npx-${signal}`)}'; exit $?`;
     const child = spawn('npm', ['exec', '--offline', '--call', call], { stdio: 'ignore' });
     children.push(child);
-    await until(() => answers(port));
+    await eventually(() => answers(port));
     child.kill(signal);
-    await until(async () => !(await answers(port)));
+    await eventually(async () => !(await answers(port)));
   },
   120_000,
 );
@@ -114,10 +111,10 @@ test('a host whose store takes no writes is not ready, and says why', async () =
     );
   expect((await ready())[0]).toBe(200);
   const takeWrites = await host.refuseWrites();
-  await until(async () => (await ready())[0] === 503);
+  await eventually(async () => (await ready())[0] === 503);
   expect((await ready())[1].reasons?.join()).toMatch(/^store: .*takes no writes/);
   takeWrites();
-  await until(async () => (await ready())[0] === 200);
+  await eventually(async () => (await ready())[0] === 200);
   await host.stop();
 }, 60_000);
 

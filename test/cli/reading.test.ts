@@ -9,8 +9,6 @@ import { Formicary } from '../../client/client';
 import { startTestHost, type TestHost } from '../support/host';
 import { formicary, type Run } from './support';
 
-jest.setTimeout(60_000);
-
 let host: TestHost;
 let client: Formicary;
 let folder: string;

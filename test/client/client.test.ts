@@ -7,6 +7,7 @@ import {
   TransportClosed,
   type TransportRequest,
 } from '../../client/client';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 
 let host: TestHost;
@@ -229,7 +230,7 @@ test('signals, tools, the repository and pools', async () => {
   expect(deployed.agent).toMatchObject({ id: 'mine-1', capacity: 3, pool: 'finance' });
   expect((await client.repository.withdraw('finance.mine', 'done')).receipt.events).toEqual(['AgentTypeWithdrawn']);
 
-  const finance = await until(async () => (await client.pools.list()).find(({ pool }) => pool === 'finance'));
+  const finance = await eventually(async () => (await client.pools.list()).find(({ pool }) => pool === 'finance'));
   expect(finance).toMatchObject({ sample: { agents: 1, capacity: 3 } });
   expect(Array.isArray(await client.pools.history('finance', { limit: 5 }))).toBe(true);
   expect(
@@ -434,7 +435,7 @@ function counted(tenant: string): { asked: string[]; counting: Formicary } {
 
 /** Who is to accept the task, once somebody is. */
 function whoGot(task: string): Promise<{ agent: string; award: number }> {
-  return until(async () => {
+  return eventually(async () => {
     const { status, holder } = await client.tasks.get(task);
     return status === 'awarded' ? holder : undefined;
   });
@@ -442,13 +443,5 @@ function whoGot(task: string): Promise<{ agent: string; award: number }> {
 
 /** Until the views have seen everything. */
 async function settled(): Promise<void> {
-  await until(async () => ((await client.status()).feed.every(({ lag }) => lag === 0) ? true : undefined));
-}
-
-async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await look();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await eventually(async () => ((await client.status()).feed.every(({ lag }) => lag === 0) ? true : undefined));
 }

@@ -1,5 +1,6 @@
 /** The client where agents and people decide, against a real host: every method, and what comes back typed as it is. */
 import { Formicary, type OversightRules } from '../../client/client';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 
 let host: TestHost;
@@ -13,15 +14,6 @@ afterAll(async () => {
   client.close();
   await host.stop();
 });
-
-async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  for (let tries = 0; tries < 500; tries += 1) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    await new Promise((next) => setTimeout(next, 20));
-  }
-  throw new Error('it did not happen');
-}
 
 async function all<T>(rows: AsyncIterable<T>): Promise<T[]> {
   const found: T[] = [];
@@ -52,9 +44,9 @@ const QUESTION = {
 
 /** The approval that waits for an action of the tenant. */
 const waiting = (of: Formicary, requester: string) =>
-  until(async () => (await of.approvals.list({ status: 'waiting', requester })).value[0]);
+  eventually(async () => (await of.approvals.list({ status: 'waiting', requester })).value[0]);
 const status = (of: Formicary, id: string, wanted: string) =>
-  until(async () => (await of.actions.get(id)).status === wanted);
+  eventually(async () => (await of.actions.get(id)).status === wanted);
 
 test('actions and approvals', async () => {
   const buyer = client.as('buyer', 'orders');
@@ -90,7 +82,7 @@ test('actions and approvals', async () => {
     (await ada.actions.override('a1', { instead: 'refuse', reason: 'a mistake' })).action.compensation,
   ).toMatchObject({ due: true });
   expect((await buyer.actions.compensated('a1', 'credit-note')).action.compensation).toMatchObject({ due: false });
-  expect(await until(async () => (await buyer.actions.list({ compensation: 'done' })).value[0])).toMatchObject({
+  expect(await eventually(async () => (await buyer.actions.list({ compensation: 'done' })).value[0])).toMatchObject({
     id: 'a1',
     human: true,
   });
@@ -109,7 +101,7 @@ test('actions and approvals', async () => {
       })
     ).correction.by,
   ).toBe('human:ada');
-  expect(await until(async () => (await ada.corrections.list({ by: 'human:ada' })).value[0])).toMatchObject({
+  expect(await eventually(async () => (await ada.corrections.list({ by: 'human:ada' })).value[0])).toMatchObject({
     stream: 'orders/action/a1',
   });
   expect(await all(ada.corrections.all())).toHaveLength(1);
@@ -179,7 +171,7 @@ test('rounds, votes and challenges', async () => {
     'cancelled',
   );
   expect(
-    await until(async () => (await asker.rounds.list({ status: 'closed', escalated: false })).value[0]),
+    await eventually(async () => (await asker.rounds.list({ status: 'closed', escalated: false })).value[0]),
   ).toMatchObject({ id: 'r1', overridden: true });
   expect(await all(asker.rounds.all({ voter: 'v3' }))).toHaveLength(2);
 }, 20_000);
@@ -194,10 +186,10 @@ test('channels, and what they could not deliver', async () => {
   } as const;
   expect((await ada.channels.put('ada', channel)).channel).toEqual({ channel_id: 'ada', ...channel });
   expect(await ada.channels.get('ada')).toEqual({ channel_id: 'ada', ...channel });
-  expect(await until(async () => (await all(ada.channels.all()))[0])).toMatchObject({ channel_id: 'ada' });
+  expect(await eventually(async () => (await all(ada.channels.all()))[0])).toMatchObject({ channel_id: 'ada' });
   // No mail server is configured here.
   await ada.as('buyer').actions.propose(ORDER);
-  const dead = await until(async () => (await all(ada.deliveries.dead()))[0]);
+  const dead = await eventually(async () => (await all(ada.deliveries.dead()))[0]);
   expect((await ada.deliveries.redrive(dead.delivery_id)).delivery).toMatchObject({
     delivery_id: dead.delivery_id,
     status: 'pending',
@@ -213,5 +205,7 @@ test('a task that waits for people', async () => {
     oversight: { why: 'stock is low', confidence: 0.9, impact: 'low' },
   });
   expect(task).toMatchObject({ status: 'held', oversight: { kind: 'erp.order' } });
-  expect(await until(async () => (await poster.tasks.list({ status: 'held' })).value[0])).toMatchObject({ id: 't' });
+  expect(await eventually(async () => (await poster.tasks.list({ status: 'held' })).value[0])).toMatchObject({
+    id: 't',
+  });
 });

@@ -14,10 +14,9 @@ import { toMillis, toTime } from '../../domain/kernel/time';
 import { EventHubsServer } from '../servers/amqp/event-hubs';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
 import { chain, EPOCH } from '../support/commits';
-import { eventually, type Timed } from './contract';
+import { eventually } from '../support/eventually';
+import type { Timed } from './contract';
 import { deadlinesContract, workQueueContract } from './small-stores.contract';
-
-jest.setTimeout(60_000); // other work shares the machine
 
 const DEADLINES = 'deadlines';
 const LOCK_SECONDS = 30;
@@ -413,10 +412,7 @@ describe('on Event Hubs', () => {
       await publisher.handle(commitsOf(stream, 1));
       if (stream.endsWith('5')) server.detachReceivers();
     }
-    await eventually(
-      async () => received.length,
-      (count) => count >= 12,
-    );
+    await eventually(() => received.length >= 12);
     await subscription.close();
     await consumer.close();
     expect(received.map(({ partitionKey }) => partitionKey).sort()).toEqual([...streams].sort());

@@ -16,8 +16,6 @@ import { audit } from '../../cli/verification';
 import { AlteredReceipt, type Commit, type SealedCommit } from '../../domain/kernel/commit';
 import { chain } from '../support/commits';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 const A = 'acme/task/a';
 const B = 'acme/task/b';
 const C = 'acme/task/c';

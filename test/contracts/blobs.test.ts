@@ -10,8 +10,6 @@ import { connectionString, startAzurite } from '../support/azurite';
 import type { Opened } from './contract';
 import { blobArchiveContract } from './small-stores.contract';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 const NOWHERE = 'Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b';
 const clientsOf = (blobs: string) =>
   new AzureClients({

@@ -40,13 +40,3 @@ export const HOSTILE = [
   '__proto__',
   '',
 ] as const;
-
-/** Asks again until the answer is there: a store may be a moment late, never wrong. Gives the last answer. */
-export async function eventually<T>(ask: () => Promise<T>, there: (answer: T) => boolean): Promise<T> {
-  let answer = await ask();
-  for (let attempt = 0; attempt < 40 && !there(answer); attempt += 1) {
-    await new Promise((resolve) => setTimeout(resolve, 25));
-    answer = await ask();
-  }
-  return answer;
-}

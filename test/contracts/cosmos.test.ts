@@ -18,8 +18,6 @@ import { eventStoreContract } from './event-store.contract';
 import { checkpointsContract, keysContract, presenceContract } from './small-stores.contract';
 import { viewStoreContract } from './view-store.contract';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 // Loaded by Node itself: one of the SDK's packages has nothing but ES modules, which Jest can't load.
 jest.mock(
   '@azure/cosmos',

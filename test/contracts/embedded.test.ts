@@ -28,8 +28,6 @@ import {
 } from './small-stores.contract';
 import { viewStoreContract } from './view-store.contract';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 const temporaryFolder = () => mkdtemp(join(tmpdir(), 'formicary-contract-'));
 
 /** A port on a database in a folder of its own. */

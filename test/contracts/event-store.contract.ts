@@ -6,14 +6,14 @@ import {
   MAX_COMMITS_PER_APPEND,
   type SealedCommit,
 } from '../../domain/kernel/commit';
-import { chain, commitOfSize, faultsOf, newTenant, nextCommit } from '../support/commits';
-import { eventually, type Factory, HOSTILE, type Opened } from './contract';
+import { chain, commitOfSize, faultsOf, newTenant, nextCommit, upTo } from '../support/commits';
+import { eventually } from '../support/eventually';
+import { type Factory, HOSTILE, type Opened } from './contract';
 
 /** The commit as it comes back: JSON knows no `undefined`. */
 const stored = (sealed: readonly SealedCommit[]) =>
   sealed.map(({ commit }) => JSON.parse(JSON.stringify(commit)) as Commit);
 const indexes = (commits: readonly Commit[]) => commits.map(({ index }) => index);
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Holds for every EventStore. */
 export function eventStoreContract(name: string, factory: Factory<EventStore>): void {
@@ -56,10 +56,10 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
 
     /** What the feed shows of this test's tenant. Waits until there are `count` different commits. */
     const feedOf = async (from: Checkpoint | undefined, limit: number, count: number): Promise<Commit[]> =>
-      await eventually(
-        async () => (await drain(from, limit)).commits.filter(({ stream }) => stream.startsWith(`${tenant}/`)),
-        (commits) => new Set(commits.map(({ hash }) => hash)).size >= count,
-      );
+      await eventually(async () => {
+        const commits = (await drain(from, limit)).commits.filter(({ stream }) => stream.startsWith(`${tenant}/`));
+        return new Set(commits.map(({ hash }) => hash)).size >= count && commits;
+      });
 
     /** First deliveries have to come in order, without gaps, stream by stream. */
     const inOrder = (commits: readonly Commit[]): Map<string, Commit[]> => {
@@ -533,12 +533,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         expect(await store.lag(from)).toBe(0);
         await write(chain(`${tenant}/task/1`, 3));
         await write(chain(`${tenant}/task/2`, 2));
-        expect(
-          await eventually(
-            () => store.lag(from),
-            (lag) => lag === 5,
-          ),
-        ).toBe(5);
+        await eventually(async () => (await store.lag(from)) === 5);
         expect(await store.lag((await store.feed(from, 2)).checkpoint)).toBe(3);
         expect(await store.lag(await store.end())).toBe(0);
         expect(await store.lag(undefined)).toBeGreaterThanOrEqual(5);
@@ -578,10 +573,10 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         commits: commits.slice(0, 4),
         snapshot: { version: 1, index: 3, state: { a: 1 } },
       });
-      const first = await eventually(
-        () => store.feed(from, 2),
-        (page) => page.commits.length === 2,
-      );
+      const first = await eventually(async () => {
+        const page = await store.feed(from, 2);
+        return page.commits.length === 2 && page;
+      });
       store = await opened.reopen();
       expect(await store.read(`${tenant}/task/1`, 0, 10)).toEqual(stored(commits.slice(0, 4)));
       expect(await store.head(`${tenant}/task/1`)).toEqual({ index: 3, hash: commits[3]?.commit.hash });

@@ -26,6 +26,7 @@ import { blobsIn, openEmbedded } from '../../adapters/embedded/open';
 import { sha256 } from '../../domain/kernel/commit';
 import { chain } from '../support/commits';
 import { compileInto } from '../support/compiled';
+import { eventually } from '../support/eventually';
 
 const A = 'default/task/a';
 
@@ -320,7 +321,7 @@ describe('the write-ahead log', () => {
     const size = () => statSync(join(data, `${DATABASE_FILE}-wal`)).size;
     expect(size()).toBeGreaterThan(40 * 1024 * 1024);
     reader.close();
-    while (size() > 40 * 1024 * 1024) await new Promise((resolve) => setTimeout(resolve, 200));
+    await eventually(() => size() <= 40 * 1024 * 1024);
     await database.close();
   }, 60_000);
 });

@@ -3,8 +3,6 @@ import { FaultyEventStore, randomFaults } from '../support/faults';
 import { MemoryEventStore } from '../support/memory-store';
 import { eventStoreContract } from './event-store.contract';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 eventStoreContract('memory', async () => {
   const store = new MemoryEventStore();
   return await Promise.resolve({

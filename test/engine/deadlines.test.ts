@@ -9,7 +9,7 @@ import type { Deadline } from '../../app/engine/ports';
 import { Watchdog } from '../../app/engine/watchdog';
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { eventually } from '../contracts/contract';
+import { eventually } from '../support/eventually';
 import { MemoryDatabase, Stage, TENANT } from '../support/stage';
 import { ManualClock } from '../support/transacting';
 
@@ -219,10 +219,7 @@ describe('the timer', () => {
     );
     await engine.schedule([due(A, 0)]);
     engine.start(1);
-    await eventually(
-      async () => await Promise.resolve(looked.length),
-      (count) => count === 1,
-    );
+    await eventually(() => looked.length === 1);
     let stopped = false;
     const stopping = engine.stop().then(() => (stopped = true));
     await new Promise((resolve) => setTimeout(resolve, 20));

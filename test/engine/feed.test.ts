@@ -4,12 +4,10 @@ import { type Consumer, Feed, type FeedStatus } from '../../app/engine/feed';
 import type { EventStore, Ports } from '../../app/engine/ports';
 import type { Commit } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
-import { eventually } from '../contracts/contract';
-import { chain } from '../support/commits';
+import { chain, upTo } from '../support/commits';
+import { eventually } from '../support/eventually';
 import { FaultyEventStore, randomFaults } from '../support/faults';
 import { Stage } from '../support/stage';
-
-jest.setTimeout(60_000); // other work shares the machine
 
 const [X, Y] = ['acme/note/x', 'acme/note/y'];
 /** Commits that the feed reads at a time, and pages that it lets a consumer be behind. */
@@ -18,7 +16,6 @@ const OUTSTANDING = 4;
 
 const refs = (commits: readonly Commit[]) => commits.map(({ stream, index }) => commitRef(stream, index));
 const of = (stream: string, ...indexes: number[]) => indexes.map((index) => commitRef(stream, index));
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** Keeps what it was given. `first` is asked before: it throws, or takes its time. */
 class Diary implements Consumer {
@@ -165,10 +162,7 @@ describe('delivery', () => {
     const one = await start([diary]);
     failing('store.feed');
     await write(one, X, 3);
-    await eventually(
-      async () => await Promise.resolve(reported('the feed could not be read')),
-      (found) => found.length > 0,
-    );
+    await eventually(() => reported('the feed could not be read').length > 0);
     expect(diary.handled).toEqual([]);
     mended();
     await one.feed.settled();
@@ -180,10 +174,7 @@ describe('delivery', () => {
     const [slow, quick] = [new Diary('slow', door.wait), new Diary('quick')];
     const one = await start([slow, quick]);
     await write(one, X, (OUTSTANDING + 2) * PAGE);
-    await eventually(
-      async () => await Promise.resolve(slow.calls.flat().length),
-      (count) => count >= OUTSTANDING,
-    );
+    await eventually(() => slow.calls.flat().length >= OUTSTANDING);
     for (let turn = 0; turn < 100; turn += 1) await new Promise((resolve) => setImmediate(resolve));
     expect(slow.calls.length).toBe(quick.calls.length);
     expect(quick.handled.length).toBeLessThan((OUTSTANDING + 2) * PAGE);
@@ -289,10 +280,7 @@ describe('what a consumer can not handle', () => {
     const stuck = new Diary('a', () => new Promise(() => undefined));
     const second = await start([stuck]);
     void second.feed.redeliver();
-    await eventually(
-      async () => await Promise.resolve(stuck.calls),
-      (calls) => calls.length > 0,
-    );
+    await eventually(() => stuck.calls.length > 0);
     second.crash();
     const healthy = new Diary('a');
     const third = await start([healthy]);
@@ -325,10 +313,7 @@ describe('a queue that fails', () => {
     const one = await start([fussy, other]);
     failing('queue.send');
     await write(one, X, 3);
-    await eventually(
-      async () => await statusOf(one, 'other'),
-      (status) => status?.lag === 0,
-    );
+    await eventually(async () => (await statusOf(one, 'other'))?.lag === 0);
     expect(await statusOf(one, 'fussy')).toMatchObject({ lag: 3 });
     expect(fussy.handled).toEqual(of(X, 0));
     mended();
@@ -349,10 +334,7 @@ describe('a queue that fails', () => {
     failing('queue.send');
     await write(one, X, 150);
     door.open();
-    await eventually(
-      async () => await Promise.resolve(reported('a commit was parked')),
-      (found) => found.length === 2,
-    );
+    await eventually(() => reported('a commit was parked').length === 2);
     await one.feed.stop();
     mended();
     const { checkpoints, store } = one.ports;
@@ -456,12 +438,7 @@ describe('checkpoints', () => {
     await write(first, X, 3);
     await first.feed.settled();
     const end = await first.ports.store.end();
-    expect(
-      await eventually(
-        () => first.ports.checkpoints.load('a'),
-        (saved) => saved === end,
-      ),
-    ).toBe(end);
+    await eventually(async () => (await first.ports.checkpoints.load('a')) === end);
     failing('checkpoints.save');
     await write(first, X, 2);
     await first.feed.settled();
@@ -481,12 +458,7 @@ describe('checkpoints', () => {
     await first.feed.settled();
     const end = await first.ports.store.end();
     await write(first, X, 2);
-    expect(
-      await eventually(
-        () => first.ports.checkpoints.load('a'),
-        (saved) => saved === end,
-      ),
-    ).toBe(end);
+    await eventually(async () => (await first.ports.checkpoints.load('a')) === end);
     first.crash();
     const again = new Diary('a');
     await (await start([again])).feed.settled();
@@ -504,12 +476,7 @@ describe('checkpoints', () => {
     await one.feed.settled();
     expect(diary.handled).toEqual(of(X, 0, 1, 2, 3));
     const end = await one.ports.store.end();
-    expect(
-      await eventually(
-        () => one.ports.checkpoints.load('b'),
-        (saved) => saved === end,
-      ),
-    ).toBe(end);
+    await eventually(async () => (await one.ports.checkpoints.load('b')) === end);
     expect(reported('a checkpoint could not be saved')).toContainEqual({
       consumer: 'a',
       error: 'Error: checkpoints.save failed before it did anything',
@@ -566,10 +533,7 @@ test('settled waits for the slowest consumer, and status says meanwhile how far 
     { consumer: 'quick', lag: 0, parked: 0 },
   ]);
   await write(one, X, 7);
-  await eventually(
-    async () => await statusOf(one, 'quick'),
-    (status) => status?.lag === 0,
-  );
+  await eventually(async () => (await statusOf(one, 'quick'))?.lag === 0);
   expect(await one.feed.status()).toMatchObject([
     { consumer: 'slow', lag: 7, parked: 0 },
     { consumer: 'quick', lag: 0, parked: 0 },

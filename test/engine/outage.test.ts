@@ -15,8 +15,6 @@ import { Metrics } from '../../app/operation/metrics';
 import { Readiness } from '../../app/operation/readiness';
 import type { Decider } from '../../domain/kernel/decider';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 const outbound = {
   webhooks: { post: async () => ({ error: 'none' }) },
   mail: undefined,

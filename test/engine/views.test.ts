@@ -9,12 +9,10 @@ import { type Sharing, viewOf, Views } from '../../app/engine/views';
 import { parseStream, streamName } from '../../domain/kernel/ids';
 import type { CorrelationDoc } from '../../projections/audit/correlations';
 import type { Projection } from '../../projections/projection';
-import { eventually } from '../contracts/contract';
+import { eventually } from '../support/eventually';
 import { randomOf, shuffleFeed } from '../support/shuffle';
 import { type Mishap, Stage } from '../support/stage';
 import { add, AGENT, asking, type Tally, tally } from '../support/transacting';
-
-jest.setTimeout(60_000); // other work shares the machine
 
 const TENANTS = ['acme', 'other'] as const;
 
@@ -159,11 +157,7 @@ const reported = (message: string) => stage.reports.filter((report) => report.me
 const names = async ({ ports }: Keeper) => (await ports.views.list()).filter((name) => name.startsWith('sums'));
 const buildingOf = ({ views }: Keeper) => views.status().find(({ view }) => view === 'sums')?.building;
 /** The background rebuild of the sums is over. */
-const built = (keeper: Keeper) =>
-  eventually(
-    async () => await Promise.resolve(buildingOf(keeper)),
-    (building) => building === null,
-  );
+const built = (keeper: Keeper) => eventually(() => buildingOf(keeper) === null);
 
 describe('keeping', () => {
   test('rows are right whatever comes twice, in any order, in pages of any size, also side by side', async () => {
@@ -249,15 +243,12 @@ describe('a rebuild', () => {
     await keeper.feed.settled();
     const open = door('views.put', 'sums.v1.1');
     const rebuilt = keeper.views.rebuild('sums');
-    await eventually(
-      async () => await Promise.resolve(buildingOf(keeper)),
-      (building) => building != null,
-    );
+    await eventually(() => buildingOf(keeper) != null);
     expect(buildingOf(keeper)).toEqual({ name: 'sums.v1.1', left: 2_400 });
     await write(keeper, ['b', 'c'], 3);
     // The other tenant's are the last ones.
     const sum = async () => (await held<SumDoc>(keeper, 'sums.v1', 'other'))['all other/tally/c']?.sum;
-    expect(await eventually(sum, (found) => found === 300)).toBe(300);
+    await eventually(async () => (await sum()) === 300);
     expect(keeper.views.serving('sums')).toBe('sums.v1');
     await expectRight(keeper);
     open();
@@ -339,10 +330,7 @@ describe('a rebuild', () => {
     }
     onCall('views.put', 'sums.v1.1', 'fails');
     keeper.views.rebuildInBackground('sums');
-    await eventually(
-      async () => await Promise.resolve(reported('a view could not be rebuilt')),
-      (count) => count > 0,
-    );
+    await eventually(() => reported('a view could not be rebuilt') > 0);
     expect(reported('a view could not be rebuilt')).toBe(1);
     stage.mishaps = () => undefined;
     await keeper.views.rebuild('sums');
@@ -377,10 +365,7 @@ describe('a restart', () => {
     await before.stop();
     const open = door('views.put', 'sums.v2');
     const after = await start(2);
-    await eventually(
-      async () => await Promise.resolve(buildingOf(after)),
-      (building) => building != null,
-    );
+    await eventually(() => buildingOf(after) != null);
     expect(after.views.status()[0]).toEqual({
       view: 'sums',
       serving: 'sums.v1',
@@ -436,10 +421,7 @@ describe('a restart', () => {
     await before.feed.settled();
     onCall('views.put', 'sums.v1.1', 'hangs');
     before.views.rebuildInBackground('sums');
-    await eventually(
-      () => names(before),
-      (found) => found.length === 2,
-    );
+    await eventually(async () => (await names(before)).length === 2);
     await write(before, ['c']);
     before.crash();
     stage.mishaps = () => undefined;
@@ -457,10 +439,7 @@ describe('a restart', () => {
     await before.stop();
     const open = door('views.put', 'sums.v2');
     const stopped = await start(2);
-    await eventually(
-      () => names(stopped),
-      (found) => found.length === 2,
-    );
+    await eventually(async () => (await names(stopped)).length === 2);
     const stopping = stopped.stop();
     open();
     await stopping;
@@ -483,10 +462,7 @@ describe('a restart', () => {
       if (crashes) {
         onCall('views.put', 'sums.v1.1', 'hangs');
         const crashed = await start();
-        await eventually(
-          () => names(crashed),
-          (found) => found.length === 2,
-        );
+        await eventually(async () => (await names(crashed)).length === 2);
         crashed.crash();
         stage.mishaps = () => undefined;
       }
@@ -537,20 +513,14 @@ describe('views that processes share', () => {
     await handOver(other);
     const see = door('checkpoints.load', 'serving-sums');
     const rebuilt = one.views.rebuild('sums');
-    await eventually(
-      async () => await Promise.resolve(serving(one)),
-      (name) => name === 'sums.v1.1',
-    );
+    await eventually(() => serving(one) === 'sums.v1.1');
     const before = stage.log().length;
     await write(one, ['a', 'b'], 2);
     await handOver(other, before);
     expect(serving(other)).toBe('sums.v1');
     await rebuilt;
     see();
-    await eventually(
-      async () => await Promise.resolve(serving(other)),
-      (name) => name === 'sums.v1.1',
-    );
+    await eventually(() => serving(other) === 'sums.v1.1');
     await expectRight(one);
     await expectRight(other);
     expect(await names(one)).toEqual(['sums.v1.1']);
@@ -561,10 +531,7 @@ describe('views that processes share', () => {
     await write(one, ['a'], 2);
     await handOver(one);
     const rebuilt = one.views.rebuild('sums');
-    await eventually(
-      async () => await Promise.resolve(serving(other)),
-      (name) => name === 'sums.v1.1',
-    );
+    await eventually(() => serving(other) === 'sums.v1.1');
     expect(await names(one)).toEqual(['sums.v1', 'sums.v1.1']);
     await rebuilt;
     expect(await names(one)).toEqual(['sums.v1.1']);
@@ -589,10 +556,7 @@ describe('views that processes share', () => {
     await handOver(old);
     const save = door('checkpoints.save', 'serving-sums');
     const fresh = await join(2);
-    await eventually(
-      async () => await names(fresh),
-      (found) => found.includes('sums.v2'),
-    );
+    await eventually(async () => (await names(fresh)).includes('sums.v2'));
     const late = await make(1, { ...SHARING, handoverMs: 0 });
     await late.views.start();
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -11,8 +11,6 @@ import { agentDecider } from '../../domain/market/agent';
 import { taskDecider } from '../../domain/market/task';
 import { agentOf, as, later, profile, spec, Stage, taskOf, types } from '../support/stage';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 const LIMIT = 4;
 
 let stage: Stage;

@@ -3,11 +3,10 @@
  * own.
  */
 import { canonicalize, ChainVerifier, type Commit } from '../../domain/kernel/commit';
+import { eventually } from '../support/eventually';
 import { PROFILE, startTestHost, type TestHost } from '../support/host';
 import { DECISION_TAGS, documented } from './documented';
-import { call, eventually, items, type Reply, type Sent, settled } from './support';
-
-jest.setTimeout(20_000);
+import { call, items, type Reply, type Sent, settled } from './support';
 
 let host: TestHost;
 /** Every answer of the shared host, to be held against its documentation at the end. */

@@ -5,10 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hides, parseTemplate } from '../../functions/edge/template';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
-import { call, eventually, type Reply, type Sent } from './support';
-
-jest.setTimeout(60_000);
+import { call, type Reply, type Sent } from './support';
 
 let host: TestHost;
 const api = (path: string, sent?: Sent): Promise<Reply> => call(host, path, sent);

@@ -7,11 +7,10 @@ import { derivedSystemId } from '../../app/engine/new-id';
 import type { RequestContext } from '../../app/engine/transact';
 import type { Commit } from '../../domain/kernel/commit';
 import { DEFAULT_RULES } from '../../domain/oversight/oversight';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 import { Stage } from '../support/stage';
-import { call, eventually, items, type Reply, type Sent, settled } from './support';
-
-jest.setTimeout(30_000);
+import { call, items, type Reply, type Sent, settled } from './support';
 
 // ---------------------------------------------------------------------------------------------------------- the scene
 

@@ -3,8 +3,9 @@
  * nothing away, and none leaves anything in the log.
  */
 import net from 'node:net';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
-import { call, eventually, type Reply, settled, speak } from './support';
+import { call, type Reply, settled, speak } from './support';
 
 // ----------------------------------------------------------------------------------------------------- the requests
 

@@ -9,8 +9,6 @@ import { derivedId } from '../../app/engine/new-id';
 import { startTestHost, type TestHost } from '../support/host';
 import { call, type Reply, type Sent } from './support';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 let folder: string;
 let host: TestHost;
 

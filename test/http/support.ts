@@ -1,5 +1,6 @@
 /** Two ways to talk to a host: as a client that behaves, and byte by byte. */
 import net from 'node:net';
+import { eventually } from '../support/eventually';
 import type { TestHost } from '../support/host';
 
 export interface Reply {
@@ -106,15 +107,4 @@ export async function settled(host: TestHost): Promise<void> {
       ((await call(host, '/v1/status')).body.feed as { lag: number | null }[]).every(({ lag }) => (lag ?? 0) === 0) &&
       (await host.isHandled()),
   );
-}
-
-/** Looks again and again until `look` gives something; at most thirty seconds. */
-export async function eventually<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  const end = Date.now() + 30_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    if (Date.now() > end) throw new Error('it did not happen within thirty seconds');
-    await new Promise((next) => setTimeout(next, 20));
-  }
 }

@@ -429,8 +429,6 @@ describe('azd', () => {
 });
 
 describe('.ci/bicep', () => {
-  // The compiler takes its time to start.
-  jest.setTimeout(60_000);
   const run = (environment: Record<string, string>) =>
     spawnSync('bash', [join(ROOT, '.ci/bicep')], { encoding: 'utf8', env: { ...process.env, ...environment } });
 

@@ -3,8 +3,6 @@ import fc from 'fast-check';
 import { canonicalize, ChainVerifier, seal, type SealedCommit, sha256, unseal } from '../../domain/kernel/commit';
 import { chain, META, nextCommit } from '../support/commits';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 const canonicalizePackage = packaged as unknown as (value: unknown) => string;
 
 // ------------------------------------------------------------------------------------------------------ canonical

@@ -28,8 +28,6 @@ import {
   transactorOn,
 } from '../support/transacting';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 interface Command {
   readonly process: number;
   readonly stream: string;

@@ -13,9 +13,8 @@ import { CosmosTrigger } from '../../local/cosmos-trigger';
 import type { Lease } from '../../local/leases';
 import { CosmosServer, type FaultPlan } from '../servers/cosmos/server';
 import { compileInto } from '../support/compiled';
-import { until } from '../support/triggers';
-
-jest.setTimeout(60_000); // other work shares the machine
+import { eventually } from '../support/eventually';
+import { upTo } from '../support/triggers';
 
 interface Written {
   readonly id: string;
@@ -120,7 +119,6 @@ class Taken {
   }
 }
 
-const upTo = (last: number) => Array.from({ length: last }, (_, i) => i + 1);
 /** What came again left out. */
 const firsts = (ns: readonly number[]) => [...new Set(ns)];
 
@@ -137,9 +135,9 @@ describe('a batch', () => {
       },
       { maxItemsPerInvocation: 5 },
     );
-    await until(() => taken.has(3));
+    await eventually(() => taken.has(3));
     await write(4, 6);
-    await until(() => taken.has(6));
+    await eventually(() => taken.has(6));
     for (const stream of STREAMS) expect(taken.ns(stream)).toEqual(upTo(6));
     expect(most).toBe(5);
     expect(errors).not.toHaveBeenCalled();
@@ -161,12 +159,12 @@ describe('a batch', () => {
     const [blocked] = await rangesOf(['stream-0']);
     const free = (await rangesOf(STREAMS)).flatMap((range, i) => (range === blocked ? [] : [STREAMS[i] as string]));
     expect(free.length).toBeGreaterThan(0);
-    await until(() => failed.length > 3 && free.every((stream) => taken.ns(stream).length === 2));
+    await eventually(() => failed.length > 3 && free.every((stream) => taken.ns(stream).length === 2));
     expect(failed.map(({ documents }) => documents[0]?.n)).toEqual(failed.map(() => 1));
     expect(failed[0]?.retry).toBeUndefined();
     expect(failed[3]?.retry).toEqual({ retryCount: 3, maxRetryCount: -1, exception: { message: 'Error: not now' } });
     broken = false;
-    await until(() => taken.has(2));
+    await eventually(() => taken.has(2));
     for (const stream of STREAMS) expect(taken.ns(stream)).toEqual([1, 2]);
     expect(errors.mock.calls.flat().join()).toContain('not now');
   });
@@ -194,7 +192,7 @@ describe('a batch', () => {
       },
       { retryOptions, maxItemsPerInvocation: 1 },
     );
-    await until(() => given.includes(3));
+    await eventually(() => given.includes(3));
     expect(given).toEqual([1, ...Array.from({ length: calls }, () => 2), 3]);
   });
 
@@ -205,9 +203,9 @@ describe('a batch', () => {
       given += 1;
       server.faults = given === 1 ? (kind) => (kind === 'write' ? 503 : undefined) : NO_FAULTS;
     });
-    await until(() => given === 2);
+    await eventually(() => given === 2);
     await write(2, 2, ['stream-0']);
-    await until(() => given === 3);
+    await eventually(() => given === 3);
   });
 });
 
@@ -216,13 +214,13 @@ describe('leases', () => {
     await write(1, 2);
     const first = new Taken();
     const trigger = start(first.take);
-    await until(() => first.has(2));
+    await eventually(() => first.has(2));
     await trigger.stop();
     expect(await owners()).toEqual({ null: RANGES });
     await write(3, 4);
     const second = new Taken();
     start(second.take, { host: 'again' });
-    await until(() => STREAMS.every((stream) => second.ns(stream).length >= 2));
+    await eventually(() => STREAMS.every((stream) => second.ns(stream).length >= 2));
     for (const stream of STREAMS) expect(second.ns(stream)).toEqual([3, 4]);
   });
 
@@ -239,12 +237,14 @@ describe('leases', () => {
     );
     let stopped: Promise<void> | undefined;
     try {
-      await until(() => given.length === 1);
+      await eventually(() => given.length === 1);
       stopped = first.stop();
       // Of the ranges that have nothing to finish the leases are free.
-      await until(async () => (await owners()).host === 1);
+      await eventually(async () => (await owners()).host === 1);
       const [{ timestamp }] = (await leases()).filter(({ owner }) => owner === 'host') as [Lease];
-      await until(async () => (await leases()).some((lease) => lease.owner === 'host' && lease.timestamp > timestamp)); // it is renewed as long as the batch lasts
+      await eventually(async () =>
+        (await leases()).some((lease) => lease.owner === 'host' && lease.timestamp > timestamp),
+      ); // it is renewed as long as the batch lasts
     } finally {
       finish();
     }
@@ -259,10 +259,10 @@ describe('leases', () => {
       },
       { retryOptions: { ...FOR_EVER, delayInterval: { seconds: 60 } } },
     );
-    await until(() => given.length === 2);
+    await eventually(() => given.length === 2);
     await failing.stop();
     start(([document]) => void given.push((document as Written).n));
-    await until(() => given.length === 3);
+    await eventually(() => given.length === 3);
     expect(given).toEqual([1, 2, 2]);
   });
 
@@ -271,7 +271,7 @@ describe('leases', () => {
     const [one, other] = [new Taken(), new Taken()];
     start(one.take, { leaseContainerPrefix: 'one-' });
     start(other.take, { leaseContainerPrefix: 'other-' });
-    await until(() => one.has(1) && other.has(1));
+    await eventually(() => one.has(1) && other.has(1));
     expect(await leases()).toHaveLength(2 * RANGES);
   });
 
@@ -279,25 +279,25 @@ describe('leases', () => {
     await write(1, 1);
     const [one, other] = [new Taken(), new Taken()];
     start(one.take, { host: 'one' });
-    await until(async () => (await owners()).one === RANGES);
+    await eventually(async () => (await owners()).one === RANGES);
     const second = start(other.take, { host: 'other' });
-    await until(async () => (await owners()).one === RANGES / 2 && (await owners()).other === RANGES / 2);
+    await eventually(async () => (await owners()).one === RANGES / 2 && (await owners()).other === RANGES / 2);
     // Whoever had a range before may not have heard of it yet: what it writes to the lease tells it.
     await write(2, 2);
     const all = (stream: string) => [...one.ns(stream), ...other.ns(stream)];
-    await until(() => STREAMS.every((stream) => all(stream).includes(2)));
+    await eventually(() => STREAMS.every((stream) => all(stream).includes(2)));
     await new Promise((resolve) => setTimeout(resolve, 10 * TIMES.leaseRenewInterval));
     const before = [one.documents.length, other.documents.length];
     await write(3, 3);
-    await until(() => STREAMS.every((stream) => all(stream).includes(3)));
+    await eventually(() => STREAMS.every((stream) => all(stream).includes(3)));
     expect(one.documents.length).toBeGreaterThan(before[0] as number);
     expect(other.documents.length).toBeGreaterThan(before[1] as number);
     // Each range has one reader now.
     for (const stream of STREAMS) expect([one, other].filter((host) => host.ns(stream).includes(3))).toHaveLength(1);
     await second.stop();
-    await until(async () => (await owners()).one === RANGES);
+    await eventually(async () => (await owners()).one === RANGES);
     await write(4, 4);
-    await until(() => STREAMS.every((stream) => one.ns(stream).includes(4)));
+    await eventually(() => STREAMS.every((stream) => one.ns(stream).includes(4)));
     for (const stream of STREAMS) expect(firsts(all(stream)).toSorted()).toEqual(upTo(4));
   });
 
@@ -305,10 +305,10 @@ describe('leases', () => {
     await write(1, 2);
     const taken = new Taken();
     start(taken.take);
-    await until(() => taken.has(2));
+    await eventually(() => taken.has(2));
     const container = client.database(databaseName).container('leases');
     for (const { id } of await leases()) await container.item(id, id).delete();
-    await until(() => STREAMS.every((stream) => taken.ns(stream).length === 4));
+    await eventually(() => STREAMS.every((stream) => taken.ns(stream).length === 4));
     for (const stream of STREAMS) expect(taken.ns(stream)).toEqual([1, 2, 1, 2]);
   });
 
@@ -316,11 +316,11 @@ describe('leases', () => {
     await write(1, 2);
     const taken = new Taken();
     const trigger = start(taken.take, { maxItemsPerInvocation: 1 });
-    await until(() => taken.has(1));
+    await eventually(() => taken.has(1));
     server.split();
     await write(3, 4);
-    await until(() => taken.has(4));
-    await until(async () => (await owners()).host === 2 * RANGES);
+    await eventually(() => taken.has(4));
+    await eventually(async () => (await owners()).host === 2 * RANGES);
     for (const stream of STREAMS) expect(firsts(taken.ns(stream))).toEqual(upTo(4));
 
     await trigger.stop();
@@ -328,16 +328,16 @@ describe('leases', () => {
     await write(5, 5);
     const after = new Taken();
     start(after.take, { host: 'after' });
-    await until(async () => (await owners()).after === 4 * RANGES);
+    await eventually(async () => (await owners()).after === 4 * RANGES);
     await write(6, 6);
-    await until(() => STREAMS.every((stream) => after.ns(stream).includes(6)));
+    await eventually(() => STREAMS.every((stream) => after.ns(stream).includes(6)));
     for (const stream of STREAMS) expect(after.ns(stream)).toEqual([5, 6]);
     expect(errors).not.toHaveBeenCalled();
   });
 
   test('are of one container, not of its name: one that is made anew is read from its beginning', async () => {
     start(() => {});
-    await until(async () => (await leases()).length === RANGES);
+    await eventually(async () => (await leases()).length === RANGES);
     const { resource } = await client.database(databaseName).container('events').read();
     for (const { id } of await leases()) expect(id.startsWith(`${resource?._rid}..`)).toBe(true);
   });
@@ -398,10 +398,10 @@ describe('hosts in processes of their own', () => {
 
   test('share the ranges; when one is killed the other goes on with its own, and nothing is left out', async () => {
     const [one, other] = [spawnHost(), spawnHost()];
-    await until(async () => Object.values(await owners()).join() === `${RANGES / 2},${RANGES / 2}`);
-    await until(() => one.runs() === true && other.runs() === true);
+    await eventually(async () => Object.values(await owners()).join() === `${RANGES / 2},${RANGES / 2}`);
+    await eventually(() => one.runs() === true && other.runs() === true);
     const writing = write(1, 30);
-    await until(() => one.lines.length > 3 && other.lines.length > 3);
+    await eventually(() => one.lines.length > 3 && other.lines.length > 3);
     await one.end('SIGKILL');
     await writing;
     const all = (stream: string) =>
@@ -409,8 +409,8 @@ describe('hosts in processes of their own', () => {
         [...one.lines, ...other.lines].toSorted((a, b) => (a.at ?? 0) - (b.at ?? 0)),
         stream,
       );
-    await until(() => STREAMS.every((stream) => firsts(all(stream)).length === 30));
-    await until(async () => Object.values(await owners()).join() === String(RANGES));
+    await eventually(() => STREAMS.every((stream) => firsts(all(stream)).length === 30));
+    await eventually(async () => Object.values(await owners()).join() === String(RANGES));
     for (const stream of STREAMS) expect(firsts(all(stream))).toEqual(upTo(30));
     expect(await other.end('SIGTERM')).toBe(0);
     expect(await owners()).toEqual({ null: RANGES });
@@ -418,7 +418,7 @@ describe('hosts in processes of their own', () => {
 
   test('without the settings of the trigger list it, and leave it alone', async () => {
     const host = spawnHost({});
-    await until(() => host.runs() !== undefined);
+    await eventually(() => host.runs() !== undefined);
     expect(host.runs()).toBe(false);
   });
 });

@@ -5,7 +5,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { compileInto } from '../support/compiled';
-import { send, until } from './support';
+import { eventually } from '../support/eventually';
+import { send } from './support';
 
 const PROJECT = path.resolve(__dirname, '../..');
 const APP = path.join(PROJECT, 'test/fixtures/durable-app');
@@ -40,7 +41,7 @@ async function start(): Promise<void> {
     env: { ...process.env, FORMICARY_PORT: String(port), NOTES: notes },
   });
   child.stdout!.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  await until(() => output.includes('To stop'));
+  await eventually(() => output.includes('To stop'));
 }
 
 async function kill(): Promise<void> {
@@ -56,23 +57,22 @@ test('what was done stays done, what was under way is done again, timers fire la
   await start();
   expect((await call('POST', '/start/steps/one')).text).toBe('one');
   await call('POST', '/raise/one/Finish');
-  await until(() => written().includes('begin step 2'));
+  await eventually(() => written().includes('begin step 2'));
   await kill();
 
   await start();
-  await until(() => written().includes('end step 3'));
+  await eventually(() => written().includes('end step 3'));
   // The timer is being created, or waits.
   await kill();
   const sofar = written();
 
   await new Promise((resolve) => setTimeout(resolve, 700));
   await start();
-  let status: Record<string, unknown> = {};
-  while (status['runtimeStatus'] !== 'Completed') {
-    status = (await call('GET', '/status/one')).json();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  expect(status['output']).toEqual(['step 1', 'step 2', 'step 3', 'Finish']);
+  const ended = await eventually(async () => {
+    const status = (await call('GET', '/status/one')).json();
+    return status['runtimeStatus'] === 'Completed' && status;
+  });
+  expect(ended['output']).toEqual(['step 1', 'step 2', 'step 3', 'Finish']);
   expect(sofar.slice(0, 7)).toEqual([
     'begin step 1',
     'end step 1',

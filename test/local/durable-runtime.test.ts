@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Registration } from '../../local/core';
 import { DurableRuntime } from '../../local/durable/runtime';
-import { until } from './support';
+import { eventually } from '../support/eventually';
 
 jest.spyOn(console, 'error').mockImplementation(() => {});
 
@@ -54,14 +54,14 @@ const status = (of: DurableRuntime, id: string) => of.store.get(id)?.status;
 test('after a restart, waiting instances are not replayed until something comes for them', async () => {
   const before = runtime();
   await Promise.all(Array.from({ length: 1_000 }, (_, i) => before.start(`i${i}`, 'waits', null)));
-  await until(() => Object.keys(replays).length === 1_000);
+  await eventually(() => Object.keys(replays).length === 1_000);
   await before.close(1);
   open.length = 0;
 
   replays = {};
   const after = runtime();
   await after.raise('i7', 'Approval', null);
-  await until(() => status(after, 'i7') === 'Completed');
+  await eventually(() => status(after, 'i7') === 'Completed');
   expect(replays).toEqual({ i7: 1 });
   expect(status(after, 'i8')).toBe('Running');
 }, 20_000);
@@ -75,11 +75,11 @@ test('closing waits for an activity and keeps its result', async () => {
   let runs = 0;
   const before = runtime(() => new Promise((resolve) => setTimeout(resolve, 100, (runs += 1))));
   await before.start('one', 'calls', null);
-  await until(() => runs === 1);
+  await eventually(() => runs === 1);
   await before.close(5);
   open.length = 0;
   const after = runtime(() => (runs += 1));
-  await until(() => status(after, 'one') === 'Completed');
+  await eventually(() => status(after, 'one') === 'Completed');
   expect(runs).toBe(1);
 });
 
@@ -90,11 +90,11 @@ test.each([
   let runs = 0;
   const before = runtime(() => ((runs += 1), work()));
   await before.start('one', 'calls', null);
-  await until(() => runs === 1);
+  await eventually(() => runs === 1);
   await before.close(0.2);
   open.length = 0;
   const after = runtime(() => (runs += 1));
-  await until(() => status(after, 'one') === 'Completed');
+  await eventually(() => status(after, 'one') === 'Completed');
   expect(runs).toBe(2);
 });
 
@@ -102,11 +102,11 @@ test('what has ended is kept for a while, and then removed', async () => {
   const before = runtime();
   await before.start('ended', 'calls', null);
   await before.start('waiting', 'waits', null);
-  await until(() => status(before, 'ended') === 'Completed' && status(before, 'waiting') === 'Running');
+  await eventually(() => status(before, 'ended') === 'Completed' && status(before, 'waiting') === 'Running');
   await before.close(1);
   open.length = 0;
   await new Promise((resolve) => setTimeout(resolve, 20));
   const after = runtime(undefined, 1 / 86_400_000);
-  await until(() => status(after, 'ended') === undefined);
+  await eventually(() => status(after, 'ended') === undefined);
   expect(status(after, 'waiting')).toBe('Running');
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { DurableClient } from 'durable-functions';
 import { type Host, startHost } from '../../local/host';
+import { eventually } from '../support/eventually';
 import { send } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -38,13 +39,13 @@ afterAll(async () => {
 
 /** Waits until the instance has a status out of `statuses`. */
 async function reaches(id: string, ...statuses: readonly string[]) {
-  const end = Date.now() + 30_000;
-  for (;;) {
-    const status = await client.getStatus(id);
-    if (statuses.includes(String(status.runtimeStatus))) return status;
-    if (Date.now() > end) throw new Error(`${id} is ${status.runtimeStatus} after half a minute`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  return await eventually(
+    async () => {
+      const status = await client.getStatus(id);
+      return statuses.includes(String(status.runtimeStatus)) && status;
+    },
+    { what: `${id} to be ${statuses.join(' or ')}` },
+  );
 }
 const ended = (id: string) => reaches(id, 'Completed', 'Failed', 'Terminated');
 
@@ -192,9 +193,9 @@ describe('management', () => {
 
   test('an activity that ends after its instance changes nothing', async () => {
     const id = await client.startNew('catches', { input: { activity: 'held' } });
-    while (seen.release === undefined) await new Promise((resolve) => setTimeout(resolve, 5));
+    const release = await eventually(() => seen.release);
     await client.terminate(id, 'enough');
-    seen.release('late');
+    release('late');
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await client.getStatus(id)).toMatchObject({ runtimeStatus: 'Terminated', output: 'enough' });
   });

@@ -9,9 +9,8 @@ import { Connections } from '../../local/connections';
 import type { Binding } from '../../local/core';
 import { EventHubTrigger } from '../../local/event-hub-trigger';
 import { EventHubsServer } from '../servers/amqp/event-hubs';
-import { hostOf, until } from '../support/triggers';
-
-jest.setTimeout(60_000); // other work shares the machine
+import { eventually } from '../support/eventually';
+import { hostOf, upTo } from '../support/triggers';
 
 interface Message {
   readonly n: number;
@@ -110,7 +109,6 @@ class Taken {
   }
 }
 
-const upTo = (last: number, from = 1) => Array.from({ length: last - from + 1 }, (_, i) => from + i);
 /** What came again left out. */
 const firsts = (ns: readonly number[]) => [...new Set(ns)];
 
@@ -119,9 +117,9 @@ describe('a batch', () => {
     await send(1, 25);
     const taken = new Taken();
     start(taken.take);
-    await until(() => taken.has(25));
+    await eventually(() => taken.has(25));
     await send(26, 30);
-    await until(() => taken.has(30));
+    await eventually(() => taken.has(30));
     for (const partition of PARTITIONS) expect(taken.ns(partition)).toEqual(upTo(30));
     expect(Math.max(...taken.batches.map(({ messages }) => messages.length))).toBe(10);
     expect(errors).not.toHaveBeenCalled();
@@ -137,7 +135,7 @@ describe('a batch', () => {
       { body: 'text' },
     ];
     await producer.sendBatch(sent, { partitionKey: 'the key' });
-    await until(() => given.length > 0);
+    await eventually(() => given.length > 0);
     const { messages, metadata } = given[0] as (typeof given)[0];
     const {
       enqueuedTimeUtcArray: times,
@@ -178,17 +176,17 @@ describe('a batch', () => {
       throw new Error('not now');
     });
     await send(1, 15);
-    await until(
+    await eventually(
       () => failed.length > 3 && PARTITIONS.every((partition) => partition === '2' || taken.ns(partition).includes(15)),
     );
     await send(16, 20);
-    await until(() => PARTITIONS.every((partition) => partition === '2' || taken.ns(partition).includes(20)));
+    await eventually(() => PARTITIONS.every((partition) => partition === '2' || taken.ns(partition).includes(20)));
     for (const { messages } of failed)
       expect(messages.map(({ n }) => n)).toEqual(failed[0]?.messages.map(({ n }) => n));
     expect([failed[0]?.messages[0]?.n, failed[0]?.retry]).toEqual([1, undefined]);
     expect(failed[3]?.retry).toEqual({ retryCount: 3, maxRetryCount: -1, exception: { message: 'Error: not now' } });
     broken = false;
-    await until(() => taken.has(20));
+    await eventually(() => taken.has(20));
     for (const partition of PARTITIONS) expect(taken.ns(partition)).toEqual(upTo(20));
     expect(errors.mock.calls.flat().join()).toContain('not now');
   });
@@ -206,7 +204,7 @@ describe('a batch', () => {
       { partitionId: '0' },
     );
     await send(7, 7);
-    await until(() => given.length === 8);
+    await eventually(() => given.length === 8);
     expect(given).toEqual(expect.arrayContaining([{ n: 1 }, [1], { n: 7 }]));
   });
 });
@@ -216,12 +214,12 @@ describe('what was taken', () => {
     const first = new Taken();
     const host = start(first.take);
     await send(1, 12);
-    await until(() => first.has(12));
+    await eventually(() => first.has(12));
     await host.stop();
     await send(13, 15);
     const second = new Taken();
     start(second.take);
-    await until(() => second.has(15));
+    await eventually(() => second.has(15));
     for (const partition of PARTITIONS) expect(second.ns(partition)).toEqual(upTo(15, 13));
   });
 
@@ -236,7 +234,7 @@ describe('what was taken', () => {
       },
       { maxBatchSize: 1 },
     );
-    await until(() => given.length === 1);
+    await eventually(() => given.length === 1);
     let ended = false;
     const stopped = slow.stop().then(() => (ended = true));
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -252,10 +250,10 @@ describe('what was taken', () => {
       },
       { maxBatchSize: 1, retryOptions: { ...FOR_EVER, delayInterval: { seconds: 60 } } },
     );
-    await until(() => given.length === 2);
+    await eventually(() => given.length === 2);
     await failing.stop();
     start((messages) => void given.push(...messages.map(({ n }) => n)));
-    await until(() => given.includes(4));
+    await eventually(() => given.includes(4));
     expect(given).toEqual([1, 2, 2, 3, 4]);
   });
 });
@@ -269,10 +267,10 @@ describe('a link that is lost', () => {
     const taken = new Taken();
     start(taken.take);
     await send(1, 3);
-    await until(() => taken.has(3));
+    await eventually(() => taken.has(3));
     await lose();
     await send(4, 6);
-    await until(() => taken.has(6));
+    await eventually(() => taken.has(6));
     for (const partition of PARTITIONS) expect(firsts(taken.ns(partition))).toEqual(upTo(6));
   });
 
@@ -286,11 +284,11 @@ describe('a link that is lost', () => {
       },
       { maxBatchSize: 1 },
     );
-    await until(() => taken.batches.length > 0);
+    await eventually(() => taken.batches.length > 0);
     server.dropEvery(400);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     server.dropEvery(0);
-    await until(() => taken.has(60));
+    await eventually(() => taken.has(60));
     for (const partition of PARTITIONS) expect(firsts(taken.ns(partition))).toEqual(upTo(60));
   });
 });

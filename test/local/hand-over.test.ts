@@ -23,9 +23,7 @@ import captures from '../fixtures/worker/captures.json';
 import { EventHubsServer } from '../servers/amqp/event-hubs';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
 import { CosmosServer } from '../servers/cosmos/server';
-import { until } from '../support/triggers';
-
-jest.setTimeout(60_000); // other work shares the machine
+import { eventually } from '../support/eventually';
 
 interface Seen {
   readonly input: unknown;
@@ -100,7 +98,7 @@ describe('an event hub', () => {
     });
     const trigger = new EventHubTrigger(registration, connections.eventHub('TEST_EVENTHUBS', '$Default', 'h'), 100);
     ending.push(() => trigger.stop());
-    await until(() => seen.length > 0);
+    await eventually(() => seen.length > 0);
     return seen[0] as Seen;
   }
 
@@ -160,7 +158,7 @@ test('a queue of Service Bus', async () => {
     1,
   );
   ending.push(() => trigger.stop());
-  await until(() => seen.length > 0);
+  await eventually(() => seen.length > 0);
   const worker = captured('serviceBus one');
   expect(seen[0]?.input).toEqual(worker.input);
   expect(shapeOf(seen[0]?.metadata)).toEqual(shapeOf(worker.metadata));
@@ -188,7 +186,7 @@ test('a container of Cosmos DB', async () => {
   const registration = registered(binding);
   const trigger = new CosmosTrigger(registration, registration.bindings['t'] as Binding, client, 'host');
   ending.push(() => trigger.stop());
-  await until(() => seen.length > 0);
+  await eventually(() => seen.length > 0);
   const worker = captured('cosmosDB');
   expect(shapeOf(seen[0]?.input)).toMatchObject(shapeOf(worker.input) as object[]);
   expect(seen[0]?.metadata).toEqual(worker.metadata);

@@ -2,7 +2,8 @@ import http from 'node:http';
 import net from 'node:net';
 import { abortSignalOf } from '../../functions/edge/abort';
 import { type Host, startHost } from '../../local/host';
-import { APP, send, until } from './support';
+import { eventually } from '../support/eventually';
+import { APP, send } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
 const { seen } = jest.requireActual<{ seen: Record<string, unknown> }>('../fixtures/host-app/seen');
@@ -171,9 +172,9 @@ describe('results', () => {
 describe('streams', () => {
   test('stop when the client goes', async () => {
     const response = await open('/ticks');
-    await until(() => (seen['ticks'] as number) > 3);
+    await eventually(() => (seen['ticks'] as number) > 3);
     response.destroy();
-    await until(() => seen['ticksEnded'] === true);
+    await eventually(() => seen['ticksEnded'] === true);
   });
 
   test('are cancelled even while they wait', async () => {
@@ -182,7 +183,7 @@ describe('streams', () => {
       'first',
     );
     response.destroy();
-    await until(() => seen['cancelled'] === true);
+    await eventually(() => seen['cancelled'] === true);
   });
 
   test('go at the pace of the client', async () => {
@@ -206,6 +207,6 @@ test('a handler learns that its client has gone', async () => {
   const request = http.get(`${host.url}/poll`).on('error', () => {});
   await new Promise((resolve) => setTimeout(resolve, 50));
   request.destroy();
-  await until(() => (seen['polls'] as string[]).length === 1);
+  await eventually(() => (seen['polls'] as string[]).length === 1);
   expect(seen['polls']).toEqual(['the client has gone']);
 });

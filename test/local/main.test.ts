@@ -5,7 +5,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net, { type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { compileInto } from '../support/compiled';
-import { APP, send, until } from './support';
+import { eventually } from '../support/eventually';
+import { APP, send } from './support';
 
 const PROJECT = path.resolve(__dirname, '../..');
 let root: string;
@@ -57,7 +58,7 @@ function start(env: Record<string, string> = {}): Started {
 
 test('starts, says where, serves, and stops when asked', async () => {
   const host = start();
-  await until(() => host.output().includes('To stop'));
+  await eventually(() => host.output().includes('To stop'));
   expect(host.output()).toContain(`http://127.0.0.1:${port}/docs`);
   expect(host.output()).toContain(path.join(root, '.formicary'));
   expect(host.output()).toMatch(/Not run on this host +work\n/);
@@ -75,11 +76,11 @@ test('starts, says where, serves, and stops when asked', async () => {
 
 test('a second signal stops at once', async () => {
   const host = start();
-  await until(() => host.output().includes('To stop'));
+  await eventually(() => host.output().includes('To stop'));
   const slow = send(`http://127.0.0.1:${port}`, '/ticks').catch(() => 'cut off');
   await new Promise((resolve) => setTimeout(resolve, 100));
   host.child.kill('SIGINT');
-  await until(() => host.output().includes('once more'));
+  await eventually(() => host.output().includes('once more'));
   await new Promise((resolve) => setTimeout(resolve, 700));
   host.child.kill('SIGINT');
   expect(await host.exit).toBe(1);
@@ -90,9 +91,9 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
   '%s stops it in order, also when npm hands on what the terminal has sent already',
   async (signal) => {
     const host = start();
-    await until(() => host.output().includes('To stop'));
+    await eventually(() => host.output().includes('To stop'));
     host.child.kill(signal);
-    await until(() => host.output().includes('once more'));
+    await eventually(() => host.output().includes('once more'));
     host.child.kill(signal);
     expect(await host.exit).toBe(0);
   },

@@ -9,9 +9,8 @@ import { Connections } from '../../local/connections';
 import type { Binding } from '../../local/core';
 import { ServiceBusTrigger } from '../../local/service-bus-trigger';
 import { ServiceBusServer } from '../servers/amqp/service-bus';
-import { hostOf, until } from '../support/triggers';
-
-jest.setTimeout(60_000); // other work shares the machine
+import { eventually } from '../support/eventually';
+import { hostOf, upTo } from '../support/triggers';
 
 interface Message {
   readonly n: number;
@@ -79,7 +78,6 @@ function start(callback: Handler) {
   return host;
 }
 
-const upTo = (last: number, from = 1) => Array.from({ length: last - from + 1 }, (_, i) => from + i);
 const sorted = (ns: readonly number[]) => ns.toSorted((a, b) => a - b);
 const deliveryOf = ({ triggerMetadata }: InvocationContext) =>
   (triggerMetadata as { deliveryCount: number }).deliveryCount;
@@ -88,7 +86,7 @@ test('each message comes once, with what Azure says about it, and is gone after 
   const given: { message: Message; metadata: unknown }[] = [];
   start((message, { triggerMetadata }) => void given.push({ message, metadata: triggerMetadata }));
   await send(1, 20);
-  await until(() => server.count(QUEUE) === 0);
+  await eventually(() => server.count(QUEUE) === 0);
   expect(sorted(given.map(({ message }) => message.n))).toEqual(upTo(20));
   expect(given.find(({ message }) => message.n === 7)?.metadata).toEqual({
     messageId: 'message-7',
@@ -111,11 +109,11 @@ test('calls run side by side, and no more of them than are allowed', async () =>
   start(() => new Promise<void>((resolve) => (most = Math.max(most, waiting.push(resolve)))));
   await send(1, 12);
   for (let left = 12; left > 0; left -= AT_ONCE) {
-    await until(() => waiting.length === AT_ONCE);
+    await eventually(() => waiting.length === AT_ONCE);
     await new Promise((resolve) => setTimeout(resolve, 100));
     for (const finish of waiting.splice(0)) finish();
   }
-  await until(() => server.count(QUEUE) === 0);
+  await eventually(() => server.count(QUEUE) === 0);
   expect(most).toBe(AT_ONCE);
 });
 
@@ -126,7 +124,7 @@ test('a message that fails comes again, and is dead after its deliveries; the ot
     if (n === 2 || (n === 3 && deliveryOf(context) === 1)) throw new Error('not now');
   });
   await send(1, 5);
-  await until(() => server.count(QUEUE) === 0);
+  await eventually(() => server.count(QUEUE) === 0);
   const deliveries = (of: number) => given.flatMap(([n, delivery]) => (n === of ? [delivery] : []));
   expect(upTo(5).map(deliveries)).toEqual([[1], upTo(MAX_DELIVERIES), [1, 2], [1], [1]]);
   expect(server.count(DEAD)).toBe(1);
@@ -147,7 +145,7 @@ test('a host that stops finishes its calls, whose messages are gone then, and le
     await finished;
   });
   await send(1, 10);
-  await until(() => given.length === AT_ONCE);
+  await eventually(() => given.length === AT_ONCE);
   let ended = false;
   const stopped = host.stop().then(() => (ended = true));
   await new Promise((resolve) => setTimeout(resolve, 500));
@@ -158,7 +156,7 @@ test('a host that stops finishes its calls, whose messages are gone then, and le
 
   const next: number[] = [];
   start(({ n }) => void next.push(n));
-  await until(() => server.count(QUEUE) === 0);
+  await eventually(() => server.count(QUEUE) === 0);
   expect(sorted([...given, ...next])).toEqual(upTo(10));
 });
 
@@ -170,9 +168,9 @@ test.each([
   const given: number[] = [];
   start(({ n }) => void given.push(n));
   await send(1, 3);
-  await until(() => server.count(QUEUE) === 0);
+  await eventually(() => server.count(QUEUE) === 0);
   await lose();
   await send(4, 6);
-  await until(() => server.count(QUEUE) === 0);
+  await eventually(() => server.count(QUEUE) === 0);
   expect(sorted(given)).toEqual(upTo(6));
 });

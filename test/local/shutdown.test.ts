@@ -1,6 +1,7 @@
 import { abortSignalOf } from '../../functions/edge/abort';
 import { type Host, startHost } from '../../local/host';
-import { APP, send, until } from './support';
+import { eventually } from '../support/eventually';
+import { APP, send } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
 const { seen } = jest.requireActual<{ seen: Record<string, unknown> }>('../fixtures/host-app/seen');
@@ -14,7 +15,7 @@ beforeAll(async () => {
 });
 
 test('a timer runs by its schedule, never twice at once, and gets its info', async () => {
-  await until(() => (seen['timerRuns'] as number) >= 2);
+  await eventually(() => (seen['timerRuns'] as number) >= 2);
   expect(seen['timersAtOnce']).toBe(1);
   expect(seen['timerFunction']).toBe('every-second');
   const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT/) as string;
@@ -31,7 +32,7 @@ test('a timer may run at startup; its failure is logged', () => {
 });
 
 test('closing lets requests finish, ends long polls, waits for timers and runs the terminate hook', async () => {
-  await until(() => seen['timersRunning'] === 1);
+  await eventually(() => seen['timersRunning'] === 1);
   const poll = send(host.url, '/poll');
   const slow = send(host.url, '/slow');
   const ticks = send(host.url, '/ticks');

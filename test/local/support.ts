@@ -42,12 +42,3 @@ export function send(base: string, path: string, { method = 'GET', headers, body
     request.end(body);
   });
 }
-
-/** Waits until `condition` holds, at most half a minute: the machine may be busy. */
-export async function until(condition: () => boolean): Promise<void> {
-  const end = Date.now() + 30_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error('it did not happen within 30 seconds');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -16,6 +16,7 @@ import { type Move, poolDecider, reorganise } from '../../domain/market/pool';
 import type { TaskSpec } from '../../domain/market/task';
 import { trailId } from '../../domain/signals/trail';
 import { openColony, readSettings } from '../../host/composition';
+import { eventually } from '../support/eventually';
 
 const START = toMillis('2026-11-21T10:00:00.000Z');
 const START_BUCKET = START / 10_000;
@@ -513,10 +514,10 @@ test('agents that come, go and are lost are counted', async () => {
     (await Promise.all(['a-0', 'a-1'].map((id) => colony.agents.load('acme', id)))).every(
       ({ state }) => state.status === 'lost',
     );
-  for (let i = 0; i < 600 && !(await lost()); i += 1) {
+  await eventually(() => {
     clock.time += 500;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+    return lost();
+  });
   await colony.feed.settled();
   clock.time += 2_000;
   await seconds(1);
@@ -550,8 +551,7 @@ test('what is refused for one pool is reported, and the others go on', async () 
 test('the timer looks', async () => {
   await many(1, 'a');
   balance.start(5);
-  for (let i = 0; i < 100 && balance.live('acme').length === 0; i += 1)
-    await new Promise((resolve) => setTimeout(resolve, 5));
+  await eventually(() => balance.live('acme').length > 0);
   await balance.stop();
   expect(balance.live('acme')).toHaveLength(1);
 });

@@ -10,8 +10,6 @@ import { taskDecider, type TaskSpec } from '../../domain/market/task';
 import { brokenRules } from '../support/log-rules';
 import { agentOf, as, later, type Process, profile, spec, Stage, taskOf, types } from '../support/stage';
 
-jest.setTimeout(60_000); // other work shares the machine
-
 const LEASE = 30;
 const PRESENCE = 60;
 const AGES = 100_000;

@@ -34,6 +34,7 @@ import { plusSeconds, toTime } from '../../domain/kernel/time';
 import { type Channel, channelDecider, type ChannelEvent, type ChannelState } from '../../domain/notices/channel';
 import { deliveryDecider, MAX_ATTEMPTS } from '../../domain/notices/delivery';
 import { type Notice, noticeOf } from '../../domain/notices/notice';
+import { eventually } from '../support/eventually';
 import { type FaultPlan, FaultyEventStore } from '../support/faults';
 import { randomOf } from '../support/shuffle';
 import { MemoryDatabase, types } from '../support/stage';
@@ -424,7 +425,7 @@ describe('a receiver', () => {
     for (let i = 0; i < 12; i += 1) await world.notify(world.notice(`n-${i}`));
     await world.notify(world.notice('n-1'), 'umbrella');
     await world.begin();
-    await until(() => world.receiver.received.length >= 9);
+    await eventually(() => world.receiver.received.length >= 9);
     world.clock.time += 6_000;
     await world.begin();
     await world.process.feed.settled();
@@ -446,7 +447,7 @@ describe('what is under way', () => {
     await world.set('ops');
     await world.notify(world.notice('n-1'));
     await world.begin();
-    await until(() => held !== undefined);
+    await eventually(() => held !== undefined);
     for (let look = 0; look < 3; look += 1) {
       world.clock.time += 61_000;
       await world.begin();
@@ -464,7 +465,7 @@ describe('what is under way', () => {
     await world.set('ops');
     await world.notify(world.notice('n-1'));
     await world.begin();
-    await until(() => world.receiver.received.length === 1);
+    await eventually(() => world.receiver.received.length === 1);
     const lost = world.process;
     await world.restart();
     await world.pass(59);
@@ -655,7 +656,3 @@ test('whatever fails, dies or comes again: every notice arrives, and its receive
   );
   world = await World.open();
 }, 60_000);
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 2));
-}

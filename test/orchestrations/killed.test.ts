@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DEFAULT_RULES } from '../../domain/oversight/oversight';
 import { readLog, Verification } from '../../samples/demo/log';
-import { call, eventually } from '../http/support';
+import { call } from '../http/support';
+import { eventually } from '../support/eventually';
 import { startTestHost } from '../support/host';
 
 const SECONDS = 1;

@@ -3,7 +3,8 @@ import type { RequestContext } from '../../app/engine/transact';
 import { parseStream } from '../../domain/kernel/ids';
 import type { OversightRules } from '../../domain/oversight/oversight';
 import { DurableOrchestrations, instanceOf } from '../../functions/orchestrations/client';
-import { App, eventually, person, TENANT } from './support';
+import { eventually } from '../support/eventually';
+import { App, person, TENANT } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
 jest.setTimeout(120_000);

@@ -13,6 +13,7 @@ import { runtime } from '../../functions/runtime';
 import { type Registration, registrations } from '../../local/core';
 import { type Host, startHost } from '../../local/host';
 import { invoke, newContext } from '../../local/invoke';
+import { eventually } from '../support/eventually';
 
 const ROOT = path.resolve(__dirname, '../..');
 export const TENANT = 'acme';
@@ -195,11 +196,4 @@ function accepted(
   outcome: { readonly ok: true } | { readonly ok: false; readonly rejection: Error | { message: string } },
 ): void {
   if (!outcome.ok) throw new Error(outcome.rejection.message);
-}
-
-/** Looks again and again; at most a minute. */
-export async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 60_000; !(await holds()); await new Promise((resolve) => setTimeout(resolve, 20))) {
-    if (Date.now() > end) throw new Error('it did not happen within a minute');
-  }
 }

@@ -1,24 +1,20 @@
+/** An action from its proposal to its execution. */
 import fc from 'fast-check';
 import { type Decision, Rejection } from '../../domain/kernel/decider';
 import { plusSeconds } from '../../domain/kernel/time';
 import {
-  abandon,
   actionDecider,
   actionDue,
   type ActionEvent,
   actionHash,
   type ActionState,
-  challenge,
   clear,
   compensated,
   edit,
   execute,
   hold,
   isPending,
-  MAX_CHALLENGES,
-  MAX_CHALLENGES_EACH,
   MAX_HOLDS,
-  type OfRound,
   openVetoWindow,
   override,
   type PolicyAtGate,
@@ -29,159 +25,45 @@ import {
   timePassed,
   veto,
 } from '../../domain/oversight/action';
-import {
-  decideOversight,
-  DEFAULT_RULES,
-  type OversightAnswer,
-  type OversightRules,
-  type Person,
-} from '../../domain/oversight/oversight';
 import { given, GIVEN_TIME } from '../support/given';
+import {
+  ACT,
+  ALLOW,
+  ASK,
+  BOT,
+  CHANGES,
+  cleared,
+  doubt,
+  edited,
+  EVE,
+  executed,
+  HASH,
+  held,
+  HISTORY,
+  lines,
+  MORE,
+  MORE_HASH,
+  NOW,
+  ORDER,
+  overridden,
+  proposal,
+  proposed,
+  refused,
+  returned,
+  STRICT,
+  take,
+  UNTIL,
+  vetoed,
+  VOTE,
+  WANTS,
+  WATCH,
+  type What,
+} from './action-life';
 
-const NOW = '2026-11-21T10:01:00.000Z';
-const UNTIL = plusSeconds(NOW, 60);
-const ALLOW: PolicyAtGate = { bundle: 'one', decision: 'allow' };
-const WANTS: PolicyAtGate = { bundle: 'two', decision: 'needs_approval' };
 const DENY: PolicyAtGate = { bundle: 'three', decision: 'deny' };
-const EVE: Person = { by: 'eve', kind: 'human' };
-const BOT: Person = { by: 'bot', kind: 'agent' };
 
-const input = {
-  kind: 'erp.order',
-  confidence: 0.9,
-  impact: 'low',
-  risk: 0.1,
-  policy: { decision: 'allow', reasons: [] },
-  novelty: { distance: 0, known: true },
-} as const;
-const free: OversightRules = { ...DEFAULT_RULES, mode: 'full_automation' };
-const ACT = decideOversight(input, free);
-const WATCH = decideOversight(input, { ...free, mode: 'human_on_the_loop', veto_seconds: 60 });
-const ASK = decideOversight(input, DEFAULT_RULES);
-const VOTE: OversightAnswer = { ...ACT, path: 'round' };
-
-const ORDER = { item: 'desk', count: 3 };
-const MORE = { item: 'desk', count: 4 };
-const HASH = actionHash('erp.order', ORDER);
-const MORE_HASH = actionHash('erp.order', MORE);
-const CHANGES = [{ path: '/count', before: 3, after: 4 }];
-const proposal: Proposal = {
-  kind: 'erp.order',
-  action: ORDER,
-  proposed_by: 'ann',
-  why: 'desks are missing',
-  confidence: 0.9,
-  impact: 'low',
-  risk: 0.1,
-  features: { count: 3 },
-  oversight: ACT,
-  policy: ALLOW,
-};
-
-// -------------------------------------------------------------------------------------------------------- events
-
-const LATER = plusSeconds(UNTIL, 3_600);
-const proposed = (changes: Partial<Proposal> = {}): ActionEvent => ({
-  type: 'ActionProposed',
-  v: 1,
-  data: { ...proposal, ...changes, hash: HASH },
-});
-const cleared = (
-  by: 'rules' | 'round' | 'approval' | 'veto-window-passed' | 'override' = 'rules',
-  ref?: string,
-  hash = HASH,
-): ActionEvent => ({ type: 'ActionCleared', v: 1, data: { by, ref, hash } });
-const held = (what: 'round' | 'approval' = 'approval', ref = 'one'): ActionEvent => ({
-  type: 'ActionHeld',
-  v: 1,
-  data: { for: what, ref },
-});
-const opened: ActionEvent = { type: 'VetoWindowOpened', v: 1, data: { until: UNTIL } };
-const vetoed: ActionEvent = { type: 'ActionVetoed', v: 1, data: { by: 'eve', reason: 'no' } };
-const refused = (by = 'approval', ref?: string): ActionEvent => ({
-  type: 'ActionRefused',
-  v: 1,
-  data: { by, ref, reason: 'no' },
-});
-const edited: ActionEvent = {
-  type: 'ActionEdited',
-  v: 1,
-  data: { from_hash: HASH, to_hash: MORE_HASH, action: MORE, changes: CHANGES, by: 'eve', ref: 'one' },
-};
-const challenged = (round = 'doubt', by = 'bob'): ActionEvent => ({
-  type: 'ActionChallenged',
-  v: 1,
-  data: { by, round, reason: 'wrong', until: LATER },
-});
-const dismissed = (round = 'doubt'): ActionEvent => ({ type: 'ChallengeDismissed', v: 1, data: { round } });
-const executed = (hash = HASH, policy = ALLOW, result?: unknown): ActionEvent => ({
-  type: 'ActionExecuted',
-  v: 1,
-  data: { by: 'ann', hash, result, policy },
-});
-const returned = (reason: string, policy: PolicyAtGate, hash = HASH): ActionEvent => ({
-  type: 'ActionReturned',
-  v: 1,
-  data: { by: 'ann', reason, hash, policy },
-});
-const overridden = (instead: 'refuse' | 'allow'): ActionEvent => ({
-  type: 'ActionOverridden',
-  v: 1,
-  data: { by: 'eve', instead, reason: 'no' },
-});
-const due: ActionEvent = { type: 'CompensationDue', v: 1, data: { reason: 'no' } };
-const done: ActionEvent = { type: 'CompensationDone', v: 1, data: { by: 'ann', ref: 'order-2' } };
-
-const STRICT = 'policy wants approval now, which it did not when the action was cleared';
-
-// ----------------------------------------------------------------------------------------------------- histories
-
-const HISTORY = {
-  unknown: [],
-  proposed: [proposed()],
-  watched: [proposed({ oversight: WATCH })],
-  /** The rules want a person. */
-  asked: [proposed({ oversight: ASK })],
-  voting: [proposed({ oversight: VOTE }), held('round', 'vote')],
-  held: [proposed({ oversight: ASK }), held()],
-  edited: [proposed({ oversight: ASK }), held(), edited],
-  window: [proposed({ oversight: WATCH }), opened],
-  passed: [proposed({ oversight: WATCH }), opened, cleared('veto-window-passed')],
-  cleared: [proposed(), cleared()],
-  approved: [proposed({ oversight: ASK }), held(), cleared('approval', 'one')],
-  challenged: [proposed(), cleared(), challenged()],
-  executed: [proposed(), cleared(), executed()],
-  returned: [proposed(), cleared(), returned(STRICT, WANTS)],
-  refused: [proposed({ oversight: ASK }), held(), refused('approval', 'one')],
-  vetoed: [proposed({ oversight: WATCH }), opened, vetoed],
-  due: [proposed(), cleared(), executed(), overridden('refuse'), due],
-} satisfies Record<string, readonly ActionEvent[]>;
-
-type What = keyof typeof HISTORY;
-type Line = readonly [
-  What,
-  string,
-  Decision<ActionState, ActionEvent>,
-  'nothing' | (string & {}) | readonly ActionEvent[],
-];
-
-function lines(table: readonly Line[]): void {
-  test.each(table)('%s: %s', (what, _, decision, answer) => {
-    const when = given(actionDecider, HISTORY[what]).when(decision);
-    if (answer === 'nothing') when.thenNothing();
-    else if (typeof answer === 'string') when.thenRejected(answer);
-    else when.then(answer).thenRepeatedNothing();
-  });
-}
-
-const take = (changes: Partial<Parameters<typeof execute>[0]> = {}, now = NOW) =>
-  execute({ by: 'ann', hash: HASH, policy: ALLOW, ...changes }, now);
 const change = (changes: object = {}) =>
   edit({ from_hash: HASH, action: MORE, changes: CHANGES, by: 'eve', ref: 'one', ...changes });
-const doubt = (changes: object = {}) =>
-  challenge({ by: 'bob', round: 'doubt', reason: 'wrong', until: LATER, ...changes });
-
-// ------------------------------------------------------------------------------------------------------ decisions
 
 describe('propose', () => {
   lines([
@@ -416,93 +298,6 @@ describe('hold', () => {
   });
 });
 
-describe('challenge', () => {
-  lines([
-    ['cleared', 'what was cleared', doubt(), [challenged()]],
-    ['held', 'what is held', doubt(), [challenged()]],
-    ['window', 'what nobody has vetoed', doubt(), [challenged()]],
-    ['executed', 'what happened', doubt(), [challenged()]],
-    ['challenged', 'what is challenged', doubt({ by: 'cleo', round: 'more' }), 'already-challenged'],
-    ['cleared', 'one’s own', doubt({ by: 'ann' }), 'requester-may-not-decide'],
-    ['cleared', 'without a reason', doubt({ reason: '' }), 'reason-needed'],
-    ['refused', 'what will not happen', doubt(), 'action-refused'],
-    ['due', 'what is to be undone', doubt(), 'compensation-due'],
-    ['unknown', 'nothing', doubt(), 'action-not-found'],
-    ['challenged', 'is upheld', settleChallenge('doubt', true, 'no'), [refused('challenge', 'doubt')]],
-    ['challenged', 'is dismissed', settleChallenge('doubt', false, 'fine'), [dismissed()]],
-    ['challenged', 'is decided in its own round only', settleChallenge('other', true, 'no'), 'challenge-unknown'],
-    ['cleared', 'there is none', settleChallenge('doubt', true, 'no'), 'challenge-unknown'],
-    ['unknown', 'there is nothing', settleChallenge('doubt', true, 'no'), 'action-not-found'],
-    ['challenged', 'holds the action', take(), 'action-challenged'],
-  ]);
-
-  test('once dismissed, the action goes on as it stood', () => {
-    given(actionDecider, [...HISTORY.challenged, dismissed()])
-      .when(take())
-      .then([executed()]);
-    given(actionDecider, [...HISTORY.held, challenged(), dismissed()])
-      .when(take())
-      .thenRejected('action-not-cleared');
-    given(actionDecider, [...HISTORY.challenged, dismissed()])
-      .when(settleChallenge('doubt', true, 'no'))
-      .thenNothing();
-    given(actionDecider, [...HISTORY.challenged, dismissed()])
-      .when(doubt())
-      .thenRejected('challenged-before');
-  });
-
-  test('does not cut a veto window short, nor makes it longer', () => {
-    const history = [...HISTORY.window, challenged()];
-    given(actionDecider, history).when(take({}, UNTIL)).thenRejected('action-challenged');
-    given(actionDecider, history).when(veto(EVE, 'no')).then([vetoed]);
-    given(actionDecider, [...history, dismissed()])
-      .when(take({}, NOW))
-      .thenRejected('action-not-cleared');
-    given(actionDecider, [...history, dismissed()])
-      .when(take({}, UNTIL))
-      .then([cleared('veto-window-passed'), executed()]);
-  });
-
-  test('upheld after it happened: it is to be undone', () => {
-    given(actionDecider, [...HISTORY.executed, challenged()])
-      .when(settleChallenge('doubt', true, 'no'))
-      .then([due])
-      .thenRepeatedNothing();
-  });
-
-  test(`at most ${MAX_CHALLENGES} times`, () => {
-    const history = (count: number) => [
-      ...HISTORY.cleared,
-      ...Array.from({ length: count }, (_, i) => [challenged(`r${i}`, `by-${i}`), dismissed(`r${i}`)]).flat(),
-    ];
-    given(actionDecider, history(MAX_CHALLENGES)).when(doubt()).thenRejected('challenges-full');
-    given(actionDecider, history(MAX_CHALLENGES - 1))
-      .when(doubt())
-      .then([challenged()]);
-    const own = (count: number) => [
-      ...HISTORY.cleared,
-      ...Array.from({ length: count }, (_, i) => [challenged(`r${i}`), dismissed(`r${i}`)]).flat(),
-    ];
-    given(actionDecider, own(MAX_CHALLENGES_EACH - 1))
-      .when(doubt())
-      .then([challenged()]);
-    given(actionDecider, own(MAX_CHALLENGES_EACH)).when(doubt()).thenRejected('challenged-before');
-  });
-
-  test('has a time of its own, after which it is looked at', () => {
-    given(actionDecider, HISTORY.challenged).thenState((state) => expect(actionDue(state)).toBe(LATER));
-    given(actionDecider, [...HISTORY.window, challenged()]).thenState((state) => expect(actionDue(state)).toBe(UNTIL));
-    given(actionDecider, [...HISTORY.challenged, dismissed()]).thenState((state) =>
-      expect(actionDue(state)).toBeUndefined(),
-    );
-    // Older receipts say no time, and have one.
-    const { until: _, ...older } = (challenged() as Extract<ActionEvent, { type: 'ActionChallenged' }>).data;
-    given(actionDecider, [...HISTORY.cleared, { type: 'ActionChallenged', v: 1, data: older }]).thenState((state) =>
-      expect(actionDue(state)).toBeDefined(),
-    );
-  });
-});
-
 describe('execute', () => {
   test.each<[What, string, Decision<ActionState, ActionEvent>, readonly ActionEvent[]]>([
     ['cleared', 'once', take(), [executed()]],
@@ -578,199 +373,6 @@ describe('execute', () => {
   });
 });
 
-describe('abandon', () => {
-  const stopped = (ref?: string): ActionEvent => ({
-    type: 'ActionRefused',
-    v: 1,
-    data: { by: 'oversight', ref, reason: 'the task is cancelled' },
-  });
-  const gone = abandon('oversight', 'the task is cancelled');
-  lines([
-    ...(['proposed', 'watched', 'window', 'passed', 'cleared', 'approved', 'challenged', 'returned'] as const).map(
-      (what): Line => [what, 'it does not happen any more', gone, [stopped()]],
-    ),
-    ['held', 'nobody is asked any more', gone, [stopped('one')]],
-    ...(['executed', 'refused', 'vetoed', 'due'] as const).map((what): Line => [
-      what,
-      'what is over stays so',
-      gone,
-      'nothing',
-    ]),
-    ['unknown', 'nothing', gone, 'action-not-found'],
-  ]);
-
-  test('then it is never taken, however late the timer', () =>
-    given(actionDecider, [...HISTORY.window, stopped()])
-      .when(take({}, UNTIL))
-      .thenRejected('action-refused'));
-});
-
-describe('an override of its round', () => {
-  const SAID = '2026-11-21T10:00:00.000Z';
-  const of = (changes: Partial<OfRound> = {}): OfRound => ({
-    ref: 'acme/round/r@5',
-    at: SAID,
-    with: [],
-    hash: HASH,
-    ...changes,
-  });
-  const carried = (instead: 'refuse' | 'allow', others: readonly string[] = []): ActionEvent => ({
-    type: 'ActionOverridden',
-    v: 1,
-    data: { by: 'eve', instead, reason: 'no', ref: 'acme/round/r@5', with: others, said_at: SAID },
-  });
-  const critical = [proposed({ impact: 'critical' }), held()];
-  lines([
-    ['held', 'allows it', override(EVE, 'allow', 'no', of()), [carried('allow'), cleared('override')]],
-    ['held', 'refuses it', override(EVE, 'refuse', 'no', of()), [carried('refuse')]],
-    ['edited', 'allows nothing that was edited since', override(EVE, 'allow', 'no', of()), 'action-differs'],
-    [
-      'held',
-      'by its proposer',
-      override({ by: 'ann', kind: 'human' }, 'allow', 'no', of()),
-      'requester-may-not-decide',
-    ],
-    ['held', 'with its proposer', override(EVE, 'allow', 'no', of({ with: ['ann'] })), 'requester-may-not-decide'],
-    [
-      'challenged',
-      'by who challenged it',
-      override({ by: 'bob', kind: 'human' }, 'refuse', 'no', of()),
-      'party-may-not-decide',
-    ],
-  ]);
-
-  test('it is carried out once: what a person says afterwards stands', () => {
-    const after = [
-      ...HISTORY.held,
-      carried('allow'),
-      cleared('override'),
-      { ...overridden('refuse'), data: { by: 'dan', instead: 'refuse', reason: 'stop' } } as ActionEvent,
-    ];
-    given(actionDecider, after)
-      .when(override(EVE, 'allow', 'no', of()))
-      .thenNothing();
-    given(actionDecider, after).thenState(({ overrides }) =>
-      expect(overrides.map(({ by, instead }) => `${by}: ${instead}`)).toEqual(['eve: allow', 'dan: refuse']),
-    );
-  });
-
-  test('what was said of the action after it stands, though it comes again', () => {
-    const [before, after] = ['2000-01-01T00:00:00.000Z', '2999-01-01T00:00:00.000Z'];
-    const direct: ActionEvent = { type: 'ActionOverridden', v: 1, data: { by: 'dan', instead: 'allow', reason: 'go' } };
-    /** What another round's override comes to, or a later one of the same round. */
-    const other = (instead: 'refuse' | 'allow', at: string) =>
-      override(EVE, instead, 'no', of({ ref: 'acme/round/other@6', at }));
-    const made = (instead: 'refuse' | 'allow', said_at: string): ActionEvent[] => [
-      {
-        type: 'ActionOverridden',
-        v: 1,
-        data: { by: 'eve', instead, reason: 'no', ref: 'acme/round/other@6', with: [], said_at },
-      },
-      ...(instead === 'allow' ? [cleared('override')] : []),
-    ];
-    for (const word of [direct, carried('allow')]) {
-      given(actionDecider, [...HISTORY.held, word, cleared('override')])
-        .when(other('refuse', before))
-        .thenNothing();
-      given(actionDecider, [...HISTORY.held, word, cleared('override')])
-        .when(other('refuse', after))
-        .then(made('refuse', after));
-    }
-    // It may be carried out after the next one was made: the last that was said stands.
-    given(actionDecider, [...HISTORY.held, carried('refuse')])
-      .when(other('allow', before))
-      .thenNothing();
-    given(actionDecider, [...HISTORY.held, carried('refuse')])
-      .when(other('allow', '2026-11-21T10:00:00.001Z'))
-      .then(made('allow', '2026-11-21T10:00:00.001Z'));
-    // Stopped since: by somebody's word, or because nobody, or no agreement, had let it on.
-    for (const by of ['challenge', 'bob', 'round', 'safe-default']) {
-      const refused: ActionEvent = { type: 'ActionRefused', v: 1, data: { by, ref: 'one', reason: 'no' } };
-      given(actionDecider, [...HISTORY.held, refused])
-        .when(other('allow', before))
-        .then(by === 'challenge' || by === 'bob' ? [] : made('allow', before));
-      given(actionDecider, [...HISTORY.held, refused])
-        .when(other('allow', after))
-        .then(made('allow', after));
-    }
-  });
-
-  test('what is critical takes two people, who are not one twice', () => {
-    given(actionDecider, critical)
-      .when(override(EVE, 'allow', 'no', of({ with: ['eve'] })))
-      .thenRejected('four-eyes-needed');
-    given(actionDecider, critical)
-      .when(override(EVE, 'allow', 'no', of({ with: ['dan'] })))
-      .then([carried('allow', ['dan']), cleared('override')]);
-  });
-});
-
-describe('override', () => {
-  const ann: Person = { by: 'ann', kind: 'human' };
-  lines([
-    ['held', 'it does not happen', override(EVE, 'refuse', 'no'), [overridden('refuse')]],
-    ['cleared', 'it does not happen', override(EVE, 'refuse', 'no'), [overridden('refuse')]],
-    ['executed', 'it is undone', override(EVE, 'refuse', 'no'), [overridden('refuse'), due]],
-    ['held', 'it may happen', override(EVE, 'allow', 'no'), [overridden('allow'), cleared('override')]],
-    ['refused', 'it may happen', override(EVE, 'allow', 'no'), [overridden('allow'), cleared('override')]],
-    ['challenged', 'it may happen', override(EVE, 'allow', 'no'), [overridden('allow'), cleared('override')]],
-    ['cleared', 'it may anyway', override(EVE, 'allow', 'no'), 'nothing-to-override'],
-    ['refused', 'it will not anyway', override(EVE, 'refuse', 'no'), 'nothing-to-override'],
-    [
-      'due',
-      'by another, what is to be undone',
-      override({ by: 'bob', kind: 'human' }, 'refuse', 'no'),
-      'nothing-to-override',
-    ],
-    ['held', 'by an agent', override(BOT, 'refuse', 'no'), 'not-a-person'],
-    ['held', 'without a reason', override(EVE, 'refuse', ' '), 'reason-needed'],
-    ['held', 'one’s own', override(ann, 'allow', 'no'), 'requester-may-not-decide'],
-    [
-      'held',
-      'one’s own, to stop it',
-      override(ann, 'refuse', 'no'),
-      [{ type: 'ActionOverridden', v: 1, data: { by: 'ann', instead: 'refuse', reason: 'no' } }],
-    ],
-    ['unknown', 'nothing', override(EVE, 'refuse', 'no'), 'action-not-found'],
-  ]);
-
-  test('one person does not allow what takes two', () => {
-    given(actionDecider, [proposed({ impact: 'critical' }), held()])
-      .when(override(EVE, 'allow', 'no'))
-      .thenRejected('four-eyes-needed');
-    given(actionDecider, [proposed({ impact: 'critical' }), held()])
-      .when(override(EVE, 'refuse', 'no'))
-      .then([overridden('refuse')]);
-  });
-
-  test('stops it, frees it, and frees it again after it went back', () => {
-    given(actionDecider, [...HISTORY.cleared, overridden('refuse')])
-      .when(take())
-      .thenRejected('action-refused');
-    const allowed = [...HISTORY.held, overridden('allow'), cleared('override')];
-    given(actionDecider, allowed).when(take()).then([executed()]);
-    given(actionDecider, [...allowed, returned(STRICT, WANTS)])
-      .when(override(EVE, 'allow', 'no'))
-      .then([overridden('allow'), cleared('override')]);
-  });
-});
-
-describe('compensated', () => {
-  const undo = (changes: object = {}) => compensated({ by: 'ann', ref: 'order-2', ...changes });
-  lines([
-    ['due', 'it is undone', undo(), [done]],
-    ['executed', 'what stands', undo(), 'no-compensation-due'],
-    ['unknown', 'nothing', undo(), 'no-compensation-due'],
-    ['due', 'by nothing', undo({ ref: '' }), 'ref-invalid'],
-  ]);
-
-  test('once', () => {
-    given(actionDecider, [...HISTORY.due, done])
-      .when(undo({ ref: 'order-3' }))
-      .thenRejected('already-compensated');
-  });
-});
-
 test('says when it was proposed and decided, and whether people were asked', () => {
   const seconds = (count: number) => plusSeconds(GIVEN_TIME, count);
   const times = (history: readonly ActionEvent[], expected: object) =>
@@ -803,8 +405,6 @@ test('what is pending may still happen', () => {
     'returned',
   ]);
 });
-
-// ---------------------------------------------------------------------------------------------------------- model
 
 test('whatever is asked, in whatever order and at whatever time: taken at most once, cleared before, for that hash, under no stricter policy', () => {
   const ref = fc.constantFrom('one', 'two', 'vote');

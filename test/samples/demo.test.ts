@@ -26,6 +26,7 @@ import {
 import { capabilitiesOf, cutEfforts, planScenario } from '../../samples/demo/scenario';
 import { compiledAll, run } from '../bench/compiled';
 import { chain } from '../support/commits';
+import { eventually } from '../support/eventually';
 import { as, spec, Stage, taskOf, TENANT } from '../support/stage';
 
 const START = Date.parse('2026-11-21T10:00:00.000Z');
@@ -645,7 +646,7 @@ describe('npm run demo', () => {
     expect([...log.over(lines.map((line) => JSON.parse(line) as StoredCommit))]).toHaveLength(Number(json.commits));
     expect(log.verified).toBe(true);
     expect(readdirSync(data())).not.toContain('formicary.db');
-    await expect(vanished(data())).resolves.toEqual([]);
+    await eventually(() => childrenOf(data()).length === 0);
   }, 180_000);
 
   test('nothing of it survives its own death', async () => {
@@ -661,9 +662,9 @@ describe('npm run demo', () => {
       },
     );
     expect({ code, url: url !== '', errors }).toEqual({ code: null, url: true, errors: expect.any(String) as string });
-    await expect(gone(url)).resolves.toBe(true);
+    await eventually(() => gone(url));
     expect(inUse(data())).toBe(false);
-    await expect(vanished(data())).resolves.toEqual([]);
+    await eventually(() => childrenOf(data()).length === 0);
   }, 120_000);
 
   test('a folder that holds something else is left alone', async () => {
@@ -692,25 +693,12 @@ describe('npm run demo', () => {
   );
 });
 
-/** True when nobody answers any more, within five seconds. */
-async function gone(url: string): Promise<boolean> {
-  for (let i = 0; i < 50; i += 1) {
-    try {
-      await fetch(`${url}/health/live`);
-    } catch {
-      return true;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return false;
-}
-
-/** What is left of them after five seconds. */
-async function vanished(folder: string): Promise<string[]> {
-  for (let i = 0; i < 50 && childrenOf(folder).length > 0; i += 1)
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  return childrenOf(folder);
-}
+/** True when nobody answers any more. */
+const gone = (url: string): Promise<boolean> =>
+  fetch(`${url}/health/live`).then(
+    () => false,
+    () => true,
+  );
 
 /**
  * The host over this folder, and agents and servers of this test's own programs; none where the system does not tell.

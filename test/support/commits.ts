@@ -35,6 +35,9 @@ export function event(data: unknown = {}): Event {
   return { type: 'Happened', v: 1, data };
 }
 
+/** The first so many indexes. */
+export const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
 /** The commit after `previous` in a stream. */
 export function nextCommit(
   stream: string,

@@ -1,10 +1,18 @@
 /** A small aggregate and what else `transact` needs, for the tests of the kernel. */
 import type { Clock, EventStore, Policy, PolicyAnswer, PolicyInput } from '../../app/engine/ports';
-import { type CommandContext, Transactor, type TransactorOptions } from '../../app/engine/transact';
-import { type Decider, type Decision, type Event, refuse } from '../../domain/kernel/decider';
+import {
+  type Accepted,
+  type CommandContext,
+  type Outcome,
+  Transactor,
+  type TransactorOptions,
+} from '../../app/engine/transact';
+import { ChainVerifier, type Commit } from '../../domain/kernel/commit';
+import { type Decider, type Decision, type Event, refuse, type Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { toMillis } from '../../domain/kernel/time';
 import { EPOCH } from './commits';
+import type { MemoryEventStore } from './memory-store';
 
 export type TallyEvent = Event<'Added' | 'Taken', { readonly op: string; readonly n: number }>;
 
@@ -86,4 +94,28 @@ export function transactorOn(
 /** Gives a command a key, as an edge does. */
 export function keyed(key: string, body: unknown = key): Pick<CommandContext, 'command'> {
   return { command: { key, hash: JSON.stringify(body) } };
+}
+
+export const STREAM = 'acme/tally/1';
+
+/** A command on a tally that was done, and wrote. */
+export type Written = Accepted<Tally, TallyEvent> & { readonly commit: Commit };
+
+/** What came of a command that must have been done. */
+export function accepted(outcome: Outcome<Tally, TallyEvent>): Written {
+  if (!outcome.ok) throw new Error(`refused: ${outcome.rejection.code}`);
+  return outcome as Written;
+}
+
+/** Why a command was refused that must have been. */
+export function refused(outcome: Outcome<Tally, TallyEvent>): Rejection {
+  if (outcome.ok) throw new Error('was accepted');
+  return outcome.rejection;
+}
+
+/** The chain as stored must verify, always. */
+export function verified(store: MemoryEventStore, stream = STREAM): readonly Commit[] {
+  const verifier = new ChainVerifier(stream);
+  expect(store.entries(stream).flatMap((entry) => verifier.next(entry))).toEqual([]);
+  return store.entries(stream).map(({ body, hash }) => ({ ...(JSON.parse(body) as Omit<Commit, 'hash'>), hash }));
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Commit } from '../../domain/kernel/commit';
-import { chain } from '../support/commits';
-import { randomOf, shuffleFeed } from '../support/shuffle';
+import { chain } from './commits';
+import { randomOf, shuffleFeed } from './shuffle';
 
 const lengths = [12, 9, 7, 1, 5];
 const commits = lengths.flatMap((length, i) => chain(`acme/task/${i}`, length).map(({ commit }) => commit));

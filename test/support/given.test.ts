@@ -1,7 +1,7 @@
 /** The DSL must be able to fail: each of its claims, with a decider that breaks it. */
 import { type Decider, type Event, refuse } from '../../domain/kernel/decider';
-import { at, given, GIVEN_TIME } from '../support/given';
-import { add, fill, take, tally, type TallyEvent } from '../support/transacting';
+import { at, given, GIVEN_TIME } from './given';
+import { add, fill, take, tally, type TallyEvent } from './transacting';
 
 const added = (op: string, n: number): TallyEvent => ({ type: 'Added', v: 1, data: { op, n } });
 const taken = (op: string, n: number): TallyEvent => ({ type: 'Taken', v: 1, data: { op, n } });

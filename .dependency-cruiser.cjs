@@ -32,7 +32,7 @@ const VALUES = { dependencyTypesNot: ['type-only'] };
 /** What runs of itself; everything else is there because one of these needs it. */
 const ENTRIES = [
   '^functions/(?!edge/)(http/)?[^/]+/[^/]+\\.ts$',
-  '^local/main\\.ts$',
+  '^local/(main|openapi)\\.ts$',
   '^client/client\\.ts$',
   '^cli/main\\.ts$',
   '^bench/',

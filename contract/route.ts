@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Level } from '../domain/kernel/principal';
+import type { Refusals } from './problems';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -21,6 +22,8 @@ export interface Tag {
   readonly name: string;
   /** Markdown, a sentence or two: what it is, in the words of somebody who meets it for the first time. */
   readonly description: string;
+  /** What the rules may refuse here, beside `COMMON_REFUSALS`. */
+  readonly refusals: Refusals;
 }
 
 /** Without type parameters, so that a table of routes keeps the exact type of each. */

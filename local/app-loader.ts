@@ -9,14 +9,19 @@ export interface LoadedApp {
   terminate(): Promise<void>;
 }
 
+/** Requires the functions of the app in `directory`, which register themselves; nothing is started. */
+export function loadFunctions(directory: string): void {
+  const files = entryFiles(directory);
+  installCore();
+  for (const file of files) require(file);
+}
+
 /**
  * Loads the app in `directory`: the files that `main` of its package.json names (a glob, as on Azure), in order of
  * their names. One app per process. Throws when there is nothing to load or a file or start hook throws.
  */
 export async function loadApp(directory: string): Promise<LoadedApp> {
-  const files = entryFiles(directory);
-  installCore();
-  for (const file of files) require(file);
+  loadFunctions(directory);
   const shared = { hookData: {}, appHookData: {}, functionAppDirectory: directory };
   for (const hook of hooksOf('appStart')) await hook(shared);
   lockRegistrations();

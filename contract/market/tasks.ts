@@ -27,11 +27,13 @@ import {
 } from '../common';
 import { Features, Impact } from '../oversight/common';
 import { contract } from '../route';
+import { MARKET_REFUSALS } from './problems';
 
 const tag = {
   name: 'Tasks',
   description:
     'Work that is posted, bid for, awarded to one agent at a time, held under a lease and completed. An award has a number: whoever holds an old one can do nothing with it.',
+  refusals: MARKET_REFUSALS,
 };
 
 // ------------------------------------------------------------------------------------------------- what is sent

@@ -11,12 +11,21 @@ import { methodsAt, openRoute } from './route';
 /** Every method that the Functions host can route. */
 const METHODS: HttpMethod[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE'];
 
+let described: ApiInfo | undefined;
+
+/** The OpenAPI document of what is registered by now. Throws when `registerDocs` was not called. */
+export function apiDocument(): Readonly<Record<string, unknown>> {
+  if (described === undefined) throw new Error('registerDocs was not called');
+  return openApi(described);
+}
+
 /** Registers the routes. They are open to every caller that reaches the host; they hold no data. */
 export function registerDocs(info: ApiInfo): void {
+  described = info;
   let document: string | undefined;
   openRoute('openapi', '/openapi.json', () => ({
     // Built at the first request, when all routes have been declared.
-    body: (document ??= JSON.stringify(openApi(info))),
+    body: (document ??= JSON.stringify(apiDocument())),
     headers: {
       'content-type': 'application/json; charset=utf-8',
       'cache-control': 'no-cache',

@@ -1,7 +1,10 @@
-/** The OpenAPI 3.1 document, built from the declared routes and their zod schemas. */
+/** The OpenAPI 3.1 document, built from the routes that are bound and their zod schemas. */
 import { z } from 'zod';
+import { Problem } from '../../contract/common';
+import { COMMON_REFUSALS, type Refusal, type Refusals } from '../../contract/problems';
 import type { RouteSpec, Tag } from '../../contract/route';
-import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemSlug } from './problem';
+import { LEVELS } from '../../domain/kernel/principal';
+import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemSlug, titleOf, typeOf } from './problem';
 import { isOptionalBody, routes } from './route';
 
 /** What the routes themselves don't say. */
@@ -10,8 +13,8 @@ export interface ApiInfo {
   readonly version: string;
   /** Markdown. */
   readonly description: string;
-  /** Request headers that every route understands, by name, with what they mean; for example those of the identity. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Request headers that say who calls, by name, with what they mean. */
+  readonly identity?: Readonly<Record<string, string>>;
 }
 
 /** How a caller says who it is on the local host, until tokens come. */
@@ -22,81 +25,168 @@ export const LOCAL_IDENTITY = {
 
 type Json = Record<string, unknown>;
 
-/** Builds the document from all routes declared so far. */
-export function openApi(info: ApiInfo): Json {
-  const definitions = routes();
-  const schemas = convertSchemas(definitions);
+/** Builds the document from all routes bound so far. */
+export function openApi({ title, version, description, identity = {} }: ApiInfo): Json {
+  const specs = routes();
+  const schemas = convertSchemas(specs);
   const paths: Record<string, Json> = {};
-  for (const definition of definitions) {
-    const path = definition.path.replace('{*', '{');
-    (paths[path] ??= {})[definition.method.toLowerCase()] = operation(definition, schemas, info);
+  for (const spec of specs) {
+    const path = spec.path.replace('{*', '{');
+    (paths[path] ??= {})[spec.method.toLowerCase()] = operation(spec, schemas);
   }
+  const schemes = Object.entries(identity).map(([name, text]) => [
+    name.replaceAll('-', ''),
+    { type: 'apiKey', in: 'header', name, description: text },
+  ]);
   return {
     openapi: '3.1.0',
-    info: { title: info.title, version: info.version, description: info.description },
-    servers: [{ url: '/' }],
-    tags: tagsOf(definitions),
+    info: {
+      title,
+      version,
+      description: `${description}\n\n${LEVELS_IN_WORDS}`,
+      contact: { name: title, url: 'https://formicary.dev' },
+      license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/', description: 'The host that this document comes from' }],
+    // Each may be left out: what it is then, the scheme says.
+    ...(schemes.length > 0 && { security: [Object.fromEntries(schemes.map(([name]) => [name, []])), {}] }),
+    tags: tagsOf(specs).map(({ name, description }) => ({ name, description })),
     paths,
-    components: { schemas: { ...schemas.components, Problem: PROBLEM_SCHEMA }, responses: problemResponses() },
-  };
-}
-
-/** What people begin with comes first, the rest by name. */
-const FIRST = ['Tasks', 'Agents', 'Signals', 'Rounds', 'Actions', 'Approvals'];
-
-function tagsOf(definitions: readonly RouteSpec[]): Tag[] {
-  const tags = new Map(definitions.map(({ tag }) => [tag.name, tag]));
-  const place = ({ name }: Tag) => `${(FIRST.indexOf(name) + 100) % 100}`.padStart(2, '0') + name;
-  return [...tags.values()].sort((a, b) => (place(a) < place(b) ? -1 : 1));
-}
-
-function operation(definition: RouteSpec, schemas: Schemas, info: ApiInfo): Json {
-  const { name, operationId = name, summary, description, tag, params, query, body, needs, method } = definition;
-  const parameters = [
-    ...properties(params, schemas).map(([name, schema]) => parameter('path', name, schema, true)),
-    ...properties(query, schemas).map(([name, schema, required]) => parameter('query', name, schema, required)),
-    ...Object.entries(info.headers ?? {}).map(([name, text]) =>
-      parameter('header', name, { type: 'string', description: text }, false),
-    ),
-    ...(method === 'GET'
-      ? []
-      : COMMAND_HEADERS.filter(({ name }) => name !== 'If-Match' || definition.conditional !== false)),
-  ];
-  return {
-    operationId,
-    summary,
-    ...(description === undefined ? {} : { description }),
-    tags: [tag.name],
-    'x-needs-level': needs,
-    ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body === undefined
-      ? {}
-      : {
-          requestBody: {
-            required: !isOptionalBody(body),
-            content: { 'application/json': { schema: schemas.inputs.get(body) } },
-          },
-        }),
-    responses: {
-      ...Object.fromEntries(
-        problemsOf(definition).map((slug) => [PROBLEMS[slug].status, { $ref: `#/components/responses/${slug}` }]),
-      ),
-      [definition.status ?? 200]: answered(definition, schemas),
-      default: { $ref: '#/components/responses/refused' },
+    components: {
+      ...(schemes.length > 0 && { securitySchemes: Object.fromEntries(schemes) }),
+      headers: HEADERS,
+      parameters: COMMAND_HEADERS,
+      responses: { ...edgeResponses(), ...ruleResponses(specs) },
+      schemas: schemas.components,
     },
   };
 }
 
-function answered({ answers, answer, contentType = 'application/json' }: RouteSpec, schemas: Schemas): Json {
-  return { description: answers, content: { [contentType]: { schema: schemas.outputs.get(answer) } } };
+const LEVELS_IN_WORDS = `Each operation needs a level of its caller, \`x-needs-level\`. They are ordered, each includes those before it: ${LEVELS.map((level) => `\`${level}\``).join(', ')}. \`read_only\` reads; \`read_write\` says and asks for things that can be taken back; \`execute\` does what has effects outside, such as work on a task; \`critical\` changes how the colony itself runs.`;
+
+/** What people begin with comes first, the rest by name. */
+const FIRST = ['Tasks', 'Agents', 'Signals', 'Rounds', 'Actions', 'Approvals'];
+
+function tagsOf(specs: readonly RouteSpec[]): Tag[] {
+  const tags = new Map(specs.map(({ tag }) => [tag.name, tag]));
+  const place = ({ name }: Tag) => (FIRST.includes(name) ? `${FIRST.indexOf(name)}` : name);
+  return [...tags.values()].sort((a, b) => (place(a) < place(b) ? -1 : 1));
 }
 
+function operation(spec: RouteSpec, schemas: Schemas): Json {
+  const { name, operationId = name, summary, description = `${summary}.`, tag, needs, example } = spec;
+  const { params, query, body, method, conditional } = spec;
+  const parameters = [
+    ...properties(params, schemas).map(([name, schema]) => parameter('path', name, schema, true, example.params)),
+    ...properties(query, schemas).map(([name, schema, required]) =>
+      parameter('query', name, schema, required, example.query),
+    ),
+    ...(method === 'GET'
+      ? []
+      : Object.keys(COMMAND_HEADERS)
+          .filter((name) => name !== 'IfMatch' || conditional !== false)
+          .map((name) => ({ $ref: `#/components/parameters/${name}` }))),
+  ];
+  return {
+    operationId,
+    summary,
+    description,
+    tags: [tag.name],
+    'x-needs-level': needs,
+    ...(parameters.length > 0 && { parameters }),
+    ...(body !== undefined && {
+      requestBody: {
+        required: !isOptionalBody(body),
+        content: {
+          'application/json': {
+            schema: schemas.inputs.get(body),
+            ...(example.body !== undefined && { example: example.body }),
+          },
+        },
+      },
+    }),
+    responses: {
+      [spec.status ?? 200]: answered(spec, schemas),
+      ...Object.fromEntries(
+        edgeProblems(spec).map((slug) => [PROBLEMS[slug].status, { $ref: `#/components/responses/${nameOf(slug)}` }]),
+      ),
+      ...Object.fromEntries(
+        statusesOf(spec).map((status) => [
+          status,
+          { $ref: `#/components/responses/${spec.tag.refusals.name}${status}` },
+        ]),
+      ),
+      default: { $ref: '#/components/responses/Refused' },
+    },
+  };
+}
+
+function answered(spec: RouteSpec, schemas: Schemas): Json {
+  const { answers, answer, contentType = 'application/json' } = spec;
+  return {
+    description: answers,
+    headers: { ETag: { $ref: '#/components/headers/ETag' } },
+    content: { [contentType]: { schema: schemas.outputs.get(answer) } },
+  };
+}
+
+function parameter(
+  place: 'path' | 'query',
+  name: string,
+  schema: Json,
+  required: boolean,
+  examples: Readonly<Record<string, unknown>> = {},
+): Json {
+  const { description, ...rest } = schema;
+  return {
+    name,
+    in: place,
+    required,
+    ...(description !== undefined && { description }),
+    schema: rest,
+    ...(examples[name] !== undefined && { example: examples[name] }),
+  };
+}
+
+const COMMAND_HEADERS: Readonly<Record<string, Json>> = {
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description:
+      'Makes a repeated request safe: for 24 hours the key belongs to this request of this caller, which gets its first answer again; with another request it is refused.',
+    schema: { type: 'string', minLength: 1, maxLength: 200, pattern: '^[!-~]+$' },
+  },
+  IfMatch: {
+    name: 'If-Match',
+    in: 'header',
+    required: false,
+    description: 'The ETag of the version that the change is meant for; another version makes it fail.',
+    schema: { type: 'string', pattern: '^"(0|[1-9][0-9]{0,14})"$' },
+  },
+};
+
+const HEADERS: Json = {
+  ETag: {
+    description: 'The version of what was read or written, in quotes; give it back as `If-Match`.',
+    schema: { type: 'string' },
+  },
+  RetryAfter: { description: 'Seconds to wait before the next try.', schema: { type: 'integer', minimum: 1 } },
+};
+
+// ---------------------------------------------------------------------------------------------------- refusals
+
+const PROBLEM_REF = { $ref: '#/components/schemas/Problem' };
+/** The problems that pass with time. */
+const WAITING: ReadonlySet<string> = new Set<ProblemSlug>(['too-many-requests', 'unavailable']);
+
 /** The problems that the edge itself may answer with. */
-function problemsOf({ body }: RouteSpec): ProblemSlug[] {
+function edgeProblems({ body, params }: RouteSpec): ProblemSlug[] {
   return [
     'invalid-request',
     'unauthenticated',
     'forbidden',
+    ...(params === undefined ? [] : (['not-found'] as const)),
     ...(body === undefined ? [] : (['payload-too-large', 'unsupported-media-type'] as const)),
     'too-many-requests',
     'internal-error',
@@ -104,89 +194,70 @@ function problemsOf({ body }: RouteSpec): ProblemSlug[] {
   ];
 }
 
-function parameter(place: 'path' | 'query' | 'header', name: string, schema: Json, required: boolean): Json {
-  const { description, ...rest } = schema;
-  return { name, in: place, required, ...(description === undefined ? {} : { description }), schema: rest };
+/** The statuses under which the rules may refuse: what only reads contradicts nothing that stands. */
+function statusesOf({ method, params, tag }: RouteSpec): number[] {
+  const given = new Set(rowsOf(tag.refusals).map(([status]) => status));
+  const possible = method === 'GET' ? [404] : [403, 404, 409, 412, 422];
+  return possible.filter((status) => given.has(status as Refusal[0]) && (status !== 404 || params !== undefined));
 }
 
-const COMMAND_HEADERS: readonly Json[] = [
-  parameter(
-    'header',
-    'Idempotency-Key',
-    {
-      type: 'string',
-      minLength: 1,
-      maxLength: 200,
-      pattern: '^[\\x21-\\x7e]+$',
-      description:
-        'Makes a repeated request safe: for 24 hours the key belongs to this request of this caller, which gets its first answer again; with another request it is refused.',
-    },
-    false,
-  ),
-  parameter(
-    'header',
-    'If-Match',
-    {
-      type: 'string',
-      pattern: '^"(0|[1-9]\\d*)"$',
-      description: 'The ETag of the version that the change is meant for; another version makes it fail.',
-    },
-    false,
-  ),
-];
+function rowsOf({ rows }: Refusals): Refusal[] {
+  return [...COMMON_REFUSALS.rows, ...rows];
+}
 
-const PROBLEM_REF = { $ref: '#/components/schemas/Problem' };
+/** `not-found` → `NotFound` */
+function nameOf(slug: string): string {
+  return slug.replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase());
+}
 
-const PROBLEM_SCHEMA: Json = {
-  type: 'object',
-  description: 'What went wrong and what to do (RFC 9457).',
-  properties: {
-    type: { type: 'string', format: 'uri', description: 'Stable name of this kind of problem.' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    errors: {
-      type: 'array',
-      description: 'What is wrong with the request, one by one.',
-      items: {
-        type: 'object',
-        properties: {
-          pointer: { type: 'string', description: 'Place in the body, a JSON Pointer such as `#/price`.' },
-          parameter: { type: 'string', description: 'Name of the parameter or header.' },
-          message: { type: 'string' },
+function edgeResponses(): Json {
+  const slugs = Object.keys(PROBLEMS) as ProblemSlug[];
+  return {
+    ...Object.fromEntries(
+      slugs.map((slug) => [
+        nameOf(slug),
+        {
+          description: `${PROBLEMS[slug].title}.`,
+          ...(WAITING.has(slug) && { headers: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } }),
+          content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } },
         },
-        required: ['message'],
-      },
+      ]),
+    ),
+    Refused: {
+      description: 'Refused, for the reason that `type` and `detail` give.',
+      content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } },
     },
-  },
-  required: ['type', 'title', 'status', 'detail'],
-};
-
-/** The problems that pass with time. */
-const WAITING: ReadonlySet<string> = new Set<ProblemSlug>(['too-many-requests', 'unavailable']);
-const RETRY_AFTER: Json = {
-  'Retry-After': { description: 'Seconds to wait before the next try.', schema: { type: 'integer', minimum: 1 } },
-};
-
-function problemResponses(): Json {
-  // What the rules refuse is no closed list: its `type` says which rule it was.
-  const all = [
-    ...Object.entries(PROBLEMS).map(([slug, { title }]) => [slug, title] as const),
-    ['refused', 'Refused, for the reason that `type` and `detail` give'] as const,
-  ];
-  return Object.fromEntries(
-    all.map(([slug, description]) => [
-      slug,
-      {
-        description,
-        ...(WAITING.has(slug) && { headers: RETRY_AFTER }),
-        content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } },
-      },
-    ]),
-  );
+  };
 }
 
-// ------------------------------------------------------------------------------------------------------ schemas
+/** For each capability and status the types that its rules refuse with, each as an example. */
+function ruleResponses(specs: readonly RouteSpec[]): Json {
+  const responses: Json = {};
+  for (const { tag } of specs)
+    for (const status of [403, 404, 409, 412, 422]) {
+      const edge = (Object.keys(PROBLEMS) as ProblemSlug[])
+        .filter((slug) => (status === 404 && slug === 'not-found') || (status === 403 && slug === 'forbidden'))
+        .map((slug) => [status, slug, PROBLEMS[slug].title] as const);
+      const rows = [...edge, ...rowsOf(tag.refusals).filter(([of]) => of === status)];
+      responses[`${tag.refusals.name}${status}`] ??= {
+        description: `Refused: ${rows.map(([, type]) => `\`${type}\``).join(', ')}.`,
+        content: {
+          [PROBLEM_CONTENT_TYPE]: {
+            schema: PROBLEM_REF,
+            examples: Object.fromEntries(
+              rows.map(([, type, says]) => [
+                type,
+                { summary: says, value: { type: typeOf(type), title: titleOf(type), status, detail: says } },
+              ]),
+            ),
+          },
+        },
+      };
+    }
+  return responses;
+}
+
+// ----------------------------------------------------------------------------------------------------- schemas
 
 interface Schemas {
   /** What a client sends, by zod schema; what it receives. */
@@ -198,15 +269,14 @@ interface Schemas {
 
 /**
  * Converts all schemas in two runs (as sent, as received), so that shared ones become components. A component whose
- * two forms differ, because of defaults or transformations, exists twice: `Task` as received, `Task.input` as sent.
+ * two forms differ, because of defaults or transformations, exists twice: `Task` as received, `TaskSent` as sent.
  */
-function convertSchemas(definitions: readonly RouteSpec[]): Schemas {
+function convertSchemas(specs: readonly RouteSpec[]): Schemas {
   const sent = new Set(
-    definitions.flatMap(({ params, query, body }) => [params, query, body].filter((schema) => schema !== undefined)),
+    specs.flatMap(({ params, query, body }) => [params, query, body].filter((schema) => schema !== undefined)),
   );
-  const received = new Set(definitions.map(({ answer }) => answer).filter((schema) => schema !== undefined));
   const input = convert([...sent], 'input');
-  const output = convert([...received], 'output');
+  const output = convert([...new Set([...specs.map(({ answer }) => answer), Problem])], 'output');
 
   const renamed = new Set(
     Object.keys(input.definitions).filter((id) => {
@@ -221,7 +291,7 @@ function convertSchemas(definitions: readonly RouteSpec[]): Schemas {
       if (id in output.definitions && references(schema).some((target) => renamed.has(target))) renamed.add(id);
     }
   }
-  const inputName = (id: string): string => (renamed.has(id) ? `${id}.input` : id);
+  const inputName = (id: string): string => (renamed.has(id) ? `${id}Sent` : id);
   const components: Record<string, Json> = {};
   for (const [id, schema] of Object.entries(output.definitions)) components[id] = toComponents(schema, (id) => id);
   for (const [id, schema] of Object.entries(input.definitions))
@@ -248,10 +318,18 @@ function convert(
         jsonSchema.examples = [example];
         delete jsonSchema['example'];
       }
-      // A plain z.object tolerates further fields; clients must too.
       const { def } = zodSchema._zod;
+      // A plain z.object tolerates further fields; clients must too.
       if (def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined)
         delete jsonSchema.additionalProperties;
+      // What a query holds as text is a number, or a flag, to whoever reads the document.
+      if (jsonSchema.type === 'integer' || jsonSchema.type === 'boolean') {
+        delete jsonSchema.pattern;
+        delete jsonSchema.enum;
+      }
+      // Every whole number of JavaScript lies between these: that says nothing.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+      if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
     },
   }) as { properties?: Record<string, Json>; $defs?: Record<string, Json> };
   return { schemas: new Map(schemas.map((schema, i) => [schema, properties[`s${i}`]!])), definitions: $defs };
@@ -280,10 +358,10 @@ function properties(schema: z.ZodObject | undefined, schemas: Schemas): [string,
   if (schema === undefined) return [];
   const json = schemas.inputs.get(schema)!;
   const object = ('$ref' in json ? schemas.components[(json['$ref'] as string).split('/').at(-1)!]! : json) as {
-    properties: Record<string, Json>;
+    properties?: Record<string, Json>;
     required?: string[];
   };
-  return Object.entries(object.properties).map(([name, field]) => [
+  return Object.entries(object.properties ?? {}).map(([name, field]) => [
     name,
     field,
     object.required?.includes(name) ?? false,

@@ -52,6 +52,16 @@ export interface ProblemDocument {
 const TYPE_BASE = 'https://formicary.dev/problems/';
 export const PROBLEM_CONTENT_TYPE = 'application/problem+json';
 
+/** The whole `type` of a problem, which is stable. */
+export function typeOf(slug: string): string {
+  return TYPE_BASE + slug;
+}
+
+/** The title of what a rule refuses. */
+export function titleOf(code: string): string {
+  return code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ');
+}
+
 /** Builds a document. `extra` adds members of its own and cannot replace the standard ones. */
 export function problem(
   status: number,
@@ -60,7 +70,7 @@ export function problem(
   detail: string,
   extra?: Readonly<Record<string, unknown>>,
 ): ProblemDocument {
-  return { ...extra, type: TYPE_BASE + slug, title, status, detail };
+  return { ...extra, type: typeOf(slug), title, status, detail };
 }
 
 /** A problem on its way out: thrown or returned by edge, validation and handlers. */
@@ -107,10 +117,9 @@ const REJECTION_STATUS: Readonly<Record<RejectionKind, number>> = {
  */
 export function rejected(rejection: Rejection): Problem {
   const { kind, code, message, details } = rejection;
-  const title = code.charAt(0).toUpperCase() + code.slice(1).replaceAll('-', ' ');
   const seconds = details['retryAfterSeconds'];
   return new Problem(
-    problem(REJECTION_STATUS[kind], code, title, message, details),
+    problem(REJECTION_STATUS[kind], code, titleOf(code), message, details),
     typeof seconds === 'number' ? { 'retry-after': String(seconds) } : {},
   );
 }

@@ -655,7 +655,7 @@ export function route<
   const spec = {
     ...rest,
     path: path as `/${string}`,
-    tag: { name: tags[0] ?? '', description: '' },
+    tag: { name: tags[0] ?? '', description: '', refusals: { name: 'None', rows: [] } },
     status: Number(status) as 200,
     answers: description,
     answer: schema,

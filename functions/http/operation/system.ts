@@ -18,7 +18,7 @@ registerDocs({
   version: '0.1.0',
   description:
     'Coordination backend for swarms of AI agents. Every command answers with its receipt; every error is a problem document (RFC 9457) that says what to do.',
-  headers: LOCAL_IDENTITY,
+  identity: LOCAL_IDENTITY,
 });
 
 openRoute('live', '/health/live', () => ({ jsonBody: { status: 'live' } }));

@@ -1,0 +1,36 @@
+/**
+ * What the API refuses, as data. The edge's own problems stand beside the edge; here are those that the rules of several
+ * capabilities share, and the form of them all.
+ */
+
+/** Status, the last part of `type`, and what it says; dots stand for what is named. */
+export type Refusal = readonly [status: 403 | 404 | 409 | 412 | 422 | 503, type: string, says: string];
+
+/** What the rules of a capability refuse. */
+export interface Refusals {
+  /** Of the capability, as its responses are called in the document: `Market409`. */
+  readonly name: string;
+  readonly rows: readonly Refusal[];
+}
+
+export function refusals(name: string, rows: readonly Refusal[]): Refusals {
+  return { name, rows };
+}
+
+/** Whatever is asked for. */
+export const COMMON_REFUSALS = refusals('Common', [
+  [409, 'causation-too-deep', 'more than … reactions led here: the chain was stopped'],
+  [412, 'version-mismatch', 'the task has changed since: read it again'],
+  [422, 'id-reserved', 'ids that begin with `system:` are made here: choose another one'],
+  [
+    422,
+    'idempotency-key-reused',
+    'this Idempotency-Key came before with another request: use a new key for a new request',
+  ],
+  [422, 'principal-invalid', 'X-Formicary-Principal must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -'],
+  [422, 'reason-invalid', 'reason must be a text of 1 to 1,000 characters'],
+  [422, 'tenant-invalid', 'X-Formicary-Tenant must be 1 to 63 lower-case letters, digits and hyphens'],
+  [422, 'too-large', 'the receipt would be larger than … bytes: send less, or a reference'],
+  [503, 'store-busy', 'the store has more to do than it can: try again after `Retry-After`'],
+  [503, 'store-unavailable', "the store can't be reached: try again, with the same `Idempotency-Key`"],
+]);

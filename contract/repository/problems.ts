@@ -1,0 +1,15 @@
+/** What the rules of this capability refuse: under which status and type, and what that says. */
+import { refusals } from '../problems';
+
+export const REPOSITORY_REFUSALS = refusals('Repository', [
+  [404, 'agent-type-not-found', 'there is no agent type …: search the repository for one'],
+  [404, 'agent-type-unknown', 'the tenant has no agent type of its own with this id'],
+  [404, 'tool-unknown', 'there is no tool with this id'],
+  [409, 'agent-type-built-in', '… is a built-in type: choose another id'],
+  [409, 'agent-type-exists', '… was defined before and is …: revise it, or choose another id'],
+  [409, 'tool-version-exists', 'version … is registered with other content: register a higher one'],
+  [409, 'tool-version-too-low', 'version … is not above …: register a higher one'],
+  [422, 'agent-type-invalid', 'agent_type must be …, or left out'],
+  [422, 'replacement-invalid', 'replacement must be the id of another tool'],
+  [422, 'tool-invalid', 'what is wrong with the tool'],
+]);

@@ -61,7 +61,6 @@ export function whole(min: number, max: number, fallback: number) {
       type: 'integer',
       minimum: min,
       maximum: max,
-      default: fallback,
       description: `${min} to ${max}, ${fallback} by default`,
     });
 }

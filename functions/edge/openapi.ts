@@ -1,10 +1,10 @@
 /** The OpenAPI 3.1 document, built from the routes that are bound and their zod schemas. */
 import { z } from 'zod';
 import { Problem } from '../../contract/common';
-import { COMMON_REFUSALS, type Refusal, type Refusals } from '../../contract/problems';
+import { COMMON_REFUSALS } from '../../contract/problems';
 import type { RouteSpec, Tag } from '../../contract/route';
 import { LEVELS } from '../../domain/kernel/principal';
-import { PROBLEM_CONTENT_TYPE, PROBLEMS, type ProblemSlug, titleOf, typeOf } from './problem';
+import { PROBLEM_CONTENT_TYPE, PROBLEMS, titleOf, typeOf } from './problem';
 import { isOptionalBody, routes } from './route';
 
 /** What the routes themselves don't say. */
@@ -56,7 +56,7 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
       ...(schemes.length > 0 && { securitySchemes: Object.fromEntries(schemes) }),
       headers: HEADERS,
       parameters: COMMAND_HEADERS,
-      responses: { ...edgeResponses(), ...ruleResponses(specs) },
+      responses: problemResponses(specs),
       schemas: schemas.components,
     },
   };
@@ -108,13 +108,7 @@ function operation(spec: RouteSpec, schemas: Schemas): Json {
     responses: {
       [spec.status ?? 200]: answered(spec, schemas),
       ...Object.fromEntries(
-        edgeProblems(spec).map((slug) => [PROBLEMS[slug].status, { $ref: `#/components/responses/${nameOf(slug)}` }]),
-      ),
-      ...Object.fromEntries(
-        statusesOf(spec).map((status) => [
-          status,
-          { $ref: `#/components/responses/${spec.tag.refusals.name}${status}` },
-        ]),
+        refusedWith(spec).map(([status, name]) => [status, { $ref: `#/components/responses/${name}` }]),
       ),
       default: { $ref: '#/components/responses/Refused' },
     },
@@ -176,85 +170,61 @@ const HEADERS: Json = {
 
 // ---------------------------------------------------------------------------------------------------- refusals
 
-const PROBLEM_REF = { $ref: '#/components/schemas/Problem' };
-/** The problems that pass with time. */
-const WAITING: ReadonlySet<string> = new Set<ProblemSlug>(['too-many-requests', 'unavailable']);
+/** Statuses that pass with time. */
+const WAITING: ReadonlySet<number> = new Set([429, 503]);
+/** What any operation may be refused with by the edge, and by the rules. */
+const EDGE_STATUSES = [400, 401, 403, 404, 413, 415, 429, 500, 503];
+const RULE_STATUSES = [403, 404, 409, 412, 422];
 
-/** The problems that the edge itself may answer with. */
-function edgeProblems({ body, params }: RouteSpec): ProblemSlug[] {
-  return [
-    'invalid-request',
-    'unauthenticated',
-    'forbidden',
-    ...(params === undefined ? [] : (['not-found'] as const)),
-    ...(body === undefined ? [] : (['payload-too-large', 'unsupported-media-type'] as const)),
-    'too-many-requests',
-    'internal-error',
-    'unavailable',
-  ];
+type Row = readonly [status: number, type: string, says: string];
+
+const EDGE_ROWS = Object.entries(PROBLEMS).map(([slug, { status, title }]): Row => [status, slug, title]);
+
+/** For each status under which an operation may be refused, the response that says by what. */
+function refusedWith({ method, params, body, tag }: RouteSpec): [number, string][] {
+  const isPossible = (status: number) =>
+    (status !== 404 || params !== undefined) && ((status !== 413 && status !== 415) || body !== undefined);
+  const rules = method === 'GET' ? [404] : RULE_STATUSES;
+  return [...new Set([...EDGE_STATUSES, ...rules])]
+    .filter(isPossible)
+    .map((status) => [status, rules.includes(status) ? `${tag.refusals.name}${status}` : `Edge${status}`]);
 }
 
-/** The statuses under which the rules may refuse: what only reads contradicts nothing that stands. */
-function statusesOf({ method, params, tag }: RouteSpec): number[] {
-  const given = new Set(rowsOf(tag.refusals).map(([status]) => status));
-  const possible = method === 'GET' ? [404] : [403, 404, 409, 412, 422];
-  return possible.filter((status) => given.has(status as Refusal[0]) && (status !== 404 || params !== undefined));
-}
-
-function rowsOf({ rows }: Refusals): Refusal[] {
-  return [...COMMON_REFUSALS.rows, ...rows];
-}
-
-/** `not-found` → `NotFound` */
-function nameOf(slug: string): string {
-  return slug.replace(/(^|-)([a-z])/g, (_, __, letter: string) => letter.toUpperCase());
-}
-
-function edgeResponses(): Json {
-  const slugs = Object.keys(PROBLEMS) as ProblemSlug[];
-  return {
-    ...Object.fromEntries(
-      slugs.map((slug) => [
-        nameOf(slug),
-        {
-          description: `${PROBLEMS[slug].title}.`,
-          ...(WAITING.has(slug) && { headers: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } }),
-          content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } },
-        },
-      ]),
+function problemResponses(specs: readonly RouteSpec[]): Json {
+  const used = new Set(specs.flatMap(refusedWith).map(([, name]) => name));
+  const all = [
+    ...EDGE_STATUSES.map((status) => [`Edge${status}`, EDGE_ROWS.filter(([of]) => of === status)] as const),
+    ...specs.flatMap(({ tag: { refusals } }) =>
+      RULE_STATUSES.map((status) => {
+        const rows: Row[] = [...EDGE_ROWS, ...COMMON_REFUSALS.rows, ...refusals.rows];
+        return [`${refusals.name}${status}`, rows.filter(([of]) => of === status)] as const;
+      }),
     ),
-    Refused: {
-      description: 'Refused, for the reason that `type` and `detail` give.',
-      content: { [PROBLEM_CONTENT_TYPE]: { schema: PROBLEM_REF } },
-    },
+  ];
+  return {
+    ...Object.fromEntries(all.filter(([name]) => used.has(name)).map(([name, rows]) => [name, problems(rows)])),
+    Refused: problems(EDGE_ROWS.filter(([status]) => !EDGE_STATUSES.includes(status))),
   };
 }
 
-/** For each capability and status the types that its rules refuse with, each as an example. */
-function ruleResponses(specs: readonly RouteSpec[]): Json {
-  const responses: Json = {};
-  for (const { tag } of specs)
-    for (const status of [403, 404, 409, 412, 422]) {
-      const edge = (Object.keys(PROBLEMS) as ProblemSlug[])
-        .filter((slug) => (status === 404 && slug === 'not-found') || (status === 403 && slug === 'forbidden'))
-        .map((slug) => [status, slug, PROBLEMS[slug].title] as const);
-      const rows = [...edge, ...rowsOf(tag.refusals).filter(([of]) => of === status)];
-      responses[`${tag.refusals.name}${status}`] ??= {
-        description: `Refused: ${rows.map(([, type]) => `\`${type}\``).join(', ')}.`,
-        content: {
-          [PROBLEM_CONTENT_TYPE]: {
-            schema: PROBLEM_REF,
-            examples: Object.fromEntries(
-              rows.map(([, type, says]) => [
-                type,
-                { summary: says, value: { type: typeOf(type), title: titleOf(type), status, detail: says } },
-              ]),
-            ),
-          },
-        },
-      };
-    }
-  return responses;
+/** A response with each of its types as an example. */
+function problems(rows: readonly Row[]): Json {
+  const examples = rows.map(([status, type, says]) => [
+    type,
+    { summary: says, value: { type: typeOf(type), title: titleOf(type), status, detail: says } },
+  ]);
+  return {
+    description: `Refused: ${rows.map(([, type]) => `\`${type}\``).join(', ')}.`,
+    ...(rows.some(([status]) => WAITING.has(status)) && {
+      headers: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } },
+    }),
+    content: {
+      [PROBLEM_CONTENT_TYPE]: {
+        schema: { $ref: '#/components/schemas/Problem' },
+        examples: Object.fromEntries(examples),
+      },
+    },
+  };
 }
 
 // ----------------------------------------------------------------------------------------------------- schemas
@@ -276,7 +246,8 @@ function convertSchemas(specs: readonly RouteSpec[]): Schemas {
     specs.flatMap(({ params, query, body }) => [params, query, body].filter((schema) => schema !== undefined)),
   );
   const input = convert([...sent], 'input');
-  const output = convert([...new Set([...specs.map(({ answer }) => answer), Problem])], 'output');
+  const received = new Set([...specs.map(({ answer }) => answer ?? z.unknown()), Problem]);
+  const output = convert([...received], 'output');
 
   const renamed = new Set(
     Object.keys(input.definitions).filter((id) => {
@@ -326,6 +297,8 @@ function convert(
       if (jsonSchema.type === 'integer' || jsonSchema.type === 'boolean') {
         delete jsonSchema.pattern;
         delete jsonSchema.enum;
+        if (def.type === 'default')
+          jsonSchema.default = (def as z.core.$ZodDefaultDef).defaultValue as number | boolean;
       }
       // Every whole number of JavaScript lies between these: that says nothing.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { whole } from '../../contract/common';
+import { COMMON_REFUSALS, refusals } from '../../contract/problems';
+import { contract, type RouteSpec } from '../../contract/route';
 import { registerDocs } from '../../functions/edge/docs-routes';
-import { route, setEdge } from '../../functions/edge/route';
+import { bindRoute, setEdge } from '../../functions/edge/route';
 import { ADA, call } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -20,7 +23,54 @@ const Task = z
   })
   .meta({ id: 'Task', description: 'A task' });
 
-const all = { tags: ['tasks'], needs: 'read_only', handler: () => ({ status: 204 }) } as const;
+const tag = (name: string) => ({
+  name,
+  description: `About ${name}.`,
+  refusals: refusals('Sample', [[409, 'task-over', 'the task is over']]),
+});
+const tasks = contract({
+  get: {
+    name: 'getTask',
+    method: 'GET',
+    path: '/v1/tasks/{id}',
+    tag: tag('Tasks'),
+    needs: 'read_only',
+    summary: 'One task',
+    description: 'All of it.',
+    params: z.object({ id: Id }),
+    query: z.object({ asOf: z.string().optional().describe('An instant'), limit: whole(1, 10, 5) }),
+    answer: Task,
+    answers: 'The task',
+    example: { params: { id: 'a1' }, query: { limit: 3 } },
+  },
+  put: {
+    name: 'putTask',
+    method: 'PUT',
+    path: '/v1/tasks/{id}',
+    tag: tag('Tasks'),
+    needs: 'read_only',
+    summary: 'Write a task',
+    params: z.object({ id: Id }),
+    body: Task,
+    status: 201,
+    answer: Task,
+    answers: 'Written',
+    example: { params: { id: 'a1' }, body: { id: 'a1', part: { name: 'b' }, children: [] } },
+  },
+  file: {
+    name: 'file',
+    method: 'GET',
+    path: '/files/{*rest}',
+    tag: tag('Agents and files'),
+    needs: 'read_only',
+    summary: 'A file',
+    params: z.object({ rest: z.string() }),
+    answer: z.string(),
+    answers: 'It',
+    contentType: 'text/plain',
+    example: { params: { rest: 'a/b' } },
+  },
+});
 let document: Json;
 
 beforeAll(async () => {
@@ -33,39 +83,9 @@ beforeAll(async () => {
     title: 'Sample',
     version: '1.2.3',
     description: 'What it is.',
-    headers: { 'X-Sample-Tenant': 'Whose data.' },
+    identity: { 'X-Sample-Tenant': 'Whose data.' },
   });
-  route({
-    ...all,
-    name: 'getTask',
-    method: 'GET',
-    path: '/v1/tasks/{id}',
-    summary: 'One task',
-    description: 'All of it.',
-    params: z.object({ id: Id }),
-    query: z.object({ asOf: z.string().optional().describe('An instant'), limit: z.coerce.number().default(5) }),
-    responses: { 200: { description: 'The task', schema: Task }, 404: { description: 'There is none' } },
-  });
-  route({
-    ...all,
-    name: 'putTask',
-    method: 'PUT',
-    path: '/v1/tasks/{id}',
-    summary: 'Write a task',
-    params: z.object({ id: Id }),
-    body: Task,
-    responses: { 204: { description: 'Written' } },
-  });
-  route({
-    ...all,
-    name: 'file',
-    method: 'GET',
-    path: '/files/{*rest}',
-    summary: 'A file',
-    params: z.object({ rest: z.string() }),
-    tags: ['files'],
-    responses: { 200: { description: 'It', contentType: 'text/plain' } },
-  });
+  for (const spec of Object.values(tasks) as RouteSpec[]) bindRoute(spec, () => ({}));
   const reply = await call('openapi');
   expect(reply.headers['content-type']).toBe('application/json; charset=utf-8');
   document = reply.json();
@@ -75,7 +95,7 @@ function at(pointer: string): unknown {
   return pointer
     .split('/')
     .slice(1)
-    .reduce<unknown>((value, key) => (value as Json | undefined)?.[key], document);
+    .reduce<unknown>((value, key) => (value as Json | undefined)?.[key.replaceAll('~1', '/')], document);
 }
 
 function walk(value: unknown, visit: (object: Json) => void): void {
@@ -88,8 +108,17 @@ describe('the OpenAPI document', () => {
   test('introduces the API', () => {
     expect(document).toMatchObject({
       openapi: '3.1.0',
-      info: { title: 'Sample', version: '1.2.3', description: 'What it is.' },
-      tags: [{ name: 'tasks' }, { name: 'files' }],
+      info: { title: 'Sample', version: '1.2.3', description: expect.stringContaining('What it is.') as string },
+      security: [{ XSampleTenant: [] }, {}],
+      tags: [
+        { name: 'Tasks', description: 'About Tasks.' },
+        { name: 'Agents and files', description: 'About Agents and files.' },
+      ],
+      components: {
+        securitySchemes: {
+          XSampleTenant: { type: 'apiKey', in: 'header', name: 'X-Sample-Tenant', description: 'Whose data.' },
+        },
+      },
     });
   });
 
@@ -125,31 +154,34 @@ describe('the OpenAPI document', () => {
       parameters: Json[];
     };
     expect(parameters).toEqual([
-      { name: 'id', in: 'path', required: true, schema: { $ref: '#/components/schemas/Id' } },
+      { name: 'id', in: 'path', required: true, schema: { $ref: '#/components/schemas/Id' }, example: 'a1' },
       { name: 'asOf', in: 'query', required: false, description: 'An instant', schema: { type: 'string' } },
-      { name: 'limit', in: 'query', required: false, schema: { type: 'number', default: 5 } },
       {
-        name: 'X-Sample-Tenant',
-        in: 'header',
+        name: 'limit',
+        in: 'query',
         required: false,
-        description: 'Whose data.',
-        schema: { type: 'string' },
+        description: '1 to 10, 5 by default',
+        schema: { type: 'integer', minimum: 1, maximum: 10, default: 5 },
+        example: 3,
       },
     ]);
     const put = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['put']! as {
       parameters: Json[];
     };
-    expect(put.parameters.map(({ name }) => name)).toEqual(['id', 'X-Sample-Tenant', 'Idempotency-Key', 'If-Match']);
+    expect(put.parameters.slice(1)).toEqual([
+      { $ref: '#/components/parameters/IdempotencyKey' },
+      { $ref: '#/components/parameters/IfMatch' },
+    ]);
   });
 
   test('tells what is sent from what is received, where they differ', () => {
     const schemas = at('/components/schemas') as Record<string, { required?: string[]; examples?: string[] }>;
-    expect(Object.keys(schemas).sort()).toEqual(['Id', 'Part', 'Part.input', 'Problem', 'Task', 'Task.input']);
+    expect(Object.keys(schemas).sort()).toEqual(['Id', 'Part', 'PartSent', 'Problem', 'Task', 'TaskSent']);
     expect(schemas['Part']!.required).toEqual(['name', 'weight']);
-    expect(schemas['Part.input']!.required).toEqual(['name']);
-    expect(at('/components/schemas/Task.input/properties/part')).toEqual({ $ref: '#/components/schemas/Part.input' });
-    expect(at('/components/schemas/Task.input/properties/children/items')).toEqual({
-      $ref: '#/components/schemas/Task.input',
+    expect(schemas['PartSent']!.required).toEqual(['name']);
+    expect(at('/components/schemas/TaskSent/properties/part')).toEqual({ $ref: '#/components/schemas/PartSent' });
+    expect(at('/components/schemas/TaskSent/properties/children/items')).toEqual({
+      $ref: '#/components/schemas/TaskSent',
     });
     expect(schemas['Id']!.examples).toEqual(['a1']);
   });
@@ -158,19 +190,37 @@ describe('the OpenAPI document', () => {
     const { responses } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['put']! as {
       responses: Json;
     };
-    expect(Object.keys(responses)).toEqual(['204', '400', '401', '403', '413', '415', '429', '500', '503', 'default']);
-    expect(responses['413']).toEqual({ $ref: '#/components/responses/payload-too-large' });
+    expect(Object.keys(responses)).toEqual([
+      '201',
+      '400',
+      '401',
+      '403',
+      '404',
+      '409',
+      '412',
+      '413',
+      '415',
+      '422',
+      '429',
+      '500',
+      '503',
+      'default',
+    ]);
+    expect(responses).toMatchObject({
+      409: { $ref: '#/components/responses/Sample409' },
+      413: { $ref: '#/components/responses/Edge413' },
+    });
+    expect(
+      Object.keys(at('/components/responses/Sample409/content/application~1problem+json/examples') as Json),
+    ).toEqual([...COMMON_REFUSALS.rows.filter(([status]) => status === 409).map(([, type]) => type), 'task-over']);
     const { responses: read } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['get']! as {
       responses: Json;
     };
-    expect(read).toMatchObject({
-      429: { $ref: '#/components/responses/too-many-requests' },
-      503: { $ref: '#/components/responses/unavailable' },
-    });
+    expect(Object.keys(read)).toEqual(['200', '400', '401', '403', '404', '429', '500', '503', 'default']);
     const waiting = Object.entries(at('/components/responses') as Record<string, Json>).filter(
       ([, { headers }]) => (headers as Json | undefined)?.['Retry-After'] !== undefined,
     );
-    expect(waiting.map(([name]) => name)).toEqual(['too-many-requests', 'unavailable']);
+    expect(waiting.map(([name]) => name)).toEqual(['Edge429', 'Edge503']);
   });
 });
 

@@ -41,6 +41,9 @@ const ENTRIES = [
   '^adapters/azure/require-packages\\.mjs$',
 ];
 
+/** In the order in which modules are made: each calls only those before it, and only through their `module.ts`. */
+const CAPABILITIES = ['signals', 'repository', 'notices', 'market', 'oversight', 'audit', 'operation'];
+
 module.exports = {
   forbidden: [
     {
@@ -72,6 +75,17 @@ module.exports = {
     only('app', 'domain/|projections/|contract/'),
     only('app', 'domain/|projections/', { name: 'layer-app-values', to: VALUES }),
     only('app/engine', 'domain/|projections/'),
+    ...CAPABILITIES.map((name, i) => {
+      const before = CAPABILITIES.slice(0, i).map((other) => `${other}/module\\.ts$|`);
+      return only(`app/${name}`, `domain/|projections/|contract/|app/(engine/|${before.join('')}$.)`);
+    }),
+    {
+      name: 'colony-folds-modules',
+      comment: 'the application is made of modules, not of what is in them',
+      severity: 'error',
+      from: { path: '^app/[^/]+\\.ts$' },
+      to: { path: '^app/[^/]+/', pathNot: '^app/(engine/|[^/]+/module\\.ts$)' },
+    },
     only('host', 'app/|adapters/|domain/kernel/'),
     only('adapters', 'domain/|app/engine/ports[^/]*\\.ts$'),
     only('functions', 'app/|domain/|contract/|projections/|host/'),

@@ -17,13 +17,17 @@ const packages = (source) => ({ module: { origin: 'external', source } });
 const builtins = (source) => ({ module: { origin: 'core', source } });
 const TYPE = { kind: 'type' };
 
+/** In the order in which modules are made: each calls only those before it, and only through their `module.ts`. */
+const CAPABILITIES = ['signals', 'repository', 'notices', 'market', 'oversight', 'audit', 'operation'];
+const APP = ['app', 'engine', ...CAPABILITIES];
+
 /**
  * The first pattern that fits decides. Each folder of adapters/ is an element of its own: they can't import each other.
  */
 const elements = [
   { type: 'demand', pattern: 'samples/demand' },
   { type: 'adapters', pattern: 'adapters/*' },
-  { type: 'engine', pattern: 'app/engine' },
+  ...['engine', ...CAPABILITIES].map((name) => ({ type: name, pattern: `app/${name}` })),
   ...[
     'domain',
     'contract',
@@ -44,6 +48,7 @@ const elements = [
 const files = [
   { category: 'kernel', pattern: 'domain/kernel/**' },
   { category: 'ports', pattern: 'app/engine/ports*.ts' },
+  ...CAPABILITIES.map((name) => ({ category: `${name}-module`, pattern: `app/${name}/module.ts` })),
   { category: 'runtime', pattern: 'functions/runtime.ts' },
   { category: 'embedded', pattern: 'adapters/embedded/**' },
   { category: 'orchestrations', pattern: 'functions/orchestrations/**' },
@@ -68,14 +73,18 @@ const policies = [
   },
   { from: layer('contract'), allow: { to: packages(['zod']) } },
   { from: layer('projections'), allow: { to: layer('domain') } },
-  { from: layer('projections', 'app', 'client'), allow: { to: layer('contract'), dependency: TYPE } },
+  { from: layer('projections', 'app', ...CAPABILITIES, 'client'), allow: { to: layer('contract'), dependency: TYPE } },
   { from: layer('engine'), allow: { to: layer('domain', 'projections') } },
-  { from: layer('app'), allow: { to: layer('engine', 'domain', 'projections') } },
-  { from: layer('host'), allow: { to: layer('app', 'engine', 'adapters') } },
+  { from: layer('app', ...CAPABILITIES), allow: { to: layer('engine', 'domain', 'projections') } },
+  ...CAPABILITIES.map((name) => ({ from: layer('app'), allow: { to: part(`${name}-module`) } })),
+  ...CAPABILITIES.flatMap((name, i) =>
+    CAPABILITIES.slice(0, i).map((before) => ({ from: layer(name), allow: { to: part(`${before}-module`) } })),
+  ),
+  { from: layer('host'), allow: { to: layer(...APP, 'adapters') } },
   { from: layer('host'), allow: { to: part('kernel') } },
   { from: layer('adapters'), allow: { to: layer('domain') } },
   { from: layer('adapters'), allow: { to: part('ports') } },
-  { from: layer('functions'), allow: { to: layer('app', 'engine', 'contract') } },
+  { from: layer('functions'), allow: { to: layer(...APP, 'contract') } },
   { from: part('runtime'), allow: { to: layer('host') } },
   { from: layer('functions'), allow: { to: part('kernel') } },
   { from: layer('functions'), allow: { to: layer('domain', 'projections'), dependency: TYPE } },
@@ -85,7 +94,7 @@ const policies = [
     message: 'Orchestrations only time and call: what needs a module is an activity, and belongs to app/.',
   },
   { from: part('orchestrations'), allow: { to: packages(['durable-functions', '@azure/functions']) } },
-  { from: layer('local'), allow: { to: layer('functions', 'app', 'engine') } },
+  { from: layer('local'), allow: { to: layer('functions', ...APP) } },
   { from: layer('local'), allow: { to: part('embedded') } },
   { from: layer('local'), allow: { to: part('kernel') } },
   { from: layer('client'), allow: { to: layer('domain'), dependency: TYPE } },

@@ -9,7 +9,7 @@ import { observe, poolDecider, type PoolEvent, type PoolState } from '../../doma
 import { commandHash } from '../engine/answered';
 import { newId } from '../engine/new-id';
 import type { Transactor } from '../engine/transact';
-import type { Signals } from '../signals/signals';
+import type { Signals } from '../signals/module';
 import { balancer, causeIn, keep, loadPool, type Pools, type Watch } from './balance-pools';
 import type { Market } from './market';
 

@@ -26,7 +26,7 @@ import type { Consumer } from '../engine/feed';
 import type { Clock, ViewStore } from '../engine/ports';
 import type { Committed } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import type { Signals } from '../signals/signals';
+import type { Signals } from '../signals/module';
 import { type PoolMetrics, poolMetrics } from './balance-metrics';
 import { PoolMoves, type PoolOutcome } from './balance-moves';
 import { PoolObserver } from './balance-observer';

@@ -25,7 +25,16 @@ import { Reactions } from './reactions';
 import { Tasks } from './tasks';
 import { gateOf, WhyNots } from './why-not';
 
-export { type AgentBook, type Agents, gateOf, type MarketOptions, type RoundBook, type Tasks };
+export {
+  type AgentBook,
+  type Agents,
+  type Balance,
+  gateOf,
+  type Market,
+  type MarketOptions,
+  type RoundBook,
+  type Tasks,
+};
 
 export interface MarketNeeds {
   readonly signals: Signals;

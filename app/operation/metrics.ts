@@ -14,12 +14,24 @@ import { type Time, toMillis } from '../../domain/kernel/time';
 import { secondsToAward, taskDecider, type TaskEvent, type TaskState } from '../../domain/market/task';
 import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../domain/oversight/approval';
 import { roundDecider, type RoundEvent, type RoundState } from '../../domain/oversight/round';
-import type { Colony } from '../colony';
-import type { StoreCost } from '../engine/ports';
-import type { DecisionFigures } from '../oversight/decision-metrics';
+import type { Feed } from '../engine/feed';
+import type { Ports, StoreCost } from '../engine/ports';
+import type { Transactor } from '../engine/transact';
+import type { Balance, Market } from '../market/module';
+import type { DecisionFigures, DecisionMetrics } from '../oversight/module';
 
 /** Tenants with series of their own for decisions: the first by name. */
 const MAX_TENANTS = 50;
+
+/** What of a colony is measured. */
+export interface Measured {
+  readonly ports: Pick<Ports, 'costs'>;
+  readonly transactor: Transactor;
+  readonly feed: Feed;
+  readonly market: Market;
+  readonly balance: Balance;
+  readonly decisionMetrics: DecisionMetrics;
+}
 
 export class Metrics {
   private readonly registry = new Registry();
@@ -71,7 +83,7 @@ export class Metrics {
   /** The last of all: what could not be read before it is counted. */
   private readonly unread: Counter;
 
-  constructor(private readonly colony: Colony) {
+  constructor(private readonly colony: Measured) {
     collectDefaultMetrics({ register: this.registry });
     const { registry } = this;
     new Gauge({

@@ -62,7 +62,7 @@ import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
-import type { Tasks } from '../market/tasks';
+import type { Tasks } from '../market/module';
 import { type Approvals, personOf } from './approvals';
 import type { Oversight } from './oversight';
 import type { Rounds } from './rounds';

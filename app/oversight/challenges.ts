@@ -27,7 +27,7 @@ import { type Cause, causeOf, type RequestContext } from '../engine/command';
 import { derivedSystemId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
-import type { Tasks } from '../market/tasks';
+import type { Tasks } from '../market/module';
 import { type Actions, gatekeeper } from './actions';
 import type { Oversight } from './oversight';
 import { doubtedAction } from './parties';

@@ -22,12 +22,14 @@ import { Actions } from './actions';
 import { Approvals } from './approvals';
 import { Challenges } from './challenges';
 import { Corrections } from './corrections';
-import { DecisionMetrics } from './decision-metrics';
+import { type DecisionFigures, DecisionMetrics } from './decision-metrics';
 import { Notifier, PUBLIC_URL } from './notifier';
 import { Orchestrated } from './orchestrated';
 import { Oversight } from './oversight';
 import { OversightReactions } from './reactions';
 import { Rounds } from './rounds';
+
+export type { DecisionFigures, DecisionMetrics };
 
 export interface OversightNeeds {
   readonly agents: AgentBook;

@@ -6,7 +6,7 @@ import type { ActionState } from '../../domain/oversight/action';
 import { type ApprovalState, deadlineOf } from '../../domain/oversight/approval';
 import { severityOf } from '../../domain/oversight/oversight';
 import type { Cause } from '../engine/command';
-import type { Deliveries } from '../notices/deliveries';
+import type { Deliveries } from '../notices/module';
 import type { Oversight } from './oversight';
 
 /** Where people find a colony that nobody has given an address: this machine. */

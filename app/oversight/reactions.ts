@@ -15,7 +15,7 @@ import { roundDecider, roundDue, type RoundState } from '../../domain/oversight/
 import type { DeadlineEngine, Look } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
 import { type Change, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
-import type { Deliveries } from '../notices/deliveries';
+import type { Deliveries } from '../notices/module';
 import { ActionReactions } from './action-reactions';
 import { gatekeeper } from './actions';
 import { ApprovalReactions } from './approval-reactions';

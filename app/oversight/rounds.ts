@@ -35,7 +35,7 @@ import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
-import type { AgentBook } from '../market/books';
+import type { AgentBook } from '../market/module';
 import { partiesSince } from './parties';
 
 export { ALGORITHMS, CONSENSUS_DEFAULTS, agreementMatrix } from '../../domain/oversight/consensus';

@@ -1,8 +1,7 @@
 /** What the reactions of oversight work with, and in whose name they act. */
 import type { Cause, RequestContext } from '../engine/command';
 import type { Transactor } from '../engine/transact';
-import type { RoundBook } from '../market/books';
-import type { Tasks } from '../market/tasks';
+import type { RoundBook, Tasks } from '../market/module';
 import { type Actions, gatekeeper } from './actions';
 import type { Approvals } from './approvals';
 import type { Challenges } from './challenges';

@@ -11,7 +11,7 @@ import {
 } from '../../domain/market/task';
 import { actionStream } from '../../domain/oversight/action';
 import { type Change, eventsOf, type Reaction, typesOf } from '../engine/reacting';
-import { gateOf } from '../market/why-not';
+import { gateOf } from '../market/module';
 import { asGate, type OversightServices } from './services';
 
 /** What may settle a challenge. */

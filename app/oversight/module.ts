@@ -1,6 +1,6 @@
 /**
- * Oversight: what agents may do alone, and whom they have to ask. Actions at the gate, rounds of agents, approvals by
- * people, challenges and corrections. Owns the rules, actions, rounds, approvals and corrections.
+ * Oversight: what agents may do alone, and whom they have to ask: the gate, rounds, approvals, challenges, corrections.
+ * Owns the rules, actions, rounds, approvals and corrections.
  * Calls the market (who may be asked, what a task waits for) and notices (people are told).
  */
 import { actionDecider } from '../../domain/oversight/action';

@@ -1,4 +1,5 @@
 /** Receipts as a tree of causes and effects. */
+import { AGGREGATES } from '../aggregates';
 import type { Commit } from '../kernel/commit';
 import { commitRef } from '../kernel/ids';
 
@@ -30,7 +31,9 @@ export interface CausalChain {
 export const MAX_CHAIN = 2_000;
 
 /** Categories of streams that an id may be looked for in, the likeliest first. */
-export const CAUSAL_CATEGORIES = ['task', 'agent', 'action', 'round', 'approval', 'trail', 'tool', 'pool'] as const;
+export const CAUSAL_CATEGORIES: readonly string[] = AGGREGATES.filter(
+  (decider: { causal?: boolean }) => decider.causal,
+).map(({ category }) => category);
 
 /**
  * Puts each receipt under the one that caused it, in order of time; those whose cause is not among them are the roots.

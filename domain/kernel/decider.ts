@@ -48,6 +48,8 @@ export interface EventPlace {
 export interface Decider<S, E extends Event> {
   /** The category in `tenant/category/id`. */
   readonly category: string;
+  /** True where somebody may ask why by nothing but the id of one of them: then it is looked for among them. */
+  readonly causal?: boolean;
   /** Version of `evolve`: a snapshot made by another version is not used. */
   readonly version: number;
   readonly initial: S;

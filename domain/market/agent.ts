@@ -106,6 +106,7 @@ const COUNTED: Readonly<Record<SlotOutcome, { wins: number; tries: number }>> = 
 
 export const agentDecider: Decider<AgentState, AgentEvent> = {
   category: 'agent',
+  causal: true,
   version: 3,
   initial: { status: 'unknown', profile: undefined, since: undefined, slots: {}, challenges: {}, record: {} },
   evolve(state, event, place) {

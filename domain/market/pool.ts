@@ -114,6 +114,7 @@ const STATUS = { PoolOverloaded: 'overloaded', PoolIdle: 'idle', PoolRecovered: 
 
 export const poolDecider: Decider<PoolState, PoolEvent> = {
   category: 'pool',
+  causal: true,
   version: 1,
   initial: {
     status: 'balanced',

@@ -245,6 +245,7 @@ export interface Decline {
 
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
+  causal: true,
   version: 6,
   initial: {
     status: 'unknown',

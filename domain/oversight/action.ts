@@ -176,6 +176,7 @@ export type ChallengeMade = Challenge & { readonly until?: Time };
 
 export const actionDecider: Decider<ActionState, ActionEvent> = {
   category: 'action',
+  causal: true,
   version: 4,
   initial: {
     status: 'unknown',

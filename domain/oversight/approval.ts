@@ -171,6 +171,7 @@ export interface ApprovalState {
 
 export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
   category: 'approval',
+  causal: true,
   version: 4,
   initial: {
     status: 'unknown',

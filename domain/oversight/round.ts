@@ -184,6 +184,7 @@ type OpenRound = RoundState & { readonly spec: RoundSpec; readonly electorate: E
 
 export const roundDecider: Decider<RoundState, RoundEvent> = {
   category: 'round',
+  causal: true,
   version: 2,
   initial: {
     status: 'unknown',

@@ -73,6 +73,7 @@ export interface ToolState {
 
 export const toolDecider: Decider<ToolState, ToolEvent> = {
   category: 'tool',
+  causal: true,
   version: 1,
   initial: { status: 'unknown', tool_id: '', latest: undefined, versions: [], deprecation: undefined },
   evolve(state, event, place) {

@@ -77,6 +77,7 @@ export interface TrailState extends Evaporating {
 
 export const trailDecider: Decider<TrailState, TrailEvent> = {
   category: 'trail',
+  causal: true,
   version: 1,
   initial: {
     type: '',

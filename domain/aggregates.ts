@@ -1,0 +1,16 @@
+/** Every aggregate that there is, capability by capability. */
+import { auditAggregates } from './audit/aggregates';
+import { marketAggregates } from './market/aggregates';
+import { noticesAggregates } from './notices/aggregates';
+import { oversightAggregates } from './oversight/aggregates';
+import { repositoryAggregates } from './repository/aggregates';
+import { signalsAggregates } from './signals/aggregates';
+
+export const AGGREGATES = [
+  ...marketAggregates,
+  ...oversightAggregates,
+  ...signalsAggregates,
+  ...repositoryAggregates,
+  ...noticesAggregates,
+  ...auditAggregates,
+] as const;

@@ -1,4 +1,7 @@
 /** Use cases of agents: registration, presence, the inbox, discovery. */
+import type { Agent, AgentInput, AgentSummary, Held } from '../../contract/market/agents';
+import type { DeployInput } from '../../contract/repository/agent-types';
+import type { Shown } from '../../contract/route';
 import { type Decider, type Event, Rejection } from '../../domain/kernel/decider';
 import { type Excuse, latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import {
@@ -6,13 +9,16 @@ import {
   type AgentEvent,
   type AgentProfile,
   type AgentState,
+  type AgentStatus,
   agentStream,
   comeBack,
   deregister,
   loadOf,
   lose,
+  PRESENCE_SECONDS,
   register,
 } from '../../domain/market/agent';
+import type { AgentTypeEntry } from '../../domain/repository/catalogue';
 import { type Claim, stands, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
 import type { AgentDoc } from '../../projections/market/agents';
 import { ALL } from '../../projections/projection';
@@ -29,13 +35,58 @@ import type { Inbox, Inboxes } from './inbox';
 import { LossDoubt } from './loss-doubt';
 import { Market } from './market';
 
-/** An agent as the API shows it. */
-export function agentView(
+/** An agent that was registered, as the API shows it. */
+export function agentAnswer(
   id: string,
   { state, version }: Pick<Loaded<AgentState>, 'state' | 'version'>,
-): Record<string, unknown> {
+): Shown<typeof Agent> {
   const { status, profile, since, slots, record } = state;
-  return { id, version, status, since, ...profile, load: loadOf(state), slots, record };
+  return {
+    id,
+    version,
+    status: status as AgentStatus,
+    since: since as Time,
+    ...(profile as AgentProfile),
+    load: loadOf(state),
+    slots,
+    record,
+  };
+}
+
+/** What an agent says of itself, with what goes without saying. */
+export function profileOf(input: Shown<typeof AgentInput>): AgentProfile {
+  const { agent_type, pool = poolOf(agent_type), capabilities, capacity, location, limits, helps } = input;
+  const { presence_seconds, max_effort, min_strength } = limits;
+  return {
+    agent_type,
+    pool,
+    capabilities,
+    capacity,
+    location,
+    presence_seconds,
+    offer: input.standing_offer ? { helps, max_effort, min_strength } : null,
+  };
+}
+
+/** An instance of a type of the repository: it can do all that the type can, and takes any work of it. */
+function instanceOf(entry: AgentTypeEntry, input: Shown<typeof DeployInput>): AgentProfile {
+  const { agent_type, version, capabilities, cost_tier, default_lifecycle } = entry;
+  const { capacity, location, lifecycle = cost_tier, schedule, resources } = input;
+  return {
+    agent_type,
+    pool: poolOf(agent_type),
+    capabilities: Object.fromEntries(capabilities.map((capability) => [capability, 1])),
+    capacity,
+    location,
+    presence_seconds: PRESENCE_SECONDS,
+    offer: { helps: [], min_strength: 0 },
+    deployment: { version, tier: lifecycle, state: default_lifecycle, schedule, resources },
+  };
+}
+
+/** The pool of an agent that names none: the first part of its type. */
+function poolOf(agentType: string): string {
+  return agentType.split('.')[0] as string;
 }
 
 /** Key of a lease in the presence table. */
@@ -47,12 +98,7 @@ export function leaseKey(tenant: string, task: string, award: number): string {
 const WAITING_BEAT_MS = 333;
 
 /** What a heartbeat answers for a claim: whether it stands; `status` when the award is yet to be accepted. */
-export interface Held {
-  readonly task: string;
-  readonly award: number;
-  readonly stands: boolean;
-  readonly status?: 'awarded';
-}
+type HeldClaim = Shown<typeof Held>;
 
 export interface AgentsDeps {
   readonly agents: Aggregate<AgentState, AgentEvent, AgentDoc>;
@@ -86,6 +132,16 @@ export class Agents {
     return await this.agents.decide({ ...context, attributes }, id, 'agent.register', register(profile));
   }
 
+  /** Registers an instance of a type of the repository, with all that the type can do. */
+  deploy(
+    context: RequestContext,
+    id: string,
+    entry: AgentTypeEntry,
+    input: Shown<typeof DeployInput>,
+  ): Promise<Outcome<AgentState, AgentEvent>> {
+    return this.register(context, id, instanceOf(entry, input));
+  }
+
   async deregister(context: RequestContext, id: string, reason: string): Promise<Outcome<AgentState, AgentEvent>> {
     return await this.agents.decide(context, id, 'agent.deregister', deregister(reason));
   }
@@ -100,9 +156,9 @@ export class Agents {
     where: Readonly<Record<string, string>>,
     limit: number,
     continuation?: string,
-  ): Promise<{ agents: readonly AgentDoc[]; continuation?: string }> {
+  ): Promise<{ agents: readonly Shown<typeof AgentSummary>[]; continuation?: string }> {
     const { docs, ...page } = await this.agents.list(tenant, { key: ALL, where }, limit, continuation);
-    return { agents: docs, ...page };
+    return { agents: docs.map(({ capability: _, ...agent }) => agent), ...page };
   }
 
   /**
@@ -132,12 +188,12 @@ export class Agents {
     context: RequestContext,
     id: string,
     holding: readonly { task: string; award: number }[],
-  ): Promise<Rejection | { held: Held[] }> {
+  ): Promise<Rejection | { held: HeldClaim[] }> {
     const { tenant } = context.principal;
     const refused =
       (await this.staleness(context, agentDecider, agentStream(tenant, id))) ?? (await this.signOfLife(context, id));
     if (refused !== undefined) return refused;
-    const held: Held[] = [];
+    const held: HeldClaim[] = [];
     for (const { task, award } of holding)
       held.push({ task, award, ...(await this.extendLease(tenant, task, { agent: id, award })) });
     return { held };
@@ -155,7 +211,7 @@ export class Agents {
   }
 
   /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */
-  async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<Held, 'stands' | 'status'>> {
+  async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<HeldClaim, 'stands' | 'status'>> {
     const stream = taskStream(tenant, task);
     const holds = (state: TaskState) => stands(state, claim, toTime(this.deps.clock.now()), this.acceptUntil(state));
     let { state } = await this.deps.transactor.load(taskDecider, stream);

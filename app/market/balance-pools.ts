@@ -2,6 +2,8 @@
  * The pools as they are and as they have been: samples counted from the market's books, their means over time, and a
  * history of them. Samples are no events; only the history costs a write, one in ten seconds.
  */
+import type { Pool, PoolHistory } from '../../contract/market/pools';
+import type { Shown } from '../../contract/route';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { secondsBetween, type Time, toMillis, toTime } from '../../domain/kernel/time';
@@ -10,7 +12,6 @@ import { rounded } from '../../domain/market/market';
 import {
   conditionOf,
   meets,
-  type Objective,
   type PoolCondition,
   poolDecider,
   type PoolSample,
@@ -29,29 +30,10 @@ import type { Market } from './market';
 /** The measures of a sample that have a mean. */
 export type Measures = Omit<PoolSample, 'at'>;
 
-/** A pool now. Field names are the wire's. */
-export interface PoolLive {
-  readonly pool: string;
-  /** As its stream says, after a change has lasted. */
-  readonly status: PoolCondition;
-  readonly since: Time | null;
-  readonly sample: PoolSample;
-  /** Means over time since this process began to look. */
-  readonly mean: Pick<PoolSample, 'gini' | 'utilisation' | 'idle'>;
-  /** Which targets the means meet. */
-  readonly meets: ReturnType<typeof meets>;
-  readonly objective: Objective | null;
-  /** Not reorganised before this time. */
-  readonly cooldown_until: Time | null;
-}
-
+/** A pool now; means are over time since this process began to look. */
+export type PoolLive = Shown<typeof Pool>;
 /** The means over one bucket of ten seconds. */
-export interface HistoryRow extends Measures {
-  /** When the bucket began. */
-  readonly at: Time;
-  /** Its number: ten-second buckets since the epoch. */
-  readonly bucket: number;
-}
+export type HistoryRow = Shown<typeof PoolHistory>;
 
 const VIEW = 'balance.v1';
 const BUCKET_SECONDS = 10;

@@ -4,69 +4,23 @@
  * share of a page, so that none hides another; what a page has no room for comes with the next.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import { latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
+import type * as contract from '../../contract/market/agents';
+import type { Shown } from '../../contract/route';
+import { latest, plusSeconds, toTime } from '../../domain/kernel/time';
 import { agentDecider, type AgentState, agentStream } from '../../domain/market/agent';
 import { isHeld } from '../../domain/market/award-challenge';
-import { strengthOf, taskDecider, type TaskSpec, type TaskState, taskStream } from '../../domain/market/task';
+import { strengthOf, taskDecider, taskStream } from '../../domain/market/task';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Places, RoundBook } from './books';
 import type { Market } from './market';
 
-/** An award that waits for acceptance. */
-export interface Assignment {
-  readonly kind: 'assignment';
-  readonly task: string;
-  readonly award: number;
-  readonly accept_by: Time;
-  readonly attempt: number;
-  readonly lease_seconds: number;
-  readonly spec: TaskSpec;
-}
-
-/** A task that the agent has accepted and not ended. */
-export interface HeldTask {
-  readonly kind: 'holding';
-  readonly task: string;
-  readonly task_type: string;
-  readonly award: number;
-  readonly attempt: number;
-  readonly lease_seconds: number;
-  /** When the lease ends without a further sign of life, as far as the receipts say. */
-  readonly lease_until: Time;
-  readonly progress?: TaskState['progress'];
-}
-
-/** A task that the agent may bid for. */
-export interface Offer {
-  readonly kind: 'offer';
-  readonly task: string;
-  /** When the market chooses among the bids; when that is over, the first bid that fits gets it at once. */
-  readonly bids_close_at: Time;
-  readonly strength: number;
-  readonly spec: TaskSpec;
-}
-
-/** An open round that misses the agent's vote. */
-export interface VoteAsked {
-  readonly kind: 'vote';
-  readonly round: string;
-  readonly pass: number;
-  /** Given back with the vote: whom the agent believes to be asked. */
-  readonly snapshot: string;
-  readonly question: string;
-  readonly choices: readonly string[];
-  readonly impact: string;
-  readonly deadline: Time;
-}
-
-export type InboxItem = Assignment | HeldTask | Offer | VoteAsked;
-
-export interface Inbox {
-  readonly items: readonly InboxItem[];
-  /** Give it back as `offersAfter`: then no offer and no vote is shown twice, and none is passed over. */
-  readonly offers_after: string;
-}
+export type InboxItem = Shown<typeof contract.InboxItem>;
+export type Inbox = Shown<typeof contract.Inbox>;
+type Assignment = Shown<typeof contract.Assignment>;
+type HeldTask = Shown<typeof contract.HeldTask>;
+type Offer = Shown<typeof contract.Offer>;
+type VoteAsked = Shown<typeof contract.VoteAsked>;
 
 /** Items of one kind in a page, and bytes of their JSON; one is shown however large it is. */
 const MAX_ITEMS = 100;

@@ -4,8 +4,6 @@ import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
 
-export { MAX_PAUSE_REASON, PAUSABLE } from '../../domain/market/pause';
-
 export class Pauses {
   constructor(
     private readonly pauses: Aggregate<PauseState, PauseEvent>,

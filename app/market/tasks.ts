@@ -1,6 +1,6 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
 import { createHash } from 'node:crypto';
-import type { Task } from '../../contract/market/tasks';
+import type { Task, TaskInput } from '../../contract/market/tasks';
 import type { Shown } from '../../contract/route';
 import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
@@ -58,8 +58,6 @@ import type { Agents } from './agents';
 import type { Market } from './market';
 import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 
-export { MAX_EFFORT } from '../../domain/market/task';
-
 /** A task as the API shows it; `now` in milliseconds since the epoch. */
 export function taskAnswer(
   id: string,
@@ -108,6 +106,17 @@ export function taskAnswer(
 
 /** A row of a list; where it is open or held, perhaps why. */
 type ListedTask = TaskDoc & { readonly why?: WhyNot };
+
+/** What is posted, with what goes without saying: it takes an agent of its type, and the rules of its type hold. */
+export function specOf(input: Shown<typeof TaskInput>, requester: string): TaskSpec {
+  const { id: _, cause: __, requires = [{ capability: input.task_type, level: 0 }], oversight, ...rest } = input;
+  return {
+    ...rest,
+    requires,
+    requester,
+    ...(oversight === undefined ? {} : { oversight: { ...oversight, kind: oversight.kind ?? input.task_type } }),
+  };
+}
 
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 

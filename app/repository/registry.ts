@@ -1,4 +1,6 @@
 /** Use cases of what agents share: the repository of agent types, and the tools. */
+import type { Tool, ToolInput } from '../../contract/repository/tools';
+import type { Shown } from '../../contract/route';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Time } from '../../domain/kernel/time';
 import {
@@ -32,8 +34,16 @@ import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
 
-export { COST_TIERS } from '../../domain/repository/catalogue';
-export { SANDBOX_LEVELS } from '../../domain/repository/tool';
+/** A tool that was registered, as the API shows it. */
+export function toolAnswer({ status, tool_id, latest, versions, deprecation }: ToolState): Shown<typeof Tool> {
+  return {
+    status: status as Shown<typeof Tool>['status'],
+    tool_id,
+    latest: latest as ToolDefinition,
+    versions,
+    deprecation,
+  };
+}
 
 type AgentTypeOutcome = Outcome<AgentTypeState, AgentTypeEvent>;
 
@@ -97,7 +107,13 @@ export class Repository {
 export class Tools {
   constructor(private readonly tools: Aggregate<ToolState, ToolEvent>) {}
 
-  register(context: RequestContext, id: string, tool: ToolDefinition): Promise<Outcome<ToolState, ToolEvent>> {
+  /** Registers a tool, or a higher version of it; its owner is the caller where it names none. */
+  register(
+    context: RequestContext,
+    id: string,
+    input: Shown<typeof ToolInput>,
+  ): Promise<Outcome<ToolState, ToolEvent>> {
+    const tool = { ...input, owner: input.owner ?? context.principal.id };
     const attributes = { sandbox_level: tool.sandbox_level };
     return this.tools.decide({ ...context, attributes }, id, 'tool.register', register(id, tool));
   }

@@ -4,6 +4,8 @@
  * Emissions come in thousands a second and often meet on one trail. What one principal emits on a trail while a commit
  * of its emissions there is under way collects, and goes out as one commit with an event for each.
  */
+import type { Shown } from '../../contract/route';
+import type * as contract from '../../contract/signals/signals';
 import { Rejection } from '../../domain/kernel/decider';
 import { type Time, toTime } from '../../domain/kernel/time';
 import {
@@ -29,8 +31,6 @@ import { newId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 
-export { isLocation, isSignalType } from '../../domain/signals/trail';
-
 export type EmitContext = Pick<
   CommandContext,
   'principal' | 'command' | 'correlationId' | 'cause' | 'reaction' | 'traceparent'
@@ -40,26 +40,11 @@ export type EmitContext = Pick<
 export type SignalInput = Omit<Signal, 'emitter_agent' | 'timestamp'> &
   Partial<Pick<Signal, 'emitter_agent' | 'timestamp'>>;
 
-export interface SignalReceipt {
-  readonly ok: true;
-  readonly type: string;
-  readonly location: string;
-  /** Of the trail right after the signal, 0 to 1. */
-  readonly strength: number;
-  readonly stream: string;
-  /** Index and hash of the commit that holds the signal. */
-  readonly version: number;
-  readonly hash: string;
-}
-
+export type SignalReceipt = { readonly ok: true } & Shown<typeof contract.Emitted>;
 export type SignalOutcome = SignalReceipt | Refused;
 
 /** A trail as it is perceived, with its place in its stream. */
-export interface TrailReading extends PerceivedTrail {
-  readonly stream: string;
-  readonly version: number;
-  readonly hash: string;
-}
+export type TrailReading = Shown<typeof contract.TrailReading>;
 
 /** An event of the longest location and names has 700 bytes; a commit of so many stays below its 256 KB. */
 const SIGNALS_PER_COMMIT = 256;

@@ -8,6 +8,7 @@ import { type Decider, type Decision, type Event, refuse, Rejection } from '../k
 import { streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
 import { earliest, type Time } from '../kernel/time';
+import type { CostTier, DefaultLifecycle } from '../repository/catalogue';
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -43,8 +44,8 @@ export interface AgentProfile {
 export interface Deployment {
   /** Version of the repository's entry. */
   readonly version: string;
-  readonly tier: string;
-  readonly state: string;
+  readonly tier: CostTier;
+  readonly state: DefaultLifecycle;
   readonly schedule?: { readonly cron: string; readonly timezone?: string };
   readonly resources?: { readonly cpu: string; readonly memory: string };
 }
@@ -52,6 +53,8 @@ export interface Deployment {
 export type SlotOutcome =
   'completed' | 'failed' | 'lapsed' | 'expired' | 'lost' | 'declined' | 'cancelled' | 'handed_off' | 'gone';
 
+/** Seconds without a sign of life after which an agent counts as lost, where it says nothing else. */
+export const PRESENCE_SECONDS = 60;
 /** How many challenges of one agent may be undecided at once. */
 export const MAX_OPEN_CHALLENGES = 5;
 
@@ -81,8 +84,12 @@ export interface Slot {
   readonly receipt: string;
 }
 
+/** What becomes of an agent that was registered. */
+export const AGENT_STATUSES = ['active', 'lost', 'gone'] as const;
+export type AgentStatus = (typeof AGENT_STATUSES)[number];
+
 export interface AgentState {
-  readonly status: 'unknown' | 'active' | 'lost' | 'gone';
+  readonly status: 'unknown' | AgentStatus;
   readonly profile: AgentProfile | undefined;
   readonly since: Time | undefined;
   readonly slots: Readonly<Record<string, Slot>>;

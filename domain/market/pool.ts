@@ -86,7 +86,8 @@ export type PoolEvent =
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-export type PoolCondition = 'balanced' | 'overloaded' | 'idle';
+export const POOL_CONDITIONS = ['balanced', 'overloaded', 'idle'] as const;
+export type PoolCondition = (typeof POOL_CONDITIONS)[number];
 
 export interface PoolState {
   readonly status: PoolCondition;

@@ -43,6 +43,9 @@ export const agentTypeStream = streamsOf(agentTypeDecider);
 
 // ------------------------------------------------------------------------------------------------------ decisions
 
+/** Longest reason of a withdrawal, in characters. */
+export const MAX_WITHDRAWAL_REASON = 1_000;
+
 /** What a caller wants to be different: fields of an entry, see `customise`. */
 export type Overrides = Readonly<Record<string, unknown>>;
 
@@ -89,7 +92,7 @@ export function revise(overrides: Overrides): Decision<AgentTypeState, AgentType
 export function withdraw(reason: string): Decision<AgentTypeState, AgentTypeEvent> {
   return ({ status, entry }) => {
     if (entry === undefined) return UNKNOWN;
-    if (reason.trim() === '' || reason.length > 1_000)
+    if (reason.trim() === '' || reason.length > MAX_WITHDRAWAL_REASON)
       return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
     if (status === 'withdrawn') return [];
     const { agent_type, version } = entry;

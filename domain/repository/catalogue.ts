@@ -11,6 +11,10 @@ export type CostTier = (typeof COST_TIERS)[number];
 export const DEFAULT_LIFECYCLES = ['active', 'sleeping', 'cold'] as const;
 export type DefaultLifecycle = (typeof DEFAULT_LIFECYCLES)[number];
 
+/** Where a type belongs; `meta`: to no department or industry, it serves other agents. */
+export const CATEGORIES = ['departmental', 'industry', 'meta'] as const;
+export type Category = (typeof CATEGORIES)[number];
+
 /** One agent type that can be deployed. Entries are shared by all tenants; they hold no tenant's data. */
 export interface AgentTypeEntry {
   /** `group.name` in lower snake case, for example `supply_chain.inventory`; unique. */
@@ -18,8 +22,7 @@ export interface AgentTypeEntry {
   readonly name: string;
   /** One sentence. */
   readonly description: string;
-  /** `meta`: agents that serve other agents and belong to no department or industry. */
-  readonly category: 'departmental' | 'industry' | 'meta';
+  readonly category: Category;
   /** Present when the category is `departmental`: finance, hr, crm, supply_chain, sales, marketing or it. */
   readonly department?: string;
   /** Present when the category is `industry`: finserv, retail, manufacturing, healthcare or lifesciences. */
@@ -75,7 +78,7 @@ const FIELD_WEIGHTS = {
   description: 1,
 } as const;
 export type SearchField = keyof typeof FIELD_WEIGHTS;
-const SEARCH_FIELDS = Object.keys(FIELD_WEIGHTS) as SearchField[];
+export const SEARCH_FIELDS = Object.keys(FIELD_WEIGHTS) as SearchField[];
 
 /** Share of a word's weight when the query holds only its beginning. */
 const PREFIX_SHARE = 0.5;
@@ -231,6 +234,9 @@ const CHANGEABLE: ReadonlyMap<string, { accepts: (value: unknown) => boolean; ru
   ],
   ['tags', { accepts: isSetOf((item) => TAG.test(item)), rule: 'must be a list of tags, each once, in lower case' }],
 ]);
+
+/** Their names, for whoever describes what may be different. */
+export const CHANGEABLE_FIELDS = [...CHANGEABLE.keys()].filter((field) => field !== 'agent_type');
 
 /** How far an entry is from its base, as the index of the version part that has to grow: 0 major, 1 minor, 2 patch. */
 function leastBump(base: AgentTypeEntry, entry: AgentTypeEntry): 0 | 1 | 2 {

@@ -13,6 +13,11 @@ export type SandboxLevel = (typeof SANDBOX_LEVELS)[number];
 
 /** Largest code that an event holds, in bytes of UTF-8; more goes to the blob archive. */
 export const MAX_CODE_BYTES = 128 * 1024;
+/** Longest texts, in characters, and how many operations or tags one may have. */
+export const MAX_NAME = 128;
+export const MAX_DESCRIPTION = 4_000;
+export const MAX_DEPRECATION_REASON = 1_000;
+export const MAX_LISTED = 200;
 /** How many versions a tool's state remembers; the receipts keep all. */
 export const MAX_VERSIONS = 100;
 
@@ -61,8 +66,10 @@ export interface ToolVersion {
   readonly index: number;
 }
 
+export const TOOL_STATUSES = ['active', 'deprecated'] as const;
+
 export interface ToolState {
-  readonly status: 'unknown' | 'active' | 'deprecated';
+  readonly status: 'unknown' | (typeof TOOL_STATUSES)[number];
   readonly tool_id: string;
   /** The newest version, whole. */
   readonly latest: ToolDefinition | undefined;
@@ -112,15 +119,18 @@ export function toolProblems(tool_id: string, tool: ToolDefinition): string[] {
     if (!holds) problems.push(rule);
   };
   need(isId(tool_id), 'tool_id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
-  need(isText(tool.tool_name, 128), 'tool_name must be a text of 1 to 128 characters');
-  need(isText(tool.description, 4_000), 'description must be a text of 1 to 4,000 characters');
+  need(isText(tool.tool_name, MAX_NAME), `tool_name must be a text of 1 to ${MAX_NAME} characters`);
+  need(isText(tool.description, MAX_DESCRIPTION), 'description must be a text of 1 to 4,000 characters');
   need(
     typeof tool.schema === 'object' && tool.schema !== null && !Array.isArray(tool.schema),
     'schema must be a JSON Schema, an object',
   );
   need(SANDBOX_LEVELS.includes(tool.sandbox_level), `sandbox_level must be one of ${SANDBOX_LEVELS.join(', ')}`);
-  need(tool.api_name === undefined || isText(tool.api_name, 128), 'api_name must be a text of 1 to 128 characters');
-  need(isSet(tool.operations), 'operations must be a list of at most 200 ids, each once');
+  need(
+    tool.api_name === undefined || isText(tool.api_name, MAX_NAME),
+    `api_name must be a text of 1 to ${MAX_NAME} characters`,
+  );
+  need(isSet(tool.operations), `operations must be a list of at most ${MAX_LISTED} ids, each once`);
   need(isId(tool.owner), 'owner must be an id');
   need(VERSION.test(tool.version), 'version must be MAJOR.MINOR.PATCH');
   need(tool.code === undefined || tool.code_ref === undefined, 'code and code_ref exclude each other');
@@ -129,7 +139,7 @@ export function toolProblems(tool_id: string, tool: ToolDefinition): string[] {
     `code must be at most ${MAX_CODE_BYTES} bytes: put it into the blob archive and give code_ref`,
   );
   need(tool.code_ref === undefined || BLOB.test(tool.code_ref), 'code_ref must be sha256: and 64 hexadecimal digits');
-  need(isSet(tool.tags), 'tags must be a list of at most 200 ids, each once');
+  need(isSet(tool.tags), `tags must be a list of at most ${MAX_LISTED} ids, each once`);
   return problems;
 }
 
@@ -168,7 +178,7 @@ export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEve
     if (state.status === 'unknown') return new Rejection('missing', 'tool-unknown', 'there is no tool with this id');
     const { tool_id, deprecation: current } = state;
     const { reason, replacement } = deprecation;
-    if (!isText(reason, 1_000))
+    if (!isText(reason, MAX_DEPRECATION_REASON))
       return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
     if (replacement !== undefined && (!isId(replacement) || replacement === tool_id)) {
       return new Rejection('invalid', 'replacement-invalid', 'replacement must be the id of another tool');
@@ -186,7 +196,7 @@ function isText(value: string, longest: number): boolean {
 }
 
 function isSet(values: readonly string[]): boolean {
-  return values.length <= 200 && values.every(isId) && new Set(values).size === values.length;
+  return values.length <= MAX_LISTED && values.every(isId) && new Set(values).size === values.length;
 }
 
 function contentOf(tool: ToolDefinition): string {

@@ -1,22 +1,13 @@
 /** Agents for lists and discovery: a row per agent. */
-import { agentDecider, type AgentState, loadOf, slotsInUse } from '../../domain/market/agent';
+import type { AgentSummary } from '../../contract/market/agents';
+import type { Shown } from '../../contract/route';
+import { agentDecider, type AgentState, type AgentStatus, loadOf, slotsInUse } from '../../domain/market/agent';
 import { ALL, type Projection } from '../projection';
 
-export interface AgentDoc {
-  readonly id: string;
-  readonly agent_type: string;
-  readonly pool: string;
-  readonly status: AgentState['status'];
-  readonly capabilities: Readonly<Record<string, number>>;
+/** What lists tell of an agent, and the names that it is found by. */
+export interface AgentDoc extends Shown<typeof AgentSummary> {
   /** Names of the capabilities, the agent's own type among them. */
   readonly capability: readonly string[];
-  readonly capacity: number;
-  readonly slots: number;
-  /** Slots in use over capacity. */
-  readonly load: number;
-  readonly location: string | null;
-  readonly standing_offer: boolean;
-  readonly since: string | null;
 }
 
 export const agents: Projection<AgentState, AgentDoc> = {
@@ -31,7 +22,7 @@ export const agents: Projection<AgentState, AgentDoc> = {
       id,
       agent_type: profile.agent_type,
       pool: profile.pool,
-      status: state.status,
+      status: state.status as AgentStatus,
       capabilities: profile.capabilities,
       capability: [...new Set([profile.agent_type, ...Object.keys(profile.capabilities)])],
       capacity: profile.capacity,

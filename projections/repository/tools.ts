@@ -1,24 +1,11 @@
 /** The tools of a tenant, to be listed and searched by API, operation and words (row 8.3, `search_tools`). */
-import { type Deprecation, type SandboxLevel, toolDecider, type ToolState } from '../../domain/repository/tool';
+import type { ToolSummary } from '../../contract/repository/tools';
+import type { Shown } from '../../contract/route';
+import { toolDecider, type ToolState } from '../../domain/repository/tool';
 import { type Projection, readAll, type ViewReader } from '../projection';
 
-/** A tool without its schema and code, which are read by id. Field names are the wire's. */
-export interface ToolDoc {
-  readonly tool_id: string;
-  readonly tool_name: string;
-  readonly description: string;
-  readonly sandbox_level: SandboxLevel;
-  readonly api_name: string | null;
-  /** `api_name` in lower case, for queries; empty when there is none. */
-  readonly api: string;
-  readonly operations: readonly string[];
-  readonly owner: string;
-  /** The newest. */
-  readonly version: string;
-  readonly tags: readonly string[];
-  readonly deprecated: boolean;
-  readonly deprecation: Deprecation | null;
-}
+/** A tool without its schema and code, which are read by id. */
+export type ToolDoc = Shown<typeof ToolSummary>;
 
 /** A row per tool, under its id. */
 export const tools: Projection<ToolState, ToolDoc> = {

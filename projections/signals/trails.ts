@@ -1,4 +1,6 @@
 /** The signal field: what can be perceived now, by place and type, strongest first (rows 1.1 and 5.2). */
+import type { Shown } from '../../contract/route';
+import type { Trail } from '../../contract/signals/signals';
 import { goneAt, PERCEPTIBLE, strengthAt, trailDecider, type TrailState } from '../../domain/signals/trail';
 import { type Projection, readAll, type ViewFilter, type ViewReader } from '../projection';
 
@@ -45,22 +47,8 @@ export interface FieldQuery {
   readonly limit: number;
 }
 
-/** A trail as it is perceived at one time. Field names are the wire's. */
-export interface PerceivedTrail {
-  readonly type: string;
-  readonly location: string;
-  /** 0 to 1, rounded to six decimals; 0 when it is gone. */
-  readonly strength: number;
-  /** 0 to 1 per minute. */
-  readonly decay_rate: number;
-  /** Who emitted last. */
-  readonly emitter_agent: string;
-  readonly emissions: number;
-  /** When it was last strengthened. */
-  readonly reinforced_at: string;
-  /** When it will be, or was, gone; null: never. */
-  readonly gone_at: string | null;
-}
+/** A trail as it is perceived at one time. */
+export type PerceivedTrail = Shown<typeof Trail>;
 
 /** How a trail looks at `time`. */
 export function perceive(trail: Omit<TrailDoc, 'goneAt'>, time: string): PerceivedTrail {

@@ -1,11 +1,10 @@
 /** `/v1/tasks`: posting, bidding, holding, completing. */
-import type { z } from 'zod';
 import { type RequestContext, settled } from '../../../app/engine/command';
-import { taskAnswer, type TaskOutcome, type Tasks } from '../../../app/market/tasks';
-import { type TaskInput, tasks } from '../../../contract/market/tasks';
+import { specOf, taskAnswer, type TaskOutcome, type Tasks } from '../../../app/market/tasks';
+import { tasks } from '../../../contract/market/tasks';
 import { Rejection } from '../../../domain/kernel/decider';
 import { toMillis } from '../../../domain/kernel/time';
-import type { Claim, TaskSpec } from '../../../domain/market/task';
+import type { Claim } from '../../../domain/market/task';
 import { bind } from '../../bind';
 import {
   actingAgent,
@@ -28,16 +27,6 @@ type ById = { readonly id: string };
 function answered({ params: { id }, now }: Call<ById>, outcome: TaskOutcome) {
   const done = accepted(outcome);
   return commanded(done, { task: taskAnswer(id, done, now) });
-}
-
-function specOf(input: z.output<typeof TaskInput>, requester: string): TaskSpec {
-  const { id: _, cause: __, requires = [{ capability: input.task_type, level: 0 }], oversight, ...rest } = input;
-  return {
-    ...rest,
-    requires,
-    requester,
-    ...(oversight === undefined ? {} : { oversight: { ...oversight, kind: oversight.kind ?? input.task_type } }),
-  };
 }
 
 bind(tasks.post, async (colony, call) => {

@@ -18,8 +18,8 @@ import {
   PRESENCE_SECONDS,
   register,
 } from '../../domain/market/agent';
-import type { AgentTypeEntry } from '../../domain/repository/catalogue';
 import { type Claim, stands, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
+import type { AgentTypeEntry } from '../../domain/repository/catalogue';
 import type { AgentDoc } from '../../projections/market/agents';
 import { ALL } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';

@@ -22,7 +22,6 @@ import {
   type Field,
   type FieldQuery,
   perceive,
-  type PerceivedTrail,
   strongest,
   trails,
 } from '../../projections/signals/trails';

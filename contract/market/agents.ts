@@ -21,7 +21,11 @@ import { Impact } from '../oversight/common';
 import { contract } from '../route';
 import { TaskProgress, TaskSpec } from './tasks';
 
-const tag = 'Agents';
+const tag = {
+  name: 'Agents',
+  description:
+    'Who does the work: what each says of itself, whether it gives signs of life, which tasks hold its slots, and what waits for it in its inbox.',
+};
 
 // ------------------------------------------------------------------------------------------------- what is sent
 

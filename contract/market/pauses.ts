@@ -4,7 +4,11 @@ import { MAX_PAUSE_REASON, PAUSABLE } from '../../domain/market/pause';
 import { At, CommandOf, Id, Text } from '../common';
 import { contract } from '../route';
 
-const tag = 'Pauses';
+const tag = {
+  name: 'Pauses',
+  description:
+    'What a person has taken out of the market: a type of task, a pool or an agent that gets nothing new until it is resumed. What is under way goes on.',
+};
 
 const Pausable = z.enum(PAUSABLE).meta({ description: 'Whether `name` is a type of task, a pool or an agent' });
 const Thing = z.object({ kind: Pausable, name: Id });

@@ -4,7 +4,11 @@ import { COOLDOWN_SECONDS, POOL_CONDITIONS, TARGETS } from '../../domain/market/
 import { At, CommandOf, Count, Id, Reason, Receipt, Timestamp, Unit, whole } from '../common';
 import { contract } from '../route';
 
-const tag = 'Pools';
+const tag = {
+  name: 'Pools',
+  description:
+    'Agents whose load is balanced together: how loaded and how idle they are, what they are to work on, and who moves between them.',
+};
 const ByPool = z.object({ pool: Id });
 const COOLDOWN = `${COOLDOWN_SECONDS / 60} minutes`;
 

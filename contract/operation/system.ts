@@ -4,7 +4,11 @@ import { WHY_CODES } from '../../domain/market/why-not';
 import { Continuation, Count, Id, List, Text, whole } from '../common';
 import { contract } from '../route';
 
-const tag = 'Operation';
+const tag = {
+  name: 'Operation',
+  description:
+    'What an operator looks at and does: how far the feed and the views are, what was parked, and what is built anew.',
+};
 
 /** Who parks what it can't handle: the consumers of the feed, and the intake of signals. */
 export const CONSUMERS = ['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'] as const;

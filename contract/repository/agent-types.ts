@@ -12,7 +12,11 @@ import { CommandOf, Id, Location, Text, whole } from '../common';
 import { Agent, Capacity } from '../market/agents';
 import { contract } from '../route';
 
-const tag = 'Agent repository';
+const tag = {
+  name: 'Agent repository',
+  description:
+    "Types of agents that can be deployed: the built-in ones and the tenant's own, to be searched, to be made from each other, and to be deployed by one call.",
+};
 const ByType = z.object({ agent_type: Id });
 
 // ------------------------------------------------------------------------------------------------- what is sent

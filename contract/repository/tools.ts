@@ -11,7 +11,10 @@ import {
 import { At, CommandOf, Count, Flag, Found, Id, Text, Timestamp, whole } from '../common';
 import { contract } from '../route';
 
-const tag = 'Tools';
+const tag = {
+  name: 'Tools',
+  description: 'What agents may call: each tool with its arguments, its versions, and whether it should still be used.',
+};
 const ByTool = z.object({ tool_id: Id });
 
 /** What its author owns: a JSON Schema. */

@@ -4,7 +4,11 @@ import { isSignalType, MAX_SIGNALS } from '../../domain/signals/trail';
 import { AsOf, At, Count, Found, Id, Location, Problem, SENT_AGAIN, Timestamp, Unit, whole } from '../common';
 import { contract } from '../route';
 
-const tag = 'Signals';
+const tag = {
+  name: 'Signals',
+  description:
+    'Agents leave signals at places, and perceive the field that these add up to. A signal of one type at one place strengthens a trail, which evaporates with time.',
+};
 
 // ------------------------------------------------------------------------------------------------- what is sent
 

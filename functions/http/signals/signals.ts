@@ -1,8 +1,8 @@
 /** `/v1/signals`: emission, and the field that signals add up to (row 1.1). */
 import type { SignalOutcome } from '../../../app/signals/signals';
+import type { Shown } from '../../../contract/route';
 import type { Emitted } from '../../../contract/signals/signals';
 import { signals } from '../../../contract/signals/signals';
-import type { Shown } from '../../../contract/route';
 import { bind } from '../../bind';
 import { batchAnswer } from '../../edge/answers';
 import { contextOf } from '../../edge/context';

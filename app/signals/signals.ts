@@ -18,13 +18,7 @@ import {
   trailStream,
 } from '../../domain/signals/trail';
 import { viewName, type ViewReader } from '../../projections/projection';
-import {
-  type Field,
-  type FieldQuery,
-  perceive,
-  strongest,
-  trails,
-} from '../../projections/signals/trails';
+import { type Field, type FieldQuery, perceive, strongest, trails } from '../../projections/signals/trails';
 import { type CommandContext, type Outcome, type Refused, settled } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';

@@ -1,6 +1,6 @@
 /**
- * What the API refuses, as data. The edge's own problems stand beside the edge; here are those that the rules of several
- * capabilities share, and the form of them all.
+ * What the API refuses, as data. The edge's own problems stand beside the edge; here are those that the rules of
+ * several capabilities share, and the form of them all.
  */
 
 /** Status, the last part of `type`, and what it says; dots stand for what is named. */

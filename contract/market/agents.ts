@@ -19,12 +19,14 @@ import {
 } from '../common';
 import { Impact } from '../oversight/common';
 import { contract } from '../route';
+import { MARKET_REFUSALS } from './problems';
 import { TaskProgress, TaskSpec } from './tasks';
 
 const tag = {
   name: 'Agents',
   description:
     'Who does the work: what each says of itself, whether it gives signs of life, which tasks hold its slots, and what waits for it in its inbox.',
+  refusals: MARKET_REFUSALS,
 };
 
 // ------------------------------------------------------------------------------------------------- what is sent

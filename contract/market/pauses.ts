@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { MAX_PAUSE_REASON, PAUSABLE } from '../../domain/market/pause';
 import { At, CommandOf, Id, Text } from '../common';
 import { contract } from '../route';
+import { MARKET_REFUSALS } from './problems';
 
 const tag = {
   name: 'Pauses',
   description:
     'What a person has taken out of the market: a type of task, a pool or an agent that gets nothing new until it is resumed. What is under way goes on.',
+  refusals: MARKET_REFUSALS,
 };
 
 const Pausable = z.enum(PAUSABLE).meta({ description: 'Whether `name` is a type of task, a pool or an agent' });

@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { COOLDOWN_SECONDS, POOL_CONDITIONS, TARGETS } from '../../domain/market/pool';
 import { At, CommandOf, Count, Id, Reason, Receipt, Timestamp, Unit, whole } from '../common';
 import { contract } from '../route';
+import { MARKET_REFUSALS } from './problems';
 
 const tag = {
   name: 'Pools',
   description:
     'Agents whose load is balanced together: how loaded and how idle they are, what they are to work on, and who moves between them.',
+  refusals: MARKET_REFUSALS,
 };
 const ByPool = z.object({ pool: Id });
 const COOLDOWN = `${COOLDOWN_SECONDS / 60} minutes`;

@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { WHY_CODES } from '../../domain/market/why-not';
 import { Continuation, Count, Id, List, Text, whole } from '../common';
 import { contract } from '../route';
+import { SIGNALS_REFUSALS } from '../signals/problems';
 
 const tag = {
   name: 'Operation',
   description:
     'What an operator looks at and does: how far the feed and the views are, what was parked, and what is built anew.',
+  refusals: SIGNALS_REFUSALS,
 };
 
 /** Who parks what it can't handle: the consumers of the feed, and the intake of signals. */

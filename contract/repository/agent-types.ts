@@ -11,11 +11,13 @@ import {
 import { CommandOf, Id, Location, Text, whole } from '../common';
 import { Agent, Capacity } from '../market/agents';
 import { contract } from '../route';
+import { REPOSITORY_REFUSALS } from './problems';
 
 const tag = {
   name: 'Agent repository',
   description:
     "Types of agents that can be deployed: the built-in ones and the tenant's own, to be searched, to be made from each other, and to be deployed by one call.",
+  refusals: REPOSITORY_REFUSALS,
 };
 const ByType = z.object({ agent_type: Id });
 

@@ -10,10 +10,12 @@ import {
 } from '../../domain/repository/tool';
 import { At, CommandOf, Count, Flag, Found, Id, Text, Timestamp, whole } from '../common';
 import { contract } from '../route';
+import { REPOSITORY_REFUSALS } from './problems';
 
 const tag = {
   name: 'Tools',
   description: 'What agents may call: each tool with its arguments, its versions, and whether it should still be used.',
+  refusals: REPOSITORY_REFUSALS,
 };
 const ByTool = z.object({ tool_id: Id });
 

@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { isSignalType, MAX_SIGNALS } from '../../domain/signals/trail';
 import { AsOf, At, Count, Found, Id, Location, Problem, SENT_AGAIN, Timestamp, Unit, whole } from '../common';
 import { contract } from '../route';
+import { SIGNALS_REFUSALS } from './problems';
 
 const tag = {
   name: 'Signals',
   description:
     'Agents leave signals at places, and perceive the field that these add up to. A signal of one type at one place strengthens a trail, which evaporates with time.',
+  refusals: SIGNALS_REFUSALS,
 };
 
 // ------------------------------------------------------------------------------------------------- what is sent

@@ -4,12 +4,13 @@ import { ALGORITHMS, CONSENSUS_DEFAULTS, MAX_GROUPS, MAX_VOTERS, MAX_WEIGHT } fr
 import { IMPACTS, MAX_FEATURES } from '../../domain/oversight/oversight';
 import { Id, Text } from '../common';
 
-export const Impact = z.enum(IMPACTS).meta({ description: 'How much it changes' });
+export const Impact = z.enum(IMPACTS).meta({ id: 'Impact', description: 'How much it changes' });
 
 export const Features = z
   .record(Text(64), z.union([z.number().min(-1e15).max(1e15), z.string().max(256)]))
   .refine((features) => Object.keys(features).length <= MAX_FEATURES, `must be at most ${MAX_FEATURES}`)
   .meta({
+    id: 'Features',
     description:
       'What it is measured by, such as amounts, names, places: how far it is from what was done before is its novelty',
     example: { amount: 1250.5, supplier: 'ACME' },

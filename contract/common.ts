@@ -89,7 +89,10 @@ export const Anything = z.unknown();
 export const Receipt = z
   .object({
     stream: z.string().meta({ description: 'tenant/category/id', example: 'default/task/invoice-4711' }),
-    version: Count.meta({ description: 'Index of the commit; also the ETag' }),
+    version: z
+      .int()
+      .min(-1)
+      .meta({ description: 'Index of the commit; also the ETag. -1 where nothing was ever written, and nothing now' }),
     hash: z.string().nullable().meta({ description: 'SHA-256 of the commit, which names the one before it' }),
     at: At,
     correlation_id: z.string().nullable(),

@@ -31,7 +31,11 @@ export function commanded<T extends object>(
   about: T,
   headers?: Readonly<Record<string, string>>,
 ): Answer<{ readonly receipt: Shown<typeof Receipt> } & T> {
-  return { body: { receipt: receiptOf(outcome), ...about }, etag: outcome.version, headers };
+  return {
+    body: { receipt: receiptOf(outcome), ...about },
+    etag: outcome.version < 0 ? undefined : outcome.version,
+    headers,
+  };
 }
 
 /**

@@ -119,12 +119,16 @@ export function routes(): readonly BoundRoute[] {
   return definitions;
 }
 
-/** The methods that a path knows; none when there is no such path. */
+/**
+ * The methods that a path knows, of those routes that name it most exactly: what a literal hides is not there for its
+ * caller. None when there is no such path.
+ */
 export function methodsAt(path: string): string[] {
   const given = pathOf(path);
-  return [
-    ...new Set(shapes.filter(({ template }) => match(template, given) !== undefined).map(({ method }) => method)),
-  ].sort();
+  const fitting = shapes.filter(({ template }) => match(template, given) !== undefined);
+  const literals = ({ template }: Shape) => template.filter(({ kind }) => kind === 'literal').length;
+  const most = Math.max(...fitting.map(literals));
+  return [...new Set(fitting.filter((shape) => literals(shape) === most).map(({ method }) => method))].sort();
 }
 
 /**

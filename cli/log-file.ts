@@ -5,20 +5,11 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
-import { hasLog, type OpenLog, openLog } from '../adapters/embedded/log';
-import { DatabaseSync } from '../adapters/embedded/sqlite';
+import { hasLog } from '../adapters/embedded/log';
+import { type LogLine, ReadOnlyLog } from '../adapters/embedded/read-only-log';
 import type { Commit } from '../domain/kernel/commit';
 import { readJson } from '../domain/kernel/json';
 import { CALL, UsageError } from './terminal';
-
-/** One line of an export: where the commit stands, the exact bytes that were hashed, and their hash. */
-export interface ExportLine {
-  readonly stream: string;
-  readonly index: number;
-  readonly hash: string;
-  /** The canonical form as it was stored. */
-  readonly body: string;
-}
 
 /** Where a host keeps its data when it is told nothing, and where the demo does: here, or in the checkout. */
 const USUAL = [
@@ -35,14 +26,14 @@ export function dataFolder(given: string | boolean | undefined): string {
 }
 
 /** Opens the log of a folder for reading; a host may go on writing it. Throws `UsageError`. */
-export function openFolder(folder: string): OpenLog {
+export function openFolder(folder: string): ReadOnlyLog {
   if (!hasLog(folder))
     throw new UsageError(
       `there is no log in ${folder}`,
       `Name the data folder of the host with --data FOLDER, or give an export with --export FILE. \`${CALL} start\` makes one.`,
     );
   try {
-    return openLog(folder);
+    return ReadOnlyLog.open(folder);
   } catch (error) {
     throw new UsageError(
       `the log in ${folder} can't be read: ${error instanceof Error ? error.message : String(error)}`,
@@ -52,9 +43,6 @@ export function openFolder(folder: string): OpenLog {
 }
 
 const PROGRESS_EVERY = 1_000;
-/** Columns without types: what an export holds is taken in as it stands. */
-const PASSING = 'CREATE TABLE commits (position INTEGER PRIMARY KEY, stream, idx, hash, body)';
-
 /**
  * Loads an export, `.gz` or not, into a database that goes when it is closed. `-` reads standard input. Throws
  * `UsageError` on a line that is none.
@@ -62,34 +50,31 @@ const PASSING = 'CREATE TABLE commits (position INTEGER PRIMARY KEY, stream, idx
  */
 export async function loadExport(
   file: string,
-  onProgress: (bytes: number) => void,
-): Promise<Pick<OpenLog, 'database' | 'close'>> {
+  onProgress: (bytes: number) => void = () => undefined,
+): Promise<ReadOnlyLog> {
   if (file !== '-' && !existsSync(file))
     throw new UsageError(`there is no file ${file}`, `Make one with \`${CALL} export FILE\`.`);
   const source: Readable & { readonly bytesRead?: number } = file === '-' ? process.stdin : createReadStream(file);
   const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
   source.on('error', (error) => text.destroy(error));
 
-  // Without a name SQLite keeps it in memory, and in a file of its own when it grows.
-  const database = new DatabaseSync('');
-  database.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; ${PASSING}; BEGIN`);
-  const insert = database.prepare('INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)');
+  const log = await ReadOnlyLog.load(parsedLines(text, file, () => onProgress(source.bytesRead ?? 0)));
+  // What made it may have failed: nothing was verified, so nothing holds.
+  if (!log.isEmpty) return log;
+  log.close();
+  throw new UsageError(
+    `${file === '-' ? 'standard input' : file} holds no receipt`,
+    `An export has a line for each; make one with \`${CALL} export FILE\`.`,
+  );
+}
+
+async function* parsedLines(text: Readable, file: string, onProgress: () => void): AsyncGenerator<LogLine> {
   let number = 0;
   for await (const line of linesOf(text)) {
     number += 1;
-    if (line === '') continue;
-    const { stream, index, hash, body } = parseLine(line, `${file}, line ${number}`);
-    insert.run(stream, index, hash, body);
-    if (number % PROGRESS_EVERY === 0) onProgress(source.bytesRead ?? 0);
+    if (line !== '') yield parseLine(line, `${file}, line ${number}`);
+    if (number % PROGRESS_EVERY === 0) onProgress();
   }
-  database.exec('COMMIT');
-  // What made it may have failed: nothing was verified, so nothing holds.
-  if (database.prepare('SELECT 1 FROM commits LIMIT 1').get() === undefined)
-    throw new UsageError(
-      `${file === '-' ? 'standard input' : file} holds no receipt`,
-      `An export has a line for each; make one with \`${CALL} export FILE\`.`,
-    );
-  return { database, close: () => database.close() };
 }
 
 /**
@@ -111,8 +96,8 @@ export function sizeOf(file: string): number {
   return file !== '-' && existsSync(file) ? statSync(file).size : 0;
 }
 
-function parseLine(line: string, place: string): ExportLine {
-  const value = lineOf(line) as Partial<ExportLine> | undefined | null;
+function parseLine(line: string, place: string): LogLine {
+  const value = lineOf(line) as Partial<LogLine> | undefined | null;
   const { stream, index, hash, body } = value ?? {};
   if (
     typeof stream !== 'string' ||

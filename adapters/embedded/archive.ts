@@ -121,6 +121,17 @@ export class Archive {
     )[0] as ArchivedPiece | undefined;
   }
 
+  /** The pieces that come right before a receipt of their stream, in order. */
+  piecesBefore({ stream, index }: { readonly stream: string; readonly index: number }): ArchivedPiece[] {
+    const pieces: ArchivedPiece[] = [];
+    for (let next = index - 1; ;) {
+      const piece = this.pieceWith(stream, next);
+      if (piece === undefined) return pieces;
+      pieces.unshift(piece);
+      next = piece.first - 1;
+    }
+  }
+
   /** The pieces of the streams from one name to another, in order. */
   pieces(from = '', to = '\uffff'): ArchivedPiece[] {
     return this.isUsed

@@ -189,9 +189,7 @@ function copyDatabase(folder: string, name: string, place: string): Mark | undef
   const copy = openLog(place);
   try {
     const newest = newestOf((sql) => copy.database.prepare(sql).get() as Mark | undefined);
-    const isWhole =
-      mark === undefined ||
-      lostTail(mark, (sql, ...parameters) => copy.database.prepare(sql).get(...parameters)) === undefined;
+    const isWhole = mark === undefined || lostTail(mark, copy.database) === undefined;
     const shown = isWhole ? newest : mark;
     if (shown !== undefined) writeMarkOf(place, shown);
     return newest;

@@ -253,7 +253,7 @@ function refuseLostEnd(folder: string): void {
 function lostEnd(file: string, mark: Mark): string | undefined {
   const database = new DatabaseSync(file, { readOnly: true });
   try {
-    return lostTail(mark, (sql, ...parameters) => database.prepare(sql).get(...parameters));
+    return lostTail(mark, database);
   } finally {
     database.close();
   }

@@ -69,10 +69,8 @@ export function readMark(folder: string): Mark | undefined {
 }
 
 /** What a log misses that was acknowledged, in words; undefined when it holds what the mark names. */
-export function lostTail(
-  { position, commit, hash }: Mark,
-  get: (sql: string, ...parameters: number[]) => unknown,
-): string | undefined {
+export function lostTail({ position, commit, hash }: Mark, database: DatabaseSync): string | undefined {
+  const get = (sql: string, ...parameters: number[]): unknown => database.prepare(sql).get(...parameters);
   // Not even the table is there when all of it was in a write-ahead log that is gone.
   const hasLog = get("SELECT 1 FROM sqlite_schema WHERE name = 'commits'") !== undefined;
   const there = hasLog
@@ -86,10 +84,4 @@ export function lostTail(
     return `place ${position} of the log holds another commit than ${commit}, which was acknowledged there: its end was cut off, or an older file put in its place, and it was written on`;
   const places = end + 1 === position ? `place ${position} is lost` : `places ${end + 1} to ${position} are lost`;
   return `the log ends at place ${end}, yet ${commit} was acknowledged at place ${position}: ${places}`;
-}
-
-/** `lostTail` of a database that is open. */
-export function lostTailOf(folder: string, database: DatabaseSync): string | undefined {
-  const mark = readMark(folder);
-  return mark && lostTail(mark, (sql, ...parameters) => database.prepare(sql).get(...parameters));
 }

@@ -3,10 +3,10 @@
  * tree. It reads the index of correlations and the streams themselves; the answer holds the hashes, so that each step
  * can be checked.
  */
-import { CAUSAL_CATEGORIES, type CausalChain, causalTree, MAX_CHAIN } from '../../domain/audit/causality';
+import { type CausalChain, causalChain } from '../../domain/audit/causality';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { commitRef, parseCommitRef, streamName } from '../../domain/kernel/ids';
+import { commitRef, parseCommitRef } from '../../domain/kernel/ids';
 import type { CorrelationDoc } from '../../projections/audit/correlations';
 import type { EventStore, ViewStore } from '../engine/ports';
 import type { Views } from '../engine/views';
@@ -30,61 +30,24 @@ export class Why {
 
   /** @param id a receipt (`stream@index`), a stream, the id of a task, or a correlation id */
   async chain(tenant: string, id: string): Promise<CausalChain | Rejection> {
-    const correlations = await this.correlationsOf(tenant, id);
-    if (correlations.length === 0)
+    const unsearched: string[] = [];
+    const chain = await causalChain(
+      {
+        receipt: (ref) => this.receipt(tenant, ref),
+        members: (correlation) => this.members(tenant, correlation, unsearched),
+      },
+      tenant,
+      id,
+    );
+    if (chain === undefined)
       return new Rejection(
         'missing',
         'nothing-known',
         `nothing is known of ${id}: give a task's id, a receipt (stream@index) or a correlation id`,
       );
-    const commits = new Map<string, Commit>();
-    let complete = true;
-    const take = (commit: Commit) => {
-      if (commits.size >= MAX_CHAIN) complete = false;
-      else commits.set(commitRef(commit.stream, commit.index), commit);
-    };
-    const unsearched: string[] = [];
-    for (const correlation of correlations) {
-      for await (const commit of this.members(tenant, correlation, unsearched)) {
-        take(commit);
-        if (!complete) break;
-      }
-    }
-    // What led here may belong to another correlation, for example the signal that a task answers: follow it up.
-    for (const commit of [...commits.values()]) {
-      for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause) && complete;) {
-        const found = await this.receipt(tenant, cause);
-        if (found === undefined) break;
-        take(found);
-        cause = found.meta.causationId;
-      }
-    }
-    const left = unsearched.length === 0 ? {} : { unsearched: unsearched.slice(0, MAX_UNSEARCHED_SHOWN) };
-    return {
-      id,
-      correlations,
-      commits: commits.size,
-      complete: complete && unsearched.length === 0,
-      ...left,
-      roots: causalTree(commits.values()),
-    };
-  }
-
-  private async correlationsOf(tenant: string, id: string): Promise<string[]> {
-    const place = parseCommitRef(id);
-    if (place !== undefined) {
-      const commit = await this.receipt(tenant, id);
-      return commit === undefined ? [] : [commit.meta.correlationId];
-    }
-    const streams = id.startsWith(`${tenant}/`)
-      ? [id]
-      : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
-    for (const stream of streams) {
-      const [first] = await this.store.read(stream, 0, 1);
-      if (first !== undefined) return [first.meta.correlationId];
-    }
-    const page = await this.viewStore.query(this.views.serving('correlations'), { tenant, key: id, limit: 1 });
-    return page.rows.length > 0 ? [id] : [];
+    return unsearched.length === 0
+      ? chain
+      : { ...chain, complete: false, unsearched: unsearched.slice(0, MAX_UNSEARCHED_SHOWN) };
   }
 
   /** The receipts of a correlation; where a stream was left before its end goes to `unsearched`. */

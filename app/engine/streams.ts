@@ -4,7 +4,8 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AlteredReceipt, checkChained, type Commit } from '../../domain/kernel/commit';
-import { type Decider, type Event, upcast } from '../../domain/kernel/decider';
+import type { Decider, Event } from '../../domain/kernel/decider';
+import { foldCommit } from '../../domain/kernel/fold';
 import { Recent } from '../../domain/kernel/recent';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { type EventStore, type Head, type Snapshot, StoreBusy } from './ports';
@@ -313,16 +314,12 @@ export function empty(decider: AnyDecider): Folded {
 
 /** The state after one commit more. */
 export function fold(decider: AnyDecider, folded: Folded, commit: Commit): Folded {
-  const { correlationId } = commit.meta;
-  const place = { stream: commit.stream, index: commit.index, at: commit.at, correlationId };
-  let state = folded.state;
-  for (const event of commit.events) state = decider.evolve(state, upcast(decider, event), place);
   return {
-    state,
+    state: foldCommit(decider, folded.state, commit),
     version: commit.index,
     hash: commit.hash,
     at: commit.at,
-    correlationId: folded.correlationId ?? correlationId,
+    correlationId: folded.correlationId ?? commit.meta.correlationId,
     snapshotAt: folded.snapshotAt,
   };
 }

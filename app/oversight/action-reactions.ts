@@ -16,7 +16,6 @@ export class ActionReactions {
     await actions.advance(stream, cause);
     const { state } = await transactor.load(actionDecider, stream);
     const types = typesOf<ActionEvent>(change);
-    if (types.has('ActionExecuted')) actions.history.add(tenant, stream, state);
     for (const { commit, event } of eventsOf<ActionEvent>(change)) {
       if (event.type !== 'ActionChallenged' || event.data.round !== state.challenge?.round) continue;
       const made = { target: commitRef(stream, 0), ...state.challenge };

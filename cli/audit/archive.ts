@@ -14,9 +14,9 @@ import {
   retentionStream,
 } from '../../domain/audit/retention';
 import { AlteredReceipt, checkChained, type Commit } from '../../domain/kernel/commit';
+import { stateOf } from '../../domain/kernel/fold';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { dataFolder } from '../log-file';
-import { stateOf } from '../offline';
 import { bold, CALL, type Context, count, dim, good, note, print, printJson, UsageError } from '../terminal';
 
 export interface ArchiveInput {

@@ -5,7 +5,6 @@ import { Rejection } from '../../domain/kernel/decider';
 import { type Recomputation, recomputeReceipt, type TaskEvent, taskStream } from '../../domain/market/task';
 import { fileOf } from '../json';
 import { dataFolder, openFolder, receiptOf } from '../log-file';
-import { streamIn } from '../offline';
 import {
   bad,
   bold,
@@ -51,7 +50,7 @@ export async function recompute(context: Context, input: RecomputeInput): Promis
 function offline(folder: string, tenant = 'default', task: string): Commit[] {
   const log = openFolder(folder);
   try {
-    return streamIn(log, taskStream(tenant, task));
+    return log.receipts(taskStream(tenant, task));
   } finally {
     log.close();
   }

@@ -1,6 +1,19 @@
+import { audit, NOT_SHOWN } from '../../adapters/embedded/verification';
 import { dataFolder, loadExport, openFolder, sizeOf } from '../log-file';
-import { bad, type Bar, bar, bold, type Context, count, dim, good, print, printJson, UsageError } from '../terminal';
-import { audit, NOT_SHOWN } from '../verification';
+import {
+  bad,
+  type Bar,
+  bar,
+  bold,
+  CALL,
+  type Context,
+  count,
+  dim,
+  good,
+  print,
+  printJson,
+  UsageError,
+} from '../terminal';
 
 export interface VerifyInput {
   readonly data?: string;
@@ -16,15 +29,13 @@ export async function verify(context: Context, input: VerifyInput): Promise<void
   const source = input.export ?? dataFolder(input.data);
   const started = performance.now();
   let progress: Bar | undefined;
-  const log =
-    input.export === undefined
-      ? openFolder(source)
-      : { ...(await load(input.export)), folder: undefined, wasDisturbed: () => false };
+  const log = input.export === undefined ? openFolder(source) : await load(input.export);
   try {
-    const { streams, commits, faults, blobs, named } = audit(log.database, log.folder, (done, total) => {
+    const onProgress = (done: number, total: number) => {
       progress ??= bar('Verifying', total);
       progress.update(done);
-    });
+    };
+    const { streams, commits, faults, blobs, named } = audit(log, onProgress, CALL);
     progress?.stop();
     if (log.wasDisturbed())
       throw new UsageError(

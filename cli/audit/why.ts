@@ -1,8 +1,8 @@
-import { type CausalChain, type CausalNode, type Formicary, FormicaryError } from '../../client/client';
+import { type Formicary, FormicaryError } from '../../client/client';
+import { type CausalChain, causalChain, type CausalNode } from '../../domain/audit/causality';
 import { isId, parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { factsOf } from '../facts';
 import { dataFolder, openFolder } from '../log-file';
-import { chainIn } from '../offline';
 import {
   bold,
   type Context,
@@ -25,7 +25,7 @@ export interface WhyInput {
 
 /** Prints what led to something and what followed, as a tree. */
 export async function why({ client, globals, json }: Context, { id, data }: WhyInput): Promise<void> {
-  const chain = data === undefined ? await client.why(id) : offline(dataFolder(data), globals.tenant, id);
+  const chain = data === undefined ? await client.why(id) : await offline(dataFolder(data), globals.tenant, id);
   if (json) return printJson(chain);
   const waits = data === undefined && isId(id) ? await waitingFor(client, id) : undefined;
   for (const line of treeOf(chain)) print(line);
@@ -50,10 +50,17 @@ async function waitingFor(client: Formicary, id: string): Promise<string | undef
   }
 }
 
-function offline(folder: string, tenant = 'default', id: string): CausalChain {
+async function offline(folder: string, tenant = 'default', id: string): Promise<CausalChain> {
   const log = openFolder(folder);
   try {
-    const chain = chainIn(log, tenant, id);
+    const chain = await causalChain(
+      {
+        receipt: async (ref) => log.receipt(tenant, ref),
+        members: (correlation) => log.members(tenant, correlation),
+      },
+      tenant,
+      id,
+    );
     if (chain !== undefined) return chain;
   } finally {
     log.close();

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { type BackedUpFile, backUp, BackupRefused, type Manifest, restore } from '../../adapters/embedded/backup';
 import { isDamage } from '../../adapters/embedded/database';
+import { audit } from '../../adapters/embedded/verification';
 import { dataFolder, openFolder } from '../log-file';
 import { ago, bad, bold, CALL, type Context, count, dim, good, print, printJson, UsageError } from '../terminal';
-import { audit } from '../verification';
 
 const VERIFY_ADVICE = `Look with \`${CALL} verify\`; "A damaged file" in docs/operation.md says what to do.`;
 
@@ -50,7 +50,7 @@ export async function restoreBackup(
 function report(context: Context, folder: string, manifest: Manifest, places: Record<string, string>): boolean {
   const log = openFolder(folder);
   try {
-    const { streams, commits, faults, blobs, named } = audit(log.database, folder, () => undefined);
+    const { streams, commits, faults, blobs, named } = audit(log, undefined, CALL);
     if (faults > 0) context.foundWrong();
     if (context.json)
       printJson({

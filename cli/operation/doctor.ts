@@ -28,9 +28,9 @@ const MAX_DELAY_SECONDS = 30;
 
 /** Ends with 1 when anything is wrong. */
 export async function doctor(context: Context, { data }: DoctorInput): Promise<void> {
-  const findings = await hostFindings(context);
+  const { answered, findings } = await lookAtHost(context);
   const folder = dataFolder(data);
-  const isOther = data === undefined && findings.length > 1 && !isHeld(folder);
+  const isOther = data === undefined && answered && !isHeld(folder);
   findings.push(
     ...(isOther
       ? [
@@ -50,18 +50,22 @@ export async function doctor(context: Context, { data }: DoctorInput): Promise<v
   }
 }
 
-async function hostFindings({ client, globals }: Context): Promise<Finding[]> {
+/** What is found from the outside, and whether a host answered at all. */
+async function lookAtHost({ client, globals }: Context): Promise<{ answered: boolean; findings: Finding[] }> {
   const asked = Date.now();
   const health = await healthOf(globals.url);
   if (health === undefined)
-    return [
-      {
-        check: 'host',
-        ok: false,
-        detail: `no host answers at ${globals.url}`,
-        advice: `Start one with \`${CALL} start\`, or name another with --url.`,
-      },
-    ];
+    return {
+      answered: false,
+      findings: [
+        {
+          check: 'host',
+          ok: false,
+          detail: `no host answers at ${globals.url}`,
+          advice: `Start one with \`${CALL} start\`, or name another with --url.`,
+        },
+      ],
+    };
   const findings: Finding[] = [readiness(health), clock(health, asked)];
   try {
     findings.push(...(await colony(client)));
@@ -69,7 +73,7 @@ async function hostFindings({ client, globals }: Context): Promise<Finding[]> {
     if (!(error instanceof FormicaryError)) throw error;
     findings.push({ check: 'colony', ok: false, detail: error.problem.detail });
   }
-  return findings;
+  return { answered: true, findings };
 }
 
 function readiness({ ready, reasons }: Health): Finding {

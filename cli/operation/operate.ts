@@ -39,12 +39,6 @@ export interface RedriveInput {
   readonly deadline?: string;
 }
 
-interface Redriven {
-  readonly task: string;
-  readonly redriven: boolean;
-  readonly problem?: string;
-}
-
 /** Brings dead and expired tasks back: those that are named, all of a type, or all. */
 export async function redrive(context: Context, { tasks, type, all, deadline }: RedriveInput): Promise<void> {
   const { client, json } = context;
@@ -55,19 +49,12 @@ export async function redrive(context: Context, { tasks, type, all, deadline }: 
     );
   }
   const until = deadline === undefined ? undefined : timeOf(deadline, 1);
-  const results: Redriven[] = [];
-  for await (const task of tasks.length > 0 ? tasks : ended(context, type)) {
-    try {
-      await client.tasks.redrive(task, { deadline: until });
-      results.push({ task, redriven: true });
-    } catch (error) {
-      // The others get their turn; without a host none would.
-      if (!(error instanceof FormicaryError) || error.status === 0) throw error;
-      results.push({ task, redriven: false, problem: error.problem.detail });
-    }
+  async function* wanted(): AsyncGenerator<{ readonly task: string }> {
+    for await (const task of tasks.length > 0 ? tasks : ended(context, type)) yield { task };
   }
-  const failed = results.filter(({ redriven }) => !redriven);
-  if (failed.length > 0) context.foundWrong();
+  const { results, failed } = await redriveEach(context, wanted(), ({ task }) =>
+    client.tasks.redrive(task, { deadline: until }),
+  );
   if (json) return printJson(results);
   for (const { task, problem } of failed) print(`${bad('not redriven')} ${bold(said(task))}: ${said(problem ?? '')}`);
   print(
@@ -75,6 +62,32 @@ export async function redrive(context: Context, { tasks, type, all, deadline }: 
       ? 'There is nothing to redrive: no task is dead or expired.'
       : `${count(results.length - failed.length, 'task')} redriven.`,
   );
+}
+
+type Redriven<T> = T & { readonly redriven: boolean; readonly problem?: string };
+
+/**
+ * Redrives one after the other. One that is refused does not keep the others from their turn; the command ends with 1
+ * then. Throws when no host answers.
+ */
+async function redriveEach<T extends object>(
+  context: Context,
+  wanted: Iterable<T> | AsyncIterable<T>,
+  redriveOne: (one: T) => Promise<unknown>,
+): Promise<{ results: Redriven<T>[]; failed: Redriven<T>[] }> {
+  const results: Redriven<T>[] = [];
+  for await (const one of wanted) {
+    try {
+      await redriveOne(one);
+      results.push({ ...one, redriven: true });
+    } catch (error) {
+      if (!(error instanceof FormicaryError) || error.status === 0) throw error;
+      results.push({ ...one, redriven: false, problem: error.problem.detail });
+    }
+  }
+  const failed = results.filter(({ redriven }) => !redriven);
+  if (failed.length > 0) context.foundWrong();
+  return { results, failed };
 }
 
 /**
@@ -130,18 +143,10 @@ async function redriveParked(
   found: readonly { readonly consumer: Consumer; readonly id: string }[],
 ): Promise<void> {
   const { client, json } = context;
-  const results: { consumer: Consumer; id: string; redriven: boolean; problem?: string }[] = [];
-  for (const { consumer, id } of found) {
-    try {
-      await client.operation.redrive(consumer, id);
-      results.push({ consumer, id, redriven: true });
-    } catch (error) {
-      if (!(error instanceof FormicaryError) || error.status === 0) throw error;
-      results.push({ consumer, id, redriven: false, problem: error.problem.detail });
-    }
-  }
-  const failed = results.filter(({ redriven }) => !redriven);
-  if (failed.length > 0) context.foundWrong();
+  const named = found.map(({ consumer, id }) => ({ consumer, id }));
+  const { results, failed } = await redriveEach(context, named, ({ consumer, id }) =>
+    client.operation.redrive(consumer, id),
+  );
   if (json) return printJson(results);
   for (const { consumer, id, problem } of failed)
     print(`${bad('still parked')} ${bold(said(id))} by ${consumer}: ${said(problem ?? '')}`);

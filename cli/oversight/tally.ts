@@ -1,5 +1,6 @@
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
+import { stateOf } from '../../domain/kernel/fold';
 import { agreementMatrix } from '../../domain/oversight/consensus';
 import {
   recomputeRound,
@@ -9,7 +10,6 @@ import {
   roundStream,
 } from '../../domain/oversight/round';
 import { dataFolder, loadExport, openFolder } from '../log-file';
-import { stateOf, streamIn } from '../offline';
 import {
   bad,
   bold,
@@ -63,9 +63,9 @@ async function receiptsOf(
     for await (const commit of client.receipts.stream('round', round)) commits.push(commit);
     return commits;
   }
-  const log = file === undefined ? openFolder(dataFolder(data)) : await loadExport(file, () => undefined);
+  const log = file === undefined ? openFolder(dataFolder(data)) : await loadExport(file);
   try {
-    return streamIn(log, roundStream(tenant, round));
+    return log.receipts(roundStream(tenant, round));
   } finally {
     log.close();
   }

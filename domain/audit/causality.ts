@@ -1,7 +1,7 @@
 /** Receipts as a tree of causes and effects. */
 import { AGGREGATES } from '../aggregates';
 import type { Commit } from '../kernel/commit';
-import { commitRef } from '../kernel/ids';
+import { commitRef, streamName } from '../kernel/ids';
 
 /** One receipt in the tree. */
 export interface CausalNode {
@@ -34,6 +34,54 @@ export const MAX_CHAIN = 2_000;
 export const CAUSAL_CATEGORIES: readonly string[] = AGGREGATES.filter(
   (decider: { causal?: boolean }) => decider.causal,
 ).map(({ category }) => category);
+
+/** What the causes and effects of a receipt are looked up in, for one tenant. */
+export interface CausalIndex {
+  /** The receipt `stream@index` of the tenant; undefined when there is none. */
+  receipt(ref: string): Promise<Commit | undefined>;
+  /** The receipts of the tenant that belong to a correlation. */
+  members(correlation: string): AsyncIterable<Commit> | Iterable<Commit>;
+}
+
+/**
+ * What led to something, and what followed; undefined when nothing is known of it.
+ * @param id a receipt (`stream@index`), a stream, the id of a task or of something else, or a correlation id
+ */
+export async function causalChain(index: CausalIndex, tenant: string, id: string): Promise<CausalChain | undefined> {
+  const correlation = await correlationOf(index, tenant, id);
+  const commits = new Map<string, Commit>();
+  let complete = true;
+  for await (const commit of index.members(correlation)) {
+    complete = commits.size < MAX_CHAIN;
+    if (!complete) break;
+    commits.set(commitRef(commit.stream, commit.index), commit);
+  }
+  if (commits.size === 0) return undefined;
+  // What led here may belong to another correlation, for example the signal that a task answers: it is followed up.
+  for (const commit of [...commits.values()]) {
+    for (let cause = commit.meta.causationId; cause !== undefined && !commits.has(cause) && complete;) {
+      const found = await index.receipt(cause);
+      if (found === undefined) break;
+      complete = commits.size < MAX_CHAIN;
+      if (complete) commits.set(cause, found);
+      cause = found.meta.causationId;
+    }
+  }
+  const roots = causalTree(commits.values());
+  return { id, correlations: [correlation], commits: commits.size, complete, roots };
+}
+
+/** The correlation of what has this name; what names no receipt is taken for a correlation itself. */
+async function correlationOf(index: CausalIndex, tenant: string, id: string): Promise<string> {
+  const streams = id.startsWith(`${tenant}/`)
+    ? [id]
+    : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
+  for (const ref of [id, ...streams.map((stream) => commitRef(stream, 0))]) {
+    const named = await index.receipt(ref);
+    if (named !== undefined) return named.meta.correlationId;
+  }
+  return id;
+}
 
 /**
  * Puts each receipt under the one that caused it, in order of time; those whose cause is not among them are the roots.

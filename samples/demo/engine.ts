@@ -8,7 +8,9 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Sdk from '@azure/cosmos';
 import { CONTAINERS } from '../../adapters/azure/cosmos';
-import { hold, readLog, type StoredCommit, writeExport } from './log';
+import { acquireLock } from '../../adapters/embedded/folder';
+import type { LogLine } from '../../adapters/embedded/read-only-log';
+import { readLog, writeExport } from './log';
 
 /** The SDK is large: it is loaded when it is needed. */
 const load = createRequire(__filename);
@@ -27,7 +29,7 @@ export interface Engine {
    */
   isHandled(): Promise<boolean>;
   /** Every commit, in the order in which they were made durable. No host writes meanwhile. */
-  log(): Promise<Iterable<StoredCommit>>;
+  log(): Promise<Iterable<LogLine>>;
   /** Ends what was started for it. */
   stop(): void;
 }
@@ -50,11 +52,11 @@ const EXPORT_FILE = 'log.jsonl.gz';
 const SERVERS = join(__dirname, '../../test/servers/main.js');
 
 async function startServers(data: string): Promise<Engine> {
-  const release = hold(data); // here no store in the folder is locked by its host
+  const lock = acquireLock(data); // here no store in the folder is locked by its host
   const child = fork(SERVERS, [], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const stop = () => {
     child.kill();
-    release();
+    lock.close();
   };
   const [said] = (await Promise.race([once(child, 'message'), once(child, 'exit')])) as [unknown];
   if (typeof said !== 'object' || said === null) {
@@ -122,7 +124,7 @@ function placeOf(continuation: string): number {
 }
 
 /** By the change feed, and not by our adapter: as the documents stand there. */
-async function readEvents(settings: Settings): Promise<StoredCommit[]> {
+async function readEvents(settings: Settings): Promise<LogLine[]> {
   const { ChangeFeedStartFrom } = load('@azure/cosmos') as typeof Sdk;
   const database = databaseOf(settings);
   const container = database.container(CONTAINERS.events.id);

@@ -7,6 +7,8 @@ import path from 'node:path';
 import Table from 'cli-table3';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
+import { isHeld } from '../../adapters/embedded/folder';
+import type { LogLine } from '../../adapters/embedded/read-only-log';
 import { percentile } from '../../bench/measure';
 import { Formicary, FormicaryError, NodeTransport, type TaskInput } from '../../client/client';
 import { parseStream } from '../../domain/kernel/ids';
@@ -16,7 +18,7 @@ import { Crew } from './crew';
 import { People, setRules } from './decisions';
 import { type Engine, openEngine, type Profile, PROFILES } from './engine';
 import { freePort, HostProcess } from './host-process';
-import { inUse, type StoredCommit, Verification } from './log';
+import { Verification } from './log';
 import {
   type DecisionFindings,
   DecisionWatch,
@@ -180,7 +182,7 @@ class Cleanup {
 /** Deletes an earlier demo's store; refuses a folder that is in use or holds anything else. */
 function freshFolder(data: string): void {
   if (existsSync(data)) {
-    if (inUse(data))
+    if (isHeld(data))
       throw new Error(`a host or another demo uses ${data}: stop it, or give another folder with --data.`);
     const strangers = readdirSync(data).filter(
       (name) => !/^(formicary|durable|event-hubs)\.|^blobs$|^host\.log$|^log\.jsonl\.gz$/.test(name),
@@ -300,7 +302,7 @@ interface Examined {
   readonly sample: string;
 }
 
-function examine(stored: Iterable<StoredCommit>, scenario: Scenario): Examined {
+function examine(stored: Iterable<LogLine>, scenario: Scenario): Examined {
   const log = new Verification();
   const taskWatch = new TaskWatch();
   const loadWatch = new LoadWatch();

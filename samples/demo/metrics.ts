@@ -3,7 +3,8 @@
  * here asks a client what it believes.
  */
 import type { Commit } from '../../domain/kernel/commit';
-import { type Decider, type Event, Rejection, upcast } from '../../domain/kernel/decider';
+import { type Decider, type Event, Rejection } from '../../domain/kernel/decider';
+import { stateOf } from '../../domain/kernel/fold';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { toMillis } from '../../domain/kernel/time';
 import type { AgentEvent } from '../../domain/market/agent';
@@ -265,18 +266,7 @@ export class DecisionWatch {
   }
 
   private states<S, E extends Event>(decider: Decider<S, E>): S[] {
-    return this.of(decider).map(([, commits]) => {
-      let state = decider.initial;
-      for (const { stream, index, at, meta, events } of commits)
-        for (const event of events)
-          state = decider.evolve(state, upcast(decider, event), {
-            stream,
-            index,
-            at,
-            correlationId: meta.correlationId,
-          });
-      return state;
-    });
+    return this.of(decider).map(([, commits]) => stateOf(decider, commits));
   }
 }
 

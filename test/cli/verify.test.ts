@@ -7,9 +7,10 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { Database, DATABASE_FILE } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { MARK_FILE } from '../../adapters/embedded/mark';
+import type { LogLine } from '../../adapters/embedded/read-only-log';
 import { SqliteCheckpoints } from '../../adapters/embedded/small-stores';
-import { type ExportLine, loadExport, openFolder } from '../../cli/log-file';
-import { type Audit, audit } from '../../cli/verification';
+import { type Audit, audit } from '../../adapters/embedded/verification';
+import { loadExport, openFolder } from '../../cli/log-file';
 import { Formicary } from '../../client/client';
 import { canonicalize, seal, type SealedCommit, sha256, type UnsealedCommit } from '../../domain/kernel/commit';
 import { chain } from '../support/commits';
@@ -71,7 +72,7 @@ function tampered(...changes: readonly (string | ((database: DatabaseSync) => vo
 function audited(folder: string): Audit {
   const log = openFolder(folder);
   try {
-    return audit(log.database, folder, () => undefined);
+    return audit(log);
   } finally {
     log.close();
   }
@@ -390,7 +391,7 @@ describe('as a command', () => {
 describe('salvage', () => {
   const BIG = 'big/task/t';
   let data: string;
-  let lines: ExportLine[];
+  let lines: LogLine[];
 
   /** Receipts on many pages, some of them larger than a page. */
   beforeAll(async () => {
@@ -419,7 +420,7 @@ describe('salvage', () => {
     lines = (await formicary(['export', '--data', data])).stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as ExportLine);
+      .map((line) => JSON.parse(line) as LogLine);
     expect(lines).toHaveLength(186);
   }, 30_000);
 
@@ -432,7 +433,7 @@ describe('salvage', () => {
         .trim()
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => JSON.parse(line) as ExportLine),
+        .map((line) => JSON.parse(line) as LogLine),
     };
   };
   const damaged = (name: string, damage: (bytes: Buffer) => void) => {
@@ -493,7 +494,7 @@ describe('exports', () => {
     const lines = readFileSync(file, 'utf8')
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as ExportLine);
+      .map((line) => JSON.parse(line) as LogLine);
     expect(lines.map(({ stream, index }) => `${stream}@${index}`).slice(0, 4)).toEqual([
       `${A}@0`,
       `${B}@0`,
@@ -537,16 +538,16 @@ describe('exports', () => {
   }, 60_000);
 
   describe('that were tampered with', () => {
-    let lines: ExportLine[];
+    let lines: LogLine[];
     beforeAll(async () => {
       lines = (await formicary(['export', '--data', good])).stdout
         .trim()
         .split('\n')
-        .map((line) => JSON.parse(line) as ExportLine);
+        .map((line) => JSON.parse(line) as LogLine);
     });
 
     /** Places in the file: A@0 B@0 C@0 A@1 B@1 C@1 A@2 B@2 C@2 A@3 B@3 A@4 A@5. */
-    test.each<[string, (lines: ExportLine[]) => ExportLine[], string[]]>([
+    test.each<[string, (lines: LogLine[]) => LogLine[], string[]]>([
       [
         'altered',
         (all) => all.map((line, i) => (i === 6 ? { ...line, body: line.body.replace('"n":2', '"n":7') } : line)),
@@ -574,13 +575,13 @@ describe('exports', () => {
             .join('\n'),
         ),
       );
-      const { database } = await loadExport(file, () => undefined);
+      const log = await loadExport(file);
       expect(
-        audit(database, undefined, () => undefined)
+        audit(log)
           .named.map(({ commit, kind }) => `${kind} ${commit}`)
           .sort(),
       ).toEqual([...expected].sort());
-      database.close();
+      log.close();
       expect((await formicary(['verify', '--export', file])).code).toBe(1);
     });
 

@@ -11,8 +11,8 @@ import {
 } from '../../adapters/embedded/archive';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
+import { audit } from '../../adapters/embedded/verification';
 import { loadExport, openFolder } from '../../cli/log-file';
-import { audit } from '../../cli/verification';
 import { AlteredReceipt, type Commit, type SealedCommit } from '../../domain/kernel/commit';
 import { chain } from '../support/commits';
 
@@ -69,9 +69,7 @@ async function archived(from = good, date = DATE): Promise<string> {
 const faults = (folder: string): string[] => {
   const log = openFolder(folder);
   try {
-    return audit(log.database, folder, () => undefined).named.map(
-      ({ commit, kind }) => `${kind} ${commit ?? 'the log'}`,
-    );
+    return audit(log).named.map(({ commit, kind }) => `${kind} ${commit ?? 'the log'}`);
   } finally {
     log.close();
   }
@@ -271,7 +269,7 @@ describe('verify names', () => {
 
 test('a file is an export that verifies by itself', async () => {
   const folder = await archived();
-  const { database, close } = await loadExport(join(folder, ARCHIVE_FOLDER, `${DATE}-1.jsonl.gz`), () => undefined);
-  expect(audit(database, undefined, () => undefined)).toMatchObject({ streams: 2, commits: 5 + 1_202, faults: 0 });
-  close();
+  const log = await loadExport(join(folder, ARCHIVE_FOLDER, `${DATE}-1.jsonl.gz`));
+  expect(audit(log)).toMatchObject({ streams: 2, commits: 5 + 1_202, faults: 0 });
+  log.close();
 });

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { isHeld } from '../../adapters/embedded/folder';
+import type { LogLine } from '../../adapters/embedded/read-only-log';
 import type { RequestContext } from '../../app/engine/transact';
 import type { Commit } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
@@ -12,7 +14,7 @@ import { CATALOGUE } from '../../domain/repository/catalogue-data';
 import { drawRequests, PROFILE } from '../../samples/demand/profile';
 import { readTrace } from '../../samples/demand/trace';
 import { opinionOf, REVIEW, SPENDING } from '../../samples/demo/decisions';
-import { inUse, readLog, type StoredCommit, Verification } from '../../samples/demo/log';
+import { readLog, Verification } from '../../samples/demo/log';
 import {
   type DecisionFindings,
   DecisionWatch,
@@ -442,7 +444,7 @@ describe('the log', () => {
   test('a folder without a store', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'formicary-demo-'));
     expect(() => [...readLog(folder)]).toThrow('there is no store');
-    expect(inUse(folder)).toBe(false);
+    expect(isHeld(folder)).toBe(false);
     rmSync(folder, { recursive: true });
   });
 });
@@ -643,7 +645,7 @@ describe('npm run demo', () => {
       .trimEnd()
       .split('\n');
     const log = new Verification();
-    expect([...log.over(lines.map((line) => JSON.parse(line) as StoredCommit))]).toHaveLength(Number(json.commits));
+    expect([...log.over(lines.map((line) => JSON.parse(line) as LogLine))]).toHaveLength(Number(json.commits));
     expect(log.verified).toBe(true);
     expect(readdirSync(data())).not.toContain('formicary.db');
     await eventually(() => childrenOf(data()).length === 0);
@@ -663,7 +665,7 @@ describe('npm run demo', () => {
     );
     expect({ code, url: url !== '', errors }).toEqual({ code: null, url: true, errors: expect.any(String) as string });
     await eventually(() => gone(url));
-    expect(inUse(data())).toBe(false);
+    expect(isHeld(data())).toBe(false);
     await eventually(() => childrenOf(data()).length === 0);
   }, 120_000);
 

@@ -36,7 +36,7 @@ import type {
 import type { RequestContext } from '../../app/engine/transact';
 import { type ChainFault, ChainVerifier, type Commit, sha256, unseal } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
-import { upcast } from '../../domain/kernel/decider';
+import { stateOf } from '../../domain/kernel/fold';
 import type { PrincipalKind } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import type { AgentProfile } from '../../domain/market/agent';
@@ -440,11 +440,7 @@ export function foldCommits<S, E extends Event>(
   decider: Decider<S, E>,
   commits: readonly Commit[],
 ): { state: S; version: number; at: Time } {
-  let state = decider.initial;
-  for (const { events, stream, index, at, meta } of commits)
-    for (const event of events)
-      state = decider.evolve(state, upcast(decider, event), { stream, index, at, correlationId: meta.correlationId });
-  return { state, version: commits.length - 1, at: commits.at(-1)?.at ?? toTime(0) };
+  return { state: stateOf(decider, commits), version: commits.length - 1, at: commits.at(-1)?.at ?? toTime(0) };
 }
 
 let keys = 0;

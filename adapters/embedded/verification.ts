@@ -4,25 +4,19 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  Archive,
-  ARCHIVE_FOLDER,
-  type ArchivedLine,
-  type ArchivedPiece,
-  fileProblem,
-} from '../adapters/embedded/archive';
-import { OTHER_DATABASES } from '../adapters/embedded/backup';
-import { DATABASE_FILE, isDamage } from '../adapters/embedded/database';
-import { isHeld } from '../adapters/embedded/folder';
-import { openLog } from '../adapters/embedded/log';
-import { lostTailOf } from '../adapters/embedded/mark';
-import { blobsIn } from '../adapters/embedded/open';
-import type { FileBlobArchive } from '../adapters/embedded/small-stores';
-import type { DatabaseSync, StatementSync } from '../adapters/embedded/sqlite';
-import { AlteredReceipt, ChainVerifier, type Commit } from '../domain/kernel/commit';
-import { parseStream } from '../domain/kernel/ids';
-import { payloadsOf } from '../domain/market/payloads';
-import { CALL } from './terminal';
+import { AlteredReceipt, ChainVerifier, type Commit } from '../../domain/kernel/commit';
+import { parseStream } from '../../domain/kernel/ids';
+import { payloadsOf } from '../../domain/market/payloads';
+import { Archive, ARCHIVE_FOLDER, type ArchivedLine, type ArchivedPiece, fileProblem } from './archive';
+import { OTHER_DATABASES } from './backup';
+import { DATABASE_FILE, isDamage } from './database';
+import { isHeld } from './folder';
+import { openLog } from './log';
+import { lostTail, readMark } from './mark';
+import { blobsIn } from './open';
+import type { ReadOnlyLog } from './read-only-log';
+import type { FileBlobArchive } from './small-stores';
+import type { DatabaseSync, StatementSync } from './sqlite';
 
 /** One thing that is wrong, in words that name the commit. */
 export interface Fault {
@@ -54,13 +48,14 @@ export const NOT_SHOWN = [
 
 /**
  * Walks the log without holding on to one state of it for long: a host that writes it meanwhile can tidy up behind us.
- * @param folder where the log lies, with its blobs, its archive and its high-water mark; undefined for an export
+ * Where the log lies in a folder, its blobs, its archive and its high-water mark are looked at as well.
  * @param onProgress hears how many commits were checked, and how many there are
+ * @param call how the command line is called, in what it advises
  */
 export function audit(
-  database: DatabaseSync,
-  folder: string | undefined,
-  onProgress: (done: number, total: number) => void,
+  { database, folder }: Pick<ReadOnlyLog, 'database' | 'folder'>,
+  onProgress: (done: number, total: number) => void = () => undefined,
+  call = 'npx formicary',
 ): Audit {
   const named: Fault[] = [];
   let faults = 0;
@@ -71,9 +66,11 @@ export function audit(
     faults += found.length;
     named.push(...found.slice(0, MOST_NAMED - named.length));
   };
+  const payloads = (stream: string, index: number, content: Content) => blobs?.next(stream, index, content) ?? [];
   try {
     // What is on record now; what comes while we read is for the next time.
-    const lost = folder === undefined ? undefined : lostTailOf(folder, database);
+    const mark = folder === undefined ? undefined : readMark(folder);
+    const lost = mark === undefined ? undefined : lostTail(mark, database);
     if (lost !== undefined) add([{ commit: undefined, kind: 'missing', message: lost }]);
     if (database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'commits'").get() === undefined) {
       add([
@@ -105,17 +102,17 @@ export function audit(
           continue;
         }
         add(walk.next(line.position, line.index, line));
-        if (blobs !== undefined) add(blobs.next(stream, line.index, line));
+        add(payloads(stream, line.index, line));
         commits += 1;
       }
       const content = byPlace.get(position) as unknown as Content;
       add(walk.next(position, idx, content));
-      if (blobs !== undefined) add(blobs.next(stream, idx, content));
+      add(payloads(stream, idx, content));
       commits += 1;
       if (commits % PROGRESS_EVERY === 0) onProgress(commits, total);
     }
     onProgress(total, total);
-    if (archive !== undefined) add(archive.left());
+    if (archive !== undefined) add(archive.left(payloads));
     add(traces(database, archive));
     // While a host writes, a look at all pages would keep it from tidying up, and it finds what is damaged by itself.
     if (folder !== undefined && !isHeld(folder))
@@ -130,7 +127,7 @@ export function audit(
       {
         commit: undefined,
         kind: 'unreadable',
-        message: `the file is damaged: ${(error as Error).message}; \`${CALL} export FILE --salvage\` saves what can be read`,
+        message: `the file is damaged: ${(error as Error).message}; \`${call} export FILE --salvage\` saves what can be read`,
       },
     ]);
   }
@@ -261,8 +258,11 @@ class ArchiveWalk {
     }
   }
 
-  /** Streams of which nothing follows on what was archived, with what is wrong in their files. */
-  left(): Fault[] {
+  /**
+   * Streams of which nothing follows on what was archived, with what is wrong in their files.
+   * @param payloads looks for what a receipt names
+   */
+  left(payloads: (stream: string, index: number, line: ArchivedLine) => Fault[]): Fault[] {
     return [...this.pieces.values()].flatMap((pieces): Fault[] => {
       const last = pieces.at(-1);
       if (last === undefined) return [];
@@ -270,7 +270,9 @@ class ArchiveWalk {
       const faults = pieces
         .flatMap((piece) => [...this.linesOf(piece)])
         .flatMap((line) =>
-          line instanceof AlteredReceipt ? [unreadable(line)] : walk.next(line.position, line.index, line),
+          line instanceof AlteredReceipt
+            ? [unreadable(line)]
+            : [...walk.next(line.position, line.index, line), ...payloads(last.stream, line.index, line)],
         );
       const commit = `${last.stream}@${last.last + 1}`;
       return [

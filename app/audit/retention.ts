@@ -13,8 +13,6 @@ import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
 
-export { ENDING, MAX_DAYS, MIN_DAYS } from '../../domain/audit/retention';
-
 export class Retention {
   constructor(private readonly policies: Aggregate<RetentionState, RetentionEvent>) {}
 

@@ -6,6 +6,9 @@
  * under the same id.
  */
 import { createHmac } from 'node:crypto';
+import type { Channel as ChannelSchema } from '../../contract/notices/channels';
+import type { Delivery } from '../../contract/notices/deliveries';
+import type { Shown } from '../../contract/route';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
@@ -43,13 +46,16 @@ import type { Change, Reaction } from '../engine/reacting';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 
-export { CHANNEL_KINDS } from '../../domain/notices/channel';
-export { NOTICE_EVENTS } from '../../domain/notices/notice';
-
 // ---------------------------------------------------------------------------------------------------- read models
 
-export interface ChannelDoc extends Channel {
-  readonly channel_id: string;
+export type ChannelDoc = Shown<typeof ChannelSchema>;
+
+/** A channel as the API shows it. */
+export function channelAnswer(
+  channel_id: string,
+  { kind, address, secret, groups, events }: Channel,
+): Shown<typeof ChannelSchema> {
+  return { channel_id, kind, address, secret, groups, events };
 }
 
 /** A row per channel that is there. */
@@ -64,25 +70,12 @@ export const channels: Projection<ChannelState, ChannelDoc> = {
       key: ALL,
       source: stream,
       index: version,
-      doc: channel === undefined ? null : { channel_id, ...channel },
+      doc: channel === undefined ? null : channelAnswer(channel_id, channel),
     };
   },
 };
 
-export interface DeliveryDoc {
-  readonly delivery_id: string;
-  readonly notice_id: string;
-  readonly title: string;
-  readonly channel_id: string;
-  readonly status: DeliveryState['status'];
-  readonly attempts: number;
-  /** When it was requested, or redriven last. */
-  readonly since: Time;
-  /** When the next attempt is due. */
-  readonly due: Time | null;
-  /** What the last attempt failed with. */
-  readonly failure: { readonly status?: number; readonly reason: string } | null;
-}
+export type DeliveryDoc = Shown<typeof Delivery>;
 
 /** A row per delivery. */
 export const deliveries: Projection<DeliveryState, DeliveryDoc> = {
@@ -92,12 +85,12 @@ export const deliveries: Projection<DeliveryState, DeliveryDoc> = {
   fields: ['status'],
   row({ tenant, id, stream, version }, { notice, target, since, status, attempts, due = null, failure = null }) {
     if (notice === undefined || target === undefined || since === undefined) return undefined;
-    const doc = {
+    const doc: DeliveryDoc = {
       delivery_id: id,
       notice_id: notice.id,
       title: notice.title,
       channel_id: target.channel_id,
-      status,
+      status: status as DeliveryDoc['status'],
       attempts,
       since,
       due,

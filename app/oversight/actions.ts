@@ -3,6 +3,8 @@
  * what they say is carried out. `nextStep` says which step follows from the states of the streams; here they are
  * loaded, and the step is taken. So a step that was lost, or is taken twice, changes nothing.
  */
+import type { Action } from '../../contract/oversight/actions';
+import type { Shown } from '../../contract/route';
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseCommitRef, parseStream, reservedId } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
@@ -30,6 +32,7 @@ import {
   type OpenChallenge,
   openVetoWindow,
   override,
+  type PolicyAtGate,
   type Proposal,
   propose,
   refuseAction,
@@ -83,12 +86,45 @@ const NOT_ITS_OWN = new Rejection(
 const MAX_STEPS = 12;
 
 /** An action as the API shows it. */
-export function actionView(
+export function actionAnswer(
   id: string,
   { state, version }: Pick<Loaded<ActionState>, 'state' | 'version'>,
-): Record<string, unknown> {
-  const { proposal, ...rest } = state;
-  return { id, version, ...proposal, ...rest };
+): Shown<typeof Action> {
+  const { kind, action, proposed_by, why, confidence, impact, risk, features, oversight, target } =
+    state.proposal as Proposal;
+  return {
+    id,
+    version,
+    kind,
+    action,
+    why,
+    confidence,
+    impact,
+    risk,
+    features,
+    proposed_by,
+    oversight,
+    policy: state.policy as PolicyAtGate,
+    target,
+    status: state.status as Shown<typeof Action>['status'],
+    proposed_hash: state.proposed_hash,
+    hash: state.hash,
+    held: state.held,
+    refs: state.refs,
+    veto_until: state.veto_until,
+    veto_from: state.veto_from,
+    cleared: state.cleared,
+    stopped: state.stopped,
+    challenge: state.challenge,
+    challenges: state.challenges,
+    executed: state.executed,
+    override: state.override,
+    overrides: state.overrides,
+    asked_people: state.asked_people,
+    proposed_at: state.proposed_at as Time,
+    decided_at: state.decided_at,
+    compensation: state.compensation,
+  };
 }
 
 /** The principal in whose name the gate acts. */

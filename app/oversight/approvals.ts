@@ -1,10 +1,12 @@
 /** Use cases of approvals: the queue, and what people do with what waits in it. */
+import type { Approval, approvals as contract } from '../../contract/oversight/approvals';
+import type { QueryOf, Shown } from '../../contract/route';
 import { refuse, Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { editProblem } from '../../domain/market/task';
-import { actionDecider, type Instead } from '../../domain/oversight/action';
+import { actionDecider, type Instead, type PolicyAtGate } from '../../domain/oversight/action';
 import {
   answer,
   type ApprovalEvent,
@@ -15,6 +17,7 @@ import {
   claim,
   type Consent,
   extend,
+  type Opened,
   override,
   reject,
   reopen,
@@ -39,12 +42,52 @@ import { partiesAsked } from './parties';
 export type ApprovalOutcome = Outcome<ApprovalState, ApprovalEvent>;
 
 /** An approval as the API shows it. */
-export function approvalView(
+export function approvalAnswer(
   id: string,
   { state, version }: Pick<Loaded<ApprovalState>, 'state' | 'version'>,
-): Record<string, unknown> {
-  const { request: asked, ...rest } = state;
-  return { id, version, ...asked, ...rest };
+): Shown<typeof Approval> {
+  const asked = state.request as ApprovalRequest & Opened;
+  return {
+    id,
+    version,
+    action: asked.action,
+    kind: asked.kind,
+    hash: state.hash,
+    summary: asked.summary,
+    requester: asked.requester,
+    parties: asked.parties,
+    why: asked.why,
+    impact: asked.impact,
+    risk: asked.risk,
+    policy: state.policy as PolicyAtGate,
+    inputs: asked.inputs,
+    safe_default: asked.safe_default,
+    choices: asked.choices,
+    leader: asked.leader,
+    ladder: asked.ladder,
+    deadline: asked.deadline,
+    severity: asked.severity,
+    score: asked.score,
+    approvals_needed: asked.approvals_needed,
+    ends: state.ends,
+    status: state.status as Shown<typeof Approval>['status'],
+    opened_ref: state.opened_ref,
+    opened_at: state.opened_at as Time,
+    extended_at: state.extended_at,
+    level: state.level,
+    claim: state.claim,
+    questions: state.questions,
+    given: state.given,
+    edit: state.edit,
+    edits: state.edits,
+    editors: state.editors,
+    rejected: state.rejected,
+    outcome: state.outcome,
+    requested_at: state.requested_at as Time,
+    closed_at: state.closed_at,
+    reopenings: state.reopenings,
+    override: state.override,
+  };
 }
 
 /** Who calls, as approvals know people. */
@@ -52,23 +95,14 @@ export function personOf({ id, kind, groups }: Principal): Person {
   return { by: id, kind, groups };
 }
 
-export interface ApprovalFilter {
-  readonly status?: string;
-  readonly kind?: string;
-  readonly severity?: string;
-  readonly requester?: string;
-  readonly outcome?: string;
-  readonly group?: string;
-}
+/** What of the queue is asked for: what waits, where neither a status nor an outcome is given. */
+export type ApprovalFilter = Omit<QueryOf<typeof contract.list>, 'limit' | 'continuation'>;
 
 /** What is decided about one of several approvals. */
 export interface BulkItem {
   readonly id: string;
   readonly hash: string;
 }
-
-/** Largest number of approvals that are decided in one go. */
-export const MAX_BULK = 100;
 
 export interface ApprovalsDeps {
   readonly approvals: Aggregate<ApprovalState, ApprovalEvent, ApprovalDoc>;
@@ -213,11 +247,13 @@ export class Approvals {
   /** A page of the queue: severity first, then deadline; as far as the view has come. */
   async list(
     tenant: string,
-    filter: ApprovalFilter,
+    { status, ...filter }: ApprovalFilter,
     limit: number,
     continuation?: string,
   ): Promise<{ approvals: readonly ApprovalDoc[]; continuation?: string }> {
-    const where = Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as Record<
+    const usual = filter.outcome === undefined ? 'waiting' : 'closed';
+    const wanted = { ...filter, status: status === 'all' ? undefined : (status ?? usual) };
+    const where = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Record<
       string,
       string
     >;

@@ -1,4 +1,6 @@
 /** Use cases of corrections: what people say should have been otherwise. */
+import type { Correction as CorrectionSchema } from '../../contract/oversight/corrections';
+import type { Shown } from '../../contract/route';
 import { Rejection } from '../../domain/kernel/decider';
 import { parseCommitRef } from '../../domain/kernel/ids';
 import {
@@ -12,6 +14,12 @@ import { ALL } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Transactor } from '../engine/transact';
+
+/** A correction as the API shows it. */
+export function correctionAnswer(id: string, { correction }: CorrectionState): Shown<typeof CorrectionSchema> {
+  const { target, what, instead_of, why, by } = correction as Correction;
+  return { id, target, what, instead_of, why, by };
+}
 
 export class Corrections {
   constructor(

@@ -6,12 +6,14 @@
  * over is read, up to 10,000 rows of each list, as seldom as it takes for the reading of a tenant to take at most a
  * hundredth of the time: the more there is to read, the older the figures become, and `at` says how old they are.
  */
+import type { DecisionFigures as FiguresSchema, HumanShare, Quantiles } from '../../contract/oversight/decisions';
+import type { Shown } from '../../contract/route';
 import { Recent } from '../../domain/kernel/recent';
 import { secondsBetween, type Time, toTime } from '../../domain/kernel/time';
 import type { ActionEvent, ActionState } from '../../domain/oversight/action';
-import type { ApprovalEvent, ApprovalState } from '../../domain/oversight/approval';
-import type { OversightAnswer } from '../../domain/oversight/oversight';
-import type { RoundEvent, RoundState } from '../../domain/oversight/round';
+import type { ApprovalEvent, ApprovalState, Outcome } from '../../domain/oversight/approval';
+import type { OversightPath } from '../../domain/oversight/oversight';
+import type { RoundEvent, RoundOutcome, RoundState } from '../../domain/oversight/round';
 import type { ActionDoc } from '../../projections/oversight/actions';
 import type { ApprovalDoc } from '../../projections/oversight/approvals';
 import type { RoundDoc } from '../../projections/oversight/rounds';
@@ -27,71 +29,9 @@ const MAX_TENANTS = 100;
 /** Kinds that are shown by themselves, those with the most actions first. */
 export const MAX_KINDS_SHOWN = 100;
 
-/** Of some actions: how many there were, and how many of them needed a person. */
-export interface HumanShare {
-  readonly actions: number;
-  readonly human: number;
-  /** human / actions; null without any. */
-  readonly share: number | null;
-}
-
-/** Seconds, by nearest rank; null when there is nothing to measure. */
-export interface Seconds {
-  readonly count: number;
-  readonly p50: number | null;
-  readonly p95: number | null;
-  readonly p99: number | null;
-}
-
-/** Field names are the wire's. */
-export interface DecisionFigures {
-  /** When they were read; what waits or is open is at most five seconds old. */
-  readonly at: Time;
-  /** False when there is more than was read: then these are the figures of a part, except for what waits or is open. */
-  readonly complete: boolean;
-  /** Goal of `share`: below 0.15. `by_kind`: the 100 kinds with the most actions. */
-  readonly actions: HumanShare & {
-    readonly by_path: Readonly<Record<OversightAnswer['path'], HumanShare>>;
-    readonly by_kind: readonly (HumanShare & { readonly kind: string })[];
-    readonly overridden: number;
-    readonly challenged: number;
-  };
-  readonly approvals: {
-    readonly waiting: number;
-    readonly approved: number;
-    readonly rejected: number;
-    /** Nobody decided in time. */
-    readonly defaulted: number;
-    readonly withdrawn: number;
-    /** Decided elsewhere. */
-    readonly superseded: number;
-    /** A second group was asked. */
-    readonly escalated: number;
-    /** Approved as a person had corrected it. */
-    readonly edited: number;
-    /** From the request to the end. */
-    readonly seconds: Seconds;
-    /**
-     * How often people decide as the agents proposed: approved without a correction / (approved + rejected); null
-     * before the first.
-     */
-    readonly agreement: number | null;
-  };
-  readonly rounds: {
-    readonly open: number;
-    readonly agreed: number;
-    readonly no_agreement: number;
-    readonly no_quorum: number;
-    readonly cancelled: number;
-    /** Went to a person. */
-    readonly escalated: number;
-    readonly overridden: number;
-    /** Held about challenges. */
-    readonly challenges: number;
-    /** From the opening to the end. */
-    readonly seconds: Seconds;
-  };
-}
+/** When what is over was read, `at` says; what waits or is open is at most five seconds old. */
+export type DecisionFigures = Shown<typeof FiguresSchema>;
+type Share = Shown<typeof HumanShare>;
 
 /** The figures but for what waits or is open. */
 interface Past extends Pick<DecisionFigures, 'at' | 'complete' | 'actions'> {
@@ -186,7 +126,7 @@ class Kept<T> {
 }
 
 function ofActions(docs: readonly ActionDoc[]): DecisionFigures['actions'] {
-  const onPath = (path: OversightAnswer['path']) => shareOf(docs.filter((doc) => doc.path === path));
+  const onPath = (path: OversightPath) => shareOf(docs.filter((doc) => doc.path === path));
   const kinds = [...Map.groupBy(docs, ({ kind }) => kind)].map(([kind, own]) => ({ kind, ...shareOf(own) }));
   return {
     ...shareOf(docs),
@@ -203,7 +143,7 @@ function ofActions(docs: readonly ActionDoc[]): DecisionFigures['actions'] {
 }
 
 function ofApprovals(docs: readonly ApprovalDoc[]): Omit<DecisionFigures['approvals'], 'waiting'> {
-  const closed = (outcome: string) => count(docs, (doc) => doc.outcome === outcome);
+  const closed = (outcome: Outcome) => count(docs, (doc) => doc.outcome === outcome);
   const approved = closed('approved');
   const rejected = closed('rejected');
   const edited = count(docs, (doc) => doc.outcome === 'approved' && doc.edited);
@@ -221,7 +161,7 @@ function ofApprovals(docs: readonly ApprovalDoc[]): Omit<DecisionFigures['approv
 }
 
 function ofRounds(docs: readonly RoundDoc[]): Omit<DecisionFigures['rounds'], 'open'> {
-  const closed = (outcome: string) => count(docs, (doc) => doc.outcome === outcome);
+  const closed = (outcome: RoundOutcome) => count(docs, (doc) => doc.outcome === outcome);
   return {
     agreed: closed('agreed'),
     no_agreement: closed('no_agreement'),
@@ -234,13 +174,13 @@ function ofRounds(docs: readonly RoundDoc[]): Omit<DecisionFigures['rounds'], 'o
   };
 }
 
-function shareOf(docs: readonly ActionDoc[]): HumanShare {
+function shareOf(docs: readonly ActionDoc[]): Share {
   const human = count(docs, (doc) => doc.human);
   return { actions: docs.length, human, share: ratio(human, docs.length) };
 }
 
 /** Of those that have ended. */
-function secondsOf(spans: readonly (readonly [from: Time | null, to: Time | null])[]): Seconds {
+function secondsOf(spans: readonly (readonly [from: Time | null, to: Time | null])[]): Shown<typeof Quantiles> {
   const sorted = spans
     .flatMap(([from, to]) => (from === null || to === null ? [] : [secondsBetween(from, to)]))
     .sort((a, b) => a - b);

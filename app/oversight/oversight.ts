@@ -1,18 +1,31 @@
 /** Use cases of oversight: the rules of a tenant, by kind of action. */
+import type { KindRules, oversight } from '../../contract/oversight/oversight';
+import type { AnswerOf, Shown } from '../../contract/route';
 import type { Time } from '../../domain/kernel/time';
 import {
   configure,
+  DEFAULT_RULES,
   type OversightEvent,
   type OversightRules,
   type OversightState,
   RULES,
   rulesFor,
+  rulesHash,
 } from '../../domain/oversight/oversight';
 import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
 
-export { DEFAULT_RULES, IMPACTS, MODES, SAFE_DEFAULTS, rulesHash } from '../../domain/oversight/oversight';
+/** The rules of a kind as the API shows them. */
+export function rulesAnswer(kind: string, rules: OversightRules): Shown<typeof KindRules> {
+  return { kind, rules, rules_hash: rulesHash(rules) };
+}
+
+/** The rules of every kind that has any, by name, and those of all others. */
+export function allRulesAnswer({ kinds }: OversightState): AnswerOf<typeof oversight.list> {
+  const named = Object.entries(kinds).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { value: named.map(([kind, rules]) => rulesAnswer(kind, rules)), default: DEFAULT_RULES };
+}
 
 export class Oversight {
   constructor(private readonly oversight: Aggregate<OversightState, OversightEvent>) {}

@@ -1,4 +1,6 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
+import type { Recount, Round } from '../../contract/oversight/rounds';
+import type { Shown } from '../../contract/route';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, reservedId } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
@@ -7,7 +9,13 @@ import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { type AgentProfile, type AgentState, levelOf } from '../../domain/market/agent';
 import { rounded } from '../../domain/market/market';
-import type { Algorithm, Group, Voter } from '../../domain/oversight/consensus';
+import {
+  agreementMatrix,
+  type Algorithm,
+  type Electorate,
+  type Group,
+  type Voter,
+} from '../../domain/oversight/consensus';
 import { type Party, withoutParties } from '../../domain/oversight/parties';
 import {
   cancel,
@@ -21,7 +29,6 @@ import {
   recomputeRound,
   roundDecider,
   type RoundEvent,
-  type RoundRecomputation,
   type RoundSpec,
   type RoundState,
   timePassed,
@@ -37,8 +44,6 @@ import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { AgentBook } from '../market/module';
 import { partiesSince } from './parties';
-
-export { ALGORITHMS, CONSENSUS_DEFAULTS, agreementMatrix } from '../../domain/oversight/consensus';
 
 export type RoundOutcome = Outcome<RoundState, RoundEvent>;
 
@@ -71,12 +76,45 @@ export type RoundInput = Omit<RoundSpec, 'deadline'> & {
 };
 
 /** A round as the API shows it. */
-export function roundView(
+export function roundAnswer(
   id: string,
   { state, version }: Pick<Loaded<RoundState>, 'state' | 'version'>,
-): Record<string, unknown> {
-  const { spec, electorate_hash, ballots, ...rest } = state;
-  return { id, version, ...spec, ...rest, snapshot: electorate_hash, ballots: Object.values(ballots) };
+): Shown<typeof Round> {
+  const { question, action, kind, impact, risk, choices, round_seconds, improvement_rounds, ...asked } =
+    state.spec as RoundSpec;
+  return {
+    id,
+    version,
+    question,
+    action,
+    kind,
+    impact,
+    risk,
+    choices,
+    deadline: state.deadline,
+    round_seconds,
+    improvement_rounds,
+    allow_change: asked.allow_change,
+    challenges: asked.challenges,
+    waits: asked.waits,
+    status: state.status as Shown<typeof Round>['status'],
+    electorate: state.electorate as Electorate,
+    opened_by: state.opened_by,
+    parties: state.parties,
+    opened_at: state.opened_at as Time,
+    pass: state.pass,
+    extended_at: state.extended_at,
+    tally: state.tally,
+    outcome: state.outcome,
+    escalation: state.escalation,
+    cancellation: state.cancellation,
+    override: state.override,
+    overrides: state.overrides,
+    override_asked: state.override_asked,
+    finished_at: state.finished_at,
+    snapshot: state.electorate_hash,
+    ballots: Object.values(state.ballots),
+  };
 }
 
 /**
@@ -162,8 +200,13 @@ export class Rounds {
   }
 
   /** Votes for oneself; a vote for anybody else is forged. What is refused here leaves a receipt. */
-  async vote(context: RequestContext, id: string, vote: Vote): Promise<RoundOutcome> {
+  async vote(
+    context: RequestContext,
+    id: string,
+    { voter = context.principal.id, ...rest }: Omit<Vote, 'voter'> & Partial<Pick<Vote, 'voter'>>,
+  ): Promise<RoundOutcome> {
     const { principal } = context;
+    const vote = { ...rest, voter };
     const now = await this.giveTimeBack(principal.tenant, id);
     const { stream, state, correlationId } = await this.load(principal.tenant, id);
     const cause =
@@ -229,12 +272,14 @@ export class Rounds {
   }
 
   /** Counts a closed round again from its receipts alone. */
-  async recompute(tenant: string, id: string): Promise<RoundRecomputation | Rejection> {
+  async recompute(tenant: string, id: string): Promise<Shown<typeof Recount> | Rejection> {
     const commits = [];
     for await (const commit of this.deps.transactor.commits(this.rounds.name(tenant, id))) commits.push(commit);
-    return commits.length === 0
-      ? new Rejection('missing', 'round-unknown', 'there is no round with this id')
-      : recomputeRound(commits);
+    if (commits.length === 0) return new Rejection('missing', 'round-unknown', 'there is no round with this id');
+    const counted = recomputeRound(commits);
+    if (counted instanceof Rejection) return counted;
+    const { ballots } = (await this.load(tenant, id)).state;
+    return { ...counted, matrix: agreementMatrix(Object.values(ballots)) };
   }
 
   /** Agents that know the field, the weightiest first; of equals the smaller id. */

@@ -94,7 +94,7 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
   [422, 'question-invalid', 'question must be a text of 1 to … characters'],
   [422, 'reason-needed', 'say why, in 1 to … characters'],
   [422, 'reasoning-invalid', 'reasoning must be a text of 1 to … characters'],
-  [422, 'ref-invalid', 'ref must be a text of 1 to 256 characters'],
+  [422, 'ref-invalid', 'ref must be a text of 1 to … characters'],
   [422, 'result-invalid', 'result must be a JSON value of at most … bytes, nested at most … deep'],
   [422, 'round-invalid', 'what is wrong with the round'],
   [422, 'round-not-closed', 'these are not the receipts of a closed round'],

@@ -16,12 +16,15 @@ export const MAX_COMMIT_BYTES = 256 * 1024;
 /** Largest number of commits that one append may carry (Cosmos DB: 100 operations a batch, one is the head). */
 export const MAX_COMMITS_PER_APPEND = 99;
 
+/** What policy may say of a command. */
+export const POLICY_DECISIONS = ['allow', 'deny', 'needs_approval'] as const;
+
 export interface PolicyReceipt {
   /** Which rules answered: the hash of the policy bundle. */
   readonly bundle: string;
   /** SHA-256 of what the rules were asked. */
   readonly input: string;
-  readonly decision: 'allow' | 'deny' | 'needs_approval';
+  readonly decision: (typeof POLICY_DECISIONS)[number];
 }
 
 export interface CommitMeta {

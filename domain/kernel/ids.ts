@@ -9,6 +9,11 @@ import { Rejection } from './decider';
 export const ID_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9._~:-]{0,126}[A-Za-z0-9_~-])?$/;
 export const TENANT_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
+/** What a category of streams is called. */
+export const CATEGORY_PATTERN = /^[a-z][a-z-]{0,31}$/;
+/** Longest name of a stream, or of a receipt in it, that a command may refer to, in characters. */
+export const MAX_REFERENCE = 512;
+
 /** True when `value` may serve as the id of an agent, a task, a tool or a principal (1 to 128 characters). */
 export function isId(value: string): boolean {
   return ID_PATTERN.test(value) && !value.includes('..');

@@ -7,7 +7,8 @@
 export const LEVELS = ['read_only', 'read_write', 'execute', 'critical'] as const;
 export type Level = (typeof LEVELS)[number];
 
-export type PrincipalKind = 'human' | 'agent' | 'service' | 'system';
+export const PRINCIPAL_KINDS = ['human', 'agent', 'service', 'system'] as const;
+export type PrincipalKind = (typeof PRINCIPAL_KINDS)[number];
 
 export interface Principal {
   /** The tenant whose data the call may touch; part of every key. */

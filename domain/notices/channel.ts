@@ -9,6 +9,11 @@ import { NOTICE_EVENTS, type NoticeEvent } from './notice';
 export const CHANNEL_KINDS = ['standard', 'teams', 'slack', 'mail'] as const;
 export type ChannelKind = (typeof CHANNEL_KINDS)[number];
 
+/** Most groups of a channel. */
+export const MAX_CHANNEL_GROUPS = 100;
+/** Longest address, in characters. */
+export const MAX_ADDRESS = 1_000;
+
 /** Instead of a group: all of them. */
 export const ALL_GROUPS = '*';
 
@@ -104,7 +109,7 @@ export function channelProblems(channel_id: string, { kind, address, secret, gro
   }
   need(
     isSet(groups) && groups.every((group) => group === ALL_GROUPS || isId(group)),
-    'groups must be 1 to 100 ids of groups, or *, each once',
+    `groups must be 1 to ${MAX_CHANNEL_GROUPS} ids of groups, or *, each once`,
   );
   need(
     isSet(events) && events.every((event) => NOTICE_EVENTS.includes(event)),
@@ -149,7 +154,7 @@ const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
 /** Whether plain http to loopback is really posted to, a setting of the adapter says. */
 function isEndpoint(address: string): boolean {
-  if (address.length > 1_000 || /[?#\s]/.test(address) || !URL.canParse(address)) return false;
+  if (address.length > MAX_ADDRESS || /[?#\s]/.test(address) || !URL.canParse(address)) return false;
   const { protocol, hostname, username, password } = new URL(address);
   return (
     (protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname))) && username === '' && password === ''
@@ -157,7 +162,7 @@ function isEndpoint(address: string): boolean {
 }
 
 function isSet(values: readonly string[]): boolean {
-  return values.length > 0 && values.length <= 100 && new Set(values).size === values.length;
+  return values.length > 0 && values.length <= MAX_CHANNEL_GROUPS && new Set(values).size === values.length;
 }
 
 function same(a: Channel, b: Channel): boolean {

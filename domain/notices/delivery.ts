@@ -40,8 +40,11 @@ export type DeliveryEvent =
 
 // ---------------------------------------------------------------------------------------------------------- state
 
+/** What a delivery can be once it was requested. */
+export const DELIVERY_STATUSES = ['pending', 'delivered', 'dead'] as const;
+
 export interface DeliveryState {
-  readonly status: 'unknown' | 'pending' | 'delivered' | 'dead';
+  readonly status: 'unknown' | (typeof DELIVERY_STATUSES)[number];
   readonly notice: Notice | undefined;
   readonly target: Target | undefined;
   /** When it was requested, or redriven last. */

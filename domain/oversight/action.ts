@@ -35,6 +35,8 @@ export const MAX_HOLDS = 20;
 /** How often an action may be challenged, and how often by the same challenger. */
 export const MAX_CHALLENGES = 10;
 export const MAX_CHALLENGES_EACH = 2;
+/** Longest word on what undid an action, in characters. */
+export const MAX_COMPENSATION_REF = 256;
 /** How often an action may be overridden. */
 export const MAX_OVERRIDES = 50;
 /** Why the task of an action that was stopped is not let on, and not brought back. */
@@ -71,7 +73,8 @@ export interface Proposal {
 /** What policy said, and which rules said it. */
 export type PolicyAtGate = Pick<PolicyReceipt, 'bundle' | 'decision'>;
 
-export type ClearedBy = 'rules' | 'round' | 'approval' | 'veto-window-passed' | 'override';
+export const CLEARED_BY = ['rules', 'round', 'approval', 'veto-window-passed', 'override'] as const;
+export type ClearedBy = (typeof CLEARED_BY)[number];
 
 export type ActionEvent =
   | Event<'ActionProposed', Proposal & { hash: string }>
@@ -109,13 +112,30 @@ export interface Overridden {
   readonly said_at?: Time;
 }
 
-export type HeldFor = 'round' | 'approval';
-export type Instead = 'refuse' | 'allow';
+/** What an action waits for. */
+export const HELD_FOR = ['round', 'approval'] as const;
+export type HeldFor = (typeof HELD_FOR)[number];
+/** What a person decides in place of what came of an action. */
+export const INSTEAD = ['refuse', 'allow'] as const;
+export type Instead = (typeof INSTEAD)[number];
 
 // ---------------------------------------------------------------------------------------------------------- state
 
-export type ActionStatus =
-  'unknown' | 'proposed' | 'held' | 'returned' | 'veto_window' | 'cleared' | 'executed' | 'refused' | 'vetoed';
+/** What an action can be once it was proposed. */
+export const ACTION_STATUSES = [
+  'proposed',
+  'held',
+  'returned',
+  'veto_window',
+  'cleared',
+  'executed',
+  'refused',
+  'vetoed',
+] as const;
+export type ActionStatus = 'unknown' | (typeof ACTION_STATUSES)[number];
+
+/** Whether what was wrong is to be undone, or was. */
+export const COMPENSATIONS = ['due', 'done'] as const;
 
 export interface ActionState {
   readonly status: ActionStatus;
@@ -737,8 +757,8 @@ function saidSince(
 export function compensated(done: { by: string; ref: string }): Decision<ActionState, ActionEvent> {
   return ({ compensation }) => {
     if (compensation === undefined) return refuse('no-compensation-due', 'nothing of this action is to be undone');
-    if (!isText(done.ref, 256))
-      return new Rejection('invalid', 'ref-invalid', 'ref must be a text of 1 to 256 characters');
+    if (!isText(done.ref, MAX_COMPENSATION_REF))
+      return new Rejection('invalid', 'ref-invalid', `ref must be a text of 1 to ${MAX_COMPENSATION_REF} characters`);
     if (compensation.due) return [{ type: 'CompensationDone', v: 1, data: done }];
     return compensation.by === done.by && compensation.ref === done.ref
       ? []

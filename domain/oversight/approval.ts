@@ -35,6 +35,10 @@ export const MAX_QUESTIONS = 50;
 export const MAX_EDITS = 20;
 export const MAX_REOPENINGS = 20;
 export const MAX_CLAIM_SECONDS = 3_600;
+/** Largest number of approvals that are decided in one go. */
+export const MAX_BULK = 100;
+/** Longest text of what an agent says, in characters. */
+export const MAX_SAYS = 500;
 /** Largest request, in bytes of JSON. */
 export const MAX_REQUEST_BYTES = 128 * 1024;
 
@@ -83,7 +87,15 @@ export interface Opened extends Severity {
   readonly ends: readonly Time[];
 }
 
-export type Outcome = 'approved' | 'rejected' | 'defaulted' | 'withdrawn' | 'superseded';
+export const APPROVAL_OUTCOMES = ['approved', 'rejected', 'defaulted', 'withdrawn', 'superseded'] as const;
+export type Outcome = (typeof APPROVAL_OUTCOMES)[number];
+
+/** What an approval can be once it was requested. */
+export const APPROVAL_STATUSES = ['waiting', 'closed'] as const;
+export type ApprovalStatus = (typeof APPROVAL_STATUSES)[number];
+
+/** What a person says of several at once. */
+export const BULK_DECISIONS = ['approve', 'reject'] as const;
 
 /** A correction: the action as it should be. */
 export interface Edit {
@@ -137,7 +149,7 @@ export interface Question {
 }
 
 export interface ApprovalState {
-  readonly status: 'unknown' | 'waiting' | 'closed';
+  readonly status: 'unknown' | ApprovalStatus;
   readonly request: (ApprovalRequest & Opened) | undefined;
   /** `stream@index` of the commit that opened it, or opened it again: what the action is held for. */
   readonly opened_ref: string;
@@ -675,10 +687,10 @@ export function requestProblems(asked: ApprovalRequest): string[] {
   need(asked.risk >= 0 && asked.risk <= 1, 'risk must be 0 to 1');
   need(SAFE_DEFAULTS.includes(asked.safe_default), `safe_default must be one of ${SAFE_DEFAULTS.join(', ')}`);
   const sound = ({ by, says, confidence = 1 }: AgentInput) =>
-    isText(by, 128) && isText(says, 500) && confidence >= 0 && confidence <= 1;
+    isText(by, 128) && isText(says, MAX_SAYS) && confidence >= 0 && confidence <= 1;
   need(
     asked.inputs.length <= MAX_INPUTS && asked.inputs.every(sound),
-    `inputs must be at most ${MAX_INPUTS}, each of 1 to 500 characters, with a confidence of 0 to 1`,
+    `inputs must be at most ${MAX_INPUTS}, each of 1 to ${MAX_SAYS} characters, with a confidence of 0 to 1`,
   );
   const { choices, leader } = asked;
   need(

@@ -32,6 +32,8 @@ export const CONSENSUS_DEFAULTS = { algorithm: 'expertise_based', min_agreement:
 
 export const MAX_VOTERS = 500;
 export const MAX_GROUPS = 50;
+/** Longest reason why a voter is asked, in characters. */
+export const MAX_VOTER_WHY = 200;
 /** Largest canonical form of an electorate in bytes: the receipt of its round stays below 256 KB. */
 export const MAX_ELECTORATE_BYTES = 128 * 1024;
 /** Largest weight, stake, share or factor of expertise. */
@@ -112,7 +114,10 @@ export function electorateProblems(electorate: Electorate): string[] {
     const { why, weight, stake, expertise, model } = voter;
     const one = `voter ${place + 1}`;
     need(isId(voter.id), `${one}: id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -`);
-    need(why.trim() !== '' && why.length <= 200, `${one}: why must be a text of 1 to 200 characters`);
+    need(
+      why.trim() !== '' && why.length <= MAX_VOTER_WHY,
+      `${one}: why must be a text of 1 to ${MAX_VOTER_WHY} characters`,
+    );
     need(model === undefined || isId(model), `${one}: model must be an id`);
     const numbers = { weight, stake, ...expertise };
     for (const [name, value] of Object.entries(numbers))

@@ -4,7 +4,7 @@
  */
 import { canonicalize } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
-import { parseCommitRef, streamsOf } from '../kernel/ids';
+import { MAX_REFERENCE, parseCommitRef, streamsOf } from '../kernel/ids';
 import { isText } from './oversight';
 
 /** Longest text of a correction, in characters. */
@@ -50,7 +50,7 @@ export function correct(correction: Correction): Decision<CorrectionState, Corre
         : refuse('correction-exists', 'another correction was given with this id: use another id');
     }
     const { target, what, instead_of, why } = correction;
-    if (target.length > 512 || parseCommitRef(target) === undefined)
+    if (target.length > MAX_REFERENCE || parseCommitRef(target) === undefined)
       return new Rejection('invalid', 'target-invalid', 'target must be a receipt: stream@index');
     for (const [name, text] of Object.entries({ what, instead_of, why })) {
       if (!isText(text, MAX_CORRECTION))

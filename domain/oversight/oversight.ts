@@ -91,10 +91,13 @@ export interface ApproverGroup {
   readonly seconds: number;
 }
 
+/** When agents vote: before each action, or only where a person would be asked. */
+export const ROUND_WHEN = ['always', 'escalated'] as const;
+
 /** The vote that agents hold before the action goes on. */
 export interface RoundRules extends Electorate {
   /** `escalated`: only when the action would go to a person, who then sees what the agents think. */
-  readonly when: 'always' | 'escalated';
+  readonly when: (typeof ROUND_WHEN)[number];
   readonly round_seconds: number;
   /** Further passes after one without agreement, 0 to 5. */
   readonly improvement_rounds: number;
@@ -167,7 +170,7 @@ export function rulesProblems(kind: string, rules: OversightRules): string[] {
   );
   problems.push(...ladderProblems(approvers));
   if (round !== undefined) {
-    need(round.when === 'always' || round.when === 'escalated', 'round.when must be always or escalated');
+    need(ROUND_WHEN.includes(round.when), `round.when must be ${ROUND_WHEN.join(' or ')}`);
     need(isWait(round.round_seconds), `round.round_seconds must be 1 to ${MAX_WAIT_SECONDS}`);
     need(
       Number.isInteger(round.improvement_rounds) && round.improvement_rounds >= 0 && round.improvement_rounds <= 5,
@@ -233,16 +236,22 @@ export interface Novelty {
 /** How far back novelty looks, in actions of the kind. */
 export const MAX_SEEN = 200;
 export const MAX_FEATURES = 50;
+/** Longest name of a feature and longest text, in characters; largest number, up or down. */
+export const MAX_FEATURE_NAME = 64;
+export const MAX_FEATURE_TEXT = 256;
+export const MAX_FEATURE_NUMBER = 1e15;
 
 /** What is wrong with features, in a sentence; undefined when nothing is. */
 export function featuresProblem(features: Features): string | undefined {
   const entries = Object.entries(features);
   const sound = entries.every(
-    ([name, value]) => isText(name, 64) && (typeof value === 'number' ? Math.abs(value) <= 1e15 : value.length <= 256),
+    ([name, value]) =>
+      isText(name, MAX_FEATURE_NAME) &&
+      (typeof value === 'number' ? Math.abs(value) <= MAX_FEATURE_NUMBER : value.length <= MAX_FEATURE_TEXT),
   );
   return entries.length <= MAX_FEATURES && sound
     ? undefined
-    : `features must be at most ${MAX_FEATURES} numbers (to 1e15) and texts (to 256 characters) under names of 1 to 64 characters`;
+    : `features must be at most ${MAX_FEATURES} numbers (to 1e15) and texts (to ${MAX_FEATURE_TEXT} characters) under names of 1 to ${MAX_FEATURE_NAME} characters`;
 }
 
 /**
@@ -304,20 +313,33 @@ export interface OversightInput {
   readonly novelty: Novelty;
 }
 
+/** Stable names of why a person is asked. */
+export const REASON_CODES = [
+  'low-confidence',
+  'high-impact',
+  'policy',
+  'low-consensus',
+  'novel',
+  'not-sure-enough-alone',
+  'too-risky-alone',
+  'mode',
+] as const;
+export type ReasonCode = (typeof REASON_CODES)[number];
+
 /** Why a person is asked. */
 export interface OversightReason {
-  /**
-   * Stable: `low-confidence`, `high-impact`, `policy`, `low-consensus`, `novel`, `not-sure-enough-alone`,
-   * `too-risky-alone`, `mode`.
-   */
-  readonly code: string;
+  readonly code: ReasonCode;
   readonly text: string;
   readonly value: string | number;
   readonly limit: string | number;
 }
 
+/** How an action goes on: at once, after a veto window, after the agents' vote, or after people's approval. */
+export const OVERSIGHT_PATHS = ['act', 'veto_window', 'round', 'approval'] as const;
+export type OversightPath = (typeof OVERSIGHT_PATHS)[number];
+
 export interface OversightAnswer {
-  readonly path: 'act' | 'veto_window' | 'round' | 'approval';
+  readonly path: OversightPath;
   /** Empty unless a person is asked; with path `round`: why one will be asked after it. */
   readonly reasons: readonly OversightReason[];
   readonly mode: Mode;
@@ -336,7 +358,7 @@ export function decideOversight(input: OversightInput, rules: OversightRules): O
   const { thresholds, acts_alone, mode, round } = rules;
   const reasons: OversightReason[] = [];
   // Each condition is what must hold for acting without a person: a number that is none fails it.
-  const need = (holds: boolean, code: string, text: string, value: string | number, limit: string | number) => {
+  const need = (holds: boolean, code: ReasonCode, text: string, value: string | number, limit: string | number) => {
     if (!holds) reasons.push({ code, text, value, limit });
   };
   need(

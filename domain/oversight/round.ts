@@ -8,7 +8,7 @@
  */
 import { canonicalize, ChainVerifier, type Commit } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection, upcast } from '../kernel/decider';
-import { commitRef, isId, parseCommitRef, streamsOf } from '../kernel/ids';
+import { commitRef, isId, MAX_REFERENCE, parseCommitRef, streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
 import { isSameActor, type PrincipalKind } from '../kernel/principal';
 import { type Excuse, isTime, plusSeconds, secondsBetween, type Time } from '../kernel/time';
@@ -31,6 +31,10 @@ export const MAX_CHOICES = 20;
 export const MAX_IMPROVEMENT_ROUNDS = 5;
 /** Longest pass: 30 days. */
 export const MAX_ROUND_SECONDS = 30 * 86_400;
+/** Longest question, and longest summary of an action, in characters. */
+export const MAX_QUESTION = 4_000;
+/** Longest reason of a cancellation, an override or a challenge, in characters. */
+export const MAX_ROUND_REASON = 1_000;
 /** Longest reasoning of a vote, in characters. */
 export const MAX_REASONING = 1_000;
 /** How often a voter may vote in one pass: its first vote and the changes of it. */
@@ -78,7 +82,12 @@ export interface CastBallot extends Ballot {
   readonly cast_at?: Time;
 }
 
-export type RoundOutcome = 'agreed' | 'no_agreement' | 'no_quorum';
+export const ROUND_OUTCOMES = ['agreed', 'no_agreement', 'no_quorum'] as const;
+export type RoundOutcome = (typeof ROUND_OUTCOMES)[number];
+
+/** What a round can be once it was opened. */
+export const ROUND_STATUSES = ['open', 'closed', 'cancelled'] as const;
+export type RoundStatus = (typeof ROUND_STATUSES)[number];
 
 export type RoundEvent =
   /** `parties`: who has a part in what is decided, besides who opened it. Older receipts don't say. */
@@ -144,7 +153,7 @@ export interface RoundOverride {
 }
 
 export interface RoundState {
-  readonly status: 'unknown' | 'open' | 'closed' | 'cancelled';
+  readonly status: 'unknown' | RoundStatus;
   readonly spec: RoundSpec | undefined;
   readonly electorate: Electorate | undefined;
   /** What a voter must show to have seen: `electorateHash`. */
@@ -304,13 +313,19 @@ export function roundProblems({ spec, electorate, opened_by, parties = [] }: Ope
     if (!holds) problems.push(rule);
   };
   need((question === undefined) !== (action === undefined), 'give either a question or an action');
-  need(question === undefined || isText(question, 4_000), 'question must be a text of 1 to 4,000 characters');
+  need(
+    question === undefined || isText(question, MAX_QUESTION),
+    `question must be a text of 1 to ${MAX_QUESTION} characters`,
+  );
   need(action === undefined || isId(action.kind), 'action.kind must be an id');
   need(
     action === undefined || /^[0-9a-f]{64}$/.test(action.hash),
     'action.hash must be 64 hexadecimal digits in lower case',
   );
-  need(action === undefined || isText(action.summary, 4_000), 'action.summary must be a text of 1 to 4,000 characters');
+  need(
+    action === undefined || isText(action.summary, MAX_QUESTION),
+    `action.summary must be a text of 1 to ${MAX_QUESTION} characters`,
+  );
   need(isId(spec.kind), 'kind must be an id');
   need(IMPACTS.includes(spec.impact), `impact must be one of ${IMPACTS.join(', ')}`);
   need(spec.risk === undefined || (spec.risk >= 0 && spec.risk <= 1), 'risk must be 0 to 1');
@@ -325,15 +340,16 @@ export function roundProblems({ spec, electorate, opened_by, parties = [] }: Ope
     `improvement_rounds must be a whole number from 0 to ${MAX_IMPROVEMENT_ROUNDS}`,
   );
   need(
-    challenges === undefined || (challenges.target.length <= 512 && parseCommitRef(challenges.target) !== undefined),
+    challenges === undefined ||
+      (challenges.target.length <= MAX_REFERENCE && parseCommitRef(challenges.target) !== undefined),
     'challenges.target must be a commit: stream@index',
   );
   need(
-    challenges === undefined || isText(challenges.reason, 1_000),
-    'challenges.reason must be a text of 1 to 1,000 characters',
+    challenges === undefined || isText(challenges.reason, MAX_ROUND_REASON),
+    `challenges.reason must be a text of 1 to ${MAX_ROUND_REASON} characters`,
   );
   need(
-    spec.waits === undefined || (spec.waits.length <= 512 && parseCommitRef(`${spec.waits}@0`) !== undefined),
+    spec.waits === undefined || (spec.waits.length <= MAX_REFERENCE && parseCommitRef(`${spec.waits}@0`) !== undefined),
     'waits must be a stream: tenant/category/id',
   );
   need(isId(opened_by), 'opened_by must be an id');
@@ -567,8 +583,8 @@ export function cancel(
   return (opened) => {
     const state = withParties(opened, since);
     if (state.status === 'unknown') return unknownRound();
-    if (!isText(reason, 1_000))
-      return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
+    if (!isText(reason, MAX_ROUND_REASON))
+      return new Rejection('invalid', 'reason-invalid', `reason must be a text of 1 to ${MAX_ROUND_REASON} characters`);
     if (state.cancellation?.by === by && state.cancellation.reason === reason) return [];
     const party = barred(state.parties, by, 'cancel');
     if (party !== undefined) return party;
@@ -688,9 +704,9 @@ function notOverridable({ status, outcome, spec }: RoundState, choice: string, r
     return refuse('round-not-closed', `the round is ${status}: there is no outcome to override`, { status });
   if (!choices.includes(choice))
     return new Rejection('invalid', 'choice-unknown', `choice must be one of ${choices.join(', ')}`, { choices });
-  return isText(reason, 1_000)
+  return isText(reason, MAX_ROUND_REASON)
     ? undefined
-    : new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
+    : new Rejection('invalid', 'reason-invalid', `reason must be a text of 1 to ${MAX_ROUND_REASON} characters`);
 }
 
 function insteadOf({ outcome, override: standing }: RoundState): {

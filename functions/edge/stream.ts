@@ -26,7 +26,7 @@ const LIFETIME_MS = 600_000;
  * told to stop (`return`); one that waits for long should watch the same signal. If it throws, that is logged and the
  * stream ends, as a client notices on every host: it connects again and goes on from the last id that it has.
  */
-export function serverSentEvents(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal): Answer {
+export function serverSentEvents(source: AsyncIterable<ServerSentEvent>, signal: AbortSignal): Answer<never> {
   // A proxy that collects an answer before it passes it on would keep every event until the end.
   return {
     status: 200,

@@ -1,36 +1,11 @@
 /** Actions at the gate: a row per action, with what it took to decide on it. */
+import type { ActionSummary } from '../../contract/oversight/actions';
+import type { Shown } from '../../contract/route';
 import { actionDecider, type ActionState } from '../../domain/oversight/action';
-import type { Features, OversightAnswer } from '../../domain/oversight/oversight';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
-export interface ActionDoc {
-  readonly id: string;
-  readonly status: ActionState['status'];
-  readonly kind: string;
-  readonly proposed_by: string;
-  readonly impact: string;
-  readonly confidence: number;
-  readonly risk: number;
-  /** How the rules sent it on its way. */
-  readonly path: OversightAnswer['path'];
-  /** Codes of the reasons for which a person is asked. */
-  readonly reasons: readonly string[];
-  /** True when a person was needed: an approval was asked for, or a person stepped in. */
-  readonly human: boolean;
-  readonly cleared_by: string | null;
-  readonly stopped_by: string | null;
-  readonly overridden: boolean;
-  readonly challenged: boolean;
-  readonly compensation: 'due' | 'done' | null;
-  readonly target: string | null;
-  /** Of executed actions: what novelty is measured against. */
-  readonly features: Features;
-  readonly proposed_at: string;
-  /** When it was cleared or stopped last. */
-  readonly decided_at: string | null;
-  readonly executed_at: string | null;
-}
+export type ActionDoc = Shown<typeof ActionSummary>;
 
 export const actions: Projection<ActionState, ActionDoc> = {
   name: 'actions',
@@ -42,7 +17,7 @@ export const actions: Projection<ActionState, ActionDoc> = {
     if (proposal === undefined) return undefined;
     const doc: ActionDoc = {
       id,
-      status: state.status,
+      status: state.status as ActionDoc['status'],
       kind: proposal.kind,
       proposed_by: proposal.proposed_by,
       impact: proposal.impact,

@@ -1,42 +1,10 @@
 /** The queue of approvals: a row per approval, the most severe first, of equals the one whose deadline comes first. */
+import type { ApprovalSummary } from '../../contract/oversight/approvals';
+import type { Shown } from '../../contract/route';
 import { approvalDecider, type ApprovalState, deadlineOf } from '../../domain/oversight/approval';
 import type { Projection } from '../projection';
 
-export interface ApprovalDoc {
-  readonly id: string;
-  readonly status: ApprovalState['status'];
-  /** The stream that waits for it. */
-  readonly action: string;
-  readonly kind: string;
-  readonly summary: string;
-  readonly requester: string;
-  readonly why: string;
-  readonly impact: string;
-  readonly risk: number;
-  readonly severity: string;
-  /** Hash of what is decided about. */
-  readonly hash: string;
-  /** The groups that were asked so far. */
-  readonly group: readonly string[];
-  readonly approvals_needed: number;
-  /** What approving may decide, where it is one of several things; null where it is not. */
-  readonly choices: readonly string[] | null;
-  /** What it decides when nobody says which; null on a tie: then whoever approves says it. */
-  readonly leader: string | null;
-  readonly approved_by: readonly string[];
-  readonly claimed_by: string | null;
-  readonly claimed_until: string | null;
-  readonly questions_open: number;
-  readonly safe_default: string;
-  readonly deadline: string;
-  readonly outcome: string | null;
-  /** Who decided last. */
-  readonly decided_by: string | null;
-  readonly edited: boolean;
-  readonly level: number;
-  readonly requested_at: string;
-  readonly closed_at: string | null;
-}
+export type ApprovalDoc = Shown<typeof ApprovalSummary>;
 
 export const approvals: Projection<ApprovalState, ApprovalDoc> = {
   name: 'approvals',
@@ -48,7 +16,7 @@ export const approvals: Projection<ApprovalState, ApprovalDoc> = {
     if (request === undefined) return undefined;
     const doc: ApprovalDoc = {
       id,
-      status: state.status,
+      status: state.status as ApprovalDoc['status'],
       action: request.action,
       kind: request.kind,
       summary: request.summary,

@@ -1,14 +1,11 @@
 /** Corrections for lists, and for learning: a row per correction. */
-import { type Correction, correctionDecider, type CorrectionState } from '../../domain/oversight/correction';
+import type { CorrectionSummary } from '../../contract/oversight/corrections';
+import type { Shown } from '../../contract/route';
+import { correctionDecider, type CorrectionState } from '../../domain/oversight/correction';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
-export interface CorrectionDoc extends Correction {
-  readonly id: string;
-  /** The stream of the corrected receipt. */
-  readonly stream: string;
-  readonly at: string;
-}
+export type CorrectionDoc = Shown<typeof CorrectionSummary>;
 
 export const corrections: Projection<CorrectionState, CorrectionDoc> = {
   name: 'corrections',

@@ -1,35 +1,11 @@
 /** Rounds for lists: a row per round. */
+import type { RoundSummary } from '../../contract/oversight/rounds';
+import type { Shown } from '../../contract/route';
 import { roundDecider, type RoundState } from '../../domain/oversight/round';
 import type { Projection } from '../projection';
 import { ALL } from '../projection';
 
-export interface RoundDoc {
-  readonly id: string;
-  readonly status: RoundState['status'];
-  readonly kind: string;
-  /** What is asked: the question, or the action in words. */
-  readonly question: string;
-  readonly impact: string;
-  readonly algorithm: string;
-  /** Ids of those who may vote. */
-  readonly voter: readonly string[];
-  readonly votes: number;
-  readonly pass: number;
-  readonly deadline: string;
-  readonly outcome: string | null;
-  readonly choice: string | null;
-  readonly score: number | null;
-  readonly escalated: boolean;
-  readonly overridden: boolean;
-  /** Its choices have the same weight: people say which. */
-  readonly tie: boolean;
-  /** The stream that waits for the outcome. */
-  readonly waits: string | null;
-  readonly challenges: string | null;
-  readonly opened_by: string;
-  readonly opened_at: string | null;
-  readonly finished_at: string | null;
-}
+export type RoundDoc = Shown<typeof RoundSummary>;
 
 export const rounds: Projection<RoundState, RoundDoc> = {
   name: 'rounds',
@@ -41,7 +17,7 @@ export const rounds: Projection<RoundState, RoundDoc> = {
     if (spec === undefined || electorate === undefined) return undefined;
     const doc: RoundDoc = {
       id,
-      status: state.status,
+      status: state.status as RoundDoc['status'],
       kind: spec.kind,
       question: spec.question ?? spec.action?.summary ?? '',
       impact: spec.impact,

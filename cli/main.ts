@@ -8,8 +8,11 @@ import { join } from 'node:path';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { nearest } from '../domain/kernel/nearest';
+import { ACTION_STATUSES, COMPENSATIONS } from '../domain/oversight/action';
+import { APPROVAL_OUTCOMES, APPROVAL_STATUSES } from '../domain/oversight/approval';
 import { ALGORITHMS } from '../domain/oversight/consensus';
 import { IMPACTS } from '../domain/oversight/oversight';
+import { ROUND_STATUSES } from '../domain/oversight/round';
 import type * as ArchiveCommand from './audit/archive';
 import type * as AsofCommand from './audit/asof';
 import type * as ExportCommand from './audit/export';
@@ -232,7 +235,7 @@ command(program, 'rounds', 'List rounds of agents, or show one', [
   'formicary rounds backup-window  # what is asked, and who said what',
 ])
   .argument('[id]', 'a round')
-  .addOption(new Option('-s, --status <status>').choices(['open', 'closed', 'cancelled']))
+  .addOption(new Option('-s, --status <status>').choices(ROUND_STATUSES))
   .option('-k, --kind <kind>')
   .option('--voter <id>', 'in which this one may vote')
   .option('--escalated', 'that went to people')
@@ -286,13 +289,11 @@ command(program, 'approvals', 'Show what waits for people: severe things first, 
   'formicary approvals --group administrators',
   'formicary approvals --status closed --outcome defaulted  # what nobody decided',
 ])
-  .addOption(new Option('-s, --status <status>', 'waiting by default').choices(['waiting', 'closed']))
+  .addOption(new Option('-s, --status <status>', 'waiting by default').choices(APPROVAL_STATUSES))
   .option('-k, --kind <kind>')
   .addOption(new Option('--severity <severity>').choices(IMPACTS))
   .option('--requester <id>')
-  .addOption(
-    new Option('--outcome <outcome>').choices(['approved', 'rejected', 'defaulted', 'withdrawn', 'superseded']),
-  )
+  .addOption(new Option('--outcome <outcome>').choices(APPROVAL_OUTCOMES))
   .option('-g, --group <name>', 'that was asked')
   .option('-n, --limit <n>', 'at most so many; 20 by default', whole)
   .option('--all', 'every one')
@@ -351,20 +352,9 @@ command(program, 'actions', 'List actions at the gate, or show one', [
   'formicary actions order-7  # everything about one',
 ])
   .argument('[id]', 'an action')
-  .addOption(
-    new Option('-s, --status <status>').choices([
-      'proposed',
-      'held',
-      'returned',
-      'veto_window',
-      'cleared',
-      'executed',
-      'refused',
-      'vetoed',
-    ]),
-  )
+  .addOption(new Option('-s, --status <status>').choices(ACTION_STATUSES))
   .option('-k, --kind <kind>')
-  .addOption(new Option('--compensation <state>').choices(['due', 'done']))
+  .addOption(new Option('--compensation <state>').choices(COMPENSATIONS))
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
   .action(runs<ActionsCommand.ActionsInput>(() => (require('./oversight/actions') as typeof ActionsCommand).actions));

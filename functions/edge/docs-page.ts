@@ -148,6 +148,30 @@ const SCRIPT = String.raw`
     return [].concat(schema.type || 'any').join(' | ') + (schema.format ? ' (' + schema.format + ')' : '');
   }
 
+  // Names of fields, and choices, within a schema: what somebody who searches may have in mind.
+  const known = new Map();
+  function wordsOf(schema, above) {
+    if (!schema || (above || []).includes(schema)) return '';
+    if (schema.$ref && known.has(schema.$ref)) return known.get(schema.$ref);
+    const found = resolve(schema);
+    const trail = (above || []).concat(schema, found);
+    const parts = [].concat(found.enum || [], found.const === undefined ? [] : found.const);
+    for (const [name, inside] of Object.entries(found.properties || {})) parts.push(name, wordsOf(inside, trail));
+    for (const inside of [found.items, found.additionalProperties].concat(variants(found) || [])) {
+      if (typeof inside === 'object') parts.push(wordsOf(inside, trail));
+    }
+    const words = parts.join(' ');
+    if (schema.$ref && !above) known.set(schema.$ref, words);
+    return words;
+  }
+  function schemaIn(holder) { return (Object.values((holder || {}).content || {})[0] || {}).schema; }
+  function refusalsOf(response) { return Object.entries((((response.content || {})['application/problem+json']) || {}).examples || {}); }
+  // Who calls is said by headers, as the security schemes name them.
+  const identity = Object.values(api.components.securitySchemes || {}).map(function (scheme) {
+    return { name: scheme.name, in: scheme.in, required: false, description: scheme.description, schema: { type: 'string' } };
+  });
+  function parametersOf(operation) { return (operation.parameters || []).map(resolve).concat(identity); }
+
   const LIMITS = { minLength: 'length ≥ #', maxLength: 'length ≤ #', minimum: '≥ #', maximum: '≤ #', exclusiveMinimum: '> #',
     exclusiveMaximum: '< #', minItems: 'items ≥ #', maxItems: 'items ≤ #', pattern: 'matches #' };
   function limits(schema) {
@@ -235,17 +259,16 @@ const SCRIPT = String.raw`
   // ---------------------------------------------------------------------------------------------------- try it
 
   function tryForm(method, path, operation) {
-    const parameters = operation.parameters || [];
     const bodySchema = ((operation.requestBody || {}).content || {})['application/json'];
-    const fields = parameters.map(function (parameter) {
-      const example = (parameter.schema.examples || [])[0];
+    const fields = parametersOf(operation).map(function (parameter) {
+      const example = parameter.example === undefined ? (parameter.schema.examples || [])[0] : parameter.example;
       const kept = parameter.in === 'header' ? sessionStorage.getItem('header ' + parameter.name) : undefined;
       const input = el('input', { required: parameter.required, 'aria-label': parameter.name, placeholder: example === undefined ? parameter.in : String(example), spellcheck: 'false' });
-      input.value = kept || '';
+      input.value = kept || (parameter.in === 'path' && example !== undefined ? example : '');
       return { parameter: parameter, input: input };
     });
     const body = bodySchema && el('textarea', { spellcheck: 'false', 'aria-label': 'body' });
-    if (body) body.value = JSON.stringify(sample(bodySchema.schema, 0), null, 2);
+    if (body) body.value = JSON.stringify(bodySchema.example === undefined ? sample(bodySchema.schema, 0) : bodySchema.example, null, 2);
     const output = el('div', { class: 'wide', 'aria-live': 'polite' });
     const stop = el('button', { type: 'button', hidden: true }, 'Stop');
 
@@ -256,7 +279,7 @@ const SCRIPT = String.raw`
       for (const item of fields) {
         const name = item.parameter.name;
         const value = item.input.value;
-        if (item.parameter.in === 'path') url = url.replace('{' + name + '}', encodeURIComponent(value));
+        if (item.parameter.in === 'path') url = url.replace('{' + name + '}', value.split('/').map(encodeURIComponent).join('/'));
         else if (value !== '' && item.parameter.in === 'query') query.set(name, value);
         else if (item.parameter.in === 'header') {
           // Who one is stays the same from form to form; the key and the version of a command do not.
@@ -325,16 +348,21 @@ const SCRIPT = String.raw`
 
   function responseItem(status, response) {
     const resolved = resolve(response);
-    // Problems all have one form, which the schemas show.
+    const refusals = refusalsOf(resolved);
+    // Problems all have one form, which the schemas show: what tells them apart is their type.
     const content = status < 400 ? Object.entries(resolved.content || {})[0] : undefined;
     return el('li', {},
-      el('span', { class: 'status ' + (status < 400 ? 'ok' : 'bad') }, status), resolved.description,
+      el('span', { class: 'status ' + (status < 400 ? 'ok' : 'bad') }, status), refusals.length ? 'Refused' : resolved.description,
       content ? el('span', { class: 'type' }, content[0] === 'application/json' ? typeName(content[1].schema) : content[0]) : null,
-      content ? deeper(content[1].schema) : null);
+      content ? deeper(content[1].schema) : null,
+      refusals.length ? el('details', { class: 'deeper' }, el('summary', {}, refusals.length === 1 ? 'one type' : refusals.length + ' types'),
+        el('ul', { class: 'fields' }, refusals.map(function (refusal) {
+          return el('li', {}, el('span', { class: 'name' }, refusal[0]), el('div', { class: 'about' }, prose(refusal[1].summary)));
+        }))) : null);
   }
 
   function operationInside(method, path, operation) {
-    const parameters = operation.parameters || [];
+    const parameters = parametersOf(operation);
     const body = ((operation.requestBody || {}).content || {})['application/json'];
     return [
       el('div', { class: 'about' }, prose(operation.description)),
@@ -366,9 +394,9 @@ const SCRIPT = String.raw`
   // Everything that can be searched: its text, and what is shown or hidden with it.
   const items = [];
   const groups = new Map();
-  function groupOf(tag) {
+  function groupOf(tag, description) {
     if (!groups.has(tag)) {
-      const group = { section: el('section', {}, el('h2', {}, tag)), list: el('div', {}, el('h2', {}, tag)) };
+      const group = { section: el('section', {}, el('h2', {}, tag), el('div', { class: 'intro' }, prose(description))), list: el('div', {}, el('h2', {}, tag)) };
       groups.set(tag, group);
       main.append(group.section);
       nav.append(group.list);
@@ -382,7 +410,7 @@ const SCRIPT = String.raw`
     items.push({ group: group, nodes: [details, link], text: text.toLowerCase() });
   }
 
-  for (const tag of api.tags) groupOf(tag.name);
+  for (const tag of api.tags) groupOf(tag.name, tag.description);
   for (const [path, methods] of Object.entries(api.paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const id = operation.operationId;
@@ -392,14 +420,19 @@ const SCRIPT = String.raw`
         el('span', { class: 'summary' }, operation.summary));
       const link = el('a', { href: '#' + id }, el('span', { class: 'method ' + method }, method.toUpperCase()), el('span', {}, operation.summary));
       addItem(operation.tags[0] || 'other', card(id, summary, function () { return operationInside(method, path, operation); }), link,
-        [method, path, id, operation.summary, operation.description, operation.tags.join(' ')].join(' '));
+        [method, path, id, operation.summary, operation.description, operation.tags.join(' '),
+          parametersOf(operation).map(function (parameter) { return parameter.name; }).join(' '),
+          wordsOf(schemaIn(operation.requestBody)),
+          Object.values(operation.responses).map(resolve).map(function (response) {
+            return refusalsOf(response).map(function (refusal) { return refusal[0]; }).join(' ') || wordsOf(schemaIn(response));
+          }).join(' ')].join(' '));
     }
   }
   for (const [name, schema] of Object.entries(api.components.schemas)) {
     if (!isNamed(name)) continue;
     const id = 'schema-' + name;
     const summary = el('summary', {}, el('span', { class: 'path' }, name), el('span', { class: 'summary' }, String(schema.description || '').split('\n')[0]));
-    addItem('schemas', card(id, summary, function () { return [schemaBlock(schema)].flat(); }), el('a', { href: '#' + id }, name), name + ' ' + (schema.description || ''));
+    addItem('Schemas', card(id, summary, function () { return [schemaBlock(schema)].flat(); }), el('a', { href: '#' + id }, name), name + ' ' + (schema.description || '') + ' ' + wordsOf(schema));
   }
   const nothing = el('p', { class: 'nothing', hidden: true }, 'Nothing matches.');
   main.append(nothing);

@@ -16,7 +16,8 @@ import { ServiceBusServer } from '../servers/amqp/service-bus';
 import { chain, EPOCH } from '../support/commits';
 import { eventually } from '../support/eventually';
 import type { Timed } from './contract';
-import { deadlinesContract, workQueueContract } from './small-stores.contract';
+import { deadlinesContract } from './deadlines.contract';
+import { workQueueContract } from './work-queue.contract';
 
 const DEADLINES = 'deadlines';
 const LOCK_SECONDS = 30;

@@ -7,8 +7,8 @@ import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
 import { AzureClients } from '../../adapters/azure/identity';
 import { StoreBusy } from '../../app/engine/ports';
 import { connectionString, startAzurite } from '../support/azurite';
+import { blobArchiveContract } from './blob-archive.contract';
 import type { Opened } from './contract';
-import { blobArchiveContract } from './small-stores.contract';
 
 const NOWHERE = 'Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=a;SharedAccessKey=b';
 const clientsOf = (blobs: string) =>

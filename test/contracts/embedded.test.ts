@@ -16,17 +16,13 @@ import {
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { plusSeconds } from '../../domain/kernel/time';
 import { chain, EPOCH } from '../support/commits';
+import { blobArchiveContract } from './blob-archive.contract';
 import type { Opened, Timed } from './contract';
+import { deadlinesContract } from './deadlines.contract';
 import { eventStoreContract } from './event-store.contract';
-import {
-  blobArchiveContract,
-  checkpointsContract,
-  deadlinesContract,
-  keysContract,
-  presenceContract,
-  workQueueContract,
-} from './small-stores.contract';
+import { checkpointsContract, keysContract, presenceContract } from './small-stores.contract';
 import { viewStoreContract } from './view-store.contract';
+import { workQueueContract } from './work-queue.contract';
 
 const temporaryFolder = () => mkdtemp(join(tmpdir(), 'formicary-contract-'));
 

@@ -10,7 +10,8 @@ import { Watchdog } from '../../app/engine/watchdog';
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { eventually } from '../support/eventually';
-import { MemoryDatabase, Stage, TENANT } from '../support/stage';
+import { MemoryDatabase } from '../support/memory-database';
+import { Stage, TENANT } from '../support/stage';
 import { ManualClock } from '../support/transacting';
 
 const A = `${TENANT}/thing/a`;

@@ -6,8 +6,9 @@ import { type Change, react, type Reaction } from '../../app/engine/reacting';
 import { Watchdog } from '../../app/engine/watchdog';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
 import { chain } from '../support/commits';
+import { MemoryDatabase } from '../support/memory-database';
 import { MemoryEventStore } from '../support/memory-store';
-import { MemoryDatabase, TENANT } from '../support/stage';
+import { TENANT } from '../support/stage';
 import { ManualClock, transactorOn } from '../support/transacting';
 
 const [A, B] = [`${TENANT}/thing/a`, `${TENANT}/thing/b`] as const;

@@ -6,7 +6,8 @@ import type { Deadline } from '../../app/engine/ports';
 import { StandingDeadlines } from '../../app/engine/standing-deadlines';
 import { Watchdog } from '../../app/engine/watchdog';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { MemoryDatabase, TENANT } from '../support/stage';
+import { MemoryDatabase } from '../support/memory-database';
+import { TENANT } from '../support/stage';
 import { ManualClock } from '../support/transacting';
 
 const A = `${TENANT}/thing/a`;

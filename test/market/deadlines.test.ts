@@ -2,84 +2,23 @@
  * The market's deadlines and what follows from them: late rather than never, once in effect, whatever the clock and the
  * processes do.
  */
-import fc from 'fast-check';
-import { Rejection } from '../../domain/kernel/decider';
 import { secondsBetween } from '../../domain/kernel/time';
-import { agentDecider } from '../../domain/market/agent';
-import { taskDecider, type TaskSpec } from '../../domain/market/task';
-import { brokenRules } from '../support/log-rules';
-import { agentOf, as, later, type Process, profile, spec, Stage, taskOf, types } from '../support/stage';
-
-const LEASE = 30;
-const PRESENCE = 60;
-const AGES = 100_000;
-
-let stage: Stage;
-
-/** A process; pools are not balanced, since that follows the real clock. */
-async function begin(): Promise<Process> {
-  const process = await stage.start();
-  await process.colony.balance.stop();
-  await stage.settled();
-  return process;
-}
-
-beforeEach(async () => {
-  stage = new Stage();
-  await begin();
-});
-
-afterEach(async () => {
-  expect(brokenRules(stage.log())).toEqual([]);
-  expect(stage.chainFaults()).toEqual([]);
-  await stage.end();
-});
-
-async function enter(id: string, changes: Parameters<typeof profile>[0] = {}): Promise<void> {
-  expect((await stage.colony.agents.register(as(id), id, profile(changes))).ok).toBe(true);
-  await stage.settled();
-}
-
-async function post(id: string, changes: Partial<TaskSpec> = {}): Promise<void> {
-  expect((await stage.colony.tasks.post(as('poster'), id, spec(changes))).ok).toBe(true);
-  await stage.settled();
-}
-
-const stateOf = (task: string) => stage.fold(taskDecider, taskOf(task)).state;
-const agent = (id: string) => stage.fold(agentDecider, agentOf(id)).state;
-
-function claimOf(task: string): { agent: string; award: number } {
-  const { holder } = stateOf(task);
-  return { agent: holder?.agent as string, award: holder?.award as number };
-}
-
-async function accept(task: string): Promise<{ agent: string; award: number }> {
-  const claim = claimOf(task);
-  expect((await stage.colony.tasks.accept(as(claim.agent), task, claim)).ok).toBe(true);
-  await stage.settled();
-  return claim;
-}
-
-/** The agent says that it lives, and works on what it names; gives what it is told of that. */
-async function beat(id: string, ...tasks: string[]): Promise<boolean[]> {
-  const answer = await stage.colony.agents.heartbeat(
-    as(id),
-    id,
-    tasks.map((task) => ({ task, award: claimOf(task).award ?? 1 })),
-  );
-  if (answer instanceof Rejection) throw new Error(answer.message);
-  return answer.held.map(({ stands }) => stands);
-}
-
-/** Time passes, unnoticed by anybody until the next look. */
-const wait = (seconds: number) => void (stage.clock.time += seconds * 1_000);
-
-/** The machine is off for a while; then a process starts. */
-async function offFor(seconds: number): Promise<void> {
-  stage.first.kill();
-  wait(seconds);
-  await begin();
-}
+import { agentOf, as, later, spec, taskOf, types } from '../support/stage';
+import {
+  accept,
+  agent,
+  AGES,
+  beat,
+  begin,
+  claimOf,
+  enter,
+  offFor,
+  post,
+  PRESENCE,
+  stage,
+  stateOf,
+  wait,
+} from './holders';
 
 /** Each kind of deadline: how it comes to stand, after how long it is due, what follows, and where. */
 const KINDS: readonly { name: string; arrange: () => Promise<void>; due: number; stream: string; follows: string[] }[] =
@@ -215,174 +154,6 @@ describe.each(KINDS)('$name', ({ arrange, due, stream, follows }) => {
       expect(since(before)).toEqual(follows);
     },
   );
-});
-
-describe('a lease', () => {
-  test('stands exactly as long as its holder gives signs of life for it', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: LEASE + 10 }), { maxLength: 12 }), async (gaps) => {
-        await stage.end();
-        stage = new Stage();
-        await begin();
-        await enter('ann');
-        await post('t', { lease_seconds: LEASE });
-        await accept('t');
-        let stands = true;
-        for (const gap of gaps) {
-          wait(gap);
-          await stage.fire();
-          stands &&= gap < LEASE;
-          expect(stateOf('t').holder?.award === 1).toBe(stands);
-          const held = await stage.colony.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: 1 }]);
-          expect(held).toEqual({ held: [{ task: 't', award: 1, stands }] });
-        }
-      }),
-      { numRuns: 30 },
-    );
-  });
-
-  test('is not extended by a sign of life that does not name it', async () => {
-    await enter('ann');
-    await post('t');
-    const former = await accept('t');
-    wait(LEASE - 1);
-    await beat('ann');
-    wait(1);
-    await stage.fire();
-    expect(types(stage.stream(taskOf('t')).slice(-1))).toEqual(['AttemptEnded', 'TaskReopened']);
-    expect(stateOf('t').history).toMatchObject([{ agent: 'ann', award: 1, end: 'expired' }]);
-    expect(agent('ann').slots).toEqual({});
-    const tooLate = await stage.colony.tasks.complete(as('ann'), 't', former, {});
-    expect(tooLate.ok ? undefined : tooLate.rejection.code).toBe('award-superseded');
-  });
-
-  test('has its full time once more after a restart, since nobody was there to hear', async () => {
-    await enter('ann', { presence_seconds: AGES });
-    await post('t', { max_attempts: 1 });
-    await accept('t');
-    await offFor(3_600);
-    await stage.fire();
-    wait(LEASE - 1);
-    await stage.fire();
-    expect(stateOf('t').status).toBe('running');
-    wait(1);
-    await stage.fire();
-    expect(stateOf('t').status).toBe('dead');
-  });
-
-  test('that was extended as it ran out in another process stands', async () => {
-    await enter('ann');
-    await post('t');
-    await accept('t');
-    const other = await begin();
-    wait(LEASE - 1);
-    const held = await other.colony.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: 1 }]);
-    expect(held).toEqual({ held: [{ task: 't', award: 1, stands: true }] });
-    wait(1);
-    await stage.fire();
-    expect(stateOf('t').status).toBe('running');
-  });
-});
-
-describe('presence', () => {
-  test('a silent agent is lost after its time, gives back what it holds, and others take it', async () => {
-    await enter('ann', { capacity: 2 });
-    await post('runs', { lease_seconds: AGES, accept_seconds: AGES });
-    await accept('runs');
-    await post('waits', { accept_seconds: AGES });
-    wait(10);
-    await beat('ann', 'runs');
-    const lastSeen = stage.now;
-    wait(PRESENCE - 0.001);
-    await stage.fire();
-    expect(agent('ann').status).toBe('active');
-    wait(0.001);
-    await stage.fire();
-    expect(
-      stage
-        .stream(agentOf('ann'))
-        .flatMap(({ events }) => events)
-        .find(({ type }) => type === 'AgentLost'),
-    ).toMatchObject({ data: { last_seen: lastSeen } });
-    expect(agent('ann').slots).toEqual({});
-    for (const task of ['runs', 'waits'])
-      expect(stateOf(task)).toMatchObject({
-        status: 'open',
-        attempts: 2,
-        history: [{ agent: 'ann', award: 1, end: 'lost' }],
-      });
-    await enter('bob', { capacity: 2 });
-    wait(1);
-    await stage.fire();
-    for (const task of ['runs', 'waits']) expect(claimOf(task)).toEqual({ agent: 'bob', award: 2 });
-  });
-
-  test('an agent that comes back gets work again, and is watched again', async () => {
-    await enter('ann');
-    wait(PRESENCE);
-    await stage.fire();
-    expect(agent('ann').status).toBe('lost');
-    await post('t', { accept_seconds: AGES });
-    expect(stateOf('t').status).toBe('open');
-    await beat('ann');
-    await stage.settled();
-    expect(claimOf('t')).toEqual({ agent: 'ann', award: 1 });
-    wait(PRESENCE - 1);
-    await stage.fire();
-    expect(agent('ann').status).toBe('active');
-    wait(1);
-    await stage.fire();
-    expect(types(stage.stream(agentOf('ann'))).filter((type) => /Lost|Returned/.test(type))).toEqual([
-      'AgentLost',
-      'AgentReturned',
-      'AgentLost',
-    ]);
-  });
-
-  test('nobody is lost after a restart before having had time to say something', async () => {
-    await enter('ann');
-    await enter('bob');
-    await offFor(3_600);
-    await stage.fire();
-    wait(PRESENCE - 1);
-    await stage.fire();
-    expect([agent('ann').status, agent('bob').status]).toEqual(['active', 'active']);
-    await beat('bob');
-    wait(1);
-    await stage.fire();
-    expect([agent('ann').status, agent('bob').status]).toEqual(['lost', 'active']);
-  });
-
-  test('an agent is lost once, though two processes look at once', async () => {
-    await enter('ann');
-    await post('t', { lease_seconds: AGES });
-    await accept('t');
-    const other = await begin();
-    wait(PRESENCE);
-    await Promise.all([stage.first, other].map(({ colony }) => colony.deadlines.fire()));
-    await stage.fire();
-    expect(types(stage.stream(agentOf('ann'))).filter((type) => type === 'AgentLost')).toHaveLength(1);
-    expect(stateOf('t').history).toHaveLength(1);
-  });
-
-  test('what a lost agent holds is given back also when the process dies in between', async () => {
-    await enter('ann');
-    await post('t', { lease_seconds: AGES });
-    await accept('t');
-    wait(PRESENCE);
-    stage.mishaps = (port, method, [append]) =>
-      port === 'store' && method === 'append' && (append as { stream: string }).stream === taskOf('t')
-        ? 'hangs'
-        : undefined;
-    await stage.colony.deadlines.fire();
-    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-    expect([agent('ann').status, stateOf('t').status]).toEqual(['lost', 'running']);
-    stage.first.kill();
-    stage.mishaps = () => undefined;
-    await begin();
-    expect(stateOf('t')).toMatchObject({ status: 'open', history: [{ end: 'lost' }] });
-    expect(agent('ann').slots).toEqual({});
-  });
 });
 
 describe('failures', () => {

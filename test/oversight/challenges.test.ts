@@ -1,107 +1,30 @@
-/**
- * Challenges from end to end: what is doubted never waits for a round that won't come, whoever is doubted can't evade
- * the verdict, and nobody who doubts everything holds anything up.
- */
+/** Awards that are challenged, and what becomes of their holders. */
 import fc from 'fast-check';
-import { derivedSystemId } from '../../app/engine/new-id';
 import type { Append } from '../../app/engine/ports';
 import { agentDecider, MAX_OPEN_CHALLENGES } from '../../domain/market/agent';
-import { isAlive, taskDecider } from '../../domain/market/task';
-import { actionDecider } from '../../domain/oversight/action';
-import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
+import { isAlive } from '../../domain/market/task';
+import type { OversightRules } from '../../domain/oversight/oversight';
 import { roundDecider } from '../../domain/oversight/round';
 import { brokenRules } from '../support/log-rules';
-import { agentOf, as, profile, spec, Stage, taskOf, TENANT, turns, types } from '../support/stage';
+import { agentOf, as, profile, spec, taskOf, TENANT, turns, types } from '../support/stage';
+import {
+  awarded,
+  challenge,
+  challengeRules,
+  DAY,
+  JUDGES,
+  judges,
+  newStage,
+  person,
+  register,
+  sound,
+  stage,
+  task,
+  verdict,
+  voting,
+} from './challenge-stage';
 
-let stage: Stage;
-
-beforeEach(() => {
-  stage = new Stage();
-});
-afterEach(() => stage.end());
-
-const JUDGES = ['j0', 'j1', 'j2'];
-const DAY = 86_400;
-const LADDER = [{ group: 'approvers', members: [], seconds: 60 }];
-const person = (id: string) => ({
-  principal: {
-    tenant: TENANT,
-    id: `human:${id}`,
-    kind: 'human' as const,
-    level: 'critical' as const,
-    groups: ['approvers', 'administrators'],
-  },
-});
-
-const task = (id = 't') => stage.fold(taskDecider, taskOf(id)).state;
-const action = (id = 'a') => stage.fold(actionDecider, `${TENANT}/action/${id}`).state;
 const claim = (id = 't') => ({ agent: task(id).holder?.agent as string, award: task(id).holder?.award as number });
-const register = (id: string, changes: Parameters<typeof profile>[0] = {}) =>
-  stage.colony.agents.register(
-    as(id),
-    id,
-    profile({ agent_type: `type.${id}`, presence_seconds: 10 * DAY, ...changes }),
-  );
-const judges = (...ids: string[]) =>
-  Promise.all(ids.map((id) => register(id, { agent_type: 'judge', capabilities: {}, offer: null })));
-
-const voters = (...ids: string[]) => ids.map((id) => ({ id, why: 'asked by name' }));
-const voting = (...ids: string[]): OversightRules['round'] => ({
-  when: 'always',
-  algorithm: 'simple_majority',
-  voters: voters(...ids),
-  min_agreement: 0.75,
-  quorum: 0.6,
-  round_seconds: 30,
-  improvement_rounds: 0,
-});
-const challengeRules = async (changes: Partial<OversightRules> = {}) => {
-  const rules = {
-    ...DEFAULT_RULES,
-    mode: 'full_automation' as const,
-    approvers: LADDER,
-    round: voting(...JUDGES),
-    ...changes,
-  };
-  const outcome = await stage.colony.oversight.configure(person('root'), 'challenge', rules);
-  if (!outcome.ok) throw new Error(outcome.rejection.message);
-};
-
-/** Posted, and awarded to `ann`. */
-const awarded = async (id = 't', changes: Parameters<typeof spec>[0] = {}) => {
-  await register('ann', { capacity: 100 });
-  await stage.colony.tasks.post(
-    as('poster'),
-    id,
-    spec({ accept_seconds: 600, lease_seconds: 3_600, retry_seconds: 0, ...changes }),
-  );
-  await stage.settled();
-  expect(task(id).holder?.agent).toBe('ann');
-  return task(id).holder?.receipt as string;
-};
-
-const challenge = async (target: string, by = 'rival', reason = 'it has not the tools') => {
-  const outcome = await stage.colony.challenges.challenge(as(by), target, reason);
-  await stage.settled();
-  return { code: outcome.ok ? 'ok' : outcome.rejection.code, round: outcome.round };
-};
-
-const verdict = async (round: string, choice: 'uphold' | 'dismiss', ...ids: string[]) => {
-  const { state } = await stage.colony.rounds.load(TENANT, round);
-  for (const id of ids.length === 0 ? (state.electorate?.voters.map((voter) => voter.id) ?? []) : ids) {
-    await stage.colony.rounds.vote(as(id), round, {
-      voter: id,
-      choice,
-      confidence: 1,
-      reasoning: 'because',
-      snapshot: state.electorate_hash,
-      pass: state.pass,
-    });
-  }
-  await stage.settled();
-};
-
-const sound = () => expect(brokenRules(stage.log())).toEqual([]);
 
 describe('an award', () => {
   beforeEach(async () => {
@@ -380,306 +303,6 @@ describe('the verdict meets a holder who', () => {
   });
 });
 
-describe('an action', () => {
-  const order = {
-    kind: 'erp.order',
-    action: { amount: 1 },
-    why: 'x',
-    confidence: 1,
-    impact: 'low' as const,
-    risk: 0,
-    features: {},
-  };
-
-  beforeEach(async () => {
-    await stage.start();
-    await judges(...JUDGES, 'rival');
-    await challengeRules();
-    await stage.colony.actions.propose(as('buyer'), 'a', order);
-    await stage.colony.actions.override(person('ada'), 'a', 'allow', 'fine');
-    await stage.settled();
-    expect(action().status).toBe('cleared');
-  });
-
-  const execute = () => stage.colony.actions.execute(as('buyer'), 'a', { hash: action().hash });
-
-  test('whose challenger takes the question back from the people: nobody gets right by that', async () => {
-    const { round } = await challenge(`${TENANT}/action/a@0`);
-    await verdict(round, 'uphold', 'j0');
-    await verdict(round, 'dismiss', 'j1');
-    await stage.pass(35, undefined, 5);
-    const { approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
-    expect(approvals).toMatchObject([{ kind: 'round.outcome' }]);
-    expect(
-      await stage.colony.approvals.withdraw(as('rival'), (approvals[0] as { id: string }).id, 'never mind'),
-    ).toMatchObject({ ok: true });
-    await stage.settled();
-    expect(action()).toMatchObject({ status: 'cleared', challenge: undefined });
-    expect(await execute()).toMatchObject({ ok: true });
-    sound();
-  });
-
-  test('is not marked by a challenge without a reason, nor by a stranger, nor by who proposed it', async () => {
-    expect((await challenge(`${TENANT}/action/a@0`, 'rival', ' ')).code).toBe('round-invalid');
-    expect((await challenge(`${TENANT}/action/a@0`, 'stranger')).code).toBe('challenger-not-registered');
-    await register('buyer', { capabilities: {} });
-    expect((await challenge(`${TENANT}/action/a@0`, 'buyer')).code).toBe('requester-may-not-decide');
-    expect(action().challenges).toEqual([]);
-    expect(await execute()).toMatchObject({ ok: true });
-  });
-
-  test('challenged again after a dismissal goes on', async () => {
-    const { round } = await challenge(`${TENANT}/action/a@0`);
-    expect(await execute()).toMatchObject({ ok: false, rejection: { code: 'action-challenged' } });
-    await verdict(round, 'dismiss');
-    expect((await challenge(`${TENANT}/action/a@0`)).code).toBe('challenged-before');
-    expect(await execute()).toMatchObject({ ok: true });
-  });
-
-  test.each([
-    ['not taken yet: it does not happen', false],
-    ['taken already: it is to be undone', true],
-  ])('that a person stops after the challenge was dismissed, %s', async (_, taken) => {
-    const { round } = await challenge(`${TENANT}/action/a@0`);
-    await verdict(round, 'dismiss');
-    if (taken) expect(await execute()).toMatchObject({ ok: true });
-    expect(await stage.colony.rounds.override(person('bob'), round, 'uphold', 'I know better')).toMatchObject({
-      ok: true,
-    });
-    await stage.settled();
-    expect(action()).toMatchObject(
-      taken
-        ? { status: 'executed', compensation: { due: true } }
-        : { status: 'refused', override: { by: 'human:bob', instead: 'refuse' } },
-    );
-    if (!taken) expect(await execute()).toMatchObject({ ok: false });
-    sound();
-  });
-
-  test('that a challenge has stopped stays so when a person dismisses the challenge afterwards', async () => {
-    const { round } = await challenge(`${TENANT}/action/a@0`);
-    await verdict(round, 'uphold');
-    expect(await stage.colony.rounds.override(person('bob'), round, 'dismiss', 'it was right')).toMatchObject({
-      ok: true,
-    });
-    await stage.settled();
-    expect(action().status).toBe('refused');
-    expect(await stage.colony.actions.override(person('bob'), 'a', 'allow', 'it was right')).toMatchObject({
-      ok: true,
-    });
-    await stage.settled();
-    expect(await execute()).toMatchObject({ ok: true });
-  });
-
-  test('that a person lets on after that stays so, though what came before comes again', async () => {
-    const { round } = await challenge(`${TENANT}/action/a@0`);
-    await verdict(round, 'uphold', 'j0');
-    await verdict(round, 'dismiss', 'j1', 'j2');
-    await stage.pass(40);
-    // The challenge is settled by it, so there is nothing left for the override itself to do.
-    expect(await stage.colony.rounds.override(person('bob'), round, 'uphold', 'I know better')).toMatchObject({
-      ok: true,
-    });
-    await stage.settled();
-    expect(action().status).toBe('refused');
-    stage.clock.time += 1_000;
-    expect(await stage.colony.actions.override(person('cal'), 'a', 'allow', 'I have looked again')).toMatchObject({
-      ok: true,
-    });
-    await stage.settled();
-    await stage.colony.decisions.handle(stage.log());
-    await stage.settled();
-    expect(action()).toMatchObject({ status: 'cleared', override: { by: 'human:cal' } });
-  });
-
-  /** The process was away for an hour, in which nobody could judge. */
-  const away = async () => {
-    const from = stage.clock.time;
-    stage.clock.time += 3_600_000;
-    stage.colony.watchdog.wasAway(from, stage.clock.time);
-    await stage.fire();
-  };
-
-  test.each([
-    ['not taken yet', false, { status: 'refused', stopped: { by: 'challenge' } }],
-    ['taken already', true, { status: 'executed', compensation: { due: true } }],
-  ])('whose judges could not judge for a while is judged after that, %s', async (_, taken, end) => {
-    if (taken) await execute();
-    const { round } = await challenge(`${TENANT}/action/a@0`);
-    await away();
-    expect(action()).toMatchObject({ status: taken ? 'executed' : 'cleared', challenge: { round } });
-    await verdict(round, 'uphold');
-    expect(action()).toMatchObject(end);
-    expect(types(stage.stream(`${TENANT}/action/a`)).filter((type) => type === 'ChallengeExtended')).toHaveLength(1);
-    await stage.pass(600, undefined, 60);
-    expect(action()).toMatchObject(end);
-    sound();
-  });
-
-  test('whose challenge nobody decides on after that either is over once the time is', async () => {
-    await execute();
-    await challenge(`${TENANT}/action/a@0`);
-    await away();
-    await stage.pass(600, undefined, 60);
-    expect(action()).toMatchObject({ status: 'executed', challenge: undefined, compensation: undefined });
-    sound();
-  });
-
-  test('whose round can never be opened falls to its safe default, by a time of its own', async () => {
-    stage.mishaps = (port, method, [append]) =>
-      port === 'store' && method === 'append' && (append as Append).stream.includes('/round/') ? 'fails' : undefined;
-    await stage.colony.challenges.challenge(as('rival'), `${TENANT}/action/a@0`, 'x').catch(() => undefined);
-    await turns(20);
-    expect(action().challenge).toMatchObject({ by: 'rival' });
-    await stage.pass(400, undefined, 60).catch(() => undefined);
-    expect(action()).toMatchObject({ status: 'refused', stopped: { by: 'challenge' } });
-  });
-});
-
-describe('time that is given back to those who decide on a challenge', () => {
-  const order = {
-    kind: 'erp.order',
-    action: { amount: 1 },
-    why: 'x',
-    confidence: 1,
-    impact: 'low' as const,
-    risk: 0,
-    features: {},
-  };
-  /** Opened at 0: its round has until 30, the people after it until 90; it lapses at 150. */
-  const doubted = {
-    'an award': {
-      open: async () => {
-        await challengeRules({ holds_awards: true });
-        return (await challenge(await awarded())).round;
-      },
-      until: () => task().challenges.findLast(({ status }) => status === 'open')?.until,
-      ended: () => task().challenges.at(-1)?.status,
-      upheld: 'upheld',
-      late: 'dismissed',
-    },
-    'an action': {
-      open: async () => {
-        await stage.colony.actions.propose(as('buyer'), 'a', order);
-        await stage.colony.actions.override(person('ada'), 'a', 'allow', 'fine');
-        await stage.settled();
-        return (await challenge(`${TENANT}/action/a@0`)).round;
-      },
-      until: () => action().challenge?.until,
-      ended: () => action().stopped?.reason,
-      upheld: expect.stringContaining('decided to uphold'),
-      late: expect.stringContaining('nobody decided'),
-    },
-  };
-
-  let began = 0;
-  const at = (seconds: number) => new Date(began + seconds * 1_000).toISOString();
-  /** Nothing is heard and nothing fires until then. */
-  const away = (seconds: number) => {
-    const from = stage.clock.time;
-    stage.clock.time = began + seconds * 1_000;
-    stage.colony.watchdog.wasAway(from, stage.clock.time);
-  };
-  const until = async (seconds: number) =>
-    await stage.pass((began + seconds * 1_000 - stage.clock.time) / 1_000, undefined, 5);
-  const uphold = async () => {
-    const { approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
-    const { id, hash } = approvals[0] as { id: string; hash: string };
-    expect(
-      await stage.colony.approvals.approve(person('bob'), id, { hash, reason: 'it is wrong', choice: 'uphold' }),
-    ).toMatchObject({ ok: true });
-    await stage.settled();
-  };
-
-  beforeEach(async () => {
-    await stage.start();
-    await judges(...JUDGES, 'rival');
-    await challengeRules();
-  });
-
-  describe.each(Object.entries(doubted))('of %s', (_, { open, until: standsUntil, ended, upheld, late }) => {
-    let round: string;
-    beforeEach(async () => {
-      began = stage.clock.time;
-      round = await open();
-      expect(standsUntil()).toBe(at(150));
-    });
-
-    test('to its round: the challenge has it as well, though its own time was over', async () => {
-      await until(25);
-      away(325);
-      await stage.fire();
-      expect(standsUntil()).toBe(at(330 + 120));
-      await until(328);
-      await verdict(round, 'uphold');
-      expect(ended()).toEqual(upheld);
-      sound();
-    });
-
-    test('to its round, a little: people have all of their time after it', async () => {
-      await until(25);
-      away(125);
-      await until(160);
-      expect(standsUntil()).toBe(at(130 + 120));
-      await uphold();
-      expect(ended()).toEqual(upheld);
-    });
-
-    test('to the people who are asked after it', async () => {
-      await until(85);
-      away(185);
-      await stage.fire();
-      expect(standsUntil()).toBe(at(190 + 60));
-      await uphold();
-      expect(ended()).toEqual(upheld);
-    });
-
-    test('is no time without an end: nobody decides, and it is over', async () => {
-      await until(25);
-      away(325);
-      await until(600);
-      expect(standsUntil()).toBeUndefined();
-      expect(ended()).toEqual(late);
-      sound();
-    });
-  });
-});
-
-describe('the name space of what the product opens', () => {
-  test('is closed to callers, at rounds and actions', async () => {
-    await stage.start();
-    const id = derivedSystemId(TENANT, 'challenge', 'x');
-    const round = {
-      question: 'x?',
-      kind: 'x',
-      impact: 'low' as const,
-      choices: ['a', 'b'],
-      round_seconds: 60,
-      improvement_rounds: 0,
-      allow_change: false,
-      electorate: { algorithm: 'simple_majority' as const, voters: voters('a'), min_agreement: 0.75, quorum: 0.6 },
-    };
-    expect(await stage.colony.rounds.open(as('a'), id, round)).toMatchObject({
-      ok: false,
-      rejection: { code: 'id-reserved' },
-    });
-    expect(
-      await stage.colony.actions.propose(as('a'), id, {
-        kind: 'x',
-        action: 1,
-        why: 'x',
-        confidence: 1,
-        impact: 'low',
-        risk: 0,
-        features: {},
-      }),
-    ).toMatchObject({ ok: false, rejection: { code: 'id-reserved' } });
-    expect(stage.log()).toEqual([]);
-  });
-});
-
-// ------------------------------------------------------------------------------------------------------- property
-
 type Step =
   | { readonly do: 'challenge'; readonly by: string; readonly reason: string }
   | { readonly do: 'accept' | 'complete' | 'release' | 'fail' | 'decline' | 'hand-off' }
@@ -738,8 +361,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 async function play(steps: readonly Step[]): Promise<string[]> {
   const wrong: string[] = [];
-  const own = new Stage();
-  stage = own;
+  const own = newStage();
   await own.start();
   await judges('j0', 'j1', 'rival', 'other');
   await register('ann');

@@ -1,33 +1,39 @@
 /** The process of an action at the gate, as a table: a state, what is known, and the step that follows. */
 import { refuse } from '../../domain/kernel/decider';
-import { plusSeconds } from '../../domain/kernel/time';
 import { taskDecider, type TaskState } from '../../domain/market/task';
-import { actionDecider, type ActionState, type Proposal } from '../../domain/oversight/action';
+import { actionDecider, type ActionState } from '../../domain/oversight/action';
 import { approvalDecider, type ApprovalState } from '../../domain/oversight/approval';
-import type { Tally } from '../../domain/oversight/consensus';
 import { inputsOf, type Known, learnt, nextStep, type Step } from '../../domain/oversight/next-step';
-import { decideOversight, DEFAULT_RULES, type OversightRules, type RoundRules } from '../../domain/oversight/oversight';
-import { roundDecider, type RoundState } from '../../domain/oversight/round';
+import { DEFAULT_RULES, type OversightRules, type RoundRules } from '../../domain/oversight/oversight';
+import { DISMISS, type Ended, NOBODY, TAKEN_BACK, UPHOLD } from '../../domain/oversight/verdict';
 import {
-  DISMISS,
-  type Ended,
-  endOf,
-  NOBODY,
-  reasonOf,
-  secondsAfterRound,
-  TAKEN_BACK,
-  UPHOLD,
-  verdictDueOf,
-  verdictOf,
-} from '../../domain/oversight/verdict';
+  action,
+  approval,
+  CHANGES,
+  DOUBT,
+  FOR,
+  FREE,
+  HELD_TOO_OFTEN,
+  holds,
+  LATER,
+  look,
+  NOW,
+  OVERRIDDEN,
+  refusal,
+  round,
+  second,
+  settle,
+  TALLY,
+  TARGET,
+  targeted,
+  UNDO,
+  verdict,
+} from './next-step-world';
 
-const NOW = '2026-11-21T10:00:00.000Z';
-const LATER = plusSeconds(NOW, 60);
-const FOR = 'acme/approval/a@0';
 const AGAIN = 'acme/approval/a@5';
 const ROUND = 'acme/round/r@0';
 const BECAUSE = 'acme/action/x@7';
-const TARGET = 'acme/task/t';
+
 const NO = refuse('no', 'it was refused');
 
 const VOTE: RoundRules = {
@@ -39,79 +45,19 @@ const VOTE: RoundRules = {
   min_agreement: 0.5,
   quorum: 0.5,
 } as unknown as RoundRules;
-const FREE: OversightRules = { ...DEFAULT_RULES, mode: 'full_automation' };
+
 const WATCHED: OversightRules = { ...DEFAULT_RULES, mode: 'human_on_the_loop', veto_seconds: 90 };
 const { veto_seconds: _, ...NO_SECONDS } = WATCHED;
 const RULES: OversightRules = { ...DEFAULT_RULES, round: VOTE };
 
-const INPUT = {
-  kind: 'erp.order',
-  confidence: 0.9,
-  impact: 'low',
-  risk: 0.1,
-  policy: { decision: 'allow', reasons: [] },
-  novelty: { distance: 0, known: true },
-} as const;
-
-function answer(path: Proposal['oversight']['path']): Proposal['oversight'] {
-  return { ...decideOversight(INPUT, FREE), path };
-}
-
-/** The second answer of the rules. */
-function second(consensus_score: number, rules: OversightRules): Proposal['oversight'] {
-  return decideOversight({ ...INPUT, consensus_score }, rules);
-}
-
-function action(changes: Partial<ActionState> = {}, path: Proposal['oversight']['path'] = 'act'): ActionState {
-  const proposal: Proposal = {
-    kind: 'erp.order',
-    action: { count: 3 },
-    proposed_by: 'ann',
-    why: 'desks are missing',
-    confidence: 0.9,
-    impact: 'low',
-    risk: 0.1,
-    features: {},
-    oversight: answer(path),
-    policy: { bundle: 'one', decision: 'allow' },
-  };
-  return { ...actionDecider.initial, status: 'proposed', proposal, proposed_hash: 'h', hash: 'h', ...changes };
-}
-
-/** The action is for a task. */
-function targeted(changes: Partial<ActionState>): ActionState {
-  const state = action(changes);
-  return { ...state, proposal: { ...(state.proposal as Proposal), target: TARGET } };
-}
-
-const round = (changes: Partial<RoundState>): RoundState => ({ ...roundDecider.initial, status: 'closed', ...changes });
-const approval = (changes: Partial<ApprovalState>): ApprovalState => ({
-  ...approvalDecider.initial,
-  status: 'closed',
-  opened_ref: FOR,
-  hash: 'h',
-  ends: [NOW, LATER],
-  request: { requester: 'ann', safe_default: 'refuse', ladder: DEFAULT_RULES.approvers } as ApprovalState['request'],
-  ...changes,
-});
 const task = (changes: Partial<TaskState>) => ({
   task: { state: { ...taskDecider.initial, ...changes }, ref: `${TARGET}@4` },
 });
 
-const TALLY = {
-  choices: [{ choice: 'approve', weight: 1, share: 0.875 }],
-  score: 0.875,
-  quorum_met: true,
-  mean_confidence: 0.8,
-  dissent: [{ voter: 'vic', choice: 'reject', confidence: 0.6, reasoning: 'too many' }],
-} as unknown as Tally;
 const AGREED = round({ outcome: { outcome: 'agreed', choice: 'approve', early: false }, tally: TALLY });
-const OVERRIDDEN = round({
-  override: { by: 'eve', choice: 'approve', reason: 'I know it' } as RoundState['override'],
-  tally: TALLY,
-});
+
 const SAID = { by: 'eve', says: 'overrode the round with approve: I know it' };
-const DOUBT = { by: 'dan', round: 'c', reason: 'why', until: LATER, since: NOW };
+
 const LATE = { ...DOUBT, until: NOW };
 const PROPOSED_FOR_ROUND = action({}, 'round');
 const HELD_ROUND = action({ status: 'held', held: { for: 'round', ref: ROUND }, refs: [ROUND] });
@@ -121,8 +67,7 @@ const CLEARED = { status: 'cleared', cleared: { by: 'rules', hash: 'h' } } as co
 const OVERRIDE = { status: 'cleared', cleared: { by: 'override', hash: 'h' } } as const;
 const EXECUTED = { status: 'executed', executed: { by: 'oversight', hash: 'h', at: NOW } } as const;
 const STOPPED = { status: 'vetoed', stopped: { by: 'eve', reason: 'no' } } as const;
-const UNDO = { due: true, reason: 'it was wrong' };
-const HELD_TOO_OFTEN = refuse('held-too-often', 'the action was held 20 times');
+
 const POSTPONES = approval({
   outcome: 'defaulted',
   request: { ...approval({}).request, safe_default: 'postpone' } as ApprovalState['request'],
@@ -130,24 +75,8 @@ const POSTPONES = approval({
 const NOBODY_DECIDED = `nobody of approvers, administrators decided by ${LATER}`;
 const CAME_BACK = 'the action came back: it was changed, or policy has become stricter';
 const EDIT = { action: { count: 4 }, hash: 'k', changes: [], by: 'eve', reason: 'one more' };
-const CHANGES = [{ path: '/count', before: 3, after: 4 }];
 
 const WAIT: Step = { do: 'wait' };
-const look = (at: Extract<Step, { do: 'look' }>['at']): Step => ({ do: 'look', at });
-const settle = (upheld: boolean, verdict: string, lapsed?: true): Step => ({
-  do: 'settleChallenge',
-  round: 'c',
-  upheld,
-  reason: reasonOf(verdict, 'c'),
-  lapsed,
-});
-const refusal = (by: string, reason: string, ref?: string): Step => ({ do: 'refuse', by, ref, reason });
-const holds = (ref: string, oversight?: Proposal['oversight']): Step => ({
-  do: 'hold',
-  for: 'approval',
-  ref,
-  oversight,
-});
 
 type Row = readonly [what: string, state: ActionState, known: Partial<Known>, step: Step];
 
@@ -500,7 +429,6 @@ const stopped: Row[] = [
   ['… once', targeted(STOPPED), { tried: { endQuestions: 'done', stopTask: 'done' } }, WAIT],
 ];
 
-const verdict = (is: string | undefined) => ({ verdict: { is } });
 const late = (ended: Ended) => ({ ...verdict(undefined), late: ended });
 const challenged = action({ status: 'veto_window', challenge: DOUBT });
 const overdue = action({ status: 'veto_window', challenge: LATE });
@@ -573,90 +501,4 @@ describe('a turn', () => {
       for (const came of [NO, {}]) expect(nextStep(state, learnt(before, step, came)).do).not.toBe(step.do);
     },
   );
-});
-
-describe('the verdict on a challenge', () => {
-  const JUDGING = { challenges: { target: 'x', reason: 'r' } } as RoundState['spec'];
-  const none = approvalDecider.initial;
-  const judged = (choice: string): Partial<RoundState> => ({
-    spec: JUDGING,
-    outcome: { outcome: 'agreed', choice, early: false },
-  });
-
-  it.each<[string, Partial<RoundState>, ApprovalState, string | undefined]>([
-    ['another round in its place', { spec: {} as RoundState['spec'] }, none, DISMISS],
-    ['no round', { status: 'unknown' }, none, undefined],
-    ['agents uphold', judged(UPHOLD), none, UPHOLD],
-    ['agents dismiss', judged(DISMISS), none, DISMISS],
-    ['people take it back', { spec: JUDGING }, approval({ outcome: 'withdrawn' }), TAKEN_BACK],
-    ['cancelled', { spec: JUDGING, status: 'cancelled' }, none, NOBODY],
-    ['nobody decided', { spec: JUDGING }, approval({ outcome: 'defaulted' }), NOBODY],
-    ['people refuse to', { spec: JUDGING }, approval({ outcome: 'rejected' }), NOBODY],
-    ['people are asked still', { spec: JUDGING }, approval({ status: 'waiting' }), undefined],
-  ])('%s', (_what, of, asked, expected) => {
-    expect(verdictOf(round(of), asked)).toBe(expected);
-  });
-
-  const patience = secondsAfterRound(DEFAULT_RULES);
-  const escalated: Partial<RoundState> = { escalation: { to: 'human', reason: 'r' }, finished_at: NOW };
-
-  it.each<[string, Partial<RoundState>, ApprovalState, string | undefined]>([
-    ['people are asked', {}, approval({ status: 'waiting' }), plusSeconds(LATER, 60)],
-    ['agents are asked', { status: 'open', deadline: LATER }, none, plusSeconds(LATER, patience)],
-    ['people will be asked', escalated, none, plusSeconds(NOW, patience)],
-    [
-      'people have said it, and the round has not heard',
-      escalated,
-      approval({ outcome: 'approved', closed_at: LATER }),
-      plusSeconds(LATER, 600),
-    ],
-    [
-      'people have said it, and the round has heard',
-      { ...escalated, override: OVERRIDDEN.override },
-      approval({}),
-      undefined,
-    ],
-    ['people overrode it', { ...escalated, override: OVERRIDDEN.override }, none, undefined],
-    ['nobody is asked', {}, none, undefined],
-  ])('is due: %s', (_what, of, asked, expected) => {
-    expect(verdictDueOf(round(of), asked, DEFAULT_RULES)).toBe(expected);
-  });
-
-  it.each<[string, string | undefined, string | undefined, Ended]>([
-    ['a verdict', UPHOLD, undefined, { verdict: UPHOLD }],
-    ['a verdict later', undefined, LATER, { until: LATER }],
-    ['a verdict that is late itself', undefined, NOW, { verdict: NOBODY }],
-    ['no verdict', undefined, undefined, { verdict: NOBODY }],
-  ])('ends by %s', (_what, is, due, expected) => {
-    expect(endOf(is, due, NOW)).toEqual(expected);
-  });
-
-  it.each([
-    [UPHOLD, 'the round c decided to uphold the challenge'],
-    [NOBODY, 'nobody decided on the challenge in the round c'],
-    [TAKEN_BACK, 'the challenge in the round c was taken back'],
-  ])('says why: %j', (is, expected) => {
-    expect(reasonOf(is, 'c')).toBe(expected);
-  });
-
-  it('waits for every group of people', () => {
-    expect(patience).toBe(3_600 + 3_600 + 60);
-  });
-});
-
-describe('what people see of a round', () => {
-  it.each<[string, Tally | undefined, string[]]>([
-    ['nothing was counted', undefined, []],
-    ['the count and who dissented', TALLY, ['the agents voted: approve 87.5 %', 'reject: too many']],
-    ['no quorum', { ...TALLY, quorum_met: false, dissent: [] }, ['no quorum; those who voted: approve 87.5 %']],
-    ['nobody voted', { ...TALLY, quorum_met: false, choices: [], dissent: [] }, ['no quorum; those who voted: none']],
-  ])('%s', (_what, tally, expected) => {
-    expect(inputsOf(round({ tally })).map(({ says }) => says)).toEqual(expected);
-  });
-
-  it('is of eight who dissent at most', () => {
-    const dissent = Array.from({ length: 9 }, (_one, n) => ({ ...TALLY.dissent[0], voter: `v${n}` }));
-    const inputs = inputsOf(round({ tally: { ...TALLY, dissent } as Tally }));
-    expect(inputs.map(({ by }) => by)).toEqual(['round', 'v0', 'v1', 'v2', 'v3', 'v4', 'v5', 'v6', 'v7']);
-  });
 });

@@ -5,10 +5,6 @@
  * The stores are the embedded ones, unchanged; only the writer thread and the disk below them are not there. So a run
  * of thousands of commands takes a second, and the same seed gives the same run.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { SqliteKeys } from '../../adapters/embedded/keys';
@@ -20,21 +16,11 @@ import {
   SqliteWorkQueue,
 } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
-import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer';
 import { Colony, type Group } from '../../app/colony';
 import { AllowAll } from '../../app/engine/policy';
-import type {
-  BlobArchive,
-  Checkpoint,
-  EventStore,
-  Keys,
-  Outbound,
-  Policy,
-  Ports,
-  Presence,
-} from '../../app/engine/ports';
+import type { Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/engine/ports';
 import type { RequestContext } from '../../app/engine/transact';
-import { type ChainFault, ChainVerifier, type Commit, sha256, unseal } from '../../domain/kernel/commit';
+import { type ChainFault, ChainVerifier, type Commit, unseal } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { stateOf } from '../../domain/kernel/fold';
 import type { PrincipalKind } from '../../domain/kernel/principal';
@@ -42,6 +28,7 @@ import { plusSeconds, type Time, toMillis, toTime } from '../../domain/kernel/ti
 import type { AgentProfile } from '../../domain/market/agent';
 import type { TaskSpec } from '../../domain/market/task';
 import { EPOCH } from './commits';
+import { MemoryBlobs, MemoryDatabase } from './memory-database';
 
 export const TENANT = 'acme';
 
@@ -51,91 +38,6 @@ export const TENANT = 'acme';
  */
 export type Mishap = 'fails' | 'loses' | 'slow' | 'late' | 'hangs' | undefined;
 export type Mishaps = (port: string, method: string, args: readonly unknown[]) => Mishap | Promise<void>;
-
-/** What a `Database` is to the stores, on one connection to memory. */
-export class MemoryDatabase {
-  /** Of the mark that stands beside the log. */
-  readonly folder = mkdtempSync(join(tmpdir(), 'formicary-stage-'));
-  private readonly connection = new DatabaseSync(':memory:');
-  private readonly closers: (() => void)[] = [];
-  private readonly statements = new Map<string, StatementSync>();
-  private waiting: {
-    operation: WriteOperation;
-    resolve: (result: Exclude<WriteResult, { kind: 'failed' }>) => void;
-    reject: (error: Error) => void;
-  }[] = [];
-
-  set onClose(close: () => void) {
-    this.closers.push(close);
-  }
-
-  close(): void {
-    for (const close of this.closers.splice(0)) close();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-
-  write(operation: WriteOperation): Promise<Exclude<WriteResult, { kind: 'failed' }>> {
-    return new Promise((resolve, reject) => {
-      if (this.waiting.length === 0) setImmediate(() => this.flush());
-      this.waiting.push({ operation, resolve, reject });
-    });
-  }
-
-  all<T>(sql: string, ...parameters: SQLInputValue[]): T[] {
-    return this.prepare(sql).all(...parameters) as T[];
-  }
-
-  get<T>(sql: string, ...parameters: SQLInputValue[]): T | undefined {
-    return this.prepare(sql).get(...parameters) as T | undefined;
-  }
-
-  private flush(): void {
-    const group = this.waiting;
-    this.waiting = [];
-    for (const { operation, resolve, reject } of group) {
-      this.connection.exec('BEGIN');
-      try {
-        const result = this.execute(operation);
-        this.connection.exec('COMMIT');
-        resolve(result);
-      } catch (error) {
-        this.connection.exec('ROLLBACK');
-        reject(error as Error);
-      }
-    }
-  }
-
-  private execute({ guard, statements }: WriteOperation): Exclude<WriteResult, { kind: 'failed' }> {
-    if (guard !== undefined) {
-      const row = this.get<Record<string, unknown>>(guard.query[0], ...guard.query[1]);
-      const value = row === undefined ? null : (Object.values(row)[0] ?? null);
-      if (value !== guard.expected) return { kind: 'guarded', value };
-    }
-    let changes = 0;
-    for (const [sql, parameters] of statements) changes = Number(this.prepare(sql).run(...parameters).changes);
-    return { kind: 'done', changes };
-  }
-
-  private prepare(sql: string): StatementSync {
-    let statement = this.statements.get(sql);
-    if (statement === undefined) this.statements.set(sql, (statement = this.connection.prepare(sql)));
-    return statement;
-  }
-}
-
-class MemoryBlobs implements BlobArchive {
-  private readonly blobs = new Map<string, Uint8Array>();
-
-  async put(tenant: string, bytes: Uint8Array): Promise<string> {
-    const reference = `sha256:${sha256(Buffer.from(bytes).toString('latin1'))}`;
-    this.blobs.set(`${tenant} ${reference}`, bytes);
-    return reference;
-  }
-
-  async get(tenant: string, reference: string): Promise<Uint8Array | undefined> {
-    return this.blobs.get(`${tenant} ${reference}`);
-  }
-}
 
 /** Calls that answer at once and can't fail. */
 const PLAIN = new Set(['onAppend', 'beat', 'forget']);

@@ -1,0 +1,189 @@
+/** A lease stands, and an agent is present, as long as there are signs of life. */
+import fc from 'fast-check';
+import { agentOf, as, taskOf, types } from '../support/stage';
+import {
+  accept,
+  agent,
+  AGES,
+  beat,
+  begin,
+  claimOf,
+  enter,
+  newStage,
+  offFor,
+  post,
+  PRESENCE,
+  stage,
+  stateOf,
+  wait,
+} from './holders';
+
+const LEASE = 30;
+
+describe('a lease', () => {
+  test('stands exactly as long as its holder gives signs of life for it', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: LEASE + 10 }), { maxLength: 12 }), async (gaps) => {
+        await stage.end();
+        newStage();
+        await begin();
+        await enter('ann');
+        await post('t', { lease_seconds: LEASE });
+        await accept('t');
+        let stands = true;
+        for (const gap of gaps) {
+          wait(gap);
+          await stage.fire();
+          stands &&= gap < LEASE;
+          expect(stateOf('t').holder?.award === 1).toBe(stands);
+          const held = await stage.colony.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: 1 }]);
+          expect(held).toEqual({ held: [{ task: 't', award: 1, stands }] });
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  test('is not extended by a sign of life that does not name it', async () => {
+    await enter('ann');
+    await post('t');
+    const former = await accept('t');
+    wait(LEASE - 1);
+    await beat('ann');
+    wait(1);
+    await stage.fire();
+    expect(types(stage.stream(taskOf('t')).slice(-1))).toEqual(['AttemptEnded', 'TaskReopened']);
+    expect(stateOf('t').history).toMatchObject([{ agent: 'ann', award: 1, end: 'expired' }]);
+    expect(agent('ann').slots).toEqual({});
+    const tooLate = await stage.colony.tasks.complete(as('ann'), 't', former, {});
+    expect(tooLate.ok ? undefined : tooLate.rejection.code).toBe('award-superseded');
+  });
+
+  test('has its full time once more after a restart, since nobody was there to hear', async () => {
+    await enter('ann', { presence_seconds: AGES });
+    await post('t', { max_attempts: 1 });
+    await accept('t');
+    await offFor(3_600);
+    await stage.fire();
+    wait(LEASE - 1);
+    await stage.fire();
+    expect(stateOf('t').status).toBe('running');
+    wait(1);
+    await stage.fire();
+    expect(stateOf('t').status).toBe('dead');
+  });
+
+  test('that was extended as it ran out in another process stands', async () => {
+    await enter('ann');
+    await post('t');
+    await accept('t');
+    const other = await begin();
+    wait(LEASE - 1);
+    const held = await other.colony.agents.heartbeat(as('ann'), 'ann', [{ task: 't', award: 1 }]);
+    expect(held).toEqual({ held: [{ task: 't', award: 1, stands: true }] });
+    wait(1);
+    await stage.fire();
+    expect(stateOf('t').status).toBe('running');
+  });
+});
+
+describe('presence', () => {
+  test('a silent agent is lost after its time, gives back what it holds, and others take it', async () => {
+    await enter('ann', { capacity: 2 });
+    await post('runs', { lease_seconds: AGES, accept_seconds: AGES });
+    await accept('runs');
+    await post('waits', { accept_seconds: AGES });
+    wait(10);
+    await beat('ann', 'runs');
+    const lastSeen = stage.now;
+    wait(PRESENCE - 0.001);
+    await stage.fire();
+    expect(agent('ann').status).toBe('active');
+    wait(0.001);
+    await stage.fire();
+    expect(
+      stage
+        .stream(agentOf('ann'))
+        .flatMap(({ events }) => events)
+        .find(({ type }) => type === 'AgentLost'),
+    ).toMatchObject({ data: { last_seen: lastSeen } });
+    expect(agent('ann').slots).toEqual({});
+    for (const task of ['runs', 'waits'])
+      expect(stateOf(task)).toMatchObject({
+        status: 'open',
+        attempts: 2,
+        history: [{ agent: 'ann', award: 1, end: 'lost' }],
+      });
+    await enter('bob', { capacity: 2 });
+    wait(1);
+    await stage.fire();
+    for (const task of ['runs', 'waits']) expect(claimOf(task)).toEqual({ agent: 'bob', award: 2 });
+  });
+
+  test('an agent that comes back gets work again, and is watched again', async () => {
+    await enter('ann');
+    wait(PRESENCE);
+    await stage.fire();
+    expect(agent('ann').status).toBe('lost');
+    await post('t', { accept_seconds: AGES });
+    expect(stateOf('t').status).toBe('open');
+    await beat('ann');
+    await stage.settled();
+    expect(claimOf('t')).toEqual({ agent: 'ann', award: 1 });
+    wait(PRESENCE - 1);
+    await stage.fire();
+    expect(agent('ann').status).toBe('active');
+    wait(1);
+    await stage.fire();
+    expect(types(stage.stream(agentOf('ann'))).filter((type) => /Lost|Returned/.test(type))).toEqual([
+      'AgentLost',
+      'AgentReturned',
+      'AgentLost',
+    ]);
+  });
+
+  test('nobody is lost after a restart before having had time to say something', async () => {
+    await enter('ann');
+    await enter('bob');
+    await offFor(3_600);
+    await stage.fire();
+    wait(PRESENCE - 1);
+    await stage.fire();
+    expect([agent('ann').status, agent('bob').status]).toEqual(['active', 'active']);
+    await beat('bob');
+    wait(1);
+    await stage.fire();
+    expect([agent('ann').status, agent('bob').status]).toEqual(['lost', 'active']);
+  });
+
+  test('an agent is lost once, though two processes look at once', async () => {
+    await enter('ann');
+    await post('t', { lease_seconds: AGES });
+    await accept('t');
+    const other = await begin();
+    wait(PRESENCE);
+    await Promise.all([stage.first, other].map(({ colony }) => colony.deadlines.fire()));
+    await stage.fire();
+    expect(types(stage.stream(agentOf('ann'))).filter((type) => type === 'AgentLost')).toHaveLength(1);
+    expect(stateOf('t').history).toHaveLength(1);
+  });
+
+  test('what a lost agent holds is given back also when the process dies in between', async () => {
+    await enter('ann');
+    await post('t', { lease_seconds: AGES });
+    await accept('t');
+    wait(PRESENCE);
+    stage.mishaps = (port, method, [append]) =>
+      port === 'store' && method === 'append' && (append as { stream: string }).stream === taskOf('t')
+        ? 'hangs'
+        : undefined;
+    await stage.colony.deadlines.fire();
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect([agent('ann').status, stateOf('t').status]).toEqual(['lost', 'running']);
+    stage.first.kill();
+    stage.mishaps = () => undefined;
+    await begin();
+    expect(stateOf('t')).toMatchObject({ status: 'open', history: [{ end: 'lost' }] });
+    expect(agent('ann').slots).toEqual({});
+  });
+});

@@ -1,4 +1,4 @@
-import type { Checkpoint, EventStore } from '../../app/engine/ports';
+import type { EventStore } from '../../app/engine/ports';
 import {
   commandName,
   type Commit,
@@ -9,11 +9,7 @@ import {
 import { chain, commitOfSize, faultsOf, newTenant, nextCommit, upTo } from '../support/commits';
 import { eventually } from '../support/eventually';
 import { type Factory, HOSTILE, type Opened } from './contract';
-
-/** The commit as it comes back: JSON knows no `undefined`. */
-const stored = (sealed: readonly SealedCommit[]) =>
-  sealed.map(({ commit }) => JSON.parse(JSON.stringify(commit)) as Commit);
-const indexes = (commits: readonly Commit[]) => commits.map(({ index }) => index);
+import { appendTo, feedOf, feedTests, indexes, stored } from './feed.contract';
 
 /** Holds for every EventStore. */
 export function eventStoreContract(name: string, factory: Factory<EventStore>): void {
@@ -31,50 +27,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       tenant = newTenant();
     });
 
-    const write = async (commits: readonly SealedCommit[]) => {
-      const first = commits[0] as SealedCommit;
-      return await store.append({ stream: first.commit.stream, expected: first.commit.index - 1, commits });
-    };
-
-    /** Every commit after `from` in order of delivery, duplicates included. */
-    const drain = async (
-      from: Checkpoint | undefined,
-      limit: number,
-    ): Promise<{ commits: Commit[]; checkpoints: Checkpoint[] }> => {
-      const commits: Commit[] = [];
-      const checkpoints: Checkpoint[] = [];
-      for (let at = from; ;) {
-        const page = await store.feed(at, limit);
-        expect(page.commits.length).toBeLessThanOrEqual(limit);
-        commits.push(...page.commits);
-        checkpoints.push(page.checkpoint);
-        if (page.end) return { commits, checkpoints };
-        expect(page.checkpoint).not.toBe(at); // or it would never end
-        at = page.checkpoint;
-      }
-    };
-
-    /** What the feed shows of this test's tenant. Waits until there are `count` different commits. */
-    const feedOf = async (from: Checkpoint | undefined, limit: number, count: number): Promise<Commit[]> =>
-      await eventually(async () => {
-        const commits = (await drain(from, limit)).commits.filter(({ stream }) => stream.startsWith(`${tenant}/`));
-        return new Set(commits.map(({ hash }) => hash)).size >= count && commits;
-      });
-
-    /** First deliveries have to come in order, without gaps, stream by stream. */
-    const inOrder = (commits: readonly Commit[]): Map<string, Commit[]> => {
-      const streams = new Map<string, Commit[]>();
-      for (const commit of commits) {
-        const seen = streams.get(commit.stream) ?? [];
-        streams.set(commit.stream, seen);
-        if (commit.index < seen.length) expect(commit).toEqual(seen[commit.index]);
-        else {
-          expect([commit.stream, commit.index]).toEqual([commit.stream, seen.length]);
-          seen.push(commit);
-        }
-      }
-      return streams;
-    };
+    const write = (commits: readonly SealedCommit[]) => appendTo(store, commits);
 
     describe('append and read', () => {
       test('what was written is read, unchanged', async () => {
@@ -167,7 +120,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
           { kind: 'conflict', head: 1 },
         ]);
         expect(indexes(await store.read(stream, 0, 10))).toEqual([0, 1]);
-        expect(new Set((await feedOf(from, 10, 2)).map(({ hash }) => hash)).size).toBe(2);
+        expect(new Set((await feedOf(store, tenant, from, 10, 2)).map(({ hash }) => hash)).size).toBe(2);
       });
 
       test('a gap is refused', async () => {
@@ -436,117 +389,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       });
     });
 
-    describe('the feed', () => {
-      test('shows every commit, in order per stream', async () => {
-        const from = await store.end();
-        const commits = upTo(5).map((i) => chain(`${tenant}/task/${i}`, 4));
-        for (let round = 0; round < 4; round += 1)
-          for (const each of commits) await write(each.slice(round, round + 1));
-        const streams = inOrder(await feedOf(from, 500, 20));
-        expect([...streams.keys()].sort()).toEqual(upTo(5).map((i) => `${tenant}/task/${i}`));
-        for (const each of commits) expect(streams.get((each[0] as SealedCommit).commit.stream)).toEqual(stored(each));
-      });
-
-      test('from the beginning it shows what was there before', async () => {
-        await write(chain(`${tenant}/task/1`, 3));
-        expect(indexes([...inOrder(await feedOf(undefined, 500, 3)).values()].flat())).toEqual([0, 1, 2]);
-      });
-
-      test.each([1, 2, 3, 7])(
-        'a page holds at most %i commits, and any checkpoint leads to the rest',
-        async (limit) => {
-          const from = await store.end();
-          const chains = ['b', 'c', 'a'].map((id) => chain(`${tenant}/task/${id}`, 4));
-          for (const i of upTo(4)) for (const commits of chains) await write(commits.slice(i, i + 1));
-          await feedOf(from, 500, 12);
-          const { commits, checkpoints } = await drain(from, limit);
-          const mine = commits.filter(({ stream }) => stream.startsWith(`${tenant}/`));
-          inOrder(mine);
-          expect(new Set(mine.map(({ hash }) => hash)).size).toBe(12);
-          for (const checkpoint of checkpoints) {
-            const before = new Set<string>();
-            for (let at: Checkpoint | undefined = from; at !== checkpoint;) {
-              const page = await store.feed(at, limit);
-              for (const { hash } of page.commits) before.add(hash);
-              at = page.checkpoint;
-            }
-            for (const { hash } of (await drain(checkpoint, 500)).commits) before.add(hash);
-            expect(mine.every(({ hash }) => before.has(hash))).toBe(true);
-          }
-        },
-      );
-
-      test('after the end there is nothing, until something is written', async () => {
-        await write(chain(`${tenant}/task/1`, 2));
-        const end = await store.end();
-        const page = await store.feed(end, 10);
-        expect(page).toMatchObject({ commits: [], end: true });
-        const more = chain(`${tenant}/task/2`, 2);
-        await write(more);
-        expect(await feedOf(page.checkpoint, 10, 2)).toEqual(stored(more));
-      });
-
-      test('a page that comes again is the same page', async () => {
-        const from = await store.end();
-        await write(chain(`${tenant}/task/1`, 4));
-        await feedOf(from, 10, 4);
-        const page = await store.feed(from, 3);
-        await write(chain(`${tenant}/task/2`, 4));
-        expect((await store.feed(from, 3)).commits).toEqual(page.commits);
-      });
-
-      test('a reader that follows concurrent writers misses nothing', async () => {
-        const from = await store.end();
-        const streams = upTo(8).map((i) => `${tenant}/task/${(i * 5) % 8}`);
-        let writing = true;
-        const reader = (async () => {
-          const seen: Commit[] = [];
-          for (let at: Checkpoint = from; ;) {
-            const stopped = !writing;
-            const page = await store.feed(at, 5);
-            seen.push(...page.commits.filter(({ stream }) => stream.startsWith(`${tenant}/`)));
-            if (page.end && stopped) return seen;
-            if (page.end) await new Promise((resolve) => setImmediate(resolve));
-            else expect(page.checkpoint).not.toBe(at);
-            at = page.checkpoint;
-          }
-        })();
-        reader.catch(() => undefined); // it is awaited below
-        await Promise.all(
-          streams.map(async (stream, i) => {
-            let last: Commit | undefined;
-            for (let n = 0; n < 12; n += 1) {
-              const commits = chain(stream, 1 + ((i + n) % 3), last);
-              expect(await write(commits)).toEqual({ kind: 'written' });
-              last = commits.at(-1)?.commit;
-            }
-          }),
-        );
-        await feedOf(from, 500, 8 * 24);
-        writing = false;
-        const seen = inOrder(await reader);
-        for (const stream of streams) expect(seen.get(stream)).toEqual(await store.read(stream, 0, 500));
-      });
-
-      test('lag counts the commits between a checkpoint and the end', async () => {
-        const from = await store.end();
-        expect(await store.lag(from)).toBe(0);
-        await write(chain(`${tenant}/task/1`, 3));
-        await write(chain(`${tenant}/task/2`, 2));
-        await eventually(async () => (await store.lag(from)) === 5);
-        expect(await store.lag((await store.feed(from, 2)).checkpoint)).toBe(3);
-        expect(await store.lag(await store.end())).toBe(0);
-        expect(await store.lag(undefined)).toBeGreaterThanOrEqual(5);
-      });
-
-      test.each(['nonsense', '', 'NaN', '-1', '1; DROP TABLE commits', '1.5'])(
-        'what is no checkpoint is refused, not taken for a place: %j',
-        async (checkpoint) => {
-          await expect(store.feed(checkpoint, 10)).rejects.toThrow(RangeError);
-          await expect(store.lag(checkpoint)).rejects.toThrow(RangeError);
-        },
-      );
-    });
+    feedTests({ store: () => store, tenant: () => tenant });
 
     test('onAppend rings after an append of this process, until it is stopped', async () => {
       let rings = 0;
@@ -583,7 +426,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       expect(await store.snapshot(`${tenant}/task/1`)).toEqual({ version: 1, index: 3, state: { a: 1 } });
       expect(await write(commits.slice(3))).toEqual({ kind: 'conflict', head: 3 });
       expect(await write(commits.slice(4))).toEqual({ kind: 'written' });
-      expect(indexes([...first.commits, ...(await feedOf(first.checkpoint, 3, 4))])).toEqual(upTo(6));
+      expect(indexes([...first.commits, ...(await feedOf(store, tenant, first.checkpoint, 3, 4))])).toEqual(upTo(6));
       expect(await store.lag(await store.end())).toBe(0);
     });
   });

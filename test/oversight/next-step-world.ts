@@ -5,7 +5,7 @@ import { actionDecider, type ActionState, type Proposal } from '../../domain/ove
 import { approvalDecider, type ApprovalState } from '../../domain/oversight/approval';
 import type { Tally } from '../../domain/oversight/consensus';
 import type { Step } from '../../domain/oversight/next-step';
-import { decideOversight, DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
+import { decideOversight, DEFAULT_RULES, type OversightRules, type RoundRules } from '../../domain/oversight/oversight';
 import { roundDecider, type RoundState } from '../../domain/oversight/round';
 import { reasonOf } from '../../domain/oversight/verdict';
 
@@ -109,3 +109,13 @@ export const holds = (ref: string, oversight?: Proposal['oversight']): Step => (
 });
 
 export const verdict = (is: string | undefined) => ({ verdict: { is } });
+
+export const VOTE: RoundRules = {
+  when: 'always',
+  round_seconds: 60,
+  improvement_rounds: 0,
+  voters: [{ id: 'v', weight: 1 }],
+  algorithm: 'simple_majority',
+  min_agreement: 0.5,
+  quorum: 0.5,
+} as unknown as RoundRules;

@@ -4,7 +4,7 @@ import { taskDecider, type TaskState } from '../../domain/market/task';
 import { actionDecider, type ActionState } from '../../domain/oversight/action';
 import { approvalDecider, type ApprovalState } from '../../domain/oversight/approval';
 import { inputsOf, type Known, learnt, nextStep, type Step } from '../../domain/oversight/next-step';
-import { DEFAULT_RULES, type OversightRules, type RoundRules } from '../../domain/oversight/oversight';
+import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
 import { DISMISS, type Ended, NOBODY, TAKEN_BACK, UPHOLD } from '../../domain/oversight/verdict';
 import {
   action,
@@ -28,6 +28,7 @@ import {
   targeted,
   UNDO,
   verdict,
+  VOTE,
 } from './next-step-world';
 
 const AGAIN = 'acme/approval/a@5';
@@ -35,16 +36,6 @@ const ROUND = 'acme/round/r@0';
 const BECAUSE = 'acme/action/x@7';
 
 const NO = refuse('no', 'it was refused');
-
-const VOTE: RoundRules = {
-  when: 'always',
-  round_seconds: 60,
-  improvement_rounds: 0,
-  voters: [{ id: 'v', weight: 1 }],
-  algorithm: 'simple_majority',
-  min_agreement: 0.5,
-  quorum: 0.5,
-} as unknown as RoundRules;
 
 const WATCHED: OversightRules = { ...DEFAULT_RULES, mode: 'human_on_the_loop', veto_seconds: 90 };
 const { veto_seconds: _, ...NO_SECONDS } = WATCHED;

@@ -7,20 +7,20 @@ import { toMillis, toTime } from '../../domain/kernel/time';
 import { trailId } from '../../domain/signals/trail';
 import { eventually } from '../support/eventually';
 import {
-  START,
-  colony,
-  clock,
-  balance,
-  reports,
-  balanceOn,
   another,
   as,
-  many,
-  posts,
-  seconds,
-  pool,
+  balance,
+  balanceOn,
+  clock,
+  colony,
   commits,
   events,
+  many,
+  pool,
+  posts,
+  reports,
+  seconds,
+  START,
 } from './balanced';
 
 const START_BUCKET = START / 10_000;

@@ -4,20 +4,20 @@ import { toMillis, toTime } from '../../domain/kernel/time';
 import type { AgentProfile } from '../../domain/market/agent';
 import { type Move, poolDecider, reorganise } from '../../domain/market/pool';
 import {
-  START,
-  colony,
-  clock,
-  balance,
-  reports,
   another,
   as,
-  enter,
-  many,
-  posts,
-  seconds,
-  pool,
+  balance,
+  clock,
+  colony,
   commits,
+  enter,
   events,
+  many,
+  pool,
+  posts,
+  reports,
+  seconds,
+  START,
 } from './balanced';
 
 async function holderOf(task: string): Promise<string | undefined> {

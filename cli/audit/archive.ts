@@ -1,10 +1,16 @@
-import { join } from 'node:path';
-import { archivable, type Archived, archiveStreams, tidyArchive } from '../../adapters/embedded/archive';
+import {
+  archivable,
+  type Archived,
+  archiveStreams,
+  giveRoomBack,
+  quietSince,
+  streamsLike,
+  tidyArchive,
+} from '../../adapters/embedded/archiving';
 import { Database, DATABASE_FILE, unusable } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
-import { acquireLock, DatabaseUnavailable } from '../../adapters/embedded/folder';
+import { DatabaseUnavailable } from '../../adapters/embedded/folder';
 import { hasLog } from '../../adapters/embedded/log';
-import { DatabaseSync } from '../../adapters/embedded/sqlite';
 import {
   archivableBefore,
   ENDING,
@@ -87,7 +93,7 @@ async function work(database: Database, store: SqliteEventStore, now: Time, dryR
     for (const category of ENDING) {
       const limit = days[category];
       if (limit === undefined) continue;
-      for (const stream of candidates(database, `${tenant}/${category}/`, archivableBefore(limit, now))) {
+      for (const stream of quietSince(database, `${tenant}/${category}/`, archivableBefore(limit, now))) {
         try {
           if (await hasEnded(store, category, stream, now)) streams.push(stream);
         } catch (error) {
@@ -114,22 +120,7 @@ async function work(database: Database, store: SqliteEventStore, now: Time, dryR
 
 /** Those that have a policy, or had one. */
 function tenantsOf(database: Database): string[] {
-  return database
-    .all<{ stream: string }>('SELECT stream FROM commits WHERE idx = 0 AND stream GLOB ?', retentionStream('*'))
-    .map(({ stream }) => stream.slice(0, stream.indexOf('/')));
-}
-
-/** Streams with something to archive whose last receipt is older. */
-function candidates(database: Database, prefix: string, before: Time): string[] {
-  return database
-    .all<{ stream: string; at: string | null }>(
-      `SELECT c.stream, (SELECT CASE WHEN json_valid(body) THEN json_extract(body, '$.at') END FROM commits l WHERE l.stream = c.stream AND l.idx = c.last) AS "at"
-         FROM (SELECT stream, max(idx) AS last, count(*) AS n FROM commits WHERE stream >= ? AND stream < ? GROUP BY stream) c WHERE n > 1`,
-      prefix,
-      `${prefix.slice(0, -1)}0`,
-    )
-    .filter(({ at }) => at !== null && at < before)
-    .map(({ stream }) => stream);
+  return streamsLike(database, retentionStream('*')).map((stream) => stream.slice(0, stream.indexOf('/')));
 }
 
 /** Whether all of it says so. Throws `AlteredReceipt` when its chain does not hold. */
@@ -170,23 +161,13 @@ async function withDatabase<T>(
   }
 }
 
-/** Gives the room that was freed back to the disk. What was archived stays so when there is no room to do that. */
+/** What was archived stays so when there is no room to give back what was freed. */
 function giveBack(folder: string): void {
-  const lock = acquireLock(folder);
-  try {
-    const database = new DatabaseSync(join(folder, DATABASE_FILE));
-    try {
-      database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
-    } catch (error) {
-      note(
-        `the room that was freed in ${DATABASE_FILE} is used for what comes, and was not given back to the disk: ${(error as Error).message}`,
-      );
-    } finally {
-      database.close();
-    }
-  } finally {
-    lock.close();
-  }
+  const why = giveRoomBack(folder);
+  if (why !== undefined)
+    note(
+      `the room that was freed in ${DATABASE_FILE} is used for what comes, and was not given back to the disk: ${why}`,
+    );
 }
 
 async function refusals<T>(folder: string, run: () => Promise<T>): Promise<T> {

@@ -2,13 +2,8 @@
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  ARCHIVE_FOLDER,
-  archiveFilesIn,
-  type ArchiveStep,
-  archiveStreams,
-  tidyArchive,
-} from '../../adapters/embedded/archive';
+import { ARCHIVE_FOLDER, archiveFilesIn } from '../../adapters/embedded/archive';
+import { type ArchiveStep, archiveStreams, tidyArchive } from '../../adapters/embedded/archiving';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { audit } from '../../adapters/embedded/verification';

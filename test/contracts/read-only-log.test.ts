@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { archiveStreams } from '../../adapters/embedded/archive';
+import { archiveStreams } from '../../adapters/embedded/archiving';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { blobsIn } from '../../adapters/embedded/open';

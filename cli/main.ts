@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { nearest } from '../domain/kernel/nearest';
+import { AGENT_STATUSES } from '../domain/market/agent';
 import { ACTION_STATUSES, COMPENSATIONS } from '../domain/oversight/action';
 import { APPROVAL_OUTCOMES, APPROVAL_STATUSES } from '../domain/oversight/approval';
 import { ALGORITHMS } from '../domain/oversight/consensus';
@@ -175,7 +176,7 @@ command(program, 'agents', 'List agents, or show one', [
   .option('-c, --capability <name>')
   .option('-t, --type <agent_type>')
   .option('-p, --pool <pool>')
-  .addOption(new Option('-s, --status <status>').choices(['active', 'lost', 'gone']))
+  .addOption(new Option('-s, --status <status>').choices(AGENT_STATUSES))
   .option('-n, --limit <n>', 'at most so many; 100 by default', whole)
   .option('--all', 'every one')
   .action(runs<AgentsCommand.AgentsInput>(() => (require('./market/agents') as typeof AgentsCommand).agents));

@@ -1,12 +1,11 @@
 /** The commands of whoever keeps a colony running. */
 import { Argument, type Command, Option } from 'commander';
+import { CONSUMERS } from '../domain/kernel/consumers';
 import { command, numberFrom, runs } from './define';
 import type * as DoctorCommand from './operation/doctor';
 import type * as OperateCommand from './operation/operate';
 
 const operate = () => require('./operation/operate') as typeof OperateCommand;
-const CONSUMERS = ['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'];
-
 /** Declares them. */
 export function declareOperator(program: Command): void {
   command(program, 'cancel', 'Cancel a task', ['formicary cancel inv-4711 --reason "the invoice was withdrawn"'])

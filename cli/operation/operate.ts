@@ -1,5 +1,6 @@
 /** What an operator does with tasks, the feed and notices: cancel, redrive, rebuild. */
 import { type Consumer, type Formicary, FormicaryError, type TaskSummary } from '../../client/client';
+import { CONSUMERS } from '../../domain/kernel/consumers';
 import { firstOf } from '../lists';
 import {
   ago,
@@ -19,8 +20,6 @@ import {
   timeOf,
   UsageError,
 } from '../terminal';
-
-const CONSUMERS: readonly Consumer[] = ['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'];
 
 /** Cancels a task. */
 export async function cancel(

@@ -1,5 +1,6 @@
 /** What an operator looks at: health, the feed, its views, and what was parked. */
 import { z } from 'zod';
+import { CONSUMERS } from '../../domain/kernel/consumers';
 import { WHY_CODES } from '../../domain/market/why-not';
 import { Continuation, Count, Id, List, Text, whole } from '../common';
 import { contract } from '../route';
@@ -11,9 +12,6 @@ const tag = {
     'What an operator looks at and does: how far the feed and the views are, what was parked, and what is built anew.',
   refusals: SIGNALS_REFUSALS,
 };
-
-/** Who parks what it can't handle: the consumers of the feed, and the intake of signals. */
-export const CONSUMERS = ['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'] as const;
 
 const ByConsumer = z.object({ consumer: z.enum(CONSUMERS) });
 const MAX_PARKED_ID = 400;

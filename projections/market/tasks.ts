@@ -31,7 +31,7 @@ export const tasks: Projection<TaskState, TaskDoc> = {
   name: 'tasks',
   version: 1,
   category: taskDecider.category,
-  fields: ['status', 'agent'],
+  fields: ['status', 'agent', 'task_type'],
   row({ tenant, id, stream, version }, state) {
     const { spec } = state;
     if (spec === undefined) return undefined;

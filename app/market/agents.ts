@@ -30,10 +30,10 @@ import type { Clock, Presence } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import type { Watchdog } from '../engine/watchdog';
-import type { TaskEntry } from './books';
 import type { Inbox, Inboxes } from './inbox';
 import { LossDoubt } from './loss-doubt';
 import { Market } from './market';
+import type { TaskEntry } from './task-book';
 
 /** An agent that was registered, as the API shows it. */
 export function agentAnswer(

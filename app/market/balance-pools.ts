@@ -24,8 +24,9 @@ import { readAll } from '../../projections/projection';
 import type { Cause } from '../engine/command';
 import type { Clock, ViewRow, ViewStore } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
-import type { AgentEntry, TaskEntry } from './books';
+import type { AgentEntry } from './agent-book';
 import type { Market } from './market';
+import type { TaskEntry } from './task-book';
 
 /** The measures of a sample that have a mean. */
 export type Measures = Omit<PoolSample, 'at'>;

@@ -12,8 +12,9 @@ import { isHeld } from '../../domain/market/award-challenge';
 import { strengthOf, taskDecider, taskStream } from '../../domain/market/task';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
-import type { Places, RoundBook } from './books';
 import type { Market } from './market';
+import type { Places } from './places';
+import type { RoundBook } from './round-book';
 
 export type InboxItem = Shown<typeof contract.InboxItem>;
 export type Inbox = Shown<typeof contract.Inbox>;

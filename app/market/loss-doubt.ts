@@ -4,7 +4,7 @@
  */
 import { type Time, toTime } from '../../domain/kernel/time';
 import type { Clock } from '../engine/ports';
-import type { AgentBook } from './books';
+import type { AgentBook } from './agent-book';
 
 /** So many silent agents, and so large a share of those that are there, are doubted. */
 const MANY = 5;

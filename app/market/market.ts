@@ -28,7 +28,10 @@ import {
 import { type Cause, causeOf } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
-import { AgentBook, type AgentEntry, MAX_CANDIDATES, PauseBook, type Places, TaskBook, type TaskEntry } from './books';
+import { AgentBook, type AgentEntry, MAX_CANDIDATES } from './agent-book';
+import { PauseBook } from './pause-book';
+import type { Places } from './places';
+import { TaskBook, type TaskEntry } from './task-book';
 
 /** How long a reservation may wait for its award to show. */
 const RESERVATION_SECONDS = 60;

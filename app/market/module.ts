@@ -15,13 +15,15 @@ import type { Module } from '../engine/module';
 import { randomHex } from '../engine/new-id';
 import { eachRow } from '../engine/rows';
 import type { Signals } from '../signals/module';
+import type { AgentBook } from './agent-book';
 import { Agents } from './agents';
 import { Balance } from './balance';
-import { type AgentBook, Places, RoundBook } from './books';
 import { Inboxes } from './inbox';
 import { Market, type MarketOptions } from './market';
 import { Pauses } from './pauses';
+import { Places } from './places';
 import { Reactions } from './reactions';
+import { RoundBook } from './round-book';
 import { Tasks } from './tasks';
 import { gateOf, WhyNots } from './why-not';
 

@@ -24,8 +24,9 @@ import { type TaskDoc, taskRow } from '../../projections/market/tasks';
 import { derivedSystemId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
-import { MAX_CANDIDATES, type TaskEntry, waitsSince } from './books';
+import { MAX_CANDIDATES } from './agent-book';
 import type { Market } from './market';
+import { type TaskEntry, waitsSince } from './task-book';
 
 /** Rows of one page that are told why they do not move. */
 export const MAX_WHYS = 100;

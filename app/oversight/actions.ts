@@ -6,16 +6,15 @@
 import type { Action } from '../../contract/oversight/actions';
 import type { Shown } from '../../contract/route';
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
-import { commitRef, parseCommitRef, parseStream, reservedId } from '../../domain/kernel/ids';
+import { commitRef, parseStream, reservedId } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { type Time, toTime } from '../../domain/kernel/time';
-import { type EditedTask, taskDecider } from '../../domain/market/task';
+import { taskDecider } from '../../domain/market/task';
 import {
   abandon,
   actionDecider,
   type ActionEvent,
-  actionParties,
   type ActionState,
   type Challenge,
   challenge,
@@ -41,32 +40,23 @@ import {
   timePassed,
   veto,
 } from '../../domain/oversight/action';
-import { approvalDecider, type ApprovalState } from '../../domain/oversight/approval';
 import { type Known, learnt, nextStep, type Sight, type Step } from '../../domain/oversight/next-step';
-import {
-  CHALLENGE_KIND,
-  decideOversight,
-  type Features,
-  MAX_SEEN,
-  type Novelty,
-  noveltyOf,
-  type Person,
-  type RoundRules,
-  type Seen,
-} from '../../domain/oversight/oversight';
-import { DEFAULT_CHOICES, roundDecider, type RoundState, roundStream } from '../../domain/oversight/round';
-import { type Ended, endOf, reasonOf, UPHOLD, verdictDueOf, verdictOf } from '../../domain/oversight/verdict';
+import { decideOversight, type Person } from '../../domain/oversight/oversight';
+import { DEFAULT_CHOICES, type RoundState } from '../../domain/oversight/round';
+import { reasonOf, UPHOLD } from '../../domain/oversight/verdict';
 import type { ActionDoc } from '../../projections/oversight/actions';
 import { ALL } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';
-import { type Cause, causeOf, type Outcome, type Refused, type RequestContext } from '../engine/command';
-import { derivedId, derivedSystemId } from '../engine/new-id';
+import { type Cause, causeOf, type Outcome, type RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
-import type { Tasks } from '../market/module';
+import { ActionHistory } from './action-history';
 import { type Approvals, personOf } from './approvals';
+import { type Asking, idOf } from './asking';
+import { gatekeeper } from './gatekeeper';
+import type { Judgement } from './judgement';
 import type { Oversight } from './oversight';
 import type { Rounds } from './rounds';
 
@@ -127,41 +117,14 @@ export function actionAnswer(
   };
 }
 
-/** The principal in whose name the gate acts. */
-export function gatekeeper(tenant: string): Principal {
-  return { tenant, id: 'oversight', kind: 'system', level: 'execute' };
-}
-
-/** What was done before, in memory: novelty is measured against it. A read model of executed actions, only hot. */
-export class ActionHistory {
-  /** `tenant kind` → the last ones, the latest last. */
-  private readonly seen = new Map<string, (Seen & { readonly at: Time })[]>();
-
-  add(tenant: string, stream: string, { proposal, executed }: Pick<ActionState, 'proposal' | 'executed'>): void {
-    if (proposal === undefined || executed === undefined) return;
-    this.put(tenant, proposal.kind, { ref: stream, features: proposal.features, at: executed.at });
-  }
-
-  put(tenant: string, kind: string, one: Seen & { readonly at: Time }): void {
-    const key = `${tenant} ${kind}`;
-    const seen = (this.seen.get(key) ?? []).filter(({ ref }) => ref !== one.ref);
-    const place = seen.findLastIndex(({ at, ref }) => at < one.at || (at === one.at && ref < one.ref));
-    seen.splice(place + 1, 0, one);
-    this.seen.set(key, seen.slice(-MAX_SEEN));
-  }
-
-  novelty(tenant: string, kind: string, features: Features): Novelty {
-    return noveltyOf(features, this.seen.get(`${tenant} ${kind}`) ?? []);
-  }
-}
-
 export interface ActionsDeps {
   readonly actions: Aggregate<ActionState, ActionEvent, ActionDoc>;
   readonly transactor: Transactor;
   readonly oversight: Oversight;
   readonly rounds: Rounds;
   readonly approvals: Approvals;
-  readonly tasks: Tasks;
+  readonly asking: Asking;
+  readonly judgement: Judgement;
   readonly clock: Clock;
   readonly watchdog: Watchdog;
 }
@@ -172,15 +135,17 @@ export class Actions {
   private readonly actions: ActionsDeps['actions'];
   private readonly rounds: Rounds;
   private readonly approvals: Approvals;
-  private readonly tasks: Tasks;
+  private readonly asking: Asking;
+  readonly judgement: Judgement;
 
   constructor(private readonly deps: ActionsDeps) {
-    const { transactor, actions, rounds, approvals, tasks } = deps;
+    const { transactor, actions, rounds, approvals, asking, judgement } = deps;
     this.transactor = transactor;
     this.actions = actions;
     this.rounds = rounds;
     this.approvals = approvals;
-    this.tasks = tasks;
+    this.asking = asking;
+    this.judgement = judgement;
   }
 
   /**
@@ -333,32 +298,6 @@ export class Actions {
     return await this.advanced(stream, await this.abandoned(stream, reason, cause));
   }
 
-  /** What came of the challenge that the round `id` decides on; see `verdictOf`. */
-  async verdict(tenant: string, id: string): Promise<string | undefined> {
-    const { round, asked } = await this.judges(tenant, id);
-    return verdictOf(round, asked);
-  }
-
-  /**
-   * By when that challenge has its verdict at the latest; see `verdictDueOf`. Its round, and the people who are asked
-   * after it, may have been given time back.
-   */
-  async verdictDue(tenant: string, id: string): Promise<Time | undefined> {
-    const { round, asked } = await this.judges(tenant, id);
-    return verdictDueOf(round, asked, await this.deps.oversight.rules(tenant, CHALLENGE_KIND));
-  }
-
-  /** What becomes of a challenge whose time is over; see `endOf`. */
-  async overdue(tenant: string, id: string): Promise<Ended> {
-    const context = this.context(tenant, undefined);
-    await this.rounds.timePassed(context, id);
-    await this.approvals.timePassed(context, outcomeApproval(tenant, id));
-    const rules = await this.deps.oversight.rules(tenant, CHALLENGE_KIND);
-    // Both questions are put to one look: between two of them the verdict may come, and neither would see it.
-    const { round, asked } = await this.judges(tenant, id);
-    return endOf(verdictOf(round, asked), verdictDueOf(round, asked, rules), this.now());
-  }
-
   /** Whoever decides on a challenge of the action has been given time back. */
   async extendChallenge(stream: string, round: string, until: Time, cause: Cause | undefined): Promise<ActionOutcome> {
     const { tenant, id } = parseStream(stream);
@@ -431,9 +370,9 @@ export class Actions {
     const { challenge: doubt, held, proposal, executed } = state;
     switch (at) {
       case 'verdict':
-        return { verdict: { is: await this.verdict(tenant, (doubt as OpenChallenge).round) } };
+        return { verdict: { is: await this.judgement.verdict(tenant, (doubt as OpenChallenge).round) } };
       case 'late':
-        return { late: await this.overdue(tenant, (doubt as OpenChallenge).round) };
+        return { late: await this.judgement.overdue(tenant, (doubt as OpenChallenge).round) };
       case 'rules':
         return { rules: await this.deps.oversight.rules(tenant, (proposal as Proposal).kind) };
       case 'round':
@@ -475,11 +414,11 @@ export class Actions {
       case 'closeVeto':
         return await act('action.time-passed', timePassed(step.now));
       case 'askAgents':
-        return await this.askAgents(stream, state, step.rules, context);
+        return await this.asking.askAgents(stream, state, step.rules, context);
       case 'askPeople':
-        return await this.askPeople(stream, state, step, context);
+        return await this.asking.askPeople(stream, state, step, context);
       case 'askAgain':
-        return await this.askAgain(state, step, context);
+        return await this.asking.askAgain(state, step, context);
       case 'hold':
         return await act('action.hold', hold(dataOf(step)));
       case 'overrideRound':
@@ -491,129 +430,20 @@ export class Actions {
       case 'abandon':
         return await this.abandoned(stream, step.reason, cause);
       case 'endQuestions':
-        await this.askNoMore(stream, state, step.reason, cause);
+        await this.asking.askNoMore(stream, state, step.reason, context);
         return undefined;
       case 'carryOut': {
         const policy = await this.policyFor(context.principal, stream);
         return await act('action.execute', execute({ by, hash: step.hash, policy }, this.now()));
       }
       case 'clearTask':
-        return await this.clearTask(stream, state, step, context);
+        return await this.asking.clearTask(stream, state, step, context);
       case 'stopTask':
-        return await this.stopTask(step, context);
+        return await this.asking.stopTask(step, context);
       case 'compensated':
         return await act('action.compensated', compensated({ by, ref: step.ref }));
       case 'notCarriedOut':
         return await act('action.compensated', notCarriedOut({ by, ref: step.ref, reason: step.reason }));
-    }
-  }
-
-  /** Opens the round that the action is then held for. */
-  private async askAgents(
-    stream: string,
-    state: ActionState,
-    { when: _, round_seconds, improvement_rounds, ...electorate }: RoundRules,
-    context: RequestContext,
-  ): Promise<Partial<Known> | Refused> {
-    const { tenant } = context.principal;
-    const { kind, impact, risk } = state.proposal as Proposal;
-    const id = derivedSystemId(tenant, 'round', stream);
-    const opened = await this.rounds.openSystem(context, id, {
-      action: { kind, hash: state.hash, summary: summaryOf(state) },
-      kind,
-      impact,
-      risk,
-      choices: [...DEFAULT_CHOICES],
-      round_seconds,
-      improvement_rounds,
-      allow_change: false,
-      waits: stream,
-      electorate,
-      parties: actionParties(state),
-    });
-    return opened.ok ? { opened: commitRef(roundStream(tenant, id), 0) } : opened;
-  }
-
-  /** Requests the action's approval; the answer says as well whether one was requested before. */
-  private async askPeople(
-    stream: string,
-    state: ActionState,
-    { rules, inputs }: Extract<Step, { do: 'askPeople' }>,
-    context: RequestContext,
-  ): Promise<Partial<Known>> {
-    const { tenant } = context.principal;
-    const { kind, proposed_by, why, impact, risk, confidence } = state.proposal as Proposal;
-    const id = derivedId(tenant, 'approval', stream);
-    const asked = await this.approvals.request(context, id, {
-      action: stream,
-      kind,
-      hash: state.hash,
-      summary: summaryOf(state),
-      requester: proposed_by,
-      parties: actionParties(state),
-      why,
-      impact,
-      risk,
-      policy: state.policy as Proposal['policy'],
-      inputs: [{ by: proposed_by, says: cut(why, 500), confidence }, ...inputs],
-      safe_default: rules.safe_default,
-      ladder: rules.approvers,
-    });
-    const approval = (await this.approvals.load(tenant, id)).state;
-    return { asked: { approval, refused: asked.ok ? undefined : asked.rejection } };
-  }
-
-  private async askAgain(
-    state: ActionState,
-    { of, ref, reason }: Extract<Step, { do: 'askAgain' }>,
-    context: RequestContext,
-  ): Promise<Partial<Known> | Refused> {
-    const { hash } = state;
-    const policy = state.policy as Proposal['policy'];
-    const again = { ref, reason, hash, policy, parties: actionParties(state) };
-    const reopened = await this.approvals.reopen(context, idOf(of), again);
-    return reopened.ok ? { asked_again: reopened.state.opened_ref } : reopened;
-  }
-
-  private async clearTask(
-    stream: string,
-    state: ActionState,
-    { target, edited }: Extract<Step, { do: 'clearTask' }>,
-    context: RequestContext,
-  ): Promise<undefined> {
-    const task = edited ? await this.editedTask(stream, state.proposal?.action) : undefined;
-    await this.tasks.clear(context, parseStream(target).id, stream, task);
-  }
-
-  private async stopTask(
-    { target, reason }: Extract<Step, { do: 'stopTask' }>,
-    context: RequestContext,
-  ): Promise<Partial<Known> | Refused> {
-    const stopped = await this.tasks.cancel(context, parseStream(target).id, cut(reason, 1_000));
-    return stopped.ok ? { stopped: commitRef(target, stopped.version) } : stopped;
-  }
-
-  /** The task as the action has it now, with who edited it last, and why. */
-  private async editedTask(stream: string, task: unknown): Promise<EditedTask> {
-    const { tenant } = parseStream(stream);
-    const { edit: correction } = (await this.approvals.load(tenant, derivedId(tenant, 'approval', stream))).state;
-    return { task, by: correction?.by as string, why: correction?.reason as string };
-  }
-
-  /** Rounds and approvals about the action have nothing to decide any more. */
-  private async askNoMore(stream: string, state: ActionState, reason: string, cause: Cause | undefined): Promise<void> {
-    const context = this.context(parseStream(stream).tenant, cause);
-    // An action that was stopped asks nobody again of its own accord; one that was let on may have been sent back
-    // since.
-    const askings = state.status === 'cleared' ? state.refs : undefined;
-    if ((await this.transactor.current(actionDecider, stream)).state.status !== state.status) return;
-    const asked = new Set(state.refs.map((ref) => parseCommitRef(ref)?.stream as string));
-    for (const other of asked) {
-      const { category, id } = parseStream(other);
-      // Both refuse when they are over already, which is as well.
-      if (category === approvalDecider.category)
-        await this.approvals.supersede(context, id, cut(reason, 1_000), askings);
-      else await this.rounds.cancel(context, id, cut(reason, 1_000));
     }
   }
 
@@ -700,21 +530,9 @@ export class Actions {
     return { bundle, decision };
   }
 
-  /** The round that decides on a challenge, and the approval by which people decide after it. */
-  private async judges(tenant: string, id: string): Promise<{ round: RoundState; asked: ApprovalState }> {
-    const { state: round } = await this.transactor.current(roundDecider, roundStream(tenant, id));
-    const { state: asked } = await this.approvals.load(tenant, outcomeApproval(tenant, id));
-    return { round, asked };
-  }
-
   private now(): Time {
     return toTime(this.deps.clock.now());
   }
-}
-
-/** The approval by which people decide what the agents of a round could not. */
-export function outcomeApproval(tenant: string, round: string): string {
-  return derivedId(tenant, 'outcome', round);
 }
 
 /** An override of an action. The task of one that was stopped is cancelled, whatever anybody says of it afterwards. */
@@ -734,14 +552,4 @@ function overriding(
 /** What an event says of a step. */
 function dataOf<S extends Step>({ do: _, ...data }: S): Omit<S, 'do'> {
   return data;
-}
-
-function idOf(ref: string): string {
-  return parseStream(parseCommitRef(ref)?.stream as string).id;
-}
-
-/** The action on one screen. */
-function summaryOf({ proposal }: ActionState): string {
-  const { kind, why, action } = proposal as Proposal;
-  return `${kind}: ${cut(why, 600)}\n${cut(JSON.stringify(action), 1_200)}`;
 }

@@ -28,7 +28,8 @@ import { derivedSystemId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Tasks } from '../market/module';
-import { type Actions, gatekeeper } from './actions';
+import type { Actions } from './actions';
+import { gatekeeper } from './gatekeeper';
 import type { Oversight } from './oversight';
 import { doubtedAction } from './parties';
 import type { RoundInput, RoundOutcome, Rounds } from './rounds';
@@ -163,7 +164,9 @@ export class Challenges {
     const { tenant, id } = parseStream(round);
     const { challenges, waits } = spec ?? {};
     const until =
-      challenges === undefined || waits === undefined ? undefined : await this.deps.actions.verdictDue(tenant, id);
+      challenges === undefined || waits === undefined
+        ? undefined
+        : await this.deps.actions.judgement.verdictDue(tenant, id);
     if (waits === undefined || until === undefined) return;
     const { category, id: of } = parseStream(waits);
     if (category === taskDecider.category)
@@ -175,7 +178,7 @@ export class Challenges {
   async overdue(stream: string, { challenges }: TaskState): Promise<void> {
     const { tenant, id } = parseStream(stream);
     for (const { round } of overdue(challenges, this.now())) {
-      const ended = await this.deps.actions.overdue(tenant, round);
+      const ended = await this.deps.actions.judgement.overdue(tenant, round);
       if ('until' in ended) await this.deps.tasks.extendChallenge(tenant, id, { round, until: ended.until }, undefined);
       else if (ended.verdict !== NOBODY)
         await this.deps.tasks.settleChallenge(

@@ -9,7 +9,7 @@ import { choiceOf, roundDecider, type RoundEvent, type RoundState } from '../../
 import { reasonOf, UPHOLD } from '../../domain/oversight/verdict';
 import { type Cause, causeOf } from '../engine/command';
 import { type Change, typesOf } from '../engine/reacting';
-import { gatekeeper, outcomeApproval } from './actions';
+import { gatekeeper, outcomeApproval } from './gatekeeper';
 import { asGate, asPerson, type OversightServices } from './services';
 
 /** Kind of the approvals that decide a round which the agents could not. */
@@ -112,7 +112,7 @@ export class RoundReactions {
   /** Where nobody decided about a doubted award, it goes on. */
   private async settleAward(tenant: string, task: string, round: string, cause: Cause): Promise<void> {
     const { actions, tasks } = this.services;
-    const verdict = await actions.verdict(tenant, round);
+    const verdict = await actions.judgement.verdict(tenant, round);
     if (verdict === undefined) return;
     await tasks.settleChallenge(asGate(tenant, cause), task, round, verdict === UPHOLD, reasonOf(verdict, round));
   }

@@ -2,9 +2,10 @@
 import type { Cause, RequestContext } from '../engine/command';
 import type { Transactor } from '../engine/transact';
 import type { RoundBook, Tasks } from '../market/module';
-import { type Actions, gatekeeper } from './actions';
+import type { Actions } from './actions';
 import type { Approvals } from './approvals';
 import type { Challenges } from './challenges';
+import { gatekeeper } from './gatekeeper';
 import type { Notifier } from './notifier';
 import type { Orchestrated } from './orchestrated';
 import type { Oversight } from './oversight';

@@ -3,7 +3,7 @@
  * test.
  */
 import { Watchdog } from '../../app/engine/watchdog';
-import type { AgentBook } from '../../app/market/books';
+import type { AgentBook } from '../../app/market/agent-book';
 import { LossDoubt } from '../../app/market/loss-doubt';
 import { Rejection } from '../../domain/kernel/decider';
 import { toMillis, toTime } from '../../domain/kernel/time';

@@ -1,8 +1,7 @@
 /** However many bid, and whatever their names, the receipt of the award fits into a commit. */
-import { MAX_CANDIDATES } from '../../app/market/books';
+import { MAX_CANDIDATES } from '../../app/market/agent-book';
 import { canonicalize, MAX_COMMIT_BYTES } from '../../domain/kernel/commit';
-import type { BidInputs } from '../../domain/market/market';
-import { DEFAULT_WEIGHTS, rank } from '../../domain/market/market';
+import { type BidInputs, DEFAULT_WEIGHTS, rank } from '../../domain/market/market';
 import { award, MAX_BIDS, placeBid, post, taskDecider, type TaskState } from '../../domain/market/task';
 
 const AT = '2026-11-21T10:00:00.000Z';

@@ -154,10 +154,20 @@ const FORBIDDEN: Readonly<Record<string, readonly Entry[]>> = {
     ['functions/http/a.ts', 'export const y = `X-FORMICARY-TENANT: ${1}`;\n'],
     ['local/a.ts', `export const y = (headers: Headers) => headers.get('x-formicary-principal');\n`],
     ['domain/a.ts', `export const y = 'x-formicary-tenant';\n`],
+    // A category that is spelled a second time.
+    ['app/market/a.ts', "export const y = (category: string) => category === 'task';\n"],
+    ['projections/market/a.ts', "export const y = { category: 'task' };\n"],
+    [
+      'app/a.ts',
+      "export const y = (f: { streamName(...of: string[]): string }) => f;\nstreamName('t', 'task', 'x');\n",
+    ],
     // A hint that may not work as it is typed.
     ['cli/market/a.ts', `export const y = 'Look with formicary verify.';\n`],
     ['cli/a.ts', 'export const y = (id: string) => `\\`formicary why ${id}\\` tells.`;\n'],
   ],
+  // What is long, and what is given by position.
+  'max-lines': [['app/market/a.ts', 'export {};\n'.repeat(401)]],
+  'max-params': [['app/market/a.ts', 'export const y = (a: 1, b: 1, c: 1, d: 1, e: 1) => [a, b, c, d, e];\n']],
   // Surroundings.
   'no-restricted-globals': [
     ['domain/kernel/a.ts', 'export const y = crypto.randomUUID();\n'],

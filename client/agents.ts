@@ -12,8 +12,7 @@ import type {
 } from '../contract/market/agents';
 import type { AgentType, DeployInput as DeployInputSchema, repository } from '../contract/repository/agent-types';
 import type { AnswerOf, BodyOf, QueryOf, Sent, Shown } from '../contract/route';
-import { type ItemOf, PAGE, type Session } from './session';
-import type { AsOf, CommandOptions, ReadOptions } from './types';
+import { type AsOf, type CommandOptions, type ItemOf, PAGE, type ReadOptions, type Session } from './session';
 
 export type AgentInput = Sent<typeof AgentInputSchema>;
 export type Agent = Shown<typeof AgentSchema>;

@@ -2,39 +2,37 @@
  * The typed client: every route of the API as a method. A refusal is a `FormicaryError`; what may be sent twice is
  * tried again by itself, and every command may be, since it carries an Idempotency-Key.
  */
+import type { receipts } from '../contract/audit/receipts';
 import type { system } from '../contract/operation/system';
+import type { challenges } from '../contract/oversight/challenges';
+import { ActionsApi } from './actions';
 import { AgentsApi, RepositoryApi } from './agents';
-import {
-  ActionsApi,
-  ApprovalsApi,
-  ChannelsApi,
-  CorrectionsApi,
-  DecisionsApi,
-  DeliveriesApi,
-  OversightApi,
-  RetentionApi,
-  RoundsApi,
-} from './decisions';
-import { follow, type FollowOptions } from './follow';
+import { ApprovalsApi } from './approvals';
+import { ChannelsApi, DeliveriesApi } from './channels';
+import { CorrectionsApi } from './corrections';
+import { DecisionsApi } from './decisions';
 import { type Health, OperationApi, type Status } from './operation';
+import { OversightApi } from './oversight';
 import { PausesApi, PoolsApi } from './pools';
-import { type RetryOptions, Session } from './session';
+import { type CausalChain, ReceiptsApi } from './receipts';
+import { RetentionApi } from './retention';
+import { type RoundAnswer, RoundsApi } from './rounds';
+import { type CommandOptions, type ReadOptions, type RetryOptions, Session } from './session';
 import { SignalsApi } from './signals';
 import { TasksApi } from './tasks';
 import { ToolsApi } from './tools';
 import { NodeTransport, type Transport } from './transport';
-import type {
-  CausalChain,
-  CommandOptions,
-  Commit,
-  Followed,
-  ReadOptions,
-  ReceiptFilter,
-  ReceiptPage,
-  RoundAnswer,
-} from './types';
 
-export { FormicaryError, type RetryOptions } from './session';
+export {
+  type AsOf,
+  type CommandOptions,
+  FormicaryError,
+  type Page,
+  type ProblemDocument,
+  type ReadOptions,
+  type Receipt,
+  type RetryOptions,
+} from './session';
 export {
   ConnectionError,
   NodeTransport,
@@ -45,11 +43,19 @@ export {
   type TransportResponse,
   type TransportStream,
 } from './transport';
-export type { FollowOptions } from './follow';
-export type * from './types';
+export type { Commit, Followed, FollowOptions, ReceiptFilter } from './follow';
+export type * from './actions';
 export type * from './agents';
+export type * from './approvals';
+export type * from './channels';
+export type * from './corrections';
+export type * from './decisions';
 export type * from './operation';
+export type * from './oversight';
 export type * from './pools';
+export type * from './receipts';
+export type * from './retention';
+export type * from './rounds';
 export type * from './signals';
 export type * from './tasks';
 export type * from './tools';
@@ -124,7 +130,7 @@ export class Formicary {
 
   /** What led to a task, a receipt (`stream@index`) or a correlation id, and what followed. */
   why(id: string, options?: ReadOptions): Promise<CausalChain> {
-    return this.session.read('/v1/why', { id }, options);
+    return this.session.call<typeof receipts.why>('GET /v1/why', { query: { id } }, options);
   }
 
   /**
@@ -132,7 +138,8 @@ export class Formicary {
    * decides.
    */
   challenge(target: string, reason: string, options?: CommandOptions): Promise<RoundAnswer> {
-    return this.session.command('POST', '/v1/challenges', { target, reason }, options);
+    const request = { body: { target, reason } };
+    return this.session.call<typeof challenges.make>('POST /v1/challenges', request, options);
   }
 
   /** Feed lag, views, open tasks. */
@@ -150,43 +157,3 @@ export class Formicary {
     this.session.transport.close();
   }
 }
-
-/** `/v1/receipts`, `/v1/streams`: the log as it is. */
-export class ReceiptsApi {
-  constructor(private readonly session: Session) {}
-
-  /**
-   * Receipts of the tenant, oldest first, after the place where an earlier page ended. A page may be empty before the
-   * end.
-   */
-  page(
-    { after, ...filter }: ReceiptFilter & { readonly after?: string; readonly limit?: number } = {},
-    options?: ReadOptions,
-  ): Promise<ReceiptPage> {
-    return this.session.read('/v1/receipts', { ...filter, continuation: after }, options);
-  }
-
-  /** Every receipt up to now, page by page. */
-  all(
-    { after, ...filter }: ReceiptFilter & { readonly after?: string; readonly limit?: number } = {},
-    options?: ReadOptions,
-  ): AsyncGenerator<Commit, void, undefined> {
-    return this.session.all('/v1/receipts', { limit: RECEIPTS_PAGE, ...filter, continuation: after }, options);
-  }
-
-  /** Receipts as they come, until the signal aborts; over broken connections, each commit once. */
-  follow(options: FollowOptions = {}): AsyncGenerator<Followed, void, undefined> {
-    return follow(this.session, options);
-  }
-
-  /** Every receipt of one stream, for example `stream('task', 'invoice-4711')`. */
-  stream(category: string, id: string, options?: ReadOptions): AsyncGenerator<Commit, void, undefined> {
-    return this.session.all(
-      `/v1/streams/${encodeURIComponent(category)}/${encodeURIComponent(id)}`,
-      { limit: RECEIPTS_PAGE },
-      options,
-    );
-  }
-}
-
-const RECEIPTS_PAGE = 200;

@@ -1,7 +1,20 @@
 /** Receipts as they come: server-sent events over connections that break, each commit once. */
+import type { Commit as CommitSchema, ReceiptFilter as ReceiptFilterSchema } from '../contract/audit/receipts';
+import type { Sent, Shown } from '../contract/route';
 import { FormicaryError, type Session } from './session';
 import { TransportClosed } from './transport';
-import type { Commit, Followed, ReceiptFilter } from './types';
+
+/** A receipt. */
+export type Commit = Shown<typeof CommitSchema>;
+export type ReceiptFilter = Sent<typeof ReceiptFilterSchema>;
+
+/**
+ * A commit as it comes, and the place to follow on from: whoever does misses nothing, and may see a few commits again.
+ */
+export interface Followed {
+  readonly commit: Commit;
+  readonly after: string | undefined;
+}
 
 export interface FollowOptions extends ReceiptFilter {
   /** The place after which to begin, from an earlier commit or page; from now on by default. */

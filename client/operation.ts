@@ -9,8 +9,7 @@ import type {
 } from '../contract/operation/system';
 import type { AnswerOf, QueryOf, Shown } from '../contract/route';
 import type { Consumer } from '../domain/kernel/consumers';
-import { PAGE, type Session } from './session';
-import type { CommandOptions, ReadOptions } from './types';
+import { type CommandOptions, PAGE, type ReadOptions, type Session } from './session';
 
 export type { Consumer };
 export type FeedStatus = Shown<typeof FeedStatusSchema>;

@@ -2,8 +2,7 @@
 import type { Pause as PauseSchema, pauses } from '../contract/market/pauses';
 import type { Pool as PoolSchema, PoolHistory as PoolHistorySchema, pools } from '../contract/market/pools';
 import type { AnswerOf, BodyOf, Shown } from '../contract/route';
-import type { Session } from './session';
-import type { CommandOptions, ReadOptions } from './types';
+import type { CommandOptions, ReadOptions, Session } from './session';
 
 export type Pool = Shown<typeof PoolSchema>;
 export type PoolHistory = Shown<typeof PoolHistorySchema>;

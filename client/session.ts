@@ -2,7 +2,8 @@
  * A request with everything around it: who calls, the key that makes a retry safe, retries, and errors as exceptions.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AnswerOf, KeyOf, RequestOf, RouteSpec } from '../contract/route';
+import type { Problem, Receipt as ReceiptSchema } from '../contract/common';
+import type { AnswerOf, KeyOf, RequestOf, RouteSpec, Shown } from '../contract/route';
 import {
   ConnectionError,
   type Transport,
@@ -10,7 +11,38 @@ import {
   type TransportResponse,
   type TransportStream,
 } from './transport';
-import type { CommandOptions, Page, ProblemDocument, ReadOptions } from './types';
+
+/** The body of an error (RFC 9457). */
+export type ProblemDocument = Shown<typeof Problem>;
+/** What a command has left in the log. */
+export type Receipt = Shown<typeof ReceiptSchema>;
+
+export interface Page<T> {
+  readonly value: readonly T[];
+  /** Where the next page is; absent on the last one. */
+  readonly nextLink?: string;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+  /** W3C trace context. */
+  readonly traceparent?: string;
+}
+
+export interface CommandOptions extends ReadOptions {
+  /**
+   * What makes a retry safe: a new one for each command by default; `false` sends none, and then nothing is retried.
+   */
+  readonly idempotencyKey?: string | false;
+  /** The version that the stream must have. */
+  readonly ifMatch?: number;
+}
+
+/** A read of the past. */
+export interface AsOf extends ReadOptions {
+  /** UTC with milliseconds: `2026-11-21T10:00:00.000Z`. */
+  readonly asOf?: string;
+}
 
 /** The host refused, failed, or could not be reached. The message says what to do. */
 export class FormicaryError extends Error {

@@ -7,8 +7,7 @@ import type {
   Trail as TrailSchema,
   TrailReading as TrailReadingSchema,
 } from '../contract/signals/signals';
-import type { Session } from './session';
-import type { AsOf, CommandOptions, ProblemDocument, ReadOptions } from './types';
+import type { AsOf, CommandOptions, ProblemDocument, ReadOptions, Session } from './session';
 
 export type SignalInput = Sent<typeof SignalInputSchema>;
 export type FieldFilter = QueryOf<typeof signals.field>;

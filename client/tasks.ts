@@ -10,8 +10,7 @@ import type {
   Why,
 } from '../contract/market/tasks';
 import type { AnswerOf, BodyOf, QueryOf, Sent, Shown } from '../contract/route';
-import { type ItemOf, PAGE, type Session } from './session';
-import type { AsOf, CommandOptions, ReadOptions } from './types';
+import { type AsOf, type CommandOptions, type ItemOf, PAGE, type ReadOptions, type Session } from './session';
 
 export type TaskInput = Sent<typeof TaskInputSchema>;
 /** Who holds the task under which award; the agent is the caller when left out. */
@@ -22,6 +21,7 @@ export type TaskSummary = Shown<typeof TaskSummarySchema>;
 export type TaskAnswer = AnswerOf<typeof tasks.post>;
 export type Candidate = Shown<typeof CandidateSchema>;
 export type WhyNot = Shown<typeof Why>;
+export type WhyCode = WhyNot['code'];
 export type Posted = ItemOf<typeof tasks.postMany>;
 export type Recomputation = Shown<typeof AwardRecomputation>;
 

@@ -7,8 +7,7 @@ import type {
   ToolVersion as ToolVersionSchema,
 } from '../contract/repository/tools';
 import type { AnswerOf, BodyOf, QueryOf, Sent, Shown } from '../contract/route';
-import type { Session } from './session';
-import type { AsOf, CommandOptions, ReadOptions } from './types';
+import type { AsOf, CommandOptions, ReadOptions, Session } from './session';
 
 export type ToolInput = Sent<typeof ToolInputSchema>;
 export type Tool = Shown<typeof ToolSchema>;

@@ -27,11 +27,11 @@ export async function oversight(context: Context, { kind, set }: OversightInput)
     );
   }
   if (kind !== undefined) return printJson((await client.oversight.get(kind)).rules);
-  const all = await client.oversight.list();
-  if (json) return printJson(all);
+  const { value } = await client.oversight.list();
+  if (json) return printJson(value);
   printTable(
     ['KIND', 'MODE', 'A PERSON FROM IMPACT', 'AGENTS VOTE', 'APPROVERS', 'IF NOBODY DECIDES'],
-    all.map(({ kind: name, rules }) => [
+    value.map(({ kind: name, rules }) => [
       bold(name),
       rules.mode,
       rules.thresholds.impact,

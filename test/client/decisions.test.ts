@@ -53,7 +53,9 @@ test('actions and approvals', async () => {
   const ada = buyer.as('human:ada');
   expect(await ada.oversight.get('erp.order')).toMatchObject({ rules: { mode: 'human_approval' } });
   expect((await ada.oversight.set('erp.order', RULES)).receipt.events).toEqual(['OversightConfigured']);
-  expect((await ada.oversight.list()).map(({ kind }) => kind)).toEqual(['erp.order']);
+  const { value: kinds, default: ofAllOthers } = await ada.oversight.list();
+  expect(kinds.map(({ kind }) => kind)).toEqual(['erp.order']);
+  expect(ofAllOthers).toEqual((await ada.oversight.get('crm.mail')).rules);
 
   const proposed = await buyer.actions.propose({ ...ORDER, id: 'a1' });
   expect(proposed).toMatchObject({

@@ -170,6 +170,19 @@ describe('when the host says no for now', () => {
     expect(requests).toBe(1);
   });
 
+  test('what the store could not decide of several approvals is sent again', async () => {
+    const problem = { type: 'https://formicary.dev/problems/store-busy', status: 503, title: 't', detail: 'd' };
+    const decided = { id: 'a', ok: true };
+    const client = await answering(
+      { status: 200, body: JSON.stringify({ value: [decided, { id: 'b', ok: false, problem }] }) },
+      { status: 200, body: JSON.stringify({ value: [decided, { id: 'b', ok: true }] }) },
+    );
+    const items = ['a', 'b'].map((id) => ({ id, hash: '0'.repeat(64) }));
+    const answers = await client.approvals.bulk({ decision: 'reject', items, reason: 'r' });
+    expect(answers.map(({ ok }) => ok)).toEqual([true, true]);
+    expect(requests).toBe(2);
+  });
+
   test('an answer that is no problem document is an error all the same', async () => {
     const client = await answering({ status: 502, body: '<html>Bad gateway</html>' });
     const error = (await client.status().catch((thrown: unknown) => thrown)) as FormicaryError;

@@ -1,0 +1,64 @@
+/** Actions at their gate: what may be done only when it is cleared. */
+import type {
+  Action as ActionSchema,
+  actions,
+  ActionSummary as ActionSummarySchema,
+} from '../contract/oversight/actions';
+import type { AnswerOf, BodyOf, QueryOf, Shown } from '../contract/route';
+import { type AsOf, type CommandOptions, PAGE, type ReadOptions, type Session } from './session';
+
+export type ActionInput = BodyOf<typeof actions.propose>;
+export type ActionFilter = QueryOf<typeof actions.list>;
+export type Action = Shown<typeof ActionSchema>;
+/** An action as lists show it. */
+export type ActionSummary = Shown<typeof ActionSummarySchema>;
+export type ActionAnswer = AnswerOf<typeof actions.propose>;
+export type ActionOverride = BodyOf<typeof actions.override>;
+
+/** `/v1/actions` */
+export class ActionsApi {
+  constructor(private readonly session: Session) {}
+
+  /** Asks whether an action may be taken: its status says what follows. */
+  propose(body: ActionInput, options?: CommandOptions): Promise<ActionAnswer> {
+    return this.session.call<typeof actions.propose>('POST /v1/actions', { body }, options);
+  }
+
+  list(query: ActionFilter = {}, options?: ReadOptions): Promise<AnswerOf<typeof actions.list>> {
+    return this.session.call<typeof actions.list>('GET /v1/actions', { query }, options);
+  }
+
+  /** Every action that the filter finds, page by page. */
+  all(filter: ActionFilter = {}, options?: ReadOptions): AsyncGenerator<ActionSummary, void, undefined> {
+    return this.session.items<typeof actions.list>('GET /v1/actions', { query: { limit: PAGE, ...filter } }, options);
+  }
+
+  get(id: string, { asOf, ...options }: AsOf = {}): Promise<Action> {
+    const request = { params: { action_id: id }, query: { asOf } };
+    return this.session.call<typeof actions.get>('GET /v1/actions/{action_id}', request, options);
+  }
+
+  /** Takes the cleared action, once: do it when this succeeds, and only then. */
+  execute(id: string, body: BodyOf<typeof actions.execute>, options?: CommandOptions): Promise<ActionAnswer> {
+    const request = { params: { action_id: id }, body };
+    return this.session.call<typeof actions.execute>('POST /v1/actions/{action_id}/execute', request, options);
+  }
+
+  /** Stops it while its veto window is open, or before it is taken. */
+  veto(id: string, reason: string, options?: CommandOptions): Promise<ActionAnswer> {
+    const request = { params: { action_id: id }, body: { reason } };
+    return this.session.call<typeof actions.veto>('POST /v1/actions/{action_id}/veto', request, options);
+  }
+
+  /** Decides otherwise, as a person. */
+  override(id: string, body: ActionOverride, options?: CommandOptions): Promise<ActionAnswer> {
+    const request = { params: { action_id: id }, body };
+    return this.session.call<typeof actions.override>('POST /v1/actions/{action_id}/override', request, options);
+  }
+
+  /** Says by what (`ref`) a wrong action was undone. */
+  compensated(id: string, ref: string, options?: CommandOptions): Promise<ActionAnswer> {
+    const request = { params: { action_id: id }, body: { ref } };
+    return this.session.call<typeof actions.compensated>('POST /v1/actions/{action_id}/compensated', request, options);
+  }
+}

@@ -1,6 +1,6 @@
 /**
- * The HTTP edge: one call of `route` declares a route, its types, its validation and its documentation, and
- * registers it with the Functions runtime. Handlers get checked values and return plain answers.
+ * The HTTP edge: `bindRoute` registers what serves a route of the contract with the Functions runtime. Handlers get
+ * checked values and return plain answers.
  */
 import './setup';
 import { randomUUID } from 'node:crypto';
@@ -15,7 +15,7 @@ import { logFailure } from '../../app/operation/log';
 import type { AnswerOf, Asked, RouteSpec } from '../../contract/route';
 import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
-import { includesLevel, type Level, type Principal } from '../../domain/kernel/principal';
+import { includesLevel, type Principal } from '../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
@@ -621,50 +621,4 @@ function problemResponse({ document, headers }: Problem): HttpResponseInit {
     },
     body: JSON.stringify(document),
   };
-}
-
-// TEMPORARY: the form of routes that have no contract yet.
-export interface RouteDefinition<
-  P extends z.ZodObject = z.ZodObject,
-  Q extends z.ZodObject = z.ZodObject,
-  B extends z.ZodType = z.ZodType,
-> {
-  readonly name: string;
-  readonly operationId?: string;
-  readonly method: RouteSpec['method'];
-  readonly path: string;
-  readonly summary: string;
-  readonly description?: string;
-  readonly tags: readonly string[];
-  readonly params?: P;
-  readonly query?: Q;
-  readonly body?: B;
-  readonly bodyLimit?: number;
-  readonly responses: Readonly<
-    Record<number, { readonly description: string; readonly schema?: z.ZodType; readonly contentType?: string }>
-  >;
-  readonly page?: (body: Readonly<Record<string, unknown>>) => PageText;
-  readonly needs: Level;
-  readonly conditional?: boolean;
-  handler: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Answer | Problem | Promise<Answer | Problem>;
-}
-
-export function route<
-  P extends z.ZodObject = z.ZodObject<{}>,
-  Q extends z.ZodObject = z.ZodObject<{}>,
-  B extends z.ZodType = z.ZodUndefined,
->({ responses, tags, page, handler, path, ...rest }: RouteDefinition<P, Q, B>): void {
-  if (!path.startsWith('/')) throw new Error(`route ${rest.name}: the path must start with a slash`);
-  const [[status, { description, schema, contentType }] = ['200', { description: '' }]] = Object.entries(responses);
-  const spec = {
-    ...rest,
-    path: path as `/${string}`,
-    tag: { name: tags[0] ?? '', description: '', refusals: { name: 'None', rows: [] } },
-    status: Number(status) as 200,
-    answers: description,
-    answer: schema,
-    contentType,
-    example: {},
-  };
-  bindRoute(spec as unknown as RouteSpec, handler as never, page as never);
 }

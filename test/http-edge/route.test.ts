@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { StoreBusy } from '../../app/engine/ports';
+import { refusals } from '../../contract/problems';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
+import { batchAnswer } from '../../functions/edge/answers';
 import { Problem, problem, type ProblemDocument, rejected } from '../../functions/edge/problem';
-import { type Call, type RequestInfo, route, setEdge } from '../../functions/edge/route';
-import { batchAnswer } from '../../functions/edge/schemas';
+import { bindRoute, type Call, type RequestInfo, setEdge } from '../../functions/edge/route';
 import { registrations } from '../../local/core';
 import { ADA, call, post } from './support';
 
@@ -17,14 +18,21 @@ let seen: Call | undefined;
 const infos: RequestInfo[] = [];
 const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
 
-const common = { summary: 's', tags: ['t'], responses: { 200: { description: 'd' } }, needs: 'read_write' } as const;
+const common = {
+  summary: 's',
+  tag: { name: 't', description: 'd', refusals: refusals('None', []) },
+  needs: 'read_write',
+  answer: z.unknown(),
+  answers: 'd',
+  example: {},
+} as const;
 const keep = (given: unknown): { status: number } => {
   seen = given as Call;
   return { status: 204 };
 };
 
 test('without an edge nothing is answered', async () => {
-  route({ ...common, name: 'early', method: 'GET', path: '/early', handler: keep });
+  bindRoute({ ...common, name: 'early', method: 'GET', path: '/early' }, keep);
   expect((await call('early')).status).toBe(500);
 });
 
@@ -36,81 +44,97 @@ describe('routes', () => {
       claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
       onRequest: (info) => void infos.push(info),
     });
-    route({ ...common, name: 'plain', method: 'GET', path: '/plain', handler: keep });
-    route({
-      ...common,
-      name: 'get',
-      method: 'GET',
-      path: '/things/{id}',
-      params: z.object({ id: z.string().max(5) }),
-      query: z.object({ limit: z.coerce.number().int().max(10).default(5), q: z.string().optional() }),
-      handler: keep,
-    });
-    route({
-      ...common,
-      name: 'create',
-      method: 'POST',
-      path: '/things',
-      body: z.strictObject({ title: z.string(), inner: z.strictObject({ n: z.number() }).optional() }),
-      handler: ({ body, principal, now }) => ({
+    bindRoute({ ...common, name: 'plain', method: 'GET', path: '/plain' }, keep);
+    bindRoute(
+      {
+        ...common,
+        name: 'get',
+        method: 'GET',
+        path: '/things/{id}',
+        params: z.object({ id: z.string().max(5) }),
+        query: z.object({ limit: z.coerce.number().int().max(10).default(5), q: z.string().optional() }),
+      },
+      keep,
+    );
+    bindRoute(
+      {
+        ...common,
+        name: 'create',
+        method: 'POST',
+        path: '/things',
+        body: z.strictObject({ title: z.string(), inner: z.strictObject({ n: z.number() }).optional() }),
+      },
+      ({ body, principal, now }) => ({
         status: 201,
         body: { title: body.title, by: principal.id, now },
         etag: 0,
         headers: { location: '/things/1' },
       }),
-    });
-    route({ ...common, name: 'small', method: 'POST', path: '/small', body: z.json(), bodyLimit: 10, handler: keep });
-    route({
-      ...common,
-      name: 'text',
-      method: 'GET',
-      path: '/text',
-      handler: () => ({ status: 200, contentType: 'text/plain', body: 'hello' }),
-    });
-    route({
-      ...common,
-      name: 'stops',
-      method: 'GET',
-      path: '/stops',
-      handler: () => Problem.of('not-found', 'No such thing.'),
-    });
-    route({
-      ...common,
-      name: 'rule',
-      method: 'GET',
-      path: '/rule',
-      handler: () => {
+    );
+    bindRoute({ ...common, name: 'small', method: 'POST', path: '/small', body: z.json(), bodyLimit: 10 }, keep);
+    bindRoute(
+      {
+        ...common,
+        name: 'text',
+        method: 'GET',
+        path: '/text',
+      },
+      () => ({ status: 200, contentType: 'text/plain', body: 'hello' }),
+    );
+    bindRoute(
+      {
+        ...common,
+        name: 'stops',
+        method: 'GET',
+        path: '/stops',
+      },
+      () => Problem.of('not-found', 'No such thing.'),
+    );
+    bindRoute(
+      {
+        ...common,
+        name: 'rule',
+        method: 'GET',
+        path: '/rule',
+      },
+      () => {
         throw rejected(new Rejection('conflict', 'task-already-completed', 'It is done.', { award: 3 }));
       },
-    });
-    route({
-      ...common,
-      name: 'busy',
-      method: 'GET',
-      path: '/busy',
-      handler: () => {
+    );
+    bindRoute(
+      {
+        ...common,
+        name: 'busy',
+        method: 'GET',
+        path: '/busy',
+      },
+      () => {
         throw new StoreBusy('partition 7 of the secret account is out of units', 2_001);
       },
-    });
-    route({
-      ...common,
-      name: 'rule-busy',
-      method: 'GET',
-      path: '/rule-busy',
-      handler: () => {
+    );
+    bindRoute(
+      {
+        ...common,
+        name: 'rule-busy',
+        method: 'GET',
+        path: '/rule-busy',
+      },
+      () => {
         throw rejected(new Rejection('unavailable', 'store-busy', 'Later.', { retryAfterSeconds: 4 }));
       },
-    });
-    route({
-      ...common,
-      name: 'fails',
-      method: 'POST',
-      path: '/fails',
-      body: z.json(),
-      handler: () => {
+    );
+    bindRoute(
+      {
+        ...common,
+        name: 'fails',
+        method: 'POST',
+        path: '/fails',
+        body: z.json(),
+      },
+      () => {
         throw new TypeError('inner secret');
       },
-    });
+    );
   });
   beforeEach(() => {
     caller = ADA;
@@ -133,37 +157,44 @@ describe('routes', () => {
   });
 
   test('that contradict themselves are refused at once', () => {
-    const bad = { ...common, name: 'bad', method: 'GET', handler: keep } as const;
-    expect(() => route({ ...bad, path: 'bad' })).toThrow('start with a slash');
-    expect(() => route({ ...bad, path: '/bad/{id}' })).toThrow('params has nothing');
-    expect(() => route({ ...bad, path: '/bad', params: z.object({ id: z.string() }) })).toThrow('params has id');
-    expect(() => route({ ...bad, path: '/bad', body: z.json() })).toThrow('a GET has no body');
+    const bad = { ...common, name: 'bad', method: 'GET' } as const;
+    expect(() => bindRoute({ ...bad, path: '/bad/{id}' }, keep)).toThrow('params has nothing');
+    expect(() => bindRoute({ ...bad, path: '/bad', params: z.object({ id: z.string() }) }, keep)).toThrow(
+      'params has id',
+    );
+    expect(() => bindRoute({ ...bad, path: '/bad', body: z.json() }, keep)).toThrow('a GET has no body');
   });
 
   describe('reading', () => {
     beforeAll(() => {
-      route({
-        ...common,
-        name: 'versioned',
-        method: 'GET',
-        path: '/versioned',
-        handler: () => ({ status: 200, body: { a: 1 }, etag: 7 }),
-      });
-      route({
-        ...common,
-        name: 'streamed',
-        method: 'GET',
-        path: '/streamed',
-        handler: () => ({ status: 200, contentType: 'text/event-stream', stream: unread() }),
-      });
-      route({
-        ...common,
-        name: 'place',
-        method: 'GET',
-        path: '/place/{*rest}',
-        params: z.object({ rest: z.string() }),
-        handler: keep,
-      });
+      bindRoute(
+        {
+          ...common,
+          name: 'versioned',
+          method: 'GET',
+          path: '/versioned',
+        },
+        () => ({ status: 200, body: { a: 1 }, etag: 7 }),
+      );
+      bindRoute(
+        {
+          ...common,
+          name: 'streamed',
+          method: 'GET',
+          path: '/streamed',
+        },
+        () => ({ status: 200, contentType: 'text/event-stream', stream: unread() }),
+      );
+      bindRoute(
+        {
+          ...common,
+          name: 'place',
+          method: 'GET',
+          path: '/place/{*rest}',
+          params: z.object({ rest: z.string() }),
+        },
+        keep,
+      );
     });
     const unread = async function* (): AsyncGenerator<Uint8Array> {
       yield await Promise.reject(new Error('it was read'));
@@ -198,14 +229,16 @@ describe('routes', () => {
 
   describe('a body that needs no field', () => {
     beforeAll(() =>
-      route({
-        ...common,
-        name: 'optional',
-        method: 'POST',
-        path: '/optional',
-        body: z.strictObject({ reason: z.string().default('none') }),
-        handler: keep,
-      }),
+      bindRoute(
+        {
+          ...common,
+          name: 'optional',
+          method: 'POST',
+          path: '/optional',
+          body: z.strictObject({ reason: z.string().default('none') }),
+        },
+        keep,
+      ),
     );
 
     test.each([undefined, 'application/json', 'text/plain', 'application/x-www-form-urlencoded'])(
@@ -237,19 +270,21 @@ describe('routes', () => {
     beforeAll(() => {
       const Voter = z.strictObject({ id: z.string(), why: z.string() });
       const Search = z.strictObject({ capability: z.string(), limit: z.number().optional() });
-      route({
-        ...common,
-        name: 'forms',
-        method: 'POST',
-        path: '/forms',
-        body: z.strictObject({
-          voters: z.union([z.array(Voter), Search]),
-          names: z
-            .record(z.string().regex(/^[a-z]+$/, 'must be small letters'), z.union([z.number(), z.string()]))
-            .optional(),
-        }),
-        handler: keep,
-      });
+      bindRoute(
+        {
+          ...common,
+          name: 'forms',
+          method: 'POST',
+          path: '/forms',
+          body: z.strictObject({
+            voters: z.union([z.array(Voter), Search]),
+            names: z
+              .record(z.string().regex(/^[a-z]+$/, 'must be small letters'), z.union([z.number(), z.string()]))
+              .optional(),
+          }),
+        },
+        keep,
+      );
     });
 
     test.each([
@@ -291,7 +326,7 @@ describe('routes', () => {
         way: z.enum(['up', 'down']),
         on: z.literal(true),
       });
-      route({ ...common, name: 'bounds', method: 'POST', path: '/bounds', body, handler: keep });
+      bindRoute({ ...common, name: 'bounds', method: 'POST', path: '/bounds', body }, keep);
     });
     const good = { share: 1, name: 'a', list: [], whole: 1, way: 'up', on: true };
 

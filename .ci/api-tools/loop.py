@@ -11,7 +11,7 @@ from client.models import (
     ClaimInput,
     CompleteTaskBody,
     HeartbeatAgentBody,
-    HeartbeatAgentBodyHoldingItem,
+    Holding,
     Problem,
     TaskInput,
 )
@@ -35,7 +35,7 @@ task = answered(post_task.sync(client=crm, body=TaskInput(task_type="crm.lead_sc
 inbox = answered(read_inbox.sync("ada-2", client=agent, wait_seconds=20))
 item = next(item for item in inbox.items if isinstance(item, Assignment) and item.task == task.id)
 answered(accept_task.sync(task.id, client=agent, body=ClaimInput(award=item.award)))
-holding = [HeartbeatAgentBodyHoldingItem(task=task.id, award=item.award)]
+holding = [Holding(task=task.id, award=item.award)]
 beat = answered(heartbeat_agent.sync("ada-2", client=agent, body=HeartbeatAgentBody(holding=holding)))
 assert beat.held[0].stands, "the claim does not stand"
 done = answered(complete_task.sync(task.id, client=agent, body=CompleteTaskBody(award=item.award, result={"score": 0.8})))

@@ -33,9 +33,7 @@ async function main(): Promise<void> {
   const path = { params: { path: { id: task.id } } };
   answered(await agent.POST('/v1/tasks/{id}/accept', { ...path, body: { award } }));
   const beat = { holding: [{ task: task.id, award }] };
-  const { held } = answered(
-    await agent.POST('/v1/agents/{id}/heartbeat', { params: { path: { id } }, body: beat }),
-  );
+  const { held } = answered(await agent.POST('/v1/agents/{id}/heartbeat', { params: { path: { id } }, body: beat }));
   if (held[0]?.stands !== true) throw new Error('the claim does not stand');
   const done = answered(
     await agent.POST('/v1/tasks/{id}/complete', { ...path, body: { award, result: { matched: 118 } } }),

@@ -92,6 +92,15 @@ export const CausalChain = z
   })
   .meta({ id: 'CausalChain', description: 'What led to something, and what followed' });
 
+/** Of a stream, whose form the schema of each event tells. */
+const CommitEvent = z
+  .object({
+    id: z.string().optional().meta({ description: 'The place to go on from' }),
+    event: z.literal('commit').optional(),
+    data: z.string().optional().meta({ contentMediaType: 'application/json', description: 'A Commit' }),
+  })
+  .meta({ id: 'CommitEvent', description: 'A server-sent event; without `data` it only says where the stream is' });
+
 export const ReceiptPage = List(Commit).extend({ after: z.string().meta({ description: 'Where to go on' }) });
 
 // ----------------------------------------------------------------------------------------------------- the routes
@@ -121,8 +130,8 @@ export const receipts = contract({
     description:
       'From now on, or from `after` or `Last-Event-ID`. Each event is a commit; its id is the place to go on from.',
     query: ReceiptFilter.extend({ after: Place }),
-    answer: z.string().meta({ description: 'Server-sent events; the `data` of each is a Commit' }),
-    answers: 'A stream',
+    answer: CommitEvent,
+    answers: 'Events without end',
     contentType: 'text/event-stream',
     example: { query: { category: 'task' } },
   },

@@ -40,7 +40,7 @@ const tag = {
 
 const Requirement = z.strictObject({ capability: Id, level: Unit.default(0) }).meta({ id: 'Requirement' });
 
-const TaskOversight = z
+const OversightInput = z
   .strictObject({
     kind: Id.optional().meta({ description: 'Kind of action, whose rules hold; by default task_type' }),
     why: Reason,
@@ -49,7 +49,10 @@ const TaskOversight = z
     risk: Unit.default(0),
     features: Features.default({}),
   })
-  .meta({ id: 'TaskOversight', description: 'The task is held until the rules, agents or people have cleared it' });
+  .meta({
+    id: 'TaskOversightInput',
+    description: 'The task is held until the rules, agents or people have cleared it',
+  });
 
 export const TaskInput = z
   .strictObject({
@@ -89,20 +92,26 @@ export const TaskInput = z
       .max(300)
       .optional()
       .meta({ description: 'The receipt (stream@index) that led to this task, for example of a signal' }),
-    oversight: TaskOversight.optional(),
+    oversight: OversightInput.optional(),
   })
   .meta({ id: 'TaskInput' });
 
-export const ClaimInput = z.strictObject({
-  agent: Id.optional().meta({ description: 'By default the caller' }),
-  award: z.int().min(1).max(1_000_000).meta({ description: 'Number of the award that you hold' }),
-});
+export const ClaimInput = z
+  .strictObject({
+    agent: Id.optional().meta({ description: 'By default the caller' }),
+    award: z.int().min(1).max(1_000_000).meta({ description: 'Number of the award that you hold' }),
+  })
+  .meta({ id: 'ClaimInput' });
 const BidInput = z.strictObject({ agent: ClaimInput.shape.agent });
 const Note = Reason.optional();
 
 // --------------------------------------------------------------------------------------------- what is answered
 
 export const TaskStatus = z.enum(TASK_STATUSES);
+
+const TaskOversight = z
+  .object({ kind: Id, why: z.string(), confidence: Unit, impact: Impact, risk: Unit, features: Features })
+  .meta({ id: 'TaskOversight', description: 'What the task is held for until it is cleared' });
 
 export const TaskSpec = z
   .object({
@@ -121,9 +130,7 @@ export const TaskSpec = z
     lease_seconds: z.number(),
     max_attempts: Count,
     retry_seconds: z.number(),
-    oversight: z
-      .object({ kind: Id, why: z.string(), confidence: Unit, impact: Impact, risk: Unit, features: Features })
-      .optional(),
+    oversight: TaskOversight.optional(),
   })
   .meta({ id: 'TaskSpec', description: 'What is to be done, with every default filled in' });
 
@@ -396,7 +403,7 @@ export const tasks = contract({
     answer: Anything,
     answers: 'The JSON that was sent',
     example: {
-      params: { ...params, reference: 'sha256:b5d4045c3f466fa91fe2cc6abe79232a1a57cdf104f7a26e716e0a1e2789df78' },
+      params: { ...params, reference: 'sha256:ddd7997d0fb66f76408d2e5902b72280cb47c01221474bafdf8f4d53fe51f588' },
     },
   },
   recompute: {

@@ -168,7 +168,7 @@ export const tools = contract({
     }),
     answer: Found(ToolSummary),
     answers: 'Tools',
-    example: { query: { q: 'ledger', limit: 10 } },
+    example: { query: { q: 'bank statement', limit: 10 } },
   },
   deprecate: {
     name: 'deprecateTool',

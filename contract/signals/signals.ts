@@ -1,6 +1,6 @@
 /** `/v1/signals`: emission, and the field that signals add up to (row 1.1). */
 import { z } from 'zod';
-import { isSignalType, MAX_SIGNALS } from '../../domain/signals/trail';
+import { MAX_SIGNALS, SIGNAL_TYPE } from '../../domain/signals/trail';
 import { AsOf, At, Count, Found, Id, Location, Problem, SENT_AGAIN, Timestamp, Unit, whole } from '../common';
 import { contract } from '../route';
 import { SIGNALS_REFUSALS } from './problems';
@@ -16,7 +16,7 @@ const tag = {
 
 const Type = z
   .string()
-  .refine(isSignalType, 'must be lower-case letters, digits and _ . -, beginning with a letter, at most 64')
+  .regex(SIGNAL_TYPE, 'must be lower-case letters, digits and _ . -, beginning with a letter, at most 64')
   .meta({ example: 'resource_needed' });
 
 export const SignalInput = z
@@ -35,8 +35,10 @@ export const FieldFilter = z.object({
   type: Type.optional(),
   minimum: z
     .string()
-    .regex(/^(0|1|0?\.\d{1,9}|1\.0+)$/, 'must be a number from 0 to 1')
+    .regex(/^(\d{1,3}(\.\d{1,20})?|\.\d{1,20})(e-?\d{1,3})?$/i, 'must be a number from 0 to 1')
     .transform(Number)
+    .pipe(Unit)
+    .meta({ type: 'number', minimum: 0, maximum: 1 })
     .optional(),
   limit: whole(1, 1_000, 50),
 });

@@ -16,6 +16,8 @@ export const PERCEPTIBLE = 0.01;
 export const MAX_SIGNALS = 1_000;
 /** A signal that is older counts as this old, in seconds. */
 export const MAX_SIGNAL_AGE = 86_400;
+/** Of the type of a signal. */
+export const SIGNAL_TYPE = /^[a-z][a-z0-9_.-]{0,63}$/;
 /** A trail knows so many of the CloudEvents that came last: one that comes again meanwhile counts once. */
 export const MAX_RECENT_EVENTS = 256;
 
@@ -141,7 +143,6 @@ export function goneAt(trail: Evaporating): Time | undefined {
   return toTime(start + elapsed);
 }
 
-/** `^[a-z][a-z0-9_.-]{0,63}$` */
 export function isSignalType(value: string): boolean {
   return SIGNAL_TYPE.test(value);
 }
@@ -226,7 +227,6 @@ export function emit(signals: readonly Signal[], at: Time): Decision<TrailState,
   };
 }
 
-const SIGNAL_TYPE = /^[a-z][a-z0-9_.-]{0,63}$/;
 const LOCATION = /^[A-Za-z0-9._~:@-]+(?:\/[A-Za-z0-9._~:@-]+)*$/;
 const END_OF_TIME = Date.UTC(9999, 11, 31);
 

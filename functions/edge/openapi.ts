@@ -34,7 +34,7 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
     const path = spec.path.replace('{*', '{');
     (paths[path] ??= {})[spec.method.toLowerCase()] = operation(spec, schemas);
   }
-  const schemes = Object.entries(identity).map(([name, text]) => [
+  const schemes = Object.entries(identity).map(([name, text]): [string, Json] => [
     name.replaceAll('-', ''),
     { type: 'apiKey', in: 'header', name, description: text },
   ]);
@@ -209,7 +209,7 @@ function problemResponses(specs: readonly RouteSpec[]): Json {
 
 /** A response with each of its types as an example. */
 function problems(rows: readonly Row[]): Json {
-  const examples = rows.map(([status, type, says]) => [
+  const examples = rows.map(([status, type, says]): [string, Json] => [
     type,
     { summary: says, value: { type: typeOf(type), title: titleOf(type), status, detail: says } },
   ]);
@@ -294,11 +294,10 @@ function convert(
       if (def.type === 'object' && (def as z.core.$ZodObjectDef).catchall === undefined)
         delete jsonSchema.additionalProperties;
       // What a query holds as text is a number, or a flag, to whoever reads the document.
-      if (jsonSchema.type === 'integer' || jsonSchema.type === 'boolean') {
+      if (jsonSchema.type === 'integer' || jsonSchema.type === 'number' || jsonSchema.type === 'boolean') {
         delete jsonSchema.pattern;
         delete jsonSchema.enum;
-        if (def.type === 'default')
-          jsonSchema.default = (def as z.core.$ZodDefaultDef).defaultValue as number | boolean;
+        if (def.type === 'default') jsonSchema.default = def.defaultValue;
       }
       // Every whole number of JavaScript lies between these: that says nothing.
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;

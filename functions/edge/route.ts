@@ -322,12 +322,19 @@ function readParams({ params, path }: BoundRoute, request: HttpRequest): Record<
   const values: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.params)) {
     if (!isSafeText(value)) throw parameterProblem(name, 'must not contain NUL characters');
-    // A slash at the end of a path counts nowhere; the host leaves it in the last value.
-    values[name] = path.endsWith(`{*${name}}`) && value.endsWith('/') ? value.slice(0, -1) : value;
+    values[name] = path.endsWith(`{*${name}}`) ? readRest(value) : value;
   }
   const result = params.safeParse(values);
   if (!result.success) throw Problem.invalid('A path parameter is not valid.', parameterErrors(result.error));
   return result.data;
+}
+
+/**
+ * What takes the rest of a path. A slash at its end counts nowhere, the host leaves it there; one that is encoded, as
+ * generated clients send it, the host leaves encoded.
+ */
+function readRest(value: string): string {
+  return (value.endsWith('/') ? value.slice(0, -1) : value).replaceAll(/%2f/gi, '/');
 }
 
 /** What a query holds that is no UTF-8 would be read as something else, without a word. */

@@ -1,4 +1,7 @@
-/** Holds answers against an OpenAPI document: their status, media type and form. */
+/**
+ * Holds answers against an OpenAPI document: their status, media type and form. A client tolerates a field that is not
+ * documented; here it is a fault, so that nothing internal gets out unseen.
+ */
 import { z } from 'zod';
 import type { Reply } from './support';
 
@@ -58,9 +61,8 @@ export function documented(document: Document): Check {
     let parser = parsers.get(schema);
     if (parser === undefined) {
       const whole = { ...schema, $defs: document.components.schemas };
-      parser = z.fromJSONSchema(
-        JSON.parse(JSON.stringify(whole).replaceAll(COMPONENTS, '#/$defs/')) as Parameters<typeof z.fromJSONSchema>[0],
-      );
+      const text = JSON.stringify(whole, (_, value: unknown) => strict(value)).replaceAll(COMPONENTS, '#/$defs/');
+      parser = z.fromJSONSchema(JSON.parse(text) as Parameters<typeof z.fromJSONSchema>[0]);
       parsers.set(schema, parser);
     }
     return parser;
@@ -91,6 +93,12 @@ export function documented(document: Document): Check {
         ),
       ),
   });
+}
+
+/** A schema of an object as one that has the fields it names and no other, unless it says so. */
+function strict(value: unknown): unknown {
+  const isObject = typeof value === 'object' && value !== null && 'properties' in value && 'type' in value;
+  return isObject && value.type === 'object' ? { additionalProperties: false, ...value } : value;
 }
 
 function patternOf(template: string): RegExp {

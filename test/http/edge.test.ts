@@ -45,14 +45,17 @@ describe('a path', () => {
     expect([slug(reply), reply.headers['allow']]).toEqual([problem(405, 'method-not-allowed'), allow]);
   });
 
-  test('with a slash at its end is the same one, also where it takes all that follows', async () => {
+  test('with a slash at its end is the same one, also where it takes all that follows; there slashes may be encoded', async () => {
     await api('/v1/signals', { json: { type: 'seen', location: 'a/b', strength: 1 } });
     expect([
       (await api('/v1/tasks/t1/')).status,
       (await api('/v1/signals/seen/a/b/')).status,
       (await api('/v1/signals/seen/a/b')).status,
-    ]).toEqual([200, 200, 200]);
-    expect(slug(await api('/v1/signals/seen/a%2Fb'))).toBe(problem(400, 'invalid-request'));
+      (await api('/v1/signals/seen/a%2Fb')).status,
+      (await api('/v1/signals/seen/a%2fb/')).status,
+    ]).toEqual([200, 200, 200, 200, 200]);
+    for (const path of ['/v1/signals/seen/a%2F%2Fb', '/v1/signals/seen/a%2F..%2Fb', '/v1/tasks/t1%2F'])
+      expect(slug(await api(path))).toBe(problem(400, 'invalid-request'));
   });
 
   test('of the repository of agents is not one of an agent, in the order of the Functions host', async () => {

@@ -4,6 +4,7 @@
  */
 import { auditModule } from './audit/module';
 import { Engine } from './engine/engine';
+import { furtherModules } from './engine/further';
 import type { Group } from './engine/module';
 import type { Deadline, Ports } from './engine/ports';
 import { Running, type RunningOptions } from './engine/running';
@@ -37,7 +38,12 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const audit = auditModule(engine);
   const operation = operationModule(engine);
-  const running = new Running(engine, [signals, repository, notices, market, oversight, audit, operation], options);
+  const named = { signals, repository, notices, market, oversight, audit, operation };
+  const services = Object.assign({}, ...Object.values(named).map((module) => module.services)) as object;
+  const further = furtherModules(__dirname, ['engine', ...Object.keys(named)]).map((open) =>
+    open(engine, { ...services }),
+  );
+  const running = new Running(engine, [...Object.values(named), ...further], options);
   const { transactor, keys, views, feed, deadlines, watchdog, clockCheck } = engine;
   return {
     ...{ ports, engine, running, peers: running.peers },
@@ -49,6 +55,8 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...oversight.services,
     ...audit.services,
     ...operation.services,
+    // Typed where they are: each adds what it offers to the interface of `Colony`.
+    ...(Object.assign({}, ...further.map((module) => module.services)) as {}),
   };
 }
 

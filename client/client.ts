@@ -128,6 +128,11 @@ export class Formicary {
     return new Formicary({ tenant, principal, transport, retry });
   }
 
+  /** An API that this client has no field for, over the same session: `formicary.api(RemindersApi)`. */
+  api<T>(Api: new (session: Session) => T): T {
+    return new Api(this.session);
+  }
+
   /** What led to a task, a receipt (`stream@index`) or a correlation id, and what followed. */
   why(id: string, options?: ReadOptions): Promise<CausalChain> {
     return this.session.call<typeof receipts.why>('GET /v1/why', { query: { id } }, options);

@@ -3,6 +3,7 @@
  * Owns the policy of retention, and the receipts of what was denied.
  * Calls nobody: it reads the log.
  */
+import { CAUSAL_CATEGORIES } from '../../domain/audit/causality';
 import { denialDecider } from '../../domain/audit/denial';
 import { retentionDecider } from '../../domain/audit/retention';
 import type { Engine } from '../engine/engine';
@@ -15,7 +16,14 @@ export function auditModule(engine: Engine) {
   const { log, viewStore, views } = engine;
   engine.aggregate(denialDecider);
   const retention = new Retention(engine.aggregate(retentionDecider));
+  // Those of capabilities that the domain's list does not name come last.
+  const causal = () => [
+    ...new Set([
+      ...CAUSAL_CATEGORIES,
+      ...engine.deciders().flatMap(({ causal, category }) => (causal === true ? [category] : [])),
+    ]),
+  ];
   return {
-    services: { why: new Why(log, viewStore, views), receipts: new Receipts(log), retention },
+    services: { why: new Why(log, viewStore, views, causal), receipts: new Receipts(log), retention },
   } satisfies Module;
 }

@@ -26,6 +26,7 @@ export class Why {
     private readonly store: EventStore,
     private readonly viewStore: ViewStore,
     private readonly views: Views,
+    private readonly categories: () => readonly string[],
   ) {}
 
   /** @param id a receipt (`stream@index`), a stream, the id of a task, or a correlation id */
@@ -33,6 +34,7 @@ export class Why {
     const unsearched: string[] = [];
     const chain = await causalChain(
       {
+        categories: this.categories(),
         receipt: (ref) => this.receipt(tenant, ref),
         members: (correlation) => this.members(tenant, correlation, unsearched),
       },

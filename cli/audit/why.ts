@@ -1,5 +1,5 @@
 import { type Formicary, FormicaryError } from '../../client/client';
-import { type CausalChain, causalChain, type CausalNode } from '../../domain/audit/causality';
+import { CAUSAL_CATEGORIES, type CausalChain, causalChain, type CausalNode } from '../../domain/audit/causality';
 import { isId, parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { factsOf } from '../facts';
 import { dataFolder, openFolder } from '../log-file';
@@ -55,6 +55,7 @@ async function offline(folder: string, tenant = 'default', id: string): Promise<
   try {
     const chain = await causalChain(
       {
+        categories: CAUSAL_CATEGORIES,
         receipt: async (ref) => log.receipt(tenant, ref),
         members: (correlation) => log.members(tenant, correlation),
       },

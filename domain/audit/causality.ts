@@ -37,6 +37,8 @@ export const CAUSAL_CATEGORIES: readonly string[] = AGGREGATES.filter(
 
 /** What the causes and effects of a receipt are looked up in, for one tenant. */
 export interface CausalIndex {
+  /** Categories of streams that an id is looked for in, the likeliest first. */
+  readonly categories: readonly string[];
   /** The receipt `stream@index` of the tenant; undefined when there is none. */
   receipt(ref: string): Promise<Commit | undefined>;
   /** The receipts of the tenant that belong to a correlation. */
@@ -75,7 +77,7 @@ export async function causalChain(index: CausalIndex, tenant: string, id: string
 async function correlationOf(index: CausalIndex, tenant: string, id: string): Promise<string> {
   const streams = id.startsWith(`${tenant}/`)
     ? [id]
-    : CAUSAL_CATEGORIES.map((category) => streamName(tenant, category, id));
+    : index.categories.map((category) => streamName(tenant, category, id));
   for (const ref of [id, ...streams.map((stream) => commitRef(stream, 0))]) {
     const named = await index.receipt(ref);
     if (named !== undefined) return named.meta.correlationId;

@@ -10,7 +10,7 @@ import { ReadOnlyLog } from '../../adapters/embedded/read-only-log';
 import { DatabaseSync } from '../../adapters/embedded/sqlite';
 import { audit } from '../../adapters/embedded/verification';
 import type { EventStore } from '../../app/engine/ports';
-import { causalChain } from '../../domain/audit/causality';
+import { CAUSAL_CATEGORIES, causalChain } from '../../domain/audit/causality';
 import { AlteredReceipt, commandName, type Commit, seal, type SealedCommit } from '../../domain/kernel/commit';
 import { chain, EPOCH, META, nextCommit } from '../support/commits';
 
@@ -157,6 +157,7 @@ test('what led to a receipt is found in the archive too, and not in another tena
   await database.close();
   const log = reading(folder);
   const index = {
+    categories: CAUSAL_CATEGORIES,
     receipt: async (ref: string) => log.receipt('acme', ref),
     members: (correlation: string) => log.members('acme', correlation),
   };

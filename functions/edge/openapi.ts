@@ -49,7 +49,9 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
     },
     servers: [{ url: '/', description: 'The host that this document comes from' }],
     // Each may be left out: what it is then, the scheme says.
-    ...(schemes.length > 0 && { security: [Object.fromEntries(schemes.map(([name]) => [name, []])), {}] }),
+    ...(schemes.length > 0 && {
+      security: [Object.fromEntries(schemes.map(([name]): [string, string[]] => [name, []])), {}],
+    }),
     tags: tagsOf(specs).map(({ name, description }) => ({ name, description })),
     paths,
     components: {

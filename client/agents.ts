@@ -32,6 +32,7 @@ export type AgentTypeEntry = Shown<typeof AgentType>;
 export type AgentTypeFilter = QueryOf<typeof repository.list>;
 export type AgentTypeHit = ItemOf<typeof repository.search>;
 export type AgentTypeAnswer = AnswerOf<typeof repository.define>;
+export type CustomEntry = AgentTypeAnswer['agent_type'];
 
 /** `/v1/agents` */
 export class AgentsApi {

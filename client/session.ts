@@ -3,7 +3,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem, Receipt as ReceiptSchema } from '../contract/common';
-import type { AnswerOf, KeyOf, RequestOf, RouteSpec, Shown } from '../contract/route';
+import type { AnswerOf, KeyOf, Method, RequestOf, RouteSpec, Shown } from '../contract/route';
 import {
   ConnectionError,
   type Transport,
@@ -134,16 +134,6 @@ export class Session {
     return this.all(path, query, options);
   }
 
-  /** The answers of a route that takes several commands, in their order; see `commands`. */
-  async batch<R extends RouteSpec>(
-    key: KeyOf<R>,
-    request: RequestOf<R>,
-    options?: CommandOptions,
-  ): Promise<readonly ItemOf<R>[]> {
-    const { path, body } = partsOf(key, request);
-    return await this.commands<ItemOf<R> & Refusable>(path, body, options);
-  }
-
   async read<T>(path: string, query?: Query, options?: ReadOptions): Promise<T> {
     return parsed(await this.text(path, query, options));
   }
@@ -157,12 +147,7 @@ export class Session {
     return response.body;
   }
 
-  async command<T>(
-    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
-    path: string,
-    body: unknown,
-    options: CommandOptions = {},
-  ): Promise<T> {
+  async command<T>(method: Method, path: string, body: unknown, options: CommandOptions = {}): Promise<T> {
     const { idempotencyKey = crypto.randomUUID(), ifMatch, signal } = options;
     const headers = this.headersOf(options);
     if (idempotencyKey !== false) headers.push('idempotency-key', idempotencyKey);
@@ -173,17 +158,21 @@ export class Session {
   }
 
   /**
-   * Several commands in one request; answers for each, in their order. What the store could not do is sent again, with
-   * all the rest: what was done is answered once more.
+   * The answers of a route that takes several commands in one request, in their order. What the store could not do is
+   * sent again, with all the rest: what was done is answered once more.
    */
-  async commands<T extends Refusable>(
-    path: string,
-    body: unknown,
+  async batch<R extends RouteSpec>(
+    key: KeyOf<R>,
+    request: RequestOf<R>,
     options: CommandOptions = {},
-  ): Promise<readonly T[]> {
+  ): Promise<readonly ItemOf<R>[]> {
     const { idempotencyKey = crypto.randomUUID(), signal } = options;
+    const { path, body } = partsOf(key, request);
     for (let attempt = 1; ; attempt += 1) {
-      const { value } = await this.command<{ value: T[] }>('POST', path, body, { ...options, idempotencyKey });
+      const { value } = await this.command<{ value: (ItemOf<R> & Refusable)[] }>('POST', path, body, {
+        ...options,
+        idempotencyKey,
+      });
       const waiting = value.flatMap(({ problem }) => (problem?.status === 503 ? [problem] : []));
       if (waiting.length === 0 || idempotencyKey === false || attempt >= this.retry.attempts) return value;
       const seconds = Math.max(
@@ -267,7 +256,7 @@ interface Refusable {
 }
 
 interface Parts {
-  readonly method: RouteSpec['method'];
+  readonly method: Method;
   readonly path: string;
   readonly query: Query | undefined;
   readonly body: unknown;
@@ -276,7 +265,7 @@ interface Parts {
 /** A request of a route, with its parameters in their places; what follows the last `*` keeps its slashes. */
 function partsOf(key: string, request: object): Parts {
   const { params = {}, query, body } = request as { params?: Readonly<Record<string, string>> } & Omit<Parts, 'method'>;
-  const [method, template] = key.split(' ') as [RouteSpec['method'], string];
+  const [method, template] = key.split(' ') as [Method, string];
   const path = template.replace(/\{(\*?)([^}]+)\}/g, (_, rest: string, name: string) => {
     const value = params[name] ?? '';
     return rest === '' ? encodeURIComponent(value) : value.split('/').map(encodeURIComponent).join('/');

@@ -7,13 +7,13 @@ import type {
   Trail as TrailSchema,
   TrailReading as TrailReadingSchema,
 } from '../contract/signals/signals';
-import type { AsOf, CommandOptions, ProblemDocument, ReadOptions, Session } from './session';
+import type { AsOf, CommandOptions, ItemOf, ReadOptions, Session } from './session';
 
 export type SignalInput = Sent<typeof SignalInputSchema>;
 export type FieldFilter = QueryOf<typeof signals.field>;
 export type Emitted = Shown<typeof EmittedSchema> & { readonly problem?: undefined };
 /** One answer of a batch: what came of the signal, or the problem that kept it out. */
-export type EmittedOrNot = Emitted | { readonly problem: ProblemDocument };
+export type EmittedOrNot = Emitted | Exclude<ItemOf<typeof signals.emit>, Shown<typeof EmittedSchema>>;
 export type Trail = Shown<typeof TrailSchema>;
 export type TrailReading = Shown<typeof TrailReadingSchema>;
 
@@ -30,7 +30,7 @@ export class SignalsApi {
 
   /** Emits up to 1,000 signals; answers for each, in their order. */
   async emitMany(signals: readonly SignalInput[], options?: CommandOptions): Promise<readonly EmittedOrNot[]> {
-    return await this.session.commands<EmittedOrNot>('/v1/signals', { signals }, options);
+    return await this.session.batch<Emit>('POST /v1/signals', { body: { signals } }, options);
   }
 
   /** The strongest trails here, now. */
@@ -44,3 +44,5 @@ export class SignalsApi {
     return this.session.call<typeof signals.trail>('GET /v1/signals/{type}/{*location}', request, options);
   }
 }
+
+type Emit = typeof signals.emit;

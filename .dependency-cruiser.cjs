@@ -34,7 +34,7 @@ const ENTRIES = [
   '^functions/(?!edge/)(http/)?[^/]+/[^/]+\\.ts$',
   '^local/(main|openapi)\\.ts$',
   '^client/client\\.ts$',
-  '^cli/main\\.ts$',
+  '^cli/(main|[^/]+/commands)\\.ts$',
   '^bench/',
   '^samples/',
   '^test/',

@@ -322,7 +322,7 @@ export default defineConfig(
   {
     // Beside them, examples are declared with `command`, which does the same for them.
     files: ['cli/**/*.ts'],
-    ignores: ['cli/main.ts', 'cli/operator.ts', 'cli/worker.ts', 'cli/define.ts'],
+    ignores: ['cli/main.ts', 'cli/*/commands.ts', 'cli/define.ts'],
     rules: forbid(...hints),
   },
   {

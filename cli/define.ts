@@ -1,11 +1,30 @@
 /** How commands are declared: what each says of itself, and how what was given reaches it. */
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Formicary } from '../client/client';
 import { readNumber } from '../domain/kernel/number';
 import { bold, CALL, type Context, contextOf, type Globals, styled } from './terminal';
 
 export const EXIT_CODES = `
 Ends with 0 when done, 1 when what was asked for was refused or does not hold (verify, recompute, tally), 2 when it could not
 be done: wrong usage, no host, no file.`;
+
+/** Reads something by its id as it is, or as it was at a time (RFC 3339). */
+export type ReadAsOf = (client: Formicary, id: string, asOf?: string) => Promise<object>;
+
+/** What `formicary asof` can show, by the name of its kind. */
+export type Kinds = Readonly<Record<string, ReadAsOf>>;
+
+/** Something that a capability adds to the command line. */
+export interface Addition {
+  /** Where it stands in `--help` and among the kinds of `asof`, smaller ones first; at the end without. */
+  readonly order?: number;
+  /** Declares commands; `kinds` are those of all capabilities. */
+  readonly declare?: (program: Command, kinds: Kinds) => void;
+  readonly asOf?: Kinds;
+}
+
+/** What each `cli/<capability>/commands.ts` exports as `commands`; `main.ts` finds them. */
+export type CommandModule = readonly Addition[];
 
 /** An example with `formicary` as it has to be called here. */
 export function asCalled(example: string): string {

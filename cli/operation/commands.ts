@@ -1,13 +1,33 @@
 /** The commands of whoever keeps a colony running. */
 import { Argument, type Command, Option } from 'commander';
-import { CONSUMERS } from '../domain/kernel/consumers';
-import { command, numberFrom, runs } from './define';
-import type * as DoctorCommand from './operation/doctor';
-import type * as OperateCommand from './operation/operate';
+import { CONSUMERS } from '../../domain/kernel/consumers';
+import { command, type CommandModule, numberFrom, runs } from '../define';
+import type * as BackupCommand from './backup';
+import type * as DoctorCommand from './doctor';
+import type * as OperateCommand from './operate';
+import type * as StartCommand from './start';
+import type * as StatusCommand from './status';
 
-const operate = () => require('./operation/operate') as typeof OperateCommand;
-/** Declares them. */
-export function declareOperator(program: Command): void {
+const operate = () => require('./operate') as typeof OperateCommand;
+
+export const commands: CommandModule = [
+  { order: 10, declare: declareStart },
+  { order: 70, declare: declareOperator },
+  { order: 100, declare: declareBackup },
+  { order: 120, declare: declareStatus },
+];
+
+function declareStart(program: Command): void {
+  command(program, 'start', 'Run a host on this machine', [
+    'formicary start',
+    'formicary start --port 7171 --data ./colony  # a second one beside it',
+  ])
+    .option('-p, --port <port>', 'where it listens; 7071, or FORMICARY_PORT', numberFrom(1, 65_535, true))
+    .option('-d, --data <folder>', 'where it keeps everything; .formicary, or FORMICARY_DATA')
+    .action(runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./start') as typeof StartCommand).start));
+}
+
+function declareOperator(program: Command): void {
   command(program, 'cancel', 'Cancel a task', ['formicary cancel inv-4711 --reason "the invoice was withdrawn"'])
     .argument('<task>')
     .option('-r, --reason <text>', 'why; it stands on the receipt')
@@ -105,5 +125,42 @@ export function declareOperator(program: Command): void {
     'formicary doctor --data ./colony',
   ])
     .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
-    .action(runs<DoctorCommand.DoctorInput>(() => (require('./operation/doctor') as typeof DoctorCommand).doctor));
+    .action(runs<DoctorCommand.DoctorInput>(() => (require('./doctor') as typeof DoctorCommand).doctor));
+}
+
+function declareBackup(program: Command): void {
+  command(program, 'backup', 'Back a data folder up, also while its host runs, and verify the backup', [
+    'formicary backup ./backup-monday',
+    'formicary backup /mnt/backups/colony --data ./colony',
+  ])
+    .argument('<folder>', 'where to; it must not be there, or be empty')
+    .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
+    .addHelpText(
+      'after',
+      '\nReceipts, payloads and orchestrations, with a manifest of hashes. Ends with 1 when what was backed up does not hold.',
+    )
+    .action(
+      runs<Parameters<typeof BackupCommand.backup>[1]>(() => (require('./backup') as typeof BackupCommand).backup),
+    );
+
+  command(program, 'restore', 'Make a data folder out of a backup, and verify it', [
+    'formicary restore ./backup-monday --data ./colony',
+  ])
+    .argument('<folder>', 'the backup')
+    .requiredOption('-d, --data <folder>', 'where to; it must not be there, or be empty')
+    .addHelpText(
+      'after',
+      '\nEvery file is held against the manifest first; nothing is overwritten. Ends with 1 when what was restored does not hold.',
+    )
+    .action(
+      runs<Parameters<typeof BackupCommand.restoreBackup>[1]>(
+        () => (require('./backup') as typeof BackupCommand).restoreBackup,
+      ),
+    );
+}
+
+function declareStatus(program: Command): void {
+  command(program, 'status', 'Show how the host is', ['formicary status', 'formicary status --json']).action(
+    runs<object>(() => (require('./status') as typeof StatusCommand).status),
+  );
 }

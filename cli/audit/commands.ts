@@ -1,0 +1,118 @@
+/** The commands of receipts: what happened, why, and whether it holds. */
+import { Argument, type Command, Option } from 'commander';
+import { command, type CommandModule, EXIT_CODES, type Kinds, runs, whole } from '../define';
+import type * as ArchiveCommand from './archive';
+import type * as AsofCommand from './asof';
+import type * as ExportCommand from './export';
+import type * as RecomputeCommand from './recompute';
+import type * as RetentionCommand from './retention';
+import type * as TailCommand from './tail';
+import type * as VerifyCommand from './verify';
+import type * as WhyCommand from './why';
+
+export const commands: CommandModule = [
+  { order: 90, declare: declareReceipts },
+  { order: 110, declare: declareArchive },
+];
+
+function declareReceipts(program: Command, kinds: Kinds): void {
+  command(program, 'tail', 'Watch receipts as they come', [
+    'formicary tail',
+    'formicary tail --category task',
+    'formicary tail --json | jq .events',
+    'formicary tail --all --limit 20  # from the beginning',
+  ])
+    .option('-c, --category <name>', 'task, agent, trail, tool, …')
+    .option('--correlation <id>', 'what one cause has set in motion')
+    .addOption(new Option('--after <place>', 'a place in the log, from an earlier page').conflicts('all'))
+    .option('--all', 'from the beginning')
+    .option('-n, --limit <n>', 'end after so many', whole)
+    .action(runs<TailCommand.TailInput>(() => (require('./tail') as typeof TailCommand).tail));
+
+  command(program, 'why', 'Tell what led to something, and what followed', [
+    'formicary why inv-4711',
+    'formicary why default/task/inv-4711@2 --json',
+    'formicary why inv-4711 --data ./colony  # without a host',
+  ])
+    .argument('<id>', 'a task, a receipt (stream@index), or a correlation id')
+    .option('-d, --data [folder]', 'from a data folder instead of a host')
+    .action(runs<WhyCommand.WhyInput>(() => (require('./why') as typeof WhyCommand).why));
+
+  command(program, 'asof', 'Show how something was, and what is different now', [
+    'formicary asof 10m task inv-4711',
+    'formicary asof 2026-11-21T10:00:00Z agent recon-7',
+    'formicary asof 1h trail resource_needed/warehouse/eu',
+  ])
+    .argument('<time>', 'a time, or a span ago: 90s, 15m, 2h, 1d')
+    .addArgument(new Argument('<kind>').choices(Object.keys(kinds)))
+    .argument('<id>', 'its id; of a trail TYPE/LOCATION')
+    .action(runs<AsofCommand.AsofInput>(() => (require('./asof') as typeof AsofCommand).asof(kinds)));
+
+  command(program, 'recompute', 'Compute an award again, on this machine, from its receipt alone', [
+    'formicary recompute inv-4711',
+    'formicary recompute inv-4711 --award 2 --save receipt.json',
+    'formicary recompute --file receipt.json  # needs no host',
+  ])
+    .argument('[task]', 'a task that was awarded')
+    .option('--award <n>', 'the award with this number; the last by default', whole)
+    .option('-d, --data [folder]', 'from a data folder instead of a host')
+    .option('-f, --file <file>', 'a receipt as JSON')
+    .option('--save <file>', 'keep the receipt')
+    .action(runs<RecomputeCommand.RecomputeInput>(() => (require('./recompute') as typeof RecomputeCommand).recompute));
+
+  command(
+    program,
+    'verify',
+    'Check every chain without the host: names what was altered, dropped, inserted, reordered or moved',
+    [
+      'formicary verify  # also while a host is running',
+      'formicary verify --data ./colony',
+      'formicary verify --export receipts.ndjson.gz',
+    ],
+  )
+    .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
+    .option('-e, --export <file>', 'an export, .gz or not; - is standard input')
+    .addHelpText('after', EXIT_CODES)
+    .action(runs<VerifyCommand.VerifyInput>(() => (require('./verify') as typeof VerifyCommand).verify));
+
+  command(program, 'export', 'Write all receipts, a line each, so that others can verify them', [
+    'formicary export receipts.ndjson.gz',
+    'formicary export receipts.ndjson --data ./colony  # the stored bytes, without a host',
+    'formicary export saved.ndjson --data ./copy --salvage  # what can be read of a damaged file',
+    'formicary export | formicary verify --export -',
+  ])
+    .argument('[file]', 'standard output without; compressed when it ends with .gz')
+    .option(
+      '-d, --data [folder]',
+      'from a data folder, also while its host runs: of all tenants, or of --tenant; without, of one tenant from a host',
+    )
+    .option('--salvage', 'from the bytes of a damaged database; says what could not be read, and ends with 1 then')
+    .action(runs<ExportCommand.ExportInput>(() => (require('./export') as typeof ExportCommand).exportLog));
+}
+
+function declareArchive(program: Command): void {
+  command(program, 'retention', 'Show or set which streams that have ended may be archived, and when', [
+    'formicary retention',
+    `formicary retention --set '{"task":365,"trail":30}'  # days after the last receipt`,
+    "formicary retention --set '{}'  # nothing any more",
+  ])
+    .option(
+      '--set <json>',
+      'days by category (task, action, round, approval, delivery, trail), whole; @FILE reads a file',
+    )
+    .action(runs<RetentionCommand.RetentionInput>(() => (require('./retention') as typeof RetentionCommand).retention));
+
+  command(
+    program,
+    'archive',
+    'Move streams that ended long ago into a file beside the database, by the policy of each tenant; the host is stopped for it',
+    ['formicary archive --data ./colony --dry-run  # says what would be moved', 'formicary archive --data ./colony'],
+  )
+    .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
+    .option('--dry-run', 'change nothing')
+    .addHelpText(
+      'after',
+      '\nNothing is deleted: what is archived is read as before, from the folder archive/, which belongs to the data folder.',
+    )
+    .action(runs<ArchiveCommand.ArchiveInput>(() => (require('./archive') as typeof ArchiveCommand).archive));
+}

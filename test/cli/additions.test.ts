@@ -1,0 +1,47 @@
+/** A folder beside the command line's own adds commands, and kinds of things, without an edit anywhere else. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compiledApp } from '../support/host';
+import { formicary } from './support';
+
+const names = (help: string) =>
+  help
+    .split(/^Commands:$/m)[1]!
+    .split(/^$/m)[0]!
+    .split('\n')
+    .flatMap((line) => /^ {2}([a-z]+)/.exec(line)?.[1] ?? []);
+
+/** Adds what is given (the code of a list of additions) as a capability of this name. */
+function add(capability: string, additions: string): void {
+  const folder = join(compiledApp(), 'dist/cli', capability);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'commands.js'), `exports.commands = ${additions};\n`);
+}
+
+const declares = (name: string) =>
+  `declare: (program) => program.command('${name}').action(() => console.log('${name} was called'))`;
+
+test('a folder with commands is found: its commands come last, or where it wants them', async () => {
+  const before = names((await formicary(['--help'])).stdout);
+  expect(before.slice(0, 2)).toEqual(['start', 'post']);
+  expect(before.at(-1)).toBe('status');
+
+  add('archery', `[{ ${declares('shoot')} }, { order: 15, ${declares('aim')} }]`);
+  mkdirSync(join(compiledApp(), 'dist/cli/nothing'));
+  const after = names((await formicary(['--help'])).stdout);
+  expect(after).toEqual([before[0], 'aim', ...before.slice(1), 'shoot']);
+  expect(await formicary(['shoot'])).toMatchObject({ code: 0, stdout: 'shoot was called\n', stderr: '' });
+});
+
+test('its kinds of things can be shown as they were', async () => {
+  add('weather', `[{ asOf: { cloud: async (_, id, asOf) => ({ id, seen: asOf ?? 'now' }) } }]`);
+  const { stdout } = await formicary(['asof', '--help']);
+  expect(stdout).toContain('(choices: "task", "agent", "trail", "tool", "cloud")');
+  const { code, json } = await formicary(['asof', '2026-01-01T00:00:00Z', 'cloud', 'nine', '--json']);
+  expect(code).toBe(0);
+  expect(json).toMatchObject({
+    then: { id: 'nine', seen: '2026-01-01T00:00:00.000Z' },
+    now: { id: 'nine', seen: 'now' },
+    changed: [{ field: 'seen' }],
+  });
+});

@@ -58,6 +58,9 @@ const tried = ({ attempt, status, reason }: { attempt: number; status?: number; 
   `try ${attempt}${status === undefined ? '' : `, status ${status}`}${reason === undefined ? '' : `: ${reason}`}`;
 const typed = ({ entry }: DataOf<'AgentTypeDefined'>) => `${entry.agent_type} ${entry.version}`;
 
+/** Events that older receipts call otherwise. */
+const RENAMED: Readonly<Record<string, Known['type']>> = { ApprovalUnclaimed: 'ApprovalReleased' };
+
 /** What each event says. An event without words here does not compile. */
 const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   TaskPosted: ({ spec }) =>
@@ -133,7 +136,7 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
     `${kind}, ${severity}, for ${requester}, first from ${ladder[0]?.group}`,
   OverrideAsked: ({ by: who, choice, reason }) => `${choice} by ${who}, to be confirmed by a second person: ${reason}`,
   ApprovalClaimed: ({ by: who, until }) => `by ${who} until ${until}`,
-  ApprovalUnclaimed: ({ by: who }) => `by ${who}`,
+  ApprovalReleased: ({ by: who }) => `by ${who}`,
   QuestionAsked: ({ by: who, question }) => `by ${who}: ${question}`,
   QuestionAnswered: ({ by: who, answer }) => `by ${who}: ${answer}`,
   ApprovalGiven: ({ by: who, reason, edit, choice }) =>
@@ -183,7 +186,7 @@ export function factsOf(event: Pick<Event, 'type' | 'data'>): string {
 }
 
 function told({ type, data }: Pick<Event, 'type' | 'data'>): string {
-  const known = FACTS[type as Known['type']] as ((data: unknown) => string) | undefined;
+  const known = FACTS[(RENAMED[type] ?? type) as Known['type']] as ((data: unknown) => string) | undefined;
   try {
     return known === undefined ? plain(data) : known(data);
   } catch {

@@ -1,7 +1,7 @@
 /** Rounds: what agents decide together. */
 import type {
-  Recount as RecountSchema,
   Round as RoundSchema,
+  RoundRecomputation as RecountSchema,
   rounds,
   RoundSummary as RoundSummarySchema,
   VoterSearch as VoterSearchSchema,
@@ -21,7 +21,7 @@ export type RoundAnswer = AnswerOf<typeof rounds.open>;
 export type VoteInput = Omit<BodyOf<typeof rounds.vote>, 'voter'>;
 export type VoteAnswer = AnswerOf<typeof rounds.vote>;
 /** A closed round, counted again; `matrix` says of each two voters of the last pass whether they chose the same. */
-export type Recount = Shown<typeof RecountSchema>;
+export type RoundRecomputation = Shown<typeof RecountSchema>;
 
 /** `/v1/rounds` */
 export class RoundsApi {
@@ -64,7 +64,7 @@ export class RoundsApi {
   }
 
   /** Has the host count a closed round again from its receipts alone. */
-  tally(id: string, options?: ReadOptions): Promise<Recount> {
+  recompute(id: string, options?: ReadOptions): Promise<RoundRecomputation> {
     const request = { params: { round_id: id } };
     return this.session.call<typeof rounds.tally>('GET /v1/rounds/{round_id}/tally', request, options);
   }

@@ -20,11 +20,11 @@ import {
   type Opened,
   override,
   reject,
+  release,
   reopen,
   request,
   supersede,
   timePassed,
-  unclaim,
   withdraw,
 } from '../../domain/oversight/approval';
 import type { Person } from '../../domain/oversight/oversight';
@@ -137,8 +137,8 @@ export class Approvals {
     );
   }
 
-  unclaim(context: RequestContext, id: string): Promise<ApprovalOutcome> {
-    return this.decision(context, id, 'approval.unclaim', unclaim(context.principal.id, this.now()));
+  release(context: RequestContext, id: string): Promise<ApprovalOutcome> {
+    return this.decision(context, id, 'approval.release', release(context.principal.id, this.now()));
   }
 
   /** Approves exactly the action that the person saw, or the same action as the person has corrected it. */
@@ -327,7 +327,7 @@ export class Approvals {
     context: RequestContext,
     id: string,
     action: string,
-    decision: ReturnType<typeof unclaim>,
+    decision: ReturnType<typeof release>,
   ): Promise<ApprovalOutcome> {
     await this.giveTimeBack(context.principal.tenant, id);
     const { state, correlationId } = await this.load(context.principal.tenant, id);

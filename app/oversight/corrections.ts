@@ -41,7 +41,7 @@ export class Corrections {
         : undefined;
     const wrong =
       kind !== 'human'
-        ? new Rejection('forbidden', 'person-needed', 'only a person gives a correction; an agent challenges')
+        ? new Rejection('forbidden', 'not-a-person', 'only a person gives a correction; an agent challenges')
         : cause === undefined
           ? new Rejection(
               'missing',

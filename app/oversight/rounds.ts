@@ -1,5 +1,5 @@
 /** Use cases of consensus rounds: opening, voting, challenging, counting again. */
-import type { Recount, Round } from '../../contract/oversight/rounds';
+import type { Round, RoundRecomputation } from '../../contract/oversight/rounds';
 import type { Shown } from '../../contract/route';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, reservedId } from '../../domain/kernel/ids';
@@ -272,10 +272,10 @@ export class Rounds {
   }
 
   /** Counts a closed round again from its receipts alone. */
-  async recompute(tenant: string, id: string): Promise<Shown<typeof Recount> | Rejection> {
+  async recompute(tenant: string, id: string): Promise<Shown<typeof RoundRecomputation> | Rejection> {
     const commits = [];
     for await (const commit of this.deps.transactor.commits(this.rounds.name(tenant, id))) commits.push(commit);
-    if (commits.length === 0) return new Rejection('missing', 'round-unknown', 'there is no round with this id');
+    if (commits.length === 0) return new Rejection('missing', 'round-not-found', 'there is no round with this id');
     const counted = recomputeRound(commits);
     if (counted instanceof Rejection) return counted;
     const { ballots } = (await this.load(tenant, id)).state;

@@ -182,7 +182,7 @@ async function arrive(
     }
     const outcome = await transactor.transact(intakeDecider, stream, takeIn(arrivals), {
       principal,
-      action: 'signal.take_in',
+      action: 'signal.take-in',
       expectedVersion: version,
       // What follows from one batch is not what follows from all that ever came.
       correlationId: newId(clock.now()),

@@ -3,7 +3,7 @@ import { refusals } from '../problems';
 
 export const OVERSIGHT_REFUSALS = refusals('Oversight', [
   [403, 'four-eyes-needed', 'a critical action takes two people: let it be approved'],
-  [403, 'not-a-person', 'only a person may do this'],
+  [403, 'not-a-person', 'only a person may do this: an agent challenges instead'],
   [403, 'not-an-approver', 'only people decide on approvals'],
   [
     403,
@@ -11,7 +11,6 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
     'an action is taken by whoever proposed it; one that is for a task is carried out by the gate itself',
   ],
   [403, 'not-the-requester', 'only who requested the approval answers its questions'],
-  [403, 'person-needed', 'only a person gives a correction; an agent challenges'],
   [403, 'policy-denies', 'policy denies this action: nobody can clear it'],
   [403, 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round'],
   [403, 'vote-handed-on', 'the voter casts no vote in this round: … does'],
@@ -19,13 +18,13 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
   [404, 'action-not-found', 'there is no such action'],
   [404, 'approval-not-found', 'there is no such approval'],
   [404, 'question-not-found', 'there is no question …'],
-  [404, 'round-unknown', 'there is no round with this id'],
+  [404, 'round-not-found', 'there is no round with this id'],
   [404, 'target-not-found', 'there is no receipt …: give stream@index as a receipt shows it'],
   [409, 'action-already-executed', 'the action was taken already: do not take it again'],
   [409, 'action-challenged', 'the action is challenged: wait for the round'],
   [409, 'action-differs', 'this is not the action that stands at the gate: look at it again'],
   [409, 'action-exists', 'an action with this id was proposed before: use another id'],
-  [409, 'action-let-on', 'the action was let on: challenge, veto or override it instead'],
+  [409, 'action-already-cleared', 'the action was cleared already: challenge, veto or override it instead'],
   [409, 'action-not-carried-out', 'only what the gate itself carries out can turn out not to be carried out'],
   [409, 'action-not-cleared', 'the action is …: wait until it is cleared'],
   [409, 'action-not-waiting', "the action is …: it can't be held"],

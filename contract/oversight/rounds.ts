@@ -218,7 +218,7 @@ export const RoundSummary = z
   })
   .meta({ id: 'RoundSummary', description: 'A round as lists show it' });
 
-export const Recount = z
+export const RoundRecomputation = z
   .object({
     agrees: z.boolean().meta({ description: 'False when anything is wrong with the receipts, or with the count' }),
     recomputed: Tally,
@@ -228,7 +228,7 @@ export const Recount = z
       .object({ voters: z.array(z.string()), agreement: z.array(z.array(z.literal([0, 1]))) })
       .meta({ description: 'Of each two voters of the last pass: 1 when they chose the same' }),
   })
-  .meta({ id: 'Recount', description: 'A closed round, counted again' });
+  .meta({ id: 'RoundRecomputation', description: 'A closed round, counted again' });
 
 export const RoundCommand = CommandOf({ round: Round });
 
@@ -358,7 +358,7 @@ export const rounds = contract({
     example: { as: 'human:ada', params, body: { choice: 'reject', reason: 'the supplier has confirmed both orders' } },
   },
   tally: {
-    name: 'recountRound',
+    name: 'recomputeRound',
     method: 'GET',
     path: '/v1/rounds/{round_id}/tally',
     tag,
@@ -366,7 +366,7 @@ export const rounds = contract({
     summary: 'Count a closed round again from its receipts alone',
     description: '`matrix` says of each two voters of the last pass whether they chose the same.',
     params: ByRound,
-    answer: Recount,
+    answer: RoundRecomputation,
     answers: 'The count, and whether it agrees with the receipt',
     example: { params },
   },

@@ -2,9 +2,8 @@
 import { refusals } from '../problems';
 
 export const REPOSITORY_REFUSALS = refusals('Repository', [
-  [404, 'agent-type-not-found', 'there is no agent type …: search the repository for one'],
-  [404, 'agent-type-unknown', 'the tenant has no agent type of its own with this id'],
-  [404, 'tool-unknown', 'there is no tool with this id'],
+  [404, 'agent-type-not-found', "there is no agent type …, or none of the tenant's own: search the repository"],
+  [404, 'tool-not-found', 'there is no tool with this id'],
   [409, 'agent-type-built-in', '… is a built-in type: choose another id'],
   [409, 'agent-type-exists', '… was defined before and is …: revise it, or choose another id'],
   [409, 'tool-version-exists', 'version … is registered with other content: register a higher one'],

@@ -422,7 +422,7 @@ export function refuseAction(refusal: {
     if (wrong !== undefined) return wrong;
     if (state.held !== undefined && state.held.ref !== refusal.ref) return waitsForAnother(state);
     if (state.status === 'cleared' || state.status === 'veto_window')
-      return refuse('action-let-on', 'the action was let on: challenge, veto or override it instead');
+      return refuse('action-already-cleared', 'the action was cleared already: challenge, veto or override it instead');
     return [{ type: 'ActionRefused', v: 1, data: refusal }];
   };
 }

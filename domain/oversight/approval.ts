@@ -107,7 +107,7 @@ export interface Edit {
 export type ApprovalEvent =
   | Event<'ApprovalRequested', ApprovalRequest & Opened>
   | Event<'ApprovalClaimed', { by: string; until: Time }>
-  | Event<'ApprovalUnclaimed', { by: string }>
+  | Event<'ApprovalReleased', { by: string }>
   | Event<'QuestionAsked', { number: number; by: string; question: string }>
   | Event<'QuestionAnswered', { number: number; by: string; answer: string }>
   /** `hash`: what was approved, after the edit. */
@@ -185,6 +185,7 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
   category: 'approval',
   causal: true,
   version: 4,
+  upcasters: { 'ApprovalUnclaimed@1': (event) => ({ ...event, type: 'ApprovalReleased' }) },
   initial: {
     status: 'unknown',
     request: undefined,
@@ -225,7 +226,7 @@ export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
       }
       case 'ApprovalClaimed':
         return { ...state, claim: event.data };
-      case 'ApprovalUnclaimed':
+      case 'ApprovalReleased':
         return { ...state, claim: undefined };
       case 'QuestionAsked': {
         const { by, question } = event.data;
@@ -390,14 +391,14 @@ export function claim(
 }
 
 /** Lets go of it before the claim ends. */
-export function unclaim(by: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
+export function release(by: string, now: Time): Decision<ApprovalState, ApprovalEvent> {
   return (state) => {
     const gone = exists(state);
     if (gone !== undefined) return gone;
     if (state.claim === undefined) return [];
     const wrong = over(state, now);
     if (wrong !== undefined) return wrong;
-    return state.claim.by === by ? [{ type: 'ApprovalUnclaimed', v: 1, data: { by } }] : claimedByAnother(state);
+    return state.claim.by === by ? [{ type: 'ApprovalReleased', v: 1, data: { by } }] : claimedByAnother(state);
   };
 }
 

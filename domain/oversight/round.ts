@@ -615,7 +615,7 @@ export function override(
     const state = withParties(opened, since);
     const { id: by, kind } = person;
     if (state.spec === undefined) return unknownRound();
-    if (kind !== 'human') return new Rejection('forbidden', 'person-needed', 'only a person may override an outcome');
+    if (kind !== 'human') return new Rejection('forbidden', 'not-a-person', 'only a person may override an outcome');
     const wrong = barred(state.parties, by, 'override') ?? notOverridable(state, choice, reason);
     if (wrong !== undefined) return wrong;
     const { override: standing, override_asked: asked, spec } = state;
@@ -719,7 +719,7 @@ function insteadOf({ outcome, override: standing }: RoundState): {
 }
 
 function unknownRound(): Rejection {
-  return new Rejection('missing', 'round-unknown', 'there is no round with this id');
+  return new Rejection('missing', 'round-not-found', 'there is no round with this id');
 }
 
 function isChoices(choices: readonly string[]): boolean {

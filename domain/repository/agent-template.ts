@@ -100,7 +100,11 @@ export function withdraw(reason: string): Decision<AgentTypeState, AgentTypeEven
   };
 }
 
-const UNKNOWN = new Rejection('missing', 'agent-type-unknown', 'the tenant has no agent type of its own with this id');
+const UNKNOWN = new Rejection(
+  'missing',
+  'agent-type-not-found',
+  'the tenant has no agent type of its own with this id',
+);
 const BUILT_IN: ReadonlySet<string> = new Set(CATALOGUE.map((entry) => entry.agent_type));
 
 function derive(agent_type: string, base: AgentTypeEntry, overrides: Overrides): CustomEntry | Rejection {

@@ -175,7 +175,7 @@ export function register(tool_id: string, tool: ToolDefinition): Decision<ToolSt
 /** Says that the tool should not be used any more, and what to use instead. */
 export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEvent> {
   return (state) => {
-    if (state.status === 'unknown') return new Rejection('missing', 'tool-unknown', 'there is no tool with this id');
+    if (state.status === 'unknown') return new Rejection('missing', 'tool-not-found', 'there is no tool with this id');
     const { tool_id, deprecation: current } = state;
     const { reason, replacement } = deprecation;
     if (!isText(reason, MAX_DEPRECATION_REASON))

@@ -153,7 +153,7 @@ test('rounds, votes and challenges', async () => {
     outcome: 'agreed',
     choice: 'approve',
   });
-  expect(await asker.rounds.tally('r1')).toMatchObject({
+  expect(await asker.rounds.recompute('r1')).toMatchObject({
     agrees: true,
     recomputed: { leader: 'approve' },
     matrix: { voters: ['v1', 'v2'] },

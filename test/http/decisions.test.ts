@@ -459,7 +459,7 @@ describe('a round', () => {
     ).toBe('409 nothing-to-override');
     expect((await ok(api(`/v1/rounds/${id}?asOf=${opened.body.receipt.at}`))).id).toBe(id);
     expect(slug(await api('/v1/rounds/none'))).toBe('404 not-found');
-    expect(slug(await api('/v1/rounds/none/tally'))).toBe('404 round-unknown');
+    expect(slug(await api('/v1/rounds/none/tally'))).toBe('404 round-not-found');
   });
 
   test('goes on for another pass, may let votes be changed, and asks people when agents do not agree', async () => {

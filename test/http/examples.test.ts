@@ -112,7 +112,7 @@ const BEFORE: Readonly<Record<string, Steps>> = {
   readStream: ['postTask'],
   readTrail: ['emitSignals'],
   recomputeAward: AWARDED,
-  recountRound: DECIDED,
+  recomputeRound: DECIDED,
   redriveDelivery: UNDELIVERED,
   redriveTask: [...ACCEPTED, ['failTask', { body: { retryable: false } }]],
   reject: ['proposeAction'],

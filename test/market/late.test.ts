@@ -34,7 +34,10 @@ function lines<S, E extends Event>(
 ): void {
   describe(name, () => {
     test('knows every function that there is', () => {
-      const functions = Object.entries(module).flatMap(([key, value]) => (typeof value === 'function' ? [key] : []));
+      // Names of streams are no rules.
+      const functions = Object.entries(module).flatMap(([key, value]) =>
+        typeof value === 'function' && !key.endsWith('Stream') ? [key] : [],
+      );
       expect([...Object.keys(bound), ...Object.keys(free)].sort()).toEqual(functions.sort());
     });
 
@@ -157,6 +160,7 @@ lines(
     taskDue: 'no decision',
     taskPull: 'no decision',
     strengthOf: 'no decision',
+    secondsToAward: 'no decision',
     isAlive: 'no decision',
     nextAward: 'no decision',
     hasBid: 'no decision',
@@ -285,7 +289,7 @@ lines(
   approvals.approvalDecider,
   approvals,
   {
-    unclaim: approval((now) => approvals.unclaim('eve', now), claimed),
+    release: approval((now) => approvals.release('eve', now), claimed),
     approve: approval((now) => approvals.approve(eve, { hash, reason: 'fine' }, now)),
     reject: approval((now) => approvals.reject(eve, { hash, reason: 'no' }, now)),
     ask: approval((now) => approvals.ask(eve, 'why?', now)),

@@ -14,11 +14,11 @@ import {
   type Outcome,
   override,
   reject,
+  release,
   reopen,
   request,
   supersede,
   timePassed,
-  unclaim,
   withdraw,
 } from '../../domain/oversight/approval';
 import { given, GIVEN_TIME } from '../support/given';
@@ -219,7 +219,7 @@ test('whoever asks what, and whatever the clock does: one outcome an opening, ne
       weight: 1,
       arbitrary: fc
         .constantFrom(
-          unclaim('eve', NOW),
+          release('eve', NOW),
           withdraw('ann', 'no', NOW),
           supersede('no', undefined, NOW),
           override(max, 'allow', 'no', NOW),

@@ -1,6 +1,7 @@
 /** An approval that is asked for, claimed, given or not. */
 import fc from 'fast-check';
-import { type Decision, Rejection } from '../../domain/kernel/decider';
+import { factsOf } from '../../cli/facts';
+import { type Decision, Rejection, upcast } from '../../domain/kernel/decider';
 import { plusSeconds, type Time } from '../../domain/kernel/time';
 import {
   answer,
@@ -13,8 +14,8 @@ import {
   MAX_EDITS,
   MAX_QUESTIONS,
   reject,
+  release,
   request,
-  unclaim,
 } from '../../domain/oversight/approval';
 import type { Person } from '../../domain/oversight/oversight';
 import { given } from '../support/given';
@@ -50,7 +51,7 @@ import {
   yes,
 } from './approval-life';
 
-const unclaimed: ApprovalEvent = { type: 'ApprovalUnclaimed', v: 1, data: { by: 'eve' } };
+const released: ApprovalEvent = { type: 'ApprovalReleased', v: 1, data: { by: 'eve' } };
 
 const no = (person: Person = eve, changes: object = {}, now = NOW) =>
   reject(person, { hash: HASH, reason: 'no', ...changes }, now);
@@ -168,10 +169,10 @@ describe('claim', () => {
     ['claimed', 'when the clock went back', claim(eve, after(-10), 30), 'nothing'],
     ['waiting', 'for no time', claim(eve, NOW, 0), 'seconds-invalid'],
     ['waiting', 'for too long', claim(eve, NOW, 3_601), 'seconds-invalid'],
-    ['claimed', 'let go', unclaim('eve', NOW), [unclaimed]],
-    ['claimed', 'let go by another', unclaim('dan', NOW), 'claimed-by-another'],
-    ['waiting', 'nothing to let go', unclaim('eve', NOW), 'nothing'],
-    ['unknown', 'nothing to let go of', unclaim('eve', NOW), 'approval-not-found'],
+    ['claimed', 'let go', release('eve', NOW), [released]],
+    ['claimed', 'let go by another', release('dan', NOW), 'claimed-by-another'],
+    ['waiting', 'nothing to let go', release('eve', NOW), 'nothing'],
+    ['unknown', 'nothing to let go of', release('eve', NOW), 'approval-not-found'],
   ]);
 });
 
@@ -370,4 +371,10 @@ describe('questions', () => {
       .when(ask(dan, 'and?', NOW))
       .thenState(({ questions }) => questions.length === MAX_QUESTIONS);
   });
+});
+
+test('a receipt that calls a release otherwise, as older ones do, is read', () => {
+  const event = upcast(approvalDecider, { type: 'ApprovalUnclaimed', v: 1, data: { by: 'eve' } });
+  expect(event).toEqual(released);
+  expect(factsOf({ type: 'ApprovalUnclaimed', data: { by: 'eve' } })).toBe(factsOf(released));
 });

@@ -107,7 +107,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     }),
   },
   { weight: 3, arbitrary: fc.record({ do: is('edit'), approval: which, by: person, amount: fc.nat(3) }) },
-  { weight: 2, arbitrary: fc.record({ do: is('claim', 'unclaim', 'ask'), approval: which, by: person }) },
+  { weight: 2, arbitrary: fc.record({ do: is('claim', 'release', 'ask'), approval: which, by: person }) },
   { weight: 1, arbitrary: fc.record({ do: is('withdraw', 'answer'), approval: which }) },
   {
     weight: 9,

@@ -328,9 +328,9 @@ export class Run extends CheckedRun {
         const { id } = this.approval(step.approval);
         return ({ colony }) => colony.approvals.claim(human(step.by, key), id, 10);
       }
-      case 'unclaim': {
+      case 'release': {
         const { id } = this.approval(step.approval);
-        return ({ colony }) => colony.approvals.unclaim(human(step.by, key), id);
+        return ({ colony }) => colony.approvals.release(human(step.by, key), id);
       }
       case 'ask': {
         const { id } = this.approval(step.approval);

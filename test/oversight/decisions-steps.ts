@@ -63,7 +63,7 @@ export type Command =
     }
   | { readonly do: 'approve' | 'reject'; readonly approval: Which; readonly by: string; readonly seen: Seen }
   | { readonly do: 'edit'; readonly approval: Which; readonly by: PersonId; readonly amount: number }
-  | { readonly do: 'claim' | 'unclaim' | 'ask'; readonly approval: Which; readonly by: PersonId }
+  | { readonly do: 'claim' | 'release' | 'ask'; readonly approval: Which; readonly by: PersonId }
   | { readonly do: 'withdraw' | 'answer'; readonly approval: Which }
   | {
       readonly do: 'execute';

@@ -22,11 +22,11 @@ describe('override', () => {
       .thenState((state) => state.override?.choice === 'approve' && state.outcome?.outcome === 'agreed');
   });
   lines([
-    ['unknown', 'what there is not', override(PERSON, 'reject', 'risky'), 'round-unknown'],
-    ['agreed', 'by an agent', override({ id: 'a', kind: 'agent' }, 'reject', 'risky'), 'person-needed'],
+    ['unknown', 'what there is not', override(PERSON, 'reject', 'risky'), 'round-not-found'],
+    ['agreed', 'by an agent', override({ id: 'a', kind: 'agent' }, 'reject', 'risky'), 'not-a-person'],
     ['agreed', 'by who opened it', override({ id: 'ada', kind: 'human' }, 'reject', 'risky'), 'party-may-not-decide'],
-    ['agreed', 'by a service', override({ id: 'a', kind: 'service' }, 'reject', 'risky'), 'person-needed'],
-    ['agreed', 'by the system', override({ id: 'a', kind: 'system' }, 'reject', 'risky'), 'person-needed'],
+    ['agreed', 'by a service', override({ id: 'a', kind: 'service' }, 'reject', 'risky'), 'not-a-person'],
+    ['agreed', 'by the system', override({ id: 'a', kind: 'system' }, 'reject', 'risky'), 'not-a-person'],
     ['agreed', 'by what it is', override(PERSON, 'approve', 'fine'), 'nothing-to-override'],
     ['agreed', 'by what is no choice', override(PERSON, 'maybe', 'risky'), 'choice-unknown'],
     ['agreed', 'without a reason', override(PERSON, 'reject', ' '), 'reason-invalid'],

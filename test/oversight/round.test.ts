@@ -309,7 +309,7 @@ describe('castVote', () => {
       .thenRejected('already-voted', { choice: 'approve' }));
 
   lines([
-    ['unknown', 'a vote', castVote(vote('a'), NOW), 'round-unknown'],
+    ['unknown', 'a vote', castVote(vote('a'), NOW), 'round-not-found'],
     ['open', 'by a stranger', castVote(vote('x'), NOW), 'voter-not-eligible'],
     ['open', 'by an inherited name', castVote(vote('constructor'), NOW), 'voter-not-eligible'],
     ['open', 'for what is no choice', castVote(vote('a', 'maybe'), NOW), 'choice-unknown'],
@@ -407,7 +407,7 @@ describe('cancel', () => {
       .then([cancelled])
       .thenRepeatedNothing());
   lines([
-    ['unknown', 'a round', cancel('ada', 'no need', NOW), 'round-unknown'],
+    ['unknown', 'a round', cancel('ada', 'no need', NOW), 'round-not-found'],
     ['agreed', 'a round', cancel('ada', 'no need', NOW), 'round-closed'],
     ['cancelled', 'by another', cancel('bob', 'no need', NOW), 'round-closed'],
     ['open', 'without a reason', cancel('ada', '', NOW), 'reason-invalid'],

@@ -113,7 +113,7 @@ describe('revise', () => {
   test('refusals', () => {
     given(agentTypeDecider, [])
       .when(revise({ name: 'Other' }))
-      .thenRejected('agent-type-unknown');
+      .thenRejected('agent-type-not-found');
     given(agentTypeDecider, [defined])
       .when(revise({ version: '1.0.0' }))
       .thenRejected('agent-type-invalid', { problems: [{ field: 'version' }] });
@@ -135,7 +135,7 @@ describe('withdraw', () => {
   });
 
   test('refusals', () => {
-    given(agentTypeDecider, []).when(withdraw('not used')).thenRejected('agent-type-unknown');
+    given(agentTypeDecider, []).when(withdraw('not used')).thenRejected('agent-type-not-found');
     given(agentTypeDecider, [defined]).when(withdraw('')).thenRejected('reason-invalid');
   });
 });

@@ -162,7 +162,7 @@ describe('deprecate', () => {
   test('refusals', () => {
     given(toolDecider, [])
       .when(deprecate({ reason: 'slow' }))
-      .thenRejected('tool-unknown');
+      .thenRejected('tool-not-found');
     given(toolDecider, [registered])
       .when(deprecate({ reason: ' ' }))
       .thenRejected('reason-invalid');

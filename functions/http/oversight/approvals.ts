@@ -59,7 +59,7 @@ async function decided<C extends Call<{ readonly approval_id: string }>>(
 bind(approvals.claim, ({ approvals }, call) =>
   decided(call, (context, id, { seconds }) => approvals.claim(context, id, seconds)),
 );
-bind(approvals.release, ({ approvals }, call) => decided(call, (context, id) => approvals.unclaim(context, id)));
+bind(approvals.release, ({ approvals }, call) => decided(call, (context, id) => approvals.release(context, id)));
 bind(approvals.approve, ({ approvals }, call) =>
   decided(call, (context, id, consent) => approvals.approve(context, id, consent)),
 );

@@ -61,7 +61,12 @@ export const CALLERS: Readonly<Record<string, readonly Row[]>> = {
       404,
       'pool-not-found',
     ],
-    ['deprecates a tool', POST('/v1/tools/hammer/deprecate', { reason: 'mine' }, { tenant: 'b' }), 404, 'tool-unknown'],
+    [
+      'deprecates a tool',
+      POST('/v1/tools/hammer/deprecate', { reason: 'mine' }, { tenant: 'b' }),
+      404,
+      'tool-not-found',
+    ],
     [
       'names its receipt as a cause',
       POST('/v1/tasks', { task_type: 'x', cause: 'a/task/held@0' }, { tenant: 'b' }),
@@ -289,7 +294,7 @@ export const CALLERS: Readonly<Record<string, readonly Row[]>> = {
       'a revision of a type that never was',
       { method: 'PATCH', to: '/v1/agents/repository/no.such', json: { overrides: {} } },
       404,
-      'agent-type-unknown',
+      'agent-type-not-found',
     ],
     [
       'a deployment of a type that never was',

@@ -381,14 +381,14 @@ export const GATES: Readonly<Record<string, readonly Row[]>> = {
       'a correction by an agent',
       () => ({ to: '/v1/corrections', as: MALLORY, json: CORRECTION }),
       403,
-      'person-needed',
+      'not-a-person',
       RECEIPT,
     ],
     [
       'a correction by a program',
       () => ({ to: '/v1/corrections', as: 'service:crm-*', json: CORRECTION }),
       403,
-      'person-needed',
+      'not-a-person',
       RECEIPT,
     ],
     [

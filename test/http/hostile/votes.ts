@@ -21,7 +21,7 @@ export const VOTES: Readonly<Record<string, readonly Row[]>> = {
     ['of a person for a voter', vote(SOMEBODY, { voter: 'v2' }), 403, 'vote-for-another', RECEIPT],
     ['of a stranger', vote(MALLORY), 403, 'voter-not-eligible', RECEIPT],
     ['of somebody called like what every object has', vote('constructor'), 403, 'voter-not-eligible', RECEIPT],
-    ['of the voter’s namesake in another tenant', vote('v2', {}, 'open', 'b'), 404, 'round-unknown', RECEIPT],
+    ['of the voter’s namesake in another tenant', vote('v2', {}, 'open', 'b'), 404, 'round-not-found', RECEIPT],
     ['a second one, for the other choice', vote('v1', { choice: 'reject' }), 409, 'already-voted', RECEIPT],
     ['for another electorate', vote('v2', { snapshot: 'f'.repeat(64) }), 412, 'snapshot-differs', RECEIPT],
     ['for a pass to come', vote('v2', { pass: 2 }), 412, 'pass-differs', RECEIPT],
@@ -153,7 +153,7 @@ export const VOTES: Readonly<Record<string, readonly Row[]>> = {
       'overridden by an agent',
       () => ({ to: '/v1/rounds/closed/override', as: MALLORY, json: { choice: 'reject', reason: 'x' } }),
       403,
-      'person-needed',
+      'not-a-person',
       RECEIPT,
     ],
     [
@@ -167,7 +167,7 @@ export const VOTES: Readonly<Record<string, readonly Row[]>> = {
       'counted in another tenant',
       () => ({ method: 'GET', to: '/v1/rounds/closed/tally', as: MALLORY, tenant: 'b' }),
       404,
-      'round-unknown',
+      'round-not-found',
     ],
   ],
 };

@@ -152,6 +152,15 @@ test('every operation of the document stands in the contract', () => {
   );
 });
 
+test('a field that the document does not name is a fault, at any depth', () => {
+  const pause = { kind: 'pool', name: 'finance', by: 'developer', reason: 'closed', since: '2026-11-21T10:00:00.000Z' };
+  const headers = { 'content-type': 'application/json' };
+  const faults = (body: unknown) => check('GET', '/v1/pauses', { status: 200, headers, text: '', body });
+  expect(faults({ value: [pause] })).toEqual([]);
+  expect(faults({ value: [pause], internal: 1 })).toHaveLength(1);
+  expect(faults({ value: [{ ...pause, internal: 1 }] })).toHaveLength(1);
+});
+
 test.each([...routes.values()].map((spec) => [spec.name, spec] as const))('the example of %s', async (name, spec) => {
   if (PARKED.has(name) && PROFILE === 'azure') return;
   const tenant = `of-${name.toLowerCase()}`;

@@ -72,14 +72,10 @@ export const Flag = z
   .meta({ type: 'boolean' });
 
 /** Where the next page begins: what it says is the list's own, and text of another kind is refused. */
-export const Continuation = z
-  .string()
-  .max(2_000)
-  .optional()
-  .meta({
-    description: 'From nextLink, as it is',
-    example: 'WyJpbnZvaWNlLTQ3MTEiLCJkZWZhdWx0L3Rhc2svaW52b2ljZS00NzExIl0',
-  });
+export const Continuation = z.string().max(2_000).optional().meta({
+  description: 'From nextLink, as it is',
+  example: 'WyJpbnZvaWNlLTQ3MTEiLCJkZWZhdWx0L3Rhc2svaW52b2ljZS00NzExIl0',
+});
 
 export const ById = z.object({ id: Id });
 /** A read of the past. */

@@ -4,8 +4,8 @@
  */
 import { auditModule } from './audit/module';
 import { Engine } from './engine/engine';
-import { furtherModules } from './engine/further';
-import type { Group } from './engine/module';
+import { furtherModules, furtherServices } from './engine/further';
+import type { ConsumerGroup } from './engine/module';
 import type { Deadline, Ports } from './engine/ports';
 import { Running, type RunningOptions } from './engine/running';
 import { marketModule, type MarketOptions } from './market/module';
@@ -15,7 +15,7 @@ import { oversightModule } from './oversight/module';
 import { repositoryModule } from './repository/module';
 import { signalsModule } from './signals/module';
 
-export type { Group };
+export type { ConsumerGroup };
 
 export interface ColonyOptions extends RunningOptions {
   readonly market?: MarketOptions;
@@ -56,7 +56,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...audit.services,
     ...operation.services,
     // Typed where they are: each adds what it offers to the interface of `Colony`.
-    ...(Object.assign({}, ...further.map((module) => module.services)) as {}),
+    ...furtherServices(further, services),
   };
 }
 
@@ -80,7 +80,7 @@ export class Colony extends Composed {
   }
 
   /** Commits that a trigger hands over, for one group of consumers. Rejects when it has to hand them over again. */
-  async deliver(group: Group, documents: readonly unknown[]): Promise<void> {
+  async deliver(group: ConsumerGroup, documents: readonly unknown[]): Promise<void> {
     await this.running.deliver(group, documents);
   }
 

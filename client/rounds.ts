@@ -1,7 +1,7 @@
 /** Rounds: what agents decide together. */
 import type {
   Round as RoundSchema,
-  RoundRecomputation as RecountSchema,
+  RoundRecomputation as RoundRecomputationSchema,
   rounds,
   RoundSummary as RoundSummarySchema,
   VoterSearch as VoterSearchSchema,
@@ -21,7 +21,7 @@ export type RoundAnswer = AnswerOf<typeof rounds.open>;
 export type VoteInput = Omit<BodyOf<typeof rounds.vote>, 'voter'>;
 export type VoteAnswer = AnswerOf<typeof rounds.vote>;
 /** A closed round, counted again; `matrix` says of each two voters of the last pass whether they chose the same. */
-export type RoundRecomputation = Shown<typeof RecountSchema>;
+export type RoundRecomputation = Shown<typeof RoundRecomputationSchema>;
 
 /** `/v1/rounds` */
 export class RoundsApi {

@@ -20,7 +20,7 @@ export function refusals(name: string, rows: readonly Refusal[]): Refusals {
 /** Whatever is asked for. */
 export const COMMON_REFUSALS = refusals('Common', [
   [409, 'causation-too-deep', 'more than … reactions led here: the chain was stopped'],
-  [412, 'version-mismatch', 'the task has changed since: read it again'],
+  [412, 'version-mismatch', 'it has changed since: read it again'],
   [422, 'id-reserved', 'ids that begin with `system:` are made here: choose another one'],
   [
     422,

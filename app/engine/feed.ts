@@ -42,7 +42,7 @@ const MAX_DELIVERIES = 5;
 /** Parked commits that are looked at. */
 const MAX_PARKED = 1_000;
 
-interface Lane {
+interface Subscription {
   readonly consumer: Consumer;
   delay: number | null;
   done: Checkpoint | undefined;
@@ -66,7 +66,7 @@ export interface FeedStatus {
 }
 
 export class Feed {
-  private readonly lanes: Lane[] = [];
+  private readonly subscriptions: Subscription[] = [];
   private position: Checkpoint | undefined;
   private catchUp: () => Promise<void> = async () => undefined;
   private late: (consumer: string) => Promise<number> = async () => 0;
@@ -102,7 +102,7 @@ export class Feed {
   ): void {
     this.catchUp = catchUp;
     this.late = late;
-    for (const consumer of consumers) this.lanes.push(laneOf(consumer, undefined));
+    for (const consumer of consumers) this.subscriptions.push(subscriptionOf(consumer, undefined));
     this.startRedelivery(REDELIVER_SHARED_EVERY_MS);
   }
 
@@ -111,7 +111,7 @@ export class Feed {
     let furthest = -1;
     for (const consumer of consumers) {
       const done = await this.checkpoints.load(consumer.name);
-      this.lanes.push(laneOf(consumer, done));
+      this.subscriptions.push(subscriptionOf(consumer, done));
       // Whoever is furthest behind says where to begin; for the others these pages are a redelivery.
       const lag = await this.store.lag(done);
       if (lag > furthest) {
@@ -130,8 +130,8 @@ export class Feed {
    * handled nor parked: then the trigger has to hand all of it over again.
    */
   async deliver(names: readonly string[], commits: readonly Commit[]): Promise<void> {
-    const lanes = this.lanes.filter(({ consumer }) => names.includes(consumer.name));
-    const done = await Promise.all(lanes.map((lane) => this.handle(lane, commits)));
+    const subscriptions = this.subscriptions.filter(({ consumer }) => names.includes(consumer.name));
+    const done = await Promise.all(subscriptions.map((subscription) => this.handle(subscription, commits)));
     if (done.includes(false)) throw new Error('commits could be neither handled nor parked');
   }
 
@@ -143,7 +143,7 @@ export class Feed {
     this.ring();
     await this.running;
     await this.redelivering;
-    await Promise.all(this.lanes.map(({ chain }) => chain));
+    await Promise.all(this.subscriptions.map(({ chain }) => chain));
     await this.save();
   }
 
@@ -155,8 +155,8 @@ export class Feed {
     for (;;) {
       const end = await this.store.end();
       this.ring();
-      await Promise.all(this.lanes.map(({ chain }) => chain));
-      const lags = await Promise.all(this.lanes.map(({ done }) => this.store.lag(done)));
+      await Promise.all(this.subscriptions.map(({ chain }) => chain));
+      const lags = await Promise.all(this.subscriptions.map(({ done }) => this.store.lag(done)));
       if (lags.every((lag) => lag <= 0) && (await this.store.end()) === end) return;
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -174,7 +174,7 @@ export class Feed {
 
   async status(): Promise<FeedStatus[]> {
     return await Promise.all(
-      this.lanes.map(async ({ consumer, done, delay }) => {
+      this.subscriptions.map(async ({ consumer, done, delay }) => {
         const late = await this.late(consumer.name);
         return {
           consumer: consumer.name,
@@ -207,7 +207,7 @@ export class Feed {
   /** Work parked in a lane of this name is retried now, for example by a timer or a redrive. */
   async redeliver(): Promise<void> {
     const now = toTime(this.clock.now());
-    for (const { consumer } of this.lanes) {
+    for (const { consumer } of this.subscriptions) {
       const queue = parking(consumer.name);
       const items = await this.queue.receive(queue, 50, 60, now);
       if (items.length > 0) await this.catchUp();
@@ -254,8 +254,8 @@ export class Feed {
         }
         if (page.commits.length > 0 || page.altered !== undefined) {
           this.position = page.checkpoint;
-          for (const lane of this.lanes) this.dispatch(lane, page.commits, page.checkpoint);
-          const busiest = this.lanes.filter((lane) => lane.outstanding >= MAX_OUTSTANDING);
+          for (const subscription of this.subscriptions) this.dispatch(subscription, page.commits, page.checkpoint);
+          const busiest = this.subscriptions.filter((subscription) => subscription.outstanding >= MAX_OUTSTANDING);
           await Promise.all(busiest.map(({ chain }) => chain));
           if (!page.end) continue;
         }
@@ -276,13 +276,13 @@ export class Feed {
     }
   }
 
-  private dispatch(lane: Lane, commits: readonly Commit[], checkpoint: Checkpoint): void {
-    lane.outstanding += 1;
-    const work = this.handle(lane, commits);
-    lane.chain = lane.chain.then(async (before) => {
+  private dispatch(subscription: Subscription, commits: readonly Commit[], checkpoint: Checkpoint): void {
+    subscription.outstanding += 1;
+    const work = this.handle(subscription, commits);
+    subscription.chain = subscription.chain.then(async (before) => {
       const done = (await work) && before;
-      lane.outstanding -= 1;
-      if (done) lane.done = checkpoint;
+      subscription.outstanding -= 1;
+      if (done) subscription.done = checkpoint;
       return done;
     });
   }
@@ -291,8 +291,8 @@ export class Feed {
    * Handles a page; when that fails, its commits one by one, and parks those that fail alone. Never throws; false when
    * one could be neither handled nor parked before the feed was stopped.
    */
-  private async handle(lane: Lane, commits: readonly Commit[]): Promise<boolean> {
-    const { consumer } = lane;
+  private async handle(subscription: Subscription, commits: readonly Commit[]): Promise<boolean> {
+    const { consumer } = subscription;
     const since = commits.reduce(
       (oldest, { at }) => (at < oldest ? at : oldest),
       commits[0]?.at ?? toTime(this.clock.now()),
@@ -308,7 +308,7 @@ export class Feed {
         }
       }
     }
-    lane.delay = Math.max(0, secondsBetween(since, toTime(this.clock.now())));
+    subscription.delay = Math.max(0, secondsBetween(since, toTime(this.clock.now())));
     return true;
   }
 
@@ -347,20 +347,20 @@ export class Feed {
 
   /** Never throws: what could not be saved is saved later, or delivered again after a restart. */
   private async save(): Promise<void> {
-    for (const lane of this.lanes) {
-      if (lane.done === undefined || lane.done === lane.saved) continue;
-      const { done } = lane;
+    for (const subscription of this.subscriptions) {
+      if (subscription.done === undefined || subscription.done === subscription.saved) continue;
+      const { done } = subscription;
       try {
-        await this.checkpoints.save(lane.consumer.name, done);
-        lane.saved = done;
+        await this.checkpoints.save(subscription.consumer.name, done);
+        subscription.saved = done;
       } catch (error) {
-        this.report('a checkpoint could not be saved', { consumer: lane.consumer.name, error: String(error) });
+        this.report('a checkpoint could not be saved', { consumer: subscription.consumer.name, error: String(error) });
       }
     }
   }
 }
 
-function laneOf(consumer: Consumer, done: Checkpoint | undefined): Lane {
+function subscriptionOf(consumer: Consumer, done: Checkpoint | undefined): Subscription {
   return { consumer, delay: null, done, saved: done, outstanding: 0, chain: Promise.resolve(true) };
 }
 

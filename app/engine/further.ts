@@ -25,3 +25,14 @@ export function furtherModules(app: string, named: readonly string[]): Open[] {
     return open;
   });
 }
+
+/** What further modules offer. Throws when something has the name of what there is already. */
+export function furtherServices(modules: readonly Module[], named: object): object {
+  const services: Record<string, unknown> = {};
+  for (const module of modules)
+    for (const [name, service] of Object.entries(module.services)) {
+      if (name in named || name in services) throw new Error(`two modules offer a service called '${name}'`);
+      services[name] = service;
+    }
+  return services;
+}

@@ -6,13 +6,13 @@ import type { Look } from './deadlines';
 import type { Consumer } from './feed';
 
 /** What is delivered together. Each group goes on by itself, should another one stand still. */
-export type Group = 'projections' | 'reactions' | 'publications';
+export type ConsumerGroup = 'projections' | 'reactions' | 'publications';
 
 export interface Module {
   /** What others may call, by the name under which the colony offers it. */
   readonly services: object;
   /** Who hears of commits. */
-  readonly consumers?: Partial<Readonly<Record<Group, readonly Consumer[]>>>;
+  readonly consumers?: Partial<Readonly<Record<ConsumerGroup, readonly Consumer[]>>>;
   /** Who looks at a stream whose deadline is due, by the reason of the deadline. */
   readonly deadlines?: Readonly<Record<string, Look>>;
   /** Once, before anything is delivered: declares and reads what is needed from the first commit on. */

@@ -7,7 +7,7 @@ import { MAX_CLOCK_BEHIND_SECONDS } from './clock-check';
 import type { Engine } from './engine';
 import type { Consumer } from './feed';
 import { FeedWatch } from './feed-watch';
-import type { Group, Module } from './module';
+import type { ConsumerGroup, Module } from './module';
 import { Peers } from './peers';
 import type { Deadline } from './ports';
 
@@ -40,7 +40,7 @@ const LONGEST_WAIT_MS = 5_000;
 export class Running {
   readonly peers: Peers;
   private readonly watch: FeedWatch;
-  private readonly consumers: Readonly<Record<Group, readonly Consumer[]>>;
+  private readonly consumers: Readonly<Record<ConsumerGroup, readonly Consumer[]>>;
   private readonly stopping = new AbortController();
   private refilling: Promise<void> | undefined;
 
@@ -63,7 +63,7 @@ export class Running {
       (commits) => this.watch.saw(commits),
       report,
     );
-    const of = (group: Group) => modules.flatMap(({ consumers }) => consumers?.[group] ?? []);
+    const of = (group: ConsumerGroup) => modules.flatMap(({ consumers }) => consumers?.[group] ?? []);
     this.consumers = {
       projections: [views, ...of('projections')],
       reactions: of('reactions'),
@@ -96,7 +96,7 @@ export class Running {
    * What a trigger on the store's feed hands over, for one group of consumers. Rejects when it has to be handed over
    * again.
    */
-  async deliver(group: Group, documents: readonly unknown[]): Promise<void> {
+  async deliver(group: ConsumerGroup, documents: readonly unknown[]): Promise<void> {
     const { ports, feed } = this.engine;
     if (ports.handed === undefined) throw new Error('this store has no triggers');
     const commits = await ports.handed(documents);

@@ -1,7 +1,7 @@
 /**
  * The one way to write: load the state, ask the policy, decide, append at the expected version.
  *
- * Within a process the commands for one stream queue up in its lane and go out together (each its own commit, one
+ * Within a process the commands for one stream wait in its queue and go out together (each its own commit, one
  * append), so that a thousand bidders on one stream don't fight over its version. Between processes the store's
  * expected version decides; whoever loses loads again and decides again.
  */
@@ -49,7 +49,7 @@ interface Pending extends Command<unknown, Event> {
 type Decided = Outcome<unknown, Event> | Error;
 
 /** The commands of one stream, in the order in which they came. */
-interface Lane {
+interface StreamQueue {
   readonly stream: string;
   readonly decider: AnyDecider;
   readonly waiting: Pending[];
@@ -66,7 +66,7 @@ export interface TransactorOptions {
 
 /** The streams, and how they are written. */
 export class Transactor extends Streams {
-  private readonly lanes = new Map<string, Lane>();
+  private readonly queues = new Map<string, StreamQueue>();
   private commanded: ((context: CommandContext) => void) | undefined;
   private readonly denials: Denials;
   private readonly answers: Answered;
@@ -174,7 +174,7 @@ export class Transactor extends Streams {
   }
 
   protected override underway(stream: string): Promise<void> | undefined {
-    return this.lanes.get(stream)?.running;
+    return this.queues.get(stream)?.running;
   }
 
   /** The policy-free inner half of `transact`, for the denial receipts themselves too. */
@@ -185,44 +185,44 @@ export class Transactor extends Streams {
   ): Promise<Outcome<S, E>> {
     return new Promise<Outcome<S, E>>((resolve, reject) => {
       const pending = { decide, context, policy, resolve, reject } as unknown as Pending;
-      const lane = this.lanes.get(stream);
-      if (lane !== undefined) {
-        lane.waiting.push(pending);
+      const queue = this.queues.get(stream);
+      if (queue !== undefined) {
+        queue.waiting.push(pending);
         return;
       }
-      const opened: Lane = {
+      const opened: StreamQueue = {
         stream,
         decider: decider as unknown as AnyDecider,
         waiting: [pending],
         running: DONE,
       };
-      this.lanes.set(stream, opened);
+      this.queues.set(stream, opened);
       void this.drain(opened);
     });
   }
 
-  private async drain(lane: Lane): Promise<void> {
-    while (lane.waiting.length > 0) {
-      const batch = lane.waiting.splice(0, MAX_COMMITS_PER_APPEND);
+  private async drain(queue: StreamQueue): Promise<void> {
+    while (queue.waiting.length > 0) {
+      const batch = queue.waiting.splice(0, MAX_COMMITS_PER_APPEND);
       try {
-        await (lane.running = this.run(lane, batch));
+        await (queue.running = this.run(queue, batch));
       } catch (error) {
         // A busy store isn't asked again for those behind, who would only wait in turn to hear the same.
-        const behind = error instanceof StoreBusy ? lane.waiting.splice(0) : [];
+        const behind = error instanceof StoreBusy ? queue.waiting.splice(0) : [];
         for (const pending of [...batch, ...behind]) pending.reject(error);
       }
     }
-    this.lanes.delete(lane.stream);
+    this.queues.delete(queue.stream);
   }
 
   /** Decides a batch of commands, appends what they decided, and answers them. Answering twice is harmless. */
-  private async run(lane: Lane, batch: readonly Pending[]): Promise<void> {
-    const { stream, decider } = lane;
+  private async run(queue: StreamQueue, batch: readonly Pending[]): Promise<void> {
+    const { stream, decider } = queue;
     let cached = this.cached(stream) ?? (batch[0]?.context.creates === true ? empty(decider) : undefined);
     for (let attempt = 1; ; attempt += 1) {
       const fresh = cached === undefined;
       const loaded = cached ?? (await this.fetch(decider, stream));
-      const decided = await this.decideAll(lane, loaded, batch, fresh);
+      const decided = await this.decideAll(queue, loaded, batch, fresh);
       if (decided === 'stale') {
         if (attempt >= MAX_ATTEMPTS) throw contended(stream);
         cached = undefined;
@@ -266,12 +266,12 @@ export class Transactor extends Streams {
    * without events, is never taken from a stale cache: `'stale'` asks for a load.
    */
   private async decideAll(
-    lane: Lane,
+    queue: StreamQueue,
     loaded: Folded,
     batch: readonly Pending[],
     loadedNow: boolean,
   ): Promise<'stale' | { outcomes: Decided[]; sealed: SealedCommit[]; folded: Folded }> {
-    const { stream } = lane;
+    const { stream } = queue;
     let fresh = loadedNow;
     let folded = loaded;
     const outcomes: Decided[] = [];
@@ -284,8 +284,8 @@ export class Transactor extends Streams {
         const earlier = inBatch(sealed, pending.context) ?? answers.get(pending);
         outcome =
           earlier === undefined
-            ? this.decideOne(lane, folded, pending)
-            : await this.answers.again(lane, earlier, pending.context.command, outcomes);
+            ? this.decideOne(queue, folded, pending)
+            : await this.answers.again(queue, earlier, pending.context.command, outcomes);
       } catch (error) {
         outcome = error instanceof Error ? error : new Error(String(error));
       }
@@ -310,7 +310,7 @@ export class Transactor extends Streams {
   }
 
   private decideOne(
-    { stream, decider }: Lane,
+    { stream, decider }: StreamQueue,
     folded: Folded,
     pending: Pending,
   ): Outcome<unknown, Event> | { sealed: SealedCommit; folded: Folded } {

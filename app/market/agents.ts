@@ -41,12 +41,21 @@ export function agentAnswer(
   { state, version }: Pick<Loaded<AgentState>, 'state' | 'version'>,
 ): Shown<typeof Agent> {
   const { status, profile, since, slots, record } = state;
+  const { agent_type, pool, capabilities, capacity, location, presence_seconds, offer, deployment } =
+    profile as AgentProfile;
   return {
     id,
     version,
     status: status as AgentStatus,
     since: since as Time,
-    ...(profile as AgentProfile),
+    agent_type,
+    pool,
+    capabilities,
+    capacity,
+    location,
+    presence_seconds,
+    offer,
+    deployment,
     load: loadOf(state),
     slots,
     record,

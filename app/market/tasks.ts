@@ -1,7 +1,5 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
 import { createHash } from 'node:crypto';
-import type { Task, TaskInput } from '../../contract/market/tasks';
-import type { Shown } from '../../contract/route';
 import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { parseCommitRef } from '../../domain/kernel/ids';
@@ -29,7 +27,6 @@ import {
   redrive,
   release,
   settleChallenge,
-  strengthOf,
   taskDecider,
   type TaskEvent,
   type TaskSpec,
@@ -58,65 +55,8 @@ import type { Agents } from './agents';
 import type { Market } from './market';
 import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 
-/** A task as the API shows it; `now` in milliseconds since the epoch. */
-export function taskAnswer(
-  id: string,
-  { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>,
-  now: number,
-): Shown<typeof Task> {
-  const {
-    spec,
-    status,
-    attempts,
-    awards,
-    holder,
-    challenges,
-    progress,
-    completion,
-    history,
-    posted_at,
-    open_since,
-    finished_at,
-    ended,
-    correlation_id,
-    bids,
-  } = state;
-  return {
-    id,
-    version,
-    status: status as Shown<typeof Task>['status'],
-    ...(spec as TaskSpec),
-    strength: status === 'open' ? strengthOf(state, toTime(now)) : undefined,
-    attempts,
-    awards,
-    bids: Object.keys(bids).length,
-    holder,
-    challenge: challenges.findLast(({ status: of }) => of === 'open'),
-    challenges,
-    progress,
-    completion,
-    history,
-    posted_at: posted_at as Time,
-    open_since,
-    finished_at,
-    ended,
-    correlation_id,
-  };
-}
-
 /** A row of a list; where it is open or held, perhaps why. */
 type ListedTask = TaskDoc & { readonly why?: WhyNot };
-
-/** What is posted, with what goes without saying: it takes an agent of its type, and the rules of its type hold. */
-export function specOf(input: Shown<typeof TaskInput>, requester: string): TaskSpec {
-  const { id: _, cause: __, requires = [{ capability: input.task_type, level: 0 }], oversight, ...rest } = input;
-  return {
-    ...rest,
-    requires,
-    requester,
-    ...(oversight === undefined ? {} : { oversight: { ...oversight, kind: oversight.kind ?? input.task_type } }),
-  };
-}
 
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 

@@ -30,9 +30,9 @@ import {
   type DeliveryEvent,
   type DeliveryState,
   deliveryStream,
+  type DeliveryTarget,
   redrive,
   request,
-  type Target,
 } from '../../domain/notices/delivery';
 import { asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/notices/notice';
 import { ALL, type Projection } from '../../projections/projection';
@@ -317,7 +317,7 @@ export class Deliveries implements Reaction {
     return (await this.deps.channels.current(tenant, id)).state.channel;
   }
 
-  private async send(tenant: string, id: string, notice: Notice, target: Target): Promise<AttemptResult> {
+  private async send(tenant: string, id: string, notice: Notice, target: DeliveryTarget): Promise<AttemptResult> {
     if ((await this.channel(tenant, target.channel_id)) === undefined)
       return { ok: false, reason: 'the channel was removed', permanent: true };
     return target.kind === 'mail'
@@ -336,7 +336,7 @@ export class Deliveries implements Reaction {
     tenant: string,
     id: string,
     notice: Notice,
-    { kind, address, secret }: Target,
+    { kind, address, secret }: DeliveryTarget,
   ): Promise<AttemptResult> {
     const url = isReference(address) ? await this.secret(tenant, address) : address;
     if (url === undefined) return { ok: false, reason: `there is no ${address}` };

@@ -39,7 +39,7 @@ import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import { partiesAsked } from './parties';
 
-export type ApprovalOutcome = Outcome<ApprovalState, ApprovalEvent>;
+export type ApprovalCommandOutcome = Outcome<ApprovalState, ApprovalEvent>;
 
 /** An approval as the API shows it. */
 export function approvalAnswer(
@@ -118,7 +118,7 @@ export class Approvals {
     this.approvals = deps.approvals;
   }
 
-  request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalOutcome> {
+  request(context: RequestContext, id: string, asked: ApprovalRequest): Promise<ApprovalCommandOutcome> {
     const attributes = { kind: asked.kind, impact: asked.impact };
     return this.approvals.decide(
       { ...context, creates: true, attributes },
@@ -128,7 +128,7 @@ export class Approvals {
     );
   }
 
-  async claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalOutcome> {
+  async claim(context: RequestContext, id: string, seconds: number): Promise<ApprovalCommandOutcome> {
     return await this.decision(
       context,
       id,
@@ -137,7 +137,7 @@ export class Approvals {
     );
   }
 
-  release(context: RequestContext, id: string): Promise<ApprovalOutcome> {
+  release(context: RequestContext, id: string): Promise<ApprovalCommandOutcome> {
     return this.decision(context, id, 'approval.release', release(context.principal.id, this.now()));
   }
 
@@ -146,7 +146,7 @@ export class Approvals {
     context: RequestContext,
     id: string,
     consent: { hash: string; reason: string; edit?: unknown; bulk?: boolean; choice?: string },
-  ): Promise<ApprovalOutcome> {
+  ): Promise<ApprovalCommandOutcome> {
     const { edit, ...plain } = consent;
     const { tenant } = context.principal;
     const full =
@@ -165,7 +165,7 @@ export class Approvals {
     context: RequestContext,
     id: string,
     rejection: { hash: string; reason: string; bulk?: boolean },
-  ): Promise<ApprovalOutcome> {
+  ): Promise<ApprovalCommandOutcome> {
     const elsewhere = await this.decidedElsewhere(context.principal.tenant, id);
     if (elsewhere !== undefined) return await this.decision(context, id, 'approval.reject', () => elsewhere);
     return await this.decision(
@@ -182,8 +182,8 @@ export class Approvals {
     decision: 'approve' | 'reject',
     items: readonly BulkItem[],
     reason: string,
-  ): Promise<(ApprovalOutcome & { readonly id: string })[]> {
-    const decided: (ApprovalOutcome & { readonly id: string })[] = [];
+  ): Promise<(ApprovalCommandOutcome & { readonly id: string })[]> {
+    const decided: (ApprovalCommandOutcome & { readonly id: string })[] = [];
     for (const { id, hash } of items) {
       const { command, ...rest } = context;
       const own = command === undefined ? rest : { ...rest, command: { ...command, key: `${command.key} ${id}` } };
@@ -192,7 +192,7 @@ export class Approvals {
     return decided;
   }
 
-  async ask(context: RequestContext, id: string, question: string): Promise<ApprovalOutcome> {
+  async ask(context: RequestContext, id: string, question: string): Promise<ApprovalCommandOutcome> {
     return await this.decision(
       context,
       id,
@@ -201,11 +201,11 @@ export class Approvals {
     );
   }
 
-  answer(context: RequestContext, id: string, number: number, text: string): Promise<ApprovalOutcome> {
+  answer(context: RequestContext, id: string, number: number, text: string): Promise<ApprovalCommandOutcome> {
     return this.decision(context, id, 'approval.answer', answer(context.principal.id, number, text, this.now()));
   }
 
-  withdraw(context: RequestContext, id: string, reason: string): Promise<ApprovalOutcome> {
+  withdraw(context: RequestContext, id: string, reason: string): Promise<ApprovalCommandOutcome> {
     return this.decision(context, id, 'approval.withdraw', withdraw(context.principal.id, reason, this.now()));
   }
 
@@ -214,7 +214,7 @@ export class Approvals {
     id: string,
     reason: string,
     asked?: readonly string[],
-  ): Promise<ApprovalOutcome> {
+  ): Promise<ApprovalCommandOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
     return await this.approvals.decide(context, id, 'approval.supersede', supersede(reason, asked, now));
   }
@@ -225,17 +225,17 @@ export class Approvals {
     person: Person,
     instead: Instead,
     reason: string,
-  ): Promise<ApprovalOutcome> {
+  ): Promise<ApprovalCommandOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
     return await this.approvals.decide(context, id, 'approval.override', override(person, instead, reason, now));
   }
 
-  reopen(context: RequestContext, id: string, again: Parameters<typeof reopen>[0]): Promise<ApprovalOutcome> {
+  reopen(context: RequestContext, id: string, again: Parameters<typeof reopen>[0]): Promise<ApprovalCommandOutcome> {
     return this.approvals.decide(context, id, 'approval.reopen', reopen(again, this.now()));
   }
 
   /** The approval's time has passed, or may have. */
-  async timePassed(context: RequestContext, id: string): Promise<ApprovalOutcome> {
+  async timePassed(context: RequestContext, id: string): Promise<ApprovalCommandOutcome> {
     const now = await this.giveTimeBack(context.principal.tenant, id);
     return await this.approvals.decide(context, id, 'approval.time-passed', timePassed(now));
   }
@@ -328,7 +328,7 @@ export class Approvals {
     id: string,
     action: string,
     decision: ReturnType<typeof release>,
-  ): Promise<ApprovalOutcome> {
+  ): Promise<ApprovalCommandOutcome> {
     await this.giveTimeBack(context.principal.tenant, id);
     const { state, correlationId } = await this.load(context.principal.tenant, id);
     const { opened_ref: ref, requested_at: at } = state;

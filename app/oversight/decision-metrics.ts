@@ -11,7 +11,7 @@ import type { Shown } from '../../contract/route';
 import { Recent } from '../../domain/kernel/recent';
 import { secondsBetween, type Time, toTime } from '../../domain/kernel/time';
 import type { ActionEvent, ActionState } from '../../domain/oversight/action';
-import type { ApprovalEvent, ApprovalState, Outcome } from '../../domain/oversight/approval';
+import type { ApprovalEvent, ApprovalOutcome, ApprovalState } from '../../domain/oversight/approval';
 import type { OversightPath } from '../../domain/oversight/oversight';
 import type { RoundEvent, RoundOutcome, RoundState } from '../../domain/oversight/round';
 import type { ActionDoc } from '../../projections/oversight/actions';
@@ -20,7 +20,7 @@ import type { RoundDoc } from '../../projections/oversight/rounds';
 import type { Aggregate } from '../engine/aggregate';
 import type { Clock } from '../engine/ports';
 
-/** How long figures are good for at least, in milliseconds: nobody's asking again and again makes them dear. */
+/** How long figures are good for at least, in milliseconds, so that repeated requests cost nothing. */
 const GOOD_FOR = 5_000;
 /** Those that cost much are good for this many times what it took to read them. */
 const REST = 100;
@@ -143,7 +143,7 @@ function ofActions(docs: readonly ActionDoc[]): DecisionFigures['actions'] {
 }
 
 function ofApprovals(docs: readonly ApprovalDoc[]): Omit<DecisionFigures['approvals'], 'waiting'> {
-  const closed = (outcome: Outcome) => count(docs, (doc) => doc.outcome === outcome);
+  const closed = (outcome: ApprovalOutcome) => count(docs, (doc) => doc.outcome === outcome);
   const approved = closed('approved');
   const rejected = closed('rejected');
   const edited = count(docs, (doc) => doc.outcome === 'approved' && doc.edited);

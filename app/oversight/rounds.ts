@@ -13,8 +13,8 @@ import {
   agreementMatrix,
   type Algorithm,
   type Electorate,
-  type Group,
   type Voter,
+  type VoterGroup,
 } from '../../domain/oversight/consensus';
 import { type Party, withoutParties } from '../../domain/oversight/parties';
 import {
@@ -60,7 +60,7 @@ export interface VoterSearch {
 export interface ElectorateInput {
   readonly algorithm: Algorithm;
   readonly voters: readonly Voter[] | VoterSearch;
-  readonly groups?: readonly Group[];
+  readonly groups?: readonly VoterGroup[];
   readonly delegates?: number;
   readonly min_agreement: number;
   readonly quorum: number;

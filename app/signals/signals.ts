@@ -51,7 +51,7 @@ interface Batch {
 
 export class Signals {
   /** What waits, by trail and caller; there is an entry while a commit is under way. */
-  private readonly lanes = new Map<string, Batch[]>();
+  private readonly queues = new Map<string, Batch[]>();
 
   constructor(
     private readonly transactor: Pick<Transactor, 'transact' | 'load' | 'loadAt'>,
@@ -137,17 +137,17 @@ export class Signals {
     const name = JSON.stringify([stream, principal.id, principal.kind, principal.level, correlationId]);
     return await new Promise((resolve, reject) => {
       const batch = { signals, resolve, reject };
-      const lane = this.lanes.get(name);
-      if (lane !== undefined) lane.push(batch);
+      const queue = this.queues.get(name);
+      if (queue !== undefined) queue.push(batch);
       else void this.drain(name, stream, context, batch);
     });
   }
 
   /** Commits a batch, then together what has come meanwhile, until nothing has. */
   private async drain(name: string, stream: string, context: EmitContext, first: Batch): Promise<void> {
-    const lane: Batch[] = [];
-    this.lanes.set(name, lane);
-    for (let batches = [first]; batches.length > 0; batches = take(lane)) {
+    const queue: Batch[] = [];
+    this.queues.set(name, queue);
+    for (let batches = [first]; batches.length > 0; batches = take(queue)) {
       try {
         const answers = await this.commit(
           stream,
@@ -160,7 +160,7 @@ export class Signals {
         for (const { reject } of batches) reject(error);
       }
     }
-    this.lanes.delete(name);
+    this.queues.delete(name);
   }
 
   private async commit(
@@ -224,9 +224,9 @@ function partOf(context: EmitContext, part: number): EmitContext {
     : { ...context, command: { ...command, key: `${command.key}#${part}` } };
 }
 
-/** Takes out of the lane what fits into one commit. */
-function take(lane: Batch[]): Batch[] {
+/** Takes out of the queue what fits into one commit. */
+function take(queue: Batch[]): Batch[] {
   let size = 0;
-  const end = lane.findIndex(({ signals }) => (size += signals.length) > SIGNALS_PER_COMMIT);
-  return lane.splice(0, end < 0 ? lane.length : end);
+  const end = queue.findIndex(({ signals }) => (size += signals.length) > SIGNALS_PER_COMMIT);
+  return queue.splice(0, end < 0 ? queue.length : end);
 }

@@ -4,13 +4,13 @@ import { CONSUMERS } from '../../domain/kernel/consumers';
 import { WHY_CODES } from '../../domain/market/why-not';
 import { Continuation, Count, Id, List, Text, whole } from '../common';
 import { contract } from '../route';
-import { SIGNALS_REFUSALS } from '../signals/problems';
+import { OPERATION_REFUSALS } from './problems';
 
 const tag = {
   name: 'Operation',
   description:
     'What an operator looks at and does: how far the feed and the views are, what was parked, and what is built anew.',
-  refusals: SIGNALS_REFUSALS,
+  refusals: OPERATION_REFUSALS,
 };
 
 const ByConsumer = z.object({ consumer: z.enum(CONSUMERS) });

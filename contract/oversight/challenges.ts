@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MAX_ROUND_REASON } from '../../domain/oversight/round';
 import { Text } from '../common';
 import { contract } from '../route';
-import { Target } from './common';
+import { Reference } from './common';
 import { RoundCommand, rounds } from './rounds';
 
 export const challenges = contract({
@@ -18,7 +18,7 @@ export const challenges = contract({
     description:
       'Agents without a part in it decide in a round; what is doubted waits for them, where it has not happened yet.',
     body: z.strictObject({
-      target: Target.meta({ description: 'The receipt: stream@index', example: 'default/action/refund-4711@0' }),
+      target: Reference.meta({ description: 'The receipt: stream@index', example: 'default/action/refund-4711@0' }),
       reason: Text(MAX_ROUND_REASON),
     }),
     status: 201,

@@ -90,7 +90,7 @@ export const Electorate = z.strictObject({
 export const WaitSeconds = z.number().min(1).max(MAX_WAIT_SECONDS);
 
 /** A receipt that a command refers to. */
-export const Target = Text(MAX_REFERENCE);
+export const Reference = Text(MAX_REFERENCE);
 
 const People = z.array(Id).max(MAX_MEMBERS);
 

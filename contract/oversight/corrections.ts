@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { MAX_CORRECTION } from '../../domain/oversight/correction';
 import { At, CommandOf, Continuation, Id, List, Text, whole } from '../common';
 import { contract } from '../route';
-import { Target } from './common';
+import { Reference } from './common';
 import { OVERSIGHT_REFUSALS } from './problems';
 
 const tag = {
@@ -22,7 +22,7 @@ export const CorrectionInput = z
     id: Id.optional().meta({
       description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)',
     }),
-    target: Target.meta({
+    target: Reference.meta({
       description: 'The receipt that is corrected: stream@index',
       example: 'default/task/invoice-4711@3',
     }),
@@ -51,7 +51,7 @@ export const CorrectionSummary = Correction.extend({
 }).meta({ id: 'CorrectionSummary', description: 'A correction as lists show it' });
 
 export const CorrectionFilter = z.object({
-  stream: Target.optional().meta({ description: 'tenant/category/id of what was corrected' }),
+  stream: Reference.optional().meta({ description: 'tenant/category/id of what was corrected' }),
   by: Id.optional(),
   limit: whole(1, 1_000, 100),
   continuation: Continuation,

@@ -2,6 +2,7 @@
 import { AGGREGATES } from '../aggregates';
 import type { Commit } from '../kernel/commit';
 import { commitRef, streamName } from '../kernel/ids';
+import { poolDecider } from '../market/pool';
 
 /** One receipt in the tree. */
 export interface CausalNode {
@@ -30,10 +31,15 @@ export interface CausalChain {
 /** Largest number of receipts in one answer. */
 export const MAX_CHAIN = 2_000;
 
-/** Categories of streams that an id may be looked for in, the likeliest first. */
+/**
+ * Categories of streams that an id may be looked for in, the likeliest first: a pool has the name of what is in it, and
+ * comes last.
+ */
 export const CAUSAL_CATEGORIES: readonly string[] = AGGREGATES.filter(
-  (decider: { causal?: boolean }) => decider.causal,
-).map(({ category }) => category);
+  (decider: { readonly causal?: boolean }) => decider.causal,
+)
+  .map(({ category }) => category)
+  .sort((a, b) => Number(a === poolDecider.category) - Number(b === poolDecider.category));
 
 /** What the causes and effects of a receipt are looked up in, for one tenant. */
 export interface CausalIndex {

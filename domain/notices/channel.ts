@@ -3,7 +3,7 @@
  * webhook of Teams or Slack, which lets in whoever knows it, are named by a reference and looked up when they are used.
  */
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
-import { isId, streamsOf } from '../kernel/ids';
+import { isId } from '../kernel/ids';
 import { NOTICE_EVENTS, type NoticeEvent } from './notice';
 
 export const CHANNEL_KINDS = ['standard', 'teams', 'slack', 'mail'] as const;
@@ -57,8 +57,6 @@ export const channelDecider: Decider<ChannelState, ChannelEvent> = {
     return { status: 'active', channel_id, channel };
   },
 };
-
-export const channelStream = streamsOf(channelDecider);
 
 /** True when whoever is in `group` is to be told of `event` through the channel. */
 export function carries(channel: Channel | undefined, event: NoticeEvent, group: string): boolean {

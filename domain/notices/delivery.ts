@@ -23,7 +23,7 @@ const MAX_REASON = 300;
 // --------------------------------------------------------------------------------------------------------- events
 
 /** Where it goes: what the channel said when the delivery was requested, or when it was redriven. */
-export interface Target {
+export interface DeliveryTarget {
   readonly channel_id: string;
   readonly kind: ChannelKind;
   readonly address: string;
@@ -32,11 +32,11 @@ export interface Target {
 
 /** Status codes are those of HTTP. */
 export type DeliveryEvent =
-  | Event<'DeliveryRequested', { notice: Notice } & Target>
+  | Event<'DeliveryRequested', { notice: Notice } & DeliveryTarget>
   | Event<'DeliveryFailed', { attempt: number; status?: number; reason: string; next_at: Time }>
   | Event<'Delivered', { attempt: number; status?: number }>
   | Event<'DeliveryDead', { attempt: number; status?: number; reason: string }>
-  | Event<'DeliveryRedriven', { by: string } & Target>;
+  | Event<'DeliveryRedriven', { by: string } & DeliveryTarget>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 
@@ -46,7 +46,7 @@ export const DELIVERY_STATUSES = ['pending', 'delivered', 'dead'] as const;
 export interface DeliveryState {
   readonly status: 'unknown' | (typeof DELIVERY_STATUSES)[number];
   readonly notice: Notice | undefined;
-  readonly target: Target | undefined;
+  readonly target: DeliveryTarget | undefined;
   /** When it was requested, or redriven last. */
   readonly since: Time | undefined;
   /** The commit (`stream@index`) of that: what its attempts are caused by. */
@@ -196,7 +196,7 @@ export function redrive(by: string, channel: Channel | undefined): Decision<Deli
   };
 }
 
-function targetOf(channel_id: string, { kind, address, secret }: Channel): Target {
+function targetOf(channel_id: string, { kind, address, secret }: Channel): DeliveryTarget {
   return { channel_id, kind, address, ...(secret === undefined ? {} : { secret }) };
 }
 

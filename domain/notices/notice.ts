@@ -19,7 +19,7 @@ export type NoticeEvent = (typeof NOTICE_EVENTS)[number];
 
 /** Least first. */
 export const SEVERITIES = ['low', 'medium', 'high', 'critical'] as const;
-export type Severity = (typeof SEVERITIES)[number];
+export type NoticeSeverity = (typeof SEVERITIES)[number];
 
 export interface Fact {
   readonly name: string;
@@ -35,7 +35,7 @@ export interface Matter {
   readonly subject: string;
   /** What a person needs to know first. */
   readonly summary: string;
-  readonly severity: Severity;
+  readonly severity: NoticeSeverity;
   readonly facts: readonly Fact[];
   /** When it came up. */
   readonly at: Time;
@@ -53,7 +53,7 @@ export interface Notice {
   readonly title: string;
   /** At most 1,500. */
   readonly summary: string;
-  readonly severity: Severity;
+  readonly severity: NoticeSeverity;
   /** At most 10, names of at most 60 and values of at most 300, one line each. */
   readonly facts: readonly Fact[];
   readonly at: Time;
@@ -115,7 +115,7 @@ export function asStandard({
   };
 }
 
-const TEAMS_COLOURS: Readonly<Record<Severity, string>> = {
+const TEAMS_COLOURS: Readonly<Record<NoticeSeverity, string>> = {
   low: 'Default',
   medium: 'Accent',
   high: 'Warning',

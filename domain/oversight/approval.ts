@@ -88,7 +88,7 @@ export interface Opened extends Severity {
 }
 
 export const APPROVAL_OUTCOMES = ['approved', 'rejected', 'defaulted', 'withdrawn', 'superseded'] as const;
-export type Outcome = (typeof APPROVAL_OUTCOMES)[number];
+export type ApprovalOutcome = (typeof APPROVAL_OUTCOMES)[number];
 
 /** What an approval can be once it was requested. */
 export const APPROVAL_STATUSES = ['waiting', 'closed'] as const;
@@ -114,7 +114,7 @@ export type ApprovalEvent =
   | Event<'ApprovalGiven', { by: string; reason: string; hash: string; edit?: Edit; choice?: string }>
   | Event<'ApprovalRejected', { by: string; reason: string }>
   | Event<'ApprovalEscalated', { level: number; group: string; reason: string }>
-  | Event<'ApprovalClosed', { outcome: Outcome; hash?: string; safe_default?: SafeDefault; reason?: string }>
+  | Event<'ApprovalClosed', { outcome: ApprovalOutcome; hash?: string; safe_default?: SafeDefault; reason?: string }>
   /** Whoever holds the time was away: what was left of it is left again. */
   | Event<'ApprovalExtended', { ends: readonly Time[]; extended_at: Time }>
   /** `parties`: as of the request; those who have become one since are among them. */
@@ -173,7 +173,7 @@ export interface ApprovalState {
   readonly edits: number;
   readonly editors: readonly string[];
   readonly rejected: { readonly by: string; readonly reason: string } | undefined;
-  readonly outcome: Outcome | undefined;
+  readonly outcome: ApprovalOutcome | undefined;
   readonly requested_at: Time | undefined;
   readonly closed_at: Time | undefined;
   /** `ref` of each reopening. */

@@ -69,7 +69,7 @@ export interface Voter {
 }
 
 /** `stakeholder_consensus`. */
-export interface Group {
+export interface VoterGroup {
   readonly id: string;
   readonly share: number;
   /** True when nothing is agreed against this group's decision. */
@@ -80,7 +80,7 @@ export interface Group {
 export interface Electorate {
   readonly algorithm: Algorithm;
   readonly voters: readonly Voter[];
-  readonly groups?: readonly Group[];
+  readonly groups?: readonly VoterGroup[];
   /** `delegated_proof_of_stake`: how many delegates are elected. */
   readonly delegates?: number;
   /** Above 0, at most 1. */
@@ -174,7 +174,7 @@ function delegationProblems(voters: readonly Voter[], ids: ReadonlySet<string>):
   });
 }
 
-function groupProblems(voters: readonly Voter[], groups: readonly Group[]): string[] {
+function groupProblems(voters: readonly Voter[], groups: readonly VoterGroup[]): string[] {
   const members = new Set(voters.map(({ group }) => group));
   const known = new Set(groups.map(({ id }) => id));
   const problems = voters.flatMap(({ group }, place) =>

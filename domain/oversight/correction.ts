@@ -4,7 +4,7 @@
  */
 import { canonicalize } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
-import { MAX_REFERENCE, parseCommitRef, streamsOf } from '../kernel/ids';
+import { MAX_REFERENCE, parseCommitRef } from '../kernel/ids';
 import { isText } from './oversight';
 
 /** Longest text of a correction, in characters. */
@@ -36,8 +36,6 @@ export const correctionDecider: Decider<CorrectionState, CorrectionEvent> = {
   initial: { correction: undefined },
   evolve: (_, event) => ({ correction: event.data }),
 };
-
-export const correctionStream = streamsOf(correctionDecider);
 
 // ------------------------------------------------------------------------------------------------------ decisions
 

@@ -4,7 +4,6 @@
  */
 import { canonicalize } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
-import { streamsOf } from '../kernel/ids';
 import { type AgentTypeEntry, type CustomEntry, customise } from './catalogue';
 import { CATALOGUE } from './catalogue-data';
 
@@ -38,8 +37,6 @@ export const agentTypeDecider: Decider<AgentTypeState, AgentTypeEvent> = {
     }
   },
 };
-
-export const agentTypeStream = streamsOf(agentTypeDecider);
 
 // ------------------------------------------------------------------------------------------------------ decisions
 

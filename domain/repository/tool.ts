@@ -4,7 +4,7 @@
  */
 import { canonicalize, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
-import { isId, streamsOf } from '../kernel/ids';
+import { isId } from '../kernel/ids';
 import type { Time } from '../kernel/time';
 
 /** What generated code may do, least first (row 8.2). */
@@ -109,8 +109,6 @@ export const toolDecider: Decider<ToolState, ToolEvent> = {
     }
   },
 };
-
-export const toolStream = streamsOf(toolDecider);
 
 /** What is wrong with a definition, a sentence for each fault. */
 export function toolProblems(tool_id: string, tool: ToolDefinition): string[] {

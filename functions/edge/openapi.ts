@@ -248,7 +248,7 @@ function convertSchemas(specs: readonly RouteSpec[]): Schemas {
     specs.flatMap(({ params, query, body }) => [params, query, body].filter((schema) => schema !== undefined)),
   );
   const input = convert([...sent], 'input');
-  const received = new Set([...specs.map(({ answer }) => answer ?? z.unknown()), Problem]);
+  const received = new Set([...specs.map(({ answer }) => answer), Problem]);
   const output = convert([...received], 'output');
 
   const renamed = new Set(

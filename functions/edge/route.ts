@@ -66,7 +66,7 @@ export interface Answer<B = unknown> {
 }
 
 /** For what links in notices lead to: a browser gets the answer as a page. */
-export type Page<B = unknown> = (body: B) => PageText;
+export type HtmlPage<B = unknown> = (body: B) => PageText;
 
 /** Returns an answer, or returns or throws a Problem; any other exception becomes a 500. */
 export type Handler<R extends RouteSpec> = (
@@ -76,7 +76,16 @@ export type Handler<R extends RouteSpec> = (
 /** A route with what serves it. The schemas have checked what it is given, so the exact types are forgotten. */
 export interface BoundRoute extends RouteSpec {
   readonly handler: (call: Call<never, never, never>) => Answer | Problem | Promise<Answer | Problem>;
-  readonly page?: Page<Readonly<Record<string, unknown>>>;
+  readonly page?: HtmlPage<Readonly<Record<string, unknown>>>;
+  readonly check?: (body: never) => readonly ProblemError[];
+}
+
+/** What a route has beside its handler. */
+export interface Beside<R extends RouteSpec> {
+  /** For what links in notices lead to: a browser gets the answer as a page. */
+  readonly page?: HtmlPage<AnswerOf<R>>;
+  /** What is wrong with a body that its schema can't tell; asked before an Idempotency-Key belongs to the request. */
+  readonly check?: (body: CallOf<R>['body']) => readonly ProblemError[];
 }
 
 /** What is known of a request when its answer has been made; for metrics. */
@@ -186,15 +195,14 @@ export function placeholders(path: string): string[] {
 
 /**
  * Registers what serves a route of the contract. Throws when the contract contradicts itself.
- * @param page for what links in notices lead to: a browser gets the answer as a page
  */
-export function bindRoute<R extends RouteSpec>(spec: R, handler: Handler<R>, page?: Page<AnswerOf<R>>): void {
+export function bindRoute<R extends RouteSpec>(spec: R, handler: Handler<R>, { page, check }: Beside<R> = {}): void {
   const { name, method, path, params, body } = spec;
   const declared = Object.keys(params?.shape ?? {});
   if (declared.toSorted().join() !== placeholders(path).toSorted().join())
     throw new Error(`route ${name}: params has ${declared.join(', ') || 'nothing'}, the path is ${path}`);
   if (body !== undefined && method === 'GET') throw new Error(`route ${name}: a GET has no body`);
-  const bound: BoundRoute = { ...spec, handler, page: page as BoundRoute['page'] };
+  const bound: BoundRoute = { ...spec, handler, page: page as BoundRoute['page'], check };
   definitions.push(bound);
   register(name, path, methodsOf(method), (request) => serve(bound, request));
 }
@@ -367,7 +375,7 @@ function readQuery({ query }: BoundRoute, request: HttpRequest): Record<string, 
 
 async function readBody(
   schema: z.ZodType,
-  { bodyLimit = DEFAULT_BODY_LIMIT }: BoundRoute,
+  { bodyLimit = DEFAULT_BODY_LIMIT, check }: BoundRoute,
   request: HttpRequest,
 ): Promise<unknown> {
   if (Number(request.headers.get('content-length')) > bodyLimit) throw tooLarge(bodyLimit);
@@ -378,7 +386,9 @@ async function readBody(
     throw Problem.of('unsupported-media-type', 'The body must be sent as content-type: application/json.');
   }
   const result = schema.safeParse(isNothing ? {} : parseJson(bytes));
-  if (!result.success) throw Problem.invalid('The body does not have the required form.', bodyErrors(result.error));
+  const errors = result.success ? check?.(result.data as never) : bodyErrors(result.error);
+  if (errors !== undefined && errors.length > 0)
+    throw Problem.invalid('The body does not have the required form.', errors);
   return result.data;
 }
 

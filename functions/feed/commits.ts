@@ -6,14 +6,14 @@
  */
 import { app, type InvocationContext } from '@azure/functions';
 import * as df from 'durable-functions';
-import type { Group } from '../../app/colony';
+import type { ConsumerGroup } from '../../app/colony';
 import { DurableOrchestrations } from '../orchestrations/client';
 import { runtime } from '../runtime';
 
 const SHARED = process.env.FORMICARY_PROFILE === 'azure';
 const durableClient = df.input.durableClient();
 
-function trigger(group: Group) {
+function trigger(group: ConsumerGroup) {
   return {
     connection: 'FORMICARY_COSMOS',
     databaseName: '%FORMICARY_COSMOS_DATABASE%',

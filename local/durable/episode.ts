@@ -15,21 +15,21 @@ import {
 } from './history';
 
 /** An action of the SDK, as far as this host knows it. */
-export interface Action {
+export interface DurableAction {
   readonly actionType: number;
   readonly functionName?: string;
   readonly input?: unknown;
   readonly retryOptions?: Attempt['options'];
   readonly fireAt?: Date | string;
   readonly isCanceled?: boolean;
-  readonly compoundActions?: readonly Action[];
+  readonly compoundActions?: readonly DurableAction[];
 }
 
 /** What the orchestrator function answered: its state, or why it threw. */
 export type Answer =
   | {
       readonly isDone: boolean;
-      readonly actions: readonly (readonly Action[])[];
+      readonly actions: readonly (readonly DurableAction[])[];
       readonly output?: unknown;
       readonly customStatus?: unknown;
     }
@@ -123,9 +123,9 @@ function failed(reason: string): Episode {
 /**
  * Actions without the compound ones around them, in the order of their ids; a task that is awaited twice counts once.
  */
-function flatten(actions: readonly Action[]): readonly Action[] {
-  const seen = new Set<Action>();
-  const visit = (action: Action): void => {
+function flatten(actions: readonly DurableAction[]): readonly DurableAction[] {
+  const seen = new Set<DurableAction>();
+  const visit = (action: DurableAction): void => {
     if (action.actionType === ACTION.any || action.actionType === ACTION.all) action.compoundActions!.forEach(visit);
     else seen.add(action);
   };
@@ -134,7 +134,7 @@ function flatten(actions: readonly Action[]): readonly Action[] {
 }
 
 /** The event for a new action, or what is wrong with it. */
-function create(action: Action, id: number, now: number): TaskScheduled | TimerCreated | string {
+function create(action: DurableAction, id: number, now: number): TaskScheduled | TimerCreated | string {
   if (action.actionType === ACTION.timer) {
     const fireAt = new Date(action.fireAt!);
     if (Number.isNaN(fireAt.getTime())) return 'createTimer was given a time that is none';

@@ -131,6 +131,14 @@ test('it is served, documented, and read as it was', async () => {
   );
 });
 
+test('others that are refused take nothing of its time', async () => {
+  const at = (ms: number) => new Date(Date.now() + ms).toISOString();
+  await ask('POST', '/v1/reminders', { id: 'soon', text: 'Soon', due: at(1_500) });
+  for (const ms of [300, 600, 900])
+    expect((await ask('POST', '/v1/reminders', { id: 'soon', text: 'Sooner', due: at(ms) })).status).toBe(409);
+  await eventually(async () => (await ask('GET', '/v1/reminders/soon')).body.status === 'due');
+});
+
 test('its deadline comes, and what followed is told', async () => {
   const due = new Date().toISOString();
   await ask('POST', '/v1/reminders', { id: 'now', text: 'Now', due });
@@ -151,7 +159,7 @@ test('its view is built again beside the one that serves', async () => {
     );
     return view?.building === null && view.serving !== begun.body.serving;
   });
-  expect((await ask('GET', '/v1/reminders?status=due')).body.value).toMatchObject([{ id: 'now' }]);
+  expect((await ask('GET', '/v1/reminders?status=due')).body.value).toMatchObject([{ id: 'now' }, { id: 'soon' }]);
 });
 
 test('it has a method of the client and a command', async () => {

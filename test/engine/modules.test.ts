@@ -61,7 +61,7 @@ test('a colony has opened every aggregate, and opens none twice', async () => {
 });
 
 test('an id is looked for where callers name things, the likeliest first', () => {
-  expect(CAUSAL_CATEGORIES).toEqual(['task', 'agent', 'pool', 'action', 'round', 'approval', 'trail', 'tool']);
+  expect(CAUSAL_CATEGORIES).toEqual(['task', 'agent', 'action', 'round', 'approval', 'trail', 'tool', 'pool']);
 });
 
 test.each(capabilities)(

@@ -1,27 +1,33 @@
-import { type Action, type Answer, decideEpisode, episodeLength, HISTORY_LIMIT } from '../../local/durable/episode';
+import {
+  type Answer,
+  decideEpisode,
+  type DurableAction,
+  episodeLength,
+  HISTORY_LIMIT,
+} from '../../local/durable/episode';
 import { common, EventType, type HistoryEvent } from '../../local/durable/history';
 
 const NOW = Date.parse('2026-05-01T12:00:00.000Z');
 const at = (milliseconds: number) => new Date(NOW + milliseconds).toISOString();
 
 // What an orchestrator asks for.
-const call = (functionName: string, input?: unknown): Action => ({ actionType: 0, functionName, input });
-const retried = (functionName: string, maxNumberOfAttempts: number, more = {}): Action => ({
+const call = (functionName: string, input?: unknown): DurableAction => ({ actionType: 0, functionName, input });
+const retried = (functionName: string, maxNumberOfAttempts: number, more = {}): DurableAction => ({
   actionType: 1,
   functionName,
   retryOptions: { firstRetryIntervalInMilliseconds: 100, maxNumberOfAttempts, ...more },
 });
-const timer = (milliseconds: number, isCanceled = false): Action => ({
+const timer = (milliseconds: number, isCanceled = false): DurableAction => ({
   actionType: 5,
   fireAt: new Date(NOW + milliseconds),
   isCanceled,
 });
-const wait: Action = { actionType: 6 };
-const again = (input?: unknown): Action => ({ actionType: 4, input });
-const any = (...compoundActions: Action[]): Action => ({ actionType: 11, compoundActions });
-const all = (...compoundActions: Action[]): Action => ({ actionType: 12, compoundActions });
-const asks = (...actions: Action[]): Answer => ({ isDone: false, actions: [actions] });
-const done = (output: unknown, ...actions: Action[]): Answer => ({ isDone: true, actions: [actions], output });
+const wait: DurableAction = { actionType: 6 };
+const again = (input?: unknown): DurableAction => ({ actionType: 4, input });
+const any = (...compoundActions: DurableAction[]): DurableAction => ({ actionType: 11, compoundActions });
+const all = (...compoundActions: DurableAction[]): DurableAction => ({ actionType: 12, compoundActions });
+const asks = (...actions: DurableAction[]): Answer => ({ isDone: false, actions: [actions] });
+const done = (output: unknown, ...actions: DurableAction[]): Answer => ({ isDone: true, actions: [actions], output });
 
 // What happened.
 const started: HistoryEvent = {

@@ -5,11 +5,11 @@ import { actionHash, type PolicyAtGate } from '../../domain/oversight/action';
 import {
   approvalDecider,
   type ApprovalEvent,
+  type ApprovalOutcome,
   type ApprovalRequest,
   type ApprovalState,
   approve,
   type Edit,
-  type Outcome,
 } from '../../domain/oversight/approval';
 import type { Person } from '../../domain/oversight/oversight';
 import { given } from '../support/given';
@@ -96,7 +96,7 @@ export const escalated: ApprovalEvent = {
   v: 1,
   data: { level: 1, group: 'heads', reason: `buyers did not decide by ${after(60)}` },
 };
-export const closed = (outcome: Outcome, more: object = { hash: HASH }): ApprovalEvent => ({
+export const closed = (outcome: ApprovalOutcome, more: object = { hash: HASH }): ApprovalEvent => ({
   type: 'ApprovalClosed',
   v: 1,
   data: { outcome, ...more },

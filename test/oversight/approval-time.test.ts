@@ -5,13 +5,13 @@ import { plusSeconds, type Time } from '../../domain/kernel/time';
 import {
   approvalDecider,
   approvalDue,
+  type ApprovalOutcome,
   approve,
   claim,
   deadlineOf,
   groupsAsked,
   MAX_REOPENINGS,
   mayBulk,
-  type Outcome,
   override,
   reject,
   release,
@@ -234,7 +234,7 @@ test('whoever asks what, and whatever the clock does: one outcome an opening, ne
       fc.array(decision, { maxLength: 30, size: 'max' }),
       (impact, steps) => {
         let state = approvalDecider.initial;
-        let outcome: Outcome | undefined;
+        let outcome: ApprovalOutcome | undefined;
         let approvers = new Map<string, string>();
         const needed = impact === 'critical' ? 2 : 1;
         const first = { at: NOW, decide: request({ ...asked, impact }, NOW) };

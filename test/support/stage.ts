@@ -16,7 +16,7 @@ import {
   SqliteWorkQueue,
 } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
-import { Colony, type Group } from '../../app/colony';
+import { Colony, type ConsumerGroup } from '../../app/colony';
 import { AllowAll } from '../../app/engine/policy';
 import type { Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/engine/ports';
 import type { RequestContext } from '../../app/engine/transact';
@@ -83,7 +83,7 @@ class Trigger {
   private running: Promise<void> | undefined;
 
   constructor(
-    private readonly group: Group,
+    private readonly group: ConsumerGroup,
     private readonly store: EventStore,
     private readonly living: () => readonly Process[],
   ) {}

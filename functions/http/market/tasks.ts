@@ -1,6 +1,7 @@
 /** `/v1/tasks`: posting, bidding, holding, completing. */
 import { type RequestContext, settled } from '../../../app/engine/command';
-import { specOf, taskAnswer, type TaskOutcome, type Tasks } from '../../../app/market/tasks';
+import { specOf, taskAnswer } from '../../../app/market/task-answer';
+import type { TaskOutcome, Tasks } from '../../../app/market/tasks';
 import { tasks } from '../../../contract/market/tasks';
 import { Rejection } from '../../../domain/kernel/decider';
 import { toMillis } from '../../../domain/kernel/time';

@@ -29,13 +29,15 @@ bind(
     const loaded = existing('action', id, await colony.actions.load(tenant, id, asOf), asOf);
     return { body: actionAnswer(id, loaded), etag: loaded.version };
   },
-  ({ id, status, kind }) => ({
-    title: `Action: ${kind} (${status})`,
-    commands: [
-      `npx formicary actions ${id}`,
-      ...(status === 'veto_window' ? [`npx formicary veto ${id} --reason …`] : []),
-    ],
-  }),
+  {
+    page: ({ id, status, kind }) => ({
+      title: `Action: ${kind} (${status})`,
+      commands: [
+        `npx formicary actions ${id}`,
+        ...(status === 'veto_window' ? [`npx formicary veto ${id} --reason …`] : []),
+      ],
+    }),
+  },
 );
 
 bind(actions.execute, async (colony, call) => {

@@ -1,6 +1,6 @@
 /** `/v1/approvals`: what waits for people, and what they decide. */
 import type { RequestContext } from '../../../app/engine/command';
-import { approvalAnswer, type ApprovalOutcome } from '../../../app/oversight/approvals';
+import { approvalAnswer, type ApprovalCommandOutcome } from '../../../app/oversight/approvals';
 import { approvals } from '../../../contract/oversight/approvals';
 import { bind } from '../../bind';
 import { batchAnswer, commanded, existing, pageOf, queried, receiptOf } from '../../edge/answers';
@@ -21,18 +21,20 @@ bind(
     const loaded = existing('approval', id, await colony.approvals.load(tenant, id, asOf), asOf);
     return { body: approvalAnswer(id, loaded), etag: loaded.version };
   },
-  ({ id, status, kind, hash }) => ({
-    title: `Approval: ${kind} (${status})`,
-    commands: [
-      `npx formicary approval ${id}`,
-      ...(status === 'waiting'
-        ? [
-            `npx formicary approve ${id} --hash ${hash} --reason …`,
-            `npx formicary reject ${id} --hash ${hash} --reason …`,
-          ]
-        : []),
-    ],
-  }),
+  {
+    page: ({ id, status, kind, hash }) => ({
+      title: `Approval: ${kind} (${status})`,
+      commands: [
+        `npx formicary approval ${id}`,
+        ...(status === 'waiting'
+          ? [
+              `npx formicary approve ${id} --hash ${hash} --reason …`,
+              `npx formicary reject ${id} --hash ${hash} --reason …`,
+            ]
+          : []),
+      ],
+    }),
+  },
 );
 
 bind(approvals.bulk, async (colony, call) => {
@@ -49,7 +51,7 @@ bind(approvals.bulk, async (colony, call) => {
 /** Runs a command on the approval that the call names. */
 async function decided<C extends Call<{ readonly approval_id: string }>>(
   call: C,
-  command: (context: RequestContext, id: string, body: C['body']) => Promise<ApprovalOutcome>,
+  command: (context: RequestContext, id: string, body: C['body']) => Promise<ApprovalCommandOutcome>,
 ) {
   const { approval_id: id } = call.params;
   const done = accepted(await command(contextOf(call), id, call.body));

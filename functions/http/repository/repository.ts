@@ -51,20 +51,26 @@ bind(repository.withdraw, async (colony, call) =>
   commanded(accepted(await colony.repository.withdraw(contextOf(call), call.params.agent_type, call.query.reason)), {}),
 );
 
-bind(repository.deploy, async (colony, call) => {
-  const { principal, body, idempotencyKey, now } = call;
-  if (body.schedule !== undefined && !everComes(body.schedule.cron))
-    throw Problem.invalid('The body does not have the required form.', [
-      { pointer: '#/schedule/cron', message: CRON_RULE },
-    ]);
-  if (body.tenant_id !== undefined && body.tenant_id !== principal.tenant)
-    throw Problem.of('forbidden', `The caller belongs to ${principal.tenant} and can't deploy for ${body.tenant_id}.`);
-  const entry = await colony.repository.find(principal.tenant, body.agent_type);
-  if (entry instanceof Rejection) throw rejected(entry);
-  // A type's name may be as long as an id.
-  const made = `${cut(entry.agent_type, 80)}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
-  const id = reachableId(agents.get.path, body.id ?? made);
-  const done = accepted(await colony.agents.deploy(contextOf(call), id, entry, body));
-  const agent = { ...agentAnswer(id, done), lifecycle: done.state.profile?.deployment?.tier };
-  return commanded(done, { agent, agent_type: entry }, { location: `/v1/agents/${id}` });
-});
+bind(
+  repository.deploy,
+  async (colony, call) => {
+    const { principal, body, idempotencyKey, now } = call;
+    if (body.tenant_id !== undefined && body.tenant_id !== principal.tenant)
+      throw Problem.of(
+        'forbidden',
+        `The caller belongs to ${principal.tenant} and can't deploy for ${body.tenant_id}.`,
+      );
+    const entry = await colony.repository.find(principal.tenant, body.agent_type);
+    if (entry instanceof Rejection) throw rejected(entry);
+    // A type's name may be as long as an id.
+    const made = `${cut(entry.agent_type, 80)}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
+    const id = reachableId(agents.get.path, body.id ?? made);
+    const done = accepted(await colony.agents.deploy(contextOf(call), id, entry, body));
+    const agent = { ...agentAnswer(id, done), lifecycle: done.state.profile?.deployment?.tier };
+    return commanded(done, { agent, agent_type: entry }, { location: `/v1/agents/${id}` });
+  },
+  {
+    check: ({ schedule }) =>
+      schedule === undefined || everComes(schedule.cron) ? [] : [{ pointer: '#/schedule/cron', message: CRON_RULE }],
+  },
+);

@@ -1,0 +1,85 @@
+/** Tasks between the wire and the rules: what a poster says as a specification, and a task as the API shows it. */
+import type { Task, TaskInput, TaskSpec as TaskSpecSchema } from '../../contract/market/tasks';
+import type { Shown } from '../../contract/route';
+import { type Time, toTime } from '../../domain/kernel/time';
+import { strengthOf, type TaskSpec, type TaskState } from '../../domain/market/task';
+import type { Loaded } from '../engine/streams';
+
+/** What is to be done, as the API shows it. */
+function specAnswer(spec: TaskSpec): Shown<typeof TaskSpecSchema> {
+  return {
+    task_type: spec.task_type,
+    priority: spec.priority,
+    urgency: spec.urgency,
+    requires: spec.requires,
+    location: spec.location,
+    effort: spec.effort,
+    deadline: spec.deadline,
+    payload: spec.payload,
+    payload_ref: spec.payload_ref,
+    requester: spec.requester,
+    bid_seconds: spec.bid_seconds,
+    accept_seconds: spec.accept_seconds,
+    lease_seconds: spec.lease_seconds,
+    max_attempts: spec.max_attempts,
+    retry_seconds: spec.retry_seconds,
+    oversight: spec.oversight,
+  };
+}
+
+/** A task as the API shows it; `now` in milliseconds since the epoch. */
+export function taskAnswer(
+  id: string,
+  { state, version }: Pick<Loaded<TaskState>, 'state' | 'version'>,
+  now: number,
+): Shown<typeof Task> {
+  const {
+    spec,
+    status,
+    attempts,
+    awards,
+    holder,
+    challenges,
+    progress,
+    completion,
+    history,
+    posted_at,
+    open_since,
+    finished_at,
+    ended,
+    correlation_id,
+    bids,
+  } = state;
+  return {
+    id,
+    version,
+    status: status as Shown<typeof Task>['status'],
+    ...specAnswer(spec as TaskSpec),
+    strength: status === 'open' ? strengthOf(state, toTime(now)) : undefined,
+    attempts,
+    awards,
+    bids: Object.keys(bids).length,
+    holder,
+    challenge: challenges.findLast(({ status: of }) => of === 'open'),
+    challenges,
+    progress,
+    completion,
+    history,
+    posted_at: posted_at as Time,
+    open_since,
+    finished_at,
+    ended,
+    correlation_id,
+  };
+}
+
+/** What is posted, with what goes without saying: it takes an agent of its type, and the rules of its type hold. */
+export function specOf(input: Shown<typeof TaskInput>, requester: string): TaskSpec {
+  const { id: _, cause: __, requires = [{ capability: input.task_type, level: 0 }], oversight, ...rest } = input;
+  return {
+    ...rest,
+    requires,
+    requester,
+    ...(oversight === undefined ? {} : { oversight: { ...oversight, kind: oversight.kind ?? input.task_type } }),
+  };
+}

@@ -491,5 +491,5 @@ test('whatever is asked, in whatever order and at whatever time: taken at most o
     }),
     { numRuns: 1_000 },
   );
-  expect(taken).toBeGreaterThan(20); // the model does get there
+  expect(taken).toBeGreaterThan(5); // the model does get there
 });

@@ -6,6 +6,21 @@ import uuid
 import schemathesis
 
 
+# An id that is made from an Idempotency-Key: nobody else may give one of this form.
+DERIVED = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def tamed(value):
+    """The same without whole numbers that not every reader of JSON keeps, and without derived ids: both are refused."""
+    if isinstance(value, dict):
+        return {name: tamed(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [tamed(item) for item in value]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) >= 2**53:
+        return 0
+    return "an-id" if isinstance(value, str) and DERIVED.fullmatch(value) else value
+
+
 @schemathesis.hook
 def before_call(_context, case, _kwargs):
     if case.meta is not None and not case.meta.generation.mode.is_positive:
@@ -20,6 +35,7 @@ def before_call(_context, case, _kwargs):
         headers["Idempotency-Key"] = str(uuid.uuid4())
     # Only the list that has made a continuation knows it.
     query.pop("continuation", None)
+    case.body = tamed(case.body)
     # What is a time zone, and when a cron expression comes true, only a calendar knows.
     if isinstance(case.body, dict) and "schedule" in case.body:
         case.body["schedule"] = {"cron": "0 9-17 * * 1-5", "timezone": "Europe/Zurich"}

@@ -77,6 +77,14 @@ export const Continuation = z.string().max(2_000).optional().meta({
   example: 'WyJpbnZvaWNlLTQ3MTEiLCJkZWZhdWx0L3Rhc2svaW52b2ljZS00NzExIl0',
 });
 
+/** What every list is asked for a page with. */
+export const Paged = { limit: whole(1, 1_000, 100), continuation: Continuation };
+
+/** The id of what is made. */
+export const OwnId = Id.optional().meta({
+  description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)',
+});
+
 export const ById = z.object({ id: Id });
 /** A read of the past. */
 export const AsOf = z.object({ asOf: Timestamp.optional() });

@@ -366,8 +366,3 @@ export class Transactor extends Streams {
 function contended(stream: string): StoreUnavailable {
   return new StoreUnavailable(`${stream} stays contended after ${MAX_ATTEMPTS} attempts: try again later`);
 }
-
-export { commandHash, KEY_REUSED } from './answered';
-export * from './command';
-export { StoreUnavailable } from './reachable';
-export type { Committed, Loaded } from './streams';

@@ -293,7 +293,7 @@ export class Actions {
     );
   }
 
-  /** What it was for is over: it does not happen, however far it was let on. What was taken already stays taken. */
+  /** What it was for is over: it does not happen, however far it was cleared. What was taken already stays taken. */
   async abandon(stream: string, reason: string, cause: Cause | undefined): Promise<ActionOutcome> {
     return await this.advanced(stream, await this.abandoned(stream, reason, cause));
   }

@@ -124,7 +124,7 @@ export class Asking {
 
   /** Rounds and approvals about the action have nothing to decide any more. */
   async askNoMore(stream: string, state: ActionState, reason: string, context: RequestContext): Promise<void> {
-    // An action that was stopped asks nobody again of its own accord; one that was let on may have been sent back
+    // An action that was stopped asks nobody again of its own accord; one that was cleared may have been sent back
     // since.
     const askings = state.status === 'cleared' ? state.refs : undefined;
     if ((await this.deps.transactor.current(actionDecider, stream)).state.status !== state.status) return;

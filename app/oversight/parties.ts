@@ -1,6 +1,6 @@
 /**
  * Parties as they stand now. A round and an approval name those that there were when it was opened; who has come to
- * hold, change, let on or doubt what it is about since then has a part in it as well, and every door is told of them.
+ * hold, change, clear or doubt what it is about since then has a part in it as well, and every door is told of them.
  */
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { taskDecider } from '../../domain/market/task';

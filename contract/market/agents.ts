@@ -2,21 +2,7 @@
 import { z } from 'zod';
 import { AGENT_STATUSES, PRESENCE_SECONDS } from '../../domain/market/agent';
 import { COST_TIERS, DEFAULT_LIFECYCLES } from '../../domain/repository/catalogue';
-import {
-  AsOf,
-  At,
-  ById,
-  CommandOf,
-  Continuation,
-  Count,
-  Flag,
-  Id,
-  List,
-  Location,
-  Reason,
-  Unit,
-  whole,
-} from '../common';
+import { AsOf, At, ById, CommandOf, Count, Flag, Id, List, Location, Paged, Reason, Unit, whole } from '../common';
 import { Impact } from '../oversight/common';
 import { contract } from '../route';
 import { MARKET_REFUSALS } from './problems';
@@ -277,8 +263,7 @@ export const agents = contract({
       agent_type: Id.optional(),
       pool: Id.optional(),
       status: AgentStatus.optional(),
-      limit: whole(1, 1_000, 100),
-      continuation: Continuation,
+      ...Paged,
     }),
     answer: List(AgentSummary),
     answers: 'A page, in order of id; eventually consistent',

@@ -10,12 +10,13 @@ import {
   At,
   ById,
   CommandOf,
-  Continuation,
   Count,
   Hash,
   Id,
   List,
   Location,
+  OwnId,
+  Paged,
   Problem,
   Reason,
   Receipt,
@@ -56,9 +57,7 @@ const OversightInput = z
 
 export const TaskInput = z
   .strictObject({
-    id: Id.optional().meta({
-      description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)',
-    }),
+    id: OwnId,
     task_type: Id.meta({ example: 'finance.reconciliation' }),
     priority: Unit.default(0.5),
     urgency: Unit.default(0.5).meta({ description: 'Rises to 1 at the deadline' }),
@@ -292,8 +291,7 @@ export const TaskFilter = z.object({
     maximum: 999_999_999,
     description: 'Open and held tasks that have waited so many seconds at least, the longest first',
   }),
-  limit: whole(1, 1_000, 100),
-  continuation: Continuation,
+  ...Paged,
 });
 
 // ----------------------------------------------------------------------------------------------------- the routes

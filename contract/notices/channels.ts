@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { CHANNEL_KINDS, MAX_ADDRESS, MAX_CHANNEL_GROUPS } from '../../domain/notices/channel';
 import { NOTICE_EVENTS } from '../../domain/notices/notice';
-import { CommandOf, Continuation, Id, List, Receipt, Text, whole } from '../common';
+import { CommandOf, Id, List, Paged, Receipt, Text } from '../common';
 import { contract } from '../route';
 import { NOTICES_REFUSALS } from './problems';
 
@@ -103,7 +103,7 @@ export const channels = contract({
     tag,
     needs: 'read_only',
     summary: 'List channels',
-    query: z.object({ limit: whole(1, 1_000, 100), continuation: Continuation }),
+    query: z.object({ ...Paged }),
     answer: List(Channel),
     answers: 'A page, in order of id; eventually consistent',
     example: {},

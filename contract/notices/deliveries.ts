@@ -1,7 +1,7 @@
 /** `/v1/deliveries`: notices on their way to people. */
 import { z } from 'zod';
 import { DELIVERY_STATUSES } from '../../domain/notices/delivery';
-import { At, CommandOf, Continuation, Count, Id, List, whole } from '../common';
+import { At, CommandOf, Count, Id, List, Paged } from '../common';
 import { contract } from '../route';
 import { channels } from './channels';
 
@@ -32,7 +32,7 @@ export const deliveries = contract({
     tag,
     needs: 'read_only',
     summary: 'Notices that were given up',
-    query: z.object({ status: z.literal('dead'), limit: whole(1, 1_000, 100), continuation: Continuation }),
+    query: z.object({ status: z.literal('dead'), ...Paged }),
     answer: List(Delivery),
     answers: 'A page, in order of id; eventually consistent',
     example: { query: { status: 'dead' } },

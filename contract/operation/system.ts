@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { CONSUMERS } from '../../domain/kernel/consumers';
 import { WHY_CODES } from '../../domain/market/why-not';
-import { Continuation, Count, Id, List, Text, whole } from '../common';
+import { Count, Id, List, Paged, Text } from '../common';
 import { contract } from '../route';
 import { OPERATION_REFUSALS } from './problems';
 
@@ -156,7 +156,7 @@ export const system = contract({
     needs: 'critical',
     summary: 'Commits that a consumer has given up on; messages that the intake of signals could not take in',
     params: ByConsumer,
-    query: z.object({ limit: whole(1, 1_000, 100), continuation: Continuation }),
+    query: z.object({ ...Paged }),
     answer: List(Parked),
     answers: 'Parked commits of the tenant with the reason, in order of id',
     example: { params: { consumer: 'reactions' } },

@@ -9,21 +9,7 @@ import {
   MAX_ACTION_DEPTH,
   MAX_COMPENSATION_REF,
 } from '../../domain/oversight/action';
-import {
-  Anything,
-  AsOf,
-  At,
-  CommandOf,
-  Continuation,
-  Count,
-  Hash,
-  Id,
-  List,
-  Reason,
-  Text,
-  Unit,
-  whole,
-} from '../common';
+import { Anything, AsOf, At, CommandOf, Count, Hash, Id, List, OwnId, Paged, Reason, Text, Unit } from '../common';
 import { contract } from '../route';
 import { Features, Impact, OversightAnswer, Path, PolicyAtGate } from './common';
 import { OVERSIGHT_REFUSALS } from './problems';
@@ -41,9 +27,7 @@ const ByAction = z.object({ action_id: Id });
 
 export const ActionInput = z
   .strictObject({
-    id: Id.optional().meta({
-      description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)',
-    }),
+    id: OwnId,
     kind: Id.meta({ description: 'Its rules hold', example: 'erp.purchase_order' }),
     action: Anything.meta({
       description: `What is to be done: JSON of at most 32 KB, nested at most ${MAX_ACTION_DEPTH} deep`,
@@ -173,8 +157,7 @@ export const ActionFilter = z.object({
   status: ActionStatus.optional(),
   kind: Id.optional(),
   compensation: Compensation.optional(),
-  limit: whole(1, 1_000, 100),
-  continuation: Continuation,
+  ...Paged,
 });
 
 // ----------------------------------------------------------------------------------------------------- the routes

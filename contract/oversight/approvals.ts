@@ -15,17 +15,16 @@ import {
   AsOf,
   At,
   CommandOf,
-  Continuation,
   Count,
   Hash,
   Id,
   List,
+  Paged,
   Problem,
   Reason,
   Receipt,
   SENT_AGAIN,
   Unit,
-  whole,
 } from '../common';
 import { contract } from '../route';
 import { ApproverGroup, Impact, Party, PolicyAtGate } from './common';
@@ -179,8 +178,7 @@ export const ApprovalFilter = z.object({
   requester: Id.optional(),
   outcome: ApprovalOutcome.optional(),
   group: Id.optional().meta({ description: 'One that was asked' }),
-  limit: whole(1, 1_000, 100),
-  continuation: Continuation,
+  ...Paged,
 });
 
 // ----------------------------------------------------------------------------------------------------- the routes

@@ -1,7 +1,7 @@
 /** `/v1/corrections`: what people say should have been otherwise. */
 import { z } from 'zod';
 import { MAX_CORRECTION } from '../../domain/oversight/correction';
-import { At, CommandOf, Continuation, Id, List, Text, whole } from '../common';
+import { At, CommandOf, Id, List, OwnId, Paged, Text } from '../common';
 import { contract } from '../route';
 import { Reference } from './common';
 import { OVERSIGHT_REFUSALS } from './problems';
@@ -19,9 +19,7 @@ const Words = Text(MAX_CORRECTION);
 
 export const CorrectionInput = z
   .strictObject({
-    id: Id.optional().meta({
-      description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)',
-    }),
+    id: OwnId,
     target: Reference.meta({
       description: 'The receipt that is corrected: stream@index',
       example: 'default/task/invoice-4711@3',
@@ -53,8 +51,7 @@ export const CorrectionSummary = Correction.extend({
 export const CorrectionFilter = z.object({
   stream: Reference.optional().meta({ description: 'tenant/category/id of what was corrected' }),
   by: Id.optional(),
-  limit: whole(1, 1_000, 100),
-  continuation: Continuation,
+  ...Paged,
 });
 
 // ----------------------------------------------------------------------------------------------------- the routes

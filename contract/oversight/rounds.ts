@@ -12,7 +12,7 @@ import {
   ROUND_OUTCOMES,
   ROUND_STATUSES,
 } from '../../domain/oversight/round';
-import { AsOf, At, CommandOf, Continuation, Count, Flag, Hash, Id, List, Text, Unit, whole } from '../common';
+import { AsOf, At, CommandOf, Count, Flag, Hash, Id, List, OwnId, Paged, Text, Unit } from '../common';
 import { contract } from '../route';
 import { Electorate, Impact, Party } from './common';
 import { OVERSIGHT_REFUSALS } from './problems';
@@ -42,9 +42,7 @@ const RoundAction = z.strictObject({ kind: Id, hash: Hash, summary: Text(MAX_QUE
 
 export const RoundInput = z
   .strictObject({
-    id: Id.optional().meta({
-      description: 'Your own id; without one a new id is made (from the Idempotency-Key, when there is one)',
-    }),
+    id: OwnId,
     question: Text(MAX_QUESTION).optional().meta({ description: 'What is to be decided; or an action' }),
     action: RoundAction.optional(),
     kind: Id.meta({ description: 'Kind of decision', example: 'policy' }),
@@ -237,8 +235,7 @@ export const RoundFilter = z.object({
   kind: Id.optional(),
   voter: Id.optional(),
   escalated: Flag.optional(),
-  limit: whole(1, 1_000, 100),
-  continuation: Continuation,
+  ...Paged,
 });
 
 // ----------------------------------------------------------------------------------------------------- the routes

@@ -39,7 +39,7 @@ export const MAX_CHALLENGES_EACH = 2;
 export const MAX_COMPENSATION_REF = 256;
 /** How often an action may be overridden. */
 export const MAX_OVERRIDES = 50;
-/** Why the task of an action that was stopped is not let on, and not brought back. */
+/** Why the task of an action that was stopped is not cleared, and not brought back. */
 export const TASK_OVER = new Rejection(
   'conflict',
   'task-over',
@@ -428,7 +428,7 @@ export function refuseAction(refusal: {
 }
 
 /**
- * What the action was for is over, so it does not happen, however far it was let on. What was taken or stopped stays
+ * What the action was for is over, so it does not happen, however far it was cleared. What was taken or stopped stays
  * so.
  */
 export function abandon(by: string, reason: string): Decision<ActionState, ActionEvent> {
@@ -733,12 +733,12 @@ export function override(
   };
 }
 
-/** Nobody's word: what stops an action because nobody, or no agreement, has let it on. */
+/** What stops an action without anybody's word: nobody, or no agreement, has cleared it. */
 const NO_WORD = ['round', 'safe-default', 'oversight'];
 
 /**
  * Whether there was a later word on the action: people overrode it, or its rounds, or somebody has stopped what would
- * be let on.
+ * be cleared.
  */
 function saidSince(
   { override: last, overrides, stopped, decided_at }: ActionState,

@@ -283,7 +283,7 @@ function afterApproval(state: Proposed, known: Known): Step {
   }
 }
 
-/** What people corrected is taken over first, then let on. */
+/** What people corrected is taken over first, then it is cleared. */
 function afterApproved(state: Proposed, { hash, edit }: ApprovalState, ref: string): Step {
   if (edit?.hash !== hash || hash === state.hash) return { do: 'clear', by: 'approval', ref, hash };
   const { action, by } = edit;
@@ -296,7 +296,7 @@ function afterClearance(state: Proposed, known: Known): Step {
   const { task, tried } = known;
   const { cleared, override, challenge } = state;
   if (cleared?.by === 'override' && tried.endQuestions === undefined) {
-    const reason = override === undefined ? 'a person let it on' : `${override.by} let it on: ${override.reason}`;
+    const reason = override === undefined ? 'a person cleared it' : `${override.by} cleared it: ${override.reason}`;
     return { do: 'endQuestions', reason };
   }
   if (state.proposal.target === undefined || challenge !== undefined) return WAIT;

@@ -5,7 +5,7 @@
  *
  * Two decisions are told apart. Whether an action may be taken, or what a question comes to: there the proposer or the
  * opener is a party. Whether a challenge is right: there the challenger is one, and on the other side whoever holds,
- * proposed, changed or let on what is doubted.
+ * proposed, changed or cleared what is doubted.
  */
 import { Rejection } from '../kernel/decider';
 import { actorOf, isSameActor } from '../kernel/principal';

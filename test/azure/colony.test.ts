@@ -2,7 +2,7 @@
  * The whole colony in the profile azure: every port on its service, through the unmodified SDKs, on servers of ours.
  */
 import type { Colony } from '../../app/colony';
-import type { RequestContext } from '../../app/engine/transact';
+import type { RequestContext } from '../../app/engine/command';
 import { Metrics } from '../../app/operation/metrics';
 import type { TaskSpec } from '../../domain/market/task';
 import { openColony, readSettings } from '../../host/composition';

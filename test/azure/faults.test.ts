@@ -5,9 +5,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Colony } from '../../app/colony';
+import type { RequestContext } from '../../app/engine/command';
 import { StoreBusy } from '../../app/engine/ports';
-import type { RequestContext } from '../../app/engine/transact';
-import { StoreUnavailable } from '../../app/engine/transact';
+import { StoreUnavailable } from '../../app/engine/reachable';
 import type { Commit } from '../../domain/kernel/commit';
 import type { TaskEvent, TaskSpec } from '../../domain/market/task';
 import { openColony, readSettings } from '../../host/composition';

@@ -9,8 +9,9 @@
  * - a key is done once; every chain verifies.
  */
 import fc from 'fast-check';
+import type { Outcome } from '../../app/engine/command';
 import type { EventStore } from '../../app/engine/ports';
-import { type Outcome, StoreUnavailable } from '../../app/engine/transact';
+import { StoreUnavailable } from '../../app/engine/reachable';
 import { ChainVerifier, unseal } from '../../domain/kernel/commit';
 import { type Decision, Rejection } from '../../domain/kernel/decider';
 import { FaultyEventStore, randomFaults } from '../support/faults';

@@ -1,6 +1,8 @@
 /** Commands that come again, and what spares a process the fold of a long stream. */
+import { commandHash } from '../../app/engine/answered';
+import { causeOf, settled } from '../../app/engine/command';
 import { KEY_WINDOW_MS, type Snapshot } from '../../app/engine/ports';
-import { causeOf, commandHash, settled, type Transactor } from '../../app/engine/transact';
+import type { Transactor } from '../../app/engine/transact';
 import { type Commit, sha256 } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';

@@ -1,7 +1,9 @@
 /** Commands that a policy, a store or an altered receipt stands in the way of. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Cause } from '../../app/engine/command';
 import { StoreBusy } from '../../app/engine/ports';
-import { type Cause, StoreUnavailable, type Transactor } from '../../app/engine/transact';
+import { StoreUnavailable } from '../../app/engine/reachable';
+import type { Transactor } from '../../app/engine/transact';
 import { denialStream } from '../../domain/audit/denial';
 import { AlteredReceipt, sha256 } from '../../domain/kernel/commit';
 import { EPOCH, upTo } from '../support/commits';

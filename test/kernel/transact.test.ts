@@ -1,11 +1,7 @@
-import {
-  type Cause,
-  causeOf,
-  type Committed,
-  MAX_CAUSATION_DEPTH,
-  type Outcome,
-  StoreUnavailable,
-} from '../../app/engine/transact';
+import { type Cause, causeOf, type Outcome } from '../../app/engine/command';
+import { StoreUnavailable } from '../../app/engine/reachable';
+import type { Committed } from '../../app/engine/streams';
+import { MAX_CAUSATION_DEPTH } from '../../app/engine/transact';
 import { canonicalize, type Commit, MAX_COMMIT_BYTES, sha256 } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';

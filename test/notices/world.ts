@@ -9,11 +9,11 @@ import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { EnvironmentSecrets } from '../../adapters/outbound/secrets';
 import { HttpWebhooks } from '../../adapters/outbound/webhooks';
 import { Aggregate } from '../../app/engine/aggregate';
+import type { RequestContext } from '../../app/engine/command';
 import { DeadlineEngine } from '../../app/engine/deadlines';
 import { Feed } from '../../app/engine/feed';
 import type { Mail } from '../../app/engine/ports';
 import { react } from '../../app/engine/reacting';
-import type { RequestContext } from '../../app/engine/transact';
 import { viewOf, Views } from '../../app/engine/views';
 import { Watchdog } from '../../app/engine/watchdog';
 import {

@@ -1,5 +1,5 @@
 /** Rounds, approvals and veto windows through the real local host: orchestrations alone have the clock's say here. */
-import type { RequestContext } from '../../app/engine/transact';
+import type { RequestContext } from '../../app/engine/command';
 import { parseStream } from '../../domain/kernel/ids';
 import type { OversightRules } from '../../domain/oversight/oversight';
 import { DurableOrchestrations, instanceOf } from '../../functions/orchestrations/client';

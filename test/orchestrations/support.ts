@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as df from 'durable-functions';
 import type { Colony } from '../../app/colony';
-import type { RequestContext } from '../../app/engine/transact';
+import type { RequestContext } from '../../app/engine/command';
 import type { Commit } from '../../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';

@@ -236,7 +236,7 @@ describe('an override of its round', () => {
     given(actionDecider, [...HISTORY.held, carried('refuse')])
       .when(other('allow', '2026-11-21T10:00:00.001Z'))
       .then(made('allow', '2026-11-21T10:00:00.001Z'));
-    // Stopped since: by somebody's word, or because nobody, or no agreement, had let it on.
+    // Stopped since: by somebody's word, or because nobody, or no agreement, had cleared it.
     for (const by of ['challenge', 'bob', 'round', 'safe-default']) {
       const refused: ActionEvent = { type: 'ActionRefused', v: 1, data: { by, ref: 'one', reason: 'no' } };
       given(actionDecider, [...HISTORY.held, refused])

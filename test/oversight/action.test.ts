@@ -489,7 +489,7 @@ test('whatever is asked, in whatever order and at whatever time: taken at most o
       expect(state.status === 'executed').toBe(executions === 1);
       taken += executions;
     }),
-    { numRuns: 1_000 },
+    { numRuns: 3_000 },
   );
-  expect(taken).toBeGreaterThan(5); // the model does get there
+  expect(taken).toBeGreaterThan(20); // the model does get there
 });

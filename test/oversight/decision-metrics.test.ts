@@ -1,6 +1,6 @@
 /** The figures of decisions, against what was decided: over real stores, by a clock that only the test moves. */
 import type { Colony } from '../../app/colony';
-import type { RequestContext } from '../../app/engine/transact';
+import type { RequestContext } from '../../app/engine/command';
 import { RegistryProducer } from '../../app/operation/metric-export';
 import { Metrics } from '../../app/operation/metrics';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';

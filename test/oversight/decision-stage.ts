@@ -1,6 +1,6 @@
 /** A stage of its own for each test of decisions: agents, people, voters, and what they decide. */
 import type { Colony } from '../../app/colony';
-import type { RequestContext } from '../../app/engine/transact';
+import type { RequestContext } from '../../app/engine/command';
 import type { ProposalInput } from '../../app/oversight/actions';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
 import { Stage } from '../support/stage';

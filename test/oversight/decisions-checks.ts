@@ -86,7 +86,7 @@ export class CheckedRun extends ModelRun {
     }
   }
 
-  /** A task is let on exactly when its action is. */
+  /** A task is cleared exactly when its action is. */
   private tasksFollow(): void {
     const byTarget = new Map(this.all<ActionState>('action').map(({ state }) => [state.proposal?.target, state]));
     for (const { id, state } of this.all<TaskState>('task')) {

@@ -1,6 +1,6 @@
 /** The whole under a run of decisions, with what must hold of it at every moment. */
+import type { Outcome, RequestContext } from '../../app/engine/command';
 import type { Append, PolicyAnswer } from '../../app/engine/ports';
-import type { Outcome, RequestContext } from '../../app/engine/transact';
 import type { Event } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { toTime } from '../../domain/kernel/time';

@@ -1,5 +1,5 @@
 /** Actions at the gate and questions to agents and people, in a whole colony. */
-import type { RequestContext } from '../../app/engine/transact';
+import type { RequestContext } from '../../app/engine/command';
 import type { ProposalInput } from '../../app/oversight/actions';
 import { toTime } from '../../domain/kernel/time';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';

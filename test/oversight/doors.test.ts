@@ -1,6 +1,6 @@
 /**
  * Parties as they stand when somebody decides, not as they stood when people or judges were asked: whoever has come to
- * hold, change, let on or doubt what is decided since then is one as well, at every door.
+ * hold, change, clear or doubt what is decided since then is one as well, at every door.
  */
 import { taskDecider } from '../../domain/market/task';
 import { actionDecider } from '../../domain/oversight/action';

@@ -327,18 +327,18 @@ const letOn: Row[] = [
     task({ status: 'cancelled' }),
     { do: 'abandon', reason: 'the task is cancelled' },
   ],
-  ['by override: questions end', action(OVERRIDE), {}, { do: 'endQuestions', reason: 'a person let it on' }],
+  ['by override: questions end', action(OVERRIDE), {}, { do: 'endQuestions', reason: 'a person cleared it' }],
   [
     '… in whose name, and why',
     action({ ...OVERRIDE, override: { by: 'eve', instead: 'allow', reason: 'now' } }),
     {},
-    { do: 'endQuestions', reason: 'eve let it on: now' },
+    { do: 'endQuestions', reason: 'eve cleared it: now' },
   ],
   [
     '… though it is challenged',
     action({ ...OVERRIDE, challenge: DOUBT }),
     { verdict: { is: undefined } },
-    { do: 'endQuestions', reason: 'a person let it on' },
+    { do: 'endQuestions', reason: 'a person cleared it' },
   ],
   ['… then it goes on', targeted(OVERRIDE), { tried: { endQuestions: 'done' } }, look('task')],
 ];

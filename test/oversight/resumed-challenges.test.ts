@@ -36,7 +36,7 @@ async function award(): Promise<string> {
   return stage.fold(taskDecider, taskOf('t')).state.holder?.receipt as string;
 }
 
-/** The receipt of an action that was let on. */
+/** The receipt of an action that was cleared. */
 async function action(): Promise<string> {
   const rules = { ...DEFAULT_RULES, mode: 'full_automation' as const };
   await stage.colony.oversight.configure(ada, 'erp.order', rules);

@@ -1,5 +1,5 @@
 /** What the demo finds in receipts: tasks that were lost, who decided, how the load was spread. */
-import type { RequestContext } from '../../app/engine/transact';
+import type { RequestContext } from '../../app/engine/command';
 import type { Commit } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
 import { gini, rounded } from '../../domain/market/market';

@@ -1,5 +1,5 @@
 /** What every model of the whole has to do: give commands to processes that live, and stand what befalls them. */
-import { StoreUnavailable } from '../../app/engine/transact';
+import { StoreUnavailable } from '../../app/engine/reachable';
 import { type Mishap, type Process, Stage } from './stage';
 
 /** A run over a stage of so many processes; `wrong` says what it found, a sentence for each fault. */

@@ -1,12 +1,7 @@
 /** A small aggregate and what else `transact` needs, for the tests of the kernel. */
+import type { Accepted, CommandContext, Outcome } from '../../app/engine/command';
 import type { Clock, EventStore, Policy, PolicyAnswer, PolicyInput } from '../../app/engine/ports';
-import {
-  type Accepted,
-  type CommandContext,
-  type Outcome,
-  Transactor,
-  type TransactorOptions,
-} from '../../app/engine/transact';
+import { Transactor, type TransactorOptions } from '../../app/engine/transact';
 import { ChainVerifier, type Commit } from '../../domain/kernel/commit';
 import { type Decider, type Decision, type Event, refuse, type Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';

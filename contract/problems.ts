@@ -19,6 +19,8 @@ export function refusals(name: string, rows: readonly Refusal[]): Refusals {
 
 /** Whatever is asked for. */
 export const COMMON_REFUSALS = refusals('Common', [
+  [403, 'approval-needed', 'the policy answered …: …'],
+  [403, 'policy-denied', 'the policy answered deny: …'],
   [409, 'causation-too-deep', 'more than … reactions led here: the chain was stopped'],
   [412, 'version-mismatch', 'it has changed since: read it again'],
   [422, 'id-reserved', 'ids that begin with `system:` are made here: choose another one'],
@@ -27,9 +29,7 @@ export const COMMON_REFUSALS = refusals('Common', [
     'idempotency-key-reused',
     'this Idempotency-Key came before with another request: use a new key for a new request',
   ],
-  [422, 'principal-invalid', 'X-Formicary-Principal must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -'],
   [422, 'reason-invalid', 'reason must be a text of 1 to 1,000 characters'],
-  [422, 'tenant-invalid', 'X-Formicary-Tenant must be 1 to 63 lower-case letters, digits and hyphens'],
   [422, 'too-large', 'the receipt would be larger than … bytes: send less, or a reference'],
   [503, 'store-busy', 'the store has more to do than it can: try again after `Retry-After`'],
   [503, 'store-unavailable', "the store can't be reached: try again, with the same `Idempotency-Key`"],

@@ -6,7 +6,7 @@ import { callerOf } from '../app/operation/callers';
 import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
-import { Rejection } from '../domain/kernel/decider';
+import type { Rejection } from '../domain/kernel/decider';
 import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
 import { Problem, rejected } from './edge/problem';
 import { setEdge } from './edge/route';
@@ -44,9 +44,7 @@ let limiter: RateLimiter | undefined;
 setEdge({
   principalOf(request) {
     const caller = callerOf((name) => request.headers.get(name));
-    return caller instanceof Rejection
-      ? Problem.invalid(caller.message, [{ parameter: caller.code.replace('-invalid', ''), message: caller.message }])
-      : caller;
+    return 'parameter' in caller ? Problem.invalid(caller.message, [caller]) : caller;
   },
   permits(principal) {
     limiter ??= (({ rate }) => new RateLimiter(rate.perSecond, rate.burst, systemClock))(readSettings());

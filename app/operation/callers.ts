@@ -2,7 +2,6 @@
  * Who calls: until tokens come, the loopback host is trusted to say so in two headers. This is the only file that
  * reads them.
  */
-import { Rejection } from '../../domain/kernel/decider';
 import { isId, isTenant } from '../../domain/kernel/ids';
 import type { Principal, PrincipalKind } from '../../domain/kernel/principal';
 
@@ -18,22 +17,26 @@ const KINDS: Readonly<Record<string, PrincipalKind>> = { human: 'human', service
 /** Groups of people that need no configuration; until tokens come, everybody who calls as a person belongs to them. */
 const PEOPLE = ['approvers', 'administrators'];
 
+/** What is wrong with the headers that say who calls. */
+export interface UnknownCaller {
+  readonly parameter: 'tenant' | 'principal';
+  readonly message: string;
+}
+
 /** What the headers say about the caller. The developer who runs the host may do everything, an agent may execute. */
-export function callerOf(header: (name: string) => string | null): Principal | Rejection {
+export function callerOf(header: (name: string) => string | null): Principal | UnknownCaller {
   const tenant = header(TENANT_HEADER) ?? DEFAULT_TENANT;
   const id = header(PRINCIPAL_HEADER) ?? DEFAULT_PRINCIPAL;
   if (!isTenant(tenant))
-    return new Rejection(
-      'invalid',
-      'tenant-invalid',
-      'X-Formicary-Tenant must be 1 to 63 lower-case letters, digits and hyphens',
-    );
+    return {
+      parameter: 'tenant',
+      message: 'X-Formicary-Tenant must be 1 to 63 lower-case letters, digits and hyphens',
+    };
   if (!isId(id))
-    return new Rejection(
-      'invalid',
-      'principal-invalid',
-      'X-Formicary-Principal must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -',
-    );
+    return {
+      parameter: 'principal',
+      message: 'X-Formicary-Principal must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -',
+    };
   if (id === DEFAULT_PRINCIPAL) return { tenant, id, kind: 'human', level: 'critical', groups: PEOPLE };
   const kind = KINDS[id.slice(0, Math.max(0, id.indexOf(':')))] ?? 'agent';
   return {

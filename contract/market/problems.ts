@@ -2,7 +2,6 @@
 import { refusals } from '../problems';
 
 export const MARKET_REFUSALS = refusals('Market', [
-  [403, 'challenger-not-registered', 'only an agent that is registered, or a person, may challenge: register first'],
   [404, 'agent-not-found', 'there is no such agent: register it first'],
   [404, 'award-not-found', 'there is no such award'],
   [404, 'pool-not-found', 'no agent is in this pool: move agents there first'],
@@ -39,9 +38,9 @@ export const MARKET_REFUSALS = refusals('Market', [
   [409, 'task-not-cleared', 'the task expired before it was decided that it may be done: post it again'],
   [409, 'task-not-dead', 'the task is …: only what is dead or has expired is redriven'],
   [409, 'task-not-open', 'the task is …'],
-  [409, 'too-many-challenges', '… challenges of yours are undecided: wait for the first of them'],
   [409, 'too-many-hand-offs', 'the task was handed on … times in this attempt: complete it, fail it, or release it'],
   [422, 'cause-not-found', 'there is no receipt …: give stream@index as a receipt shows it'],
+  [422, 'deadline-passed', 'the deadline … is over at …: give a later one'],
   [422, 'move-elsewhere', '… would move from … to …: reorganise one of those'],
   [422, 'moved-twice', 'an agent is moved twice: name each agent once'],
   [422, 'name-invalid', 'name must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -'],

@@ -2,6 +2,6 @@
 import { refusals } from '../problems';
 
 export const OPERATION_REFUSALS = refusals('Operation', [
-  [422, 'signal-invalid', 'what is wrong with the signal of a message that is taken in again'],
-  [422, 'signal-malformed', 'what is wrong with the message that is taken in again'],
+  [422, 'signal-invalid', 'what is wrong with the signal'],
+  [422, 'signal-malformed', 'what is wrong with the message'],
 ]);

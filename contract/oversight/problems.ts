@@ -2,6 +2,7 @@
 import { refusals } from '../problems';
 
 export const OVERSIGHT_REFUSALS = refusals('Oversight', [
+  [403, 'challenger-not-registered', 'only an agent that is registered, or a person, may challenge: register first'],
   [403, 'four-eyes-needed', 'a critical action takes two people: let it be approved'],
   [403, 'not-a-person', 'only a person may do this: an agent challenges instead'],
   [403, 'not-an-approver', 'only people decide on approvals'],
@@ -11,7 +12,9 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
     'an action is taken by whoever proposed it; one that is for a task is carried out by the gate itself',
   ],
   [403, 'not-the-requester', 'only who requested the approval answers its questions'],
+  [403, 'party-may-not-decide', '… had a part in it: somebody without one has to decide'],
   [403, 'policy-denies', 'policy denies this action: nobody can clear it'],
+  [403, 'requester-may-not-decide', 'you requested or proposed it: somebody without a part in it has to decide'],
   [403, 'vote-for-another', 'each votes for itself: leave voter out, or hand on the vote before the round'],
   [403, 'vote-handed-on', 'the voter casts no vote in this round: … does'],
   [403, 'voter-not-eligible', 'only those whom the round asked may vote'],
@@ -36,6 +39,7 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
   [409, 'already-decided', 'this approval is … already'],
   [409, 'already-voted', 'the voter has cast a final vote in this pass'],
   [409, 'approval-exists', 'an approval with this id was requested before: use another id'],
+  [409, 'award-superseded', 'award … is older than award …'],
   [409, 'bulk-only-for-low-impact', 'decide this one by itself: together go only unchanged actions of low impact'],
   [409, 'challenge-unknown', 'no challenge of this action is decided in this round'],
   [409, 'challenged-before', 'you have challenged this before; where one round was about it, `round` names it'],
@@ -69,11 +73,13 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
   ],
   [409, 'round-not-closed', 'the round is …: there is no outcome to override'],
   [409, 'same-person-twice', 'you approved this already: a second person has to'],
+  [409, 'task-expired', 'the deadline of the task was …: nothing is left to do, or to cancel'],
   [
     409,
     'task-over',
     'the action was stopped, and its task is cancelled with it, and not redriven: have the task posted anew',
   ],
+  [409, 'too-many-challenges', '… challenges of yours are undecided: wait for the first of them'],
   [409, 'too-many-changes', 'a vote can be changed … times in a pass: the last one stands'],
   [409, 'vote-late', 'votes were taken until …: the round is being closed'],
   [412, 'pass-differs', 'the round is in pass …, not …: read its dissent and vote again'],

@@ -177,35 +177,46 @@ const WAITING: ReadonlySet<number> = new Set([429, 503]);
 /** What any operation may be refused with by the edge, and by the rules. */
 const EDGE_STATUSES = [400, 401, 403, 404, 413, 415, 429, 500, 503];
 const RULE_STATUSES = [403, 404, 409, 412, 422];
+/** Of a read: what is asked for is not there, or nothing can be told of it. */
+const READ_STATUSES = [404, 422];
 
 type Row = readonly [status: number, type: string, says: string];
 
-const EDGE_ROWS = Object.entries(PROBLEMS).map(([slug, { status, title }]): Row => [status, slug, title]);
+/** What is refused whatever is asked for. */
+const SHARED_ROWS: readonly Row[] = [
+  ...Object.entries(PROBLEMS).map(([slug, { status, title }]): Row => [status, slug, title]),
+  ...COMMON_REFUSALS.rows,
+];
 
 /** For each status under which an operation may be refused, the response that says by what. */
 function refusedWith({ method, params, body, tag }: RouteSpec): [number, string][] {
+  const [statuses, rows] =
+    method === 'GET'
+      ? [READ_STATUSES, tag.refusals.rows]
+      : [RULE_STATUSES, [...COMMON_REFUSALS.rows, ...tag.refusals.rows]];
+  const ruled = statuses.filter((status) => rows.some(([of]) => of === status));
   const isPossible = (status: number) =>
-    (status !== 404 || params !== undefined) && ((status !== 413 && status !== 415) || body !== undefined);
-  const rules = method === 'GET' ? [404] : RULE_STATUSES;
-  return [...new Set([...EDGE_STATUSES, ...rules])]
+    (status !== 404 || params !== undefined || ruled.includes(404)) &&
+    ((status !== 413 && status !== 415) || body !== undefined);
+  return [...new Set([...EDGE_STATUSES, ...ruled])]
     .filter(isPossible)
-    .map((status) => [status, rules.includes(status) ? `${tag.refusals.name}${status}` : `Edge${status}`]);
+    .map((status) => [status, ruled.includes(status) ? `${tag.refusals.name}${status}` : `Edge${status}`]);
 }
 
 function problemResponses(specs: readonly RouteSpec[]): Json {
   const used = new Set(specs.flatMap(refusedWith).map(([, name]) => name));
   const all = [
-    ...EDGE_STATUSES.map((status) => [`Edge${status}`, EDGE_ROWS.filter(([of]) => of === status)] as const),
+    ...EDGE_STATUSES.map((status) => [`Edge${status}`, SHARED_ROWS.filter(([of]) => of === status)] as const),
     ...specs.flatMap(({ tag: { refusals } }) =>
       RULE_STATUSES.map((status) => {
-        const rows: Row[] = [...EDGE_ROWS, ...COMMON_REFUSALS.rows, ...refusals.rows];
+        const rows = [...SHARED_ROWS, ...refusals.rows];
         return [`${refusals.name}${status}`, rows.filter(([of]) => of === status)] as const;
       }),
     ),
   ];
   return {
     ...Object.fromEntries(all.filter(([name]) => used.has(name)).map(([name, rows]) => [name, problems(rows)])),
-    Refused: problems(EDGE_ROWS.filter(([status]) => !EDGE_STATUSES.includes(status))),
+    Refused: problems(SHARED_ROWS.filter(([status]) => ![...EDGE_STATUSES, ...RULE_STATUSES].includes(status))),
   };
 }
 

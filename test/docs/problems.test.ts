@@ -1,10 +1,14 @@
-/** The list of problems is whole: every type that the edge or a rule can answer with stands in it, under its status. */
+/**
+ * What the API refuses is told alike by the contract, by the page and by the rules: each row of the contract stands on
+ * the page, each row of the page in the contract or at the edge, and nothing is refused that has no row.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Refusal, Refusals } from '../../contract/problems';
 import { PROBLEMS } from '../../functions/edge/problem';
 
 const ROOT = join(__dirname, '../..');
-const STATUS = {
+const STATUS: Readonly<Record<string, number>> = {
   missing: 404,
   conflict: 409,
   forbidden: 403,
@@ -12,38 +16,69 @@ const STATUS = {
   invalid: 422,
   unavailable: 503,
   broken: 500,
-} as const;
+};
 
-/** `status type` of each row. */
-const documented = new Set(
-  readFileSync(join(ROOT, 'docs/problems.md'), 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      const [, status, types = ''] = /^\| (\d{3}) \| (.*?) \|/.exec(line) ?? [];
-      return [...types.matchAll(/`([a-z0-9-]+)`/g)].map(([, type]) => `${status} ${type}`);
-    }),
+const CONTRACT: readonly Refusal[] = globSync('contract/**/problems.ts', { cwd: ROOT }).flatMap((file) =>
+  Object.values(jest.requireActual<Record<string, unknown>>(join(ROOT, file)))
+    .filter((value): value is Refusals => typeof value === 'object' && value !== null && 'rows' in value)
+    .flatMap(({ rows }) => rows),
 );
+const EDGE = Object.entries(PROBLEMS).map(([slug, { status }]) => `${status} ${slug}`);
+const KNOWN = new Set([...CONTRACT.map(([status, type]) => `${status} ${type}`), ...EDGE]);
 
-function refusals(): string[] {
-  return globSync('{domain,app}/**/*.ts', { cwd: ROOT }).flatMap((file) => {
-    const source = readFileSync(join(ROOT, file), 'utf8');
-    const made = [...source.matchAll(/new Rejection\(\s*'([a-z]+)',\s*'([a-z0-9-]+)'/g)].map(
-      ([, kind, code]) => `${STATUS[kind as keyof typeof STATUS]} ${code}`,
-    );
-    return [...made, ...[...source.matchAll(/\brefuse\(\s*'([a-z0-9-]+)'/g)].map(([, code]) => `409 ${code}`)];
+/** Each row of the page: status, type and what it says. */
+const PAGE = readFileSync(join(ROOT, 'docs/problems.md'), 'utf8')
+  .split('\n')
+  .flatMap((line) => {
+    const [, status, types = '', says = ''] = /^\| (\d{3}) \| (.*?) \| (.*) \|$/.exec(line) ?? [];
+    return [...types.matchAll(/`([a-z0-9-]+)`/g)].map(([, type]) => [Number(status), type, says] as const);
   });
+
+const SOURCES = globSync('{domain,app}/**/*.ts', { cwd: ROOT }).map((file) => readFileSync(join(ROOT, file), 'utf8'));
+
+/** Functions of a file that make a refusal of one kind with the code that they are given, with that kind. */
+function makers(source: string): (readonly [name: string, kind: string])[] {
+  const made = /(?:function|const) (\w+)[^;{}]*?\(\s*code: string[^]{0,300}?new Rejection\(\s*'(\w+)',\s*code/g;
+  return [['refuse', 'conflict'], ...Array.from(source.matchAll(made), ([, name, kind]) => [name!, kind!] as const)];
 }
 
-test('every refusal of a rule is listed', () => {
-  const found = refusals();
-  expect(found.length).toBeGreaterThan(100);
-  expect(found.filter((row) => !documented.has(row))).toEqual([]);
+/** What the rules refuse by a code that is written out. */
+function refused(source: string): string[] {
+  const direct = Array.from(
+    source.matchAll(/new Rejection\(\s*'([a-z]+)',\s*'([a-z0-9-]+)'/g),
+    ([, kind, code]) => `${STATUS[kind!]} ${code}`,
+  );
+  const byMaker = makers(source).flatMap(([name, kind]) =>
+    Array.from(
+      source.matchAll(new RegExp(`\\b${name}\\(\\s*'([a-z0-9-]+)'`, 'g')),
+      ([, code]) => `${STATUS[kind]} ${code}`,
+    ),
+  );
+  return [...direct, ...byMaker];
+}
+
+test('every refusal of a rule has a row in the contract', () => {
+  const found = SOURCES.flatMap(refused);
+  expect(found.length).toBeGreaterThan(150);
+  expect([...new Set(found.filter((row) => !KNOWN.has(row)))]).toEqual([]);
 });
 
-test('every refusal of the edge is listed', () => {
-  expect(
-    Object.entries(PROBLEMS)
-      .map(([slug, { status }]) => `${status} ${slug}`)
-      .filter((row) => !documented.has(row)),
-  ).toEqual([]);
+test('every row of the contract is refused by a rule', () => {
+  // Their codes end with a status.
+  const parts = /^(action-(refused|vetoed)|task-(cancelled|completed|dead))$/;
+  const never = CONTRACT.filter(
+    ([, type]) => !parts.test(type) && !SOURCES.some((source) => source.includes(`'${type}'`)),
+  );
+  expect(never).toEqual([]);
+});
+
+test('every row of the contract stands on the page, as it is, and no other', () => {
+  const inWords = ([status, type, says]: readonly [number, string | undefined, string]) => `${status} ${type}: ${says}`;
+  const rules = PAGE.filter(([status, type]) => !EDGE.includes(`${status} ${type}`));
+  expect(rules.map(inWords).sort()).toEqual([...new Set(CONTRACT.map(inWords))].sort());
+});
+
+test('every refusal of the edge stands on the page', () => {
+  const listed = new Set(PAGE.map(([status, type]) => `${status} ${type}`));
+  expect(EDGE.filter((row) => !listed.has(row))).toEqual([]);
 });

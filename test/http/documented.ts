@@ -1,6 +1,6 @@
 /**
- * Holds answers against an OpenAPI document: their status, media type and form. A client tolerates a field that is not
- * documented; here it is a fault, so that nothing internal gets out unseen.
+ * Holds answers against an OpenAPI document: their status, media type and form, and the type of a refusal. A client
+ * tolerates a field that is not documented; here it is a fault, so that nothing internal gets out unseen.
  */
 import { z } from 'zod';
 import type { Reply } from './support';
@@ -13,7 +13,9 @@ interface Operation {
 
 interface Response {
   readonly $ref?: string;
-  readonly content?: Readonly<Record<string, { readonly schema: Record<string, unknown> }>>;
+  readonly content?: Readonly<
+    Record<string, { readonly schema: Record<string, unknown>; readonly examples?: Readonly<Record<string, unknown>> }>
+  >;
 }
 
 export interface Document {
@@ -42,6 +44,9 @@ export const DECISION_TAGS: ReadonlySet<string> = new Set([
   'Decisions',
   'Retention',
 ]);
+
+/** What is wrong with an answer of a path or method that the document has not. */
+export const NO_OPERATION = 'is not documented';
 
 const COMPONENTS = '#/components/schemas/';
 
@@ -73,7 +78,7 @@ export function documented(document: Document): Check {
     const operation = routes
       .flatMap(({ pattern, operations }) => (pattern.test(plain) ? [operations[method.toLowerCase()]] : []))
       .find((found) => found !== undefined);
-    if (operation === undefined) return plain.startsWith('/v1/') ? ['is not documented'] : [];
+    if (operation === undefined) return plain.startsWith('/v1/') ? [NO_OPERATION] : [];
     const named = operation.responses[status] ?? operation.responses['default'];
     const response =
       named?.$ref === undefined ? named : document.components.responses[named.$ref.split('/').at(-1) as string];
@@ -82,6 +87,15 @@ export function documented(document: Document): Check {
     const content = response.content?.[media];
     if (content === undefined) return [`${media} is not documented for ${status}`];
     if (status < 300) answered.add(operation.operationId);
+    // What a status stands for, its response says by examples: a refusal of another type is not known to who reads it.
+    const type =
+      status >= 400
+        ? String((body as { type?: unknown }).type)
+            .split('/')
+            .at(-1)!
+        : undefined;
+    if (type !== undefined && !Object.hasOwn(content.examples ?? {}, type))
+      return [`${type} is not documented for ${status}`];
     const parsed = parserOf(content.schema).safeParse(body);
     return parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   };

@@ -7,6 +7,7 @@ import { derivedSystemId } from '../../app/engine/new-id';
 import type { Commit } from '../../domain/kernel/commit';
 import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
+import { type Check, documented } from './documented';
 import {
   approval,
   ballot,
@@ -30,6 +31,7 @@ const TABLE = { ...VOTES, ...GATES };
 // --------------------------------------------------------------------------------------------------------- carried out
 
 let host: TestHost;
+let check: Check;
 /** How far the log of each tenant was read. */
 const places: Record<string, string> = { a: '0', b: '0' };
 
@@ -83,6 +85,7 @@ const configure = (kind: string, more: Record<string, unknown>) =>
 
 beforeAll(async () => {
   host = await startTestHost();
+  check = documented((await call(host, '/openapi.json')).body);
   for (const id of ['low', 'claimed', 'edited', 'critical', 'done', 'cleared', 'raced', 'altered'])
     await held(id, ['edited', 'critical'].includes(id) ? { impact: 'critical' } : {});
   await held('high', { impact: 'high' });
@@ -152,7 +155,7 @@ describe.each(Object.entries(TABLE))('%s', (_, rows) => {
       type: `https://formicary.dev/problems/${type}`,
       text: expect.anything(),
     });
-    expect(reply.headers['content-type']).toBe('application/problem+json');
+    expect(check(method, path, reply)).toEqual([]);
     expect(reply.text).not.toMatch(/\n\s+at |node_modules|\.[jt]s:\d|sqlite/i);
     const receipts = (await written()).flatMap(({ stream, events }) =>
       events.map(({ type: event, data }) => ({ category: stream.split('/')[1], event, data })),

@@ -5,6 +5,7 @@
 import net from 'node:net';
 import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
+import { type Check, documented, NO_OPERATION } from './documented';
 import { BODIES } from './hostile/bodies';
 import { BYTES } from './hostile/bytes';
 import { CALLERS } from './hostile/callers';
@@ -28,6 +29,7 @@ const TABLE = { ...BODIES, ...PATHS, ...CALLERS, ...BYTES };
 // ---------------------------------------------------------------------------------------------------- the machinery
 
 let host: TestHost;
+let check: Check;
 /** What rows name in capitals, known only once the host runs. */
 const names: Record<string, string> = {};
 let slow: Promise<Reply[]>;
@@ -86,6 +88,12 @@ function expectProblem(reply: Reply | undefined, status: number, type: string, b
   for (const leak of LEAKS) expect(text).not.toMatch(leak);
 }
 
+/** What the documentation does not say of an answer; nothing where there is no operation, or no request. */
+function undocumented(sent: Request | Bytes, reply: Reply): string[] {
+  if (typeof sent === 'string' || Buffer.isBuffer(sent) || sent.method === 'HEAD') return [];
+  return check(sent.method ?? 'GET', sent.to, reply).filter((fault) => fault !== NO_OPERATION);
+}
+
 const TENANTS = ['a', 'b', 'default'];
 
 interface Receipt {
@@ -125,6 +133,7 @@ async function written(): Promise<string[]> {
 
 beforeAll(async () => {
   host = await startTestHost();
+  check = documented((await call(host, '/openapi.json')).body);
   // A header a second, and never the last: see the end.
   slow = new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -218,6 +227,7 @@ for (const [section, rows] of Object.entries(TABLE)) {
       const replies = await speak(host, bytesOf(sent));
       expect(replies).toHaveLength(1);
       expectProblem(replies[0], status, type, (sent as Request).method === 'HEAD');
+      expect(undocumented(sent, replies[0]!)).toEqual([]);
       expect(await written()).toEqual([]);
     });
   });

@@ -39,15 +39,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   const audit = auditModule(engine);
   const operation = operationModule(engine);
   const named = { signals, repository, notices, market, oversight, audit, operation };
-  const services = Object.assign({}, ...Object.values(named).map((module) => module.services)) as object;
-  const further = furtherModules(__dirname, ['engine', ...Object.keys(named)]).map((open) =>
-    open(engine, { ...services }),
-  );
-  const running = new Running(engine, [...Object.values(named), ...further], options);
-  const { transactor, keys, views, feed, deadlines, watchdog, clockCheck } = engine;
-  return {
-    ...{ ports, engine, running, peers: running.peers },
-    ...{ transactor, keys, views, feed, deadlines, watchdog, clockCheck },
+  const services = {
     ...signals.services,
     ...repository.services,
     ...notices.services,
@@ -55,23 +47,35 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...oversight.services,
     ...audit.services,
     ...operation.services,
-    // Typed where they are: each adds what it offers to the interface of `Colony`.
-    ...furtherServices(further, services),
   };
+  const further = furtherModules(__dirname, ['engine', ...Object.keys(named)]).map((open) =>
+    open(engine, { ...services }),
+  );
+  const running = new Running(engine, [...Object.values(named), ...further], options);
+  const { transactor, keys, views, feed, deadlines, watchdog, clockCheck } = engine;
+  const parts = {
+    ...{ ports, engine, running, peers: running.peers },
+    ...{ transactor, keys, views, feed, deadlines, watchdog, clockCheck },
+    ...services,
+  };
+  return { parts, further };
 }
 
-type Parts = Readonly<ReturnType<typeof compose>>;
+type Parts = Readonly<ReturnType<typeof compose>['parts']>;
 
-/** Has what it is made of as its fields. */
-const Composed = class {
-  constructor(parts: object) {
-    Object.assign(this, parts);
-  }
-} as new (parts: Parts) => Parts;
+/* eslint-disable @typescript-eslint/no-empty-object-type, @typescript-eslint/no-unsafe-declaration-merging --
+   What the interface promises, the constructor assigns. */
+/** Its parts are its fields. Modules that are found add what they offer to this interface, each in its own file. */
+export interface Colony extends Parts {}
 
-export class Colony extends Composed {
+export class Colony {
+  /* eslint-enable */
+
+  /** Throws when two modules own the same, or one that was found offers something by a name that is taken. */
   constructor(ports: Ports, options: ColonyOptions = {}) {
-    super(compose(ports, options));
+    const { parts, further } = compose(ports, options);
+    Object.assign(this, parts);
+    Object.assign(this, furtherServices(further, this));
   }
 
   /** Opens the views, fills the books and starts the feed and the deadlines. */

@@ -26,12 +26,16 @@ export function furtherModules(app: string, named: readonly string[]): Open[] {
   });
 }
 
-/** What further modules offer. Throws when something has the name of what there is already. */
-export function furtherServices(modules: readonly Module[], named: object): object {
+/**
+ * What further modules offer, by name. Throws when something has the name of what the colony has already: a part, a
+ * service or a method of its own.
+ */
+export function furtherServices(modules: readonly Module[], colony: object): object {
   const services: Record<string, unknown> = {};
   for (const module of modules)
     for (const [name, service] of Object.entries(module.services)) {
-      if (name in named || name in services) throw new Error(`two modules offer a service called '${name}'`);
+      if (name in colony || name in services)
+        throw new Error(`a module offers a service called '${name}', which the colony has already: rename it`);
       services[name] = service;
     }
   return services;

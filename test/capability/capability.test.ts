@@ -2,7 +2,7 @@
  * docs/capability.md adds a capability by its own files alone. This takes the files out of the page, puts them into a
  * copy of the tree, compiles that, types and all, and uses the result as a newcomer would.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -161,6 +161,30 @@ test('its view is built again beside the one that serves', async () => {
   });
   expect((await ask('GET', '/v1/reminders?status=due')).body.value).toMatchObject([{ id: 'now' }, { id: 'soon' }]);
 });
+
+test.each(['tasks', 'engine', 'stop'])(
+  'a colony does not start with a module whose service is called %s',
+  async (name) => {
+    const module = join(folder, 'dist/app/usurper');
+    mkdirSync(module);
+    writeFileSync(join(module, 'module.js'), `exports.usurperModule = () => ({ services: { ${name}: {} } });`);
+    try {
+      const { status, stderr } = spawnSync(process.execPath, [join(folder, 'dist/local/main.js')], {
+        env: {
+          ...process.env,
+          FORMICARY_PORT: String(await freePort()),
+          FORMICARY_DATA: join(folder, name),
+          FORMICARY_LOG: 'silent',
+        },
+        encoding: 'utf8',
+        timeout: 60_000,
+      });
+      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(`service called '${name}'`) });
+    } finally {
+      rmSync(module, { recursive: true });
+    }
+  },
+);
 
 test('it has a method of the client and a command', async () => {
   const answer = JSON.parse(formicary('remind', 'Call the bank', '--at', '2h', '--id', 'bank', '--json')) as {

@@ -1,6 +1,7 @@
 /** How commands are declared: what each says of itself, and how what was given reaches it. */
 import { type Command, InvalidArgumentError } from 'commander';
 import type { Formicary } from '../client/client';
+import type { Causal } from '../domain/audit/causality';
 import { readNumber } from '../domain/kernel/number';
 import { bold, CALL, type Context, contextOf, type Globals, styled } from './terminal';
 
@@ -14,13 +15,20 @@ export type ReadAsOf = (client: Formicary, id: string, asOf?: string) => Promise
 /** What `formicary asof` can show, by the name of its kind. */
 export type Kinds = Readonly<Record<string, ReadAsOf>>;
 
+/** What all capabilities together add, for commands that are about each of them. */
+export interface All {
+  readonly kinds: Kinds;
+  readonly aggregates: readonly Causal[];
+}
+
 /** Something that a capability adds to the command line. */
 export interface Addition {
   /** Where it stands in `--help` and among the kinds of `asof`, smaller ones first; at the end without. */
   readonly order?: number;
-  /** Declares commands; `kinds` are those of all capabilities. */
-  readonly declare?: (program: Command, kinds: Kinds) => void;
+  readonly declare?: (program: Command, all: All) => void;
   readonly asOf?: Kinds;
+  /** What `domain/aggregates.ts` does not name: what reads a log without a host knows of them all the same. */
+  readonly aggregates?: readonly Causal[];
 }
 
 /** What each `cli/<capability>/commands.ts` exports as `commands`; `main.ts` finds them. */

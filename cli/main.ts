@@ -8,7 +8,7 @@ import { extname, join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { nearest } from '../domain/kernel/nearest';
-import { type Addition, asCalled, type CommandModule, EXIT_CODES, type Kinds } from './define';
+import { type Addition, type All, asCalled, type CommandModule, EXIT_CODES } from './define';
 import { bold, CALL, type Globals, note, styled, UsageError } from './terminal';
 import { endWithParent } from './tether';
 
@@ -62,8 +62,11 @@ function additions(): Addition[] {
 }
 
 const added = additions();
-const kinds: Kinds = Object.fromEntries(added.flatMap(({ asOf = {} }) => Object.entries(asOf)));
-for (const { declare } of added) declare?.(program, kinds);
+const all: All = {
+  kinds: Object.fromEntries(added.flatMap(({ asOf = {} }) => Object.entries(asOf))),
+  aggregates: added.flatMap(({ aggregates = [] }) => aggregates),
+};
+for (const { declare } of added) declare?.(program, all);
 
 // ---------------------------------------------------------------------------------------------------------- errors
 

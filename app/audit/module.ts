@@ -3,7 +3,7 @@
  * Owns the policy of retention, and the receipts of what was denied.
  * Calls nobody: it reads the log.
  */
-import { CAUSAL_CATEGORIES } from '../../domain/audit/causality';
+import { causalCategories } from '../../domain/audit/causality';
 import { denialDecider } from '../../domain/audit/denial';
 import { retentionDecider } from '../../domain/audit/retention';
 import type { Engine } from '../engine/engine';
@@ -16,13 +16,8 @@ export function auditModule(engine: Engine) {
   const { log, viewStore, views } = engine;
   engine.aggregate(denialDecider);
   const retention = new Retention(engine.aggregate(retentionDecider));
-  // Those of capabilities that the domain's list does not name come last.
-  const causal = () => [
-    ...new Set([
-      ...CAUSAL_CATEGORIES,
-      ...engine.deciders().flatMap(({ causal, category }) => (causal === true ? [category] : [])),
-    ]),
-  ];
+  // Asked when somebody wants to know: modules after this one open aggregates too.
+  const causal = () => causalCategories(engine.deciders());
   return {
     services: { why: new Why(log, viewStore, views, causal), receipts: new Receipts(log), retention },
   } satisfies Module;

@@ -118,7 +118,10 @@ export class OversightReactions implements Consumer {
     return this.waiters.get(parseStream(stream).category) as Waiter;
   }
 
-  /** Whatever becomes of the reaction, nothing waits without a deadline. */
+  /**
+   * Whatever becomes of the reaction, nothing waits without a deadline. It finds the state as the store has it: what
+   * another process has closed meanwhile is not asked for again.
+   */
   private waiter<S, E extends Event>(
     decider: Decider<S, E>,
     dueOf: (state: S) => Time | undefined,
@@ -126,14 +129,11 @@ export class OversightReactions implements Consumer {
   ): [category: string, Waiter] {
     const { transactor, orchestrated } = this.services;
     const due = async (stream: string) => dueOf((await transactor.current(decider, stream)).state);
-    const reactAndWish = async (change: Change) => {
-      try {
-        await follow(change);
-      } finally {
-        change.wish(decider.category, orchestrated.deadlineFor(await due(change.stream)));
-      }
+    const wishAndReact = async (change: Change) => {
+      change.wish(decider.category, orchestrated.deadlineFor(await due(change.stream)));
+      await follow(change);
     };
-    return [decider.category, { ...rest, due, react: reactAndWish }];
+    return [decider.category, { ...rest, due, react: wishAndReact }];
   }
 }
 

@@ -1,6 +1,6 @@
 /** The commands of receipts: what happened, why, and whether it holds. */
 import { Argument, type Command, Option } from 'commander';
-import { command, type CommandModule, EXIT_CODES, type Kinds, runs, whole } from '../define';
+import { type All, command, type CommandModule, EXIT_CODES, runs, whole } from '../define';
 import type * as ArchiveCommand from './archive';
 import type * as AsofCommand from './asof';
 import type * as ExportCommand from './export';
@@ -15,7 +15,7 @@ export const commands: CommandModule = [
   { order: 110, declare: declareArchive },
 ];
 
-function declareReceipts(program: Command, kinds: Kinds): void {
+function declareReceipts(program: Command, { kinds, aggregates }: All): void {
   command(program, 'tail', 'Watch receipts as they come', [
     'formicary tail',
     'formicary tail --category task',
@@ -36,7 +36,7 @@ function declareReceipts(program: Command, kinds: Kinds): void {
   ])
     .argument('<id>', 'a task, a receipt (stream@index), or a correlation id')
     .option('-d, --data [folder]', 'from a data folder instead of a host')
-    .action(runs<WhyCommand.WhyInput>(() => (require('./why') as typeof WhyCommand).why));
+    .action(runs<WhyCommand.WhyInput>(() => (require('./why') as typeof WhyCommand).why(aggregates)));
 
   command(program, 'asof', 'Show how something was, and what is different now', [
     'formicary asof 10m task inv-4711',

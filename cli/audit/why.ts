@@ -1,5 +1,12 @@
 import { type Formicary, FormicaryError } from '../../client/client';
-import { CAUSAL_CATEGORIES, type CausalChain, causalChain, type CausalNode } from '../../domain/audit/causality';
+import { AGGREGATES } from '../../domain/aggregates';
+import {
+  type Causal,
+  causalCategories,
+  type CausalChain,
+  causalChain,
+  type CausalNode,
+} from '../../domain/audit/causality';
 import { isId, parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { factsOf } from '../facts';
 import { dataFolder, openFolder } from '../log-file';
@@ -23,22 +30,27 @@ export interface WhyInput {
   readonly data?: string | boolean;
 }
 
-/** Prints what led to something and what followed, as a tree. */
-export async function why({ client, globals, json }: Context, { id, data }: WhyInput): Promise<void> {
-  const chain = data === undefined ? await client.why(id) : await offline(dataFolder(data), globals.tenant, id);
-  if (json) return printJson(chain);
-  const waits = data === undefined && isId(id) ? await waitingFor(client, id) : undefined;
-  for (const line of treeOf(chain)) print(line);
-  if (waits !== undefined) print(`\n${bold('WHY')}  ${waits}`);
-  const { complete, unsearched = [] } = chain;
-  if (unsearched.length > 0)
-    note(
-      dim(
-        `Long streams were not searched to their end, there may be more from ${unsearched.slice(0, 3).map(shortRef).join(', ')}${unsearched.length > 3 ? ', …' : ''} on.`,
-      ),
-    );
-  else if (!complete) note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));
-}
+/** Prints what led to something and what followed, as a tree; `further` are aggregates that the domain's list lacks. */
+export const why =
+  (further: readonly Causal[]) =>
+  async ({ client, globals, json }: Context, { id, data }: WhyInput): Promise<void> => {
+    const categories = causalCategories([...AGGREGATES, ...further]);
+    const chain =
+      data === undefined ? await client.why(id) : await offline(dataFolder(data), globals.tenant, id, categories);
+    if (json) return printJson(chain);
+    const waits = data === undefined && isId(id) ? await waitingFor(client, id) : undefined;
+    for (const line of treeOf(chain)) print(line);
+    if (waits !== undefined) print(`\n${bold('WHY')}  ${waits}`);
+    const { complete, unsearched = [] } = chain;
+    if (unsearched.length > 0)
+      note(
+        dim(
+          `Long streams were not searched to their end, there may be more from ${unsearched.slice(0, 3).map(shortRef).join(', ')}${unsearched.length > 3 ? ', …' : ''} on.`,
+        ),
+      );
+    else if (!complete)
+      note(dim('There is more than one answer holds: ask for a receipt (stream@index) further down.'));
+  };
 
 /** Why the task of this id does not move; undefined when it does, or the id is of something else. */
 async function waitingFor(client: Formicary, id: string): Promise<string | undefined> {
@@ -50,12 +62,17 @@ async function waitingFor(client: Formicary, id: string): Promise<string | undef
   }
 }
 
-async function offline(folder: string, tenant = 'default', id: string): Promise<CausalChain> {
+async function offline(
+  folder: string,
+  tenant = 'default',
+  id: string,
+  categories: readonly string[],
+): Promise<CausalChain> {
   const log = openFolder(folder);
   try {
     const chain = await causalChain(
       {
-        categories: CAUSAL_CATEGORIES,
+        categories,
         receipt: async (ref) => log.receipt(tenant, ref),
         members: (correlation) => log.members(tenant, correlation),
       },

@@ -1,8 +1,7 @@
 /** Receipts as a tree of causes and effects. */
-import { AGGREGATES } from '../aggregates';
 import type { Commit } from '../kernel/commit';
+import type { Decider } from '../kernel/decider';
 import { commitRef, streamName } from '../kernel/ids';
-import { poolDecider } from '../market/pool';
 
 /** One receipt in the tree. */
 export interface CausalNode {
@@ -31,15 +30,16 @@ export interface CausalChain {
 /** Largest number of receipts in one answer. */
 export const MAX_CHAIN = 2_000;
 
-/**
- * Categories of streams that an id may be looked for in, the likeliest first: a pool has the name of what is in it, and
- * comes last.
- */
-export const CAUSAL_CATEGORIES: readonly string[] = AGGREGATES.filter(
-  (decider: { readonly causal?: boolean }) => decider.causal,
-)
-  .map(({ category }) => category)
-  .sort((a, b) => Number(a === poolDecider.category) - Number(b === poolDecider.category));
+/** What is said of an aggregate's streams here: what they are called, and whether an id alone is looked for in them. */
+export type Causal = Pick<Decider<never, never>, 'category' | 'causal'>;
+
+/** Categories of streams that an id alone is looked for in, the likeliest first. */
+export function causalCategories(deciders: readonly Causal[]): string[] {
+  return deciders
+    .flatMap(({ category, causal }) => (causal === undefined ? [] : [{ category, causal }]))
+    .sort((a, b) => a.causal - b.causal)
+    .map(({ category }) => category);
+}
 
 /** What the causes and effects of a receipt are looked up in, for one tenant. */
 export interface CausalIndex {

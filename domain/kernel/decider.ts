@@ -48,8 +48,11 @@ export interface EventPlace {
 export interface Decider<S, E extends Event> {
   /** The category in `tenant/category/id`. */
   readonly category: string;
-  /** True where somebody may ask why by nothing but the id of one of them: then it is looked for among them. */
-  readonly causal?: boolean;
+  /**
+   * Where somebody may ask why by nothing but the id of one of them: its turn, smaller numbers first, among those that
+   * the id is looked for in. Left out where nobody asks so.
+   */
+  readonly causal?: number;
   /** Version of `evolve`: a snapshot made by another version is not used. */
   readonly version: number;
   readonly initial: S;

@@ -113,7 +113,7 @@ const COUNTED: Readonly<Record<SlotOutcome, { wins: number; tries: number }>> = 
 
 export const agentDecider: Decider<AgentState, AgentEvent> = {
   category: 'agent',
-  causal: true,
+  causal: 2,
   version: 3,
   initial: { status: 'unknown', profile: undefined, since: undefined, slots: {}, challenges: {}, record: {} },
   evolve(state, event, place) {

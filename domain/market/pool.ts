@@ -115,7 +115,7 @@ const STATUS = { PoolOverloaded: 'overloaded', PoolIdle: 'idle', PoolRecovered: 
 
 export const poolDecider: Decider<PoolState, PoolEvent> = {
   category: 'pool',
-  causal: true,
+  causal: 8,
   version: 1,
   initial: {
     status: 'balanced',

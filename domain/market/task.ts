@@ -245,7 +245,7 @@ export interface Decline {
 
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
-  causal: true,
+  causal: 1,
   version: 6,
   initial: {
     status: 'unknown',

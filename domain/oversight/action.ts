@@ -196,7 +196,7 @@ export type ChallengeMade = Challenge & { readonly until?: Time };
 
 export const actionDecider: Decider<ActionState, ActionEvent> = {
   category: 'action',
-  causal: true,
+  causal: 3,
   version: 4,
   initial: {
     status: 'unknown',

@@ -183,7 +183,7 @@ export interface ApprovalState {
 
 export const approvalDecider: Decider<ApprovalState, ApprovalEvent> = {
   category: 'approval',
-  causal: true,
+  causal: 5,
   version: 4,
   upcasters: { 'ApprovalUnclaimed@1': (event) => ({ ...event, type: 'ApprovalReleased' }) },
   initial: {

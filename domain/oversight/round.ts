@@ -193,7 +193,7 @@ type OpenRound = RoundState & { readonly spec: RoundSpec; readonly electorate: E
 
 export const roundDecider: Decider<RoundState, RoundEvent> = {
   category: 'round',
-  causal: true,
+  causal: 4,
   version: 2,
   initial: {
     status: 'unknown',

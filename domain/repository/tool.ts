@@ -80,7 +80,7 @@ export interface ToolState {
 
 export const toolDecider: Decider<ToolState, ToolEvent> = {
   category: 'tool',
-  causal: true,
+  causal: 7,
   version: 1,
   initial: { status: 'unknown', tool_id: '', latest: undefined, versions: [], deprecation: undefined },
   evolve(state, event, place) {

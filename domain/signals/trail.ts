@@ -79,7 +79,7 @@ export interface TrailState extends Evaporating {
 
 export const trailDecider: Decider<TrailState, TrailEvent> = {
   category: 'trail',
-  causal: true,
+  causal: 6,
   version: 1,
   initial: {
     type: '',

@@ -146,7 +146,8 @@ test('its deadline comes, and what followed is told', async () => {
   const { body: why } = await ask('GET', '/v1/why?id=now');
   expect(why.commits).toBe(2);
   expect(JSON.stringify(why.roots)).toContain('ReminderFellDue');
-  expect(formicary('why', 'now')).toContain('reminder');
+  expect(formicary('why', 'now')).toContain('ReminderFellDue');
+  expect(formicary('why', 'now', '--data')).toContain('ReminderFellDue');
 });
 
 test('its view is built again beside the one that serves', async () => {

@@ -10,7 +10,8 @@ import { ReadOnlyLog } from '../../adapters/embedded/read-only-log';
 import { DatabaseSync } from '../../adapters/embedded/sqlite';
 import { audit } from '../../adapters/embedded/verification';
 import type { EventStore } from '../../app/engine/ports';
-import { CAUSAL_CATEGORIES, causalChain } from '../../domain/audit/causality';
+import { AGGREGATES } from '../../domain/aggregates';
+import { causalCategories, causalChain } from '../../domain/audit/causality';
 import { AlteredReceipt, commandName, type Commit, seal, type SealedCommit } from '../../domain/kernel/commit';
 import { chain, EPOCH, META, nextCommit } from '../support/commits';
 
@@ -157,7 +158,7 @@ test('what led to a receipt is found in the archive too, and not in another tena
   await database.close();
   const log = reading(folder);
   const index = {
-    categories: CAUSAL_CATEGORIES,
+    categories: causalCategories(AGGREGATES),
     receipt: async (ref: string) => log.receipt('acme', ref),
     members: (correlation: string) => log.members('acme', correlation),
   };

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { AGGREGATES } from '../../domain/aggregates';
-import { CAUSAL_CATEGORIES } from '../../domain/audit/causality';
+import { type Causal, causalCategories } from '../../domain/audit/causality';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { taskDecider } from '../../domain/market/task';
 import { Stage } from '../support/stage';
@@ -61,7 +61,11 @@ test('a colony has opened every aggregate, and opens none twice', async () => {
 });
 
 test('an id is looked for where callers name things, the likeliest first', () => {
-  expect(CAUSAL_CATEGORIES).toEqual(['task', 'agent', 'action', 'round', 'approval', 'trail', 'tool', 'pool']);
+  const found = { category: 'reminder', causal: 9 };
+  const order = ['task', 'agent', 'action', 'round', 'approval', 'trail', 'tool', 'pool', 'reminder'];
+  expect(causalCategories([found, ...AGGREGATES])).toEqual(order);
+  const turns = AGGREGATES.flatMap(({ causal }: Causal) => (causal === undefined ? [] : [causal]));
+  expect(turns.toSorted()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
 });
 
 test.each(capabilities)(

@@ -70,7 +70,7 @@ export class TaskLoad extends CrashLoad {
     while (this.isPosting) {
       const tasks = Array.from({ length: 1 + Math.floor(this.draw() * 20) }, () => this.task());
       for (const answer of await this.root.tasks.postMany(tasks, { idempotencyKey: this.key() })) {
-        if (answer.receipt === undefined) throw new Error(answer.problem?.detail);
+        if (answer.receipt === undefined) throw new Error(answer.problem?.detail ?? JSON.stringify(answer));
         this.heard(answer.receipt);
       }
       await pause(this.draw() * 200);

@@ -7,7 +7,7 @@
  */
 import type { AppendResult, EventStore } from '../../app/engine/ports';
 import { commandOf, type Commit, unseal } from '../../domain/kernel/commit';
-import { parseCommitRef } from '../../domain/kernel/ids';
+import { placeIn } from '../../domain/kernel/ids';
 import { EVENT_SCHEMA } from './event-store';
 import { openLog } from './log';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from './sqlite';
@@ -113,8 +113,8 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
 
   /** A receipt of the tenant by its reference, `stream@index`; undefined when there is none. */
   receipt(tenant: string, ref: string): Commit | undefined {
-    const place = parseCommitRef(ref);
-    if (place === undefined || !place.stream.startsWith(`${tenant}/`)) return undefined;
+    const place = placeIn(tenant, ref);
+    if (place === undefined) return undefined;
     const { stream, index } = place;
     const row = this.queries.get<LogLine>(`SELECT ${LINE} FROM commits WHERE stream = ? AND idx = ?`, stream, index);
     return row === undefined ? this.archive.commits(stream, index, 1)[0] : asItStands(row);

@@ -6,7 +6,7 @@
 import { type CausalChain, causalChain } from '../../domain/audit/causality';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { commitRef, parseCommitRef } from '../../domain/kernel/ids';
+import { commitRef, placeIn } from '../../domain/kernel/ids';
 import type { CorrelationDoc } from '../../projections/audit/correlations';
 import type { EventStore, ViewStore } from '../engine/ports';
 import type { Views } from '../engine/views';
@@ -82,8 +82,8 @@ export class Why {
   }
 
   private async receipt(tenant: string, reference: string): Promise<Commit | undefined> {
-    const place = parseCommitRef(reference);
-    if (place === undefined || !place.stream.startsWith(`${tenant}/`)) return undefined;
+    const place = placeIn(tenant, reference);
+    if (place === undefined) return undefined;
     const [commit] = await this.store.read(place.stream, place.index, 1);
     return commit?.index === place.index ? commit : undefined;
   }

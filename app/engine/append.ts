@@ -1,4 +1,5 @@
 /** Appends, with patience for a store that fails or does not answer, and never twice. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SealedCommit } from '../../domain/kernel/commit';
 import { type Append, type EventStore, StoreBusy } from './ports';
 import { messageOf, StoreUnavailable } from './reachable';
@@ -29,7 +30,7 @@ export async function append(store: EventStore, what: Append, random: () => numb
       if (error instanceof RangeError || (error instanceof StoreBusy && attempt === 1)) throw error;
       if (error instanceof StoreBusy || attempt >= MAX_ATTEMPTS || performance.now() >= end)
         throw unwritten(what, error);
-      await pause(2 ** attempt * 5 * random());
+      await sleep(2 ** attempt * 5 * random());
       try {
         if (await by(end, holds(store, what))) return true;
       } catch (unasked) {
@@ -37,10 +38,6 @@ export async function append(store: EventStore, what: Append, random: () => numb
       }
     }
   }
-}
-
-export function pause(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 async function holds(store: EventStore, { stream, commits }: Append): Promise<boolean> {

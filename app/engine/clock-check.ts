@@ -4,7 +4,7 @@
  */
 import type { Commit } from '../../domain/kernel/commit';
 import { isTime, type Time, toMillis, toTime } from '../../domain/kernel/time';
-import type { Checkpoints, Clock, Ports } from './ports';
+import type { Checkpoints, Clock, Ports, Report } from './ports';
 
 /** A receipt may lie ahead of the clock by this much before it is said: causes of other machines. Milliseconds. */
 const AHEAD_MS = 60_000;
@@ -32,7 +32,7 @@ export class ClockCheck {
 
   constructor(
     private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {}
 
   /**

@@ -6,7 +6,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import type { Clock, Deadline, Deadlines } from './ports';
+import type { Clock, Deadline, Deadlines, Report } from './ports';
 import { StandingDeadlines } from './standing-deadlines';
 import type { Watchdog } from './watchdog';
 
@@ -33,7 +33,7 @@ export class DeadlineEngine {
     private readonly deadlines: Deadlines,
     private readonly watchdog: Watchdog,
     private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
     /** Whether other processes fire deadlines of the same table. */
     { shared = false }: { readonly shared?: boolean } = {},
   ) {

@@ -11,14 +11,12 @@ import { DeadlineEngine } from './deadlines';
 import { Feed } from './feed';
 import { ClaimedKeys } from './keys';
 import { newId } from './new-id';
-import type { BlobArchive, Clock, EventStore, Ports, ViewStore, WorkQueue } from './ports';
+import type { BlobArchive, Clock, EventStore, Ports, Report, ViewStore, WorkQueue } from './ports';
 import { reachable } from './reachable';
 import type { AnyDecider } from './streams';
 import { Transactor } from './transact';
 import { type Sharing, viewOf, Views } from './views';
 import { Watchdog } from './watchdog';
-
-export type Report = (message: string, facts: Record<string, unknown>) => void;
 
 /** What is true of an aggregate besides its rules. */
 export interface Traits<S, D> {

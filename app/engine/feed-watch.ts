@@ -5,7 +5,7 @@
  */
 import type { Commit } from '../../domain/kernel/commit';
 import { secondsBetween, type Time, toTime } from '../../domain/kernel/time';
-import type { Clock } from './ports';
+import type { Clock, Report } from './ports';
 
 /** How long a commit may be under way before it is looked for. */
 const GRACE_SECONDS = 30;
@@ -24,7 +24,7 @@ export class FeedWatch {
     /** Whether a commit that begins a stream has come to where it belongs. */
     private readonly hasArrived: (commit: Commit) => Promise<boolean>,
     private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {}
 
   /** Takes note of what was committed, by whomever. */

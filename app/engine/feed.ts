@@ -5,6 +5,7 @@
  * what it was handed. A commit that a consumer can't handle is parked, visible, and never blocks the rest; parked work
  * is tried again, and can be redriven after it was given up.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlteredReceipt, Commit } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
 import { plusSeconds, secondsBetween, toTime } from '../../domain/kernel/time';
@@ -14,9 +15,11 @@ import {
   type Clock,
   type DeadItem,
   type EventStore,
+  type Report,
   StoreBusy,
   type WorkQueue,
 } from './ports';
+import { messageOf } from './reachable';
 
 export interface Consumer {
   readonly name: string;
@@ -85,7 +88,7 @@ export class Feed {
     private readonly checkpoints: Checkpoints,
     private readonly queue: WorkQueue,
     private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
     /** Hears of receipts that are not what was written: nobody gets them, what comes after them is delivered. */
     private readonly onAltered: (receipt: AlteredReceipt) => void = () => undefined,
   ) {}
@@ -217,7 +220,7 @@ export class Feed {
           await consumer.handle((await this.store.read(stream, index, 1)).filter((commit) => commit.index === index));
           await this.queue.complete(queue, item);
         } catch (error) {
-          const reason = error instanceof Error ? error.message : String(error);
+          const reason = messageOf(error);
           if (item.deliveries >= MAX_DELIVERIES) await this.queue.deadLetter(queue, item, reason);
           else await this.queue.abandon(queue, item, plusSeconds(now, 2 ** item.deliveries));
         }
@@ -260,9 +263,9 @@ export class Feed {
           if (!page.end) continue;
         }
       } catch (error) {
-        this.unreadable = error instanceof Error ? error.message : String(error);
+        this.unreadable = messageOf(error);
         this.report('the feed could not be read', { error: String(error) });
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await sleep(200);
         continue;
       }
       if (!this.rung) {
@@ -322,13 +325,13 @@ export class Feed {
         const busy = busyOf(error);
         if (busy === undefined || this.stopped) throw error;
         this.report('a consumer waits for what it writes to', { error: busy.message });
-        await new Promise((resolve) => setTimeout(resolve, busy.retryAfterMs));
+        await sleep(busy.retryAfterMs);
       }
     }
   }
 
   private async park(consumer: string, commit: Commit, error: unknown): Promise<boolean> {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     const reference = commitRef(commit.stream, commit.index);
     this.report('a commit was parked', { consumer, commit: reference, error: reason });
     const body: Parked = { stream: commit.stream, index: commit.index, error: reason };
@@ -340,7 +343,7 @@ export class Feed {
         return true;
       } catch {
         if (this.stopped) return false;
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        await sleep(wait);
       }
     }
   }

@@ -1,12 +1,12 @@
 /** Idempotency-Keys: to which request each belongs. What was answered under a key stands in the streams. */
-import { type Claimed, type KeyClaim, type Keys, StoreBusy } from './ports';
+import { type Claimed, type KeyClaim, type Keys, type Report, StoreBusy } from './ports';
 import { StoreUnavailable } from './reachable';
 
 /** The port, with the errors of the application; says when a principal has more keys than are kept. */
 export class ClaimedKeys implements Keys {
   constructor(
     private readonly keys: Keys,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {}
 
   /** Rejects with `StoreBusy` or `StoreUnavailable`. */

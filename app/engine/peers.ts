@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AlteredReceipt, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
-import type { Checkpoint, EventStore } from './ports';
+import type { Checkpoint, EventStore, Report } from './ports';
 import type { Transactor } from './transact';
 
 const PAGE = 500;
@@ -28,7 +28,7 @@ export class Peers {
     deciders: readonly unknown[],
     /** Is given every commit too, of this process as well. */
     private readonly saw: (commits: readonly Commit[]) => void,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {
     this.deciders = new Map(
       (deciders as readonly Decider<unknown, Event>[]).map((decider) => [decider.category, decider]),

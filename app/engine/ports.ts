@@ -401,6 +401,9 @@ export interface StoreCost {
 
 // ------------------------------------------------------------------------------------------------------ together
 
+/** Writes one line of the structured log. */
+export type Report = (message: string, facts: Record<string, unknown>) => void;
+
 /** Everything that a colony stands on. */
 export interface Ports {
   readonly store: EventStore;
@@ -433,8 +436,7 @@ export interface Ports {
   readonly policy: Policy;
   readonly outbound: Outbound;
   readonly clock: Clock;
-  /** One line of the structured log. */
-  readonly report: (message: string, facts: Record<string, unknown>) => void;
+  readonly report: Report;
   /** Ends what the adapters hold; called last. */
   readonly close: () => Promise<void>;
 }

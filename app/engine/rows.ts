@@ -3,7 +3,7 @@ import { AlteredReceipt } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Aggregate, Filter } from './aggregate';
-import type { Report } from './engine';
+import type { Report } from './ports';
 
 /** Streams that are read at once. */
 const AT_ONCE = 32;

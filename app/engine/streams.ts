@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AlteredReceipt, checkChained, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { foldCommit } from '../../domain/kernel/fold';
+import { placeIn } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { type EventStore, type Head, type Snapshot, StoreBusy } from './ports';
@@ -126,6 +127,12 @@ export class Streams {
   async commit(stream: string, index: number): Promise<Commit | undefined> {
     const [commit] = await this.reached(stream, this.store.read(stream, index, 1));
     return commit?.index === index ? commit : undefined;
+  }
+
+  /** The receipt of the tenant that a caller refers to as `stream@index`; undefined when there is none. */
+  async receipt(tenant: string, ref: string): Promise<Commit | undefined> {
+    const place = placeIn(tenant, ref);
+    return place === undefined ? undefined : await this.commit(place.stream, place.index);
   }
 
   /** Every commit of a stream, in order. */

@@ -13,6 +13,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { randomHex } from './new-id';
+import { messageOf } from './reachable';
 
 let tracer: Tracer | undefined;
 
@@ -69,7 +70,7 @@ async function recorded<T>(
     const { traceId, spanId, traceFlags } = span.spanContext();
     return await work(`00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`);
   } catch (error) {
-    span.setStatus({ code: SpanStatusCode.ERROR, message: error instanceof Error ? error.message : String(error) });
+    span.setStatus({ code: SpanStatusCode.ERROR, message: messageOf(error) });
     throw error;
   } finally {
     span.end();

@@ -5,6 +5,7 @@
  * append), so that a thousand bidders on one stream don't fight over its version. Between processes the store's
  * expected version decides; whoever loses loads again and decides again.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { denialDecider } from '../../domain/audit/denial';
 import {
   type CommitMeta,
@@ -20,7 +21,7 @@ import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { toTime } from '../../domain/kernel/time';
 import { Answered, inBatch } from './answered';
-import { append, pause } from './append';
+import { append } from './append';
 import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, staleness } from './command';
 import { Denials } from './denials';
 import { type Clock, type EventStore, type Policy, type PolicyAnswer, StoreBusy } from './ports';
@@ -167,9 +168,9 @@ export class Transactor extends Streams {
     return await this.policy.evaluate({ principal, action, resource, attributes });
   }
 
-  /** A receipt as a cause, or undefined when there is no such commit. */
-  async cause(stream: string, index: number): Promise<Cause | undefined> {
-    const commit = await this.commit(stream, index);
+  /** The receipt of the tenant that a caller refers to, as a cause; undefined when there is none. */
+  async cause(tenant: string, ref: string): Promise<Cause | undefined> {
+    const commit = await this.receipt(tenant, ref);
     return commit === undefined ? undefined : causeOf(commit);
   }
 
@@ -240,7 +241,7 @@ export class Transactor extends Streams {
           this.forget(stream);
           cached = undefined;
           if (attempt >= MAX_ATTEMPTS) throw contended(stream);
-          await pause(Math.min(200, 2 ** attempt) * this.random());
+          await sleep(Math.min(200, 2 ** attempt) * this.random());
           continue;
         }
       }

@@ -13,7 +13,7 @@ import { Recent } from '../../domain/kernel/recent';
 import { correlations } from '../../projections/audit/correlations';
 import { type Projection, viewName } from '../../projections/projection';
 import type { Consumer } from './feed';
-import type { Checkpoint, Checkpoints, EventStore, ViewRow, ViewStore } from './ports';
+import type { Checkpoint, Checkpoints, EventStore, Report, ViewRow, ViewStore } from './ports';
 import type { Streams } from './streams';
 
 /** A projection with the decider whose state it reads. */
@@ -61,7 +61,7 @@ export interface ViewsDeps {
   readonly views: ViewStore;
   readonly checkpoints: Checkpoints;
   readonly streams: Pick<Streams, 'catchUp' | 'peek' | 'load'>;
-  readonly report: (message: string, facts: Record<string, unknown>) => void;
+  readonly report: Report;
   /** Where other processes read and fill the same views. */
   readonly sharing?: Sharing;
 }

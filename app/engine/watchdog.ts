@@ -6,7 +6,7 @@
  */
 import type { Principal } from '../../domain/kernel/principal';
 import { type Time, toMillis, toTime } from '../../domain/kernel/time';
-import type { Checkpoints, Clock } from './ports';
+import type { Checkpoints, Clock, Report } from './ports';
 
 /** A time in which nothing was heard and nothing was done, by the clock; milliseconds since the epoch. */
 export interface Absence {
@@ -45,7 +45,7 @@ export class Watchdog {
 
   constructor(
     private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {
     this.began = this.listening = clock.now();
   }

@@ -21,6 +21,7 @@ import {
   strategyOf,
 } from '../../domain/market/pool';
 import { causeOf, type Outcome, type RequestContext } from '../engine/command';
+import type { Report } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Plan } from './balance-plan';
 import { balancer } from './balance-pools';
@@ -32,7 +33,7 @@ export class PoolMoves {
   constructor(
     private readonly transactor: Transactor,
     private readonly market: Market,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {}
 
   /** Writes the reorganisation, which its stream may refuse, and then moves the agents. */

@@ -8,6 +8,7 @@ import { slotsInUse } from '../../domain/market/agent';
 import { observe, poolDecider, type PoolEvent, type PoolState } from '../../domain/market/pool';
 import { commandHash } from '../engine/answered';
 import { newId } from '../engine/new-id';
+import type { Report } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Signals } from '../signals/module';
 import { balancer, causeIn, keep, loadPool, type Pools, type Watch } from './balance-pools';
@@ -33,7 +34,7 @@ export class PoolObserver {
     private readonly market: Market,
     private readonly signals: Signals,
     private readonly pools: Pools,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {}
 
   /** Acts on a new sample of each of the pools. `bucketEnded`: helpers are called again where a pool is overloaded. */

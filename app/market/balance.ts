@@ -23,7 +23,7 @@ import {
 } from '../../domain/market/pool';
 import { type Cause, causeOf, type RequestContext } from '../engine/command';
 import type { Consumer } from '../engine/feed';
-import type { Clock, ViewStore } from '../engine/ports';
+import type { Clock, Report, ViewStore } from '../engine/ports';
 import type { Committed } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import type { Signals } from '../signals/module';
@@ -66,7 +66,7 @@ export class Balance implements Consumer {
     signals: Signals,
     views: ViewStore,
     private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {
     this.pools = new Pools(market, views, clock);
     this.observer = new PoolObserver(transactor, market, signals, this.pools, report);

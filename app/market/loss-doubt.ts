@@ -3,7 +3,7 @@
  * managers do, nobody is declared lost then before a further limit of presence has passed; after that silence counts.
  */
 import { type Time, toTime } from '../../domain/kernel/time';
-import type { Clock } from '../engine/ports';
+import type { Clock, Report } from '../engine/ports';
 import type { AgentBook } from './agent-book';
 
 /** So many silent agents, and so large a share of those that are there, are doubted. */
@@ -25,7 +25,7 @@ export class LossDoubt {
   constructor(
     private readonly agents: AgentBook,
     private readonly clock: Clock,
-    private readonly report: (message: string, facts: Record<string, unknown>) => void,
+    private readonly report: Report,
   ) {}
 
   heard(tenant: string, id: string, at: number): void {

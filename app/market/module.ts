@@ -13,7 +13,7 @@ import { ALL } from '../../projections/projection';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { randomHex } from '../engine/new-id';
-import { eachRow } from '../engine/rows';
+import { eachRow, type RowPlace } from '../engine/rows';
 import type { Signals } from '../signals/module';
 import type { AgentBook } from './agent-book';
 import { Agents } from './agents';
@@ -68,13 +68,13 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
   });
 
   async function fill(): Promise<void> {
-    const fillAgent = async ({ tenant, id, index }: { tenant: string; id: string; index: number }) => {
+    const fillAgent = async ({ tenant, id, index }: RowPlace) => {
       await market.pauses.of(tenant);
       if ((market.agents.get(tenant, id)?.version ?? -1) >= index) return;
       const { state, version } = await agentsOf.load(tenant, id);
       market.agents.update(tenant, id, state, version);
     };
-    const fillTask = async ({ tenant, id }: { tenant: string; id: string }) => {
+    const fillTask = async ({ tenant, id }: RowPlace) => {
       const { stream, state, version } = await tasksOf.load(tenant, id);
       market.tasks.update(tenant, id, stream, state, version);
     };

@@ -27,9 +27,8 @@ import {
 } from '../../domain/market/task';
 import { type Cause, causeOf } from '../engine/command';
 import type { DeadlineEngine, Look } from '../engine/deadlines';
-import type { Report } from '../engine/engine';
 import type { Consumer } from '../engine/feed';
-import type { Clock } from '../engine/ports';
+import type { Clock, Report } from '../engine/ports';
 import { type Change, eventsOf, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
 import type { Committed } from '../engine/streams';
 import { traced } from '../engine/telemetry';

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { parseCommitRef } from '../../domain/kernel/ids';
+import { noSuchReceipt } from '../../domain/kernel/ids';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, type AgentProfile, agentStream } from '../../domain/market/agent';
 import type { AwardChallenge } from '../../domain/market/award-challenge';
@@ -458,18 +458,9 @@ export class Tasks {
   }
 
   private async resolveCause(tenant: string, reference: string): Promise<Cause | Rejection> {
-    const place = parseCommitRef(reference);
-    const cause =
-      place?.stream.startsWith(`${tenant}/`) === true
-        ? await this.transactor.cause(place.stream, place.index)
-        : undefined;
     return (
-      cause ??
-      new Rejection(
-        'invalid',
-        'cause-not-found',
-        `there is no receipt ${reference}: give stream@index as a receipt shows it`,
-      )
+      (await this.transactor.cause(tenant, reference)) ??
+      new Rejection('invalid', 'cause-not-found', noSuchReceipt(reference))
     );
   }
 

@@ -29,7 +29,6 @@ import {
   deliveryDue,
   type DeliveryEvent,
   type DeliveryState,
-  deliveryStream,
   type DeliveryTarget,
   redrive,
   request,
@@ -39,12 +38,10 @@ import { ALL, type Projection } from '../../projections/projection';
 import type { Aggregate } from '../engine/aggregate';
 import type { Cause, Outcome, RequestContext } from '../engine/command';
 import type { Look } from '../engine/deadlines';
-import type { Report } from '../engine/engine';
 import { derivedId } from '../engine/new-id';
-import type { Clock, Outbound } from '../engine/ports';
+import type { Clock, Outbound, Report } from '../engine/ports';
 import type { Change, Reaction } from '../engine/reacting';
 import type { Loaded } from '../engine/streams';
-import type { Transactor } from '../engine/transact';
 
 // ---------------------------------------------------------------------------------------------------- read models
 
@@ -160,7 +157,6 @@ const BUSY_SECONDS = 5;
 export interface DeliveriesDeps {
   readonly deliveries: Aggregate<DeliveryState, DeliveryEvent, DeliveryDoc>;
   readonly channels: Aggregate<ChannelState, ChannelEvent, ChannelDoc>;
-  readonly transactor: Transactor;
   readonly outbound: Outbound;
   readonly clock: Clock;
   readonly report: Report;
@@ -200,8 +196,8 @@ export class Deliveries implements Reaction {
   }
 
   /** Sets the deadline of a delivery that has changed. */
-  async react({ stream, wish }: Change): Promise<void> {
-    wish(DELIVERY_DUE, deliveryDue((await this.deps.transactor.load(deliveryDecider, stream)).state));
+  async react({ tenant, id, wish }: Change): Promise<void> {
+    wish(DELIVERY_DUE, deliveryDue((await this.deps.deliveries.load(tenant, id)).state));
   }
 
   /**
@@ -209,12 +205,13 @@ export class Deliveries implements Reaction {
    * wait for the receiver: other deadlines are to have their turn.
    */
   private async onDeadline(stream: string): Promise<Time | undefined> {
-    const due = deliveryDue((await this.deps.transactor.current(deliveryDecider, stream)).state);
+    const { tenant, id } = parseStream(stream);
+    const due = deliveryDue((await this.deps.deliveries.current(tenant, id)).state);
     const now = toTime(this.deps.clock.now());
     if (due === undefined || due > now) return due;
     // From here on without a pause: deadlines are looked at side by side.
     if (!this.underWay.has(stream)) {
-      if (this.stopped || this.isBusy(parseStream(stream).tenant)) return plusSeconds(now, BUSY_SECONDS);
+      if (this.stopped || this.isBusy(tenant)) return plusSeconds(now, BUSY_SECONDS);
       const work = this.attempt(stream)
         .catch((error: unknown) =>
           this.deps.report('an attempt to deliver could not be finished', { stream, error: String(error) }),
@@ -227,34 +224,26 @@ export class Deliveries implements Reaction {
 
   /** Makes the attempt that is due, if one is, and records its result. At least once: see the head of this file. */
   async attempt(stream: string): Promise<void> {
-    const { state, correlationId } = await this.deps.transactor.current(deliveryDecider, stream);
+    const { tenant, id } = parseStream(stream);
+    const { state, correlationId } = await this.deps.deliveries.current(tenant, id);
     const { notice, target, since, receipt, attempts, due } = state;
     if (notice === undefined || target === undefined || since === undefined || correlationId === undefined) return;
     if (due === undefined || due > toTime(this.deps.clock.now())) return;
-    const { tenant, id } = parseStream(stream);
     const result = await this.send(tenant, id, notice, target);
-    const outcome = await this.deps.transactor.transact(
-      deliveryDecider,
-      stream,
+    const outcome = await this.deps.deliveries.decide(
+      { principal: principal(tenant), cause: { ref: receipt, at: since, correlationId, depth: 0 } },
+      id,
+      'delivery.attempt',
       attempted(attempts + 1, result, toTime(this.deps.clock.now()), (this.deps.random ?? Math.random)()),
-      {
-        principal: principal(tenant),
-        action: 'delivery.attempt',
-        cause: { ref: receipt, at: since, correlationId, depth: 0 },
-      },
     );
     if (!outcome.ok) throw new Error(`the result could not be recorded: ${outcome.rejection.message}`);
   }
 
   async redrive(context: RequestContext, id: string): Promise<Outcome<DeliveryState, DeliveryEvent>> {
     const { tenant } = context.principal;
-    const stream = deliveryStream(tenant, id);
-    const { target } = (await this.deps.transactor.current(deliveryDecider, stream)).state;
+    const { target } = (await this.deps.deliveries.current(tenant, id)).state;
     const channel = target === undefined ? undefined : await this.channel(tenant, target.channel_id);
-    return await this.deps.transactor.transact(deliveryDecider, stream, redrive(context.principal.id, channel), {
-      ...context,
-      action: 'delivery.redrive',
-    });
+    return await this.deps.deliveries.decide(context, id, 'delivery.redrive', redrive(context.principal.id, channel));
   }
 
   load(tenant: string, id: string): Promise<Loaded<DeliveryState>> {
@@ -298,17 +287,11 @@ export class Deliveries implements Reaction {
     const channel = await this.channel(tenant, channel_id);
     if (channel === undefined || !carries(channel, notice.event, group)) return;
     const id = derivedId(tenant, DELIVERIES, JSON.stringify([notice.id, channel_id]));
-    const outcome = await this.deps.transactor.transact(
-      deliveryDecider,
-      deliveryStream(tenant, id),
+    const outcome = await this.deps.deliveries.decide(
+      { principal: principal(tenant), cause, reaction: true, creates: true },
+      id,
+      'delivery.request',
       request(notice, channel_id, channel),
-      {
-        principal: principal(tenant),
-        action: 'delivery.request',
-        cause,
-        reaction: true,
-        creates: true,
-      },
     );
     if (!outcome.ok) throw new Error(`notice ${notice.id} can't go to ${channel_id}: ${outcome.rejection.message}`);
   }

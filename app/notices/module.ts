@@ -12,13 +12,12 @@ import { Channels, channels as channelsView, Deliveries, deliveries as deliverie
 export type { Deliveries };
 
 export function noticesModule(engine: Engine) {
-  const { transactor, ports, clock, report } = engine;
+  const { ports, clock, report } = engine;
   const channelsOf = engine.aggregate(channelDecider, { view: channelsView });
   const channels = new Channels(channelsOf);
   const deliveries = new Deliveries({
     deliveries: engine.aggregate(deliveryDecider, { view: deliveriesView }),
     channels: channelsOf,
-    transactor,
     outbound: ports.outbound,
     clock,
     report,

@@ -7,14 +7,14 @@ import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { Readiness } from './readiness';
 
-export function operationModule({ ports, feed, views, queue, clock, clockCheck }: Engine) {
+export function operationModule({ ports, feed, views, clock, clockCheck }: Engine) {
   const readiness = new Readiness(
     { store: async () => await ports.probe?.(), feed: async () => feed.trouble() },
     clock,
     // Reactions, deadlines and what is parked wait for the queues; who asks for something does not.
     {
       queues: async () => {
-        await queue.dead(`parked-${views.name}`, 1);
+        await feed.parked(views.name, 1);
         return undefined;
       },
       clock: async () => clockCheck.trouble(),

@@ -2,7 +2,7 @@
 import { diag, DiagLogLevel } from '@opentelemetry/api';
 import { type Resource, resourceFromAttributes } from '@opentelemetry/resources';
 import { cut } from '../../domain/kernel/text';
-import type { Clock } from '../engine/ports';
+import type { Clock, Report } from '../engine/ports';
 
 /** An exporter that can't send says so with each batch; the log needs it once in a while. */
 const REPORT_EVERY_MS = 60_000;
@@ -18,7 +18,7 @@ export async function quietly(stopping: Promise<void>): Promise<void> {
 }
 
 /** What goes wrong on the way is a line of the log, and nobody else's trouble. */
-export function reportFailures(report: (message: string, facts: Record<string, unknown>) => void, clock: Clock): void {
+export function reportFailures(report: Report, clock: Clock): void {
   let next = -Infinity;
   const silent = () => undefined;
   const error = (message: string, ...facts: unknown[]) => {

@@ -3,6 +3,7 @@
  * every few seconds.
  */
 import type { Clock } from '../engine/ports';
+import { messageOf } from '../engine/reachable';
 
 /** Undefined when all is well, else why not, in words that a person on call can act on. Must not reject. */
 export type Check = () => Promise<string | undefined>;
@@ -46,6 +47,6 @@ export class Readiness {
 }
 
 async function resultOf(check: string, run: Check): Promise<CheckResult> {
-  const reason = await run().catch((error: unknown) => (error instanceof Error ? error.message : String(error)));
+  const reason = await run().catch((error: unknown) => messageOf(error));
   return reason === undefined ? { check, ok: true } : { check, ok: false, reason };
 }

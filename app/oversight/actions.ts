@@ -136,7 +136,7 @@ export class Actions {
   private readonly rounds: Rounds;
   private readonly approvals: Approvals;
   private readonly asking: Asking;
-  readonly judgement: Judgement;
+  private readonly judgement: Judgement;
 
   constructor(private readonly deps: ActionsDeps) {
     const { transactor, actions, rounds, approvals, asking, judgement } = deps;

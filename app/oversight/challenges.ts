@@ -9,7 +9,7 @@
 import { denialDecider } from '../../domain/audit/denial';
 import type { Commit } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
-import { commitRef, parseCommitRef, parseStream } from '../../domain/kernel/ids';
+import { commitRef, noSuchReceipt, parseStream } from '../../domain/kernel/ids';
 import type { PrincipalKind } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
@@ -30,6 +30,7 @@ import type { Transactor } from '../engine/transact';
 import type { Tasks } from '../market/module';
 import type { Actions } from './actions';
 import { gatekeeper } from './gatekeeper';
+import type { Judgement } from './judgement';
 import type { Oversight } from './oversight';
 import { doubtedAction } from './parties';
 import type { RoundInput, RoundOutcome, Rounds } from './rounds';
@@ -84,6 +85,7 @@ export interface ChallengesDeps {
   readonly rounds: Rounds;
   readonly tasks: Tasks;
   readonly actions: Actions;
+  readonly judgement: Judgement;
   readonly clock: Clock;
 }
 
@@ -164,9 +166,7 @@ export class Challenges {
     const { tenant, id } = parseStream(round);
     const { challenges, waits } = spec ?? {};
     const until =
-      challenges === undefined || waits === undefined
-        ? undefined
-        : await this.deps.actions.judgement.verdictDue(tenant, id);
+      challenges === undefined || waits === undefined ? undefined : await this.deps.judgement.verdictDue(tenant, id);
     if (waits === undefined || until === undefined) return;
     const { category, id: of } = parseStream(waits);
     if (category === taskDecider.category)
@@ -178,7 +178,7 @@ export class Challenges {
   async overdue(stream: string, { challenges }: TaskState): Promise<void> {
     const { tenant, id } = parseStream(stream);
     for (const { round } of overdue(challenges, this.now())) {
-      const ended = await this.deps.actions.judgement.overdue(tenant, round);
+      const ended = await this.deps.judgement.overdue(tenant, round);
       if ('until' in ended) await this.deps.tasks.extendChallenge(tenant, id, { round, until: ended.until }, undefined);
       else if (ended.verdict !== NOBODY)
         await this.deps.tasks.settleChallenge(
@@ -308,18 +308,9 @@ export class Challenges {
 
   /** What the target is, and how it is held. */
   private async find(tenant: string, by: string, target: string): Promise<Doubted | Rejection> {
-    const place = parseCommitRef(target);
-    const commit =
-      place?.stream.startsWith(`${tenant}/`) === true
-        ? await this.deps.transactor.commit(place.stream, place.index)
-        : undefined;
-    if (place === undefined || commit === undefined)
-      return new Rejection(
-        'missing',
-        'target-not-found',
-        `there is no receipt ${target}: give stream@index as a receipt shows it`,
-      );
-    const { category, id } = parseStream(place.stream);
+    const commit = await this.deps.transactor.receipt(tenant, target);
+    if (commit === undefined) return new Rejection('missing', 'target-not-found', noSuchReceipt(target));
+    const { category, id } = parseStream(commit.stream);
     switch (category) {
       case taskDecider.category: {
         const awarded = (commit.events as readonly TaskEvent[]).find(
@@ -327,23 +318,23 @@ export class Challenges {
         );
         if (awarded === undefined) break;
         const { award, agent } = awarded.data;
-        const { state } = await this.deps.transactor.load(taskDecider, place.stream);
+        const { state } = await this.deps.transactor.load(taskDecider, commit.stream);
         const capability = state.spec?.requires[0]?.capability ?? state.spec?.task_type ?? '';
         const from: Party[] = awarded.type === 'TaskHandedOff' ? [{ id: awarded.data.from, role: 'holder' }] : [];
         const parties = [...challengeParties(by, { holder: agent }), ...from];
         return {
-          waits: place.stream,
+          waits: commit.stream,
           capability,
           parties,
           mark: (context, made) => this.deps.tasks.challengeAward(context, id, { award, ...made }),
         };
       }
       case actionDecider.category:
-        return await this.action(by, place.stream);
+        return await this.action(by, commit.stream);
       case roundDecider.category:
-        return await this.round(tenant, by, place.stream);
+        return await this.round(tenant, by, commit.stream);
       case approvalDecider.category: {
-        const { state } = await this.deps.transactor.load(approvalDecider, place.stream);
+        const { state } = await this.deps.transactor.load(approvalDecider, commit.stream);
         if (state.request === undefined) break;
         const { action } = state.request;
         return await (parseStream(action).category === roundDecider.category

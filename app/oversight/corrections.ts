@@ -2,7 +2,7 @@
 import type { Correction as CorrectionSchema } from '../../contract/oversight/corrections';
 import type { Shown } from '../../contract/route';
 import { Rejection } from '../../domain/kernel/decider';
-import { parseCommitRef } from '../../domain/kernel/ids';
+import { noSuchReceipt } from '../../domain/kernel/ids';
 import {
   correct,
   type Correction,
@@ -34,20 +34,12 @@ export class Corrections {
     correction: Omit<Correction, 'by'>,
   ): Promise<Outcome<CorrectionState, CorrectionEvent>> {
     const { tenant, id: by, kind } = context.principal;
-    const place = parseCommitRef(correction.target);
-    const cause =
-      place?.stream.startsWith(`${tenant}/`) === true
-        ? await this.transactor.cause(place.stream, place.index)
-        : undefined;
+    const cause = await this.transactor.cause(tenant, correction.target);
     const wrong =
       kind !== 'human'
         ? new Rejection('forbidden', 'not-a-person', 'only a person gives a correction; an agent challenges')
         : cause === undefined
-          ? new Rejection(
-              'missing',
-              'target-not-found',
-              `there is no receipt ${correction.target}: give stream@index as a receipt shows it`,
-            )
+          ? new Rejection('missing', 'target-not-found', noSuchReceipt(correction.target))
           : undefined;
     const decision = wrong === undefined ? correct({ ...correction, by }) : () => wrong;
     return await this.corrections.decide(

@@ -55,13 +55,13 @@ export function oversightModule(engine: Engine, { agents, roundBook, tasks, deli
   const asking = new Asking(deciding);
   const judgement = new Judgement(deciding);
   const actions = new Actions({ ...deciding, actions: actionsOf, asking, judgement, watchdog });
-  const challenges = new Challenges({ ...deciding, actions });
+  const challenges = new Challenges({ ...deciding, actions, judgement });
   const corrections = new Corrections(transactor, engine.aggregate(correctionDecider, { view: correctionsView }));
   const decisionMetrics = new DecisionMetrics({ actions: actionsOf, approvals: approvalsOf, rounds: roundsOf }, clock);
   const orchestrated = new Orchestrated(report);
   const notifier = new Notifier(deliveries, oversight, publicUrl ?? PUBLIC_URL);
   const decisions = new OversightReactions(
-    { ...deciding, actions, challenges, book: roundBook, notifier, orchestrated, report },
+    { ...deciding, actions, judgement, challenges, book: roundBook, notifier, orchestrated, report },
     deliveries,
     deadlines,
   );

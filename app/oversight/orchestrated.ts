@@ -3,7 +3,7 @@
  * truth; where none runs, or one was lost, the deadline does the same a little later.
  */
 import { plusSeconds, type Time } from '../../domain/kernel/time';
-import type { Orchestrations } from '../engine/ports';
+import type { Orchestrations, Report } from '../engine/ports';
 
 /** How long after the time an orchestration may still act before the deadline does. */
 const GRACE_SECONDS = 5;
@@ -13,7 +13,7 @@ export class Orchestrated {
   /** Calls that are under way, by stream. */
   private readonly calls = new Map<string, Promise<void>>();
 
-  constructor(private readonly report: (message: string, facts: Record<string, unknown>) => void) {}
+  constructor(private readonly report: Report) {}
 
   /** From now on orchestrations wait, and the deadlines are their safety net. */
   connect(orchestrations: Orchestrations): void {

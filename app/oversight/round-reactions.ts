@@ -111,8 +111,8 @@ export class RoundReactions {
 
   /** Where nobody decided about a doubted award, it goes on. */
   private async settleAward(tenant: string, task: string, round: string, cause: Cause): Promise<void> {
-    const { actions, tasks } = this.services;
-    const verdict = await actions.judgement.verdict(tenant, round);
+    const { judgement, tasks } = this.services;
+    const verdict = await judgement.verdict(tenant, round);
     if (verdict === undefined) return;
     await tasks.settleChallenge(asGate(tenant, cause), task, round, verdict === UPHOLD, reasonOf(verdict, round));
   }

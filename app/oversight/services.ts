@@ -1,11 +1,13 @@
 /** What the reactions of oversight work with, and in whose name they act. */
 import type { Cause, RequestContext } from '../engine/command';
+import type { Report } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { RoundBook, Tasks } from '../market/module';
 import type { Actions } from './actions';
 import type { Approvals } from './approvals';
 import type { Challenges } from './challenges';
 import { gatekeeper } from './gatekeeper';
+import type { Judgement } from './judgement';
 import type { Notifier } from './notifier';
 import type { Orchestrated } from './orchestrated';
 import type { Oversight } from './oversight';
@@ -18,11 +20,12 @@ export interface OversightServices {
   readonly rounds: Rounds;
   readonly approvals: Approvals;
   readonly actions: Actions;
+  readonly judgement: Judgement;
   readonly challenges: Challenges;
   readonly oversight: Oversight;
   readonly notifier: Notifier;
   readonly orchestrated: Orchestrated;
-  readonly report: (message: string, facts: Record<string, unknown>) => void;
+  readonly report: Report;
 }
 
 /** The gate reacts to `cause`. */

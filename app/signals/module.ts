@@ -17,7 +17,7 @@ export function signalsModule(engine: Engine) {
   const { transactor, ports, queue, clock, report } = engine;
   const trails = engine.aggregate(trailDecider, { view: trailsView });
   engine.aggregate(intakeDecider);
-  const signals = new Signals(transactor, engine.viewStore, clock, () => trails.rows().view);
+  const signals = new Signals(trails, clock);
   const signalsIn: SignalsInDeps = {
     transactor,
     signals,

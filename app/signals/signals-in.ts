@@ -24,7 +24,7 @@ import {
 } from '../../domain/signals/intake';
 import { causeOf } from '../engine/command';
 import { newId } from '../engine/new-id';
-import type { Clock, EventStore, WorkQueue } from '../engine/ports';
+import type { Clock, EventStore, Report, WorkQueue } from '../engine/ports';
 import { StoreUnavailable } from '../engine/reachable';
 import type { Transactor } from '../engine/transact';
 import type { Signals } from './signals';
@@ -47,7 +47,7 @@ export interface SignalsInDeps {
   readonly store: Pick<EventStore, 'read'>;
   readonly queue: WorkQueue;
   readonly clock: Clock;
-  readonly report: (message: string, facts: Record<string, unknown>) => void;
+  readonly report: Report;
   /** By stream: index of the last commit that this process has emitted. One map a process. */
   readonly emitted: Map<string, number>;
 }

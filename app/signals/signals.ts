@@ -1,5 +1,5 @@
 /**
- * Signals: agents emit them, and perceive the field that they add up to (rows 1.1 and 5.2).
+ * Signals: agents emit them, and perceive the field that they add up to.
  *
  * Emissions come in thousands a second and often meet on one trail. What one principal emits on a trail while a commit
  * of its emissions there is under way collects, and goes out as one commit with an event for each.
@@ -12,17 +12,15 @@ import {
   emit,
   type Signal,
   signalProblem,
-  trailDecider,
   type TrailEvent,
+  trailId,
   type TrailState,
-  trailStream,
 } from '../../domain/signals/trail';
-import { viewName, type ViewReader } from '../../projections/projection';
-import { type Field, type FieldQuery, perceive, strongest, trails } from '../../projections/signals/trails';
+import { type Field, type FieldQuery, perceive, strongest, type TrailDoc } from '../../projections/signals/trails';
+import type { Aggregate } from '../engine/aggregate';
 import { type CommandContext, type Outcome, type Refused, settled } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
-import type { Transactor } from '../engine/transact';
 
 export type EmitContext = Pick<
   CommandContext,
@@ -54,11 +52,8 @@ export class Signals {
   private readonly queues = new Map<string, Batch[]>();
 
   constructor(
-    private readonly transactor: Pick<Transactor, 'transact' | 'load' | 'loadAt'>,
-    private readonly views: ViewReader,
+    private readonly trails: Aggregate<TrailState, TrailEvent, TrailDoc>,
     private readonly clock: Clock,
-    /** The name under which the view of trails is read now: it changes with a rebuild. */
-    private readonly view: () => string = () => viewName(trails),
   ) {}
 
   /**
@@ -112,17 +107,13 @@ export class Signals {
 
   /** The strongest trails now, as far as the view has come. */
   async field(tenant: string, query: Omit<FieldQuery, 'now'>): Promise<Field> {
-    return await strongest(this.views, this.view(), tenant, { ...query, now: toTime(this.clock.now()) });
+    const { store, view } = this.trails.rows();
+    return await strongest(store, view, tenant, { ...query, now: toTime(this.clock.now()) });
   }
 
   /** One trail now, or as it was at `asOf`; undefined when nobody had emitted there. */
   async trail(tenant: string, type: string, location: string, asOf?: Time): Promise<TrailReading | undefined> {
-    const stream = trailStream(tenant, type, location);
-    const loaded =
-      asOf === undefined
-        ? await this.transactor.load(trailDecider, stream)
-        : await this.transactor.loadAt(trailDecider, stream, { asOf });
-    const { state, version, hash } = loaded;
+    const { stream, state, version, hash } = await this.trails.load(tenant, trailId(type, location), asOf);
     if (hash === null) return undefined;
     return { ...perceive(state, asOf ?? toTime(this.clock.now())), stream, version, hash };
   }
@@ -131,26 +122,26 @@ export class Signals {
   private async send(context: EmitContext, signals: readonly Signal[]): Promise<readonly SignalOutcome[]> {
     const { type, location } = signals[0] as Signal;
     const { principal, command, cause, correlationId } = context;
-    const stream = trailStream(principal.tenant, type, location);
+    const id = trailId(type, location);
     // A key names one commit, and a commit has one cause: these go alone.
-    if (command !== undefined || cause !== undefined) return await this.commit(stream, context, signals);
-    const name = JSON.stringify([stream, principal.id, principal.kind, principal.level, correlationId]);
+    if (command !== undefined || cause !== undefined) return await this.commit(id, context, signals);
+    const name = JSON.stringify([principal.tenant, id, principal.id, principal.kind, principal.level, correlationId]);
     return await new Promise((resolve, reject) => {
       const batch = { signals, resolve, reject };
       const queue = this.queues.get(name);
       if (queue !== undefined) queue.push(batch);
-      else void this.drain(name, stream, context, batch);
+      else void this.drain(name, id, context, batch);
     });
   }
 
   /** Commits a batch, then together what has come meanwhile, until nothing has. */
-  private async drain(name: string, stream: string, context: EmitContext, first: Batch): Promise<void> {
+  private async drain(name: string, id: string, context: EmitContext, first: Batch): Promise<void> {
     const queue: Batch[] = [];
     this.queues.set(name, queue);
     for (let batches = [first]; batches.length > 0; batches = take(queue)) {
       try {
         const answers = await this.commit(
-          stream,
+          id,
           context,
           batches.flatMap(({ signals }) => signals),
         );
@@ -164,7 +155,7 @@ export class Signals {
   }
 
   private async commit(
-    stream: string,
+    id: string,
     context: EmitContext,
     signals: readonly Signal[],
   ): Promise<readonly SignalOutcome[]> {
@@ -172,16 +163,20 @@ export class Signals {
     const at = toTime(this.clock.now());
     // Other signals of the call may be written: whoever emits has to know of each.
     const outcome: Outcome<TrailState, TrailEvent> = await settled(
-      this.transactor.transact(trailDecider, stream, emit(signals, at), {
-        ...context,
-        // What follows from one emission is not what follows from every emission on its trail.
-        correlationId: context.correlationId ?? context.cause?.correlationId ?? newId(this.clock.now()),
-        action: 'signal.emit',
-        attributes: { type, location },
-      }),
+      this.trails.decide(
+        {
+          ...context,
+          // What follows from one emission is not what follows from every emission on its trail.
+          correlationId: context.correlationId ?? context.cause?.correlationId ?? newId(this.clock.now()),
+          attributes: { type, location },
+        },
+        id,
+        'signal.emit',
+        emit(signals, at),
+      ),
     );
     if (!outcome.ok) return signals.map(() => outcome);
-    const { state, version, hash, events } = outcome;
+    const { stream, state, version, hash, events } = outcome;
     if (hash === null) throw new Error(`${stream}: signals were accepted without a receipt`);
     const receipt = (strength: number): SignalReceipt => ({
       ok: true,

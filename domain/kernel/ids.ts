@@ -68,9 +68,27 @@ export function commitRef(stream: string, index: number): string {
   return `${stream}@${index}`;
 }
 
-export function parseCommitRef(ref: string): { stream: string; index: number } | undefined {
+/** Where a commit stands. */
+export interface CommitPlace {
+  readonly stream: string;
+  readonly index: number;
+}
+
+/** Reads `stream@index`; undefined when it is none. */
+export function parseCommitRef(ref: string): CommitPlace | undefined {
   const at = ref.lastIndexOf('@');
   const index = Number(ref.slice(at + 1));
   if (at < 1 || !/^\d{1,12}$/.test(ref.slice(at + 1)) || !Number.isSafeInteger(index)) return undefined;
   return { stream: ref.slice(0, at), index };
+}
+
+/** Where the commit of the tenant stands that a caller refers to; undefined when it is no reference, or another's. */
+export function placeIn(tenant: string, ref: string): CommitPlace | undefined {
+  const place = parseCommitRef(ref);
+  return place?.stream.startsWith(`${tenant}/`) === true ? place : undefined;
+}
+
+/** What is said to whoever refers to a receipt that the tenant does not have. */
+export function noSuchReceipt(ref: string): string {
+  return `there is no receipt ${ref}: give stream@index as a receipt shows it`;
 }

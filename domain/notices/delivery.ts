@@ -5,7 +5,7 @@
  * receiver that got it twice can tell: an answer that was lost makes the next attempt a repetition.
  */
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
-import { commitRef, streamsOf } from '../kernel/ids';
+import { commitRef } from '../kernel/ids';
 import { cut } from '../kernel/text';
 import { plusSeconds, type Time } from '../kernel/time';
 import type { Channel, ChannelKind } from './channel';
@@ -111,8 +111,6 @@ export const deliveryDecider: Decider<DeliveryState, DeliveryEvent> = {
     }
   },
 };
-
-export const deliveryStream = streamsOf(deliveryDecider);
 
 /** When the delivery has to be looked at next; undefined when there is nothing left to do. */
 export function deliveryDue(state: DeliveryState): Time | undefined {

@@ -7,7 +7,7 @@
  */
 import { sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
-import { isId, streamName } from '../kernel/ids';
+import { isId } from '../kernel/ids';
 import { isTime, latest, plusSeconds, type Time, toMillis, toTime } from '../kernel/time';
 
 /** Weakest strength that can be perceived. */
@@ -111,12 +111,7 @@ export const trailDecider: Decider<TrailState, TrailEvent> = {
   },
 };
 
-/** One stream for each type and location. */
-export function trailStream(tenant: string, type: string, location: string): string {
-  return streamName(tenant, trailDecider.category, trailId(type, location));
-}
-
-/** Id of a trail's stream: 32 hexadecimal digits. */
+/** Id of a trail's stream, one for each type and location: 32 hexadecimal digits. */
 export function trailId(type: string, location: string): string {
   return sha256(`${type}\n${location}`).slice(0, 32);
 }

@@ -263,8 +263,8 @@ describe('reading', () => {
   test('finds a commit as a cause', async () => {
     const transactor = transactorOn(new MemoryEventStore());
     const { commit } = accepted(await transactor.transact(tally, STREAM, add('a', 1), asking()));
-    expect(await transactor.cause(STREAM, 0)).toEqual(causeOf(commit));
-    expect(await transactor.cause(STREAM, 1)).toBeUndefined();
+    expect(await transactor.cause('acme', `${STREAM}@0`)).toEqual(causeOf(commit));
+    expect(await transactor.cause('acme', `${STREAM}@1`)).toBeUndefined();
   });
 });
 

@@ -14,6 +14,7 @@ import { toMillis } from '../../domain/kernel/time';
 import type { AgentProfile } from '../../domain/market/agent';
 import type { TaskSpec } from '../../domain/market/task';
 import { openColony, readSettings } from '../../host/composition';
+import { trailsIn } from '../support/trails';
 
 export const START = toMillis('2026-11-21T10:00:00.000Z');
 
@@ -48,7 +49,10 @@ export function balanceOn(transactor: Transactor): Balance {
   return new Balance(
     transactor,
     colony.market,
-    new Signals(transactor, views, clock, () => colony.views.serving('trails')),
+    new Signals(
+      trailsIn(transactor, views, () => colony.views.serving('trails')),
+      clock,
+    ),
     views,
     clock,
     (message, facts) => reports.push(`${message}: ${JSON.stringify(facts)}`),

@@ -129,7 +129,6 @@ export class World {
     const deliveries = new Deliveries({
       deliveries: new Aggregate(deliveryDecider, transactor, { ...listed, projection: deliveriesView }),
       channels: channelsOf,
-      transactor,
       outbound,
       clock: this.clock,
       report,

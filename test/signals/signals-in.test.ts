@@ -20,6 +20,7 @@ import { toMillis } from '../../domain/kernel/time';
 import { trailDecider, type TrailEvent, trailId } from '../../domain/signals/trail';
 import { newTenant } from '../support/commits';
 import { type Fault, FaultyEventStore, scriptedFaults } from '../support/faults';
+import { trailsIn } from '../support/trails';
 
 const NOW = '2026-11-21T10:00:00.000Z';
 const allow = { bundle: 'b', input: 'i', decision: 'allow', reasons: [] } as const;
@@ -50,7 +51,7 @@ function process({
   const transactor = new Transactor(events, policy, clock, randomUUID);
   return {
     transactor,
-    signals: new Signals(transactor, new SqliteViewStore(database), clock),
+    signals: new Signals(trailsIn(transactor, new SqliteViewStore(database)), clock),
     store: events,
     queue,
     clock,

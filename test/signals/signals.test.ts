@@ -17,6 +17,7 @@ import { viewName } from '../../projections/projection';
 import { trails } from '../../projections/signals/trails';
 import { newTenant } from '../support/commits';
 import { FaultyEventStore, scriptedFaults } from '../support/faults';
+import { trailsIn } from '../support/trails';
 
 const NOW = '2026-11-21T10:00:00.000Z';
 const allow = { bundle: 'b', input: 'i', decision: 'allow', reasons: [] } as const;
@@ -44,7 +45,7 @@ function field({ events = store, policy = { evaluate: () => allow } }: { events?
   const tenant = newTenant();
   const clock = { time: toMillis(NOW), now: () => clock.time };
   const transactor = new Transactor(events, policy, clock, randomUUID);
-  const signals = new Signals(transactor, views, clock);
+  const signals = new Signals(trailsIn(transactor, views), clock);
   const principal = (id: string, changes: Partial<Principal> = {}): Principal => ({
     tenant,
     id,
@@ -278,7 +279,10 @@ test('a trail is read as it is, and as it was', async () => {
 test('the field is the view that serves, at this time', async () => {
   const { signals, ant, clock, tenant, transactor } = field();
   let serving = viewName(trails);
-  const perceived = new Signals(transactor, views, clock, () => serving);
+  const perceived = new Signals(
+    trailsIn(transactor, views, () => serving),
+    clock,
+  );
   const [b, c, ab] = await signals.emit(ant, [
     signal({ strength: 0.9, decay_rate: 0.5 }),
     signal({ location: 'a/c', strength: 0.4, decay_rate: 0 }),

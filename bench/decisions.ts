@@ -197,8 +197,8 @@ async function approvalsInProcess(
       const asked = performance.now();
       const found = await colony.approvals.list(TENANT, { status: 'waiting' }, 100);
       pages.push(performance.now() - asked);
-      if (found.approvals.length !== Math.min(100, waiting))
-        throw new Error(`the queue shows ${found.approvals.length} of ${waiting}`);
+      if (found.docs.length !== Math.min(100, waiting))
+        throw new Error(`the queue shows ${found.docs.length} of ${waiting}`);
     }
     return {
       approval,

@@ -147,6 +147,7 @@ export class Session {
     return response.body;
   }
 
+  /** A command at a path that its caller has made; `call` makes it from a route. */
   async command<T>(method: Method, path: string, body: unknown, options: CommandOptions = {}): Promise<T> {
     const { idempotencyKey = crypto.randomUUID(), ifMatch, signal } = options;
     const headers = this.headersOf(options);
@@ -183,7 +184,7 @@ export class Session {
   }
 
   /** Every item of a list, page by page. */
-  async *all<T>(path: string, query?: Query, options?: ReadOptions): AsyncGenerator<T, void, undefined> {
+  private async *all<T>(path: string, query?: Query, options?: ReadOptions): AsyncGenerator<T, void, undefined> {
     let page = await this.read<Page<T>>(path, query, options);
     for (;;) {
       yield* page.value;
@@ -287,8 +288,14 @@ function search(query: Query | undefined): string {
   let text = '';
   if (query !== undefined)
     for (const [name, value] of Object.entries(query))
-      if (value !== undefined) text += `${text === '' ? '?' : '&'}${name}=${encodeURIComponent(value)}`;
+      if (value !== undefined) text += `${text === '' ? '?' : '&'}${name}=${encodeURIComponent(written(value))}`;
   return text;
+}
+
+/** In an address a number stands in digits: JavaScript would write a small one with an exponent. */
+function written(value: string | number | boolean): string {
+  if (typeof value !== 'number') return String(value);
+  return value.toLocaleString('en', { useGrouping: false, maximumFractionDigits: 100 });
 }
 
 /** Milliseconds that the answer asks to wait: seconds, or a date by the clock of whoever answers. */

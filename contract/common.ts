@@ -1,6 +1,7 @@
 /** The schemas that several contracts share. Limits and enumerations are the domain's; here they get their words. */
 import { z } from 'zod';
 import { ID_PATTERN } from '../domain/kernel/ids';
+import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { readTime } from '../domain/kernel/time';
 import { isLocation } from '../domain/signals/trail';
 
@@ -44,14 +45,20 @@ export const Hash = z
   .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits in lower case')
   .meta({ description: 'SHA-256 of the exact action, as it was shown' });
 
-/** A query parameter that is a whole number, in digits alone; values of a query arrive as strings. */
-export const Whole = (min: number, max: number) =>
+/** A query parameter that is a number: values of a query arrive as text, and are read like every number in one. */
+export const NumberInText = (range: NumberRange) =>
   z
     .string()
-    .regex(/^(0|[1-9]\d{0,8})$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().min(min).max(max))
-    .meta({ type: 'integer', minimum: min, maximum: max });
+    .transform((text, context) => {
+      const isFraction = range.whole === true && !/^\d+$/.test(text);
+      const read = isFraction ? { fault: 'must be a whole number, in digits' } : readNumber(text, range);
+      if ('number' in read) return read.number;
+      context.addIssue({ code: 'custom', message: read.fault });
+      return z.NEVER;
+    })
+    .meta({ type: range.whole === true ? 'integer' : 'number', minimum: range.min, maximum: range.max });
+
+export const Whole = (min: number, max: number) => NumberInText({ min, max, whole: true });
 
 /** The same, with what is meant without it. */
 export function whole(min: number, max: number, fallback: number) {

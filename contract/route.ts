@@ -99,10 +99,15 @@ export interface Asked<R extends RouteSpec> {
 
 export type AnswerOf<R extends RouteSpec> = Shown<R['answer']>;
 export type BodyOf<R extends RouteSpec> = R['body'] extends z.ZodType ? Sent<R['body']> : undefined;
-/** Numbers and flags are written as text by whoever sends them. */
-export type QueryOf<R extends RouteSpec> = {
-  readonly [K in keyof Fields<R['query'], 'output'>]?: Fields<R['query'], 'output'>[K] | undefined;
-};
+/**
+ * What a client asks by: numbers and flags as such, which are written as text when they are sent. What has a default
+ * may be left out.
+ */
+export type QueryOf<R extends RouteSpec> = QueryIn<Fields<R['query'], 'input'>, Fields<R['query'], 'output'>>;
+type QueryIn<Input, Output> = {
+  readonly [K in keyof Output as K extends OptionalIn<Input> ? never : K]: Output[K];
+} & { readonly [K in keyof Output as K extends OptionalIn<Input> ? K : never]?: Output[K] | undefined };
+type OptionalIn<Input> = { [K in keyof Input]-?: undefined extends Input[K] ? K : never }[keyof Input];
 
 type Part<Name extends string, T> = T extends undefined
   ? { readonly [K in Name]?: undefined }

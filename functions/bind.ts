@@ -2,7 +2,7 @@
 import type { Colony } from '../app/colony';
 import type { AnswerOf, RouteSpec } from '../contract/route';
 import type { Problem } from './edge/problem';
-import { type Answer, type Beside, bindRoute, type CallOf } from './edge/route';
+import { type Answer, type BindOptions, bindRoute, type CallOf } from './edge/route';
 import { runtime } from './runtime';
 
 /**
@@ -12,7 +12,7 @@ import { runtime } from './runtime';
 export function bind<R extends RouteSpec>(
   spec: R,
   handler: (colony: Colony, call: CallOf<R>) => Promise<Answer<AnswerOf<R>> | Problem>,
-  beside?: Beside<R>,
+  options?: BindOptions<R>,
 ): void {
-  bindRoute(spec, async (call: CallOf<R>) => await handler((await runtime()).colony, call), beside);
+  bindRoute(spec, async (call: CallOf<R>) => await handler((await runtime()).colony, call), options);
 }

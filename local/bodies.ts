@@ -80,11 +80,10 @@ export class Bodies {
     let largest: Arriving | undefined;
     for (const body of this.#arriving) if (largest === undefined || body.held > largest.held) largest = body;
     largest?.refuse(
-      Problem.of(
+      Problem.later(
         'unavailable',
         'More is being sent to this host than it can hold; try again, with the same Idempotency-Key.',
-        { retryAfterSeconds: RETRY_SECONDS },
-        { 'retry-after': String(RETRY_SECONDS) },
+        RETRY_SECONDS,
       ),
     );
   }

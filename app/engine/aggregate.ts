@@ -12,8 +12,13 @@ import type { Loaded } from './streams';
 import type { Transactor } from './transact';
 import type { Views } from './views';
 
+/** Values that fields of a row must have; a field without one may have any. */
+export type Where = Readonly<Record<string, string | number | boolean | undefined>>;
+
 /** What is asked of a view: all of its rows, or those under a key, or those whose fields have these values. */
-export type Filter = Pick<ViewFilter, 'key' | 'where'>;
+export interface Filter extends Pick<ViewFilter, 'key'> {
+  readonly where?: Where;
+}
 
 /** Documents of a view, in its order, and where to go on. */
 export interface Page<D> {
@@ -26,6 +31,14 @@ export interface Listing {
   readonly projection: Pick<Projection, 'name'>;
   readonly store: ViewStore;
   readonly views: Pick<Views, 'serving'>;
+}
+
+/** The filter without the fields that have no value. */
+function given({ key, where = {} }: Filter): Pick<ViewFilter, 'key' | 'where'> {
+  const values = Object.entries(where).filter(
+    (field): field is [string, string | number | boolean] => field[1] !== undefined,
+  );
+  return { key, where: Object.fromEntries(values) };
 }
 
 export class Aggregate<S, E extends Event, D = unknown> {
@@ -72,14 +85,14 @@ export class Aggregate<S, E extends Event, D = unknown> {
   /** A page of the tenant's, as far as the view has come. */
   async list(tenant: string, filter: Filter, limit: number, continuation?: string): Promise<Page<D>> {
     const { store, view } = this.rows();
-    const page = await store.query<D>(view, { ...filter, tenant, limit, continuation });
+    const page = await store.query<D>(view, { ...given(filter), tenant, limit, continuation });
     return { docs: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
   /** Every document of the tenant's; `complete` is false when there are more than are read for one question. */
   all(tenant: string, filter: Filter): Promise<{ readonly docs: readonly D[]; readonly complete: boolean }> {
     const { store, view } = this.rows();
-    return readAll<D>(store, view, { ...filter, tenant });
+    return readAll<D>(store, view, { ...given(filter), tenant });
   }
 
   /** The tenants that have any. */
@@ -91,13 +104,13 @@ export class Aggregate<S, E extends Event, D = unknown> {
   /** The rows of all tenants, page by page, as far as the view has come. */
   pages(filter: Filter): ReturnType<typeof pagesOf<D>> {
     const { store, view } = this.rows();
-    return pagesOf<D>(store, view, filter);
+    return pagesOf<D>(store, view, given(filter));
   }
 
   /** The streams of all tenants that have such a row, as far as the view has come. */
   sources(filter: Filter): AsyncGenerator<string> {
     const { store, view } = this.rows();
-    return sourcesOf(store, view, filter);
+    return sourcesOf(store, view, given(filter));
   }
 
   /** Where the rows are read now: a rebuild changes the name. */

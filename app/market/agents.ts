@@ -22,7 +22,7 @@ import { type Claim, stands, taskDecider, type TaskState, taskStream } from '../
 import type { AgentTypeEntry } from '../../domain/repository/catalogue';
 import type { AgentDoc } from '../../projections/market/agents';
 import { ALL } from '../../projections/projection';
-import type { Aggregate } from '../engine/aggregate';
+import type { Aggregate, Page, Where } from '../engine/aggregate';
 import { type Outcome, type RequestContext, staleness } from '../engine/command';
 import { Doorbells } from '../engine/doorbells';
 import type { Clock, Presence, Report } from '../engine/ports';
@@ -161,12 +161,12 @@ export class Agents {
   /** A page of the tenant's agents, in order of id; as far as the view has come. */
   async list(
     tenant: string,
-    where: Readonly<Record<string, string>>,
+    where: Where,
     limit: number,
     continuation?: string,
-  ): Promise<{ agents: readonly Shown<typeof AgentSummary>[]; continuation?: string }> {
+  ): Promise<Page<Shown<typeof AgentSummary>>> {
     const { docs, ...page } = await this.agents.list(tenant, { key: ALL, where }, limit, continuation);
-    return { agents: docs.map(({ capability: _, ...agent }) => agent), ...page };
+    return { docs: docs.map(({ capability: _, ...agent }) => agent), ...page };
   }
 
   /**

@@ -38,7 +38,7 @@ import type { WhyNot } from '../../domain/market/why-not';
 import { actionDecider, actionStream, isStopped, TASK_OVER } from '../../domain/oversight/action';
 import type { TaskDoc } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
-import type { Aggregate } from '../engine/aggregate';
+import type { Aggregate, Page, Where } from '../engine/aggregate';
 import {
   type Cause,
   causeOf,
@@ -121,20 +121,15 @@ export class Tasks {
    * A page of the tenant's tasks, in order of id, as far as the view has come; the first of those that are open or held
    * with the reason.
    */
-  async list(
-    tenant: string,
-    where: Readonly<Record<string, string>>,
-    limit: number,
-    continuation?: string,
-  ): Promise<{ tasks: readonly ListedTask[]; continuation?: string }> {
-    const { docs, ...page } = await this.tasks.list(tenant, { key: ALL, where }, limit, continuation);
-    const told = new Set(docs.filter(({ status }) => status === 'open' || status === 'held').slice(0, MAX_WHYS));
-    const tasks = await Promise.all(
-      docs.map(async (doc): Promise<ListedTask> =>
+  async list(tenant: string, where: Where, limit: number, continuation?: string): Promise<Page<ListedTask>> {
+    const { docs: found, ...page } = await this.tasks.list(tenant, { key: ALL, where }, limit, continuation);
+    const told = new Set(found.filter(({ status }) => status === 'open' || status === 'held').slice(0, MAX_WHYS));
+    const docs = await Promise.all(
+      found.map(async (doc): Promise<ListedTask> =>
         told.has(doc) ? { ...doc, why: await this.deps.whyNots.ofWaiting(this.tasks.name(tenant, doc.id)) } : doc,
       ),
     );
-    return { tasks, ...page };
+    return { docs, ...page };
   }
 
   async bid(context: RequestContext, id: string, bid: { agent: string; note?: string }): Promise<TaskOutcome> {

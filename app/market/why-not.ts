@@ -21,6 +21,7 @@ import { approvalDecider, approvalStream, deadlineOf } from '../../domain/oversi
 import { ballotHolders, type Electorate } from '../../domain/oversight/consensus';
 import { roundDecider } from '../../domain/oversight/round';
 import { type TaskDoc, taskRow } from '../../projections/market/tasks';
+import type { Page } from '../engine/aggregate';
 import { derivedSystemId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
@@ -143,7 +144,7 @@ export class WhyNots {
     }: { readonly seconds?: number; readonly task_type?: string; readonly status?: string },
     limit: number,
     continuation?: string,
-  ): Promise<{ tasks: readonly WaitingTask[]; continuation?: string }> {
+  ): Promise<Page<WaitingTask>> {
     if (continuation !== undefined && !/^[\d:.TZ-]+ \S+$/.test(continuation))
       throw new RangeError('the continuation is not one of this list');
     const now = this.now();
@@ -153,14 +154,14 @@ export class WhyNots {
     let last: string | undefined;
     for (const { key, item } of this.market.tasks.longestWaiting(tenant, continuation)) {
       if (waitedOf(item, now) < seconds) break;
-      if (found.length === limit || walked === MAX_WALKED) return { tasks: await rows(), continuation: last };
+      if (found.length === limit || walked === MAX_WALKED) return { docs: await rows(), continuation: last };
       walked += 1;
       last = key;
       const { state } = item;
       if ((task_type ?? state.spec?.task_type) === state.spec?.task_type && (status ?? state.status) === state.status)
         found.push(item);
     }
-    return { tasks: await rows() };
+    return { docs: await rows() };
   }
 
   /** What the tenant's open and held tasks wait for, by reason: of those that have waited longest. */

@@ -35,7 +35,7 @@ import {
 } from '../../domain/notices/delivery';
 import { asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/notices/notice';
 import { ALL, type Projection } from '../../projections/projection';
-import type { Aggregate } from '../engine/aggregate';
+import type { Aggregate, Page } from '../engine/aggregate';
 import type { Cause, Outcome, RequestContext } from '../engine/command';
 import type { Look } from '../engine/deadlines';
 import { derivedId } from '../engine/new-id';
@@ -129,13 +129,8 @@ export class Channels {
   }
 
   /** A page of the tenant's channels, in order of id; as far as the view has come. */
-  async list(
-    tenant: string,
-    limit: number,
-    continuation?: string,
-  ): Promise<{ channels: readonly ChannelDoc[]; continuation?: string }> {
-    const { docs, ...page } = await this.channels.list(tenant, { key: ALL }, limit, continuation);
-    return { channels: docs, ...page };
+  list(tenant: string, limit: number, continuation?: string): Promise<Page<ChannelDoc>> {
+    return this.channels.list(tenant, { key: ALL }, limit, continuation);
   }
 }
 
@@ -251,18 +246,8 @@ export class Deliveries implements Reaction {
   }
 
   /** A page of the tenant's dead letters, in order of id; as far as the view has come. */
-  async dead(
-    tenant: string,
-    limit: number,
-    continuation?: string,
-  ): Promise<{ deliveries: readonly DeliveryDoc[]; continuation?: string }> {
-    const { docs, ...page } = await this.deps.deliveries.list(
-      tenant,
-      { key: ALL, where: { status: 'dead' } },
-      limit,
-      continuation,
-    );
-    return { deliveries: docs, ...page };
+  dead(tenant: string, limit: number, continuation?: string): Promise<Page<DeliveryDoc>> {
+    return this.deps.deliveries.list(tenant, { key: ALL, where: { status: 'dead' } }, limit, continuation);
   }
 
   /** Begins nothing any more, and waits for what is under way. */

@@ -46,7 +46,7 @@ import { DEFAULT_CHOICES, type RoundState } from '../../domain/oversight/round';
 import { reasonOf, UPHOLD } from '../../domain/oversight/verdict';
 import type { ActionDoc } from '../../projections/oversight/actions';
 import { ALL } from '../../projections/projection';
-import type { Aggregate } from '../engine/aggregate';
+import type { Aggregate, Page, Where } from '../engine/aggregate';
 import { type Cause, causeOf, type Outcome, type RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
@@ -314,14 +314,8 @@ export class Actions {
   }
 
   /** A page of the tenant's actions, in order of id; as far as the view has come. */
-  async list(
-    tenant: string,
-    where: Readonly<Record<string, string>>,
-    limit: number,
-    continuation?: string,
-  ): Promise<{ actions: readonly ActionDoc[]; continuation?: string }> {
-    const { docs, ...page } = await this.actions.list(tenant, { key: ALL, where }, limit, continuation);
-    return { actions: docs, ...page };
+  list(tenant: string, where: Where, limit: number, continuation?: string): Promise<Page<ActionDoc>> {
+    return this.actions.list(tenant, { key: ALL, where }, limit, continuation);
   }
 
   /** The actions whose veto window is open, of all tenants, as streams; as far as the view has come. */

@@ -31,7 +31,7 @@ import type { Person } from '../../domain/oversight/oversight';
 import type { Party } from '../../domain/oversight/parties';
 import { roundDecider } from '../../domain/oversight/round';
 import type { ApprovalDoc } from '../../projections/oversight/approvals';
-import type { Aggregate } from '../engine/aggregate';
+import type { Aggregate, Page } from '../engine/aggregate';
 import { type Outcome, type RequestContext, settled } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
@@ -250,15 +250,10 @@ export class Approvals {
     { status, ...filter }: ApprovalFilter,
     limit: number,
     continuation?: string,
-  ): Promise<{ approvals: readonly ApprovalDoc[]; continuation?: string }> {
+  ): Promise<Page<ApprovalDoc>> {
     const usual = filter.outcome === undefined ? 'waiting' : 'closed';
-    const wanted = { ...filter, status: status === 'all' ? undefined : (status ?? usual) };
-    const where = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== undefined)) as Record<
-      string,
-      string
-    >;
-    const { docs, ...page } = await this.approvals.list(tenant, { where }, limit, continuation);
-    return { approvals: docs, ...page };
+    const where = { ...filter, status: status === 'all' ? undefined : (status ?? usual) };
+    return await this.approvals.list(tenant, { where }, limit, continuation);
   }
 
   /** The approvals that wait, of all tenants, as streams; as far as the view has come. */

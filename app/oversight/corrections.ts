@@ -11,7 +11,7 @@ import {
 } from '../../domain/oversight/correction';
 import type { CorrectionDoc } from '../../projections/oversight/corrections';
 import { ALL } from '../../projections/projection';
-import type { Aggregate } from '../engine/aggregate';
+import type { Aggregate, Page, Where } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Transactor } from '../engine/transact';
 
@@ -51,13 +51,7 @@ export class Corrections {
   }
 
   /** A page of the tenant's corrections, in order of id; as far as the view has come. */
-  async list(
-    tenant: string,
-    where: Readonly<Record<string, string>>,
-    limit: number,
-    continuation?: string,
-  ): Promise<{ corrections: readonly CorrectionDoc[]; continuation?: string }> {
-    const { docs, ...page } = await this.corrections.list(tenant, { key: ALL, where }, limit, continuation);
-    return { corrections: docs, ...page };
+  list(tenant: string, where: Where, limit: number, continuation?: string): Promise<Page<CorrectionDoc>> {
+    return this.corrections.list(tenant, { key: ALL, where }, limit, continuation);
   }
 }

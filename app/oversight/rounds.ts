@@ -36,7 +36,7 @@ import {
 } from '../../domain/oversight/round';
 import type { RoundDoc } from '../../projections/oversight/rounds';
 import { ALL } from '../../projections/projection';
-import type { Aggregate } from '../engine/aggregate';
+import type { Aggregate, Page, Where } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
@@ -256,14 +256,8 @@ export class Rounds {
   }
 
   /** A page of the tenant's rounds, in order of id; as far as the view has come. */
-  async list(
-    tenant: string,
-    where: Readonly<Record<string, string | boolean>>,
-    limit: number,
-    continuation?: string,
-  ): Promise<{ rounds: readonly RoundDoc[]; continuation?: string }> {
-    const { docs, ...page } = await this.rounds.list(tenant, { key: ALL, where }, limit, continuation);
-    return { rounds: docs, ...page };
+  list(tenant: string, where: Where, limit: number, continuation?: string): Promise<Page<RoundDoc>> {
+    return this.rounds.list(tenant, { key: ALL, where }, limit, continuation);
   }
 
   /** The rounds that are open, of all tenants, as streams; as far as the view has come. */

@@ -77,16 +77,16 @@ const StandingOffer = z
   })
   .meta({ id: 'StandingOffer' });
 
-export const Schedule = z.object({ cron: z.string(), timezone: z.string().optional() });
-export const Resources = z.object({ cpu: z.string(), memory: z.string() });
+const DeploymentSchedule = z.object({ cron: z.string(), timezone: z.string().optional() });
+const DeploymentResources = z.object({ cpu: z.string(), memory: z.string() });
 
 const Deployment = z
   .object({
     version: z.string().meta({ description: "Of the repository's entry" }),
     tier: z.enum(COST_TIERS),
     state: z.enum(DEFAULT_LIFECYCLES).meta({ description: 'How an instance starts' }),
-    schedule: Schedule.optional(),
-    resources: Resources.optional(),
+    schedule: DeploymentSchedule.optional(),
+    resources: DeploymentResources.optional(),
   })
   .meta({ id: 'Deployment' });
 

@@ -1,7 +1,20 @@
 /** `/v1/signals`: emission, and the field that signals add up to (row 1.1). */
 import { z } from 'zod';
 import { MAX_SIGNALS, SIGNAL_TYPE } from '../../domain/signals/trail';
-import { AsOf, At, Count, Found, Id, Location, Problem, SENT_AGAIN, Timestamp, Unit, whole } from '../common';
+import {
+  AsOf,
+  At,
+  Count,
+  Found,
+  Id,
+  Location,
+  NumberInText,
+  Problem,
+  SENT_AGAIN,
+  Timestamp,
+  Unit,
+  whole,
+} from '../common';
 import { contract } from '../route';
 import { SIGNALS_REFUSALS } from './problems';
 
@@ -33,13 +46,7 @@ export const SignalInput = z
 export const FieldFilter = z.object({
   location: Location.optional().meta({ description: 'This place and everything below it' }),
   type: Type.optional(),
-  minimum: z
-    .string()
-    .regex(/^(\d{1,3}(\.\d{1,20})?|\.\d{1,20})(e-?\d{1,3})?$/i, 'must be a number from 0 to 1')
-    .transform(Number)
-    .pipe(Unit)
-    .meta({ type: 'number', minimum: 0, maximum: 1 })
-    .optional(),
+  minimum: NumberInText({ min: 0, max: 1 }).optional(),
   limit: whole(1, 1_000, 50),
 });
 

@@ -1,4 +1,5 @@
 /** What the handlers of routes have in common: from what a use case says to the answer, and ids of what is created. */
+import type { Page } from '../../app/engine/aggregate';
 import type { Accepted } from '../../app/engine/command';
 import { derivedId, isDerivedId, newId } from '../../app/engine/new-id';
 import type { Receipt } from '../../contract/common';
@@ -63,17 +64,16 @@ export function batchAnswer<T extends { readonly problem?: ProblemDocument }>(
     1,
     ...problems.map(({ retryAfterSeconds }) => (typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 1)),
   );
-  return Problem.of(
+  return Problem.later(
     'unavailable',
     'The store has done none of this, as far as is known; try again, with the same Idempotency-Key.',
-    { retryAfterSeconds: seconds },
-    { 'retry-after': String(seconds) },
+    seconds,
   );
 }
 
 /** A page of a list, with the way to the next one. */
 export function pageOf<T, E extends object = {}>(
-  { template, params, query }: Pick<Call<object, object>, 'template' | 'params' | 'query'>,
+  { template, params, query }: Pick<Call<Readonly<Record<string, unknown>>, object>, 'template' | 'params' | 'query'>,
   value: readonly T[],
   continuation: string | undefined,
   extra?: E,
@@ -85,15 +85,29 @@ export function pageOf<T, E extends object = {}>(
     if (['string', 'number', 'boolean'].includes(typeof item) && name !== 'continuation')
       search.set(name, String(item));
   search.set('continuation', continuation);
-  const values = new Map(Object.entries(params));
-  const path = template.replace(/\{([^}]+)\}/g, (_, name: string) => encodeURIComponent(String(values.get(name))));
+  const path = template.replace(/\{\*?(\w+)\}/g, (_, name: string) => encodeURIComponent(String(params[name])));
   return { body: { ...body, nextLink: `${path}?${search.toString()}` } };
 }
 
-/** Runs a query; a continuation that is not ours becomes a problem that says so. */
-export async function queried<T>(work: () => Promise<T>): Promise<T> {
+/** What every list is asked for. */
+interface Paging {
+  readonly limit: number;
+  readonly continuation?: string | undefined;
+}
+
+/**
+ * The page of a list that a call asks for, of the caller's tenant. A continuation that is not ours becomes a problem
+ * that says so.
+ * @param list given what is asked for beside the page
+ */
+export async function listed<Q extends Paging, T>(
+  call: Pick<Call<Readonly<Record<string, unknown>>, Q>, 'principal' | 'template' | 'params' | 'query'>,
+  list: (tenant: string, filters: Omit<Q, keyof Paging>, limit: number, continuation?: string) => Promise<Page<T>>,
+): Promise<Answer<{ readonly value: readonly T[]; readonly nextLink?: string }>> {
+  const { limit, continuation, ...filters } = call.query;
   try {
-    return await work();
+    const page = await list(call.principal.tenant, filters, limit, continuation);
+    return pageOf(call, page.docs, page.continuation);
   } catch (error) {
     if (error instanceof RangeError)
       throw Problem.invalid(error.message, [{ parameter: 'continuation', message: error.message }]);
@@ -101,23 +115,14 @@ export async function queried<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The filters that were given. */
-export function given<F extends Readonly<Record<string, string | undefined>>>(filters: F): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(filters).filter((filter): filter is [string, string] => filter[1] !== undefined),
-  );
-}
+/** What an id is made of. */
+type Creating = Pick<Call, 'principal' | 'idempotencyKey' | 'now'>;
 
 /**
  * The id of what a call creates at a path such as `/v1/tasks/{id}`: the one it names, else from its Idempotency-Key, so
  * that a retry lands in the same stream, else a new one.
  */
-export function createdId(
-  template: string,
-  { principal, idempotencyKey, now }: Pick<Call, 'principal' | 'idempotencyKey' | 'now'>,
-  wanted: string | undefined,
-  part?: number,
-): string {
+export function createdId(template: string, call: Creating, wanted: string | undefined, part?: number): string {
   if (wanted !== undefined && isDerivedId(wanted)) {
     throw Problem.invalid(`Nothing can be called ${wanted} by its caller.`, [
       {
@@ -126,7 +131,11 @@ export function createdId(
       },
     ]);
   }
-  if (wanted !== undefined) return reachableId(template, wanted);
+  return wanted === undefined ? madeId(call, part) : reachableId(template, wanted);
+}
+
+/** An id for what a call creates: from its Idempotency-Key, when there is one, so that it is the same on a retry. */
+export function madeId({ principal, idempotencyKey, now }: Creating, part?: number): string {
   return idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey, part);
 }
 

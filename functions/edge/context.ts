@@ -6,12 +6,9 @@ import type { Call } from './route';
 /** The context of a command; with an Idempotency-Key, of `subject` alone where a request holds several commands. */
 export function contextOf(call: Call, subject: unknown = call.body): RequestContext {
   const { principal, idempotencyKey, request, ifMatch, traceparent, operation, params, query } = call;
-  const hash = () =>
+  const context = { principal, expectedVersion: ifMatch, traceparent };
+  if (idempotencyKey === undefined) return context;
+  const hash =
     subject === call.body && request !== undefined ? request : commandHash({ operation, params, query, body: subject });
-  return {
-    principal,
-    expectedVersion: ifMatch,
-    traceparent,
-    command: idempotencyKey === undefined ? undefined : { key: idempotencyKey, hash: hash() },
-  };
+  return { ...context, command: { key: idempotencyKey, hash } };
 }

@@ -121,7 +121,10 @@ function answered(spec: RouteSpec, schemas: Schemas): Json {
   const { answers, answer, contentType = 'application/json' } = spec;
   return {
     description: answers,
-    headers: { ETag: { $ref: '#/components/headers/ETag' } },
+    headers: {
+      ETag: { $ref: '#/components/headers/ETag' },
+      ...(spec.status === 201 && { Location: { $ref: '#/components/headers/Location' } }),
+    },
     content: { [contentType]: { schema: schemas.outputs.get(answer) } },
   };
 }
@@ -167,6 +170,7 @@ const HEADERS: Json = {
     description: 'The version of what was read or written, in quotes; give it back as `If-Match`.',
     schema: { type: 'string' },
   },
+  Location: { description: 'The path of what was made, where it has one.', schema: { type: 'string' } },
   RetryAfter: { description: 'Seconds to wait before the next try.', schema: { type: 'integer', minimum: 1 } },
 };
 

@@ -95,6 +95,11 @@ export class Problem extends Error {
     return new Problem(problem(status, slug, title, detail, extra), headers);
   }
 
+  /** One of `PROBLEMS` that passes with time: `seconds` until the next try stand in the document and in its header. */
+  static later(slug: ProblemSlug, detail: string, seconds: number, extra?: Readonly<Record<string, unknown>>): Problem {
+    return Problem.of(slug, detail, { ...extra, retryAfterSeconds: seconds }, { 'retry-after': String(seconds) });
+  }
+
   /** The request breaks the contract in the ways that `errors` lists. */
   static invalid(detail: string, errors: readonly ProblemError[]): Problem {
     return Problem.of('invalid-request', detail, { errors });

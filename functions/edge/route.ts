@@ -80,9 +80,8 @@ export interface BoundRoute extends RouteSpec {
   readonly check?: (body: never) => readonly ProblemError[];
 }
 
-/** What a route has beside its handler. */
-export interface Beside<R extends RouteSpec> {
-  /** For what links in notices lead to: a browser gets the answer as a page. */
+/** What serves a route beside its handler. */
+export interface BindOptions<R extends RouteSpec> {
   readonly page?: HtmlPage<AnswerOf<R>>;
   /** What is wrong with a body that its schema can't tell; asked before an Idempotency-Key belongs to the request. */
   readonly check?: (body: CallOf<R>['body']) => readonly ProblemError[];
@@ -196,7 +195,11 @@ export function placeholders(path: string): string[] {
 /**
  * Registers what serves a route of the contract. Throws when the contract contradicts itself.
  */
-export function bindRoute<R extends RouteSpec>(spec: R, handler: Handler<R>, { page, check }: Beside<R> = {}): void {
+export function bindRoute<R extends RouteSpec>(
+  spec: R,
+  handler: Handler<R>,
+  { page, check }: BindOptions<R> = {},
+): void {
   const { name, method, path, params, body } = spec;
   const declared = Object.keys(params?.shape ?? {});
   if (declared.toSorted().join() !== placeholders(path).toSorted().join())
@@ -278,7 +281,7 @@ function admit(definition: BoundRoute, principal: Principal): void {
   if ('retryAfterSeconds' in permit) {
     const seconds = Math.max(1, Math.ceil(permit.retryAfterSeconds));
     const detail = `The limit of ${principal.id} is reached; try again in ${seconds} s.`;
-    throw Problem.of('too-many-requests', detail, { retryAfterSeconds: seconds }, { 'retry-after': String(seconds) });
+    throw Problem.later('too-many-requests', detail, seconds);
   }
   if (!includesLevel(principal.level, definition.needs)) {
     throw Problem.of(
@@ -549,7 +552,7 @@ function problemOf(route: string, error: unknown): Problem {
 /** Backpressure: no defect, so nothing for the log. What the adapters count says how much of it there is. */
 function busy({ retryAfterSeconds }: StoreBusy): Problem {
   const detail = `The store has more to do than it can; try again in ${retryAfterSeconds} s, with the same Idempotency-Key.`;
-  return Problem.of('unavailable', detail, { retryAfterSeconds }, { 'retry-after': String(retryAfterSeconds) });
+  return Problem.later('unavailable', detail, retryAfterSeconds);
 }
 
 /** What stands in the log is not what was written: nobody is told more of it, and nothing is written after it. */

@@ -68,7 +68,7 @@ test('tasks are posted, awarded, done; a second start finds everything', async (
   await colony.stop();
   colony = await open();
   await colony.feed.settled();
-  expect((await colony.tasks.list(TENANT, { status: 'completed' }, 100)).tasks.map(({ id }) => id).sort()).toEqual(
+  expect((await colony.tasks.list(TENANT, { status: 'completed' }, 100)).docs.map(({ id }) => id).sort()).toEqual(
     [...ids].sort(),
   );
   for (const id of ['ant-1', 'ant-2', 'ant-3']) expect((await colony.agents.load(TENANT, id)).state.slots).toEqual({});

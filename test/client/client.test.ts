@@ -7,6 +7,8 @@ import {
   TransportClosed,
   type TransportRequest,
 } from '../../client/client';
+import type { Session } from '../../client/session';
+import type { receipts } from '../../contract/audit/receipts';
 import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 
@@ -196,6 +198,8 @@ test('signals, tools, the repository and pools', async () => {
   expect(
     (await client.signals.field({ location: 'hall', minimum: 0.5 })).value.map(({ location }) => location),
   ).toEqual(['hall/a@1']);
+  // JavaScript would write it as 1e-7, which no address may have.
+  expect((await client.signals.field({ location: 'hall', minimum: 1e-7 })).value).toHaveLength(2);
 
   const definition = {
     tool_name: 'Leads',
@@ -280,6 +284,17 @@ describe('errors', () => {
     });
     expect(await refusal(client.tasks.cancel('rules', 'x', { ifMatch: 7 }))).toMatchObject({ status: 412 });
     expect((await client.tasks.cancel('rules', 'x', { ifMatch: 0 })).task.status).toBe('cancelled');
+  });
+
+  test('what a route needs to be asked by: left out it neither compiles nor is it answered', async () => {
+    class Asking {
+      constructor(private readonly session: Session) {}
+      ofNothing() {
+        // @ts-expect-error -- the route needs a query
+        return this.session.call<typeof receipts.why>('GET /v1/why', {});
+      }
+    }
+    expect(await refusal(client.api(Asking).ofNothing())).toMatchObject({ status: 400, code: 'invalid-request' });
   });
 
   test('nobody answers', async () => {

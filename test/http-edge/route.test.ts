@@ -4,8 +4,7 @@ import { refusals } from '../../contract/problems';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
-import { batchAnswer } from '../../functions/edge/answers';
-import { Problem, problem, type ProblemDocument, rejected } from '../../functions/edge/problem';
+import { Problem, problem, rejected } from '../../functions/edge/problem';
 import { bindRoute, type Call, type RequestInfo, setEdge } from '../../functions/edge/route';
 import { registrations } from '../../local/core';
 import { ADA, call, post } from './support';
@@ -613,23 +612,5 @@ test('extra members of a problem cannot replace the standard ones', () => {
     status: 400,
     detail: 'd',
     more: 1,
-  });
-});
-
-describe('several commands in one request', () => {
-  const done: { readonly id: string; readonly problem?: ProblemDocument } = { id: 'a' };
-  const busy = {
-    problem: rejected(new Rejection('unavailable', 'store-busy', 'm', { retryAfterSeconds: 7 })).document,
-  };
-  const refused = { problem: rejected(new Rejection('conflict', 'task-exists', 'm')).document };
-
-  test('are answered one by one when any of them was done or refused', () => {
-    for (const value of [[done, busy], [busy, refused], [done, refused], [refused]])
-      expect(batchAnswer(value)).toEqual({ body: { value } });
-  });
-
-  test('are answered together when the store could do none', () => {
-    const answer = batchAnswer([busy, busy]) as Problem;
-    expect(answer).toMatchObject({ document: { status: 503, retryAfterSeconds: 7 }, headers: { 'retry-after': '7' } });
   });
 });

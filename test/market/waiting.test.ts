@@ -142,11 +142,11 @@ test('one that is held is among those that wait, and says what for; also after a
       await stage.start();
     }
     const { tasks, whyNots } = stage.colony;
-    expect((await whyNots.waiting('acme', { seconds: 60 }, 10)).tasks).toMatchObject([
+    expect((await whyNots.waiting('acme', { seconds: 60 }, 10)).docs).toMatchObject([
       { id: 'gated', status: 'held', waited_seconds: 60, why: { code: 'awaits-decision', text: waits } },
     ]);
-    expect((await whyNots.waiting('acme', {}, 10)).tasks.map(({ id }) => id)).toEqual(['gated', 'open']);
-    expect((await whyNots.waiting('acme', { status: 'open' }, 10)).tasks.map(({ id }) => id)).toEqual(['open']);
+    expect((await whyNots.waiting('acme', {}, 10)).docs.map(({ id }) => id)).toEqual(['gated', 'open']);
+    expect((await whyNots.waiting('acme', { status: 'open' }, 10)).docs.map(({ id }) => id)).toEqual(['open']);
     expect(await whyNots.groups('acme')).toMatchObject({
       open: 2,
       looked_at: 2,
@@ -154,12 +154,12 @@ test('one that is held is among those that wait, and says what for; also after a
         expect.objectContaining({ code: 'awaits-decision', count: 1, example: 'gated', text: waits }),
       ]),
     });
-    expect((await tasks.list('acme', { status: 'held' }, 10)).tasks).toMatchObject([
+    expect((await tasks.list('acme', { status: 'held' }, 10)).docs).toMatchObject([
       { id: 'gated', why: { code: 'awaits-decision', text: waits } },
     ]);
   }
   const { colony } = stage;
-  const [asked] = (await colony.approvals.list('acme', { status: 'waiting' }, 10)).approvals;
+  const [asked] = (await colony.approvals.list('acme', { status: 'waiting' }, 10)).docs;
   const person = {
     principal: {
       tenant: 'acme',
@@ -178,5 +178,5 @@ test('one that is held is among those that wait, and says what for; also after a
   ]);
   await colony.tasks.cancel(as('eve'), 'gated', 'no need');
   await stage.settled();
-  expect((await colony.whyNots.waiting('acme', {}, 10)).tasks.map(({ id }) => id)).toEqual(['open']);
+  expect((await colony.whyNots.waiting('acme', {}, 10)).docs.map(({ id }) => id)).toEqual(['open']);
 });

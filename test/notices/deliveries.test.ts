@@ -353,10 +353,10 @@ describe('a channel', () => {
     await world.set('night');
     await world.process.channels.remove(as(), 'night');
     await world.process.feed.settled();
-    expect((await world.process.channels.list('acme', 10)).channels).toMatchObject([
+    expect((await world.process.channels.list('acme', 10)).docs).toMatchObject([
       { channel_id: 'ops', kind: 'standard' },
     ]);
-    expect((await world.process.channels.list('umbrella', 10)).channels).toEqual([]);
+    expect((await world.process.channels.list('umbrella', 10)).docs).toEqual([]);
   });
 });
 

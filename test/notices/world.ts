@@ -220,7 +220,7 @@ export class World {
   }
 
   async dead(tenant = 'acme') {
-    return (await this.process.deliveries.dead(tenant, 100)).deliveries;
+    return (await this.process.deliveries.dead(tenant, 100)).docs;
   }
 
   /** What the receivers' own library says of a signature, at the time that it is here or at another. */

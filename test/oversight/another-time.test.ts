@@ -82,7 +82,7 @@ describe('another time', () => {
     await stage.colony.actions.propose(agent('buyer'), 'a1', order);
     await stage.settled();
     const {
-      approvals: [waiting],
+      docs: [waiting],
     } = await stage.colony.approvals.list('acme', { status: 'waiting' }, 1);
     const { id, hash: seen } = waiting as { id: string; hash: string };
     stage.clock.time += ladder;
@@ -108,7 +108,7 @@ describe('another time', () => {
     await stage.colony.actions.propose(agent('buyer'), 'a1', order);
     await stage.settled();
     const {
-      approvals: [waiting],
+      docs: [waiting],
     } = await stage.colony.approvals.list('acme', { status: 'waiting' }, 1);
     const { id } = waiting as { id: string };
     expect(await stage.colony.approvals.claim(person('human:one'), id, 60)).toMatchObject({ ok: true });

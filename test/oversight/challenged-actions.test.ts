@@ -48,7 +48,7 @@ describe('an action', () => {
     await verdict(round, 'uphold', 'j0');
     await verdict(round, 'dismiss', 'j1');
     await stage.pass(35, undefined, 5);
-    const { approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
+    const { docs: approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
     expect(approvals).toMatchObject([{ kind: 'round.outcome' }]);
     expect(
       await stage.colony.approvals.withdraw(as('rival'), (approvals[0] as { id: string }).id, 'never mind'),
@@ -223,7 +223,7 @@ describe('time that is given back to those who decide on a challenge', () => {
   const until = async (seconds: number) =>
     await stage.pass((began + seconds * 1_000 - stage.clock.time) / 1_000, undefined, 5);
   const uphold = async () => {
-    const { approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
+    const { docs: approvals } = await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10);
     const { id, hash } = approvals[0] as { id: string; hash: string };
     expect(
       await stage.colony.approvals.approve(person('bob'), id, { hash, reason: 'it is wrong', choice: 'uphold' }),

@@ -46,7 +46,7 @@ export const configure = async (changes: Partial<OversightRules>, kind = 'erp.or
   if (!outcome.ok) throw new Error(outcome.rejection.message);
 };
 export const action = async (id = 'a1') => (await colony.actions.load(TENANT, id)).state;
-export const queue = async () => (await colony.approvals.list(TENANT, { status: 'waiting' }, 100)).approvals;
+export const queue = async () => (await colony.approvals.list(TENANT, { status: 'waiting' }, 100)).docs;
 export const propose = async (changes: Partial<ProposalInput> = {}, id = 'a1') => {
   const outcome = await colony.actions.propose(agent('buyer'), id, order(changes));
   if (!outcome.ok) throw new Error(outcome.rejection.message);

@@ -24,7 +24,7 @@ const known = async () => {
   await configure({ thresholds: { ...DEFAULT_RULES.thresholds, novelty: 1 } });
 };
 
-const openRound = async () => (await colony.rounds.list(TENANT, { status: 'open' }, 10)).rounds[0]?.id as string;
+const openRound = async () => (await colony.rounds.list(TENANT, { status: 'open' }, 10)).docs[0]?.id as string;
 
 describe('an action at the gate', () => {
   test('nothing of its kind is known: a person is asked, approves, and the agent takes it once', async () => {
@@ -338,7 +338,7 @@ describe('a question that agents could not settle', () => {
   test('a tie: the list says so, and whoever approves says which', async () => {
     const asked = await divided();
     expect(asked).toMatchObject({ kind: 'round.outcome', choices: ['north', 'south'], leader: null });
-    expect((await colony.rounds.list(TENANT, {}, 10)).rounds).toMatchObject([{ id: 'r', tie: true }]);
+    expect((await colony.rounds.list(TENANT, {}, 10)).docs).toMatchObject([{ id: 'r', tie: true }]);
     expect(await approve(asked)).toMatchObject({ ok: false, rejection: { code: 'choice-needed' } });
     expect(await approve(asked, 'north')).toMatchObject({ ok: true });
     await stage.settled();

@@ -99,7 +99,7 @@ describe('an award that is handed on while it is challenged', () => {
       await vote('j0', doubted, 'dismiss');
       await vote('j1', doubted, 'uphold');
       await stage.pass(40);
-      const [asked] = (await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10)).approvals;
+      const [asked] = (await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10)).docs;
       const { id, hash } = asked as { id: string; hash: string };
       expect(await stage.colony.rounds.override(person(holder), doubted, 'dismiss', 'so')).toMatchObject(PARTY);
       expect(await stage.colony.approvals.claim(person(holder), id, 60)).toMatchObject(PARTY);

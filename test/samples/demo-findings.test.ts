@@ -208,12 +208,12 @@ describe('decisions', () => {
     await stage.settled();
   }
   async function approve(): Promise<void> {
-    for (const { id, hash } of (await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10)).approvals)
+    for (const { id, hash } of (await stage.colony.approvals.list(TENANT, { status: 'waiting' }, 10)).docs)
       await stage.colony.approvals.approve(person('human:ada'), id, { hash, reason: 'yes' });
     await stage.settled();
   }
   async function vote(choices: readonly string[]): Promise<void> {
-    const [round] = (await stage.colony.rounds.list(TENANT, { status: 'open' }, 10)).rounds;
+    const [round] = (await stage.colony.rounds.list(TENANT, { status: 'open' }, 10)).docs;
     const { electorate_hash: snapshot } = (await stage.colony.rounds.load(TENANT, round?.id as string)).state;
     for (const [i, choice] of choices.entries())
       await stage.colony.rounds.vote(as(`voter-${i}`), round?.id as string, {

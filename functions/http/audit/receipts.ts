@@ -46,11 +46,11 @@ bind(receipts.follow, async (colony, call) => {
   const { signal } = call;
   const leave = streams.enter(`${call.principal.tenant} ${call.principal.id}`, signal);
   if (leave === undefined) {
-    throw Problem.of(
+    throw Problem.later(
       'too-many-requests',
       `${call.principal.id} has ${streams.most} streams open, which is the most at once; close one, or try again in a minute.`,
-      { limit: streams.most, retryAfterSeconds: RETRY_SECONDS },
-      { 'retry-after': String(RETRY_SECONDS) },
+      RETRY_SECONDS,
+      { limit: streams.most },
     );
   }
   async function* events() {

@@ -1,20 +1,18 @@
 /** `/v1/agents`: registration, presence, the inbox, discovery. */
-import { derivedId, newId } from '../../../app/engine/new-id';
 import { agentAnswer, profileOf } from '../../../app/market/agents';
 import { agents } from '../../../contract/market/agents';
 import { Rejection } from '../../../domain/kernel/decider';
 import { bind } from '../../bind';
-import { actingAgent, commanded, existing, given, pageOf, queried } from '../../edge/answers';
+import { actingAgent, commanded, existing, listed, madeId } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { rejected } from '../../edge/problem';
 import { reachableId } from '../../edge/route';
 import { accepted } from '../../runtime';
 
 bind(agents.register, async (colony, call) => {
-  const { principal, idempotencyKey, now } = call;
+  const { principal } = call;
   const { id: wanted, ...input } = call.body;
-  const made = `agent-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
-  const acting = actingAgent(call, wanted ?? (principal.kind === 'agent' ? principal.id : made));
+  const acting = actingAgent(call, wanted ?? (principal.kind === 'agent' ? principal.id : `agent-${madeId(call)}`));
   const id = reachableId(agents.get.path, acting);
   const done = accepted(await colony.agents.register(contextOf(call), id, profileOf(input)));
   return commanded(done, { agent: agentAnswer(id, done) }, { location: `/v1/agents/${id}` });
@@ -26,11 +24,7 @@ bind(agents.put, async (colony, call) => {
   return commanded(done, { agent: agentAnswer(id, done) });
 });
 
-bind(agents.list, async (colony, call) => {
-  const { limit, continuation, ...filters } = call.query;
-  const found = await queried(() => colony.agents.list(call.principal.tenant, given(filters), limit, continuation));
-  return pageOf(call, found.agents, found.continuation);
-});
+bind(agents.list, ({ agents }, call) => listed(call, (...asked) => agents.list(...asked)));
 
 bind(agents.get, async (colony, { principal: { tenant }, params: { id }, query: { asOf } }) => {
   const loaded = existing('agent', id, await colony.agents.load(tenant, id, asOf), asOf);

@@ -13,9 +13,8 @@ import {
   commanded,
   createdId,
   existing,
-  given,
+  listed,
   pageOf,
-  queried,
   receiptOf,
 } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
@@ -51,23 +50,18 @@ bind(tasks.postMany, async (colony, call) => {
   return batchAnswer(value);
 });
 
-bind(tasks.list, async (colony, call) => {
-  const { limit, continuation, sort, stuck, ...filters } = call.query;
-  if (sort !== undefined || stuck !== undefined) {
+bind(tasks.list, (colony, call) =>
+  listed(call, (tenant, { sort, stuck, ...filters }, ...page) => {
+    if (sort === undefined && stuck === undefined) return colony.tasks.list(tenant, filters, ...page);
+    const { agent, task_type, status } = filters;
     const wrong = (parameter: string, message: string) =>
       Problem.invalid('Only open and held tasks wait, and no agent has them.', [{ parameter, message }]);
-    if (filters.status !== undefined && filters.status !== 'open' && filters.status !== 'held')
+    if (status !== undefined && status !== 'open' && status !== 'held')
       throw wrong('status', 'must be open or held, or left out, with sort or stuck');
-    if (filters.agent !== undefined) throw wrong('agent', 'must be left out with sort or stuck');
-    const { task_type, status } = filters;
-    const waiting = await queried(() =>
-      colony.whyNots.waiting(call.principal.tenant, { seconds: stuck, task_type, status }, limit, continuation),
-    );
-    return pageOf(call, waiting.tasks, waiting.continuation);
-  }
-  const found = await queried(() => colony.tasks.list(call.principal.tenant, given(filters), limit, continuation));
-  return pageOf(call, found.tasks, found.continuation);
-});
+    if (agent !== undefined) throw wrong('agent', 'must be left out with sort or stuck');
+    return colony.whyNots.waiting(tenant, { seconds: stuck, task_type, status }, ...page);
+  }),
+);
 
 bind(tasks.get, async (colony, { principal: { tenant }, params: { id }, query: { asOf }, now }) => {
   const loaded = existing('task', id, await colony.tasks.load(tenant, id, asOf), asOf);

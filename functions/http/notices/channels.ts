@@ -3,7 +3,7 @@ import { channelAnswer } from '../../../app/notices/deliveries';
 import { channels } from '../../../contract/notices/channels';
 import type { Channel } from '../../../domain/notices/channel';
 import { bind } from '../../bind';
-import { commanded, pageOf, queried } from '../../edge/answers';
+import { commanded, listed } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { Problem } from '../../edge/problem';
 import { accepted } from '../../runtime';
@@ -24,8 +24,6 @@ bind(channels.remove, async (colony, call) =>
   commanded(accepted(await colony.channels.remove(contextOf(call), call.params.channel_id)), {}),
 );
 
-bind(channels.list, async (colony, call) => {
-  const { limit, continuation } = call.query;
-  const found = await queried(() => colony.channels.list(call.principal.tenant, limit, continuation));
-  return pageOf(call, found.channels, found.continuation);
-});
+bind(channels.list, ({ channels }, call) =>
+  listed(call, (tenant, _, ...page) => channels.list(tenant, ...page)),
+);

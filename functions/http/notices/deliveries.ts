@@ -2,15 +2,13 @@
 import type { DeliveryDoc } from '../../../app/notices/deliveries';
 import { deliveries } from '../../../contract/notices/deliveries';
 import { bind } from '../../bind';
-import { commanded, pageOf, queried } from '../../edge/answers';
+import { commanded, listed } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { accepted } from '../../runtime';
 
-bind(deliveries.dead, async (colony, call) => {
-  const { limit, continuation } = call.query;
-  const found = await queried(() => colony.deliveries.dead(call.principal.tenant, limit, continuation));
-  return pageOf(call, found.deliveries, found.continuation);
-});
+bind(deliveries.dead, ({ deliveries }, call) =>
+  listed(call, (tenant, _, ...page) => deliveries.dead(tenant, ...page)),
+);
 
 bind(deliveries.redrive, async (colony, call) => {
   const { delivery_id } = call.params;

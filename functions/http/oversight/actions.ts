@@ -2,7 +2,7 @@
 import { actionAnswer, type ActionOutcome } from '../../../app/oversight/actions';
 import { actions } from '../../../contract/oversight/actions';
 import { bind } from '../../bind';
-import { commanded, createdId, existing, given, pageOf, queried } from '../../edge/answers';
+import { commanded, createdId, existing, listed } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { accepted } from '../../runtime';
 
@@ -17,11 +17,7 @@ bind(actions.propose, async (colony, call) => {
   return answered(id, await colony.actions.propose(contextOf(call), id, input), { location: `/v1/actions/${id}` });
 });
 
-bind(actions.list, async (colony, call) => {
-  const { limit, continuation, ...filters } = call.query;
-  const found = await queried(() => colony.actions.list(call.principal.tenant, given(filters), limit, continuation));
-  return pageOf(call, found.actions, found.continuation);
-});
+bind(actions.list, ({ actions }, call) => listed(call, (...asked) => actions.list(...asked)));
 
 bind(
   actions.get,

@@ -3,17 +3,13 @@ import type { RequestContext } from '../../../app/engine/command';
 import { approvalAnswer, type ApprovalCommandOutcome } from '../../../app/oversight/approvals';
 import { approvals } from '../../../contract/oversight/approvals';
 import { bind } from '../../bind';
-import { batchAnswer, commanded, existing, pageOf, queried, receiptOf } from '../../edge/answers';
+import { batchAnswer, commanded, existing, listed, receiptOf } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { rejected } from '../../edge/problem';
 import type { Call } from '../../edge/route';
 import { accepted } from '../../runtime';
 
-bind(approvals.list, async (colony, call) => {
-  const { limit, continuation, ...filter } = call.query;
-  const found = await queried(() => colony.approvals.list(call.principal.tenant, filter, limit, continuation));
-  return pageOf(call, found.approvals, found.continuation);
-});
+bind(approvals.list, ({ approvals }, call) => listed(call, (...asked) => approvals.list(...asked)));
 
 bind(
   approvals.get,

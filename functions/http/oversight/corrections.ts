@@ -2,7 +2,7 @@
 import { correctionAnswer } from '../../../app/oversight/corrections';
 import { corrections } from '../../../contract/oversight/corrections';
 import { bind } from '../../bind';
-import { commanded, createdId, given, pageOf, queried } from '../../edge/answers';
+import { commanded, createdId, listed } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { accepted } from '../../runtime';
 
@@ -13,10 +13,4 @@ bind(corrections.give, async (colony, call) => {
   return commanded(done, { correction: correctionAnswer(id, done.state) });
 });
 
-bind(corrections.list, async (colony, call) => {
-  const { limit, continuation, ...filters } = call.query;
-  const found = await queried(() =>
-    colony.corrections.list(call.principal.tenant, given(filters), limit, continuation),
-  );
-  return pageOf(call, found.corrections, found.continuation);
-});
+bind(corrections.list, ({ corrections }, call) => listed(call, (...asked) => corrections.list(...asked)));

@@ -3,7 +3,7 @@ import { roundAnswer, type RoundOutcome } from '../../../app/oversight/rounds';
 import { rounds } from '../../../contract/oversight/rounds';
 import { Rejection } from '../../../domain/kernel/decider';
 import { bind } from '../../bind';
-import { commanded, createdId, existing, given, pageOf, queried } from '../../edge/answers';
+import { commanded, createdId, existing, listed } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { rejected } from '../../edge/problem';
 import { accepted } from '../../runtime';
@@ -20,12 +20,7 @@ bind(rounds.open, async (colony, call) => {
   return answered(id, await colony.rounds.open(contextOf(call), id, input), { location: `/v1/rounds/${id}` });
 });
 
-bind(rounds.list, async (colony, call) => {
-  const { limit, continuation, escalated, ...filters } = call.query;
-  const where = { ...given(filters), ...(escalated === undefined ? {} : { escalated }) };
-  const found = await queried(() => colony.rounds.list(call.principal.tenant, where, limit, continuation));
-  return pageOf(call, found.rounds, found.continuation);
-});
+bind(rounds.list, ({ rounds }, call) => listed(call, (...asked) => rounds.list(...asked)));
 
 bind(rounds.get, async (colony, { principal: { tenant }, params: { round_id: id }, query: { asOf } }) => {
   const loaded = existing('round', id, await colony.rounds.load(tenant, id, asOf), asOf);

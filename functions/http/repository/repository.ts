@@ -1,5 +1,4 @@
 /** `/v1/agents/repository`, `/v1/agents/deploy`: the types of agents, and one call to deploy one (row 4.1). */
-import { derivedId, newId } from '../../../app/engine/new-id';
 import { agentAnswer } from '../../../app/market/agents';
 import { everComes } from '../../../app/repository/schedule';
 import { agents } from '../../../contract/market/agents';
@@ -9,7 +8,7 @@ import { cut } from '../../../domain/kernel/text';
 import type { AgentTypeState } from '../../../domain/repository/agent-template';
 import type { CustomEntry } from '../../../domain/repository/catalogue';
 import { bind } from '../../bind';
-import { commanded } from '../../edge/answers';
+import { commanded, madeId } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { Problem, rejected } from '../../edge/problem';
 import { reachableId } from '../../edge/route';
@@ -54,7 +53,7 @@ bind(repository.withdraw, async (colony, call) =>
 bind(
   repository.deploy,
   async (colony, call) => {
-    const { principal, body, idempotencyKey, now } = call;
+    const { principal, body } = call;
     if (body.tenant_id !== undefined && body.tenant_id !== principal.tenant)
       throw Problem.of(
         'forbidden',
@@ -63,8 +62,7 @@ bind(
     const entry = await colony.repository.find(principal.tenant, body.agent_type);
     if (entry instanceof Rejection) throw rejected(entry);
     // A type's name may be as long as an id.
-    const made = `${cut(entry.agent_type, 80)}-${idempotencyKey === undefined ? newId(now) : derivedId(principal.tenant, principal.id, idempotencyKey)}`;
-    const id = reachableId(agents.get.path, body.id ?? made);
+    const id = reachableId(agents.get.path, body.id ?? `${cut(entry.agent_type, 80)}-${madeId(call)}`);
     const done = accepted(await colony.agents.deploy(contextOf(call), id, entry, body));
     const agent = { ...agentAnswer(id, done), lifecycle: done.state.profile?.deployment?.tier };
     return commanded(done, { agent, agent_type: entry }, { location: `/v1/agents/${id}` });

@@ -11,8 +11,7 @@ import { Problem, type ProblemDocument, rejected } from '../../edge/problem';
 bind(signals.emit, async (colony, call) => {
   const { body } = call;
   const inputs = 'signals' in body ? body.signals : [body];
-  const { principal, command, traceparent } = contextOf(call);
-  const outcomes = await colony.signals.emit({ principal, command, traceparent }, inputs);
+  const outcomes = await colony.signals.emit(contextOf(call), inputs);
   if (!('signals' in body)) {
     const [only] = outcomes;
     if (only !== undefined && !only.ok) throw rejected(only.rejection);

@@ -186,6 +186,8 @@ export const PATHS: Readonly<Record<string, readonly Row[]>> = {
       'not-found',
     ],
     ['a version of a tool that never was', GET('/v1/tools/hammer?version=9.9.9'), 404, 'not-found'],
+    ['an exponent in a minimum', GET('/v1/signals?minimum=1e-3'), 400, INVALID],
+    ['zeros before a minimum', GET('/v1/signals?minimum=000.5'), 400, INVALID],
     ['NaN as a minimum', GET('/v1/signals?minimum=NaN'), 400, INVALID],
     ['an award that never was', GET('/v1/tasks/held/recompute?award=7'), 404, 'award-not-found'],
     ['a consumer that is none', GET('/v1/feed/nobody/parked'), 400, INVALID],

@@ -8,7 +8,7 @@ import type {
   WaitingSummary as WaitingSummarySchema,
 } from '../contract/operation/system';
 import type { AnswerOf, QueryOf, Shown } from '../contract/route';
-import type { Consumer } from '../domain/kernel/consumers';
+import type { ConsumerName as Consumer } from '../domain/kernel/consumers';
 import { type CommandOptions, PAGE, type ReadOptions, type Session } from './session';
 
 export type { Consumer };

@@ -3,7 +3,7 @@
  * stopped.
  */
 import {
-  POLICY,
+  POLICY_ID,
   type RetentionDays,
   type RetentionEvent,
   type RetentionState,
@@ -18,10 +18,10 @@ export class Retention {
 
   /** Sets the policy, whole. What is refused here leaves a receipt. */
   set(context: RequestContext, days: RetentionDays): Promise<Outcome<RetentionState, RetentionEvent>> {
-    return this.policies.decide({ ...context, receiptOfRefusal: true }, POLICY, 'retention.set', setRetention(days));
+    return this.policies.decide({ ...context, receiptOfRefusal: true }, POLICY_ID, 'retention.set', setRetention(days));
   }
 
   load(tenant: string): Promise<Loaded<RetentionState>> {
-    return this.policies.load(tenant, POLICY);
+    return this.policies.load(tenant, POLICY_ID);
   }
 }

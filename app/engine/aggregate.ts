@@ -84,37 +84,37 @@ export class Aggregate<S, E extends Event, D = unknown> {
 
   /** A page of the tenant's, as far as the view has come. */
   async list(tenant: string, filter: Filter, limit: number, continuation?: string): Promise<Page<D>> {
-    const { store, view } = this.rows();
+    const { store, view } = this.listedAt();
     const page = await store.query<D>(view, { ...given(filter), tenant, limit, continuation });
     return { docs: page.rows.map(({ doc }) => doc), continuation: page.continuation };
   }
 
   /** Every document of the tenant's; `complete` is false when there are more than are read for one question. */
   all(tenant: string, filter: Filter): Promise<{ readonly docs: readonly D[]; readonly complete: boolean }> {
-    const { store, view } = this.rows();
+    const { store, view } = this.listedAt();
     return readAll<D>(store, view, { ...given(filter), tenant });
   }
 
   /** The tenants that have any. */
   tenants(): Promise<readonly string[]> {
-    const { store, view } = this.rows();
+    const { store, view } = this.listedAt();
     return store.tenants(view);
   }
 
   /** The rows of all tenants, page by page, as far as the view has come. */
   pages(filter: Filter): ReturnType<typeof pagesOf<D>> {
-    const { store, view } = this.rows();
+    const { store, view } = this.listedAt();
     return pagesOf<D>(store, view, given(filter));
   }
 
   /** The streams of all tenants that have such a row, as far as the view has come. */
   sources(filter: Filter): AsyncGenerator<string> {
-    const { store, view } = this.rows();
+    const { store, view } = this.listedAt();
     return sourcesOf(store, view, given(filter));
   }
 
   /** Where the rows are read now: a rebuild changes the name. */
-  rows(): { readonly store: ViewStore; readonly view: string } {
+  listedAt(): { readonly store: ViewStore; readonly view: string } {
     if (this.listing === undefined) throw new Error(`no view lists streams of ${this.decider.category}`);
     const { store, views, projection } = this.listing;
     return { store, view: views.serving(projection.name) };

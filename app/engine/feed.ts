@@ -207,7 +207,7 @@ export class Feed {
     return moved;
   }
 
-  /** Work parked in a lane of this name is retried now, for example by a timer or a redrive. */
+  /** Parked work is tried again now, for example by a timer or after a redrive. */
   async redeliver(): Promise<void> {
     const now = toTime(this.clock.now());
     for (const { consumer } of this.subscriptions) {

@@ -34,6 +34,11 @@ export interface Reaction {
 /** By category of stream; commits of other categories lead to nothing. */
 export type ReactionsByCategory = Readonly<Partial<Record<string, Reaction>>>;
 
+export interface ReactingDeps {
+  readonly transactor: Pick<Transactor, 'catchUp'>;
+  readonly deadlines: Pick<DeadlineEngine, 'schedule'>;
+}
+
 /**
  * Reacts to commits, in order per stream. Every stream has its turn and every deadline wished for is written; then the
  * first failure is thrown.
@@ -41,19 +46,18 @@ export type ReactionsByCategory = Readonly<Partial<Record<string, Reaction>>>;
 export async function react(
   commits: readonly Commit[],
   reactions: ReactionsByCategory,
-  { transactor, deadlines }: { readonly transactor: Transactor; readonly deadlines: DeadlineEngine },
+  { transactor, deadlines }: ReactingDeps,
 ): Promise<void> {
   const due: Deadline[] = [];
   const results = await Promise.allSettled(
-    [...byStream(commits, reactions)].map(async ([stream, own]) => {
-      const { tenant, category, id } = parseStream(stream);
+    [...byStream(commits, reactions)].map(async ([stream, { tenant, id, reaction, commits: own }]) => {
       const last = own.at(-1) as Commit;
       const behind = transactor.catchUp(stream, last.index);
       if (behind !== undefined) await behind;
       const wish = (reason: string, at: Time | undefined) => {
         if (at !== undefined) due.push({ stream, reason, due: at });
       };
-      await reactions[category]?.react({ stream, tenant, id, commits: own, cause: causeOf(last), wish });
+      await reaction.react({ stream, tenant, id, commits: own, cause: causeOf(last), wish });
     }),
   );
   await deadlines.schedule(due);
@@ -73,14 +77,23 @@ export function typesOf<E extends Event>({ commits }: Pick<Change, 'commits'>): 
   return new Set(commits.flatMap(({ events }) => events.map(({ type }) => type)));
 }
 
-function byStream(commits: readonly Commit[], reactions: ReactionsByCategory): Map<string, Commit[]> {
-  const streams = new Map<string, Commit[]>();
+/** What has happened to a stream, and who reacts to it. */
+interface Happened {
+  readonly tenant: string;
+  readonly id: string;
+  readonly reaction: Reaction;
+  readonly commits: Commit[];
+}
+
+function byStream(commits: readonly Commit[], reactions: ReactionsByCategory): Map<string, Happened> {
+  const streams = new Map<string, Happened>();
   for (const commit of commits) {
-    const reaction = reactions[parseStream(commit.stream).category];
+    const { tenant, category, id } = parseStream(commit.stream);
+    const reaction = reactions[category];
     if (reaction === undefined || reaction.concerns?.(commit) === false) continue;
-    const own = streams.get(commit.stream);
-    if (own === undefined) streams.set(commit.stream, [commit]);
-    else own.push(commit);
+    const known = streams.get(commit.stream);
+    if (known === undefined) streams.set(commit.stream, { tenant, id, reaction, commits: [commit] });
+    else known.commits.push(commit);
   }
   return streams;
 }

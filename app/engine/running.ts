@@ -40,7 +40,8 @@ const LONGEST_WAIT_MS = 5_000;
 export class Running {
   readonly peers: Peers;
   private readonly watch: FeedWatch;
-  private readonly consumers: Readonly<Record<ConsumerGroup, readonly Consumer[]>>;
+  /** Who hears of commits, by what is delivered together. */
+  readonly consumers: Readonly<Record<ConsumerGroup, readonly Consumer[]>>;
   private readonly stopping = new AbortController();
   private refilling: Promise<void> | undefined;
 
@@ -130,19 +131,42 @@ export class Running {
     }
   }
 
-  /** Ends long polls, lets what is under way finish, and closes the stores. */
+  /**
+   * Ends long polls, lets what is under way finish, and closes the stores. What does not stop keeps nothing else open:
+   * it is reported, and the first failure is thrown in the end.
+   */
   async stop(): Promise<void> {
-    const { watchdog, deadlines, feed, views, ports } = this.engine;
+    const { watchdog, deadlines, feed, views, ports, report } = this.engine;
     this.stopping.abort();
-    for (const { stop } of this.modules) await stop?.();
-    watchdog.stop();
-    await deadlines.stop();
-    await feed.stop();
-    await this.peers.stop();
-    await this.refilling;
-    for (const { finish } of this.modules.toReversed()) await finish?.();
-    await views.stop();
-    await ports.close();
+    const steps: readonly (() => void | Promise<void> | undefined)[] = [
+      ...this.modules.map(
+        ({ stop }) =>
+          () =>
+            stop?.(),
+      ),
+      () => watchdog.stop(),
+      () => deadlines.stop(),
+      () => feed.stop(),
+      () => this.peers.stop(),
+      () => this.refilling,
+      ...this.modules.toReversed().map(
+        ({ finish }) =>
+          () =>
+            finish?.(),
+      ),
+      () => views.stop(),
+      () => ports.close(),
+    ];
+    const failures: unknown[] = [];
+    for (const step of steps) {
+      try {
+        await step();
+      } catch (error) {
+        report('a part of the colony did not stop', { error: String(error) });
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 
   /**

@@ -59,7 +59,8 @@ const CACHED_STREAMS = 20_000;
 const PAGE = 500;
 const EPOCH = toTime(0);
 
-export class Streams {
+/** What may write them says what is under way. */
+export abstract class Streams {
   private readonly cache: Recent<string, Folded>;
   /** The last commit of this process by stream. */
   private readonly made: Recent<string, number>;
@@ -82,7 +83,7 @@ export class Streams {
    * state.
    */
   async load<S, E extends Event>(decider: Decider<S, E>, stream: string): Promise<Loaded<S>> {
-    return view<S>(stream, this.cache.get(stream) ?? (await this.fetch(decider as unknown as AnyDecider, stream)));
+    return loadedOf<S>(stream, this.cache.get(stream) ?? (await this.fetch(decider as unknown as AnyDecider, stream)));
   }
 
   /**
@@ -96,13 +97,13 @@ export class Streams {
       cached?.version === (head?.index ?? -1) && cached.hash === (head?.hash ?? null)
         ? cached
         : await this.fetch(decider as unknown as AnyDecider, stream);
-    return view<S>(stream, folded);
+    return loadedOf<S>(stream, folded);
   }
 
   /** The cached state, if there is one: for hot paths that can do without. */
   peek<S>(stream: string): Loaded<S> | undefined {
     const cached = this.cache.get(stream);
-    return cached === undefined ? undefined : view<S>(stream, cached);
+    return cached === undefined ? undefined : loadedOf<S>(stream, cached);
   }
 
   /** The state as it was: after the last commit whose time is not after `asOf`, or after commit `upTo`. */
@@ -118,7 +119,7 @@ export class Streams {
       if ('asOf' in bound ? commit.at > bound.asOf : commit.index > bound.upTo) break;
       folded = fold(known, folded, commit);
     }
-    return view<S>(stream, folded);
+    return loadedOf<S>(stream, folded);
   }
 
   // ----------------------------------------------------------------------------------------------------- receipts
@@ -220,9 +221,7 @@ export class Streams {
   // ------------------------------------------------------------------------------------------- for whoever writes
 
   /** What is being written to the stream by this process now; undefined when nothing is. */
-  protected underway(_stream: string): Promise<void> | undefined {
-    return undefined;
-  }
+  protected abstract underway(stream: string): Promise<void> | undefined;
 
   protected cached(stream: string): Folded | undefined {
     return this.cache.get(stream);
@@ -342,8 +341,8 @@ export function snapshotOf(decider: AnyDecider, before: Folded, after: Folded): 
   return { version: decider.version, index: after.version, state: kept };
 }
 
-/** What whoever loads a stream is given. */
-export function view<S>(stream: string, folded: Folded): Loaded<S> {
+/** A state as those who load a stream are given it. */
+export function loadedOf<S>(stream: string, folded: Folded): Loaded<S> {
   return {
     stream,
     state: folded.state as S,

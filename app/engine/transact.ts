@@ -26,7 +26,7 @@ import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, stalen
 import { Denials } from './denials';
 import { type Clock, type EventStore, type Policy, type PolicyAnswer, StoreBusy } from './ports';
 import { StoreUnavailable } from './reachable';
-import { type AnyDecider, empty, fold, type Folded, snapshotOf, Streams, view } from './streams';
+import { type AnyDecider, empty, fold, type Folded, loadedOf, snapshotOf, Streams } from './streams';
 import { traced } from './telemetry';
 
 /** A reaction to a reaction to … of this depth is a storm and is refused. */
@@ -298,7 +298,7 @@ export class Transactor extends Streams {
         sealed.push(outcome.sealed);
         folded = outcome.folded;
         const { commit } = outcome.sealed;
-        outcomes.push({ ok: true, ...view(stream, folded), events: commit.events, commit, repeated: false });
+        outcomes.push({ ok: true, ...loadedOf(stream, folded), events: commit.events, commit, repeated: false });
         continue;
       }
       if (!fresh) {
@@ -320,7 +320,7 @@ export class Transactor extends Streams {
     const decision = pending.decide(folded.state);
     if (decision instanceof Rejection) return { ok: false, rejection: decision };
     if (decision.length === 0)
-      return { ok: true, ...view(stream, folded), events: [], commit: undefined, repeated: true };
+      return { ok: true, ...loadedOf(stream, folded), events: [], commit: undefined, repeated: true };
     const sealed = seal(this.unsealed(stream, folded, decision, pending));
     if (sealed.body.length > MAX_COMMIT_BYTES || Buffer.byteLength(sealed.body) > MAX_COMMIT_BYTES) {
       return {

@@ -76,12 +76,7 @@ export class Views implements Consumer {
   private refreshing: NodeJS.Timeout | undefined;
   private stopped = false;
 
-  constructor(
-    private readonly deps: ViewsDeps,
-    of: readonly ViewOf[] = [],
-  ) {
-    for (const view of of) this.add(view);
-  }
+  constructor(private readonly deps: ViewsDeps) {}
 
   /** Keeps one more view. Only before `start`. */
   add(view: ViewOf): void {

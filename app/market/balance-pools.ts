@@ -332,7 +332,7 @@ export function firstOf({ spec }: TaskState): string {
 
 // ------------------------------------------------------------------------------------------------------------ means
 
-export const NOTHING: Measures = { agents: 0, capacity: 0, slots: 0, waiting: 0, gini: 0, utilisation: 0, idle: 0 };
+const NOTHING: Measures = { agents: 0, capacity: 0, slots: 0, waiting: 0, gini: 0, utilisation: 0, idle: 0 };
 const MEASURES = Object.keys(NOTHING) as (keyof Measures)[];
 
 /** Means over time: each sample weighs as long as it stands. */

@@ -1,5 +1,12 @@
 /** Use cases of pauses: what gets no new work, until somebody says so. */
-import { pause, type PausedThing, type PauseEvent, PAUSES, type PauseState, resume } from '../../domain/market/pause';
+import {
+  pause,
+  type PausedThing,
+  type PauseEvent,
+  PAUSES_ID,
+  type PauseState,
+  resume,
+} from '../../domain/market/pause';
 import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import type { Loaded } from '../engine/streams';
@@ -14,18 +21,18 @@ export class Pauses {
   /** Answers when it holds: what was being awarded meanwhile is awarded by then, and nothing after. */
   async pause(context: RequestContext, thing: PausedThing, reason: string): Promise<Outcome<PauseState, PauseEvent>> {
     const decision = pause(thing, context.principal.id, reason);
-    const paused = await this.pauses.decide(asked(context, thing), PAUSES, 'pause.set', decision);
+    const paused = await this.pauses.decide(asked(context, thing), PAUSES_ID, 'pause.set', decision);
     if (paused.ok) await this.underway(context.principal.tenant);
     return paused;
   }
 
   async resume(context: RequestContext, thing: PausedThing): Promise<Outcome<PauseState, PauseEvent>> {
     const decision = resume(thing, context.principal.id);
-    return await this.pauses.decide(asked(context, thing), PAUSES, 'pause.lift', decision);
+    return await this.pauses.decide(asked(context, thing), PAUSES_ID, 'pause.lift', decision);
   }
 
   load(tenant: string): Promise<Loaded<PauseState>> {
-    return this.pauses.load(tenant, PAUSES);
+    return this.pauses.load(tenant, PAUSES_ID);
   }
 }
 

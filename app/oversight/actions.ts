@@ -6,7 +6,7 @@
 import type { Action } from '../../contract/oversight/actions';
 import type { Shown } from '../../contract/route';
 import { type Decision, refuse, Rejection } from '../../domain/kernel/decider';
-import { commitRef, parseStream, reservedId } from '../../domain/kernel/ids';
+import { commitRef, idOf, parseStream, reservedId } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { cut } from '../../domain/kernel/text';
 import { type Time, toTime } from '../../domain/kernel/time';
@@ -54,8 +54,8 @@ import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import { ActionHistory } from './action-history';
 import { type Approvals, personOf } from './approvals';
-import { type Asking, idOf } from './asking';
-import { gatekeeper } from './gatekeeper';
+import type { Asking } from './asking';
+import { asGate, gatekeeper } from './gatekeeper';
 import type { Judgement } from './judgement';
 import type { Oversight } from './oversight';
 import type { Rounds } from './rounds';
@@ -392,7 +392,7 @@ export class Actions {
     cause: Cause | undefined,
   ): Promise<ActionOutcome | Partial<Known> | undefined> {
     const { tenant } = parseStream(stream);
-    const context = this.context(tenant, cause);
+    const context = asGate(tenant, cause);
     const by = context.principal.id;
     const act = (action: string, decision: Decision<ActionState, ActionEvent>) =>
       this.act(stream, action, decision, cause);
@@ -463,7 +463,7 @@ export class Actions {
     const { state } = await this.transactor.load(actionDecider, stream);
     const { held, challenge: doubt } = state;
     const { tenant } = parseStream(stream);
-    const context = this.context(tenant, undefined);
+    const context = asGate(tenant);
     const passed =
       held === undefined
         ? undefined
@@ -507,11 +507,7 @@ export class Actions {
     cause: Cause | undefined,
   ): Promise<ActionOutcome> {
     const { tenant, id } = parseStream(stream);
-    return this.actions.decide(this.context(tenant, cause), id, action, decision);
-  }
-
-  private context(tenant: string, cause: Cause | undefined): RequestContext {
-    return { principal: gatekeeper(tenant), cause, reaction: cause !== undefined };
+    return this.actions.decide(asGate(tenant, cause), id, action, decision);
   }
 
   private async policyFor(principal: Principal, stream: string): Promise<Proposal['policy']> {

@@ -2,7 +2,7 @@
  * What the gate asks: agents for a round, people for an approval, the market for what becomes of a task. Each answers
  * what the next step depends on.
  */
-import { commitRef, parseCommitRef, parseStream } from '../../domain/kernel/ids';
+import { commitRef, idOf, parseCommitRef, parseStream } from '../../domain/kernel/ids';
 import { cut } from '../../domain/kernel/text';
 import type { EditedTask } from '../../domain/market/task';
 import { actionDecider, actionParties, type ActionState, type Proposal } from '../../domain/oversight/action';
@@ -137,11 +137,6 @@ export class Asking {
       else await this.deps.rounds.cancel(context, id, cut(reason, 1_000));
     }
   }
-}
-
-/** The id of the stream that a receipt is of. */
-export function idOf(ref: string): string {
-  return parseStream(parseCommitRef(ref)?.stream as string).id;
 }
 
 /** The action on one screen. */

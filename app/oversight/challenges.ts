@@ -29,7 +29,7 @@ import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Tasks } from '../market/module';
 import type { Actions } from './actions';
-import { gatekeeper } from './gatekeeper';
+import { asGate, gatekeeper } from './gatekeeper';
 import type { Judgement } from './judgement';
 import type { Oversight } from './oversight';
 import { doubtedAction } from './parties';
@@ -182,7 +182,7 @@ export class Challenges {
       if ('until' in ended) await this.deps.tasks.extendChallenge(tenant, id, { round, until: ended.until }, undefined);
       else if (ended.verdict !== NOBODY)
         await this.deps.tasks.settleChallenge(
-          { principal: gatekeeper(tenant) },
+          asGate(tenant),
           id,
           round,
           ended.verdict === UPHOLD,
@@ -231,13 +231,7 @@ export class Challenges {
     const reason = cut(`its round could not be opened: ${why.message}`, 1_000);
     const { category, id } = waits === undefined ? { category: undefined, id: '' } : parseStream(waits);
     if (category === taskDecider.category)
-      await this.deps.tasks.settleChallenge(
-        { principal: gatekeeper(tenant), cause, reaction: cause !== undefined },
-        id,
-        made.round,
-        false,
-        reason,
-      );
+      await this.deps.tasks.settleChallenge(asGate(tenant, cause), id, made.round, false, reason);
     else if (waits !== undefined) await this.deps.actions.dropChallenge(waits, made.round, reason, cause);
     await this.release(tenant, made, cause);
   }

@@ -27,7 +27,7 @@ const REST = 100;
 /** Tenants whose figures are kept. */
 const MAX_TENANTS = 100;
 /** Kinds that are shown by themselves, those with the most actions first. */
-export const MAX_KINDS_SHOWN = 100;
+const MAX_KINDS_SHOWN = 100;
 
 /** When what is over was read, `at` says; what waits or is open is at most five seconds old. */
 export type DecisionFigures = Shown<typeof FiguresSchema>;

@@ -7,7 +7,7 @@ import { type Ended, endOf, verdictDueOf, verdictOf } from '../../domain/oversig
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Approvals } from './approvals';
-import { gatekeeper, outcomeApproval } from './gatekeeper';
+import { asGate, outcomeApproval } from './gatekeeper';
 import type { Oversight } from './oversight';
 import type { Rounds } from './rounds';
 
@@ -39,7 +39,7 @@ export class Judgement {
 
   /** What becomes of a challenge whose time is over; see `endOf`. */
   async overdue(tenant: string, id: string): Promise<Ended> {
-    const context = { principal: gatekeeper(tenant) };
+    const context = asGate(tenant);
     await this.deps.rounds.timePassed(context, id);
     await this.deps.approvals.timePassed(context, outcomeApproval(tenant, id));
     const rules = await this.deps.oversight.rules(tenant, CHALLENGE_KIND);

@@ -8,7 +8,7 @@ import {
   type OversightEvent,
   type OversightRules,
   type OversightState,
-  RULES,
+  RULES_ID,
   rulesFor,
   rulesHash,
 } from '../../domain/oversight/oversight';
@@ -37,7 +37,7 @@ export class Oversight {
     rules: OversightRules,
   ): Promise<Outcome<OversightState, OversightEvent>> {
     const asked = { ...context, receiptOfRefusal: true, attributes: { kind } };
-    return this.oversight.decide(asked, RULES, 'oversight.configure', configure(kind, rules));
+    return this.oversight.decide(asked, RULES_ID, 'oversight.configure', configure(kind, rules));
   }
 
   /** The rules that hold for a kind; the defaults where nobody set any. */
@@ -46,6 +46,6 @@ export class Oversight {
   }
 
   load(tenant: string, asOf?: Time): Promise<Loaded<OversightState>> {
-    return this.oversight.load(tenant, RULES, asOf);
+    return this.oversight.load(tenant, RULES_ID, asOf);
   }
 }

@@ -18,8 +18,10 @@ import { type Change, react, type Reaction, type ReactionsByCategory } from '../
 import type { Deliveries } from '../notices/module';
 import { ActionReactions } from './action-reactions';
 import { ApprovalReactions } from './approval-reactions';
-import { gatekeeper } from './gatekeeper';
+import type { Approvals } from './approvals';
+import { asGate } from './gatekeeper';
 import { RoundReactions } from './round-reactions';
+import type { Rounds } from './rounds';
 import type { OversightServices } from './services';
 import { TaskReactions } from './task-reactions';
 
@@ -37,7 +39,10 @@ interface Waiter extends Reaction {
 }
 
 export class OversightReactions implements Consumer {
-  /** Stored checkpoints and queues have this name. */
+  /**
+   * Stored checkpoints and queues have this name. It sees to the deadlines of notices too: a consumer of their own
+   * would have a new name, and read the whole log first.
+   */
   readonly name = 'decisions';
   /** Who looks at a stream whose deadline is due, by its reason. */
   readonly looks: Readonly<Record<string, Look>>;
@@ -57,12 +62,12 @@ export class OversightReactions implements Consumer {
     this.waiters = new Map([
       this.waiter(roundDecider, roundDue, {
         react: (change) => afterRound.react(change),
-        timePassed: (stream) => rounds.timePassed(...asGatekeeper(stream)),
+        timePassed: inNameOfGate(rounds),
         waiting: () => rounds.waiting(),
       }),
       this.waiter(approvalDecider, approvalDue, {
         react: (change) => afterApproval.react(change),
-        timePassed: (stream) => approvals.timePassed(...asGatekeeper(stream)),
+        timePassed: inNameOfGate(approvals),
         waiting: () => approvals.waiting(),
       }),
       this.waiter(actionDecider, actionDue, {
@@ -137,7 +142,10 @@ export class OversightReactions implements Consumer {
   }
 }
 
-function asGatekeeper(stream: string) {
-  const { tenant, id } = parseStream(stream);
-  return [{ principal: gatekeeper(tenant) }, id] as const;
+/** Applies the passing of time to a stream, in the name of the gate. */
+function inNameOfGate(kept: Pick<Rounds, 'timePassed'> | Pick<Approvals, 'timePassed'>) {
+  return (stream: string): Promise<unknown> => {
+    const { tenant, id } = parseStream(stream);
+    return kept.timePassed(asGate(tenant), id);
+  };
 }

@@ -9,8 +9,8 @@ import { choiceOf, roundDecider, type RoundEvent, type RoundState } from '../../
 import { reasonOf, UPHOLD } from '../../domain/oversight/verdict';
 import { type Cause, causeOf } from '../engine/command';
 import { type Change, typesOf } from '../engine/reacting';
-import { gatekeeper, outcomeApproval } from './gatekeeper';
-import { asGate, asPerson, type OversightServices } from './services';
+import { asGate, asPerson, gatekeeper, outcomeApproval } from './gatekeeper';
+import type { OversightServices } from './services';
 
 /** Kind of the approvals that decide a round which the agents could not. */
 export const OUTCOME_KIND = 'round.outcome';

@@ -12,7 +12,8 @@ import {
 import { actionStream } from '../../domain/oversight/action';
 import { type Change, eventsOf, type Reaction, typesOf } from '../engine/reacting';
 import { gateOf } from '../market/module';
-import { asGate, type OversightServices } from './services';
+import { asGate } from './gatekeeper';
+import type { OversightServices } from './services';
 
 /** What may settle a challenge. */
 const SETTLES = ['ChallengeDismissed', 'ChallengeUpheld'] as const;

@@ -99,7 +99,7 @@ export class Repository {
   }
 
   private async all(tenant: string): Promise<AgentTypeEntry[]> {
-    const { store, view } = this.types.rows();
+    const { store, view } = this.types.listedAt();
     return [...CATALOGUE, ...(await ownEntries(store, view, tenant))];
   }
 }
@@ -133,7 +133,7 @@ export class Tools {
   }
 
   search(tenant: string, query: ToolQuery): Promise<ToolsFound> {
-    const { store, view } = this.tools.rows();
+    const { store, view } = this.tools.listedAt();
     return searchTools(store, view, tenant, query);
   }
 }

@@ -107,7 +107,7 @@ export class Signals {
 
   /** The strongest trails now, as far as the view has come. */
   async field(tenant: string, query: Omit<FieldQuery, 'now'>): Promise<Field> {
-    const { store, view } = this.trails.rows();
+    const { store, view } = this.trails.listedAt();
     return await strongest(store, view, tenant, { ...query, now: toTime(this.clock.now()) });
   }
 

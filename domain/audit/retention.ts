@@ -43,10 +43,10 @@ export const retentionDecider: Decider<RetentionState, RetentionEvent> = {
 };
 
 /** The one stream of a tenant. */
-export const POLICY = 'policy';
+export const POLICY_ID = 'policy';
 
 export function retentionStream(tenant: string): string {
-  return streamName(tenant, retentionDecider.category, POLICY);
+  return streamName(tenant, retentionDecider.category, POLICY_ID);
 }
 
 /** Sets the policy, whole. The same again changes nothing. */

@@ -82,6 +82,11 @@ export function parseCommitRef(ref: string): CommitPlace | undefined {
   return { stream: ref.slice(0, at), index };
 }
 
+/** The id of the stream that a receipt is of. Throws when `ref` is no reference: that is a defect, not input. */
+export function idOf(ref: string): string {
+  return parseStream(parseCommitRef(ref)?.stream ?? ref).id;
+}
+
 /** Where the commit of the tenant stands that a caller refers to; undefined when it is no reference, or another's. */
 export function placeIn(tenant: string, ref: string): CommitPlace | undefined {
   const place = parseCommitRef(ref);

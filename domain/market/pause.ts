@@ -51,10 +51,10 @@ export const pauseDecider: Decider<PauseState, PauseEvent> = {
 };
 
 /** The one stream of a tenant. */
-export const PAUSES = 'all';
+export const PAUSES_ID = 'all';
 
 export function pauseStream(tenant: string): string {
-  return streamName(tenant, pauseDecider.category, PAUSES);
+  return streamName(tenant, pauseDecider.category, PAUSES_ID);
 }
 
 /** The pause of one thing, if it is paused. */

@@ -431,7 +431,7 @@ export type OversightEvent = Event<'OversightConfigured', { kind: string; rules:
 // ---------------------------------------------------------------------------------------------------------- state
 
 /** The one stream of a tenant. */
-export const RULES = 'rules';
+export const RULES_ID = 'rules';
 
 export interface OversightState {
   readonly kinds: Readonly<Record<string, OversightRules>>;
@@ -446,7 +446,7 @@ export const oversightDecider: Decider<OversightState, OversightEvent> = {
 
 /** One stream a tenant. */
 export function oversightStream(tenant: string): string {
-  return streamName(tenant, oversightDecider.category, RULES);
+  return streamName(tenant, oversightDecider.category, RULES_ID);
 }
 
 /** The rules that hold for a kind of action. */

@@ -64,9 +64,8 @@ export async function make(version = 1, sharing?: Sharing): Promise<Keeper> {
   const process = await stage.prepare();
   const { ports, transactor } = process.colony;
   const { store, checkpoints, report } = ports;
-  const views = new Views({ store, views: ports.views, checkpoints, streams: transactor, report, sharing }, [
-    viewOf(sums(version), tally),
-  ]);
+  const views = new Views({ store, views: ports.views, checkpoints, streams: transactor, report, sharing });
+  views.add(viewOf(sums(version), tally));
   const feed = new Feed(ports.store, ports.checkpoints, ports.queue, stage.clock, ports.report);
   const keeper = {
     views,

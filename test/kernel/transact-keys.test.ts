@@ -56,7 +56,7 @@ describe('an Idempotency-Key', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     const answers = await Promise.all([
-      once(transactor, 'opens the lane'),
+      once(transactor, 'opens the queue'),
       once(transactor, 'a'),
       once(transactor, 'b'),
       once(transactor, 'a'),

@@ -200,7 +200,7 @@ describe('one command', () => {
   });
 });
 
-describe('the lane of a stream', () => {
+describe('the queue of a stream', () => {
   test('sends commands that came together in few appends, each its own commit, in the order they came', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);

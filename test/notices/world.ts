@@ -111,10 +111,9 @@ export class World {
     const report = (message: string, facts: Record<string, unknown>) =>
       void this.reports.push(`${message} ${JSON.stringify(facts)}`);
     const transactor = transactorOn(store, { clock: this.clock });
-    const views = new Views({ store, views: viewStore, checkpoints, streams: transactor, report }, [
-      viewOf(channelsView, channelDecider),
-      viewOf(deliveriesView, deliveryDecider),
-    ]);
+    const views = new Views({ store, views: viewStore, checkpoints, streams: transactor, report });
+    views.add(viewOf(channelsView, channelDecider));
+    views.add(viewOf(deliveriesView, deliveryDecider));
     const listed = { store: viewStore, views };
     const channelsOf = new Aggregate<ChannelState, ChannelEvent, ChannelDoc>(channelDecider, transactor, {
       ...listed,

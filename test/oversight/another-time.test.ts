@@ -1,6 +1,5 @@
 /** What a hostile agent or person may try at another time, or after a jump of the clock. */
 import type { RequestContext } from '../../app/engine/command';
-import type {} from '../../domain/kernel/commit';
 import { DEFAULT_RULES } from '../../domain/oversight/oversight';
 import { voter } from '../http/hostile/attacks';
 import { Stage } from '../support/stage';

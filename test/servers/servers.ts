@@ -1,4 +1,5 @@
 /** All services of the profile azure on this machine: our protocol servers, and Azurite for the blobs. */
+import { CONSUMERS } from '../../domain/kernel/consumers';
 import { startAzurite } from '../support/azurite';
 import { EventHubsServer } from './amqp/event-hubs';
 import { ServiceBusServer } from './amqp/service-bus';
@@ -6,10 +7,7 @@ import { CosmosServer } from './cosmos/server';
 
 /** Entities as Bicep names them, with what it gives them. */
 const HUBS = { signals: 4, events: 4 };
-const QUEUES = [
-  'deadlines',
-  ...['views', 'reactions', 'balance', 'decisions', 'publisher', 'signals'].map((consumer) => `parked-${consumer}`),
-];
+const QUEUES = ['deadlines', ...CONSUMERS.map((consumer) => `parked-${consumer}`)];
 /** Half of Bicep's: what a killed host held comes back sooner. */
 const LOCK_MS = 30_000;
 const DUPLICATES_MS = 600_000;

@@ -6,6 +6,9 @@ import boundaries from 'eslint-plugin-boundaries';
 import importOrder from 'eslint-plugin-simple-import-sort';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
+import layers from './.layers.cjs';
+
+const { CAPABILITIES, LAYERS } = layers;
 
 const TYPESCRIPT = '**/*.ts';
 
@@ -17,8 +20,6 @@ const packages = (source) => ({ module: { origin: 'external', source } });
 const builtins = (source) => ({ module: { origin: 'core', source } });
 const TYPE = { kind: 'type' };
 
-/** In the order in which modules are made: each calls only those before it, and only through their `module.ts`. */
-const CAPABILITIES = ['signals', 'repository', 'notices', 'market', 'oversight', 'audit', 'operation'];
 const APP = ['app', 'engine', ...CAPABILITIES];
 
 /**
@@ -28,20 +29,7 @@ const elements = [
   { type: 'demand', pattern: 'samples/demand' },
   { type: 'adapters', pattern: 'adapters/*' },
   ...['engine', ...CAPABILITIES].map((name) => ({ type: name, pattern: `app/${name}` })),
-  ...[
-    'domain',
-    'contract',
-    'projections',
-    'app',
-    'host',
-    'functions',
-    'local',
-    'client',
-    'cli',
-    'bench',
-    'samples',
-    'test',
-  ].map((name) => ({ type: name, pattern: name })),
+  ...LAYERS.filter((name) => name !== 'adapters').map((name) => ({ type: name, pattern: name })),
 ].map((element) => ({ ...element, partialMatch: false }));
 
 /** Parts of a layer that have a rule of their own. */
@@ -98,7 +86,7 @@ const policies = [
   { from: layer('local'), allow: { to: part('embedded') } },
   { from: layer('local'), allow: { to: part('kernel') } },
   { from: layer('client'), allow: { to: layer('domain'), dependency: TYPE } },
-  { from: layer('cli'), allow: { to: layer('client', 'contract', 'domain') } },
+  { from: layer('cli'), allow: { to: layer('client', 'domain') } },
   { from: layer('cli'), allow: { to: part('embedded') } },
   { from: layer('demand'), allow: { to: layer('domain') } },
   { from: layer('bench', 'samples', 'test'), allow: { to: { module: { origin: 'local' } } } },

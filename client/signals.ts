@@ -29,8 +29,8 @@ export class SignalsApi {
   }
 
   /** Emits up to 1,000 signals; answers for each, in their order. */
-  async emitMany(signals: readonly SignalInput[], options?: CommandOptions): Promise<readonly EmittedOrNot[]> {
-    return await this.session.batch<Emit>('POST /v1/signals', { body: { signals } }, options);
+  async emitMany(inputs: readonly SignalInput[], options?: CommandOptions): Promise<readonly EmittedOrNot[]> {
+    return await this.session.batch<typeof signals.emit>('POST /v1/signals', { body: { signals: inputs } }, options);
   }
 
   /** The strongest trails here, now. */
@@ -44,5 +44,3 @@ export class SignalsApi {
     return this.session.call<typeof signals.trail>('GET /v1/signals/{type}/{*location}', request, options);
   }
 }
-
-type Emit = typeof signals.emit;

@@ -34,8 +34,8 @@ export class TasksApi {
   }
 
   /** Posts up to 500 tasks; answers for each, in their order. */
-  postMany(tasks: readonly TaskInput[], options?: CommandOptions): Promise<readonly Posted[]> {
-    return this.session.batch<PostMany>('POST /v1/tasks/batch', { body: { tasks } }, options);
+  postMany(inputs: readonly TaskInput[], options?: CommandOptions): Promise<readonly Posted[]> {
+    return this.session.batch<typeof tasks.postMany>('POST /v1/tasks/batch', { body: { tasks: inputs } }, options);
   }
 
   list(query: TaskFilter = {}, options?: ReadOptions): Promise<AnswerOf<typeof tasks.list>> {
@@ -136,5 +136,3 @@ export class TasksApi {
     return this.session.call<typeof tasks.blob>('GET /v1/tasks/{id}/blobs/{reference}', request, options);
   }
 }
-
-type PostMany = typeof tasks.postMany;

@@ -122,16 +122,17 @@ export const Agent = z
   })
   .meta({ id: 'Agent', description: 'An agent: what it says of itself, its status, the tasks that hold its slots' });
 
-export const AgentSummary = z
-  .object({
-    id: Id,
-    agent_type: Id,
-    pool: Id,
-    status: AgentStatus,
-    capabilities: Levels,
-    capacity: Count,
+export const AgentSummary = Agent.pick({
+  id: true,
+  agent_type: true,
+  pool: true,
+  status: true,
+  capabilities: true,
+  capacity: true,
+  load: true,
+})
+  .extend({
     slots: Count.meta({ description: 'In use' }),
-    load: Load,
     location: z.string().nullable(),
     standing_offer: z.boolean(),
     since: At.nullable(),

@@ -16,7 +16,7 @@ const COOLDOWN = `${COOLDOWN_SECONDS / 60} minutes`;
 
 // ------------------------------------------------------------------------------------------------- what is sent
 
-export const ObjectiveInput = z.strictObject({ description: Reason, capabilities: z.array(Id).min(1).max(64) });
+const ObjectiveInput = z.strictObject({ description: Reason, capabilities: z.array(Id).min(1).max(64) });
 const MoveInput = z.strictObject({ agent: Id, to: Id.meta({ description: 'The pool that it moves to' }) });
 
 // --------------------------------------------------------------------------------------------- what is answered
@@ -34,7 +34,7 @@ const utilisation = z
   .meta({ description: 'Slots over capacity; above 1 when a capacity was lowered below what is in use' });
 const idle = Unit.meta({ description: 'Share of the agents without a task' });
 
-export const PoolSample = z
+const PoolSample = z
   .object({
     at: At,
     agents: Count,

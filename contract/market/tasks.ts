@@ -106,7 +106,7 @@ const Note = Reason.optional();
 
 // --------------------------------------------------------------------------------------------- what is answered
 
-export const TaskStatus = z.enum(TASK_STATUSES);
+const TaskStatus = z.enum(TASK_STATUSES);
 
 const TaskOversight = z
   .object({ kind: Id, why: z.string(), confidence: Unit, impact: Impact, risk: Unit, features: Features })
@@ -206,21 +206,22 @@ export const Task = TaskSpec.extend({
   description: 'A task: what was posted, its status, who holds it under which award, how it ended',
 });
 
-export const TaskSummary = z
-  .object({
-    id: Id,
-    task_type: Id,
-    status: TaskStatus,
-    priority: Unit,
+export const TaskSummary = Task.pick({
+  id: true,
+  task_type: true,
+  status: true,
+  priority: true,
+  requester: true,
+  attempts: true,
+  correlation_id: true,
+})
+  .extend({
     location: z.string().nullable(),
-    requester: z.string(),
-    attempts: Count,
     award: Count,
     agent: z.string().nullable().meta({ description: 'Who holds it, or who completed it' }),
     posted_at: At.nullable(),
     deadline: At.nullable(),
     finished_at: At.nullable(),
-    correlation_id: z.string(),
     why: Why.optional().meta({ description: 'Of the first hundred of a page that are open or held' }),
     waited_seconds: z.number().optional().meta({ description: 'With `sort` or `stuck`' }),
   })
@@ -277,7 +278,7 @@ const Posted = z
   .object({ id: Id, receipt: Receipt.optional(), problem: Problem.optional() })
   .meta({ id: 'Posted', description: 'A receipt, or the problem that kept this task out' });
 
-export const TaskFilter = z.object({
+const TaskFilter = z.object({
   status: TaskStatus.optional(),
   agent: Id.optional(),
   task_type: Id.optional(),

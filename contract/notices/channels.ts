@@ -17,7 +17,7 @@ const Kind = z.enum(CHANNEL_KINDS).meta({ description: 'standard: a webhook afte
 const Event = z.enum(NOTICE_EVENTS);
 const ByChannel = z.object({ channel_id: Id });
 
-export const ChannelInput = z
+const ChannelInput = z
   .strictObject({
     kind: Kind,
     address: Text(MAX_ADDRESS).meta({

@@ -25,7 +25,7 @@ const tag = {
 
 const ByAction = z.object({ action_id: Id });
 
-export const ActionInput = z
+const ActionInput = z
   .strictObject({
     id: OwnId,
     kind: Id.meta({ description: 'Its rules hold', example: 'erp.purchase_order' }),
@@ -41,11 +41,11 @@ export const ActionInput = z
   .meta({ id: 'ActionInput' });
 
 const Instead = z.enum(INSTEAD);
-export const ActionOverride = z.strictObject({ instead: Instead, reason: Reason });
+const ActionOverride = z.strictObject({ instead: Instead, reason: Reason });
 
 // --------------------------------------------------------------------------------------------- what is answered
 
-export const ActionStatus = z.enum(ACTION_STATUSES);
+const ActionStatus = z.enum(ACTION_STATUSES);
 const Compensation = z.enum(COMPENSATIONS);
 
 const Overridden = z
@@ -126,15 +126,18 @@ export const Action = z
     description: 'What was proposed, its hash and status; what it is held for; who cleared or stopped it, and why',
   });
 
-export const ActionSummary = z
-  .object({
-    id: Id,
-    status: ActionStatus,
-    kind: Id,
-    proposed_by: z.string(),
-    impact: Impact,
-    confidence: Unit,
-    risk: Unit,
+export const ActionSummary = Action.pick({
+  id: true,
+  status: true,
+  kind: true,
+  proposed_by: true,
+  impact: true,
+  confidence: true,
+  risk: true,
+  features: true,
+  proposed_at: true,
+})
+  .extend({
     path: Path,
     reasons: z.array(z.string()).meta({ description: 'Codes of the reasons for which a person is asked' }),
     human: z.boolean().meta({ description: 'A person was needed: an approval was asked for, or a person stepped in' }),
@@ -144,16 +147,14 @@ export const ActionSummary = z
     challenged: z.boolean(),
     compensation: Compensation.nullable(),
     target: z.string().nullable().meta({ description: 'The stream that waits for the action' }),
-    features: Features,
-    proposed_at: At,
     decided_at: At.nullable().meta({ description: 'When it was cleared or stopped last' }),
     executed_at: At.nullable(),
   })
   .meta({ id: 'ActionSummary', description: 'An action as lists show it' });
 
-export const ActionCommand = CommandOf({ action: Action });
+const ActionCommand = CommandOf({ action: Action });
 
-export const ActionFilter = z.object({
+const ActionFilter = z.object({
   status: ActionStatus.optional(),
   kind: Id.optional(),
   compensation: Compensation.optional(),

@@ -43,7 +43,7 @@ const ByApproval = z.object({ approval_id: Id });
 
 export const ApprovalDecision = z.strictObject({ hash: Hash, reason: Reason });
 
-export const BulkDecision = z
+const BulkDecision = z
   .strictObject({
     decision: z.enum(BULK_DECISIONS),
     items: z
@@ -56,8 +56,8 @@ export const BulkDecision = z
 
 // --------------------------------------------------------------------------------------------- what is answered
 
-export const ApprovalStatus = z.enum(APPROVAL_STATUSES);
-export const ApprovalOutcome = z.enum(APPROVAL_OUTCOMES);
+const ApprovalStatus = z.enum(APPROVAL_STATUSES);
+const ApprovalOutcome = z.enum(APPROVAL_OUTCOMES);
 const SafeDefault = z.enum(SAFE_DEFAULTS).meta({ description: 'What holds when nobody decided' });
 const Choices = z.array(z.string()).meta({ description: 'What approving may decide, where it is one of several' });
 const Leader = z.string().meta({ description: 'What it decides when nobody says which; none on a tie' });
@@ -132,34 +132,35 @@ export const Approval = z
       'What is asked about which action, of whom, until when; claim, questions, what was given, edited and decided',
   });
 
-export const ApprovalSummary = z
-  .object({
-    id: Id,
-    status: ApprovalStatus,
-    action: z.string().meta({ description: 'The stream that waits for it' }),
-    kind: Id,
-    summary: z.string(),
-    requester: z.string(),
-    why: z.string(),
-    impact: Impact,
-    risk: Unit,
-    severity: Impact,
-    hash: Hash.meta({ description: 'Of what is decided about' }),
+export const ApprovalSummary = Approval.pick({
+  id: true,
+  status: true,
+  action: true,
+  kind: true,
+  hash: true,
+  summary: true,
+  requester: true,
+  why: true,
+  impact: true,
+  risk: true,
+  severity: true,
+  approvals_needed: true,
+  safe_default: true,
+  level: true,
+  requested_at: true,
+})
+  .extend({
     group: z.array(z.string()).meta({ description: 'The groups that were asked so far' }),
-    approvals_needed: z.literal([1, 2]),
     choices: Choices.nullable(),
     leader: Leader.nullable(),
     approved_by: z.array(z.string()),
     claimed_by: z.string().nullable(),
     claimed_until: At.nullable(),
     questions_open: Count,
-    safe_default: SafeDefault,
     deadline: At,
     outcome: ApprovalOutcome.nullable(),
     decided_by: z.string().nullable().meta({ description: 'Who decided last' }),
     edited: z.boolean(),
-    level: Count.meta({ description: 'Place in the ladder of the last group that was asked' }),
-    requested_at: At,
     closed_at: At.nullable(),
   })
   .meta({ id: 'ApprovalSummary', description: 'An approval as the queue shows it' });
@@ -168,7 +169,7 @@ export const BulkAnswer = z
   .object({ id: Id, ok: z.boolean(), receipt: Receipt.optional(), problem: Problem.optional() })
   .meta({ id: 'BulkAnswer', description: 'A receipt, or the problem that kept this one undecided' });
 
-export const ApprovalFilter = z.object({
+const ApprovalFilter = z.object({
   status: z
     .enum([...APPROVAL_STATUSES, 'all'])
     .optional()

@@ -43,7 +43,7 @@ export const Features = z
 const Weight = z.number().min(0).max(MAX_WEIGHT);
 const Share = z.number().positive().max(1);
 
-export const Voter = z
+const Voter = z
   .strictObject({
     id: Id,
     why: Text(MAX_VOTER_WHY).meta({ description: 'Why it is asked' }),

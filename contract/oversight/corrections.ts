@@ -17,7 +17,7 @@ const tag = {
 
 const Words = Text(MAX_CORRECTION);
 
-export const CorrectionInput = z
+const CorrectionInput = z
   .strictObject({
     id: OwnId,
     target: Reference.meta({
@@ -48,7 +48,7 @@ export const CorrectionSummary = Correction.extend({
   at: At,
 }).meta({ id: 'CorrectionSummary', description: 'A correction as lists show it' });
 
-export const CorrectionFilter = z.object({
+const CorrectionFilter = z.object({
   stream: Reference.optional().meta({ description: 'tenant/category/id of what was corrected' }),
   by: Id.optional(),
   ...Paged,

@@ -40,7 +40,7 @@ export const VoterSearch = z
 
 const RoundAction = z.strictObject({ kind: Id, hash: Hash, summary: Text(MAX_QUESTION) });
 
-export const RoundInput = z
+const RoundInput = z
   .strictObject({
     id: OwnId,
     question: Text(MAX_QUESTION).optional().meta({ description: 'What is to be decided; or an action' }),
@@ -69,7 +69,7 @@ export const RoundInput = z
   })
   .meta({ id: 'RoundInput' });
 
-export const VoteInput = z
+const VoteInput = z
   .strictObject({
     voter: Id.optional().meta({ description: 'The caller, and nobody else' }),
     choice: Id,
@@ -83,12 +83,12 @@ export const VoteInput = z
 
 // --------------------------------------------------------------------------------------------- what is answered
 
-export const RoundStatus = z.enum(ROUND_STATUSES);
-export const RoundOutcome = z.enum(ROUND_OUTCOMES);
+const RoundStatus = z.enum(ROUND_STATUSES);
+const RoundOutcome = z.enum(ROUND_OUTCOMES);
 
 const Ballot = z.object({ voter: z.string(), choice: z.string(), confidence: Unit, reasoning: z.string() });
 
-export const Tally = z
+const Tally = z
   .object({
     algorithm: z.enum(ALGORITHMS),
     weights: z.record(z.string(), z.number()).meta({
@@ -230,7 +230,7 @@ export const RoundRecomputation = z
 
 export const RoundCommand = CommandOf({ round: Round });
 
-export const RoundFilter = z.object({
+const RoundFilter = z.object({
   status: RoundStatus.optional(),
   kind: Id.optional(),
   voter: Id.optional(),

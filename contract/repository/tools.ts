@@ -91,18 +91,19 @@ export const ToolVersion = Tool.omit({ latest: true })
   .extend({ definition: ToolDefinition })
   .meta({ id: 'ToolVersion', description: 'A tool with the version that was asked for' });
 
-export const ToolSummary = z
-  .object({
+export const ToolSummary = ToolDefinition.pick({
+  tool_name: true,
+  description: true,
+  sandbox_level: true,
+  operations: true,
+  owner: true,
+  tags: true,
+})
+  .extend({
     tool_id: Id,
-    tool_name: z.string(),
-    description: z.string(),
-    sandbox_level: SandboxLevel,
     api_name: z.string().nullable(),
     api: z.string().meta({ description: '`api_name` in lower case; empty when there is none' }),
-    operations: z.array(Id),
-    owner: z.string(),
     version: z.string().meta({ description: 'The newest' }),
-    tags: z.array(Id),
     deprecated: z.boolean(),
     deprecation: Deprecation.nullable(),
   })

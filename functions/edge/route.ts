@@ -188,7 +188,7 @@ export function openRoute(
 }
 
 /** The names of a path's placeholders. */
-export function placeholders(path: string): string[] {
+function placeholders(path: string): string[] {
   return Array.from(path.matchAll(/\{\*?([^}]+)\}/g), (match) => match[1]!);
 }
 

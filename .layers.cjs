@@ -1,0 +1,20 @@
+/** The folders of the code, for both checks of what may import what: `eslint.config.mjs` and `.dependency-cruiser.cjs`. */
+module.exports = {
+  LAYERS: [
+    'domain',
+    'contract',
+    'projections',
+    'app',
+    'adapters',
+    'host',
+    'functions',
+    'local',
+    'client',
+    'cli',
+    'bench',
+    'samples',
+    'test',
+  ],
+  /** In the order in which modules are made: each calls only those before it, and only through their `module.ts`. */
+  CAPABILITIES: ['signals', 'repository', 'notices', 'market', 'oversight', 'audit', 'operation'],
+};

@@ -1,5 +1,5 @@
 /**
- * Load balancing (row 1.3): looks at every pool once a second, keeps the live view and its history, emits signals, has
+ * Load balancing: looks at every pool once a second, keeps the live view and its history, emits signals, has
  * idle agents help overloaded peers, and reorganises a swarm whose performance has fallen or whose objective has
  * changed.
  *
@@ -214,7 +214,7 @@ export class Balance implements Consumer {
   /**
    * What follows from the commits of pools, from the feed: the moves of a reorganisation, should the process that
    * decided it have ended before they were made. An agent is moved once: where it goes later is not undone by a
-   * redelivery.
+   * redelivery. One after the other, and not as `react` does it: two pools may want the same agent.
    */
   async handle(commits: readonly Commit[]): Promise<void> {
     for (const commit of commits)

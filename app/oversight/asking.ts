@@ -6,10 +6,10 @@ import { commitRef, idOf, parseCommitRef, parseStream } from '../../domain/kerne
 import { cut } from '../../domain/kernel/text';
 import type { EditedTask } from '../../domain/market/task';
 import { actionDecider, actionParties, type ActionState, type Proposal } from '../../domain/oversight/action';
-import { approvalDecider } from '../../domain/oversight/approval';
+import { approvalDecider, MAX_SAYS } from '../../domain/oversight/approval';
 import type { Known, Step } from '../../domain/oversight/next-step';
 import type { RoundRules } from '../../domain/oversight/oversight';
-import { DEFAULT_CHOICES, roundStream } from '../../domain/oversight/round';
+import { DEFAULT_CHOICES, MAX_ROUND_REASON, roundStream } from '../../domain/oversight/round';
 import type { Refused, RequestContext } from '../engine/command';
 import { derivedId, derivedSystemId } from '../engine/new-id';
 import type { Transactor } from '../engine/transact';
@@ -74,7 +74,7 @@ export class Asking {
       impact,
       risk,
       policy: state.policy as Proposal['policy'],
-      inputs: [{ by: proposed_by, says: cut(why, 500), confidence }, ...inputs],
+      inputs: [{ by: proposed_by, says: cut(why, MAX_SAYS), confidence }, ...inputs],
       safe_default: rules.safe_default,
       ladder: rules.approvers,
     });
@@ -134,7 +134,7 @@ export class Asking {
       // Both refuse when they are over already, which is as well.
       if (category === approvalDecider.category)
         await this.deps.approvals.supersede(context, id, cut(reason, 1_000), askings);
-      else await this.deps.rounds.cancel(context, id, cut(reason, 1_000));
+      else await this.deps.rounds.cancel(context, id, cut(reason, MAX_ROUND_REASON));
     }
   }
 }

@@ -5,7 +5,13 @@ import { taskDecider } from '../../domain/market/task';
 import { actionDecider, actionHash } from '../../domain/oversight/action';
 import { type ApprovalState, MAX_SUMMARY } from '../../domain/oversight/approval';
 import { inputsOf } from '../../domain/oversight/next-step';
-import { choiceOf, roundDecider, type RoundEvent, type RoundState } from '../../domain/oversight/round';
+import {
+  choiceOf,
+  MAX_ROUND_REASON,
+  roundDecider,
+  type RoundEvent,
+  type RoundState,
+} from '../../domain/oversight/round';
 import { reasonOf, UPHOLD } from '../../domain/oversight/verdict';
 import { type Cause, causeOf } from '../engine/command';
 import { type Change, typesOf } from '../engine/reacting';
@@ -46,7 +52,7 @@ export class RoundReactions {
     const decided = await rounds.decidedByPeople(asPerson(tenant, given.by, cause), id, {
       people: answer.given.map(({ by }) => by),
       choice,
-      reason: cut(given.reason, 1_000),
+      reason: cut(given.reason, MAX_ROUND_REASON),
       approval: answer.opened_ref,
     });
     if (decided.ok || decided.rejection.code === 'nothing-to-override') return;

@@ -2,6 +2,7 @@
 import type { Round, RoundRecomputation } from '../../contract/oversight/rounds';
 import type { Shown } from '../../contract/route';
 import { Rejection } from '../../domain/kernel/decider';
+import { stateOf } from '../../domain/kernel/fold';
 import { commitRef, reservedId } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
 import { actorOf } from '../../domain/kernel/principal';
@@ -272,7 +273,7 @@ export class Rounds {
     if (commits.length === 0) return new Rejection('missing', 'round-not-found', 'there is no round with this id');
     const counted = recomputeRound(commits);
     if (counted instanceof Rejection) return counted;
-    const { ballots } = (await this.load(tenant, id)).state;
+    const { ballots } = stateOf(roundDecider, commits);
     return { ...counted, matrix: agreementMatrix(Object.values(ballots)) };
   }
 

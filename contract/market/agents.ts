@@ -1,6 +1,7 @@
 /** `/v1/agents`: registration, presence, the inbox, discovery. */
 import { z } from 'zod';
 import { AGENT_STATUSES, PRESENCE_SECONDS } from '../../domain/market/agent';
+import { MAX_EFFORT } from '../../domain/market/task';
 import { COST_TIERS, DEFAULT_LIFECYCLES } from '../../domain/repository/catalogue';
 import { AsOf, At, ById, CommandOf, Count, Flag, Id, List, Location, Paged, Reason, Unit, whole } from '../common';
 import { Impact } from '../oversight/common';
@@ -36,7 +37,7 @@ export const AgentInput = z
     limits: z
       .strictObject({
         presence_seconds: z.number().min(1).max(3_600).default(PRESENCE_SECONDS),
-        max_effort: z.number().positive().max(31_536_000).optional(),
+        max_effort: z.number().positive().max(MAX_EFFORT).optional(),
         min_strength: Unit.default(0),
       })
       .prefault({}),

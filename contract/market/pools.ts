@@ -1,4 +1,4 @@
-/** `/v1/pools`: how load is balanced (row 1.3), and what a pool is to work on. */
+/** `/v1/pools`: how load is balanced, and what a pool is to work on. */
 import { z } from 'zod';
 import { COOLDOWN_SECONDS, POOL_CONDITIONS, TARGETS } from '../../domain/market/pool';
 import { At, CommandOf, Count, Id, Reason, Receipt, Timestamp, Unit, whole } from '../common';

@@ -1,4 +1,4 @@
-/** `/v1/agents/repository`, `/v1/agents/deploy`: the types of agents, and one call to deploy one (row 4.1). */
+/** `/v1/agents/repository`, `/v1/agents/deploy`: the types of agents, and one call to deploy one. */
 import { z } from 'zod';
 import { MAX_WITHDRAWAL_REASON } from '../../domain/repository/agent-template';
 import {

@@ -1,4 +1,4 @@
-/** `/v1/signals`: emission, and the field that signals add up to (row 1.1). */
+/** `/v1/signals`: emission, and the field that signals add up to. */
 import { z } from 'zod';
 import { MAX_SIGNALS, SIGNAL_TYPE } from '../../domain/signals/trail';
 import {

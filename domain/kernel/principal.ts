@@ -3,7 +3,7 @@
  * credentials or headers. Levels are ordered: each includes the ones before it.
  */
 
-/** Permission levels of row 3.3, weakest first. */
+/** Permission levels, weakest first. */
 export const LEVELS = ['read_only', 'read_write', 'execute', 'critical'] as const;
 export type Level = (typeof LEVELS)[number];
 

@@ -1,4 +1,19 @@
-/** Texts that people and agents wrote: cut where a character ends, and shown without what would act on a screen. */
+/**
+ * Texts that people and agents wrote: how long they may be, cut where a character ends, and shown without what would
+ * act on a screen.
+ */
+
+/** Whether a text says something, in at most `longest` UTF-16 code units. */
+export function isText(value: string, longest: number): boolean {
+  return value.trim() !== '' && value.length <= longest;
+}
+
+const COUNT = new Intl.NumberFormat('en');
+
+/** What is said of one that does not; `name` is the field's. */
+export function textRule(name: string, longest: number): string {
+  return `${name} must be a text of 1 to ${COUNT.format(longest)} characters`;
+}
 
 /**
  * The first `most` UTF-16 code units of a text, or one less, so that no character is cut in half. What is recorded is

@@ -51,7 +51,7 @@ export function urgencyAt(
   return posted.urgency + (1 - posted.urgency) * share;
 }
 
-/** Strength of a task's signal, 0 to 1: priority × urgency × 1/attempts (row 1.2); attempts count from 1. */
+/** Strength of a task's signal, 0 to 1: priority × urgency × 1/attempts; attempts count from 1. */
 export function taskStrength(priority: number, urgency: number, attempts: number): number {
   return rounded(priority * urgency * (1 / attempts));
 }

@@ -5,6 +5,7 @@
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
 import { isId, streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
+import { textRule } from '../kernel/text';
 import type { Time } from '../kernel/time';
 
 export const PAUSABLE = ['task_type', 'pool', 'agent'] as const;
@@ -82,7 +83,7 @@ export function pause(thing: PausedThing, by: string, reason: string): Decision<
     if (!isId(thing.name))
       return new Rejection('invalid', 'name-invalid', 'name must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
     if (reason.trim() === '' || reason.length > MAX_PAUSE_REASON)
-      return new Rejection('invalid', 'reason-invalid', `reason must be a text of 1 to ${MAX_PAUSE_REASON} characters`);
+      return new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_PAUSE_REASON));
     const before = pauseOf(state, thing.kind, thing.name);
     if (before?.by === by && before.reason === reason) return [];
     if (before === undefined && Object.keys(state.pauses).length >= MAX_PAUSES) {

@@ -13,7 +13,7 @@ import { gini, rounded } from './market';
 import type { Requirement } from './task';
 
 /**
- * What a balanced pool keeps to (row 1.3): Gini below, utilisation from and to, idle share below; all of them 0 to 1.
+ * What a balanced pool keeps to: Gini below, utilisation from and to, idle share below; all of them 0 to 1.
  */
 export const TARGETS = { gini: 0.3, utilisation_from: 0.6, utilisation_to: 0.8, idle: 0.2 } as const;
 /** Overload is told after it has lasted this many seconds: a burst that is worked off sooner is none. */

@@ -10,6 +10,7 @@ import { type Decider, type Decision, type Event, refuse, Rejection } from '../k
 import { isId, isTenant, streamsOf } from '../kernel/ids';
 import type { Difference } from '../kernel/json-diff';
 import { actorOf, isSameActor } from '../kernel/principal';
+import { isText, textRule } from '../kernel/text';
 import { earliest, type Excuse, plusSeconds, type Time } from '../kernel/time';
 import type { ChallengeTime } from '../market/award-challenge';
 import {
@@ -17,7 +18,6 @@ import {
   featuresProblem,
   type Impact,
   IMPACTS,
-  isText,
   MAX_REASON,
   missingReason,
   type OversightAnswer,
@@ -758,7 +758,7 @@ export function compensated(done: { by: string; ref: string }): Decision<ActionS
   return ({ compensation }) => {
     if (compensation === undefined) return refuse('no-compensation-due', 'nothing of this action is to be undone');
     if (!isText(done.ref, MAX_COMPENSATION_REF))
-      return new Rejection('invalid', 'ref-invalid', `ref must be a text of 1 to ${MAX_COMPENSATION_REF} characters`);
+      return new Rejection('invalid', 'ref-invalid', textRule('ref', MAX_COMPENSATION_REF));
     if (compensation.due) return [{ type: 'CompensationDone', v: 1, data: done }];
     return compensation.by === done.by && compensation.ref === done.ref
       ? []
@@ -796,7 +796,7 @@ function proposalProblems(proposal: Proposal): string[] {
   };
   need(isId(proposal.kind), 'kind must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
   need(isId(proposal.proposed_by), 'proposed_by must be an id');
-  need(isText(proposal.why, MAX_REASON), `why must be a text of 1 to ${MAX_REASON} characters`);
+  need(isText(proposal.why, MAX_REASON), textRule('why', MAX_REASON));
   need(proposal.confidence >= 0 && proposal.confidence <= 1, 'confidence must be 0 to 1');
   need(IMPACTS.includes(proposal.impact), `impact must be one of ${IMPACTS.join(', ')}`);
   need(proposal.risk >= 0 && proposal.risk <= 1, 'risk must be 0 to 1');

@@ -9,13 +9,13 @@ import { type Decider, type Decision, type Event, refuse, Rejection } from '../k
 import { isId, streamsOf } from '../kernel/ids';
 import { type Difference, differences } from '../kernel/json-diff';
 import { isSameActor } from '../kernel/principal';
+import { isText, textRule } from '../kernel/text';
 import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time } from '../kernel/time';
 import { actionHash, actionProblem, type Instead, type PolicyAtGate } from './action';
 import {
   type ApproverGroup,
   type Impact,
   IMPACTS,
-  isText,
   ladderProblems,
   MAX_REASON,
   missingReason,
@@ -47,7 +47,7 @@ export const MAX_REQUEST_BYTES = 128 * 1024;
 /** What an agent, or a round of agents, says of the action. */
 export interface AgentInput {
   readonly by: string;
-  /** 1 to 500 characters. */
+  /** 1 to `MAX_SAYS` characters. */
   readonly says: string;
   /** 0 to 1. */
   readonly confidence?: number;
@@ -525,7 +525,7 @@ export function ask(
     const wrong = mayNotDecide(state, person, now, since);
     if (wrong !== undefined) return wrong;
     if (!isText(question, MAX_REASON))
-      return new Rejection('invalid', 'question-invalid', `question must be a text of 1 to ${MAX_REASON} characters`);
+      return new Rejection('invalid', 'question-invalid', textRule('question', MAX_REASON));
     if (state.questions.length >= MAX_QUESTIONS)
       return refuse('questions-full', `${MAX_QUESTIONS} questions were asked already: decide on what you know`);
     return [{ type: 'QuestionAsked', v: 1, data: { number: state.questions.length + 1, by: person.by, question } }];
@@ -546,8 +546,7 @@ export function answer(by: string, number: number, text: string, now: Time): Dec
     if (wrong !== undefined) return wrong;
     if (asked.answer !== undefined)
       return refuse('question-answered', 'you answered this question: the first answer stands');
-    if (!isText(text, MAX_REASON))
-      return new Rejection('invalid', 'answer-invalid', `answer must be a text of 1 to ${MAX_REASON} characters`);
+    if (!isText(text, MAX_REASON)) return new Rejection('invalid', 'answer-invalid', textRule('answer', MAX_REASON));
     return [{ type: 'QuestionAnswered', v: 1, data: { number, by, answer: text } }];
   };
 }
@@ -680,8 +679,8 @@ export function requestProblems(asked: ApprovalRequest): string[] {
   const need = (holds: boolean, rule: string) => {
     if (!holds) problems.push(rule);
   };
-  need(isText(asked.summary, MAX_SUMMARY), `summary must be a text of 1 to ${MAX_SUMMARY} characters`);
-  need(isText(asked.why, MAX_REASON), `why must be a text of 1 to ${MAX_REASON} characters`);
+  need(isText(asked.summary, MAX_SUMMARY), textRule('summary', MAX_SUMMARY));
+  need(isText(asked.why, MAX_REASON), textRule('why', MAX_REASON));
   need(isId(asked.kind) && isId(asked.requester), 'kind and requester must be ids');
   need(HASH.test(asked.hash), 'hash must be the SHA-256 of the action, 64 hexadecimal digits');
   need(IMPACTS.includes(asked.impact), `impact must be one of ${IMPACTS.join(', ')}`);

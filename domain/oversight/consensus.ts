@@ -6,7 +6,7 @@
  * but for `stakeholder_consensus`, where it is a group. A bloc has voted when the quorum is met among its own voters,
  * and decides what more than half of those who voted in it chose; a single voter therefore decides what it chose.
  *
- * Two tests then (row 2.1): the quorum, weight cast / weight eligible ≥ `quorum`; and the agreement, score = weight of
+ * Two tests then: the quorum, weight cast / weight eligible ≥ `quorum`; and the agreement, score = weight of
  * the leading choice / weight cast ≥ `min_agreement`. `simple_majority` has a test of its own instead of the second:
  * more than half of what was cast. A tie is never an agreement.
  *
@@ -15,7 +15,7 @@
 import { canonicalize, sha256 } from '../kernel/commit';
 import { isId } from '../kernel/ids';
 import { actorOf } from '../kernel/principal';
-import { cut } from '../kernel/text';
+import { cut, isText, textRule } from '../kernel/text';
 
 export const ALGORITHMS = [
   'simple_majority',
@@ -27,7 +27,7 @@ export const ALGORITHMS = [
 ] as const;
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-/** What a round takes that says nothing else (rows 2.1 and K3). */
+/** What a round takes that says nothing else. */
 export const CONSENSUS_DEFAULTS = { algorithm: 'expertise_based', min_agreement: 0.75, quorum: 0.67 } as const;
 
 export const MAX_VOTERS = 500;
@@ -114,10 +114,7 @@ export function electorateProblems(electorate: Electorate): string[] {
     const { why, weight, stake, expertise, model } = voter;
     const one = `voter ${place + 1}`;
     need(isId(voter.id), `${one}: id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -`);
-    need(
-      why.trim() !== '' && why.length <= MAX_VOTER_WHY,
-      `${one}: why must be a text of 1 to ${MAX_VOTER_WHY} characters`,
-    );
+    need(isText(why, MAX_VOTER_WHY), textRule(`${one}: why`, MAX_VOTER_WHY));
     need(model === undefined || isId(model), `${one}: model must be an id`);
     const numbers = { weight, stake, ...expertise };
     for (const [name, value] of Object.entries(numbers))
@@ -233,7 +230,7 @@ interface Bloc {
 }
 
 /**
- * min(relevance · experience · track record, 1) (row 2.2). Capped before it is normalised: nobody counts for more than
+ * min(relevance · experience · track record, 1). Capped before it is normalised: nobody counts for more than
  * an expert.
  */
 export function expertiseWeight({ relevance, experience, track_record }: NonNullable<Voter['expertise']>): number {
@@ -471,7 +468,7 @@ export function tally(electorate: Electorate, ballots: readonly Ballot[]): Tally
 }
 
 /**
- * The agreement matrix (row 2.1): `agreement[i][j]` is 1 when `voters[i]` and `voters[j]` chose the same, else 0. Its
+ * The agreement matrix: `agreement[i][j]` is 1 when `voters[i]` and `voters[j]` chose the same, else 0. Its
  * mean says nothing about a threshold: 15 against 5 have a score of 0.75, and a mean over pairs of 0.61.
  */
 export function agreementMatrix(ballots: readonly Pick<Ballot, 'voter' | 'choice'>[]): {

@@ -5,7 +5,7 @@
 import { canonicalize } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { MAX_REFERENCE, parseCommitRef } from '../kernel/ids';
-import { isText } from './oversight';
+import { isText, textRule } from '../kernel/text';
 
 /** Longest text of a correction, in characters. */
 export const MAX_CORRECTION = 8_000;
@@ -52,11 +52,7 @@ export function correct(correction: Correction): Decision<CorrectionState, Corre
       return new Rejection('invalid', 'target-invalid', 'target must be a receipt: stream@index');
     for (const [name, text] of Object.entries({ what, instead_of, why })) {
       if (!isText(text, MAX_CORRECTION))
-        return new Rejection(
-          'invalid',
-          'correction-invalid',
-          `${name} must be a text of 1 to ${MAX_CORRECTION} characters`,
-        );
+        return new Rejection('invalid', 'correction-invalid', textRule(name, MAX_CORRECTION));
     }
     return [{ type: 'CorrectionGiven', v: 1, data: correction }];
   };

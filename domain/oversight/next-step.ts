@@ -11,7 +11,7 @@ import { cut } from '../kernel/text';
 import type { Time } from '../kernel/time';
 import { isAlive, type TaskState } from '../market/task';
 import type { ActionState, HeldFor, OpenChallenge, Proposal } from './action';
-import type { AgentInput, ApprovalState } from './approval';
+import { type AgentInput, type ApprovalState, MAX_SAYS } from './approval';
 import { decideOversight, type OversightAnswer, type OversightRules, type RoundRules } from './oversight';
 import { choiceOf, DEFAULT_CHOICES, type RoundState } from './round';
 import { type Ended, NOBODY, reasonOf, UPHOLD } from './verdict';
@@ -196,7 +196,7 @@ function afterRound(state: Proposed, known: Known): Step {
   if (round.override !== undefined) {
     if (tried.overrideRound === undefined) return { do: 'overrideRound', round };
     const { by, choice, reason } = round.override;
-    const said: AgentInput = { by, says: cut(`overrode the round with ${choice}: ${reason}`, 500) };
+    const said: AgentInput = { by, says: cut(`overrode the round with ${choice}: ${reason}`, MAX_SAYS) };
     return askPeople(state, known, { inputs: [...inputsOf(round), said] });
   }
   const choice = choiceOf(round);
@@ -355,7 +355,7 @@ export function inputsOf({ tally }: RoundState): AgentInput[] {
     { by: 'round', says, confidence: tally.mean_confidence },
     ...tally.dissent.slice(0, 8).map(({ voter, choice, confidence, reasoning }) => ({
       by: voter,
-      says: cut(`${choice}: ${reasoning}`, 500),
+      says: cut(`${choice}: ${reasoning}`, MAX_SAYS),
       confidence,
     })),
   ];

@@ -7,6 +7,7 @@ import { type Decider, type Decision, type Event, Rejection } from '../kernel/de
 import { isId, streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
 import type { PrincipalKind } from '../kernel/principal';
+import { isText } from '../kernel/text';
 import { doubledVoters, type Electorate, electorateProblems } from './consensus';
 
 // -------------------------------------------------------------------------------------------- what all gates share
@@ -50,10 +51,6 @@ export function peopleNeeded(impact: Impact, risk: number): 1 | 2 {
   return severityOf(impact, risk).severity === 'critical' ? 2 : 1;
 }
 
-export function isText(value: string, longest: number): boolean {
-  return value.trim() !== '' && value.length <= longest;
-}
-
 /** Longest reason, in characters. */
 export const MAX_REASON = 2_000;
 
@@ -67,7 +64,7 @@ export function missingReason(reason: string): Rejection | undefined {
 
 /**
  * Full automation within policy; a person before each action; a person who decides with the agents; a person who
- * watches and may step in (row 2.6).
+ * watches and may step in.
  */
 export const MODES = ['full_automation', 'human_approval', 'human_in_the_loop', 'human_on_the_loop'] as const;
 export type Mode = (typeof MODES)[number];
@@ -110,14 +107,14 @@ export interface OversightRules {
   readonly mode: Mode;
   /** With `human_on_the_loop`, and only then: how long people have to step in. */
   readonly veto_seconds?: number;
-  /** A person is asked below `confidence`, below `consensus`, above `novelty`, and from `impact` on (row 2.4). */
+  /** A person is asked below `confidence`, below `consensus`, above `novelty`, and from `impact` on. */
   readonly thresholds: {
     readonly confidence: number;
     readonly consensus: number;
     readonly novelty: number;
     readonly impact: Impact;
   };
-  /** For self-optimisation: it acts alone only above this confidence and below this risk (row 2.6). */
+  /** For self-optimisation: it acts alone only above this confidence and below this risk. */
   readonly acts_alone?: { readonly confidence: number; readonly risk: number };
   /** Asked in this order. */
   readonly approvers: readonly ApproverGroup[];
@@ -349,9 +346,9 @@ export interface OversightAnswer {
 }
 
 /**
- * Who decides on an action: a person if any of row 2.4 holds, or the mode says so, or self-optimisation is not sure
- * enough to act alone. A round comes before that where the rules want one and none was held: its score is then an input
- * of the second answer. A person in the loop decides in any case, with the agents' round before them.
+ * Who decides on an action: a person if any of the thresholds is passed, or the mode says so, or self-optimisation is
+ * not sure enough to act alone. A round comes before that where the rules want one and none was held: its score is then
+ * an input of the second answer. A person in the loop decides in any case, with the agents' round before them.
  */
 export function decideOversight(input: OversightInput, rules: OversightRules): OversightAnswer {
   const { confidence, impact, risk, policy, consensus_score, novelty } = input;

@@ -11,6 +11,7 @@ import { type Decider, type Decision, type Event, refuse, Rejection, upcast } fr
 import { commitRef, isId, MAX_REFERENCE, parseCommitRef, streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
 import { isSameActor, type PrincipalKind } from '../kernel/principal';
+import { isText, textRule } from '../kernel/text';
 import { type Excuse, isTime, plusSeconds, secondsBetween, type Time } from '../kernel/time';
 import {
   type Ballot,
@@ -23,7 +24,7 @@ import {
   type Tally,
   tally,
 } from './consensus';
-import { type Impact, IMPACTS, isText, peopleNeeded } from './oversight';
+import { type Impact, IMPACTS, peopleNeeded } from './oversight';
 import { barred, eachOnce, MAX_PARTIES, type Party, ROLES } from './parties';
 
 export const DEFAULT_CHOICES = ['approve', 'reject'] as const;
@@ -313,19 +314,13 @@ export function roundProblems({ spec, electorate, opened_by, parties = [] }: Ope
     if (!holds) problems.push(rule);
   };
   need((question === undefined) !== (action === undefined), 'give either a question or an action');
-  need(
-    question === undefined || isText(question, MAX_QUESTION),
-    `question must be a text of 1 to ${MAX_QUESTION} characters`,
-  );
+  need(question === undefined || isText(question, MAX_QUESTION), textRule('question', MAX_QUESTION));
   need(action === undefined || isId(action.kind), 'action.kind must be an id');
   need(
     action === undefined || /^[0-9a-f]{64}$/.test(action.hash),
     'action.hash must be 64 hexadecimal digits in lower case',
   );
-  need(
-    action === undefined || isText(action.summary, MAX_QUESTION),
-    `action.summary must be a text of 1 to ${MAX_QUESTION} characters`,
-  );
+  need(action === undefined || isText(action.summary, MAX_QUESTION), textRule('action.summary', MAX_QUESTION));
   need(isId(spec.kind), 'kind must be an id');
   need(IMPACTS.includes(spec.impact), `impact must be one of ${IMPACTS.join(', ')}`);
   need(spec.risk === undefined || (spec.risk >= 0 && spec.risk <= 1), 'risk must be 0 to 1');
@@ -346,7 +341,7 @@ export function roundProblems({ spec, electorate, opened_by, parties = [] }: Ope
   );
   need(
     challenges === undefined || isText(challenges.reason, MAX_ROUND_REASON),
-    `challenges.reason must be a text of 1 to ${MAX_ROUND_REASON} characters`,
+    textRule('challenges.reason', MAX_ROUND_REASON),
   );
   need(
     spec.waits === undefined || (spec.waits.length <= MAX_REFERENCE && parseCommitRef(`${spec.waits}@0`) !== undefined),
@@ -492,11 +487,7 @@ function voteEvent(
   if (!(confidence >= 0 && confidence <= 1))
     return new Rejection('invalid', 'confidence-invalid', 'confidence must be a number from 0 to 1');
   if (!isText(reasoning, MAX_REASONING))
-    return new Rejection(
-      'invalid',
-      'reasoning-invalid',
-      `reasoning must be a text of 1 to ${MAX_REASONING} characters`,
-    );
+    return new Rejection('invalid', 'reasoning-invalid', textRule('reasoning', MAX_REASONING));
   if (before?.final)
     return refuse('already-voted', 'the voter has cast a final vote in this pass', { choice: before.choice });
   if (before?.ballot === MAX_BALLOTS)
@@ -584,7 +575,7 @@ export function cancel(
     const state = withParties(opened, since);
     if (state.status === 'unknown') return unknownRound();
     if (!isText(reason, MAX_ROUND_REASON))
-      return new Rejection('invalid', 'reason-invalid', `reason must be a text of 1 to ${MAX_ROUND_REASON} characters`);
+      return new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_ROUND_REASON));
     if (state.cancellation?.by === by && state.cancellation.reason === reason) return [];
     const party = barred(state.parties, by, 'cancel');
     if (party !== undefined) return party;
@@ -706,7 +697,7 @@ function notOverridable({ status, outcome, spec }: RoundState, choice: string, r
     return new Rejection('invalid', 'choice-unknown', `choice must be one of ${choices.join(', ')}`, { choices });
   return isText(reason, MAX_ROUND_REASON)
     ? undefined
-    : new Rejection('invalid', 'reason-invalid', `reason must be a text of 1 to ${MAX_ROUND_REASON} characters`);
+    : new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_ROUND_REASON));
 }
 
 function insteadOf({ outcome, override: standing }: RoundState): {

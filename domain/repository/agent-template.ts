@@ -4,6 +4,7 @@
  */
 import { canonicalize } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
+import { isText, textRule } from '../kernel/text';
 import { type AgentTypeEntry, type CustomEntry, customise } from './catalogue';
 import { CATALOGUE } from './catalogue-data';
 
@@ -89,8 +90,8 @@ export function revise(overrides: Overrides): Decision<AgentTypeState, AgentType
 export function withdraw(reason: string): Decision<AgentTypeState, AgentTypeEvent> {
   return ({ status, entry }) => {
     if (entry === undefined) return UNKNOWN;
-    if (reason.trim() === '' || reason.length > MAX_WITHDRAWAL_REASON)
-      return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
+    if (!isText(reason, MAX_WITHDRAWAL_REASON))
+      return new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_WITHDRAWAL_REASON));
     if (status === 'withdrawn') return [];
     const { agent_type, version } = entry;
     return [{ type: 'AgentTypeWithdrawn', v: 1, data: { agent_type, version, reason } }];

@@ -5,7 +5,7 @@
  */
 import type { AgentTypeEntry, CostTier, DefaultLifecycle } from './catalogue';
 
-/** USD per active hour, for every type: compute 0.10 + model 0.10 + storage 0.01 (row 4.6). */
+/** USD per active hour, for every type: compute 0.10 + model 0.10 + storage 0.01. */
 const COST_PER_HOUR = 0.21;
 const FIRST_VERSION = '1.0.0';
 

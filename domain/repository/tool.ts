@@ -5,9 +5,10 @@
 import { canonicalize, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { isId } from '../kernel/ids';
+import { isText, textRule } from '../kernel/text';
 import type { Time } from '../kernel/time';
 
-/** What generated code may do, least first (row 8.2). */
+/** What generated code may do, least first. */
 export const SANDBOX_LEVELS = ['restricted', 'moderate', 'permissive'] as const;
 export type SandboxLevel = (typeof SANDBOX_LEVELS)[number];
 
@@ -117,17 +118,14 @@ export function toolProblems(tool_id: string, tool: ToolDefinition): string[] {
     if (!holds) problems.push(rule);
   };
   need(isId(tool_id), 'tool_id must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
-  need(isText(tool.tool_name, MAX_NAME), `tool_name must be a text of 1 to ${MAX_NAME} characters`);
-  need(isText(tool.description, MAX_DESCRIPTION), 'description must be a text of 1 to 4,000 characters');
+  need(isText(tool.tool_name, MAX_NAME), textRule('tool_name', MAX_NAME));
+  need(isText(tool.description, MAX_DESCRIPTION), textRule('description', MAX_DESCRIPTION));
   need(
     typeof tool.schema === 'object' && tool.schema !== null && !Array.isArray(tool.schema),
     'schema must be a JSON Schema, an object',
   );
   need(SANDBOX_LEVELS.includes(tool.sandbox_level), `sandbox_level must be one of ${SANDBOX_LEVELS.join(', ')}`);
-  need(
-    tool.api_name === undefined || isText(tool.api_name, MAX_NAME),
-    `api_name must be a text of 1 to ${MAX_NAME} characters`,
-  );
+  need(tool.api_name === undefined || isText(tool.api_name, MAX_NAME), textRule('api_name', MAX_NAME));
   need(isSet(tool.operations), `operations must be a list of at most ${MAX_LISTED} ids, each once`);
   need(isId(tool.owner), 'owner must be an id');
   need(VERSION.test(tool.version), 'version must be MAJOR.MINOR.PATCH');
@@ -177,7 +175,7 @@ export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEve
     const { tool_id, deprecation: current } = state;
     const { reason, replacement } = deprecation;
     if (!isText(reason, MAX_DEPRECATION_REASON))
-      return new Rejection('invalid', 'reason-invalid', 'reason must be a text of 1 to 1,000 characters');
+      return new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_DEPRECATION_REASON));
     if (replacement !== undefined && (!isId(replacement) || replacement === tool_id)) {
       return new Rejection('invalid', 'replacement-invalid', 'replacement must be the id of another tool');
     }
@@ -188,10 +186,6 @@ export function deprecate(deprecation: Deprecation): Decision<ToolState, ToolEve
 
 const VERSION = /^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$/;
 const BLOB = /^sha256:[0-9a-f]{64}$/;
-
-function isText(value: string, longest: number): boolean {
-  return value.trim() !== '' && value.length <= longest;
-}
 
 function isSet(values: readonly string[]): boolean {
   return values.length <= MAX_LISTED && values.every(isId) && new Set(values).size === values.length;

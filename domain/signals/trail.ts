@@ -1,7 +1,7 @@
 /**
  * A trail: all signals of one type at one location. Each emission strengthens it, time evaporates it.
  *
- * The law (row 1.1): s(t) = s₀ · (1 − decay_rate)^minutes, with a real exponent; an emission adds its strength, capped
+ * The law: s(t) = s₀ · (1 − decay_rate)^minutes, with a real exponent; an emission adds its strength, capped
  * at 1; below 0.01 the trail is gone. A trail evaporates at the rate of its latest emission. Nothing is written when it
  * evaporates: its strength at any time follows from its last event.
  */

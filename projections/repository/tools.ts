@@ -1,4 +1,4 @@
-/** The tools of a tenant, to be listed and searched by API, operation and words (row 8.3, `search_tools`). */
+/** The tools of a tenant, to be listed and searched by API, operation and words (`search_tools`). */
 import type { ToolSummary } from '../../contract/repository/tools';
 import type { Shown } from '../../contract/route';
 import { toolDecider, type ToolState } from '../../domain/repository/tool';

@@ -1,4 +1,4 @@
-/** The signal field: what can be perceived now, by place and type, strongest first (rows 1.1 and 5.2). */
+/** The signal field: what can be perceived now, by place and type, strongest first. */
 import type { Shown } from '../../contract/route';
 import type { Trail } from '../../contract/signals/signals';
 import { goneAt, PERCEPTIBLE, strengthAt, trailDecider, type TrailState } from '../../domain/signals/trail';

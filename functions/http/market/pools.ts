@@ -1,4 +1,4 @@
-/** `/v1/pools`: how load is balanced (row 1.3), and what a pool is to work on. */
+/** `/v1/pools`: how load is balanced, and what a pool is to work on. */
 import { pools } from '../../../contract/market/pools';
 import { bind } from '../../bind';
 import { receiptOf } from '../../edge/answers';

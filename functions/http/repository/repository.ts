@@ -1,4 +1,4 @@
-/** `/v1/agents/repository`, `/v1/agents/deploy`: the types of agents, and one call to deploy one (row 4.1). */
+/** `/v1/agents/repository`, `/v1/agents/deploy`: the types of agents, and one call to deploy one. */
 import { agentAnswer } from '../../../app/market/agents';
 import { everComes } from '../../../app/repository/schedule';
 import { agents } from '../../../contract/market/agents';

@@ -1,4 +1,4 @@
-/** `/v1/tools`: the registry of tools (row 8.3). What is registered is there for every agent at once. */
+/** `/v1/tools`: the registry of tools. What is registered is there for every agent at once. */
 import { toolAnswer } from '../../../app/repository/registry';
 import { tools } from '../../../contract/repository/tools';
 import { bind } from '../../bind';

@@ -1,4 +1,4 @@
-/** `/v1/signals`: emission, and the field that signals add up to (row 1.1). */
+/** `/v1/signals`: emission, and the field that signals add up to. */
 import type { SignalOutcome } from '../../../app/signals/signals';
 import type { Shown } from '../../../contract/route';
 import type { Emitted } from '../../../contract/signals/signals';

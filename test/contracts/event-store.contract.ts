@@ -6,7 +6,7 @@ import {
   MAX_COMMITS_PER_APPEND,
   type SealedCommit,
 } from '../../domain/kernel/commit';
-import { chain, commitOfSize, faultsOf, newTenant, nextCommit, upTo } from '../support/commits';
+import { chain, commitOfSize, faultsOf, newTenant, nextCommit, range } from '../support/commits';
 import { eventually } from '../support/eventually';
 import { type Factory, HOSTILE, type Opened } from './contract';
 import { appendTo, feedOf, feedTests, indexes, stored } from './feed.contract';
@@ -73,7 +73,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       test('reading pages by index and limit, full pages until the end', async () => {
         const stream = `${tenant}/task/1`;
         await write(chain(stream, 25));
-        expect(indexes(await store.read(stream, 0, 10))).toEqual(upTo(10));
+        expect(indexes(await store.read(stream, 0, 10))).toEqual(range(10));
         expect(indexes(await store.read(stream, 10, 10))).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
         expect(indexes(await store.read(stream, 20, 10))).toEqual([20, 21, 22, 23, 24]);
         expect(indexes(await store.read(stream, 24, 1))).toEqual([24]);
@@ -86,7 +86,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const commits = chain(stream, 120);
         await write(commits.slice(0, 99));
         await write(commits.slice(99));
-        expect(indexes(await store.read(stream, 0, 500))).toEqual(upTo(120));
+        expect(indexes(await store.read(stream, 0, 500))).toEqual(range(120));
         expect((await store.head(stream))?.index).toBe(119);
       });
     });
@@ -144,7 +144,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const stream = `${tenant}/task/1`;
         let last: Commit | undefined;
         for (let index = 0; index < 4; index += 1) {
-          const rivals = upTo(20).map((rival) => nextCommit(stream, last, { rival }));
+          const rivals = range(20).map((rival) => nextCommit(stream, last, { rival }));
           const results = await Promise.all(rivals.map((rival) => write([rival])));
           const winners = rivals.filter((_, i) => results[i]?.kind === 'written');
           expect(winners).toHaveLength(1);
@@ -159,7 +159,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
         const stream = `${tenant}/task/1`;
         const won: Commit[] = [];
         await Promise.all(
-          upTo(6).map(async (writer) => {
+          range(6).map(async (writer) => {
             for (let done = 0; done < 5;) {
               const [last] = await store.read(stream, (await store.head(stream))?.index ?? -1, 1);
               const commits = chain(stream, 1 + (done % 2), last, () => ({ writer, done }));
@@ -176,7 +176,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       });
 
       test('appends to many streams at once don’t disturb each other', async () => {
-        const chains = upTo(40).map((i) => chain(`${tenant}/task/${i}`, 3));
+        const chains = range(40).map((i) => chain(`${tenant}/task/${i}`, 3));
         const results = await Promise.all(chains.map(write));
         expect(results.every(({ kind }) => kind === 'written')).toBe(true);
         for (const commits of chains) {
@@ -217,7 +217,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       });
 
       test('a refused append harms no other that waits with it', async () => {
-        const good = upTo(10).map((i) => chain(`${tenant}/task/${i}`, 2));
+        const good = range(10).map((i) => chain(`${tenant}/task/${i}`, 2));
         const [, ...results] = await Promise.allSettled([
           write([commitOfSize(`${tenant}/task/bad`, MAX_COMMIT_BYTES + 1)]),
           ...good.map(write),
@@ -426,7 +426,7 @@ export function eventStoreContract(name: string, factory: Factory<EventStore>): 
       expect(await store.snapshot(`${tenant}/task/1`)).toEqual({ version: 1, index: 3, state: { a: 1 } });
       expect(await write(commits.slice(3))).toEqual({ kind: 'conflict', head: 3 });
       expect(await write(commits.slice(4))).toEqual({ kind: 'written' });
-      expect(indexes([...first.commits, ...(await feedOf(store, tenant, first.checkpoint, 3, 4))])).toEqual(upTo(6));
+      expect(indexes([...first.commits, ...(await feedOf(store, tenant, first.checkpoint, 3, 4))])).toEqual(range(6));
       expect(await store.lag(await store.end())).toBe(0);
     });
   });

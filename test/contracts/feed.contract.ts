@@ -1,7 +1,7 @@
 /** Holds for the feed of every EventStore; and how the contract of the store reads and writes. */
 import type { Checkpoint, EventStore } from '../../app/engine/ports';
 import type { Commit, SealedCommit } from '../../domain/kernel/commit';
-import { chain, upTo } from '../support/commits';
+import { chain, range } from '../support/commits';
 import { eventually } from '../support/eventually';
 
 /** What the suite of the store is on: the store, and a tenant of this test's own. */
@@ -81,10 +81,10 @@ export function feedTests(given: Given): void {
 
     test('shows every commit, in order per stream', async () => {
       const from = await store.end();
-      const commits = upTo(5).map((i) => chain(`${tenant}/task/${i}`, 4));
+      const commits = range(5).map((i) => chain(`${tenant}/task/${i}`, 4));
       for (let round = 0; round < 4; round += 1) for (const each of commits) await write(each.slice(round, round + 1));
       const streams = inOrder(await feedOf(store, tenant, from, 500, 20));
-      expect([...streams.keys()].sort()).toEqual(upTo(5).map((i) => `${tenant}/task/${i}`));
+      expect([...streams.keys()].sort()).toEqual(range(5).map((i) => `${tenant}/task/${i}`));
       for (const each of commits) expect(streams.get((each[0] as SealedCommit).commit.stream)).toEqual(stored(each));
     });
 
@@ -96,7 +96,7 @@ export function feedTests(given: Given): void {
     test.each([1, 2, 3, 7])('a page holds at most %i commits, and any checkpoint leads to the rest', async (limit) => {
       const from = await store.end();
       const chains = ['b', 'c', 'a'].map((id) => chain(`${tenant}/task/${id}`, 4));
-      for (const i of upTo(4)) for (const commits of chains) await write(commits.slice(i, i + 1));
+      for (const i of range(4)) for (const commits of chains) await write(commits.slice(i, i + 1));
       await feedOf(store, tenant, from, 500, 12);
       const { commits, checkpoints } = await drain(store, from, limit);
       const mine = commits.filter(({ stream }) => stream.startsWith(`${tenant}/`));
@@ -135,7 +135,7 @@ export function feedTests(given: Given): void {
 
     test('a reader that follows concurrent writers misses nothing', async () => {
       const from = await store.end();
-      const streams = upTo(8).map((i) => `${tenant}/task/${(i * 5) % 8}`);
+      const streams = range(8).map((i) => `${tenant}/task/${(i * 5) % 8}`);
       let writing = true;
       const reader = (async () => {
         const seen: Commit[] = [];

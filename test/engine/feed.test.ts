@@ -1,7 +1,7 @@
 /** The feed over real stores: what it promises when consumers, checkpoints and queues fail, and processes die. */
 import fc from 'fast-check';
 import { commitRef } from '../../domain/kernel/ids';
-import { upTo } from '../support/commits';
+import { range } from '../support/commits';
 import { eventually } from '../support/eventually';
 import { FaultyEventStore, randomFaults } from '../support/faults';
 import {
@@ -62,7 +62,7 @@ describe('delivery', () => {
         await one.feed.settled();
       }
       for (const stream of [X, Y])
-        expect([...new Set(diary.handled)].filter((ref) => ref.startsWith(stream))).toEqual(of(stream, ...upTo(15)));
+        expect([...new Set(diary.handled)].filter((ref) => ref.startsWith(stream))).toEqual(of(stream, ...range(15)));
       one.crash();
     }
   });

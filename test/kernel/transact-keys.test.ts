@@ -6,7 +6,7 @@ import type { Transactor } from '../../app/engine/transact';
 import { type Commit, sha256 } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';
-import { EPOCH, upTo } from '../support/commits';
+import { EPOCH, range } from '../support/commits';
 import { FaultyEventStore, scriptedFaults } from '../support/faults';
 import { MemoryEventStore } from '../support/memory-store';
 import {
@@ -45,9 +45,9 @@ describe('an Idempotency-Key', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     await once(transactor, 'before');
-    const answers = await Promise.all(upTo(20).map(() => once(transactor)));
+    const answers = await Promise.all(range(20).map(() => once(transactor)));
     expect(new Set(answers.map(({ commit }) => commit.hash)).size).toBe(1);
-    expect(answers.map(({ version, state }) => [version, state.sum])).toEqual(upTo(20).map(() => [1, 2]));
+    expect(answers.map(({ version, state }) => [version, state.sum])).toEqual(range(20).map(() => [1, 2]));
     expect(answers.filter(({ repeated }) => !repeated)).toHaveLength(1);
     expect(verified(store)).toHaveLength(2);
   });
@@ -125,7 +125,7 @@ describe('an Idempotency-Key', () => {
   test('is remembered however many came after it', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
-    await Promise.all(upTo(1_500).map((i) => once(transactor, `key-${i}`)));
+    await Promise.all(range(1_500).map((i) => once(transactor, `key-${i}`)));
     for (const i of [0, 1, 500, 1_499]) {
       for (const process of [transactor, transactorOn(store)])
         expect(await once(process, `key-${i}`)).toMatchObject({ repeated: true, version: i });
@@ -157,7 +157,7 @@ describe('an Idempotency-Key', () => {
     };
     const give = async (process: Transactor, i: number) =>
       accepted(await process.transact(summing, STREAM, add(`${i}`, 1), asking(keyed(`key-${i}`))));
-    await Promise.all(upTo(3_000).map((i) => give(transactor, i)));
+    await Promise.all(range(3_000).map((i) => give(transactor, i)));
     for (const process of [transactor, transactorOn(store)]) {
       for (const i of [5, 1_234, 2_990]) {
         const read = jest.spyOn(store, 'read');
@@ -198,7 +198,7 @@ describe('reading', () => {
   test('as it was at a time, or after a commit', async () => {
     const clock = new ManualClock();
     const transactor = transactorOn(new MemoryEventStore(), { clock });
-    for (const i of upTo(5)) {
+    for (const i of range(5)) {
       await transactor.transact(tally, STREAM, add(`${i}`, 1), asking());
       clock.time += 1_000;
     }
@@ -214,7 +214,7 @@ describe('reading', () => {
 
   test('gives one’s own writes at once', async () => {
     const transactor = transactorOn(new MemoryEventStore());
-    for (const i of upTo(5)) {
+    for (const i of range(5)) {
       await transactor.transact(tally, STREAM, add(`${i}`, 1), asking());
       expect((await transactor.load(tally, STREAM)).state.sum).toBe(i + 1);
     }
@@ -223,17 +223,17 @@ describe('reading', () => {
   test('goes through long streams page by page', async () => {
     const store = new MemoryEventStore();
     await Promise.all(
-      upTo(1_203).map((i) =>
+      range(1_203).map((i) =>
         transactorOn(store, { cachedStreams: 1 })
           .transact(tally, `acme/tally/${i % 2 === 0 ? 'long' : `other-${i}`}`, add(`${i}`, 1), asking())
           .catch(() => undefined),
       ),
     );
     const transactor = transactorOn(store);
-    await Promise.all(upTo(1_203).map((i) => transactor.transact(tally, STREAM, add(`${i}`, 1), asking())));
+    await Promise.all(range(1_203).map((i) => transactor.transact(tally, STREAM, add(`${i}`, 1), asking())));
     const indexes: number[] = [];
     for await (const commit of transactorOn(store).commits(STREAM)) indexes.push(commit.index);
-    expect(indexes).toEqual(upTo(1_203));
+    expect(indexes).toEqual(range(1_203));
     const from: number[] = [];
     for await (const commit of transactorOn(store).commits(STREAM, 1_200)) from.push(commit.index);
     expect(from).toEqual([1_200, 1_201, 1_202]);
@@ -242,10 +242,10 @@ describe('reading', () => {
   test('keeps the streams used last in memory, and not many more', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store, { cachedStreams: 10 });
-    for (const i of upTo(100)) await transactor.transact(tally, `acme/tally/${i}`, add('a', 1), asking());
-    const kept = upTo(100).filter((i) => transactor.peek(`acme/tally/${i}`) !== undefined);
+    for (const i of range(100)) await transactor.transact(tally, `acme/tally/${i}`, add('a', 1), asking());
+    const kept = range(100).filter((i) => transactor.peek(`acme/tally/${i}`) !== undefined);
     expect(kept.length).toBeLessThanOrEqual(20);
-    expect(kept).toEqual(expect.arrayContaining(upTo(10).map((i) => 90 + i)));
+    expect(kept).toEqual(expect.arrayContaining(range(10).map((i) => 90 + i)));
     expect((await transactor.load(tally, 'acme/tally/0')).state.sum).toBe(1);
   });
 
@@ -273,7 +273,7 @@ describe('snapshots', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     // Without `ops`, which grow: what a snapshot may hold is bounded.
-    for (const i of upTo(count))
+    for (const i of range(count))
       accepted(
         await transactor.transact(summing, STREAM, add(`op-${i}`, 1), asking(i % 10 === 0 ? keyed(`key-${i}`) : {})),
       );
@@ -337,7 +337,9 @@ describe('snapshots', () => {
   test('larger than 16 KB are not written', async () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
-    await Promise.all(upTo(420).map((i) => transactor.transact(tally, STREAM, add(`${i}`.padStart(100), 1), asking())));
+    await Promise.all(
+      range(420).map((i) => transactor.transact(tally, STREAM, add(`${i}`.padStart(100), 1), asking())),
+    );
     expect(await store.snapshot(STREAM)).toBeUndefined();
     expect((await transactorOn(store).load(tally, STREAM)).state.ops).toHaveLength(420);
   });

@@ -6,7 +6,7 @@ import { StoreUnavailable } from '../../app/engine/reachable';
 import type { Transactor } from '../../app/engine/transact';
 import { denialStream } from '../../domain/audit/denial';
 import { AlteredReceipt, sha256 } from '../../domain/kernel/commit';
-import { EPOCH, upTo } from '../support/commits';
+import { EPOCH, range } from '../support/commits';
 import { FaultyEventStore, scriptedFaults, StoreFault } from '../support/faults';
 import { MemoryEventStore } from '../support/memory-store';
 import {
@@ -53,7 +53,7 @@ describe('a receipt that was altered', () => {
   test.each(ALTERATIONS)('%s: its stream is neither read nor written, others go on', async (_, alter, index) => {
     const store = new MemoryEventStore();
     const writer = transactorOn(store);
-    for (const i of upTo(5))
+    for (const i of range(5))
       for (const stream of [STREAM, OTHER])
         accepted(await writer.transact(tally, stream, add(`${i}`, 1), asking(keyed(`key-${i}`))));
     alter(store.entries(STREAM) as never);
@@ -79,7 +79,7 @@ describe('a receipt that was altered', () => {
 
   test('a dropped one is missed', async () => {
     const store = new MemoryEventStore();
-    for (const i of upTo(5)) await transactorOn(store).transact(tally, STREAM, add(`${i}`, 1), asking());
+    for (const i of range(5)) await transactorOn(store).transact(tally, STREAM, add(`${i}`, 1), asking());
     (store.entries(STREAM) as unknown[]).splice(2, 1);
     await expect(transactorOn(store).load(tally, STREAM)).rejects.toMatchObject({ ref: `${STREAM}@2` });
   });
@@ -92,10 +92,10 @@ describe('the policy', () => {
   test('is asked before each command, with what it may look at', async () => {
     const policy = new ScriptedPolicy();
     const transactor = transactorOn(new MemoryEventStore(), { policy });
-    for (const _ of upTo(2))
+    for (const _ of range(2))
       accepted(await transactor.transact(tally, STREAM, add('a', 1), asking({ attributes: { cost: 3 } })));
     expect(policy.asked).toEqual(
-      upTo(2).map(() => ({ principal: AGENT, action: 'tally.change', resource: STREAM, attributes: { cost: 3 } })),
+      range(2).map(() => ({ principal: AGENT, action: 'tally.change', resource: STREAM, attributes: { cost: 3 } })),
     );
   });
 
@@ -170,7 +170,7 @@ describe('the policy', () => {
     const transactor = transactorOn(store, { policy, clock });
     const knock = async (times: number, id = 'agent-1') =>
       await Promise.all(
-        upTo(times).map(async () =>
+        range(times).map(async () =>
           expect(
             refused(await transactor.transact(tally, STREAM, add('a', 1), asking({ principal: { ...AGENT, id } })))
               .code,
@@ -239,7 +239,7 @@ describe('a store that fails', () => {
       read: [...unknown, ...unknown, ...unknown],
     });
     const all = await Promise.allSettled(
-      upTo(3).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())),
+      range(3).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())),
     );
     for (const result of all) expect((result as PromiseRejectedResult).reason).toBeInstanceOf(StoreUnavailable);
     expect(inner.log).toEqual([]);
@@ -273,7 +273,7 @@ describe('a store that fails', () => {
 
   const allBusy = async (transactor: Transactor) => {
     const all = await Promise.allSettled(
-      upTo(200).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())),
+      range(200).map((i) => transactor.transact(tally, STREAM, add(`a${i}`, 1), asking())),
     );
     for (const result of all) expect((result as PromiseRejectedResult).reason).toBeInstanceOf(StoreBusy);
   };

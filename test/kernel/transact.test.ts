@@ -5,7 +5,7 @@ import { MAX_CAUSATION_DEPTH } from '../../app/engine/transact';
 import { canonicalize, type Commit, MAX_COMMIT_BYTES, sha256 } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
 import { toMillis } from '../../domain/kernel/time';
-import { EPOCH, upTo } from '../support/commits';
+import { EPOCH, range } from '../support/commits';
 import { MemoryEventStore } from '../support/memory-store';
 import {
   accepted,
@@ -205,20 +205,20 @@ describe('the queue of a stream', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     const outcomes = await Promise.all(
-      upTo(1_000).map((i) => transactor.transact(tally, STREAM, add(`op-${i}`, 1), asking())),
+      range(1_000).map((i) => transactor.transact(tally, STREAM, add(`op-${i}`, 1), asking())),
     );
     expect(store.calls.append).toBeLessThanOrEqual(1 + Math.ceil(999 / 99));
-    expect(outcomes.map((outcome) => accepted(outcome).version)).toEqual(upTo(1_000));
-    expect(outcomes.map((outcome) => accepted(outcome).state.sum)).toEqual(upTo(1_000).map((i) => i + 1));
+    expect(outcomes.map((outcome) => accepted(outcome).version)).toEqual(range(1_000));
+    expect(outcomes.map((outcome) => accepted(outcome).state.sum)).toEqual(range(1_000).map((i) => i + 1));
     expect(verified(store)).toHaveLength(1_000);
-    expect(accepted(outcomes[999] as Outcome<Tally, TallyEvent>).state.ops).toEqual(upTo(1_000).map((i) => `op-${i}`));
+    expect(accepted(outcomes[999] as Outcome<Tally, TallyEvent>).state.ops).toEqual(range(1_000).map((i) => `op-${i}`));
   });
 
   test('lets each decision see the one before it', async () => {
     const transactor = transactorOn(new MemoryEventStore());
     const outcomes = await Promise.all([
       transactor.transact(tally, STREAM, add('a', 10), asking()),
-      ...upTo(15).map((i) => transactor.transact(tally, STREAM, take(`t-${i}`, 1), asking())),
+      ...range(15).map((i) => transactor.transact(tally, STREAM, take(`t-${i}`, 1), asking())),
     ]);
     expect(outcomes.filter(({ ok }) => ok)).toHaveLength(11);
     expect(outcomes.slice(11).every((outcome) => refused(outcome).code === 'too-little')).toBe(true);
@@ -267,9 +267,9 @@ describe('If-Match', () => {
   test('of many at one version lets one through', async () => {
     const transactor = transactorOn(new MemoryEventStore());
     const outcomes = await Promise.all(
-      upTo(10).map(() => transactor.transact(tally, STREAM, add('a', 1), asking({ expectedVersion: -1 }))),
+      range(10).map(() => transactor.transact(tally, STREAM, add('a', 1), asking({ expectedVersion: -1 }))),
     );
-    expect(outcomes.map((outcome) => outcome.ok)).toEqual([true, ...upTo(9).map(() => false)]);
+    expect(outcomes.map((outcome) => outcome.ok)).toEqual([true, ...range(9).map(() => false)]);
   });
 });
 
@@ -402,7 +402,7 @@ describe('time and causes', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     let cause = causeOf(accepted(await transactor.transact(tally, STREAM, add('root', 1), asking())).commit);
-    for (const depth of upTo(MAX_CAUSATION_DEPTH)) {
+    for (const depth of range(MAX_CAUSATION_DEPTH)) {
       const { commit } = accepted(
         await transactor.transact(tally, STREAM, add(`${depth}`, 1), asking({ cause, reaction: true })),
       );

@@ -36,7 +36,7 @@ export function event(data: unknown = {}): Event {
 }
 
 /** The first so many indexes. */
-export const upTo = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** The commit after `previous` in a stream. */
 export function nextCommit(

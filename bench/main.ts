@@ -5,6 +5,7 @@ import path from 'node:path';
 import { Argument, Command } from 'commander';
 import { readLog, Verification } from '../samples/demo/log';
 import { type AppendReport, type AppendSettings, benchAppend } from './append';
+import { type BacklogReport, type BacklogSettings, benchBacklog } from './backlog';
 import { openBenchColony, registerAgents } from './colony';
 import { benchCost, type CostReport, type CostSettings } from './cost';
 import { benchDecisions, type DecisionReport, type DecisionSettings } from './decisions';
@@ -18,7 +19,7 @@ import { benchSignals, type SignalReport, type SignalSettings } from './signals'
 import { benchStart, type StartReport } from './start';
 
 const ROOT = path.resolve(__dirname, '../..');
-const PARTS = ['append', 'lifecycle', 'http', 'signals', 'decisions', 'start', 'cost'] as const;
+const PARTS = ['append', 'lifecycle', 'http', 'signals', 'decisions', 'start', 'cost', 'backlog'] as const;
 type Part = (typeof PARTS)[number];
 
 interface Settings {
@@ -26,6 +27,7 @@ interface Settings {
   readonly signals: SignalSettings;
   readonly decisions: DecisionSettings;
   readonly cost: CostSettings;
+  readonly backlog: BacklogSettings;
   /** Starts of each app; the median counts. */
   readonly starts: number;
   readonly agents: number;
@@ -43,6 +45,7 @@ const FULL: Settings = {
   signals: { seconds: 3, trails: 10_000, length: 50_000 },
   decisions: { voters: 50, rounds: 400, httpRounds: 100, atOnce: 20, approvals: 500, waiting: 1_000 },
   cost: { tasks: 500, approvals: 100, idleSeconds: 10 },
+  backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
   starts: 9,
   agents: 1_000,
   past: 1_000_000,
@@ -57,6 +60,7 @@ const SMOKE: Settings = {
   signals: { seconds: 0.2, trails: 100, length: 1_000 },
   decisions: { voters: 10, rounds: 4, httpRounds: 4, atOnce: 2, approvals: 5, waiting: 20 },
   cost: { tasks: 8, approvals: 2, idleSeconds: 1 },
+  backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
   starts: 1,
   agents: 68,
   past: 5_000,
@@ -111,6 +115,7 @@ export interface BenchReport {
   decisions?: DecisionReport;
   start?: StartReport;
   cost?: CostReport;
+  backlog?: BacklogReport;
   seconds: number;
 }
 
@@ -167,6 +172,10 @@ class Bench {
 
   cost(): Promise<CostReport> {
     return benchCost(this.folder, this.settings.cost);
+  }
+
+  backlog(): Promise<BacklogReport> {
+    return benchBacklog(this.folder, this.settings.agents, this.settings.backlog);
   }
 
   async lifecycle(): Promise<LifecycleReport> {

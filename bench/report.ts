@@ -1,6 +1,7 @@
 /** The report of a bench, for people. */
 import Table from 'cli-table3';
 import type { AppendReport } from './append';
+import type { BacklogReport } from './backlog';
 import type { CostReport, Spent } from './cost';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { SignalReport } from './signals';
@@ -18,7 +19,7 @@ interface Target {
 }
 
 export function printReport(report: BenchReport): string {
-  const { append, lifecycle, http, signals, start, cost, machine } = report;
+  const { append, lifecycle, http, signals, start, cost, backlog, machine } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -28,6 +29,7 @@ export function printReport(report: BenchReport): string {
     signals && signalTable(signals),
     start && startTable(start),
     cost && costTable(cost),
+    backlog && backlogTable(backlog),
     // A smoke run's figures mean nothing: it has no targets.
     targets.length === 0 || report.smoke
       ? undefined
@@ -161,6 +163,17 @@ ${table(
   ],
 )}
 Deployed: ${n(codeMb, 1)} MB of our own code, ${n(packages)} packages of ${n(dependenciesMb, 1)} MB`;
+}
+
+function backlogTable(report: BacklogReport): string {
+  const { waiting, emptyCpuMs, hopelessCpuMs, hopelessRatio, shallowCpuMs, deepCpuMs, deepRatio } = report;
+  return table(
+    [`beside ${n(waiting)} tasks that wait`, 'ms of a core a task', 'without, or with a tenth', 'times'],
+    [
+      ['life cycle, beside tasks that nobody can do', n(hopelessCpuMs, 2), n(emptyCpuMs, 2), n(hopelessRatio, 2)],
+      ['they are worked off, beside a tenth of them', n(deepCpuMs, 2), n(shallowCpuMs, 2), n(deepRatio, 2)],
+    ],
+  );
 }
 
 function costTable({ tasks, approvals, atOnce, task, approval, idle }: CostReport): string {

@@ -1,9 +1,12 @@
 /**
  * Which agents could take a task now, kept in memory: a read model like any other, only hot, since a match must not
  * cost a query. It holds no truth: the reservation in the agent's stream decides.
+ *
+ * Agents with standing offers of the same kind (they can do the same, on the same terms) are kept together, and of each
+ * kind those apart that have a free slot: so a match looks at kinds, not at agents, and never at those who are busy.
  */
 import { type AgentProfile, type AgentState, slotsInUse } from '../../domain/market/agent';
-import { bidOf } from '../../domain/market/fit';
+import { bidOf, lacking } from '../../domain/market/fit';
 import type { BidInputs } from '../../domain/market/market';
 import { agentPause } from '../../domain/market/pause';
 import type { Requirement, TaskSpec } from '../../domain/market/task';
@@ -11,6 +14,7 @@ import { Ordered } from '../engine/ordered';
 import { listed, unlist } from './lists';
 import type { PauseBook } from './pause-book';
 import type { Places } from './places';
+import { Roster } from './roster';
 
 export interface AgentEntry {
   readonly tenant: string;
@@ -23,6 +27,19 @@ export interface AgentEntry {
   paused: boolean;
   /** Where what it can do, or may, was last changed: all that came before may be news to it. */
   place: number;
+  /** What it offers, while it is active and has a standing offer. */
+  kind: Kind | undefined;
+}
+
+/** Agents of one tenant that can do the same, on the same terms. */
+interface Kind {
+  readonly key: string;
+  readonly tenant: string;
+  readonly profile: AgentProfile;
+  /** How many there are. */
+  members: number;
+  /** Those that could take one more task now. */
+  readonly free: Roster<AgentEntry>;
 }
 
 /** How many candidates one award considers at most; with more, a rotating window of them. */
@@ -30,11 +47,19 @@ export const MAX_CANDIDATES = 64;
 
 export class AgentBook {
   private readonly agents = new Map<string, AgentEntry>();
-  /** `tenant capability` → agents that have it, are active and make standing offers. */
-  private readonly offering = new Map<string, Set<AgentEntry>>();
+  private readonly kinds = new Map<string, Kind>();
+  /** `tenant capability` → kinds that have it, and of which somebody has a free slot. */
+  private readonly offering = new Map<string, Set<Kind>>();
+  /** `tenant capability` → kinds that lend it to other pools, and of which somebody has a free slot. */
+  private readonly helping = new Map<string, Set<Kind>>();
+  /** `tenant capability` → kinds that have it or lend it. */
+  private readonly serving = new Map<string, Set<Kind>>();
+  /** `tenant capability` → active agents that have it and take only what they bid for. */
+  private readonly bidding = new Map<string, Set<AgentEntry>>();
   /** `tenant capability` → agents that have it and are not gone, in order of id. */
   private readonly having = new Map<string, Ordered<AgentEntry, string>>();
   private readonly listeners: ((entry: AgentEntry) => void)[] = [];
+  private readonly kindListeners: ((tenant: string, profile: AgentProfile) => void)[] = [];
   private turn = 0;
 
   constructor(
@@ -49,11 +74,17 @@ export class AgentBook {
     this.listeners.push(listener);
   }
 
+  /** Hears of each kind of standing offer that there was not before. */
+  onKind(listener: (tenant: string, profile: AgentProfile) => void): void {
+    this.kindListeners.push(listener);
+  }
+
   update(tenant: string, id: string, state: AgentState, version: number): AgentEntry {
     const key = `${tenant}/${id}`;
     let entry = this.agents.get(key);
     if (entry === undefined) {
-      this.agents.set(key, (entry = { tenant, id, version: -1, state, pending: 0, paused: false, place: 0 }));
+      entry = { tenant, id, version: -1, state, pending: 0, paused: false, place: 0, kind: undefined };
+      this.agents.set(key, entry);
       this.list(entry, undefined, state);
     } else if (version > entry.version) {
       this.list(entry, entry.state, state);
@@ -63,9 +94,16 @@ export class AgentBook {
       entry.version = version;
       entry.state = state;
       const resumed = this.repaused(entry);
+      this.place(entry);
       if (resumed || abilities(before) !== abilities(state)) this.newlyAble(entry);
     }
     return entry;
+  }
+
+  /** A slot is asked for, or is not any more: it may be gone already. */
+  reserving(entry: AgentEntry, by: 1 | -1): void {
+    entry.pending += by;
+    this.place(entry);
   }
 
   get(tenant: string, id: string): AgentEntry | undefined {
@@ -82,7 +120,7 @@ export class AgentBook {
 
   /** Active agents that have the capability and take only what they bid for. */
   bidders(tenant: string, capability: string): Iterable<AgentEntry> {
-    return this.offering.get(`${tenant} bid ${capability}`) ?? [];
+    return this.bidding.get(`${tenant} ${capability}`) ?? [];
   }
 
   /** How many agents have the capability and are not gone. */
@@ -95,30 +133,54 @@ export class AgentBook {
     for (const { item } of this.having.get(`${tenant} ${capability}`)?.after(after) ?? []) yield item;
   }
 
-  /** How many active agents lend the capability to other pools. */
+  /** How many active agents lend the capability to other pools, and have it not themselves. */
   lending(tenant: string, capability: string): number {
-    return this.offering.get(`${tenant} help ${capability}`)?.size ?? 0;
+    let count = 0;
+    for (const { profile, members } of this.serving.get(`${tenant} ${capability}`) ?? [])
+      if (!ownCapabilities(profile).has(capability)) count += members;
+    return count;
+  }
+
+  /** Whether some standing offer, of an agent that is free or busy, meets all that is required. */
+  canMeet(tenant: string, requires: readonly Requirement[]): boolean {
+    for (const { profile } of this.serving.get(`${tenant} ${requires[0]?.capability}`) ?? [])
+      if (lacking(profile, requires, 'help') === undefined) return true;
+    return false;
+  }
+
+  /** Whether somebody with a standing offer who could meet all that is required has a free slot now. */
+  hasFree(tenant: string, requires: readonly Requirement[]): boolean {
+    const first = `${tenant} ${requires[0]?.capability}`;
+    for (const kinds of [this.offering.get(first), this.helping.get(first)])
+      for (const { profile } of kinds ?? []) if (lacking(profile, requires, 'help') === undefined) return true;
+    return false;
   }
 
   /** Standing offers that fit the task now and have a free slot, with the inputs of their scores. */
   offers(tenant: string, spec: TaskSpec, strength: number, excluded: readonly string[]): BidInputs[] {
+    const rosters: Roster<AgentEntry>[] = [];
+    let free = 0;
+    for (const { profile, free: roster } of this.offering.get(`${tenant} ${spec.requires[0]?.capability}`) ?? []) {
+      if (lacking(profile, spec.requires, 'own') !== undefined) continue;
+      rosters.push(roster);
+      free += roster.size;
+    }
     const found: BidInputs[] = [];
-    const scarcest = this.scarcest(tenant, spec.requires);
-    if (scarcest === undefined) return found;
-    this.turn += 1;
-    const skip = scarcest.size > MAX_CANDIDATES ? this.turn % scarcest.size : 0;
-    // Two rounds make a window that starts at `skip` and wraps around.
-    for (let round = 0; round < 2 && found.length < MAX_CANDIDATES; round += 1) {
-      let position = 0;
-      for (const entry of scarcest) {
-        const inWindow = round === 0 ? position >= skip : position < skip;
-        position += 1;
-        if (!inWindow) continue;
-        const bid = bidOf(entry, spec, strength, 'offer');
-        if (bid !== undefined && !excluded.includes(entry.id)) found.push(bid);
-        if (found.length >= MAX_CANDIDATES) break;
+    // Where there are more than an award considers, the next award begins elsewhere.
+    let skip = free > MAX_CANDIDATES ? (this.turn = (this.turn + 1) % free) : 0;
+    let left = free;
+    for (let i = 0; left > 0 && found.length < MAX_CANDIDATES; i = (i + 1) % rosters.length) {
+      const roster = rosters[i] as Roster<AgentEntry>;
+      if (skip >= roster.size) {
+        skip -= roster.size;
+        continue;
       }
-      if (skip === 0) break;
+      for (; skip < roster.size && left > 0 && found.length < MAX_CANDIDATES; skip += 1, left -= 1) {
+        const entry = roster.at(skip);
+        const bid = excluded.includes(entry.id) ? undefined : bidOf(entry, spec, strength, 'offer');
+        if (bid !== undefined) found.push(bid);
+      }
+      skip = 0;
     }
     return found;
   }
@@ -132,8 +194,12 @@ export class AgentBook {
     overloaded: ReadonlySet<string>,
   ): BidInputs[] {
     const found: BidInputs[] = [];
-    for (const { capability } of spec.requires) {
-      for (const entry of this.offering.get(`${tenant} help ${capability}`) ?? []) {
+    const kinds = new Set<Kind>();
+    for (const { capability } of spec.requires)
+      for (const kind of this.helping.get(`${tenant} ${capability}`) ?? []) kinds.add(kind);
+    for (const { profile, free } of kinds) {
+      if (lacking(profile, spec.requires, 'help') !== undefined) continue;
+      for (const entry of free) {
         if (
           slotsInUse(entry.state) + entry.pending > 0 ||
           excluded.includes(entry.id) ||
@@ -160,8 +226,12 @@ export class AgentBook {
 
   /** Pauses come from people: all agents are looked at. */
   private repause(tenant: string): void {
-    for (const entry of this.agents.values())
-      if (entry.tenant === tenant && this.repaused(entry)) this.newlyAble(entry);
+    for (const entry of this.agents.values()) {
+      if (entry.tenant !== tenant) continue;
+      const resumed = this.repaused(entry);
+      this.place(entry);
+      if (resumed) this.newlyAble(entry);
+    }
   }
 
   private newlyAble(entry: AgentEntry): void {
@@ -169,26 +239,64 @@ export class AgentBook {
     for (const listener of this.listeners) listener(entry);
   }
 
-  private scarcest(tenant: string, requires: readonly Requirement[]): Set<AgentEntry> | undefined {
-    let best: Set<AgentEntry> | undefined;
-    for (const { capability } of requires) {
-      const having = this.offering.get(`${tenant} ${capability}`);
-      if (having === undefined) return undefined;
-      if (best === undefined || having.size < best.size) best = having;
-    }
-    return best;
-  }
-
   private list(entry: AgentEntry, before: AgentState | undefined, after: AgentState): void {
     if (before?.profile === after.profile && before?.status === after.status) return;
-    for (const key of listings(entry.tenant, before)) unlist(this.offering, key, entry);
-    for (const key of listings(entry.tenant, after)) listed(this.offering, key, () => new Set()).add(entry);
-    for (const capability of capabilitiesOf(before)) unlist(this.having, `${entry.tenant} ${capability}`, entry);
+    const { tenant } = entry;
+    for (const key of bidding(tenant, before)) unlist(this.bidding, key, entry);
+    for (const key of bidding(tenant, after)) listed(this.bidding, key, () => new Set()).add(entry);
+    for (const capability of capabilitiesOf(before)) unlist(this.having, `${tenant} ${capability}`, entry);
     for (const capability of capabilitiesOf(after))
-      listed(this.having, `${entry.tenant} ${capability}`, () => new Ordered<AgentEntry, string>()).set(
-        entry,
-        entry.id,
-      );
+      listed(this.having, `${tenant} ${capability}`, () => new Ordered<AgentEntry, string>()).set(entry, entry.id);
+    this.leave(entry);
+    const { profile, status } = after;
+    if (status === 'active' && profile !== undefined && profile.offer !== null) this.join(entry, profile);
+  }
+
+  private join(entry: AgentEntry, profile: AgentProfile): void {
+    const key = kindOf(entry.tenant, profile);
+    let kind = this.kinds.get(key);
+    if (kind === undefined) {
+      kind = { key, tenant: entry.tenant, profile, members: 0, free: new Roster() };
+      this.kinds.set(key, kind);
+      for (const capability of [...ownCapabilities(profile), ...lent(profile)])
+        listed(this.serving, `${kind.tenant} ${capability}`, () => new Set()).add(kind);
+      for (const listener of this.kindListeners) listener(entry.tenant, profile);
+    }
+    kind.members += 1;
+    entry.kind = kind;
+  }
+
+  private leave(entry: AgentEntry): void {
+    const { kind } = entry;
+    if (kind === undefined) return;
+    this.setFree(entry, kind, false);
+    entry.kind = undefined;
+    kind.members -= 1;
+    if (kind.members > 0) return;
+    this.kinds.delete(kind.key);
+    for (const capability of [...ownCapabilities(kind.profile), ...lent(kind.profile)])
+      unlist(this.serving, `${kind.tenant} ${capability}`, kind);
+  }
+
+  /** Puts it among those that have a free slot, or takes it out. */
+  private place(entry: AgentEntry): void {
+    const { kind, state, pending, paused } = entry;
+    if (kind !== undefined)
+      this.setFree(entry, kind, !paused && slotsInUse(state) + pending < (state.profile?.capacity ?? 0));
+  }
+
+  private setFree(entry: AgentEntry, kind: Kind, free: boolean): void {
+    const before = kind.free.size;
+    if (free) kind.free.add(entry);
+    else kind.free.delete(entry);
+    if (before > 0 === kind.free.size > 0) return;
+    const put = (lists: Map<string, Set<Kind>>, capabilities: Iterable<string>) => {
+      for (const capability of capabilities)
+        if (free) listed(lists, `${kind.tenant} ${capability}`, () => new Set()).add(kind);
+        else unlist(lists, `${kind.tenant} ${capability}`, kind);
+    };
+    put(this.offering, ownCapabilities(kind.profile));
+    put(this.helping, lent(kind.profile));
   }
 }
 
@@ -200,21 +308,31 @@ function abilities(state: AgentState | undefined): string {
     : JSON.stringify([profile.agent_type, profile.capabilities, profile.offer === null]);
 }
 
-/** All that an agent can do while it is not gone: its own type is among it. */
-export function capabilitiesOf(state: AgentState | undefined): ReadonlySet<string> {
-  const { profile } = state ?? {};
-  return new Set(
-    profile === undefined || state?.status === 'gone' ? [] : [...Object.keys(profile.capabilities), profile.agent_type],
-  );
+/** What decides which tasks the market bids for in the agent's name. */
+function kindOf(tenant: string, { agent_type, capabilities, offer }: AgentProfile): string {
+  const levels = Object.entries(capabilities).sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([tenant, agent_type, levels, offer]);
 }
 
-function listings(tenant: string, state: AgentState | undefined): string[] {
+/** All that an agent can do while it is not gone. */
+export function capabilitiesOf(state: AgentState | undefined): ReadonlySet<string> {
   const { profile } = state ?? {};
-  if (state?.status !== 'active' || profile === undefined) return [];
-  const own = capabilitiesOf(state);
-  if (profile.offer === null) return [...own].map((capability) => `${tenant} bid ${capability}`);
-  return [
-    ...[...own].map((capability) => `${tenant} ${capability}`),
-    ...profile.offer.helps.filter((lent) => !own.has(lent)).map((lent) => `${tenant} help ${lent}`),
-  ];
+  return profile === undefined || state?.status === 'gone' ? new Set() : ownCapabilities(profile);
+}
+
+/** All that somebody with this profile can do: its own type is among it. */
+export function ownCapabilities({ capabilities, agent_type }: AgentProfile): ReadonlySet<string> {
+  return new Set([...Object.keys(capabilities), agent_type]);
+}
+
+/** What it lends to other pools without having it. */
+function lent(profile: AgentProfile): string[] {
+  const own = ownCapabilities(profile);
+  return (profile.offer?.helps ?? []).filter((capability) => !own.has(capability));
+}
+
+function bidding(tenant: string, state: AgentState | undefined): string[] {
+  return state?.status === 'active' && state.profile?.offer === null
+    ? [...capabilitiesOf(state)].map((capability) => `${tenant} ${capability}`)
+    : [];
 }

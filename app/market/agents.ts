@@ -32,7 +32,7 @@ import type { Watchdog } from '../engine/watchdog';
 import type { Inbox, Inboxes } from './inbox';
 import { LossDoubt } from './loss-doubt';
 import { Market } from './market';
-import type { TaskEntry } from './task-book';
+import type { TaskEntry } from './task-entry';
 
 /** An agent that was registered, as the API shows it. */
 export function agentAnswer(

@@ -19,7 +19,7 @@ import {
   TARGETS,
 } from '../../domain/market/pool';
 import { strengthOf, type TaskSpec } from '../../domain/market/task';
-import { firstOf, type Pools, type Watch } from './balance-pools';
+import type { Pools, Watch } from './balance-pools';
 import type { Market } from './market';
 
 /** Least time between two plans for one pool. */
@@ -91,14 +91,15 @@ export class PoolPlanner {
     return watch === undefined ? [] : [...this.waitingNeeds(watch, now), ...objectiveNeeds(watch.state)];
   }
 
-  /** The work that waits in a pool, by kind. */
+  /** The work that waits in a pool, by kind: of each the task that pulls most. */
   private waitingNeeds({ tenant, waits }: Watch, now: Time): Need[] {
     const needs = new Map<string, Need>();
-    for (const { tenant: of, state } of this.pools.ready(now)) {
-      if (of !== tenant || !waits.has(firstOf(state))) continue;
-      const { requires, effort = 0 } = state.spec as TaskSpec;
+    for (const lineup of this.market.tasks.ready(now, tenant)) {
+      const head = waits.has(lineup.first) ? this.market.tasks.headOf(lineup, now) : undefined;
+      if (head === undefined) continue;
+      const { requires, effort = 0 } = head.spec as TaskSpec;
       const kind = JSON.stringify(requires);
-      const strength = strengthOf(state, now);
+      const strength = strengthOf(head, now);
       const known = needs.get(kind);
       if (known === undefined && needs.size >= MAX_NEEDS) continue;
       needs.set(kind, {
@@ -143,8 +144,7 @@ export class PoolPlanner {
     }
     if (donors.size === 0) return [];
     const types = new Set<string>();
-    for (const { tenant: of, state } of this.pools.ready(now))
-      if (of === tenant && waits.has(firstOf(state))) types.add((state.spec as TaskSpec).task_type);
+    for (const { first, task_type } of this.market.tasks.ready(now, tenant)) if (waits.has(first)) types.add(task_type);
     for (const { tenant: of, id, state, paused } of this.market.agents.all()) {
       // Whom a person has paused is not put to work by a move.
       const donor = of === tenant && state.status === 'active' && !paused ? donors.get(state.profile.pool) : undefined;

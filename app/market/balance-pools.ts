@@ -19,14 +19,12 @@ import {
   poolStream,
   sampleOf,
 } from '../../domain/market/pool';
-import type { TaskState } from '../../domain/market/task';
 import { readAll } from '../../projections/projection';
 import type { Cause } from '../engine/command';
 import type { Clock, ViewRow, ViewStore } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { AgentEntry } from './agent-book';
 import type { Market } from './market';
-import type { TaskEntry } from './task-book';
 
 /** The measures of a sample that have a mean. */
 export type Measures = Omit<PoolSample, 'at'>;
@@ -157,11 +155,6 @@ export class Pools {
     return home;
   }
 
-  /** Tasks that could be awarded now. */
-  *ready(now: Time): Generator<TaskEntry> {
-    for (const entry of this.market.tasks.all()) if (entry.state.ready_at <= now) yield entry;
-  }
-
   /** Every pool of a tenant that has agents now, by name. */
   live(tenant: string): readonly PoolLive[] {
     const now = this.clock.now();
@@ -261,12 +254,10 @@ export class Pools {
   /** How many tasks could be awarded now, by tenant and the capability that they ask for first. */
   private waiting(now: Time): Map<string, Map<string, number>> {
     const waiting = new Map<string, Map<string, number>>();
-    for (const { tenant, state } of this.market.tasks.all()) {
-      if (state.ready_at > now) continue;
+    for (const { tenant, first, ready } of this.market.tasks.ready(now)) {
       let counts = waiting.get(tenant);
       if (counts === undefined) waiting.set(tenant, (counts = new Map<string, number>()));
-      const first = firstOf(state);
-      counts.set(first, (counts.get(first) ?? 0) + 1);
+      counts.set(first, (counts.get(first) ?? 0) + ready.size);
     }
     return waiting;
   }
@@ -323,11 +314,6 @@ export function causeIn(state: PoolState | undefined): Cause | undefined {
 /** Number of the bucket of the history that `at` lies in. */
 export function bucketOf(at: Time): number {
   return Math.floor(toMillis(at) / 1_000 / BUCKET_SECONDS);
-}
-
-/** The capability that a task asks for first. */
-export function firstOf({ spec }: TaskState): string {
-  return spec?.requires[0]?.capability ?? '';
 }
 
 // ------------------------------------------------------------------------------------------------------------ means

@@ -31,10 +31,14 @@ import type { Transactor } from '../engine/transact';
 import { AgentBook, type AgentEntry, MAX_CANDIDATES } from './agent-book';
 import { PauseBook } from './pause-book';
 import type { Places } from './places';
-import { TaskBook, type TaskEntry } from './task-book';
+import { TaskBook } from './task-book';
+import type { TaskEntry } from './task-entry';
 
 /** How long a reservation may wait for its award to show. */
 const RESERVATION_SECONDS = 60;
+
+/** Open tasks that one sweep passes by at most. */
+const MAX_SWEPT = 20_000;
 
 export interface MarketOptions {
   /** Weights of the score by tenant; data, not code. */
@@ -52,8 +56,6 @@ export class Market {
   private readonly again = new Set<string>();
   /** Tasks that are being handed on now, until that is done. */
   private readonly handing = new Set<readonly [stream: string, handed: Promise<unknown>]>();
-  /** Where the next sweep goes on. */
-  private swept = 0;
   private readonly weightsOf: (tenant: string) => Weights;
 
   constructor(
@@ -64,7 +66,7 @@ export class Market {
   ) {
     this.pauses = new PauseBook((tenant) => transactor.current(pauseDecider, pauseStream(tenant)));
     this.agents = new AgentBook(places, this.pauses);
-    this.tasks = new TaskBook(places);
+    this.tasks = new TaskBook(places, clock, this.agents);
     this.weightsOf = options.weightsOf ?? (() => DEFAULT_WEIGHTS);
   }
 
@@ -118,7 +120,6 @@ export class Market {
       const profile = entry?.state.profile;
       if (entry === undefined || profile === undefined) return;
       const now = toTime(this.clock.now());
-      const wanted = new Set([profile.agent_type, ...Object.keys(profile.capabilities)]);
       const fits = (helping: boolean) => (task: { stream: string; state: TaskState }) => {
         if (tried.has(task.stream) || hasDeclined(task.state, agent, now) || isTypePaused(pauses, task.state))
           return false;
@@ -131,9 +132,9 @@ export class Market {
       };
       const idle = Object.keys(entry.state.slots).length + entry.pending === 0;
       const next =
-        this.tasks.strongest(tenant, wanted, now, fits(false)) ??
+        this.tasks.strongest(entry, 'own', now, fits(false)) ??
         (idle && profile.offer !== null && profile.offer.helps.length > 0
-          ? this.tasks.strongest(tenant, new Set([...wanted, ...profile.offer.helps]), now, fits(true))
+          ? this.tasks.strongest(entry, 'help', now, fits(true))
           : undefined);
       if (next === undefined) return;
       tried.add(next.stream);
@@ -143,19 +144,30 @@ export class Market {
 
   /**
    * Looks once more at open tasks that are ready, at all of them in turn: a safety net, should a wake-up ever be missed
-   * (a look that failed halfway may have kept others waiting). One that fails doesn't keep the others from their turn.
+   * (a look that failed halfway may have kept others waiting). One that fails doesn't keep the others from their turn;
+   * what nobody could take now is passed over.
    */
   async sweep(limit = 1_000): Promise<void> {
     const now = toTime(this.clock.now());
     this.tasks.returned(now);
-    const ready = [...this.tasks.all()].filter(({ state }) => state.ready_at <= now);
     const failures: unknown[] = [];
-    for (let i = 0; i < Math.min(limit, ready.length); i += 1) {
-      const { tenant, id } = ready[(this.swept + i) % ready.length] as TaskEntry;
-      await this.consider(tenant, id, undefined).catch((error: unknown) => failures.push(error));
+    let considered = 0;
+    for (const entry of this.tasks.inTurn(MAX_SWEPT)) {
+      if (!this.mayBeTaken(entry, now)) continue;
+      await this.consider(entry.tenant, entry.id, undefined).catch((error: unknown) => failures.push(error));
+      considered += 1;
+      if (considered === limit) break;
     }
-    this.swept = ready.length === 0 ? 0 : (this.swept + limit) % ready.length;
     if (failures.length > 0) throw failures[0];
+  }
+
+  /** Whether a look at it may lead to an award: it is ready, and has bids or somebody who is free meets it. */
+  private mayBeTaken(entry: TaskEntry, now: Time): boolean {
+    const { tenant, state } = entry;
+    if (state.ready_at > now) return false;
+    if (Object.keys(state.bids).length > 0) return true;
+    const lineup = this.tasks.lineupOf(entry);
+    return lineup !== undefined && lineup.possible && this.agents.hasFree(tenant, lineup.requires);
   }
 
   private async tryAward(tenant: string, task: string, stream: string, cause: Cause | undefined): Promise<void> {
@@ -248,7 +260,7 @@ export class Market {
     const stream = agentStream(tenant, agent);
     const entry: AgentEntry | undefined = this.agents.get(tenant, agent);
     if (entry?.paused === true) return { reason: 'agent-paused' };
-    if (entry !== undefined) entry.pending += 1;
+    if (entry !== undefined) this.agents.reserving(entry, 1);
     try {
       const { now, ...slot } = request;
       const outcome = await this.transactor.transact(
@@ -271,7 +283,7 @@ export class Market {
       const { receipt, since } = outcome.state.slots[request.task] as Slot;
       return { receipt, cause: { ref: receipt, at: since, correlationId, depth: cause?.depth ?? 0 } };
     } finally {
-      if (entry !== undefined) entry.pending -= 1;
+      if (entry !== undefined) this.agents.reserving(entry, -1);
     }
   }
 

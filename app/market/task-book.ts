@@ -2,46 +2,53 @@
  * Which tasks wait for an agent, kept in memory: a read model like any other, only hot. It holds no truth: the award in
  * the task's stream decides.
  */
-import { earliest, type Time } from '../../domain/kernel/time';
-import { unfit } from '../../domain/market/fit';
-import { declineEnds, hasBid, hasDeclined, strengthOf, taskPull, type TaskState } from '../../domain/market/task';
+import { Heap } from 'heap-js';
+import { earliest, type Time, toTime } from '../../domain/kernel/time';
+import { type Reach, unfit } from '../../domain/market/fit';
+import { declineEnds, hasBid, hasDeclined, strengthOf, type TaskState } from '../../domain/market/task';
 import { Ordered } from '../engine/ordered';
-import { type AgentEntry, capabilitiesOf } from './agent-book';
+import type { Clock } from '../engine/ports';
+import { type AgentBook, type AgentEntry, capabilitiesOf } from './agent-book';
+import { type Lineup, Lineups } from './lineups';
 import { listed, unlist } from './lists';
 import type { Places } from './places';
-
-export interface TaskEntry {
-  readonly tenant: string;
-  readonly id: string;
-  readonly stream: string;
-  version: number;
-  state: TaskState;
-  /** Where it came to be offered, last. */
-  place: number;
-  /** When one that has declined may be told of it again; undefined when nobody has. */
-  returns: Time | undefined;
-}
+import type { TaskEntry } from './task-entry';
 
 /** Entries of one capability that one look at offers walks through at most. */
 const MAX_LOOKED_AT = 2_000;
 
-/** Open tasks, by the capability that they ask for first; and those that are held, which only wait. */
+/** Open tasks, by what they ask for; and those that are held, which only wait. */
 export class TaskBook {
   private readonly open = new Map<string, TaskEntry>();
   private readonly held = new Map<string, TaskEntry>();
-  private readonly buckets = new Map<string, Set<TaskEntry>>();
+  private readonly lineups: Lineups;
+  /** `tenant/agent` → tasks that the agent has bid for. */
+  private readonly bids = new Map<string, Set<TaskEntry>>();
   /** `tenant capability` → tasks in the order in which they came to be offered. */
   private readonly offered = new Map<string, Ordered<TaskEntry, number>>();
+  /** Those among them whose bids are collected before they are awarded. */
+  private readonly collecting = new Map<string, Ordered<TaskEntry, number>>();
   /**
    * Tenant → tasks in the order in which they were opened, or posted where they are held: those first that have waited
    * longest.
    */
   private readonly waiting = new Map<string, Ordered<TaskEntry, string>>();
-  /** Tasks that somebody has declined in this attempt. */
-  private readonly declined = new Set<TaskEntry>();
+  /** Tasks that somebody has declined in this attempt, by when one who did may be told of them again. */
+  private readonly returning = new Heap<{ readonly at: Time; readonly entry: TaskEntry }>((a, b) =>
+    a.at < b.at ? -1 : a.at > b.at ? 1 : 0,
+  );
   private readonly listeners: ((entry: TaskEntry) => void)[] = [];
+  private turn: Iterator<TaskEntry> = this.open.values();
 
-  constructor(private readonly places: Places) {}
+  /** @param agents tell which tasks some standing offer meets */
+  constructor(
+    private readonly places: Places,
+    private readonly clock: Clock,
+    agents: AgentBook,
+  ) {
+    this.lineups = new Lineups((tenant, requires) => agents.canMeet(tenant, requires));
+    agents.onKind((tenant, profile) => this.lineups.offered(tenant, profile));
+  }
 
   /** Hears of tasks that come to be offered: new ones, and those that are open again. */
   onOffered(listener: (entry: TaskEntry) => void): void {
@@ -54,23 +61,18 @@ export class TaskBook {
     if (before !== undefined && before.version >= version) return;
     if (before !== known) this.letGo(before as TaskEntry);
     if (state.status === 'held') return this.hold({ tenant, id, stream, state, version, place: 0, returns: undefined });
-    const bucket = bucketOf(tenant, state);
-    if (state.status !== 'open' || bucket === undefined) {
+    if (state.status !== 'open' || firstOf(state) === undefined) {
       if (known !== undefined) this.forget(known);
       return;
     }
-    let entry = known;
-    if (entry === undefined) {
-      entry = { tenant, id, stream, state, version, place: 0, returns: undefined };
-      this.open.set(stream, entry);
-      listed(this.buckets, bucket, () => new Set()).add(entry);
-    }
+    const entry = known ?? { tenant, id, stream, state, version, place: 0, returns: undefined };
     const offered = known?.state;
+    this.open.set(stream, entry);
+    this.bid(entry, offered, state);
     entry.state = state;
     entry.version = version;
-    entry.returns = earliest(...Object.values(state.declined).map(({ until }) => until));
-    if (entry.returns === undefined) this.declined.delete(entry);
-    else this.declined.add(entry);
+    this.lineups.set(entry, this.now());
+    this.returnAt(entry, earliest(...Object.values(state.declined).map(({ until }) => until)));
     this.wait(entry);
     if (offered === undefined || offerOf(offered) !== offerOf(state)) this.offer(entry);
   }
@@ -99,12 +101,18 @@ export class TaskBook {
 
   /** Who has declined long enough ago is told of the task again. */
   returned(now: Time): void {
-    for (const entry of this.declined) {
-      if (entry.returns === undefined || entry.returns > now) continue;
-      entry.returns = declineEnds(entry.state, now);
-      if (entry.returns === undefined) this.declined.delete(entry);
+    for (let next = this.returning.peek(); next !== undefined && next.at <= now; next = this.returning.peek()) {
+      this.returning.pop();
+      const { entry, at } = next;
+      if (entry.returns !== at || this.open.get(entry.stream) !== entry) continue;
+      this.returnAt(entry, declineEnds(entry.state, now));
       this.offer(entry);
     }
+  }
+
+  private returnAt(entry: TaskEntry, at: Time | undefined): void {
+    if (at !== undefined && at !== entry.returns) this.returning.push({ at, entry });
+    entry.returns = at;
   }
 
   private hold(entry: TaskEntry): void {
@@ -125,30 +133,58 @@ export class TaskBook {
   }
 
   private forget(entry: TaskEntry): void {
-    const bucket = bucketOf(entry.tenant, entry.state) ?? '';
+    const bucket = `${entry.tenant} ${firstOf(entry.state)}`;
     this.open.delete(entry.stream);
-    this.declined.delete(entry);
+    this.bid(entry, entry.state, undefined);
+    this.lineups.delete(entry, this.now());
     unlist(this.offered, bucket, entry);
-    unlist(this.buckets, bucket, entry);
+    unlist(this.collecting, bucket, entry);
     unlist(this.waiting, entry.tenant, entry);
   }
 
+  private bid(entry: TaskEntry, before: TaskState | undefined, after: TaskState | undefined): void {
+    if (before?.bids === after?.bids) return;
+    for (const agent of Object.keys(before?.bids ?? {})) unlist(this.bids, `${entry.tenant}/${agent}`, entry);
+    for (const agent of Object.keys(after?.bids ?? {}))
+      listed(this.bids, `${entry.tenant}/${agent}`, () => new Set()).add(entry);
+  }
+
   private offer(entry: TaskEntry): void {
+    const { tenant, state } = entry;
     entry.place = this.places.next();
-    listed(this.offered, bucketOf(entry.tenant, entry.state) ?? '', () => new Ordered<TaskEntry, number>()).set(
-      entry,
-      entry.place,
-    );
+    for (const lists of (state.spec?.bid_seconds ?? 0) > 0 ? [this.offered, this.collecting] : [this.offered])
+      listed(lists, `${tenant} ${firstOf(state)}`, () => new Ordered<TaskEntry, number>()).set(entry, entry.place);
     for (const listener of this.listeners) listener(entry);
   }
 
-  /** How many tasks are open, and how many of those ask for this capability first. */
-  size(tenant?: string, capability?: string): number {
-    return capability === undefined ? this.open.size : (this.buckets.get(`${tenant} ${capability}`)?.size ?? 0);
+  /** How many tasks are open. */
+  get size(): number {
+    return this.open.size;
   }
 
-  *all(): Generator<TaskEntry> {
-    yield* this.open.values();
+  /** The next open tasks in turn, from where the last look ended, at most `limit` and each once. */
+  *inTurn(limit: number): Generator<TaskEntry> {
+    for (let left = Math.min(limit, this.open.size); left > 0; left -= 1) {
+      let next = this.turn.next();
+      if (next.done === true) next = (this.turn = this.open.values()).next();
+      if (next.done === true) return;
+      yield next.value;
+    }
+  }
+
+  /** Lines of tasks that could be awarded now, of the tenant or of all. */
+  ready(now: Time, tenant?: string): Iterable<Lineup> {
+    return this.lineups.waiting(now, tenant);
+  }
+
+  /** The line in which an open task waits. */
+  lineupOf(entry: TaskEntry): Lineup | undefined {
+    return this.lineups.of(entry);
+  }
+
+  /** The state of the task of the line that pulls most now; undefined when none of them is ready. */
+  headOf(lineup: Lineup, now: Time): TaskState | undefined {
+    return this.lineups.head(lineup, now);
   }
 
   /**
@@ -165,10 +201,12 @@ export class TaskBook {
     this.returned(now);
     let upTo = this.places.last;
     const found: TaskEntry[] = [];
+    // The market bids for standing offers, but for what is collected: those agents need no look at all the rest.
+    const lists = agent.state.profile?.offer === null ? this.offered : this.collecting;
     for (const capability of capabilitiesOf(agent.state)) {
       let looked = 0;
       let fitting = 0;
-      for (const { item, key } of this.offered.get(`${agent.tenant} ${capability}`)?.after(after) ?? []) {
+      for (const { item, key } of lists.get(`${agent.tenant} ${capability}`)?.after(after) ?? []) {
         if (isOfferedTo(agent, item.state, now)) {
           found.push(item);
           fitting += 1;
@@ -185,26 +223,27 @@ export class TaskBook {
       : { entries: entries.slice(0, limit), upTo: (entries[limit - 1] as TaskEntry).place };
   }
 
-  /** The open task that is ready, `fits` and pulls most, among those that ask for one of the capabilities. */
+  /**
+   * The open task that is ready, `fits` and pulls most: of those that the agent has bid for, and of those that its
+   * standing offer meets, with what it has itself or also with what it lends.
+   */
   strongest(
-    tenant: string,
-    capabilities: Iterable<string>,
+    { tenant, id, state: { profile } }: AgentEntry,
+    reach: Reach,
     now: Time,
     fits: (entry: TaskEntry) => boolean,
   ): TaskEntry | undefined {
-    let best: TaskEntry | undefined;
-    let bestPull = -1;
-    for (const capability of capabilities) {
-      for (const entry of this.buckets.get(`${tenant} ${capability}`) ?? []) {
-        if (entry.state.ready_at > now) continue;
-        const pull = taskPull(entry.state, now);
-        if (pull > bestPull && fits(entry)) {
-          best = entry;
-          bestPull = pull;
-        }
-      }
+    if (profile === undefined) return undefined;
+    let best = profile.offer === null ? undefined : this.lineups.strongest({ tenant, profile }, reach, now, fits);
+    for (const entry of this.bids.get(`${tenant}/${id}`) ?? []) {
+      const pull = this.lineups.pull(entry, now);
+      if (pull !== undefined && pull > (best?.pull ?? -Infinity) && fits(entry)) best = { entry, pull };
     }
-    return best;
+    return best?.entry;
+  }
+
+  private now(): Time {
+    return toTime(this.clock.now());
   }
 }
 
@@ -230,7 +269,7 @@ function isOfferedTo(agent: AgentEntry, state: TaskState, now: Time): boolean {
   return obstacle === undefined || obstacle === 'busy';
 }
 
-function bucketOf(tenant: string, state: TaskState): string | undefined {
-  const first = state.spec?.requires[0]?.capability;
-  return first === undefined ? undefined : `${tenant} ${first}`;
+/** The capability that a task asks for first. */
+function firstOf({ spec }: TaskState): string | undefined {
+  return spec?.requires[0]?.capability;
 }

@@ -27,7 +27,8 @@ import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import { MAX_CANDIDATES } from './agent-book';
 import type { Market } from './market';
-import { type TaskEntry, waitsSince } from './task-book';
+import { waitsSince } from './task-book';
+import type { TaskEntry } from './task-entry';
 
 /** Rows of one page that are told why they do not move. */
 export const MAX_WHYS = 100;

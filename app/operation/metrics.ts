@@ -119,7 +119,7 @@ export class Metrics {
       help: 'Tasks that wait for an award',
       registers: [registry],
       collect() {
-        this.set(colony.market.tasks.size());
+        this.set(colony.market.tasks.size);
       },
     });
     const pools = (name: 'gini' | 'utilisation' | 'idle' | 'waiting', help: string) =>

@@ -1,8 +1,8 @@
 /** Whether an agent can take a task now, and why not. Every part of the market asks here. */
 import { own } from '../kernel/own';
-import { type AgentState, levelOf, servesAt, slotsInUse } from './agent';
+import { type AgentProfile, type AgentState, levelOf, servesAt, slotsInUse } from './agent';
 import { type BidInputs, rounded } from './market';
-import type { TaskSpec } from './task';
+import type { Requirement, TaskSpec } from './task';
 
 /** An agent as the market sees it. */
 export interface Bidder {
@@ -38,11 +38,8 @@ export function unfit(
   const { profile, status } = state;
   if (profile === undefined || status === 'gone' || status === 'unknown') return 'not-registered';
   if (status === 'lost') return 'lost';
-  for (const { capability, level } of spec.requires) {
-    const held = heldLevel(state, capability, source);
-    if (held === undefined) return 'lacks-capability';
-    if (held < level) return 'level-too-low';
-  }
+  const lacks = lacking(profile, spec.requires, source === 'help' ? 'help' : 'own');
+  if (lacks !== undefined) return lacks;
   if (source !== 'bid') {
     const { offer } = profile;
     if (offer === null) return 'no-standing-offer';
@@ -51,6 +48,23 @@ export function unfit(
   }
   if (paused) return 'paused';
   return slotsInUse(state) + pending >= profile.capacity ? 'busy' : undefined;
+}
+
+/** With what it has itself, or also with what it lends as a helper. */
+export type Reach = 'own' | 'help';
+
+/** What is missing for the requirements; undefined when all are met. It depends on nothing that passes. */
+export function lacking(
+  profile: AgentProfile,
+  requires: readonly Requirement[],
+  reach: Reach,
+): 'lacks-capability' | 'level-too-low' | undefined {
+  for (const { capability, level } of requires) {
+    const held = reach === 'help' ? servesAt(profile, capability) : levelOf(profile, capability);
+    if (held === undefined) return 'lacks-capability';
+    if (held < level) return 'level-too-low';
+  }
+  return undefined;
 }
 
 /** The inputs of an agent's score for a task; undefined when it can't take the task now. */

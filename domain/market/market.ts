@@ -46,14 +46,31 @@ export function urgencyAt(
   now: Time,
 ): number {
   const start = toMillis(posted.posted_at);
-  const end = posted.deadline === undefined ? start + URGENCY_HORIZON_SECONDS * 1000 : toMillis(posted.deadline);
+  const end = urgencyEnd(posted);
   const share = end <= start ? 1 : Math.min(1, Math.max(0, (toMillis(now) - start) / (end - start)));
   return posted.urgency + (1 - posted.urgency) * share;
+}
+
+/** When a task's urgency reaches 1, in epoch milliseconds. */
+export function urgencyEnd({ posted_at, deadline }: { readonly posted_at: Time; readonly deadline?: Time }): number {
+  return deadline === undefined ? toMillis(posted_at) + URGENCY_HORIZON_SECONDS * 1000 : toMillis(deadline);
 }
 
 /** Strength of a task's signal, 0 to 1: priority × urgency × 1/attempts; attempts count from 1. */
 export function taskStrength(priority: number, urgency: number, attempts: number): number {
   return rounded(priority * urgency * (1 / attempts));
+}
+
+/** What the pull of a task is made from. Times are epoch milliseconds. */
+export interface PullTerms {
+  readonly priority: number;
+  /** Where it was posted; it rises from `posted` to `end`. */
+  readonly urgency: number;
+  readonly attempts: number;
+  readonly posted: number;
+  readonly end: number;
+  /** Since when it waits. */
+  readonly offered: number;
 }
 
 /**
@@ -62,9 +79,21 @@ export function taskStrength(priority: number, urgency: number, attempts: number
  * overtake it, and every task is served under any load that is served at all. (Priorities that accumulate with time:
  * Kleinrock, "A delay dependent queue discipline", Naval Research Logistics Quarterly 11, 1964; the age factor of
  * Slurm.) It chooses among tasks, not among agents: no award is computed from it.
+ *
+ * A straight line in time, until it bends: its value at `now`, what it grows by in a millisecond, and until when.
  */
-export function pullOf(strength: number, waitedSeconds: number): number {
-  return strength + Math.max(0, waitedSeconds) / AGING_SECONDS;
+export function pullAt(
+  { priority, urgency, attempts, posted, end, offered }: PullTerms,
+  now: number,
+): { readonly value: number; readonly slope: number; readonly until: number } {
+  const most = priority / attempts;
+  const rising = now >= posted && now < end;
+  const share = rising ? (now - posted) / (end - posted) : now < posted ? 0 : 1;
+  return {
+    value: most * (urgency + (1 - urgency) * share) + Math.max(0, now - offered) / (AGING_SECONDS * 1000),
+    slope: (rising ? (most * (1 - urgency)) / (end - posted) : 0) + (now >= offered ? 1 / (AGING_SECONDS * 1000) : 0),
+    until: Math.min(...[posted, end, offered].map((bend) => (bend > now ? bend : Infinity))),
+  };
 }
 
 /**

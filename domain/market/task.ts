@@ -10,14 +10,23 @@ import { type Decider, type Decision, type Event, refuse, Rejection } from '../k
 import { streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
 import { isSameActor } from '../kernel/principal';
-import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time } from '../kernel/time';
+import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time, toMillis } from '../kernel/time';
 import type { Features, Impact } from '../oversight/oversight';
 import { barred } from '../oversight/parties';
 import { isLocation } from '../signals/trail';
 import { type AgentProfile, servesAt, type SlotOutcome } from './agent';
 import type { AwardChallenge, ChallengedAward, ChallengeTime } from './award-challenge';
 import * as challenge from './award-challenge';
-import { pullOf, rank, type ScoredBid, taskStrength, TIE_BREAK, urgencyAt, type Weights } from './market';
+import {
+  type PullTerms,
+  rank,
+  type ScoredBid,
+  taskStrength,
+  TIE_BREAK,
+  urgencyAt,
+  urgencyEnd,
+  type Weights,
+} from './market';
 
 // --------------------------------------------------------------------------------------------------------- events
 
@@ -550,9 +559,12 @@ export function declineEnds(state: TaskState, now: Time): Time | undefined {
   );
 }
 
-/** How strongly an open task pulls at an agent that has a free slot: its strength, and how long it has waited. */
-export function taskPull(state: TaskState, now: Time): number {
-  return pullOf(strengthOf(state, now), state.offered_at === undefined ? 0 : secondsBetween(state.offered_at, now));
+/** What an open task's pull at an agent that has a free slot is made from: its strength, and how long it has waited. */
+export function pullTerms({ spec, posted_at = NEVER, offered_at = posted_at, attempts }: TaskState): PullTerms {
+  const { priority = 0, urgency = 0, deadline } = spec ?? {};
+  const posted = toMillis(posted_at);
+  const end = urgencyEnd({ posted_at, deadline });
+  return { priority, urgency, attempts, posted, end, offered: toMillis(offered_at) };
 }
 
 /** Strength of the task's signal at `now`, 0 to 1. */

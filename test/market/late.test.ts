@@ -158,7 +158,7 @@ lines(
     extendChallenge: 'moves an end',
     timePassed: 'what the end itself means',
     taskDue: 'no decision',
-    taskPull: 'no decision',
+    pullTerms: 'no decision',
     strengthOf: 'no decision',
     secondsToAward: 'no decision',
     isAlive: 'no decision',

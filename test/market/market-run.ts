@@ -331,7 +331,7 @@ export class Run extends ModelRun {
     // A parked commit is taken up by one process, so that after failures the books of the others may lack it.
     if (this.processes > 1 && this.disturbed) return;
     for (const { colony } of this.stage.living) {
-      const booked = [...colony.market.tasks.all()].map(({ id }) => id).sort();
+      const booked = [...colony.market.tasks.inTurn(Infinity)].map(({ id }) => id).sort();
       if (
         booked.join() !==
         open

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { canonicalize, type Commit, seal, sha256 } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
+import { toTime } from '../../domain/kernel/time';
 import {
   type BidInputs,
   DEFAULT_WEIGHTS,
   gini,
-  pullOf,
+  pullAt,
   rank,
   rounded,
   score,
@@ -98,9 +99,29 @@ describe('pull', () => {
     const unit = fc.double({ min: 0, max: 1, noNaN: true });
     fc.assert(
       fc.property(unit, unit, fc.nat(1e6), (weak, strong, later) => {
+        const pullOf = (strength: number, waited: number) =>
+          pullAt({ priority: strength, urgency: 1, attempts: 1, posted: 0, end: 1, offered: 0 }, waited * 1000).value;
         // At any time, since both wait on.
         if (later > 86_400) expect(pullOf(weak, later + 1e6)).toBeGreaterThan(pullOf(strong, 1e6));
         expect(pullOf(weak, later)).toBeGreaterThanOrEqual(weak);
+      }),
+    );
+  });
+
+  test('is a straight line until it bends, and strength is what it begins with', () => {
+    const unit = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(unit, unit, fc.integer({ min: 1, max: 5 }), fc.nat(1e6), fc.nat(1e6), fc.nat(2e6), (...drawn) => {
+        const [priority, urgency, attempts, lasts, offered, now] = drawn;
+        const terms = { priority, urgency, attempts, posted: 1_000, end: 1_000 + lasts, offered: 1_000 + offered };
+        const { value, slope, until } = pullAt(terms, now);
+        const next = Math.min(until, now + 1e6);
+        expect(until).toBeGreaterThan(now);
+        expect(pullAt(terms, next).value).toBeCloseTo(value + slope * (next - now), 9);
+        if (now <= terms.offered) {
+          const at = { urgency, posted_at: toTime(1_000), deadline: toTime(1_000 + lasts) };
+          expect(value).toBeCloseTo(taskStrength(priority, urgencyAt(at, toTime(now)), attempts), 5);
+        }
       }),
     );
   });

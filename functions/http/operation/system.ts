@@ -54,7 +54,7 @@ bind(system.status, async (colony, { principal }) => {
     body: {
       feed,
       views: colony.views.status().map((view) => ({ ...view, lag })),
-      open_tasks: colony.market.tasks.size(),
+      open_tasks: colony.market.tasks.size,
       waiting: await colony.whyNots.groups(principal.tenant),
       clock: colony.clockCheck.status(),
     },

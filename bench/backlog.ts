@@ -25,7 +25,7 @@ export interface BacklogReport {
   readonly hopelessCpuMs: number;
   /** How many times as dear a life cycle is beside them. */
   readonly hopelessRatio: number;
-  /** Processor time of a task's acceptance, end and what follows, of a backlog that is worked off; and of a tenth of it. */
+  /** Processor time of a task from its acceptance on, of a backlog that is worked off; and of a tenth of it. */
   readonly deepCpuMs: number;
   readonly shallowCpuMs: number;
   readonly deepRatio: number;
@@ -65,7 +65,7 @@ export async function benchBacklog(folder: string, agents: number, settings: Bac
   }
 }
 
-/** Posts `waiting` tasks while nobody takes one up, then works all of them off: milliseconds of the processor a task. */
+/** Posts tasks while nobody takes one up, then works all of them off: milliseconds of the processor for each. */
 async function drain(colony: Colony, name: string, waiting: number): Promise<number> {
   const awards: { task: string; claim: { agent: string; award: number } }[] = [];
   let work: ((task: string, claim: { agent: string; award: number }) => void) | undefined;

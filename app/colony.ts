@@ -4,7 +4,7 @@
  */
 import { auditModule } from './audit/module';
 import { Engine } from './engine/engine';
-import { furtherModules, furtherServices } from './engine/further';
+import { furtherServices, openFurther } from './engine/further';
 import type { ConsumerGroup } from './engine/module';
 import type { Deadline, Ports } from './engine/ports';
 import { Running, type RunningOptions } from './engine/running';
@@ -48,10 +48,8 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...audit.services,
     ...operation.services,
   };
-  const further = furtherModules(__dirname, ['engine', ...Object.keys(named)]).map((open) =>
-    open(engine, { ...services }),
-  );
-  const running = new Running(engine, [...Object.values(named), ...further], options);
+  const further = openFurther(__dirname, ['engine', ...Object.keys(named)], engine, services);
+  const running = new Running(engine, [...Object.values(named), ...further.map(({ module }) => module)], options);
   const { transactor, keys, views, feed, deadlines, watchdog, clockCheck } = engine;
   const parts = {
     ...{ ports, engine, running, peers: running.peers },
@@ -71,7 +69,7 @@ export interface Colony extends Parts {}
 export class Colony {
   /* eslint-enable */
 
-  /** Throws when two modules own the same, or one that was found offers something by a name that is taken. */
+  /** Throws when two modules own the same; `ModuleError` when one that was found has a fault. */
   constructor(ports: Ports, options: ColonyOptions = {}) {
     const { parts, further } = compose(ports, options);
     Object.assign(this, parts);

@@ -4,6 +4,7 @@ import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { Colony, type ColonyOptions } from '../app/colony';
 import { SteadyClock, systemClock } from '../app/engine/clock';
+import { ModuleError } from '../app/engine/further';
 import { AllowAll } from '../app/engine/policy';
 import type { Clock, Policy, StorePorts } from '../app/engine/ports';
 import { startRecording, stopRecording } from '../app/engine/telemetry';
@@ -88,23 +89,23 @@ export async function openColony(
     await stores.close();
     await stopTraces?.();
   };
-  const colony = new Colony(
-    {
-      ...stores,
-      close,
-      outbound,
-      policy: parts.policy ?? new AllowAll(),
-      clock: parts.clock ?? new SteadyClock(),
-      report: (message, facts) => log.warn(facts, message),
-    },
-    { maxClockBehindSeconds: settings.maxClockBehindSeconds, publicUrl: settings.publicUrl, ...parts.options },
-  );
   try {
+    const colony = new Colony(
+      {
+        ...stores,
+        close,
+        outbound,
+        policy: parts.policy ?? new AllowAll(),
+        clock: parts.clock ?? new SteadyClock(),
+        report: (message, facts) => log.warn(facts, message),
+      },
+      { maxClockBehindSeconds: settings.maxClockBehindSeconds, publicUrl: settings.publicUrl, ...parts.options },
+    );
     await colony.start();
+    return colony;
   } catch (error) {
     await close();
-    if (settings.azure !== undefined) throw error;
+    if (settings.azure !== undefined || error instanceof ModuleError) throw error;
     throw (await embedded()).unusable(settings.data, error);
   }
-  return colony;
 }

@@ -15,7 +15,7 @@ const REPORT_EVERY_MS = 60_000;
 export const MAX_CLOCK_BEHIND_SECONDS = 600;
 /** How often the time of the newest receipt is noted for whoever starts next, and under which name. */
 const NOTE_EVERY_MS = 10_000;
-const NOTE = 'newest-receipt';
+export const NEWEST_NOTE = 'newest-receipt';
 
 export interface ClockStatus {
   /** Milliseconds by which the machine's clock is ahead of the one that we go by; negative: behind. */
@@ -62,7 +62,7 @@ export class ClockCheck {
    */
   async newestNoted(notes: Checkpoints): Promise<{ readonly ref: string; readonly at: Time } | undefined> {
     this.notes = notes;
-    const [at, ref] = (await notes.load(NOTE))?.split(' ') ?? [];
+    const [at, ref] = (await notes.load(NEWEST_NOTE))?.split(' ') ?? [];
     return at === undefined || ref === undefined || !isTime(at) ? undefined : { ref, at };
   }
 
@@ -78,7 +78,7 @@ export class ClockCheck {
     if (this.notes !== undefined && at > this.newest && Math.abs(now - this.noted) >= NOTE_EVERY_MS) {
       this.noted = now;
       // What can't be noted is noted the next time.
-      void this.notes.save(NOTE, `${at} ${stream}@${index}`).catch(() => undefined);
+      void this.notes.save(NEWEST_NOTE, `${at} ${stream}@${index}`).catch(() => undefined);
     }
     this.heard({ at });
     if (toMillis(at) - now <= AHEAD_MS || now - this.reported < REPORT_EVERY_MS) return;

@@ -13,6 +13,15 @@ import type { Watchdog } from './watchdog';
 /** Looks at a stream whose time may have come; answers when to look again, undefined when nothing waits any more. */
 export type Look = (stream: string) => Promise<Time | undefined>;
 
+declare const registered: unique symbol;
+/** A reason that somebody looks for: registering it alone makes one, so no deadline is set that nobody would heed. */
+export type Reason = string & { readonly [registered]: true };
+
+/** A deadline to be set. */
+export interface Due extends Deadline {
+  readonly reason: Reason;
+}
+
 /** When a stream is looked at again after a look that failed. */
 const FAILED_AGAIN_SECONDS = 1;
 /** When a deadline of a stream that was altered is looked at again: by then somebody may have repaired it. */
@@ -40,10 +49,15 @@ export class DeadlineEngine {
     this.standing = new StandingDeadlines(clock, shared ? AHEAD_SECONDS : 0);
   }
 
-  /** Registers who looks at a stream when a deadline with this reason is due. Throws when somebody does already. */
-  on(reason: string, look: Look): void {
+  /**
+   * Registers who looks at a stream when a deadline with this reason is due, and answers what such deadlines are set
+   * with. Throws when somebody looks already, or what should look is no function.
+   */
+  on(reason: string, look: Look): Reason {
     if (this.looks.has(reason)) throw new Error(`the reason '${reason}' of deadlines is registered twice`);
+    if (typeof look !== 'function') throw new Error(`who looks when a deadline '${reason}' is due must be a function`);
     this.looks.set(reason, look);
+    return reason as Reason;
   }
 
   /**
@@ -77,7 +91,7 @@ export class DeadlineEngine {
    * Writes down those that are needed: not one for which an earlier one stands. Throws when nobody has registered the
    * reason, and then writes nothing.
    */
-  async schedule(deadlines: readonly Deadline[]): Promise<void> {
+  async schedule(deadlines: readonly Due[]): Promise<void> {
     const unknown = deadlines.find(({ reason }) => !this.looks.has(reason));
     if (unknown !== undefined) throw new Error(`nobody has registered the reason '${unknown.reason}' of deadlines`);
     await this.write(this.standing.needed(deadlines));

@@ -4,6 +4,7 @@
  */
 import type { Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
+import { isPartName, PART_NAME_RULE } from '../../domain/kernel/ids';
 import type { Projection } from '../../projections/projection';
 import { Aggregate } from './aggregate';
 import { ClockCheck } from './clock-check';
@@ -80,9 +81,14 @@ export class Engine {
     );
   }
 
-  /** Opens an aggregate. Throws when a module has opened it already. */
+  /**
+   * Opens an aggregate. Throws when a module has opened it already, or its category can't stand in the name of a
+   * stream; and what `Views.add` throws of its view.
+   */
   aggregate<S, E extends Event, D>(decider: Decider<S, E>, { view, followed }: Traits<S, D> = {}): Aggregate<S, E, D> {
     const { category } = decider;
+    if (!isPartName(category))
+      throw new Error(`'${category}' can't be the category of an aggregate: ${PART_NAME_RULE}`);
     if (this.opened.has(category)) throw new Error(`two modules have opened the aggregate '${category}'`);
     this.opened.set(category, { decider: decider as unknown as AnyDecider, followed: followed === true });
     if (view !== undefined) this.views.add(viewOf(view, decider));

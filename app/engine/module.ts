@@ -2,27 +2,28 @@
  * What a module is: a capability's services, and what the colony does for them. A module is a function of the engine
  * and of the modules before it; the order is signals, repository, notices, market, oversight, audit, operation.
  */
-import type { Look } from './deadlines';
 import type { Consumer } from './feed';
 
 /** What is delivered together. Each group goes on by itself, should another one stand still. */
-export type ConsumerGroup = 'projections' | 'reactions' | 'publications';
+export const CONSUMER_GROUPS = ['projections', 'reactions', 'publications'] as const;
+export type ConsumerGroup = (typeof CONSUMER_GROUPS)[number];
+
+/** What is called in a module's life, in this order. */
+export const HOOKS = ['open', 'fill', 'start', 'stop', 'finish'] as const;
 
 export interface Module {
   /** What others may call, by the name under which the colony offers it. */
   readonly services: object;
   /** Who hears of commits. */
   readonly consumers?: Partial<Readonly<Record<ConsumerGroup, readonly Consumer[]>>>;
-  /** Who looks at a stream whose deadline is due, by the reason of the deadline. */
-  readonly deadlines?: Readonly<Record<string, Look>>;
   /** Once, before anything is delivered: declares and reads what is needed from the first commit on. */
   readonly open?: () => Promise<void>;
   /** Fills what is kept in memory from the views; now and then again where other processes work on the same stores. */
   readonly fill?: () => Promise<void>;
   /** Starts what looks by itself. */
-  readonly start?: () => void;
+  readonly start?: () => void | Promise<void>;
   /** Begins nothing any more: called before the feed stops. */
   readonly stop?: () => void | Promise<void>;
   /** Waits for what is under way: called after the feed has stopped. */
-  readonly finish?: () => Promise<void>;
+  readonly finish?: () => void | Promise<void>;
 }

@@ -7,8 +7,7 @@ import type { Event } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Time } from '../../domain/kernel/time';
 import { type Cause, causeOf } from './command';
-import type { DeadlineEngine } from './deadlines';
-import type { Deadline } from './ports';
+import type { DeadlineEngine, Due, Reason } from './deadlines';
 import type { Transactor } from './transact';
 
 /** What has happened to one stream. */
@@ -21,7 +20,7 @@ export interface Change {
   /** The last of them, as the cause of what follows. */
   readonly cause: Cause;
   /** Has the stream looked at for this reason at that time; of several wishes the earliest counts. */
-  readonly wish: (reason: string, at: Time | undefined) => void;
+  readonly wish: (reason: Reason, at: Time | undefined) => void;
 }
 
 export interface Reaction {
@@ -48,13 +47,13 @@ export async function react(
   reactions: ReactionsByCategory,
   { transactor, deadlines }: ReactingDeps,
 ): Promise<void> {
-  const due: Deadline[] = [];
+  const due: Due[] = [];
   const results = await Promise.allSettled(
     [...byStream(commits, reactions)].map(async ([stream, { tenant, id, reaction, commits: own }]) => {
       const last = own.at(-1) as Commit;
       const behind = transactor.catchUp(stream, last.index);
       if (behind !== undefined) await behind;
-      const wish = (reason: string, at: Time | undefined) => {
+      const wish = (reason: Reason, at: Time | undefined) => {
         if (at !== undefined) due.push({ stream, reason, due: at });
       };
       await reaction.react({ stream, tenant, id, commits: own, cause: causeOf(last), wish });
@@ -89,7 +88,8 @@ function byStream(commits: readonly Commit[], reactions: ReactionsByCategory): M
   const streams = new Map<string, Happened>();
   for (const commit of commits) {
     const { tenant, category, id } = parseStream(commit.stream);
-    const reaction = reactions[category];
+    // A category may be called as something that every object has.
+    const reaction = Object.hasOwn(reactions, category) ? reactions[category] : undefined;
     if (reaction === undefined || reaction.concerns?.(commit) === false) continue;
     const known = streams.get(commit.stream);
     if (known === undefined) streams.set(commit.stream, { tenant, id, reaction, commits: [commit] });

@@ -70,8 +70,6 @@ export class Running {
       reactions: of('reactions'),
       publications: [...(ports.publisher === undefined ? [] : [ports.publisher]), ...of('publications')],
     };
-    for (const { deadlines } of modules)
-      for (const [reason, look] of Object.entries(deadlines ?? {})) engine.deadlines.on(reason, look);
   }
 
   /** Opens the views, fills the books and starts the feed and the deadlines. */
@@ -90,7 +88,7 @@ export class Running {
     await watchdog.start(shared === true ? undefined : ports.checkpoints, newest);
     // Where a trigger fires the deadlines, this finds those that it gave up on.
     deadlines.start(shared === true ? DEADLINES_SHARED_EVERY_MS : deadlineEveryMs);
-    for (const { start } of this.modules) start?.();
+    for (const { start } of this.modules) await start?.();
   }
 
   /**

@@ -8,7 +8,7 @@
 import { setTimeout as setTimeoutPromise } from 'node:timers/promises';
 import { AlteredReceipt, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
-import { parseStream } from '../../domain/kernel/ids';
+import { isPartName, parseStream, PART_NAME_RULE } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
 import { correlations } from '../../projections/audit/correlations';
 import { type Projection, viewName } from '../../projections/projection';
@@ -78,8 +78,17 @@ export class Views implements Consumer {
 
   constructor(private readonly deps: ViewsDeps) {}
 
-  /** Keeps one more view. Only before `start`. */
+  /**
+   * Keeps one more view. Only before `start`. Throws when there is one of its name, which would be taken for the other,
+   * or its name is no name of a view, or it is of other streams than its decider's.
+   */
   add(view: ViewOf): void {
+    const { name, category } = view.projection;
+    if (!isPartName(name)) throw new Error(`'${name}' can't be the name of a view: ${PART_NAME_RULE}`);
+    if (this.targets.some((other) => other.name === name))
+      throw new Error(`there is a view called '${name}' already: rename this one`);
+    if (category !== view.decider.category)
+      throw new Error(`the view '${name}' is of '${category}', and was given to '${view.decider.category}'`);
     this.targets.splice(-1, 0, targetOf(view.projection, view));
   }
 
@@ -338,9 +347,11 @@ function latestOf(commits: readonly Commit[]): Latest {
   return latest;
 }
 
-/** Where the name under which a view is read is kept. */
+/** Where the name under which a view is read is kept: this, and the name of the projection. */
+export const SERVING_NOTE = 'serving-';
+
 function servingKey({ name }: Target): string {
-  return `serving-${name}`;
+  return SERVING_NOTE + name;
 }
 
 /** Of an older reducer than those that serve and are built, or of an earlier generation than the one that serves. */

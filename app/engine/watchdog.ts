@@ -21,7 +21,7 @@ const LATE_MS = 1_000;
 const KEPT = 50;
 /** How often it is noted that this process lives, for the next one; and under which name. */
 const NOTED_EVERY_MS = 10_000;
-const NOTE = 'alive';
+export const ALIVE_NOTE = 'alive';
 
 /** What a process leaves for the next one. */
 interface Note {
@@ -57,7 +57,7 @@ export class Watchdog {
    * before.
    */
   async start(notes?: Checkpoints, newest?: Time): Promise<void> {
-    const last = notes === undefined ? undefined : noteOf(await notes.load(NOTE));
+    const last = notes === undefined ? undefined : noteOf(await notes.load(ALIVE_NOTE));
     const now = this.clock.now();
     for (const absence of last?.absences ?? []) if (absence.until <= now) this.remember(absence);
     const lived = [last?.at, notes && newest]
@@ -70,7 +70,7 @@ export class Watchdog {
     // What can't be noted is noted the next time.
     const note = () =>
       void notes
-        .save(NOTE, JSON.stringify({ at: toTime(this.clock.now()), absences: this.absences } satisfies Note))
+        .save(ALIVE_NOTE, JSON.stringify({ at: toTime(this.clock.now()), absences: this.absences } satisfies Note))
         .catch(() => undefined);
     this.timers.push(setInterval(note, NOTED_EVERY_MS));
     note();

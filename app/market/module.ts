@@ -85,7 +85,6 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
   return {
     services: { market, agents, tasks, pauses, whyNots, balance, reactions, roundBook },
     consumers: { reactions: [reactions, balance] },
-    deadlines: reactions.looks,
     open: () => balance.open(),
     fill,
     start() {

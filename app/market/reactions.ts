@@ -26,7 +26,7 @@ import {
   taskStream,
 } from '../../domain/market/task';
 import { type Cause, causeOf } from '../engine/command';
-import type { DeadlineEngine, Look } from '../engine/deadlines';
+import type { DeadlineEngine, Reason } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
 import type { Clock, Report } from '../engine/ports';
 import { type Change, eventsOf, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
@@ -36,10 +36,6 @@ import type { Transactor } from '../engine/transact';
 import type { Agents } from './agents';
 import { Market } from './market';
 import type { Tasks } from './tasks';
-
-const TASK_DUE = 'task';
-const SLOTS_DUE = 'slots';
-const PRESENCE_DUE = 'presence';
 
 const SWEEP_EVERY_MS = 5_000;
 
@@ -63,14 +59,14 @@ export class Reactions implements Consumer {
   };
   private sweeping: NodeJS.Timeout | undefined;
 
-  /** Who looks at a stream whose deadline is due, by its reason. */
-  readonly looks: Readonly<Record<string, Look>> = {
-    [TASK_DUE]: (stream) => this.onTaskDue(stream),
-    [SLOTS_DUE]: (stream) => this.onSlotsDue(stream),
-    [PRESENCE_DUE]: (stream) => this.onPresenceDue(stream),
-  };
+  private readonly taskDue: Reason;
+  private readonly slotsDue: Reason;
+  private readonly presenceDue: Reason;
 
   constructor(private readonly deps: ReactionsDeps) {
+    this.taskDue = deps.deadlines.on('task', (stream) => this.onTaskDue(stream));
+    this.slotsDue = deps.deadlines.on('slots', (stream) => this.onSlotsDue(stream));
+    this.presenceDue = deps.deadlines.on('presence', (stream) => this.onPresenceDue(stream));
     deps.transactor.onCommitted((committed) => this.note(committed));
   }
 
@@ -135,7 +131,7 @@ export class Reactions implements Consumer {
     const now = toTime(this.deps.clock.now());
     if (state.status === 'open' && state.ready_at <= now) await this.deps.market.consider(tenant, id, cause);
     const after = this.deps.transactor.peek<TaskState>(stream)?.state ?? state;
-    change.wish(TASK_DUE, taskDue(after, now));
+    change.wish(this.taskDue, taskDue(after, now));
   }
 
   private async agent(change: Change): Promise<void> {
@@ -147,14 +143,14 @@ export class Reactions implements Consumer {
     for (const { commit, event } of eventsOf<AgentEvent>(change)) {
       const here = event.type === 'AgentRegistered' || event.type === 'AgentReturned' || event.type === 'AgentRevised';
       if (here && state.profile !== undefined)
-        change.wish(PRESENCE_DUE, plusSeconds(toTime(this.deps.clock.now()), state.profile.presence_seconds));
+        change.wish(this.presenceDue, plusSeconds(toTime(this.deps.clock.now()), state.profile.presence_seconds));
       left = departure(event, commit) ?? left;
       if (here || event.type === 'SlotReleased') able = { ...causeOf(commit), traceparent: cause.traceparent };
     }
     if (left !== undefined)
       await this.giveAllBack(tenant, id, state, left, { ...causeOf(left.commit), traceparent: cause.traceparent });
     if (state.status === 'active' && able !== undefined) await this.deps.market.serve(tenant, id, able);
-    change.wish(SLOTS_DUE, agentDue(state));
+    change.wish(this.slotsDue, agentDue(state));
   }
 
   /**

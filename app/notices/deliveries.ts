@@ -37,7 +37,7 @@ import { asMail, asSlack, asStandard, asTeams, type Notice } from '../../domain/
 import { ALL, type Projection } from '../../projections/projection';
 import type { Aggregate, Page } from '../engine/aggregate';
 import type { Cause, Outcome, RequestContext } from '../engine/command';
-import type { Look } from '../engine/deadlines';
+import type { DeadlineEngine, Reason } from '../engine/deadlines';
 import { derivedId } from '../engine/new-id';
 import type { Clock, Outbound, Report } from '../engine/ports';
 import type { Change, Reaction } from '../engine/reacting';
@@ -136,9 +136,6 @@ export class Channels {
 
 // ----------------------------------------------------------------------------------------------------- deliveries
 
-/** Reason of the deadlines of deliveries. */
-const DELIVERY_DUE = 'delivery';
-
 /** Channels that one notice goes to, at most. */
 const MAX_CHANNELS = 100;
 /** Attempts under way at once: together, and for one tenant, whose slow receivers must not hold up the others. */
@@ -153,6 +150,7 @@ export interface DeliveriesDeps {
   readonly deliveries: Aggregate<DeliveryState, DeliveryEvent, DeliveryDoc>;
   readonly channels: Aggregate<ChannelState, ChannelEvent, ChannelDoc>;
   readonly outbound: Outbound;
+  readonly deadlines: Pick<DeadlineEngine, 'on'>;
   readonly clock: Clock;
   readonly report: Report;
   /** A number in [0, 1), for the waits between attempts. */
@@ -164,10 +162,11 @@ export class Deliveries implements Reaction {
   private readonly underWay = new Map<string, Promise<void>>();
   private stopped = false;
 
-  /** Who looks at a stream whose deadline is due, by its reason. */
-  readonly looks: Readonly<Record<string, Look>> = { [DELIVERY_DUE]: (stream) => this.onDeadline(stream) };
+  private readonly due: Reason;
 
-  constructor(private readonly deps: DeliveriesDeps) {}
+  constructor(private readonly deps: DeliveriesDeps) {
+    this.due = deps.deadlines.on('delivery', (stream) => this.onDeadline(stream));
+  }
 
   /**
    * Writes a delivery for every channel, as far as the view has come, through which `group` is told of such a notice. A
@@ -192,7 +191,7 @@ export class Deliveries implements Reaction {
 
   /** Sets the deadline of a delivery that has changed. */
   async react({ tenant, id, wish }: Change): Promise<void> {
-    wish(DELIVERY_DUE, deliveryDue((await this.deps.deliveries.load(tenant, id)).state));
+    wish(this.due, deliveryDue((await this.deps.deliveries.load(tenant, id)).state));
   }
 
   /**

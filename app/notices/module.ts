@@ -12,19 +12,19 @@ import { Channels, channels as channelsView, Deliveries, deliveries as deliverie
 export type { Deliveries };
 
 export function noticesModule(engine: Engine) {
-  const { ports, clock, report } = engine;
+  const { ports, deadlines, clock, report } = engine;
   const channelsOf = engine.aggregate(channelDecider, { view: channelsView });
   const channels = new Channels(channelsOf);
   const deliveries = new Deliveries({
     deliveries: engine.aggregate(deliveryDecider, { view: deliveriesView }),
     channels: channelsOf,
     outbound: ports.outbound,
+    deadlines,
     clock,
     report,
   });
   return {
     services: { channels, deliveries },
-    deadlines: deliveries.looks,
     finish: () => deliveries.stop(),
   } satisfies Module;
 }

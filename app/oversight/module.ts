@@ -80,7 +80,6 @@ export function oversightModule(engine: Engine, { agents, roundBook, tasks, deli
       decisions,
     },
     consumers: { reactions: [decisions] },
-    deadlines: decisions.looks,
     open: () => actions.open(),
     fill: () =>
       eachRow(

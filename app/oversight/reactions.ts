@@ -12,7 +12,7 @@ import { deliveryDecider } from '../../domain/notices/delivery';
 import { actionDecider, actionDue } from '../../domain/oversight/action';
 import { approvalDecider, approvalDue } from '../../domain/oversight/approval';
 import { roundDecider, roundDue, type RoundState } from '../../domain/oversight/round';
-import type { DeadlineEngine, Look } from '../engine/deadlines';
+import type { DeadlineEngine } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
 import { type Change, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
 import type { Deliveries } from '../notices/module';
@@ -44,8 +44,6 @@ export class OversightReactions implements Consumer {
    * would have a new name, and read the whole log first.
    */
   readonly name = 'decisions';
-  /** Who looks at a stream whose deadline is due, by its reason. */
-  readonly looks: Readonly<Record<string, Look>>;
   /** By category. */
   private readonly waiters: ReadonlyMap<string, Waiter>;
   private readonly reactions: ReactionsByCategory;
@@ -81,9 +79,6 @@ export class OversightReactions implements Consumer {
       [taskDecider.category]: new TaskReactions(services),
       [deliveryDecider.category]: deliveries,
     };
-    this.looks = Object.fromEntries(
-      [...this.waiters.keys()].map((category) => [category, (stream: string) => this.onDeadline(stream)]),
-    );
     transactor.onCommitted(({ category, stream, state, version }) => {
       const { tenant, id } = parseStream(stream);
       if (category === roundDecider.category) book.update(tenant, id, stream, state as RoundState, version);
@@ -124,8 +119,8 @@ export class OversightReactions implements Consumer {
   }
 
   /**
-   * Whatever becomes of the reaction, nothing waits without a deadline. It finds the state as the store has it: what
-   * another process has closed meanwhile is not asked for again.
+   * Whatever becomes of the reaction, nothing waits without a deadline; its reason is the category. It finds the state
+   * as the store has it: what another process has closed meanwhile is not asked for again.
    */
   private waiter<S, E extends Event>(
     decider: Decider<S, E>,
@@ -133,9 +128,10 @@ export class OversightReactions implements Consumer {
     { react: follow, ...rest }: Omit<Waiter, 'due'>,
   ): [category: string, Waiter] {
     const { transactor, orchestrated } = this.services;
+    const reason = this.deadlines.on(decider.category, (stream) => this.onDeadline(stream));
     const due = async (stream: string) => dueOf((await transactor.current(decider, stream)).state);
     const wishAndReact = async (change: Change) => {
-      change.wish(decider.category, orchestrated.deadlineFor(await due(change.stream)));
+      change.wish(reason, orchestrated.deadlineFor(await due(change.stream)));
       await follow(change);
     };
     return [decider.category, { ...rest, due, react: wishAndReact }];

@@ -9,8 +9,16 @@ import { Rejection } from './decider';
 export const ID_PATTERN = /^[A-Za-z0-9](?:[A-Za-z0-9._~:-]{0,126}[A-Za-z0-9_~-])?$/;
 export const TENANT_PATTERN = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** What a category of streams is called. */
+/** What a category of streams is called; so are views, and consumers of the feed. */
 export const CATEGORY_PATTERN = /^[a-z][a-z-]{0,31}$/;
+/** The same in words. */
+export const PART_NAME_RULE = 'small letters and hyphens, beginning with a letter, 32 at most';
+
+/** Whether a category of streams, a view or a consumer may be called so: it becomes a part of keys and queues. */
+export function isPartName(name: unknown): boolean {
+  return typeof name === 'string' && CATEGORY_PATTERN.test(name);
+}
+
 /** Longest name of a stream, or of a receipt in it, that a command may refer to, in characters. */
 export const MAX_REFERENCE = 512;
 

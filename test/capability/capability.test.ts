@@ -163,29 +163,43 @@ test('its view is built again beside the one that serves', async () => {
   expect((await ask('GET', '/v1/reminders?status=due')).body.value).toMatchObject([{ id: 'now' }, { id: 'soon' }]);
 });
 
+/** Starts a host with a module `usurper`; answers how that ended. */
+async function startedWith(source: string) {
+  const module = join(folder, 'dist/app/usurper');
+  mkdirSync(module);
+  writeFileSync(join(module, 'module.js'), `exports.usurperModule = () => (${source});`);
+  try {
+    const { status, stderr } = spawnSync(process.execPath, [join(folder, 'dist/local/main.js')], {
+      env: {
+        ...process.env,
+        FORMICARY_PORT: String(await freePort()),
+        FORMICARY_DATA: mkdtempSync(join(folder, 'refused-')),
+        FORMICARY_LOG: 'silent',
+      },
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    return { status, stderr, file: join(module, 'module.js') };
+  } finally {
+    rmSync(module, { recursive: true });
+  }
+}
+
 test.each(['tasks', 'engine', 'stop'])(
   'a colony does not start with a module whose service is called %s',
   async (name) => {
-    const module = join(folder, 'dist/app/usurper');
-    mkdirSync(module);
-    writeFileSync(join(module, 'module.js'), `exports.usurperModule = () => ({ services: { ${name}: {} } });`);
-    try {
-      const { status, stderr } = spawnSync(process.execPath, [join(folder, 'dist/local/main.js')], {
-        env: {
-          ...process.env,
-          FORMICARY_PORT: String(await freePort()),
-          FORMICARY_DATA: join(folder, name),
-          FORMICARY_LOG: 'silent',
-        },
-        encoding: 'utf8',
-        timeout: 60_000,
-      });
-      expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(`service called '${name}'`) });
-    } finally {
-      rmSync(module, { recursive: true });
-    }
+    const { status, stderr, file } = await startedWith(`{ services: { ${name}: {} } }`);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(`service called '${name}'`) });
+    expect(stderr).toContain(file);
   },
 );
+
+test.each(['open', 'start'])('what a module fails with in %s is told in one line, as its own fault', async (hook) => {
+  const { status, stderr, file } = await startedWith(
+    `{ services: {}, ${hook}: async () => { throw new Error('no luck'); } }`,
+  );
+  expect({ status, stderr }).toEqual({ status: 1, stderr: `${file}: its ${hook} failed: no luck\n` });
+});
 
 test('it has a method of the client and a command', async () => {
   const answer = JSON.parse(formicary('remind', 'Call the bank', '--at', '2h', '--id', 'bank', '--json')) as {

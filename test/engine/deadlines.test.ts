@@ -4,7 +4,7 @@
  */
 import type { Database } from '../../adapters/embedded/database';
 import { SqliteDeadlines } from '../../adapters/embedded/small-stores';
-import { DeadlineEngine, type Look } from '../../app/engine/deadlines';
+import { DeadlineEngine, type Due, type Look, type Reason } from '../../app/engine/deadlines';
 import type { Deadline } from '../../app/engine/ports';
 import { Watchdog } from '../../app/engine/watchdog';
 import { AlteredReceipt } from '../../domain/kernel/commit';
@@ -48,7 +48,12 @@ afterEach(async () => {
 /** So many seconds after now. */
 const after = (seconds: number): Time => plusSeconds(toTime(clock.time), seconds);
 const wait = (seconds: number) => void (clock.time += seconds * 1_000);
-const due = (stream: string, seconds: number, reason = 'thing'): Deadline => ({ stream, reason, due: after(seconds) });
+/** As whoever has registered the reason would set it. */
+const due = (stream: string, seconds: number, reason = 'thing'): Due => ({
+  stream,
+  reason: reason as Reason,
+  due: after(seconds),
+});
 const stored = (): Deadline[] => database.all('SELECT stream, reason, due FROM deadlines ORDER BY stream, reason');
 
 /** Looks that are noted; each answers what `then` does. */
@@ -66,6 +71,10 @@ describe('a reason', () => {
     await engine.schedule([due(A, 0)]);
     await engine.fire();
     expect(looked).toEqual([A]);
+  });
+
+  test('whose look is no function is refused', () => {
+    expect(() => engine.on('thing', 5 as unknown as Look)).toThrow("'thing' is due must be a function");
   });
 
   test('leads to its own look', async () => {

@@ -1,7 +1,7 @@
 /** What all reactions do alike: commits by stream and in order, and deadlines even beside a failure. */
 import type { Database } from '../../adapters/embedded/database';
 import { SqliteDeadlines } from '../../adapters/embedded/small-stores';
-import { DeadlineEngine } from '../../app/engine/deadlines';
+import { DeadlineEngine, type Reason } from '../../app/engine/deadlines';
 import { type Change, react, type Reaction } from '../../app/engine/reacting';
 import { Watchdog } from '../../app/engine/watchdog';
 import { plusSeconds, toTime } from '../../domain/kernel/time';
@@ -17,12 +17,13 @@ const after = (seconds: number) => plusSeconds(toTime(clock.time), seconds);
 
 let database: MemoryDatabase;
 let deadlines: DeadlineEngine;
+let thing: Reason;
 
 beforeEach(async () => {
   database = new MemoryDatabase();
   const table = await SqliteDeadlines.open(database as unknown as Database);
   deadlines = new DeadlineEngine(table, new Watchdog(clock, () => undefined), clock, () => undefined);
-  deadlines.on('thing', async () => undefined);
+  thing = deadlines.on('thing', async () => undefined);
 });
 afterEach(() => database.close());
 
@@ -46,11 +47,11 @@ test('the commits of a stream come together, in order; other categories and what
 
 test('when one fails, the others have their turn, every deadline is written, and the failure is thrown', async () => {
   const react = async ({ stream, wish }: Change) => {
-    wish('thing', after(9));
-    wish('thing', undefined);
-    wish('thing', after(5));
+    wish(thing, after(9));
+    wish(thing, undefined);
+    wish(thing, after(5));
     if (stream === A) throw new Error('no luck');
-    wish('thing', after(7));
+    wish(thing, after(7));
   };
   await expect(reacting({ react })).rejects.toThrow('no luck');
   expect(stored()).toEqual([
@@ -59,6 +60,14 @@ test('when one fails, the others have their turn, every deadline is written, and
   ]);
 });
 
+test('a category may be called as something that every object has', async () => {
+  await expect(reacting({ react: async () => undefined }, commitsOf(`${TENANT}/constructor/a`, 1))).resolves.toBe(
+    undefined,
+  );
+});
+
 test('a deadline for a reason that nobody has registered is an error', async () => {
-  await expect(reacting({ react: async ({ wish }) => wish('unheard-of', after(1)) })).rejects.toThrow('unheard-of');
+  await expect(reacting({ react: async ({ wish }) => wish('unheard-of' as Reason, after(1)) })).rejects.toThrow(
+    'unheard-of',
+  );
 });

@@ -22,6 +22,29 @@ test('the names of those who park what they can not handle are the names of thos
   expect([...running, publisher, SIGNALS].toSorted()).toEqual(CONSUMERS.toSorted());
 });
 
+test('a colony has started when what its modules start has: what fails there is the failure of its start', async () => {
+  const { ports } = (await stage.prepare()).colony;
+  const started: string[] = [];
+  const start = (name: string) => async () => {
+    await new Promise(setImmediate);
+    if (name === 'bad') throw new Error('bad does not start');
+    started.push(name);
+  };
+  const of = (...names: string[]) =>
+    new Running(
+      new Engine({ ...ports, close: async () => undefined }, false),
+      names.map((name) => ({ services: {}, start: start(name) })),
+      {},
+    );
+  const good = of('one', 'two');
+  await good.start();
+  expect(started).toEqual(['one', 'two']);
+  await good.stop();
+  const bad = of('bad');
+  await expect(bad.start()).rejects.toThrow('bad does not start');
+  await bad.stop();
+});
+
 test('what does not stop keeps nothing else open, is reported, and is thrown in the end', async () => {
   const { ports } = (await stage.prepare()).colony;
   const stopped: string[] = [];

@@ -1,8 +1,7 @@
 /** What is remembered of deadlines that stand: nothing that is missed by it, and no more than stands. */
 import type { Database } from '../../adapters/embedded/database';
 import { SqliteDeadlines } from '../../adapters/embedded/small-stores';
-import { DeadlineEngine } from '../../app/engine/deadlines';
-import type { Deadline } from '../../app/engine/ports';
+import { DeadlineEngine, type Due, type Reason } from '../../app/engine/deadlines';
 import { StandingDeadlines } from '../../app/engine/standing-deadlines';
 import { Watchdog } from '../../app/engine/watchdog';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
@@ -18,7 +17,7 @@ beforeEach(() => {
 });
 
 const after = (seconds: number, of = clock): Time => plusSeconds(toTime(of.time), seconds);
-const due = (seconds: number, stream = A): Deadline => ({ stream, reason: 'thing', due: after(seconds) });
+const due = (seconds: number, stream = A): Due => ({ stream, reason: 'thing' as Reason, due: after(seconds) });
 
 describe('what is needed', () => {
   test('is the earliest of several, and nothing later than one that stands', () => {

@@ -129,11 +129,11 @@ export class World {
       deliveries: new Aggregate(deliveryDecider, transactor, { ...listed, projection: deliveriesView }),
       channels: channelsOf,
       outbound,
+      deadlines,
       clock: this.clock,
       report,
       random: () => this.random(),
     });
-    for (const [reason, look] of Object.entries(deliveries.looks)) deadlines.on(reason, look);
     const feed = new Feed(store, checkpoints, queue, this.clock, report);
     await views.start();
     const handle = (commits: readonly Commit[]) => react(commits, { delivery: deliveries }, { transactor, deadlines });

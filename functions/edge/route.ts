@@ -17,6 +17,7 @@ import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
 import { includesLevel, type Principal } from '../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
+import { checkDocumented } from './documented';
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
 import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected } from './problem';
@@ -193,7 +194,7 @@ function placeholders(path: string): string[] {
 }
 
 /**
- * Registers what serves a route of the contract. Throws when the contract contradicts itself.
+ * Registers what serves a route of the contract. Throws when the contract contradicts itself, or what is bound already.
  */
 export function bindRoute<R extends RouteSpec>(
   spec: R,
@@ -205,6 +206,7 @@ export function bindRoute<R extends RouteSpec>(
   if (declared.toSorted().join() !== placeholders(path).toSorted().join())
     throw new Error(`route ${name}: params has ${declared.join(', ') || 'nothing'}, the path is ${path}`);
   if (body !== undefined && method === 'GET') throw new Error(`route ${name}: a GET has no body`);
+  checkDocumented(spec);
   const bound: BoundRoute = { ...spec, handler, page: page as BoundRoute['page'], check };
   definitions.push(bound);
   register(name, path, methodsOf(method), (request) => serve(bound, request));

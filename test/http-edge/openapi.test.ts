@@ -4,7 +4,7 @@ import { whole } from '../../contract/common';
 import { COMMON_REFUSALS, refusals } from '../../contract/problems';
 import { contract, type RouteSpec } from '../../contract/route';
 import { registerDocs } from '../../functions/edge/docs-routes';
-import { bindRoute, setEdge } from '../../functions/edge/route';
+import { bindRoute, routes, setEdge } from '../../functions/edge/route';
 import { ADA, call } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -221,6 +221,54 @@ describe('the OpenAPI document', () => {
       ([, { headers }]) => (headers as Json | undefined)?.['Retry-After'] !== undefined,
     );
     expect(waiting.map(([name]) => name)).toEqual(['Edge429', 'Edge503']);
+  });
+});
+
+describe('what the document could not hold is refused when it is bound', () => {
+  const spec = (more: Partial<RouteSpec>): RouteSpec => ({
+    ...tasks.get,
+    name: 'late',
+    path: '/v1/late/{id}',
+    ...more,
+  });
+  const another = z.object({ other: z.string() }).meta({ id: 'Task' });
+
+  test.each<[where: string, schema: z.ZodType]>([
+    ['as the answer', another],
+    ['in a field', z.object({ field: another.optional() })],
+    ['in a list', z.array(z.object({ of: another.nullable() }))],
+    ['in a choice', z.union([z.string(), another])],
+    ['in a map', z.record(z.string(), another)],
+    ['in a pair', z.tuple([z.string(), another])],
+    ['behind a default', z.object({ field: another.default({ other: '' }) })],
+    ['behind a function', z.lazy(() => z.array(another))],
+    ['in a field that refers to its own kind', z.object({ get children() { return z.array(another); } })], // prettier-ignore
+    ['before a transformation', another.transform(() => 'text')],
+    ['after one', z.string().pipe(z.preprocess((text) => text, another))],
+  ])('a second schema of the id that another has, %s', (_, schema) => {
+    expect(() => bindRoute(spec({ answer: schema }), () => ({}))).toThrow(
+      "route late: another schema is called 'Task' already (route getTask): rename one",
+    );
+  });
+
+  test('an id that can be no name', () => {
+    const answer = z.object({}).meta({ id: 'no name' });
+    expect(() => bindRoute(spec({ answer }), () => ({}))).toThrow("route late: 'no name' can't be the id of a schema");
+  });
+
+  test('a tag, or a table of refusals, of which something else was said', () => {
+    expect(() => bindRoute(spec({ tag: { ...tag('Tasks'), description: 'Other.' } }), () => ({}))).toThrow(
+      "another tag is called 'Tasks' already (route getTask)",
+    );
+    const table = refusals('Sample', [[409, 'other', 'something else']]);
+    expect(() => bindRoute(spec({ tag: { ...tag('New'), refusals: table } }), () => ({}))).toThrow(
+      "another table of refusals is called 'Sample' already (route getTask)",
+    );
+  });
+
+  test('the same again is no contradiction, and what was refused is not served', () => {
+    bindRoute(spec({ name: 'again' }), () => ({}));
+    expect(routes().map(({ name }) => name)).toEqual(['getTask', 'putTask', 'file', 'again']);
   });
 });
 

@@ -31,7 +31,7 @@ export interface Addition {
   readonly aggregates?: readonly Causal[];
 }
 
-/** What each `cli/<capability>/commands.ts` exports as `commands`; `main.ts` finds them. */
+/** What each `cli/<capability>/commands.ts` exports as `commands`; `additions.ts` finds them. */
 export type CommandModule = readonly Addition[];
 
 /** An example with `formicary` as it has to be called here. */

@@ -3,12 +3,13 @@
  *
  * Ends with 0 when done, 1 when what was asked for was refused or does not hold, 2 when it could not be done at all.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { nearest } from '../domain/kernel/nearest';
-import { type Addition, type All, asCalled, type CommandModule, EXIT_CODES } from './define';
+import { declareAll } from './additions';
+import { asCalled, EXIT_CODES } from './define';
 import { bold, CALL, type Globals, note, styled, UsageError } from './terminal';
 import { endWithParent } from './tether';
 
@@ -50,23 +51,11 @@ Begin with:
 
 // -------------------------------------------------------------------------------------------------------- commands
 
-/** What the folders beside this file add, in the order of the help. */
-function additions(): Addition[] {
-  const file = `commands${extname(__filename)}`;
-  const place = ({ order = Number.MAX_SAFE_INTEGER }: Addition) => order;
-  return readdirSync(__dirname)
-    .filter((folder) => existsSync(join(__dirname, folder, file)))
-    .sort()
-    .flatMap((folder) => (require(join(__dirname, folder, file)) as { commands: CommandModule }).commands)
-    .sort((a, b) => place(a) - place(b));
+try {
+  declareAll(program, __dirname);
+} catch (error) {
+  fail((error as Error).message);
 }
-
-const added = additions();
-const all: All = {
-  kinds: Object.fromEntries(added.flatMap(({ asOf = {} }) => Object.entries(asOf))),
-  aggregates: added.flatMap(({ aggregates = [] }) => aggregates),
-};
-for (const { declare } of added) declare?.(program, all);
 
 // ---------------------------------------------------------------------------------------------------------- errors
 

@@ -9,11 +9,20 @@ export interface LoadedApp {
   terminate(): Promise<void>;
 }
 
-/** Requires the functions of the app in `directory`, which register themselves; nothing is started. */
+/**
+ * Requires the functions of the app in `directory`, which register themselves; nothing is started. What a file throws
+ * is told in one line, with the file.
+ */
 export function loadFunctions(directory: string): void {
   const files = entryFiles(directory);
   installCore();
-  for (const file of files) require(file);
+  for (const file of files)
+    try {
+      require(file);
+    } catch (error) {
+      const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+      throw new Error(`${file}: ${line}`, { cause: error });
+    }
 }
 
 /**

@@ -1,5 +1,5 @@
 /** A folder beside the command line's own adds commands, and kinds of things, without an edit anywhere else. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { compiledApp } from '../support/host';
 import { formicary } from './support';
@@ -44,4 +44,38 @@ test('its kinds of things can be shown as they were', async () => {
     now: { id: 'nine', seen: 'now' },
     changed: [{ field: 'seen' }],
   });
+});
+
+test.each<[what: string, source: string, says: string]>([
+  ['takes the name of a command', `exports.commands = [{ ${declares('post')} }]`, "cannot add command 'post'"],
+  ['takes a kind of asof', 'exports.commands = [{ asOf: { task: () => ({}) } }]', "a kind 'task' of asof already"],
+  ['throws', "throw new Error('no luck\\nand more')", 'no luck'],
+  ['can not be read', 'exports.commands = [', 'Unexpected end of input'],
+  ['is empty', '', 'it must export commands, a list'],
+  ['adds something else than a list', 'exports.commands = {}', 'it must export commands, a list'],
+  [
+    'declares by something else than a function',
+    'exports.commands = [{ declare: 5 }]',
+    'it must export commands, a list',
+  ],
+  [
+    'reads by something else than a function',
+    'exports.commands = [{ asOf: { x: 5 } }]',
+    'it must export commands, a list',
+  ],
+])('a file that %s is named in one line, whatever was called', async (_, source, says) => {
+  const folder = join(compiledApp(), 'dist/cli/zealots');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'commands.js'), source);
+  try {
+    const { code, stdout, stderr } = await formicary(['--version']);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr.split('\n')).toEqual([
+      expect.stringContaining(`formicary: ${join(folder, 'commands.js')}: `) as string,
+      '',
+    ]);
+    expect(stderr).toContain(says);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

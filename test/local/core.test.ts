@@ -47,6 +47,12 @@ describe('loading an app', () => {
     await expect(loadApp(directory)).rejects.toThrow('no file in');
   });
 
+  test('names the file that can not be loaded', async () => {
+    write('package.json', '{"main":"bad.js"}');
+    write('bad.js', 'throw new Error("no luck");');
+    await expect(loadApp(directory)).rejects.toThrow(`${path.join(directory, 'bad.js')}: no luck`);
+  });
+
   test('loads the files in order, then registrations are final', async () => {
     write('package.json', '{"main":"{a,b}.js"}');
     write('b.js', 'globalThis.loadedFiles.push("b");');

@@ -1,5 +1,6 @@
 /** `/v1/signals`: emission, and the field that signals add up to. */
 import { z } from 'zod';
+import { grouped } from '../../domain/kernel/text';
 import { MAX_SIGNALS, SIGNAL_TYPE } from '../../domain/signals/trail';
 import {
   AsOf,
@@ -97,7 +98,7 @@ export const signals = contract({
     tag,
     needs: 'read_write',
     summary: 'Emit signals',
-    description: `One signal, or up to ${MAX_SIGNALS.toLocaleString('en')} in \`signals\`. Each is taken in or refused on its own. ${SENT_AGAIN}`,
+    description: `One signal, or up to ${grouped(MAX_SIGNALS)} in \`signals\`. Each is taken in or refused on its own. ${SENT_AGAIN}`,
     conditional: false,
     body: z.union([SignalInput, z.strictObject({ signals: z.array(SignalInput).min(1).max(MAX_SIGNALS) })]),
     answer: z.object({ value: z.array(z.union([Emitted, NotEmitted])) }),

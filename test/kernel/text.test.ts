@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { nearest } from '../../domain/kernel/nearest';
 import { readNumber } from '../../domain/kernel/number';
-import { cut, shorten, visible } from '../../domain/kernel/text';
+import { cut, grouped, shorten, visible } from '../../domain/kernel/text';
 import { SETTING_NAMES, unknownSettings } from '../../host/config';
 
 /** Texts of letters, emoji of one and several parts, accents, flags, and halves of pairs. */
@@ -129,4 +129,8 @@ describe('settings', () => {
     for (const name of [...SETTING_NAMES, 'FORMICARY_PORT'])
       expect(nearest(name, ['FORMICARY_URL', 'FORMICARY_TENANT', 'FORMICARY_PRINCIPAL'])).toBeUndefined();
   });
+});
+
+test.each([0, 7, 999, 1_000, 65_536, 1_000_000, 123_456_789])('%d is grouped by thousands', (count) => {
+  expect(grouped(count)).toBe(count.toLocaleString('en'));
 });

@@ -7,6 +7,7 @@ import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
 import type { Rejection } from '../domain/kernel/decider';
+import type { Principal } from '../domain/kernel/principal';
 import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
 import { Problem, rejected } from './edge/problem';
 import { setEdge } from './edge/route';
@@ -41,14 +42,25 @@ export function runtime(): Promise<Runtime> {
 
 let limiter: RateLimiter | undefined;
 
+function limits(): RateLimiter {
+  limiter ??= (({ rate }) => new RateLimiter(rate.perSecond, rate.burst, systemClock))(readSettings());
+  return limiter;
+}
+
+const bucketOf = ({ tenant, id }: Principal): string => `${tenant} ${id}`;
+
+/** Has the principal pay for what a request asked for beyond one thing: its next requests wait for that. */
+export function charge(principal: Principal, things: number): void {
+  limits().spend(bucketOf(principal), things);
+}
+
 setEdge({
   principalOf(request) {
     const caller = callerOf((name) => request.headers.get(name));
     return 'parameter' in caller ? Problem.invalid(caller.message, [caller]) : caller;
   },
   permits(principal) {
-    limiter ??= (({ rate }) => new RateLimiter(rate.perSecond, rate.burst, systemClock))(readSettings());
-    const wait = limiter.take(`${principal.tenant} ${principal.id}`);
+    const wait = limits().take(bucketOf(principal));
     return wait === 0 ? { allowed: true } : { retryAfterSeconds: wait };
   },
   heard(principal) {

@@ -350,7 +350,7 @@ export class Transactor extends Streams {
     // Properties in the order of the canonical form, which then need not sort them.
     const meta: CommitMeta = {
       action,
-      actor: { id: principal.id, kind: principal.kind },
+      actor: { id: principal.id, kind: principal.kind, via: principal.via },
       causationId: cause?.ref,
       commandHash: command?.hash,
       commandId: command?.key,

@@ -58,6 +58,9 @@ export class AgentBook {
   private readonly bidding = new Map<string, Set<AgentEntry>>();
   /** `tenant capability` → agents that have it and are not gone, in order of id. */
   private readonly having = new Map<string, Ordered<AgentEntry, string>>();
+  /** `tenant gateway` → agents that it speaks for and that are not gone; and those of them that are lost. */
+  private readonly spoken = new Map<string, Set<AgentEntry>>();
+  private readonly lost = new Map<string, Set<AgentEntry>>();
   private readonly listeners: ((entry: AgentEntry) => void)[] = [];
   private readonly kindListeners: ((tenant: string, profile: AgentProfile) => void)[] = [];
   private turn = 0;
@@ -116,6 +119,16 @@ export class AgentBook {
       if (entry.state.profile !== undefined && entry.state.status !== 'gone')
         yield entry as AgentEntry & { state: { profile: AgentProfile } };
     }
+  }
+
+  /** The agents that the gateway speaks for and that are not gone. */
+  spokenFor(tenant: string, gateway: string): Iterable<AgentEntry> {
+    return this.spoken.get(`${tenant} ${gateway}`) ?? [];
+  }
+
+  /** Those of them that count as lost. */
+  lostOf(tenant: string, gateway: string): Iterable<AgentEntry> {
+    return this.lost.get(`${tenant} ${gateway}`) ?? [];
   }
 
   /** Active agents that have the capability and take only what they bid for. */
@@ -244,6 +257,14 @@ export class AgentBook {
     const { tenant } = entry;
     for (const key of bidding(tenant, before)) unlist(this.bidding, key, entry);
     for (const key of bidding(tenant, after)) listed(this.bidding, key, () => new Set()).add(entry);
+    for (const key of spoken(tenant, before)) {
+      unlist(this.spoken, key, entry);
+      unlist(this.lost, key, entry);
+    }
+    for (const key of spoken(tenant, after)) {
+      listed(this.spoken, key, () => new Set()).add(entry);
+      if (after.status === 'lost') listed(this.lost, key, () => new Set()).add(entry);
+    }
     for (const capability of capabilitiesOf(before)) unlist(this.having, `${tenant} ${capability}`, entry);
     for (const capability of capabilitiesOf(after))
       listed(this.having, `${tenant} ${capability}`, () => new Ordered<AgentEntry, string>()).set(entry, entry.id);
@@ -335,4 +356,9 @@ function bidding(tenant: string, state: AgentState | undefined): string[] {
   return state?.status === 'active' && state.profile?.offer === null
     ? [...capabilitiesOf(state)].map((capability) => `${tenant} ${capability}`)
     : [];
+}
+
+function spoken(tenant: string, state: AgentState | undefined): string[] {
+  const gateway = state?.status === 'gone' ? undefined : state?.profile?.gateway;
+  return gateway === undefined ? [] : [`${tenant} ${gateway}`];
 }

@@ -40,7 +40,7 @@ export function agentAnswer(
   { state, version }: Pick<Loaded<AgentState>, 'state' | 'version'>,
 ): Shown<typeof Agent> {
   const { status, profile, since, slots, record } = state;
-  const { agent_type, pool, capabilities, capacity, location, presence_seconds, offer, deployment } =
+  const { agent_type, pool, capabilities, capacity, location, presence_seconds, offer, deployment, gateway } =
     profile as AgentProfile;
   return {
     id,
@@ -55,6 +55,7 @@ export function agentAnswer(
     presence_seconds,
     offer,
     deployment,
+    gateway,
     load: loadOf(state),
     slots,
     record,
@@ -102,6 +103,11 @@ export function leaseKey(tenant: string, task: string, award: number): string {
   return `${taskStream(tenant, task)}#${award}`;
 }
 
+/** Key of a gateway in the presence table: its sign of life is one of all its agents. */
+export function gatewayKey(tenant: string, gateway: string): string {
+  return `${tenant}/gateway/${gateway}`;
+}
+
 /** Whoever waits in a long poll gives a sign of life each third of its limit of presence. Milliseconds for a second. */
 const WAITING_BEAT_MS = 333;
 
@@ -122,6 +128,7 @@ export interface AgentsDeps {
 export class Agents {
   private readonly bells = new Doorbells();
   private readonly doubt: LossDoubt;
+  private readonly ringing: ((tenant: string, id: string, place: number | undefined) => void)[] = [];
   /** Streams of agents that were lost and are on their way back. */
   private readonly returning = new Set<string>();
   private readonly agents: AgentsDeps['agents'];
@@ -279,9 +286,25 @@ export class Agents {
     });
   }
 
-  /** Wakes the agent's long poll, if it has one. */
-  ring(tenant: string, id: string): void {
+  /**
+   * Wakes the agent's long poll, if it has one.
+   * @param place of what it may see now; left out for what has none, as an award
+   */
+  ring(tenant: string, id: string, place?: number): void {
     this.bells.ring(agentStream(tenant, id));
+    for (const listener of this.ringing) listener(tenant, id, place);
+  }
+
+  /** Hears of each agent for which something has come, and its place in the books if it has one. */
+  onRing(listener: (tenant: string, id: string, place: number | undefined) => void): void {
+    this.ringing.push(listener);
+  }
+
+  /** A sign of life of a gateway, and so of all agents that it speaks for. */
+  gatewayHeard(tenant: string, gateway: string): void {
+    const now = this.deps.clock.now();
+    this.deps.presence.beat([gatewayKey(tenant, gateway)], now);
+    this.doubt.gatewayHeard(tenant, gateway, now);
   }
 
   /** Ends every long poll, for good: the process is about to stop. */
@@ -294,8 +317,8 @@ export class Agents {
     const stream = agentStream(tenant, id);
     const { state } = await this.agents.current(tenant, id);
     if (state.status !== 'active' || state.profile === undefined) return undefined;
-    const { presence_seconds } = state.profile;
-    const last = await this.deps.presence.last(stream);
+    const { presence_seconds, gateway } = state.profile;
+    const last = await this.lastSign(stream, gateway === undefined ? undefined : gatewayKey(tenant, gateway));
     const since = this.deps.watchdog.silentSince(last, presence_seconds);
     const now = toTime(this.deps.clock.now());
     let limit = plusSeconds(since, presence_seconds);
@@ -318,6 +341,13 @@ export class Agents {
     }
   }
 
+  /** The later one of the agent's own last sign of life and that of its gateway, as far as there are any. */
+  private async lastSign(stream: string, gateway: string | undefined): Promise<number | undefined> {
+    const own = await this.deps.presence.last(stream);
+    const carried = gateway === undefined ? undefined : await this.deps.presence.last(gateway);
+    return own === undefined || carried === undefined ? (own ?? carried) : Math.max(own, carried);
+  }
+
   private beat(tenant: string, id: string): void {
     const now = this.deps.clock.now();
     this.deps.presence.beat([agentStream(tenant, id)], now);
@@ -328,12 +358,12 @@ export class Agents {
    * Wakes those who may bid: while bids are collected everybody who could do it, else those whom the market does not
    * bid for.
    */
-  private ringBidders({ tenant, state: { spec } }: TaskEntry): void {
+  private ringBidders({ tenant, place, state: { spec } }: TaskEntry): void {
     const first = spec?.requires[0]?.capability;
     if (spec === undefined || first === undefined) return;
     const { agents } = this.deps.market;
     for (const { id } of spec.bid_seconds > 0 ? agents.able(tenant, first) : agents.bidders(tenant, first))
-      this.ring(tenant, id);
+      this.ring(tenant, id, place);
   }
 
   private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {

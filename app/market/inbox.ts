@@ -35,6 +35,27 @@ export interface InboxesDeps {
   readonly clock: Clock;
 }
 
+/** How far an agent has been shown what there is: places in the books of this process. */
+export interface Seen {
+  readonly offers: number;
+  readonly votes: number;
+}
+
+/** Before all that there is. */
+export const NOTHING_SEEN: Seen = { offers: 0, votes: 0 };
+
+/** What waits for an agent beyond what it has seen. */
+export interface Look {
+  readonly items: readonly InboxItem[];
+  readonly seen: Seen;
+  /** Where what it can do was last changed: what it saw before counts for nothing. */
+  readonly able: number;
+  /** Whether something was left out that had no room. */
+  readonly more: boolean;
+  /** Of the items' JSON, about. */
+  readonly bytes: number;
+}
+
 export class Inboxes {
   constructor(private readonly deps: InboxesDeps) {}
 
@@ -43,20 +64,31 @@ export class Inboxes {
    * beginning.
    */
   async page(tenant: string, id: string, after: string | undefined, holding: boolean): Promise<Inbox> {
+    const { epoch, last } = this.deps.places;
+    const cursor = readCursor(after, epoch);
+    // What it could not do before was not shown to it; nor was what another agent's cursor has seen, or one that runs
+    // ahead.
+    const from = (able: number): Seen =>
+      cursor.able === able && Math.max(cursor.offers, cursor.votes) <= last ? cursor : NOTHING_SEEN;
+    const { items, seen, able } = await this.look(tenant, id, from, holding);
+    return { items: [...items], offers_after: writeCursor(after, epoch, { ...seen, able }) };
+  }
+
+  /**
+   * What waits for the agent.
+   * @param from what it has seen, as one who has been able to do what it can since the place that is given
+   * @param holding whether what it works on is shown as well
+   */
+  async look(tenant: string, id: string, from: (able: number) => Seen, holding: boolean): Promise<Look> {
     const { state, version } = await this.deps.transactor.load(agentDecider, agentStream(tenant, id));
     const held = await this.held(tenant, id, state, holding);
     const agent = this.deps.market.agents.update(tenant, id, state, version);
-    const cursor = readCursor(after, this.deps.places.epoch);
-    // What it could not do before was not shown to it; nor was what another agent's cursor has seen, or one that runs
-    // ahead.
-    const own = cursor.able === agent.place && Math.max(cursor.offers, cursor.votes) <= this.deps.places.last;
-    let seen = own ? cursor.offers : 0;
-    let voted = own ? cursor.votes : 0;
+    let { offers, votes } = from(agent.place);
     for (;;) {
       const now = toTime(this.deps.clock.now());
-      const votes = this.deps.rounds.missing(tenant, id, voted, MAX_ITEMS);
+      const missing = this.deps.rounds.missing(tenant, id, votes, MAX_ITEMS);
       const asked = share(
-        votes.entries,
+        missing.entries,
         ({ id: round, state: { spec, pass, electorate_hash, deadline } }): VoteAsked[] =>
           spec === undefined
             ? []
@@ -73,20 +105,24 @@ export class Inboxes {
                 },
               ],
       );
-      const { entries, upTo } = this.deps.market.tasks.offersTo(agent, seen, now, MAX_ITEMS);
+      const { entries, upTo } = this.deps.market.tasks.offersTo(agent, offers, now, MAX_ITEMS);
       const offered = share(entries, ({ id: task, state: open }): Offer[] =>
         open.spec === undefined
           ? []
           : [{ kind: 'offer', task, bids_close_at: open.ready_at, strength: strengthOf(open, now), spec: open.spec }],
       );
-      seen = offered.last?.place ?? upTo;
-      voted = asked.last?.place ?? votes.upTo;
-      const items = [...held, ...asked.items, ...offered.items];
+      offers = offered.last?.place ?? upTo;
+      votes = asked.last?.place ?? missing.upTo;
+      const items = [...held.items, ...asked.items, ...offered.items];
+      const { last } = this.deps.places;
       // A long way without anything for this agent is gone in steps, between which others have their turn.
-      if (items.length > 0 || seen >= this.deps.places.last)
+      if (items.length > 0 || offers >= last)
         return {
           items,
-          offers_after: writeCursor(after, this.deps.places.epoch, { offers: seen, votes: voted, able: agent.place }),
+          seen: { offers, votes },
+          able: agent.place,
+          more: Math.min(offers, votes) < last,
+          bytes: held.bytes + asked.bytes + offered.bytes,
         };
       await turn();
     }
@@ -96,7 +132,12 @@ export class Inboxes {
    * Awards to accept, those that are over first; and what is held, where that is asked for. Awards that a challenge
    * holds come last.
    */
-  private async held(tenant: string, id: string, agent: AgentState, holding: boolean): Promise<InboxItem[]> {
+  private async held(
+    tenant: string,
+    id: string,
+    agent: AgentState,
+    holding: boolean,
+  ): Promise<{ items: InboxItem[]; bytes: number }> {
     const awards: (Assignment & { readonly last: boolean })[] = [];
     const running: HeldTask[] = [];
     for (const [task, slot] of Object.entries(agent.slots)) {
@@ -129,30 +170,36 @@ export class Inboxes {
         });
     }
     awards.sort((a, b) => Number(a.last) - Number(b.last) || (a.accept_by < b.accept_by ? -1 : 1));
-    return [...running, ...share(awards, ({ last: _, ...award }) => [award]).items];
+    const { items, bytes } = share(awards, ({ last: _, ...award }) => [award]);
+    return { items: [...running, ...items], bytes };
   }
 }
 
-/** As many as there is room for, as items; and the last entry that had room, when one had none. */
-function share<E, I>(entries: readonly E[], itemsOf: (entry: E) => readonly I[]): { items: I[]; last: E | undefined } {
+/**
+ * As many as there is room for, as items, and their bytes; and the last entry that had room, when one had none.
+ */
+function share<E, I>(
+  entries: readonly E[],
+  itemsOf: (entry: E) => readonly I[],
+): { items: I[]; bytes: number; last: E | undefined } {
   const items: I[] = [];
   let bytes = 0;
   for (const [i, entry] of entries.entries()) {
     for (const item of itemsOf(entry)) {
-      bytes += JSON.stringify(item).length;
-      if (items.length === MAX_ITEMS || (items.length > 0 && bytes > MAX_BYTES)) return { items, last: entries[i - 1] };
+      const size = JSON.stringify(item).length;
+      if (items.length === MAX_ITEMS || (items.length > 0 && bytes + size > MAX_BYTES))
+        return { items, bytes, last: entries[i - 1] };
+      bytes += size;
       items.push(item);
     }
   }
-  return { items, last: undefined };
+  return { items, bytes, last: undefined };
 }
 
 // ---------------------------------------------------------------------------------------------------------- cursor
 
-/** How far an agent has been shown what there is, by the places of one process. */
-interface Seen {
-  readonly offers: number;
-  readonly votes: number;
+/** What a cursor says of one process. */
+interface Part extends Seen {
   /** What the agent could do then. */
   readonly able: number;
 }
@@ -162,7 +209,7 @@ const MAX_EPOCHS = 16;
 const PART = /^([0-9a-f]{1,16})\.(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/;
 
 /** How far the agent has seen this process's books; nothing where the cursor knows nothing of them. */
-function readCursor(cursor: string | undefined, epoch: string): Seen {
+function readCursor(cursor: string | undefined, epoch: string): Part {
   for (const part of cursor?.split('_') ?? []) {
     const [, of, offers, votes, able] = PART.exec(part) ?? [];
     if (of === epoch) return { offers: Number(offers), votes: Number(votes), able: Number(able) };
@@ -171,7 +218,7 @@ function readCursor(cursor: string | undefined, epoch: string): Seen {
 }
 
 /** The cursor with this process's part as it is now: the newest parts first. */
-function writeCursor(cursor: string | undefined, epoch: string, { offers, votes, able }: Seen): string {
+function writeCursor(cursor: string | undefined, epoch: string, { offers, votes, able }: Part): string {
   const others = (cursor?.split('_') ?? []).filter((part) => PART.test(part) && !part.startsWith(`${epoch}.`));
   return [`${epoch}.${offers}.${votes}.${able}`, ...others].slice(0, MAX_EPOCHS).join('_');
 }

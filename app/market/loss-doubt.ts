@@ -32,6 +32,11 @@ export class LossDoubt {
     this.signs.set(`${tenant} ${id}`, at);
   }
 
+  /** A gateway gave a sign of life for all its agents. */
+  gatewayHeard(tenant: string, gateway: string, at: number): void {
+    this.heard(tenant, gatewayName(gateway), at);
+  }
+
   forget(tenant: string, id: string): void {
     this.signs.delete(`${tenant} ${id}`);
   }
@@ -56,7 +61,7 @@ export class LossDoubt {
       if (state.status !== 'active') continue;
       living += 1;
       // Who speaks with another process is not for this one to count.
-      const sign = this.signs.get(`${tenant} ${id}`);
+      const sign = this.signOf(tenant, id, state.profile.gateway);
       if (sign !== undefined && now - sign >= state.profile.presence_seconds * 1_000 * NEARLY) silent += 1;
     }
     const doubted = silent > MANY && silent > living * SHARE;
@@ -67,4 +72,15 @@ export class LossDoubt {
       });
     this.since = doubted ? (this.since ?? now) : undefined;
   }
+
+  private signOf(tenant: string, id: string, gateway: string | undefined): number | undefined {
+    const own = this.signs.get(`${tenant} ${id}`);
+    const carried = gateway === undefined ? undefined : this.signs.get(`${tenant} ${gatewayName(gateway)}`);
+    return own === undefined || carried === undefined ? (own ?? carried) : Math.max(own, carried);
+  }
+}
+
+/** Among the ids of agents, of which none has a space. */
+function gatewayName(gateway: string): string {
+  return `gateway ${gateway}`;
 }

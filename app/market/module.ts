@@ -18,6 +18,7 @@ import type { Signals } from '../signals/module';
 import type { AgentBook } from './agent-book';
 import { Agents } from './agents';
 import { Balance } from './balance';
+import { Gateways } from './gateways';
 import { Inboxes } from './inbox';
 import { Market, type MarketOptions } from './market';
 import { Pauses } from './pauses';
@@ -56,12 +57,13 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
   const inboxes = new Inboxes({ transactor, market, rounds: roundBook, places, clock });
   const { presence } = ports;
   const agents = new Agents({ agents: agentsOf, transactor, market, inboxes, presence, clock, watchdog, report });
+  const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock });
   const whyNots = new WhyNots(transactor, market, clock);
   const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, whyNots, blobs, clock });
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
   const reactions = new Reactions({ transactor, market, agents, tasks, deadlines, clock, report });
   const balance = new Balance(transactor, market, signals, viewStore, clock, report);
-  roundBook.onAsked((tenant, voter) => agents.ring(tenant, voter));
+  roundBook.onAsked((tenant, voter) => agents.ring(tenant, voter, places.last));
   // Whatever an agent does in its own name is a sign of life.
   transactor.onCommand((context) => {
     if (context.principal.kind === 'agent') void agents.heard(context, context.principal.id).catch(() => undefined);
@@ -83,7 +85,7 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
   }
 
   return {
-    services: { market, agents, tasks, pauses, whyNots, balance, reactions, roundBook },
+    services: { market, agents, gateways, tasks, pauses, whyNots, balance, reactions, roundBook },
     consumers: { reactions: [reactions, balance] },
     open: () => balance.open(),
     fill,
@@ -93,6 +95,7 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
     },
     async stop() {
       agents.stop();
+      gateways.stop();
       await balance.stop();
       reactions.stop();
     },

@@ -3,7 +3,7 @@
  * reads them.
  */
 import { isId, isTenant } from '../../domain/kernel/ids';
-import type { Principal, PrincipalKind } from '../../domain/kernel/principal';
+import { AGENT_LEVEL, type Principal, type PrincipalKind } from '../../domain/kernel/principal';
 
 const TENANT_HEADER = 'x-formicary-tenant';
 const PRINCIPAL_HEADER = 'x-formicary-principal';
@@ -43,7 +43,7 @@ export function callerOf(header: (name: string) => string | null): Principal | U
     tenant,
     id,
     kind,
-    level: kind === 'agent' ? 'execute' : 'critical',
+    level: kind === 'agent' ? AGENT_LEVEL : 'critical',
     groups: kind === 'human' ? PEOPLE : undefined,
   };
 }

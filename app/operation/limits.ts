@@ -19,14 +19,24 @@ export class RateLimiter {
 
   /** Takes a token: 0 when there was one, else the seconds until there is. */
   take(key: string): number {
+    const bucket = this.refilled(key);
+    if (bucket.tokens < 1) return (1 - bucket.tokens) / this.perSecond;
+    bucket.tokens -= 1;
+    return 0;
+  }
+
+  /** Takes tokens for what costs as much as several requests, also more than there are: they are missing later. */
+  spend(key: string, tokens: number): void {
+    this.refilled(key).tokens -= tokens;
+  }
+
+  private refilled(key: string): { tokens: number } {
     const now = this.clock.now();
     const bucket = this.buckets.get(key) ?? { tokens: this.burst, at: now };
     bucket.tokens = Math.min(this.burst, bucket.tokens + (Math.max(0, now - bucket.at) / 1000) * this.perSecond);
     bucket.at = now;
     this.buckets.set(key, bucket);
-    if (bucket.tokens < 1) return (1 - bucket.tokens) / this.perSecond;
-    bucket.tokens -= 1;
-    return 0;
+    return bucket;
   }
 }
 

@@ -52,5 +52,5 @@ function lineOf({ at, stream, index, events, meta, hash }: Commit): string {
   const told = events.slice(0, MOST_EVENTS).map((event) => `${bold(event.type)} ${factsOf(event)}`.trimEnd());
   if (events.length > MOST_EVENTS) told.push(`and ${events.length - MOST_EVENTS} more`);
   const date = at.slice(0, 10) === new Date().toISOString().slice(0, 10) ? '' : `${at.slice(0, 10)} `;
-  return `${dim(date + at.slice(11, 23))}  ${styled('cyan', shortRef(`${stream}@${index}`))}  ${told.join('; ')}  ${dim(`by ${meta.actor.id}  ${shortHash(hash)}`)}`;
+  return `${dim(date + at.slice(11, 23))}  ${styled('cyan', shortRef(`${stream}@${index}`))}  ${told.join('; ')}  ${dim(`by ${meta.actor.id}${meta.actor.via === undefined ? '' : ` through ${meta.actor.via}`}  ${shortHash(hash)}`)}`;
 }

@@ -43,7 +43,14 @@ export const Commit = z
       )
       .meta({ description: 'What happened' }),
     meta: z.object({
-      actor: z.object({ id: z.string(), kind: z.enum(PRINCIPAL_KINDS) }),
+      actor: z.object({
+        id: z.string(),
+        kind: z.enum(PRINCIPAL_KINDS),
+        via: z
+          .string()
+          .optional()
+          .meta({ description: 'The service that spoke for the agent, where it was not itself' }),
+      }),
       action: z.string().meta({ description: 'What was asked for', example: 'task.complete' }),
       commandId: z.string().optional().meta({ description: 'The Idempotency-Key' }),
       commandHash: Hash.optional().meta({ description: 'SHA-256 of the command' }),

@@ -54,7 +54,7 @@ export const AgentInput = z
   .meta({ id: 'AgentInput' });
 
 /** A place in what waits; one that is not known, of whatever form, means the beginning. */
-const Cursor = z
+export const Cursor = z
   .string()
   .regex(/^[\w.:+-]{0,1000}$/, 'must be offers_after of an earlier answer, as it is')
   .meta({
@@ -115,6 +115,10 @@ export const Agent = z
     presence_seconds: z.number().meta({ description: 'Seconds without a sign of life after which it counts as lost' }),
     offer: StandingOffer.nullable().meta({ description: 'null: it only takes what it bids for' }),
     deployment: Deployment.optional().meta({ description: 'How it was deployed from the repository, when it was' }),
+    gateway: z
+      .string()
+      .optional()
+      .meta({ description: 'The service that registered it and speaks for it; absent: it speaks for itself' }),
     load: Load,
     slots: z.record(z.string(), Slot).meta({ description: 'The tasks that hold its capacity, by id' }),
     record: z

@@ -2,6 +2,11 @@
 import { refusals } from '../problems';
 
 export const MARKET_REFUSALS = refusals('Market', [
+  [
+    403,
+    'agent-not-of-gateway',
+    'the agent is not registered through this gateway: register it through it, under an id that is free',
+  ],
   [404, 'agent-not-found', 'there is no such agent: register it first'],
   [404, 'award-not-found', 'there is no such award'],
   [404, 'pool-not-found', 'no agent is in this pool: move agents there first'],

@@ -28,7 +28,8 @@ export interface PolicyReceipt {
 }
 
 export interface CommitMeta {
-  readonly actor: { readonly id: string; readonly kind: PrincipalKind };
+  /** `via`: the service that spoke for the agent, where it did not call itself. */
+  readonly actor: { readonly id: string; readonly kind: PrincipalKind; readonly via?: string };
   /** What was asked for, for example `task.complete`. */
   readonly action: string;
   /** The caller's Idempotency-Key, when there was one. */

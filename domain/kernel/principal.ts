@@ -18,6 +18,17 @@ export interface Principal {
   readonly level: Level;
   /** Of a person: the groups that its credentials name, for example `approvers`. */
   readonly groups?: readonly string[];
+  /** Of an agent that does not call itself: the service that speaks for it. */
+  readonly via?: string;
+}
+
+/** What an agent may do at most. */
+export const AGENT_LEVEL: Level = 'execute';
+
+/** The agent, for which its gateway speaks: with the agent's rights, and never with more than the gateway has. */
+export function spokenFor(gateway: Principal, agent: string): Principal {
+  const level = includesLevel(gateway.level, AGENT_LEVEL) ? AGENT_LEVEL : gateway.level;
+  return { tenant: gateway.tenant, id: agent, kind: 'agent', level, via: gateway.id };
 }
 
 /**

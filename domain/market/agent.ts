@@ -38,6 +38,8 @@ export interface AgentProfile {
   readonly offer: StandingOffer | null;
   /** How it was deployed from the repository, when it was. */
   readonly deployment?: Deployment;
+  /** The service that registered it and speaks for it; undefined: it speaks for itself. */
+  readonly gateway?: string;
 }
 
 /** Tier and state are two things: when an instance is to run, and how it starts. */
@@ -193,18 +195,35 @@ export function agentDue(state: AgentState): Time | undefined {
 
 // ------------------------------------------------------------------------------------------------------ decisions
 
-/** Registers the agent, or revises what it says of itself. */
-export function register(profile: AgentProfile): Decision<AgentState, AgentEvent> {
+/**
+ * Registers the agent, or revises what it says of itself. Its gateway it keeps until it is gone: nobody becomes another
+ * agent's voice by registering it once more.
+ */
+export function register(said: AgentProfile): Decision<AgentState, AgentEvent> {
   return (state) => {
-    if (state.status === 'unknown' || state.status === 'gone')
-      return [{ type: 'AgentRegistered', v: 1, data: { profile } }];
+    const before = state.status === 'gone' ? undefined : state.profile;
+    if (before === undefined) return [{ type: 'AgentRegistered', v: 1, data: { profile: said } }];
+    if (said.gateway !== undefined && said.gateway !== before.gateway) return notOfGateway();
+    const profile = before.gateway === undefined ? said : { ...said, gateway: before.gateway };
     const events: AgentEvent[] = [];
-    if (JSON.stringify(sortedProfile(profile)) !== JSON.stringify(sortedProfile(state.profile as AgentProfile))) {
+    if (JSON.stringify(sortedProfile(profile)) !== JSON.stringify(sortedProfile(before)))
       events.push({ type: 'AgentRevised', v: 1, data: { profile } });
-    }
     if (state.status === 'lost') events.push({ type: 'AgentReturned', v: 1, data: {} });
     return events;
   };
+}
+
+/** Why the caller may not speak for the agent; undefined when it may, since the agent was registered through it. */
+export function notSpokenForBy({ status, profile }: AgentState, gateway: string): Rejection | undefined {
+  return profile?.gateway === gateway && status !== 'gone' ? undefined : notOfGateway();
+}
+
+function notOfGateway(): Rejection {
+  return new Rejection(
+    'forbidden',
+    'agent-not-of-gateway',
+    'the agent is not registered through this gateway: register it through it, under an id that is free',
+  );
 }
 
 function sortedProfile(profile: AgentProfile): unknown {

@@ -36,6 +36,7 @@ type Steps = readonly Step[];
 const COLLEAGUE: Step = ['putAgent', { as: 'recon-8', params: { id: 'recon-8' } }];
 const AWARDED: Steps = ['putAgent', 'postTask'];
 const ACCEPTED: Steps = [...AWARDED, 'acceptTask'];
+const THROUGH_GATEWAY: Steps = ['registerGatewayAgents', 'postTask'];
 const COLLECTING: Steps = ['putAgent', ['postTask', { body: { bid_seconds: 3_600 } }]];
 const BLOB: Step = ['postTask', { body: { payload: { lines: 'x'.repeat(40_000) } } }];
 const OWN_TYPE: Step = ['defineAgentType', { params: { agent_type: 'finance.card_reconciliation' } }];
@@ -67,6 +68,7 @@ const BEFORE: Readonly<Record<string, Steps>> = {
   challenge: [COLLEAGUE, 'registerAgent', 'proposeAction'],
   claimApproval: ['proposeAction'],
   compensateAction: [...EXECUTED, 'overrideAction'],
+  commandGatewayAgents: THROUGH_GATEWAY,
   completeTask: ACCEPTED,
   decideApprovals: ['proposeAction'],
   declineTask: AWARDED,
@@ -106,6 +108,7 @@ const BEFORE: Readonly<Record<string, Steps>> = {
   progressTask: ACCEPTED,
   readDecisionMetrics: EXECUTED,
   readField: ['emitSignals'],
+  readGatewayInbox: THROUGH_GATEWAY,
   readInbox: ACCEPTED,
   readPoolHistory: ['putAgent'],
   readStatus: ['postTask'],

@@ -1,0 +1,150 @@
+/** `/v1/gateway`: one connection for many agents. */
+import type { Colony } from '../../../app/colony';
+import { type Outcome, type RequestContext, settled } from '../../../app/engine/command';
+import { profileOf } from '../../../app/market/agents';
+import { agents } from '../../../contract/market/agents';
+import { gateway } from '../../../contract/market/gateway';
+import type { AnswerOf, Asked } from '../../../contract/route';
+import { type Event, Rejection } from '../../../domain/kernel/decider';
+import type { Principal } from '../../../domain/kernel/principal';
+import { bind } from '../../bind';
+import { batchAnswer, madeId, receiptOf } from '../../edge/answers';
+import { contextOf } from '../../edge/context';
+import { Problem, rejected } from '../../edge/problem';
+import { type Call, reachableId } from '../../edge/route';
+import { charge } from '../../runtime';
+
+type Command = Asked<typeof gateway.command>['body']['commands'][number];
+type Done = AnswerOf<typeof gateway.command>['value'][number];
+type Came = Outcome<unknown, Event>;
+
+/** Throws a problem (403) when the caller is no service: people and agents speak for themselves. */
+function requireService({ id, kind }: Principal): void {
+  if (kind === 'service') return;
+  throw Problem.of(
+    'forbidden',
+    `${id} is no service: only a service speaks for other agents. Call as service:NAME, or as the agent itself.`,
+  );
+}
+
+/** The context of one of several commands of a request: each has a key of its own, made of that of the request. */
+function partOf(call: Call, part: number, subject: unknown): RequestContext {
+  const { command, ...context } = contextOf(call, subject);
+  return command === undefined ? context : { ...context, command: { ...command, key: madeId(call, part) } };
+}
+
+bind(gateway.register, async (colony, call) => {
+  const { principal, body } = call;
+  requireService(principal);
+  charge(principal, body.agents.length - 1);
+  const value = await Promise.all(
+    body.agents.map(async ({ id, ...input }, i) => {
+      reachableId(agents.get.path, id);
+      const profile = { ...profileOf(input), gateway: principal.id };
+      const outcome = await settled<Came>(colony.agents.register(partOf(call, i + 1, { id, ...input }), id, profile));
+      return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
+    }),
+  );
+  return batchAnswer(value);
+});
+
+bind(gateway.inbox, async (colony, call) => {
+  requireService(call.principal);
+  const signal = call.query.waitSeconds > 0 ? call.signal : undefined;
+  return { body: await colony.gateways.inbox(contextOf(call), { ...call.query, signal }) };
+});
+
+bind(gateway.command, async (colony, call) => {
+  const { principal, body } = call;
+  requireService(principal);
+  charge(principal, body.commands.length - 1);
+  const value: Done[] = [];
+  const byAgent = Map.groupBy(body.commands.entries(), ([, { agent }]) => agent);
+  await Promise.all(
+    [...byAgent].map(async ([agent, commands]) => {
+      const speaker = await settledSpeaker(colony, principal, agent);
+      for (const [i, command] of commands) {
+        value[i] =
+          speaker instanceof Rejection
+            ? refused(speaker)
+            : await done(colony, { ...partOf(call, i + 1, command), principal: speaker }, command);
+      }
+    }),
+  );
+  return batchAnswer(value);
+});
+
+async function settledSpeaker(colony: Colony, gateway: Principal, agent: string): Promise<Principal | Rejection> {
+  const found = colony.gateways
+    .speaker(gateway, agent)
+    .then((speaker) =>
+      speaker instanceof Rejection ? { ok: false as const, rejection: speaker } : { ok: true as const, speaker },
+    );
+  const outcome = await settled(found);
+  return outcome.ok ? outcome.speaker : outcome.rejection;
+}
+
+/** What comes of one command; also where the store could not do it, since others may be done. */
+async function done(colony: Colony, context: RequestContext, command: Command): Promise<Done> {
+  if (command.do === 'heartbeat') {
+    const answer = await settled(
+      colony.agents
+        .heartbeat(context, command.agent, command.holding)
+        .then((beat) =>
+          beat instanceof Rejection ? { ok: false as const, rejection: beat } : { ok: true as const, beat },
+        ),
+    );
+    return answer.ok ? { status: 200, held: answer.beat.held } : refused(answer.rejection);
+  }
+  const outcome = await settled(run(colony, context, command));
+  return outcome.ok ? { status: 200, receipt: receiptOf(outcome) } : refused(outcome.rejection);
+}
+
+function run(colony: Colony, context: RequestContext, command: Exclude<Command, { do: 'heartbeat' }>): Promise<Came> {
+  if ('award' in command) return runHolder(colony, context, command);
+  const { agents, tasks, rounds } = colony;
+  const { agent } = command;
+  switch (command.do) {
+    case 'bid':
+      return tasks.bid(context, command.task, { agent, note: command.note });
+    case 'withdraw_bid':
+      return tasks.withdrawBid(context, command.task, agent);
+    case 'deregister':
+      return agents.deregister(context, agent, command.reason);
+    case 'vote': {
+      const { do: _, agent: __, round, ...vote } = command;
+      return rounds.vote(context, round, vote);
+    }
+  }
+}
+
+/** What whoever was awarded a task does with it. */
+function runHolder(
+  { tasks }: Colony,
+  context: RequestContext,
+  command: Extract<Command, { award: number }>,
+): Promise<Came> {
+  const { task, agent, award } = command;
+  const claim = { agent, award };
+  switch (command.do) {
+    case 'accept':
+      return tasks.accept(context, task, claim);
+    case 'decline':
+      return tasks.decline(context, task, claim, command.reason);
+    case 'progress':
+      return tasks.progress(context, task, claim, command.fraction, command.note);
+    case 'complete':
+      return tasks.complete(context, task, claim, command.result);
+    case 'fail':
+      return tasks.fail(context, task, claim, command.reason, command.retryable);
+    case 'release':
+      return tasks.release(context, task, claim, command.reason);
+    case 'handoff':
+      return tasks.handOff(context, task, claim, command.to, command.note);
+  }
+}
+
+function refused(rejection: Rejection): Done {
+  const { document } = rejected(rejection);
+  return { status: document.status, problem: document };
+}

@@ -1,0 +1,250 @@
+/** One connection for many agents: who may speak for whom, what a poll shows, and whose sign of life it is. */
+import type { MemoryPresence } from '../../adapters/embedded/small-stores';
+import type { RequestContext } from '../../app/engine/command';
+import { gatewayKey } from '../../app/market/agents';
+import { Rejection } from '../../domain/kernel/decider';
+import type { Principal } from '../../domain/kernel/principal';
+import { agentDecider, type AgentProfile } from '../../domain/market/agent';
+import { taskDecider } from '../../domain/market/task';
+import { agentOf, as, profile, spec, Stage, taskOf, TENANT } from '../support/stage';
+
+let stage: Stage;
+beforeEach(async () => {
+  stage = new Stage();
+  await begin();
+});
+afterEach(async () => {
+  expect(stage.chainFaults()).toEqual([]);
+  await stage.end();
+});
+
+async function begin(): Promise<void> {
+  const process = await stage.start();
+  await process.colony.balance.stop();
+  await stage.settled();
+}
+
+const desk: RequestContext = as('service:desk', undefined, 'service');
+const shop: RequestContext = as('service:shop', undefined, 'service');
+
+async function register(id: string, by = desk, changes: Partial<AgentProfile> = {}) {
+  const outcome = await stage.colony.agents.register(by, id, { ...profile(changes), gateway: by.principal.id });
+  await stage.settled();
+  return outcome.ok ? 'registered' : outcome.rejection.code;
+}
+
+async function post(id: string, changes: Parameters<typeof spec>[0] = {}): Promise<void> {
+  expect((await stage.colony.tasks.post(as('poster'), id, spec(changes))).ok).toBe(true);
+  await stage.settled();
+}
+
+/** What a poll shows, as `agent kind task`, and its cursor. */
+async function look(after?: string, { by = desk, limit = 500, holding = false, waitSeconds = 0 } = {}) {
+  const page = await stage.colony.gateways.inbox(by, { waitSeconds, after, limit, holding });
+  const items = page.items.map((item) => `${item.agent} ${item.kind} ${item.kind === 'vote' ? item.round : item.task}`);
+  return { ...page, items };
+}
+
+async function speaker(agent: string, by = desk): Promise<Principal> {
+  const found = await stage.colony.gateways.speaker(by.principal, agent);
+  if (found instanceof Rejection) throw new Error(found.code);
+  return found;
+}
+
+const stateOf = (task: string) => stage.fold(taskDecider, taskOf(task)).state;
+const statusOf = (agent: string) => stage.fold(agentDecider, agentOf(agent)).state.status;
+
+describe('who speaks for whom', () => {
+  test('the gateway that registered an agent, and nobody else, until the agent is gone', async () => {
+    expect(await register('ann')).toBe('registered');
+    expect(await speaker('ann')).toEqual({
+      tenant: TENANT,
+      id: 'ann',
+      kind: 'agent',
+      level: 'execute',
+      via: 'service:desk',
+    });
+    await expect(speaker('ann', shop)).rejects.toThrow('agent-not-of-gateway');
+    await expect(speaker('nobody')).rejects.toThrow('agent-not-of-gateway');
+    expect(await register('ann', shop)).toBe('agent-not-of-gateway');
+
+    // Whoever registers it again without a gateway revises what it says, not who speaks for it.
+    expect((await stage.colony.agents.register(as('ann'), 'ann', profile({ capacity: 7 }))).ok).toBe(true);
+    expect((await stage.colony.agents.load(TENANT, 'ann')).state.profile).toMatchObject({
+      capacity: 7,
+      gateway: 'service:desk',
+    });
+    expect((await speaker('ann')).via).toBe('service:desk');
+
+    await stage.colony.agents.deregister(desk, 'ann', 'done');
+    await expect(speaker('ann')).rejects.toThrow('agent-not-of-gateway');
+    expect(await register('ann', shop)).toBe('registered');
+    await expect(speaker('ann')).rejects.toThrow('agent-not-of-gateway');
+    expect((await speaker('ann', shop)).via).toBe('service:shop');
+  });
+
+  test('an agent that speaks for itself goes on to do so', async () => {
+    await stage.colony.agents.register(as('ann'), 'ann', profile());
+    expect(await register('ann')).toBe('agent-not-of-gateway');
+    await expect(speaker('ann')).rejects.toThrow('agent-not-of-gateway');
+  });
+
+  test('not the service of that name of another tenant', async () => {
+    await register('ann');
+    const other = { principal: { ...desk.principal, tenant: 'other' } };
+    await expect(speaker('ann', other)).rejects.toThrow('agent-not-of-gateway');
+    await post('t');
+    expect((await look(undefined, { by: other })).items).toEqual([]);
+  });
+
+  test('a gateway lends no more than it has', async () => {
+    await register('ann');
+    const weak = { principal: { ...desk.principal, level: 'read_write' as const } };
+    expect((await speaker('ann', weak)).level).toBe('read_write');
+  });
+
+  test('the receipt names the agent as the actor, and the gateway beside it', async () => {
+    await register('ann');
+    await post('t');
+    const done = await stage.colony.tasks.accept({ principal: await speaker('ann') }, 't', { agent: 'ann', award: 1 });
+    expect(done.ok && done.commit?.meta.actor).toEqual({ id: 'ann', kind: 'agent', via: 'service:desk' });
+    expect(stage.stream(taskOf('t')).at(-1)?.meta.actor).toEqual({ id: 'ann', kind: 'agent', via: 'service:desk' });
+  });
+});
+
+describe('what a poll shows', () => {
+  test('what waits for each agent, once to whoever gives the cursor back, and again to whoever does not', async () => {
+    await register('ann');
+    await register('bob');
+    await register('eve', shop);
+    const begun = await look();
+    expect(begun.items).toEqual([]);
+    await post('t1');
+    await post('t2');
+    await post('t3');
+    const first = await look(begun.after);
+    expect(first.items.toSorted()).toEqual(
+      ['t1', 't2', 't3']
+        .map((task) => `${stateOf(task).holder?.agent} assignment ${task}`)
+        .filter((item) => !item.startsWith('eve'))
+        .toSorted(),
+    );
+    expect(first.items.length).toBeGreaterThan(0);
+    // Its answer was lost: the same once more.
+    expect((await look(begun.after)).items.toSorted()).toEqual(first.items.toSorted());
+    expect((await look(first.after)).items).toEqual([]);
+    // The gateway was started again.
+    expect((await look()).items.toSorted()).toEqual(first.items.toSorted());
+  });
+
+  test('offers to bid for once, however often their agent is rung', async () => {
+    await register('ann', desk, { offer: null, capacity: 5 });
+    let { after } = await look();
+    const seen: string[] = [];
+    for (const task of ['a', 'b', 'c', 'd']) {
+      await post(task);
+      const page = await look(after);
+      seen.push(...page.items.filter((item) => item.includes('offer')));
+      ({ after } = page);
+      // An award rings it too.
+      await stage.colony.tasks.bid({ principal: await speaker('ann') }, task, { agent: 'ann' });
+      await stage.settled();
+      const awarded = await look(after);
+      seen.push(...awarded.items.filter((item) => item.includes('offer')));
+      expect(awarded.items).toContain(`ann assignment ${task}`);
+      ({ after } = awarded);
+    }
+    expect(seen).toEqual(['ann offer a', 'ann offer b', 'ann offer c', 'ann offer d']);
+  });
+
+  test('all of it, page by page, where not all has room', async () => {
+    const agents = Array.from({ length: 9 }, (_, i) => `agent-${i}`);
+    for (const id of agents) await register(id, desk, { offer: null });
+    for (const task of ['a', 'b']) await post(task);
+    const seen: string[] = [];
+    let after: string | undefined;
+    for (let more = true, pages = 0; more; pages += 1) {
+      expect(pages).toBeLessThan(20);
+      const page = await look(after, { limit: 3 });
+      seen.push(...page.items);
+      ({ after, more } = page);
+      // What comes meanwhile is not lost either.
+      if (pages === 1) await post('c');
+    }
+    seen.push(...(await look(after)).items);
+    const wanted = agents.flatMap((agent) => ['a', 'b', 'c'].map((task) => `${agent} offer ${task}`));
+    expect([...new Set(seen)].toSorted()).toEqual(wanted.toSorted());
+  });
+
+  test('what is held, where that is asked for', async () => {
+    await register('ann');
+    await post('t');
+    await stage.colony.tasks.accept({ principal: await speaker('ann') }, 't', { agent: 'ann', award: 1 });
+    expect((await look()).items).toEqual([]);
+    expect((await look(undefined, { holding: true })).items).toEqual(['ann holding t']);
+  });
+
+  test('what comes while it waits, at once', async () => {
+    await register('ann');
+    const { after } = await look();
+    const waiting = look(after, { waitSeconds: 30 });
+    await post('t');
+    expect((await waiting).items).toEqual(['ann assignment t']);
+  });
+
+  test('costs what is new: only agents that were rung are looked at', async () => {
+    for (let i = 0; i < 50; i += 1) await register(`agent-${i}`, desk);
+    const { after } = await look();
+    const spy = jest.spyOn(stage.colony.transactor, 'load');
+    const loads = () => spy.mock.calls.filter(([{ category }]) => category === 'agent').length;
+    await look(after);
+    expect(loads()).toBe(0);
+    await stage.colony.tasks.post(as('poster'), 't', spec());
+    await stage.settled();
+    spy.mockClear();
+    expect((await look(after)).items).toHaveLength(1);
+    expect(loads()).toBe(1);
+    spy.mockRestore();
+  });
+});
+
+describe('the sign of life', () => {
+  test('an open poll is one of all agents; without, all are lost, and the next poll brings them back', async () => {
+    for (const id of ['ann', 'bob', 'cleo', 'dan']) await register(id, desk, { presence_seconds: 60 });
+    await register('eve', shop, { presence_seconds: 60 });
+    let { after } = await look();
+    for (let i = 0; i < 6; i += 1) {
+      stage.clock.time += 30_000;
+      ({ after } = await look(after));
+      await stage.fire();
+    }
+    expect(['ann', 'bob', 'cleo', 'dan'].map(statusOf)).toEqual(Array(4).fill('active'));
+    // Of another gateway, which is silent.
+    expect(statusOf('eve')).toBe('lost');
+
+    await post('t');
+    const holder = stateOf('t').holder?.agent as string;
+    await stage.colony.tasks.accept({ principal: await speaker(holder) }, 't', { agent: holder, award: 1 });
+    await stage.pass(400);
+    expect(['ann', 'bob', 'cleo', 'dan'].map(statusOf)).toEqual(Array(4).fill('lost'));
+    expect(stateOf('t').history).toContainEqual(expect.objectContaining({ agent: holder, award: 1, end: 'expired' }));
+
+    await look(after);
+    await stage.settled();
+    expect(['ann', 'bob', 'cleo', 'dan'].map(statusOf)).toEqual(Array(4).fill('active'));
+    const back = stage.stream(agentOf('ann')).find(({ events }) => events[0]?.type === 'AgentReturned');
+    expect(back?.meta.actor).toEqual({ id: 'ann', kind: 'agent', via: 'service:desk' });
+  });
+
+  test('is one mark, however many agents there are', async () => {
+    for (let i = 0; i < 20; i += 1) await register(`agent-${i}`);
+    const { after } = await look();
+    const marked: string[] = [];
+    const { presence } = stage as unknown as { readonly presence: MemoryPresence };
+    const spy = jest.spyOn(presence, 'beat').mockImplementation((keys) => void marked.push(...keys));
+    stage.clock.time += 1_000;
+    await look(after);
+    spy.mockRestore();
+    expect(marked).toEqual([gatewayKey(TENANT, 'service:desk')]);
+  });
+});

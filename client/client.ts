@@ -11,6 +11,7 @@ import { ApprovalsApi } from './approvals';
 import { ChannelsApi, DeliveriesApi } from './channels';
 import { CorrectionsApi } from './corrections';
 import { DecisionsApi } from './decisions';
+import { GatewayApi } from './gateway';
 import { type Health, OperationApi, type Status } from './operation';
 import { OversightApi } from './oversight';
 import { PausesApi, PoolsApi } from './pools';
@@ -50,6 +51,7 @@ export type * from './approvals';
 export type * from './channels';
 export type * from './corrections';
 export type * from './decisions';
+export type * from './gateway';
 export type * from './operation';
 export type * from './oversight';
 export type * from './pools';
@@ -75,6 +77,7 @@ export const DEFAULT_URL = 'http://127.0.0.1:7071';
 
 export class Formicary {
   readonly agents: AgentsApi;
+  readonly gateway: GatewayApi;
   readonly repository: RepositoryApi;
   readonly tasks: TasksApi;
   readonly signals: SignalsApi;
@@ -103,6 +106,7 @@ export class Formicary {
   }: FormicaryOptions = {}) {
     this.session = new Session(transport, tenant, principal, retry);
     this.agents = new AgentsApi(this.session);
+    this.gateway = new GatewayApi(this.session);
     this.repository = new RepositoryApi(this.session);
     this.tasks = new TasksApi(this.session);
     this.signals = new SignalsApi(this.session);

@@ -1,0 +1,369 @@
+/** Many agents in one process: one long poll tells what waits for all of them, what they do goes in batches. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AgentInput as AgentInputSchema } from '../contract/market/agents';
+import type {
+  AgentCommandInput,
+  gateway,
+  GatewayInbox as GatewayInboxSchema,
+  InboxItem as InboxItemSchema,
+} from '../contract/market/gateway';
+import type { QueryOf, Sent, Shown } from '../contract/route';
+import { type CommandOptions, FormicaryError, type ItemOf, type ReadOptions, type Session } from './session';
+
+export type GatewayAgent = Sent<typeof AgentInputSchema> & { readonly id: string };
+export type GatewayInbox = Shown<typeof GatewayInboxSchema>;
+export type GatewayItem = Shown<typeof InboxItemSchema>;
+/** An award, an offer or a vote, and the agent that it is for. */
+export type AgentAssignment = Extract<GatewayItem, { kind: 'assignment' }>;
+export type AgentHolding = Extract<GatewayItem, { kind: 'holding' }>;
+export type AgentOffer = Extract<GatewayItem, { kind: 'offer' }>;
+export type AgentVoteAsked = Extract<GatewayItem, { kind: 'vote' }>;
+export type AgentCommand = Sent<typeof AgentCommandInput>;
+export type AgentCommandAnswer = ItemOf<typeof gateway.command>;
+export type GatewayRegistered = ItemOf<typeof gateway.register>;
+
+/** Agents, or commands, in one request; bytes of their results, about. */
+const MOST = 500;
+const MOST_BYTES = 2_000_000;
+/** Batches under way at once: what comes meanwhile goes together. */
+const AT_ONCE = 4;
+const POLL_SECONDS = 20;
+/** Leases are looked at so often; each is extended when a third of it is over. Milliseconds. */
+const LOOK_MS = 500;
+const GRACE_MS = 5_000;
+
+/** `/v1/gateway` */
+export class GatewayApi {
+  constructor(private readonly session: Session) {}
+
+  /** Registers up to 500 agents; answers for each, in their order. */
+  register(agents: readonly GatewayAgent[], options?: CommandOptions): Promise<readonly GatewayRegistered[]> {
+    return this.session.batch<typeof gateway.register>('POST /v1/gateway/agents', { body: { agents } }, options);
+  }
+
+  /** What waits for the caller's agents; waits up to `waitSeconds` (at most 30) for something to come. */
+  inbox({ signal, traceparent, ...query }: QueryOf<typeof gateway.inbox> & ReadOptions = {}): Promise<GatewayInbox> {
+    return this.session.call<typeof gateway.inbox>('GET /v1/gateway/inbox', { query }, { signal, traceparent });
+  }
+
+  /** Does up to 500 things that agents do; answers for each, in their order. */
+  command(commands: readonly AgentCommand[], options?: CommandOptions): Promise<readonly AgentCommandAnswer[]> {
+    return this.session.batch<typeof gateway.command>('POST /v1/gateway/commands', { body: { commands } }, options);
+  }
+
+  /** Speaks for the agents that are registered with it, from `start` to `stop`. */
+  open(options?: GatewayOptions): Gateway {
+    return new Gateway(this, (attempt, signal) => this.session.pause(attempt, signal), options);
+  }
+}
+
+/** A task that was accepted. */
+export interface Work extends AgentAssignment {
+  /** Aborts when somebody else has the task, or the gateway stops: what comes of the work is not wanted then. */
+  readonly signal: AbortSignal;
+  /** Says how far the work is: a fraction from 0 to 1. */
+  progress(fraction: number, note?: string): Promise<void>;
+}
+
+/** What an agent says to a question. */
+export interface Ballot {
+  readonly choice: string;
+  readonly confidence: number;
+  readonly reasoning: string;
+}
+
+/** What agents do. What is left out they don't: an award is declined then. */
+export interface AgentHandler {
+  /** Does the task: what it resolves with is the result, and when it rejects the attempt has failed. */
+  work?(work: Work): Promise<unknown>;
+  /** Whether to bid for the task. */
+  bid?(offer: AgentOffer): boolean | Promise<boolean>;
+  /** Undefined: it doesn't vote. */
+  vote?(asked: AgentVoteAsked): Ballot | undefined | Promise<Ballot | undefined>;
+}
+
+export interface GatewayOptions {
+  /** How long a poll waits, at most 30. */
+  readonly pollSeconds?: number;
+  /**
+   * Hears of what the host refused or did not answer, and of what a handler of a bid or a vote threw. The gateway goes
+   * on.
+   */
+  readonly onError?: (error: unknown) => void;
+}
+
+interface Held {
+  readonly agent: string;
+  readonly award: number;
+  readonly leaseMs: number;
+  readonly abort: AbortController;
+  /** Its work, once it is accepted. */
+  work: Promise<void> | undefined;
+  /** When its lease was extended last. */
+  beatAt: number;
+}
+
+interface Waiting {
+  readonly command: AgentCommand;
+  readonly resolve: (answer: AgentCommandAnswer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Agents of one process: registers them, waits for all of them, and does what their handlers say. */
+export class Gateway {
+  private readonly handlers = new Map<string, AgentHandler>();
+  /** By task. */
+  private readonly held = new Map<string, Held>();
+  private readonly asked = new Set<string>();
+  private readonly polling = new AbortController();
+  private queue: Waiting[] = [];
+  private flushing = false;
+  private underway = 0;
+  private beating: NodeJS.Timeout | undefined;
+  private loop: Promise<void> = Promise.resolve();
+  private readonly pollSeconds: number;
+  private readonly onError: (error: unknown) => void;
+
+  constructor(
+    private readonly api: GatewayApi,
+    private readonly pause: (attempt: number, signal: AbortSignal) => Promise<void>,
+    { pollSeconds = POLL_SECONDS, onError = () => undefined }: GatewayOptions = {},
+  ) {
+    this.pollSeconds = pollSeconds;
+    this.onError = onError;
+  }
+
+  /** Registers agents that do what `handler` says. Throws what the host answers to the first that it refuses. */
+  async register(agents: readonly GatewayAgent[], handler: AgentHandler): Promise<void> {
+    for (const { id } of agents) this.handlers.set(id, handler);
+    for (let i = 0; i < agents.length; i += MOST) {
+      const part = agents.slice(i, i + MOST);
+      for (const { problem } of await this.api.register(part))
+        if (problem !== undefined) throw new FormicaryError(problem.status, problem);
+    }
+  }
+
+  /** Takes agents out; they give back what they hold. */
+  async deregister(ids: readonly string[], reason = 'deregistered'): Promise<void> {
+    await Promise.all(ids.map((agent) => this.do({ agent, do: 'deregister', reason })));
+    for (const [task, { agent }] of this.held) if (ids.includes(agent)) this.drop(task);
+    for (const id of ids) this.handlers.delete(id);
+  }
+
+  /** Begins to wait, and so to say that all agents live. */
+  start(): void {
+    this.loop = this.poll();
+    this.beating = setInterval(() => this.beat(), LOOK_MS);
+  }
+
+  /**
+   * Takes nothing new, waits `graceMs` for what is under way, and gives back what is not done then. The agents stay
+   * registered: by and by they count as lost.
+   */
+  async stop({ graceMs = GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
+    this.polling.abort();
+    await this.loop;
+    const works = [...this.held.values()].flatMap(({ work }) => (work === undefined ? [] : [work]));
+    const over = new AbortController();
+    await Promise.race([
+      Promise.allSettled(works),
+      sleep(graceMs, undefined, { signal: over.signal }).catch(() => undefined),
+    ]);
+    over.abort();
+    clearInterval(this.beating);
+    const left = [...this.held];
+    for (const [task] of left) this.drop(task);
+    await Promise.allSettled(
+      left.map(([task, { agent, award }]) =>
+        this.do({ agent, do: 'release', task, award, reason: 'the gateway stops' }),
+      ),
+    );
+  }
+
+  /**
+   * One of the things that agents do, together with others that come at the same time. Rejects with the
+   * `FormicaryError` that it would get by itself.
+   */
+  do(command: AgentCommand): Promise<AgentCommandAnswer> {
+    return new Promise((resolve, reject) => {
+      this.queue.push({ command, resolve, reject });
+      if (this.flushing) return;
+      this.flushing = true;
+      setImmediate(() => {
+        this.flushing = false;
+        this.flush();
+      });
+    });
+  }
+
+  private flush(): void {
+    while (this.queue.length > 0 && this.underway < AT_ONCE) {
+      const batch = this.queue.splice(0, roomFor(this.queue));
+      this.underway += 1;
+      void this.send(batch).finally(() => {
+        this.underway -= 1;
+        this.flush();
+      });
+    }
+  }
+
+  private async send(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const answers = await this.api.command(batch.map(({ command }) => command));
+      batch.forEach(({ resolve, reject }, i) => {
+        const answer = answers[i] as AgentCommandAnswer;
+        if (answer.problem === undefined) resolve(answer);
+        else reject(new FormicaryError(answer.problem.status, answer.problem));
+      });
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  /** Waits for what comes until it is stopped. A host that does not answer is asked again, ever later. */
+  private async poll(): Promise<void> {
+    const { signal } = this.polling;
+    let after: string | undefined;
+    let holding = true;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        const page = await this.api.inbox({ waitSeconds: this.pollSeconds, after, holding, signal });
+        failures = 0;
+        ({ after } = page);
+        holding &&= page.more;
+        for (const item of page.items) void this.take(item).catch((error: unknown) => this.onError(error));
+      } catch (error) {
+        if (isAborted(signal)) return;
+        this.onError(error);
+        await this.pause(failures, signal).catch(() => undefined);
+        failures += 1;
+      }
+    }
+  }
+
+  private async take(item: GatewayItem): Promise<void> {
+    const handler = this.handlers.get(item.agent);
+    switch (item.kind) {
+      case 'assignment':
+        return await this.assigned(item, handler?.work?.bind(handler));
+      case 'holding':
+        // From before this process was started: nobody works on it.
+        if (this.held.get(item.task)?.award === item.award) return;
+        await this.do({
+          agent: item.agent,
+          do: 'release',
+          task: item.task,
+          award: item.award,
+          reason: 'the gateway was started again',
+        });
+        return;
+      case 'offer':
+        if ((await handler?.bid?.(item)) === true) await this.do({ agent: item.agent, do: 'bid', task: item.task });
+        return;
+      case 'vote':
+        return await this.vote(item, handler);
+    }
+  }
+
+  private async assigned(award: AgentAssignment, work: ((work: Work) => Promise<unknown>) | undefined): Promise<void> {
+    const { agent, task, award: number, lease_seconds } = award;
+    if (this.held.get(task)?.award === number) return;
+    const claim = { agent, task, award: number };
+    if (work === undefined) {
+      await this.do({ do: 'decline', ...claim, reason: 'nobody here does the work of this agent' });
+      return;
+    }
+    const abort = new AbortController();
+    const held: Held = {
+      agent,
+      award: number,
+      leaseMs: 1_000 * lease_seconds,
+      abort,
+      work: undefined,
+      beatAt: performance.now(),
+    };
+    this.held.set(task, held);
+    held.work = this.worked(award, held, work).finally(() => {
+      if (this.held.get(task) === held) this.held.delete(task);
+    });
+    await held.work;
+  }
+
+  /** Accepts the award, has the work done, and says what came of it; nothing of a claim that is over. */
+  private async worked(award: AgentAssignment, held: Held, work: (work: Work) => Promise<unknown>): Promise<void> {
+    const { agent, task, award: number } = award;
+    const claim = { agent, task, award: number };
+    const { signal } = held.abort;
+    await this.do({ do: 'accept', ...claim });
+    held.beatAt = performance.now();
+    let ended: AgentCommand;
+    try {
+      const progress = async (fraction: number, note?: string) =>
+        void (await this.do({ do: 'progress', ...claim, fraction, note }));
+      ended = { do: 'complete', ...claim, result: await work({ ...award, signal, progress }) };
+    } catch (error) {
+      ended = { do: 'fail', ...claim, reason: reasonOf(error) };
+    }
+    if (!signal.aborted) await this.do(ended);
+  }
+
+  private async vote(asked: AgentVoteAsked, handler: AgentHandler | undefined): Promise<void> {
+    const { agent, round, pass, snapshot } = asked;
+    const name = `${agent} ${round} ${pass}`;
+    if (this.asked.has(name)) return;
+    this.asked.add(name);
+    try {
+      const ballot = await handler?.vote?.(asked);
+      if (ballot !== undefined) await this.do({ agent, do: 'vote', round, pass, snapshot, ...ballot });
+    } finally {
+      this.asked.delete(name);
+    }
+  }
+
+  /** Extends the leases of which a third is over; drops the work of claims that don't stand. */
+  private beat(): void {
+    const now = performance.now();
+    const holding = new Map<string, { task: string; award: number }[]>();
+    for (const [task, held] of this.held) {
+      if (held.work === undefined || now - held.beatAt < held.leaseMs / 3) continue;
+      held.beatAt = now;
+      const { agent, award } = held;
+      holding.set(agent, [...(holding.get(agent) ?? []), { task, award }]);
+    }
+    for (const [agent, claims] of holding)
+      void this.do({ agent, do: 'heartbeat', holding: claims }).then(
+        ({ held = [] }) => {
+          for (const { task, award, stands } of held)
+            if (!stands && this.held.get(task)?.award === award) this.drop(task);
+        },
+        (error: unknown) => this.onError(error),
+      );
+  }
+
+  private drop(task: string): void {
+    this.held.get(task)?.abort.abort();
+    this.held.delete(task);
+  }
+}
+
+/** How many of the commands fit in one request, at least one. */
+function roomFor(queue: readonly Waiting[]): number {
+  let bytes = 0;
+  const most = Math.min(MOST, queue.length);
+  for (let i = 0; i < most; i += 1) {
+    const { command } = queue[i] as Waiting;
+    if (command.do === 'complete') bytes += JSON.stringify(command.result ?? null).length;
+    if (bytes > MOST_BYTES) return Math.max(1, i);
+  }
+  return most;
+}
+
+/** Why an attempt failed, as the host takes it. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text === '' ? 'the work failed' : text.slice(0, 2_000);
+}
+
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

@@ -21,6 +21,8 @@ export interface ColonyOptions extends RunningOptions {
   readonly market?: MarketOptions;
   /** Where people find this colony: links in notices lead there. */
   readonly publicUrl?: string;
+  /** Look how late this process is, and refuse what can wait meanwhile. */
+  readonly admission?: boolean;
 }
 
 /** What a colony is made of: each module is given the engine and what it needs of those before it. */
@@ -37,7 +39,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     publicUrl: options.publicUrl,
   });
   const audit = auditModule(engine);
-  const operation = operationModule(engine);
+  const operation = operationModule(engine, options.admission === true);
   const named = { signals, repository, notices, market, oversight, audit, operation };
   const services = {
     ...signals.services,

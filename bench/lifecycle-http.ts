@@ -31,7 +31,8 @@ export class HttpColony {
   ) {}
 
   static async open(data: string, agents: number, execArgv: readonly string[] = []): Promise<HttpColony> {
-    const host = new HostProcess({ data, port: await freePort(), execArgv });
+    const environment = { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' };
+    const host = new HostProcess({ data, port: await freePort(), environment, execArgv });
     const crew = new Crew();
     await host.start();
     try {

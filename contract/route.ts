@@ -26,6 +26,13 @@ export interface Tag {
   readonly refusals: Refusals;
 }
 
+/**
+ * What a request means to a host that is late. `new` brings work that was not there, and is refused first; `read`
+ * only looks, and yields next; `underway` carries on what was begun, or steers a host in trouble, and passes.
+ */
+export const WORK = ['new', 'read', 'underway'] as const;
+export type Work = (typeof WORK)[number];
+
 /** Without type parameters, so that a table of routes keeps the exact type of each. */
 export interface RouteSpec {
   /**
@@ -59,9 +66,21 @@ export interface RouteSpec {
   readonly answers: string;
   /** Media type of the answer, when it is not JSON. */
   readonly contentType?: string;
+  /** By default a read where the method is GET, else under way: only what brings new work says so. */
+  readonly work?: Work;
+  /**
+   * What a request costs the host, where that depends on its body: in requests of the plainest kind, which cost 1.
+   * Limits count it.
+   */
+  readonly cost?: (body: never) => number;
   /** False where a change is not of one resource with one version: If-Match is refused there, and true elsewhere. */
   readonly conditional?: boolean;
   readonly example: Example;
+}
+
+/** What a request of a route means to a host that is late. */
+export function workOf({ work, method }: Pick<RouteSpec, 'work' | 'method'>): Work {
+  return work ?? (method === 'GET' ? 'read' : 'underway');
 }
 
 /** A table of routes by the names that its methods have in the client. */

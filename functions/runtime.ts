@@ -7,7 +7,6 @@ import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
 import type { Rejection } from '../domain/kernel/decider';
-import type { Principal } from '../domain/kernel/principal';
 import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
 import { Problem, rejected } from './edge/problem';
 import { setEdge } from './edge/route';
@@ -40,18 +39,18 @@ export function runtime(): Promise<Runtime> {
   return opening;
 }
 
-let limiter: RateLimiter | undefined;
+/** By principal, and by tenant. */
+let limiters: readonly [RateLimiter, RateLimiter] | undefined;
 
-function limits(): RateLimiter {
-  limiter ??= (({ rate }) => new RateLimiter(rate.perSecond, rate.burst, systemClock))(readSettings());
-  return limiter;
-}
-
-const bucketOf = ({ tenant, id }: Principal): string => `${tenant} ${id}`;
-
-/** Has the principal pay for what a request asked for beyond one thing: its next requests wait for that. */
-export function charge(principal: Principal, things: number): void {
-  limits().spend(bucketOf(principal), things);
+function limits(): readonly [RateLimiter, RateLimiter] {
+  if (limiters === undefined) {
+    const { rate, tenantRate } = readSettings();
+    limiters = [
+      new RateLimiter(rate.perSecond, rate.burst, systemClock),
+      new RateLimiter(tenantRate.perSecond, tenantRate.burst, systemClock),
+    ];
+  }
+  return limiters;
 }
 
 setEdge({
@@ -60,8 +59,22 @@ setEdge({
     return 'parameter' in caller ? Problem.invalid(caller.message, [caller]) : caller;
   },
   permits(principal) {
-    const wait = limits().take(bucketOf(principal));
-    return wait === 0 ? { allowed: true } : { retryAfterSeconds: wait };
+    const { tenant, id } = principal;
+    const [ofPrincipal, ofTenant] = limits();
+    const wait = ofPrincipal.take(`${tenant} ${id}`);
+    if (wait > 0) return { retryAfterSeconds: wait };
+    const shared = ofTenant.take(tenant);
+    return shared === 0 ? { allowed: true } : { retryAfterSeconds: shared, of: `the tenant ${tenant}` };
+  },
+  admits(work, { tenant }) {
+    return opened?.colony.admission.ask(work, tenant, performance.now()) ?? 0;
+  },
+  charge(work, { tenant, id }, cost) {
+    opened?.colony.admission.charge(work, tenant, cost);
+    if (cost <= 1) return;
+    const [ofPrincipal, ofTenant] = limits();
+    ofPrincipal.spend(`${tenant} ${id}`, cost - 1);
+    ofTenant.spend(tenant, cost - 1);
   },
   heard(principal) {
     if (principal.kind === 'agent')

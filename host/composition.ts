@@ -99,7 +99,12 @@ export async function openColony(
         clock: parts.clock ?? new SteadyClock(),
         report: (message, facts) => log.warn(facts, message),
       },
-      { maxClockBehindSeconds: settings.maxClockBehindSeconds, publicUrl: settings.publicUrl, ...parts.options },
+      {
+        maxClockBehindSeconds: settings.maxClockBehindSeconds,
+        publicUrl: settings.publicUrl,
+        admission: settings.admission,
+        ...parts.options,
+      },
     );
     await colony.start();
     return colony;

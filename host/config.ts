@@ -61,8 +61,11 @@ const schema = z.object({
     .min(0, 'give seconds, 0 or more')
     .default(MAX_CLOCK_BEHIND_SECONDS),
   FORMICARY_DATA: text.default('.formicary'),
-  FORMICARY_RATE: above0.default(500),
-  FORMICARY_BURST: above0.default(2_000),
+  FORMICARY_RATE: above0.default(1_000),
+  FORMICARY_BURST: above0.default(4_000),
+  FORMICARY_TENANT_RATE: above0.default(20_000),
+  FORMICARY_TENANT_BURST: above0.default(80_000),
+  FORMICARY_ADMISSION: z.enum(['on', 'off'], 'give on or off').default('on'),
   FORMICARY_LOG: z.enum(LEVELS, `give ${LEVELS.slice(0, -1).join(', ')} or silent`).default('info'),
   FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
   FORMICARY_WEBHOOK_HOSTS: text.default(''),
@@ -223,8 +226,11 @@ function settingsOf(given: z.infer<typeof schema>) {
   return {
     /** Folder of the embedded store. */
     data: resolve(given.FORMICARY_DATA),
-    /** Requests a second and burst that one principal may make. */
+    /** What one principal, and all of a tenant, may ask for in a second, and at once; in plain requests. */
     rate: { perSecond: given.FORMICARY_RATE, burst: given.FORMICARY_BURST },
+    tenantRate: { perSecond: given.FORMICARY_TENANT_RATE, burst: given.FORMICARY_TENANT_BURST },
+    /** Whether new work, and then reads, are refused while the host is late. */
+    admission: given.FORMICARY_ADMISSION === 'on',
     /** Seconds by which the machine's clock may be behind the newest receipt at the start. */
     maxClockBehindSeconds: given.FORMICARY_MAX_CLOCK_BEHIND,
     /** pino's level. */

@@ -8,7 +8,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AlteredReceipt, Commit } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
-import { plusSeconds, secondsBetween, toTime } from '../../domain/kernel/time';
+import { plusSeconds, secondsBetween, type Time, toTime } from '../../domain/kernel/time';
 import {
   type Checkpoint,
   type Checkpoints,
@@ -82,6 +82,9 @@ export class Feed {
   private unreadable: string | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private redelivering: Promise<void> | undefined;
+  /** Where this process reads the feed: when it began to, and the longest delay since somebody has asked. */
+  private began: Time | undefined;
+  private longest = 0;
 
   constructor(
     private readonly store: EventStore,
@@ -122,6 +125,7 @@ export class Feed {
         this.position = done;
       }
     }
+    this.began = toTime(this.clock.now());
     this.stopRinging = this.store.onAppend(() => this.ring());
     this.running = this.run();
     this.every(SAVE_EVERY_MS, () => void this.save());
@@ -173,6 +177,16 @@ export class Feed {
     return this.unreadable === undefined
       ? undefined
       : `the feed can't be read, so views and reactions stand still: ${this.unreadable}`;
+  }
+
+  /**
+   * The longest delay, in seconds, of what was handled since this was asked last: 0 where triggers read the feed, which
+   * come when they come. What waited for this process to start counts from then on.
+   */
+  takeDelay(): number {
+    const { longest } = this;
+    this.longest = 0;
+    return longest;
   }
 
   async status(): Promise<FeedStatus[]> {
@@ -311,7 +325,10 @@ export class Feed {
         }
       }
     }
-    subscription.delay = Math.max(0, secondsBetween(since, toTime(this.clock.now())));
+    const now = toTime(this.clock.now());
+    subscription.delay = Math.max(0, secondsBetween(since, now));
+    if (this.began !== undefined)
+      this.longest = Math.max(this.longest, secondsBetween(since > this.began ? since : this.began, now));
     return true;
   }
 

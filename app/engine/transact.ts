@@ -24,7 +24,7 @@ import { Answered, inBatch } from './answered';
 import { append } from './append';
 import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, staleness } from './command';
 import { Denials } from './denials';
-import { type Clock, type EventStore, type Policy, type PolicyAnswer, StoreBusy } from './ports';
+import { type Append, type Clock, type EventStore, type Policy, type PolicyAnswer, StoreBusy } from './ports';
 import { StoreUnavailable } from './reachable';
 import { type AnyDecider, empty, fold, type Folded, loadedOf, snapshotOf, Streams } from './streams';
 import { traced } from './telemetry';
@@ -72,6 +72,9 @@ export class Transactor extends Streams {
   private readonly denials: Denials;
   private readonly answers: Answered;
   private readonly random: () => number;
+  /** Appends since somebody has asked how long they take. */
+  private appends = 0;
+  private appendMs = 0;
 
   constructor(
     store: EventStore,
@@ -174,6 +177,30 @@ export class Transactor extends Streams {
     return commit === undefined ? undefined : causeOf(commit);
   }
 
+  /**
+   * What an append has taken since this was asked last, in seconds, on average; of one that a busy store refused, what
+   * the store asks to wait.
+   */
+  takeAppendDelay(): number {
+    const seconds = this.appends === 0 ? 0 : this.appendMs / this.appends / 1_000;
+    this.appends = this.appendMs = 0;
+    return seconds;
+  }
+
+  private async appended(what: Append): Promise<boolean> {
+    const began = performance.now();
+    let asked = 0;
+    try {
+      return await append(this.store, what, this.random);
+    } catch (error) {
+      if (error instanceof StoreBusy) asked = error.retryAfterMs;
+      throw error;
+    } finally {
+      this.appends += 1;
+      this.appendMs += performance.now() - began + asked;
+    }
+  }
+
   protected override underway(stream: string): Promise<void> | undefined {
     return this.queues.get(stream)?.running;
   }
@@ -232,11 +259,7 @@ export class Transactor extends Streams {
       const { outcomes, sealed, folded } = decided;
       const snapshot = snapshotOf(decider, loaded, folded);
       if (sealed.length > 0) {
-        const written = await append(
-          this.store,
-          { stream, expected: loaded.version, commits: sealed, snapshot },
-          this.random,
-        );
+        const written = await this.appended({ stream, expected: loaded.version, commits: sealed, snapshot });
         if (!written) {
           this.forget(stream);
           cached = undefined;

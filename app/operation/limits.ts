@@ -1,11 +1,11 @@
-/** Limits per principal: of requests in time, a token bucket; of streams that are open at once, a count. */
+/** Limits per caller: of what it asks for in time, a token bucket; of streams that are open at once, a count. */
 import { Recent } from '../../domain/kernel/recent';
 import type { Clock } from '../engine/ports';
 
-const MAX_PRINCIPALS = 50_000;
+const MAX_CALLERS = 50_000;
 
 export class RateLimiter {
-  private readonly buckets = new Recent<string, { tokens: number; at: number }>(MAX_PRINCIPALS);
+  private readonly buckets = new Recent<string, { tokens: number; at: number }>(MAX_CALLERS);
 
   /**
    * @param perSecond tokens that come back in a second

@@ -19,6 +19,8 @@ import type { Ports, StoreCost } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { Balance, Market } from '../market/module';
 import type { DecisionFigures, DecisionMetrics } from '../oversight/module';
+import type { Admission } from './admission';
+import { DELAYS, type Lateness } from './lateness';
 
 /** Tenants with series of their own for decisions: the first by name. */
 const MAX_TENANTS = 50;
@@ -31,6 +33,8 @@ export interface Measured {
   readonly market: Market;
   readonly balance: Balance;
   readonly decisionMetrics: DecisionMetrics;
+  readonly admission: Admission;
+  readonly lateness: Lateness;
 }
 
 export class Metrics {
@@ -120,6 +124,47 @@ export class Metrics {
       registers: [registry],
       collect() {
         this.set(colony.market.tasks.size);
+      },
+    });
+    new Gauge({
+      name: 'formicary_late_seconds',
+      help: 'How late this process is: its event loop (tolerated: 0.1), its appends (0.25), its feed (1)',
+      labelNames: ['of'],
+      registers: [registry],
+      collect() {
+        for (const of of DELAYS) this.set({ of }, colony.lateness.seconds[of]);
+      },
+    });
+    new Gauge({
+      name: 'formicary_admitted_per_second',
+      help: 'What this process lets in while it is late; not there while it refuses nothing',
+      labelNames: ['work'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { work, perSecond } of colony.admission.figures())
+          if (perSecond < Infinity) this.set({ work }, perSecond);
+      },
+    });
+    new Counter({
+      name: 'formicary_requests_admitted_total',
+      help: 'Requests of a class that may be refused, and were let in',
+      labelNames: ['work'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { work, admitted } of colony.admission.figures()) this.inc({ work }, admitted);
+      },
+    });
+    new Counter({
+      name: 'formicary_requests_refused_total',
+      help: 'Requests that were refused because this process was late',
+      labelNames: ['work', 'tenant'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { work, refused } of colony.admission.figures())
+          for (const [tenant, count] of refused) this.inc({ work, tenant }, count);
       },
     });
     const pools = (name: 'gini' | 'utilisation' | 'idle' | 'waiting', help: string) =>

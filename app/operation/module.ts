@@ -5,9 +5,14 @@
  */
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
+import { Admission } from './admission';
+import { Lateness } from './lateness';
 import { Readiness } from './readiness';
 
-export function operationModule({ ports, feed, views, clock, clockCheck }: Engine) {
+/** @param admits whether to look how late this process is: else everything is let in */
+export function operationModule({ ports, feed, transactor, views, clock, clockCheck }: Engine, admits: boolean) {
+  const admission = new Admission();
+  const lateness = new Lateness({ feed, transactor });
   const readiness = new Readiness(
     { store: async () => await ports.probe?.(), feed: async () => feed.trouble() },
     clock,
@@ -20,5 +25,11 @@ export function operationModule({ ports, feed, views, clock, clockCheck }: Engin
       clock: async () => clockCheck.trouble(),
     },
   );
-  return { services: { readiness } } satisfies Module;
+  return {
+    services: { readiness, admission, lateness },
+    start: () => {
+      if (admits) lateness.start((now, times) => admission.look(now, times));
+    },
+    stop: () => lateness.stop(),
+  } satisfies Module;
 }

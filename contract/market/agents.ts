@@ -235,6 +235,7 @@ export const agents = contract({
     path: '/v1/agents',
     tag,
     needs: 'read_write',
+    work: 'new',
     summary: 'Register an agent under a new id',
     description:
       'The id is the one in the body; without one it is the caller, when that is an agent, else a new one (made from the `Idempotency-Key`, when there is one).',
@@ -250,6 +251,7 @@ export const agents = contract({
     path: '/v1/agents/{id}',
     tag,
     needs: 'read_write',
+    work: 'new',
     summary: 'Register an agent, or revise what it says of itself',
     params: ById,
     body: AgentInput,
@@ -310,6 +312,7 @@ export const agents = contract({
     summary: 'Give a sign of life, and extend the leases of the tasks held',
     params: ById,
     body: z.strictObject({ holding: z.array(Holding).max(1_000).default([]) }),
+    cost: ({ holding }: { readonly holding: readonly unknown[] }) => 1 + holding.length / 20,
     answer: z.object({ held: z.array(Held) }),
     answers: 'Which claims still stand; drop the work of those that do not',
     example: { as: 'recon-7', params, body: { holding: [{ task: 'invoice-4711', award: 1 }] } },
@@ -320,6 +323,7 @@ export const agents = contract({
     path: '/v1/agents/{id}/inbox',
     tag,
     needs: 'read_write',
+    work: 'underway',
     summary: 'Wait for awards to accept, offers to bid for and votes to cast',
     description:
       'A long poll: answers as soon as there is something, or with nothing after `waitSeconds`. Asking is a sign of life. An item has the kind `assignment`, `vote` or `offer`; a vote is cast with the `pass` and the `snapshot` that stand there. Awards are shown until they are accepted; offers and votes are not shown again to whoever gives `offers_after` back as `offersAfter`. Each kind has room for 100 items in a page: what has none comes with the next. `holding=true` also shows, as `holding`, what the agent has accepted and not ended: for a worker that was started again.',

@@ -83,6 +83,7 @@ export const gateway = contract({
     path: '/v1/gateway/agents',
     tag,
     needs: 'read_write',
+    work: 'new',
     summary: `Register up to ${MOST} agents, or revise what they say of themselves`,
     description: `The caller, a service, speaks for them from then on, until they are deregistered. An id that another has registered is refused. Each agent is registered or refused on its own; the answers stand in the order of the agents. ${SENT_AGAIN}`,
     conditional: false,
@@ -93,6 +94,7 @@ export const gateway = contract({
         .min(1)
         .max(MOST),
     }),
+    cost: ({ agents }: { readonly agents: readonly unknown[] }) => agents.length,
     answer: z.object({ value: z.array(Registered) }),
     answers: 'One answer for each agent',
     example: { as: 'service:desk', body: { agents: [{ id: 'recon-7', ...profile }] } },
@@ -103,6 +105,7 @@ export const gateway = contract({
     path: '/v1/gateway/inbox',
     tag,
     needs: 'read_write',
+    work: 'underway',
     summary: "Wait for what waits for any of the caller's agents",
     description:
       'A long poll: answers as soon as there is something, or with nothing after `waitSeconds`. While it waits it is a sign of life of all agents that the caller speaks for. The items are those of an agent’s own inbox, each with its `agent`. Offers and votes that an answer showed are not shown again to whoever gives its `after` back; awards may be, until they are accepted; without `after`, or with one that is not known here, everything is shown from the beginning, so something may come twice, and nothing is passed over. `limit` is reached by whole agents: the last one’s items may go beyond it. `holding=true` also shows what they have accepted and not ended.',
@@ -127,6 +130,8 @@ export const gateway = contract({
     conditional: false,
     bodyLimit: 4_000_000,
     body: z.strictObject({ commands: z.array(AgentCommandInput).min(1).max(MOST) }),
+    cost: ({ commands }: { readonly commands: readonly { readonly holding?: readonly unknown[] }[] }) =>
+      commands.reduce((sum, { holding = [] }) => sum + 1 + holding.length / 20, 0),
     answer: z.object({ value: z.array(Done) }),
     answers: 'One answer for each command',
     example: {

@@ -128,6 +128,7 @@ export const system = contract({
     path: '/v1/status',
     tag,
     needs: 'read_only',
+    work: 'underway',
     summary: 'Feed lag, parked commits, views, and what open and held tasks wait for',
     answer: Status,
     answers: 'Status',

@@ -182,6 +182,7 @@ export const actions = contract({
     path: '/v1/actions',
     tag,
     needs: 'read_write',
+    work: 'new',
     summary: 'Ask whether an action may be taken',
     description:
       'The status says what follows: `cleared` (take it, after `execute`), `held` (agents or people are asked), `veto_window` (it is cleared when nobody stops it in time), `refused`.',

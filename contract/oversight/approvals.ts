@@ -207,6 +207,7 @@ export const approvals = contract({
     path: '/v1/approvals',
     tag,
     needs: 'read_only',
+    work: 'underway',
     summary: 'The queue: the most severe first, of equals the one whose time is up first',
     query: ApprovalFilter,
     answer: List(ApprovalSummary),
@@ -219,6 +220,7 @@ export const approvals = contract({
     path: '/v1/approvals/{approval_id}',
     tag,
     needs: 'read_only',
+    work: 'underway',
     summary: 'Read an approval, now or as it was',
     params: ByApproval,
     query: AsOf,
@@ -236,6 +238,7 @@ export const approvals = contract({
     description: `Each is decided or refused on its own; the answers stand in the order of the items. ${SENT_AGAIN}`,
     conditional: false,
     body: BulkDecision,
+    cost: ({ items }: { readonly items: readonly unknown[] }) => items.length,
     answer: z.object({ value: z.array(BulkAnswer) }),
     answers: 'One answer for each',
     example: {

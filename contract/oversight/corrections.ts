@@ -63,6 +63,7 @@ export const corrections = contract({
     path: '/v1/corrections',
     tag,
     needs: 'read_write',
+    work: 'new',
     summary: 'Say what should have been otherwise, as a person',
     description: 'A correction changes nothing of what it corrects; learning reads it. Agents challenge instead.',
     body: CorrectionInput,

@@ -249,6 +249,7 @@ export const rounds = contract({
     path: '/v1/rounds',
     tag,
     needs: 'read_write',
+    work: 'new',
     summary: 'Put a question, or an action, to a vote',
     description:
       'The electorate is frozen now. The round closes with the vote that decides it, or at its deadline; what is not agreed goes to people.',
@@ -293,6 +294,7 @@ export const rounds = contract({
     path: '/v1/rounds/{round_id}',
     tag,
     needs: 'read_only',
+    work: 'underway',
     summary: 'Read a round, now or as it was',
     params: ByRound,
     query: AsOf,

@@ -214,6 +214,7 @@ export const repository = contract({
     path: '/v1/agents/deploy',
     tag,
     needs: 'read_write',
+    work: 'new',
     summary: 'Deploy an instance of a type',
     description:
       'Registers an agent with the capabilities of its type. Schedule and resources are kept with it; what wakes it by them comes with the lifecycle.',

@@ -417,6 +417,7 @@ const SCRIPT = String.raw`
       const summary = el('summary', {},
         el('span', { class: 'method ' + method }, method.toUpperCase()), pathName(path),
         el('span', { class: 'chip', title: 'The level that the caller needs' }, operation['x-needs-level']),
+        operation['x-work'] === 'new' ? el('span', { class: 'chip', title: 'A host that is late refuses it first' }, 'new work') : undefined,
         el('span', { class: 'summary' }, operation.summary));
       const link = el('a', { href: '#' + id }, el('span', { class: 'method ' + method }, method.toUpperCase()), el('span', {}, operation.summary));
       addItem(operation.tags[0] || 'other', card(id, summary, function () { return operationInside(method, path, operation); }), link,

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Problem } from '../../contract/common';
 import { COMMON_REFUSALS } from '../../contract/problems';
-import type { RouteSpec, Tag } from '../../contract/route';
+import { type RouteSpec, type Tag, workOf } from '../../contract/route';
 import { LEVELS } from '../../domain/kernel/principal';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, titleOf, typeOf } from './problem';
 import { isOptionalBody, routes } from './route';
@@ -43,7 +43,7 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
     info: {
       title,
       version,
-      description: `${description}\n\n${LEVELS_IN_WORDS}`,
+      description: `${description}\n\n${LEVELS_IN_WORDS}\n\n${WORK_IN_WORDS}`,
       contact: { name: title, url: 'https://formicary.dev' },
       license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
     },
@@ -65,6 +65,8 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
 }
 
 const LEVELS_IN_WORDS = `Each operation needs a level of its caller, \`x-needs-level\`. They are ordered, each includes those before it: ${LEVELS.map((level) => `\`${level}\``).join(', ')}. \`read_only\` reads; \`read_write\` says and asks for things that can be taken back; \`execute\` does what has effects outside, such as work on a task; \`critical\` changes how the colony itself runs.`;
+
+const WORK_IN_WORDS = `A host that is late refuses with 429 \`overloaded\` what can wait, by \`x-work\`: \`new\` (brings new work) first, then \`read\`; \`underway\` (carries on what was begun, or steers the host) always passes.`;
 
 /** What people begin with comes first, the rest by name. */
 const FIRST = ['Tasks', 'Agents', 'Signals', 'Rounds', 'Actions', 'Approvals'];
@@ -95,6 +97,7 @@ function operation(spec: RouteSpec, schemas: Schemas): Json {
     description,
     tags: [tag.name],
     'x-needs-level': needs,
+    'x-work': workOf(spec),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && {
       requestBody: {

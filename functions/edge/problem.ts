@@ -22,6 +22,7 @@ export const PROBLEMS = {
   'expectation-failed': { status: 417, title: 'The expectation is not understood' },
   'misdirected-request': { status: 421, title: 'The request is meant for another host' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
+  overloaded: { status: 429, title: 'The host has more to do than it can' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   'receipt-altered': { status: 500, title: 'A receipt is not what was written' },
   'payload-altered': { status: 500, title: 'A payload is not what was written' },

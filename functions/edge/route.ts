@@ -12,7 +12,7 @@ import { type Claimed, type KeyClaim, StoreBusy } from '../../app/engine/ports';
 import { StoreUnavailable } from '../../app/engine/reachable';
 import { traced } from '../../app/engine/telemetry';
 import { logFailure } from '../../app/operation/log';
-import type { AnswerOf, Asked, RouteSpec } from '../../contract/route';
+import { type AnswerOf, type Asked, type RouteSpec, type Work, workOf } from '../../contract/route';
 import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
 import { includesLevel, type Principal } from '../../domain/kernel/principal';
@@ -76,6 +76,7 @@ export type Handler<R extends RouteSpec> = (
 
 /** A route with what serves it. The schemas have checked what it is given, so the exact types are forgotten. */
 export interface BoundRoute extends RouteSpec {
+  readonly work: Work;
   readonly handler: (call: Call<never, never, never>) => Answer | Problem | Promise<Answer | Problem>;
   readonly page?: HtmlPage<Readonly<Record<string, unknown>>>;
   readonly check?: (body: never) => readonly ProblemError[];
@@ -101,8 +102,14 @@ export interface RequestInfo {
 export interface Edge {
   /** The only place where credentials and identity headers are read. */
   principalOf(request: HttpRequest): Principal | Problem | Promise<Principal | Problem>;
-  /** Rate limit: one request of this principal, now. */
-  permits(principal: Principal): { readonly allowed: true } | { readonly retryAfterSeconds: number };
+  /** Rate limit: one request of this principal, now. `of` names whose limit is reached, when it is not the caller's. */
+  permits(
+    principal: Principal,
+  ): { readonly allowed: true } | { readonly retryAfterSeconds: number; readonly of?: string };
+  /** Whether the host can take it now: 0, or the seconds after which to come again. */
+  admits?(work: Work, principal: Principal): number;
+  /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
+  charge?(work: Work, principal: Principal, cost: number): void;
   /** Somebody who may ask has asked. */
   heard?(principal: Principal): void;
   /** Claims an Idempotency-Key for a request; see `Keys`. */
@@ -207,7 +214,7 @@ export function bindRoute<R extends RouteSpec>(
     throw new Error(`route ${name}: params has ${declared.join(', ') || 'nothing'}, the path is ${path}`);
   if (body !== undefined && method === 'GET') throw new Error(`route ${name}: a GET has no body`);
   checkDocumented(spec);
-  const bound: BoundRoute = { ...spec, handler, page: page as BoundRoute['page'], check };
+  const bound: BoundRoute = { ...spec, work: workOf(spec), handler, page: page as BoundRoute['page'], check };
   definitions.push(bound);
   register(name, path, methodsOf(method), (request) => serve(bound, request));
 }
@@ -222,6 +229,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
     principal = found;
     admit(definition, principal);
     edge?.heard?.(principal);
+    checkLoad(definition, principal);
     const caller = principal;
     const attributes = {
       'http.request.method': definition.method,
@@ -282,7 +290,7 @@ function admit(definition: BoundRoute, principal: Principal): void {
   const permit = requireEdge().permits(principal);
   if ('retryAfterSeconds' in permit) {
     const seconds = Math.max(1, Math.ceil(permit.retryAfterSeconds));
-    const detail = `The limit of ${principal.id} is reached; try again in ${seconds} s.`;
+    const detail = `The limit of ${permit.of ?? principal.id} is reached; try again in ${seconds} s.`;
     throw Problem.later('too-many-requests', detail, seconds);
   }
   if (!includesLevel(principal.level, definition.needs)) {
@@ -291,6 +299,18 @@ function admit(definition: BoundRoute, principal: Principal): void {
       `This needs the level ${definition.needs}; ${principal.id} holds ${principal.level}.`,
     );
   }
+}
+
+/**
+ * What has to wait while the host is late hears so before its body is read; what an agent sends is a sign of life all
+ * the same.
+ */
+function checkLoad({ work }: BoundRoute, principal: Principal): void {
+  const wait = requireEdge().admits?.(work, principal) ?? 0;
+  if (wait === 0) return;
+  const seconds = Math.max(1, Math.ceil(wait));
+  const detail = `The host is late, and what is under way comes first; try again in ${seconds} s, with the same Idempotency-Key.`;
+  throw Problem.later('overloaded', detail, seconds);
 }
 
 async function readCall(
@@ -308,6 +328,7 @@ async function readCall(
     throw parameterProblem('If-Match', 'is not understood here: this changes no single resource');
   const idempotencyKey = readIdempotencyKey(headers.get('idempotency-key'));
   const body = definition.body === undefined ? undefined : await readBody(definition.body, definition, request);
+  edge?.charge?.(definition.work, principal, definition.cost?.(body as never) ?? 1);
   const keyed = idempotencyKey !== undefined && definition.method !== 'GET';
   return {
     operation,

@@ -13,6 +13,9 @@ jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local
 
 let caller: Principal | Problem = ADA;
 let retryAfterSeconds: number | undefined;
+let wait = 0;
+const asked: [string, string][] = [];
+const charged: [string, number][] = [];
 let seen: Call | undefined;
 const infos: RequestInfo[] = [];
 const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
@@ -40,6 +43,11 @@ describe('routes', () => {
     setEdge({
       principalOf: () => caller,
       permits: () => (retryAfterSeconds === undefined ? { allowed: true } : { retryAfterSeconds }),
+      admits: (work, { tenant }) => {
+        asked.push([work, tenant]);
+        return work === 'underway' ? 0 : wait;
+      },
+      charge: (work, _, cost) => void charged.push([work, cost]),
       claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
       onRequest: (info) => void infos.push(info),
     });
@@ -69,6 +77,18 @@ describe('routes', () => {
         etag: 0,
         headers: { location: '/things/1' },
       }),
+    );
+    bindRoute(
+      {
+        ...common,
+        name: 'many',
+        method: 'POST',
+        path: '/many',
+        work: 'new',
+        body: z.strictObject({ things: z.array(z.number()) }),
+        cost: ({ things }: { readonly things: readonly number[] }) => things.length,
+      },
+      keep,
     );
     bindRoute({ ...common, name: 'small', method: 'POST', path: '/small', body: z.json(), bodyLimit: 10 }, keep);
     bindRoute(
@@ -138,6 +158,7 @@ describe('routes', () => {
   beforeEach(() => {
     caller = ADA;
     retryAfterSeconds = undefined;
+    wait = 0;
     seen = undefined;
     infos.length = 0;
     errors.mockClear();
@@ -187,6 +208,39 @@ describe('routes', () => {
       caller = { ...ADA, level: 'read_only' };
       const reply = await call('plain');
       expect([reply.status, reply.headers['retry-after'], reply.json()['retryAfterSeconds']]).toEqual([429, '2', 2]);
+    });
+  });
+
+  describe('a host that is late', () => {
+    test('refuses new work and reads before it looks at them, and lets pass what is under way', async () => {
+      wait = 2.4;
+      asked.length = 0;
+      charged.length = 0;
+      const refused = await call('many', { method: 'POST', query: '?a=1', body: 'no JSON at all' });
+      expect([refused.status, refused.headers['retry-after']]).toEqual([429, '3']);
+      expect(refused.json()).toMatchObject({
+        type: 'https://formicary.dev/problems/overloaded',
+        retryAfterSeconds: 3,
+      });
+      expect((await call('plain')).status).toBe(429);
+      expect((await post('create', { title: 'T' })).status).toBe(201);
+      expect(asked).toEqual([
+        ['new', 'default'],
+        ['read', 'default'],
+        ['underway', 'default'],
+      ]);
+      expect(charged).toEqual([['underway', 1]]);
+    });
+
+    test('is told what a request costs when its body is known, and not of one that has no meaning', async () => {
+      charged.length = 0;
+      await post('many', { things: [1, 2, 3] });
+      await post('many', { things: 'none' });
+      await call('plain');
+      expect(charged).toEqual([
+        ['new', 3],
+        ['read', 1],
+      ]);
     });
   });
 

@@ -12,7 +12,6 @@ import { batchAnswer, madeId, receiptOf } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { Problem, rejected } from '../../edge/problem';
 import { type Call, reachableId } from '../../edge/route';
-import { charge } from '../../runtime';
 
 type Command = Asked<typeof gateway.command>['body']['commands'][number];
 type Done = AnswerOf<typeof gateway.command>['value'][number];
@@ -36,7 +35,6 @@ function partOf(call: Call, part: number, subject: unknown): RequestContext {
 bind(gateway.register, async (colony, call) => {
   const { principal, body } = call;
   requireService(principal);
-  charge(principal, body.agents.length - 1);
   const value = await Promise.all(
     body.agents.map(async ({ id, ...input }, i) => {
       reachableId(agents.get.path, id);
@@ -57,7 +55,6 @@ bind(gateway.inbox, async (colony, call) => {
 bind(gateway.command, async (colony, call) => {
   const { principal, body } = call;
   requireService(principal);
-  charge(principal, body.commands.length - 1);
   const value: Done[] = [];
   const byAgent = Map.groupBy(body.commands.entries(), ([, { agent }]) => agent);
   await Promise.all(

@@ -1,0 +1,287 @@
+/**
+ * Who is let in while the host is late. What is under way always is: begun work that can't go on is work thrown away.
+ * New work is refused first, then reads; each by a limit that is found, not set: it appears when the host has been late
+ * for two looks in a row, is cut in proportion while the host stays late, rises while it is on time, and goes when
+ * nobody has run into it for a while. Additive increase and multiplicative decrease of a rate of admission,
+ * by how late things are: M. Welsh and D. Culler, "Adaptive overload control for busy internet servers", USITS 2003;
+ * classes by what is thrown away when they are refused: H. Zhou and others, "Overload control for scaling WeChat
+ * microservices", SoCC 2018.
+ *
+ * What there is, tenants share by max-min fairness: who asks for less than an even share gets all of it, the others
+ * have what is left in equal parts. So whoever asks for most is refused first, and nobody else because of it.
+ *
+ * Pure: time comes in as an argument (milliseconds that never go back), and `random` gives numbers in [0, 1).
+ */
+import type { Work } from '../../contract/route';
+
+/** Classes that may be refused, in the order in which they are. */
+export const YIELDING = ['new', 'read'] as const satisfies readonly Work[];
+export type Yielding = (typeof YIELDING)[number];
+
+/** From how many times the tolerated delay on a class is limited. */
+const LATE_AT: Readonly<Record<Yielding, number>> = { new: 1, read: 2 };
+
+/** Looks in a row that find the host late before anything is refused: a single stall is no overload. */
+const LATE_LOOKS = 2;
+/** A cut takes a moment to be felt: the next comes no earlier, and only when lateness has not fallen by this share. */
+const CUT_EVERY_MS = 1_000;
+const FELT = 0.1;
+/** The most that one cut takes away. */
+const CUT_TO = 0.5;
+/**
+ * What the limit rises by in a second, and the least that is let in: shares of the best rate that was let in on time.
+ * After so many seconds on time it rises faster, in proportion.
+ */
+const RISE = 0.1;
+const FASTER_AFTER_SECONDS = 3;
+const TRICKLE_SHARE = 0.1;
+/** That rate is at least this, in units a second; what is remembered of it halves in so long. */
+const LEAST_BEST = 100;
+const BEST_HALVES_MS = 60_000;
+/** The limit goes when it has refused nobody for so long. */
+const LIFTED_AFTER_MS = 10_000;
+/** Over how long rates are smoothed. */
+const SMOOTHED_MS = 2_000;
+/** Tenants with a place of their own; further ones share one. */
+const MAX_TENANTS = 1_000;
+/** Whoever has asked for less than this in a second is forgotten. */
+const FORGOTTEN_BELOW = 0.01;
+/** Nobody is told to wait for longer, before jitter. */
+const MAX_WAIT_SECONDS = 20;
+/** Weight of the last request in what a request is expected to cost. */
+const LAST_SIZE = 0.1;
+
+/** A tenant that asks. */
+interface Asker {
+  /** What it may take now; below 0 when it has taken more than it was expected to. */
+  tokens: number;
+  at: number;
+  /** Asked for since the last look, and in a second, smoothed. */
+  asked: number;
+  demand: number;
+  /** What those who were refused will come back for. */
+  owed: number;
+  /** What a request of it is expected to cost: it is known only when its body has been read. */
+  size: number;
+}
+
+/** The limit of one class, shared by tenants. */
+export class AdaptiveLimit {
+  private rate = Infinity;
+  /** What a tenant may take in a second: the level up to which all are served alike. */
+  private level = Infinity;
+  /** What was let in since the last look; in a second, smoothed; and at best while the host was on time. */
+  private taken = 0;
+  private usual = 0;
+  private best = LEAST_BEST;
+  /** What a request is expected to cost. */
+  private size = 1;
+  private lateLooks = 0;
+  private looked: number | undefined;
+  /** When the limit was cut last, and how late the host was then; since when it has been on time. */
+  private cut = -Infinity;
+  private lateAtCut = 0;
+  private onTimeSince = 0;
+  private refused = -Infinity;
+  private readonly askers = new Map<string, Asker>();
+
+  /**
+   * @param lateAt from how many times the tolerated delay on the class is limited
+   */
+  constructor(
+    private readonly lateAt: number,
+    private readonly random: () => number,
+  ) {}
+
+  /** Units a second that are let in; `Infinity` while nothing is refused. */
+  get perSecond(): number {
+    return this.rate;
+  }
+
+  /** Places that are kept; bounded. */
+  get places(): number {
+    return this.askers.size;
+  }
+
+  /** Lets a request in: 0; or the seconds after which there is room for it, with jitter. */
+  ask(tenant: string, now: number): number {
+    const asker = this.askerOf(tenant, now);
+    asker.asked += asker.size;
+    if (this.rate === Infinity) {
+      this.taken += asker.size;
+      return 0;
+    }
+    this.refill(asker, now);
+    if (asker.tokens >= asker.size) {
+      asker.tokens -= asker.size;
+      this.taken += asker.size;
+      return 0;
+    }
+    this.refused = now;
+    const rise = this.rise(now) * (this.level / this.rate);
+    const most = this.level * MAX_WAIT_SECONDS + (rise * MAX_WAIT_SECONDS ** 2) / 2;
+    asker.owed = Math.min(most, asker.owed + asker.size);
+    const seconds = Math.min(MAX_WAIT_SECONDS, secondsUntil(asker.owed - asker.tokens, this.level, rise));
+    return seconds + this.random() * Math.max(1, seconds / 2);
+  }
+
+  /** What a request that was let in has cost in the end. */
+  charge(tenant: string, cost: number): void {
+    const asker = this.askers.get(tenant) ?? this.askers.get('');
+    this.size += (cost - this.size) * LAST_SIZE;
+    if (asker === undefined) return;
+    const more = cost - asker.size;
+    this.taken += more;
+    asker.asked += more;
+    if (this.rate < Infinity) asker.tokens -= more;
+    asker.size += more * LAST_SIZE;
+  }
+
+  /**
+   * Moves the limit by how late the host is, and shares it out anew.
+   * @param lateness times the tolerated delay; above 1 the host is late
+   */
+  look(now: number, lateness: number): void {
+    const milliseconds = now - (this.looked ?? now);
+    this.looked = now;
+    if (milliseconds <= 0) return;
+    const seconds = milliseconds / 1_000;
+    const weight = 1 - Math.exp(-milliseconds / SMOOTHED_MS);
+    this.usual += (Math.max(0, this.taken) / seconds - this.usual) * weight;
+    this.taken = 0;
+    const late = lateness > this.lateAt;
+    this.lateLooks = late ? this.lateLooks + 1 : 0;
+    if (late) this.onTimeSince = now;
+    this.best = Math.max(LEAST_BEST, this.best * 0.5 ** (milliseconds / BEST_HALVES_MS), late ? 0 : this.usual);
+    if (this.rate === Infinity && this.lateLooks >= LATE_LOOKS) {
+      // Between what was too much and what was well.
+      this.rate = Math.min(this.usual, Math.sqrt(this.usual * this.best));
+      this.lateAtCut = 0;
+      this.refused = now;
+    }
+    if (this.rate < Infinity) this.move(now, seconds, lateness);
+    for (const [tenant, asker] of this.askers) {
+      asker.demand += (Math.max(0, asker.asked) / seconds - asker.demand) * weight;
+      asker.asked = 0;
+      if (asker.demand < FORGOTTEN_BELOW) this.askers.delete(tenant);
+    }
+    this.level = this.rate === Infinity ? Infinity : evenLevel([...this.askers.values()], this.rate);
+  }
+
+  private move(now: number, seconds: number, lateness: number): void {
+    if (lateness <= this.lateAt) {
+      this.lateAtCut = 0;
+      this.rate = now - this.refused >= LIFTED_AFTER_MS ? Infinity : this.rate + this.rise(now) * seconds;
+    } else if (now - this.cut >= CUT_EVERY_MS && lateness > this.lateAtCut * (1 - FELT)) {
+      this.cut = now;
+      this.lateAtCut = lateness;
+      const share = Math.max(CUT_TO, this.lateAt / lateness);
+      this.rate = Math.max(this.best * TRICKLE_SHARE, Math.min(this.rate, this.usual) * share);
+    }
+  }
+
+  /** What the limit rises by in a second. */
+  private rise(now: number): number {
+    return this.best * RISE * Math.max(1, (now - this.onTimeSince) / 1_000 / FASTER_AFTER_SECONDS);
+  }
+
+  private askerOf(tenant: string, now: number): Asker {
+    const known = this.askers.get(tenant);
+    if (known !== undefined) return known;
+    // The name of no tenant: those for whom there is no place share this one.
+    if (this.askers.size >= MAX_TENANTS && tenant !== '') return this.askerOf('', now);
+    const asker = { tokens: this.burst(this.size), at: now, asked: 0, demand: 0, owed: 0, size: this.size };
+    this.askers.set(tenant, asker);
+    return asker;
+  }
+
+  private refill(asker: Asker, now: number): void {
+    const came = (Math.max(0, now - asker.at) / 1_000) * this.level;
+    asker.at = now;
+    asker.tokens = Math.min(this.burst(asker.size), asker.tokens + came);
+    asker.owed = Math.max(0, asker.owed - came);
+  }
+
+  /** What a tenant may take at once: what comes in a second, and one request at least. */
+  private burst(size: number): number {
+    return Math.max(size, this.level === Infinity ? 0 : this.level);
+  }
+}
+
+/** The seconds in which `wanted` comes together at a rate that rises evenly. */
+function secondsUntil(wanted: number, rate: number, rise: number): number {
+  return wanted <= 0 ? 0 : (2 * wanted) / (rate + Math.sqrt(rate * rate + 2 * rise * wanted));
+}
+
+/** The level up to which all demands can be met: those below it wholly, the others alike. */
+function evenLevel(askers: readonly { readonly demand: number }[], rate: number): number {
+  let rest = rate;
+  let last = 0;
+  const demands = askers.map(({ demand }) => demand).sort((a, b) => a - b);
+  for (const [i, demand] of demands.entries()) {
+    const even = rest / (demands.length - i);
+    if (demand > even) return even;
+    rest -= demand;
+    last = demand;
+  }
+  return last + rest;
+}
+
+/** What has been let in and refused, by class; refused also by tenant. */
+export interface AdmissionFigures {
+  readonly work: Yielding;
+  readonly admitted: number;
+  readonly refused: ReadonlyMap<string, number>;
+  /** Units a second; `Infinity` while nothing is refused. */
+  readonly perSecond: number;
+}
+
+/** Tenants whose refusals are counted apart; those of further ones are counted together. */
+const COUNTED_TENANTS = 50;
+export const OTHER_TENANTS = '(others)';
+
+/** What of the host may be asked for, by class. */
+export class Admission {
+  private readonly classes: Readonly<
+    Record<Yielding, { readonly limit: AdaptiveLimit; admitted: number; readonly refused: Map<string, number> }>
+  >;
+
+  constructor(random: () => number = Math.random) {
+    const open = (work: Yielding) => ({
+      limit: new AdaptiveLimit(LATE_AT[work], random),
+      admitted: 0,
+      refused: new Map<string, number>(),
+    });
+    this.classes = { new: open('new'), read: open('read') };
+  }
+
+  /** Lets a request in: 0; or the seconds after which to come again. What is under way is always let in. */
+  ask(work: Work, tenant: string, now: number): number {
+    if (work === 'underway') return 0;
+    const one = this.classes[work];
+    const seconds = one.limit.ask(tenant, now);
+    if (seconds === 0) one.admitted += 1;
+    else {
+      const name = one.refused.size < COUNTED_TENANTS || one.refused.has(tenant) ? tenant : OTHER_TENANTS;
+      one.refused.set(name, (one.refused.get(name) ?? 0) + 1);
+    }
+    return seconds;
+  }
+
+  /** What a request that was let in has cost in the end, in requests of the plainest kind. */
+  charge(work: Work, tenant: string, cost: number): void {
+    if (work !== 'underway') this.classes[work].limit.charge(tenant, cost);
+  }
+
+  /** Moves the limits by how late the host is, in times of what is tolerated. */
+  look(now: number, lateness: number): void {
+    for (const work of YIELDING) this.classes[work].limit.look(now, lateness);
+  }
+
+  figures(): AdmissionFigures[] {
+    return YIELDING.map((work) => {
+      const { limit, admitted, refused } = this.classes[work];
+      return { work, admitted, refused, perSecond: limit.perSecond };
+    });
+  }
+}

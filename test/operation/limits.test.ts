@@ -1,0 +1,25 @@
+/** Token buckets by what requests cost. */
+import { RateLimiter } from '../../app/operation/limits';
+
+const clock = { time: 0, now: () => clock.time };
+
+test('what a request has turned out to cost, the next ones wait for', () => {
+  const limiter = new RateLimiter(10, 5, clock);
+  expect(limiter.take('a')).toBe(0);
+  limiter.spend('a', 50);
+  // 5 − 1 − 50: 47 are missing until there is one again.
+  expect(limiter.take('a')).toBeCloseTo(4.7);
+  expect(limiter.take('b')).toBe(0);
+  clock.time += 4_600;
+  expect(limiter.take('a')).toBeGreaterThan(0);
+  clock.time += 101;
+  expect(limiter.take('a')).toBe(0);
+  expect(limiter.take('a')).toBeGreaterThan(0);
+});
+
+test('a debt is paid back once, and what was not spent is kept up to the burst', () => {
+  const limiter = new RateLimiter(10, 5, clock);
+  limiter.spend('a', 100);
+  clock.time += 1_000_000;
+  expect(Array.from({ length: 6 }, () => limiter.take('a')).filter((wait) => wait === 0)).toHaveLength(5);
+});

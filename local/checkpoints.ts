@@ -5,7 +5,7 @@
 import path from 'node:path';
 import type { Checkpoint, CheckpointStore, PartitionOwnership } from '@azure/event-hubs';
 import { prepareFolder, privateFile } from '../adapters/embedded/folder';
-import { DatabaseSync } from '../adapters/embedded/sqlite';
+import { type DatabaseSync, openDatabase } from '../adapters/embedded/sqlite';
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS checkpoints (
@@ -21,7 +21,7 @@ export class Checkpoints implements CheckpointStore {
     const file = path.join(folder, 'event-hubs.db');
     prepareFolder(folder);
     privateFile(file);
-    this.database = new DatabaseSync(file);
+    this.database = openDatabase(file);
     // A checkpoint that a loss of power takes with it has its batch come again.
     this.database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; ${SCHEMA}`);
   }

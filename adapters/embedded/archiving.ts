@@ -30,7 +30,7 @@ import {
 } from './archive';
 import { type Database, DATABASE_FILE } from './database';
 import { acquireLock, PRIVATE_FILE, PRIVATE_FOLDER } from './folder';
-import { DatabaseSync } from './sqlite';
+import { openDatabase } from './sqlite';
 import type { Statement } from './writer';
 
 /** What is being written, or was when its writer died. */
@@ -69,7 +69,7 @@ export function quietSince(database: Database, prefix: string, before: Time): st
 export function giveRoomBack(folder: string): string | undefined {
   const lock = acquireLock(folder);
   try {
-    const database = new DatabaseSync(join(folder, DATABASE_FILE));
+    const database = openDatabase(join(folder, DATABASE_FILE));
     try {
       database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)');
       return undefined;

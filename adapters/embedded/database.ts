@@ -8,11 +8,12 @@ import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { acquireLock, DatabaseUnavailable, prepareFolder, privateFile, reasonOf } from './folder';
 import { lostTail, type Mark, MARK_FILE, readMark } from './mark';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from './sqlite';
+import { BUSY_MS, type DatabaseSync, openDatabase, type SQLInputValue, type StatementSync } from './sqlite';
 import {
   encode,
   type Program,
   type WriteOperation,
+  type WriterData,
   type WriteResult,
   type WriterRequest,
   type WriterResponse,
@@ -85,13 +86,14 @@ export class Database {
     // The thread runs from its source too, where it can't import what loads SQLite quietly (`sqlite.ts`). Flags of the
     // process that concern the whole of it are refused for a thread.
     const execArgv = ['--disable-warning=ExperimentalWarning'];
-    const worker = new Worker(join(__dirname, `writer${extname(__filename)}`), { workerData: { file }, execArgv });
+    const workerData: WriterData = { file, busyMs: BUSY_MS };
+    const worker = new Worker(join(__dirname, `writer${extname(__filename)}`), { workerData, execArgv });
     try {
       await new Promise<void>((resolve, reject) => {
         worker.once('message', () => resolve());
         worker.once('error', reject);
       });
-      const database = new Database(folder, worker, lock, new DatabaseSync(file, { readOnly: true }));
+      const database = new Database(folder, worker, lock, openDatabase(file, { readOnly: true }));
       worker.on('message', (message: WriterResponse) => database.receive(message));
       worker.on('error', (error: Error) => database.fail(error));
       worker.on('exit', () => database.fail(new Error('the writer thread ended')));
@@ -251,7 +253,7 @@ function refuseLostEnd(folder: string): void {
 }
 
 function lostEnd(file: string, mark: Mark): string | undefined {
-  const database = new DatabaseSync(file, { readOnly: true });
+  const database = openDatabase(file, { readOnly: true });
   try {
     return lostTail(mark, database);
   } finally {

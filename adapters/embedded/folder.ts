@@ -6,7 +6,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { DatabaseSync } from './sqlite';
+import { type DatabaseSync, openDatabase } from './sqlite';
 
 /** Nobody but the owner reads what a colony knows. */
 export const PRIVATE_FOLDER = 0o700;
@@ -113,10 +113,13 @@ function codeOf(error: unknown): unknown {
 
 // --------------------------------------------------------------------------------------------------------- the lock
 
+/** Whoever only asks whether the folder is in use holds the file for a moment. */
+const LOCK_BUSY_MS = 1_000;
 const SQLITE_BUSY = 5;
 /** SQLITE_CANTOPEN, SQLITE_NOTADB */
 const NO_LOCK = [14, 26];
-const sqliteCode = (error: unknown): number => ((error as { errcode?: number }).errcode ?? 0) & 0xff;
+/** What SQLite calls an error, without its details; 0 for another one. */
+export const sqliteCode = (error: unknown): number => ((error as { errcode?: number }).errcode ?? 0) & 0xff;
 const isBusy = (error: unknown): boolean => sqliteCode(error) === SQLITE_BUSY;
 
 /**
@@ -128,8 +131,7 @@ export function acquireLock(folder: string, name = LOCK_FILE): DatabaseSync {
   privateFile(file);
   let lock: DatabaseSync | undefined;
   try {
-    // Whoever only asks whether the folder is in use holds the file for a moment.
-    lock = new DatabaseSync(file, { timeout: 100 });
+    lock = openDatabase(file, { busyMs: LOCK_BUSY_MS });
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE; BEGIN EXCLUSIVE');
     return lock;
   } catch (error) {
@@ -152,7 +154,7 @@ export function isHeld(folder: string): boolean {
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) return false;
   let lock: DatabaseSync | undefined;
   try {
-    lock = new DatabaseSync(file, { readOnly: true });
+    lock = openDatabase(file, { readOnly: true, busyMs: 0 });
     lock.prepare('SELECT count(*) FROM sqlite_schema').get();
     return false;
   } catch (error) {

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DATABASE_FILE } from './database';
-import { isHeld } from './folder';
-import { DatabaseSync } from './sqlite';
+import { isHeld, sqliteCode } from './folder';
+import { BUSY_MS, type DatabaseSync, openDatabase } from './sqlite';
 
 export interface OpenLog {
   readonly folder: string;
@@ -28,20 +28,41 @@ export function hasLog(folder: string): boolean {
   return statSync(join(folder, DATABASE_FILE), { throwIfNoEntry: false })?.isFile() === true;
 }
 
+/** SQLITE_BUSY, SQLITE_READONLY, SQLITE_CANTOPEN */
+const PASSING = [5, 8, 14];
+const AGAIN_MS = 20;
+
 /**
  * Opens one database of a folder for reading, the log where none is named. Throws what SQLite throws when it can't be
- * read.
- *
+ * read. A host that begins or ends just now makes and removes what is read with it: then it is opened again.
+ */
+export function openLog(folder: string, name = DATABASE_FILE): OpenLog {
+  for (const until = performance.now() + BUSY_MS; ;) {
+    const log = openNow(folder, name);
+    try {
+      log.database.prepare('SELECT count(*) FROM sqlite_schema').get();
+      return log;
+    } catch (error) {
+      const passes = PASSING.includes(sqliteCode(error)) && (log.live || log.wasDisturbed());
+      // What stays wrong, whoever reads it finds and tells.
+      if (!passes || performance.now() > until) return log;
+      log.close();
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, AGAIN_MS);
+    }
+  }
+}
+
+/**
  * SQLite reads the write-ahead log through an index in a third file. A host that runs has made it; without one:
  * - nothing waits in the write-ahead log: the database is read as one that does not change,
  * - the index is there (its host was killed): it is left as it is, and made anew in memory,
  * - the index is not there: both files are copied elsewhere, and read there.
  */
-export function openLog(folder: string, name = DATABASE_FILE): OpenLog {
+function openNow(folder: string, name: string): OpenLog {
   const file = join(folder, name);
   const live = isHeld(folder);
   const before = stampOf(file);
-  const open = (options: string) => new DatabaseSync(new URL(`?${options}`, pathToFileURL(file)));
+  const open = (options: string) => openDatabase(new URL(`?${options}`, pathToFileURL(file)));
   const opened = (database: DatabaseSync, temporary?: string): OpenLog => ({
     folder,
     database,
@@ -58,7 +79,7 @@ export function openLog(folder: string, name = DATABASE_FILE): OpenLog {
   const temporary = mkdtempSync(join(tmpdir(), 'formicary-log-'));
   for (const each of [name, `${name}-wal`])
     copyFileSync(join(folder, each), join(temporary, each), constants.COPYFILE_FICLONE);
-  return opened(new DatabaseSync(join(temporary, name), { readOnly: true }), temporary);
+  return opened(openDatabase(join(temporary, name), { readOnly: true }), temporary);
 }
 
 function sizeOf(file: string): number {

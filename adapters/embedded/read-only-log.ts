@@ -10,7 +10,7 @@ import { commandOf, type Commit, unseal } from '../../domain/kernel/commit';
 import { placeIn } from '../../domain/kernel/ids';
 import { EVENT_SCHEMA } from './event-store';
 import { openLog } from './log';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from './sqlite';
+import { type DatabaseSync, openDatabase, type SQLInputValue, type StatementSync } from './sqlite';
 import { type Queries, SqliteLog } from './sqlite-log';
 
 /** A line of an export: where the commit stands, the exact bytes that were hashed, and their hash. */
@@ -60,7 +60,7 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
   /** Takes in the lines of an export, in their order. */
   static async load(lines: AsyncIterable<LogLine>): Promise<ReadOnlyLog> {
     // Without a name SQLite keeps it in memory, and in a file of its own when it grows.
-    const database = new DatabaseSync('');
+    const database = openDatabase('');
     try {
       database.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; ${PASSING}; BEGIN`);
       const insert = database.prepare('INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)');

@@ -4,7 +4,7 @@ import { archivedLinesIn } from './archive';
 import { readMark } from './mark';
 import type { LogLine } from './read-only-log';
 import { salvage } from './salvage';
-import { DatabaseSync } from './sqlite';
+import { type DatabaseSync, openDatabase } from './sqlite';
 
 const MOST_NAMED = 50;
 
@@ -20,7 +20,7 @@ const INSERT = `INSERT INTO commits VALUES (?, ?, ?, ?, ?, ?)
  * @param onProblem hears, in words, what could not be read, and what was altered; at most some fifty times
  */
 export function* salvagedLines(folder: string, onProblem: (problem: string) => void): Generator<LogLine> {
-  const found = new DatabaseSync('');
+  const found = openDatabase('');
   try {
     found.exec(`PRAGMA journal_mode = OFF; ${FOUND}; BEGIN`);
     const insert = found.prepare(INSERT);

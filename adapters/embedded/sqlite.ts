@@ -15,6 +15,27 @@ function loadQuietly(): typeof Sqlite {
   }
 }
 
-export const { DatabaseSync } = loadQuietly();
+const { DatabaseSync } = loadQuietly();
 export type DatabaseSync = Sqlite.DatabaseSync;
+
+/**
+ * How long a database is waited for that another connection has locked, in milliseconds: who opens, closes or recovers
+ * a write-ahead log does so for a moment. The writer thread
+ * waits as long, to open it.
+ */
+export const BUSY_MS = 5_000;
+
+/**
+ * Opens a database: every one of the product, but for the writer thread's. `''` is one that nobody else sees.
+ * @param busyMs see `BUSY_MS`; then it throws SQLITE_BUSY
+ */
+export function openDatabase(
+  location: string | URL,
+  { readOnly = false, busyMs = BUSY_MS }: { readonly readOnly?: boolean; readonly busyMs?: number } = {},
+): DatabaseSync {
+  const database = new DatabaseSync(location, { readOnly });
+  // Of the option for this, older versions of Node know nothing.
+  database.exec(`PRAGMA busy_timeout = ${busyMs}`);
+  return database;
+}
 export type { SQLInputValue, StatementSync } from 'node:sqlite';

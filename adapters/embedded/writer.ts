@@ -9,6 +9,13 @@ import { statSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
+/** What the thread is started with. */
+export interface WriterData {
+  readonly file: string;
+  /** How long it waits, to open it, for a database that another connection has locked, in milliseconds. */
+  readonly busyMs: number;
+}
+
 /** `[sql, parameters]` */
 export type Statement = readonly [string, readonly SQLInputValue[]];
 
@@ -72,11 +79,14 @@ const LOOK_AT_WAL_MS = 5_000;
  */
 const MAX_VALUES = 25_000;
 
-function run(port: MessagePort, file: string): void {
+function run(port: MessagePort, { file, busyMs }: WriterData): void {
   const database = new DatabaseSync(file);
+  database.exec(`PRAGMA busy_timeout = ${busyMs}`);
   database.exec(
     'PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY',
   );
+  // From here on nobody else has a reason to lock it: who does is told of at once, and holds up nobody who waits.
+  database.exec('PRAGMA busy_timeout = 0');
   const texts: string[] = [];
   const prepared: StatementSync[] = [];
   // Prepared at the first use: a table that a statement names may come to be by the one before it.
@@ -188,4 +198,4 @@ function run(port: MessagePort, file: string): void {
   port.postMessage('open');
 }
 
-if (parentPort !== null) run(parentPort, (workerData as { file: string }).file);
+if (parentPort !== null) run(parentPort, workerData as WriterData);

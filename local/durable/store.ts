@@ -5,7 +5,12 @@
 import { randomUUID } from 'node:crypto';
 import { dirname } from 'node:path';
 import { acquireLock, DatabaseUnavailable, privateFile, reasonOf } from '../../adapters/embedded/folder';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from '../../adapters/embedded/sqlite';
+import {
+  type DatabaseSync,
+  openDatabase,
+  type SQLInputValue,
+  type StatementSync,
+} from '../../adapters/embedded/sqlite';
 import type { Episode } from './episode';
 import { common, EventType, type HistoryEvent } from './history';
 
@@ -91,7 +96,7 @@ export class DurableStore {
     let database: DatabaseSync | undefined;
     try {
       privateFile(file);
-      database = new DatabaseSync(file);
+      database = openDatabase(file);
       database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
       database.exec(SCHEMA);
     } catch (error) {

@@ -7,7 +7,7 @@ import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { blobsIn } from '../../adapters/embedded/open';
 import { ReadOnlyLog } from '../../adapters/embedded/read-only-log';
-import { DatabaseSync } from '../../adapters/embedded/sqlite';
+import { openDatabase } from '../../adapters/embedded/sqlite';
 import { audit } from '../../adapters/embedded/verification';
 import type { EventStore } from '../../app/engine/ports';
 import { AGGREGATES } from '../../domain/aggregates';
@@ -143,7 +143,7 @@ test('nothing can be appended, and nothing rings', async () => {
 test('what was altered is handed out to those alone who check it themselves', async () => {
   const { folder, database } = await written();
   await database.close();
-  const file = new DatabaseSync(join(folder, 'formicary.db'));
+  const file = openDatabase(join(folder, 'formicary.db'));
   file.exec(`UPDATE commits SET body = replace(body, '"i":4', '"i":5') WHERE stream = '${A}' AND idx = 4`);
   file.close();
   const log = reading(folder);
@@ -178,7 +178,7 @@ test('payloads of an archived stream of which nothing is left are looked for too
   for (const commit of chain(A, 2, first.commit)) await append(store, commit);
   await archiveStreams(database, [A], { date: '2026-11-28' });
   await database.close();
-  const file = new DatabaseSync(join(folder, 'formicary.db'));
+  const file = openDatabase(join(folder, 'formicary.db'));
   file.exec('DELETE FROM commits');
   file.close();
   for (const name of readdirSync(join(folder, 'blobs'), { recursive: true, withFileTypes: true }))

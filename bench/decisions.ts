@@ -2,7 +2,7 @@
  * Decisions: rounds of fifty voters from their opening to their outcome, in process and over HTTP with voters in
  * processes of their own; what an approval adds to an action; and a thousand approvals that wait.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Colony } from '../app/colony';
 import type { RoundInput } from '../app/oversight/rounds';
@@ -18,7 +18,7 @@ import { readLog, Verification } from '../samples/demo/log';
 import { agentId, agentOf, openBenchColony, POSTER, TENANT } from './colony';
 import { ballotOf } from './decisions-ballot';
 import { Electors } from './decisions-electors';
-import { forEachOf, type Memory, memory, type Quantiles, quantiles } from './measure';
+import { cpuMsOf, forEachOf, type Memory, memory, type Quantiles, quantiles } from './measure';
 
 export interface DecisionSettings {
   readonly voters: number;
@@ -323,17 +323,6 @@ async function roundsOverHttp(
     electors.kill();
     client.close();
     await host.stop();
-  }
-}
-
-/** Processor time that a process has used, in milliseconds; 0 where the system does not tell. */
-function cpuMsOf(pid: number | undefined): number {
-  try {
-    const [, numbers = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-    const fields = numbers.split(' ');
-    return (Number(fields[11]) + Number(fields[12])) * 10; // ticks of 1/100 s
-  } catch {
-    return 0;
   }
 }
 

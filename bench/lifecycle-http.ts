@@ -2,12 +2,11 @@
  * The life cycle of tasks over HTTP: the host in a process of its own, a thousand agents in two client processes that
  * long-poll, accept and complete each for itself, and a poster in this one that posts in batches.
  */
-import { readFileSync } from 'node:fs';
 import { Formicary, type TaskInput } from '../client/client';
 import { Crew } from '../samples/demo/crew';
 import { freePort, HostProcess } from '../samples/demo/host-process';
 import { agentId, CAPACITY, specOf, typeOf } from './colony';
-import { pause } from './measure';
+import { pause, rssOf } from './measure';
 
 export interface HttpLifecycleResult {
   /** Of the host, in MB; null where the system does not tell. */
@@ -105,15 +104,6 @@ export class HttpColony {
       if (feed.every(({ lag }) => lag === 0)) return;
       await pause(20);
     }
-  }
-}
-
-function rssOf(pid: number | undefined): number | null {
-  try {
-    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return kilobytes === undefined ? null : (Number(kilobytes) * 1024) / 1e6;
-  } catch {
-    return null;
   }
 }
 

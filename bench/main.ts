@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { Argument, Command } from 'commander';
 import { readLog, Verification } from '../samples/demo/log';
+import { benchAgents, type IdleReport, type IdleSettings } from './agents';
 import { type AppendReport, type AppendSettings, benchAppend } from './append';
 import { type BacklogReport, type BacklogSettings, benchBacklog } from './backlog';
 import { openBenchColony, registerAgents } from './colony';
@@ -19,7 +20,7 @@ import { benchSignals, type SignalReport, type SignalSettings } from './signals'
 import { benchStart, type StartReport } from './start';
 
 const ROOT = path.resolve(__dirname, '../..');
-const PARTS = ['append', 'lifecycle', 'http', 'signals', 'decisions', 'start', 'cost', 'backlog'] as const;
+const PARTS = ['append', 'lifecycle', 'http', 'signals', 'decisions', 'start', 'cost', 'backlog', 'agents'] as const;
 type Part = (typeof PARTS)[number];
 
 interface Settings {
@@ -28,6 +29,7 @@ interface Settings {
   readonly decisions: DecisionSettings;
   readonly cost: CostSettings;
   readonly backlog: BacklogSettings;
+  readonly idle: IdleSettings;
   /** Starts of each app; the median counts. */
   readonly starts: number;
   readonly agents: number;
@@ -46,6 +48,7 @@ const FULL: Settings = {
   decisions: { voters: 50, rounds: 400, httpRounds: 100, atOnce: 20, approvals: 500, waiting: 1_000 },
   cost: { tasks: 500, approvals: 100, idleSeconds: 10 },
   backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
+  idle: { gateways: [1_000, 4_000, 12_000], singly: [1_000], seconds: 10 },
   starts: 9,
   agents: 1_000,
   past: 1_000_000,
@@ -61,6 +64,7 @@ const SMOKE: Settings = {
   decisions: { voters: 10, rounds: 4, httpRounds: 4, atOnce: 2, approvals: 5, waiting: 20 },
   cost: { tasks: 8, approvals: 2, idleSeconds: 1 },
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
+  idle: { gateways: [60], singly: [20], seconds: 0.5 },
   starts: 1,
   agents: 68,
   past: 5_000,
@@ -116,6 +120,7 @@ export interface BenchReport {
   start?: StartReport;
   cost?: CostReport;
   backlog?: BacklogReport;
+  agents?: IdleReport;
   seconds: number;
 }
 
@@ -127,7 +132,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; how long a cold start takes, and what a task asks of Cosmos DB.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; how long a cold start takes, and what a task asks of Cosmos DB.',
   )
   .addArgument(new Argument('[parts...]', 'what to measure; all by default').choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
@@ -139,7 +144,7 @@ const program = new Command('npm run bench --')
   )
   .addHelpText(
     'after',
-    '\nTakes about seven minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.',
+    '\nTakes about nine minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.',
   );
 
 class Bench {
@@ -176,6 +181,10 @@ class Bench {
 
   backlog(): Promise<BacklogReport> {
     return benchBacklog(this.folder, this.settings.agents, this.settings.backlog);
+  }
+
+  agents(): Promise<IdleReport> {
+    return benchAgents(this.folder, this.settings.idle);
   }
 
   async lifecycle(): Promise<LifecycleReport> {

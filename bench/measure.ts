@@ -1,5 +1,6 @@
-/** How the measurements measure: loops of concurrent callers, quantiles, medians, bytes. */
+/** How the measurements measure: loops of concurrent callers, quantiles, medians, bytes, what a process uses. */
 
+import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -89,4 +90,25 @@ export function memory(): Memory {
 
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+/** Processor time that a process has used, in milliseconds; 0 where the system does not tell. */
+export function cpuMsOf(pid: number | undefined): number {
+  try {
+    const [, numbers = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
+    const fields = numbers.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10; // ticks of 1/100 s
+  } catch {
+    return 0;
+  }
+}
+
+/** Memory of a process, in MB; null where the system does not tell. */
+export function rssOf(pid: number | undefined): number | null {
+  try {
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return kilobytes === undefined ? null : (Number(kilobytes) * 1024) / 1e6;
+  } catch {
+    return null;
+  }
 }

@@ -1,5 +1,6 @@
 /** The report of a bench, for people. */
 import Table from 'cli-table3';
+import type { IdleReport } from './agents';
 import type { AppendReport } from './append';
 import type { BacklogReport } from './backlog';
 import type { CostReport, Spent } from './cost';
@@ -19,7 +20,7 @@ interface Target {
 }
 
 export function printReport(report: BenchReport): string {
-  const { append, lifecycle, http, signals, start, cost, backlog, machine } = report;
+  const { append, lifecycle, http, signals, start, cost, backlog, agents, machine } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -30,6 +31,7 @@ export function printReport(report: BenchReport): string {
     start && startTable(start),
     cost && costTable(cost),
     backlog && backlogTable(backlog),
+    agents && agentsTable(agents),
     // A smoke run's figures mean nothing: it has no targets.
     targets.length === 0 || report.smoke
       ? undefined
@@ -174,6 +176,24 @@ function backlogTable(report: BacklogReport): string {
       ['they are worked off, beside a tenth of them', n(deepCpuMs, 2), n(shallowCpuMs, 2), n(deepRatio, 2)],
     ],
   );
+}
+
+function agentsTable({ perGateway, presenceSeconds, seconds, restCpuShare, gateways, singly }: IdleReport): string {
+  const share = (value: number | null): string => (value === null ? '?' : `${n(100 * value, 1)} %`);
+  const rows = (how: string, costs: IdleReport['gateways']): string[][] =>
+    costs.map(({ agents, hostCpuShare, cpuUsPerAgent, requestsPerSecond, bytesPerSecond, hostRssMb }) => [
+      `${n(agents)} ${how}`,
+      share(hostCpuShare),
+      cpuUsPerAgent === null ? '?' : n(cpuUsPerAgent, 1),
+      n(requestsPerSecond, 1),
+      n(bytesPerSecond / agents, 2),
+      hostRssMb === null ? '?' : n(hostRssMb),
+    ]);
+  return `${heading('Agents that only wait', `each measured for ${n(seconds, 1)} s; without agents the host uses ${share(restCpuShare)} of a core. A gateway speaks for ${n(perGateway)}. Who is silent for ${n(presenceSeconds)} s counts as lost: with the 60 s of the default, looks at that are rarer`)}
+${table(
+  ['agents', 'host, of a core', 'µs a second, an agent', 'requests a second', 'bytes a second, an agent', 'host, MB'],
+  [...rows('through gateways', gateways), ...rows('singly', singly)],
+)}`;
 }
 
 function costTable({ tasks, approvals, atOnce, task, approval, idle }: CostReport): string {

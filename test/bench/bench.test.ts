@@ -67,6 +67,8 @@ test('a smoke run measures every part', async () => {
   expect(report.start?.formicaryMs).toBeGreaterThan(report.start?.helloMs ?? Infinity);
   expect(report.start?.dependenciesMb).toBeGreaterThan(10);
   expect(Math.round(report.cost?.task.single.by.append?.requests ?? 0)).toBe(6);
+  expect(report.agents?.gateways.map(({ agents }) => agents)).toEqual([60]);
+  expect(report.agents?.singly.map(({ agents }) => agents)).toEqual([20]);
   expect(targetsOf(report).map(({ name }) => name)).toHaveLength(6);
 }, 180_000);
 

@@ -46,6 +46,7 @@ export class HttpColony {
         failures: 0,
         heartbeatSeconds: 60,
         pollSeconds: 30,
+        perGateway: 0,
       });
       crew.work();
       return new HttpColony(host, crew, new Formicary({ url: host.url, principal: 'service:bench' }));

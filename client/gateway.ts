@@ -76,6 +76,8 @@ export interface Ballot {
 export interface AgentHandler {
   /** Does the task: what it resolves with is the result, and when it rejects the attempt has failed. */
   work?(work: Work): Promise<unknown>;
+  /** Hears what became of an award that was accepted; `dropped`: it does not stand any more. */
+  settled?(award: AgentAssignment, outcome: 'completed' | 'failed' | 'dropped'): void;
   /** Whether to bid for the task. */
   bid?(offer: AgentOffer): boolean | Promise<boolean>;
   /** Undefined: it doesn't vote. */
@@ -245,7 +247,7 @@ export class Gateway {
     const handler = this.handlers.get(item.agent);
     switch (item.kind) {
       case 'assignment':
-        return await this.assigned(item, handler?.work?.bind(handler));
+        return await this.assigned(item, handler);
       case 'holding':
         // From before this process was started: nobody works on it.
         if (this.held.get(item.task)?.award === item.award) return;
@@ -265,10 +267,11 @@ export class Gateway {
     }
   }
 
-  private async assigned(award: AgentAssignment, work: ((work: Work) => Promise<unknown>) | undefined): Promise<void> {
+  private async assigned(award: AgentAssignment, handler: AgentHandler | undefined): Promise<void> {
     const { agent, task, award: number, lease_seconds } = award;
     if (this.held.get(task)?.award === number) return;
     const claim = { agent, task, award: number };
+    const work = handler?.work?.bind(handler);
     if (work === undefined) {
       await this.do({ do: 'decline', ...claim, reason: 'nobody here does the work of this agent' });
       return;
@@ -283,14 +286,26 @@ export class Gateway {
       beatAt: performance.now(),
     };
     this.held.set(task, held);
-    held.work = this.worked(award, held, work).finally(() => {
-      if (this.held.get(task) === held) this.held.delete(task);
-    });
+    held.work = this.worked(award, held, work)
+      .then(
+        (outcome) => handler?.settled?.(award, outcome),
+        (error: unknown) => {
+          handler?.settled?.(award, 'dropped');
+          throw error;
+        },
+      )
+      .finally(() => {
+        if (this.held.get(task) === held) this.held.delete(task);
+      });
     await held.work;
   }
 
   /** Accepts the award, has the work done, and says what came of it; nothing of a claim that is over. */
-  private async worked(award: AgentAssignment, held: Held, work: (work: Work) => Promise<unknown>): Promise<void> {
+  private async worked(
+    award: AgentAssignment,
+    held: Held,
+    work: (work: Work) => Promise<unknown>,
+  ): Promise<'completed' | 'failed' | 'dropped'> {
     const { agent, task, award: number } = award;
     const claim = { agent, task, award: number };
     const { signal } = held.abort;
@@ -304,7 +319,9 @@ export class Gateway {
     } catch (error) {
       ended = { do: 'fail', ...claim, reason: reasonOf(error) };
     }
-    if (!signal.aborted) await this.do(ended);
+    if (signal.aborted) return 'dropped';
+    await this.do(ended);
+    return ended.do === 'complete' ? 'completed' : 'failed';
   }
 
   private async vote(asked: AgentVoteAsked, handler: AgentHandler | undefined): Promise<void> {

@@ -1,14 +1,17 @@
 /**
- * A process full of agents, each a client of its own: it registers, long-polls its inbox, accepts what it is awarded,
- * holds it as long as the work takes, and completes it. Some attempts fail, and some agents vanish for good, by the
- * seed. When a round asks for its vote, it votes. The parent says by messages what to do; when the parent is gone, so
- * is this process.
+ * A process full of agents: each registers, waits for what it is awarded, accepts it, holds it as long as the work
+ * takes, and completes it. Some attempts fail, and some agents vanish for good, by the seed. When a round asks for its
+ * vote, it votes. Each is a client of its own, or gateways speak for many; those that vanish speak for themselves. The
+ * parent says by messages what to do; when the parent is gone, so is this process.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type AgentHandler,
   type AgentInput,
   type Assignment,
   Formicary,
   FormicaryError,
+  type Gateway,
   NodeTransport,
   type VoteAsked,
 } from '../../client/client';
@@ -33,6 +36,8 @@ export interface Behaviour {
   readonly heartbeatSeconds: number;
   /** Seconds that a long poll waits; shorter than the presence limit, since asking is the sign of life. */
   readonly pollSeconds: number;
+  /** Agents that one gateway speaks for; 0: each speaks for itself. */
+  readonly perGateway: number;
 }
 
 export type ToAgents =
@@ -65,6 +70,17 @@ interface Held {
   readonly timer: NodeJS.Timeout | undefined;
 }
 
+type Counting = { -readonly [K in keyof AgentCounts]: number };
+
+/** How an attempt goes, by the seed: how long it takes, and whether it fails then. */
+function attemptOf(task: string, award: number, effort: number, { seed, failures, speed }: Behaviour) {
+  const fails = chance(seed, `fail ${task} ${award}`) < failures;
+  const share = fails ? chance(seed, `share ${task} ${award}`) : 1;
+  return { fails, milliseconds: speed === 0 ? 0 : (share * effort * 1000) / speed };
+}
+
+const FAILURE = 'the demo made this attempt fail';
+
 class SimulatedAgent {
   private readonly client: Formicary;
   private readonly abort = new AbortController();
@@ -75,7 +91,7 @@ class SimulatedAgent {
     readonly plan: AgentPlan,
     root: Formicary,
     private readonly behaviour: Behaviour,
-    private readonly counts: { -readonly [K in keyof AgentCounts]: number },
+    private readonly counts: Counting,
   ) {
     this.client = root.as(plan.id);
   }
@@ -135,10 +151,7 @@ class SimulatedAgent {
       return;
     }
     this.counts.accepted += 1;
-    const { seed, failures, speed } = this.behaviour;
-    const fails = chance(seed, `fail ${task} ${award}`) < failures;
-    const share = fails ? chance(seed, `share ${task} ${award}`) : 1;
-    const milliseconds = speed === 0 ? 0 : (share * (spec.effort ?? 0) * 1000) / speed;
+    const { fails, milliseconds } = attemptOf(task, award, spec.effort ?? 0, this.behaviour);
     const finish = () => void this.finish(task, award, fails);
     if (milliseconds === 0) return await this.finish(task, award, fails);
     if (!signal.aborted) this.holding.set(task, { award, timer: setTimeout(finish, milliseconds) });
@@ -150,7 +163,7 @@ class SimulatedAgent {
       if (fails)
         await this.client.tasks.fail(
           task,
-          { award, reason: 'the demo made this attempt fail' },
+          { award, reason: FAILURE },
           { idempotencyKey: `fail-${task}-${award}`, signal },
         );
       else
@@ -213,10 +226,72 @@ class SimulatedAgent {
   }
 }
 
+/** Agents for which one gateway speaks. */
+class SimulatedGateway {
+  private readonly gateway: Gateway;
+
+  constructor(
+    private readonly plans: readonly AgentPlan[],
+    root: Formicary,
+    private readonly behaviour: Behaviour,
+    private readonly counts: Counting,
+  ) {
+    const { pollSeconds } = behaviour;
+    this.gateway = root.as(`service:${plans[0]?.id}`).gateway.open({
+      pollSeconds,
+      onError(error) {
+        // A claim that does not stand any more, a round that was decided meanwhile, a host that is away.
+        if (!(error instanceof FormicaryError)) throw error;
+      },
+    });
+  }
+
+  async register(): Promise<void> {
+    const { counts, behaviour } = this;
+    const handler: AgentHandler = {
+      async work({ agent, task, award, spec, signal }) {
+        counts.accepted += 1;
+        const { fails, milliseconds } = attemptOf(task, award, spec.effort ?? 0, behaviour);
+        if (milliseconds > 0) await sleep(milliseconds, undefined, { signal });
+        if (fails) throw new Error(FAILURE);
+        return { by: agent };
+      },
+      settled: (_, outcome) => void (counts[outcome] += 1),
+      vote({ agent, question, choices }) {
+        counts.voted += 1;
+        return opinionOf(agent, question, choices, behaviour.seed);
+      },
+    };
+    await this.gateway.register(
+      this.plans.map(({ id, input }) => ({ id, ...input })),
+      handler,
+    );
+  }
+
+  async work(): Promise<void> {
+    this.gateway.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.gateway.stop({ graceMs: 0 });
+  }
+}
+
+/** Those that stay in groups, for each of which a gateway speaks; those that vanish alone. */
+function crowd(plans: readonly AgentPlan[], client: Formicary, behaviour: Behaviour, counts: Counting) {
+  const { perGateway } = behaviour;
+  const through = perGateway === 0 ? [] : plans.filter(({ vanishesAfter }) => vanishesAfter === undefined);
+  const alone = perGateway === 0 ? plans : plans.filter(({ vanishesAfter }) => vanishesAfter !== undefined);
+  const gateways: SimulatedGateway[] = [];
+  for (let i = 0; i < through.length; i += perGateway)
+    gateways.push(new SimulatedGateway(through.slice(i, i + perGateway), client, behaviour, counts));
+  return [...gateways, ...alone.map((plan) => new SimulatedAgent(plan, client, behaviour, counts))];
+}
+
 function main(): void {
   const send = (message: FromAgents): void => void (process.connected && process.send?.(message));
   const counts = { accepted: 0, completed: 0, failed: 0, vanished: 0, dropped: 0, voted: 0 };
-  let agents: SimulatedAgent[] = [];
+  let agents: (SimulatedAgent | SimulatedGateway)[] = [];
   let root: Formicary | undefined;
   let reporting: NodeJS.Timeout | undefined;
   const fail = (error: unknown) => {
@@ -231,7 +306,7 @@ function main(): void {
   const register = async (plans: readonly AgentPlan[], behaviour: Behaviour): Promise<void> => {
     const client = new Formicary({ transport: new NodeTransport(behaviour.url), retry: PATIENT });
     root = client;
-    agents = plans.map((plan) => new SimulatedAgent(plan, client, behaviour, counts));
+    agents = crowd(plans, client, behaviour, counts);
     const left = [...agents];
     await Promise.all(
       Array.from({ length: 16 }, async () => {
@@ -248,11 +323,12 @@ function main(): void {
       reporting = setInterval(() => send({ kind: 'counts', counts: { ...counts } }), 100);
     } else {
       clearInterval(reporting);
-      for (const agent of agents) agent.stop();
-      root?.close();
-      send({ kind: 'counts', counts: { ...counts } });
-      send({ kind: 'stopped' });
-      process.disconnect();
+      void Promise.allSettled(agents.map(async (agent) => await agent.stop())).then(() => {
+        root?.close();
+        send({ kind: 'counts', counts: { ...counts } });
+        send({ kind: 'stopped' });
+        process.disconnect();
+      });
     }
   });
 }

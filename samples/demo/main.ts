@@ -32,6 +32,9 @@ import { type PlannedTask, planScenario, type Scenario } from './scenario';
 
 const ROOT = path.resolve(__dirname, '../../..');
 const AGENT_PROCESSES = 4;
+/** Above so many agents gateways speak for them, for so many each. */
+const MANY = 2_000;
+const PER_GATEWAY = 250;
 /**
  * What is due is posted so often, in milliseconds, at most so many tasks in one request and so many requests at once.
  */
@@ -66,6 +69,7 @@ interface Options {
   readonly profile: Profile;
   readonly trace?: string;
   readonly agents: number;
+  readonly gateway?: number;
   readonly load: number;
   readonly speed: number;
   readonly seed: number;
@@ -122,7 +126,12 @@ const program = new Command('npm run demo --')
     '--trace <file>',
     'requests to a model, as the Azure LLM inference traces have them; without it they are drawn from samples/demand/profile.json',
   )
-  .option('--agents <n>', 'agents, of all types of the repository', number(1, 12_000, true), 1_000)
+  .option('--agents <n>', 'agents, of all types of the repository', number(1, 24_000, true), 1_000)
+  .option(
+    '--gateway <n>',
+    `agents that one gateway speaks for; 0: each speaks for itself (default: ${PER_GATEWAY} above ${MANY} agents, else 0)`,
+    number(0, 3_000, true),
+  )
   .option('--load <share>', 'work that arrives as a share of the work that the agents can do', number(0.01, 10), 0.7)
   .option(
     '--speed <n>',
@@ -145,7 +154,8 @@ const program = new Command('npm run demo --')
     'after',
     `
 What happens
-  1. The host starts on a fresh store. Agents register over HTTP from ${AGENT_PROCESSES} processes of their own.
+  1. The host starts on a fresh store. Agents register over HTTP from ${AGENT_PROCESSES} processes of their own, each for
+     itself or through gateways (--gateway).
   2. Each request of the hour becomes a task at its time: the type of agent, the priority and the place are drawn
      by the seed, the effort comes from the token counts and is scaled so that the offered load is --load.
   3. The market awards each task to the best agent. Agents pull, accept, hold the task as long as the work takes,
@@ -460,6 +470,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   cleanup.add(() => engine.stop());
   const host = new HostProcess({ data: options.data, port: await freePort(), environment: engine.environment });
   const crew = new Crew();
+  const perGateway = options.gateway ?? (agents.length > MANY ? PER_GATEWAY : 0);
   cleanup.add(() => void host.kill());
   cleanup.add(() => crew.kill());
   await host.start();
@@ -470,9 +481,10 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
     failures: FAILURES,
     heartbeatSeconds: scenario.heartbeatSeconds,
     pollSeconds: scenario.pollSeconds,
+    perGateway,
   });
   say(
-    `  host at ${host.url}, ${count(agents.length)} agents registered after ${((performance.now() - began) / 1000).toFixed(1)} s`,
+    `  host at ${host.url}, ${count(agents.length)} agents registered after ${((performance.now() - began) / 1000).toFixed(1)} s${perGateway === 0 ? '' : `, through gateways for up to ${perGateway} each`}`,
   );
 
   const client = new Formicary({ transport: new NodeTransport(host.url), principal: 'service:demo', retry: PATIENT });

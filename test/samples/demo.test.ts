@@ -146,66 +146,75 @@ describe('npm run demo', () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  test('nothing is lost or awarded twice, though agents vanish and the host is killed', async () => {
-    const { code, output, errors, json } = await run('samples/demo/main.js', [
-      '--trace',
-      trace,
-      '--agents',
-      '60',
-      '--speed',
-      '60',
-      '--kill',
-      '--json',
-      '--data',
-      data(),
-    ]);
-    expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
-    expect(json).toMatchObject({
-      tasks: 150,
-      lost: 0,
-      unfinished: 0,
-      doubleAwards: 0,
-      undecided: 0,
-      verified: true,
-      decisions: { miscounted: 0 },
-    });
-    expect(Number(json.completed) + Number(json.refused)).toBe(150);
-    const { decided, byRules, byAgents, byPeople, rounds } = json.decisions as Record<string, number>;
-    const overseen = planScenario(await readTrace(trace), { agents: 60, load: 0.7, speed: 60, seed: 1 }).tasks.filter(
-      ({ oversight }) => oversight !== undefined,
-    );
-    expect({ decided, sum: (byRules ?? 0) + (byAgents ?? 0) + (byPeople ?? 0), rounds }).toEqual({
-      decided: overseen.length,
-      sum: overseen.length,
-      rounds: overseen.filter(({ oversight }) => oversight?.kind === REVIEW).length,
-    });
-    expect(json.commits).toBeGreaterThan(150 * 6);
-    expect(json.chains).toBeGreaterThanOrEqual(150 + 60);
-    expect(json.utilisation).toBeGreaterThan(0);
-    expect(Object.keys(json)).toEqual([
-      'tasks',
-      'completed',
-      'refused',
-      'lost',
-      'unfinished',
-      'doubleAwards',
-      'undecided',
-      'retries',
-      'gini',
-      'utilisation',
-      'idle',
-      'awardMs',
-      'decisions',
-      'commits',
-      'chains',
-      'verified',
-      'seconds',
-    ]);
-    expect(errors).toContain('the host was killed in the middle');
-    const [, task] = /formicary why (\S+)/.exec(output) ?? [];
-    // What the last lines say is there: the store, with that task in it.
-    expect([...readLog(data())].some(({ stream }) => stream === `default/task/${task}`)).toBe(true);
-  }, 180_000);
+  test.each([
+    ['each speaks for itself', '0'],
+    ['gateways speak for them', '20'],
+  ])(
+    'nothing is lost or awarded twice, though agents vanish and the host is killed: %s',
+    async (_, gateway) => {
+      const { code, output, errors, json } = await run('samples/demo/main.js', [
+        '--trace',
+        trace,
+        '--agents',
+        '60',
+        '--gateway',
+        gateway,
+        '--speed',
+        '60',
+        '--kill',
+        '--json',
+        '--data',
+        data(),
+      ]);
+      expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+      expect(json).toMatchObject({
+        tasks: 150,
+        lost: 0,
+        unfinished: 0,
+        doubleAwards: 0,
+        undecided: 0,
+        verified: true,
+        decisions: { miscounted: 0 },
+      });
+      expect(Number(json.completed) + Number(json.refused)).toBe(150);
+      const { decided, byRules, byAgents, byPeople, rounds } = json.decisions as Record<string, number>;
+      const overseen = planScenario(await readTrace(trace), { agents: 60, load: 0.7, speed: 60, seed: 1 }).tasks.filter(
+        ({ oversight }) => oversight !== undefined,
+      );
+      expect({ decided, sum: (byRules ?? 0) + (byAgents ?? 0) + (byPeople ?? 0), rounds }).toEqual({
+        decided: overseen.length,
+        sum: overseen.length,
+        rounds: overseen.filter(({ oversight }) => oversight?.kind === REVIEW).length,
+      });
+      expect(json.commits).toBeGreaterThan(150 * 6);
+      expect(json.chains).toBeGreaterThanOrEqual(150 + 60);
+      expect(json.utilisation).toBeGreaterThan(0);
+      expect(Object.keys(json)).toEqual([
+        'tasks',
+        'completed',
+        'refused',
+        'lost',
+        'unfinished',
+        'doubleAwards',
+        'undecided',
+        'retries',
+        'gini',
+        'utilisation',
+        'idle',
+        'awardMs',
+        'decisions',
+        'commits',
+        'chains',
+        'verified',
+        'seconds',
+      ]);
+      expect(errors).toContain('the host was killed in the middle');
+      const [, task] = /formicary why (\S+)/.exec(output) ?? [];
+      // What the last lines say is there: the store, with that task in it.
+      expect([...readLog(data())].some(({ stream }) => stream === `default/task/${task}`)).toBe(true);
+    },
+    180_000,
+  );
 
   test('the same on the profile azure; the receipts stay as an export that holds', async () => {
     const { code, errors, json } = await run('samples/demo/main.js', [

@@ -222,7 +222,11 @@ export class Session {
       atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, baseMs * 2 ** Math.min(attempt, 20))),
       undefined,
       { signal },
-    );
+    ).catch((error: unknown) => {
+      // As of a request that was under way: with the signal's own reason.
+      signal?.throwIfAborted();
+      throw error;
+    });
   }
 
   private async send(request: TransportRequest, repeatable: boolean): Promise<TransportResponse> {
@@ -324,18 +328,25 @@ function parsed<T>(body: string): T {
 }
 
 function refused(status: number, body: string): FormicaryError {
-  let problem: Partial<ProblemDocument> | null = null;
+  let problem: object | null = null;
   try {
-    problem = JSON.parse(body) as Partial<ProblemDocument> | null;
+    problem = JSON.parse(body) as object | null;
   } catch {
     // Something in between has answered.
   }
+  // Others have problem documents too, with members of another form: those count as not given.
+  const given = Object.entries(problem ?? {}).filter(([name, value]) =>
+    name === 'errors'
+      ? Array.isArray(value) && value.every((each) => typeof each === 'object' && each !== null)
+      : !['type', 'title', 'detail'].includes(name) || typeof value === 'string',
+  );
+  const known = Object.fromEntries(given) as Partial<ProblemDocument>;
   const {
     type = 'about:blank',
     title = 'The request failed',
     detail = `the answer is ${status}, and not a Formicary host's: something in between, or another server at this address`,
-  } = problem ?? {};
-  return new FormicaryError(status, { ...problem, type, title, status, detail });
+  } = known;
+  return new FormicaryError(status, { ...known, type, title, status, detail });
 }
 
 function unreachable(error: ConnectionError): FormicaryError {

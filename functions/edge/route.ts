@@ -408,6 +408,9 @@ async function readBody(
   const bytes = await request.arrayBuffer();
   if (bytes.byteLength > bodyLimit) throw tooLarge(bodyLimit);
   const isNothing = bytes.byteLength === 0 && isOptionalBody(schema);
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  if (!isNothing && encoding.trim().toLowerCase() !== 'identity')
+    throw Problem.of('unsupported-media-type', 'The body must be sent as it is, without a content-encoding.');
   if (!isNothing && !isJson(request.headers.get('content-type'))) {
     throw Problem.of('unsupported-media-type', 'The body must be sent as content-type: application/json.');
   }

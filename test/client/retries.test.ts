@@ -193,10 +193,20 @@ describe('when the host says no for now', () => {
     });
   });
 
+  test.each([{ errors: { id: ['bad'] } }, { errors: [null] }, { type: 5, title: null, detail: {} }])(
+    'so is a problem document of another form: %j',
+    async (problem) => {
+      const client = await answering({ status: 502, body: JSON.stringify({ ...problem, traceId: 't' }) });
+      const error = (await client.status().catch((thrown: unknown) => thrown)) as FormicaryError;
+      expect(error).toMatchObject({ name: 'FormicaryError', status: 502, type: 'about:blank', code: 'about:blank' });
+      expect(error.problem).toMatchObject({ traceId: 't' });
+    },
+  );
+
   test('a pause ends when the signal aborts', async () => {
     const client = await answering({ status: 429, headers: { 'retry-after': '2' } });
     const started = performance.now();
-    await expect(client.status({ signal: AbortSignal.timeout(50) })).rejects.toThrow();
+    await expect(client.status({ signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ name: 'TimeoutError' });
     expect(performance.now() - started).toBeLessThan(1_000);
   });
 });

@@ -319,6 +319,16 @@ describe('routes', () => {
       expect((await call('create', { method: 'POST', body: Buffer.from('{"title":"T"}'), headers })).status).toBe(415);
     });
 
+    test.each([
+      ['gzip', 415],
+      ['identity, br', 415],
+      ['Identity', 201],
+    ])('in the encoding %s get %i', async (encoding, status) => {
+      const headers = { 'content-type': 'application/json', 'content-encoding': encoding };
+      const reply = await call('create', { method: 'POST', body: Buffer.from('{"title":"T"}'), headers });
+      expect(reply.status).toBe(status);
+    });
+
     test.each(['application/json; charset=utf-8', 'Application/JSON;charset="UTF-8"', 'application/json'])(
       'of type %s are taken',
       async (type) => {

@@ -307,6 +307,7 @@ export class AgentBook {
   }
 
   private setFree(entry: AgentEntry, kind: Kind, free: boolean): void {
+    if (kind.free.has(entry) === free) return;
     const before = kind.free.size;
     if (free) kind.free.add(entry);
     else kind.free.delete(entry);

@@ -7,7 +7,7 @@
  * says that the answers up to there have arrived.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { GatewayInbox,InboxItem } from '../../contract/market/gateway';
+import type { GatewayInbox, InboxItem } from '../../contract/market/gateway';
 import type { Shown } from '../../contract/route';
 import type { Rejection } from '../../domain/kernel/decider';
 import { type Principal, spokenFor } from '../../domain/kernel/principal';

@@ -4,7 +4,7 @@
  * apart until one comes that does: nobody looks at them meanwhile.
  */
 import { Heap } from 'heap-js';
-import { type Time, toMillis } from '../../domain/kernel/time';
+import { toMillis } from '../../domain/kernel/time';
 import type { AgentProfile } from '../../domain/market/agent';
 import { lacking, type Reach } from '../../domain/market/fit';
 import { pullAt, type PullTerms } from '../../domain/market/market';
@@ -45,6 +45,7 @@ interface Placed {
   ripe: number;
 }
 
+/** Times are epoch milliseconds. */
 export class Lineups {
   private readonly placed = new Map<TaskEntry, Placed>();
   private readonly lineups = new Map<string, Lineup>();
@@ -57,7 +58,7 @@ export class Lineups {
   constructor(private readonly canMeet: (tenant: string, requires: readonly Requirement[]) => boolean) {}
 
   /** Puts an open task in its line, or looks at it anew after a change. */
-  set(entry: TaskEntry, now: Time): void {
+  set(entry: TaskEntry, now: number): void {
     const spec = entry.state.spec as TaskSpec;
     let placed = this.placed.get(entry);
     if (placed !== undefined && placed.spec !== spec && placed.lineup.key !== keyOf(entry.tenant, spec)) {
@@ -75,18 +76,17 @@ export class Lineups {
       placed.pull = pullTerms(entry.state);
       placed.ripe = ripe;
     }
-    const at = toMillis(now);
-    if (ripe <= at) return placed.lineup.ready.set(placed, at);
-    placed.lineup.ready.delete(placed, at);
+    if (ripe <= now) return placed.lineup.ready.set(placed, now);
+    placed.lineup.ready.delete(placed, now);
     this.ripening.push({ at: ripe, placed });
   }
 
-  delete(entry: TaskEntry, now: Time): void {
+  delete(entry: TaskEntry, now: number): void {
     const placed = this.placed.get(entry);
     if (placed === undefined) return;
     const { lineup } = placed;
     this.placed.delete(entry);
-    lineup.ready.delete(placed, toMillis(now));
+    lineup.ready.delete(placed, now);
     lineup.size -= 1;
     if (lineup.size > 0) return;
     this.lineups.delete(lineup.key);
@@ -111,15 +111,15 @@ export class Lineups {
   }
 
   /** The tenant's lines that have tasks ready, the hopeless ones among them. */
-  *waiting(now: Time, tenant?: string): Generator<Lineup> {
+  *waiting(now: number, tenant?: string): Generator<Lineup> {
     this.ripen(now);
     for (const lineup of this.lineups.values())
       if (lineup.ready.size > 0 && (tenant ?? lineup.tenant) === lineup.tenant) yield lineup;
   }
 
   /** The state of the ready task of the line that pulls most; undefined when none is ready. */
-  head({ ready }: Lineup, now: Time): TaskState | undefined {
-    for (const { item } of ready.best(toMillis(now))) return item.entry.state;
+  head({ ready }: Lineup, now: number): TaskState | undefined {
+    for (const { item } of ready.best(now)) return item.entry.state;
     return undefined;
   }
 
@@ -130,11 +130,10 @@ export class Lineups {
   strongest(
     { tenant, profile }: { readonly tenant: string; readonly profile: AgentProfile },
     reach: Reach,
-    now: Time,
+    now: number,
     fits: (entry: TaskEntry) => boolean,
   ): { readonly entry: TaskEntry; readonly pull: number } | undefined {
     this.ripen(now);
-    const at = toMillis(now);
     const lent = reach === 'help' ? (profile.offer?.helps ?? []) : [];
     let best: { entry: TaskEntry; pull: number } | undefined;
     for (const capability of new Set([...ownCapabilities(profile), ...lent])) {
@@ -142,7 +141,7 @@ export class Lineups {
         if (lineup.ready.size === 0 || lineup.effort > (profile.offer?.max_effort ?? Infinity)) continue;
         if (lacking(profile, lineup.requires, reach) !== undefined) continue;
         let looked = 0;
-        for (const { item, value } of lineup.ready.best(at)) {
+        for (const { item, value } of lineup.ready.best(now)) {
           looked += 1;
           if ((best !== undefined && value <= best.pull) || looked > MAX_LOOKED_AT) break;
           if (!fits(item.entry)) continue;
@@ -155,19 +154,18 @@ export class Lineups {
   }
 
   /** How much the task pulls now; undefined while it is not ready. */
-  pull(entry: TaskEntry, now: Time): number | undefined {
+  pull(entry: TaskEntry, now: number): number | undefined {
     const placed = this.placed.get(entry);
-    return placed === undefined || placed.ripe > toMillis(now) ? undefined : pullAt(placed.pull, toMillis(now)).value;
+    return placed === undefined || placed.ripe > now ? undefined : pullAt(placed.pull, now).value;
   }
 
   /** Tasks that have become ready meanwhile. */
-  private ripen(now: Time): void {
-    const at = toMillis(now);
-    for (let next = this.ripening.peek(); next !== undefined && next.at <= at; next = this.ripening.peek()) {
+  private ripen(now: number): void {
+    for (let next = this.ripening.peek(); next !== undefined && next.at <= now; next = this.ripening.peek()) {
       this.ripening.pop();
       const { placed } = next;
       // It may have gone meanwhile, or be ready at another time.
-      if (placed.ripe === next.at && this.placed.get(placed.entry) === placed) placed.lineup.ready.set(placed, at);
+      if (placed.ripe === next.at && this.placed.get(placed.entry) === placed) placed.lineup.ready.set(placed, now);
     }
   }
 

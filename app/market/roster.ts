@@ -14,6 +14,10 @@ export class Roster<T> implements Iterable<T> {
     return this.items[place] as T;
   }
 
+  has(item: T): boolean {
+    return this.places.has(item);
+  }
+
   add(item: T): void {
     if (this.places.has(item)) return;
     this.places.set(item, this.items.length);

@@ -3,7 +3,7 @@
  * the task's stream decides.
  */
 import { Heap } from 'heap-js';
-import { earliest, type Time, toTime } from '../../domain/kernel/time';
+import { earliest, type Time, toMillis } from '../../domain/kernel/time';
 import { type Reach, unfit } from '../../domain/market/fit';
 import { declineEnds, hasBid, hasDeclined, strengthOf, type TaskState } from '../../domain/market/task';
 import { Ordered } from '../engine/ordered';
@@ -71,8 +71,9 @@ export class TaskBook {
     this.bid(entry, offered, state);
     entry.state = state;
     entry.version = version;
-    this.lineups.set(entry, this.now());
-    this.returnAt(entry, earliest(...Object.values(state.declined).map(({ until }) => until)));
+    this.lineups.set(entry, this.clock.now());
+    if (state.declined !== offered?.declined)
+      this.returnAt(entry, earliest(...Object.values(state.declined).map(({ until }) => until)));
     this.wait(entry);
     if (offered === undefined || offerOf(offered) !== offerOf(state)) this.offer(entry);
   }
@@ -136,7 +137,7 @@ export class TaskBook {
     const bucket = `${entry.tenant} ${firstOf(entry.state)}`;
     this.open.delete(entry.stream);
     this.bid(entry, entry.state, undefined);
-    this.lineups.delete(entry, this.now());
+    this.lineups.delete(entry, this.clock.now());
     unlist(this.offered, bucket, entry);
     unlist(this.collecting, bucket, entry);
     unlist(this.waiting, entry.tenant, entry);
@@ -174,7 +175,7 @@ export class TaskBook {
 
   /** Lines of tasks that could be awarded now, of the tenant or of all. */
   ready(now: Time, tenant?: string): Iterable<Lineup> {
-    return this.lineups.waiting(now, tenant);
+    return this.lineups.waiting(toMillis(now), tenant);
   }
 
   /** The line in which an open task waits. */
@@ -184,7 +185,7 @@ export class TaskBook {
 
   /** The state of the task of the line that pulls most now; undefined when none of them is ready. */
   headOf(lineup: Lineup, now: Time): TaskState | undefined {
-    return this.lineups.head(lineup, now);
+    return this.lineups.head(lineup, toMillis(now));
   }
 
   /**
@@ -234,16 +235,13 @@ export class TaskBook {
     fits: (entry: TaskEntry) => boolean,
   ): TaskEntry | undefined {
     if (profile === undefined) return undefined;
-    let best = profile.offer === null ? undefined : this.lineups.strongest({ tenant, profile }, reach, now, fits);
+    const at = toMillis(now);
+    let best = profile.offer === null ? undefined : this.lineups.strongest({ tenant, profile }, reach, at, fits);
     for (const entry of this.bids.get(`${tenant}/${id}`) ?? []) {
-      const pull = this.lineups.pull(entry, now);
+      const pull = this.lineups.pull(entry, at);
       if (pull !== undefined && pull > (best?.pull ?? -Infinity) && fits(entry)) best = { entry, pull };
     }
     return best?.entry;
-  }
-
-  private now(): Time {
-    return toTime(this.clock.now());
   }
 }
 

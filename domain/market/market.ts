@@ -87,12 +87,15 @@ export function pullAt(
   now: number,
 ): { readonly value: number; readonly slope: number; readonly until: number } {
   const most = priority / attempts;
+  let until = posted > now ? posted : Infinity;
+  if (end > now && end < until) until = end;
+  if (offered > now && offered < until) until = offered;
   const rising = now >= posted && now < end;
   const share = rising ? (now - posted) / (end - posted) : now < posted ? 0 : 1;
   return {
     value: most * (urgency + (1 - urgency) * share) + Math.max(0, now - offered) / (AGING_SECONDS * 1000),
     slope: (rising ? (most * (1 - urgency)) / (end - posted) : 0) + (now >= offered ? 1 / (AGING_SECONDS * 1000) : 0),
-    until: Math.min(...[posted, end, offered].map((bend) => (bend > now ? bend : Infinity))),
+    until,
   };
 }
 

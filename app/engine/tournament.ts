@@ -65,6 +65,13 @@ export class Tournament<T> {
     this.decideAbove(place, now);
   }
 
+  /** Who is ahead at `now`. */
+  first(now: number): T | undefined {
+    this.advance(1, now);
+    const place = this.ahead[1] as number;
+    return place === NOBODY ? undefined : this.items[place];
+  }
+
   /** The items, the one that is ahead at `now` first. Not to be changed while it is walked through. */
   *best(now: number): Generator<{ readonly item: T; readonly value: number }> {
     this.advance(1, now);

@@ -17,6 +17,9 @@ import type { TaskEntry } from './task-entry';
 /** Tasks of one line that a look for one agent walks through at most: those that it declined, or that are too weak. */
 const MAX_LOOKED_AT = 2_000;
 
+/** Lines without a task that are kept. */
+const MAX_EMPTY = 1_000;
+
 /** Tasks of one tenant and type that ask for the same. */
 export interface Lineup {
   readonly key: string;
@@ -45,6 +48,14 @@ interface Placed {
   ripe: number;
 }
 
+/** Whether a task is one that is looked for. */
+export type Fits = (entry: TaskEntry) => boolean;
+
+interface Strongest {
+  readonly entry: TaskEntry;
+  readonly pull: number;
+}
+
 /** Times are epoch milliseconds. */
 export class Lineups {
   private readonly placed = new Map<TaskEntry, Placed>();
@@ -52,6 +63,8 @@ export class Lineups {
   /** `tenant capability` → lines that ask for it first and that somebody meets; and those that nobody does. */
   private readonly possible = new Map<string, Set<Lineup>>();
   private readonly hopeless = new Map<string, Set<Lineup>>();
+  /** Lines without a task, those first that have been so longest: most get another one soon. */
+  private readonly empty = new Set<Lineup>();
   private readonly ripening = new Heap<{ readonly at: number; readonly placed: Placed }>((a, b) => a.at - b.at);
 
   /** @param canMeet whether some standing offer of the tenant meets the requirements */
@@ -68,6 +81,7 @@ export class Lineups {
     const ripe = toMillis(entry.state.ready_at);
     if (placed === undefined) {
       const lineup = this.lineupOf(entry.tenant, spec);
+      if (lineup.size === 0) this.empty.delete(lineup);
       lineup.size += 1;
       placed = { entry, lineup, spec, pull: pullTerms(entry.state), ripe };
       this.placed.set(entry, placed);
@@ -89,6 +103,12 @@ export class Lineups {
     lineup.ready.delete(placed, now);
     lineup.size -= 1;
     if (lineup.size > 0) return;
+    this.empty.add(lineup);
+    if (this.empty.size > MAX_EMPTY) this.forget(this.empty.values().next().value as Lineup);
+  }
+
+  private forget(lineup: Lineup): void {
+    this.empty.delete(lineup);
     this.lineups.delete(lineup.key);
     unlist(lineup.possible ? this.possible : this.hopeless, `${lineup.tenant} ${lineup.first}`, lineup);
   }
@@ -119,8 +139,7 @@ export class Lineups {
 
   /** The state of the ready task of the line that pulls most; undefined when none is ready. */
   head({ ready }: Lineup, now: number): TaskState | undefined {
-    for (const { item } of ready.best(now)) return item.entry.state;
-    return undefined;
+    return ready.first(now)?.entry.state;
   }
 
   /**
@@ -131,24 +150,33 @@ export class Lineups {
     { tenant, profile }: { readonly tenant: string; readonly profile: AgentProfile },
     reach: Reach,
     now: number,
-    fits: (entry: TaskEntry) => boolean,
-  ): { readonly entry: TaskEntry; readonly pull: number } | undefined {
+    fits: Fits,
+  ): Strongest | undefined {
     this.ripen(now);
     const lent = reach === 'help' ? (profile.offer?.helps ?? []) : [];
-    let best: { entry: TaskEntry; pull: number } | undefined;
+    let best: Strongest | undefined;
     for (const capability of new Set([...ownCapabilities(profile), ...lent])) {
       for (const lineup of this.possible.get(`${tenant} ${capability}`) ?? []) {
         if (lineup.ready.size === 0 || lineup.effort > (profile.offer?.max_effort ?? Infinity)) continue;
         if (lacking(profile, lineup.requires, reach) !== undefined) continue;
-        let looked = 0;
-        for (const { item, value } of lineup.ready.best(now)) {
-          looked += 1;
-          if ((best !== undefined && value <= best.pull) || looked > MAX_LOOKED_AT) break;
-          if (!fits(item.entry)) continue;
-          best = { entry: item.entry, pull: value };
-          break;
-        }
+        best = this.ahead(lineup, now, best, fits);
       }
+    }
+    return best;
+  }
+
+  /** The first of the line that `fits`, where it pulls more than `best`; else that one. */
+  private ahead({ ready }: Lineup, now: number, best: Strongest | undefined, fits: Fits): Strongest | undefined {
+    const least = best?.pull ?? -Infinity;
+    const first = ready.first(now) as Placed;
+    const pull = pullAt(first.pull, now).value;
+    if (pull <= least) return best;
+    if (fits(first.entry)) return { entry: first.entry, pull };
+    let looked = 0;
+    for (const { item, value } of ready.best(now)) {
+      looked += 1;
+      if (value <= least || looked > MAX_LOOKED_AT) return best;
+      if (item !== first && fits(item.entry)) return { entry: item.entry, pull: value };
     }
     return best;
   }

@@ -9,7 +9,7 @@ import { declineEnds, hasBid, hasDeclined, strengthOf, type TaskState } from '..
 import { Ordered } from '../engine/ordered';
 import type { Clock } from '../engine/ports';
 import { type AgentBook, type AgentEntry, capabilitiesOf } from './agent-book';
-import { type Lineup, Lineups } from './lineups';
+import { type Fits, type Lineup, Lineups } from './lineups';
 import { listed, unlist } from './lists';
 import type { Places } from './places';
 import type { TaskEntry } from './task-entry';
@@ -232,7 +232,7 @@ export class TaskBook {
     { tenant, id, state: { profile } }: AgentEntry,
     reach: Reach,
     now: Time,
-    fits: (entry: TaskEntry) => boolean,
+    fits: Fits,
   ): TaskEntry | undefined {
     if (profile === undefined) return undefined;
     const at = toMillis(now);

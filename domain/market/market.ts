@@ -91,7 +91,7 @@ export function pullAt(
   if (end > now && end < until) until = end;
   if (offered > now && offered < until) until = offered;
   const rising = now >= posted && now < end;
-  const share = rising ? (now - posted) / (end - posted) : now < posted ? 0 : 1;
+  const share = rising ? (now - posted) / (end - posted) : now < posted && posted < end ? 0 : 1;
   return {
     value: most * (urgency + (1 - urgency) * share) + Math.max(0, now - offered) / (AGING_SECONDS * 1000),
     slope: (rising ? (most * (1 - urgency)) / (end - posted) : 0) + (now >= offered ? 1 / (AGING_SECONDS * 1000) : 0),

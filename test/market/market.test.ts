@@ -123,6 +123,7 @@ describe('pull', () => {
           expect(value).toBeCloseTo(taskStrength(priority, urgencyAt(at, toTime(now)), attempts), 5);
         }
       }),
+      { numRuns: 5_000 },
     );
   });
 });

@@ -318,7 +318,8 @@ export class Agents {
     const { state } = await this.agents.current(tenant, id);
     if (state.status !== 'active' || state.profile === undefined) return undefined;
     const { presence_seconds, gateway } = state.profile;
-    const last = await this.lastSign(stream, gateway === undefined ? undefined : gatewayKey(tenant, gateway));
+    const carried = gateway === undefined ? undefined : await this.deps.presence.last(gatewayKey(tenant, gateway));
+    const last = await this.lastSign(stream, carried, presence_seconds);
     const since = this.deps.watchdog.silentSince(last, presence_seconds);
     const now = toTime(this.deps.clock.now());
     let limit = plusSeconds(since, presence_seconds);
@@ -341,10 +342,14 @@ export class Agents {
     }
   }
 
-  /** The later one of the agent's own last sign of life and that of its gateway, as far as there are any. */
-  private async lastSign(stream: string, gateway: string | undefined): Promise<number | undefined> {
+  /** The agent's last sign of life; its own is not asked for where that of its gateway is enough. */
+  private async lastSign(
+    stream: string,
+    carried: number | undefined,
+    presenceSeconds: number,
+  ): Promise<number | undefined> {
+    if (carried !== undefined && carried + 1_000 * presenceSeconds > this.deps.clock.now()) return carried;
     const own = await this.deps.presence.last(stream);
-    const carried = gateway === undefined ? undefined : await this.deps.presence.last(gateway);
     return own === undefined || carried === undefined ? (own ?? carried) : Math.max(own, carried);
   }
 

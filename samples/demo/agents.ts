@@ -62,8 +62,14 @@ export type FromAgents =
   | { readonly kind: 'stopped' }
   | { readonly kind: 'failed'; readonly message: string };
 
-/** Tries again for as long as a host may take to come back, and not so often that it has no time to. */
-const PATIENT = { attempts: 60, baseMs: 200, maxMs: 2_000 };
+/**
+ * Tries again for as long as a host may take to come back, not so often that it has no time to, and not before a host
+ * that is late says so.
+ */
+const PATIENT = { attempts: 60, baseMs: 200, maxMs: 10_000 };
+/** Registrations at once in this process: of agents, and of gateways with all of theirs. */
+const AGENTS_AT_ONCE = 16;
+const GATEWAYS_AT_ONCE = 1;
 
 interface Held {
   readonly award: number;
@@ -309,7 +315,7 @@ function main(): void {
     agents = crowd(plans, client, behaviour, counts);
     const left = [...agents];
     await Promise.all(
-      Array.from({ length: 16 }, async () => {
+      Array.from({ length: behaviour.perGateway === 0 ? AGENTS_AT_ONCE : GATEWAYS_AT_ONCE }, async () => {
         for (let agent = left.pop(); agent !== undefined; agent = left.pop()) await agent.register();
       }),
     );

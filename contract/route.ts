@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod';
 import type { Level } from '../domain/kernel/principal';
-import type { Refusals } from './problems';
+import type { Refusal, Refusals } from './problems';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -22,7 +22,7 @@ export interface Tag {
   readonly name: string;
   /** Markdown, a sentence or two: what it is, in the words of somebody who meets it for the first time. */
   readonly description: string;
-  /** What the rules may refuse here, beside `COMMON_REFUSALS`. */
+  /** What the rules may refuse here, beside `COMMON_REFUSALS`; `refuses` of a route says which of it. */
   readonly refusals: Refusals;
 }
 
@@ -48,6 +48,10 @@ export interface RouteSpec {
   readonly tag: Tag;
   /** The level that the caller must hold. */
   readonly needs: Level;
+  /**
+   * Types of `tag.refusals` that this operation may answer; all of them by default. The `COMMON_REFUSALS` come on top.
+   */
+  readonly refuses?: readonly string[];
   readonly summary: string;
   /** Markdown; the summary by default. */
   readonly description?: string;
@@ -81,6 +85,11 @@ export interface RouteSpec {
 /** What a request of a route means to a host that is late. */
 export function workOf({ work, method }: Pick<RouteSpec, 'work' | 'method'>): Work {
   return work ?? (method === 'GET' ? 'read' : 'underway');
+}
+
+/** What the rules of its capability may refuse to a request of a route. */
+export function refusalsOf({ tag: { refusals }, refuses }: Pick<RouteSpec, 'tag' | 'refuses'>): readonly Refusal[] {
+  return refuses === undefined ? refusals.rows : refusals.rows.filter(([, type]) => refuses.includes(type));
 }
 
 /** A table of routes by the names that its methods have in the client. */

@@ -39,7 +39,7 @@ export const OVERSIGHT_REFUSALS = refusals('Oversight', [
   [409, 'already-decided', 'this approval is … already'],
   [409, 'already-voted', 'the voter has cast a final vote in this pass'],
   [409, 'approval-exists', 'an approval with this id was requested before: use another id'],
-  [409, 'award-superseded', 'award … is older than award …'],
+  [409, 'award-superseded', 'award … does not stand (the last is …): there is nothing to challenge'],
   [409, 'bulk-only-for-low-impact', 'decide this one by itself: together go only unchanged actions of low impact'],
   [409, 'challenge-unknown', 'no challenge of this action is decided in this round'],
   [409, 'challenged-before', 'you have challenged this before; where one round was about it, `round` names it'],

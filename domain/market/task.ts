@@ -1298,17 +1298,24 @@ function notHolder(state: TaskState, claim: Claim, now: Time, until?: Time): Rej
       status: state.status,
       awards: state.awards,
     });
-  if (state.holder === undefined || claim.award < state.awards) {
+  const { holder, awards: award } = state;
+  const notYet = `there is no award ${claim.award} yet (the last is ${award}): accept what the inbox shows, under its number`;
+  if (holder === undefined || claim.award < award)
     return refuse(
       'award-superseded',
-      `award ${claim.award} is over (the last is ${state.awards}): drop this work, its result is not wanted`,
-      { award: state.awards },
+      claim.award > award
+        ? notYet
+        : `award ${claim.award} is over (the last is ${award}): drop this work, its result is not wanted`,
+      { award },
     );
-  }
   if (!isHolder(state, claim))
-    return refuse('not-the-holder', `award ${claim.award} of ${claim.agent} does not hold this task`, {
-      award: state.awards,
-    });
+    return refuse(
+      'not-the-holder',
+      claim.award > award
+        ? notYet
+        : `${claim.agent} does not hold this task under award ${award}: ${holder.agent} does; if that is you, say so as the caller`,
+      { award },
+    );
   return tooLate(state, now) ?? lapsed(state, now, until);
 }
 

@@ -23,7 +23,10 @@ const COMPONENT = /^[A-Za-z0-9._-]+$/;
  * Notes what the route puts into the document. Throws, and says of which two routes, when something else stands there
  * under that name.
  */
-export function checkDocumented({ name: route, params, query, body, answer, tag }: RouteSpec): void {
+export function checkDocumented({ name: route, params, query, body, answer, tag, refuses }: RouteSpec): void {
+  const unknown = refuses?.find((type) => !tag.refusals.rows.some(([, of]) => of === type));
+  if (unknown !== undefined)
+    throw new Error(`route ${route}: it refuses '${unknown}', of which the table '${tag.refusals.name}' has no row`);
   claim(refusals, 'table of refusals', tag.refusals.name, route, tag.refusals, isDeepStrictEqual);
   claim(tags, 'tag', tag.name, route, tag, isDeepStrictEqual);
   for (const schema of [params, query, body, answer, Problem]) {

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { Problem } from '../../contract/common';
 import { COMMON_REFUSALS } from '../../contract/problems';
-import { type RouteSpec, type Tag, workOf } from '../../contract/route';
+import { refusalsOf, type RouteSpec, type Tag, workOf } from '../../contract/route';
 import { LEVELS } from '../../domain/kernel/principal';
 import { PROBLEM_CONTENT_TYPE, PROBLEMS, titleOf, typeOf } from './problem';
 import { isOptionalBody, routes } from './route';
@@ -113,7 +113,7 @@ function operation(spec: RouteSpec, schemas: Schemas): Json {
     responses: {
       [spec.status ?? 200]: answered(spec, schemas),
       ...Object.fromEntries(
-        refusedWith(spec).map(([status, name]) => [status, { $ref: `#/components/responses/${name}` }]),
+        refusedWith(spec).map(({ status, component }) => [status, { $ref: `#/components/responses/${component}` }]),
       ),
       default: { $ref: '#/components/responses/Refused' },
     },
@@ -195,34 +195,44 @@ const SHARED_ROWS: readonly Row[] = [
   ...COMMON_REFUSALS.rows,
 ];
 
-/** For each status under which an operation may be refused, the response that says by what. */
-function refusedWith({ method, params, body, tag }: RouteSpec): [number, string][] {
-  const [statuses, rows] =
-    method === 'GET'
-      ? [READ_STATUSES, tag.refusals.rows]
-      : [RULE_STATUSES, [...COMMON_REFUSALS.rows, ...tag.refusals.rows]];
-  const ruled = statuses.filter((status) => rows.some(([of]) => of === status));
+/** What an operation may be refused with under one status: the component that says it, and its rows. */
+interface Refused {
+  readonly status: number;
+  readonly component: string;
+  readonly rows: readonly Row[];
+}
+
+/** For each status under which an operation may be refused, by what. */
+function refusedWith(spec: RouteSpec): Refused[] {
+  const { method, params, body } = spec;
+  const own = refusalsOf(spec);
+  const statuses = method === 'GET' ? READ_STATUSES : RULE_STATUSES;
+  const rules = method === 'GET' ? own : [...COMMON_REFUSALS.rows, ...own];
+  const ruled = statuses.filter((status) => rules.some(([of]) => of === status));
   const isPossible = (status: number) =>
     (status !== 404 || params !== undefined || ruled.includes(404)) &&
     ((status !== 413 && status !== 415) || body !== undefined);
-  return [...new Set([...EDGE_STATUSES, ...ruled])]
-    .filter(isPossible)
-    .map((status) => [status, ruled.includes(status) ? `${tag.refusals.name}${status}` : `Edge${status}`]);
+  return [...new Set([...EDGE_STATUSES, ...ruled])].filter(isPossible).map((status) => {
+    const shown = ruled.includes(status) ? own.filter(([of]) => of === status) : [];
+    return {
+      status,
+      component: `${prefixOf(spec, status, shown.length)}${status}`,
+      rows: [...SHARED_ROWS.filter(([of]) => of === status), ...shown],
+    };
+  });
+}
+
+/** Operations that are refused alike share a component: all that is shared, all of a capability, or their own. */
+function prefixOf({ name, operationId = name, tag: { refusals } }: RouteSpec, status: number, rows: number): string {
+  if (rows === 0) return 'Shared';
+  const isAll = refusals.rows.filter(([of]) => of === status).length === rows;
+  return isAll ? refusals.name : operationId.charAt(0).toUpperCase() + operationId.slice(1);
 }
 
 function problemResponses(specs: readonly RouteSpec[]): Json {
-  const used = new Set(specs.flatMap(refusedWith).map(([, name]) => name));
-  const all = [
-    ...EDGE_STATUSES.map((status) => [`Edge${status}`, SHARED_ROWS.filter(([of]) => of === status)] as const),
-    ...specs.flatMap(({ tag: { refusals } }) =>
-      RULE_STATUSES.map((status) => {
-        const rows = [...SHARED_ROWS, ...refusals.rows];
-        return [`${refusals.name}${status}`, rows.filter(([of]) => of === status)] as const;
-      }),
-    ),
-  ];
+  const used = specs.flatMap(refusedWith).map(({ component, rows }) => [component, problems(rows)] as const);
   return {
-    ...Object.fromEntries(all.filter(([name]) => used.has(name)).map(([name, rows]) => [name, problems(rows)])),
+    ...Object.fromEntries(used),
     Refused: problems(SHARED_ROWS.filter(([status]) => ![...EDGE_STATUSES, ...RULE_STATUSES].includes(status))),
   };
 }

@@ -516,6 +516,8 @@ const KINDS: Readonly<Record<string, string>> = {
   object: 'an object',
   record: 'an object',
   null: 'null',
+  /** Of a value of any kind. */
+  nonoptional: 'a value',
 };
 const BOUNDS: Readonly<Record<string, string>> = {
   '<=': 'at most',

@@ -26,7 +26,10 @@ const Task = z
 const tag = (name: string) => ({
   name,
   description: `About ${name}.`,
-  refusals: refusals('Sample', [[409, 'task-over', 'the task is over']]),
+  refusals: refusals('Sample', [
+    [409, 'task-late', 'the task is late'],
+    [409, 'task-over', 'the task is over'],
+  ]),
 });
 const tasks = contract({
   get: {
@@ -56,6 +59,19 @@ const tasks = contract({
     answer: Task,
     answers: 'Written',
     example: { params: { id: 'a1' }, body: { id: 'a1', part: { name: 'b' }, children: [] } },
+  },
+  close: {
+    name: 'closeTask',
+    method: 'POST',
+    path: '/v1/tasks/{id}/close',
+    tag: tag('Tasks'),
+    needs: 'read_only',
+    refuses: ['task-late'],
+    summary: 'Close a task',
+    params: z.object({ id: Id }),
+    answer: Task,
+    answers: 'Closed',
+    example: { params: { id: 'a1' } },
   },
   file: {
     name: 'file',
@@ -143,7 +159,7 @@ describe('the OpenAPI document', () => {
         for (const tag of operation['tags'] as string[]) expect(tags).toContain(tag);
       }
     }
-    expect(ids.sort()).toEqual(['file', 'getTask', 'putTask']);
+    expect(ids.sort()).toEqual(['closeTask', 'file', 'getTask', 'putTask']);
     for (const group of Object.values(document['components'] as Json))
       for (const name of Object.keys(group as Json)) expect(name).toMatch(/^[\w.-]+$/);
   });
@@ -208,11 +224,15 @@ describe('the OpenAPI document', () => {
     ]);
     expect(responses).toMatchObject({
       409: { $ref: '#/components/responses/Sample409' },
-      413: { $ref: '#/components/responses/Edge413' },
+      413: { $ref: '#/components/responses/Shared413' },
     });
     expect(
       Object.keys(at('/components/responses/Sample409/content/application~1problem+json/examples') as Json),
-    ).toEqual([...COMMON_REFUSALS.rows.filter(([status]) => status === 409).map(([, type]) => type), 'task-over']);
+    ).toEqual([
+      ...COMMON_REFUSALS.rows.filter(([status]) => status === 409).map(([, type]) => type),
+      'task-late',
+      'task-over',
+    ]);
     const { responses: read } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}']!['get']! as {
       responses: Json;
     };
@@ -220,8 +240,18 @@ describe('the OpenAPI document', () => {
     const waiting = Object.entries(at('/components/responses') as Record<string, Json>).filter(
       ([, { headers }]) => (headers as Json | undefined)?.['Retry-After'] !== undefined,
     );
-    expect(waiting.map(([name]) => name)).toEqual(['Edge429', 'Edge503']);
+    expect(waiting.map(([name]) => name)).toEqual(['Shared429', 'Shared503']);
   });
+});
+
+test('an operation lists of its capability what it says that it refuses, and no other', () => {
+  const { responses } = (at('/paths') as Record<string, Record<string, Json>>)['/v1/tasks/{id}/close']!['post']! as {
+    responses: Json;
+  };
+  expect(responses['409']).toEqual({ $ref: '#/components/responses/CloseTask409' });
+  const { examples } = at('/components/responses/CloseTask409/content/application~1problem+json') as { examples: Json };
+  expect(examples).toHaveProperty('task-late');
+  expect(examples).not.toHaveProperty('task-over');
 });
 
 describe('what the document could not hold is refused when it is bound', () => {
@@ -256,6 +286,12 @@ describe('what the document could not hold is refused when it is bound', () => {
     expect(() => bindRoute(spec({ answer }), () => ({}))).toThrow("route late: 'no name' can't be the id of a schema");
   });
 
+  test('a refusal that the table of its tag has not', () => {
+    expect(() => bindRoute(spec({ refuses: ['task-over', 'task-lost'] }), () => ({}))).toThrow(
+      "route late: it refuses 'task-lost', of which the table 'Sample' has no row",
+    );
+  });
+
   test('a tag, or a table of refusals, of which something else was said', () => {
     expect(() => bindRoute(spec({ tag: { ...tag('Tasks'), description: 'Other.' } }), () => ({}))).toThrow(
       "another tag is called 'Tasks' already (route getTask)",
@@ -268,7 +304,7 @@ describe('what the document could not hold is refused when it is bound', () => {
 
   test('the same again is no contradiction, and what was refused is not served', () => {
     bindRoute(spec({ name: 'again' }), () => ({}));
-    expect(routes().map(({ name }) => name)).toEqual(['getTask', 'putTask', 'file', 'again']);
+    expect(routes().map(({ name }) => name)).toEqual(['getTask', 'putTask', 'closeTask', 'file', 'again']);
   });
 });
 

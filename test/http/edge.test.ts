@@ -300,6 +300,10 @@ test('a form that several are allowed for says what is wrong with the one that w
   expect((await api('/v1/rounds', { json: round })).body.errors).toEqual([
     { pointer: '#/electorate/voters/0/why', message: 'is missing: it must be a text' },
   ]);
+  expect((await api('/v1/actions', { json: { kind: 'erp.order', why: 'x' } })).body.errors).toContainEqual({
+    pointer: '#/action',
+    message: 'is missing: it must be a value',
+  });
   expect((await api('/v1/signals', { json: { type: 'seen', location: 'a' } })).body.errors).toEqual([
     { pointer: '#/strength', message: 'is missing: it must be a number' },
   ]);

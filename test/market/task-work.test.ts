@@ -74,6 +74,22 @@ function onlyHolder(ask: (claim: typeof CLAIM) => Decision<TaskState, TaskEvent>
   ]);
 }
 
+test.each(['open', 'awarded'] as const)('a number that was not given yet is no old one: %s', (what) => {
+  const refused = accept({ agent: 'ann', award: 7 }, NOW)(after(HISTORY[what]));
+  expect(refused).toMatchObject({
+    message: {
+      open: 'there is no award 7 yet (the last is 0): accept what the inbox shows, under its number',
+      awarded: 'there is no award 7 yet (the last is 1): accept what the inbox shows, under its number',
+    }[what],
+  });
+});
+
+test('whoever is taken for another is told who holds the task', () => {
+  expect(accept(OTHER, NOW)(after(HISTORY.awarded))).toMatchObject({
+    message: 'bob does not hold this task under award 1: ann does; if that is you, say so as the caller',
+  });
+});
+
 describe('accept', () => {
   test('starts the lease', () => {
     given(taskDecider, HISTORY.awarded)

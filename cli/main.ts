@@ -5,12 +5,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { DEFAULT_URL, FormicaryError } from '../client/client';
 import { nearest } from '../domain/kernel/nearest';
 import { declareAll } from './additions';
 import { asCalled, EXIT_CODES } from './define';
-import { bold, CALL, type Globals, note, styled, UsageError } from './terminal';
+import { bold, CALL, type Globals, note, RefusedError, styled, UsageError } from './terminal';
 import { endWithParent } from './tether';
 
 const REFUSED = 1;
@@ -33,6 +33,7 @@ const program = new Command('formicary')
   .showHelpAfterError('(--help shows how it is used)')
   .configureHelp({
     showGlobalOptions: true,
+    optionDescription: (option) => Help.prototype.optionDescription(option) + (option.mandatory ? ' (required)' : ''),
     styleTitle: (title) => bold(title),
     styleCommandText: (text) => styled('cyan', text),
   })
@@ -64,7 +65,9 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : NOT_DONE;
   const [message, hints] = explained(error);
   note([`formicary: ${message}`, ...hints.map((hint) => `  ${hint}`)].join('\n'));
-  return error instanceof FormicaryError && error.status > 0 && !isForeign(error) ? REFUSED : NOT_DONE;
+  const isRefused =
+    error instanceof RefusedError || (error instanceof FormicaryError && error.status > 0 && !isForeign(error));
+  return isRefused ? REFUSED : NOT_DONE;
 }
 
 function explained(error: unknown): [message: string, hints: string[]] {

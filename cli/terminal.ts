@@ -37,6 +37,9 @@ export class UsageError extends Error {
   }
 }
 
+/** What was asked for can't be had as things are: an answer too, though no host had to give it. */
+export class RefusedError extends UsageError {}
+
 /** A command's surroundings. */
 export interface Context {
   readonly globals: Globals;

@@ -16,6 +16,7 @@ import {
   print,
   printJson,
   printTable,
+  RefusedError,
   shown,
   UsageError,
 } from '../terminal';
@@ -71,7 +72,7 @@ async function awardOf({ client, globals }: Context, { task = '', award, data }:
       found = commit;
   }
   if (found !== undefined) return found;
-  throw new UsageError(
+  throw new RefusedError(
     award === undefined ? `the market has not awarded ${task} yet` : `the market has made no award ${award} of ${task}`,
     `See \`${CALL} tasks ${task}\`.`,
   );

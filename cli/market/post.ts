@@ -82,7 +82,7 @@ async function postMany(context: Context, tasks: readonly TaskInput[], key: stri
           if (!(error instanceof FormicaryError) || error.status === 0) throw error;
           throw new FormicaryError(error.status, {
             ...error.problem,
-            detail: `${error.problem.detail} (tasks ${start + 1} to ${start + batch.length}; the ones before are posted)`,
+            detail: `${error.problem.detail} (tasks ${start + 1} to ${start + batch.length}, #/tasks/0 the first of them; the ones before are posted)`,
           });
         });
       for (const answer of answers) {

@@ -10,8 +10,8 @@ import {
   print,
   printJson,
   printTable,
+  RefusedError,
   said,
-  UsageError,
 } from '../terminal';
 
 export interface RegisterInput {
@@ -102,7 +102,7 @@ async function claimOf(
   if (agent !== undefined && award !== undefined) return { agent, award };
   const { holder, status } = await client.tasks.get(task);
   if (holder === undefined)
-    throw new UsageError(`nobody holds ${task}: it is ${status}`, `${CALL} why ${task} tells what happened.`);
+    throw new RefusedError(`nobody holds ${task}: it is ${status}`, `${CALL} why ${task} tells what happened.`);
   return { agent: agent ?? holder.agent, award: award ?? holder.award };
 }
 

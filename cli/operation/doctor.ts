@@ -14,6 +14,8 @@ export interface DoctorInput {
 interface Finding {
   readonly check: string;
   readonly ok: boolean;
+  /** Not looked at: it is not wrong, but nobody says that it is well. */
+  readonly skipped?: true;
   readonly detail: string;
   /** What to do when it is not well. */
   readonly advice?: string;
@@ -37,6 +39,7 @@ export async function doctor(context: Context, { data }: DoctorInput): Promise<v
           {
             check: 'folder',
             ok: true,
+            skipped: true as const,
             detail: `${folder} is not that host's, and was not looked at: name its folder with --data`,
           },
         ]
@@ -44,8 +47,9 @@ export async function doctor(context: Context, { data }: DoctorInput): Promise<v
   );
   if (findings.some(({ ok }) => !ok)) context.foundWrong();
   if (context.json) return printJson(findings);
-  for (const { check, ok, detail, advice } of findings) {
-    print(`${ok ? good('✓') : bad('✗')} ${check.padEnd(12)} ${said(detail)}`);
+  for (const { check, ok, skipped, detail, advice } of findings) {
+    const well = skipped ? dim('–') : good('✓');
+    print(`${ok ? well : bad('✗')} ${check.padEnd(12)} ${said(detail)}`);
     if (!ok && advice !== undefined) print(dim(`  ${' '.repeat(12)} ${advice}`));
   }
 }

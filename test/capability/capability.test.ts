@@ -105,6 +105,23 @@ test('it is eight files, each in a folder of its own name', () => {
   for (const path of files.keys()) expect(path).toContain('reminders');
 });
 
+test('its files are written as the linter and the formatter of the repository have it', () => {
+  for (const name of ['.layers.cjs', '.prettierrc.json', 'eslint.config.mjs'])
+    cpSync(join(ROOT, name), join(folder, name));
+  const bin = (of: string) => join(ROOT, 'node_modules', of);
+  for (const [of, ...options] of [
+    [bin('eslint/bin/eslint.js'), '--max-warnings', '0'],
+    [bin('prettier/bin/prettier.cjs'), '--check'],
+  ] as const) {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [of, ...options, ...files.keys()], {
+      cwd: folder,
+      encoding: 'utf8',
+      timeout: 240_000,
+    });
+    expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' });
+  }
+}, 300_000);
+
 test('it is served, documented, and read as it was', async () => {
   const due = '2099-12-31T17:00:00.000Z';
   const set = await ask('POST', '/v1/reminders', { id: 'close-the-books', text: 'Close the books', due });

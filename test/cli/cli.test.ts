@@ -86,11 +86,16 @@ describe('help and errors', () => {
     ['a trail without a location', ['asof', '1m', 'trail', 'worked'], /names no trail/],
     ['nothing to recompute', ['recompute'], /give a TASK, or a receipt/],
     ['a payload that is no JSON', ['post', 'cli.work', '--payload', '{oops'], /--payload is not JSON/],
-    ['no award', ['recompute', 'worked', '--award', '9'], /no award 9 of worked/],
   ])('%s ends with 2', async (_, args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toMatch(message);
+  });
+
+  test('help says which options are required', async () => {
+    const { stdout } = await run(['drain', '--help']);
+    expect(stdout).toMatch(/--reason <\w+> .*\(required\)/);
+    expect(stdout.match(/\(required\)/g)).toHaveLength(1);
   });
 
   test('a refusal ends with 1 and says what was wrong', async () => {
@@ -99,6 +104,8 @@ describe('help and errors', () => {
       stdout: '',
       stderr: 'formicary: There is no task nobody.\n',
     });
+    const noAward = await run(['recompute', 'worked', '--award', '9']);
+    expect(noAward).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/no award 9 of worked/) });
     const { code, stderr } = await run(['post', 'not ok!']);
     expect(code).toBe(1);
     expect(stderr).toMatch(/^formicary: The body does not have the required form\.\n {2}#\/task_type: must be an id/);
@@ -221,7 +228,9 @@ describe('post', () => {
   test('a batch that is not well-formed names its tasks', async () => {
     const { code, stderr } = await run(['post'], { input: '[{"task_type":"x","priority":7}]' });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/\(tasks 1 to 1; the ones before are posted\)\n {2}#\/tasks\/0\/priority/);
+    expect(stderr).toMatch(
+      /\(tasks 1 to 1, #\/tasks\/0 the first of them; the ones before are posted\)\n {2}#\/tasks\/0\/priority/,
+    );
   });
 
   test('input that holds no task', async () => {
@@ -320,12 +329,16 @@ describe('lists', () => {
 });
 
 describe('start', () => {
-  test('runs a host until it is told to stop', async () => {
+  test('runs a host until it is told to stop, as the script of that name does', async () => {
     const port = await freePort();
     const data = join(folder, 'started');
+    const { scripts } = JSON.parse(readFileSync(join(__dirname, '../../package.json'), 'utf8')) as {
+      scripts: { start: string };
+    };
+    const [, program, ...args] = scripts.start.split(' ') as [string, string];
     const child = spawn(process.execPath, [
-      join(compiledApp(), 'dist/cli/main.js'),
-      'start',
+      join(compiledApp(), program),
+      ...args,
       '--port',
       String(port),
       '--data',

@@ -148,7 +148,7 @@ test('rebuild, and what a doctor finds', async () => {
   // Another folder that lies where one is looked for says nothing of this host.
   const elsewhere = mkdtempSync(join(tmpdir(), 'formicary-elsewhere-'));
   const cwd = { cwd: elsewhere, env: { FORMICARY_DATA: elsewhere } };
-  expect((await formicary(['doctor', '--url', host.url], cwd)).stdout).toMatch(/✓ folder +.*is not that host's/);
+  expect((await formicary(['doctor', '--url', host.url], cwd)).stdout).toMatch(/– folder +.*is not that host's/);
   expect((await formicary(['doctor', '--url', host.url, '--data', host.data], cwd)).stdout).toMatch(
     /✓ permissions +private to the owner/,
   );

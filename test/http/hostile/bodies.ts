@@ -49,8 +49,8 @@ export const BODIES: Readonly<Record<string, readonly Row[]>> = {
     [
       'compressed',
       text(Buffer.from('1f8b0800000000000003', 'hex'), { 'Content-Encoding': 'gzip' }),
-      400,
-      'invalid-json',
+      415,
+      'unsupported-media-type',
     ],
     ['brackets without end', text('['.repeat(500_000)), 400, 'invalid-json'],
   ],

@@ -14,13 +14,25 @@ import { decisionTables } from './decisions-report';
 import { type LifecycleResult, runLifecycle } from './lifecycle';
 import { HttpColony, type HttpLifecycleResult } from './lifecycle-http';
 import { median, type Memory } from './measure';
+import { benchOverload, type OverloadReport, type OverloadSettings } from './overload';
 import { preload } from './preload';
 import { printReport } from './report';
 import { benchSignals, type SignalReport, type SignalSettings } from './signals';
 import { benchStart, type StartReport } from './start';
 
 const ROOT = path.resolve(__dirname, '../..');
-const PARTS = ['append', 'lifecycle', 'http', 'signals', 'decisions', 'start', 'cost', 'backlog', 'agents'] as const;
+const PARTS = [
+  'append',
+  'lifecycle',
+  'http',
+  'signals',
+  'decisions',
+  'start',
+  'cost',
+  'backlog',
+  'agents',
+  'overload',
+] as const;
 type Part = (typeof PARTS)[number];
 
 interface Settings {
@@ -30,6 +42,7 @@ interface Settings {
   readonly cost: CostSettings;
   readonly backlog: BacklogSettings;
   readonly idle: IdleSettings;
+  readonly overload: OverloadSettings;
   /** Starts of each app; the median counts. */
   readonly starts: number;
   readonly agents: number;
@@ -49,6 +62,14 @@ const FULL: Settings = {
   cost: { tasks: 500, approvals: 100, idleSeconds: 10 },
   backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
   idle: { gateways: [1_000, 4_000, 12_000], singly: [1_000], seconds: 8 },
+  overload: {
+    agents: 340,
+    times: [0.5, 1, 2, 4, 8],
+    seconds: 10,
+    burstTimes: 4,
+    burstSeconds: 20,
+    recoverySeconds: 30,
+  },
   starts: 9,
   agents: 1_000,
   past: 1_000_000,
@@ -65,6 +86,7 @@ const SMOKE: Settings = {
   cost: { tasks: 8, approvals: 2, idleSeconds: 1 },
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
+  overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
   starts: 1,
   agents: 68,
   past: 5_000,
@@ -121,6 +143,7 @@ export interface BenchReport {
   cost?: CostReport;
   backlog?: BacklogReport;
   agents?: IdleReport;
+  overload?: OverloadReport;
   seconds: number;
 }
 
@@ -132,7 +155,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; how long a cold start takes, and what a task asks of Cosmos DB.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how long a cold start takes, and what a task asks of Cosmos DB.',
   )
   .addArgument(new Argument('[parts...]', 'what to measure; all by default').choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
@@ -144,7 +167,7 @@ const program = new Command('npm run bench --')
   )
   .addHelpText(
     'after',
-    '\nTakes about nine minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.',
+    '\nTakes about twelve minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.',
   );
 
 class Bench {
@@ -185,6 +208,10 @@ class Bench {
 
   agents(): Promise<IdleReport> {
     return benchAgents(this.folder, this.settings.idle);
+  }
+
+  overload(): Promise<OverloadReport> {
+    return benchOverload(this.folder, this.settings.overload);
   }
 
   async lifecycle(): Promise<LifecycleReport> {

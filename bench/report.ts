@@ -5,6 +5,7 @@ import type { AppendReport } from './append';
 import type { BacklogReport } from './backlog';
 import type { CostReport, Spent } from './cost';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
+import type { OverloadReport } from './overload';
 import type { SignalReport } from './signals';
 import type { StartReport } from './start';
 
@@ -20,7 +21,7 @@ interface Target {
 }
 
 export function printReport(report: BenchReport): string {
-  const { append, lifecycle, http, signals, start, cost, backlog, agents, machine } = report;
+  const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, machine } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -32,6 +33,7 @@ export function printReport(report: BenchReport): string {
     cost && costTable(cost),
     backlog && backlogTable(backlog),
     agents && agentsTable(agents),
+    overload && overloadTable(overload),
     // A smoke run's figures mean nothing: it has no targets.
     targets.length === 0 || report.smoke
       ? undefined
@@ -44,7 +46,7 @@ export function printReport(report: BenchReport): string {
 }
 
 /** What is to be reached; nothing fails when it is not. */
-export function targetsOf({ append, lifecycle, http }: BenchReport): Target[] {
+export function targetsOf({ append, lifecycle, http, overload }: BenchReport): Target[] {
   const targets: Target[] = [];
   const add = (name: string, goal: string, measured: string, met: boolean) =>
     void targets.push({ name, goal, measured, met });
@@ -65,6 +67,16 @@ export function targetsOf({ append, lifecycle, http }: BenchReport): Target[] {
   if (http !== undefined) {
     add('life cycles over HTTP', '≥ 800 tasks/s', n(http.fresh.tasksPerSecond), http.fresh.tasksPerSecond >= 800);
     add(`over HTTP, slower on ${n(http.events)} events`, '≤ 15 %', percent(http.slower), http.slower <= 0.15);
+  }
+  if (overload !== undefined) {
+    const { goodput, wasted, livingLost, recoverySeconds, refusedP99Ms } = overload;
+    const [most = '', share = 0] = byTimes(goodput).at(-1) ?? [];
+    add(`completed at ${most} times the peak`, '≥ 80 % of it', percent(share), share >= 0.8);
+    add('attempts thrown away', '< 2 %', percent(wasted), wasted < 0.02);
+    add('living agents lost', '0', n(livingLost), livingLost === 0);
+    const recovered = recoverySeconds === null ? 'not in time' : `${n(recoverySeconds, 1)} s`;
+    add('as before after the burst', '≤ 30 s', recovered, recoverySeconds !== null && recoverySeconds <= 30);
+    add('a refused post is answered, p99', '≤ 100 ms', `${n(refusedP99Ms)} ms`, refusedP99Ms <= 100);
   }
   return targets;
 }
@@ -194,6 +206,22 @@ ${table(
   ['agents', 'host, of a core', 'µs a second, an agent', 'requests a second', 'bytes a second, an agent', 'host, MB'],
   [...rows('through gateways', gateways), ...rows('singly', singly)],
 )}`;
+}
+
+/** In order of the multiples, which an object does not keep. */
+function byTimes(shares: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(shares).sort(([a], [b]) => Number(a) - Number(b));
+}
+
+function overloadTable({ peak, goodput, refused, rssMb }: OverloadReport): string {
+  const rows = byTimes(goodput).map(([times, share]) => [
+    `${times} times the peak`,
+    n(share * peak),
+    percent(share),
+    percent(refused[times] ?? 0),
+  ]);
+  return `${heading('Overload', `tasks posted one by one, at multiples of the ${n(peak)} a second that are done at best; ${n(rssMb)} MB of the host at most`)}
+${table(['offered', 'completed/s', 'of the peak', 'refused'], rows)}`;
 }
 
 function costTable({ tasks, approvals, atOnce, task, approval, idle }: CostReport): string {

@@ -87,17 +87,66 @@ export interface RetryOptions {
   readonly attempts?: number;
   /** Milliseconds that the first pause is shorter than; doubles with each further one. */
   readonly baseMs?: number;
-  /** Longest pause in milliseconds; who is told to wait for longer gives up. */
+  /** Longest pause in milliseconds that the client takes by itself. */
   readonly maxMs?: number;
+  /** Longest wait in milliseconds that an answer may ask for (`Retry-After`); who is told to wait longer gives up. */
+  readonly maxWaitMs?: number;
 }
 
-const RETRY = { attempts: 6, baseMs: 50, maxMs: 10_000 };
+const RETRY = { attempts: 6, baseMs: 50, maxMs: 10_000, maxWaitMs: 30_000 };
 
 /** What a query may hold; undefined is left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/**
+ * Failures in a row after which a host counts as gone; how long one request is given then to find out otherwise before
+ * another may, and how long it is left alone after one has failed.
+ */
+const GONE_AFTER = 5;
+const PROBE_MS = 1_000;
+const REST_MS = 100;
+
+/**
+ * What all clients of one transport know about its host. One that has not answered several times in a row is asked by
+ * one of them at a time: the others take its silence for theirs, and try again when they would have anyway.
+ */
+class Circuit {
+  private static readonly all = new WeakMap<Transport, Circuit>();
+  private failures = 0;
+  /** Nobody asks a host that is gone before this. */
+  private next = -Infinity;
+  private last: ConnectionError | undefined;
+
+  static of(transport: Transport): Circuit {
+    let circuit = this.all.get(transport);
+    if (circuit === undefined) this.all.set(transport, (circuit = new Circuit()));
+    return circuit;
+  }
+
+  async send(transport: Transport, request: TransportRequest): Promise<TransportResponse> {
+    if (this.failures >= GONE_AFTER && this.last !== undefined) {
+      const now = performance.now();
+      if (now < this.next) throw this.last;
+      this.next = now + PROBE_MS;
+    }
+    try {
+      const response = await transport.send(request);
+      this.failures = 0;
+      return response;
+    } catch (error) {
+      if (error instanceof ConnectionError) {
+        this.failures += 1;
+        this.last = error;
+        this.next = performance.now() + REST_MS;
+      }
+      throw error;
+    }
+  }
+}
+
 export class Session {
   private readonly headers: readonly string[];
+  private readonly circuit: Circuit;
   readonly retry: Required<RetryOptions>;
 
   constructor(
@@ -111,6 +160,7 @@ export class Session {
       ...(principal === undefined ? [] : ['x-formicary-principal', principal]),
     ];
     this.retry = { ...RETRY, ...retry };
+    this.circuit = Circuit.of(transport);
   }
 
   /** Makes a request of a route, for example `call<typeof tasks.get>('GET /v1/tasks/{id}', { params: { id } })`. */
@@ -179,7 +229,7 @@ export class Session {
       const seconds = Math.max(
         ...waiting.map(({ retryAfterSeconds }) => (typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 0)),
       );
-      await this.pause(attempt - 1, signal, Math.min(1_000 * seconds, this.retry.maxMs));
+      await this.pause(attempt - 1, signal, Math.min(1_000 * seconds, this.retry.maxWaitMs));
     }
   }
 
@@ -235,10 +285,10 @@ export class Session {
       const last = !repeatable || attempt >= this.retry.attempts;
       let waitMs = 0;
       try {
-        const response = await this.transport.send(request);
+        const response = await this.circuit.send(this.transport, request);
         if (response.status < 300) return response;
         waitMs = retryAfter(response);
-        if (last || waitMs > this.retry.maxMs || (response.status !== 429 && response.status !== 503))
+        if (last || waitMs > this.retry.maxWaitMs || (response.status !== 429 && response.status !== 503))
           throw refused(response.status, response.body);
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw error;

@@ -66,7 +66,7 @@ export type FromAgents =
  * Tries again for as long as a host may take to come back, not so often that it has no time to, and not before a host
  * that is late says so.
  */
-const PATIENT = { attempts: 60, baseMs: 200, maxMs: 30_000 };
+const PATIENT = { attempts: 60, baseMs: 200, maxMs: 2_000, maxWaitMs: 30_000 };
 /** Registrations at once in this process: of agents, and of gateways with all of theirs. */
 const AGENTS_AT_ONCE = 16;
 const GATEWAYS_AT_ONCE = 1;

@@ -53,7 +53,7 @@ const ACCEPT_SECONDS = 30;
 const DRAIN_FACTOR = 5;
 /** How long the host stays dead after --kill. */
 const DEAD_MS = 300;
-const PATIENT = { attempts: 60, baseMs: 100, maxMs: 60_000 };
+const PATIENT = { attempts: 60, baseMs: 100, maxMs: 1_000, maxWaitMs: 60_000 };
 /**
  * Seconds of the demand that are played in one second. Each commit and each row of a view goes over HTTP where the
  * stores are servers.

@@ -69,7 +69,10 @@ test('a smoke run measures every part', async () => {
   expect(Math.round(report.cost?.task.single.by.append?.requests ?? 0)).toBe(6);
   expect(report.agents?.gateways.map(({ agents }) => agents)).toEqual([60]);
   expect(report.agents?.singly.map(({ agents }) => agents)).toEqual([20]);
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(6);
+  expect(report.overload?.peak).toBeGreaterThan(0);
+  expect(Object.keys(report.overload?.goodput ?? {}).sort()).toEqual(['0.5', '4']);
+  expect(report.overload?.livingLost).toBe(0);
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(11);
 }, 180_000);
 
 test('one part alone', async () => {

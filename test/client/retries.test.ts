@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Formicary, type FormicaryError, type RetryOptions } from '../../client/client';
+import { Formicary, type FormicaryError, NodeTransport, type RetryOptions, type Transport } from '../../client/client';
 import { type FlakyProxy, startFlakyProxy } from '../support/flaky-proxy';
 import { startTestHost, type TestHost } from '../support/host';
 
@@ -156,6 +156,46 @@ describe('when the host says no for now', () => {
     const client = await answering({ status: 429, headers: { 'retry-after': '3600' } });
     await expect(client.tasks.list()).rejects.toMatchObject({ status: 429 });
     expect(requests).toBe(1);
+  });
+
+  test('an answer may ask for a longer wait than the client takes by itself', async () => {
+    const clientThat = (maxWaitMs: number) => {
+      const { port } = server!.address() as AddressInfo;
+      return new Formicary({ url: `http://127.0.0.1:${port}`, retry: { ...FAST, maxMs: 10, maxWaitMs } });
+    };
+    await answering({ status: 429, headers: { 'retry-after': '1' } }, { status: 200 });
+    await expect(clientThat(999).tasks.list()).rejects.toMatchObject({ status: 429 });
+    requests = 0;
+    await clientThat(2_000).tasks.list();
+    expect(requests).toBe(2);
+  });
+
+  test('a host that is gone is asked by one client at a time, and by all when it is back', async () => {
+    const gone = createServer().listen(0, '127.0.0.1');
+    await once(gone, 'listening');
+    const { port } = gone.address() as AddressInfo;
+    gone.close();
+    await once(gone, 'close');
+    let sent = 0;
+    const network = new NodeTransport(`http://127.0.0.1:${port}`);
+    const counting: Transport = {
+      send: (request) => ((sent += 1), network.send(request)),
+      open: (request) => network.open(request),
+      close: () => network.close(),
+    };
+    const all = Array.from(
+      { length: 200 },
+      () => new Formicary({ transport: counting, retry: { attempts: 20, baseMs: 100, maxMs: 200 } }),
+    );
+    const answers = Promise.all(all.map((client) => client.tasks.list()));
+    answers.catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    // All have asked once at the same time, before anybody knew; since then 200 would have asked several times each.
+    expect(sent).toBeLessThan(200 + 50);
+    server = createServer((_, response) => response.end('{"value":[]}')).listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    expect(await answers).toHaveLength(200);
+    network.close();
   });
 
   test.each([400, 404, 409, 500, 502])('%i is final', async (status) => {

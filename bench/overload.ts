@@ -1,0 +1,262 @@
+/**
+ * What a host does when it is asked for more than it can: tasks are posted one by one at multiples of what it does at
+ * best, whether it answers or not, while agents work on those that it takes; then a burst beside processes that want
+ * every core. What counts is what is completed meanwhile, what is thrown away, and how soon all is as before.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import os from 'node:os';
+import path from 'node:path';
+import { Crew } from '../samples/demo/crew';
+import { freePort, HostProcess } from '../samples/demo/host-process';
+import { readLog, Verification } from '../samples/demo/log';
+import { agentId, CAPACITY, specOf, typeOf } from './colony';
+import { pause, percentile } from './measure';
+
+export interface OverloadSettings {
+  /** At least one of each type, so that somebody can do whatever is posted. */
+  readonly agents: number;
+  /** What is offered, as multiples of the peak; how long each, and how long the peak is looked for. */
+  readonly times: readonly number[];
+  readonly seconds: number;
+  /** The burst beside a busy process per core, and for how long a recovery is waited for at most. */
+  readonly burstTimes: number;
+  readonly burstSeconds: number;
+  readonly recoverySeconds: number;
+}
+
+export interface OverloadReport {
+  /** Tasks completed a second, at best. */
+  readonly peak: number;
+  /** Completed a second at each multiple of the peak, as shares of the peak. */
+  readonly goodput: Readonly<Record<string, number>>;
+  /** Of the posts at each multiple, how many were refused. */
+  readonly refused: Readonly<Record<string, number>>;
+  /** Attempts that were begun and thrown away, as a share of those begun; agents that were lost though they lived. */
+  readonly wasted: number;
+  readonly livingLost: number;
+  /** From the end of the burst until half of the peak is taken and done again; null when it was not in time. */
+  readonly recoverySeconds: number | null;
+  /** Until a refused post was answered, in milliseconds. */
+  readonly refusedP99Ms: number;
+  /** Of the host, at most. */
+  readonly rssMb: number;
+}
+
+const PROCESSES = 2;
+/** Posts that wait for an answer at once; whatever is due beyond that is not sent, and counts as not taken. */
+const MOST_AT_ONCE = 2_000;
+const TICK_MS = 10;
+/** Posts under way while the peak is looked for, and tasks that are not completed then. */
+const PEAK_CALLERS = 64;
+const PEAK_IN_FLIGHT = 400;
+
+/** What came of the posts of a time. */
+interface Offered {
+  readonly posts: number;
+  readonly taken: number;
+  readonly refused: number;
+  readonly completed: number;
+  readonly seconds: number;
+}
+
+export async function benchOverload(folder: string, settings: OverloadSettings): Promise<OverloadReport> {
+  const data = path.join(folder, 'overload');
+  const environment = { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' };
+  const host = new HostProcess({ data, port: await freePort(), environment });
+  const crew = new Crew();
+  await host.start();
+  const load = new Load(host, crew);
+  try {
+    const plans = Array.from({ length: settings.agents }, (_, n) => ({
+      id: agentId(n),
+      input: { agent_type: typeOf(n), capacity: CAPACITY, limits: { presence_seconds: 60 } },
+    }));
+    const behaviour = { url: host.url, seed: 1, speed: 0, failures: 0, heartbeatSeconds: 10, pollSeconds: 20 };
+    await crew.register(plans, PROCESSES, behaviour);
+    crew.work();
+    const { seconds, times, burstTimes, burstSeconds } = settings;
+    await load.peak(seconds / 2); // the code gets hot
+    const peak = await load.peak(seconds);
+    const goodput: Record<string, number> = {};
+    const refused: Record<string, number> = {};
+    for (const multiple of times) {
+      const offered = await load.offer(peak * multiple, seconds);
+      goodput[multiple] = offered.completed / offered.seconds / peak;
+      refused[multiple] = offered.refused / offered.posts;
+      await load.drained();
+    }
+    const neighbours = Array.from({ length: os.cpus().length }, busy);
+    try {
+      await load.offer(peak * burstTimes, burstSeconds);
+    } finally {
+      for (const neighbour of neighbours) neighbour.kill('SIGKILL');
+    }
+    const recoverySeconds = await load.recovery(peak / 2, settings.recoverySeconds);
+    await load.drained();
+    const refusedP99Ms = percentile(Float64Array.from(load.refusedMs).sort() as unknown as number[], 0.99);
+    load.close();
+    await crew.stop();
+    await host.stop();
+    return { peak, goodput, refused, ...judged(data), recoverySeconds, refusedP99Ms, rssMb: load.rssMb };
+  } catch (error) {
+    load.close();
+    crew.kill();
+    await host.kill();
+    throw error;
+  }
+}
+
+/** Posts tasks, and sees what becomes of them. */
+class Load {
+  readonly refusedMs: number[] = [];
+  rssMb = 0;
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: MOST_AT_ONCE });
+  private readonly watch = setInterval(() => (this.rssMb = Math.max(this.rssMb, rssOf(this.host.pid))), 500);
+  private posts = 0;
+  private taken = 0;
+  private refused = 0;
+  private underWay = 0;
+
+  constructor(
+    private readonly host: HostProcess,
+    private readonly crew: Crew,
+  ) {}
+
+  close(): void {
+    clearInterval(this.watch);
+    this.agent.destroy();
+  }
+
+  /** Tasks completed a second by callers that wait for their answers, and for their tasks. */
+  async peak(seconds: number): Promise<number> {
+    const [began, before] = [performance.now(), this.completed];
+    const end = began + seconds * 1_000;
+    await Promise.all(
+      Array.from({ length: PEAK_CALLERS }, async () => {
+        while (performance.now() < end)
+          if (this.taken - this.completed < PEAK_IN_FLIGHT) await this.post();
+          else await pause(5);
+      }),
+    );
+    const perSecond = ((this.completed - before) * 1_000) / (performance.now() - began);
+    await this.drained();
+    return perSecond;
+  }
+
+  /** Posts so many tasks a second, whatever is answered. */
+  async offer(perSecond: number, seconds: number): Promise<Offered> {
+    const [began, posts, taken, refused, completed] = [
+      performance.now(),
+      this.posts,
+      this.taken,
+      this.refused,
+      this.completed,
+    ];
+    let sent = 0;
+    for (let passed = 0; passed < seconds; passed = (performance.now() - began) / 1_000) {
+      for (; sent < passed * perSecond; sent += 1) {
+        if (this.underWay < MOST_AT_ONCE) void this.post();
+        else this.posts += 1;
+      }
+      await pause(TICK_MS);
+    }
+    this.crew.check();
+    return {
+      posts: this.posts - posts,
+      taken: this.taken - taken,
+      refused: this.refused - refused,
+      completed: this.completed - completed,
+      seconds: (performance.now() - began) / 1_000,
+    };
+  }
+
+  /** Seconds until for three seconds in a row nearly all that is offered is taken and done; null when it is not. */
+  async recovery(perSecond: number, most: number): Promise<number | null> {
+    const began = performance.now();
+    for (let well = 0, since = 0; performance.now() - began < most * 1_000;) {
+      const from = performance.now();
+      const { posts, taken, completed } = await this.offer(perSecond, 1);
+      well = Math.min(taken, completed) >= 0.9 * posts ? well + 1 : 0;
+      if (well === 1) since = from;
+      if (well === 3) return (since - began) / 1_000;
+    }
+    return null;
+  }
+
+  /** Waits until all that was taken is completed, for a minute at most. */
+  async drained(): Promise<void> {
+    const end = performance.now() + 60_000;
+    while ((this.underWay > 0 || this.completed < this.taken) && performance.now() < end) await pause(50);
+    this.crew.check();
+  }
+
+  private get completed(): number {
+    return this.crew.counts.completed;
+  }
+
+  private post(): Promise<void> {
+    const { requester: _, ...input } = specOf(this.posts);
+    this.posts += 1;
+    this.underWay += 1;
+    const began = performance.now();
+    return new Promise((resolve) => {
+      const over = (status?: number) => {
+        this.underWay -= 1;
+        if (status === 201) this.taken += 1;
+        if (status === 429 || status === 503) {
+          this.refused += 1;
+          this.refusedMs.push(performance.now() - began);
+        }
+        resolve();
+      };
+      const headers = { 'content-type': 'application/json', 'x-formicary-principal': 'service:bench' };
+      const outgoing = request(
+        `${this.host.url}/v1/tasks`,
+        { agent: this.agent, method: 'POST', headers },
+        (answer) => {
+          answer.resume();
+          answer.on('end', () => over(answer.statusCode));
+          answer.on('error', () => over());
+        },
+      );
+      outgoing.on('error', () => over());
+      outgoing.end(JSON.stringify(input));
+    });
+  }
+}
+
+/** A process that wants a core for itself. */
+function busy(): ChildProcess {
+  return spawn(
+    process.execPath,
+    [
+      '-e',
+      'process.once("disconnect", () => process.exit()); const turn = () => { for (let i = 0; i < 1e8; i += 1); setImmediate(turn); }; turn();',
+    ],
+    { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
+  );
+}
+
+/** What the receipts say about attempts and agents. */
+function judged(data: string): Pick<OverloadReport, 'wasted' | 'livingLost'> {
+  const log = new Verification();
+  let [accepted, completed, livingLost] = [0, 0, 0];
+  for (const { events } of log.over(readLog(data)))
+    for (const { type } of events) {
+      if (type === 'TaskAccepted') accepted += 1;
+      if (type === 'TaskCompleted') completed += 1;
+      if (type === 'AgentLost') livingLost += 1;
+    }
+  return { wasted: accepted === 0 ? 0 : (accepted - completed) / accepted, livingLost };
+}
+
+function rssOf(pid: number | undefined): number {
+  try {
+    const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    return (Number(kilobytes ?? 0) * 1_024) / 1e6;
+  } catch {
+    return 0;
+  }
+}

@@ -73,7 +73,7 @@ test('a smoke run measures every part', async () => {
   expect(Object.keys(report.overload?.goodput ?? {}).sort()).toEqual(['0.5', '4']);
   expect(report.overload?.livingLost).toBe(0);
   expect(targetsOf(report).map(({ name }) => name)).toHaveLength(11);
-}, 180_000);
+}, 240_000);
 
 test('one part alone', async () => {
   const { code, json } = await run('bench/main.js', ['append', '--smoke', '--json']);

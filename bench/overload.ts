@@ -73,7 +73,15 @@ export async function benchOverload(folder: string, settings: OverloadSettings):
       id: agentId(n),
       input: { agent_type: typeOf(n), capacity: CAPACITY, limits: { presence_seconds: 60 } },
     }));
-    const behaviour = { url: host.url, seed: 1, speed: 0, failures: 0, heartbeatSeconds: 10, pollSeconds: 20 };
+    const behaviour = {
+      url: host.url,
+      seed: 1,
+      speed: 0,
+      failures: 0,
+      heartbeatSeconds: 10,
+      pollSeconds: 20,
+      perGateway: 0,
+    };
     await crew.register(plans, PROCESSES, behaviour);
     crew.work();
     const { seconds, times, burstTimes, burstSeconds } = settings;

@@ -78,11 +78,15 @@ form.try .wide { grid-column: 1 / -1; }
 button { cursor: pointer; padding: .35rem .95rem; border: 1px solid var(--line); border-radius: 7px; background: var(--card); }
 button.send { background: var(--accent); border-color: var(--accent); color: var(--paper); font-weight: 600; }
 pre { margin: .3rem 0 0; padding: .7rem .8rem; background: var(--sunken); border-radius: 7px; overflow: auto; max-height: 30rem; white-space: pre-wrap; overflow-wrap: anywhere; }
+.hit { background: light-dark(#ffe9a8, #5a4708); border-radius: 4px; }
 .nothing { color: var(--soft); padding: 2rem 0; }
 [hidden] { display: none !important; }
 @media (max-width: 800px) {
   .page { grid-template-columns: minmax(0, 1fr); }
-  nav, header.bar a { display: none; }
+  header.bar { flex-wrap: wrap; }
+  header.bar input { order: 1; flex-basis: 100%; max-width: none; }
+  header.bar a { margin-left: auto; }
+  nav { position: static; max-height: 14rem; margin: .8rem 1.5rem 0; padding: 0 .6rem .6rem; border: 1px solid var(--line); border-radius: 10px; }
   .summary { margin-left: 0; text-align: left; width: 100%; }
   form.try { grid-template-columns: 1fr; }
 }
@@ -263,9 +267,10 @@ const SCRIPT = String.raw`
     const fields = parametersOf(operation).map(function (parameter) {
       const example = parameter.example === undefined ? (parameter.schema.examples || [])[0] : parameter.example;
       const kept = parameter.in === 'header' ? sessionStorage.getItem('header ' + parameter.name) : undefined;
+      const given = parameter.in === 'path' ? example : identity.includes(parameter) && /-principal$/i.test(parameter.name) ? operation['x-example-as'] : undefined;
       const input = el('input', { required: parameter.required, 'aria-label': parameter.name, placeholder: example === undefined ? parameter.in : String(example), spellcheck: 'false' });
-      input.value = kept || (parameter.in === 'path' && example !== undefined ? example : '');
-      return { parameter: parameter, input: input };
+      input.value = kept || (given === undefined ? '' : given);
+      return { parameter: parameter, input: input, given: given };
     });
     const body = bodySchema && el('textarea', { spellcheck: 'false', 'aria-label': 'body' });
     if (body) body.value = JSON.stringify(bodySchema.example === undefined ? sample(bodySchema.schema, 0) : bodySchema.example, null, 2);
@@ -282,8 +287,8 @@ const SCRIPT = String.raw`
         if (item.parameter.in === 'path') url = url.replace('{' + name + '}', value.split('/').map(encodeURIComponent).join('/'));
         else if (value !== '' && item.parameter.in === 'query') query.set(name, value);
         else if (item.parameter.in === 'header') {
-          // Who one is stays the same from form to form; the key and the version of a command do not.
-          if (name !== 'Idempotency-Key' && name !== 'If-Match') sessionStorage.setItem('header ' + name, value);
+          // Who one says to be stays the same from form to form; the key and the version of a command do not.
+          if (name !== 'Idempotency-Key' && name !== 'If-Match' && value !== item.given) sessionStorage.setItem('header ' + name, value);
           if (value !== '') headers[name] = value;
         }
       }
@@ -383,7 +388,10 @@ const SCRIPT = String.raw`
   function card(id, summary, inside) {
     const holder = el('div', { class: 'inside' });
     const details = el('details', { class: 'card', id: id }, summary, holder);
-    details.addEventListener('toggle', function () { holder.append.apply(holder, inside()); }, { once: true });
+    details.addEventListener('toggle', function () {
+      holder.append.apply(holder, inside());
+      mark(holder);
+    }, { once: true });
     return details;
   }
 
@@ -424,6 +432,7 @@ const SCRIPT = String.raw`
         [method, path, id, operation.summary, operation.description, operation.tags.join(' '),
           parametersOf(operation).map(function (parameter) { return parameter.name; }).join(' '),
           wordsOf(schemaIn(operation.requestBody)),
+          Object.keys(operation.responses).join(' '),
           Object.values(operation.responses).map(resolve).map(function (response) {
             return refusalsOf(response).map(function (refusal) { return refusal[0]; }).join(' ') || wordsOf(schemaIn(response));
           }).join(' ')].join(' '));
@@ -438,8 +447,22 @@ const SCRIPT = String.raw`
   const nothing = el('p', { class: 'nothing', hidden: true }, 'Nothing matches.');
   main.append(nothing);
 
+  // A problem is looked for by its whole type too, as an answer carries it.
+  function wordsSought() {
+    return search.value.toLowerCase().split(/\s+/).map(function (word) { return word.replace(/^.*\/problems\//, ''); }).filter(Boolean);
+  }
+  // Names and statuses that were looked for stand out, and what hides them is opened.
+  function mark(within) {
+    const words = wordsSought();
+    for (const node of within.querySelectorAll('.name, .status')) {
+      const hit = words.some(function (word) { return word.length > 2 && node.textContent.toLowerCase().includes(word); });
+      node.classList.toggle('hit', hit);
+      const around = hit && node.closest('details.deeper');
+      if (around) around.open = true;
+    }
+  }
   function filter() {
-    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = wordsSought();
     const shown = new Set();
     for (const item of items) {
       const visible = words.every(function (word) { return item.text.includes(word); });
@@ -448,6 +471,7 @@ const SCRIPT = String.raw`
     }
     for (const group of groups.values()) group.section.hidden = group.list.hidden = !shown.has(group);
     nothing.hidden = shown.size > 0;
+    mark(main);
   }
   function open() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -20,7 +20,8 @@ export interface ApiInfo {
 /** How a caller says who it is on the local host, until tokens come. */
 export const LOCAL_IDENTITY = {
   'X-Formicary-Tenant': 'On the local host: the tenant; `default` when left out',
-  'X-Formicary-Principal': 'On the local host: who calls; an agent sends its id. `developer` when left out',
+  'X-Formicary-Principal':
+    'On the local host: who calls. An agent sends its id, a person `human:ada`, a service `service:crm`. `developer` when left out',
 } as const;
 
 type Json = Record<string, unknown>;
@@ -64,7 +65,7 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
   };
 }
 
-const LEVELS_IN_WORDS = `Each operation needs a level of its caller, \`x-needs-level\`. They are ordered, each includes those before it: ${LEVELS.map((level) => `\`${level}\``).join(', ')}. \`read_only\` reads; \`read_write\` says and asks for things that can be taken back; \`execute\` does what has effects outside, such as work on a task; \`critical\` changes how the colony itself runs.`;
+const LEVELS_IN_WORDS = `Each operation needs a level of its caller, \`x-needs-level\`. They are ordered, each includes those before it: ${LEVELS.map((level) => `\`${level}\``).join(', ')}. \`read_only\` reads; \`read_write\` says and asks for things that can be taken back; \`execute\` does what has effects outside, such as work on a task; \`critical\` changes how the colony itself runs. On the local host an agent holds \`execute\`; a person, a service and \`developer\` hold \`critical\`.`;
 
 const WORK_IN_WORDS = `A host that is late refuses with 429 \`overloaded\` what can wait, by \`x-work\`: \`new\` (brings new work) first, then \`read\`; \`underway\` (carries on what was begun, or steers the host) always passes.`;
 
@@ -98,6 +99,7 @@ function operation(spec: RouteSpec, schemas: Schemas): Json {
     tags: [tag.name],
     'x-needs-level': needs,
     'x-work': workOf(spec),
+    ...(example.as !== undefined && { 'x-example-as': example.as }),
     ...(parameters.length > 0 && { parameters }),
     ...(body !== undefined && {
       requestBody: {

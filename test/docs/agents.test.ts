@@ -1,5 +1,8 @@
 /** The commands of docs/agents.md, typed in their order on a fresh host by somebody who reads slowly, do two tasks. */
+import { spawn } from 'node:child_process';
+import { callerOf } from '../../app/operation/callers';
 import { Formicary } from '../../client/client';
+import { eventually } from '../support/eventually';
 import { startTestHost } from '../support/host';
 import { blocksOf, commandsOf, LEAST_SECONDS, pageOf, readOn, secondsIn, shell } from './walk';
 
@@ -42,3 +45,31 @@ test('every command works as it stands, with a pause before each', async () => {
   client.close();
   await host.stop();
 }, 120_000);
+
+test('the program does what it is given', async () => {
+  const [program] = blocksOf(pageOf('docs/agents.md'), 'python') as [string];
+  const host = await startTestHost();
+  const client = new Formicary({ url: host.url });
+  const agent = spawn('python3', ['-c', program], {
+    env: { ...process.env, FORMICARY_URL: host.url },
+    stdio: 'ignore',
+  });
+  try {
+    await client.tasks.post({ id: 'count-1', task_type: 'text.count', payload: 'four' });
+    await eventually(async () => (await client.tasks.get('count-1')).status === 'completed');
+    expect((await client.tasks.get('count-1')).completion).toMatchObject({ agent: 'cy-3', result: { characters: 4 } });
+  } finally {
+    agent.kill();
+    client.close();
+    await host.stop();
+  }
+}, 60_000);
+
+test('each kind of caller holds the level that the page says', () => {
+  const rows = [...pageOf('docs/agents.md').matchAll(/^\| (?:`([a-z0-9:-]+)`|left out) \| .* \| `(\w+)` \|$/gm)];
+  expect(rows.map(([, header, level]) => [header, level])).toHaveLength(4);
+  for (const [, header, level] of rows) {
+    const caller = callerOf((name) => (name === 'x-formicary-principal' ? (header ?? null) : null));
+    expect([header, caller]).toEqual([header, expect.objectContaining({ level })]);
+  }
+});

@@ -43,6 +43,20 @@ test.each(PAGES)('every link of %s leads somewhere', (page) => {
   expect(broken).toEqual([]);
 });
 
+test('what a page of the package links to under docs/ is in the package', () => {
+  const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { files: string[] };
+  const packed = new Set(globSync(files, { cwd: ROOT }));
+  const missing = ['README.md', ...packed]
+    .filter((page) => page.endsWith('.md'))
+    .flatMap((page) =>
+      found(pageOf(page).replaceAll(/```[\s\S]*?```/g, ''), /\]\((?!https?:)([^)\s#]+)/g).map((link) =>
+        relative(ROOT, join(ROOT, dirname(page), link)),
+      ),
+    )
+    .filter((file) => file.startsWith('docs/') && !packed.has(file) && !packed.has(`${file}/README.md`));
+  expect(missing).toEqual([]);
+});
+
 test.each(GUIDES)('every file that %s names is there', (page) => {
   // A file that a page writes itself stands above its text.
   const files = found(

@@ -32,10 +32,10 @@ describe('the documentation', () => {
     for (const { method, path, reply } of seen)
       expect([method, path, reply.status, check(method, path, reply)]).toEqual([method, path, reply.status, []]);
     expect(seen.length).toBeGreaterThan(500);
-    // A stream goes on, and nothing is parked that could be redriven.
+    // A stream goes on, nothing is parked that could be redriven, and gateways have tests of their own.
     expect(
       check
-        .unanswered((tag) => !DECISION_TAGS.has(tag))
+        .unanswered((tag) => !DECISION_TAGS.has(tag) && tag !== 'Gateway')
         .filter((operation) => !['streamReceipts', 'redriveParked'].includes(operation)),
     ).toEqual([]);
   });

@@ -37,10 +37,6 @@ export class Tournament<T> {
     return this.places.size;
   }
 
-  has(item: T): boolean {
-    return this.places.has(item);
-  }
-
   /** Takes the item in, or looks anew at one whose value moves otherwise than before. */
   set(item: T, now: number): void {
     let place = this.places.get(item);

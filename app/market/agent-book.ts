@@ -6,7 +6,7 @@
  * kind those apart that have a free slot: so a match looks at kinds, not at agents, and never at those who are busy.
  */
 import { type AgentProfile, type AgentState, slotsInUse } from '../../domain/market/agent';
-import { bidOf, lacking } from '../../domain/market/fit';
+import { beyondTerms, bidOf, lacking } from '../../domain/market/fit';
 import type { BidInputs } from '../../domain/market/market';
 import { agentPause } from '../../domain/market/pause';
 import type { Requirement, TaskSpec } from '../../domain/market/task';
@@ -161,12 +161,19 @@ export class AgentBook {
     return false;
   }
 
-  /** Whether somebody with a standing offer who could meet all that is required has a free slot now. */
-  hasFree(tenant: string, requires: readonly Requirement[]): boolean {
-    const first = `${tenant} ${requires[0]?.capability}`;
+  /** Whether somebody whose standing offer takes the task has a free slot now, also if only to lend a hand. */
+  hasFree(tenant: string, spec: TaskSpec, strength: number): boolean {
+    const first = `${tenant} ${spec.requires[0]?.capability}`;
     for (const kinds of [this.offering.get(first), this.helping.get(first)])
-      for (const { profile } of kinds ?? []) if (lacking(profile, requires, 'help') === undefined) return true;
+      for (const { profile } of kinds ?? [])
+        if (lacking(profile, spec.requires, 'help') === undefined && beyondTerms(profile, spec, strength) === undefined)
+          return true;
     return false;
+  }
+
+  /** Whether the agent could take one more task now. */
+  hasRoom({ state, pending, paused }: AgentEntry): boolean {
+    return !paused && slotsInUse(state) + pending < (state.profile?.capacity ?? 0);
   }
 
   /** Standing offers that fit the task now and have a free slot, with the inputs of their scores. */
@@ -175,6 +182,7 @@ export class AgentBook {
     let free = 0;
     for (const { profile, free: roster } of this.offering.get(`${tenant} ${spec.requires[0]?.capability}`) ?? []) {
       if (lacking(profile, spec.requires, 'own') !== undefined) continue;
+      if (beyondTerms(profile, spec, strength) !== undefined) continue;
       rosters.push(roster);
       free += roster.size;
     }
@@ -212,6 +220,7 @@ export class AgentBook {
       for (const kind of this.helping.get(`${tenant} ${capability}`) ?? []) kinds.add(kind);
     for (const { profile, free } of kinds) {
       if (lacking(profile, spec.requires, 'help') !== undefined) continue;
+      if (beyondTerms(profile, spec, strength) !== undefined) continue;
       for (const entry of free) {
         if (
           slotsInUse(entry.state) + entry.pending > 0 ||
@@ -301,9 +310,8 @@ export class AgentBook {
 
   /** Puts it among those that have a free slot, or takes it out. */
   private place(entry: AgentEntry): void {
-    const { kind, state, pending, paused } = entry;
-    if (kind !== undefined)
-      this.setFree(entry, kind, !paused && slotsInUse(state) + pending < (state.profile?.capacity ?? 0));
+    const { kind } = entry;
+    if (kind !== undefined) this.setFree(entry, kind, this.hasRoom(entry));
   }
 
   private setFree(entry: AgentEntry, kind: Kind, free: boolean): void {

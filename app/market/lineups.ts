@@ -79,6 +79,7 @@ export class Lineups {
       placed = undefined;
     }
     const ripe = toMillis(entry.state.ready_at);
+    const before = placed?.ripe;
     if (placed === undefined) {
       const lineup = this.lineupOf(entry.tenant, spec);
       if (lineup.size === 0) this.empty.delete(lineup);
@@ -92,7 +93,7 @@ export class Lineups {
     }
     if (ripe <= now) return placed.lineup.ready.set(placed, now);
     placed.lineup.ready.delete(placed, now);
-    this.ripening.push({ at: ripe, placed });
+    if (ripe !== before) this.ripening.push({ at: ripe, placed });
   }
 
   delete(entry: TaskEntry, now: number): void {

@@ -4,6 +4,7 @@
  * reservation with an expiry, which the sweep settles. Whoever takes one back has the task's stream refuse its number
  * first.
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import { commitRef } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
@@ -37,8 +38,9 @@ import type { TaskEntry } from './task-entry';
 /** How long a reservation may wait for its award to show. */
 const RESERVATION_SECONDS = 60;
 
-/** Open tasks that one sweep passes by at most. */
+/** Open tasks that one sweep passes by at most, and in one turn of the process. */
 const MAX_SWEPT = 20_000;
+const SWEPT_AT_ONCE = 1_000;
 
 export interface MarketOptions {
   /** Weights of the score by tenant; data, not code. */
@@ -118,7 +120,8 @@ export class Market {
     for (;;) {
       const entry = this.agents.get(tenant, agent);
       const profile = entry?.state.profile;
-      if (entry === undefined || profile === undefined) return;
+      // Who has no room is not asked about task after task.
+      if (entry === undefined || profile === undefined || !this.agents.hasRoom(entry)) return;
       const now = toTime(this.clock.now());
       const fits = (helping: boolean) => (task: { stream: string; state: TaskState }) => {
         if (tried.has(task.stream) || hasDeclined(task.state, agent, now) || isTypePaused(pauses, task.state))
@@ -152,7 +155,10 @@ export class Market {
     this.tasks.returned(now);
     const failures: unknown[] = [];
     let considered = 0;
+    let passed = 0;
     for (const entry of this.tasks.inTurn(MAX_SWEPT)) {
+      passed += 1;
+      if (passed % SWEPT_AT_ONCE === 0) await turn();
       if (!this.mayBeTaken(entry, now)) continue;
       await this.consider(entry.tenant, entry.id, undefined).catch((error: unknown) => failures.push(error));
       considered += 1;
@@ -161,13 +167,16 @@ export class Market {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Whether a look at it may lead to an award: it is ready, and has bids or somebody who is free meets it. */
-  private mayBeTaken(entry: TaskEntry, now: Time): boolean {
-    const { tenant, state } = entry;
-    if (state.ready_at > now) return false;
-    if (Object.keys(state.bids).length > 0) return true;
-    const lineup = this.tasks.lineupOf(entry);
-    return lineup !== undefined && lineup.possible && this.agents.hasFree(tenant, lineup.requires);
+  /** Whether a look at it may lead to an award: somebody who is free has bid for it, or would take it. */
+  private mayBeTaken({ tenant, state }: TaskEntry, now: Time): boolean {
+    const { spec, ready_at, bids } = state;
+    if (spec === undefined || ready_at > now || isTypePaused(this.pauses.known(tenant), state)) return false;
+    const strength = strengthOf(state, now);
+    const isBid = Object.keys(bids).some((agent) => {
+      const entry = this.agents.get(tenant, agent);
+      return entry !== undefined && bidOf(entry, spec, strength, 'bid') !== undefined;
+    });
+    return isBid || this.agents.hasFree(tenant, spec, strength);
   }
 
   private async tryAward(tenant: string, task: string, stream: string, cause: Cause | undefined): Promise<void> {

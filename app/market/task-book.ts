@@ -3,7 +3,8 @@
  * the task's stream decides.
  */
 import { Heap } from 'heap-js';
-import { earliest, type Time, toMillis } from '../../domain/kernel/time';
+import { own } from '../../domain/kernel/own';
+import { type Time, toMillis, toTime } from '../../domain/kernel/time';
 import { type Reach, unfit } from '../../domain/market/fit';
 import { declineEnds, hasBid, hasDeclined, strengthOf, type TaskState } from '../../domain/market/task';
 import { Ordered } from '../engine/ordered';
@@ -72,14 +73,9 @@ export class TaskBook {
     entry.state = state;
     entry.version = version;
     this.lineups.set(entry, this.clock.now());
-    if (state.declined !== offered?.declined)
-      this.returnAt(entry, earliest(...Object.values(state.declined).map(({ until }) => until)));
+    if (state.declined !== offered?.declined) this.returnAt(entry, declineEnds(state, toTime(this.clock.now())));
     this.wait(entry);
     if (offered === undefined || offerOf(offered) !== offerOf(state)) this.offer(entry);
-  }
-
-  get(stream: string): TaskEntry | undefined {
-    return this.open.get(stream);
   }
 
   /** An open or a held task. */
@@ -145,9 +141,11 @@ export class TaskBook {
 
   private bid(entry: TaskEntry, before: TaskState | undefined, after: TaskState | undefined): void {
     if (before?.bids === after?.bids) return;
-    for (const agent of Object.keys(before?.bids ?? {})) unlist(this.bids, `${entry.tenant}/${agent}`, entry);
-    for (const agent of Object.keys(after?.bids ?? {}))
-      listed(this.bids, `${entry.tenant}/${agent}`, () => new Set()).add(entry);
+    const [old, now] = [before?.bids ?? {}, after?.bids ?? {}];
+    for (const agent of Object.keys(old))
+      if (own(now, agent) === undefined) unlist(this.bids, `${entry.tenant}/${agent}`, entry);
+    for (const agent of Object.keys(now))
+      if (own(old, agent) === undefined) listed(this.bids, `${entry.tenant}/${agent}`, () => new Set()).add(entry);
   }
 
   private offer(entry: TaskEntry): void {

@@ -40,12 +40,8 @@ export function unfit(
   if (status === 'lost') return 'lost';
   const lacks = lacking(profile, spec.requires, source === 'help' ? 'help' : 'own');
   if (lacks !== undefined) return lacks;
-  if (source !== 'bid') {
-    const { offer } = profile;
-    if (offer === null) return 'no-standing-offer';
-    if (strength < offer.min_strength) return 'task-too-weak';
-    if ((spec.effort ?? 0) > (offer.max_effort ?? Infinity)) return 'too-much-effort';
-  }
+  const beyond = source === 'bid' ? undefined : beyondTerms(profile, spec, strength);
+  if (beyond !== undefined) return beyond;
   if (paused) return 'paused';
   return slotsInUse(state) + pending >= profile.capacity ? 'busy' : undefined;
 }
@@ -65,6 +61,17 @@ export function lacking(
     if (held < level) return 'level-too-low';
   }
   return undefined;
+}
+
+/** Why a standing offer does not take the task, whoever can do it; undefined when it does. */
+export function beyondTerms(
+  { offer }: AgentProfile,
+  spec: TaskSpec,
+  strength: number,
+): 'no-standing-offer' | 'task-too-weak' | 'too-much-effort' | undefined {
+  if (offer === null) return 'no-standing-offer';
+  if (strength < offer.min_strength) return 'task-too-weak';
+  return (spec.effort ?? 0) > (offer.max_effort ?? Infinity) ? 'too-much-effort' : undefined;
 }
 
 /** The inputs of an agent's score for a task; undefined when it can't take the task now. */

@@ -88,6 +88,38 @@ describe('views in SQLite', () => {
     expect(found.rows).toHaveLength(10);
   });
 
+  test('also where both leave many', async () => {
+    const view = 'many.v1';
+    await store.declare(view, ['status', 'agent']);
+    const row = (n: number): ViewRow => ({
+      tenant: TENANT,
+      key: ALL,
+      source: `row-${n}`,
+      index: 0,
+      doc: { status: 'completed', agent: n % 2 === 0 ? 'ann' : 'bob' },
+    });
+    await store.put(
+      view,
+      Array.from({ length: 4_000 }, (_, n) => row(n)),
+    );
+    expect(planOf(view, { where: { status: 'completed', agent: 'ann' } })).toContain(`INDEX ${view}:agent`);
+    expect(await store.tenants(view)).toEqual([TENANT]);
+  });
+
+  test('a table of values that nothing keeps is made anew', async () => {
+    const view = 'remade.v1';
+    await store.declare(view, ['tags[]']);
+    await store.put(view, [{ tenant: TENANT, key: ALL, source: 'one', index: 0, doc: { tags: ['old'] } }]);
+    // As an older version drops a view: without the table of its values.
+    await database.write({ statements: [['DROP TABLE "view:remade.v1"', []]] });
+    await store.declare(view, ['tags[]']);
+    await store.put(view, [{ tenant: TENANT, key: ALL, source: 'two', index: 0, doc: { tags: ['new'] } }]);
+    const sources = async (tags: string) =>
+      (await store.query(view, { tenant: TENANT, limit: 10, where: { tags } })).rows.map(({ source }) => source);
+    expect(await sources('new')).toEqual(['two']);
+    expect(await sources('old')).toEqual([]);
+  });
+
   test('what a view held before its values had a table is found, and a dropped view leaves nothing', async () => {
     const view = 'older.v1';
     await store.declare(view, []);

@@ -187,9 +187,22 @@ describe('the books', () => {
     }
     const free = [...agents.all()].filter(({ state }) => slotsInUse(state) === 0).map(({ id }) => id);
     expect([...seen].sort()).toEqual(free.sort());
-    expect(agents.hasFree('acme', spec.requires)).toBe(true);
+    expect(agents.hasFree('acme', spec, 0.5)).toBe(true);
     for (const id of free) agents.reserving(agents.get('acme', id) as AgentEntry, 1);
     expect(agents.offers('acme', spec, 0.5, [])).toEqual([]);
-    expect(agents.hasFree('acme', spec.requires)).toBe(false);
+    expect(agents.hasFree('acme', spec, 0.5)).toBe(false);
+  });
+
+  test('ask for nobody who has no room, nor for whom the terms rule out', () => {
+    const { agents } = books();
+    const weak = { helps: [], min_strength: 0.8 };
+    const picky = agents.update('acme', 'picky', agentState({ capabilities: { dig: 1 }, offer: weak }), 0);
+    const spec = taskState({}, toTime(START)).spec as TaskSpec;
+    expect(agents.hasRoom(picky)).toBe(true);
+    expect(agents.hasFree('acme', spec, 0.5)).toBe(false);
+    expect(agents.hasFree('acme', spec, 0.9)).toBe(true);
+    agents.reserving(picky, 1);
+    expect(agents.hasRoom(picky)).toBe(false);
+    expect(agents.hasFree('acme', spec, 0.9)).toBe(false);
   });
 });

@@ -24,6 +24,4 @@ bind(channels.remove, async (colony, call) =>
   commanded(accepted(await colony.channels.remove(contextOf(call), call.params.channel_id)), {}),
 );
 
-bind(channels.list, ({ channels }, call) =>
-  listed(call, (tenant, _, ...page) => channels.list(tenant, ...page)),
-);
+bind(channels.list, ({ channels }, call) => listed(call, (tenant, _, ...page) => channels.list(tenant, ...page)));

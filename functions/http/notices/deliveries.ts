@@ -6,9 +6,7 @@ import { commanded, listed } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
 import { accepted } from '../../runtime';
 
-bind(deliveries.dead, ({ deliveries }, call) =>
-  listed(call, (tenant, _, ...page) => deliveries.dead(tenant, ...page)),
-);
+bind(deliveries.dead, ({ deliveries }, call) => listed(call, (tenant, _, ...page) => deliveries.dead(tenant, ...page)));
 
 bind(deliveries.redrive, async (colony, call) => {
   const { delivery_id } = call.params;

@@ -76,15 +76,16 @@ export class Reactions implements Consumer {
 
   /** Starts to look again, now and then, at tasks that wait for an agent. */
   start(): void {
-    this.sweeping = setInterval(
-      () =>
-        void this.deps.market
-          .sweep()
-          .catch((error: unknown) =>
-            this.deps.report('tasks that wait could not be looked at', { error: String(error) }),
-          ),
-      SWEEP_EVERY_MS,
-    );
+    let underway = false;
+    this.sweeping = setInterval(() => {
+      // A sweep that takes longer goes on; the next begins when it has ended.
+      if (underway) return;
+      underway = true;
+      void this.deps.market
+        .sweep()
+        .catch((error: unknown) => this.deps.report('tasks that wait could not be looked at', { error: String(error) }))
+        .finally(() => (underway = false));
+    }, SWEEP_EVERY_MS);
   }
 
   stop(): void {

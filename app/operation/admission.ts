@@ -155,7 +155,7 @@ export class AdaptiveLimit {
     this.best = Math.max(LEAST_BEST, this.best * 0.5 ** (milliseconds / BEST_HALVES_MS), late ? 0 : this.usual);
     if (this.rate === Infinity && this.lateLooks >= LATE_LOOKS) {
       // Between what was too much and what was well.
-      this.rate = Math.min(this.usual, Math.sqrt(this.usual * this.best));
+      this.rate = Math.max(this.best * TRICKLE_SHARE, Math.min(this.usual, Math.sqrt(this.usual * this.best)));
       this.lateAtCut = 0;
       this.refused = now;
     }

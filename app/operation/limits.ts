@@ -25,9 +25,13 @@ export class RateLimiter {
     return 0;
   }
 
-  /** Takes tokens for what costs as much as several requests, also more than there are: they are missing later. */
+  /**
+   * Takes tokens for what costs as much as several requests, also more than there are: they are missing later. Nobody
+   * owes more than a whole bucket and the last request: what many at once turn out to cost keeps nobody out for long.
+   */
   spend(key: string, tokens: number): void {
-    this.refilled(key).tokens -= tokens;
+    const bucket = this.refilled(key);
+    bucket.tokens = Math.max(-(this.burst + tokens), bucket.tokens - tokens);
   }
 
   private refilled(key: string): { tokens: number } {

@@ -417,6 +417,8 @@ export const tasks = contract({
     tag,
     needs: 'read_only',
     refuses: [],
+    // An award with a large payload can't be begun without it.
+    work: 'underway',
     summary: 'Read a large payload or result of a task',
     params: z.object({
       id: Id,

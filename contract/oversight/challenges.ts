@@ -14,7 +14,6 @@ export const challenges = contract({
     tag: rounds.open.tag,
     conditional: false,
     needs: 'read_write',
-    work: 'new',
     summary: 'Doubt an award, an action, or what a round or an approval came to',
     description:
       'Agents without a part in it decide in a round; what is doubted waits for them, where it has not happened yet.',

@@ -19,7 +19,6 @@ const route = (name: string) => ROUTES.find((one) => one.name === name)!;
 test('new work is what was not there before; all other changes are under way', () => {
   expect(ROUTES.length).toBeGreaterThan(80);
   expect(named('new')).toEqual([
-    'challenge',
     'deployAgent',
     'emitSignals',
     'giveCorrection',
@@ -39,6 +38,7 @@ test('reads yield, but for those that a decision waits for and those that steer 
   expect(named('underway', 'GET')).toEqual([
     'getApproval',
     'getRound',
+    'getTaskBlob',
     'listApprovals',
     'readGatewayInbox',
     'readInbox',

@@ -266,3 +266,11 @@ test('what was refused is counted by tenant, those of many tenants together', ()
   expect(refused.get(OTHER_TENANTS)).toBeGreaterThan(1_000);
   expect([...refused.values()].reduce((sum, count) => sum + count, admitted)).toBe(200 * 50);
 });
+
+test('says how long to wait though nothing was let in before', () => {
+  const limit = new AdaptiveLimit(1, HALF);
+  for (let now = 0; now < 5_000; now += LOOK_MS) limit.look(now, 9);
+  expect(limit.perSecond).toBeGreaterThan(0);
+  const waits = Array.from({ length: 50 }, () => limit.ask('acme', 5_000));
+  for (const seconds of waits) expect(Number.isFinite(seconds)).toBe(true);
+});

@@ -23,3 +23,10 @@ test('a debt is paid back once, and what was not spent is kept up to the burst',
   clock.time += 1_000_000;
   expect(Array.from({ length: 6 }, () => limiter.take('a')).filter((wait) => wait === 0)).toHaveLength(5);
 });
+
+test('what many at once turn out to cost keeps nobody out for long', () => {
+  const limiter = new RateLimiter(10, 5, clock);
+  for (let i = 0; i < 1_000; i += 1) limiter.spend('a', 50);
+  // A whole bucket, and the last of them.
+  expect(limiter.take('a')).toBeCloseTo((5 + 50 + 1) / 10);
+});

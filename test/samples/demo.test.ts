@@ -281,7 +281,7 @@ describe('npm run demo', () => {
   }, 60_000);
 
   test.each([
-    [['--agents', '0'], 'give a whole number from 1 to 12000'],
+    [['--agents', '0'], 'give a whole number from 1 to 24000'],
     [['--load', 'much'], 'give a number from 0.01 to 10'],
     [['--trace', '/nowhere/trace.csv'], '/nowhere/trace.csv'],
     [['--trace', __filename], 'expected the header'],

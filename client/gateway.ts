@@ -22,7 +22,7 @@ export type AgentCommand = Sent<typeof AgentCommandInput>;
 export type AgentCommandAnswer = ItemOf<typeof gateway.command>;
 export type GatewayRegistered = ItemOf<typeof gateway.register>;
 
-/** Agents, or commands, in one request; bytes of their results, about. */
+/** Agents, or commands, in one request; and bytes of its commands, of which the host takes twice as many. */
 const MOST = 500;
 const MOST_BYTES = 2_000_000;
 /** Batches under way at once: what comes meanwhile goes together. */
@@ -105,10 +105,15 @@ interface Held {
   beatAt: number;
 }
 
-interface Waiting {
-  readonly command: AgentCommand;
+interface Waiting extends Written {
   readonly resolve: (answer: AgentCommandAnswer) => void;
   readonly reject: (error: unknown) => void;
+}
+
+interface Written {
+  readonly command: AgentCommand;
+  /** Of its JSON. */
+  readonly bytes: number;
 }
 
 /** Agents of one process: registers them, waits for all of them, and does what their handlers say. */
@@ -184,11 +189,15 @@ export class Gateway {
 
   /**
    * One of the things that agents do, together with others that come at the same time. Rejects with the
-   * `FormicaryError` that it would get by itself.
+   * `FormicaryError` that it would get by itself, or with what is thrown when it can't be written as JSON.
    */
-  do(command: AgentCommand): Promise<AgentCommandAnswer> {
+  async do(command: AgentCommand): Promise<AgentCommandAnswer> {
+    return await this.enqueue(written(command));
+  }
+
+  private enqueue(command: Written): Promise<AgentCommandAnswer> {
     return new Promise((resolve, reject) => {
-      this.queue.push({ command, resolve, reject });
+      this.queue.push({ ...command, resolve, reject });
       if (this.flushing) return;
       this.flushing = true;
       setImmediate(() => {
@@ -218,7 +227,14 @@ export class Gateway {
         else reject(new FormicaryError(answer.problem.status, answer.problem));
       });
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      if (batch.length === 1 || !isForm(error)) {
+        for (const { reject } of batch) reject(error);
+        return;
+      }
+      // Nothing of it is done, and one may be to blame for all: half by half, in their order, it is found.
+      const half = Math.ceil(batch.length / 2);
+      await this.send(batch.slice(0, half));
+      await this.send(batch.slice(half));
     }
   }
 
@@ -285,6 +301,8 @@ export class Gateway {
       work: undefined,
       beatAt: performance.now(),
     };
+    // An earlier award, of whichever agent, does not stand any more.
+    this.drop(task);
     this.held.set(task, held);
     held.work = this.worked(award, held, work)
       .then(
@@ -311,17 +329,17 @@ export class Gateway {
     const { signal } = held.abort;
     await this.do({ do: 'accept', ...claim });
     held.beatAt = performance.now();
-    let ended: AgentCommand;
+    let ended: Written;
     try {
       const progress = async (fraction: number, note?: string) =>
         void (await this.do({ do: 'progress', ...claim, fraction, note }));
-      ended = { do: 'complete', ...claim, result: await work({ ...award, signal, progress }) };
+      ended = written({ do: 'complete', ...claim, result: await work({ ...award, signal, progress }) });
     } catch (error) {
-      ended = { do: 'fail', ...claim, reason: reasonOf(error) };
+      ended = written({ do: 'fail', ...claim, reason: reasonOf(error) });
     }
     if (signal.aborted) return 'dropped';
-    await this.do(ended);
-    return ended.do === 'complete' ? 'completed' : 'failed';
+    await this.enqueue(ended);
+    return ended.command.do === 'complete' ? 'completed' : 'failed';
   }
 
   private async vote(asked: AgentVoteAsked, handler: AgentHandler | undefined): Promise<void> {
@@ -368,17 +386,31 @@ function roomFor(queue: readonly Waiting[]): number {
   let bytes = 0;
   const most = Math.min(MOST, queue.length);
   for (let i = 0; i < most; i += 1) {
-    const { command } = queue[i] as Waiting;
-    if (command.do === 'complete') bytes += JSON.stringify(command.result ?? null).length;
+    bytes += (queue[i] as Waiting).bytes;
     if (bytes > MOST_BYTES) return Math.max(1, i);
   }
   return most;
 }
 
-/** Why an attempt failed, as the host takes it. */
+/** The command with its size; throws when it can't be written as JSON. */
+function written(command: AgentCommand): Written {
+  return { command, bytes: Buffer.byteLength(JSON.stringify(command)) };
+}
+
+/** Whether a request could not be written, or was refused as a whole before anything of it was done. */
+function isForm(error: unknown): boolean {
+  return !(error instanceof FormicaryError) || error.status === 400 || error.status === 413;
+}
+
+/** Why an attempt failed, as the host takes it: of at most 2,000 characters, none cut in half. */
 function reasonOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text === '' ? 'the work failed' : text.slice(0, 2_000);
+  return text === ''
+    ? 'the work failed'
+    : text
+        .toWellFormed()
+        .slice(0, 2_000)
+        .replace(/[\uD800-\uDBFF]$/, '');
 }
 
 function isAborted(signal: AbortSignal): boolean {

@@ -78,6 +78,28 @@ export const Flag = z
   .transform((value) => value === 'true')
   .meta({ type: 'boolean' });
 
+/** What was sent where a list takes its items one by one, and has not the form of one. */
+export class Misformed {
+  readonly #error: z.ZodError;
+
+  constructor(
+    readonly sent: unknown,
+    error: z.ZodError,
+  ) {
+    this.#error = error;
+  }
+
+  get error(): z.ZodError {
+    return this.#error;
+  }
+}
+
+/** An item of a list that is read by itself: what has not its form is `Misformed`, and keeps no other out. */
+export const Alone = <T extends z.ZodType>(item: T) =>
+  item
+    .catch(({ value, error }) => new Misformed(value, error as z.ZodError) as z.output<T>)
+    .transform((read): z.output<T> | Misformed => read);
+
 /** Where the next page begins: what it says is the list's own, and text of another kind is refused. */
 export const Continuation = z.string().max(2_000).optional().meta({
   description: 'From nextLink, as it is',

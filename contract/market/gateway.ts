@@ -1,6 +1,6 @@
 /** `/v1/gateway`: one connection for many agents. */
 import { z } from 'zod';
-import { Flag, Id, Problem, Receipt, SENT_AGAIN, whole } from '../common';
+import { Alone, Flag, Id, Problem, Receipt, SENT_AGAIN, whole } from '../common';
 import { rounds } from '../oversight/rounds';
 import { contract } from '../route';
 import { AgentInput, agents, Assignment, Cursor, Held, HeldTask, Offer, VoteAsked } from './agents';
@@ -126,10 +126,10 @@ export const gateway = contract({
     tag,
     needs: 'execute',
     summary: `Do up to ${MOST} things that agents do`,
-    description: `Each is done or refused on its own, as by the route of its own; the answers stand in the order of the commands, with the receipt and without the task. Those of one agent are done one after the other, in their order. The \`Idempotency-Key\` is that of all of them: sent again, what was done is answered once more. ${SENT_AGAIN} For the caller's rate each command counts as a request.`,
+    description: `Each is read, and done or refused, on its own, as by the route of its own (what its problem points at is within the command); the answers stand in the order of the commands, with the receipt and without the task. Those of one agent are done one after the other, in their order. The \`Idempotency-Key\` is that of all of them: sent again, what was done is answered once more. ${SENT_AGAIN} For the caller's rate each command counts as a request.`,
     conditional: false,
     bodyLimit: 4_000_000,
-    body: z.strictObject({ commands: z.array(AgentCommandInput).min(1).max(MOST) }),
+    body: z.strictObject({ commands: z.array(Alone(AgentCommandInput)).min(1).max(MOST) }),
     cost: ({ commands }: { readonly commands: readonly { readonly holding?: readonly unknown[] }[] }) =>
       commands.reduce((sum, { holding = [] }) => sum + 1 + holding.length / 20, 0),
     answer: z.object({ value: z.array(Done) }),

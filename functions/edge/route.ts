@@ -415,9 +415,9 @@ async function readBody(
     throw Problem.of('unsupported-media-type', 'The body must be sent as content-type: application/json.');
   }
   const result = schema.safeParse(isNothing ? {} : parseJson(bytes));
-  const errors = result.success ? check?.(result.data as never) : bodyErrors(result.error);
-  if (errors !== undefined && errors.length > 0)
-    throw Problem.invalid('The body does not have the required form.', errors);
+  if (!result.success) throw misformed('body', result.error);
+  const errors = check?.(result.data as never) ?? [];
+  if (errors.length > 0) throw Problem.invalid('The body does not have the required form.', errors);
   return result.data;
 }
 
@@ -473,10 +473,12 @@ function parameterErrors(error: z.ZodError): ProblemError[] {
     .map(({ path, message }) => ({ parameter: path.join('.'), message }));
 }
 
-function bodyErrors(error: z.ZodError): ProblemError[] {
-  return causes(error.issues)
+/** What is wrong with a body, or a part of one, that has not the form of its schema: `what` is its name. */
+export function misformed(what: string, error: z.ZodError): Problem {
+  const errors = causes(error.issues)
     .slice(0, MAX_ERRORS)
     .map(({ path, message }) => ({ pointer: jsonPointer(path), message }));
+  return Problem.invalid(`The ${what} does not have the required form.`, errors);
 }
 
 /** What is wrong, and where. */

@@ -8,10 +8,13 @@ let tenants = 0;
 /** Of this test's tenant. */
 let client: Formicary;
 let requests: string[];
+/** Bytes of their bodies. */
+let sizes: number[];
 
 class CountingTransport extends NodeTransport {
   override async send(request: TransportRequest) {
     requests.push(`${request.method} ${request.path.split('?')[0]}`);
+    sizes.push(Buffer.byteLength(request.body ?? ''));
     return await super.send(request);
   }
 }
@@ -24,6 +27,7 @@ afterAll(() => host.stop());
 const opened: Gateway[] = [];
 beforeEach(() => {
   requests = [];
+  sizes = [];
   const transport = new CountingTransport(host.url);
   client = new Formicary({ transport, tenant: `gateway-${(tenants += 1)}`, principal: 'service:desk' });
 });
@@ -134,6 +138,80 @@ test('an agent without work declines; a claim that is over is dropped; leases go
   await client.tasks.cancel('task-0');
   await eventually(() => dropped.length > 0);
   finish();
+});
+
+test('a command that nobody can take is refused alone', async () => {
+  const gateway = open();
+  await gateway.register(clerks(1), {});
+  const cycle: unknown[] = [];
+  cycle.push(cycle);
+  const claim = { agent: 'clerk-0', task: 'nowhere', award: 1 };
+  const came = await Promise.allSettled([
+    gateway.do({ do: 'heartbeat', agent: 'clerk-0', holding: [] }),
+    gateway.do({ do: 'complete', ...claim, result: 1n }),
+    gateway.do({ do: 'complete', ...claim, result: cycle }),
+    gateway.do({ do: 'progress', ...claim, fraction: 1.01 }),
+    // Of these the host can't read the request.
+    gateway.do({ do: 'complete', ...claim, result: 'half of \ud83d' }),
+    gateway.do({ do: 'complete', ...claim, result: 'x\u0000' }),
+    gateway.do({ do: 'heartbeat', agent: 'clerk-0', holding: [] }),
+  ]);
+  expect(
+    came.map((each) => (each.status === 'fulfilled' ? each.value.status : (each.reason as { status?: number }).status)),
+  ).toEqual([200, undefined, undefined, 400, 400, 400, 200]);
+});
+
+test('work that ends with what is no JSON has failed, and says why in whole characters', async () => {
+  const errors: unknown[] = [];
+  const gateway = open(errors);
+  await gateway.register(clerks(1, { capacity: 3 }), {
+    async work({ task }) {
+      if (task === 'task-0') return 1n;
+      if (task === 'task-1') throw new Error(`${'x'.repeat(1_999)}😀`);
+      return 'done';
+    },
+  });
+  gateway.start();
+  await post(3, { max_attempts: 1 });
+  await eventually(async () => (await statuses(3)).join() === 'dead,dead,completed');
+  expect((await client.tasks.get('task-0')).history).toMatchObject([{ reason: expect.stringContaining('BigInt') }]);
+  expect((await client.tasks.get('task-1')).history).toMatchObject([{ reason: 'x'.repeat(1_999) }]);
+  expect(errors).toEqual([]);
+});
+
+test('batches are as large as the host takes them, whatever is written in them', async () => {
+  const gateway = open();
+  await gateway.register(clerks(1), {});
+  const claim = { agent: 'clerk-0', task: 'nowhere', award: 1 };
+  const came = await Promise.allSettled([
+    ...Array.from({ length: 400 }, () => gateway.do({ do: 'fail', ...claim, reason: '€'.repeat(2_000) })),
+    ...Array.from({ length: 4 }, () => gateway.do({ do: 'complete', ...claim, result: '€'.repeat(300_000) })),
+  ]);
+  expect(new Set(came.map((each) => each.status === 'rejected' && (each.reason as { code: string }).code))).toEqual(
+    new Set(['task-not-found']),
+  );
+  expect(Math.max(...sizes)).toBeLessThan(2_100_000);
+});
+
+test('a task that is awarded again takes the work of the earlier award away', async () => {
+  const gateway = open();
+  const begun: number[] = [];
+  const aborted: number[] = [];
+  await gateway.register(clerks(2), {
+    async work({ award, signal }) {
+      begun.push(award);
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      aborted.push(award);
+    },
+  });
+  gateway.start();
+  await post(1, { lease_seconds: 3_600 });
+  await eventually(() => begun.length === 1);
+  const { holder } = await client.tasks.get('task-0');
+  await client.tasks.release('task-0', { agent: holder?.agent, award: 1 });
+  await eventually(() => begun.length === 2);
+  await eventually(() => aborted.length === 1);
+  expect(aborted).toEqual([1]);
 });
 
 test('stops: waits for what is under way, gives back the rest, and takes nothing new', async () => {

@@ -160,6 +160,39 @@ test('each command is answered as by its own route, in its place; one agent’s 
   expect((await api('/v1/tasks/c')).body).toMatchObject({ status: 'dead' });
 });
 
+test('a command that has not the form of one, and an id that no agent can have, keep no other out', async () => {
+  const api = tenant('form');
+  expect(await register(api, ['ann', 'repository', 'bob'])).toEqual(['done', 'invalid-request', 'done']);
+  await post(api, ['a', 'b']);
+  const given = await awards(api, 2);
+  const [first, last] = given.map(({ agent, task, award }) => ({ agent, task, award }));
+  const commands = [
+    { do: 'accept', ...first },
+    { do: 'progress', ...first, fraction: 1.01 },
+    { do: 'progress', ...first, fraction: 0.5, note: '' },
+    { do: 'dance', agent: 'ann' },
+    null,
+    { do: 'vote', agent: 'ann', round: 'r', pass: 1, choice: 'approve', confidence: 1, reasoning: 'x'.repeat(1_001) },
+    { do: 'complete', ...first, result: 'done' },
+    { do: 'accept', ...last, unknown: true },
+    { do: 'accept', ...last },
+  ] as object[];
+  const answers = await command(api, commands, { key: 'form' });
+  expect(answers.map(({ status }) => status)).toEqual([200, 400, 400, 400, 400, 400, 200, 400, 200]);
+  expect(answers[1]?.problem).toMatchObject({ errors: [{ pointer: '#/fraction', message: 'must be at most 1' }] });
+  expect(answers[7]?.problem).toMatchObject({ errors: [{ pointer: '#/unknown', message: 'is not a known field' }] });
+  expect((await api('/v1/tasks/' + first?.task)).body).toMatchObject({ status: 'completed' });
+
+  const again = await command(api, commands, { key: 'form' });
+  expect(again.map(({ status }) => status)).toEqual(answers.map(({ status }) => status));
+  // What was sent counts, also where it has no form.
+  const other = commands.with(4, { do: 'sing', agent: 'ann' });
+  expect(slug(await api('/v1/gateway/commands', { json: { commands: other }, key: 'form' }))).toBe(
+    '422 idempotency-key-reused',
+  );
+  expect(slug(await api('/v1/gateway/commands', { json: { commands: [] } }))).toBe('400 invalid-request');
+});
+
 test('votes are those of the agents', async () => {
   const api = tenant('votes');
   await register(api, ['ann', 'bob', 'eve']);

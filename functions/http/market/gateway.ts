@@ -2,6 +2,7 @@
 import type { Colony } from '../../../app/colony';
 import { type Outcome, type RequestContext, settled } from '../../../app/engine/command';
 import { profileOf } from '../../../app/market/agents';
+import { Misformed } from '../../../contract/common';
 import { agents } from '../../../contract/market/agents';
 import { gateway } from '../../../contract/market/gateway';
 import type { AnswerOf, Asked } from '../../../contract/route';
@@ -10,10 +11,10 @@ import type { Principal } from '../../../domain/kernel/principal';
 import { bind } from '../../bind';
 import { batchAnswer, madeId, receiptOf } from '../../edge/answers';
 import { contextOf } from '../../edge/context';
-import { Problem, rejected } from '../../edge/problem';
-import { type Call, reachableId } from '../../edge/route';
+import { Problem, type ProblemDocument, rejected } from '../../edge/problem';
+import { type Call, misformed, reachableId } from '../../edge/route';
 
-type Command = Asked<typeof gateway.command>['body']['commands'][number];
+type Command = Exclude<Asked<typeof gateway.command>['body']['commands'][number], Misformed>;
 type Done = AnswerOf<typeof gateway.command>['value'][number];
 type Came = Outcome<unknown, Event>;
 
@@ -37,7 +38,8 @@ bind(gateway.register, async (colony, call) => {
   requireService(principal);
   const value = await Promise.all(
     body.agents.map(async ({ id, ...input }, i) => {
-      reachableId(agents.get.path, id);
+      const hidden = hiddenId(id);
+      if (hidden !== undefined) return { id, problem: hidden };
       const profile = { ...profileOf(input), gateway: principal.id };
       const outcome = await settled<Came>(colony.agents.register(partOf(call, i + 1, { id, ...input }), id, profile));
       return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
@@ -45,6 +47,17 @@ bind(gateway.register, async (colony, call) => {
   );
   return batchAnswer(value);
 });
+
+/** Why no agent can have the id; undefined when one can. */
+function hiddenId(id: string): ProblemDocument | undefined {
+  try {
+    reachableId(agents.get.path, id);
+    return undefined;
+  } catch (error) {
+    if (error instanceof Problem) return error.document;
+    throw error;
+  }
+}
 
 bind(gateway.inbox, async (colony, call) => {
   requireService(call.principal);
@@ -56,11 +69,16 @@ bind(gateway.command, async (colony, call) => {
   const { principal, body } = call;
   requireService(principal);
   const value: Done[] = [];
-  const byAgent = Map.groupBy(body.commands.entries(), ([, { agent }]) => agent);
+  const commands: [number, Command][] = [];
+  for (const [i, command] of body.commands.entries()) {
+    if (command instanceof Misformed) value[i] = answered(misformed('command', command.error));
+    else commands.push([i, command]);
+  }
+  const byAgent = Map.groupBy(commands, ([, { agent }]) => agent);
   await Promise.all(
-    [...byAgent].map(async ([agent, commands]) => {
+    [...byAgent].map(async ([agent, own]) => {
       const speaker = await settledSpeaker(colony, principal, agent);
-      for (const [i, command] of commands) {
+      for (const [i, command] of own) {
         value[i] =
           speaker instanceof Rejection
             ? refused(speaker)
@@ -142,6 +160,9 @@ function runHolder(
 }
 
 function refused(rejection: Rejection): Done {
-  const { document } = rejected(rejection);
+  return answered(rejected(rejection));
+}
+
+function answered({ document }: Problem): Done {
   return { status: document.status, problem: document };
 }

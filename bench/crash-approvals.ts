@@ -81,10 +81,10 @@ export class DecisionLoad extends CrashLoad {
     this.run(async () => {
       for (const [kind, rules] of Object.entries(RULES))
         await this.root.command('PUT', `/v1/oversight/${kind}`, { rules });
-      for (let n = 0; n < PROPOSERS; n += 1) this.run(() => this.proposer(this.as(`proposer-${n}`)));
+      for (let n = 0; n < PROPOSERS; n += 1) this.post(() => this.proposer(this.as(`proposer-${n}`)));
       for (let n = 0; n < PEOPLE; n += 1) this.run(() => this.person(this.as(`human:person-${n}`)));
       for (const { id } of VOTERS) this.run(() => this.voter(id, this.as(id)));
-      this.run(() => this.asker(this.as('asker')));
+      this.post(() => this.asker(this.as('asker')));
     });
   }
 

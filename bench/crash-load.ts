@@ -19,6 +19,8 @@ export abstract class CrashLoad {
   protected readonly abort = new AbortController();
   protected isPosting = true;
   private readonly working: Promise<void>[] = [];
+  /** Those among them that bring new work. */
+  private readonly posting: Promise<void>[] = [];
   private keys = 0;
 
   constructor(
@@ -37,9 +39,13 @@ export abstract class CrashLoad {
   /** @param log every commit, in the order of the log; read to its end */
   abstract examine(log: Iterable<Commit>): Examined;
 
-  /** No new work; what is under way goes on. */
-  stopPosting(): void {
+  /**
+   * No new work; what is under way goes on. Resolves when whoever brings work has ended: a late host lets some of them
+   * wait, and what they post after that is work, too.
+   */
+  async stopPosting(): Promise<void> {
     this.isPosting = false;
+    await Promise.all(this.posting);
   }
 
   async stop(): Promise<void> {
@@ -50,11 +56,20 @@ export abstract class CrashLoad {
   }
 
   protected run(work: () => Promise<void>): void {
-    this.working.push(
-      work().catch((error: unknown) => {
-        if (!this.abort.signal.aborted) this.failed(error instanceof Error ? error : new Error(String(error)));
-      }),
-    );
+    this.working.push(this.watched(work));
+  }
+
+  /** Runs what brings new work as long as `isPosting`. */
+  protected post(work: () => Promise<void>): void {
+    const done = this.watched(work);
+    this.working.push(done);
+    this.posting.push(done);
+  }
+
+  private watched(work: () => Promise<void>): Promise<void> {
+    return work().catch((error: unknown) => {
+      if (!this.abort.signal.aborted) this.failed(error instanceof Error ? error : new Error(String(error)));
+    });
   }
 
   protected heard(receipt: Pick<Receipt, 'stream' | 'version' | 'hash'> & { readonly repeated?: boolean }): void {

@@ -22,10 +22,10 @@ export class TaskLoad extends CrashLoad {
       signal: this.abort.signal,
     };
     for (let n = 0; n < AGENTS; n += 1) this.run(() => live(this.root, AGENT, n, life));
-    for (let n = 0; n < 3; n += 1) this.run(() => this.poster());
-    this.run(() => this.batches());
-    this.run(() => this.signals());
-    this.run(() => this.registrations());
+    for (let n = 0; n < 3; n += 1) this.post(() => this.poster());
+    this.post(() => this.batches());
+    this.post(() => this.signals());
+    this.post(() => this.registrations());
   }
 
   /** True when the host knows of no task that is still alive. */

@@ -198,9 +198,12 @@ async function crash(options: Options, cleanups: (() => void)[]): Promise<boolea
   }
   bar.stop();
   await pause(500);
-  load.stopPosting();
-  for (const until = performance.now() + DRAIN_MS; failure === undefined && performance.now() < until; await pause(200))
+  const until = performance.now() + DRAIN_MS;
+  await Promise.race([load.stopPosting(), pause(DRAIN_MS)]);
+  while (failure === undefined && performance.now() < until) {
     if ((await engine.isHandled()) && (await load.drained())) break;
+    await pause(200);
+  }
   await load.stop();
   agents?.kill('SIGKILL');
   await host.stop();

@@ -13,6 +13,18 @@ import { asCalled, EXIT_CODES } from './define';
 import { bold, CALL, type Globals, note, RefusedError, styled, UsageError } from './terminal';
 import { endWithParent } from './tether';
 
+const FILE_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file or folder, or a folder on its path is missing',
+  ENOTDIR: 'a part of its path is a file',
+  EISDIR: 'it is a folder: name a file',
+  EEXIST: 'there is one already',
+  EACCES: 'this user may not read or write it',
+  EPERM: 'this user may not read or write it',
+  EROFS: 'it lies on a file system that is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+};
+
 const REFUSED = 1;
 const NOT_DONE = 2;
 
@@ -80,7 +92,13 @@ function explained(error: unknown): [message: string, hints: string[]] {
   if (error instanceof FormicaryError && isForeign(error))
     return [`${program.opts<Globals>().url}: ${error.problem.detail}`, ['Name another with --url or FORMICARY_URL.']];
   if (error instanceof FormicaryError) return [error.problem.detail, error.message.split('\n').slice(1)];
-  return [error instanceof Error ? error.message : String(error), []];
+  return [fileFault(error) ?? (error instanceof Error ? error.message : String(error)), []];
+}
+
+/** What is wrong with a file or folder, by its name; undefined for another error. */
+function fileFault(error: unknown): string | undefined {
+  const { code, path } = error as NodeJS.ErrnoException;
+  return path === undefined || code === undefined ? undefined : `${path} can't be used: ${FILE_FAULTS[code] ?? code}`;
 }
 
 /** Something else than a host has answered. */

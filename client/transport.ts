@@ -63,9 +63,10 @@ export class NodeTransport implements Transport {
 
   /** @param url `http://` or `https://`; a path is put before the path of each request */
   constructor(url: string, { maxSockets = Infinity, idleMs = IDLE_MS }: NodeTransportOptions = {}) {
-    const { protocol, host, hostname, port, pathname } = new URL(url);
-    if (protocol !== 'http:' && protocol !== 'https:')
-      throw new TypeError(`${url} is not the address of a host: it must begin with http:// or https://`);
+    const address = URL.parse(url);
+    if (address === null || !['http:', 'https:'].includes(address.protocol))
+      throw new TypeError(`"${url}" is not the address of a host: it is http://HOST:PORT or https://HOST`);
+    const { protocol, host, hostname, port, pathname } = address;
     const options: AgentOptions = { keepAlive: true, maxSockets, timeout: idleMs };
     if (protocol === 'https:') {
       // Loaded only when it is needed: TLS would double the time that a command takes to start.

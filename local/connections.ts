@@ -9,8 +9,11 @@ import type * as Identity from '@azure/identity';
 import type * as ServiceBus from '@azure/service-bus';
 import { Checkpoints } from './checkpoints';
 
-/** The brokers' clients go on soon after a link was lost: a retry of the SDKs comes after 30 seconds. Milliseconds. */
-const RETRIES = { retryDelayInMs: 200, maxRetryDelayInMs: 5_000 } as const;
+/**
+ * The brokers' clients go on soon after a link was lost: a retry of the SDKs comes after 30 seconds, and an answer that
+ * went with its connection they wait for a minute. Milliseconds.
+ */
+const RETRIES = { timeoutInMs: 10_000, retryDelayInMs: 200, maxRetryDelayInMs: 5_000 } as const;
 /** How often a partition of an event hub that could not be read is tried again. Milliseconds. */
 const TRY_AGAIN_MS = 2_000;
 

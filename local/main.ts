@@ -12,6 +12,10 @@ const ROOT = path.resolve(__dirname, '../..');
  */
 const SAME_WISH_MS = 500;
 
+/** Exit codes, those of the command line (`formicary --help`). */
+const CUT_SHORT = 1;
+const NOT_DONE = 2;
+
 async function main(): Promise<void> {
   const port = setting('FORMICARY_PORT', process.env['FORMICARY_PORT'], 'a port', 7071, {
     min: 1,
@@ -35,7 +39,7 @@ async function main(): Promise<void> {
   const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
   let stopping: number | undefined;
   const stop = (): void => {
-    if (stopping !== undefined && performance.now() - stopping > SAME_WISH_MS) process.exit(1);
+    if (stopping !== undefined && performance.now() - stopping > SAME_WISH_MS) process.exit(CUT_SHORT);
     if (stopping !== undefined) return;
     stopping = performance.now();
     console.log('Stopping; once more to stop at once.');
@@ -79,7 +83,7 @@ function fail(error: unknown): never {
       `Port ${port} is in use: stop what runs there, or choose another port (start --port, or FORMICARY_PORT).`,
     );
   else console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+  process.exit(NOT_DONE);
 }
 
 main().catch(fail);

@@ -273,10 +273,15 @@ export function isDamage(error: unknown): boolean {
   return DAMAGED.includes(errcode & 0xff) || /database disk image is malformed|file is not a database/.test(message);
 }
 
+/** Why a database of ours has no table of commits. */
+export const NO_LOG = 'it is empty, or its write-ahead log is not beside it';
+
 /** An error with which the store of a folder could not be used, for the person who has to mend it. */
 export function unusable(folder: string, error: unknown): DatabaseUnavailable {
   if (error instanceof DatabaseUnavailable) return error;
   const file = join(folder, DATABASE_FILE);
+  if (/no such table: commits/.test(reasonOf(error)))
+    return new DatabaseUnavailable(`${file} holds no log: ${NO_LOG}`, { cause: error });
   const advice =
     ` Copy the folder before anything else; \`npx formicary export FILE --salvage --data ${folder}\` saves what can be read, ` +
     '`npx formicary restore` brings back a backup. See "A damaged file" in docs/operation.md';

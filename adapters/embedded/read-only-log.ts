@@ -8,6 +8,7 @@
 import type { AppendResult, EventStore } from '../../app/engine/ports';
 import { commandOf, type Commit, unseal } from '../../domain/kernel/commit';
 import { placeIn } from '../../domain/kernel/ids';
+import { unusable } from './database';
 import { EVENT_SCHEMA } from './event-store';
 import { openLog } from './log';
 import { type DatabaseSync, openDatabase, type SQLInputValue, type StatementSync } from './sqlite';
@@ -43,10 +44,13 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
     readonly wasDisturbed: () => boolean,
     readonly close: () => void,
   ) {
-    super(queriesOf(database), folder ?? '');
+    super(queriesOf(database, folder), folder ?? '');
   }
 
-  /** Opens the log of a folder. Throws what SQLite throws when it can't be read. */
+  /**
+   * Opens the log of a folder. What can't be read of it throws `DatabaseUnavailable` when it is read, which names the
+   * file and says what to do.
+   */
   static open(folder: string): ReadOnlyLog {
     const log = openLog(folder);
     return new ReadOnlyLog(
@@ -127,12 +131,19 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
   *members(tenant: string, correlation: string): Generator<Commit> {
     const member = `"correlationId":${JSON.stringify(correlation)}`;
     const [from, to] = namesOf(tenant);
-    const kept = this.database
-      .prepare(`SELECT ${LINE} FROM commits WHERE stream >= ? AND stream < ? AND instr(body, ?) > 0 ORDER BY position`)
-      .iterate(from, to, member);
-    for (const row of kept) yield* belonging(row as unknown as LogLine, correlation);
+    const kept = `SELECT ${LINE} FROM commits WHERE stream >= ? AND stream < ? AND instr(body, ?) > 0 ORDER BY position`;
+    for (const line of this.each(kept, from, to, member)) yield* belonging(line, correlation);
     for (const piece of this.archive.pieces(from, to))
       for (const line of this.archive.lines(piece)) if (line.body.includes(member)) yield* belonging(line, correlation);
+  }
+
+  private *each(sql: string, ...parameters: SQLInputValue[]): Generator<LogLine> {
+    const rows = named(this.folder, () => this.database.prepare(sql).iterate(...parameters));
+    for (;;) {
+      const { done, value } = named(this.folder, () => rows.next());
+      if (done === true) return;
+      yield value as unknown as LogLine;
+    }
   }
 
   /** How many places the log has, empty ones too. */
@@ -183,7 +194,7 @@ function namesOf(tenant: string): [from: string, to: string] {
   return [`${tenant}/`, `${tenant}0`];
 }
 
-function queriesOf(database: DatabaseSync): Queries {
+function queriesOf(database: DatabaseSync, folder: string | undefined): Queries {
   const prepared = new Map<string, StatementSync>();
   const statement = (sql: string): StatementSync => {
     let known = prepared.get(sql);
@@ -191,7 +202,18 @@ function queriesOf(database: DatabaseSync): Queries {
     return known;
   };
   return {
-    all: <T>(sql: string, ...parameters: SQLInputValue[]) => statement(sql).all(...parameters) as T[],
-    get: <T>(sql: string, ...parameters: SQLInputValue[]) => statement(sql).get(...parameters) as T | undefined,
+    all: <T>(sql: string, ...parameters: SQLInputValue[]) =>
+      named(folder, () => statement(sql).all(...parameters) as T[]),
+    get: <T>(sql: string, ...parameters: SQLInputValue[]) =>
+      named(folder, () => statement(sql).get(...parameters) as T | undefined),
   };
+}
+
+/** SQLite's words for what is wrong say neither in which file, nor what to do. */
+function named<T>(folder: string | undefined, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw folder === undefined ? error : unusable(folder, error);
+  }
 }

@@ -9,7 +9,7 @@ import { parseStream } from '../../domain/kernel/ids';
 import { payloadsOf } from '../../domain/market/payloads';
 import { Archive, ARCHIVE_FOLDER, type ArchivedLine, type ArchivedPiece, fileProblem } from './archive';
 import { OTHER_DATABASES } from './backup';
-import { DATABASE_FILE, isDamage } from './database';
+import { DATABASE_FILE, isDamage, NO_LOG } from './database';
 import { isHeld } from './folder';
 import { openLog } from './log';
 import { lostTail, readMark } from './mark';
@@ -77,7 +77,7 @@ export function audit(
         {
           commit: undefined,
           kind: 'missing',
-          message: 'the file holds no log: it is empty, or its write-ahead log is not beside it',
+          message: `the file holds no log: ${NO_LOG}`,
         },
       ]);
       return { streams, commits, faults, blobs: blobs?.checked, named };

@@ -5,6 +5,7 @@
  * first.
  */
 import { setImmediate as turn } from 'node:timers/promises';
+import { refuse, type Rejection } from '../../domain/kernel/decider';
 import { commitRef } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
@@ -205,8 +206,8 @@ export class Market {
           state.correlation_id,
           cause,
         );
-        if ('reason' in reserved) {
-          refused.push({ agent, reason: reserved.reason });
+        if ('rejection' in reserved) {
+          refused.push({ agent, reason: reserved.rejection.code });
           // Whoever refused gets a slot back sooner or later, and that has the task looked at again.
           if (refused.length >= MAX_CANDIDATES) return;
           continue;
@@ -265,10 +266,10 @@ export class Market {
     request: { task: string; task_type: string; award: number; now: Time },
     correlationId: string,
     cause: Cause | undefined,
-  ): Promise<{ receipt: string; cause: Cause } | { reason: string }> {
+  ): Promise<{ receipt: string; cause: Cause } | { rejection: Rejection }> {
     const stream = agentStream(tenant, agent);
     const entry: AgentEntry | undefined = this.agents.get(tenant, agent);
-    if (entry?.paused === true) return { reason: 'agent-paused' };
+    if (entry?.paused === true) return { rejection: refuse('agent-paused', `${agent} is paused: no task goes there`) };
     if (entry !== undefined) this.agents.reserving(entry, 1);
     try {
       const { now, ...slot } = request;
@@ -285,7 +286,7 @@ export class Market {
           attributes: { task: request.task, task_type: request.task_type },
         },
       );
-      if (!outcome.ok) return { reason: outcome.rejection.code };
+      if (!outcome.ok) return { rejection: outcome.rejection };
       if (outcome.commit !== undefined)
         return { receipt: commitRef(stream, outcome.commit.index), cause: causeOf(outcome.commit) };
       // Reserved before, by a try that did not get as far as the award.

@@ -1,7 +1,7 @@
 /** Use cases of tasks: posting, bidding, holding, completing. */
 import { createHash } from 'node:crypto';
 import { AlteredPayload, type Commit } from '../../domain/kernel/commit';
-import { Rejection } from '../../domain/kernel/decider';
+import { refuse, Rejection } from '../../domain/kernel/decider';
 import { noSuchReceipt } from '../../domain/kernel/ids';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, type AgentProfile, agentStream } from '../../domain/market/agent';
@@ -243,11 +243,13 @@ export class Tasks {
         state.correlation_id,
         undefined,
       );
-      if ('reason' in reserved)
-        return {
-          ok: false,
-          rejection: new Rejection('conflict', reserved.reason, `${to} can't take the task: ${reserved.reason}`),
-        };
+      if ('rejection' in reserved) {
+        // What the agent's state says no to is a conflict of this task; a policy's no, or a store that fails, is none.
+        const { kind, code, message } = reserved.rejection;
+        const rejection =
+          kind === 'conflict' ? refuse(code, `${to} can't take the task: ${message}`) : reserved.rejection;
+        return { ok: false, rejection };
+      }
       const outcome = await this.held(
         context,
         id,

@@ -206,7 +206,7 @@ test.each(['tasks', 'engine', 'stop'])(
   'a colony does not start with a module whose service is called %s',
   async (name) => {
     const { status, stderr, file } = await startedWith(`{ services: { ${name}: {} } }`);
-    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining(`service called '${name}'`) });
+    expect({ status, stderr }).toEqual({ status: 2, stderr: expect.stringContaining(`service called '${name}'`) });
     expect(stderr).toContain(file);
   },
 );
@@ -215,7 +215,7 @@ test.each(['open', 'start'])('what a module fails with in %s is told in one line
   const { status, stderr, file } = await startedWith(
     `{ services: {}, ${hook}: async () => { throw new Error('no luck'); } }`,
   );
-  expect({ status, stderr }).toEqual({ status: 1, stderr: `${file}: its ${hook} failed: no luck\n` });
+  expect({ status, stderr }).toEqual({ status: 2, stderr: `${file}: its ${hook} failed: no luck\n` });
 });
 
 test('it has a method of the client and a command', async () => {

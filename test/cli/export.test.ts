@@ -93,10 +93,36 @@ describe('salvage', () => {
     expect(stderr).toContain(`not read: ${B}, commit`);
   }, 30_000);
 
+  test('of a file that is empty: it says that there is no log, wherever it is read', async () => {
+    const folder = join(root, 'salvage-empty');
+    cpSync(data, folder, { recursive: true });
+    writeFileSync(join(folder, DATABASE_FILE), '');
+    for (const command of [['export'], ['why', 't'], ['tally', 't'], ['recompute', 't']]) {
+      const { code, stderr } = await formicary([...command, '--data', folder]);
+      expect([command, code, stderr]).toEqual([
+        command,
+        2,
+        expect.stringContaining(`${DATABASE_FILE} holds no log: it is empty`),
+      ]);
+    }
+  }, 30_000);
+
+  test("a place that can't be written is named", async () => {
+    const nowhere = join(root, 'nowhere', 'file');
+    const { code, stderr } = await formicary(['export', nowhere, '--data', data]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(`${nowhere} can't be used: there is no such`)]);
+  }, 30_000);
+
   test('with the head of the file gone: all receipts', async () => {
     const folder = damaged('salvage-head', (bytes) => bytes.fill(0, 0, 4096));
-    const opened = await formicary(['export', '--data', folder]);
-    expect(opened.code).toBe(2);
+    for (const args of [['export'], ['why', 't'], ['tally', 't'], ['recompute', 't']]) {
+      const { code, stderr } = await formicary([...args, '--data', folder]);
+      expect({ args, code, stderr }).toEqual({
+        args,
+        code: 2,
+        stderr: expect.stringMatching(/formicary\.db is damaged .*--salvage/) as string,
+      });
+    }
     expect((await saved(folder)).lines).toEqual(lines);
   }, 30_000);
 

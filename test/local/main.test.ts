@@ -65,7 +65,7 @@ test('starts, says where, serves, and stops when asked', async () => {
   expect((await send(`http://127.0.0.1:${port}`, '/things/special')).text).toBe('special');
 
   const second = start();
-  expect(await second.exit).toBe(1);
+  expect(await second.exit).toBe(2);
   expect(second.output()).toBe(
     `Port ${port} is in use: stop what runs there, or choose another port (start --port, or FORMICARY_PORT).\n`,
   );
@@ -102,6 +102,6 @@ test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
 
 test('a port that is none is refused', async () => {
   const host = start({ FORMICARY_PORT: 'http' });
-  expect(await host.exit).toBe(1);
+  expect(await host.exit).toBe(2);
   expect(host.output()).toBe('FORMICARY_PORT must be a port, not "http"\n');
 }, 20_000);

@@ -2,6 +2,7 @@
  * A slot is given to one award at a time, however slow the append of an award is, whoever dies between reservation and
  * award, and in whatever order reservations are swept.
  */
+import { AllowAll } from '../../app/engine/policy';
 import type { Append } from '../../app/engine/ports';
 import { agentDecider } from '../../domain/market/agent';
 import { taskDecider, type TaskEvent } from '../../domain/market/task';
@@ -85,6 +86,26 @@ describe.each([1, 2])('of %i processes', (processes) => {
     const { holder } = task('slow');
     if (answer.ok) expect([holder?.agent, slots('bob')]).toEqual(['bob', ['slow']]);
     else expect([holder?.agent, slots('bob')]).toEqual(['ann', ['next']]);
+  });
+
+  test('what a policy forbids the receiver of a hand-off is told as a policy’s no, and the task stays where it is', async () => {
+    await register('ann');
+    await stage.colony.tasks.post(as('poster'), 't', spec());
+    await stage.settled();
+    await stage.colony.tasks.accept(as('ann'), 't', claimOf('t'));
+    await register('bob');
+    const allow = new AllowAll();
+    stage.policy = {
+      evaluate: (input) => ({
+        ...allow.evaluate(),
+        ...(input.action === 'agent.reserve' ? { decision: 'deny' as const, reasons: ['not bob'] } : {}),
+      }),
+    };
+    expect(await stage.colony.tasks.handOff(as('ann'), 't', claimOf('t'), 'bob')).toMatchObject({
+      ok: false,
+      rejection: { kind: 'forbidden', code: 'policy-denied', message: expect.stringContaining('not bob') as string },
+    });
+    expect([task('t').holder?.agent, slots('bob')]).toEqual(['ann', []]);
   });
 
   test('whoever dies between a reservation and its award leaves a slot that is free again, and an award that can’t come any more', async () => {

@@ -6,6 +6,7 @@ import type {
   gateway,
   GatewayInbox as GatewayInboxSchema,
   InboxItem as InboxItemSchema,
+  MOST as ITEMS,
 } from '../contract/market/gateway';
 import type { QueryOf, Sent, Shown } from '../contract/route';
 import { type CommandOptions, FormicaryError, type ItemOf, type ReadOptions, type Session } from './session';
@@ -23,7 +24,7 @@ export type AgentCommandAnswer = ItemOf<typeof gateway.command>;
 export type GatewayRegistered = ItemOf<typeof gateway.register>;
 
 /** Agents, or commands, in one request; and bytes of its commands, of which the host takes twice as many. */
-const MOST = 500;
+const MOST: typeof ITEMS = 500;
 const MOST_BYTES = 2_000_000;
 /** Batches under way at once: what comes meanwhile goes together. */
 const AT_ONCE = 4;
@@ -89,7 +90,7 @@ export interface GatewayOptions {
   readonly pollSeconds?: number;
   /**
    * Hears of what the host refused or did not answer, and of what a handler of a bid or a vote threw. The gateway goes
-   * on.
+   * on, also when this throws: `stop` throws it in the end.
    */
   readonly onError?: (error: unknown) => void;
 }
@@ -99,6 +100,8 @@ interface Held {
   readonly award: number;
   readonly leaseMs: number;
   readonly abort: AbortController;
+  /** Resolves when the host has said whether the agent may begin. */
+  accepted: Promise<unknown>;
   /** Its work, once it is accepted. */
   work: Promise<void> | undefined;
   /** When its lease was extended last. */
@@ -130,6 +133,8 @@ export class Gateway {
   private loop: Promise<void> = Promise.resolve();
   private readonly pollSeconds: number;
   private readonly onError: (error: unknown) => void;
+  /** What `onError` threw first. */
+  private thrown: { readonly error: unknown } | undefined;
 
   constructor(
     private readonly api: GatewayApi,
@@ -137,7 +142,13 @@ export class Gateway {
     { pollSeconds = POLL_SECONDS, onError = () => undefined }: GatewayOptions = {},
   ) {
     this.pollSeconds = pollSeconds;
-    this.onError = onError;
+    this.onError = (error) => {
+      try {
+        onError(error);
+      } catch (thrown) {
+        this.thrown ??= { error: thrown };
+      }
+    };
   }
 
   /** Registers agents that do what `handler` says. Throws what the host answers to the first that it refuses. */
@@ -165,7 +176,7 @@ export class Gateway {
 
   /**
    * Takes nothing new, waits `graceMs` for what is under way, and gives back what is not done then. The agents stay
-   * registered: by and by they count as lost.
+   * registered: by and by they count as lost. Throws what `onError` threw, when all that is done.
    */
   async stop({ graceMs = GRACE_MS }: { readonly graceMs?: number } = {}): Promise<void> {
     this.polling.abort();
@@ -181,10 +192,13 @@ export class Gateway {
     const left = [...this.held];
     for (const [task] of left) this.drop(task);
     await Promise.allSettled(
-      left.map(([task, { agent, award }]) =>
-        this.do({ agent, do: 'release', task, award, reason: 'the gateway stops' }),
-      ),
+      left.map(async ([task, { agent, award, accepted }]) => {
+        // What is not accepted yet can't be given back.
+        await accepted;
+        await this.do({ agent, do: 'release', task, award, reason: 'the gateway stops' });
+      }),
     );
+    if (this.thrown !== undefined) throw this.thrown.error;
   }
 
   /**
@@ -298,6 +312,7 @@ export class Gateway {
       award: number,
       leaseMs: 1_000 * lease_seconds,
       abort,
+      accepted: Promise.resolve(),
       work: undefined,
       beatAt: performance.now(),
     };
@@ -327,7 +342,10 @@ export class Gateway {
     const { agent, task, award: number } = award;
     const claim = { agent, task, award: number };
     const { signal } = held.abort;
-    await this.do({ do: 'accept', ...claim });
+    const accepted = this.do({ do: 'accept', ...claim });
+    held.accepted = accepted.catch(() => undefined);
+    await accepted;
+    if (signal.aborted) return 'dropped';
     held.beatAt = performance.now();
     let ended: Written;
     try {

@@ -62,6 +62,8 @@ export class CosmosPresence implements Presence {
 
   forget(keys: readonly string[]): void {
     for (const key of keys) {
+      // What was never heard here costs nothing; a document that another instance has written ends by itself.
+      if (this.heard.peek(key) === undefined) continue;
       this.heard.delete(key);
       this.written.delete(key);
       this.waiting.set(key, { forgotten: true, at: undefined });

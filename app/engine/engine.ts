@@ -49,7 +49,7 @@ export class Engine {
   /** `shared`: whether other processes work on the same stores. */
   constructor(
     readonly ports: Ports,
-    shared: boolean,
+    readonly shared: boolean,
   ) {
     const { store, checkpoints, queue, clock, report } = ports;
     this.clock = clock;

@@ -282,6 +282,7 @@ export interface Presence {
   beat(keys: readonly string[], at: number): void;
   /** When the key was last alive, as far as is known. */
   last(key: string): Promise<number | undefined>;
+  /** The keys mean nothing any more: what is known here of when they were alive need not be kept. */
   forget(keys: readonly string[]): void;
 }
 

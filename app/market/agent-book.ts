@@ -5,6 +5,7 @@
  * Agents with standing offers of the same kind (they can do the same, on the same terms) are kept together, and of each
  * kind those apart that have a free slot: so a match looks at kinds, not at agents, and never at those who are busy.
  */
+import { Recent } from '../../domain/kernel/recent';
 import { type AgentProfile, type AgentState, slotsInUse } from '../../domain/market/agent';
 import { beyondTerms, bidOf, lacking } from '../../domain/market/fit';
 import type { BidInputs } from '../../domain/market/market';
@@ -45,8 +46,13 @@ interface Kind {
 /** How many candidates one award considers at most; with more, a rotating window of them. */
 export const MAX_CANDIDATES = 64;
 
+/** Agents that are gone, of which is remembered up to where: what was read of them before changes nothing. */
+const MAX_GONE = 10_000;
+
 export class AgentBook {
+  /** Those that are registered and not gone. */
   private readonly agents = new Map<string, AgentEntry>();
+  private readonly gone = new Recent<string, number>(MAX_GONE);
   private readonly kinds = new Map<string, Kind>();
   /** `tenant capability` → kinds that have it, and of which somebody has a free slot. */
   private readonly offering = new Map<string, Set<Kind>>();
@@ -62,6 +68,8 @@ export class AgentBook {
   private readonly spoken = new Map<string, Set<AgentEntry>>();
   private readonly lost = new Map<string, Set<AgentEntry>>();
   private readonly listeners: ((entry: AgentEntry) => void)[] = [];
+  private readonly goneListeners: ((tenant: string, id: string, gateway: string | undefined) => void)[] = [];
+  private readonly unspokenListeners: ((tenant: string, gateway: string) => void)[] = [];
   private readonly kindListeners: ((tenant: string, profile: AgentProfile) => void)[] = [];
   private turn = 0;
 
@@ -82,11 +90,23 @@ export class AgentBook {
     this.kindListeners.push(listener);
   }
 
+  /** Hears of each agent that is gone, and who spoke for it. */
+  onGone(listener: (tenant: string, id: string, gateway: string | undefined) => void): void {
+    this.goneListeners.push(listener);
+  }
+
+  /** Hears of each gateway that speaks for nobody any more. */
+  onUnspoken(listener: (tenant: string, gateway: string) => void): void {
+    this.unspokenListeners.push(listener);
+  }
+
+  /** Takes in what an agent has become; one that is gone, or was never there, gets an entry that is not kept. */
   update(tenant: string, id: string, state: AgentState, version: number): AgentEntry {
     const key = `${tenant}/${id}`;
     let entry = this.agents.get(key);
     if (entry === undefined) {
       entry = { tenant, id, version: -1, state, pending: 0, paused: false, place: 0, kind: undefined };
+      if (!isThere(state) || version <= (this.gone.peek(key) ?? -1)) return entry;
       this.agents.set(key, entry);
       this.list(entry, undefined, state);
     } else if (version > entry.version) {
@@ -98,7 +118,8 @@ export class AgentBook {
       entry.state = state;
       const resumed = this.repaused(entry);
       this.place(entry);
-      if (resumed || abilities(before) !== abilities(state)) this.newlyAble(entry);
+      if (!isThere(state)) this.forget(key, entry);
+      else if (resumed || abilities(before) !== abilities(state)) this.newlyAble(entry);
     }
     return entry;
   }
@@ -115,10 +136,7 @@ export class AgentBook {
 
   /** Agents that are registered and not gone. */
   *all(): Generator<AgentEntry & { state: { profile: AgentProfile } }> {
-    for (const entry of this.agents.values()) {
-      if (entry.state.profile !== undefined && entry.state.status !== 'gone')
-        yield entry as AgentEntry & { state: { profile: AgentProfile } };
-    }
+    for (const entry of this.agents.values()) yield entry as AgentEntry & { state: { profile: AgentProfile } };
   }
 
   /** The agents that the gateway speaks for and that are not gone. */
@@ -256,6 +274,12 @@ export class AgentBook {
     }
   }
 
+  private forget(key: string, { tenant, id, state, version }: AgentEntry): void {
+    this.agents.delete(key);
+    this.gone.set(key, version);
+    for (const listener of this.goneListeners) listener(tenant, id, state.profile?.gateway);
+  }
+
   private newlyAble(entry: AgentEntry): void {
     entry.place = this.places.next();
     for (const listener of this.listeners) listener(entry);
@@ -280,6 +304,9 @@ export class AgentBook {
     this.leave(entry);
     const { profile, status } = after;
     if (status === 'active' && profile !== undefined && profile.offer !== null) this.join(entry, profile);
+    const gateway = before?.profile?.gateway;
+    if (gateway === undefined || this.spoken.has(`${tenant} ${gateway}`)) return;
+    for (const listener of this.unspokenListeners) listener(tenant, gateway);
   }
 
   private join(entry: AgentEntry, profile: AgentProfile): void {
@@ -328,6 +355,11 @@ export class AgentBook {
     put(this.offering, ownCapabilities(kind.profile));
     put(this.helping, lent(kind.profile));
   }
+}
+
+/** Whether it is registered and not gone. */
+function isThere({ status, profile }: AgentState): boolean {
+  return profile !== undefined && status !== 'gone';
 }
 
 /** What decides which tasks an agent is told of. */

@@ -109,7 +109,7 @@ export function gatewayKey(tenant: string, gateway: string): string {
 }
 
 /** Whoever waits in a long poll gives a sign of life each third of its limit of presence. Milliseconds for a second. */
-const WAITING_BEAT_MS = 333;
+export const WAITING_BEAT_MS = 333;
 
 /** What a heartbeat answers for a claim: whether it stands; `status` when the award is yet to be accepted. */
 type HeldClaim = Shown<typeof Held>;
@@ -129,8 +129,11 @@ export class Agents {
   private readonly bells = new Doorbells();
   private readonly doubt: LossDoubt;
   private readonly ringing: ((tenant: string, id: string, place: number | undefined) => void)[] = [];
-  /** Streams of agents that were lost and are on their way back. */
-  private readonly returning = new Set<string>();
+  /**
+   * By stream of an agent that was lost: from when on it may be asked for its return again, by the clock. Until it is
+   * known what came of that, never; and not at once where it was refused.
+   */
+  private readonly returning = new Map<string, number>();
   private readonly agents: AgentsDeps['agents'];
 
   constructor(private readonly deps: AgentsDeps) {
@@ -139,12 +142,18 @@ export class Agents {
     this.doubt = new LossDoubt(market.agents, clock, report);
     market.tasks.onOffered((entry) => this.ringBidders(entry));
     market.agents.onAble(({ tenant, id }) => this.ring(tenant, id));
+    market.agents.onGone((tenant, id) => this.forget(tenant, id));
+    market.agents.onUnspoken((tenant, gateway) => {
+      this.deps.presence.forget([gatewayKey(tenant, gateway)]);
+      this.doubt.forgetGateway(tenant, gateway);
+    });
   }
 
   async register(context: RequestContext, id: string, profile: AgentProfile): Promise<Outcome<AgentState, AgentEvent>> {
-    this.beat(context.principal.tenant, id);
     const attributes = { agent_type: profile.agent_type };
-    return await this.agents.decide({ ...context, attributes }, id, 'agent.register', register(profile));
+    const outcome = await this.agents.decide({ ...context, attributes }, id, 'agent.register', register(profile));
+    if (outcome.ok) this.beat(context.principal.tenant, id);
+    return outcome;
   }
 
   /** Registers an instance of a type of the repository, with all that the type can do. */
@@ -189,10 +198,17 @@ export class Agents {
     if (known !== 'active' && known !== 'lost') return;
     this.beat(tenant, id);
     const stream = agentStream(tenant, id);
-    if (known === 'active' || this.returning.has(stream)) return;
-    this.returning.add(stream);
-    const back = this.agents.decide({ principal, traceparent }, id, 'agent.return', comeBack());
-    await back.finally(() => this.returning.delete(stream));
+    if (known === 'active' || this.deps.clock.now() < (this.returning.get(stream) ?? -Infinity)) return;
+    this.returning.set(stream, Infinity);
+    let again: number | undefined;
+    try {
+      const back = await this.agents.decide({ principal, traceparent }, id, 'agent.return', comeBack());
+      const { profile } = this.deps.market.agents.get(tenant, id)?.state ?? {};
+      if (!back.ok && profile !== undefined) again = this.deps.clock.now() + 1_000 * profile.presence_seconds;
+    } finally {
+      if (again === undefined) this.returning.delete(stream);
+      else this.returning.set(stream, again);
+    }
   }
 
   /**
@@ -327,8 +343,7 @@ export class Agents {
     if (limit > now) return limit;
     const principal = Market.principal(tenant);
     await this.agents.decide({ principal }, id, 'agent.lose', lose(last === undefined ? since : toTime(last)));
-    this.deps.presence.forget([stream]);
-    this.doubt.forget(tenant, id);
+    this.forget(tenant, id);
     return undefined;
   }
 
@@ -353,7 +368,21 @@ export class Agents {
     return own === undefined || carried === undefined ? (own ?? carried) : Math.max(own, carried);
   }
 
+  /** The lease of that award is over: when it was extended last matters no more. */
+  leaseOver(tenant: string, task: string, award: number): void {
+    this.deps.presence.forget([leaseKey(tenant, task, award)]);
+  }
+
+  private forget(tenant: string, id: string): void {
+    const stream = agentStream(tenant, id);
+    this.deps.presence.forget([stream]);
+    this.doubt.forget(tenant, id);
+    this.returning.delete(stream);
+  }
+
+  /** A sign of life of an agent that is there: what is kept of it goes when it does. */
   private beat(tenant: string, id: string): void {
+    if (this.deps.market.agents.get(tenant, id) === undefined) return;
     const now = this.deps.clock.now();
     this.deps.presence.beat([agentStream(tenant, id)], now);
     this.doubt.heard(tenant, id, now);
@@ -373,8 +402,10 @@ export class Agents {
 
   private async signOfLife(context: RequestContext, id: string): Promise<Rejection | undefined> {
     const { tenant } = context.principal;
-    let { state } = await this.agents.load(tenant, id);
-    if (state.status === 'gone') ({ state } = await this.agents.current(tenant, id));
+    let { state, version } = await this.agents.load(tenant, id);
+    if (state.status === 'gone') ({ state, version } = await this.agents.current(tenant, id));
+    // Another process may have registered it: from here on this one knows it too.
+    this.deps.market.agents.update(tenant, id, state, version);
     if (state.status === 'unknown' || state.status === 'gone')
       return new Rejection('missing', 'agent-not-found', 'there is no such agent: register it first');
     this.beat(tenant, id);

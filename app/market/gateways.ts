@@ -11,20 +11,19 @@ import type { GatewayInbox, InboxItem } from '../../contract/market/gateway';
 import type { Shown } from '../../contract/route';
 import type { Rejection } from '../../domain/kernel/decider';
 import { type Principal, spokenFor } from '../../domain/kernel/principal';
-import { agentDecider, type AgentState, agentStream, notSpokenForBy } from '../../domain/market/agent';
+import { agentDecider, agentStream, notSpokenForBy } from '../../domain/market/agent';
 import { type TaskState, taskStream } from '../../domain/market/task';
 import type { RequestContext } from '../engine/command';
 import { Doorbells } from '../engine/doorbells';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
-import { type Agents, gatewayKey } from './agents';
-import { type Inboxes, NOTHING_SEEN, type Seen } from './inbox';
+import { type Agents, gatewayKey, WAITING_BEAT_MS } from './agents';
+import { placesIn, withPlaces } from './cursors';
+import { type Inboxes, type Look, NOTHING_SEEN, type Seen } from './inbox';
 import { listed } from './lists';
 import type { Market } from './market';
 import type { Places } from './places';
 
-/** While a poll waits its agents live: so often it says so. An agent's limit of presence is a second at least. */
-const BEAT_MS = 333;
 /** All awards that were shown and not taken up are shown again after so long. */
 const SWEEP_MS = 20_000;
 /** Bytes of a page's items; one agent's are shown however large they are. */
@@ -50,19 +49,28 @@ export interface GatewaysDeps {
   readonly inboxes: Inboxes;
   readonly places: Places;
   readonly clock: Clock;
+  /** Whether other processes register agents as well, of which this one hears a little later. */
+  readonly shared: boolean;
 }
 
 type Page = Shown<typeof GatewayInbox>;
 
 export class Gateways {
   private readonly bells = new Doorbells();
-  /** By `gatewayKey`: those that have asked this process. */
+  /** By `gatewayKey`: those that have asked this process, while they speak for anybody. */
   private readonly lines = new Map<string, Line>();
+  /** The last place of all lines: a cursor of an earlier line means nothing to the next of the same gateway. */
+  private place = NOWHERE;
 
   constructor(private readonly deps: GatewaysDeps) {
+    const { agents } = deps.market;
     deps.agents.onRing((tenant, id, place) => this.ring(tenant, id, this.upTo(place)));
     // What it could not do before it has not seen.
-    deps.market.agents.onAble(({ tenant, id }) => this.ring(tenant, id, NOTHING_SEEN));
+    agents.onAble(({ tenant, id }) => this.ring(tenant, id, NOTHING_SEEN));
+    agents.onGone((tenant, id, gateway) => {
+      if (gateway !== undefined) this.lines.get(gatewayKey(tenant, gateway))?.forget(id);
+    });
+    agents.onUnspoken((tenant, gateway) => this.lines.delete(gatewayKey(tenant, gateway)));
   }
 
   /**
@@ -70,10 +78,14 @@ export class Gateways {
    * agent's doing, with its rights, and the receipt names the gateway beside it.
    */
   async speaker(gateway: Principal, agent: string): Promise<Principal | Rejection> {
+    const { transactor, shared } = this.deps;
     const stream = agentStream(gateway.tenant, agent);
-    const wrong = ({ state }: { readonly state: AgentState }) => notSpokenForBy(state, gateway.id);
-    let refused = wrong(await this.deps.transactor.load(agentDecider, stream));
-    if (refused !== undefined) refused = wrong(await this.deps.transactor.current(agentDecider, stream));
+    const { state } = shared
+      ? await transactor.current(agentDecider, stream)
+      : await transactor.load(agentDecider, stream);
+    let refused = notSpokenForBy(state, gateway.id);
+    if (refused !== undefined && !shared)
+      refused = notSpokenForBy((await transactor.current(agentDecider, stream)).state, gateway.id);
     return refused ?? spokenFor(gateway, agent);
   }
 
@@ -85,23 +97,24 @@ export class Gateways {
     const { tenant, id } = context.principal;
     const key = gatewayKey(tenant, id);
     const { epoch } = this.deps.places;
-    const line = listed(this.lines, key, () => new Line());
-    let place = line.arrived(readCursor(poll.after, epoch));
-    if (place === undefined) {
-      place = line.last;
-      for (const agent of this.deps.market.agents.spokenFor(tenant, id)) line.ring(agent.id, NOTHING_SEEN);
-    }
-    let from = place;
+    const [arrived] = placesIn(poll.after, epoch, 1) ?? [];
+    let line: Line | undefined;
+    let from = NOWHERE;
     return await this.bells.until(key, {
       milliseconds: poll.waitSeconds * 1_000,
-      everyMs: BEAT_MS,
+      everyMs: WAITING_BEAT_MS,
       signal: poll.signal,
       look: async () => {
+        const found = this.lineOf(tenant, id);
+        // Whoever speaks for nobody leaves nothing behind.
+        if (found === undefined) return { items: [], after: withPlaces(poll.after, epoch, [NOWHERE]), more: false };
+        if (found !== line) from = this.begin(found, arrived, tenant, id);
+        line = found;
         if (poll.signal?.aborted !== true) await this.alive(context);
-        this.sweep(tenant, id, line);
-        const page = await this.page(tenant, line, from, poll);
+        this.sweep(tenant, id, found);
+        const page = await this.page(context.principal, found, from, poll);
         if (page.items.length === 0) from = page.place;
-        return { items: page.items, after: writeCursor(poll.after, epoch, page.place), more: page.more };
+        return { items: page.items, after: withPlaces(poll.after, epoch, [page.place]), more: page.more };
       },
       enough: ({ items }) => items.length > 0,
     });
@@ -112,19 +125,37 @@ export class Gateways {
     this.bells.stop();
   }
 
+  /** The gateway's line; undefined while it speaks for nobody. */
+  private lineOf(tenant: string, gateway: string): Line | undefined {
+    const [first] = this.deps.market.agents.spokenFor(tenant, gateway);
+    if (first === undefined) return undefined;
+    const begun = (): Line => new Line(() => (this.place += 1), this.deps.clock.now());
+    return listed(this.lines, gatewayKey(tenant, gateway), begun);
+  }
+
+  /** From where on the line is read by whoever has the answers up to `arrived`; where that is not known, all of it. */
+  private begin(line: Line, arrived: number | undefined, tenant: string, gateway: string): number {
+    if (arrived !== undefined && line.arrived(arrived)) return arrived;
+    const from = line.last;
+    for (const { id } of this.deps.market.agents.spokenFor(tenant, gateway)) line.ring(id, NOTHING_SEEN);
+    return from;
+  }
+
   /** What those have seen who were told of all before `place`; of all that there is when it is left out. */
   private upTo(place = this.deps.places.last + 1): Seen {
     return { offers: place - 1, votes: place - 1 };
   }
 
   private ring(tenant: string, id: string, seen: Seen): void {
-    const gateway = this.deps.market.agents.get(tenant, id)?.state.profile?.gateway;
+    const gateway = this.gatewayOf(tenant, id);
     if (gateway === undefined) return;
     const key = gatewayKey(tenant, gateway);
-    const line = this.lines.get(key);
-    if (line === undefined) return;
-    line.ring(id, seen);
+    this.lines.get(key)?.ring(id, seen);
     this.bells.ring(key);
+  }
+
+  private gatewayOf(tenant: string, id: string): string | undefined {
+    return this.deps.market.agents.get(tenant, id)?.state.profile?.gateway;
   }
 
   /** A sign of life; whoever was lost is back. What the store can't note now, it notes with the next look. */
@@ -142,8 +173,9 @@ export class Gateways {
    * for looks now and then, for what it declined may have come back.
    */
   private sweep(tenant: string, gateway: string, line: Line): void {
-    const now = performance.now();
-    if (now - line.swept < SWEEP_MS) return;
+    const now = this.deps.clock.now();
+    // Also when the clock went back.
+    if (Math.abs(now - line.swept) < SWEEP_MS) return;
     line.swept = now;
     for (const { id, state } of this.deps.market.agents.spokenFor(tenant, gateway)) {
       const waits =
@@ -156,9 +188,9 @@ export class Gateways {
     }
   }
 
-  /** What waits for those who were rung after `place`, up to now. */
+  /** What waits for those who were rung after `after`, up to now. */
   private async page(
-    tenant: string,
+    { tenant, id: gateway }: Principal,
     line: Line,
     after: number,
     { limit, holding }: GatewayPoll,
@@ -168,65 +200,82 @@ export class Gateways {
     let place = after;
     let bytes = 0;
     let looked = 0;
+    let more = false;
     for (const [agent, rung] of line.after(after)) {
       if (items.length >= limit || bytes >= MAX_BYTES) return { items, place, more: true };
-      const look = await this.deps.inboxes.look(tenant, agent, () => seenBy(rung, after), holding);
+      if (this.gatewayOf(tenant, agent) !== gateway) {
+        line.forget(agent);
+        continue;
+      }
+      const look = await this.deps.inboxes.look(tenant, agent, () => line.seenBy(agent, rung, after), holding);
       for (const item of look.items) items.push({ agent, ...item });
       bytes += look.bytes;
       place = rung.place;
       if (look.items.length === 0) line.sawNothing(agent, rung);
-      else line.shown(agent, place, look.seen);
-      if (look.items.length > 0 && look.more) line.ring(agent, look.seen);
+      // What it could do when it was looked at it may do no more, or more by now: then it is looked at again.
+      else if (look.able === this.deps.market.agents.get(tenant, agent)?.place) line.shown(agent, rung, after, look);
+      more ||= look.items.length > 0 && look.more;
       if ((looked += 1) % AT_A_TIME === 0) await turn();
     }
-    return { items, place: Math.max(place, end), more: false };
+    return { items, place: Math.max(place, end), more };
   }
 }
+
+/** A place before all that lines have. */
+const NOWHERE = 0;
 
 /** That an agent was rung. */
 interface Rung {
   readonly place: number;
   /** What it had seen when it was rung first. */
   readonly since: Seen;
-  /** What the answer showed that ended at `place`; it counts once that answer has arrived. */
-  shown?: { readonly place: number; readonly seen: Seen } | undefined;
+  readonly shown?: Mark | undefined;
 }
 
-function seenBy({ since, shown }: Rung, arrived: number): Seen {
-  return shown !== undefined && shown.place <= arrived ? shown.seen : since;
+/** What whoever has the answers up to `place` has seen at least. */
+interface Mark {
+  readonly place: number;
+  readonly seen: Seen;
 }
 
 /** The agents of one gateway that were rung, in the order in which that was last done. */
 class Line {
   private readonly rung = new Map<string, Rung>();
   /** Up to where the gateway has the answers. */
-  private has = 0;
-  last = 0;
-  swept = -Infinity;
+  private has: number;
+  last: number;
+
+  /**
+   * @param next gives places, each later than all before, also than those of earlier lines
+   * @param swept when all were looked at last, by the clock
+   */
+  constructor(
+    private readonly next: () => number,
+    public swept: number,
+  ) {
+    this.has = this.last = next();
+  }
 
   ring(agent: string, seen: Seen): void {
     const before = this.rung.get(agent);
-    this.rung.delete(agent);
-    const afresh = seen === NOTHING_SEEN;
-    this.rung.set(agent, {
-      place: (this.last += 1),
-      since: before === undefined || afresh ? seen : before.since,
-      shown: afresh ? undefined : before?.shown,
-    });
+    const afresh = before === undefined || seen === NOTHING_SEEN;
+    // What came may be an award that stands before those that were shown.
+    const shown = afresh || before.shown === undefined ? undefined : { ...before.shown, seen: from(before.shown.seen) };
+    this.put(agent, { place: this.step(), since: afresh ? seen : before.since, shown });
   }
 
   /**
-   * The gateway has the answers up to `place`: they are not shown again. Undefined where it is not known what it has,
-   * which then is nothing.
+   * Whether it is known what the gateway has when it has the answers up to `place`: then those are not shown again.
+   * Where it is not, it has nothing.
    */
-  arrived(place: number | undefined): number | undefined {
-    if (place === undefined || place < this.has || place > this.last) return undefined;
+  arrived(place: number): boolean {
+    if (place < this.has || place > this.last) return false;
     this.has = place;
     for (const [agent, rung] of this.rung) {
       if (rung.place > place) break;
       this.rung.delete(agent);
     }
-    return place;
+    return true;
   }
 
   /** Those who were rung after `place`, as it is now. */
@@ -234,32 +283,57 @@ class Line {
     return [...this.rung].filter(([, rung]) => rung.place > place);
   }
 
+  /** What the agent has seen for whoever has the answers up to `arrived`; it may have been rung again since `rung`. */
+  seenBy(agent: string, rung: Rung, arrived: number): Seen {
+    const { since, shown } = this.rung.get(agent) ?? rung;
+    return shown !== undefined && shown.place <= arrived ? shown.seen : since;
+  }
+
   /** There was nothing for the agent: who was not rung again meanwhile need not be looked at. */
   sawNothing(agent: string, rung: Rung): void {
     if (this.rung.get(agent) === rung) this.rung.delete(agent);
   }
 
-  /** The agent was shown what is new to it, in an answer that ends at `place` or later. */
-  shown(agent: string, place: number, seen: Seen): void {
-    const rung = this.rung.get(agent);
-    if (rung !== undefined) rung.shown = { place, seen };
+  /**
+   * Whoever has the answers up to `after` is shown what is new to the agent, in an answer that ends where it was
+   * `rung` or later. What had no room has the agent looked at again.
+   */
+  shown(agent: string, rung: Rung, after: number, { seen, more }: Look): void {
+    const known = this.rung.get(agent);
+    // Another poll may have taken it out: its answer has arrived.
+    if (known === undefined && !more) return;
+    const { place, since, shown } = known ?? rung;
+    const now = place > rung.place ? from(seen) : seen;
+    // Of two answers of which neither has arrived, either may be the one that does.
+    const mark =
+      shown === undefined || shown.place <= after
+        ? { place: rung.place, seen: now }
+        : { place: Math.max(shown.place, rung.place), seen: least(shown.seen, now) };
+    if (more) this.put(agent, { place: this.step(), since, shown: mark });
+    else this.rung.set(agent, { place, since, shown: mark });
+  }
+
+  forget(agent: string): void {
+    this.rung.delete(agent);
+  }
+
+  private step(): number {
+    return (this.last = this.next());
+  }
+
+  /** Puts it at the end. */
+  private put(agent: string, rung: Rung): void {
+    this.rung.delete(agent);
+    this.rung.set(agent, rung);
   }
 }
 
-/** Processes that a cursor knows of: a gateway's requests may come to any of them. */
-const MAX_EPOCHS = 16;
-const PART = /^([0-9a-f]{1,16})\.(\d{1,15})$/;
-
-function readCursor(cursor: string | undefined, epoch: string): number | undefined {
-  for (const part of cursor?.split('_') ?? []) {
-    const [, of, place] = PART.exec(part) ?? [];
-    if (of === epoch) return Number(place);
-  }
-  return undefined;
+/** What was seen of offers and votes; awards from the beginning. */
+function from({ offers, votes }: Seen): Seen {
+  return { offers, votes };
 }
 
-/** The cursor with this process's part as it is now: the newest parts first. */
-function writeCursor(cursor: string | undefined, epoch: string, place: number): string {
-  const others = (cursor?.split('_') ?? []).filter((part) => PART.test(part) && !part.startsWith(`${epoch}.`));
-  return [`${epoch}.${place}`, ...others].slice(0, MAX_EPOCHS).join('_');
+/** What both have seen. */
+function least(one: Seen, other: Seen): Seen {
+  return { offers: Math.min(one.offers, other.offers), votes: Math.min(one.votes, other.votes) };
 }

@@ -12,6 +12,7 @@ import { isHeld } from '../../domain/market/award-challenge';
 import { strengthOf, taskDecider, taskStream } from '../../domain/market/task';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
+import { placesIn, withPlaces } from './cursors';
 import type { Market } from './market';
 import type { Places } from './places';
 import type { RoundBook } from './round-book';
@@ -39,6 +40,8 @@ export interface InboxesDeps {
 export interface Seen {
   readonly offers: number;
   readonly votes: number;
+  /** The award that was shown last, where others had no room: those after it come next. Undefined: all of them. */
+  readonly award?: string | undefined;
 }
 
 /** Before all that there is. */
@@ -50,7 +53,7 @@ export interface Look {
   readonly seen: Seen;
   /** Where what it can do was last changed: what it saw before counts for nothing. */
   readonly able: number;
-  /** Whether something was left out that had no room. */
+  /** Whether something was left out that had no room, or was not come to yet. */
   readonly more: boolean;
   /** Of the items' JSON, about. */
   readonly bytes: number;
@@ -65,13 +68,13 @@ export class Inboxes {
    */
   async page(tenant: string, id: string, after: string | undefined, holding: boolean): Promise<Inbox> {
     const { epoch, last } = this.deps.places;
-    const cursor = readCursor(after, epoch);
+    const [offers = 0, votes = 0, since = 0] = placesIn(after, epoch, 3) ?? [];
     // What it could not do before was not shown to it; nor was what another agent's cursor has seen, or one that runs
     // ahead.
     const from = (able: number): Seen =>
-      cursor.able === able && Math.max(cursor.offers, cursor.votes) <= last ? cursor : NOTHING_SEEN;
+      since === able && Math.max(offers, votes) <= last ? { offers, votes } : NOTHING_SEEN;
     const { items, seen, able } = await this.look(tenant, id, from, holding);
-    return { items: [...items], offers_after: writeCursor(after, epoch, { ...seen, able }) };
+    return { items: [...items], offers_after: withPlaces(after, epoch, [seen.offers, seen.votes, able]) };
   }
 
   /**
@@ -81,9 +84,16 @@ export class Inboxes {
    */
   async look(tenant: string, id: string, from: (able: number) => Seen, holding: boolean): Promise<Look> {
     const { state, version } = await this.deps.transactor.load(agentDecider, agentStream(tenant, id));
-    const held = await this.held(tenant, id, state, holding);
+    const { awards, running } = await this.held(tenant, id, state);
     const agent = this.deps.market.agents.update(tenant, id, state, version);
-    let { offers, votes } = from(agent.place);
+    const before = from(agent.place);
+    const awarded = share(
+      awards.filter(({ key }) => before.award === undefined || key > before.award),
+      ({ assignment }) => [assignment],
+    );
+    // What it works on needs no room of its own: it comes with the first of its awards.
+    const working = holding && before.award === undefined ? running : [];
+    let { offers, votes } = before;
     for (;;) {
       const now = toTime(this.deps.clock.now());
       const missing = this.deps.rounds.missing(tenant, id, votes, MAX_ITEMS);
@@ -113,32 +123,28 @@ export class Inboxes {
       );
       offers = offered.last?.place ?? upTo;
       votes = asked.last?.place ?? missing.upTo;
-      const items = [...held.items, ...asked.items, ...offered.items];
+      const items = [...working, ...awarded.items, ...asked.items, ...offered.items];
       const { last } = this.deps.places;
       // A long way without anything for this agent is gone in steps, between which others have their turn.
       if (items.length > 0 || offers >= last)
         return {
           items,
-          seen: { offers, votes },
+          seen: { offers, votes, award: awarded.last?.key },
           able: agent.place,
-          more: Math.min(offers, votes) < last,
-          bytes: held.bytes + asked.bytes + offered.bytes,
+          more: awarded.last !== undefined || Math.min(offers, votes) < last,
+          bytes: awarded.bytes + asked.bytes + offered.bytes,
         };
       await turn();
     }
   }
 
-  /**
-   * Awards to accept, those that are over first; and what is held, where that is asked for. Awards that a challenge
-   * holds come last.
-   */
+  /** The awards that the agent has to accept, in their order, and what it works on. */
   private async held(
     tenant: string,
     id: string,
     agent: AgentState,
-    holding: boolean,
-  ): Promise<{ items: InboxItem[]; bytes: number }> {
-    const awards: (Assignment & { readonly last: boolean })[] = [];
+  ): Promise<{ awards: readonly Award[]; running: readonly HeldTask[] }> {
+    const awards: Award[] = [];
     const running: HeldTask[] = [];
     for (const [task, slot] of Object.entries(agent.slots)) {
       const { state } = await this.deps.transactor.load(taskDecider, taskStream(tenant, task));
@@ -148,16 +154,10 @@ export class Inboxes {
       const { lease_seconds, task_type } = spec;
       if (state.status === 'awarded')
         awards.push({
-          kind: 'assignment',
-          task,
-          award,
-          accept_by,
-          attempt,
-          lease_seconds,
-          spec,
-          last: isHeld(challenges, award),
+          key: `${isHeld(challenges, award) ? 1 : 0} ${accept_by} ${task}`,
+          assignment: { kind: 'assignment', task, award, accept_by, attempt, lease_seconds, spec },
         });
-      else if (holding && state.status === 'running')
+      else if (state.status === 'running')
         running.push({
           kind: 'holding',
           task,
@@ -169,10 +169,15 @@ export class Inboxes {
           progress,
         });
     }
-    awards.sort((a, b) => Number(a.last) - Number(b.last) || (a.accept_by < b.accept_by ? -1 : 1));
-    const { items, bytes } = share(awards, ({ last: _, ...award }) => [award]);
-    return { items: [...running, ...items], bytes };
+    return { awards: awards.sort((a, b) => (a.key < b.key ? -1 : 1)), running };
   }
+}
+
+/** An award to accept. */
+interface Award {
+  /** Its place in their order: those that are over first come first, and last those that a challenge holds. */
+  readonly key: string;
+  readonly assignment: Assignment;
 }
 
 /**
@@ -194,31 +199,4 @@ function share<E, I>(
     }
   }
   return { items, bytes, last: undefined };
-}
-
-// ---------------------------------------------------------------------------------------------------------- cursor
-
-/** What a cursor says of one process. */
-interface Part extends Seen {
-  /** What the agent could do then. */
-  readonly able: number;
-}
-
-/** Processes that a cursor knows of: an agent's requests may come to any of them. */
-const MAX_EPOCHS = 16;
-const PART = /^([0-9a-f]{1,16})\.(\d{1,15})\.(\d{1,15})\.(\d{1,15})$/;
-
-/** How far the agent has seen this process's books; nothing where the cursor knows nothing of them. */
-function readCursor(cursor: string | undefined, epoch: string): Part {
-  for (const part of cursor?.split('_') ?? []) {
-    const [, of, offers, votes, able] = PART.exec(part) ?? [];
-    if (of === epoch) return { offers: Number(offers), votes: Number(votes), able: Number(able) };
-  }
-  return { offers: 0, votes: 0, able: 0 };
-}
-
-/** The cursor with this process's part as it is now: the newest parts first. */
-function writeCursor(cursor: string | undefined, epoch: string, { offers, votes, able }: Part): string {
-  const others = (cursor?.split('_') ?? []).filter((part) => PART.test(part) && !part.startsWith(`${epoch}.`));
-  return [`${epoch}.${offers}.${votes}.${able}`, ...others].slice(0, MAX_EPOCHS).join('_');
 }

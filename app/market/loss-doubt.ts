@@ -17,7 +17,7 @@ const NEARLY = 0.8;
 const COUNT_EVERY_MS = 500;
 
 export class LossDoubt {
-  /** By `tenant id`: when an agent last gave this process a sign of life. */
+  /** By `tenant id`, until it is forgotten: when an agent, or a gateway, last gave this process a sign of life. */
   private readonly signs = new Map<string, number>();
   private since: number | undefined;
   private counted = -Infinity;
@@ -39,6 +39,10 @@ export class LossDoubt {
 
   forget(tenant: string, id: string): void {
     this.signs.delete(`${tenant} ${id}`);
+  }
+
+  forgetGateway(tenant: string, gateway: string): void {
+    this.forget(tenant, gatewayName(gateway));
   }
 
   /**

@@ -45,7 +45,7 @@ export interface MarketNeeds {
 }
 
 export function marketModule(engine: Engine, { signals, options }: MarketNeeds) {
-  const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, report } = engine;
+  const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, report, shared } = engine;
   const agentsOf = engine.aggregate(agentDecider, { view: agentsView, followed: true });
   const tasksOf = engine.aggregate(taskDecider, { view: tasksView, followed: true });
   const pausesOf = engine.aggregate(pauseDecider, { followed: true });
@@ -57,7 +57,7 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
   const inboxes = new Inboxes({ transactor, market, rounds: roundBook, places, clock });
   const { presence } = ports;
   const agents = new Agents({ agents: agentsOf, transactor, market, inboxes, presence, clock, watchdog, report });
-  const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock });
+  const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
   const whyNots = new WhyNots(transactor, market, clock);
   const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, whyNots, blobs, clock });
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));

@@ -116,6 +116,7 @@ export class Reactions implements Consumer {
     for (const { commit, event } of eventsOf<TaskEvent>(change)) {
       const freed = freedSlot(event);
       if (freed === undefined) continue;
+      this.deps.agents.leaseOver(tenant, id, freed.award);
       await this.deps.transactor.transact(
         agentDecider,
         agentStream(tenant, freed.agent),

@@ -56,7 +56,7 @@ export const AgentInput = z
 /** A place in what waits; one that is not known, of whatever form, means the beginning. */
 export const Cursor = z
   .string()
-  .regex(/^[\w.:+-]{0,1000}$/, 'must be offers_after of an earlier answer, as it is')
+  .regex(/^[\w.:+-]{0,1000}$/, 'must be the cursor of an earlier answer, as it is')
   .meta({
     description: 'A place in what waits, as an earlier answer gave it; one that is not known here means the beginning',
   });

@@ -15,7 +15,7 @@ const tag = {
 };
 
 /** Agents, or commands, in one request. */
-const MOST = 500;
+export const MOST = 500;
 
 // ------------------------------------------------------------------------------------------------- what is sent
 
@@ -45,7 +45,11 @@ export const AgentCommandInput = z
 // --------------------------------------------------------------------------------------------- what is answered
 
 const Registered = z
-  .object({ id: Id, receipt: Receipt.optional(), problem: Problem.optional() })
+  .object({
+    id: Id.optional().meta({ description: 'Left out where what was sent has none' }),
+    receipt: Receipt.optional(),
+    problem: Problem.optional(),
+  })
   .meta({ id: 'RegisteredAgent', description: 'A receipt, or the problem that kept this agent out' });
 
 const Done = z
@@ -85,12 +89,12 @@ export const gateway = contract({
     needs: 'read_write',
     work: 'new',
     summary: `Register up to ${MOST} agents, or revise what they say of themselves`,
-    description: `The caller, a service, speaks for them from then on, until they are deregistered. An id that another has registered is refused. Each agent is registered or refused on its own; the answers stand in the order of the agents. ${SENT_AGAIN}`,
+    description: `The caller, a service, speaks for them from then on, until they are deregistered. An id that another has registered is refused. Each agent is read, and registered or refused, on its own (what its problem points at is within the agent); the answers stand in the order of the agents. ${SENT_AGAIN}`,
     conditional: false,
     bodyLimit: 4_000_000,
     body: z.strictObject({
       agents: z
-        .array(AgentInput.extend({ id: Id }))
+        .array(Alone(AgentInput.extend({ id: Id })))
         .min(1)
         .max(MOST),
     }),

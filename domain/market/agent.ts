@@ -213,9 +213,12 @@ export function register(said: AgentProfile): Decision<AgentState, AgentEvent> {
   };
 }
 
-/** Why the caller may not speak for the agent; undefined when it may, since the agent was registered through it. */
-export function notSpokenForBy({ status, profile }: AgentState, gateway: string): Rejection | undefined {
-  return profile?.gateway === gateway && status !== 'gone' ? undefined : notOfGateway();
+/**
+ * Why the caller may not speak for the agent; undefined when it may, since the agent was registered through it. Also
+ * when the agent is gone: a command that comes again is answered once more, and the rules refuse what is new.
+ */
+export function notSpokenForBy({ profile }: AgentState, gateway: string): Rejection | undefined {
+  return profile?.gateway === gateway ? undefined : notOfGateway();
 }
 
 function notOfGateway(): Rejection {

@@ -53,6 +53,7 @@ export interface AgentCounts {
   readonly vanished: number;
   /** Claims that turned out to be over. */
   readonly dropped: number;
+  /** Votes that were given, also where the round was decided before they came. */
   readonly voted: number;
 }
 
@@ -189,13 +190,13 @@ class SimulatedAgent {
   private async vote({ round, pass, snapshot, question, choices }: VoteAsked): Promise<void> {
     const { signal } = this.abort;
     const ballot = opinionOf(this.plan.id, question, choices, this.behaviour.seed);
+    this.counts.voted += 1;
     try {
       await this.client.rounds.vote(
         round,
         { ...ballot, snapshot, pass },
         { idempotencyKey: `vote-${round}-${pass}`, signal },
       );
-      this.counts.voted += 1;
     } catch (error) {
       // The round was decided meanwhile.
       if (!(error instanceof FormicaryError) && !signal.aborted) throw error;
@@ -241,13 +242,14 @@ class SimulatedGateway {
     root: Formicary,
     private readonly behaviour: Behaviour,
     private readonly counts: Counting,
+    fail: (error: unknown) => void,
   ) {
     const { pollSeconds } = behaviour;
     this.gateway = root.as(`service:${plans[0]?.id}`).gateway.open({
       pollSeconds,
       onError(error) {
         // A claim that does not stand any more, a round that was decided meanwhile, a host that is away.
-        if (!(error instanceof FormicaryError)) throw error;
+        if (!(error instanceof FormicaryError)) fail(error);
       },
     });
   }
@@ -284,13 +286,19 @@ class SimulatedGateway {
 }
 
 /** Those that stay in groups, for each of which a gateway speaks; those that vanish alone. */
-function crowd(plans: readonly AgentPlan[], client: Formicary, behaviour: Behaviour, counts: Counting) {
+function crowd(
+  plans: readonly AgentPlan[],
+  client: Formicary,
+  behaviour: Behaviour,
+  counts: Counting,
+  fail: (error: unknown) => void,
+) {
   const { perGateway } = behaviour;
   const through = perGateway === 0 ? [] : plans.filter(({ vanishesAfter }) => vanishesAfter === undefined);
   const alone = perGateway === 0 ? plans : plans.filter(({ vanishesAfter }) => vanishesAfter !== undefined);
   const gateways: SimulatedGateway[] = [];
   for (let i = 0; i < through.length; i += perGateway)
-    gateways.push(new SimulatedGateway(through.slice(i, i + perGateway), client, behaviour, counts));
+    gateways.push(new SimulatedGateway(through.slice(i, i + perGateway), client, behaviour, counts, fail));
   return [...gateways, ...alone.map((plan) => new SimulatedAgent(plan, client, behaviour, counts))];
 }
 
@@ -312,7 +320,7 @@ function main(): void {
   const register = async (plans: readonly AgentPlan[], behaviour: Behaviour): Promise<void> => {
     const client = new Formicary({ transport: new NodeTransport(behaviour.url), retry: PATIENT });
     root = client;
-    agents = crowd(plans, client, behaviour, counts);
+    agents = crowd(plans, client, behaviour, counts, fail);
     const left = [...agents];
     await Promise.all(
       Array.from({ length: behaviour.perGateway === 0 ? AGENTS_AT_ONCE : GATEWAYS_AT_ONCE }, async () => {

@@ -10,11 +10,13 @@ let client: Formicary;
 let requests: string[];
 /** Bytes of their bodies. */
 let sizes: number[];
+let onRequest: (request: TransportRequest) => void;
 
 class CountingTransport extends NodeTransport {
   override async send(request: TransportRequest) {
     requests.push(`${request.method} ${request.path.split('?')[0]}`);
     sizes.push(Buffer.byteLength(request.body ?? ''));
+    onRequest(request);
     return await super.send(request);
   }
 }
@@ -28,6 +30,7 @@ const opened: Gateway[] = [];
 beforeEach(() => {
   requests = [];
   sizes = [];
+  onRequest = () => undefined;
   const transport = new CountingTransport(host.url);
   client = new Formicary({ transport, tenant: `gateway-${(tenants += 1)}`, principal: 'service:desk' });
 });
@@ -235,6 +238,47 @@ test('stops: waits for what is under way, gives back the rest, and takes nothing
   const before = requests.length;
   await new Promise((resolve) => setTimeout(resolve, 300));
   expect(requests.length).toBe(before);
+});
+
+test('gives back what it was about to accept, and begins nothing after it has stopped', async () => {
+  const gateway = open();
+  let begun = 0;
+  await gateway.register(clerks(1), { work: async () => void (begun += 1) });
+  gateway.start();
+  let stopped: Promise<void> | undefined;
+  // It is told to stop while the host has the acceptance.
+  onRequest = (request) => {
+    if (!request.body?.includes('"accept"')) return;
+    stopped ??= gateway.stop({ graceMs: 0 });
+  };
+  await post(1, { lease_seconds: 3_600, max_attempts: 1 });
+  await eventually(() => stopped !== undefined);
+  await stopped;
+  expect(begun).toBe(0);
+  expect((await client.tasks.get('task-0')).history).toMatchObject([{ end: 'released' }]);
+});
+
+test('goes on and gives back what it holds also when who hears of errors throws', async () => {
+  const fault = new Error('nobody wants to know');
+  const gateway = client.gateway.open({
+    onError: () => {
+      throw fault;
+    },
+  });
+  await gateway.register([{ id: 'idle', agent_type: 'other', standing_offer: false }, ...clerks(1)], {
+    work: () => new Promise(() => undefined),
+    bid: () => {
+      throw new Error('it has no opinion');
+    },
+  });
+  gateway.start();
+  const polls = () => requests.filter((request) => request === 'GET /v1/gateway/inbox').length;
+  await client.tasks.post({ id: 'other', task_type: 'other' });
+  await eventually(() => polls() > 1);
+  await post(1, { lease_seconds: 3_600 });
+  await allAre(1, 'running');
+  await expect(gateway.stop({ graceMs: 0 })).rejects.toBe(fault);
+  expect((await client.tasks.get('task-0')).history).toMatchObject([{ end: 'released' }]);
 });
 
 test('after a start on what an earlier process held, that is given back', async () => {

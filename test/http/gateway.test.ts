@@ -193,6 +193,55 @@ test('a command that has not the form of one, and an id that no agent can have, 
   expect(slug(await api('/v1/gateway/commands', { json: { commands: [] } }))).toBe('400 invalid-request');
 });
 
+test('an agent that has not the form of one is refused alone, in its place', async () => {
+  const api = tenant('entries');
+  const json = {
+    agents: [
+      { id: 'ann', ...PROFILE },
+      { id: 'bob', ...PROFILE, capacity: 0 },
+      { id: 'no id', ...PROFILE },
+      null,
+      { id: 'eve', ...PROFILE },
+    ],
+  };
+  const reply = await api('/v1/gateway/agents', { json, key: 'entries' });
+  const answers = items<Answered & { readonly id?: string }>(reply);
+  expect(answers.map((answer) => [answer.id, come(answer)])).toEqual([
+    ['ann', 'done'],
+    ['bob', 'invalid-request'],
+    [undefined, 'invalid-request'],
+    [undefined, 'invalid-request'],
+    ['eve', 'done'],
+  ]);
+  expect(answers[1]?.problem).toMatchObject({ status: 400, errors: [{ pointer: '#/capacity' }] });
+  const again = items<Answered>(await api('/v1/gateway/agents', { json, key: 'entries' }));
+  expect(again.map(({ receipt }) => receipt?.repeated)).toEqual([true, undefined, undefined, undefined, true]);
+  // What was sent counts, also where it has no form.
+  json.agents[1] = { id: 'bob', ...PROFILE, capacity: -1 };
+  expect(slug(await api('/v1/gateway/agents', { json, key: 'entries' }))).toBe('422 idempotency-key-reused');
+  expect(slug(await api('/v1/gateway/agents', { json: { agents: [] } }))).toBe('400 invalid-request');
+});
+
+test('a batch by which an agent leaves is answered once more when it comes again', async () => {
+  const api = tenant('leaves');
+  await register(api, ['ann']);
+  await post(api, ['a']);
+  await awards(api, 1);
+  const batch = [
+    { agent: 'ann', do: 'accept', task: 'a', award: 1 },
+    { agent: 'ann', do: 'complete', task: 'a', award: 1, result: 'done' },
+    { agent: 'ann', do: 'deregister', reason: 'it goes home' },
+  ];
+  const first = await command(api, batch, { key: 'leaves' });
+  expect(first.map(come)).toEqual(['done', 'done', 'done']);
+  const again = await command(api, batch, { key: 'leaves' });
+  expect(again).toEqual(first.map(({ receipt, ...more }) => ({ ...more, receipt: { ...receipt, repeated: true } })));
+  // What is new is refused to it, and so is everything once the id is another's.
+  expect((await command(api, [{ agent: 'ann', do: 'heartbeat' }])).map(come)).toEqual(['agent-not-found']);
+  expect(await register(api, ['ann'], { as: 'service:shop' })).toEqual(['done']);
+  expect((await command(api, batch, { key: 'leaves' })).map(come)).toEqual(Array(3).fill('agent-not-of-gateway'));
+});
+
 test('votes are those of the agents', async () => {
   const api = tenant('votes');
   await register(api, ['ann', 'bob', 'eve']);

@@ -1,7 +1,10 @@
 /** One connection for many agents: who may speak for whom, what a poll shows, and whose sign of life it is. */
 import type { MemoryPresence } from '../../adapters/embedded/small-stores';
 import type { RequestContext } from '../../app/engine/command';
+import { Doorbells } from '../../app/engine/doorbells';
+import { AllowAll } from '../../app/engine/policy';
 import { gatewayKey } from '../../app/market/agents';
+import { Inboxes } from '../../app/market/inbox';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { agentDecider, type AgentProfile } from '../../domain/market/agent';
@@ -77,10 +80,37 @@ describe('who speaks for whom', () => {
     expect((await speaker('ann')).via).toBe('service:desk');
 
     await stage.colony.agents.deregister(desk, 'ann', 'done');
-    await expect(speaker('ann')).rejects.toThrow('agent-not-of-gateway');
+    // What comes again is answered once more.
+    expect((await speaker('ann')).via).toBe('service:desk');
     expect(await register('ann', shop)).toBe('registered');
     await expect(speaker('ann')).rejects.toThrow('agent-not-of-gateway');
     expect((await speaker('ann', shop)).via).toBe('service:shop');
+  });
+
+  test('what is new is refused to an agent that is gone', async () => {
+    await register('ann', desk, { offer: null });
+    await post('t');
+    await stage.colony.agents.deregister(desk, 'ann', 'done');
+    const principal = await speaker('ann');
+    const bid = await stage.colony.tasks.bid({ principal }, 't', { agent: 'ann' });
+    expect(bid.ok ? undefined : bid.rejection.code).toBe('agent-not-active');
+    expect(await stage.colony.agents.heartbeat({ principal }, 'ann', [])).toBeInstanceOf(Rejection);
+  });
+
+  test('where processes share the stores: nobody for long after another process has registered the agent', async () => {
+    await stage.end();
+    stage = new Stage({ shared: true });
+    const [here, there] = [await stage.start(), await stage.start()];
+    for (const { colony } of [here, there]) await colony.balance.stop();
+    const registered = async (by: RequestContext) =>
+      await there.colony.agents.register(by, 'ann', { ...profile(), gateway: by.principal.id });
+    await registered(desk);
+    expect(await here.colony.gateways.speaker(desk.principal, 'ann')).toMatchObject({ via: 'service:desk' });
+    await there.colony.agents.deregister(desk, 'ann', 'done');
+    await registered(shop);
+    // Nobody has told it yet.
+    expect(await here.colony.gateways.speaker(desk.principal, 'ann')).toBeInstanceOf(Rejection);
+    await stage.settled();
   });
 
   test('an agent that speaks for itself goes on to do so', async () => {
@@ -184,12 +214,98 @@ describe('what a poll shows', () => {
     expect((await look(undefined, { holding: true })).items).toEqual(['ann holding t']);
   });
 
-  test('what comes while it waits, at once', async () => {
+  test('what comes while it waits, at once: by its bell, not by the next look', async () => {
     await register('ann');
     const { after } = await look();
-    const waiting = look(after, { waitSeconds: 30 });
+    const until = jest.spyOn(Doorbells.prototype, 'until');
+    until.mockImplementation(async function (this: Doorbells, key, wait) {
+      until.mockRestore();
+      return await this.until(key, { ...wait, everyMs: Infinity });
+    });
+    const waiting = look(after, { waitSeconds: 3_600 });
     await post('t');
     expect((await waiting).items).toEqual(['ann assignment t']);
+  });
+
+  test('to whoever waited before it spoke for anybody, too', async () => {
+    await post('t', { bid_seconds: 3_600 });
+    const { after } = await look();
+    const waiting = look(after, { waitSeconds: 30 });
+    await register('ann');
+    expect((await waiting).items).toEqual(['ann offer t']);
+  });
+
+  test('an award that nobody took up, again after a while', async () => {
+    await register('ann', desk, { presence_seconds: 3_600 });
+    await post('t', { accept_seconds: 3_600 });
+    let { items, after } = await look();
+    expect(items).toEqual(['ann assignment t']);
+    ({ items, after } = await look(after));
+    expect(items).toEqual([]);
+    stage.clock.time += 19_000;
+    ({ items, after } = await look(after));
+    expect(items).toEqual([]);
+    stage.clock.time += 1_000;
+    ({ items, after } = await look(after));
+    expect(items).toEqual(['ann assignment t']);
+    await stage.colony.tasks.accept({ principal: await speaker('ann') }, 't', { agent: 'ann', award: 1 });
+    stage.clock.time += 20_000;
+    expect((await look(after)).items).toEqual([]);
+  });
+
+  test('awards that have no room with the next page, each once, though nobody takes them up', async () => {
+    await register('ann', desk, { capacity: 230, presence_seconds: 3_600 });
+    const { after: begun } = await look();
+    const tasks = Array.from({ length: 230 }, (_, i) => `t${i}`);
+    for (const id of tasks) await stage.colony.tasks.post(as('poster'), id, spec({ accept_seconds: 3_600 }));
+    await stage.settled();
+    const seen: string[] = [];
+    let after: string | undefined = begun;
+    let pages = 0;
+    for (let more = true; more; pages += 1) {
+      expect(pages).toBeLessThan(5);
+      const page = await look(after);
+      seen.push(...page.items);
+      ({ after, more } = page);
+    }
+    expect(pages).toBe(3);
+    expect(seen.toSorted()).toEqual(tasks.map((task) => `ann assignment ${task}`).toSorted());
+    // Then it waits.
+    expect(await look(after)).toMatchObject({ items: [], more: false });
+    // Who lost the answers begins anew.
+    expect((await look(begun)).items).toHaveLength(100);
+  });
+
+  test('nothing of an agent that is gone, and registered by another', async () => {
+    await register('bob');
+    await register('ann', desk, { offer: null, presence_seconds: 3_600 });
+    const { after } = await look();
+    await post('t', { bid_seconds: 3_600 });
+    await stage.colony.agents.deregister(desk, 'ann', 'done');
+    await register('ann', shop, { offer: null, presence_seconds: 3_600 });
+    expect((await look(after)).items).toEqual(['bob offer t']);
+    expect((await look(undefined, { by: shop })).items).toEqual(['ann offer t']);
+  });
+
+  test('of two answers at once whichever arrives: an offer that only the other had comes again', async () => {
+    await register('ann', desk, { offer: null });
+    const { after } = await look();
+    await post('a', { bid_seconds: 3_600 });
+    const lookInto = Inboxes.prototype.look;
+    let goOn: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (goOn = resolve));
+    const spy = jest.spyOn(Inboxes.prototype, 'look').mockImplementationOnce(async function (this: Inboxes, ...args) {
+      await held;
+      return await lookInto.apply(this, args);
+    });
+    const dead = look(after);
+    const arrived = await look(after);
+    spy.mockRestore();
+    expect(arrived.items).toEqual(['ann offer a']);
+    await post('b', { bid_seconds: 3_600 });
+    goOn();
+    expect((await dead).items).toEqual(['ann offer a', 'ann offer b']);
+    expect((await look(arrived.after)).items).toContain('ann offer b');
   });
 
   test('costs what is new: only agents that were rung are looked at', async () => {
@@ -246,5 +362,123 @@ describe('the sign of life', () => {
     await look(after);
     spy.mockRestore();
     expect(marked).toEqual([gatewayKey(TENANT, 'service:desk')]);
+  });
+
+  test('is not given by who was refused as its gateway', async () => {
+    await register('ann', desk, { presence_seconds: 60 });
+    for (let i = 0; i < 4; i += 1) {
+      await stage.pass(25);
+      expect(await register('ann', shop)).toBe('agent-not-of-gateway');
+    }
+    expect(statusOf('ann')).toBe('lost');
+  });
+
+  test('of one who may not come back is not asked for again and again', async () => {
+    await register('ann', desk, { presence_seconds: 60 });
+    await stage.pass(100);
+    expect(statusOf('ann')).toBe('lost');
+    let asked = 0;
+    stage.policy = {
+      evaluate: async ({ action }) => {
+        asked += action === 'agent.return' ? 1 : 0;
+        return { allowed: action !== 'agent.return', rules: [], reasons: ['not now'], version: 'test' } as never;
+      },
+    };
+    let after: string | undefined;
+    for (let i = 0; i < 10; i += 1) ({ after } = await look(after));
+    expect(asked).toBe(1);
+    stage.clock.time += 60_000;
+    ({ after } = await look(after));
+    expect(asked).toBe(2);
+    stage.policy = new AllowAll();
+    stage.clock.time += 60_000;
+    await look(after);
+    await stage.settled();
+    expect(statusOf('ann')).toBe('active');
+  });
+});
+
+describe('what is left behind', () => {
+  /** Entries of all that is kept of gateways, agents and leases. */
+  function kept(): Record<string, number> {
+    const { gateways, agents, market } = stage.colony as unknown as {
+      readonly gateways: { readonly lines: Map<string, unknown> };
+      readonly agents: {
+        readonly doubt: { readonly signs: Map<string, unknown> };
+        readonly returning: Map<string, unknown>;
+      };
+      readonly market: { readonly agents: { readonly agents: Map<string, unknown> } };
+    };
+    const { presence } = stage as unknown as { readonly presence: { readonly beats: Map<string, unknown> } };
+    return {
+      lines: gateways.lines.size,
+      signs: agents.doubt.signs.size,
+      returning: agents.returning.size,
+      agents: market.agents.agents.size,
+      beats: presence.beats.size,
+    };
+  }
+  const NOTHING = { lines: 0, signs: 0, returning: 0, agents: 0, beats: 0 };
+
+  test('nothing by a service that asks for agents it does not have', async () => {
+    for (let i = 0; i < 20; i += 1) await look(undefined, { by: as(`service:n${i}`, undefined, 'service') });
+    expect(kept()).toEqual(NOTHING);
+  });
+
+  test('nothing by an agent that is not registered, was refused, or is gone, and its gateway', async () => {
+    await stage.colony.agents.inbox(as('nobody'), 'nobody', { waitSeconds: 0 });
+    await stage.colony.agents.heartbeat(as('nobody'), 'nobody', []);
+    stage.policy = { evaluate: async () => ({ allowed: false, rules: [], reasons: ['no'], version: 'test' }) as never };
+    await stage.colony.agents.register(desk, 'eve', { ...profile(), gateway: desk.principal.id });
+    stage.policy = new AllowAll();
+    expect(kept()).toEqual(NOTHING);
+
+    for (const id of ['ann', 'bob']) await register(id);
+    await register('own', as('own', undefined, 'service'));
+    const { after } = await look();
+    const waiting = stage.colony.agents.inbox(as('bob'), 'bob', { waitSeconds: 30 });
+    expect(kept()).toMatchObject({ lines: 1, agents: 3 });
+    for (const id of ['ann', 'bob', 'own']) await stage.colony.agents.deregister(as(id), id, 'done');
+    await stage.settled();
+    await look(after);
+    // Somebody who still waits for an agent that is gone.
+    stage.colony.agents.ring(TENANT, 'bob');
+    stage.colony.agents.stop();
+    await waiting;
+    expect(kept()).toEqual(NOTHING);
+  });
+
+  test('nothing of a lease that is over', async () => {
+    await register('ann', desk, { capacity: 5, presence_seconds: 3_600 });
+    await look();
+    const before = kept();
+    const principal = await speaker('ann');
+    for (const [task, end] of [
+      ['a', 'complete'],
+      ['b', 'fail'],
+      ['c', 'expire'],
+    ] as const) {
+      await post(task, { max_attempts: 1 });
+      const claim = { agent: 'ann', award: 1 };
+      await stage.colony.tasks.accept({ principal }, task, claim);
+      await stage.colony.agents.heartbeat({ principal }, 'ann', [{ task, award: 1 }]);
+      expect(kept()).toMatchObject({ beats: (before.beats as number) + 1 });
+      if (end === 'complete') await stage.colony.tasks.complete({ principal }, task, claim, 1);
+      else if (end === 'fail') await stage.colony.tasks.fail({ principal }, task, claim, 'no', false);
+      else await stage.pass(60);
+      await stage.settled();
+      expect(kept()).toEqual(before);
+    }
+  });
+
+  test('a cursor of the time before means nothing to the agents that come after', async () => {
+    await register('ann');
+    await look();
+    const { after } = await look();
+    await stage.colony.agents.deregister(desk, 'ann', 'done');
+    await stage.settled();
+    await register('bob');
+    await post('t');
+    expect((await look(after)).items).toEqual(['bob assignment t']);
   });
 });

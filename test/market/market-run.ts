@@ -340,9 +340,11 @@ export class Run extends ModelRun {
           .join()
       )
         this.wrong.push(`the book holds ${booked.join()}; open are ${open.map(({ id }) => id).join()}`);
-      for (const { id, version } of all) {
+      for (const { id, version, state } of all) {
         const entry = colony.market.agents.get(TENANT, id);
-        if (entry?.version !== version || entry.pending !== 0)
+        if (state.status === 'gone') {
+          if (entry !== undefined) this.wrong.push(`the book has ${id}, which is gone`);
+        } else if (entry?.version !== version || entry.pending !== 0)
           this.wrong.push(
             `the book has ${id} at version ${entry?.version} with ${entry?.pending} pending; it is at ${version}`,
           );

@@ -1,8 +1,9 @@
 /** `/v1/gateway`: one connection for many agents. */
+import { z } from 'zod';
 import type { Colony } from '../../../app/colony';
 import { type Outcome, type RequestContext, settled } from '../../../app/engine/command';
 import { profileOf } from '../../../app/market/agents';
-import { Misformed } from '../../../contract/common';
+import { Id, Misformed } from '../../../contract/common';
 import { agents } from '../../../contract/market/agents';
 import { gateway } from '../../../contract/market/gateway';
 import type { AnswerOf, Asked } from '../../../contract/route';
@@ -15,6 +16,7 @@ import { Problem, type ProblemDocument, rejected } from '../../edge/problem';
 import { type Call, misformed, reachableId } from '../../edge/route';
 
 type Command = Exclude<Asked<typeof gateway.command>['body']['commands'][number], Misformed>;
+type Registered = AnswerOf<typeof gateway.register>['value'][number];
 type Done = AnswerOf<typeof gateway.command>['value'][number];
 type Came = Outcome<unknown, Event>;
 
@@ -34,19 +36,32 @@ function partOf(call: Call, part: number, subject: unknown): RequestContext {
 }
 
 bind(gateway.register, async (colony, call) => {
-  const { principal, body } = call;
-  requireService(principal);
-  const value = await Promise.all(
-    body.agents.map(async ({ id, ...input }, i) => {
-      const hidden = hiddenId(id);
-      if (hidden !== undefined) return { id, problem: hidden };
-      const profile = { ...profileOf(input), gateway: principal.id };
-      const outcome = await settled<Came>(colony.agents.register(partOf(call, i + 1, { id, ...input }), id, profile));
-      return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
-    }),
-  );
+  const { body } = call;
+  requireService(call.principal);
+  const value = await Promise.all(body.agents.map((input, i) => registered(colony, call, input, i + 1)));
   return batchAnswer(value);
 });
+
+/** What comes of one of the agents: others may be registered, whatever is wrong with it. */
+async function registered(
+  colony: Colony,
+  call: Call,
+  input: Asked<typeof gateway.register>['body']['agents'][number],
+  part: number,
+): Promise<Registered> {
+  if (input instanceof Misformed) return { id: idIn(input.sent), problem: misformed('agent', input.error).document };
+  const { id, ...said } = input;
+  const hidden = hiddenId(id);
+  if (hidden !== undefined) return { id, problem: hidden };
+  const profile = { ...profileOf(said), gateway: call.principal.id };
+  const outcome = await settled<Came>(colony.agents.register(partOf(call, part, { id, ...said }), id, profile));
+  return outcome.ok ? { id, receipt: receiptOf(outcome) } : { id, problem: rejected(outcome.rejection).document };
+}
+
+/** The id in what was sent, if there is one. */
+function idIn(sent: unknown): string | undefined {
+  return z.object({ id: Id }).safeParse(sent).data?.id;
+}
 
 /** Why no agent can have the id; undefined when one can. */
 function hiddenId(id: string): ProblemDocument | undefined {
@@ -77,7 +92,7 @@ bind(gateway.command, async (colony, call) => {
   const byAgent = Map.groupBy(commands, ([, { agent }]) => agent);
   await Promise.all(
     [...byAgent].map(async ([agent, own]) => {
-      const speaker = await settledSpeaker(colony, principal, agent);
+      const speaker = await foundOf(colony.gateways.speaker(principal, agent));
       for (const [i, command] of own) {
         value[i] =
           speaker instanceof Rejection
@@ -89,27 +104,17 @@ bind(gateway.command, async (colony, call) => {
   return batchAnswer(value);
 });
 
-async function settledSpeaker(colony: Colony, gateway: Principal, agent: string): Promise<Principal | Rejection> {
-  const found = colony.gateways
-    .speaker(gateway, agent)
-    .then((speaker) =>
-      speaker instanceof Rejection ? { ok: false as const, rejection: speaker } : { ok: true as const, speaker },
-    );
-  const outcome = await settled(found);
-  return outcome.ok ? outcome.speaker : outcome.rejection;
+/** What was found, or why not; also where the store could not tell. */
+async function foundOf<T>(found: Promise<T | Rejection>): Promise<T | Rejection> {
+  const outcome = await settled(found.then((value) => ({ ok: true as const, value })));
+  return outcome.ok ? outcome.value : outcome.rejection;
 }
 
 /** What comes of one command; also where the store could not do it, since others may be done. */
 async function done(colony: Colony, context: RequestContext, command: Command): Promise<Done> {
   if (command.do === 'heartbeat') {
-    const answer = await settled(
-      colony.agents
-        .heartbeat(context, command.agent, command.holding)
-        .then((beat) =>
-          beat instanceof Rejection ? { ok: false as const, rejection: beat } : { ok: true as const, beat },
-        ),
-    );
-    return answer.ok ? { status: 200, held: answer.beat.held } : refused(answer.rejection);
+    const beat = await foundOf(colony.agents.heartbeat(context, command.agent, command.holding));
+    return beat instanceof Rejection ? refused(beat) : { status: 200, held: beat.held };
   }
   const outcome = await settled(run(colony, context, command));
   return outcome.ok ? { status: 200, receipt: receiptOf(outcome) } : refused(outcome.rejection);

@@ -51,19 +51,13 @@ function unwritten({ stream }: Append, error: unknown): StoreUnavailable {
 }
 
 /** The answer, if it has come by `end`, in milliseconds as `performance.now` counts them; else an error. */
-async function by<T>(end: number, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+function by<T>(end: number, answer: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
     // A process that was away for a while reads first what has come meanwhile.
-    timer = setTimeout(
-      () => setImmediate(reject, new Error(`the store gave no answer within ${WRITE_PATIENCE_MS} ms`)),
+    const timer = setTimeout(
+      () => setImmediate(() => reject(new Error(`the store gave no answer within ${WRITE_PATIENCE_MS} ms`))),
       Math.max(0, end - performance.now()),
     );
+    answer.finally(() => clearTimeout(timer)).then(resolve, reject);
   });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-    late.catch(() => undefined);
-  }
 }

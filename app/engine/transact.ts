@@ -383,7 +383,8 @@ export class Transactor extends Streams {
       policy,
       traceparent: context.traceparent ?? cause?.traceparent,
     };
-    return { at, events, index: folded.version + 1, meta, previousHash: folded.hash, stream };
+    const ordered = events.map(({ data, type, v }) => ({ data, type, v }));
+    return { at, events: ordered, index: folded.version + 1, meta, previousHash: folded.hash, stream };
   }
 }
 

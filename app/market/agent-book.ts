@@ -7,7 +7,7 @@
  */
 import { Recent } from '../../domain/kernel/recent';
 import { type AgentProfile, type AgentState, slotsInUse } from '../../domain/market/agent';
-import { beyondTerms, bidOf, lacking } from '../../domain/market/fit';
+import { beyondTerms, bidOf, inputsOf, lacking, matchOf } from '../../domain/market/fit';
 import type { BidInputs } from '../../domain/market/market';
 import { agentPause } from '../../domain/market/pause';
 import type { Requirement, TaskSpec } from '../../domain/market/task';
@@ -196,12 +196,12 @@ export class AgentBook {
 
   /** Standing offers that fit the task now and have a free slot, with the inputs of their scores. */
   offers(tenant: string, spec: TaskSpec, strength: number, excluded: readonly string[]): BidInputs[] {
-    const rosters: Roster<AgentEntry>[] = [];
+    const rosters: { readonly roster: Roster<AgentEntry>; readonly match: number }[] = [];
     let free = 0;
     for (const { profile, free: roster } of this.offering.get(`${tenant} ${spec.requires[0]?.capability}`) ?? []) {
       if (lacking(profile, spec.requires, 'own') !== undefined) continue;
       if (beyondTerms(profile, spec, strength) !== undefined) continue;
-      rosters.push(roster);
+      rosters.push({ roster, match: matchOf(profile, spec, 'offer') });
       free += roster.size;
     }
     const found: BidInputs[] = [];
@@ -209,15 +209,15 @@ export class AgentBook {
     let skip = free > MAX_CANDIDATES ? (this.turn = (this.turn + 1) % free) : 0;
     let left = free;
     for (let i = 0; left > 0 && found.length < MAX_CANDIDATES; i = (i + 1) % rosters.length) {
-      const roster = rosters[i] as Roster<AgentEntry>;
+      const { roster, match } = rosters[i] as (typeof rosters)[number];
       if (skip >= roster.size) {
         skip -= roster.size;
         continue;
       }
       for (; skip < roster.size && left > 0 && found.length < MAX_CANDIDATES; skip += 1, left -= 1) {
         const entry = roster.at(skip);
-        const bid = excluded.includes(entry.id) ? undefined : bidOf(entry, spec, strength, 'offer');
-        if (bid !== undefined) found.push(bid);
+        // Those in it have a free slot, and all that their kind can do was asked above.
+        if (!excluded.includes(entry.id)) found.push(inputsOf(entry, spec, match, 'offer'));
       }
       skip = 0;
     }

@@ -68,13 +68,31 @@ function formFault(text: string): string {
 let lastMillis = 0;
 let lastTime: Time = new Date(0).toISOString();
 
-/** Milliseconds since the epoch → Time. */
+/** The texts of some seconds, up to their fraction: of now, and of what is a few limits of time away from it. */
+const SECONDS = 64;
+const seconds = new Float64Array(SECONDS).fill(NaN);
+const beginnings = new Array<string>(SECONDS).fill('');
+
+/** Milliseconds since the epoch → Time. Throws RangeError on what is no time. */
 export function toTime(milliseconds: number): Time {
   if (milliseconds !== lastMillis) {
-    lastTime = new Date(milliseconds).toISOString();
+    lastTime = written(milliseconds);
     lastMillis = milliseconds;
   }
   return lastTime;
+}
+
+function written(milliseconds: number): Time {
+  const second = Math.floor(milliseconds / 1_000);
+  const fraction = milliseconds - second * 1_000;
+  if (!Number.isInteger(fraction)) return new Date(milliseconds).toISOString();
+  const place = second & (SECONDS - 1);
+  if (seconds[place] !== second) {
+    beginnings[place] = new Date(milliseconds).toISOString().slice(0, -4);
+    seconds[place] = second;
+  }
+  const digits = fraction < 10 ? `00${fraction}` : fraction < 100 ? `0${fraction}` : fraction;
+  return `${beginnings[place]}${digits}Z`;
 }
 
 /** Time → milliseconds since the epoch. */
@@ -83,7 +101,7 @@ export function toMillis(time: Time): number {
 }
 
 export function plusSeconds(time: Time, seconds: number): Time {
-  return new Date(toMillis(time) + Math.round(seconds * 1000)).toISOString();
+  return written(toMillis(time) + Math.round(seconds * 1000));
 }
 
 /** Seconds from `from` to `to`; negative when `to` is earlier. */

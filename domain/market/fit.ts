@@ -82,22 +82,31 @@ export function bidOf(
   source: BidInputs['source'],
 ): BidInputs | undefined {
   if (unfit(bidder, spec, strength, source) !== undefined) return undefined;
-  const { state, pending } = bidder;
-  let levels = 0;
-  for (const { capability } of spec.requires) levels += heldLevel(state, capability, source) ?? 0;
-  const record = own(state.record, spec.task_type);
+  return inputsOf(bidder, spec, matchOf(bidder.state.profile as AgentProfile, spec, source), source);
+}
+
+/** The inputs of the score of an agent that can take the task; `match` as `matchOf` gives it. */
+export function inputsOf(
+  { id, state, pending }: Bidder,
+  { task_type }: TaskSpec,
+  match: number,
+  source: BidInputs['source'],
+): BidInputs {
+  const record = own(state.record, task_type);
   return {
-    agent: bidder.id,
+    agent: id,
     load: rounded((slotsInUse(state) + pending) / (state.profile?.capacity ?? 1)),
-    match: rounded(spec.requires.length === 0 ? 1 : levels / spec.requires.length),
+    match,
     source,
     tries: record?.tries ?? 0,
     wins: record?.wins ?? 0,
   };
 }
 
-/** The level at which the agent serves for a capability; as a helper also one that it lends. */
-function heldLevel({ profile }: AgentState, capability: string, source: BidInputs['source']): number | undefined {
-  if (profile === undefined) return undefined;
-  return source === 'help' ? servesAt(profile, capability) : levelOf(profile, capability);
+/** How well the profile meets what is required, 0 to 1: the same for all who can do the same. */
+export function matchOf(profile: AgentProfile, { requires }: TaskSpec, source: BidInputs['source']): number {
+  let levels = 0;
+  for (const { capability } of requires)
+    levels += (source === 'help' ? servesAt(profile, capability) : levelOf(profile, capability)) ?? 0;
+  return rounded(requires.length === 0 ? 1 : levels / requires.length);
 }

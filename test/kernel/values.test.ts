@@ -135,6 +135,16 @@ describe('times', () => {
     );
   });
 
+  test('are written alike whatever was written before', () => {
+    const near = fc.integer({ min: 0, max: 200_000 });
+    fc.assert(
+      fc.property(millis, fc.array(near, { minLength: 1, maxLength: 50 }), (from, steps) => {
+        const span = steps.map((step) => Math.min(from, toMillis('9999-12-31T23:00:00.000Z')) + step);
+        for (const time of span) expect(toTime(time)).toBe(new Date(time).toISOString());
+      }),
+    );
+  });
+
   test.each([
     '',
     'now',

@@ -38,6 +38,8 @@ export interface ViewStatus {
 /** Correlations seen lately with the index of their row, so that each row is written about once. */
 const MAX_SEEN = 50_000;
 const PAGE = 1_000;
+/** Streams of a view of which it is remembered how far they are shown. */
+const MAX_SHOWN = 20_000;
 
 /** How soon a process sees that another one has built a view anew, and how long all of them have for that. */
 export interface Sharing {
@@ -53,6 +55,8 @@ interface Target {
   readonly of: ViewOf | undefined;
   serving: string;
   building: { readonly name: string; left: number; declared: boolean } | undefined;
+  /** By stream: the version that the view shows, as this process has written it. */
+  shown: Recent<string, number>;
 }
 
 /** What the views are kept with. */
@@ -190,21 +194,32 @@ export class Views implements Consumer {
     latest: Latest,
     live: boolean,
   ): Promise<void> {
+    const { shown } = target;
+    const skips = live && target.building === undefined;
     const rows =
       target.of === undefined
-        ? this.correlationRows(commits, live && target.building === undefined)
-        : await this.stateRows(target.of, latest);
+        ? this.correlationRows(commits, skips)
+        : await this.stateRows(target.of, latest, skips ? shown : undefined);
+    if (rows.length === 0) return;
     // A view of another version keeps what it has: its reducer is gone.
     await Promise.all(
       names.filter((name) => versionOf(name) === target.version).map((name) => this.deps.views.put(name, rows)),
     );
-    if (live && target.of === undefined)
-      for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
+    if (!live) return;
+    if (target.of === undefined) for (const { key, source, index } of rows) this.seen.set(`${key} ${source}`, index);
+    else for (const { source, index } of rows) if ((shown.peek(source) ?? -1) < index) shown.set(source, index);
   }
 
-  private async stateRows({ projection, decider }: ViewOf, latest: Latest): Promise<ViewRow[]> {
+  /** The rows of streams, but for those that are `shown` as far as they have come. */
+  private async stateRows(
+    { projection, decider }: ViewOf,
+    latest: Latest,
+    shown: Recent<string, number> | undefined,
+  ): Promise<ViewRow[]> {
     const rows: ViewRow[] = [];
     for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
+      // A page shows where a stream is by now: most later pages have nothing to add.
+      if ((shown?.peek(stream) ?? -1) >= index) continue;
       const behind = this.deps.streams.catchUp(stream, index);
       if (behind !== undefined) await behind;
       const loaded =
@@ -256,6 +271,7 @@ export class Views implements Consumer {
       const old = target.serving;
       await this.deps.checkpoints.save(servingKey(target), name);
       target.serving = name;
+      target.shown = new Recent(MAX_SHOWN);
       // Other processes go on filling and reading the old one until they have seen that.
       if (this.deps.sharing !== undefined) {
         await this.sleep(this.deps.sharing.handoverMs);
@@ -298,6 +314,7 @@ export class Views implements Consumer {
       if (serving === undefined || serving === target.serving || target.building !== undefined) continue;
       await this.deps.views.declare(serving, target.fields);
       target.serving = serving;
+      target.shown = new Recent(MAX_SHOWN);
     }
   }
 
@@ -376,5 +393,6 @@ function nextName(target: Target): string {
 }
 
 function targetOf({ name, version, fields }: Pick<Projection, 'name' | 'version' | 'fields'>, of?: ViewOf): Target {
-  return { name, version, fields, of, serving: viewName({ name, version }), building: undefined };
+  const serving = viewName({ name, version });
+  return { name, version, fields, of, serving, building: undefined, shown: new Recent(MAX_SHOWN) };
 }

@@ -55,6 +55,17 @@ describe('keeping', () => {
     await expectRight(keeper);
   });
 
+  test('what a view shows already is not written again, and after a rebuild it is', async () => {
+    const keeper = await start();
+    await write(keeper, ['a', 'b'], 3);
+    await keeper.feed.settled();
+    onCall('views.put', 'sums.v1', 'fails');
+    await keeper.views.handle(stage.log());
+    await keeper.views.rebuild('sums');
+    onCall('views.put', 'sums.v1.1', 'fails');
+    await expect(keeper.views.handle(stage.log())).rejects.toThrow();
+  });
+
   test('a slow store makes nothing wrong', async () => {
     stage.mishaps = (port) => (port === 'views' ? 'slow' : undefined);
     const keeper = await start();

@@ -27,6 +27,8 @@ export const DATABASE_FILE = 'formicary.db';
  * 32 writers overlap, large enough that a message is cheap.
  */
 const FLUSH_AT = 16;
+/** The same while the thread has something to write: a message costs more than what is in it. */
+const FLUSH_BUSY_AT = 64;
 
 /** Less than one group of writes can need: a disk with less room than that counts as full. */
 const LEAST_FREE_BYTES = 4 * 1024 * 1024;
@@ -50,6 +52,8 @@ export class Database {
   private outgoingFirst = 0;
   private next = 0;
   private scheduled = false;
+  /** Messages that the thread has not answered. */
+  private unanswered = 0;
   private failure: Error | undefined;
   private closed: Promise<void> | undefined;
   /** Runs when writes have become durable, before their writers hear of it. Must not throw. */
@@ -113,7 +117,7 @@ export class Database {
       if (this.outgoing.length === 0) this.outgoingFirst = this.next;
       this.next += 1;
       encode(this.outgoing, operation, (sql) => this.numberOf(sql));
-      if (this.next - this.outgoingFirst >= FLUSH_AT) this.flush();
+      if (this.next - this.outgoingFirst >= (this.unanswered === 0 ? FLUSH_AT : FLUSH_BUSY_AT)) this.flush();
       else if (!this.scheduled) {
         this.scheduled = true;
         setImmediate(() => this.flush());
@@ -195,6 +199,7 @@ export class Database {
       texts: this.newTexts,
       program: this.outgoing,
     } satisfies WriterRequest);
+    this.unanswered += 1;
     this.outgoing = [];
     this.newTexts = [];
   }
@@ -210,6 +215,7 @@ export class Database {
 
   private receive(message: WriterResponse): void {
     if (typeof message === 'string') return;
+    this.unanswered -= message.length;
     this.onDurable();
     for (const { first, results } of message) {
       results.forEach((result, offset) => {

@@ -13,6 +13,8 @@ import type { Statement } from './writer';
  */
 const RECENT = 20_000;
 const RECENT_BYTES = 8 * 1024;
+/** Of a stream with more commands than this the database is asked. */
+const MAX_COMMANDS = 64;
 
 export const EVENT_SCHEMA: readonly Statement[] = [
   [
@@ -45,6 +47,12 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
    * a reader may see it before the writer's answer comes; what was not written is never asked for.
    */
   private readonly recent = new Recent<string, Commit>(RECENT);
+
+  /**
+   * Which commands the streams answer that this process has begun, and which commit each: the database need not be
+   * asked for a command that is new.
+   */
+  private readonly commands = new Recent<string, Map<string, number>>(RECENT);
 
   /** Appends whose answer has not come. */
   private underWay = 0;
@@ -87,13 +95,15 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
       'INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)',
       [stream, commit.index, commit.hash, body],
     ]);
+    const answers: [command: string, index: number][] = [];
     for (const { commit } of commits) {
       const command = commandOf(commit);
-      if (command !== undefined)
-        statements.push([
-          'INSERT OR REPLACE INTO answers (stream, command, idx) VALUES (?, ?, ?)',
-          [stream, command, commit.index],
-        ]);
+      if (command === undefined) continue;
+      answers.push([command, commit.index]);
+      statements.push([
+        'INSERT OR REPLACE INTO answers (stream, command, idx) VALUES (?, ?, ?)',
+        [stream, command, commit.index],
+      ]);
     }
     if (snapshot !== undefined) {
       statements.push([
@@ -107,6 +117,9 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
     }
     for (const { commit, body } of commits) if (body.length <= RECENT_BYTES) this.recent.set(commit.hash, commit);
     this.underWay += 1;
+    // Until it is known what became of this, the database says what the stream answers.
+    const known = expected < 0 ? new Map<string, number>() : this.commands.get(stream);
+    this.commands.delete(stream);
     const result = await this.database
       .write({
         // A stream whose receipts are all archived is none that is new: its last one is missing.
@@ -121,8 +134,17 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
       })
       .finally(() => (this.underWay -= 1));
     if (result.kind === 'guarded') return { kind: 'conflict', head: Number(result.value) };
+    if (known !== undefined) {
+      for (const [command, index] of answers) known.set(command, index);
+      if (known.size <= MAX_COMMANDS) this.commands.set(stream, known);
+    }
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
+  }
+
+  override async answered(stream: string, command: string): Promise<number | undefined> {
+    const known = this.commands.get(stream);
+    return known === undefined ? await super.answered(stream, command) : known.get(command);
   }
 
   onAppend(listener: () => void): () => void {

@@ -21,6 +21,12 @@ const IN_FLIGHT = 800;
 const BATCH = 50;
 const PROCESSES = 2;
 
+export interface HttpOptions {
+  /** Agents that one gateway speaks for; 0: each speaks for itself. */
+  readonly perGateway?: number;
+  readonly execArgv?: readonly string[];
+}
+
 /** A host over `data` with its agents at work. */
 export class HttpColony {
   private constructor(
@@ -29,7 +35,11 @@ export class HttpColony {
     private readonly client: Formicary,
   ) {}
 
-  static async open(data: string, agents: number, execArgv: readonly string[] = []): Promise<HttpColony> {
+  static async open(
+    data: string,
+    agents: number,
+    { perGateway = 0, execArgv = [] }: HttpOptions = {},
+  ): Promise<HttpColony> {
     const environment = { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' };
     const host = new HostProcess({ data, port: await freePort(), environment, execArgv });
     const crew = new Crew();
@@ -46,7 +56,7 @@ export class HttpColony {
         failures: 0,
         heartbeatSeconds: 60,
         pollSeconds: 30,
-        perGateway: 0,
+        perGateway,
       });
       crew.work();
       return new HttpColony(host, crew, new Formicary({ url: host.url, principal: 'service:bench' }));

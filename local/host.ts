@@ -15,7 +15,7 @@ import { addRoutes } from './durable/routes';
 import { DurableRuntime } from './durable/runtime';
 import { EventHubTrigger } from './event-hub-trigger';
 import { type Handler, HttpFront } from './http-front';
-import { invoke, newContext } from './invoke';
+import { contextsOf,invoke } from './invoke';
 import { isLoopback } from './loopback';
 import { Router } from './router';
 import { ServiceBusTrigger } from './service-bus-trigger';
@@ -90,7 +90,8 @@ export async function startHost({
       const template = [http?.routePrefix ?? 'api', (trigger['route'] as string | undefined) ?? registration.name]
         .filter((part) => part !== '')
         .join('/');
-      const handle: Handler = (request) => invoke(registration, [request], newContext(registration));
+      const newContext = contextsOf(registration);
+      const handle: Handler = (request) => invoke(registration, [request], newContext());
       for (const method of trigger['methods'] as string[]) router.add(method.toUpperCase(), template, handle);
     }
     const connections = new Connections(data);

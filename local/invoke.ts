@@ -61,13 +61,15 @@ function extraInputsOf(registration: Registration): Binding[] {
   return Object.values(registration.bindings).filter((binding) => binding.direction === 'in' && binding !== trigger);
 }
 
-/** The context of a call over HTTP, with the function's further inputs in it. */
-export function newContext(registration: Registration): InvocationContext {
+/** What makes the context of each call over HTTP, with the function's further inputs in it. */
+export function contextsOf(registration: Registration): () => InvocationContext {
   const extraInputs = extraInputsOf(registration);
   const options = { trigger: triggerOf(registration), extraInputs };
-  const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name, options });
-  for (const { name, type } of extraInputs) context.extraInputs.set(name, inputOf(type));
-  return context;
+  return () => {
+    const context = new InvocationContext({ invocationId: randomUUID(), functionName: registration.name, options });
+    for (const { name, type } of extraInputs) context.extraInputs.set(name, inputOf(type));
+    return context;
+  };
 }
 
 /** Resolves with what the function (or its hooks) returned; rejects with what it threw. */

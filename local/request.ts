@@ -38,7 +38,7 @@ export class LocalRequest implements HttpRequest {
   }
 
   get query(): URLSearchParams {
-    return (this.#query ??= new URL(this.url).searchParams);
+    return (this.#query ??= new URLSearchParams(queryOf(this.url)));
   }
 
   get user(): HttpRequestUser | null {
@@ -88,4 +88,11 @@ export class LocalRequest implements HttpRequest {
     const { method, url, headers, params, bytes } = this.#parts;
     return (this.#full ??= new HttpRequest({ method, url, headers, params, body: bytes && { bytes } }));
   }
+}
+
+/** What stands after the question mark. */
+function queryOf(url: string): string {
+  const at = url.indexOf('?');
+  const end = url.indexOf('#');
+  return at < 0 || (end >= 0 && end < at) ? '' : url.slice(at + 1, end < 0 ? undefined : end);
 }

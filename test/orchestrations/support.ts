@@ -12,7 +12,7 @@ import { instanceOf } from '../../functions/orchestrations/client';
 import { runtime } from '../../functions/runtime';
 import { type Registration, registrations } from '../../local/core';
 import { type Host, startHost } from '../../local/host';
-import { invoke, newContext } from '../../local/invoke';
+import { contextsOf, invoke } from '../../local/invoke';
 import { eventually } from '../support/eventually';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -54,7 +54,7 @@ export class App {
     const host = await startHost({ appDirectory: folder, port: 0, hostname: '127.0.0.1', data });
     const timer = registrations().find(({ name }) => name === 'orchestrations');
     if (timer === undefined) throw new Error('the timer that captures the client is not registered');
-    const app = new App(host, folder, (await runtime()).colony, timer, df.getClient(newContext(timer)));
+    const app = new App(host, folder, (await runtime()).colony, timer, df.getClient(contextsOf(timer)()));
     // It runs at the start too; after this run that one is over as well, and heals nothing that a test begins.
     await app.lookAfter();
     return app;
@@ -160,7 +160,7 @@ export class App {
 
   /** Runs the timer that looks after orchestrations, as it runs every five minutes. */
   async lookAfter(): Promise<void> {
-    await invoke(this.timer, [{}], newContext(this.timer));
+    await invoke(this.timer, [{}], contextsOf(this.timer)());
   }
 
   /** As if it had never been. */

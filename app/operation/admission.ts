@@ -38,12 +38,14 @@ const TRICKLE_SHARE = 0.1;
 /** That rate is at least this, in units a second; what is remembered of it halves in so long. */
 const LEAST_BEST = 100;
 const BEST_HALVES_MS = 60_000;
-/** The limit goes when it has refused nobody for so long. */
+/** The limit goes when the host has been on time, and nobody refused, for so long. */
 const LIFTED_AFTER_MS = 10_000;
 /** Over how long rates are smoothed. */
 const SMOOTHED_MS = 2_000;
 /** Tenants with a place of their own; further ones share one. */
 const MAX_TENANTS = 1_000;
+/** The name of no tenant: of those for whom there is no place. */
+const OTHERS = '';
 /** Whoever has asked for less than this in a second is forgotten. */
 const FORGOTTEN_BELOW = 0.01;
 /** Nobody is told to wait for longer, before jitter. */
@@ -127,7 +129,7 @@ export class AdaptiveLimit {
 
   /** What a request that was let in has cost in the end. */
   charge(tenant: string, cost: number): void {
-    const asker = this.askers.get(tenant) ?? this.askers.get('');
+    const asker = this.askers.get(tenant) ?? this.askers.get(OTHERS);
     this.size += (cost - this.size) * LAST_SIZE;
     if (asker === undefined) return;
     const more = cost - asker.size;
@@ -171,7 +173,10 @@ export class AdaptiveLimit {
   private move(now: number, seconds: number, lateness: number): void {
     if (lateness <= this.lateAt) {
       this.lateAtCut = 0;
-      this.rate = now - this.refused >= LIFTED_AFTER_MS ? Infinity : this.rate + this.rise(now) * seconds;
+      this.rate =
+        now - Math.max(this.refused, this.onTimeSince) >= LIFTED_AFTER_MS
+          ? Infinity
+          : this.rate + this.rise(now) * seconds;
     } else if (now - this.cut >= CUT_EVERY_MS && lateness > this.lateAtCut * (1 - FELT)) {
       this.cut = now;
       this.lateAtCut = lateness;
@@ -188,8 +193,7 @@ export class AdaptiveLimit {
   private askerOf(tenant: string, now: number): Asker {
     const known = this.askers.get(tenant);
     if (known !== undefined) return known;
-    // The name of no tenant: those for whom there is no place share this one.
-    if (this.askers.size >= MAX_TENANTS && tenant !== '') return this.askerOf('', now);
+    if (this.askers.size >= MAX_TENANTS && tenant !== OTHERS) return this.askerOf(OTHERS, now);
     const asker = { tokens: this.burst(this.size), at: now, asked: 0, demand: 0, owed: 0, size: this.size };
     this.askers.set(tenant, asker);
     return asker;

@@ -415,21 +415,33 @@ function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examine
   row('ready to award, p50', duration(report.awardMs.p50));
   row('ready to award, p95', duration(report.awardMs.p95));
   row('ready to award, p99', duration(report.awardMs.p99));
-  figure('load Gini *', report.gini.toFixed(3), '< 0.3', report.gini < 0.3);
-  figure(
+  const steady = window.from < window.to;
+  const mean = (name: string, value: string, goal: string, met: boolean) =>
+    steady ? figure(name, value, goal, met) : row(name, 'not measured', goal);
+  mean('load Gini *', report.gini.toFixed(3), '< 0.3', report.gini < 0.3);
+  mean(
     'utilisation *',
     percent(report.utilisation),
     '60 to 80 %',
     report.utilisation >= 0.6 && report.utilisation <= 0.8,
   );
-  figure('idle *', percent(report.idle), '< 20 %', report.idle < 0.2);
+  mean('idle *', percent(report.idle), '< 20 %', report.idle < 0.2);
   row('receipts', count(report.commits));
   row('chains verified', `${count(report.chains)}`, 'all', report.verified);
   return `${table.toString()}
 Ready: posted, and decided that it may be done. What reads \`not here\` depends on the machine and on what runs beside it.
-* mean over time, from second ${window.from.toFixed(1)} of the arrivals (one mean effort) to the last one at second ${window.to.toFixed(1)}: the Gini
-  coefficient and the share of idle agents are taken at every moment; that of each agent's own mean load is ${load.giniOfMeans.toFixed(3)}.
+${steady ? meansOf(window, load) : beforeSteady(window)}`;
+}
+
+function meansOf({ from, to }: Examined['window'], { giniOfMeans }: Examined['load']): string {
+  return `* mean over time, from second ${from.toFixed(1)} of the arrivals (one mean effort) to the last one at second ${to.toFixed(1)}: the Gini
+  coefficient and the share of idle agents are taken at every moment; that of each agent's own mean load is ${giniOfMeans.toFixed(3)}.
   The demand comes in bursts: while it is above what the agents can do, tasks wait, the strongest first.`;
+}
+
+function beforeSteady({ from, to }: Examined['window']): string {
+  return `* the last task came at second ${to.toFixed(1)}, before the first ones were done (after ${from.toFixed(1)} s on the mean): the load rose all
+  the while. With fewer agents, or a lower --speed, there is a time in which it is steady.`;
 }
 
 async function demand({ trace, seed }: Options): Promise<readonly DemandRequest[]> {

@@ -100,6 +100,21 @@ test('one look that finds the host late is a stall, two are an overload', () => 
   expect(host.limit.perSecond).toBeLessThan(200);
 });
 
+test('a limit that refuses nobody stays while the host is late, and until it has been on time for a while', () => {
+  const limit = new AdaptiveLimit(1, HALF);
+  let now = 0;
+  const look = (lateness: number, looks: number) => {
+    for (let i = 0; i < looks; i += 1) limit.look((now += LOOK_MS), lateness);
+  };
+  look(9, 80);
+  look(0, 1);
+  expect(limit.perSecond).toBeLessThan(Infinity);
+  look(0, 38);
+  expect(limit.perSecond).toBeLessThan(Infinity);
+  look(0, 3);
+  expect(limit.perSecond).toBe(Infinity);
+});
+
 test.each([2, 4, 8])('offered %i times what it can do, it goes on doing what it can', (times) => {
   const host = new Host(600);
   host.run(10, [{ tenant: 'a', rate: 300 }]);

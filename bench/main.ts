@@ -67,7 +67,7 @@ const FULL: Settings = {
     times: [0.5, 1, 2, 4, 8],
     seconds: 10,
     burstTimes: 4,
-    burstSeconds: 20,
+    burstSeconds: 60,
     recoverySeconds: 30,
   },
   starts: 9,

@@ -1,16 +1,20 @@
 /**
  * What a host does when it is asked for more than it can: tasks are posted one by one at multiples of what it does at
- * best, whether it answers or not, while agents work on those that it takes; then a burst beside processes that want
- * every core. What counts is what is completed meanwhile, what is thrown away, and how soon all is as before.
+ * best, whether it answers or not, while agents work on those that it takes and vote on some of them; then a burst
+ * beside processes that want every core and the disk. What counts is what is completed meanwhile, what is thrown away,
+ * whether others decide than without the load, and how soon all is as before.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
+import { Formicary } from '../client/client';
 import { Crew } from '../samples/demo/crew';
+import { type Overseen, REVIEW, setRules } from '../samples/demo/decisions';
 import { freePort, HostProcess } from '../samples/demo/host-process';
 import { readLog, Verification } from '../samples/demo/log';
+import { DecisionWatch } from '../samples/demo/metrics';
 import { agentId, CAPACITY, specOf, typeOf } from './colony';
 import { pause, percentile } from './measure';
 
@@ -20,7 +24,10 @@ export interface OverloadSettings {
   /** What is offered, as multiples of the peak; how long each, and how long the peak is looked for. */
   readonly times: readonly number[];
   readonly seconds: number;
-  /** The burst beside a busy process per core, and for how long a recovery is waited for at most. */
+  /**
+   * The burst, beside a busy process per core and one that syncs the disk all the time; and for how long a recovery is
+   * waited for at most.
+   */
   readonly burstTimes: number;
   readonly burstSeconds: number;
   readonly recoverySeconds: number;
@@ -33,12 +40,19 @@ export interface OverloadReport {
   readonly goodput: Readonly<Record<string, number>>;
   /** Of the posts at each multiple, how many were refused. */
   readonly refused: Readonly<Record<string, number>>;
+  /** Until a refused post was answered at each multiple, p99 in milliseconds; undefined where none was. */
+  readonly refusedMs: Readonly<Record<string, number | undefined>>;
+  /**
+   * Of the decisions that agents were asked for: the share that agents decided before more was offered than the peak,
+   * less the share from then on. Above 0: people and defaults decided what agents would have.
+   */
+  readonly byAgentsShift: number;
   /** Attempts that were begun and thrown away, as a share of those begun; agents that were lost though they lived. */
   readonly wasted: number;
   readonly livingLost: number;
   /** From the end of the burst until half of the peak is taken and done again; null when it was not in time. */
   readonly recoverySeconds: number | null;
-  /** Until a refused post was answered, in milliseconds. */
+  /** Until a refused post was answered, of all of them and the burst's too, in milliseconds. */
   readonly refusedP99Ms: number;
   /** Of the host, at most. */
   readonly rssMb: number;
@@ -48,6 +62,10 @@ const PROCESSES = 2;
 /** Posts that wait for an answer at once; whatever is due beyond that is not sent, and counts as not taken. */
 const MOST_AT_ONCE = 2_000;
 const TICK_MS = 10;
+/** One post in so many needs a decision of agents. */
+const REVIEWED = 50;
+const VOTERS = 5;
+const TO_REVIEW: Overseen = { kind: REVIEW, why: 'one of a few', confidence: 0.9, impact: 'low', risk: 0.1 };
 /** Posts under way while the peak is looked for, and tasks that are not completed then. */
 const PEAK_CALLERS = 64;
 const PEAK_IN_FLIGHT = 400;
@@ -83,19 +101,30 @@ export async function benchOverload(folder: string, settings: OverloadSettings):
       perGateway: 0,
     };
     await crew.register(plans, PROCESSES, behaviour);
+    const client = new Formicary({ url: host.url, principal: 'human:bench' });
+    await setRules(
+      client,
+      plans.slice(0, VOTERS).map(({ id }) => id),
+    );
+    client.close();
     crew.work();
     const { seconds, times, burstTimes, burstSeconds } = settings;
     await load.peak(seconds / 2); // the code gets hot
     const peak = await load.peak(seconds);
     const goodput: Record<string, number> = {};
     const refused: Record<string, number> = {};
+    const refusedMs: Record<string, number | undefined> = {};
+    let loadedFrom = Infinity;
     for (const multiple of times) {
+      if (multiple > 1) loadedFrom = Math.min(loadedFrom, Date.now());
+      const before = load.refusedMs.length;
       const offered = await load.offer(peak * multiple, seconds);
       goodput[multiple] = offered.completed / offered.seconds / peak;
       refused[multiple] = offered.refused / offered.posts;
+      refusedMs[multiple] = p99(load.refusedMs.slice(before));
       await load.drained();
     }
-    const neighbours = Array.from({ length: os.cpus().length }, busy);
+    const neighbours = [...Array.from({ length: os.cpus().length }, busy), syncing(path.join(folder, 'syncing'))];
     try {
       await load.offer(peak * burstTimes, burstSeconds);
     } finally {
@@ -103,11 +132,12 @@ export async function benchOverload(folder: string, settings: OverloadSettings):
     }
     const recoverySeconds = await load.recovery(peak / 2, settings.recoverySeconds);
     await load.drained();
-    const refusedP99Ms = percentile(Float64Array.from(load.refusedMs).sort() as unknown as number[], 0.99);
+    const refusedP99Ms = p99(load.refusedMs) ?? 0;
     load.close();
     await crew.stop();
     await host.stop();
-    return { peak, goodput, refused, ...judged(data), recoverySeconds, refusedP99Ms, rssMb: load.rssMb };
+    const { rssMb } = load;
+    return { peak, goodput, refused, refusedMs, ...judged(data, loadedFrom), recoverySeconds, refusedP99Ms, rssMb };
   } catch (error) {
     load.close();
     crew.kill();
@@ -207,14 +237,17 @@ class Load {
   }
 
   private post(): Promise<void> {
-    const { requester: _, ...input } = specOf(this.posts);
+    const { requester: _, ...spec } = specOf(this.posts);
+    const isReviewed = this.posts % REVIEWED === 0;
+    const input = isReviewed ? { ...spec, oversight: TO_REVIEW } : spec;
     this.posts += 1;
     this.underWay += 1;
     const began = performance.now();
     return new Promise((resolve) => {
       const over = (status?: number) => {
         this.underWay -= 1;
-        if (status === 201) this.taken += 1;
+        // What agents may say no to is not waited for.
+        if (status === 201 && !isReviewed) this.taken += 1;
         if (status === 429 || status === 503) {
           this.refused += 1;
           this.refusedMs.push(performance.now() - began);
@@ -239,27 +272,59 @@ class Load {
 
 /** A process that wants a core for itself. */
 function busy(): ChildProcess {
-  return spawn(
-    process.execPath,
-    [
-      '-e',
-      'process.once("disconnect", () => process.exit()); const turn = () => { for (let i = 0; i < 1e8; i += 1); setImmediate(turn); }; turn();',
-    ],
-    { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] },
+  return neighbour('for (let i = 0; i < 1e8; i += 1);');
+}
+
+/** A process that writes to a file and has the disk keep it, all the time. */
+function syncing(file: string): ChildProcess {
+  return neighbour(
+    'const file = open(); for (let i = 0; i < 64; i += 1) { fs.writeSync(file, block, 0, block.length, 0); fs.fsyncSync(file); } fs.closeSync(file);',
+    file,
   );
 }
 
-/** What the receipts say about attempts and agents. */
-function judged(data: string): Pick<OverloadReport, 'wasted' | 'livingLost'> {
+/** Does something again and again, for as long as this process lives. */
+function neighbour(what: string, file = ''): ChildProcess {
+  const program = `const fs = require('node:fs'); const block = Buffer.alloc(65536); const open = () => fs.openSync(process.argv[1], 'w');
+process.once('disconnect', () => process.exit()); const turn = () => { ${what} setImmediate(turn); }; turn();`;
+  return spawn(process.execPath, ['-e', program, file], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+}
+
+function p99(milliseconds: readonly number[]): number | undefined {
+  return milliseconds.length === 0
+    ? undefined
+    : percentile(
+        [...milliseconds].sort((a, b) => a - b),
+        0.99,
+      );
+}
+
+/** What the receipts say about attempts, agents and decisions. */
+function judged(data: string, loadedFrom: number): Pick<OverloadReport, 'wasted' | 'livingLost' | 'byAgentsShift'> {
   const log = new Verification();
+  const [calm, loaded] = [new DecisionWatch(), new DecisionWatch()];
+  const watches = new Map<string, DecisionWatch>();
   let [accepted, completed, livingLost] = [0, 0, 0];
-  for (const { events } of log.over(readLog(data)))
-    for (const { type } of events) {
+  for (const commit of log.over(readLog(data))) {
+    const watch = watches.get(commit.stream) ?? (Date.parse(commit.at) < loadedFrom ? calm : loaded);
+    watches.set(commit.stream, watch);
+    watch.see(commit);
+    for (const { type } of commit.events) {
       if (type === 'TaskAccepted') accepted += 1;
       if (type === 'TaskCompleted') completed += 1;
       if (type === 'AgentLost') livingLost += 1;
     }
-  return { wasted: accepted === 0 ? 0 : (accepted - completed) / accepted, livingLost };
+  }
+  return {
+    wasted: accepted === 0 ? 0 : (accepted - completed) / accepted,
+    livingLost,
+    byAgentsShift: byAgents(calm) - byAgents(loaded),
+  };
+}
+
+function byAgents(watch: DecisionWatch): number {
+  const { byAgents, decided } = watch.findings();
+  return decided === 0 ? 0 : byAgents / decided;
 }
 
 function rssOf(pid: number | undefined): number {

@@ -69,11 +69,12 @@ export function targetsOf({ append, lifecycle, http, overload }: BenchReport): T
     add(`over HTTP, slower on ${n(http.events)} events`, '≤ 15 %', percent(http.slower), http.slower <= 0.15);
   }
   if (overload !== undefined) {
-    const { goodput, wasted, livingLost, recoverySeconds, refusedP99Ms } = overload;
+    const { goodput, wasted, livingLost, byAgentsShift, recoverySeconds, refusedP99Ms } = overload;
     const [most = '', share = 0] = byTimes(goodput).at(-1) ?? [];
     add(`completed at ${most} times the peak`, '≥ 80 % of it', percent(share), share >= 0.8);
     add('attempts thrown away', '< 2 %', percent(wasted), wasted < 0.02);
     add('living agents lost', '0', n(livingLost), livingLost === 0);
+    add('decisions that agents lost to others', '≤ 5 %', percent(byAgentsShift), byAgentsShift <= 0.05);
     const recovered = recoverySeconds === null ? 'not in time' : `${n(recoverySeconds, 1)} s`;
     add('as before after the burst', '≤ 30 s', recovered, recoverySeconds !== null && recoverySeconds <= 30);
     add('a refused post is answered, p99', '≤ 100 ms', `${n(refusedP99Ms)} ms`, refusedP99Ms <= 100);
@@ -213,15 +214,16 @@ function byTimes(shares: Readonly<Record<string, number>>): [string, number][] {
   return Object.entries(shares).sort(([a], [b]) => Number(a) - Number(b));
 }
 
-function overloadTable({ peak, goodput, refused, rssMb }: OverloadReport): string {
+function overloadTable({ peak, goodput, refused, refusedMs, rssMb }: OverloadReport): string {
   const rows = byTimes(goodput).map(([times, share]) => [
     `${times} times the peak`,
     n(share * peak),
     percent(share),
     percent(refused[times] ?? 0),
+    refusedMs[times] === undefined ? '–' : n(refusedMs[times]),
   ]);
   return `${heading('Overload', `tasks posted one by one, at multiples of the ${n(peak)} a second that are done at best; ${n(rssMb)} MB of the host at most`)}
-${table(['offered', 'completed/s', 'of the peak', 'refused'], rows)}`;
+${table(['offered', 'completed/s', 'of the peak', 'refused', 'after ms, p99'], rows)}`;
 }
 
 function costTable({ tasks, approvals, atOnce, task, approval, idle }: CostReport): string {

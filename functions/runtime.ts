@@ -54,8 +54,8 @@ function limits(): readonly [RateLimiter, RateLimiter] {
 }
 
 setEdge({
-  principalOf(request) {
-    const caller = callerOf((name) => request.headers.get(name));
+  principalOf(header) {
+    const caller = callerOf(header);
     return 'parameter' in caller ? Problem.invalid(caller.message, [caller]) : caller;
   },
   permits(principal) {

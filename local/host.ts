@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { prepareFolder } from '../adapters/embedded/folder';
+import { entranceOf } from '../functions/edge/entrance';
 import { loadApp } from './app-loader';
 import { Connections } from './connections';
 import { type Binding, type Registration, supplyInput, triggerOf } from './core';
@@ -15,8 +16,9 @@ import { addRoutes } from './durable/routes';
 import { DurableRuntime } from './durable/runtime';
 import { EventHubTrigger } from './event-hub-trigger';
 import { type Handler, HttpFront } from './http-front';
-import { contextsOf,invoke } from './invoke';
+import { contextsOf, invoke } from './invoke';
 import { isLoopback } from './loopback';
+import type { LocalRequest } from './request';
 import { Router } from './router';
 import { ServiceBusTrigger } from './service-bus-trigger';
 import { resolveSettings } from './settings';
@@ -91,7 +93,9 @@ export async function startHost({
         .filter((part) => part !== '')
         .join('/');
       const newContext = contextsOf(registration);
-      const handle: Handler = (request) => invoke(registration, [request], newContext());
+      const handle: Handler = Object.assign((request: LocalRequest) => invoke(registration, [request], newContext()), {
+        entrance: entranceOf(registration.callback),
+      });
       for (const method of trigger['methods'] as string[]) router.add(method.toUpperCase(), template, handle);
     }
     const connections = new Connections(data);

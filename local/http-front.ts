@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { logFailure } from '../app/operation/log';
 import { attachAbortSignal } from '../functions/edge/abort';
+import { attachEntered, type Entrance } from '../functions/edge/entrance';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/edge/problem';
 import { Bodies } from './bodies';
 import { loopbackGuard } from './loopback';
@@ -27,8 +28,17 @@ const OPTIONS = {
 /** Without a byte in either direction; the limit of Azure's load balancer. Milliseconds. */
 const IDLE_TIMEOUT = 230_000;
 
-/** Answers a request as an HTTP function does. */
-export type Handler = (request: LocalRequest) => Promise<unknown>;
+/**
+ * Connections that wait to be taken. Who finds no place tries again by itself after one second, three, seven: with
+ * Node's own 511 a thousand clients that come at once wait for seconds. The kernel has a maximum of its own.
+ */
+const BACKLOG = 16_384;
+
+/** Answers a request as an HTTP function does; whom it lets in it may know before a body is read. */
+export interface Handler {
+  (request: LocalRequest): Promise<unknown>;
+  readonly entrance?: Entrance | undefined;
+}
 
 /** The HTTP server and its requests in flight. */
 export class HttpFront {
@@ -49,7 +59,7 @@ export class HttpFront {
       sendProblem(response, Problem.of('expectation-failed', 'Expect is understood only as 100-continue.')),
     );
     refuseMalformed(this.#server);
-    this.#server.listen(port, hostname);
+    this.#server.listen({ port, host: hostname, backlog: BACKLOG });
     await once(this.#server, 'listening');
     const actual = (this.#server.address() as AddressInfo).port;
     this.#guard = loopbackGuard(actual);
@@ -97,13 +107,21 @@ export class HttpFront {
       throw Problem.of('unavailable', 'The host is starting or stopping; try again.', {}, { 'retry-after': '1' });
     const method = request.method!;
     const { value: handle, params } = findFunction(this.#router, method, request.url!);
+    const { headers } = request;
+    const known = await handle.entrance?.((name) => headerOf(headers[name]));
+    if (known !== undefined && 'refused' in known) {
+      // What is still on its way is read and dropped when the answer has gone, unless the connection ends with it.
+      if (!response.shouldKeepAlive) await dropped(request);
+      return await sendResult(response, known.refused);
+    }
     const local = new LocalRequest({
       method,
-      url: `http://${request.headers.host}${request.url}`,
-      headers: request.headers as Record<string, string>,
+      url: `http://${headers.host}${request.url}`,
+      headers: headers as Record<string, string>,
       params,
       bytes: await this.#bodies.read(request),
     });
+    if (known !== undefined) attachEntered(local, known.entered);
     attachAbortSignal(local, this.#signalFor(response));
     await sendResult(response, await handle(local));
   }
@@ -125,6 +143,11 @@ export class HttpFront {
     });
     return controller.signal;
   }
+}
+
+/** As the request of a function gives it: of what came more than once, all. */
+function headerOf(value: string | string[] | undefined): string | null {
+  return value === undefined ? null : typeof value === 'string' ? value : value.join(', ');
 }
 
 /** Throws a Problem (400, 404, 405) when no function serves the request. */

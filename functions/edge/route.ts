@@ -18,6 +18,7 @@ import { isSafeText, jsonPointer } from '../../domain/kernel/json';
 import { includesLevel, type Principal } from '../../domain/kernel/principal';
 import { abortSignalOf } from './abort';
 import { checkDocumented } from './documented';
+import { type Entered, enteredBy, type Entrance, type HeaderOf, setEntrance } from './entrance';
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
 import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected } from './problem';
@@ -101,7 +102,7 @@ export interface RequestInfo {
 /** What the application gives to the edge. */
 export interface Edge {
   /** The only place where credentials and identity headers are read. */
-  principalOf(request: HttpRequest): Principal | Problem | Promise<Principal | Problem>;
+  principalOf(header: HeaderOf): Principal | Problem | Promise<Principal | Problem>;
   /** Rate limit: one request of this principal, now. `of` names whose limit is reached, when it is not the caller's. */
   permits(
     principal: Principal,
@@ -216,21 +217,18 @@ export function bindRoute<R extends RouteSpec>(
   checkDocumented(spec);
   const bound: BoundRoute = { ...spec, work: workOf(spec), handler, page: page as BoundRoute['page'], check };
   definitions.push(bound);
-  register(name, path, methodsOf(method), (request) => serve(bound, request));
+  const handle = (request: HttpRequest) => serve(bound, request);
+  setEntrance(handle, (header) => atEntrance(bound, header));
+  register(name, path, methodsOf(method), handle);
 }
 
 async function serve(definition: BoundRoute, request: HttpRequest): Promise<HttpResponseInit> {
   const started = performance.now();
-  let principal: Principal | undefined;
+  const { principal, refusal } = enteredBy(request) ?? (await enter(definition, (name) => request.headers.get(name)));
   let response: HttpResponseInit;
   try {
-    const found = await requireEdge().principalOf(request);
-    if (found instanceof Problem) throw found;
-    principal = found;
-    admit(definition, principal);
-    edge?.heard?.(principal);
-    checkLoad(definition, principal);
-    const caller = principal;
+    if (refusal !== undefined) throw refusal;
+    const caller = principal as Principal;
     const attributes = {
       'http.request.method': definition.method,
       'http.route': definition.path,
@@ -250,14 +248,44 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
   } catch (error) {
     response = problemResponse(problemOf(definition.name, error));
   }
-  edge?.onRequest?.({
-    route: definition.name,
-    method: request.method,
-    status: response.status ?? 200,
-    milliseconds: performance.now() - started,
-    principal,
-  });
+  tell(definition.name, request.method, response, started, principal);
   return response;
+}
+
+function tell(
+  route: string,
+  method: string,
+  { status = 200 }: HttpResponseInit,
+  started: number,
+  principal: Principal | undefined,
+): void {
+  edge?.onRequest?.({ route, method, status, milliseconds: performance.now() - started, principal });
+}
+
+/** Who asks, and whether it is let in: nothing but headers is needed for that. Never rejects. */
+async function enter(definition: BoundRoute, header: HeaderOf): Promise<Entered> {
+  let principal: Principal | undefined;
+  try {
+    const found = await requireEdge().principalOf(header);
+    if (found instanceof Problem) throw found;
+    principal = found;
+    admit(definition, principal);
+    edge?.heard?.(principal);
+    checkLoad(definition, principal);
+    return { principal, refusal: undefined };
+  } catch (error) {
+    return { principal, refusal: problemOf(definition.name, error) };
+  }
+}
+
+/** Refuses before anything but the headers is read, which is what an overload has most of. */
+async function atEntrance(definition: BoundRoute, header: HeaderOf): ReturnType<Entrance> {
+  const started = performance.now();
+  const entered = await enter(definition, header);
+  if (entered.refusal === undefined) return { entered };
+  const refused = problemResponse(entered.refusal);
+  tell(definition.name, definition.method, refused, started, entered.principal);
+  return { refused };
 }
 
 /**

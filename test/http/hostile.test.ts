@@ -2,6 +2,7 @@
  * What a hostile caller may send, one row a request. Each is refused with a problem document that says so and gives
  * nothing away, and none leaves anything in the log.
  */
+import { once } from 'node:events';
 import net from 'node:net';
 import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
@@ -328,6 +329,24 @@ test('names that JavaScript knows are names like others', async () => {
   for (const word of words) expect((await call(host, `/v1/tasks/${word}-2`, { tenant: 'a' })).body.status).toBe('open');
   // Of each: two tasks, one agent, two bids, and that one was taken back.
   expect(await written()).toHaveLength(words.length * 6);
+});
+
+test('who is refused by the headers alone hears so before the body has come', async () => {
+  const socket = net.connect(host.port, '127.0.0.1');
+  try {
+    socket.write(
+      `PUT /v1/retention HTTP/1.1\r\nHost: 127.0.0.1:${host.port}\r\nX-Formicary-Tenant: a\r\nX-Formicary-Principal: worker\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n`,
+    );
+    const [chunk] = (await once(socket, 'data')) as [Buffer];
+    expect(chunk.toString()).toMatch(/^HTTP\/1\.1 403 [^]*problems\/forbidden/);
+    // The connection goes on when the rest has come.
+    socket.write(`${' '.repeat(1_000)}GET /health/live HTTP/1.1\r\nHost: 127.0.0.1:${host.port}\r\n\r\n`);
+    const [next] = (await once(socket, 'data')) as [Buffer];
+    expect(next.toString()).toMatch(/^HTTP\/1\.1 200 /);
+  } finally {
+    socket.destroy();
+  }
+  expect(await written()).toEqual([]);
 });
 
 test('after all of it the log begins as before, and nothing failed inside', async () => {

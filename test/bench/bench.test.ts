@@ -72,7 +72,7 @@ test('a smoke run measures every part', async () => {
   expect(report.overload?.peak).toBeGreaterThan(0);
   expect(Object.keys(report.overload?.goodput ?? {}).sort()).toEqual(['0.5', '4']);
   expect(report.overload?.livingLost).toBe(0);
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(11);
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(12);
 }, 240_000);
 
 test('one part alone', async () => {

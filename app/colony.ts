@@ -8,6 +8,7 @@ import { furtherServices, openFurther } from './engine/further';
 import type { ConsumerGroup } from './engine/module';
 import type { Deadline, Ports } from './engine/ports';
 import { Running, type RunningOptions } from './engine/running';
+import type { CacheBounds } from './engine/streams';
 import { marketModule, type MarketOptions } from './market/module';
 import { noticesModule } from './notices/module';
 import { operationModule } from './operation/module';
@@ -23,11 +24,13 @@ export interface ColonyOptions extends RunningOptions {
   readonly publicUrl?: string;
   /** Look how late this process is, and refuse what can wait meanwhile. */
   readonly admission?: boolean;
+  /** How much of the streams is kept in memory. */
+  readonly cache?: CacheBounds;
 }
 
 /** What a colony is made of: each module is given the engine and what it needs of those before it. */
 function compose(ports: Ports, options: ColonyOptions) {
-  const engine = new Engine(ports, options.shared === true);
+  const engine = new Engine(ports, options.shared === true, options.cache);
   const signals = signalsModule(engine);
   const repository = repositoryModule(engine);
   const notices = noticesModule(engine);

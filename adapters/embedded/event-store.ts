@@ -9,10 +9,11 @@ import { SqliteLog } from './sqlite-log';
 import type { Statement } from './writer';
 
 /**
- * How many commits of its own a process remembers, and how large they may be: together some hundred megabytes at most.
+ * How many commits of its own a process remembers, and their bytes: twice as much at most. A large one it does not.
  */
 const RECENT = 20_000;
-const RECENT_BYTES = 8 * 1024;
+const RECENT_BYTES = 16 * 1024 * 1024;
+const LARGE_BYTES = 8 * 1024;
 /** Of a stream with more commands than this the database is asked. */
 const MAX_COMMANDS = 64;
 
@@ -46,7 +47,10 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
    * What this process has appended lately, by hash: the feed need not parse it again. Known before it is written, since
    * a reader may see it before the writer's answer comes; what was not written is never asked for.
    */
-  private readonly recent = new Recent<string, Commit>(RECENT);
+  private readonly recent = new Recent<string, { readonly commit: Commit; readonly bytes: number }>(RECENT, {
+    most: RECENT_BYTES,
+    of: ({ bytes }) => bytes,
+  });
 
   /**
    * Which commands the streams answer that this process has begun, and which commit each: the database need not be
@@ -81,7 +85,7 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
   }
 
   protected override known(hash: string): Commit | undefined {
-    return this.recent.peek(hash);
+    return this.recent.peek(hash)?.commit;
   }
 
   private writeMark(): void {
@@ -115,7 +119,8 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
         [stream, snapshot.version, snapshot.index, JSON.stringify(snapshot.state)],
       ]);
     }
-    for (const { commit, body } of commits) if (body.length <= RECENT_BYTES) this.recent.set(commit.hash, commit);
+    for (const { commit, body } of commits)
+      if (body.length <= LARGE_BYTES) this.recent.set(commit.hash, { commit, bytes: body.length });
     this.underWay += 1;
     // Until it is known what became of this, the database says what the stream answers.
     const known = expected < 0 ? new Map<string, number>() : this.commands.get(stream);

@@ -35,6 +35,9 @@ interface SnapshotRow {
   readonly state: string;
 }
 
+/** Bytes of receipts that a page of the feed parses; it ends sooner then. */
+const FEED_BYTES = 500_000;
+
 const FEED = 'SELECT position, hash FROM commits WHERE position > ? ORDER BY position LIMIT ?';
 const FEED_WITH_ARCHIVE = `SELECT position, stream, idx AS "index", hash, EXISTS (SELECT 1 FROM archived a WHERE a.stream = c.stream AND a.last = c.idx - 1) AS after_archived
   FROM commits c WHERE position > ? ORDER BY position LIMIT ?`;
@@ -124,12 +127,19 @@ export abstract class SqliteLog {
     const found: (Commit | AlteredReceipt)[] = [];
     let { position, archived: passed } = start;
     let full = false;
+    let read = 0;
     for (const row of rows) {
       if (row.after_archived === 1)
         passed += this.archivedBefore(row as Required<FeedRow>, passed, limit - found.length, found);
-      full = found.length >= limit;
+      full = found.length >= limit || read >= FEED_BYTES;
       if (full) break;
-      found.push(this.known(row.hash) ?? this.commitAt(row.position));
+      const known = this.known(row.hash);
+      if (known !== undefined) found.push(known);
+      else {
+        const stored = this.rowAt(row.position);
+        read += stored.body.length;
+        found.push(commitOf(stored));
+      }
       position = row.position;
       passed = 0;
     }
@@ -165,17 +175,11 @@ export abstract class SqliteLog {
     return next - passed;
   }
 
-  private commitAt(position: number): Commit | AlteredReceipt {
-    const row = this.queries.get<CommitRow>(
+  private rowAt(position: number): CommitRow {
+    return this.queries.get<CommitRow>(
       'SELECT stream, idx AS "index", hash, body FROM commits WHERE position = ?',
       position,
     ) as CommitRow;
-    try {
-      return unsealAt(row, row.body, row.hash);
-    } catch (error) {
-      if (error instanceof AlteredReceipt) return error;
-      throw error;
-    }
   }
 
   async lag(from: Checkpoint | undefined): Promise<number> {
@@ -186,6 +190,15 @@ export abstract class SqliteLog {
     return String(
       this.queries.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM commits')?.last ?? 0,
     );
+  }
+}
+
+function commitOf(row: CommitRow): Commit | AlteredReceipt {
+  try {
+    return unsealAt(row, row.body, row.hash);
+  } catch (error) {
+    if (error instanceof AlteredReceipt) return error;
+    throw error;
   }
 }
 

@@ -14,7 +14,7 @@ import { ClaimedKeys } from './keys';
 import { newId } from './new-id';
 import type { BlobArchive, Clock, EventStore, Ports, Report, ViewStore, WorkQueue } from './ports';
 import { reachable } from './reachable';
-import type { AnyDecider } from './streams';
+import type { AnyDecider, CacheBounds } from './streams';
 import { Transactor } from './transact';
 import { type Sharing, viewOf, Views } from './views';
 import { Watchdog } from './watchdog';
@@ -50,6 +50,7 @@ export class Engine {
   constructor(
     readonly ports: Ports,
     readonly shared: boolean,
+    cache: CacheBounds = {},
   ) {
     const { store, checkpoints, queue, clock, report } = ports;
     this.clock = clock;
@@ -58,7 +59,7 @@ export class Engine {
     this.viewStore = reachable('the views', ports.views);
     this.blobs = reachable('the payloads', ports.blobs);
     this.queue = reachable('the queues', queue);
-    this.transactor = new Transactor(store, ports.policy, clock, () => newId(clock.now()));
+    this.transactor = new Transactor(store, ports.policy, clock, () => newId(clock.now()), cache);
     this.keys = new ClaimedKeys(ports.keys, report);
     this.views = new Views({
       store,
@@ -67,6 +68,7 @@ export class Engine {
       streams: this.transactor,
       report,
       sharing: shared ? SHARED_VIEWS : undefined,
+      remembered: cache.cachedStreams,
     });
     this.watchdog = new Watchdog(clock, report);
     this.clockCheck = new ClockCheck(clock, report);

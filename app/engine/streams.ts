@@ -2,15 +2,16 @@
  * What a process knows of the streams: their states, folded from the store, from a snapshot or from the cache, and the
  * receipts that they are folded from. It writes nothing.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AlteredReceipt, checkChained, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { foldCommit } from '../../domain/kernel/fold';
 import { placeIn } from '../../domain/kernel/ids';
 import { Recent } from '../../domain/kernel/recent';
+import { roughSize } from '../../domain/kernel/size';
 import { type Time, toTime } from '../../domain/kernel/time';
 import { type EventStore, type Head, type Snapshot, StoreBusy } from './ports';
 import { messageOf, StoreUnavailable } from './reachable';
+import { Slices } from './turns';
 
 /** A state with its place in the stream. */
 export interface Loaded<S> {
@@ -55,9 +56,18 @@ const MAX_ALTERED = 100;
 /** A snapshot is written when this many commits lie after the last one, unless it is larger than 16 KB. */
 const SNAPSHOT_EVERY = 200;
 const MAX_SNAPSHOT_BYTES = 16 * 1024;
+/** What is kept in memory: streams, and bytes of their states; twice as much at most. */
 const CACHED_STREAMS = 20_000;
-const PAGE = 500;
+const CACHED_BYTES = 32 * 1024 * 1024;
+/** Receipts that are read in one go. */
+const PAGE = 100;
 const EPOCH = toTime(0);
+
+/** How many streams' states are kept in memory at least, as long as they take no more bytes. */
+export interface CacheBounds {
+  readonly cachedStreams?: number;
+  readonly cachedBytes?: number;
+}
 
 /** What may write them says what is under way. */
 export abstract class Streams {
@@ -67,12 +77,11 @@ export abstract class Streams {
   private readonly listeners = new Set<(committed: Committed) => void>();
   private readonly alteredStreams = new Map<string, AlteredReceipt>();
 
-  /** `cachedStreams`: how many streams' states are kept in memory at least. */
   constructor(
     protected readonly store: EventStore,
-    cachedStreams = CACHED_STREAMS,
+    { cachedStreams = CACHED_STREAMS, cachedBytes = CACHED_BYTES }: CacheBounds = {},
   ) {
-    this.cache = new Recent(cachedStreams);
+    this.cache = new Recent(cachedStreams, { most: cachedBytes, of: ({ state }) => roughSize(state) });
     this.made = new Recent(cachedStreams);
   }
 
@@ -113,13 +122,28 @@ export abstract class Streams {
     bound: { readonly asOf: Time } | { readonly upTo: number },
   ): Promise<Loaded<S>> {
     const known = decider as unknown as AnyDecider;
-    const upTo = 'asOf' in bound ? undefined : bound.upTo;
-    let folded = upTo === undefined ? empty(known) : await this.fromSnapshot(known, stream, upTo);
+    const upTo = 'asOf' in bound ? await this.lastUntil(stream, bound.asOf) : bound.upTo;
+    let folded = await this.fromSnapshot(known, stream, upTo);
     for await (const commit of this.after(stream, folded)) {
-      if ('asOf' in bound ? commit.at > bound.asOf : commit.index > bound.upTo) break;
+      if (commit.index > upTo) break;
       folded = fold(known, folded, commit);
     }
     return loadedOf<S>(stream, folded);
+  }
+
+  /**
+   * Index of the last commit of a stream that is not after a time, −1 when all are: within a stream time never goes back.
+   */
+  private async lastUntil(stream: string, asOf: Time): Promise<number> {
+    let last = -1;
+    let end = (await this.head(stream))?.index ?? -1;
+    while (last < end) {
+      const middle = Math.ceil((last + end) / 2);
+      const commit = await this.commit(stream, middle);
+      if (commit !== undefined && commit.at <= asOf) last = middle;
+      else end = middle - 1;
+    }
+    return last;
   }
 
   // ----------------------------------------------------------------------------------------------------- receipts
@@ -136,15 +160,16 @@ export abstract class Streams {
     return place === undefined ? undefined : await this.commit(place.stream, place.index);
   }
 
-  /** Every commit of a stream, in order. */
-  async *commits(stream: string, from = 0): AsyncGenerator<Commit> {
+  /** Every commit of a stream, in order; in slices, and until `signal` aborts, with whose reason it then rejects. */
+  async *commits(stream: string, from = 0, signal?: AbortSignal): AsyncGenerator<Commit> {
+    const slices = new Slices(signal);
     for (let next = from; ;) {
       const page = await this.reached(stream, this.store.read(stream, next, PAGE));
       yield* page;
       if (page.length < PAGE) return;
       next = (page.at(-1)?.index ?? next) + 1;
       // A store that answers at once gives nobody else a turn, and a long stream has many pages.
-      await nextTurn();
+      await slices.pause();
     }
   }
 

@@ -26,7 +26,7 @@ import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, stalen
 import { Denials } from './denials';
 import { type Append, type Clock, type EventStore, type Policy, type PolicyAnswer, StoreBusy } from './ports';
 import { StoreUnavailable } from './reachable';
-import { type AnyDecider, empty, fold, type Folded, loadedOf, snapshotOf, Streams } from './streams';
+import { type AnyDecider, type CacheBounds, empty, fold, type Folded, loadedOf, snapshotOf, Streams } from './streams';
 import { traced } from './telemetry';
 
 /** A reaction to a reaction to … of this depth is a storm and is refused. */
@@ -58,9 +58,7 @@ interface StreamQueue {
   running: Promise<void>;
 }
 
-export interface TransactorOptions {
-  /** How many streams' states are kept in memory at least. */
-  readonly cachedStreams?: number;
+export interface TransactorOptions extends CacheBounds {
   /** A number in [0, 1) for the jitter of retries. */
   readonly random?: () => number;
 }
@@ -83,7 +81,7 @@ export class Transactor extends Streams {
     private readonly newId: () => string,
     options: TransactorOptions = {},
   ) {
-    super(store, options.cachedStreams);
+    super(store, options);
     this.random = options.random ?? Math.random;
     this.answers = new Answered(this, clock);
     this.denials = new Denials((stream, command) => this.enqueue(denialDecider, stream, command), clock);

@@ -68,19 +68,23 @@ export interface ViewsDeps {
   readonly report: Report;
   /** Where other processes read and fill the same views. */
   readonly sharing?: Sharing;
+  /** How many rows of correlations are remembered at least. */
+  readonly remembered?: number;
 }
 
 export class Views implements Consumer {
   readonly name = 'views';
   /** Those of streams, in the order in which they were added, and the correlations at the end. */
   private readonly targets: Target[] = [targetOf(correlations)];
-  private readonly seen = new Recent<string, number>(MAX_SEEN);
+  private readonly seen: Recent<string, number>;
   private readonly works = new Set<Promise<void>>();
   private readonly wake = new AbortController();
   private refreshing: NodeJS.Timeout | undefined;
   private stopped = false;
 
-  constructor(private readonly deps: ViewsDeps) {}
+  constructor(private readonly deps: ViewsDeps) {
+    this.seen = new Recent(deps.remembered ?? MAX_SEEN);
+  }
 
   /**
    * Keeps one more view. Only before `start`. Throws when there is one of its name, which would be taken for the other,

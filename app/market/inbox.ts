@@ -6,7 +6,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type * as contract from '../../contract/market/agents';
 import type { Shown } from '../../contract/route';
-import { latest, plusSeconds, toTime } from '../../domain/kernel/time';
+import { latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, type AgentState, agentStream } from '../../domain/market/agent';
 import { isHeld } from '../../domain/market/award-challenge';
 import { strengthOf, taskDecider, taskStream } from '../../domain/market/task';
@@ -16,6 +16,7 @@ import { placesIn, withPlaces } from './cursors';
 import type { Market } from './market';
 import type { Places } from './places';
 import type { RoundBook } from './round-book';
+import type { TaskEntry } from './task-entry';
 
 export type InboxItem = Shown<typeof contract.InboxItem>;
 export type Inbox = Shown<typeof contract.Inbox>;
@@ -87,9 +88,9 @@ export class Inboxes {
     const { awards, running } = await this.held(tenant, id, state);
     const agent = this.deps.market.agents.update(tenant, id, state, version);
     const before = from(agent.place);
-    const awarded = share(
+    const awarded = await share(
       awards.filter(({ key }) => before.award === undefined || key > before.award),
-      ({ assignment }) => [assignment],
+      async ({ assignment }) => [assignment],
     );
     // What it works on needs no room of its own: it comes with the first of its awards.
     const working = holding && before.award === undefined ? running : [];
@@ -97,9 +98,9 @@ export class Inboxes {
     for (;;) {
       const now = toTime(this.deps.clock.now());
       const missing = this.deps.rounds.missing(tenant, id, votes, MAX_ITEMS);
-      const asked = share(
+      const asked = await share(
         missing.entries,
-        ({ id: round, state: { spec, pass, electorate_hash, deadline } }): VoteAsked[] =>
+        async ({ id: round, state: { spec, pass, electorate_hash, deadline } }): Promise<VoteAsked[]> =>
           spec === undefined
             ? []
             : [
@@ -116,11 +117,7 @@ export class Inboxes {
               ],
       );
       const { entries, upTo } = this.deps.market.tasks.offersTo(agent, offers, now, MAX_ITEMS);
-      const offered = share(entries, ({ id: task, state: open }): Offer[] =>
-        open.spec === undefined
-          ? []
-          : [{ kind: 'offer', task, bids_close_at: open.ready_at, strength: strengthOf(open, now), spec: open.spec }],
-      );
+      const offered = await this.offers(tenant, entries, now);
       offers = offered.last?.place ?? upTo;
       votes = asked.last?.place ?? missing.upTo;
       const items = [...working, ...awarded.items, ...asked.items, ...offered.items];
@@ -136,6 +133,16 @@ export class Inboxes {
         };
       await turn();
     }
+  }
+
+  /** Offers of open tasks: what is to be done stands in their streams, the books do without it. */
+  private async offers(tenant: string, entries: readonly TaskEntry[], now: Time): Promise<Share<TaskEntry, Offer>> {
+    return await share(entries, async ({ id: task, state: open }): Promise<Offer[]> => {
+      const { spec } = (await this.deps.transactor.load(taskDecider, taskStream(tenant, task))).state;
+      return spec === undefined
+        ? []
+        : [{ kind: 'offer', task, bids_close_at: open.ready_at, strength: strengthOf(open, now), spec }];
+    });
   }
 
   /** The awards that the agent has to accept, in their order, and what it works on. */
@@ -180,17 +187,25 @@ interface Award {
   readonly assignment: Assignment;
 }
 
+interface Share<E, I> {
+  readonly items: readonly I[];
+  readonly bytes: number;
+  readonly last: E | undefined;
+}
+
 /**
  * As many as there is room for, as items, and their bytes; and the last entry that had room, when one had none.
  */
-function share<E, I>(
-  entries: readonly E[],
-  itemsOf: (entry: E) => readonly I[],
-): { items: I[]; bytes: number; last: E | undefined } {
+async function share<E extends object, I>(
+  live: readonly E[],
+  itemsOf: (entry: E) => Promise<readonly I[]>,
+): Promise<Share<E, I>> {
   const items: I[] = [];
   let bytes = 0;
+  // An entry may get another place while the items of one before it are found.
+  const entries = live.map((entry) => ({ ...entry }));
   for (const [i, entry] of entries.entries()) {
-    for (const item of itemsOf(entry)) {
+    for (const item of await itemsOf(entry)) {
       const size = JSON.stringify(item).length;
       if (items.length === MAX_ITEMS || (items.length > 0 && bytes + size > MAX_BYTES))
         return { items, bytes, last: entries[i - 1] };

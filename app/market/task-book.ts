@@ -56,7 +56,8 @@ export class TaskBook {
     this.listeners.push(listener);
   }
 
-  update(tenant: string, id: string, stream: string, state: TaskState, version: number): void {
+  update(tenant: string, id: string, stream: string, now: TaskState, version: number): void {
+    const state = withoutPayload(now);
     const known = this.open.get(stream);
     const before = known ?? this.held.get(stream);
     if (before !== undefined && before.version >= version) return;
@@ -263,6 +264,13 @@ function isOfferedTo(agent: AgentEntry, state: TaskState, now: Time): boolean {
   if (agent.state.profile?.offer !== null && !(spec.bid_seconds > 0 && ready_at > now)) return false;
   const obstacle = unfit(agent, spec, strengthOf(state, now), 'bid');
   return obstacle === undefined || obstacle === 'busy';
+}
+
+/** Nobody is chosen by the payload of a task, and books are held in memory. */
+function withoutPayload(state: TaskState): TaskState {
+  if (state.spec?.payload === undefined) return state;
+  const { payload: _, ...spec } = state.spec;
+  return { ...state, spec };
 }
 
 /** The capability that a task asks for first. */

@@ -2,7 +2,7 @@
 import type { Time } from '../../domain/kernel/time';
 import type { TaskState } from '../../domain/market/task';
 
-/** A task that waits, open or held. */
+/** A task that waits, open or held: without its payload, of which millions of bytes may wait. */
 export interface TaskEntry {
   readonly tenant: string;
   readonly id: string;

@@ -102,6 +102,22 @@ describe('the embedded database', () => {
     database = await Database.open(folder);
   });
 
+  test('a page of the feed ends where much of it had to be parsed', async () => {
+    const opened = await onDatabase((database) => SqliteEventStore.open(database));
+    const commits = chain('t/task/large', 60, undefined, (n) => ({ n, filler: 'x'.repeat(30_000) }));
+    await opened.store.append({ stream: 't/task/large', expected: -1, commits });
+    const store = await opened.reopen();
+    const found: number[] = [];
+    for (let from: string | undefined, end = false; !end;) {
+      const page = await store.feed(from, 500);
+      expect(page.commits.length).toBeLessThanOrEqual(17);
+      found.push(...page.commits.map(({ index }) => index));
+      ({ checkpoint: from, end } = page);
+    }
+    expect(found).toEqual(commits.map(({ commit }) => commit.index));
+    await opened.close();
+  });
+
   test('an operation that fails takes no other with it that shares its transaction', async () => {
     await database.write({ statements: [['CREATE TABLE t (n INTEGER PRIMARY KEY)', []]] });
     const results = await Promise.allSettled([

@@ -5,7 +5,7 @@ import { KEY_WINDOW_MS, type Snapshot } from '../../app/engine/ports';
 import type { Transactor } from '../../app/engine/transact';
 import { type Commit, sha256 } from '../../domain/kernel/commit';
 import type { Decider } from '../../domain/kernel/decider';
-import { toMillis } from '../../domain/kernel/time';
+import { plusSeconds, type Time, toMillis } from '../../domain/kernel/time';
 import { EPOCH, range } from '../support/commits';
 import { FaultyEventStore, scriptedFaults } from '../support/faults';
 import { MemoryEventStore } from '../support/memory-store';
@@ -25,6 +25,12 @@ import {
   transactorOn,
   verified,
 } from '../support/transacting';
+
+/** A tally whose state stays small, so that snapshots are kept of it. */
+const counter: Decider<Tally, TallyEvent> = {
+  ...tally,
+  evolve: (state, event) => ({ ...tally.evolve(state, event, undefined as never), ops: [] }),
+};
 
 describe('an Idempotency-Key', () => {
   const once = async (transactor: ReturnType<typeof transactorOn>, key = 'key-1', body: unknown = 'body', more = {}) =>
@@ -247,6 +253,35 @@ describe('reading', () => {
     expect(kept.length).toBeLessThanOrEqual(20);
     expect(kept).toEqual(expect.arrayContaining(range(10).map((i) => 90 + i)));
     expect((await transactor.load(tally, 'acme/tally/0')).state.sum).toBe(1);
+  });
+
+  test('and no more bytes of them than it may', async () => {
+    const transactor = transactorOn(new MemoryEventStore(), { cachedBytes: 100_000 });
+    for (const i of range(100))
+      await transactor.transact(tally, `acme/tally/${i}`, add('x'.repeat(10_000), 1), asking());
+    const kept = range(100).filter((i) => transactor.peek(`acme/tally/${i}`) !== undefined);
+    expect(kept.length).toBeLessThanOrEqual(22);
+    expect(kept).toContain(99);
+  });
+
+  test('what was then is found in a long stream without reading all before it', async () => {
+    const store = new MemoryEventStore();
+    const clock = new ManualClock();
+    const transactor = transactorOn(store, { clock });
+    for (const i of range(3_000)) {
+      if (i % 3 === 0) clock.time += 1_000;
+      await transactor.transact(counter, STREAM, add(`${i}`, 1), asking());
+    }
+    const first = (await transactor.commit(STREAM, 0))?.at as Time;
+    for (const seconds of [-1, 0, 1, 499.5, 500, 998, 999, 5_000]) {
+      store.reads.length = 0;
+      const { state, version } = await transactorOn(store).loadAt(counter, STREAM, {
+        asOf: plusSeconds(first, seconds),
+      });
+      const then = Math.min(3_000, Math.max(0, Math.floor(seconds) + 1) * 3);
+      expect([seconds, state.sum, version]).toEqual([seconds, then, then - 1]);
+      expect(store.reads.length).toBeLessThan(20);
+    }
   });
 
   test('upcasts what is older', async () => {

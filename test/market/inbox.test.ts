@@ -75,6 +75,16 @@ describe('one process', () => {
     expect([names.length, pages]).toEqual([160, 3]);
   });
 
+  test('an offer shows the payload, though the books hold it of none that waits', async () => {
+    const payload = { text: 'x'.repeat(5_000) };
+    await post(stage.first, 'large', { payload });
+    const { items } = await look(stage.first, 'ann');
+    expect(items).toMatchObject([{ kind: 'offer', task: 'large', spec: { payload } }]);
+    const waiting = [...stage.colony.market.tasks.longestWaiting(TENANT)].map(({ item }) => item);
+    expect(waiting.map(({ id }) => id)).toEqual(['large']);
+    expect(JSON.stringify(waiting).length).toBeLessThan(2_500);
+  });
+
   test('a hundred offers hide no vote, and a hundred votes no award', async () => {
     for (let i = 0; i < 120; i += 1) await post(stage.first, `t${i}`);
     for (let i = 0; i < 120; i += 1) expect(await ask(stage.first, `r${i}`, ['ann'])).toMatchObject({ ok: true });

@@ -1,8 +1,9 @@
 /** Reading the log itself: the receipts of a tenant in the order of the feed, and those of one stream. */
 import type { Commit } from '../../domain/kernel/commit';
 import { parseStream } from '../../domain/kernel/ids';
-import { Doorbells } from '../engine/doorbells';
 import type { Checkpoint, EventStore, FeedPage } from '../engine/ports';
+import { nextTurn, Slices } from '../engine/turns';
+import { SharedFeed } from './shared-feed';
 
 export interface ReceiptFilter {
   readonly category?: string;
@@ -27,23 +28,25 @@ const PAGE_BYTES = 4_000_000;
 const STREAM_STEP = 50;
 /** Of those that follow, each has a page in memory for as long as it takes its client to read it. */
 const FOLLOWED_BYTES = 500_000;
-const APPENDED = 'appended';
-const LOOK_EVERY_MS = 1_000;
 
 export class Receipts {
-  constructor(private readonly store: EventStore) {}
+  private readonly shared: SharedFeed;
+
+  constructor(private readonly store: EventStore) {
+    this.shared = new SharedFeed(store);
+  }
 
   /**
    * The tenant's receipts after a checkpoint, or from the beginning: as many as `limit` and some megabytes allow, one
    * however large it is. May be empty before the end is reached: go on from `after`. Throws RangeError when `after` is
-   * no place in this log.
+   * no place in this log, and the reason of `signal` when that has aborted.
    */
   async page(
     tenant: string,
     after: Checkpoint | undefined,
     limit: number,
     filter: ReceiptFilter,
-    bytes = PAGE_BYTES,
+    { bytes = PAGE_BYTES, signal }: { readonly bytes?: number; readonly signal?: AbortSignal } = {},
   ): Promise<ReceiptPage> {
     const commits: Commit[] = [];
     let from = after === BEGINNING ? undefined : after;
@@ -58,7 +61,7 @@ export class Receipts {
       scanned += page.commits.length;
       if (page.end || commits.length >= limit || left <= 0 || scanned >= MAX_SCANNED)
         return { commits, after: page.checkpoint, end: page.end };
-      await nextTurn();
+      await nextTurn(signal);
     }
   }
 
@@ -89,25 +92,37 @@ export class Receipts {
     signal: AbortSignal,
   ): AsyncGenerator<{ commit: Commit; after: Checkpoint }> {
     let from: Checkpoint = after ?? (await this.store.end());
-    const bells = new Doorbells();
-    const unsubscribe = this.store.onAppend(() => bells.ring(APPENDED));
+    const leave = this.shared.join();
+    const slices = new Slices();
     try {
       while (!signal.aborted) {
         const place = from;
-        const { commits, after: next } = await bells.until(APPENDED, {
-          // Appends of other processes don't ring here.
-          milliseconds: LOOK_EVERY_MS,
+        const { page, matching } = await this.shared.until({
           signal,
-          look: () => this.page(tenant, place, 200, filter, FOLLOWED_BYTES),
-          enough: (page) => page.commits.length > 0 || !page.end,
+          look: () => this.followed(place, (commit) => matches(commit, tenant, filter)),
+          enough: ({ page: { end }, matching: found }) => found.length > 0 || !end,
         });
+        const next = page.checkpoint;
         // Only the last of a page may move the place to go on from: whoever stops before it gets the others again.
-        for (const [i, commit] of commits.entries()) yield { commit, after: i === commits.length - 1 ? next : from };
+        for (const [i, commit] of matching.entries()) yield { commit, after: i === matching.length - 1 ? next : from };
         from = next;
+        await slices.pause();
       }
     } finally {
-      unsubscribe();
+      leave();
     }
+  }
+
+  /** What matches in the page that all who follow from a place are given; one's own where that holds too much. */
+  private async followed(
+    from: Checkpoint,
+    isWanted: (commit: Commit) => boolean,
+  ): Promise<{ page: FeedPage; matching: readonly Commit[] }> {
+    const page = await this.shared.read(from === BEGINNING ? undefined : from);
+    const matching = page.commits.filter(isWanted);
+    const room = { commits: Infinity, bytes: FOLLOWED_BYTES };
+    if (fittingIn(room, matching) === matching.length) return { page, matching };
+    return await this.upTo(from === BEGINNING ? undefined : from, { commits: SCAN, bytes: FOLLOWED_BYTES }, isWanted);
   }
 
   /** Throws RangeError when it is no place in this log. */
@@ -127,7 +142,9 @@ export class Receipts {
     stream: string,
     from: number,
     limit: number,
+    signal?: AbortSignal,
   ): Promise<{ readonly commits: readonly Commit[]; readonly next: number | undefined }> {
+    const slices = new Slices(signal);
     const commits: Commit[] = [];
     for (let left = PAGE_BYTES; ;) {
       const step = Math.min(STREAM_STEP, limit - commits.length);
@@ -138,6 +155,7 @@ export class Receipts {
       if (found.length < step && fitting === found.length) return { commits, next: undefined };
       if (commits.length >= limit || left <= 0 || fitting < found.length)
         return { commits, next: from + commits.length };
+      await slices.pause();
     }
   }
 }
@@ -176,9 +194,4 @@ function matches(commit: Commit, tenant: string, { category, correlation }: Rece
     (category === undefined || parts.category === category) &&
     (correlation === undefined || commit.meta.correlationId === correlation)
   );
-}
-
-/** Lets the rest of the process have its turn. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -9,6 +9,7 @@ import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, placeIn } from '../../domain/kernel/ids';
 import type { CorrelationDoc } from '../../projections/audit/correlations';
 import type { EventStore, ViewStore } from '../engine/ports';
+import { Slices } from '../engine/turns';
 import type { Views } from '../engine/views';
 
 const PAGE = 200;
@@ -29,14 +30,19 @@ export class Why {
     private readonly categories: () => readonly string[],
   ) {}
 
-  /** @param id a receipt (`stream@index`), a stream, the id of a task, or a correlation id */
-  async chain(tenant: string, id: string): Promise<CausalChain | Rejection> {
+  /**
+   * Rejects with the reason of `signal` when that has aborted.
+   *
+   * @param id a receipt (`stream@index`), a stream, the id of a task, or a correlation id
+   */
+  async chain(tenant: string, id: string, signal?: AbortSignal): Promise<CausalChain | Rejection> {
+    const slices = new Slices(signal);
     const unsearched: string[] = [];
     const chain = await causalChain(
       {
         categories: this.categories(),
         receipt: (ref) => this.receipt(tenant, ref),
-        members: (correlation) => this.members(tenant, correlation, unsearched),
+        members: (correlation) => this.members(tenant, correlation, unsearched, slices),
       },
       tenant,
       id,
@@ -53,7 +59,12 @@ export class Why {
   }
 
   /** The receipts of a correlation; where a stream was left before its end goes to `unsearched`. */
-  private async *members(tenant: string, correlation: string, unsearched: string[]): AsyncGenerator<Commit> {
+  private async *members(
+    tenant: string,
+    correlation: string,
+    unsearched: string[],
+    slices: Slices,
+  ): AsyncGenerator<Commit> {
     let continuation: string | undefined;
     let unrelated = 0;
     do {
@@ -68,6 +79,7 @@ export class Why {
           const read = await this.store.read(source, next, PAGE);
           const own = read.filter(({ meta }) => meta.correlationId === correlation);
           yield* own;
+          await slices.pause();
           unrelated += read.length - own.length;
           if (read.length < PAGE) break;
           next = (read.at(-1) as Commit).index + 1;

@@ -357,9 +357,14 @@ export class Tasks {
   }
 
   /** Computes the task's last award (or award number `award`) again from its receipt alone. */
-  async recompute(tenant: string, id: string, award?: number): Promise<Recomputation | Rejection> {
+  async recompute(
+    tenant: string,
+    id: string,
+    award?: number,
+    signal?: AbortSignal,
+  ): Promise<Recomputation | Rejection> {
     let found: Commit | undefined;
-    for await (const commit of this.transactor.commits(this.tasks.name(tenant, id))) {
+    for await (const commit of this.transactor.commits(this.tasks.name(tenant, id), 0, signal)) {
       if (
         commit.events.some(
           (event) =>

@@ -21,13 +21,13 @@ import { type Party, withoutParties } from '../../domain/oversight/parties';
 import {
   cancel,
   castVote,
+  countAgain,
   decidedByPeople,
   extend,
   open,
   type Opening,
   override,
   type PeoplesChoice,
-  recomputeRound,
   roundDecider,
   type RoundEvent,
   type RoundSpec,
@@ -42,6 +42,7 @@ import type { Outcome, RequestContext } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
+import { inSlices } from '../engine/turns';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { AgentBook } from '../market/module';
 import { partiesSince } from './parties';
@@ -266,12 +267,17 @@ export class Rounds {
     return this.rounds.sources({ where: { status: 'open' } });
   }
 
-  /** Counts a closed round again from its receipts alone. */
-  async recompute(tenant: string, id: string): Promise<Shown<typeof RoundRecomputation> | Rejection> {
+  /** Counts a closed round again from its receipts alone. Rejects with the reason of `signal` when that has aborted. */
+  async recompute(
+    tenant: string,
+    id: string,
+    signal?: AbortSignal,
+  ): Promise<Shown<typeof RoundRecomputation> | Rejection> {
     const commits = [];
-    for await (const commit of this.deps.transactor.commits(this.rounds.name(tenant, id))) commits.push(commit);
+    const receipts = this.deps.transactor.commits(this.rounds.name(tenant, id), 0, signal);
+    for await (const commit of receipts) commits.push(commit);
     if (commits.length === 0) return new Rejection('missing', 'round-not-found', 'there is no round with this id');
-    const counted = recomputeRound(commits);
+    const counted = await inSlices(countAgain(commits), signal);
     if (counted instanceof Rejection) return counted;
     const { ballots } = stateOf(roundDecider, commits);
     return { ...counted, matrix: agreementMatrix(Object.values(ballots)) };

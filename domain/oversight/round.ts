@@ -752,6 +752,15 @@ export interface RoundRecomputation {
  * deadline of a vote is not checked, and the count's only by the commit's time.
  */
 export function recomputeRound(commits: readonly Commit[]): RoundRecomputation | Rejection {
+  const counting = countAgain(commits);
+  for (;;) {
+    const { done, value } = counting.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same in steps, one a commit: thousands of votes take seconds. */
+export function* countAgain(commits: readonly Commit[]): Generator<undefined, RoundRecomputation | Rejection> {
   const faults: string[] = [];
   const verifier = new ChainVerifier(commits[0]?.stream ?? '');
   let counted: { recomputed: Tally; receipt: Tally } | undefined;
@@ -769,6 +778,7 @@ export function recomputeRound(commits: readonly Commit[]): RoundRecomputation |
       state = roundDecider.evolve(state, event, { stream, index, at, correlationId: meta.correlationId });
     });
     if (isOpen(state) && isDecided(state)) fault('the votes had decided, yet the round went on');
+    yield;
   }
   return counted === undefined
     ? new Rejection('invalid', 'round-not-closed', 'these are not the receipts of a closed round')

@@ -1,7 +1,9 @@
 /** Reading the log by pages: what is filtered out costs no requests, and no page holds more than was asked for. */
+import { setImmediate as immediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Receipts } from '../../app/audit/receipts';
 import type { Commit } from '../../domain/kernel/commit';
+import { commitRef } from '../../domain/kernel/ids';
 import { chain, nextCommit } from '../support/commits';
 import { MemoryEventStore } from '../support/memory-store';
 
@@ -77,7 +79,7 @@ test('nor in bytes, though one receipt is given however large it is', async () =
     const sizes: number[] = [];
     const found: number[] = [];
     for (let after = '0', end = false; !end;) {
-      const page = await receipts.page('t', after, 500, {}, bytes);
+      const page = await receipts.page('t', after, 500, {}, { bytes });
       sizes.push(page.commits.length);
       found.push(...page.commits.map(({ index }) => index));
       ({ after, end } = page);
@@ -95,4 +97,60 @@ test('nor in bytes, though one receipt is given however large it is', async () =
   expect(found).toEqual(all);
   expect(await receipts.stream(stream, 90, 500)).toEqual({ commits: [], next: undefined });
   expect((await receipts.stream(stream, 80, 10)).next).toBe(90);
+});
+
+test('what nobody waits for any more is read no further', async () => {
+  const store = await logOf(Array.from({ length: 3_000 }, () => 'task'));
+  const gone = new AbortController();
+  const page = new Receipts(store).page('t', '0', 1, { category: 'none' }, { signal: gone.signal });
+  gone.abort(new Error('the caller has gone'));
+  await expect(page).rejects.toThrow('the caller has gone');
+  expect(store.calls.feed).toBeLessThan(3);
+});
+
+describe('many who follow', () => {
+  /** Follows from a place until so many have come; at a receipt of one's choice waits as long as `slow` does. */
+  async function heard(
+    receipts: Receipts,
+    after: string | undefined,
+    count: number,
+    slow: () => Promise<unknown> = async () => undefined,
+  ): Promise<string[]> {
+    const stop = new AbortController();
+    const found: string[] = [];
+    for await (const { commit } of receipts.follow('t', after, {}, stop.signal)) {
+      found.push(commitRef(commit.stream, commit.index));
+      if (found.length === 3) await slow();
+      if (found.length === count) stop.abort();
+    }
+    return found;
+  }
+
+  test('are given what was read once, and each all of it in order', async () => {
+    const store = await logOf(Array.from({ length: 20 }, () => 'task'));
+    const receipts = new Receipts(store);
+    const end = await receipts.end();
+    const following = Array.from({ length: 50 }, () => heard(receipts, end, 10));
+    await immediate();
+    const before = store.calls.feed;
+    for (const commit of chain('t/task/2', 10))
+      await store.append({ stream: 't/task/2', expected: commit.commit.index - 1, commits: [commit] });
+    for (const found of await Promise.all(following))
+      expect(found).toEqual(Array.from({ length: 10 }, (_, i) => `t/task/2@${i}`));
+    expect(store.calls.feed - before).toBeLessThan(50);
+  });
+
+  test('are not held up by one that is slow, which misses nothing', async () => {
+    const store = await logOf(['task', 'task', 'task']);
+    const receipts = new Receipts(store);
+    let release: () => void = () => undefined;
+    const slow = heard(receipts, '0', 63, () => new Promise<void>((resolve) => (release = resolve)));
+    const quick = heard(receipts, '0', 63);
+    for (const commit of chain('t/task/2', 60, undefined, (n) => ({ n, filler: 'x'.repeat(30_000) })))
+      await store.append({ stream: 't/task/2', expected: commit.commit.index - 1, commits: [commit] });
+    const all = await quick;
+    expect(all).toHaveLength(63);
+    release();
+    expect(await slow).toEqual(all);
+  });
 });

@@ -3,13 +3,15 @@ import { AtOnce } from '../../../app/operation/limits';
 import { PLACE, receipts } from '../../../contract/audit/receipts';
 import { Rejection } from '../../../domain/kernel/decider';
 import { streamName } from '../../../domain/kernel/ids';
+import type { Principal } from '../../../domain/kernel/principal';
 import { bind } from '../../bind';
 import { pageOf } from '../../edge/answers';
 import { Problem, rejected } from '../../edge/problem';
 import { serverSentEvents } from '../../edge/stream';
 
-/** Streams that one principal has open; those whose client has left unseen end after a minute. */
+/** Streams that one principal has open, and all of a tenant; those whose client has left unseen end after a minute. */
 const streams = new AtOnce(20);
+const ofTenants = new AtOnce(1_000);
 const RETRY_SECONDS = 60;
 
 /** The log, or a stream, has not the place that the caller names. */
@@ -25,10 +27,29 @@ function noPlace(parameter: string): (error: unknown) => never {
   };
 }
 
+/** Counts one stream more until what is returned is called, or `over` aborts. Throws a Problem (429). */
+function enter({ tenant, id }: Principal, over: AbortSignal): () => void {
+  const leave = streams.enter(`${tenant} ${id}`, over);
+  const leaveTenant = leave && ofTenants.enter(tenant, over);
+  if (leave !== undefined && leaveTenant !== undefined)
+    return () => {
+      leave();
+      leaveTenant();
+    };
+  leave?.();
+  const [who, { most }] = leave === undefined ? [id, streams] : [`the tenant ${tenant}`, ofTenants];
+  throw Problem.later(
+    'too-many-requests',
+    `${who} has ${most} streams open, which is the most at once; close one, or try again in a minute.`,
+    RETRY_SECONDS,
+    { limit: most },
+  );
+}
+
 bind(receipts.page, async (colony, call) => {
   const { continuation, limit, ...filter } = call.query;
   const { commits, after, end } = await colony.receipts
-    .page(call.principal.tenant, continuation, limit, filter)
+    .page(call.principal.tenant, continuation, limit, filter, { signal: call.signal })
     .catch(noPlace('continuation'));
   return pageOf(call, commits, end ? undefined : after, { after });
 });
@@ -44,15 +65,7 @@ bind(receipts.follow, async (colony, call) => {
   const from = last ?? after ?? (await colony.receipts.end());
   await colony.receipts.check(from).catch(noPlace(last === null ? 'after' : 'Last-Event-ID'));
   const { signal } = call;
-  const leave = streams.enter(`${call.principal.tenant} ${call.principal.id}`, signal);
-  if (leave === undefined) {
-    throw Problem.later(
-      'too-many-requests',
-      `${call.principal.id} has ${streams.most} streams open, which is the most at once; close one, or try again in a minute.`,
-      RETRY_SECONDS,
-      { limit: streams.most },
-    );
-  }
+  const leave = enter(call.principal, signal);
   async function* events() {
     try {
       // Whoever is cut off before the first receipt goes on from here, not from a later now.
@@ -60,7 +73,7 @@ bind(receipts.follow, async (colony, call) => {
       for await (const { commit, after: next } of colony.receipts.follow(call.principal.tenant, from, filter, signal))
         yield { id: next, event: 'commit', data: commit };
     } finally {
-      leave?.();
+      leave();
     }
   }
   return serverSentEvents(events(), signal);
@@ -70,7 +83,7 @@ bind(receipts.stream, async (colony, call) => {
   const { category, id } = call.params;
   const from = Number(call.query.continuation ?? 0);
   const stream = streamName(call.principal.tenant, category, id);
-  const { commits, next } = await colony.receipts.stream(stream, from, call.query.limit);
+  const { commits, next } = await colony.receipts.stream(stream, from, call.query.limit, call.signal);
   if (commits.length === 0 && from === 0) throw Problem.of('not-found', `There is no ${category} ${id}.`);
   // The last page may have been full: the place after it is one, further ones are not.
   if (commits.length === 0 && (await colony.receipts.stream(stream, from - 1, 1)).commits.length === 0)
@@ -79,7 +92,7 @@ bind(receipts.stream, async (colony, call) => {
 });
 
 bind(receipts.why, async (colony, call) => {
-  const chain = await colony.why.chain(call.principal.tenant, call.query.id);
+  const chain = await colony.why.chain(call.principal.tenant, call.query.id, call.signal);
   if (chain instanceof Rejection) throw rejected(chain);
   return { body: chain };
 });

@@ -1,0 +1,67 @@
+/** Long work in slices: one at a time in a turn of the event loop, however many there are, and until nobody waits. */
+import { setImmediate as immediate } from 'node:timers/promises';
+import { inSlices, nextTurn } from '../../app/engine/turns';
+
+/** Counts turns of the event loop until `work` is done. */
+async function turnsDuring(work: (turn: () => number) => Promise<unknown>): Promise<number> {
+  let turns = 0;
+  let going = true;
+  const count = (): void => {
+    turns += 1;
+    if (going) setImmediate(count);
+  };
+  setImmediate(count);
+  await work(() => turns);
+  going = false;
+  return turns;
+}
+
+/** Uses the processor for some milliseconds, and counts. */
+function* busy(steps: number, done: () => void): Generator<undefined, number> {
+  for (let step = 0; step < steps; step += 1) {
+    for (const until = performance.now() + 2; performance.now() < until;);
+    done();
+    yield;
+  }
+  return steps;
+}
+
+test('of many that read, one has its slice in a turn', async () => {
+  const inTurn = new Map<number, number>();
+  await turnsDuring(async (turn) => {
+    await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        for (let slice = 0; slice < 5; slice += 1) {
+          await nextTurn();
+          inTurn.set(turn(), (inTurn.get(turn()) ?? 0) + 1);
+        }
+      }),
+    );
+  });
+  expect([...inTurn.values()].reduce((sum, each) => sum + each, 0)).toBe(100);
+  // Ours is counted before or after theirs.
+  expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(2);
+});
+
+test('others have their turn while something is done step by step', async () => {
+  let result = 0;
+  const turns = await turnsDuring(async () => (result = await inSlices(busy(60, () => undefined))));
+  expect(result).toBe(60);
+  expect(turns).toBeGreaterThan(10);
+});
+
+test('what nobody waits for any more ends', async () => {
+  const gone = new AbortController();
+  let steps = 0;
+  const work = inSlices(
+    busy(1_000, () => (steps += 1)),
+    gone.signal,
+  );
+  await immediate();
+  gone.abort(new Error('the caller has gone'));
+  await expect(work).rejects.toThrow('the caller has gone');
+  expect(steps).toBeLessThan(500);
+  const next = nextTurn();
+  await expect(nextTurn(AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+  await next;
+});

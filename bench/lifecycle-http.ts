@@ -6,12 +6,14 @@ import { Formicary, type TaskInput } from '../client/client';
 import { Crew } from '../samples/demo/crew';
 import { freePort, HostProcess } from '../samples/demo/host-process';
 import { agentId, CAPACITY, specOf, typeOf } from './colony';
-import { pause, rssOf } from './measure';
+import { cpuMsOf, pause, rssOf } from './measure';
 
 export interface HttpLifecycleResult {
   /** Of the host, in MB; null where the system does not tell. */
   readonly hostRssMb: number | null;
   readonly tasksPerSecond: number;
+  /** Processor time of the host for one task, in milliseconds. */
+  readonly hostCpuMsPerTask: number;
   readonly tasks: number;
   readonly seconds: number;
 }
@@ -70,6 +72,7 @@ export class HttpColony {
   async run(name: string, tasks: number): Promise<HttpLifecycleResult> {
     const { crew, client } = this;
     const before = crew.counts.completed;
+    const cpu = cpuMsOf(this.host.pid);
     const started = performance.now();
     let posted = 0;
     const poster = async (): Promise<void> => {
@@ -100,7 +103,8 @@ export class HttpColony {
     }
     const seconds = (performance.now() - started) / 1000;
     await this.settled();
-    return { tasksPerSecond: tasks / seconds, tasks, seconds, hostRssMb: rssOf(this.host.pid) };
+    const hostCpuMsPerTask = (cpuMsOf(this.host.pid) - cpu) / tasks;
+    return { tasksPerSecond: tasks / seconds, tasks, seconds, hostCpuMsPerTask, hostRssMb: rssOf(this.host.pid) };
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Argument, Command } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import { readLog, Verification } from '../samples/demo/log';
 import { benchAgents, type IdleReport, type IdleSettings } from './agents';
 import { type AppendReport, type AppendSettings, benchAppend } from './append';
@@ -13,11 +13,13 @@ import { benchDecisions, type DecisionReport, type DecisionSettings } from './de
 import { decisionTables } from './decisions-report';
 import { type LifecycleResult, runLifecycle } from './lifecycle';
 import { HttpColony, type HttpLifecycleResult } from './lifecycle-http';
+import { benchLog, type LogReport, type LogSettings } from './log';
 import { median, type Memory } from './measure';
 import { benchOverload, type OverloadReport, type OverloadSettings } from './overload';
 import { preload } from './preload';
 import { printReport } from './report';
 import { benchSignals, type SignalReport, type SignalSettings } from './signals';
+import { benchSoak, type SoakReport, type SoakSettings } from './soak';
 import { benchStart, type StartReport } from './start';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -32,8 +34,12 @@ const PARTS = [
   'backlog',
   'agents',
   'overload',
+  'log',
+  'soak',
 ] as const;
 type Part = (typeof PARTS)[number];
+/** Only where they are asked for: each takes longer than all others together. */
+const LONG: readonly Part[] = ['log', 'soak'];
 
 interface Settings {
   readonly append: AppendSettings;
@@ -43,6 +49,8 @@ interface Settings {
   readonly backlog: BacklogSettings;
   readonly idle: IdleSettings;
   readonly overload: OverloadSettings;
+  readonly log: Omit<LogSettings, 'events' | 'agents'>;
+  readonly soak: SoakSettings;
   /** Starts of each app; the median counts. */
   readonly starts: number;
   readonly agents: number;
@@ -70,6 +78,8 @@ const FULL: Settings = {
     burstSeconds: 60,
     recoverySeconds: 30,
   },
+  log: { signals: 200_000, rounds: 3, tasks: 15_000, httpTasks: 6_000, emissions: 50_000 },
+  soak: { tasks: 1_000_000, agents: 204 },
   starts: 9,
   agents: 1_000,
   past: 1_000_000,
@@ -87,6 +97,8 @@ const SMOKE: Settings = {
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
   overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
+  log: { signals: 2_000, rounds: 1, tasks: 100, httpTasks: 50, emissions: 500 },
+  soak: { tasks: 400, agents: 68 },
   starts: 1,
   agents: 68,
   past: 5_000,
@@ -144,6 +156,8 @@ export interface BenchReport {
   backlog?: BacklogReport;
   agents?: IdleReport;
   overload?: OverloadReport;
+  log?: LogReport;
+  soak?: SoakReport;
   seconds: number;
 }
 
@@ -151,14 +165,16 @@ interface Options {
   readonly json: boolean;
   readonly smoke: boolean;
   readonly data: string;
+  readonly tasks?: number;
 }
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how long a cold start takes, and what a task asks of Cosmos DB.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how long a cold start takes, and what a task asks of Cosmos DB. Where they are asked for: what a long past costs, and whether memory grows.',
   )
-  .addArgument(new Argument('[parts...]', 'what to measure; all by default').choices(PARTS))
+  .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(' and ')} by default`).choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
+  .option('--tasks <count>', 'tasks of the soak', countOf)
   .option('--json', 'end with one line of JSON on standard output', false)
   .option(
     '--data <folder>',
@@ -212,6 +228,21 @@ class Bench {
 
   overload(): Promise<OverloadReport> {
     return benchOverload(this.folder, this.settings.overload);
+  }
+
+  async log(): Promise<LogReport> {
+    const { log, agents, past: events } = this.settings;
+    await this.makePast();
+    return benchLog(this.folder, this.past, { ...log, agents, events });
+  }
+
+  soak(): Promise<SoakReport> {
+    return benchSoak(this.folder, this.settings.soak, ({ tasks, heapMb, rssMb, cpuMsPerTask }) => {
+      const [heap, rss] = [heapMb, rssMb].map((mb) => mb.toFixed(1));
+      process.stderr.write(
+        `    ${tasks} tasks: heap ${heap} MB, rss ${rss} MB, ${cpuMsPerTask.toFixed(3)} ms a task\n`,
+      );
+    });
   }
 
   async lifecycle(): Promise<LifecycleReport> {
@@ -310,6 +341,11 @@ function freshFolder(data: string): string {
   return folder;
 }
 
+function countOf(value: string): number {
+  if (!/^[1-9]\d*0$/.test(value)) throw new InvalidArgumentError('Must be a multiple of ten.');
+  return Number(value);
+}
+
 function isAlive(pid: number): boolean {
   try {
     return pid !== process.pid && process.kill(pid, 0);
@@ -320,7 +356,7 @@ function isAlive(pid: number): boolean {
 
 async function main(): Promise<void> {
   program.parse();
-  const { json, smoke, data } = program.opts<Options>();
+  const { json, smoke, data, tasks } = program.opts<Options>();
   const chosen = program.processedArgs[0] as Part[];
   const folder = freshFolder(path.resolve(data));
   const began = performance.now();
@@ -343,8 +379,11 @@ async function main(): Promise<void> {
     seconds: 0,
   };
   try {
-    const bench = new Bench(folder, smoke ? SMOKE : FULL, !smoke);
-    for (const part of chosen.length === 0 ? PARTS : chosen) {
+    const sizes = smoke ? SMOKE : FULL;
+    const settings = tasks === undefined ? sizes : { ...sizes, soak: { ...sizes.soak, tasks } };
+    const bench = new Bench(folder, settings, !smoke);
+    const usual = smoke ? PARTS : PARTS.filter((part) => !LONG.includes(part));
+    for (const part of chosen.length === 0 ? usual : chosen) {
       process.stderr.write(`  ${part}…\n`);
       Object.assign(report, { [part]: await bench[part]() });
     }

@@ -4,9 +4,11 @@ import type { IdleReport } from './agents';
 import type { AppendReport } from './append';
 import type { BacklogReport } from './backlog';
 import type { CostReport, Spent } from './cost';
+import type { Dearer, LogReport } from './log';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { OverloadReport } from './overload';
 import type { SignalReport } from './signals';
+import type { SoakReport } from './soak';
 import type { StartReport } from './start';
 
 const n = (value: number, digits = 0): string =>
@@ -21,7 +23,7 @@ interface Target {
 }
 
 export function printReport(report: BenchReport): string {
-  const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, machine } = report;
+  const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, log, soak, machine } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -34,6 +36,8 @@ export function printReport(report: BenchReport): string {
     backlog && backlogTable(backlog),
     agents && agentsTable(agents),
     overload && overloadTable(overload),
+    log && logTable(log),
+    soak && soakTable(soak),
     // A smoke run's figures mean nothing: it has no targets.
     targets.length === 0 || report.smoke
       ? undefined
@@ -46,7 +50,7 @@ export function printReport(report: BenchReport): string {
 }
 
 /** What is to be reached; nothing fails when it is not. */
-export function targetsOf({ append, lifecycle, http, overload }: BenchReport): Target[] {
+export function targetsOf({ append, lifecycle, http, overload, log, soak }: BenchReport): Target[] {
   const targets: Target[] = [];
   const add = (name: string, goal: string, measured: string, met: boolean) =>
     void targets.push({ name, goal, measured, met });
@@ -68,6 +72,11 @@ export function targetsOf({ append, lifecycle, http, overload }: BenchReport): T
     add('life cycles over HTTP', '≥ 800 tasks/s', n(http.fresh.tasksPerSecond), http.fresh.tasksPerSecond >= 800);
     add(`over HTTP, slower on ${n(http.events)} events`, '≤ 15 %', percent(http.slower), http.slower <= 0.15);
   }
+  if (log !== undefined)
+    for (const [name, { ratio }] of dearerOf(log))
+      add(`${name} on ${n(log.events)} events`, '≤ 1.05 times as dear', n(ratio, 2), ratio <= 1.05);
+  if (soak !== undefined)
+    add('heap over a soak, from its third tenth', '≤ 2 % more', percent(soak.growth), soak.growth <= 0.02);
   if (overload !== undefined) {
     const { goodput, wasted, livingLost, byAgentsShift, recoverySeconds, refusedP99Ms } = overload;
     const [most = '', share = 0] = byTimes(goodput).at(-1) ?? [];
@@ -189,6 +198,36 @@ function backlogTable(report: BacklogReport): string {
       ['they are worked off, beside a tenth of them', n(deepCpuMs, 2), n(shallowCpuMs, 2), n(deepRatio, 2)],
     ],
   );
+}
+
+/** What is judged of it. */
+function dearerOf({ lifecycle, http, signal }: LogReport): [name: string, Dearer][] {
+  return [
+    ['a life cycle in process', lifecycle],
+    ['one over HTTP', http],
+    ['a signal', signal],
+  ];
+}
+
+function logTable(report: LogReport): string {
+  const rows: [name: string, Dearer][] = [
+    ...dearerOf(report),
+    ['in process, the thread that decides', report.deciding],
+    ['in process, all other threads', report.writing],
+  ];
+  return `${heading('The length of the log', `${n(report.events)} events and ${n(report.signals)} signals, beside a fresh store`)}
+${table(
+  ['milliseconds of a core', 'fresh', 'with a past', 'times'],
+  rows.map(([name, { fresh, past, ratio }]) => [name, n(fresh, 3), n(past, 3), n(ratio, 2)]),
+)}`;
+}
+
+function soakTable({ tasks, agents, tenths, ...soak }: SoakReport): string {
+  return `${heading('Memory', `${n(tasks)} tasks, ${n(agents)} agents that came and went, ${n(soak.void)} awards to agents that had left; from the third tenth on the heap grew by ${n(soak.growthMb, 1)} MB`)}
+${table(
+  ['tasks', 'heap after a collection, MB', 'process, MB', 'ms of a core a task'],
+  tenths.map((tenth) => [n(tenth.tasks), n(tenth.heapMb, 1), n(tenth.rssMb), n(tenth.cpuMsPerTask, 3)]),
+)}`;
 }
 
 function agentsTable({ perGateway, presenceSeconds, seconds, restCpuShare, gateways, singly }: IdleReport): string {

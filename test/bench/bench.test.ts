@@ -72,7 +72,11 @@ test('a smoke run measures every part', async () => {
   expect(report.overload?.peak).toBeGreaterThan(0);
   expect(Object.keys(report.overload?.goodput ?? {}).sort()).toEqual(['0.5', '4']);
   expect(report.overload?.livingLost).toBe(0);
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(12);
+  expect(report.log?.http.ratio).toBeGreaterThan(0);
+  expect(report.log?.signal.past).toBeGreaterThan(0);
+  expect(report.soak?.tenths.map(({ tasks }) => tasks)).toEqual(Array.from({ length: 10 }, (_, i) => (i + 1) * 40));
+  expect(report.soak?.agents).toBe(68 + 16);
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(16);
 }, 240_000);
 
 test('one part alone', async () => {

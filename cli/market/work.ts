@@ -112,7 +112,7 @@ export async function accept(context: Context, input: ClaimInput): Promise<void>
   const answer = await context.client.as(agent).tasks.accept(input.task, { award });
   if (context.json) return printJson(answer);
   print(
-    `${bold(said(input.task))} is ${answer.task.status} by ${said(agent)}, award ${award}: a heartbeat each ${answer.task.lease_seconds} s keeps it.`,
+    `${bold(said(input.task))} is ${answer.task.status} by ${said(agent)}, award ${award}. It is kept by a heartbeat (POST /v1/tasks/${said(input.task)}/heartbeat) within ${answer.task.lease_seconds} s of the last.`,
   );
 }
 

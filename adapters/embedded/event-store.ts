@@ -17,6 +17,10 @@ const LARGE_BYTES = 8 * 1024;
 /** Of a stream with more commands than this the database is asked. */
 const MAX_COMMANDS = 64;
 
+/** By the command's name, the index of the commit that answers it. Most streams have none. */
+type Commands = ReadonlyMap<string, number>;
+const NO_COMMANDS: Commands = new Map();
+
 export const EVENT_SCHEMA: readonly Statement[] = [
   [
     `CREATE TABLE IF NOT EXISTS commits (
@@ -56,7 +60,7 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
    * Which commands the streams answer that this process has begun, and which commit each: the database need not be
    * asked for a command that is new.
    */
-  private readonly commands = new Recent<string, Map<string, number>>(RECENT);
+  private readonly commands = new Recent<string, Commands>(RECENT);
 
   /** Appends whose answer has not come. */
   private underWay = 0;
@@ -123,7 +127,7 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
       if (body.length <= LARGE_BYTES) this.recent.set(commit.hash, { commit, bytes: body.length });
     this.underWay += 1;
     // Until it is known what became of this, the database says what the stream answers.
-    const known = expected < 0 ? new Map<string, number>() : this.commands.get(stream);
+    const known = expected < 0 ? NO_COMMANDS : this.commands.get(stream);
     this.commands.delete(stream);
     const result = await this.database
       .write({
@@ -139,10 +143,8 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
       })
       .finally(() => (this.underWay -= 1));
     if (result.kind === 'guarded') return { kind: 'conflict', head: Number(result.value) };
-    if (known !== undefined) {
-      for (const [command, index] of answers) known.set(command, index);
-      if (known.size <= MAX_COMMANDS) this.commands.set(stream, known);
-    }
+    if (known !== undefined && known.size + answers.length <= MAX_COMMANDS)
+      this.commands.set(stream, answers.length === 0 ? known : new Map([...known, ...answers]));
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
   }

@@ -16,6 +16,7 @@ import { HttpColony, type HttpLifecycleResult } from './lifecycle-http';
 import { benchLog, type LogReport, type LogSettings } from './log';
 import { median, type Memory } from './measure';
 import { benchOverload, type OverloadReport, type OverloadSettings } from './overload';
+import { benchPeers, type PeerReport } from './peers';
 import { preload } from './preload';
 import { printReport } from './report';
 import { benchSignals, type SignalReport, type SignalSettings } from './signals';
@@ -36,6 +37,7 @@ const PARTS = [
   'overload',
   'log',
   'soak',
+  'peers',
 ] as const;
 type Part = (typeof PARTS)[number];
 /** Only where they are asked for: each takes longer than all others together. */
@@ -61,6 +63,11 @@ interface Settings {
   readonly warmUp: number;
   readonly tasks: number;
   readonly httpTasks: number;
+  /** Agents of a gateway, where they speak through gateways. */
+  readonly perGateway: number;
+  /** Tasks of a peer's run, and runs. */
+  readonly peerTasks: number;
+  readonly peerRounds: number;
 }
 
 const FULL: Settings = {
@@ -83,10 +90,13 @@ const FULL: Settings = {
   starts: 9,
   agents: 1_000,
   past: 1_000_000,
-  rounds: 3,
+  rounds: 5,
   warmUp: 2_000,
   tasks: 15_000,
   httpTasks: 6_000,
+  perGateway: 250,
+  peerTasks: 10_000,
+  peerRounds: 5,
 };
 
 const SMOKE: Settings = {
@@ -106,6 +116,9 @@ const SMOKE: Settings = {
   warmUp: 50,
   tasks: 400,
   httpTasks: 200,
+  perGateway: 20,
+  peerTasks: 200,
+  peerRounds: 1,
 };
 
 /** A store's runs. */
@@ -132,6 +145,9 @@ export interface LifecycleReport {
 
 export interface HttpReport {
   readonly fresh: LifecycleRuns<HttpLifecycleResult>;
+  /** On a fresh store as well, where gateways speak for so many agents each. */
+  readonly gateways: LifecycleRuns<HttpLifecycleResult>;
+  readonly perGateway: number;
   readonly past: LifecycleRuns<HttpLifecycleResult>;
   readonly events: number;
   readonly slower: number;
@@ -158,6 +174,7 @@ export interface BenchReport {
   overload?: OverloadReport;
   log?: LogReport;
   soak?: SoakReport;
+  peers?: PeerReport;
   seconds: number;
 }
 
@@ -170,7 +187,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how long a cold start takes, and what a task asks of Cosmos DB. Where they are asked for: what a long past costs, and whether memory grows.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, and whether memory grows.',
   )
   .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(' and ')} by default`).choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
@@ -183,7 +200,7 @@ const program = new Command('npm run bench --')
   )
   .addHelpText(
     'after',
-    '\nTakes about twelve minutes and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.',
+    '\nTakes about half an hour and 4 GB of disk; leave the machine alone meanwhile. The figures of a run belong together: compare runs by their ratios.',
   );
 
 class Bench {
@@ -224,6 +241,11 @@ class Bench {
 
   agents(): Promise<IdleReport> {
     return benchAgents(this.folder, this.settings.idle);
+  }
+
+  peers(): Promise<PeerReport> {
+    const { agents, warmUp, peerTasks: tasks, peerRounds: rounds } = this.settings;
+    return benchPeers(this.folder, path.join(ROOT, '.cache/peers'), { agents, warmUp, tasks, rounds });
   }
 
   overload(): Promise<OverloadReport> {
@@ -275,16 +297,17 @@ class Bench {
 
   async http(): Promise<HttpReport> {
     await this.makePast();
+    const { rounds, perGateway, past: events } = this.settings;
     const fresh: HttpLifecycleResult[] = [];
+    const through: HttpLifecycleResult[] = [];
     const later: HttpLifecycleResult[] = [];
-    for (let round = 0; round < this.settings.rounds; round += 1) {
-      const data = path.join(this.folder, 'http');
-      fresh.push(await this.overHttp(data));
-      rmSync(data, { recursive: true, force: true });
+    for (let round = 0; round < rounds; round += 1) {
+      fresh.push(await this.overHttp());
+      through.push(await this.overHttp(undefined, perGateway));
       later.push(await this.overHttp(this.past));
     }
-    const [a, b] = [runsOf(fresh), runsOf(later)];
-    return { fresh: a, past: b, events: this.settings.past, slower: 1 - b.tasksPerSecond / a.tasksPerSecond };
+    const [a, b, gateways] = [runsOf(fresh), runsOf(later), runsOf(through)];
+    return { fresh: a, gateways, perGateway, past: b, events, slower: 1 - b.tasksPerSecond / a.tasksPerSecond };
   }
 
   private async makePast(): Promise<void> {
@@ -314,14 +337,17 @@ class Bench {
     }
   }
 
-  private async overHttp(data: string): Promise<HttpLifecycleResult> {
-    const colony = await HttpColony.open(data, this.settings.agents);
+  /** On the store of `data`, else on a fresh one that is deleted again. */
+  private async overHttp(data?: string, perGateway = 0): Promise<HttpLifecycleResult> {
+    const fresh = path.join(this.folder, 'http');
+    const colony = await HttpColony.open(data ?? fresh, this.settings.agents, { perGateway });
     try {
       const name = `http-${process.pid}-${Math.round(performance.now())}`;
       await colony.run(`${name}-warm`, this.settings.warmUp);
       return await colony.run(name, this.settings.httpTasks);
     } finally {
       await colony.close();
+      rmSync(fresh, { recursive: true, force: true });
     }
   }
 }

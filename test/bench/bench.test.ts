@@ -62,6 +62,7 @@ test('a smoke run measures every part', async () => {
       expect(Math.min(rate.perSecond, limit.commitsPerSecond)).toBeGreaterThan(0);
   expect(report.lifecycle?.commitsPerTask).toBe(6);
   expect(report.lifecycle?.fresh.tasksPerSecond).toBeGreaterThan(0);
+  expect(report.http?.gateways.tasksPerSecond).toBeGreaterThan(0);
   expect(report.http?.past.tasksPerSecond).toBeGreaterThan(0);
   expect(report.signals?.http.batch.perSecond).toBeGreaterThan(0);
   expect(report.start?.formicaryMs).toBeGreaterThan(report.start?.helloMs ?? Infinity);
@@ -76,7 +77,8 @@ test('a smoke run measures every part', async () => {
   expect(report.log?.signal.past).toBeGreaterThan(0);
   expect(report.soak?.tenths.map(({ tasks }) => tasks)).toEqual(Array.from({ length: 10 }, (_, i) => (i + 1) * 40));
   expect(report.soak?.agents).toBe(68 + 16);
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(16);
+  expect(report.peers?.formicary.tasksPerSecond).toBeGreaterThan(0);
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(17);
 }, 240_000);
 
 test('one part alone', async () => {

@@ -296,7 +296,8 @@ async function drained(
 async function nobodyWaits(client: Formicary): Promise<boolean> {
   const { feed } = await client.status();
   if (feed.some(({ lag }) => (lag ?? 0) > 0)) return false;
-  for (const status of ['held', 'open', 'awarded', 'running'] as const)
+  // In the order of a task's life, and open ones once more: one whose lease runs out meanwhile goes back to there.
+  for (const status of ['held', 'open', 'awarded', 'running', 'open'] as const)
     if ((await client.tasks.list({ status, limit: 1 })).value.length > 0) return false;
   return true;
 }

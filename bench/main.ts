@@ -76,7 +76,8 @@ const FULL: Settings = {
   decisions: { voters: 50, rounds: 400, httpRounds: 100, atOnce: 20, approvals: 500, waiting: 1_000 },
   cost: { tasks: 500, approvals: 100, idleSeconds: 10 },
   backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
-  idle: { gateways: [1_000, 4_000, 12_000], singly: [1_000], seconds: 8 },
+  // As long as a poll waits: each asks once meanwhile.
+  idle: { gateways: [1_000, 4_000, 12_000], singly: [1_000], seconds: 20 },
   overload: {
     agents: 340,
     times: [0.5, 1, 2, 4, 8],

@@ -82,7 +82,11 @@ export class Feed {
   private unreadable: string | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
   private redelivering: Promise<void> | undefined;
-  /** Where this process reads the feed: when it began to, and the longest delay since somebody has asked. */
+  /**
+   * Where this process reads the feed: how many commits of those that were there when it began are still to be read;
+   * when it had read them all; and the longest delay since somebody has asked.
+   */
+  private past = 0;
   private began: Time | undefined;
   private longest = 0;
 
@@ -125,7 +129,8 @@ export class Feed {
         this.position = done;
       }
     }
-    this.began = toTime(this.clock.now());
+    this.past = furthest;
+    this.readPast(0);
     this.stopRinging = this.store.onAppend(() => this.ring());
     this.running = this.run();
     this.every(SAVE_EVERY_MS, () => void this.save());
@@ -181,7 +186,8 @@ export class Feed {
 
   /**
    * The longest delay, in seconds, of what was handled since this was asked last: 0 where triggers read the feed, which
-   * come when they come. What waited for this process to start counts from then on.
+   * come when they come. What a consumer finds at the start, be it the whole log, is no delay of this process: nobody
+   * could make that less by refusing work. Until it is read nothing counts, and from then on what waited for it does.
    */
   takeDelay(): number {
     const { longest } = this;
@@ -274,6 +280,7 @@ export class Feed {
           for (const subscription of this.subscriptions) this.dispatch(subscription, page.commits, page.checkpoint);
           const busiest = this.subscriptions.filter((subscription) => subscription.outstanding >= MAX_OUTSTANDING);
           await Promise.all(busiest.map(({ chain }) => chain));
+          this.readPast(page.end ? this.past : page.commits.length + (page.altered?.length ?? 0));
           if (!page.end) continue;
         }
       } catch (error) {
@@ -291,6 +298,12 @@ export class Feed {
       // Commits that come within one turn of the event loop are read together.
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** So many more of the commits that were there at the start have been read; after the last of them, delays count. */
+  private readPast(commits: number): void {
+    this.past -= commits;
+    if (this.past <= 0) this.began ??= toTime(this.clock.now());
   }
 
   private dispatch(subscription: Subscription, commits: readonly Commit[], checkpoint: Checkpoint): void {

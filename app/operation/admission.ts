@@ -165,7 +165,7 @@ export class AdaptiveLimit {
     for (const [tenant, asker] of this.askers) {
       asker.demand += (Math.max(0, asker.asked) / seconds - asker.demand) * weight;
       asker.asked = 0;
-      if (asker.demand < FORGOTTEN_BELOW) this.askers.delete(tenant);
+      if (asker.demand < FORGOTTEN_BELOW && !this.isOwing(asker, now)) this.askers.delete(tenant);
     }
     this.level = this.rate === Infinity ? Infinity : evenLevel([...this.askers.values()], this.rate);
   }
@@ -197,6 +197,13 @@ export class AdaptiveLimit {
     const asker = { tokens: this.burst(this.size), at: now, asked: 0, demand: 0, owed: 0, size: this.size };
     this.askers.set(tenant, asker);
     return asker;
+  }
+
+  /** Who has taken too much is not forgotten before that is made up for: it would come back with a full burst. */
+  private isOwing(asker: Asker, now: number): boolean {
+    if (this.level === Infinity) return false;
+    this.refill(asker, now);
+    return asker.tokens < 0;
   }
 
   private refill(asker: Asker, now: number): void {

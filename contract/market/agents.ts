@@ -235,7 +235,6 @@ export const agents = contract({
     path: '/v1/agents',
     tag,
     needs: 'read_write',
-    work: 'new',
     refuses: [],
     summary: 'Register an agent under a new id',
     description:
@@ -252,7 +251,6 @@ export const agents = contract({
     path: '/v1/agents/{id}',
     tag,
     needs: 'read_write',
-    work: 'new',
     refuses: [],
     summary: 'Register an agent, or revise what it says of itself',
     params: ById,

@@ -87,7 +87,6 @@ export const gateway = contract({
     path: '/v1/gateway/agents',
     tag,
     needs: 'read_write',
-    work: 'new',
     summary: `Register up to ${MOST} agents, or revise what they say of themselves`,
     description: `The caller, a service, speaks for them from then on, until they are deregistered. An id that another has registered is refused. Each agent is read, and registered or refused, on its own (what its problem points at is within the agent); the answers stand in the order of the agents. ${SENT_AGAIN}`,
     conditional: false,

@@ -111,7 +111,7 @@ export interface Edge {
   admits?(work: Work, principal: Principal): number;
   /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
   charge?(work: Work, principal: Principal, cost: number): void;
-  /** Somebody who may ask has asked. */
+  /** Somebody has asked, whether it is let in or not. */
   heard?(principal: Principal): void;
   /** Claims an Idempotency-Key for a request; see `Keys`. */
   claim(claim: KeyClaim): Promise<Claimed>;
@@ -269,8 +269,8 @@ async function enter(definition: BoundRoute, header: HeaderOf): Promise<Entered>
     const found = await requireEdge().principalOf(header);
     if (found instanceof Problem) throw found;
     principal = found;
-    admit(definition, principal);
     edge?.heard?.(principal);
+    admit(definition, principal);
     checkLoad(definition, principal);
     return { principal, refusal: undefined };
   } catch (error) {
@@ -330,8 +330,7 @@ function admit(definition: BoundRoute, principal: Principal): void {
 }
 
 /**
- * What has to wait while the host is late hears so before its body is read; what an agent sends is a sign of life all
- * the same.
+ * What has to wait while the host is late hears so before its body is read.
  */
 function checkLoad({ work }: BoundRoute, principal: Principal): void {
   const wait = requireEdge().admits?.(work, principal) ?? 0;

@@ -280,3 +280,17 @@ test('settled waits for the slowest consumer, and status says meanwhile how far 
     { consumer: 'quick', lag: 0, parked: 0 },
   ]);
 });
+
+test('what a new consumer finds is no delay of this process; what waits after that is', async () => {
+  const first = await start([new Diary('a')]);
+  await write(first, X, 3 * PAGE);
+  await first.feed.settled();
+  await first.feed.stop();
+  // A page takes an hour.
+  const second = await start([new Diary('a'), new Diary('added', () => void (stage.clock.time += 3_600_000))]);
+  await second.feed.settled();
+  expect(second.feed.takeDelay()).toBe(0);
+  await write(second, X, 1);
+  await second.feed.settled();
+  expect(second.feed.takeDelay()).toBeGreaterThanOrEqual(3_600);
+});

@@ -16,6 +16,7 @@ let retryAfterSeconds: number | undefined;
 let wait = 0;
 const asked: [string, string][] = [];
 const charged: [string, number][] = [];
+const heard: string[] = [];
 let seen: Call | undefined;
 const infos: RequestInfo[] = [];
 const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
@@ -47,6 +48,7 @@ describe('routes', () => {
         asked.push([work, tenant]);
         return work === 'underway' ? 0 : wait;
       },
+      heard: ({ id }) => void heard.push(id),
       charge: (work, _, cost) => void charged.push([work, cost]),
       claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
       onRequest: (info) => void infos.push(info),
@@ -208,6 +210,14 @@ describe('routes', () => {
       caller = { ...ADA, level: 'read_only' };
       const reply = await call('plain');
       expect([reply.status, reply.headers['retry-after'], reply.json()['retryAfterSeconds']]).toEqual([429, '2', 2]);
+    });
+
+    test('hears of whoever asks, also of those that it does not let in', async () => {
+      heard.length = 0;
+      await call('plain');
+      retryAfterSeconds = 1;
+      await call('plain');
+      expect(heard).toEqual(['ada', 'ada']);
     });
   });
 

@@ -26,10 +26,7 @@ test('new work is what was not there before; all other changes are under way', (
     'postTask',
     'postTasks',
     'proposeAction',
-    'putAgent',
     'redriveTask',
-    'registerAgent',
-    'registerGatewayAgents',
   ]);
   expect(ROUTES.filter((one) => workOf(one) === 'read' && one.method !== 'GET')).toEqual([]);
 });

@@ -289,3 +289,29 @@ test('says how long to wait though nothing was let in before', () => {
   const waits = Array.from({ length: 50 }, () => limit.ask('acme', 5_000));
   for (const seconds of waits) expect(Number.isFinite(seconds)).toBe(true);
 });
+
+test('a host that was late for long stays careful after its first good look, though nobody was refused', () => {
+  const limit = new AdaptiveLimit(1, HALF);
+  let now = 0;
+  const look = (times: number, lateness: number) => {
+    for (let i = 0; i < times; i += 1) limit.look((now += LOOK_MS), lateness);
+  };
+  look(80, 5);
+  look(1, 0.1);
+  expect(limit.perSecond).toBeLessThan(Infinity);
+  look(40, 0.1);
+  expect(limit.perSecond).toBe(Infinity);
+});
+
+test('who is silent for a while after it has taken too much owes it still', () => {
+  const limit = new AdaptiveLimit(1, HALF);
+  let now = 0;
+  const look = (seconds: number) => {
+    for (const end = now + seconds * 1_000; now < end;) limit.look((now += LOOK_MS), 5);
+  };
+  look(5);
+  expect(limit.ask('acme', now)).toBe(0);
+  limit.charge('acme', 100_000);
+  look(40);
+  expect(limit.ask('acme', now)).toBeGreaterThan(0);
+});

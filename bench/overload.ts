@@ -4,12 +4,12 @@
  * beside processes that want every core and the disk. What counts is what is completed meanwhile, what is thrown away,
  * whether others decide than without the load, and how soon all is as before.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { Formicary } from '../client/client';
+import { busy, syncing } from '../samples/demo/busy';
 import { Crew } from '../samples/demo/crew';
 import { type Overseen, REVIEW, setRules } from '../samples/demo/decisions';
 import { freePort, HostProcess } from '../samples/demo/host-process';
@@ -268,26 +268,6 @@ class Load {
       outgoing.end(JSON.stringify(input));
     });
   }
-}
-
-/** A process that wants a core for itself. */
-function busy(): ChildProcess {
-  return neighbour('for (let i = 0; i < 1e8; i += 1);');
-}
-
-/** A process that writes to a file and has the disk keep it, all the time. */
-function syncing(file: string): ChildProcess {
-  return neighbour(
-    'const file = open(); for (let i = 0; i < 64; i += 1) { fs.writeSync(file, block, 0, block.length, 0); fs.fsyncSync(file); } fs.closeSync(file);',
-    file,
-  );
-}
-
-/** Does something again and again, for as long as this process lives. */
-function neighbour(what: string, file = ''): ChildProcess {
-  const program = `const fs = require('node:fs'); const block = Buffer.alloc(65536); const open = () => fs.openSync(process.argv[1], 'w');
-process.once('disconnect', () => process.exit()); const turn = () => { ${what} setImmediate(turn); }; turn();`;
-  return spawn(process.execPath, ['-e', program, file], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
 }
 
 function p99(milliseconds: readonly number[]): number | undefined {

@@ -3,17 +3,13 @@
  *
  *     node dist/samples/demand/measure.js TRACE > samples/demand/profile.json
  */
-import { type DemandProfile, quantile } from './profile';
+import { BANDS, type DemandProfile, PROBABILITIES, quantile } from './profile';
 import { type DemandRequest, readTrace } from './trace';
 
 const ATTRIBUTION =
   'Measured from the Azure LLM inference trace 2023 (code), (c) Microsoft, licensed under CC-BY-4.0, ' +
   'https://github.com/Azure/AzurePublicDataset. The dataset of: Patel et al., "Splitwise: Efficient generative LLM ' +
   'inference using phase splitting", ISCA 2024. Changed: only counts per minute and quantiles are kept, no row.';
-
-const BANDS = 20;
-/** Finer towards 1: a few requests generate most of the tokens. */
-const PROBABILITIES = [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 1];
 
 /** Requests per minute and the joint quantiles of both token counts of `requests` (ordered in time, not empty). */
 export function measure(requests: readonly DemandRequest[]): DemandProfile {

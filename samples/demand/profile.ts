@@ -1,9 +1,11 @@
 /**
  * The workload profile that stands in for a trace: when requests come and how large they are, without any row of the
- * trace. `measure.ts` makes it, `profile.json` is the one in use.
+ * trace. `measure.ts` makes it of a trace: `profile.json`; `shape.ts` of a few figures: `conversation.json`.
  */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
 import profile from './profile.json';
-import type { DemandRequest } from './trace';
+import { type DemandRequest, MAX_REQUESTS } from './trace';
 
 export interface DemandProfile {
   /** Where the numbers come from and under which licence. */
@@ -21,8 +23,54 @@ export interface DemandProfile {
   readonly generatedTokens: readonly (readonly number[])[];
 }
 
+/** Bands of context tokens, and the probabilities of generated ones: finer towards 1, since a few have most of them. */
+export const BANDS = 20;
+export const PROBABILITIES = [
+  0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99, 1,
+];
+
 /** Measured from the Azure LLM inference trace 2023 (code). */
 export const PROFILE: DemandProfile = profile;
+
+const isAscending = (values: readonly number[]): boolean =>
+  values.every((value, i) => i === 0 || value >= values[i - 1]!);
+const Tokens = z.array(z.int().min(0).max(1e9)).min(2).refine(isAscending, 'must ascend');
+
+const Profile = z
+  .strictObject({
+    attribution: z.string(),
+    requestsPerMinute: z.array(z.int().min(0)).refine((counts) => {
+      const requests = counts.reduce((sum, count) => sum + count, 0);
+      return requests >= 2 && requests <= MAX_REQUESTS;
+    }, `must add up to 2 to ${MAX_REQUESTS} requests`),
+    contextTokens: Tokens,
+    probabilities: z
+      .array(z.number())
+      .refine((values) => values[0] === 0 && values.at(-1) === 1 && isAscending(values), 'must ascend from 0 to 1'),
+    generatedTokens: z.array(Tokens),
+  })
+  .refine(
+    ({ contextTokens, generatedTokens }) => generatedTokens.length === contextTokens.length - 1,
+    'generatedTokens must have one row between any two neighbours of contextTokens',
+  )
+  .refine(
+    ({ probabilities, generatedTokens }) => generatedTokens.every(({ length }) => length === probabilities.length),
+    'each row of generatedTokens must have as many columns as there are probabilities',
+  );
+
+/** Reads a profile as `profile.json` is one. Throws with what is wrong with it, or what reading the file throws. */
+export async function readProfile(file: string): Promise<DemandProfile> {
+  const text = await readFile(file, 'utf8');
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${file} is no JSON: ${(error as Error).message}`);
+  }
+  const result = Profile.safeParse(json);
+  if (!result.success) throw new Error(`${file} is no workload profile: ${z.prettifyError(result.error)}`);
+  return result.data;
+}
 
 /**
  * A repeatable source of numbers in [0, 1): the generator mulberry32 (Tommy Ettinger, public domain), 32 bits of

@@ -12,8 +12,9 @@ import type { LogLine } from '../../adapters/embedded/read-only-log';
 import { percentile } from '../../bench/measure';
 import { Formicary, FormicaryError, NodeTransport, type TaskInput } from '../../client/client';
 import { parseStream } from '../../domain/kernel/ids';
-import { drawRequests, PROFILE } from '../demand/profile';
+import { drawRequests, PROFILE, readProfile } from '../demand/profile';
 import { type DemandRequest, readTrace, TraceError } from '../demand/trace';
+import { startBusy } from './busy';
 import { Crew } from './crew';
 import { People, setRules } from './decisions';
 import { type Engine, openEngine, type Profile, PROFILES } from './engine';
@@ -68,12 +69,15 @@ const FOLDER: Readonly<Record<Options['profile'], string>> = {
 interface Options {
   readonly profile: Profile;
   readonly trace?: string;
+  readonly profileFile?: string;
   readonly agents: number;
   readonly gateway?: number;
   readonly load: number;
   readonly speed: number;
   readonly seed: number;
   readonly kill: boolean;
+  readonly busy: number;
+  readonly busySeconds: number;
   readonly json: boolean;
   readonly data: string;
 }
@@ -92,6 +96,9 @@ export interface DemoReport {
   /** Tasks that were awarded before, or although, it was decided on them. */
   readonly undecided: number;
   readonly retries: number;
+  /** Attempts that were begun, and the share of them that came to nothing though the agent lived and had not failed. */
+  readonly begun: number;
+  readonly thrownAway: number;
   readonly gini: number;
   readonly utilisation: number;
   readonly idle: number;
@@ -126,6 +133,12 @@ const program = new Command('npm run demo --')
     '--trace <file>',
     'requests to a model, as the Azure LLM inference traces have them; without it they are drawn from samples/demand/profile.json',
   )
+  .addOption(
+    new Option(
+      '--profile-file <file>',
+      'draw the requests from this file instead of samples/demand/profile.json, whose form it has',
+    ).conflicts('trace'),
+  )
   .option('--agents <n>', 'agents, of all types of the repository', number(1, 24_000, true), 1_000)
   .option(
     '--gateway <n>',
@@ -145,6 +158,8 @@ const program = new Command('npm run demo --')
     1,
   )
   .option('--kill', 'kill the host with SIGKILL in the middle, and start it again on the same store', false)
+  .option('--busy <n>', 'processes that want a core each, beside it from the first task on', number(0, 100, true), 0)
+  .option('--busy-seconds <s>', 'how long they stay', number(0, 3_600), 60)
   .option('--json', 'end with one line of JSON on standard output', false)
   .option(
     '--data <folder>',
@@ -173,6 +188,9 @@ Examples
   npm run demo -- --profile azure-local                            about eight minutes: Cosmos DB, Service Bus and Event
                                                                    Hubs are test servers on this machine, not Azure
   npm run demo -- --trace AzureLLMInferenceTrace_code.csv          the trace as Microsoft publishes it
+  npm run demo -- --profile-file samples/demand/conversation.json --speed 120 --busy 3
+                                                                   19,366 requests as of conversations, 660 a second, while
+                                                                   three neighbours want a core each for a minute
   npm run demo -- --agents 200 --speed 200 --json                  a short one, for a script`,
   );
 
@@ -343,11 +361,13 @@ function examine(stored: Iterable<LogLine>, scenario: Scenario): Examined {
   };
 }
 
-function reportOf({ tasks, load, decisions, log }: Examined, planned: number, seconds: number): DemoReport {
+function reportOf({ tasks, load, decisions, log }: Examined, scenario: Scenario, seconds: number): DemoReport {
   const { stopped: _, approved: __, miscounted, ...decided } = decisions;
+  const vanish = new Set(scenario.agents.flatMap(({ id, vanishesAfter }) => (vanishesAfter === undefined ? [] : [id])));
+  const thrownAway = tasks.thrownAway.filter((agent) => !vanish.has(agent)).length;
   const sorted = [...tasks.awardMs].sort((a, b) => a - b);
   return {
-    tasks: planned,
+    tasks: scenario.tasks.length,
     completed: tasks.completed,
     refused: tasks.refused.length,
     lost: tasks.lost.length,
@@ -355,6 +375,8 @@ function reportOf({ tasks, load, decisions, log }: Examined, planned: number, se
     doubleAwards: tasks.awardedTwice.length,
     undecided: tasks.undecided.length,
     retries: tasks.retries,
+    begun: tasks.begun,
+    thrownAway: tasks.begun === 0 ? 0 : thrownAway / tasks.begun,
     gini: load.gini,
     utilisation: load.utilisation,
     idle: load.idle,
@@ -399,6 +421,7 @@ function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examine
   row('awarded without their decision', count(report.undecided), '0', report.undecided === 0);
   row('agents over their capacity', count(load.overbooked.length), '0', load.overbooked.length === 0);
   row('retries', count(report.retries), each(tasks.ends));
+  figure('attempts thrown away **', percent(report.thrownAway), '< 1 %', report.thrownAway < 0.01);
   row('agents lost', count(load.agentsLost), `of ${count(load.agents)}`);
   row('decided by rules, agents, people', `${decisions.byRules}, ${decisions.byAgents}, ${decisions.byPeople}`);
   figure('needed a person', percent(decisions.humanShare), '< 15 %', decisions.humanShare < 0.15);
@@ -431,6 +454,7 @@ function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examine
   row('chains verified', `${count(report.chains)}`, 'all', report.verified);
   return `${table.toString()}
 Ready: posted, and decided that it may be done. What reads \`not here\` depends on the machine and on what runs beside it.
+** of the attempts that agents had begun: they came to nothing, though the agent did not vanish and they did not fail.
 ${steady ? meansOf(window, load) : beforeSteady(window)}`;
 }
 
@@ -445,8 +469,9 @@ function beforeSteady({ from, to }: Examined['window']): string {
   the while. With fewer agents, or a lower --speed, there is a time in which it is steady.`;
 }
 
-async function demand({ trace, seed }: Options): Promise<readonly DemandRequest[]> {
-  if (trace === undefined) return drawRequests(PROFILE, seed);
+async function demand({ trace, profileFile, seed }: Options): Promise<readonly DemandRequest[]> {
+  if (trace === undefined)
+    return drawRequests(profileFile === undefined ? PROFILE : await readProfile(profileFile), seed);
   try {
     return await readTrace(trace);
   } catch (error) {
@@ -468,7 +493,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
 
   const hour = (((requests.at(-1)?.at ?? 0) - (requests[0]?.at ?? 0)) / 60_000).toFixed(0);
   say(
-    `\n  ${count(tasks.length)} tasks in ${hour} minutes of ${options.trace ?? 'the workload profile'}, played in ${arrivals.toFixed(0)} s (--speed ${options.speed})`,
+    `\n  ${count(tasks.length)} tasks in ${hour} minutes of ${options.trace ?? options.profileFile ?? 'the workload profile'}, played in ${arrivals.toFixed(0)} s (--speed ${options.speed})`,
   );
   if (options.profile === 'azure-local')
     say(
@@ -521,6 +546,9 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   crew.work();
   const deciding = people.work();
   const started = performance.now();
+  const leave = startBusy(options.busy);
+  cleanup.add(leave);
+  if (options.busy > 0) setTimeout(leave, options.busySeconds * 1_000).unref();
   const killing = options.kill ? killInTheMiddle(host, (arrivals / 2) * 1000) : undefined;
   const check = (): void => crew.check();
   await Promise.all([postAll(client, scenario, started, (number) => (posted += number), check), killing]);
@@ -550,7 +578,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   client.close();
   await host.stop();
   const examined = examine(await engine.log(), scenario);
-  const report = reportOf(examined, tasks.length, (performance.now() - began) / 1000);
+  const report = reportOf(examined, scenario, (performance.now() - began) / 1000);
   print(report, examined, options, engine.exported);
   const sound =
     report.lost === 0 &&

@@ -38,6 +38,13 @@ export interface TaskFindings {
   readonly retries: number;
   /** How attempts ended that did not complete. */
   readonly ends: Readonly<Record<string, number>>;
+  /** Attempts that were begun: an agent has accepted. */
+  readonly begun: number;
+  /**
+   * Of each attempt that was begun and came to nothing, though it did not fail: the agent. Its lease ran out, the agent
+   * was lost, or gave the task back.
+   */
+  readonly thrownAway: readonly string[];
   /** From post, or from the decision that it may be done, to first award, of each task in milliseconds. */
   readonly awardMs: readonly number[];
   /** Time of the first post and of the last one, in milliseconds since the epoch. */
@@ -68,6 +75,8 @@ interface TaskRecord {
   readyAt: number | undefined;
   awardedAt: number | undefined;
   holder: number | undefined;
+  /** Whether the holder has begun. */
+  running: boolean;
   readonly awards: Set<number>;
   completions: number;
   twice: boolean;
@@ -80,6 +89,8 @@ export class TaskWatch {
   private readonly tasks = new Map<string, TaskRecord>();
   private retries = 0;
   private readonly ends: Record<string, number> = {};
+  private begun = 0;
+  private readonly thrownAway: string[] = [];
   private readonly awardMs: number[] = [];
 
   see({ stream, at, events }: Receipt): void {
@@ -92,6 +103,7 @@ export class TaskWatch {
         readyAt: undefined,
         awardedAt: undefined,
         holder: undefined,
+        running: false,
         awards: new Set(),
         completions: 0,
         twice: false,
@@ -127,6 +139,8 @@ export class TaskWatch {
       awardedTwice: [...this.tasks].filter(([, { twice }]) => twice).map(([id]) => id),
       retries: this.retries,
       ends: { ...this.ends },
+      begun: this.begun,
+      thrownAway: [...this.thrownAway],
       awardMs: [...this.awardMs],
       firstPost: times.reduce((a, b) => Math.min(a, b), Infinity),
       lastPost: times.reduce((a, b) => Math.max(a, b), -Infinity),
@@ -150,11 +164,16 @@ export class TaskWatch {
           task.twice = true;
         task.awards.add(award);
         task.holder = award;
+        task.running = event.type === 'TaskHandedOff' && task.running;
         if (task.readyAt === undefined) task.undecided = true;
         else if (task.awardedAt === undefined) this.awardMs.push(at - task.readyAt);
         task.awardedAt ??= at;
         break;
       }
+      case 'TaskAccepted':
+        this.begun += 1;
+        task.running = true;
+        break;
       case 'TaskCompleted':
         if (task.completions > 0 || task.holder !== event.data.award) task.twice = true;
         task.completions += 1;
@@ -162,6 +181,7 @@ export class TaskWatch {
         break;
       case 'AttemptEnded':
         this.ends[event.data.end] = (this.ends[event.data.end] ?? 0) + 1;
+        if (task.running && event.data.end !== 'failed') this.thrownAway.push(event.data.agent);
         task.holder = undefined;
         break;
       case 'AwardDeclined':

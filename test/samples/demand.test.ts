@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { CATALOGUE } from '../../domain/repository/catalogue-data';
 import { toTasks } from '../../samples/demand/effort';
 import { formatProfile, measure } from '../../samples/demand/measure';
-import { drawRequests, PROFILE, quantile, random } from '../../samples/demand/profile';
+import { drawRequests, PROFILE, quantile, random, readProfile } from '../../samples/demand/profile';
+import { CONVERSATION, shape } from '../../samples/demand/shape';
 import { type DemandRequest, MAX_REQUESTS, parseTrace, readTrace, TraceError } from '../../samples/demand/trace';
 
 const ROOT = join(__dirname, '..', '..');
@@ -290,5 +291,44 @@ describe('effort', () => {
     ['requests without tokens', [0, 9].map((at) => ({ at, contextTokens: 0, generatedTokens: 0 })), offer],
   ])('refuses %s', (_, some, badOffer) => {
     expect(() => toTasks(some, badOffer)).toThrow(RangeError);
+  });
+});
+
+describe('the load of conversations', () => {
+  const file = join(ROOT, 'samples', 'demand', 'conversation.json');
+  const mean = (values: readonly number[]) => sum(values) / values.length;
+
+  test('is drawn up from its figures, byte for byte, and can be read', async () => {
+    expect(formatProfile(shape(CONVERSATION))).toBe(readFileSync(file, 'utf8'));
+    expect(await readProfile(file)).toEqual(shape(CONVERSATION));
+  });
+
+  test('what is drawn from it has the figures', async () => {
+    const requests = drawRequests(await readProfile(file), 1);
+    expect(requests).toHaveLength(19_366);
+    expect(Math.floor((requests.at(-1)?.at ?? 0) / 60_000)).toBe(57);
+    const context = sorted(requests.map(({ contextTokens }) => contextTokens));
+    const generated = sorted(requests.map(({ generatedTokens }) => generatedTokens));
+    const off = (found: number, wanted: number) => Math.abs(found / wanted - 1);
+    expect(off(mean(context), 1_155)).toBeLessThan(0.03);
+    expect(off(quantile(context, 0.5), 1_020)).toBeLessThan(0.03);
+    expect(off(mean(generated), 211)).toBeLessThan(0.03);
+    expect(off(quantile(generated, 0.5), 129)).toBeLessThan(0.03);
+    expect(generated.at(-1)).toBe(1_000);
+  });
+
+  test.each([
+    ['no requests', { requestsPerMinute: [0, 1] }, 'must add up to'],
+    ['tokens that fall', { contextTokens: [5, 4] }, 'must ascend'],
+    ['probabilities without an end', { probabilities: [0, 0.5] }, 'must ascend from 0 to 1'],
+    ['a row too few', { generatedTokens: [] }, 'one row between'],
+    ['a column too few', { probabilities: [0, 1] }, 'as many columns'],
+    ['something else', { more: 1 }, 'more'],
+  ])('a profile with %s is refused', async (_, change, message) => {
+    const folder = mkdtempSync(join(tmpdir(), 'formicary-profile-'));
+    const changed = join(folder, 'profile.json');
+    writeFileSync(changed, JSON.stringify({ ...shape(CONVERSATION), ...change }));
+    await expect(readProfile(changed)).rejects.toThrow(message);
+    rmSync(folder, { recursive: true });
   });
 });

@@ -67,10 +67,32 @@ describe('tasks', () => {
       awardedTwice: [],
       retries: 1,
       ends: { failed: 1 },
+      begun: 0,
+      thrownAway: [],
       awardMs: [2_500, 2_000],
       firstPost: START,
       lastPost: START + 1_000,
     });
+  });
+
+  test('an attempt that was begun and came to nothing was thrown away, unless it failed', () => {
+    const accepted = (award: number): Event => event('TaskAccepted', { award, agent: `agent-${award}` });
+    const over = (award: number, end: string): Event => event('AttemptEnded', { award, end, agent: `agent-${award}` });
+    const found = findings([
+      task('a', 0, posted),
+      task('a', 1, awarded(1)),
+      task('a', 2, over(1, 'lapsed'), reopened),
+      task('a', 3, awarded(2)),
+      task('a', 4, accepted(2)),
+      task('a', 5, over(2, 'failed'), reopened),
+      task('a', 6, awarded(3)),
+      task('a', 7, accepted(3)),
+      task('a', 8, over(3, 'expired'), reopened),
+      task('a', 9, awarded(4)),
+      task('a', 10, accepted(4)),
+      task('a', 11, completed(4)),
+    ]);
+    expect(found).toMatchObject({ begun: 3, thrownAway: ['agent-3'] });
   });
 
   test.each<[string, Receipt[]]>([

@@ -11,6 +11,7 @@ import { openBenchColony, registerAgents } from './colony';
 import { benchCost, type CostReport, type CostSettings } from './cost';
 import { benchDecisions, type DecisionReport, type DecisionSettings } from './decisions';
 import { decisionTables } from './decisions-report';
+import { benchHostile, type HostileReport, type HostileSettings } from './hostile';
 import { type LifecycleResult, runLifecycle } from './lifecycle';
 import { HttpColony, type HttpLifecycleResult } from './lifecycle-http';
 import { benchLog, type LogReport, type LogSettings } from './log';
@@ -38,10 +39,11 @@ const PARTS = [
   'log',
   'soak',
   'peers',
+  'hostile',
 ] as const;
 type Part = (typeof PARTS)[number];
 /** Only where they are asked for: each takes longer than all others together. */
-const LONG: readonly Part[] = ['log', 'soak'];
+const LONG: readonly Part[] = ['log', 'soak', 'hostile'];
 
 interface Settings {
   readonly append: AppendSettings;
@@ -53,6 +55,7 @@ interface Settings {
   readonly overload: OverloadSettings;
   readonly log: Omit<LogSettings, 'events' | 'agents'>;
   readonly soak: SoakSettings;
+  readonly hostile: HostileSettings;
   /** Starts of each app; the median counts. */
   readonly starts: number;
   readonly agents: number;
@@ -88,6 +91,7 @@ const FULL: Settings = {
   },
   log: { signals: 200_000, rounds: 3, tasks: 15_000, httpTasks: 6_000, emissions: 50_000 },
   soak: { tasks: 1_000_000, agents: 204 },
+  hostile: { tenants: 50, tasks: 400, rounds: 5, scale: 1 },
   starts: 9,
   agents: 1_000,
   past: 1_000_000,
@@ -110,6 +114,7 @@ const SMOKE: Settings = {
   overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
   log: { signals: 2_000, rounds: 1, tasks: 100, httpTasks: 50, emissions: 500 },
   soak: { tasks: 400, agents: 68 },
+  hostile: { tenants: 5, tasks: 20, rounds: 2, scale: 0.05 },
   starts: 1,
   agents: 68,
   past: 5_000,
@@ -176,6 +181,7 @@ export interface BenchReport {
   log?: LogReport;
   soak?: SoakReport;
   peers?: PeerReport;
+  hostile?: HostileReport;
   seconds: number;
 }
 
@@ -188,9 +194,9 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, and whether memory grows.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
   )
-  .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(' and ')} by default`).choices(PARTS))
+  .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(', ')} by default`).choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
   .option('--tasks <count>', 'tasks of the soak', countOf)
   .option('--json', 'end with one line of JSON on standard output', false)
@@ -266,6 +272,10 @@ class Bench {
         `    ${tasks} tasks: heap ${heap} MB, rss ${rss} MB, ${cpuMsPerTask.toFixed(3)} ms a task\n`,
       );
     });
+  }
+
+  hostile(): Promise<HostileReport> {
+    return benchHostile(this.folder, this.settings.hostile, this.show);
   }
 
   async lifecycle(): Promise<LifecycleReport> {

@@ -5,6 +5,7 @@ import type { AppendReport } from './append';
 import type { BacklogReport } from './backlog';
 import type { CostReport, Spent } from './cost';
 import type { Dearer, LogReport } from './log';
+import type { HostileReport } from './hostile';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { OverloadReport } from './overload';
 import { NOT_IN_BULLMQ, type PeerReport } from './peers';
@@ -24,8 +25,8 @@ interface Target {
 }
 
 export function printReport(report: BenchReport): string {
-  const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, log, soak, peers, machine } =
-    report;
+  const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, machine } = report;
+  const { log, soak, peers, hostile } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -41,6 +42,7 @@ export function printReport(report: BenchReport): string {
     log && logTable(log),
     soak && soakTable(soak),
     peers && peersTable(peers),
+    hostile && hostileTable(hostile),
     // A smoke run's figures mean nothing: it has no targets.
     targets.length === 0 || report.smoke
       ? undefined
@@ -53,7 +55,7 @@ export function printReport(report: BenchReport): string {
 }
 
 /** What is to be reached; nothing fails when it is not. */
-export function targetsOf({ append, lifecycle, http, overload, log, soak }: BenchReport): Target[] {
+export function targetsOf({ append, lifecycle, http, overload, log, soak, hostile }: BenchReport): Target[] {
   const targets: Target[] = [];
   const add = (name: string, goal: string, measured: string, met: boolean) =>
     void targets.push({ name, goal, measured, met });
@@ -93,6 +95,17 @@ export function targetsOf({ append, lifecycle, http, overload, log, soak }: Benc
     const recovered = recoverySeconds === null ? 'not in time' : `${n(recoverySeconds, 1)} s`;
     add('as before after the burst', '≤ 30 s', recovered, recoverySeconds !== null && recoverySeconds <= 30);
     add('a refused post is answered, p99', '≤ 100 ms', `${n(refusedP99Ms)} ms`, refusedP99Ms <= 100);
+  }
+  if (hostile !== undefined) {
+    const { attacks, agentsLost, tasks, completed } = hostile;
+    const { nothing: _, ...real } = attacks;
+    const [worst = '', slower = 0] =
+      Object.entries(real)
+        .map(([attack, found]) => [attack, found.slower] as const)
+        .toSorted(([, a], [, b]) => b - a)[0] ?? [];
+    add(`others slower by ${worst}, at most`, '≤ 20 %', percent(slower), slower <= 0.2);
+    add('their agents lost', '0', n(agentsLost), agentsLost === 0);
+    add('their tasks not done', '0', n(tasks - completed), tasks === completed);
   }
   return targets;
 }
@@ -286,6 +299,19 @@ function overloadTable({ peak, goodput, refused, refusedMs, rssMb }: OverloadRep
   ]);
   return `${heading('Overload', `tasks posted one by one, at multiples of the ${n(peak)} a second that are done at best; ${n(rssMb)} MB of the host at most`)}
 ${table(['offered', 'completed/s', 'of the peak', 'refused', 'after ms, p99'], rows)}`;
+}
+
+function hostileTable({ tenants, scale, attacks }: HostileReport): string {
+  const rows = Object.entries(attacks).map(([attack, report]) => [
+    attack,
+    n(report.quietSeconds, 2),
+    n(report.attackedSeconds, 2),
+    percent(report.slower),
+    `${n(report.quietCores, 2)} / ${n(report.attackedCores, 2)}`,
+    report.rssMb === null ? '' : n(report.rssMb),
+  ]);
+  return `${heading('Hostile load', `the same work of ${tenants} tenants with and without an attack, in turn; scale ${scale}`)}
+${table(['attack', 'seconds without', 'with', 'slower', 'cores of the host', 'MB'], rows)}`;
 }
 
 function costTable({ tasks, approvals, atOnce, task, approval, idle }: CostReport): string {

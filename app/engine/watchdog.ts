@@ -1,5 +1,6 @@
 /**
- * Knows when this process was away: stopped, suspended, busy for too long, or its clock was moved. Then whoever gave no
+ * Knows when this process was away: stopped, suspended, busy for too long, or its clock was moved; and when it was
+ * merely late, so that a sign of life that takes several turns of its loop comes after seconds. Then whoever gave no
  * sign of life may have given many that nobody has read, and whose time was up may have been held up by us. So nobody
  * is judged before this process has listened again, and what was left of a time when it went away is left when it is
  * back.
@@ -8,16 +9,18 @@ import type { Principal } from '../../domain/kernel/principal';
 import { type Time, toMillis, toTime } from '../../domain/kernel/time';
 import type { Checkpoints, Clock, Report } from './ports';
 
-/** A time in which nothing was heard and nothing was done, by the clock; milliseconds since the epoch. */
+/** A time in which nothing was heard and nothing was done in time, by the clock; milliseconds since the epoch. */
 export interface Absence {
   readonly from: number;
   readonly until: number;
 }
 
 const TICK_MS = 250;
-/** A tick that comes later than this says that the process was away. */
-const LATE_MS = 1_000;
-/** Absences that are remembered: the last ones. */
+/** A tick that comes later than this says that the process was late: what came in meanwhile was not heard in time. */
+const LATE_MS = 250;
+/** Later than this, that it was away; that is worth a line of the log. */
+const AWAY_MS = 1_000;
+/** Absences that are remembered: the last ones, and as many in which it was merely late. */
 const KEPT = 50;
 /** How often it is noted that this process lives, for the next one; and under which name. */
 const NOTED_EVERY_MS = 10_000;
@@ -86,20 +89,27 @@ export class Watchdog {
     if (this.ticked === undefined) return false;
     const before = this.ticked;
     this.ticked = this.clock.now();
-    if (this.ticked - before <= TICK_MS + LATE_MS) return false;
-    this.wasAway(before, this.ticked);
+    const late = this.ticked - before - TICK_MS;
+    if (late <= LATE_MS) return false;
+    if (late > AWAY_MS) this.wasAway(before, this.ticked);
+    // Between two late turns it has listened for a while: whoever is silent all the time is found, if later.
+    else this.wasLate(before + TICK_MS, this.ticked);
     return true;
   }
 
   /** Nothing was heard and done from `from` to `until`. */
   wasAway(from: number, until: number): void {
-    this.remember({ from, until });
-    this.listening = until;
+    this.wasLate(from, until);
     this.report('this process was away: nobody is judged before it has listened again', {
       from: toTime(from),
       until: toTime(until),
       seconds: (until - from) / 1_000,
     });
+  }
+
+  private wasLate(from: number, until: number): void {
+    this.remember({ from, until });
+    this.listening = until;
   }
 
   /** Since when this process has listened without a break. */
@@ -147,8 +157,13 @@ export class Watchdog {
 
   private remember(absence: Absence): void {
     this.absences.push(absence);
-    if (this.absences.length > KEPT) this.absences.shift();
+    const alike = this.absences.filter((one) => isShort(one) === isShort(absence));
+    if (alike.length > KEPT) this.absences.splice(this.absences.indexOf(alike[0] as Absence), 1);
   }
+}
+
+function isShort({ from, until }: Absence): boolean {
+  return until - from <= AWAY_MS;
 }
 
 /** Processes of an older version noted the time alone. */

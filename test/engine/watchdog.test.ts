@@ -171,7 +171,7 @@ describe('a process that was away', () => {
     const watchdog = new Watchdog(clock, (message) => reports.push(message));
     await watchdog.start();
     try {
-      clock.time += 1_000;
+      clock.time += 500;
       expect([watchdog.look(), watchdog.listeningSince]).toEqual([false, stage.now]);
       clock.time += 6_000;
       expect([watchdog.listeningSince, reports.length]).toEqual([toTime(clock.time), 1]);
@@ -179,6 +179,50 @@ describe('a process that was away', () => {
     } finally {
       watchdog.stop();
     }
+  });
+});
+
+describe('a process that is late turn after turn', () => {
+  const begin = async () => {
+    const reports: string[] = [];
+    const clock = { time: toMillis(stage.now), now: () => clock.time };
+    const watchdog = new Watchdog(clock, (message) => reports.push(message));
+    await watchdog.start();
+    const turns = (count: number, milliseconds: number) => {
+      for (let turn = 0; turn < count; turn += 1) {
+        clock.time += milliseconds;
+        watchdog.look();
+      }
+    };
+    return { reports, clock, watchdog, turns };
+  };
+
+  test('holds nobody to a time that it has not listened to, and makes no noise about it', async () => {
+    const { reports, clock, watchdog, turns } = await begin();
+    const last = clock.time;
+    turns(8, 750);
+    expect(watchdog.silentSince(last, 5)).toBe(toTime(clock.time));
+    const [set, end] = [toTime(last), toTime(last + 4_000)];
+    expect(toMillis(watchdog.excused(set, end))).toBeGreaterThan(toMillis(end));
+    expect(reports).toEqual([]);
+    watchdog.stop();
+  });
+
+  test('finds those that are silent all the same, later', async () => {
+    const { clock, watchdog, turns } = await begin();
+    const last = clock.time;
+    turns(60, 750);
+    expect(watchdog.silentSince(last, 5)).toBe(toTime(last));
+    watchdog.stop();
+  });
+
+  test('does not forget for it when it was away', async () => {
+    const { clock, watchdog, turns } = await begin();
+    const set = clock.time;
+    turns(1, 3_600_000);
+    turns(200, 750);
+    expect(toMillis(watchdog.excused(toTime(set), toTime(set + 60_000)))).toBeGreaterThan(set + 3_600_000);
+    watchdog.stop();
   });
 });
 

@@ -21,7 +21,11 @@ export type Yielding = (typeof YIELDING)[number];
 /** From how many times the tolerated delay on a class is limited. */
 const LATE_AT: Readonly<Record<Yielding, number>> = { new: 1, read: 2 };
 
-/** Looks in a row that find the host late before anything is refused: a single stall is no overload. */
+/**
+ * Looks in a row that find the host late before anything is refused, or less is let in: it is the queue that stays which
+ * tells of too much; one that comes with each batch and goes does not (K. Nichols and V. Jacobson, "Controlling queue
+ * delay", ACM Queue 2012).
+ */
 const LATE_LOOKS = 2;
 /** A cut takes a moment to be felt: the next comes no earlier, and only when lateness has not fallen by this share. */
 const CUT_EVERY_MS = 1_000;
@@ -153,7 +157,7 @@ export class AdaptiveLimit {
     this.taken = 0;
     const late = lateness > this.lateAt;
     this.lateLooks = late ? this.lateLooks + 1 : 0;
-    if (late) this.onTimeSince = now;
+    if (this.lateLooks >= LATE_LOOKS) this.onTimeSince = now;
     this.best = Math.max(LEAST_BEST, this.best * 0.5 ** (milliseconds / BEST_HALVES_MS), late ? 0 : this.usual);
     if (this.rate === Infinity && this.lateLooks >= LATE_LOOKS) {
       // Between what was too much and what was well.
@@ -173,11 +177,13 @@ export class AdaptiveLimit {
   private move(now: number, seconds: number, lateness: number): void {
     if (lateness <= this.lateAt) {
       this.lateAtCut = 0;
-      this.rate =
-        now - Math.max(this.refused, this.onTimeSince) >= LIFTED_AFTER_MS
-          ? Infinity
-          : this.rate + this.rise(now) * seconds;
-    } else if (now - this.cut >= CUT_EVERY_MS && lateness > this.lateAtCut * (1 - FELT)) {
+      const isLifted = now - Math.max(this.refused, this.onTimeSince) >= LIFTED_AFTER_MS;
+      this.rate = isLifted ? Infinity : this.rate + this.rise(now) * seconds;
+    } else if (
+      this.lateLooks >= LATE_LOOKS &&
+      now - this.cut >= CUT_EVERY_MS &&
+      lateness > this.lateAtCut * (1 - FELT)
+    ) {
       this.cut = now;
       this.lateAtCut = lateness;
       const share = Math.max(CUT_TO, this.lateAt / lateness);

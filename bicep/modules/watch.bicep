@@ -85,6 +85,20 @@ var queries = [
     query: 'AppRequests | where toint(ResultCode) >= 500 | summarize value = sum(ItemCount)'
     threshold: 10
   }
+  {
+    name: 'overload'
+    description: 'New work of a tenant was refused in more than five minutes of a quarter of an hour.'
+    severity: 2
+    query: 'AppMetrics | where Name == "formicary_requests_refused_total" and tostring(Properties.work) == "new" | summarize refused = sum(Sum) by tenant = tostring(Properties.tenant), bin(TimeGenerated, 1m) | where refused > 0 | summarize value = count() by tenant'
+    threshold: 5
+  }
+  {
+    name: 'late'
+    description: 'The app has been later than is tolerated for a quarter of an hour.'
+    severity: 2
+    query: 'AppMetrics | where Name == "formicary_late_seconds" | extend of = tostring(Properties.of) | extend times = Sum / case(of == "loop", 0.1, of == "appends", 0.25, 1.0) | summarize value = min(times) by of'
+    threshold: 1
+  }
 ]
 
 resource metricAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [

@@ -38,9 +38,10 @@ const MANY = 2_000;
 const PER_GATEWAY = 250;
 /**
  * What is due is posted so often, in milliseconds, at most so many tasks in one request and so many requests at once.
+ * Small requests: a large one makes the host late for a moment, and it then lets less in.
  */
 const POST_EVERY_MS = 50;
-const BATCH = 200;
+const BATCH = 50;
 const POSTS_AT_ONCE = 4;
 /** Share of the attempts that fail. */
 const FAILURES = 0.02;
@@ -74,6 +75,7 @@ interface Options {
   readonly gateway?: number;
   readonly load: number;
   readonly speed: number;
+  readonly lease?: number;
   readonly seed: number;
   readonly kill: boolean;
   readonly busy: number;
@@ -152,6 +154,11 @@ const program = new Command('npm run demo --')
     number(0.1, 100_000),
   )
   .option(
+    '--lease <s>',
+    'seconds of a lease (default: 1.5 times the mean task, between 5 and 15); agents that have to share their processor with others need more',
+    number(1, 3_600, true),
+  )
+  .option(
     '--seed <n>',
     'decides what is drawn: the same seed, the same demand, failures and vanishing agents',
     number(0, 2 ** 32 - 1, true),
@@ -188,7 +195,7 @@ Examples
   npm run demo -- --profile azure-local                            about eight minutes: Cosmos DB, Service Bus and Event
                                                                    Hubs are test servers on this machine, not Azure
   npm run demo -- --trace AzureLLMInferenceTrace_code.csv          the trace as Microsoft publishes it
-  npm run demo -- --profile-file samples/demand/conversation.json --speed 120 --busy 3
+  npm run demo -- --profile-file samples/demand/conversation.json --speed 120 --busy 3 --lease 30
                                                                    19,366 requests as of conversations, 660 a second, while
                                                                    three neighbours want a core each for a minute
   npm run demo -- --agents 200 --speed 200 --json                  a short one, for a script`,

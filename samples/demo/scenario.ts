@@ -18,6 +18,8 @@ export interface ScenarioOptions {
   /** Seconds of the demand that are played in one second. */
   readonly speed: number;
   readonly seed: number;
+  /** Of the leases; as short as the tasks and a busy machine allow when it is left out. */
+  readonly lease?: number;
 }
 
 export interface PlannedTask extends DemandTask {
@@ -104,7 +106,7 @@ export function cutEfforts(efforts: readonly number[], longest: number): number[
 /** @throws RangeError when the demand can't be offered so */
 export function planScenario(
   requests: readonly DemandRequest[],
-  { agents: count, load, speed, seed }: ScenarioOptions,
+  { agents: count, load, speed, seed, lease }: ScenarioOptions,
 ): Scenario {
   const arrivals = ((requests.at(-1)?.at ?? 0) - (requests[0]?.at ?? 0)) / 1000 / speed;
   const vanishing = Math.min(count - 1, Math.max(count >= 10 ? 1 : 0, Math.round(count * VANISHING)));
@@ -130,7 +132,7 @@ export function planScenario(
   });
   const meanHold = efforts.reduce((sum, effort) => sum + effort, 0) / efforts.length / speed;
 
-  const leaseSeconds = Math.min(MAX_LEASE, Math.max(MIN_LEASE, Math.ceil(1.5 * meanHold)));
+  const leaseSeconds = lease ?? Math.min(MAX_LEASE, Math.max(MIN_LEASE, Math.ceil(1.5 * meanHold)));
   const presenceSeconds = leaseSeconds + 2;
   const lots = Array.from({ length: count }, (_, n) => n).sort(
     (a, b) => chance(seed, `vanish ${a}`) - chance(seed, `vanish ${b}`),

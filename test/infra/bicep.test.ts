@@ -364,6 +364,8 @@ describe('what is watched', () => {
     'dead-tasks',
     'failed-approvals',
     'failed-requests',
+    'overload',
+    'late',
   ])('there is an alert for %s', (name) => {
     expect(moduleOf('watch')).toContain(`name: '${name}'`);
   });

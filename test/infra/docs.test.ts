@@ -32,6 +32,7 @@ describe('metrics', () => {
     'docs/observability.md',
     'docs/operation.md',
     'docs/grafana/formicary.json',
+    'docs/grafana/alerts.yml',
     'bicep/workbook.json',
     'bicep/modules/watch.bicep',
   ])('%s names those that the app has', (path) => {

@@ -315,3 +315,13 @@ test('who is silent for a while after it has taken too much owes it still', () =
   look(40);
   expect(limit.ask('acme', now)).toBeGreaterThan(0);
 });
+
+test('what is late for a moment, again and again, as batches make it, keeps nothing from rising', () => {
+  const limit = new AdaptiveLimit(1, HALF);
+  let now = 0;
+  const look = (lateness: number) => limit.look((now += LOOK_MS), lateness);
+  for (let i = 0; i < 8; i += 1) look(5);
+  const least = limit.perSecond;
+  for (let i = 0; i < 20; i += 1) for (const lateness of [5, 0.1, 0.1, 0.1]) look(lateness);
+  expect(limit.perSecond).toBeGreaterThan(2 * least);
+});

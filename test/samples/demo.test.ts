@@ -78,6 +78,12 @@ describe('the scenario', () => {
     expect(small.tasks.filter(({ agentType }) => !able.has(agentType))).toEqual([]);
   });
 
+  test('leases are as long as they are asked to be, and signs of life as rare as they allow', () => {
+    const patient = planScenario(requests, { ...options, lease: 30 });
+    expect([patient.leaseSeconds, patient.presenceSeconds, patient.heartbeatSeconds]).toEqual([30, 32, 10]);
+    expect(patient.tasks).toEqual(scenario.tasks);
+  });
+
   test('the seed decides it all', () => {
     expect(planScenario(requests, options)).toEqual(scenario);
     const other = planScenario(requests, { ...options, seed: 2 });
@@ -289,6 +295,7 @@ describe('npm run demo', () => {
     [['--profile-file', '/nowhere/profile.json'], '/nowhere/profile.json'],
     [['--profile-file', path.join(__dirname, '../../package.json')], 'is no workload profile'],
     [['--profile-file', 'p.json', '--trace', 't.csv'], 'cannot be used with'],
+    [['--lease', '0'], 'give a whole number from 1 to 3600'],
     [['--busy', '-1'], 'give a whole number from 0 to 100'],
     [['--trace', __filename], 'expected the header'],
   ])(

@@ -78,7 +78,7 @@ test('a smoke run measures every part', async () => {
   expect(report.soak?.tenths.map(({ tasks }) => tasks)).toEqual(Array.from({ length: 10 }, (_, i) => (i + 1) * 40));
   expect(report.soak?.agents).toBe(68 + 16);
   expect(report.peers?.formicary.tasksPerSecond).toBeGreaterThan(0);
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(17);
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(20);
 }, 240_000);
 
 test('one part alone', async () => {

@@ -38,7 +38,7 @@ export class LocalRequest implements HttpRequest {
   }
 
   get query(): URLSearchParams {
-    return (this.#query ??= new URLSearchParams(queryOf(this.url)));
+    return (this.#query ??= new URLSearchParams(`?${queryOf(this.url)}`));
   }
 
   get user(): HttpRequestUser | null {

@@ -20,6 +20,9 @@ const MAX_COMMANDS = 64;
 /** By the command's name, the index of the commit that answers it. Most streams have none. */
 type Commands = ReadonlyMap<string, number>;
 const NO_COMMANDS: Commands = new Map();
+/** What is remembered of all streams; an entry of a map, and a map, take about so much. */
+const COMMANDS_BYTES = 8 * 1024 * 1024;
+const commandsBytes = ({ size }: Commands): number => 100 * (1 + size);
 
 export const EVENT_SCHEMA: readonly Statement[] = [
   [
@@ -60,7 +63,7 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
    * Which commands the streams answer that this process has begun, and which commit each: the database need not be
    * asked for a command that is new.
    */
-  private readonly commands = new Recent<string, Commands>(RECENT);
+  private readonly commands = new Recent<string, Commands>(RECENT, { most: COMMANDS_BYTES, of: commandsBytes });
 
   /** Appends whose answer has not come. */
   private underWay = 0;
@@ -145,6 +148,8 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
     if (result.kind === 'guarded') return { kind: 'conflict', head: Number(result.value) };
     if (known !== undefined && known.size + answers.length <= MAX_COMMANDS)
       this.commands.set(stream, answers.length === 0 ? known : new Map([...known, ...answers]));
+    // An append before this one, that nobody waited for any more, may have put its own there meanwhile.
+    else this.commands.delete(stream);
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
   }

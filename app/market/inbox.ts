@@ -6,10 +6,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type * as contract from '../../contract/market/agents';
 import type { Shown } from '../../contract/route';
+import { AlteredReceipt } from '../../domain/kernel/commit';
 import { latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, type AgentState, agentStream } from '../../domain/market/agent';
 import { isHeld } from '../../domain/market/award-challenge';
-import { strengthOf, taskDecider, taskStream } from '../../domain/market/task';
+import { strengthOf, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import { placesIn, withPlaces } from './cursors';
@@ -87,7 +88,9 @@ export class Inboxes {
     const { state, version } = await this.deps.transactor.load(agentDecider, agentStream(tenant, id));
     const { awards, running } = await this.held(tenant, id, state);
     const agent = this.deps.market.agents.update(tenant, id, state, version);
-    const before = from(agent.place);
+    // What it can do may change while streams are read: then it has not seen what it can do now.
+    const able = agent.place;
+    const before = from(able);
     const awarded = await share(
       awards.filter(({ key }) => before.award === undefined || key > before.award),
       async ({ assignment }) => [assignment],
@@ -127,7 +130,7 @@ export class Inboxes {
         return {
           items,
           seen: { offers, votes, award: awarded.last?.key },
-          able: agent.place,
+          able,
           more: awarded.last !== undefined || Math.min(offers, votes) < last,
           bytes: awarded.bytes + asked.bytes + offered.bytes,
         };
@@ -138,11 +141,22 @@ export class Inboxes {
   /** Offers of open tasks: what is to be done stands in their streams, the books do without it. */
   private async offers(tenant: string, entries: readonly TaskEntry[], now: Time): Promise<Share<TaskEntry, Offer>> {
     return await share(entries, async ({ id: task, state: open }): Promise<Offer[]> => {
-      const { spec } = (await this.deps.transactor.load(taskDecider, taskStream(tenant, task))).state;
-      return spec === undefined
+      const state = await this.readable(tenant, task);
+      const spec = state?.spec;
+      return spec === undefined || state?.status !== 'open'
         ? []
         : [{ kind: 'offer', task, bids_close_at: open.ready_at, strength: strengthOf(open, now), spec }];
     });
+  }
+
+  /** One task that was altered takes no inbox with it: nobody may do it before it is repaired. */
+  private async readable(tenant: string, task: string): Promise<TaskState | undefined> {
+    try {
+      return (await this.deps.transactor.load(taskDecider, taskStream(tenant, task))).state;
+    } catch (error) {
+      if (error instanceof AlteredReceipt) return undefined;
+      throw error;
+    }
   }
 
   /** The awards that the agent has to accept, in their order, and what it works on. */

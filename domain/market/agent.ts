@@ -217,7 +217,8 @@ export function register(said: AgentProfile): Decision<AgentState, AgentEvent> {
 
 /**
  * Why the caller may not speak for the agent; undefined when it may, since the agent was registered through it. Also
- * when the agent is gone: a command that comes again is answered once more, and the rules refuse what is new.
+ * when the agent is gone: a command that comes again is answered once more, and the rules refuse what is new,
+ * but for a vote in a round whose electorate it belongs to.
  */
 export function notSpokenForBy({ profile }: AgentState, gateway: string): Rejection | undefined {
   return profile?.gateway === gateway ? undefined : notOfGateway();

@@ -15,8 +15,13 @@ export function attachAbortSignal(request: object, source: () => AbortSignal): v
  */
 export const UNHEARD_MS = 60_000;
 
+/** Aborts when the client disconnects or the host shuts down; undefined where the host can't tell. */
+export function goneSignalOf(request: object): AbortSignal | undefined {
+  return sources.get(request)?.();
+}
+
 /** Aborts when the client disconnects or the host shuts down; where the host can't tell, after a minute. */
 export function abortSignalOf(request: object): AbortSignal {
   // A fresh signal, not a shared one: listeners would pile up on it for ever.
-  return sources.get(request)?.() ?? AbortSignal.timeout(UNHEARD_MS);
+  return goneSignalOf(request) ?? AbortSignal.timeout(UNHEARD_MS);
 }

@@ -13,10 +13,13 @@ export type HeaderOf = (name: string) => string | null;
 export interface Entered {
   readonly principal: Principal | undefined;
   readonly refusal: Problem | undefined;
+  /** When that was, by `performance.now()`. */
+  readonly at: number;
 }
 
 /** Answers when the request is refused; else it is to be handed over with what `attachEntered` keeps. */
 export type Entrance = (
+  method: string,
   header: HeaderOf,
 ) => Promise<{ readonly refused: HttpResponseInit } | { readonly entered: Entered }>;
 

@@ -16,7 +16,7 @@ import { type AnswerOf, type Asked, type RouteSpec, type Work, workOf } from '..
 import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
 import { includesLevel, type Principal } from '../../domain/kernel/principal';
-import { abortSignalOf } from './abort';
+import { abortSignalOf, goneSignalOf } from './abort';
 import { checkDocumented } from './documented';
 import { type Entered, enteredBy, type Entrance, type HeaderOf, setEntrance } from './entrance';
 import { parseJson } from './json';
@@ -45,6 +45,8 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   readonly traceparent: string;
   /** Aborts when the client has gone or the host stops; long polls and streams end then. */
   readonly signal: AbortSignal;
+  /** The same where the host can tell, else undefined: a read that takes long is given up only when nobody waits. */
+  readonly gone: AbortSignal | undefined;
   /** When the call arrived, in milliseconds since the epoch. */
   readonly now: number;
 }
@@ -120,6 +122,8 @@ export interface Edge {
 
 const DEFAULT_BODY_LIMIT = 1_000_000;
 const MAX_ERRORS = 50;
+/** For so long it counts that a request was let in by its headers, until its body is there. */
+const LET_IN_FOR_MS = 1_000;
 
 let edge: Edge | undefined;
 const definitions: BoundRoute[] = [];
@@ -218,17 +222,20 @@ export function bindRoute<R extends RouteSpec>(
   const bound: BoundRoute = { ...spec, work: workOf(spec), handler, page: page as BoundRoute['page'], check };
   definitions.push(bound);
   const handle = (request: HttpRequest) => serve(bound, request);
-  setEntrance(handle, (header) => atEntrance(bound, header));
+  setEntrance(handle, (method, header) => atEntrance(bound, method, header));
   register(name, path, methodsOf(method), handle);
 }
 
 async function serve(definition: BoundRoute, request: HttpRequest): Promise<HttpResponseInit> {
   const started = performance.now();
-  const { principal, refusal } = enteredBy(request) ?? (await enter(definition, (name) => request.headers.get(name)));
+  const { principal, refusal, at } =
+    enteredBy(request) ?? (await enter(definition, (name) => request.headers.get(name)));
   let response: HttpResponseInit;
   try {
     if (refusal !== undefined) throw refusal;
     const caller = principal as Principal;
+    // Whose body took its time was let in by how things were then.
+    if (started - at > LET_IN_FOR_MS) checkLoad(definition, caller);
     const attributes = {
       'http.request.method': definition.method,
       'http.route': definition.path,
@@ -246,7 +253,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
         ? problemResponse(answer)
         : answerResponse(asPage(definition, answer, request), definition, request);
   } catch (error) {
-    response = problemResponse(problemOf(definition.name, error));
+    response = problemResponse(hasGone(request, error) ? GONE : problemOf(definition.name, error));
   }
   tell(definition.name, request.method, response, started, principal);
   return response;
@@ -264,6 +271,7 @@ function tell(
 
 /** Who asks, and whether it is let in: nothing but headers is needed for that. Never rejects. */
 async function enter(definition: BoundRoute, header: HeaderOf): Promise<Entered> {
+  const at = performance.now();
   let principal: Principal | undefined;
   try {
     const found = await requireEdge().principalOf(header);
@@ -272,19 +280,19 @@ async function enter(definition: BoundRoute, header: HeaderOf): Promise<Entered>
     edge?.heard?.(principal);
     admit(definition, principal);
     checkLoad(definition, principal);
-    return { principal, refusal: undefined };
+    return { principal, refusal: undefined, at };
   } catch (error) {
-    return { principal, refusal: problemOf(definition.name, error) };
+    return { principal, refusal: problemOf(definition.name, error), at };
   }
 }
 
 /** Refuses before anything but the headers is read, which is what an overload has most of. */
-async function atEntrance(definition: BoundRoute, header: HeaderOf): ReturnType<Entrance> {
+async function atEntrance(definition: BoundRoute, method: string, header: HeaderOf): ReturnType<Entrance> {
   const started = performance.now();
   const entered = await enter(definition, header);
   if (entered.refusal === undefined) return { entered };
   const refused = problemResponse(entered.refusal);
-  tell(definition.name, definition.method, refused, started, entered.principal);
+  tell(definition.name, method, refused, started, entered.principal);
   return { refused };
 }
 
@@ -371,6 +379,9 @@ async function readCall(
     header: (name) => headers.get(name),
     get signal() {
       return abortSignalOf(request);
+    },
+    get gone() {
+      return goneSignalOf(request);
     },
     now: systemClock.now(),
   };
@@ -593,6 +604,14 @@ function unionCauses(branches: readonly (readonly Issue[])[], path: readonly Pro
   );
   return [{ path, message: [...messages].join('; or: ') }];
 }
+
+/** Whether it was given up because nobody waits for it any more: no defect. */
+function hasGone(request: HttpRequest, error: unknown): boolean {
+  const signal = goneSignalOf(request);
+  return signal?.aborted === true && signal.reason === error;
+}
+
+const GONE = Problem.later('unavailable', 'The host is stopping; try again.', 1);
 
 function problemOf(route: string, error: unknown): Problem {
   if (error instanceof Problem) return error;

@@ -49,7 +49,7 @@ function enter({ tenant, id }: Principal, over: AbortSignal): () => void {
 bind(receipts.page, async (colony, call) => {
   const { continuation, limit, ...filter } = call.query;
   const { commits, after, end } = await colony.receipts
-    .page(call.principal.tenant, continuation, limit, filter, { signal: call.signal })
+    .page(call.principal.tenant, continuation, limit, filter, { signal: call.gone })
     .catch(noPlace('continuation'));
   return pageOf(call, commits, end ? undefined : after, { after });
 });
@@ -83,7 +83,7 @@ bind(receipts.stream, async (colony, call) => {
   const { category, id } = call.params;
   const from = Number(call.query.continuation ?? 0);
   const stream = streamName(call.principal.tenant, category, id);
-  const { commits, next } = await colony.receipts.stream(stream, from, call.query.limit, call.signal);
+  const { commits, next } = await colony.receipts.stream(stream, from, call.query.limit, call.gone);
   if (commits.length === 0 && from === 0) throw Problem.of('not-found', `There is no ${category} ${id}.`);
   // The last page may have been full: the place after it is one, further ones are not.
   if (commits.length === 0 && (await colony.receipts.stream(stream, from - 1, 1)).commits.length === 0)
@@ -92,7 +92,7 @@ bind(receipts.stream, async (colony, call) => {
 });
 
 bind(receipts.why, async (colony, call) => {
-  const chain = await colony.why.chain(call.principal.tenant, call.query.id, call.signal);
+  const chain = await colony.why.chain(call.principal.tenant, call.query.id, call.gone);
   if (chain instanceof Rejection) throw rejected(chain);
   return { body: chain };
 });

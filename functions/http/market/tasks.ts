@@ -88,8 +88,8 @@ bind(tasks.blob, async (colony, { principal, params: { id, reference } }) => {
   return { body: bytes, contentType: 'application/json; charset=utf-8' };
 });
 
-bind(tasks.recompute, async (colony, { principal, params, query, signal }) => {
-  const body = await colony.tasks.recompute(principal.tenant, params.id, query.award, signal);
+bind(tasks.recompute, async (colony, { principal, params, query, gone }) => {
+  const body = await colony.tasks.recompute(principal.tenant, params.id, query.award, gone);
   if (body instanceof Rejection) throw rejected(body);
   return { body };
 });

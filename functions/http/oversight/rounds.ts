@@ -45,8 +45,8 @@ bind(rounds.override, async (colony, call) => {
   return answered(id, await colony.rounds.override(contextOf(call), id, choice, reason));
 });
 
-bind(rounds.tally, async (colony, { principal, params, signal }) => {
-  const body = await colony.rounds.recompute(principal.tenant, params.round_id, signal);
+bind(rounds.tally, async (colony, { principal, params, gone }) => {
+  const body = await colony.rounds.recompute(principal.tenant, params.round_id, gone);
   if (body instanceof Rejection) throw rejected(body);
   return { body };
 });

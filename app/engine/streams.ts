@@ -132,7 +132,8 @@ export abstract class Streams {
   }
 
   /**
-   * Index of the last commit of a stream that is not after a time, −1 when all are: within a stream time never goes back.
+   * Index of the last commit of a stream that is not after a time, −1 when all are: within a stream time never goes
+   * back.
    */
   private async lastUntil(stream: string, asOf: Time): Promise<number> {
     let last = -1;

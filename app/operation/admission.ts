@@ -22,9 +22,9 @@ export type Yielding = (typeof YIELDING)[number];
 const LATE_AT: Readonly<Record<Yielding, number>> = { new: 1, read: 2 };
 
 /**
- * Looks in a row that find the host late before anything is refused, or less is let in: it is the queue that stays which
- * tells of too much; one that comes with each batch and goes does not (K. Nichols and V. Jacobson, "Controlling queue
- * delay", ACM Queue 2012).
+ * Looks in a row that find the host late before anything is refused, or less is let in: it is the queue that stays
+ * which tells of too much; one that comes with each batch and goes does not (K. Nichols and V. Jacobson, "Controlling
+ * queue delay", ACM Queue 2012).
  */
 const LATE_LOOKS = 2;
 /** A cut takes a moment to be felt: the next comes no earlier, and only when lateness has not fallen by this share. */

@@ -53,6 +53,11 @@ describe('routes', () => {
       claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
       onRequest: (info) => void infos.push(info),
     });
+    bindRoute({ ...common, name: 'long', method: 'GET', path: '/long' }, async ({ gone }) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      gone?.throwIfAborted();
+      return { status: 204 };
+    });
     bindRoute({ ...common, name: 'plain', method: 'GET', path: '/plain' }, keep);
     bindRoute(
       {
@@ -480,6 +485,16 @@ describe('routes', () => {
         { route: 'get', method: 'GET', status: 400, milliseconds: expect.any(Number) as number, principal: ADA },
       ]);
     });
+  });
+
+  test('what is given up because nobody waits is no defect, and where no host can tell, nothing is given up', async () => {
+    const gone = new AbortController();
+    const reply = call('long', { signal: gone.signal });
+    gone.abort(new Error('the client has gone'));
+    expect((await reply).json()).toMatchObject({ status: 503, type: 'https://formicary.dev/problems/unavailable' });
+    expect(errors).not.toHaveBeenCalled();
+    await call('plain');
+    expect(seen!.gone).toBeUndefined();
   });
 
   test('the signal is the one that the host attached', async () => {

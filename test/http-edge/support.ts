@@ -1,6 +1,7 @@
 /** Calls registered routes as a host does, with the library's own requests: what passes here passes on the worker. */
 import { HttpRequest, type HttpResponseInit, InvocationContext } from '@azure/functions';
 import type { Principal } from '../../domain/kernel/principal';
+import { attachAbortSignal } from '../../functions/edge/abort';
 import { registrations } from '../../local/core';
 
 export const ADA: Principal = { tenant: 'default', id: 'ada', kind: 'human', level: 'read_write' };
@@ -11,6 +12,8 @@ export interface Sent {
   readonly params?: Record<string, string>;
   readonly headers?: Record<string, string>;
   readonly body?: string | Uint8Array;
+  /** As a host attaches it that can tell when its client has gone. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Reply extends HttpResponseInit {
@@ -21,7 +24,7 @@ export interface Reply extends HttpResponseInit {
 
 export async function call(
   name: string,
-  { method = 'GET', query = '', params = {}, headers = {}, body }: Sent = {},
+  { method = 'GET', query = '', params = {}, headers = {}, body, signal }: Sent = {},
 ): Promise<Reply> {
   const registration = registrations().find((candidate) => candidate.name === name)!;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
@@ -32,6 +35,7 @@ export async function call(
     headers,
     body: bytes && { bytes },
   });
+  if (signal !== undefined) attachAbortSignal(request, () => signal);
   const response = (await registration.callback(request, new InvocationContext())) as HttpResponseInit;
   return { ...response, json: () => JSON.parse(response.body as string) as Record<string, unknown> } as Reply;
 }

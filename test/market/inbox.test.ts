@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { Doorbells } from '../../app/engine/doorbells';
 import { Ordered } from '../../app/engine/ordered';
 import type { Inbox, InboxItem } from '../../app/market/inbox';
+import { AlteredReceipt } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { taskDecider } from '../../domain/market/task';
 import { as, later, type Process, profile, spec, Stage, taskOf, TENANT } from '../support/stage';
@@ -65,6 +66,15 @@ describe('one process', () => {
     await stage.colony.agents.register(as('ann'), 'ann', bidder);
   });
 
+  /** A process that asks the store for every stream, with the same agent. */
+  async function forgetful(): Promise<Process> {
+    await stage.end();
+    stage = new Stage({ cache: { cachedStreams: 1, cachedBytes: 1 } });
+    const process = await stage.start();
+    await process.colony.agents.register(as('ann'), 'ann', bidder);
+    return process;
+  }
+
   test('offers beyond a page come with the next, whenever they became visible', async () => {
     for (let i = 0; i < 230; i += 1) await post(stage.first, `t${i}`);
     const first = await look(stage.first, 'ann');
@@ -83,6 +93,33 @@ describe('one process', () => {
     const waiting = [...stage.colony.market.tasks.longestWaiting(TENANT)].map(({ item }) => item);
     expect(waiting.map(({ id }) => id)).toEqual(['large']);
     expect(JSON.stringify(waiting).length).toBeLessThan(2_500);
+  });
+
+  test('a task whose receipts were altered takes no inbox with it', async () => {
+    const process = await forgetful();
+    for (const id of ['before', 'bad', 'after']) await post(process, id);
+    stage.mishaps = (port, _, args) =>
+      port === 'store' && args.includes(taskOf('bad'))
+        ? Promise.reject(new AlteredReceipt(taskOf('bad'), 0, 'is not what was written'))
+        : undefined;
+    expect((await all(process, 'ann')).names).toEqual(['offer before', 'offer after']);
+  });
+
+  test('what an agent can do from a moment within a look on is offered by the next', async () => {
+    const process = await forgetful();
+    await post(process, 'new', { requires: [{ capability: 'other', level: 0.5 }] });
+    await post(process, 'known');
+    let revised: Promise<unknown> | undefined;
+    stage.mishaps = (port, _, args) => {
+      if (port !== 'store' || !args.includes(taskOf('known')) || revised !== undefined) return undefined;
+      const able = { ...bidder, capabilities: { ...bidder.capabilities, other: 1 } };
+      revised = process.colony.agents.register(as('ann'), 'ann', able);
+      return revised.then(() => undefined);
+    };
+    const { items, offers_after } = await look(process, 'ann');
+    expect(items.map(nameOf)).toEqual(['offer known']);
+    expect(await revised).toMatchObject({ ok: true });
+    expect((await all(process, 'ann', offers_after)).names).toContain('offer new');
   });
 
   test('a hundred offers hide no vote, and a hundred votes no award', async () => {

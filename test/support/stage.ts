@@ -20,6 +20,7 @@ import { Colony, type ConsumerGroup } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import { AllowAll } from '../../app/engine/policy';
 import type { Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/engine/ports';
+import type { CacheBounds } from '../../app/engine/streams';
 import { type ChainFault, ChainVerifier, type Commit, unseal } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { stateOf } from '../../domain/kernel/fold';
@@ -123,6 +124,8 @@ const PAGE = 50;
 export interface StageOptions {
   /** Processes share the stores: triggers read the feed and hand it to one or the other. */
   readonly shared?: boolean;
+  /** What a process remembers of the streams. */
+  readonly cache?: CacheBounds;
 }
 
 export class Stage {
@@ -220,7 +223,7 @@ export class Stage {
       handed: async (documents) => documents as readonly Commit[],
       close: async () => undefined,
     };
-    const colony = new Colony(ports, { shared: this.options.shared });
+    const colony = new Colony(ports, this.options);
     const process = new Process(colony, () => (alive = false));
     this.processes.push(process);
     return process;

@@ -356,7 +356,7 @@ describe('start', () => {
 
   test('ends as the host ends when it can not run', async () => {
     const { code, stderr } = await formicary(['start', '--port', String(host.port), '--data', join(folder, 'taken')]);
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain(`Port ${host.port} is in use`);
   });
 });

@@ -97,7 +97,7 @@ test('a folder that can not be written: one clear message, before anything is sa
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
-  expect(await once(child, 'close')).toEqual([1, null]);
+  expect(await once(child, 'close')).toEqual([2, null]);
   expect(said).toContain(`${data} can't be used`);
   expect(said).not.toContain('is open');
   expect(said).not.toContain('    at ');
@@ -138,7 +138,7 @@ test('a damaged database: the message names the file and what to do', async () =
     });
     let said = '';
     for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
-    expect(await once(child, 'close')).toEqual([1, null]);
+    expect(await once(child, 'close')).toEqual([2, null]);
     expect(said).toContain(`${file} is damaged`);
     expect(said).toContain('--salvage');
     expect(said).not.toContain('is open');

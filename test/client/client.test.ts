@@ -305,7 +305,8 @@ describe('errors', () => {
   });
 
   test('only addresses of hosts are taken', () => {
-    expect(() => new Formicary({ url: 'ftp://127.0.0.1' })).toThrow('must begin with http');
+    for (const url of ['ftp://127.0.0.1', 'nonsense', ''])
+      expect(() => new Formicary({ url })).toThrow(`"${url}" is not the address of a host`);
   });
 
   test('a closed client rejects what is under way, and does not try again', async () => {

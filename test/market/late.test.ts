@@ -238,6 +238,7 @@ lines(
     override: 'of what has ended, and that has no end',
     decidedByPeople: 'of what has ended; the people have an end of their own',
     choiceOf: 'no decision',
+    countAgain: 'no decision',
     roundDue: 'no decision',
     roundProblems: 'no decision',
     recomputeRound: 'no decision',

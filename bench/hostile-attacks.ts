@@ -67,6 +67,13 @@ function send(
   });
 }
 
+/** Sends what an attack needs to begin with: it has to be done. Gives the answer. */
+async function done(target: Target, path: string, sent: Sent): Promise<unknown> {
+  const { status, body } = await send(target, path, sent);
+  if (status < 200 || status >= 300) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+  return body;
+}
+
 /** Does something so many times a second, a bounded number of them at once, until it is ended. */
 function paced(perSecond: number, work: (n: number) => Promise<unknown>): End {
   const began = performance.now();
@@ -134,7 +141,7 @@ async function fill(target: Target): Promise<void> {
       task_type: 'hostile.nobody',
       payload: 'x'.repeat(10_000),
     }));
-    await send(target, '/v1/tasks/batch', { json: { tasks } });
+    await done(target, '/v1/tasks/batch', { json: { tasks } });
   });
 }
 
@@ -144,13 +151,20 @@ async function ballot(target: Target): Promise<string> {
   const voters = many(50 * target.scale, (n) => ({ id: `voter-${n}`, why: 'it is there' }));
   const seconds = Math.max(3, Math.ceil(20 * target.scale));
   const electorate = { algorithm: 'simple_majority', voters, min_agreement: 1 };
-  const json = { id, question: 'Yes?', kind: 'hostile.ballot', impact: 'low', round_seconds: seconds, electorate };
-  const { status, body } = await send(target, '/v1/rounds', { json });
-  if (status !== 201) throw new Error(`no round: ${JSON.stringify(body)}`);
-  const { snapshot } = (body as { round: { electorate: { snapshot: string } } }).round.electorate;
+  const json = {
+    id,
+    question: 'Yes?',
+    kind: 'hostile.ballot',
+    impact: 'low',
+    round_seconds: seconds,
+    allow_change: true,
+    electorate,
+  };
+  const body = await done(target, '/v1/rounds', { json });
+  const { snapshot } = (body as { round: { snapshot: string } }).round;
   await forEachOf(voters.length - 1, 8, async (n) => {
     for (let change = 0; change < Math.max(4, 20 * target.scale); change += 1)
-      await send(target, `/v1/rounds/${id}/votes`, {
+      await done(target, `/v1/rounds/${id}/votes`, {
         headers: { 'x-formicary-principal': `voter-${n}` },
         json: {
           choice: change % 2 === 0 ? 'approve' : 'reject',
@@ -222,19 +236,22 @@ export const ATTACKS = {
     );
   },
 
-  /** In the tenants of the others, as somebody who is registered nowhere. */
+  /** Every award that shows, in the tenants of the others, as somebody who is registered nowhere. */
   async challenges(target) {
-    return paced(200 * target.scale, async (n) => {
+    return paced(100 * target.scale, async (n) => {
       const tenant = tenantOf(n % target.tenants);
       const headers = { 'x-formicary-tenant': tenant, 'x-formicary-principal': 'stranger' };
-      // Tasks are numbered, those that are there among them.
-      const task = `${tenant}/task/task-${1 + Math.floor(Math.random() * 2_000)}`;
-      await send(target, '/v1/challenges', { headers, json: { target: `${task}@1`, reason: 'I doubt it' } });
+      const { body } = await send(target, '/v1/tasks?status=awarded&limit=20', { headers });
+      for (const { id } of (body as { value?: { id: string }[] } | undefined)?.value ?? [])
+        await send(target, '/v1/challenges', {
+          headers,
+          json: { target: `${tenant}/task/${id}@1`, reason: 'I doubt it' },
+        });
     });
   },
 
   async bogusClaims(target) {
-    await send(target, '/v1/agents', { json: { id: 'liar', agent_type: AGENT_TYPE } });
+    await done(target, '/v1/agents/liar', { method: 'PUT', json: { agent_type: AGENT_TYPE } });
     const holding = many(1_000, (n) => ({ task: `none-${n}`, award: 1 }));
     return paced(50 * target.scale, () => send(target, '/v1/agents/liar/heartbeat', { json: { holding } }));
   },

@@ -1,9 +1,11 @@
-/** Those that do their work while somebody means no good: an agent in each of many tenants, and who posts to them. */
+/** Those that do their work while somebody means no good: agents in each of many tenants, and who posts to them. */
 import { Formicary, FormicaryError, NodeTransport } from '../client/client';
 import { forEachOf, pause } from './measure';
 
 export const AGENT_TYPE = 'finance.reconciliation';
 const POLL_SECONDS = 2;
+/** Agents in each tenant: of an award that is doubted the other ones are asked. */
+const WORKERS = 3;
 /** Short: an agent that is kept from asking shows as lost. */
 const PRESENCE_SECONDS = 6;
 const AT_ONCE = 16;
@@ -26,11 +28,16 @@ export class Honest {
   }
 
   async start(): Promise<void> {
-    await forEachOf(this.tenants, AT_ONCE, async (n) => {
+    const workers = Array.from({ length: this.tenants * WORKERS }, (_, n) => ({
+      tenant: n % this.tenants,
+      id: `worker-${1 + Math.floor(n / this.tenants)}`,
+    }));
+    await forEachOf(workers.length, AT_ONCE, async (n) => {
+      const { tenant, id } = workers[n] as (typeof workers)[number];
       const profile = { agent_type: AGENT_TYPE, capacity: 20, limits: { presence_seconds: PRESENCE_SECONDS } };
-      await this.client(n, `worker-${n + 1}`).agents.put(`worker-${n + 1}`, profile);
+      await this.client(tenant, id).agents.put(id, profile);
     });
-    this.running = Promise.all(Array.from({ length: this.tenants }, (_, n) => this.work(n)));
+    this.running = Promise.all(workers.map(({ tenant, id }) => this.work(tenant, id)));
   }
 
   /** Has so many tasks done, a few at once, in all tenants in turn. Resolves with the seconds that it took. */
@@ -53,9 +60,8 @@ export class Honest {
   }
 
   /** Asks, accepts and completes until it is stopped. What is refused is shown again. */
-  private async work(n: number): Promise<void> {
-    const id = `worker-${n + 1}`;
-    const client = this.client(n, id);
+  private async work(tenant: number, id: string): Promise<void> {
+    const client = this.client(tenant, id);
     const { signal } = this.abort;
     while (!signal.aborted) {
       try {

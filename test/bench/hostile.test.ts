@@ -5,9 +5,10 @@ import { run } from './compiled';
 
 /**
  * What an attack may cost others here, times the work without it. The exact figures are those of a whole run on a quiet
- * machine; here the attacks are small, other suites run beside, and what is found is what brings a host to a stop.
+ * machine; here the attacks are small, work takes parts of a second, other suites run beside, and what is found is what
+ * brings a host to a stop.
  */
-const MOST = 4;
+const MOST = 20;
 
 test('whatever they do, others get their work done and lose no agent', async () => {
   const { code, json, errors } = await run('bench/main.js', ['hostile', '--smoke', '--json']);

@@ -17,12 +17,18 @@ const LARGE_BYTES = 8 * 1024;
 /** Of a stream with more commands than this the database is asked. */
 const MAX_COMMANDS = 64;
 
-/** By the command's name, the index of the commit that answers it. Most streams have none. */
-type Commands = ReadonlyMap<string, number>;
-const NO_COMMANDS: Commands = new Map();
+/**
+ * The commands that a stream's commits up to `version` answer: by the command's name, the index of the commit. Most
+ * streams have none. Of what others have appended after that it says nothing.
+ */
+interface Commands {
+  readonly version: number;
+  readonly answers: ReadonlyMap<string, number>;
+}
+const NO_COMMANDS: Commands = { version: -1, answers: new Map() };
 /** What is remembered of all streams; an entry of a map, and a map, take about so much. */
 const COMMANDS_BYTES = 8 * 1024 * 1024;
-const commandsBytes = ({ size }: Commands): number => 100 * (1 + size);
+const commandsBytes = ({ answers }: Commands): number => 100 * (1 + answers.size);
 
 export const EVENT_SCHEMA: readonly Statement[] = [
   [
@@ -132,6 +138,7 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
     // Until it is known what became of this, the database says what the stream answers.
     const known = expected < 0 ? NO_COMMANDS : this.commands.get(stream);
     this.commands.delete(stream);
+    const version = expected + commits.length;
     const result = await this.database
       .write({
         // A stream whose receipts are all archived is none that is new: its last one is missing.
@@ -146,17 +153,22 @@ export class SqliteEventStore extends SqliteLog implements EventStore {
       })
       .finally(() => (this.underWay -= 1));
     if (result.kind === 'guarded') return { kind: 'conflict', head: Number(result.value) };
-    if (known !== undefined && known.size + answers.length <= MAX_COMMANDS)
-      this.commands.set(stream, answers.length === 0 ? known : new Map([...known, ...answers]));
+    if (known?.version === expected && known.answers.size + answers.length <= MAX_COMMANDS)
+      this.commands.set(stream, {
+        version,
+        answers: answers.length === 0 ? known.answers : new Map([...known.answers, ...answers]),
+      });
     // An append before this one, that nobody waited for any more, may have put its own there meanwhile.
     else this.commands.delete(stream);
     for (const listener of this.listeners) listener();
     return { kind: 'written' };
   }
 
-  override async answered(stream: string, command: string): Promise<number | undefined> {
+  override async answered(stream: string, command: string, version: number): Promise<number | undefined> {
     const known = this.commands.get(stream);
-    return known === undefined ? await super.answered(stream, command) : known.get(command);
+    return known === undefined || known.version < version
+      ? await super.answered(stream, command, version)
+      : known.answers.get(command);
   }
 
   onAppend(listener: () => void): () => void {

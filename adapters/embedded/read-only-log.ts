@@ -96,8 +96,8 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
   }
 
   /** An export has no table of answers: its receipts say it. */
-  override async answered(stream: string, command: string): Promise<number | undefined> {
-    if (this.folder !== undefined) return await super.answered(stream, command);
+  override async answered(stream: string, command: string, version: number): Promise<number | undefined> {
+    if (this.folder !== undefined) return await super.answered(stream, command, version);
     return this.receipts(stream).findLast((commit) => commandOf(commit) === command)?.index;
   }
 

@@ -88,7 +88,7 @@ export abstract class SqliteLog {
       : { version: row.version, index: row.idx, state: JSON.parse(row.state) as unknown };
   }
 
-  async answered(stream: string, command: string): Promise<number | undefined> {
+  async answered(stream: string, command: string, _version: number): Promise<number | undefined> {
     return this.queries.get<{ idx: number }>(
       'SELECT idx FROM answers WHERE stream = ? AND command = ?',
       stream,

@@ -47,7 +47,7 @@ export class Answered {
     if (keyed.length === 0) return answers;
     const found = keyed.map(async (asked) => {
       const { principal, command } = asked.context as CommandContext & { command: Keyed };
-      const index = await this.streams.answered(stream, commandName(principal.id, command.key));
+      const index = await this.streams.answered(stream, commandName(principal.id, command.key), version);
       if (index === undefined || index > version) return index !== undefined;
       const commit = await this.streams.commit(stream, index);
       if (commit === undefined)

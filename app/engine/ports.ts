@@ -92,9 +92,10 @@ export interface EventStore {
   read(stream: string, from: number, limit: number): Promise<readonly Commit[]>;
   /**
    * Index of the last commit of the stream that answers the command of this name (`commandOf`); undefined when there is
-   * none. It is remembered with the commit, in one step, for as long as there is the commit.
+   * none. It is remembered with the commit, in one step, for as long as there is the commit. Whoever asks says how far
+   * they know the stream: of a commit after `version` the answer may know or not, whoever wrote it.
    */
-  answered(stream: string, command: string): Promise<number | undefined>;
+  answered(stream: string, command: string, version: number): Promise<number | undefined>;
   /**
    * The commits after `from` (from the beginning when undefined), at most `limit`: in order per stream, at least once.
    * Rejects with RangeError when `from` is no place in this log; beyond its end none is, as far as the store can tell.

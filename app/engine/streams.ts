@@ -174,9 +174,9 @@ export abstract class Streams {
     }
   }
 
-  /** Index of the commit of the stream that answers a command (`commandName`), or undefined. */
-  async answered(stream: string, command: string): Promise<number | undefined> {
-    return await this.reached(stream, this.store.answered(stream, command));
+  /** Index of the commit of the stream, up to `version`, that answers a command (`commandName`), or undefined. */
+  async answered(stream: string, command: string, version: number): Promise<number | undefined> {
+    return await this.reached(stream, this.store.answered(stream, command, version));
   }
 
   /**

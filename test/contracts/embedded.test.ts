@@ -14,8 +14,9 @@ import {
   SqliteWorkQueue,
 } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
+import { commandName } from '../../domain/kernel/commit';
 import { plusSeconds } from '../../domain/kernel/time';
-import { chain, EPOCH } from '../support/commits';
+import { chain, EPOCH, nextCommit } from '../support/commits';
 import { blobArchiveContract } from './blob-archive.contract';
 import type { Opened, Timed } from './contract';
 import { deadlinesContract } from './deadlines.contract';
@@ -182,4 +183,24 @@ describe('the embedded database', () => {
     await expect(archive.put('acme', Buffer.from('content'))).rejects.toThrow();
     expect(await readdir(join(folder, 'acme', hash.slice(0, 2)))).toEqual([hash]);
   });
+});
+
+test('what a store remembers of a stream is asked no further than it goes: others append to it as well', async () => {
+  const opened = await onDatabase(async (database) => ({
+    one: await SqliteEventStore.open(database),
+    other: await SqliteEventStore.open(database),
+  }));
+  const { one, other } = opened.store;
+  const stream = 'acme/task/1';
+  const first = nextCommit(stream, undefined, {}, { commandId: 'first' });
+  const second = nextCommit(stream, first.commit, {}, { commandId: 'second' });
+  const third = nextCommit(stream, second.commit, {}, { commandId: 'third' });
+  await one.append({ stream, expected: -1, commits: [first] });
+  await other.append({ stream, expected: 0, commits: [second] });
+  const find = (key: string, version: number) => one.answered(stream, commandName('agent-1', key), version);
+  expect(await Promise.all([find('first', 0), find('first', 1), find('second', 1)])).toEqual([0, 0, 1]);
+  // It has not seen the second: what it writes after that makes its memory no more complete.
+  await one.append({ stream, expected: 1, commits: [third] });
+  expect(await Promise.all([find('first', 2), find('second', 2), find('third', 2)])).toEqual([0, 1, 2]);
+  await opened.close();
 });

@@ -90,7 +90,7 @@ async function answers(store: EventStore): Promise<unknown> {
   return {
     heads: await Promise.all([A, B, OTHER, 'acme/task/none'].map((stream) => store.head(stream))),
     reads: await Promise.all([0, 3, 11, 12].map((from) => store.read(A, from, 5))),
-    answered: await Promise.all([A, B].map((stream) => store.answered(stream, ANSWER))),
+    answered: await Promise.all([A, B].map((stream) => store.answered(stream, ANSWER, Infinity))),
     feed,
     lag: await store.lag(undefined),
     end: await store.end(),

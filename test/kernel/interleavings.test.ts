@@ -155,7 +155,7 @@ function scheduled(store: EventStore, scheduler: fc.Scheduler): EventStore {
     append: call('append', (append) => store.append(append)),
     head: call('head', (stream) => store.head(stream)),
     snapshot: call('snapshot', (stream, upTo) => store.snapshot(stream, upTo)),
-    answered: call('answered', (stream, command) => store.answered(stream, command)),
+    answered: call('answered', (stream, command, version) => store.answered(stream, command, version)),
     read: call('read', (stream, from, limit) => store.read(stream, from, limit)),
     feed: (from, limit) => store.feed(from, limit),
     lag: (from) => store.lag(from),

@@ -78,8 +78,8 @@ export class FaultyEventStore implements EventStore {
     return this.befall('snapshot', () => this.inner.snapshot(stream, upTo));
   }
 
-  answered(stream: string, command: string): Promise<number | undefined> {
-    return this.befall('answered', () => this.inner.answered(stream, command));
+  answered(stream: string, command: string, version: number): Promise<number | undefined> {
+    return this.befall('answered', () => this.inner.answered(stream, command, version));
   }
 
   read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {

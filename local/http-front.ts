@@ -1,14 +1,13 @@
 /** The HTTP side of the host: takes requests, hands them to handlers, and stops without cutting anybody off. */
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { finished } from 'node:stream/promises';
 import { logFailure } from '../app/operation/log';
 import { attachAbortSignal } from '../functions/edge/abort';
 import { attachEntered, type Entrance } from '../functions/edge/entrance';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/edge/problem';
 import { Bodies } from './bodies';
+import { Listeners } from './listeners';
 import { loopbackGuard } from './loopback';
 import { checkHeaders, LINGER_SECONDS, refuseMalformed } from './malformed';
 import { LocalRequest } from './request';
@@ -28,12 +27,6 @@ const OPTIONS = {
 /** Without a byte in either direction; the limit of Azure's load balancer. Milliseconds. */
 const IDLE_TIMEOUT = 230_000;
 
-/**
- * Connections that wait to be taken. Who finds no place tries again by itself after one second, three, seven: with
- * Node's own 511 a thousand clients that come at once wait for seconds. The kernel has a maximum of its own.
- */
-const BACKLOG = 16_384;
-
 /** Answers a request as an HTTP function does; whom it lets in it may know before a body is read. */
 export interface Handler {
   (request: LocalRequest): Promise<unknown>;
@@ -46,6 +39,7 @@ export class HttpFront {
     OPTIONS,
     (request, response) => void this.#track(this.#handle(request, response)),
   );
+  readonly #listeners = new Listeners(this.#server);
   readonly #running = new Set<Promise<void>>();
   readonly #aborts = new Set<AbortController>();
   readonly #bodies = new Bodies();
@@ -59,9 +53,7 @@ export class HttpFront {
       sendProblem(response, Problem.of('expectation-failed', 'Expect is understood only as 100-continue.')),
     );
     refuseMalformed(this.#server);
-    this.#server.listen({ port, host: hostname, backlog: BACKLOG });
-    await once(this.#server, 'listening');
-    const actual = (this.#server.address() as AddressInfo).port;
+    const actual = await this.#listeners.listen(port, hostname);
     this.#guard = loopbackGuard(actual);
     return `http://${hostname.includes(':') ? `[${hostname}]` : hostname}:${actual}`;
   }
@@ -73,8 +65,7 @@ export class HttpFront {
 
   async close(graceSeconds: number): Promise<void> {
     this.#closing = true;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
+    const closed = this.#listeners.close();
     for (const abort of this.#aborts) abort.abort(new Error('the host is stopping'));
     await within(graceSeconds, Promise.all(this.#running));
     this.#server.closeAllConnections();

@@ -1,6 +1,6 @@
 /**
  * The life cycle of tasks over HTTP: the host in a process of its own, a thousand agents in two client processes that
- * long-poll, accept and complete each for itself, and a poster in this one that posts in batches.
+ * long-poll, accept and complete each for itself or through gateways, and a poster in this one that posts in batches.
  */
 import { Formicary, type TaskInput } from '../client/client';
 import { Crew } from '../samples/demo/crew';
@@ -26,6 +26,8 @@ const PROCESSES = 2;
 export interface HttpOptions {
   /** Agents that one gateway speaks for; 0: each speaks for itself. */
   readonly perGateway?: number;
+  /** Whether those behind gateways accept with the result. */
+  readonly atOnce?: boolean;
   readonly execArgv?: readonly string[];
 }
 
@@ -40,7 +42,7 @@ export class HttpColony {
   static async open(
     data: string,
     agents: number,
-    { perGateway = 0, execArgv = [] }: HttpOptions = {},
+    { perGateway = 0, atOnce = false, execArgv = [] }: HttpOptions = {},
   ): Promise<HttpColony> {
     const environment = { FORMICARY_RATE: '1000000', FORMICARY_BURST: '1000000' };
     const host = new HostProcess({ data, port: await freePort(), environment, execArgv });
@@ -59,6 +61,7 @@ export class HttpColony {
         heartbeatSeconds: 60,
         pollSeconds: 30,
         perGateway,
+        atOnce,
       });
       crew.work();
       return new HttpColony(host, crew, new Formicary({ url: host.url, principal: 'service:bench' }));

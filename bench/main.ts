@@ -13,7 +13,7 @@ import { benchDecisions, type DecisionReport, type DecisionSettings } from './de
 import { decisionTables } from './decisions-report';
 import { benchHostile, type HostileReport, type HostileSettings } from './hostile';
 import { type LifecycleResult, runLifecycle } from './lifecycle';
-import { HttpColony, type HttpLifecycleResult } from './lifecycle-http';
+import { HttpColony, type HttpLifecycleResult, type HttpOptions } from './lifecycle-http';
 import { benchLog, type LogReport, type LogSettings } from './log';
 import { median, type Memory } from './measure';
 import { benchOverload, type OverloadReport, type OverloadSettings } from './overload';
@@ -136,6 +136,8 @@ export interface LifecycleRuns<R> {
 
 export interface LifecycleReport {
   readonly fresh: LifecycleRuns<LifecycleResult>;
+  /** On a fresh store as well, where agents accept with the result. */
+  readonly atOnce: LifecycleRuns<LifecycleResult>;
   /** On a store with this many events. */
   readonly past: LifecycleRuns<LifecycleResult>;
   readonly events: number;
@@ -153,6 +155,8 @@ export interface HttpReport {
   readonly fresh: LifecycleRuns<HttpLifecycleResult>;
   /** On a fresh store as well, where gateways speak for so many agents each. */
   readonly gateways: LifecycleRuns<HttpLifecycleResult>;
+  /** The same, where their agents accept with the result. */
+  readonly atOnce: LifecycleRuns<HttpLifecycleResult>;
   readonly perGateway: number;
   readonly past: LifecycleRuns<HttpLifecycleResult>;
   readonly events: number;
@@ -282,6 +286,7 @@ class Bench {
     const { rounds, past } = this.settings;
     await this.makePast();
     const fresh: LifecycleResult[] = [];
+    const atOnce: LifecycleResult[] = [];
     const later: LifecycleResult[] = [];
     let receiptBytesPerTask = 0;
     await this.onFresh(this.settings.warmUp); // the code gets hot once, for both
@@ -289,11 +294,13 @@ class Bench {
       const { result, bytesPerTask } = await this.onFresh(this.settings.tasks);
       fresh.push(result);
       receiptBytesPerTask = bytesPerTask;
+      atOnce.push((await this.onFresh(this.settings.tasks, true)).result);
       later.push(await this.inProcess(this.past, this.settings.tasks, false));
     }
     const [a, b] = [runsOf(fresh), runsOf(later)];
     return {
       fresh: a,
+      atOnce: runsOf(atOnce),
       past: b,
       events: past,
       slower: 1 - b.tasksPerSecond / a.tasksPerSecond,
@@ -311,14 +318,17 @@ class Bench {
     const { rounds, perGateway, past: events } = this.settings;
     const fresh: HttpLifecycleResult[] = [];
     const through: HttpLifecycleResult[] = [];
+    const atOnce: HttpLifecycleResult[] = [];
     const later: HttpLifecycleResult[] = [];
     for (let round = 0; round < rounds; round += 1) {
       fresh.push(await this.overHttp());
-      through.push(await this.overHttp(undefined, perGateway));
+      through.push(await this.overHttp(undefined, { perGateway }));
+      atOnce.push(await this.overHttp(undefined, { perGateway, atOnce: true }));
       later.push(await this.overHttp(this.past));
     }
     const [a, b, gateways] = [runsOf(fresh), runsOf(later), runsOf(through)];
-    return { fresh: a, gateways, perGateway, past: b, events, slower: 1 - b.tasksPerSecond / a.tasksPerSecond };
+    const slower = 1 - b.tasksPerSecond / a.tasksPerSecond;
+    return { fresh: a, gateways, atOnce: runsOf(atOnce), perGateway, past: b, events, slower };
   }
 
   private async makePast(): Promise<void> {
@@ -327,9 +337,9 @@ class Bench {
     await preload(this.past, this.settings.agents, this.settings.past, this.show);
   }
 
-  private async onFresh(tasks: number): Promise<{ result: LifecycleResult; bytesPerTask: number }> {
+  private async onFresh(tasks: number, atOnce = false): Promise<{ result: LifecycleResult; bytesPerTask: number }> {
     const data = path.join(this.folder, 'fresh');
-    const result = await this.inProcess(data, tasks, true);
+    const result = await this.inProcess(data, tasks, true, atOnce);
     const log = new Verification();
     for (const _ of log.over(readLog(data)));
     if (!log.verified) throw new Error(log.faults[0]?.message);
@@ -337,21 +347,21 @@ class Bench {
     return { result, bytesPerTask: log.bytes / (tasks + this.settings.warmUp) };
   }
 
-  private async inProcess(data: string, tasks: number, register: boolean): Promise<LifecycleResult> {
+  private async inProcess(data: string, tasks: number, register: boolean, atOnce = false): Promise<LifecycleResult> {
     const colony = await openBenchColony(data);
     try {
       if (register) await registerAgents(colony, this.settings.agents);
       await runLifecycle(colony, this.settings.warmUp);
-      return await runLifecycle(colony, tasks);
+      return await runLifecycle(colony, tasks, atOnce);
     } finally {
       await colony.stop();
     }
   }
 
   /** On the store of `data`, else on a fresh one that is deleted again. */
-  private async overHttp(data?: string, perGateway = 0): Promise<HttpLifecycleResult> {
+  private async overHttp(data?: string, options: HttpOptions = {}): Promise<HttpLifecycleResult> {
     const fresh = path.join(this.folder, 'http');
-    const colony = await HttpColony.open(data ?? fresh, this.settings.agents, { perGateway });
+    const colony = await HttpColony.open(data ?? fresh, this.settings.agents, options);
     try {
       const name = `http-${process.pid}-${Math.round(performance.now())}`;
       await colony.run(`${name}-warm`, this.settings.warmUp);

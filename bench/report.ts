@@ -138,6 +138,7 @@ ${table(['commits in the log', 'writers', 'commits/s', 'ms p50 / p99', 'limit, c
 
 function lifecycleTable({
   fresh,
+  atOnce,
   past,
   events,
   slower,
@@ -149,7 +150,7 @@ function lifecycleTable({
   const row = (
     name: string,
     { tasksPerSecond, runs }: LifecycleReport['fresh'],
-    { rssMb, heapMb }: LifecycleReport['memory']['fresh'],
+    memory?: LifecycleReport['memory']['fresh'],
   ): string[] => {
     const last = runs.at(-1);
     return [
@@ -158,23 +159,26 @@ function lifecycleTable({
       runs.map((run) => n(run.tasksPerSecond)).join(', '),
       last === undefined ? '' : `${n(last.awardMs.p50)} / ${n(last.awardMs.p99)}`,
       runs.map((run) => n(run.cpuMsPerTask, 3)).join(', '),
-      `${n(rssMb)} / ${n(heapMb)}`,
+      runs.map((run) => n(run.commitsPerTask, 1))[0] ?? '',
+      memory === undefined ? '' : `${n(memory.rssMb)} / ${n(memory.heapMb)}`,
     ];
   };
   return `${heading('Life cycles in process', `post, award, accept, complete, slot given back, views followed; ${n(commitsPerTask, 1)} commits and ${n(receiptBytesPerTask)} bytes of receipts a task`)}
-${table(['store', 'tasks/s', 'runs', 'award ms p50 / p99', 'main thread ms a task', 'MB rss / heap'], [row('fresh', fresh, memory.fresh), row(`${n(events)} events`, past, memory.past)])}
+${table(['store', 'tasks/s', 'runs', 'award ms p50 / p99', 'main thread ms a task', 'commits', 'MB rss / heap'], [row('fresh', fresh, memory.fresh), row('fresh, accepted with the result', atOnce), row(`${n(events)} events`, past, memory.past)])}
 ${n(Math.abs(slower) * 100, 1)} % ${slower >= 0 ? 'slower' : 'faster'} on the store with the past; its main thread works ${n(Math.abs(moreCpu) * 100, 1)} % ${moreCpu >= 0 ? 'more' : 'less'} for a task`;
 }
 
-function httpTable({ fresh, gateways, perGateway, past, events, slower }: HttpReport): string {
+function httpTable({ fresh, gateways, atOnce, perGateway, past, events, slower }: HttpReport): string {
   const row = (name: string, { tasksPerSecond, runs }: HttpReport['fresh']): string[] => [
     name,
     n(tasksPerSecond),
     runs.map((run) => n(run.tasksPerSecond)).join(', '),
+    runs.map((run) => n(run.hostCpuMsPerTask, 2)).join(', '),
     n(runs.at(-1)?.hostRssMb ?? 0),
   ];
+  const through = `fresh, a gateway for ${n(perGateway)} agents`;
   return `${heading('Life cycles over HTTP', 'the host in one process, the agents in two (each long-polls, accepts and completes for itself), tasks posted in batches of 50 from a fourth')}
-${table(['store', 'tasks/s', 'runs', 'host rss MB'], [row('fresh', fresh), row(`fresh, a gateway for ${n(perGateway)} agents`, gateways), row(`${n(events)} events`, past)])}
+${table(['store', 'tasks/s', 'runs', 'host ms a task', 'host rss MB'], [row('fresh', fresh), row(through, gateways), row(`${through}, accepted with the result`, atOnce), row(`${n(events)} events`, past)])}
 ${n(Math.abs(slower) * 100, 1)} % ${slower >= 0 ? 'slower' : 'faster'} on the store with the past`;
 }
 

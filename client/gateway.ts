@@ -77,6 +77,12 @@ export interface Ballot {
 export interface AgentHandler {
   /** Does the task: what it resolves with is the result, and when it rejects the attempt has failed. */
   work?(work: Work): Promise<unknown>;
+  /**
+   * The work is done at once: awards are accepted with their results, which saves a request and a receipt each. No
+   * lease runs until then, unless the work says how far it is; what takes longer than the time to accept is done for
+   * nothing.
+   */
+  readonly atOnce?: boolean;
   /** Hears what became of an award that was accepted; `dropped`: it does not stand any more. */
   settled?(award: AgentAssignment, outcome: 'completed' | 'failed' | 'dropped'): void;
   /** Whether to bid for the task. */
@@ -319,7 +325,7 @@ export class Gateway {
     // An earlier award, of whichever agent, does not stand any more.
     this.drop(task);
     this.held.set(task, held);
-    held.work = this.worked(award, held, work)
+    held.work = this.worked(award, held, work, handler?.atOnce === true)
       .then(
         (outcome) => handler?.settled?.(award, outcome),
         (error: unknown) => {
@@ -333,31 +339,45 @@ export class Gateway {
     await held.work;
   }
 
-  /** Accepts the award, has the work done, and says what came of it; nothing of a claim that is over. */
+  /**
+   * Accepts the award, unless its result does that, has the work done, and says what came of it; nothing of a claim
+   * that is over.
+   */
   private async worked(
     award: AgentAssignment,
     held: Held,
     work: (work: Work) => Promise<unknown>,
+    atOnce: boolean,
   ): Promise<'completed' | 'failed' | 'dropped'> {
     const { agent, task, award: number } = award;
     const claim = { agent, task, award: number };
     const { signal } = held.abort;
-    const accepted = this.do({ do: 'accept', ...claim });
-    held.accepted = accepted.catch(() => undefined);
-    await accepted;
+    let accepted: Promise<void> | undefined;
+    const accept = () => (accepted ??= this.accept(claim, held));
+    if (!atOnce) await accept();
     if (signal.aborted) return 'dropped';
     held.beatAt = performance.now();
     let ended: Written;
     try {
-      const progress = async (fraction: number, note?: string) =>
-        void (await this.do({ do: 'progress', ...claim, fraction, note }));
-      ended = written({ do: 'complete', ...claim, result: await work({ ...award, signal, progress }) });
+      const progress = async (fraction: number, note?: string) => {
+        await accept();
+        await this.do({ do: 'progress', ...claim, fraction, note });
+      };
+      const result = await work({ ...award, signal, progress });
+      ended = written({ do: 'complete', ...claim, result, ...(atOnce && { accept: true }) });
     } catch (error) {
+      if (!signal.aborted) await accept();
       ended = written({ do: 'fail', ...claim, reason: reasonOf(error) });
     }
     if (signal.aborted) return 'dropped';
     await this.enqueue(ended);
     return ended.command.do === 'complete' ? 'completed' : 'failed';
+  }
+
+  private async accept(claim: { agent: string; task: string; award: number }, held: Held): Promise<void> {
+    const accepted = this.do({ do: 'accept', ...claim });
+    held.accepted = accepted.catch(() => undefined);
+    await accepted;
   }
 
   private async vote(asked: AgentVoteAsked, handler: AgentHandler | undefined): Promise<void> {

@@ -13,6 +13,7 @@ import {
   type Claim,
   clear,
   complete,
+  completeAtOnce,
   decline,
   type EditedTask,
   extendChallenge,
@@ -198,14 +199,25 @@ export class Tasks {
   }
 
   async complete(context: RequestContext, id: string, claim: Claim, result: unknown): Promise<TaskOutcome> {
-    const stored = await this.outsource(context.principal.tenant, result);
-    return await this.held(
-      context,
-      id,
-      'task.complete',
-      complete(claim, 'inline' in stored ? { result } : { result_ref: stored.reference }, this.now()),
-      claim,
-    );
+    const outcome = await this.resultOf(context, result);
+    return await this.held(context, id, 'task.complete', complete(claim, outcome, this.now()), claim);
+  }
+
+  /** Completes what was awarded, and accepts it with that where it was not: if policy lets the holder accept it. */
+  async completeAtOnce(context: RequestContext, id: string, claim: Claim, result: unknown): Promise<TaskOutcome> {
+    const { principal } = context;
+    const stream = this.tasks.name(principal.tenant, id);
+    const { attributes } = by(context, claim.agent);
+    const { decision } = await this.transactor.ask(principal, 'task.accept', stream, attributes);
+    if (decision !== 'allow') {
+      // What is refused is the acceptance, by itself and with its own receipt.
+      const accepted = await this.accept({ ...context, command: undefined }, id, claim);
+      if (!accepted.ok) return accepted;
+    }
+    const outcome = await this.resultOf(context, result);
+    const decided: ReturnType<typeof complete> = (state) =>
+      completeAtOnce(claim, outcome, this.now(), this.agents.acceptUntil(state))(state);
+    return await this.held(context, id, 'task.complete', decided, claim);
   }
 
   fail(context: RequestContext, id: string, claim: Claim, reason: string, retryable: boolean): Promise<TaskOutcome> {
@@ -464,6 +476,14 @@ export class Tasks {
       (await this.transactor.cause(tenant, reference)) ??
       new Rejection('invalid', 'cause-not-found', noSuchReceipt(reference))
     );
+  }
+
+  private async resultOf(
+    { principal }: RequestContext,
+    result: unknown,
+  ): Promise<{ result: unknown } | { result_ref: string }> {
+    const stored = await this.outsource(principal.tenant, result);
+    return 'inline' in stored ? { result } : { result_ref: stored.reference };
   }
 
   private async outsource(

@@ -517,9 +517,15 @@ export const tasks = contract({
     name: 'completeTask',
     path: '/v1/tasks/{id}/complete',
     needs: 'execute',
-    refuses: [...RUNNING, 'task-already-completed'],
+    refuses: [...RUNNING, 'award-challenged', 'task-already-completed'],
     summary: 'Complete a task',
-    body: ClaimInput.extend({ result: Anything.optional() }),
+    body: ClaimInput.extend({
+      result: Anything.optional(),
+      accept: z.boolean().optional().meta({
+        description:
+          'Accept the award with the result, where it was not accepted before: for work that is done at once. Until then no lease runs, so what takes longer than the time to accept may have been done for nothing',
+      }),
+    }),
     example: { ...agent, body: { award: 1, result: { matched: 12, open: 0 } } },
   },
   fail: {

@@ -1004,8 +1004,31 @@ export function complete(
     }
     const wrong = notRunning(state, claim, now);
     if (wrong !== undefined) return wrong;
-    return [{ type: 'TaskCompleted', v: 1, data: { agent: claim.agent, award: claim.award, ...outcome } }];
+    return [completed(claim, outcome)];
   };
+}
+
+/**
+ * The holder has done at once what it was awarded, and accepts the award with the result: one receipt of one decision.
+ * What `accept` refuses, this refuses; what was accepted before is completed.
+ * @param until as of `accept`
+ */
+export function completeAtOnce(
+  claim: Claim,
+  outcome: { result?: unknown; result_ref?: string },
+  now: Time,
+  until?: Time,
+): Decision<TaskState, TaskEvent> {
+  return (state) => {
+    if (state.status !== 'awarded') return complete(claim, outcome, now)(state);
+    const accepted = accept(claim, now, until)(state);
+    if (accepted instanceof Rejection) return accepted;
+    return [...accepted, completed(claim, outcome)];
+  };
+}
+
+function completed(claim: Claim, outcome: { result?: unknown; result_ref?: string }): TaskEvent {
+  return { type: 'TaskCompleted', v: 1, data: { agent: claim.agent, award: claim.award, ...outcome } };
 }
 
 /** The holder could not do it. `retryable: false` makes it a dead letter at once. */

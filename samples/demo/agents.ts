@@ -38,6 +38,8 @@ export interface Behaviour {
   readonly pollSeconds: number;
   /** Agents that one gateway speaks for; 0: each speaks for itself. */
   readonly perGateway: number;
+  /** Whether those behind gateways accept with the result. */
+  readonly atOnce?: boolean;
 }
 
 export type ToAgents =
@@ -257,6 +259,7 @@ class SimulatedGateway {
   async register(): Promise<void> {
     const { counts, behaviour } = this;
     const handler: AgentHandler = {
+      atOnce: behaviour.atOnce === true,
       async work({ agent, task, award, spec, signal }) {
         counts.accepted += 1;
         const { fails, milliseconds } = attemptOf(task, award, spec.effort ?? 0, behaviour);

@@ -87,6 +87,38 @@ test('does the work of all agents with few requests; what throws has failed, and
   expect(requests.filter((request) => request === 'POST /v1/gateway/agents')).toHaveLength(1);
 });
 
+test('what is done at once is accepted with its result; what says how far it is, or fails, is accepted first', async () => {
+  const errors: unknown[] = [];
+  const gateway = open(errors);
+  const failed = new Set<string>();
+  await gateway.register(clerks(4, { capacity: 3 }), {
+    atOnce: true,
+    async work({ task, progress }) {
+      if (task === 'task-1') await progress(0.5);
+      if (task === 'task-2' && !failed.has(task)) {
+        failed.add(task);
+        throw new Error('the ledger is closed');
+      }
+      return { did: task };
+    },
+  });
+  gateway.start();
+  await post(4);
+  await allAre(4, 'completed');
+  const receipts = async (task: string) => {
+    const found: string[] = [];
+    for await (const { events } of client.receipts.stream('task', task))
+      found.push(events.map(({ type }) => type).join(' + '));
+    return found;
+  };
+  const [posted, awarded, done] = ['TaskPosted', 'BidsClosed + TaskAwarded', 'TaskAccepted + TaskCompleted'];
+  expect(await receipts('task-0')).toEqual([posted, awarded, done]);
+  expect(await receipts('task-1')).toEqual([posted, awarded, 'TaskAccepted', 'TaskProgressed', 'TaskCompleted']);
+  const failedOnce = ['TaskAccepted', 'AttemptEnded + TaskReopened'];
+  expect(await receipts('task-2')).toEqual([posted, awarded, ...failedOnce, awarded, done]);
+  expect(errors).toEqual([]);
+});
+
 test('bids and votes as its agents', async () => {
   const gateway = open();
   await gateway.register(clerks(3, { standing_offer: false }), {

@@ -72,6 +72,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
         'accept' as const,
         'complete' as const,
         'complete' as const,
+        'complete-at-once' as const,
+        'complete-at-once' as const,
         'decline' as const,
         'progress' as const,
         'fail' as const,

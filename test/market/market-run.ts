@@ -187,6 +187,8 @@ export class Run extends ModelRun {
         return await tasks.progress(of(claim.agent), task, claim, 0.5);
       case 'complete':
         return await tasks.complete(of(claim.agent), task, claim, { by: claim.agent });
+      case 'complete-at-once':
+        return await tasks.completeAtOnce(of(claim.agent), task, claim, { by: claim.agent });
       case 'fail':
         return await tasks.fail(of(claim.agent), task, claim, 'broken', true);
       case 'give-up':

@@ -41,7 +41,7 @@ export type Command =
     }
   | { readonly do: 'bid' | 'withdraw'; readonly task: Which; readonly agent: string }
   | {
-      readonly do: 'accept' | 'decline' | 'progress' | 'complete' | 'fail' | 'give-up' | 'release';
+      readonly do: 'accept' | 'decline' | 'progress' | 'complete' | 'complete-at-once' | 'fail' | 'give-up' | 'release';
       readonly task: Which;
       readonly who: Who;
     }
@@ -70,6 +70,7 @@ export const WANTS: Partial<Record<Command['do'], readonly TaskState['status'][]
   decline: ['awarded'],
   progress: ['running'],
   complete: ['running'],
+  'complete-at-once': ['awarded'],
   fail: ['running'],
   'give-up': ['running'],
   release: ['awarded', 'running'],

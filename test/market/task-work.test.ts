@@ -4,8 +4,10 @@ import { plusSeconds } from '../../domain/kernel/time';
 import type { AgentProfile } from '../../domain/market/agent';
 import {
   accept,
+  challengeAward,
   clear,
   complete,
+  completeAtOnce,
   decline,
   decliners,
   fail,
@@ -306,6 +308,56 @@ describe('complete', () => {
 
   onlyHolder(ask, [
     ['awarded', 'it was not accepted', ask(CLAIM), 'not-accepted'],
+    ['completed', 'by another', ask(OTHER), 'task-completed'],
+    ['dead', 'it is over', ask(CLAIM), 'task-dead'],
+    ['reopened', 'its attempt is over', ask(CLAIM), 'award-superseded'],
+  ]);
+});
+
+describe('completeAtOnce', () => {
+  const result = { ok: true, n: 1 };
+  const ask = (claim: typeof CLAIM) => completeAtOnce(claim, { result }, NOW);
+
+  test('accepts the award and completes it, in one decision', () => {
+    given(taskDecider, HISTORY.awarded)
+      .when(ask(CLAIM))
+      .then([acceptedAt(NOW), completed(result)])
+      .thenState(({ status, holder, completion }) => {
+        expect([status, holder]).toEqual(['completed', undefined]);
+        expect(completion).toMatchObject({ ...CLAIM, result });
+      });
+    given(taskDecider, HISTORY.awarded)
+      .when(ask(CLAIM))
+      .then([acceptedAt(NOW), completed(result)])
+      .thenRepeatedNothing();
+  });
+
+  test('what was accepted before is completed, also when the time to accept is over', () => {
+    given(taskDecider, HISTORY.running)
+      .when(completeAtOnce(CLAIM, { result }, plusSeconds(NOW, 31)))
+      .then([completed(result)]);
+  });
+
+  test('not when the time to accept is over, unless whoever decides was away', () => {
+    const by = plusSeconds(NOW, 30);
+    given(taskDecider, HISTORY.awarded)
+      .when(completeAtOnce(CLAIM, { result }, by))
+      .thenRejected('award-superseded', { award: 1 });
+    given(taskDecider, HISTORY.awarded)
+      .when(completeAtOnce(CLAIM, { result }, by, plusSeconds(by, 5)))
+      .then([acceptedAt(by), completed(result)]);
+  });
+
+  test('not while a challenge holds the award', () => {
+    const doubt = { round: 'r', by: 'cid', award: 1, holds: true, reason: 'why', until: plusSeconds(NOW, 60) };
+    const challenged = challengeAward(doubt, NOW)(after(HISTORY.awarded)) as readonly TaskEvent[];
+    expect(challenged).toMatchObject([{ type: 'AwardChallenged' }]);
+    given(taskDecider, [...HISTORY.awarded, ...challenged])
+      .when(ask(CLAIM))
+      .thenRejected('award-challenged');
+  });
+
+  onlyHolder(ask, [
     ['completed', 'by another', ask(OTHER), 'task-completed'],
     ['dead', 'it is over', ask(CLAIM), 'task-dead'],
     ['reopened', 'its attempt is over', ask(CLAIM), 'award-superseded'],

@@ -154,7 +154,9 @@ function runHolder(
     case 'progress':
       return tasks.progress(context, task, claim, command.fraction, command.note);
     case 'complete':
-      return tasks.complete(context, task, claim, command.result);
+      return command.accept === true
+        ? tasks.completeAtOnce(context, task, claim, command.result)
+        : tasks.complete(context, task, claim, command.result);
     case 'fail':
       return tasks.fail(context, task, claim, command.reason, command.retryable);
     case 'release':

@@ -122,7 +122,9 @@ bind(tasks.progress, ({ tasks }, call) =>
   claimed(call, (context, id, claim, { fraction, note }) => tasks.progress(context, id, claim, fraction, note)),
 );
 bind(tasks.complete, ({ tasks }, call) =>
-  claimed(call, (context, id, claim, { result }) => tasks.complete(context, id, claim, result)),
+  claimed(call, (context, id, claim, { result, accept }) =>
+    accept === true ? tasks.completeAtOnce(context, id, claim, result) : tasks.complete(context, id, claim, result),
+  ),
 );
 bind(tasks.fail, ({ tasks }, call) =>
   claimed(call, (context, id, claim, { reason, retryable }) => tasks.fail(context, id, claim, reason, retryable)),

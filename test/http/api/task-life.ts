@@ -4,6 +4,21 @@ import { settled } from '../support';
 import { agent, events, host, ok, post, read, slug, statusIs, tenant } from './world';
 
 describe('the life of a task', () => {
+  test('work that is done at once is accepted with its result', async () => {
+    const api = tenant('at-once');
+    const ada = agent(api, 'ada');
+    await ada.register();
+    await post(api, { id: 't' });
+    const award = await ada.awarded('t');
+    expect(slug(await ada.do('complete', 't', { award, result: 1 }))).toBe('409 not-accepted');
+    expect(slug(await ada.do('complete', 't', { award, result: 1, accept: false }))).toBe('409 not-accepted');
+    const done = await ok(ada.do('complete', 't', { award, result: 1, accept: true }));
+    expect(done.body.receipt.events).toEqual(['TaskAccepted', 'TaskCompleted']);
+    expect(done.body.task).toMatchObject({ status: 'completed', completion: { agent: 'ada', award, result: 1 } });
+    const again = await ok(ada.do('complete', 't', { award, result: 1, accept: true }));
+    expect(again.body.receipt.repeated).toBe(true);
+  });
+
   test('posted, awarded, accepted, reported, completed; and every step on a receipt that says why', async () => {
     const api = tenant('life');
     const ada = agent(api, 'ada');

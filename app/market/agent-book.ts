@@ -72,6 +72,7 @@ export class AgentBook {
   private readonly unspokenListeners: ((tenant: string, gateway: string) => void)[] = [];
   private readonly kindListeners: ((tenant: string, profile: AgentProfile) => void)[] = [];
   private turn = 0;
+  private changed = 0;
 
   constructor(
     private readonly places: Places,
@@ -116,6 +117,7 @@ export class AgentBook {
       const before = entry.version < 0 ? undefined : entry.state;
       entry.version = version;
       entry.state = state;
+      this.changed += 1;
       const resumed = this.repaused(entry);
       this.place(entry);
       if (!isThere(state)) this.forget(key, entry);
@@ -132,6 +134,11 @@ export class AgentBook {
 
   get(tenant: string, id: string): AgentEntry | undefined {
     return this.agents.get(`${tenant}/${id}`);
+  }
+
+  /** Rises with each change of an agent. */
+  get changes(): number {
+    return this.changed;
   }
 
   /** Agents that are registered and not gone. */

@@ -108,6 +108,12 @@ export function gatewayKey(tenant: string, gateway: string): string {
   return `${tenant}/gateway/${gateway}`;
 }
 
+/** Who is looked at next for a sign of life, and when: the agent itself, or the gateway that speaks for it. */
+export interface NextLook {
+  readonly due: Time;
+  readonly gateway?: string;
+}
+
 /** Whoever waits in a long poll gives a sign of life each third of its limit of presence. Milliseconds for a second. */
 export const WAITING_BEAT_MS = 333;
 
@@ -123,6 +129,8 @@ export interface AgentsDeps {
   readonly clock: Clock;
   readonly watchdog: Watchdog;
   readonly report: Report;
+  /** Whether other processes look after agents as well. */
+  readonly shared: boolean;
 }
 
 export class Agents {
@@ -328,23 +336,54 @@ export class Agents {
     this.bells.stop();
   }
 
-  /** Looks whether the agent still lives; returns when to look again, or undefined when it is lost or gone. */
-  async checkPresence(tenant: string, id: string): Promise<Time | undefined> {
+  /**
+   * Looks whether the agent still lives; returns what to look at next, or undefined when it is lost or gone. While its
+   * gateway lives, that is the gateway: one look for all of its agents.
+   */
+  async checkPresence(tenant: string, id: string): Promise<NextLook | undefined> {
     const stream = agentStream(tenant, id);
     const { state } = await this.agents.current(tenant, id);
     if (state.status !== 'active' || state.profile === undefined) return undefined;
     const { presence_seconds, gateway } = state.profile;
     const carried = gateway === undefined ? undefined : await this.deps.presence.last(gatewayKey(tenant, gateway));
+    const now = toTime(this.deps.clock.now());
+    // Where processes share the table of deadlines, each would set one for the gateway, and none be taken back.
+    if (gateway !== undefined && !this.deps.shared) {
+      const due = this.silentAfter(carried, presence_seconds);
+      if (due > now) return { due, gateway };
+    }
     const last = await this.lastSign(stream, carried, presence_seconds);
     const since = this.deps.watchdog.silentSince(last, presence_seconds);
-    const now = toTime(this.deps.clock.now());
-    let limit = plusSeconds(since, presence_seconds);
-    if (limit <= now) limit = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
-    if (limit > now) return limit;
+    let due = plusSeconds(since, presence_seconds);
+    if (due <= now) due = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
+    if (due > now) return { due };
     const principal = Market.principal(tenant);
     await this.agents.decide({ principal }, id, 'agent.lose', lose(last === undefined ? since : toTime(last)));
     this.forget(tenant, id);
     return undefined;
+  }
+
+  /**
+   * Looks whether the gateway still lives; returns those of its agents for which its last sign of life stands no more,
+   * and when to look again for the sake of the others, if there are any.
+   */
+  async checkGateway(
+    tenant: string,
+    gateway: string,
+  ): Promise<{ readonly silent: readonly string[]; readonly due: Time | undefined }> {
+    const last = await this.deps.presence.last(gatewayKey(tenant, gateway));
+    const now = toTime(this.deps.clock.now());
+    const ends = new Map<number, Time>();
+    const silent: string[] = [];
+    for (const { id, state } of this.deps.market.agents.spokenFor(tenant, gateway)) {
+      const { presence_seconds } = state.profile as AgentProfile;
+      if (state.status !== 'active') continue;
+      const end = ends.get(presence_seconds) ?? this.silentAfter(last, presence_seconds);
+      ends.set(presence_seconds, end);
+      if (end <= now) silent.push(id);
+    }
+    const due = [...ends.values()].filter((end) => end > now).sort()[0];
+    return { silent, due };
   }
 
   /** Confirms reservations whose award shows in the task's stream, and releases those whose award never came. */
@@ -355,6 +394,11 @@ export class Agents {
       if (expires !== undefined && expires <= now)
         await this.deps.market.settleSlot(tenant, task, { agent: id, award });
     }
+  }
+
+  /** Until when somebody who gave the last sign then may be silent. */
+  private silentAfter(last: number | undefined, presenceSeconds: number): Time {
+    return plusSeconds(this.deps.watchdog.silentSince(last, presenceSeconds), presenceSeconds);
   }
 
   /** The agent's last sign of life; its own is not asked for where that of its gateway is enough. */

@@ -74,6 +74,8 @@ export class Pools {
   private readonly holders = new Map<string, Map<string, number>>();
   /** The profiles that `holders` was counted from. */
   private readonly listed = new Map<AgentEntry, AgentProfile>();
+  /** The changes of agents that were counted. */
+  private counted = -1;
 
   constructor(
     private readonly market: Market,
@@ -106,28 +108,11 @@ export class Pools {
 
   /** Takes a sample of every pool. */
   sample(at: Time): void {
-    for (const watch of this.all()) {
-      watch.members = 0;
-      watch.loads = [];
-      watch.capacity = 0;
-      watch.slots = 0;
-      watch.waits.clear();
-    }
-    let seen = 0;
-    for (const entry of this.market.agents.all()) {
-      const { profile, status } = entry.state;
-      seen += 1;
-      if (this.listed.get(entry) !== profile) this.list(entry);
-      const watch = this.watch(entry.tenant, profile.pool, at);
-      watch.members += 1;
-      if (status !== 'active') continue;
-      const slots = slotsInUse(entry.state);
-      watch.loads.push(slots / profile.capacity);
-      watch.slots += slots;
-      watch.capacity += profile.capacity;
-    }
-    if (seen < this.listed.size)
-      for (const entry of this.listed.keys()) if (entry.state.status === 'gone') this.list(entry);
+    const { changes } = this.market.agents;
+    // Where no agent has changed, they are as they were counted.
+    if (changes !== this.counted) this.count(at);
+    this.counted = changes;
+    for (const watch of this.all()) watch.waits.clear();
     for (const [tenant, counts] of this.waiting(at)) {
       for (const [capability, count] of counts)
         this.get(tenant, this.poolOf(tenant, capability))?.waits.set(capability, count);
@@ -204,6 +189,30 @@ export class Pools {
       watch.bucket = new Mean();
     }
     await this.views.put(VIEW, rows);
+  }
+
+  private count(at: Time): void {
+    for (const watch of this.all()) {
+      watch.members = 0;
+      watch.loads = [];
+      watch.capacity = 0;
+      watch.slots = 0;
+    }
+    let seen = 0;
+    for (const entry of this.market.agents.all()) {
+      const { profile, status } = entry.state;
+      seen += 1;
+      if (this.listed.get(entry) !== profile) this.list(entry);
+      const watch = this.watch(entry.tenant, profile.pool, at);
+      watch.members += 1;
+      if (status !== 'active') continue;
+      const slots = slotsInUse(entry.state);
+      watch.loads.push(slots / profile.capacity);
+      watch.slots += slots;
+      watch.capacity += profile.capacity;
+    }
+    if (seen < this.listed.size)
+      for (const entry of this.listed.keys()) if (entry.state.status === 'gone') this.list(entry);
   }
 
   private conclude(watch: Watch, at: Time): void {

@@ -56,7 +56,17 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
   const market = new Market(transactor, clock, places, options);
   const inboxes = new Inboxes({ transactor, market, rounds: roundBook, places, clock });
   const { presence } = ports;
-  const agents = new Agents({ agents: agentsOf, transactor, market, inboxes, presence, clock, watchdog, report });
+  const agents = new Agents({
+    agents: agentsOf,
+    transactor,
+    market,
+    inboxes,
+    presence,
+    clock,
+    watchdog,
+    report,
+    shared,
+  });
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
   const whyNots = new WhyNots(transactor, market, clock);
   const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, whyNots, blobs, clock });

@@ -33,7 +33,7 @@ import { type Change, eventsOf, react, type Reaction, type ReactionsByCategory }
 import type { Committed } from '../engine/streams';
 import { traced } from '../engine/telemetry';
 import type { Transactor } from '../engine/transact';
-import type { Agents } from './agents';
+import { type Agents, gatewayKey } from './agents';
 import { Market } from './market';
 import type { Tasks } from './tasks';
 
@@ -62,11 +62,13 @@ export class Reactions implements Consumer {
   private readonly taskDue: Reason;
   private readonly slotsDue: Reason;
   private readonly presenceDue: Reason;
+  private readonly gatewayDue: Reason;
 
   constructor(private readonly deps: ReactionsDeps) {
     this.taskDue = deps.deadlines.on('task', (stream) => this.onTaskDue(stream));
     this.slotsDue = deps.deadlines.on('slots', (stream) => this.onSlotsDue(stream));
     this.presenceDue = deps.deadlines.on('presence', (stream) => this.onPresenceDue(stream));
+    this.gatewayDue = deps.deadlines.on('gateway', (key) => this.onGatewayDue(key));
     deps.transactor.onCommitted((committed) => this.note(committed));
   }
 
@@ -195,7 +197,22 @@ export class Reactions implements Consumer {
 
   private async onPresenceDue(stream: string): Promise<Time | undefined> {
     const { tenant, id } = parseStream(stream);
-    return await this.deps.agents.checkPresence(tenant, id);
+    const next = await this.deps.agents.checkPresence(tenant, id);
+    if (next?.gateway === undefined) return next?.due;
+    const { due, gateway } = next;
+    await this.deps.deadlines.schedule([{ stream: gatewayKey(tenant, gateway), reason: this.gatewayDue, due }]);
+    return undefined;
+  }
+
+  /** Agents that their gateway speaks for no more are looked at one by one: they may have spoken for themselves. */
+  private async onGatewayDue(key: string): Promise<Time | undefined> {
+    const { tenant, id } = parseStream(key);
+    const { silent, due } = await this.deps.agents.checkGateway(tenant, id);
+    const now = toTime(this.deps.clock.now());
+    await this.deps.deadlines.schedule(
+      silent.map((agent) => ({ stream: agentStream(tenant, agent), reason: this.presenceDue, due: now })),
+    );
+    return due;
   }
 
   private async onSlotsDue(stream: string): Promise<Time | undefined> {

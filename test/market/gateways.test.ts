@@ -364,6 +364,77 @@ describe('the sign of life', () => {
     expect(marked).toEqual([gatewayKey(TENANT, 'service:desk')]);
   });
 
+  test('has one look for all agents, not one for each', async () => {
+    for (let i = 0; i < 20; i += 1) await register(`agent-${i}`, desk, { presence_seconds: 60 });
+    let { after } = await look();
+    const pass = async (times: number) => {
+      for (let i = 0; i < times; i += 1) {
+        stage.clock.time += 30_000;
+        ({ after } = await look(after));
+        await stage.fire();
+      }
+    };
+    await pass(3);
+    const { agents } = stage.colony;
+    const [alone, together] = [jest.spyOn(agents, 'checkPresence'), jest.spyOn(agents, 'checkGateway')];
+    await pass(10);
+    expect(alone).not.toHaveBeenCalled();
+    expect(together.mock.calls.length).toBeGreaterThan(3);
+    expect(together.mock.calls.length).toBeLessThan(11);
+  });
+
+  test('stands for each agent as long as its own limit says, and no longer', async () => {
+    await register('ann', desk, { presence_seconds: 60 });
+    await register('bob', desk, { presence_seconds: 300 });
+    const { after } = await look();
+    await stage.pass(50);
+    await look(after);
+    await stage.pass(50);
+    expect(['ann', 'bob'].map(statusOf)).toEqual(['active', 'active']);
+    await stage.pass(15);
+    expect(['ann', 'bob'].map(statusOf)).toEqual(['lost', 'active']);
+    await stage.pass(220);
+    expect(statusOf('bob')).toBe('active');
+    await stage.pass(20);
+    expect(statusOf('bob')).toBe('lost');
+  });
+
+  test('that fails hurts nobody who speaks for itself meanwhile', async () => {
+    for (const id of ['ann', 'bob']) await register(id, desk, { presence_seconds: 60 });
+    await look();
+    for (let i = 0; i < 10; i += 1) {
+      await stage.pass(30);
+      await stage.colony.agents.heartbeat(as('ann'), 'ann', []);
+    }
+    expect(['ann', 'bob'].map(statusOf)).toEqual(['active', 'lost']);
+    // Its gateway is back, and is looked at again for all of them.
+    let { after } = await look();
+    await stage.settled();
+    for (let i = 0; i < 5; i += 1) {
+      await stage.pass(30);
+      ({ after } = await look(after));
+    }
+    expect(['ann', 'bob'].map(statusOf)).toEqual(['active', 'active']);
+    await stage.pass(70);
+    expect(['ann', 'bob'].map(statusOf)).toEqual(['lost', 'lost']);
+  });
+
+  test('has its full time once more after a restart, and no more', async () => {
+    await register('ann', desk, { presence_seconds: 60 });
+    let { after } = await look();
+    for (let i = 0; i < 4; i += 1) {
+      await stage.pass(30);
+      ({ after } = await look(after));
+    }
+    stage.first.kill();
+    stage.clock.time += 1_000_000;
+    await begin();
+    await stage.pass(50);
+    expect(statusOf('ann')).toBe('active');
+    await stage.pass(20);
+    expect(statusOf('ann')).toBe('lost');
+  });
+
   test('is not given by who was refused as its gateway', async () => {
     await register('ann', desk, { presence_seconds: 60 });
     for (let i = 0; i < 4; i += 1) {

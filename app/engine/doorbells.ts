@@ -5,8 +5,9 @@
 export interface Wait<T> {
   /** Milliseconds to wait at most. */
   readonly milliseconds: number;
-  /** Looks at least so often, though nothing rings. */
+  /** So often, while nothing rings, somebody looks all the same; or only says with `idle` that it waits still. */
   readonly everyMs?: number;
+  readonly idle?: () => void;
   readonly signal?: AbortSignal;
   readonly look: () => Promise<T>;
   /** Whether there is something to answer with. */
@@ -21,15 +22,15 @@ export class Doorbells {
    * Looks until it is enough, the time is over, `signal` aborts or all waiting ends; answers what the last look has
    * found.
    */
-  async until<T>(key: string, { milliseconds, everyMs = Infinity, signal, look, enough }: Wait<T>): Promise<T> {
+  async until<T>(key: string, { milliseconds, everyMs = Infinity, idle, signal, look, enough }: Wait<T>): Promise<T> {
     const end = performance.now() + milliseconds;
+    const left = () => end - performance.now();
     for (;;) {
       const bell = this.hang(key, signal);
       try {
         const found = await look();
-        const left = end - performance.now();
-        if (enough(found) || left <= 0 || this.stopped || signal?.aborted === true) return found;
-        await bell.rung(Math.min(left, everyMs));
+        if (enough(found) || left() <= 0 || this.stopped || signal?.aborted === true) return found;
+        while (!(await bell.rung(Math.min(left(), everyMs))) && idle !== undefined && left() > 0) idle();
       } finally {
         bell.remove();
       }
@@ -49,19 +50,18 @@ export class Doorbells {
   private hang(
     key: string,
     signal: AbortSignal | undefined,
-  ): { rung(milliseconds: number): Promise<void>; remove(): void } {
+  ): { rung(milliseconds: number): Promise<boolean>; remove(): void } {
     const bells = this.bells.get(key) ?? new Set();
     this.bells.set(key, bells);
     let timer: NodeJS.Timeout | undefined;
     let ring: () => void = () => undefined;
-    const heard = new Promise<void>((resolve) => (ring = resolve));
+    const heard = new Promise<boolean>((resolve) => (ring = () => resolve(true)));
     bells.add(ring);
     signal?.addEventListener('abort', ring);
     return {
-      rung: (milliseconds) => {
-        timer = setTimeout(ring, milliseconds);
-        return heard;
-      },
+      // False when it has not rung within that time.
+      rung: (milliseconds) =>
+        Promise.race([heard, new Promise<boolean>((resolve) => (timer = setTimeout(resolve, milliseconds, false)))]),
       remove: () => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', ring);

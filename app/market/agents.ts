@@ -299,6 +299,7 @@ export class Agents {
     return await this.bells.until(agentStream(tenant, id), {
       milliseconds: options.waitSeconds * 1000,
       everyMs: (this.deps.market.agents.get(tenant, id)?.state.profile?.presence_seconds ?? 1) * WAITING_BEAT_MS,
+      idle: () => this.beat(tenant, id),
       signal: options.signal,
       look: async () => {
         if (!isAborted(options.signal)) this.beat(tenant, id);
@@ -342,7 +343,8 @@ export class Agents {
    */
   async checkPresence(tenant: string, id: string): Promise<NextLook | undefined> {
     const stream = agentStream(tenant, id);
-    const { state } = await this.agents.current(tenant, id);
+    // Who is back by what this process is about to hear of is looked at because of that.
+    const { state } = await (this.deps.shared ? this.agents.current(tenant, id) : this.agents.load(tenant, id));
     if (state.status !== 'active' || state.profile === undefined) return undefined;
     const { presence_seconds, gateway } = state.profile;
     const carried = gateway === undefined ? undefined : await this.deps.presence.last(gatewayKey(tenant, gateway));

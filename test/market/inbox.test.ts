@@ -368,6 +368,32 @@ describe('a bell', () => {
     expect([await found, looks]).toEqual([true, 2]);
   });
 
+  test('that does not ring has nobody look: whoever waits says that it does', async () => {
+    const bells = new Doorbells();
+    let looks = 0;
+    let signs = 0;
+    const found = bells.until('k', {
+      milliseconds: 20_000,
+      everyMs: 2,
+      idle: () => {
+        signs += 1;
+        if (signs === 3) bells.ring('k');
+      },
+      look: async () => (looks += 1),
+      enough: (seen) => seen === 2,
+    });
+    expect([await found, signs]).toEqual([2, 3]);
+    // In the end somebody looks once more.
+    const over = bells.until('k', {
+      milliseconds: 20,
+      everyMs: 2,
+      idle: () => undefined,
+      look: async () => (looks += 1),
+      enough: () => false,
+    });
+    expect(await over).toBe(4);
+  });
+
   test('is not waited for when nobody waits any more', async () => {
     const bells = new Doorbells();
     const gone = AbortSignal.abort();

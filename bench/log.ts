@@ -1,9 +1,10 @@
 /**
  * Whether what is done costs more where much has been done: life cycles of tasks in this process and over HTTP, and
- * signals, on a fresh store and on one with a long past, in turn. Processor time is compared: on a busy machine the
- * clock tells more of its neighbours.
+ * signals, on a fresh store and on one with a long past. Both are open at once and have the same piece of work in turn:
+ * what else the machine does falls on both. Processor time is compared, and the median of the pairs' ratios counts: on
+ * a busy machine the clock tells more of its neighbours.
  */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Colony } from '../app/colony';
 import { agentId, agentOf, openBenchColony, registerAgents } from './colony';
@@ -17,20 +18,22 @@ export interface LogSettings {
   /** Signals that are in it as well. */
   readonly signals: number;
   readonly agents: number;
-  readonly rounds: number;
-  /** Of each kind, at a time. */
+  /** Pieces of work of each kind, on each store. */
+  readonly pairs: number;
+  /** Of a piece. */
   readonly tasks: number;
   readonly httpTasks: number;
   readonly emissions: number;
 }
 
-/** Processor time of one thing, in milliseconds: medians, and how many times as dear it is with a past. */
+/** Of one thing: medians of both stores, and how many times as dear it is with a past: the median of the pairs. */
 export interface Dearer {
   readonly fresh: number;
   readonly past: number;
   readonly ratio: number;
 }
 
+/** Processor time in milliseconds, but for `written`. */
 export interface LogReport {
   readonly events: number;
   readonly signals: number;
@@ -39,88 +42,147 @@ export interface LogReport {
   readonly writing: Dearer;
   /** Of the whole process. */
   readonly lifecycle: Dearer;
+  /** Kilobytes that the process gave to the disk for a life cycle; 0 where the system does not tell. */
+  readonly written: Dearer;
   /** Of the host's process, for a life cycle over HTTP. */
   readonly http: Dearer;
   /** Of the whole process, for one signal. */
   readonly signal: Dearer;
 }
 
-interface Round {
+interface InProcess {
   readonly deciding: number;
   readonly writing: number;
   readonly lifecycle: number;
-  readonly http: number;
+  readonly written: number;
   readonly signal: number;
 }
 
 const TRAILS = 1_000;
 const EMITTERS = 256;
 const BATCH = 1_000;
+/** Pairs that are not counted: the code gets hot, and the caches of both fill. */
+const WARM_UP = 2;
 
 /** @param past a store with a past of so many events, with its agents */
 export async function benchLog(folder: string, past: string, settings: LogSettings): Promise<LogReport> {
-  const { events, signals, agents, rounds } = settings;
-  await withColony(past, async (colony) => emit(colony, signals, BATCH));
-  const fresh: Round[] = [];
-  const later: Round[] = [];
-  const onFresh = async (): Promise<Round> => {
-    const data = path.join(folder, 'log');
-    await withColony(data, (colony) => registerAgents(colony, agents));
-    const round = await roundOn(data, settings);
-    rmSync(data, { recursive: true, force: true });
-    return round;
-  };
-  await onFresh(); // the code gets hot once, for both
-  for (let round = 0; round < rounds; round += 1) {
-    fresh.push(await onFresh());
-    later.push(await roundOn(past, settings));
-  }
-  const dearer = (of: keyof Round): Dearer => {
-    const [a, b] = [median(fresh.map((round) => round[of])), median(later.map((round) => round[of]))];
-    return { fresh: a, past: b, ratio: b / a };
-  };
+  const { events, signals, agents, pairs } = settings;
+  const fresh = path.join(folder, 'log');
+  const inProcess = await withColonies(fresh, past, async (onFresh, onPast) => {
+    await registerAgents(onFresh, agents);
+    await emit(onPast, signals, BATCH);
+    return await inTurn(
+      pairs,
+      () => pieceOf(onFresh, settings),
+      () => pieceOf(onPast, settings),
+    );
+  });
+  const http = await withHosts(fresh, past, agents, (onFresh, onPast) =>
+    inTurn(
+      pairs,
+      () => httpPieceOf(onFresh, settings),
+      () => httpPieceOf(onPast, settings),
+    ),
+  );
+  rmSync(fresh, { recursive: true, force: true });
+  const dearer = (of: keyof InProcess): Dearer => dearerOf(inProcess.map((pair) => pair.map((piece) => piece[of])));
   return {
     events,
     signals,
     deciding: dearer('deciding'),
     writing: dearer('writing'),
     lifecycle: dearer('lifecycle'),
-    http: dearer('http'),
+    written: dearer('written'),
+    http: dearerOf(http),
     signal: dearer('signal'),
   };
 }
 
-async function roundOn(data: string, { agents, tasks, httpTasks, emissions }: LogSettings): Promise<Round> {
-  const inProcess = await withColony(data, async (colony) => {
-    await runLifecycle(colony, Math.ceil(tasks / 5));
-    const cycle = await cpuOf(tasks, () => runLifecycle(colony, tasks));
-    await emit(colony, Math.ceil(emissions / 5), 1);
-    return { cycle, signal: await cpuOf(emissions, () => emit(colony, emissions, 1)) };
-  });
-  const colony = await HttpColony.open(data, agents);
+/** What pieces of work measure, on a fresh store and on one with a past: now one comes first, now the other. */
+async function inTurn<T>(pairs: number, fresh: () => Promise<T>, past: () => Promise<T>): Promise<[T, T][]> {
+  const measured: [T, T][] = [];
+  for (let pair = 0; pair < WARM_UP + pairs; pair += 1) {
+    if (pair % 2 === 0) measured.push([await fresh(), await past()]);
+    else {
+      const later = await past();
+      measured.push([await fresh(), later]);
+    }
+  }
+  return measured.slice(WARM_UP);
+}
+
+function dearerOf(pairs: readonly (readonly number[])[]): Dearer {
+  const fresh = pairs.map(([value = 0]) => value);
+  const past = pairs.map(([, value = 0]) => value);
+  const ratios = pairs.map(([a = 0, b = 0]) => (a === 0 ? 1 : b / a));
+  return { fresh: median(fresh), past: median(past), ratio: median(ratios) };
+}
+
+async function pieceOf(colony: Colony, { tasks, emissions }: LogSettings): Promise<InProcess> {
+  const written = writtenKb();
+  const cycle = await cpuOf(tasks, () => runLifecycle(colony, tasks));
+  return {
+    deciding: cycle.thread,
+    writing: cycle.all - cycle.thread,
+    lifecycle: cycle.all,
+    written: (writtenKb() - written) / tasks,
+    signal: (await cpuOf(emissions, () => emit(colony, emissions, 1))).all,
+  };
+}
+
+let httpRuns = 0;
+
+async function httpPieceOf(colony: HttpColony, { httpTasks }: LogSettings): Promise<number> {
+  return (await colony.run(`log-${process.pid}-${httpRuns++}`, httpTasks)).hostCpuMsPerTask;
+}
+
+async function withColonies<T>(
+  fresh: string,
+  past: string,
+  work: (fresh: Colony, past: Colony) => Promise<T>,
+): Promise<T> {
+  return await withOpened(openBenchColony, (colony) => colony.stop(), [fresh, past], work);
+}
+
+async function withHosts<T>(
+  fresh: string,
+  past: string,
+  agents: number,
+  work: (fresh: HttpColony, past: HttpColony) => Promise<T>,
+): Promise<T> {
+  return await withOpened(
+    (data) => HttpColony.open(data, agents),
+    (colony) => colony.close(),
+    [fresh, past],
+    work,
+  );
+}
+
+async function withOpened<C, T>(
+  open: (data: string) => Promise<C>,
+  close: (colony: C) => Promise<void>,
+  [first, second]: readonly [string, string],
+  work: (first: C, second: C) => Promise<T>,
+): Promise<T> {
+  const one = await open(first);
   try {
-    const name = `log-${process.pid}-${Math.round(performance.now())}`;
-    await colony.run(`${name}-warm`, Math.ceil(httpTasks / 5));
-    const { hostCpuMsPerTask } = await colony.run(name, httpTasks);
-    const { cycle, signal } = inProcess;
-    return {
-      deciding: cycle.thread,
-      writing: cycle.all - cycle.thread,
-      lifecycle: cycle.all,
-      http: hostCpuMsPerTask,
-      signal: signal.all,
-    };
+    const other = await open(second);
+    try {
+      return await work(one, other);
+    } finally {
+      await close(other);
+    }
   } finally {
-    await colony.close();
+    await close(one);
   }
 }
 
-async function withColony<T>(data: string, work: (colony: Colony) => Promise<T>): Promise<T> {
-  const colony = await openBenchColony(data);
+/** What this process has given to its disk so far. */
+function writtenKb(): number {
   try {
-    return await work(colony);
-  } finally {
-    await colony.stop();
+    return Number(/^write_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
   }
 }
 

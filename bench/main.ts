@@ -1,5 +1,5 @@
 /** `npm run bench`: what the machine allows, and what Formicary makes of it, in one run on the same disk. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
@@ -11,6 +11,7 @@ import { openBenchColony, registerAgents } from './colony';
 import { benchCost, type CostReport, type CostSettings } from './cost';
 import { benchDecisions, type DecisionReport, type DecisionSettings } from './decisions';
 import { decisionTables } from './decisions-report';
+import { held, HELD_FOLDER, type HeldReport } from './held';
 import { benchHostile, type HostileReport, type HostileSettings } from './hostile';
 import { type LifecycleResult, runLifecycle } from './lifecycle';
 import { HttpColony, type HttpLifecycleResult, type HttpOptions } from './lifecycle-http';
@@ -89,8 +90,9 @@ const FULL: Settings = {
     burstSeconds: 60,
     recoverySeconds: 30,
   },
-  log: { signals: 200_000, rounds: 3, tasks: 15_000, httpTasks: 6_000, emissions: 50_000 },
-  soak: { tasks: 1_000_000, agents: 204 },
+  log: { signals: 200_000, pairs: 20, tasks: 1_500, httpTasks: 1_000, emissions: 5_000 },
+  // As many as the correlations that a process remembers, of which each task has one.
+  soak: { warmUp: 100_000, tasks: 1_000_000, agents: 204 },
   hostile: { tenants: 50, tasks: 400, rounds: 5, scale: 1 },
   starts: 9,
   agents: 1_000,
@@ -112,8 +114,8 @@ const SMOKE: Settings = {
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
   overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
-  log: { signals: 2_000, rounds: 1, tasks: 100, httpTasks: 50, emissions: 500 },
-  soak: { tasks: 400, agents: 68 },
+  log: { signals: 2_000, pairs: 1, tasks: 100, httpTasks: 50, emissions: 500 },
+  soak: { warmUp: 100, tasks: 400, agents: 68 },
   hostile: { tenants: 5, tasks: 20, rounds: 2, scale: 0.05 },
   starts: 1,
   agents: 68,
@@ -193,7 +195,9 @@ interface Options {
   readonly json: boolean;
   readonly smoke: boolean;
   readonly data: string;
+  readonly held: boolean;
   readonly tasks?: number;
+  readonly events?: number;
 }
 
 const program = new Command('npm run bench --')
@@ -203,6 +207,8 @@ const program = new Command('npm run bench --')
   .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(', ')} by default`).choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
   .option('--tasks <count>', 'tasks of the soak', countOf)
+  .option('--events <count>', 'events of the stores with a past', countOf)
+  .option('--held', 'name the longest pieces of work that hold the event loop; the figures are dearer for it', false)
   .option('--json', 'end with one line of JSON on standard output', false)
   .option(
     '--data <folder>',
@@ -401,9 +407,24 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Tells what held the event loop of this process meanwhile, and of each host that it started. */
+async function measureHeld(folder: string, measure: () => Promise<void>): Promise<void> {
+  mkdirSync(folder);
+  process.env[HELD_FOLDER] = folder;
+  process.env.NODE_OPTIONS = `${process.env.NODE_OPTIONS ?? ''} --require ${path.join(__dirname, 'held-host.js')}`;
+  const show = (who: string, { longest }: HeldReport): void => {
+    for (const { ms, call } of longest)
+      process.stderr.write(`    ${who} was held for ${ms.toFixed(1)} ms in ${call}\n`);
+  };
+  show('this process', await held(measure));
+  for (const name of readdirSync(folder))
+    show('the host', JSON.parse(readFileSync(path.join(folder, name), 'utf8')) as HeldReport);
+  rmSync(folder, { recursive: true });
+}
+
 async function main(): Promise<void> {
   program.parse();
-  const { json, smoke, data, tasks } = program.opts<Options>();
+  const { json, smoke, data, held: watched, tasks, events } = program.opts<Options>();
   const chosen = program.processedArgs[0] as Part[];
   const folder = freshFolder(path.resolve(data));
   const began = performance.now();
@@ -427,12 +448,18 @@ async function main(): Promise<void> {
   };
   try {
     const sizes = smoke ? SMOKE : FULL;
-    const settings = tasks === undefined ? sizes : { ...sizes, soak: { ...sizes.soak, tasks } };
+    const settings = {
+      ...sizes,
+      soak: { ...sizes.soak, tasks: tasks ?? sizes.soak.tasks },
+      past: events ?? sizes.past,
+    };
     const bench = new Bench(folder, settings, !smoke);
     const usual = smoke ? PARTS : PARTS.filter((part) => !LONG.includes(part));
     for (const part of chosen.length === 0 ? usual : chosen) {
       process.stderr.write(`  ${part}…\n`);
-      Object.assign(report, { [part]: await bench[part]() });
+      const measure = async (): Promise<void> => void Object.assign(report, { [part]: await bench[part]() });
+      if (watched) await measureHeld(path.join(folder, 'held'), measure);
+      else await measure();
     }
   } catch (error) {
     process.stderr.write(

@@ -1,24 +1,25 @@
 /**
  * Whether memory grows with what has been done: life cycles of tasks in one process, while agents come and go, some
  * with tasks that they hold. Eight times in each tenth nothing is under way, and the heap is measured after a
- * collection: the median counts, since caches forget by halves. They are bounded so that they have filled when the
- * third tenth ends: what grows from there on is never forgotten.
+ * collection: the median counts, since caches forget by halves. What is bounded in number or in bytes has filled
+ * before the first tenth begins: what grows from there on is never forgotten.
  */
 import path from 'node:path';
 import type { Colony } from '../app/colony';
 import type { TaskEvent } from '../domain/market/task';
-import { openColony, readSettings } from '../host/composition';
-import { agentId, agentOf, POSTER, profileOf, specOf } from './colony';
+import { agentId, agentOf, openBenchColony, POSTER, profileOf, specOf } from './colony';
 import { median, type Memory, memory, pause } from './measure';
 
 export interface SoakSettings {
+  /** Tasks that are done before anything is measured: as many as fill what is bounded. */
+  readonly warmUp: number;
   readonly tasks: number;
   /** Registered at a time. */
   readonly agents: number;
 }
 
 export interface SoakTenth {
-  /** Completed so far. */
+  /** Completed so far, after the warm-up. */
   readonly tasks: number;
   /** After a collection, the median of eight. */
   readonly heapMb: number;
@@ -34,9 +35,9 @@ export interface SoakReport {
   /** Awards that were void because their agent had left. */
   readonly void: number;
   readonly tenths: readonly SoakTenth[];
-  /** Of the heap, from the end of the third tenth to the end of the last. */
+  /** Of the heap, from the first three tenths to the last three: medians. */
   readonly growthMb: number;
-  /** The same as a share of the third. */
+  /** The same as a share of the first three. */
   readonly growth: number;
 }
 
@@ -54,41 +55,39 @@ const PATIENCE_SECONDS = 120;
 /** @param show told of each tenth as it ends */
 export async function benchSoak(
   folder: string,
-  { tasks, agents }: SoakSettings,
+  { warmUp, tasks, agents }: SoakSettings,
   show: (tenth: SoakTenth) => void,
 ): Promise<SoakReport> {
-  const cachedStreams = Math.min(20_000, Math.max(100, Math.round(tasks / 20)));
-  const colony = await openColony(
-    { ...readSettings({}), data: path.join(folder, 'soak'), logLevel: 'warn' },
-    { options: { cache: { cachedStreams } } },
-  );
+  const colony = await openBenchColony(path.join(folder, 'soak'));
   try {
     const soak = new Soak(colony, agents);
     await soak.begin();
+    await soak.workUntil(warmUp);
     const tenths: SoakTenth[] = [];
     for (let tenth = 1; tenth <= 10; tenth += 1) {
       const before = process.threadCpuUsage();
       const done = soak.completed;
       const measured: Memory[] = [];
       for (let look = 1; look <= LOOKS; look += 1) {
-        await soak.workUntil(Math.round((tasks * (tenth - 1 + look / LOOKS)) / 10));
+        await soak.workUntil(warmUp + Math.round((tasks * (tenth - 1 + look / LOOKS)) / 10));
         measured.push(memory());
       }
       const { user, system } = process.threadCpuUsage(before);
       const cpuMsPerTask = (user + system) / 1_000 / (soak.completed - done);
       const heapMb = median(measured.map((each) => each.heapMb));
-      tenths.push({ tasks: soak.completed, heapMb, rssMb: (measured.at(-1) as Memory).rssMb, cpuMsPerTask });
+      tenths.push({ tasks: soak.completed - warmUp, heapMb, rssMb: (measured.at(-1) as Memory).rssMb, cpuMsPerTask });
       show(tenths.at(-1) as SoakTenth);
     }
     soak.end();
-    const [third, last] = [tenths[2]?.heapMb ?? 0, tenths.at(-1)?.heapMb ?? 0];
+    const heapOf = (some: readonly SoakTenth[]): number => median(some.map(({ heapMb }) => heapMb));
+    const [first, last] = [heapOf(tenths.slice(0, 3)), heapOf(tenths.slice(-3))];
     return {
       tasks,
       agents: soak.came,
       void: soak.void,
       tenths,
-      growthMb: last - third,
-      growth: (last - third) / third,
+      growthMb: last - first,
+      growth: (last - first) / first,
     };
   } finally {
     await colony.stop();

@@ -76,7 +76,7 @@ test('a smoke run measures every part', async () => {
   expect(report.log?.http.ratio).toBeGreaterThan(0);
   expect(report.log?.signal.past).toBeGreaterThan(0);
   expect(report.soak?.tenths.map(({ tasks }) => tasks)).toEqual(Array.from({ length: 10 }, (_, i) => (i + 1) * 40));
-  expect(report.soak?.agents).toBe(68 + 16);
+  expect(report.soak?.agents).toBe(68 + 20);
   expect(report.peers?.formicary.tasksPerSecond).toBeGreaterThan(0);
   expect(targetsOf(report).map(({ name }) => name)).toHaveLength(20);
 }, 240_000);

@@ -60,7 +60,7 @@ interface InProcess {
 
 const TRAILS = 1_000;
 const EMITTERS = 256;
-const BATCH = 1_000;
+const BATCH = 100;
 /** Pairs that are not counted: the code gets hot, and the caches of both fill. */
 const WARM_UP = 2;
 

@@ -30,6 +30,9 @@ const FLUSH_AT = 16;
 /** The same while the thread has something to write: a message costs more than what is in it. */
 const FLUSH_BUSY_AT = 64;
 
+/** Operations that are answered in one turn of the event loop. */
+const ANSWERS_AT_ONCE = 32;
+
 /** Less than one group of writes can need: a disk with less room than that counts as full. */
 const LEAST_FREE_BYTES = 4 * 1024 * 1024;
 /** How long the probe of a write may take. */
@@ -52,6 +55,9 @@ export class Database {
   private outgoingFirst = 0;
   private next = 0;
   private scheduled = false;
+  /** What is durable, and whose callers have not been told. */
+  private readonly answers: { readonly operation: number; readonly result: number | WriteResult }[] = [];
+  private answering = false;
   /** Messages that the thread has not answered. */
   private unanswered = 0;
   private failure: Error | undefined;
@@ -217,17 +223,26 @@ export class Database {
     if (typeof message === 'string') return;
     this.unanswered -= message.length;
     this.onDurable();
-    for (const { first, results } of message) {
-      results.forEach((result, offset) => {
-        const resolve = this.waiting.get(first + offset);
-        this.waiting.delete(first + offset);
-        resolve?.(typeof result === 'number' ? { kind: 'done', changes: result } : result);
-      });
-    }
+    for (const { first, results } of message)
+      results.forEach((result, offset) => this.answers.push({ operation: first + offset, result }));
+    if (!this.answering) this.answer();
   }
+
+  /** Gives the next answers, and the rest in later turns: each of them may be followed by what its caller does next. */
+  private answer = (): void => {
+    const some = this.answers.splice(0, ANSWERS_AT_ONCE);
+    this.answering = this.answers.length > 0;
+    if (this.answering) setImmediate(this.answer);
+    for (const { operation, result } of some) {
+      const resolve = this.waiting.get(operation);
+      this.waiting.delete(operation);
+      resolve?.(typeof result === 'number' ? { kind: 'done', changes: result } : result);
+    }
+  };
 
   private fail(error: Error): void {
     this.failure ??= error;
+    while (this.answers.length > 0) this.answer();
     for (const resolve of this.waiting.values()) resolve({ kind: 'failed', message: error.message });
     this.waiting.clear();
   }

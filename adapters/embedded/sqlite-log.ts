@@ -5,6 +5,7 @@
 import type { Checkpoint, FeedPage, Head, Snapshot } from '../../app/engine/ports';
 import { AlteredReceipt, type Commit, unsealAt } from '../../domain/kernel/commit';
 import { Archive } from './archive';
+import { ReadingTime } from './reading-time';
 import type { SQLInputValue } from './sqlite';
 
 /** What answers queries. */
@@ -35,6 +36,8 @@ interface SnapshotRow {
   readonly state: string;
 }
 
+/** Receipts of a stream that are read at once: each may have tens of kilobytes. */
+const PIECE = 25;
 /** Bytes of receipts that a page of the feed parses; it ends sooner then. */
 const FEED_BYTES = 500_000;
 
@@ -45,6 +48,7 @@ const FEED_WITH_ARCHIVE = `SELECT position, stream, idx AS "index", hash, EXISTS
 /** The reading half of an `EventStore`. */
 export abstract class SqliteLog {
   private opened: Archive | undefined;
+  private readonly time = new ReadingTime();
 
   /** @param archiveIn the folder where the archive lies */
   protected constructor(
@@ -63,9 +67,12 @@ export abstract class SqliteLog {
   }
 
   async head(stream: string): Promise<Head | undefined> {
-    const head = this.queries.get<Head>(
-      'SELECT idx AS "index", hash FROM commits WHERE stream = ? ORDER BY idx DESC LIMIT 1',
-      stream,
+    if (this.time.over) await this.time.left();
+    const head = this.time.of(() =>
+      this.queries.get<Head>(
+        'SELECT idx AS "index", hash FROM commits WHERE stream = ? ORDER BY idx DESC LIMIT 1',
+        stream,
+      ),
     );
     if (head === undefined) this.archive.checkEnd(stream);
     return head;
@@ -97,6 +104,18 @@ export abstract class SqliteLog {
   }
 
   async read(stream: string, from: number, limit: number): Promise<readonly Commit[]> {
+    const found: Commit[] = [];
+    for (let more = true; more && found.length < limit;) {
+      const wanted = Math.min(PIECE, limit - found.length);
+      if (this.time.over) await this.time.left();
+      const piece = this.time.of(() => this.piece(stream, from + found.length, wanted));
+      found.push(...piece);
+      more = piece.length === wanted;
+    }
+    return found;
+  }
+
+  private piece(stream: string, from: number, limit: number): Commit[] {
     // What is archived of a stream is always its beginning.
     const archived = this.archive.commits(stream, from, limit);
     if (archived.length === limit) return archived;

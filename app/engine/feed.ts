@@ -20,6 +20,7 @@ import {
   type WorkQueue,
 } from './ports';
 import { messageOf } from './reachable';
+import { Slices, soon } from './turns';
 
 export interface Consumer {
   readonly name: string;
@@ -266,6 +267,7 @@ export class Feed {
   }
 
   private async run(): Promise<void> {
+    const slices = new Slices(soon);
     while (!this.stopped) {
       this.rung = false;
       try {
@@ -277,7 +279,10 @@ export class Feed {
         }
         if (page.commits.length > 0 || page.altered !== undefined) {
           this.position = page.checkpoint;
-          for (const subscription of this.subscriptions) this.dispatch(subscription, page.commits, page.checkpoint);
+          for (const subscription of this.subscriptions) {
+            this.dispatch(subscription, page.commits, page.checkpoint);
+            await slices.pause();
+          }
           const busiest = this.subscriptions.filter((subscription) => subscription.outstanding >= MAX_OUTSTANDING);
           await Promise.all(busiest.map(({ chain }) => chain));
           this.readPast(page.end ? this.past : page.commits.length + (page.altered?.length ?? 0));

@@ -9,6 +9,7 @@ import type { Time } from '../../domain/kernel/time';
 import { type Cause, causeOf } from './command';
 import type { DeadlineEngine, Due, Reason } from './deadlines';
 import type { Transactor } from './transact';
+import { Slices, soon } from './turns';
 
 /** What has happened to one stream. */
 export interface Change {
@@ -48,17 +49,22 @@ export async function react(
   { transactor, deadlines }: ReactingDeps,
 ): Promise<void> {
   const due: Due[] = [];
-  const results = await Promise.allSettled(
-    [...byStream(commits, reactions)].map(async ([stream, { tenant, id, reaction, commits: own }]) => {
-      const last = own.at(-1) as Commit;
-      const behind = transactor.catchUp(stream, last.index);
-      if (behind !== undefined) await behind;
-      const wish = (reason: Reason, at: Time | undefined) => {
-        if (at !== undefined) due.push({ stream, reason, due: at });
-      };
-      await reaction.react({ stream, tenant, id, commits: own, cause: causeOf(last), wish });
-    }),
-  );
+  const reactTo = async (stream: string, { tenant, id, reaction, commits: own }: Happened): Promise<void> => {
+    const last = own.at(-1) as Commit;
+    const behind = transactor.catchUp(stream, last.index);
+    if (behind !== undefined) await behind;
+    const wish = (reason: Reason, at: Time | undefined) => {
+      if (at !== undefined) due.push({ stream, reason, due: at });
+    };
+    await reaction.react({ stream, tenant, id, commits: own, cause: causeOf(last), wish });
+  };
+  const slices = new Slices(soon);
+  const reacting: Promise<PromiseSettledResult<void>[]>[] = [];
+  for (const [stream, happened] of byStream(commits, reactions)) {
+    reacting.push(Promise.allSettled([reactTo(stream, happened)]));
+    if (slices.over) await slices.pause();
+  }
+  const results = (await Promise.all(reacting)).flat();
   await deadlines.schedule(due);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;

@@ -4,6 +4,7 @@ import type { Event } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Aggregate, Filter } from './aggregate';
 import type { Report } from './ports';
+import { Slices, soon } from './turns';
 
 /** Streams that are read at once. */
 const AT_ONCE = 32;
@@ -24,6 +25,7 @@ export async function eachRow<S, E extends Event, D>(
   visit: (place: RowPlace) => Promise<void>,
   report: Report,
 ): Promise<void> {
+  const slices = new Slices(soon);
   for await (const rows of aggregate.pages(filter)) {
     for (let i = 0; i < rows.length; i += AT_ONCE) {
       await Promise.all(
@@ -35,6 +37,7 @@ export async function eachRow<S, E extends Event, D>(
           });
         }),
       );
+      await slices.pause();
     }
   }
 }

@@ -24,16 +24,30 @@ export async function nextTurn(signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
 }
 
+/** Resolves in the next turn, whoever else waits: for what nobody may hold up, who reads least of all. */
+export function soon(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
 /** Work in slices: `pause` is called between any two pieces of it. */
 export class Slices {
   private began = performance.now();
+  private readonly next: () => Promise<void>;
 
-  constructor(private readonly signal?: AbortSignal) {}
+  /** @param next the turn of the next slice: one among all that read, with a signal that ends it, unless given */
+  constructor(next?: AbortSignal | (() => Promise<void>)) {
+    this.next = typeof next === 'function' ? next : () => nextTurn(next);
+  }
+
+  /** Whether this slice has lasted: for hot loops, which ask before they pause. */
+  get over(): boolean {
+    return performance.now() - this.began >= SLICE_MS;
+  }
 
   /** Gives others their turn where this slice has lasted; rejects as `nextTurn` does. */
   async pause(): Promise<void> {
-    if (performance.now() - this.began < SLICE_MS) return;
-    await nextTurn(this.signal);
+    if (!this.over) return;
+    await this.next();
     this.began = performance.now();
   }
 }

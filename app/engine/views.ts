@@ -15,6 +15,7 @@ import { type Projection, viewName } from '../../projections/projection';
 import type { Consumer } from './feed';
 import type { Checkpoint, Checkpoints, EventStore, Report, ViewRow, ViewStore } from './ports';
 import type { Streams } from './streams';
+import { Slices, soon } from './turns';
 
 /** A projection with the decider whose state it reads. */
 export interface ViewOf {
@@ -221,7 +222,9 @@ export class Views implements Consumer {
     shown: Recent<string, number> | undefined,
   ): Promise<ViewRow[]> {
     const rows: ViewRow[] = [];
+    const slices = new Slices(soon);
     for (const [stream, { tenant, id, index }] of latest.get(projection.category) ?? []) {
+      if (slices.over) await slices.pause();
       // A page shows where a stream is by now: most later pages have nothing to add.
       if ((shown?.peek(stream) ?? -1) >= index) continue;
       const behind = this.deps.streams.catchUp(stream, index);

@@ -21,6 +21,7 @@ import type { Aggregate } from '../engine/aggregate';
 import { type CommandContext, type Outcome, type Refused, settled } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
+import { Slices, soon } from '../engine/turns';
 
 export type EmitContext = Pick<
   CommandContext,
@@ -87,6 +88,8 @@ export class Signals {
       else group.push({ signal, position });
     }
     const pending: Promise<void>[] = [];
+    const failures: unknown[] = [];
+    const slices = new Slices(soon);
     for (const group of groups.values()) {
       for (let start = 0, part = 1; start < group.length; start += SIGNALS_PER_COMMIT, part += 1) {
         const items = group.slice(start, start + SIGNALS_PER_COMMIT);
@@ -95,13 +98,16 @@ export class Signals {
           items.map(({ signal }) => signal),
         );
         pending.push(
-          committed.then((answers) =>
-            items.forEach(({ position }, i) => (outcomes[position] = answers[i] as SignalOutcome)),
+          committed.then(
+            (answers) => items.forEach(({ position }, i) => (outcomes[position] = answers[i] as SignalOutcome)),
+            (error: unknown) => void failures.push(error),
           ),
         );
+        if (slices.over) await slices.pause();
       }
     }
     await Promise.all(pending);
+    if (failures.length > 0) throw failures[0];
     return outcomes;
   }
 

@@ -29,6 +29,8 @@ export const DATABASE_FILE = 'formicary.db';
 const FLUSH_AT = 16;
 /** The same while the thread has something to write: a message costs more than what is in it. */
 const FLUSH_BUSY_AT = 64;
+/** As soon as there are this many values, however few operations: the thread bounds a transaction between messages. */
+const FLUSH_AT_VALUES = 5_000;
 
 /** Operations that are answered in one turn of the event loop. */
 const ANSWERS_AT_ONCE = 32;
@@ -123,7 +125,7 @@ export class Database {
       if (this.outgoing.length === 0) this.outgoingFirst = this.next;
       this.next += 1;
       encode(this.outgoing, operation, (sql) => this.numberOf(sql));
-      if (this.next - this.outgoingFirst >= (this.unanswered === 0 ? FLUSH_AT : FLUSH_BUSY_AT)) this.flush();
+      if (this.isFull()) this.flush();
       else if (!this.scheduled) {
         this.scheduled = true;
         setImmediate(() => this.flush());
@@ -195,6 +197,11 @@ export class Database {
     let statement = this.statements.get(sql);
     if (statement === undefined) this.statements.set(sql, (statement = this.reader.prepare(sql)));
     return statement;
+  }
+
+  private isFull(): boolean {
+    const operations = this.next - this.outgoingFirst;
+    return operations >= (this.unanswered === 0 ? FLUSH_AT : FLUSH_BUSY_AT) || this.outgoing.length >= FLUSH_AT_VALUES;
   }
 
   private flush(): void {

@@ -8,7 +8,9 @@ import type { HostileReport } from './hostile';
 import type { Dearer, LogReport } from './log';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
 import type { OverloadReport } from './overload';
-import { NOT_IN_BULLMQ, type PeerReport } from './peers';
+import { NOT_IN_BULLMQ } from './peer-bullmq';
+import { NOT_IN_DBOS } from './peer-dbos';
+import type { PeerReport } from './peers';
 import type { SignalReport } from './signals';
 import type { SoakReport } from './soak';
 import type { StartReport } from './start';
@@ -271,21 +273,27 @@ ${table(
 )}`;
 }
 
-function peersTable({ tasks, formicary, bullmq, ofBullmq }: PeerReport): string {
+function peersTable({ tasks, formicary, bullmq, dbos, ofBullmq, ofDbos }: PeerReport): string {
   const row = (name: string, { tasksPerSecond, runs }: PeerReport['formicary']): string[] => [
     name,
     n(tasksPerSecond),
     runs.map((run) => n(run)).join(', '),
   ];
   const rows = [row('Formicary, in process', formicary)];
-  if (!('skipped' in bullmq)) rows.push(row('BullMQ on Redis, appendfsync always', bullmq));
-  const said =
-    'skipped' in bullmq
-      ? `BullMQ was left out: ${bullmq.skipped}`
-      : `${n(ofBullmq ?? 0, 2)} tasks here for each job there, where a job has no ${NOT_IN_BULLMQ.join('; no ')}`;
-  return `${heading('Beside a peer', `${n(tasks)} tasks or jobs from being posted to completion, in turn in one run, each durable before it is answered`)}
+  const said: string[] = [];
+  const peer = (name: string, on: string, found: PeerReport['bullmq'], ratio: number | null, missing: string): void => {
+    if ('skipped' in found) said.push(`${name} was left out: ${found.skipped}`);
+    else {
+      rows.push(row(`${name} on ${on}`, found));
+      said.push(`${n(ratio ?? 0, 2)} tasks here for each ${missing}`);
+    }
+  };
+  const [notInBullmq, notInDbos] = [NOT_IN_BULLMQ, NOT_IN_DBOS].map((lacks) => lacks.join('; no '));
+  peer('BullMQ', 'Redis, appendfsync always', bullmq, ofBullmq, `job of BullMQ, which has no ${notInBullmq}`);
+  peer('DBOS', 'PostgreSQL', dbos, ofDbos, `workflow of one step of DBOS, which has no ${notInDbos}`);
+  return `${heading('Beside peers', `${n(tasks)} tasks, jobs or workflows from being posted to completion, in turn in one run, each durable before it is answered`)}
 ${table(['', 'a second', 'runs'], rows)}
-${said}`;
+${said.join('\n')}`;
 }
 
 /** In order of the multiples, which an object does not keep. */

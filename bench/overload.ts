@@ -5,7 +5,6 @@
  * whether others decide than without the load, and how soon all is as before.
  */
 import { readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { Formicary } from '../client/client';
@@ -16,7 +15,8 @@ import { freePort, HostProcess } from '../samples/demo/host-process';
 import { readLog, Verification } from '../samples/demo/log';
 import { DecisionWatch } from '../samples/demo/metrics';
 import { agentId, CAPACITY, specOf, typeOf } from './colony';
-import { pause, percentile } from './measure';
+import { cpuMsOf, pause, percentile } from './measure';
+import { PlainPosts } from './plain-posts';
 
 export interface OverloadSettings {
   /** At least one of each type, so that somebody can do whatever is posted. */
@@ -42,6 +42,9 @@ export interface OverloadReport {
   readonly refused: Readonly<Record<string, number>>;
   /** Until a refused post was answered at each multiple, p99 in milliseconds; undefined where none was. */
   readonly refusedMs: Readonly<Record<string, number | undefined>>;
+  /** Cores that the host used at each multiple, and that whoever posts used. */
+  readonly hostCores: Readonly<Record<string, number>>;
+  readonly loadCores: Readonly<Record<string, number>>;
   /**
    * Of the decisions that agents were asked for: the share that agents decided before more was offered than the peak,
    * less the share from then on. Above 0: people and defaults decided what agents would have.
@@ -114,11 +117,17 @@ export async function benchOverload(folder: string, settings: OverloadSettings):
     const goodput: Record<string, number> = {};
     const refused: Record<string, number> = {};
     const refusedMs: Record<string, number | undefined> = {};
+    const hostCores: Record<string, number> = {};
+    const loadCores: Record<string, number> = {};
     let loadedFrom = Infinity;
     for (const multiple of times) {
       if (multiple > 1) loadedFrom = Math.min(loadedFrom, Date.now());
       const before = load.refusedMs.length;
+      const [hostMs, own] = [cpuMsOf(host.pid), process.cpuUsage()];
       const offered = await load.offer(peak * multiple, seconds);
+      const { user, system } = process.cpuUsage(own);
+      hostCores[multiple] = (cpuMsOf(host.pid) - hostMs) / 1_000 / offered.seconds;
+      loadCores[multiple] = (user + system) / 1e6 / offered.seconds;
       goodput[multiple] = offered.completed / offered.seconds / peak;
       refused[multiple] = offered.refused / offered.posts;
       refusedMs[multiple] = p99(load.refusedMs.slice(before));
@@ -137,7 +146,18 @@ export async function benchOverload(folder: string, settings: OverloadSettings):
     await crew.stop();
     await host.stop();
     const { rssMb } = load;
-    return { peak, goodput, refused, refusedMs, ...judged(data, loadedFrom), recoverySeconds, refusedP99Ms, rssMb };
+    return {
+      peak,
+      goodput,
+      refused,
+      refusedMs,
+      hostCores,
+      loadCores,
+      ...judged(data, loadedFrom),
+      recoverySeconds,
+      refusedP99Ms,
+      rssMb,
+    };
   } catch (error) {
     load.close();
     crew.kill();
@@ -150,7 +170,7 @@ export async function benchOverload(folder: string, settings: OverloadSettings):
 class Load {
   readonly refusedMs: number[] = [];
   rssMb = 0;
-  private readonly agent = new Agent({ keepAlive: true, maxSockets: MOST_AT_ONCE });
+  private readonly lines: PlainPosts;
   private readonly watch = setInterval(() => (this.rssMb = Math.max(this.rssMb, rssOf(this.host.pid))), 500);
   private posts = 0;
   private taken = 0;
@@ -160,11 +180,13 @@ class Load {
   constructor(
     private readonly host: HostProcess,
     private readonly crew: Crew,
-  ) {}
+  ) {
+    this.lines = new PlainPosts(`${host.url}/v1/tasks`, { 'x-formicary-principal': 'service:bench' });
+  }
 
   close(): void {
     clearInterval(this.watch);
-    this.agent.destroy();
+    this.lines.close();
   }
 
   /** Tasks completed a second by callers that wait for their answers, and for their tasks. */
@@ -254,18 +276,7 @@ class Load {
         }
         resolve();
       };
-      const headers = { 'content-type': 'application/json', 'x-formicary-principal': 'service:bench' };
-      const outgoing = request(
-        `${this.host.url}/v1/tasks`,
-        { agent: this.agent, method: 'POST', headers },
-        (answer) => {
-          answer.resume();
-          answer.on('end', () => over(answer.statusCode));
-          answer.on('error', () => over());
-        },
-      );
-      outgoing.on('error', () => over());
-      outgoing.end(JSON.stringify(input));
+      this.lines.send(JSON.stringify(input), over);
     });
   }
 }

@@ -301,16 +301,18 @@ function byTimes(shares: Readonly<Record<string, number>>): [string, number][] {
   return Object.entries(shares).sort(([a], [b]) => Number(a) - Number(b));
 }
 
-function overloadTable({ peak, goodput, refused, refusedMs, rssMb }: OverloadReport): string {
+function overloadTable(report: OverloadReport): string {
+  const { peak, goodput, refused, refusedMs, hostCores, loadCores, rssMb } = report;
   const rows = byTimes(goodput).map(([times, share]) => [
     `${times} times the peak`,
     n(share * peak),
     percent(share),
     percent(refused[times] ?? 0),
     refusedMs[times] === undefined ? '–' : n(refusedMs[times]),
+    `${n(hostCores[times] ?? 0, 2)} / ${n(loadCores[times] ?? 0, 2)}`,
   ]);
   return `${heading('Overload', `tasks posted one by one, at multiples of the ${n(peak)} a second that are done at best; ${n(rssMb)} MB of the host at most`)}
-${table(['offered', 'completed/s', 'of the peak', 'refused', 'after ms, p99'], rows)}`;
+${table(['offered', 'completed/s', 'of the peak', 'refused', 'after ms, p99', 'cores of host / load'], rows)}`;
 }
 
 function hostileTable({ tenants, scale, attacks }: HostileReport): string {

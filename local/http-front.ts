@@ -181,8 +181,7 @@ function failure(request: IncomingMessage, error: unknown): Problem {
   return Problem.of('internal-error', 'The function failed; the log has more under this errorId.', { errorId });
 }
 
-function sendProblem(response: ServerResponse, { document, headers }: Problem): void {
-  const body = JSON.stringify(document);
+function sendProblem(response: ServerResponse, { document, headers, body }: Problem): void {
   response.writeHead(document.status, {
     'content-type': PROBLEM_CONTENT_TYPE,
     'content-length': Buffer.byteLength(body),

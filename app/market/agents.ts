@@ -152,7 +152,8 @@ export class Agents {
     market.agents.onAble(({ tenant, id }) => this.ring(tenant, id));
     market.agents.onGone((tenant, id) => this.forget(tenant, id));
     market.agents.onUnspoken((tenant, gateway) => {
-      this.deps.presence.forget([gatewayKey(tenant, gateway)]);
+      // Another process may have heard of it since: its mark ends by itself.
+      if (!this.deps.shared) this.deps.presence.forget([gatewayKey(tenant, gateway)]);
       this.doubt.forgetGateway(tenant, gateway);
     });
   }

@@ -11,7 +11,8 @@ import { latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time
 import { agentDecider, type AgentState, agentStream } from '../../domain/market/agent';
 import { isHeld } from '../../domain/market/award-challenge';
 import { strengthOf, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
-import type { Clock } from '../engine/ports';
+import { type Clock, StoreBusy } from '../engine/ports';
+import { StoreUnavailable } from '../engine/reachable';
 import type { Transactor } from '../engine/transact';
 import { placesIn, withPlaces } from './cursors';
 import type { Market } from './market';
@@ -120,7 +121,12 @@ export class Inboxes {
               ],
       );
       const { entries, upTo } = this.deps.market.tasks.offersTo(agent, offers, now, MAX_ITEMS);
-      const offered = await this.offers(tenant, entries, now);
+      const shown = working.length + awarded.items.length + asked.items.length;
+      // What could not be read comes with the next page, when there is something to show on this one.
+      const offered = await this.offers(tenant, entries, now).catch((error: unknown) => {
+        if (shown === 0 || !isTrouble(error)) throw error;
+        return { items: [], bytes: 0, last: { place: offers } };
+      });
       offers = offered.last?.place ?? upTo;
       votes = asked.last?.place ?? missing.upTo;
       const items = [...working, ...awarded.items, ...asked.items, ...offered.items];
@@ -207,8 +213,14 @@ interface Share<E, I> {
   readonly last: E | undefined;
 }
 
+/** A store that is busy or away: what it could not answer it may answer later. */
+function isTrouble(error: unknown): boolean {
+  return error instanceof StoreBusy || error instanceof StoreUnavailable;
+}
+
 /**
- * As many as there is room for, as items, and their bytes; and the last entry that had room, when one had none.
+ * As many as there is room for and as can be read, as items, and their bytes; and the last of these entries, when there
+ * are more. Throws when the first can't be read.
  */
 async function share<E extends object, I>(
   live: readonly E[],
@@ -219,7 +231,14 @@ async function share<E extends object, I>(
   // An entry may get another place while the items of one before it are found.
   const entries = live.map((entry) => ({ ...entry }));
   for (const [i, entry] of entries.entries()) {
-    for (const item of await itemsOf(entry)) {
+    let found: readonly I[];
+    try {
+      found = await itemsOf(entry);
+    } catch (error) {
+      if (items.length === 0 || !isTrouble(error)) throw error;
+      return { items, bytes, last: entries[i - 1] };
+    }
+    for (const item of found) {
       const size = JSON.stringify(item).length;
       if (items.length === MAX_ITEMS || (items.length > 0 && bytes + size > MAX_BYTES))
         return { items, bytes, last: entries[i - 1] };

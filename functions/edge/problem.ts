@@ -76,6 +76,8 @@ export function problem(
 
 /** A problem on its way out: thrown or returned by edge, validation and handlers. */
 export class Problem extends Error {
+  #written: string | undefined;
+
   constructor(
     readonly document: ProblemDocument,
     /** Further response headers, for example `retry-after`. */
@@ -83,6 +85,11 @@ export class Problem extends Error {
   ) {
     super(document.detail);
     this.name = 'Problem';
+  }
+
+  /** The document's JSON, written once. */
+  get body(): string {
+    return (this.#written ??= JSON.stringify(this.document));
   }
 
   /** One of `PROBLEMS`, with its status and title. */

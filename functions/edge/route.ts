@@ -246,7 +246,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
       'server',
       readTraceparent(request.headers.get('traceparent')),
       attributes,
-      async (traceparent) => handled(definition, await readCall(definition, request, caller, traceparent)),
+      async (traceparent) => handled(definition, await received(definition, request, caller, traceparent)),
     );
     response =
       answer instanceof Problem
@@ -277,11 +277,12 @@ async function enter(definition: BoundRoute, header: HeaderOf): Promise<Entered>
     const found = await requireEdge().principalOf(header);
     if (found instanceof Problem) throw found;
     principal = found;
-    edge?.heard?.(principal);
     admit(definition, principal);
     checkLoad(definition, principal);
     return { principal, refusal: undefined, at };
   } catch (error) {
+    // Nothing more is asked of whoever is told to come later.
+    if (principal !== undefined) edge?.heard?.(principal);
     return { principal, refusal: problemOf(definition.name, error), at };
   }
 }
@@ -342,10 +343,37 @@ function admit(definition: BoundRoute, principal: Principal): void {
  */
 function checkLoad({ work }: BoundRoute, principal: Principal): void {
   const wait = requireEdge().admits?.(work, principal) ?? 0;
-  if (wait === 0) return;
-  const seconds = Math.max(1, Math.ceil(wait));
-  const detail = `The host is late, and what is under way comes first; try again in ${seconds} s, with the same Idempotency-Key.`;
-  throw Problem.later('overloaded', detail, seconds);
+  if (wait > 0) throw overloaded(Math.max(1, Math.ceil(wait)));
+}
+
+/** Refusals for an overload, by their seconds: many at once are alike, and each is to cost next to nothing. */
+const refusals = new Map<number, Problem>();
+
+function overloaded(seconds: number): Problem {
+  let refusal = refusals.get(seconds);
+  if (refusal === undefined) {
+    const detail = `The host is late, and what is under way comes first; try again in ${seconds} s, with the same Idempotency-Key.`;
+    refusals.set(seconds, (refusal = Problem.later('overloaded', detail, seconds)));
+  }
+  return refusal;
+}
+
+/**
+ * A sign of life is a request that has come whole, also one that has no meaning: headers whose body never comes may be
+ * those of somebody who hangs.
+ */
+async function received(
+  ...[definition, request, principal, traceparent]: Parameters<typeof readCall>
+): Promise<Call<never, never, never>> {
+  const heard = () => edge?.heard?.(principal);
+  try {
+    const call = await readCall(definition, request, principal, traceparent);
+    heard();
+    return call;
+  } catch (error) {
+    if (error instanceof Problem) heard();
+    throw error;
+  }
 }
 
 async function readCall(
@@ -706,7 +734,7 @@ function isKnown(header: string | null, etag: number): boolean {
   return header.trim() === '*' || header.split(',').some((tag) => tag.trim().replace(/^W\//, '') === `"${etag}"`);
 }
 
-function problemResponse({ document, headers }: Problem): HttpResponseInit {
+function problemResponse({ document, headers, body }: Problem): HttpResponseInit {
   return {
     status: document.status,
     headers: {
@@ -715,6 +743,6 @@ function problemResponse({ document, headers }: Problem): HttpResponseInit {
       'x-content-type-options': 'nosniff',
       ...headers,
     },
-    body: JSON.stringify(document),
+    body,
   };
 }

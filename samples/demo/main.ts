@@ -34,7 +34,7 @@ import { type PlannedTask, planScenario, type Scenario } from './scenario';
 const ROOT = path.resolve(__dirname, '../../..');
 const AGENT_PROCESSES = 4;
 /** Above so many agents gateways speak for them, for so many each. */
-const MANY = 2_000;
+const MANY: Readonly<Record<Profile, number>> = { embedded: 2_000, 'azure-local': 500 };
 const PER_GATEWAY = 250;
 /**
  * What is due is posted so often, in milliseconds, at most so many tasks in one request and so many requests at once.
@@ -144,7 +144,7 @@ const program = new Command('npm run demo --')
   .option('--agents <n>', 'agents, of all types of the repository', number(1, 24_000, true), 1_000)
   .option(
     '--gateway <n>',
-    `agents that one gateway speaks for; 0: each speaks for itself (default: ${PER_GATEWAY} above ${MANY} agents, else 0)`,
+    `agents that one gateway speaks for; 0: each speaks for itself (default: ${PER_GATEWAY} above ${MANY.embedded} agents, with azure-local above ${MANY['azure-local']}, else 0)`,
     number(0, 3_000, true),
   )
   .option('--load <share>', 'work that arrives as a share of the work that the agents can do', number(0.01, 10), 0.7)
@@ -515,7 +515,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   cleanup.add(() => engine.stop());
   const host = new HostProcess({ data: options.data, port: await freePort(), environment: engine.environment });
   const crew = new Crew();
-  const perGateway = options.gateway ?? (agents.length > MANY ? PER_GATEWAY : 0);
+  const perGateway = options.gateway ?? (agents.length > MANY[options.profile] ? PER_GATEWAY : 0);
   cleanup.add(() => void host.kill());
   cleanup.add(() => crew.kill());
   await host.start();

@@ -204,3 +204,32 @@ test('what a store remembers of a stream is asked no further than it goes: other
   expect(await Promise.all([find('first', 2), find('second', 2), find('third', 2)])).toEqual([0, 1, 2]);
   await opened.close();
 });
+
+test('an append whose answer comes late leaves no half memory of a stream', async () => {
+  const opened = await onDatabase(async (database) => ({ database, store: await SqliteEventStore.open(database) }));
+  const { database, store } = opened.store;
+  const stream = 'acme/task/1';
+  const commits = ['first', 'second', 'third'].reduce<ReturnType<typeof nextCommit>[]>(
+    (before, commandId) => [...before, nextCommit(stream, before.at(-1)?.commit, {}, { commandId })],
+    [],
+  );
+  const append = (n: number) => store.append({ stream, expected: n - 1, commits: [commits[n] as (typeof commits)[0]] });
+  await append(0);
+  const write = database.write.bind(database);
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const spy = jest.spyOn(database, 'write').mockImplementationOnce(async (work) => {
+    const result = await write(work);
+    await held;
+    return result;
+  });
+  const late = append(1);
+  // Its caller has given up; the next one goes on from what the feed has shown.
+  const next = append(2);
+  release();
+  expect(await Promise.all([late, next])).toEqual([{ kind: 'written' }, { kind: 'written' }]);
+  spy.mockRestore();
+  const find = (key: string) => store.answered(stream, commandName('agent-1', key), 2);
+  expect(await Promise.all(['first', 'second', 'third'].map(find))).toEqual([0, 1, 2]);
+  await opened.close();
+});

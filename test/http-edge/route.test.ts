@@ -4,6 +4,7 @@ import { refusals } from '../../contract/problems';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
+import { entranceOf } from '../../functions/edge/entrance';
 import { Problem, problem, rejected } from '../../functions/edge/problem';
 import { bindRoute, type Call, type RequestInfo, setEdge } from '../../functions/edge/route';
 import { registrations } from '../../local/core';
@@ -222,7 +223,20 @@ describe('routes', () => {
       await call('plain');
       retryAfterSeconds = 1;
       await call('plain');
-      expect(heard).toEqual(['ada', 'ada']);
+      retryAfterSeconds = undefined;
+      expect((await post('create', { nothing: 'that is known' })).status).toBe(400);
+      expect(heard).toEqual(['ada', 'ada', 'ada']);
+    });
+
+    test('hears nothing of whoever sends headers alone', async () => {
+      heard.length = 0;
+      const entrance = entranceOf(registrations().find(({ name }) => name === 'create')!.callback);
+      expect(await entrance?.('POST', () => null)).toMatchObject({ entered: { refusal: undefined } });
+      expect(heard).toEqual([]);
+      // Nothing more is asked of whoever is refused.
+      retryAfterSeconds = 1;
+      expect(await entrance?.('POST', () => null)).toMatchObject({ refused: { status: 429 } });
+      expect(heard).toEqual(['ada']);
     });
   });
 

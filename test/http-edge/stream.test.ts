@@ -1,4 +1,6 @@
 import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
+import { OpenStreams } from '../../functions/edge/open-streams';
+import type { Problem } from '../../functions/edge/problem';
 import { type ServerSentEvent, serverSentEvents } from '../../functions/edge/stream';
 
 beforeEach(() => jest.useFakeTimers());
@@ -152,4 +154,33 @@ test('where the host can’t tell that a client has left, the signal of a reques
   const own = new AbortController();
   attachAbortSignal(request, () => own.signal);
   expect(abortSignalOf(request)).toBe(own.signal);
+});
+
+test('a tenant has so many open at once, and a principal fewer; who is refused takes no place', () => {
+  const streams = new OpenStreams({ ofPrincipal: 2, ofTenant: 3 });
+  const { signal } = new AbortController();
+  const gone = new AbortController();
+  const enter = (id: string, over = signal, tenant = 'acme') =>
+    streams.enter({ tenant, id, kind: 'agent', level: 'read_only' }, over);
+  const leave = enter('ann');
+  enter('ann', gone.signal);
+  const refused = (id: string) => {
+    try {
+      enter(id);
+      return undefined;
+    } catch (error) {
+      return (error as Problem).document;
+    }
+  };
+  expect(refused('ann')).toMatchObject({ status: 429, limit: 2, retryAfterSeconds: 60 });
+  enter('bob');
+  for (const id of ['bob', 'cleo', 'dan'])
+    expect(refused(id)).toMatchObject({ status: 429, limit: 3, detail: expect.stringMatching(/^the tenant acme /) });
+  enter('bob', signal, 'other');
+  // Whoever leaves makes room for one, once; and so does who has gone.
+  leave();
+  leave();
+  expect([refused('bob'), refused('cleo')?.['limit']]).toEqual([undefined, 3]);
+  gone.abort();
+  expect([refused('cleo'), refused('dan')?.['limit']]).toEqual([undefined, 3]);
 });

@@ -113,6 +113,25 @@ describe('who speaks for whom', () => {
     await stage.settled();
   });
 
+  test('where processes share the stores: who hears late that a gateway spoke for nobody takes no sign of it away', async () => {
+    await stage.end();
+    stage = new Stage({ shared: true });
+    const [here, there] = [await stage.start(), await stage.start()];
+    for (const { colony } of [here, there]) await colony.balance.stop();
+    const registered = async (id: string) =>
+      await there.colony.agents.register(desk, id, { ...profile(), gateway: 'service:desk' });
+    await registered('ann');
+    await stage.settled();
+    await there.colony.agents.deregister(desk, 'ann', 'done');
+    await registered('bob');
+    await there.colony.gateways.inbox(desk, { waitSeconds: 0, limit: 1, holding: false });
+    await here.colony.peers.look();
+    expect([...here.colony.market.agents.spokenFor(TENANT, 'service:desk')].map(({ id }) => id)).toEqual(['bob']);
+    const { presence } = stage as unknown as { readonly presence: MemoryPresence };
+    expect(await presence.last(gatewayKey(TENANT, 'service:desk'))).toBe(stage.clock.time);
+    await stage.settled();
+  });
+
   test('an agent that speaks for itself goes on to do so', async () => {
     await stage.colony.agents.register(as('ann'), 'ann', profile());
     expect(await register('ann')).toBe('agent-not-of-gateway');

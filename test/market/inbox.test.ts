@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { Doorbells } from '../../app/engine/doorbells';
 import { Ordered } from '../../app/engine/ordered';
+import { StoreBusy } from '../../app/engine/ports';
 import type { Inbox, InboxItem } from '../../app/market/inbox';
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
@@ -103,6 +104,25 @@ describe('one process', () => {
         ? Promise.reject(new AlteredReceipt(taskOf('bad'), 0, 'is not what was written'))
         : undefined;
     expect((await all(process, 'ann')).names).toEqual(['offer before', 'offer after']);
+  });
+
+  test('a task that the store is too busy to read keeps nothing else back, and comes with a later page', async () => {
+    const process = await forgetful();
+    for (const id of ['before', 'busy', 'after']) await post(process, id);
+    await ask(process, 'round', ['ann', 'bob']);
+    await stage.settled();
+    stage.mishaps = (port, _, args) =>
+      port === 'store' && args.includes(taskOf('busy')) ? Promise.reject(new StoreBusy('wait', 1)) : undefined;
+    const first = await look(process, 'ann');
+    expect(first.items.map(nameOf)).toEqual(['vote round', 'offer before']);
+    // With nothing else to show it is the store's turn to say so.
+    await expect(look(process, 'ann', { offersAfter: first.offers_after })).rejects.toThrow();
+    await ask(process, 'another', ['ann', 'bob']);
+    await stage.settled();
+    const second = await look(process, 'ann', { offersAfter: first.offers_after });
+    expect(second.items.map(nameOf)).toEqual(['vote another']);
+    stage.mishaps = () => undefined;
+    expect((await all(process, 'ann', second.offers_after)).names).toEqual(['offer busy', 'offer after']);
   });
 
   test('what an agent can do from a moment within a look on is offered by the next', async () => {

@@ -1,18 +1,15 @@
 /** `/v1/receipts`, `/v1/streams`, `/v1/why`: the log as it is. */
-import { AtOnce } from '../../../app/operation/limits';
 import { PLACE, receipts } from '../../../contract/audit/receipts';
 import { Rejection } from '../../../domain/kernel/decider';
 import { streamName } from '../../../domain/kernel/ids';
-import type { Principal } from '../../../domain/kernel/principal';
 import { bind } from '../../bind';
 import { pageOf } from '../../edge/answers';
+import { OpenStreams } from '../../edge/open-streams';
 import { Problem, rejected } from '../../edge/problem';
 import { serverSentEvents } from '../../edge/stream';
 
-/** Streams that one principal has open, and all of a tenant; those whose client has left unseen end after a minute. */
-const streams = new AtOnce(20);
-const ofTenants = new AtOnce(1_000);
-const RETRY_SECONDS = 60;
+/** Those whose client has left unseen end after a minute. */
+const streams = new OpenStreams({ ofPrincipal: 20, ofTenant: 1_000 });
 
 /** The log, or a stream, has not the place that the caller names. */
 function noSuchPlace(parameter: string, where: 'log' | 'stream' = 'log'): Problem {
@@ -25,25 +22,6 @@ function noPlace(parameter: string): (error: unknown) => never {
   return (error) => {
     throw error instanceof RangeError ? noSuchPlace(parameter) : error;
   };
-}
-
-/** Counts one stream more until what is returned is called, or `over` aborts. Throws a Problem (429). */
-function enter({ tenant, id }: Principal, over: AbortSignal): () => void {
-  const leave = streams.enter(`${tenant} ${id}`, over);
-  const leaveTenant = leave && ofTenants.enter(tenant, over);
-  if (leave !== undefined && leaveTenant !== undefined)
-    return () => {
-      leave();
-      leaveTenant();
-    };
-  leave?.();
-  const [who, { most }] = leave === undefined ? [id, streams] : [`the tenant ${tenant}`, ofTenants];
-  throw Problem.later(
-    'too-many-requests',
-    `${who} has ${most} streams open, which is the most at once; close one, or try again in a minute.`,
-    RETRY_SECONDS,
-    { limit: most },
-  );
 }
 
 bind(receipts.page, async (colony, call) => {
@@ -65,7 +43,7 @@ bind(receipts.follow, async (colony, call) => {
   const from = last ?? after ?? (await colony.receipts.end());
   await colony.receipts.check(from).catch(noPlace(last === null ? 'after' : 'Last-Event-ID'));
   const { signal } = call;
-  const leave = enter(call.principal, signal);
+  const leave = streams.enter(call.principal, signal);
   async function* events() {
     try {
       // Whoever is cut off before the first receipt goes on from here, not from a later now.

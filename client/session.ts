@@ -107,6 +107,13 @@ const PROBE_MS = 1_000;
 const REST_MS = 100;
 
 /**
+ * Retries beyond so many for each request, and so many at once, wait for the longest pause instead of the shortest: a
+ * host that has trouble gets no more to do because it has.
+ */
+const RETRIES_FOR_EACH = 0.1;
+const RETRIES_AT_ONCE = 100;
+
+/**
  * What all clients of one transport know about its host. One that has not answered several times in a row is asked by
  * one of them at a time: the others take its silence for theirs, and try again when they would have anyway.
  */
@@ -116,11 +123,19 @@ class Circuit {
   /** Nobody asks a host that is gone before this. */
   private next = -Infinity;
   private last: ConnectionError | undefined;
+  private retries = RETRIES_AT_ONCE;
 
   static of(transport: Transport): Circuit {
     let circuit = this.all.get(transport);
     if (circuit === undefined) this.all.set(transport, (circuit = new Circuit()));
     return circuit;
+  }
+
+  /** Counts a retry that is about to be made; false when there are too many: it is to come late. */
+  mayRetry(): boolean {
+    if (this.retries < 1) return false;
+    this.retries -= 1;
+    return true;
   }
 
   async send(transport: Transport, request: TransportRequest): Promise<TransportResponse> {
@@ -129,6 +144,7 @@ class Circuit {
       if (now < this.next) throw this.last;
       this.next = now + PROBE_MS;
     }
+    this.retries = Math.min(RETRIES_AT_ONCE, this.retries + RETRIES_FOR_EACH);
     try {
       const response = await transport.send(request);
       this.failures = 0;
@@ -268,15 +284,14 @@ export class Session {
    */
   async pause(attempt: number, signal?: AbortSignal, atLeastMs = 0): Promise<void> {
     const { baseMs, maxMs } = this.retry;
-    await sleep(
-      atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, baseMs * 2 ** Math.min(attempt, 20))),
-      undefined,
-      { signal },
-    ).catch((error: unknown) => {
-      // As of a request that was under way: with the signal's own reason.
-      signal?.throwIfAborted();
-      throw error;
-    });
+    const grown = this.circuit.mayRetry() ? baseMs * 2 ** Math.min(attempt, 20) : maxMs;
+    await sleep(atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, grown)), undefined, { signal }).catch(
+      (error: unknown) => {
+        // As of a request that was under way: with the signal's own reason.
+        signal?.throwIfAborted();
+        throw error;
+      },
+    );
   }
 
   private async send(request: TransportRequest, repeatable: boolean): Promise<TransportResponse> {

@@ -297,7 +297,7 @@ function inputOf(
   };
 }
 
-/** Waits until the host knows of no task that is still alive; false when that takes too long. */
+/** Waits until the host knows of no task that is still alive; false when for so long none was completed. */
 async function drained(
   client: Formicary,
   engine: Engine,
@@ -307,10 +307,13 @@ async function drained(
   check: () => void,
   show: () => void,
 ): Promise<boolean> {
-  const until = performance.now() + limitSeconds * 1000;
+  let completed = -1;
+  let until = 0;
   for (;;) {
     check();
     show();
+    if (crew.counts.completed > completed) until = performance.now() + limitSeconds * 1000;
+    ({ completed } = crew.counts);
     const alive = crew.counts.completed >= total || ((await engine.isHandled()) && (await nobodyWaits(client)));
     if (alive) return true;
     if (performance.now() > until) return false;

@@ -198,6 +198,35 @@ describe('when the host says no for now', () => {
     network.close();
   });
 
+  test('retries beyond their budget come late, though each for itself would come soon', async () => {
+    const answer = (status: number) => ({ status, header: () => undefined, body: '{"value":[]}' });
+    const asked = new Set<string>();
+    // Everybody is refused once.
+    const busy: Transport = {
+      send: async ({ path }) => {
+        const isFirst = !asked.has(path);
+        asked.add(path);
+        return answer(isFirst ? 503 : 200);
+      },
+      open: () => Promise.reject(new Error('not asked for')),
+      close: () => undefined,
+    };
+    const client = new Formicary({ transport: busy, retry: { attempts: 2, baseMs: 1, maxMs: 600_000 } });
+    const over = new AbortController();
+    let answered = 0;
+    const all = Array.from({ length: 400 }, (_, i) =>
+      client.tasks.get(`t${i}`, { signal: over.signal }).then(
+        () => (answered += 1),
+        () => undefined,
+      ),
+    );
+    while (answered < 100) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(answered).toBeLessThan(200);
+    over.abort();
+    await Promise.all(all);
+  });
+
   test.each([400, 404, 409, 500, 502])('%i is final', async (status) => {
     const client = await answering({ status }, { status: 200 });
     await expect(client.tasks.list()).rejects.toMatchObject({ status });

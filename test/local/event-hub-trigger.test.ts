@@ -288,9 +288,10 @@ describe('a link that is lost', () => {
     server.dropEvery(400);
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     server.dropEvery(0);
-    await eventually(() => taken.has(60));
+    // An answer that went with its connection the client waits for ten seconds, each time.
+    await eventually(() => taken.has(60), { seconds: 90 });
     for (const partition of PARTITIONS) expect(firsts(taken.ns(partition))).toEqual(upTo(60));
-  });
+  }, 120_000);
 });
 
 test('a function that wants its messages one by one is refused', () => {

@@ -16,6 +16,8 @@ export const PRESENCE_SECONDS = 4;
 export const AGENT = 'agent-';
 export const PAUSED = 'paused-';
 const CAPACITY = 4;
+/** Share of the tasks that are done at once. */
+const AT_ONCE = 0.3;
 
 export interface AgentLife {
   readonly draw: () => number;
@@ -41,10 +43,12 @@ export async function live(root: Formicary, name: string, n: number, life: Agent
 }
 
 async function take(client: Formicary, { task, award }: Assignment, { draw, key, heard }: AgentLife): Promise<void> {
+  // Some accept with the result.
+  const accept = draw() < AT_ONCE;
   try {
-    heard((await client.tasks.accept(task, { award }, { idempotencyKey: key() })).receipt);
+    if (!accept) heard((await client.tasks.accept(task, { award }, { idempotencyKey: key() })).receipt);
     await pause(draw() * 100);
-    heard((await client.tasks.complete(task, { award, result: { award } }, { idempotencyKey: key() })).receipt);
+    heard((await client.tasks.complete(task, { award, result: { award }, accept }, { idempotencyKey: key() })).receipt);
   } catch (error) {
     // A claim that is over by now: another attempt has the task.
     if (!(error instanceof FormicaryError) || error.status !== 409) throw error;

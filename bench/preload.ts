@@ -14,7 +14,7 @@ import { commitRef } from '../domain/kernel/ids';
 import { plusSeconds, toTime } from '../domain/kernel/time';
 import { agentDecider, agentStream, releaseSlot, reserveSlot } from '../domain/market/agent';
 import { type BidInputs, DEFAULT_WEIGHTS, rank } from '../domain/market/market';
-import { accept, award, complete, post, taskDecider, taskStream } from '../domain/market/task';
+import { accept, award, complete, post, taskDecider, type TaskSpec, taskStream } from '../domain/market/task';
 import { systemClock } from '../host/composition';
 import { progress } from '../samples/demo/progress';
 import { agentId, agentOf, POSTER, registerAgents, specOf, TENANT, typeOf } from './colony';
@@ -28,6 +28,38 @@ const VIEW_PAGE = 5_000;
 
 /** Makes a store of at least `events` events in `data`, with `agents` registered agents. */
 export async function preload(data: string, agents: number, events: number, show: boolean): Promise<void> {
+  const byType = new Map<string, string[]>();
+  for (let n = 0; n < agents; n += 1) {
+    const peers = byType.get(typeOf(n));
+    if (peers === undefined) byType.set(typeOf(n), [agentId(n)]);
+    else peers.push(agentId(n));
+  }
+  const tasks = Math.ceil(events / EVENTS_PER_TASK);
+  await fill(data, agents, { count: tasks, name: `store of ${events} events`, show }, async (colony, n) => {
+    const peers = byType.get(typeOf(n)) ?? [agentId(n % agents)];
+    await lifeOf(colony, `past-${n}`, n, peers);
+  });
+}
+
+/** Makes a store in which so many tasks wait, as `specOf` says. */
+export async function preloadWaiting(
+  data: string,
+  agents: number,
+  { tasks, specOf: specOfWaiting }: { readonly tasks: number; readonly specOf: (n: number) => TaskSpec },
+  show: boolean,
+): Promise<void> {
+  await fill(data, agents, { count: tasks, name: `store of ${tasks} tasks`, show }, async ({ transactor }, n) => {
+    ok(await transactor.transact(taskDecider, taskStream(TENANT, `waits-${n}`), posting(specOfWaiting(n)), POSTED));
+  });
+}
+
+/** Opens the stores of `data`, has `work` write to each of them `count` times, and closes them. */
+async function fill(
+  data: string,
+  agents: number,
+  { count, name, show }: { readonly count: number; readonly name: string; readonly show: boolean },
+  work: (colony: Colony, n: number) => Promise<void>,
+): Promise<void> {
   const ports = await openEmbedded(data);
   const colony = new Colony({
     ...ports,
@@ -51,18 +83,10 @@ export async function preload(data: string, agents: number, events: number, show
   const stopListening = colony.transactor.onCommitted(({ commits }) => void waiting.push(...commits));
 
   await registerAgents(colony, agents);
-  const byType = new Map<string, string[]>();
-  for (let n = 0; n < agents; n += 1) {
-    const peers = byType.get(typeOf(n));
-    if (peers === undefined) byType.set(typeOf(n), [agentId(n)]);
-    else peers.push(agentId(n));
-  }
-  const tasks = Math.ceil(events / EVENTS_PER_TASK);
-  const bar = progress(`store of ${events} events`, tasks, show);
+  const bar = progress(name, count, show);
   let done = 0;
-  await forEachOf(tasks, 1_000, async (n) => {
-    const peers = byType.get(typeOf(n)) ?? [agentId(n % agents)];
-    await lifeOf(colony, `past-${n}`, n, peers);
+  await forEachOf(count, 256, async (n) => {
+    await work(colony, n);
     done += 1;
     if (waiting.length >= VIEW_PAGE) await toViews();
     if (done % 500 === 0) bar.update(done);
@@ -76,15 +100,19 @@ export async function preload(data: string, agents: number, events: number, show
   await ports.close();
 }
 
+const POSTED = { ...POSTER, action: 'task.post', creates: true } as const;
+
+function posting(spec: TaskSpec): ReturnType<typeof post> {
+  return post(spec, toTime(systemClock.now()));
+}
+
 /** One task from its post to its completion, with the same commits as the application makes. */
 async function lifeOf({ transactor }: Colony, task: string, n: number, peers: readonly string[]): Promise<void> {
   const spec = specOf(n);
   const stream = taskStream(TENANT, task);
   const posted = ok(
-    await transactor.transact(taskDecider, stream, post(spec, toTime(systemClock.now())), {
-      ...POSTER,
-      action: 'task.post',
-      creates: true,
+    await transactor.transact(taskDecider, stream, posting(spec), {
+      ...POSTED,
       attributes: { task_type: spec.task_type, priority: spec.priority },
     }),
   );

@@ -123,9 +123,9 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** The module, with its file named in what its hooks throw. */
 function attributed(file: string, module: Module): Module {
-  const hook = (name: (typeof HOOKS)[number]) => async () => {
+  const hook = (name: (typeof HOOKS)[number]) => async (signal: AbortSignal) => {
     try {
-      await module[name]?.();
+      await module[name]?.(signal);
     } catch (error) {
       // What the stores fail with is not the module's fault.
       throw error instanceof StoreUnavailable ? error : failure(file, `its ${name} failed`, error);

@@ -9,7 +9,7 @@ export const CONSUMER_GROUPS = ['projections', 'reactions', 'publications'] as c
 export type ConsumerGroup = (typeof CONSUMER_GROUPS)[number];
 
 /** What is called in a module's life, in this order. */
-export const HOOKS = ['open', 'fill', 'start', 'stop', 'finish'] as const;
+export const HOOKS = ['open', 'fill', 'fillMore', 'start', 'stop', 'finish'] as const;
 
 export interface Module {
   /** What others may call, by the name under which the colony offers it. */
@@ -20,6 +20,11 @@ export interface Module {
   readonly open?: () => Promise<void>;
   /** Fills what is kept in memory from the views; now and then again where other processes work on the same stores. */
   readonly fill?: () => Promise<void>;
+  /**
+   * Fills what can be used while it is filled, however much that is, until `signal` aborts: a start waits for it for a
+   * while, and goes on beside it.
+   */
+  readonly fillMore?: (signal: AbortSignal) => Promise<void>;
   /** Starts what looks by itself. */
   readonly start?: () => void | Promise<void>;
   /** Begins nothing any more: called before the feed stops. */

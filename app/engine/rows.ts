@@ -18,12 +18,13 @@ export interface RowPlace {
   readonly index: number;
 }
 
-/** Visits the streams of all tenants that have such a row, several at once. What was altered is reported, and left. */
+/** Visits the streams of all tenants that have such a row, several at once. What was altered is reported, and left.
+ * Rejects with the reason of `signal` when that has aborted. */
 export async function eachRow<S, E extends Event, D>(
   aggregate: Aggregate<S, E, D>,
   filter: Filter,
   visit: (place: RowPlace) => Promise<void>,
-  report: Report,
+  { report, signal }: { readonly report: Report; readonly signal?: AbortSignal },
 ): Promise<void> {
   const slices = new Slices(soon);
   for await (const rows of aggregate.pages(filter)) {
@@ -37,6 +38,7 @@ export async function eachRow<S, E extends Event, D>(
           });
         }),
       );
+      signal?.throwIfAborted();
       await slices.pause();
     }
   }

@@ -21,6 +21,8 @@ export interface RunningOptions {
   readonly shared?: boolean;
   /** A clock that is further behind the newest receipt is refused at the start. */
   readonly maxClockBehindSeconds?: number;
+  /** How long a start waits for what can be used while it is filled. */
+  readonly startPatienceMs?: number;
 }
 
 /**
@@ -28,6 +30,7 @@ export interface RunningOptions {
  * rather than never.
  */
 const FILL_EVERY_MS = 60_000;
+const START_PATIENCE_MS = 5_000;
 const DEADLINES_SHARED_EVERY_MS = 30_000;
 /**
  * How long one delivery of a deadline waits for a store, within the five minutes for which the trigger renews its lock;
@@ -43,6 +46,7 @@ export class Running {
   /** Who hears of commits, by what is delivered together. */
   readonly consumers: Readonly<Record<ConsumerGroup, readonly Consumer[]>>;
   private readonly stopping = new AbortController();
+  private filling: Promise<void> | undefined;
   private refilling: Promise<void> | undefined;
 
   constructor(
@@ -146,6 +150,7 @@ export class Running {
       () => deadlines.stop(),
       () => feed.stop(),
       () => this.peers.stop(),
+      () => this.filling,
       () => this.refilling,
       ...this.modules.toReversed().map(
         ({ finish }) =>
@@ -173,11 +178,44 @@ export class Running {
    */
   async fillBooks(): Promise<void> {
     for (const { fill } of this.modules) await fill?.();
+    await this.fillMore();
+  }
+
+  private async fillMore(): Promise<void> {
+    for (const { fillMore } of this.modules) await fillMore?.(this.stopping.signal);
+  }
+
+  /** Fills the books as far as a start can wait for it; what can be used meanwhile is filled beside what comes. */
+  private async fillAtStart(): Promise<void> {
+    for (const { fill } of this.modules) await fill?.();
+    const filling = this.fillMore();
+    const patience = new AbortController();
+    const late = sleep(this.options.startPatienceMs ?? START_PATIENCE_MS, true, { signal: patience.signal }).catch(
+      () => false,
+    );
+    const isLate = await Promise.race([filling.then(() => false), late]).finally(() => patience.abort());
+    if (!isLate) return;
+    this.engine.report('the start goes on while tasks that wait are read: each is awarded once it has been', {});
+    this.filling = this.untilFilled(filling);
+  }
+
+  private async untilFilled(filling: Promise<void>): Promise<void> {
+    const { signal } = this.stopping;
+    for (let attempt = filling; !signal.aborted; attempt = this.fillMore()) {
+      try {
+        await attempt;
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        this.engine.report('the books could not be filled', { error: String(error) });
+        await sleep(FILL_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      }
+    }
   }
 
   /** Alone on its stores. */
   private async begin(): Promise<void> {
-    await this.fillBooks();
+    await this.fillAtStart();
     await this.engine.feed.start(Object.values(this.consumers).flat());
   }
 
@@ -185,7 +223,7 @@ export class Running {
   private async join(): Promise<void> {
     const { ports, feed, views } = this.engine;
     const now = await ports.store.end();
-    await this.fillBooks();
+    await this.fillAtStart();
     this.peers.start(now);
     this.refilling = this.refill();
     feed.startShared(

@@ -54,7 +54,7 @@ export type AnyDecider = Decider<unknown, Event>;
 /** How many altered receipts are named. */
 const MAX_ALTERED = 100;
 /** A snapshot is written when this many commits lie after the last one, unless it is larger than 16 KB. */
-const SNAPSHOT_EVERY = 200;
+const SNAPSHOT_EVERY = 50;
 const MAX_SNAPSHOT_BYTES = 16 * 1024;
 /** What is kept in memory: streams, and bytes of their states; twice as much at most. */
 const CACHED_STREAMS = 20_000;

@@ -86,12 +86,18 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
       const { state, version } = await agentsOf.load(tenant, id);
       market.agents.update(tenant, id, state, version);
     };
-    const fillTask = async ({ tenant, id }: RowPlace) => {
+    await eachRow(agentsOf, { key: ALL }, fillAgent, { report });
+  }
+
+  /** A task that is not there yet is awarded later: agents are there before it, and its own commits bring it in. */
+  async function fillMore(signal: AbortSignal): Promise<void> {
+    const fillTask = async ({ tenant, id, stream: name, index }: RowPlace) => {
+      if ((market.tasks.waits(name)?.version ?? -1) >= index) return;
       const { stream, state, version } = await tasksOf.load(tenant, id);
       market.tasks.update(tenant, id, stream, state, version);
     };
-    await eachRow(agentsOf, { key: ALL }, fillAgent, report);
-    for (const status of ['open', 'held']) await eachRow(tasksOf, { key: ALL, where: { status } }, fillTask, report);
+    for (const status of ['open', 'held'])
+      await eachRow(tasksOf, { key: ALL, where: { status } }, fillTask, { report, signal });
   }
 
   return {
@@ -99,6 +105,7 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
     consumers: { reactions: [reactions, balance] },
     open: () => balance.open(),
     fill,
+    fillMore,
     start() {
       reactions.start();
       balance.start();

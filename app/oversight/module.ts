@@ -89,7 +89,7 @@ export function oversightModule(engine: Engine, { agents, roundBook, tasks, deli
           const { stream, state, version } = await roundsOf.load(tenant, id);
           roundBook.update(tenant, id, stream, state, version);
         },
-        report,
+        { report },
       ),
     finish: () => orchestrated.stop(),
   } satisfies Module;

@@ -45,6 +45,51 @@ test('a colony has started when what its modules start has: what fails there is 
   await bad.stop();
 });
 
+describe('what can be used while it is filled', () => {
+  const startOf = async (fillMore: Module['fillMore'], startPatienceMs?: number): Promise<Running> => {
+    const { ports } = (await stage.prepare()).colony;
+    const engine = new Engine({ ...ports, close: async () => undefined }, false);
+    return new Running(engine, [{ services: {}, fillMore }], { startPatienceMs });
+  };
+
+  test('is there when the start is over, where that does not take long', async () => {
+    let filled = false;
+    const running = await startOf(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      filled = true;
+    });
+    await running.start();
+    expect(filled).toBe(true);
+    await running.stop();
+    expect(stage.reports).toEqual([]);
+  });
+
+  test('is filled beside what comes, where it does: until it is, or the colony is stopped', async () => {
+    let ended = false;
+    const running = await startOf(async (signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      ended = true;
+      signal.throwIfAborted();
+    }, 1);
+    await running.start();
+    expect(ended).toBe(false);
+    await running.stop();
+    expect(ended).toBe(true);
+    expect(stage.reports.map(({ message }) => message)).toEqual([
+      'the start goes on while tasks that wait are read: each is awarded once it has been',
+    ]);
+  });
+
+  test('is a failure of the start when it fails within it', async () => {
+    const running = await startOf(async () => {
+      throw new Error('the view is away');
+    });
+    await expect(running.start()).rejects.toThrow('the view is away');
+    await running.stop();
+  });
+});
+
 test('what does not stop keeps nothing else open, is reported, and is thrown in the end', async () => {
   const { ports } = (await stage.prepare()).colony;
   const stopped: string[] = [];

@@ -320,15 +320,15 @@ describe('snapshots', () => {
   };
   const readFrom = (store: MemoryEventStore) => store.reads.splice(0).map(({ from }) => from);
 
-  test('are written every 200 commits and spare the fold from the start', async () => {
-    const store = await filled(450);
+  test('are written every 50 commits and spare the fold from the start', async () => {
+    const store = await filled(470);
     const head = await store.head(STREAM);
-    expect(head?.index).toBe(449);
-    expect(await store.snapshot(STREAM)).toMatchObject({ version: 1, index: 399 });
+    expect(head?.index).toBe(469);
+    expect(await store.snapshot(STREAM)).toMatchObject({ version: 1, index: 449 });
     store.reads.splice(0);
     const loaded = await transactorOn(store).load(summing, STREAM);
-    expect(loaded).toMatchObject({ version: 449, state: { sum: 450 }, hash: head?.hash, at: EPOCH });
-    expect(readFrom(store)).toEqual([399, 400]); // the commit that it was made from is looked at
+    expect(loaded).toMatchObject({ version: 469, state: { sum: 470 }, hash: head?.hash, at: EPOCH });
+    expect(readFrom(store)).toEqual([449, 450]); // the commit that it was made from is looked at
   });
 
   test('keep what the fold keeps: times, correlation, keys', async () => {
@@ -356,16 +356,16 @@ describe('snapshots', () => {
   });
 
   test('that don’t fit what is there are not trusted', async () => {
-    const store = await filled(450);
+    const store = await filled(470);
     const snapshot = (await store.snapshot(STREAM)) as Snapshot;
     const alien = snapshot.state as { hash: string };
     for (const wrong of [
       { ...snapshot, state: { ...alien, hash: 'f'.repeat(64) } },
-      { ...snapshot, index: 398 },
+      { ...snapshot, index: 448 },
       { ...snapshot, index: 9_999 },
     ]) {
       jest.spyOn(store, 'snapshot').mockResolvedValueOnce(wrong);
-      expect(await transactorOn(store).load(summing, STREAM)).toMatchObject({ version: 449, state: { sum: 450 } });
+      expect(await transactorOn(store).load(summing, STREAM)).toMatchObject({ version: 469, state: { sum: 470 } });
     }
   });
 
@@ -373,7 +373,7 @@ describe('snapshots', () => {
     const store = new MemoryEventStore();
     const transactor = transactorOn(store);
     await Promise.all(
-      range(420).map((i) => transactor.transact(tally, STREAM, add(`${i}`.padStart(100), 1), asking())),
+      range(420).map((i) => transactor.transact(tally, STREAM, add(`${i}`.padStart(400), 1), asking())),
     );
     expect(await store.snapshot(STREAM)).toBeUndefined();
     expect((await transactorOn(store).load(tally, STREAM)).state.ops).toHaveLength(420);

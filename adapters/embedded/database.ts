@@ -32,8 +32,9 @@ const FLUSH_BUSY_AT = 64;
 /** As soon as there are this many values, however few operations: the thread bounds a transaction between messages. */
 const FLUSH_AT_VALUES = 5_000;
 
-/** Operations that are answered in one turn of the event loop. */
+/** Operations that are answered in one turn of the event loop; who has waited for so long is answered at once. */
 const ANSWERS_AT_ONCE = 32;
+const LONG_WAIT_MS = 1_000;
 
 /** Less than one group of writes can need: a disk with less room than that counts as full. */
 const LEAST_FREE_BYTES = 4 * 1024 * 1024;
@@ -49,7 +50,10 @@ const PROBE: WriteOperation = {
 
 export class Database {
   private readonly statements = new Map<string, StatementSync>();
-  private readonly waiting = new Map<number, (result: WriteResult) => void>();
+  private readonly waiting = new Map<
+    number,
+    { readonly resolve: (result: WriteResult) => void; readonly since: number }
+  >();
   /** The numbers of the SQL texts that the writer thread knows, or is about to. */
   private readonly numbers = new Map<string, number>();
   private newTexts: string[] = [];
@@ -121,7 +125,7 @@ export class Database {
   async write(operation: WriteOperation): Promise<Exclude<WriteResult, { kind: 'failed' }>> {
     if (this.failure !== undefined) throw this.failure;
     const result = await new Promise<WriteResult>((resolve) => {
-      this.waiting.set(this.next, resolve);
+      this.waiting.set(this.next, { resolve, since: performance.now() });
       if (this.outgoing.length === 0) this.outgoingFirst = this.next;
       this.next += 1;
       encode(this.outgoing, operation, (sql) => this.numberOf(sql));
@@ -237,20 +241,28 @@ export class Database {
 
   /** Gives the next answers, and the rest in later turns: each of them may be followed by what its caller does next. */
   private answer = (): void => {
-    const some = this.answers.splice(0, ANSWERS_AT_ONCE);
+    const long = performance.now() - LONG_WAIT_MS;
+    let count = Math.min(ANSWERS_AT_ONCE, this.answers.length);
+    // A process that was away has what has come meanwhile before anybody counts the time for which it has waited.
+    while (count < this.answers.length && (this.sinceOf(this.answers[count]) ?? long) <= long) count += 1;
+    const some = this.answers.splice(0, count);
     this.answering = this.answers.length > 0;
     if (this.answering) setImmediate(this.answer);
     for (const { operation, result } of some) {
-      const resolve = this.waiting.get(operation);
+      const waiting = this.waiting.get(operation);
       this.waiting.delete(operation);
-      resolve?.(typeof result === 'number' ? { kind: 'done', changes: result } : result);
+      waiting?.resolve(typeof result === 'number' ? { kind: 'done', changes: result } : result);
     }
   };
+
+  private sinceOf(answer: { readonly operation: number } | undefined): number | undefined {
+    return this.waiting.get(answer?.operation ?? -1)?.since;
+  }
 
   private fail(error: Error): void {
     this.failure ??= error;
     while (this.answers.length > 0) this.answer();
-    for (const resolve of this.waiting.values()) resolve({ kind: 'failed', message: error.message });
+    for (const { resolve } of this.waiting.values()) resolve({ kind: 'failed', message: error.message });
     this.waiting.clear();
   }
 }

@@ -167,7 +167,10 @@ export class SqliteViewStore implements ViewStore {
       else if (field !== chosen?.field)
         where(`EXISTS (SELECT 1 FROM json_each(row.doc, '$.${checked(field)}') WHERE value = ?)`, value);
     }
-    for (const [field, value] of Object.entries(query.atLeast ?? {})) where(`${path(field, 'row.')} >= ?`, value);
+    // With a plus before it an expression has no index: a place leaves fewer rows than a bound does.
+    const bound = query.key !== undefined || query.keyPrefix !== undefined ? '+' : '';
+    for (const [field, value] of Object.entries(query.atLeast ?? {}))
+      where(`${bound}${path(field, 'row.')} >= ?`, value);
     if (query.continuation !== undefined) {
       const [key, source] = placeOf(query.continuation);
       // Within one key the place is found in the index, and not by passing what lies before it.

@@ -67,6 +67,17 @@ describe('views in SQLite', () => {
     expect(plan).toMatch(/key=\? AND source>\?\)/);
   });
 
+  test('signals below a place are looked up, and those at a place', () => {
+    const atLeast = { goneAt: '2026-11-21T10:00:00.000Z', strength: 0.1 };
+    expect(planOf(viewName(trails), { keyPrefix: 'warehouse/', atLeast })).toBe(
+      'SEARCH row USING PRIMARY KEY (tenant=? AND key>? AND key<?)',
+    );
+    expect(planOf(viewName(trails), { key: 'warehouse/dock-1', atLeast })).toBe(
+      'SEARCH row USING PRIMARY KEY (tenant=? AND key=?)',
+    );
+    expect(planOf(viewName(trails), { key: 'warehouse/dock-1', where: { type: 'x' }, atLeast })).not.toContain('SCAN');
+  });
+
   test('of two filters the one that leaves fewer rows is looked up', async () => {
     const view = 'pairs.v1';
     await store.declare(view, ['status', 'agent', 'tags[]']);

@@ -252,6 +252,7 @@ export class Agents {
 
   /** Extends the lease of a running task. An award stands too before it is accepted; no lease runs then. */
   async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<HeldClaim, 'stands' | 'status'>> {
+    if (!(await this.hasSlot(tenant, claim.agent, task))) return { stands: false };
     const stream = taskStream(tenant, task);
     const holds = (state: TaskState) => stands(state, claim, toTime(this.deps.clock.now()), this.acceptUntil(state));
     let { state } = await this.deps.transactor.load(taskDecider, stream);
@@ -260,6 +261,12 @@ export class Agents {
     if (held && state.status === 'running')
       this.deps.presence.beat([leaseKey(tenant, task, claim.award)], this.deps.clock.now());
     return held && state.status === 'awarded' ? { stands: held, status: 'awarded' } : { stands: held };
+  }
+
+  /** Who holds a task has a slot for it: a claim that is made up costs no look at the task. */
+  private async hasSlot(tenant: string, agent: string, task: string): Promise<boolean> {
+    if (Object.hasOwn((await this.agents.load(tenant, agent)).state.slots, task)) return true;
+    return this.deps.shared && Object.hasOwn((await this.agents.current(tenant, agent)).state.slots, task);
   }
 
   /**

@@ -136,6 +136,11 @@ lines(
     ],
     progress: task(running, (now) => tasks.progress(CLAIM, 0.5, undefined, now)),
     complete: task(running, (now) => tasks.complete(CLAIM, {}, now)),
+    completeAtOnce: [
+      task(held, (now) => tasks.completeAtOnce(CLAIM, {}, now)),
+      task(offered, (now) => tasks.completeAtOnce(CLAIM, {}, now), 'award-superseded'),
+      task(running, (now) => tasks.completeAtOnce(CLAIM, {}, now)),
+    ],
     fail: task(running, (now) => tasks.fail(CLAIM, 'broken', true, now)),
     handOff: task(running, (now) => tasks.handOff(CLAIM, peer, undefined, now)),
     clear: task([posted({ oversight })], (now) => tasks.clear('acme/action/a', undefined, now)),

@@ -44,6 +44,26 @@ describe('a lease', () => {
     );
   });
 
+  test('costs no look at a task that is made up', async () => {
+    await enter('ann');
+    await post('t');
+    await accept('t');
+    const { transactor } = stage.colony;
+    const loaded = jest.spyOn(transactor, 'load');
+    const holding = [
+      { task: 't', award: 1 },
+      ...Array.from({ length: 50 }, (_, n) => ({ task: `none-${n}`, award: 1 })),
+    ];
+    const answer = await stage.colony.agents.heartbeat(as('ann'), 'ann', holding);
+    const streams = loaded.mock.calls.map(([, stream]) => stream);
+    loaded.mockRestore();
+    expect(streams.filter((stream) => stream.includes('/task/'))).toEqual([taskOf('t')]);
+    expect((answer as { held: { stands: boolean }[] }).held.map(({ stands }) => stands)).toEqual([
+      true,
+      ...Array<boolean>(50).fill(false),
+    ]);
+  });
+
   test('is not extended by a sign of life that does not name it', async () => {
     await enter('ann');
     await post('t');

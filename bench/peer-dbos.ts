@@ -68,9 +68,9 @@ export function findDbos(packages: string): DbosPeer | Skipped {
     return { skipped: `DBOS is not installed: npm install --prefix ${packages} @dbos-inc/dbos-sdk@5.3.0` };
   const user = process.getuid?.() === 0 ? idsOf('postgres') : undefined;
   if (user === null) return { skipped: 'PostgreSQL does not run as root, and there is no user postgres' };
-  const require = createRequire(path.join(packages, 'package.json'));
-  const { DBOS: dbos } = require('@dbos-inc/dbos-sdk') as { DBOS: Dbos };
-  return { dbos, pg: require('pg') as Pg, bin, user };
+  const load = createRequire(path.join(packages, 'package.json'));
+  const { DBOS: dbos } = load('@dbos-inc/dbos-sdk') as { DBOS: Dbos };
+  return { dbos, pg: load('pg') as Pg, bin, user };
 }
 
 function findPostgres(): string | undefined {

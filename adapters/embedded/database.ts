@@ -162,7 +162,11 @@ export class Database {
     );
     if (room < LEAST_FREE_BYTES) return `the disk of ${this.folder} is full: ${Math.floor(room / 1024)} KiB are free`;
     const timer = Promise.withResolvers<string>();
-    const late = setTimeout(() => timer.resolve(`${file} has not taken a write for ${PROBE_MS / 1_000} s`), PROBE_MS);
+    // A process that was away for a while reads first what has come meanwhile.
+    const late = setTimeout(
+      () => setImmediate(() => timer.resolve(`${file} has not taken a write for ${PROBE_MS / 1_000} s`)),
+      PROBE_MS,
+    );
     const written = this.write(PROBE).then(
       () => undefined,
       (error: unknown) => `${file} takes no writes: ${reasonOf(error)}`,

@@ -8,16 +8,20 @@ const TURN_MS = 5;
 
 export class ReadingTime {
   private spent = 0;
-  private ends = false;
+  private readonly waiting: (() => void)[] = [];
+  private isScheduled = false;
 
-  /** Whether the time of this turn is over: for hot paths, which ask before they wait. */
+  /** Whether a reader has to wait: the time of this turn is over, or others wait already. For hot paths. */
   get over(): boolean {
-    return this.spent >= TURN_MS;
+    return this.spent >= TURN_MS || this.waiting.length > 0;
   }
 
-  /** Resolves in a turn in which there is time left; those that wait have it in their order. */
+  /** Resolves when it is the caller's turn: behind those that wait already, however often one of them has read. */
   async left(): Promise<void> {
-    while (this.over) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => {
+      this.waiting.push(resolve);
+      this.schedule();
+    });
   }
 
   /** Reads, at once. */
@@ -27,13 +31,27 @@ export class ReadingTime {
       return read();
     } finally {
       this.spent += performance.now() - began;
-      if (!this.ends) setImmediate(this.end);
-      this.ends = true;
+      this.schedule();
+      this.admit();
     }
   }
 
-  private readonly end = (): void => {
+  private schedule(): void {
+    if (this.isScheduled) return;
+    this.isScheduled = true;
+    setImmediate(this.turn);
+  }
+
+  private readonly turn = (): void => {
+    this.isScheduled = false;
     this.spent = 0;
-    this.ends = false;
+    this.admit();
+    // Whoever is let in and reads nothing lets nobody else in.
+    if (this.waiting.length > 0) this.schedule();
   };
+
+  /** Lets the next one read, where there is time left. */
+  private admit(): void {
+    if (this.spent < TURN_MS) this.waiting.shift()?.();
+  }
 }

@@ -236,12 +236,13 @@ export class Running {
   /** Fills the books again and again, until the colony is stopped. */
   private async refill(): Promise<void> {
     const { signal } = this.stopping;
+    await this.filling;
     for (;;) {
       await sleep(FILL_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) return;
-      await this.fillBooks().catch((error: unknown) =>
-        this.engine.report('the books could not be filled', { error: String(error) }),
-      );
+      await this.fillBooks().catch((error: unknown) => {
+        if (!signal.aborted) this.engine.report('the books could not be filled', { error: String(error) });
+      });
     }
   }
 }

@@ -80,9 +80,13 @@ export class Balance implements Consumer {
     await this.pools.open();
   }
 
-  /** Starts to look, every `everyMs` milliseconds. */
-  start(everyMs = 1_000): void {
+  /**
+   * Starts to look, every `everyMs` milliseconds, once `isFilled`: of pools of which not all that waits is known yet,
+   * one would seem to have nothing to do.
+   */
+  start(isFilled: () => boolean, everyMs = 1_000): void {
     this.timer = setInterval(() => {
+      if (!isFilled()) return;
       this.ticking ??= this.tick()
         .catch((error: unknown) => this.report('the pools could not be balanced', { error: String(error) }))
         .finally(() => (this.ticking = undefined));

@@ -79,6 +79,8 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
     if (context.principal.kind === 'agent') void agents.heard(context, context.principal.id).catch(() => undefined);
   });
 
+  let isFilled = false;
+
   async function fill(): Promise<void> {
     const fillAgent = async ({ tenant, id, index }: RowPlace) => {
       await market.pauses.of(tenant);
@@ -98,6 +100,7 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
     };
     for (const status of ['open', 'held'])
       await eachRow(tasksOf, { key: ALL, where: { status } }, fillTask, { report, signal });
+    isFilled = true;
   }
 
   return {
@@ -108,7 +111,7 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
     fillMore,
     start() {
       reactions.start();
-      balance.start();
+      balance.start(() => isFilled);
     },
     async stop() {
       agents.stop();

@@ -210,7 +210,7 @@ test('what is refused for one pool is reported, and the others go on', async () 
 
 test('the timer looks', async () => {
   await many(1, 'a');
-  balance.start(5);
+  balance.start(() => true, 5);
   await eventually(() => balance.live('acme').length > 0);
   await balance.stop();
   expect(balance.live('acme')).toHaveLength(1);

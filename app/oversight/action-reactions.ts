@@ -1,6 +1,7 @@
 /** What follows from an action at the gate: its next step, and what doubt of it still lacks. */
 import { commitRef } from '../../domain/kernel/ids';
 import { actionDecider, type ActionEvent } from '../../domain/oversight/action';
+import { type Cause, causeOf } from '../engine/command';
 import { type Change, eventsOf, typesOf } from '../engine/reacting';
 import type { OversightServices } from './services';
 
@@ -13,7 +14,7 @@ export class ActionReactions {
   async react(change: Change): Promise<void> {
     const { stream, tenant, cause } = change;
     const { transactor, actions, challenges, notifier, orchestrated } = this.services;
-    await actions.advance(stream, cause);
+    await actions.advance(stream, await this.newest(change));
     const { state } = await transactor.load(actionDecider, stream);
     const types = typesOf<ActionEvent>(change);
     for (const { commit, event } of eventsOf<ActionEvent>(change)) {
@@ -30,5 +31,14 @@ export class ActionReactions {
       await notifier.vetoWindowOpened(stream, state, cause);
     } else if (types.has('ActionVetoed') || types.has('ActionOverridden') || types.has('ActionCleared'))
       orchestrated.wake(stream);
+  }
+
+  /** What the state has come to by now, as the cause of its next step: a reaction may come later than what follows. */
+  private async newest({ stream, commits, cause }: Change): Promise<Cause> {
+    const { transactor } = this.services;
+    const { version } = await transactor.load(actionDecider, stream);
+    if (version <= (commits.at(-1)?.index ?? version)) return cause;
+    const commit = await transactor.commit(stream, version);
+    return commit === undefined ? cause : causeOf(commit);
   }
 }

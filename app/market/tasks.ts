@@ -203,13 +203,20 @@ export class Tasks {
     return await this.held(context, id, 'task.complete', complete(claim, outcome, this.now()), claim);
   }
 
-  /** Completes what was awarded, and accepts it with that where it was not: if policy lets the holder accept it. */
+  /**
+   * Completes what was awarded, and accepts it with that where it was not: if policy lets the holder accept it. Where
+   * nothing is left to accept, policy is not asked for that.
+   */
   async completeAtOnce(context: RequestContext, id: string, claim: Claim, result: unknown): Promise<TaskOutcome> {
     const { principal } = context;
     const stream = this.tasks.name(principal.tenant, id);
+    if (!isToAccept(await this.stateFor(stream, claim), claim)) return await this.complete(context, id, claim, result);
     const { attributes } = by(context, claim.agent);
     const { decision } = await this.transactor.ask(principal, 'task.accept', stream, attributes);
     if (decision !== 'allow') {
+      // It may have been accepted meanwhile, or at another process.
+      const { state } = await this.transactor.current(taskDecider, stream);
+      if (!isToAccept(state, claim)) return await this.complete(context, id, claim, result);
       // What is refused is the acceptance, by itself and with its own receipt.
       const accepted = await this.accept({ ...context, command: undefined }, id, claim);
       if (!accepted.ok) return accepted;
@@ -434,8 +441,7 @@ export class Tasks {
     const { tenant } = context.principal;
     const stream = this.tasks.name(tenant, id);
     await this.agents.heard(context, claim.agent);
-    let state = this.transactor.peek<TaskState>(stream)?.state;
-    if (state?.holder?.award !== claim.award) ({ state } = await this.transactor.current(taskDecider, stream));
+    const state = await this.stateFor(stream, claim);
     await this.letTimePass(context, id, state);
     const { holder, correlation_id } = state;
     const cause =
@@ -443,6 +449,12 @@ export class Tasks {
         ? undefined
         : { ref: holder.receipt, at: holder.awarded_at, correlationId: correlation_id, depth: 0 };
     return await this.tasks.decide({ ...by(context, claim.agent), cause }, id, action, decision);
+  }
+
+  /** The task as it is known here, if that is under the claim's award; else as it is in the store. */
+  private async stateFor(stream: string, { award }: Claim): Promise<TaskState> {
+    const known = this.transactor.peek<TaskState>(stream)?.state;
+    return known?.holder?.award === award ? known : (await this.transactor.current(taskDecider, stream)).state;
   }
 
   /** A command of anybody else. */
@@ -496,6 +508,11 @@ export class Tasks {
     if (text.length <= most && Buffer.byteLength(text) <= most) return { inline: true };
     return { reference: await this.deps.blobs.put(tenant, Buffer.from(text)) };
   }
+}
+
+/** Whether the claim's award stands and is not accepted yet. */
+function isToAccept({ status, holder }: TaskState, claim: Claim): boolean {
+  return status === 'awarded' && holder?.agent === claim.agent && holder.award === claim.award;
 }
 
 /** The policy is told who acts. */

@@ -65,6 +65,24 @@ test('whoever policy does not let accept does not complete either, and the refus
   ]);
 });
 
+test('what was accepted is completed, and again what was done, though policy lets nobody accept any more', async () => {
+  await stage.colony.tasks.accept(as('ann'), 't', CLAIM);
+  const allow = new AllowAll();
+  const asked: string[] = [];
+  stage.policy = {
+    evaluate: ({ action }) => {
+      asked.push(action);
+      return action === 'task.accept'
+        ? { ...allow.evaluate(), decision: 'deny', reasons: ['no more'] }
+        : allow.evaluate();
+    },
+  };
+  expect(await atOnce()).toMatchObject({ ok: true });
+  expect(await atOnce()).toMatchObject({ ok: true, repeated: true });
+  expect(asked).not.toContain('task.accept');
+  expect(stage.stream(denialStream(TENANT, 'ann'))).toEqual([]);
+});
+
 test('an award whose time to accept is over is nobody’s to complete', async () => {
   const { accept_by } = task().holder ?? { accept_by: '' };
   stage.clock.time = Date.parse(accept_by);

@@ -9,6 +9,7 @@ import type {
   MOST as ITEMS,
 } from '../contract/market/gateway';
 import type { QueryOf, Sent, Shown } from '../contract/route';
+import { AwardMemory } from './award-memory';
 import { type CommandOptions, FormicaryError, type ItemOf, type ReadOptions, type Session } from './session';
 
 export type GatewayAgent = Sent<typeof AgentInputSchema> & { readonly id: string };
@@ -80,10 +81,14 @@ export interface AgentHandler {
   /**
    * The work is done at once: awards are accepted with their results, which saves a request and a receipt each. No
    * lease runs until then, unless the work says how far it is; what takes longer than the time to accept is done for
-   * nothing.
+   * nothing. No award's work is done twice: a result that is refused while the award stands is sent again whenever the
+   * award is shown again.
    */
   readonly atOnce?: boolean;
-  /** Hears what became of an award that was accepted; `dropped`: it does not stand any more. */
+  /**
+   * Hears what became of an award that was accepted; `dropped`: it does not stand any more, or what came of its work
+   * was refused. When the host takes that later, because the award stands, it is heard then.
+   */
   settled?(award: AgentAssignment, outcome: 'completed' | 'failed' | 'dropped'): void;
   /** Whether to bid for the task. */
   bid?(offer: AgentOffer): boolean | Promise<boolean>;
@@ -108,6 +113,9 @@ interface Held {
   readonly abort: AbortController;
   /** Resolves when the host has said whether the agent may begin. */
   accepted: Promise<unknown>;
+  isAccepted: boolean;
+  /** What came of its work: its command, once that has ended. */
+  outcome: Written | undefined;
   /** Its work, once it is accepted. */
   work: Promise<void> | undefined;
   /** When its lease was extended last. */
@@ -130,6 +138,9 @@ export class Gateway {
   private readonly handlers = new Map<string, AgentHandler>();
   /** By task. */
   private readonly held = new Map<string, Held>();
+  /** The awards whose work has ended, and beside them what came of it where the host has not taken that. */
+  private readonly ended = new AwardMemory<true>();
+  private readonly refused = new AwardMemory<Written>();
   private readonly asked = new Set<string>();
   private readonly polling = new AbortController();
   private queue: Waiting[] = [];
@@ -199,7 +210,7 @@ export class Gateway {
     for (const [task] of left) this.drop(task);
     await Promise.allSettled(
       left.map(async ([task, { agent, award, accepted }]) => {
-        // What is not accepted yet can't be given back.
+        // An acceptance that is under way comes first.
         await accepted;
         await this.do({ agent, do: 'release', task, award, reason: 'the gateway stops' });
       }),
@@ -306,6 +317,9 @@ export class Gateway {
   private async assigned(award: AgentAssignment, handler: AgentHandler | undefined): Promise<void> {
     const { agent, task, award: number, lease_seconds } = award;
     if (this.held.get(task)?.award === number) return;
+    // Work is not done again: what came of it is sent again where that was refused.
+    const refused = this.refused.get(task, number);
+    if (refused === undefined && this.ended.get(task, number) === true) return;
     const claim = { agent, task, award: number };
     const work = handler?.work?.bind(handler);
     if (work === undefined) {
@@ -319,20 +333,24 @@ export class Gateway {
       leaseMs: 1_000 * lease_seconds,
       abort,
       accepted: Promise.resolve(),
+      isAccepted: false,
+      outcome: refused,
       work: undefined,
       beatAt: performance.now(),
     };
     // An earlier award, of whichever agent, does not stand any more.
     this.drop(task);
+    if (refused === undefined) this.refused.forget(task);
     this.held.set(task, held);
+    const settled = (outcome: 'completed' | 'failed' | 'dropped') => {
+      // That it was dropped is known of what was refused.
+      if (refused === undefined || outcome !== 'dropped') handler?.settled?.(award, outcome);
+    };
     held.work = this.worked(award, held, work, handler?.atOnce === true)
-      .then(
-        (outcome) => handler?.settled?.(award, outcome),
-        (error: unknown) => {
-          handler?.settled?.(award, 'dropped');
-          throw error;
-        },
-      )
+      .then(settled, (error: unknown) => {
+        settled('dropped');
+        throw error;
+      })
       .finally(() => {
         if (this.held.get(task) === held) this.held.delete(task);
       });
@@ -340,8 +358,8 @@ export class Gateway {
   }
 
   /**
-   * Accepts the award, unless its result does that, has the work done, and says what came of it; nothing of a claim
-   * that is over.
+   * Accepts the award, unless its result does that, has the work done, unless it was, and says what came of it; nothing
+   * of a claim that is over.
    */
   private async worked(
     award: AgentAssignment,
@@ -357,27 +375,48 @@ export class Gateway {
     if (!atOnce) await accept();
     if (signal.aborted) return 'dropped';
     held.beatAt = performance.now();
-    let ended: Written;
+    const outcome = (held.outcome ??= await this.outcomeOf(award, held, work, accept));
+    if (signal.aborted) return 'dropped';
+    const isDone = outcome.command.do === 'complete';
+    try {
+      if (!isDone) await accept();
+      await this.enqueue(outcome);
+    } catch (error) {
+      this.refused.set(task, number, outcome, outcome.bytes);
+      throw error;
+    }
+    this.refused.forget(task);
+    return isDone ? 'completed' : 'failed';
+  }
+
+  /** Has the work done; what is to be said of it, which accepts the award where nothing has. */
+  private async outcomeOf(
+    award: AgentAssignment,
+    held: Held,
+    work: (work: Work) => Promise<unknown>,
+    accept: () => Promise<void>,
+  ): Promise<Written> {
+    const { agent, task, award: number } = award;
+    const claim = { agent, task, award: number };
     try {
       const progress = async (fraction: number, note?: string) => {
         await accept();
         await this.do({ do: 'progress', ...claim, fraction, note });
       };
-      const result = await work({ ...award, signal, progress });
-      ended = written({ do: 'complete', ...claim, result, ...(atOnce && { accept: true }) });
+      const result = await work({ ...award, signal: held.abort.signal, progress });
+      return written({ do: 'complete', ...claim, result, ...(!held.isAccepted && { accept: true }) });
     } catch (error) {
-      if (!signal.aborted) await accept();
-      ended = written({ do: 'fail', ...claim, reason: reasonOf(error) });
+      return written({ do: 'fail', ...claim, reason: reasonOf(error) });
+    } finally {
+      this.ended.set(task, number, true);
     }
-    if (signal.aborted) return 'dropped';
-    await this.enqueue(ended);
-    return ended.command.do === 'complete' ? 'completed' : 'failed';
   }
 
   private async accept(claim: { agent: string; task: string; award: number }, held: Held): Promise<void> {
     const accepted = this.do({ do: 'accept', ...claim });
     held.accepted = accepted.catch(() => undefined);
     await accepted;
+    held.isAccepted = true;
   }
 
   private async vote(asked: AgentVoteAsked, handler: AgentHandler | undefined): Promise<void> {

@@ -1,5 +1,13 @@
 /** Many agents in one process, against a real host. */
-import { Formicary, type Gateway, type GatewayAgent, NodeTransport, type TransportRequest } from '../../client/client';
+import {
+  type AgentHandler,
+  Formicary,
+  type FormicaryError,
+  type Gateway,
+  type GatewayAgent,
+  NodeTransport,
+  type TransportRequest,
+} from '../../client/client';
 import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 
@@ -11,13 +19,17 @@ let requests: string[];
 /** Bytes of their bodies. */
 let sizes: number[];
 let onRequest: (request: TransportRequest) => void;
+/** An answer arrives when this has resolved. */
+let onAnswer: (request: TransportRequest, body: string) => void | Promise<void>;
 
 class CountingTransport extends NodeTransport {
   override async send(request: TransportRequest) {
     requests.push(`${request.method} ${request.path.split('?')[0]}`);
     sizes.push(Buffer.byteLength(request.body ?? ''));
     onRequest(request);
-    return await super.send(request);
+    const response = await super.send(request);
+    await onAnswer(request, response.body);
+    return response;
   }
 }
 
@@ -31,6 +43,7 @@ beforeEach(() => {
   requests = [];
   sizes = [];
   onRequest = () => undefined;
+  onAnswer = () => undefined;
   const transport = new CountingTransport(host.url);
   client = new Formicary({ transport, tenant: `gateway-${(tenants += 1)}`, principal: 'service:desk' });
 });
@@ -117,6 +130,101 @@ test('what is done at once is accepted with its result; what says how far it is,
   const failedOnce = ['TaskAccepted', 'AttemptEnded + TaskReopened'];
   expect(await receipts('task-2')).toEqual([posted, awarded, ...failedOnce, awarded, done]);
   expect(errors).toEqual([]);
+});
+
+/** Work of `task-0` ends when it is told to; what was begun, and what was heard of it. */
+function workThatWaits({ fails = false } = {}) {
+  const begun: string[] = [];
+  const settled: string[] = [];
+  let finish: () => void = () => undefined;
+  const handler: AgentHandler = {
+    atOnce: true,
+    async work({ task }) {
+      begun.push(task);
+      if (task !== 'task-0') return 'done';
+      await new Promise<void>((resolve) => (finish = resolve));
+      if (fails) throw new Error('the ledger is closed');
+      return 'done';
+    },
+    settled: ({ task }, outcome) => void settled.push(`${task} ${outcome}`),
+  };
+  return { begun, settled, handler, finish: () => finish() };
+}
+
+test.each([
+  ['completed', 'completed'],
+  ['failed', 'dead'],
+])(
+  'what is done at once, and has %s, is not done again when that is refused and the award stands, but said again',
+  async (outcome, status) => {
+    const rules = { ...(await client.oversight.get('challenge')).rules, mode: 'full_automation' as const };
+    await client.as('human:root').oversight.set('challenge', {
+      ...rules,
+      holds_awards: true,
+      round: {
+        when: 'always',
+        algorithm: 'simple_majority',
+        voters: [{ id: 'judge', why: 'asked by name' }],
+        min_agreement: 0.75,
+        quorum: 0.6,
+        round_seconds: 600,
+      },
+    });
+    for (const id of ['judge', 'rival']) await client.as(id).agents.put(id, { agent_type: 'judge' });
+    const errors: unknown[] = [];
+    const gateway = open(errors);
+    const { begun, settled, handler, finish } = workThatWaits({ fails: outcome === 'failed' });
+    await gateway.register(clerks(1, { capacity: 3 }), handler);
+    gateway.start();
+    await post(1, { accept_seconds: 600, max_attempts: 1 });
+    await eventually(() => begun.length === 1);
+    let award = '';
+    for await (const { stream, index, events } of client.receipts.stream('task', 'task-0'))
+      if (events.some(({ type }) => type === 'TaskAwarded')) award = `${stream}@${index}`;
+    const { round } = await client.as('rival').challenge(award, 'it has not the tools');
+    finish();
+    const refusals = () => errors.filter((error) => (error as FormicaryError).code === 'award-challenged').length;
+    await eventually(() => refusals() >= 1);
+
+    // Another award has the agent looked at: what it was shown before is shown again.
+    await client.tasks.post({ id: 'task-1', task_type: 'clerk' });
+    await eventually(() => refusals() >= 2 || begun.filter((task) => task === 'task-0').length > 1);
+    expect(begun.filter((task) => task === 'task-0')).toHaveLength(1);
+
+    const vote = { choice: 'dismiss', confidence: 1, reasoning: 'it has them' };
+    await client.as('judge').rounds.vote(round.id, { ...vote, snapshot: round.snapshot, pass: 1 });
+    await eventually(async () => (await statuses(2)).join() === `${status},completed`);
+    expect(begun.sort()).toEqual(['task-0', 'task-1']);
+    await eventually(() => settled.length === 3);
+    expect(settled.filter((each) => each.startsWith('task-0'))).toEqual(['task-0 dropped', `task-0 ${outcome}`]);
+  },
+  30_000,
+);
+
+test('what was done at once is not done again when an answer comes that was made before', async () => {
+  const gateway = open();
+  const { begun, settled, handler, finish } = workThatWaits();
+  await gateway.register(clerks(1, { capacity: 2 }), handler);
+  gateway.start();
+  await post(1, { accept_seconds: 600 });
+  await eventually(() => begun.length === 1);
+  let arrive: () => void = () => undefined;
+  let isHeld = false;
+  const held = new Promise<void>((resolve) => (arrive = resolve));
+  onAnswer = async ({ path }, body) => {
+    if (!path.startsWith('/v1/gateway/inbox') || !body.includes('"task-0"')) return;
+    isHeld = true;
+    await held;
+  };
+  await client.tasks.post({ id: 'task-1', task_type: 'clerk' });
+  await eventually(() => isHeld);
+  finish();
+  await eventually(() => settled.length === 1);
+  arrive();
+  await allAre(2, 'completed');
+  await eventually(() => settled.length === 2);
+  expect(begun.sort()).toEqual(['task-0', 'task-1']);
+  expect(settled.sort()).toEqual(['task-0 completed', 'task-1 completed']);
 });
 
 test('bids and votes as its agents', async () => {

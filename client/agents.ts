@@ -81,7 +81,10 @@ export class AgentsApi {
     options?: CommandOptions,
   ): Promise<AnswerOf<typeof agents.heartbeat>> {
     const request = { params: { id }, body: { holding } };
-    return this.session.call<typeof agents.heartbeat>('POST /v1/agents/{id}/heartbeat', request, options);
+    return this.session.call<typeof agents.heartbeat>('POST /v1/agents/{id}/heartbeat', request, {
+      ...options,
+      signOfLife: true,
+    });
   }
 
   /**
@@ -93,7 +96,10 @@ export class AgentsApi {
     { waitSeconds, offersAfter, holding, ...options }: QueryOf<typeof agents.inbox> & ReadOptions = {},
   ): Promise<Inbox> {
     const request = { params: { id }, query: { waitSeconds, offersAfter, holding } };
-    return this.session.call<typeof agents.inbox>('GET /v1/agents/{id}/inbox', request, options);
+    return this.session.call<typeof agents.inbox>('GET /v1/agents/{id}/inbox', request, {
+      ...options,
+      signOfLife: true,
+    });
   }
 }
 

@@ -45,12 +45,15 @@ export class GatewayApi {
 
   /** What waits for the caller's agents; waits up to `waitSeconds` (at most 30) for something to come. */
   inbox({ signal, traceparent, ...query }: QueryOf<typeof gateway.inbox> & ReadOptions = {}): Promise<GatewayInbox> {
-    return this.session.call<typeof gateway.inbox>('GET /v1/gateway/inbox', { query }, { signal, traceparent });
+    const options = { signal, traceparent, signOfLife: true };
+    return this.session.call<typeof gateway.inbox>('GET /v1/gateway/inbox', { query }, options);
   }
 
   /** Does up to 500 things that agents do; answers for each, in their order. */
   command(commands: readonly AgentCommand[], options?: CommandOptions): Promise<readonly AgentCommandAnswer[]> {
-    return this.session.batch<typeof gateway.command>('POST /v1/gateway/commands', { body: { commands } }, options);
+    const signOfLife = commands.some((command) => command.do === 'heartbeat');
+    const request = { body: { commands } };
+    return this.session.batch<typeof gateway.command>('POST /v1/gateway/commands', request, { ...options, signOfLife });
   }
 
   /** Speaks for the agents that are registered with it, from `start` to `stop`. */

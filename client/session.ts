@@ -38,6 +38,12 @@ export interface CommandOptions extends ReadOptions {
   readonly ifMatch?: number;
 }
 
+/** How a request is sent. */
+export interface SendOptions extends CommandOptions {
+  /** It says that somebody lives, or waits: tried again it is never late, and leaves the budget of retries alone. */
+  readonly signOfLife?: boolean;
+}
+
 /** A read of the past. */
 export interface AsOf extends ReadOptions {
   /** UTC with milliseconds: `2026-11-21T10:00:00.000Z`. */
@@ -106,12 +112,35 @@ const GONE_AFTER = 5;
 const PROBE_MS = 1_000;
 const REST_MS = 100;
 
-/**
- * Retries beyond so many for each request, and so many at once, wait for the longest pause instead of the shortest: a
- * host that has trouble gets no more to do because it has.
- */
+/** The budget of retries: so many for each request, so many in each second besides, and so many at once. */
 const RETRIES_FOR_EACH = 0.1;
+const RETRIES_A_SECOND = 5;
 const RETRIES_AT_ONCE = 100;
+
+/** What clients of one transport may send a second time: a host that has trouble gets no more to do because it has. */
+class RetryBudget {
+  private left = RETRIES_AT_ONCE;
+  private filledAt = performance.now();
+
+  /** Counts a request that is sent. */
+  add(): void {
+    this.fill(RETRIES_FOR_EACH);
+  }
+
+  /** Counts a retry that is about to be sent; false when there are too many: it is to come late. */
+  take(): boolean {
+    const now = performance.now();
+    this.fill((RETRIES_A_SECOND * (now - this.filledAt)) / 1_000);
+    this.filledAt = now;
+    if (this.left < 1) return false;
+    this.left -= 1;
+    return true;
+  }
+
+  private fill(retries: number): void {
+    this.left = Math.min(RETRIES_AT_ONCE, this.left + retries);
+  }
+}
 
 /**
  * What all clients of one transport know about its host. One that has not answered several times in a row is asked by
@@ -123,7 +152,7 @@ class Circuit {
   /** Nobody asks a host that is gone before this. */
   private next = -Infinity;
   private last: ConnectionError | undefined;
-  private retries = RETRIES_AT_ONCE;
+  private readonly budget = new RetryBudget();
 
   static of(transport: Transport): Circuit {
     let circuit = this.all.get(transport);
@@ -131,20 +160,21 @@ class Circuit {
     return circuit;
   }
 
-  /** Counts a retry that is about to be made; false when there are too many: it is to come late. */
+  /**
+   * Whether a retry is to be sent now; false when there are too many: it is to come late. Of a host that is gone
+   * nothing is counted: it is asked by one at a time.
+   */
   mayRetry(): boolean {
-    if (this.retries < 1) return false;
-    this.retries -= 1;
-    return true;
+    return this.isGone || this.budget.take();
   }
 
   async send(transport: Transport, request: TransportRequest): Promise<TransportResponse> {
-    if (this.failures >= GONE_AFTER && this.last !== undefined) {
+    if (this.isGone && this.last !== undefined) {
       const now = performance.now();
       if (now < this.next) throw this.last;
       this.next = now + PROBE_MS;
     }
-    this.retries = Math.min(RETRIES_AT_ONCE, this.retries + RETRIES_FOR_EACH);
+    this.budget.add();
     try {
       const response = await transport.send(request);
       this.failures = 0;
@@ -157,6 +187,10 @@ class Circuit {
       }
       throw error;
     }
+  }
+
+  private get isGone(): boolean {
+    return this.failures >= GONE_AFTER;
   }
 }
 
@@ -180,11 +214,7 @@ export class Session {
   }
 
   /** Makes a request of a route, for example `call<typeof tasks.get>('GET /v1/tasks/{id}', { params: { id } })`. */
-  async call<R extends RouteSpec>(
-    key: KeyOf<R>,
-    request: RequestOf<R>,
-    options?: CommandOptions,
-  ): Promise<AnswerOf<R>> {
+  async call<R extends RouteSpec>(key: KeyOf<R>, request: RequestOf<R>, options?: SendOptions): Promise<AnswerOf<R>> {
     const { method, path, query, body } = partsOf(key, request);
     if (method === 'GET') return await this.read(path, query, options);
     return await this.command(method, path + search(query), body, options);
@@ -200,27 +230,32 @@ export class Session {
     return this.all(path, query, options);
   }
 
-  async read<T>(path: string, query?: Query, options?: ReadOptions): Promise<T> {
+  async read<T>(path: string, query?: Query, options?: SendOptions): Promise<T> {
     return parsed(await this.text(path, query, options));
   }
 
   /** The body of an answer as it is. */
-  async text(path: string, query?: Query, options?: ReadOptions): Promise<string> {
+  async text(path: string, query?: Query, options?: SendOptions): Promise<string> {
     const response = await this.send(
       { method: 'GET', path: path + search(query), headers: this.headersOf(options), signal: options?.signal },
       true,
+      options?.signOfLife,
     );
     return response.body;
   }
 
   /** A command at a path that its caller has made; `call` makes it from a route. */
-  async command<T>(method: Method, path: string, body: unknown, options: CommandOptions = {}): Promise<T> {
-    const { idempotencyKey = crypto.randomUUID(), ifMatch, signal } = options;
+  async command<T>(method: Method, path: string, body: unknown, options: SendOptions = {}): Promise<T> {
+    const { idempotencyKey = crypto.randomUUID(), ifMatch, signal, signOfLife } = options;
     const headers = this.headersOf(options);
     if (idempotencyKey !== false) headers.push('idempotency-key', idempotencyKey);
     if (ifMatch !== undefined) headers.push('if-match', `"${ifMatch}"`);
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const response = await this.send({ method, path, headers, body: text, signal }, idempotencyKey !== false);
+    const response = await this.send(
+      { method, path, headers, body: text, signal },
+      idempotencyKey !== false,
+      signOfLife,
+    );
     return parsed(response.body);
   }
 
@@ -231,9 +266,9 @@ export class Session {
   async batch<R extends RouteSpec>(
     key: KeyOf<R>,
     request: RequestOf<R>,
-    options: CommandOptions = {},
+    options: SendOptions = {},
   ): Promise<readonly ItemOf<R>[]> {
-    const { idempotencyKey = crypto.randomUUID(), signal } = options;
+    const { idempotencyKey = crypto.randomUUID(), signal, signOfLife } = options;
     const { path, body } = partsOf(key, request);
     for (let attempt = 1; ; attempt += 1) {
       const { value } = await this.command<{ value: (ItemOf<R> & Refusable)[] }>('POST', path, body, {
@@ -246,6 +281,7 @@ export class Session {
         ...waiting.map(({ retryAfterSeconds }) => (typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 0)),
       );
       await this.pause(attempt - 1, signal, Math.min(1_000 * seconds, this.retry.maxWaitMs));
+      await this.inBudget(signal, signOfLife);
     }
   }
 
@@ -284,17 +320,16 @@ export class Session {
    */
   async pause(attempt: number, signal?: AbortSignal, atLeastMs = 0): Promise<void> {
     const { baseMs, maxMs } = this.retry;
-    const grown = this.circuit.mayRetry() ? baseMs * 2 ** Math.min(attempt, 20) : maxMs;
-    await sleep(atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, grown)), undefined, { signal }).catch(
-      (error: unknown) => {
-        // As of a request that was under way: with the signal's own reason.
-        signal?.throwIfAborted();
-        throw error;
-      },
-    );
+    const grown = baseMs * 2 ** Math.min(attempt, 20);
+    await waited(atLeastMs + Math.random() * Math.min(maxMs, Math.max(atLeastMs, grown)), signal);
   }
 
-  private async send(request: TransportRequest, repeatable: boolean): Promise<TransportResponse> {
+  /** A retry that is about to be sent, and is one too many, waits a random time up to the longest pause. */
+  private async inBudget(signal?: AbortSignal, signOfLife = false): Promise<void> {
+    if (!signOfLife && !this.circuit.mayRetry()) await waited(Math.random() * this.retry.maxMs, signal);
+  }
+
+  private async send(request: TransportRequest, repeatable: boolean, signOfLife?: boolean): Promise<TransportResponse> {
     checkPath(request.path);
     for (let attempt = 1; ; attempt += 1) {
       const last = !repeatable || attempt >= this.retry.attempts;
@@ -310,6 +345,7 @@ export class Session {
         if (last) throw unreachable(error);
       }
       await this.pause(attempt - 1, request.signal, waitMs);
+      await this.inBudget(request.signal, signOfLife);
     }
   }
 
@@ -318,6 +354,14 @@ export class Session {
     if (options?.traceparent !== undefined) headers.push('traceparent', options.traceparent);
     return headers;
   }
+}
+
+/** Waits; an abort ends it with the signal's own reason, as of a request that was under way. */
+async function waited(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  await sleep(milliseconds, undefined, { signal }).catch((error: unknown) => {
+    signal?.throwIfAborted();
+    throw error;
+  });
 }
 
 /** One answer of several. */

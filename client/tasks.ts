@@ -77,11 +77,11 @@ export class TasksApi {
 
   /** Extends the lease. */
   heartbeat(id: string, body: ClaimInput, options?: CommandOptions): Promise<TaskAnswer> {
-    return this.session.call<typeof tasks.heartbeat>(
-      'POST /v1/tasks/{id}/heartbeat',
-      { params: { id }, body },
-      options,
-    );
+    const request = { params: { id }, body };
+    return this.session.call<typeof tasks.heartbeat>('POST /v1/tasks/{id}/heartbeat', request, {
+      ...options,
+      signOfLife: true,
+    });
   }
 
   /** Says how far the work is. */

@@ -2,7 +2,15 @@
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Formicary, type FormicaryError, NodeTransport, type RetryOptions, type Transport } from '../../client/client';
+import {
+  ConnectionError,
+  Formicary,
+  type FormicaryError,
+  NodeTransport,
+  type RetryOptions,
+  type Transport,
+  type TransportRequest,
+} from '../../client/client';
 import { type FlakyProxy, startFlakyProxy } from '../support/flaky-proxy';
 import { startTestHost, type TestHost } from '../support/host';
 
@@ -198,35 +206,6 @@ describe('when the host says no for now', () => {
     network.close();
   });
 
-  test('retries beyond their budget come late, though each for itself would come soon', async () => {
-    const answer = (status: number) => ({ status, header: () => undefined, body: '{"value":[]}' });
-    const asked = new Set<string>();
-    // Everybody is refused once.
-    const busy: Transport = {
-      send: async ({ path }) => {
-        const isFirst = !asked.has(path);
-        asked.add(path);
-        return answer(isFirst ? 503 : 200);
-      },
-      open: () => Promise.reject(new Error('not asked for')),
-      close: () => undefined,
-    };
-    const client = new Formicary({ transport: busy, retry: { attempts: 2, baseMs: 1, maxMs: 600_000 } });
-    const over = new AbortController();
-    let answered = 0;
-    const all = Array.from({ length: 400 }, (_, i) =>
-      client.tasks.get(`t${i}`, { signal: over.signal }).then(
-        () => (answered += 1),
-        () => undefined,
-      ),
-    );
-    while (answered < 100) await new Promise((resolve) => setTimeout(resolve, 5));
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(answered).toBeLessThan(200);
-    over.abort();
-    await Promise.all(all);
-  });
-
   test.each([400, 404, 409, 500, 502])('%i is final', async (status) => {
     const client = await answering({ status }, { status: 200 });
     await expect(client.tasks.list()).rejects.toMatchObject({ status });
@@ -277,5 +256,112 @@ describe('when the host says no for now', () => {
     const started = performance.now();
     await expect(client.status({ signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ name: 'TimeoutError' });
     expect(performance.now() - started).toBeLessThan(1_000);
+  });
+});
+
+describe('of the budget of retries', () => {
+  const over = new AbortController();
+  const { signal } = over;
+  afterAll(() => over.abort());
+
+  const answer = (status: number) => ({ status, header: () => undefined, body: '{"value":[]}' });
+  /** Everybody is refused once; streams end as soon as they are opened. */
+  class Busy implements Transport {
+    opened = 0;
+    private readonly asked = new Set<string>();
+
+    async send({ method, path }: TransportRequest) {
+      const isFirst = !this.asked.has(`${method} ${path}`);
+      this.asked.add(`${method} ${path}`);
+      return answer(isFirst ? 503 : 200);
+    }
+
+    async open() {
+      this.opened += 1;
+      return { ...answer(200), body: (async function* () {})() };
+    }
+
+    close(): void {}
+  }
+
+  /** One that comes late does not come in the time of a test. */
+  const retry: RetryOptions = { attempts: 2, baseMs: 1, maxMs: 1_000_000_000 };
+  let transport: Busy;
+  let client: Formicary;
+  let asked = 0;
+  const get = () => client.tasks.get(`t${(asked += 1)}`, { signal });
+  const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+  beforeEach(() => {
+    transport = new Busy();
+    client = new Formicary({ transport, retry });
+  });
+
+  /** Asks until there is nothing left of it; how many of 400 that asked at once were answered soon. */
+  async function spend(): Promise<number> {
+    let answered = 0;
+    for (let i = 0; i < 400; i += 1)
+      get().then(
+        () => (answered += 1),
+        () => undefined,
+      );
+    while (answered < 100) await pause(5);
+    await pause(100);
+    const soon = answered;
+    for (let i = 0; i < 50; i += 1) {
+      const isSoon = await Promise.race([
+        get().then(
+          () => true,
+          () => false,
+        ),
+        pause(200),
+      ]);
+      if (isSoon !== true) break;
+    }
+    return soon;
+  }
+
+  test('what goes beyond it comes late, though each for itself would come soon', async () => {
+    expect(await spend()).toBeLessThan(200);
+  });
+
+  test('there is more after a while, without a request', async () => {
+    await spend();
+    await pause(1_500);
+    for (let i = 0; i < 5; i += 1) await get();
+  });
+
+  test('nothing is taken by retries that are not sent, of a host that is gone', async () => {
+    let sent = 0;
+    const gone: Transport = {
+      send: async () => {
+        sent += 1;
+        throw new ConnectionError('nobody there');
+      },
+      open: () => Promise.reject(new Error('not asked for')),
+      close: () => undefined,
+    };
+    client = new Formicary({ transport: gone, retry: { ...retry, attempts: 5 } });
+    const came = await Promise.allSettled(Array.from({ length: 300 }, get));
+    expect(came.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(sent).toBeLessThan(350);
+  });
+
+  test('signs of life, and streams that are opened again, need none', async () => {
+    await spend();
+    const opened = transport.opened;
+    const end = new AbortController();
+    const following = (async () => {
+      for await (const _ of client.receipts.follow({ signal: AbortSignal.any([signal, end.signal]) }));
+    })();
+    await Promise.all([
+      client.agents.heartbeat('ann', [], { signal }),
+      client.agents.inbox('ann', { signal }),
+      client.tasks.heartbeat('t', { award: 1 }, { signal }),
+      client.gateway.inbox({ signal }),
+      client.gateway.command([{ agent: 'ann', do: 'heartbeat', holding: [] }], { signal }),
+    ]);
+    while (transport.opened < opened + 3) await pause(5);
+    end.abort();
+    await following;
   });
 });

@@ -9,6 +9,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { GatewayInbox, InboxItem } from '../../contract/market/gateway';
 import type { Shown } from '../../contract/route';
+import { AlteredReceipt } from '../../domain/kernel/commit';
 import type { Rejection } from '../../domain/kernel/decider';
 import { type Principal, spokenFor } from '../../domain/kernel/principal';
 import { agentDecider, agentStream, notSpokenForBy } from '../../domain/market/agent';
@@ -19,7 +20,7 @@ import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import { type Agents, gatewayKey, WAITING_BEAT_MS } from './agents';
 import { placesIn, withPlaces } from './cursors';
-import { type Inboxes, type Look, NOTHING_SEEN, type Seen } from './inbox';
+import { type Inboxes, isTrouble, type Look, NOTHING_SEEN, type Seen } from './inbox';
 import { listed } from './lists';
 import type { Market } from './market';
 import type { Places } from './places';
@@ -188,7 +189,10 @@ export class Gateways {
     }
   }
 
-  /** What waits for those who were rung after `after`, up to now. */
+  /**
+   * What waits for those who were rung after `after`, up to now. Who can't be looked at now is passed over, and comes
+   * again: the trouble of one takes nothing from the others. Rejects when the store is in trouble for all of them.
+   */
   private async page(
     { tenant, id: gateway }: Principal,
     line: Line,
@@ -201,13 +205,22 @@ export class Gateways {
     let bytes = 0;
     let looked = 0;
     let more = false;
+    let trouble: Error | undefined;
     for (const [agent, rung] of line.after(after)) {
       if (items.length >= limit || bytes >= MAX_BYTES) return { items, place, more: true };
       if (this.gatewayOf(tenant, agent) !== gateway) {
         line.forget(agent);
         continue;
       }
-      const look = await this.deps.inboxes.look(tenant, agent, () => line.seenBy(agent, rung, after), holding);
+      let look: Look;
+      try {
+        look = await this.deps.inboxes.look(tenant, agent, () => line.seenBy(agent, rung, after), holding);
+      } catch (error) {
+        if (isTrouble(error)) trouble ??= error;
+        else if (!(error instanceof AlteredReceipt)) throw error;
+        line.passedOver(agent, rung);
+        continue;
+      }
       for (const item of look.items) items.push({ agent, ...item });
       bytes += look.bytes;
       place = rung.place;
@@ -217,6 +230,7 @@ export class Gateways {
       more ||= look.items.length > 0 && look.more;
       if ((looked += 1) % AT_A_TIME === 0) await turn();
     }
+    if (trouble !== undefined && looked === 0) throw trouble;
     return { items, place: Math.max(place, end), more };
   }
 }
@@ -311,6 +325,11 @@ class Line {
         : { place: Math.max(shown.place, rung.place), seen: least(shown.seen, now) };
     if (more) this.put(agent, { place: this.step(), since, shown: mark });
     else this.rung.set(agent, { place, since, shown: mark });
+  }
+
+  /** Nobody could look: the agent has seen what it had, and is looked at again after the others. */
+  passedOver(agent: string, rung: Rung): void {
+    if (this.rung.get(agent) === rung) this.put(agent, { ...rung, place: this.step() });
   }
 
   forget(agent: string): void {

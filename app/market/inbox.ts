@@ -174,7 +174,8 @@ export class Inboxes {
     const awards: Award[] = [];
     const running: HeldTask[] = [];
     for (const [task, slot] of Object.entries(agent.slots)) {
-      const { state } = await this.deps.transactor.load(taskDecider, taskStream(tenant, task));
+      const state = await this.readable(tenant, task);
+      if (state === undefined) continue;
       const { holder, spec, attempts: attempt, progress, challenges } = state;
       if (spec === undefined || holder?.agent !== id || holder.award !== slot.award) continue;
       const { award, accept_by, lease_from } = holder;
@@ -214,7 +215,7 @@ interface Share<E, I> {
 }
 
 /** A store that is busy or away: what it could not answer it may answer later. */
-function isTrouble(error: unknown): boolean {
+export function isTrouble(error: unknown): error is StoreBusy | StoreUnavailable {
   return error instanceof StoreBusy || error instanceof StoreUnavailable;
 }
 

@@ -59,6 +59,9 @@ export class Reactions implements Consumer {
   };
   private sweeping: NodeJS.Timeout | undefined;
 
+  /** Deadlines of gateways that are being written, by `gatewayKey`. */
+  private readonly gatewayWrites = new Map<string, { readonly due: Time; readonly written: Promise<void> }>();
+
   private readonly taskDue: Reason;
   private readonly slotsDue: Reason;
   private readonly presenceDue: Reason;
@@ -199,9 +202,22 @@ export class Reactions implements Consumer {
     const { tenant, id } = parseStream(stream);
     const next = await this.deps.agents.checkPresence(tenant, id);
     if (next?.gateway === undefined) return next?.due;
-    const { due, gateway } = next;
-    await this.deps.deadlines.schedule([{ stream: gatewayKey(tenant, gateway), reason: this.gatewayDue, due }]);
+    await this.watchGateway(gatewayKey(tenant, next.gateway), next.due);
     return undefined;
+  }
+
+  /** Many agents of one gateway are looked at beside each other: those who want the same wait for one write. */
+  private async watchGateway(key: string, due: Time): Promise<void> {
+    const underway = this.gatewayWrites.get(key);
+    if (underway !== undefined && underway.due <= due) return await underway.written;
+    const written = this.deps.deadlines.schedule([{ stream: key, reason: this.gatewayDue, due }]);
+    const write = { due, written };
+    this.gatewayWrites.set(key, write);
+    try {
+      await written;
+    } finally {
+      if (this.gatewayWrites.get(key) === write) this.gatewayWrites.delete(key);
+    }
   }
 
   /** Agents that their gateway speaks for no more are looked at one by one: they may have spoken for themselves. */

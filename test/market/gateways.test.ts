@@ -3,8 +3,10 @@ import type { MemoryPresence } from '../../adapters/embedded/small-stores';
 import type { RequestContext } from '../../app/engine/command';
 import { Doorbells } from '../../app/engine/doorbells';
 import { AllowAll } from '../../app/engine/policy';
+import { StoreBusy } from '../../app/engine/ports';
 import { gatewayKey } from '../../app/market/agents';
 import { Inboxes } from '../../app/market/inbox';
+import { AlteredReceipt } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { agentDecider, type AgentProfile } from '../../domain/market/agent';
@@ -295,6 +297,41 @@ describe('what a poll shows', () => {
     expect((await look(begun)).items).toHaveLength(100);
   });
 
+  test.each([
+    ['is too busy to be read', () => new StoreBusy('wait', 1)],
+    ['holds something else than was written', () => new AlteredReceipt(agentOf('bob'), 0, 'is not what was written')],
+  ])('of all others what waits, though the stream of one %s, and of that one when it can be read', async (_, error) => {
+    await stage.end();
+    stage = new Stage({ cache: { cachedStreams: 1, cachedBytes: 1 } });
+    await begin();
+    for (const id of ['ann', 'bob', 'eve']) await register(id, desk, { offer: null });
+    const begun = await look();
+    await post('t', { bid_seconds: 3_600 });
+    stage.mishaps = (port, _name, args) =>
+      port === 'store' && args.includes(agentOf('bob')) ? Promise.reject(error()) : undefined;
+    const others = await look(begun.after);
+    expect(others.items.toSorted()).toEqual(['ann offer t', 'eve offer t']);
+    stage.mishaps = () => undefined;
+    expect((await look(others.after)).items).toEqual(['bob offer t']);
+  });
+
+  test('nothing, and says so, while the store is too busy for every agent', async () => {
+    await stage.end();
+    stage = new Stage({ cache: { cachedStreams: 1, cachedBytes: 1 } });
+    await begin();
+    for (const id of ['ann', 'bob']) await register(id, desk, { offer: null });
+    const begun = await look();
+    await post('t', { bid_seconds: 3_600 });
+    const streams = [agentOf('ann'), agentOf('bob')];
+    stage.mishaps = (port, _name, args) =>
+      port === 'store' && streams.some((stream) => args.includes(stream))
+        ? Promise.reject(new StoreBusy('wait', 1))
+        : undefined;
+    await expect(look(begun.after)).rejects.toThrow(StoreBusy);
+    stage.mishaps = () => undefined;
+    expect((await look(begun.after)).items.toSorted()).toEqual(['ann offer t', 'bob offer t']);
+  });
+
   test('nothing of an agent that is gone, and registered by another', async () => {
     await register('bob');
     await register('ann', desk, { offer: null, presence_seconds: 3_600 });
@@ -381,6 +418,22 @@ describe('the sign of life', () => {
     await look(after);
     spy.mockRestore();
     expect(marked).toEqual([gatewayKey(TENANT, 'service:desk')]);
+  });
+
+  test('is watched by one deadline, written once for all agents that are looked at together', async () => {
+    for (let i = 0; i < 20; i += 1) await register(`agent-${i}`, desk, { presence_seconds: 60 });
+    await look();
+    const key = gatewayKey(TENANT, 'service:desk');
+    let written = 0;
+    stage.mishaps = (port, name, args) => {
+      if (port === 'deadlines' && name === 'schedule' && JSON.stringify(args).includes(key)) written += 1;
+      return undefined;
+    };
+    stage.clock.time += 60_000;
+    await look();
+    await stage.fire();
+    stage.mishaps = () => undefined;
+    expect(written).toBe(1);
   });
 
   test('has one look for all agents, not one for each', async () => {

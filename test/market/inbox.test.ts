@@ -106,6 +106,24 @@ describe('one process', () => {
     expect((await all(process, 'ann')).names).toEqual(['offer before', 'offer after']);
   });
 
+  test('nor does one that the agent holds: its other award and what it works on are shown', async () => {
+    const process = await forgetful();
+    await process.colony.agents.register(as('ann'), 'ann', { ...bidder, capacity: 3 });
+    for (const id of ['bad', 'works', 'waits']) {
+      await post(process, id, { bid_seconds: 0 });
+      await process.colony.tasks.bid(as('ann'), id, { agent: 'ann' });
+      await stage.settled();
+    }
+    for (const id of ['bad', 'works']) await process.colony.tasks.accept(as('ann'), id, { agent: 'ann', award: 1 });
+    await stage.settled();
+    stage.mishaps = (port, _, args) =>
+      port === 'store' && args.includes(taskOf('bad'))
+        ? Promise.reject(new AlteredReceipt(taskOf('bad'), 0, 'is not what was written'))
+        : undefined;
+    const { items } = await look(process, 'ann', { holding: true });
+    expect(items.map(nameOf).toSorted()).toEqual(['assignment waits', 'holding works']);
+  });
+
   test('a task that the store is too busy to read keeps nothing else back, and comes with a later page', async () => {
     const process = await forgetful();
     for (const id of ['before', 'busy', 'after']) await post(process, id);

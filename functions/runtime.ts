@@ -69,6 +69,9 @@ setEdge({
   admits(work, { tenant }) {
     return opened?.colony.admission.ask(work, tenant, performance.now()) ?? 0;
   },
+  admitsStill(work, { tenant }) {
+    return opened?.colony.admission.askAgain(work, tenant, performance.now()) ?? 0;
+  },
   charge(work, { tenant, id }, cost) {
     opened?.colony.admission.charge(work, tenant, cost);
     if (cost <= 1) return;

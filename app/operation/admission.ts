@@ -113,16 +113,23 @@ export class AdaptiveLimit {
   ask(tenant: string, now: number): number {
     const asker = this.askerOf(tenant, now);
     asker.asked += asker.size;
-    if (this.rate === Infinity) {
-      this.taken += asker.size;
-      return 0;
-    }
+    const wait = this.waitOf(asker, now);
+    if (wait > 0) return wait;
+    this.taken += asker.size;
+    if (this.rate < Infinity) asker.tokens -= asker.size;
+    return 0;
+  }
+
+  /** As `ask`, of a request that was let in some time ago: it is counted, and has taken its share, already. */
+  askAgain(tenant: string, now: number): number {
+    return this.waitOf(this.askerOf(tenant, now), now);
+  }
+
+  /** 0 while there is room for a request of the tenant. */
+  private waitOf(asker: Asker, now: number): number {
+    if (this.rate === Infinity) return 0;
     this.refill(asker, now);
-    if (asker.tokens >= asker.size) {
-      asker.tokens -= asker.size;
-      this.taken += asker.size;
-      return 0;
-    }
+    if (asker.tokens >= asker.size) return 0;
     this.refused = now;
     const rise = this.rise(now) * (this.level / this.rate);
     const most = this.level * MAX_WAIT_SECONDS + (rise * MAX_WAIT_SECONDS ** 2) / 2;
@@ -257,6 +264,11 @@ export interface AdmissionFigures {
 const COUNTED_TENANTS = 50;
 export const OTHER_TENANTS = '(others)';
 
+function countRefusal(refused: Map<string, number>, tenant: string): void {
+  const name = refused.size < COUNTED_TENANTS || refused.has(tenant) ? tenant : OTHER_TENANTS;
+  refused.set(name, (refused.get(name) ?? 0) + 1);
+}
+
 /** What of the host may be asked for, by class. */
 export class Admission {
   private readonly classes: Readonly<
@@ -278,10 +290,16 @@ export class Admission {
     const one = this.classes[work];
     const seconds = one.limit.ask(tenant, now);
     if (seconds === 0) one.admitted += 1;
-    else {
-      const name = one.refused.size < COUNTED_TENANTS || one.refused.has(tenant) ? tenant : OTHER_TENANTS;
-      one.refused.set(name, (one.refused.get(name) ?? 0) + 1);
-    }
+    else countRefusal(one.refused, tenant);
+    return seconds;
+  }
+
+  /** As `ask`, of a request that was let in some time ago. It takes nothing, and is counted only when it is refused. */
+  askAgain(work: Work, tenant: string, now: number): number {
+    if (work === 'underway') return 0;
+    const { limit, refused } = this.classes[work];
+    const seconds = limit.askAgain(tenant, now);
+    if (seconds > 0) countRefusal(refused, tenant);
     return seconds;
   }
 

@@ -111,6 +111,8 @@ export interface Edge {
   ): { readonly allowed: true } | { readonly retryAfterSeconds: number; readonly of?: string };
   /** Whether the host can take it now: 0, or the seconds after which to come again. */
   admits?(work: Work, principal: Principal): number;
+  /** The same of one that was let in some time ago: it is not counted once more. */
+  admitsStill?(work: Work, principal: Principal): number;
   /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
   charge?(work: Work, principal: Principal, cost: number): void;
   /** Somebody has asked, whether it is let in or not. */
@@ -234,8 +236,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
   try {
     if (refusal !== undefined) throw refusal;
     const caller = principal as Principal;
-    // Whose body took its time was let in by how things were then.
-    if (started - at > LET_IN_FOR_MS) checkLoad(definition, caller);
+    if (started - at > LET_IN_FOR_MS) checkLoadAgain(definition, caller);
     const attributes = {
       'http.request.method': definition.method,
       'http.route': definition.path,
@@ -343,13 +344,22 @@ function admit(definition: BoundRoute, principal: Principal): void {
  */
 function checkLoad({ work }: BoundRoute, principal: Principal): void {
   const wait = requireEdge().admits?.(work, principal) ?? 0;
-  if (wait > 0) throw overloaded(Math.max(1, Math.ceil(wait)));
+  if (wait > 0) throw overloaded(wait);
+}
+
+/** Whose body took its time was let in by how things were then. It is there now, so whoever is refused is heard. */
+function checkLoadAgain({ work }: BoundRoute, principal: Principal): void {
+  const wait = requireEdge().admitsStill?.(work, principal) ?? 0;
+  if (wait <= 0) return;
+  edge?.heard?.(principal);
+  throw overloaded(wait);
 }
 
 /** Refusals for an overload, by their seconds: many at once are alike, and each is to cost next to nothing. */
 const refusals = new Map<number, Problem>();
 
-function overloaded(seconds: number): Problem {
+function overloaded(wait: number): Problem {
+  const seconds = Math.max(1, Math.ceil(wait));
   let refusal = refusals.get(seconds);
   if (refusal === undefined) {
     const detail = `The host is late, and what is under way comes first; try again in ${seconds} s, with the same Idempotency-Key.`;

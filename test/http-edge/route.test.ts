@@ -1,10 +1,11 @@
+import { HttpRequest, InvocationContext } from '@azure/functions';
 import { z } from 'zod';
 import { StoreBusy } from '../../app/engine/ports';
 import { refusals } from '../../contract/problems';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
-import { entranceOf } from '../../functions/edge/entrance';
+import { attachEntered, entranceOf } from '../../functions/edge/entrance';
 import { Problem, problem, rejected } from '../../functions/edge/problem';
 import { bindRoute, type Call, type RequestInfo, setEdge } from '../../functions/edge/route';
 import { registrations } from '../../local/core';
@@ -16,6 +17,7 @@ let caller: Principal | Problem = ADA;
 let retryAfterSeconds: number | undefined;
 let wait = 0;
 const asked: [string, string][] = [];
+const askedAgain: [string, string][] = [];
 const charged: [string, number][] = [];
 const heard: string[] = [];
 let seen: Call | undefined;
@@ -47,6 +49,10 @@ describe('routes', () => {
       permits: () => (retryAfterSeconds === undefined ? { allowed: true } : { retryAfterSeconds }),
       admits: (work, { tenant }) => {
         asked.push([work, tenant]);
+        return work === 'underway' ? 0 : wait;
+      },
+      admitsStill: (work, { tenant }) => {
+        askedAgain.push([work, tenant]);
         return work === 'underway' ? 0 : wait;
       },
       heard: ({ id }) => void heard.push(id),
@@ -260,6 +266,29 @@ describe('routes', () => {
       ]);
       expect(charged).toEqual([['underway', 1]]);
     });
+
+    test.each([
+      [2.4, 429],
+      [0, 204],
+    ])(
+      'asks again, %s s later, when the body took its time: once counted, and heard all the same',
+      async (s, status) => {
+        for (const list of [asked, askedAgain, heard]) list.length = 0;
+        const request = new HttpRequest({
+          method: 'POST',
+          url: 'http://localhost:7071/many',
+          headers: { 'content-type': 'application/json' },
+          body: { bytes: Buffer.from('{"things":[]}') },
+        });
+        const { callback } = registrations().find(({ name }) => name === 'many')!;
+        const letIn = await entranceOf(callback)?.('POST', () => null);
+        if (letIn === undefined || !('entered' in letIn)) throw new Error('it was refused');
+        attachEntered(request, { ...letIn.entered, at: letIn.entered.at - 2_000 });
+        wait = s;
+        expect(await callback(request, new InvocationContext())).toMatchObject({ status });
+        expect([asked, askedAgain, heard]).toEqual([[['new', 'default']], [['new', 'default']], ['ada']]);
+      },
+    );
 
     test('is told what a request costs when its body is known, and not of one that has no meaning', async () => {
       charged.length = 0;

@@ -325,3 +325,18 @@ test('what is late for a moment, again and again, as batches make it, keeps noth
   for (let i = 0; i < 20; i += 1) for (const lateness of [5, 0.1, 0.1, 0.1]) look(lateness);
   expect(limit.perSecond).toBeGreaterThan(2 * least);
 });
+
+test('who was let in is asked for again without taking anything, and is refused when there is no room any more', () => {
+  const admission = new Admission(HALF);
+  let now = 0;
+  for (let i = 0; i < 20; i += 1) admission.look((now += LOOK_MS), 5);
+  expect(admission.ask('new', 'acme', now)).toBe(0);
+  const [before] = admission.figures();
+  for (let i = 0; i < 10_000; i += 1) expect(admission.askAgain('new', 'acme', now)).toBe(0);
+  expect(admission.figures()[0]).toEqual(before);
+  expect(admission.ask('new', 'acme', now)).toBe(0);
+  admission.charge('new', 'acme', 100_000);
+  expect(admission.askAgain('new', 'acme', now)).toBeGreaterThan(0);
+  expect(admission.askAgain('underway', 'acme', now)).toBe(0);
+  expect(admission.figures()[0]).toMatchObject({ admitted: 2, refused: new Map([['acme', 1]]) });
+});

@@ -314,6 +314,8 @@ function counted(names: readonly (string | undefined)[]): Record<string, number>
 interface AgentRecord {
   capacity: number;
   active: boolean;
+  /** The tasks that it has slots for. */
+  readonly holds: Set<string>;
   slots: number;
   /** ∫ load dt and ∫ dt while it was active, within the window. */
   load: number;
@@ -389,7 +391,10 @@ export class LoadWatch {
       pass(at);
       let agent = agents.get(id);
       if (agent === undefined)
-        agents.set(id, (agent = { capacity: 0, active: false, slots: 0, load: 0, seconds: 0, since: at }));
+        agents.set(
+          id,
+          (agent = { capacity: 0, active: false, holds: new Set(), slots: 0, load: 0, seconds: 0, since: at }),
+        );
       settle(agent, at);
       count(agent, -1);
       for (const event of events) {
@@ -398,9 +403,11 @@ export class LoadWatch {
         if (event.type === 'AgentRegistered' || event.type === 'AgentReturned') agent.active = true;
         if (event.type === 'AgentLost') agentsLost += 1;
         if (event.type === 'AgentLost' || event.type === 'AgentDeregistered') agent.active = false;
-        if (event.type === 'SlotReserved') agent.slots += 1;
-        if (event.type === 'SlotReleased') agent.slots -= 1;
+        // A later try of the same award reserves its slot once more.
+        if (event.type === 'SlotReserved') agent.holds.add(event.data.task);
+        if (event.type === 'SlotReleased') agent.holds.delete(event.data.task);
       }
+      agent.slots = agent.holds.size;
       if (agent.slots > agent.capacity) overbooked.add(id);
       count(agent, 1);
       lastGini = undefined;

@@ -349,8 +349,8 @@ describe('load', () => {
     events,
   });
   const registered = (capacity: number): Event => event('AgentRegistered', { profile: { capacity } });
-  const reserved = event('SlotReserved');
-  const released = event('SlotReleased');
+  const reserved = (task: string) => event('SlotReserved', { task });
+  const released = (task: string) => event('SlotReleased', { task });
 
   function findings(receipts: readonly Receipt[], from: number, to: number): LoadFindings {
     const watch = new LoadWatch();
@@ -363,11 +363,11 @@ describe('load', () => {
     const receipts = [
       agent('a', -5, registered(2)),
       agent('b', -5, registered(2)),
-      agent('a', 0, reserved),
-      agent('a', 10, reserved),
-      agent('b', 15, reserved),
-      agent('a', 20, released, released),
-      agent('b', 20, released),
+      agent('a', 0, reserved('one')),
+      agent('a', 10, reserved('two')),
+      agent('b', 15, reserved('three')),
+      agent('a', 20, released('one'), released('two')),
+      agent('b', 20, released('three')),
     ];
     const found = findings(receipts, 0, 20);
     expect(found.utilisation).toBeCloseTo((10 * 1 + 5 * 2 + 5 * 3) / (20 * 4), 6);
@@ -387,7 +387,7 @@ describe('load', () => {
 
   test('an agent counts while it is active', () => {
     const found = findings(
-      [agent('a', 0, registered(1), reserved), agent('b', 0, registered(1)), agent('b', 5, event('AgentLost'))],
+      [agent('a', 0, registered(1), reserved('one')), agent('b', 0, registered(1)), agent('b', 5, event('AgentLost'))],
       0,
       10,
     );
@@ -397,7 +397,7 @@ describe('load', () => {
         agent('b', 0, registered(1)),
         agent('b', 2, event('AgentLost')),
         agent('b', 8, event('AgentReturned')),
-        agent('a', 0, registered(1), reserved),
+        agent('a', 0, registered(1), reserved('one')),
       ],
       0,
       10,
@@ -405,18 +405,24 @@ describe('load', () => {
     expect(back.idle).toBeCloseTo(0.2, 6);
   });
 
+  test('a slot that is reserved once more for the same task is one', () => {
+    const again = [agent('a', 0, registered(1)), agent('a', 1, reserved('one')), agent('a', 2, reserved('one'))];
+    expect(findings(again, 0, 3)).toMatchObject({ overbooked: [], utilisation: expect.closeTo(2 / 3, 6) as number });
+  });
+
   test('more slots than capacity are found', () => {
     expect(
-      findings([agent('a', 0, registered(1)), agent('a', 1, reserved), agent('a', 2, reserved)], 0, 3).overbooked,
+      findings([agent('a', 0, registered(1)), agent('a', 1, reserved('one')), agent('a', 2, reserved('two'))], 0, 3)
+        .overbooked,
     ).toEqual(['a']);
   });
 
   test('receipts of several streams need not be in order of time', () => {
     const receipts = [
       agent('a', 0, registered(1)),
-      agent('a', 4, reserved),
+      agent('a', 4, reserved('one')),
       agent('b', 0, registered(1)),
-      agent('b', 2, reserved),
+      agent('b', 2, reserved('two')),
     ];
     expect(findings(receipts, 0, 6).utilisation).toBeCloseTo((4 + 2) / 12, 6);
   });

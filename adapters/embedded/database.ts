@@ -32,8 +32,9 @@ const FLUSH_BUSY_AT = 64;
 /** As soon as there are this many values, however few operations: the thread bounds a transaction between messages. */
 const FLUSH_AT_VALUES = 5_000;
 
-/** Operations that are answered in one turn of the event loop; who has waited for so long is answered at once. */
+/** Operations that are answered in one turn of the event loop. */
 const ANSWERS_AT_ONCE = 32;
+/** Who has waited for so long is answered in this turn, however many there are. */
 const LONG_WAIT_MS = 1_000;
 
 /** Less than one group of writes can need: a disk with less room than that counts as full. */
@@ -47,6 +48,12 @@ const PROBE: WriteOperation = {
     ['INSERT INTO probe VALUES (1, 1) ON CONFLICT (one) DO UPDATE SET count = count + 1', []],
   ],
 };
+
+/** What became of an operation, which its caller has not been told. */
+interface Answer {
+  readonly operation: number;
+  readonly result: number | WriteResult;
+}
 
 export class Database {
   private readonly statements = new Map<string, StatementSync>();
@@ -62,7 +69,7 @@ export class Database {
   private next = 0;
   private scheduled = false;
   /** What is durable, and whose callers have not been told. */
-  private readonly answers: { readonly operation: number; readonly result: number | WriteResult }[] = [];
+  private readonly answers: Answer[] = [];
   private answering = false;
   /** Messages that the thread has not answered. */
   private unanswered = 0;
@@ -246,10 +253,10 @@ export class Database {
   /** Gives the next answers, and the rest in later turns: each of them may be followed by what its caller does next. */
   private answer = (): void => {
     const long = performance.now() - LONG_WAIT_MS;
-    let count = Math.min(ANSWERS_AT_ONCE, this.answers.length);
     // A process that was away has what has come meanwhile before anybody counts the time for which it has waited.
-    while (count < this.answers.length && (this.sinceOf(this.answers[count]) ?? long) <= long) count += 1;
-    const some = this.answers.splice(0, count);
+    const isLate = ({ operation }: Answer) => (this.waiting.get(operation)?.since ?? Infinity) <= long;
+    const later = this.answers.findIndex((answer, i) => i >= ANSWERS_AT_ONCE && !isLate(answer));
+    const some = this.answers.splice(0, later < 0 ? this.answers.length : later);
     this.answering = this.answers.length > 0;
     if (this.answering) setImmediate(this.answer);
     for (const { operation, result } of some) {
@@ -258,10 +265,6 @@ export class Database {
       waiting?.resolve(typeof result === 'number' ? { kind: 'done', changes: result } : result);
     }
   };
-
-  private sinceOf(answer: { readonly operation: number } | undefined): number | undefined {
-    return this.waiting.get(answer?.operation ?? -1)?.since;
-  }
 
   private fail(error: Error): void {
     this.failure ??= error;

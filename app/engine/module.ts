@@ -21,8 +21,8 @@ export interface Module {
   /** Fills what is kept in memory from the views; now and then again where other processes work on the same stores. */
   readonly fill?: () => Promise<void>;
   /**
-   * Fills what can be used while it is filled, however much that is, until `signal` aborts: a start waits for it for a
-   * while, and goes on beside it.
+   * Fills what may be large and serves before it is whole: a start waits for it for a while, and then goes on while it
+   * is filled. Ends early, with the signal's reason, when `signal` aborts.
    */
   readonly fillMore?: (signal: AbortSignal) => Promise<void>;
   /** Starts what looks by itself. */

@@ -8,6 +8,11 @@ import { StoreBusy } from './ports';
 /** The store can't be reached, or stays contended. Retry later; nothing is half-written. */
 export class StoreUnavailable extends Error {}
 
+/** Whether the store is busy or away: what it could not do now it may do later. */
+export function isStoreTrouble(error: unknown): error is StoreBusy | StoreUnavailable {
+  return error instanceof StoreBusy || error instanceof StoreUnavailable;
+}
+
 /**
  * The port, of which each call that fails rejects with `StoreUnavailable`; `StoreBusy`, a RangeError (the caller has
  * asked for what can't be) and a receipt that was altered stay as they are. `what` names it in the message.
@@ -28,13 +33,7 @@ export function reachable<T extends object>(what: string, port: T): T {
 }
 
 function unreached(what: string, error: unknown): Error {
-  if (
-    error instanceof StoreBusy ||
-    error instanceof RangeError ||
-    error instanceof AlteredReceipt ||
-    error instanceof StoreUnavailable
-  )
-    return error;
+  if (isStoreTrouble(error) || error instanceof RangeError || error instanceof AlteredReceipt) return error;
   return new StoreUnavailable(`${what} can't be reached: ${messageOf(error)}`, { cause: error });
 }
 

@@ -3,8 +3,8 @@ import { AlteredReceipt } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
 import type { Aggregate, Filter } from './aggregate';
-import { type Report, StoreBusy } from './ports';
-import { StoreUnavailable } from './reachable';
+import type { Report } from './ports';
+import { isStoreTrouble } from './reachable';
 import { Slices, soon } from './turns';
 
 /** Streams that are read at once. */
@@ -38,7 +38,7 @@ export async function eachRow<S, E extends Event, D>(
         rows.slice(i, i + AT_ONCE).map(({ source, index }) => {
           const { tenant, id } = parseStream(source);
           return visit({ stream: source, tenant, id, index }).catch((error: unknown) => {
-            if (error instanceof StoreBusy || error instanceof StoreUnavailable) throw error;
+            if (isStoreTrouble(error)) throw error;
             if (error instanceof AlteredReceipt)
               report('a stream is neither read nor written', { error: error.message });
             else failures.push(error);

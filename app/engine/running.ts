@@ -21,7 +21,7 @@ export interface RunningOptions {
   readonly shared?: boolean;
   /** A clock that is further behind the newest receipt is refused at the start. */
   readonly maxClockBehindSeconds?: number;
-  /** How long a start waits for what can be used while it is filled. */
+  /** Milliseconds for which a start waits for `fillMore` of its modules; 5 s by default. */
   readonly startPatienceMs?: number;
 }
 
@@ -30,6 +30,7 @@ export interface RunningOptions {
  * rather than never.
  */
 const FILL_EVERY_MS = 60_000;
+/** How long a start waits for what its modules go on filling while they serve. */
 const START_PATIENCE_MS = 5_000;
 const DEADLINES_SHARED_EVERY_MS = 30_000;
 /**
@@ -185,7 +186,7 @@ export class Running {
     for (const { fillMore } of this.modules) await fillMore?.(this.stopping.signal);
   }
 
-  /** Fills the books as far as a start can wait for it; what can be used meanwhile is filled beside what comes. */
+  /** Fills the books. What `fillMore` fills is waited for a while; the rest of it is filled while the colony serves. */
   private async fillAtStart(): Promise<void> {
     for (const { fill } of this.modules) await fill?.();
     const filling = this.fillMore();

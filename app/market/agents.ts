@@ -351,7 +351,7 @@ export class Agents {
    */
   async checkPresence(tenant: string, id: string): Promise<NextLook | undefined> {
     const stream = agentStream(tenant, id);
-    // Who is back by what this process is about to hear of is looked at because of that.
+    // Where others write as well, what is known here may be old: nobody is lost, or left alone, because of that.
     const { state } = await (this.deps.shared ? this.agents.current(tenant, id) : this.agents.load(tenant, id));
     if (state.status !== 'active' || state.profile === undefined) return undefined;
     const { presence_seconds, gateway } = state.profile;

@@ -17,10 +17,11 @@ import { type TaskState, taskStream } from '../../domain/market/task';
 import type { RequestContext } from '../engine/command';
 import { Doorbells } from '../engine/doorbells';
 import type { Clock } from '../engine/ports';
+import { isStoreTrouble } from '../engine/reachable';
 import type { Transactor } from '../engine/transact';
 import { type Agents, gatewayKey, WAITING_BEAT_MS } from './agents';
 import { placesIn, withPlaces } from './cursors';
-import { type Inboxes, isTrouble, type Look, NOTHING_SEEN, type Seen } from './inbox';
+import { type Inboxes, type Look, NOTHING_SEEN, type Seen } from './inbox';
 import { listed } from './lists';
 import type { Market } from './market';
 import type { Places } from './places';
@@ -216,7 +217,7 @@ export class Gateways {
       try {
         look = await this.deps.inboxes.look(tenant, agent, () => line.seenBy(agent, rung, after), holding);
       } catch (error) {
-        if (isTrouble(error)) trouble ??= error;
+        if (isStoreTrouble(error)) trouble ??= error;
         else if (!(error instanceof AlteredReceipt)) throw error;
         line.passedOver(agent, rung);
         continue;

@@ -11,8 +11,8 @@ import { latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time
 import { agentDecider, type AgentState, agentStream } from '../../domain/market/agent';
 import { isHeld } from '../../domain/market/award-challenge';
 import { strengthOf, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
-import { type Clock, StoreBusy } from '../engine/ports';
-import { StoreUnavailable } from '../engine/reachable';
+import type { Clock } from '../engine/ports';
+import { isStoreTrouble } from '../engine/reachable';
 import type { Transactor } from '../engine/transact';
 import { placesIn, withPlaces } from './cursors';
 import type { Market } from './market';
@@ -124,7 +124,7 @@ export class Inboxes {
       const shown = working.length + awarded.items.length + asked.items.length;
       // What could not be read comes with the next page, when there is something to show on this one.
       const offered = await this.offers(tenant, entries, now).catch((error: unknown) => {
-        if (shown === 0 || !isTrouble(error)) throw error;
+        if (shown === 0 || !isStoreTrouble(error)) throw error;
         return { items: [], bytes: 0, last: { place: offers } };
       });
       offers = offered.last?.place ?? upTo;
@@ -214,11 +214,6 @@ interface Share<E, I> {
   readonly last: E | undefined;
 }
 
-/** A store that is busy or away: what it could not answer it may answer later. */
-export function isTrouble(error: unknown): error is StoreBusy | StoreUnavailable {
-  return error instanceof StoreBusy || error instanceof StoreUnavailable;
-}
-
 /**
  * As many as there is room for and as can be read, as items, and their bytes; and the last of these entries, when there
  * are more. Throws when the first can't be read.
@@ -236,7 +231,7 @@ async function share<E extends object, I>(
     try {
       found = await itemsOf(entry);
     } catch (error) {
-      if (items.length === 0 || !isTrouble(error)) throw error;
+      if (items.length === 0 || !isStoreTrouble(error)) throw error;
       return { items, bytes, last: entries[i - 1] };
     }
     for (const item of found) {

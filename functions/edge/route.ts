@@ -373,7 +373,10 @@ function overloaded(wait: number): Problem {
  * those of somebody who hangs.
  */
 async function received(
-  ...[definition, request, principal, traceparent]: Parameters<typeof readCall>
+  definition: BoundRoute,
+  request: HttpRequest,
+  principal: Principal,
+  traceparent: string,
 ): Promise<Call<never, never, never>> {
   const heard = () => edge?.heard?.(principal);
   try {

@@ -208,9 +208,13 @@ test('what is refused for one pool is reported, and the others go on', async () 
   ]);
 });
 
-test('the timer looks', async () => {
+test('the timer looks, once all that waits is known', async () => {
   await many(1, 'a');
-  balance.start(() => true, 5);
+  let isFilled = false;
+  balance.start(() => isFilled, 5);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(balance.live('acme')).toEqual([]);
+  isFilled = true;
   await eventually(() => balance.live('acme').length > 0);
   await balance.stop();
   expect(balance.live('acme')).toHaveLength(1);

@@ -72,6 +72,7 @@ const TO_REVIEW: Overseen = { kind: REVIEW, why: 'one of a few', confidence: 0.9
 /** Posts under way while the peak is looked for, and tasks that are not completed then. */
 const PEAK_CALLERS = 64;
 const PEAK_IN_FLIGHT = 400;
+const PEAK_PAUSE_MS = 250;
 
 /** What came of the posts of a time. */
 interface Offered {
@@ -198,8 +199,9 @@ class Load {
     await Promise.all(
       Array.from({ length: PEAK_CALLERS }, async () => {
         while (goesOn(performance.now()))
-          if (this.taken - this.completed < PEAK_IN_FLIGHT) await this.post();
-          else await pause(5);
+          if (this.taken - this.completed >= PEAK_IN_FLIGHT) await pause(5);
+          // Who comes again at once after a refusal would be more of a load than all that is done.
+          else if (isRefusal(await this.post())) await pause(PEAK_PAUSE_MS);
       }),
     );
     const perSecond = ((this.completed - before) * 1_000) / (performance.now() - began);
@@ -258,7 +260,8 @@ class Load {
     return this.crew.counts.completed;
   }
 
-  private post(): Promise<void> {
+  /** Answers the status; undefined when the connection was lost. */
+  private post(): Promise<number | undefined> {
     const { requester: _, ...spec } = specOf(this.posts);
     const isReviewed = this.posts % REVIEWED === 0;
     const input = isReviewed ? { ...spec, oversight: TO_REVIEW } : spec;
@@ -270,15 +273,19 @@ class Load {
         this.underWay -= 1;
         // What agents may say no to is not waited for.
         if (status === 201 && !isReviewed) this.taken += 1;
-        if (status === 429 || status === 503) {
+        if (isRefusal(status)) {
           this.refused += 1;
           this.refusedMs.push(performance.now() - began);
         }
-        resolve();
+        resolve(status);
       };
       this.lines.send(JSON.stringify(input), over);
     });
   }
+}
+
+function isRefusal(status: number | undefined): boolean {
+  return status === 429 || status === 503;
 }
 
 function p99(milliseconds: readonly number[]): number | undefined {

@@ -73,6 +73,7 @@ export class Transactor extends Streams {
   /** Appends since somebody has asked how long they take. */
   private appends = 0;
   private appendMs = 0;
+  private written = 0;
 
   constructor(
     store: EventStore,
@@ -176,20 +177,22 @@ export class Transactor extends Streams {
   }
 
   /**
-   * What an append has taken since this was asked last, in seconds, on average; of one that a busy store refused, what
-   * the store asks to wait.
+   * Since this was asked last: what an append has taken on average, in seconds, of one that a busy store refused what the
+   * store asks to wait; and how many commits were written.
    */
-  takeAppendDelay(): number {
-    const seconds = this.appends === 0 ? 0 : this.appendMs / this.appends / 1_000;
-    this.appends = this.appendMs = 0;
-    return seconds;
+  takeAppends(): { readonly seconds: number; readonly commits: number } {
+    const { appends, appendMs, written: commits } = this;
+    this.appends = this.appendMs = this.written = 0;
+    return { seconds: appends === 0 ? 0 : appendMs / appends / 1_000, commits };
   }
 
   private async appended(what: Append): Promise<boolean> {
     const began = performance.now();
     let asked = 0;
     try {
-      return await append(this.store, what, this.random);
+      const written = await append(this.store, what, this.random);
+      if (written) this.written += what.commits.length;
+      return written;
     } catch (error) {
       if (error instanceof StoreBusy) asked = error.retryAfterMs;
       throw error;

@@ -7,6 +7,10 @@
  * classes by what is thrown away when they are refused: H. Zhou and others, "Overload control for scaling WeChat
  * microservices", SoCC 2018.
  *
+ * A host that is late has as much to do as it can, so what it does then is its capacity. The limit of new work, of which
+ * that is known, is cut to what of it leaves room for the queue to go, and begins again from there when the host is on
+ * time: cut blindly it would fall far below, and the host would be idle while it refuses.
+ *
  * What there is, tenants share by max-min fairness: who asks for less than an even share gets all of it, the others
  * have what is left in equal parts. So whoever asks for most is refused first, and nobody else because of it.
  *
@@ -39,6 +43,12 @@ const CUT_TO = 0.5;
 const RISE = 0.1;
 const FASTER_AFTER_SECONDS = 3;
 const TRICKLE_SHARE = 0.1;
+/** What of its capacity a host is given again as soon as it is on time, and at least while it is late. */
+const RESUMED_SHARE = 0.9;
+const LEAST_SHARE = 0.3;
+/** Over how long capacity, and what is done for a unit, are smoothed. A colony's kinds of work change slowly. */
+const CAPACITY_MS = 3_000;
+const DONE_PER_UNIT_MS = 300_000;
 /** That rate is at least this, in units a second; what is remembered of it halves in so long. */
 const LEAST_BEST = 100;
 const BEST_HALVES_MS = 60_000;
@@ -82,6 +92,11 @@ export class AdaptiveLimit {
   private best = LEAST_BEST;
   /** What a request is expected to cost. */
   private size = 1;
+  /** Units that the host can do in a second; undefined until it was late and something was done. */
+  private capacity: number | undefined;
+  /** What was let in, and what was done, lately: their ratio is what is done for a unit. */
+  private longTaken = 0;
+  private longDone = 0;
   private lateLooks = 0;
   private looked: number | undefined;
   /** When the limit was cut last, and how late the host was then; since when it has been on time. */
@@ -153,19 +168,22 @@ export class AdaptiveLimit {
   /**
    * Moves the limit by how late the host is, and shares it out anew.
    * @param lateness times the tolerated delay; above 1 the host is late
+   * @param done what the host has done since the last look, in whatever comes of each unit alike; undefined where the
+   * class leads to nothing that can be counted
    */
-  look(now: number, lateness: number): void {
+  look(now: number, lateness: number, done?: number): void {
     const milliseconds = now - (this.looked ?? now);
     this.looked = now;
     if (milliseconds <= 0) return;
     const seconds = milliseconds / 1_000;
-    const weight = 1 - Math.exp(-milliseconds / SMOOTHED_MS);
+    const weight = weightOf(milliseconds, SMOOTHED_MS);
+    const isLate = lateness > this.lateAt;
+    if (done !== undefined) this.measure(milliseconds, done, isLate);
     this.usual += (Math.max(0, this.taken) / seconds - this.usual) * weight;
     this.taken = 0;
-    const late = lateness > this.lateAt;
-    this.lateLooks = late ? this.lateLooks + 1 : 0;
+    this.lateLooks = isLate ? this.lateLooks + 1 : 0;
     if (this.lateLooks >= LATE_LOOKS) this.onTimeSince = now;
-    this.best = Math.max(LEAST_BEST, this.best * 0.5 ** (milliseconds / BEST_HALVES_MS), late ? 0 : this.usual);
+    this.best = Math.max(LEAST_BEST, this.best * 0.5 ** (milliseconds / BEST_HALVES_MS), isLate ? 0 : this.usual);
     if (this.rate === Infinity && this.lateLooks >= LATE_LOOKS) {
       // Between what was too much and what was well.
       this.rate = Math.max(this.best * TRICKLE_SHARE, Math.min(this.usual, Math.sqrt(this.usual * this.best)));
@@ -181,11 +199,26 @@ export class AdaptiveLimit {
     this.level = this.rate === Infinity ? Infinity : evenLevel([...this.askers.values()], this.rate);
   }
 
+  /** Learns what the host can do from what it does while it is late. */
+  private measure(milliseconds: number, done: number, isLate: boolean): void {
+    const lasting = 1 - weightOf(milliseconds, DONE_PER_UNIT_MS);
+    this.longTaken = this.longTaken * lasting + Math.max(0, this.taken);
+    this.longDone = this.longDone * lasting + done;
+    if (!isLate || this.longTaken < 1 || this.longDone < 1) return;
+    const units = ((done * 1_000) / milliseconds) * (this.longTaken / this.longDone);
+    const before = this.capacity ?? units;
+    this.capacity = before + (units - before) * weightOf(milliseconds, CAPACITY_MS);
+  }
+
   private move(now: number, seconds: number, lateness: number): void {
     if (lateness <= this.lateAt) {
       this.lateAtCut = 0;
       const isLifted = now - Math.max(this.refused, this.onTimeSince) >= LIFTED_AFTER_MS;
-      this.rate = isLifted ? Infinity : this.rate + this.rise(now) * seconds;
+      const resumed = Math.max(this.rate, RESUMED_SHARE * (this.capacity ?? 0));
+      this.rate = isLifted ? Infinity : resumed + this.rise(now) * seconds;
+    } else if (this.capacity !== undefined && this.lateLooks >= LATE_LOOKS) {
+      const share = Math.max(LEAST_SHARE, this.lateAt / lateness);
+      this.rate = Math.max(this.best * TRICKLE_SHARE, this.capacity * share);
     } else if (
       this.lateLooks >= LATE_LOOKS &&
       now - this.cut >= CUT_EVERY_MS &&
@@ -230,6 +263,11 @@ export class AdaptiveLimit {
   private burst(size: number): number {
     return Math.max(size, this.level === Infinity ? 0 : this.level);
   }
+}
+
+/** The weight of what was in the last `milliseconds`, of what is smoothed over `constant`. */
+function weightOf(milliseconds: number, constant: number): number {
+  return 1 - Math.exp(-milliseconds / constant);
 }
 
 /** The seconds in which `wanted` comes together at a rate that rises evenly. */
@@ -308,9 +346,13 @@ export class Admission {
     if (work !== 'underway') this.classes[work].limit.charge(tenant, cost);
   }
 
-  /** Moves the limits by how late the host is, in times of what is tolerated. */
-  look(now: number, lateness: number): void {
-    for (const work of YIELDING) this.classes[work].limit.look(now, lateness);
+  /**
+   * Moves the limits by how late the host is, in times of what is tolerated.
+   * @param commits written since the last look: what comes of new work
+   */
+  look(now: number, lateness: number, commits?: number): void {
+    this.classes.new.limit.look(now, lateness, commits);
+    this.classes.read.limit.look(now, lateness);
   }
 
   figures(): AdmissionFigures[] {

@@ -1,4 +1,4 @@
-/** How late this process is: the turns of its loop, its appends, its feed. Nothing here asks a store. */
+/** How late this process is, and how much it does: the turns of its loop, its appends, its feed. Asks no store. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Feed } from '../engine/feed';
 import type { Transactor } from '../engine/transact';
@@ -15,7 +15,7 @@ const LOOK_EVERY_MS = 250;
 /** What tells of delays, in seconds, since it was asked last. */
 export interface DelaySources {
   readonly feed: Pick<Feed, 'takeDelay'>;
-  readonly transactor: Pick<Transactor, 'takeAppendDelay'>;
+  readonly transactor: Pick<Transactor, 'takeAppends'>;
 }
 
 export class Lateness {
@@ -26,11 +26,14 @@ export class Lateness {
 
   constructor(private readonly sources: DelaySources) {}
 
-  /** Looks four times a second, and tells of how late the host is, in times of what is tolerated. */
-  start(tell: (now: number, lateness: number) => void): void {
+  /**
+   * Looks four times a second, and tells of how late the host is, in times of what is tolerated, and how many commits it
+   * has written since.
+   */
+  start(tell: (now: number, lateness: number, commits: number) => void): void {
     this.loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.loop.enable();
-    this.timer = setInterval(() => tell(performance.now(), this.look()), LOOK_EVERY_MS).unref();
+    this.timer = setInterval(() => tell(performance.now(), ...this.look()), LOOK_EVERY_MS).unref();
   }
 
   stop(): void {
@@ -38,15 +41,16 @@ export class Lateness {
     this.loop?.disable();
   }
 
-  private look(): number {
+  private look(): [lateness: number, commits: number] {
     const { loop, sources } = this;
     const turns = loop !== undefined && loop.count > 0 ? loop.mean / 1e6 - RESOLUTION_MS : 0;
     loop?.reset();
+    const appends = sources.transactor.takeAppends();
     this.seconds = {
       loop: Math.max(0, turns) / 1_000,
-      appends: sources.transactor.takeAppendDelay(),
+      appends: appends.seconds,
       feed: sources.feed.takeDelay(),
     };
-    return Math.max(...DELAYS.map((delay) => this.seconds[delay] / TOLERATED[delay]));
+    return [Math.max(...DELAYS.map((delay) => this.seconds[delay] / TOLERATED[delay])), appends.commits];
   }
 }

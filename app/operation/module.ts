@@ -28,7 +28,7 @@ export function operationModule({ ports, feed, transactor, views, clock, clockCh
   return {
     services: { readiness, admission, lateness },
     start: () => {
-      if (admits) lateness.start((now, times) => admission.look(now, times));
+      if (admits) lateness.start((now, times, commits) => admission.look(now, times, commits));
     },
     stop: () => lateness.stop(),
   } satisfies Module;

@@ -31,6 +31,8 @@ class Host {
 
   constructor(public capacity: number) {}
 
+  private doneAtLook = 0;
+
   run(seconds: number, clients: readonly Client[]): Map<string, Seen> {
     const seen = new Map<string, Seen>();
     for (const end = this.now + seconds * 1_000; this.now < end;) {
@@ -39,7 +41,10 @@ class Host {
       const served = Math.min(this.queue, (this.capacity * TICK_MS) / 1_000);
       this.queue -= served;
       this.done += served;
-      if (this.now % LOOK_MS === 0) this.limit.look(this.now, this.queue / this.capacity / 0.1);
+      if (this.now % LOOK_MS !== 0) continue;
+      // Some commits come of each unit.
+      this.limit.look(this.now, this.queue / this.capacity / 0.1, (this.done - this.doneAtLook) * 6);
+      this.doneAtLook = this.done;
     }
     return seen;
   }

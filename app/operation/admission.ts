@@ -64,6 +64,8 @@ const OTHERS = '';
 const FORGOTTEN_BELOW = 0.01;
 /** Nobody is told to wait for longer, before jitter. */
 const MAX_WAIT_SECONDS = 20;
+/** Few that come back at once are no harm: what spreads is in proportion to the wait, which grows with how many wait. */
+const LEAST_JITTER_SECONDS = 0.25;
 /** Weight of the last request in what a request is expected to cost. */
 const LAST_SIZE = 0.1;
 
@@ -150,7 +152,7 @@ export class AdaptiveLimit {
     const most = this.level * MAX_WAIT_SECONDS + (rise * MAX_WAIT_SECONDS ** 2) / 2;
     asker.owed = Math.min(most, asker.owed + asker.size);
     const seconds = Math.min(MAX_WAIT_SECONDS, secondsUntil(asker.owed - asker.tokens, this.level, rise));
-    return seconds + this.random() * Math.max(1, seconds / 2);
+    return seconds + this.random() * Math.max(LEAST_JITTER_SECONDS, seconds / 2);
   }
 
   /** What a request that was let in has cost in the end. */

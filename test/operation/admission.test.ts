@@ -135,6 +135,26 @@ test.each([2, 4, 8])('offered %i times what it can do, it goes on doing what it 
   expect(longest).toBeLessThan(2);
 });
 
+/** What a host does of what it can when a few callers ask for much, wait as they are told, and ask again. */
+test('a host that refuses has something to do meanwhile', () => {
+  const host = new Host(300);
+  const callers = [0, 0, 0, 0];
+  for (let tick = 0; tick < 60_000 / TICK_MS; tick += 1) {
+    for (const [i, from] of callers.entries()) {
+      // So many under way at most, as a bulk import has it.
+      if (from > host.now || host.queue > 800) continue;
+      const wait = host.limit.ask('a', host.now);
+      if (wait > 0) callers[i] = host.now + Math.ceil(wait) * 1_000;
+      else {
+        host.limit.charge('a', 50);
+        host.queue += 50;
+      }
+    }
+    host.run(TICK_MS / 1_000, []);
+  }
+  expect(host.done / 60).toBeGreaterThan(0.75 * 300);
+});
+
 test('when the load is gone the limit goes too', () => {
   fc.assert(
     fc.property(

@@ -1,3 +1,11 @@
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+
+// Tests say who calls in headers; those of identity start hosts of their own, which believe nobody.
+process.env.FORMICARY_DEV_HEADERS ??= 'on';
+// What a command keeps of a host is kept for these tests alone.
+process.env.XDG_CONFIG_HOME ??= join(tmpdir(), `formicary-config-${process.pid}`);
+
 /** SWC compiles, tsc type-checks (`npm run typecheck`): tests start fast and types still hold. */
 const swc = [
   '@swc/jest',
@@ -5,7 +13,7 @@ const swc = [
 ];
 
 /** Packages of ES modules alone that the Azure SDKs bring along: Jest doesn't load those as they are. */
-const MODULES_ALONE = '(agent-base|[a-z-]*proxy-agent[a-z-]*)';
+const MODULES_ALONE = '(agent-base|jose|[a-z-]*proxy-agent[a-z-]*)';
 
 module.exports = {
   testEnvironment: 'node',
@@ -14,7 +22,7 @@ module.exports = {
   transform: { '^.+\\.ts$': swc, [`/${MODULES_ALONE}/.+\\.js$`]: swc },
   transformIgnorePatterns: [`/node_modules/(?!.*${MODULES_ALONE}/)`],
   // What is loaded only when it is needed is named as it is compiled.
-  moduleNameMapper: { '^\\.\\./adapters/(azure|embedded)/open\\.js$': '<rootDir>/adapters/$1/open.ts' },
+  moduleNameMapper: { '^\\.\\./adapters/(azure/open|embedded/open|oidc/issuers)\\.js$': '<rootDir>/adapters/$1.ts' },
   moduleFileExtensions: ['ts', 'js', 'json'],
   maxWorkers: 2,
   // Against tests that hang: how long one takes on a busy machine says nothing.

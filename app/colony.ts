@@ -2,6 +2,7 @@
  * The application as one object: the fold of its modules over whatever ports it is given. A process makes one; tests
  * make their own, over real stores.
  */
+import { randomBytes } from 'node:crypto';
 import { auditModule } from './audit/module';
 import { Engine } from './engine/engine';
 import { furtherServices, openFurther } from './engine/further';
@@ -9,6 +10,7 @@ import type { ConsumerGroup } from './engine/module';
 import type { Deadline, Ports } from './engine/ports';
 import { Running, type RunningOptions } from './engine/running';
 import type { CacheBounds } from './engine/streams';
+import { identityModule, type IdentityOptions } from './identity/module';
 import { marketModule, type MarketOptions } from './market/module';
 import { noticesModule } from './notices/module';
 import { operationModule } from './operation/module';
@@ -20,6 +22,8 @@ export type { ConsumerGroup };
 
 export interface ColonyOptions extends RunningOptions {
   readonly market?: MarketOptions;
+  /** What its tokens are signed with; where nothing is given, with a secret that nobody else has. */
+  readonly identity?: IdentityOptions;
   /** Where people find this colony: links in notices lead there. */
   readonly publicUrl?: string;
   /** Look how late this process is, and refuse what can wait meanwhile. */
@@ -28,9 +32,13 @@ export interface ColonyOptions extends RunningOptions {
   readonly cache?: CacheBounds;
 }
 
+/** Tokens of a colony that nobody else knows. */
+const ALONE = (): IdentityOptions => ({ secrets: [randomBytes(32).toString('hex')], issuer: 'urn:formicary' });
+
 /** What a colony is made of: each module is given the engine and what it needs of those before it. */
 function compose(ports: Ports, options: ColonyOptions) {
   const engine = new Engine(ports, options.shared === true, options.cache);
+  const identity = identityModule(engine, options.identity ?? ALONE());
   const signals = signalsModule(engine);
   const repository = repositoryModule(engine);
   const notices = noticesModule(engine);
@@ -43,8 +51,9 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const audit = auditModule(engine);
   const operation = operationModule(engine, options.admission === true);
-  const named = { signals, repository, notices, market, oversight, audit, operation };
+  const named = { identity, signals, repository, notices, market, oversight, audit, operation };
   const services = {
+    ...identity.services,
     ...signals.services,
     ...repository.services,
     ...notices.services,

@@ -57,7 +57,8 @@ async function take(client: Formicary, { task, award }: Assignment, { draw, key,
 
 async function main(url: string, count: number, seed: number): Promise<void> {
   process.once('disconnect', () => process.exit(0));
-  const root = new Formicary({ url, principal: 'service:crash', retry: PATIENT });
+  const key = process.env['FORMICARY_KEY'] ?? '';
+  const root = new Formicary({ url, credentials: { key }, principal: 'service:crash', retry: PATIENT });
   const draw = random(seed);
   let keys = 0;
   const life: AgentLife = {

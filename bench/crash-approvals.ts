@@ -4,6 +4,7 @@
  */
 import { OUTCOME_KIND } from '../app/oversight/round-reactions';
 import { FormicaryError, type Receipt, type Status } from '../client/client';
+import { OwnerKey } from '../client/credentials';
 import { Session } from '../client/session';
 import type { Commit } from '../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../domain/kernel/ids';
@@ -128,7 +129,11 @@ export class DecisionLoad extends CrashLoad {
   }
 
   private as(principal: string): Session {
-    return new Session(this.transport, undefined, principal, PATIENT);
+    return new Session(
+      this.transport,
+      { principal, credentials: new OwnerKey(this.transport, this.credentials, principal) },
+      PATIENT,
+    );
   }
 
   private async list<T>(session: Session, what: string, query: Record<string, string | number>): Promise<readonly T[]> {

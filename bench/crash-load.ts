@@ -1,6 +1,7 @@
 /** The clients of a host that is killed: what they do at random, and what was acknowledged to them. */
 import { NodeTransport, type Receipt } from '../client/client';
 import type { Commit } from '../domain/kernel/commit';
+import type { HostProcess } from '../samples/demo/host-process';
 import type { Acknowledged } from './crash-report';
 
 /** What the log says afterwards. */
@@ -16,6 +17,8 @@ export abstract class CrashLoad {
   /** Answers that were given a second time, to a command whose first answer the kill had taken. */
   repeated = 0;
   protected readonly transport: NodeTransport;
+  /** The owner's, who acts in the names of all. */
+  protected readonly credentials: { readonly key: string };
   protected readonly abort = new AbortController();
   protected isPosting = true;
   private readonly working: Promise<void>[] = [];
@@ -24,11 +27,12 @@ export abstract class CrashLoad {
   private keys = 0;
 
   constructor(
-    url: string,
+    { url, key }: Pick<HostProcess, 'url' | 'key'>,
     protected readonly draw: () => number,
     private readonly failed: (error: Error) => void,
   ) {
     this.transport = new NodeTransport(url);
+    this.credentials = { key };
   }
 
   abstract start(): void;

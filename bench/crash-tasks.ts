@@ -12,7 +12,12 @@ import { pause } from './measure';
 const AGENTS = 24;
 
 export class TaskLoad extends CrashLoad {
-  private readonly root = new Formicary({ transport: this.transport, principal: 'service:crash', retry: PATIENT });
+  private readonly root = new Formicary({
+    transport: this.transport,
+    credentials: this.credentials,
+    principal: 'service:crash',
+    retry: PATIENT,
+  });
 
   start(): void {
     const life = {

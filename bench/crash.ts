@@ -153,13 +153,14 @@ async function crash(options: Options, cleanups: (() => void)[]): Promise<boolea
   let agents: ChildProcess | undefined;
   if (scenario === 'tasks' && planned.includes('pause')) {
     agents = fork(path.join(__dirname, 'crash-agents.js'), [host.url, String(PAUSED_AGENTS), String(seed + 2)], {
+      env: { ...process.env, FORMICARY_KEY: host.key },
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     cleanups.push(() => agents?.kill('SIGKILL'));
   }
 
   let failure: Error | undefined;
-  const load = new SCENARIOS[scenario](host.url, random(seed + 1), (error) => (failure ??= error));
+  const load = new SCENARIOS[scenario](host, random(seed + 1), (error) => (failure ??= error));
   cleanups.push(() => void load.stop());
   load.start();
   const bar = progress('disturbances', planned.length);

@@ -55,6 +55,7 @@ export class HttpColony {
       }));
       await crew.register(plans, PROCESSES, {
         url: host.url,
+        key: host.key,
         seed: 1,
         speed: 0,
         failures: 0,

@@ -428,6 +428,8 @@ async function main(): Promise<void> {
   const chosen = program.processedArgs[0] as Part[];
   const folder = freshFolder(path.resolve(data));
   const began = performance.now();
+  // Who calls is said in headers, but where agents show tokens: what those cost is measured by itself.
+  process.env['FORMICARY_DEV_HEADERS'] ??= 'on';
   const clean = (): void => rmSync(folder, { recursive: true, force: true });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {

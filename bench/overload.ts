@@ -97,6 +97,7 @@ export async function benchOverload(folder: string, settings: OverloadSettings):
     }));
     const behaviour = {
       url: host.url,
+      key: host.key,
       seed: 1,
       speed: 0,
       failures: 0,

@@ -20,11 +20,15 @@ param principalId string = ''
 @description('What principalId is.')
 param principalType string = 'User'
 
-@description('Addresses (CIDR, separated by commas) that may reach the API. Empty: none, because the API trusts whoever reaches it until it checks tokens.')
+@description('Addresses (CIDR, separated by commas) that may reach the API. Empty: none.')
 param allowedAddresses string = ''
 
 @description('Closes every data service to the Internet: a virtual network with private endpoints. Service Bus is then Premium, which costs more.')
 param privateNetwork bool = false
+
+@secure()
+@description('What the keys of the colony are derived from: what the vault has, at first something short and random.')
+param identitySecret string
 
 @allowed(['autoscale', 'serverless'])
 @description('How Cosmos DB is paid: autoscale grows without a limit of ours; serverless costs nothing at rest, has one region and a ceiling.')
@@ -151,6 +155,7 @@ module vault 'modules/vault.bicep' = {
     appPrincipalId: identity.outputs.principalId
     operatorPrincipalId: principalId
     operatorPrincipalType: principalType
+    identitySecret: identitySecret
   }
 }
 

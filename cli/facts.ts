@@ -1,5 +1,7 @@
 /** What an event says, in a few words. */
 import type { DenialEvent } from '../domain/audit/denial';
+import type { AccessEvent } from '../domain/identity/access';
+import type { CredentialEvent } from '../domain/identity/credential';
 import type { Event } from '../domain/kernel/decider';
 import { shorten } from '../domain/kernel/text';
 import type { AgentEvent } from '../domain/market/agent';
@@ -35,6 +37,8 @@ type Known =
   | DeliveryEvent
   | CorrectionEvent
   | DenialEvent
+  | AccessEvent
+  | CredentialEvent
   | IntakeEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 
@@ -159,6 +163,11 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   VetoWindowExtended: ({ until }) => `until ${until}: nobody was listening meanwhile`,
   ApprovalExtended: ({ ends }) => `until ${ends.at(-1)}: nobody was listening meanwhile`,
   RoundExtended: ({ deadline }) => `until ${deadline}: nobody was listening meanwhile`,
+  TokenIssued: ({ principal, level, grant, actor }) =>
+    `to ${principal}, ${level}${grant === 'owner' ? ", by the owner's key" : ''}${actor === undefined ? '' : `, for ${actor}`}`,
+  TokenRevoked: ({ token, by: who, reason: why }) => `${token} by ${who}: ${why}`,
+  PrincipalRevoked: ({ principal, by: who, reason: why }) => `all of ${principal} by ${who}: ${why}`,
+  TenantRevoked: ({ by: who, reason: why }) => `all of the tenant by ${who}: ${why}`,
   CommandDenied: ({ action, resource, reasons: why, leftOut }) =>
     `${action} on ${resource}: ${why.join('; ')}${leftOut > 0 ? ` (${leftOut} more before it)` : ''}`,
   CorrectionGiven: ({ by: who, what, instead_of, why }) => `by ${who}: ${what} instead of ${instead_of}: ${why}`,

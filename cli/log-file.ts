@@ -2,27 +2,19 @@
  * The log in a file: the database of a data folder, opened read-only, or an export that is loaded into a passing one.
  */
 import { createReadStream, existsSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { hasLog } from '../adapters/embedded/log';
 import { type LogLine, ReadOnlyLog } from '../adapters/embedded/read-only-log';
 import type { Commit } from '../domain/kernel/commit';
 import { readJson } from '../domain/kernel/json';
+import { dataFolders } from './data-folder';
 import { CALL, UsageError } from './terminal';
 
-/** Where a host keeps its data when it is told nothing, and where the demo does: here, or in the checkout. */
-const USUAL = [
-  '.formicary',
-  '.formicary/demo',
-  ...['.formicary', '.formicary/demo'].map((folder) => join(__dirname, '../..', folder)),
-];
-
-/** The data folder that is meant: as given, as FORMICARY_DATA says, else the first usual one that holds a log. */
+/** The folder that is meant: the first of them that holds a log. */
 export function dataFolder(given: string | boolean | undefined): string {
-  const named = typeof given === 'string' ? given : process.env['FORMICARY_DATA'];
-  if (named !== undefined && named !== '') return resolve(named);
-  return resolve(USUAL.find(hasLog) ?? '.formicary');
+  const [first, ...others] = dataFolders(given) as [string, ...string[]];
+  return others.length === 0 ? first : ([first, ...others].find(hasLog) ?? first);
 }
 
 /** Opens the log of a folder for reading; a host may go on writing it. Throws `UsageError`. */

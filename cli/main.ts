@@ -33,7 +33,9 @@ const program = new Command('formicary')
   .addOption(new Option('--url <url>', 'address of the host').env('FORMICARY_URL').default(DEFAULT_URL))
   .addOption(new Option('--tenant <tenant>', 'whose data').env('FORMICARY_TENANT'))
   .addOption(
-    new Option('--principal <id>', 'who calls: an agent, human:NAME or service:NAME').env('FORMICARY_PRINCIPAL'),
+    new Option('--principal <id>', 'in whose name the owner acts: an agent, human:NAME or service:NAME').env(
+      'FORMICARY_PRINCIPAL',
+    ),
   )
   .option('--json', 'answer as JSON, for programs')
   .version(
@@ -91,6 +93,14 @@ function explained(error: unknown): [message: string, hints: string[]] {
     ];
   if (error instanceof FormicaryError && isForeign(error))
     return [`${program.opts<Globals>().url}: ${error.problem.detail}`, ['Name another with --url or FORMICARY_URL.']];
+  if (error instanceof FormicaryError && error.status === 401)
+    return [
+      error.problem.detail,
+      [
+        `\`${CALL} login\` keeps the owner's key, which the first start of the host has printed;`,
+        'FORMICARY_TOKEN shows a token.',
+      ],
+    ];
   if (error instanceof FormicaryError) return [error.problem.detail, error.message.split('\n').slice(1)];
   return [fileFault(error) ?? (error instanceof Error ? error.message : String(error)), []];
 }
@@ -133,7 +143,7 @@ function throwInstead(given: Command): void {
 endWithParent();
 
 /** What the command line reads by itself; a slip in one of them would act for another tenant, or as somebody else. */
-const VARIABLES = ['FORMICARY_URL', 'FORMICARY_TENANT', 'FORMICARY_PRINCIPAL'];
+const VARIABLES = ['FORMICARY_URL', 'FORMICARY_TENANT', 'FORMICARY_PRINCIPAL', 'FORMICARY_TOKEN', 'FORMICARY_KEY'];
 
 for (const name of Object.keys(process.env)) {
   const meant = name.startsWith('FORMICARY_') && !VARIABLES.includes(name) ? nearest(name, VARIABLES) : undefined;

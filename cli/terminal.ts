@@ -7,6 +7,7 @@ import { Formicary } from '../client/client';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { shorten, visible } from '../domain/kernel/text';
 import { readTime } from '../domain/kernel/time';
+import { credentialsFor } from './credentials';
 
 /**
  * How this program was called: what its hints tell can be typed as it stands. npx says so in what it starts; what it
@@ -60,6 +61,7 @@ export function contextOf(globals: Globals): Context & { close(): void } {
     get client() {
       return (client ??= new Formicary({
         url: globals.url,
+        credentials: credentialsFor(globals.url),
         tenant: globals.tenant,
         principal: globals.principal,
         retry: RETRY,

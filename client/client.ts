@@ -10,8 +10,10 @@ import { AgentsApi, RepositoryApi } from './agents';
 import { ApprovalsApi } from './approvals';
 import { ChannelsApi, DeliveriesApi } from './channels';
 import { CorrectionsApi } from './corrections';
+import { Asked, type Credentials, OwnerKey, type OwnersKey, Token } from './credentials';
 import { DecisionsApi } from './decisions';
 import { GatewayApi } from './gateway';
+import { IdentityApi } from './identity';
 import { type Health, OperationApi, type Status } from './operation';
 import { OversightApi } from './oversight';
 import { PausesApi, PoolsApi } from './pools';
@@ -52,6 +54,8 @@ export type * from './channels';
 export type * from './corrections';
 export type * from './decisions';
 export type * from './gateway';
+export type { KeptTokens, OwnersKey } from './credentials';
+export type * from './identity';
 export type * from './operation';
 export type * from './oversight';
 export type * from './pools';
@@ -65,12 +69,26 @@ export type * from './tools';
 export interface FormicaryOptions {
   /** Address of the host; `http://127.0.0.1:7071` by default. */
   readonly url?: string;
+  /**
+   * What says who calls: a token that it was given, which it renews; what is asked for an access token of another issuer
+   * before each request; or the owner's key of a colony.
+   */
+  readonly credentials?: { readonly token: string } | { readonly ask: () => Promise<string> } | OwnersKey;
+  /** With the owner's key: whose data; `default` when left out. */
   readonly tenant?: string;
-  /** Who calls: an agent's id, `human:ada`, `service:crm`; the developer when left out. */
+  /**
+   * With the owner's key: in whose name the owner acts, an agent's id, `human:ada` or `service:crm`. Without
+   * credentials, to a host that believes it: who calls.
+   */
   readonly principal?: string;
   /** Instead of `url`. */
   readonly transport?: Transport;
   readonly retry?: RetryOptions;
+}
+
+/** Of a client that is made of another one. */
+interface Same extends Omit<FormicaryOptions, 'credentials'> {
+  readonly credentials?: Credentials;
 }
 
 export const DEFAULT_URL = 'http://127.0.0.1:7071';
@@ -78,6 +96,7 @@ export const DEFAULT_URL = 'http://127.0.0.1:7071';
 export class Formicary {
   readonly agents: AgentsApi;
   readonly gateway: GatewayApi;
+  readonly identity: IdentityApi;
   readonly repository: RepositoryApi;
   readonly tasks: TasksApi;
   readonly signals: SignalsApi;
@@ -99,12 +118,22 @@ export class Formicary {
 
   constructor({
     url = DEFAULT_URL,
+    credentials,
     tenant,
     principal,
     transport = new NodeTransport(url),
     retry,
-  }: FormicaryOptions = {}) {
-    this.session = new Session(transport, tenant, principal, retry);
+  }: FormicaryOptions | Same = {}) {
+    const shown =
+      credentials === undefined || 'authorization' in credentials
+        ? credentials
+        : 'key' in credentials
+          ? new OwnerKey(transport, credentials, principal, tenant)
+          : 'ask' in credentials
+            ? new Asked(credentials.ask)
+            : new Token(transport, credentials.token);
+    this.session = new Session(transport, { credentials: shown, tenant, principal }, retry);
+    this.identity = new IdentityApi(this.session);
     this.agents = new AgentsApi(this.session);
     this.gateway = new GatewayApi(this.session);
     this.repository = new RepositoryApi(this.session);
@@ -126,10 +155,16 @@ export class Formicary {
     this.operation = new OperationApi(this.session);
   }
 
-  /** A client for another principal (and tenant) over the same connections. */
-  as(principal: string, tenant = this.session.tenant): Formicary {
-    const { transport, retry } = this.session;
-    return new Formicary({ tenant, principal, transport, retry });
+  /**
+   * A client for another principal (and tenant) over the same connections. Throws a TypeError when this client shows a
+   * token, which says who it is.
+   */
+  as(principal: string, tenant = this.session.caller.tenant): Formicary {
+    const { transport, retry, caller } = this.session;
+    const credentials = caller.credentials?.as(principal, tenant);
+    if (caller.credentials !== undefined && credentials === undefined)
+      throw new TypeError('a token says who its holder is: make another client, with the token of the other one');
+    return new Formicary({ credentials, tenant, principal, transport, retry });
   }
 
   /** An API that this client has no field for, over the same session: `formicary.api(RemindersApi)`. */

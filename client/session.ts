@@ -4,6 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem, Receipt as ReceiptSchema } from '../contract/common';
 import type { AnswerOf, KeyOf, Method, RequestOf, RouteSpec, Shown } from '../contract/route';
+import { type Credentials, CredentialsRefused } from './credentials';
 import {
   ConnectionError,
   type Transport,
@@ -194,18 +195,29 @@ class Circuit {
   }
 }
 
+/**
+ * Who calls: by what is shown; or, to a host that believes it, by saying so. With the owner's key it is in whose name
+ * the owner acts.
+ */
+export interface Caller {
+  readonly tenant?: string;
+  readonly principal?: string;
+  readonly credentials?: Credentials;
+}
+
 export class Session {
-  private readonly headers: readonly string[];
+  /** Of a caller that shows nothing. */
+  private readonly said: readonly string[];
   private readonly circuit: Circuit;
   readonly retry: Required<RetryOptions>;
 
   constructor(
     readonly transport: Transport,
-    readonly tenant: string | undefined,
-    readonly principal: string | undefined,
+    readonly caller: Caller,
     retry: RetryOptions = {},
   ) {
-    this.headers = [
+    const { tenant, principal } = caller;
+    this.said = [
       ...(tenant === undefined ? [] : ['x-formicary-tenant', tenant]),
       ...(principal === undefined ? [] : ['x-formicary-principal', principal]),
     ];
@@ -302,11 +314,11 @@ export class Session {
       stream = await this.transport.open({
         method: 'GET',
         path: path + search(query),
-        headers: [...this.headers, ...headers],
+        headers: [...(await this.identity()), ...headers],
         signal,
       });
     } catch (error) {
-      throw error instanceof ConnectionError ? unreachable(error) : error;
+      throw inOurTerms(error);
     }
     if (stream.status < 300) return stream;
     const chunks: Buffer[] = [];
@@ -335,14 +347,15 @@ export class Session {
       const last = !repeatable || attempt >= this.retry.attempts;
       let waitMs = 0;
       try {
-        const response = await this.circuit.send(this.transport, request);
+        const headers = [...(await this.identity()), ...request.headers];
+        const response = await this.circuit.send(this.transport, { ...request, headers });
         if (response.status < 300) return response;
+        if (response.status === 401 && this.caller.credentials?.refused() === true) continue;
         waitMs = retryAfter(response);
         if (last || waitMs > this.retry.maxWaitMs || (response.status !== 429 && response.status !== 503))
           throw refused(response.status, response.body);
       } catch (error) {
-        if (!(error instanceof ConnectionError)) throw error;
-        if (last) throw unreachable(error);
+        if (last || !(error instanceof ConnectionError)) throw inOurTerms(error);
       }
       await this.pause(attempt - 1, request.signal, waitMs);
       await this.inBudget(request.signal, signOfLife);
@@ -350,9 +363,14 @@ export class Session {
   }
 
   private headersOf(options: ReadOptions | undefined): string[] {
-    const headers = [...this.headers];
-    if (options?.traceparent !== undefined) headers.push('traceparent', options.traceparent);
-    return headers;
+    return options?.traceparent === undefined ? [] : ['traceparent', options.traceparent];
+  }
+
+  /** The headers that say who calls. */
+  private async identity(): Promise<readonly string[]> {
+    const { credentials } = this.caller;
+    const shown = await credentials?.authorization();
+    return shown === undefined ? this.said : ['authorization', shown];
   }
 }
 
@@ -456,6 +474,12 @@ function refused(status: number, body: string): FormicaryError {
     detail = `the answer is ${status}, and not a Formicary host's: something in between, or another server at this address`,
   } = known;
   return new FormicaryError(status, { ...known, type, title, status, detail });
+}
+
+/** What went wrong on the way, as callers of this client know it. */
+function inOurTerms(error: unknown): unknown {
+  if (error instanceof ConnectionError) return unreachable(error);
+  return error instanceof CredentialsRefused ? refused(error.status, error.body) : error;
 }
 
 function unreachable(error: ConnectionError): FormicaryError {

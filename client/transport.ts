@@ -10,6 +10,8 @@ export interface TransportRequest {
   /** Names and values in turn. */
   readonly headers: readonly string[];
   readonly body?: string;
+  /** Media type of the body; `application/json` by default. */
+  readonly type?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -27,6 +29,8 @@ export interface TransportStream extends Omit<TransportResponse, 'body'> {
 
 /** What a client sends its requests through; clients of several principals share one. */
 export interface Transport {
+  /** Of the host: `https://colony.example.com`. */
+  readonly address: string;
   /** Rejects with `ConnectionError` when no whole answer came, and with the signal's reason when that aborted. */
   send(request: TransportRequest): Promise<TransportResponse>;
   open(request: TransportRequest): Promise<TransportStream>;
@@ -54,6 +58,7 @@ export interface NodeTransportOptions {
 const IDLE_MS = 60_000;
 
 export class NodeTransport implements Transport {
+  readonly address: string;
   private readonly agent: Agent;
   private readonly request: typeof httpRequest;
   private readonly target: Pick<RequestOptions, 'agent' | 'host' | 'port' | 'protocol'>;
@@ -67,6 +72,7 @@ export class NodeTransport implements Transport {
     if (address === null || !['http:', 'https:'].includes(address.protocol))
       throw new TypeError(`"${url}" is not the address of a host: it is http://HOST:PORT or https://HOST`);
     const { protocol, host, hostname, port, pathname } = address;
+    this.address = address.href.replace(/\/$/, '');
     const options: AgentOptions = { keepAlive: true, maxSockets, timeout: idleMs };
     if (protocol === 'https:') {
       // Loaded only when it is needed: TLS would double the time that a command takes to start.
@@ -123,14 +129,13 @@ export class NodeTransport implements Transport {
   }
 
   private start(
-    { method, path, headers, body, signal }: TransportRequest,
+    { method, path, headers, body, type = 'application/json', signal }: TransportRequest,
     reject: (error: unknown) => void,
     answered: (response: IncomingMessage) => void,
   ): void {
     if (this.closed) return reject(new TransportClosed('the client is closed'));
     const all = ['host', this.host, ...headers];
-    if (body !== undefined)
-      all.push('content-type', 'application/json', 'content-length', String(Buffer.byteLength(body)));
+    if (body !== undefined) all.push('content-type', type, 'content-length', String(Buffer.byteLength(body)));
     const outgoing = this.request({ ...this.target, method, path: this.prefix + path, headers: all, signal }, answered);
     outgoing.on('error', (error) => reject(failure(error, signal)));
     outgoing.on('timeout', () => outgoing.destroy(new Error('nothing came for too long')));

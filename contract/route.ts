@@ -137,7 +137,7 @@ type QueryIn<Input, Output> = {
 } & { readonly [K in keyof Output as K extends OptionalIn<Input> ? K : never]?: Output[K] | undefined };
 type OptionalIn<Input> = { [K in keyof Input]-?: undefined extends Input[K] ? K : never }[keyof Input];
 
-type Part<Name extends string, T> = T extends undefined
+type Part<Name extends string, T> = [T] extends [undefined]
   ? { readonly [K in Name]?: undefined }
   : {} extends T
     ? { readonly [K in Name]?: T }

@@ -1,5 +1,6 @@
 /** Every aggregate that there is, capability by capability. */
 import { auditAggregates } from './audit/aggregates';
+import { identityAggregates } from './identity/aggregates';
 import { marketAggregates } from './market/aggregates';
 import { noticesAggregates } from './notices/aggregates';
 import { oversightAggregates } from './oversight/aggregates';
@@ -13,4 +14,5 @@ export const AGGREGATES = [
   ...repositoryAggregates,
   ...noticesAggregates,
   ...auditAggregates,
+  ...identityAggregates,
 ] as const;

@@ -2,12 +2,15 @@
 import { app } from '@azure/functions';
 import type { Colony } from '../app/colony';
 import { systemClock } from '../app/engine/clock';
+import { InvalidToken, IssuerUnavailable, NotEntitled } from '../app/identity/module';
 import { callerOf } from '../app/operation/callers';
 import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
 import type { Rejection } from '../domain/kernel/decider';
+import type { Principal } from '../domain/kernel/principal';
 import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
+import type { HeaderOf } from './edge/entrance';
 import { Problem, rejected } from './edge/problem';
 import { setEdge } from './edge/route';
 
@@ -24,7 +27,10 @@ let opened: Runtime | undefined;
 
 async function open(): Promise<Runtime> {
   const settings = readSettings();
-  const log = openLog(settings.logLevel);
+  // Whoever reads a line sees that whoever it names may be somebody else.
+  const log = settings.devHeaders
+    ? openLog(settings.logLevel).child({ withoutProof: true })
+    : openLog(settings.logLevel);
   for (const { name, meant } of unknownSettings()) log.warn({ setting: name, meant }, 'a setting is not known');
   // The triggers that a shared store needs are those of this app.
   const colony = await openColony(settings, { log, options: { shared: settings.azure !== undefined } });
@@ -53,11 +59,58 @@ function limits(): readonly [RateLimiter, RateLimiter] {
   return limiters;
 }
 
-setEdge({
-  principalOf(header) {
+/** Whether callers may say who they are without proof: only where nobody else reaches the host. */
+let believes: boolean | undefined;
+
+/** After which a caller may try again whose issuer can't be reached. */
+const RETRY_SECONDS = 5;
+const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+
+/** By the token that is shown; headers that only say so count where the settings let them. */
+function principalOf(header: HeaderOf): Principal | Problem | Promise<Principal | Problem> {
+  const shown = header('authorization');
+  if (shown === null && (believes ??= readSettings().devHeaders)) {
     const caller = callerOf(header);
     return 'parameter' in caller ? Problem.invalid(caller.message, [caller]) : caller;
-  },
+  }
+  const token = shown === null ? undefined : BEARER.exec(shown)?.[1];
+  if (token === undefined)
+    return unauthenticated(shown === null ? undefined : 'is none: send Authorization: Bearer TOKEN');
+  try {
+    const caller =
+      opened === undefined
+        ? runtime().then(({ colony }) => colony.identity.callerOf(token))
+        : opened.colony.identity.callerOf(token);
+    return caller instanceof Promise ? caller.catch(unknown) : caller;
+  } catch (error) {
+    return unknown(error);
+  }
+}
+
+function unknown(error: unknown): Problem {
+  if (error instanceof InvalidToken) return unauthenticated(error.message);
+  if (error instanceof NotEntitled) return Problem.of('forbidden', error.message);
+  if (error instanceof IssuerUnavailable) return Problem.later('unavailable', error.message, RETRY_SECONDS);
+  throw error;
+}
+
+/** As RFC 6750 and RFC 9728 have it: what is wrong, and where one learns how to get a token. */
+function unauthenticated(fault: string | undefined): Problem {
+  const metadata = `${readSettings().publicUrl}/.well-known/oauth-protected-resource`;
+  const parts = [
+    'realm="formicary"',
+    ...(fault === undefined ? [] : ['error="invalid_token"', `error_description="the token ${fault}"`]),
+    `resource_metadata="${metadata}"`,
+  ];
+  const detail =
+    fault === undefined
+      ? 'Say who you are: send a token, as Authorization: Bearer TOKEN. POST /oauth/token gives one.'
+      : `The token ${fault}.`;
+  return Problem.of('unauthenticated', detail, {}, { 'www-authenticate': `Bearer ${parts.join(', ')}` });
+}
+
+setEdge({
+  principalOf,
   permits(principal) {
     const { tenant, id } = principal;
     const [ofPrincipal, ofTenant] = limits();

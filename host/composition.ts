@@ -1,4 +1,5 @@
 /** The composition root: settings in, a running colony out. The only file in app/ that knows adapters. */
+import { randomBytes } from 'node:crypto';
 import { SmtpMail } from '../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
@@ -7,9 +8,11 @@ import { SteadyClock, systemClock } from '../app/engine/clock';
 import { ModuleError } from '../app/engine/further';
 import { AllowAll } from '../app/engine/policy';
 import type { Clock, Policy, StorePorts } from '../app/engine/ports';
+import type { Issuers } from '../app/engine/ports-issuers';
 import { startRecording, stopRecording } from '../app/engine/telemetry';
 import { type Logger, openLog } from '../app/operation/log';
 import type { Metrics } from '../app/operation/metrics';
+import { MIN_SECRET } from '../domain/kernel/identity-secret';
 import { readSettings, type Settings, SettingsError, unknownSettings } from './config';
 import { withPackages } from './optional';
 
@@ -70,7 +73,23 @@ async function openStores(settings: Settings): Promise<StorePorts> {
   );
 }
 
+/** Loaded where there are any. */
+async function issuersOf({ issuers }: Settings, clock: Clock): Promise<Issuers | undefined> {
+  if (issuers.length === 0) return undefined;
+  return await (await import('../adapters/oidc/issuers.js')).OidcIssuers.open(issuers, clock);
+}
+
 /* eslint-enable boundaries/dependencies */
+
+/** What tokens are signed with, newest first: what the settings say, else the secret of the data folder. */
+async function secretsOf({ secrets, azure, data, devHeaders }: Settings): Promise<[string, ...string[]]> {
+  const [first, ...others] = secrets;
+  if (first !== undefined) return [first, ...others];
+  if (azure === undefined) return [(await embedded()).secretIn(data).secret];
+  // Each process would have its own, which only a test can do with.
+  if (devHeaders) return [randomBytes(MIN_SECRET).toString('hex')];
+  throw new SettingsError('FORMICARY_IDENTITY_SECRET is missing: processes that share a store sign with the same');
+}
 
 /** Opens the stores and starts the colony. */
 export async function openColony(
@@ -102,6 +121,11 @@ export async function openColony(
       {
         maxClockBehindSeconds: settings.maxClockBehindSeconds,
         publicUrl: settings.publicUrl,
+        identity: {
+          secrets: await secretsOf(settings),
+          issuer: settings.publicUrl,
+          issuers: await issuersOf(settings, parts.clock ?? systemClock),
+        },
         admission: settings.admission,
         ...parts.options,
       },

@@ -2,7 +2,9 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
+import { IssuerSettings } from '../adapters/oidc/settings';
 import { PUBLIC_URL } from '../app/oversight/notifier';
+import { MIN_SECRET } from '../domain/kernel/identity-secret';
 import { nearest } from '../domain/kernel/nearest';
 import { readNumber } from '../domain/kernel/number';
 
@@ -21,6 +23,21 @@ const above0 = z.string().transform((given, context) => {
   return z.NEVER;
 });
 const text = z.string();
+const secret = text.min(MIN_SECRET, `give at least ${MIN_SECRET} characters, drawn at random`);
+/** JSON, for which a setting has to be one text. */
+const issuers = text.transform((given, context) => {
+  let read: unknown;
+  try {
+    read = JSON.parse(given);
+  } catch (error) {
+    context.issues.push({ code: 'custom', message: `is no JSON: ${(error as Error).message}`, input: given });
+    return z.NEVER;
+  }
+  const parsed = IssuerSettings.safeParse(read);
+  for (const { path, message } of parsed.error?.issues ?? [])
+    context.issues.push({ code: 'custom', message: `${z.core.toDotPath(path)}: ${message}`, input: given });
+  return parsed.data ?? z.NEVER;
+});
 const url = (...protocols: readonly string[]) =>
   z.url({
     abort: true,
@@ -67,6 +84,10 @@ const schema = z.object({
   FORMICARY_TENANT_BURST: above0.default(80_000),
   FORMICARY_ADMISSION: z.enum(['on', 'off'], 'give on or off').default('on'),
   FORMICARY_LOG: z.enum(LEVELS, `give ${LEVELS.slice(0, -1).join(', ')} or silent`).default('info'),
+  FORMICARY_IDENTITY_SECRET: secret.optional(),
+  FORMICARY_IDENTITY_SECRET_BEFORE: secret.optional(),
+  FORMICARY_ISSUERS: issuers.default([]),
+  FORMICARY_DEV_HEADERS: z.enum(['on', 'off'], 'give on or off').default('off'),
   FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
   FORMICARY_WEBHOOK_HOSTS: text.default(''),
   FORMICARY_SMTP: url('smtp', 'smtps').optional(),
@@ -114,6 +135,8 @@ const OTHERS: readonly string[] = [
   'FORMICARY_URL',
   'FORMICARY_TENANT',
   'FORMICARY_PRINCIPAL',
+  'FORMICARY_TOKEN',
+  'FORMICARY_KEY',
   'FORMICARY_TEST_PROFILE',
   'FORMICARY_SEED',
   'FORMICARY_RUNS',
@@ -134,6 +157,8 @@ export function unknownSettings(
 
 /** What no message may repeat. */
 const SECRETS: readonly Name[] = [
+  'FORMICARY_IDENTITY_SECRET',
+  'FORMICARY_IDENTITY_SECRET_BEFORE',
   'FORMICARY_SMTP',
   'FORMICARY_SMTP_PASSWORD',
   'FORMICARY_COSMOS_KEY',
@@ -159,13 +184,15 @@ const GROUPS: readonly (readonly Name[])[] = [
 ];
 
 /** What is wrong though each setting by itself may be right. */
-function* together(given: Environment): Generator<string> {
+function* together(given: Environment, onAzure: boolean): Generator<string> {
   for (const group of GROUPS) {
     const missing = group.filter((name) => given[name] === undefined);
     if (missing.length < group.length)
       for (const name of missing)
         yield `${name} is missing: it belongs to ${group.filter((other) => !missing.includes(other)).join(', ')}`;
   }
+  if (given.FORMICARY_DEV_HEADERS === 'on' && onAzure)
+    yield 'FORMICARY_DEV_HEADERS is only for tests on one machine, and this app runs on Azure: leave it out';
   if (given.FORMICARY_PROFILE !== 'azure') return;
   if (given.FORMICARY_COSMOS__accountEndpoint === undefined)
     yield 'FORMICARY_COSMOS__accountEndpoint is missing: the profile azure needs it';
@@ -212,7 +239,8 @@ export function readSettings(environment: Environment = process.env): Settings {
   const parsed = schema.safeParse(given);
   const wrong = [
     ...(parsed.error?.issues ?? []).map(({ path, message }) => lineOf(path[0] as Name, given, message)),
-    ...together(given),
+    // Azure sets it for every app that runs there.
+    ...together(given, environment['WEBSITE_SITE_NAME'] !== undefined),
   ];
   if (!parsed.success || wrong.length > 0) throw new SettingsError(wrong.join('\n'));
   return settingsOf(parsed.data);
@@ -233,6 +261,17 @@ function settingsOf(given: z.infer<typeof schema>) {
     admission: given.FORMICARY_ADMISSION === 'on',
     /** Seconds by which the machine's clock may be behind the newest receipt at the start. */
     maxClockBehindSeconds: given.FORMICARY_MAX_CLOCK_BEHIND,
+    /**
+     * What tokens are signed with, newest first; undefined: a secret of the data folder, or none where there is no
+     * folder.
+     */
+    secrets: [given.FORMICARY_IDENTITY_SECRET, given.FORMICARY_IDENTITY_SECRET_BEFORE].filter(
+      (one): one is string => one !== undefined,
+    ),
+    /** Other issuers of tokens that are trusted to say who calls. */
+    issuers: given.FORMICARY_ISSUERS,
+    /** Whether callers are believed who they say they are in headers, without a token. */
+    devHeaders: given.FORMICARY_DEV_HEADERS === 'on',
     /** pino's level. */
     logLevel: given.FORMICARY_LOG,
     /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */

@@ -1,5 +1,7 @@
 /** Entry point of `npm start`: the whole of Formicary on this machine. */
 import path from 'node:path';
+import { secretIn } from '../adapters/embedded/new-secret';
+import { ownersKeyTextOf } from '../domain/kernel/identity-secret';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { startHost } from './host';
 import { whenNpmEnds } from './npm-parent';
@@ -36,6 +38,7 @@ async function main(): Promise<void> {
     { min: 0.001, max: 36_500 },
   );
 
+  const key = newOwnersKey(data);
   const host = await startHost({ appDirectory: ROOT, port, hostname: '127.0.0.1', data, retentionDays });
   let stopping: number | undefined;
   const stop = (): void => {
@@ -61,11 +64,22 @@ async function main(): Promise<void> {
       `  Formicary is running at  ${host.url}`,
       `  API reference            ${host.url}/docs`,
       `  Data                     ${data}`,
+      ...(key === undefined ? [] : [`  Owner's key, shown once  ${key}`]),
+      ...(process.env['FORMICARY_DEV_HEADERS'] === 'on'
+        ? ['  WITHOUT PROOF            callers are who they say they are']
+        : []),
       ...(idle.length > 0 ? [`  Not run on this host     ${idle.join(', ')}`] : []),
       `  To stop                  Ctrl+C`,
       '',
     ].join('\n'),
   );
+}
+
+/** The owner's key of a data folder that has no secret yet; undefined where it has one, or where the settings do. */
+function newOwnersKey(data: string): string | undefined {
+  if (process.env['FORMICARY_PROFILE'] === 'azure' || process.env['FORMICARY_IDENTITY_SECRET']) return undefined;
+  const { secret, isNew } = secretIn(data);
+  return isNew ? ownersKeyTextOf(secret) : undefined;
 }
 
 /** A setting that is a number; one that is empty counts as not given. */

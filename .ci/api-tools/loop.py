@@ -4,7 +4,7 @@ import sys
 
 from client.api.agents import heartbeat_agent, put_agent, read_inbox
 from client.api.tasks import accept_task, complete_task, get_task, post_task
-from client.client import Client
+from client.client import AuthenticatedClient
 from client.models import (
     AgentInput,
     Assignment,
@@ -17,9 +17,9 @@ from client.models import (
 )
 from client.models.agent_input_limits import AgentInputLimits
 
-URL = sys.argv[1]
-agent = Client(base_url=URL, headers={"X-Formicary-Principal": "ada-2"}, timeout=40)
-crm = Client(base_url=URL, headers={"X-Formicary-Principal": "service:crm"})
+URL, AGENT, SERVICE = sys.argv[1:]  # the tokens of the agent ada-2 and of a service
+agent = AuthenticatedClient(base_url=URL, token=AGENT, timeout=40)
+crm = AuthenticatedClient(base_url=URL, token=SERVICE)
 
 
 def answered(answer):

@@ -2,9 +2,10 @@
 import createClient from 'openapi-fetch';
 import type { components, paths } from './generated/api';
 
-const baseUrl = process.argv[2];
-const agent = createClient<paths>({ baseUrl, headers: { 'X-Formicary-Principal': 'ada-1' } });
-const crm = createClient<paths>({ baseUrl, headers: { 'X-Formicary-Principal': 'service:crm' } });
+/** Of the host, and of two principals: the agent ada-1 and a service. */
+const [baseUrl, agentToken, serviceToken] = process.argv.slice(2);
+const agent = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${agentToken}` } });
+const crm = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${serviceToken}` } });
 
 /** What was answered; throws with what the problem says. */
 function answered<T>({ data, error }: { data?: T; error?: components['schemas']['Problem'] }): T {

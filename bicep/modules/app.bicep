@@ -109,6 +109,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${durableEndpoint};Authentication=ManagedIdentity;ClientID=${clientId}'
         FORMICARY_PROFILE: 'azure'
         FORMICARY_PUBLIC_URL: 'https://${site.properties.defaultHostName}'
+        FORMICARY_IDENTITY_SECRET: '@Microsoft.KeyVault(SecretUri=${vaultUri}secrets/formicary-identity-secret)'
         FORMICARY_COSMOS__accountEndpoint: cosmosEndpoint
         FORMICARY_COSMOS__credential: 'managedidentity'
         FORMICARY_COSMOS__clientId: clientId

@@ -1,4 +1,5 @@
-// Secrets of others that the app must show: the mail server's password, what signs webhooks. None of ours.
+// Secrets of others that the app must show: the mail server's password, what signs webhooks; and one of ours, from which
+// the colony's keys are derived.
 import { roles } from '../roles.bicep'
 
 param name string
@@ -9,6 +10,11 @@ param appPrincipalId string
 param operatorPrincipalId string
 @allowed(['User', 'ServicePrincipal', 'Group'])
 param operatorPrincipalType string
+@secure()
+param identitySecret string
+// Makes of something short and random something long.
+@secure()
+param fresh string = newGuid()
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   name: name
@@ -24,6 +30,13 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
     networkAcls: { defaultAction: isPrivate ? 'Deny' : 'Allow', bypass: 'None' }
   }
+}
+
+// The owner's key and the one that signs tokens come from it: every instance has the same.
+resource identity 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
+  parent: vault
+  name: 'formicary-identity-secret'
+  properties: { value: length(identitySecret) < 32 ? '${identitySecret}${fresh}' : identitySecret }
 }
 
 // The app's settings refer to secrets, which it reads.

@@ -24,6 +24,7 @@ function declareStart(program: Command): void {
   ])
     .option('-p, --port <port>', 'where it listens; 7071, or FORMICARY_PORT', numberFrom(1, 65_535, true))
     .option('-d, --data <folder>', 'where it keeps everything; .formicary, or FORMICARY_DATA')
+    .option('--dev-headers', 'believe callers who say who they are, without a token: for tests on this machine')
     .action(runs<Parameters<typeof StartCommand.start>[1]>(() => (require('./start') as typeof StartCommand).start));
 }
 

@@ -3,6 +3,8 @@
  * credentials or headers. Levels are ordered: each includes the ones before it.
  */
 
+import type { Time } from './time';
+
 /** Permission levels, weakest first. */
 export const LEVELS = ['read_only', 'read_write', 'execute', 'critical'] as const;
 export type Level = (typeof LEVELS)[number];
@@ -18,8 +20,10 @@ export interface Principal {
   readonly level: Level;
   /** Of a person: the groups that its credentials name, for example `approvers`. */
   readonly groups?: readonly string[];
-  /** Of an agent that does not call itself: the service that speaks for it. */
+  /** Who acts in its name, where that is somebody else: the service that speaks for an agent, the colony's owner. */
   readonly via?: string;
+  /** What it has shown: the session that ends when the token is revoked, and until when the token holds. */
+  readonly token?: { readonly session: string; readonly expires: Time };
 }
 
 /** What an agent may do at most. */

@@ -170,11 +170,9 @@ const SCRIPT = String.raw`
   }
   function schemaIn(holder) { return (Object.values((holder || {}).content || {})[0] || {}).schema; }
   function refusalsOf(response) { return Object.entries((((response.content || {})['application/problem+json']) || {}).examples || {}); }
-  // Who calls is said by headers, as the security schemes name them.
-  const identity = Object.values(api.components.securitySchemes || {}).map(function (scheme) {
-    return { name: scheme.name, in: scheme.in, required: false, description: scheme.description, schema: { type: 'string' } };
-  });
-  function parametersOf(operation) { return (operation.parameters || []).map(resolve).concat(identity); }
+  // Who calls is said by a token, as the security scheme says.
+  const token = { name: 'Authorization', in: 'header', required: false, description: api.components.securitySchemes.bearer.description, schema: { type: 'string' } };
+  function parametersOf(operation) { return (operation.parameters || []).map(resolve).concat(token); }
 
   const LIMITS = { minLength: 'length ≥ #', maxLength: 'length ≤ #', minimum: '≥ #', maximum: '≤ #', exclusiveMinimum: '> #',
     exclusiveMaximum: '< #', minItems: 'items ≥ #', maxItems: 'items ≤ #', pattern: 'matches #' };
@@ -267,7 +265,7 @@ const SCRIPT = String.raw`
     const fields = parametersOf(operation).map(function (parameter) {
       const example = parameter.example === undefined ? (parameter.schema.examples || [])[0] : parameter.example;
       const kept = parameter.in === 'header' ? sessionStorage.getItem('header ' + parameter.name) : undefined;
-      const given = parameter.in === 'path' ? example : identity.includes(parameter) && /-principal$/i.test(parameter.name) ? operation['x-example-as'] : undefined;
+      const given = parameter.in === 'path' ? example : undefined;
       const input = el('input', { required: parameter.required, 'aria-label': parameter.name, placeholder: example === undefined ? parameter.in : String(example), spellcheck: 'false' });
       input.value = kept || (given === undefined ? '' : given);
       return { parameter: parameter, input: input, given: given };
@@ -289,7 +287,7 @@ const SCRIPT = String.raw`
         else if (item.parameter.in === 'header') {
           // Who one says to be stays the same from form to form; the key and the version of a command do not.
           if (name !== 'Idempotency-Key' && name !== 'If-Match' && value !== item.given) sessionStorage.setItem('header ' + name, value);
-          if (value !== '') headers[name] = value;
+          if (value !== '') headers[name] = item.parameter === token ? 'Bearer ' + value.replace(/^bearer +/i, '').trim() : value;
         }
       }
       if (body) headers['Content-Type'] = 'application/json';

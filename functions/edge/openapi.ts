@@ -13,21 +13,21 @@ export interface ApiInfo {
   readonly version: string;
   /** Markdown. */
   readonly description: string;
-  /** Request headers that say who calls, by name, with what they mean. */
-  readonly identity?: Readonly<Record<string, string>>;
 }
 
-/** How a caller says who it is on the local host, until tokens come. */
-export const LOCAL_IDENTITY = {
-  'X-Formicary-Tenant': 'On the local host: the tenant; `default` when left out',
-  'X-Formicary-Principal':
-    'On the local host: who calls. An agent sends its id, a person `human:ada`, a service `service:crm`. `developer` when left out',
+/** How a caller says who it is. */
+const BEARER = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description:
+    'A token of `POST /oauth/token` or `POST /v1/tokens`. It holds for a quarter of an hour; `npx formicary token ID` gives one to try with.',
 } as const;
 
 type Json = Record<string, unknown>;
 
 /** Builds the document from all routes bound so far. */
-export function openApi({ title, version, description, identity = {} }: ApiInfo): Json {
+export function openApi({ title, version, description }: ApiInfo): Json {
   const specs = routes();
   const schemas = convertSchemas(specs);
   const paths: Record<string, Json> = {};
@@ -35,10 +35,6 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
     const path = spec.path.replace('{*', '{');
     (paths[path] ??= {})[spec.method.toLowerCase()] = operation(spec, schemas);
   }
-  const schemes = Object.entries(identity).map(([name, text]): [string, Json] => [
-    name.replaceAll('-', ''),
-    { type: 'apiKey', in: 'header', name, description: text },
-  ]);
   return {
     openapi: '3.1.0',
     info: {
@@ -49,14 +45,11 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
       license: { name: 'Apache 2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/', description: 'The host that this document comes from' }],
-    // Each may be left out: what it is then, the scheme says.
-    ...(schemes.length > 0 && {
-      security: [Object.fromEntries(schemes.map(([name]): [string, string[]] => [name, []])), {}],
-    }),
+    security: [{ bearer: [] }],
     tags: tagsOf(specs).map(({ name, description }) => ({ name, description })),
     paths,
     components: {
-      ...(schemes.length > 0 && { securitySchemes: Object.fromEntries(schemes) }),
+      securitySchemes: { bearer: BEARER },
       headers: HEADERS,
       parameters: COMMAND_HEADERS,
       responses: problemResponses(specs),
@@ -65,7 +58,7 @@ export function openApi({ title, version, description, identity = {} }: ApiInfo)
   };
 }
 
-const LEVELS_IN_WORDS = `Each operation needs a level of its caller, \`x-needs-level\`. They are ordered, each includes those before it: ${LEVELS.map((level) => `\`${level}\``).join(', ')}. \`read_only\` reads; \`read_write\` says and asks for things that can be taken back; \`execute\` does what has effects outside, such as work on a task; \`critical\` changes how the colony itself runs. On the local host an agent holds \`execute\`; a person, a service and \`developer\` hold \`critical\`.`;
+const LEVELS_IN_WORDS = `Each operation needs a level of its caller, \`x-needs-level\`. They are ordered, each includes those before it: ${LEVELS.map((level) => `\`${level}\``).join(', ')}. \`read_only\` reads; \`read_write\` says and asks for things that can be taken back; \`execute\` does what has effects outside, such as work on a task; \`critical\` changes how the colony itself runs. The caller's token says which it holds; \`GET /v1/me\` tells.`;
 
 const WORK_IN_WORDS = `A host that is late refuses with 429 \`overloaded\` what can wait, by \`x-work\`: \`new\` (brings new work) first, then \`read\`; \`underway\` (carries on what was begun, or steers the host) always passes.`;
 

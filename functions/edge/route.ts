@@ -202,6 +202,15 @@ export function openRoute(
   });
 }
 
+/** The same for whoever is known: what it says is about nobody, and nobody else's business. */
+export function knownRoute(name: string, path: string, handler: () => Promise<HttpResponseInit>): void {
+  openRoute(name, path, async (request) => {
+    const caller = await requireEdge().principalOf((header) => request.headers.get(header));
+    if (caller instanceof Problem) throw caller;
+    return await handler();
+  });
+}
+
 /** The names of a path's placeholders. */
 function placeholders(path: string): string[] {
   return Array.from(path.matchAll(/\{\*?([^}]+)\}/g), (match) => match[1]!);

@@ -27,6 +27,8 @@ export interface AgentPlan {
 
 export interface Behaviour {
   readonly url: string;
+  /** The key of the host's owner, who acts in the agents' names. */
+  readonly key: string;
   readonly seed: number;
   /** Seconds of effort that pass in one second; 0: work takes no time at all. */
   readonly speed: number;
@@ -321,7 +323,11 @@ function main(): void {
   process.on('unhandledRejection', fail);
 
   const register = async (plans: readonly AgentPlan[], behaviour: Behaviour): Promise<void> => {
-    const client = new Formicary({ transport: new NodeTransport(behaviour.url), retry: PATIENT });
+    const client = new Formicary({
+      transport: new NodeTransport(behaviour.url),
+      credentials: { key: behaviour.key },
+      retry: PATIENT,
+    });
     root = client;
     agents = crowd(plans, client, behaviour, counts, fail);
     const left = [...agents];

@@ -3,7 +3,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { secretIn } from '../../adapters/embedded/new-secret';
 import { Formicary } from '../../client/client';
+import { ownersKeyTextOf } from '../../domain/kernel/identity-secret';
 
 const MAIN = join(__dirname, '../../local/main.js');
 const TETHER = join(__dirname, 'tether.js');
@@ -24,8 +26,16 @@ export class HostProcess {
   private ended: Promise<void> = Promise.resolve();
   private port: number;
 
+  private readonly secret: string;
+
   constructor(private readonly options: HostOptions) {
     this.port = options.port;
+    this.secret = secretIn(options.data).secret;
+  }
+
+  /** The key of its owner, who may act in anybody's name. */
+  get key(): string {
+    return ownersKeyTextOf(this.secret);
   }
 
   get url(): string {
@@ -92,6 +102,7 @@ export class HostProcess {
         FORMICARY_LOG: 'warn',
         ...environment,
         FORMICARY_DATA: data,
+        FORMICARY_IDENTITY_SECRET: this.secret,
         FORMICARY_PORT: String(this.port),
       },
       stdio: ['ignore', log, log, 'ipc'],

@@ -524,6 +524,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   await host.start();
   await crew.register(agents, AGENT_PROCESSES, {
     url: host.url,
+    key: host.key,
     seed: options.seed,
     speed: options.speed,
     failures: FAILURES,
@@ -535,7 +536,12 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
     `  host at ${host.url}, ${count(agents.length)} agents registered after ${((performance.now() - began) / 1000).toFixed(1)} s${perGateway === 0 ? '' : `, through gateways for up to ${perGateway} each`}`,
   );
 
-  const client = new Formicary({ transport: new NodeTransport(host.url), principal: 'service:demo', retry: PATIENT });
+  const client = new Formicary({
+    transport: new NodeTransport(host.url),
+    credentials: { key: host.key },
+    principal: 'service:demo',
+    retry: PATIENT,
+  });
   cleanup.add(() => client.close());
   const people = new People(client, options.seed);
   cleanup.add(() => people.stop());

@@ -347,7 +347,8 @@ describe('start', () => {
     let output = '';
     child.stdout.on('data', (chunk) => (output += String(chunk)));
     await eventually(() => Promise.resolve(output.includes('is running at')));
-    expect((await formicary(['status', '--url', `http://127.0.0.1:${port}`])).code).toBe(0);
+    const status = await formicary(['status', '--url', `http://127.0.0.1:${port}`], { env: { FORMICARY_DATA: data } });
+    expect(status).toMatchObject({ code: 0, stderr: '' });
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     expect(await exited).toEqual([0, null]);

@@ -409,6 +409,7 @@ async function everyRequest(): Promise<TransportRequest[]> {
   const answer = { status: 200, header: () => undefined };
   const silent = new Formicary({
     transport: {
+      address: host.url,
       send: (request) => Promise.resolve({ ...answer, body: (asked.push(request), '{"value":[]}') }),
       open: (request) =>
         Promise.reject(
@@ -441,6 +442,7 @@ function counted(tenant: string): { asked: string[]; counting: Formicary } {
   const counting = new Formicary({
     tenant,
     transport: {
+      address: host.url,
       send: (request) => (asked.push(request.path), transport.send(request)),
       open: (request) => transport.open(request),
       close: () => transport.close(),

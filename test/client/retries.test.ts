@@ -187,6 +187,7 @@ describe('when the host says no for now', () => {
     let sent = 0;
     const network = new NodeTransport(`http://127.0.0.1:${port}`);
     const counting: Transport = {
+      address: network.address,
       send: (request) => ((sent += 1), network.send(request)),
       open: (request) => network.open(request),
       close: () => network.close(),
@@ -267,6 +268,7 @@ describe('of the budget of retries', () => {
   const answer = (status: number) => ({ status, header: () => undefined, body: '{"value":[]}' });
   /** Everybody is refused once; streams end as soon as they are opened. */
   class Busy implements Transport {
+    readonly address = 'http://127.0.0.1';
     opened = 0;
     private readonly asked = new Set<string>();
 
@@ -333,6 +335,7 @@ describe('of the budget of retries', () => {
   test('nothing is taken by retries that are not sent, of a host that is gone', async () => {
     let sent = 0;
     const gone: Transport = {
+      address: 'http://127.0.0.1',
       send: async () => {
         sent += 1;
         throw new ConnectionError('nobody there');

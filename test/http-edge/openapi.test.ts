@@ -99,7 +99,6 @@ beforeAll(async () => {
     title: 'Sample',
     version: '1.2.3',
     description: 'What it is.',
-    identity: { 'X-Sample-Tenant': 'Whose data.' },
   });
   for (const spec of Object.values(tasks) as RouteSpec[]) bindRoute(spec, () => ({}));
   const reply = await call('openapi');
@@ -125,14 +124,14 @@ describe('the OpenAPI document', () => {
     expect(document).toMatchObject({
       openapi: '3.1.0',
       info: { title: 'Sample', version: '1.2.3', description: expect.stringContaining('What it is.') as string },
-      security: [{ XSampleTenant: [] }, {}],
+      security: [{ bearer: [] }],
       tags: [
         { name: 'Tasks', description: 'About Tasks.' },
         { name: 'Agents and files', description: 'About Agents and files.' },
       ],
       components: {
         securitySchemes: {
-          XSampleTenant: { type: 'apiKey', in: 'header', name: 'X-Sample-Tenant', description: 'Whose data.' },
+          bearer: { type: 'http', scheme: 'bearer' },
         },
       },
     });

@@ -8,6 +8,7 @@ import './api/waiting';
 import './api/lists';
 import './api/sharing';
 import './api/operation';
+import './api/identity';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';
 import { call } from './support';

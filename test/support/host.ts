@@ -11,6 +11,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { transformFileSync } from '@swc/core';
+import { readSecret } from '../../adapters/embedded/secret';
+import { ownersKeyTextOf } from '../../domain/kernel/identity-secret';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { isHandled } from '../../samples/demo/engine';
 import { type Servers, startServers } from '../servers/servers';
@@ -34,6 +36,8 @@ export interface TestHost {
   readonly url: string;
   readonly port: number;
   readonly data: string;
+  /** The key of its owner. */
+  readonly key: string;
   readonly pid: number;
   /** True when the triggers that read the feed have handled all of it; also where the host reads it itself. */
   isHandled(): Promise<boolean>;
@@ -127,6 +131,9 @@ async function launch(options: TestHostOptions): Promise<TestHost> {
     url: `http://127.0.0.1:${port}`,
     port,
     data,
+    get key() {
+      return ownersKeyTextOf(readSecret(data) ?? '');
+    },
     pid: child.pid as number,
     isHandled: async () => settings === undefined || (await isHandled(settings)),
     output: () => output,

@@ -18,6 +18,7 @@ import {
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { Colony, type ConsumerGroup } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
+import type { IdentityOptions } from '../../app/identity/module';
 import { AllowAll } from '../../app/engine/policy';
 import type { Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/engine/ports';
 import type { CacheBounds } from '../../app/engine/streams';
@@ -126,6 +127,8 @@ export interface StageOptions {
   readonly shared?: boolean;
   /** What a process remembers of the streams. */
   readonly cache?: CacheBounds;
+  /** What tokens are signed with. */
+  readonly identity?: IdentityOptions;
 }
 
 export class Stage {

@@ -6,9 +6,8 @@ import { Rejection } from '../../../domain/kernel/decider';
 import { bind } from '../../bind';
 import { pageOf } from '../../edge/answers';
 import { registerDocs } from '../../edge/docs-routes';
-import { LOCAL_IDENTITY } from '../../edge/openapi';
 import { Problem, rejected } from '../../edge/problem';
-import { openRoute } from '../../edge/route';
+import { knownRoute, openRoute } from '../../edge/route';
 import { runtime } from '../../runtime';
 
 registerDocs({
@@ -16,7 +15,6 @@ registerDocs({
   version: '0.1.0',
   description:
     'Coordination backend for swarms of AI agents. Every command answers with its receipt; every error is a problem document (RFC 9457) that says what to do.',
-  identity: LOCAL_IDENTITY,
 });
 
 openRoute('live', '/health/live', () => ({ jsonBody: { status: 'live' } }));
@@ -42,7 +40,7 @@ async function health(): Promise<Shown<typeof Health>> {
   }
 }
 
-openRoute('metrics', '/metrics', async () => {
+knownRoute('metrics', '/metrics', async () => {
   const { body, contentType } = await (await runtime()).metrics.text();
   return { body, headers: { 'content-type': contentType } };
 });

@@ -1,0 +1,343 @@
+/**
+ * Use cases of identity: who a caller is, by the token that it shows; who is given a token, and whose are taken back.
+ * A token is verified once and remembered by its hash; whether it was revoked is looked up each time.
+ */
+import { createHash } from 'node:crypto';
+import {
+  ACCESS_ID,
+  type AccessEvent,
+  type AccessState,
+  epochOf,
+  isRevoked,
+  isRevokedSince,
+  revoke,
+  type Revoked,
+  SESSION_SECONDS,
+} from '../../domain/identity/access';
+import {
+  type CredentialEvent,
+  credentialId,
+  type CredentialState,
+  type Grant,
+  issue,
+} from '../../domain/identity/credential';
+import { rightsOf, type Role } from '../../domain/identity/role';
+import { Rejection } from '../../domain/kernel/decider';
+import {
+  AGENT_LEVEL,
+  includesLevel,
+  type Level,
+  type Principal,
+  type PrincipalKind,
+} from '../../domain/kernel/principal';
+import { Recent } from '../../domain/kernel/recent';
+import { toTime } from '../../domain/kernel/time';
+import type { Aggregate } from '../engine/aggregate';
+import type { Outcome, RequestContext } from '../engine/command';
+import { newId } from '../engine/new-id';
+import type { Clock } from '../engine/ports';
+import { InvalidToken, type Issuers, type Vouched } from '../engine/ports-issuers';
+import { TenantStates } from '../engine/tenant-states';
+import type { Transactor } from '../engine/transact';
+import { AccessTokens, TOLERANCE_SECONDS, type Verified } from './access-tokens';
+
+/** How long a token holds, in seconds. */
+export const TOKEN_SECONDS = 900;
+/** Tokens that are remembered as verified. */
+const REMEMBERED = 20_000;
+/** Who the owner's key stands for, unless it is asked for somebody else. */
+export const OWNER = 'human:owner';
+
+export interface IdentityOptions {
+  /** The colony's secrets, newest first. */
+  readonly secrets: readonly [string, ...string[]];
+  /** Where the colony is found: it issues the tokens, and they are meant for it. */
+  readonly issuer: string;
+  /** Others whose tokens count. */
+  readonly issuers?: Issuers;
+}
+
+/** A token as it is handed out. */
+export interface Handed {
+  readonly token: string;
+  readonly expiresIn: number;
+  readonly level: Level;
+  readonly session: string;
+}
+
+/** Who is to be given a token. */
+export interface Wanted {
+  readonly subject: string;
+  readonly level?: Level;
+  readonly roles?: readonly Role[];
+  readonly groups?: readonly string[];
+  readonly agentType?: string;
+}
+
+/** A token that was seen, and what it says. */
+interface Known {
+  readonly principal: Principal;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+  /** Throws `InvalidToken` when it was taken back. */
+  readonly check: (state: AccessState) => void;
+}
+
+export interface IdentityNeeds {
+  readonly access: Aggregate<AccessState, AccessEvent>;
+  readonly credentials: Aggregate<CredentialState, CredentialEvent>;
+  readonly transactor: Pick<Transactor, 'onCommitted'>;
+  readonly clock: Clock;
+  readonly options: IdentityOptions;
+}
+
+export class Identity {
+  private readonly revocations: TenantStates<AccessState, AccessEvent>;
+  private readonly known = new Recent<string, Known>(REMEMBERED);
+  private opened: Promise<AccessTokens> | undefined;
+
+  constructor(private readonly needs: IdentityNeeds) {
+    const { access, transactor } = needs;
+    this.revocations = new TenantStates(access, ACCESS_ID, transactor);
+  }
+
+  /** Opened when the first token comes: where none is used, what verifies them is not loaded. */
+  private get tokens(): Promise<AccessTokens> {
+    const { secrets, issuer } = this.needs.options;
+    return (this.opened ??= AccessTokens.open(secrets, issuer, this.needs.clock));
+  }
+
+  get issuer(): string {
+    return this.needs.options.issuer;
+  }
+
+  async published(): Promise<AccessTokens['published']> {
+    return (await this.tokens).published;
+  }
+
+  // -------------------------------------------------------------------------------------------------- who calls
+
+  /**
+   * Who shows this token, which is ours or another issuer's. Throws, or rejects with, `InvalidToken`, `NotEntitled` or
+   * `IssuerUnavailable`.
+   */
+  callerOf(token: string): Principal | Promise<Principal> {
+    const hash = digest(token).toString('base64');
+    const known = this.known.get(hash);
+    if (known === undefined) return this.verify(token, hash);
+    if (known.until <= this.needs.clock.now()) throw new InvalidToken('has expired: renew it, or ask for a new one');
+    const state = this.revocations.of(known.principal.tenant);
+    if (state instanceof Promise) return state.then((read) => (known.check(read), known.principal));
+    known.check(state);
+    return known.principal;
+  }
+
+  private async verify(token: string, hash: string): Promise<Principal> {
+    const { issuers } = this.needs.options;
+    const known =
+      issuers?.know(token) === true
+        ? vouchedFor(await issuers.verify(token))
+        : shownBy(await (await this.tokens).verify(token));
+    known.check(await this.revocations.of(known.principal.tenant));
+    this.known.set(hash, known);
+    return known.principal;
+  }
+
+  // ------------------------------------------------------------------------------------------- who gets a token
+
+  /**
+   * A token for the colony's owner, who has signed that it asks for one, or for whom it names: then the owner acts in
+   * that name, and receipts say so. It is not renewed: the key gets another one. Throws `InvalidToken`.
+   */
+  async forOwner(assertion: string, tenant: string, wanted: Wanted): Promise<Handed | Rejection> {
+    await (await this.tokens).checkOwner(assertion);
+    const owner: Principal = { tenant, id: OWNER, kind: 'human', level: 'critical' };
+    return await this.hand({ principal: owner }, wanted, 'owner', TOKEN_SECONDS);
+  }
+
+  /** A token for an agent or a service of the caller's tenant, whose rights are no greater than the caller's own. */
+  async issue(context: RequestContext, wanted: Wanted, grant: Grant = 'issued'): Promise<Handed | Rejection> {
+    const { principal: caller } = context;
+    const kind = kindOf(wanted.subject);
+    const level = levelOf(kind, wanted);
+    if (kind === 'human')
+      return refused(
+        'token-for-a-person',
+        'people get their tokens from whoever vouches for them: name an agent or a service',
+      );
+    if (caller.kind === 'agent')
+      return refused('token-not-yours-to-give', 'an agent gives no tokens: a person or a service does');
+    if (kind === 'service' && !includesLevel(caller.level, 'critical'))
+      return refused('token-not-yours-to-give', 'a token for a service takes the level critical');
+    if (!includesLevel(caller.level, level)) return aboveYou(caller, level);
+    return await this.hand(context, wanted, grant, SESSION_SECONDS);
+  }
+
+  /**
+   * For a token of another issuer one of ours, for its holder or for an agent that the holder is entitled to speak for:
+   * then the holder acts in the agent's name, and receipts say so. Throws as `callerOf` does.
+   */
+  async exchange(token: string, wanted: Partial<Wanted> = {}): Promise<Handed | Rejection> {
+    const { issuers } = this.needs.options;
+    if (issuers === undefined) throw new InvalidToken('is of an issuer that is not trusted here');
+    const vouched = await issuers.verify(token);
+    const { principal, check } = vouchedFor(vouched);
+    check(await this.revocations.of(principal.tenant));
+    const { subject = principal.id } = wanted;
+    if (subject !== principal.id) return await this.issue({ principal }, { ...wanted, subject }, 'exchanged');
+    const level = wanted.level ?? principal.level;
+    if (!includesLevel(principal.level, level)) return aboveYou(principal, level);
+    const { roles, groups } = vouched;
+    const seconds = Math.max(0, vouched.expires - Math.floor(this.needs.clock.now() / 1_000));
+    return await this.hand({ principal }, { subject, level, roles, groups }, 'exchanged', seconds);
+  }
+
+  /** Another token for whoever shows one that still holds. Throws `InvalidToken`. */
+  async renew(token: string): Promise<Handed> {
+    const tokens = await this.tokens;
+    const verified = await tokens.verify(token);
+    checkHolds(await this.revocations.of(verified.tenant), verified);
+    const now = Math.floor(this.needs.clock.now() / 1_000);
+    const expires = Math.min(now + TOKEN_SECONDS, verified.until);
+    if (expires <= now) throw new InvalidToken('can be renewed no more: ask for a new one');
+    const renewed = await tokens.sign(verified, newId(), expires);
+    return { token: renewed, expiresIn: expires - now, level: verified.level, session: verified.session };
+  }
+
+  private async hand(
+    context: RequestContext,
+    wanted: Wanted,
+    grant: Grant,
+    sessionSeconds: number,
+  ): Promise<Handed | Rejection> {
+    const { clock, credentials } = this.needs;
+    const { tenant, id: by } = context.principal;
+    const { subject, agentType } = wanted;
+    const now = Math.floor(clock.now() / 1_000);
+    const kind = kindOf(subject);
+    const roles = kind === 'human' ? (wanted.roles ?? ['platform_admin']) : [];
+    const level = kind === 'human' ? lower(rightsOf(roles)?.level ?? 'read_only', wanted.level) : levelOf(kind, wanted);
+    const actor = grant !== 'issued' && subject !== by ? by : undefined;
+    // The epochs of before the receipt: what is revoked meanwhile is revoked.
+    const state = await this.revocations.of(tenant);
+    const epochs = [state.epoch, epochOf(state, subject)] as const;
+    const outcome: Outcome<CredentialState, CredentialEvent> = await credentials.decide(
+      { ...context, receiptOfRefusal: true, attributes: { subject, level } },
+      credentialId(subject),
+      'token.issue',
+      issue({
+        session: newId(),
+        principal: subject,
+        kind,
+        level,
+        roles,
+        groups: wanted.groups,
+        agentType,
+        grant,
+        by,
+        actor,
+        until: toTime((now + sessionSeconds) * 1_000),
+      }),
+    );
+    if (!outcome.ok) return outcome.rejection;
+    // What came again gets a token of the session that it has.
+    const [{ data }] = outcome.events as [CredentialEvent];
+    const until = Math.floor(Date.parse(data.until) / 1_000);
+    const expires = Math.min(now + TOKEN_SECONDS, until);
+    const claims = {
+      ...{ tenant, subject, kind: data.kind, level: data.level, roles: data.roles, groups: data.groups ?? [] },
+      ...{ agentType: data.agentType, actor: data.actor, session: data.session, until, epochs },
+    };
+    const token = await (await this.tokens).sign(claims, newId(), expires);
+    return { token, expiresIn: expires - now, level: data.level, session: data.session };
+  }
+
+  // --------------------------------------------------------------------------------------------- whose are taken back
+
+  /** Takes tokens of the caller's tenant back, in every process within a second. */
+  async revoke(context: RequestContext, revoked: Revoked, reason: string): Promise<Outcome<AccessState, AccessEvent>> {
+    const decision = revoke(revoked, context.principal.id, reason, toTime(this.needs.clock.now()));
+    return await this.needs.access.decide(
+      { ...context, receiptOfRefusal: true, attributes: { ...revoked } },
+      ACCESS_ID,
+      'token.revoke',
+      decision,
+    );
+  }
+
+  async revoked(tenant: string) {
+    return await this.needs.access.load(tenant, ACCESS_ID);
+  }
+}
+
+/** Throws `InvalidToken` when it was taken back. */
+function checkHolds(state: AccessState, { session, subject, epochs }: Verified): void {
+  const [tenantEpoch, principalEpoch] = epochs;
+  if (isRevoked(state, { session, principal: subject, tenantEpoch, principalEpoch }))
+    throw new InvalidToken('was revoked');
+}
+
+function shownBy(verified: Verified): Known {
+  const { tenant, subject, kind, level, roles, groups, actor, session, expires } = verified;
+  const principal = {
+    ...{ tenant, id: subject, kind, via: actor },
+    ...entitled(kind, roles, groups, level),
+    token: { session, expires: toTime(expires * 1_000) },
+  };
+  const until = (expires + TOLERANCE_SECONDS) * 1_000;
+  return { principal, until, check: (state) => checkHolds(state, verified) };
+}
+
+function vouchedFor({ tenant, subject, kind, roles, groups, session, issued, expires }: Vouched): Known {
+  const level = kind === 'agent' ? AGENT_LEVEL : 'critical';
+  const principal = {
+    ...{ tenant, id: subject, kind },
+    ...entitled(kind, roles, groups, lower(level, rightsOf(roles)?.level)),
+    token: { session, expires: toTime(expires * 1_000) },
+  };
+  const until = (expires + TOLERANCE_SECONDS) * 1_000;
+  return {
+    principal,
+    until,
+    check(state) {
+      if (isRevokedSince(state, session, subject, toTime(issued * 1_000))) throw new InvalidToken('was revoked');
+    },
+  };
+}
+
+/** Groups are people's: nobody else decides where a rule asks for one. */
+function entitled(
+  kind: PrincipalKind,
+  roles: readonly Role[],
+  named: readonly string[],
+  level: Level,
+): Pick<Principal, 'level' | 'groups'> {
+  const rights = kind === 'human' ? rightsOf(roles) : undefined;
+  if (rights === undefined) return { level };
+  return { level: lower(rights.level, level), groups: [...new Set([...rights.groups, ...named])] };
+}
+
+function lower(level: Level, other: Level = level): Level {
+  return includesLevel(level, other) ? other : level;
+}
+
+/** `human:ada` is a person, `service:crm` a program that is no agent, anything else an agent of that id. */
+function kindOf(subject: string): Exclude<PrincipalKind, 'system'> {
+  return subject.startsWith('human:') ? 'human' : subject.startsWith('service:') ? 'service' : 'agent';
+}
+
+function levelOf(kind: PrincipalKind, { level }: Wanted): Level {
+  return level ?? (kind === 'agent' ? AGENT_LEVEL : 'critical');
+}
+
+function aboveYou(caller: Principal, level: Level): Rejection {
+  return refused('token-above-you', `you hold ${caller.level}: a token of ${level} is not yours to give`);
+}
+
+function refused(code: string, message: string): Rejection {
+  return new Rejection('forbidden', code, message);
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}

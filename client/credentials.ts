@@ -1,0 +1,277 @@
+/** What a client shows to say who calls: a token, which it renews, or the owner's key, for which it gets tokens. */
+import { createPrivateKey, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { ConnectionError, type Transport } from './transport';
+
+/** Of an answer of `POST /oauth/token`. */
+interface Given {
+  readonly access_token: string;
+  /** Seconds. */
+  readonly expires_in: number;
+}
+
+/** Keeps a token between runs of a program that is called again and again. */
+export interface KeptTokens {
+  /** The token of this principal that was kept, and for how many seconds it still holds by this machine's clock. */
+  get(
+    tenant: string | undefined,
+    principal: string | undefined,
+  ): { readonly token: string; readonly seconds: number } | undefined;
+  put(tenant: string | undefined, principal: string | undefined, token: string, seconds: number): void;
+}
+
+/** The owner's key of a colony. */
+export interface OwnersKey {
+  /**
+   * As the first start of its host has printed it; or several, of which one may be this host's: they are tried in their
+   * order, and a host that knows none of them is shown nothing.
+   */
+  readonly key: string | readonly string[];
+  readonly kept?: KeptTokens;
+}
+
+export interface Credentials {
+  /**
+   * The value of `Authorization`; undefined for none. Rejects with `CredentialsRefused`, or with `ConnectionError`.
+   */
+  authorization(): string | undefined | Promise<string | undefined>;
+  /** The host has refused what was shown. Answers whether something else can be shown instead. */
+  refused(): boolean;
+  /** Those of another principal of the same colony; undefined where they can't be had. */
+  as(principal: string, tenant: string | undefined): Credentials | undefined;
+}
+
+/** The host gives no token. `body` is what it answered. */
+export class CredentialsRefused extends Error {
+  override readonly name = 'CredentialsRefused';
+
+  constructor(
+    readonly status: number,
+    readonly body: string,
+    /** The host's time of day, in milliseconds since the epoch; NaN when it did not say. */
+    readonly date: number,
+  ) {
+    super('the host gives no token');
+  }
+}
+
+/** Of the time for which a token holds, how much may pass until it is renewed. */
+const RENEWED_AFTER = 0.6;
+
+/** Clocks that differ by more are told apart. Milliseconds. */
+const SKEW_MS = 30_000;
+/** A key that got a token so lately gets none that is better. Milliseconds. */
+const ASKED_AGAIN_AFTER_MS = 1_000;
+
+/** A token that is replaced by another one in time. */
+abstract class Renewing implements Credentials {
+  private current: string | undefined;
+  /** On the monotonic clock, in milliseconds. */
+  private due = -Infinity;
+  private asking: Promise<string | undefined> | undefined;
+
+  constructor(protected readonly transport: Transport) {}
+
+  authorization(): string | undefined | Promise<string | undefined> {
+    if (this.current !== undefined && performance.now() < this.due) return `Bearer ${this.current}`;
+    this.asking ??= this.renew().finally(() => (this.asking = undefined));
+    return this.asking;
+  }
+
+  abstract refused(): boolean;
+  abstract as(principal: string, tenant: string | undefined): Credentials | undefined;
+  /** The form by which the next token is asked for. */
+  protected abstract form(current: string | undefined): Readonly<Record<string, string>>;
+
+  /** Hears of each token that the host has given. */
+  protected given(_token: string, _seconds: number): void {
+    // What is held in memory is enough for most.
+  }
+
+  protected hold(token: string, seconds: number): void {
+    this.current = token;
+    this.due = performance.now() + 1_000 * seconds * RENEWED_AFTER;
+  }
+
+  protected forget(): void {
+    this.current = undefined;
+  }
+
+  protected async renew(): Promise<string | undefined> {
+    const response = await this.transport.send({
+      method: 'POST',
+      path: '/oauth/token',
+      headers: [],
+      type: 'application/x-www-form-urlencoded',
+      body: new URLSearchParams(this.form(this.current)).toString(),
+    });
+    if (response.status === 429 || response.status >= 500)
+      throw new ConnectionError(`the host gives no token at the moment: ${response.status}`);
+    const given = response.status === 200 ? givenBy(response.body) : undefined;
+    if (given === undefined)
+      throw new CredentialsRefused(response.status, response.body, Date.parse(response.header('date') ?? ''));
+    const { access_token: token, expires_in: seconds } = given;
+    this.hold(token, seconds);
+    this.given(token, seconds);
+    return `Bearer ${token}`;
+  }
+}
+
+/** The token that was answered; undefined when something else than a host has answered. */
+function givenBy(body: string): Given | undefined {
+  try {
+    const given = JSON.parse(body) as Partial<Given> | null;
+    if (typeof given?.access_token === 'string' && typeof given.expires_in === 'number') return given as Given;
+  } catch {
+    // It says something else than JSON.
+  }
+  return undefined;
+}
+
+/** The owner's key: for the owner, and for whomever it wants to act as. */
+export class OwnerKey extends Renewing {
+  /** How far the host's clock is ahead of this machine's, in milliseconds, as far as that is known. */
+  private ahead = 0;
+  /** Those that may be the host's. */
+  private readonly keys: string[];
+  /** When the host was asked last, on the monotonic clock. */
+  private asked = -Infinity;
+
+  constructor(
+    transport: Transport,
+    private readonly own: OwnersKey,
+    private readonly principal?: string,
+    private readonly tenant?: string,
+  ) {
+    super(transport);
+    this.keys = [own.key].flat();
+    const before = own.kept?.get(tenant, principal);
+    if (before !== undefined) this.hold(before.token, before.seconds);
+  }
+
+  /** The host may have another clock by now, or have taken it back: the key gets another one. */
+  refused(): boolean {
+    if (this.keys.length === 0 || performance.now() - this.asked < ASKED_AGAIN_AFTER_MS) return false;
+    this.forget();
+    return true;
+  }
+
+  as(principal: string, tenant: string | undefined): OwnerKey {
+    return new OwnerKey(this.transport, this.own, principal, tenant);
+  }
+
+  protected override async renew(): Promise<string | undefined> {
+    if (this.keys.length === 0) return undefined;
+    this.asked = performance.now();
+    try {
+      return await super.renew();
+    } catch (error) {
+      if (!(error instanceof CredentialsRefused) || error.status !== 401) throw error;
+      // What is signed holds for a minute of the host's time.
+      const ahead = error.date - Date.now();
+      if (Math.abs(ahead - this.ahead) > SKEW_MS) {
+        this.ahead = ahead;
+        return await super.renew();
+      }
+      if (typeof this.own.key === 'string') throw error;
+      this.keys.shift();
+      return await this.renew();
+    }
+  }
+
+  protected override given(token: string, seconds: number): void {
+    this.own.kept?.put(this.tenant, this.principal, token, seconds);
+  }
+
+  protected form(): Readonly<Record<string, string>> {
+    return {
+      grant_type: 'client_credentials',
+      client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      client_assertion: assertionOf(this.keys[0] as string, this.transport.address, Date.now() + this.ahead),
+      ...(this.tenant !== undefined && { tenant: this.tenant }),
+      ...(this.principal !== undefined && { subject: this.principal }),
+    };
+  }
+}
+
+/**
+ * What the owner signs to prove that it is the owner (RFC 7523): for this host alone, and for a minute. The key itself
+ * never leaves this machine.
+ */
+function assertionOf(key: string, audience: string, time: number): string {
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const now = Math.floor(time / 1_000);
+  const claims = { iss: 'owner', sub: 'owner', aud: audience, iat: now, exp: now + 60, jti: randomUUID() };
+  const text = `${part({ alg: 'EdDSA', typ: 'JWT' })}.${part(claims)}`;
+  return `${text}.${sign(null, Buffer.from(text), keyOf(key)).toString('base64url')}`;
+}
+
+/** Throws a TypeError when the text is no owner's key. */
+function keyOf(text: string): KeyObject {
+  try {
+    const der = Buffer.from(text.replace(/^fmo_/, ''), 'base64url');
+    return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+  } catch (cause) {
+    throw new TypeError("this is no owner's key: the first start of a host prints it, and it begins with fmo_", {
+      cause,
+    });
+  }
+}
+
+/** A token that somebody was given. */
+export class Token extends Renewing {
+  constructor(
+    transport: Transport,
+    private readonly first: string,
+  ) {
+    super(transport);
+    // How old it is, only its issuer knows: what is left of it counts by this machine's clock.
+    const { exp, iat } = claimsOf(first);
+    const left = exp - Date.now() / 1_000;
+    this.hold(first, Math.min(exp - iat, left));
+  }
+
+  as(): undefined {
+    return undefined;
+  }
+
+  refused(): boolean {
+    return false;
+  }
+
+  protected form(current = this.first): Readonly<Record<string, string>> {
+    return {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: current,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    };
+  }
+}
+
+/** Tokens of another issuer that the host trusts: whoever gets them there says when there is need of a new one. */
+export class Asked implements Credentials {
+  constructor(private readonly ask: () => Promise<string>) {}
+
+  async authorization(): Promise<string> {
+    return `Bearer ${await this.ask()}`;
+  }
+
+  refused(): boolean {
+    return false;
+  }
+
+  as(): undefined {
+    return undefined;
+  }
+}
+
+/** What a token says of its times; one that says nothing is shown as it is. */
+function claimsOf(token: string): { readonly exp: number; readonly iat: number } {
+  try {
+    const text = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
+    const { exp, iat } = JSON.parse(text) as { exp?: unknown; iat?: unknown };
+    if (typeof exp === 'number' && typeof iat === 'number') return { exp, iat };
+  } catch {
+    // Whoever verifies it says what is wrong with it.
+  }
+  return { exp: Infinity, iat: 0 };
+}

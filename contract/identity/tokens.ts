@@ -1,0 +1,122 @@
+/** `/v1/me`, `/v1/tokens` and `/v1/revocations`: who calls, who is given a token, whose are taken back. */
+import { z } from 'zod';
+import { MAX_REVOCATION_REASON } from '../../domain/identity/access';
+import { LEVELS, PRINCIPAL_KINDS } from '../../domain/kernel/principal';
+import { At, CommandOf, Count, Id, Text } from '../common';
+import { contract } from '../route';
+import { IDENTITY_REFUSALS } from './problems';
+
+const tag = {
+  name: 'Identity',
+  description:
+    'Who calls, and what that lets them do. Every request shows a token (`Authorization: Bearer …`) that holds for a quarter of an hour and is renewed for a day; `POST /oauth/token` gives and renews them.',
+  refusals: IDENTITY_REFUSALS,
+};
+
+const TokenLevel = z.enum(LEVELS).meta({ description: 'What it lets its holder do' });
+
+export const Me = z
+  .object({
+    tenant: z.string(),
+    id: z.string(),
+    kind: z.enum(PRINCIPAL_KINDS),
+    level: z.enum(LEVELS),
+    groups: z.array(z.string()),
+    via: z.string().optional().meta({ description: 'Who acts in this name, when that is somebody else' }),
+    token: z
+      .object({ session: z.string(), expires: At })
+      .optional()
+      .meta({ description: 'What was shown; `session` names it where it is to be revoked' }),
+  })
+  .meta({ id: 'Me' });
+
+export const IssuedToken = z
+  .object({
+    access_token: z.string().meta({ description: 'Shown once: it is kept nowhere' }),
+    token_type: z.literal('Bearer'),
+    expires_in: Count.meta({ description: 'Seconds' }),
+    level: z.enum(LEVELS),
+    session: z
+      .string()
+      .meta({ description: 'Names this token, and those that it is renewed to, where it is to be revoked' }),
+  })
+  .meta({ id: 'IssuedToken' });
+
+export const Revocations = z
+  .object({
+    epoch: Count.meta({ description: 'How often all tokens of the tenant were revoked' }),
+    principals: z.array(z.string()).meta({ description: 'Whose tokens were revoked since' }),
+    tokens: z
+      .array(z.object({ session: z.string(), until: At }))
+      .meta({ description: 'Single ones that could still be renewed' }),
+  })
+  .meta({ id: 'Revocations' });
+
+export const identity = contract({
+  me: {
+    name: 'getMe',
+    method: 'GET',
+    path: '/v1/me',
+    tag,
+    needs: 'read_only',
+    refuses: [],
+    summary: 'Who calls',
+    description: 'Who the caller is by what it has shown, and what that lets it do.',
+    answer: Me,
+    answers: 'The caller',
+    example: {},
+  },
+  issue: {
+    name: 'issueToken',
+    method: 'POST',
+    path: '/v1/tokens',
+    tag,
+    needs: 'execute',
+    refuses: ['token-above-you', 'token-for-a-person', 'token-not-yours-to-give'],
+    summary: 'Give an agent or a service a token',
+    description:
+      'Its rights are no greater than those of whoever gives it. It holds for a quarter of an hour, and its holder renews it at `POST /oauth/token` for a day. The same again, with the same Idempotency-Key, is another token of the same session.',
+    conditional: false,
+    body: z.strictObject({
+      subject: Id.meta({ description: 'An agent, or `service:NAME`' }),
+      level: TokenLevel.optional(),
+      agent_type: Id.optional().meta({ description: 'Of an agent: its type in the repository' }),
+    }),
+    status: 201,
+    answer: IssuedToken,
+    answers: 'The token',
+    example: { body: { subject: 'reconciler-7', level: 'execute' } },
+  },
+  revocations: {
+    name: 'getRevocations',
+    method: 'GET',
+    path: '/v1/revocations',
+    tag,
+    needs: 'read_only',
+    refuses: [],
+    summary: 'Whose tokens hold no more',
+    answer: Revocations,
+    answers: 'What is revoked in the tenant',
+    example: {},
+  },
+  revoke: {
+    name: 'revokeTokens',
+    method: 'POST',
+    path: '/v1/revocations',
+    tag,
+    needs: 'critical',
+    refuses: ['revocations-full', 'name-invalid', 'token-id-invalid'],
+    summary: 'Take tokens back',
+    description:
+      'One by its session, all of a principal, or all of the tenant; from now on and for good, in every process within a second. Whoever is to call again is given a new one.',
+    conditional: false,
+    body: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('token'), id: Text(64), reason: Text(MAX_REVOCATION_REASON) }),
+      z.strictObject({ kind: z.literal('principal'), id: Id, reason: Text(MAX_REVOCATION_REASON) }),
+      z.strictObject({ kind: z.literal('tenant'), reason: Text(MAX_REVOCATION_REASON) }),
+    ]),
+    answer: CommandOf({ revocations: Revocations }),
+    answers: 'Revoked',
+    example: { body: { kind: 'principal', id: 'reconciler-7', reason: 'its key may have leaked' } },
+  },
+});

@@ -1,0 +1,155 @@
+/**
+ * Whose tokens hold no more: single ones, all of a principal's, all of a tenant's. One stream a tenant. A token is
+ * taken back in its tenant's name alone; it would end by itself, so what is remembered of single ones is bounded.
+ */
+import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
+import { isId, streamName } from '../kernel/ids';
+import { own } from '../kernel/own';
+import { textRule } from '../kernel/text';
+import { plusSeconds, type Time } from '../kernel/time';
+
+/** How long a token may be renewed after it was issued, in seconds: then somebody has to issue another. */
+export const SESSION_SECONDS = 86_400;
+/** Single tokens, and principals, that may be revoked at once in a tenant. */
+export const MAX_REVOKED = 10_000;
+/** Longest reason, in characters. */
+export const MAX_REVOCATION_REASON = 2_000;
+const MAX_TOKEN_ID = 64;
+const TOKEN_ID = /^[A-Za-z0-9_-]+$/;
+
+// --------------------------------------------------------------------------------------------------------- events
+
+type By = { readonly by: string; readonly reason: string };
+
+export type AccessEvent =
+  | Event<'TokenRevoked', { token: string; until: Time } & By>
+  | Event<'PrincipalRevoked', { principal: string } & By>
+  | Event<'TenantRevoked', By>;
+
+// ---------------------------------------------------------------------------------------------------------- state
+
+/** A principal whose tokens were revoked, and when that was last. */
+export interface PrincipalAccess {
+  readonly epoch: number;
+  readonly since: Time;
+}
+
+/**
+ * Tokens carry the epochs of their tenant and of their principal as these were when they were issued: revoking begins
+ * another.
+ */
+export interface AccessState {
+  readonly epoch: number;
+  /** When this epoch began; undefined: nothing of the whole tenant was ever revoked. */
+  readonly since?: Time;
+  readonly principals: Readonly<Record<string, PrincipalAccess>>;
+  /** By the id of a token, until when it could be renewed. */
+  readonly tokens: Readonly<Record<string, Time>>;
+}
+
+export const accessDecider: Decider<AccessState, AccessEvent> = {
+  category: 'access',
+  version: 1,
+  initial: { epoch: 0, principals: {}, tokens: {} },
+  evolve(state, { type, data }, { at }) {
+    switch (type) {
+      case 'TokenRevoked': {
+        const alive = Object.entries(state.tokens).filter(([, until]) => until > at);
+        return { ...state, tokens: { ...Object.fromEntries(alive), [data.token]: data.until } };
+      }
+      case 'PrincipalRevoked': {
+        const epoch = epochOf(state, data.principal) + 1;
+        return { ...state, principals: { ...state.principals, [data.principal]: { epoch, since: at } } };
+      }
+      case 'TenantRevoked':
+        return { epoch: state.epoch + 1, since: at, principals: {}, tokens: {} };
+    }
+  },
+};
+
+/** The one stream of a tenant. */
+export const ACCESS_ID = 'all';
+
+export function accessStream(tenant: string): string {
+  return streamName(tenant, accessDecider.category, ACCESS_ID);
+}
+
+/** What a token says of when it was issued. */
+export interface Issued {
+  /** Of the token that was issued; those that it was renewed to have it too. */
+  readonly session: string;
+  readonly principal: string;
+  readonly tenantEpoch: number;
+  readonly principalEpoch: number;
+}
+
+export function epochOf({ principals }: AccessState, principal: string): number {
+  return own(principals, principal)?.epoch ?? 0;
+}
+
+/** Whether a token was taken back since it was issued. */
+export function isRevoked(state: AccessState, { session, principal, tenantEpoch, principalEpoch }: Issued): boolean {
+  return (
+    tenantEpoch !== state.epoch ||
+    principalEpoch !== epochOf(state, principal) ||
+    own(state.tokens, session) !== undefined
+  );
+}
+
+/**
+ * Whether what another issuer has signed at that time was taken back since. Its tokens know no epochs: all that were
+ * issued up to the revocation are meant.
+ */
+export function isRevokedSince(state: AccessState, session: string, principal: string, issued: Time): boolean {
+  const meant = [state.since, own(state.principals, principal)?.since];
+  return own(state.tokens, session) !== undefined || meant.some((since) => since !== undefined && issued <= since);
+}
+
+// ------------------------------------------------------------------------------------------------------ decisions
+
+/** What is taken back: one token by its session, all of a principal's, or all of the tenant's. */
+export type Revoked =
+  | { readonly kind: 'token'; readonly id: string }
+  | { readonly kind: 'principal'; readonly id: string }
+  | { readonly kind: 'tenant' };
+
+/** Takes tokens back, from now on and for good. A token that was taken back before changes nothing. */
+export function revoke(revoked: Revoked, by: string, reason: string, now: Time): Decision<AccessState, AccessEvent> {
+  return (state) => {
+    if (reason.trim() === '' || reason.length > MAX_REVOCATION_REASON)
+      return new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_REVOCATION_REASON));
+    switch (revoked.kind) {
+      case 'token': {
+        const { id: token } = revoked;
+        if (!TOKEN_ID.test(token) || token.length > MAX_TOKEN_ID)
+          return new Rejection(
+            'invalid',
+            'token-id-invalid',
+            'token must be the session of a token, as `GET /v1/me` says it',
+          );
+        if (own(state.tokens, token) !== undefined) return [];
+        const alive = Object.values(state.tokens).filter((until) => until > now).length;
+        if (alive >= MAX_REVOKED) return full('tokens');
+        return [{ type: 'TokenRevoked', v: 1, data: { token, until: plusSeconds(now, SESSION_SECONDS), by, reason } }];
+      }
+      case 'principal': {
+        const { id: principal } = revoked;
+        if (!isId(principal))
+          return new Rejection('invalid', 'name-invalid', 'name must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -');
+        const isNew = own(state.principals, principal) === undefined;
+        if (isNew && Object.keys(state.principals).length >= MAX_REVOKED) return full('principals');
+        return [{ type: 'PrincipalRevoked', v: 1, data: { principal, by, reason } }];
+      }
+      case 'tenant':
+        return [{ type: 'TenantRevoked', v: 1, data: { by, reason } }];
+    }
+  };
+}
+
+function full(what: string): Rejection {
+  return new Rejection(
+    'conflict',
+    'revocations-full',
+    `${MAX_REVOKED} ${what} of the tenant are revoked already: revoke all tokens of the tenant, which begins anew`,
+  );
+}

@@ -1,0 +1,212 @@
+/**
+ * What clients of OAuth 2.1 know without our documentation: the token endpoint (RFC 6749, RFC 7523, RFC 8693), the keys
+ * (RFC 7517), and the documents that say where these are (RFC 8414, RFC 9728).
+ */
+import type { HttpRequest, HttpResponseInit } from '@azure/functions';
+import {
+  type Handed,
+  type Identity,
+  InvalidToken,
+  IssuerUnavailable,
+  NotEntitled,
+  OWNER,
+  OWNER_CLIENT,
+} from '../../../app/identity/module';
+import { Rejection } from '../../../domain/kernel/decider';
+import { isId, isTenant } from '../../../domain/kernel/ids';
+import { type Level, LEVELS } from '../../../domain/kernel/principal';
+import { Problem, type ProblemDocument } from '../../edge/problem';
+import { openRoute } from '../../edge/route';
+import { runtime } from '../../runtime';
+
+const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
+const JWT = 'urn:ietf:params:oauth:token-type:jwt';
+const BEARER_GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+const FORM = 'application/x-www-form-urlencoded';
+const SUBJECT = 'subject must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -';
+/** Bytes. */
+const MAX_FORM = 32_768;
+
+type ErrorCode =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'invalid_grant'
+  | 'invalid_scope'
+  | 'unsupported_grant_type'
+  | 'temporarily_unavailable';
+
+/** A refusal as clients of OAuth read it (RFC 6749, section 5.2), and a problem document as well. */
+class OAuthError extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+  ) {
+    super(message);
+  }
+
+  get status(): number {
+    return this.code === 'invalid_client' ? 401 : this.code === 'temporarily_unavailable' ? 503 : 400;
+  }
+
+  get document(): ProblemDocument {
+    const slug = this.status === 401 ? 'unauthenticated' : this.status === 503 ? 'unavailable' : 'invalid-request';
+    return Problem.of(slug, this.message, { error: this.code, error_description: this.message }).document;
+  }
+}
+
+const NOT_KEPT = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+
+openRoute(
+  'oauthToken',
+  '/oauth/token',
+  async (request) => {
+    try {
+      const { identity } = (await runtime()).colony;
+      const { token, expiresIn, level } = await given(identity, await formOf(request));
+      const body = { access_token: token, token_type: 'Bearer', expires_in: expiresIn, scope: level };
+      return { jsonBody: { ...body, issued_token_type: ACCESS_TOKEN }, headers: NOT_KEPT };
+    } catch (error) {
+      if (!(error instanceof OAuthError)) throw error;
+      return { status: error.status, jsonBody: error.document, headers: NOT_KEPT };
+    }
+  },
+  ['POST'],
+);
+
+openRoute('oauthKeys', '/.well-known/jwks.json', async () =>
+  published(await (await runtime()).colony.identity.published()),
+);
+
+openRoute('oauthServer', '/.well-known/oauth-authorization-server', async () => {
+  const { issuer } = (await runtime()).colony.identity;
+  return published({
+    issuer,
+    token_endpoint: `${issuer}/oauth/token`,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    grant_types_supported: ['client_credentials', BEARER_GRANT, EXCHANGE],
+    token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
+    token_endpoint_auth_signing_alg_values_supported: ['EdDSA'],
+    scopes_supported: LEVELS,
+    response_types_supported: [],
+    service_documentation: `${issuer}/docs`,
+  });
+});
+
+openRoute('oauthResource', '/.well-known/oauth-protected-resource', async () => {
+  const { issuer } = (await runtime()).colony.identity;
+  return published({
+    resource: issuer,
+    authorization_servers: [issuer],
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    scopes_supported: LEVELS,
+    bearer_methods_supported: ['header'],
+    resource_name: 'Formicary',
+    resource_documentation: `${issuer}/docs`,
+  });
+});
+
+function published(jsonBody: object): HttpResponseInit {
+  return { jsonBody, headers: { 'cache-control': 'public, max-age=300', 'x-content-type-options': 'nosniff' } };
+}
+
+// ---------------------------------------------------------------------------------------------------- the form
+
+/** What was sent, each name once. */
+async function formOf(request: HttpRequest): Promise<ReadonlyMap<string, string>> {
+  const [type = ''] = (request.headers.get('content-type') ?? '').split(';');
+  if (type.trim().toLowerCase() !== FORM) throw new OAuthError('invalid_request', `send the parameters as ${FORM}`);
+  const text = await request.text();
+  if (Buffer.byteLength(text) > MAX_FORM) throw new OAuthError('invalid_request', `send at most ${MAX_FORM} bytes`);
+  const form = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (form.has(name)) throw new OAuthError('invalid_request', `send each parameter once: ${name} came again`);
+    if (value !== '') form.set(name, value);
+  }
+  return form;
+}
+
+type Form = Awaited<ReturnType<typeof formOf>>;
+
+async function given(identity: Identity, form: Form): Promise<Handed> {
+  switch (form.get('grant_type')) {
+    case 'client_credentials':
+      return await forOwner(identity, form);
+    case BEARER_GRANT:
+      return await vouched(identity, form, form.get('assertion'));
+    case EXCHANGE:
+      return await exchanged(identity, form);
+    case undefined:
+      throw new OAuthError('invalid_request', 'grant_type is missing');
+    default:
+      throw new OAuthError(
+        'unsupported_grant_type',
+        `grant_type must be client_credentials, ${BEARER_GRANT} or ${EXCHANGE}`,
+      );
+  }
+}
+
+/** For the owner, or in whose name it wants to act. */
+async function forOwner(identity: Identity, form: Form): Promise<Handed> {
+  const assertion = form.get('client_assertion');
+  if (assertion === undefined || form.get('client_assertion_type') !== ASSERTION)
+    throw new OAuthError('invalid_client', `prove who the client is: a client_assertion, of the type ${ASSERTION}`);
+  if ((form.get('client_id') ?? OWNER_CLIENT) !== OWNER_CLIENT)
+    throw new OAuthError('invalid_client', `the only client with a key is ${OWNER_CLIENT}`);
+  const tenant = form.get('tenant') ?? 'default';
+  if (!isTenant(tenant))
+    throw new OAuthError('invalid_request', 'tenant must be 1 to 63 lower-case letters, digits and hyphens');
+  const subject = form.get('subject') ?? OWNER;
+  if (!isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
+  try {
+    const handed = await identity.forOwner(assertion, tenant, { subject, level: levelOf(form.get('scope')) });
+    if (handed instanceof Rejection) throw new OAuthError('invalid_grant', handed.message);
+    return handed;
+  } catch (error) {
+    if (error instanceof InvalidToken) throw new OAuthError('invalid_client', `the assertion ${error.message}`);
+    throw error;
+  }
+}
+
+/** For a token of ours another one, which holds longer; for one of another issuer one of ours. */
+async function exchanged(identity: Identity, form: Form): Promise<Handed> {
+  const token = form.get('subject_token');
+  if (token === undefined) throw new OAuthError('invalid_request', 'subject_token is missing');
+  switch (form.get('subject_token_type')) {
+    case ACCESS_TOKEN:
+      return await settled(identity.renew(token));
+    case JWT:
+      return await vouched(identity, form, token);
+    default:
+      throw new OAuthError('invalid_request', `subject_token_type must be ${ACCESS_TOKEN} to renew, or ${JWT}`);
+  }
+}
+
+/** For whom another issuer vouches, or for the agent that it speaks for. */
+async function vouched(identity: Identity, form: Form, token: string | undefined): Promise<Handed> {
+  if (token === undefined) throw new OAuthError('invalid_request', 'assertion is missing');
+  const subject = form.get('subject');
+  if (subject !== undefined && !isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
+  return await settled(identity.exchange(token, { subject, level: levelOf(form.get('scope')) }));
+}
+
+async function settled(handing: Promise<Handed | Rejection>): Promise<Handed> {
+  try {
+    const handed = await handing;
+    if (handed instanceof Rejection) throw new OAuthError('invalid_grant', handed.message);
+    return handed;
+  } catch (error) {
+    if (error instanceof InvalidToken) throw new OAuthError('invalid_grant', `the token ${error.message}`);
+    if (error instanceof NotEntitled) throw new OAuthError('invalid_grant', error.message);
+    if (error instanceof IssuerUnavailable) throw new OAuthError('temporarily_unavailable', error.message);
+    throw error;
+  }
+}
+
+function levelOf(scope: string | undefined): Level | undefined {
+  if (scope === undefined) return undefined;
+  const level = LEVELS.find((one) => one === scope);
+  if (level === undefined) throw new OAuthError('invalid_scope', `scope must be one of ${LEVELS.join(', ')}`);
+  return level;
+}

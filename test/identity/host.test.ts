@@ -1,0 +1,131 @@
+/** A host that believes nobody: what answers without a token, what a token opens, and the owner's key at the start. */
+import { readFileSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { Formicary, FormicaryError } from '../../client/client';
+import { ownersKeyTextOf } from '../../domain/kernel/identity-secret';
+import { formicary } from '../cli/support';
+import { startTestHost, type TestHost } from '../support/host';
+
+const STRICT = { FORMICARY_DEV_HEADERS: 'off' };
+let host: TestHost;
+let owner: Formicary;
+
+beforeAll(async () => {
+  host = await startTestHost({ env: STRICT });
+  owner = new Formicary({ url: host.url, credentials: { key: host.key } });
+});
+afterAll(async () => {
+  owner.close();
+  await host.stop();
+});
+
+const get = (route: string, headers: Record<string, string> = {}) => fetch(host.url + route, { headers });
+
+test('the first start prints the key, once, and only its user reads the secret', async () => {
+  const file = path.join(host.data, 'formicary.secret');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(ownersKeyTextOf(readFileSync(file, 'utf8').trim())).toBe(host.key);
+  expect(host.output()).toContain(host.key);
+  const other = await startTestHost({ env: STRICT });
+  await other.kill('SIGTERM');
+  const again = await startTestHost({ env: STRICT, data: other.data });
+  expect(again.output()).not.toContain(again.key);
+  expect(again.key).toBe(other.key);
+  await again.stop();
+  await other.stop();
+});
+
+test('without a token only health and documents answer', async () => {
+  const { paths } = (await (await get('/openapi.json')).json()) as { paths: Record<string, Record<string, unknown>> };
+  const routes = Object.entries(paths).flatMap(([route, methods]) => Object.keys(methods).map((one) => [one, route]));
+  expect(routes.length).toBeGreaterThan(90);
+  for (const [method = '', route = ''] of routes) {
+    const url = host.url + route.replaceAll(/\{[^}]+\}/g, 'some-id');
+    for (const headers of [{}, { 'x-formicary-principal': 'human:ada', 'x-ms-client-principal': 'e30=' }]) {
+      const answer = await fetch(url, { method: method.toUpperCase(), headers });
+      expect([method, route, answer.status]).toEqual([method, route, 401]);
+      expect(answer.headers.get('www-authenticate')).toBe(
+        `Bearer realm="formicary", resource_metadata="${host.url}/.well-known/oauth-protected-resource"`,
+      );
+    }
+  }
+  expect((await get('/metrics')).status).toBe(401);
+  for (const open of ['/health/live', '/health/ready', '/docs', '/openapi.json', '/.well-known/jwks.json'])
+    expect([open, (await get(open)).status]).toEqual([open, 200]);
+});
+
+test.each(['abc', 'Basic YTpi', 'Bearer', 'Bearer a b', 'Bearer ..', `Bearer ${'a'.repeat(9_000)}`])(
+  'what is shown, and is no token, is told so: %.20s',
+  async (authorization) => {
+    const answer = await get('/v1/me', { authorization });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('www-authenticate')).toContain('error="invalid_token"');
+    expect(await answer.json()).toMatchObject({ type: 'https://formicary.dev/problems/unauthenticated' });
+  },
+);
+
+test('the documents say where tokens come from', async () => {
+  const resource = (await (await get('/.well-known/oauth-protected-resource')).json()) as Record<string, unknown>;
+  expect(resource).toMatchObject({ resource: host.url, authorization_servers: [host.url] });
+  const server = (await (await get('/.well-known/oauth-authorization-server')).json()) as Record<string, unknown>;
+  expect(server).toMatchObject({ issuer: host.url, token_endpoint: `${host.url}/oauth/token` });
+  const { keys } = (await (await get('/.well-known/jwks.json')).json()) as { keys: Record<string, unknown>[] };
+  expect(keys).toEqual([expect.objectContaining({ kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA' })]);
+  expect(keys[0]).not.toHaveProperty('d');
+});
+
+test('the token endpoint refuses as OAuth has it', async () => {
+  const ask = async (form: string, type = 'application/x-www-form-urlencoded') => {
+    const answer = await fetch(`${host.url}/oauth/token`, {
+      method: 'POST',
+      headers: { 'content-type': type },
+      body: form,
+    });
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    return [answer.status, ((await answer.json()) as { error: string }).error];
+  };
+  const exchange = 'grant_type=urn:ietf:params:oauth:grant-type:token-exchange';
+  expect(await ask('{}', 'application/json')).toEqual([400, 'invalid_request']);
+  expect(await ask('')).toEqual([400, 'invalid_request']);
+  expect(await ask('grant_type=password&username=a&password=b')).toEqual([400, 'unsupported_grant_type']);
+  expect(await ask('grant_type=client_credentials&grant_type=client_credentials')).toEqual([400, 'invalid_request']);
+  expect(await ask('grant_type=client_credentials')).toEqual([401, 'invalid_client']);
+  expect(await ask(`grant_type=client_credentials&client_id=owner&client_secret=${host.key}`)).toEqual([
+    401,
+    'invalid_client',
+  ]);
+  expect(await ask(exchange)).toEqual([400, 'invalid_request']);
+  expect(await ask(`${exchange}&subject_token=abc&subject_token_type=jwt`)).toEqual([400, 'invalid_request']);
+  expect(
+    await ask(`${exchange}&subject_token=abc&subject_token_type=urn:ietf:params:oauth:token-type:access_token`),
+  ).toEqual([400, 'invalid_grant']);
+  expect(await ask(`grant_type=client_credentials&x=${'a'.repeat(40_000)}`)).toEqual([400, 'invalid_request']);
+});
+
+test('an agent works with the token that it was given, and with that alone', async () => {
+  const { access_token: token, session } = await owner.identity.issue({ subject: 'ada-1' });
+  const agent = new Formicary({ url: host.url, credentials: { token } });
+  expect(await agent.identity.me()).toMatchObject({ id: 'ada-1', kind: 'agent', level: 'execute', token: { session } });
+  await agent.agents.register({ id: 'ada-1', agent_type: 'finance.reconciliation' });
+  await expect(agent.identity.issue({ subject: 'bo-2' })).rejects.toMatchObject({ status: 403 });
+  await expect(agent.identity.revoke({ kind: 'tenant', reason: 'mine' })).rejects.toMatchObject({ status: 403 });
+  await expect(agent.agents.inbox('bo-2')).rejects.toMatchObject({ status: 403 });
+  expect(() => agent.as('bo-2')).toThrow(TypeError);
+  await owner.identity.revoke({ kind: 'principal', id: 'ada-1', reason: 'its key may have leaked' });
+  const refused = await agent.identity.me().catch((error: unknown) => error as FormicaryError);
+  expect(refused).toMatchObject({ status: 401, code: 'unauthenticated' });
+  agent.close();
+});
+
+test('the command line finds the key of a host on this machine, and can be told it', async () => {
+  const call = (...args: string[]) => formicary(['--url', host.url, ...args], { env: { FORMICARY_DATA: host.data } });
+  expect(await call('whoami', '--json')).toMatchObject({ code: 0 });
+  const ada = await call('--principal', 'human:ada', 'whoami', '--json');
+  expect(JSON.parse(ada.stdout)).toMatchObject({ id: 'human:ada', via: 'human:owner' });
+  const stranger = await formicary(['--url', host.url, 'whoami'], { env: { FORMICARY_DATA: '/nowhere' } });
+  expect(stranger).toMatchObject({ code: 1, stderr: expect.stringContaining('login') as string });
+  const keyed = await formicary(['--url', host.url, 'whoami'], {
+    env: { FORMICARY_DATA: '/nowhere', FORMICARY_KEY: host.key },
+  });
+  expect(keyed.code).toBe(0);
+});

@@ -70,8 +70,8 @@ export interface FormicaryOptions {
   /** Address of the host; `http://127.0.0.1:7071` by default. */
   readonly url?: string;
   /**
-   * What says who calls: a token that it was given, which it renews; what is asked for an access token of another issuer
-   * before each request; or the owner's key of a colony.
+   * What says who calls: a token that it was given, which it renews; what is asked for an access token of another
+   * issuer before each request; or the owner's key of a colony.
    */
   readonly credentials?: { readonly token: string } | { readonly ask: () => Promise<string> } | OwnersKey;
   /** With the owner's key: whose data; `default` when left out. */

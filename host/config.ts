@@ -1,8 +1,8 @@
 /** What the environment says: one schema for every setting, and what all of them mean together. */
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
 import { IssuerSettings } from '../adapters/oidc/settings';
+import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
 import { PUBLIC_URL } from '../app/oversight/notifier';
 import { MIN_SECRET } from '../domain/kernel/identity-secret';
 import { nearest } from '../domain/kernel/nearest';

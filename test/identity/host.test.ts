@@ -1,7 +1,7 @@
 /** A host that believes nobody: what answers without a token, what a token opens, and the owner's key at the start. */
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { Formicary, FormicaryError } from '../../client/client';
+import { Formicary, type FormicaryError } from '../../client/client';
 import { ownersKeyTextOf } from '../../domain/kernel/identity-secret';
 import { formicary } from '../cli/support';
 import { startTestHost, type TestHost } from '../support/host';

@@ -11,9 +11,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { transformFileSync } from '@swc/core';
+import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { readSecret } from '../../adapters/embedded/secret';
 import { ownersKeyTextOf } from '../../domain/kernel/identity-secret';
-import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { isHandled } from '../../samples/demo/engine';
 import { type Servers, startServers } from '../servers/servers';
 

@@ -18,10 +18,10 @@ import {
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { Colony, type ConsumerGroup } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
-import type { IdentityOptions } from '../../app/identity/module';
 import { AllowAll } from '../../app/engine/policy';
 import type { Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/engine/ports';
 import type { CacheBounds } from '../../app/engine/streams';
+import type { IdentityOptions } from '../../app/identity/module';
 import { type ChainFault, ChainVerifier, type Commit, unseal } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { stateOf } from '../../domain/kernel/fold';

@@ -49,7 +49,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     agents: market.services.market.agents,
     publicUrl: options.publicUrl,
   });
-  const audit = auditModule(engine);
+  const audit = auditModule(engine, options.publicUrl);
   const operation = operationModule(engine, options.admission === true);
   const named = { identity, signals, repository, notices, market, oversight, audit, operation };
   const services = {

@@ -1,5 +1,6 @@
 /** What an event says, in a few words. */
 import type { DenialEvent } from '../domain/audit/denial';
+import type { LogEvent } from '../domain/audit/log';
 import type { AccessEvent } from '../domain/identity/access';
 import type { CredentialEvent } from '../domain/identity/credential';
 import type { Event } from '../domain/kernel/decider';
@@ -39,6 +40,7 @@ type Known =
   | DenialEvent
   | AccessEvent
   | CredentialEvent
+  | LogEvent
   | IntakeEvent;
 type DataOf<T extends Known['type']> = Extract<Known, { type: T }>['data'];
 
@@ -170,6 +172,8 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   TenantRevoked: ({ by: who, reason: why }) => `all of the tenant by ${who}: ${why}`,
   CommandDenied: ({ action, resource, reasons: why, leftOut }) =>
     `${action} on ${resource}: ${why.join('; ')}${leftOut > 0 ? ` (${leftOut} more before it)` : ''}`,
+  CheckpointSigned: ({ origin, size, heads }) =>
+    `${origin}, ${count(size, 'leaf', 'leaves')}, ${count(heads.count, 'stream')}`,
   CorrectionGiven: ({ by: who, what, instead_of, why }) => `by ${who}: ${what} instead of ${instead_of}: ${why}`,
   AgentTypeDefined: typed,
   AgentTypeRevised: typed,

@@ -5,7 +5,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { hasLog } from '../adapters/embedded/log';
-import { type LogLine, ReadOnlyLog } from '../adapters/embedded/read-only-log';
+import { type EntriesLine, type LogLine, ReadOnlyLog } from '../adapters/embedded/read-only-log';
 import type { Commit } from '../domain/kernel/commit';
 import { readJson } from '../domain/kernel/json';
 import { dataFolders } from './data-folder';
@@ -60,7 +60,11 @@ export async function loadExport(
   );
 }
 
-async function* parsedLines(text: Readable, file: string, onProgress: () => void): AsyncGenerator<LogLine> {
+async function* parsedLines(
+  text: Readable,
+  file: string,
+  onProgress: () => void,
+): AsyncGenerator<LogLine | EntriesLine> {
   let number = 0;
   for await (const line of linesOf(text)) {
     number += 1;
@@ -88,9 +92,16 @@ export function sizeOf(file: string): number {
   return file !== '-' && existsSync(file) ? statSync(file).size : 0;
 }
 
-function parseLine(line: string, place: string): LogLine {
-  const value = lineOf(line) as Partial<LogLine> | undefined | null;
-  const { stream, index, hash, body } = value ?? {};
+function parseLine(line: string, place: string): LogLine | EntriesLine {
+  const value = lineOf(line) as Partial<LogLine & EntriesLine> | undefined | null;
+  const { stream, index, hash, body, log, first, entries } = value ?? {};
+  if (
+    typeof log === 'string' &&
+    Number.isSafeInteger(first) &&
+    Array.isArray(entries) &&
+    entries.every((entry) => typeof entry === 'string')
+  )
+    return { log, first: first as number, entries };
   if (
     typeof stream !== 'string' ||
     !Number.isSafeInteger(index) ||
@@ -99,7 +110,7 @@ function parseLine(line: string, place: string): LogLine {
   ) {
     throw new UsageError(
       `${place} is not a line of an export`,
-      `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, as \`${CALL} export\` writes it.`,
+      `A line is {"stream":…,"index":…,"hash":…,"body":"…"}, or {"log":…,"first":…,"entries":[…]}, as \`${CALL} export\` writes it.`,
     );
   }
   return { stream, index: index as number, hash, body };

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { SmtpMail } from '../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
+import { FolderAnchor, GitAnchor } from '../adapters/receipts/anchors';
+import { Ed25519LogSigner } from '../adapters/receipts/signer';
 import { Colony, type ColonyOptions } from '../app/colony';
 import { SteadyClock, systemClock } from '../app/engine/clock';
 import { ModuleError } from '../app/engine/further';
 import { AllowAll } from '../app/engine/policy';
-import type { Clock, Policy, StorePorts } from '../app/engine/ports';
+import type { Anchor, Clock, LogSigner, Policy, StorePorts } from '../app/engine/ports';
 import type { Issuers } from '../app/engine/ports-issuers';
 import { startRecording, stopRecording } from '../app/engine/telemetry';
 import { type Logger, openLog } from '../app/operation/log';
@@ -91,6 +93,19 @@ async function secretsOf({ secrets, azure, data, devHeaders }: Settings): Promis
   throw new SettingsError('FORMICARY_IDENTITY_SECRET is missing: processes that share a store sign with the same');
 }
 
+/** Who signs checkpoints: nobody where processes share a store and were given no key. */
+async function logSignerOf({ logKey, azure, data }: Settings): Promise<LogSigner | undefined> {
+  const key = logKey ?? (azure === undefined ? (await embedded()).logKeyIn(data) : undefined);
+  return key === undefined ? undefined : new Ed25519LogSigner(key);
+}
+
+function anchorsOf({ anchors: { folder, git } }: Settings): readonly Anchor[] {
+  return [
+    ...(folder === undefined ? [] : [new FolderAnchor(folder)]),
+    ...(git === undefined ? [] : [new GitAnchor(git)]),
+  ];
+}
+
 /** Opens the stores and starts the colony. */
 export async function openColony(
   settings: Settings,
@@ -112,6 +127,8 @@ export async function openColony(
     const colony = new Colony(
       {
         ...stores,
+        logSigner: await logSignerOf(settings),
+        anchors: anchorsOf(settings),
         close,
         outbound,
         policy: parts.policy ?? new AllowAll(),

@@ -89,6 +89,11 @@ const schema = z.object({
   FORMICARY_ISSUERS: issuers.default([]),
   FORMICARY_DEV_HEADERS: z.enum(['on', 'off'], 'give on or off').default('off'),
   FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
+  FORMICARY_LOG_KEY: text
+    .regex(/^[A-Za-z0-9+/]{43}=$/, 'give 32 bytes, drawn at random, in base64: openssl rand -base64 32')
+    .optional(),
+  FORMICARY_ANCHOR_FOLDER: text.optional(),
+  FORMICARY_ANCHOR_GIT: text.optional(),
   FORMICARY_WEBHOOK_HOSTS: text.default(''),
   FORMICARY_SMTP: url('smtp', 'smtps').optional(),
   FORMICARY_SMTP_USER: text.optional(),
@@ -159,6 +164,7 @@ export function unknownSettings(
 const SECRETS: readonly Name[] = [
   'FORMICARY_IDENTITY_SECRET',
   'FORMICARY_IDENTITY_SECRET_BEFORE',
+  'FORMICARY_LOG_KEY',
   'FORMICARY_SMTP',
   'FORMICARY_SMTP_PASSWORD',
   'FORMICARY_COSMOS_KEY',
@@ -286,6 +292,10 @@ function settingsOf(given: z.infer<typeof schema>) {
         : { connectionString: given.APPLICATIONINSIGHTS_CONNECTION_STRING, clientId: given.AZURE_CLIENT_ID },
     /** Where people find the colony, without a slash at the end: links in notices lead there. */
     publicUrl: new URL(given.FORMICARY_PUBLIC_URL).href.replace(/\/$/, ''),
+    /** What checkpoints are signed with; undefined: the key of the data folder, or none where there is no folder. */
+    logKey: given.FORMICARY_LOG_KEY,
+    /** Where checkpoints are kept beside the log. */
+    anchors: { folder: given.FORMICARY_ANCHOR_FOLDER, git: given.FORMICARY_ANCHOR_GIT },
     /** Hosts that webhooks may reach although their addresses are not public. */
     webhookHosts: given.FORMICARY_WEBHOOK_HOSTS.split(',').filter((host) => host !== ''),
     /** The mail server; undefined: no mail is sent. */

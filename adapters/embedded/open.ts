@@ -6,6 +6,7 @@ import { commitRef } from '../../domain/kernel/ids';
 import { Database, unusable } from './database';
 import { SqliteEventStore } from './event-store';
 import { SqliteKeys } from './keys';
+import { logKeyIn } from './log-key';
 import { secretIn } from './new-secret';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';
 import { SqliteViewStore } from './view-store';
@@ -56,4 +57,4 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
   }
 }
 
-export { secretIn, unusable };
+export { logKeyIn, secretIn, unusable };

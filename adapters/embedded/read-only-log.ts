@@ -5,12 +5,16 @@
  * What it shares with the store of a host (`read`, `feed`, …) hands out nothing that was altered. Tools that check
  * receipts themselves take them as they stand: `receipts`, `receipt`, `members`, `lines`.
  */
-import type { AppendResult, EventStore } from '../../app/engine/ports';
+import type { AppendResult, BlobArchive, EventStore } from '../../app/engine/ports';
+import type { LogEvent } from '../../domain/audit/log';
+import { checkedPage, LogReader, type Pages } from '../../domain/audit/log-pages';
 import { commandOf, type Commit, unseal } from '../../domain/kernel/commit';
-import { placeIn } from '../../domain/kernel/ids';
+import { parseStream, placeIn } from '../../domain/kernel/ids';
 import { unusable } from './database';
 import { EVENT_SCHEMA } from './event-store';
 import { openLog } from './log';
+import { ENTRIES_TABLE } from './log-verification';
+import { blobsIn } from './open';
 import { type DatabaseSync, openDatabase, type SQLInputValue, type StatementSync } from './sqlite';
 import { type Queries, SqliteLog } from './sqlite-log';
 
@@ -21,6 +25,14 @@ export interface LogLine {
   readonly hash: string;
   /** The canonical form as it was stored. */
   readonly body: string;
+}
+
+/** A line of an export with entries of a signed log, `first` and those after it. */
+export interface EntriesLine {
+  /** What the log is called. */
+  readonly log: string;
+  readonly first: number;
+  readonly entries: readonly string[];
 }
 
 type StoredLine = LogLine & { readonly position: number };
@@ -62,13 +74,17 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
   }
 
   /** Takes in the lines of an export, in their order. */
-  static async load(lines: AsyncIterable<LogLine>): Promise<ReadOnlyLog> {
+  static async load(lines: AsyncIterable<LogLine | EntriesLine>): Promise<ReadOnlyLog> {
     // Without a name SQLite keeps it in memory, and in a file of its own when it grows.
     const database = openDatabase('');
     try {
-      database.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; ${PASSING}; BEGIN`);
+      database.exec(`PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; ${PASSING}; ${ENTRIES_TABLE}; BEGIN`);
       const insert = database.prepare('INSERT INTO commits (stream, idx, hash, body) VALUES (?, ?, ?, ?)');
-      for await (const { stream, index, hash, body } of lines) insert.run(stream, index, hash, body);
+      const insertEntry = entryInserter(database);
+      for await (const line of lines) {
+        if ('log' in line) insertEntry(line);
+        else insert.run(line.stream, line.index, line.hash, line.body);
+      }
       database.exec('COMMIT');
       // The tables beside the log are empty: an export has neither snapshots nor answers.
       for (const [sql] of EVENT_SCHEMA) if (sql.startsWith('CREATE TABLE')) database.exec(sql);
@@ -99,6 +115,38 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
   override async answered(stream: string, command: string, version: number): Promise<number | undefined> {
     if (this.folder !== undefined) return await super.answered(stream, command, version);
     return this.receipts(stream).findLast((commit) => commandOf(commit) === command)?.index;
+  }
+
+  // ------------------------------------------------------------------------------------------------ the signed log
+
+  /**
+   * The entries of the signed logs of a tenant, or of all, as far as their newest checkpoints reach; none for an
+   * export, which holds them itself. Throws `AlteredPayload` when a page of them is not what it was.
+   */
+  async *entries(tenant?: string): AsyncGenerator<EntriesLine> {
+    const { folder } = this;
+    if (folder === undefined) return;
+    const blobs = blobsIn(folder);
+    const newest = this.queries.all<LogLine>(
+      `SELECT ${LINE} FROM (SELECT *, row_number() OVER (PARTITION BY stream ORDER BY idx DESC) AS nth FROM commits
+         WHERE stream LIKE '%/log/checkpoints') WHERE nth = 1 AND stream >= ? AND stream < ? ORDER BY stream`,
+      ...(tenant === undefined ? ['', '\uffff'] : namesOf(tenant)),
+    );
+    for (const line of newest) {
+      const { events } = asItStands(line);
+      const { data } = (events as readonly LogEvent[]).at(-1) as LogEvent;
+      const owner = parseStream(line.stream).tenant;
+      const reader = new LogReader(pagesIn(blobs, owner), data);
+      for await (const page of reader.all()) yield { log: data.origin, ...page };
+    }
+  }
+
+  /** Makes the entries ready to be verified. Throws `AlteredPayload`. */
+  async takeEntries(): Promise<void> {
+    if (this.folder === undefined) return;
+    this.database.exec(ENTRIES_TABLE);
+    const insert = entryInserter(this.database);
+    for await (const line of this.entries()) insert(line);
   }
 
   // ------------------------------------------------------------------------------------------- as the bytes stand
@@ -174,6 +222,16 @@ export class ReadOnlyLog extends SqliteLog implements EventStore {
       if (rows.length < PAGE) return;
     }
   }
+}
+
+function entryInserter(database: DatabaseSync): (line: EntriesLine) => void {
+  const insert = database.prepare('INSERT INTO temp.log_entries VALUES (?, ?, ?)');
+  return ({ log, first, entries }) => entries.forEach((entry, i) => insert.run(log, first + i, entry));
+}
+
+/** The pages of a tenant's log among the payloads of a folder, to be read. */
+function pagesIn(blobs: BlobArchive, tenant: string): Pick<Pages, 'get'> {
+  return { get: async (reference) => checkedPage(tenant, reference, await blobs.get(tenant, reference)) };
 }
 
 function asItStands({ body, hash }: LogLine): Commit {

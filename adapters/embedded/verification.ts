@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { LogFault } from '../../domain/audit/log-verifier';
 import { AlteredReceipt, ChainVerifier, type Commit } from '../../domain/kernel/commit';
 import { parseStream } from '../../domain/kernel/ids';
 import { payloadsOf } from '../../domain/market/payloads';
@@ -12,6 +13,7 @@ import { OTHER_DATABASES } from './backup';
 import { DATABASE_FILE, isDamage, NO_LOG } from './database';
 import { isHeld } from './folder';
 import { openLog } from './log';
+import { type LogAudit, LogWalk, type Pinned } from './log-verification';
 import { lostTail, readMark } from './mark';
 import { blobsIn } from './open';
 import type { ReadOnlyLog } from './read-only-log';
@@ -34,16 +36,24 @@ export interface Audit {
   readonly blobs: number | undefined;
   /** The first of them. */
   readonly named: readonly Fault[];
+  /** Where a key was given: what was found of the signed log. */
+  readonly log?: LogAudit;
 }
 
 /** Faults that are kept with their words; the rest is counted. */
 const MOST_NAMED = 1_000;
 const PROGRESS_EVERY = 2_000;
 
-/** What hashes alone can't show; said with every result. */
+/** What hashes alone can't show; said with every result without a key. */
 export const NOT_SHOWN = [
   'a whole stream, or the newest commits of a stream, that were cut off together with every trace of them',
   'commits that were all written anew, from some point to the end of their stream, with hashes that fit',
+];
+
+/** What a signed log can't show. */
+export const NOT_SHOWN_SIGNED = [
+  'receipts that are newer than the newest checkpoint, and what was done to them',
+  'a log that was taken back as a whole to an older checkpoint, or written anew by whoever holds its key: only a checkpoint that was kept elsewhere shows it',
 ];
 
 /**
@@ -51,22 +61,27 @@ export const NOT_SHOWN = [
  * Where the log lies in a folder, its blobs, its archive and its high-water mark are looked at as well.
  * @param onProgress hears how many commits were checked, and how many there are
  * @param call how the command line is called, in what it advises
+ * @param pinned with which the signed log is verified too; its entries stand in `temp.log_entries`
  */
 export function audit(
   { database, folder }: Pick<ReadOnlyLog, 'database' | 'folder'>,
   onProgress: (done: number, total: number) => void = () => undefined,
   call = 'npx formicary',
+  pinned?: Pinned,
 ): Audit {
   const named: Fault[] = [];
   let faults = 0;
   let streams = 0;
   let commits = 0;
+  let log: LogAudit | undefined;
   const blobs = folder === undefined ? undefined : new BlobWalk(folder);
   const add = (found: readonly Fault[]) => {
     faults += found.length;
     named.push(...found.slice(0, MOST_NAMED - named.length));
   };
   const payloads = (stream: string, index: number, content: Content) => blobs?.next(stream, index, content) ?? [];
+  const logged = (found: readonly LogFault[]) =>
+    found.map(({ kind, message }): Fault => ({ commit: undefined, kind, message }));
   try {
     // What is on record now; what comes while we read is for the next time.
     const mark = folder === undefined ? undefined : readMark(folder);
@@ -84,6 +99,11 @@ export function audit(
     }
     const archive = folder === undefined ? undefined : new ArchiveWalk(Archive.of(folder, database), folder, database);
     if (archive !== undefined) add(archive.files());
+    const logWalk = pinned === undefined ? undefined : new LogWalk(database, pinned);
+    const check = (stream: string, index: number, content: Content) => {
+      add(payloads(stream, index, content));
+      if (logWalk !== undefined) add(logged(logWalk.next(stream, index, content)));
+    };
     database.exec(
       'CREATE TEMP TABLE walk AS SELECT position, stream, idx FROM main.commits NOT INDEXED ORDER BY stream, idx, position',
     );
@@ -102,17 +122,22 @@ export function audit(
           continue;
         }
         add(walk.next(line.position, line.index, line));
-        add(payloads(stream, line.index, line));
+        check(stream, line.index, line);
         commits += 1;
       }
       const content = byPlace.get(position) as unknown as Content;
       add(walk.next(position, idx, content));
-      add(payloads(stream, idx, content));
+      check(stream, idx, content);
       commits += 1;
       if (commits % PROGRESS_EVERY === 0) onProgress(commits, total);
     }
     onProgress(total, total);
     if (archive !== undefined) add(archive.left(payloads));
+    if (logWalk !== undefined) {
+      const found = logWalk.finish();
+      add(logged(found.faults));
+      log = found.log;
+    }
     add(traces(database, archive));
     // While a host writes, a look at all pages would keep it from tidying up, and it finds what is damaged by itself.
     if (folder !== undefined && !isHeld(folder))
@@ -131,7 +156,7 @@ export function audit(
       },
     ]);
   }
-  return { streams, commits, faults, blobs: blobs?.checked, named };
+  return { streams, commits, faults, blobs: blobs?.checked, named, ...(log === undefined ? {} : { log }) };
 }
 
 const MOST_PAGES = 5;

@@ -275,6 +275,24 @@ export interface BlobArchive {
   get(tenant: string, reference: string): Promise<Uint8Array | undefined>;
 }
 
+// --------------------------------------------------------------------------------------------------- checkpoints
+
+/** Signs what a transparency log says of itself, as lines of a signed note (c2sp.org/signed-note). */
+export interface LogSigner {
+  /** The keys that verify what it signs in the name of a log, as verifier keys. */
+  verifierKeys(name: string): readonly string[] | Promise<readonly string[]>;
+  /** A line for each key. */
+  sign(name: string, text: string): readonly string[] | Promise<readonly string[]>;
+}
+
+/** Keeps checkpoints where whoever changes the log can't change them. */
+export interface Anchor {
+  /** For reports. */
+  readonly name: string;
+  /** Keeps the signed checkpoint of a tenant's log of so many leaves. Again is harmless. */
+  keep(tenant: string, size: number, note: string): Promise<void>;
+}
+
 // ------------------------------------------------------------------------------------------------------- presence
 
 /** Who is there: heartbeats with a time limit. Not events; only transitions are. */
@@ -416,6 +434,9 @@ export interface Ports {
   readonly queue: WorkQueue;
   readonly blobs: BlobArchive;
   readonly presence: Presence;
+  /** Signs checkpoints; undefined: none are made. */
+  readonly logSigner?: LogSigner;
+  readonly anchors?: readonly Anchor[];
   /** Publishes what happens, for others; undefined when nobody wants it. */
   readonly publisher?: Publisher;
   /**

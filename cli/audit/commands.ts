@@ -1,8 +1,9 @@
 /** The commands of receipts: what happened, why, and whether it holds. */
 import { Argument, type Command, Option } from 'commander';
-import { type All, command, type CommandModule, EXIT_CODES, runs, whole } from '../define';
+import { type All, collect, command, type CommandModule, EXIT_CODES, runs, whole } from '../define';
 import type * as ArchiveCommand from './archive';
 import type * as AsofCommand from './asof';
+import type * as CheckpointCommand from './checkpoint';
 import type * as ExportCommand from './export';
 import type * as RecomputeCommand from './recompute';
 import type * as RetentionCommand from './retention';
@@ -67,13 +68,34 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
     [
       'formicary verify  # also while a host is running',
       'formicary verify --data ./colony',
-      'formicary verify --export receipts.ndjson.gz',
+      'formicary verify receipts.ndjson.gz --key log.vkey  # and holds it against the signed log',
+      'formicary verify receipts.ndjson.gz --key log.vkey --checkpoint kept.checkpoint',
     ],
   )
+    .argument('[file]', 'an export, as --export')
     .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
     .option('-e, --export <file>', 'an export, .gz or not; - is standard input')
+    .option('-k, --key <key>', 'the verifier key of the log, or a file with it: one that you have from elsewhere')
+    .option('--checkpoint <file>', 'a checkpoint that was kept; may be given again', collect)
     .addHelpText('after', EXIT_CODES)
     .action(runs<VerifyCommand.VerifyInput>(() => (require('./verify') as typeof VerifyCommand).verify));
+
+  command(program, 'checkpoint', 'Sign what is in the log now; or show what was signed', [
+    'formicary checkpoint > now.checkpoint',
+    'formicary checkpoint --list',
+    'formicary checkpoint --keys > log.vkey  # once: keep it where the host is not',
+  ])
+    .addOption(new Option('--list', 'the checkpoints so far, newest first').conflicts('keys'))
+    .option('--keys', 'the keys that verify them')
+    .action(
+      runs<CheckpointCommand.CheckpointInput>(() => (require('./checkpoint') as typeof CheckpointCommand).checkpoint),
+    );
+
+  command(program, 'proof', 'Prove that a receipt is in the signed log, as a .tlog-proof', [
+    'formicary proof default/task/inv-4711@2 > inv-4711.tlog-proof',
+  ])
+    .argument('<receipt>', 'stream@index')
+    .action(runs<CheckpointCommand.ProofInput>(() => (require('./checkpoint') as typeof CheckpointCommand).proof));
 
   command(program, 'export', 'Write all receipts, a line each, so that others can verify them', [
     'formicary export receipts.ndjson.gz',

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { isHeld, PRIVATE_FILE } from '../../adapters/embedded/folder';
 import { hasLog } from '../../adapters/embedded/log';
-import type { LogLine } from '../../adapters/embedded/read-only-log';
+import type { EntriesLine, LogLine } from '../../adapters/embedded/read-only-log';
 import { salvagedLines } from '../../adapters/embedded/salvaged';
 import { canonicalize } from '../../domain/kernel/commit';
 import { dataFolder, openFolder } from '../log-file';
@@ -26,6 +26,7 @@ export async function exportLog(context: Context, { file, data, salvage: damaged
   if (damaged === true && data === undefined)
     throw new UsageError('--salvage reads a data folder', 'Name it with --data FOLDER.');
   let written = 0;
+  let receipts = 0;
   let progress: Bar | undefined;
   const everything = data !== undefined && context.globals.tenant === undefined;
   const lines =
@@ -39,6 +40,7 @@ export async function exportLog(context: Context, { file, data, salvage: damaged
     for await (const line of lines) {
       chunk.push(`${JSON.stringify(line)}\n`);
       written += 1;
+      if ('stream' in line) receipts += 1;
       if (chunk.length < CHUNK) continue;
       progress?.update(written);
       yield chunk.join('');
@@ -56,7 +58,7 @@ export async function exportLog(context: Context, { file, data, salvage: damaged
   }
   const whose = everything ? 'of all tenants' : `of the tenant ${context.globals.tenant ?? 'default'}`;
   if (toFile)
-    note(`${count(written, 'receipt')} ${whose} in ${file}; check them with: ${CALL} verify --export ${file}`);
+    note(`${count(receipts, 'receipt')} ${whose} in ${file}; check them with: ${CALL} verify --export ${file}`);
   if (data === undefined)
     note(
       `A host answers for one tenant: \`${CALL} export FILE --data FOLDER\` writes those of all, also while the host runs.`,
@@ -80,16 +82,24 @@ function* fromDamaged(context: Context, folder: string): Generator<LogLine> {
 }
 
 /** The receipts of the tenant as the host gives them; their canonical form is made again. */
-async function* fromHost({ client }: Context): AsyncGenerator<LogLine> {
+async function* fromHost({ client }: Context): AsyncGenerator<LogLine | EntriesLine> {
+  // Before the receipts: what is logged meanwhile would be missing among those that were read before.
+  yield* client.checkpoints.entries();
   for await (const { hash, ...unsealed } of client.receipts.all({ limit: CHUNK }))
     yield { stream: unsealed.stream, index: unsealed.index, hash, body: canonicalize(unsealed) };
 }
 
-/** The bytes as they are stored: of one tenant, or of all. */
-function* fromFolder(folder: string, tenant: string | undefined, begin: (total: number) => void): Generator<LogLine> {
+/** The bytes as they are stored: of one tenant, or of all; and the entries of their signed logs. */
+async function* fromFolder(
+  folder: string,
+  tenant: string | undefined,
+  begin: (total: number) => void,
+): AsyncGenerator<LogLine | EntriesLine> {
   const log = openFolder(folder);
   try {
     begin(log.places);
+    // Before the receipts, for the same reason.
+    yield* log.entries(tenant);
     yield* log.lines(tenant);
     if (log.wasDisturbed())
       throw new UsageError(

@@ -1,4 +1,7 @@
-import { audit, NOT_SHOWN } from '../../adapters/embedded/verification';
+import { readFileSync } from 'node:fs';
+import type { LogAudit, Pinned } from '../../adapters/embedded/log-verification';
+import { audit, NOT_SHOWN, NOT_SHOWN_SIGNED } from '../../adapters/embedded/verification';
+import { parseVerifierKey } from '../../domain/kernel/note';
 import { dataFolder, loadExport, openFolder, sizeOf } from '../log-file';
 import {
   bad,
@@ -18,24 +21,35 @@ import {
 export interface VerifyInput {
   readonly data?: string;
   readonly export?: string;
+  /** The same, as an argument. */
+  readonly file?: string;
+  /** A verifier key, or a file that holds one. */
+  readonly key?: string;
+  /** Files with checkpoints that were kept. */
+  readonly checkpoint?: readonly string[];
 }
 
 /** Faults that are printed; --json has more. */
 const MOST_PRINTED = 50;
 
-/** Walks every chain of a data folder or an export, without a host. */
+/** Walks every chain of a data folder or an export, and with a key its signed log, without a host. */
 export async function verify(context: Context, input: VerifyInput): Promise<void> {
-  if (input.data !== undefined && input.export !== undefined) throw new UsageError('give --data or --export, not both');
-  const source = input.export ?? dataFolder(input.data);
+  const file = input.export ?? input.file;
+  if ([input.data, input.export, input.file].filter((given) => given !== undefined).length > 1)
+    throw new UsageError('give an export or --data, and one of it');
+  const pinned = pinnedOf(input);
+  const source = file ?? dataFolder(input.data);
   const started = performance.now();
   let progress: Bar | undefined;
-  const log = input.export === undefined ? openFolder(source) : await load(input.export);
+  const log = file === undefined ? openFolder(source) : await load(file);
   try {
     const onProgress = (done: number, total: number) => {
       progress ??= bar('Verifying', total);
       progress.update(done);
     };
-    const { streams, commits, faults, blobs, named } = audit(log, onProgress, CALL);
+    if (pinned !== undefined) await log.takeEntries();
+    const { streams, commits, faults, blobs, named, log: signed } = audit(log, onProgress, CALL, pinned);
+    const notShown = pinned === undefined ? NOT_SHOWN : NOT_SHOWN_SIGNED;
     progress?.stop();
     if (log.wasDisturbed())
       throw new UsageError(
@@ -44,7 +58,16 @@ export async function verify(context: Context, input: VerifyInput): Promise<void
       );
     if (faults > 0) context.foundWrong();
     if (context.json)
-      return printJson({ source, streams, commits, faults, blobs: blobs ?? null, named, not_shown: NOT_SHOWN });
+      return printJson({
+        source,
+        streams,
+        commits,
+        faults,
+        blobs: blobs ?? null,
+        log: signed,
+        named,
+        not_shown: notShown,
+      });
     for (const { kind, message } of named.slice(0, MOST_PRINTED)) print(`${bad(kind.padEnd(10))}  ${message}`);
     if (faults > MOST_PRINTED) print(dim(`and ${faults - MOST_PRINTED} more`));
     const seconds = ((performance.now() - started) / 1_000).toFixed(1);
@@ -56,17 +79,51 @@ export async function verify(context: Context, input: VerifyInput): Promise<void
         ? good('Every commit hashes to its receipt and names the one before it.')
         : bad('The log does NOT hold.'),
     );
+    if (signed !== undefined) printSigned(signed, faults === 0);
     if (blobs === undefined)
       print(dim('An export has no blobs beside it: payloads that receipts name were not looked for.'));
+    const lines = notShown.map((line) => `  – ${line}`).join('\n');
     print(
       dim(
-        `Hashes alone do not show:\n${NOT_SHOWN.map((line) => `  – ${line}`).join('\n')}\nA signed root over the heads of all streams would.`,
+        pinned === undefined
+          ? `Hashes alone do not show:\n${lines}\nThe signed log does: give its key with --key.`
+          : `The signed log does not show:\n${lines}`,
       ),
     );
   } finally {
     progress?.stop();
     log.close();
   }
+}
+
+/** The key and the checkpoints that the verifier brings along. Throws `UsageError`. */
+function pinnedOf({ key, checkpoint = [] }: VerifyInput): Pinned | undefined {
+  if (key === undefined) {
+    if (checkpoint.length > 0) throw new UsageError('--checkpoint needs --key: nothing is believed without it');
+    return undefined;
+  }
+  const text = key.includes('+') ? key : readGiven(key).trim();
+  const parsed = parseVerifierKey(text);
+  if ('fault' in parsed)
+    throw new UsageError(`the key ${parsed.fault}`, `\`${CALL} checkpoint --keys\` shows the keys of a host.`);
+  return { key: parsed, kept: checkpoint.map((file) => ({ from: file, note: readGiven(file) })) };
+}
+
+function readGiven(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`${file} can't be read: ${(error as Error).message}`);
+  }
+}
+
+function printSigned({ origin, entries, checkpoints, covered, newer }: LogAudit, holds: boolean): void {
+  print(
+    `${bold(origin)}: ${count(checkpoints, 'checkpoint')}, ${count(entries, 'leaf', 'leaves')}, ${count(covered, 'receipt')} as logged${newer === 0 ? '' : `, ${newer} newer than the log`}`,
+  );
+  print(
+    holds ? good('The log is signed by the key, and holds these receipts.') : bad('The log does not vouch for it.'),
+  );
 }
 
 async function load(file: string): ReturnType<typeof loadExport> {

@@ -1,5 +1,6 @@
 /** The aggregates of audit. */
 import { denialDecider } from './denial';
+import { logDecider } from './log';
 import { retentionDecider } from './retention';
 
-export const auditAggregates = [denialDecider, retentionDecider] as const;
+export const auditAggregates = [denialDecider, logDecider, retentionDecider] as const;

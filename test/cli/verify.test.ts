@@ -293,7 +293,7 @@ describe('what it can not show', () => {
     expect(stdout).toContain(
       'Hashes alone do not show:\n  – a whole stream, or the newest commits of a stream, that were cut off together with every trace of them\n  – commits that were all written anew',
     );
-    expect(stdout).toContain('A signed root over the heads of all streams would.');
+    expect(stdout).toContain('The signed log does: give its key with --key.');
   });
 });
 

@@ -1,33 +1,7 @@
 /** The commands of docs/decisions-guide.md, run in their order against a fresh host, print what the page shows. */
 import { Formicary } from '../../client/client';
 import { startTestHost } from '../support/host';
-import { blocksOf, LEAST_SECONDS, pageOf, readOn, secondsIn, shell } from './walk';
-
-interface Step {
-  readonly command: string;
-  readonly expected: readonly string[];
-}
-
-/** `$ command`, over several lines where they end with `\`, and below it what it prints. */
-function stepsOf(page: string): Step[] {
-  return blocksOf(page, 'console').flatMap((block) =>
-    block
-      .split(/^\$ /m)
-      .slice(1)
-      .map((step) => {
-        const [command = '', ...expected] = step.trimEnd().replaceAll('\\\n', ' ').split('\n');
-        return { command, expected };
-      }),
-  );
-}
-
-/** `…` stands for anything within a line, and alone for any lines. */
-function patternOf(lines: readonly string[]): RegExp {
-  const quoted = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  return new RegExp(
-    `^${lines.map((line) => (line === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(quoted).join('.*')}\\n`)).join('')}$`,
-  );
-}
+import { LEAST_SECONDS, pageOf, patternOf, readOn, secondsIn, shell, stepsOf } from './walk';
 
 test('every command prints what the page shows, also to somebody who reads slowly', async () => {
   const page = pageOf('docs/decisions-guide.md');

@@ -27,6 +27,32 @@ export function commandsOf(block: string): string[] {
     .filter((line) => line !== '');
 }
 
+export interface Step {
+  readonly command: string;
+  readonly expected: readonly string[];
+}
+
+/** `$ command`, over several lines where they end with `\`, and below it what it prints. */
+export function stepsOf(page: string): Step[] {
+  return blocksOf(page, 'console').flatMap((block) =>
+    block
+      .split(/^\$ /m)
+      .slice(1)
+      .map((step) => {
+        const [command = '', ...expected] = step.trimEnd().replaceAll('\\\n', ' ').split('\n');
+        return { command, expected };
+      }),
+  );
+}
+
+/** `…` stands for anything within a line, and alone for any lines. */
+export function patternOf(lines: readonly string[]): RegExp {
+  const quoted = (text: string) => text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  return new RegExp(
+    `^${lines.map((line) => (line === '…' ? '(?:.*\\n)*?' : `${line.split('…').map(quoted).join('.*')}\\n`)).join('')}$`,
+  );
+}
+
 /** Every time that a command gives, in seconds. */
 export function secondsIn(text: string): number[] {
   return [...text.matchAll(/(?:--(?:\w+-)?seconds[ =]|"\w+_seconds":)(\d+)/g)].map(([, seconds]) => Number(seconds));
@@ -43,9 +69,10 @@ export interface Shown {
 }
 
 /** Runs a command in a shell where `npx formicary` is the compiled command line. */
-export async function shell(command: string, env: Readonly<Record<string, string>>): Promise<Shown> {
+export async function shell(command: string, env: Readonly<Record<string, string>>, cwd?: string): Promise<Shown> {
   const { FORMICARY_TENANT, FORMICARY_PRINCIPAL, FORMICARY_DATA, FORCE_COLOR, ...rest } = process.env;
   const { stdout } = await promisify(execFile)('sh', ['-c', `${NPX()}\n{ ${command}\n} 2>&1; echo "$?"`], {
+    cwd,
     env: { ...rest, ...env },
   });
   const [, output = '', code] = /^([\s\S]*?)(\d+)\n$/.exec(stdout) ?? [];

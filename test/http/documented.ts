@@ -43,6 +43,7 @@ export const DECISION_TAGS: ReadonlySet<string> = new Set([
   'Channels',
   'Decisions',
   'Retention',
+  'Signed log',
 ]);
 
 /** What is wrong with an answer of a path or method that the document has not. */
@@ -73,7 +74,7 @@ export function documented(document: Document): Check {
     return parser;
   };
 
-  const check = (method: string, path: string, { status, headers, body }: Reply): string[] => {
+  const check = (method: string, path: string, { status, headers, text, body }: Reply): string[] => {
     const [plain] = path.split('?') as [string];
     const operation = routes
       .flatMap(({ pattern, operations }) => (pattern.test(plain) ? [operations[method.toLowerCase()]] : []))
@@ -96,7 +97,7 @@ export function documented(document: Document): Check {
         : undefined;
     if (type !== undefined && !Object.hasOwn(content.examples ?? {}, type))
       return [`${type} is not documented for ${status}`];
-    const parsed = parserOf(content.schema).safeParse(body);
+    const parsed = parserOf(content.schema).safeParse(media === 'text/plain' ? text : body);
     return parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   };
   return Object.assign(check, {

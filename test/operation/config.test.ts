@@ -69,6 +69,8 @@ describe('the embedded profile', () => {
     logLevel: 'info',
     traces: false,
     publicUrl: 'http://127.0.0.1:7071',
+    logKey: undefined,
+    anchors: { folder: undefined, git: undefined },
     webhookHosts: [],
     smtp: undefined,
     azure: undefined,
@@ -92,6 +94,9 @@ describe('the embedded profile', () => {
       FORMICARY_LOG: 'silent',
       FORMICARY_PUBLIC_URL: 'https://colony.example/',
       FORMICARY_WEBHOOK_HOSTS: 'a.internal,,b.internal',
+      FORMICARY_LOG_KEY: `${'A'.repeat(43)}=`,
+      FORMICARY_ANCHOR_FOLDER: '/mnt/anchors',
+      FORMICARY_ANCHOR_GIT: '/srv/anchors',
       OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://127.0.0.1:4318/v1/traces',
     });
     expect(settings).toEqual({
@@ -103,6 +108,8 @@ describe('the embedded profile', () => {
       maxClockBehindSeconds: 600,
       logLevel: 'silent',
       publicUrl: 'https://colony.example',
+      logKey: `${'A'.repeat(43)}=`,
+      anchors: { folder: '/mnt/anchors', git: '/srv/anchors' },
       webhookHosts: ['a.internal', 'b.internal'],
       traces: true,
     });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import type { WriteOperation, WriteResult } from '../../adapters/embedded/writer';
 import type { BlobArchive } from '../../app/engine/ports';
-import { sha256 } from '../../domain/kernel/commit';
+import { digestOf } from '../../domain/kernel/merkle';
 
 /** What a `Database` is to the stores, on one connection to memory. */
 export class MemoryDatabase {
@@ -82,7 +82,7 @@ export class MemoryBlobs implements BlobArchive {
   private readonly blobs = new Map<string, Uint8Array>();
 
   async put(tenant: string, bytes: Uint8Array): Promise<string> {
-    const reference = `sha256:${sha256(Buffer.from(bytes).toString('latin1'))}`;
+    const reference = `sha256:${digestOf(bytes).toString('hex')}`;
     this.blobs.set(`${tenant} ${reference}`, bytes);
     return reference;
   }

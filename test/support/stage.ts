@@ -19,7 +19,17 @@ import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { Colony, type ConsumerGroup } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import { AllowAll } from '../../app/engine/policy';
-import type { Checkpoint, EventStore, Keys, Outbound, Policy, Ports, Presence } from '../../app/engine/ports';
+import type {
+  Anchor,
+  Checkpoint,
+  EventStore,
+  Keys,
+  LogSigner,
+  Outbound,
+  Policy,
+  Ports,
+  Presence,
+} from '../../app/engine/ports';
 import type { CacheBounds } from '../../app/engine/streams';
 import type { IdentityOptions } from '../../app/identity/module';
 import { type ChainFault, ChainVerifier, type Commit, unseal } from '../../domain/kernel/commit';
@@ -129,6 +139,9 @@ export interface StageOptions {
   readonly cache?: CacheBounds;
   /** What tokens are signed with. */
   readonly identity?: IdentityOptions;
+  /** Signs checkpoints, of every process; without one none are made. */
+  readonly logSigner?: LogSigner;
+  readonly anchors?: readonly Anchor[];
 }
 
 export class Stage {
@@ -218,6 +231,8 @@ export class Stage {
       queue: guard('queue', await SqliteWorkQueue.open(database)),
       blobs: guard('blobs', this.blobs),
       presence: guard('presence', this.presence),
+      logSigner: this.options.logSigner,
+      anchors: this.options.anchors,
       policy: { evaluate: (input) => this.policy.evaluate(input) },
       outbound: this.outbound,
       clock: this.clock,

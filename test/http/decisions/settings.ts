@@ -127,3 +127,25 @@ test('figures say how often people were needed', async () => {
     approvals: { approved: 1, agreement: 1 },
   });
 });
+
+test('the signed log has a checkpoint, its leaves, its keys, and a proof for each receipt in it', async () => {
+  const api = tenant('signed');
+  expect(slug(await api('/v1/checkpoints', { method: 'POST' }))).toBe('404 log-empty');
+  expect(await ok(api('/v1/checkpoints'))).toEqual({ value: [], keys: [] });
+  expect(await ok(api('/v1/log'))).toEqual({ value: [] });
+  await ok(api('/v1/tasks', { method: 'POST', json: { id: 'signed', task_type: 'report' } }));
+  expect(slug(await api('/v1/streams/task/signed/0/proof'))).toBe('404 not-logged');
+  const { checkpoint } = await ok(api('/v1/checkpoints', { method: 'POST' }));
+  expect(await ok(api('/v1/checkpoints', { method: 'POST' }))).toEqual({ checkpoint });
+  const listed = await ok(api('/v1/checkpoints'));
+  expect(listed.value).toEqual([checkpoint]);
+  expect(listed.keys[0]).toMatch(new RegExp(`^${checkpoint.origin}\\+[0-9a-f]{8}\\+`));
+  const [page] = (await ok(api('/v1/log'))).value;
+  expect(page).toMatchObject({ log: checkpoint.origin, first: 0 });
+  expect(page.entries).toHaveLength(checkpoint.size);
+  const proof = await api('/v1/streams/task/signed/0/proof');
+  expect([proof.status, proof.headers['content-type']]).toEqual([200, 'text/plain; charset=utf-8']);
+  expect(proof.text).toContain(checkpoint.note);
+  expect(slug(await api('/v1/streams/task/signed/9/proof'))).toBe('404 not-found');
+  expect(slug(await api('/v1/streams/task/another/0/proof'))).toBe('404 not-found');
+});

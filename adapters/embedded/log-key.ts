@@ -1,0 +1,38 @@
+/** The key that signs checkpoints, in a file of its own beside the database; a backup holds none of it. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { prepareFolder, PRIVATE_FILE, privateFile } from './folder';
+
+export const LOG_KEY_FILE = 'formicary.log-key';
+const KEY_BYTES = 32;
+
+/** The key of a folder, 32 bytes in base64, which is made when there is none. */
+export function logKeyIn(folder: string): string {
+  const file = join(folder, LOG_KEY_FILE);
+  const known = readKey(file);
+  if (known !== undefined) {
+    privateFile(file);
+    return known;
+  }
+  prepareFolder(folder);
+  const key = randomBytes(KEY_BYTES).toString('base64');
+  try {
+    writeFileSync(file, `${key}\n`, { mode: PRIVATE_FILE, flag: 'wx', flush: true });
+    return key;
+  } catch (error) {
+    // Two may begin at once: the first one's stands.
+    const other = (error as NodeJS.ErrnoException).code === 'EEXIST' ? readKey(file) : undefined;
+    if (other === undefined) throw error;
+    return other;
+  }
+}
+
+function readKey(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

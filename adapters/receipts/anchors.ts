@@ -1,0 +1,87 @@
+/**
+ * Where checkpoints are kept outside, so that whoever changes a log can't change what it said before: a folder, for
+ * example of another machine or on a medium that is written once; a Git repository; an archive of payloads that nobody
+ * may change.
+ */
+import { execFile } from 'node:child_process';
+import { mkdir, open, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Anchor, BlobArchive } from '../../app/engine/ports';
+import { isTenant } from '../../domain/kernel/ids';
+
+/** A file each: `tenant/000000000042.checkpoint`, named after the leaves of the log, so that they stand in order. */
+const SIZE_DIGITS = 12;
+const GIT_TIMEOUT_MS = 30_000;
+const run = promisify(execFile);
+
+export class FolderAnchor implements Anchor {
+  readonly name: string = 'folder';
+
+  constructor(protected readonly folder: string) {}
+
+  async keep(tenant: string, size: number, note: string): Promise<void> {
+    await this.write(tenant, size, note);
+  }
+
+  /** Answers the file's path below the folder. Throws when another checkpoint of that size is there. */
+  protected async write(tenant: string, size: number, note: string): Promise<string> {
+    if (!isTenant(tenant)) throw new RangeError(`not a tenant: ${tenant}`);
+    const path = join(tenant, `${String(size).padStart(SIZE_DIGITS, '0')}.checkpoint`);
+    const place = join(this.folder, path);
+    await mkdir(join(this.folder, tenant), { recursive: true });
+    try {
+      const file = await open(place, 'wx');
+      await file
+        .writeFile(note)
+        .then(() => file.sync())
+        .finally(() => file.close());
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      if ((await readFile(place, 'utf8')) !== note)
+        throw new Error(`${place} holds another checkpoint of ${size} leaves: it is left as it is`, { cause: error });
+    }
+    return path;
+  }
+}
+
+/** A commit for each checkpoint; to push it elsewhere is for a hook of the repository, or for whoever keeps it. */
+export class GitAnchor extends FolderAnchor {
+  override readonly name = 'git';
+  private last: Promise<void> = Promise.resolve();
+
+  /** @param folder the work tree of a repository */
+  override async keep(tenant: string, size: number, note: string): Promise<void> {
+    // Git takes one at a time.
+    const kept = this.last.then(() => this.commit(tenant, size, note));
+    this.last = kept.catch(() => undefined);
+    await kept;
+  }
+
+  private async commit(tenant: string, size: number, note: string): Promise<void> {
+    const path = await this.write(tenant, size, note);
+    await this.git('add', '--', path);
+    const staged = await this.git('diff', '--cached', '--name-only', '--', path);
+    if (staged === '') return;
+    await this.git(
+      ...['-c', 'user.name=Formicary', '-c', 'user.email=formicary@localhost'],
+      ...['commit', '--quiet', '-m', `Checkpoint of ${tenant}: ${size} leaves`, '--', path],
+    );
+  }
+
+  private async git(...args: readonly string[]): Promise<string> {
+    const { stdout } = await run('git', ['-C', this.folder, ...args], { timeout: GIT_TIMEOUT_MS });
+    return stdout.trim();
+  }
+}
+
+/** An archive of payloads whose container nobody may change or shorten: see `Retention` of `AzureBlobArchive`. */
+export class BlobAnchor implements Anchor {
+  readonly name = 'blob';
+
+  constructor(private readonly archive: BlobArchive) {}
+
+  async keep(tenant: string, _size: number, note: string): Promise<void> {
+    await this.archive.put(tenant, Buffer.from(note));
+  }
+}

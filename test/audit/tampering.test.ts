@@ -1,0 +1,414 @@
+/**
+ * What was done to an export, and who finds it: the product's verifier, the Python page, and Go's own code where it was
+ * built (FORMICARY_GO_VERIFIER). Each has the export, a key that is pinned, and at times a checkpoint that was kept.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ReadOnlyLog } from '../../adapters/embedded/read-only-log';
+import { audit } from '../../adapters/embedded/verification';
+import { Ed25519LogSigner } from '../../adapters/receipts/signer';
+import type { LogSigner } from '../../app/engine/ports';
+import type { LogEvent } from '../../domain/audit/log';
+import { type Commit, sha256 } from '../../domain/kernel/commit';
+import { checkpointText, noteOf, parseCheckpoint, parseVerifierKey, type VerifierKey } from '../../domain/kernel/note';
+import { chain, nextCommit } from '../support/commits';
+import { TENANT } from '../support/stage';
+import {
+  CHECKPOINTS,
+  type Export,
+  exportOf,
+  linesOf,
+  ORIGIN,
+  receiptAt,
+  rewrite,
+  SIGNER,
+  signing,
+  VKEY,
+  write,
+} from './logged';
+import { append } from './logged';
+
+const A = `${TENANT}/note/a`;
+const B = `${TENANT}/note/b`;
+const C = `${TENANT}/note/c`;
+const PAGE = join(__dirname, '../../tools/verify.py');
+const GO = process.env['FORMICARY_GO_VERIFIER'];
+
+let folder: string;
+/** Two checkpoints, and a receipt after the second. */
+let whole: Export;
+/** The same colony after the first checkpoint. */
+let older: Export;
+/** Another past with the same key: what somebody else was shown. */
+let other: Export;
+/** The same receipts, signed with another key. */
+let replaced: Export;
+
+async function colonyOf(data: string, logSigner: LogSigner = SIGNER): Promise<{ older: Export; whole: Export }> {
+  const stage = await signing({ logSigner });
+  try {
+    const a = await write(stage, A, 3, undefined, (n) => ({ n, data }));
+    await write(stage, B, 4);
+    await append(stage, C, [nextCommit(C, undefined, {}, { policy: { bundle: 'b', input: 'i', decision: 'deny' } })]);
+    await write(stage, 'elsewhere/note/a', 2);
+    await stage.colony.checkpoints.make(TENANT);
+    const first = await exportOf(stage);
+    // Twenty minutes later.
+    await write(stage, A, 2, { ...a, at: '2026-11-21T10:20:00.000Z' });
+    stage.clock.time += 25 * 60_000;
+    await stage.colony.checkpoints.make(TENANT);
+    await write(stage, B, 1, { ...(stage.stream(B).at(-1) as Commit), at: '2026-11-21T10:30:00.000Z' });
+    return { older: first, whole: await exportOf(stage) };
+  } finally {
+    await stage.end();
+  }
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'formicary-tampering-'));
+  ({ whole, older } = await colonyOf('one'));
+  ({ whole: other } = await colonyOf('two'));
+  ({ whole: replaced } = await colonyOf('one', new Ed25519LogSigner(Buffer.alloc(32, 8).toString('base64'))));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const newestNote = (exported: Export): string => notesOf(exported).at(-1) as string;
+
+function notesOf({ receipts }: Export): string[] {
+  return receipts
+    .filter(({ stream }) => stream === CHECKPOINTS)
+    .flatMap(({ body }) => (JSON.parse(body) as { events: LogEvent[] }).events.map(({ data }) => data.note));
+}
+
+/** Changes what a receipt of the log says, and seals it anew. */
+function changeCheckpoint(exported: Export, index: number, change: (data: LogEvent['data']) => LogEvent['data']): void {
+  rewrite(exported, CHECKPOINTS, (commit) =>
+    commit.index === index
+      ? { ...commit, events: (commit.events as LogEvent[]).map((event) => ({ ...event, data: change(event.data) })) }
+      : commit,
+  );
+}
+
+interface Found {
+  readonly kinds: readonly string[];
+  readonly text: string;
+}
+
+async function byProduct(exported: Export, kept: readonly string[]): Promise<Found> {
+  async function* lines() {
+    yield* linesOf(exported);
+  }
+  const log = await ReadOnlyLog.load(lines());
+  try {
+    const pinned = {
+      key: parseVerifierKey(VKEY) as VerifierKey,
+      kept: kept.map((note, i) => ({ from: `kept-${i}`, note })),
+    };
+    const { named } = audit(log, undefined, undefined, pinned);
+    return { kinds: kindsOf(named.map(({ kind }) => kind)), text: named.map(({ message }) => message).join('\n') };
+  } finally {
+    log.close();
+  }
+}
+
+let files = 0;
+function byProgram(command: string, args: readonly string[], exported: Export, kept: readonly string[]): Found {
+  files += 1;
+  const file = join(folder, `${files}.jsonl`);
+  writeFileSync(
+    file,
+    linesOf(exported)
+      .map((line) => `${JSON.stringify(line)}\n`)
+      .join(''),
+  );
+  const checkpoints = kept.map((note, i) => {
+    const path = join(folder, `${files}-${i}.checkpoint`);
+    writeFileSync(path, note);
+    return path;
+  });
+  const { status, stdout, stderr } = spawnSync(command, [...args, file, VKEY, ...checkpoints], { encoding: 'utf8' });
+  if (status !== 0 && status !== 1) throw new Error(`${command} ended with ${status}: ${stdout}${stderr}`);
+  const kinds = kindsOf(
+    stdout
+      .split('\n')
+      .slice(0, -2)
+      .map((line) => line.split(' ')[0] as string),
+  );
+  expect(status).toBe(kinds.length > 0 ? 1 : 0);
+  return { kinds, text: stdout };
+}
+
+const kindsOf = (kinds: readonly string[]) => [...new Set(kinds)].sort();
+
+/** What each verifier finds. */
+async function verified(exported: Export, kept: readonly string[] = []) {
+  return {
+    product: await byProduct(exported, kept),
+    python: byProgram('python3', [PAGE], exported, kept),
+    go: GO === undefined ? undefined : byProgram(GO, [], exported, kept),
+  };
+}
+
+function copyOf(exported: Export): Export {
+  return { log: exported.log, entries: [...exported.entries], receipts: [...exported.receipts] };
+}
+
+test('an export that nobody touched holds, beside checkpoints that were kept', async () => {
+  for (const [exported, kept] of [
+    [whole, []],
+    [whole, [newestNote(whole), newestNote(older)]],
+    [older, [newestNote(older)]],
+    [other, []],
+  ] as const) {
+    const { product, python, go } = await verified(exported, kept);
+    expect(product.kinds).toEqual([]);
+    expect(python.kinds).toEqual([]);
+    expect(go?.kinds ?? []).toEqual([]);
+  }
+});
+
+type Tampering = [
+  what: string,
+  /** What all find; Go's code looks at the signed log alone, and has the third. */
+  expected: readonly string[],
+  go: readonly string[],
+  change: (exported: Export) => Export | void,
+  kept?: () => readonly string[],
+];
+
+const without = (exported: Export, stream: string, from: number, to = Infinity): void => {
+  exported.receipts = exported.receipts.filter(
+    (line) => line.stream !== stream || line.index < from || line.index > to,
+  );
+};
+
+const TAMPERINGS: readonly Tampering[] = [
+  [
+    'a byte of a receipt was changed',
+    ['altered'],
+    ['altered'],
+    (exported) => {
+      const line = receiptAt(exported, A, 1);
+      const changed = { ...line, body: line.body.replace('"n":1', '"n":9') };
+      exported.receipts = exported.receipts.map((one) => (one === line ? changed : one));
+    },
+  ],
+  [
+    'a byte was changed together with its hash',
+    ['inserted', 'rewritten'],
+    ['rewritten'],
+    (exported) => {
+      const line = receiptAt(exported, A, 1);
+      const body = line.body.replace('"n":1', '"n":9');
+      exported.receipts = exported.receipts.map((one) => (one === line ? { ...line, body, hash: sha256(body) } : one));
+    },
+  ],
+  [
+    'a stream was written anew, with hashes that fit',
+    ['rewritten'],
+    ['rewritten'],
+    (exported) => rewrite(exported, A, (commit) => ({ ...commit, events: [] })),
+  ],
+  [
+    'a verdict was changed: what policy denied is allowed',
+    ['rewritten'],
+    ['rewritten'],
+    (exported) =>
+      rewrite(exported, C, (commit) => ({
+        ...commit,
+        meta: { ...commit.meta, policy: { ...commit.meta.policy, decision: 'allow' } },
+      })),
+  ],
+  [
+    'who did it was changed',
+    ['rewritten'],
+    ['rewritten'],
+    (exported) =>
+      rewrite(exported, B, (commit) => ({
+        ...commit,
+        meta: { ...commit.meta, actor: { id: 'somebody-else', kind: 'human' } },
+      })),
+  ],
+  ['the end of a stream was dropped', ['missing'], ['missing'], (exported) => without(exported, A, 3)],
+  ['a receipt in the middle was dropped', ['missing'], ['missing'], (exported) => without(exported, B, 1, 1)],
+  ['the beginning of a stream was dropped', ['missing'], ['missing'], (exported) => without(exported, B, 0, 1)],
+  ['a stream was deleted', ['missing'], ['missing'], (exported) => without(exported, C, 0)],
+  [
+    'a stream was deleted, and its leaf with it',
+    ['log-altered'],
+    ['log-altered'],
+    (exported) => {
+      without(exported, C, 0);
+      exported.entries = exported.entries.filter((entry) => !entry.includes(C));
+    },
+  ],
+  [
+    'a stream was inserted, of an earlier time',
+    ['inserted'],
+    [],
+    (exported) => {
+      for (const { commit, body } of chain(`${TENANT}/note/forged`, 2))
+        exported.receipts.push({ stream: commit.stream, index: commit.index, hash: commit.hash, body });
+    },
+  ],
+  [
+    'a stream was inserted, with a leaf at the end of the log',
+    ['inserted', 'rolled-back'],
+    ['rolled-back'],
+    (exported) => {
+      for (const { commit, body } of chain(`${TENANT}/note/forged`, 1)) {
+        exported.receipts.push({ stream: commit.stream, index: commit.index, hash: commit.hash, body });
+        exported.entries.push(`commit ${commit.stream}@0 ${commit.hash}`);
+      }
+    },
+  ],
+  [
+    'a leaf was inserted within the log',
+    ['log-altered', 'rolled-back'],
+    ['log-altered', 'rolled-back'],
+    (exported) => void exported.entries.splice(9, 0, `commit ${TENANT}/note/forged@0 ${'a'.repeat(64)}`),
+  ],
+  [
+    'leaves were put in another order',
+    ['log-altered'],
+    ['log-altered'],
+    (exported) => {
+      const [first, second] = exported.entries as [string, string];
+      exported.entries.splice(0, 2, second, first);
+    },
+  ],
+  [
+    'receipts were put in another order, with hashes that fit',
+    ['rewritten'],
+    ['rewritten'],
+    (exported) => {
+      const events = [0, 1].map((index) => JSON.parse(receiptAt(exported, B, index).body) as { events: [] });
+      rewrite(exported, B, (commit) =>
+        commit.index > 1 ? commit : { ...commit, events: events[1 - commit.index]?.events ?? [] },
+      );
+    },
+  ],
+  [
+    'a receipt was moved to another stream',
+    ['inserted', 'misplaced', 'missing'],
+    ['missing'],
+    (exported) => {
+      const line = receiptAt(exported, C, 0);
+      exported.receipts = exported.receipts.map((one) => (one === line ? { ...line, stream: `${C}2` } : one));
+    },
+  ],
+  [
+    'the list of streams was changed',
+    ['log-altered'],
+    ['log-altered'],
+    (exported) => {
+      exported.entries = exported.entries.map((entry) =>
+        entry.startsWith('heads ') ? entry.replace(/.$/, '0') : entry,
+      );
+      exported.entries[exported.entries.length - 1] = `heads 3 ${'0'.repeat(64)}`;
+    },
+  ],
+  ['the end of the log was dropped', ['log-altered'], ['log-altered'], (exported) => void exported.entries.splice(-2)],
+  [
+    'an older state is shown than the checkpoint that was kept',
+    ['rolled-back'],
+    ['rolled-back'],
+    () => copyOf(older),
+    () => [newestNote(whole)],
+  ],
+  [
+    'the newest checkpoint was dropped, and its leaves were left',
+    ['rolled-back'],
+    ['rolled-back'],
+    (exported) => without(exported, CHECKPOINTS, 1),
+  ],
+  [
+    'another past is shown than to whoever kept a checkpoint',
+    ['split-view'],
+    ['split-view'],
+    () => copyOf(other),
+    () => [newestNote(whole)],
+  ],
+  [
+    'two pasts were signed, and both are shown',
+    ['rewritten', 'split-view'],
+    ['log-altered', 'rewritten'],
+    (exported) => changeCheckpoint(exported, 0, (data) => ({ ...data, note: notesOf(other)[1] as string })),
+  ],
+  [
+    'a signature was altered',
+    ['forged', 'rewritten'],
+    ['forged', 'rewritten'],
+    (exported) =>
+      changeCheckpoint(exported, 0, (data) => ({
+        ...data,
+        note: data.note.replace(/(.)(.{20}\n)$/, (_, one: string, rest: string) => `${one === 'A' ? 'B' : 'A'}${rest}`),
+      })),
+  ],
+  [
+    'a root was changed under a signature that stayed',
+    ['forged', 'rolled-back'],
+    ['forged', 'rolled-back'],
+    (exported) =>
+      changeCheckpoint(exported, 1, (data) => {
+        const signed = parseCheckpoint(data.note);
+        const text = checkpointText({ origin: ORIGIN, size: signed?.size ?? 0, root: Buffer.alloc(32, 3) });
+        return { ...data, note: noteOf(text, [data.note.split('\n').at(-2) as string]) };
+      }),
+  ],
+  ['all of it was signed with another key', ['other-key'], ['other-key'], () => copyOf(replaced)],
+  [
+    'a checkpoint of another log is shown for this one',
+    ['other-key', 'rolled-back'],
+    ['other-key', 'rolled-back'],
+    (exported) =>
+      changeCheckpoint(exported, 1, (data) => {
+        const text = data.note.split('\n\n')[0]?.replace(ORIGIN, 'localhost/log/other') ?? '';
+        return { ...data, note: noteOf(`${text}\n`, SIGNER.sign('localhost/log/other', `${text}\n`)) };
+      }),
+  ],
+  [
+    'a text of another log was signed in the name of this one',
+    ['other-key', 'rolled-back'],
+    ['log-altered'],
+    (exported) =>
+      changeCheckpoint(exported, 1, (data) => {
+        const text = data.note.split('\n\n')[0]?.replace(ORIGIN, 'localhost/log/other') ?? '';
+        return { ...data, note: noteOf(`${text}\n`, SIGNER.sign(ORIGIN, `${text}\n`)) };
+      }),
+  ],
+  ['the checkpoints were deleted', ['other-key'], ['other-key'], (exported) => without(exported, CHECKPOINTS, 0)],
+  [
+    'the log was renamed',
+    ['other-key'],
+    ['other-key'],
+    (exported) => {
+      exported.log = 'localhost/log/other';
+      rewrite(exported, CHECKPOINTS, (commit) => ({
+        ...commit,
+        events: (commit.events as LogEvent[]).map((event) => ({
+          ...event,
+          data: { ...event.data, origin: 'localhost/log/other' },
+        })),
+      }));
+    },
+  ],
+  [
+    'two leaves were put together to one that looks like their node',
+    ['log-altered'],
+    ['log-altered'],
+    (exported) => void exported.entries.splice(0, 2, exported.entries.slice(0, 2).map(sha256).join('')),
+  ],
+];
+
+test.each(TAMPERINGS.map((one) => [one[0], one] as const))('%s', async (_, tampering) => {
+  const [, expected, expectedOfGo, change, kept] = tampering;
+  const exported = copyOf(whole);
+  const changed = change(exported) ?? exported;
+  const { product, python, go } = await verified(changed, kept?.());
+  expect(product).toMatchObject({ kinds: expected });
+  expect(python).toMatchObject({ kinds: expected });
+  if (go !== undefined) expect(go).toMatchObject({ kinds: expectedOfGo });
+});

@@ -1,0 +1,65 @@
+import { Ed25519LogSigner } from '../../adapters/receipts/signer';
+import {
+  checkpointText,
+  noteOf,
+  openCheckpoint,
+  openNote,
+  parseVerifierKey,
+  type VerifierKey,
+} from '../../domain/kernel/note';
+
+/** The example of c2sp.org/signed-note. */
+const EXAMPLE_KEY = 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k';
+const EXAMPLE =
+  'This is an example message.\n\n\u2014 example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n';
+
+function key(text: string): VerifierKey {
+  const parsed = parseVerifierKey(text);
+  if ('fault' in parsed) throw new Error(parsed.fault);
+  return parsed;
+}
+
+const signer = new Ed25519LogSigner(Buffer.alloc(32, 7).toString('base64'));
+const [vkey] = signer.verifierKeys('host/log/a') as [string];
+const root = Buffer.alloc(32, 1);
+const signed = (origin: string, as = origin) => {
+  const text = checkpointText({ origin, size: 3, root });
+  return noteOf(text, signer.sign(as, text));
+};
+
+test('the example of the format holds', () => {
+  expect(openNote(EXAMPLE, key(EXAMPLE_KEY))).toEqual({ text: 'This is an example message.\n' });
+});
+
+test.each<[string, string, string]>([
+  ['an altered text', EXAMPLE.replace('example message', 'example massage'), 'forged'],
+  ['an altered signature', EXAMPLE.replace('Ok8n8srV1', 'Ok8n8srV2').replace('kn8srV1', 'kn8srV2'), 'forged'],
+  ['a line by another key alone', EXAMPLE.replace('example.com/foo Uw', 'example.com/bar Uw'), 'other-key'],
+  ['no signature', 'This is an example message.\n', 'forged'],
+  ['a control character', EXAMPLE.replace('an example', 'an\texample'), 'forged'],
+])('%s is not believed', (_, note, kind) => {
+  expect(openNote(note, key(EXAMPLE_KEY))).toMatchObject({ kind });
+});
+
+test('a line by an unknown key says nothing', () => {
+  const both = `${EXAMPLE}\u2014 other ${Buffer.alloc(70, 9).toString('base64')}\n`;
+  expect(openNote(both, key(EXAMPLE_KEY))).toEqual({ text: 'This is an example message.\n' });
+});
+
+test('what was signed is opened by the key of that log', () => {
+  expect(openCheckpoint(signed('host/log/a'), key(vkey))).toEqual({ origin: 'host/log/a', size: 3, root });
+});
+
+test('a checkpoint of another log, signed in the name of this one, is not of this one', () => {
+  expect(openCheckpoint(signed('host/log/b', 'host/log/a'), key(vkey))).toMatchObject({ kind: 'other-key' });
+  expect(openCheckpoint(signed('host/log/b'), key(vkey))).toMatchObject({ kind: 'other-key' });
+});
+
+test.each([
+  'x',
+  'name+00000000+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k',
+  'na me+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k',
+  'example.com/foo+530d903a+AukyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k',
+])('%s is no key', (text) => {
+  expect(parseVerifierKey(text)).toHaveProperty('fault');
+});

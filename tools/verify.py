@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Verifies an export of Formicary by a pinned key: python3 verify.py EXPORT VKEY [CHECKPOINT...]
+
+Needs nothing but Python 3.9. EXPORT is .jsonl or .jsonl.gz, VKEY a verifier key (c2sp.org/signed-note) that you have from
+elsewhere, CHECKPOINT files with checkpoints that you kept. Prints a line for each fault; ends with 1 when there is one.
+"""
+import base64, gzip, hashlib, json, re, sys
+from datetime import datetime, timedelta
+
+sha = lambda data: hashlib.sha256(data).digest()
+faults = []
+fault = lambda kind, message: faults.append((kind, message))
+
+# ------------------------------------------------------------------------------- Ed25519 (RFC 8032, section 5.1)
+P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+def add(a, b):
+    x, y, z, t = a; u, v, w, s = b
+    m, n, o, q = (y - x) * (v - u) % P, (y + x) * (v + u) % P, 2 * t * s * D % P, 2 * z * w % P
+    e, f, g, h = n - m, q - o, q + o, n + m
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+def times(k, a):
+    r = (0, 1, 1, 0)
+    while k:
+        if k & 1: r = add(r, a)
+        a, k = add(a, a), k >> 1
+    return r
+
+def point(data):
+    y = int.from_bytes(data, "little"); sign, y = y >> 255, y & (1 << 255) - 1
+    xx = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(xx, (P + 3) // 8, P)
+    if (x * x - xx) % P: x = x * pow(2, (P - 1) // 4, P) % P
+    if y >= P or (x * x - xx) % P or (x == 0 and sign): raise ValueError("no point")
+    x = P - x if x & 1 != sign else x
+    return x, y, 1, x * y % P
+
+BASE = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+def ed25519(key, message, signature):
+    try: a, r, s = point(key), point(signature[:32]), int.from_bytes(signature[32:], "little")
+    except ValueError: return False
+    h = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % L
+    u, v = times(s, BASE), add(r, times(h, a))
+    return len(signature) == 64 and s < L and (u[0] * v[2] - v[0] * u[2]) % P == 0 and (u[1] * v[2] - v[1] * u[2]) % P == 0
+
+# ------------------------------------------------------------------- notes and checkpoints (c2sp.org/signed-note)
+def parse_vkey(text):
+    name, keyid, encoded = text.strip().split("+", 2)
+    data = base64.b64decode(encoded, validate=True)
+    if data[:1] != b"\x01" or len(data) != 33 or sha(name.encode() + b"\n" + data)[:4].hex() != keyid:
+        sys.exit("that is no verifier key of Ed25519")
+    return name, keyid, data[1:]
+
+def checkpoint(source, note, vkey):
+    """(size, root) of a checkpoint that the key has signed, else None and a fault."""
+    name, keyid, key = vkey
+    try:
+        text, _, lines = note.rpartition("\n\n"); text += "\n"
+        signed = False
+        for line in lines.splitlines():
+            dash, who, encoded = line.split(" "); data = base64.b64decode(encoded, validate=True)
+            if dash != "\u2014": raise ValueError
+            if who != name or data[:4].hex() != keyid: continue
+            if not ed25519(key, text.encode(), data[4:]): return fault("forged", f"{source}: the signature does not fit")
+            signed = True
+        if not signed: return fault("other-key", f"{source}: not signed by {name}+{keyid}")
+        origin, size, root = text.split("\n")[:3]
+        if origin != name: return fault("other-key", f"{source}: of the log {origin}")
+        if not re.fullmatch("0|[1-9][0-9]*", size): raise ValueError
+        return int(size), base64.b64decode(root, validate=True)
+    except ValueError:
+        return fault("forged", f"{source}: no checkpoint")
+
+# --------------------------------------------------------------------------------- the tree (RFC 9162, section 2.1)
+class Tree:
+    def __init__(self): self.size, self.parts = 0, []
+    def push(self, entry):
+        size, node = 1, sha(b"\0" + entry.encode())
+        while self.parts and self.parts[-1][0] == size: node = sha(b"\1" + self.parts.pop()[1] + node); size *= 2
+        self.parts.append((size, node)); self.size += 1
+    def root(self):
+        if not self.parts: return sha(b"")
+        node = self.parts[-1][1]
+        for _, left in reversed(self.parts[:-1]): node = sha(b"\1" + left + node)
+        return node
+
+def heads_hash(heads, depth=0):
+    """Over the last receipt of each stream: {stream: (index, hash)}. A page holds 1,024; more are divided."""
+    if len(heads) <= 1024: return sha("".join(f"{s}@{i} {h}\n" for s, (i, h) in sorted(heads.items())).encode()).hex()
+    groups = {}
+    for s, head in heads.items(): groups.setdefault(sha(s.encode()).hex()[depth], {})[s] = head
+    return sha("".join(f"{d} {heads_hash(g, depth + 1)}\n" for d, g in sorted(groups.items())).encode()).hex()
+
+# ------------------------------------------------------------------------------------------------------- the export
+def main(export, vkey, kept_files):
+    vkey = parse_vkey(open(vkey).read() if "+" not in vkey else vkey)
+    receipts, entries, shown, tenants = {}, {}, {}, set()
+    with (gzip.open if export.endswith(".gz") else open)(export, "rt", encoding="utf-8", newline="\n") as lines:
+        for line in map(json.loads, filter(str.strip, lines)):
+            if "log" in line:
+                if line["log"] == vkey[0]:
+                    for i, entry in enumerate(line["entries"]):
+                        if entries.setdefault(line["first"] + i, entry) is not entry: fault("log-altered", f"leaf {line['first'] + i} stands there twice")
+                continue
+            place = (line["stream"], line["index"])
+            if place in receipts: fault("inserted", f"{place[0]}@{place[1]} stands there twice")
+            receipts[place] = (line["hash"], line["body"])
+    streams = {}
+    for (stream, index), _ in receipts.items(): streams.setdefault(stream, []).append(index)
+    times_of = {}
+    for stream, indexes in streams.items():                                       # the chain of each stream
+        previous, expected = None, 0
+        for index in sorted(indexes):
+            said, body = receipts[stream, index]; ref = f"{stream}@{index}"
+            if sha(body.encode()).hex() != said: fault("altered", f"{ref}: its bytes have another hash")
+            try: commit = json.loads(body)
+            except ValueError: fault("unreadable", ref); commit = {}
+            if (commit.get("stream"), commit.get("index")) != (stream, index): fault("misplaced", f"{ref}: says that it is {commit.get('stream')}@{commit.get('index')}")
+            if index != expected: fault("missing", f"{ref}: {expected} to {index - 1} before it are not there")
+            elif commit.get("previousHash") != previous: fault("inserted", f"{ref}: does not follow from the one before it")
+            previous, expected = said, index + 1
+            times_of[stream, index] = commit.get("at") or ""
+            for event in commit.get("events", []) if re.fullmatch("[^/]+/log/checkpoints", stream) else []:
+                data = event.get("data") or {}
+                if event.get("type") == "CheckpointSigned" and data.get("origin") == vkey[0]:
+                    tenants.add(stream.split("/")[0])
+                    found = checkpoint(ref, data.get("note", ""), vkey)
+                    if found and shown.get(found[0], found[1]) != found[1]: fault("split-view", f"{ref}: another root was signed over {found[0]} leaves")
+                    if found: shown[found[0]] = found[1]
+    kept = [(file, checkpoint(file, open(file, encoding="utf-8", newline="\n").read(), vkey)) for file in kept_files]
+    kept = [(file, found) for file, found in kept if found]
+    if not shown and not any(kind in ("forged", "other-key") for kind, _ in faults): fault("other-key", f"no checkpoint of the log {vkey[0]} is there")
+    if len(tenants) > 1: fault("split-view", f"{sorted(tenants)} say that they have the log {vkey[0]}")
+    newest = max(shown, default=0)
+
+    tree, heads, logged, believed = Tree(), {}, {}, 0                              # the entries give the signed roots
+    for leaf in range(len(entries)):
+        if leaf not in entries: fault("log-altered", f"leaf {leaf} is not there"); break
+        entry = entries[leaf]; tree.push(entry)
+        read = re.fullmatch(r"commit (\S+)@(\d+) ([0-9a-f]{64})", entry)
+        if read:
+            place = (read[1], int(read[2])); heads[read[1]] = (place[1], read[3])
+            if place in logged: fault("log-altered", f"{read[1]}@{read[2]} is in the log twice")
+            logged[place] = (leaf, read[3])
+        if tree.size in shown:
+            if tree.root() != shown[tree.size]: fault("log-altered", f"leaves {believed} to {leaf} don't give the root that was signed")
+            else:
+                believed = tree.size
+                if believed == newest and entry != f"heads {len(heads)} {heads_hash(heads)}": fault("log-altered", "another list of streams was signed")
+        for file, (size, root) in kept:
+            if size == tree.size and root != tree.root(): fault("split-view", f"{file}: another root was signed over {size} leaves")
+    for size in shown:
+        if size > tree.size: fault("log-altered", f"the log ends at {tree.size} of {size} leaves")
+    if shown and tree.size > newest: fault("rolled-back", f"the log goes on after the newest checkpoint, of {newest} leaves")
+    for file, (size, _) in kept:
+        if size > newest: fault("rolled-back", f"{file} is of {size} leaves, the newest of the export of {newest}")
+
+    logged = {place: said for place, (leaf, said) in logged.items() if leaf < believed}   # receipts are what was logged
+    ends = {}
+    for stream, index in logged: ends[stream] = max(index, ends.get(stream, -1))
+    for (stream, index), said in logged.items():
+        if stream not in streams: fault("missing", f"{stream} was deleted")
+        elif (stream, index) not in receipts: fault("missing", f"{stream}@{index} was dropped")
+        elif receipts[stream, index][0] != said: fault("rewritten", f"{stream}@{index} is another one than was logged")
+    covered = [place for place in logged if place in receipts and receipts[place][0] == logged[place]]
+    latest = max((times_of[place] for place in covered), default="")
+    early = (datetime.strptime(latest, "%Y-%m-%dT%H:%M:%S.%fZ") - timedelta(seconds=300)).isoformat(timespec="milliseconds") + "Z" if latest else ""
+    newer = [place for place in receipts if place not in logged and place[0].split("/")[0] in tenants]
+    for stream, index in newer:
+        if index <= ends.get(stream, -1) or times_of[stream, index] < early: fault("inserted", f"{stream}@{index} is not in the log, which is newer")
+    for kind, message in faults: print(f"{kind:12} {message}")
+    print(f"{vkey[0]}: {len(shown)} checkpoints, {tree.size} leaves, {len(covered)} receipts as logged, {len(newer)} not in the log: {'it does NOT hold' if faults else 'it holds'}")
+    return 1 if faults else 0
+
+if __name__ == "__main__":
+    if len(sys.argv) < 3: sys.exit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

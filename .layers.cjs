@@ -16,5 +16,5 @@ module.exports = {
     'test',
   ],
   /** In the order in which modules are made: each calls only those before it, and only through their `module.ts`. */
-  CAPABILITIES: ['identity', 'signals', 'repository', 'notices', 'market', 'oversight', 'audit', 'operation'],
+  CAPABILITIES: ['stops', 'identity', 'signals', 'repository', 'notices', 'market', 'oversight', 'audit', 'operation'],
 };

@@ -17,6 +17,7 @@ import { operationModule } from './operation/module';
 import { oversightModule } from './oversight/module';
 import { repositoryModule } from './repository/module';
 import { signalsModule } from './signals/module';
+import { stopsModule } from './stops/module';
 
 export type { ConsumerGroup };
 
@@ -38,11 +39,12 @@ const ALONE = (): IdentityOptions => ({ secrets: [randomBytes(32).toString('hex'
 /** What a colony is made of: each module is given the engine and what it needs of those before it. */
 function compose(ports: Ports, options: ColonyOptions) {
   const engine = new Engine(ports, options.shared === true, options.cache);
+  const stops = stopsModule(engine);
   const identity = identityModule(engine, options.identity ?? ALONE());
   const signals = signalsModule(engine);
   const repository = repositoryModule(engine);
   const notices = noticesModule(engine);
-  const market = marketModule(engine, { ...signals.services, options: options.market });
+  const market = marketModule(engine, { ...stops.services, ...signals.services, options: options.market });
   const oversight = oversightModule(engine, {
     ...market.services,
     ...notices.services,
@@ -51,8 +53,9 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const audit = auditModule(engine, options.publicUrl);
   const operation = operationModule(engine, options.admission === true);
-  const named = { identity, signals, repository, notices, market, oversight, audit, operation };
+  const named = { stops, identity, signals, repository, notices, market, oversight, audit, operation };
   const services = {
+    ...stops.services,
     ...identity.services,
     ...signals.services,
     ...repository.services,
@@ -64,10 +67,10 @@ function compose(ports: Ports, options: ColonyOptions) {
   };
   const further = openFurther(__dirname, ['engine', ...Object.keys(named)], engine, services);
   const running = new Running(engine, [...Object.values(named), ...further.map(({ module }) => module)], options);
-  const { transactor, keys, views, feed, deadlines, watchdog, clockCheck } = engine;
+  const { transactor, keys, views, feed, deadlines, watchdog, clockCheck, standstill } = engine;
   const parts = {
     ...{ ports, engine, running, peers: running.peers },
-    ...{ transactor, keys, views, feed, deadlines, watchdog, clockCheck },
+    ...{ transactor, keys, views, feed, deadlines, watchdog, clockCheck, standstill },
     ...services,
   };
   return { parts, further };

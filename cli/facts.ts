@@ -20,6 +20,7 @@ import type { AgentTypeEvent } from '../domain/repository/agent-template';
 import type { ToolEvent } from '../domain/repository/tool';
 import type { IntakeEvent } from '../domain/signals/intake';
 import type { TrailEvent } from '../domain/signals/trail';
+import type { StopEvent } from '../domain/stops/stop';
 import { count, percent, said } from './terminal';
 
 type Known =
@@ -33,6 +34,7 @@ type Known =
   | ApprovalEvent
   | OversightEvent
   | PauseEvent
+  | StopEvent
   | PoolEvent
   | ChannelEvent
   | DeliveryEvent
@@ -157,6 +159,10 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   SignalsArrived: ({ signals }) => `${signals.length} signals`,
   Paused: ({ kind, name, by: who, reason }) => `${kind} ${name} by ${who}: ${reason}`,
   Resumed: ({ kind, name, by: who }) => `${kind} ${name} by ${who}`,
+  Stopped: ({ kind, name, effect, by: who, reason }) => `${effect} of ${kind} ${name} by ${who}: ${reason}`,
+  StopLiftAgreed: ({ kind, name, by: who, reason }) => `${kind} ${name}, first by ${who}: ${reason}`,
+  StopLifted: ({ kind, name, by: who, with: other, reason }) =>
+    `${kind} ${name} by ${who}${other === undefined ? '' : ` and ${other}`}: ${reason}`,
   PoolOverloaded: sampled,
   PoolIdle: sampled,
   PoolRecovered: sampled,

@@ -23,6 +23,7 @@ import { RetentionApi } from './retention';
 import { type RoundAnswer, RoundsApi } from './rounds';
 import { type CommandOptions, type ReadOptions, type RetryOptions, Session } from './session';
 import { SignalsApi } from './signals';
+import { StopsApi } from './stops';
 import { TasksApi } from './tasks';
 import { ToolsApi } from './tools';
 import { NodeTransport, type Transport } from './transport';
@@ -105,6 +106,7 @@ export class Formicary {
   readonly tools: ToolsApi;
   readonly pools: PoolsApi;
   readonly pauses: PausesApi;
+  readonly stops: StopsApi;
   readonly receipts: ReceiptsApi;
   readonly checkpoints: CheckpointsApi;
   readonly rounds: RoundsApi;
@@ -145,6 +147,7 @@ export class Formicary {
     this.tools = new ToolsApi(this.session);
     this.pools = new PoolsApi(this.session);
     this.pauses = new PausesApi(this.session);
+    this.stops = new StopsApi(this.session);
     this.receipts = new ReceiptsApi(this.session);
     this.checkpoints = new CheckpointsApi(this.session);
     this.rounds = new RoundsApi(this.session);

@@ -21,6 +21,11 @@ export function refusals(name: string, rows: readonly Refusal[]): Refusals {
 export const COMMON_REFUSALS = refusals('Common', [
   [403, 'approval-needed', 'the policy answered …: …'],
   [403, 'policy-denied', 'the policy answered deny: …'],
+  [
+    403,
+    'stopped',
+    '… is frozen, or in quarantine, by … since …: …; nothing was done; it can be done once that is lifted',
+  ],
   [409, 'causation-too-deep', 'more than … reactions led here: the chain was stopped'],
   [412, 'version-mismatch', 'it has changed since: read it again'],
   [422, 'id-reserved', 'ids that begin with `system:` are made here: choose another one'],
@@ -31,6 +36,7 @@ export const COMMON_REFUSALS = refusals('Common', [
   ],
   [422, 'reason-invalid', 'reason must be a text of 1 to 1,000 characters'],
   [422, 'too-large', 'the receipt would be larger than … bytes: send less, or a reference'],
+  [503, 'feed-lost', 'nothing was heard of the other processes for a while: ask another process, or again later'],
   [503, 'store-busy', 'the store has more to do than it can: try again after `Retry-After`'],
   [503, 'store-unavailable', "the store can't be reached: try again, with the same `Idempotency-Key`"],
 ]);

@@ -6,6 +6,7 @@ import { noticesAggregates } from './notices/aggregates';
 import { oversightAggregates } from './oversight/aggregates';
 import { repositoryAggregates } from './repository/aggregates';
 import { signalsAggregates } from './signals/aggregates';
+import { stopsAggregates } from './stops/aggregates';
 
 export const AGGREGATES = [
   ...marketAggregates,
@@ -15,4 +16,5 @@ export const AGGREGATES = [
   ...noticesAggregates,
   ...auditAggregates,
   ...identityAggregates,
+  ...stopsAggregates,
 ] as const;

@@ -137,6 +137,7 @@ export async function openColony(
       },
       {
         maxClockBehindSeconds: settings.maxClockBehindSeconds,
+        maxFeedSilenceSeconds: settings.maxFeedSilenceSeconds,
         publicUrl: settings.publicUrl,
         identity: {
           secrets: await secretsOf(settings),

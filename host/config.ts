@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { IssuerSettings } from '../adapters/oidc/settings';
 import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
+import { MAX_FEED_SILENCE_SECONDS } from '../app/engine/standstill';
 import { PUBLIC_URL } from '../app/oversight/notifier';
 import { MIN_SECRET } from '../domain/kernel/identity-secret';
 import { nearest } from '../domain/kernel/nearest';
@@ -77,6 +78,10 @@ const schema = z.object({
     .number('give seconds')
     .min(0, 'give seconds, 0 or more')
     .default(MAX_CLOCK_BEHIND_SECONDS),
+  FORMICARY_MAX_FEED_SILENCE: z.coerce
+    .number('give seconds')
+    .min(2, 'give seconds, 2 or more')
+    .default(MAX_FEED_SILENCE_SECONDS),
   FORMICARY_DATA: text.default('.formicary'),
   FORMICARY_RATE: above0.default(1_000),
   FORMICARY_BURST: above0.default(4_000),
@@ -278,6 +283,7 @@ function settingsOf(given: z.infer<typeof schema>) {
     issuers: given.FORMICARY_ISSUERS,
     /** Whether callers are believed who they say they are in headers, without a token. */
     devHeaders: given.FORMICARY_DEV_HEADERS === 'on',
+    maxFeedSilenceSeconds: given.FORMICARY_MAX_FEED_SILENCE,
     /** pino's level. */
     logLevel: given.FORMICARY_LOG,
     /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */

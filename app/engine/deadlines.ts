@@ -8,6 +8,7 @@ import { AlteredReceipt } from '../../domain/kernel/commit';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import type { Clock, Deadline, Deadlines, Report } from './ports';
 import { StandingDeadlines } from './standing-deadlines';
+import { type Standstill, STOPPED_AGAIN_SECONDS } from './standstill';
 import type { Watchdog } from './watchdog';
 
 /** Looks at a stream whose time may have come; answers when to look again, undefined when nothing waits any more. */
@@ -35,6 +36,7 @@ const AHEAD_SECONDS = 60;
 export class DeadlineEngine {
   private readonly looks = new Map<string, Look>();
   private readonly standing: StandingDeadlines;
+  private readonly standstill: Pick<Standstill, 'waits'> | undefined;
   private timer: NodeJS.Timeout | undefined;
   private firing: Promise<void> | undefined;
 
@@ -43,9 +45,17 @@ export class DeadlineEngine {
     private readonly watchdog: Watchdog,
     private readonly clock: Clock,
     private readonly report: Report,
-    /** Whether other processes fire deadlines of the same table. */
-    { shared = false }: { readonly shared?: boolean } = {},
+    {
+      shared = false,
+      standstill,
+    }: {
+      /** Whether other processes fire deadlines of the same table. */
+      readonly shared?: boolean;
+      /** Says whose deadlines wait. */
+      readonly standstill?: Pick<Standstill, 'waits'>;
+    } = {},
   ) {
+    this.standstill = standstill;
     this.standing = new StandingDeadlines(clock, shared ? AHEAD_SECONDS : 0);
   }
 
@@ -126,8 +136,16 @@ export class DeadlineEngine {
   private async look(deadline: Deadline): Promise<Deadline | undefined> {
     const look = this.looks.get(deadline.reason);
     if (look === undefined) return this.unknown(deadline);
+    if (await this.waits(deadline)) return this.after(deadline, STOPPED_AGAIN_SECONDS);
     const due = await look(deadline.stream);
+    // What was stopped meanwhile may have left undone what was due.
+    if (await this.waits(deadline)) return this.after(deadline, STOPPED_AGAIN_SECONDS);
     return due === undefined ? undefined : { stream: deadline.stream, reason: deadline.reason, due };
+  }
+
+  /** Nobody is judged by a time that passes while what it is about is stopped. */
+  private async waits({ stream }: Deadline): Promise<boolean> {
+    return (await this.standstill?.waits(stream)) === true;
   }
 
   /** A look that failed is taken again a little later, at a stream that was altered much later. */

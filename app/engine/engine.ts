@@ -14,6 +14,7 @@ import { ClaimedKeys } from './keys';
 import { newId } from './new-id';
 import type { BlobArchive, Clock, EventStore, Ports, Report, ViewStore, WorkQueue } from './ports';
 import { reachable } from './reachable';
+import { Standstill } from './standstill';
 import type { AnyDecider, CacheBounds } from './streams';
 import { Transactor } from './transact';
 import { type Sharing, viewOf, Views } from './views';
@@ -37,6 +38,8 @@ export class Engine {
   readonly viewStore: ViewStore;
   readonly blobs: BlobArchive;
   readonly queue: WorkQueue;
+  /** What is stopped: asked by all that acts. */
+  readonly standstill = new Standstill();
   readonly transactor: Transactor;
   readonly keys: ClaimedKeys;
   readonly views: Views;
@@ -59,7 +62,10 @@ export class Engine {
     this.viewStore = reachable('the views', ports.views);
     this.blobs = reachable('the payloads', ports.blobs);
     this.queue = reachable('the queues', queue);
-    this.transactor = new Transactor(store, ports.policy, clock, () => newId(clock.now()), cache);
+    this.transactor = new Transactor(store, ports.policy, clock, () => newId(clock.now()), {
+      ...cache,
+      standstill: this.standstill,
+    });
     this.keys = new ClaimedKeys(ports.keys, report);
     this.views = new Views({
       store,
@@ -70,17 +76,21 @@ export class Engine {
       sharing: shared ? SHARED_VIEWS : undefined,
       remembered: cache.cachedStreams,
     });
-    this.watchdog = new Watchdog(clock, report);
+    this.watchdog = new Watchdog(clock, report, this.standstill);
     this.clockCheck = new ClockCheck(clock, report);
     this.transactor.onCommitted(({ here, commits }) => {
       const last = commits.at(-1) as Commit;
       if (here) this.clockCheck.saw(last);
       else this.clockCheck.heard(last);
     });
-    this.deadlines = new DeadlineEngine(ports.deadlines, this.watchdog, clock, report, { shared });
-    this.feed = new Feed(store, checkpoints, this.queue, clock, report, (receipt) =>
-      this.transactor.noteAltered(receipt),
-    );
+    this.deadlines = new DeadlineEngine(ports.deadlines, this.watchdog, clock, report, {
+      shared,
+      standstill: this.standstill,
+    });
+    this.feed = new Feed(store, checkpoints, this.queue, clock, report, {
+      onAltered: (receipt) => this.transactor.noteAltered(receipt),
+      standstill: this.standstill,
+    });
   }
 
   /**

@@ -17,13 +17,17 @@ import {
   type EventStore,
   type Report,
   StoreBusy,
+  type WorkItem,
   type WorkQueue,
 } from './ports';
 import { messageOf } from './reachable';
+import { Standstill, STOPPED_AGAIN_SECONDS } from './standstill';
 import { Slices, soon } from './turns';
 
 export interface Consumer {
   readonly name: string;
+  /** True when it only shows what has happened: then it goes on while a tenant is stopped. */
+  readonly shows?: true;
   /** Handles commits, in order per stream, possibly again. Throws when it could not. */
   handle(commits: readonly Commit[]): Promise<void>;
 }
@@ -33,6 +37,8 @@ interface Parked {
   readonly stream: string;
   readonly index: number;
   readonly error: string;
+  /** It waits for the lift of a stop. */
+  readonly held?: true;
 }
 
 const PAGE = 500;
@@ -43,6 +49,9 @@ const REDELIVER_EVERY_MS = 1_000;
 /** A queue in the cloud counts each look. */
 const REDELIVER_SHARED_EVERY_MS = 10_000;
 const MAX_DELIVERIES = 5;
+/** Items that are received at once, and how often in one turn: what waits must not keep the rest from its turn. */
+const RECEIVED = 50;
+const MAX_RECEIVED = 40;
 /** Parked commits that are looked at. */
 const MAX_PARKED = 1_000;
 
@@ -82,6 +91,8 @@ export class Feed {
   /** Why the last look at the feed failed. */
   private unreadable: string | undefined;
   private readonly timers: NodeJS.Timeout[] = [];
+  private readonly onAltered: (receipt: AlteredReceipt) => void;
+  private readonly standstill: Pick<Standstill, 'waits'>;
   private redelivering: Promise<void> | undefined;
   /**
    * Where this process reads the feed: how many commits of those that were there when it began are still to be read;
@@ -97,9 +108,19 @@ export class Feed {
     private readonly queue: WorkQueue,
     private readonly clock: Clock,
     private readonly report: Report,
-    /** Hears of receipts that are not what was written: nobody gets them, what comes after them is delivered. */
-    private readonly onAltered: (receipt: AlteredReceipt) => void = () => undefined,
-  ) {}
+    {
+      onAltered = () => undefined,
+      standstill = new Standstill(),
+    }: {
+      /** Hears of receipts that are not what was written: nobody gets them, what comes after them is delivered. */
+      readonly onAltered?: (receipt: AlteredReceipt) => void;
+      /** Says whose commits wait. */
+      readonly standstill?: Pick<Standstill, 'waits'>;
+    } = {},
+  ) {
+    this.onAltered = onAltered;
+    this.standstill = standstill;
+  }
 
   /**
    * Starts to deliver to the consumers: what is parked, and what `deliver` is given. `catchUp` brings this process up
@@ -231,21 +252,33 @@ export class Feed {
   /** Parked work is tried again now, for example by a timer or after a redrive. */
   async redeliver(): Promise<void> {
     const now = toTime(this.clock.now());
-    for (const { consumer } of this.subscriptions) {
-      const queue = parking(consumer.name);
-      const items = await this.queue.receive(queue, 50, 60, now);
-      if (items.length > 0) await this.catchUp();
-      for (const item of items) {
-        const { stream, index } = item.body as Parked;
-        try {
-          await consumer.handle((await this.store.read(stream, index, 1)).filter((commit) => commit.index === index));
-          await this.queue.complete(queue, item);
-        } catch (error) {
-          const reason = messageOf(error);
-          if (item.deliveries >= MAX_DELIVERIES) await this.queue.deadLetter(queue, item, reason);
-          else await this.queue.abandon(queue, item, plusSeconds(now, 2 ** item.deliveries));
-        }
+    for (const subscription of this.subscriptions) {
+      const queue = parking(subscription.consumer.name);
+      for (let round = 0; round < MAX_RECEIVED; round += 1) {
+        const items = await this.queue.receive(queue, RECEIVED, 60, now);
+        if (items.length === 0) break;
+        if (round === 0) await this.catchUp();
+        for (const item of items) await this.tryAgain(subscription, queue, item, now);
       }
+    }
+  }
+
+  private async tryAgain(subscription: Subscription, queue: string, item: WorkItem, now: Time): Promise<void> {
+    const { stream, index, held } = item.body as Parked;
+    const wait = () => this.queue.abandon(queue, item, plusSeconds(now, STOPPED_AGAIN_SECONDS));
+    try {
+      if (await this.waits(subscription.consumer, stream)) return void (await wait());
+      const commits = (await this.store.read(stream, index, 1)).filter((commit) => commit.index === index);
+      if (held === true && !(await this.act(subscription.consumer, commits))) return void (await wait());
+      if (held !== true) await subscription.consumer.handle(commits);
+      // What was stopped meanwhile may have left undone what follows from it.
+      if (await this.waits(subscription.consumer, stream)) return void (await wait());
+      await this.queue.complete(queue, item);
+    } catch (error) {
+      const reason = messageOf(error);
+      if (held === true) await wait();
+      else if (item.deliveries >= MAX_DELIVERIES) await this.queue.deadLetter(queue, item, reason);
+      else await this.queue.abandon(queue, item, plusSeconds(now, 2 ** item.deliveries));
     }
   }
 
@@ -332,6 +365,28 @@ export class Feed {
       (oldest, { at }) => (at < oldest ? at : oldest),
       commits[0]?.at ?? toTime(this.clock.now()),
     );
+    if (!(await this.goOn(consumer, commits))) return false;
+    const now = toTime(this.clock.now());
+    subscription.delay = Math.max(0, secondsBetween(since, now));
+    if (this.began !== undefined)
+      this.longest = Math.max(this.longest, secondsBetween(since > this.began ? since : this.began, now));
+    return true;
+  }
+
+  /**
+   * Gives a consumer what goes on; what is stopped waits for its lift, and keeps nothing else from its turn. Never
+   * throws; false when something could be neither handled nor parked.
+   */
+  private async goOn(consumer: Consumer, commits: readonly Commit[]): Promise<boolean> {
+    const [going, waiting] = await this.parted(consumer, commits);
+    if (!(await this.hold(consumer, waiting)) || !(await this.act(consumer, going))) return false;
+    // What was stopped meanwhile may have left undone what follows from it.
+    const [, stopped] = await this.parted(consumer, going);
+    return await this.hold(consumer, stopped);
+  }
+
+  private async act(consumer: Consumer, commits: readonly Commit[]): Promise<boolean> {
+    if (commits.length === 0) return true;
     try {
       await this.patiently(() => consumer.handle(commits));
     } catch {
@@ -343,10 +398,45 @@ export class Feed {
         }
       }
     }
-    const now = toTime(this.clock.now());
-    subscription.delay = Math.max(0, secondsBetween(since, now));
-    if (this.began !== undefined)
-      this.longest = Math.max(this.longest, secondsBetween(since > this.began ? since : this.began, now));
+    return true;
+  }
+
+  private async parted(
+    consumer: Consumer,
+    commits: readonly Commit[],
+  ): Promise<[going: readonly Commit[], waiting: readonly Commit[]]> {
+    const waiting = new Set<Commit>();
+    for (const commit of commits) {
+      const waits = this.knownToWait(consumer, commit.stream);
+      if (waits === true || (waits !== false && (await waits))) waiting.add(commit);
+    }
+    return waiting.size === 0 ? [commits, []] : [commits.filter((commit) => !waiting.has(commit)), [...waiting]];
+  }
+
+  private waits({ shows }: Consumer, stream: string): boolean | Promise<boolean> {
+    return shows !== true && this.standstill.waits(stream);
+  }
+
+  /** As `waits`, as often as it takes to know; what is not known when the feed is stopped waits. */
+  private knownToWait(consumer: Consumer, stream: string): boolean | Promise<boolean> {
+    const waits = this.waits(consumer, stream);
+    if (typeof waits === 'boolean') return waits;
+    return waits.catch(async (error: unknown) => {
+      if (this.stopped) return true;
+      this.report('what is stopped could not be read', { error: String(error) });
+      await sleep(200);
+      return await this.knownToWait(consumer, stream);
+    });
+  }
+
+  private async hold(consumer: Consumer, commits: readonly Commit[]): Promise<boolean> {
+    if (commits.length === 0) return true;
+    this.report('commits wait for the lift of a stop', { consumer: consumer.name, commits: commits.length });
+    for (const { stream, index } of commits) {
+      const body: Parked = { stream, index, error: 'stopped', held: true };
+      if (!(await this.send(consumer.name, `${commitRef(stream, index)} held`, body, STOPPED_AGAIN_SECONDS)))
+        return false;
+    }
     return true;
   }
 
@@ -369,12 +459,15 @@ export class Feed {
     const reason = messageOf(error);
     const reference = commitRef(commit.stream, commit.index);
     this.report('a commit was parked', { consumer, commit: reference, error: reason });
-    const body: Parked = { stream: commit.stream, index: commit.index, error: reason };
+    return await this.send(consumer, reference, { stream: commit.stream, index: commit.index, error: reason }, 1);
+  }
+
+  /** Queues what waits, however often it takes; false when the feed was stopped before that. */
+  private async send(consumer: string, id: string, body: Parked, seconds: number): Promise<boolean> {
     for (let wait = 50; ; wait = Math.min(5_000, wait * 2)) {
       try {
-        await this.queue.send(parking(consumer), [
-          { id: reference, body, notBefore: plusSeconds(toTime(this.clock.now()), 1) },
-        ]);
+        const notBefore = plusSeconds(toTime(this.clock.now()), seconds);
+        await this.queue.send(parking(consumer), [{ id, body, notBefore }]);
         return true;
       } catch {
         if (this.stopped) return false;

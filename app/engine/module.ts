@@ -1,6 +1,6 @@
 /**
  * What a module is: a capability's services, and what the colony does for them. A module is a function of the engine
- * and of the modules before it; the order is identity, signals, repository, notices, market, oversight, audit,
+ * and of the modules before it; the order is stops, identity, signals, repository, notices, market, oversight, audit,
  * operation.
  */
 import type { Consumer } from './feed';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { AlteredReceipt, type Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
-import type { Checkpoint, EventStore, Report } from './ports';
+import type { Checkpoint, Clock, EventStore, Report } from './ports';
 import type { Transactor } from './transact';
 
 const PAGE = 500;
@@ -20,6 +20,8 @@ export class Peers {
   private looking: Promise<void> | undefined;
   private running: Promise<void> | undefined;
   private readonly stopping = new AbortController();
+  /** All that was committed until then, by the clock, has been heard here. */
+  private heardUntil = Infinity;
 
   constructor(
     private readonly store: EventStore,
@@ -29,6 +31,7 @@ export class Peers {
     /** Is given every commit too, of this process as well. */
     private readonly saw: (commits: readonly Commit[]) => void,
     private readonly report: Report,
+    private readonly clock: Clock,
   ) {
     this.deciders = new Map(
       (deciders as readonly Decider<unknown, Event>[]).map((decider) => [decider.category, decider]),
@@ -37,6 +40,7 @@ export class Peers {
 
   /** Begins to listen to what comes after `from`. */
   start(from: Checkpoint): void {
+    this.heardUntil = this.clock.now();
     this.position = from;
     this.running = this.run();
   }
@@ -84,13 +88,20 @@ export class Peers {
     }
   }
 
+  /** For how long, in milliseconds, others may have committed what is not known here. */
+  silentMs(): number {
+    return Math.max(0, this.clock.now() - this.heardUntil);
+  }
+
   private async read(): Promise<void> {
+    const began = this.clock.now();
     for (let end = false; !end && !this.stopping.signal.aborted;) {
       const page = await this.store.feed(this.position, PAGE);
       await this.handle(page.commits);
       this.saw(page.commits);
       this.position = page.checkpoint;
       end = page.end;
+      if (end) this.heardUntil = began;
     }
   }
 }

@@ -21,6 +21,8 @@ export interface RunningOptions {
   readonly shared?: boolean;
   /** A clock that is further behind the newest receipt is refused at the start. */
   readonly maxClockBehindSeconds?: number;
+  /** Where processes share the stores: how long one may hear nothing of the others before it refuses to act. */
+  readonly maxFeedSilenceSeconds?: number;
   /** Milliseconds for which a start waits for `fillMore` of its modules; 5 s by default. */
   readonly startPatienceMs?: number;
 }
@@ -68,6 +70,7 @@ export class Running {
       engine.deciders(true),
       (commits) => this.watch.saw(commits),
       report,
+      clock,
     );
     const of = (group: ConsumerGroup) => modules.flatMap(({ consumers }) => consumers?.[group] ?? []);
     this.consumers = {
@@ -226,6 +229,7 @@ export class Running {
     const now = await ports.store.end();
     await this.fillAtStart();
     this.peers.start(now);
+    this.engine.standstill.listens(() => this.peers.silentMs(), this.options.maxFeedSilenceSeconds);
     this.refilling = this.refill();
     feed.startShared(
       Object.values(this.consumers).flat(),

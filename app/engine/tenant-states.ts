@@ -32,6 +32,11 @@ export class TenantStates<S, E extends Event> {
     return known === undefined ? this.read(tenant) : known.state;
   }
 
+  /** The states that are in memory. */
+  *known(): Generator<S> {
+    for (const { state } of this.states.values()) yield state;
+  }
+
   private read(tenant: string): Promise<S> {
     let reading = this.reading.get(tenant);
     if (reading === undefined) {

@@ -1,5 +1,5 @@
 /**
- * The one way to write: load the state, ask the policy, decide, append at the expected version.
+ * The one way to write: load the state, ask what is stopped and the policy, decide, append at the expected version.
  *
  * Within a process the commands for one stream wait in its queue and go out together (each its own commit, one
  * append), so that a thousand bidders on one stream don't fight over its version. Between processes the store's
@@ -14,6 +14,7 @@ import {
   type PolicyReceipt,
   seal,
   type SealedCommit,
+  sha256,
   type UnsealedCommit,
 } from '../../domain/kernel/commit';
 import { type Decider, type Decision, type Event, Rejection } from '../../domain/kernel/decider';
@@ -26,12 +27,15 @@ import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, stalen
 import { Denials } from './denials';
 import { type Append, type Clock, type EventStore, type Policy, type PolicyAnswer, StoreBusy } from './ports';
 import { StoreUnavailable } from './reachable';
+import { leavesReceipt, type Standstill } from './standstill';
 import { type AnyDecider, type CacheBounds, empty, fold, type Folded, loadedOf, snapshotOf, Streams } from './streams';
 import { traced } from './telemetry';
 
 /** A reaction to a reaction to … of this depth is a storm and is refused. */
 export const MAX_CAUSATION_DEPTH = 32;
 const MAX_ATTEMPTS = 12;
+/** On the receipt of what was refused because it is stopped: no policy was asked. */
+const STOPPED_RECEIPT: PolicyReceipt = { bundle: sha256('stops'), input: sha256('{}'), decision: 'deny' };
 const DONE = Promise.resolve();
 
 /** A command that the policy has answered. */
@@ -61,6 +65,8 @@ interface StreamQueue {
 export interface TransactorOptions extends CacheBounds {
   /** A number in [0, 1) for the jitter of retries. */
   readonly random?: () => number;
+  /** Says what is stopped, before the policy is asked; nothing is without. */
+  readonly standstill?: Pick<Standstill, 'refusal'>;
 }
 
 /** The streams, and how they are written. */
@@ -70,6 +76,7 @@ export class Transactor extends Streams {
   private readonly denials: Denials;
   private readonly answers: Answered;
   private readonly random: () => number;
+  private readonly standstill: TransactorOptions['standstill'];
   /** Appends since somebody has asked how long they take. */
   private appends = 0;
   private appendMs = 0;
@@ -84,6 +91,7 @@ export class Transactor extends Streams {
   ) {
     super(store, options);
     this.random = options.random ?? Math.random;
+    this.standstill = options.standstill;
     this.answers = new Answered(this, clock);
     this.denials = new Denials((stream, command) => this.enqueue(denialDecider, stream, command), clock);
   }
@@ -121,6 +129,8 @@ export class Transactor extends Streams {
         ),
       };
     }
+    const stopped = await this.stopped(context, stream);
+    if (stopped !== undefined) return { ok: false, rejection: stopped };
     const evaluated = this.policy.evaluate({
       principal: context.principal,
       action: context.action,
@@ -158,6 +168,15 @@ export class Transactor extends Streams {
     if (!outcome.ok && context.receiptOfRefusal === true)
       await this.denials.record(context, stream, receipt, [`${outcome.rejection.code}: ${outcome.rejection.message}`]);
     return outcome;
+  }
+
+  /** Why a command is refused before any policy is asked, if it is. */
+  private async stopped(context: CommandContext, stream: string): Promise<Rejection | undefined> {
+    const answer = this.standstill?.refusal(context, stream);
+    const rejection = answer instanceof Promise ? await answer : answer;
+    if (rejection !== undefined && context.principal.kind !== 'system' && leavesReceipt(rejection))
+      await this.denials.record(context, stream, STOPPED_RECEIPT, [rejection.message]);
+    return rejection;
   }
 
   /** What the policy says of an action that is yet to come. */
@@ -339,6 +358,9 @@ export class Transactor extends Streams {
     folded: Folded,
     pending: Pending,
   ): Outcome<unknown, Event> | { sealed: SealedCommit; folded: Folded } {
+    // It may have waited for its turn while it was stopped.
+    const stopped = this.standstill?.refusal(pending.context, stream);
+    if (stopped instanceof Rejection) return { ok: false, rejection: stopped };
     const stale = staleness(pending.context.expectedVersion, folded.version);
     if (stale !== undefined) return { ok: false, rejection: stale };
     const decision = pending.decide(folded.state);

@@ -75,6 +75,7 @@ export interface ViewsDeps {
 
 export class Views implements Consumer {
   readonly name = 'views';
+  readonly shows = true;
   /** Those of streams, in the order in which they were added, and the correlations at the end. */
   private readonly targets: Target[] = [targetOf(correlations)];
   private readonly seen: Recent<string, number>;

@@ -6,8 +6,9 @@
  * back.
  */
 import type { Principal } from '../../domain/kernel/principal';
-import { type Time, toMillis, toTime } from '../../domain/kernel/time';
+import { type Excuse, type Time, toMillis, toTime } from '../../domain/kernel/time';
 import type { Checkpoints, Clock, Report } from './ports';
+import type { Standstill } from './standstill';
 
 /** A time in which nothing was heard and nothing was done in time, by the clock; milliseconds since the epoch. */
 export interface Absence {
@@ -49,6 +50,8 @@ export class Watchdog {
   constructor(
     private readonly clock: Clock,
     private readonly report: Report,
+    /** Says when what a stream is about stood still: nobody is judged by that time either. */
+    private readonly standstill?: Pick<Standstill, 'stood' | 'waits'>,
   ) {
     this.began = this.listening = clock.now();
   }
@@ -121,38 +124,46 @@ export class Watchdog {
   /**
    * From when on the silence of somebody who may be silent for `seconds` counts: since its last sign of life, or since
    * this process listens. Who was silent for long before this process went away gets no more grace: otherwise nobody
-   * would ever be lost to a process that is away again and again.
+   * would ever be lost to a process that is away again and again. A time in which the stream stood still counts alike.
    * @param last milliseconds since the epoch; undefined when no sign is known
    */
-  silentSince(last: number | undefined, seconds: number): Time {
+  silentSince(last: number | undefined, seconds: number, stream?: string): Time {
     this.look();
     const own = last ?? this.began;
-    if (own >= this.listening) return toTime(own);
-    const listened = this.listening - own - this.awayBetween(own, this.listening);
-    return toTime(listened > 2_000 * seconds ? own : this.listening);
+    const stood = stream === undefined ? [] : (this.standstill?.stood(stream) ?? []);
+    const listening = Math.max(this.listening, ...stood.map(({ until }) => until));
+    if (own >= listening) return toTime(own);
+    const absences = stood.length === 0 ? this.absences : united([...this.absences, ...stood]);
+    const listened = listening - own - awayBetween(absences, own, listening);
+    return toTime(listened > 2_000 * seconds ? own : listening);
   }
 
   /**
    * The end of a time that was set at `set` and would end at `end`: later by an absence in which it ended, or after
    * which less of it was left than the absence took.
    */
-  readonly excused = (set: Time, end: Time): Time => {
+  readonly excused: Excuse = (set, end) => {
     this.look();
-    if (this.absences.length === 0) return end;
-    const from = toMillis(set);
-    let until = toMillis(end);
-    for (const absence of this.absences) {
-      const away = absence.until - absence.from;
-      if (from <= absence.from && absence.from < until && until < absence.until + away) until += away;
-    }
-    return toTime(until);
+    return this.absences.length === 0 ? end : excusedBy(this.absences, set, end);
   };
 
-  private awayBetween(from: number, until: number): number {
-    return this.absences.reduce(
-      (sum, absence) => sum + Math.max(0, Math.min(until, absence.until) - Math.max(from, absence.from)),
-      0,
-    );
+  /** As `excused`, and later as well by the times in which the stream stood still, as far as they are known here. */
+  excuse(stream: string): Excuse {
+    const stood = this.standstill?.stood(stream) ?? [];
+    if (stood.length === 0) return this.excused;
+    return (set, end) => {
+      this.look();
+      const began = toMillis(set);
+      // What was set while it stood still has lost the rest of that time.
+      const lost = stood.map(({ from, until }) => ({ from: Math.min(until, Math.max(from, began)), until }));
+      return excusedBy(united([...this.absences, ...lost]), set, end);
+    };
+  }
+
+  /** As `excuse`, when all that the stream stood still is known. Rejects when that can't be read. */
+  async excuseOf(stream: string): Promise<Excuse> {
+    await this.standstill?.waits(stream);
+    return this.excuse(stream);
   }
 
   private remember(absence: Absence): void {
@@ -160,6 +171,34 @@ export class Watchdog {
     const alike = this.absences.filter((one) => isShort(one) === isShort(absence));
     if (alike.length > KEPT) this.absences.splice(this.absences.indexOf(alike[0] as Absence), 1);
   }
+}
+
+function excusedBy(absences: readonly Absence[], set: Time, end: Time): Time {
+  const from = toMillis(set);
+  let until = toMillis(end);
+  for (const absence of absences) {
+    const away = absence.until - absence.from;
+    if (from <= absence.from && absence.from < until && until < absence.until + away) until += away;
+  }
+  return toTime(until);
+}
+
+function awayBetween(absences: readonly Absence[], from: number, until: number): number {
+  return absences.reduce(
+    (sum, absence) => sum + Math.max(0, Math.min(until, absence.until) - Math.max(from, absence.from)),
+    0,
+  );
+}
+
+/** The same times, in order, those that overlap as one: nobody is given the same time back twice. */
+function united(absences: readonly Absence[]): Absence[] {
+  const all: Absence[] = [];
+  for (const { from, until } of absences.toSorted((a, b) => a.from - b.from)) {
+    const last = all.at(-1);
+    if (last === undefined || from > last.until) all.push({ from, until });
+    else if (until > last.until) all[all.length - 1] = { from: last.from, until };
+  }
+  return all;
 }
 
 function isShort({ from, until }: Absence): boolean {

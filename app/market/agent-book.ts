@@ -9,7 +9,6 @@ import { Recent } from '../../domain/kernel/recent';
 import { type AgentProfile, type AgentState, slotsInUse } from '../../domain/market/agent';
 import { beyondTerms, bidOf, inputsOf, lacking, matchOf } from '../../domain/market/fit';
 import type { BidInputs } from '../../domain/market/market';
-import { agentPause } from '../../domain/market/pause';
 import type { Requirement, TaskSpec } from '../../domain/market/task';
 import { Ordered } from '../engine/ordered';
 import { listed, unlist } from './lists';
@@ -24,7 +23,7 @@ export interface AgentEntry {
   state: AgentState;
   /** Reservations asked for and not yet answered. */
   pending: number;
-  /** A person has paused it or its pool: it gets nothing new. */
+  /** Somebody has paused or stopped it, its pool or its type: it gets nothing new. */
   paused: boolean;
   /** Where what it can do, or may, was last changed: all that came before may be news to it. */
   place: number;
@@ -267,14 +266,14 @@ export class AgentBook {
    */
   private repaused(entry: AgentEntry): boolean {
     const { paused: before, tenant, id, state } = entry;
-    entry.paused = agentPause(this.pauses.known(tenant), id, state.profile?.pool) !== undefined;
+    entry.paused = this.pauses.keepsIdle(tenant, id, state.profile);
     return before && !entry.paused;
   }
 
-  /** Pauses come from people: all agents are looked at. */
-  private repause(tenant: string): void {
+  /** Pauses and stops come from people: all agents are looked at, of the tenant or of all. */
+  private repause(tenant: string | undefined): void {
     for (const entry of this.agents.values()) {
-      if (entry.tenant !== tenant) continue;
+      if (tenant !== undefined && entry.tenant !== tenant) continue;
       const resumed = this.repaused(entry);
       this.place(entry);
       if (resumed) this.newlyAble(entry);

@@ -254,7 +254,9 @@ export class Agents {
   async extendLease(tenant: string, task: string, claim: Claim): Promise<Pick<HeldClaim, 'stands' | 'status'>> {
     if (!(await this.hasSlot(tenant, claim.agent, task))) return { stands: false };
     const stream = taskStream(tenant, task);
-    const holds = (state: TaskState) => stands(state, claim, toTime(this.deps.clock.now()), this.acceptUntil(state));
+    const holds = (state: TaskState) =>
+      stands(state, claim, toTime(this.deps.clock.now()), this.acceptUntil(stream, state));
+    await this.deps.watchdog.excuseOf(stream);
     let { state } = await this.deps.transactor.load(taskDecider, stream);
     if (!holds(state)) ({ state } = await this.deps.transactor.current(taskDecider, stream));
     const held = holds(state);
@@ -276,18 +278,21 @@ export class Agents {
   async leaseSilentSince(tenant: string, task: string, { holder, spec }: TaskState): Promise<Time | undefined> {
     if (holder === undefined || spec === undefined) return undefined;
     const beat = await this.deps.presence.last(leaseKey(tenant, task, holder.award));
-    return this.deps.watchdog.silentSince(beat, spec.lease_seconds);
+    return this.deps.watchdog.silentSince(beat, spec.lease_seconds, taskStream(tenant, task));
   }
 
-  /** The end of a time of people's or judges', later when this process was away meanwhile. */
-  get excused(): Excuse {
-    return this.deps.watchdog.excused;
+  /**
+   * The end of a time of people's or judges', later when this process was away or the task stood still meanwhile. It
+   * knows all of that once `Watchdog.excuseOf` has been asked, or a command of the stream has been let through.
+   */
+  excuse(stream: string): Excuse {
+    return this.deps.watchdog.excuse(stream);
   }
 
-  /** Until when an award may be accepted: later than it says when this process was away meanwhile. */
-  acceptUntil({ holder, spec }: TaskState): Time | undefined {
+  /** Until when an award may be accepted: later than it says by as much as `excuse` does. */
+  acceptUntil(stream: string, { holder, spec }: TaskState): Time | undefined {
     if (holder === undefined || spec === undefined) return undefined;
-    return this.deps.watchdog.excused(plusSeconds(holder.accept_by, -spec.accept_seconds), holder.accept_by);
+    return this.excuse(stream)(plusSeconds(holder.accept_by, -spec.accept_seconds), holder.accept_by);
   }
 
   /**
@@ -359,11 +364,11 @@ export class Agents {
     const now = toTime(this.deps.clock.now());
     // Where processes share the table of deadlines, each would set one for the gateway, and none be taken back.
     if (gateway !== undefined && !this.deps.shared) {
-      const due = this.silentAfter(carried, presence_seconds);
+      const due = this.silentAfter(carried, presence_seconds, stream);
       if (due > now) return { due, gateway };
     }
     const last = await this.lastSign(stream, carried, presence_seconds);
-    const since = this.deps.watchdog.silentSince(last, presence_seconds);
+    const since = this.deps.watchdog.silentSince(last, presence_seconds, stream);
     let due = plusSeconds(since, presence_seconds);
     if (due <= now) due = plusSeconds(latest(since, this.doubt.from()), presence_seconds);
     if (due > now) return { due };
@@ -388,7 +393,7 @@ export class Agents {
     for (const { id, state } of this.deps.market.agents.spokenFor(tenant, gateway)) {
       const { presence_seconds } = state.profile as AgentProfile;
       if (state.status !== 'active') continue;
-      const end = ends.get(presence_seconds) ?? this.silentAfter(last, presence_seconds);
+      const end = ends.get(presence_seconds) ?? this.silentAfter(last, presence_seconds, agentStream(tenant, id));
       ends.set(presence_seconds, end);
       if (end <= now) silent.push(id);
     }
@@ -407,8 +412,8 @@ export class Agents {
   }
 
   /** Until when somebody who gave the last sign then may be silent. */
-  private silentAfter(last: number | undefined, presenceSeconds: number): Time {
-    return plusSeconds(this.deps.watchdog.silentSince(last, presenceSeconds), presenceSeconds);
+  private silentAfter(last: number | undefined, presenceSeconds: number, stream: string): Time {
+    return plusSeconds(this.deps.watchdog.silentSince(last, presenceSeconds, stream), presenceSeconds);
   }
 
   /** The agent's last sign of life; its own is not asked for where that of its gateway is enough. */

@@ -30,6 +30,7 @@ import {
 import { type Cause, causeOf } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
+import type { StopBook } from '../stops/module';
 import { AgentBook, type AgentEntry, MAX_CANDIDATES } from './agent-book';
 import { PauseBook } from './pause-book';
 import type { Places } from './places';
@@ -65,9 +66,10 @@ export class Market {
     private readonly transactor: Transactor,
     private readonly clock: Clock,
     places: Places,
+    private readonly stops: StopBook,
     options: MarketOptions = {},
   ) {
-    this.pauses = new PauseBook((tenant) => transactor.current(pauseDecider, pauseStream(tenant)));
+    this.pauses = new PauseBook((tenant) => transactor.current(pauseDecider, pauseStream(tenant)), stops);
     this.agents = new AgentBook(places, this.pauses);
     this.tasks = new TaskBook(places, clock, this.agents);
     this.weightsOf = options.weightsOf ?? (() => DEFAULT_WEIGHTS);
@@ -185,7 +187,7 @@ export class Market {
     const now = toTime(this.clock.now());
     if (state.status !== 'open' || state.spec === undefined || state.ready_at > now) return;
     if (state.spec.deadline !== undefined && state.spec.deadline <= now) return;
-    if (isTypePaused(await this.pauses.of(tenant), state)) return;
+    if (isTypePaused(await this.pauses.of(tenant), state) || (await this.stops.waits(stream))) return;
     const { spec } = state;
     const strength = strengthOf(state, now);
     const weights = this.weightsOf(tenant);
@@ -269,7 +271,8 @@ export class Market {
   ): Promise<{ receipt: string; cause: Cause } | { rejection: Rejection }> {
     const stream = agentStream(tenant, agent);
     const entry: AgentEntry | undefined = this.agents.get(tenant, agent);
-    if (entry?.paused === true) return { rejection: refuse('agent-paused', `${agent} is paused: no task goes there`) };
+    if (entry?.paused === true)
+      return { rejection: refuse('agent-paused', `${agent} is paused or stopped: no task goes there`) };
     if (entry !== undefined) this.agents.reserving(entry, 1);
     try {
       const { now, ...slot } = request;
@@ -283,7 +286,7 @@ export class Market {
           cause,
           reaction: true,
           correlationId,
-          attributes: { task: request.task, task_type: request.task_type },
+          attributes: { task: request.task, task_type: request.task_type, agent },
         },
       );
       if (!outcome.ok) return { rejection: outcome.rejection };

@@ -1,7 +1,7 @@
 /**
  * Market: who does which task. Agents register and lend themselves out, tasks are posted, awarded, held and completed.
  * Owns agents, tasks, pools and pauses; in memory the books, and the bells of long polls.
- * Calls signals: a pool that has too much or too little to do tells it there.
+ * Calls stops: who is stopped gets nothing; and signals: a pool that has too much or too little to do tells it there.
  */
 import { agentDecider } from '../../domain/market/agent';
 import { pauseDecider } from '../../domain/market/pause';
@@ -15,6 +15,7 @@ import type { Module } from '../engine/module';
 import { randomHex } from '../engine/new-id';
 import { eachRow, type RowPlace } from '../engine/rows';
 import type { Signals } from '../signals/module';
+import type { StopBook } from '../stops/module';
 import type { AgentBook } from './agent-book';
 import { Agents } from './agents';
 import { Balance } from './balance';
@@ -25,6 +26,7 @@ import { Pauses } from './pauses';
 import { Places } from './places';
 import { Reactions } from './reactions';
 import { RoundBook } from './round-book';
+import { StoppedWork } from './stopped-work';
 import { Tasks } from './tasks';
 import { gateOf, WhyNots } from './why-not';
 
@@ -41,10 +43,11 @@ export {
 
 export interface MarketNeeds {
   readonly signals: Signals;
+  readonly stopBook: StopBook;
   readonly options?: MarketOptions;
 }
 
-export function marketModule(engine: Engine, { signals, options }: MarketNeeds) {
+export function marketModule(engine: Engine, { signals, stopBook, options }: MarketNeeds) {
   const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, report, shared } = engine;
   const agentsOf = engine.aggregate(agentDecider, { view: agentsView, followed: true });
   const tasksOf = engine.aggregate(taskDecider, { view: tasksView, followed: true });
@@ -53,7 +56,7 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
 
   const places = new Places(randomHex(6));
   const roundBook = new RoundBook(places);
-  const market = new Market(transactor, clock, places, options);
+  const market = new Market(transactor, clock, places, stopBook, options);
   const inboxes = new Inboxes({ transactor, market, rounds: roundBook, places, clock });
   const { presence } = ports;
   const agents = new Agents({
@@ -69,9 +72,10 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
   });
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
   const whyNots = new WhyNots(transactor, market, clock);
-  const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, whyNots, blobs, clock });
+  const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, whyNots, blobs, clock, watchdog });
+  const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
-  const reactions = new Reactions({ transactor, market, agents, tasks, deadlines, clock, report });
+  const reactions = new Reactions({ transactor, market, agents, tasks, stoppedWork, deadlines, clock, report });
   const balance = new Balance(transactor, market, signals, viewStore, clock, report);
   roundBook.onAsked((tenant, voter) => agents.ring(tenant, voter, places.last));
   // Whatever an agent does in its own name is a sign of life.
@@ -104,7 +108,7 @@ export function marketModule(engine: Engine, { signals, options }: MarketNeeds) 
   }
 
   return {
-    services: { market, agents, gateways, tasks, pauses, whyNots, balance, reactions, roundBook },
+    services: { market, agents, gateways, tasks, stoppedWork, pauses, whyNots, balance, reactions, roundBook },
     consumers: { reactions: [reactions, balance] },
     open: () => balance.open(),
     fill,

@@ -4,6 +4,7 @@
  */
 import type { Commit } from '../../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
+import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import {
   agentDecider,
@@ -15,16 +16,19 @@ import {
 } from '../../domain/market/agent';
 import { pauseDecider, type PauseState } from '../../domain/market/pause';
 import {
+  type Claim,
   freedSlot,
   giveBack,
   isAlive,
   nextAward,
+  takeBack,
   taskDecider,
   taskDue,
   type TaskEvent,
   type TaskState,
   taskStream,
 } from '../../domain/market/task';
+import { PLATFORM, saidOf, type Stop, stopDecider } from '../../domain/stops/stop';
 import { type Cause, causeOf } from '../engine/command';
 import type { DeadlineEngine, Reason } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
@@ -35,15 +39,19 @@ import { traced } from '../engine/telemetry';
 import type { Transactor } from '../engine/transact';
 import { type Agents, gatewayKey } from './agents';
 import { Market } from './market';
+import type { StoppedWork } from './stopped-work';
 import type { Tasks } from './tasks';
 
 const SWEEP_EVERY_MS = 5_000;
+/** Longest reason on the receipt of what was taken back, in characters. */
+const MAX_TAKEN_BACK = 1_000;
 
 export interface ReactionsDeps {
   readonly transactor: Transactor;
   readonly market: Market;
   readonly agents: Agents;
   readonly tasks: Tasks;
+  readonly stoppedWork: StoppedWork;
   readonly deadlines: DeadlineEngine;
   readonly clock: Clock;
   readonly report: Report;
@@ -56,6 +64,7 @@ export class Reactions implements Consumer {
     [agentDecider.category]: followed(agentDecider.category, (change) => this.agent(change)),
     // What waited for the end of a pause is looked at now, and not only when its turn comes.
     [pauseDecider.category]: { concerns: endsPause, react: () => this.deps.market.sweep() },
+    [stopDecider.category]: { react: (change) => this.stopped(change) },
   };
   private sweeping: NodeJS.Timeout | undefined;
 
@@ -101,6 +110,7 @@ export class Reactions implements Consumer {
   private note({ category, stream, state, version, here }: Committed): void {
     const { tenant, id } = parseStream(stream);
     if (category === pauseDecider.category) this.deps.market.pauses.update(tenant, state as PauseState, version);
+    if (category === stopDecider.category) this.deps.market.pauses.stopsChanged(scopeOf(tenant));
     if (category !== taskDecider.category && category !== agentDecider.category) return;
     if (category === agentDecider.category) {
       this.deps.market.agents.update(tenant, id, state as AgentState, version);
@@ -136,9 +146,41 @@ export class Reactions implements Consumer {
       );
     }
     const now = toTime(this.deps.clock.now());
+    // The award may have been under way when its agent was stopped.
+    const stopped = state.holder && this.deps.stoppedWork.stopOf(tenant, state.holder.agent);
+    if (state.holder !== undefined && stopped) await this.takeBack(tenant, id, state.holder, stopped, cause);
     if (state.status === 'open' && state.ready_at <= now) await this.deps.market.consider(tenant, id, cause);
     const after = this.deps.transactor.peek<TaskState>(stream)?.state ?? state;
     change.wish(this.taskDue, taskDue(after, now));
+  }
+
+  /** What agents that are stopped hold goes to others; and what waited for a lift is looked at now. */
+  private async stopped({ tenant, commits, cause }: Change): Promise<void> {
+    for (const { tenant: of, task, agent, award, stop } of this.deps.stoppedWork.toReturn(scopeOf(tenant)))
+      await this.takeBack(of, task, { agent, award }, stop, of === tenant ? cause : undefined);
+    if (commits.some(({ events }) => events.some(({ type }) => type === 'StopLifted'))) await this.deps.market.sweep();
+  }
+
+  private async takeBack(
+    tenant: string,
+    task: string,
+    { agent, award }: Claim,
+    stop: Stop,
+    cause: Cause | undefined,
+  ): Promise<void> {
+    const { correlationId } = await this.deps.transactor.load(taskDecider, taskStream(tenant, task));
+    await this.deps.transactor.transact(
+      taskDecider,
+      taskStream(tenant, task),
+      takeBack({ agent, award }, cut(saidOf(stop), MAX_TAKEN_BACK), toTime(this.deps.clock.now())),
+      {
+        principal: Market.principal(tenant),
+        action: 'task.take-back',
+        cause,
+        reaction: cause !== undefined,
+        correlationId,
+      },
+    );
   }
 
   private async agent(change: Change): Promise<void> {
@@ -243,7 +285,7 @@ export class Reactions implements Consumer {
     if (!isAlive(state)) return undefined;
     const now = toTime(this.deps.clock.now());
     const heartbeat = await this.deps.agents.leaseSilentSince(tenant, id, state);
-    const until = this.deps.agents.acceptUntil(state);
+    const until = this.deps.agents.acceptUntil(stream, state);
     const cause =
       state.holder === undefined
         ? undefined
@@ -272,6 +314,11 @@ function followed(category: string, follow: (change: Change) => Promise<void>): 
         (traceparent) => follow({ ...change, cause: { ...change.cause, traceparent } }),
       ),
   };
+}
+
+/** Whose agents a stop of this tenant may concern; undefined is those of all tenants. */
+function scopeOf(tenant: string): string | undefined {
+  return tenant === PLATFORM ? undefined : tenant;
 }
 
 function endsPause({ events }: Commit): boolean {

@@ -51,7 +51,7 @@ import {
 import type { BlobArchive, Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
-import { timekeeper } from '../engine/watchdog';
+import { timekeeper, type Watchdog } from '../engine/watchdog';
 import type { Agents } from './agents';
 import type { Market } from './market';
 import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
@@ -78,6 +78,7 @@ export interface TasksDeps {
   readonly whyNots: WhyNots;
   readonly blobs: BlobArchive;
   readonly clock: Clock;
+  readonly watchdog: Watchdog;
 }
 
 export class Tasks {
@@ -157,7 +158,7 @@ export class Tasks {
       context,
       id,
       'task.accept',
-      (state) => accept(claim, this.now(), this.agents.acceptUntil(state))(state),
+      (state) => accept(claim, this.now(), this.acceptUntil(context, id, state))(state),
       claim,
     );
   }
@@ -167,7 +168,7 @@ export class Tasks {
       context,
       id,
       'task.decline',
-      (state) => decline(claim, reason, this.now(), this.agents.acceptUntil(state))(state),
+      (state) => decline(claim, reason, this.now(), this.acceptUntil(context, id, state))(state),
       claim,
     );
   }
@@ -223,7 +224,7 @@ export class Tasks {
     }
     const outcome = await this.resultOf(context, result);
     const decided: ReturnType<typeof complete> = (state) =>
-      completeAtOnce(claim, outcome, this.now(), this.agents.acceptUntil(state))(state);
+      completeAtOnce(claim, outcome, this.now(), this.acceptUntil(context, id, state))(state);
     return await this.held(context, id, 'task.complete', decided, claim);
   }
 
@@ -237,7 +238,7 @@ export class Tasks {
       context,
       id,
       'task.release',
-      (state) => release(claim, reason, this.now(), this.agents.acceptUntil(state))(state),
+      (state) => release(claim, reason, this.now(), this.acceptUntil(context, id, state))(state),
       claim,
     );
   }
@@ -311,7 +312,7 @@ export class Tasks {
     challenge: AwardChallenge & { readonly until: Time },
   ): Promise<TaskOutcome> {
     const decision: ReturnType<typeof challengeAward> = (state) =>
-      challengeAward(challenge, this.now(), this.agents.acceptUntil(state))(state);
+      challengeAward(challenge, this.now(), this.acceptUntil(context, id, state))(state);
     return this.inTime({ ...context, receiptOfRefusal: true }, id, 'task.challenge', decision);
   }
 
@@ -366,7 +367,7 @@ export class Tasks {
       { ...context, correlationId: state.correlation_id },
       id,
       'task.time-passed',
-      timePassed(this.now(), heartbeat, why, this.agents.acceptUntil(state), this.agents.excused),
+      timePassed(this.now(), heartbeat, why, this.agents.acceptUntil(stream, state), this.agents.excuse(stream)),
     );
   }
 
@@ -473,10 +474,17 @@ export class Tasks {
    * look.
    */
   private async letTimePass(context: RequestContext, id: string, state: TaskState): Promise<void> {
+    const stream = this.tasks.name(context.principal.tenant, id);
+    const excuse = await this.deps.watchdog.excuseOf(stream);
     const now = this.now();
-    const events = timePassed(now, now, undefined, this.agents.acceptUntil(state), this.agents.excused)(state);
+    const events = timePassed(now, now, undefined, this.agents.acceptUntil(stream, state), excuse)(state);
     if (events instanceof Rejection || events.length === 0) return;
     await this.timePassed({ principal: timekeeper(context.principal.tenant) }, id, state, now);
+  }
+
+  /** Asked by a decision, which is made once the command has been let through: see `Agents.excuse`. */
+  private acceptUntil({ principal }: Pick<RequestContext, 'principal'>, id: string, state: TaskState) {
+    return this.agents.acceptUntil(this.tasks.name(principal.tenant, id), state);
   }
 
   private now(): Time {

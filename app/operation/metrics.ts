@@ -16,9 +16,11 @@ import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../d
 import { roundDecider, type RoundEvent, type RoundState } from '../../domain/oversight/round';
 import type { Feed } from '../engine/feed';
 import type { Ports, StoreCost } from '../engine/ports';
+import type { Standstill } from '../engine/standstill';
 import type { Transactor } from '../engine/transact';
 import type { Balance, Market } from '../market/module';
 import type { DecisionFigures, DecisionMetrics } from '../oversight/module';
+import type { StopBook } from '../stops/module';
 import type { Admission } from './admission';
 import { DELAYS, type Lateness } from './lateness';
 
@@ -35,6 +37,8 @@ export interface Measured {
   readonly decisionMetrics: DecisionMetrics;
   readonly admission: Admission;
   readonly lateness: Lateness;
+  readonly stopBook: StopBook;
+  readonly standstill: Standstill;
 }
 
 export class Metrics {
@@ -124,6 +128,24 @@ export class Metrics {
       registers: [registry],
       collect() {
         this.set(colony.market.tasks.size);
+      },
+    });
+    new Gauge({
+      name: 'formicary_stops',
+      help: 'Things that are stopped, by kind, as far as this process has been asked for their tenants',
+      labelNames: ['kind'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [kind, count] of colony.stopBook.counts()) this.set({ kind }, count);
+      },
+    });
+    new Gauge({
+      name: 'formicary_feed_silence_seconds',
+      help: 'For how long this process has heard nothing of the others, where processes share a store; beyond the limit it refuses to act',
+      registers: [registry],
+      collect() {
+        this.set(colony.standstill.silentSeconds);
       },
     });
     new Gauge({

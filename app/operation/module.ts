@@ -10,11 +10,18 @@ import { Lateness } from './lateness';
 import { Readiness } from './readiness';
 
 /** @param admits whether to look how late this process is: else everything is let in */
-export function operationModule({ ports, feed, transactor, views, clock, clockCheck }: Engine, admits: boolean) {
+export function operationModule(
+  { ports, feed, transactor, views, clock, clockCheck, standstill }: Engine,
+  admits: boolean,
+) {
   const admission = new Admission();
   const lateness = new Lateness({ feed, transactor });
   const readiness = new Readiness(
-    { store: async () => await ports.probe?.(), feed: async () => feed.trouble() },
+    {
+      store: async () => await ports.probe?.(),
+      feed: async () => feed.trouble(),
+      peers: async () => standstill.trouble(),
+    },
     clock,
     // Reactions, deadlines and what is parked wait for the queues; who asks for something does not.
     {

@@ -189,7 +189,7 @@ export class Actions {
       rules,
     );
     const proposal: Proposal = { ...input, proposed_by: principal.id, oversight, policy: { bundle, decision }, target };
-    const attributes = { kind, impact, risk };
+    const attributes = { kind, impact, risk, ...usedBy(input.action) };
     const asked = { ...context, creates: true, receiptOfRefusal: true, attributes };
     const outcome = await this.actions.decide(asked, id, 'action.propose', propose(proposal));
     return await this.advanced(stream, outcome);
@@ -212,7 +212,9 @@ export class Actions {
       (state.proposal.proposed_by === principal.id && state.proposal.target === undefined)
         ? letGo(state)
         : NOT_ITS_OWN;
-    const outcome = await this.actions.decide({ ...context, receiptOfRefusal: true }, id, 'action.execute', decision);
+    const { proposal } = (await this.transactor.load(actionDecider, stream)).state;
+    const asked = { ...context, receiptOfRefusal: true, attributes: usedBy(proposal?.action) };
+    const outcome = await this.actions.decide(asked, id, 'action.execute', decision);
     if (!outcome.ok) return outcome;
     const returned = outcome.events.find((event) => event.type === 'ActionReturned');
     const advanced = await this.advanced(stream, outcome);
@@ -493,7 +495,7 @@ export class Actions {
    * judged by that same time.
    */
   private async giveTimeBack(stream: string, state: ActionState, now: Time): Promise<boolean> {
-    const more = extend(this.deps.watchdog.excused, now);
+    const more = extend(await this.deps.watchdog.excuseOf(stream), now);
     const events = more(state);
     if (events instanceof Rejection || events.length === 0) return false;
     const { tenant, id } = parseStream(stream);
@@ -537,6 +539,13 @@ function overriding(
     instead === 'allow' && state.proposal?.target !== undefined && state.stopped !== undefined
       ? TASK_OVER
       : overridden(state);
+}
+
+/** The tool and the model that an action says it uses: while one of them is stopped it is not taken. */
+function usedBy(action: unknown): { readonly tool?: unknown; readonly model?: unknown } {
+  if (typeof action !== 'object' || action === null) return {};
+  const { tool, model } = action as { readonly tool?: unknown; readonly model?: unknown };
+  return { tool, model };
 }
 
 /** What an event says of a step. */

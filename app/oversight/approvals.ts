@@ -309,8 +309,9 @@ export class Approvals {
    * by it, and by none after it.
    */
   private async giveTimeBack(tenant: string, id: string): Promise<Time> {
+    const excuse = await this.deps.watchdog.excuseOf(this.approvals.name(tenant, id));
     const now = this.now();
-    const more = extend(this.deps.watchdog.excused, now);
+    const more = extend(excuse, now);
     const events = more((await this.approvals.load(tenant, id)).state);
     if (!(events instanceof Rejection) && events.length > 0)
       await this.approvals.decide({ principal: timekeeper(tenant) }, id, 'approval.extend', more);

@@ -43,7 +43,7 @@ export interface OversightNeeds {
 }
 
 export function oversightModule(engine: Engine, { agents, roundBook, tasks, deliveries, publicUrl }: OversightNeeds) {
-  const { transactor, clock, watchdog, report, deadlines } = engine;
+  const { transactor, clock, watchdog, report } = engine;
   const roundsOf = engine.aggregate(roundDecider, { view: roundsView, followed: true });
   const approvalsOf = engine.aggregate(approvalDecider, { view: approvalsView });
   const actionsOf = engine.aggregate(actionDecider, { view: actionsView });
@@ -63,7 +63,7 @@ export function oversightModule(engine: Engine, { agents, roundBook, tasks, deli
   const decisions = new OversightReactions(
     { ...deciding, actions, judgement, challenges, book: roundBook, notifier, orchestrated, report },
     deliveries,
-    deadlines,
+    engine,
   );
   tasks.onOverdue((stream, state) => challenges.overdue(stream, state));
 

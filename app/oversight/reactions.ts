@@ -6,13 +6,13 @@
 import type { Commit } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
-import type { Time } from '../../domain/kernel/time';
+import { latest, plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { taskDecider } from '../../domain/market/task';
 import { deliveryDecider } from '../../domain/notices/delivery';
 import { actionDecider, actionDue } from '../../domain/oversight/action';
 import { approvalDecider, approvalDue } from '../../domain/oversight/approval';
 import { roundDecider, roundDue, type RoundState } from '../../domain/oversight/round';
-import type { DeadlineEngine } from '../engine/deadlines';
+import type { Engine } from '../engine/engine';
 import type { Consumer } from '../engine/feed';
 import { type Change, react, type Reaction, type ReactionsByCategory } from '../engine/reacting';
 import type { Deliveries } from '../notices/module';
@@ -27,6 +27,9 @@ import { TaskReactions } from './task-reactions';
 
 /** The categories of which a stream may wait; each is the reason of its deadlines as well. */
 export type DecisionDue = 'round' | 'approval' | 'action';
+
+/** How often the process that waits for a stream looks whether it is still stopped, in seconds. */
+const STOPPED_SECONDS = 60;
 
 /** A kind of stream that waits for somebody until a time. */
 interface Waiter extends Reaction {
@@ -51,7 +54,7 @@ export class OversightReactions implements Consumer {
   constructor(
     private readonly services: OversightServices,
     deliveries: Deliveries,
-    private readonly deadlines: DeadlineEngine,
+    private readonly engine: Pick<Engine, 'deadlines' | 'standstill' | 'clock'>,
   ) {
     const { transactor, book, rounds, approvals, actions } = services;
     const afterRound = new RoundReactions(services);
@@ -86,7 +89,7 @@ export class OversightReactions implements Consumer {
   }
 
   async handle(commits: readonly Commit[]): Promise<void> {
-    await react(commits, this.reactions, { transactor: this.services.transactor, deadlines: this.deadlines });
+    await react(commits, this.reactions, { transactor: this.services.transactor, deadlines: this.engine.deadlines });
   }
 
   /** Every stream that waits, and so should have an orchestration; as far as the views have come. */
@@ -96,13 +99,18 @@ export class OversightReactions implements Consumer {
 
   /** Applies the passing of time to a stream; answers when to look next, undefined when nothing waits any more. */
   async timePassed(stream: string): Promise<Time | undefined> {
-    await this.waiterOf(stream).timePassed(stream);
+    if (!(await this.engine.standstill.waits(stream))) await this.waiterOf(stream).timePassed(stream);
     return await this.dueOf(stream);
   }
 
-  /** When the stream is to be looked at next, as it stands now; undefined when nothing waits. */
-  dueOf(stream: string): Promise<Time | undefined> {
-    return this.waiterOf(stream).due(stream);
+  /**
+   * When the stream is to be looked at next, as it stands now; undefined when nothing waits. What is stopped is not
+   * looked at all the time.
+   */
+  async dueOf(stream: string): Promise<Time | undefined> {
+    const due = await this.waiterOf(stream).due(stream);
+    if (due === undefined || !(await this.engine.standstill.waits(stream))) return due;
+    return latest(due, plusSeconds(toTime(this.engine.clock.now()), STOPPED_SECONDS));
   }
 
   /** The time of a round, an approval or a veto window has passed, or may have; answers when to look again. */
@@ -128,7 +136,7 @@ export class OversightReactions implements Consumer {
     { react: follow, ...rest }: Omit<Waiter, 'due'>,
   ): [category: string, Waiter] {
     const { transactor, orchestrated } = this.services;
-    const reason = this.deadlines.on(decider.category, (stream) => this.onDeadline(stream));
+    const reason = this.engine.deadlines.on(decider.category, (stream) => this.onDeadline(stream));
     const due = async (stream: string) => dueOf((await transactor.current(decider, stream)).state);
     const wishAndReact = async (change: Change) => {
       change.wish(reason, orchestrated.deadlineFor(await due(change.stream)));

@@ -309,8 +309,9 @@ export class Rounds {
 
   /** While this process was away nobody could vote. */
   private async giveTimeBack(tenant: string, id: string): Promise<Time> {
+    const excuse = await this.deps.watchdog.excuseOf(this.rounds.name(tenant, id));
     const now = this.now();
-    const more = extend(this.deps.watchdog.excused, now);
+    const more = extend(excuse, now);
     const events = more((await this.rounds.load(tenant, id)).state);
     if (!(events instanceof Rejection) && events.length > 0)
       await this.rounds.decide({ principal: timekeeper(tenant) }, id, 'round.extend', more);

@@ -26,6 +26,7 @@ import { causeOf } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock, EventStore, Report, WorkQueue } from '../engine/ports';
 import { StoreUnavailable } from '../engine/reachable';
+import { STOPPED } from '../engine/standstill';
 import type { Transactor } from '../engine/transact';
 import type { Signals } from './signals';
 
@@ -119,7 +120,10 @@ export async function handleSignalBatch(
   for (const [tenant, arrivals] of tenants) {
     for (const chunk of chunksOf(arrivals)) {
       const refused = await arrive(tenant, chunk, metadata, deps);
-      if (refused !== undefined)
+      // Signals are hints that decay: those of a tenant that is stopped are not kept for later, however many come.
+      if (refused?.code === STOPPED)
+        deps.report('messages of a tenant that is stopped were dropped', { tenant, messages: chunk.length });
+      else if (refused !== undefined)
         for (const { sequence } of chunk) park(sequences.indexOf(sequence), refused.message, tenant);
     }
   }
@@ -190,6 +194,7 @@ async function arrive(
     if (!outcome.ok) {
       // Somebody else takes in the same partition: what was taken in meanwhile may not be emitted yet.
       if (outcome.rejection.kind === 'precondition') continue;
+      if (outcome.rejection.kind === 'unavailable') throw new StoreUnavailable(outcome.rejection.message);
       return outcome.rejection;
     }
     if (outcome.commit === undefined) return undefined;

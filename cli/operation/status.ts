@@ -26,7 +26,7 @@ export async function status({ client, json, globals }: Context): Promise<void> 
   if (json) return printJson({ url: globals.url, ready, reasons, ...found });
   const parked = found.feed.reduce((sum, lane) => sum + lane.parked, 0);
   print(
-    `${bold(globals.url)} is ${ready ? good('ready') : bad('NOT ready')}: ${count(found.open_tasks, 'open task')}${parked > 0 ? bad(`, ${count(parked, 'parked commit')}`) : ''}`,
+    `${bold(globals.url)} is ${ready ? good('ready') : bad('NOT ready')}: ${count(found.open_tasks, 'open task')}${parked > 0 ? bad(`, ${count(parked, 'parked commit')}`) : ''}${found.stopped > 0 ? bad(`, ${count(found.stopped, 'thing')} stopped`) : ''}`,
   );
   for (const reason of reasons) print(`${bad(ready ? 'degraded' : 'not ready')}  ${said(reason)}`);
   printWaiting(found.waiting);

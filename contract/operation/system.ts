@@ -65,6 +65,7 @@ export const Status = z
     feed: z.array(FeedStatus),
     views: z.array(ViewStatus),
     open_tasks: Count,
+    stopped: Count.meta({ description: 'Things that are stopped and concern the tenant: `/v1/stops` tells which' }),
     waiting: WaitingSummary,
     clock: z.object({
       drift_ms: z.number().meta({ description: "By how much the machine's clock is ahead of the one that is gone by" }),

@@ -1066,6 +1066,20 @@ export function giveBack(
     isHolder(state, claim) && tooLate(state, now) === undefined ? endAttempt(state, end, reason, now, true) : [];
 }
 
+/**
+ * Takes the task from an agent that was stopped: it is open again at once, and the attempt does not count. Nothing
+ * happens where `giveBack` does nothing.
+ */
+export function takeBack(claim: Claim, reason: string, now: Time): Decision<TaskState, TaskEvent> {
+  return (state) =>
+    isHolder(state, claim) && tooLate(state, now) === undefined
+      ? [
+          { type: 'AttemptEnded', v: 1, data: { ...claim, attempt: state.attempts, end: 'released', reason } },
+          { type: 'TaskReopened', v: 1, data: { attempt: state.attempts, not_before: now } },
+        ]
+      : [];
+}
+
 /** Whom a task is handed to: its profile as it is registered, undefined when it is not, and its reserved slot. */
 export interface Peer {
   readonly agent: string;

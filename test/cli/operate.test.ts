@@ -42,6 +42,9 @@ test('every command tells what it does, with examples', async () => {
     'resume',
     'paused',
     'drain',
+    'stop',
+    'stops',
+    'lift',
     'blob',
     'doctor',
     'register',
@@ -65,6 +68,7 @@ test('lists that are empty say so', async () => {
     ['deliveries', 'Every notice has reached'],
     ['channels', 'There is no channel'],
     ['paused', 'Nothing is paused'],
+    ['stops', 'Nothing is stopped'],
     ['rounds', 'Nothing was found'],
     ['oversight', 'No kind has rules of its own'],
   ] as const) {
@@ -119,6 +123,26 @@ test('a type that is paused waits, and goes on when it is resumed', async () => 
   expect((await run('resume', 'type', 'night.work')).code).toBe(0);
   await eventually(async () => (await statusOf('n-1')) === 'awarded');
 }, 60_000);
+
+test('an agent that is stopped says why, gives back what it holds, and goes on when it is lifted', async () => {
+  await client.as('halt-1').agents.register({ agent_type: 'halt.work', capacity: 1 });
+  await client.tasks.post({ id: 'halt-t', task_type: 'halt.work', accept_seconds: 600 });
+  await eventually(async () => (await statusOf('halt-t')) === 'awarded');
+  const stopped = await run('stop', 'agent', 'halt-1', '--quarantine', '--reason', 'it pays twice');
+  expect(stopped).toMatchObject({ code: 0, stdout: expect.stringMatching(/in quarantine[^]*1 task[^]*halt-t/) });
+  await eventually(async () => (await statusOf('halt-t')) === 'open');
+  expect((await run('stops')).stdout).toMatch(/agent +halt-1 +quarantine .*it pays twice/);
+  expect((await run('lift', 'agent', 'halt-1', '--reason', 'the prompt was corrected')).stdout).toContain('goes on');
+  await eventually(async () => (await statusOf('halt-t')) === 'awarded');
+  const platform = (...args: string[]) => run('--tenant', 'platform', ...args);
+  expect((await platform('stop', 'global', 'all', '--reason', 'a breach')).code).toBe(0);
+  expect((await run('cancel', 'halt-t')).stderr).toMatch(/everything is frozen, by human:ada .*a breach/);
+  expect((await platform('lift', 'global', 'all', '--reason', 'over')).stdout).toContain('a second person');
+  expect((await platform('lift', 'global', 'all', '--reason', 'over')).stderr).toContain('second person');
+  const other = ['--url', host.url, '--principal', 'human:bob', '--tenant', 'platform'];
+  expect((await formicary(['lift', 'global', 'all', '--reason', 'over', ...other])).stdout).toContain('goes on');
+  expect((await run('cancel', 'halt-t')).code).toBe(0);
+}, 120_000);
 
 test('an agent that drains gets nothing new and keeps what it holds', async () => {
   await client.as('drain-1').agents.register({ agent_type: 'drain.work', capacity: 2 });

@@ -21,6 +21,8 @@ afterEach(() => stage.end());
 /** A task is posted; no trigger hands it over before `settled`. */
 async function post(): Promise<string> {
   const id = `task-${(tasks += 1)}`;
+  // Time has jumped: what has heard nothing meanwhile would refuse to act.
+  for (const { colony } of stage.living) await colony.peers.look();
   expect(await one.colony.tasks.post(as('poster', newKey()), id, spec())).toMatchObject({ ok: true });
   for (const { colony } of stage.living) await colony.peers.look();
   return id;

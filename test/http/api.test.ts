@@ -9,6 +9,7 @@ import './api/lists';
 import './api/sharing';
 import './api/operation';
 import './api/identity';
+import './api/stops';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';
 import { call } from './support';

@@ -158,6 +158,7 @@ lines(
   {
     post: 'before there is an end',
     giveBack: 'asked below: nothing is refused, nothing is done',
+    takeBack: 'asked below: nothing is refused, nothing is done',
     voidAward: 'keeps a number from being awarded, which is right at any time',
     settleChallenge: 'a verdict that comes too late counts as well',
     extendChallenge: 'moves an end',
@@ -185,6 +186,16 @@ test('an agent that is lost gives back what it holds until the deadline; then th
   const back = (now: Time) => tasks.giveBack(CLAIM, 'lost', 'silent', now);
   given(tasks.taskDecider, running).when(back(END)).thenNothing();
   given(tasks.taskDecider, running).thenState((state) => (back(BEFORE)(state) as readonly Event[]).length === 2);
+});
+
+test('what an agent holds that is stopped is taken back until the deadline, and the attempt does not count', () => {
+  const back = (now: Time) => tasks.takeBack(CLAIM, 'it errs', now);
+  given(tasks.taskDecider, running).when(back(END)).thenNothing();
+  given(tasks.taskDecider, running)
+    .when(back(BEFORE))
+    .thenState(({ status, attempts, ready_at }) => {
+      expect([status, attempts, ready_at]).toEqual(['open', 1, BEFORE]);
+    });
 });
 
 test('a claim stands until its award lapses, or the deadline has passed', () => {

@@ -66,6 +66,7 @@ describe('the embedded profile', () => {
     tenantRate: { perSecond: 20_000, burst: 80_000 },
     admission: true,
     maxClockBehindSeconds: 600,
+    maxFeedSilenceSeconds: 10,
     logLevel: 'info',
     traces: false,
     publicUrl: 'http://127.0.0.1:7071',

@@ -254,13 +254,19 @@ export class Stage {
     // What one of them does may be news to another.
     for (let before = -1; before !== this.log().length;) {
       before = this.log().length;
-      for (const { colony } of this.living) await colony.peers.look().catch(() => undefined);
+      await this.heard();
       await Promise.all(this.triggers.map((trigger) => trigger.run()));
     }
   }
 
+  private async heard(): Promise<void> {
+    for (const { colony } of this.living) await colony.peers.look().catch(() => undefined);
+  }
+
   /** Fires what is due, in every process, and waits for what follows from it. */
   async fire(): Promise<void> {
+    // A process hears of the others all the time, not only when something is due.
+    if (this.options.shared === true) await this.heard();
     for (const { colony } of this.living) await colony.deadlines.fire();
     await this.settled();
   }

@@ -53,6 +53,7 @@ bind(system.status, async (colony, { principal }) => {
       feed,
       views: colony.views.status().map((view) => ({ ...view, lag })),
       open_tasks: colony.market.tasks.size,
+      stopped: (await colony.stops.concerning(principal.tenant)).length,
       waiting: await colony.whyNots.groups(principal.tenant),
       clock: colony.clockCheck.status(),
     },

@@ -1,0 +1,86 @@
+/**
+ * What stands still: the one question that commands, deadlines and the feed ask before they do anything. Who knows the
+ * answer is a capability; the engine asks it here. A process that has not heard for a while what others commit can't
+ * know what is stopped: it refuses to act until it has.
+ */
+import { Rejection } from '../../domain/kernel/decider';
+import type { CommandContext } from './command';
+import type { Absence } from './watchdog';
+
+/** Who knows what is stopped. In memory: a promise only where a tenant is asked for first. */
+export interface Stopping {
+  /** Why a command is refused, if it is. A promise rejects when the store can't be read. */
+  refusal(context: CommandContext, stream: string): Rejection | undefined | Promise<Rejection | undefined>;
+  /** Whether all that follows from the stream waits: reactions, deadlines, deliveries. */
+  waits(stream: string): boolean | Promise<boolean>;
+  /** When the stream stood still, as far as is known here: after `waits` has answered all of it. */
+  stood(stream: string): readonly Absence[];
+  /** Whether a command on the stream passes whatever is stopped, and whatever this process has heard. */
+  passes(stream: string): boolean;
+}
+
+/** The code of what is refused because it is stopped. */
+export const STOPPED = 'stopped';
+/**
+ * Whether a refusal leaves a receipt: the stop of a whole tenant is one itself, and a thousand callers would fill the
+ * store.
+ */
+export function leavesReceipt({ code, details }: Rejection): boolean {
+  const { kind } = (details['stopped'] ?? {}) as { readonly kind?: unknown };
+  return code === STOPPED && kind !== 'global' && kind !== 'tenant';
+}
+
+/** How long a process may hear nothing of the others before it refuses to act, in seconds. */
+export const MAX_FEED_SILENCE_SECONDS = 10;
+/** When what waits for the lift of a stop is looked at again, in seconds. */
+export const STOPPED_AGAIN_SECONDS = 10;
+
+export class Standstill {
+  private stopping: Stopping | undefined;
+  private silentMs: () => number = () => 0;
+  private mostMs = Infinity;
+
+  /** From here on this is asked. */
+  ask(stopping: Stopping): void {
+    this.stopping = stopping;
+  }
+
+  /** Where processes share a store: how long this one has heard nothing of the others, and how long it may. */
+  listens(silentMs: () => number, mostSeconds = MAX_FEED_SILENCE_SECONDS): void {
+    this.silentMs = silentMs;
+    this.mostMs = mostSeconds * 1_000;
+  }
+
+  /** For how long this process has heard nothing of the others; 0 where there are none. */
+  get silentSeconds(): number {
+    return this.silentMs() / 1_000;
+  }
+
+  /** Why this process refuses to act, if it does. */
+  trouble(): string | undefined {
+    const silent = this.silentMs();
+    return silent <= this.mostMs
+      ? undefined
+      : `nothing was heard of the other processes for ${Math.round(silent / 1_000)} s: what is stopped is not known here`;
+  }
+
+  refusal(context: CommandContext, stream: string): Rejection | undefined | Promise<Rejection | undefined> {
+    if (this.stopping?.passes(stream) === true) return undefined;
+    const trouble = this.trouble();
+    if (trouble !== undefined)
+      return new Rejection('unavailable', 'feed-lost', `${trouble}; ask another process, or again later`, {
+        retryAfterSeconds: 1,
+      });
+    return this.stopping?.refusal(context, stream);
+  }
+
+  /** Whether what follows from the stream waits: it is stopped, or this process can't know whether it is. */
+  waits(stream: string): boolean | Promise<boolean> {
+    if (this.stopping === undefined || this.stopping.passes(stream)) return false;
+    return this.trouble() !== undefined || this.stopping.waits(stream);
+  }
+
+  stood(stream: string): readonly Absence[] {
+    return this.stopping?.stood(stream) ?? [];
+  }
+}

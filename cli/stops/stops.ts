@@ -1,0 +1,65 @@
+/** What the commands on stops do. */
+import type { Stoppable } from '../../client/stops';
+import { ago, bold, CALL, type Context, count, dim, print, printJson, printTable, said } from '../terminal';
+
+export interface StopInput {
+  readonly kind: Stoppable;
+  readonly name: string;
+  readonly reason: string;
+  readonly quarantine?: boolean;
+}
+
+/** Stops something, and shows what it was working on. */
+export async function stop({ client, json }: Context, { kind, name, reason, quarantine }: StopInput): Promise<void> {
+  const effect = quarantine === true ? 'quarantine' : 'freeze';
+  const answer = await client.stops.stop(kind, name, { effect, reason });
+  if (json) return printJson(answer);
+  const what = `${kind} ${said(name)}`;
+  print(`${bold(what)} is ${effect === 'freeze' ? 'frozen' : 'in quarantine'}: here now, everywhere within a second.`);
+  if (answer.in_flight.length > 0) {
+    const returned = answer.in_flight.some((work) => work.returned);
+    print(`${count(answer.in_flight.length, 'task')} in its hands ${returned ? 'go to others' : 'wait'}:`);
+    printTable(
+      ['TENANT', 'TASK', 'AGENT', 'AWARD'],
+      answer.in_flight.map(({ tenant, task, agent, award }) => [said(tenant), said(task), said(agent), String(award)]),
+      ['AWARD'],
+    );
+  }
+  print(dim(`\`${CALL} lift ${what} --reason …\` ends that; \`${CALL} stops\` shows all of them.`));
+}
+
+/** Shows what is stopped. */
+export async function stops({ client, json }: Context): Promise<void> {
+  const found = await client.stops.list();
+  if (json) return printJson(found);
+  printTable(
+    ['WHAT', 'NAME', 'HOW', 'SINCE', 'BY', 'REASON', ''],
+    found.map(({ kind, name, effect, since, by, reason, agreed, of }) => [
+      kind,
+      bold(said(name)),
+      effect,
+      ago(since),
+      said(by),
+      said(reason),
+      agreed === undefined ? (of === 'platform' ? dim('of the platform') : '') : `${said(agreed.by)} agreed to lift it`,
+    ]),
+    [],
+    'Nothing is stopped.',
+  );
+}
+
+export interface LiftInput {
+  readonly kind: Stoppable;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Lifts a stop, or is the first of two to agree. */
+export async function lift({ client, json }: Context, { kind, name, reason }: LiftInput): Promise<void> {
+  const answer = await client.stops.lift(kind, name, reason);
+  if (json) return printJson(answer);
+  const what = `${kind} ${said(name)}`;
+  if (!answer.lifted) print(`You agreed to lift ${bold(what)}: a second person has to, within an hour.`);
+  else if (answer.receipt.events.length === 0) print(`${bold(what)} was not stopped.`);
+  else print(`${bold(what)} goes on.`);
+}

@@ -1,0 +1,4 @@
+/** The aggregates of stops. */
+import { stopDecider } from './stop';
+
+export const stopsAggregates = [stopDecider] as const;

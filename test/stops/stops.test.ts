@@ -2,6 +2,7 @@
  * What is stopped does nothing from the answer on, and in every process within a second; what waited for the lift is
  * neither lost nor judged by the time that passed.
  */
+import fc from 'fast-check';
 import type { RequestContext } from '../../app/engine/command';
 import { STOPPED_AGAIN_SECONDS } from '../../app/engine/standstill';
 import { denialStream } from '../../domain/audit/denial';
@@ -391,6 +392,44 @@ describe('in processes that share a store', () => {
     await stop('agent', 'ann', { at: processes[2] as Process });
     await stage.settled();
     for (let n = 0; n < 8; n += 1) expect(task(`t${n}`).holder?.agent).toBe('bob');
+  });
+
+  test('in bursts around a stop nothing is done once all have heard of it, and after the lift all of it is', async () => {
+    for (const id of ['ann', 'bob']) await enter(id, { capacity: 50 });
+    const burst = fc.array(fc.record({ at: fc.nat(2), early: fc.boolean() }), { minLength: 1, maxLength: 12 });
+    let round = 0;
+    await fc.assert(
+      fc.asyncProperty(burst, fc.nat(2), async (posts, by) => {
+        round += 1;
+        const give = (n: number, at: number) =>
+          (processes[at] as Process).colony.tasks.post(
+            as('poster', undefined, 'service'),
+            `r${round}-${n}`,
+            spec({ accept_seconds: 3_600 }),
+          );
+        const early = posts.map(({ at, early: soon }, n) => (soon ? give(n, at) : undefined));
+        const { colony } = processes[by] as Process;
+        const stopped = await colony.stops.stop(ada, { kind: 'tenant', name: TENANT }, 'freeze', `round ${round}`);
+        expect(stopped.ok).toBe(true);
+        await Promise.all(early);
+        await stage.settled();
+        const before = done();
+        const late = await Promise.all(posts.map(({ at }, n) => give(n, at)));
+        expect(late.map(code)).toEqual(posts.map(() => 'stopped'));
+        await stage.pass(60, () => stage.redeliver(), 20);
+        expect(done()).toBe(before);
+        await lift('tenant', TENANT);
+        const again = await Promise.all(posts.map(({ at }, n) => give(n, at)));
+        expect(again.filter((one) => !one.ok && one.rejection.code !== 'task-exists')).toEqual([]);
+        await stage.pass(30, () => stage.redeliver(), 10);
+        for (const n of posts.keys()) {
+          expect(task(`r${round}-${n}`).status).toBe('awarded');
+          await stage.colony.tasks.cancel(ada, `r${round}-${n}`, 'enough');
+        }
+        await stage.settled();
+      }),
+      { numRuns: 12 },
+    );
   });
 
   test('one that hears nothing of the others refuses to act, and says so, until it has heard', async () => {

@@ -32,7 +32,12 @@ import type { Absence } from '../engine/watchdog';
  * Commands that pass whatever is stopped: what stops and lifts, what takes tokens back, and what only records: receipts
  * of what was refused, and the log that proves what happened.
  */
-const PASSING: ReadonlySet<string> = new Set([stopDecider.category, accessDecider.category, denialDecider.category]);
+const PASSING: ReadonlySet<string> = new Set([
+  stopDecider.category,
+  accessDecider.category,
+  denialDecider.category,
+  logDecider.category,
+]);
 
 /** What is stopped for a tenant: by the platform, and by itself. */
 type States = readonly StopState[];

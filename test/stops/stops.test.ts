@@ -407,7 +407,7 @@ describe('in processes that share a store', () => {
             `r${round}-${n}`,
             spec({ accept_seconds: 3_600 }),
           );
-        const early = posts.map(({ at, early: soon }, n) => (soon ? give(n, at) : undefined));
+        const early = posts.flatMap(({ at, early: soon }, n) => (soon ? [give(n, at)] : []));
         const { colony } = processes[by] as Process;
         const stopped = await colony.stops.stop(ada, { kind: 'tenant', name: TENANT }, 'freeze', `round ${round}`);
         expect(stopped.ok).toBe(true);

@@ -1,7 +1,7 @@
 /** `/v1/stops`: what halts at once, until somebody lifts it. */
 import { stopIn } from '../../../app/stops/stops';
-import { type Stop, stops } from '../../../contract/stops/stops';
 import type { Shown } from '../../../contract/route';
+import { type Stop, stops } from '../../../contract/stops/stops';
 import { bind } from '../../bind';
 import { commanded } from '../../edge/answers';
 import { contextOf } from '../../edge/context';

@@ -11,6 +11,8 @@ import { type Servers, startServers } from '../servers/servers';
 jest.setTimeout(120_000); // other work shares the machine
 
 const TENANT = 'acme';
+/** Processes that share a store are given what they sign tokens with. */
+const SECRET = { FORMICARY_IDENTITY_SECRET: 'a secret of thirty-two characters, or more' };
 const as = (id: string): RequestContext => ({ principal: { tenant: TENANT, id, kind: 'agent', level: 'execute' } });
 const spec = (n: number): TaskSpec => ({
   task_type: 'erp.order',
@@ -29,7 +31,7 @@ const spec = (n: number): TaskSpec => ({
 let servers: Servers;
 let colony: Colony;
 
-const open = () => openColony(readSettings({ ...servers.settings, FORMICARY_LOG: 'fatal' }));
+const open = () => openColony(readSettings({ ...servers.settings, FORMICARY_LOG: 'fatal', ...SECRET }));
 
 beforeAll(async () => {
   servers = await startServers();

@@ -21,6 +21,8 @@ import { weather } from '../support/weather';
 jest.setTimeout(240_000); // other work shares the machine
 
 const SEED = Date.now() % 1_000_000;
+/** Processes that share a store are given what they sign tokens with. */
+const SECRET = { FORMICARY_IDENTITY_SECRET: 'a secret of thirty-two characters, or more' };
 const TENANT = 'acme';
 const TASKS = 150;
 const AGENTS = ['ant-1', 'ant-2', 'ant-3', 'ant-4', 'ant-5'];
@@ -55,7 +57,9 @@ let colony: Colony;
 
 beforeAll(async () => {
   servers = await startServers({ now, lockMs: LOCK_MS });
-  colony = await openColony(readSettings({ ...servers.settings, FORMICARY_LOG: 'fatal' }), { clock: { now } });
+  colony = await openColony(readSettings({ ...servers.settings, FORMICARY_LOG: 'fatal', ...SECRET }), {
+    clock: { now },
+  });
 });
 
 afterAll(async () => {

@@ -42,6 +42,11 @@ const LOCAL = {
   FORMICARY_BLOBS: 'UseDevelopmentStorage=true',
 };
 
+const ISSUER = {
+  ...{ type: 'oidc', name: 'bank', kind: 'human', tenant: 'acme' },
+  ...{ issuer: 'https://id.bank.example', audience: 'formicary' },
+};
+
 const NETAPP = {
   FORMICARY_NETAPP__subscriptionId: '0b1f6471-1bf0-4dda-aec3-111122223333',
   FORMICARY_NETAPP__resourceGroup: 'rg-colony',
@@ -67,6 +72,9 @@ describe('the embedded profile', () => {
     admission: true,
     maxClockBehindSeconds: 600,
     maxFeedSilenceSeconds: 10,
+    secrets: [],
+    issuers: [],
+    devHeaders: false,
     logLevel: 'info',
     traces: false,
     publicUrl: 'http://127.0.0.1:7071',
@@ -93,6 +101,10 @@ describe('the embedded profile', () => {
       FORMICARY_TENANT_BURST: '30',
       FORMICARY_ADMISSION: 'off',
       FORMICARY_LOG: 'silent',
+      FORMICARY_IDENTITY_SECRET: 'the newer secret of thirty-two characters',
+      FORMICARY_IDENTITY_SECRET_BEFORE: 'the older secret of thirty-two characters',
+      FORMICARY_ISSUERS: JSON.stringify([ISSUER]),
+      FORMICARY_DEV_HEADERS: 'on',
       FORMICARY_PUBLIC_URL: 'https://colony.example/',
       FORMICARY_WEBHOOK_HOSTS: 'a.internal,,b.internal',
       FORMICARY_LOG_KEY: `${'A'.repeat(43)}=`,
@@ -108,6 +120,9 @@ describe('the embedded profile', () => {
       admission: false,
       maxClockBehindSeconds: 600,
       logLevel: 'silent',
+      secrets: ['the newer secret of thirty-two characters', 'the older secret of thirty-two characters'],
+      issuers: [expect.objectContaining(ISSUER)],
+      devHeaders: true,
       publicUrl: 'https://colony.example',
       logKey: `${'A'.repeat(43)}=`,
       anchors: { folder: '/mnt/anchors', git: '/srv/anchors' },

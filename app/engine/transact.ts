@@ -196,8 +196,8 @@ export class Transactor extends Streams {
   }
 
   /**
-   * Since this was asked last: what an append has taken on average, in seconds, of one that a busy store refused what the
-   * store asks to wait; and how many commits were written.
+   * Since this was asked last: what an append has taken on average, in seconds, of one that a busy store refused what
+   * the store asks to wait; and how many commits were written.
    */
   takeAppends(): { readonly seconds: number; readonly commits: number } {
     const { appends, appendMs, written: commits } = this;

@@ -1,13 +1,12 @@
 /**
  * Where checkpoints are kept outside, so that whoever changes a log can't change what it said before: a folder, for
- * example of another machine or on a medium that is written once; a Git repository; an archive of payloads that nobody
- * may change.
+ * example of another machine or on a medium that is written once; a Git repository.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Anchor, BlobArchive } from '../../app/engine/ports';
+import type { Anchor } from '../../app/engine/ports';
 import { isTenant } from '../../domain/kernel/ids';
 
 /** A file each: `tenant/000000000042.checkpoint`, named after the leaves of the log, so that they stand in order. */
@@ -72,16 +71,5 @@ export class GitAnchor extends FolderAnchor {
   private async git(...args: readonly string[]): Promise<string> {
     const { stdout } = await run('git', ['-C', this.folder, ...args], { timeout: GIT_TIMEOUT_MS });
     return stdout.trim();
-  }
-}
-
-/** An archive of payloads whose container nobody may change or shorten: see `Retention` of `AzureBlobArchive`. */
-export class BlobAnchor implements Anchor {
-  readonly name = 'blob';
-
-  constructor(private readonly archive: BlobArchive) {}
-
-  async keep(tenant: string, _size: number, note: string): Promise<void> {
-    await this.archive.put(tenant, Buffer.from(note));
   }
 }

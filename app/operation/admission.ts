@@ -7,9 +7,9 @@
  * classes by what is thrown away when they are refused: H. Zhou and others, "Overload control for scaling WeChat
  * microservices", SoCC 2018.
  *
- * A host that is late has as much to do as it can, so what it does then is its capacity. The limit of new work, of which
- * that is known, is cut to what of it leaves room for the queue to go, and begins again from there when the host is on
- * time: cut blindly it would fall far below, and the host would be idle while it refuses.
+ * A host that is late has as much to do as it can, so what it does then is its capacity. The limit of new work, of
+ * which that is known, is cut to what of it leaves room for the queue to go, and begins again from there when the host is
+ * on time: cut blindly it would fall far below, and the host would be idle while it refuses.
  *
  * What there is, tenants share by max-min fairness: who asks for less than an even share gets all of it, the others
  * have what is left in equal parts. So whoever asks for most is refused first, and nobody else because of it.
@@ -64,7 +64,7 @@ const OTHERS = '';
 const FORGOTTEN_BELOW = 0.01;
 /** Nobody is told to wait for longer, before jitter. */
 const MAX_WAIT_SECONDS = 20;
-/** Few that come back at once are no harm: what spreads is in proportion to the wait, which grows with how many wait. */
+/** Few that come back at once are no harm: what spreads is in proportion to the wait, which grows with how many do. */
 const LEAST_JITTER_SECONDS = 0.25;
 /** Weight of the last request in what a request is expected to cost. */
 const LAST_SIZE = 0.1;

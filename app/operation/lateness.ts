@@ -27,8 +27,8 @@ export class Lateness {
   constructor(private readonly sources: DelaySources) {}
 
   /**
-   * Looks four times a second, and tells of how late the host is, in times of what is tolerated, and how many commits it
-   * has written since.
+   * Looks four times a second, and tells of how late the host is, in times of what is tolerated, and how many commits
+   * it has written since.
    */
   start(tell: (now: number, lateness: number, commits: number) => void): void {
     this.loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });

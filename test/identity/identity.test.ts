@@ -217,6 +217,7 @@ describe('the owner', () => {
     await expect(asked(text)).rejects.toThrow('was shown before');
     const late = assertion();
     pass(300);
+    await stage.living[0]!.colony.peers.look();
     await expect(asked(late)).rejects.toThrow('another time');
     const { privateKey } = { privateKey: signingKeyOf(SECRET) };
     for (const wrong of [

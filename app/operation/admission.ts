@@ -8,8 +8,8 @@
  * microservices", SoCC 2018.
  *
  * A host that is late has as much to do as it can, so what it does then is its capacity. The limit of new work, of
- * which that is known, is cut to what of it leaves room for the queue to go, and begins again from there when the host is
- * on time: cut blindly it would fall far below, and the host would be idle while it refuses.
+ * which that is known, is cut to what of it leaves room for the queue to go, and begins again from there when the host
+ * is on time: cut blindly it would fall far below, and the host would be idle while it refuses.
  *
  * What there is, tenants share by max-min fairness: who asks for less than an even share gets all of it, the others
  * have what is left in equal parts. So whoever asks for most is refused first, and nobody else because of it.

@@ -76,9 +76,10 @@ async function openStores(settings: Settings): Promise<StorePorts> {
 }
 
 /** Loaded where there are any. */
-async function issuersOf({ issuers }: Settings, clock: Clock): Promise<Issuers | undefined> {
+async function issuersOf({ issuers }: Settings, clock: Clock, log: Logger): Promise<Issuers | undefined> {
   if (issuers.length === 0) return undefined;
-  return await (await import('../adapters/oidc/issuers.js')).OidcIssuers.open(issuers, clock);
+  const { OidcIssuers } = await import('../adapters/oidc/issuers.js');
+  return await OidcIssuers.open(issuers, clock, (facts) => log.info(facts, 'a token of another issuer'));
 }
 
 /* eslint-enable boundaries/dependencies */
@@ -142,7 +143,7 @@ export async function openColony(
         identity: {
           secrets: await secretsOf(settings),
           issuer: settings.publicUrl,
-          issuers: await issuersOf(settings, parts.clock ?? systemClock),
+          issuers: await issuersOf(settings, parts.clock ?? systemClock, log),
         },
         admission: settings.admission,
         ...parts.options,

@@ -10,12 +10,15 @@ import { isRole, type Role } from '../../domain/identity/role';
 import { isId } from '../../domain/kernel/ids';
 import { own } from '../../domain/kernel/own';
 import { type Jose, RemoteKeys } from './keys';
-import type { EntraSettings, IssuerSettings, OpenIdSettings } from './settings';
+import { address, type EntraSettings, type IssuerSettings, type OpenIdSettings } from './settings';
 
 /** Longest token that is looked at, in characters: those of Entra that list groups are long. */
 const MAX_TOKEN = 16_384;
 
 type Claims = Readonly<Record<string, unknown>>;
+
+/** Hears what a token says besides, and what decides nothing: the application that was used, an agent's blueprint. */
+export type Noted = (facts: Readonly<Record<string, unknown>>) => void;
 
 interface TrustedIssuer {
   /** Whether a token with these claims, unproven so far, says that it is of this issuer. */
@@ -28,11 +31,13 @@ interface TrustedIssuer {
 export class OidcIssuers implements Issuers {
   private constructor(private readonly trusted: readonly TrustedIssuer[]) {}
 
-  static async open(settings: IssuerSettings, clock: Clock): Promise<OidcIssuers> {
+  static async open(settings: IssuerSettings, clock: Clock, noted: Noted = () => undefined): Promise<OidcIssuers> {
     const library = await import('jose');
     return new OidcIssuers(
       settings.map((one) =>
-        one.type === 'entra' ? new EntraIssuer(library, one, clock) : new OpenIdIssuer(library, one, clock),
+        one.type === 'entra'
+          ? new EntraIssuer(library, one, clock, noted)
+          : new OpenIdIssuer(library, one, clock, noted),
       ),
     );
   }
@@ -73,7 +78,7 @@ function unproven(token: string): Claims | undefined {
 const ACCESS_TYPES = [undefined, 'JWT', 'at+jwt', 'application/at+jwt'];
 /** What only tokens have that tell a client who has signed in: they are not for us, whoever they name. */
 const OF_ID_TOKENS = ['nonce', 'at_hash', 'c_hash'];
-const Configuration = z.object({ issuer: z.string(), jwks_uri: z.url({ protocol: /^https?$/ }) });
+const Configuration = z.object({ issuer: z.string(), jwks_uri: address });
 
 class OpenIdIssuer implements TrustedIssuer {
   private readonly keys: RemoteKeys;
@@ -83,6 +88,7 @@ class OpenIdIssuer implements TrustedIssuer {
     library: Jose,
     private readonly settings: OpenIdSettings,
     clock: Clock,
+    private readonly noted: Noted,
   ) {
     const { name, issuer, jwks_uri: address, audience } = settings;
     this.audience = [audience].flat();
@@ -107,13 +113,10 @@ class OpenIdIssuer implements TrustedIssuer {
     if (typeof sub !== 'string' || sub === '') throw new InvalidToken('names nobody (sub)');
     if (kind === 'human' && isProgram(payload))
       throw new InvalidToken(`is a program's, and ${name} vouches for people here`);
-    return {
-      ...vouchedBy(this.settings, token, payload),
-      tenant,
-      subject: `${kind}:${name}:${idOf(sub)}`,
-      kind,
-      facts: { issuer: name, client: client ?? azp },
-    };
+    const vouched = vouchedBy(this.settings, token, payload);
+    const subject = `${kind}:${name}:${idOf(sub)}`;
+    this.noted({ issuer: name, tenant, principal: subject, client: client ?? azp });
+    return { ...vouched, tenant, subject, kind };
   }
 }
 
@@ -122,13 +125,12 @@ function isProgram({ sub, azp, client_id: client }: Claims): boolean {
   return sub === client || sub === azp;
 }
 
-async function addressOf(issuer: string, get: (url: string) => Promise<unknown>): Promise<string> {
-  const configuration = Configuration.safeParse(
-    await get(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`),
-  );
-  if (!configuration.success || configuration.data.issuer !== issuer)
-    throw new InvalidToken(`is of ${issuer}, whose configuration names another issuer`);
-  return configuration.data.jwks_uri;
+/** Where the keys of an issuer are, as its configuration says. Throws when it says nothing that can be believed. */
+async function addressOf(issuer: string, get: (url: string) => Promise<string>): Promise<string> {
+  const text = await get(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
+  const { issuer: named, jwks_uri: keys } = Configuration.parse(JSON.parse(text));
+  if (named !== issuer) throw new Error(`its configuration is that of ${named}`);
+  return keys;
 }
 
 // ---------------------------------------------------------------------------------------------------- Entra ID
@@ -146,6 +148,7 @@ class EntraIssuer implements TrustedIssuer {
     library: Jose,
     private readonly settings: EntraSettings,
     clock: Clock,
+    private readonly noted: Noted,
   ) {
     this.authority = settings.authority.replace(/\/$/, '');
     this.keys = new RemoteKeys(library, settings.name, `${this.authority}/common/discovery/v2.0/keys`, clock);
@@ -171,14 +174,16 @@ class EntraIssuer implements TrustedIssuer {
     const { issuer: keyIssuer } = (key ?? {}) as Claims;
     if (typeof keyIssuer === 'string' && keyIssuer.replace('{tenantid}', tid as string) !== directory)
       throw new InvalidToken('was signed with the key of another directory');
-    return { ...vouchedBy(this.settings, token, payload), tenant, ...this.whoOf(payload, tid as string) };
+    const vouched = vouchedBy(this.settings, token, payload);
+    const who = this.whoOf(payload, tid as string);
+    const { azp, appid, xms_par_app_azp: blueprint } = payload;
+    this.noted({ issuer: name, directory: tid, tenant, principal: who.subject, client: azp ?? appid, blueprint });
+    return { ...vouched, tenant, ...who };
   }
 
   /** People by their object id: a name or an address may be another's tomorrow. */
-  private whoOf(payload: Claims, tid: string): Pick<Vouched, 'subject' | 'kind' | 'facts'> {
-    const { oid, azp, appid, idtyp, scp, xms_par_app_azp: blueprint } = payload;
-    const client = azp ?? appid;
-    const facts = { issuer: this.settings.name, directory: tid, client, blueprint };
+  private whoOf(payload: Claims, tid: string): Pick<Vouched, 'subject' | 'kind'> {
+    const { oid, azp, appid, idtyp, scp } = payload;
     const isProgram = idtyp === 'app';
     if (isProgram === (typeof scp === 'string' && scp !== ''))
       throw new InvalidToken(
@@ -186,14 +191,12 @@ class EntraIssuer implements TrustedIssuer {
           ? "is an application's, and says that it was delegated (scp)"
           : "says neither what was delegated (scp) nor that it is an application's (idtyp): send an access token, and let the registration add the claim idtyp",
       );
-    const id = isAgent(payload) && !isProgram ? client : oid;
+    const id = isAgent(payload) && !isProgram ? (azp ?? appid) : oid;
     if (typeof id !== 'string' || !GUID.test(id)) throw new InvalidToken('names nobody (oid)');
     const place = `${this.settings.name}:${tid}:${id}`;
     // Whoever it acts for, what acts is an agent, and never counts as a person.
-    if (isAgent(payload)) return { subject: place, kind: 'agent', facts };
-    return isProgram
-      ? { subject: `service:${place}`, kind: 'service', facts }
-      : { subject: `human:${place}`, kind: 'human', facts };
+    if (isAgent(payload)) return { subject: place, kind: 'agent' };
+    return isProgram ? { subject: `service:${place}`, kind: 'service' } : { subject: `human:${place}`, kind: 'human' };
   }
 }
 
@@ -211,11 +214,7 @@ function isAgent({ xms_act_fct: acting, xms_sub_fct: named }: Claims): boolean {
 
 type Common = Pick<OpenIdSettings, 'name' | 'roles' | 'roles_claim' | 'default_role' | 'groups'>;
 
-function vouchedBy(
-  settings: Common,
-  token: string,
-  payload: Claims,
-): Omit<Vouched, 'tenant' | 'subject' | 'kind' | 'facts'> {
+function vouchedBy(settings: Common, token: string, payload: Claims): Omit<Vouched, 'tenant' | 'subject' | 'kind'> {
   const roles = rolesOf(settings, payload);
   if (roles.length === 0)
     throw new NotEntitled(

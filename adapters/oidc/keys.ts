@@ -1,7 +1,7 @@
 /** The public keys of an issuer, fetched from it and kept for minutes. What it answers is bounded in bytes and time. */
 import type * as jose from 'jose' with { 'resolution-mode': 'import' };
 import type { Clock } from '../../app/engine/ports';
-import { InvalidToken, IssuerUnavailable } from '../../app/engine/ports-issuers';
+import { InvalidToken, IssuerUnavailable, TOLERANCE_SECONDS } from '../../app/engine/ports-issuers';
 
 export type Jose = typeof jose;
 
@@ -16,7 +16,6 @@ const COOLDOWN_MS = 30_000;
 const REST_MS = 5_000;
 /** Signatures by key pairs alone: with a shared secret, whoever can verify can sign. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-const TOLERANCE_SECONDS = 5;
 /** Entra's longest live a day and four hours. */
 const MAX_TOKEN_AGE_SECONDS = 108_000;
 
@@ -26,12 +25,12 @@ export class RemoteKeys {
 
   /**
    * @param name of the issuer, for messages
-   * @param address of the keys (RFC 7517), or how it is found
+   * @param address of the keys (RFC 7517), or how it is found with what an address answers; throws when it is not
    */
   constructor(
     private readonly library: Jose,
     private readonly name: string,
-    private readonly address: string | ((get: (url: string) => Promise<unknown>) => Promise<string>),
+    private readonly address: string | ((get: (url: string) => Promise<string>) => Promise<string>),
     private readonly clock: Clock,
   ) {}
 
@@ -76,14 +75,13 @@ export class RemoteKeys {
   private keys(): NonNullable<RemoteKeys['set']> {
     return (this.set ??= this.found().catch((error: unknown) => {
       this.set = undefined;
-      throw error;
+      throw this.rested(error);
     }));
   }
 
   private async found(): Promise<ReturnType<Jose['createRemoteJWKSet']>> {
     const { createRemoteJWKSet, customFetch } = this.library;
-    const get = async (url: string): Promise<unknown> => JSON.parse(await this.get(url)) as unknown;
-    const address = typeof this.address === 'string' ? this.address : await this.address(get);
+    const address = typeof this.address === 'string' ? this.address : await this.address((url) => this.get(url));
     return createRemoteJWKSet(new URL(address), {
       timeoutDuration: TIMEOUT_MS,
       cooldownDuration: COOLDOWN_MS,
@@ -100,9 +98,15 @@ export class RemoteKeys {
       if (response.status !== 200) throw new Error(`it answered ${response.status}`);
       return await bounded(response);
     } catch (error) {
-      this.notBefore = performance.now() + REST_MS;
-      throw this.unavailable(error instanceof Error ? error.message : String(error));
+      throw this.rested(error);
     }
+  }
+
+  /** What to say of an issuer that can't be used, which is left alone for a while. */
+  private rested(error: unknown): IssuerUnavailable {
+    if (error instanceof IssuerUnavailable) return error;
+    this.notBefore = performance.now() + REST_MS;
+    return this.unavailable(error instanceof Error ? error.message : String(error));
   }
 
   private unavailable(why: string): IssuerUnavailable {

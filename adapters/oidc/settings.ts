@@ -9,10 +9,12 @@ const ENTRA = 'https://login.microsoftonline.com';
 
 const tenant = z.string().refine(isTenant, 'give a tenant: 1 to 63 lower-case letters, digits and hyphens');
 /** Whoever could answer in its place could let anybody in: only this machine is reached without TLS. */
-const address = z.url({ protocol: /^https?$/, error: 'give a URL that begins with https://' }).refine((given) => {
-  const { protocol, hostname } = new URL(given);
-  return protocol === 'https:' || ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
-}, 'give a URL that begins with https://');
+export const address = z
+  .url({ protocol: /^https?$/, error: 'give a URL that begins with https://' })
+  .refine((given) => {
+    const { protocol, hostname } = new URL(given);
+    return protocol === 'https:' || ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
+  }, 'give a URL that begins with https://');
 const role = z.enum(ROLES, `give one of ${ROLES.join(', ')}`);
 
 const common = {

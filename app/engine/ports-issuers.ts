@@ -2,6 +2,9 @@
 import type { Role } from '../../domain/identity/role';
 import type { PrincipalKind } from '../../domain/kernel/principal';
 
+/** Seconds by which the clocks of who signs a token and of who verifies it may differ. */
+export const TOLERANCE_SECONDS = 5;
+
 /** What another issuer says of somebody, in our words. */
 export interface Vouched {
   readonly tenant: string;
@@ -15,8 +18,6 @@ export interface Vouched {
   /** Seconds since the epoch. */
   readonly issued: number;
   readonly expires: number;
-  /** What else it says and decides nothing here, for the log: the application that was used, an agent's blueprint. */
-  readonly facts: Readonly<Record<string, unknown>>;
 }
 
 export interface Issuers {

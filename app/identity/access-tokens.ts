@@ -10,7 +10,7 @@ import { isId, isTenant } from '../../domain/kernel/ids';
 import { type Level, LEVELS, PRINCIPAL_KINDS, type PrincipalKind } from '../../domain/kernel/principal';
 import { Recent } from '../../domain/kernel/recent';
 import type { Clock } from '../engine/ports';
-import { InvalidToken } from '../engine/ports-issuers';
+import { InvalidToken, TOLERANCE_SECONDS } from '../engine/ports-issuers';
 
 /** What a token says. */
 export interface Claims {
@@ -43,8 +43,6 @@ export interface Verified extends Claims {
 
 const ALGORITHM = 'EdDSA';
 const TYPE = 'at+jwt';
-/** Seconds by which the clocks of two processes may differ. */
-export const TOLERANCE_SECONDS = 5;
 /** How old what the owner signs may be, in seconds. */
 const ASSERTION_SECONDS = 120;
 const MAX_TAKEN = 10_000;

@@ -36,10 +36,10 @@ import type { Aggregate } from '../engine/aggregate';
 import type { Outcome, RequestContext } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock } from '../engine/ports';
-import { InvalidToken, type Issuers, type Vouched } from '../engine/ports-issuers';
+import { InvalidToken, type Issuers, TOLERANCE_SECONDS, type Vouched } from '../engine/ports-issuers';
 import { TenantStates } from '../engine/tenant-states';
 import type { Transactor } from '../engine/transact';
-import { AccessTokens, TOLERANCE_SECONDS, type Verified } from './access-tokens';
+import { AccessTokens, type Verified } from './access-tokens';
 
 /** How long a token holds, in seconds. */
 export const TOKEN_SECONDS = 900;

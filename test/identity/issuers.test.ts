@@ -19,6 +19,7 @@ const AUDIENCE = 'dddddddd-dddd-4ddd-8ddd-dddddddddddd';
 let stage: Stage;
 let issuer: TestIssuer;
 let entra: TestIssuer;
+let noted: Readonly<Record<string, unknown>>[];
 
 beforeEach(async () => {
   [issuer, entra] = await Promise.all([TestIssuer.start(), TestIssuer.start()]);
@@ -31,7 +32,8 @@ beforeEach(async () => {
       tenants: { [DIRECTORY]: TENANT },
     },
   ]);
-  const issuers = await OidcIssuers.open(settings, { now: () => stage.clock.now() });
+  noted = [];
+  const issuers = await OidcIssuers.open(settings, { now: () => stage.clock.now() }, (facts) => noted.push(facts));
   stage = new Stage({ shared: true, identity: { secrets: [SECRET], issuer: OURS, issuers } });
   await stage.start();
 });
@@ -116,6 +118,20 @@ describe('an issuer of OpenID Connect', () => {
     for (let i = 0; i < 20; i += 1)
       expect(await shown(issuer.token(person({ jti: i })))).toMatch(/^503 .*a moment ago/);
     expect(issuer.asked).toBe(before);
+  });
+
+  test.each<[string, () => string]>([
+    ['no JSON', () => '<html>'],
+    ['nothing', () => '{}'],
+    ['another issuer', () => JSON.stringify({ issuer: entra.url, jwks_uri: `${issuer.url}/keys` })],
+    [
+      'keys that anybody on the way could replace',
+      () => JSON.stringify({ issuer: issuer.url, jwks_uri: 'http://id.example.com/keys' }),
+    ],
+  ])('whose configuration names %s is not used, and not asked again by every request', async (_, configuration) => {
+    issuer.configuration = configuration();
+    for (let i = 0; i < 20; i += 1) expect(await shown(issuer.token(person({ jti: i })))).toMatch(/^503/);
+    expect(issuer.configured).toBe(1);
   });
 
   test('is asked once for keys that many tokens name and it has not', async () => {
@@ -215,6 +231,7 @@ describe('Entra ID', () => {
       const shows = await shown(entra.token(v2(claims)));
       expect(shows).toMatchObject({ id: `entra:${DIRECTORY}:${id}`, kind: 'agent', level: 'execute' });
       expect(shows).not.toHaveProperty('groups');
+      expect(noted.at(-1)).toMatchObject({ blueprint: BLUEPRINT, client: APP });
     }
   });
 

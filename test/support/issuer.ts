@@ -8,8 +8,11 @@ const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('bas
 export class TestIssuer {
   /** How often its keys were asked for. */
   asked = 0;
-  /** What it answers instead of its keys. */
+  /** What it answers instead of its keys, and instead of its configuration. */
   broken: string | undefined;
+  configuration: string | undefined;
+  /** How often that was asked for. */
+  configured = 0;
   private readonly keys = new Map<string, { readonly privateKey: KeyObject; readonly jwk: object }>();
 
   private constructor(private readonly server: Server) {}
@@ -20,7 +23,8 @@ export class TestIssuer {
     const issuer = new TestIssuer(server);
     server.on('request', ({ url }, response) => {
       if (url?.includes('openid-configuration') === true) {
-        response.end(JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` }));
+        issuer.configured += 1;
+        response.end(issuer.configuration ?? JSON.stringify({ issuer: issuer.url, jwks_uri: `${issuer.url}/keys` }));
         return;
       }
       issuer.asked += 1;

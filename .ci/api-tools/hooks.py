@@ -60,3 +60,15 @@ def before_call(_context, case, _kwargs):
     if case.operation.label == "GET /v1/tasks" and ("sort" in query or "stuck" in query):
         query.pop("agent", None)
         query.pop("status", None)
+
+
+BY_ITSELF = ("POST /v1/gateway/agents", "POST /v1/gateway/commands")
+
+
+@schemathesis.check
+def misformed_items_are_refused(_context, response, case):
+    """What has not its form is refused: the request as a whole, or each item of it that is read by itself."""
+    if case.operation.label not in BY_ITSELF or case.meta is None or case.meta.generation.mode.is_positive:
+        return
+    if response.status_code < 400 and not any("problem" in answer for answer in response.json()["value"]):
+        raise AssertionError(f"A request that has not the form of {case.operation.label} was done without a problem")

@@ -2,8 +2,8 @@
  * What the application needs from the outside. Ports are small and hold no logic; each has one contract suite in
  * `test/contracts/` that every adapter passes unchanged.
  */
-import type { AlteredReceipt, Commit, PolicyReceipt, SealedCommit } from '../../domain/kernel/commit';
-import type { Principal } from '../../domain/kernel/principal';
+import type { AlteredReceipt, Commit, SealedCommit } from '../../domain/kernel/commit';
+import type { Policy } from './ports-policy';
 
 // ----------------------------------------------------------------------------------------------------------- busy
 
@@ -303,27 +303,6 @@ export interface Presence {
   last(key: string): Promise<number | undefined>;
   /** The keys mean nothing any more: what is known here of when they were alive need not be kept. */
   forget(keys: readonly string[]): void;
-}
-
-// --------------------------------------------------------------------------------------------------------- policy
-
-export interface PolicyInput {
-  readonly principal: Principal;
-  /** For example `task.award`. */
-  readonly action: string;
-  /** The stream that would be written. */
-  readonly resource: string;
-  /** What the rules may look at. */
-  readonly attributes?: Readonly<Record<string, unknown>>;
-}
-
-export interface PolicyAnswer extends PolicyReceipt {
-  readonly reasons: readonly string[];
-}
-
-/** Asked before every command. */
-export interface Policy {
-  evaluate(input: PolicyInput): PolicyAnswer | Promise<PolicyAnswer>;
 }
 
 // ---------------------------------------------------------------------------------------------------------- clock

@@ -25,7 +25,10 @@ import { Answered, inBatch } from './answered';
 import { append } from './append';
 import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, staleness } from './command';
 import { Denials } from './denials';
-import { type Append, type Clock, type EventStore, type Policy, type PolicyAnswer, StoreBusy } from './ports';
+import { audits } from './obligations';
+import { factsOf, requestOf } from './policy';
+import { type Append, type Clock, type EventStore, StoreBusy } from './ports';
+import type { Policy, PolicyAnswer } from './ports-policy';
 import { StoreUnavailable } from './reachable';
 import { leavesReceipt, type Standstill } from './standstill';
 import { type AnyDecider, type CacheBounds, empty, fold, type Folded, loadedOf, snapshotOf, Streams } from './streams';
@@ -131,15 +134,12 @@ export class Transactor extends Streams {
     }
     const stopped = await this.stopped(context, stream);
     if (stopped !== undefined) return { ok: false, rejection: stopped };
-    const evaluated = this.policy.evaluate({
-      principal: context.principal,
-      action: context.action,
-      resource: stream,
-      attributes: context.attributes,
-    });
+    const request = requestOf(context, stream, this.clock.now());
+    const evaluated = this.policy.evaluate(request);
     const answer = evaluated instanceof Promise ? await evaluated : evaluated;
-    const { bundle, decision, input, reasons } = answer;
-    const receipt: PolicyReceipt = { bundle, decision, input };
+    const { bundle, decision, entrypoint, input, reasons } = answer;
+    // In the order of the canonical form, which spares a copy.
+    const receipt: PolicyReceipt = { bundle, decision, entrypoint, facts: factsOf(request), input };
     if (receipt.decision !== 'allow') {
       await this.denials.record(context, stream, receipt, reasons);
       return {
@@ -165,7 +165,7 @@ export class Transactor extends Streams {
           policy: receipt,
         }),
     );
-    if (!outcome.ok && context.receiptOfRefusal === true)
+    if (!outcome.ok && (context.receiptOfRefusal === true || audits(answer.obligations)))
       await this.denials.record(context, stream, receipt, [`${outcome.rejection.code}: ${outcome.rejection.message}`]);
     return outcome;
   }
@@ -186,7 +186,7 @@ export class Transactor extends Streams {
     resource: string,
     attributes: Readonly<Record<string, unknown>>,
   ): Promise<PolicyAnswer> {
-    return await this.policy.evaluate({ principal, action, resource, attributes });
+    return await this.policy.evaluate(requestOf({ principal, action, attributes }, resource, this.clock.now()));
   }
 
   /** The receipt of the tenant that a caller refers to, as a cause; undefined when there is none. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type CausalNode as Node, MAX_CHAIN } from '../../domain/audit/causality';
 import { POLICY_DECISIONS } from '../../domain/kernel/commit';
 import { CATEGORY_PATTERN } from '../../domain/kernel/ids';
-import { PRINCIPAL_KINDS } from '../../domain/kernel/principal';
+import { LEVELS, PRINCIPAL_KINDS } from '../../domain/kernel/principal';
 import { Anything, At, Count, Hash, Id, List, whole } from '../common';
 import { contract } from '../route';
 import { AUDIT_REFUSALS } from './problems';
@@ -63,6 +63,16 @@ export const Commit = z
         bundle: z.string().meta({ description: 'Which rules of policy answered: their hash' }),
         input: z.string().meta({ description: 'SHA-256 of what the rules were asked' }),
         decision: z.enum(POLICY_DECISIONS),
+        entrypoint: z.string().optional().meta({ description: 'The rule that answered, where one did' }),
+        facts: z
+          .object({
+            now: z.int().meta({ description: 'When they were asked, in milliseconds since the epoch' }),
+            level: z.enum(LEVELS),
+            groups: z.array(z.string()).optional(),
+            attributes: z.record(z.string(), Anything).optional(),
+          })
+          .optional()
+          .meta({ description: 'What the rules were asked besides what the receipt says anyway' }),
       }),
     }),
     at: At,

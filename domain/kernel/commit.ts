@@ -8,7 +8,7 @@
 import { hash as digest } from 'node:crypto';
 import type { Event } from './decider';
 import { commitRef, parseStream } from './ids';
-import type { PrincipalKind } from './principal';
+import type { Level, PrincipalKind } from './principal';
 
 /** Largest canonical form of a commit, in bytes. */
 export const MAX_COMMIT_BYTES = 256 * 1024;
@@ -25,6 +25,19 @@ export interface PolicyReceipt {
   /** SHA-256 of what the rules were asked. */
   readonly input: string;
   readonly decision: (typeof POLICY_DECISIONS)[number];
+  /** The rule of the bundle that answered; none did where the action is not known, or nobody was asked. */
+  readonly entrypoint?: string;
+  /** Receipts of earlier versions have none. */
+  readonly facts?: PolicyFacts;
+}
+
+/** What the rules were asked that a receipt does not say anyway: with it the question can be put again. */
+export interface PolicyFacts {
+  /** When they were asked, in milliseconds since the epoch. */
+  readonly now: number;
+  readonly level: Level;
+  readonly groups?: readonly string[];
+  readonly attributes?: Readonly<Record<string, unknown>>;
 }
 
 export interface CommitMeta {

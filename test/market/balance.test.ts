@@ -1,7 +1,7 @@
 /** What is seen of pools, and told of them. */
 import { randomUUID } from 'node:crypto';
 import { AllowAll } from '../../app/engine/policy';
-import type { PolicyInput } from '../../app/engine/ports';
+import type { PolicyRequest } from '../../app/engine/ports-policy';
 import { Transactor } from '../../app/engine/transact';
 import { toMillis, toTime } from '../../domain/kernel/time';
 import { trailId } from '../../domain/signals/trail';
@@ -195,7 +195,7 @@ test('what is refused for one pool is reported, and the others go on', async () 
   await posts(2, 'b');
   const allow = new AllowAll();
   const policy = {
-    evaluate: (input: PolicyInput) =>
+    evaluate: (input: PolicyRequest) =>
       /\/pool\/a$|trail/.test(input.resource) ? { ...allow.evaluate(), decision: 'deny' as const } : allow.evaluate(),
   };
   const careful = balanceOn(new Transactor(colony.ports.store, policy, clock, randomUUID));

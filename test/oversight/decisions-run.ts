@@ -1,6 +1,7 @@
 /** The whole under a run of decisions, with what must hold of it at every moment. */
 import type { Outcome, RequestContext } from '../../app/engine/command';
-import type { Append, PolicyAnswer } from '../../app/engine/ports';
+import type { Append } from '../../app/engine/ports';
+import type { PolicyAnswer } from '../../app/engine/ports-policy';
 import type { Event } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { toTime } from '../../domain/kernel/time';

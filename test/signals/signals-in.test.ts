@@ -6,7 +6,8 @@ import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { SqliteWorkQueue } from '../../adapters/embedded/small-stores';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
-import type { EventStore, Policy } from '../../app/engine/ports';
+import type { EventStore } from '../../app/engine/ports';
+import type { Policy } from '../../app/engine/ports-policy';
 import { Transactor } from '../../app/engine/transact';
 import { Signals } from '../../app/signals/signals';
 import {

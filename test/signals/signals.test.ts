@@ -6,7 +6,8 @@ import fc from 'fast-check';
 import { Database } from '../../adapters/embedded/database';
 import { SqliteEventStore } from '../../adapters/embedded/event-store';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
-import type { EventStore, Policy, PolicyInput, ViewRow } from '../../app/engine/ports';
+import type { EventStore, ViewRow } from '../../app/engine/ports';
+import type { Policy, PolicyRequest } from '../../app/engine/ports-policy';
 import { Transactor } from '../../app/engine/transact';
 import { type SignalInput, type SignalOutcome, type SignalReceipt, Signals } from '../../app/signals/signals';
 import { parseStream } from '../../domain/kernel/ids';
@@ -198,7 +199,7 @@ test('a refused signal does not keep the others back', async () => {
 });
 
 test('the policy is asked for each caller and trail', async () => {
-  const asked: PolicyInput[] = [];
+  const asked: PolicyRequest[] = [];
   const policy: Policy = {
     evaluate(input) {
       asked.push(input);
@@ -214,6 +215,7 @@ test('the policy is asked for each caller and trail', async () => {
       principal: ant.principal,
       action: 'signal.emit',
       resource: stream('load_high', location),
+      now: expect.any(Number),
       attributes: { type: 'load_high', location },
     })),
   );

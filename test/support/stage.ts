@@ -26,10 +26,10 @@ import type {
   Keys,
   LogSigner,
   Outbound,
-  Policy,
   Ports,
   Presence,
 } from '../../app/engine/ports';
+import type { Policy } from '../../app/engine/ports-policy';
 import type { CacheBounds } from '../../app/engine/streams';
 import type { IdentityOptions } from '../../app/identity/module';
 import { type ChainFault, ChainVerifier, type Commit, unseal } from '../../domain/kernel/commit';

@@ -1,6 +1,7 @@
 /** A small aggregate and what else `transact` needs, for the tests of the kernel. */
 import type { Accepted, CommandContext, Outcome } from '../../app/engine/command';
-import type { Clock, EventStore, Policy, PolicyAnswer, PolicyInput } from '../../app/engine/ports';
+import type { Clock, EventStore } from '../../app/engine/ports';
+import type { Policy, PolicyAnswer, PolicyRequest } from '../../app/engine/ports-policy';
 import { Transactor, type TransactorOptions } from '../../app/engine/transact';
 import { ChainVerifier, type Commit } from '../../domain/kernel/commit';
 import { type Decider, type Decision, type Event, refuse, type Rejection } from '../../domain/kernel/decider';
@@ -61,10 +62,10 @@ export const ALLOW: PolicyAnswer = { bundle: 'b'.repeat(64), input: 'i'.repeat(6
 
 /** Answers what it is told to, and keeps what it was asked. */
 export class ScriptedPolicy implements Policy {
-  readonly asked: PolicyInput[] = [];
+  readonly asked: PolicyRequest[] = [];
   answer: PolicyAnswer = ALLOW;
 
-  evaluate(input: PolicyInput): PolicyAnswer | Promise<PolicyAnswer> {
+  evaluate(input: PolicyRequest): PolicyAnswer | Promise<PolicyAnswer> {
     this.asked.push(input);
     return this.asked.length % 2 === 0 ? this.answer : Promise.resolve(this.answer);
   }

@@ -429,10 +429,15 @@ function written(value: string | number | boolean): string {
   return value.toLocaleString('en', { useGrouping: false, maximumFractionDigits: 100 });
 }
 
-/** Milliseconds that the answer asks to wait: seconds, or a date by the clock of whoever answers. */
+/**
+ * Milliseconds that the answer asks to wait: what its problem says to the tenth of a second, or its header in seconds,
+ * or as a date by the clock of whoever answers.
+ */
 function retryAfter(response: TransportResponse): number {
   const value = response.header('retry-after');
   if (value === undefined) return 0;
+  const exact = problemIn(response.body)['retryAfterSeconds'];
+  if (typeof exact === 'number') return Math.max(0, exact * 1_000);
   const milliseconds = /^\d+$/.test(value)
     ? Number(value) * 1_000
     : Date.parse(value) - Date.parse(response.header('date') ?? '');
@@ -455,11 +460,22 @@ function parsed<T>(body: string): T {
 }
 
 function refused(status: number, body: string): FormicaryError {
+  const known = problemIn(body) as Partial<ProblemDocument>;
+  const {
+    type = 'about:blank',
+    title = 'The request failed',
+    detail = `the answer is ${status}, and not a Formicary host's: something in between, or another server at this address`,
+  } = known;
+  return new FormicaryError(status, { ...known, type, title, status, detail });
+}
+
+/** The members of a problem document; none where something in between has answered. */
+function problemIn(body: string): Readonly<Record<string, unknown>> {
   let problem: object | null = null;
   try {
     problem = JSON.parse(body) as object | null;
   } catch {
-    // Something in between has answered.
+    return {};
   }
   // Others have problem documents too, with members of another form: those count as not given.
   const given = Object.entries(problem ?? {}).filter(([name, value]) =>
@@ -467,13 +483,7 @@ function refused(status: number, body: string): FormicaryError {
       ? Array.isArray(value) && value.every((each) => typeof each === 'object' && each !== null)
       : !['type', 'title', 'detail'].includes(name) || typeof value === 'string',
   );
-  const known = Object.fromEntries(given) as Partial<ProblemDocument>;
-  const {
-    type = 'about:blank',
-    title = 'The request failed',
-    detail = `the answer is ${status}, and not a Formicary host's: something in between, or another server at this address`,
-  } = known;
-  return new FormicaryError(status, { ...known, type, title, status, detail });
+  return Object.fromEntries(given);
 }
 
 /** What went wrong on the way, as callers of this client know it. */

@@ -103,15 +103,23 @@ export class Problem extends Error {
     return new Problem(problem(status, slug, title, detail, extra), headers);
   }
 
-  /** One of `PROBLEMS` that passes with time: `seconds` until the next try stand in the document and in its header. */
+  /**
+   * One of `PROBLEMS` that passes with time: `seconds` until the next try stand in the document, and in its header,
+   * which knows whole ones alone.
+   */
   static later(slug: ProblemSlug, detail: string, seconds: number, extra?: Readonly<Record<string, unknown>>): Problem {
-    return Problem.of(slug, detail, { ...extra, retryAfterSeconds: seconds }, { 'retry-after': String(seconds) });
+    return Problem.of(slug, detail, { ...extra, retryAfterSeconds: seconds }, retryAfter(seconds));
   }
 
   /** The request breaks the contract in the ways that `errors` lists. */
   static invalid(detail: string, errors: readonly ProblemError[]): Problem {
     return Problem.of('invalid-request', detail, { errors });
   }
+}
+
+/** RFC 9110, section 10.2.3: whole seconds, so rounded up. */
+function retryAfter(seconds: number): Readonly<Record<string, string>> {
+  return { 'retry-after': String(Math.max(1, Math.ceil(seconds))) };
 }
 
 const REJECTION_STATUS: Readonly<Record<RejectionKind, number>> = {
@@ -133,6 +141,6 @@ export function rejected(rejection: Rejection): Problem {
   const seconds = details['retryAfterSeconds'];
   return new Problem(
     problem(REJECTION_STATUS[kind], code, titleOf(code), message, details),
-    typeof seconds === 'number' ? { 'retry-after': String(seconds) } : {},
+    typeof seconds === 'number' ? retryAfter(seconds) : {},
   );
 }

@@ -336,7 +336,7 @@ function requireEdge(): Edge {
 function admit(definition: BoundRoute, principal: Principal): void {
   const permit = requireEdge().permits(principal);
   if ('retryAfterSeconds' in permit) {
-    const seconds = Math.max(1, Math.ceil(permit.retryAfterSeconds));
+    const seconds = inTenths(permit.retryAfterSeconds);
     const detail = `The limit of ${permit.of ?? principal.id} is reached; try again in ${seconds} s.`;
     throw Problem.later('too-many-requests', detail, seconds);
   }
@@ -364,11 +364,16 @@ function checkLoadAgain({ work }: BoundRoute, principal: Principal): void {
   throw overloaded(wait);
 }
 
+/** A wait as callers are told of it: whoever is told to wait for too long leaves a host idle that has room again. */
+function inTenths(seconds: number): number {
+  return Math.max(1, Math.ceil(seconds * 10)) / 10;
+}
+
 /** Refusals for an overload, by their seconds: many at once are alike, and each is to cost next to nothing. */
 const refusals = new Map<number, Problem>();
 
 function overloaded(wait: number): Problem {
-  const seconds = Math.max(1, Math.ceil(wait));
+  const seconds = inTenths(wait);
   let refusal = refusals.get(seconds);
   if (refusal === undefined) {
     const detail = `The host is late, and what is under way comes first; try again in ${seconds} s, with the same Idempotency-Key.`;

@@ -134,6 +134,17 @@ describe('when the host says no for now', () => {
     expect(requests).toBe(2);
   });
 
+  test('what the problem says to the tenth of a second is waited for, and not rounded up', async () => {
+    const busy = { status: 429, headers: { 'retry-after': '9' }, body: '{"retryAfterSeconds":0.4}' };
+    const client = await answering(...Array.from({ length: 3 }, () => busy), { status: 200 });
+    const started = performance.now();
+    await client.tasks.list();
+    const waited = performance.now() - started;
+    expect(requests).toBe(4);
+    expect(waited).toBeGreaterThanOrEqual(1_199);
+    expect(waited).toBeLessThan(9_000);
+  });
+
   test('those who are told to wait come back over as much time again', async () => {
     const client = await answering(
       ...Array.from({ length: 30 }, () => ({ status: 503, headers: { 'retry-after': '1' } })),

@@ -81,7 +81,7 @@ const FULL: Settings = {
   cost: { tasks: 500, approvals: 100, idleSeconds: 10 },
   backlog: { waiting: 50_000, tasks: 5_000, rounds: 3 },
   // As long as a poll waits: each asks once meanwhile.
-  idle: { gateways: [1_000, 4_000, 12_000], singly: [1_000], seconds: 20 },
+  idle: { gateways: [1_000, 4_000, 12_000, 24_000], singly: [1_000], seconds: 20 },
   overload: {
     agents: 340,
     times: [0.5, 1, 2, 4, 8],

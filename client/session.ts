@@ -90,13 +90,16 @@ export type ItemOf<R extends RouteSpec> =
 
 /** How often and how patiently a request is tried again: only one that may safely be sent twice is. */
 export interface RetryOptions {
-  /** Tries in all; 1 never tries again. */
+  /**
+   * Tries in all; 1 never tries again. Those after which a host says when to come again do not count until they have
+   * taken `maxWaitMs` together: there may be many short ones.
+   */
   readonly attempts?: number;
   /** Milliseconds that the first pause is shorter than; doubles with each further one. */
   readonly baseMs?: number;
   /** Longest pause in milliseconds that the client takes by itself. */
   readonly maxMs?: number;
-  /** Longest wait in milliseconds that an answer may ask for (`Retry-After`); who is told to wait longer gives up. */
+  /** Longest wait in milliseconds that an answer may ask for (`Retry-After`); told to wait longer, it gives up. */
   readonly maxWaitMs?: number;
 }
 
@@ -343,6 +346,7 @@ export class Session {
 
   private async send(request: TransportRequest, repeatable: boolean, signOfLife?: boolean): Promise<TransportResponse> {
     checkPath(request.path);
+    let told = 0;
     for (let attempt = 1; ; attempt += 1) {
       const last = !repeatable || attempt >= this.retry.attempts;
       let waitMs = 0;
@@ -359,6 +363,8 @@ export class Session {
       }
       await this.pause(attempt - 1, request.signal, waitMs);
       await this.inBudget(request.signal, signOfLife);
+      told += waitMs;
+      if (waitMs > 0 && told <= this.retry.maxWaitMs) attempt -= 1;
     }
   }
 

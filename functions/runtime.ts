@@ -125,6 +125,9 @@ setEdge({
   admitsStill(work, { tenant }) {
     return opened?.colony.admission.askAgain(work, tenant, performance.now()) ?? 0;
   },
+  turn(work, { tenant }) {
+    return opened?.colony.fairQueue.turn(work, tenant);
+  },
   charge(work, { tenant, id }, cost) {
     opened?.colony.admission.charge(work, tenant, cost);
     if (cost <= 1) return;

@@ -150,7 +150,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'formicary_late_seconds',
-      help: 'How late this process is: its event loop (tolerated: 0.1), its appends (0.25), its feed (1)',
+      help: 'How late this process is: its event loop (tolerated: 0.1), the beginning of requests (0.1), its appends (0.25), its feed (1)',
       labelNames: ['of'],
       registers: [registry],
       collect() {

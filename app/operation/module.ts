@@ -6,6 +6,7 @@
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { Admission } from './admission';
+import { FairQueue } from './fair-queue';
 import { Lateness } from './lateness';
 import { Readiness } from './readiness';
 
@@ -15,7 +16,8 @@ export function operationModule(
   admits: boolean,
 ) {
   const admission = new Admission();
-  const lateness = new Lateness({ feed, transactor });
+  const fairQueue = new FairQueue();
+  const lateness = new Lateness({ feed, transactor, requests: fairQueue });
   const readiness = new Readiness(
     {
       store: async () => await ports.probe?.(),
@@ -33,7 +35,7 @@ export function operationModule(
     },
   );
   return {
-    services: { readiness, admission, lateness },
+    services: { readiness, admission, fairQueue, lateness },
     start: () => {
       if (admits) lateness.start((now, times, commits) => admission.look(now, times, commits));
     },

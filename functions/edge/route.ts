@@ -22,7 +22,7 @@ import { type Entered, enteredBy, type Entrance, type HeaderOf, setEntrance } fr
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
 import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected } from './problem';
-import { isTaken, match, parseTemplate, pathOf, type Shape } from './template';
+import { match, parseTemplate, pathOf, type Shape, takenAt } from './template';
 
 /** What a handler is given: everything in it has been checked. */
 export interface Call<P = unknown, Q = unknown, B = unknown> {
@@ -113,6 +113,8 @@ export interface Edge {
   admits?(work: Work, principal: Principal): number;
   /** The same of one that was let in some time ago: it is not counted once more. */
   admitsStill?(work: Work, principal: Principal): number;
+  /** Undefined when a request that was let in may begin at once; else it may when this resolves. */
+  turn?(work: Work, principal: Principal): Promise<void> | undefined;
   /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
   charge?(work: Work, principal: Principal, cost: number): void;
   /** Somebody has asked, whether it is let in or not. */
@@ -131,6 +133,8 @@ let edge: Edge | undefined;
 const definitions: BoundRoute[] = [];
 /** Every path that is served, those without a definition too. */
 const shapes: Shape[] = [];
+/** By the template of a resource: what can't be its id. */
+const takenIds = new Map<string, ReadonlySet<string>>();
 
 /** Sets what all routes use; called once, before the first request. */
 export function setEdge(value: Edge): void {
@@ -160,7 +164,9 @@ export function methodsAt(path: string): string[] {
  * @param template of the resource, ending with the id: `/v1/agents/{id}`
  */
 export function reachableId(template: string, id: string): string {
-  if (!isTaken(shapes, parseTemplate(template), id)) return id;
+  let taken = takenIds.get(template);
+  if (taken === undefined) takenIds.set(template, (taken = takenAt(shapes, parseTemplate(template))));
+  if (!taken.has(id.toLowerCase())) return id;
   throw Problem.invalid(`Nothing here can be called ${id}.`, [
     { parameter: 'id', message: 'is a part of the address of something else, which would hide it: choose another' },
   ]);
@@ -246,6 +252,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
     if (refusal !== undefined) throw refusal;
     const caller = principal as Principal;
     if (started - at > LET_IN_FOR_MS) checkLoadAgain(definition, caller);
+    await edge?.turn?.(definition.work, caller);
     const attributes = {
       'http.request.method': definition.method,
       'http.route': definition.path,

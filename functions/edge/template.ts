@@ -98,27 +98,29 @@ export interface Shape {
 }
 
 /**
- * Whether a literal of some route stands where this id would: then no path leads to what has the id. `at` is the
+ * The ids that no path leads to, in lower case, because a literal of some route stands where they would. `at` is the
  * template of the resource, which ends with the id, for example `/v1/agents/{id}`.
  */
-export function isTaken(routes: readonly Shape[], at: Template, id: string): boolean {
+export function takenAt(routes: readonly Shape[], at: Template): ReadonlySet<string> {
   const place = at.length - 1;
-  const literal: Segment = { kind: 'literal', name: id.toLowerCase() };
-  const below = ({ template }: Shape) =>
-    template.length > place &&
-    at
-      .slice(0, place)
-      .every(({ name, kind }, i) => template[i]?.kind === kind && (kind !== 'literal' || template[i]?.name === name));
-  const near = routes.filter(below);
-  const literals = near.filter(
-    ({ template }) => template[place]?.kind === 'literal' && template[place].name === literal.name,
+  const near = routes.filter(
+    ({ template }) =>
+      template.length > place &&
+      at
+        .slice(0, place)
+        .every(({ name, kind }, i) => template[i]?.kind === kind && (kind !== 'literal' || template[i]?.name === name)),
   );
-  return literals.some((other) =>
-    near.some(
+  const taken = new Set<string>();
+  for (const other of near) {
+    const literal = other.template[place];
+    if (literal?.kind !== 'literal') continue;
+    const hidden = near.some(
       ({ method, template }) =>
         method === other.method &&
         template[place]?.kind === 'placeholder' &&
         overlap(template.with(place, literal), other.template),
-    ),
-  );
+    );
+    if (hidden) taken.add(literal.name);
+  }
+  return taken;
 }

@@ -177,6 +177,18 @@ describe('when the host says no for now', () => {
     expect(requests).toBe(1);
   });
 
+  test('many short waits that a host asks for are no reason to give up; all together may take too long', async () => {
+    const busy = { status: 429, headers: { 'retry-after': '1' }, body: '{"retryAfterSeconds":0.01}' };
+    const patient = await answering(...Array.from({ length: 20 }, () => busy), { status: 200 });
+    await patient.tasks.list();
+    expect(requests).toBe(21);
+    const { port } = server!.address() as AddressInfo;
+    const hasty = new Formicary({ url: `http://127.0.0.1:${port}`, retry: { ...FAST, maxWaitMs: 50 } });
+    requests = 0;
+    await expect(hasty.tasks.list()).rejects.toMatchObject({ status: 429 });
+    expect(requests).toBe(10);
+  });
+
   test('an answer may ask for a longer wait than the client takes by itself', async () => {
     const clientThat = (maxWaitMs: number) => {
       const { port } = server!.address() as AddressInfo;

@@ -58,6 +58,8 @@ afterAll(async () => {
 test('the award that a reaction makes belongs to the trace of the request that posted the task', async () => {
   const caller = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
   await colony.agents.register({ principal }, 'agent-1', PROFILE);
+  // What follows from the registration could make the award too.
+  await colony.feed.settled();
   await traced('POST /v1/tasks', 'server', caller, {}, (traceparent) =>
     colony.tasks.post({ principal, traceparent }, 'task-1', SPEC),
   );

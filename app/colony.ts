@@ -52,7 +52,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     publicUrl: options.publicUrl,
   });
   const audit = auditModule(engine, options.publicUrl);
-  const operation = operationModule(engine, options.admission === true);
+  const operation = operationModule(engine, market.services, options.admission === true);
   const named = { stops, identity, signals, repository, notices, market, oversight, audit, operation };
   const services = {
     ...stops.services,

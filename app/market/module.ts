@@ -84,6 +84,7 @@ export function marketModule(engine: Engine, { signals, stopBook, options }: Mar
   });
 
   let isFilled = false;
+  let found = 0;
 
   async function fill(): Promise<void> {
     const fillAgent = async ({ tenant, id, index }: RowPlace) => {
@@ -98,6 +99,7 @@ export function marketModule(engine: Engine, { signals, stopBook, options }: Mar
   /** A task that is not there yet is awarded later: agents are there before it, and its own commits bring it in. */
   async function fillMore(signal: AbortSignal): Promise<void> {
     const fillTask = async ({ tenant, id, stream: name, index }: RowPlace) => {
+      found += 1;
       if ((market.tasks.waits(name)?.version ?? -1) >= index) return;
       const { stream, state, version } = await tasksOf.load(tenant, id);
       market.tasks.update(tenant, id, stream, state, version);
@@ -107,8 +109,15 @@ export function marketModule(engine: Engine, { signals, stopBook, options }: Mar
     isFilled = true;
   }
 
+  /** What is not known yet of the tasks that waited at the start; undefined when all of it is. */
+  async function filling(): Promise<string | undefined> {
+    return isFilled
+      ? undefined
+      : `tasks that wait are still read since the start, ${found} so far: each is awarded when its turn to be read has come, and pools are balanced when all are known`;
+  }
+
   return {
-    services: { market, agents, gateways, tasks, stoppedWork, pauses, whyNots, balance, reactions, roundBook },
+    services: { market, agents, gateways, tasks, stoppedWork, pauses, whyNots, balance, reactions, roundBook, filling },
     consumers: { reactions: [reactions, balance] },
     open: () => balance.open(),
     fill,

@@ -8,11 +8,18 @@ import type { Module } from '../engine/module';
 import { Admission } from './admission';
 import { FairQueue } from './fair-queue';
 import { Lateness } from './lateness';
-import { Readiness } from './readiness';
+import { type Check, Readiness } from './readiness';
+
+/** What the other modules offer. */
+export interface Offered {
+  /** Says what the market's books do not know yet. */
+  readonly filling: Check;
+}
 
 /** @param admits whether to look how late this process is: else everything is let in */
 export function operationModule(
   { ports, feed, transactor, views, clock, clockCheck, standstill }: Engine,
+  { filling }: Offered,
   admits: boolean,
 ) {
   const admission = new Admission();
@@ -32,6 +39,7 @@ export function operationModule(
         return undefined;
       },
       clock: async () => clockCheck.trouble(),
+      books: filling,
     },
   );
   return {

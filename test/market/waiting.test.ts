@@ -180,3 +180,16 @@ test('one that is held is among those that wait, and says what for; also after a
   await stage.settled();
   expect((await colony.whyNots.waiting('acme', {}, 10)).docs.map(({ id }) => id)).toEqual(['open']);
 });
+
+test('until what waited at a start is known, readiness says that it comes later', async () => {
+  await stage.start();
+  for (let n = 0; n < 3; n += 1) await stage.colony.tasks.post(as('eve'), `t-${n}`, spec());
+  await stage.settled();
+  stage.living[0]!.kill();
+  const { colony } = await stage.prepare();
+  const books = async () => (await colony.readiness.look()).find(({ check }) => check === 'books');
+  expect(await books()).toMatchObject({ ok: false, delays: true, reason: expect.stringContaining('0 so far') });
+  await colony.start();
+  stage.clock.time += 5_000;
+  expect(await books()).toEqual({ check: 'books', ok: true, delays: true });
+});

@@ -24,6 +24,7 @@ import { printReport } from './report';
 import { benchSignals, type SignalReport, type SignalSettings } from './signals';
 import { benchSoak, type SoakReport, type SoakSettings } from './soak';
 import { benchStart, type StartReport } from './start';
+import { benchStop, type StopReport, type StopSettings } from './stop';
 
 const ROOT = path.resolve(__dirname, '../..');
 const PARTS = [
@@ -37,6 +38,7 @@ const PARTS = [
   'backlog',
   'agents',
   'overload',
+  'stop',
   'log',
   'soak',
   'peers',
@@ -54,6 +56,7 @@ interface Settings {
   readonly backlog: BacklogSettings;
   readonly idle: IdleSettings;
   readonly overload: OverloadSettings;
+  readonly stop: StopSettings;
   readonly log: Omit<LogSettings, 'events' | 'agents'>;
   readonly soak: SoakSettings;
   readonly hostile: HostileSettings;
@@ -90,6 +93,7 @@ const FULL: Settings = {
     burstSeconds: 60,
     recoverySeconds: 30,
   },
+  stop: { freezes: 20, callers: 4, processes: 2 },
   log: { signals: 200_000, pairs: 20, tasks: 1_500, httpTasks: 1_000, emissions: 5_000 },
   // As many as the correlations that a process remembers, of which each task has one.
   soak: { warmUp: 100_000, tasks: 1_000_000, agents: 204 },
@@ -114,6 +118,7 @@ const SMOKE: Settings = {
   backlog: { waiting: 1_500, tasks: 100, rounds: 1 },
   idle: { gateways: [60], singly: [20], seconds: 0.5 },
   overload: { agents: 68, times: [0.5, 4], seconds: 1, burstTimes: 4, burstSeconds: 1, recoverySeconds: 5 },
+  stop: { freezes: 1, callers: 2, processes: 2 },
   log: { signals: 2_000, pairs: 1, tasks: 100, httpTasks: 50, emissions: 500 },
   soak: { warmUp: 100, tasks: 400, agents: 68 },
   hostile: { tenants: 5, tasks: 20, rounds: 2, scale: 0.05 },
@@ -184,6 +189,7 @@ export interface BenchReport {
   backlog?: BacklogReport;
   agents?: IdleReport;
   overload?: OverloadReport;
+  stop?: StopReport;
   log?: LogReport;
   soak?: SoakReport;
   peers?: PeerReport;
@@ -202,7 +208,7 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description(
-    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
+    'Measures append and read back against the limit of the disk, life cycles of tasks in process and over HTTP, signals, decisions, memory and bytes; what agents cost that only wait; what is done when more is asked for than can be; how soon a freeze holds; how long a cold start takes, what a task asks of Cosmos DB, and what a peer makes of the same work. Where they are asked for: what a long past costs, whether memory grows, and what callers that mean no good take from others.',
   )
   .addArgument(new Argument('[parts...]', `what to measure; all but ${LONG.join(', ')} by default`).choices(PARTS))
   .option('--smoke', 'tiny sizes: shows that everything runs, the figures mean nothing', false)
@@ -263,6 +269,10 @@ class Bench {
   peers(): Promise<PeerReport> {
     const { agents, warmUp, peerTasks: tasks, peerRounds: rounds } = this.settings;
     return benchPeers(this.folder, path.join(ROOT, '.cache/peers'), { agents, warmUp, tasks, rounds });
+  }
+
+  stop(): Promise<StopReport> {
+    return benchStop(this.folder, this.settings.stop);
   }
 
   overload(): Promise<OverloadReport> {

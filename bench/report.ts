@@ -7,6 +7,7 @@ import type { CostReport, Spent } from './cost';
 import type { HostileReport } from './hostile';
 import type { Dearer, LogReport } from './log';
 import type { BenchReport, HttpReport, LifecycleReport } from './main';
+import type { Quantiles } from './measure';
 import type { OverloadReport } from './overload';
 import { NOT_IN_BULLMQ } from './peer-bullmq';
 import { NOT_IN_DBOS } from './peer-dbos';
@@ -14,6 +15,7 @@ import type { PeerReport } from './peers';
 import type { SignalReport } from './signals';
 import type { SoakReport } from './soak';
 import type { StartReport } from './start';
+import type { StopReport } from './stop';
 
 const n = (value: number, digits = 0): string =>
   value.toLocaleString('en', { maximumFractionDigits: digits, minimumFractionDigits: digits });
@@ -28,7 +30,7 @@ interface Target {
 
 export function printReport(report: BenchReport): string {
   const { append, lifecycle, http, signals, start, cost, backlog, agents, overload, machine } = report;
-  const { log, soak, peers, hostile } = report;
+  const { log, soak, peers, hostile, stop } = report;
   const targets = targetsOf(report);
   const parts = [
     `${machine.cpus} × ${machine.model}, Node ${machine.node}, load ${n(machine.loadAverage, 1)} at the start; ${n(report.seconds)} s${report.smoke ? '; a smoke run: the figures mean nothing' : ''}`,
@@ -41,6 +43,7 @@ export function printReport(report: BenchReport): string {
     backlog && backlogTable(backlog),
     agents && agentsTable(agents),
     overload && overloadTable(overload),
+    stop && stopTable(stop),
     log && logTable(log),
     soak && soakTable(soak),
     peers && peersTable(peers),
@@ -57,7 +60,8 @@ export function printReport(report: BenchReport): string {
 }
 
 /** What is to be reached; nothing fails when it is not. */
-export function targetsOf({ append, lifecycle, http, overload, log, soak, hostile }: BenchReport): Target[] {
+export function targetsOf(report: BenchReport): Target[] {
+  const { append, lifecycle, http, overload, stop, log, soak, hostile } = report;
   const targets: Target[] = [];
   const add = (name: string, goal: string, measured: string, met: boolean) =>
     void targets.push({ name, goal, measured, met });
@@ -97,6 +101,8 @@ export function targetsOf({ append, lifecycle, http, overload, log, soak, hostil
     add('as before after the burst', '≤ 30 s', recovered, recoverySeconds !== null && recoverySeconds <= 30);
     add('a refused post is answered, p99', '≤ 100 ms', `${n(refusedP99Ms)} ms`, refusedP99Ms <= 100);
   }
+  for (const [profile, { worst }] of Object.entries(stop ?? {}))
+    add(`a freeze holds in all processes, ${profile}`, '≤ 1 s', `${n(worst)} ms`, worst <= 1_000);
   if (hostile !== undefined) {
     const { attacks, agentsLost, tasks, completed } = hostile;
     const { nothing: _, ...real } = attacks;
@@ -313,6 +319,20 @@ function overloadTable(report: OverloadReport): string {
   ]);
   return `${heading('Overload', `tasks posted one by one, at multiples of the ${n(peak)} a second that are done at best; ${n(rssMb)} MB of the host at most`)}
 ${table(['offered', 'completed/s', 'of the peak', 'refused', 'after ms, p99', 'cores of host / load'], rows)}`;
+}
+
+function stopTable(report: StopReport): string {
+  const shown = ({ p50, p99 }: Quantiles): string => `${n(p50)} / ${n(p99)}`;
+  const rows = Object.entries(report).map(([profile, { processes, answer, here, elsewhere, worst }]) => [
+    profile,
+    n(processes),
+    shown(answer),
+    shown(here),
+    elsewhere === null ? '–' : shown(elsewhere),
+    n(worst),
+  ]);
+  return `${heading('Freeze', 'ms from the request to its answer, and to the sending of the last post that was taken; p50 / p99')}
+${table(['profile', 'processes', 'answered', 'where it was asked', 'elsewhere', 'worst'], rows)}`;
 }
 
 function hostileTable({ tenants, scale, attacks }: HostileReport): string {

@@ -78,8 +78,10 @@ test('a smoke run measures every part', async () => {
   expect(report.soak?.tenths.map(({ tasks }) => tasks)).toEqual(Array.from({ length: 10 }, (_, i) => (i + 1) * 40));
   expect(report.soak?.agents).toBe(68 + 20);
   expect(report.peers?.formicary.tasksPerSecond).toBeGreaterThan(0);
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(20);
-}, 240_000);
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(22);
+  expect(report.stop?.embedded.processes).toBe(1);
+  expect(report.stop?.['azure-local'].processes).toBe(2);
+}, 300_000);
 
 test('one part alone', async () => {
   const { code, json } = await run('bench/main.js', ['append', '--smoke', '--json']);

@@ -21,14 +21,13 @@ import { type Decider, type Decision, type Event, Rejection } from '../../domain
 import { parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { toTime } from '../../domain/kernel/time';
+import { audits, factsOf, type PolicyAnswer, requestOf } from '../../domain/policy/asking';
 import { Answered, inBatch } from './answered';
 import { append } from './append';
 import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, staleness } from './command';
 import { Denials } from './denials';
-import { audits } from './obligations';
-import { factsOf, requestOf } from './policy';
 import { type Append, type Clock, type EventStore, StoreBusy } from './ports';
-import type { Policy, PolicyAnswer } from './ports-policy';
+import type { Policy } from './ports-policy';
 import { StoreUnavailable } from './reachable';
 import { leavesReceipt, type Standstill } from './standstill';
 import { type AnyDecider, type CacheBounds, empty, fold, type Folded, loadedOf, snapshotOf, Streams } from './streams';

@@ -1,9 +1,9 @@
 /** What is seen of pools, and told of them. */
 import { randomUUID } from 'node:crypto';
 import { AllowAll } from '../../app/engine/policy';
-import type { PolicyRequest } from '../../app/engine/ports-policy';
 import { Transactor } from '../../app/engine/transact';
 import { toMillis, toTime } from '../../domain/kernel/time';
+import type { PolicyRequest } from '../../domain/policy/asking';
 import { trailId } from '../../domain/signals/trail';
 import { eventually } from '../support/eventually';
 import {

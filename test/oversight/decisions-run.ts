@@ -1,7 +1,6 @@
 /** The whole under a run of decisions, with what must hold of it at every moment. */
 import type { Outcome, RequestContext } from '../../app/engine/command';
 import type { Append } from '../../app/engine/ports';
-import type { PolicyAnswer } from '../../app/engine/ports-policy';
 import type { Event } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { toTime } from '../../domain/kernel/time';
@@ -9,6 +8,7 @@ import { actionDecider, type ActionState } from '../../domain/oversight/action';
 import { approvalDecider, type ApprovalState } from '../../domain/oversight/approval';
 import { CHALLENGE_KIND, type Impact } from '../../domain/oversight/oversight';
 import { roundDecider, type RoundState } from '../../domain/oversight/round';
+import type { PolicyAnswer } from '../../domain/policy/asking';
 import { shuffleFeed } from '../support/shuffle';
 import { newKey, type Process, profile, spec, TENANT } from '../support/stage';
 import { CheckedRun } from './decisions-checks';

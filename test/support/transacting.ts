@@ -1,12 +1,13 @@
 /** A small aggregate and what else `transact` needs, for the tests of the kernel. */
 import type { Accepted, CommandContext, Outcome } from '../../app/engine/command';
 import type { Clock, EventStore } from '../../app/engine/ports';
-import type { Policy, PolicyAnswer, PolicyRequest } from '../../app/engine/ports-policy';
+import type { Policy } from '../../app/engine/ports-policy';
 import { Transactor, type TransactorOptions } from '../../app/engine/transact';
 import { ChainVerifier, type Commit } from '../../domain/kernel/commit';
 import { type Decider, type Decision, type Event, refuse, type Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
 import { toMillis } from '../../domain/kernel/time';
+import type { PolicyAnswer, PolicyRequest } from '../../domain/policy/asking';
 import { EPOCH } from './commits';
 import type { MemoryEventStore } from './memory-store';
 

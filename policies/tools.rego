@@ -1,0 +1,29 @@
+# METADATA
+# title: Tools and definitions
+# description: |
+#   What agents work with: tools, and definitions of agent types. A tool names the sandbox that its code runs in.
+package formicary.tools
+
+import data.formicary.entitlement
+
+# METADATA
+# title: Decision
+# description: Allowed is what the caller is entitled to; a tool runs in a sandbox that is known.
+# entrypoint: true
+decision := entitlement.granted if {
+	entitlement.entitled("tools")
+	sandboxed
+} else := {"decision": "deny", "reasons": (entitlement.refusals | refusals), "obligations": []}
+
+# METADATA
+# title: Sandboxed
+# description: Only a tool's registration says what sandbox it takes.
+# scope: document
+sandboxed if input.action != "tool.register"
+
+sandboxed if input.attributes.sandbox_level in data.config.tools.sandbox_levels
+
+# METADATA
+# title: Refusals
+# description: Why it is refused, beside what the caller is not entitled to.
+refusals contains "a tool needs a sandbox that is known" if not sandboxed

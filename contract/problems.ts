@@ -19,8 +19,16 @@ export function refusals(name: string, rows: readonly Refusal[]): Refusals {
 
 /** Whatever is asked for. */
 export const COMMON_REFUSALS = refusals('Common', [
-  [403, 'approval-needed', 'the policy answered …: …'],
-  [403, 'policy-denied', 'the policy answered deny: …'],
+  [
+    403,
+    'approval-needed',
+    'people approve this first: …; nothing was done: propose it as an action, and they are asked',
+  ],
+  [
+    403,
+    'policy-denied',
+    'policy denies this: …; nothing was done: ask for less, or somebody who may, or for another rule',
+  ],
   [
     403,
     'stopped',

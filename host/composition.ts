@@ -8,7 +8,6 @@ import { Ed25519LogSigner } from '../adapters/receipts/signer';
 import { Colony, type ColonyOptions } from '../app/colony';
 import { SteadyClock, systemClock } from '../app/engine/clock';
 import { ModuleError } from '../app/engine/further';
-import { AllowAll } from '../app/engine/policy';
 import type { Anchor, Clock, LogSigner, StorePorts } from '../app/engine/ports';
 import type { Issuers } from '../app/engine/ports-issuers';
 import type { Policy } from '../app/engine/ports-policy';
@@ -18,6 +17,7 @@ import type { Metrics } from '../app/operation/metrics';
 import { MIN_SECRET } from '../domain/kernel/identity-secret';
 import { readSettings, type Settings, SettingsError, unknownSettings } from './config';
 import { withPackages } from './optional';
+import { shippedPolicy } from './policy';
 
 const AZURE = /^@azure\//;
 const OPEN_TELEMETRY = /^@opentelemetry\//;
@@ -133,7 +133,7 @@ export async function openColony(
         anchors: anchorsOf(settings),
         close,
         outbound,
-        policy: parts.policy ?? new AllowAll(),
+        policy: parts.policy ?? (await shippedPolicy()),
         clock: parts.clock ?? new SteadyClock(),
         report: (message, facts) => log.warn(facts, message),
       },

@@ -1,5 +1,5 @@
 /** Policy on every command: which rules are in effect, and who hears what they were asked and have answered. */
-import { sha256 } from '../../domain/kernel/commit';
+import { Rejection } from '../../domain/kernel/decider';
 import { decide, type PolicyAnswer, type PolicyBundle, type PolicyRequest } from '../../domain/policy/asking';
 import type { Policy } from './ports-policy';
 
@@ -35,11 +35,20 @@ export class PolicyInEffect implements Policy {
   }
 }
 
-const ALLOWED: PolicyAnswer = { bundle: sha256('allow-all'), input: sha256('{}'), decision: 'allow', reasons: [] };
-
-/** Stands until the rules are there: allows everything without looking at anything, and says so on every receipt. */
-export class AllowAll implements Policy {
-  evaluate(): PolicyAnswer {
-    return ALLOWED;
-  }
+/** What a caller hears of a decision that does not allow what it asks. */
+export function refusalBy({ decision, reasons }: Pick<PolicyAnswer, 'decision' | 'reasons'>): Rejection {
+  const why = reasons.join('; ');
+  return decision === 'deny'
+    ? new Rejection(
+        'forbidden',
+        'policy-denied',
+        `policy denies this: ${why}; nothing was done: ask for less, or somebody who may, or for another rule`,
+        { reasons },
+      )
+    : new Rejection(
+        'forbidden',
+        'approval-needed',
+        `people approve this first: ${why}; nothing was done: propose it as an action, and they are asked`,
+        { reasons },
+      );
 }

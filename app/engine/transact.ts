@@ -26,6 +26,7 @@ import { Answered, inBatch } from './answered';
 import { append } from './append';
 import { type Cause, causeOf, type CommandContext, depthOf, type Outcome, staleness } from './command';
 import { Denials } from './denials';
+import { refusalBy } from './policy';
 import { type Append, type Clock, type EventStore, StoreBusy } from './ports';
 import type { Policy } from './ports-policy';
 import { StoreUnavailable } from './reachable';
@@ -141,15 +142,7 @@ export class Transactor extends Streams {
     const receipt: PolicyReceipt = { bundle, decision, entrypoint, facts: factsOf(request), input };
     if (receipt.decision !== 'allow') {
       await this.denials.record(context, stream, receipt, reasons);
-      return {
-        ok: false,
-        rejection: new Rejection(
-          'forbidden',
-          receipt.decision === 'deny' ? 'policy-denied' : 'approval-needed',
-          `the policy answered ${receipt.decision}: ${reasons.join('; ')}`,
-          { reasons },
-        ),
-      };
+      return { ok: false, rejection: refusalBy(answer) };
     }
     const parent = context.traceparent ?? context.cause?.traceparent;
     const outcome = await traced(

@@ -222,7 +222,7 @@ export class Identity {
     const state = await this.revocations.of(tenant);
     const epochs = [state.epoch, epochOf(state, subject)] as const;
     const outcome: Outcome<CredentialState, CredentialEvent> = await credentials.decide(
-      { ...context, receiptOfRefusal: true, attributes: { subject, level } },
+      { ...context, receiptOfRefusal: true, attributes: { agent_type: agentType, level, subject } },
       credentialId(subject),
       'token.issue',
       issue({

@@ -18,6 +18,7 @@ import {
   PRESENCE_SECONDS,
   register,
 } from '../../domain/market/agent';
+import { resourcesOf } from '../../domain/market/resources';
 import { type Claim, stands, taskDecider, type TaskState, taskStream } from '../../domain/market/task';
 import type { AgentTypeEntry } from '../../domain/repository/catalogue';
 import type { AgentDoc } from '../../projections/market/agents';
@@ -159,7 +160,8 @@ export class Agents {
   }
 
   async register(context: RequestContext, id: string, profile: AgentProfile): Promise<Outcome<AgentState, AgentEvent>> {
-    const attributes = { agent_type: profile.agent_type };
+    const { agent_type, deployment } = profile;
+    const attributes = { agent_type, ...resourcesOf(deployment?.resources) };
     const outcome = await this.agents.decide({ ...context, attributes }, id, 'agent.register', register(profile));
     if (outcome.ok) this.beat(context.principal.tenant, id);
     return outcome;

@@ -10,7 +10,7 @@ import { commitRef } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import { agentDecider, agentStream, confirmSlot, releaseSlot, reserveSlot, type Slot } from '../../domain/market/agent';
-import { bidOf } from '../../domain/market/fit';
+import { bidOf, lacking } from '../../domain/market/fit';
 import { type BidInputs, DEFAULT_WEIGHTS, rank, type Weights } from '../../domain/market/market';
 import { pauseDecider, pauseOf, type PauseState, pauseStream } from '../../domain/market/pause';
 import {
@@ -231,13 +231,19 @@ export class Market {
             cause: reserved.cause,
             reaction: true,
             correlationId: state.correlation_id,
-            attributes: { task_type: spec.task_type, agent },
+            attributes: { agent, capable: this.isCapable(tenant, agent, spec), task_type: spec.task_type },
           },
         );
         if (!outcome.ok) await this.settleSlot(tenant, task, { agent, award: number }, reserved.cause);
         return;
       }
     }
+  }
+
+  /** Whether the agent, as it is now, has what the task requires: itself, or as a helper. */
+  private isCapable(tenant: string, agent: string, { requires }: TaskSpec): boolean {
+    const profile = this.agents.get(tenant, agent)?.state.profile;
+    return profile !== undefined && lacking(profile, requires, 'help') === undefined;
   }
 
   /** Explicit bids and standing offers; when there are none, idle helpers of other pools. None of the `excluded`. */

@@ -40,6 +40,7 @@ import {
   timePassed,
   veto,
 } from '../../domain/oversight/action';
+import { declaredBy } from '../../domain/oversight/declared';
 import { type Known, learnt, nextStep, type Sight, type Step } from '../../domain/oversight/next-step';
 import { decideOversight, type Person } from '../../domain/oversight/oversight';
 import { DEFAULT_CHOICES, type RoundState } from '../../domain/oversight/round';
@@ -172,9 +173,10 @@ export class Actions {
     if (reserved !== undefined) return { ok: false, rejection: reserved };
     const { kind, confidence, impact, risk, features } = input;
     const stream = this.actions.name(tenant, id);
+    const attributes = factsOf(input);
     const [rules, answer] = await Promise.all([
       this.deps.oversight.rules(tenant, kind),
-      this.transactor.ask(principal, 'action.execute', stream, { kind, impact, risk }),
+      this.transactor.ask(principal, 'action.gate', stream, attributes),
     ]);
     const { bundle, decision, reasons } = answer;
     const oversight = decideOversight(
@@ -189,7 +191,6 @@ export class Actions {
       rules,
     );
     const proposal: Proposal = { ...input, proposed_by: principal.id, oversight, policy: { bundle, decision }, target };
-    const attributes = { kind, impact, risk, ...usedBy(input.action) };
     const asked = { ...context, creates: true, receiptOfRefusal: true, attributes };
     const outcome = await this.actions.decide(asked, id, 'action.propose', propose(proposal));
     return await this.advanced(stream, outcome);
@@ -213,7 +214,7 @@ export class Actions {
         ? letGo(state)
         : NOT_ITS_OWN;
     const { proposal } = (await this.transactor.load(actionDecider, stream)).state;
-    const asked = { ...context, receiptOfRefusal: true, attributes: usedBy(proposal?.action) };
+    const asked = { ...context, receiptOfRefusal: true, attributes: proposal && factsOf(proposal) };
     const outcome = await this.actions.decide(asked, id, 'action.execute', decision);
     if (!outcome.ok) return outcome;
     const returned = outcome.events.find((event) => event.type === 'ActionReturned');
@@ -430,7 +431,9 @@ export class Actions {
         return undefined;
       case 'carryOut': {
         const policy = await this.policyFor(context.principal, stream);
-        return await act('action.execute', execute({ by, hash: step.hash, policy }, this.now()));
+        const attributes = state.proposal && factsOf(state.proposal);
+        const taken = execute({ by, hash: step.hash, policy }, this.now());
+        return await this.actions.decide({ ...context, attributes }, idOf(stream), 'action.execute', taken);
       }
       case 'clearTask':
         return await this.asking.clearTask(stream, state, step, context);
@@ -514,11 +517,8 @@ export class Actions {
 
   private async policyFor(principal: Principal, stream: string): Promise<Proposal['policy']> {
     const { proposal } = (await this.transactor.load(actionDecider, stream)).state;
-    const { bundle, decision } = await this.transactor.ask(principal, 'action.execute', stream, {
-      kind: proposal?.kind,
-      impact: proposal?.impact,
-      risk: proposal?.risk,
-    });
+    const facts = proposal === undefined ? {} : factsOf(proposal);
+    const { bundle, decision } = await this.transactor.ask(principal, 'action.gate', stream, facts);
     return { bundle, decision };
   }
 
@@ -541,11 +541,9 @@ function overriding(
       : overridden(state);
 }
 
-/** The tool and the model that an action says it uses: while one of them is stopped it is not taken. */
-function usedBy(action: unknown): { readonly tool?: unknown; readonly model?: unknown } {
-  if (typeof action !== 'object' || action === null) return {};
-  const { tool, model } = action as { readonly tool?: unknown; readonly model?: unknown };
-  return { tool, model };
+/** What policy is told of an action: what is to be done, as it stands in the proposal. */
+function factsOf({ kind, impact, risk, action }: Pick<Proposal, 'kind' | 'impact' | 'risk' | 'action'>) {
+  return { ...declaredBy(action), impact, kind, risk };
 }
 
 /** What an event says of a step. */

@@ -116,17 +116,21 @@ function told(attributes: Readonly<Record<string, unknown>>): Readonly<Record<st
   const facts: Record<string, unknown> = {};
   for (const key in attributes) {
     const value = attributes[key];
-    if (value !== undefined) facts[key] = isSmall(value) ? value : { sha256: sha256(canonicalize(value)) };
+    if (value !== undefined) facts[key] = toldOf(value);
   }
   return facts;
+}
+
+function toldOf(value: unknown): unknown {
+  // JSON has no such number; what is no number keeps no limit.
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  return isSmall(value) ? value : { sha256: sha256(canonicalize(value)) };
 }
 
 function isSmall(value: unknown): boolean {
   switch (typeof value) {
     case 'string':
       return value.length <= MAX_TEXT;
-    case 'number':
-      return Number.isFinite(value);
     case 'boolean':
       return true;
     default:

@@ -62,6 +62,8 @@ test('a smoke run measures every part', async () => {
       expect(Math.min(rate.perSecond, limit.commitsPerSecond)).toBeGreaterThan(0);
   expect(report.lifecycle?.commitsPerTask).toBe(6);
   expect(report.lifecycle?.fresh.tasksPerSecond).toBeGreaterThan(0);
+  expect(report.lifecycle?.unjudged.tasksPerSecond).toBeGreaterThan(0);
+  expect(report.lifecycle?.policy.decisionMicroseconds).toBeGreaterThan(0);
   expect(report.http?.gateways.tasksPerSecond).toBeGreaterThan(0);
   expect(report.http?.past.tasksPerSecond).toBeGreaterThan(0);
   expect(report.signals?.http.batch.perSecond).toBeGreaterThan(0);
@@ -78,7 +80,7 @@ test('a smoke run measures every part', async () => {
   expect(report.soak?.tenths.map(({ tasks }) => tasks)).toEqual(Array.from({ length: 10 }, (_, i) => (i + 1) * 40));
   expect(report.soak?.agents).toBe(68 + 20);
   expect(report.peers?.formicary.tasksPerSecond).toBeGreaterThan(0);
-  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(22);
+  expect(targetsOf(report).map(({ name }) => name)).toHaveLength(23);
   expect(report.stop?.embedded.processes).toBe(1);
   expect(report.stop?.['azure-local'].processes).toBe(2);
 }, 300_000);

@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { openEmbedded } from '../../adapters/embedded/open';
 import { Colony } from '../../app/colony';
 import { systemClock } from '../../app/engine/clock';
-import { AllowAll } from '../../app/engine/policy';
 import { StoreBusy, type StorePorts } from '../../app/engine/ports';
 import { reachable } from '../../app/engine/reachable';
 import { StoreUnavailable } from '../../app/engine/reachable';
@@ -15,6 +14,7 @@ import { AtOnce } from '../../app/operation/limits';
 import { Metrics } from '../../app/operation/metrics';
 import { Readiness } from '../../app/operation/readiness';
 import type { Decider } from '../../domain/kernel/decider';
+import { ALLOWING } from '../support/policy';
 
 const outbound = {
   webhooks: { post: async () => ({ error: 'none' }) },
@@ -51,7 +51,7 @@ beforeAll(async () => {
     views: failing('views', stores.views),
     queue: failing('queue', stores.queue),
     outbound,
-    policy: new AllowAll(),
+    policy: ALLOWING,
     clock: systemClock,
     report: (message: string) => void reports.push(message),
   };
@@ -148,7 +148,7 @@ test('a write waits for a few seconds, all attempts together', async () => {
     snapshot: async () => undefined,
     read: async () => [],
   };
-  const transactor = new Transactor(silent, new AllowAll(), systemClock, randomUUID);
+  const transactor = new Transactor(silent, ALLOWING, systemClock, randomUUID);
   const principal = { tenant: 'default', id: 'a', kind: 'human', level: 'critical' } as const;
   const started = performance.now();
   await expect(

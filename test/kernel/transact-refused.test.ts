@@ -95,7 +95,13 @@ describe('the policy', () => {
     for (const _ of range(2))
       accepted(await transactor.transact(tally, STREAM, add('a', 1), asking({ attributes: { cost: 3 } })));
     expect(policy.asked).toEqual(
-      range(2).map(() => ({ principal: AGENT, action: 'tally.change', resource: STREAM, attributes: { cost: 3 } })),
+      range(2).map(() => ({
+        principal: AGENT,
+        action: 'tally.change',
+        resource: STREAM,
+        now: expect.any(Number) as number,
+        attributes: { cost: 3 },
+      })),
     );
   });
 

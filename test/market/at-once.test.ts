@@ -1,10 +1,10 @@
 /** Work that is done at once: its award is accepted with the result, by one receipt, and no rule is passed over. */
-import { AllowAll } from '../../app/engine/policy';
 import { denialStream } from '../../domain/audit/denial';
 import { agentDecider } from '../../domain/market/agent';
 import { taskDecider } from '../../domain/market/task';
 import { brokenRules } from '../support/log-rules';
 import { agentOf, as, profile, spec, Stage, taskOf, TENANT, types } from '../support/stage';
+import { ALLOW } from '../support/transacting';
 
 let stage: Stage;
 
@@ -48,10 +48,9 @@ test('again under its key, and without one, it is what was done', async () => {
 });
 
 test('whoever policy does not let accept does not complete either, and the refusal is that of the acceptance', async () => {
-  const allow = new AllowAll();
   stage.policy = {
     evaluate: (input) => ({
-      ...allow.evaluate(),
+      ...ALLOW,
       ...(input.action === 'task.accept' ? { decision: 'deny' as const, reasons: ['not ann'] } : {}),
     }),
   };
@@ -67,14 +66,11 @@ test('whoever policy does not let accept does not complete either, and the refus
 
 test('what was accepted is completed, and again what was done, though policy lets nobody accept any more', async () => {
   await stage.colony.tasks.accept(as('ann'), 't', CLAIM);
-  const allow = new AllowAll();
   const asked: string[] = [];
   stage.policy = {
     evaluate: ({ action }) => {
       asked.push(action);
-      return action === 'task.accept'
-        ? { ...allow.evaluate(), decision: 'deny', reasons: ['no more'] }
-        : allow.evaluate();
+      return action === 'task.accept' ? { ...ALLOW, decision: 'deny', reasons: ['no more'] } : ALLOW;
     },
   };
   expect(await atOnce()).toMatchObject({ ok: true });

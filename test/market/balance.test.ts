@@ -1,11 +1,11 @@
 /** What is seen of pools, and told of them. */
 import { randomUUID } from 'node:crypto';
-import { AllowAll } from '../../app/engine/policy';
 import { Transactor } from '../../app/engine/transact';
 import { toMillis, toTime } from '../../domain/kernel/time';
 import type { PolicyRequest } from '../../domain/policy/asking';
 import { trailId } from '../../domain/signals/trail';
 import { eventually } from '../support/eventually';
+import { ALLOW } from '../support/transacting';
 import {
   another,
   as,
@@ -193,10 +193,9 @@ test('what is refused for one pool is reported, and the others go on', async () 
   await many(1, 'b');
   await posts(2, 'a');
   await posts(2, 'b');
-  const allow = new AllowAll();
   const policy = {
     evaluate: (input: PolicyRequest) =>
-      /\/pool\/a$|trail/.test(input.resource) ? { ...allow.evaluate(), decision: 'deny' as const } : allow.evaluate(),
+      /\/pool\/a$|trail/.test(input.resource) ? { ...ALLOW, decision: 'deny' as const } : ALLOW,
   };
   const careful = balanceOn(new Transactor(colony.ports.store, policy, clock, randomUUID));
   await seconds(6, careful);

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Colony } from '../../app/colony';
-import { AllowAll } from '../../app/engine/policy';
 import { Transactor } from '../../app/engine/transact';
 import { Balance } from '../../app/market/balance';
 import type { PoolLive } from '../../app/market/balance-pools';
@@ -15,6 +14,7 @@ import type { AgentProfile } from '../../domain/market/agent';
 import type { TaskSpec } from '../../domain/market/task';
 import { openColony, readSettings } from '../../host/composition';
 import { trailsIn } from '../support/trails';
+import { ALLOWING } from '../support/policy';
 
 export const START = toMillis('2026-11-21T10:00:00.000Z');
 
@@ -28,10 +28,7 @@ export let balance: Balance;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'formicary-'));
   clock = { time: START, now: () => clock.time };
-  colony = await openColony(
-    { ...readSettings({}), data: folder, logLevel: 'fatal' },
-    { clock, policy: new AllowAll() },
-  );
+  colony = await openColony({ ...readSettings({}), data: folder, logLevel: 'fatal' }, { clock });
   // It ticks when a test says so, by the test's clock.
   balance = colony.balance;
   await balance.stop();
@@ -61,7 +58,7 @@ export function balanceOn(transactor: Transactor): Balance {
 
 /** A balance as another process has it: over the same store, with a cache of its own. */
 export function another(): Balance {
-  return balanceOn(new Transactor(colony.ports.store, new AllowAll(), clock, randomUUID));
+  return balanceOn(new Transactor(colony.ports.store, ALLOWING, clock, randomUUID));
 }
 
 export const as = (id: string, kind: 'agent' | 'human' = 'agent') =>

@@ -2,7 +2,6 @@
 import type { MemoryPresence } from '../../adapters/embedded/small-stores';
 import type { RequestContext } from '../../app/engine/command';
 import { Doorbells } from '../../app/engine/doorbells';
-import { AllowAll } from '../../app/engine/policy';
 import { StoreBusy } from '../../app/engine/ports';
 import { gatewayKey } from '../../app/market/agents';
 import { Inboxes } from '../../app/market/inbox';
@@ -533,7 +532,7 @@ describe('the sign of life', () => {
     stage.clock.time += 60_000;
     ({ after } = await look(after));
     expect(asked).toBe(2);
-    stage.policy = new AllowAll();
+    stage.policy = undefined;
     stage.clock.time += 60_000;
     await look(after);
     await stage.settled();
@@ -573,7 +572,7 @@ describe('what is left behind', () => {
     await stage.colony.agents.heartbeat(as('nobody'), 'nobody', []);
     stage.policy = { evaluate: async () => ({ allowed: false, rules: [], reasons: ['no'], version: 'test' }) as never };
     await stage.colony.agents.register(desk, 'eve', { ...profile(), gateway: desk.principal.id });
-    stage.policy = new AllowAll();
+    stage.policy = undefined;
     expect(kept()).toEqual(NOTHING);
 
     for (const id of ['ann', 'bob']) await register(id);

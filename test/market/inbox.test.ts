@@ -199,7 +199,8 @@ describe('one process', () => {
     ['it', { kind: 'agent', name: 'ann' }],
     ['its pool', { kind: 'pool', name: 'workers' }],
   ] as const)('what came while a person had paused %s is shown to it after that, at once', async (_, thing) => {
-    const root = as('human:root', undefined, 'human');
+    const { principal } = as('human:root', undefined, 'human');
+    const root = { principal: { ...principal, level: 'critical' } } as const;
     await stage.colony.pauses.pause(root, thing, 'maintenance');
     await post(stage.first, 't');
     const before = await all(stage.first, 'ann');
@@ -239,7 +240,7 @@ describe('one process', () => {
     [
       'cleared',
       { oversight: { kind: 'job', why: 'x', confidence: 0.5, impact: 'high', risk: 0, features: {} } },
-      () => stage.colony.tasks.clear(as('gate'), 't', `${TENANT}/action/a`, undefined),
+      () => stage.colony.tasks.clear(as('gate', undefined, 'system'), 't', `${TENANT}/action/a`, undefined),
     ],
     ['redriven', { deadline: '2026-11-21T10:00:30.000Z' }, () => stage.colony.tasks.redrive(as('eve'), 't')],
   ])('%s, a task that collects bids is offered, and those who wait are woken', async (_, changes, act) => {

@@ -57,6 +57,9 @@ test('idle agents of another pool help, also when the task was too weak for them
   expect(pool('a').status).toBe('balanced');
 });
 
+/** What rules how the colony runs takes the highest level. */
+const administrator = { principal: { ...as('ada', 'human').principal, level: 'critical' } } as const;
+
 test.each([
   ['the pool that could give agents', 'b'],
   ['the pool that lacks them', 'a'],
@@ -64,12 +67,12 @@ test.each([
   await many(4, 'a');
   await many(15, 'b', { capacity: 4, offer: { helps: ['a'], min_strength: 0 } });
   await posts(40, 'a');
-  expect(await colony.pauses.pause(as('ada', 'human'), { kind: 'pool', name }, 'maintenance')).toMatchObject({
+  expect(await colony.pauses.pause(administrator, { kind: 'pool', name }, 'maintenance')).toMatchObject({
     ok: true,
   });
   await seconds(80);
   expect(await events('a')).toEqual(['PoolOverloaded']);
-  await colony.pauses.resume(as('ada', 'human'), { kind: 'pool', name });
+  await colony.pauses.resume(administrator, { kind: 'pool', name });
   await seconds(12);
   expect(await events('a')).toEqual(['PoolOverloaded', 'SwarmReorganised']);
 });
@@ -127,7 +130,7 @@ test('a reorganisation whose process ended is carried out from the feed, each mo
     poolDecider,
     'acme/pool/a',
     reorganise({ trigger: 'requested', strategy: 'role_reassignment', moves, reason: 'asked', at: toTime(START) }),
-    { ...as('ada', 'human'), action: 'pool.reorganise' },
+    { ...as('ada', 'human'), action: 'pool.reorganise', attributes: { trigger: 'requested' } },
   );
   const commit = (outcome.ok ? outcome.commit : undefined) as Commit;
   await Promise.all([balance.handle([commit]), another().handle([commit])]);

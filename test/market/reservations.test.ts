@@ -2,12 +2,12 @@
  * A slot is given to one award at a time, however slow the append of an award is, whoever dies between reservation and
  * award, and in whatever order reservations are swept.
  */
-import { AllowAll } from '../../app/engine/policy';
 import type { Append } from '../../app/engine/ports';
 import { agentDecider } from '../../domain/market/agent';
 import { taskDecider, type TaskEvent } from '../../domain/market/task';
 import { brokenRules } from '../support/log-rules';
 import { agentOf, as, type Process, profile, spec, Stage, taskOf, turns, types } from '../support/stage';
+import { ALLOW } from '../support/transacting';
 
 let stage: Stage;
 
@@ -94,10 +94,9 @@ describe.each([1, 2])('of %i processes', (processes) => {
     await stage.settled();
     await stage.colony.tasks.accept(as('ann'), 't', claimOf('t'));
     await register('bob');
-    const allow = new AllowAll();
     stage.policy = {
       evaluate: (input) => ({
-        ...allow.evaluate(),
+        ...ALLOW,
         ...(input.action === 'agent.reserve' ? { decision: 'deny' as const, reasons: ['not bob'] } : {}),
       }),
     };

@@ -73,8 +73,7 @@ export class Run extends CheckedRun {
       return own ?? this.befalls(`${port}.${method}`);
     };
     this.stage.policy = {
-      evaluate: ({ action, attributes }): PolicyAnswer =>
-        this.said(action === 'action.execute' && attributes !== undefined && this.strict),
+      evaluate: ({ action }): PolicyAnswer => this.said(action === 'action.gate' && this.strict),
     };
   }
 

@@ -18,7 +18,6 @@ import {
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { Colony, type ConsumerGroup } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
-import { AllowAll } from '../../app/engine/policy';
 import type {
   Anchor,
   Checkpoint,
@@ -41,6 +40,7 @@ import type { AgentProfile } from '../../domain/market/agent';
 import type { TaskSpec } from '../../domain/market/task';
 import { EPOCH } from './commits';
 import { MemoryBlobs, MemoryDatabase } from './memory-database';
+import { shippedPolicy } from './policy';
 
 export const TENANT = 'acme';
 
@@ -152,7 +152,8 @@ export class Stage {
   readonly processes: Process[] = [];
   /** What befalls the next calls of the ports. */
   mishaps: Mishaps = () => undefined;
-  policy: Policy = new AllowAll();
+  /** In the place of the policy that comes with the product. */
+  policy: Policy | undefined;
   outbound: Outbound = {
     webhooks: { post: async () => ({ error: 'nobody listens' }) },
     mail: undefined,
@@ -222,6 +223,7 @@ export class Stage {
       );
     }
     if (this.living.length === 0) this.keys = undefined;
+    const rules = await shippedPolicy();
     const ports: Ports = {
       store: guard('store', await SqliteEventStore.open(database)),
       keys: guard('keys', (this.keys ??= await SqliteKeys.open(database))),
@@ -233,7 +235,7 @@ export class Stage {
       presence: guard('presence', this.presence),
       logSigner: this.options.logSigner,
       anchors: this.options.anchors,
-      policy: { evaluate: (input) => this.policy.evaluate(input) },
+      policy: { evaluate: (input) => (this.policy ?? rules).evaluate(input) },
       outbound: this.outbound,
       clock: this.clock,
       report: (message, facts) => this.reports.push({ message, facts }),

@@ -6,7 +6,6 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openEmbedded } from '../adapters/embedded/open';
 import { newId } from '../app/engine/new-id';
-import { AllowAll } from '../app/engine/policy';
 import type { StorePorts } from '../app/engine/ports';
 import { Transactor } from '../app/engine/transact';
 import { canonicalize, type Commit } from '../domain/kernel/commit';
@@ -17,6 +16,7 @@ import { systemClock } from '../host/composition';
 import { progress } from '../samples/demo/progress';
 import { type Limit, limitOf } from './limit';
 import { type Rate, rateOf } from './measure';
+import { UNJUDGED } from './policy';
 
 type Noted = Event<'Noted', { number: number; note: string }>;
 
@@ -92,7 +92,7 @@ class Writers {
   }
 }
 
-const transactorOver = (ports: StorePorts) => new Transactor(ports.store, new AllowAll(), systemClock, () => newId());
+const transactorOver = (ports: StorePorts) => new Transactor(ports.store, UNJUDGED, systemClock, () => newId());
 
 export async function benchAppend(folder: string, settings: AppendSettings, show: boolean): Promise<AppendReport> {
   mkdirSync(folder, { recursive: true });

@@ -1,5 +1,6 @@
 /** A colony to measure: a thousand agents of the repository's types, and the tasks that are posted to them. */
 import type { Colony } from '../app/colony';
+import type { Policy } from '../app/engine/ports-policy';
 import type { Principal } from '../domain/kernel/principal';
 import type { AgentProfile } from '../domain/market/agent';
 import type { TaskSpec } from '../domain/market/task';
@@ -52,8 +53,8 @@ export function specOf(n: number): TaskSpec {
 }
 
 /** Opens a colony over `data`. Nobody asks it for anything but this process. */
-export async function openBenchColony(data: string): Promise<Colony> {
-  return await openColony({ ...readSettings({}), data, logLevel: 'warn' });
+export async function openBenchColony(data: string, policy?: Policy): Promise<Colony> {
+  return await openColony({ ...readSettings({}), data, logLevel: 'warn' }, { policy });
 }
 
 export async function registerAgents(colony: Colony, count: number): Promise<void> {

@@ -19,10 +19,10 @@ import { FileBlobArchive } from '../adapters/embedded/small-stores';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
 import { Colony } from '../app/colony';
-import { AllowAll } from '../app/engine/policy';
 import type { StoreCost } from '../app/engine/ports';
 import type { TaskEvent } from '../domain/market/task';
 import { systemClock } from '../host/composition';
+import { shippedPolicy } from '../host/policy';
 import { ServiceBusServer } from '../test/servers/amqp/service-bus';
 import { CosmosServer } from '../test/servers/cosmos/server';
 import { agentOf, POSTER, registerAgents, specOf } from './colony';
@@ -118,7 +118,7 @@ export class CountedColony {
       queue: new ServiceBusWorkQueue(bus),
       blobs: new FileBlobArchive(folder),
       presence,
-      policy: new AllowAll(),
+      policy: await shippedPolicy(),
       outbound: {
         webhooks: new HttpWebhooks({ privateHosts: [], httpToLoopback: false }),
         mail: undefined,

@@ -243,6 +243,12 @@ export const ATTACKS = {
     );
   },
 
+  /** What policy denies: more than an agent may take. */
+  async denials(target) {
+    const json = { agent_type: 'meta.code_execution', resources: { cpu: '64', memory: '64Gi' } };
+    return paced(500 * target.scale, () => send(target, '/v1/agents/deploy', { json }));
+  },
+
   /** Every award that shows, in the tenants of the others, as somebody who is registered nowhere. */
   async challenges(target) {
     return paced(100 * target.scale, async (n) => {

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
+import type { Policy } from '../app/engine/ports-policy';
 import { readLog, Verification } from '../samples/demo/log';
 import { benchAgents, type IdleReport, type IdleSettings } from './agents';
 import { type AppendReport, type AppendSettings, benchAppend } from './append';
@@ -19,6 +20,7 @@ import { benchLog, type LogReport, type LogSettings } from './log';
 import { median, type Memory } from './measure';
 import { benchOverload, type OverloadReport, type OverloadSettings } from './overload';
 import { benchPeers, type PeerReport } from './peers';
+import { decisionMicroseconds, UNJUDGED } from './policy';
 import { preload } from './preload';
 import { printReport } from './report';
 import { benchSignals, type SignalReport, type SignalSettings } from './signals';
@@ -141,12 +143,22 @@ export interface LifecycleRuns<R> {
   readonly runs: readonly R[];
 }
 
+/** How a run differs from the plain one: with agents that accept with the result, or with another policy. */
+interface LifecycleHow {
+  readonly atOnce?: boolean;
+  readonly policy?: Policy;
+}
+
 export interface LifecycleReport {
   readonly fresh: LifecycleRuns<LifecycleResult>;
   /** On a fresh store as well, where agents accept with the result. */
   readonly atOnce: LifecycleRuns<LifecycleResult>;
   /** On a store with this many events. */
   readonly past: LifecycleRuns<LifecycleResult>;
+  /** On a fresh store, where nobody asks what policy says. */
+  readonly unjudged: LifecycleRuns<LifecycleResult>;
+  /** Shares by which it is slower with policy, and costs more processor time. */
+  readonly policy: { readonly slower: number; readonly moreCpu: number; readonly decisionMicroseconds: number };
   readonly events: number;
   /** Share by which the store with the past is slower; below 0 it was faster. */
   readonly slower: number;
@@ -304,25 +316,31 @@ class Bench {
     const fresh: LifecycleResult[] = [];
     const atOnce: LifecycleResult[] = [];
     const later: LifecycleResult[] = [];
+    const unjudged: LifecycleResult[] = [];
     let receiptBytesPerTask = 0;
     await this.onFresh(this.settings.warmUp); // the code gets hot once, for both
     for (let round = 0; round < rounds; round += 1) {
       const { result, bytesPerTask } = await this.onFresh(this.settings.tasks);
       fresh.push(result);
       receiptBytesPerTask = bytesPerTask;
-      atOnce.push((await this.onFresh(this.settings.tasks, true)).result);
+      unjudged.push((await this.onFresh(this.settings.tasks, { policy: UNJUDGED })).result);
+      atOnce.push((await this.onFresh(this.settings.tasks, { atOnce: true })).result);
       later.push(await this.inProcess(this.past, this.settings.tasks, false));
     }
-    const [a, b] = [runsOf(fresh), runsOf(later)];
+    const [a, b, c] = [runsOf(fresh), runsOf(later), runsOf(unjudged)];
     return {
       fresh: a,
       atOnce: runsOf(atOnce),
       past: b,
+      unjudged: c,
+      policy: {
+        slower: 1 - a.tasksPerSecond / c.tasksPerSecond,
+        moreCpu: moreCpu(fresh, unjudged),
+        decisionMicroseconds: await decisionMicroseconds(),
+      },
       events: past,
       slower: 1 - b.tasksPerSecond / a.tasksPerSecond,
-      moreCpu:
-        median(later.map(({ cpuMsPerTask }) => cpuMsPerTask)) / median(fresh.map(({ cpuMsPerTask }) => cpuMsPerTask)) -
-        1,
+      moreCpu: moreCpu(later, fresh),
       commitsPerTask: median(fresh.map(({ commitsPerTask }) => commitsPerTask)),
       receiptBytesPerTask,
       memory: { fresh: (fresh.at(-1) as LifecycleResult).memory, past: (later.at(-1) as LifecycleResult).memory },
@@ -353,9 +371,12 @@ class Bench {
     await preload(this.past, this.settings.agents, this.settings.past, this.show);
   }
 
-  private async onFresh(tasks: number, atOnce = false): Promise<{ result: LifecycleResult; bytesPerTask: number }> {
+  private async onFresh(
+    tasks: number,
+    how: LifecycleHow = {},
+  ): Promise<{ result: LifecycleResult; bytesPerTask: number }> {
     const data = path.join(this.folder, 'fresh');
-    const result = await this.inProcess(data, tasks, true, atOnce);
+    const result = await this.inProcess(data, tasks, true, how);
     const log = new Verification();
     for (const _ of log.over(readLog(data)));
     if (!log.verified) throw new Error(log.faults[0]?.message);
@@ -363,8 +384,13 @@ class Bench {
     return { result, bytesPerTask: log.bytes / (tasks + this.settings.warmUp) };
   }
 
-  private async inProcess(data: string, tasks: number, register: boolean, atOnce = false): Promise<LifecycleResult> {
-    const colony = await openBenchColony(data);
+  private async inProcess(
+    data: string,
+    tasks: number,
+    register: boolean,
+    { atOnce, policy }: LifecycleHow = {},
+  ): Promise<LifecycleResult> {
+    const colony = await openBenchColony(data, policy);
     try {
       if (register) await registerAgents(colony, this.settings.agents);
       await runLifecycle(colony, this.settings.warmUp);
@@ -387,6 +413,12 @@ class Bench {
       rmSync(fresh, { recursive: true, force: true });
     }
   }
+}
+
+/** The share by which a task of the first costs more processor time than one of the others, by the medians. */
+function moreCpu(runs: readonly LifecycleResult[], others: readonly LifecycleResult[]): number {
+  const [of, than] = [runs, others].map((all) => median(all.map(({ cpuMsPerTask }) => cpuMsPerTask)));
+  return (of as number) / (than as number) - 1;
 }
 
 function runsOf<R extends { readonly tasksPerSecond: number }>(runs: readonly R[]): LifecycleRuns<R> {

@@ -7,7 +7,6 @@
 import { openEmbedded } from '../adapters/embedded/open';
 import { Colony } from '../app/colony';
 import { type Accepted, causeOf, type Outcome } from '../app/engine/command';
-import { AllowAll } from '../app/engine/policy';
 import type { Commit } from '../domain/kernel/commit';
 import type { Event } from '../domain/kernel/decider';
 import { commitRef } from '../domain/kernel/ids';
@@ -19,6 +18,7 @@ import { systemClock } from '../host/composition';
 import { progress } from '../samples/demo/progress';
 import { agentId, agentOf, POSTER, registerAgents, specOf, TENANT, typeOf } from './colony';
 import { forEachOf } from './measure';
+import { UNJUDGED } from './policy';
 
 const MARKET = { principal: { tenant: TENANT, id: 'market', kind: 'system', level: 'execute' } } as const;
 /** TaskPosted, SlotReserved, BidsClosed and TaskAwarded, TaskAccepted, TaskCompleted, SlotReleased. */
@@ -63,7 +63,7 @@ async function fill(
   const ports = await openEmbedded(data);
   const colony = new Colony({
     ...ports,
-    policy: new AllowAll(),
+    policy: UNJUDGED,
     outbound: {
       webhooks: { post: async () => ({ error: 'nothing leaves' }) },
       mail: undefined,

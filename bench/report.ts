@@ -81,6 +81,7 @@ export function targetsOf(report: BenchReport): Target[] {
       lifecycle.fresh.tasksPerSecond >= 5_000,
     );
     add(`slower on ${n(lifecycle.events)} events`, '≤ 15 %', percent(lifecycle.slower), lifecycle.slower <= 0.15);
+    add('slower with policy', '≤ 15 %', percent(lifecycle.policy.slower), lifecycle.policy.slower <= 0.15);
   }
   if (http !== undefined) {
     add('life cycles over HTTP', '≥ 2,000 tasks/s', n(http.fresh.tasksPerSecond), http.fresh.tasksPerSecond >= 2_000);
@@ -150,6 +151,8 @@ function lifecycleTable({
   events,
   slower,
   moreCpu,
+  unjudged,
+  policy,
   commitsPerTask,
   receiptBytesPerTask,
   memory,
@@ -171,8 +174,9 @@ function lifecycleTable({
     ];
   };
   return `${heading('Life cycles in process', `post, award, accept, complete, slot given back, views followed; ${n(commitsPerTask, 1)} commits and ${n(receiptBytesPerTask)} bytes of receipts a task`)}
-${table(['store', 'tasks/s', 'runs', 'award ms p50 / p99', 'main thread ms a task', 'commits', 'MB rss / heap'], [row('fresh', fresh, memory.fresh), row('fresh, accepted with the result', atOnce), row(`${n(events)} events`, past, memory.past)])}
-${n(Math.abs(slower) * 100, 1)} % ${slower >= 0 ? 'slower' : 'faster'} on the store with the past; its main thread works ${n(Math.abs(moreCpu) * 100, 1)} % ${moreCpu >= 0 ? 'more' : 'less'} for a task`;
+${table(['store', 'tasks/s', 'runs', 'award ms p50 / p99', 'main thread ms a task', 'commits', 'MB rss / heap'], [row('fresh', fresh, memory.fresh), row('fresh, accepted with the result', atOnce), row('fresh, nobody asks policy', unjudged), row(`${n(events)} events`, past, memory.past)])}
+${n(Math.abs(slower) * 100, 1)} % ${slower >= 0 ? 'slower' : 'faster'} on the store with the past; its main thread works ${n(Math.abs(moreCpu) * 100, 1)} % ${moreCpu >= 0 ? 'more' : 'less'} for a task
+${n(Math.abs(policy.slower) * 100, 1)} % ${policy.slower >= 0 ? 'slower' : 'faster'} with policy than without; its main thread works ${n(Math.abs(policy.moreCpu) * 100, 1)} % ${policy.moreCpu >= 0 ? 'more' : 'less'} for a task; ${n(policy.decisionMicroseconds, 1)} µs a decision`;
 }
 
 function httpTable({ fresh, gateways, atOnce, perGateway, past, events, slower }: HttpReport): string {

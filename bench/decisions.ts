@@ -237,7 +237,8 @@ async function approvalCost(colony: Colony, count: number): Promise<DecisionRepo
       notes,
       streamName(TENANT, 'note', `note-${number}`),
       (): Noted[] => [{ type: 'Noted', v: 1, data: { number } }],
-      { ...POSTER, action: 'note.write', creates: true },
+      // An action that policy knows, so that it is asked here too.
+      { ...POSTER, action: 'task.post', creates: true },
     );
     if (!noted.ok) throw new Error(noted.rejection.message);
   };

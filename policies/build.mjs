@@ -14,46 +14,71 @@ export const ODD = join(POLICIES, '..', 'test', 'fixtures', 'policies', 'odd');
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 
-/** Everything that a bundle is made from, in order, with `/` in every path. */
-function sources() {
-  return globSync(['*.rego', '*/data.json'], { cwd: POLICIES })
+/** Paths below the folder, in order, with `/` in every one. */
+const found = (...patterns) =>
+  globSync(patterns, { cwd: POLICIES })
     .map((path) => path.split(sep).join('/'))
-    .filter((path) => !path.endsWith('_test.rego') && !path.startsWith('bundle/'))
     .sort();
+const textOf = (path) => readFileSync(join(POLICIES, path));
+const jsonOf = (path) => JSON.parse(textOf(path));
+
+const ruleFiles = () => found('*.rego').filter((path) => !path.endsWith('_test.rego'));
+const dataFiles = () => found('config/**/*.json');
+
+/** What the rules find in `data.config`: the settings, and the rows of all actions. Throws when two files have one. */
+function config() {
+  const actions = {};
+  for (const path of found('config/actions/*.json'))
+    for (const [action, row] of Object.entries(jsonOf(path))) {
+      if (action in actions) throw new Error(`${path}: ${action} stands in another file, too`);
+      actions[action] = row;
+    }
+  return { ...jsonOf('config/data.json'), actions };
 }
 
 /** Which rule answers which actions. */
-function entrypoints() {
-  const { actions } = JSON.parse(readFileSync(join(POLICIES, 'config', 'data.json'), 'utf8'));
-  const found = {};
-  for (const [action, { concern }] of Object.entries(actions))
-    (found[`formicary/${concern}/decision`] ??= []).push(action);
-  return Object.fromEntries(
-    Object.entries(found)
-      .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([entrypoint, names]) => [entrypoint, names.sort()]),
-  );
+function entrypoints({ actions }) {
+  const answering = {};
+  for (const action of Object.keys(actions).sort())
+    (answering[`formicary/${actions[action].concern}/decision`] ??= []).push(action);
+  return Object.fromEntries(Object.entries(answering).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
-/** Compiles the rules under a folder; answers the bytes of the two files that a bundle has of them. */
+/** Compiles the rules under a folder; answers their WebAssembly. */
 function compile(folder, names) {
   const work = mkdtempSync(join(tmpdir(), 'formicary-policy-'));
   try {
     const archive = join(work, 'bundle.tar.gz');
     const named = names.flatMap((entrypoint) => ['--entrypoint', entrypoint]);
     opa('build', '--target', 'wasm', ...named, '--capabilities', capabilities(), ...rules, '--output', archive, folder);
-    const taken = (name) => execFileSync('tar', ['-xzOPf', archive, `/${name}`], { maxBuffer: 64 * 1024 * 1024 });
-    return Object.fromEntries(['data.json', 'policy.wasm'].map((name) => [name, taken(name)]));
+    return execFileSync('tar', ['-xzOPf', archive, '/policy.wasm'], { maxBuffer: 64 * 1024 * 1024 });
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-/** Builds the bundle into a folder. */
-export function build(folder) {
-  const answering = entrypoints();
-  const files = compile('.', Object.keys(answering));
-  const hashes = Object.fromEntries(sources().map((path) => [path, sha256(readFileSync(join(POLICIES, path)))]));
+/** The WebAssembly of a bundle that was made from these rules for these entrypoints; undefined where it was not. */
+function compiled(hashes, names) {
+  try {
+    const { sources, entrypoints: answering } = jsonOf('bundle/manifest.json');
+    const before = Object.entries(sources).filter(([path]) => path.endsWith('.rego'));
+    const isSame = before.length === ruleFiles().length && before.every(([path, hash]) => hashes[path] === hash);
+    return isSame && Object.keys(answering).join() === names.join() ? textOf('bundle/policy.wasm') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Builds the bundle into a folder. What has changed in the data alone needs no compiler, unless it is to be `anew`. */
+export function build(folder, anew = false) {
+  const settings = config();
+  const answering = entrypoints(settings);
+  const names = Object.keys(answering);
+  const hashes = Object.fromEntries([...dataFiles(), ...ruleFiles()].map((path) => [path, sha256(textOf(path))]));
+  const files = {
+    'data.json': Buffer.from(`${JSON.stringify({ config: settings })}\n`),
+    'policy.wasm': (anew ? undefined : compiled(hashes, names)) ?? compile('.', names),
+  };
   const manifest = {
     name: 'default',
     revision: sha256(JSON.stringify(hashes)).slice(0, 12),
@@ -72,7 +97,7 @@ export function buildOdd(folder) {
   const names = [...readFileSync(join(ODD, 'odd.rego'), 'utf8').matchAll(/^([a-z]+) := denied if/gm)].map(
     ([, name]) => name,
   );
-  const { 'policy.wasm': bytes } = compile(
+  const bytes = compile(
     ODD,
     [...names, 'open'].map((name) => `odd/${name}`),
   );
@@ -81,6 +106,5 @@ export function buildOdd(folder) {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const { name, revision } = build(join(POLICIES, 'bundle'));
-  buildOdd(ODD);
   console.log(`policies/bundle: ${name} ${revision}`);
 }

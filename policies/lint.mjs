@@ -41,7 +41,7 @@ check('bundle', () => {
   const work = mkdtempSync(join(tmpdir(), 'formicary-policy-'));
   try {
     const changed = (name, folder) => !readFileSync(join(work, name)).equals(readFileSync(join(folder, name)));
-    build(work);
+    build(work, true);
     const stale = BUNDLE.filter((name) => changed(name, join(POLICIES, 'bundle')));
     buildOdd(work);
     if (changed('policy.wasm', ODD)) stale.push('the WebAssembly of the tests');

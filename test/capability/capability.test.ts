@@ -22,6 +22,7 @@ const TREE = [
   'functions',
   'host',
   'local',
+  'policies',
   'projections',
   'host.json',
   'package.json',
@@ -31,9 +32,11 @@ const TREE = [
 
 /** The page's files by their paths. */
 const files = new Map(
-  [...readFileSync(join(ROOT, 'docs/capability.md'), 'utf8').matchAll(/^### `([^`]+)`\n\n```ts\n([^]*?)^```$/gm)].map(
-    ([, path, text]) => [path as string, text as string],
-  ),
+  [
+    ...readFileSync(join(ROOT, 'docs/capability.md'), 'utf8').matchAll(
+      /^### `([^`]+)`\n\n```(?:ts|json)\n([^]*?)^```$/gm,
+    ),
+  ].map(([, path, text]) => [path as string, text as string]),
 );
 
 const folder = mkdtempSync(join(tmpdir(), 'formicary-capability-'));
@@ -73,6 +76,7 @@ beforeAll(async () => {
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   try {
     execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: folder, encoding: 'utf8' });
+    execFileSync(process.execPath, ['policies/build.mjs'], { cwd: folder, encoding: 'utf8' });
   } catch (error) {
     throw new Error((error as { stdout: string }).stdout);
   }
@@ -100,8 +104,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('it is eight files, each in a folder of its own name', () => {
-  expect(files.size).toBe(8);
+test('it is nine files, each named after it, or in a folder of its name', () => {
+  expect(files.size).toBe(9);
   for (const path of files.keys()) expect(path).toContain('reminders');
 });
 
@@ -113,11 +117,15 @@ test('its files are written as the linter and the formatter of the repository ha
     [bin('eslint/bin/eslint.js'), '--max-warnings', '0'],
     [bin('prettier/bin/prettier.cjs'), '--check'],
   ] as const) {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [of, ...options, ...files.keys()], {
-      cwd: folder,
-      encoding: 'utf8',
-      timeout: 240_000,
-    });
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [of, ...options, ...[...files.keys()].filter((path) => path.endsWith('.ts'))],
+      {
+        cwd: folder,
+        encoding: 'utf8',
+        timeout: 240_000,
+      },
+    );
     expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' });
   }
 }, 300_000);

@@ -5,19 +5,17 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { STOP_EFFECTS } from '../../domain/stops/stop';
+import { shippedBundle } from '../../host/policy';
 import { shipped } from '../support/policy';
 
 const ROOT = join(__dirname, '../..');
 
-/** Texts of the same form that are no actions: kinds, names of metrics and of fields. */
+/** Texts of the same form that are no actions: kinds, files, names in traces. */
 const OTHERS = new Set([
-  'action.summary',
-  'api.gateway_agents',
-  'challenges.reason',
-  'details.deeper',
+  'data.json',
   'formicary.stream',
-  'formicary.tenant',
-  'http.route',
+  'manifest.json',
+  'policy.wasm',
   'round.outcome',
   'service.name',
 ]);
@@ -56,9 +54,10 @@ test('what looks like an action and is none is there', () => {
   for (const other of OTHERS) expect(text).toContain(`'${other}'`);
 });
 
-test('the page says what is asked of which action', () => {
-  const { actions } = JSON.parse(readFileSync(join(ROOT, 'policies/config/data.json'), 'utf8')) as {
-    readonly actions: Readonly<Record<string, { concern: string; level: string; by: string }>>;
+test('the page says what is asked of which action', async () => {
+  const { 'data.json': data } = await shippedBundle();
+  const { config } = JSON.parse(Buffer.from(data).toString('utf8')) as {
+    readonly config: { readonly actions: Readonly<Record<string, object>> };
   };
   const page = readFileSync(join(ROOT, 'docs/policy.md'), 'utf8');
   const said = [...page.matchAll(/^\| `(\w+)` \| `(\w+)` \| (anyone|system) \| (.+) \|$/gm)].flatMap(
@@ -66,5 +65,5 @@ test('the page says what is asked of which action', () => {
       [...names.matchAll(/`([^`]+)`/g)].map(([, name]) => [name as string, { concern, level, by }] as const),
   );
   expect(new Set(said.map(([name]) => name)).size).toBe(said.length);
-  expect(Object.fromEntries(said)).toEqual(actions);
+  expect(Object.fromEntries(said)).toEqual(config.actions);
 });

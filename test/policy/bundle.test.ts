@@ -11,7 +11,7 @@ const hashOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 test('it was built from these sources: else npm run policy:build', async () => {
   const { manifest } = await shipped();
-  const sources = globSync(['*.rego', 'config/data.json'], { cwd: POLICIES }).filter(
+  const sources = globSync(['*.rego', 'config/**/*.json'], { cwd: POLICIES }).filter(
     (path) => !path.endsWith('_test.rego'),
   );
   expect(manifest.sources).toEqual(
@@ -31,8 +31,10 @@ test('its hash is over all that it is', async () => {
 
 test('the data of the rules are those that were written', async () => {
   const { 'data.json': built } = await shippedBundle();
+  const read = (path: string) => JSON.parse(readFileSync(join(POLICIES, path), 'utf8')) as Record<string, unknown>;
+  const rows = globSync('config/actions/*.json', { cwd: POLICIES }).flatMap((path) => Object.entries(read(path)));
   expect(JSON.parse(Buffer.from(built).toString('utf8'))).toEqual({
-    config: JSON.parse(readFileSync(join(POLICIES, 'config/data.json'), 'utf8')) as unknown,
+    config: { ...read('config/data.json'), actions: Object.fromEntries(rows) },
   });
 });
 

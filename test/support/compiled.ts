@@ -31,6 +31,6 @@ export function compileInto(target: string, ...entries: readonly [string, ...str
       }
     }
   }
-  symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'));
+  for (const shared of ['node_modules', 'policies']) symlinkSync(join(ROOT, shared), join(target, shared));
   return place(join(ROOT, entries[0]));
 }

@@ -80,7 +80,7 @@ export function compiledApp(): string {
     writeFileSync(target, code);
   }
   for (const file of ['package.json', 'host.json']) copyFileSync(path.join(ROOT, file), path.join(folder, file));
-  symlinkSync(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
+  for (const shared of ['node_modules', 'policies']) symlinkSync(path.join(ROOT, shared), path.join(folder, shared));
   return (program = folder);
 }
 

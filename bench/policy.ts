@@ -16,7 +16,7 @@ export const UNJUDGED: Policy = { evaluate: () => ALLOWED };
 const BATCH = 2_000;
 const BATCHES = 15;
 
-/** Microseconds of a decision with all that belongs to it: the question written, its hash, the answer checked; median. */
+/** Microseconds of a decision, the median: with the question written, its hash, and the answer checked. */
 export async function decisionMicroseconds(): Promise<number> {
   const bundle = await new OpaLoader().load(await shippedBundle());
   const asked = (n: number): PolicyRequest => ({

@@ -114,6 +114,7 @@ export async function openColony(
   parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {},
 ): Promise<Colony> {
   const log = parts.log ?? openLog(settings.logLevel);
+  const policy = parts.policy ?? (await shippedPolicy());
   const stores = await openStores(settings);
   const outbound = {
     webhooks: new HttpWebhooks({ privateHosts: settings.webhookHosts, httpToLoopback: true }),
@@ -133,7 +134,7 @@ export async function openColony(
         anchors: anchorsOf(settings),
         close,
         outbound,
-        policy: parts.policy ?? (await shippedPolicy()),
+        policy,
         clock: parts.clock ?? new SteadyClock(),
         report: (message, facts) => log.warn(facts, message),
       },

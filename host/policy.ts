@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OpaLoader } from '../adapters/opa/loader';
-import { BUNDLE_FILES, type BundleFiles, type Policy } from '../app/engine/ports-policy';
-import { decide } from '../domain/policy/asking';
+import { PolicyInEffect } from '../app/engine/policy';
+import { BUNDLE_FILES, type BundleFiles } from '../app/engine/ports-policy';
 
 /** Compiled code lies one folder deeper. */
 const PLACES = ['..', join('..', '..')].map((up) => join(__dirname, up, 'policies', 'bundle'));
@@ -17,8 +17,7 @@ export async function shippedBundle(): Promise<BundleFiles> {
   return Object.fromEntries(await Promise.all(BUNDLE_FILES.map(read))) as unknown as BundleFiles;
 }
 
-/** It answers from the start on, and stays as it is. */
-export async function shippedPolicy(): Promise<Policy> {
-  const bundle = await new OpaLoader().load(await shippedBundle());
-  return { evaluate: (request) => decide(bundle, request) };
+/** The rules of that bundle, in effect from the start. */
+export async function shippedPolicy(): Promise<PolicyInEffect> {
+  return new PolicyInEffect(await new OpaLoader().load(await shippedBundle()));
 }

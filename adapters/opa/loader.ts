@@ -6,10 +6,6 @@
  */
 import { createHash } from 'node:crypto';
 import { loadPolicy } from '@open-policy-agent/opa-wasm';
-import { canonicalize, POLICY_DECISIONS, sha256 } from '../../domain/kernel/commit';
-import { own } from '../../domain/kernel/own';
-import { parseStream } from '../../domain/kernel/ids';
-import type { Manifest, Obligation, PolicyAnswer, PolicyBundle, PolicyRequest } from '../../domain/policy/asking';
 import {
   BUNDLE_FILES,
   type BundleFiles,
@@ -17,6 +13,10 @@ import {
   InvalidBundle,
   MAX_BUNDLE_BYTES,
 } from '../../app/engine/ports-policy';
+import { canonicalize, POLICY_DECISIONS, sha256 } from '../../domain/kernel/commit';
+import { parseStream } from '../../domain/kernel/ids';
+import { own } from '../../domain/kernel/own';
+import type { Manifest, Obligation, PolicyAnswer, PolicyBundle, PolicyRequest } from '../../domain/policy/asking';
 
 /** Pages of 64 KB that an instance starts with, and may grow to: 32 MB. */
 const MEMORY = { initial: 16, maximum: 512 };

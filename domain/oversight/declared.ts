@@ -1,6 +1,6 @@
 /**
- * What a proposed action says of itself that policy looks at. The action is the caller's own, so these are names that it
- * may use at the top of it; whoever proposes it answers for them, and the receipt holds what was said.
+ * What a proposed action says of itself that policy looks at. The action is the caller's own, so these are names that
+ * it may use at the top of it; whoever proposes it answers for them, and the receipt holds what was said.
  */
 export const DECLARED = [
   /** The tool and the model that it uses: while one of them is stopped it is not taken. */

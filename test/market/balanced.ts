@@ -13,8 +13,8 @@ import { toMillis } from '../../domain/kernel/time';
 import type { AgentProfile } from '../../domain/market/agent';
 import type { TaskSpec } from '../../domain/market/task';
 import { openColony, readSettings } from '../../host/composition';
-import { trailsIn } from '../support/trails';
 import { ALLOWING } from '../support/policy';
+import { trailsIn } from '../support/trails';
 
 export const START = toMillis('2026-11-21T10:00:00.000Z');
 

@@ -1,8 +1,8 @@
 /** Who is denied by the rules again and again neither fills the store nor keeps others from their turn. */
-import type { PolicyRequest } from '../../domain/policy/asking';
 import { denialStream } from '../../domain/audit/denial';
 import type { Principal } from '../../domain/kernel/principal';
-import { type TaskEvent, taskDecider } from '../../domain/market/task';
+import { taskDecider, type TaskEvent } from '../../domain/market/task';
+import type { PolicyRequest } from '../../domain/policy/asking';
 import { MemoryEventStore } from '../support/memory-store';
 import { shippedPolicy } from '../support/policy';
 import { AGENT, ManualClock, transactorOn } from '../support/transacting';

@@ -108,6 +108,9 @@ const RETRY = { attempts: 6, baseMs: 50, maxMs: 10_000, maxWaitMs: 30_000 };
 /** What a query may hold; undefined is left out. */
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
+/** What a wait counts as at least, of those that a host asks for: one that asks for none is not asked for ever. */
+const LEAST_TOLD_MS = 50;
+
 /**
  * Failures in a row after which a host counts as gone; how long one request is given then to find out otherwise before
  * another may, and how long it is left alone after one has failed.
@@ -363,7 +366,7 @@ export class Session {
       }
       await this.pause(attempt - 1, request.signal, waitMs);
       await this.inBudget(request.signal, signOfLife);
-      told += waitMs;
+      told += Math.max(waitMs, LEAST_TOLD_MS);
       if (waitMs > 0 && told <= this.retry.maxWaitMs) attempt -= 1;
     }
   }

@@ -125,8 +125,8 @@ setEdge({
   admitsStill(work, { tenant }) {
     return opened?.colony.admission.askAgain(work, tenant, performance.now()) ?? 0;
   },
-  turn(work, { tenant }) {
-    return opened?.colony.fairQueue.turn(work, tenant);
+  turn({ tenant }) {
+    return opened?.colony.fairQueue.turn(tenant);
   },
   charge(work, { tenant, id }, cost) {
     opened?.colony.admission.charge(work, tenant, cost);

@@ -1,18 +1,23 @@
 /**
- * In which order requests begin when there are more than a turn of the event loop can hold: what is under way before
- * new work and reads, and the tenants in turn, each with one request (J. Nagle, "On packet switches with infinite
- * storage", RFC 970, 1985). Begun as they come, a tenant that asks for most would have most of the processor, and all
- * others would wait behind it; so it waits behind them.
+ * In which order new work and reads begin when there are more than a turn of the event loop can hold: the tenants in
+ * turn, each with one request (J. Nagle, "On packet switches with infinite storage", RFC 970, 1985). Begun as they
+ * come, a tenant that asks for most would have most of the processor, and all others would wait behind it; so it waits
+ * behind them. What is under way does not wait here: it would be judged by that time.
  *
  * A turn begins a few requests, and what was begun goes on in between: nobody waits while the loop has nothing to do.
  */
-import type { Work } from '../../contract/route';
 
-/** Requests that begin in one turn, at most; the last of them is new work or a read where one waits. */
+/** Requests that begin in one turn, at most. */
 const IN_A_TURN = 8;
+/** A turn that has lasted for so long ends for those that wait here, whatever keeps the loop in it. Milliseconds. */
+const LONGEST_TURN_MS = 20;
+/** Requests of one tenant that wait, at most, and how long its first one may have waited for another to join it. */
+const MOST_WAITING = 512;
+const LONGEST_WAIT_MS = 2_000;
+/** Tenants whose waits are counted, at most, until somebody asks for them. */
+const MOST_COUNTED = 10_000;
 
 interface Waiting {
-  readonly tenant: string;
   readonly since: number;
   readonly begin: () => void;
 }
@@ -23,36 +28,12 @@ interface Waits {
   milliseconds: number;
 }
 
-/** Those that wait, by tenant; the first tenant is the one whose turn it is. */
-class Ring {
-  private readonly tenants = new Map<string, Waiting[]>();
-
-  get empty(): boolean {
-    return this.tenants.size === 0;
-  }
-
-  add(waiting: Waiting): void {
-    const queue = this.tenants.get(waiting.tenant);
-    if (queue === undefined) this.tenants.set(waiting.tenant, [waiting]);
-    else queue.push(waiting);
-  }
-
-  take(): Waiting | undefined {
-    const [first] = this.tenants;
-    if (first === undefined) return undefined;
-    const [tenant, queue] = first;
-    this.tenants.delete(tenant);
-    const waiting = queue.shift();
-    if (queue.length > 0) this.tenants.set(tenant, queue);
-    return waiting;
-  }
-}
-
 export class FairQueue {
-  private readonly underway = new Ring();
-  private readonly later = new Ring();
-  /** In this turn of the loop. */
+  /** Those that wait, by tenant; the first tenant is the one whose turn it is. */
+  private readonly tenants = new Map<string, Waiting[]>();
+  /** In this turn of the loop, and since when it lasts. */
   private begun = 0;
+  private turnedAt = -Infinity;
   private turning = false;
   /** By tenant, since somebody has asked how long requests wait. */
   private readonly waits = new Map<string, Waits>();
@@ -60,55 +41,75 @@ export class FairQueue {
   /** @param now milliseconds that never go back */
   constructor(private readonly now: () => number = () => performance.now()) {}
 
-  /** Undefined when a request may begin at once; else it may when this resolves. */
-  turn(work: Work, tenant: string): Promise<void> | undefined {
-    const ring = work === 'underway' ? this.underway : this.later;
-    this.schedule();
-    if (this.begun < IN_A_TURN && this.underway.empty && this.later.empty) {
+  /**
+   * Undefined when a request of the tenant may begin at once; a promise when it may once that resolves; the seconds
+   * after which to come again when too much of the tenant waits already.
+   */
+  turn(tenant: string): Promise<void> | number | undefined {
+    const now = this.now();
+    if (now - this.turnedAt > LONGEST_TURN_MS) this.next(now);
+    if (this.begun < IN_A_TURN && this.tenants.size === 0) {
       this.begun += 1;
       this.count(tenant, 0);
+      this.schedule();
       return undefined;
     }
-    return new Promise((begin) => ring.add({ tenant, since: this.now(), begin }));
+    let queue = this.tenants.get(tenant);
+    const first = queue?.[0];
+    if (queue !== undefined && first !== undefined) {
+      const waited = now - first.since;
+      if (queue.length >= MOST_WAITING || waited > LONGEST_WAIT_MS) return waited / 1_000;
+    }
+    if (queue === undefined) this.tenants.set(tenant, (queue = []));
+    const places = queue;
+    this.schedule();
+    return new Promise((begin) => places.push({ since: now, begin }));
   }
 
   /**
-   * Since this was asked last: for how long a request of a tenant had to wait, in seconds; the mean of the tenants, so
-   * that one which asks for more than its turns makes nobody but itself late.
+   * Since this was asked last: for how long a request of a tenant had to wait, in seconds; the mean of the tenants
+   * without the one that waited longest, where there are several: one that asks for more than its turns makes nobody
+   * but itself late.
    */
   takeWait(): number {
-    let seconds = 0;
-    for (const { requests, milliseconds } of this.waits.values()) seconds += milliseconds / 1_000 / requests;
-    const mean = seconds / Math.max(1, this.waits.size);
+    const means = [...this.waits.values()].map(({ requests, milliseconds }) => milliseconds / 1_000 / requests);
     this.waits.clear();
-    return mean;
+    if (means.length <= 1) return means[0] ?? 0;
+    const sum = means.reduce((all, seconds) => all + seconds, 0);
+    return (sum - Math.max(...means)) / (means.length - 1);
   }
 
   private count(tenant: string, milliseconds: number): void {
     const waits = this.waits.get(tenant);
-    if (waits === undefined) return void this.waits.set(tenant, { requests: 1, milliseconds });
-    waits.requests += 1;
-    waits.milliseconds += milliseconds;
+    if (waits !== undefined) {
+      waits.requests += 1;
+      waits.milliseconds += milliseconds;
+    } else if (this.waits.size < MOST_COUNTED) this.waits.set(tenant, { requests: 1, milliseconds });
   }
 
   private schedule(): void {
     if (this.turning) return;
     this.turning = true;
-    setImmediate(() => this.next());
+    setImmediate(() => {
+      this.turning = false;
+      this.next(this.now());
+      if (this.begun > 0) this.schedule();
+    });
   }
 
-  private next(): void {
-    this.turning = false;
+  /** A turn: those whose turn it is begin. */
+  private next(now: number): void {
+    this.turnedAt = now;
     this.begun = 0;
-    const now = this.now();
-    while (this.begun < IN_A_TURN) {
-      const isLast = this.begun === IN_A_TURN - 1;
-      const waiting = (isLast ? this.later.take() : undefined) ?? this.underway.take() ?? this.later.take();
-      if (waiting === undefined) break;
+    for (const [tenant, queue] of this.tenants) {
+      if (this.begun === IN_A_TURN) break;
+      this.tenants.delete(tenant);
+      const { since, begin } = queue.shift() as Waiting;
+      // Behind the others: a map goes through what is set meanwhile as well.
+      if (queue.length > 0) this.tenants.set(tenant, queue);
       this.begun += 1;
-      this.count(waiting.tenant, now - waiting.since);
-      waiting.begin();
+      this.count(tenant, now - since);
+      begin();
     }
-    if (this.begun > 0) this.schedule();
   }
 }

@@ -96,7 +96,7 @@ var queries = [
     name: 'late'
     description: 'The app has been later than is tolerated for a quarter of an hour.'
     severity: 2
-    query: 'AppMetrics | where Name == "formicary_late_seconds" | extend of = tostring(Properties.of) | extend times = Sum / case(of == "loop", 0.1, of == "appends", 0.25, 1.0) | summarize value = min(times) by of'
+    query: 'AppMetrics | where Name == "formicary_late_seconds" | extend of = tostring(Properties.of) | extend times = Sum / case(of in ("loop", "requests"), 0.1, of == "appends", 0.25, 1.0) | summarize value = min(times) by of'
     threshold: 1
   }
 ]

@@ -113,8 +113,11 @@ export interface Edge {
   admits?(work: Work, principal: Principal): number;
   /** The same of one that was let in some time ago: it is not counted once more. */
   admitsStill?(work: Work, principal: Principal): number;
-  /** Undefined when a request that was let in may begin at once; else it may when this resolves. */
-  turn?(work: Work, principal: Principal): Promise<void> | undefined;
+  /**
+   * Whether new work or a read that was let in may begin: at once when undefined, or when this resolves; or the seconds
+   * after which to come again.
+   */
+  turn?(principal: Principal): Promise<void> | number | undefined;
   /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
   charge?(work: Work, principal: Principal, cost: number): void;
   /** Somebody has asked, whether it is let in or not. */
@@ -251,8 +254,8 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
   try {
     if (refusal !== undefined) throw refusal;
     const caller = principal as Principal;
-    if (started - at > LET_IN_FOR_MS) checkLoadAgain(definition, caller);
-    await edge?.turn?.(definition.work, caller);
+    if (definition.work !== 'underway') await haveTurn(request, caller);
+    if (performance.now() - at > LET_IN_FOR_MS) checkLoadAgain(definition, caller);
     const attributes = {
       'http.request.method': definition.method,
       'http.route': definition.path,
@@ -363,7 +366,22 @@ function checkLoad({ work }: BoundRoute, principal: Principal): void {
   if (wait > 0) throw overloaded(wait);
 }
 
-/** Whose body took its time was let in by how things were then. It is there now, so whoever is refused is heard. */
+/** Waits for the turn of the caller's tenant; whoever has gone meanwhile does not begin. */
+async function haveTurn(request: HttpRequest, principal: Principal): Promise<void> {
+  const turn = edge?.turn?.(principal);
+  if (turn === undefined) return;
+  if (typeof turn === 'number') {
+    edge?.heard?.(principal);
+    throw overloaded(turn);
+  }
+  await turn;
+  goneSignalOf(request)?.throwIfAborted();
+}
+
+/**
+ * Whose body, or whose turn, took its time was let in by how things were then. It is there now: whoever is refused is
+ * heard.
+ */
 function checkLoadAgain({ work }: BoundRoute, principal: Principal): void {
   const wait = requireEdge().admitsStill?.(work, principal) ?? 0;
   if (wait <= 0) return;

@@ -1,24 +1,29 @@
 import { FairQueue } from '../../app/operation/fair-queue';
-import type { Work } from '../../contract/route';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** A queue, and who has begun in which order. */
+/** A queue with a clock that stands still unless it is moved, and who has begun in which order. */
 function queue() {
-  const fair = new FairQueue();
+  const clock = { time: 0 };
+  const fair = new FairQueue(() => clock.time);
   const begun: string[] = [];
-  const ask = (tenant: string, work: Work = 'new'): void => {
-    const mine = fair.turn(work, tenant);
+  const refused: number[] = [];
+  const ask = (tenant: string): void => {
+    const mine = fair.turn(tenant);
     if (mine === undefined) begun.push(tenant);
+    else if (typeof mine === 'number') refused.push(mine);
     else void mine.then(() => begun.push(tenant));
   };
-  const all = async (): Promise<void> => {
-    for (let quiet = 0, before = -1; quiet < 3; before = begun.length) {
+  /** Until nobody begins any more; each turn takes so many milliseconds. */
+  const all = async (milliseconds = 0): Promise<void> => {
+    for (let quiet = 0; quiet < 3;) {
+      const before = begun.length;
+      clock.time += milliseconds;
       await turn();
       quiet = begun.length === before ? quiet + 1 : 0;
     }
   };
-  return { fair, begun, ask, all };
+  return { fair, clock, begun, refused, ask, all };
 }
 
 test('whoever comes while there is room begins at once', async () => {
@@ -43,36 +48,58 @@ test('a tenant with a hundred requests has its turn between those of others', as
   expect(begun.slice(0, last).filter((tenant) => tenant === 'noisy').length).toBeLessThan(8 + 8);
 });
 
-test('what is under way begins first, and new work comes to an end all the same', async () => {
-  const { begun, ask, all } = queue();
-  for (let i = 0; i < 8; i += 1) ask('first');
-  for (let i = 0; i < 10; i += 1) ask('new');
-  for (let i = 0; i < 100; i += 1) ask('busy', 'underway');
-  await all();
-  expect(begun).toHaveLength(118);
-  // One of eight in each turn.
-  expect(begun.slice(8, 8 + 80).filter((tenant) => tenant === 'new')).toHaveLength(10);
+test('a loop that does not come round holds nobody for ever', () => {
+  const { clock, begun, ask } = queue();
+  for (let i = 0; i < 100; i += 1) ask('a');
+  expect(begun).toHaveLength(8);
+  const fair = begun.length;
+  clock.time += 21;
+  ask('b');
+  clock.time += 21;
+  ask('b');
+  return turn().then(() => expect(begun.length).toBeGreaterThan(fair + 8));
 });
 
-test('one tenant that waits for itself makes the host hardly late; all that wait do', async () => {
-  let time = 0;
-  const waited = async (tenants: readonly string[]): Promise<number> => {
-    const fair = new FairQueue(() => time);
-    const begun = tenants.map((tenant) => fair.turn('new', tenant));
-    for (const turnsOf of begun.keys()) {
-      if (turnsOf * 8 > tenants.length) break;
-      time += 8;
-      await turn();
-    }
-    await Promise.all(begun.filter((mine) => mine !== undefined));
+test('a tenant of which too much waits is told to come again; nobody else is', async () => {
+  const { clock, begun, refused, ask, all } = queue();
+  for (let i = 0; i < 8 + 512; i += 1) ask('noisy');
+  expect(refused).toEqual([]);
+  ask('noisy');
+  expect(refused).toEqual([0]);
+  ask('quiet');
+  clock.time += 3_000;
+  // The first of those that wait has done so for three seconds: a turn begins, and the next has done so as well.
+  ask('noisy');
+  expect(refused).toEqual([0, 3]);
+  await all();
+  expect(begun).toHaveLength(8 + 512 + 1);
+});
+
+describe('how late requests begin', () => {
+  /** A turn takes 8 ms, and begins 8 of them. */
+  const waited = async (counts: Readonly<Record<string, number>>): Promise<number> => {
+    const { fair, ask, all } = queue();
+    for (const [tenant, count] of Object.entries(counts)) for (let i = 0; i < count; i += 1) ask(tenant);
+    await all(8);
     const seconds = fair.takeWait();
     expect(fair.takeWait()).toBe(0);
     return seconds;
   };
-  const others = Array.from({ length: 9 }, (_, n) => `tenant-${n}`);
-  // 800 requests take a hundred turns of 8 ms: 0.4 s on average.
-  expect(await waited(Array.from({ length: 800 }, () => 'alone'))).toBeCloseTo(0.4, 1);
-  const noisy = await waited([...Array.from({ length: 791 }, () => 'noisy'), ...others]);
-  expect(noisy).toBeGreaterThan(0.03);
-  expect(noisy).toBeLessThan(0.06);
+
+  test('is what the only tenant has to wait', async () => {
+    // 400 requests take fifty turns of 8 ms: 0.2 s on average.
+    expect(await waited({ alone: 400 })).toBeCloseTo(0.2, 1);
+  });
+
+  test.each([1, 9])(
+    'is not what one tenant waits that asks for more than its turns, beside %d others',
+    async (count) => {
+      const others = Object.fromEntries(Array.from({ length: count }, (_, n) => [`quiet-${n}`, 1]));
+      expect(await waited({ noisy: 400, ...others })).toBeLessThan(0.03);
+    },
+  );
+
+  test('is what all wait where all ask for more than their turns', async () => {
+    expect(await waited({ a: 200, b: 200 })).toBeGreaterThan(0.15);
+  });
 });

@@ -73,9 +73,10 @@ test('the award that a reaction makes belongs to the trace of the request that p
   const spans = exporter
     .getFinishedSpans()
     .filter((span) => span.spanContext().traceId === '0af7651916cd43dd8448eb211c80319c');
-  const named = (name: string): ReadableSpan => {
-    const found = spans.find((span) => span.name === name);
-    if (found === undefined) throw new Error(`no span ${name} among ${spans.map((span) => span.name).join(', ')}`);
+  // There are several of a name: a task's later commits are reacted to as well.
+  const named = (name: string): ReadableSpan[] => {
+    const found = spans.filter((span) => span.name === name);
+    if (found.length === 0) throw new Error(`no span ${name} among ${spans.map((span) => span.name).join(', ')}`);
     return found;
   };
   const parents: [string, string][] = [
@@ -84,9 +85,14 @@ test('the award that a reaction makes belongs to the trace of the request that p
     ['transact agent.reserve', 'react task'],
     ['transact task.award', 'transact agent.reserve'],
   ];
-  expect(named('POST /v1/tasks').parentSpanContext?.spanId).toBe('b7ad6b7169203331');
-  for (const [child, parent] of parents)
-    expect([child, named(child).parentSpanContext?.spanId]).toEqual([child, named(parent).spanContext().spanId]);
+  expect(named('POST /v1/tasks').map(({ parentSpanContext }) => parentSpanContext?.spanId)).toEqual([
+    'b7ad6b7169203331',
+  ]);
+  for (const [child, parent] of parents) {
+    const ids = new Set(named(parent).map((span) => span.spanContext().spanId));
+    const under = named(child).filter(({ parentSpanContext }) => ids.has(parentSpanContext?.spanId ?? ''));
+    expect([child, under.length > 0]).toEqual([child, true]);
+  }
 });
 
 describe('what is kept of many requests', () => {

@@ -16,5 +16,16 @@ module.exports = {
     'test',
   ],
   /** In the order in which modules are made: each calls only those before it, and only through their `module.ts`. */
-  CAPABILITIES: ['stops', 'identity', 'signals', 'repository', 'notices', 'market', 'oversight', 'audit', 'operation'],
+  CAPABILITIES: [
+    'stops',
+    'policy',
+    'identity',
+    'signals',
+    'repository',
+    'notices',
+    'market',
+    'oversight',
+    'audit',
+    'operation',
+  ],
 };

@@ -15,6 +15,7 @@ import { marketModule, type MarketOptions } from './market/module';
 import { noticesModule } from './notices/module';
 import { operationModule } from './operation/module';
 import { oversightModule } from './oversight/module';
+import { policyModule } from './policy/module';
 import { repositoryModule } from './repository/module';
 import { signalsModule } from './signals/module';
 import { stopsModule } from './stops/module';
@@ -40,6 +41,7 @@ const ALONE = (): IdentityOptions => ({ secrets: [randomBytes(32).toString('hex'
 function compose(ports: Ports, options: ColonyOptions) {
   const engine = new Engine(ports, options.shared === true, options.cache);
   const stops = stopsModule(engine);
+  const policy = policyModule(engine);
   const identity = identityModule(engine, options.identity ?? ALONE());
   const signals = signalsModule(engine);
   const repository = repositoryModule(engine);
@@ -53,9 +55,10 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const audit = auditModule(engine, options.publicUrl);
   const operation = operationModule(engine, market.services, options.admission === true);
-  const named = { stops, identity, signals, repository, notices, market, oversight, audit, operation };
+  const named = { stops, policy, identity, signals, repository, notices, market, oversight, audit, operation };
   const services = {
     ...stops.services,
+    ...policy.services,
     ...identity.services,
     ...signals.services,
     ...repository.services,

@@ -22,7 +22,7 @@ import { Colony } from '../app/colony';
 import type { StoreCost } from '../app/engine/ports';
 import type { TaskEvent } from '../domain/market/task';
 import { systemClock } from '../host/composition';
-import { shippedPolicy } from '../host/policy';
+import { shippedBundles } from '../host/policy';
 import { ServiceBusServer } from '../test/servers/amqp/service-bus';
 import { CosmosServer } from '../test/servers/cosmos/server';
 import { agentOf, POSTER, registerAgents, specOf } from './colony';
@@ -118,7 +118,7 @@ export class CountedColony {
       queue: new ServiceBusWorkQueue(bus),
       blobs: new FileBlobArchive(folder),
       presence,
-      policy: await shippedPolicy(),
+      policy: await shippedBundles(),
       outbound: {
         webhooks: new HttpWebhooks({ privateHosts: [], httpToLoopback: false }),
         mail: undefined,

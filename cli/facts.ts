@@ -16,6 +16,7 @@ import type { ApprovalEvent } from '../domain/oversight/approval';
 import type { CorrectionEvent } from '../domain/oversight/correction';
 import type { OversightEvent } from '../domain/oversight/oversight';
 import type { RoundEvent } from '../domain/oversight/round';
+import type { RolloutEvent } from '../domain/policy/rollout';
 import type { AgentTypeEvent } from '../domain/repository/agent-template';
 import type { ToolEvent } from '../domain/repository/tool';
 import type { IntakeEvent } from '../domain/signals/intake';
@@ -35,6 +36,7 @@ type Known =
   | OversightEvent
   | PauseEvent
   | StopEvent
+  | RolloutEvent
   | PoolEvent
   | ChannelEvent
   | DeliveryEvent
@@ -160,6 +162,13 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   Paused: ({ kind, name, by: who, reason }) => `${kind} ${name} by ${who}: ${reason}`,
   Resumed: ({ kind, name, by: who }) => `${kind} ${name} by ${who}`,
   Stopped: ({ kind, name, effect, by: who, reason }) => `${effect} of ${kind} ${name} by ${who}: ${reason}`,
+  PolicyStaged: ({ bundle, version, by: who, reason }) => `${bundle.slice(0, 12)}, ${version}, by ${who}: ${reason}`,
+  PolicyWithdrawn: ({ bundle, by: who, reason }) => `${bundle.slice(0, 12)} by ${who}: ${reason}`,
+  PolicyShadowed: ({ bundle, by: who, reason }) => `${bundle.slice(0, 12)} by ${who}: ${reason}`,
+  PolicyActivated: ({ bundle, before, staged_by, urgent, by: who, reason }) =>
+    `${bundle.slice(0, 12)} instead of ${before.slice(0, 12)} by ${who}, staged by ${staged_by}${urgent === true ? ', urgent' : ''}: ${reason}`,
+  PolicyRolledBack: ({ bundle, to, by: who, reason }) =>
+    `${bundle.slice(0, 12)} to ${to.slice(0, 12)} by ${who}: ${reason}`,
   StopLiftAgreed: ({ kind, name, by: who, reason }) => `${kind} ${name}, first by ${who}: ${reason}`,
   StopLifted: ({ kind, name, by: who, with: other, reason }) =>
     `${kind} ${name} by ${who}${other === undefined ? '' : ` and ${other}`}: ${reason}`,

@@ -45,6 +45,7 @@ export const COMMON_REFUSALS = refusals('Common', [
   [422, 'reason-invalid', 'reason must be a text of 1 to 1,000 characters'],
   [422, 'too-large', 'the receipt would be larger than … bytes: send less, or a reference'],
   [503, 'feed-lost', 'nothing was heard of the other processes for a while: ask another process, or again later'],
+  [503, 'policy-unavailable', 'the policy in force could not be loaded here: ask another process, or again later'],
   [503, 'store-busy', 'the store has more to do than it can: try again after `Retry-After`'],
   [503, 'store-unavailable', "the store can't be reached: try again, with the same `Idempotency-Key`"],
 ]);

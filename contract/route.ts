@@ -10,6 +10,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** A request that is understood: a test makes it of the route, in a tenant where what it names is there. */
 export interface Example {
+  /** Whose data, where it can't be any tenant's: `platform`. */
+  readonly tenant?: string;
   /** Who calls, as `X-Formicary-Principal`: an agent's id, `human:ada`, `service:crm`; the developer by default. */
   readonly as?: string;
   readonly params?: Readonly<Record<string, string>>;

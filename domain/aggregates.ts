@@ -4,6 +4,7 @@ import { identityAggregates } from './identity/aggregates';
 import { marketAggregates } from './market/aggregates';
 import { noticesAggregates } from './notices/aggregates';
 import { oversightAggregates } from './oversight/aggregates';
+import { policyAggregates } from './policy/aggregates';
 import { repositoryAggregates } from './repository/aggregates';
 import { signalsAggregates } from './signals/aggregates';
 import { stopsAggregates } from './stops/aggregates';
@@ -17,4 +18,5 @@ export const AGGREGATES = [
   ...auditAggregates,
   ...identityAggregates,
   ...stopsAggregates,
+  ...policyAggregates,
 ] as const;

@@ -17,7 +17,7 @@ import type { Metrics } from '../app/operation/metrics';
 import { MIN_SECRET } from '../domain/kernel/identity-secret';
 import { readSettings, type Settings, SettingsError, unknownSettings } from './config';
 import { withPackages } from './optional';
-import { shippedPolicy } from './policy';
+import { shippedBundles } from './policy';
 
 const AZURE = /^@azure\//;
 const OPEN_TELEMETRY = /^@opentelemetry\//;
@@ -114,7 +114,7 @@ export async function openColony(
   parts: { policy?: Policy; clock?: Clock; options?: ColonyOptions; log?: Logger } = {},
 ): Promise<Colony> {
   const log = parts.log ?? openLog(settings.logLevel);
-  const policy = parts.policy ?? (await shippedPolicy());
+  const policy = parts.policy ?? (await shippedBundles());
   const stores = await openStores(settings);
   const outbound = {
     webhooks: new HttpWebhooks({ privateHosts: settings.webhookHosts, httpToLoopback: true }),

@@ -3,8 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OpaLoader } from '../adapters/opa/loader';
-import { PolicyInEffect } from '../app/engine/policy';
-import { BUNDLE_FILES, type BundleFiles } from '../app/engine/ports-policy';
+import { BUNDLE_FILES, type BundleFiles, type Bundles } from '../app/engine/ports-policy';
 
 /** Compiled code lies one folder deeper. */
 const PLACES = ['..', join('..', '..')].map((up) => join(__dirname, up, 'policies', 'bundle'));
@@ -17,7 +16,7 @@ export async function shippedBundle(): Promise<BundleFiles> {
   return Object.fromEntries(await Promise.all(BUNDLE_FILES.map(read))) as unknown as BundleFiles;
 }
 
-/** The rules of that bundle, in effect from the start. */
-export async function shippedPolicy(): Promise<PolicyInEffect> {
-  return new PolicyInEffect(await new OpaLoader().load(await shippedBundle()));
+/** What rolls out, beginning with what ships. */
+export async function shippedBundles(): Promise<Bundles> {
+  return { loader: new OpaLoader(), shipped: await shippedBundle() };
 }

@@ -205,6 +205,10 @@ export abstract class SqliteLog {
     return Number(await this.end()) - placeOf(from).position;
   }
 
+  async tail(count: number): Promise<Checkpoint> {
+    return String(Math.max(0, Number(await this.end()) - count));
+  }
+
   async end(): Promise<Checkpoint> {
     return String(
       this.queries.get<{ last: number }>('SELECT coalesce(max(position), 0) AS last FROM commits')?.last ?? 0,

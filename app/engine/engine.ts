@@ -12,7 +12,9 @@ import { DeadlineEngine } from './deadlines';
 import { Feed } from './feed';
 import { ClaimedKeys } from './keys';
 import { newId } from './new-id';
+import { PolicyInEffect } from './policy';
 import type { BlobArchive, Clock, EventStore, Ports, Report, ViewStore, WorkQueue } from './ports';
+import type { Policy } from './ports-policy';
 import { reachable } from './reachable';
 import { Standstill } from './standstill';
 import type { AnyDecider, CacheBounds } from './streams';
@@ -40,6 +42,8 @@ export class Engine {
   readonly queue: WorkQueue;
   /** What is stopped: asked by all that acts. */
   readonly standstill = new Standstill();
+  /** The rules that answer, where bundles are rolled out. */
+  readonly policy: PolicyInEffect | undefined;
   readonly transactor: Transactor;
   readonly keys: ClaimedKeys;
   readonly views: Views;
@@ -62,7 +66,11 @@ export class Engine {
     this.viewStore = reachable('the views', ports.views);
     this.blobs = reachable('the payloads', ports.blobs);
     this.queue = reachable('the queues', queue);
-    this.transactor = new Transactor(store, ports.policy, clock, () => newId(clock.now()), {
+    let judging: Policy;
+    if ('loader' in ports.policy)
+      judging = this.policy = new PolicyInEffect((stream) => this.standstill.passes(stream));
+    else judging = ports.policy;
+    this.transactor = new Transactor(store, judging, clock, () => newId(clock.now()), {
       ...cache,
       standstill: this.standstill,
     });

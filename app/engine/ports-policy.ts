@@ -28,3 +28,9 @@ export interface BundleLoader {
    */
   load(files: BundleFiles): Promise<PolicyBundle>;
 }
+
+/** Policy that is rolled out: what loads bundles, and the one that is in force until somebody activates another. */
+export interface Bundles {
+  readonly loader: BundleLoader;
+  readonly shipped: BundleFiles;
+}

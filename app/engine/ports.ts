@@ -3,7 +3,7 @@
  * `test/contracts/` that every adapter passes unchanged.
  */
 import type { AlteredReceipt, Commit, SealedCommit } from '../../domain/kernel/commit';
-import type { Policy } from './ports-policy';
+import type { Bundles, Policy } from './ports-policy';
 
 // ----------------------------------------------------------------------------------------------------------- busy
 
@@ -105,6 +105,11 @@ export interface EventStore {
   lag(from: Checkpoint | undefined): Promise<number>;
   /** The end of the feed now. */
   end(): Promise<Checkpoint>;
+  /**
+   * A place in the feed after which the last `count` receipts come, or fewer. Left out by a store that would have to
+   * read all of it.
+   */
+  tail?(count: number): Promise<Checkpoint>;
   /** Rings after an append by this process; returns the way to stop it. */
   onAppend(listener: () => void): () => void;
 }
@@ -435,7 +440,8 @@ export interface Ports {
   readonly probe?: () => Promise<string | undefined>;
   /** By operation, of which there are few; undefined where asking costs nothing. */
   readonly costs?: () => ReadonlyMap<string, StoreCost>;
-  readonly policy: Policy;
+  /** What is asked before every command: bundles that are rolled out, or something that stays as it is. */
+  readonly policy: Policy | Bundles;
   readonly outbound: Outbound;
   readonly clock: Clock;
   readonly report: Report;

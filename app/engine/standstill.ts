@@ -39,6 +39,7 @@ export class Standstill {
   private stopping: Stopping | undefined;
   private silentMs: () => number = () => 0;
   private mostMs = Infinity;
+  private unjudged: () => string | undefined = () => undefined;
 
   /** From here on this is asked. */
   ask(stopping: Stopping): void {
@@ -49,6 +50,21 @@ export class Standstill {
   listens(silentMs: () => number, mostSeconds = MAX_FEED_SILENCE_SECONDS): void {
     this.silentMs = silentMs;
     this.mostMs = mostSeconds * 1_000;
+  }
+
+  /** Who says why no policy can be asked here, if so. */
+  judgedBy(trouble: () => string | undefined): void {
+    this.unjudged = trouble;
+  }
+
+  /** Why no policy can be asked in this process, if so. */
+  troubleOfPolicy(): string | undefined {
+    return this.unjudged();
+  }
+
+  /** Whether the commands on a stream pass whatever is stopped, and whatever policy says. */
+  passes(stream: string): boolean {
+    return this.stopping?.passes(stream) === true;
   }
 
   /** For how long this process has heard nothing of the others; 0 where there are none. */
@@ -65,19 +81,24 @@ export class Standstill {
   }
 
   refusal(context: CommandContext, stream: string): Rejection | undefined | Promise<Rejection | undefined> {
-    if (this.stopping?.passes(stream) === true) return undefined;
+    if (this.passes(stream)) return undefined;
     const trouble = this.trouble();
     if (trouble !== undefined)
       return new Rejection('unavailable', 'feed-lost', `${trouble}; ask another process, or again later`, {
         retryAfterSeconds: 1,
       });
+    const unjudged = this.unjudged();
+    if (unjudged !== undefined)
+      return new Rejection('unavailable', 'policy-unavailable', `${unjudged}; ask another process, or again later`, {
+        retryAfterSeconds: 1,
+      });
     return this.stopping?.refusal(context, stream);
   }
 
-  /** Whether what follows from the stream waits: it is stopped, or this process can't know whether it is. */
+  /** Whether what follows from the stream waits: it is stopped, or this process can't know whether it may be. */
   waits(stream: string): boolean | Promise<boolean> {
     if (this.stopping === undefined || this.stopping.passes(stream)) return false;
-    return this.trouble() !== undefined || this.stopping.waits(stream);
+    return this.trouble() !== undefined || this.unjudged() !== undefined || this.stopping.waits(stream);
   }
 
   stood(stream: string): readonly Absence[] {

@@ -30,6 +30,7 @@ export function operationModule(
       store: async () => await ports.probe?.(),
       feed: async () => feed.trouble(),
       peers: async () => standstill.trouble(),
+      policy: async () => standstill.troubleOfPolicy(),
     },
     clock,
     // Reactions, deadlines and what is parked wait for the queues; who asks for something does not.

@@ -8,6 +8,7 @@ import { parseStream } from '../../domain/kernel/ids';
 import { toMillis } from '../../domain/kernel/time';
 import { agentDecider, agentStream } from '../../domain/market/agent';
 import { taskDecider } from '../../domain/market/task';
+import { rolloutDecider } from '../../domain/policy/rollout';
 import { toolDecider } from '../../domain/repository/tool';
 import {
   anyStop,
@@ -29,12 +30,14 @@ import type { TenantStates } from '../engine/tenant-states';
 import type { Absence } from '../engine/watchdog';
 
 /**
- * Commands that pass whatever is stopped: what stops and lifts, what takes tokens back, and what only records: receipts
- * of what was refused, and the log that proves what happened.
+ * Commands that pass whatever is stopped, and whatever policy says: what stops and lifts, what takes tokens back, what
+ * rolls policy out and back, and what only records: receipts of what was refused, and the log that proves what
+ * happened.
  */
 const PASSING: ReadonlySet<string> = new Set([
   stopDecider.category,
   accessDecider.category,
+  rolloutDecider.category,
   denialDecider.category,
   logDecider.category,
 ]);

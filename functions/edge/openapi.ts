@@ -179,7 +179,7 @@ const WAITING: ReadonlySet<number> = new Set([429, 503]);
 /** What any operation may be refused with by the edge, and by the rules. */
 const EDGE_STATUSES = [400, 401, 403, 404, 413, 415, 429, 500, 503];
 const RULE_STATUSES = [403, 404, 409, 412, 422];
-/** Of a read: what is asked for is not there, or nothing can be told of it. */
+/** Of a read that does not say more: what is asked for is not there, or nothing can be told of it. */
 const READ_STATUSES = [404, 422];
 
 type Row = readonly [status: number, type: string, says: string];
@@ -199,9 +199,9 @@ interface Refused {
 
 /** For each status under which an operation may be refused, by what. */
 function refusedWith(spec: RouteSpec): Refused[] {
-  const { method, params, body } = spec;
+  const { method, params, body, refuses } = spec;
   const own = refusalsOf(spec);
-  const statuses = method === 'GET' ? READ_STATUSES : RULE_STATUSES;
+  const statuses = method !== 'GET' || refuses !== undefined ? RULE_STATUSES : READ_STATUSES;
   const rules = method === 'GET' ? own : [...COMMON_REFUSALS.rows, ...own];
   const ruled = statuses.filter((status) => rules.some(([of]) => of === status));
   const isPossible = (status: number) =>

@@ -10,6 +10,7 @@ import './api/sharing';
 import './api/operation';
 import './api/identity';
 import './api/stops';
+import './api/policy';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';
 import { call } from './support';

@@ -8,6 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { DATABASE_FILE } from '../../adapters/embedded/database';
 import { derivedId } from '../../app/engine/new-id';
 import type { Example, RouteSpec } from '../../contract/route';
+import { bundleWith, nameOf } from '../policy/bundles';
 import { eventually } from '../support/eventually';
 import { PROFILE, startTestHost, type TestHost } from '../support/host';
 import { type Check, type Document, documented } from './documented';
@@ -55,9 +56,16 @@ const VETO_WINDOW: Steps = [
 /** No mail server is configured here. */
 const UNDELIVERED: Steps = ['putChannel', 'proposeAction'];
 
+/** In the tenant that rolls policy out. */
+const SHADOWED: Steps = [
+  ['stagePolicy', { as: 'human:bob' }],
+  ['shadowPolicy', { as: 'human:bob' }],
+];
+
 /** By route; nothing has to be there for those that are left out. */
 const BEFORE: Readonly<Record<string, Steps>> = {
   acceptTask: AWARDED,
+  activatePolicy: SHADOWED,
   answerQuestion: ['proposeAction', 'askRequester'],
   approve: ['proposeAction'],
   askRequester: ['proposeAction'],
@@ -74,7 +82,9 @@ const BEFORE: Readonly<Record<string, Steps>> = {
   declineTask: AWARDED,
   deprecateTool: [LEDGER],
   deregisterAgent: [COLLEAGUE],
+  diffPolicy: ['stagePolicy'],
   executeAction: ['proposeAction', 'approve'],
+  explainPolicy: ['postTask'],
   failTask: ACCEPTED,
   getAction: ['proposeAction'],
   getAgent: ['putAgent'],
@@ -115,6 +125,7 @@ const BEFORE: Readonly<Record<string, Steps>> = {
   readField: ['emitSignals'],
   readGatewayInbox: THROUGH_GATEWAY,
   readInbox: ACCEPTED,
+  readPolicyShadow: SHADOWED,
   readPoolHistory: ['putAgent'],
   readStatus: ['postTask'],
   readStream: ['postTask'],
@@ -129,14 +140,17 @@ const BEFORE: Readonly<Record<string, Steps>> = {
   removeChannel: ['putChannel'],
   reorganisePool: [COLLEAGUE],
   resume: ['pause'],
+  rollBackPolicy: [...SHADOWED, 'activatePolicy'],
   liftStop: ['stop'],
   reviseAgentType: [OWN_TYPE],
   searchTools: ['registerTool'],
+  shadowPolicy: ['stagePolicy'],
   vetoAction: VETO_WINDOW,
   why: ['postTask'],
   withdrawAgentType: [OWN_TYPE],
   withdrawApproval: ['proposeAction'],
   withdrawBid: [...COLLECTING, 'placeBid'],
+  withdrawPolicy: ['stagePolicy'],
 };
 /** Of a pool there is no history before ten seconds are over. */
 const LISTS_NOTHING: ReadonlySet<string> = new Set(['readPoolHistory']);
@@ -199,10 +213,22 @@ function filled(reply: Reply): Reply | undefined {
 /** Makes the request of an example; in its tenant, what names the tenant names this one. */
 async function request(tenant: string, spec: RouteSpec, example: Example): Promise<Reply> {
   const { as, body } = example;
-  const sent = { method: spec.method, tenant, as, json: body };
+  const whose = example.tenant ?? tenant;
+  const sent = { method: spec.method, tenant: whose, as, json: body };
   if (spec.contentType === 'text/event-stream') return await beginning(tenant, pathOf(spec, example));
   const here = renamed(tenant, { path: pathOf(spec, example), json: body });
-  return await call(host, here.path, { ...sent, json: here.json });
+  if (whose !== 'platform') return await call(host, here.path, { ...sent, json: here.json });
+  // A bundle that a tenant's example calls its own.
+  const files = await bundleWith({}, tenant);
+  const json =
+    spec.name === 'stagePolicy'
+      ? { ...(body as object), files: mapped(files, (bytes) => Buffer.from(bytes).toString('base64')) }
+      : here.json;
+  return await call(host, here.path.replace('5f'.repeat(32), nameOf(files)), { ...sent, json });
+}
+
+function mapped<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Readonly<Record<string, U>> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }
 
 /** What an example says of the tenant `default` and of an id that is made from its name, said of another tenant. */

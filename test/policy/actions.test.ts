@@ -37,7 +37,8 @@ function inCode(): Set<string> {
     }
   }
   for (const other of OTHERS) found.delete(other);
-  return found;
+  // The roll-out of policy stands above it: no bundle is asked.
+  return new Set([...found].filter((name) => !name.startsWith('policy.')));
 }
 
 test('the rules know the actions of the code, each at one entrypoint, and no others', async () => {

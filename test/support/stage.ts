@@ -28,7 +28,7 @@ import type {
   Ports,
   Presence,
 } from '../../app/engine/ports';
-import type { Policy } from '../../app/engine/ports-policy';
+import type { Bundles, Policy } from '../../app/engine/ports-policy';
 import type { CacheBounds } from '../../app/engine/streams';
 import type { IdentityOptions } from '../../app/identity/module';
 import { type ChainFault, ChainVerifier, type Commit, unseal } from '../../domain/kernel/commit';
@@ -142,6 +142,8 @@ export interface StageOptions {
   /** Signs checkpoints, of every process; without one none are made. */
   readonly logSigner?: LogSigner;
   readonly anchors?: readonly Anchor[];
+  /** Policy that is rolled out, instead of what `policy` says. */
+  readonly bundles?: Bundles;
 }
 
 export class Stage {
@@ -235,7 +237,7 @@ export class Stage {
       presence: guard('presence', this.presence),
       logSigner: this.options.logSigner,
       anchors: this.options.anchors,
-      policy: { evaluate: (input) => (this.policy ?? rules).evaluate(input) },
+      policy: this.options.bundles ?? { evaluate: (input) => (this.policy ?? rules).evaluate(input) },
       outbound: this.outbound,
       clock: this.clock,
       report: (message, facts) => this.reports.push({ message, facts }),

@@ -1,0 +1,4 @@
+/** The aggregates of policy. */
+import { rolloutDecider } from './rollout';
+
+export const policyAggregates = [rolloutDecider] as const;

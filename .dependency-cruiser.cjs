@@ -76,7 +76,7 @@ module.exports = {
     only('local', 'functions/|app/|adapters/embedded/|domain/kernel/'),
     only('client', 'domain/|contract/'),
     only('client', NOTHING, { name: 'layer-client-values', to: VALUES }),
-    only('cli', 'client/|domain/|adapters/embedded/'),
+    only('cli', 'client/|domain/|adapters/(embedded|opa)/'),
     only('samples/demand', 'domain/'),
     {
       name: 'host-is-the-outermost',

@@ -39,6 +39,7 @@ const files = [
   ...CAPABILITIES.map((name) => ({ category: `${name}-module`, pattern: `app/${name}/module.ts` })),
   { category: 'runtime', pattern: 'functions/runtime.ts' },
   { category: 'embedded', pattern: 'adapters/embedded/**' },
+  { category: 'opa', pattern: 'adapters/opa/**' },
   { category: 'orchestrations', pattern: 'functions/orchestrations/**' },
 ];
 
@@ -88,6 +89,7 @@ const policies = [
   { from: layer('client'), allow: { to: layer('domain'), dependency: TYPE } },
   { from: layer('cli'), allow: { to: layer('client', 'domain') } },
   { from: layer('cli'), allow: { to: part('embedded') } },
+  { from: layer('cli'), allow: { to: part('opa') } },
   { from: layer('demand'), allow: { to: layer('domain') } },
   { from: layer('bench', 'samples', 'test'), allow: { to: { module: { origin: 'local' } } } },
 ];

@@ -125,6 +125,7 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   ActionChallenged: challenged,
   ActionVetoed: by,
   ActionExecuted: (executed) => `by ${executed.by}`,
+  CommandGiven: ({ receipt, refused }) => refused ?? receipt ?? 'nothing was left to do',
   ActionReturned: by,
   ActionOverridden: ({ by: who, instead, reason, with: others = [] }) =>
     `${instead} by ${[...others, who].join(' and ')}: ${reason}`,

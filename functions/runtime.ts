@@ -11,6 +11,7 @@ import type { Rejection } from '../domain/kernel/decider';
 import type { Principal } from '../domain/kernel/principal';
 import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
 import type { HeaderOf } from './edge/entrance';
+import { give, hold } from './edge/held';
 import { Problem, rejected } from './edge/problem';
 import { setEdge } from './edge/route';
 
@@ -34,6 +35,7 @@ async function open(): Promise<Runtime> {
   for (const { name, meant } of unknownSettings()) log.warn({ setting: name, meant }, 'a setting is not known');
   // The triggers that a shared store needs are those of this app.
   const colony = await openColony(settings, { log, options: { shared: settings.azure !== undefined } });
+  colony.heldCommands.givenBy(give);
   log.info({ data: settings.data }, 'the colony is open');
   const metrics = new Metrics(colony);
   return (opened = { colony, log, metrics, stopMetrics: await startMetrics(settings, metrics) });
@@ -61,6 +63,11 @@ function limits(): readonly [RateLimiter, RateLimiter] {
 
 /** Whether callers may say who they are without proof: only where nobody else reaches the host. */
 let believes: boolean | undefined;
+
+/** People are asked about so many commands of one caller at once, and about one more after so many seconds. */
+const HOLD_BURST = 10;
+const HOLD_SECONDS = 30;
+let holding: RateLimiter | undefined;
 
 /** After which a caller may try again whose issuer can't be reached. */
 const RETRY_SECONDS = 5;
@@ -138,6 +145,12 @@ setEdge({
   heard(principal) {
     if (principal.kind === 'agent')
       void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);
+  },
+  async hold(call, problem) {
+    const { tenant, id } = call.principal;
+    const wait = (holding ??= new RateLimiter(1 / HOLD_SECONDS, HOLD_BURST, systemClock)).take(`${tenant} ${id}`);
+    if (wait > 0) return problem;
+    return await hold((await runtime()).colony, call, problem);
   },
   async claim(claim) {
     return await (await runtime()).colony.keys.claim(claim);

@@ -49,6 +49,8 @@ export interface CommandContext {
   readonly traceparent?: string;
   /** True where a refusal by the rules leaves a receipt as well, as one by the policy always does. */
   readonly receiptOfRefusal?: boolean;
+  /** The stream of the action by which people have approved the command. Callers can't name one. */
+  readonly approval?: string;
   /** Facts for the policy. */
   readonly attributes?: Readonly<Record<string, unknown>>;
 }

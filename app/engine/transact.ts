@@ -75,6 +75,7 @@ export interface TransactorOptions extends CacheBounds {
 /** The streams, and how they are written. */
 export class Transactor extends Streams {
   private readonly queues = new Map<string, StreamQueue>();
+  private approved: ((context: CommandContext) => Promise<Rejection | undefined>) | undefined;
   private commanded: ((context: CommandContext) => void) | undefined;
   private readonly denials: Denials;
   private readonly answers: Answered;
@@ -139,10 +140,12 @@ export class Transactor extends Streams {
     const answer = evaluated instanceof Promise ? await evaluated : evaluated;
     const { bundle, decision, entrypoint, input, reasons } = answer;
     // In the order of the canonical form, which spares a copy.
-    const receipt: PolicyReceipt = { bundle, decision, entrypoint, facts: factsOf(request), input };
-    if (receipt.decision !== 'allow') {
+    const { approval } = context;
+    const receipt: PolicyReceipt = { approval, bundle, decision, entrypoint, facts: factsOf(request), input };
+    const refused = await this.refusedBy(answer, context);
+    if (refused !== undefined) {
       await this.denials.record(context, stream, receipt, reasons);
-      return { ok: false, rejection: refusalBy(answer) };
+      return { ok: false, rejection: refused };
     }
     const parent = context.traceparent ?? context.cause?.traceparent;
     const outcome = await traced(
@@ -160,6 +163,20 @@ export class Transactor extends Streams {
     if (!outcome.ok && (context.receiptOfRefusal === true || audits(answer.obligations)))
       await this.denials.record(context, stream, receipt, [`${outcome.rejection.code}: ${outcome.rejection.message}`]);
     return outcome;
+  }
+
+  /** Who says whether people have approved a command that policy wants approved; nobody has without. */
+  approvedBy(check: (context: CommandContext) => Promise<Rejection | undefined>): void {
+    this.approved = check;
+  }
+
+  private refusedBy(
+    answer: PolicyAnswer,
+    context: CommandContext,
+  ): Promise<Rejection | undefined> | Rejection | undefined {
+    if (answer.decision === 'allow') return undefined;
+    const isHeld = answer.decision === 'needs_approval' && context.approval !== undefined;
+    return isHeld && this.approved !== undefined ? this.approved(context) : refusalBy(answer);
   }
 
   /** Why a command is refused before any policy is asked, if it is. */

@@ -19,6 +19,7 @@ import {
   type Challenge,
   challenge,
   clear,
+  commandGiven,
   compensated,
   edit,
   execute,
@@ -40,7 +41,6 @@ import {
   timePassed,
   veto,
 } from '../../domain/oversight/action';
-import { declaredBy } from '../../domain/oversight/declared';
 import { type Known, learnt, nextStep, type Sight, type Step } from '../../domain/oversight/next-step';
 import { decideOversight, type Person } from '../../domain/oversight/oversight';
 import { DEFAULT_CHOICES, type RoundState } from '../../domain/oversight/round';
@@ -57,7 +57,9 @@ import { ActionHistory } from './action-history';
 import { type Approvals, personOf } from './approvals';
 import type { Asking } from './asking';
 import { asGate, gatekeeper } from './gatekeeper';
+import type { HeldCommands } from './held-commands';
 import type { Judgement } from './judgement';
+import { factsOf, isForGate, type OfGate, wanted } from './of-gate';
 import type { Oversight } from './oversight';
 import type { Rounds } from './rounds';
 
@@ -81,7 +83,7 @@ export function actionAnswer(
   id: string,
   { state, version }: Pick<Loaded<ActionState>, 'state' | 'version'>,
 ): Shown<typeof Action> {
-  const { kind, action, proposed_by, why, confidence, impact, risk, features, oversight, target } =
+  const { kind, action, proposed_by, why, confidence, impact, risk, features, oversight, target, command } =
     state.proposal as Proposal;
   return {
     id,
@@ -106,6 +108,8 @@ export function actionAnswer(
     veto_from: state.veto_from,
     cleared: state.cleared,
     stopped: state.stopped,
+    command: command?.operation,
+    given: state.given,
     challenge: state.challenge,
     challenges: state.challenges,
     executed: state.executed,
@@ -126,6 +130,7 @@ export interface ActionsDeps {
   readonly approvals: Approvals;
   readonly asking: Asking;
   readonly judgement: Judgement;
+  readonly commands: HeldCommands;
   readonly clock: Clock;
   readonly watchdog: Watchdog;
 }
@@ -166,10 +171,10 @@ export class Actions {
   }
 
   /** Brings an action to the gate, and takes it as far as it goes without waiting for anybody. */
-  async propose(context: RequestContext, id: string, input: ProposalInput, target?: string): Promise<ActionOutcome> {
+  async propose(context: RequestContext, id: string, input: ProposalInput, of: OfGate = {}): Promise<ActionOutcome> {
     const { principal } = context;
     const { tenant } = principal;
-    const reserved = target === undefined ? reservedId(id) : undefined;
+    const reserved = of.target === undefined ? reservedId(id) : undefined;
     if (reserved !== undefined) return { ok: false, rejection: reserved };
     const { kind, confidence, impact, risk, features } = input;
     const stream = this.actions.name(tenant, id);
@@ -178,7 +183,7 @@ export class Actions {
       this.deps.oversight.rules(tenant, kind),
       this.transactor.ask(principal, 'action.gate', stream, attributes),
     ]);
-    const { bundle, decision, reasons } = answer;
+    const { bundle, decision, reasons } = of.command === undefined ? answer : wanted(answer, input.why);
     const oversight = decideOversight(
       {
         kind,
@@ -190,7 +195,9 @@ export class Actions {
       },
       rules,
     );
-    const proposal: Proposal = { ...input, proposed_by: principal.id, oversight, policy: { bundle, decision }, target };
+    const { target, command } = of;
+    const said = { oversight, policy: { bundle, decision } };
+    const proposal: Proposal = { ...input, proposed_by: principal.id, ...said, target, command };
     const asked = { ...context, creates: true, receiptOfRefusal: true, attributes };
     const outcome = await this.actions.decide(asked, id, 'action.propose', propose(proposal));
     return await this.advanced(stream, outcome);
@@ -209,8 +216,7 @@ export class Actions {
     const letGo = execute({ ...taken, by: principal.id, policy: await this.policyFor(principal, stream) }, now);
     // Whoever takes an action with a wrong hash sends it back to people: nobody else may do that.
     const decision: Decision<ActionState, ActionEvent> = (state) =>
-      state.proposal === undefined ||
-      (state.proposal.proposed_by === principal.id && state.proposal.target === undefined)
+      state.proposal === undefined || (state.proposal.proposed_by === principal.id && !isForGate(state.proposal))
         ? letGo(state)
         : NOT_ITS_OWN;
     const { proposal } = (await this.transactor.load(actionDecider, stream)).state;
@@ -435,6 +441,10 @@ export class Actions {
         const taken = execute({ by, hash: step.hash, policy }, this.now());
         return await this.actions.decide({ ...context, attributes }, idOf(stream), 'action.execute', taken);
       }
+      case 'giveCommand': {
+        const came = await this.deps.commands.give(stream, state, cause);
+        return came && (await act('action.give', commandGiven(came)));
+      }
       case 'clearTask':
         return await this.asking.clearTask(stream, state, step, context);
       case 'stopTask':
@@ -539,11 +549,6 @@ function overriding(
     instead === 'allow' && state.proposal?.target !== undefined && state.stopped !== undefined
       ? TASK_OVER
       : overridden(state);
-}
-
-/** What policy is told of an action: what is to be done, as it stands in the proposal. */
-function factsOf({ kind, impact, risk, action }: Pick<Proposal, 'kind' | 'impact' | 'risk' | 'action'>) {
-  return { ...declaredBy(action), impact, kind, risk };
 }
 
 /** What an event says of a step. */

@@ -24,6 +24,7 @@ import { Asking } from './asking';
 import { Challenges } from './challenges';
 import { Corrections } from './corrections';
 import { type DecisionFigures, DecisionMetrics } from './decision-metrics';
+import { type Approved, HeldCommands } from './held-commands';
 import { Judgement } from './judgement';
 import { Notifier, PUBLIC_URL } from './notifier';
 import { Orchestrated } from './orchestrated';
@@ -31,7 +32,7 @@ import { Oversight } from './oversight';
 import { OversightReactions } from './reactions';
 import { Rounds } from './rounds';
 
-export type { DecisionFigures, DecisionMetrics };
+export type { Approved, DecisionFigures, DecisionMetrics };
 
 export interface OversightNeeds {
   readonly agents: AgentBook;
@@ -54,7 +55,8 @@ export function oversightModule(engine: Engine, { agents, roundBook, tasks, deli
   const deciding = { transactor, oversight, rounds, approvals, tasks, clock };
   const asking = new Asking(deciding);
   const judgement = new Judgement(deciding);
-  const actions = new Actions({ ...deciding, actions: actionsOf, asking, judgement, watchdog });
+  const heldCommands = new HeldCommands(transactor);
+  const actions = new Actions({ ...deciding, actions: actionsOf, asking, judgement, commands: heldCommands, watchdog });
   const challenges = new Challenges({ ...deciding, actions, judgement });
   const corrections = new Corrections(transactor, engine.aggregate(correctionDecider, { view: correctionsView }));
   const decisionMetrics = new DecisionMetrics({ actions: actionsOf, approvals: approvalsOf, rounds: roundsOf }, clock);
@@ -73,6 +75,7 @@ export function oversightModule(engine: Engine, { agents, roundBook, tasks, deli
       rounds,
       approvals,
       actions,
+      heldCommands,
       challenges,
       corrections,
       decisionMetrics,

@@ -69,7 +69,7 @@ export class TaskReactions implements Reaction {
       { principal: poster, cause, reaction: true },
       id,
       { kind, action: spec, why, confidence, impact, risk, features },
-      stream,
+      { target: stream },
     );
     return outcome.ok ? undefined : `it can't be decided on: ${outcome.rejection.message}`;
   }

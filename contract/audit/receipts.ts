@@ -64,6 +64,10 @@ export const Commit = z
         input: z.string().meta({ description: 'SHA-256 of what the rules were asked' }),
         decision: z.enum(POLICY_DECISIONS),
         entrypoint: z.string().optional().meta({ description: 'The rule that answered, where one did' }),
+        approval: z
+          .string()
+          .optional()
+          .meta({ description: 'The action by which people have approved what policy wants approved' }),
         facts: z
           .object({
             now: z.int().meta({ description: 'When they were asked, in milliseconds since the epoch' }),

@@ -82,6 +82,18 @@ export const Action = z
     oversight: OversightAnswer,
     policy: PolicyAtGate,
     target: z.string().optional().meta({ description: 'The stream that waits for the action' }),
+    command: z
+      .string()
+      .optional()
+      .meta({ description: 'The operation that policy wants approved first; the gate gives it by itself' }),
+    given: z
+      .object({
+        status: Count.meta({ description: 'Of the answer to it' }),
+        receipt: z.string().optional().meta({ description: 'stream@index' }),
+        refused: z.string().optional().meta({ description: 'Why it was refused after all' }),
+      })
+      .optional()
+      .meta({ description: 'What came of that command' }),
     proposed_hash: Hash.meta({ description: 'SHA-256 of kind and action, as it was proposed' }),
     hash: Hash.meta({ description: 'The same as it is now, after edits: what a clearance is for' }),
     held: z

@@ -27,6 +27,8 @@ export interface PolicyReceipt {
   readonly decision: (typeof POLICY_DECISIONS)[number];
   /** The rule of the bundle that answered; none did where the action is not known, or nobody was asked. */
   readonly entrypoint?: string;
+  /** The action by which people have approved what policy wants approved. */
+  readonly approval?: string;
   /** Receipts of earlier versions have none. */
   readonly facts?: PolicyFacts;
 }

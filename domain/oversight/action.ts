@@ -9,7 +9,7 @@ import { canonicalize, type PolicyReceipt, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { isId, isTenant, streamsOf } from '../kernel/ids';
 import type { Difference } from '../kernel/json-diff';
-import { actorOf, isSameActor } from '../kernel/principal';
+import { actorOf, isSameActor, type Principal } from '../kernel/principal';
 import { isText, textRule } from '../kernel/text';
 import { earliest, type Excuse, plusSeconds, type Time } from '../kernel/time';
 import type { ChallengeTime } from '../market/award-challenge';
@@ -68,6 +68,23 @@ export interface Proposal {
   readonly policy: PolicyAtGate;
   /** The stream that waits for the action, for example `acme/task/42`. */
   readonly target?: string;
+  /** The action is a command of the API: the gate gives it once it is cleared. */
+  readonly command?: HeldCommand;
+}
+
+/** A command that policy wants approved first. What is asked of it is the action, which people may correct. */
+export interface HeldCommand {
+  /** Of the contract, for example `registerTool`. */
+  readonly operation: string;
+  /** Who has asked, beside the name: it is given with the rights that they had. */
+  readonly as: Pick<Principal, 'kind' | 'level' | 'groups' | 'via'>;
+}
+
+/** What came of a command: the status of its answer, and its receipt (stream@index), or why it was refused. */
+export interface Came {
+  readonly status: number;
+  readonly receipt?: string;
+  readonly refused?: string;
 }
 
 /** What policy said, and which rules said it. */
@@ -99,6 +116,7 @@ export type ActionEvent =
   | Event<'ActionReturned', { by: string; reason: string; hash: string; policy: PolicyAtGate }>
   /** `ref`: the override of its round that is carried out here. `with`: who wanted it as well. */
   | Event<'ActionOverridden', Overridden>
+  | Event<'CommandGiven', Came>
   | Event<'CompensationDue', { reason: string }>
   | Event<'CompensationDone', { by: string; ref: string }>;
 
@@ -161,6 +179,8 @@ export interface ActionState {
   readonly challenges: readonly (Challenge & { readonly lapsed?: true })[];
   readonly executed:
     { readonly by: string; readonly hash: string; readonly result?: unknown; readonly at: Time } | undefined;
+  /** What came of the command that it is, once it was given. */
+  readonly given?: Came;
   /** The one that stands. */
   readonly override: Overridden | undefined;
   /** All of them, in order; `at`: when it was said. */
@@ -197,7 +217,7 @@ export type ChallengeMade = Challenge & { readonly until?: Time };
 export const actionDecider: Decider<ActionState, ActionEvent> = {
   category: 'action',
   causal: 3,
-  version: 4,
+  version: 5,
   initial: {
     status: 'unknown',
     proposal: undefined,
@@ -319,6 +339,8 @@ export const actionDecider: Decider<ActionState, ActionEvent> = {
           decided_at: place.at,
         };
       }
+      case 'CommandGiven':
+        return { ...state, given: event.data };
       case 'CompensationDue':
         return { ...state, compensation: { due: true, reason: event.data.reason }, challenge: undefined };
       case 'CompensationDone':
@@ -643,6 +665,18 @@ export function execute(
       hash !== cleared ? 'it is not the action that was cleared' : stricter(policy, state.policy as PolicyAtGate);
     if (reason !== undefined) return [...passed, { type: 'ActionReturned', v: 1, data: { by, reason, hash, policy } }];
     return [...passed, { type: 'ActionExecuted', v: 1, data: { by, hash, result, policy } }];
+  };
+}
+
+/** The command that the action is was given. */
+export function commandGiven(came: Came): Decision<ActionState, ActionEvent> {
+  return (state) => {
+    const gone = exists(state);
+    if (gone !== undefined) return gone;
+    if (state.given !== undefined) return [];
+    return state.executed === undefined || state.proposal?.command === undefined
+      ? refuse('action-not-cleared', 'no command of the action was let go', { status: state.status })
+      : [{ type: 'CommandGiven', v: 1, data: came }];
   };
 }
 

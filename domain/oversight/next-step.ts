@@ -70,8 +70,10 @@ export type Step =
   | { readonly do: 'abandon'; readonly reason: string }
   /** Nothing more is asked about the action. */
   | { readonly do: 'endQuestions'; readonly reason: string }
-  /** Takes the cleared action: it is for a task. */
+  /** Takes the cleared action: it is for a task, or a command. */
   | { readonly do: 'carryOut'; readonly hash: string }
+  /** Gives the command that the action is. */
+  | { readonly do: 'giveCommand' }
   /** The task may be done, as it stands or as people `edited` it. */
   | { readonly do: 'clearTask'; readonly target: string; readonly edited: boolean }
   | { readonly do: 'stopTask'; readonly target: string; readonly reason: string }
@@ -291,7 +293,7 @@ function afterApproved(state: Proposed, { hash, edit }: ApprovalState, ref: stri
   return { do: 'edit', from_hash: state.hash, action, changes: differences(state.proposal.action, action), by, ref };
 }
 
-/** What has a target is carried out by the gate; anything else waits for whoever proposed it to do it. */
+/** What has a target, or is a command, the gate carries out; anything else waits for whoever proposed it to do it. */
 function afterClearance(state: Proposed, known: Known): Step {
   const { task, tried } = known;
   const { cleared, override, challenge } = state;
@@ -299,7 +301,9 @@ function afterClearance(state: Proposed, known: Known): Step {
     const reason = override === undefined ? 'a person cleared it' : `${override.by} cleared it: ${override.reason}`;
     return { do: 'endQuestions', reason };
   }
-  if (state.proposal.target === undefined || challenge !== undefined) return WAIT;
+  if (challenge !== undefined) return WAIT;
+  if (state.proposal.command !== undefined) return { do: 'carryOut', hash: cleared?.hash as string };
+  if (state.proposal.target === undefined) return WAIT;
   if (task === undefined) return { do: 'look', at: 'task' };
   // The task may have ended since, and what it was to do is not done then.
   if (!isAlive(task.state)) return { do: 'abandon', reason: `the task is ${task.state.status}` };
@@ -309,8 +313,9 @@ function afterClearance(state: Proposed, known: Known): Step {
 /** A task that is not done yet is undone by stopping it; what was done already is for people to undo. */
 function afterExecution(state: Proposed, known: Known): Step {
   const { tried, stopped } = known;
-  const { compensation, proposal } = state;
-  const { target } = proposal;
+  const { compensation, proposal, given } = state;
+  const { target, command } = proposal;
+  if (command !== undefined && given === undefined && compensation === undefined) return { do: 'giveCommand' };
   if (target === undefined || compensation?.due === false) return WAIT;
   if (compensation === undefined && tried.clearTask === undefined)
     return { do: 'clearTask', target, edited: state.hash !== state.proposed_hash };

@@ -8,6 +8,7 @@ import { app, type HttpMethod, type HttpRequest, type HttpResponseInit } from '@
 import type { z } from 'zod';
 import { commandHash, KEY_REUSED } from '../../app/engine/answered';
 import { systemClock } from '../../app/engine/clock';
+import type { Cause as CommandCause } from '../../app/engine/command';
 import { type Claimed, type KeyClaim, StoreBusy } from '../../app/engine/ports';
 import { StoreUnavailable } from '../../app/engine/reachable';
 import { traced } from '../../app/engine/telemetry';
@@ -21,7 +22,7 @@ import { checkDocumented } from './documented';
 import { type Entered, enteredBy, type Entrance, type HeaderOf, setEntrance } from './entrance';
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
-import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected } from './problem';
+import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected, typeOf } from './problem';
 import { match, parseTemplate, pathOf, type Shape, takenAt } from './template';
 
 /** What a handler is given: everything in it has been checked. */
@@ -49,6 +50,8 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   readonly gone: AbortSignal | undefined;
   /** When the call arrived, in milliseconds since the epoch. */
   readonly now: number;
+  /** People have approved it: the action that says so, and what led to that. No request can say so. */
+  readonly approved?: { readonly approval: string; readonly cause: CommandCause | undefined };
 }
 
 /** The call of a route that is bound. */
@@ -122,6 +125,8 @@ export interface Edge {
   charge?(work: Work, principal: Principal, cost: number): void;
   /** Somebody has asked, whether it is let in or not. */
   heard?(principal: Principal): void;
+  /** Brings a call to the gate that policy wants approved first; answers what its caller is told. */
+  hold?(call: Call<unknown, unknown, unknown>, problem: Problem): Promise<Problem>;
   /** Claims an Idempotency-Key for a request; see `Keys`. */
   claim(claim: KeyClaim): Promise<Claimed>;
   onRequest?(info: RequestInfo): void;
@@ -131,6 +136,8 @@ const DEFAULT_BODY_LIMIT = 1_000_000;
 const MAX_ERRORS = 50;
 /** For so long it counts that a request was let in by its headers, until its body is there. */
 const LET_IN_FOR_MS = 1_000;
+
+const APPROVAL_NEEDED = typeOf('approval-needed');
 
 let edge: Edge | undefined;
 const definitions: BoundRoute[] = [];
@@ -323,7 +330,7 @@ async function atEntrance(definition: BoundRoute, method: string, header: Header
  */
 async function handled(definition: BoundRoute, call: Call<never, never, never>): Promise<Answer | Problem> {
   const { idempotencyKey: key, request, principal, now } = call;
-  if (key === undefined || request === undefined) return await definition.handler(call);
+  if (key === undefined || request === undefined) return await answerTo(definition, call);
   const claimed = await requireEdge().claim({
     tenant: principal.tenant,
     principal: principal.id,
@@ -332,9 +339,26 @@ async function handled(definition: BoundRoute, call: Call<never, never, never>):
     at: now,
   });
   if (claimed.request !== request) throw rejected(KEY_REUSED);
-  const answer = await definition.handler(call);
+  const answer = await answerTo(definition, call);
   await claimed.kept;
   return answer;
+}
+
+/** What people have to approve comes to the gate with that. */
+async function answerTo(definition: BoundRoute, call: Call<never, never, never>): Promise<Answer | Problem> {
+  const answer = await attempted(definition, call);
+  const isHeld = answer instanceof Problem && answer.document.type === APPROVAL_NEEDED;
+  return isHeld && edge?.hold !== undefined ? await edge.hold(call, answer) : answer;
+}
+
+/** A handler may return what is wrong, or throw it. */
+export async function attempted(definition: BoundRoute, call: Call<never, never, never>): Promise<Answer | Problem> {
+  try {
+    return await definition.handler(call);
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
 }
 
 function requireEdge(): Edge {

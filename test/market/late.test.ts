@@ -370,6 +370,7 @@ lines(
     extend: 'moves the end',
     timePassed: 'what the end itself means',
     override: 'at any time',
+    commandGiven: 'says what came of what was let go',
     compensated: 'at any time',
     notCarriedOut: 'at any time',
     actionParties: 'no decision',

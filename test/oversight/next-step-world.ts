@@ -57,6 +57,13 @@ export function targeted(changes: Partial<ActionState>): ActionState {
   return { ...state, proposal: { ...(state.proposal as Proposal), target: TARGET } };
 }
 
+/** The action is a command. */
+export function commanding(changes: Partial<ActionState>): ActionState {
+  const state = action(changes);
+  const command = { operation: 'registerTool', as: { kind: 'agent', level: 'execute' } } as const;
+  return { ...state, proposal: { ...(state.proposal as Proposal), command } };
+}
+
 export const round = (changes: Partial<RoundState>): RoundState => ({
   ...roundDecider.initial,
   status: 'closed',

@@ -225,7 +225,7 @@ describe('decisions', () => {
       as('buyer'),
       id,
       { kind, action: { id }, why: 'needed', confidence: 0.9, impact, risk: 0.1, features: {} },
-      taskOf(`for-${id}`),
+      { target: taskOf(`for-${id}`) },
     );
     await stage.settled();
   }

@@ -23,6 +23,7 @@ module.exports = {
     'signals',
     'repository',
     'notices',
+    'budgets',
     'market',
     'oversight',
     'audit',

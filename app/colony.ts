@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { auditModule } from './audit/module';
+import { budgetsModule, type BudgetsOptions } from './budgets/module';
 import { Engine } from './engine/engine';
 import { furtherServices, openFurther } from './engine/further';
 import type { ConsumerGroup } from './engine/module';
@@ -24,6 +25,7 @@ export type { ConsumerGroup };
 
 export interface ColonyOptions extends RunningOptions {
   readonly market?: MarketOptions;
+  readonly budgets?: BudgetsOptions;
   /** What its tokens are signed with; where nothing is given, with a secret that nobody else has. */
   readonly identity?: IdentityOptions;
   /** Where people find this colony: links in notices lead there. */
@@ -46,7 +48,13 @@ function compose(ports: Ports, options: ColonyOptions) {
   const signals = signalsModule(engine);
   const repository = repositoryModule(engine);
   const notices = noticesModule(engine);
-  const market = marketModule(engine, { ...stops.services, ...signals.services, options: options.market });
+  const budgets = budgetsModule(engine, { ...stops.services, ...repository.services, options: options.budgets });
+  const market = marketModule(engine, {
+    ...stops.services,
+    ...signals.services,
+    ...budgets.services,
+    options: options.market,
+  });
   const oversight = oversightModule(engine, {
     ...market.services,
     ...notices.services,
@@ -55,7 +63,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const audit = auditModule(engine, options.publicUrl);
   const operation = operationModule(engine, market.services, options.admission === true);
-  const named = { stops, policy, identity, signals, repository, notices, market, oversight, audit, operation };
+  const named = { stops, policy, identity, signals, repository, notices, budgets, market, oversight, audit, operation };
   const services = {
     ...stops.services,
     ...policy.services,
@@ -63,6 +71,7 @@ function compose(ports: Ports, options: ColonyOptions) {
     ...signals.services,
     ...repository.services,
     ...notices.services,
+    ...budgets.services,
     ...market.services,
     ...oversight.services,
     ...audit.services,

@@ -84,4 +84,12 @@ export function numberFrom(min: number, max: number, whole = false): (text: stri
 export const share = numberFrom(0, 1);
 export const whole = numberFrom(1, Number.MAX_SAFE_INTEGER, true);
 export const seconds = numberFrom(0, Infinity);
+const MICRO_USD = 1_000_000;
+/** US dollars, as whole micro-USD. */
+export function microUsd(text: string): number {
+  const amount = numberFrom(0, 1_000_000_000)(text);
+  if ((text.split('.')[1]?.length ?? 0) > 6)
+    throw new InvalidArgumentError('Give at most six digits after the point: a millionth of a dollar is the least.');
+  return Math.round(amount * MICRO_USD);
+}
 export const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];

@@ -1,6 +1,7 @@
 /** What an event says, in a few words. */
 import type { DenialEvent } from '../domain/audit/denial';
 import type { LogEvent } from '../domain/audit/log';
+import type { BudgetEvent } from '../domain/budgets/budget';
 import type { AccessEvent } from '../domain/identity/access';
 import type { CredentialEvent } from '../domain/identity/credential';
 import type { Event } from '../domain/kernel/decider';
@@ -22,7 +23,7 @@ import type { ToolEvent } from '../domain/repository/tool';
 import type { IntakeEvent } from '../domain/signals/intake';
 import type { TrailEvent } from '../domain/signals/trail';
 import type { StopEvent } from '../domain/stops/stop';
-import { count, percent, said } from './terminal';
+import { count, percent, said, usd } from './terminal';
 
 type Known =
   | TaskEvent
@@ -37,6 +38,7 @@ type Known =
   | PauseEvent
   | StopEvent
   | RolloutEvent
+  | BudgetEvent
   | PoolEvent
   | ChannelEvent
   | DeliveryEvent
@@ -68,6 +70,8 @@ const tried = ({ attempt, status, reason }: { attempt: number; status?: number; 
   `try ${attempt}${status === undefined ? '' : `, status ${status}`}${reason === undefined ? '' : `: ${reason}`}`;
 const typed = ({ entry }: DataOf<'AgentTypeDefined'>) => `${entry.agent_type} ${entry.version}`;
 
+const costing = (cost: number | undefined) => (cost === undefined ? '' : `, cost ${usd(cost)}`);
+
 /** Events that older receipts call otherwise. */
 const RENAMED: Readonly<Record<string, Known['type']>> = { ApprovalUnclaimed: 'ApprovalReleased' };
 
@@ -97,8 +101,9 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   AwardDeclined: ({ agent, award, reason }) => `by ${agent}, award ${award}: ${reason}`,
   TaskProgressed: ({ agent, fraction, note }) =>
     `${Math.round(fraction * 100)} % by ${agent}${note === undefined ? '' : `: ${note}`}`,
-  TaskCompleted: ({ agent, award }) => `by ${agent}, award ${award}`,
-  AttemptEnded: ({ agent, attempt, end, reason }) => `attempt ${attempt} of ${agent} ${end}: ${reason}`,
+  TaskCompleted: ({ agent, award, cost }) => `by ${agent}, award ${award}${costing(cost)}`,
+  AttemptEnded: ({ agent, attempt, end, reason, cost }) =>
+    `attempt ${attempt} of ${agent} ${end}${costing(cost)}: ${reason}`,
   TaskReopened: ({ attempt, not_before }) => `attempt ${attempt}, not before ${not_before}`,
   TaskDeadLettered: ({ reason, attempts }) => `after ${attempts} attempts: ${reason}`,
   TaskRedriven: ({ by: who, deadline }) => `by ${who}${deadline === undefined ? '' : `, due ${deadline}`}`,
@@ -173,6 +178,17 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   StopLiftAgreed: ({ kind, name, by: who, reason }) => `${kind} ${name}, first by ${who}: ${reason}`,
   StopLifted: ({ kind, name, by: who, with: other, reason }) =>
     `${kind} ${name} by ${who}${other === undefined ? '' : ` and ${other}`}: ${reason}`,
+  BudgetSet: ({ kind, name, limit, period, by: who, reason }) =>
+    `${kind} ${name}: ${usd(limit)}${period === 'total' ? '' : ` a ${period}`}, by ${who}: ${reason}`,
+  BudgetRemoved: ({ kind, name, by: who, reason }) => `${kind} ${name} by ${who}: ${reason}`,
+  BudgetReserved: ({ task, award, agent, amount, charges }) =>
+    `${usd(amount)} for ${task}, award ${award} to ${agent}${charges.length === 0 ? '' : `, in ${charges.join(', ')}`}`,
+  ReservationConfirmed: ({ task, award, agent }) => `for ${task}, award ${award} to ${agent}`,
+  SpendReported: ({ task, agent, spent, over }) =>
+    `${usd(spent)} for ${task} by ${agent}${over ? ', more than was reserved' : ''}`,
+  ReservationRaised: ({ task, more, by: who, reason }) => `${usd(more)} more for ${task}, by ${who}: ${reason}`,
+  BudgetSettled: ({ task, award, agent, cost, outcome }) =>
+    `${usd(cost)} for ${task}, award ${award} to ${agent}: ${outcome}`,
   PoolOverloaded: sampled,
   PoolIdle: sampled,
   PoolRecovered: sampled,

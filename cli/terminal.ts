@@ -5,7 +5,7 @@ import type { SingleBar } from 'cli-progress';
 import type Table from 'cli-table3';
 import { Formicary } from '../client/client';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
-import { shorten, visible } from '../domain/kernel/text';
+import { grouped, shorten, visible } from '../domain/kernel/text';
 import { readTime } from '../domain/kernel/time';
 import { credentialsFor } from './credentials';
 
@@ -199,6 +199,12 @@ export function count(n: number, one: string, many = `${one}s`): string {
 /** `66.6 %`: rounded down, so that what falls short never reads as if it didn't. */
 export function percent(share: number): string {
   return `${Math.floor(share * 1_000 + 1e-9) / 10} %`;
+}
+
+/** Micro-USD as dollars, with cents at least: `0.21 USD`, `0.000125 USD`. */
+export function usd(micro: number): string {
+  const [whole = '', fraction = ''] = (Math.abs(micro) / 1_000_000).toFixed(6).split('.');
+  return `${micro < 0 ? '-' : ''}${grouped(Number(whole))}.${fraction.slice(0, 2)}${fraction.slice(2).replace(/0+$/, '')} USD`;
 }
 
 export function shortHash(hash: string): string {

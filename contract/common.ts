@@ -1,5 +1,6 @@
 /** The schemas that several contracts share. Limits and enumerations are the domain's; here they get their words. */
 import { z } from 'zod';
+import { MAX_COST } from '../domain/budgets/budget';
 import { ID_PATTERN } from '../domain/kernel/ids';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { readTime } from '../domain/kernel/time';
@@ -14,6 +15,9 @@ export const Id = z
   .meta({ description: 'An id: ASCII letters, digits and . _ ~ : -', example: 'invoice-4711' });
 
 export const Unit = z.number().min(0).max(1);
+
+/** What something costs: whole millionths of a US dollar. */
+export const MicroUsd = z.int().min(0).max(MAX_COST);
 
 /** A time in whatever form RFC 3339 has; the handler gets it in UTC with milliseconds. */
 export const Timestamp = z

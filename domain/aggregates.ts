@@ -1,5 +1,6 @@
 /** Every aggregate that there is, capability by capability. */
 import { auditAggregates } from './audit/aggregates';
+import { budgetsAggregates } from './budgets/aggregates';
 import { identityAggregates } from './identity/aggregates';
 import { marketAggregates } from './market/aggregates';
 import { noticesAggregates } from './notices/aggregates';
@@ -19,4 +20,5 @@ export const AGGREGATES = [
   ...identityAggregates,
   ...stopsAggregates,
   ...policyAggregates,
+  ...budgetsAggregates,
 ] as const;

@@ -142,6 +142,7 @@ export async function openColony(
         maxClockBehindSeconds: settings.maxClockBehindSeconds,
         maxFeedSilenceSeconds: settings.maxFeedSilenceSeconds,
         publicUrl: settings.publicUrl,
+        budgets: { safety: settings.budgetSafety },
         identity: {
           secrets: await secretsOf(settings),
           issuer: settings.publicUrl,

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { IssuerSettings } from '../adapters/oidc/settings';
+import { BUDGET_SAFETY } from '../app/budgets/module';
 import { MAX_CLOCK_BEHIND_SECONDS } from '../app/engine/clock-check';
 import { MAX_FEED_SILENCE_SECONDS } from '../app/engine/standstill';
 import { PUBLIC_URL } from '../app/oversight/notifier';
@@ -82,6 +83,11 @@ const schema = z.object({
     .number('give seconds')
     .min(2, 'give seconds, 2 or more')
     .default(MAX_FEED_SILENCE_SECONDS),
+  FORMICARY_BUDGET_SAFETY: z.coerce
+    .number('give a factor')
+    .min(1, 'give a factor of 1 or more')
+    .max(10, 'give a factor of at most 10')
+    .default(BUDGET_SAFETY),
   FORMICARY_DATA: text.default('.formicary'),
   FORMICARY_RATE: above0.default(1_000),
   FORMICARY_BURST: above0.default(4_000),
@@ -284,6 +290,8 @@ function settingsOf(given: z.infer<typeof schema>) {
     /** Whether callers are believed who they say they are in headers, without a token. */
     devHeaders: given.FORMICARY_DEV_HEADERS === 'on',
     maxFeedSilenceSeconds: given.FORMICARY_MAX_FEED_SILENCE,
+    /** What is reserved of what a task is estimated to cost. */
+    budgetSafety: given.FORMICARY_BUDGET_SAFETY,
     /** pino's level. */
     logLevel: given.FORMICARY_LOG,
     /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */

@@ -53,9 +53,14 @@ export type AnyDecider = Decider<unknown, Event>;
 
 /** How many altered receipts are named. */
 const MAX_ALTERED = 100;
-/** A snapshot is written when this many commits lie after the last one, unless it is larger than 16 KB. */
+/**
+ * A snapshot is tried each time that this many commits have come, and written unless it is larger than 16 KB for every
+ * so many commits since the last one: a large state has one the less often, so that snapshots never cost a commit more.
+ */
 const SNAPSHOT_EVERY = 50;
-const MAX_SNAPSHOT_BYTES = 16 * 1024;
+const SNAPSHOT_BYTES = 16 * 1024;
+/** What every store keeps as one document. */
+const MAX_SNAPSHOT_BYTES = 1_500_000;
 /** What is kept in memory: streams, and bytes of their states; twice as much at most. */
 const CACHED_STREAMS = 20_000;
 const CACHED_BYTES = 32 * 1024 * 1024;
@@ -363,7 +368,7 @@ export function snapshotOf(decider: AnyDecider, before: Folded, after: Folded): 
   const since = (folded: Folded) => Math.floor((folded.version - after.snapshotAt) / SNAPSHOT_EVERY);
   if (since(after) <= since(before)) return undefined;
   const { snapshotAt: _, ...kept } = after;
-  if (JSON.stringify(kept).length > MAX_SNAPSHOT_BYTES) return undefined;
+  if (JSON.stringify(kept).length > Math.min(SNAPSHOT_BYTES * since(after), MAX_SNAPSHOT_BYTES)) return undefined;
   return { version: decider.version, index: after.version, state: kept };
 }
 

@@ -52,7 +52,8 @@ export class TenantStates<S, E extends Event> {
     return reading;
   }
 
-  private update(tenant: string, state: S, version: number): void {
+  /** Takes in what was read of a tenant elsewhere: a refusal tells more than this process had heard. */
+  update(tenant: string, state: S, version: number): void {
     const before = this.states.get(tenant);
     if (before !== undefined && before.version >= version) return;
     this.states.delete(tenant);

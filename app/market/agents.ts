@@ -409,7 +409,7 @@ export class Agents {
     const now = toTime(this.deps.clock.now());
     for (const [task, { award, expires }] of Object.entries(state.slots)) {
       if (expires !== undefined && expires <= now)
-        await this.deps.market.settleSlot(tenant, task, { agent: id, award });
+        await this.deps.market.settleReserved(tenant, task, { agent: id, award });
     }
   }
 

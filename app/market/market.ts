@@ -6,11 +6,19 @@
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { refuse, type Rejection } from '../../domain/kernel/decider';
-import { commitRef } from '../../domain/kernel/ids';
+import { commitRef, parseStream } from '../../domain/kernel/ids';
 import type { Principal } from '../../domain/kernel/principal';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
-import { agentDecider, agentStream, confirmSlot, releaseSlot, reserveSlot, type Slot } from '../../domain/market/agent';
-import { bidOf, lacking } from '../../domain/market/fit';
+import {
+  agentDecider,
+  type AgentProfile,
+  agentStream,
+  confirmSlot,
+  releaseSlot,
+  reserveSlot,
+  type Slot,
+} from '../../domain/market/agent';
+import { type Bidder, bidOf, lacking } from '../../domain/market/fit';
 import { type BidInputs, DEFAULT_WEIGHTS, rank, type Weights } from '../../domain/market/market';
 import { pauseDecider, pauseOf, type PauseState, pauseStream } from '../../domain/market/pause';
 import {
@@ -27,6 +35,7 @@ import {
   taskStream,
   voidAward,
 } from '../../domain/market/task';
+import type { Reservations, Worker } from '../budgets/module';
 import { type Cause, causeOf } from '../engine/command';
 import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
@@ -60,15 +69,19 @@ export class Market {
   private readonly again = new Set<string>();
   /** Tasks that are being handed on now, until that is done. */
   private readonly handing = new Set<readonly [stream: string, handed: Promise<unknown>]>();
+  private readonly stops: StopBook;
+  private readonly budgets: Reservations;
   private readonly weightsOf: (tenant: string) => Weights;
 
   constructor(
     private readonly transactor: Transactor,
     private readonly clock: Clock,
     places: Places,
-    private readonly stops: StopBook,
+    { stops, budgets }: { readonly stops: StopBook; readonly budgets: Reservations },
     options: MarketOptions = {},
   ) {
+    this.stops = stops;
+    this.budgets = budgets;
     this.pauses = new PauseBook((tenant) => transactor.current(pauseDecider, pauseStream(tenant)), stops);
     this.agents = new AgentBook(places, this.pauses);
     this.tasks = new TaskBook(places, clock, this.agents);
@@ -130,7 +143,9 @@ export class Market {
         if (tried.has(task.stream) || hasDeclined(task.state, agent, now) || isTypePaused(pauses, task.state))
           return false;
         const source = helping ? 'help' : hasBid(task.state, agent) ? 'bid' : 'offer';
-        if (bidOf(entry, task.state.spec as TaskSpec, strengthOf(task.state, now), source) === undefined) return false;
+        const spec = task.state.spec as TaskSpec;
+        if (bidOf(entry, spec, strengthOf(task.state, now), source) === undefined) return false;
+        if (this.shortage(tenant, entry, { task: parseStream(task.stream).id, spec }) !== undefined) return false;
         if (!this.considering.has(task.stream)) return true;
         // Somebody chooses for it right now, perhaps without this agent: have that looked at once more.
         this.again.add(task.stream);
@@ -188,6 +203,7 @@ export class Market {
     if (state.status !== 'open' || state.spec === undefined || state.ready_at > now) return;
     if (state.spec.deadline !== undefined && state.spec.deadline <= now) return;
     if (isTypePaused(await this.pauses.of(tenant), state) || (await this.stops.waits(stream))) return;
+    await this.budgets.read(tenant);
     const { spec } = state;
     const strength = strengthOf(state, now);
     const weights = this.weightsOf(tenant);
@@ -195,7 +211,10 @@ export class Market {
     const bids: BidInputs[] = [];
     const refused: { agent: string; reason: string }[] = [];
     const look = () =>
-      this.candidates(tenant, state, spec, strength, [...decliners(state, now), ...refused.map(({ agent }) => agent)]);
+      this.candidates(tenant, state, { task, spec }, strength, [
+        ...decliners(state, now),
+        ...refused.map(({ agent }) => agent),
+      ]);
     // When all of them refuse there may be others: helpers, or more than one look takes in.
     for (let found = look(); found.length > 0; found = look()) {
       bids.push(...found);
@@ -204,10 +223,12 @@ export class Market {
         const reserved = await this.reserve(
           tenant,
           agent,
-          { task, task_type: spec.task_type, award: number, now },
+          { task, spec, award: number, now },
           state.correlation_id,
           cause,
         );
+        // Somebody else took what was left just now: the number is void, and the task is looked at again in its turn.
+        if ('rejection' in reserved && reserved.voided === true) return;
         if ('rejection' in reserved) {
           refused.push({ agent, reason: reserved.rejection.code });
           // Whoever refused gets a slot back sooner or later, and that has the task looked at again.
@@ -221,7 +242,7 @@ export class Market {
             candidates: bids.length === found.length ? ranked : rank(task, bids, strength, weights),
             weights,
             refused,
-            reserved: { agent, award: number, receipt: reserved.receipt },
+            reserved: { agent, award: number, receipt: reserved.receipt, budget: reserved.budget },
             strength,
             now,
           }),
@@ -234,7 +255,7 @@ export class Market {
             attributes: { agent, capable: this.isCapable(tenant, agent, spec), task_type: spec.task_type },
           },
         );
-        if (!outcome.ok) await this.settleSlot(tenant, task, { agent, award: number }, reserved.cause);
+        if (!outcome.ok) await this.settleReserved(tenant, task, { agent, award: number }, reserved.cause);
         return;
       }
     }
@@ -246,11 +267,14 @@ export class Market {
     return profile !== undefined && lacking(profile, requires, 'help') === undefined;
   }
 
-  /** Explicit bids and standing offers; when there are none, idle helpers of other pools. None of the `excluded`. */
+  /**
+   * Explicit bids and standing offers that budgets have enough for; when there are none, idle helpers of other pools.
+   * None of the `excluded`.
+   */
   private candidates(
     tenant: string,
     state: TaskState,
-    spec: TaskSpec,
+    { task, spec }: { readonly task: string; readonly spec: TaskSpec },
     strength: number,
     excluded: readonly string[],
   ): BidInputs[] {
@@ -260,58 +284,95 @@ export class Market {
       const bid = entry === undefined ? undefined : bidOf(entry, spec, strength, 'bid');
       if (bid !== undefined) explicit.push(bid);
     }
+    const affordable = ({ agent }: BidInputs) => {
+      const entry = this.agents.get(tenant, agent);
+      return entry === undefined || this.shortage(tenant, entry, { task, spec }) === undefined;
+    };
     const all = [
       ...explicit,
       ...this.agents.offers(tenant, spec, strength, [...excluded, ...explicit.map(({ agent }) => agent)]),
-    ];
-    return all.length > 0 ? all : this.agents.helpers(tenant, spec, strength, excluded, this.overloaded);
+    ].filter(affordable);
+    return all.length > 0
+      ? all
+      : this.agents.helpers(tenant, spec, strength, excluded, this.overloaded).filter(affordable);
   }
 
-  /** Asks the agent's stream for a slot. */
+  /** Why no budget has enough for it, as far as is known here; undefined when all have. */
+  shortage(
+    tenant: string,
+    { id, state: { profile } }: Pick<Bidder, 'id' | 'state'>,
+    { task, spec }: { readonly task: string; readonly spec: TaskSpec },
+  ): Rejection | undefined {
+    if (profile === undefined || this.budgets.hasNone(tenant)) return undefined;
+    return this.budgets.shortage(tenant, workerOf(id, profile), { task, ...spec });
+  }
+
+  /** Reserves what an award takes: the agent's slot, and then what it costs, where that has a budget. */
   async reserve(
     tenant: string,
     agent: string,
-    request: { task: string; task_type: string; award: number; now: Time },
+    request: { task: string; spec: TaskSpec; award: number; now: Time },
     correlationId: string,
     cause: Cause | undefined,
-  ): Promise<{ receipt: string; cause: Cause } | { rejection: Rejection }> {
+  ): Promise<ReservedAward | NotReserved> {
+    const slot = await this.reserveSlot(tenant, agent, request, correlationId, cause);
+    if ('rejection' in slot) return slot;
+    const { task, spec, award: number } = request;
+    const worker = workerOf(agent, slot.profile);
+    const origin = { cause: slot.cause, correlationId };
+    const budget = await this.budgets.reserve(tenant, { worker, work: { task, ...spec }, award: number }, origin);
+    if (!('rejection' in budget)) return { receipt: slot.receipt, budget: budget.receipt, cause: slot.cause };
+    await this.settleReserved(tenant, task, { agent, award: number }, slot.cause);
+    return { rejection: budget.rejection, voided: true };
+  }
+
+  /** Asks the agent's stream for a slot. */
+  private async reserveSlot(
+    tenant: string,
+    agent: string,
+    request: { task: string; spec: TaskSpec; award: number; now: Time },
+    correlationId: string,
+    cause: Cause | undefined,
+  ): Promise<{ receipt: string; cause: Cause; profile: AgentProfile } | NotReserved> {
     const stream = agentStream(tenant, agent);
     const entry: AgentEntry | undefined = this.agents.get(tenant, agent);
     if (entry?.paused === true)
       return { rejection: refuse('agent-paused', `${agent} is paused or stopped: no task goes there`) };
     if (entry !== undefined) this.agents.reserving(entry, 1);
     try {
-      const { now, ...slot } = request;
+      const { now, task, award: number } = request;
+      const { task_type } = request.spec;
       const outcome = await this.transactor.transact(
         agentDecider,
         stream,
-        reserveSlot({ ...slot, expires: plusSeconds(now, RESERVATION_SECONDS) }),
+        reserveSlot({ task, task_type, award: number, expires: plusSeconds(now, RESERVATION_SECONDS) }),
         {
           principal: Market.principal(tenant),
           action: 'agent.reserve',
           cause,
           reaction: true,
           correlationId,
-          attributes: { task: request.task, task_type: request.task_type, agent },
+          attributes: { task, task_type, agent },
         },
       );
       if (!outcome.ok) return { rejection: outcome.rejection };
+      const profile = outcome.state.profile as AgentProfile;
       if (outcome.commit !== undefined)
-        return { receipt: commitRef(stream, outcome.commit.index), cause: causeOf(outcome.commit) };
+        return { receipt: commitRef(stream, outcome.commit.index), cause: causeOf(outcome.commit), profile };
       // Reserved before, by a try that did not get as far as the award.
-      const { receipt, since } = outcome.state.slots[request.task] as Slot;
-      return { receipt, cause: { ref: receipt, at: since, correlationId, depth: cause?.depth ?? 0 } };
+      const { receipt, since } = outcome.state.slots[task] as Slot;
+      return { receipt, cause: { ref: receipt, at: since, correlationId, depth: cause?.depth ?? 0 }, profile };
     } finally {
       if (entry !== undefined) this.agents.reserving(entry, -1);
     }
   }
 
   /**
-   * Settles a reservation that may never get its award: confirmed when the award shows in the task's stream, else
-   * released. An award can be under way all this time, here or in another process: so the task's stream has to refuse
-   * its number before the slot is given to another task.
+   * Settles what was reserved for an award that may never come, slot and budgets: confirmed when the award shows in the
+   * task's stream, else given back. An award can be under way all this time, here or in another process: so the task's
+   * stream has to refuse its number before anything is given to another task.
    */
-  async settleSlot(tenant: string, task: string, reserved: Claim, cause?: Cause): Promise<void> {
+  async settleReserved(tenant: string, task: string, reserved: Claim, cause?: Cause): Promise<void> {
     const context = { principal: Market.principal(tenant), cause, reaction: cause !== undefined };
     const voided = await this.transactor.transact(taskDecider, taskStream(tenant, task), voidAward(reserved), {
       ...context,
@@ -319,8 +380,9 @@ export class Market {
     });
     if (!voided.ok)
       throw new Error(`award ${reserved.award} of ${task} could not be voided: ${voided.rejection.message}`);
-    const { holder, correlation_id } = voided.state;
+    const { holder, correlation_id, budgeted } = voided.state;
     const stands = holder?.agent === reserved.agent && holder.award === reserved.award;
+    const correlationId = correlation_id === '' ? undefined : correlation_id;
     await this.transactor.transact(
       agentDecider,
       agentStream(tenant, reserved.agent),
@@ -328,10 +390,46 @@ export class Market {
       {
         ...context,
         action: stands ? 'agent.confirm' : 'agent.release',
-        correlationId: correlation_id === '' ? undefined : correlation_id,
+        correlationId,
       },
     );
+    const award = { task, ...reserved };
+    const open = this.budgets.known(tenant, award);
+    if (open === undefined) return;
+    const reservation = open.receipt;
+    // What an award was made with is settled when that is over, by whoever hears of it.
+    if (budgeted[reserved.award] === reservation)
+      await this.budgets.confirm(tenant, award, reservation, { cause, correlationId });
+    else await this.budgets.settle(tenant, { ...award, reservation, outcome: 'void' }, { cause, correlationId });
   }
+
+  /** Settles what is reserved in the tenant's budgets for awards that have not shown for a while. */
+  async sweepBudgets(tenant: string): Promise<void> {
+    const failures: unknown[] = [];
+    for (const { task, agent, award: number } of await this.budgets.overdue(tenant)) {
+      // One that can't be settled, of a task that is stopped, keeps no other from being.
+      const settled = this.settleReserved(tenant, task, { agent, award: number });
+      await settled.catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+}
+
+/** What was reserved for an award: the receipts of its slot and, where it has any, of its budgets. */
+export interface ReservedAward {
+  readonly receipt: string;
+  readonly budget?: string;
+  readonly cause: Cause;
+}
+
+/** `voided`: the number of the award was used up for it. */
+export interface NotReserved {
+  readonly rejection: Rejection;
+  readonly voided?: boolean;
+}
+
+function workerOf(agent: string, { pool, agent_type }: AgentProfile): Worker {
+  return { agent, pool, agent_type };
 }
 
 function isTypePaused(pauses: PauseState, { spec }: TaskState): boolean {

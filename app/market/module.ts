@@ -1,7 +1,7 @@
 /**
  * Market: who does which task. Agents register and lend themselves out, tasks are posted, awarded, held and completed.
  * Owns agents, tasks, pools and pauses; in memory the books, and the bells of long polls.
- * Calls stops: who is stopped gets nothing; and signals: a pool that has too much or too little to do tells it there.
+ * Calls stops (who is stopped gets nothing), budgets (what an award costs), and signals (a pool has too much to do).
  */
 import { agentDecider } from '../../domain/market/agent';
 import { pauseDecider } from '../../domain/market/pause';
@@ -10,6 +10,7 @@ import { taskDecider } from '../../domain/market/task';
 import { agents as agentsView } from '../../projections/market/agents';
 import { tasks as tasksView } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
+import type { Reservations } from '../budgets/module';
 import type { Engine } from '../engine/engine';
 import type { Module } from '../engine/module';
 import { randomHex } from '../engine/new-id';
@@ -44,10 +45,11 @@ export {
 export interface MarketNeeds {
   readonly signals: Signals;
   readonly stopBook: StopBook;
+  readonly reservations: Reservations;
   readonly options?: MarketOptions;
 }
 
-export function marketModule(engine: Engine, { signals, stopBook, options }: MarketNeeds) {
+export function marketModule(engine: Engine, { signals, stopBook, reservations: budgets, options }: MarketNeeds) {
   const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, report, shared } = engine;
   const agentsOf = engine.aggregate(agentDecider, { view: agentsView, followed: true });
   const tasksOf = engine.aggregate(taskDecider, { view: tasksView, followed: true });
@@ -56,7 +58,7 @@ export function marketModule(engine: Engine, { signals, stopBook, options }: Mar
 
   const places = new Places(randomHex(6));
   const roundBook = new RoundBook(places);
-  const market = new Market(transactor, clock, places, stopBook, options);
+  const market = new Market(transactor, clock, places, { stops: stopBook, budgets }, options);
   const inboxes = new Inboxes({ transactor, market, rounds: roundBook, places, clock });
   const { presence } = ports;
   const agents = new Agents({
@@ -72,10 +74,20 @@ export function marketModule(engine: Engine, { signals, stopBook, options }: Mar
   });
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
   const whyNots = new WhyNots(transactor, market, clock);
-  const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, whyNots, blobs, clock, watchdog });
+  const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, budgets, whyNots, blobs, clock, watchdog });
   const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
-  const reactions = new Reactions({ transactor, market, agents, tasks, stoppedWork, deadlines, clock, report });
+  const reactions = new Reactions({
+    transactor,
+    market,
+    agents,
+    tasks,
+    stoppedWork,
+    budgets,
+    deadlines,
+    clock,
+    report,
+  });
   const balance = new Balance(transactor, market, signals, viewStore, clock, report);
   roundBook.onAsked((tenant, voter) => agents.ring(tenant, voter, places.last));
   // Whatever an agent does in its own name is a sign of life.

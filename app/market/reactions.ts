@@ -2,8 +2,10 @@
  * What follows in the market from an event or from the passing of time: the next command, found from the event and the
  * target's state, so that a redelivery finds nothing left to do. Reactions hold no memory that matters.
  */
+import { budgetDecider, type BudgetEvent, budgetsDue, isOver, reservationKey } from '../../domain/budgets/budget';
 import type { Commit } from '../../domain/kernel/commit';
 import { parseCommitRef, parseStream } from '../../domain/kernel/ids';
+import { own } from '../../domain/kernel/own';
 import { cut } from '../../domain/kernel/text';
 import { plusSeconds, type Time, toTime } from '../../domain/kernel/time';
 import {
@@ -17,6 +19,7 @@ import {
 import { pauseDecider, type PauseState } from '../../domain/market/pause';
 import {
   type Claim,
+  type FreedSlot,
   freedSlot,
   giveBack,
   isAlive,
@@ -29,6 +32,7 @@ import {
   taskStream,
 } from '../../domain/market/task';
 import { PLATFORM, saidOf, type Stop, stopDecider } from '../../domain/stops/stop';
+import type { Reservations } from '../budgets/module';
 import { type Cause, causeOf } from '../engine/command';
 import type { DeadlineEngine, Reason } from '../engine/deadlines';
 import type { Consumer } from '../engine/feed';
@@ -52,6 +56,7 @@ export interface ReactionsDeps {
   readonly agents: Agents;
   readonly tasks: Tasks;
   readonly stoppedWork: StoppedWork;
+  readonly budgets: Reservations;
   readonly deadlines: DeadlineEngine;
   readonly clock: Clock;
   readonly report: Report;
@@ -65,6 +70,7 @@ export class Reactions implements Consumer {
     // What waited for the end of a pause is looked at now, and not only when its turn comes.
     [pauseDecider.category]: { concerns: endsPause, react: () => this.deps.market.sweep() },
     [stopDecider.category]: { react: (change) => this.stopped(change) },
+    [budgetDecider.category]: followed(budgetDecider.category, (change) => this.budget(change)),
   };
   private sweeping: NodeJS.Timeout | undefined;
 
@@ -75,12 +81,14 @@ export class Reactions implements Consumer {
   private readonly slotsDue: Reason;
   private readonly presenceDue: Reason;
   private readonly gatewayDue: Reason;
+  private readonly budgetsDue: Reason;
 
   constructor(private readonly deps: ReactionsDeps) {
     this.taskDue = deps.deadlines.on('task', (stream) => this.onTaskDue(stream));
     this.slotsDue = deps.deadlines.on('slots', (stream) => this.onSlotsDue(stream));
     this.presenceDue = deps.deadlines.on('presence', (stream) => this.onPresenceDue(stream));
     this.gatewayDue = deps.deadlines.on('gateway', (key) => this.onGatewayDue(key));
+    this.budgetsDue = deps.deadlines.on('budgets', (stream) => this.onBudgetsDue(stream));
     deps.transactor.onCommitted((committed) => this.note(committed));
   }
 
@@ -132,6 +140,8 @@ export class Reactions implements Consumer {
       const freed = freedSlot(event);
       if (freed === undefined) continue;
       this.deps.agents.leaseOver(tenant, id, freed.award);
+      // First, so that whoever is served by the slot finds what was given back.
+      await this.settleBudget(tenant, id, state, freed, causeOf(commit));
       await this.deps.transactor.transact(
         agentDecider,
         agentStream(tenant, freed.agent),
@@ -152,6 +162,37 @@ export class Reactions implements Consumer {
     if (state.status === 'open' && state.ready_at <= now) await this.deps.market.consider(tenant, id, cause);
     const after = this.deps.transactor.peek<TaskState>(stream)?.state ?? state;
     change.wish(this.taskDue, taskDue(after, now));
+  }
+
+  /** What was reserved in budgets for an award that is over is settled with what it has cost. */
+  private async settleBudget(
+    tenant: string,
+    task: string,
+    { budgeted, correlation_id }: TaskState,
+    { agent, award, outcome, cost }: FreedSlot,
+    cause: Cause,
+  ): Promise<void> {
+    const reservation = budgeted[award];
+    if (reservation === undefined) return;
+    const settled = { task, award, agent, reservation, outcome, cost };
+    await this.deps.budgets.settle(tenant, settled, { cause, correlationId: correlation_id });
+  }
+
+  /** What waited for a budget is looked at now; what waits for its award in a while. */
+  private async budget({ stream, tenant, commits, wish }: Change): Promise<void> {
+    const { state } = await this.deps.transactor.load(budgetDecider, stream);
+    wish(this.budgetsDue, budgetsDue(state));
+    for (const { data } of overspent(commits)) {
+      const open = own(state.reservations, reservationKey(data));
+      if (open !== undefined && isOver(open)) await this.deps.budgets.pause(tenant, open);
+    }
+    if (commits.some(({ events }) => events.some(({ type }) => MORE_LEFT.has(type)))) await this.deps.market.sweep();
+  }
+
+  private async onBudgetsDue(stream: string): Promise<Time | undefined> {
+    const { tenant } = parseStream(stream);
+    await this.deps.market.sweepBudgets(tenant);
+    return budgetsDue((await this.deps.transactor.current(budgetDecider, stream)).state);
   }
 
   /** What agents that are stopped hold goes to others; and what waited for a lift is looked at now. */
@@ -231,7 +272,7 @@ export class Reactions implements Consumer {
       );
       // Its award may be under way still, in another process: it must not come to somebody who is not there.
       if (given.ok && award >= nextAward(given.state))
-        await this.deps.market.settleSlot(
+        await this.deps.market.settleReserved(
           tenant,
           task,
           { agent: id, award },
@@ -319,6 +360,17 @@ function followed(category: string, follow: (change: Change) => Promise<void>): 
 /** Whose agents a stop of this tenant may concern; undefined is those of all tenants. */
 function scopeOf(tenant: string): string | undefined {
   return tenant === PLATFORM ? undefined : tenant;
+}
+
+/** After these there is more left of a budget than before: what is settled serves whoever its slot serves. */
+const MORE_LEFT: ReadonlySet<string> = new Set(['BudgetSet', 'BudgetRemoved', 'ReservationRaised']);
+
+/** Where more was spent than was reserved. */
+function overspent(commits: readonly Commit[]): readonly Extract<BudgetEvent, { type: 'SpendReported' }>[] {
+  return commits
+    .flatMap(({ events }) => events as readonly BudgetEvent[])
+    .filter((event) => event.type === 'SpendReported')
+    .filter(({ data }) => data.over);
 }
 
 function endsPause({ events }: Commit): boolean {

@@ -14,6 +14,8 @@ function specAnswer(spec: TaskSpec): Shown<typeof TaskSpecSchema> {
     requires: spec.requires,
     location: spec.location,
     effort: spec.effort,
+    estimated_cost_micro_usd: spec.estimated_cost_micro_usd,
+    parent: spec.parent,
     deadline: spec.deadline,
     payload: spec.payload,
     payload_ref: spec.payload_ref,
@@ -63,14 +65,19 @@ export function taskAnswer(
     challenge: challenges.findLast(({ status: of }) => of === 'open'),
     challenges,
     progress,
-    completion,
-    history,
+    completion: completion && spentAnswer(completion),
+    history: history.map(spentAnswer),
     posted_at: posted_at as Time,
     open_since,
     finished_at,
     ended,
     correlation_id,
   };
+}
+
+/** What an award has cost, as the API shows it. */
+function spentAnswer<T extends { readonly cost?: number }>({ cost, ...ended }: T) {
+  return { ...ended, cost_micro_usd: cost };
 }
 
 /** What is posted, with what goes without saying: it takes an agent of its type, and the rules of its type hold. */

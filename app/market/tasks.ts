@@ -20,6 +20,7 @@ import {
   fail,
   handOff,
   nextAward,
+  notPartOf,
   placeBid,
   post,
   progress,
@@ -39,6 +40,7 @@ import type { WhyNot } from '../../domain/market/why-not';
 import { actionDecider, actionStream, isStopped, TASK_OVER } from '../../domain/oversight/action';
 import type { TaskDoc } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
+import type { Reservations } from '../budgets/module';
 import type { Aggregate, Page, Where } from '../engine/aggregate';
 import {
   type Cause,
@@ -59,6 +61,11 @@ import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 /** A row of a list; where it is open or held, perhaps why. */
 type ListedTask = TaskDoc & { readonly why?: WhyNot };
 
+/** The claim of whoever is at work, and what that has cost in all so far, in micro-USD, where it says so. */
+export interface Spending extends Claim {
+  readonly cost?: number;
+}
+
 export type TaskOutcome = Outcome<TaskState, TaskEvent>;
 
 /** Payloads and results up to this many bytes of JSON stand in the receipt; larger ones go to the blob archive. */
@@ -75,6 +82,7 @@ export interface TasksDeps {
   readonly transactor: Transactor;
   readonly market: Market;
   readonly agents: Agents;
+  readonly budgets: Reservations;
   readonly whyNots: WhyNots;
   readonly blobs: BlobArchive;
   readonly clock: Clock;
@@ -102,6 +110,10 @@ export class Tasks {
     const { tenant } = context.principal;
     const cause = causeRef === undefined ? context.cause : await this.resolveCause(tenant, causeRef);
     if (cause instanceof Rejection) return { ok: false, rejection: cause };
+    const { parent } = spec;
+    const stranger = parent && notPartOf((await this.load(tenant, parent)).state, parent, context.principal);
+    // The stream itself refuses: it knows a command that comes again.
+    if (stranger) return await this.tasks.decide(context, id, 'task.post', () => stranger);
     // What people decide on has to fit their screen and the receipt.
     const stored = await this.outsource(
       tenant,
@@ -173,17 +185,27 @@ export class Tasks {
     );
   }
 
-  progress(context: RequestContext, id: string, claim: Claim, fraction: number, note?: string): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.progress', progress(claim, fraction, note, this.now()), claim);
+  /** Also says what it has cost so far: where that is too much, the task waits for a person. */
+  async progress(
+    context: RequestContext,
+    id: string,
+    { cost, ...claim }: Spending,
+    fraction: number,
+    note?: string,
+  ): Promise<TaskOutcome> {
+    const over = await this.overspent(context, id, claim, cost);
+    return over ?? (await this.held(context, id, 'task.progress', progress(claim, fraction, note, this.now()), claim));
   }
 
   /**
    * Extends the lease without an event; an award that is not accepted yet stands as well. Refuses when the claim does
-   * not stand.
+   * not stand. What it says that the work has cost so far is heard as by `progress`.
    */
-  async heartbeat(context: RequestContext, id: string, claim: Claim): Promise<TaskOutcome> {
+  async heartbeat(context: RequestContext, id: string, { cost, ...claim }: Spending): Promise<TaskOutcome> {
     const { tenant } = context.principal;
     await this.agents.heard(context, claim.agent);
+    const over = await this.overspent(context, id, claim, cost);
+    if (over !== undefined) return over;
     const stale = await this.agents.staleness(context, taskDecider, this.tasks.name(tenant, id));
     if (stale !== undefined) return { ok: false, rejection: stale };
     const { stands } = await this.agents.extendLease(tenant, id, claim);
@@ -199,8 +221,13 @@ export class Tasks {
     };
   }
 
-  async complete(context: RequestContext, id: string, claim: Claim, result: unknown): Promise<TaskOutcome> {
-    const outcome = await this.resultOf(context, result);
+  async complete(
+    context: RequestContext,
+    id: string,
+    { cost, ...claim }: Spending,
+    result: unknown,
+  ): Promise<TaskOutcome> {
+    const outcome = { ...(await this.resultOf(context, result)), cost };
     return await this.held(context, id, 'task.complete', complete(claim, outcome, this.now()), claim);
   }
 
@@ -208,37 +235,45 @@ export class Tasks {
    * Completes what was awarded, and accepts it with that where it was not: if policy lets the holder accept it. Where
    * nothing is left to accept, policy is not asked for that.
    */
-  async completeAtOnce(context: RequestContext, id: string, claim: Claim, result: unknown): Promise<TaskOutcome> {
+  async completeAtOnce(context: RequestContext, id: string, spending: Spending, result: unknown): Promise<TaskOutcome> {
     const { principal } = context;
+    const { cost, ...claim } = spending;
     const stream = this.tasks.name(principal.tenant, id);
-    if (!isToAccept(await this.stateFor(stream, claim), claim)) return await this.complete(context, id, claim, result);
+    if (!isToAccept(await this.stateFor(stream, claim), claim))
+      return await this.complete(context, id, spending, result);
     const { attributes } = by(context, claim.agent);
     const { decision } = await this.transactor.ask(principal, 'task.accept', stream, attributes);
     if (decision !== 'allow') {
       // It may have been accepted meanwhile, or at another process.
       const { state } = await this.transactor.current(taskDecider, stream);
-      if (!isToAccept(state, claim)) return await this.complete(context, id, claim, result);
+      if (!isToAccept(state, claim)) return await this.complete(context, id, spending, result);
       // What is refused is the acceptance, by itself and with its own receipt.
       const accepted = await this.accept({ ...context, command: undefined }, id, claim);
       if (!accepted.ok) return accepted;
     }
-    const outcome = await this.resultOf(context, result);
+    const outcome = { ...(await this.resultOf(context, result)), cost };
     const decided: ReturnType<typeof complete> = (state) =>
       completeAtOnce(claim, outcome, this.now(), this.acceptUntil(context, id, state))(state);
     return await this.held(context, id, 'task.complete', decided, claim);
   }
 
-  fail(context: RequestContext, id: string, claim: Claim, reason: string, retryable: boolean): Promise<TaskOutcome> {
-    return this.held(context, id, 'task.fail', fail(claim, reason, retryable, this.now()), claim);
+  fail(
+    context: RequestContext,
+    id: string,
+    { cost, ...claim }: Spending,
+    reason: string,
+    retryable: boolean,
+  ): Promise<TaskOutcome> {
+    return this.held(context, id, 'task.fail', fail(claim, reason, retryable, this.now(), cost), claim);
   }
 
   /** The holder gives the task back: another attempt, by whoever is best then. */
-  release(context: RequestContext, id: string, claim: Claim, reason: string): Promise<TaskOutcome> {
+  release(context: RequestContext, id: string, { cost, ...claim }: Spending, reason: string): Promise<TaskOutcome> {
     return this.held(
       context,
       id,
       'task.release',
-      (state) => release(claim, reason, this.now(), this.acceptUntil(context, id, state))(state),
+      (state) => release(claim, reason, this.now(), this.acceptUntil(context, id, state), cost)(state),
       claim,
     );
   }
@@ -259,7 +294,7 @@ export class Tasks {
       const reserved = await this.market.reserve(
         tenant,
         to,
-        { task: id, task_type: (state.spec as TaskSpec).task_type, award, now },
+        { task: id, spec: state.spec as TaskSpec, award, now },
         state.correlation_id,
         undefined,
       );
@@ -274,10 +309,10 @@ export class Tasks {
         context,
         id,
         'task.hand-off',
-        handOff(claim, { ...peer, receipt: reserved.receipt }, note, now),
+        handOff(claim, { ...peer, receipt: reserved.receipt, budget: reserved.budget }, note, now),
         claim,
       );
-      if (!outcome.ok) await this.market.settleSlot(tenant, id, { agent: to, award }, reserved.cause);
+      if (!outcome.ok) await this.market.settleReserved(tenant, id, { agent: to, award }, reserved.cause);
       return outcome;
     });
   }
@@ -423,6 +458,18 @@ export class Tasks {
       actionStream(tenant, await gateOf(this.transactor, stream)),
     );
     return isStopped(state) || state.compensation !== undefined ? TASK_OVER : undefined;
+  }
+
+  /** Why the work may not go on: it has cost more than was reserved for it. */
+  private async overspent(
+    context: RequestContext,
+    id: string,
+    claim: Claim,
+    cost: number | undefined,
+  ): Promise<TaskOutcome | undefined> {
+    const rejection =
+      cost === undefined ? undefined : await this.deps.budgets.report(context, { task: id, ...claim }, cost);
+    return rejection && { ok: false, rejection };
   }
 
   /** What an agent says of itself, as the store has it now; undefined when it is not registered. */

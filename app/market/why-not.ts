@@ -4,7 +4,6 @@ import { parseCommitRef, parseStream, streamName } from '../../domain/kernel/ids
 import { secondsBetween, type Time, toTime } from '../../domain/kernel/time';
 import { type AgentProfile, levelOf, slotsInUse } from '../../domain/market/agent';
 import type { Bidder } from '../../domain/market/fit';
-import type { PauseState } from '../../domain/market/pause';
 import { hasBid, type TaskSpec, type TaskState } from '../../domain/market/task';
 import {
   type Awaited,
@@ -12,6 +11,7 @@ import {
   type Obstacle,
   obstacleOf,
   obstacleText,
+  type Terms,
   type WhyCode,
   type WhyNot,
   whyNot,
@@ -92,11 +92,7 @@ export class WhyNots {
 
   /** Why the task does not move; undefined when it does, or is over. */
   async of(stream: string, state: TaskState): Promise<WhyNot | undefined> {
-    return this.told(
-      parseStream(stream).tenant,
-      state,
-      state.status === 'held' ? await this.awaited(stream) : undefined,
-    );
+    return this.told(stream, state, state.status === 'held' ? await this.awaited(stream) : undefined);
   }
 
   /** Why an open or held task does not move, as the market's books have it; undefined when it is in none. */
@@ -114,20 +110,20 @@ export class WhyNots {
 
   /** The agents that have the capability that the task asks for first, in order of id, after the id `after`. */
   candidates(
-    tenant: string,
-    state: TaskState,
+    { stream, state }: { readonly stream: string; readonly state: TaskState },
     limit: number,
     after?: string,
   ): { candidates: readonly Candidate[]; able: number; continuation?: string } {
+    const { tenant, id } = parseStream(stream);
     const spec = state.spec as TaskSpec;
     const { capability } = spec.requires[0] ?? { capability: spec.task_type };
     const now = this.now();
-    const pauses = this.market.pauses.known(tenant);
+    const terms = this.terms(tenant, id, spec);
     const candidates: Candidate[] = [];
     const able = this.market.agents.count(tenant, capability);
     for (const bidder of this.market.agents.able(tenant, capability, after)) {
       if (candidates.length === limit) return { candidates, able, continuation: candidates.at(-1)?.agent };
-      candidates.push(candidateOf(state, spec, bidder, pauses, now));
+      candidates.push(candidateOf(state, spec, bidder, terms, now));
     }
     return { candidates, able };
   }
@@ -173,7 +169,7 @@ export class WhyNots {
     for (const { item } of this.market.tasks.longestWaiting(tenant)) {
       if (looked === MAX_GROUPED) break;
       looked += 1;
-      const why = this.told(tenant, item.state);
+      const why = this.told(item.stream, item.state);
       if (why === undefined) continue;
       const known = groups.get(why.code);
       if (known !== undefined) groups.set(why.code, { ...known, count: known.count + 1 });
@@ -193,17 +189,17 @@ export class WhyNots {
     };
   }
 
-  private told(tenant: string, state: TaskState, awaited?: Awaited): WhyNot | undefined {
-    return whyNot(state, this.look(tenant, state), this.now(), awaited);
+  private told(stream: string, state: TaskState, awaited?: Awaited): WhyNot | undefined {
+    return whyNot(state, this.look(stream, state), this.now(), awaited);
   }
 
   /** One stream that was altered takes no list with it. */
-  private async ofRow({ tenant, stream, state }: TaskEntry): Promise<WhyNot | undefined> {
+  private async ofRow({ stream, state }: TaskEntry): Promise<WhyNot | undefined> {
     try {
       return await this.of(stream, state);
     } catch (error) {
       if (!(error instanceof AlteredReceipt)) throw error;
-      return this.told(tenant, state);
+      return this.told(stream, state);
     }
   }
 
@@ -217,9 +213,10 @@ export class WhyNots {
   }
 
   /** Whoever has bid, and as many of those that have the scarcest capability as an award considers. */
-  private look(tenant: string, { spec, bids }: TaskState): Look {
+  private look(stream: string, { spec, bids }: TaskState): Look {
+    const { tenant, id } = parseStream(stream);
     const { agents } = this.market;
-    const pauses = this.market.pauses.known(tenant);
+    const terms = this.terms(tenant, id, spec as TaskSpec);
     const able = (spec?.requires ?? []).map(({ capability }) => ({
       capability,
       agents: agents.count(tenant, capability),
@@ -230,7 +227,7 @@ export class WhyNots {
     );
     const examined = new Map<string, Bidder>();
     if (scarcest === undefined || scarcest.agents === 0)
-      return { able, lending: agents.lending(tenant, able[0]?.capability ?? ''), examined: [], pauses };
+      return { able, lending: agents.lending(tenant, able[0]?.capability ?? ''), examined: [], terms };
     for (const agent of Object.keys(bids)) {
       const entry = examined.size < MAX_CANDIDATES ? agents.get(tenant, agent) : undefined;
       if (entry !== undefined) examined.set(agent, entry);
@@ -243,7 +240,14 @@ export class WhyNots {
       able,
       lending: agents.lending(tenant, able[0]?.capability ?? ''),
       examined: [...examined.values()],
-      pauses,
+      terms,
+    };
+  }
+
+  private terms(tenant: string, task: string, spec: TaskSpec): Terms {
+    return {
+      pauses: this.market.pauses.known(tenant),
+      shortage: (bidder) => this.market.shortage(tenant, bidder, { task, spec })?.message,
     };
   }
 
@@ -292,13 +296,13 @@ export class WhyNots {
   }
 }
 
-function candidateOf(state: TaskState, spec: TaskSpec, bidder: Bidder, pauses: PauseState, now: Time): Candidate {
-  const obstacle = obstacleOf(state, bidder, now);
+function candidateOf(state: TaskState, spec: TaskSpec, bidder: Bidder, terms: Terms, now: Time): Candidate {
+  const obstacle = obstacleOf(state, bidder, terms, now);
   const profile = bidder.state.profile as AgentProfile;
   return {
     agent: bidder.id,
     fits: obstacle === undefined,
-    ...(obstacle === undefined ? {} : { code: obstacle, text: obstacleText(state, bidder, obstacle, pauses, now) }),
+    ...(obstacle === undefined ? {} : { code: obstacle, text: obstacleText(state, bidder, obstacle, terms, now) }),
     bid: hasBid(state, bidder.id),
     standing_offer: profile.offer !== null,
     status: bidder.state.status,

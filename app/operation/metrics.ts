@@ -14,6 +14,7 @@ import { type Time, toMillis } from '../../domain/kernel/time';
 import { secondsToAward, taskDecider, type TaskEvent, type TaskState } from '../../domain/market/task';
 import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../domain/oversight/approval';
 import { roundDecider, type RoundEvent, type RoundState } from '../../domain/oversight/round';
+import type { Reservations } from '../budgets/module';
 import type { Feed } from '../engine/feed';
 import type { Ports, StoreCost } from '../engine/ports';
 import type { Standstill } from '../engine/standstill';
@@ -38,6 +39,7 @@ export interface Measured {
   readonly admission: Admission;
   readonly lateness: Lateness;
   readonly stopBook: StopBook;
+  readonly reservations: Reservations;
   readonly standstill: Standstill;
 }
 
@@ -138,6 +140,29 @@ export class Metrics {
       collect() {
         this.reset();
         for (const [kind, count] of colony.stopBook.counts()) this.set({ kind }, count);
+      },
+    });
+    new Gauge({
+      name: 'formicary_budget_micro_usd',
+      help: 'Sums of budgets by whose they are: limit, reserved, spent; as far as this process has been asked for their tenants',
+      labelNames: ['kind', 'of'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [kind, sums] of colony.reservations.sums())
+          for (const what of ['limit', 'reserved', 'spent'] as const) this.set({ kind, of: what }, sums[what]);
+      },
+    });
+    new Counter({
+      name: 'formicary_budget_refusals_total',
+      help: 'What budgets had not enough for: awards that another had taken the rest before, and tasks that were stopped because they cost more than was reserved',
+      labelNames: ['what'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        const { refusals, pauses } = colony.reservations.counts();
+        this.inc({ what: 'award' }, refusals);
+        this.inc({ what: 'task' }, pauses);
       },
     });
     new Gauge({

@@ -10,7 +10,7 @@ import { TenantStates } from '../engine/tenant-states';
 import { StopBook } from './stop-book';
 import { Stops } from './stops';
 
-export type { StopBook };
+export type { StopBook, Stops };
 
 export function stopsModule(engine: Engine) {
   const { transactor, clock, standstill } = engine;

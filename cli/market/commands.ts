@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import { AGENT_STATUSES } from '../../domain/market/agent';
 import { TASK_STATUSES } from '../../domain/market/task';
-import { collect, command, type CommandModule, numberFrom, runs, seconds, share, whole } from '../define';
+import { collect, command, type CommandModule, microUsd, numberFrom, runs, seconds, share, whole } from '../define';
 import type * as AgentsCommand from './agents';
 import type * as PostCommand from './post';
 import type * as TasksCommand from './tasks';
@@ -42,6 +42,8 @@ function declareTasks(program: Command): void {
     )
     .option('--location <place>', 'for example warehouse/eu/dock-3')
     .option('--effort <seconds>', 'estimated work', seconds)
+    .option('--estimated-cost <usd>', 'in US dollars; by default the effort at the price of whoever does it', microUsd)
+    .option('--parent <task>', 'the task that it is a part of, and is charged to')
     .option('--deadline <time>', 'a time, or a span from now: 90s, 15m, 2h, 1d')
     .option('--payload <json>', 'the work itself; @FILE reads a file')
     .option(
@@ -157,6 +159,7 @@ function declareWork(program: Command): void {
   )
     .argument('<task>')
     .option('--result <json>', 'what came of it; @FILE reads a file')
+    .option('--cost <usd>', 'what it has cost, in US dollars', microUsd)
     .action(runs<Parameters<typeof WorkCommand.complete>[1]>(() => work().complete));
 
   claim(
@@ -167,6 +170,7 @@ function declareWork(program: Command): void {
   )
     .argument('<task>')
     .requiredOption('-r, --reason <text>', 'why; it stands on the receipt')
+    .option('--cost <usd>', 'what it has cost, in US dollars', microUsd)
     .option('--final', 'nobody need try again: it becomes a dead letter')
     .action(runs<Parameters<typeof WorkCommand.fail>[1]>(() => work().fail));
 

@@ -28,6 +28,8 @@ export interface PostInput {
   readonly requires?: readonly string[];
   readonly location?: string;
   readonly effort?: number;
+  readonly estimatedCost?: number;
+  readonly parent?: string;
   readonly deadline?: string;
   readonly payload?: string;
   readonly oversight?: string;
@@ -103,7 +105,7 @@ async function postMany(context: Context, tasks: readonly TaskInput[], key: stri
 }
 
 async function taskOf(input: PostInput, task_type: string): Promise<TaskInput> {
-  const { id, priority, urgency, location, effort, cause } = input;
+  const { id, priority, urgency, location, effort, parent, cause } = input;
   return {
     id,
     task_type,
@@ -112,6 +114,8 @@ async function taskOf(input: PostInput, task_type: string): Promise<TaskInput> {
     requires: input.requires?.map(requirementOf),
     location,
     effort,
+    estimated_cost_micro_usd: input.estimatedCost,
+    parent,
     deadline: input.deadline === undefined ? undefined : timeOf(input.deadline, 1),
     payload: input.payload === undefined ? undefined : await jsonOf('--payload', input.payload, '{"invoice":4711}'),
     oversight:

@@ -119,11 +119,12 @@ export async function accept(context: Context, input: ClaimInput): Promise<void>
 /** Completes a task, with its result. */
 export async function complete(
   context: Context,
-  { result, ...input }: ClaimInput & { result?: string },
+  { result, cost, ...input }: ClaimInput & { result?: string; cost?: number },
 ): Promise<void> {
   const { agent, award } = await claimOf(context, input);
   const answer = await context.client.as(agent).tasks.complete(input.task, {
     award,
+    cost_micro_usd: cost,
     result: result === undefined ? undefined : await jsonOf('--result', result, '{"ok":true}'),
   });
   if (context.json) return printJson(answer);
@@ -133,10 +134,15 @@ export async function complete(
 /** Says that a task could not be done. */
 export async function fail(
   context: Context,
-  { reason, final, ...input }: ClaimInput & { reason: string; final?: boolean },
+  { reason, final, cost, ...input }: ClaimInput & { reason: string; final?: boolean; cost?: number },
 ): Promise<void> {
   const { agent, award } = await claimOf(context, input);
-  const answer = await context.client.as(agent).tasks.fail(input.task, { award, reason, retryable: final !== true });
+  const answer = await context.client.as(agent).tasks.fail(input.task, {
+    award,
+    reason,
+    retryable: final !== true,
+    cost_micro_usd: cost,
+  });
   if (context.json) return printJson(answer);
   print(`${bold(said(input.task))} is ${answer.task.status}.`);
 }

@@ -15,6 +15,7 @@ import {
   Id,
   List,
   Location,
+  MicroUsd,
   OwnId,
   Paged,
   Problem,
@@ -69,6 +70,14 @@ export const TaskInput = z
       .meta({ description: 'Capabilities an agent needs; by default to be of the type task_type' }),
     location: Location.optional(),
     effort: z.number().positive().max(MAX_EFFORT).optional().meta({ description: 'Estimated seconds of work' }),
+    estimated_cost_micro_usd: MicroUsd.optional().meta({
+      description:
+        'What it is estimated to cost, in millionths of a US dollar; without it: `effort` at the price of the type of agent that does it. With a margin it is reserved in the budgets that it concerns',
+    }),
+    parent: Id.optional().meta({
+      description:
+        'The task that it is a part of, which the caller holds: what it costs is charged to what is reserved for that',
+    }),
     deadline: Timestamp.optional(),
     payload: Anything.optional().meta({ description: 'The work itself; above 32 KB it is kept beside the receipt' }),
     bid_seconds: z
@@ -101,6 +110,12 @@ export const ClaimInput = z
     award: z.int().min(1).max(1_000_000).meta({ description: 'Number of the award that you hold' }),
   })
   .meta({ id: 'ClaimInput' });
+/** What whoever is at work says that it has cost: in all under this award, sub-tasks not among it. */
+const cost_micro_usd = MicroUsd.optional().meta({
+  description: 'What the award has cost in all so far, in millionths of a US dollar, without its sub-tasks',
+});
+/** The claim of whoever is at work. */
+const SpendingInput = ClaimInput.extend({ cost_micro_usd }).meta({ id: 'SpendingInput' });
 const BidInput = z.strictObject({ agent: ClaimInput.shape.agent });
 const Note = Reason.optional();
 
@@ -120,6 +135,8 @@ export const TaskSpec = z
     requires: z.array(z.object({ capability: Id, level: Unit })),
     location: z.string().optional(),
     effort: z.number().optional().meta({ description: 'Estimated seconds of work' }),
+    estimated_cost_micro_usd: Count.optional().meta({ description: 'In millionths of a US dollar' }),
+    parent: z.string().optional().meta({ description: 'The task that it is a part of' }),
     deadline: At.optional(),
     payload: Anything.optional(),
     payload_ref: z.string().optional().meta({ description: 'Where a large payload is kept: read it under blobs' }),
@@ -158,6 +175,9 @@ const AwardChallenge = z
   })
   .meta({ id: 'AwardChallenge' });
 
+/** What an award has cost. */
+const Cost = Count.optional().meta({ description: 'In millionths of a US dollar, where its agent has said so' });
+
 export const TaskProgress = z.object({ fraction: Unit, note: z.string().optional(), at: At });
 
 export const Task = TaskSpec.extend({
@@ -187,10 +207,20 @@ export const Task = TaskSpec.extend({
       award: Count,
       result: Anything.optional(),
       result_ref: z.string().optional().meta({ description: 'Where a large result is kept: read it under blobs' }),
+      cost_micro_usd: Cost,
     })
     .optional(),
   history: z
-    .array(z.object({ agent: z.string(), award: Count, end: z.enum(ATTEMPT_ENDS), reason: z.string(), at: At }))
+    .array(
+      z.object({
+        agent: z.string(),
+        award: Count,
+        end: z.enum(ATTEMPT_ENDS),
+        reason: z.string(),
+        at: At,
+        cost_micro_usd: Cost,
+      }),
+    )
     .meta({ description: 'How earlier attempts ended, the latest last' }),
   posted_at: At,
   open_since: At.optional().meta({ description: 'Since when it has been open without a holder' }),
@@ -331,7 +361,7 @@ export const tasks = contract({
     tag,
     needs: 'read_write',
     work: 'new',
-    refuses: ['task-exists', 'cause-not-found', 'deadline-passed'],
+    refuses: ['task-exists', 'cause-not-found', 'deadline-passed', 'not-the-holder', 'parent-not-found'],
     summary: 'Post a task',
     description:
       'The market awards it to the best agent at once, or after `bid_seconds`. With an `Idempotency-Key` a retry gets the first answer.',
@@ -497,9 +527,9 @@ export const tasks = contract({
     name: 'heartbeatTask',
     path: '/v1/tasks/{id}/heartbeat',
     needs: 'execute',
-    refuses: RUNNING,
+    refuses: [...RUNNING, 'over-budget'],
     summary: 'Extend the lease',
-    body: ClaimInput,
+    body: SpendingInput,
     example: { ...agent, body: { award: 1 } },
   },
   progress: {
@@ -507,9 +537,9 @@ export const tasks = contract({
     name: 'progressTask',
     path: '/v1/tasks/{id}/progress',
     needs: 'execute',
-    refuses: RUNNING,
+    refuses: [...RUNNING, 'over-budget'],
     summary: 'Say how far the work is',
-    body: ClaimInput.extend({ fraction: Unit, note: Note }),
+    body: SpendingInput.extend({ fraction: Unit, note: Note }),
     example: { ...agent, body: { award: 1, fraction: 0.5, note: 'half of the lines agree' } },
   },
   complete: {
@@ -519,7 +549,7 @@ export const tasks = contract({
     needs: 'execute',
     refuses: [...RUNNING, 'award-challenged', 'task-already-completed'],
     summary: 'Complete a task',
-    body: ClaimInput.extend({
+    body: SpendingInput.extend({
       result: Anything.optional(),
       accept: z.boolean().optional().meta({
         description:
@@ -535,7 +565,7 @@ export const tasks = contract({
     needs: 'execute',
     refuses: RUNNING,
     summary: 'Say that the attempt failed',
-    body: ClaimInput.extend({ reason: Reason, retryable: z.boolean().default(true) }),
+    body: SpendingInput.extend({ reason: Reason, retryable: z.boolean().default(true) }),
     example: { ...agent, body: { award: 1, reason: 'the bank does not answer' } },
   },
   release: {
@@ -545,7 +575,7 @@ export const tasks = contract({
     needs: 'execute',
     refuses: HELD,
     summary: 'Give a task back for another attempt',
-    body: ClaimInput.extend({ reason: Reason.default('given back') }),
+    body: SpendingInput.extend({ reason: Reason.default('given back') }),
     example: { ...agent, body: { award: 1, reason: 'shutting down' } },
   },
   handOff: {
@@ -560,8 +590,11 @@ export const tasks = contract({
       'agent-paused',
       'award-declined',
       'capacity-full',
+      'budget-exceeded',
+      'cost-unknown',
       'hand-off-to-itself',
       'requirement-not-met',
+      'reservations-full',
       'too-many-hand-offs',
     ],
     summary: 'Hand a running task to another agent',

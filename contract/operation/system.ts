@@ -64,7 +64,7 @@ export const Status = z
   .object({
     feed: z.array(FeedStatus),
     views: z.array(ViewStatus),
-    open_tasks: Count,
+    open_tasks: Count.meta({ description: 'Of the tenant: those that are open, or held' }),
     stopped: Count.meta({ description: 'Things that are stopped and concern the tenant: `/v1/stops` tells which' }),
     waiting: WaitingSummary,
     clock: z.object({

@@ -9,7 +9,7 @@ import { canonicalize, type Commit, sha256 } from '../kernel/commit';
 import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
 import { streamsOf } from '../kernel/ids';
 import { own } from '../kernel/own';
-import { isSameActor } from '../kernel/principal';
+import { isSameActor, type Principal } from '../kernel/principal';
 import { earliest, type Excuse, latest, plusSeconds, secondsBetween, type Time, toMillis } from '../kernel/time';
 import type { Features, Impact } from '../oversight/oversight';
 import { barred } from '../oversight/parties';
@@ -47,6 +47,10 @@ export interface TaskSpec {
   readonly location?: string;
   /** Estimated effort in seconds. */
   readonly effort?: number;
+  /** What it is estimated to cost, in micro-USD; where it is left out, its effort at the price of whoever does it. */
+  readonly estimated_cost_micro_usd?: number;
+  /** The task that it is a part of: what it costs is charged to what is reserved for that. */
+  readonly parent?: string;
   readonly deadline?: Time;
   /** The work itself, or where it is kept. */
   readonly payload?: unknown;
@@ -138,7 +142,16 @@ export type TaskEvent =
     >
   | Event<
       'TaskAwarded',
-      { award: number; attempt: number; agent: string; score: number; accept_by: Time; reservation: string }
+      {
+        award: number;
+        attempt: number;
+        agent: string;
+        score: number;
+        accept_by: Time;
+        reservation: string;
+        /** The receipt of what was reserved in budgets, where any concern it. */
+        budget?: string;
+      }
     >
   | Event<
       'TaskHandedOff',
@@ -150,6 +163,7 @@ export type TaskEvent =
         accept_by: Time;
         reservation: string;
         note?: string;
+        budget?: string;
       }
     >
   /** The award that was reserved for in the agent's stream never came: no award gets this number any more. */
@@ -165,8 +179,12 @@ export type TaskEvent =
   /** `until`: the market does not ask this agent again before then; a minute later where older receipts say nothing. */
   | Event<'AwardDeclined', { agent: string; award: number; reason: string; until?: Time }>
   | Event<'TaskProgressed', { agent: string; award: number; fraction: number; note?: string; progressed_at?: Time }>
-  | Event<'TaskCompleted', { agent: string; award: number; result?: unknown; result_ref?: string }>
-  | Event<'AttemptEnded', { agent: string; award: number; attempt: number; end: AttemptEnd; reason: string }>
+  /** `cost`, here and below: what the award has cost in all, in micro-USD, where its agent has said so. */
+  | Event<'TaskCompleted', { agent: string; award: number; result?: unknown; result_ref?: string; cost?: number }>
+  | Event<
+      'AttemptEnded',
+      { agent: string; award: number; attempt: number; end: AttemptEnd; reason: string; cost?: number }
+    >
   | Event<'TaskReopened', { attempt: number; not_before: Time }>
   | Event<'TaskDeadLettered', { reason: string; attempts: number }>
   /** `deadline`: the new one, where the old one had passed. */
@@ -230,7 +248,13 @@ export interface TaskState {
   readonly progress: { readonly fraction: number; readonly note?: string; readonly at: Time } | undefined;
   /** Who completed it, under which award. */
   readonly completion:
-    | { readonly agent: string; readonly award: number; readonly result?: unknown; readonly result_ref?: string }
+    | {
+        readonly agent: string;
+        readonly award: number;
+        readonly result?: unknown;
+        readonly result_ref?: string;
+        readonly cost?: number;
+      }
     | undefined;
   /** How earlier attempts ended, the latest last, at most 20. */
   readonly history: readonly {
@@ -239,12 +263,15 @@ export interface TaskState {
     readonly end: AttemptEnd;
     readonly reason: string;
     readonly at: Time;
+    readonly cost?: number;
   }[];
   readonly finished_at: Time | undefined;
   /** Why it was over without being completed, and by whom: a principal, or `deadline`. */
   readonly ended: { readonly reason: string; readonly by: string } | undefined;
   /** Every challenge of an award, the latest last. */
   readonly challenges: readonly ChallengedAward[];
+  /** Of the last awards that something was reserved for in budgets: award → the receipt of that. */
+  readonly budgeted: Readonly<Record<number, string>>;
 }
 
 export interface Decline {
@@ -255,7 +282,7 @@ export interface Decline {
 export const taskDecider: Decider<TaskState, TaskEvent> = {
   category: 'task',
   causal: 1,
-  version: 6,
+  version: 7,
   initial: {
     status: 'unknown',
     spec: undefined,
@@ -278,6 +305,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
     finished_at: undefined,
     ended: undefined,
     challenges: [],
+    budgeted: {},
   },
   evolve(state, event, place) {
     const { at } = place;
@@ -329,6 +357,7 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
           holder,
           open_since: undefined,
           progress: undefined,
+          budgeted: budgetedWith(state.budgeted, award, event.data.budget),
         };
         if (event.type === 'TaskAwarded') return awarded;
         return {
@@ -389,21 +418,21 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
         };
       }
       case 'TaskCompleted': {
-        const { agent, award, result, result_ref } = event.data;
+        const { agent, award, result, result_ref, cost } = event.data;
         return {
           ...state,
           status: 'completed',
           holder: undefined,
-          completion: { agent, award, result, result_ref },
+          completion: { agent, award, result, result_ref, cost },
           finished_at: at,
         };
       }
       case 'AttemptEnded': {
-        const { agent, award, end, reason } = event.data;
+        const { agent, award, end, reason, cost } = event.data;
         return {
           ...state,
           holder: undefined,
-          history: [...state.history, { agent, award, end, reason, at }].slice(-20),
+          history: [...state.history, { agent, award, end, reason, at, cost }].slice(-20),
         };
       }
       case 'TaskReopened': {
@@ -470,6 +499,19 @@ export const taskDecider: Decider<TaskState, TaskEvent> = {
 };
 
 export const taskStream = streamsOf(taskDecider);
+
+/** Awards of which is remembered what was reserved for them in budgets: more are not over at once. */
+const MAX_BUDGETED = 20;
+
+function budgetedWith(
+  before: TaskState['budgeted'],
+  award: number,
+  reservation: string | undefined,
+): TaskState['budgeted'] {
+  if (reservation === undefined) return before;
+  const kept = Object.entries(before).filter(([number]) => Number(number) > award - MAX_BUDGETED);
+  return { ...Object.fromEntries(kept), [award]: reservation };
+}
 
 /** How long the market leaves an agent alone that declined; doubles with each further decline, at most an hour. */
 const DECLINE_SECONDS = 60;
@@ -601,16 +643,30 @@ function stepDue(state: TaskState, now: Time, heartbeat: Time | undefined, until
   return earliest(plusSeconds(latest(holder?.lease_from, heartbeat), spec.lease_seconds), spec.deadline);
 }
 
+/** The award that a task's event ends, if it ends one: its slot is free again. `cost`: as its agent has said. */
+export interface FreedSlot {
+  readonly agent: string;
+  readonly award: number;
+  readonly outcome: SlotOutcome;
+  readonly cost?: number;
+}
+
 /** The slot that a task's event frees, if it frees one. */
-export function freedSlot(event: TaskEvent): { agent: string; award: number; outcome: SlotOutcome } | undefined {
+export function freedSlot(event: TaskEvent): FreedSlot | undefined {
   switch (event.type) {
     case 'TaskCompleted':
-      return { agent: event.data.agent, award: event.data.award, outcome: 'completed' };
+      return {
+        agent: event.data.agent,
+        award: event.data.award,
+        outcome: 'completed',
+        ...costOf(event.data),
+      };
     case 'AttemptEnded':
       return {
         agent: event.data.agent,
         award: event.data.award,
         outcome: event.data.end === 'released' ? 'gone' : event.data.end,
+        ...costOf(event.data),
       };
     case 'AwardDeclined':
       return { agent: event.data.agent, award: event.data.award, outcome: 'declined' };
@@ -630,7 +686,27 @@ export function freedSlot(event: TaskEvent): { agent: string; award: number; out
   }
 }
 
+function costOf({ cost }: { readonly cost?: number }): { readonly cost?: number } {
+  return cost === undefined ? {} : { cost };
+}
+
 // ------------------------------------------------------------------------------------------------------ decisions
+
+/**
+ * Why a task can't be a part of another one, if it can't: whoever holds that says what it is made of, or somebody who
+ * is no agent.
+ */
+export function notPartOf(
+  { status, holder }: Pick<TaskState, 'status' | 'holder'>,
+  parent: string,
+  { id, kind }: Pick<Principal, 'id' | 'kind'>,
+): Rejection | undefined {
+  if (status === 'unknown')
+    return new Rejection('invalid', 'parent-not-found', `there is no task ${parent} to be a part of`);
+  return kind !== 'agent' || (holder !== undefined && isSameActor(holder.agent, id))
+    ? undefined
+    : refuse('not-the-holder', `${id} does not hold ${parent}: whoever does makes tasks a part of it`);
+}
 
 export function post(spec: TaskSpec, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
@@ -686,7 +762,13 @@ export interface AwardRequest {
   /** Better ranked bidders whose stream refused the reservation. */
   readonly refused: readonly { readonly agent: string; readonly reason: string }[];
   /** The slot that was reserved for award number `award`, and the receipt of that. */
-  readonly reserved: { readonly agent: string; readonly award: number; readonly receipt: string };
+  readonly reserved: {
+    readonly agent: string;
+    readonly award: number;
+    readonly receipt: string;
+    /** The receipt of what was reserved in budgets, if anything was. */
+    readonly budget?: string;
+  };
   readonly strength: number;
   readonly now: Time;
 }
@@ -733,6 +815,7 @@ export function award(request: AwardRequest): Decision<TaskState, TaskEvent> {
           award: reserved.award,
           reservation: reserved.receipt,
           score: winner.score,
+          budget: reserved.budget,
         },
       },
     ];
@@ -990,11 +1073,14 @@ export function progress(
   };
 }
 
-export function complete(
-  claim: Claim,
-  outcome: { result?: unknown; result_ref?: string },
-  now: Time,
-): Decision<TaskState, TaskEvent> {
+/** What was done, or where it is kept, and what it has cost: in all, in micro-USD, where that is known. */
+export interface TaskResult {
+  readonly result?: unknown;
+  readonly result_ref?: string;
+  readonly cost?: number;
+}
+
+export function complete(claim: Claim, outcome: TaskResult, now: Time): Decision<TaskState, TaskEvent> {
   return (state) => {
     const done = state.completion;
     if (done?.agent === claim.agent && done.award === claim.award) {
@@ -1015,7 +1101,7 @@ export function complete(
  */
 export function completeAtOnce(
   claim: Claim,
-  outcome: { result?: unknown; result_ref?: string },
+  outcome: TaskResult,
   now: Time,
   until?: Time,
 ): Decision<TaskState, TaskEvent> {
@@ -1027,28 +1113,44 @@ export function completeAtOnce(
   };
 }
 
-function completed(claim: Claim, outcome: { result?: unknown; result_ref?: string }): TaskEvent {
+function completed(claim: Claim, outcome: TaskResult): TaskEvent {
   return { type: 'TaskCompleted', v: 1, data: { agent: claim.agent, award: claim.award, ...outcome } };
 }
 
-/** The holder could not do it. `retryable: false` makes it a dead letter at once. */
-export function fail(claim: Claim, reason: string, retryable: boolean, now: Time): Decision<TaskState, TaskEvent> {
+/**
+ * The holder could not do it. `retryable: false` makes it a dead letter at once.
+ * @param cost what the award has cost in all, in micro-USD, where that is known
+ */
+export function fail(
+  claim: Claim,
+  reason: string,
+  retryable: boolean,
+  now: Time,
+  cost?: number,
+): Decision<TaskState, TaskEvent> {
   return (state) => {
     const ended = state.history.at(-1);
     if (ended?.agent === claim.agent && ended.award === claim.award && ended.end === 'failed') return [];
-    return notRunning(state, claim, now) ?? endAttempt(state, 'failed', reason, now, retryable);
+    return notRunning(state, claim, now) ?? endAttempt(state, { end: 'failed', reason, cost }, now, retryable);
   };
 }
 
 /**
  * The holder gives the task back: another attempt, by whoever is best then.
  * @param until as of `accept`
+ * @param cost as of `fail`
  */
-export function release(claim: Claim, reason: string, now: Time, until?: Time): Decision<TaskState, TaskEvent> {
+export function release(
+  claim: Claim,
+  reason: string,
+  now: Time,
+  until?: Time,
+  cost?: number,
+): Decision<TaskState, TaskEvent> {
   return (state) => {
     const ended = state.history.at(-1);
     if (ended?.agent === claim.agent && ended.award === claim.award && ended.end === 'released') return [];
-    return notHolder(state, claim, now, until) ?? endAttempt(state, 'released', reason, now, true);
+    return notHolder(state, claim, now, until) ?? endAttempt(state, { end: 'released', reason, cost }, now, true);
   };
 }
 
@@ -1063,7 +1165,7 @@ export function giveBack(
   now: Time,
 ): Decision<TaskState, TaskEvent> {
   return (state) =>
-    isHolder(state, claim) && tooLate(state, now) === undefined ? endAttempt(state, end, reason, now, true) : [];
+    isHolder(state, claim) && tooLate(state, now) === undefined ? endAttempt(state, { end, reason }, now, true) : [];
 }
 
 /**
@@ -1086,6 +1188,8 @@ export interface Peer {
   readonly profile: AgentProfile | undefined;
   readonly award: number;
   readonly receipt: string;
+  /** The receipt of what was reserved in budgets, if anything was. */
+  readonly budget?: string;
 }
 
 /** Gives the running task to another agent that the market could give it to. A new award, the same attempt. */
@@ -1108,6 +1212,7 @@ export function handOff(claim: Claim, to: Peer, note: string | undefined, now: T
           accept_by,
           reservation: to.receipt,
           note,
+          budget: to.budget,
         },
       },
     ];
@@ -1225,9 +1330,11 @@ export function timePassed(
     if (state.status === 'awarded')
       return lapsed(state, now, until) === undefined
         ? []
-        : endAttempt(state, 'lapsed', `not accepted by ${holder.accept_by}`, now, true);
+        : endAttempt(state, { end: 'lapsed', reason: `not accepted by ${holder.accept_by}` }, now, true);
     const leaseEnd = plusSeconds(latest(holder.lease_from, heartbeat), spec.lease_seconds);
-    return leaseEnd <= now ? endAttempt(state, 'expired', `no heartbeat for ${spec.lease_seconds} s`, now, true) : [];
+    return leaseEnd <= now
+      ? endAttempt(state, { end: 'expired', reason: `no heartbeat for ${spec.lease_seconds} s` }, now, true)
+      : [];
   };
 }
 
@@ -1237,11 +1344,16 @@ export interface Claim {
   readonly award: number;
 }
 
-function endAttempt(state: TaskState, end: AttemptEnd, reason: string, now: Time, retryable: boolean): TaskEvent[] {
+function endAttempt(
+  state: TaskState,
+  { end, reason, cost }: { readonly end: AttemptEnd; readonly reason: string; readonly cost?: number },
+  now: Time,
+  retryable: boolean,
+): TaskEvent[] {
   const spec = state.spec as TaskSpec;
   const { agent, award: number } = state.holder as Holder;
   const events: TaskEvent[] = [
-    { type: 'AttemptEnded', v: 1, data: { agent, award: number, attempt: state.attempts, end, reason } },
+    { type: 'AttemptEnded', v: 1, data: { agent, award: number, attempt: state.attempts, end, reason, cost } },
   ];
   if (!retryable || state.attempts >= spec.max_attempts) {
     events.push({

@@ -24,6 +24,7 @@ import {
 export const OBSTACLES = [
   'busy',
   'declined',
+  'over-budget',
   'paused',
   'too-much-effort',
   'task-too-weak',
@@ -33,10 +34,10 @@ export const OBSTACLES = [
   'lacks-capability',
   'kept-out',
   'not-registered',
-] as const satisfies readonly (Unfit | 'declined' | 'kept-out')[];
+] as const satisfies readonly (Unfit | 'declined' | 'kept-out' | 'over-budget')[];
 /** As much of what somebody wrote as stands in the sentence. */
 const LONGEST_REASON = 200;
-export type Obstacle = Unfit | 'declined' | 'kept-out';
+export type Obstacle = Unfit | 'declined' | 'kept-out' | 'over-budget';
 
 /**
  * Why a task does not move. Stable: programs may tell them apart. Where agents differ, the one that stands nearest to
@@ -71,7 +72,14 @@ export interface Look {
   readonly lending: number;
   /** Agents that have the capability which fewest have, or have bid: all of them, or as many as one look takes in. */
   readonly examined: readonly Bidder[];
+  readonly terms: Terms;
+}
+
+/** What people have set, as far as it concerns who gets a task. */
+export interface Terms {
   readonly pauses: PauseState;
+  /** Why no budget has enough for this agent to do the task; undefined when all have. */
+  readonly shortage: (bidder: Bidder) => string | undefined;
 }
 
 /** What a held task waits for, and until when that takes at most, as far as it is known. */
@@ -83,7 +91,7 @@ export interface Awaited {
 /**
  * Why this agent does not get the task; undefined when nothing stands in the way. What lasts comes before what passes.
  */
-export function obstacleOf(state: TaskState, bidder: Bidder, now: Time): Obstacle | undefined {
+export function obstacleOf(state: TaskState, bidder: Bidder, terms: Terms, now: Time): Obstacle | undefined {
   if (isKeptOut(state, bidder.id)) return 'kept-out';
   const found = unfit(
     bidder,
@@ -91,17 +99,14 @@ export function obstacleOf(state: TaskState, bidder: Bidder, now: Time): Obstacl
     strengthOf(state, now),
     hasBid(state, bidder.id) ? 'bid' : 'offer',
   );
-  return (found === undefined || found === 'busy') && hasDeclined(state, bidder.id, now) ? 'declined' : found;
+  if (found !== undefined && found !== 'busy') return found;
+  if (terms.shortage(bidder) !== undefined) return 'over-budget';
+  return hasDeclined(state, bidder.id, now) ? 'declined' : found;
 }
 
 /** An obstacle of one agent, in words. */
-export function obstacleText(
-  state: TaskState,
-  { id, state: agent, pending }: Bidder,
-  obstacle: Obstacle,
-  pauses: PauseState,
-  now: Time,
-): string {
+export function obstacleText(state: TaskState, bidder: Bidder, obstacle: Obstacle, terms: Terms, now: Time): string {
+  const { id, state: agent, pending } = bidder;
   const spec = state.spec as TaskSpec;
   const profile = agent.profile as AgentProfile;
   switch (obstacle) {
@@ -128,8 +133,10 @@ export function obstacleText(
       return `${id} takes at most ${profile.offer?.max_effort} s of effort, this one is ${spec.effort} s`;
     case 'declined':
       return `${id} has declined, and is asked again after ${(own(state.declined, id) as Decline).until}`;
+    case 'over-budget':
+      return `${id} would cost too much: ${terms.shortage(bidder)}`;
     case 'paused': {
-      const pause = agentPause(pauses, id, profile.pool);
+      const pause = agentPause(terms.pauses, id, profile.pool);
       return `${pause?.kind === 'pool' ? `${id} is of pool ${pause.name}, which is` : `${id} is`} ${pausedBy(pause)}`;
     }
     case 'busy':
@@ -147,6 +154,7 @@ function pausedBy(pause: Pause | undefined): string {
 const PLURAL: Readonly<Record<Obstacle, string>> = {
   busy: 'busy',
   declined: 'declined',
+  'over-budget': 'too expensive for a budget',
   paused: 'paused',
   'too-much-effort': 'for less effort only',
   'task-too-weak': 'for stronger tasks only',
@@ -171,7 +179,7 @@ export function whyNot(state: TaskState, look: Look, now: Time, awaited?: Awaite
   }
   if (status === 'awarded') return unaccepted(state, holder as Holder);
   if (status !== 'open') return undefined;
-  const pause = pauseOf(look.pauses, 'task_type', spec.task_type);
+  const pause = pauseOf(look.terms.pauses, 'task_type', spec.task_type);
   if (pause !== undefined)
     return { code: 'type-paused', text: `not awarded: tasks of ${spec.task_type} are ${pausedBy(pause)}` };
   if (ready_at > now) {
@@ -228,7 +236,7 @@ function unawarded(state: TaskState, spec: TaskSpec, look: Look, now: Time): Why
   }
   const groups = new Map<Obstacle, Bidder[]>();
   for (const bidder of look.examined) {
-    const obstacle = obstacleOf(state, bidder, now);
+    const obstacle = obstacleOf(state, bidder, look.terms, now);
     if (obstacle === undefined)
       return { code: 'award-under-way', text: `it is being awarded: ${bidder.id} could take it` };
     groups.set(obstacle, [...(groups.get(obstacle) ?? []), bidder]);
@@ -240,7 +248,7 @@ function unawarded(state: TaskState, spec: TaskSpec, look: Look, now: Time): Why
     groups.has(code) ? [{ code, bidders: groups.get(code) as Bidder[] }] : [],
   );
   const texts = found.map(({ code, bidders }) =>
-    groupText(state, code, bidders, bidders.length === total, look.pauses, now),
+    groupText(state, code, bidders, bidders.length === total, look.terms, now),
   );
   return {
     code: (found[0] as { code: Obstacle }).code,
@@ -255,11 +263,11 @@ function groupText(
   code: Obstacle,
   bidders: readonly Bidder[],
   all: boolean,
-  pauses: PauseState,
+  terms: Terms,
   now: Time,
 ): string {
   const [first] = bidders as [Bidder];
-  const example = obstacleText(state, first, code, pauses, now);
+  const example = obstacleText(state, first, code, terms, now);
   if (bidders.length === 1) return example;
   const n = all ? `all ${bidders.length}` : `${bidders.length}`;
   if (code !== 'busy') return `${n} ${PLURAL[code]} (${example}, …)`;

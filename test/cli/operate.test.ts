@@ -45,6 +45,10 @@ test('every command tells what it does, with examples', async () => {
     'stop',
     'stops',
     'lift',
+    'budgets',
+    'budget',
+    'unbudget',
+    'raise',
     'blob',
     'doctor',
     'register',
@@ -69,6 +73,7 @@ test('lists that are empty say so', async () => {
     ['channels', 'There is no channel'],
     ['paused', 'Nothing is paused'],
     ['stops', 'Nothing is stopped'],
+    ['budgets', 'Nothing has a budget'],
     ['rounds', 'Nothing was found'],
     ['oversight', 'No kind has rules of its own'],
   ] as const) {
@@ -123,6 +128,43 @@ test('a type that is paused waits, and goes on when it is resumed', async () => 
   expect((await run('resume', 'type', 'night.work')).code).toBe(0);
   await eventually(async () => (await statusOf('n-1')) === 'awarded');
 }, 60_000);
+
+test('budgets are set, shown and removed; a task that costs more waits for a person', async () => {
+  const purse = (...args: string[]) => run('--tenant', 'purse', ...args);
+  const own = new Formicary({ url: host.url, tenant: 'purse', principal: 'human:ada' });
+  try {
+    expect((await purse('budget', 'pool', 'paid', '0.000012', '--reason', 'a pilot')).stdout).toContain(
+      'pool paid may cost 0.000012 USD',
+    );
+    expect((await purse('budget', 'pool', 'paid', '0.0000001', '--reason', 'x')).stderr).toContain('six digits');
+    await own.as('paid-1').agents.register({ agent_type: 'paid.work', pool: 'paid', capacity: 1 });
+    await own.tasks.post({
+      id: 'paid-t',
+      task_type: 'paid.work',
+      accept_seconds: 600,
+      lease_seconds: 600,
+      estimated_cost_micro_usd: 10,
+    });
+    await eventually(async () => (await own.tasks.get('paid-t')).status === 'awarded');
+    expect((await purse('budgets')).stdout).toMatch(/pool +paid +0\.000012 USD +0\.000012 USD +0\.00 USD +0\.00 USD/);
+    expect((await purse('budgets', '--reservations')).stdout).toMatch(/paid-t +1 +paid-1 .*pool paid/);
+    await own.as('paid-1').tasks.accept('paid-t', { award: 1 });
+    await expect(
+      own.as('paid-1').tasks.progress('paid-t', { award: 1, fraction: 0.5, cost_micro_usd: 20 }),
+    ).rejects.toMatchObject({ problem: { type: expect.stringContaining('over-budget') } });
+    expect((await purse('stops')).stdout).toMatch(/task +paid-t +quarantine/);
+    expect((await purse('raise', 'paid-t', '1', '--reason', 'go on')).stderr).toContain('raise the budget');
+    expect((await purse('budget', 'pool', 'paid', '1.5', '--per', 'day', '--reason', 'more')).code).toBe(0);
+    expect((await purse('raise', 'paid-t', '1', '--reason', 'go on')).stdout).toContain('goes on');
+    expect((await purse('stops')).stdout).toContain('Nothing is stopped');
+    await own.as('paid-1').tasks.complete('paid-t', { award: 1, result: 1, cost_micro_usd: 30 });
+    await eventually(async () => (await own.budgets.list())[0]?.spent_micro_usd === 30);
+    expect((await purse('unbudget', 'pool', 'paid', '--reason', 'over')).stdout).toContain('may cost anything again');
+    expect((await purse('unbudget', 'pool', 'paid', '--reason', 'over')).stdout).toContain('had no budget');
+  } finally {
+    own.close();
+  }
+}, 120_000);
 
 test('an agent that is stopped says why, gives back what it holds, and goes on when it is lifted', async () => {
   await client.as('halt-1').agents.register({ agent_type: 'halt.work', capacity: 1 });

@@ -11,6 +11,7 @@ import './api/operation';
 import './api/identity';
 import './api/stops';
 import './api/policy';
+import './api/budgets';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';
 import { call } from './support';

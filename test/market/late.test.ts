@@ -160,6 +160,7 @@ lines(
     giveBack: 'asked below: nothing is refused, nothing is done',
     takeBack: 'asked below: nothing is refused, nothing is done',
     voidAward: 'keeps a number from being awarded, which is right at any time',
+    notPartOf: 'asked of the task that it is a part of, whatever has become of that',
     settleChallenge: 'a verdict that comes too late counts as well',
     extendChallenge: 'moves an end',
     timePassed: 'what the end itself means',

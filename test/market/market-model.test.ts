@@ -6,7 +6,7 @@
  * failure).
  */
 import fc from 'fast-check';
-import type { Mishap } from '../support/stage';
+import { type Mishap, TENANT } from '../support/stage';
 import { Run } from './market-run';
 import { AGENTS, type Command, type How, type Pace, type Step, TASKS, type Which, type Who } from './market-steps';
 
@@ -47,6 +47,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
           retry_seconds: fc.constantFrom(0, 1, 10),
           lease_seconds: fc.constantFrom(30, 200),
           effort: fc.constantFrom(1, 100),
+          estimated_cost_micro_usd: fc.constantFrom(5, 5, 20, undefined),
         }),
         deadline: fc.integer({ min: 10, max: 200 }),
       },
@@ -82,10 +83,24 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       ),
       task: which,
       who,
+      cost: fc.constantFrom(undefined, 1, 6),
     }),
   },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('hand-off' as const), task: which, who, agent }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('cancel' as const, 'redrive' as const), task: which }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('budget' as const),
+      whose: fc.constantFrom(
+        { kind: 'tenant' as const, name: TENANT },
+        { kind: 'pool' as const, name: 'workers' },
+        { kind: 'agent_type' as const, name: 'type.ann' },
+        { kind: 'agent' as const, name: 'bob' },
+      ),
+      limit: fc.constantFrom(0, 10, 30, 60, 1_000),
+    }),
+  },
 );
 
 const how: fc.Arbitrary<How> = fc.record({
@@ -133,6 +148,7 @@ const CALLS: readonly (readonly [string, readonly Exclude<Mishap, undefined>[]])
   ['store.append', ['fails', 'loses', 'slow']],
   // Later than a reservation waits: the sweep comes first.
   ['task.append', ['fails', 'loses', 'late']],
+  ['budget.append', ['fails', 'loses', 'late']],
   ['store.read', ['fails']],
   ['store.head', ['fails']],
   ['views.put', ['fails', 'loses', 'slow']],

@@ -1,9 +1,10 @@
 /** The whole under a run of commands, with what must hold of it at every moment. */
 import type { Append } from '../../app/engine/ports';
+import { budgetDecider, type BudgetState, budgetStream, reserveBudget } from '../../domain/budgets/budget';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { secondsBetween } from '../../domain/kernel/time';
-import { agentDecider, type AgentState, slotsInUse } from '../../domain/market/agent';
+import { agentDecider, type AgentProfile, type AgentState, slotsInUse } from '../../domain/market/agent';
 import { bidOf } from '../../domain/market/fit';
 import {
   type Claim,
@@ -18,11 +19,14 @@ import {
 import { agents as agentsView } from '../../projections/market/agents';
 import { tasks as tasksView } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
+import { brokenBudgets } from '../support/budget-rules';
 import { brokenRules } from '../support/log-rules';
 import { ModelRun } from '../support/model-run';
 import { shuffleFeed } from '../support/shuffle';
 import { agentOf, as, later, newKey, type Process, profile, spec, taskOf, TENANT, turns } from '../support/stage';
 import { AGENTS, type Command, type How, type Step, TASKS, WANTS, type Which, type Who } from './market-steps';
+
+const PERSON = { principal: { tenant: TENANT, id: 'human:ada', kind: 'human', level: 'critical' } } as const;
 
 export class Run extends ModelRun {
   private readonly mute = new Set<string>();
@@ -145,13 +149,14 @@ export class Run extends ModelRun {
   }
 
   private async ask(
-    { colony: { agents, tasks } }: Process,
+    { colony: { agents, tasks, budgets } }: Process,
     step: Command,
     task: string,
     claim: Claim,
     key: string | undefined,
   ) {
     const of = (id: string) => as(id, key);
+    const spending = { ...claim, ...('cost' in step && step.cost !== undefined ? { cost: step.cost } : {}) };
     switch (step.do) {
       case 'register': {
         const now = this.stage.now;
@@ -184,23 +189,27 @@ export class Run extends ModelRun {
       case 'decline':
         return await tasks.decline(of(claim.agent), task, claim, 'busy');
       case 'progress':
-        return await tasks.progress(of(claim.agent), task, claim, 0.5);
+        return await tasks.progress(of(claim.agent), task, spending, 0.5);
       case 'complete':
-        return await tasks.complete(of(claim.agent), task, claim, { by: claim.agent });
+        return await tasks.complete(of(claim.agent), task, spending, { by: claim.agent });
       case 'complete-at-once':
-        return await tasks.completeAtOnce(of(claim.agent), task, claim, { by: claim.agent });
+        return await tasks.completeAtOnce(of(claim.agent), task, spending, { by: claim.agent });
       case 'fail':
-        return await tasks.fail(of(claim.agent), task, claim, 'broken', true);
+        return await tasks.fail(of(claim.agent), task, spending, 'broken', true);
       case 'give-up':
-        return await tasks.fail(of(claim.agent), task, claim, 'hopeless', false);
+        return await tasks.fail(of(claim.agent), task, spending, 'hopeless', false);
       case 'release':
-        return await tasks.release(of(claim.agent), task, claim, 'no time');
+        return await tasks.release(of(claim.agent), task, spending, 'no time');
       case 'hand-off':
         return await tasks.handOff(of(claim.agent), task, claim, step.agent);
       case 'cancel':
         return await tasks.cancel(of('poster'), task, 'no need');
       case 'redrive':
         return await tasks.redrive(of('poster'), task);
+      case 'budget': {
+        const limit = { limit: step.limit, period: 'total' } as const;
+        return await budgets.set({ ...of('human:ada'), ...PERSON }, step.whose, limit, 'the pilot');
+      }
     }
   }
 
@@ -292,7 +301,8 @@ export class Run extends ModelRun {
     await this.pass(10);
     // After failures wake-ups may be missing; then the sweep, which a running colony does every few seconds, finds the
     // rest.
-    if (this.disturbed) {
+    // And whoever waited for a budget is looked at then, where its slot serves somebody else.
+    if (this.disturbed || this.hasBudgets()) {
       for (const { colony } of this.stage.living) {
         if (this.shared) await colony.fillBooks();
         await colony.market.sweep();
@@ -327,7 +337,8 @@ export class Run extends ModelRun {
           (slotsInUse(who) === 0 && who.profile?.offer != null
             ? bidOf(entry, state.spec as TaskSpec, strength, 'help')
             : undefined);
-        if (fits !== undefined) this.wrong.push(`${id} is open and ${name} could take it (${fits.source})`);
+        if (fits !== undefined && this.affords(id, state.spec as TaskSpec, name, who))
+          this.wrong.push(`${id} is open and ${name} could take it (${fits.source})`);
       }
     }
     // A parked commit is taken up by one process, so that after failures the books of the others may lack it.
@@ -354,9 +365,28 @@ export class Run extends ModelRun {
     }
   }
 
-  /** Enough agents come, and time passes: every task ends. */
+  private hasBudgets(): boolean {
+    return Object.keys(this.ledger().budgets).length > 0;
+  }
+
+  private ledger(): BudgetState {
+    return this.stage.fold(budgetDecider, budgetStream(TENANT)).state;
+  }
+
+  /** Whether the budgets have enough for this agent to do the task. */
+  private affords(task: string, { estimated_cost_micro_usd: estimate }: TaskSpec, agent: string, who: AgentState) {
+    const { pool, agent_type } = who.profile as AgentProfile;
+    const amount = estimate === undefined ? undefined : Math.ceil(estimate * 1.2);
+    const now = this.stage.now;
+    const request = { tenant: TENANT, task, award: 0, agent, pool, agent_type, estimate, amount, expires: now };
+    return !(reserveBudget(request, now)(this.ledger()) instanceof Rejection);
+  }
+
+  /** Enough agents come, there is money for all, and time passes: every task ends. */
   private async finish(): Promise<void> {
     this.mute.clear();
+    for (const { kind, name } of Object.values(this.ledger().budgets))
+      await this.on(0).colony.budgets.remove(PERSON, { kind, name }, 'no more');
     await this.on(0).colony.agents.register(as('zed'), 'zed', profile({ capabilities: { x: 1, y: 1 }, capacity: 50 }));
     for (let round = 0; round < 60 && this.tasks().some(({ state }) => isAlive(state)); round += 1) {
       await this.settle();
@@ -370,11 +400,17 @@ export class Run extends ModelRun {
 
   private async verify(): Promise<void> {
     const log = this.stage.log();
-    this.wrong.push(...brokenRules(log), ...this.stage.chainFaults().map(({ message }) => message));
+    this.wrong.push(
+      ...brokenRules(log),
+      ...brokenBudgets(log),
+      ...this.stage.chainFaults().map(({ message }) => message),
+    );
     for (const { id, state } of this.agents()) {
       for (const [held, slot] of Object.entries(state.slots))
         this.wrong.push(`${id} still has a slot for ${held} under award ${slot.award}`);
     }
+    for (const open of Object.values(this.ledger().reservations))
+      this.wrong.push(`still reserved: ${JSON.stringify(open)}`);
     if (!this.wasLate) this.tooEarly();
     await this.viewsAreFolds();
     await this.treesAreWhole();

@@ -1,4 +1,5 @@
 /** What agents and requesters may ask of the market, and what may befall it meanwhile. */
+import type { BudgetedThing } from '../../domain/budgets/budget';
 import type { TaskSpec, TaskState } from '../../domain/market/task';
 import type { Mishap } from '../support/stage';
 
@@ -44,9 +45,12 @@ export type Command =
       readonly do: 'accept' | 'decline' | 'progress' | 'complete' | 'complete-at-once' | 'fail' | 'give-up' | 'release';
       readonly task: Which;
       readonly who: Who;
+      /** What it has cost, where that is said: what was reserved at most, while the work goes on. */
+      readonly cost?: number;
     }
   | { readonly do: 'hand-off'; readonly task: Which; readonly who: Who; readonly agent: string }
-  | { readonly do: 'cancel' | 'redrive'; readonly task: Which };
+  | { readonly do: 'cancel' | 'redrive'; readonly task: Which }
+  | { readonly do: 'budget'; readonly whose: BudgetedThing; readonly limit: number };
 
 export type Step =
   | (Command & How)

@@ -139,7 +139,7 @@ describe.each([1, 2])('of %i processes', (processes) => {
     const reserved = await stage.colony.market.reserve(
       'acme',
       'ann',
-      { task: 't', task_type: 'job', award: 2, now: stage.now },
+      { task: 't', spec: spec(), award: 2, now: stage.now },
       task('t').correlation_id,
       undefined,
     );

@@ -75,6 +75,7 @@ interface Case {
   readonly able?: readonly [number, number];
   readonly lending?: number;
   readonly pauses?: PauseState;
+  readonly shortage?: string;
   readonly awaited?: Awaited;
 }
 
@@ -84,13 +85,19 @@ function told({
   able = [agents.length, agents.length],
   lending = 0,
   pauses = pauseDecider.initial,
+  shortage,
   awaited,
 }: Case) {
   const counts = [
     { capability: 'legal.level', agents: able[0] },
     { capability: 'contract', agents: able[1] },
   ];
-  return whyNot({ ...open, ...state }, { able: counts, lending, examined: agents, pauses }, NOW, awaited);
+  return whyNot(
+    { ...open, ...state },
+    { able: counts, lending, examined: agents, terms: { pauses, shortage: () => shortage } },
+    NOW,
+    awaited,
+  );
 }
 
 const FIVE = ['lev-1', 'lev-2', 'lev-3', 'lev-4', 'lev-5'];
@@ -186,6 +193,11 @@ test.each<[WhyCode, string, Case]>([
     'paused',
     `not awarded: 1 agent of legal.level; lev-1 is of pool legal, which is paused by human:ada since ${BEFORE}: an audit runs`,
     { agents: [agent('lev-1', {}, {}, { paused: true })], pauses: paused('pool', 'legal') },
+  ],
+  [
+    'over-budget',
+    'not awarded: 1 agent of legal.level; lev-1 would cost too much: pool legal has 3 left',
+    { agents: [agent('lev-1')], shortage: 'pool legal has 3 left' },
   ],
   [
     'type-paused',

@@ -72,6 +72,7 @@ describe('the embedded profile', () => {
     admission: true,
     maxClockBehindSeconds: 600,
     maxFeedSilenceSeconds: 10,
+    budgetSafety: 1.2,
     secrets: [],
     issuers: [],
     devHeaders: false,

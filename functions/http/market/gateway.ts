@@ -146,21 +146,22 @@ function runHolder(
 ): Promise<Came> {
   const { task, agent, award } = command;
   const claim = { agent, award };
+  const spending = 'cost_micro_usd' in command ? { ...claim, cost: command.cost_micro_usd } : claim;
   switch (command.do) {
     case 'accept':
       return tasks.accept(context, task, claim);
     case 'decline':
       return tasks.decline(context, task, claim, command.reason);
     case 'progress':
-      return tasks.progress(context, task, claim, command.fraction, command.note);
+      return tasks.progress(context, task, spending, command.fraction, command.note);
     case 'complete':
       return command.accept === true
-        ? tasks.completeAtOnce(context, task, claim, command.result)
-        : tasks.complete(context, task, claim, command.result);
+        ? tasks.completeAtOnce(context, task, spending, command.result)
+        : tasks.complete(context, task, spending, command.result);
     case 'fail':
-      return tasks.fail(context, task, claim, command.reason, command.retryable);
+      return tasks.fail(context, task, spending, command.reason, command.retryable);
     case 'release':
-      return tasks.release(context, task, claim, command.reason);
+      return tasks.release(context, task, spending, command.reason);
     case 'handoff':
       return tasks.handOff(context, task, claim, command.to, command.note);
   }

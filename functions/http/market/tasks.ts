@@ -1,11 +1,10 @@
 /** `/v1/tasks`: posting, bidding, holding, completing. */
 import { type RequestContext, settled } from '../../../app/engine/command';
 import { specOf, taskAnswer } from '../../../app/market/task-answer';
-import type { TaskOutcome, Tasks } from '../../../app/market/tasks';
+import type { Spending, TaskOutcome, Tasks } from '../../../app/market/tasks';
 import { tasks } from '../../../contract/market/tasks';
 import { Rejection } from '../../../domain/kernel/decider';
 import { toMillis } from '../../../domain/kernel/time';
-import type { Claim } from '../../../domain/market/task';
 import { bind } from '../../bind';
 import {
   actingAgent,
@@ -75,7 +74,7 @@ bind(tasks.candidates, async (colony, call) => {
   const { tenant } = call.principal;
   const { limit, continuation } = call.query;
   const { state, stream } = existing('task', id, await colony.tasks.load(tenant, id));
-  const found = colony.whyNots.candidates(tenant, state, limit, continuation);
+  const found = colony.whyNots.candidates({ stream, state }, limit, continuation);
   return pageOf(call, found.candidates, found.continuation, {
     able: found.able,
     why: await colony.whyNots.of(stream, state),
@@ -103,13 +102,20 @@ bind(tasks.withdrawBid, async ({ tasks }, call) =>
   answered(call, await tasks.withdrawBid(contextOf(call), call.params.id, actingAgent(call, call.body.agent))),
 );
 
+interface ClaimBody {
+  readonly agent?: string;
+  readonly award: number;
+  readonly cost_micro_usd?: number;
+}
+
 /** Runs a command of whoever holds the task, for the caller or the agent that it names. */
-async function claimed<C extends Call<ById, unknown, { readonly agent?: string; readonly award: number }>>(
+async function claimed<C extends Call<ById, unknown, ClaimBody>>(
   call: C,
-  command: (context: RequestContext, id: string, claim: Claim, body: C['body']) => ReturnType<Tasks['accept']>,
+  command: (context: RequestContext, id: string, claim: Spending, body: C['body']) => ReturnType<Tasks['accept']>,
 ) {
   const { body, params } = call;
-  const claim = { agent: actingAgent(call, body.agent), award: body.award };
+  const { award, cost_micro_usd: cost } = body;
+  const claim = { agent: actingAgent(call, body.agent), award, ...(cost === undefined ? {} : { cost }) };
   return answered(call, await command(contextOf(call), params.id, claim, body));
 }
 

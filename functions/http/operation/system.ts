@@ -52,7 +52,7 @@ bind(system.status, async (colony, { principal }) => {
     body: {
       feed,
       views: colony.views.status().map((view) => ({ ...view, lag })),
-      open_tasks: colony.market.tasks.size,
+      open_tasks: colony.market.tasks.count(principal.tenant),
       stopped: (await colony.stops.concerning(principal.tenant)).length,
       waiting: await colony.whyNots.groups(principal.tenant),
       clock: colony.clockCheck.status(),

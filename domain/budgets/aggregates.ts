@@ -1,0 +1,4 @@
+/** The aggregates of budgets. */
+import { budgetDecider } from './budget';
+
+export const budgetsAggregates = [budgetDecider] as const;

@@ -104,7 +104,7 @@ function charged(state: BudgetState, of: Pick<Reservation, 'charges' | 'part_of'
 export function settled(state: BudgetState, key: string, cost: number, now: Time): BudgetState {
   const open = own(state.reservations, key);
   if (open === undefined) return state;
-  let next = open.drawn === 0 ? state : orphaned(state, key, open);
+  let next = orphaned(state, key, open);
   const closed = own(next.reservations, key) as Reservation;
   const total = cost + closed.settled;
   next = charged(next, closed, -heldBy(closed));

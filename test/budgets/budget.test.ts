@@ -348,6 +348,15 @@ describe('sub-tasks', () => {
       });
   });
 
+  test('that hold nothing yet outlast the whole like any other', () => {
+    const free = reserved({ ...part, estimate: 0, amount: 0, charges: [], part_of: 't 1 ann' });
+    given(budgetDecider, [set(), reserved(), free])
+      .when(settleReservation(AWARD, RECEIPT, 5, 'completed', NOW))
+      .thenState((state) =>
+        expect(reservationOf(state, 'part')).toMatchObject({ charges: ['pool finance'], part_of: undefined }),
+      );
+  });
+
   test('without a reservation of the whole they are charged like any other', () => {
     given(budgetDecider, [set({ kind: 'pool', name: 'hr' })])
       .when(reserveBudget(child(), NOW))

@@ -112,6 +112,8 @@ export class Run extends ModelRun {
       case 'again': {
         const { colony } = this.on(step.on);
         const page = shuffleFeed(this.stage.log().slice(step.from, step.from + step.count), step.seed);
+        // As a trigger has it: what comes after a pause is not acted upon before the others have been heard.
+        await colony.peers.look().catch((error: unknown) => this.thrown(step, error));
         await colony.reactions.handle(page).catch((error: unknown) => this.thrown(step, error));
         await colony.views.handle(page).catch((error: unknown) => this.thrown(step, error));
         return;

@@ -184,6 +184,8 @@ export class Run extends CheckedRun {
       case 'again': {
         const page = shuffleFeed(this.stage.log().slice(step.from, step.from + step.count), step.seed);
         const { colony } = this.on(step.on);
+        // As a trigger has it: what comes after a pause is not acted upon before the others have been heard.
+        await colony.peers.look().catch((error: unknown) => this.thrown(step, error));
         await colony.decisions.handle(page).catch((error: unknown) => this.thrown(step, error));
         await colony.views.handle(page).catch((error: unknown) => this.thrown(step, error));
         return;

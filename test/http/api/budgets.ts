@@ -20,9 +20,12 @@ describe('budgets', () => {
       budget: { kind: 'pool', name: 'clerks', limit_micro_usd: 30, period: 'month', left_micro_usd: 30 },
     });
     await ada.register({ pool: 'clerks', capacity: 5 });
-    for (const id of ['b1', 'b2', 'b3']) await post(api, { id, ...KEPT, estimated_cost_micro_usd: 10 });
-    await ada.awarded('b1');
-    await ada.awarded('b2');
+    const estimated_cost_micro_usd = 10;
+    for (const id of ['b1', 'b2']) {
+      await post(api, { id, ...KEPT, estimated_cost_micro_usd });
+      await ada.awarded(id);
+    }
+    await post(api, { id: 'b3', ...KEPT, estimated_cost_micro_usd });
     expect(await eventually(async () => (await read(api, 'b3')).why?.code)).toBe('over-budget');
     expect((await read(api, 'b3')).why.text).toContain('pool clerks has 6 of 30 micro-USD left');
     const { value, pages } = await everything(api, '/v1/budgets/reservations?limit=1');

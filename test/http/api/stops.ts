@@ -27,8 +27,8 @@ describe('stops', () => {
       stopped: { kind: 'agent', name: 'ada', effect: 'quarantine', reason: 'it pays twice' },
       detail: expect.stringContaining('agent ada is in quarantine'),
     });
-    expect((await read(api, 'held')).history).toMatchObject([{ agent: 'ada', end: 'released' }]);
     expect(await bob.awarded('held')).toBe(2);
+    expect((await read(api, 'held')).history).toMatchObject([{ agent: 'ada', end: 'released' }]);
     const lift = '/v1/stops/agent/ada/lift';
     expect(slug(await api(lift, { as: 'human:ada', json: { reason: 'let me' } }))).toBe('403 own-stop');
     expect(slug(await api(lift, { as: 'service:ops', json: { reason: 'let it' } }))).toBe('403 person-lifts');

@@ -45,7 +45,8 @@ check('bundle', () => {
     const stale = BUNDLE.filter((name) => changed(name, join(POLICIES, 'bundle')));
     buildOdd(work);
     if (changed('policy.wasm', ODD)) stale.push('the WebAssembly of the tests');
-    if (stale.length > 0) throw new Error(`${stale.join(', ')} is not what the rules compile to: npm run policy:build`);
+    if (stale.length > 0)
+      throw new Error(`${stale.join(', ')} is not what the rules compile to: npm run policy:build -- --tests`);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

@@ -111,6 +111,25 @@ export type Query = Readonly<Record<string, string | number | boolean | undefine
 /** What a wait counts as at least, of those that a host asks for: one that asks for none is not asked for ever. */
 const LEAST_TOLD_MS = 50;
 
+/** The tries of one request, the one that is made now among them. */
+class Tries {
+  /** Those that count. */
+  counted = 1;
+  private toldMs = 0;
+
+  constructor(private readonly retry: Required<RetryOptions>) {}
+
+  get isLast(): boolean {
+    return this.counted >= this.retry.attempts;
+  }
+
+  /** Another one begins, after a wait that an answer has asked for. */
+  add(waitMs = 0): void {
+    if (waitMs > 0) this.toldMs += Math.max(waitMs, LEAST_TOLD_MS);
+    if (waitMs === 0 || this.toldMs > this.retry.maxWaitMs) this.counted += 1;
+  }
+}
+
 /**
  * Failures in a row after which a host counts as gone; how long one request is given then to find out otherwise before
  * another may, and how long it is left alone after one has failed.
@@ -288,18 +307,17 @@ export class Session {
   ): Promise<readonly ItemOf<R>[]> {
     const { idempotencyKey = crypto.randomUUID(), signal, signOfLife } = options;
     const { path, body } = partsOf(key, request);
-    for (let attempt = 1; ; attempt += 1) {
+    for (const tries = new Tries(this.retry); ;) {
       const { value } = await this.command<{ value: (ItemOf<R> & Refusable)[] }>('POST', path, body, {
         ...options,
         idempotencyKey,
       });
       const waiting = value.flatMap(({ problem }) => (problem?.status === 503 ? [problem] : []));
-      if (waiting.length === 0 || idempotencyKey === false || attempt >= this.retry.attempts) return value;
+      if (waiting.length === 0 || idempotencyKey === false || tries.isLast) return value;
       const seconds = Math.max(
         ...waiting.map(({ retryAfterSeconds }) => (typeof retryAfterSeconds === 'number' ? retryAfterSeconds : 0)),
       );
-      await this.pause(attempt - 1, signal, Math.min(1_000 * seconds, this.retry.maxWaitMs));
-      await this.inBudget(signal, signOfLife);
+      await this.again(tries, Math.min(1_000 * seconds, this.retry.maxWaitMs), { signal, signOfLife });
     }
   }
 
@@ -349,26 +367,32 @@ export class Session {
 
   private async send(request: TransportRequest, repeatable: boolean, signOfLife?: boolean): Promise<TransportResponse> {
     checkPath(request.path);
-    let told = 0;
-    for (let attempt = 1; ; attempt += 1) {
-      const last = !repeatable || attempt >= this.retry.attempts;
+    for (const tries = new Tries(this.retry); ;) {
+      const last = !repeatable || tries.isLast;
       let waitMs = 0;
       try {
         const headers = [...(await this.identity()), ...request.headers];
         const response = await this.circuit.send(this.transport, { ...request, headers });
         if (response.status < 300) return response;
-        if (response.status === 401 && this.caller.credentials?.refused() === true) continue;
+        if (response.status === 401 && this.caller.credentials?.refused() === true) {
+          tries.add();
+          continue;
+        }
         waitMs = retryAfter(response);
         if (last || waitMs > this.retry.maxWaitMs || (response.status !== 429 && response.status !== 503))
           throw refused(response.status, response.body);
       } catch (error) {
         if (last || !(error instanceof ConnectionError)) throw inOurTerms(error);
       }
-      await this.pause(attempt - 1, request.signal, waitMs);
-      await this.inBudget(request.signal, signOfLife);
-      told += Math.max(waitMs, LEAST_TOLD_MS);
-      if (waitMs > 0 && told <= this.retry.maxWaitMs) attempt -= 1;
+      await this.again(tries, waitMs, { signal: request.signal, signOfLife });
     }
+  }
+
+  /** Waits for the next try of a request. */
+  private async again(tries: Tries, waitMs: number, { signal, signOfLife }: SendOptions): Promise<void> {
+    await this.pause(tries.counted - 1, signal, waitMs);
+    await this.inBudget(signal, signOfLife);
+    tries.add(waitMs);
   }
 
   private headersOf(options: ReadOptions | undefined): string[] {

@@ -142,7 +142,8 @@ export class Transactor extends Streams {
     // In the order of the canonical form, which spares a copy.
     const { approval } = context;
     const receipt: PolicyReceipt = { approval, bundle, decision, entrypoint, facts: factsOf(request), input };
-    const refused = await this.refusedBy(answer, context);
+    const refusal = this.refusedBy(answer, context);
+    const refused = refusal instanceof Promise ? await refusal : refusal;
     if (refused !== undefined) {
       await this.denials.record(context, stream, receipt, reasons);
       return { ok: false, rejection: refused };

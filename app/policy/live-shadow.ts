@@ -39,6 +39,7 @@ export class LiveShadow {
   private leave: (() => void) | undefined;
   private waiting: (readonly [PolicyRequest, PolicyAnswer])[] = [];
   private loading: Promise<void> = Promise.resolve();
+  private comparing = false;
 
   constructor(
     private readonly policy: PolicyInEffect,
@@ -101,7 +102,20 @@ export class LiveShadow {
     if (answer.bundle !== running.inForce) running = this.begin(running.bundle, answer.bundle);
     running.asked += 1;
     if (this.waiting.length >= MAX_WAITING) running.notCompared += 1;
-    else if (this.waiting.push([request, answer]) === 1) setImmediate(() => this.compare(AT_ONCE));
+    else {
+      this.waiting.push([request, answer]);
+      this.schedule();
+    }
+  }
+
+  private schedule(): void {
+    if (this.comparing) return;
+    this.comparing = true;
+    setImmediate(() => {
+      this.comparing = false;
+      this.compare(AT_ONCE);
+      if (this.waiting.length > 0) this.schedule();
+    });
   }
 
   private compare(most: number): void {
@@ -109,6 +123,5 @@ export class LiveShadow {
     if (running === undefined) return;
     for (const [request, answer] of this.waiting.splice(0, most))
       running.comparison.add(request, answer, decide(running.bundle, request));
-    if (this.waiting.length > 0) setImmediate(() => this.compare(AT_ONCE));
   }
 }

@@ -8,7 +8,7 @@ import { budgetDecider, budgetStream } from '../../domain/budgets/budget';
 import { leftOf } from '../../domain/budgets/ledger';
 import { taskDecider, type TaskSpec } from '../../domain/market/task';
 import { brokenBudgets } from '../support/budget-rules';
-import { as, profile, spec, Stage, type StageOptions, taskOf, TENANT, turns, types } from '../support/stage';
+import { as, hangsAt, profile, spec, Stage, type StageOptions, taskOf, TENANT, turns, types } from '../support/stage';
 
 let stage: Stage;
 afterEach(() => stage.end());
@@ -339,13 +339,7 @@ describe.each<[string, number, StageOptions]>([
     await limit(12);
     await register('ann');
     await stage.settled();
-    stage.mishaps = (port, method, [append]) =>
-      port === 'store' &&
-      method === 'append' &&
-      (append as Append).stream === taskOf('t') &&
-      (append as Append).commits.some(({ body }) => body.includes('TaskAwarded'))
-        ? 'hangs'
-        : undefined;
+    stage.mishaps = hangsAt(taskOf('t'), 'TaskAwarded');
     await post('t');
     if (options.shared === true) void stage.settled();
     for (let i = 0; i < 2_000 && Object.keys(ledger().reservations).length === 0; i += 1) await turns(1);

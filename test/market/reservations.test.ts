@@ -6,7 +6,7 @@ import type { Append } from '../../app/engine/ports';
 import { agentDecider } from '../../domain/market/agent';
 import { taskDecider, type TaskEvent } from '../../domain/market/task';
 import { brokenRules } from '../support/log-rules';
-import { agentOf, as, type Process, profile, spec, Stage, taskOf, turns, types } from '../support/stage';
+import { agentOf, as, hangsAt, type Process, profile, spec, Stage, taskOf, turns, types } from '../support/stage';
 import { ALLOW } from '../support/transacting';
 
 let stage: Stage;
@@ -109,13 +109,7 @@ describe.each([1, 2])('of %i processes', (processes) => {
 
   test('whoever dies between a reservation and its award leaves a slot that is free again, and an award that can’t come any more', async () => {
     await register('ann');
-    stage.mishaps = (port, method, [append]) =>
-      port === 'store' &&
-      method === 'append' &&
-      (append as Append).stream === taskOf('t') &&
-      (append as Append).commits.some(({ body }) => body.includes('TaskAwarded'))
-        ? 'hangs'
-        : undefined;
+    stage.mishaps = hangsAt(taskOf('t'), 'TaskAwarded');
     await stage.colony.tasks.post(as('poster'), 't', spec());
     for (let i = 0; i < 200 && slots('ann').length === 0; i += 1) await turns(1);
     expect([slots('ann'), task('t').status]).toEqual([['t'], 'open']);

@@ -20,6 +20,7 @@ import { Colony, type ConsumerGroup } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import type {
   Anchor,
+  Append,
   Checkpoint,
   EventStore,
   Keys,
@@ -50,6 +51,17 @@ export const TENANT = 'acme';
  */
 export type Mishap = 'fails' | 'loses' | 'slow' | 'late' | 'hangs' | undefined;
 export type Mishaps = (port: string, method: string, args: readonly unknown[]) => Mishap | Promise<void>;
+
+/** An append to the stream with an event of this type hangs. */
+export function hangsAt(stream: string, type: string): Mishaps {
+  return (port, method, [append]) =>
+    port === 'store' &&
+    method === 'append' &&
+    (append as Append).stream === stream &&
+    (append as Append).commits.some(({ body }) => body.includes(type))
+      ? 'hangs'
+      : undefined;
+}
 
 /** Calls that answer at once and can't fail. */
 const PLAIN = new Set(['onAppend', 'beat', 'forget']);

@@ -150,6 +150,8 @@ export class Run extends CheckedRun {
         await this.pass(step.seconds);
         return;
       case 'jump':
+        // The clock of one process never goes back: whatever was decided by a later time is written with that time.
+        if (step.seconds < 0) await this.settle();
         this.stage.clock.time += step.seconds * 1000;
         return;
       case 'pause': {

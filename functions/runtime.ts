@@ -132,8 +132,8 @@ setEdge({
   admitsStill(work, { tenant }) {
     return opened?.colony.admission.askAgain(work, tenant, performance.now()) ?? 0;
   },
-  turn({ tenant }) {
-    return opened?.colony.fairQueue.turn(tenant);
+  turn({ tenant }, bytes) {
+    return opened?.colony.fairQueue.turn(tenant, bytes);
   },
   charge(work, { tenant, id }, cost) {
     opened?.colony.admission.charge(work, tenant, cost);

@@ -1,10 +1,13 @@
-/** Bodies of requests on their way in: each of them bounded, and all of them together. */
-import type { IncomingMessage } from 'node:http';
+/** Bodies of requests until they are answered: each of them bounded, and all of them together. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Problem } from '../functions/edge/problem';
 
 /** Bytes; smaller limits belong to the routes. */
 const MOST_OF_ONE = 8_000_000;
-/** Bytes that all bodies under way may hold together: whoever begins many and ends none fills no memory. */
+/**
+ * Bytes that all bodies may hold together, those that arrive and those whose answer is awaited: whoever begins many and
+ * ends none fills no memory, nor does whoever asks for more than is answered.
+ */
 const MOST_OF_ALL = 256_000_000;
 /** Bytes that a chunk holds beside its own, about: a body may come byte by byte. */
 const CHUNK_BYTES = 256;
@@ -30,9 +33,10 @@ export class Bodies {
 
   /**
    * The body; undefined when there is none. A GET's has no meaning and is left to be discarded. Rejects with a Problem
-   * when it is too large or ends early; and when all that arrive hold too much, the largest of them is refused (503).
+   * when it is too large or ends early; and when all of them hold too much, the largest that still arrives is refused
+   * (503). It counts until its answer has gone.
    */
-  async read(request: IncomingMessage): Promise<Buffer | undefined> {
+  async read(request: IncomingMessage, response: ServerResponse): Promise<Buffer | undefined> {
     const { method, headers } = request;
     const length = headers['content-length'];
     if (method === 'GET' || method === 'HEAD' || (length === undefined && headers['transfer-encoding'] === undefined))
@@ -59,7 +63,11 @@ export class Bodies {
         if (this.#arriving.has(body)) this.#take(body, chunk);
       });
       request.once('end', () => {
-        leave();
+        const release = (): void => void (this.#bytes -= body.held);
+        if (this.#arriving.delete(body)) {
+          if (response.destroyed) release();
+          else response.once('close', release);
+        }
         resolve(body.chunks.length === 1 ? body.chunks[0] : Buffer.concat(body.chunks));
       });
       const ended = (): void => {

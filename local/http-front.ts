@@ -6,6 +6,7 @@ import { logFailure } from '../app/operation/log';
 import { attachAbortSignal } from '../functions/edge/abort';
 import { attachEntered, type Entrance } from '../functions/edge/entrance';
 import { Problem, PROBLEM_CONTENT_TYPE } from '../functions/edge/problem';
+import { Answers } from './answers';
 import { Bodies } from './bodies';
 import { Listeners } from './listeners';
 import { loopbackGuard } from './loopback';
@@ -43,6 +44,7 @@ export class HttpFront {
   readonly #running = new Set<Promise<void>>();
   readonly #aborts = new Set<AbortController>();
   readonly #bodies = new Bodies();
+  readonly #answers = new Answers();
   #guard = loopbackGuard(0);
   #router: Router<Handler> | undefined;
   #closing = false;
@@ -88,6 +90,7 @@ export class HttpFront {
     } catch (error) {
       const problem = error instanceof Problem ? error : failure(request, error);
       if (!request.complete) await dropped(request);
+      await this.#answers.turn();
       if (response.headersSent) response.destroy();
       else if (!response.destroyed) sendProblem(response, problem);
     }
@@ -103,18 +106,24 @@ export class HttpFront {
     if (known !== undefined && 'refused' in known) {
       // What is still on its way is read and dropped when the answer has gone, unless the connection ends with it.
       if (!response.shouldKeepAlive) await dropped(request);
-      return await sendResult(response, known.refused);
+      return await this.#send(response, known.refused);
     }
     const local = new LocalRequest({
       method,
       url: `http://${headers.host}${request.url}`,
       headers: headers as Record<string, string>,
       params,
-      bytes: await this.#bodies.read(request),
+      bytes: await this.#bodies.read(request, response),
     });
     if (known !== undefined) attachEntered(local, known.entered);
     attachAbortSignal(local, this.#signalFor(response));
-    await sendResult(response, await handle(local));
+    await this.#send(response, await handle(local));
+  }
+
+  async #send(response: ServerResponse, result: unknown): Promise<void> {
+    const turn = this.#answers.turn();
+    if (turn !== undefined) await turn;
+    await sendResult(response, result);
   }
 
   /** Most handlers never ask for their signal, so it is made on demand. */

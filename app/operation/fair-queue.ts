@@ -14,11 +14,14 @@ const LONGEST_TURN_MS = 20;
 /** Requests of one tenant that wait, at most, and how long its first one may have waited for another to join it. */
 const MOST_WAITING = 512;
 const LONGEST_WAIT_MS = 2_000;
+/** Bytes of their bodies, at most, beside those of the first one. */
+const MOST_WAITING_BYTES = 16_000_000;
 /** Tenants whose waits are counted, at most, until somebody asks for them. */
 const MOST_COUNTED = 10_000;
 
 interface Waiting {
   readonly since: number;
+  readonly bytes: number;
   readonly begin: () => void;
 }
 
@@ -44,8 +47,9 @@ export class FairQueue {
   /**
    * Undefined when a request of the tenant may begin at once; a promise when it may once that resolves; the seconds
    * after which to come again when too much of the tenant waits already.
+   * @param bytes of its body, as far as they are known
    */
-  turn(tenant: string): Promise<void> | number | undefined {
+  turn(tenant: string, bytes = 0): Promise<void> | number | undefined {
     const now = this.now();
     if (now - this.turnedAt > LONGEST_TURN_MS) this.next(now);
     if (this.begun < IN_A_TURN && this.tenants.size === 0) {
@@ -58,12 +62,13 @@ export class FairQueue {
     const first = queue?.[0];
     if (queue !== undefined && first !== undefined) {
       const waited = now - first.since;
-      if (queue.length >= MOST_WAITING || waited > LONGEST_WAIT_MS) return waited / 1_000;
+      const held = bytes === 0 ? 0 : queue.reduce((sum, one) => sum + one.bytes, bytes);
+      if (queue.length >= MOST_WAITING || waited > LONGEST_WAIT_MS || held > MOST_WAITING_BYTES) return waited / 1_000;
     }
     if (queue === undefined) this.tenants.set(tenant, (queue = []));
     const places = queue;
     this.schedule();
-    return new Promise((begin) => places.push({ since: now, begin }));
+    return new Promise((begin) => places.push({ since: now, bytes, begin }));
   }
 
   /**

@@ -119,8 +119,9 @@ export interface Edge {
   /**
    * Whether new work or a read that was let in may begin: at once when undefined, or when this resolves; or the seconds
    * after which to come again.
+   * @param bytes of its body, as far as it says so
    */
-  turn?(principal: Principal): Promise<void> | number | undefined;
+  turn?(principal: Principal, bytes: number): Promise<void> | number | undefined;
   /** What a request that was let in costs, known when its body has been read; a plain one costs 1. */
   charge?(work: Work, principal: Principal, cost: number): void;
   /** Somebody has asked, whether it is let in or not. */
@@ -392,7 +393,7 @@ function checkLoad({ work }: BoundRoute, principal: Principal): void {
 
 /** Waits for the turn of the caller's tenant; whoever has gone meanwhile does not begin. */
 async function haveTurn(request: HttpRequest, principal: Principal): Promise<void> {
-  const turn = edge?.turn?.(principal);
+  const turn = edge?.turn?.(principal, Number(request.headers.get('content-length') ?? 0) || 0);
   if (turn === undefined) return;
   if (typeof turn === 'number') {
     edge?.heard?.(principal);

@@ -15,7 +15,7 @@ beforeEach(async () => {
   const bodies = new Bodies(10_000, 30_000);
   server = createServer((request, response) => {
     request.on('data', (chunk: Buffer) => (arrived += chunk.length));
-    bodies.read(request).then(
+    bodies.read(request, response).then(
       (body) => response.end(String(body?.length)),
       ({ document }: Problem) => response.writeHead(document.status, { 'retry-after': '1', connection: 'close' }).end(),
     );

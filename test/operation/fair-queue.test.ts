@@ -8,8 +8,8 @@ function queue() {
   const fair = new FairQueue(() => clock.time);
   const begun: string[] = [];
   const refused: number[] = [];
-  const ask = (tenant: string): void => {
-    const mine = fair.turn(tenant);
+  const ask = (tenant: string, bytes = 0): void => {
+    const mine = fair.turn(tenant, bytes);
     if (mine === undefined) begun.push(tenant);
     else if (typeof mine === 'number') refused.push(mine);
     else void mine.then(() => begun.push(tenant));
@@ -102,4 +102,13 @@ describe('how late requests begin', () => {
   test('is what all wait where all ask for more than their turns', async () => {
     expect(await waited({ a: 200, b: 200 })).toBeGreaterThan(0.15);
   });
+});
+
+test('bodies that wait are bounded in bytes, by tenant', async () => {
+  const { begun, refused, ask, all } = queue();
+  for (let i = 0; i < 8 + 20; i += 1) ask('large', 1_000_000);
+  for (let i = 0; i < 20; i += 1) ask('other', 500_000);
+  expect({ begun: begun.length, refused: refused.length }).toEqual({ begun: 8, refused: 4 });
+  await all();
+  expect(begun).toHaveLength(8 + 16 + 20);
 });

@@ -128,6 +128,9 @@ export abstract class Streams {
   ): Promise<Loaded<S>> {
     const known = decider as unknown as AnyDecider;
     const upTo = 'asOf' in bound ? await this.lastUntil(stream, bound.asOf) : bound.upTo;
+    // What was asked a moment ago and is asked again is answered by the state that it left.
+    const cached = this.cache.peek(stream);
+    if (cached?.version === upTo) return loadedOf<S>(stream, cached);
     let folded = await this.fromSnapshot(known, stream, upTo);
     for await (const commit of this.after(stream, folded)) {
       if (commit.index > upTo) break;

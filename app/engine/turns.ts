@@ -1,14 +1,30 @@
 /**
  * Long work among others: whoever reads much of the log does so in slices, and of all that do, one has its slice in a
- * turn of the event loop. So however many read, who writes waits for one slice.
+ * turn of the event loop. So however many read, who writes waits for one slice. And while the loop has no moment
+ * without work, all that read have a fifth of it together: turns are short, so that one slice in each would be most of
+ * the time.
  */
 
 /** How long a slice is, but for what can't be divided. */
 const SLICE_MS = 5;
+/** For how many slices' time a busy loop does other work after one. */
+const OTHERS = 4;
 
 const waiting: (() => void)[] = [];
+/** When the next slice may begin however busy the loop is, and the idle time of the loop when the last one began. */
+let rested = -Infinity;
+let idleBefore = 0;
 
 function next(): void {
+  const now = performance.now();
+  const { idle } = performance.eventLoopUtilization();
+  if (now < rested && idle === idleBefore) {
+    // A loop that has nothing to do waits for this, and that shows.
+    setTimeout(next, 1);
+    return;
+  }
+  rested = now + (1 + OTHERS) * SLICE_MS;
+  idleBefore = idle;
   waiting.shift()?.();
   if (waiting.length > 0) setImmediate(next);
 }
@@ -33,21 +49,25 @@ export function soon(): Promise<void> {
 export class Slices {
   private began = performance.now();
   private readonly next: () => Promise<void>;
+  /** Whoever comes while others wait for their slice waits behind them after its first piece. */
+  private joins: boolean;
 
   /** @param next the turn of the next slice: one among all that read, with a signal that ends it, unless given */
   constructor(next?: AbortSignal | (() => Promise<void>)) {
+    this.joins = typeof next !== 'function';
     this.next = typeof next === 'function' ? next : () => nextTurn(next);
   }
 
   /** Whether this slice has lasted: for hot loops, which ask before they pause. */
   get over(): boolean {
-    return performance.now() - this.began >= SLICE_MS;
+    return performance.now() - this.began >= SLICE_MS || (this.joins && waiting.length > 0);
   }
 
   /** Gives others their turn where this slice has lasted; rejects as `nextTurn` does. */
   async pause(): Promise<void> {
     if (!this.over) return;
     await this.next();
+    this.joins = false;
     this.began = performance.now();
   }
 }

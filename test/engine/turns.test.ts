@@ -65,3 +65,38 @@ test('what nobody waits for any more ends', async () => {
   await expect(nextTurn(AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
   await next;
 });
+
+test('while the loop is busy, those that read have a fifth of it together; while it is not, they do not wait', async () => {
+  const spend = (milliseconds: number): void => {
+    for (const until = performance.now() + milliseconds; performance.now() < until;);
+  };
+  /** How many slices of five milliseconds three readers had, and how many milliseconds others worked meanwhile. */
+  const shared = async (busyLoop: boolean) => {
+    const end = performance.now() + 600;
+    let slices = 0;
+    let others = 0;
+    const work = (): void => {
+      if (performance.now() >= end) return;
+      spend(2);
+      others += 2;
+      setImmediate(work);
+    };
+    if (busyLoop) setImmediate(work);
+    await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        while (performance.now() < end) {
+          await nextTurn();
+          spend(5);
+          slices += 1;
+        }
+      }),
+    );
+    return { slices, others };
+  };
+  const beside = await shared(true);
+  expect(beside.slices).toBeGreaterThan(0);
+  // A busy neighbour makes what is spent longer, for either of them.
+  expect((5 * beside.slices) / (5 * beside.slices + beside.others)).toBeLessThan(0.34);
+  const alone = await shared(false);
+  expect(alone.slices).toBeGreaterThan(2 * beside.slices);
+});

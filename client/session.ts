@@ -331,23 +331,29 @@ export class Session {
     }
   }
 
-  /** An answer that goes on. Not tried again: who reads it knows from where to go on. */
+  /**
+   * An answer that goes on. Not tried again, but with another token: who reads it knows from where to go on.
+   */
   async open(path: string, query: Query, headers: readonly string[], signal: AbortSignal): Promise<TransportStream> {
-    let stream: TransportStream;
-    try {
-      stream = await this.transport.open({
-        method: 'GET',
-        path: path + search(query),
-        headers: [...(await this.identity()), ...headers],
-        signal,
-      });
-    } catch (error) {
-      throw inOurTerms(error);
+    for (;;) {
+      let stream: TransportStream;
+      try {
+        stream = await this.transport.open({
+          method: 'GET',
+          path: path + search(query),
+          headers: [...(await this.identity()), ...headers],
+          signal,
+        });
+      } catch (error) {
+        throw inOurTerms(error);
+      }
+      if (stream.status < 300) return stream;
+      const chunks: Buffer[] = [];
+      for await (const chunk of stream.body) chunks.push(chunk);
+      // The stream before it may have ended because the token was taken back.
+      if (stream.status === 401 && this.caller.credentials?.refused() === true) continue;
+      throw refused(stream.status, Buffer.concat(chunks).toString());
     }
-    if (stream.status < 300) return stream;
-    const chunks: Buffer[] = [];
-    for await (const chunk of stream.body) chunks.push(chunk);
-    throw refused(stream.status, Buffer.concat(chunks).toString());
   }
 
   /**

@@ -146,6 +146,10 @@ setEdge({
     if (principal.kind === 'agent')
       void opened?.colony.agents.heard({ principal }, principal.id).catch(() => undefined);
   },
+  watch(principal, end) {
+    const tell = (fault: Error) => end(unauthenticated(fault.message));
+    return opened?.colony.identity.watch(principal, tell) ?? (() => undefined);
+  },
   async hold(call, problem) {
     const { tenant, id } = call.principal;
     const wait = (holding ??= new RateLimiter(1 / HOLD_SECONDS, HOLD_BURST, systemClock)).take(`${tenant} ${id}`);

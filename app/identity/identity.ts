@@ -23,6 +23,7 @@ import {
 } from '../../domain/identity/credential';
 import { rightsOf, type Role } from '../../domain/identity/role';
 import { Rejection } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
 import {
   AGENT_LEVEL,
   includesLevel,
@@ -40,6 +41,7 @@ import { InvalidToken, type Issuers, TOLERANCE_SECONDS, type Vouched } from '../
 import { TenantStates } from '../engine/tenant-states';
 import type { Transactor } from '../engine/transact';
 import { AccessTokens, type Verified } from './access-tokens';
+import { type Holding, Ongoing } from './ongoing';
 
 /** How long a token holds, in seconds. */
 export const TOKEN_SECONDS = 900;
@@ -75,10 +77,8 @@ export interface Wanted {
 }
 
 /** A token that was seen, and what it says. */
-interface Known {
+interface Known extends Holding {
   readonly principal: Principal;
-  /** Milliseconds since the epoch. */
-  readonly until: number;
   /** Throws `InvalidToken` when it was taken back. */
   readonly check: (state: AccessState) => void;
 }
@@ -94,11 +94,19 @@ export interface IdentityNeeds {
 export class Identity {
   private readonly revocations: TenantStates<AccessState, AccessEvent>;
   private readonly known = new Recent<string, Known>(REMEMBERED);
+  /** By whom the tokens show. */
+  private readonly shown = new WeakMap<Principal, Known>();
+  private readonly ongoing: Ongoing<Known>;
   private opened: Promise<AccessTokens> | undefined;
 
   constructor(private readonly needs: IdentityNeeds) {
-    const { access, transactor } = needs;
+    const { access, transactor, clock } = needs;
     this.revocations = new TenantStates(access, ACCESS_ID, transactor);
+    this.ongoing = new Ongoing(clock, (known) => this.faultOf(known));
+    // After the states, which have it by then.
+    transactor.onCommitted(({ category, stream }) => {
+      if (category === access.decider.category) this.ongoing.heard(parseStream(stream).tenant);
+    });
   }
 
   /** Opened when the first token comes: where none is used, what verifies them is not loaded. */
@@ -125,11 +133,38 @@ export class Identity {
     const hash = digest(token).toString('base64');
     const known = this.known.get(hash);
     if (known === undefined) return this.verify(token, hash);
-    if (known.until <= this.needs.clock.now()) throw new InvalidToken('has expired: renew it, or ask for a new one');
-    const state = this.revocations.of(known.principal.tenant);
+    this.checkTime(known);
+    const state = this.revocations.of(known.tenant);
     if (state instanceof Promise) return state.then((read) => (known.check(read), known.principal));
     known.check(state);
     return known.principal;
+  }
+
+  /**
+   * Calls `end` with what is wrong, an `InvalidToken`, once the token by which the caller is known has expired or was
+   * taken back, in whatever process; never for a caller who has shown none. Calling what is returned ends the watch.
+   */
+  watch(caller: Principal, end: (fault: Error) => void): () => void {
+    const known = this.shown.get(caller);
+    return known === undefined ? () => undefined : this.ongoing.add(known, end);
+  }
+
+  /** What is wrong with a token that was seen; undefined while it holds, as far as is known here. */
+  private faultOf(known: Known): Error | undefined {
+    try {
+      this.checkTime(known);
+      const state = this.revocations.of(known.tenant);
+      if (!(state instanceof Promise)) known.check(state);
+      // Read in a moment: then it is told to all.
+      else state.then(() => this.ongoing.heard(known.tenant)).catch(() => undefined);
+      return undefined;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  private checkTime({ until }: Known): void {
+    if (until <= this.needs.clock.now()) throw new InvalidToken('has expired: renew it, or ask for a new one');
   }
 
   private async verify(token: string, hash: string): Promise<Principal> {
@@ -138,8 +173,9 @@ export class Identity {
       issuers?.know(token) === true
         ? vouchedFor(await issuers.verify(token))
         : shownBy(await (await this.tokens).verify(token));
-    known.check(await this.revocations.of(known.principal.tenant));
+    known.check(await this.revocations.of(known.tenant));
     this.known.set(hash, known);
+    this.shown.set(known.principal, known);
     return known.principal;
   }
 
@@ -285,7 +321,7 @@ function shownBy(verified: Verified): Known {
     token: { session, expires: toTime(expires * 1_000) },
   };
   const until = (expires + TOLERANCE_SECONDS) * 1_000;
-  return { principal, until, check: (state) => checkHolds(state, verified) };
+  return { tenant, principal, until, check: (state) => checkHolds(state, verified) };
 }
 
 function vouchedFor({ tenant, subject, kind, roles, groups, session, issued, expires }: Vouched): Known {
@@ -297,6 +333,7 @@ function vouchedFor({ tenant, subject, kind, roles, groups, session, issued, exp
   };
   const until = (expires + TOLERANCE_SECONDS) * 1_000;
   return {
+    tenant,
     principal,
     until,
     check(state) {

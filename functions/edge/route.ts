@@ -17,7 +17,7 @@ import { type AnswerOf, type Asked, type RouteSpec, type Work, workOf } from '..
 import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
 import { includesLevel, type Principal } from '../../domain/kernel/principal';
-import { abortSignalOf, goneSignalOf } from './abort';
+import { endOf, endSignalOf, goneSignalOf, unwatch } from './abort';
 import { checkDocumented } from './documented';
 import { type Entered, enteredBy, type Entrance, type HeaderOf, setEntrance } from './entrance';
 import { parseJson } from './json';
@@ -44,7 +44,10 @@ export interface Call<P = unknown, Q = unknown, B = unknown> {
   readonly request: string | undefined;
   /** W3C trace context of this request, below the caller's when it sent a well-formed one. */
   readonly traceparent: string;
-  /** Aborts when the client has gone or the host stops; long polls and streams end then. */
+  /**
+   * Aborts when the client has gone, the host stops, or what the caller has shown holds no more; long polls and streams
+   * end then.
+   */
   readonly signal: AbortSignal;
   /** The same where the host can tell, else undefined: a read that takes long is given up only when nobody waits. */
   readonly gone: AbortSignal | undefined;
@@ -126,6 +129,11 @@ export interface Edge {
   charge?(work: Work, principal: Principal, cost: number): void;
   /** Somebody has asked, whether it is let in or not. */
   heard?(principal: Principal): void;
+  /**
+   * Calls `end` with what its caller is to be told, once what it has shown holds no more; calling what is returned ends
+   * the watch.
+   */
+  watch?(principal: Principal, end: (problem: Problem) => void): () => void;
   /** Brings a call to the gate that policy wants approved first; answers what its caller is told. */
   hold?(call: Call<unknown, unknown, unknown>, problem: Problem): Promise<Problem>;
   /** Claims an Idempotency-Key for a request; see `Keys`. */
@@ -259,6 +267,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
   const { principal, refusal, at } =
     enteredBy(request) ?? (await enter(definition, (name) => request.headers.get(name)));
   let response: HttpResponseInit;
+  let goesOn = false;
   try {
     if (refusal !== undefined) throw refusal;
     const caller = principal as Principal;
@@ -276,6 +285,10 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
       attributes,
       async (traceparent) => handled(definition, await received(definition, request, caller, traceparent)),
     );
+    // What was found by then is not for whoever may not ask any more.
+    const end = endOf(request);
+    if (end instanceof Problem) throw end;
+    goesOn = !(answer instanceof Problem) && answer.stream !== undefined;
     response =
       answer instanceof Problem
         ? problemResponse(answer)
@@ -283,6 +296,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
   } catch (error) {
     response = problemResponse(hasGone(request, error) ? GONE : problemOf(definition.name, error));
   }
+  if (!goesOn) unwatch(request);
   tell(definition.name, request.method, response, started, principal);
   return response;
 }
@@ -483,7 +497,7 @@ async function readCall(
     body: body as never,
     header: (name) => headers.get(name),
     get signal() {
-      return abortSignalOf(request);
+      return endSignalOf(request, (end) => edge?.watch?.(principal, end) ?? (() => undefined));
     },
     get gone() {
       return goneSignalOf(request);

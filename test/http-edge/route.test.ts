@@ -1,14 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { z } from 'zod';
 import { StoreBusy } from '../../app/engine/ports';
 import { refusals } from '../../contract/problems';
 import { Rejection } from '../../domain/kernel/decider';
 import type { Principal } from '../../domain/kernel/principal';
-import { abortSignalOf, attachAbortSignal } from '../../functions/edge/abort';
 import { attachEntered, entranceOf } from '../../functions/edge/entrance';
 import { Problem, problem, rejected } from '../../functions/edge/problem';
 import { bindRoute, type Call, type RequestInfo, setEdge } from '../../functions/edge/route';
+import { serverSentEvents } from '../../functions/edge/stream';
 import { registrations } from '../../local/core';
+import { eventually } from '../support/eventually';
 import { ADA, call, post } from './support';
 
 jest.mock('@azure/functions-core', () => jest.requireActual<object>('../../local/core'), { virtual: true });
@@ -21,6 +23,10 @@ const askedAgain: [string, string][] = [];
 const charged: [string, number][] = [];
 const heard: string[] = [];
 let seen: Call | undefined;
+/** Whether the route that waits does so until it is told. */
+let waits = false;
+/** Tells that what the caller has shown holds no more. */
+let over: ((problem: Problem) => void) | undefined;
 const infos: RequestInfo[] = [];
 const errors = jest.spyOn(console, 'error').mockImplementation(() => {});
 
@@ -36,6 +42,15 @@ const keep = (given: unknown): { status: number } => {
   seen = given as Call;
   return { status: 204 };
 };
+
+/** Reads a stream. */
+function collected(stream: AsyncIterable<Uint8Array>): { text: () => string; ended: Promise<void> } {
+  let text = '';
+  const ended = (async () => {
+    for await (const chunk of stream) text += Buffer.from(chunk).toString();
+  })();
+  return { text: () => text, ended };
+}
 
 test('without an edge nothing is answered', async () => {
   bindRoute({ ...common, name: 'early', method: 'GET', path: '/early' }, keep);
@@ -58,12 +73,29 @@ describe('routes', () => {
       heard: ({ id }) => void heard.push(id),
       charge: (work, _, cost) => void charged.push([work, cost]),
       claim: async ({ request }) => ({ request, kept: Promise.resolve() }),
+      watch: (_, end) => {
+        over = end;
+        return () => (over = undefined);
+      },
       onRequest: (info) => void infos.push(info),
     });
     bindRoute({ ...common, name: 'long', method: 'GET', path: '/long' }, async ({ gone }) => {
       await new Promise((resolve) => setImmediate(resolve));
       gone?.throwIfAborted();
       return { status: 204 };
+    });
+    bindRoute({ ...common, name: 'wait', method: 'GET', path: '/wait' }, async ({ signal }) => {
+      await Promise.race([
+        new Promise((resolve) => signal.addEventListener('abort', resolve)),
+        waits ? new Promise(() => undefined) : sleep(50),
+      ]);
+      return { body: 'what was found' };
+    });
+    bindRoute({ ...common, name: 'flow', method: 'GET', path: '/flow' }, ({ signal }) => {
+      async function* silent(): AsyncGenerator<never> {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      }
+      return serverSentEvents(silent(), signal);
     });
     bindRoute({ ...common, name: 'plain', method: 'GET', path: '/plain' }, keep);
     bindRoute(
@@ -540,13 +572,52 @@ describe('routes', () => {
     expect(seen!.gone).toBeUndefined();
   });
 
-  test('the signal is the one that the host attached', async () => {
+  test('the signal aborts as the one that the host attached, with its reason', async () => {
     await call('plain');
     expect(seen!.signal.aborted).toBe(false);
     const controller = new AbortController();
-    const request = {};
-    attachAbortSignal(request, () => controller.signal);
-    expect(abortSignalOf(request)).toBe(controller.signal);
+    await call('plain', { signal: controller.signal });
+    const { signal } = seen!;
+    const reason = new Error('the client has gone');
+    controller.abort(reason);
+    expect([signal.aborted, signal.reason]).toEqual([true, reason]);
+  });
+
+  describe('when what the caller has shown holds no more', () => {
+    beforeEach(() => (over = undefined));
+    const END = Problem.of('unauthenticated', 'The token was revoked.', {}, { 'www-authenticate': 'Bearer' });
+
+    test('whoever waits is told so instead of what was found', async () => {
+      waits = true;
+      const reply = call('wait');
+      await eventually(async () => over !== undefined);
+      over!(END);
+      waits = false;
+      const { status, headers, json } = await reply;
+      expect([status, headers['www-authenticate'], json()['detail']]).toEqual([
+        401,
+        'Bearer',
+        'The token was revoked.',
+      ]);
+      expect(over).toBeUndefined();
+    });
+
+    test('a stream ends, and is watched until it does', async () => {
+      const { status, body } = await call('flow');
+      expect(status).toBe(200);
+      const { text, ended } = collected(body as AsyncIterable<Uint8Array>);
+      await eventually(async () => text() !== '');
+      over!(END);
+      await ended;
+      expect(text()).toBe('retry: 2000\n\n');
+    });
+
+    test('nobody is watched who was answered, or never waited', async () => {
+      expect((await call('wait')).status).toBe(200);
+      expect(over).toBeUndefined();
+      await call('get', { params: { id: '1' } });
+      expect(over).toBeUndefined();
+    });
   });
 });
 

@@ -1,9 +1,12 @@
 /** A host that believes nobody: what answers without a token, what a token opens, and the owner's key at the start. */
 import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { systemClock } from '../../app/engine/clock';
+import { AccessTokens } from '../../app/identity/access-tokens';
 import { Formicary, type FormicaryError } from '../../client/client';
 import { ownersKeyTextOf } from '../../domain/kernel/identity-secret';
 import { formicary } from '../cli/support';
+import { eventually } from '../support/eventually';
 import { startTestHost, type TestHost } from '../support/host';
 
 const STRICT = { FORMICARY_DEV_HEADERS: 'off' };
@@ -115,6 +118,59 @@ test('an agent works with the token that it was given, and with that alone', asy
   const refused = await agent.identity.me().catch((error: unknown) => error as FormicaryError);
   expect(refused).toMatchObject({ status: 401, code: 'unauthenticated' });
   agent.close();
+});
+
+describe('what goes on for an agent', () => {
+  /** A long poll and a stream of somebody; `ended` says how each went. */
+  async function waiting(token: string, id: string) {
+    const headers = { authorization: `Bearer ${token}` };
+    const stop = new AbortController();
+    const poll = fetch(`${host.url}/v1/agents/${id}/inbox?waitSeconds=30`, { headers, signal: stop.signal });
+    const stream = await fetch(`${host.url}/v1/receipts/stream`, { headers, signal: stop.signal });
+    const ended = { poll: undefined as unknown, stream: undefined as unknown };
+    void poll.then(async (answer) => (ended.poll = [answer.status, await answer.json()])).catch(() => undefined);
+    void stream
+      .text()
+      .then((text) => (ended.stream = text.startsWith('retry: ')))
+      .catch(() => undefined);
+    return { ended, stop: () => stop.abort() };
+  }
+
+  async function agentOf(id: string): Promise<string> {
+    await owner.as(id).agents.register({ id, agent_type: 'finance.reconciliation' });
+    return (await owner.identity.issue({ subject: id })).access_token;
+  }
+
+  const REFUSED = [401, expect.objectContaining({ type: 'https://formicary.dev/problems/unauthenticated' })];
+
+  test('ends when its token is taken back, and for nobody else', async () => {
+    const one = await waiting(await agentOf('ends-1'), 'ends-1');
+    const other = await waiting(await agentOf('stays-1'), 'stays-1');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(one.ended).toEqual({ poll: undefined, stream: undefined });
+    await owner.identity.revoke({ kind: 'principal', id: 'ends-1', reason: 'its key may have leaked' });
+    await eventually(async () => one.ended.poll !== undefined && one.ended.stream !== undefined);
+    expect(one.ended).toEqual({ poll: REFUSED, stream: true });
+    expect(other.ended).toEqual({ poll: undefined, stream: undefined });
+    other.stop();
+  });
+
+  test('ends when its token does', async () => {
+    const { tenant } = await owner.identity.me();
+    await agentOf('short-1');
+    const secret = readFileSync(path.join(host.data, 'formicary.secret'), 'utf8').trim();
+    const tokens = await AccessTokens.open([secret], host.url, systemClock);
+    const expires = Math.floor(systemClock.now() / 1_000) + 1;
+    const says = { tenant, subject: 'short-1', kind: 'agent', level: 'execute', roles: [], groups: [] } as const;
+    const token = await tokens.sign(
+      { ...says, session: 'short', until: expires, epochs: [0, 0] },
+      'short-token',
+      expires,
+    );
+    const one = await waiting(token, 'short-1');
+    await eventually(async () => one.ended.poll !== undefined && one.ended.stream !== undefined);
+    expect(one.ended).toEqual({ poll: REFUSED, stream: true });
+  });
 });
 
 test('the command line finds the key of a host on this machine, and can be told it', async () => {

@@ -2,7 +2,8 @@
 import { app } from '@azure/functions';
 import type { Colony } from '../app/colony';
 import { systemClock } from '../app/engine/clock';
-import { InvalidToken, IssuerUnavailable, NotEntitled } from '../app/identity/module';
+import { type Identity, InvalidToken, IssuerUnavailable, NotEntitled } from '../app/identity/module';
+import { type Attempt, Attempts, TooManyAttempts } from '../app/operation/attempts';
 import { callerOf } from '../app/operation/callers';
 import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
@@ -10,6 +11,7 @@ import { Metrics } from '../app/operation/metrics';
 import type { Rejection } from '../domain/kernel/decider';
 import type { Principal } from '../domain/kernel/principal';
 import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
+import { addressOf } from './edge/address';
 import type { HeaderOf } from './edge/entrance';
 import { give, hold } from './edge/held';
 import { Problem, rejected } from './edge/problem';
@@ -73,6 +75,28 @@ let holding: RateLimiter | undefined;
 const RETRY_SECONDS = 5;
 const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
 
+/** A flood of failures is told in so many lines of the log. */
+const LOGGED_EVERY_MS = 10_000;
+let attempting: Attempts | undefined;
+
+/** Attempts to authenticate, those of all doors together. */
+export function attempts(): Attempts {
+  let loggedAt = -Infinity;
+  return (attempting ??= new Attempts(systemClock, ({ answer, address, claims }) => {
+    opened?.metrics.authenticationFailed(answer);
+    if (performance.now() - loggedAt < LOGGED_EVERY_MS) return;
+    loggedAt = performance.now();
+    opened?.log.warn({ address, claims, answer }, 'somebody could not authenticate');
+  }));
+}
+
+/** Who tries to authenticate, and with what. */
+export function attemptOf(header: HeaderOf, shown: string): Attempt {
+  return { address: addressOf(header, readSettings().proxies), shown };
+}
+
+const sessionOf = ({ token }: Principal) => token?.session;
+
 /** By the token that is shown; headers that only say so count where the settings let them. */
 function principalOf(header: HeaderOf): Principal | Problem | Promise<Principal | Problem> {
   const shown = header('authorization');
@@ -80,25 +104,50 @@ function principalOf(header: HeaderOf): Principal | Problem | Promise<Principal 
     const caller = callerOf(header);
     return 'parameter' in caller ? Problem.invalid(caller.message, [caller]) : caller;
   }
-  const token = shown === null ? undefined : BEARER.exec(shown)?.[1];
-  if (token === undefined)
-    return unauthenticated(shown === null ? undefined : 'is none: send Authorization: Bearer TOKEN');
-  try {
-    const caller =
-      opened === undefined
-        ? runtime().then(({ colony }) => colony.identity.callerOf(token))
-        : opened.colony.identity.callerOf(token);
-    return caller instanceof Promise ? caller.catch(unknown) : caller;
-  } catch (error) {
+  if (shown === null) return unauthenticated(undefined);
+  if (opened === undefined) return runtime().then(({ colony }) => authenticated(colony.identity, header, shown));
+  return authenticated(opened.colony.identity, header, shown);
+}
+
+/** Who has shown what stands in `Authorization`. */
+function authenticated(
+  identity: Identity,
+  header: HeaderOf,
+  shown: string,
+): Principal | Problem | Promise<Principal | Problem> {
+  const token = BEARER.exec(shown)?.[1] ?? '';
+  const failed = (error: unknown): Problem => {
+    if (error instanceof InvalidToken) attempts().failed(attemptOf(header, token));
     return unknown(error);
+  };
+  try {
+    if (token === '') throw new InvalidToken('is none: send Authorization: Bearer TOKEN');
+    const known = identity.remembered(token);
+    if (known !== undefined) return known instanceof Promise ? known.catch(failed) : known;
+  } catch (error) {
+    return failed(error);
   }
+  return attempts()
+    .examine(attemptOf(header, token), () => identity.callerOf(token), sessionOf)
+    .catch(unknown);
 }
 
 function unknown(error: unknown): Problem {
   if (error instanceof InvalidToken) return unauthenticated(error.message);
   if (error instanceof NotEntitled) return Problem.of('forbidden', error.message);
   if (error instanceof IssuerUnavailable) return Problem.later('unavailable', error.message, RETRY_SECONDS);
+  if (error instanceof TooManyAttempts) return tooManyAttempts(error);
   throw error;
+}
+
+/** What is answered where nobody looks at what was shown. */
+export function tooManyAttempts({ message, seconds }: TooManyAttempts): Problem {
+  const wait = Math.max(1, Math.ceil(seconds * 10)) / 10;
+  return Problem.later(
+    'too-many-requests',
+    `What was shown is not looked at: ${message}; try again in ${wait} s.`,
+    wait,
+  );
 }
 
 /** As RFC 6750 and RFC 9728 have it: what is wrong, and where one learns how to get a token. */

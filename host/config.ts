@@ -99,6 +99,7 @@ const schema = z.object({
   FORMICARY_IDENTITY_SECRET_BEFORE: secret.optional(),
   FORMICARY_ISSUERS: issuers.default([]),
   FORMICARY_DEV_HEADERS: z.enum(['on', 'off'], 'give on or off').default('off'),
+  FORMICARY_PROXIES: z.coerce.number('give a number').int('give a whole number').min(0).max(10).default(0),
   FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
   FORMICARY_LOG_KEY: text
     .regex(/^[A-Za-z0-9+/]{43}=$/, 'give 32 bytes, drawn at random, in base64: openssl rand -base64 32')
@@ -289,6 +290,8 @@ function settingsOf(given: z.infer<typeof schema>) {
     issuers: given.FORMICARY_ISSUERS,
     /** Whether callers are believed who they say they are in headers, without a token. */
     devHeaders: given.FORMICARY_DEV_HEADERS === 'on',
+    /** Proxies in front of whoever takes the connections, which say as well where a request comes from. */
+    proxies: given.FORMICARY_PROXIES,
     maxFeedSilenceSeconds: given.FORMICARY_MAX_FEED_SILENCE,
     /** What is reserved of what a task is estimated to cost. */
     budgetSafety: given.FORMICARY_BUDGET_SAFETY,

@@ -82,6 +82,7 @@ export class HttpFront {
   /** Never rejects. */
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.#closing) response.setHeader('connection', 'close');
+    addPeer(request);
     try {
       checkHeaders(request);
       const refusal = this.#guard(request.headers);
@@ -143,6 +144,14 @@ export class HttpFront {
     });
     return controller.signal;
   }
+}
+
+/** Says where the connection comes from, as every proxy does, and the front end of Azure. */
+function addPeer({ headers, socket }: IncomingMessage): void {
+  const before = headers['x-forwarded-for'];
+  headers['x-forwarded-for'] = [...(before === undefined ? [] : [before].flat()), socket.remoteAddress ?? ''].join(
+    ', ',
+  );
 }
 
 /** As the request of a function gives it: of what came more than once, all. */

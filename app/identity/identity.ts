@@ -131,8 +131,16 @@ export class Identity {
    */
   callerOf(token: string): Principal | Promise<Principal> {
     const hash = digest(token).toString('base64');
+    return this.remembered(token, hash) ?? this.verify(token, hash);
+  }
+
+  /**
+   * The same of a token that was verified lately; undefined for others. Throws, or rejects with, `InvalidToken` when it
+   * holds no more.
+   */
+  remembered(token: string, hash = digest(token).toString('base64')): Principal | Promise<Principal> | undefined {
     const known = this.known.get(hash);
-    if (known === undefined) return this.verify(token, hash);
+    if (known === undefined) return undefined;
     this.checkTime(known);
     const state = this.revocations.of(known.tenant);
     if (state instanceof Promise) return state.then((read) => (known.check(read), known.principal));

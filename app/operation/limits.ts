@@ -25,6 +25,17 @@ export class RateLimiter {
     return 0;
   }
 
+  /** The seconds until there is a token; none is taken. */
+  wait(key: string): number {
+    return Math.max(0, (1 - this.refilled(key).tokens) / this.perSecond);
+  }
+
+  /** Puts a token back that was taken for nothing. */
+  giveBack(key: string): void {
+    const bucket = this.refilled(key);
+    bucket.tokens = Math.min(this.burst, bucket.tokens + 1);
+  }
+
   /**
    * Takes tokens for what costs as much as several requests, also more than there are: they are missing later. Nobody
    * owes more than a whole bucket and the last request: what many at once turn out to cost keeps nobody out for long.

@@ -23,6 +23,7 @@ import type { Balance, Market } from '../market/module';
 import type { DecisionFigures, DecisionMetrics } from '../oversight/module';
 import type { StopBook } from '../stops/module';
 import type { Admission } from './admission';
+import type { FailureAnswer } from './attempts';
 import { DELAYS, type Lateness } from './lateness';
 
 /** Tenants with series of their own for decisions: the first by name. */
@@ -50,6 +51,12 @@ export class Metrics {
     help: 'HTTP requests by route and status',
     labelNames: ['route', 'status'],
     buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 40],
+    registers: [this.registry],
+  });
+  private readonly failures = new Counter({
+    name: 'formicary_authentication_failures_total',
+    help: 'Attempts to authenticate that failed: refused, or not even looked at since too many had failed before',
+    labelNames: ['answer'],
     registers: [this.registry],
   });
   private readonly commits = new Counter({
@@ -298,6 +305,11 @@ export class Metrics {
   /** Takes note of an answered request. */
   request(info: { readonly route: string; readonly status: number; readonly milliseconds: number }): void {
     this.requests.observe({ route: info.route, status: String(info.status) }, info.milliseconds / 1000);
+  }
+
+  /** Takes note of an attempt to authenticate that failed. */
+  authenticationFailed(answer: FailureAnswer): void {
+    this.failures.inc({ answer });
   }
 
   /** The text format of Prometheus. What can't be read now, since a store is away, is left out and counted. */

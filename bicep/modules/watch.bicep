@@ -93,6 +93,13 @@ var queries = [
     threshold: 5
   }
   {
+    name: 'authentication'
+    description: 'Attempts to authenticate have failed more than once a second for five minutes of a quarter of an hour.'
+    severity: 2
+    query: 'AppMetrics | where Name == "formicary_authentication_failures_total" | summarize failed = sum(Sum) by bin(TimeGenerated, 1m) | where failed > 60 | summarize value = count()'
+    threshold: 5
+  }
+  {
     name: 'late'
     description: 'The app has been later than is tolerated for a quarter of an hour.'
     severity: 2

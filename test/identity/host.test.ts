@@ -120,6 +120,53 @@ test('an agent works with the token that it was given, and with that alone', asy
   agent.close();
 });
 
+describe('a flood of attempts that fail', () => {
+  const flood = (count: number, ask: (i: number) => Promise<Response>) =>
+    Promise.all(Array.from({ length: count }, (_, i) => ask(i).then(async (answer) => [answer, await answer.text()])));
+  const shown = (sub: string) => {
+    const payload = Buffer.from(JSON.stringify({ iss: host.url, tenant: 'default', sub })).toString('base64url');
+    return `eyJhbGciOiJFZERTQSJ9.${payload}.AAAA`;
+  };
+  const told = (answers: Awaited<ReturnType<typeof flood>>) => {
+    const later = answers.filter(([answer]) => (answer as Response).status === 429);
+    for (const [answer, text] of later as [Response, string][]) {
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+      expect(answer.headers.get('content-type')).toContain('json');
+      expect(JSON.parse(text)).toMatchObject({ type: 'https://formicary.dev/problems/too-many-requests' });
+    }
+    return [later.length > 0, answers.length > later.length];
+  };
+
+  test('is told to come later, at every door; who is known goes on, and who is not gets in', async () => {
+    const { access_token: token } = await owner.identity.issue({ subject: 'calm-1' });
+    const authorization = `Bearer ${token}`;
+    expect((await get('/v1/me', { authorization })).status).toBe(200);
+    const first = flood(60, () => get('/v1/me', { authorization: `Bearer ${shown('recon-7')}` }));
+    expect(told(await first)).toEqual([true, true]);
+    const form = (i: number) =>
+      fetch(`${host.url}/oauth/token`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: `grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token_type=urn:ietf:params:oauth:token-type:access_token&subject_token=${shown(`stranger-${i}`)}`,
+      });
+    const second = flood(600, form);
+    expect((await get('/v1/me', { authorization })).status).toBe(200);
+    const answers = await second;
+    expect(told(answers)[1]).toBe(true);
+    // Somebody new, from the same address, whose client tries again as it is told.
+    const newcomer = new Formicary({
+      url: host.url,
+      credentials: { token: (await owner.identity.issue({ subject: 'new-1' })).access_token },
+    });
+    expect(await newcomer.identity.me()).toMatchObject({ id: 'new-1' });
+    newcomer.close();
+    const { text } = { text: await owner.operation.metrics() };
+    expect(text).toMatch(/formicary_authentication_failures_total\{answer="unexamined"\} [1-9]/);
+    expect(text).toMatch(/formicary_authentication_failures_total\{answer="refused"\} [1-9]/);
+    expect(host.output()).toContain('somebody could not authenticate');
+  });
+});
+
 describe('what goes on for an agent', () => {
   /** A long poll and a stream of somebody; `ended` says how each went. */
   async function waiting(token: string, id: string) {

@@ -76,6 +76,7 @@ describe('the embedded profile', () => {
     secrets: [],
     issuers: [],
     devHeaders: false,
+    proxies: 0,
     logLevel: 'info',
     traces: false,
     publicUrl: 'http://127.0.0.1:7071',

@@ -12,12 +12,13 @@ import {
   OWNER,
   OWNER_CLIENT,
 } from '../../../app/identity/module';
+import { TooManyAttempts } from '../../../app/operation/attempts';
 import { Rejection } from '../../../domain/kernel/decider';
 import { isId, isTenant } from '../../../domain/kernel/ids';
 import { type Level, LEVELS } from '../../../domain/kernel/principal';
 import { Problem, type ProblemDocument } from '../../edge/problem';
 import { openRoute } from '../../edge/route';
-import { runtime } from '../../runtime';
+import { attemptOf, attempts, runtime, tooManyAttempts } from '../../runtime';
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
@@ -26,6 +27,8 @@ const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const FORM = 'application/x-www-form-urlencoded';
 const SUBJECT = 'subject must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -';
+/** What of a form shows who asks: one of them. */
+const PROOFS = ['client_assertion', 'subject_token', 'assertion'] as const;
 /** Bytes. */
 const MAX_FORM = 32_768;
 
@@ -56,6 +59,9 @@ class OAuthError extends Error {
   }
 }
 
+/** Whoever says to be the owner has not proven it. */
+class InvalidClient extends InvalidToken {}
+
 const NOT_KEPT = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
 openRoute(
@@ -64,16 +70,42 @@ openRoute(
   async (request) => {
     try {
       const { identity } = (await runtime()).colony;
-      const { token, expiresIn, level } = await given(identity, await formOf(request));
+      const form = await formOf(request);
+      const attempt = attemptOf(
+        (name) => request.headers.get(name),
+        PROOFS.map((name) => form.get(name) ?? '').join(''),
+      );
+      const { token, expiresIn, level } = await attempts().examine(
+        attempt,
+        () => given(identity, form),
+        ({ session }) => session,
+      );
       const body = { access_token: token, token_type: 'Bearer', expires_in: expiresIn, scope: level };
       return { jsonBody: { ...body, issued_token_type: ACCESS_TOKEN }, headers: NOT_KEPT };
     } catch (error) {
-      if (!(error instanceof OAuthError)) throw error;
-      return { status: error.status, jsonBody: error.document, headers: NOT_KEPT };
+      const { status, headers, document } = refusalOf(error);
+      return { status, jsonBody: document, headers: { ...NOT_KEPT, ...headers } };
     }
   },
   ['POST'],
 );
+
+/** As clients of OAuth read it. */
+function refusalOf(error: unknown): {
+  readonly status: number;
+  readonly document: ProblemDocument;
+  readonly headers?: Readonly<Record<string, string>>;
+} {
+  if (error instanceof OAuthError) return error;
+  if (error instanceof InvalidClient) return new OAuthError('invalid_client', error.message);
+  if (error instanceof InvalidToken) return new OAuthError('invalid_grant', `the token ${error.message}`);
+  if (error instanceof NotEntitled) return new OAuthError('invalid_grant', error.message);
+  if (error instanceof IssuerUnavailable) return new OAuthError('temporarily_unavailable', error.message);
+  if (!(error instanceof TooManyAttempts)) throw error;
+  const { document, headers } = tooManyAttempts(error);
+  const said = { error: 'temporarily_unavailable', error_description: document.detail };
+  return { status: document.status, document: { ...document, ...said }, headers };
+}
 
 openRoute('oauthKeys', '/.well-known/jwks.json', async () =>
   published(await (await runtime()).colony.identity.published()),
@@ -159,13 +191,11 @@ async function forOwner(identity: Identity, form: Form): Promise<Handed> {
     throw new OAuthError('invalid_request', 'tenant must be 1 to 63 lower-case letters, digits and hyphens');
   const subject = form.get('subject') ?? OWNER;
   if (!isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
+  const level = levelOf(form.get('scope'));
   try {
-    const handed = await identity.forOwner(assertion, tenant, { subject, level: levelOf(form.get('scope')) });
-    if (handed instanceof Rejection) throw new OAuthError('invalid_grant', handed.message);
-    return handed;
+    return settled(await identity.forOwner(assertion, tenant, { subject, level }));
   } catch (error) {
-    if (error instanceof InvalidToken) throw new OAuthError('invalid_client', `the assertion ${error.message}`);
-    throw error;
+    throw error instanceof InvalidToken ? new InvalidClient(`the assertion ${error.message}`) : error;
   }
 }
 
@@ -175,7 +205,7 @@ async function exchanged(identity: Identity, form: Form): Promise<Handed> {
   if (token === undefined) throw new OAuthError('invalid_request', 'subject_token is missing');
   switch (form.get('subject_token_type')) {
     case ACCESS_TOKEN:
-      return await settled(identity.renew(token));
+      return await identity.renew(token);
     case JWT:
       return await vouched(identity, form, token);
     default:
@@ -188,20 +218,12 @@ async function vouched(identity: Identity, form: Form, token: string | undefined
   if (token === undefined) throw new OAuthError('invalid_request', 'assertion is missing');
   const subject = form.get('subject');
   if (subject !== undefined && !isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
-  return await settled(identity.exchange(token, { subject, level: levelOf(form.get('scope')) }));
+  return settled(await identity.exchange(token, { subject, level: levelOf(form.get('scope')) }));
 }
 
-async function settled(handing: Promise<Handed | Rejection>): Promise<Handed> {
-  try {
-    const handed = await handing;
-    if (handed instanceof Rejection) throw new OAuthError('invalid_grant', handed.message);
-    return handed;
-  } catch (error) {
-    if (error instanceof InvalidToken) throw new OAuthError('invalid_grant', `the token ${error.message}`);
-    if (error instanceof NotEntitled) throw new OAuthError('invalid_grant', error.message);
-    if (error instanceof IssuerUnavailable) throw new OAuthError('temporarily_unavailable', error.message);
-    throw error;
-  }
+function settled(handed: Handed | Rejection): Handed {
+  if (handed instanceof Rejection) throw new OAuthError('invalid_grant', handed.message);
+  return handed;
 }
 
 function levelOf(scope: string | undefined): Level | undefined {

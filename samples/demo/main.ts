@@ -18,6 +18,7 @@ import { startBusy } from './busy';
 import { Crew } from './crew';
 import { People, setRules } from './decisions';
 import { type Engine, openEngine, type Profile, PROFILES } from './engine';
+import { type GovernanceFindings, GovernanceWatch, setBudget, Visit } from './governance';
 import { freePort, HostProcess } from './host-process';
 import { Verification } from './log';
 import {
@@ -106,6 +107,7 @@ export interface DemoReport {
   readonly idle: number;
   readonly awardMs: { readonly p50: number; readonly p95: number; readonly p99: number };
   readonly decisions: Omit<DecisionFindings, 'miscounted' | 'stopped' | 'approved'> & { readonly miscounted: number };
+  readonly governance: GovernanceFindings;
   readonly commits: number;
   readonly chains: number;
   readonly verified: boolean;
@@ -184,7 +186,9 @@ What happens
      and complete it. ${FAILURES * 100} % of the attempts fail; one agent in 200 vanishes without a word.
   4. One task in fifty needs a decision first: the rules let some go, agents vote on most, people (in a script) decide
      on the rest, some of them late and some never. What is refused is not done.
-  5. The store is read back: every number in the table comes from the receipts, and every chain of hashes is
+  5. Every command is decided by policy. Work of one type has a budget; an agent that does no work asks for what it may
+     not have, and is frozen in the middle while it emits signals.
+  6. The store is read back: every number in the table comes from the receipts, and every chain of hashes is
      verified, every round counted again. The exit code is not 0 when a task was lost, did not end, was awarded twice or
      done without its decision, a round was counted wrongly, or a chain does not hold.
 
@@ -334,6 +338,7 @@ interface Examined {
   readonly tasks: TaskFindings;
   readonly load: LoadFindings;
   readonly decisions: DecisionFindings;
+  readonly governance: GovernanceFindings;
   readonly log: Verification;
   /** Seconds after the first post, to the last one. */
   readonly window: { readonly from: number; readonly to: number };
@@ -346,11 +351,13 @@ function examine(stored: Iterable<LogLine>, scenario: Scenario): Examined {
   const taskWatch = new TaskWatch();
   const loadWatch = new LoadWatch();
   const decisionWatch = new DecisionWatch();
+  const governanceWatch = new GovernanceWatch();
   let retried: string | undefined;
   for (const commit of log.over(stored)) {
     taskWatch.see(commit);
     loadWatch.see(commit);
     decisionWatch.see(commit);
+    governanceWatch.see(commit);
     if (retried === undefined && commit.events.some(({ type }) => type === 'TaskReopened'))
       retried = parseStream(commit.stream).id;
   }
@@ -365,13 +372,18 @@ function examine(stored: Iterable<LogLine>, scenario: Scenario): Examined {
     tasks,
     load: loadWatch.findings(from, tasks.lastPost),
     decisions,
+    governance: governanceWatch.findings(),
     log,
     window,
     sample: decisions.approved ?? retried ?? (scenario.tasks[0] as PlannedTask).id,
   };
 }
 
-function reportOf({ tasks, load, decisions, log }: Examined, scenario: Scenario, seconds: number): DemoReport {
+function reportOf(
+  { tasks, load, decisions, governance, log }: Examined,
+  scenario: Scenario,
+  seconds: number,
+): DemoReport {
   const { stopped: _, approved: __, miscounted, ...decided } = decisions;
   const vanish = new Set(scenario.agents.flatMap(({ id, vanishesAfter }) => (vanishesAfter === undefined ? [] : [id])));
   const thrownAway = tasks.thrownAway.filter((agent) => !vanish.has(agent)).length;
@@ -392,6 +404,7 @@ function reportOf({ tasks, load, decisions, log }: Examined, scenario: Scenario,
     idle: load.idle,
     awardMs: { p50: percentile(sorted, 0.5), p95: percentile(sorted, 0.95), p99: percentile(sorted, 0.99) },
     decisions: { ...decided, miscounted: miscounted.length },
+    governance,
     commits: log.commits,
     chains: log.streams,
     verified: log.verified,
@@ -404,9 +417,10 @@ const COMPACT = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
 
 const count = (value: number): string => value.toLocaleString('en');
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
+const dollars = (microUsd: number): string => `$${(microUsd / 1_000_000).toFixed(2)}`;
 const duration = (ms: number): string => (ms < 1_000 ? `${ms} ms` : `${(ms / 1000).toFixed(2)} s`);
 
-function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examined): string {
+function tableOf(report: DemoReport, { tasks, load, decisions, governance, window }: Examined): string {
   const table = new Table({
     head: ['', 'measured', 'goal', ''],
     style: { head: [], border: [] },
@@ -460,6 +474,10 @@ function tableOf(report: DemoReport, { tasks, load, decisions, window }: Examine
     report.utilisation >= 0.6 && report.utilisation <= 0.8,
   );
   mean('idle *', percent(report.idle), '< 20 %', report.idle < 0.2);
+  const { allowed, denied, spent, limit, freezeMs } = governance;
+  row('decided by policy, denied', `${count(allowed + denied)}, ${count(denied)}`);
+  row('spent of a budget', dollars(spent), `≤ ${dollars(limit)}`, spent <= limit);
+  if (freezeMs !== undefined) figure('a freeze took', duration(freezeMs), '< 1 s', freezeMs < 1_000);
   row('receipts', count(report.commits));
   row('chains verified', `${count(report.chains)}`, 'all', report.verified);
   return `${table.toString()}
@@ -546,6 +564,9 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
   const people = new People(client, options.seed);
   cleanup.add(() => people.stop());
   await setRules(client.as('human:ada'), scenario.voters);
+  await setBudget(client.as('human:ada'), tasks);
+  const visit = new Visit(client.as('human:ada'));
+  cleanup.add(() => visit.stop());
   const bar: Progress = progress('tasks completed', tasks.length);
   cleanup.add(() => bar.stop());
   let posted = 0;
@@ -561,6 +582,7 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
 
   crew.work();
   const deciding = people.work();
+  const visiting = visit.run((arrivals / 3) * 1000);
   const started = performance.now();
   const leave = startBusy(options.busy);
   cleanup.add(leave);
@@ -589,7 +611,8 @@ async function play(options: Options, cleanup: Cleanup): Promise<boolean> {
     );
 
   people.stop();
-  await deciding;
+  visit.stop();
+  await Promise.all([deciding, visiting]);
   await crew.stop();
   client.close();
   await host.stop();

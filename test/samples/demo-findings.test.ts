@@ -4,6 +4,7 @@ import type { Commit } from '../../domain/kernel/commit';
 import type { Event } from '../../domain/kernel/decider';
 import { gini, rounded } from '../../domain/market/market';
 import { DEFAULT_RULES, type OversightRules } from '../../domain/oversight/oversight';
+import { GovernanceWatch, VISITOR } from '../../samples/demo/governance';
 import {
   type DecisionFindings,
   DecisionWatch,
@@ -433,5 +434,71 @@ describe('load', () => {
     for (const value of values) histogram.set(value, (histogram.get(value) ?? 0) + 1);
     expect(giniOf(histogram)).toBeCloseTo(gini(values), 12);
     expect([giniOf(new Map()), giniOf(new Map([[0, 5]])), giniOf(new Map([[3, 7]]))]).toEqual([0, 0, 0]);
+  });
+});
+
+describe('governance', () => {
+  const policy = { bundle: 'b', input: 'i', decision: 'allow', entrypoint: 'e' };
+  function findings(receipts: readonly (readonly [string, string, number, Event, object?])[]) {
+    const watch = new GovernanceWatch();
+    const indexes = new Map<string, number>();
+    for (const [stream, actor, seconds, what, by = policy] of receipts) {
+      const index = indexes.get(stream) ?? 0;
+      indexes.set(stream, index + 1);
+      const meta = { actor: { id: actor, kind: 'agent' }, correlationId: 'c', policy: by };
+      watch.see({ stream, index, at: at(seconds), events: [what], meta } as unknown as Commit);
+    }
+    return watch.findings();
+  }
+
+  test('denials count with those that no receipt was kept of; what nobody was asked about counts as nothing', () => {
+    const denied = { ...policy, decision: 'deny' };
+    const [signal, task] = ['default/trail/x', 'default/task/a'];
+    expect(
+      findings([
+        [signal, 'a', 0, event('SignalEmitted')],
+        [task, 'a', 1, event('TaskPosted'), { ...policy, entrypoint: undefined }],
+        ['default/denial/a', 'a', 2, event('CommandDenied', { leftOut: 0 }), denied],
+        ['default/denial/a', 'a', 3, event('CommandDenied', { leftOut: 4 }), denied],
+        // Refused by a rule of the domain, with a receipt though the policy allowed it.
+        ['default/denial/a', 'a', 4, event('CommandDenied', { leftOut: 0 })],
+      ]),
+    ).toMatchObject({ allowed: 1, denied: 7, freezeMs: undefined });
+  });
+
+  test('a freeze took as long as what was frozen went on, until the lift', () => {
+    const stop = (type: string): Event => event(type, { kind: 'agent', name: VISITOR });
+    const stream = 'default/stop/x';
+    const emitted = (seconds: number) => ['default/trail/x', VISITOR, seconds, event('SignalEmitted')] as const;
+    const refused = ['default/denial/v', VISITOR, 3, event('CommandDenied', { leftOut: 0 })] as const;
+    const frozen = [stream, 'human:ada', 1, stop('Stopped')] as const;
+    const lifted = [stream, 'human:ada', 4, stop('StopLifted')] as const;
+    expect(findings([emitted(0), frozen, refused, lifted, emitted(5)]).freezeMs).toBe(0);
+    expect(findings([emitted(0), frozen, emitted(1.25), refused, lifted, emitted(5)]).freezeMs).toBe(250);
+  });
+
+  test('what was spent of the budgets, and what is reserved', () => {
+    const stream = 'default/budget/all';
+    const name = { kind: 'agent_type', name: 't' };
+    const award = { task: 'a', award: 1, agent: 'x' };
+    const reserved = {
+      ...award,
+      estimate: 100,
+      amount: 120,
+      charges: ['agent_type t'],
+      expires: at(9),
+      reserved_at: at(1),
+    };
+    const settled = { ...award, reservation: `${stream}@1`, cost: 80, outcome: 'completed', settled_at: at(2) };
+    const set = { ...name, limit: 1_000, period: 'total', by: 'human:ada', reason: 'r' };
+    const before = [
+      [stream, 'human:ada', 0, event('BudgetSet', set)],
+      [stream, 'market', 1, event('BudgetReserved', reserved)],
+    ] as const;
+    expect(findings(before)).toMatchObject({ limit: 1_000, reserved: 120, spent: 0 });
+    expect(findings([...before, [stream, 'market', 2, event('BudgetSettled', settled)]])).toMatchObject({
+      reserved: 0,
+      spent: 80,
+    });
   });
 });

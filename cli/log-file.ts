@@ -44,13 +44,7 @@ export async function loadExport(
   file: string,
   onProgress: (bytes: number) => void = () => undefined,
 ): Promise<ReadOnlyLog> {
-  if (file !== '-' && !existsSync(file))
-    throw new UsageError(`there is no file ${file}`, `Make one with \`${CALL} export FILE\`.`);
-  const source: Readable & { readonly bytesRead?: number } = file === '-' ? process.stdin : createReadStream(file);
-  const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
-  source.on('error', (error) => text.destroy(error));
-
-  const log = await ReadOnlyLog.load(parsedLines(text, file, () => onProgress(source.bytesRead ?? 0)));
+  const log = await ReadOnlyLog.load(exportLines(file, onProgress));
   // What made it may have failed: nothing was verified, so nothing holds.
   if (!log.isEmpty) return log;
   log.close();
@@ -60,16 +54,36 @@ export async function loadExport(
   );
 }
 
-async function* parsedLines(
-  text: Readable,
+/**
+ * The lines of an export, `.gz` or not; `-` is standard input. Throws `UsageError` on a line that is none.
+ * @param onProgress hears how many of the file's bytes were read
+ */
+export async function* exportLines(
   file: string,
-  onProgress: () => void,
+  onProgress: (bytes: number) => void = () => undefined,
 ): AsyncGenerator<LogLine | EntriesLine> {
+  if (file !== '-' && !existsSync(file))
+    throw new UsageError(`there is no file ${file}`, `Make one with \`${CALL} export FILE\`.`);
   let number = 0;
-  for await (const line of linesOf(text)) {
+  for await (const line of textLines(file, onProgress)) {
     number += 1;
     if (line !== '') yield parseLine(line, `${file}, line ${number}`);
-    if (number % PROGRESS_EVERY === 0) onProgress();
+  }
+}
+
+/** The lines of a file, `.gz` or not; `-` is standard input. */
+export async function* textLines(
+  file: string,
+  onProgress: (bytes: number) => void = () => undefined,
+): AsyncGenerator<string> {
+  const source: Readable & { readonly bytesRead?: number } = file === '-' ? process.stdin : createReadStream(file);
+  const text = file.endsWith('.gz') ? source.pipe(createGunzip()) : source;
+  source.on('error', (error) => text.destroy(error));
+  let number = 0;
+  for await (const line of linesOf(text)) {
+    yield line;
+    number += 1;
+    if (number % PROGRESS_EVERY === 0) onProgress(source.bytesRead ?? 0);
   }
 }
 

@@ -148,7 +148,7 @@ const isInside = (path: unknown): boolean =>
   !path.split('/').some((part) => part === '..' || part === '.');
 
 /** Lets `make` fill a folder beside `target`, and gives it that name when all of it is on the disk. */
-async function whole<T>(target: string, make: (place: string) => Promise<T>): Promise<T> {
+export async function whole<T>(target: string, make: (place: string) => Promise<T>): Promise<T> {
   if (existsSync(target) && (!statSync(target).isDirectory() || readdirSync(target).length > 0))
     throw new BackupRefused(`${target} is there already and not empty: choose another folder; nothing is overwritten`);
   const place = `${target}.partial-${process.pid}`;

@@ -6,6 +6,7 @@ import type * as AsofCommand from './asof';
 import type * as CheckpointCommand from './checkpoint';
 import type * as ExportCommand from './export';
 import type * as RecomputeCommand from './recompute';
+import type * as ReportCommand from './report';
 import type * as RetentionCommand from './retention';
 import type * as TailCommand from './tail';
 import type * as VerifyCommand from './verify';
@@ -70,11 +71,13 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
       'formicary verify --data ./colony',
       'formicary verify receipts.ndjson.gz --key log.vkey  # and holds it against the signed log',
       'formicary verify receipts.ndjson.gz --key log.vkey --checkpoint kept.checkpoint',
+      'formicary verify --report november --key log.vkey',
     ],
   )
     .argument('[file]', 'an export, as --export')
     .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
     .option('-e, --export <file>', 'an export, .gz or not; - is standard input')
+    .option('-r, --report <folder>', 'a report instead, or its entries')
     .option('-k, --key <key>', 'the verifier key of the log, or a file with it: one that you have from elsewhere')
     .option('--checkpoint <file>', 'a checkpoint that was kept; may be given again', collect)
     .addHelpText('after', EXIT_CODES)
@@ -110,6 +113,27 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
     )
     .option('--salvage', 'from the bytes of a damaged database; says what could not be read, and ends with 1 then')
     .action(runs<ExportCommand.ExportInput>(() => (require('./export') as typeof ExportCommand).exportLog));
+
+  command(
+    program,
+    'report',
+    "Write an auditor's report of a period: entries with proofs, a table, and a page to read",
+    [
+      'formicary report --from 2026-11-01 --to 2026-12-01 --out november',
+      'formicary report --from 7d --data ./colony  # without a host',
+      'formicary report --from 2026-11-01 --to 2026-12-01 --export receipts.ndjson.gz --key log.vkey',
+    ],
+  )
+    .requiredOption('--from <time>', 'the first time of the period: a day, a time, or a span ago')
+    .option('--to <time>', 'the first time after it; now without')
+    .option('-o, --out <folder>', 'the folder that is made; named after the tenant and the period without')
+    .addOption(new Option('-d, --data [folder]', 'from a data folder instead of a host').conflicts('export'))
+    .option('-e, --export <file>', 'from an export, .gz or not; - is standard input')
+    .option('-k, --key <key>', 'the verifier key of the log, or a file with it: one that you have from elsewhere')
+    .option('--checkpoint <file>', 'a checkpoint that was kept; may be given again', collect)
+    .option('--with-payloads', 'each entry with the bytes of its receipt, not with hashes and sizes alone')
+    .addHelpText('after', EXIT_CODES)
+    .action(runs<ReportCommand.ReportInput>(() => (require('./report') as typeof ReportCommand).report));
 }
 
 function declareArchive(program: Command): void {

@@ -4,11 +4,11 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { isHeld, PRIVATE_FILE } from '../../adapters/embedded/folder';
 import { hasLog } from '../../adapters/embedded/log';
-import type { EntriesLine, LogLine } from '../../adapters/embedded/read-only-log';
+import type { LogLine } from '../../adapters/embedded/read-only-log';
 import { salvagedLines } from '../../adapters/embedded/salvaged';
-import { canonicalize } from '../../domain/kernel/commit';
-import { dataFolder, openFolder } from '../log-file';
+import { dataFolder } from '../log-file';
 import { type Bar, bar, CALL, type Context, count, note, UsageError } from '../terminal';
+import { folderLines, hostLines, LINES_AT_ONCE } from './export-lines';
 
 export interface ExportInput {
   readonly file?: string;
@@ -17,9 +17,6 @@ export interface ExportInput {
   /** From the bytes of a damaged file, as far as they can be read. */
   readonly salvage?: boolean;
 }
-
-/** Lines that are handed on together. */
-const CHUNK = 500;
 
 /** Writes every receipt to a file or to standard output, a line each. */
 export async function exportLog(context: Context, { file, data, salvage: damaged }: ExportInput): Promise<void> {
@@ -33,15 +30,15 @@ export async function exportLog(context: Context, { file, data, salvage: damaged
     damaged === true
       ? fromDamaged(context, dataFolder(data))
       : data === undefined
-        ? fromHost(context)
-        : fromFolder(dataFolder(data), context.globals.tenant, (total) => (progress = bar('Exporting', total)));
+        ? hostLines(context)
+        : folderLines(dataFolder(data), context.globals.tenant, (total) => (progress = bar('Exporting', total)));
   async function* chunks(): AsyncGenerator<string> {
     let chunk: string[] = [];
     for await (const line of lines) {
       chunk.push(`${JSON.stringify(line)}\n`);
       written += 1;
       if ('stream' in line) receipts += 1;
-      if (chunk.length < CHUNK) continue;
+      if (chunk.length < LINES_AT_ONCE) continue;
       progress?.update(written);
       yield chunk.join('');
       chunk = [];
@@ -79,34 +76,4 @@ function* fromDamaged(context: Context, folder: string): Generator<LogLine> {
     note(problem);
   });
   for (const line of lines) if (tenant === undefined || line.stream.startsWith(`${tenant}/`)) yield line;
-}
-
-/** The receipts of the tenant as the host gives them; their canonical form is made again. */
-async function* fromHost({ client }: Context): AsyncGenerator<LogLine | EntriesLine> {
-  // Before the receipts: what is logged meanwhile would be missing among those that were read before.
-  yield* client.checkpoints.entries();
-  for await (const { hash, ...unsealed } of client.receipts.all({ limit: CHUNK }))
-    yield { stream: unsealed.stream, index: unsealed.index, hash, body: canonicalize(unsealed) };
-}
-
-/** The bytes as they are stored: of one tenant, or of all; and the entries of their signed logs. */
-async function* fromFolder(
-  folder: string,
-  tenant: string | undefined,
-  begin: (total: number) => void,
-): AsyncGenerator<LogLine | EntriesLine> {
-  const log = openFolder(folder);
-  try {
-    begin(log.places);
-    // Before the receipts, for the same reason.
-    yield* log.entries(tenant);
-    yield* log.lines(tenant);
-    if (log.wasDisturbed())
-      throw new UsageError(
-        `a host began to write ${folder} while it was read: the export is not to be trusted`,
-        'Export again: now that it runs, its writing does no harm.',
-      );
-  } finally {
-    log.close();
-  }
 }

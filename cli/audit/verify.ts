@@ -17,12 +17,15 @@ import {
   printJson,
   UsageError,
 } from '../terminal';
+import { verifyReport } from './verify-report';
 
 export interface VerifyInput {
   readonly data?: string;
   readonly export?: string;
   /** The same, as an argument. */
   readonly file?: string;
+  /** A report instead: its folder, or its entries. */
+  readonly report?: string;
   /** A verifier key, or a file that holds one. */
   readonly key?: string;
   /** Files with checkpoints that were kept. */
@@ -35,9 +38,10 @@ const MOST_PRINTED = 50;
 /** Walks every chain of a data folder or an export, and with a key its signed log, without a host. */
 export async function verify(context: Context, input: VerifyInput): Promise<void> {
   const file = input.export ?? input.file;
-  if ([input.data, input.export, input.file].filter((given) => given !== undefined).length > 1)
-    throw new UsageError('give an export or --data, and one of it');
+  if ([input.data, input.export, input.file, input.report].filter((given) => given !== undefined).length > 1)
+    throw new UsageError('give an export, --data or --report, and one of it');
   const pinned = pinnedOf(input);
+  if (input.report !== undefined) return await verifyReport(context, input.report, pinned);
   const source = file ?? dataFolder(input.data);
   const started = performance.now();
   let progress: Bar | undefined;
@@ -97,7 +101,7 @@ export async function verify(context: Context, input: VerifyInput): Promise<void
 }
 
 /** The key and the checkpoints that the verifier brings along. Throws `UsageError`. */
-function pinnedOf({ key, checkpoint = [] }: VerifyInput): Pinned | undefined {
+export function pinnedOf({ key, checkpoint = [] }: Pick<VerifyInput, 'key' | 'checkpoint'>): Pinned | undefined {
   if (key === undefined) {
     if (checkpoint.length > 0) throw new UsageError('--checkpoint needs --key: nothing is believed without it');
     return undefined;

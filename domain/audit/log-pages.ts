@@ -5,10 +5,12 @@
  * undone harms nothing: it counts from the moment when a checkpoint names it.
  */
 import { AlteredPayload } from '../kernel/commit';
-import { type Digest, digestOf, leafHash, rootOf, splitOf } from '../kernel/merkle';
+import { type Digest, digestOf, inclusionPath, leafHash, rootOf } from '../kernel/merkle';
 
 /** Entries of a page, and hashes of a tile. */
 export const PAGE_WIDTH = 256;
+/** Levels of the tree that a tile is over. */
+const TILE_HEIGHT = 8;
 const DIGEST_BYTES = 32;
 /** A hash and the reference of what it is over. */
 const CHILD_BYTES = 2 * DIGEST_BYTES;
@@ -198,35 +200,18 @@ export class LogReader {
       : childrenIn(await this.page(level, n)).map(({ hash: digest }) => digest);
   }
 
-  /** The inclusion proof of a leaf (RFC 9162, section 2.1.3.1), from its sibling to the child of the root. */
+  /** The inclusion proof of a leaf, from its sibling to the child of the root. */
   async path(index: number): Promise<Digest[]> {
-    const path: Digest[] = [];
-    for (let from = 0, to = this.size; to - from > 1;) {
-      const middle = from + splitOf(to - from);
-      if (index < middle) {
-        path.push(await this.hashOf(middle, to));
-        to = middle;
-      } else {
-        path.push(await this.hashOf(from, middle));
-        from = middle;
-      }
-    }
-    return path.reverse();
+    return await inclusionPath(index, this.size, (level, n) => this.perfect(level, n));
   }
 
-  /** The root over leaves that are a subtree. */
-  private async hashOf(from: number, to: number): Promise<Digest> {
-    const leaves = to - from;
-    const power = Math.floor(Math.log2(leaves));
-    if (2 ** power < leaves) {
-      const middle = from + splitOf(leaves);
-      const left = await this.hashOf(from, middle);
-      return rootOf([left, await this.hashOf(middle, to)]);
-    }
-    const level = Math.floor(power / 8);
-    const first = from / PAGE_WIDTH ** level;
-    const hashes = await this.tile(level, Math.floor(first / PAGE_WIDTH));
-    return rootOf(hashes.slice(first % PAGE_WIDTH, (first % PAGE_WIDTH) + leaves / PAGE_WIDTH ** level));
+  /** The root over the 2^level leaves from `n * 2^level` on: of some hashes of a tile. */
+  private async perfect(level: number, n: number): Promise<Digest> {
+    const tile = Math.floor(level / TILE_HEIGHT);
+    const count = 2 ** (level % TILE_HEIGHT);
+    const first = n * count;
+    const hashes = await this.tile(tile, Math.floor(first / PAGE_WIDTH));
+    return rootOf(hashes.slice(first % PAGE_WIDTH, (first % PAGE_WIDTH) + count));
   }
 
   /** One that is full is named by the page above it. */

@@ -25,7 +25,7 @@ export function nodeHash(left: Digest, right: Digest): Digest {
 }
 
 /** The largest power of two below `size`, which is 2 or more: where the tree of so many parts is divided. */
-export function splitOf(size: number): number {
+function splitOf(size: number): number {
   let split = 1;
   while (split * 2 < size) split *= 2;
   return split;
@@ -36,6 +36,37 @@ export function rootOf(hashes: readonly Digest[]): Digest {
   if (hashes.length < 2) return hashes[0] ?? hash('sha256', '', 'buffer');
   const split = splitOf(hashes.length);
   return nodeHash(rootOf(hashes.slice(0, split)), rootOf(hashes.slice(split)));
+}
+
+/** The root over the 2^level leaves from `n * 2^level` on, of a tree that somebody keeps. */
+export type PerfectSubtree = (level: number, n: number) => Promise<Digest>;
+
+/** The root over the leaves from `from` up to `to`, which are a subtree of the tree that `perfect` knows. */
+export async function rootBetween(from: number, to: number, perfect: PerfectSubtree): Promise<Digest> {
+  const leaves = to - from;
+  const level = Math.floor(Math.log2(leaves));
+  if (2 ** level === leaves) return await perfect(level, from / leaves);
+  const middle = from + splitOf(leaves);
+  return nodeHash(await rootBetween(from, middle, perfect), await rootBetween(middle, to, perfect));
+}
+
+/**
+ * The inclusion proof of a leaf in a tree of `size` (RFC 9162, section 2.1.3.1), from its sibling to the child of the
+ * root.
+ */
+export async function inclusionPath(index: number, size: number, perfect: PerfectSubtree): Promise<Digest[]> {
+  const path: Digest[] = [];
+  for (let from = 0, to = size; to - from > 1;) {
+    const middle = from + splitOf(to - from);
+    if (index < middle) {
+      path.push(await rootBetween(middle, to, perfect));
+      to = middle;
+    } else {
+      path.push(await rootBetween(from, middle, perfect));
+      from = middle;
+    }
+  }
+  return path.reverse();
 }
 
 /**

@@ -63,3 +63,16 @@ function escaped(character: string): string {
   const code = character.codePointAt(0) as number;
   return code > 0xffff ? `\\u{${code.toString(16)}}` : `\\u${code.toString(16).padStart(4, '0')}`;
 }
+
+const MARKUP: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+/** The text as it stands in HTML or SVG, between tags or as a quoted value: nothing of it is markup. */
+export function markupText(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => MARKUP[character] as string);
+}

@@ -5,7 +5,7 @@
  * Everything in it may have been written by an agent that means harm. So a notice is cut to size and cleared of what
  * can't be seen when it is made, and every rendering says its texts as plain text, or escapes them.
  */
-import { shorten } from '../kernel/text';
+import { markupText, shorten } from '../kernel/text';
 import type { Time } from '../kernel/time';
 
 /** What a notice can be about; a channel names those that it wants. */
@@ -198,7 +198,7 @@ export interface MailText {
 export function asMail(notice: Notice): MailText {
   const facts = factsOf(notice);
   const rows = facts.map(
-    ({ name, value }) => `<tr><th align="left">${htmlText(name)}</th><td>${htmlText(value)}</td></tr>`,
+    ({ name, value }) => `<tr><th align="left">${markupText(name)}</th><td>${markupText(value)}</td></tr>`,
   );
   return {
     subject: `[${notice.severity}] ${notice.title}`,
@@ -212,10 +212,10 @@ export function asMail(notice: Notice): MailText {
       '',
     ].join('\n'),
     html: [
-      `<h1>${htmlText(notice.title)}</h1>`,
-      ...paragraphs(notice).map((text) => `<p style="white-space: pre-wrap">${htmlText(text)}</p>`),
+      `<h1>${markupText(notice.title)}</h1>`,
+      ...paragraphs(notice).map((text) => `<p style="white-space: pre-wrap">${markupText(text)}</p>`),
       `<table>${rows.join('')}</table>`,
-      `<p><a href="${htmlText(notice.link)}">${DECIDE}</a></p>`,
+      `<p><a href="${markupText(notice.link)}">${DECIDE}</a></p>`,
     ].join('\n'),
   };
 }
@@ -265,18 +265,6 @@ function slackText(text: string, longest: number): string {
   const fitting = escaped.findIndex((piece) => (length += piece.length) >= longest);
   const whole = escaped.join('');
   return whole.length <= longest ? whole : `${escaped.slice(0, fitting).join('')}…`;
-}
-
-const HTML_ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-
-function htmlText(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => HTML_ESCAPES[character] as string);
 }
 
 /** Adaptive Cards compute `{{DATE(…)}}` in any text. */

@@ -3,6 +3,7 @@
  * text is escaped.
  */
 import { createHash } from 'node:crypto';
+import { markupText } from '../../domain/kernel/text';
 
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;max-width:50rem;margin:2rem auto;padding:0 1rem}pre{white-space:pre-wrap;overflow-wrap:anywhere}dt{font-weight:600}dd{margin:0 0 .6rem}';
@@ -15,24 +16,15 @@ export interface PageText {
   readonly commands: readonly string[];
 }
 
-const ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-const escaped = (text: string) => text.replaceAll(/[&<>"']/g, (character) => ESCAPES[character] as string);
-
 /** Fields one below the other, in their order; what has parts as JSON. */
 export function pageOf({ title, commands }: PageText, value: Readonly<Record<string, unknown>>): string {
   const fields = Object.entries(value).map(([name, field]) => {
     const text =
       typeof field === 'object' && field !== null
-        ? `<pre>${escaped(JSON.stringify(field, null, 2))}</pre>`
-        : escaped(String(field));
-    return `<dt>${escaped(name)}</dt><dd>${text}</dd>`;
+        ? `<pre>${markupText(JSON.stringify(field, null, 2))}</pre>`
+        : markupText(String(field));
+    return `<dt>${markupText(name)}</dt><dd>${text}</dd>`;
   });
-  const next = commands.length === 0 ? '' : `<h2>How to go on</h2><pre>${commands.map(escaped).join('\n')}</pre>`;
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(title)}</title><style>${STYLE}</style><h1>${escaped(title)}</h1>${next}<dl>${fields.join('')}</dl></html>`;
+  const next = commands.length === 0 ? '' : `<h2>How to go on</h2><pre>${commands.map(markupText).join('\n')}</pre>`;
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${markupText(title)}</title><style>${STYLE}</style><h1>${markupText(title)}</h1>${next}<dl>${fields.join('')}</dl></html>`;
 }

@@ -42,6 +42,7 @@ describe('help and errors', () => {
       'recompute',
       'verify',
       'export',
+      'report',
       'retention',
       'archive',
       'status',

@@ -1,0 +1,286 @@
+/**
+ * The figures of a report: what the receipts of a period come to. Receipts are taken in the order of their times, those
+ * before the period too: what was reserved then is spent in it.
+ */
+import { type Budget, budgetDecider, type BudgetEvent, type BudgetState, reservationKey } from '../budgets/budget';
+import { coveredBy } from '../budgets/ledger';
+import type { Commit, PolicyReceipt } from '../kernel/commit';
+import { foldCommit } from '../kernel/fold';
+import { parseStream } from '../kernel/ids';
+import type { AgentEvent } from '../market/agent';
+import type { ApprovalEvent } from '../oversight/approval';
+import type { StopEvent } from '../stops/stop';
+import type { AuditEntry, AuditStatus } from './audit-entry';
+import type { DenialEvent } from './denial';
+
+/** Rows of a list; how many more there are is counted, and the entries have them all. */
+export const MOST_LISTED = 200;
+/** Names that are counted apart; those that come later count as one. */
+const MOST_COUNTED = 10_000;
+const OTHERS = 'others';
+/** Charts have about so many columns at most. */
+const MOST_COLUMNS = 62;
+
+export type Decision = PolicyReceipt['decision'];
+type Decisions = Readonly<Record<Decision, number>>;
+const NONE: Decisions = { allow: 0, deny: 0, needs_approval: 0 };
+
+/** One thing that happened, for a list. */
+export interface Listed {
+  readonly at: string;
+  readonly receipt: string;
+  readonly what: string;
+  readonly who: string;
+  readonly reason: string;
+}
+
+export interface ReportFigures {
+  readonly receipts: number;
+  readonly decisions: Decisions;
+  readonly statuses: Readonly<Record<AuditStatus, number>>;
+  /** Decisions by the hour, day or month in which they fell, without gaps. */
+  readonly columns: readonly { readonly label: string; readonly decisions: Decisions }[];
+  /** By action, most first. */
+  readonly actions: readonly (readonly [action: string, decisions: Decisions])[];
+  /** By rule of the bundle. */
+  readonly rules: readonly (readonly [rule: string, decisions: Decisions])[];
+  readonly bundles: readonly (readonly [bundle: string, receipts: number])[];
+  /** Approvals: how many were asked for, and how they ended. */
+  readonly approvals: readonly (readonly [outcome: string, count: number])[];
+  readonly deniedTo: readonly (readonly [principal: string, count: number])[];
+  readonly deniedFor: readonly (readonly [reason: string, count: number])[];
+  readonly stops: List;
+  /** As they stood at the end of the period. */
+  readonly budgets: readonly Budget[];
+  readonly budgetsSet: List;
+  readonly agents: List;
+  readonly agentEvents: readonly (readonly [event: string, count: number])[];
+  /** What was settled, in micro-USD: in all, by budget, by agent. */
+  readonly settled: number;
+  readonly spentByBudget: readonly (readonly [budget: string, microUsd: number])[];
+  readonly spentByAgent: readonly (readonly [agent: string, microUsd: number])[];
+}
+
+interface List {
+  readonly rows: readonly Listed[];
+  readonly more: number;
+}
+
+/** Counts by name; memory has an end though names have none. */
+class Tally {
+  private readonly counts = new Map<string, number>();
+
+  add(name: string, by = 1): void {
+    const known = this.counts.has(name) || this.counts.size < MOST_COUNTED ? name : OTHERS;
+    this.counts.set(known, (this.counts.get(known) ?? 0) + by);
+  }
+
+  /** The largest first, of equal ones by name. */
+  get ranked(): (readonly [string, number])[] {
+    return [...this.counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
+  }
+}
+
+class DecisionTally {
+  private readonly counts = new Map<string, Record<Decision, number>>();
+
+  add(name: string, decision: Decision): void {
+    const known = this.counts.has(name) || this.counts.size < MOST_COUNTED ? name : OTHERS;
+    const count = this.counts.get(known) ?? { ...NONE };
+    count[decision] += 1;
+    this.counts.set(known, count);
+  }
+
+  get(name: string): Decisions {
+    return this.counts.get(name) ?? NONE;
+  }
+
+  get ranked(): (readonly [string, Decisions])[] {
+    const all = ({ allow, deny, needs_approval }: Decisions) => allow + deny + needs_approval;
+    return [...this.counts].sort(([a, x], [b, y]) => all(y) - all(x) || (a < b ? -1 : 1));
+  }
+}
+
+class Rows {
+  private readonly rows: Listed[] = [];
+  private left = 0;
+
+  add(row: Listed): void {
+    if (this.rows.length < MOST_LISTED) this.rows.push(row);
+    else this.left += 1;
+  }
+
+  get list(): List {
+    return { rows: this.rows, more: this.left };
+  }
+}
+
+/** What events of approvals are called where people read them. */
+const APPROVALS: Partial<Readonly<Record<ApprovalEvent['type'], string>>> = {
+  ApprovalRequested: 'asked for',
+  ApprovalReopened: 'asked for again',
+  ApprovalEscalated: 'passed on to the next group',
+  ApprovalOverridden: 'overridden afterwards',
+};
+const AGENTS: Partial<Readonly<Record<AgentEvent['type'], string>>> = {
+  AgentRegistered: 'registered',
+  AgentRevised: 'revised',
+  AgentLost: 'lost',
+  AgentReturned: 'returned',
+  AgentDeregistered: 'deregistered',
+};
+
+export class ReportCounter {
+  private receipts = 0;
+  private readonly decisions = { ...NONE };
+  private readonly statuses: Record<AuditStatus, number> = { started: 0, success: 0, failed: 0, denied: 0 };
+  private readonly byTime = new DecisionTally();
+  private readonly actions = new DecisionTally();
+  private readonly rules = new DecisionTally();
+  private readonly bundles = new Tally();
+  private readonly approvals = new Tally();
+  private readonly deniedTo = new Tally();
+  private readonly deniedFor = new Tally();
+  private readonly agentEvents = new Tally();
+  private readonly byBudget = new Tally();
+  private readonly byAgent = new Tally();
+  private readonly stops = new Rows();
+  private readonly budgets = new Rows();
+  private readonly agents = new Rows();
+  private settled = 0;
+  /** Says which budgets what is settled was reserved in. */
+  private ledger: BudgetState = budgetDecider.initial;
+  private readonly unit: Unit;
+
+  /** @param from the first time of the period, and `to` the first one after it */
+  constructor(
+    private readonly from: string,
+    private readonly to: string,
+  ) {
+    this.unit = unitOf(from, to);
+  }
+
+  /** A receipt from before the period. */
+  before(commit: Commit): void {
+    if (parseStream(commit.stream).category === budgetDecider.category)
+      this.ledger = foldCommit(budgetDecider, this.ledger, commit);
+  }
+
+  add(entry: AuditEntry, commit: Commit): void {
+    const { decision, rule, bundle } = entry.policy;
+    this.receipts += 1;
+    this.decisions[decision] += 1;
+    this.statuses[entry.status] += 1;
+    this.byTime.add(entry.timestamp.slice(0, this.unit.length), decision);
+    this.actions.add(entry.action, decision);
+    this.rules.add(rule ?? 'no rule was asked', decision);
+    this.bundles.add(bundle);
+    for (const event of commit.events) this.happened(entry, event as Counted);
+    this.before(commit);
+  }
+
+  private happened(entry: AuditEntry, event: Counted): void {
+    switch (event.type) {
+      case 'ApprovalClosed':
+        return this.approvals.add(event.data.outcome);
+      case 'CommandDenied':
+        // Each stands for those before it that were too many to be written.
+        this.deniedTo.add(event.data.principal, 1 + event.data.leftOut);
+        return event.data.reasons.forEach((reason) => this.deniedFor.add(reason));
+      case 'Stopped':
+        return this.list(
+          this.stops,
+          entry,
+          event.data,
+          `${event.data.effect} of ${event.data.kind} ${event.data.name}`,
+        );
+      case 'StopLifted':
+        return this.list(this.stops, entry, event.data, `lift of ${event.data.kind} ${event.data.name}`);
+      case 'BudgetSet':
+        return this.list(this.budgets, entry, event.data, `${event.data.kind} ${event.data.name}`);
+      case 'BudgetSettled': {
+        const { cost, agent } = event.data;
+        this.settled += cost;
+        this.byAgent.add(agent, cost);
+        return coveredBy(this.ledger, reservationKey(event.data)).forEach((budget) => this.byBudget.add(budget, cost));
+      }
+      default: {
+        const approval = APPROVALS[event.type as ApprovalEvent['type']];
+        if (approval !== undefined) this.approvals.add(approval);
+        const agent = AGENTS[event.type as AgentEvent['type']];
+        if (agent === undefined) return;
+        this.agentEvents.add(agent);
+        const { reason, profile } = event.data as { reason?: string; profile?: { agent_type: string; pool: string } };
+        this.list(
+          this.agents,
+          entry,
+          { reason: reason ?? (profile === undefined ? '' : `type ${profile.agent_type}, pool ${profile.pool}`) },
+          `${entry.resource.slice(entry.resource.indexOf('/') + 1)} ${agent}`,
+        );
+      }
+    }
+  }
+
+  private list(rows: Rows, entry: AuditEntry, { by, reason }: { by?: string; reason: string }, what: string): void {
+    const { timestamp: at, receipt, user, agent_id, actor_kind } = entry;
+    const acted = actor_kind === 'agent' ? agent_id : null;
+    rows.add({ at, receipt, what, who: by ?? user ?? acted ?? actor_kind, reason });
+  }
+
+  get figures(): ReportFigures {
+    return {
+      receipts: this.receipts,
+      decisions: this.decisions,
+      statuses: this.statuses,
+      columns: labelsOf(this.from, this.to, this.unit).map((label) => ({ label, decisions: this.byTime.get(label) })),
+      actions: this.actions.ranked,
+      rules: this.rules.ranked,
+      bundles: this.bundles.ranked,
+      approvals: this.approvals.ranked,
+      deniedTo: this.deniedTo.ranked,
+      deniedFor: this.deniedFor.ranked,
+      stops: this.stops.list,
+      budgets: Object.values(this.ledger.budgets),
+      budgetsSet: this.budgets.list,
+      agents: this.agents.list,
+      agentEvents: this.agentEvents.ranked,
+      settled: this.settled,
+      spentByBudget: this.byBudget.ranked,
+      spentByAgent: this.byAgent.ranked,
+    };
+  }
+}
+
+type Counted = ApprovalEvent | StopEvent | BudgetEvent | DenialEvent | AgentEvent;
+
+// -------------------------------------------------------------------------------------------------------- of times
+
+/** A column of a chart: so many characters of a time name it. */
+interface Unit {
+  readonly length: 4 | 7 | 10 | 13;
+  readonly after: (time: Date) => void;
+}
+
+const HOUR: Unit = { length: 13, after: (time) => time.setUTCHours(time.getUTCHours() + 1, 0, 0, 0) };
+const DAY: Unit = { length: 10, after: (time) => time.setUTCHours(24, 0, 0, 0) };
+const MONTH: Unit = { length: 7, after: (time) => time.setUTCMonth(time.getUTCMonth() + 1, 1) };
+const YEAR: Unit = { length: 4, after: (time) => time.setUTCFullYear(time.getUTCFullYear() + 1, 0, 1) };
+const HOUR_MS = 3_600_000;
+
+/** The smallest unit of which there are not too many in the period. */
+function unitOf(from: string, to: string): Unit {
+  const hours = (Date.parse(to) - Date.parse(from)) / HOUR_MS;
+  if (hours <= MOST_COLUMNS) return HOUR;
+  if (hours <= MOST_COLUMNS * 24) return DAY;
+  return hours <= MOST_COLUMNS * 24 * 28 ? MONTH : YEAR;
+}
+
+function labelsOf(from: string, to: string, { length, after }: Unit): string[] {
+  const labels: string[] = [];
+  for (const time = new Date(from); time.toISOString() < to;) {
+    labels.push(time.toISOString().slice(0, length));
+    after(time);
+    if (length < 13) time.setUTCHours(0, 0, 0, 0);
+  }
+  return labels;
+}

@@ -130,8 +130,9 @@ export class GovernanceWatch {
   private denied = 0;
   private budgets: BudgetState = budgetDecider.initial;
   private frozenAt: number | undefined;
-  private isLifted = false;
-  private lastDone = -Infinity;
+  private liftedAt = Infinity;
+  /** When the visitor did something: receipts of several streams need not be in order of time. */
+  private readonly done: number[] = [];
 
   see(commit: Commit): void {
     const { stream, at, events, meta } = commit;
@@ -145,16 +146,17 @@ export class GovernanceWatch {
       for (const { type, data } of events as readonly StopEvent[]) {
         if (data.kind !== 'agent' || data.name !== VISITOR) continue;
         if (type === 'Stopped') this.frozenAt ??= toMillis(at);
-        if (type === 'StopLifted') this.isLifted = true;
+        if (type === 'StopLifted') this.liftedAt = toMillis(at);
       }
-    if (meta.actor.id === VISITOR && denials.length === 0 && !this.isLifted) this.lastDone = toMillis(at);
+    if (meta.actor.id === VISITOR && denials.length === 0) this.done.push(toMillis(at));
   }
 
   findings(): GovernanceFindings {
     const budgets = Object.values(this.budgets.budgets);
     const sum = (of: 'spent' | 'reserved' | 'limit') => budgets.reduce((all, budget) => all + budget[of], 0);
-    const { allowed, denied, frozenAt, lastDone } = this;
-    const freezeMs = frozenAt === undefined ? undefined : Math.max(0, lastDone - frozenAt);
+    const { allowed, denied, frozenAt, liftedAt, done } = this;
+    const last = Math.max(...done.filter((at) => at < liftedAt), -Infinity);
+    const freezeMs = frozenAt === undefined ? undefined : Math.max(0, last - frozenAt);
     return { allowed, denied, spent: sum('spent'), reserved: sum('reserved'), limit: sum('limit'), freezeMs };
   }
 }

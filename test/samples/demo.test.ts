@@ -195,6 +195,16 @@ describe('npm run demo', () => {
       expect(json.commits).toBeGreaterThan(150 * 6);
       expect(json.chains).toBeGreaterThanOrEqual(150 + 60);
       expect(json.utilisation).toBeGreaterThan(0);
+      const { allowed, denied, spent, limit } = json.governance as Record<string, number>;
+      expect({
+        asked: Number(allowed) > 150 * 5,
+        denied: Number(denied) > 0,
+        within: Number(spent) <= Number(limit),
+      }).toEqual({
+        asked: true,
+        denied: true,
+        within: true,
+      });
       expect(Object.keys(json)).toEqual([
         'tasks',
         'completed',
@@ -211,6 +221,7 @@ describe('npm run demo', () => {
         'idle',
         'awardMs',
         'decisions',
+        'governance',
         'commits',
         'chains',
         'verified',

@@ -17,6 +17,7 @@ import {
   shortRef,
   timeOf,
   UsageError,
+  usd,
 } from '../terminal';
 import { bundleIn } from './bundles';
 
@@ -94,7 +95,7 @@ function parted(option: string, text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function show({ from, receipts, otherwise, examples, counts, gone, unknown, not_asked }: ForkResult): void {
+function show({ from, receipts, otherwise, examples, counts, costs, gone, unknown, not_asked }: ForkResult): void {
   print(`${count(receipts, 'receipt')} since ${from}.`);
   if (otherwise === 0) print(good('No decision would have been another one.'));
   else {
@@ -112,7 +113,10 @@ function show({ from, receipts, otherwise, examples, counts, gone, unknown, not_
     print('');
     printTable(
       ['', 'IN THE LOG', 'GONE', 'NOT KNOWN', 'ADDED'],
-      counts.map((row) => [row.kind, row.log, row.gone, row.unknown, row.added]),
+      [
+        ...counts.map((row) => [row.kind, row.log, row.gone, row.unknown, row.added]),
+        ['cost', usd(costs.log), usd(costs.gone), usd(costs.unknown), ''],
+      ],
       ['IN THE LOG', 'GONE', 'NOT KNOWN', 'ADDED'],
     );
     note(

@@ -7,12 +7,13 @@
  * somebody would have tried; so what followed is marked as gone or as not known, and nothing is made up in its place.
  */
 import { denialDecider } from '../audit/denial';
+import { budgetDecider, type BudgetEvent } from '../budgets/budget';
 import type { Commit, PolicyReceipt } from '../kernel/commit';
 import { upcast } from '../kernel/decider';
 import { commitRef, parseStream } from '../kernel/ids';
 import type { Time } from '../kernel/time';
 import { agentDecider } from '../market/agent';
-import { taskDecider } from '../market/task';
+import { taskDecider, type TaskEvent } from '../market/task';
 import { actionDecider } from '../oversight/action';
 import { approvalDecider, type ApprovalEvent } from '../oversight/approval';
 import { type Electorate, type Tally, tally } from '../oversight/consensus';
@@ -65,6 +66,14 @@ export interface ForkCount {
   readonly added: number;
 }
 
+/** What the awards that were over in that time have cost, in micro-USD. */
+export interface ForkCosts {
+  readonly log: number;
+  /** Of awards that would not have been, or would not have come to that end. */
+  readonly gone: number;
+  readonly unknown: number;
+}
+
 export interface ForkResult {
   readonly from: Time;
   readonly receipts: number;
@@ -76,6 +85,7 @@ export interface ForkResult {
   readonly gone: number;
   readonly unknown: number;
   readonly counts: readonly ForkCount[];
+  readonly costs: ForkCosts;
 }
 
 /** What is to be changed is not in the log. */
@@ -93,7 +103,15 @@ interface Entry {
   readonly at: Time;
   readonly cause: string | undefined;
   readonly kinds: readonly Kind[];
+  /** The awards that are over with it, and what their agents said that they have cost. */
+  readonly ended: readonly EndedAward[];
   readonly otherwise?: Otherwise & { readonly effect: Effect };
+}
+
+interface EndedAward {
+  /** `tenant task award`. */
+  readonly award: string;
+  readonly cost: number | undefined;
 }
 
 /**
@@ -113,6 +131,8 @@ const INDEPENDENT = denialDecider.category;
 export class Fork {
   private readonly entries: Entry[] = [];
   private readonly touched: Commit[] = [];
+  /** What was settled in budgets, by `tenant task award`: also of what nobody has said the cost of. */
+  private readonly settled = new Map<string, number>();
   private notAsked = 0;
 
   constructor(
@@ -124,6 +144,7 @@ export class Fork {
     if (this.change.kind !== 'policy' && commit.stream === streamOf(this.change)) this.touched.push(commit);
     if (commit.at < this.from) return;
     const { stream, index, at, meta, events } = commit;
+    this.settle(commit);
     this.entries.push({
       ref: commitRef(stream, index),
       stream,
@@ -131,6 +152,7 @@ export class Fork {
       at,
       cause: meta.causationId,
       kinds: KINDS.filter((kind) => events.some(({ type }) => COUNTED[kind].some((counted) => counted === type))),
+      ended: endedBy(commit),
       otherwise: this.change.kind === 'policy' ? this.judged(this.change.bundle, commit) : undefined,
     });
   }
@@ -144,6 +166,13 @@ export class Fork {
         ? this.entries
         : this.entries.map((entry) => (entry.ref === changed.receipt ? { ...entry, otherwise: changed } : entry));
     return this.followed(found);
+  }
+
+  private settle({ stream, events }: Commit): void {
+    const { tenant, category } = parseStream(stream);
+    if (category !== budgetDecider.category) return;
+    for (const { type, data } of events as readonly BudgetEvent[])
+      if (type === 'BudgetSettled') this.settled.set(awardKey(tenant, data.task, data.award), data.cost);
   }
 
   private judged(bundle: PolicyBundle, commit: Commit): Entry['otherwise'] {
@@ -172,8 +201,9 @@ export class Fork {
     const unlike = new Set<string>();
     const counts = new Map(KINDS.map((kind) => [kind, { log: 0, gone: 0, unknown: 0, added: 0 }]));
     const examples: Otherwise[] = [];
+    const costs = { log: 0, gone: 0, unknown: 0 };
     let otherwise = 0;
-    for (const { ref, stream, index, cause, kinds, otherwise: other } of ordered) {
+    for (const { ref, stream, index, cause, kinds, ended, otherwise: other } of ordered) {
       const isGone = other?.effect === 'refused' || never.has(stream) || (cause !== undefined && barren.has(cause));
       const isUnknown = !isGone && (unlike.has(stream) || (cause !== undefined && unknown.has(cause)));
       if (other !== undefined) {
@@ -194,6 +224,12 @@ export class Fork {
         else if (isGone) count.gone += 1;
         else if (isUnknown) count.unknown += 1;
       }
+      for (const { award, cost: said } of ended) {
+        const cost = this.settled.get(award) ?? said ?? 0;
+        costs.log += cost;
+        if (isGone) costs.gone += cost;
+        else if (isUnknown) costs.unknown += cost;
+      }
       if (other?.effect === 'refused') (counts.get('refusals') as { added: number }).added += 1;
     }
     return {
@@ -205,8 +241,23 @@ export class Fork {
       gone: gone.size,
       unknown: unknown.size,
       counts: [...counts].map(([kind, count]) => ({ kind, ...count })),
+      costs,
     };
   }
+}
+
+function endedBy({ stream, events }: Commit): EndedAward[] {
+  const { tenant, category, id } = parseStream(stream);
+  if (category !== taskDecider.category) return [];
+  return (events as readonly TaskEvent[]).flatMap(({ type, data }) =>
+    type === 'TaskCompleted' || type === 'AttemptEnded'
+      ? [{ award: awardKey(tenant, id, data.award), cost: data.cost }]
+      : [],
+  );
+}
+
+function awardKey(tenant: string, task: string, award: number): string {
+  return `${tenant} ${task} ${award}`;
 }
 
 /** What needs approval is not done before it has it. */

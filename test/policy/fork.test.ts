@@ -33,11 +33,11 @@ describe('another policy', () => {
     await stage.colony.tasks.post(as('poster', undefined, 'service'), id, spec());
     await stage.settled();
   };
-  const complete = async (id: string) => {
+  const complete = async (id: string, cost?: number) => {
     const { holder } = (await stage.colony.tasks.load(TENANT, id)).state;
     const claim = { agent: 'ann', award: holder?.award as number };
     await stage.colony.tasks.accept(as('ann'), id, claim);
-    expect(await stage.colony.tasks.complete(as('ann'), id, claim, {})).toMatchObject({ ok: true });
+    expect(await stage.colony.tasks.complete(as('ann'), id, { ...claim, cost }, {})).toMatchObject({ ok: true });
     await stage.settled();
   };
   const world = async () => {
@@ -74,6 +74,33 @@ describe('another policy', () => {
     expect((result as ForkResult).unknown).toBeGreaterThan(0);
     // A fork does nothing.
     expect(stage.log()).toHaveLength(before);
+  });
+
+  test('says what would not have been spent: as settled where there is a budget, else as said', async () => {
+    await stage.colony.agents.register(as('ann'), 'ann', profile({ presence_seconds: 86_400, capacity: 5 }));
+    await stage.settled();
+    stage.clock.time += 5_000;
+    const from = stage.now;
+    await post('said');
+    await complete('said', 700);
+    await post('unsaid');
+    await complete('unsaid');
+    const person: RequestContext = {
+      principal: { tenant: TENANT, id: 'human:bea', kind: 'human', level: 'critical', groups: ['administrators'] },
+    };
+    const limit = { limit: 1_000_000, period: 'total' } as const;
+    const set = await stage.colony.budgets.set(person, { kind: 'tenant', name: TENANT }, limit, 'r');
+    expect(set).toMatchObject({ ok: true });
+    await stage.colony.tasks.post(
+      as('poster', undefined, 'service'),
+      'budgeted',
+      spec({ estimated_cost_micro_usd: 50 }),
+    );
+    await stage.settled();
+    await complete('budgeted');
+    expect(forked(stage.log(), await bundle({}), from)).toMatchObject({ costs: { log: 750, gone: 0, unknown: 0 } });
+    const without = forked(stage.log(), await bundle({ 'task.post': 'critical' }), from);
+    expect(without).toMatchObject({ costs: { log: 750, gone: 750, unknown: 0 } });
   });
 
   test('that says the same changes nothing', async () => {

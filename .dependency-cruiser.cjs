@@ -22,6 +22,7 @@ const ENTRIES = [
   '^client/client\\.ts$',
   '^cli/(main|[^/]+/commands)\\.ts$',
   '^bench/',
+  '^attack/',
   '^samples/',
   '^test/',
   '^adapters/azure/require-packages\\.mjs$',

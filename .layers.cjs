@@ -12,6 +12,7 @@ module.exports = {
     'client',
     'cli',
     'bench',
+    'attack',
     'samples',
     'test',
   ],

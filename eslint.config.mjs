@@ -91,7 +91,7 @@ const policies = [
   { from: layer('cli'), allow: { to: part('embedded') } },
   { from: layer('cli'), allow: { to: part('opa') } },
   { from: layer('demand'), allow: { to: layer('domain') } },
-  { from: layer('bench', 'samples', 'test'), allow: { to: { module: { origin: 'local' } } } },
+  { from: layer('bench', 'attack', 'samples', 'test'), allow: { to: { module: { origin: 'local' } } } },
 ];
 
 // ------------------------------------------------------------------------------------------------- forbidden syntax
@@ -317,7 +317,7 @@ export default defineConfig(
   },
   {
     // What a test reads back (JSON, bodies of answers) is checked by its expectations.
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'attack/**/*.ts'],
     rules: {
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-member-access': 'off',

@@ -14,6 +14,7 @@ import { type Time, toMillis } from '../../domain/kernel/time';
 import { secondsToAward, taskDecider, type TaskEvent, type TaskState } from '../../domain/market/task';
 import { approvalDecider, type ApprovalEvent, type ApprovalState } from '../../domain/oversight/approval';
 import { roundDecider, type RoundEvent, type RoundState } from '../../domain/oversight/round';
+import { PLATFORM } from '../../domain/stops/stop';
 import type { Reservations } from '../budgets/module';
 import type { Feed } from '../engine/feed';
 import type { Ports, StoreCost } from '../engine/ports';
@@ -312,10 +313,14 @@ export class Metrics {
     this.failures.inc({ answer });
   }
 
-  /** The text format of Prometheus. What can't be read now, since a store is away, is left out and counted. */
-  async text(): Promise<{ body: string; contentType: string }> {
+  /**
+   * The text format of Prometheus. What can't be read now, since a store is away, is left out and counted.
+   * @param reader the tenant of whoever reads: of other tenants only those of the platform are told
+   */
+  async text(reader = PLATFORM): Promise<{ body: string; contentType: string }> {
     const texts = await this.readable(({ name }) => this.registry.getSingleMetricAsString(name));
-    return { body: `${texts.join('\n\n')}\n`, contentType: this.registry.contentType };
+    const body = `${texts.join('\n\n')}\n`;
+    return { body: reader === PLATFORM ? body : withoutOthers(body, reader), contentType: this.registry.contentType };
   }
 
   /** All of it that can be read now, as prom-client keeps it. */
@@ -367,4 +372,14 @@ export class Metrics {
     if (event.type === 'TaskCompleted' && state.spec?.deadline !== undefined)
       this.sla.inc({ met: String(at <= state.spec.deadline) });
   }
+}
+
+const OF_TENANT = /[{,]tenant="([^"]*)"/;
+
+/** The text without the series of other tenants than this one. */
+function withoutOthers(text: string, tenant: string): string {
+  return text
+    .split('\n')
+    .filter((line) => (OF_TENANT.exec(line)?.[1] ?? tenant) === tenant)
+    .join('\n');
 }

@@ -227,12 +227,16 @@ export function openRoute(
   });
 }
 
-/** The same for whoever is known: what it says is about nobody, and nobody else's business. */
-export function knownRoute(name: string, path: string, handler: () => Promise<HttpResponseInit>): void {
+/** The same for whoever is known. */
+export function knownRoute(
+  name: string,
+  path: string,
+  handler: (caller: Principal) => Promise<HttpResponseInit>,
+): void {
   openRoute(name, path, async (request) => {
     const caller = await requireEdge().principalOf((header) => request.headers.get(header));
     if (caller instanceof Problem) throw caller;
-    return await handler();
+    return await handler(caller);
   });
 }
 

@@ -61,7 +61,7 @@ test.each(GUIDES)('every file that %s names is there', (page) => {
   // A file that a page writes itself stands above its text.
   const files = found(
     pageOf(page).replaceAll(/^### `[^`]+`$/gm, ''),
-    /`((?:adapters|app|bench|bicep|bin|cli|client|contract|domain|docs|functions|host|local|projections|samples|test)\/[\w./-]*)`/g,
+    /`((?:adapters|app|attack|bench|bicep|bin|cli|client|contract|domain|docs|functions|host|local|projections|samples|test)\/[\w./-]*)`/g,
   );
   expect(files.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });

@@ -40,8 +40,8 @@ async function health(): Promise<Shown<typeof Health>> {
   }
 }
 
-knownRoute('metrics', '/metrics', async () => {
-  const { body, contentType } = await (await runtime()).metrics.text();
+knownRoute('metrics', '/metrics', async ({ tenant }) => {
+  const { body, contentType } = await (await runtime()).metrics.text(tenant);
   return { body, headers: { 'content-type': contentType } };
 });
 

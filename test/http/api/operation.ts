@@ -150,6 +150,15 @@ describe('operation', () => {
     ).toBeGreaterThanOrEqual(2);
   });
 
+  test('of other tenants the metrics tell the platform alone', async () => {
+    const api = tenant('measured');
+    await api('/v1/agents/m-1', { as: 'm-1', method: 'PUT', json: { agent_type: 'clerk', pool: 'measured-pool' } });
+    const told = async (name: string) => /pool="measured-pool"/.test((await tenant(name)('/metrics')).text);
+    await eventually(() => told('measured'));
+    expect(await told('elsewhere')).toBe(false);
+    expect(await told('platform')).toBe(true);
+  });
+
   test('a view is built anew while the old one serves', async () => {
     const api = tenant('rebuild');
     for (const id of ['a', 'b', 'c']) await post(api, { id, task_type: 'nobody_does' });

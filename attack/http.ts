@@ -1,0 +1,51 @@
+/** Requests as an attacker writes them: with any token or none, and with any body. */
+
+export interface Sent {
+  /** Whose token is shown, by its name in the cast; none when left out. */
+  readonly as?: string;
+  /** Instead: the token itself. */
+  readonly token?: string;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly json?: unknown;
+  /** Sent as it is, as JSON unless the headers say otherwise. */
+  readonly text?: string;
+}
+
+export interface Reply {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what is read back is compared with what is expected
+  readonly body: any;
+}
+
+export async function send(url: string, { method, headers, json, text }: Omit<Sent, 'as' | 'token'>): Promise<Reply> {
+  const body = text ?? (json === undefined ? undefined : JSON.stringify(json));
+  const response = await fetch(url, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+    body,
+    redirect: 'manual',
+  });
+  const said = await response.text();
+  return { status: response.status, headers: Object.fromEntries(response.headers), text: said, body: parsed(said) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const TYPES = 'https://formicary.dev/problems/';
+
+/** `403 forbidden`, `200`; of the token endpoint the error as OAuth has it: `400 invalid_grant`. */
+export function saidBy({ status, body }: Pick<Reply, 'status' | 'body'>): string {
+  const type: unknown = body?.error ?? body?.type;
+  return status < 300 || typeof type !== 'string' ? String(status) : `${status} ${type.replace(TYPES, '')}`;
+}

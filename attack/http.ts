@@ -49,3 +49,13 @@ export function saidBy({ status, body }: Pick<Reply, 'status' | 'body'>): string
   const type: unknown = body?.error ?? body?.type;
   return status < 300 || typeof type !== 'string' ? String(status) : `${status} ${type.replace(TYPES, '')}`;
 }
+
+/** The same of each item of a batch, each once; of a batch that was refused as a whole, that. */
+export function itemsSay(reply: Pick<Reply, 'status' | 'body'>): string {
+  if (reply.status >= 300) return saidBy(reply);
+  const items = reply.body.value as { readonly problem?: { readonly status: number; readonly type: string } }[];
+  const said = items.map(({ problem }) =>
+    problem === undefined ? 'done' : saidBy({ status: problem.status, body: problem }),
+  );
+  return [...new Set(said)].join();
+}

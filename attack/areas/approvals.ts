@@ -1,6 +1,6 @@
 /** Approvals and actions: decided by who may not, for something else than was seen, or twice. */
 import { asks, type Attempt, family, tries } from '../attempt';
-import { saidBy } from '../http';
+import { itemsSay, saidBy } from '../http';
 import type { World } from '../world';
 
 interface Held {
@@ -182,26 +182,14 @@ const decisions = family<Scene>('approvals', 'decided', {
       '409 bulk-only-for-low-impact',
       async (world, { plain, other }) => {
         const items = [plain, other].map(({ approval, hash }) => ({ id: approval, hash }));
-        const { status, body } = await world.ask('/v1/approvals/bulk', {
-          as: 'approver',
-          json: { decision: 'approve', items, ...REASON },
-        });
-        const problems = (body.value ?? []).map(({ problem }: { problem?: { status: number; type: string } }) =>
-          problem === undefined ? 'done' : `${problem.status} ${problem.type.split('/').at(-1)}`,
-        );
-        return status === 200 ? [...new Set(problems as string[])].join() : saidBy({ status, body });
+        const json = { decision: 'approve', items, ...REASON };
+        return itemsSay(await world.ask('/v1/approvals/bulk', { as: 'approver', json }));
       },
     ),
     tries<Scene>('bulk-agent', 'approve in one go, as an agent', '403 not-an-approver', async (world, { plain }) => {
       const items = [{ id: plain.approval, hash: plain.hash }];
-      const { status, body } = await world.ask('/v1/approvals/bulk', {
-        as: 'ant',
-        json: { decision: 'approve', items, ...REASON },
-      });
-      const [one] = (body.value ?? []) as { problem?: { status: number; type: string } }[];
-      return one?.problem === undefined
-        ? saidBy({ status, body })
-        : `${one.problem.status} ${one.problem.type.split('/').at(-1)}`;
+      const json = { decision: 'approve', items, ...REASON };
+      return itemsSay(await world.ask('/v1/approvals/bulk', { as: 'ant', json }));
     }),
     gate(
       'uncleared',

@@ -104,7 +104,7 @@ const byOpenId = family<void>('identity', 'openid', {
       flooded(
         world,
         world.issuer,
-        () => person(world),
+        () => person(world, { sub: 'flood' }),
         (n) => ({ kid: `k${n}` }),
       ),
     ),

@@ -23,13 +23,13 @@ const manifestOf = (files: Files) =>
 
 /** The bundle with another file, and a manifest that says so. */
 function withFile(files: BundleFiles, name: 'data.json' | 'policy.wasm', bytes: Uint8Array): Files {
-  const manifest = manifestOf(files as unknown as Files);
+  const manifest = manifestOf(files);
   const hashes = { ...(manifest['files'] as object), [name]: hashOf(bytes) };
   return { ...files, [name]: bytes, 'manifest.json': bytesOf({ ...manifest, files: hashes }) };
 }
 const withManifest = (files: BundleFiles, more: object): Files => ({
   ...files,
-  'manifest.json': bytesOf({ ...manifestOf(files as unknown as Files), ...more }),
+  'manifest.json': bytesOf({ ...manifestOf(files), ...more }),
 });
 
 const body = (files: Files, more: object = {}) => ({

@@ -1,6 +1,6 @@
 /** Stops: what is stopped acts all the same, or lifts its own stop; who may not stops others. */
 import { asks, type Attempt, family, tries } from '../attempt';
-import type { Sent } from '../http';
+import { itemsSay, type Sent } from '../http';
 import type { World } from '../world';
 
 const STOPPED = '403 stopped';
@@ -187,12 +187,8 @@ const agents = family<Scene>('stops', 'agent', {
       'act through a gateway',
       [STOPPED, '403 agent-not-of-gateway'],
       async (world, { agent, waiting }) => {
-        const { body } = await world.ask('/v1/gateway/commands', {
-          as: 'desk',
-          json: { commands: [{ agent, do: 'bid', task: waiting }] },
-        });
-        const { problem } = body.value[0] as { problem?: { status: number; type: string } };
-        return problem === undefined ? 'done' : `${problem.status} ${problem.type.split('/').at(-1)}`;
+        const json = { commands: [{ agent, do: 'bid', task: waiting }] };
+        return itemsSay(await world.ask('/v1/gateway/commands', { as: 'desk', json }));
       },
     ),
   ],

@@ -218,7 +218,7 @@ const notice = (text: string) =>
     ...{ id: 'n', event: 'approval-requested', subject: text, summary: text, severity: 'high' },
     ...{ facts: [{ name: text, value: text }], at: '2026-11-29T10:00:00.000Z', deadline: '2026-11-29T11:00:00.000Z' },
     link: 'https://colony.example.org/v1/approvals/x',
-  } as Parameters<typeof noticeOf>[0]);
+  });
 /** Whether a rendering holds what would act. */
 const renders = (id: string, what: string, make: () => unknown, acting: RegExp): Attempt<void> =>
   tries<void>(id, what, 'shown as text', () => {

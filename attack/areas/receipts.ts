@@ -241,7 +241,7 @@ const finds = (
     return kinds.includes(kind) ? `found: ${kind}` : said;
   });
 
-const exports = family<Signed>('exports', 'tampered', {
+const tampered = family<Signed>('exports', 'tampered', {
   prepare: signed,
   attempts: [
     finds('byte', 'a byte was changed', 'altered', ({ exported, long }) =>
@@ -374,4 +374,4 @@ const exports = family<Signed>('exports', 'tampered', {
   },
 });
 
-export const receipts = [api, exports];
+export const receipts = [api, tampered];

@@ -62,7 +62,7 @@ test('the answer names the bundle, the rule and the hash of the question', () =>
 });
 
 test('each level includes those before it', () => {
-  const least = { 'agent.return': 0, 'task.post': 1, 'task.accept': 2, 'retention.set': 3 };
+  const least = { 'agent.return': 0, 'approval.approve': 1, 'task.post': 1, 'task.accept': 2, 'retention.set': 3 };
   for (const [action, needed] of Object.entries(least))
     LEVELS.forEach((level, held) =>
       expect([action, level, says(action, {}, { ...AGENT, kind: 'human', level })]).toEqual([

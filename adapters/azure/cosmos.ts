@@ -130,6 +130,13 @@ export class Cosmos {
       await this.make((options) => containers.createIfNotExists(definition as unknown as ContainerRequest, options));
   }
 
+  /** After how many seconds documents of a container go by themselves; undefined: they stay. */
+  async expiry(name: keyof typeof CONTAINERS): Promise<number | undefined> {
+    const { resource } = await this.call('container', (options) => this.container(name).read(options));
+    const seconds = resource?.defaultTtl ?? 0;
+    return seconds > 0 ? seconds : undefined;
+  }
+
   /**
    * Looks and makes are two requests: another process may have made it in between, or this one, whose answer was lost.
    */

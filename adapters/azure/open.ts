@@ -1,6 +1,7 @@
 /** All ports of the profile azure, over the services that the settings name. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreBusy, type StorePorts } from '../../app/engine/ports';
+import { MIN_KEPT_DAYS } from '../../domain/audit/retention';
 import { AzureBlobArchive } from './blob-archive';
 import { Cosmos } from './cosmos';
 import { CosmosCheckpoints } from './cosmos-checkpoints';
@@ -26,11 +27,17 @@ export interface AzureSettings extends Services {
 
 /**
  * Opens the services. Containers and queues are Bicep's to make; a test server (it has a key) gets its containers here.
+ * Rejects when receipts would not be kept.
  */
 export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
   const clients = new AzureClients(settings);
   const cosmos = new Cosmos(() => clients.cosmos, settings.cosmos.database);
   if (settings.cosmos.key !== undefined) await cosmos.createContainers();
+  const lapsing = await lapse(cosmos);
+  if (lapsing !== undefined) {
+    await clients.close();
+    throw new Error(lapsing);
+  }
   const payloads = () => clients.blobs.getContainerClient(PAYLOADS);
   if ('connectionString' in settings.blobs) await payloads().createIfNotExists();
   const bus = new ServiceBus(() => clients.connectServiceBus());
@@ -58,6 +65,14 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
       await clients.close();
     },
   };
+}
+
+/** Why receipts would not be kept; undefined when they are. Where nobody answers now, the next start asks again. */
+async function lapse(cosmos: Cosmos): Promise<string | undefined> {
+  const seconds = await cosmos.expiry('events').catch(() => undefined);
+  return seconds === undefined
+    ? undefined
+    : `the container events deletes receipts after ${seconds} seconds: take its time to live away. They have to be kept for ${MIN_KEPT_DAYS} days at least, and a stream without its beginning can't be read.`;
 }
 
 /**

@@ -1,9 +1,11 @@
 /** The commands of receipts: what happened, why, and whether it holds. */
 import { Argument, type Command, Option } from 'commander';
+import { AUDIT_STATUSES } from '../../domain/audit/audit-entry';
 import { type All, collect, command, type CommandModule, EXIT_CODES, runs, whole } from '../define';
 import type * as ArchiveCommand from './archive';
 import type * as AsofCommand from './asof';
 import type * as CheckpointCommand from './checkpoint';
+import type * as EntriesCommand from './entries';
 import type * as ExportCommand from './export';
 import type * as RecomputeCommand from './recompute';
 import type * as ReportCommand from './report';
@@ -113,6 +115,24 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
     )
     .option('--salvage', 'from the bytes of a damaged database; says what could not be read, and ends with 1 then')
     .action(runs<ExportCommand.ExportInput>(() => (require('./export') as typeof ExportCommand).exportLog));
+
+  command(program, 'audit', 'Show audit entries: who did what, with which rights, and what came of it', [
+    'formicary audit --resource task/inv-4711',
+    'formicary audit --category agent --event AgentRegistered --event AgentDeregistered --from 30d',
+    'formicary audit --category round --event VoteCast --by ada --json',
+    'formicary audit --status denied --from 1d --all',
+  ])
+    .option('-r, --resource <category/id>', 'of one thing, for example task/inv-4711')
+    .addOption(new Option('-c, --category <name>', 'task, agent, trail, round, …').conflicts('resource'))
+    .addOption(new Option('--correlation <id>', 'what one cause has set in motion').conflicts('resource'))
+    .option('--event <type>', 'with this event, for example TaskAwarded; may be given again', collect)
+    .option('--by <id>', 'of this agent, person or service')
+    .addOption(new Option('--status <status>', 'how it went').choices(AUDIT_STATUSES))
+    .option('--from <time>', 'from then on: a day, a time, or a span ago')
+    .option('--to <time>', 'until before then')
+    .option('-n, --limit <n>', 'so many at most; 100 without', whole)
+    .option('--all', 'every one')
+    .action(runs<EntriesCommand.EntriesInput>(() => (require('./entries') as typeof EntriesCommand).entries));
 
   command(
     program,

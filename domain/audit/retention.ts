@@ -24,6 +24,12 @@ export const MIN_DAYS = 1;
 /** A hundred years. */
 export const MAX_DAYS = 36_500;
 
+/**
+ * For how many days receipts have to be kept at least: six months (Regulation (EU) 2024/1689, articles 19 and 26(6)).
+ * Nothing here deletes any; a store that would is refused.
+ */
+export const MIN_KEPT_DAYS = 183;
+
 /** Days from the last commit of a stream that has ended, by category; what is left out stays where it is. */
 export type RetentionDays = Partial<Readonly<Record<EndingCategory, number>>>;
 

@@ -1,6 +1,7 @@
 /**
  * The whole colony in the profile azure: every port on its service, through the unmodified SDKs, on servers of ours.
  */
+import { CosmosClient } from '@azure/cosmos';
 import type { Colony } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import { Metrics } from '../../app/operation/metrics';
@@ -110,4 +111,20 @@ test('what that asked of Cosmos DB is counted by operation; throttling too', asy
   );
   servers.cosmos.throughput = Infinity;
   expect((await values())['formicary_store_throttled_total{operation="append"}']).toBeGreaterThan(1);
+});
+
+test('a store that would let receipts go is refused at the start', async () => {
+  const { FORMICARY_COSMOS__accountEndpoint: endpoint = '', FORMICARY_COSMOS_KEY: key } = servers.settings;
+  const client = new CosmosClient({ endpoint, key });
+  await client.databases.create({ id: 'lapsing' });
+  await client.database('lapsing').containers.create({
+    id: 'events',
+    partitionKey: { paths: ['/stream'] },
+    defaultTtl: 86_400,
+  });
+  client.dispose();
+  const settings = { ...servers.settings, FORMICARY_COSMOS_DATABASE: 'lapsing', FORMICARY_LOG: 'fatal', ...SECRET };
+  await expect(openColony(readSettings(settings))).rejects.toThrow(
+    /events deletes receipts after 86400 seconds.*183 days/,
+  );
 });

@@ -42,6 +42,7 @@ describe('help and errors', () => {
       'recompute',
       'verify',
       'export',
+      'audit',
       'report',
       'retention',
       'archive',

@@ -169,6 +169,8 @@ describe('what others wrote', () => {
     ['rounds', 'evil'],
     ['why', 'evil'],
     ['tail', '--all', '--limit', '5'],
+    ['audit', '--all'],
+    ['audit', '--resource', 'round/evil', '--json'],
     ['asof', 'now', 'task', 'evil'],
     ['tasks', 'evil', '--json'],
     ['tail', '--all', '--limit', '5', '--json'],

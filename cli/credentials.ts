@@ -4,7 +4,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { readSecret } from '../adapters/embedded/secret';
-import type { FormicaryOptions, KeptTokens } from '../client/client';
+import { DpopKey, type FormicaryOptions, type KeptTokens } from '../client/client';
 import { ownersKeyTextOf } from '../domain/kernel/identity-secret';
 import { dataFolders } from './data-folder';
 
@@ -27,12 +27,16 @@ export function loginsFile(): string {
 }
 
 /**
- * `FORMICARY_TOKEN`, `FORMICARY_KEY`, what `login` has kept for the host; for a host on this machine, the secret of the
- * data folder here. undefined where there is none of it: the host says then what it needs.
+ * `FORMICARY_TOKEN`, with the key in the file that `FORMICARY_DPOP_KEY` names; `FORMICARY_KEY`; what `login` has kept
+ * for the host; for a host on this machine, the secret of the data folder here. undefined where there is none of it:
+ * the host says then what it needs.
  */
 export function credentialsFor(url: string): FormicaryOptions['credentials'] {
   const token = process.env['FORMICARY_TOKEN'];
-  if (token) return { token };
+  if (token) {
+    const file = process.env['FORMICARY_DPOP_KEY'];
+    return file ? { token, dpop: DpopKey.read(readFileSync(file, 'utf8')) } : { token };
+  }
   const given = process.env['FORMICARY_KEY'] || readKept().keys[hostOf(url)];
   const key = given ?? keysHere(url);
   return key.length === 0 ? undefined : { key, kept: tokensOf(url, key) };

@@ -202,6 +202,8 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   TokenRevoked: ({ token, by: who, reason: why }) => `${token} by ${who}: ${why}`,
   PrincipalRevoked: ({ principal, by: who, reason: why }) => `all of ${principal} by ${who}: ${why}`,
   TenantRevoked: ({ by: who, reason: why }) => `all of the tenant by ${who}: ${why}`,
+  BindingRequired: ({ from, by: who, reason: why }) => `for ${from}, by ${who}: ${why}`,
+  BindingWaived: ({ by: who, reason: why }) => `by ${who}: ${why}`,
   CommandDenied: ({ action, resource, reasons: why, leftOut }) =>
     `${action} on ${resource}: ${why.join('; ')}${leftOut > 0 ? ` (${leftOut} more before it)` : ''}`,
   CheckpointSigned: ({ origin, size, heads }) =>

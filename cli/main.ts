@@ -143,7 +143,14 @@ function throwInstead(given: Command): void {
 endWithParent();
 
 /** What the command line reads by itself; a slip in one of them would act for another tenant, or as somebody else. */
-const VARIABLES = ['FORMICARY_URL', 'FORMICARY_TENANT', 'FORMICARY_PRINCIPAL', 'FORMICARY_TOKEN', 'FORMICARY_KEY'];
+const VARIABLES = [
+  'FORMICARY_URL',
+  'FORMICARY_TENANT',
+  'FORMICARY_PRINCIPAL',
+  'FORMICARY_TOKEN',
+  'FORMICARY_DPOP_KEY',
+  'FORMICARY_KEY',
+];
 
 for (const name of Object.keys(process.env)) {
   const meant = name.startsWith('FORMICARY_') && !VARIABLES.includes(name) ? nearest(name, VARIABLES) : undefined;

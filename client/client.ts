@@ -14,6 +14,7 @@ import { CheckpointsApi } from './checkpoints';
 import { CorrectionsApi } from './corrections';
 import { Asked, type Credentials, OwnerKey, type OwnersKey, Token } from './credentials';
 import { DecisionsApi } from './decisions';
+import type { DpopKey } from './dpop';
 import { GatewayApi } from './gateway';
 import { IdentityApi } from './identity';
 import { type Health, OperationApi, type Status } from './operation';
@@ -61,6 +62,7 @@ export type * from './corrections';
 export type * from './decisions';
 export type * from './gateway';
 export type { KeptTokens, OwnersKey } from './credentials';
+export { DpopKey } from './dpop';
 export type * from './identity';
 export type * from './operation';
 export type * from './oversight';
@@ -77,10 +79,11 @@ export interface FormicaryOptions {
   /** Address of the host; `http://127.0.0.1:7071` by default. */
   readonly url?: string;
   /**
-   * What says who calls: a token that it was given, which it renews; what is asked for an access token of another
-   * issuer before each request; or the owner's key of a colony.
+   * What says who calls: a token that it was given, which it renews, and where it is bound to a key, that key; what is
+   * asked for an access token of another issuer before each request; or the owner's key of a colony.
    */
-  readonly credentials?: { readonly token: string } | { readonly ask: () => Promise<string> } | OwnersKey;
+  readonly credentials?:
+    { readonly token: string; readonly dpop?: DpopKey } | { readonly ask: () => Promise<string> } | OwnersKey;
   /** With the owner's key: whose data; `default` when left out. */
   readonly tenant?: string;
   /**
@@ -136,13 +139,13 @@ export class Formicary {
     retry,
   }: FormicaryOptions | Same = {}) {
     const shown =
-      credentials === undefined || 'authorization' in credentials
+      credentials === undefined || 'headers' in credentials
         ? credentials
         : 'key' in credentials
           ? new OwnerKey(transport, credentials, principal, tenant)
           : 'ask' in credentials
             ? new Asked(credentials.ask)
-            : new Token(transport, credentials.token);
+            : new Token(transport, credentials.token, credentials.dpop);
     this.session = new Session(transport, { credentials: shown, tenant, principal }, retry);
     this.identity = new IdentityApi(this.session);
     this.agents = new AgentsApi(this.session);

@@ -1,5 +1,6 @@
 /** What a client shows to say who calls: a token, which it renews, or the owner's key, for which it gets tokens. */
 import { createPrivateKey, type KeyObject, randomUUID, sign } from 'node:crypto';
+import { DpopKey, type Proven } from './dpop';
 import { ConnectionError, type Transport } from './transport';
 
 /** Of an answer of `POST /oauth/token`. */
@@ -27,17 +28,28 @@ export interface OwnersKey {
    */
   readonly key: string | readonly string[];
   readonly kept?: KeptTokens;
+  /** Bind tokens to the key from the beginning, and not only once a host demands it (DPoP). */
+  readonly bound?: boolean;
 }
 
 export interface Credentials {
   /**
-   * The value of `Authorization`; undefined for none. Rejects with `CredentialsRefused`, or with `ConnectionError`.
+   * Headers that show who sends the request, names and values in turn; none where nothing can be shown. Rejects with
+   * `CredentialsRefused`, or with `ConnectionError`.
    */
-  authorization(): string | undefined | Promise<string | undefined>;
+  headers(request: Proven): readonly string[] | Promise<readonly string[]>;
   /** The host has refused what was shown. Answers whether something else can be shown instead. */
-  refused(): boolean;
+  refused(refusal: Refusal): boolean;
   /** Those of another principal of the same colony; undefined where they can't be had. */
   as(principal: string, tenant: string | undefined): Credentials | undefined;
+}
+
+/** What a host says with a 401. */
+export interface Refusal {
+  /** `WWW-Authenticate`. */
+  readonly challenge: string | undefined;
+  /** The host's time of day, in milliseconds since the epoch; NaN when it did not say. */
+  readonly date: number;
 }
 
 /** The host gives no token. `body` is what it answered. */
@@ -59,6 +71,8 @@ const RENEWED_AFTER = 0.6;
 
 /** Clocks that differ by more are told apart. Milliseconds. */
 const SKEW_MS = 30_000;
+/** A proof holds for a minute, and may be a little ahead of the host's time. Milliseconds. */
+const PROOF_SKEW_MS = 3_000;
 /** A key that got a token so lately gets none that is better. Milliseconds. */
 const ASKED_AGAIN_AFTER_MS = 1_000;
 
@@ -71,13 +85,22 @@ abstract class Renewing implements Credentials {
 
   constructor(protected readonly transport: Transport) {}
 
-  authorization(): string | undefined | Promise<string | undefined> {
-    if (this.current !== undefined && performance.now() < this.due) return `Bearer ${this.current}`;
+  headers(request: Proven): readonly string[] | Promise<readonly string[]> {
+    if (this.current !== undefined && performance.now() < this.due) return this.shown(this.current, request);
     this.asking ??= this.renew().finally(() => (this.asking = undefined));
-    return this.asking;
+    return this.asking.then((token) => (token === undefined ? [] : this.shown(token, request)));
   }
 
-  abstract refused(): boolean;
+  /** The key to which the tokens are bound; undefined: to none. */
+  protected abstract get dpop(): DpopKey | undefined;
+
+  private shown(token: string, request: Proven): readonly string[] {
+    const { dpop } = this;
+    if (dpop === undefined) return ['authorization', `Bearer ${token}`];
+    return ['authorization', `DPoP ${token}`, 'dpop', dpop.prove(this.transport.address, request, token)];
+  }
+
+  abstract refused(refusal: Refusal): boolean;
   abstract as(principal: string, tenant: string | undefined): Credentials | undefined;
   /** The form by which the next token is asked for. */
   protected abstract form(current: string | undefined): Readonly<Record<string, string>>;
@@ -97,10 +120,11 @@ abstract class Renewing implements Credentials {
   }
 
   protected async renew(): Promise<string | undefined> {
+    const request = { method: 'POST', path: '/oauth/token' };
+    const proof = this.dpop?.prove(this.transport.address, request);
     const response = await this.transport.send({
-      method: 'POST',
-      path: '/oauth/token',
-      headers: [],
+      ...request,
+      headers: proof === undefined ? [] : ['dpop', proof],
       type: 'application/x-www-form-urlencoded',
       body: new URLSearchParams(this.form(this.current)).toString(),
     });
@@ -112,7 +136,7 @@ abstract class Renewing implements Credentials {
     const { access_token: token, expires_in: seconds } = given;
     this.hold(token, seconds);
     this.given(token, seconds);
-    return `Bearer ${token}`;
+    return token;
   }
 }
 
@@ -135,6 +159,9 @@ export class OwnerKey extends Renewing {
   private readonly keys: string[];
   /** When the host was asked last, on the monotonic clock. */
   private asked = -Infinity;
+  /** Whether its tokens are bound to it. */
+  private isBound: boolean;
+  private prover: { readonly of: string; readonly dpop: DpopKey } | undefined;
 
   constructor(
     transport: Transport,
@@ -144,15 +171,33 @@ export class OwnerKey extends Renewing {
   ) {
     super(transport);
     this.keys = [own.key].flat();
+    this.isBound = own.bound === true;
     const before = own.kept?.get(tenant, principal);
-    if (before !== undefined) this.hold(before.token, before.seconds);
+    if (before === undefined || (this.isBound && !isBound(before.token))) return;
+    this.isBound = isBound(before.token);
+    this.hold(before.token, before.seconds);
   }
 
-  /** The host may have another clock by now, or have taken it back: the key gets another one. */
-  refused(): boolean {
-    if (this.keys.length === 0 || performance.now() - this.asked < ASKED_AGAIN_AFTER_MS) return false;
+  /**
+   * The host may have another clock by now, or have taken it back: the key gets another one. Where tokens have to be
+   * bound to a key, it is bound to this one.
+   */
+  refused({ challenge = '', date }: Refusal): boolean {
+    const isDemanded = /^dpop\b/i.test(challenge) && !this.isBound;
+    const isLate = this.isBound && this.dpop !== undefined && isOtherTime(this.dpop, date);
+    const lately = performance.now() - this.asked < ASKED_AGAIN_AFTER_MS;
+    if (this.keys.length === 0 || (lately && !isDemanded && !isLate)) return false;
+    this.isBound ||= isDemanded;
     this.forget();
     return true;
+  }
+
+  /** The owner's key proves as well that it is the owner who sends a request. */
+  protected override get dpop(): DpopKey | undefined {
+    const [key] = this.keys;
+    if (!this.isBound || key === undefined) return undefined;
+    if (this.prover?.of !== key) this.prover = { of: key, dpop: new DpopKey(keyOf(key)) };
+    return this.prover.dpop;
   }
 
   as(principal: string, tenant: string | undefined): OwnerKey {
@@ -165,14 +210,15 @@ export class OwnerKey extends Renewing {
     try {
       return await super.renew();
     } catch (error) {
-      if (!(error instanceof CredentialsRefused) || error.status !== 401) throw error;
+      if (!(error instanceof CredentialsRefused)) throw error;
       // What is signed holds for a minute of the host's time.
       const ahead = error.date - Date.now();
       if (Math.abs(ahead - this.ahead) > SKEW_MS) {
         this.ahead = ahead;
+        if (this.dpop !== undefined) this.dpop.ahead = ahead;
         return await super.renew();
       }
-      if (typeof this.own.key === 'string') throw error;
+      if (error.status !== 401 || typeof this.own.key === 'string') throw error;
       this.keys.shift();
       return await this.renew();
     }
@@ -222,6 +268,7 @@ export class Token extends Renewing {
   constructor(
     transport: Transport,
     private readonly first: string,
+    protected override readonly dpop: DpopKey | undefined,
   ) {
     super(transport);
     // How old it is, only its issuer knows: what is left of it counts by this machine's clock.
@@ -234,8 +281,9 @@ export class Token extends Renewing {
     return undefined;
   }
 
-  refused(): boolean {
-    return false;
+  /** Its proofs may be of another time than the host's; there is nothing else to show. */
+  refused({ date }: Refusal): boolean {
+    return this.dpop !== undefined && isOtherTime(this.dpop, date);
   }
 
   protected form(current = this.first): Readonly<Record<string, string>> {
@@ -251,8 +299,8 @@ export class Token extends Renewing {
 export class Asked implements Credentials {
   constructor(private readonly ask: () => Promise<string>) {}
 
-  async authorization(): Promise<string> {
-    return `Bearer ${await this.ask()}`;
+  async headers(): Promise<readonly string[]> {
+    return ['authorization', `Bearer ${await this.ask()}`];
   }
 
   refused(): boolean {
@@ -264,14 +312,31 @@ export class Asked implements Credentials {
   }
 }
 
+/** Whether the host's time is another one than its proofs say, which say that one from now on. */
+function isOtherTime(dpop: DpopKey, date: number): boolean {
+  const ahead = date - Date.now();
+  if (!(Math.abs(ahead - dpop.ahead) > PROOF_SKEW_MS)) return false;
+  dpop.ahead = ahead;
+  return true;
+}
+
+/** Whether a token is bound to a key. */
+function isBound(token: string): boolean {
+  return payloadOf(token)['cnf'] !== undefined;
+}
+
 /** What a token says of its times; one that says nothing is shown as it is. */
 function claimsOf(token: string): { readonly exp: number; readonly iat: number } {
+  const { exp, iat } = payloadOf(token);
+  return typeof exp === 'number' && typeof iat === 'number' ? { exp, iat } : { exp: Infinity, iat: 0 };
+}
+
+/** What a token says; nothing where whoever verifies it has to say what is wrong with it. */
+function payloadOf(token: string): Readonly<Record<string, unknown>> {
   try {
     const text = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString();
-    const { exp, iat } = JSON.parse(text) as { exp?: unknown; iat?: unknown };
-    if (typeof exp === 'number' && typeof iat === 'number') return { exp, iat };
+    return (JSON.parse(text) as Record<string, unknown> | null) ?? {};
   } catch {
-    // Whoever verifies it says what is wrong with it.
+    return {};
   }
-  return { exp: Infinity, iat: 0 };
 }

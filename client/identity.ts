@@ -1,5 +1,6 @@
-/** Identity: who calls, who is given a token, whose are taken back. */
+/** Identity: who calls, who is given a token, whose are taken back, and which have to be bound to a key. */
 import type {
+  DpopRule as DpopRuleSchema,
   identity,
   IssuedToken as IssuedTokenSchema,
   Me as MeSchema,
@@ -11,8 +12,9 @@ import type { CommandOptions, ReadOptions, Session } from './session';
 export type Me = Shown<typeof MeSchema>;
 export type IssuedToken = Shown<typeof IssuedTokenSchema>;
 export type Revocations = Shown<typeof RevocationsSchema>;
+export type DpopRule = Shown<typeof DpopRuleSchema>;
 
-/** `/v1/me`, `/v1/tokens`, `/v1/revocations` */
+/** `/v1/me`, `/v1/tokens`, `/v1/revocations`, `/v1/dpop` */
 export class IdentityApi {
   constructor(private readonly session: Session) {}
 
@@ -34,5 +36,15 @@ export class IdentityApi {
   /** Takes tokens back: one, a principal's, or all of the tenant's. */
   revoke(revoked: BodyOf<typeof identity.revoke>, options?: CommandOptions): Promise<AnswerOf<typeof identity.revoke>> {
     return this.session.call<typeof identity.revoke>('POST /v1/revocations', { body: revoked }, options);
+  }
+
+  /** From which level on tokens have to be bound to a key (DPoP). */
+  dpop(options?: ReadOptions): Promise<DpopRule> {
+    return this.session.call<typeof identity.dpop>('GET /v1/dpop', {}, options);
+  }
+
+  /** Demands that they are. */
+  setDpop(rule: BodyOf<typeof identity.setDpop>, options?: CommandOptions): Promise<AnswerOf<typeof identity.setDpop>> {
+    return this.session.call<typeof identity.setDpop>('PUT /v1/dpop', { body: rule }, options);
   }
 }

@@ -4,7 +4,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Problem, Receipt as ReceiptSchema } from '../contract/common';
 import type { AnswerOf, KeyOf, Method, RequestOf, RouteSpec, Shown } from '../contract/route';
-import { type Credentials, CredentialsRefused } from './credentials';
+import { type Credentials, CredentialsRefused, type Refusal } from './credentials';
+import type { Proven } from './dpop';
 import {
   ConnectionError,
   type Transport,
@@ -341,7 +342,7 @@ export class Session {
         stream = await this.transport.open({
           method: 'GET',
           path: path + search(query),
-          headers: [...(await this.identity()), ...headers],
+          headers: [...(await this.identity({ method: 'GET', path: path + search(query) })), ...headers],
           signal,
         });
       } catch (error) {
@@ -351,7 +352,7 @@ export class Session {
       const chunks: Buffer[] = [];
       for await (const chunk of stream.body) chunks.push(chunk);
       // The stream before it may have ended because the token was taken back.
-      if (stream.status === 401 && this.caller.credentials?.refused() === true) continue;
+      if (stream.status === 401 && this.caller.credentials?.refused(refusalIn(stream)) === true) continue;
       throw refused(stream.status, Buffer.concat(chunks).toString());
     }
   }
@@ -377,10 +378,10 @@ export class Session {
       const last = !repeatable || tries.isLast;
       let waitMs = 0;
       try {
-        const headers = [...(await this.identity()), ...request.headers];
+        const headers = [...(await this.identity(request)), ...request.headers];
         const response = await this.circuit.send(this.transport, { ...request, headers });
         if (response.status < 300) return response;
-        if (response.status === 401 && this.caller.credentials?.refused() === true) {
+        if (response.status === 401 && this.caller.credentials?.refused(refusalIn(response)) === true) {
           tries.add();
           continue;
         }
@@ -406,11 +407,15 @@ export class Session {
   }
 
   /** The headers that say who calls. */
-  private async identity(): Promise<readonly string[]> {
-    const { credentials } = this.caller;
-    const shown = await credentials?.authorization();
-    return shown === undefined ? this.said : ['authorization', shown];
+  private async identity(request: Proven): Promise<readonly string[]> {
+    const shown = (await this.caller.credentials?.headers(request)) ?? [];
+    return shown.length === 0 ? this.said : shown;
   }
+}
+
+/** What a 401 says. */
+function refusalIn(answer: Pick<TransportResponse, 'header'>): Refusal {
+  return { challenge: answer.header('www-authenticate'), date: Date.parse(answer.header('date') ?? '') };
 }
 
 /** Waits; an abort ends it with the signal's own reason, as of a request that was under way. */

@@ -2,17 +2,25 @@
 import { app } from '@azure/functions';
 import type { Colony } from '../app/colony';
 import { systemClock } from '../app/engine/clock';
-import { type Identity, InvalidToken, IssuerUnavailable, NotEntitled } from '../app/identity/module';
+import {
+  type Identity,
+  InvalidProof,
+  InvalidToken,
+  IssuerUnavailable,
+  NotEntitled,
+  PROOF_ALGORITHMS,
+  type ShownProof,
+} from '../app/identity/module';
 import { type Attempt, Attempts, TooManyAttempts } from '../app/operation/attempts';
 import { callerOf } from '../app/operation/callers';
 import { RateLimiter } from '../app/operation/limits';
 import { type Logger, openLog } from '../app/operation/log';
 import { Metrics } from '../app/operation/metrics';
 import type { Rejection } from '../domain/kernel/decider';
-import type { Principal } from '../domain/kernel/principal';
+import { includesLevel, type Principal } from '../domain/kernel/principal';
 import { openColony, readSettings, startMetrics, unknownSettings } from '../host/composition';
 import { addressOf } from './edge/address';
-import type { HeaderOf } from './edge/entrance';
+import type { Envelope } from './edge/entrance';
 import { give, hold } from './edge/held';
 import { Problem, rejected } from './edge/problem';
 import { setEdge } from './edge/route';
@@ -73,7 +81,7 @@ let holding: RateLimiter | undefined;
 
 /** After which a caller may try again whose issuer can't be reached. */
 const RETRY_SECONDS = 5;
-const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+const SHOWN = /^(bearer|dpop) +([A-Za-z0-9\-._~+/]+=*) *$/i;
 
 /** A flood of failures is told in so many lines of the log. */
 const LOGGED_EVERY_MS = 10_000;
@@ -91,48 +99,55 @@ export function attempts(): Attempts {
 }
 
 /** Who tries to authenticate, and with what. */
-export function attemptOf(header: HeaderOf, shown: string): Attempt {
+export function attemptOf({ header }: Envelope, shown: string): Attempt {
   return { address: addressOf(header, readSettings().proxies), shown };
+}
+
+/** What a request proves by its header `DPoP`. */
+export function proofIn({ method, path, header }: Envelope): ShownProof {
+  return { proof: header('dpop'), method, path };
 }
 
 const sessionOf = ({ token }: Principal) => token?.session;
 
 /** By the token that is shown; headers that only say so count where the settings let them. */
-function principalOf(header: HeaderOf): Principal | Problem | Promise<Principal | Problem> {
-  const shown = header('authorization');
+function principalOf(envelope: Envelope): Principal | Problem | Promise<Principal | Problem> {
+  const shown = envelope.header('authorization');
   if (shown === null && (believes ??= readSettings().devHeaders)) {
-    const caller = callerOf(header);
+    const caller = callerOf(envelope.header);
     return 'parameter' in caller ? Problem.invalid(caller.message, [caller]) : caller;
   }
   if (shown === null) return unauthenticated(undefined);
-  if (opened === undefined) return runtime().then(({ colony }) => authenticated(colony.identity, header, shown));
-  return authenticated(opened.colony.identity, header, shown);
+  if (opened === undefined) return runtime().then(({ colony }) => authenticated(colony.identity, envelope, shown));
+  return authenticated(opened.colony.identity, envelope, shown);
 }
 
 /** Who has shown what stands in `Authorization`. */
 function authenticated(
   identity: Identity,
-  header: HeaderOf,
+  envelope: Envelope,
   shown: string,
 ): Principal | Problem | Promise<Principal | Problem> {
-  const token = BEARER.exec(shown)?.[1] ?? '';
+  const [, scheme = '', token = ''] = SHOWN.exec(shown) ?? [];
+  const proof = scheme.toLowerCase() === 'dpop' ? proofIn(envelope) : undefined;
   const failed = (error: unknown): Problem => {
-    if (error instanceof InvalidToken) attempts().failed(attemptOf(header, token));
+    if (error instanceof InvalidToken) attempts().failed(attemptOf(envelope, token));
     return unknown(error);
   };
   try {
-    if (token === '') throw new InvalidToken('is none: send Authorization: Bearer TOKEN');
-    const known = identity.remembered(token);
+    if (token === '') throw new InvalidToken('is none: send Authorization: Bearer TOKEN, or DPoP TOKEN');
+    const known = identity.remembered(token, proof);
     if (known !== undefined) return known instanceof Promise ? known.catch(failed) : known;
   } catch (error) {
     return failed(error);
   }
   return attempts()
-    .examine(attemptOf(header, token), () => identity.callerOf(token), sessionOf)
+    .examine(attemptOf(envelope, token), async () => identity.callerOf(token, proof), sessionOf)
     .catch(unknown);
 }
 
 function unknown(error: unknown): Problem {
+  if (error instanceof InvalidProof) return challenged('invalid_dpop_proof', `the proof ${error.message}`);
   if (error instanceof InvalidToken) return unauthenticated(error.message);
   if (error instanceof NotEntitled) return Problem.of('forbidden', error.message);
   if (error instanceof IssuerUnavailable) return Problem.later('unavailable', error.message, RETRY_SECONDS);
@@ -150,23 +165,32 @@ export function tooManyAttempts({ message, seconds }: TooManyAttempts): Problem 
   );
 }
 
-/** As RFC 6750 and RFC 9728 have it: what is wrong, and where one learns how to get a token. */
+/** As RFC 6750, RFC 9449 and RFC 9728 have it: what is wrong, and where one learns how to get a token. */
 function unauthenticated(fault: string | undefined): Problem {
-  const metadata = `${readSettings().publicUrl}/.well-known/oauth-protected-resource`;
-  const parts = [
-    'realm="formicary"',
-    ...(fault === undefined ? [] : ['error="invalid_token"', `error_description="the token ${fault}"`]),
-    `resource_metadata="${metadata}"`,
-  ];
-  const detail =
-    fault === undefined
-      ? 'Say who you are: send a token, as Authorization: Bearer TOKEN. POST /oauth/token gives one.'
-      : `The token ${fault}.`;
-  return Problem.of('unauthenticated', detail, {}, { 'www-authenticate': `Bearer ${parts.join(', ')}` });
+  if (fault !== undefined) return challenged('invalid_token', `the token ${fault}`, 'Bearer');
+  const detail = 'Say who you are: send a token, as Authorization: Bearer TOKEN. POST /oauth/token gives one.';
+  return Problem.of('unauthenticated', detail, {}, { 'www-authenticate': challenge('Bearer', []) });
+}
+
+/** By the scheme with which to come again. */
+function challenged(error: string, fault: string, scheme: 'Bearer' | 'DPoP' = 'DPoP'): Problem {
+  const headers = { 'www-authenticate': challenge(scheme, [`error="${error}"`, `error_description="${fault}"`]) };
+  return Problem.of('unauthenticated', `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`, { error }, headers);
+}
+
+function challenge(scheme: 'Bearer' | 'DPoP', error: readonly string[]): string {
+  const metadata = `resource_metadata="${readSettings().publicUrl}/.well-known/oauth-protected-resource"`;
+  const algs = scheme === 'DPoP' ? [`algs="${PROOF_ALGORITHMS.join(' ')}"`] : [];
+  return `${scheme} ${['realm="formicary"', ...error, ...algs, metadata].join(', ')}`;
 }
 
 setEdge({
   principalOf,
+  unproven({ token }, needs) {
+    const level = token?.levelIfBound;
+    if (level === undefined || !includesLevel(level, needs)) return undefined;
+    return challenged('invalid_token', `the token is not bound to a key, which this tenant demands for ${needs}`);
+  },
   permits(principal) {
     const { tenant, id } = principal;
     const [ofPrincipal, ofTenant] = limits();

@@ -103,7 +103,8 @@ export class HttpFront {
     const method = request.method!;
     const { value: handle, params } = findFunction(this.#router, method, request.url!);
     const { headers } = request;
-    const known = await handle.entrance?.(method, (name) => headerOf(headers[name]));
+    const path = request.url!.split('?', 1)[0] as string;
+    const known = await handle.entrance?.({ method, path, header: (name) => headerOf(headers[name]) });
     if (known !== undefined && 'refused' in known) {
       // What is still on its way is read and dropped when the answer has gone, unless the connection ends with it.
       if (!response.shouldKeepAlive) await dropped(request);

@@ -220,9 +220,11 @@ function vouchedBy(settings: Common, token: string, payload: Claims): Omit<Vouch
     throw new NotEntitled(
       `${settings.name} gives you no role here: have it put one into the claim ${settings.roles_claim}`,
     );
-  const { groups } = payload;
+  const { groups, cnf } = payload;
+  const { jkt } = (cnf ?? {}) as Claims;
   return {
     roles,
+    ...(typeof jkt === 'string' && { jkt }),
     groups: texts(groups).flatMap((group) => own(settings.groups, group) ?? []),
     // Without its signature, whose last character may be written in several ways.
     session: createHash('sha256')

@@ -13,6 +13,8 @@ export interface Vouched {
   readonly kind: Exclude<PrincipalKind, 'system'>;
   readonly roles: readonly Role[];
   readonly groups: readonly string[];
+  /** The thumbprint of the key to which the token is bound, if it is (`cnf.jkt`, RFC 9449). */
+  readonly jkt?: string;
   /** Names the token, for as long as it holds. */
   readonly session: string;
   /** Seconds since the epoch. */

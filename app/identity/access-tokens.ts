@@ -11,6 +11,7 @@ import { type Level, LEVELS, PRINCIPAL_KINDS, type PrincipalKind } from '../../d
 import { Recent } from '../../domain/kernel/recent';
 import type { Clock } from '../engine/ports';
 import { InvalidToken, TOLERANCE_SECONDS } from '../engine/ports-issuers';
+import { Proofs, THUMBPRINT } from './proofs';
 
 /** What a token says. */
 export interface Claims {
@@ -26,6 +27,8 @@ export interface Claims {
   readonly agentType?: string;
   /** Who acts in the subject's name, when that is somebody else. */
   readonly actor?: string;
+  /** The thumbprint of the key to which it is bound, if it is (RFC 9449, section 6). */
+  readonly jkt?: string;
   /** Of the token that was issued; those that it is renewed to have it too. */
   readonly session: string;
   /** Until when it may be renewed, in seconds since the epoch. */
@@ -72,12 +75,17 @@ export class AccessTokens {
   /** Assertions that were taken: none is taken twice while it holds. */
   private readonly taken = new Recent<string, true>(MAX_TAKEN);
 
+  /** Of whoever has a token that is bound to a key. */
+  readonly proofs: Proofs;
+
   private constructor(
     private readonly library: Jose,
     private readonly keys: Keys,
     private readonly issuer: string,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.proofs = new Proofs(library, this.spellings, clock);
+  }
 
   /**
    * @param secrets the colony's, newest first: tokens that older ones have signed hold until they expire
@@ -97,7 +105,7 @@ export class AccessTokens {
 
   /** @param expires seconds since the epoch */
   async sign(claims: Claims, id: string, expires: number): Promise<string> {
-    const { tenant, subject, kind, level, roles, groups, agentType, actor, session, until, epochs } = claims;
+    const { tenant, subject, kind, level, roles, groups, agentType, actor, jkt, session, until, epochs } = claims;
     const [key] = this.keys.signing;
     return await new this.library.SignJWT({
       client_id: subject,
@@ -108,6 +116,7 @@ export class AccessTokens {
       ...(groups.length > 0 && { groups }),
       ...(agentType !== undefined && { agent_type: agentType }),
       ...(actor !== undefined && { act: { sub: actor } }),
+      ...(jkt !== undefined && { cnf: { jkt } }),
       sid: session,
       until,
       epochs,
@@ -213,6 +222,7 @@ function verified(payload: Readonly<Record<string, unknown>>): Verified {
     groups = [],
     agent_type: agentType,
     act,
+    cnf,
     sid,
     jti,
     exp,
@@ -231,6 +241,7 @@ function verified(payload: Readonly<Record<string, unknown>>): Verified {
     !LEVELS.includes(level as Level) ||
     !Array.isArray(roles) ||
     !Array.isArray(groups) ||
+    (cnf !== undefined && !isBinding(cnf)) ||
     typeof sid !== 'string' ||
     typeof jti !== 'string' ||
     typeof exp !== 'number' ||
@@ -249,10 +260,17 @@ function verified(payload: Readonly<Record<string, unknown>>): Verified {
     groups: (groups as unknown[]).filter((group): group is string => typeof group === 'string'),
     agentType: typeof agentType === 'string' ? agentType : undefined,
     actor: typeof actor === 'string' ? actor : undefined,
+    jkt: cnf?.jkt,
     session: sid,
     id: jti,
     expires: exp,
     until,
     epochs: [tenantEpoch, subjectEpoch],
   };
+}
+
+/** To what a token is bound: to one key, or to nothing that is known here, which is to nobody. */
+function isBinding(cnf: unknown): cnf is { readonly jkt: string } {
+  const { jkt } = (cnf ?? {}) as { readonly jkt?: unknown };
+  return typeof jkt === 'string' && THUMBPRINT.test(jkt);
 }

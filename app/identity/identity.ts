@@ -2,17 +2,20 @@
  * Use cases of identity: who a caller is, by the token that it shows; who is given a token, and whose are taken back.
  * A token is verified once and remembered by its hash; whether it was revoked is looked up each time.
  */
-import { createHash } from 'node:crypto';
+import { hash as hashOf } from 'node:crypto';
 import {
   ACCESS_ID,
   type AccessEvent,
   type AccessState,
+  type BindingLevel,
   epochOf,
   isRevoked,
   isRevokedSince,
+  requireBinding,
   revoke,
   type Revoked,
   SESSION_SECONDS,
+  unboundLevel,
 } from '../../domain/identity/access';
 import {
   type CredentialEvent,
@@ -42,6 +45,7 @@ import { TenantStates } from '../engine/tenant-states';
 import type { Transactor } from '../engine/transact';
 import { AccessTokens, type Verified } from './access-tokens';
 import { type Holding, Ongoing } from './ongoing';
+import { InvalidProof, OTHER_KEY, type ShownProof } from './proofs';
 
 /** How long a token holds, in seconds. */
 export const TOKEN_SECONDS = 900;
@@ -65,6 +69,8 @@ export interface Handed {
   readonly expiresIn: number;
   readonly level: Level;
   readonly session: string;
+  /** The thumbprint of the key to which it is bound, if it is. */
+  readonly jkt?: string;
 }
 
 /** Who is to be given a token. */
@@ -74,6 +80,8 @@ export interface Wanted {
   readonly roles?: readonly Role[];
   readonly groups?: readonly string[];
   readonly agentType?: string;
+  /** The thumbprint of the key to which the token is to be bound; undefined: to none. */
+  readonly jkt?: string;
 }
 
 /** A token that was seen, and what it says. */
@@ -81,6 +89,8 @@ interface Known extends Holding {
   readonly principal: Principal;
   /** Throws `InvalidToken` when it was taken back. */
   readonly check: (state: AccessState) => void;
+  /** The principal where the tenant demands tokens that are bound, and this one is not. */
+  unbound?: Principal;
 }
 
 export interface IdentityNeeds {
@@ -126,26 +136,62 @@ export class Identity {
   // -------------------------------------------------------------------------------------------------- who calls
 
   /**
-   * Who shows this token, which is ours or another issuer's. Throws, or rejects with, `InvalidToken`, `NotEntitled` or
-   * `IssuerUnavailable`.
+   * Who shows this token, which is ours or another issuer's, and with it the proof, where it is shown as one that is
+   * bound to a key. Throws, or rejects with, `InvalidToken`, `InvalidProof`, `NotEntitled` or `IssuerUnavailable`.
    */
-  callerOf(token: string): Principal | Promise<Principal> {
-    const hash = digest(token).toString('base64');
-    return this.remembered(token, hash) ?? this.verify(token, hash);
+  callerOf(token: string, proof?: ShownProof): Principal | Promise<Principal> {
+    const hash = digest(token);
+    return this.remembered(token, proof, hash) ?? this.verify(token, proof, hash);
   }
 
   /**
    * The same of a token that was verified lately; undefined for others. Throws, or rejects with, `InvalidToken` when it
-   * holds no more.
+   * holds no more, `InvalidProof` when it is shown by somebody else.
    */
-  remembered(token: string, hash = digest(token).toString('base64')): Principal | Promise<Principal> | undefined {
+  remembered(token: string, proof?: ShownProof, hash = digest(token)): Principal | Promise<Principal> | undefined {
     const known = this.known.get(hash);
     if (known === undefined) return undefined;
     this.checkTime(known);
     const state = this.revocations.of(known.tenant);
-    if (state instanceof Promise) return state.then((read) => (known.check(read), known.principal));
+    if (state instanceof Promise) return state.then((read) => this.shownBy(known, read, token, proof));
+    return this.shownBy(known, state, token, proof);
+  }
+
+  private shownBy(
+    known: Known,
+    state: AccessState,
+    token: string,
+    proof: ShownProof | undefined,
+  ): Principal | Promise<Principal> {
     known.check(state);
-    return known.principal;
+    const { principal } = known;
+    const jkt = principal.token?.jkt;
+    if (jkt === undefined) {
+      if (proof !== undefined) throw new InvalidToken('is not bound to a key: send it as Bearer');
+      return this.unbound(known, state);
+    }
+    if (proof === undefined) throw new InvalidToken('is bound to a key: send it as DPoP, with a proof (RFC 9449)');
+    return this.tokens.then(({ proofs }) => proofs.check(proof, { token, jkt })).then(() => principal);
+  }
+
+  /** Who shows a token that is not bound to a key may do less where the tenant demands that. */
+  private unbound(known: Known, state: AccessState): Principal {
+    const { principal } = known;
+    const level = unboundLevel(state, principal.level);
+    if (level === principal.level || principal.token === undefined) return principal;
+    if (known.unbound?.level !== level) {
+      known.unbound = { ...principal, level, token: { ...principal.token, levelIfBound: principal.level } };
+      this.shown.set(known.unbound, known);
+    }
+    return known.unbound;
+  }
+
+  /**
+   * The thumbprint of the key that its holder proves to have, to ask for a token that is bound to it. Rejects with
+   * `InvalidProof`.
+   */
+  async keyOf(proof: ShownProof): Promise<string> {
+    return await (await this.tokens).proofs.check(proof);
   }
 
   /**
@@ -175,16 +221,17 @@ export class Identity {
     if (until <= this.needs.clock.now()) throw new InvalidToken('has expired: renew it, or ask for a new one');
   }
 
-  private async verify(token: string, hash: string): Promise<Principal> {
+  private async verify(token: string, proof: ShownProof | undefined, hash: string): Promise<Principal> {
     const { issuers } = this.needs.options;
     const known =
       issuers?.know(token) === true
         ? vouchedFor(await issuers.verify(token))
-        : shownBy(await (await this.tokens).verify(token));
-    known.check(await this.revocations.of(known.tenant));
+        : ofOurs(await (await this.tokens).verify(token));
+    const state = await this.revocations.of(known.tenant);
+    known.check(state);
     this.known.set(hash, known);
     this.shown.set(known.principal, known);
-    return known.principal;
+    return await this.shownBy(known, state, token, proof);
   }
 
   // ------------------------------------------------------------------------------------------- who gets a token
@@ -227,25 +274,35 @@ export class Identity {
     const vouched = await issuers.verify(token);
     const { principal, check } = vouchedFor(vouched);
     check(await this.revocations.of(principal.tenant));
+    if (vouched.jkt !== undefined && vouched.jkt !== wanted.jkt) throw new InvalidProof(OTHER_KEY);
     const { subject = principal.id } = wanted;
     if (subject !== principal.id) return await this.issue({ principal }, { ...wanted, subject }, 'exchanged');
     const level = wanted.level ?? principal.level;
     if (!includesLevel(principal.level, level)) return aboveYou(principal, level);
     const { roles, groups } = vouched;
     const seconds = Math.max(0, vouched.expires - Math.floor(this.needs.clock.now() / 1_000));
-    return await this.hand({ principal }, { subject, level, roles, groups }, 'exchanged', seconds);
+    const { jkt } = wanted;
+    return await this.hand({ principal }, { subject, level, roles, groups, jkt }, 'exchanged', seconds);
   }
 
-  /** Another token for whoever shows one that still holds. Throws `InvalidToken`. */
-  async renew(token: string): Promise<Handed> {
+  /**
+   * Another token for whoever shows one that still holds, bound to the same key or to none: whoever has got hold of one
+   * that is not can't make it one that is. Throws `InvalidToken`.
+   * @param jkt thumbprint of the key that the holder has proven to have, if any
+   */
+  async renew(token: string, jkt?: string): Promise<Handed> {
     const tokens = await this.tokens;
     const verified = await tokens.verify(token);
     checkHolds(await this.revocations.of(verified.tenant), verified);
+    if (verified.jkt !== jkt)
+      throw verified.jkt === undefined
+        ? new InvalidToken('is not bound to a key, and is not renewed to one that is: ask for a new one')
+        : new InvalidProof(OTHER_KEY);
     const now = Math.floor(this.needs.clock.now() / 1_000);
     const expires = Math.min(now + TOKEN_SECONDS, verified.until);
     if (expires <= now) throw new InvalidToken('can be renewed no more: ask for a new one');
     const renewed = await tokens.sign(verified, newId(), expires);
-    return { token: renewed, expiresIn: expires - now, level: verified.level, session: verified.session };
+    return { token: renewed, expiresIn: expires - now, level: verified.level, session: verified.session, jkt };
   }
 
   private async hand(
@@ -256,7 +313,7 @@ export class Identity {
   ): Promise<Handed | Rejection> {
     const { clock, credentials } = this.needs;
     const { tenant, id: by } = context.principal;
-    const { subject, agentType } = wanted;
+    const { subject, agentType, jkt } = wanted;
     const now = Math.floor(clock.now() / 1_000);
     const kind = kindOf(subject);
     const roles = kind === 'human' ? (wanted.roles ?? ['platform_admin']) : [];
@@ -279,6 +336,7 @@ export class Identity {
         agentType,
         grant,
         by,
+        ...(jkt !== undefined && { jkt }),
         actor,
         until: toTime((now + sessionSeconds) * 1_000),
       }),
@@ -290,10 +348,10 @@ export class Identity {
     const expires = Math.min(now + TOKEN_SECONDS, until);
     const claims = {
       ...{ tenant, subject, kind: data.kind, level: data.level, roles: data.roles, groups: data.groups ?? [] },
-      ...{ agentType: data.agentType, actor: data.actor, session: data.session, until, epochs },
+      ...{ agentType: data.agentType, actor: data.actor, jkt: data.jkt, session: data.session, until, epochs },
     };
     const token = await (await this.tokens).sign(claims, newId(), expires);
-    return { token, expiresIn: expires - now, level: data.level, session: data.session };
+    return { token, expiresIn: expires - now, level: data.level, session: data.session, jkt: data.jkt };
   }
 
   // --------------------------------------------------------------------------------------------- whose are taken back
@@ -309,8 +367,23 @@ export class Identity {
     );
   }
 
-  async revoked(tenant: string) {
+  /** Which tokens hold in the tenant. */
+  async accessTo(tenant: string) {
     return await this.needs.access.load(tenant, ACCESS_ID);
+  }
+
+  /** Demands that tokens of the caller's tenant are bound to a key from a level on, everywhere within a second. */
+  async requireBinding(
+    context: RequestContext,
+    from: BindingLevel | undefined,
+    reason: string,
+  ): Promise<Outcome<AccessState, AccessEvent>> {
+    return await this.needs.access.decide(
+      { ...context, receiptOfRefusal: true, attributes: { from: from ?? null } },
+      ACCESS_ID,
+      'token.bind',
+      requireBinding(from, context.principal, reason),
+    );
   }
 }
 
@@ -321,23 +394,23 @@ function checkHolds(state: AccessState, { session, subject, epochs }: Verified):
     throw new InvalidToken('was revoked');
 }
 
-function shownBy(verified: Verified): Known {
-  const { tenant, subject, kind, level, roles, groups, actor, session, expires } = verified;
+function ofOurs(verified: Verified): Known {
+  const { tenant, subject, kind, level, roles, groups, actor, session, expires, jkt } = verified;
   const principal = {
     ...{ tenant, id: subject, kind, via: actor },
     ...entitled(kind, roles, groups, level),
-    token: { session, expires: toTime(expires * 1_000) },
+    token: { session, expires: toTime(expires * 1_000), jkt },
   };
   const until = (expires + TOLERANCE_SECONDS) * 1_000;
   return { tenant, principal, until, check: (state) => checkHolds(state, verified) };
 }
 
-function vouchedFor({ tenant, subject, kind, roles, groups, session, issued, expires }: Vouched): Known {
+function vouchedFor({ tenant, subject, kind, roles, groups, session, issued, expires, jkt }: Vouched): Known {
   const level = kind === 'agent' ? AGENT_LEVEL : 'critical';
   const principal = {
     ...{ tenant, id: subject, kind },
     ...entitled(kind, roles, groups, lower(level, rightsOf(roles)?.level)),
-    token: { session, expires: toTime(expires * 1_000) },
+    token: { session, expires: toTime(expires * 1_000), jkt },
   };
   const until = (expires + TOLERANCE_SECONDS) * 1_000;
   return {
@@ -383,6 +456,6 @@ function refused(code: string, message: string): Rejection {
   return new Rejection('forbidden', code, message);
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+function digest(text: string): string {
+  return hashOf('sha256', text, 'base64');
 }

@@ -11,6 +11,7 @@ import { Identity, type IdentityOptions } from './identity';
 
 export { InvalidToken, IssuerUnavailable, NotEntitled } from '../engine/ports-issuers';
 export { OWNER_CLIENT } from './access-tokens';
+export { InvalidProof, PROOF_ALGORITHMS, type ShownProof } from './proofs';
 export { type Handed, type Identity, type IdentityOptions, OWNER, TOKEN_SECONDS, type Wanted } from './identity';
 
 export function identityModule(engine: Engine, options: IdentityOptions) {

@@ -1,5 +1,6 @@
-/** The commands of identity: who calls, who is given a token, whose are taken back. */
+/** The commands of identity: who calls, who is given a token, whose are taken back, which have to be bound to a key. */
 import { type Command, Option } from 'commander';
+import { BINDING_LEVELS } from '../../domain/identity/access';
 import { LEVELS } from '../../domain/kernel/principal';
 import { command, type CommandModule, runs } from '../define';
 import type * as TokensCommand from './tokens';
@@ -25,10 +26,12 @@ function declareIdentity(program: Command): void {
     'formicary token recon-7',
     'formicary token recon-7 --level read_write --type finance.reconciler',
     'FORMICARY_TOKEN=$(formicary token recon-7) my-agent',
+    'formicary token recon-7 --bound-to nxqxgdLDLrQ…  # the thumbprint that formicary dpop-key has printed',
   ])
     .argument('<subject>', 'an agent, or service:NAME')
     .addOption(new Option('--level <level>', 'what it may do; execute for an agent').choices(LEVELS))
     .option('--type <type>', 'of an agent: its type in the repository')
+    .option('--bound-to <thumbprint>', 'the key without which the token is worth nothing (DPoP)')
     .action(runs<TokensCommand.TokenInput>(() => tokens().token));
 
   command(program, 'revoke', 'Take tokens back, from now on and for good', [
@@ -42,4 +45,22 @@ function declareIdentity(program: Command): void {
     .option('--all', 'every token of the tenant')
     .option('--reason <text>', 'why')
     .action(runs<TokensCommand.RevokeInput>(() => tokens().revoke));
+
+  command(program, 'dpop-key', 'Make a key to which tokens can be bound, and print its thumbprint', [
+    'formicary dpop-key recon-7.jwk',
+    'FORMICARY_DPOP_KEY=recon-7.jwk FORMICARY_TOKEN=… formicary whoami',
+  ])
+    .argument('<file>', 'where it is kept; only its user reads it')
+    .action(runs<TokensCommand.KeyInput>(() => tokens().dpopKey));
+
+  command(program, 'dpop', 'From which level on tokens have to be bound to a key', [
+    'formicary dpop',
+    'formicary dpop --require-from execute --reason "tokens were found in a log"',
+    'formicary dpop --require-from nothing --reason "all agents have to be started anew first"',
+  ])
+    .addOption(
+      new Option('--require-from <level>', 'demand it from this level on').choices([...BINDING_LEVELS, 'nothing']),
+    )
+    .option('--reason <text>', 'why')
+    .action(runs<TokensCommand.DpopInput>(() => tokens().dpop));
 }

@@ -1,9 +1,12 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { Formicary } from '../../client/client';
+import { DpopKey, Formicary } from '../../client/client';
+import type { BindingLevel } from '../../domain/identity/access';
 import { MIN_SECRET, OWNERS_KEY_PREFIX, ownersKeyTextOf } from '../../domain/kernel/identity-secret';
 import type { Level } from '../../domain/kernel/principal';
-import { keepLogin, loginsFile } from '../credentials';
+import { credentialsFor, keepLogin, loginsFile } from '../credentials';
 import { ago, bold, CALL, type Context, dim, note, print, printJson, printTable, said, UsageError } from '../terminal';
 
 /** Asks for the owner's key of a host, tries it, and keeps it. */
@@ -38,18 +41,23 @@ export async function whoami({ client, json }: Context): Promise<void> {
   print(`${bold(said(me.id))}  ${me.kind}, ${me.level}, in ${bold(said(me.tenant))}`);
   if (me.groups.length > 0) print(`in the groups ${me.groups.map(said).join(', ')}`);
   if (me.via !== undefined) print(`${said(me.via)} acts in this name`);
-  if (me.token !== undefined) print(dim(`session ${me.token.session}, until ${me.token.expires}`));
+  if (me.token === undefined) return;
+  const { session, expires, jkt, level_if_bound: bound } = me.token;
+  print(dim(`session ${session}, until ${expires}${jkt === undefined ? '' : `, bound to the key ${jkt}`}`));
+  if (bound !== undefined) print(`It would be ${bound} if the token were bound to a key, which the tenant demands.`);
 }
 
 export interface TokenInput {
   readonly subject: string;
   readonly level?: Level;
   readonly type?: string;
+  readonly boundTo?: string;
 }
 
 /** Gives a token: it alone goes to the output, for whoever is started with it. */
-export async function token({ client, json }: Context, { subject, level, type }: TokenInput): Promise<void> {
-  const given = await client.identity.issue({ subject, level, agent_type: type });
+export async function token({ client, json }: Context, input: TokenInput): Promise<void> {
+  const { subject, level, type, boundTo } = input;
+  const given = await client.identity.issue({ subject, level, agent_type: type, dpop_jkt: boundTo });
   if (json) return printJson(given);
   if (process.stdout.isTTY) note(`${given.level}, session ${given.session}; renewed by its holder for a day`);
   print(given.access_token);
@@ -89,6 +97,55 @@ async function showRevoked(client: Formicary, json: boolean): Promise<void> {
     ...revoked.tokens.map(({ session, until }) => [bold(said(session)), `this token, until ${until}`]),
   ];
   printTable(['WHOSE', 'WHAT'], rows, [], 'No token is revoked.');
+}
+
+export interface KeyInput {
+  readonly file: string;
+}
+
+/** Makes a key for DPoP and keeps it; its thumbprint alone goes to the output. */
+export async function dpopKey({ json }: Context, { file }: KeyInput): Promise<void> {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  // A token that is bound to a key that is there already would be lost with it.
+  writeFileSync(file, `${JSON.stringify(privateKey.export({ format: 'jwk' }))}\n`, { mode: 0o600, flag: 'wx' });
+  const { thumbprint } = new DpopKey(privateKey);
+  if (json) return printJson({ file, thumbprint });
+  if (process.stdout.isTTY) note(`kept in ${file}; name it with FORMICARY_DPOP_KEY`);
+  print(thumbprint);
+  await Promise.resolve();
+}
+
+export interface DpopInput {
+  readonly requireFrom?: BindingLevel | 'nothing';
+  readonly reason?: string;
+}
+
+/** Shows from which level on tokens have to be bound to a key, or demands it. */
+export async function dpop({ client, globals, json }: Context, { requireFrom, reason }: DpopInput): Promise<void> {
+  if (requireFrom === undefined) {
+    const rule = await client.identity.dpop();
+    return json ? printJson(rule) : print(ruleText(rule.required_from));
+  }
+  if (reason === undefined) throw new UsageError('say why, with --reason: it stands on the receipt');
+  const own = credentialsFor(globals.url);
+  const { url, tenant, principal } = globals;
+  // Whoever demands it shows such a token: the owner's key binds one to itself.
+  const credentials = own !== undefined && 'key' in own ? { ...own, bound: true } : own;
+  const bound = new Formicary({ url, credentials, tenant, principal });
+  try {
+    const answer = await bound.identity.setDpop({ required_from: requireFrom, reason });
+    if (json) return printJson(answer);
+    const { receipt } = answer;
+    print(`${ruleText(requireFrom)}  ${dim(`${receipt.stream}@${receipt.version}, ${ago(receipt.at ?? '')}`)}`);
+  } finally {
+    bound.close();
+  }
+}
+
+function ruleText(from: BindingLevel | 'nothing'): string {
+  return from === 'nothing'
+    ? 'Tokens need not be bound to a key.'
+    : `What takes ${from === 'execute' ? 'execute or critical' : from} takes a token that is bound to a key.`;
 }
 
 /** From whoever types it, unseen; else from the input. */

@@ -1,6 +1,9 @@
-/** `/v1/me`, `/v1/tokens` and `/v1/revocations`: who calls, who is given a token, whose are taken back. */
+/**
+ * `/v1/me`, `/v1/tokens`, `/v1/revocations` and `/v1/dpop`: who calls, who is given a token, whose are taken back, and
+ * which have to be bound to a key.
+ */
 import { z } from 'zod';
-import { MAX_REVOCATION_REASON } from '../../domain/identity/access';
+import { BINDING_LEVELS, MAX_REVOCATION_REASON } from '../../domain/identity/access';
 import { LEVELS, PRINCIPAL_KINDS } from '../../domain/kernel/principal';
 import { At, CommandOf, Count, Id, Text } from '../common';
 import { contract } from '../route';
@@ -9,11 +12,18 @@ import { IDENTITY_REFUSALS } from './problems';
 const tag = {
   name: 'Identity',
   description:
-    'Who calls, and what that lets them do. Every request shows a token (`Authorization: Bearer …`) that holds for a quarter of an hour and is renewed for a day; `POST /oauth/token` gives and renews them.',
+    'Who calls, and what that lets them do. Every request shows a token (`Authorization: Bearer …`, or `DPoP …` where it is bound to a key) that holds for a quarter of an hour and is renewed for a day; `POST /oauth/token` gives and renews them.',
   refusals: IDENTITY_REFUSALS,
 };
 
 const TokenLevel = z.enum(LEVELS).meta({ description: 'What it lets its holder do' });
+
+const Thumbprint = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/, 'must be the thumbprint of a key (RFC 7638, SHA-256, base64url)')
+  .meta({
+    description: 'Thumbprint of the key to which the token is bound (RFC 7638); it holds with a proof alone (RFC 9449)',
+  });
 
 export const Me = z
   .object({
@@ -24,7 +34,15 @@ export const Me = z
     groups: z.array(z.string()),
     via: z.string().optional().meta({ description: 'Who acts in this name, when that is somebody else' }),
     token: z
-      .object({ session: z.string(), expires: At })
+      .object({
+        session: z.string(),
+        expires: At,
+        jkt: Thumbprint.optional(),
+        level_if_bound: z
+          .enum(LEVELS)
+          .optional()
+          .meta({ description: 'What the caller could do if the token were bound to a key, which the tenant demands' }),
+      })
       .optional()
       .meta({ description: 'What was shown; `session` names it where it is to be revoked' }),
   })
@@ -33,7 +51,7 @@ export const Me = z
 export const IssuedToken = z
   .object({
     access_token: z.string().meta({ description: 'Shown once: it is kept nowhere' }),
-    token_type: z.literal('Bearer'),
+    token_type: z.enum(['Bearer', 'DPoP']).meta({ description: 'How it is to be shown' }),
     expires_in: Count.meta({ description: 'Seconds' }),
     level: z.enum(LEVELS),
     session: z
@@ -51,6 +69,14 @@ export const Revocations = z
       .meta({ description: 'Single ones that could still be renewed' }),
   })
   .meta({ id: 'Revocations' });
+
+export const DpopRule = z
+  .object({
+    required_from: z
+      .enum([...BINDING_LEVELS, 'nothing'])
+      .meta({ description: 'What takes this level, or a higher one, takes a token that is bound to a key' }),
+  })
+  .meta({ id: 'DpopRule' });
 
 export const identity = contract({
   me: {
@@ -81,6 +107,7 @@ export const identity = contract({
       subject: Id.meta({ description: 'An agent, or `service:NAME`' }),
       level: TokenLevel.optional(),
       agent_type: Id.optional().meta({ description: 'Of an agent: its type in the repository' }),
+      dpop_jkt: Thumbprint.optional(),
     }),
     status: 201,
     answer: IssuedToken,
@@ -118,5 +145,33 @@ export const identity = contract({
     answer: CommandOf({ revocations: Revocations }),
     answers: 'Revoked',
     example: { body: { kind: 'principal', id: 'reconciler-7', reason: 'its key may have leaked' } },
+  },
+  dpop: {
+    name: 'getDpop',
+    method: 'GET',
+    path: '/v1/dpop',
+    tag,
+    needs: 'read_only',
+    refuses: [],
+    summary: 'Which tokens have to be bound to a key',
+    answer: DpopRule,
+    answers: 'What the tenant demands',
+    example: {},
+  },
+  setDpop: {
+    name: 'setDpop',
+    method: 'PUT',
+    path: '/v1/dpop',
+    tag,
+    needs: 'critical',
+    refuses: ['token-not-bound'],
+    summary: 'Demand that tokens are bound to a key',
+    description:
+      'From then on, in every process within a second: whoever shows another token for what takes such a level is answered 401, with `WWW-Authenticate: DPoP`. Whoever demands it shows such a token.',
+    conditional: false,
+    body: DpopRule.extend({ reason: Text(MAX_REVOCATION_REASON) }),
+    answer: CommandOf({ dpop: DpopRule }),
+    answers: 'What the tenant demands from now on',
+    example: { as: 'human:ada', body: { required_from: 'critical', reason: 'tokens were found in a log' } },
   },
 });

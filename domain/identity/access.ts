@@ -1,10 +1,12 @@
 /**
- * Whose tokens hold no more: single ones, all of a principal's, all of a tenant's. One stream a tenant. A token is
+ * Which tokens hold in a tenant. Some have to be bound to a key for what takes more than reading and writing; some hold
+ * no more: single ones, all of a principal's, all of a tenant's. One stream a tenant. A token is
  * taken back in its tenant's name alone; it would end by itself, so what is remembered of single ones is bounded.
  */
 import { type Decider, type Decision, type Event, Rejection } from '../kernel/decider';
 import { isId, streamName } from '../kernel/ids';
 import { own } from '../kernel/own';
+import { includesLevel, type Level, type Principal } from '../kernel/principal';
 import { textRule } from '../kernel/text';
 import { plusSeconds, type Time } from '../kernel/time';
 
@@ -17,6 +19,10 @@ export const MAX_REVOCATION_REASON = 2_000;
 const MAX_TOKEN_ID = 64;
 const TOKEN_ID = /^[A-Za-z0-9_-]+$/;
 
+/** Levels for which a tenant can demand that tokens are bound to a key. */
+export const BINDING_LEVELS = ['execute', 'critical'] as const;
+export type BindingLevel = (typeof BINDING_LEVELS)[number];
+
 // --------------------------------------------------------------------------------------------------------- events
 
 type By = { readonly by: string; readonly reason: string };
@@ -24,7 +30,9 @@ type By = { readonly by: string; readonly reason: string };
 export type AccessEvent =
   | Event<'TokenRevoked', { token: string; until: Time } & By>
   | Event<'PrincipalRevoked', { principal: string } & By>
-  | Event<'TenantRevoked', By>;
+  | Event<'TenantRevoked', By>
+  | Event<'BindingRequired', { from: BindingLevel } & By>
+  | Event<'BindingWaived', By>;
 
 // ---------------------------------------------------------------------------------------------------------- state
 
@@ -45,6 +53,8 @@ export interface AccessState {
   readonly principals: Readonly<Record<string, PrincipalAccess>>;
   /** By the id of a token, until when it could be renewed. */
   readonly tokens: Readonly<Record<string, Time>>;
+  /** From which level on a token has to be bound to a key (DPoP); undefined: it need not be. */
+  readonly binding?: BindingLevel;
 }
 
 export const accessDecider: Decider<AccessState, AccessEvent> = {
@@ -62,7 +72,11 @@ export const accessDecider: Decider<AccessState, AccessEvent> = {
         return { ...state, principals: { ...state.principals, [data.principal]: { epoch, since: at } } };
       }
       case 'TenantRevoked':
-        return { epoch: state.epoch + 1, since: at, principals: {}, tokens: {} };
+        return { ...state, epoch: state.epoch + 1, since: at, principals: {}, tokens: {} };
+      case 'BindingRequired':
+        return { ...state, binding: data.from };
+      case 'BindingWaived':
+        return { ...state, binding: undefined };
     }
   },
 };
@@ -105,6 +119,12 @@ export function isRevokedSince(state: AccessState, session: string, principal: s
   return own(state.tokens, session) !== undefined || meant.some((since) => since !== undefined && issued <= since);
 }
 
+/** What a token of that level lets its holder do where it is not bound to a key. */
+export function unboundLevel({ binding }: AccessState, level: Level): Level {
+  if (binding === undefined || !includesLevel(level, binding)) return level;
+  return binding === 'execute' ? 'read_write' : 'execute';
+}
+
 // ------------------------------------------------------------------------------------------------------ decisions
 
 /** What is taken back: one token by its session, all of a principal's, or all of the tenant's. */
@@ -116,8 +136,7 @@ export type Revoked =
 /** Takes tokens back, from now on and for good. A token that was taken back before changes nothing. */
 export function revoke(revoked: Revoked, by: string, reason: string, now: Time): Decision<AccessState, AccessEvent> {
   return (state) => {
-    if (reason.trim() === '' || reason.length > MAX_REVOCATION_REASON)
-      return new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_REVOCATION_REASON));
+    if (!isReason(reason)) return NO_REASON;
     switch (revoked.kind) {
       case 'token': {
         const { id: token } = revoked;
@@ -152,4 +171,33 @@ function full(what: string): Rejection {
     'revocations-full',
     `${MAX_REVOKED} ${what} of the tenant are revoked already: revoke all tokens of the tenant, which begins anew`,
   );
+}
+
+/**
+ * Demands from now on that tokens are bound to a key for what takes the level `from` or a higher one; undefined: no
+ * more. Whoever has shown a token that is not bound can't: it could not undo it. Nothing where it is so already.
+ */
+export function requireBinding(
+  from: BindingLevel | undefined,
+  { id: by, token }: Pick<Principal, 'id' | 'token'>,
+  reason: string,
+): Decision<AccessState, AccessEvent> {
+  return ({ binding }) => {
+    if (!isReason(reason)) return NO_REASON;
+    if (from === binding) return [];
+    if (from === undefined) return [{ type: 'BindingWaived', v: 1, data: { by, reason } }];
+    if (token !== undefined && token.jkt === undefined) return NOT_BOUND;
+    return [{ type: 'BindingRequired', v: 1, data: { from, by, reason } }];
+  };
+}
+
+const NO_REASON = new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_REVOCATION_REASON));
+const NOT_BOUND = new Rejection(
+  'conflict',
+  'token-not-bound',
+  'show a token yourself that is bound to a key: by the one that you have shown you could not undo this',
+);
+
+function isReason(reason: string): boolean {
+  return reason.trim() !== '' && reason.length <= MAX_REVOCATION_REASON;
 }

@@ -24,6 +24,8 @@ export interface TokenGiven {
   readonly agentType?: string;
   readonly grant: Grant;
   readonly by: string;
+  /** The thumbprint of the key to which it is bound. */
+  readonly jkt?: string;
   /** Who acts in the principal's name, where that is somebody else. */
   readonly actor?: string;
   /** Until when it may be renewed. */

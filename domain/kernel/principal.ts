@@ -22,8 +22,19 @@ export interface Principal {
   readonly groups?: readonly string[];
   /** Who acts in its name, where that is somebody else: the service that speaks for an agent, the colony's owner. */
   readonly via?: string;
-  /** What it has shown: the session that ends when the token is revoked, and until when the token holds. */
-  readonly token?: { readonly session: string; readonly expires: Time };
+  /** What it has shown. */
+  readonly token?: ShownToken;
+}
+
+export interface ShownToken {
+  /** Ends when the token is revoked. */
+  readonly session: string;
+  /** Until when it holds. */
+  readonly expires: Time;
+  /** The thumbprint of the key to which it is bound, which its holder has proven to have. */
+  readonly jkt?: string;
+  /** The level that it would give if it were bound to a key, where the tenant demands that. */
+  readonly levelIfBound?: Level;
 }
 
 /** What an agent may do at most. */

@@ -16,10 +16,10 @@ import { logFailure } from '../../app/operation/log';
 import { type AnswerOf, type Asked, type RouteSpec, type Work, workOf } from '../../contract/route';
 import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
-import { includesLevel, type Principal } from '../../domain/kernel/principal';
+import { includesLevel, type Level, type Principal } from '../../domain/kernel/principal';
 import { endOf, endSignalOf, goneSignalOf, unwatch } from './abort';
 import { checkDocumented } from './documented';
-import { type Entered, enteredBy, type Entrance, type HeaderOf, setEntrance } from './entrance';
+import { type Entered, enteredBy, type Entrance, type Envelope, envelopeOf, setEntrance } from './entrance';
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
 import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected, typeOf } from './problem';
@@ -110,7 +110,9 @@ export interface RequestInfo {
 /** What the application gives to the edge. */
 export interface Edge {
   /** The only place where credentials and identity headers are read. */
-  principalOf(header: HeaderOf): Principal | Problem | Promise<Principal | Problem>;
+  principalOf(envelope: Envelope): Principal | Problem | Promise<Principal | Problem>;
+  /** What is told to whoever would have that level, had it proven more of itself; undefined when it would not. */
+  unproven?(principal: Principal, needs: Level): Problem | undefined;
   /** Rate limit: one request of this principal, now. `of` names whose limit is reached, when it is not the caller's. */
   permits(
     principal: Principal,
@@ -234,7 +236,7 @@ export function knownRoute(
   handler: (caller: Principal) => Promise<HttpResponseInit>,
 ): void {
   openRoute(name, path, async (request) => {
-    const caller = await requireEdge().principalOf((header) => request.headers.get(header));
+    const caller = await requireEdge().principalOf(envelopeOf(request));
     if (caller instanceof Problem) throw caller;
     return await handler(caller);
   });
@@ -262,14 +264,13 @@ export function bindRoute<R extends RouteSpec>(
   const bound: BoundRoute = { ...spec, work: workOf(spec), handler, page: page as BoundRoute['page'], check };
   definitions.push(bound);
   const handle = (request: HttpRequest) => serve(bound, request);
-  setEntrance(handle, (method, header) => atEntrance(bound, method, header));
+  setEntrance(handle, (envelope) => atEntrance(bound, envelope));
   register(name, path, methodsOf(method), handle);
 }
 
 async function serve(definition: BoundRoute, request: HttpRequest): Promise<HttpResponseInit> {
   const started = performance.now();
-  const { principal, refusal, at } =
-    enteredBy(request) ?? (await enter(definition, (name) => request.headers.get(name)));
+  const { principal, refusal, at } = enteredBy(request) ?? (await enter(definition, envelopeOf(request)));
   let response: HttpResponseInit;
   let goesOn = false;
   try {
@@ -316,11 +317,11 @@ function tell(
 }
 
 /** Who asks, and whether it is let in: nothing but headers is needed for that. Never rejects. */
-async function enter(definition: BoundRoute, header: HeaderOf): Promise<Entered> {
+async function enter(definition: BoundRoute, envelope: Envelope): Promise<Entered> {
   const at = performance.now();
   let principal: Principal | undefined;
   try {
-    const found = await requireEdge().principalOf(header);
+    const found = await requireEdge().principalOf(envelope);
     if (found instanceof Problem) throw found;
     principal = found;
     admit(definition, principal);
@@ -334,12 +335,12 @@ async function enter(definition: BoundRoute, header: HeaderOf): Promise<Entered>
 }
 
 /** Refuses before anything but the headers is read, which is what an overload has most of. */
-async function atEntrance(definition: BoundRoute, method: string, header: HeaderOf): ReturnType<Entrance> {
+async function atEntrance(definition: BoundRoute, envelope: Envelope): ReturnType<Entrance> {
   const started = performance.now();
-  const entered = await enter(definition, header);
+  const entered = await enter(definition, envelope);
   if (entered.refusal === undefined) return { entered };
   const refused = problemResponse(entered.refusal);
-  tell(definition.name, method, refused, started, entered.principal);
+  tell(definition.name, envelope.method, refused, started, entered.principal);
   return { refused };
 }
 
@@ -394,9 +395,9 @@ function admit(definition: BoundRoute, principal: Principal): void {
     throw Problem.later('too-many-requests', detail, seconds);
   }
   if (!includesLevel(principal.level, definition.needs)) {
-    throw Problem.of(
-      'forbidden',
-      `This needs the level ${definition.needs}; ${principal.id} holds ${principal.level}.`,
+    throw (
+      requireEdge().unproven?.(principal, definition.needs) ??
+      Problem.of('forbidden', `This needs the level ${definition.needs}; ${principal.id} holds ${principal.level}.`)
     );
   }
 }

@@ -269,11 +269,15 @@ describe('routes', () => {
     test('hears nothing of whoever sends headers alone', async () => {
       heard.length = 0;
       const entrance = entranceOf(registrations().find(({ name }) => name === 'create')!.callback);
-      expect(await entrance?.('POST', () => null)).toMatchObject({ entered: { refusal: undefined } });
+      expect(await entrance?.({ method: 'POST', path: '/things', header: () => null })).toMatchObject({
+        entered: { refusal: undefined },
+      });
       expect(heard).toEqual([]);
       // Nothing more is asked of whoever is refused.
       retryAfterSeconds = 1;
-      expect(await entrance?.('POST', () => null)).toMatchObject({ refused: { status: 429 } });
+      expect(await entrance?.({ method: 'POST', path: '/things', header: () => null })).toMatchObject({
+        refused: { status: 429 },
+      });
       expect(heard).toEqual(['ada']);
     });
   });
@@ -313,7 +317,7 @@ describe('routes', () => {
           body: { bytes: Buffer.from('{"things":[]}') },
         });
         const { callback } = registrations().find(({ name }) => name === 'many')!;
-        const letIn = await entranceOf(callback)?.('POST', () => null);
+        const letIn = await entranceOf(callback)?.({ method: 'POST', path: '/things', header: () => null });
         if (letIn === undefined || !('entered' in letIn)) throw new Error('it was refused');
         attachEntered(request, { ...letIn.entered, at: letIn.entered.at - 2_000 });
         wait = s;

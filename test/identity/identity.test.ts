@@ -177,7 +177,7 @@ describe('a revocation', () => {
     await revoke({ kind: 'tenant' });
     for (const process of [0, 1]) expect(await shown(one.token, process)).toBe('was revoked');
     expect(await shown((await given('recon-7')).token, 1)).toMatchObject({ id: 'recon-7' });
-    expect((await identityOf(0).revoked(TENANT)).state).toMatchObject({ epoch: 1, principals: {}, tokens: {} });
+    expect((await identityOf(0).accessTo(TENANT)).state).toMatchObject({ epoch: 1, principals: {}, tokens: {} });
   });
 
   test('is heard of by a process that hears of nothing else', async () => {

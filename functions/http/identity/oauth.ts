@@ -6,19 +6,22 @@ import type { HttpRequest, HttpResponseInit } from '@azure/functions';
 import {
   type Handed,
   type Identity,
+  InvalidProof,
   InvalidToken,
   IssuerUnavailable,
   NotEntitled,
   OWNER,
   OWNER_CLIENT,
+  PROOF_ALGORITHMS,
 } from '../../../app/identity/module';
 import { TooManyAttempts } from '../../../app/operation/attempts';
 import { Rejection } from '../../../domain/kernel/decider';
 import { isId, isTenant } from '../../../domain/kernel/ids';
 import { type Level, LEVELS } from '../../../domain/kernel/principal';
+import { envelopeOf } from '../../edge/entrance';
 import { Problem, type ProblemDocument } from '../../edge/problem';
 import { openRoute } from '../../edge/route';
-import { attemptOf, attempts, runtime, tooManyAttempts } from '../../runtime';
+import { attemptOf, attempts, proofIn, runtime, tooManyAttempts } from '../../runtime';
 
 const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
@@ -28,7 +31,7 @@ const ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const FORM = 'application/x-www-form-urlencoded';
 const SUBJECT = 'subject must be an id: 1 to 128 of A-Z a-z 0-9 . _ ~ : -';
 /** What of a form shows who asks: one of them. */
-const PROOFS = ['client_assertion', 'subject_token', 'assertion'] as const;
+const SHOWN = ['client_assertion', 'subject_token', 'assertion'] as const;
 /** Bytes. */
 const MAX_FORM = 32_768;
 
@@ -37,6 +40,7 @@ type ErrorCode =
   | 'invalid_client'
   | 'invalid_grant'
   | 'invalid_scope'
+  | 'invalid_dpop_proof'
   | 'unsupported_grant_type'
   | 'temporarily_unavailable';
 
@@ -71,16 +75,16 @@ openRoute(
     try {
       const { identity } = (await runtime()).colony;
       const form = await formOf(request);
-      const attempt = attemptOf(
-        (name) => request.headers.get(name),
-        PROOFS.map((name) => form.get(name) ?? '').join(''),
-      );
-      const { token, expiresIn, level } = await attempts().examine(
-        attempt,
-        () => given(identity, form),
+      const envelope = envelopeOf(request);
+      const shown = SHOWN.map((name) => form.get(name) ?? '').join('');
+      const proof = proofIn(envelope);
+      const { token, expiresIn, level, jkt } = await attempts().examine(
+        attemptOf(envelope, shown),
+        async () => given(identity, form, proof.proof === null ? undefined : await identity.keyOf(proof)),
         ({ session }) => session,
       );
-      const body = { access_token: token, token_type: 'Bearer', expires_in: expiresIn, scope: level };
+      const type = jkt === undefined ? 'Bearer' : 'DPoP';
+      const body = { access_token: token, token_type: type, expires_in: expiresIn, scope: level };
       return { jsonBody: { ...body, issued_token_type: ACCESS_TOKEN }, headers: NOT_KEPT };
     } catch (error) {
       const { status, headers, document } = refusalOf(error);
@@ -97,6 +101,7 @@ function refusalOf(error: unknown): {
   readonly headers?: Readonly<Record<string, string>>;
 } {
   if (error instanceof OAuthError) return error;
+  if (error instanceof InvalidProof) return new OAuthError('invalid_dpop_proof', `the proof ${error.message}`);
   if (error instanceof InvalidClient) return new OAuthError('invalid_client', error.message);
   if (error instanceof InvalidToken) return new OAuthError('invalid_grant', `the token ${error.message}`);
   if (error instanceof NotEntitled) return new OAuthError('invalid_grant', error.message);
@@ -120,6 +125,7 @@ openRoute('oauthServer', '/.well-known/oauth-authorization-server', async () => 
     grant_types_supported: ['client_credentials', BEARER_GRANT, EXCHANGE],
     token_endpoint_auth_methods_supported: ['private_key_jwt', 'none'],
     token_endpoint_auth_signing_alg_values_supported: ['EdDSA'],
+    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
     scopes_supported: LEVELS,
     response_types_supported: [],
     service_documentation: `${issuer}/docs`,
@@ -134,6 +140,7 @@ openRoute('oauthResource', '/.well-known/oauth-protected-resource', async () => 
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     scopes_supported: LEVELS,
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: PROOF_ALGORITHMS,
     resource_name: 'Formicary',
     resource_documentation: `${issuer}/docs`,
   });
@@ -161,14 +168,15 @@ async function formOf(request: HttpRequest): Promise<ReadonlyMap<string, string>
 
 type Form = Awaited<ReturnType<typeof formOf>>;
 
-async function given(identity: Identity, form: Form): Promise<Handed> {
+/** @param jkt thumbprint of the key to which the token is to be bound, which whoever asks has proven to have */
+async function given(identity: Identity, form: Form, jkt: string | undefined): Promise<Handed> {
   switch (form.get('grant_type')) {
     case 'client_credentials':
-      return await forOwner(identity, form);
+      return await forOwner(identity, form, jkt);
     case BEARER_GRANT:
-      return await vouched(identity, form, form.get('assertion'));
+      return await vouched(identity, form, form.get('assertion'), jkt);
     case EXCHANGE:
-      return await exchanged(identity, form);
+      return await exchanged(identity, form, jkt);
     case undefined:
       throw new OAuthError('invalid_request', 'grant_type is missing');
     default:
@@ -180,7 +188,7 @@ async function given(identity: Identity, form: Form): Promise<Handed> {
 }
 
 /** For the owner, or in whose name it wants to act. */
-async function forOwner(identity: Identity, form: Form): Promise<Handed> {
+async function forOwner(identity: Identity, form: Form, jkt: string | undefined): Promise<Handed> {
   const assertion = form.get('client_assertion');
   if (assertion === undefined || form.get('client_assertion_type') !== ASSERTION)
     throw new OAuthError('invalid_client', `prove who the client is: a client_assertion, of the type ${ASSERTION}`);
@@ -193,32 +201,37 @@ async function forOwner(identity: Identity, form: Form): Promise<Handed> {
   if (!isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
   const level = levelOf(form.get('scope'));
   try {
-    return settled(await identity.forOwner(assertion, tenant, { subject, level }));
+    return settled(await identity.forOwner(assertion, tenant, { subject, level, jkt }));
   } catch (error) {
     throw error instanceof InvalidToken ? new InvalidClient(`the assertion ${error.message}`) : error;
   }
 }
 
 /** For a token of ours another one, which holds longer; for one of another issuer one of ours. */
-async function exchanged(identity: Identity, form: Form): Promise<Handed> {
+async function exchanged(identity: Identity, form: Form, jkt: string | undefined): Promise<Handed> {
   const token = form.get('subject_token');
   if (token === undefined) throw new OAuthError('invalid_request', 'subject_token is missing');
   switch (form.get('subject_token_type')) {
     case ACCESS_TOKEN:
-      return await identity.renew(token);
+      return await identity.renew(token, jkt);
     case JWT:
-      return await vouched(identity, form, token);
+      return await vouched(identity, form, token, jkt);
     default:
       throw new OAuthError('invalid_request', `subject_token_type must be ${ACCESS_TOKEN} to renew, or ${JWT}`);
   }
 }
 
 /** For whom another issuer vouches, or for the agent that it speaks for. */
-async function vouched(identity: Identity, form: Form, token: string | undefined): Promise<Handed> {
+async function vouched(
+  identity: Identity,
+  form: Form,
+  token: string | undefined,
+  jkt: string | undefined,
+): Promise<Handed> {
   if (token === undefined) throw new OAuthError('invalid_request', 'assertion is missing');
   const subject = form.get('subject');
   if (subject !== undefined && !isId(subject)) throw new OAuthError('invalid_request', SUBJECT);
-  return settled(await identity.exchange(token, { subject, level: levelOf(form.get('scope')) }));
+  return settled(await identity.exchange(token, { subject, level: levelOf(form.get('scope')), jkt }));
 }
 
 function settled(handed: Handed | Rejection): Handed {

@@ -19,6 +19,7 @@ module.exports = {
   /** In the order in which modules are made: each calls only those before it, and only through their `module.ts`. */
   CAPABILITIES: [
     'stops',
+    'tenants',
     'policy',
     'identity',
     'signals',

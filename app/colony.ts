@@ -20,12 +20,14 @@ import { policyModule } from './policy/module';
 import { repositoryModule } from './repository/module';
 import { signalsModule } from './signals/module';
 import { stopsModule } from './stops/module';
+import { tenantsModule, type TenantsOptions } from './tenants/module';
 
 export type { ConsumerGroup };
 
 export interface ColonyOptions extends RunningOptions {
   readonly market?: MarketOptions;
   readonly budgets?: BudgetsOptions;
+  readonly tenants?: TenantsOptions;
   /** What its tokens are signed with; where nothing is given, with a secret that nobody else has. */
   readonly identity?: IdentityOptions;
   /** Where people find this colony: links in notices lead there. */
@@ -43,6 +45,7 @@ const ALONE = (): IdentityOptions => ({ secrets: [randomBytes(32).toString('hex'
 function compose(ports: Ports, options: ColonyOptions) {
   const engine = new Engine(ports, options.shared === true, options.cache);
   const stops = stopsModule(engine);
+  const tenants = tenantsModule(engine, options.tenants);
   const policy = policyModule(engine);
   const identity = identityModule(engine, options.identity ?? ALONE());
   const signals = signalsModule(engine);
@@ -52,6 +55,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   const market = marketModule(engine, {
     ...stops.services,
     ...signals.services,
+    ...tenants.services,
     ...budgets.services,
     options: options.market,
   });
@@ -63,9 +67,12 @@ function compose(ports: Ports, options: ColonyOptions) {
   });
   const audit = auditModule(engine, options.publicUrl);
   const operation = operationModule(engine, market.services, options.admission === true);
-  const named = { stops, policy, identity, signals, repository, notices, budgets, market, oversight, audit, operation };
+  const named = {
+    ...{ stops, tenants, policy, identity, signals, repository, notices, budgets, market, oversight, audit, operation },
+  };
   const services = {
     ...stops.services,
+    ...tenants.services,
     ...policy.services,
     ...identity.services,
     ...signals.services,

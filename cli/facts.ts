@@ -23,6 +23,7 @@ import type { ToolEvent } from '../domain/repository/tool';
 import type { IntakeEvent } from '../domain/signals/intake';
 import type { TrailEvent } from '../domain/signals/trail';
 import type { StopEvent } from '../domain/stops/stop';
+import type { TenantEvent } from '../domain/tenants/tenant';
 import { count, percent, said, usd } from './terminal';
 
 type Known =
@@ -39,6 +40,7 @@ type Known =
   | StopEvent
   | RolloutEvent
   | BudgetEvent
+  | TenantEvent
   | PoolEvent
   | ChannelEvent
   | DeliveryEvent
@@ -66,6 +68,10 @@ const challenged = ({ by: who, round, reason }: DataOf<'AwardChallenged'> | Data
   `by ${who}: ${reason}; round ${round} decides`;
 const sampled = ({ sample: { agents, capacity, slots, waiting } }: DataOf<'PoolOverloaded'>) =>
   `${agents} agents hold ${slots} of ${capacity}, ${waiting} tasks wait`;
+const limited = ({ tenant, limits, by: who, reason }: DataOf<'TenantCreated'>) => {
+  const all = Object.entries(limits).map(([of, most]) => `${of} ${most}`);
+  return `${tenant}, ${all.length === 0 ? 'no limits' : all.join(', ')}, by ${who}: ${reason}`;
+};
 const tried = ({ attempt, status, reason }: { attempt: number; status?: number; reason?: string }) =>
   `try ${attempt}${status === undefined ? '' : `, status ${status}`}${reason === undefined ? '' : `: ${reason}`}`;
 const typed = ({ entry }: DataOf<'AgentTypeDefined'>) => `${entry.agent_type} ${entry.version}`;
@@ -189,6 +195,8 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   ReservationRaised: ({ task, more, by: who, reason }) => `${usd(more)} more for ${task}, by ${who}: ${reason}`,
   BudgetSettled: ({ task, award, agent, cost, outcome }) =>
     `${usd(cost)} for ${task}, award ${award} to ${agent}: ${outcome}`,
+  TenantCreated: limited,
+  TenantLimited: limited,
   PoolOverloaded: sampled,
   PoolIdle: sampled,
   PoolRecovered: sampled,

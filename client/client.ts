@@ -28,6 +28,7 @@ import { type CommandOptions, type ReadOptions, type RetryOptions, Session } fro
 import { SignalsApi } from './signals';
 import { StopsApi } from './stops';
 import { TasksApi } from './tasks';
+import { TenantsApi } from './tenants';
 import { ToolsApi } from './tools';
 import { NodeTransport, type Transport } from './transport';
 
@@ -73,6 +74,7 @@ export type * from './retention';
 export type * from './rounds';
 export type * from './signals';
 export type * from './tasks';
+export type * from './tenants';
 export type * from './tools';
 
 export interface FormicaryOptions {
@@ -114,6 +116,7 @@ export class Formicary {
   readonly pools: PoolsApi;
   readonly pauses: PausesApi;
   readonly stops: StopsApi;
+  readonly tenants: TenantsApi;
   readonly policy: PolicyApi;
   readonly budgets: BudgetsApi;
   readonly receipts: ReceiptsApi;
@@ -157,6 +160,7 @@ export class Formicary {
     this.pools = new PoolsApi(this.session);
     this.pauses = new PausesApi(this.session);
     this.stops = new StopsApi(this.session);
+    this.tenants = new TenantsApi(this.session);
     this.policy = new PolicyApi(this.session);
     this.budgets = new BudgetsApi(this.session);
     this.receipts = new ReceiptsApi(this.session);

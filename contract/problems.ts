@@ -34,7 +34,17 @@ export const COMMON_REFUSALS = refusals('Common', [
     'stopped',
     '… is frozen, or in quarantine, by … since …: …; nothing was done; it can be done once that is lifted',
   ],
+  [
+    403,
+    'tenant-unknown',
+    'there is no tenant … here, and nothing was stored: people of the tenant platform have to create it first',
+  ],
   [409, 'causation-too-deep', 'more than … reactions led here: the chain was stopped'],
+  [
+    409,
+    'tenant-limit',
+    'the tenant … may have … … and has …: wait until it has fewer, or ask people of the tenant platform for more',
+  ],
   [412, 'version-mismatch', 'it has changed since: read it again'],
   [422, 'id-reserved', 'ids that begin with `system:` are made here: choose another one'],
   [

@@ -9,6 +9,7 @@ import { policyAggregates } from './policy/aggregates';
 import { repositoryAggregates } from './repository/aggregates';
 import { signalsAggregates } from './signals/aggregates';
 import { stopsAggregates } from './stops/aggregates';
+import { tenantsAggregates } from './tenants/aggregates';
 
 export const AGGREGATES = [
   ...marketAggregates,
@@ -21,4 +22,5 @@ export const AGGREGATES = [
   ...stopsAggregates,
   ...policyAggregates,
   ...budgetsAggregates,
+  ...tenantsAggregates,
 ] as const;

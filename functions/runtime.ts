@@ -71,6 +71,13 @@ function limits(): readonly [RateLimiter, RateLimiter] {
   return limiters;
 }
 
+const REQUESTS = 'requests_per_second';
+
+/** How much a tenant may ask for in a second, where people of the platform have said so. */
+function requestsOf(tenant: string): number | undefined {
+  return opened?.colony.tenantBook.limit(tenant, REQUESTS);
+}
+
 /** Whether callers may say who they are without proof: only where nobody else reaches the host. */
 let believes: boolean | undefined;
 
@@ -110,8 +117,22 @@ export function proofIn({ method, path, header }: Envelope): ShownProof {
 
 const sessionOf = ({ token }: Principal) => token?.session;
 
-/** By the token that is shown; headers that only say so count where the settings let them. */
+/** Who calls, if it is somebody of a tenant that there is here. */
 function principalOf(envelope: Envelope): Principal | Problem | Promise<Principal | Problem> {
+  const caller = callerBy(envelope);
+  return caller instanceof Promise ? caller.then(withinTenant) : withinTenant(caller);
+}
+
+function withinTenant(caller: Principal | Problem): Principal | Problem | Promise<Principal | Problem> {
+  if (caller instanceof Problem) return caller;
+  if (opened === undefined) return runtime().then(() => withinTenant(caller));
+  const refused = opened.colony.tenantBook.refusal(caller.tenant);
+  const answer = (rejection: Rejection | undefined) => (rejection === undefined ? caller : rejected(rejection));
+  return refused instanceof Promise ? refused.then(answer) : answer(refused);
+}
+
+/** By the token that is shown; headers that only say so count where the settings let them. */
+function callerBy(envelope: Envelope): Principal | Problem | Promise<Principal | Problem> {
   const shown = envelope.header('authorization');
   if (shown === null && (believes ??= readSettings().devHeaders)) {
     const caller = callerOf(envelope.header);
@@ -196,8 +217,13 @@ setEdge({
     const [ofPrincipal, ofTenant] = limits();
     const wait = ofPrincipal.take(`${tenant} ${id}`);
     if (wait > 0) return { retryAfterSeconds: wait };
-    const shared = ofTenant.take(tenant);
-    return shared === 0 ? { allowed: true } : { retryAfterSeconds: shared, of: `the tenant ${tenant}` };
+    const most = requestsOf(tenant);
+    const shared = ofTenant.take(tenant, most);
+    if (shared === 0) return { allowed: true };
+    const refused = { retryAfterSeconds: shared, of: `the tenant ${tenant}` };
+    if (most === undefined || most >= ofTenant.perSecond) return refused;
+    opened?.colony.tenantBook.refused(REQUESTS);
+    return { ...refused, of: `the tenant ${tenant}, ${most} requests a second,`, limit: { limit: REQUESTS, most } };
   },
   admits(work, { tenant }) {
     return opened?.colony.admission.ask(work, tenant, performance.now()) ?? 0;
@@ -213,7 +239,7 @@ setEdge({
     if (cost <= 1) return;
     const [ofPrincipal, ofTenant] = limits();
     ofPrincipal.spend(`${tenant} ${id}`, cost - 1);
-    ofTenant.spend(tenant, cost - 1);
+    ofTenant.spend(tenant, cost - 1, requestsOf(tenant));
   },
   heard(principal) {
     if (principal.kind === 'agent')

@@ -143,6 +143,7 @@ export async function openColony(
         maxFeedSilenceSeconds: settings.maxFeedSilenceSeconds,
         publicUrl: settings.publicUrl,
         budgets: { safety: settings.budgetSafety },
+        tenants: { closed: settings.closedTenants },
         identity: {
           secrets: await secretsOf(settings),
           issuer: settings.publicUrl,

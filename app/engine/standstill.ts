@@ -1,9 +1,10 @@
 /**
  * What stands still: the one question that commands, deadlines and the feed ask before they do anything. Who knows the
- * answer is a capability; the engine asks it here. A process that has not heard for a while what others commit can't
- * know what is stopped: it refuses to act until it has.
+ * answer is a capability, and so is who knows which tenants there are; the engine asks them here. A process that has
+ * not heard for a while what others commit can't know what is stopped: it refuses to act until it has.
  */
 import { Rejection } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
 import type { CommandContext } from './command';
 import type { Absence } from './watchdog';
 
@@ -17,6 +18,12 @@ export interface Stopping {
   stood(stream: string): readonly Absence[];
   /** Whether a command on the stream passes whatever is stopped, and whatever this process has heard. */
   passes(stream: string): boolean;
+}
+
+/** Who knows which tenants there are. */
+export interface Tenancy {
+  /** Why nobody acts in the tenant, if so. A promise rejects when the store can't be read. */
+  refusal(tenant: string): Rejection | undefined | Promise<Rejection | undefined>;
 }
 
 /** The code of what is refused because it is stopped. */
@@ -37,6 +44,7 @@ export const STOPPED_AGAIN_SECONDS = 10;
 
 export class Standstill {
   private stopping: Stopping | undefined;
+  private tenancy: Tenancy | undefined;
   private silentMs: () => number = () => 0;
   private mostMs = Infinity;
   private unjudged: () => string | undefined = () => undefined;
@@ -44,6 +52,11 @@ export class Standstill {
   /** From here on this is asked. */
   ask(stopping: Stopping): void {
     this.stopping = stopping;
+  }
+
+  /** From here on nobody acts in a tenant that this refuses, whatever passes else. */
+  within(tenancy: Tenancy): void {
+    this.tenancy = tenancy;
   }
 
   /** Where processes share a store: how long this one has heard nothing of the others, and how long it may. */
@@ -81,6 +94,12 @@ export class Standstill {
   }
 
   refusal(context: CommandContext, stream: string): Rejection | undefined | Promise<Rejection | undefined> {
+    const none = this.tenancy?.refusal(parseStream(stream).tenant);
+    if (none instanceof Promise) return none.then((refused) => refused ?? this.stillness(context, stream));
+    return none ?? this.stillness(context, stream);
+  }
+
+  private stillness(context: CommandContext, stream: string): Rejection | undefined | Promise<Rejection | undefined> {
     if (this.passes(stream)) return undefined;
     const trouble = this.trouble();
     if (trouble !== undefined)

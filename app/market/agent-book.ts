@@ -6,7 +6,7 @@
  * kind those apart that have a free slot: so a match looks at kinds, not at agents, and never at those who are busy.
  */
 import { Recent } from '../../domain/kernel/recent';
-import { type AgentProfile, type AgentState, slotsInUse } from '../../domain/market/agent';
+import { type AgentProfile, type AgentState, isRegistered, slotsInUse } from '../../domain/market/agent';
 import { beyondTerms, bidOf, inputsOf, lacking, matchOf } from '../../domain/market/fit';
 import type { BidInputs } from '../../domain/market/market';
 import type { Requirement, TaskSpec } from '../../domain/market/task';
@@ -106,7 +106,7 @@ export class AgentBook {
     let entry = this.agents.get(key);
     if (entry === undefined) {
       entry = { tenant, id, version: -1, state, pending: 0, paused: false, place: 0, kind: undefined };
-      if (!isThere(state) || version <= (this.gone.peek(key) ?? -1)) return entry;
+      if (!isRegistered(state) || version <= (this.gone.peek(key) ?? -1)) return entry;
       this.agents.set(key, entry);
       this.list(entry, undefined, state);
     } else if (version > entry.version) {
@@ -119,7 +119,7 @@ export class AgentBook {
       this.changed += 1;
       const resumed = this.repaused(entry);
       this.place(entry);
-      if (!isThere(state)) this.forget(key, entry);
+      if (!isRegistered(state)) this.forget(key, entry);
       else if (resumed || abilities(before) !== abilities(state)) this.newlyAble(entry);
     }
     return entry;
@@ -361,11 +361,6 @@ export class AgentBook {
     put(this.offering, ownCapabilities(kind.profile));
     put(this.helping, lent(kind.profile));
   }
-}
-
-/** Whether it is registered and not gone. */
-function isThere({ status, profile }: AgentState): boolean {
-  return profile !== undefined && status !== 'gone';
 }
 
 /** What decides which tasks an agent is told of. */

@@ -30,9 +30,11 @@ import type { Clock, Presence, Report } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import type { Watchdog } from '../engine/watchdog';
+import type { TenantBook } from '../tenants/module';
 import type { Inbox, Inboxes } from './inbox';
 import { LossDoubt } from './loss-doubt';
 import { Market } from './market';
+import { oneMoreAgent } from './one-more';
 import type { TaskEntry } from './task-entry';
 
 /** An agent that was registered, as the API shows it. */
@@ -125,6 +127,7 @@ export interface AgentsDeps {
   readonly agents: Aggregate<AgentState, AgentEvent, AgentDoc>;
   readonly transactor: Transactor;
   readonly market: Market;
+  readonly tenants: TenantBook;
   readonly inboxes: Inboxes;
   readonly presence: Presence;
   readonly clock: Clock;
@@ -162,7 +165,10 @@ export class Agents {
   async register(context: RequestContext, id: string, profile: AgentProfile): Promise<Outcome<AgentState, AgentEvent>> {
     const { agent_type, deployment } = profile;
     const attributes = { agent_type, ...resourcesOf(deployment?.resources) };
-    const outcome = await this.agents.decide({ ...context, attributes }, id, 'agent.register', register(profile));
+    const one = oneMoreAgent(this.deps.market, agentStream(context.principal.tenant, id), register(profile));
+    const outcome = await this.deps.tenants.admit(one, (decide) =>
+      this.agents.decide({ ...context, attributes }, id, 'agent.register', decide),
+    );
     if (outcome.ok) this.beat(context.principal.tenant, id);
     return outcome;
   }

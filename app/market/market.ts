@@ -41,6 +41,7 @@ import type { Clock } from '../engine/ports';
 import type { Transactor } from '../engine/transact';
 import type { StopBook } from '../stops/module';
 import { AgentBook, type AgentEntry, MAX_CANDIDATES } from './agent-book';
+import { Census } from './census';
 import { PauseBook } from './pause-book';
 import type { Places } from './places';
 import { TaskBook } from './task-book';
@@ -61,6 +62,9 @@ export interface MarketOptions {
 export class Market {
   readonly agents: AgentBook;
   readonly pauses: PauseBook;
+  /** Agents that are registered, and tasks that are not over. */
+  readonly agentCensus = new Census();
+  readonly taskCensus = new Census();
   readonly tasks: TaskBook;
   /** Pools that are overloaded now; kept by the balance. `tenant pool` */
   readonly overloaded = new Set<string>();

@@ -1,12 +1,12 @@
 /**
  * Market: who does which task. Agents register and lend themselves out, tasks are posted, awarded, held and completed.
  * Owns agents, tasks, pools and pauses; in memory the books, and the bells of long polls.
- * Calls stops (who is stopped gets nothing), budgets (what an award costs), and signals (a pool has too much to do).
+ * Calls stops, tenants, budgets (what an award costs), and signals (a pool has too much to do).
  */
-import { agentDecider } from '../../domain/market/agent';
+import { agentDecider, isRegistered } from '../../domain/market/agent';
 import { pauseDecider } from '../../domain/market/pause';
 import { poolDecider } from '../../domain/market/pool';
-import { taskDecider } from '../../domain/market/task';
+import { isAlive, taskDecider } from '../../domain/market/task';
 import { agents as agentsView } from '../../projections/market/agents';
 import { tasks as tasksView } from '../../projections/market/tasks';
 import { ALL } from '../../projections/projection';
@@ -17,6 +17,7 @@ import { randomHex } from '../engine/new-id';
 import { eachRow, type RowPlace } from '../engine/rows';
 import type { Signals } from '../signals/module';
 import type { StopBook } from '../stops/module';
+import type { TenantBook } from '../tenants/module';
 import type { AgentBook } from './agent-book';
 import { Agents } from './agents';
 import { Balance } from './balance';
@@ -45,11 +46,15 @@ export {
 export interface MarketNeeds {
   readonly signals: Signals;
   readonly stopBook: StopBook;
+  readonly tenantBook: TenantBook;
   readonly reservations: Reservations;
   readonly options?: MarketOptions;
 }
 
-export function marketModule(engine: Engine, { signals, stopBook, reservations: budgets, options }: MarketNeeds) {
+export function marketModule(
+  engine: Engine,
+  { signals, stopBook, tenantBook, reservations: budgets, options }: MarketNeeds,
+) {
   const { transactor, viewStore, blobs, ports, clock, watchdog, deadlines, report, shared } = engine;
   const agentsOf = engine.aggregate(agentDecider, { view: agentsView, followed: true });
   const tasksOf = engine.aggregate(taskDecider, { view: tasksView, followed: true });
@@ -65,6 +70,7 @@ export function marketModule(engine: Engine, { signals, stopBook, reservations: 
     agents: agentsOf,
     transactor,
     market,
+    tenants: tenantBook,
     inboxes,
     presence,
     clock,
@@ -74,7 +80,18 @@ export function marketModule(engine: Engine, { signals, stopBook, reservations: 
   });
   const gateways = new Gateways({ transactor, market, agents, inboxes, places, clock, shared });
   const whyNots = new WhyNots(transactor, market, clock);
-  const tasks = new Tasks({ tasks: tasksOf, transactor, market, agents, budgets, whyNots, blobs, clock, watchdog });
+  const tasks = new Tasks({
+    tasks: tasksOf,
+    transactor,
+    market,
+    tenants: tenantBook,
+    agents,
+    budgets,
+    whyNots,
+    blobs,
+    clock,
+    watchdog,
+  });
   const stoppedWork = new StoppedWork(market, transactor, stopBook);
   const pauses = new Pauses(pausesOf, (tenant) => market.underway(tenant));
   const reactions = new Reactions({
@@ -99,11 +116,12 @@ export function marketModule(engine: Engine, { signals, stopBook, reservations: 
   let found = 0;
 
   async function fill(): Promise<void> {
-    const fillAgent = async ({ tenant, id, index }: RowPlace) => {
+    const fillAgent = async ({ tenant, id, stream, index }: RowPlace) => {
       await market.pauses.of(tenant);
       if ((market.agents.get(tenant, id)?.version ?? -1) >= index) return;
       const { state, version } = await agentsOf.load(tenant, id);
       market.agents.update(tenant, id, state, version);
+      market.agentCensus.update(stream, version, isRegistered(state));
     };
     await eachRow(agentsOf, { key: ALL }, fillAgent, { report });
   }
@@ -115,9 +133,17 @@ export function marketModule(engine: Engine, { signals, stopBook, reservations: 
       if ((market.tasks.waits(name)?.version ?? -1) >= index) return;
       const { stream, state, version } = await tasksOf.load(tenant, id);
       market.tasks.update(tenant, id, stream, state, version);
+      market.taskCensus.update(stream, version, isAlive(state));
+    };
+    // What is in somebody's hands waits for nobody: it is only counted.
+    const countTask = async ({ tenant, id, stream }: RowPlace) => {
+      const { state, version } = await tasksOf.load(tenant, id);
+      market.taskCensus.update(stream, version, isAlive(state));
     };
     for (const status of ['open', 'held'])
       await eachRow(tasksOf, { key: ALL, where: { status } }, fillTask, { report, signal });
+    for (const status of ['awarded', 'running'])
+      await eachRow(tasksOf, { key: ALL, where: { status } }, countTask, { report, signal });
     isFilled = true;
   }
 

@@ -14,6 +14,7 @@ import {
   type AgentEvent,
   type AgentState,
   agentStream,
+  isRegistered,
   releaseSlot,
 } from '../../domain/market/agent';
 import { pauseDecider, type PauseState } from '../../domain/market/pause';
@@ -117,6 +118,10 @@ export class Reactions implements Consumer {
   /** Keeps the market's books and wakes long polls, right after a commit of this process is durable. */
   private note({ category, stream, state, version, here }: Committed): void {
     const { tenant, id } = parseStream(stream);
+    if (category === agentDecider.category)
+      this.deps.market.agentCensus.update(stream, version, isRegistered(state as AgentState));
+    if (category === taskDecider.category)
+      this.deps.market.taskCensus.update(stream, version, isAlive(state as TaskState));
     if (category === pauseDecider.category) this.deps.market.pauses.update(tenant, state as PauseState, version);
     if (category === stopDecider.category) this.deps.market.pauses.stopsChanged(scopeOf(tenant));
     if (category !== taskDecider.category && category !== agentDecider.category) return;

@@ -54,8 +54,10 @@ import type { BlobArchive, Clock } from '../engine/ports';
 import type { Loaded } from '../engine/streams';
 import type { Transactor } from '../engine/transact';
 import { timekeeper, type Watchdog } from '../engine/watchdog';
+import type { TenantBook } from '../tenants/module';
 import type { Agents } from './agents';
 import type { Market } from './market';
+import { oneMoreTask } from './one-more';
 import { gateOf, MAX_WHYS, type WhyNots } from './why-not';
 
 /** A row of a list; where it is open or held, perhaps why. */
@@ -81,6 +83,7 @@ export interface TasksDeps {
   readonly tasks: Aggregate<TaskState, TaskEvent, TaskDoc>;
   readonly transactor: Transactor;
   readonly market: Market;
+  readonly tenants: TenantBook;
   readonly agents: Agents;
   readonly budgets: Reservations;
   readonly whyNots: WhyNots;
@@ -110,7 +113,7 @@ export class Tasks {
     const { tenant } = context.principal;
     const cause = causeRef === undefined ? context.cause : await this.resolveCause(tenant, causeRef);
     if (cause instanceof Rejection) return { ok: false, rejection: cause };
-    const { parent } = spec;
+    const { parent, task_type, priority } = spec;
     const stranger = parent && notPartOf((await this.load(tenant, parent)).state, parent, context.principal);
     // The stream itself refuses: it knows a command that comes again.
     if (stranger) return await this.tasks.decide(context, id, 'task.post', () => stranger);
@@ -122,9 +125,9 @@ export class Tasks {
     );
     const { payload: _, ...rest } = spec;
     const complete: TaskSpec = 'inline' in stored ? spec : { ...rest, payload_ref: stored.reference };
-    const attributes = { task_type: spec.task_type, priority: spec.priority };
-    const asked = { ...context, cause, creates: true, attributes };
-    return await this.tasks.decide(asked, id, 'task.post', post(complete, this.now()));
+    const asked = { ...context, cause, creates: true, attributes: { task_type, priority } };
+    const one = oneMoreTask(this.market, this.tasks.name(tenant, id), post(complete, this.now()));
+    return await this.deps.tenants.admit(one, (decide) => this.tasks.decide(asked, id, 'task.post', decide));
   }
 
   load(tenant: string, id: string, asOf?: Time): Promise<Loaded<TaskState>> {
@@ -326,13 +329,11 @@ export class Tasks {
    * the gate since stays where it is: nobody does by a redrive what a person, or judges, said no to.
    */
   async redrive(context: RequestContext, id: string, deadline?: Time): Promise<TaskOutcome> {
-    const stopped = await this.stoppedAtGate(context.principal.tenant, id);
-    return await this.inTime(
-      context,
-      id,
-      'task.redrive',
-      stopped === undefined ? redrive(context.principal.id, this.now(), deadline) : () => stopped,
-    );
+    const { tenant, id: by } = context.principal;
+    const stopped = await this.stoppedAtGate(tenant, id);
+    const decision = stopped === undefined ? redrive(by, this.now(), deadline) : () => stopped;
+    const one = oneMoreTask(this.market, this.tasks.name(tenant, id), decision);
+    return await this.deps.tenants.admit(one, (decide) => this.inTime(context, id, 'task.redrive', decide));
   }
 
   /** It was decided that the task may be done, as `action` (a stream) says, and as a person may have edited it. */

@@ -12,15 +12,19 @@ export class RateLimiter {
    * @param burst most tokens that a bucket holds
    */
   constructor(
-    private readonly perSecond: number,
+    readonly perSecond: number,
     private readonly burst: number,
     private readonly clock: Clock,
   ) {}
 
-  /** Takes a token: 0 when there was one, else the seconds until there is. */
-  take(key: string): number {
-    const bucket = this.refilled(key);
-    if (bucket.tokens < 1) return (1 - bucket.tokens) / this.perSecond;
+  /**
+   * Takes a token: 0 when there was one, else the seconds until there is.
+   * @param most tokens that come back for this key in a second, and that its bucket holds, where that is less
+   */
+  take(key: string, most?: number): number {
+    const pace = this.pace(most);
+    const bucket = this.refilled(key, pace);
+    if (bucket.tokens < 1) return (1 - bucket.tokens) / pace.perSecond;
     bucket.tokens -= 1;
     return 0;
   }
@@ -40,15 +44,21 @@ export class RateLimiter {
    * Takes tokens for what costs as much as several requests, also more than there are: they are missing later. Nobody
    * owes more than a whole bucket and the last request: what many at once turn out to cost keeps nobody out for long.
    */
-  spend(key: string, tokens: number): void {
-    const bucket = this.refilled(key);
-    bucket.tokens = Math.max(-(this.burst + tokens), bucket.tokens - tokens);
+  spend(key: string, tokens: number, most?: number): void {
+    const pace = this.pace(most);
+    const bucket = this.refilled(key, pace);
+    bucket.tokens = Math.max(-(pace.burst + tokens), bucket.tokens - tokens);
   }
 
-  private refilled(key: string): { tokens: number } {
+  private pace(most = Infinity): { readonly perSecond: number; readonly burst: number } {
+    const { perSecond, burst } = this;
+    return most < perSecond ? { perSecond: most, burst: Math.min(most, burst) } : { perSecond, burst };
+  }
+
+  private refilled(key: string, { perSecond, burst } = this.pace()): { tokens: number } {
     const now = this.clock.now();
-    const bucket = this.buckets.get(key) ?? { tokens: this.burst, at: now };
-    bucket.tokens = Math.min(this.burst, bucket.tokens + (Math.max(0, now - bucket.at) / 1000) * this.perSecond);
+    const bucket = this.buckets.get(key) ?? { tokens: burst, at: now };
+    bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) / 1000) * perSecond);
     bucket.at = now;
     this.buckets.set(key, bucket);
     return bucket;

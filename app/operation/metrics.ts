@@ -23,6 +23,7 @@ import type { Transactor } from '../engine/transact';
 import type { Balance, Market } from '../market/module';
 import type { DecisionFigures, DecisionMetrics } from '../oversight/module';
 import type { StopBook } from '../stops/module';
+import type { TenantBook } from '../tenants/module';
 import type { Admission } from './admission';
 import type { FailureAnswer } from './attempts';
 import { DELAYS, type Lateness } from './lateness';
@@ -41,6 +42,7 @@ export interface Measured {
   readonly admission: Admission;
   readonly lateness: Lateness;
   readonly stopBook: StopBook;
+  readonly tenantBook: TenantBook;
   readonly reservations: Reservations;
   readonly standstill: Standstill;
 }
@@ -171,6 +173,16 @@ export class Metrics {
         const { refusals, pauses } = colony.reservations.counts();
         this.inc({ what: 'award' }, refusals);
         this.inc({ what: 'task' }, pauses);
+      },
+    });
+    new Counter({
+      name: 'formicary_tenant_refusals_total',
+      help: 'What tenants were refused for their limits',
+      labelNames: ['limit'],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const [limit, count] of colony.tenantBook.counts()) this.inc({ limit }, count);
       },
     });
     new Gauge({

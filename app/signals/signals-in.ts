@@ -22,6 +22,7 @@ import {
   MAX_ARRIVING,
   takeIn,
 } from '../../domain/signals/intake';
+import { TENANT_UNKNOWN } from '../../domain/tenants/tenant';
 import { causeOf } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock, EventStore, Report, WorkQueue } from '../engine/ports';
@@ -120,9 +121,14 @@ export async function handleSignalBatch(
   for (const [tenant, arrivals] of tenants) {
     for (const chunk of chunksOf(arrivals)) {
       const refused = await arrive(tenant, chunk, metadata, deps);
-      // Signals are hints that decay: those of a tenant that is stopped are not kept for later, however many come.
-      if (refused?.code === STOPPED)
-        deps.report('messages of a tenant that is stopped were dropped', { tenant, messages: chunk.length });
+      // Signals are hints that decay: those of a tenant that is stopped are not kept for later, however many come. Of
+      // one that there is not nothing is kept at all.
+      if (refused?.code === STOPPED || refused?.code === TENANT_UNKNOWN)
+        deps.report('messages of a tenant in which nobody may act were dropped', {
+          tenant,
+          messages: chunk.length,
+          refused: refused.code,
+        });
       else if (refused !== undefined)
         for (const { sequence } of chunk) park(sequences.indexOf(sequence), refused.message, tenant);
     }

@@ -165,6 +165,11 @@ export const agentDecider: Decider<AgentState, AgentEvent> = {
 
 export const agentStream = streamsOf(agentDecider);
 
+/** Whether it is registered and not gone: one that is lost may come back. */
+export function isRegistered({ status, profile }: AgentState): boolean {
+  return profile !== undefined && status !== 'gone';
+}
+
 /** Slots in use. */
 export function slotsInUse(state: AgentState): number {
   let count = 0;

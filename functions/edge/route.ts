@@ -107,16 +107,23 @@ export interface RequestInfo {
   readonly principal: Principal | undefined;
 }
 
+/** Whoever asks too much comes again later. */
+export interface Throttled {
+  readonly retryAfterSeconds: number;
+  /** Whose limit is reached, when it is not the caller's. */
+  readonly of?: string;
+  /** What the problem says beside that: a limit that people have set, and how much it is. */
+  readonly limit?: { readonly limit: string; readonly most: number };
+}
+
 /** What the application gives to the edge. */
 export interface Edge {
   /** The only place where credentials and identity headers are read. */
   principalOf(envelope: Envelope): Principal | Problem | Promise<Principal | Problem>;
   /** What is told to whoever would have that level, had it proven more of itself; undefined when it would not. */
   unproven?(principal: Principal, needs: Level): Problem | undefined;
-  /** Rate limit: one request of this principal, now. `of` names whose limit is reached, when it is not the caller's. */
-  permits(
-    principal: Principal,
-  ): { readonly allowed: true } | { readonly retryAfterSeconds: number; readonly of?: string };
+  /** Rate limit: one request of this principal, now. */
+  permits(principal: Principal): { readonly allowed: true } | Throttled;
   /** Whether the host can take it now: 0, or the seconds after which to come again. */
   admits?(work: Work, principal: Principal): number;
   /** The same of one that was let in some time ago: it is not counted once more. */
@@ -392,7 +399,7 @@ function admit(definition: BoundRoute, principal: Principal): void {
   if ('retryAfterSeconds' in permit) {
     const seconds = inTenths(permit.retryAfterSeconds);
     const detail = `The limit of ${permit.of ?? principal.id} is reached; try again in ${seconds} s.`;
-    throw Problem.later('too-many-requests', detail, seconds);
+    throw Problem.later('too-many-requests', detail, seconds, permit.limit);
   }
   if (!includesLevel(principal.level, definition.needs)) {
     throw (

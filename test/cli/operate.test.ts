@@ -45,6 +45,7 @@ test('every command tells what it does, with examples', async () => {
     'stop',
     'stops',
     'lift',
+    'tenant',
     'budgets',
     'budget',
     'unbudget',
@@ -165,6 +166,26 @@ test('budgets are set, shown and removed; a task that costs more waits for a per
     own.close();
   }
 }, 120_000);
+
+test('a tenant is created, shown, limited and listed by people of the platform', async () => {
+  const platform = (...args: string[]) => run('--tenant', 'platform', 'tenant', ...args);
+  const created = await platform('create', 'landlord', '--agents', '5', '--tasks', '7', '--reason', 'a customer');
+  expect(created).toMatchObject({ code: 0, stdout: expect.stringContaining('landlord is there') });
+  expect((await platform('create', 'landlord', '--agents', '6', '--reason', 'again')).stderr).toContain(
+    'created before',
+  );
+  expect((await platform('create', 'other', '--agents', 'none', '--reason', 'x')).code).toBe(2);
+  expect((await platform('show', 'landlord')).stdout).toMatch(/agents +5 +0[^]*tasks that are not over +7 +0/);
+  const limited = await platform('limit', 'landlord', '--agents', 'none', '--requests', '90', '--reason', 'as agreed');
+  expect(limited).toMatchObject({
+    stderr: '',
+    code: 0,
+    stdout: expect.stringMatching(/any agents, 7 tasks.* 90 requests a second/),
+  });
+  await eventually(async () => /landlord +any +7 .*as agreed/.test((await platform('list')).stdout));
+  expect((await run('--tenant', 'landlord', 'tenant', 'show', 'landlord')).stdout).toContain('as agreed');
+  expect((await run('--tenant', 'landlord', 'tenant', 'list')).code).toBe(1);
+}, 60_000);
 
 test('an agent that is stopped says why, gives back what it holds, and goes on when it is lifted', async () => {
   await client.as('halt-1').agents.register({ agent_type: 'halt.work', capacity: 1 });

@@ -12,6 +12,7 @@ import './api/identity';
 import './api/stops';
 import './api/policy';
 import './api/budgets';
+import './api/tenants';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';
 import { call } from './support';

@@ -73,6 +73,7 @@ describe('the embedded profile', () => {
     maxClockBehindSeconds: 600,
     maxFeedSilenceSeconds: 10,
     budgetSafety: 1.2,
+    closedTenants: false,
     secrets: [],
     issuers: [],
     devHeaders: false,

@@ -30,3 +30,16 @@ test('what many at once turn out to cost keeps nobody out for long', () => {
   // A whole bucket, and the last of them.
   expect(limiter.take('a')).toBeCloseTo((5 + 50 + 1) / 10);
 });
+
+test('one of whom less is wanted gets less, and nobody gets more than there is for all', () => {
+  const limiter = new RateLimiter(10, 5, clock);
+  const taken = (most?: number) =>
+    Array.from({ length: 10 }, () => limiter.take(String(most), most)).filter((wait) => wait === 0).length;
+  expect([taken(2), taken(50), taken(undefined)]).toEqual([2, 5, 5]);
+  clock.time += 1_000;
+  expect([taken(2), taken(50), taken(undefined)]).toEqual([2, 5, 5]);
+  // A limit that comes later takes away what was kept.
+  expect(limiter.take('late')).toBe(0);
+  expect(limiter.take('late', 1)).toBe(0);
+  expect(limiter.take('late', 1)).toBeCloseTo(1);
+});

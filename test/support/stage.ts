@@ -32,6 +32,7 @@ import type {
 import type { Bundles, Policy } from '../../app/engine/ports-policy';
 import type { CacheBounds } from '../../app/engine/streams';
 import type { IdentityOptions } from '../../app/identity/module';
+import type { TenantsOptions } from '../../app/tenants/module';
 import { type ChainFault, ChainVerifier, type Commit, unseal } from '../../domain/kernel/commit';
 import type { Decider, Event } from '../../domain/kernel/decider';
 import { stateOf } from '../../domain/kernel/fold';
@@ -154,6 +155,7 @@ export interface StageOptions {
   /** Signs checkpoints, of every process; without one none are made. */
   readonly logSigner?: LogSigner;
   readonly anchors?: readonly Anchor[];
+  readonly tenants?: TenantsOptions;
   /** Policy that is rolled out, instead of what `policy` says. */
   readonly bundles?: Bundles;
 }

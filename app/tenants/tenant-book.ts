@@ -1,0 +1,116 @@
+/** What tenants may have, kept in memory: asked at whatever would give one more. */
+import { type Decision, type Event, Rejection } from '../../domain/kernel/decider';
+import { parseStream } from '../../domain/kernel/ids';
+import { PLATFORM } from '../../domain/stops/stop';
+import {
+  beyondLimit,
+  LIMITED,
+  type Limited,
+  limitsOf,
+  notCreated,
+  tenantDecider,
+  type TenantEvent,
+  type TenantLimits,
+  type TenantState,
+} from '../../domain/tenants/tenant';
+import type { Tenancy } from '../engine/standstill';
+import type { KeptStates } from '../engine/tenant-states';
+
+/** Who counts something of each tenant. */
+export interface Census {
+  size(tenant: string): number;
+  /** Whether the stream is among what is counted. */
+  has(stream: string): boolean;
+}
+
+/** What would give a tenant one more. */
+export interface OneMore<S, E extends Event> {
+  readonly of: Limited;
+  readonly stream: string;
+  readonly census: Census;
+  /** Whether what has this state is not counted yet. */
+  readonly isNew: (state: S) => boolean;
+  readonly decide: Decision<S, E>;
+}
+
+export class TenantBook implements Tenancy {
+  /** By `tenant limit`: streams that were let in, and that those who count have perhaps not heard of. */
+  private readonly entering = new Map<string, Set<string>>();
+  private readonly refusals = new Map<Limited, number>(LIMITED.map((of) => [of, 0]));
+
+  /** @param closed whether nobody acts in a tenant that was not created */
+  constructor(
+    private readonly states: Pick<KeptStates<TenantState, TenantEvent>, 'of' | 'peek'>,
+    private readonly closed: boolean,
+  ) {}
+
+  /** Has the limits of the tenant read, so that `limit` knows them; answers why nobody acts in it, if so. */
+  refusal(tenant: string): Rejection | undefined | Promise<Rejection | undefined> {
+    const state = this.of(tenant);
+    return state instanceof Promise ? state.then((read) => this.judged(tenant, read)) : this.judged(tenant, state);
+  }
+
+  /** A limit of the tenant, when it has one and it was read: see `refusal`. */
+  limit(tenant: string, of: Limited): number | undefined {
+    const state = this.states.peek(tenant);
+    return state === undefined ? undefined : limitsOf(state)[of];
+  }
+
+  /**
+   * Decides on what may give the tenant one more. Within this process no more are let in than the limit says, however
+   * many come at once: what is under way counts. `run` is given the decision, and gives the command.
+   */
+  async admit<S, E extends Event, O>(
+    { of, stream, census, isNew, decide }: OneMore<S, E>,
+    run: (decide: Decision<S, E>) => Promise<O>,
+  ): Promise<O> {
+    const { tenant } = parseStream(stream);
+    const limits = this.limitsOf(tenant);
+    const most = (limits instanceof Promise ? await limits : limits)[of];
+    if (most === undefined) return await run(decide);
+    const key = `${tenant} ${of}`;
+    try {
+      return await run((state) => {
+        const decided = decide(state);
+        if (decided instanceof Rejection || decided.length === 0 || !isNew(state)) return decided;
+        const entering = this.entering.get(key) ?? new Set();
+        const underway = [...entering].filter((other) => other !== stream && !census.has(other));
+        const has = census.size(tenant) + underway.length;
+        if (has >= most) {
+          this.refused(of);
+          return beyondLimit(tenant, of, most, has);
+        }
+        this.entering.set(key, entering.add(stream));
+        return decided;
+      });
+    } finally {
+      const entering = this.entering.get(key);
+      entering?.delete(stream);
+      if (entering?.size === 0) this.entering.delete(key);
+    }
+  }
+
+  /** Counts that a tenant was refused something for its limit. */
+  refused(of: Limited): void {
+    this.refusals.set(of, (this.refusals.get(of) ?? 0) + 1);
+  }
+
+  /** Since the start, by limit: what was refused because of it. */
+  counts(): ReadonlyMap<Limited, number> {
+    return this.refusals;
+  }
+
+  private limitsOf(tenant: string): TenantLimits | Promise<TenantLimits> {
+    const state = this.of(tenant);
+    return state instanceof Promise ? state.then(limitsOf) : limitsOf(state);
+  }
+
+  /** The platform is always there, and has no limits. */
+  private of(tenant: string): TenantState | Promise<TenantState> {
+    return tenant === PLATFORM ? tenantDecider.initial : this.states.of(tenant);
+  }
+
+  private judged(tenant: string, state: TenantState): Rejection | undefined {
+    return this.closed ? notCreated(tenant, state) : undefined;
+  }
+}

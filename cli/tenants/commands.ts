@@ -1,0 +1,70 @@
+/** `formicary tenant`: who has data of its own here, and how much it may have. */
+import type { Command } from 'commander';
+import { command, type CommandModule, numberFrom, runs } from '../define';
+import type * as TenantCommands from './tenants';
+
+const load = () => require('./tenants') as typeof TenantCommands;
+const because = ['-r, --reason <text>', 'why; it stands on the receipt'] as const;
+const NAME = 'lower-case letters, digits and hyphens';
+
+const HELP = `
+People of the tenant \`platform\` create and limit tenants; others may show their own. Whether a tenant has to be created
+before anybody acts in it says the host's setting FORMICARY_TENANTS: open (no) or closed.
+To freeze a tenant is a stop: formicary --tenant platform stop tenant contoso --reason …`;
+
+const most = numberFrom(0, Number.MAX_SAFE_INTEGER, true);
+
+/** A limit, or that there is to be none any more. */
+const mostOrNone = (text: string): number | 'none' => (text === 'none' ? text : most(text));
+
+export const commands: CommandModule = [
+  {
+    order: 78,
+    declare(program) {
+      const tenant = command(program, 'tenant', 'Create, limit and show tenants', [
+        'formicary tenant show default',
+        'formicary --tenant platform tenant list',
+        'formicary --tenant platform tenant create contoso --agents 50 --reason "a new customer"',
+      ]).addHelpText('after', HELP);
+
+      command(tenant, 'list', 'The tenants that were created or limited, with their limits', [
+        'formicary --tenant platform tenant list',
+      ]).action(runs<object>(() => load().list));
+
+      command(tenant, 'show', 'A tenant, its limits, and what it has of them', [
+        'formicary --tenant platform tenant show contoso',
+        'formicary tenant show default',
+      ])
+        .argument('<name>', NAME)
+        .action(runs<TenantCommands.ShowInput>(() => load().show));
+
+      limits(
+        command(tenant, 'create', 'Create a tenant', [
+          'formicary --tenant platform tenant create contoso --agents 50 --tasks 1000 --reason "a new customer"',
+        ]).argument('<name>', NAME),
+        most,
+        '',
+      )
+        .requiredOption(...because)
+        .action(runs<TenantCommands.LimitInput<number>>(() => load().create));
+
+      limits(
+        command(tenant, 'limit', 'Change limits of a tenant; those that are not named stay', [
+          'formicary --tenant platform tenant limit contoso --agents 100 --reason "as agreed"',
+          'formicary --tenant platform tenant limit contoso --tasks none --reason "as agreed"',
+        ]).argument('<name>', NAME),
+        mostOrNone,
+        '; `none` takes the limit away',
+      )
+        .requiredOption(...because)
+        .action(runs<TenantCommands.LimitInput<number | 'none'>>(() => load().limit));
+    },
+  },
+];
+
+function limits(of: Command, read: (text: string) => number | 'none', also: string): Command {
+  return of
+    .option('--agents <n>', `agents that are registered and not gone${also}`, read)
+    .option('--tasks <n>', `tasks that are not over${also}`, read)
+    .option('--requests <n>', `requests a second, in each process${also}`, read);
+}

@@ -1,0 +1,92 @@
+/** What the commands on tenants do. */
+import type { Tenant } from '../../client/tenants';
+import { ago, bold, CALL, type Context, dim, print, printJson, printTable, said } from '../terminal';
+
+/** Lists tenants. */
+export async function list({ client, json }: Context): Promise<void> {
+  const page = await client.tenants.list({ limit: 1_000 });
+  if (json) return printJson(page);
+  printTable(
+    ['TENANT', 'AGENTS', 'TASKS', 'REQUESTS/S', 'CREATED', 'BY', 'REASON'],
+    page.value.map(({ name, limits, created_at, by, reason }) => [
+      bold(said(name)),
+      shown(limits.agents),
+      shown(limits.tasks),
+      shown(limits.requests_per_second),
+      created_at === undefined ? '–' : ago(created_at),
+      said(by ?? '–'),
+      said(reason ?? '–'),
+    ]),
+    ['AGENTS', 'TASKS', 'REQUESTS/S'],
+    'No tenant was created.',
+  );
+  if (page.nextLink !== undefined) print(dim(`There are more: \`${CALL} tenant list --json\` shows how.`));
+}
+
+export interface ShowInput {
+  readonly name: string;
+}
+
+/** Shows a tenant. */
+export async function show({ client, json }: Context, { name }: ShowInput): Promise<void> {
+  const found = await client.tenants.get(name);
+  if (json) return printJson(found);
+  print(`${bold(said(found.name))} ${madeBy(found)}`);
+  printTable(
+    ['LIMIT', 'MOST', 'HAS'],
+    [
+      ['agents', shown(found.limits.agents), shown(found.has?.agents)],
+      ['tasks that are not over', shown(found.limits.tasks), shown(found.has?.tasks)],
+      ['requests a second, in each process', shown(found.limits.requests_per_second), '–'],
+    ],
+    ['MOST', 'HAS'],
+    '',
+  );
+}
+
+function madeBy({ created_at, by, reason }: Tenant): string {
+  const created = created_at === undefined ? 'is there without being created' : `was created ${ago(created_at)}`;
+  return by === undefined ? `${created}; it has no limits` : `${created}; limits by ${said(by)}: ${said(reason ?? '')}`;
+}
+
+/** The options; `none` takes a limit away, which creating does not know. */
+export interface LimitInput<T extends number | 'none'> {
+  readonly name: string;
+  readonly agents?: T;
+  readonly tasks?: T;
+  readonly requests?: T;
+  readonly reason: string;
+}
+
+/** Creates a tenant. */
+export async function create({ client, json }: Context, input: LimitInput<number>): Promise<void> {
+  const { name, reason } = input;
+  const limits = limitsIn(input, (most) => most);
+  const answer = await client.tenants.create(name, { limits, reason });
+  if (json) return printJson(answer);
+  print(`${bold(said(name))} is there: here now, everywhere within a second.`);
+}
+
+/** Changes limits of a tenant. */
+export async function limit({ client, json }: Context, input: LimitInput<number | 'none'>): Promise<void> {
+  const { name, reason } = input;
+  const changes = limitsIn(input, (most) => (most === 'none' ? null : most));
+  const answer = await client.tenants.limit(name, { limits: changes, reason });
+  if (json) return printJson(answer);
+  const { limits } = answer.tenant;
+  const all = [
+    `${shown(limits.agents)} agents`,
+    `${shown(limits.tasks)} tasks`,
+    `${shown(limits.requests_per_second)} requests a second`,
+  ];
+  print(`${bold(said(name))} may have ${all.join(', ')}: here now, everywhere within a second.`);
+}
+
+/** The limits in what was given, each as `read` has it. */
+function limitsIn<T extends number | 'none', U>(input: LimitInput<T>, read: (most: T | undefined) => U) {
+  return { agents: read(input.agents), tasks: read(input.tasks), requests_per_second: read(input.requests) };
+}
+
+function shown(value: number | undefined): string {
+  return value === undefined ? 'any' : String(value);
+}

@@ -1,0 +1,197 @@
+/**
+ * A tenant: that it was created, by whom, and how much it may have of everything. One stream a tenant, among those of
+ * the platform, whose people alone create and limit; it is called as the tenant is.
+ */
+import { type Decider, type Decision, type Event, refuse, Rejection } from '../kernel/decider';
+import { isTenant, streamName } from '../kernel/ids';
+import type { Principal } from '../kernel/principal';
+import { isText, textRule } from '../kernel/text';
+import type { Time } from '../kernel/time';
+import { PLATFORM } from '../stops/stop';
+
+/** Tenants that are there without being created: whoever runs a colony alone needs no other, and somebody creates. */
+export const GIVEN_TENANTS: ReadonlySet<string> = new Set(['default', PLATFORM]);
+
+export const LIMITED = ['agents', 'tasks', 'requests_per_second'] as const;
+export type Limited = (typeof LIMITED)[number];
+
+/** How much of everything; what is left out has no limit of the tenant's own. */
+export type TenantLimits = Readonly<Partial<Record<Limited, number>>>;
+/** What is to be otherwise: what is left out stays, null takes a limit away. */
+export type LimitChanges = Readonly<Partial<Record<Limited, number | null>>>;
+
+/** The largest limit of anything. */
+export const MAX_LIMIT = 1_000_000_000_000_000;
+/** Longest reason, in characters. */
+export const MAX_TENANT_REASON = 2_000;
+
+// --------------------------------------------------------------------------------------------------------- events
+
+/** `limits`: all that hold from then on. */
+interface LimitsSaid {
+  readonly tenant: string;
+  readonly limits: TenantLimits;
+  readonly by: string;
+  readonly reason: string;
+}
+
+export type TenantEvent = Event<'TenantCreated', LimitsSaid> | Event<'TenantLimited', LimitsSaid>;
+
+// ---------------------------------------------------------------------------------------------------------- state
+
+/** Who said something, when and why. */
+interface Said {
+  readonly limits: TenantLimits;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: Time;
+}
+
+export interface TenantState {
+  /** What it was created with; undefined: it was not created. */
+  readonly created: Said | undefined;
+  /** What was said last of its limits; undefined: nothing was. */
+  readonly limited: Said | undefined;
+}
+
+export const tenantDecider: Decider<TenantState, TenantEvent> = {
+  category: 'tenant',
+  version: 1,
+  initial: { created: undefined, limited: undefined },
+  evolve({ created }, { type, data: { limits, by, reason } }, { at }) {
+    const said = { limits, by, reason, at };
+    return { created: type === 'TenantCreated' ? said : created, limited: said };
+  },
+};
+
+export function tenantStream(tenant: string): string {
+  return streamName(PLATFORM, tenantDecider.category, tenant);
+}
+
+/** The limits that hold. */
+export function limitsOf({ limited }: TenantState): TenantLimits {
+  return limited?.limits ?? {};
+}
+
+// ------------------------------------------------------------------------------------------------------ decisions
+
+/** Who creates or limits. */
+export type TenantActor = Pick<Principal, 'tenant' | 'id'>;
+
+/** Creates a tenant. The same again changes nothing. */
+export function createTenant(
+  tenant: string,
+  limits: TenantLimits,
+  who: TenantActor,
+  reason: string,
+): Decision<TenantState, TenantEvent> {
+  return ({ created }) => {
+    const wrong = problem(tenant, limits, who, reason);
+    if (wrong !== undefined) return wrong;
+    const { id: by } = who;
+    if (created === undefined) return [{ type: 'TenantCreated', v: 1, data: { tenant, limits, by, reason } }];
+    return isSaid(created, { limits, by, reason })
+      ? []
+      : refuse('tenant-exists', `the tenant ${tenant} was created before: change its limits instead`);
+  };
+}
+
+/**
+ * Sets limits of a tenant, or takes them away. What is there already stays: nothing new comes while there is as much as
+ * the limit says, or more.
+ */
+export function limitTenant(
+  tenant: string,
+  changes: LimitChanges,
+  who: TenantActor,
+  reason: string,
+): Decision<TenantState, TenantEvent> {
+  return (state) => {
+    const wrong = problem(tenant, changes, who, reason);
+    if (wrong !== undefined) return wrong;
+    if (tenant === PLATFORM)
+      return refuse('platform-not-limited', `${PLATFORM} has no limits: nobody would be left to raise them`);
+    if (state.created === undefined && !GIVEN_TENANTS.has(tenant))
+      return new Rejection('missing', 'tenant-not-found', `there is no tenant ${tenant}: create it first`);
+    const limits = changed(limitsOf(state), changes);
+    const { id: by } = who;
+    if (state.limited !== undefined && isSaid(state.limited, { limits, by, reason })) return [];
+    return [{ type: 'TenantLimited', v: 1, data: { tenant, limits, by, reason } }];
+  };
+}
+
+/** Why somebody of this tenant may not do what concerns others, or hear of them; undefined when they may. */
+export function notOfPlatform(tenant: string): Rejection | undefined {
+  return tenant === PLATFORM
+    ? undefined
+    : new Rejection(
+        'forbidden',
+        'platform-only',
+        `that concerns others than ${tenant}: people of the tenant ${PLATFORM} alone create and limit tenants, and see them`,
+      );
+}
+
+/** The code of what is refused in a tenant that there is not. */
+export const TENANT_UNKNOWN = 'tenant-unknown';
+
+/** What is refused where nobody acts in a tenant before it was created; undefined when it was. */
+export function notCreated(tenant: string, { created }: TenantState): Rejection | undefined {
+  return created !== undefined || GIVEN_TENANTS.has(tenant)
+    ? undefined
+    : new Rejection(
+        'forbidden',
+        TENANT_UNKNOWN,
+        `there is no tenant ${tenant} here, and nothing was stored: people of the tenant ${PLATFORM} have to create it first`,
+        { tenant },
+      );
+}
+
+/** What is refused to a tenant that has as much as it may. */
+export function beyondLimit(tenant: string, of: Limited, most: number, has: number): Rejection {
+  return refuse(
+    'tenant-limit',
+    `the tenant ${tenant} may have ${most} ${NAMES[of]} and has ${has}: wait until it has fewer, or ask people of the tenant ${PLATFORM} for more`,
+    { limit: of, most, has },
+  );
+}
+
+/** What a limit counts, in words. */
+export const NAMES: Readonly<Record<Limited, string>> = {
+  agents: 'agents',
+  tasks: 'tasks that are not over',
+  requests_per_second: 'requests a second',
+};
+
+/** The least that a limit can be: who may send nothing at all is stopped. */
+const LEAST: Readonly<Record<Limited, number>> = { agents: 0, tasks: 0, requests_per_second: 1 };
+
+function changed(limits: TenantLimits, changes: LimitChanges): TenantLimits {
+  const all = LIMITED.map((of) => [of, changes[of] === undefined ? limits[of] : changes[of]] as const);
+  return Object.fromEntries(all.filter(([, limit]) => limit !== undefined && limit !== null));
+}
+
+function isSaid(before: Said, { limits, by, reason }: Omit<Said, 'at'>): boolean {
+  return before.by === by && before.reason === reason && LIMITED.every((of) => before.limits[of] === limits[of]);
+}
+
+function problem(
+  tenant: string,
+  limits: LimitChanges,
+  { tenant: of }: TenantActor,
+  reason: string,
+): Rejection | undefined {
+  const stranger = notOfPlatform(of);
+  if (stranger !== undefined) return stranger;
+  if (!isTenant(tenant))
+    return new Rejection('invalid', 'name-invalid', 'a tenant has 1 to 63 lower-case letters, digits and hyphens');
+  if (!isText(reason, MAX_TENANT_REASON))
+    return new Rejection('invalid', 'reason-invalid', textRule('reason', MAX_TENANT_REASON));
+  const wrong = LIMITED.find((of) => !isLimit(of, limits[of] ?? undefined));
+  return wrong === undefined
+    ? undefined
+    : new Rejection('invalid', 'limit-invalid', `${wrong} must be a whole number from ${LEAST[wrong]} to ${MAX_LIMIT}`);
+}
+
+function isLimit(of: Limited, value: number | undefined): boolean {
+  return value === undefined || (Number.isSafeInteger(value) && value >= LEAST[of] && value <= MAX_LIMIT);
+}

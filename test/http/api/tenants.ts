@@ -1,0 +1,116 @@
+/** Tenants: created, limited and shown, over HTTP. */
+import { eventually } from '../../support/eventually';
+import { items } from '../support';
+import { events, ok, post, slug, tenant } from './world';
+
+describe('tenants', () => {
+  const platform = tenant('platform');
+  const put = (name: string, json: object) => platform(`/v1/tenants/${name}`, { method: 'PUT', json });
+  const limit = (name: string, limits: object) =>
+    platform(`/v1/tenants/${name}/limit`, { json: { limits, reason: 'as agreed' } });
+
+  test('people of the platform create and limit them; others see their own alone', async () => {
+    const api = tenant('northwind');
+    const created = await ok(put('northwind', { limits: { agents: 1, tasks: 2 }, reason: 'a customer' }));
+    expect(created.body).toMatchObject({
+      receipt: { stream: 'platform/tenant/northwind', events: ['TenantCreated'] },
+      tenant: { name: 'northwind', limits: { agents: 1, tasks: 2 }, by: 'developer', reason: 'a customer' },
+    });
+    expect(
+      (await ok(put('northwind', { limits: { agents: 1, tasks: 2 }, reason: 'a customer' }))).body.receipt,
+    ).toMatchObject({
+      events: [],
+      repeated: true,
+    });
+    expect(slug(await put('northwind', { reason: 'another' }))).toBe('409 tenant-exists');
+    await post(api, { id: 't1' });
+    const own = (await ok(api('/v1/tenants/northwind'))).body;
+    expect(own).toMatchObject({ limits: { agents: 1, tasks: 2 }, has: { agents: 0, tasks: 1 } });
+    expect((await ok(platform('/v1/tenants/northwind'))).body).toEqual(own);
+    const limited = await ok(limit('northwind', { agents: null, requests_per_second: 50 }));
+    expect(limited.body.tenant).toMatchObject({ limits: { tasks: 2, requests_per_second: 50 } });
+    expect(limited.body.tenant.limits.agents).toBeUndefined();
+    const earlier = `?asOf=${created.body.receipt.at as string}`;
+    expect((await ok(platform(`/v1/tenants/northwind${earlier}`))).body.limits).toEqual({ agents: 1, tasks: 2 });
+    expect(await events(platform, 'tenant', 'northwind')).toEqual(['TenantCreated', 'TenantLimited']);
+    const listed = async () => items<{ name: string }>(await ok(platform('/v1/tenants'))).map(({ name }) => name);
+    await eventually(async () => (await listed()).includes('northwind'));
+    // Of others nobody is told, not even whether they are there.
+    for (const path of ['/v1/tenants', '/v1/tenants/northwind', '/v1/tenants/nobody'])
+      expect(slug(await tenant('southwind')(path))).toBe('403 platform-only');
+    const json = { limits: {}, reason: 'mine' };
+    expect(slug(await api('/v1/tenants/northwind/limit', { json }))).toBe('403 platform-only');
+    expect(slug(await api('/v1/tenants/mine', { method: 'PUT', json }))).toBe('403 platform-only');
+    // One that is there without being created shows that it has no limits.
+    expect((await ok(tenant('southwind')('/v1/tenants/southwind'))).body).toEqual({
+      name: 'southwind',
+      limits: {},
+      has: { agents: 0, tasks: 0 },
+    });
+  });
+
+  test('what can not be is refused with its reason; a version counts as elsewhere', async () => {
+    expect(slug(await put('Not-One', { reason: 'x' }))).toBe('400 invalid-request');
+    expect(slug(await put('one', { reason: 'x', limits: { planets: 1 } }))).toBe('400 invalid-request');
+    expect(slug(await put('one', { reason: 'x', limits: { agents: null } }))).toBe('400 invalid-request');
+    expect(slug(await put('one', { reason: ' ' }))).toBe('422 reason-invalid');
+    expect(slug(await put('one', { reason: 'x', limits: { requests_per_second: 0 } }))).toBe('422 limit-invalid');
+    expect(slug(await limit('nobody', { agents: 1 }))).toBe('404 tenant-not-found');
+    expect(slug(await limit('platform', { agents: 1 }))).toBe('409 platform-not-limited');
+    expect(slug(await platform('/v1/tenants/nobody'))).toBe('404 not-found');
+    await ok(put('versioned', { reason: 'x' }));
+    const json = { limits: { agents: 1 }, reason: 'x' };
+    const headers = { 'if-match': '"7"' };
+    expect(slug(await platform('/v1/tenants/versioned/limit', { json, headers }))).toBe('412 version-mismatch');
+    expect(slug(await platform('/v1/tenants/versioned/limit', { json, as: 'ada' }))).toBe('403 forbidden');
+  });
+
+  test('whoever has as much as it may is told so, in each item of a batch too, and others are not', async () => {
+    const api = tenant('full');
+    await ok(put('full', { limits: { agents: 1, tasks: 3 }, reason: 'a customer' }));
+    const one = (id: string) => ({ id, task_type: 'clerk' });
+    const batch = await ok(api('/v1/tasks/batch', { json: { tasks: ['a', 'b', 'c', 'd', 'e'].map(one) } }));
+    const statuses = items<{ problem?: { status: number; type: string } }>(batch).map(({ problem }) => problem?.status);
+    expect(statuses.filter((status) => status === 409)).toHaveLength(2);
+    expect(statuses.filter((status) => status === undefined)).toHaveLength(3);
+    const refused = await api('/v1/tasks', { json: one('f') });
+    expect(slug(refused)).toBe('409 tenant-limit');
+    expect(refused.body).toMatchObject({
+      limit: 'tasks',
+      most: 3,
+      has: 3,
+      detail: expect.stringContaining('ask people of the tenant platform for more'),
+    });
+    const agent = (id: string) => api(`/v1/agents/${id}`, { method: 'PUT', as: id, json: { agent_type: 'clerk' } });
+    await ok(agent('ann'));
+    expect(slug(await agent('bob'))).toBe('409 tenant-limit');
+    expect(slug(await api('/v1/agents/deploy', { json: { agent_type: 'finance.reconciliation' } }))).toBe(
+      '409 tenant-limit',
+    );
+    // Reading, and working on what is there, go on.
+    await ok(agent('ann'));
+    await ok(api('/v1/tasks/a/cancel', { json: {} }));
+    await ok(api('/v1/tasks', { json: one('f') }));
+    await post(tenant('not-full'), { id: 'a' });
+  });
+
+  test('whoever asks too often is told for how long to wait, and whose limit that is', async () => {
+    const api = tenant('hasty');
+    await ok(put('hasty', { limits: { requests_per_second: 5 }, reason: 'a customer' }));
+    const replies = await Promise.all(Array.from({ length: 40 }, (_, i) => api(`/v1/tasks?limit=${i + 1}`)));
+    const refused = replies.filter(({ status }) => status === 429);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(replies.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(5);
+    expect(slug(refused[0]!)).toBe('429 too-many-requests');
+    expect(refused[0]?.body).toMatchObject({
+      limit: 'requests_per_second',
+      most: 5,
+      retryAfterSeconds: expect.any(Number),
+      detail: expect.stringContaining('the tenant hasty, 5 requests a second,'),
+    });
+    expect(Number(refused[0]?.headers['retry-after'])).toBeGreaterThan(0);
+    await ok(tenant('patient')('/v1/tasks'));
+    await ok(limit('hasty', { requests_per_second: null }));
+    await eventually(async () => (await api('/v1/tasks')).status === 200);
+  });
+});

@@ -196,7 +196,7 @@ function unauthenticated(fault: string | undefined): Problem {
 /** By the scheme with which to come again. */
 function challenged(error: string, fault: string, scheme: 'Bearer' | 'DPoP' = 'DPoP'): Problem {
   const headers = { 'www-authenticate': challenge(scheme, [`error="${error}"`, `error_description="${fault}"`]) };
-  return Problem.of('unauthenticated', `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`, { error }, headers);
+  return Problem.of('unauthenticated', `${fault.charAt(0).toUpperCase()}${fault.slice(1)}.`, {}, headers);
 }
 
 function challenge(scheme: 'Bearer' | 'DPoP', error: readonly string[]): string {

@@ -107,10 +107,7 @@ describe('whoever has found one', () => {
       const challenge = answer.headers.get('www-authenticate');
       expect([answer.status, answer.headers.get('content-type')]).toEqual([401, 'application/problem+json']);
       expect(challenge).toMatch(/^DPoP realm="formicary", error="invalid_dpop_proof", .*algs="EdDSA ES256"/);
-      expect(await answer.json()).toMatchObject({
-        type: 'https://formicary.dev/problems/unauthenticated',
-        error: 'invalid_dpop_proof',
-      });
+      expect(await answer.json()).toMatchObject({ type: 'https://formicary.dev/problems/unauthenticated' });
     }
   });
 
@@ -169,10 +166,7 @@ test('where the tenant demands it, others may read, and the owner binds its toke
   // What takes execute: that there is no such task is told to whoever may ask.
   const accept = (client: Formicary) => client.tasks.accept('missing', { award: 1 });
   await expect(accept(bound.client)).rejects.toMatchObject({ status: 404 });
-  await expect(accept(plain.client)).rejects.toMatchObject({
-    status: 401,
-    problem: { error: 'invalid_token' },
-  });
+  await expect(accept(plain.client)).rejects.toMatchObject({ status: 401, code: 'unauthenticated' });
   expect(await plain.client.identity.me()).toMatchObject({ level: 'read_write', token: { level_if_bound: 'execute' } });
   const raw = await fetch(`${host.url}/v1/tasks/missing/accept`, {
     method: 'POST',

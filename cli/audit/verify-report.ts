@@ -2,13 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pinned } from '../../adapters/embedded/log-verification';
-import {
-  type EntriesHead,
-  type EntryLine,
-  REPORT_FORMAT,
-  type ReportFault,
-  ReportVerifier,
-} from '../../domain/audit/report-verifier';
+import { type EntriesHead, REPORT_FORMAT, type ReportFault, ReportVerifier } from '../../domain/audit/report-verifier';
 import { JsonError, readJson } from '../../domain/kernel/json';
 import { textLines } from '../log-file';
 import { bad, bold, CALL, type Context, count, dim, good, print, printJson, UsageError } from '../terminal';
@@ -38,7 +32,7 @@ export async function verifyReport(context: Context, given: string, pinned: Pinn
     if (verifier === undefined) verifier = new ReportVerifier(headOf(value, file), pinned.key);
     else {
       lines += 1;
-      add(verifier.next(value as EntryLine));
+      add(verifier.next(value));
     }
   }
   if (verifier === undefined) throw noReport(file);
@@ -55,7 +49,9 @@ export async function verifyReport(context: Context, given: string, pinned: Pinn
 }
 
 function headOf(value: unknown, file: string): EntriesHead {
-  if ((value as Partial<EntriesHead> | null)?.format !== REPORT_FORMAT) throw noReport(file);
+  const { format, tenant, from, to, checkpoint } = (value ?? {}) as Partial<EntriesHead>;
+  const texts = [tenant, from, to, ...(checkpoint === null ? [] : [checkpoint?.note])];
+  if (format !== REPORT_FORMAT || texts.some((text) => typeof text !== 'string')) throw noReport(file);
   return value as EntriesHead;
 }
 

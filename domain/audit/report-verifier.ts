@@ -71,8 +71,17 @@ export class ReportVerifier {
         : [];
   }
 
-  /** The next entry; answers what is wrong with it. */
-  next(line: EntryLine): readonly ReportFault[] {
+  /** The next entry, whatever it is; answers what is wrong with it. */
+  next(line: unknown): readonly ReportFault[] {
+    try {
+      return this.checked(line as EntryLine);
+    } catch {
+      // It comes from anywhere: it may be of any form.
+      return [{ kind: 'altered', message: `an entry after ${this.last[1]}@${this.last[2]} is none` }];
+    }
+  }
+
+  private checked(line: EntryLine): readonly ReportFault[] {
     const place = parseCommitRef(line.receipt);
     if (place === undefined) return [{ kind: 'altered', message: `${line.receipt} is no receipt` }];
     const faults: ReportFault[] = [];

@@ -211,6 +211,8 @@ describe('a report is verified', () => {
       (lines) => other(lines, 4, (entry) => ({ ...entry, agent_id: 'mallory' })),
     ],
     ['a body', 'altered', (lines) => other(lines, 4, (entry) => ({ ...entry, body: '{}' }))],
+    ['an entry, to none,', 'altered', (lines) => lines.with(4, '{}')],
+    ['an entry, to nothing,', 'altered', (lines) => lines.with(4, 'null')],
     ['an entry dropped', 'missing', (lines) => lines.toSpliced(5, 1)],
     ['an entry moved', 'reordered', (lines) => lines.with(4, lines[5]!).with(5, lines[4]!)],
     ['an entry twice', 'reordered', (lines) => lines.with(5, lines[4]!)],
@@ -247,6 +249,19 @@ describe('what can not be reported', () => {
     const { code, stdout } = await run(args);
     expect([code, stdout]).toEqual([1, expect.stringMatching(/^altered .*task\/worked@/m)]);
     expect(textOf('tampered', 'summary.html')).toContain('It does not hold.');
+  });
+
+  test('is counted where bytes are no receipt', async () => {
+    const bodies = ['', '{}', 'null', '{"at":"2026-11-29T00:00:00.000Z","stream":"nowhere","events":[],"meta":{}}'];
+    const lines = bodies.map((body, index) =>
+      JSON.stringify({ stream: 'default/task/odd', index, hash: sha256(body), body }),
+    );
+    const file = place('odd.jsonl');
+    writeFileSync(file, `${readFileSync(exported, 'utf8')}${lines.join('\n')}\n`);
+    const args = ['--from', from, '--to', to, '--export', file, '--out', place('odd'), '--json'];
+    const { code, json } = await run(['report', ...args]);
+    expect([code, json]).toEqual([1, expect.objectContaining({ unreadable: 4 })]);
+    expect(textOf('odd', 'audit.jsonl')).toBe(textOf('of-host', 'audit.jsonl'));
   });
 
   test('is refused: no period, no tenant, a folder that is there', async () => {

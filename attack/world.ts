@@ -20,6 +20,9 @@ export interface Host {
   output(): string;
 }
 
+/** Of an agent's profile: nobody is lost because the attack takes its time. */
+export const STAYS = { limits: { presence_seconds: 3_600 } };
+
 export const ALPHA = 'alpha';
 export const BETA = 'beta';
 export const PLATFORM = 'platform';

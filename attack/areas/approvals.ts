@@ -44,7 +44,7 @@ async function scene(world: World): Promise<Scene> {
       ),
     ),
   );
-  const own = await propose(world, 'second');
+  const own = await propose(world, 'admin');
   await approve(world, critical!, 'approver');
   await approve(world, edited!, 'approver', { edit: { item: 'bolts', amount: 10 } });
   await world.done(`/v1/approvals/${claimed!.approval}/claim`, { as: 'second', json: { seconds: 3_600 } });
@@ -106,8 +106,8 @@ const decisions = family<Scene>('approvals', 'decided', {
     decides('author', 'approve it as an author of policy', 'author', 'plain', ['403 forbidden', '403 not-an-approver']),
     decides('stranger', 'approve it as an administrator of another tenant', 'boss', 'plain', '404 approval-not-found'),
     decides('platform', 'approve it as an administrator of the platform', 'pia', 'plain', '404 approval-not-found'),
-    decides('self', "approve one's own action", 'second', 'own', '403 requester-may-not-decide'),
-    decides('self-reject', "reject one's own action", 'second', 'own', '403 requester-may-not-decide', {}, 'reject'),
+    decides('self', "approve one's own action", 'admin', 'own', '403 requester-may-not-decide'),
+    decides('self-reject', "reject one's own action", 'admin', 'own', '403 requester-may-not-decide', {}, 'reject'),
     decides(
       'twice',
       'approve a critical action twice, as one person',
@@ -227,7 +227,7 @@ const decisions = family<Scene>('approvals', 'decided', {
       'clear an action by overriding, as an agent',
       'bee',
       'plain',
-      '403 not-a-person',
+      '403 forbidden',
       'override',
       () => ({ instead: 'allow', ...REASON }),
     ),
@@ -243,7 +243,7 @@ const decisions = family<Scene>('approvals', 'decided', {
     gate(
       'override-own',
       "clear one's own action by overriding",
-      'second',
+      'admin',
       'own',
       '403 requester-may-not-decide',
       'override',
@@ -252,9 +252,27 @@ const decisions = family<Scene>('approvals', 'decided', {
     gate(
       'override-critical',
       'clear a critical action alone, by overriding',
-      'second',
+      'admin',
       'critical',
       '403 four-eyes-needed',
+      'override',
+      () => ({ instead: 'allow', ...REASON }),
+    ),
+    gate(
+      'override-outsider',
+      'clear an action by overriding, as a person of no group that was asked',
+      'operator',
+      'plain',
+      '403 forbidden',
+      'override',
+      () => ({ instead: 'allow', ...REASON }),
+    ),
+    gate(
+      'override-asked',
+      'clear a critical action alone, by overriding, as one who was asked',
+      'approver',
+      'critical',
+      '403 forbidden',
       'override',
       () => ({ instead: 'allow', ...REASON }),
     ),

@@ -1,6 +1,6 @@
 /** Budgets: set by who may not, to what is no amount, or overspent by many at once. */
 import { asks, type Attempt, family, tries } from '../attempt';
-import type { World } from '../world';
+import { STAYS, type World } from '../world';
 
 interface Scene {
   /** Of what the budget is, and what is awarded of it. */
@@ -18,7 +18,7 @@ const times = { accept_seconds: 3_600, lease_seconds: 3_600, retry_seconds: 0 };
 async function enter(world: World, type: string, capacity: number): Promise<string> {
   const id = world.fresh('payer');
   await world.introduce(id, { tenant: 'alpha', subject: id });
-  await world.done(`/v1/agents/${id}`, { as: id, method: 'PUT', json: { agent_type: type, capacity } });
+  await world.done(`/v1/agents/${id}`, { as: id, method: 'PUT', json: { agent_type: type, capacity, ...STAYS } });
   return id;
 }
 const set = (world: World, type: string, limit_micro_usd = LIMIT) =>

@@ -4,7 +4,7 @@
  */
 import { asks, type Attempt, family, tries } from '../attempt';
 import { itemsSay } from '../http';
-import type { World } from '../world';
+import { STAYS, type World } from '../world';
 
 const FORBIDDEN = '403 forbidden';
 
@@ -95,7 +95,7 @@ interface Others {
   readonly keyed: object;
 }
 
-const profile = { agent_type: 'attack.clerk', capabilities: { clerk: 0.9 } };
+const profile = { agent_type: 'attack.clerk', capabilities: { clerk: 0.9 }, ...STAYS };
 const POST = (world: World) => ({ id: world.fresh('keyed'), task_type: 'attack.nobody' });
 
 async function others(world: World): Promise<Others> {

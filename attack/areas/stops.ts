@@ -1,7 +1,7 @@
 /** Stops: what is stopped acts all the same, or lifts its own stop; who may not stops others. */
 import { asks, type Attempt, family, tries } from '../attempt';
 import { itemsSay, type Sent } from '../http';
-import type { World } from '../world';
+import { STAYS, type World } from '../world';
 
 const STOPPED = '403 stopped';
 const WHY = { reason: 'it errs' };
@@ -28,7 +28,11 @@ async function scene(world: World): Promise<Scene> {
     world.fresh(of),
   ) as [string, string, string, string, string, string];
   for (const id of [agent, other]) await world.introduce(id, { tenant: 'alpha', subject: id });
-  await world.done(`/v1/agents/${agent}`, { as: agent, method: 'PUT', json: { agent_type: type, capacity: 1 } });
+  await world.done(`/v1/agents/${agent}`, {
+    as: agent,
+    method: 'PUT',
+    json: { agent_type: type, capacity: 1, ...STAYS },
+  });
   const times = { accept_seconds: 3_600, lease_seconds: 3_600 };
   await world.done('/v1/tasks', { as: 'crm', json: { id: task, task_type: type, ...times } });
   const award = await world.eventually(
@@ -73,7 +77,7 @@ const acts = (
   request: (it: Scene, world: World) => readonly [string, Sent],
   expected: string | readonly string[] = STOPPED,
 ): Attempt<Scene> => asks<Scene>(id, what, expected, request);
-const profile = ({ type }: Scene) => ({ agent_type: type, capacity: 1 });
+const profile = ({ type }: Scene) => ({ agent_type: type, capacity: 1, ...STAYS });
 
 const agents = family<Scene>('stops', 'agent', {
   async prepare(world) {

@@ -4,7 +4,7 @@
  */
 import { type Attempt, family, tries } from '../attempt';
 import type { Reply, Sent } from '../http';
-import { ALPHA, type World } from '../world';
+import { ALPHA, STAYS, type World } from '../world';
 
 /** What the victim has, by what it is; and names of the same form that nobody has. */
 const NAMES = {
@@ -49,14 +49,14 @@ async function fill(world: World): Promise<Victim> {
   const token = await world.introduce(NAMES.agent, { tenant: ALPHA, subject: NAMES.agent });
   await world.done(`/v1/agents/${NAMES.agent}`, {
     ...{ as: NAMES.agent, method: 'PUT' },
-    json: { agent_type: NAMES.kind, pool: NAMES.pool, capacity: 5 },
+    json: { agent_type: NAMES.kind, pool: NAMES.pool, capacity: 5, ...STAYS },
   });
   await own('/v1/tasks', { ...WORK, id: NAMES.running });
   await world.eventually(
     async () => (await world.done(`/v1/tasks/${NAMES.running}`, { as: 'crm' })).holder?.award === 1,
   );
   await world.done(`/v1/tasks/${NAMES.running}/accept`, { as: NAMES.agent, json: { award: 1 } });
-  const helper = { id: `${NAMES.agent}-2`, agent_type: NAMES.kind };
+  const helper = { id: `${NAMES.agent}-2`, agent_type: NAMES.kind, ...STAYS };
   await world.done('/v1/gateway/agents', { as: 'desk', json: { agents: [helper] } });
   await own('/v1/signals', { type: 'threat_detected', strength: 1, location: NAMES.place });
   const action = { id: NAMES.action, kind: NAMES.kind, action: { secret: NAMES.key }, ...OVERSIGHT };

@@ -401,6 +401,36 @@ const revokedFamily = family<Revoked>('tokens', 'revoked', {
       '400 invalid_grant',
       (world, { token }) => exchange(world, bearer(token)),
     ),
+    tries<Revoked>(
+      'followed',
+      'go on following receipts by it',
+      'it ended',
+      async (world) => {
+        const name = world.fresh('follows');
+        const token = await world.introduce(name, { tenant: 'alpha', subject: name });
+        const { body } = await fetch(`${world.host.url}/v1/receipts/stream`, {
+          headers: { authorization: `Bearer ${token}` },
+        });
+        const reason = 'its key may have leaked';
+        await world.done('/v1/revocations', { as: 'admin', json: { kind: 'principal', id: name, reason } });
+        const reader = body!.getReader();
+        const ended = (async () => {
+          while (!(await reader.read()).done);
+          return 'it ended';
+        })().catch(() => 'it ended');
+        const goesOn = new Promise<string>((resolve) => setTimeout(() => resolve('it goes on'), 5_000).unref());
+        const said = await Promise.race([ended, goesOn]);
+        await reader.cancel().catch(() => undefined);
+        return said;
+      },
+      ['credential', 'access'],
+    ),
+    tries<Revoked>('locked-out', 'lock somebody out by forty wrong tokens in its name', '200', async (world) => {
+      const token = world.tokenOf('crm');
+      for (let n = 0; n < 40; n += 1)
+        await world.ask('/v1/me', { token: `${token.slice(0, -8)}${String(n).padStart(8, 'A')}` });
+      return await world.says('/v1/me', { as: 'crm' });
+    }),
     asks<Revoked>('undone', 'take the revocation back, as an agent', '403 forbidden', (_, _world) => [
       '/v1/revocations',
       { as: 'ant', json: { kind: 'tenant', reason: 'x' } },

@@ -89,9 +89,13 @@ const ballots = family<Scene>('votes', 'ballots', {
       `/v1/rounds/${open}/cancel`,
       { as: 'bee', json: { reason: 'x' } },
     ]),
-    asks<Scene>('override', 'override its outcome as an agent', '403 not-a-person', ({ closed }) => [
+    asks<Scene>('override', 'override its outcome as an agent', '403 forbidden', ({ closed }) => [
       `/v1/rounds/${closed}/override`,
       { as: 'bee', json: { choice: 'reject', reason: 'x' } },
+    ]),
+    asks<Scene>('override-operator', 'override its outcome as an operator', '403 forbidden', ({ closed }) => [
+      `/v1/rounds/${closed}/override`,
+      { as: 'operator', json: { choice: 'reject', reason: 'x' } },
     ]),
     asks<Scene>('override-early', 'override it before its end', '409 round-not-closed', ({ open }) => [
       `/v1/rounds/${open}/override`,

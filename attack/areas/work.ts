@@ -1,6 +1,6 @@
 /** Work that is another's, or not any more one's own. */
 import { asks, type Attempt, family, tries } from '../attempt';
-import type { World } from '../world';
+import { STAYS, type World } from '../world';
 
 interface Held {
   /** Held by `hand`, under its first award; handed back before by `left`, of whom that was the award 1. */
@@ -21,7 +21,7 @@ async function held(world: World): Promise<Held> {
   ];
   const enter = async (id: string) => {
     await world.introduce(id, { tenant: 'alpha', subject: id });
-    await world.done(`/v1/agents/${id}`, { as: id, method: 'PUT', json: { agent_type: type, capacity: 5 } });
+    await world.done(`/v1/agents/${id}`, { as: id, method: 'PUT', json: { agent_type: type, capacity: 5, ...STAYS } });
   };
   const awarded = (id: string, of: string) =>
     world.eventually(async () => {

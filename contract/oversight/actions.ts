@@ -270,7 +270,10 @@ export const actions = contract({
     ...command,
     name: 'overrideAction',
     path: '/v1/actions/{action_id}/override',
+    needs: 'critical',
     summary: 'Decide otherwise, as a person',
+    description:
+      'Nobody has to have been asked for it, so it takes the level of an administrator. Whoever was asked approves or rejects.',
     body: ActionOverride,
     example: { as: 'human:ada', params, body: { instead: 'refuse', reason: 'the customer has a credit already' } },
   },

@@ -346,7 +346,7 @@ export const rounds = contract({
     method: 'POST',
     path: '/v1/rounds/{round_id}/override',
     tag,
-    needs: 'execute',
+    needs: 'critical',
     summary: 'Put a person’s choice in place of the outcome',
     description:
       'By somebody who has no part in it. Where an approval would take two people (impact `critical`), the first only asks for it (`override_asked`), and it stands once another person overrides the round with the same choice.',

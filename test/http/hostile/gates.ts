@@ -221,6 +221,12 @@ export const GATES: Readonly<Record<string, readonly Row[]>> = {
       'allowed by an agent',
       gate(MALLORY, 'low', 'override', () => ({ instead: 'allow', reason: 'x' })),
       403,
+      'forbidden',
+    ],
+    [
+      'allowed by a program',
+      gate('service:crm-*', 'low', 'override', () => ({ instead: 'allow', reason: 'x' })),
+      403,
       'not-a-person',
       RECEIPT,
     ],

@@ -153,6 +153,12 @@ export const VOTES: Readonly<Record<string, readonly Row[]>> = {
       'overridden by an agent',
       () => ({ to: '/v1/rounds/closed/override', as: MALLORY, json: { choice: 'reject', reason: 'x' } }),
       403,
+      'forbidden',
+    ],
+    [
+      'overridden by a program',
+      () => ({ to: '/v1/rounds/closed/override', as: 'service:crm-*', json: { choice: 'reject', reason: 'x' } }),
+      403,
       'not-a-person',
       RECEIPT,
     ],

@@ -44,9 +44,17 @@ function parsed(text: string): unknown {
 
 const TYPES = 'https://formicary.dev/problems/';
 
-/** `403 forbidden`, `200`; of the token endpoint the error as OAuth has it: `400 invalid_grant`. */
+/** `403 forbidden`, `200`. */
 export function saidBy({ status, body }: Pick<Reply, 'status' | 'body'>): string {
-  const type: unknown = body?.error ?? body?.type;
+  return worded(status, body?.type);
+}
+
+/** Of the token endpoint: `400 invalid_grant`, as OAuth has it. */
+export function saidByEndpoint({ status, body }: Pick<Reply, 'status' | 'body'>): string {
+  return worded(status, body?.error ?? body?.type);
+}
+
+function worded(status: number, type: unknown): string {
   return status < 300 || typeof type !== 'string' ? String(status) : `${status} ${type.replace(TYPES, '')}`;
 }
 

@@ -1,7 +1,7 @@
 /** Tokens of the colony's own: forged, altered, taken back, and given to those who may not have them. */
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from 'node:crypto';
 import { asks, type Attempt, family, tries } from '../attempt';
-import { saidBy } from '../http';
+import { saidByEndpoint } from '../http';
 import type { World } from '../world';
 
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -190,8 +190,8 @@ const forgery = family<readonly Genuine[]>('tokens', 'forged', {
 
 type Form = Readonly<Record<string, string>>;
 
-async function exchange(world: World, form: Form): Promise<ReturnType<typeof saidBy>> {
-  return saidBy(await endpoint(world, form));
+async function exchange(world: World, form: Form): Promise<string> {
+  return saidByEndpoint(await endpoint(world, form));
 }
 
 function endpoint(world: World, form: Form | string) {
@@ -216,7 +216,7 @@ const bearer = (assertion: string, more: Form = {}): Form => ({
 /** Who the token is that the endpoint gave; else what it said. */
 async function given(world: World, form: Form): Promise<string> {
   const reply = await endpoint(world, form);
-  if (reply.status !== 200) return saidBy(reply);
+  if (reply.status !== 200) return saidByEndpoint(reply);
   const { tenant, id, level } = await world.done('/v1/me', { token: reply.body.access_token as string });
   return `${tenant} ${id} ${level}`;
 }
@@ -339,15 +339,15 @@ const endpointFamily = family<Genuine>('tokens', 'endpoint', {
       ['credential'],
     ),
     tries<Genuine>('doubled', 'give a parameter twice', '400 invalid_request', async (world) =>
-      saidBy(
+      saidByEndpoint(
         await world.ask('/oauth/token', {
           headers: { 'content-type': 'application/x-www-form-urlencoded' },
           text: `${new URLSearchParams(renewal(world.tokenOf('ant'))).toString()}&subject_token=x`,
         }),
       ),
     ),
-    tries<Genuine>('json', 'send the form as JSON', '400 invalid_request', (world) =>
-      world.says('/oauth/token', { json: renewal(world.tokenOf('ant')) }),
+    tries<Genuine>('json', 'send the form as JSON', '400 invalid_request', async (world) =>
+      saidByEndpoint(await world.ask('/oauth/token', { json: renewal(world.tokenOf('ant')) })),
     ),
     tries<Genuine>('large', 'send a form of forty thousand characters', '400 invalid_request', (world) =>
       exchange(world, { ...CREDENTIALS, x: 'a'.repeat(40_000) }),

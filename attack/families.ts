@@ -1,5 +1,6 @@
 /** Every family of attempts, in the order in which they are carried out. */
 import { approvals } from './areas/approvals';
+import { bound } from './areas/bound';
 import { budgets } from './areas/budgets';
 import { identity } from './areas/identity';
 import { input } from './areas/input';
@@ -17,7 +18,7 @@ import { work } from './areas/work';
 import type { Family } from './attempt';
 
 export const FAMILIES: readonly Family[] = [
-  ...[...tokens, ...identity, ...tenants, ...levels, ...work],
+  ...[...tokens, ...bound, ...identity, ...tenants, ...levels, ...work],
   ...[...approvals, ...votes, ...policies, ...rego, ...budgets],
   ...[...receipts, ...input, ...webhooks, ...logs, ...stops],
 ];

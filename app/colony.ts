@@ -48,10 +48,15 @@ function compose(ports: Ports, options: ColonyOptions) {
   const tenants = tenantsModule(engine, options.tenants);
   const policy = policyModule(engine);
   const identity = identityModule(engine, options.identity ?? ALONE());
-  const signals = signalsModule(engine);
+  const signals = signalsModule(engine, tenants.services);
   const repository = repositoryModule(engine);
   const notices = noticesModule(engine);
-  const budgets = budgetsModule(engine, { ...stops.services, ...repository.services, options: options.budgets });
+  const budgets = budgetsModule(engine, {
+    ...stops.services,
+    ...tenants.services,
+    ...repository.services,
+    options: options.budgets,
+  });
   const market = marketModule(engine, {
     ...stops.services,
     ...signals.services,

@@ -4,7 +4,8 @@ import type { AnswerOf, BodyOf, QueryOf, Shown } from '../contract/route';
 import type { CommandOptions, Page, ReadOptions, Session } from './session';
 
 export type Budget = Shown<typeof BudgetSchema>;
-export type Budgeted = Budget['kind'];
+/** Whose budgets a tenant sets: what the platform lets it spend is not among them. */
+export type Budgeted = Exclude<Budget['kind'], 'platform'>;
 export type Reservation = Shown<typeof ReservationSchema>;
 
 /** `/v1/budgets`: what work may cost, what is reserved for it and what was spent, in micro-USD. */

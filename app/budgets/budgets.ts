@@ -10,6 +10,7 @@ import {
   BUDGETS_ID,
   type BudgetState,
   isOver,
+  type OwnThing,
   raiseReservation,
   removeBudget,
   type Reservation,
@@ -88,7 +89,7 @@ export class Budgets {
   /** Sets the budget of one thing. What is refused leaves a receipt. */
   set(
     context: RequestContext,
-    thing: BudgetedThing,
+    thing: OwnThing,
     limit: { readonly limit: number; readonly period: BudgetPeriod },
     reason: string,
   ): Promise<BudgetOutcome> {
@@ -96,7 +97,7 @@ export class Budgets {
     return this.budgets.decide(asked(context, { ...thing, ...limit }), BUDGETS_ID, 'budget.set', decision);
   }
 
-  remove(context: RequestContext, thing: BudgetedThing, reason: string): Promise<BudgetOutcome> {
+  remove(context: RequestContext, thing: OwnThing, reason: string): Promise<BudgetOutcome> {
     const decision = removeBudget(thing, context.principal.id, reason);
     return this.budgets.decide(asked(context, { ...thing }), BUDGETS_ID, 'budget.remove', decision);
   }

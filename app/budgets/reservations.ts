@@ -3,14 +3,17 @@
  * nothing is read or written: that it has none is known in memory.
  */
 import {
+  allowanceOf,
   type Budget,
   type Budgeted,
   type BudgetEvent,
+  budgetKey,
   BUDGETS_ID,
   type BudgetState,
   confirmReservation,
   isOver,
   isUnbudgeted,
+  letSpend,
   reportSpend,
   type Reservation,
   reservationKey,
@@ -29,6 +32,7 @@ import type { Clock } from '../engine/ports';
 import type { TenantStates } from '../engine/tenant-states';
 import type { Prices } from '../repository/module';
 import type { Stops } from '../stops/module';
+import type { TenantBook } from '../tenants/module';
 
 export type BudgetOutcome = Outcome<BudgetState, BudgetEvent>;
 
@@ -43,6 +47,7 @@ export interface ReservationsDeps {
   readonly states: TenantStates<BudgetState, BudgetEvent>;
   readonly prices: Prices;
   readonly stops: Stops;
+  readonly tenants: Pick<TenantBook, 'limited'>;
   readonly clock: Clock;
   readonly safety: number;
 }
@@ -83,7 +88,7 @@ export class Reservations {
    */
   shortage(tenant: string, worker: Worker, work: Work): Rejection | undefined {
     const state = known(this.deps.states.of(tenant));
-    if (state === undefined || isUnbudgeted(state)) return undefined;
+    if (state === undefined || isUnbudgeted(state) || this.isOutdated(tenant, state)) return undefined;
     const price = this.deps.prices.of(tenant, worker.agent_type);
     if (price instanceof Promise) return known(price.then(() => undefined));
     const request = this.requestOf(tenant, { worker, work, award: 0 }, price);
@@ -109,6 +114,8 @@ export class Reservations {
     award: { readonly worker: Worker; readonly work: Work; readonly award: number },
     { cause, correlationId }: Origin,
   ): Promise<Reserved> {
+    const rejection = await this.ofPlatform(tenant);
+    if (rejection !== undefined) return { rejection };
     const known = this.deps.states.of(tenant);
     if (isUnbudgeted(known instanceof Promise ? await known : known)) return {};
     const price = await this.deps.prices.of(tenant, award.worker.agent_type);
@@ -126,6 +133,30 @@ export class Reservations {
     }
     // Perhaps by a try before that did not get as far as the award.
     return { receipt: this.of(outcome, request)?.receipt };
+  }
+
+  /** Whether the ledger does not say yet what the platform lets the tenant spend, as far as that is known here. */
+  private isOutdated(tenant: string, { budgets }: BudgetState): boolean {
+    const limited = known(this.deps.tenants.limited(tenant));
+    return (
+      limited !== undefined && own(budgets, budgetKey(allowanceOf(tenant)))?.limit !== limited.limits.spend_micro_usd
+    );
+  }
+
+  /**
+   * Has the ledger say what the platform lets the tenant spend, where that is another limit than before. It is looked
+   * at where money is given: so nothing is given before, whatever was stopped or away when the limit was set.
+   */
+  private async ofPlatform(tenant: string): Promise<Rejection | undefined> {
+    const [said, kept] = [this.deps.tenants.limited(tenant), this.deps.states.of(tenant)];
+    const limited = said instanceof Promise ? await said : said;
+    const state = kept instanceof Promise ? await kept : kept;
+    if (limited === undefined || !this.isOutdated(tenant, state)) return undefined;
+    const limit = limited.limits.spend_micro_usd;
+    const context = { principal: { ...principalOf(tenant), level: 'critical' as const } };
+    const action = limit === undefined ? 'budget.remove' : 'budget.set';
+    const outcome = await this.deps.budgets.decide(context, BUDGETS_ID, action, letSpend(tenant, limit, limited));
+    return outcome.ok ? undefined : outcome.rejection;
   }
 
   /** What is open for an award, as far as is known here. */

@@ -22,7 +22,7 @@ import {
   MAX_ARRIVING,
   takeIn,
 } from '../../domain/signals/intake';
-import { TENANT_UNKNOWN } from '../../domain/tenants/tenant';
+import { TENANT_LIMIT, TENANT_UNKNOWN } from '../../domain/tenants/tenant';
 import { causeOf } from '../engine/command';
 import { newId } from '../engine/new-id';
 import type { Clock, EventStore, Report, WorkQueue } from '../engine/ports';
@@ -45,7 +45,7 @@ export interface BatchMetadata {
 
 export interface SignalsInDeps {
   readonly transactor: Pick<Transactor, 'transact' | 'load'>;
-  readonly signals: Pick<Signals, 'emit'>;
+  readonly signals: Pick<Signals, 'emit' | 'refusal'>;
   readonly store: Pick<EventStore, 'read'>;
   readonly queue: WorkQueue;
   readonly clock: Clock;
@@ -54,6 +54,8 @@ export interface SignalsInDeps {
   readonly emitted: Map<string, number>;
 }
 
+/** A tenant that is stopped, that there is not, or that has emitted as much as it may. */
+const DROPPED: ReadonlySet<string> = new Set([STOPPED, TENANT_UNKNOWN, TENANT_LIMIT]);
 /** The name under which what comes through hubs is taken in. */
 const EMITTER = 'event-hub';
 /** The intake among those that park what they can't handle. */
@@ -121,10 +123,9 @@ export async function handleSignalBatch(
   for (const [tenant, arrivals] of tenants) {
     for (const chunk of chunksOf(arrivals)) {
       const refused = await arrive(tenant, chunk, metadata, deps);
-      // Signals are hints that decay: those of a tenant that is stopped are not kept for later, however many come. Of
-      // one that there is not nothing is kept at all.
-      if (refused?.code === STOPPED || refused?.code === TENANT_UNKNOWN)
-        deps.report('messages of a tenant in which nobody may act were dropped', {
+      // Signals are hints that decay: those that may not come now are not kept for later, however many come.
+      if (refused !== undefined && DROPPED.has(refused.code))
+        deps.report('messages of a tenant that may emit nothing now were dropped', {
           tenant,
           messages: chunk.length,
           refused: refused.code,
@@ -183,6 +184,8 @@ async function arrive(
   const name = `${hub}:${partition}`;
   const stream = intakeStream(tenant, name);
   const principal = principalOf(tenant);
+  const limited = await deps.signals.refusal(tenant, sum(arrivals));
+  if (limited !== undefined) return limited;
   for (;;) {
     const { version, state } = await transactor.load(intakeDecider, stream);
     if (version >= 0 && emitted.get(stream) !== version) {
@@ -231,6 +234,10 @@ async function emit(commit: Commit, principal: Principal, { signals, report }: S
   // Who was refused by the policy has a receipt of it; here there is nobody to tell.
   if (refused.length > 0)
     report('signals were refused', { commit: ref, refused: refused.length, first: refused[0]?.code });
+}
+
+function sum(arrivals: readonly Arrival[]): number {
+  return arrivals.reduce((count, { signals }) => count + signals.length, 0);
 }
 
 /** Messages that go into one commit together: a message is never parted. */

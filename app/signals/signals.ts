@@ -35,6 +35,9 @@ export type SignalInput = Omit<Signal, 'emitter_agent' | 'timestamp'> &
 export type SignalReceipt = { readonly ok: true } & Shown<typeof contract.Emitted>;
 export type SignalOutcome = SignalReceipt | Refused;
 
+/** Counts so many more signals of a tenant; or answers why they may not come now. */
+export type SignalLimit = (tenant: string, more: number) => Rejection | undefined | Promise<Rejection | undefined>;
+
 /** A trail as it is perceived, with its place in its stream. */
 export type TrailReading = Shown<typeof contract.TrailReading>;
 
@@ -55,14 +58,26 @@ export class Signals {
   constructor(
     private readonly trails: Aggregate<TrailState, TrailEvent, TrailDoc>,
     private readonly clock: Clock,
+    private readonly limit: SignalLimit = () => undefined,
   ) {}
+
+  /** Counts signals of the tenant that come; or answers why they may not come now. */
+  refusal(tenant: string, more: number): ReturnType<SignalLimit> {
+    return this.limit(tenant, more);
+  }
 
   /**
    * Takes in signals of any trails; answers for each of them, in their order, when it is durable or refused. A refused
-   * signal doesn't keep the others back. With a command key, giving the same signals again changes nothing.
+   * signal doesn't keep the others back; but what is more than the tenant may emit in a minute is refused as a whole.
+   * With a command key, giving the same signals again changes nothing.
    */
   async emit(context: EmitContext, inputs: readonly SignalInput[]): Promise<readonly SignalOutcome[]> {
     const { principal } = context;
+    // What comes through a hub was counted when it came, and what the colony says itself is nobody's.
+    const isNew = context.reaction !== true && principal.kind !== 'system';
+    const limited = isNew ? this.refusal(principal.tenant, inputs.length) : undefined;
+    const rejection = limited instanceof Promise ? await limited : limited;
+    if (rejection !== undefined) return inputs.map(() => ({ ok: false, rejection }));
     const now = toTime(this.clock.now());
     const outcomes = new Array<SignalOutcome>(inputs.length);
     const groups = new Map<string, { signal: Signal; position: number }[]>();

@@ -20,10 +20,10 @@ export interface TenantsOptions {
 }
 
 export function tenantsModule(engine: Engine, { closed = false }: TenantsOptions = {}) {
-  const { transactor, standstill } = engine;
+  const { transactor, standstill, clock } = engine;
   const tenantsOf = engine.aggregate(tenantDecider, { view: tenantsView, followed: true });
   const naming = { placeOf: (id: string) => ({ tenant: PLATFORM, id }), nameOf: ({ id }: { id: string }) => id };
-  const tenantBook = new TenantBook(new KeptStates(tenantsOf, naming, transactor), closed);
+  const tenantBook = new TenantBook(new KeptStates(tenantsOf, naming, transactor), closed, clock);
   standstill.within(tenantBook);
   return { services: { tenants: new Tenants(tenantsOf), tenantBook } } satisfies Module;
 }

@@ -1,9 +1,11 @@
 /** What tenants may have, kept in memory: asked at whatever would give one more. */
 import { type Decision, type Event, Rejection } from '../../domain/kernel/decider';
 import { parseStream } from '../../domain/kernel/ids';
+import { Recent } from '../../domain/kernel/recent';
 import { PLATFORM } from '../../domain/stops/stop';
 import {
   beyondLimit,
+  beyondPace,
   LIMITED,
   type Limited,
   limitsOf,
@@ -13,8 +15,13 @@ import {
   type TenantLimits,
   type TenantState,
 } from '../../domain/tenants/tenant';
+import type { Clock } from '../engine/ports';
 import type { Tenancy } from '../engine/standstill';
 import type { KeptStates } from '../engine/tenant-states';
+import { Minute } from './minute';
+
+/** Tenants whose last minute is remembered at least. */
+const REMEMBERED = 10_000;
 
 /** Who counts something of each tenant. */
 export interface Census {
@@ -36,12 +43,15 @@ export interface OneMore<S, E extends Event> {
 export class TenantBook implements Tenancy {
   /** By `tenant limit`: streams that were let in, and that those who count have perhaps not heard of. */
   private readonly entering = new Map<string, Set<string>>();
+  /** What came within the last minute, of tenants that are limited in that. */
+  private readonly minutes = new Recent<string, Minute>(REMEMBERED);
   private readonly refusals = new Map<Limited, number>(LIMITED.map((of) => [of, 0]));
 
   /** @param closed whether nobody acts in a tenant that was not created */
   constructor(
     private readonly states: Pick<KeptStates<TenantState, TenantEvent>, 'of' | 'peek'>,
     private readonly closed: boolean,
+    private readonly clock: Clock,
   ) {}
 
   /** Has the limits of the tenant read, so that `limit` knows them; answers why nobody acts in it, if so. */
@@ -54,6 +64,12 @@ export class TenantBook implements Tenancy {
   limit(tenant: string, of: Limited): number | undefined {
     const state = this.states.peek(tenant);
     return state === undefined ? undefined : limitsOf(state)[of];
+  }
+
+  /** What was said last of the tenant's limits; undefined: nothing was. */
+  limited(tenant: string): TenantState['limited'] | Promise<TenantState['limited']> {
+    const state = this.of(tenant);
+    return state instanceof Promise ? state.then(({ limited }) => limited) : state.limited;
   }
 
   /**
@@ -88,6 +104,28 @@ export class TenantBook implements Tenancy {
       entering?.delete(stream);
       if (entering?.size === 0) this.entering.delete(key);
     }
+  }
+
+  /** Counts what comes, where the tenant may have only so much in a minute; or answers why it may not come now. */
+  paced(
+    tenant: string,
+    of: 'signals_per_minute',
+    more: number,
+  ): Rejection | undefined | Promise<Rejection | undefined> {
+    const limits = this.limitsOf(tenant);
+    return limits instanceof Promise
+      ? limits.then((read) => this.within(tenant, of, more, read[of]))
+      : this.within(tenant, of, more, limits[of]);
+  }
+
+  private within(tenant: string, of: Limited, more: number, most: number | undefined): Rejection | undefined {
+    if (most === undefined) return undefined;
+    const minute = this.minutes.get(tenant) ?? new Minute();
+    this.minutes.set(tenant, minute);
+    const wait = minute.take(more, most, this.clock.now());
+    if (wait === 0) return undefined;
+    this.refused(of);
+    return beyondPace(tenant, of, most, wait);
   }
 
   /** Counts that a tenant was refused something for its limit. */

@@ -1,12 +1,12 @@
 /** `formicary budgets`, `budget`, `unbudget`, `raise`: what work may cost. */
 import { Argument, Option } from 'commander';
-import { BUDGET_PERIODS, BUDGETED } from '../../domain/budgets/budget';
+import { BUDGET_PERIODS, OWN_BUDGETED } from '../../domain/budgets/budget';
 import { command, type CommandModule, microUsd, runs } from '../define';
 import type * as BudgetCommands from './budgets';
 
 const load = () => require('./budgets') as typeof BudgetCommands;
 
-const kind = () => new Argument('<kind>', 'whose it is').choices(BUDGETED);
+const kind = () => new Argument('<kind>', 'whose it is').choices(OWN_BUDGETED);
 const because = ['-r, --reason <text>', 'why; it stands on the receipt'] as const;
 
 export const commands: CommandModule = [

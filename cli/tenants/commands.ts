@@ -1,6 +1,6 @@
 /** `formicary tenant`: who has data of its own here, and how much it may have. */
 import type { Command } from 'commander';
-import { command, type CommandModule, numberFrom, runs } from '../define';
+import { command, type CommandModule, microUsd, numberFrom, runs } from '../define';
 import type * as TenantCommands from './tenants';
 
 const load = () => require('./tenants') as typeof TenantCommands;
@@ -14,8 +14,19 @@ To freeze a tenant is a stop: formicary --tenant platform stop tenant contoso --
 
 const most = numberFrom(0, Number.MAX_SAFE_INTEGER, true);
 
-/** A limit, or that there is to be none any more. */
-const mostOrNone = (text: string): number | 'none' => (text === 'none' ? text : most(text));
+/** How limits are read. */
+interface Reading {
+  readonly most: (text: string) => number | 'none';
+  readonly spend: (text: string) => number | 'none';
+  /** What is said of each beside what it counts. */
+  readonly also: string;
+}
+const GIVEN: Reading = { most, spend: microUsd, also: '' };
+const CHANGED: Reading = { most: orNone(most), spend: orNone(microUsd), also: '; `none` takes the limit away' };
+
+function orNone(read: (text: string) => number): (text: string) => number | 'none' {
+  return (text) => (text === 'none' ? text : read(text));
+}
 
 export const commands: CommandModule = [
   {
@@ -42,8 +53,7 @@ export const commands: CommandModule = [
         command(tenant, 'create', 'Create a tenant', [
           'formicary --tenant platform tenant create contoso --agents 50 --tasks 1000 --reason "a new customer"',
         ]).argument('<name>', NAME),
-        most,
-        '',
+        GIVEN,
       )
         .requiredOption(...because)
         .action(runs<TenantCommands.LimitInput<number>>(() => load().create));
@@ -53,8 +63,7 @@ export const commands: CommandModule = [
           'formicary --tenant platform tenant limit contoso --agents 100 --reason "as agreed"',
           'formicary --tenant platform tenant limit contoso --tasks none --reason "as agreed"',
         ]).argument('<name>', NAME),
-        mostOrNone,
-        '; `none` takes the limit away',
+        CHANGED,
       )
         .requiredOption(...because)
         .action(runs<TenantCommands.LimitInput<number | 'none'>>(() => load().limit));
@@ -62,9 +71,11 @@ export const commands: CommandModule = [
   },
 ];
 
-function limits(of: Command, read: (text: string) => number | 'none', also: string): Command {
+function limits(of: Command, { most: read, spend, also }: Reading): Command {
   return of
     .option('--agents <n>', `agents that are registered and not gone${also}`, read)
     .option('--tasks <n>', `tasks that are not over${also}`, read)
-    .option('--requests <n>', `requests a second, in each process${also}`, read);
+    .option('--signals <n>', `signals a minute, in each process${also}`, read)
+    .option('--requests <n>', `requests a second, in each process${also}`, read)
+    .option('--spend <usd>', `what its work may cost in a month, in US dollars${also}`, spend);
 }

@@ -1,23 +1,25 @@
 /** What the commands on tenants do. */
 import type { Tenant } from '../../client/tenants';
-import { ago, bold, CALL, type Context, dim, print, printJson, printTable, said } from '../terminal';
+import { ago, bold, CALL, type Context, dim, print, printJson, printTable, said, usd } from '../terminal';
 
 /** Lists tenants. */
 export async function list({ client, json }: Context): Promise<void> {
   const page = await client.tenants.list({ limit: 1_000 });
   if (json) return printJson(page);
   printTable(
-    ['TENANT', 'AGENTS', 'TASKS', 'REQUESTS/S', 'CREATED', 'BY', 'REASON'],
+    ['TENANT', 'AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH', 'CREATED', 'BY', 'REASON'],
     page.value.map(({ name, limits, created_at, by, reason }) => [
       bold(said(name)),
       shown(limits.agents),
       shown(limits.tasks),
+      shown(limits.signals_per_minute),
       shown(limits.requests_per_second),
+      money(limits.spend_micro_usd),
       created_at === undefined ? '–' : ago(created_at),
       said(by ?? '–'),
       said(reason ?? '–'),
     ]),
-    ['AGENTS', 'TASKS', 'REQUESTS/S'],
+    ['AGENTS', 'TASKS', 'SIGNALS/MIN', 'REQUESTS/S', 'SPEND/MONTH'],
     'No tenant was created.',
   );
   if (page.nextLink !== undefined) print(dim(`There are more: \`${CALL} tenant list --json\` shows how.`));
@@ -37,7 +39,9 @@ export async function show({ client, json }: Context, { name }: ShowInput): Prom
     [
       ['agents', shown(found.limits.agents), shown(found.has?.agents)],
       ['tasks that are not over', shown(found.limits.tasks), shown(found.has?.tasks)],
+      ['signals a minute, in each process', shown(found.limits.signals_per_minute), '–'],
       ['requests a second, in each process', shown(found.limits.requests_per_second), '–'],
+      ['spend in a month', money(found.limits.spend_micro_usd), '–'],
     ],
     ['MOST', 'HAS'],
     '',
@@ -54,7 +58,9 @@ export interface LimitInput<T extends number | 'none'> {
   readonly name: string;
   readonly agents?: T;
   readonly tasks?: T;
+  readonly signals?: T;
   readonly requests?: T;
+  readonly spend?: T;
   readonly reason: string;
 }
 
@@ -77,16 +83,28 @@ export async function limit({ client, json }: Context, input: LimitInput<number 
   const all = [
     `${shown(limits.agents)} agents`,
     `${shown(limits.tasks)} tasks`,
+    `${shown(limits.signals_per_minute)} signals a minute`,
     `${shown(limits.requests_per_second)} requests a second`,
+    `${money(limits.spend_micro_usd)} to spend in a month`,
   ];
   print(`${bold(said(name))} may have ${all.join(', ')}: here now, everywhere within a second.`);
 }
 
 /** The limits in what was given, each as `read` has it. */
 function limitsIn<T extends number | 'none', U>(input: LimitInput<T>, read: (most: T | undefined) => U) {
-  return { agents: read(input.agents), tasks: read(input.tasks), requests_per_second: read(input.requests) };
+  return {
+    agents: read(input.agents),
+    tasks: read(input.tasks),
+    signals_per_minute: read(input.signals),
+    requests_per_second: read(input.requests),
+    spend_micro_usd: read(input.spend),
+  };
 }
 
 function shown(value: number | undefined): string {
   return value === undefined ? 'any' : String(value);
+}
+
+function money(value: number | undefined): string {
+  return value === undefined ? 'any' : usd(value);
 }

@@ -1,6 +1,6 @@
 /** `/v1/budgets`: what work may cost, what is reserved for it and what was spent. */
 import { z } from 'zod';
-import { BUDGET_PERIODS, BUDGETED, MAX_BUDGET, MAX_BUDGET_REASON } from '../../domain/budgets/budget';
+import { BUDGET_PERIODS, BUDGETED, MAX_BUDGET, MAX_BUDGET_REASON, OWN_BUDGETED } from '../../domain/budgets/budget';
 import { At, CommandOf, Count, Id, List, MicroUsd, Paged, Text } from '../common';
 import { contract } from '../route';
 import { BUDGETS_REFUSALS } from './problems';
@@ -12,9 +12,16 @@ const tag = {
   refusals: BUDGETS_REFUSALS,
 };
 
+const name = Id.meta({ description: 'Its name or id; of `tenant` the own one' });
+const OwnThing = z.object({
+  kind: z.enum(OWN_BUDGETED).meta({ description: 'Whether `name` is the tenant, a pool, a type of agent or an agent' }),
+  name,
+});
 const Thing = z.object({
-  kind: z.enum(BUDGETED).meta({ description: 'Whether `name` is the tenant, a pool, a type of agent or an agent' }),
-  name: Id.meta({ description: 'Its name or id; of `tenant` the own one' }),
+  kind: z.enum(BUDGETED).meta({
+    description: '`platform` is what the platform lets the tenant spend in a month: a limit of the tenant',
+  }),
+  name,
 });
 const reason = Text(MAX_BUDGET_REASON).meta({ description: 'It stands on the receipt' });
 /** What may lie below 0, or above every limit. */
@@ -85,7 +92,7 @@ export const budgets = contract({
     summary: 'Say what something may cost',
     description:
       'From then on an award that would take more is not made: its task waits, and `why` says so. A task of which nobody knows what it costs gets no award under a budget. What is under way when the budget is set is not counted; a limit below what is reserved takes nothing back.',
-    params: Thing,
+    params: OwnThing,
     body: z.strictObject({
       limit_micro_usd: z.int().min(0).max(MAX_BUDGET),
       period: z.enum(BUDGET_PERIODS).default('total').meta({
@@ -106,7 +113,7 @@ export const budgets = contract({
     refuses: [],
     summary: 'Take a budget away',
     description: 'It may cost anything again; what was counted in it is forgotten.',
-    params: Thing,
+    params: OwnThing,
     body: z.strictObject({ reason }),
     answer: CommandOf({}),
     answers: 'It has none',

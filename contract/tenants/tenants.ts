@@ -15,7 +15,10 @@ const tag = {
 const SAYS: Readonly<Record<Limited, string>> = {
   agents: 'Agents that are registered and not gone',
   tasks: 'Tasks that are not over: those that wait, and those that are in somebody’s hands',
+  signals_per_minute: 'Signals, in each process; a request that would bring more is refused as a whole',
   requests_per_second: 'Requests, in each process; no more than the host lets any tenant send',
+  spend_micro_usd:
+    'What its work may cost in a month of the calendar in UTC, in millionths of a US dollar: a budget of the kind `platform`',
 };
 
 /** One field for each limit. */

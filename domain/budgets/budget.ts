@@ -14,7 +14,10 @@ import { isText, textRule } from '../kernel/text';
 import { earliest, type Time } from '../kernel/time';
 import * as ledger from './ledger';
 
-export const BUDGETED = ['tenant', 'pool', 'agent_type', 'agent'] as const;
+/** Whose budgets a tenant sets itself. */
+export const OWN_BUDGETED = ['tenant', 'pool', 'agent_type', 'agent'] as const;
+/** `platform`: what the platform lets the tenant spend. */
+export const BUDGETED = ['platform', ...OWN_BUDGETED] as const;
 export type Budgeted = (typeof BUDGETED)[number];
 /** For how long a limit holds: for ever, or for each day or month of the calendar in UTC, in which it is spent anew. */
 export const BUDGET_PERIODS = ['total', 'day', 'month'] as const;
@@ -35,10 +38,15 @@ const REPORTED_PART = 0.1;
 
 // --------------------------------------------------------------------------------------------------------- events
 
-/** `tenant` is called by the tenant's name, the others by their names or ids. */
+/** `platform` and `tenant` are called by the tenant's name, the others by their names or ids. */
 export interface BudgetedThing {
   readonly kind: Budgeted;
   readonly name: string;
+}
+
+/** One for which a tenant sets a budget itself. */
+export interface OwnThing extends BudgetedThing {
+  readonly kind: (typeof OWN_BUDGETED)[number];
 }
 
 /** One award. */
@@ -199,7 +207,7 @@ export function reservationOf({ reservations }: BudgetState, task: string): Rese
  * period, which begins with nothing spent. A limit below what is reserved takes nothing back: nothing new is awarded.
  */
 export function setBudget(
-  thing: BudgetedThing,
+  thing: OwnThing,
   { limit, period }: { readonly limit: number; readonly period: BudgetPeriod },
   { tenant, id: by }: { readonly tenant: string; readonly id: string },
   reason: string,
@@ -218,13 +226,33 @@ export function setBudget(
 }
 
 /** Removes a budget; nothing happens where there is none. What is reserved in others stays. */
-export function removeBudget(thing: BudgetedThing, by: string, reason: string): Decision<BudgetState, BudgetEvent> {
+export function removeBudget(thing: OwnThing, by: string, reason: string): Decision<BudgetState, BudgetEvent> {
   return (state) => {
     const wrong = reasonProblem(reason);
     if (wrong !== undefined) return wrong;
     return own(state.budgets, budgetKey(thing)) === undefined
       ? []
       : [{ type: 'BudgetRemoved', v: 1, data: { ...thing, by, reason } }];
+  };
+}
+
+/** The budget of a tenant that the platform sets. */
+export function allowanceOf(tenant: string): BudgetedThing {
+  return { kind: 'platform', name: tenant };
+}
+
+/** What the platform lets a tenant spend in a month; undefined: anything. The same again changes nothing. */
+export function letSpend(
+  tenant: string,
+  limit: number | undefined,
+  { by, reason }: { readonly by: string; readonly reason: string },
+): Decision<BudgetState, BudgetEvent> {
+  return ({ budgets }) => {
+    const thing = allowanceOf(tenant);
+    if (own(budgets, budgetKey(thing))?.limit === limit) return [];
+    return limit === undefined
+      ? [{ type: 'BudgetRemoved', v: 1, data: { ...thing, by, reason } }]
+      : [{ type: 'BudgetSet', v: 1, data: { ...thing, limit, period: 'month', by, reason } }];
   };
 }
 
@@ -259,7 +287,7 @@ export function reserveBudget(request: ReservationRequest, now: Time): Decision<
       const again = { ...asked, estimate: held.estimate, amount: held.amount, charges, part_of };
       return [{ type: 'BudgetReserved', v: 1, data: again }];
     }
-    const names = { tenant, pool, agent_type, agent };
+    const names = { platform: tenant, tenant, pool, agent_type, agent };
     const concerned = BUDGETED.map((kind) => budgetKey({ kind, name: names[kind] })).filter(
       (budget) => own(state.budgets, budget) !== undefined,
     );
@@ -378,7 +406,7 @@ function named({ task, award, agent }: ReservedAward): ReservedAward {
 
 function said(budget: string): string {
   const [kind = '', name = ''] = budget.split(' ');
-  return `${kind.replaceAll('_', ' ')} ${name}`;
+  return kind === 'platform' ? `what the platform lets ${name} spend` : `${kind.replaceAll('_', ' ')} ${name}`;
 }
 
 function exceeded({ of, limit, left }: ledger.Shortage, amount: number): Rejection {

@@ -12,7 +12,7 @@ import { PLATFORM } from '../stops/stop';
 /** Tenants that are there without being created: whoever runs a colony alone needs no other, and somebody creates. */
 export const GIVEN_TENANTS: ReadonlySet<string> = new Set(['default', PLATFORM]);
 
-export const LIMITED = ['agents', 'tasks', 'requests_per_second'] as const;
+export const LIMITED = ['agents', 'tasks', 'signals_per_minute', 'requests_per_second', 'spend_micro_usd'] as const;
 export type Limited = (typeof LIMITED)[number];
 
 /** How much of everything; what is left out has no limit of the tenant's own. */
@@ -146,12 +146,26 @@ export function notCreated(tenant: string, { created }: TenantState): Rejection 
       );
 }
 
+/** The code of what is refused because the tenant has as much as it may. */
+export const TENANT_LIMIT = 'tenant-limit';
+
 /** What is refused to a tenant that has as much as it may. */
 export function beyondLimit(tenant: string, of: Limited, most: number, has: number): Rejection {
   return refuse(
-    'tenant-limit',
+    TENANT_LIMIT,
     `the tenant ${tenant} may have ${most} ${NAMES[of]} and has ${has}: wait until it has fewer, or ask people of the tenant ${PLATFORM} for more`,
     { limit: of, most, has },
+  );
+}
+
+/** What is refused to a tenant that would get beyond a limit of what may come in a time; `seconds`: until it may. */
+export function beyondPace(tenant: string, of: Limited, most: number, seconds: number): Rejection {
+  const retry = Number.isFinite(seconds) ? { retryAfterSeconds: Math.ceil(seconds) } : {};
+  const then = Number.isFinite(seconds) ? `again in ${Math.ceil(seconds)} s` : 'fewer at once';
+  return refuse(
+    TENANT_LIMIT,
+    `the tenant ${tenant} may have ${most} ${NAMES[of]}: send ${then}, or ask people of the tenant ${PLATFORM} for more`,
+    { limit: of, most, ...retry },
   );
 }
 
@@ -159,11 +173,19 @@ export function beyondLimit(tenant: string, of: Limited, most: number, has: numb
 export const NAMES: Readonly<Record<Limited, string>> = {
   agents: 'agents',
   tasks: 'tasks that are not over',
+  signals_per_minute: 'signals a minute',
   requests_per_second: 'requests a second',
+  spend_micro_usd: 'micro-USD to spend in a month',
 };
 
 /** The least that a limit can be: who may send nothing at all is stopped. */
-const LEAST: Readonly<Record<Limited, number>> = { agents: 0, tasks: 0, requests_per_second: 1 };
+const LEAST: Readonly<Record<Limited, number>> = {
+  agents: 0,
+  tasks: 0,
+  signals_per_minute: 0,
+  requests_per_second: 1,
+  spend_micro_usd: 0,
+};
 
 function changed(limits: TenantLimits, changes: LimitChanges): TenantLimits {
   const all = LIMITED.map((of) => [of, changes[of] === undefined ? limits[of] : changes[of]] as const);

@@ -1,6 +1,12 @@
 /** The whole under a run of commands, with what must hold of it at every moment. */
 import type { Append } from '../../app/engine/ports';
-import { budgetDecider, type BudgetState, budgetStream, reserveBudget } from '../../domain/budgets/budget';
+import {
+  budgetDecider,
+  type BudgetState,
+  budgetStream,
+  type OwnThing,
+  reserveBudget,
+} from '../../domain/budgets/budget';
 import { Rejection } from '../../domain/kernel/decider';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
 import { secondsBetween } from '../../domain/kernel/time';
@@ -388,7 +394,7 @@ export class Run extends ModelRun {
   private async finish(): Promise<void> {
     this.mute.clear();
     for (const { kind, name } of Object.values(this.ledger().budgets))
-      await this.on(0).colony.budgets.remove(PERSON, { kind, name }, 'no more');
+      await this.on(0).colony.budgets.remove(PERSON, { kind, name } as OwnThing, 'no more');
     await this.on(0).colony.agents.register(as('zed'), 'zed', profile({ capabilities: { x: 1, y: 1 }, capacity: 50 }));
     for (let round = 0; round < 60 && this.tasks().some(({ state }) => isAlive(state)); round += 1) {
       await this.settle();

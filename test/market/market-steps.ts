@@ -1,5 +1,5 @@
 /** What agents and requesters may ask of the market, and what may befall it meanwhile. */
-import type { BudgetedThing } from '../../domain/budgets/budget';
+import type { OwnThing } from '../../domain/budgets/budget';
 import type { TaskSpec, TaskState } from '../../domain/market/task';
 import type { Mishap } from '../support/stage';
 
@@ -50,7 +50,7 @@ export type Command =
     }
   | { readonly do: 'hand-off'; readonly task: Which; readonly who: Who; readonly agent: string }
   | { readonly do: 'cancel' | 'redrive'; readonly task: Which }
-  | { readonly do: 'budget'; readonly whose: BudgetedThing; readonly limit: number };
+  | { readonly do: 'budget'; readonly whose: OwnThing; readonly limit: number };
 
 export type Step =
   | (Command & How)

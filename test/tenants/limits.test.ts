@@ -183,6 +183,62 @@ test('a dead task is brought back only where there is room', async () => {
   expect(counts([await stage.colony.tasks.redrive(by('contoso'), 't1')])).toBe(1);
 });
 
+test('signals are counted by the minute: what is more is refused as a whole, and comes through when it may', async () => {
+  await begin();
+  await create('contoso', { signals_per_minute: 10 });
+  const emit = (count: number, tenant = 'contoso') =>
+    stage.colony.signals.emit(
+      by(tenant),
+      Array.from({ length: count }, (_, i) => ({
+        type: 'threat_detected',
+        location: `place/${i}`,
+        strength: 1,
+        decay_rate: 0.1,
+      })),
+    );
+  const burst = await Promise.all(Array.from({ length: 8 }, () => emit(3)));
+  expect(burst.map(counts)).toEqual([3, 3, 3, 0, 0, 0, 0, 0]);
+  const [refused] = await emit(2);
+  expect(refused).toMatchObject({
+    rejection: { code: 'tenant-limit', details: { limit: 'signals_per_minute', most: 10 } },
+  });
+  expect(counts(await emit(1))).toBe(1);
+  expect(counts(await emit(20, 'fabrikam'))).toBe(20);
+  stage.clock.time += 61_000;
+  expect(counts(await emit(10))).toBe(10);
+  // What is more than a minute takes is never to be sent at once.
+  const [never] = await emit(11);
+  expect(never).toMatchObject({ rejection: { message: expect.stringContaining('send fewer at once') } });
+  expect(stage.log().filter(({ stream }) => stream.startsWith('contoso/trail/')).length).toBeGreaterThan(0);
+});
+
+test('what the platform lets a tenant spend is a budget that the tenant can not change', async () => {
+  await begin();
+  await create('contoso', { spend_micro_usd: 30 });
+  await register('contoso', 'ann');
+  const money = { estimated_cost_micro_usd: 20 };
+  await stage.colony.agents.register(by('contoso'), 'bob', profile({ presence_seconds: 86_400, capacity: 9 }));
+  await Promise.all(Array.from({ length: 5 }, (_, i) => post('contoso', `t${i}`, stage.colony, money)));
+  await stage.settled();
+  const ledger = async () => (await stage.colony.budgets.load('contoso')).state.budgets['platform contoso'];
+  // Twenty and a fifth more, once.
+  expect(await ledger()).toMatchObject({ limit: 30, reserved: 24, period: 'month', reason: 'a customer' });
+  const statuses = async () =>
+    await Promise.all(
+      [0, 1, 2, 3, 4].map(async (i) => (await stage.colony.tasks.load('contoso', `t${i}`)).state.status),
+    );
+  expect((await statuses()).filter((status) => status === 'awarded')).toHaveLength(1);
+  await limit('contoso', { spend_micro_usd: 60 });
+  await stage.colony.market.sweep();
+  await stage.settled();
+  expect(await ledger()).toMatchObject({ limit: 60, reserved: 48, reason: 'as agreed' });
+  await limit('contoso', { spend_micro_usd: null });
+  await stage.colony.market.sweep();
+  await stage.settled();
+  expect(await ledger()).toBeUndefined();
+  expect((await statuses()).filter((status) => status === 'awarded')).toHaveLength(5);
+});
+
 describe('a closed house', () => {
   test('stores nothing of a tenant that was not created, by any door, and lets it in once it was', async () => {
     await begin(1, { tenants: { closed: true } });

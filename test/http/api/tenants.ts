@@ -1,7 +1,7 @@
 /** Tenants: created, limited and shown, over HTTP. */
 import { eventually } from '../../support/eventually';
 import { items } from '../support';
-import { events, ok, post, slug, tenant } from './world';
+import { agent, events, ok, post, read, slug, tenant } from './world';
 
 describe('tenants', () => {
   const platform = tenant('platform');
@@ -81,17 +81,45 @@ describe('tenants', () => {
       has: 3,
       detail: expect.stringContaining('ask people of the tenant platform for more'),
     });
-    const agent = (id: string) => api(`/v1/agents/${id}`, { method: 'PUT', as: id, json: { agent_type: 'clerk' } });
-    await ok(agent('ann'));
-    expect(slug(await agent('bob'))).toBe('409 tenant-limit');
+    const registered = (id: string) =>
+      api(`/v1/agents/${id}`, { method: 'PUT', as: id, json: { agent_type: 'clerk' } });
+    await ok(registered('ann'));
+    expect(slug(await registered('bob'))).toBe('409 tenant-limit');
     expect(slug(await api('/v1/agents/deploy', { json: { agent_type: 'finance.reconciliation' } }))).toBe(
       '409 tenant-limit',
     );
     // Reading, and working on what is there, go on.
-    await ok(agent('ann'));
+    await ok(registered('ann'));
     await ok(api('/v1/tasks/a/cancel', { json: {} }));
     await ok(api('/v1/tasks', { json: one('f') }));
     await post(tenant('not-full'), { id: 'a' });
+  });
+
+  test('signals beyond a minute are refused as a whole; what may be spent is a budget that the tenant sees', async () => {
+    const api = tenant('chatty');
+    await ok(put('chatty', { limits: { signals_per_minute: 3, spend_micro_usd: 10 }, reason: 'a customer' }));
+    const signal = { type: 'threat_detected', strength: 1, location: 'a', decay_rate: 0.1 };
+    await ok(api('/v1/signals', { json: { signals: [signal, signal] } }));
+    const refused = items<{ problem?: { status: number } }>(
+      await ok(api('/v1/signals', { json: { signals: [signal, signal] } })),
+    );
+    expect(refused.map(({ problem }) => problem?.status)).toEqual([409, 409]);
+    await ok(api('/v1/signals', { json: signal }));
+    const last = await api('/v1/signals', { json: signal });
+    expect(slug(last)).toBe('409 tenant-limit');
+    expect(last.body).toMatchObject({ limit: 'signals_per_minute', most: 3, retryAfterSeconds: expect.any(Number) });
+    expect(Number(last.headers['retry-after'])).toBeGreaterThan(0);
+    await agent(api, 'ada').register();
+    await post(api, { id: 'dear', estimated_cost_micro_usd: 100 });
+    await eventually(async () => (await read(api, 'dear')).why?.code === 'over-budget');
+    expect((await read(api, 'dear')).why.text).toContain('what the platform lets chatty spend');
+    expect((await ok(api('/v1/budgets'))).body.value).toMatchObject([
+      { kind: 'platform', name: 'chatty', limit_micro_usd: 10, period: 'month', reason: 'a customer' },
+    ]);
+    const json = { limit_micro_usd: 1_000, reason: 'more' };
+    expect(slug(await api('/v1/budgets/platform/chatty', { method: 'PUT', json }))).toBe('400 invalid-request');
+    await ok(limit('chatty', { spend_micro_usd: 1_000 }));
+    expect(await agent(api, 'ada').awarded('dear')).toBeGreaterThan(0);
   });
 
   test('whoever asks too often is told for how long to wait, and whose limit that is', async () => {

@@ -22,6 +22,7 @@ module.exports = {
     'tenants',
     'policy',
     'identity',
+    'personal',
     'signals',
     'repository',
     'notices',

@@ -16,6 +16,7 @@ import { marketModule, type MarketOptions } from './market/module';
 import { noticesModule } from './notices/module';
 import { operationModule } from './operation/module';
 import { oversightModule } from './oversight/module';
+import { personalModule } from './personal/module';
 import { policyModule } from './policy/module';
 import { repositoryModule } from './repository/module';
 import { signalsModule } from './signals/module';
@@ -48,6 +49,7 @@ function compose(ports: Ports, options: ColonyOptions) {
   const tenants = tenantsModule(engine, options.tenants);
   const policy = policyModule(engine);
   const identity = identityModule(engine, options.identity ?? ALONE());
+  const personal = personalModule(engine);
   const signals = signalsModule(engine, tenants.services);
   const repository = repositoryModule(engine);
   const notices = noticesModule(engine);
@@ -73,13 +75,15 @@ function compose(ports: Ports, options: ColonyOptions) {
   const audit = auditModule(engine, options.publicUrl);
   const operation = operationModule(engine, market.services, options.admission === true);
   const named = {
-    ...{ stops, tenants, policy, identity, signals, repository, notices, budgets, market, oversight, audit, operation },
+    ...{ stops, tenants, policy, identity, personal, signals, repository, notices },
+    ...{ budgets, market, oversight, audit, operation },
   };
   const services = {
     ...stops.services,
     ...tenants.services,
     ...policy.services,
     ...identity.services,
+    ...personal.services,
     ...signals.services,
     ...repository.services,
     ...notices.services,

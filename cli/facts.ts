@@ -17,6 +17,7 @@ import type { ApprovalEvent } from '../domain/oversight/approval';
 import type { CorrectionEvent } from '../domain/oversight/correction';
 import type { OversightEvent } from '../domain/oversight/oversight';
 import type { RoundEvent } from '../domain/oversight/round';
+import type { SubjectEvent } from '../domain/personal/subject';
 import type { RolloutEvent } from '../domain/policy/rollout';
 import type { AgentTypeEvent } from '../domain/repository/agent-template';
 import type { ToolEvent } from '../domain/repository/tool';
@@ -41,6 +42,7 @@ type Known =
   | RolloutEvent
   | BudgetEvent
   | TenantEvent
+  | SubjectEvent
   | PoolEvent
   | ChannelEvent
   | DeliveryEvent
@@ -184,6 +186,9 @@ const FACTS: { readonly [T in Known['type']]: (data: DataOf<T>) => string } = {
   StopLiftAgreed: ({ kind, name, by: who, reason }) => `${kind} ${name}, first by ${who}: ${reason}`,
   StopLifted: ({ kind, name, by: who, with: other, reason }) =>
     `${kind} ${name} by ${who}${other === undefined ? '' : ` and ${other}`}: ${reason}`,
+  PersonalDataRead: ({ by: who, of, values, award, purpose }) =>
+    `${count(values, 'value')} of ${of} by ${who}${award === undefined ? '' : `, who works on it under award ${award}`}${purpose === undefined ? '' : `: ${purpose}`}`,
+  SubjectErased: ({ by: who, reason }) => `by ${who}: ${reason}`,
   BudgetSet: ({ kind, name, limit, period, by: who, reason }) =>
     `${kind} ${name}: ${usd(limit)}${period === 'total' ? '' : ` a ${period}`}, by ${who}: ${reason}`,
   BudgetRemoved: ({ kind, name, by: who, reason }) => `${kind} ${name} by ${who}: ${reason}`,

@@ -5,7 +5,7 @@ import type {
   ActionSummary as ActionSummarySchema,
 } from '../contract/oversight/actions';
 import type { AnswerOf, BodyOf, QueryOf, Shown } from '../contract/route';
-import { type AsOf, type CommandOptions, PAGE, type ReadOptions, type Session } from './session';
+import { type AsOf, type CommandOptions, type Opening, PAGE, type ReadOptions, type Session } from './session';
 
 export type ActionInput = BodyOf<typeof actions.propose>;
 export type ActionFilter = QueryOf<typeof actions.list>;
@@ -33,8 +33,8 @@ export class ActionsApi {
     return this.session.items<typeof actions.list>('GET /v1/actions', { query: { limit: PAGE, ...filter } }, options);
   }
 
-  get(id: string, { asOf, ...options }: AsOf = {}): Promise<Action> {
-    const request = { params: { action_id: id }, query: { asOf } };
+  get(id: string, { asOf, personal, purpose, ...options }: AsOf & Opening = {}): Promise<Action> {
+    const request = { params: { action_id: id }, query: { asOf, personal, purpose } };
     return this.session.call<typeof actions.get>('GET /v1/actions/{action_id}', request, options);
   }
 

@@ -7,7 +7,7 @@ import type {
   BulkAnswer as BulkAnswerSchema,
 } from '../contract/oversight/approvals';
 import type { AnswerOf, BodyOf, QueryOf, Sent, Shown } from '../contract/route';
-import { type AsOf, type CommandOptions, PAGE, type ReadOptions, type Session } from './session';
+import { type AsOf, type CommandOptions, type Opening, PAGE, type ReadOptions, type Session } from './session';
 
 /** `list` shows what is waiting when neither a status nor an outcome is given. */
 export type ApprovalFilter = QueryOf<typeof approvals.list>;
@@ -39,8 +39,8 @@ export class ApprovalsApi {
     return this.session.items<typeof approvals.list>('GET /v1/approvals', request, options);
   }
 
-  get(id: string, { asOf, ...options }: AsOf = {}): Promise<Approval> {
-    const request = { params: { approval_id: id }, query: { asOf } };
+  get(id: string, { asOf, personal, purpose, ...options }: AsOf & Opening = {}): Promise<Approval> {
+    const request = { params: { approval_id: id }, query: { asOf, personal, purpose } };
     return this.session.call<typeof approvals.get>('GET /v1/approvals/{approval_id}', request, options);
   }
 

@@ -19,6 +19,7 @@ import { GatewayApi } from './gateway';
 import { IdentityApi } from './identity';
 import { type Health, OperationApi, type Status } from './operation';
 import { OversightApi } from './oversight';
+import { PersonalApi } from './personal';
 import { PolicyApi } from './policy';
 import { PausesApi, PoolsApi } from './pools';
 import { type CausalChain, ReceiptsApi } from './receipts';
@@ -53,6 +54,7 @@ export {
   type TransportStream,
 } from './transport';
 export type { Commit, Followed, FollowOptions, ReceiptFilter } from './follow';
+export { personalValue } from './personal';
 export type * from './actions';
 export type * from './agents';
 export type * from './approvals';
@@ -119,6 +121,7 @@ export class Formicary {
   readonly tenants: TenantsApi;
   readonly policy: PolicyApi;
   readonly budgets: BudgetsApi;
+  readonly personal: PersonalApi;
   readonly receipts: ReceiptsApi;
   readonly checkpoints: CheckpointsApi;
   readonly rounds: RoundsApi;
@@ -163,6 +166,7 @@ export class Formicary {
     this.tenants = new TenantsApi(this.session);
     this.policy = new PolicyApi(this.session);
     this.budgets = new BudgetsApi(this.session);
+    this.personal = new PersonalApi(this.session);
     this.receipts = new ReceiptsApi(this.session);
     this.checkpoints = new CheckpointsApi(this.session);
     this.rounds = new RoundsApi(this.session);

@@ -52,6 +52,14 @@ export interface AsOf extends ReadOptions {
   readonly asOf?: string;
 }
 
+/** A read whose answer may hold personal data. */
+export interface Opening {
+  /** Opens it, for whoever may read it; that leaves a receipt. Sealed without. */
+  readonly personal?: 'open';
+  /** What it is read for; needed but by an agent that works on it. */
+  readonly purpose?: string;
+}
+
 /** The host refused, failed, or could not be reached. The message says what to do. */
 export class FormicaryError extends Error {
   override readonly name = 'FormicaryError';

@@ -10,7 +10,15 @@ import type {
   Why,
 } from '../contract/market/tasks';
 import type { AnswerOf, BodyOf, QueryOf, Sent, Shown } from '../contract/route';
-import { type AsOf, type CommandOptions, type ItemOf, PAGE, type ReadOptions, type Session } from './session';
+import {
+  type AsOf,
+  type CommandOptions,
+  type ItemOf,
+  type Opening,
+  PAGE,
+  type ReadOptions,
+  type Session,
+} from './session';
 
 export type TaskInput = Sent<typeof TaskInputSchema>;
 /** Who holds the task under which award; the agent is the caller when left out. */
@@ -47,8 +55,9 @@ export class TasksApi {
     return this.session.items<typeof tasks.list>('GET /v1/tasks', { query: { limit: PAGE, ...filter } }, options);
   }
 
-  get(id: string, { asOf, ...options }: AsOf = {}): Promise<Task> {
-    return this.session.call<typeof tasks.get>('GET /v1/tasks/{id}', { params: { id }, query: { asOf } }, options);
+  get(id: string, { asOf, personal, purpose, ...options }: AsOf & Opening = {}): Promise<Task> {
+    const request = { params: { id }, query: { asOf, personal, purpose } };
+    return this.session.call<typeof tasks.get>('GET /v1/tasks/{id}', request, options);
   }
 
   /** Every agent that has the capability which the task asks for first, and what is in its way. */
@@ -131,8 +140,8 @@ export class TasksApi {
   }
 
   /** A large payload or result: `payload_ref` or `result_ref` of the task. */
-  blob(id: string, reference: string, options?: ReadOptions): Promise<unknown> {
-    const request = { params: { id, reference } };
+  blob(id: string, reference: string, { personal, purpose, ...options }: ReadOptions & Opening = {}): Promise<unknown> {
+    const request = { params: { id, reference }, query: { personal, purpose } };
     return this.session.call<typeof tasks.blob>('GET /v1/tasks/{id}/blobs/{reference}', request, options);
   }
 }

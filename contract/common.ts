@@ -4,6 +4,7 @@ import { MAX_COST } from '../domain/budgets/budget';
 import { ID_PATTERN } from '../domain/kernel/ids';
 import { type NumberRange, readNumber } from '../domain/kernel/number';
 import { readTime } from '../domain/kernel/time';
+import { MAX_PERSONAL_REASON } from '../domain/personal/subject';
 import { isLocation } from '../domain/signals/trail';
 
 // ------------------------------------------------------------------------------------------------- what is sent
@@ -121,6 +122,15 @@ export const OwnId = Id.optional().meta({
 export const ById = z.object({ id: Id });
 /** A read of the past. */
 export const AsOf = z.object({ asOf: Timestamp.optional() });
+
+/** Of a read whose answer may hold personal data. */
+export const OPENING = {
+  personal: z.literal('open').optional().meta({
+    description:
+      'Opens the personal data in the answer, which leaves a receipt; sealed without. An agent opens what it works on; else it takes the level `critical` and a `purpose`',
+  }),
+  purpose: Text(MAX_PERSONAL_REASON).optional().meta({ description: 'What personal data is read for' }),
+};
 
 // --------------------------------------------------------------------------------------------- what is answered
 

@@ -45,6 +45,7 @@ export const COMMON_REFUSALS = refusals('Common', [
     'tenant-limit',
     'the tenant … may have … … and has …: wait until it has fewer, or ask people of the tenant platform for more',
   ],
+  [409, 'subject-erased', '… was erased: nothing is stored about them any more under that name'],
   [412, 'version-mismatch', 'it has changed since: read it again'],
   [422, 'id-reserved', 'ids that begin with `system:` are made here: choose another one'],
   [
@@ -52,9 +53,15 @@ export const COMMON_REFUSALS = refusals('Common', [
     'idempotency-key-reused',
     'this Idempotency-Key came before with another request: use a new key for a new request',
   ],
+  [422, 'purpose-missing', 'say what for: give purpose, it stands on the receipt'],
   [422, 'reason-invalid', 'reason must be a text of 1 to 1,000 characters'],
   [422, 'too-large', 'the receipt would be larger than … bytes: send less, or a reference'],
   [503, 'feed-lost', 'nothing was heard of the other processes for a while: ask another process, or again later'],
+  [
+    503,
+    'personal-unavailable',
+    'this host has no key for personal data: FORMICARY_PERSONAL_KEY gives it one; nothing was stored',
+  ],
   [503, 'policy-unavailable', 'the policy in force could not be loaded here: ask another process, or again later'],
   [503, 'store-busy', 'the store has more to do than it can: try again after `Retry-After`'],
   [503, 'store-unavailable', "the store can't be reached: try again, with the same `Idempotency-Key`"],

@@ -81,6 +81,12 @@ export interface RouteSpec {
   readonly cost?: (body: never) => number;
   /** False where a change is not of one resource with one version: If-Match is refused there, and true elsewhere. */
   readonly conditional?: boolean;
+  /**
+   * Personal data in the answer: of which stream it is, by its category and the parameter that names its id, so that
+   * `personal=open` opens it (`OPENING` is then part of the query); or `stored`, where it goes out sealed as it lies in
+   * the log, since hashes are over that. Masked everywhere else.
+   */
+  readonly personal?: { readonly of: string; readonly named: string } | 'stored';
   readonly example: Example;
 }
 

@@ -5,6 +5,7 @@ import { identityAggregates } from './identity/aggregates';
 import { marketAggregates } from './market/aggregates';
 import { noticesAggregates } from './notices/aggregates';
 import { oversightAggregates } from './oversight/aggregates';
+import { personalAggregates } from './personal/aggregates';
 import { policyAggregates } from './policy/aggregates';
 import { repositoryAggregates } from './repository/aggregates';
 import { signalsAggregates } from './signals/aggregates';
@@ -23,4 +24,5 @@ export const AGGREGATES = [
   ...policyAggregates,
   ...budgetsAggregates,
   ...tenantsAggregates,
+  ...personalAggregates,
 ] as const;

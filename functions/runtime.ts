@@ -258,6 +258,9 @@ setEdge({
   async claim(claim) {
     return await (await runtime()).colony.keys.claim(claim);
   },
+  async personal() {
+    return (await runtime()).colony.personal;
+  },
   onRequest(info) {
     opened?.metrics.request(info);
     const { principal, ...request } = info;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { SmtpMail } from '../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
+import { AesKeyWrap } from '../adapters/personal/key-wrap';
 import { FolderAnchor, GitAnchor } from '../adapters/receipts/anchors';
 import { Ed25519LogSigner } from '../adapters/receipts/signer';
 import { Colony, type ColonyOptions } from '../app/colony';
@@ -10,6 +11,7 @@ import { SteadyClock, systemClock } from '../app/engine/clock';
 import { ModuleError } from '../app/engine/further';
 import type { Anchor, Clock, LogSigner, StorePorts } from '../app/engine/ports';
 import type { Issuers } from '../app/engine/ports-issuers';
+import type { KeyWrap } from '../app/engine/ports-personal';
 import type { Policy } from '../app/engine/ports-policy';
 import { startRecording, stopRecording } from '../app/engine/telemetry';
 import { type Logger, openLog } from '../app/operation/log';
@@ -101,6 +103,12 @@ async function logSignerOf({ logKey, azure, data }: Settings): Promise<LogSigner
   return key === undefined ? undefined : new Ed25519LogSigner(key);
 }
 
+/** What wraps the keys of subjects: nothing where processes share a store and were given no key. */
+async function keyWrapOf({ personalKey, azure, data }: Settings): Promise<KeyWrap | undefined> {
+  const key = personalKey ?? (azure === undefined ? (await embedded()).personalKeyIn(data) : undefined);
+  return key === undefined ? undefined : new AesKeyWrap(key);
+}
+
 function anchorsOf({ anchors: { folder, git } }: Settings): readonly Anchor[] {
   return [
     ...(folder === undefined ? [] : [new FolderAnchor(folder)]),
@@ -132,6 +140,7 @@ export async function openColony(
         ...stores,
         logSigner: await logSignerOf(settings),
         anchors: anchorsOf(settings),
+        keyWrap: await keyWrapOf(settings),
         close,
         outbound,
         policy,

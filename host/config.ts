@@ -26,6 +26,10 @@ const above0 = z.string().transform((given, context) => {
 });
 const text = z.string();
 const secret = text.min(MIN_SECRET, `give at least ${MIN_SECRET} characters, drawn at random`);
+const bytes32 = text.regex(
+  /^[A-Za-z0-9+/]{43}=$/,
+  'give 32 bytes, drawn at random, in base64: openssl rand -base64 32',
+);
 /** JSON, for which a setting has to be one text. */
 const issuers = text.transform((given, context) => {
   let read: unknown;
@@ -102,9 +106,8 @@ const schema = z.object({
   FORMICARY_DEV_HEADERS: z.enum(['on', 'off'], 'give on or off').default('off'),
   FORMICARY_PROXIES: z.coerce.number('give a number').int('give a whole number').min(0).max(10).default(0),
   FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
-  FORMICARY_LOG_KEY: text
-    .regex(/^[A-Za-z0-9+/]{43}=$/, 'give 32 bytes, drawn at random, in base64: openssl rand -base64 32')
-    .optional(),
+  FORMICARY_LOG_KEY: bytes32.optional(),
+  FORMICARY_PERSONAL_KEY: bytes32.optional(),
   FORMICARY_ANCHOR_FOLDER: text.optional(),
   FORMICARY_ANCHOR_GIT: text.optional(),
   FORMICARY_WEBHOOK_HOSTS: text.default(''),
@@ -179,6 +182,7 @@ const SECRETS: readonly Name[] = [
   'FORMICARY_IDENTITY_SECRET',
   'FORMICARY_IDENTITY_SECRET_BEFORE',
   'FORMICARY_LOG_KEY',
+  'FORMICARY_PERSONAL_KEY',
   'FORMICARY_SMTP',
   'FORMICARY_SMTP_PASSWORD',
   'FORMICARY_COSMOS_KEY',
@@ -315,6 +319,8 @@ function settingsOf(given: z.infer<typeof schema>) {
     publicUrl: new URL(given.FORMICARY_PUBLIC_URL).href.replace(/\/$/, ''),
     /** What checkpoints are signed with; undefined: the key of the data folder, or none where there is no folder. */
     logKey: given.FORMICARY_LOG_KEY,
+    /** What wraps the keys of subjects; undefined: the key of the data folder, or none where there is no folder. */
+    personalKey: given.FORMICARY_PERSONAL_KEY,
     /** Where checkpoints are kept beside the log. */
     anchors: { folder: given.FORMICARY_ANCHOR_FOLDER, git: given.FORMICARY_ANCHOR_GIT },
     /** Hosts that webhooks may reach although their addresses are not public. */

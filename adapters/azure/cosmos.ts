@@ -59,6 +59,12 @@ export const CONTAINERS = {
     defaultTtl: -1,
     indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [], excludedPaths: [{ path: '/*' }] },
   },
+  // Of people that data is about, wrapped: apart from what they open.
+  subjects: {
+    id: 'subjects',
+    partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 },
+    indexingPolicy: { indexingMode: 'consistent', automatic: true, includedPaths: [], excludedPaths: [{ path: '/*' }] },
+  },
 } as const;
 
 /** How long one call goes on trying; the last try has a second more. */

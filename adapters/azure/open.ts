@@ -8,6 +8,7 @@ import { CosmosCheckpoints } from './cosmos-checkpoints';
 import { CosmosEventStore } from './cosmos-event-store';
 import { CosmosKeys } from './cosmos-keys';
 import { CosmosPresence } from './cosmos-presence';
+import { CosmosSubjectKeys } from './cosmos-subject-keys';
 import { CosmosViewStore } from './cosmos-view-store';
 import { EventHubPublisher } from './event-hubs';
 import { AzureClients, type Services } from './identity';
@@ -58,6 +59,7 @@ export async function openAzure(settings: AzureSettings): Promise<StorePorts> {
     queue: new ServiceBusWorkQueue(bus),
     blobs: new AzureBlobArchive(payloads),
     presence,
+    subjectKeys: new CosmosSubjectKeys(cosmos),
     async close() {
       await presence.close();
       await publisher?.close();

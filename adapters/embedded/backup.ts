@@ -34,6 +34,7 @@ import { DATABASE_FILE } from './database';
 import { DatabaseUnavailable, prepareFolder, PRIVATE_FILE, PRIVATE_FOLDER, reasonOf } from './folder';
 import { hasLog, openLog } from './log';
 import { lostTail, type Mark, newestOf, readMark, writeMarkOf } from './mark';
+import { SUBJECT_KEYS_FOLDER } from './subject-keys';
 
 export const MANIFEST_FILE = 'manifest.json';
 const BLOBS = 'blobs';
@@ -74,10 +75,12 @@ export async function backUp(folder: string, target: string, madeAt: string, onF
   return await whole(target, async (place) => {
     const newest = copyDatabase(folder, DATABASE_FILE, place);
     for (const name of OTHER_DATABASES) if (existsSync(join(folder, name))) copyDatabase(folder, name, place);
-    copyBlobs(join(folder, BLOBS), join(place, BLOBS));
+    copyByHash(join(folder, BLOBS), join(place, BLOBS));
     // A file is there before a marker names it.
     for (const name of archiveFilesIn(folder))
       copyFile(join(folder, ARCHIVE_FOLDER, name), join(place, ARCHIVE_FOLDER, name));
+    // Wrapped, by a key that no backup holds. After the receipts: whatever these hold sealed has its key here.
+    copyByHash(join(folder, SUBJECT_KEYS_FOLDER), join(place, SUBJECT_KEYS_FOLDER));
     const files: BackedUpFile[] = [];
     for (const path of filesIn(place)) {
       const file = await described(place, path);
@@ -198,8 +201,8 @@ function copyDatabase(folder: string, name: string, place: string): Mark | undef
   }
 }
 
-/** Blobs have their hash as their name; what has another one is being written. */
-function copyBlobs(from: string, to: string): void {
+/** Blobs, and keys of subjects, have a hash as their name; what has another one is being written. */
+function copyByHash(from: string, to: string): void {
   if (!existsSync(from)) return;
   for (const path of filesIn(from))
     if (/^[0-9a-f]{64}$/.test(path.split('/').at(-1) as string)) copyFile(join(from, path), join(to, path));

@@ -15,7 +15,7 @@ export const PRIVATE_FILE = 0o600;
 /** A host holds a lock on it for as long as it lives. */
 export const LOCK_FILE = 'formicary.lock';
 /** What the product itself puts into a data folder. */
-const OURS = /^(formicary|durable|event-hubs)\.|^(blobs|archive)$|^manifest\.json$/;
+const OURS = /^(formicary|durable|event-hubs)\.|^(blobs|archive|subject-keys)$|^manifest\.json$/;
 /** As large as what a first write needs, so that a full disk is found before anything is begun. */
 const PROBE_BYTES = 64 * 1024;
 

@@ -5,10 +5,11 @@ import { AlteredReceipt, unsealAt } from '../../domain/kernel/commit';
 import { commitRef } from '../../domain/kernel/ids';
 import { Database, unusable } from './database';
 import { SqliteEventStore } from './event-store';
+import { logKeyIn, personalKeyIn } from './key-files';
 import { SqliteKeys } from './keys';
-import { logKeyIn } from './log-key';
 import { secretIn } from './new-secret';
 import { FileBlobArchive, MemoryPresence, SqliteCheckpoints, SqliteDeadlines, SqliteWorkQueue } from './small-stores';
+import { FileSubjectKeys } from './subject-keys';
 import { SqliteViewStore } from './view-store';
 
 /** The large payloads of a data folder. */
@@ -47,6 +48,7 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
       queue: await SqliteWorkQueue.open(database),
       blobs: blobsIn(folder),
       presence: new MemoryPresence(),
+      subjectKeys: new FileSubjectKeys(folder),
       newest: async () => newestReceipt(database),
       probe: () => database.probe(),
       close: () => database.close(),
@@ -57,4 +59,4 @@ export async function openEmbedded(folder: string): Promise<StorePorts> {
   }
 }
 
-export { logKeyIn, secretIn, unusable };
+export { logKeyIn, personalKeyIn, secretIn, unusable };

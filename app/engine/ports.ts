@@ -3,6 +3,7 @@
  * `test/contracts/` that every adapter passes unchanged.
  */
 import type { AlteredReceipt, Commit, SealedCommit } from '../../domain/kernel/commit';
+import type { KeyWrap, SubjectKeys } from './ports-personal';
 import type { Bundles, Policy } from './ports-policy';
 
 // ----------------------------------------------------------------------------------------------------------- busy
@@ -421,6 +422,9 @@ export interface Ports {
   /** Signs checkpoints; undefined: none are made. */
   readonly logSigner?: LogSigner;
   readonly anchors?: readonly Anchor[];
+  /** The keys of people that data is about, and what wraps them; undefined: marked data is refused. */
+  readonly subjectKeys?: SubjectKeys;
+  readonly keyWrap?: KeyWrap;
   /** Publishes what happens, for others; undefined when nobody wants it. */
   readonly publisher?: Publisher;
   /**

@@ -10,6 +10,7 @@ import { approvalDecider, MAX_SAYS } from '../../domain/oversight/approval';
 import type { Known, Step } from '../../domain/oversight/next-step';
 import type { RoundRules } from '../../domain/oversight/oversight';
 import { DEFAULT_CHOICES, MAX_ROUND_REASON, roundStream } from '../../domain/oversight/round';
+import { masked } from '../../domain/personal/mark';
 import type { Refused, RequestContext } from '../engine/command';
 import { derivedId, derivedSystemId } from '../engine/new-id';
 import type { Transactor } from '../engine/transact';
@@ -142,5 +143,5 @@ export class Asking {
 /** The action on one screen. */
 function summaryOf({ proposal }: ActionState): string {
   const { kind, why, action } = proposal as Proposal;
-  return `${kind}: ${cut(why, 600)}\n${cut(JSON.stringify(action), 1_200)}`;
+  return `${kind}: ${cut(why, 600)}\n${cut(JSON.stringify(masked(action)), 1_200)}`;
 }

@@ -104,6 +104,24 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
       }
     }
 
+    // Of people that data is about, wrapped: apart from what they open. Who was erased is replaced by a document without a key.
+    resource subjects 'containers' = {
+      name: 'subjects'
+      properties: {
+        resource: {
+          id: 'subjects'
+          partitionKey: { paths: ['/id'], kind: 'Hash', version: 2 }
+          indexingPolicy: {
+            indexingMode: 'consistent'
+            automatic: true
+            includedPaths: []
+            excludedPaths: [{ path: '/*' }]
+          }
+        }
+        options: smallOptions
+      }
+    }
+
     // Who reads which part of the feed; the Functions host writes it.
     resource leases 'containers' = {
       name: 'leases'

@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type BackedUpFile, backUp, BackupRefused, type Manifest, restore } from '../../adapters/embedded/backup';
 import { isDamage } from '../../adapters/embedded/database';
+import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { audit } from '../../adapters/embedded/verification';
+import { parseStream } from '../../domain/kernel/ids';
+import { readJson } from '../../domain/kernel/json';
 import { dataFolder, openFolder } from '../log-file';
 import { ago, bad, bold, CALL, type Context, count, dim, good, print, printJson, UsageError } from '../terminal';
 
@@ -25,11 +29,14 @@ export async function backup(context: Context, { folder, data }: { folder: strin
 /** Makes a data folder out of a backup, and verifies it. */
 export async function restoreBackup(
   context: Context,
-  { folder, data }: { folder: string; data: string },
+  { folder, data, erasures }: { folder: string; data: string; erasures?: string },
 ): Promise<void> {
+  const erased = erasures === undefined ? [] : erasuresIn(erasures);
   const source = resolve(folder);
   const target = resolve(data);
   const manifest = await refusals(() => restore(source, target, () => undefined));
+  const keys = new FileSubjectKeys(target);
+  for (const { tenant, id } of erased) await keys.destroy(tenant, id);
   const held = report(context, target, manifest, { restored: target, from: source });
   if (context.json) return;
   print(`${bold(target)}: ${contents(manifest)} from a backup of ${manifest.made_at} (${ago(manifest.made_at)})`);
@@ -44,6 +51,17 @@ export async function restoreBackup(
     ),
   );
   print(`Start it with: ${CALL} start --data ${data}`);
+}
+
+/** Who was erased after the backup was made: what `formicary personal erasures --all --json` has printed. */
+function erasuresIn(file: string) {
+  try {
+    return (readJson(readFileSync(file)) as readonly { readonly stream: string }[]).map(({ stream }) =>
+      parseStream(stream),
+    );
+  } catch (error) {
+    throw new UsageError(`${file} is no list of erasures: ${(error as Error).message}`);
+  }
 }
 
 /** Audits the folder; in JSON it is the answer. True when nothing is wrong. */

@@ -137,6 +137,7 @@ export const receipts = contract({
     description:
       '`after` is where an earlier page ended, `0` the beginning. A page holds some megabytes at most; it may be empty and still have a `nextLink`; without one it reached the end.',
     query: ReceiptFilter.extend({ continuation: Place, limit }),
+    personal: 'stored',
     answer: ReceiptPage,
     answers: 'Commits with their hashes',
     example: { query: { category: 'task', limit: 50 } },
@@ -165,6 +166,7 @@ export const receipts = contract({
     summary: 'Read the receipts of one stream',
     params: z.object({ category: Category, id: Id }),
     query: z.object({ continuation: StreamPlace.optional(), limit }),
+    personal: 'stored',
     answer: List(Commit),
     answers: 'Commits in order',
     example: { params: { category: 'task', id: 'invoice-4711' } },
@@ -178,6 +180,7 @@ export const receipts = contract({
     summary: 'What led here, and what followed',
     description: 'The causal tree around a task, a receipt (`stream@index`) or a correlation id.',
     query: z.object({ id: z.string().min(1).max(300).meta({ example: 'invoice-4711' }) }),
+    personal: 'stored',
     answer: CausalChain,
     answers: 'Receipts as a tree',
     example: { query: { id: 'invoice-4711' } },

@@ -9,7 +9,22 @@ import {
   MAX_ACTION_DEPTH,
   MAX_COMPENSATION_REF,
 } from '../../domain/oversight/action';
-import { Anything, AsOf, At, CommandOf, Count, Hash, Id, List, OwnId, Paged, Reason, Text, Unit } from '../common';
+import {
+  Anything,
+  AsOf,
+  At,
+  CommandOf,
+  Count,
+  Hash,
+  Id,
+  List,
+  OPENING,
+  OwnId,
+  Paged,
+  Reason,
+  Text,
+  Unit,
+} from '../common';
 import { contract } from '../route';
 import { Features, Impact, OversightAnswer, Path, PolicyAtGate } from './common';
 import { OVERSIGHT_REFUSALS } from './problems';
@@ -236,7 +251,8 @@ export const actions = contract({
     needs: 'read_only',
     summary: 'Read an action, now or as it was',
     params: ByAction,
-    query: AsOf,
+    query: AsOf.extend(OPENING),
+    personal: { of: 'action', named: 'action_id' },
     answer: Action,
     answers: 'The action; a live fold of its stream',
     example: { params },

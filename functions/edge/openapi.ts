@@ -199,10 +199,12 @@ interface Refused {
 
 /** For each status under which an operation may be refused, by what. */
 function refusedWith(spec: RouteSpec): Refused[] {
-  const { method, params, body, refuses } = spec;
+  const { method, params, body, refuses, personal } = spec;
   const own = refusalsOf(spec);
-  const statuses = method !== 'GET' || refuses !== undefined ? RULE_STATUSES : READ_STATUSES;
-  const rules = method === 'GET' ? own : [...COMMON_REFUSALS.rows, ...own];
+  // What opens personal data is a command as well.
+  const isCommand = method !== 'GET' || typeof personal === 'object';
+  const statuses = isCommand || refuses !== undefined ? RULE_STATUSES : READ_STATUSES;
+  const rules = isCommand ? [...COMMON_REFUSALS.rows, ...own] : own;
   const ruled = statuses.filter((status) => rules.some(([of]) => of === status));
   const isPossible = (status: number) =>
     (status !== 404 || params !== undefined || ruled.includes(404)) &&

@@ -13,15 +13,18 @@ import { type Claimed, type KeyClaim, StoreBusy } from '../../app/engine/ports';
 import { StoreUnavailable } from '../../app/engine/reachable';
 import { traced } from '../../app/engine/telemetry';
 import { logFailure } from '../../app/operation/log';
+import type { Sending } from '../../app/personal/module';
 import { type AnswerOf, type Asked, type RouteSpec, type Work, workOf } from '../../contract/route';
 import { AlteredPayload, AlteredReceipt } from '../../domain/kernel/commit';
 import { isSafeText, jsonPointer } from '../../domain/kernel/json';
 import { includesLevel, type Level, type Principal } from '../../domain/kernel/principal';
+import { mayHoldSecret, secretsIn } from '../../domain/kernel/secrets';
 import { endOf, endSignalOf, goneSignalOf, unwatch } from './abort';
 import { checkDocumented } from './documented';
 import { type Entered, enteredBy, type Entrance, type Envelope, envelopeOf, setEntrance } from './entrance';
 import { parseJson } from './json';
 import { PAGE_POLICY, pageOf, type PageText } from './page';
+import { type OfPersonal, sealedBody, shown } from './personal';
 import { Problem, PROBLEM_CONTENT_TYPE, type ProblemError, rejected, typeOf } from './problem';
 import { match, parseTemplate, pathOf, type Shape, takenAt } from './template';
 
@@ -71,6 +74,8 @@ export interface Answer<B = unknown> {
   /** The version of what was read or written; sent as `ETag: "n"`. */
   readonly etag?: number;
   readonly contentType?: string;
+  /** The body as JSON, where it is written already. */
+  readonly text?: string;
   /** Sent chunk by chunk, instead of `body`; needs `contentType`. */
   readonly stream?: AsyncIterable<Uint8Array>;
 }
@@ -147,6 +152,8 @@ export interface Edge {
   hold?(call: Call<unknown, unknown, unknown>, problem: Problem): Promise<Problem>;
   /** Claims an Idempotency-Key for a request; see `Keys`. */
   claim(claim: KeyClaim): Promise<Claimed>;
+  /** Seals, masks and opens personal data; without it nothing that is marked is taken or shown. */
+  readonly personal?: OfPersonal;
   onRequest?(info: RequestInfo): void;
 }
 
@@ -295,7 +302,7 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
       'server',
       readTraceparent(request.headers.get('traceparent')),
       attributes,
-      async (traceparent) => handled(definition, await received(definition, request, caller, traceparent)),
+      async (traceparent) => answered(definition, await received(definition, request, caller, traceparent)),
     );
     // What was found by then is not for whoever may not ask any more.
     const end = endOf(request);
@@ -311,6 +318,12 @@ async function serve(definition: BoundRoute, request: HttpRequest): Promise<Http
   if (!goesOn) unwatch(request);
   tell(definition.name, request.method, response, started, principal);
   return response;
+}
+
+/** The answer as its caller may see it. */
+async function answered(definition: BoundRoute, call: Call<never, never, never>): Promise<Answer | Problem> {
+  const answer = await handled(definition, call);
+  return answer instanceof Problem ? answer : await shown(definition, call, answer, edge?.personal);
 }
 
 function tell(
@@ -493,7 +506,9 @@ async function readCall(
   if (ifMatch !== undefined && definition.conditional === false)
     throw parameterProblem('If-Match', 'is not understood here: this changes no single resource');
   const idempotencyKey = readIdempotencyKey(headers.get('idempotency-key'));
-  const body = definition.body === undefined ? undefined : await readBody(definition.body, definition, request);
+  const sending = { principal, operation, idempotencyKey };
+  const body =
+    definition.body === undefined ? undefined : await readBody(definition.body, definition, request, sending);
   edge?.charge?.(definition.work, principal, definition.cost?.(body as never) ?? 1);
   const keyed = idempotencyKey !== undefined && definition.method !== 'GET';
   return {
@@ -572,6 +587,7 @@ async function readBody(
   schema: z.ZodType,
   { bodyLimit = DEFAULT_BODY_LIMIT, check }: BoundRoute,
   request: HttpRequest,
+  sending: Sending,
 ): Promise<unknown> {
   if (Number(request.headers.get('content-length')) > bodyLimit) throw tooLarge(bodyLimit);
   const bytes = await request.arrayBuffer();
@@ -583,11 +599,32 @@ async function readBody(
   if (!isNothing && !isJson(request.headers.get('content-type'))) {
     throw Problem.of('unsupported-media-type', 'The body must be sent as content-type: application/json.');
   }
-  const result = schema.safeParse(isNothing ? {} : parseJson(bytes));
+  const result = schema.safeParse(isNothing ? {} : await takenIn(bytes, sending));
   if (!result.success) throw misformed('body', result.error);
   const errors = check?.(result.data as never) ?? [];
   if (errors.length > 0) throw Problem.invalid('The body does not have the required form.', errors);
   return result.data;
+}
+
+/** What a body says, without secrets, and with what is personal in it sealed. */
+async function takenIn(bytes: ArrayBuffer, sending: Sending): Promise<unknown> {
+  const body = parseJson(bytes);
+  // Faster to read than UTF-8, and alike in all that is looked for.
+  const text = Buffer.from(bytes).toString('latin1');
+  checkSecrets(body, text);
+  return await sealedBody(body, text, sending, edge?.personal);
+}
+
+/** A log that many read, and that is never rewritten, takes no secret. What is said of one repeats nothing of it. */
+function checkSecrets(body: unknown, text: string): void {
+  if (!mayHoldSecret(text)) return;
+  const found = secretsIn(body, MAX_ERRORS);
+  if (found.length > 0)
+    throw Problem.of(
+      'secret-refused',
+      'The body holds what looks like a secret; nothing was stored. Keep it in a vault, and send what it is called there.',
+      { errors: found },
+    );
 }
 
 const optionalBodies = new WeakMap<z.ZodType, boolean>();
@@ -806,7 +843,7 @@ function answerResponse(
   definition: BoundRoute,
   { method, headers: asked }: HttpRequest,
 ): HttpResponseInit {
-  const { status = definition.status ?? 200, body, contentType, etag, stream } = answer;
+  const { status = definition.status ?? 200, body, contentType, etag, stream, text } = answer;
   const headers: Record<string, string> = {
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
@@ -828,7 +865,7 @@ function answerResponse(
   }
   if (body === undefined) return { status, headers };
   headers['content-type'] = 'application/json; charset=utf-8';
-  return { status, headers, body: JSON.stringify(body) };
+  return { status, headers, body: text ?? JSON.stringify(body) };
 }
 
 /** Whether `If-None-Match` names the version, weakly or not. */

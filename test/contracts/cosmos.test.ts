@@ -7,6 +7,7 @@ import { CosmosCheckpoints } from '../../adapters/azure/cosmos-checkpoints';
 import { CosmosEventStore } from '../../adapters/azure/cosmos-event-store';
 import { CosmosKeys } from '../../adapters/azure/cosmos-keys';
 import { CosmosPresence } from '../../adapters/azure/cosmos-presence';
+import { CosmosSubjectKeys } from '../../adapters/azure/cosmos-subject-keys';
 import { CosmosViewStore } from '../../adapters/azure/cosmos-view-store';
 import { StoreBusy } from '../../app/engine/ports';
 import type { Commit, SealedCommit } from '../../domain/kernel/commit';
@@ -16,6 +17,7 @@ import { randomOf } from '../support/shuffle';
 import type { Opened } from './contract';
 import { eventStoreContract } from './event-store.contract';
 import { checkpointsContract, keysContract, presenceContract } from './small-stores.contract';
+import { subjectKeysContract } from './subject-keys.contract';
 import { viewStoreContract } from './view-store.contract';
 
 // Loaded by Node itself: one of the SDK's packages has nothing but ES modules, which Jest can't load.
@@ -105,6 +107,10 @@ keysContract(`Cosmos DB with faults, seed ${SEED}`, () =>
 checkpointsContract('Cosmos DB', () => onServer((cosmos) => new CosmosCheckpoints(cosmos)));
 checkpointsContract(`Cosmos DB with faults, seed ${SEED}`, () =>
   onServer((cosmos) => new CosmosCheckpoints(cosmos), randomFaults(0.1, 0.1)),
+);
+subjectKeysContract('Cosmos DB', () => onServer((cosmos) => new CosmosSubjectKeys(cosmos)));
+subjectKeysContract(`Cosmos DB with faults, seed ${SEED}`, () =>
+  onServer((cosmos) => new CosmosSubjectKeys(cosmos), randomFaults(0.1, 0.1)),
 );
 presenceContract('Cosmos DB', () =>
   onServer(

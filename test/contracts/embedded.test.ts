@@ -13,6 +13,7 @@ import {
   SqliteDeadlines,
   SqliteWorkQueue,
 } from '../../adapters/embedded/small-stores';
+import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
 import { commandName } from '../../domain/kernel/commit';
 import { plusSeconds } from '../../domain/kernel/time';
@@ -22,6 +23,7 @@ import type { Opened, Timed } from './contract';
 import { deadlinesContract } from './deadlines.contract';
 import { eventStoreContract } from './event-store.contract';
 import { checkpointsContract, keysContract, presenceContract } from './small-stores.contract';
+import { subjectKeysContract } from './subject-keys.contract';
 import { viewStoreContract } from './view-store.contract';
 import { workQueueContract } from './work-queue.contract';
 
@@ -69,6 +71,14 @@ blobArchiveContract('files', async () => {
   return {
     store: new FileBlobArchive(folder),
     reopen: async () => await Promise.resolve(new FileBlobArchive(folder)),
+    close: () => rm(folder, { recursive: true }),
+  };
+});
+subjectKeysContract('files', async () => {
+  const folder = await temporaryFolder();
+  return {
+    store: new FileSubjectKeys(folder),
+    reopen: async () => await Promise.resolve(new FileSubjectKeys(folder)),
     close: () => rm(folder, { recursive: true }),
   };
 });

@@ -13,6 +13,7 @@ import './api/stops';
 import './api/policy';
 import './api/budgets';
 import './api/tenants';
+import './api/personal';
 import { host, seen } from './api/world';
 import { DECISION_TAGS, documented } from './documented';
 import { call } from './support';

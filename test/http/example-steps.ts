@@ -78,6 +78,7 @@ export const BEFORE: Readonly<Record<string, Steps>> = {
   declineTask: AWARDED,
   deprecateTool: [LEDGER],
   deregisterAgent: [COLLEAGUE],
+  listErasures: ['eraseSubject'],
   diffPolicy: ['stagePolicy'],
   executeAction: ['proposeAction', 'approve'],
   explainPolicy: ['postTask'],

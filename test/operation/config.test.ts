@@ -82,6 +82,7 @@ describe('the embedded profile', () => {
     traces: false,
     publicUrl: 'http://127.0.0.1:7071',
     logKey: undefined,
+    personalKey: undefined,
     anchors: { folder: undefined, git: undefined },
     webhookHosts: [],
     smtp: undefined,

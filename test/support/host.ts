@@ -109,8 +109,9 @@ async function launch(options: TestHostOptions): Promise<TestHost> {
       FORMICARY_DATA: data,
       // What a test asks for is answered however busy the machine is.
       FORMICARY_ADMISSION: 'off',
-      // In the profile azure nothing is signed without one.
+      // In the profile azure nothing is signed, and nothing personal taken, without one.
       FORMICARY_LOG_KEY: Buffer.alloc(32, 7).toString('base64'),
+      FORMICARY_PERSONAL_KEY: Buffer.alloc(32, 9).toString('base64'),
       ...options.env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

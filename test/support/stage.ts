@@ -15,7 +15,9 @@ import {
   SqliteDeadlines,
   SqliteWorkQueue,
 } from '../../adapters/embedded/small-stores';
+import { FileSubjectKeys } from '../../adapters/embedded/subject-keys';
 import { SqliteViewStore } from '../../adapters/embedded/view-store';
+import { AesKeyWrap } from '../../adapters/personal/key-wrap';
 import { Colony, type ConsumerGroup } from '../../app/colony';
 import type { RequestContext } from '../../app/engine/command';
 import type {
@@ -45,6 +47,8 @@ import { MemoryBlobs, MemoryDatabase } from './memory-database';
 import { shippedPolicy } from './policy';
 
 export const TENANT = 'acme';
+/** Wraps the keys of subjects, for all processes. */
+const WRAPPING_KEY = Buffer.alloc(32, 9).toString('base64');
 
 /**
  * `fails`: nothing happens, the call throws. `loses`: it happens, the call throws. `slow`: it takes its time. `late`:
@@ -251,6 +255,8 @@ export class Stage {
       presence: guard('presence', this.presence),
       logSigner: this.options.logSigner,
       anchors: this.options.anchors,
+      subjectKeys: guard('subjectKeys', new FileSubjectKeys(this.database.folder)),
+      keyWrap: new AesKeyWrap(WRAPPING_KEY),
       policy: this.options.bundles ?? { evaluate: (input) => (this.policy ?? rules).evaluate(input) },
       outbound: this.outbound,
       clock: this.clock,

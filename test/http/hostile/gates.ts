@@ -337,8 +337,7 @@ export const GATES: Readonly<Record<string, readonly Row[]>> = {
       'a channel with a password',
       channel({ address: 'https://ada:secret@hooks.example.org/x' }),
       422,
-      'channel-invalid',
-      RECEIPT,
+      'secret-refused',
     ],
     [
       'a channel with a token in its query',

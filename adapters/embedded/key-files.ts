@@ -1,15 +1,31 @@
-/** The key that signs checkpoints, in a file of its own beside the database; a backup holds none of it. */
+/**
+ * Keys of a data folder, each in a file of its own beside the database, which only its owner reads; a backup holds none
+ * of them.
+ */
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepareFolder, PRIVATE_FILE, privateFile } from './folder';
 
+/** Signs checkpoints. */
 export const LOG_KEY_FILE = 'formicary.log-key';
+/** Wraps the keys of subjects. */
+export const PERSONAL_KEY_FILE = 'formicary.personal-key';
 const KEY_BYTES = 32;
 
-/** The key of a folder, 32 bytes in base64, which is made when there is none. */
+/** The key that signs checkpoints. */
 export function logKeyIn(folder: string): string {
-  const file = join(folder, LOG_KEY_FILE);
+  return keyIn(folder, LOG_KEY_FILE);
+}
+
+/** The key that wraps those of subjects. */
+export function personalKeyIn(folder: string): string {
+  return keyIn(folder, PERSONAL_KEY_FILE);
+}
+
+/** A key of a folder, 32 bytes in base64, which is made when there is none. */
+function keyIn(folder: string, name: string): string {
+  const file = join(folder, name);
   const known = readKey(file);
   if (known !== undefined) {
     privateFile(file);

@@ -1,0 +1,84 @@
+/** Personal data where two processes share a store: what one erases, the other neither opens nor takes. */
+import type { RequestContext } from '../../app/engine/command';
+import { MARK } from '../../domain/personal/mark';
+import { subjectDecider, subjectStream } from '../../domain/personal/subject';
+import { Stage, TENANT } from '../support/stage';
+
+let stage: Stage;
+
+const eve: RequestContext = { principal: { tenant: TENANT, id: 'human:eve', kind: 'human', level: 'critical' } };
+const OF = `${TENANT}/task/t1`;
+const value = { customer: { [MARK]: { subject: 'ada', value: 'Ada Byron' } } };
+const erased = { customer: { [MARK]: { subject: 'ada', erased: true } } };
+
+const personal = (i: number) => stage.processes[i]!.colony.personal;
+const seal = (i: number) =>
+  personal(i).seal(value, { principal: eve.principal, operation: 'postTask', idempotencyKey: undefined });
+const sealed = async (i: number) => ((await seal(i)) as { readonly value: unknown }).value;
+const open = (i: number, what: unknown) => personal(i).open(eve, OF, what, 'a complaint');
+
+beforeEach(async () => {
+  stage = new Stage({ shared: true });
+  await stage.start();
+  await stage.start();
+});
+afterEach(async () => {
+  expect(stage.chainFaults()).toEqual([]);
+  await stage.end();
+});
+
+test('what one process seals the other opens, under one key, also when both make it at once', async () => {
+  const both = await Promise.all([sealed(0), sealed(1)]);
+  for (const i of [0, 1]) for (const what of both) expect(await open(i, what)).toEqual({ value });
+  expect(stage.fold(subjectDecider, subjectStream(TENANT, 'ada')).state.reads).toBe(4);
+});
+
+test('what one process erases the other opens no more at once, and takes no more once it has heard', async () => {
+  const what = await sealed(0);
+  expect(await open(1, what)).toEqual({ value });
+  expect(await personal(0).erase(eve, 'ada', 'asked for')).toMatchObject({ ok: true });
+  // It has heard nothing, and its key is in memory still.
+  expect(await open(1, what)).toEqual({ value: erased });
+  await stage.settled();
+  expect(await seal(1)).toMatchObject({ code: 'subject-erased' });
+  expect(await personal(1).mask(TENANT, what)).toEqual(erased);
+});
+
+test('when a process dies between the receipt and the key, another one destroys it', async () => {
+  const what = await sealed(0);
+  stage.mishaps = (port, method) => (port === 'subjectKeys' && method === 'destroy' ? 'fails' : undefined);
+  await expect(personal(0).erase(eve, 'ada', 'asked for')).rejects.toThrow();
+  expect(await open(1, what)).toEqual({ value: erased });
+  stage.processes[0]!.kill();
+  stage.mishaps = () => undefined;
+  const destroyed: unknown[] = [];
+  stage.mishaps = (port, method, args) => {
+    if (port === 'subjectKeys' && method === 'destroy') destroyed.push(args);
+    return undefined;
+  };
+  await stage.settled();
+  await stage.redeliver();
+  expect(destroyed).toContainEqual([TENANT, 'ada']);
+});
+
+test('a start goes through the list of erasures again', async () => {
+  await sealed(0);
+  await personal(0).erase(eve, 'ada', 'asked for');
+  await stage.settled();
+  const destroyed: unknown[] = [];
+  stage.mishaps = (port, method, args) => {
+    if (port === 'subjectKeys' && method === 'destroy') destroyed.push(args);
+    return undefined;
+  };
+  const third = await stage.start();
+  await third.colony.stop();
+  expect(destroyed).toEqual([[TENANT, 'ada']]);
+});
+
+test('what is not what was sealed stays closed, and is reported', async () => {
+  const what = (await sealed(0)) as { customer: Record<string, { sealed: string }> };
+  const inner = what.customer[MARK]!;
+  const moved = { customer: { [MARK]: { ...inner, place: 'postTask#/payload/name' } } };
+  expect(await open(0, moved)).toEqual({ value: { customer: { [MARK]: { subject: 'ada', sealed: true } } } });
+  expect(stage.reports.map(({ message }) => message)).toContain('a value of personal data is not what was sealed');
+});

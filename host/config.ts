@@ -92,7 +92,7 @@ const schema = z.object({
     .min(1, 'give a factor of 1 or more')
     .max(10, 'give a factor of at most 10')
     .default(BUDGET_SAFETY),
-  FORMICARY_TENANTS: z.enum(['open', 'closed'], 'give open or closed').default('open'),
+  FORMICARY_TENANT_ACCESS: z.enum(['open', 'closed'], 'give open or closed').default('open'),
   FORMICARY_DATA: text.default('.formicary'),
   FORMICARY_RATE: above0.default(1_000),
   FORMICARY_BURST: above0.default(4_000),
@@ -302,7 +302,7 @@ function settingsOf(given: z.infer<typeof schema>) {
     /** What is reserved of what a task is estimated to cost. */
     budgetSafety: given.FORMICARY_BUDGET_SAFETY,
     /** Whether a tenant has to be created before anybody acts in it. */
-    closedTenants: given.FORMICARY_TENANTS === 'closed',
+    closedTenants: given.FORMICARY_TENANT_ACCESS === 'closed',
     /** pino's level. */
     logLevel: given.FORMICARY_LOG,
     /** Export traces by OTLP; where to, the exporter reads from the variables of OpenTelemetry itself. */

@@ -9,7 +9,7 @@ const NAME = 'lower-case letters, digits and hyphens';
 
 const HELP = `
 People of the tenant \`platform\` create and limit tenants; others may show their own. Whether a tenant has to be created
-before anybody acts in it says the host's setting FORMICARY_TENANTS: open (no) or closed.
+before anybody acts in it says the host's setting FORMICARY_TENANT_ACCESS: open (no) or closed.
 To freeze a tenant is a stop: formicary --tenant platform stop tenant contoso --reason …`;
 
 const most = numberFrom(0, Number.MAX_SAFE_INTEGER, true);

@@ -96,7 +96,7 @@ export const tenants = contract({
     refuses: ['platform-only', 'tenant-exists', 'limit-invalid', 'name-invalid'],
     summary: 'Create a tenant',
     description:
-      'Where the host is set to `FORMICARY_TENANTS=closed`, nobody acts in a tenant before it is created; `default` and `platform` are there.',
+      'Where the host is set to `FORMICARY_TENANT_ACCESS=closed`, nobody acts in a tenant before it is created; `default` and `platform` are there.',
     params: ByName,
     body: z.strictObject({ limits: Limits.default({}), reason }),
     answer: CommandOf({ tenant: TenantSummary }),

@@ -5,7 +5,7 @@ import { call, type Sent, settled } from './support';
 let host: TestHost;
 
 beforeAll(async () => {
-  host = await startTestHost({ env: { FORMICARY_TENANTS: 'closed' } });
+  host = await startTestHost({ env: { FORMICARY_TENANT_ACCESS: 'closed' } });
 });
 afterAll(() => host.stop());
 

@@ -3,19 +3,14 @@ import { AREAS, asks, family, tries } from '../../attack/attempt';
 import { FAMILIES } from '../../attack/families';
 import { attack, holds } from '../../attack/run';
 import type { World } from '../../attack/world';
-import { PROFILE } from '../support/host';
 import { openWorld } from './support';
-
-/** In the profile azure those alone that meet its stores: names in keys, pages, places in the log, payloads. */
-const OF_STORES: ReadonlySet<string> = new Set(['tenants', 'exports']);
-const HERE = PROFILE === 'azure' ? FAMILIES.filter(({ area }) => OF_STORES.has(area)) : FAMILIES;
 
 let world: World;
 beforeAll(async () => void (world = await openWorld()));
 afterAll(() => world.close());
 
-test.each(HERE.map((family) => [`${family.area}/${family.name}`, family] as const))('%s', async (_, family) => {
-  const { results, controlResults } = await attack(world, [family], { profile: PROFILE });
+test.each(FAMILIES.map((family) => [`${family.area}/${family.name}`, family] as const))('%s', async (_, family) => {
+  const { results, controlResults } = await attack(world, [family], { profile: 'embedded' });
   expect(results.filter(({ verdict }) => verdict !== 'refused')).toEqual([]);
   expect(controlResults.filter(({ good }) => !good)).toEqual([]);
   expect(results).toHaveLength(family.size);
@@ -47,7 +42,7 @@ test('what succeeds, is refused for another reason, or could not be done at all 
     ],
     control: { does: 'a viewer posts a task', expected: '201', run: (world) => world.says(...post('viewer')) },
   });
-  const report = await attack(world, [unsafe], { profile: PROFILE });
+  const report = await attack(world, [unsafe], { profile: 'embedded' });
   expect(report.results.map(({ id, verdict }) => [id.split('/').at(-1), verdict])).toEqual([
     ['let-in', 'succeeded'],
     ['unseen', 'refused'],

@@ -2,7 +2,7 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { DpopKey } from '../../client/client';
 import { type Attempt, family, tries } from '../attempt';
-import { saidBy } from '../http';
+import { saidBy, saidByEndpoint } from '../http';
 import type { World } from '../world';
 
 const NONE = '401 unauthenticated';
@@ -94,7 +94,7 @@ const boundFamily = family<Found>('tokens', 'bound', {
       return first === '200' ? await world.says(READ.path, { headers }) : `599 not carried out: ${first}`;
     }),
     tries<Found>('renewed', 'renew it with a proof of another key', '400 invalid_dpop_proof', async (world, found) =>
-      saidBy(
+      saidByEndpoint(
         await world.ask('/oauth/token', {
           headers: {
             'content-type': 'application/x-www-form-urlencoded',

@@ -37,7 +37,7 @@ const channels = family<void>('webhooks', 'channels', {
     sets('file', 'to a file', INVALID, { address: 'file:///etc/passwd' }),
     sets('gopher', 'to another protocol', INVALID, { address: 'gopher://127.0.0.1:6379/_FLUSHALL' }),
     sets('javascript', 'to a script', INVALID, { address: 'javascript:alert(1)' }),
-    sets('password', 'with a password', INVALID, { address: 'https://ada:word@hooks.example.org/x' }),
+    sets('password', 'with a password', '422 secret-refused', { address: 'https://ada:word@hooks.example.org/x' }),
     sets('token', 'with a token in its query', INVALID, { address: 'https://hooks.example.org/x?token=1' }),
     sets('break', 'with a line break', [INVALID, '400 invalid-request'], {
       address: 'https://hooks.example.org/x\r\nHost: 127.0.0.1',

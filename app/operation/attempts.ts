@@ -13,7 +13,7 @@ import { RateLimiter } from './limits';
 
 /** From one address: to verify a token takes 0.1 to 0.4 ms, so many in a second less than a tenth of a processor. */
 const OF_ADDRESS = { perSecond: 200, burst: 200 };
-/** In one name, from addresses where something has failed. */
+/** In one name, from addresses where something has failed; what names nobody is no attempt at anybody. */
 const OF_CLAIM = { perSecond: 1, burst: 20 };
 /** In a session that is known, from one address: whoever has found a token elsewhere keeps nobody out. */
 const OF_SESSION = { perSecond: 50, burst: 100 };
@@ -52,7 +52,8 @@ export interface Failure {
 
 /** What else than its address an attempt counts for. */
 interface Claim {
-  readonly limiter: RateLimiter;
+  /** Undefined for what names nobody: only its address counts. */
+  readonly limiter: RateLimiter | undefined;
   readonly key: string;
   /** Whether it is a session that is known. */
   readonly isFamiliar: boolean;
@@ -123,7 +124,7 @@ export class Attempts {
     const { address } = attempt;
     const claim = this.claimOf(attempt);
     if (!claim.isFamiliar && this.isForgiven(address)) return { claim, counted: false };
-    const wait = claim.limiter.wait(claim.key);
+    const wait = claim.limiter?.wait(claim.key) ?? 0;
     if (claim.isFamiliar) return wait > 0 ? wait : { claim, counted: false };
     // Many may be under way at once: each counts as one that fails until it has not.
     const shared = this.ofAddresses.take(address);
@@ -135,7 +136,7 @@ export class Attempts {
   private claimOf({ shown, address }: Attempt): Claim {
     const { name, session } = claimsOf(shown);
     if (session === undefined || this.familiar.peek(session) !== true)
-      return { limiter: this.ofClaims, key: name, isFamiliar: false };
+      return { limiter: name === '' ? undefined : this.ofClaims, key: name, isFamiliar: false };
     return { limiter: this.ofSessions, key: `${session} ${address}`, isFamiliar: true };
   }
 
@@ -146,7 +147,7 @@ export class Attempts {
 
   private count(attempt: Attempt, { claim, counted }: Admitted): void {
     if (!counted) this.ofAddresses.take(attempt.address);
-    claim.limiter.take(claim.key);
+    claim.limiter?.take(claim.key);
     this.failedAt.set(attempt.address, this.clock.now());
     this.tell('refused', attempt);
   }

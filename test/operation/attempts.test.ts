@@ -189,3 +189,12 @@ test('a name is remembered no longer than it may be', async () => {
   await wrong(ATTACKER, token('x'.repeat(5_000)));
   expect(failures[0]?.claims).toHaveLength(200);
 });
+
+test('what names nobody is no attempt at anybody: it is looked at as often as from one address', async () => {
+  const answers = await flood(150, ATTACKER, () => 'not a token');
+  expect(answers).toEqual(Array(150).fill('refused'));
+  // And one name is.
+  expect((await flood(100, ATTACKER, () => token('ada'))).filter((answer) => answer === 'refused').length).toBeLessThan(
+    30,
+  );
+});

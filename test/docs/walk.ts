@@ -1,9 +1,10 @@
 /** What the pages tell to type, as a reader types it: taken from the page, run in its order against a host. */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { compiledApp } from '../support/host';
+import { compiledApp, startTestHost } from '../support/host';
 
 const ROOT = join(__dirname, '../..');
 
@@ -77,6 +78,37 @@ export async function shell(command: string, env: Readonly<Record<string, string
   });
   const [, output = '', code] = /^([\s\S]*?)(\d+)\n$/.exec(stdout) ?? [];
   return { code: Number(code), output };
+}
+
+/**
+ * Runs the steps of a page in their order, in a folder of their own against a fresh host: each prints what the page
+ * shows.
+ *
+ * @param begins what some of its commands must begin with, three words: so that no page is found empty
+ * @param before what the page takes for given
+ */
+export async function walkPage(
+  file: string,
+  begins: readonly string[],
+  before?: (url: string, folder: string) => void | Promise<void>,
+): Promise<void> {
+  const steps = stepsOf(pageOf(file));
+  expect(steps.map(({ command }) => command.split(' ').slice(0, 3).join(' '))).toEqual(
+    expect.arrayContaining([...begins]),
+  );
+  const folder = mkdtempSync(join(tmpdir(), 'formicary-page-'));
+  const host = await startTestHost();
+  try {
+    await before?.(host.url, folder);
+    for (const { command, expected } of steps) {
+      const { output } = await shell(command, { FORMICARY_URL: host.url }, folder);
+      const printed = output.replaceAll(/[^\S\n]+$/gm, '');
+      expect(`$ ${command}\n${printed}`).toMatch(patternOf([`$ ${command}`, ...expected]));
+    }
+  } finally {
+    await host.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** What the commands of a guide leave waiting waits at least so long: a reader is slow. */

@@ -165,6 +165,15 @@ const hints = [`Literal[value=${HINT}]`, `TemplateElement[value.raw=${HINT}]`].m
   message: 'Say `${CALL} …`: it names this program as it was called.',
 }));
 
+/** A timer that lost keeps the process: a program that was done stayed for a minute. */
+const pausesThatLose = [
+  {
+    selector:
+      'CallExpression[callee.object.name="Promise"][callee.property.name="race"] CallExpression[callee.name="pause"]',
+    message: 'Say `within(seconds, work)` of local/within.ts: a pause that lost keeps the process alive.',
+  },
+];
+
 /** A category is spelled by its decider alone; everybody else asks it. */
 const categories = [
   'Property[key.name="category"][value.type="Literal"][value.value=/./]',
@@ -315,6 +324,7 @@ export default defineConfig(
     ignores: ['cli/main.ts', 'cli/*/commands.ts', 'cli/define.ts'],
     rules: forbid(...hints),
   },
+  { files: ['bench/**/*.ts', 'samples/**/*.ts'], rules: forbid(...pausesThatLose) },
   {
     // What a test reads back (JSON, bodies of answers) is checked by its expectations.
     files: ['test/**/*.ts', 'attack/**/*.ts'],

@@ -10,6 +10,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isHeld } from '../adapters/embedded/folder';
+import { within } from '../local/within';
 import { random } from '../samples/demand/profile';
 import { openEngine, type Profile, PROFILES } from '../samples/demo/engine';
 import { freePort, HostProcess } from '../samples/demo/host-process';
@@ -200,7 +201,7 @@ async function crash(options: Options, cleanups: (() => void)[]): Promise<boolea
   bar.stop();
   await pause(500);
   const until = performance.now() + DRAIN_MS;
-  await Promise.race([load.stopPosting(), pause(DRAIN_MS)]);
+  await within(DRAIN_MS / 1_000, load.stopPosting());
   while (failure === undefined && performance.now() < until) {
     if ((await engine.isHandled()) && (await load.drained())) break;
     await pause(200);

@@ -7,8 +7,9 @@
 import path from 'node:path';
 import type { Colony } from '../app/colony';
 import type { TaskEvent } from '../domain/market/task';
+import { within } from '../local/within';
 import { agentId, agentOf, openBenchColony, POSTER, profileOf, specOf } from './colony';
-import { median, type Memory, memory, pause } from './measure';
+import { median, type Memory, memory } from './measure';
 
 export interface SoakSettings {
   /** Tasks that are done before anything is measured: as many as fill what is bounded. */
@@ -142,7 +143,7 @@ class Soak {
     for (let patience = PATIENCE_SECONDS; this.completed < tasks; patience -= 1) {
       if (this.failure !== undefined) throw this.failure as Error;
       if (patience === 0) throw new Error(`${tasks - this.completed} tasks are not completed after two minutes`);
-      await Promise.race([this.progress(), pause(1_000)]);
+      await within(1, this.progress());
     }
     await this.colony.feed.settled();
   }

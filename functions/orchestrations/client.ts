@@ -14,10 +14,9 @@ const ORCHESTRATORS: Readonly<Record<DecisionDue, string>> = {
   action: 'veto_window_v1',
 };
 
-const { Pending, Running, Suspended, Completed, Failed, Terminated } = OrchestrationRuntimeStatus;
+const { Pending, Running, Suspended } = OrchestrationRuntimeStatus;
 const UNDER_WAY = [Pending, Running, Suspended];
 const START_ATTEMPTS = 3;
-const ENDED = [Completed, Failed, Terminated];
 
 /**
  * `round-` and 26 hexadecimal digits of the stream's SHA-256: an id may be no longer than 100 characters, and hold no
@@ -66,15 +65,6 @@ export class DurableOrchestrations implements Orchestrations {
       (await this.client.getStatusBy({ runtimeStatus: UNDER_WAY })).map(({ instanceId }) => instanceId),
     );
     for await (const stream of waiting) if (!underWay.has(instanceOf(stream))) await this.start(stream);
-  }
-
-  /** Removes what has ended of the instances that were begun before `time`. */
-  async purge(time: Date): Promise<void> {
-    await this.client.purgeInstanceHistoryBy({
-      createdTimeFrom: new Date(0),
-      createdTimeTo: time,
-      runtimeStatus: ENDED,
-    });
   }
 
   private isUnderWay(instanceId: string): Promise<boolean> {

@@ -202,15 +202,6 @@ describe('whatever befalls an orchestration, the receipts are the same', () => {
   });
 });
 
-test('what has ended long ago is removed, what is under way is not', async () => {
-  const [short, long] = await Promise.all([app.openRound(newId(), { seconds: 1 }), app.openRound(newId())]);
-  await app.underWay(long);
-  await app.ended(short);
-  const inAnHour = new Date(Date.now() + 3_600_000);
-  await new DurableOrchestrations(app.client, async () => undefined).purge(inAnHour);
-  expect([await app.status(short), await app.status(long)]).toEqual([undefined, 'Running']);
-});
-
 test('a round costs one start and one wake, however many votes; twenty at once are no matter', async () => {
   const start = jest.spyOn(DurableOrchestrations.prototype, 'start');
   const wake = jest.spyOn(DurableOrchestrations.prototype, 'wake');

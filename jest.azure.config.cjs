@@ -6,7 +6,7 @@ process.env.FORMICARY_TEST_PROFILE = 'azure';
 
 module.exports = {
   ...require('./jest.config.cjs'),
-  testMatch: ['contracts/{cosmos,amqp,blobs}', 'azure/*', 'http/*', 'client/{follow,retries}'].map(
+  testMatch: ['contracts/{cosmos,amqp,blobs,vault}', 'azure/*', 'http/*', 'client/{follow,retries}'].map(
     (tests) => `<rootDir>/test/${tests}.test.ts`,
   ),
   // What goes over HTTP and AMQP takes its time.

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { SmtpMail } from '../adapters/outbound/mail';
 import { EnvironmentSecrets } from '../adapters/outbound/secrets';
 import { HttpWebhooks } from '../adapters/outbound/webhooks';
-import { AesKeyWrap } from '../adapters/personal/key-wrap';
+import { AesKeyWrap, KeyWraps } from '../adapters/personal/key-wrap';
 import { FolderAnchor, GitAnchor } from '../adapters/receipts/anchors';
-import { Ed25519LogSigner } from '../adapters/receipts/signer';
+import { Ed25519LogSigner, LogSigners } from '../adapters/receipts/signer';
 import { Colony, type ColonyOptions } from '../app/colony';
 import { SteadyClock, systemClock } from '../app/engine/clock';
 import { ModuleError } from '../app/engine/further';
@@ -85,6 +85,13 @@ async function issuersOf({ issuers }: Settings, clock: Clock, log: Logger): Prom
   return await OidcIssuers.open(issuers, clock, (facts) => log.info(facts, 'a token of another issuer'));
 }
 
+/** Its code is loaded where a key of it is named. */
+const keyVault = () =>
+  withPackages('A key of Key Vault', AZURE, async () => await import('../adapters/azure/vault.js'));
+
+const blobAnchors = () =>
+  withPackages('FORMICARY_ANCHOR_BLOBS', AZURE, async () => await import('../adapters/azure/blob-anchor.js'));
+
 /* eslint-enable boundaries/dependencies */
 
 /** What tokens are signed with, newest first: what the settings say, else the secret of the data folder. */
@@ -98,21 +105,34 @@ async function secretsOf({ secrets, azure, data, devHeaders }: Settings): Promis
 }
 
 /** Who signs checkpoints: nobody where processes share a store and were given no key. */
-async function logSignerOf({ logKey, azure, data }: Settings): Promise<LogSigner | undefined> {
+async function logSignerOf({ logKey, vault, azure, data }: Settings, clock: Clock): Promise<LogSigner | undefined> {
   const key = logKey ?? (azure === undefined ? (await embedded()).logKeyIn(data) : undefined);
-  return key === undefined ? undefined : new Ed25519LogSigner(key);
+  const signers: LogSigner[] = key === undefined ? [] : [new Ed25519LogSigner(key)];
+  if (vault.logKey !== undefined) {
+    const { openVaultKey, VaultLogSigner } = await keyVault();
+    signers.push(new VaultLogSigner(openVaultKey(vault.logKey, vault.clientId, clock)));
+  }
+  return signers.length === 0 ? undefined : new LogSigners(signers);
 }
 
 /** What wraps the keys of subjects: nothing where processes share a store and were given no key. */
-async function keyWrapOf({ personalKey, azure, data }: Settings): Promise<KeyWrap | undefined> {
+async function keyWrapOf(settings: Settings, clock: Clock): Promise<KeyWrap | undefined> {
+  const { personalKey, personalKeysBefore, vault, azure, data } = settings;
   const key = personalKey ?? (azure === undefined ? (await embedded()).personalKeyIn(data) : undefined);
-  return key === undefined ? undefined : new AesKeyWrap(key);
+  const wraps: KeyWrap[] = [key ?? [], personalKeysBefore].flat().map((one) => new AesKeyWrap(one));
+  if (vault.personalKey !== undefined) {
+    const { openVaultKey, VaultKeyWrap } = await keyVault();
+    wraps.unshift(new VaultKeyWrap(openVaultKey(vault.personalKey, vault.clientId, clock)));
+  }
+  const [current, ...before] = wraps;
+  return current === undefined ? undefined : new KeyWraps(current, before);
 }
 
-function anchorsOf({ anchors: { folder, git } }: Settings): readonly Anchor[] {
+async function anchorsOf({ anchors: { folder, git, blobs, clientId } }: Settings): Promise<readonly Anchor[]> {
   return [
     ...(folder === undefined ? [] : [new FolderAnchor(folder)]),
     ...(git === undefined ? [] : [new GitAnchor(git)]),
+    ...(blobs === undefined ? [] : [(await blobAnchors()).openBlobAnchor(blobs, clientId)]),
   ];
 }
 
@@ -138,9 +158,9 @@ export async function openColony(
     const colony = new Colony(
       {
         ...stores,
-        logSigner: await logSignerOf(settings),
-        anchors: anchorsOf(settings),
-        keyWrap: await keyWrapOf(settings),
+        logSigner: await logSignerOf(settings, parts.clock ?? systemClock),
+        anchors: await anchorsOf(settings),
+        keyWrap: await keyWrapOf(settings, parts.clock ?? systemClock),
         close,
         outbound,
         policy,

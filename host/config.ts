@@ -44,6 +44,9 @@ const issuers = text.transform((given, context) => {
     context.issues.push({ code: 'custom', message: `${z.core.toDotPath(path)}: ${message}`, input: given });
   return parsed.data ?? z.NEVER;
 });
+/** Parted by commas. */
+const several = <T extends z.ZodType<unknown, string>>(one: T) =>
+  text.transform((given) => given.split(',').map((part) => part.trim())).pipe(z.array(one));
 const url = (...protocols: readonly string[]) =>
   z.url({
     abort: true,
@@ -59,6 +62,11 @@ const service = url('http', 'https').refine(
 const namespace = text.regex(
   /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i,
   'give a host name such as name.servicebus.windows.net, without sb://',
+);
+/** Without a version: the newest one is used. */
+const vaultKey = text.regex(
+  /^https:\/\/[a-z0-9-]+(\.[a-z0-9-]+)+(:\d+)?\/keys\/[0-9a-z-]{1,127}$/i,
+  'give the URL of a key without a version, such as https://name.vault.azure.net/keys/name',
 );
 /** The connection string of the storage emulator at its usual ports. */
 const DEVELOPMENT_STORAGE = 'UseDevelopmentStorage=true';
@@ -108,8 +116,10 @@ const schema = z.object({
   FORMICARY_PUBLIC_URL: url('http', 'https').default(PUBLIC_URL),
   FORMICARY_LOG_KEY: bytes32.optional(),
   FORMICARY_PERSONAL_KEY: bytes32.optional(),
+  FORMICARY_PERSONAL_KEY_BEFORE: several(bytes32).default([]),
   FORMICARY_ANCHOR_FOLDER: text.optional(),
   FORMICARY_ANCHOR_GIT: text.optional(),
+  FORMICARY_ANCHOR_BLOBS: service.optional(),
   FORMICARY_WEBHOOK_HOSTS: text.default(''),
   FORMICARY_SMTP: url('smtp', 'smtps').optional(),
   FORMICARY_SMTP_USER: text.optional(),
@@ -128,6 +138,9 @@ const schema = z.object({
   FORMICARY_SERVICEBUS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_EVENTHUBS__fullyQualifiedNamespace: namespace.optional(),
   FORMICARY_BLOBS__serviceUri: service.optional(),
+  FORMICARY_VAULT__logKey: vaultKey.optional(),
+  FORMICARY_VAULT__personalKey: vaultKey.optional(),
+  FORMICARY_VAULT__clientId: z.guid('give the client id of a user-assigned identity').optional(),
   FORMICARY_SIGNAL_HUB: text.optional(),
   FORMICARY_EVENT_HUB: text.optional(),
   FORMICARY_NETAPP__subscriptionId: z.guid('give the id of a subscription').optional(),
@@ -137,6 +150,8 @@ const schema = z.object({
   FORMICARY_NETAPP__subnetId: text
     .startsWith('/subscriptions/', 'give the id of a subnet that is delegated to Microsoft.NetApp/volumes')
     .optional(),
+
+  FORMICARY_NETAPP__clientId: z.guid('give the client id of a user-assigned identity').optional(),
 
   FORMICARY_COSMOS_KEY: text.optional(),
   FORMICARY_SERVICEBUS: broker.optional(),
@@ -164,7 +179,7 @@ const OTHERS: readonly string[] = [
   'FORMICARY_RUNS',
 ];
 /** Secrets of channels are named by those who use them; a connection of a trigger may have further parts. */
-const FREE = /^FORMICARY_(SECRET_|(COSMOS|SERVICEBUS|EVENTHUBS|BLOBS)__)/;
+const FREE = /^FORMICARY_(SECRET_|(COSMOS|SERVICEBUS|EVENTHUBS|BLOBS|VAULT)__)/;
 
 /** Variables that look like settings and are none, each with the setting that may have been meant. */
 export function unknownSettings(
@@ -183,6 +198,8 @@ const SECRETS: readonly Name[] = [
   'FORMICARY_IDENTITY_SECRET_BEFORE',
   'FORMICARY_LOG_KEY',
   'FORMICARY_PERSONAL_KEY',
+  'FORMICARY_PERSONAL_KEY_BEFORE',
+  'FORMICARY_ANCHOR_BLOBS',
   'FORMICARY_SMTP',
   'FORMICARY_SMTP_PASSWORD',
   'FORMICARY_COSMOS_KEY',
@@ -204,7 +221,7 @@ const KEYS: readonly Name[] = ['FORMICARY_COSMOS_KEY', ...CONNECTIONS.map(([, ke
 /** Settings that mean something only together. */
 const GROUPS: readonly (readonly Name[])[] = [
   ['FORMICARY_SMTP_USER', 'FORMICARY_SMTP_PASSWORD'],
-  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__')),
+  SETTING_NAMES.filter((name) => name.startsWith('FORMICARY_NETAPP__') && name !== 'FORMICARY_NETAPP__clientId'),
 ];
 
 /** What is wrong though each setting by itself may be right. */
@@ -321,8 +338,24 @@ function settingsOf(given: z.infer<typeof schema>) {
     logKey: given.FORMICARY_LOG_KEY,
     /** What wraps the keys of subjects; undefined: the key of the data folder, or none where there is no folder. */
     personalKey: given.FORMICARY_PERSONAL_KEY,
+    /** What has wrapped them before, newest first. */
+    personalKeysBefore: given.FORMICARY_PERSONAL_KEY_BEFORE,
+    /** Keys of Key Vault, and the identity that may use them; undefined: none, or who is logged in. */
+    vault: {
+      /** Signs checkpoints, beside `logKey`. */
+      logKey: given.FORMICARY_VAULT__logKey,
+      /** Wraps the keys of subjects, in place of `personalKey`, which then only unwraps. */
+      personalKey: given.FORMICARY_VAULT__personalKey,
+      clientId: given.FORMICARY_VAULT__clientId ?? given.AZURE_CLIENT_ID,
+    },
     /** Where checkpoints are kept beside the log. */
-    anchors: { folder: given.FORMICARY_ANCHOR_FOLDER, git: given.FORMICARY_ANCHOR_GIT },
+    anchors: {
+      folder: given.FORMICARY_ANCHOR_FOLDER,
+      git: given.FORMICARY_ANCHOR_GIT,
+      /** URL of a container. */
+      blobs: given.FORMICARY_ANCHOR_BLOBS,
+      clientId: given.AZURE_CLIENT_ID,
+    },
     /** Hosts that webhooks may reach although their addresses are not public. */
     webhookHosts: given.FORMICARY_WEBHOOK_HOSTS.split(',').filter((host) => host !== ''),
     /** The mail server; undefined: no mail is sent. */
@@ -385,6 +418,13 @@ function azureOf(given: z.infer<typeof schema>) {
     /** The hub that events are published to; undefined: none. */
     eventHub: given.FORMICARY_EVENT_HUB,
     /** undefined: no NetApp Files. */
-    netapp: netapp.subscription === undefined ? undefined : (netapp as { readonly [K in keyof typeof netapp]: string }),
+    netapp:
+      netapp.subscription === undefined
+        ? undefined
+        : {
+            ...(netapp as { readonly [K in keyof typeof netapp]: string }),
+            /** Of the identity that makes volumes; undefined: the one above. */
+            clientId: given.FORMICARY_NETAPP__clientId,
+          },
   };
 }

@@ -2,7 +2,7 @@
 """Verifies an export of Formicary by a pinned key: python3 verify.py EXPORT VKEY [CHECKPOINT...]
 
 Needs nothing but Python 3.9. EXPORT is .jsonl or .jsonl.gz, VKEY a verifier key (c2sp.org/signed-note) that you have from
-elsewhere, CHECKPOINT files with checkpoints that you kept. Prints a line for each fault; ends with 1 when there is one.
+elsewhere or a file with one or several of a log, a line each, CHECKPOINT files with checkpoints that you kept. Prints a line for each fault; ends with 1 when there is one.
 """
 import base64, gzip, hashlib, json, re, sys
 from datetime import datetime, timedelta
@@ -46,27 +46,78 @@ def ed25519(key, message, signature):
     u, v = times(s, BASE), add(r, times(h, a))
     return len(signature) == 64 and s < L and (u[0] * v[2] - v[0] * u[2]) % P == 0 and (u[1] * v[2] - v[1] * u[2]) % P == 0
 
+# ----------------------------------------------------------- ECDSA on P-256 over SHA-256 (FIPS 186-4, section 6.4)
+Q, N = 2**256 - 2**224 + 2**192 + 2**96 - 1, 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551
+B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b
+G = (0x6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296, 0x4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5)
+SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+
+def plus(a, b):
+    """Points as (x, y); None is the one at infinity."""
+    if a is None or b is None: return a or b
+    if a[0] == b[0] and (a[1] + b[1]) % Q == 0: return None
+    slope = (3 * a[0] * a[0] - 3) * pow(2 * a[1], -1, Q) if a == b else (b[1] - a[1]) * pow(b[0] - a[0], -1, Q)
+    x = (slope * slope - a[0] - b[0]) % Q
+    return x, (slope * (a[0] - x) - a[1]) % Q
+
+def multiply(k, a):
+    r = None
+    while k:
+        if k & 1: r = plus(r, a)
+        a, k = plus(a, a), k >> 1
+    return r
+
+def der_numbers(data):
+    """The two numbers of a signature in DER, in the one form that each has."""
+    if len(data) < 8 or data[0] != 0x30 or data[1] != len(data) - 2: raise ValueError
+    numbers, at = [], 2
+    for _ in range(2):
+        if data[at] != 2 or data[at + 1] < 1: raise ValueError
+        part = data[at + 2:at + 2 + data[at + 1]]
+        if len(part) != data[at + 1] or part[0] & 0x80 or (len(part) > 1 and part[0] == 0 and not part[1] & 0x80): raise ValueError
+        numbers.append(int.from_bytes(part, "big")); at += 2 + len(part)
+    if at != len(data): raise ValueError
+    return numbers
+
+def p256(key, message, signature):
+    try: r, s = der_numbers(signature)
+    except (ValueError, IndexError): return False
+    if not (0 < r < N and 0 < s < N): return False
+    w = pow(s, -1, N)
+    found = plus(multiply(int.from_bytes(sha(message), "big") * w % N, G), multiply(r * w % N, key))
+    return found is not None and found[0] % N == r
+
 # ------------------------------------------------------------------- notes and checkpoints (c2sp.org/signed-note)
 def parse_vkey(text):
-    name, keyid, encoded = text.strip().split("+", 2)
-    data = base64.b64decode(encoded, validate=True)
-    if data[:1] != b"\x01" or len(data) != 33 or sha(name.encode() + b"\n" + data)[:4].hex() != keyid:
-        sys.exit("that is no verifier key of Ed25519")
-    return name, keyid, data[1:]
+    """A name, and for each key id what verifies its signatures."""
+    names, keys = set(), {}
+    for name, keyid, encoded in (line.split("+", 2) for line in text.split()):
+        data = base64.b64decode(encoded, validate=True)
+        if data[:1] == b"\x01" and len(data) == 33 and sha(name.encode() + b"\n" + data)[:4].hex() == keyid:
+            verifies = lambda text, signature, key=data[1:]: ed25519(key, text, signature)
+        elif data[:1] == b"\x02" and data[1:28] == SPKI and len(data) == 92 and sha(data[1:])[:4].hex() == keyid:
+            x, y = int.from_bytes(data[28:60], "big"), int.from_bytes(data[60:], "big")
+            if not (x < Q and y < Q and (y * y - x * x * x + 3 * x - B) % Q == 0): sys.exit("that key is no point of P-256")
+            verifies = lambda text, signature, key=(x, y): p256(key, text, signature)
+        else: sys.exit("that is no verifier key of Ed25519 or of ECDSA on P-256")
+        names.add(name); keys[keyid] = verifies
+    if len(names) != 1: sys.exit("give the keys of one log")
+    return names.pop(), keys
 
 def checkpoint(source, note, vkey):
-    """(size, root) of a checkpoint that the key has signed, else None and a fault."""
-    name, keyid, key = vkey
+    """(size, root) of a checkpoint that one of the keys has signed, else None and a fault."""
+    name, keys = vkey
     try:
         text, _, lines = note.rpartition("\n\n"); text += "\n"
         signed = False
         for line in lines.splitlines():
             dash, who, encoded = line.split(" "); data = base64.b64decode(encoded, validate=True)
             if dash != "\u2014": raise ValueError
-            if who != name or data[:4].hex() != keyid: continue
-            if not ed25519(key, text.encode(), data[4:]): return fault("forged", f"{source}: the signature does not fit")
+            verifies = keys.get(data[:4].hex())
+            if who != name or verifies is None: continue
+            if not verifies(text.encode(), data[4:]): return fault("forged", f"{source}: the signature does not fit")
             signed = True
-        if not signed: return fault("other-key", f"{source}: not signed by {name}+{keyid}")
+        if not signed: return fault("other-key", f"{source}: not signed by {name}+{' or '.join(keys)}")
         origin, size, root = text.split("\n")[:3]
         if origin != name: return fault("other-key", f"{source}: of the log {origin}")
         if not re.fullmatch("0|[1-9][0-9]*", size): raise ValueError

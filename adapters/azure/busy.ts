@@ -1,10 +1,10 @@
-/** How brokers and Blob Storage say that they ask to be left alone, after the SDK has tried again for a while. */
+/** How brokers, Blob Storage and Key Vault say that they ask to be left alone, after the SDK has tried for a while. */
 import { StoreBusy } from '../../app/engine/ports';
 
 /** For brokers, which don't say how long: Microsoft's SDK for Java asks for at least as much. */
 export const BROKER_MS = 4_000;
-/** For Blob Storage where its answer doesn't say. */
-const BLOBS_MS = 1_000;
+/** For services over HTTP where their answer doesn't say. */
+const HTTP_MS = 1_000;
 
 /** What the attempts of an AMQP SDK have come to, one after the other. */
 export function attemptsOf(error: unknown): readonly { readonly code?: string }[] {
@@ -41,13 +41,28 @@ function inWords(broker: string, error: unknown): unknown {
   return Object.assign(new Error(`${broker}: ${said}${advice}`, { cause: error }), { errors: attempts });
 }
 
+/** What an SDK over HTTP rejects with; without a status where nobody answered. */
+interface HttpError {
+  readonly name?: string;
+  readonly statusCode?: number;
+  readonly response?: { readonly headers: { get(name: string): string | undefined } };
+}
+
 /** `StoreBusy` where the last answer was 503 or 429; else the error as it is. */
 export function blobsBusy(error: unknown): unknown {
-  const { statusCode, response } = error as {
-    statusCode?: number;
-    response?: { headers: { get(name: string): string | undefined } };
-  };
-  if (statusCode !== 503 && statusCode !== 429) return error;
-  const retryAfterMs = Number(response?.headers.get('retry-after')) * 1_000 || BLOBS_MS;
-  return new StoreBusy(`Blob Storage is throttled: try again in ${retryAfterMs} ms`, retryAfterMs, { cause: error });
+  const { statusCode } = error as HttpError;
+  return statusCode === 503 || statusCode === 429 ? httpBusy('Blob Storage is throttled', error) : error;
+}
+
+/** `StoreBusy` where Key Vault was throttled, has failed, or could not be reached; else the error as it is. */
+export function vaultBusy(error: unknown): unknown {
+  const { name, statusCode } = error as HttpError;
+  if (statusCode === undefined ? name !== 'RestError' : statusCode < 500 && statusCode !== 429) return error;
+  return httpBusy(`Key Vault ${statusCode === 429 ? 'is throttled' : 'does not answer'}`, error);
+}
+
+function httpBusy(what: string, error: unknown): StoreBusy {
+  const { response } = error as HttpError;
+  const retryAfterMs = Number(response?.headers.get('retry-after')) * 1_000 || HTTP_MS;
+  return new StoreBusy(`${what}: try again in ${retryAfterMs} ms`, retryAfterMs, { cause: error });
 }

@@ -23,7 +23,8 @@ export interface Services {
   readonly serviceBus: Connection;
   readonly eventHubs: Connection;
   readonly blobs: Connection;
-  readonly netapp?: { readonly subscription: string };
+  /** `clientId` of the identity that makes volumes; undefined: the one above. */
+  readonly netapp?: { readonly subscription: string; readonly clientId?: string };
 }
 
 /** Not `import()`: that would load the SDKs a second time, as ES modules, beside those that our adapters import. */
@@ -41,10 +42,21 @@ const BROKER_RETRIES = { timeoutInMs: 10_000, retryDelayInMs: 200 } as const;
 /** For blobs, whose SDK would otherwise try for 16 seconds while a request waits. */
 const BLOB_RETRIES = { retryDelayInMs: 500 } as const;
 
+export type Credential = Identity.TokenCredential;
+
 /** The credential of the identity with this client id. */
-export function managedIdentity(clientId: string): Identity.TokenCredential {
+export function managedIdentity(clientId: string): Credential {
   const { ManagedIdentityCredential } = load('@azure/identity') as typeof Identity;
   return new ManagedIdentityCredential({ clientId });
+}
+
+/** The managed identity where one is named; else who is logged in with `az` or `azd`. */
+export function credentialOf(clientId: string | undefined): Credential {
+  if (clientId !== undefined) return managedIdentity(clientId);
+  const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential } = load(
+    '@azure/identity',
+  ) as typeof Identity;
+  return new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential());
 }
 
 /**
@@ -56,17 +68,8 @@ export class AzureClients {
 
   constructor(private readonly services: Services) {}
 
-  /** The managed identity where one is named; else who is logged in with `az` or `azd`. */
-  get credential(): Identity.TokenCredential {
-    return this.once('credential', () => {
-      const { AzureCliCredential, AzureDeveloperCliCredential, ChainedTokenCredential } = load(
-        '@azure/identity',
-      ) as typeof Identity;
-      const { clientId } = this.services;
-      return clientId === undefined
-        ? new ChainedTokenCredential(new AzureCliCredential(), new AzureDeveloperCliCredential())
-        : managedIdentity(clientId);
-    });
+  get credential(): Credential {
+    return this.once('credential', () => credentialOf(this.services.clientId));
   }
 
   get cosmos(): Cosmos.CosmosClient {
@@ -118,7 +121,11 @@ export class AzureClients {
       const { NetAppManagementClient } = load('@azure/arm-netapp') as typeof Netapp;
       if (this.services.netapp === undefined)
         throw new Error('NetApp Files are not configured: set FORMICARY_NETAPP__subscriptionId and what belongs to it');
-      return new NetAppManagementClient(this.credential, this.services.netapp.subscription);
+      const { subscription, clientId } = this.services.netapp;
+      return new NetAppManagementClient(
+        clientId === undefined ? this.credential : managedIdentity(clientId),
+        subscription,
+      );
     });
   }
 

@@ -7,14 +7,14 @@ import { parseEntry, type StreamHead } from '../../domain/audit/log-entries';
 import { type LogFault, LogVerifier, type ShownNote } from '../../domain/audit/log-verifier';
 import type { UnsealedCommit } from '../../domain/kernel/commit';
 import { commitRef, parseStream } from '../../domain/kernel/ids';
-import type { VerifierKey } from '../../domain/kernel/note';
+import type { VerifierKeys } from '../../domain/kernel/note';
 import { plusSeconds } from '../../domain/kernel/time';
 import type { DatabaseSync, StatementSync } from './sqlite';
 
 /** What the verifier brings along. */
 export interface Pinned {
   /** Never one out of what is verified. */
-  readonly key: VerifierKey;
+  readonly keys: VerifierKeys;
   /** Checkpoints that were kept elsewhere. */
   readonly kept: readonly ShownNote[];
 }
@@ -62,7 +62,7 @@ export class LogWalk {
     for (const sql of SCRATCH) database.exec(sql);
     const { tenant, notes } = this.shown();
     this.tenant = tenant;
-    this.verifier = new LogVerifier(pinned.key, notes, pinned.kept);
+    this.verifier = new LogVerifier(pinned.keys, notes, pinned.kept);
     this.readEntries();
     this.verifier.finish();
     this.ofStream = database.prepare('SELECT idx, hash FROM temp.logged WHERE stream = ? AND leaf < ?');
@@ -118,7 +118,7 @@ export class LogWalk {
     return {
       faults,
       log: {
-        origin: this.pinned.key.name,
+        origin: this.pinned.keys.name,
         entries: this.verifier.size,
         checkpoints: this.verifier.checkpoints,
         covered: this.covered,
@@ -134,13 +134,13 @@ export class LogWalk {
       .all() as unknown as { stream: string; idx: number; body: unknown }[];
     const named = rows.flatMap(({ stream, idx, body }) =>
       signedIn(body)
-        .filter(({ origin }) => origin === this.pinned.key.name)
+        .filter(({ origin }) => origin === this.pinned.keys.name)
         .map(({ note }) => ({ tenant: parseStream(stream).tenant, from: commitRef(stream, idx), note })),
     );
     const tenants = new Set(named.map(({ tenant }) => tenant));
     if (tenants.size > 1)
       this.own.push(
-        fault('split-view', `${[...tenants].join(' and ')} both say that their log is ${this.pinned.key.name}`),
+        fault('split-view', `${[...tenants].join(' and ')} both say that their log is ${this.pinned.keys.name}`),
       );
     return { tenant: named[0]?.tenant, notes: named };
   }
@@ -149,7 +149,7 @@ export class LogWalk {
     const insert = this.database.prepare('INSERT OR IGNORE INTO temp.logged VALUES (?, ?, ?, ?)');
     const rows = this.database
       .prepare('SELECT leaf, entry FROM temp.log_entries WHERE log = ? ORDER BY leaf, rowid')
-      .iterate(this.pinned.key.name) as Iterable<unknown>;
+      .iterate(this.pinned.keys.name) as Iterable<unknown>;
     let next = 0;
     for (const row of rows) {
       const { leaf, entry } = row as { leaf: number; entry: string };

@@ -1,5 +1,6 @@
 /** Wraps the keys of subjects with a key that the host was given: AES-256-GCM, each under a nonce of its own. */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { StoreBusy } from '../../app/engine/ports';
 import type { KeyWrap } from '../../app/engine/ports-personal';
 
 const CIPHER = 'aes-256-gcm';
@@ -28,5 +29,30 @@ export class AesKeyWrap implements KeyWrap {
       .setAAD(Buffer.from(place))
       .setAuthTag(wrapped.subarray(-TAG_BYTES));
     return Buffer.concat([decipher.update(wrapped.subarray(NONCE_BYTES, -TAG_BYTES)), decipher.final()]);
+  }
+}
+
+/** Wraps with the first; what one of those before it has wrapped it unwraps all the same. */
+export class KeyWraps implements KeyWrap {
+  /** @param before newest first */
+  constructor(
+    private readonly current: KeyWrap,
+    private readonly before: readonly KeyWrap[],
+  ) {}
+
+  async wrap(place: string, key: Uint8Array): Promise<Uint8Array> {
+    return await this.current.wrap(place, key);
+  }
+
+  async unwrap(place: string, wrapped: Uint8Array): Promise<Uint8Array> {
+    const errors: unknown[] = [];
+    for (const wrap of [this.current, ...this.before])
+      try {
+        return await wrap.unwrap(place, wrapped);
+      } catch (error) {
+        if (error instanceof StoreBusy) throw error;
+        errors.push(error);
+      }
+    throw new AggregateError(errors, errors.map((error) => (error as Error).message).join('; '));
   }
 }

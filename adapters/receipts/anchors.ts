@@ -1,16 +1,14 @@
 /**
  * Where checkpoints are kept outside, so that whoever changes a log can't change what it said before: a folder, for
- * example of another machine or on a medium that is written once; a Git repository.
+ * example of another machine or on a medium that is written once; a Git repository. A file each.
  */
 import { execFile } from 'node:child_process';
 import { mkdir, open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Anchor } from '../../app/engine/ports';
-import { isTenant } from '../../domain/kernel/ids';
+import { checkpointName } from '../../domain/audit/log';
 
-/** A file each: `tenant/000000000042.checkpoint`, named after the leaves of the log, so that they stand in order. */
-const SIZE_DIGITS = 12;
 const GIT_TIMEOUT_MS = 30_000;
 const run = promisify(execFile);
 
@@ -25,10 +23,9 @@ export class FolderAnchor implements Anchor {
 
   /** Answers the file's path below the folder. Throws when another checkpoint of that size is there. */
   protected async write(tenant: string, size: number, note: string): Promise<string> {
-    if (!isTenant(tenant)) throw new RangeError(`not a tenant: ${tenant}`);
-    const path = join(tenant, `${String(size).padStart(SIZE_DIGITS, '0')}.checkpoint`);
+    const path = checkpointName(tenant, size);
     const place = join(this.folder, path);
-    await mkdir(join(this.folder, tenant), { recursive: true });
+    await mkdir(dirname(place), { recursive: true });
     try {
       const file = await open(place, 'wx');
       await file

@@ -1,10 +1,10 @@
 /**
  * Signs checkpoints with an Ed25519 key of the logs' own: nothing else is signed with it. A second line, of a key that
- * a vault holds and never gives away (ES256), is another `LogSigner` beside this one.
+ * a vault holds and never gives away (ES256), is that of another `LogSigner` beside this one.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
 import type { LogSigner } from '../../app/engine/ports';
-import { signatureLine, verifierKey } from '../../domain/kernel/note';
+import { type NoteKey, signatureLine, verifierKey } from '../../domain/kernel/note';
 
 const SEED_BYTES = 32;
 /** What comes before the 32 bytes of an Ed25519 key in PKCS #8 (RFC 8410). */
@@ -12,7 +12,7 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 export class Ed25519LogSigner implements LogSigner {
   private readonly key: KeyObject;
-  private readonly publicKey: Buffer;
+  private readonly publicKey: NoteKey;
 
   /** @param key 32 bytes in base64. Throws RangeError when it is none. */
   constructor(key: string) {
@@ -21,7 +21,8 @@ export class Ed25519LogSigner implements LogSigner {
       throw new RangeError(`the key of the logs must be ${SEED_BYTES} bytes in base64`);
     const der = Buffer.concat([PKCS8_PREFIX, seed]);
     this.key = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
-    this.publicKey = Buffer.from(createPublicKey(this.key).export({ format: 'jwk' }).x as string, 'base64url');
+    const { x } = createPublicKey(this.key).export({ format: 'jwk' });
+    this.publicKey = { type: 'ed25519', bytes: Buffer.from(x as string, 'base64url') };
   }
 
   verifierKeys(name: string): readonly string[] {
@@ -30,5 +31,18 @@ export class Ed25519LogSigner implements LogSigner {
 
   sign(name: string, text: string): readonly string[] {
     return [signatureLine(name, this.publicKey, sign(null, Buffer.from(text), this.key))];
+  }
+}
+
+/** Signs with each of them: a line of every one, or none at all. */
+export class LogSigners implements LogSigner {
+  constructor(private readonly signers: readonly LogSigner[]) {}
+
+  async verifierKeys(name: string): Promise<readonly string[]> {
+    return (await Promise.all(this.signers.map(async (signer) => await signer.verifierKeys(name)))).flat();
+  }
+
+  async sign(name: string, text: string): Promise<readonly string[]> {
+    return (await Promise.all(this.signers.map(async (signer) => await signer.sign(name, text)))).flat();
   }
 }

@@ -126,7 +126,10 @@ export class LogCheckpoints {
    */
   async make(tenant: string): Promise<KnownCheckpoint | Rejection> {
     if (this.signer === undefined)
-      return refuse('log-unsigned', 'this host has no key to sign the log with: FORMICARY_LOG_KEY gives it one');
+      return refuse(
+        'log-unsigned',
+        'this host has no key to sign the log with: FORMICARY_LOG_KEY or FORMICARY_VAULT__logKey gives it one',
+      );
     await this.round();
     if (this.failures.has(tenant)) throw this.failures.get(tenant);
     const [newest] = await this.list(tenant, 1);

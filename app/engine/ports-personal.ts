@@ -16,9 +16,12 @@ export interface SubjectKeys {
   destroy(tenant: string, subject: string): Promise<void>;
 }
 
-/** Wraps keys with one that is nowhere in a store. What is wrapped opens for the same `place` alone. */
+/**
+ * Wraps keys of 32 bytes with one that is nowhere in a store. What is wrapped opens for the same `place` alone. Rejects
+ * with `StoreBusy` where what holds that key can't be asked now.
+ */
 export interface KeyWrap {
   wrap(place: string, key: Uint8Array): Promise<Uint8Array>;
-  /** Rejects when it is not what was wrapped, or by another key. */
+  /** Rejects when it is not what was wrapped, or by a key that is not known any more. */
   unwrap(place: string, wrapped: Uint8Array): Promise<Uint8Array>;
 }

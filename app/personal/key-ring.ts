@@ -6,7 +6,7 @@ import { KEY_BYTES, type SubjectKey, subjectKeyOf } from '../../domain/kernel/se
 import { subjectDecider, type SubjectEvent, type SubjectState, subjectStream } from '../../domain/personal/subject';
 import type { Aggregate } from '../engine/aggregate';
 import type { Engine } from '../engine/engine';
-import type { Report } from '../engine/ports';
+import { type Report, StoreBusy } from '../engine/ports';
 import type { KeyWrap, SubjectKeys } from '../engine/ports-personal';
 import { messageOf } from '../engine/reachable';
 
@@ -80,6 +80,7 @@ export class KeyRing {
     try {
       return subjectKeyOf(await this.wrap.unwrap(place, wrapped));
     } catch (error) {
+      if (error instanceof StoreBusy) throw error;
       // What is sealed with it stays sealed; all else is read as ever.
       this.report('the key of a subject could not be unwrapped: was it wrapped by another FORMICARY_PERSONAL_KEY?', {
         subject: place,

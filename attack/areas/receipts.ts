@@ -6,7 +6,7 @@ import { Ed25519LogSigner } from '../../adapters/receipts/signer';
 import { Formicary } from '../../client/client';
 import type { LogEvent } from '../../domain/audit/log';
 import { canonicalize, seal, sha256, type UnsealedCommit } from '../../domain/kernel/commit';
-import { checkpointText, noteOf, parseCheckpoint, parseVerifierKey, type VerifierKey } from '../../domain/kernel/note';
+import { checkpointText, noteOf, parseCheckpoint, parseVerifierKeys, type VerifierKeys } from '../../domain/kernel/note';
 import { asks, type Attempt, family, tries } from '../attempt';
 import { ALPHA, BETA, type World } from '../world';
 
@@ -139,7 +139,7 @@ async function all(world: World, tenant: string): Promise<Export> {
 
 interface Signed {
   readonly exported: Export;
-  readonly key: VerifierKey;
+  readonly keys: VerifierKeys;
   /** The newest checkpoint, kept elsewhere. */
   readonly kept: string;
   /** Of the same log, before it. */
@@ -169,7 +169,7 @@ async function signed(world: World): Promise<Signed> {
   return {
     ...{ older, exported, other: await all(world, BETA), kept: checkpoint.note as string },
     ...{
-      key: parseVerifierKey(keys[0] as string) as VerifierKey,
+      keys: parseVerifierKeys((keys as string[]).join('\n')) as VerifierKeys,
       long: `${ALPHA}/task/${long}`,
       short: `${ALPHA}/task/${short}`,
     },
@@ -179,7 +179,7 @@ async function signed(world: World): Promise<Signed> {
 
 /** What the verifier finds with the key that was pinned. */
 async function found(
-  { key }: Signed,
+  { keys }: Signed,
   { log, entries, receipts }: Export,
   kept: readonly string[] = [],
 ): Promise<string> {
@@ -190,7 +190,7 @@ async function found(
   const read = await ReadOnlyLog.load(given());
   try {
     await read.takeEntries();
-    const { named } = audit(read, undefined, undefined, { key, kept: kept.map((note) => ({ from: 'kept', note })) });
+    const { named } = audit(read, undefined, undefined, { keys, kept: kept.map((note) => ({ from: 'kept', note })) });
     const kinds = [...new Set(named.map(({ kind }) => kind))].sort();
     return kinds.length === 0 ? 'nothing was found' : `found: ${kinds.join(', ')}`;
   } finally {

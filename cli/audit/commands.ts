@@ -73,6 +73,7 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
       'formicary verify --data ./colony',
       'formicary verify receipts.ndjson.gz --key log.vkey  # and holds it against the signed log',
       'formicary verify receipts.ndjson.gz --key log.vkey --checkpoint kept.checkpoint',
+      'formicary verify receipts.ndjson.gz --key log.vkey --anchor /mnt/anchors',
       'formicary verify --report november --key log.vkey',
     ],
   )
@@ -80,8 +81,12 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
     .option('-d, --data <folder>', 'the data folder; .formicary, or FORMICARY_DATA')
     .option('-e, --export <file>', 'an export, .gz or not; - is standard input')
     .option('-r, --report <folder>', 'a report instead, or its entries')
-    .option('-k, --key <key>', 'the verifier key of the log, or a file with it: one that you have from elsewhere')
+    .option(
+      '-k, --key <key>',
+      'the verifier key of the log, or a file with it, or with several of them: from elsewhere',
+    )
     .option('--checkpoint <file>', 'a checkpoint that was kept; may be given again', collect)
+    .option('--anchor <folder>', 'all checkpoints of the log that an anchor has kept, or a copy of it')
     .addHelpText('after', EXIT_CODES)
     .action(runs<VerifyCommand.VerifyInput>(() => (require('./verify') as typeof VerifyCommand).verify));
 
@@ -149,7 +154,10 @@ function declareReceipts(program: Command, { kinds, aggregates }: All): void {
     .option('-o, --out <folder>', 'the folder that is made; named after the tenant and the period without')
     .addOption(new Option('-d, --data [folder]', 'from a data folder instead of a host').conflicts('export'))
     .option('-e, --export <file>', 'from an export, .gz or not; - is standard input')
-    .option('-k, --key <key>', 'the verifier key of the log, or a file with it: one that you have from elsewhere')
+    .option(
+      '-k, --key <key>',
+      'the verifier key of the log, or a file with it, or with several of them: from elsewhere',
+    )
     .option('--checkpoint <file>', 'a checkpoint that was kept; may be given again', collect)
     .option('--with-payloads', 'each entry with the bytes of its receipt, not with hashes and sizes alone')
     .addHelpText('after', EXIT_CODES)

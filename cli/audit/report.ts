@@ -57,7 +57,7 @@ export async function report(context: Context, input: ReportInput): Promise<void
     const verified: Verified = {
       faults,
       named: named.slice(0, MOST_NAMED),
-      key: pinned === undefined ? undefined : `${pinned.key.name}+${pinned.key.id}`,
+      key: pinned?.keys.keys.map(({ name, id }) => `${name}+${id}`).join(', '),
       kept: pinned?.kept.length ?? 0,
     };
     const made = await written(out, (place) =>

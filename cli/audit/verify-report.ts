@@ -29,7 +29,7 @@ export async function verifyReport(context: Context, given: string, pinned: Pinn
   for await (const text of textLines(file)) {
     if (text === '') continue;
     const value = parsed(text, file);
-    if (verifier === undefined) verifier = new ReportVerifier(headOf(value, file), pinned.key);
+    if (verifier === undefined) verifier = new ReportVerifier(headOf(value, file), pinned.keys);
     else {
       lines += 1;
       add(verifier.next(value));

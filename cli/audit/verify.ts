@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { LogAudit, Pinned } from '../../adapters/embedded/log-verification';
 import { audit, NOT_SHOWN, NOT_SHOWN_SIGNED } from '../../adapters/embedded/verification';
-import { parseVerifierKey } from '../../domain/kernel/note';
+import { CHECKPOINT_FILE } from '../../domain/audit/log';
+import type { ShownNote } from '../../domain/audit/log-verifier';
+import { parseVerifierKeys } from '../../domain/kernel/note';
 import { dataFolder, loadExport, openFolder, sizeOf } from '../log-file';
 import {
   bad,
@@ -26,10 +29,12 @@ export interface VerifyInput {
   readonly file?: string;
   /** A report instead: its folder, or its entries. */
   readonly report?: string;
-  /** A verifier key, or a file that holds one. */
+  /** A verifier key, or a file that holds one, or several of one log, a line each. */
   readonly key?: string;
   /** Files with checkpoints that were kept. */
   readonly checkpoint?: readonly string[];
+  /** A folder with a folder of checkpoints for each tenant. */
+  readonly anchor?: string;
 }
 
 /** Faults that are printed; --json has more. */
@@ -101,16 +106,34 @@ export async function verify(context: Context, input: VerifyInput): Promise<void
 }
 
 /** The key and the checkpoints that the verifier brings along. Throws `UsageError`. */
-export function pinnedOf({ key, checkpoint = [] }: Pick<VerifyInput, 'key' | 'checkpoint'>): Pinned | undefined {
+export function pinnedOf({
+  key,
+  checkpoint = [],
+  anchor,
+}: Pick<VerifyInput, 'key' | 'checkpoint' | 'anchor'>): Pinned | undefined {
   if (key === undefined) {
-    if (checkpoint.length > 0) throw new UsageError('--checkpoint needs --key: nothing is believed without it');
+    if (checkpoint.length > 0 || anchor !== undefined)
+      throw new UsageError('--checkpoint and --anchor need --key: nothing is believed without it');
     return undefined;
   }
-  const text = key.includes('+') ? key : readGiven(key).trim();
-  const parsed = parseVerifierKey(text);
+  const parsed = parseVerifierKeys(key.includes('+') ? key : readGiven(key));
   if ('fault' in parsed)
     throw new UsageError(`the key ${parsed.fault}`, `\`${CALL} checkpoint --keys\` shows the keys of a host.`);
-  return { key: parsed, kept: checkpoint.map((file) => ({ from: file, note: readGiven(file) })) };
+  const kept = checkpoint.map((file) => ({ from: file, note: readGiven(file) }));
+  return { keys: parsed, kept: anchor === undefined ? kept : [...kept, ...anchored(anchor, parsed.name)] };
+}
+
+/** All checkpoints of a log that an anchor has kept; the log's name ends with its tenant. */
+function anchored(folder: string, log: string): ShownNote[] {
+  const place = join(folder, log.slice(log.lastIndexOf('/') + 1));
+  let names: string[];
+  try {
+    names = readdirSync(place).filter((name) => name.endsWith(CHECKPOINT_FILE));
+  } catch (error) {
+    throw new UsageError(`${place} can't be read: ${(error as Error).message}`);
+  }
+  if (names.length === 0) throw new UsageError(`${place} holds no checkpoint`, 'Is it the anchor of this log?');
+  return names.sort().map((name) => ({ from: join(place, name), note: readGiven(join(place, name)) }));
 }
 
 function readGiven(file: string): string {

@@ -6,6 +6,10 @@ export const AUDIT_REFUSALS = refusals('Audit', [
   [404, 'log-empty', 'nothing is in the signed log yet'],
   [404, 'not-logged', 'the receipt is in no checkpoint yet: it is within the hour, or after POST /v1/checkpoints'],
   [409, 'log-moved', 'another checkpoint was signed meanwhile: the log has … leaves'],
-  [409, 'log-unsigned', 'this host has no key to sign the log with: FORMICARY_LOG_KEY gives it one'],
+  [
+    409,
+    'log-unsigned',
+    'this host has no key to sign the log with: FORMICARY_LOG_KEY or FORMICARY_VAULT__logKey gives it one',
+  ],
   [422, 'retention-invalid', 'a category that has no end, or a number of days that is none'],
 ]);

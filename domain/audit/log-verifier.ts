@@ -1,17 +1,17 @@
 /**
- * Verifies what an export says of a log, by a key that the verifier brings along: the entries have to give the root of
- * every checkpoint that the key has signed, those of the export and those that were kept elsewhere. Only entries up to
- * the last checkpoint that fits are believed.
+ * Verifies what an export says of a log, by keys that the verifier brings along: the entries have to give the root of
+ * every checkpoint that one of them has signed, those of the export and those that were kept elsewhere. Only entries up
+ * to the last checkpoint that fits are believed.
  */
 import { GrowingTree, leafHash } from '../kernel/merkle';
-import { type Checkpoint, openCheckpoint, type VerifierKey } from '../kernel/note';
+import { type Checkpoint, openCheckpoint, type VerifierKeys } from '../kernel/note';
 import { headsHash, parseEntry, type StreamHead } from './log-entries';
 
 /** What was done to a log, in one word. */
 export type LogFaultKind =
   /** A signature does not fit. */
   | 'forged'
-  /** Nothing is signed by the key, or of the log that it is named after. */
+  /** Nothing is signed by one of the keys, or of the log that they are named after. */
   | 'other-key'
   /** The entries don't give the root that was signed. */
   | 'log-altered'
@@ -48,6 +48,7 @@ export class LogVerifier {
   /** Of the export, by size; and those that were kept elsewhere. */
   private readonly shown = new Map<number, Signed>();
   private readonly kept: readonly Signed[];
+  private readonly keptAt: ReadonlyMap<number, readonly Signed[]>;
   private readonly newest: number;
   private last: string | undefined;
   private fitting = 0;
@@ -57,7 +58,7 @@ export class LogVerifier {
    * @param kept those that were kept elsewhere: by the verifier, or in an anchor
    */
   constructor(
-    private readonly key: VerifierKey,
+    private readonly keys: VerifierKeys,
     shown: readonly ShownNote[],
     kept: readonly ShownNote[] = [],
   ) {
@@ -68,11 +69,12 @@ export class LogVerifier {
     }
     this.newest = Math.max(0, ...this.shown.keys());
     this.kept = this.opened(kept);
+    this.keptAt = Map.groupBy(this.kept, ({ size }) => size);
     if (this.shown.size === 0 && !this.faults.some(({ kind }) => kind === 'forged' || kind === 'other-key'))
-      this.fault('other-key', `no checkpoint of the log ${key.name} is there`);
+      this.fault('other-key', `no checkpoint of the log ${keys.name} is there`);
   }
 
-  /** How many checkpoints of the export the key has signed. */
+  /** How many checkpoints of the export the keys have signed. */
   get checkpoints(): number {
     return this.shown.size;
   }
@@ -95,8 +97,8 @@ export class LogVerifier {
     if (read?.kind === 'commit') this.heads.set(read.stream, read);
     const signed = this.shown.get(size);
     if (signed !== undefined) this.compare(signed);
-    for (const kept of this.kept)
-      if (kept.size === size && !kept.root.equals(this.tree.root))
+    for (const kept of this.keptAt.get(size) ?? [])
+      if (!kept.root.equals(this.tree.root))
         // Whether the entries or the checkpoint is the other one, a later checkpoint of the export shows.
         this.fault(
           'split-view',
@@ -145,7 +147,7 @@ export class LogVerifier {
 
   private opened(notes: readonly ShownNote[]): Signed[] {
     return notes.flatMap(({ from, note }) => {
-      const checkpoint = openCheckpoint(note, this.key);
+      const checkpoint = openCheckpoint(note, this.keys);
       if (!('fault' in checkpoint)) return [{ from, ...checkpoint }];
       this.fault(checkpoint.kind, `${from} ${checkpoint.fault}`);
       return [];

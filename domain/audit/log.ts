@@ -4,7 +4,7 @@
  * in the log lies in pages by content (`app/audit/log-pages.ts`), which the newest checkpoint leads to.
  */
 import { type Decider, type Decision, type Event, refuse } from '../kernel/decider';
-import { streamName } from '../kernel/ids';
+import { isTenant, streamName } from '../kernel/ids';
 
 /** What is known at a checkpoint. Hashes are in lower-case hexadecimal. */
 export interface SignedCheckpoint {
@@ -42,6 +42,16 @@ export const LOG_ID = 'checkpoints';
 
 export function logStream(tenant: string): string {
   return streamName(tenant, logDecider.category, LOG_ID);
+}
+
+const SIZE_DIGITS = 12;
+/** How the file of a checkpoint ends that was kept outside. */
+export const CHECKPOINT_FILE = '.checkpoint';
+
+/** What a checkpoint is called where it is kept outside: after the leaves of the log, so that names stand in order. */
+export function checkpointName(tenant: string, size: number): string {
+  if (!isTenant(tenant)) throw new RangeError(`not a tenant: ${tenant}`);
+  return `${tenant}/${String(size).padStart(SIZE_DIGITS, '0')}${CHECKPOINT_FILE}`;
 }
 
 /** Adds a checkpoint that was made on a log of `from` leaves; on another one it would hold something else. */

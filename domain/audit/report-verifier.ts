@@ -5,7 +5,7 @@
 import { canonicalize, sha256, unseal } from '../kernel/commit';
 import { parseCommitRef } from '../kernel/ids';
 import { leafHash, rootFromPath } from '../kernel/merkle';
-import { type Checkpoint, openCheckpoint, type VerifierKey } from '../kernel/note';
+import { type Checkpoint, openCheckpoint, type VerifierKeys } from '../kernel/note';
 import { type AuditEntry, AuditTrail } from './audit-entry';
 import { commitEntry } from './log-entries';
 import type { LogFault } from './log-verifier';
@@ -61,9 +61,9 @@ export class ReportVerifier {
 
   constructor(
     private readonly head: EntriesHead,
-    key: VerifierKey,
+    keys: VerifierKeys,
   ) {
-    const opened = head.checkpoint === null ? undefined : openCheckpoint(head.checkpoint.note, key);
+    const opened = head.checkpoint === null ? undefined : openCheckpoint(head.checkpoint.note, keys);
     this.checkpoint = opened !== undefined && 'fault' in opened ? undefined : opened;
     this.first =
       opened !== undefined && 'fault' in opened

@@ -3,23 +3,34 @@
  * line, and lines with signatures. A line by a key that is not known says nothing; one by a key that is known must
  * hold.
  */
-import { createPublicKey, hash, verify } from 'node:crypto';
+import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto';
 
-/** The type of an Ed25519 signature. */
-const ED25519 = 1;
-const ED25519_KEY_BYTES = 32;
+/** The byte that says what kind of signature it is. */
+const TYPES = { ed25519: 1, 'ecdsa-p256': 2 } as const;
 const KEY_ID_BYTES = 4;
 /** Signatures that are looked at. */
 const MAX_SIGNATURES = 16;
 const MAX_NOTE = 64 * 1024;
 
-/** A key that signatures are verified with. */
-export interface VerifierKey {
+/** A public key that notes are signed with: Ed25519, or ECDSA on P-256 over the SHA-256 of the text. */
+export interface NoteKey {
+  readonly type: keyof typeof TYPES;
+  /** As the format has it: the 32 bytes of an Ed25519 key; an ECDSA key in DER (SubjectPublicKeyInfo). */
+  readonly bytes: Buffer;
+}
+
+/** A key that signatures are verified with, and whose signatures those are. */
+interface VerifierKey extends NoteKey {
   readonly name: string;
   /** 8 hexadecimal digits. */
   readonly id: string;
-  /** 32 bytes, Ed25519. */
-  readonly key: Buffer;
+  readonly key: KeyObject;
+}
+
+/** The keys that may sign in one name: one of them is enough, as long as none of their signatures is wrong. */
+export interface VerifierKeys {
+  readonly name: string;
+  readonly keys: readonly [VerifierKey, ...VerifierKey[]];
 }
 
 /** The head of a log: so many leaves, and the root over them. */
@@ -30,12 +41,10 @@ export interface Checkpoint {
   readonly root: Buffer;
 }
 
-/** The id of an Ed25519 key under a name. */
-function keyId(name: string, key: Buffer): Buffer {
-  return hash('sha256', Buffer.concat([Buffer.from(`${name}\n`), Buffer.from([ED25519]), key]), 'buffer').subarray(
-    0,
-    KEY_ID_BYTES,
-  );
+/** The id of a key under a name; that of an ECDSA key is the same under each. */
+function keyId(name: string, { type, bytes }: NoteKey): Buffer {
+  const named = type === 'ed25519' ? [Buffer.from(`${name}\n`), Buffer.from([TYPES[type]])] : [];
+  return hash('sha256', Buffer.concat([...named, bytes]), 'buffer').subarray(0, KEY_ID_BYTES);
 }
 
 /** Whether a key or a log may have this name. */
@@ -44,26 +53,42 @@ export function isNoteName(name: string): boolean {
 }
 
 /** A verifier key as text: `name+id+base64`. */
-export function verifierKey(name: string, key: Buffer): string {
-  return `${name}+${keyId(name, key).toString('hex')}+${Buffer.concat([Buffer.from([ED25519]), key]).toString('base64')}`;
+export function verifierKey(name: string, key: NoteKey): string {
+  const encoded = Buffer.concat([Buffer.from([TYPES[key.type]]), key.bytes]).toString('base64');
+  return `${name}+${keyId(name, key).toString('hex')}+${encoded}`;
 }
 
-/** Reads a verifier key of an Ed25519 key; says in words what is wrong with another text. */
-export function parseVerifierKey(text: string): VerifierKey | { readonly fault: string } {
+/** Reads verifier keys, a line each, all of one name; says in words what is wrong with another text. */
+export function parseVerifierKeys(text: string): VerifierKeys | { readonly fault: string } {
+  const keys: VerifierKey[] = [];
+  for (const line of text.trim().split('\n')) {
+    const parsed = parseVerifierKey(line.trim());
+    if ('fault' in parsed) return parsed;
+    keys.push(parsed);
+  }
+  const [first, ...others] = keys as [VerifierKey, ...VerifierKey[]];
+  const other = others.find(({ name }) => name !== first.name);
+  if (other !== undefined) return { fault: `is of two logs, ${first.name} and ${other.name}: give the keys of one` };
+  return { name: first.name, keys: [first, ...others] };
+}
+
+function parseVerifierKey(text: string): VerifierKey | { readonly fault: string } {
   const [, name = '', id = '', encoded = ''] = /^([^+]+)\+([0-9a-f]{8})\+(.+)$/.exec(text) ?? [];
-  const bytes = base64(encoded);
-  if (!isNoteName(name) || bytes === undefined)
+  const decoded = base64(encoded);
+  if (!isNoteName(name) || decoded === undefined)
     return { fault: 'is no verifier key: it looks like name+1a2b3c4d+AbC…=' };
-  if (bytes[0] !== ED25519 || bytes.length !== ED25519_KEY_BYTES + 1)
-    return { fault: 'is not the key of an Ed25519 signature, which alone is verified here' };
-  const key = bytes.subarray(1);
-  if (keyId(name, key).toString('hex') !== id)
-    return { fault: `is damaged: its id is ${id}, its name and key have ${keyId(name, key).toString('hex')}` };
-  return { name, id, key };
+  const bytes = decoded.subarray(1);
+  const type = (Object.keys(TYPES) as NoteKey['type'][]).find((known) => TYPES[known] === decoded[0]);
+  const key = type === undefined ? undefined : publicKey({ type, bytes });
+  if (type === undefined || key === undefined)
+    return { fault: 'is no key of Ed25519 or of ECDSA on P-256, which alone are verified here' };
+  const known = keyId(name, { type, bytes }).toString('hex');
+  if (known !== id) return { fault: `is damaged: its id is ${id}, its name and key have ${known}` };
+  return { name, id, type, bytes, key };
 }
 
-/** The line of an Ed25519 signature. */
-export function signatureLine(name: string, key: Buffer, signature: Buffer): string {
+/** The line of a signature by a key: of Ed25519 as it is, of ECDSA in DER. */
+export function signatureLine(name: string, key: NoteKey, signature: Buffer): string {
   return `\u2014 ${name} ${Buffer.concat([keyId(name, key), signature]).toString('base64')}`;
 }
 
@@ -78,8 +103,8 @@ export interface NoteFault {
   readonly fault: string;
 }
 
-/** The text of a note that the key has signed; else why it is not to be believed. */
-export function openNote(note: string, by: VerifierKey): { readonly text: string } | NoteFault {
+/** The text of a note that one of the keys has signed; else why it is not to be believed. */
+export function openNote(note: string, by: VerifierKeys): { readonly text: string } | NoteFault {
   const end = note.lastIndexOf('\n\n');
 
   if (end < 0 || note.length > MAX_NOTE || !note.endsWith('\n') || /[\u0000-\u0009\u000b-\u001f]/u.test(note))
@@ -93,22 +118,24 @@ export function openNote(note: string, by: VerifierKey): { readonly text: string
     const bytes = base64(encoded);
     if (bytes === undefined || bytes.length <= KEY_ID_BYTES) return { kind: 'forged', fault: 'is no signed note' };
     const id = bytes.subarray(0, KEY_ID_BYTES).toString('hex');
-    if (name !== by.name || id !== by.id) {
+    const known = by.keys.find((key) => name === key.name && id === key.id);
+    if (known === undefined) {
       others.push(`${name}+${id}`);
       continue;
     }
-    if (!verify(null, Buffer.from(text), publicKey(by.key), bytes.subarray(KEY_ID_BYTES)))
+    if (!holds(known, text, bytes.subarray(KEY_ID_BYTES)))
       return {
         kind: 'forged',
         fault: `has a signature in the name of ${name} that does not fit: it was forged or altered`,
       };
     signed = true;
   }
+  const wanted = by.keys.map(({ name, id }) => `${name}+${id}`).join(' or ');
   return signed
     ? { text }
     : {
         kind: 'other-key',
-        fault: `is not signed by ${by.name}+${by.id} but by ${others.join(', ')}: another key, or another log`,
+        fault: `is not signed by ${wanted} but by ${others.join(', ')}: another key, or another log`,
       };
 }
 
@@ -125,8 +152,8 @@ export function parseCheckpoint(text: string): Checkpoint | undefined {
   return { origin, size: Number(size), root };
 }
 
-/** A checkpoint of the log that the key is named after, signed by that key; else why it is not to be believed. */
-export function openCheckpoint(note: string, by: VerifierKey): Checkpoint | NoteFault {
+/** A checkpoint of the log that the keys are named after, signed by one of them; else why it is not to be believed. */
+export function openCheckpoint(note: string, by: VerifierKeys): Checkpoint | NoteFault {
   const opened = openNote(note, by);
   if ('fault' in opened) return opened;
   const checkpoint = parseCheckpoint(opened.text);
@@ -136,8 +163,20 @@ export function openCheckpoint(note: string, by: VerifierKey): Checkpoint | Note
   return checkpoint;
 }
 
-function publicKey(key: Buffer) {
-  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: key.toString('base64url') }, format: 'jwk' });
+/** Undefined when the bytes are no key of this type. */
+function publicKey({ type, bytes }: NoteKey): KeyObject | undefined {
+  try {
+    if (type === 'ed25519')
+      return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x: bytes.toString('base64url') }, format: 'jwk' });
+    const key = createPublicKey({ key: bytes, format: 'der', type: 'spki' });
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function holds({ type, key }: VerifierKey, text: string, signature: Buffer): boolean {
+  return verify(type === 'ed25519' ? null : 'sha256', Buffer.from(text), key, signature);
 }
 
 /** Strictly: one text for the same bytes. */

@@ -9,12 +9,12 @@ import { commitEntry, headsHash, parseEntry, type StreamHead } from '../../domai
 import { AlteredReceipt } from '../../domain/kernel/commit';
 import { Rejection } from '../../domain/kernel/decider';
 import { GrowingTree, leafHash, rootFromPath } from '../../domain/kernel/merkle';
-import { openCheckpoint, parseVerifierKey, type VerifierKey } from '../../domain/kernel/note';
+import { openCheckpoint, parseVerifierKeys, type VerifierKeys } from '../../domain/kernel/note';
 import { range } from '../support/commits';
 import { Stage, TENANT } from '../support/stage';
 import { CHECKPOINTS, entriesOf, ORIGIN, signing, VKEY, write } from './logged';
 
-const KEY = parseVerifierKey(VKEY) as VerifierKey;
+const KEYS = parseVerifierKeys(VKEY) as VerifierKeys;
 const A = `${TENANT}/note/a`;
 const B = `${TENANT}/note/b`;
 
@@ -60,7 +60,7 @@ async function holds(stage: Stage): Promise<void> {
   }
   const signed = await stage.colony.checkpoints.list(TENANT, 200);
   for (const { note, size, root } of signed) {
-    expect(openCheckpoint(note, KEY)).toEqual({ origin: ORIGIN, size, root: Buffer.from(root, 'hex') });
+    expect(openCheckpoint(note, KEYS)).toEqual({ origin: ORIGIN, size, root: Buffer.from(root, 'hex') });
     expect(roots.get(size)).toBe(root);
   }
   const expected = stage.log().filter(({ stream, index }) => {

@@ -6,13 +6,24 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { VaultLogSigner } from '../../adapters/azure/vault';
+import type { Pinned } from '../../adapters/embedded/log-verification';
 import { ReadOnlyLog } from '../../adapters/embedded/read-only-log';
 import { audit } from '../../adapters/embedded/verification';
-import { Ed25519LogSigner } from '../../adapters/receipts/signer';
+import { FolderAnchor } from '../../adapters/receipts/anchors';
+import { Ed25519LogSigner, LogSigners } from '../../adapters/receipts/signer';
 import type { LogSigner } from '../../app/engine/ports';
+import { pinnedOf } from '../../cli/audit/verify';
 import type { LogEvent } from '../../domain/audit/log';
 import { type Commit, sha256 } from '../../domain/kernel/commit';
-import { checkpointText, noteOf, parseCheckpoint, parseVerifierKey, type VerifierKey } from '../../domain/kernel/note';
+import {
+  checkpointText,
+  noteOf,
+  parseCheckpoint,
+  parseVerifierKeys,
+  type VerifierKeys,
+} from '../../domain/kernel/note';
+import { KeyVaultServer, vaultKeyOn } from '../servers/key-vault';
 import { chain, nextCommit } from '../support/commits';
 import { TENANT } from '../support/stage';
 import {
@@ -96,16 +107,19 @@ interface Found {
   readonly text: string;
 }
 
-async function byProduct(exported: Export, kept: readonly string[]): Promise<Found> {
+async function byProduct(exported: Export, kept: readonly string[], keys: string): Promise<Found> {
+  return await found(exported, {
+    keys: parseVerifierKeys(keys) as VerifierKeys,
+    kept: kept.map((note, i) => ({ from: `kept-${i}`, note })),
+  });
+}
+
+async function found(exported: Export, pinned: Pinned): Promise<Found> {
   async function* lines() {
     yield* linesOf(exported);
   }
   const log = await ReadOnlyLog.load(lines());
   try {
-    const pinned = {
-      key: parseVerifierKey(VKEY) as VerifierKey,
-      kept: kept.map((note, i) => ({ from: `kept-${i}`, note })),
-    };
     const { named } = audit(log, undefined, undefined, pinned);
     return { kinds: kindsOf(named.map(({ kind }) => kind)), text: named.map(({ message }) => message).join('\n') };
   } finally {
@@ -114,7 +128,12 @@ async function byProduct(exported: Export, kept: readonly string[]): Promise<Fou
 }
 
 let files = 0;
-function byProgram(command: string, args: readonly string[], exported: Export, kept: readonly string[]): Found {
+function byProgram(
+  [command, ...args]: readonly [string, ...string[]],
+  exported: Export,
+  kept: readonly string[],
+  keys: string,
+): Found {
   files += 1;
   const file = join(folder, `${files}.jsonl`);
   writeFileSync(
@@ -128,7 +147,7 @@ function byProgram(command: string, args: readonly string[], exported: Export, k
     writeFileSync(path, note);
     return path;
   });
-  const { status, stdout, stderr } = spawnSync(command, [...args, file, VKEY, ...checkpoints], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(command, [...args, file, keys, ...checkpoints], { encoding: 'utf8' });
   if (status !== 0 && status !== 1) throw new Error(`${command} ended with ${status}: ${stdout}${stderr}`);
   const kinds = kindsOf(
     stdout
@@ -143,11 +162,11 @@ function byProgram(command: string, args: readonly string[], exported: Export, k
 const kindsOf = (kinds: readonly string[]) => [...new Set(kinds)].sort();
 
 /** What each verifier finds. */
-async function verified(exported: Export, kept: readonly string[] = []) {
+async function verified(exported: Export, kept: readonly string[] = [], keys = VKEY) {
   return {
-    product: await byProduct(exported, kept),
-    python: byProgram('python3', [PAGE], exported, kept),
-    go: GO === undefined ? undefined : byProgram(GO, [], exported, kept),
+    product: await byProduct(exported, kept, keys),
+    python: byProgram(['python3', PAGE], exported, kept, keys),
+    go: GO === undefined ? undefined : byProgram([GO], exported, kept, keys),
   };
 }
 
@@ -411,4 +430,66 @@ test.each(TAMPERINGS.map((one) => [one[0], one] as const))('%s', async (_, tampe
   expect(product).toMatchObject({ kinds: expected });
   expect(python).toMatchObject({ kinds: expected });
   if (go !== undefined) expect(go).toMatchObject({ kinds: expectedOfGo });
+});
+
+test('an older state, and another past, are found by all that an anchor has kept', async () => {
+  const anchor = join(folder, 'anchor');
+  const keeps = new FolderAnchor(anchor);
+  for (const note of notesOf(whole)) await keeps.keep(TENANT, parseCheckpoint(note)?.size ?? 0, note);
+  const pinned = pinnedOf({ key: VKEY, anchor }) as Pinned;
+  expect(pinned.kept).toHaveLength(2);
+  expect((await found(whole, pinned)).kinds).toEqual([]);
+  expect((await found(older, pinned)).kinds).toEqual(['rolled-back']);
+  expect((await found(other, pinned)).kinds).toEqual(['split-view']);
+  expect(() => pinnedOf({ anchor })).toThrow('--key');
+  expect(() => pinnedOf({ key: VKEY.replace(TENANT, 'other'), anchor })).toThrow(/damaged/);
+  expect(() => pinnedOf({ key: VKEY, anchor: folder })).toThrow("can't be read");
+});
+
+describe('a log that a key of a vault has signed too', () => {
+  let server: KeyVaultServer;
+  let both: Export;
+  let ofVault: string;
+
+  beforeAll(async () => {
+    server = await new KeyVaultServer().start();
+    server.create('log', 'EC');
+    const vault = new VaultLogSigner(vaultKeyOn(server, 'log'));
+    [ofVault] = (await vault.verifierKeys(ORIGIN)) as [string];
+    ({ whole: both } = await colonyOf('one', new LogSigners([SIGNER, vault])));
+  });
+  afterAll(() => server.stop());
+
+  const changed = (change: (note: string) => string) => {
+    const exported = copyOf(both);
+    changeCheckpoint(exported, 1, (data) => ({ ...data, note: change(data.note) }));
+    return exported;
+  };
+  /** The kinds that each finds; Go's code may find fewer. */
+  const foundBy = async (exported: Export, keys: string, ofGo?: readonly string[]) => {
+    const { product, python, go } = await verified(exported, [newestNote(both)], keys);
+    expect(python.kinds).toEqual(product.kinds);
+    if (go !== undefined) expect(go.kinds).toEqual(ofGo ?? product.kinds);
+    return product.kinds;
+  };
+
+  test('holds for who has pinned either key, or both', async () => {
+    for (const keys of [VKEY, ofVault, `${VKEY}\n${ofVault}`]) expect(await foundBy(both, keys)).toEqual([]);
+  });
+
+  test('who has the key of the host, and not the vault, deceives nobody who has pinned that of the vault', async () => {
+    const { whole: forged } = await colonyOf('two');
+    expect(await foundBy(forged, VKEY)).toEqual(['split-view']);
+    const ofGo = ['other-key', 'rolled-back'];
+    expect(await foundBy(forged, ofVault, ofGo)).toEqual([...ofGo, 'split-view']);
+  });
+
+  test('a line that does not fit is forged for who knows its key, whatever the other line says', async () => {
+    // The last characters of the text are the ends of a number of the signature.
+    const exported = changed((note) =>
+      note.replace(/(.)(.{6}\n)$/, (_, one, rest) => `${one === 'A' ? 'B' : 'A'}${rest}`),
+    );
+    for (const keys of [ofVault, `${VKEY}\n${ofVault}`]) expect(await foundBy(exported, keys)).toContain('forged');
+    expect(await foundBy(exported, VKEY)).not.toContain('forged');
+  });
 });

@@ -1,12 +1,18 @@
-/** Blobs on Blob Storage: the contract against Azurite, and what Azurite doesn't have (immutability) byte by byte. */
+/**
+ * Blobs and checkpoints on Blob Storage: the contracts against Azurite, and what Azurite doesn't have (immutability)
+ * byte by byte.
+ */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { BlobServiceClient, ContainerSASPermissions } from '@azure/storage-blob';
+import { openBlobAnchor } from '../../adapters/azure/blob-anchor';
 import { AzureBlobArchive } from '../../adapters/azure/blob-archive';
 import { AzureClients } from '../../adapters/azure/identity';
 import { StoreBusy } from '../../app/engine/ports';
 import { connectionString, startAzurite } from '../support/azurite';
+import { anchorContract } from './anchor.contract';
 import { blobArchiveContract } from './blob-archive.contract';
 import type { Opened } from './contract';
 
@@ -39,6 +45,37 @@ describe('Azurite', () => {
       reopen: async () => await Promise.resolve(open()),
       close: async () => await Promise.resolve(),
     };
+  });
+
+  describe('a container of checkpoints', () => {
+    const container = () =>
+      BlobServiceClient.fromConnectionString(azurite.connection).getContainerClient('checkpoints');
+    let url: string;
+
+    beforeAll(async () => {
+      await container().create();
+      // What whoever keeps the anchor gives away: to create and to read, not to write or delete.
+      const permissions = ContainerSASPermissions.parse('cr');
+      url = await container().generateSasUrl({ permissions, expiresOn: new Date(Date.now() + 3_600_000) });
+    });
+
+    anchorContract('Blob Storage', () => ({
+      anchor: openBlobAnchor(url, undefined),
+      kept: async (tenant) => {
+        const kept: (readonly [string, string])[] = [];
+        for await (const { name } of container().listBlobsFlat({ prefix: `${tenant}/` }))
+          kept.push([name, (await container().getBlobClient(name).downloadToBuffer()).toString()]);
+        return kept;
+      },
+    }));
+
+    test('who may not create is told so, and nothing is kept', async () => {
+      const reads = await container().generateSasUrl({
+        permissions: ContainerSASPermissions.parse('r'),
+        expiresOn: new Date(Date.now() + 3_600_000),
+      });
+      await expect(openBlobAnchor(reads, undefined).keep('acme', 2, 'one\n')).rejects.toThrow(/authoriz/i);
+    });
   });
 
   test('a container that is not there is a fault, never an unknown blob', async () => {

@@ -4,8 +4,8 @@ import {
   noteOf,
   openCheckpoint,
   openNote,
-  parseVerifierKey,
-  type VerifierKey,
+  parseVerifierKeys,
+  type VerifierKeys,
 } from '../../domain/kernel/note';
 
 /** The example of c2sp.org/signed-note. */
@@ -13,8 +13,8 @@ const EXAMPLE_KEY = 'example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaAN
 const EXAMPLE =
   'This is an example message.\n\n\u2014 example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n';
 
-function key(text: string): VerifierKey {
-  const parsed = parseVerifierKey(text);
+function key(text: string): VerifierKeys {
+  const parsed = parseVerifierKeys(text);
   if ('fault' in parsed) throw new Error(parsed.fault);
   return parsed;
 }
@@ -41,6 +41,27 @@ test.each<[string, string, string]>([
   expect(openNote(note, key(EXAMPLE_KEY))).toMatchObject({ kind });
 });
 
+test('the keys of others are read: that of Rekor, whose id is that of the key alone', () => {
+  const rekor =
+    'rekor.sigstore.dev+c0d23d6a+AjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNhtmPtrWm3U1eQXBogSMdGvXwBcK5AW5i0hrZLOC96l+smGNM7nwZ4QvFK/4sueRoVj//QP22Ni4Qt9DPfkWLc=';
+  expect(key(rekor)).toMatchObject({ name: 'rekor.sigstore.dev', keys: [{ type: 'ecdsa-p256', id: 'c0d23d6a' }] });
+  expect(parseVerifierKeys(rekor.replace('c0d23d6a', 'c0d23d6b'))).toHaveProperty('fault');
+  expect(parseVerifierKeys(rekor.replace('kWLc=', 'kWLd='))).toHaveProperty('fault');
+});
+
+test('of several keys one is enough, and none may be wrong', () => {
+  const keys = key(
+    `${EXAMPLE_KEY}\n${new Ed25519LogSigner(Buffer.alloc(32, 3).toString('base64')).verifierKeys('example.com/foo')[0]}\n`,
+  );
+  expect(keys.keys).toHaveLength(2);
+  expect(openNote(EXAMPLE, keys)).toEqual({ text: 'This is an example message.\n' });
+  const id = Buffer.from(keys.keys[1]?.id ?? '', 'hex');
+  const wrong = `${EXAMPLE}\u2014 example.com/foo ${Buffer.concat([id, Buffer.alloc(64, 1)]).toString('base64')}\n`;
+  expect(openNote(wrong, keys)).toMatchObject({ kind: 'forged' });
+  expect(openNote(wrong, key(EXAMPLE_KEY))).toHaveProperty('text');
+  expect(parseVerifierKeys(`${EXAMPLE_KEY}\n${vkey}`)).toHaveProperty('fault');
+});
+
 test('a line by an unknown key says nothing', () => {
   const both = `${EXAMPLE}\u2014 other ${Buffer.alloc(70, 9).toString('base64')}\n`;
   expect(openNote(both, key(EXAMPLE_KEY))).toEqual({ text: 'This is an example message.\n' });
@@ -61,5 +82,5 @@ test.each([
   'na me+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k',
   'example.com/foo+530d903a+AukyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k',
 ])('%s is no key', (text) => {
-  expect(parseVerifierKey(text)).toHaveProperty('fault');
+  expect(parseVerifierKeys(text)).toHaveProperty('fault');
 });

@@ -31,6 +31,7 @@ import type {
   Ports,
   Presence,
 } from '../../app/engine/ports';
+import type { KeyWrap } from '../../app/engine/ports-personal';
 import type { Bundles, Policy } from '../../app/engine/ports-policy';
 import type { CacheBounds } from '../../app/engine/streams';
 import type { IdentityOptions } from '../../app/identity/module';
@@ -159,6 +160,8 @@ export interface StageOptions {
   /** Signs checkpoints, of every process; without one none are made. */
   readonly logSigner?: LogSigner;
   readonly anchors?: readonly Anchor[];
+  /** Wraps the keys of subjects, for every process. */
+  readonly keyWrap?: KeyWrap;
   readonly tenants?: TenantsOptions;
   /** Policy that is rolled out, instead of what `policy` says. */
   readonly bundles?: Bundles;
@@ -256,7 +259,7 @@ export class Stage {
       logSigner: this.options.logSigner,
       anchors: this.options.anchors,
       subjectKeys: guard('subjectKeys', new FileSubjectKeys(this.database.folder)),
-      keyWrap: new AesKeyWrap(WRAPPING_KEY),
+      keyWrap: this.options.keyWrap ?? new AesKeyWrap(WRAPPING_KEY),
       policy: this.options.bundles ?? { evaluate: (input) => (this.policy ?? rules).evaluate(input) },
       outbound: this.outbound,
       clock: this.clock,

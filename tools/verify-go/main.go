@@ -1,10 +1,16 @@
-// Verifies an export of Formicary with golang.org/x/mod/sumdb, by a pinned key: verify EXPORT VKEY [CHECKPOINT...].
-// Written apart from the product and from verify.py, on other code. Ends with 1 when something does not hold.
+// Verifies an export of Formicary with golang.org/x/mod/sumdb, by a pinned key: verify EXPORT VKEY [CHECKPOINT...]. VKEY
+// may be several keys of a log, parted by white space. Written apart from the product and from verify.py, on other code.
+// Ends with 1 when something does not hold.
 package main
 
 import (
 	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -33,8 +39,52 @@ func must[T any](value T, err error) T {
 	return value
 }
 
+// p256 verifies ECDSA signatures, which x/mod does not know (c2sp.org/signed-note, type 0x02).
+type p256 struct {
+	name string
+	hash uint32
+	key  *ecdsa.PublicKey
+}
+
+func (k p256) Name() string    { return k.name }
+func (k p256) KeyHash() uint32 { return k.hash }
+func (k p256) Verify(msg, sig []byte) bool {
+	digest := sha256.Sum256(msg)
+	return ecdsa.VerifyASN1(k.key, digest[:], sig)
+}
+
+func verifierOf(vkey string) (note.Verifier, error) {
+	parts := strings.SplitN(vkey, "+", 3)
+	if len(parts) != 3 {
+		return note.NewVerifier(vkey)
+	}
+	data, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil || len(data) < 2 || data[0] != 2 {
+		return note.NewVerifier(vkey)
+	}
+	parsed, err := x509.ParsePKIXPublicKey(data[1:])
+	key, isECDSA := parsed.(*ecdsa.PublicKey)
+	id := sha256.Sum256(data[1:])
+	if err != nil || !isECDSA || key.Curve != elliptic.P256() || fmt.Sprintf("%x", id[:4]) != parts[1] {
+		return nil, fmt.Errorf("malformed verifier key")
+	}
+	return p256{parts[0], binary.BigEndian.Uint32(id[:4]), key}, nil
+}
+
 func main() {
-	key := must(note.NewVerifier(strings.TrimSpace(os.Args[2])))
+	verifiers := []note.Verifier{}
+	for _, vkey := range strings.Fields(os.Args[2]) {
+		verifiers = append(verifiers, must(verifierOf(vkey)))
+	}
+	if len(verifiers) == 0 {
+		must(0, fmt.Errorf("give a verifier key"))
+	}
+	key, known := verifiers[0], note.VerifierList(verifiers...)
+	for _, other := range verifiers {
+		if other.Name() != key.Name() {
+			must(0, fmt.Errorf("give the keys of one log"))
+		}
+	}
 	receipts, streams, entries, notes := map[string]string{}, map[string]bool{}, map[int64]string{}, [][2]string{}
 	scanner := bufio.NewScanner(must(os.Open(os.Args[1])))
 	scanner.Buffer(nil, 1<<24)
@@ -85,7 +135,7 @@ func main() {
 	}
 	shown, newest, believed := 0, int64(0), int64(0)
 	for _, n := range notes {
-		opened, err := note.Open([]byte(n[1]), note.VerifierList(key))
+		opened, err := note.Open([]byte(n[1]), known)
 		if _, other := err.(*note.UnverifiedNoteError); other {
 			fault("other-key", "%s: %v", n[0], err)
 			continue

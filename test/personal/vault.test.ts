@@ -1,0 +1,69 @@
+/** Personal data where a vault wraps the keys of people: over its rotation, and while it is away. */
+import { VaultKeyWrap } from '../../adapters/azure/vault';
+import { AesKeyWrap, KeyWraps } from '../../adapters/personal/key-wrap';
+import type { RequestContext } from '../../app/engine/command';
+import { StoreBusy } from '../../app/engine/ports';
+import { MARK } from '../../domain/personal/mark';
+import { subjectStream } from '../../domain/personal/subject';
+import { KeyVaultServer, vaultKeyOn } from '../servers/key-vault';
+import { Stage, TENANT } from '../support/stage';
+
+const eve: RequestContext = { principal: { tenant: TENANT, id: 'human:eve', kind: 'human', level: 'critical' } };
+const about = (subject: string) => ({ customer: { [MARK]: { subject, value: 'Ada Byron' } } });
+const FAILED = { status: 503, body: { error: { code: 'ServiceUnavailable', message: 'sorry' } } };
+const ROTATED_MS = 600_000;
+
+const clock = { time: 0, now: () => clock.time };
+const before = new AesKeyWrap(Buffer.alloc(32, 3).toString('base64'));
+let server: KeyVaultServer;
+let stage: Stage;
+
+beforeEach(async () => {
+  server = await new KeyVaultServer().start();
+  server.create('personal', 'RSA');
+  const vault = new VaultKeyWrap(vaultKeyOn(server, 'personal', clock));
+  stage = new Stage({ shared: true, keyWrap: new KeyWraps(vault, [before]) });
+  await stage.start();
+});
+afterEach(async () => {
+  await stage.end();
+  await server.stop();
+});
+
+async function sealed(subject: string): Promise<unknown> {
+  const sending = { principal: eve.principal, operation: 'postTask', idempotencyKey: undefined };
+  const answer = await stage.colony.personal.seal(about(subject), sending);
+  if (!('value' in answer)) throw new Error(JSON.stringify(answer));
+  return answer.value;
+}
+/** By a process that has unwrapped nothing yet. */
+async function openedAnew(...values: readonly unknown[]): Promise<unknown[]> {
+  const { personal } = (await stage.start()).colony;
+  return await Promise.all(values.map((value) => personal.open(eve, `${TENANT}/task/t1`, value, 'a complaint')));
+}
+
+test('after a rotation what was sealed before is opened, and what is sealed after it', async () => {
+  const old = await sealed('ada');
+  server.create('personal', 'RSA');
+  clock.time += ROTATED_MS;
+  const fresh = await sealed('bob');
+  expect(await openedAnew(old, fresh)).toEqual([{ value: about('ada') }, { value: about('bob') }]);
+});
+
+test('what a key of the settings has wrapped is opened after the colony has moved to a vault', async () => {
+  const wrapped = await before.wrap(subjectStream(TENANT, 'ada'), Buffer.alloc(32, 7));
+  await stage.colony.ports.subjectKeys?.keep(TENANT, 'ada', wrapped);
+  const value = await sealed('ada');
+  expect(await openedAnew(value)).toEqual([{ value: about('ada') }]);
+  expect(server.requests).toEqual([]);
+});
+
+test('while the vault is away nothing is taken or opened, and nothing is said to be lost', async () => {
+  const value = await sealed('ada');
+  server.failures.push(FAILED, FAILED);
+  await expect(openedAnew(value)).rejects.toThrow(StoreBusy);
+  server.failures.push(FAILED, FAILED);
+  await expect(sealed('bob')).rejects.toThrow(StoreBusy);
+  expect(stage.reports).toEqual([]);
+  expect(await openedAnew(value, await sealed('bob'))).toEqual([{ value: about('ada') }, { value: about('bob') }]);
+});
